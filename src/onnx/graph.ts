@@ -1,0 +1,155 @@
+// The object form of an ONNX graph that every other file of this room works on; must not know about protobuf or language models.
+
+import type { ByteRange } from './source.ts';
+
+/** TensorProto.DataType, the ONNX numbers. */
+export const DataType = {
+  undefined: 0,
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+  uint4: 21,
+  int4: 22,
+} as const;
+export type DataType = number;
+
+/** A constant tensor. Large ones are byte ranges into the user's files; small ones hold their raw little-endian bytes. */
+export interface Tensor {
+  name: string;
+  type: DataType;
+  dims: readonly number[];
+  data: Uint8Array | ByteRange;
+}
+
+/** An attribute of a node: exactly one kind of value. Integers are numbers (exact to 2^53; larger ones are refused by the codec). */
+export type Attribute =
+  | { name: string; kind: 'float'; value: number }
+  | { name: string; kind: 'int'; value: number }
+  | { name: string; kind: 'string'; value: Uint8Array }
+  | { name: string; kind: 'tensor'; value: Tensor }
+  | { name: string; kind: 'graph'; value: Graph }
+  | { name: string; kind: 'floats'; value: readonly number[] }
+  | { name: string; kind: 'ints'; value: readonly number[] }
+  | { name: string; kind: 'strings'; value: readonly Uint8Array[] }
+  | { name: string; kind: 'tensors'; value: readonly Tensor[] }
+  | { name: string; kind: 'graphs'; value: readonly Graph[] }
+  /** Kinds that decoder exports do not use (type protos, sparse tensors): kept as wire bytes of the AttributeProto, never looked into. */
+  | { name: string; kind: 'opaque'; value: Uint8Array };
+
+/** One operator call. Empty strings in `inputs` and `outputs` are omitted optional operands. */
+export interface Node {
+  name: string;
+  op: string;
+  /** '' for ai.onnx. */
+  domain: string;
+  inputs: string[];
+  outputs: string[];
+  attributes: Map<string, Attribute>;
+  /** Set by skip-norm expansion so that the pair can be fused again; never written to a file. */
+  tag?: SkipTag;
+}
+
+/** Which part of an expanded Skip(Simplified)LayerNormalization a node is. */
+export interface SkipTag {
+  part: 'add' | 'bias' | 'norm';
+  /** The fused operator it came from. */
+  op: string;
+}
+
+/** A dimension: a number, a symbol, or unknown (null). */
+export type Dim = number | string | null;
+
+/** Name, element type and, when declared, shape of a value. `dims` null means that no shape is declared. */
+export interface ValueInfo {
+  name: string;
+  type: DataType;
+  dims: readonly Dim[] | null;
+  /** Wire bytes of a TypeProto that is not a tensor (sequence, map, optional); such values are passed through untouched. */
+  opaqueType?: Uint8Array;
+}
+
+/** A graph or subgraph. Values are named; `nodes` may be in any order until sorted. */
+export interface Graph {
+  name: string;
+  nodes: Node[];
+  initializers: Map<string, Tensor>;
+  inputs: ValueInfo[];
+  outputs: ValueInfo[];
+  /** Types of inner values that the file declares. */
+  valueInfo: Map<string, ValueInfo>;
+}
+
+/** A model file. Local functions are kept as wire bytes. */
+export interface Model {
+  irVersion: number;
+  producerName: string;
+  producerVersion: string;
+  /** Domain ('' = ai.onnx) to version. */
+  opsets: Map<string, number>;
+  metadata: Map<string, string>;
+  graph: Graph;
+  functions: Uint8Array[];
+}
+
+/** Number of elements; 1 for a scalar. */
+export function elementCount(dims: readonly number[]): number {
+  return dims.reduce((n, d) => n * d, 1);
+}
+
+/** Bits of one element, or null for strings and unknown types. */
+export function elementBits(type: DataType): number | null {
+  switch (type) {
+    case DataType.uint4:
+    case DataType.int4:
+      return 4;
+    case DataType.uint8:
+    case DataType.int8:
+    case DataType.bool:
+      return 8;
+    case DataType.uint16:
+    case DataType.int16:
+    case DataType.float16:
+    case DataType.bfloat16:
+      return 16;
+    case DataType.float:
+    case DataType.int32:
+    case DataType.uint32:
+      return 32;
+    case DataType.double:
+    case DataType.int64:
+    case DataType.uint64:
+      return 64;
+    default:
+      return null;
+  }
+}
+
+/** Bytes of a tensor's raw data. */
+export function tensorBytes(tensor: Tensor): number {
+  return tensor.data.length;
+}
+
+export function isRange(data: Uint8Array | ByteRange): data is ByteRange {
+  return !(data instanceof Uint8Array);
+}
+
+export function intAttribute(node: Node, name: string): number | undefined {
+  const a = node.attributes.get(name);
+  return a?.kind === 'int' ? a.value : undefined;
+}
+
+export function floatAttribute(node: Node, name: string): number | undefined {
+  const a = node.attributes.get(name);
+  return a?.kind === 'float' ? a.value : undefined;
+}

@@ -1,0 +1,34 @@
+// Random-access bytes and folders of them, as the pure rooms see the user's disk; must not know where the bytes come from.
+
+/** A readable run of bytes: a File in the browser, a file descriptor in Node, a hosted file. */
+export interface ByteSource {
+  /** Total size in bytes. */
+  readonly size: number;
+  /**
+   * Bytes [offset, offset + length). The array is the caller's to keep.
+   * @throws EspalierError `corrupt-file` when the range leaves the file, `missing-file` when the file is gone.
+   */
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** One file of a folder; `path` is relative to the folder, with forward slashes. */
+export interface FolderFile {
+  readonly path: string;
+  readonly size: number;
+}
+
+/** A model folder: names and sizes at once, bytes on demand. */
+export interface Folder {
+  /** The folder's own name, for people. */
+  readonly name: string;
+  readonly files: readonly FolderFile[];
+  /** The bytes of one file, or null when the folder has none of that path. */
+  open(path: string): ByteSource | null;
+}
+
+/** Where a tensor's bytes lie: `file` is a path within the folder. */
+export interface ByteRange {
+  readonly file: string;
+  readonly offset: number;
+  readonly length: number;
+}
