@@ -1,0 +1,120 @@
+// A model folder on the local disk, read by range through file descriptors; must not load whole weight files.
+
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { EspalierError } from '../errors.ts';
+import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
+
+/** A folder that knows how many bytes were read from it. */
+export interface CountingFolder extends Folder {
+  /** Bytes read so far, over all files. */
+  bytesRead(): number;
+  /** Closes every file descriptor; later reads open them again. */
+  close(): Promise<void>;
+}
+
+/** Files deeper than this are not part of a model folder. */
+const MAX_DEPTH = 4;
+
+async function walk(root: string, relative: string, depth: number, out: FolderFile[]): Promise<void> {
+  const entries = await readdir(join(root, relative), { withFileTypes: true });
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    if (entry.name === '.git' || entry.name === 'node_modules') continue;
+    const path = relative ? `${relative}/${entry.name}` : entry.name;
+    // stat, not the entry: model caches keep their files as symbolic links.
+    const info = await stat(join(root, path)).catch(() => null);
+    if (info?.isDirectory() && depth < MAX_DEPTH) await walk(root, path, depth + 1, out);
+    else if (info?.isFile()) out.push({ path, size: info.size });
+  }
+}
+
+function missing(path: string, error: unknown): EspalierError {
+  return new EspalierError(
+    'missing-file',
+    `The file ${path} cannot be read any more.`,
+    'Put the file back or open the folder again.',
+    String(error),
+  );
+}
+
+class NodeSource implements ByteSource {
+  readonly size: number;
+  readonly #file: string;
+  readonly #path: string;
+  readonly #count: (bytes: number) => void;
+  #handle: Promise<FileHandle> | null = null;
+
+  constructor(file: string, path: string, size: number, count: (bytes: number) => void) {
+    this.#file = file;
+    this.#path = path;
+    this.size = size;
+    this.#count = count;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > this.size)
+      throw new EspalierError(
+        'corrupt-file',
+        `The file ${this.#path} has ${this.size} bytes; bytes ${offset} to ${offset + length} were asked for.`,
+        'The file is shorter than the graph says: download it again.',
+      );
+    const out = new Uint8Array(length);
+    let done = 0;
+    try {
+      this.#handle ??= open(this.#file, 'r');
+      const handle = await this.#handle;
+      while (done < length) {
+        const { bytesRead } = await handle.read(out, done, length - done, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+    } catch (error) {
+      this.#handle = null;
+      throw missing(this.#path, error);
+    }
+    if (done < length) throw missing(this.#path, `short read: ${done} of ${length} bytes at ${offset}`);
+    this.#count(length);
+    return out;
+  }
+
+  async close(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = null;
+    await handle?.then((open) => open.close());
+  }
+}
+
+/**
+ * A folder of the local disk with its files (to a depth of four folders), sorted by path.
+ * @throws EspalierError `missing-file` when `path` is no folder.
+ */
+export async function nodeFolder(path: string): Promise<CountingFolder> {
+  const root = resolve(path);
+  const info = await stat(root).catch(() => null);
+  if (!info?.isDirectory())
+    throw new EspalierError('missing-file', `${path} is not a folder.`, 'Give the folder that holds config.json or genai_config.json.');
+  const files: FolderFile[] = [];
+  await walk(root, '', 0, files);
+  let bytes = 0;
+  const sources = new Map<string, NodeSource>();
+  return {
+    name: basename(root),
+    files,
+    open(filePath) {
+      const known = sources.get(filePath);
+      if (known) return known;
+      const file = files.find((f) => f.path === filePath);
+      if (!file) return null;
+      const source = new NodeSource(join(root, filePath), filePath, file.size, (n) => {
+        bytes += n;
+      });
+      sources.set(filePath, source);
+      return source;
+    },
+    bytesRead: () => bytes,
+    async close() {
+      for (const source of sources.values()) await source.close();
+    },
+  };
+}

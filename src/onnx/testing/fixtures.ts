@@ -1,0 +1,132 @@
+// Where the test models, goldens and texts lie, for tests in Node; must not be imported by the product.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export { type CountingFolder, nodeFolder } from '../../cli/nodeFolder.ts';
+
+const ROOT = new URL('../../../', import.meta.url);
+
+/** Absolute path of a committed fixture folder or file, e.g. `optimum-llama-fp32`, `evaluation.txt`. */
+export function fixturePath(name: string): string {
+  return fileURLToPath(new URL(`e2e/fixtures/${name}`, ROOT));
+}
+
+/** Absolute path of the sample model's folder. */
+export function samplePath(): string {
+  return fileURLToPath(new URL('public/sample', ROOT));
+}
+
+/** The bundled calibration text. */
+export function calibrationText(): string {
+  return readFileSync(new URL('public/text/calibration.txt', ROOT), 'utf8');
+}
+
+/** Text of the evaluation half, which never calibrates anything. */
+export function evaluationText(): string {
+  return readFileSync(fixturePath('evaluation.txt'), 'utf8');
+}
+
+/**
+ * Golden numbers by name: a fixture folder's name, `sample`, `sample-q4` or `sample-evaluation`.
+ * The shape differs by file (tools/make_goldens.py, tools/sample_golden.py), so the caller names the part it reads.
+ */
+export function golden<T = FixtureGolden>(name: string): T {
+  return JSON.parse(readFileSync(fixturePath(`golden/${name}.json`), 'utf8')) as T;
+}
+
+/** Mean NLL of a model over the golden windows, and of each window. */
+export interface GoldenMeasure {
+  nll: number;
+  nllPerWindow: number[];
+}
+
+/** Goldens of one fixture folder; tools/README.md says how to read them. */
+export interface FixtureGolden {
+  fixture: string;
+  maker: string;
+  notes: string[];
+  windows: number[][];
+  /** null when the graph cannot give per-token numbers. */
+  baseline: GoldenMeasure | null;
+  blocks: (({ index: number; refused?: never } & GoldenMeasure) | { index: number; refused: string })[] | null;
+  configFile: string;
+  pruned: {
+    removed: number[];
+    /** Exactly the keys of `configFile` that change. */
+    config: Record<string, unknown>;
+    promptIds: number[];
+    /** [token id, logit] of the eight largest logits after the prompt. */
+    top8: [number, number][];
+    greedy: number[];
+    /** Best minus second logit at each greedy step. */
+    greedyMargins: number[];
+  }[];
+  nllTol: number;
+  logitTol: number;
+}
+
+/** The part of the sample's goldens that tests read; tools/sample_golden.py makes more. */
+export interface SampleGolden {
+  windows: number[][];
+  samples: number;
+  length: number;
+  params: number;
+  block_params: number;
+  baseline_ppl: number;
+  baseline_nll_per_sample: number[];
+  loo_ppl: number[];
+  loo_nll: number[];
+  /** [block][window] */
+  loo_nll_per_sample: number[][];
+  ppl_order: number[];
+  /** Number of blocks removed at once, lowest first -> PPL. */
+  oneshot: Record<string, number>;
+  prompt_ids: number[];
+  generation: {
+    removed: number[];
+    removedUnits: string[];
+    nll: number;
+    greedy_ids: number[];
+    greedyMargins: number[];
+    text: string;
+    top8_ids: number[];
+    top8_logits: number[];
+  }[];
+}
+
+/** One row of corpus.json: what tools/blocks.py finds in a folder. */
+export interface CorpusRow {
+  folder: string;
+  /** Path of the graph within the folder. */
+  file: string;
+  family: string;
+  exporter: string;
+  dtype: string;
+  supported: boolean;
+  refusal: string | null;
+  numBlocks: number | null;
+  layout: string;
+  configNumLayers: number;
+  nodes: number;
+  dataFiles: string[];
+  hasLogits: boolean;
+  /** False when the graph gives the last token's logits only. */
+  perToken: boolean;
+  staticCache: boolean;
+  /** The rest is there for folders whose blocks were found. */
+  anchor?: string;
+  cuts?: string[];
+  midCuts?: string[] | null;
+  kvInputs?: { in: string[]; out: string[]; dtype: string; order: string[] } | null;
+  structuralClasses?: number[];
+  sideValues?: { name: string; dtype: string; blocks: number[] }[];
+  unremovable?: number[];
+  unremovableWhy?: string | null;
+  notes: string[];
+}
+
+/** What to expect of every committed fixture folder. */
+export function corpus(): CorpusRow[] {
+  return JSON.parse(readFileSync(fixturePath('corpus.json'), 'utf8')) as CorpusRow[];
+}
