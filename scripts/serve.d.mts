@@ -1,0 +1,6 @@
+export interface Served {
+  url: string;
+  bytesSent(): number;
+  close(): Promise<void>;
+}
+export function serve(root: string, options?: { port?: number; base?: string }): Promise<Served>;

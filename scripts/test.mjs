@@ -1,0 +1,69 @@
+// The whole test suite, in order, with one closing line "N passed, N failed"; used by `npm test` and by CI alike.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { ensureBrowser } from './browser.mjs';
+
+const REPORTS = 'test-results';
+rmSync(REPORTS, { recursive: true, force: true });
+mkdirSync(REPORTS, { recursive: true });
+
+let passed = 0;
+let failed = 0;
+
+function run(label, args, env = {}) {
+  const started = performance.now();
+  console.log(`\n== ${label}`);
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  console.log(`== ${label}: ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  return status === 0;
+}
+
+/** A step that is one check. */
+function step(label, args, env) {
+  const ok = run(label, args, env);
+  if (ok) passed++;
+  else failed++;
+  return ok;
+}
+
+/** A step whose own report says how many tests ran; a step that fails without a failed test counts as one failure. */
+function suite(label, args, report, count, env) {
+  const ok = run(label, args, env);
+  let counts = { passed: 0, failed: 0 };
+  try {
+    counts = count(JSON.parse(readFileSync(report, 'utf8')));
+  } catch (error) {
+    console.error(`${label}: no readable report (${error.message})`);
+  }
+  passed += counts.passed;
+  failed += counts.failed;
+  if ((!ok && counts.failed === 0) || (ok && counts.passed === 0)) failed++;
+}
+
+const bin = (name) => {
+  const manifest = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8'));
+  const entry = typeof manifest.bin === 'string' ? manifest.bin : (manifest.bin[name.split('/').pop()] ?? Object.values(manifest.bin)[0]);
+  return `node_modules/${name}/${entry}`;
+};
+
+for (const project of ['src/tsconfig.core.json', 'src/tsconfig.worker.json', 'tsconfig.json'])
+  step(`types ${project}`, [bin('typescript'), '-p', project]);
+step('lint', [bin('@biomejs/biome'), 'check', '--error-on-warnings', '.']);
+suite(
+  'unit, property and runtime tests',
+  [bin('vitest'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORTS}/vitest.json`],
+  `${REPORTS}/vitest.json`,
+  (r) => ({ passed: r.numPassedTests, failed: r.numFailedTests }),
+);
+if (step('build', [bin('vite'), 'build'])) {
+  suite(
+    'end-to-end tests in Chromium',
+    [bin('@playwright/test'), 'test', '--reporter=list,json'],
+    `${REPORTS}/playwright.json`,
+    (r) => ({ passed: r.stats.expected + r.stats.flaky, failed: r.stats.unexpected }),
+    { CHROME_PATH: ensureBrowser(), PLAYWRIGHT_JSON_OUTPUT_NAME: `${REPORTS}/playwright.json` },
+  );
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

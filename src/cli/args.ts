@@ -1,0 +1,51 @@
+// Command-line words to typed options; must not touch files or models.
+
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** Wrong usage: exit code 2. */
+export class UsageError extends Error {}
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** Parses `<folder> --option value ...`; exactly one positional, the folder. @throws UsageError */
+export function parseCommand<T extends Options>(words: string[], options: T) {
+  try {
+    const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true, strict: true });
+    const folder = positionals[0];
+    if (folder === undefined) throw new UsageError('Name the model folder.');
+    if (positionals.length > 1) throw new UsageError(`One folder at a time; "${positionals[1]}" is too many.`);
+    return { folder, values };
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError((error as Error).message);
+  }
+}
+
+/** A whole number of at least `min`. @throws UsageError */
+export function wholeNumber(text: string | undefined, option: string, fallback: number, min = 1): number {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < min) throw new UsageError(`--${option} takes a whole number of at least ${min}, not "${text}".`);
+  return value;
+}
+
+/** One of a list of words. @throws UsageError */
+export function oneOf<T extends string>(text: string | undefined, option: string, words: readonly T[]): T | null {
+  if (text === undefined) return null;
+  const found = words.find((word) => word === text);
+  if (!found) throw new UsageError(`--${option} is one of ${words.join(', ')}, not "${text}".`);
+  return found;
+}
+
+/** Block indices from "3,7,9-11"; sorted, each once. @throws UsageError */
+export function parseBlocks(text: string | undefined): number[] {
+  const blocks = new Set<number>();
+  for (const part of (text ?? '').split(',').map((p) => p.trim())) {
+    if (part === '') continue;
+    const match = /^(\d+)(?:-(\d+))?$/.exec(part);
+    const from = Number(match?.[1]);
+    const to = Number(match?.[2] ?? match?.[1]);
+    if (!match || to < from) throw new UsageError(`--remove takes block numbers like 3,7,9-11, not "${part}".`);
+    for (let i = from; i <= to; i++) blocks.add(i);
+  }
+  return [...blocks].sort((a, b) => a - b);
+}

@@ -1,0 +1,57 @@
+// The command line: picks the command, prints one clear line on failure and sets the exit code (0 ok, 1 failed, 2 usage).
+
+import { toReport } from '../errors.ts';
+import { UsageError } from './args.ts';
+import { statusDone } from './output.ts';
+
+const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
+
+  inspect <folder> [--model onnx/model.onnx] [--json -]
+      structure: blocks, sizes, cuts, side values, problems; reads no weights
+  score <folder> --text <file> | --windows <json of token ids>
+      [--samples 10 --length 128 --sampler even|random --seed 0 --bos none|every]
+      [--remove 3,7] [--device wasm|webgpu] [--model <graph>] [--json <out>]
+      perplexity of the model and of leaving out each block; with --remove also of that plan
+  prune <folder> --remove 3,7 --out <dir> [--model <graph>] [--json <out>]
+      writes the pruned folder and checks it
+  corpus <dir with corpus.json> --golden <dir> [--device wasm|webgpu] [--only a,b] [--json <out>]
+      opens, scores, prunes and checks every folder of a corpus against its golden numbers
+
+--json - writes to standard output. Exit code: 0, 1 (failed, one line on standard error), 2 (usage).`;
+
+const COMMANDS: Record<string, () => Promise<(words: string[]) => Promise<number>>> = {
+  inspect: async () => (await import('./inspect.ts')).inspect,
+  score: async () => (await import('./score.ts')).score,
+  prune: async () => (await import('./prune.ts')).prune,
+  corpus: async () => (await import('./corpus.ts')).corpus,
+};
+
+async function main(words: string[]): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const command = name === undefined ? undefined : COMMANDS[name];
+  if (!command) {
+    process.stderr.write(`${name === undefined ? 'Name a command.' : `There is no command "${name}".`}\n${USAGE}\n`);
+    return 2;
+  }
+  try {
+    return await (await command())(rest);
+  } catch (error) {
+    statusDone();
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message} (npm run -s espalier -- help)\n`);
+      return 2;
+    }
+    const report = toReport(error);
+    process.stderr.write(`${[report.message, report.hint].filter(Boolean).join(' ')}\n`);
+    if (report.code === 'bug' || process.env.ESPALIER_DEBUG) process.stderr.write(`${report.detail}\n`);
+    return 1;
+  }
+}
+
+// ONNX Runtime's module and a GPU device keep the process alive: end it once the output is flushed.
+const code = await main(process.argv.slice(2));
+process.stdout.write('', () => process.exit(code));

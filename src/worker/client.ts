@@ -1,0 +1,127 @@
+// The page's end of the studio worker: calls, cancel with a deadline, and replacement of a worker that died or hangs.
+
+import { type Remote, wrap } from 'comlink';
+import { EspalierError } from '../errors.ts';
+import type { OpenRequest, StudioApi } from './api.ts';
+import { call, type RemoteMethods } from './wire.ts';
+
+/** How long a cancelled job may go on before its worker is replaced, in ms. */
+const CANCEL_DEADLINE_MS = 2000;
+
+export interface Studio {
+  api: StudioApi;
+  /** Called after the worker died or was replaced; the open model and the windows are brought back with the next call. */
+  onReplaced(listener: (reason: string) => void): void;
+  dispose(): void;
+}
+
+/** Errors after which the worker's device is unusable: a fresh worker is started. */
+const FATAL = new Set(['device-lost', 'out-of-memory']);
+
+export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
+  const listeners: ((reason: string) => void)[] = [];
+  let worker: Worker | null = null;
+  let remote: Remote<RemoteMethods> | null = null;
+  let die: (error: unknown) => void = () => {};
+  let death = new Promise<never>(() => {});
+  let lastOpen: OpenRequest | null = null;
+  let lastWindows: Parameters<StudioApi['useWindows']> | null = null;
+  let restored: Promise<unknown> = Promise.resolve();
+  const running = new Set<Promise<unknown>>();
+
+  function start(): Remote<RemoteMethods> {
+    worker = spawn();
+    death = new Promise<never>((_, reject) => {
+      die = reject;
+    });
+    death.catch(() => {});
+    worker.onerror = (event) => {
+      event.preventDefault();
+      replace(
+        new EspalierError('bug', 'The worker stopped unexpectedly.', 'It was started again; repeat the last step.', event.message ?? ''),
+      );
+    };
+    remote = wrap<RemoteMethods>(worker);
+    const fresh = remote;
+    restored = (async () => {
+      if (!lastOpen) return;
+      await call(fresh, 'open', [lastOpen, () => {}]);
+      if (lastWindows) await call(fresh, 'useWindows', lastWindows);
+    })();
+    restored.catch(() => {});
+    return remote;
+  }
+
+  function replace(error: EspalierError): void {
+    worker?.terminate();
+    worker = null;
+    remote = null;
+    die(error);
+    for (const listener of listeners) listener(error.message);
+  }
+
+  async function invoke(name: keyof StudioApi, args: readonly unknown[]): Promise<unknown> {
+    const target = remote ?? start();
+    if (name !== 'open' && name !== 'cancel') await Promise.race([restored, death]);
+    const answer = Promise.race([call(target, name, args), death]);
+    running.add(answer);
+    try {
+      const value = await answer;
+      remember(name, args, value);
+      return value;
+    } catch (error) {
+      if (error instanceof EspalierError && FATAL.has(error.code) && remote === target) replace(error);
+      throw error;
+    } finally {
+      running.delete(answer);
+    }
+  }
+
+  function remember(name: keyof StudioApi, args: readonly unknown[], value: unknown): void {
+    if (name === 'open' && (value as { kind: string }).kind === 'opened') {
+      lastOpen = args[0] as OpenRequest;
+      lastWindows = null;
+    }
+    if (name === 'useWindows') lastWindows = args as Parameters<StudioApi['useWindows']>;
+    if (name === 'score') {
+      const result = value as Awaited<ReturnType<StudioApi['score']>>;
+      lastWindows = [result.windows, result.device.kind];
+    }
+  }
+
+  async function cancel(): Promise<void> {
+    const target = remote;
+    if (!target || running.size === 0) return;
+    const jobs = [...running];
+    void call(target, 'cancel', []).catch(() => {});
+    const deadline = new Promise<'late'>((resolve) => setTimeout(resolve, CANCEL_DEADLINE_MS, 'late'));
+    const ended = await Promise.race([Promise.allSettled(jobs), deadline]);
+    if (ended === 'late' && remote === target && jobs.some((job) => running.has(job)))
+      replace(new EspalierError('cancelled', 'Cancelled.'));
+  }
+
+  const api: StudioApi = {
+    open: (request, onEvent) => invoke('open', [request, onEvent]) as ReturnType<StudioApi['open']>,
+    device: () => invoke('device', []) as ReturnType<StudioApi['device']>,
+    memory: (settings) => invoke('memory', [settings]) as ReturnType<StudioApi['memory']>,
+    score: (settings, onEvent) => invoke('score', [settings, onEvent]) as ReturnType<StudioApi['score']>,
+    useWindows: (windows, device) => invoke('useWindows', [windows, device]) as Promise<void>,
+    plan: (removed, onEvent) => invoke('plan', [removed, onEvent]) as ReturnType<StudioApi['plan']>,
+    export: (request, onEvent) => invoke('export', [request, onEvent]) as ReturnType<StudioApi['export']>,
+    cancel,
+  };
+
+  return {
+    api,
+    onReplaced: (listener) => void listeners.push(listener),
+    dispose: () => {
+      worker?.terminate();
+      worker = null;
+      remote = null;
+    },
+  };
+}
+
+function spawnStudioWorker(): Worker {
+  return new Worker(new URL('./studio.ts', import.meta.url), { type: 'module', name: 'espalier-studio' });
+}
