@@ -32,7 +32,7 @@ export interface Tensor {
   data: Uint8Array | ByteRange;
 }
 
-/** An attribute of a node: exactly one kind of value. Integers are numbers (exact to 2^53; larger ones are refused by the codec). */
+/** An attribute of a node: exactly one kind of value. Integers are numbers (exact to 2^53; an attribute with larger ones is kept as `opaque`). */
 export type Attribute =
   | { name: string; kind: 'float'; value: number }
   | { name: string; kind: 'int'; value: number }
@@ -44,7 +44,7 @@ export type Attribute =
   | { name: string; kind: 'strings'; value: readonly Uint8Array[] }
   | { name: string; kind: 'tensors'; value: readonly Tensor[] }
   | { name: string; kind: 'graphs'; value: readonly Graph[] }
-  /** Kinds that decoder exports do not use (type protos, sparse tensors): kept as wire bytes of the AttributeProto, never looked into. */
+  /** Kinds that decoder exports do not use (type protos, sparse tensors, integers beyond 2^53): kept as wire bytes of the AttributeProto, never looked into. */
   | { name: string; kind: 'opaque'; value: Uint8Array };
 
 /** One operator call. Empty strings in `inputs` and `outputs` are omitted optional operands. */
@@ -56,6 +56,8 @@ export interface Node {
   inputs: string[];
   outputs: string[];
   attributes: Map<string, Attribute>;
+  /** Which overload of a local function is called; absent for operators. */
+  overload?: string;
   /** Set by skip-norm expansion so that the pair can be fused again; never written to a file. */
   tag?: SkipTag;
 }

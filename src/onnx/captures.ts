@@ -1,0 +1,30 @@
+// What a node depends on, values captured by its subgraphs included; must not change anything.
+
+import type { Graph, Node } from './graph.ts';
+
+/** Subgraphs of a node (branches of If, bodies of Loop and Scan). */
+export function subgraphs(node: Node): Graph[] {
+  const found: Graph[] = [];
+  for (const a of node.attributes.values()) {
+    if (a.kind === 'graph') found.push(a.value);
+    else if (a.kind === 'graphs') found.push(...a.value);
+  }
+  return found;
+}
+
+/** Names that a subgraph takes from the scopes around it, without repeats. */
+export function capturesOf(graph: Graph): string[] {
+  const local = new Set<string>([...graph.inputs.map((v) => v.name), ...graph.initializers.keys()]);
+  for (const node of graph.nodes) for (const o of node.outputs) local.add(o);
+  const found = new Set<string>();
+  for (const node of graph.nodes) for (const x of dependencies(node)) if (!local.has(x)) found.add(x);
+  for (const o of graph.outputs) if (!local.has(o.name)) found.add(o.name);
+  return [...found];
+}
+
+/** Names of all values a node reads: its inputs, then the captures of its subgraphs. Repeats stay. */
+export function dependencies(node: Node): string[] {
+  const names = node.inputs.filter((x) => x !== '');
+  for (const g of subgraphs(node)) names.push(...capturesOf(g));
+  return names;
+}

@@ -1,0 +1,174 @@
+// ONNX protobuf bytes to the object graph and back; must not read files and must not know what a graph computes.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { EspalierError } from '../errors.ts';
+import { decodeAttribute, encodeAttribute } from './codecAttribute.ts';
+import { decodeTensor, encodeTensor, exact, type Place, type ResolveExternal } from './codecTensor.ts';
+import type { Dim, Graph, Model, Node, ValueInfo } from './graph.ts';
+import {
+  FunctionProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
+  type TypeProto,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './onnx_pb.js';
+
+export type { ExternalReference, Place, Placement, ResolveExternal } from './codecTensor.ts';
+
+/**
+ * A skeleton (see skim.ts), or a whole small model file, as a Model.
+ * Documentation strings, node metadata and quantization annotations are dropped.
+ * @param name the file's path, for error messages
+ * @throws EspalierError `corrupt-file`, `unsupported-graph`
+ */
+export function decodeModel(bytes: Uint8Array, resolve: ResolveExternal, name = 'the model'): Model {
+  let proto: ModelProto;
+  try {
+    proto = fromBinary(ModelProtoSchema, bytes);
+  } catch (cause) {
+    throw damaged(name, cause);
+  }
+  if (!proto.graph)
+    throw new EspalierError('corrupt-file', `${name} is not an ONNX file: it holds no graph.`, 'Choose an ONNX decoder model.');
+  try {
+    return {
+      irVersion: exact(proto.irVersion, 'The IR version'),
+      producerName: proto.producerName,
+      producerVersion: proto.producerVersion,
+      opsets: new Map(proto.opsetImport.map((o) => [o.domain === 'ai.onnx' ? '' : o.domain, exact(o.version, 'An opset version')])),
+      metadata: new Map(proto.metadataProps.map((p) => [p.key, p.value])),
+      graph: decodeGraph(proto.graph, resolve),
+      functions: proto.functions.map((f) => toBinary(FunctionProtoSchema, f)),
+    };
+  } catch (cause) {
+    throw cause instanceof EspalierError ? cause : damaged(name, cause);
+  }
+}
+
+/** Serialized ModelProto. `place` says where tensors that are byte ranges go; tensors with bytes are written inline. */
+export function encodeModel(model: Model, place: Place): Uint8Array<ArrayBuffer> {
+  const proto = create(ModelProtoSchema, {
+    irVersion: BigInt(model.irVersion),
+    producerName: model.producerName,
+    producerVersion: model.producerVersion,
+    opsetImport: [...model.opsets].map(([domain, version]) => create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) })),
+    metadataProps: [...model.metadata].map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
+    graph: encodeGraph(model.graph, place),
+    functions: model.functions.map((f) => fromBinary(FunctionProtoSchema, f)),
+  });
+  return toBinary(ModelProtoSchema, proto);
+}
+
+function decodeGraph(proto: GraphProto, resolve: ResolveExternal): Graph {
+  if (proto.sparseInitializer.length > 0) {
+    throw new EspalierError(
+      'unsupported-graph',
+      `The graph has sparse weights (${proto.sparseInitializer[0]?.values?.name ?? 'unnamed'}), which Espalier cannot move.`,
+      'Export the model with dense weights.',
+    );
+  }
+  const initializers: Graph['initializers'] = new Map();
+  for (const t of proto.initializer) {
+    if (initializers.has(t.name)) throw new EspalierError('corrupt-file', `Two weights are called ${t.name}.`, 'Export the model again.');
+    initializers.set(t.name, decodeTensor(t, resolve));
+  }
+  return {
+    name: proto.name,
+    nodes: proto.node.map((n) => decodeNode(n, resolve)),
+    initializers,
+    inputs: proto.input.map(decodeValue),
+    outputs: proto.output.map(decodeValue),
+    valueInfo: new Map(proto.valueInfo.map((v) => [v.name, decodeValue(v)])),
+  };
+}
+
+function encodeGraph(graph: Graph, place: Place): GraphProto {
+  return create(GraphProtoSchema, {
+    name: graph.name,
+    node: graph.nodes.map((n) => encodeNode(n, place)),
+    initializer: [...graph.initializers.values()].map((t) => encodeTensor(t, place, 'initializer')),
+    input: graph.inputs.map(encodeValue),
+    output: graph.outputs.map(encodeValue),
+    valueInfo: [...graph.valueInfo.values()].map(encodeValue),
+  });
+}
+
+function decodeNode(proto: NodeProto, resolve: ResolveExternal): Node {
+  return {
+    name: proto.name,
+    op: proto.opType,
+    domain: proto.domain === 'ai.onnx' ? '' : proto.domain,
+    inputs: proto.input,
+    outputs: proto.output,
+    attributes: new Map(proto.attribute.map((a) => [a.name, decodeAttribute(a, resolve, (g) => decodeGraph(g, resolve))])),
+    ...(proto.overload ? { overload: proto.overload } : {}),
+  };
+}
+
+function encodeNode(node: Node, place: Place): NodeProto {
+  const proto = create(NodeProtoSchema, {
+    input: [...node.inputs],
+    output: [...node.outputs],
+    opType: node.op,
+    attribute: [...node.attributes.values()].map((a) => encodeAttribute(a, place, (g) => encodeGraph(g, place))),
+  });
+  if (node.name) proto.name = node.name;
+  if (node.domain) proto.domain = node.domain;
+  if (node.overload) proto.overload = node.overload;
+  return proto;
+}
+
+function decodeValue(proto: ValueInfoProto): ValueInfo {
+  const name = proto.name;
+  const type = proto.type;
+  if (!type?.value.case) return { name, type: 0, dims: null };
+  if (type.value.case !== 'tensorType') return { name, type: 0, dims: null, opaqueType: toBinary(TypeProtoSchema, type) };
+  const { elemType, shape } = type.value.value;
+  const dims = shape
+    ? shape.dim.map((d): Dim => {
+        if (d.value.case === 'dimValue') return exact(d.value.value, `A dimension of ${name}`);
+        return d.value.case === 'dimParam' && d.value.value !== '' ? d.value.value : null;
+      })
+    : null;
+  return { name, type: elemType, dims };
+}
+
+function encodeValue(value: ValueInfo): ValueInfoProto {
+  const proto = create(ValueInfoProtoSchema, { name: value.name });
+  const type = encodeType(value);
+  if (type) proto.type = type;
+  return proto;
+}
+
+function encodeType(value: ValueInfo): TypeProto | null {
+  if (value.opaqueType) return fromBinary(TypeProtoSchema, value.opaqueType);
+  if (value.type === 0) return null;
+  const shape = value.dims && {
+    dim: value.dims.map((d) => ({
+      value:
+        d === null
+          ? { case: undefined }
+          : typeof d === 'number'
+            ? { case: 'dimValue' as const, value: BigInt(d) }
+            : { case: 'dimParam' as const, value: d },
+    })),
+  };
+  return create(TypeProtoSchema, { value: { case: 'tensorType', value: { elemType: value.type, ...(shape ? { shape } : {}) } } });
+}
+
+function damaged(name: string, cause: unknown): EspalierError {
+  return new EspalierError(
+    'corrupt-file',
+    `${name} is damaged or not an ONNX file: its graph cannot be decoded.`,
+    'Download or export the file again.',
+    String(cause),
+  );
+}

@@ -1,0 +1,49 @@
+// Opens one ONNX file of a folder as an object graph; must not read weights.
+
+import { EspalierError } from '../errors.ts';
+import { decodeModel } from './codec.ts';
+import { externalResolver } from './external.ts';
+import { DataType, elementCount, isRange, type Model } from './graph.ts';
+import { skimModel } from './skim.ts';
+import type { Folder } from './source.ts';
+
+/** External integer tensors of at most this many elements are operands such as shapes and axes: they are loaded. */
+const SMALL_ELEMENTS = 16;
+const SMALL_TYPES: ReadonlySet<number> = new Set([DataType.int64, DataType.int32, DataType.bool]);
+
+/**
+ * The model of a graph file with large tensors as byte ranges, inline and external ones alike.
+ * @throws EspalierError `missing-file`, `corrupt-file`, `unsupported-graph`, `bad-input`
+ */
+export async function readModel(folder: Folder, graphPath: string): Promise<Model> {
+  const source = folder.open(graphPath);
+  if (!source)
+    throw new EspalierError(
+      'missing-file',
+      `There is no ${graphPath} in the folder ${folder.name}.`,
+      'Choose one of the ONNX files in it.',
+    );
+  const skeleton = await skimModel(source, graphPath);
+  const model = decodeModel(skeleton, externalResolver(folder, graphPath), graphPath);
+  await loadSmallOperands(folder, model);
+  return model;
+}
+
+/** Some exporters move every tensor out of the file, shapes included; the graph cannot be understood without those. */
+async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
+  const wanted = [...model.graph.initializers.values()].filter(
+    (t) => isRange(t.data) && SMALL_TYPES.has(t.type) && elementCount(t.dims) <= SMALL_ELEMENTS,
+  );
+  for (const tensor of wanted) {
+    if (!isRange(tensor.data)) continue;
+    const { file, offset, length } = tensor.data;
+    const source = folder.open(file);
+    if (!source)
+      throw new EspalierError(
+        'missing-file',
+        `The weights file ${file} is not in the folder ${folder.name}.`,
+        'Add the file and open the folder again.',
+      );
+    tensor.data = await source.read(offset, length);
+  }
+}

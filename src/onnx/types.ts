@@ -1,0 +1,104 @@
+// Element types of all values of a graph, from what is declared and from the operators; must not infer shapes.
+
+import { subgraphs } from './captures.ts';
+import { DataType, type Graph, intAttribute, type Node } from './graph.ts';
+
+const { int64, int32, bool, float, uint8 } = DataType;
+
+/** Operators whose output type does not depend on their inputs. */
+const FIXED: Readonly<Record<string, DataType>> = {
+  Shape: int64,
+  Size: int64,
+  NonZero: int64,
+  ArgMax: int64,
+  ArgMin: int64,
+  IsNaN: bool,
+  IsInf: bool,
+  Equal: bool,
+  Less: bool,
+  LessOrEqual: bool,
+  Greater: bool,
+  GreaterOrEqual: bool,
+  And: bool,
+  Or: bool,
+  Xor: bool,
+  Not: bool,
+  MatMulInteger: int32,
+  ConvInteger: int32,
+};
+
+/** Operators whose outputs have the type of another input than the first. */
+const LIKE_INPUT: Readonly<Record<string, number>> = {
+  Where: 1,
+  CastLike: 1,
+  DequantizeLinear: 1,
+  GatherBlockQuantized: 2,
+  OneHot: 2,
+};
+
+/** Value name to element type. Nodes must be sorted; a value whose type cannot be told is absent. Declared types win. */
+export function elementTypes(graph: Graph, outer?: ReadonlyMap<string, DataType>): Map<string, DataType> {
+  const types = new Map<string, DataType>(outer ?? []);
+  for (const t of graph.initializers.values()) types.set(t.name, t.type);
+  for (const v of [...graph.inputs, ...graph.outputs, ...graph.valueInfo.values()]) {
+    if (v.type !== 0 && !graph.initializers.has(v.name)) types.set(v.name, v.type);
+  }
+  const declared = new Set(types.keys());
+  for (const node of graph.nodes) {
+    const found = outputTypes(node, types);
+    for (const [k, name] of node.outputs.entries()) {
+      const type = found[k] ?? (found.length === 1 ? found[0] : undefined);
+      if (name && type && !declared.has(name)) types.set(name, type);
+    }
+  }
+  return types;
+}
+
+/** Types of the outputs; a single entry stands for all of them. */
+function outputTypes(node: Node, types: ReadonlyMap<string, DataType>): (DataType | undefined)[] {
+  const input = (k: number): DataType | undefined => types.get(node.inputs[k] ?? '');
+  const fixed = FIXED[node.op];
+  if (fixed) return [fixed];
+  const like = LIKE_INPUT[node.op];
+  if (like !== undefined) return [input(like)];
+  switch (node.op) {
+    case 'Cast':
+      return [intAttribute(node, 'to')];
+    case 'Constant':
+      return [constantType(node)];
+    case 'ConstantOfShape': {
+      const value = node.attributes.get('value');
+      return [value?.kind === 'tensor' ? value.value.type : float];
+    }
+    case 'DynamicQuantizeLinear':
+      return [uint8, float, uint8];
+    case 'QuantizeLinear':
+      return [input(2) ?? intAttribute(node, 'output_dtype') ?? uint8];
+    case 'TopK':
+      return [input(0), int64];
+    case 'Unique':
+      return [input(0), int64, int64, int64];
+    case 'Dropout':
+      return [input(0), bool];
+    case 'EyeLike':
+    case 'RandomNormalLike':
+    case 'RandomUniformLike':
+      return [intAttribute(node, 'dtype') ?? input(0)];
+    case 'If': {
+      const branch = subgraphs(node)[0];
+      if (!branch) return [undefined];
+      const inner = elementTypes(branch, types);
+      return branch.outputs.map((o) => (o.type !== 0 ? o.type : inner.get(o.name)));
+    }
+    default:
+      return [input(0)];
+  }
+}
+
+function constantType(node: Node): DataType {
+  const value = node.attributes.get('value');
+  if (value?.kind === 'tensor') return value.value.type;
+  if (node.attributes.has('value_int') || node.attributes.has('value_ints')) return int64;
+  if (node.attributes.has('value_string') || node.attributes.has('value_strings')) return DataType.string;
+  return float;
+}
