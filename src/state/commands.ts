@@ -1,0 +1,110 @@
+// Everything a person can do as data: one list for buttons, shortcuts, the help page and tests. Must not hold logic beyond "may I now".
+
+import type { StudioState } from './state.ts';
+import type { Actions } from './store.ts';
+
+export type CommandId =
+  | 'sample'
+  | 'open'
+  | 'score'
+  | 'cancel'
+  | 'undo'
+  | 'redo'
+  | 'keep-all'
+  | 'protect-ends'
+  | 'settings'
+  | 'export'
+  | 'device'
+  | 'help';
+
+export interface Command {
+  id: CommandId;
+  label: string;
+  /** Key bindings in tinykeys' notation; the first one is shown. */
+  keys: readonly string[];
+  enabled(state: StudioState): boolean;
+  run(actions: Actions, state: StudioState): void;
+}
+
+const isOpen = (state: StudioState) => state.model.current !== null;
+const isIdle = (state: StudioState) => !state.score.running && !state.export.running && state.model.opening === null;
+const isBusy = (state: StudioState) => state.score.running !== null || state.export.running || state.effect.progress !== null;
+
+export const COMMANDS: readonly Command[] = [
+  { id: 'sample', label: 'Try the sample', keys: [], enabled: isIdle, run: (actions) => void trySample(actions) },
+  { id: 'open', label: 'Open folder', keys: ['o'], enabled: isIdle, run: (actions) => void actions.openFolder() },
+  {
+    id: 'score',
+    label: 'Score blocks',
+    keys: ['s'],
+    enabled: (state) => isIdle(state) && (state.model.current?.summary.canScore ?? false),
+    run: (actions) => void actions.score(),
+  },
+  {
+    id: 'cancel',
+    label: 'Cancel',
+    keys: ['Shift+Escape'],
+    enabled: (state) => isBusy(state) && !state.score.cancelling,
+    run: (actions) => void actions.cancel(),
+  },
+  { id: 'undo', label: 'Undo', keys: ['$mod+z'], enabled: (state) => state.plan.past.length > 0, run: (actions) => actions.undo() },
+  {
+    id: 'redo',
+    label: 'Redo',
+    keys: ['$mod+Shift+z', '$mod+y'],
+    enabled: (state) => state.plan.future.length > 0,
+    run: (actions) => actions.redo(),
+  },
+  {
+    id: 'keep-all',
+    label: 'Keep all blocks',
+    keys: ['k'],
+    enabled: (state) => state.plan.present.removed.length > 0,
+    run: (actions) => actions.keepAll(),
+  },
+  {
+    id: 'protect-ends',
+    label: 'Protect first 4 and last 2',
+    keys: ['p'],
+    enabled: isOpen,
+    run: (actions, state) => actions.protectEnds(!endsProtected(state)),
+  },
+  {
+    id: 'settings',
+    label: 'Scoring settings',
+    keys: [','],
+    enabled: (state) => isOpen(state) && isIdle(state),
+    run: (actions) => actions.openDialog('settings'),
+  },
+  {
+    id: 'export',
+    label: 'Export pruned model',
+    keys: ['e'],
+    enabled: (state) => isOpen(state) && !state.score.running && state.model.opening === null,
+    run: (actions) => actions.openDialog('export'),
+  },
+  {
+    id: 'device',
+    label: 'Device and self-test',
+    keys: ['d'],
+    enabled: (state) => state.device.report !== null,
+    run: (actions) => actions.openDialog('device'),
+  },
+  { id: 'help', label: 'Keyboard and help', keys: ['Shift+?'], enabled: () => true, run: (actions) => actions.openDialog('help') },
+];
+
+export function command(id: CommandId): Command {
+  return COMMANDS.find((one) => one.id === id)!;
+}
+
+/** True when the first 4 and the last 2 blocks are all locked. */
+export function endsProtected(state: StudioState): boolean {
+  const n = state.model.current?.summary.numBlocks ?? 0;
+  const { locked } = state.plan.present;
+  return n > 0 && [0, 1, 2, 3, n - 2, n - 1].every((block) => block < 0 || block >= n || locked.includes(block));
+}
+
+/** The sample is scored at once: from one click to a live curve. */
+async function trySample(actions: Actions): Promise<void> {
+  if (await actions.openSample()) await actions.score();
+}

@@ -1,0 +1,65 @@
+// What every action gets: the store, the studio, the disk; and the small helpers they share. Must not hold state of its own.
+
+import type { StoreApi } from 'zustand/vanilla';
+import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
+import type { FolderSource, StudioApi } from '../worker/api.ts';
+import type { Disk } from './disk.ts';
+import { firstState, type Place, type StudioState } from './state.ts';
+
+export interface Deps {
+  api: StudioApi;
+  disk: Disk;
+  /** The model behind "Try the sample". */
+  sample: { source: FolderSource; graph: string };
+  /** Wait after a plan change before its perplexity is asked for, in ms. */
+  planDelayMs: number;
+  now(): number;
+}
+
+export interface Context extends Deps {
+  store: StoreApi<StudioState>;
+  get(): StudioState;
+  /** Merges fields into one slice. */
+  patch<K extends keyof StudioState>(slice: K, fields: { [F in keyof StudioState[K]]?: StudioState[K][F] }): void;
+  /** Shows an error at its place, unless it is a cancellation. */
+  fail(place: Place, error: unknown): void;
+  clear(place: Place): void;
+  announce(text: string): void;
+  toast(text: string): void;
+}
+
+export function makeContext(store: StoreApi<StudioState>, deps: Deps): Context {
+  const patch: Context['patch'] = (slice, fields) => store.setState((state) => ({ ...state, [slice]: { ...state[slice], ...fields } }));
+  const announce = (text: string) => patch('view', { announcement: text });
+  let toasts = 0;
+  return {
+    ...deps,
+    store,
+    get: store.getState,
+    patch,
+    announce,
+    fail(place, error) {
+      if (isCancelled(error)) return;
+      const report: ErrorReport = toReport(error);
+      patch('errors', { [place]: report });
+      announce(`${report.message} ${report.hint}`);
+    },
+    clear(place) {
+      if (!store.getState().errors[place]) return;
+      store.setState((state) => {
+        const { [place]: _, ...errors } = state.errors;
+        return { ...state, errors };
+      });
+    },
+    toast(text) {
+      patch('view', { toast: { id: ++toasts, text }, announcement: text });
+    },
+  };
+}
+
+/** Everything that belongs to the model that is open, back at its start; device and settings stay. */
+export function withoutModel(state: StudioState): StudioState {
+  const first = firstState();
+  const { settings } = state.score;
+  return { ...first, device: state.device, score: { ...first.score, settings }, view: { ...first.view, toast: state.view.toast } };
+}

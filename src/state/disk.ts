@@ -1,0 +1,20 @@
+// What the state room asks of the user's disk, as one small port; the browser's side of it is in files/.
+
+/** Files with their paths inside the folder that was dropped or picked. */
+export interface PickedFolder {
+  name: string;
+  files: { path: string; file: File }[];
+}
+
+export interface Disk {
+  /** Null when the user changes their mind. */
+  pickFolder(): Promise<PickedFolder | null>;
+  /** Must be called within the drop event: the list of items is gone afterwards. */
+  readDrop(data: DataTransfer): Promise<PickedFolder | null>;
+  /** False where the browser cannot write into a folder. */
+  canSaveFolder(): boolean;
+  pickSaveFolder(): Promise<FileSystemDirectoryHandle | null>;
+  /** False where the browser cannot stream into a file: a zip then is built in memory. */
+  canSaveFile(): boolean;
+  pickZipFile(suggestedName: string): Promise<FileSystemFileHandle | null>;
+}

@@ -1,0 +1,59 @@
+// Saving the pruned folder and what verification said of it. A failed export is shown as failed, never as done.
+
+import type { ExportTarget } from '../worker/api.ts';
+import type { Context } from './context.ts';
+import { effectKey } from './effectActions.ts';
+import { NO_EXPORT } from './state.ts';
+
+export interface ExportActions {
+  setTarget(target: 'folder' | 'zip'): void;
+  /** Asks where to, writes and verifies. Must start in a click: browsers open pickers only then. */
+  exportModel(name: string): Promise<void>;
+}
+
+/** A name for the pruned folder: "austen-12-of-16". */
+export function suggestName(model: string, kept: number, numBlocks: number): string {
+  const base = model.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '') || 'model';
+  return `${base}-${kept}-of-${numBlocks}`;
+}
+
+export function makeExportActions(context: Context, measureAgain: () => void): ExportActions {
+  const { api, disk, get, patch } = context;
+
+  async function pickTarget(name: string): Promise<ExportTarget | null> {
+    if (get().export.target === 'folder' && disk.canSaveFolder()) {
+      const handle = await disk.pickSaveFolder();
+      return handle && { kind: 'folder', handle };
+    }
+    if (!disk.canSaveFile()) return { kind: 'zip-blob' };
+    const handle = await disk.pickZipFile(`${name}.zip`);
+    return handle && { kind: 'zip-file', handle };
+  }
+
+  return {
+    setTarget: (target) => patch('export', { target }),
+    async exportModel(name) {
+      const { model, score, effect, plan } = get();
+      if (!model.current || get().export.running) return;
+      context.clear('export');
+      const removed = [...plan.present.removed];
+      try {
+        const target = await pickTarget(name);
+        if (!target) return;
+        patch('export', { ...NO_EXPORT, target: get().export.target, running: true, removed });
+        context.announce('Export has started.');
+        const measured = effect.known.get(effectKey(get()) ?? '') ?? null;
+        const request = { removed, name, target, score: score.curve?.result ?? null, plan: measured };
+        const result = await api.export(request, (progress) => patch('export', { progress }));
+        patch('export', { result });
+        context.announce(result.verification.status === 'verified' ? 'Exported and verified.' : 'The export failed verification.');
+      } catch (error) {
+        context.fail('export', error);
+        context.announce('The export has stopped.');
+      } finally {
+        patch('export', { running: false, progress: null });
+        measureAgain();
+      }
+    },
+  };
+}

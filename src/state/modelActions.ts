@@ -1,0 +1,135 @@
+// Opening models: by drop, by picker, the sample, another graph of the same folder. Must not lose the open model when a new one fails.
+
+import { EspalierError } from '../errors.ts';
+import type { FolderSource, OpenResult } from '../worker/api.ts';
+import { type Context, withoutModel } from './context.ts';
+import { planFromHash, planToHash } from './hash.ts';
+import { EMPTY_PLAN, startHistory, withBlocks } from './plan.ts';
+import { readRestored } from './provenance.ts';
+import type { OpenModel } from './state.ts';
+
+export interface ModelActions {
+  openSample(): Promise<boolean>;
+  /** Lets the user pick a folder and opens it. */
+  openFolder(): Promise<void>;
+  openSource(source: FolderSource, graph?: string): Promise<boolean>;
+  chooseGraph(path: string): Promise<boolean>;
+  closeChooser(): void;
+  checkDevice(): Promise<void>;
+}
+
+/** Hash of the page, so that Node tests need none. */
+export interface Address {
+  read(): string;
+  write(hash: string): void;
+}
+
+export function makeModelActions(context: Context, address: Address, opened: () => void): ModelActions {
+  const { api, get, patch, store } = context;
+  let turn = 0;
+
+  /** `preferred` is opened without a question when the folder has several graphs. */
+  async function openSource(source: FolderSource, graph?: string, preferred?: string): Promise<boolean> {
+    const mine = ++turn;
+    const { chooser } = get().model;
+    const asked = chooser?.source === source ? chooser : null;
+    let graphs = knownGraphs(source);
+    context.clear('open');
+    context.clear('restore');
+    patch('model', { opening: source.name, chooser: null });
+    try {
+      let result = await api.open(graph === undefined ? { source } : { source, graph }, () => {});
+      if (mine === turn && result.kind === 'choose' && result.graphs.some((choice) => choice.path === preferred)) {
+        graphs = result.graphs;
+        result = await api.open({ source, graph: preferred! }, () => {});
+      }
+      if (mine !== turn) return false;
+      if (result.kind === 'choose') {
+        patch('model', { chooser: { source, name: result.name, graphs: result.graphs } });
+        context.announce(`${result.name} has ${result.graphs.length} graphs. Choose one.`);
+        return false;
+      }
+      accept(source, result, graphs);
+      return true;
+    } catch (error) {
+      if (mine === turn) {
+        context.fail('open', error);
+        patch('model', { chooser: asked });
+      }
+      return false;
+    } finally {
+      if (mine === turn) patch('model', { opening: null });
+    }
+  }
+
+  function knownGraphs(source: FolderSource): OpenModel['graphs'] {
+    const { chooser, current } = get().model;
+    if (chooser?.source === source) return chooser.graphs;
+    return current?.source === source ? current.graphs : [];
+  }
+
+  function accept(source: FolderSource, result: Extract<OpenResult, { kind: 'opened' }>, graphs: OpenModel['graphs']): void {
+    const { current } = get().model;
+    // The address belongs to the page that was just loaded, or to another graph of the same model; never to a new model.
+    const keepPlan = !current || current.source === source;
+    const wanted = keepPlan ? (planFromHash(address.read()) ?? []) : [];
+    const summary = result.model;
+    let madeFrom: OpenModel['madeFrom'] = null;
+    let unread: unknown = null;
+    try {
+      madeFrom = result.provenance ? readRestored(result.provenance) : null;
+    } catch (error) {
+      unread = error;
+    }
+    const removable = wanted.filter((block) => summary.blocks[block] && !summary.blocks[block].unremovable);
+    store.setState((state) => {
+      const next = withoutModel(state);
+      const plan = withBlocks(EMPTY_PLAN, removable, true);
+      return {
+        ...next,
+        model: { current: { source, summary, hasTokenizer: result.hasTokenizer, graphs, madeFrom }, opening: null, chooser: null },
+        plan: { ...startHistory(plan), refusal: '' },
+      };
+    });
+    address.write(planToHash(removable));
+    if (unread) context.fail('restore', unread);
+    context.announce(`${summary.name} is open: ${summary.numBlocks} blocks.`);
+    opened();
+    void checkDevice();
+  }
+
+  async function checkDevice(): Promise<void> {
+    if (get().device.report || get().device.checking) return;
+    patch('device', { checking: true });
+    try {
+      patch('device', { report: await api.device() });
+    } catch (error) {
+      context.fail('device', error);
+    } finally {
+      patch('device', { checking: false });
+    }
+  }
+
+  return {
+    openSource,
+    checkDevice,
+    async openSample() {
+      const { source, graph } = context.sample;
+      return openSource(source, undefined, graph);
+    },
+    async openFolder() {
+      try {
+        const picked = await context.disk.pickFolder();
+        if (picked) await openSource({ kind: 'files', ...picked });
+      } catch (error) {
+        context.fail('open', error);
+      }
+    },
+    async chooseGraph(path) {
+      const source = get().model.chooser?.source ?? get().model.current?.source;
+      if (!source) throw new EspalierError('bug', `There is no folder to choose ${path} from.`);
+      return openSource(source, path);
+    },
+    closeChooser: () => patch('model', { chooser: null }),
+  };
+}

@@ -1,0 +1,73 @@
+// Bringing back a plan and its curve from an espalier.json, without scoring. Must refuse a file that was made from another model.
+
+import { EspalierError } from '../errors.ts';
+import type { FolderSource } from '../worker/api.ts';
+import type { Context } from './context.ts';
+import { type Restored, readRestored } from './provenance.ts';
+import { type ScoreActions, settingsKey } from './scoreActions.ts';
+
+export interface RestoreActions {
+  /** Text of an espalier.json that was dropped onto the open model. */
+  restore(text: string): Promise<void>;
+}
+
+function sizes(source: FolderSource): Map<string, number> {
+  return new Map(source.kind === 'files' ? source.files.map((f) => [f.path, f.file.size]) : source.files.map((f) => [f.path, f.size]));
+}
+
+/** Why the open folder is not the one the file was made from, or null. Names and sizes are compared; no byte is read. */
+export function mismatch(restored: Restored, source: FolderSource, graph: string, numBlocks: number): string | null {
+  if (restored.numBlocks !== numBlocks) return `it was made from a model of ${restored.numBlocks} blocks, this one has ${numBlocks}`;
+  if (restored.graph !== graph) return `it was made from ${restored.graph}, this model is ${graph}`;
+  const have = sizes(source);
+  // A single-folder drop may carry one more level in its paths.
+  for (const { path, size } of restored.files) {
+    const found = have.get(path);
+    if (path.startsWith(graph) && found !== size) return `${path} had ${size} bytes, here it has ${found ?? 'none'}`;
+  }
+  return null;
+}
+
+export function makeRestoreActions(
+  context: Context,
+  score: ScoreActions,
+  setRemoved: (removed: readonly number[]) => void,
+): RestoreActions {
+  const { api, get } = context;
+  // Renamed: a name that starts with `use` reads as a React hook.
+  const { useWindows: giveWindows } = api;
+  return {
+    async restore(text) {
+      const { current } = get().model;
+      context.clear('restore');
+      try {
+        if (!current) {
+          throw new EspalierError(
+            'bad-input',
+            'An espalier.json brings back a plan onto its source model, but no model is open.',
+            'Open the model it was made from, then drop the file again.',
+          );
+        }
+        const restored = readRestored(text);
+        const { summary, source } = current;
+        const why = mismatch(restored, source, summary.graph, summary.numBlocks);
+        if (why) {
+          throw new EspalierError(
+            'bad-input',
+            `This espalier.json does not belong to ${summary.name}: ${why}.`,
+            `Open ${restored.sourceName} and drop the file again.`,
+          );
+        }
+        if (restored.score) {
+          await giveWindows(restored.score.windows, get().score.settings.device);
+          if (get().model.current !== current) return;
+          score.takeCurve(restored.score, settingsKey(get().score.settings), true);
+        }
+        setRemoved(restored.removed);
+        context.toast(restored.score ? 'Plan and curve are back.' : 'The plan is back. The file holds no scores.');
+      } catch (error) {
+        context.fail('restore', error);
+      }
+    },
+  };
+}

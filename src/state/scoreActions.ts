@@ -1,0 +1,103 @@
+// The importance curve: settings, memory before it starts, a curve that grows, cancel. A failed or cancelled run keeps the old curve.
+
+import { EspalierError } from '../errors.ts';
+import type { ScoreEvent, ScoreResult, ScoreSettings } from '../worker/api.ts';
+import type { Context } from './context.ts';
+import { type GrowingCurve, NO_EFFECT } from './state.ts';
+import { parseWindows } from './textSource.ts';
+
+export interface ScoreActions {
+  setSettings(fields: { [F in keyof ScoreSettings]?: ScoreSettings[F] }): void;
+  /** A dropped or pasted text; names that end in .json are windows of token ids. Shows an error instead of throwing one. */
+  setText(name: string, text: string): void;
+  refreshMemory(): Promise<void>;
+  score(): Promise<void>;
+  /** Takes a curve in force: measured just now, or restored from a file. */
+  takeCurve(result: ScoreResult, settingsKey: string, restored: boolean): void;
+  /** Stops whatever runs. */
+  cancel(): Promise<void>;
+}
+
+const NO_CURVE_YET: GrowingCurve = { device: null, windows: 0, baseline: null, blocks: [], notes: [] };
+
+/** Settings as a key: equal keys give equal curves. */
+export function settingsKey(settings: ScoreSettings): string {
+  return JSON.stringify(settings);
+}
+
+export function makeScoreActions(context: Context, checkDevice: () => Promise<void>, onCurve: () => void): ScoreActions {
+  const { api, get, patch } = context;
+  let memoryTurn = 0;
+  let curves = 0;
+
+  function onEvent(event: ScoreEvent, turnModel: unknown): void {
+    const running = get().score.running;
+    if (!running || get().model.current !== turnModel) return;
+    if (event.type === 'progress') patch('score', { progress: event.progress });
+    else if (event.type === 'note') patch('score', { running: { ...running, notes: [...running.notes, event.text] } });
+    else if (event.type === 'started') patch('score', { running: { ...running, device: event.device, windows: event.windows } });
+    else if (event.type === 'baseline') patch('score', { running: { ...running, baseline: event.baseline } });
+    else patch('score', { running: { ...running, blocks: [...running.blocks, event.block] } });
+  }
+
+  const actions: ScoreActions = {
+    setSettings(fields) {
+      patch('score', { settings: { ...get().score.settings, ...fields }, memory: null });
+      context.clear('score');
+      void actions.refreshMemory();
+    },
+    setText(name, text) {
+      try {
+        if (!text.trim()) throw new EspalierError('bad-input', `${name} is empty.`, 'Give a text of a few thousand words.');
+        actions.setSettings({ text: name.endsWith('.json') ? parseWindows(name, text) : { kind: 'text', name, text } });
+        context.toast(`Scoring will use ${name}.`);
+      } catch (error) {
+        context.fail('score', error);
+      }
+    },
+    async refreshMemory() {
+      const { current } = get().model;
+      if (!current?.summary.canScore) return;
+      const mine = ++memoryTurn;
+      try {
+        const memory = await api.memory(get().score.settings);
+        if (mine === memoryTurn && get().model.current === current) patch('score', { memory });
+      } catch (error) {
+        if (mine === memoryTurn && !get().score.running) context.fail('score', error);
+      }
+    },
+    async score() {
+      const { current } = get().model;
+      if (!current || get().score.running) return;
+      const { settings } = get().score;
+      context.clear('score');
+      patch('score', { running: NO_CURVE_YET, progress: null, cancelling: false });
+      context.announce('Scoring has started.');
+      try {
+        await checkDevice();
+        const result = await api.score(settings, (event) => onEvent(event, current));
+        if (get().model.current !== current) return;
+        actions.takeCurve(result, settingsKey(settings), false);
+        context.announce(
+          `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. Block ${result.order[0] ?? 0} matters least.`,
+        );
+      } catch (error) {
+        if (get().model.current === current) context.fail('score', error);
+        context.announce('Scoring has stopped.');
+      } finally {
+        if (get().model.current === current) patch('score', { running: null, progress: null, cancelling: false });
+      }
+      onCurve();
+    },
+    takeCurve(result, key, restored) {
+      patch('score', { curve: { id: ++curves, result, settingsKey: key, restored } });
+      // Perplexities of another curve's windows must never stand beside this one.
+      patch('effect', NO_EFFECT);
+    },
+    async cancel() {
+      patch('score', { cancelling: get().score.running !== null });
+      await api.cancel();
+    },
+  };
+  return actions;
+}

@@ -1,0 +1,135 @@
+// What the page shows, derived from the state: curve points, sizes, what is stale, the one main action. Pure and memoised.
+
+import type { Measure, PlanResult } from '../worker/api.ts';
+import type { CommandId } from './commands.ts';
+import { effectKey } from './effectActions.ts';
+import { derive } from './memo.ts';
+import { equalGroups, planSize } from './pending.ts';
+import { settingsKey } from './scoreActions.ts';
+import type { OpenModel, StudioState } from './state.ts';
+import { nameOfText } from './textSource.ts';
+
+export interface CurvePoint {
+  index: number;
+  /** Mean NLL in nats without the block, or null while unknown. */
+  nll: number | null;
+  /** 95 % interval of that NLL, paired with the intact model. */
+  low: number;
+  high: number;
+  refused: string | null;
+  removed: boolean;
+  locked: boolean;
+  /** Letter of its group of equals ("a" matters least), or '' outside one. */
+  group: string;
+  /** The other blocks of its group. */
+  equals: readonly number[];
+}
+
+export interface CurveView {
+  baseline: Measure | null;
+  points: readonly CurvePoint[];
+  growing: boolean;
+}
+
+const modelOf = (state: StudioState) => state.model.current;
+
+/** Groups of two or more blocks that the windows cannot tell apart, least important first; empty while the curve grows. */
+export const groupsOf = derive(
+  (state: StudioState) => [state.score.curve],
+  (curve) => (curve ? equalGroups(curve.result.blocks).filter((group) => group.length > 1) : []),
+);
+
+/** The curve that is shown: the one that grows, else the one in force. */
+export const curveView = derive(
+  (state: StudioState) => [modelOf(state), state.score.running, state.score.curve, state.plan.present, groupsOf(state)],
+  (model, running, curve, plan, groups): CurveView => {
+    const shown = running ?? (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : null);
+    const baseline = shown?.baseline ?? null;
+    const byIndex = new Map(shown?.blocks.map((block) => [block.index, block]));
+    const points = (model?.summary.blocks ?? []).map(({ index }): CurvePoint => {
+      const score = byIndex.get(index);
+      const known = score && !score.refused;
+      const groupIndex = running ? -1 : groups.findIndex((group) => group.includes(index));
+      return {
+        index,
+        nll: known ? score.nll : null,
+        low: known && baseline ? baseline.nll + score.ci95[0] : Number.NaN,
+        high: known && baseline ? baseline.nll + score.ci95[1] : Number.NaN,
+        refused: score?.refused ?? null,
+        removed: plan.removed.includes(index),
+        locked: plan.locked.includes(index),
+        group: groupIndex < 0 ? '' : letter(groupIndex),
+        equals: groups[groupIndex]?.filter((other) => other !== index) ?? [],
+      };
+    });
+    return { baseline, points, growing: running !== null };
+  },
+);
+
+/** 0 -> a, 25 -> z, 26 -> aa. */
+export function letter(i: number): string {
+  return (i >= 26 ? letter(Math.floor(i / 26) - 1) : '') + String.fromCharCode(97 + (i % 26));
+}
+
+export interface EffectView {
+  original: Measure | null;
+  /** Of the plan, or of an older plan while `stale`. */
+  pruned: Measure | PlanResult | null;
+  stale: boolean;
+  /** True when a measurement was asked for and is not there yet. */
+  waiting: boolean;
+  size: { params: number; bytes: number; kvBytesPerToken: number } | null;
+}
+
+export const effectView = derive(
+  (state: StudioState) => [modelOf(state), state.plan.present.removed, state.score.curve, state.effect, effectKey(state)],
+  (model, removed, curve, effect, key): EffectView => {
+    const original = curve?.result.baseline ?? null;
+    const size = model && planSize(model.summary, [...removed]);
+    if (key === null) return { original, pruned: removed.length ? null : original, stale: false, waiting: false, size };
+    const stale = effect.shown?.key !== key;
+    return { original, pruned: effect.shown?.result ?? null, stale, waiting: stale && effect.asked === key, size };
+  },
+);
+
+/** True when the settings are no longer those of the curve that is shown. */
+export function settingsChanged(state: StudioState): boolean {
+  const { curve, settings } = state.score;
+  return curve !== null && !curve.restored && curve.settingsKey !== settingsKey(settings);
+}
+
+/** The one primary button of the present state. */
+export function primaryCommand(state: StudioState): CommandId {
+  const { current } = state.model;
+  if (!current) return 'sample';
+  if (state.score.running) return 'cancel';
+  if (current.summary.canScore && (!state.score.curve || settingsChanged(state))) {
+    return state.plan.present.removed.length && !settingsChanged(state) && state.errors.score ? 'export' : 'score';
+  }
+  return 'export';
+}
+
+/** What the curve was measured on: "10 windows × 128 tokens, bundled text, WebAssembly". */
+export function measuredOn(state: StudioState): string {
+  const { curve, running, settings } = state.score;
+  if (running) {
+    const where = running.device ? `, ${running.device.name}` : '';
+    return `${running.windows || settings.samples} windows × ${settings.length} tokens, ${nameOfText(settings.text)}${where}`;
+  }
+  if (!curve) return '';
+  const { settings: used, windows, device } = curve.result;
+  const text = used.text === 'bundled' ? 'bundled text' : used.text;
+  const start = used.bos === 'every' ? ', each with BOS' : '';
+  return `${windows.length} windows × ${used.length} tokens${start}, ${text}, ${device.name}${curve.restored ? ', from a file' : ''}`;
+}
+
+/** Number of blocks that "drop the lowest" may take: scored, removable, not locked. */
+export function droppable(state: StudioState): number {
+  const { curve } = state.score;
+  const summary = modelOf(state)?.summary;
+  if (!curve || !summary) return 0;
+  const { locked } = state.plan.present;
+  return curve.result.order.filter((block) => !locked.includes(block) && !summary.blocks[block]?.unremovable).length;
+}
+
+export const keptCount = (model: OpenModel, removed: readonly number[]) => model.summary.numBlocks - removed.length;

@@ -1,0 +1,129 @@
+// The shape of the one store: each field with one plain sentence. Types and the first state only.
+
+import type { ErrorReport } from '../errors.ts';
+import type { GraphChoice, ModelSummary } from '../model/summary.ts';
+import type {
+  BlockScore,
+  DeviceKind,
+  DeviceReport,
+  ExportResult,
+  FolderSource,
+  Measure,
+  MemoryEstimate,
+  PlanResult,
+  Progress,
+  ScoreResult,
+  ScoreSettings,
+} from '../worker/api.ts';
+import { type PlanHistory, startHistory } from './plan.ts';
+import type { Restored } from './provenance.ts';
+
+/** What an error belongs to, and so where it is shown. */
+export type Place = 'open' | 'device' | 'score' | 'plan' | 'export' | 'restore';
+
+export interface OpenModel {
+  source: FolderSource;
+  summary: ModelSummary;
+  hasTokenizer: boolean;
+  /** Graphs of the folder when it has several, so that another one can be chosen. */
+  graphs: readonly GraphChoice[];
+  /** What the folder was made from, when it is an export of ours. */
+  madeFrom: Restored | null;
+}
+
+/** A curve while it grows. */
+export interface GrowingCurve {
+  device: { kind: DeviceKind; name: string } | null;
+  windows: number;
+  baseline: Measure | null;
+  blocks: readonly BlockScore[];
+  notes: readonly string[];
+}
+
+export interface Curve {
+  /** Counts up with every curve: results that belong to it carry it in their key. */
+  id: number;
+  result: ScoreResult;
+  /** Key of the settings it was asked with. */
+  settingsKey: string;
+  /** True when it was read from an espalier.json. */
+  restored: boolean;
+}
+
+export type Dialog = 'settings' | 'export' | 'help' | 'device' | null;
+
+export interface StudioState {
+  model: {
+    current: OpenModel | null;
+    /** Name of the folder that is being read, or null. */
+    opening: string | null;
+    /** A folder with several graphs waits for a choice. */
+    chooser: { source: FolderSource; name: string; graphs: readonly GraphChoice[] } | null;
+  };
+  device: { report: DeviceReport | null; checking: boolean };
+  score: {
+    settings: ScoreSettings;
+    /** What scoring would need with these settings, or null while unknown. */
+    memory: MemoryEstimate | null;
+    running: GrowingCurve | null;
+    progress: Progress | null;
+    cancelling: boolean;
+    curve: Curve | null;
+  };
+  plan: PlanHistory & {
+    /** Why the last "drop the k lowest" was refused, or ''. */
+    refusal: string;
+  };
+  effect: {
+    /** Key of the plan whose perplexity was asked for, or null. */
+    asked: string | null;
+    /** Key and result that are shown; stale when the keys differ. */
+    shown: { key: string; result: PlanResult } | null;
+    progress: Progress | null;
+    /** Measured plans of the current curve by key: going back costs nothing. */
+    known: ReadonlyMap<string, PlanResult>;
+  };
+  export: {
+    running: boolean;
+    progress: Progress | null;
+    removed: readonly number[];
+    result: ExportResult | null;
+    target: 'folder' | 'zip';
+  };
+  view: {
+    /** Block under the pointer or the focus, in all three views. */
+    hover: number | null;
+    dialog: Dialog;
+    /** Last thing to be read aloud. */
+    announcement: string;
+    /** A short message that goes away by itself; counted so that equal ones show twice. */
+    toast: { id: number; text: string } | null;
+  };
+  errors: { readonly [P in Place]?: ErrorReport };
+}
+
+export const DEFAULT_SETTINGS: ScoreSettings = {
+  text: { kind: 'bundled' },
+  samples: 10,
+  length: 128,
+  sampler: 'even',
+  seed: 0,
+  bos: null,
+  device: 'auto',
+};
+
+export const NO_EFFECT: StudioState['effect'] = { asked: null, shown: null, progress: null, known: new Map() };
+export const NO_EXPORT: StudioState['export'] = { running: false, progress: null, removed: [], result: null, target: 'folder' };
+
+export function firstState(): StudioState {
+  return {
+    model: { current: null, opening: null, chooser: null },
+    device: { report: null, checking: false },
+    score: { settings: DEFAULT_SETTINGS, memory: null, running: null, progress: null, cancelling: false, curve: null },
+    plan: { ...startHistory(), refusal: '' },
+    effect: NO_EFFECT,
+    export: NO_EXPORT,
+    view: { hover: null, dialog: null, announcement: '', toast: null },
+    errors: {},
+  };
+}

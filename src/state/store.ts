@@ -1,0 +1,74 @@
+// The one store of the page: puts slices and actions together. Must not know of JSX, tensors or files' insides.
+
+import { useStore } from 'zustand';
+import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
+import { type Context, type Deps, makeContext } from './context.ts';
+import { type DropActions, makeDropActions } from './dropActions.ts';
+import { makeEffectActions } from './effectActions.ts';
+import { type ExportActions, makeExportActions } from './exportActions.ts';
+import { type Address, type ModelActions, makeModelActions } from './modelActions.ts';
+import { makePlanActions, type PlanActions } from './planActions.ts';
+import { makeRestoreActions, type RestoreActions } from './restoreActions.ts';
+import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
+import { type Dialog, firstState, type Place, type StudioState } from './state.ts';
+
+export interface ViewActions {
+  hover(block: number | null): void;
+  openDialog(dialog: Dialog): void;
+  dismiss(place: Place): void;
+  measureAgain(): void;
+  /** The engine was started anew after it died or hung. */
+  engineReplaced(reason: string): void;
+  dispose(): void;
+}
+
+export type Actions = ModelActions & ScoreActions & PlanActions & ExportActions & RestoreActions & DropActions & ViewActions;
+
+export interface StudioStore {
+  state: StoreApi<StudioState>;
+  actions: Actions;
+  /** What the disk of this browser can do. */
+  canSaveFolder: boolean;
+}
+
+export function createStudioStore(deps: Deps, address: Address): StudioStore {
+  const state = createVanilla<StudioState>(() => firstState());
+  const context = makeContext(state, deps);
+  const effect = makeEffectActions(context);
+  const model = makeModelActions(context, address, () => {
+    effect.planChanged();
+    void score.refreshMemory();
+  });
+  const score = makeScoreActions(context, model.checkDevice, effect.planChanged);
+  const plan = makePlanActions(context, address, effect.planChanged);
+  const restore = makeRestoreActions(context, score, (removed) => {
+    plan.setRemoved(removed);
+    effect.planChanged();
+  });
+  const drop = makeDropActions(context, { ...restore, openSource: model.openSource, setText: score.setText });
+  const exporting = makeExportActions(context, effect.measureAgain);
+  return {
+    state,
+    canSaveFolder: deps.disk.canSaveFolder(),
+    actions: { ...model, ...score, ...plan, ...restore, ...drop, ...exporting, ...viewActions(context, effect) },
+  };
+}
+
+function viewActions(context: Context, effect: ReturnType<typeof makeEffectActions>): ViewActions {
+  const { get, patch } = context;
+  return {
+    hover(block) {
+      if (get().view.hover !== block) patch('view', { hover: block });
+    },
+    openDialog: (dialog) => patch('view', { dialog }),
+    dismiss: context.clear,
+    measureAgain: effect.measureAgain,
+    engineReplaced: (reason) => context.toast(`The engine was started again. ${reason}`),
+    dispose: effect.dispose,
+  };
+}
+
+/** React's view of the store: re-renders when the selected value changes. */
+export function useStudioState<T>(store: StudioStore, selector: (state: StudioState) => T): T {
+  return useStore(store.state, selector);
+}

@@ -1,0 +1,35 @@
+// Calibration texts and token ids from what people paste or drop; must not tokenise.
+
+import { EspalierError } from '../errors.ts';
+import type { TextSource } from '../worker/api.ts';
+
+/** Windows of token ids from JSON: a list of lists of non-negative integers, or an object with such a list under `windows`. */
+export function parseWindows(name: string, json: string): TextSource {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new EspalierError('bad-input', `${name} is not JSON: ${(error as Error).message}.`, 'Give windows as [[1, 2, 3], [4, 5, 6]].');
+  }
+  const windows = Array.isArray(value) ? value : (value as { windows?: unknown } | null)?.windows;
+  if (!Array.isArray(windows) || windows.length === 0) {
+    throw new EspalierError('bad-input', `${name} holds no windows of token ids.`, 'Give windows as [[1, 2, 3], [4, 5, 6]].');
+  }
+  windows.forEach((window: unknown, i) => {
+    const bad = Array.isArray(window) ? window.find((id) => !Number.isInteger(id) || id < 0) : window;
+    if (!Array.isArray(window) || window.length < 2 || bad !== undefined) {
+      throw new EspalierError(
+        'bad-input',
+        `Window ${i} of ${name} is not a list of at least two token ids${bad === undefined ? '' : ` (found ${JSON.stringify(bad)})`}.`,
+        'Token ids are whole numbers from 0 on.',
+      );
+    }
+  });
+  return { kind: 'ids', name, windows: windows as number[][] };
+}
+
+/** A text for people: "bundled text", "notes.txt", "3 windows of given ids". */
+export function nameOfText(text: TextSource): string {
+  if (text.kind === 'bundled') return 'bundled text';
+  return text.kind === 'text' ? text.name : `token ids of ${text.name}`;
+}
