@@ -92,6 +92,8 @@ export interface ScorePrograms {
   vocabSize: number;
   /** 0, or S when the attention operator demands a static zeroed cache of at least S. */
   staticPast: boolean;
+  /** Why these programs must run on the wasm device although they were made for WebGPU, or null. */
+  wasmOnly: string | null;
   /** Rewrites that were applied so that it runs here, in words for people ("IsNaN replaced by a comparison"). Empty when none. */
   rewrites: readonly string[];
 }

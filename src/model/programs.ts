@@ -1,0 +1,166 @@
+// Cuts an opened model into the weightless programs that scoring runs; knows ONNX and blocks, but never runs anything or reads weights.
+
+import { EspalierError } from '../errors.ts';
+import { DataType } from '../onnx/graph.ts';
+import type { Canonical } from './classes.ts';
+import { canonical } from './classes.ts';
+import { withoutCaches } from './cutCaches.ts';
+import { appendNll, TARGETS } from './cutHead.ts';
+import type { Piece } from './cutPiece.ts';
+import { cutPiece, trimPiece } from './cutPiece.ts';
+import { cutSide } from './cutSide.ts';
+import type { BoundProgram, ScorePrograms } from './program.ts';
+import type { AssembleContext, Outputs } from './programsAssemble.ts';
+import { assemble } from './programsAssemble.ts';
+import type { SourceOf } from './programsInputs.ts';
+import { inputSources } from './programsInputs.ts';
+import { exactQuantisedMatMul, expandHeadNorms, foldTransposedWeights, replaceIsNaN, softcapOf } from './rewrites.ts';
+import type { Structure } from './structure.ts';
+import { aliasReshapes, liftConstants } from './weights.ts';
+
+/** What programs need to know of an opened model. */
+export interface ProgramSource {
+  structure: Structure;
+  config: { headSize: number | null };
+  summary: { hiddenSize: number; vocabSize: number };
+}
+
+export interface ProgramOptions {
+  device: 'wasm' | 'webgpu';
+  /** Keep accuracy_level of MatMulNBits as the file has it (coarse, but what the deployed file does). */
+  keepAccuracyLevel?: boolean;
+}
+
+/**
+ * The programs of the intact model: ids -> embed -> block 0 .. N-1 -> head -> NLL, equal blocks sharing one program.
+ * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes embeddings instead of ids, or has inputs or
+ *   side values that cannot be made from a window alone; `unsupported-op` for element types that cannot run here.
+ */
+export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
+  const { structure } = opened;
+  requireScorable(structure);
+  const nodes = withoutCaches(structure);
+  const applied = new Map<string, number>();
+  let softcap = 0;
+  const prepare = (piece: Piece): Piece => {
+    liftConstants(piece);
+    aliasReshapes(piece);
+    trimPiece(piece);
+    softcap = Math.max(softcap, softcapOf(piece));
+    for (const [label, rewrite] of rewritesFor(options)) {
+      const count = rewrite(piece);
+      if (count > 0) applied.set(label, (applied.get(label) ?? 0) + count);
+    }
+    return piece;
+  };
+  const inRegion = (r: number) => (position: number) =>
+    structure.region[position] === r || (r > 0 && r <= structure.blocks.length && structure.copyable(r - 1, position));
+  const sourceOf = inputSources(structure, opened.config.headSize);
+  const context: AssembleContext = { structure, sourceOf, typeOf: typesOf(structure) };
+  const single = (id: string, piece: Piece, outputs: Outputs): BoundProgram =>
+    assemble(id, [canonical(piece, roleOf(sourceOf))], outputs, context)[0] as BoundProgram;
+
+  const cut = (k: number): string => structure.cuts[k] as string;
+  const embed = prepare(cutPiece(structure, nodes, [cut(0)], inRegion(0)));
+  const head = prepare(cutPiece(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)));
+  appendNll(head, cut(structure.blocks.length), structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18);
+  const side = cutSide(structure, nodes, opened.summary.hiddenSize);
+  const blocks = structure.blocks.map((_, b) =>
+    canonical(prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1))), roleOf(sourceOf)),
+  );
+  return {
+    embed: single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]),
+    side: side && single('side', prepare(side), sideOutputs(side)),
+    blocks: assembleClasses(blocks, context, cut(1)),
+    head: single('head', head, [{ value: NLL, target: { kind: 'nll' } }]),
+    residualType: residualType(structure),
+    hiddenSize: opened.summary.hiddenSize,
+    vocabSize: opened.summary.vocabSize,
+    staticPast: false,
+    wasmOnly:
+      options.device === 'webgpu' && softcap > 0
+        ? `The attention of this model has a soft cap of ${softcap}, which the WebGPU attention kernel ignores without an error.`
+        : null,
+    rewrites: [...applied.keys()],
+  };
+}
+
+/** Name by which the context knows the type of the head's output. */
+const NLL = 'espalier/nll';
+
+function requireScorable(structure: Structure): void {
+  if (structure.embedsInput) {
+    throw new EspalierError(
+      'unsupported-graph',
+      `The graph starts from embeddings ("${structure.tokenInput}") and has no embedding table, so token ids cannot be scored.`,
+      'Inspect and prune it as it is, or export the model with its embedding layer to score it.',
+    );
+  }
+  if (!structure.perTokenLogits) {
+    throw new EspalierError(
+      'unsupported-graph',
+      'The graph gives logits of the last token only, so perplexity over a window cannot be computed.',
+      'Inspect and prune it as it is, or export it with all logits (without prune_lm_head) to score it.',
+    );
+  }
+}
+
+function rewritesFor(options: ProgramOptions): [string, (piece: Piece) => number][] {
+  const list: [string, (piece: Piece) => number][] = [['transposed weights folded into the matrix product', foldTransposedWeights]];
+  if (options.device === 'webgpu') list.push(['IsNaN after softmax replaced by a comparison', replaceIsNaN]);
+  else list.push(['head norms taken out of the attention operator', expandHeadNorms]);
+  if (!options.keepAccuracyLevel) list.push(['4-bit products computed with float activations (accuracy level 0)', exactQuantisedMatMul]);
+  return list;
+}
+
+/** Inputs of one role are interchangeable in a class; the rest must match by kind. */
+function roleOf(sourceOf: SourceOf): (value: string) => string {
+  return (value) => sourceOf(value).kind.replace('-', '_');
+}
+
+function sideOutputs(side: Piece): Outputs {
+  return side.outputs.map((value) => ({ value, target: { kind: 'side', value } }));
+}
+
+/** Blocks with equal keys share a program; programs are numbered by first appearance. */
+function assembleClasses(blocks: readonly Canonical[], context: AssembleContext, output: string): BoundProgram[] {
+  const classes = new Map<string, number[]>();
+  blocks.forEach((block, b) => {
+    const members = classes.get(block.key);
+    if (members) members.push(b);
+    else classes.set(block.key, [b]);
+  });
+  const bound = new Array<BoundProgram>(blocks.length);
+  [...classes.values()].forEach((members, k) => {
+    const programs = assemble(
+      `block-${k}`,
+      members.map((b) => blocks[b] as Canonical),
+      [{ value: output, target: { kind: 'residual' } }],
+      context,
+    );
+    members.forEach((b, j) => {
+      bound[b] = programs[j] as BoundProgram;
+    });
+  });
+  return bound;
+}
+
+function typesOf(structure: Structure): (value: string) => number {
+  const declared = new Map(structure.graph.inputs.map((input) => [input.name, input.type]));
+  return (value) => {
+    if (value === NLL) return DataType.float;
+    if (value === TARGETS) return DataType.int64;
+    return declared.get(value) ?? structure.typeOf(value);
+  };
+}
+
+function residualType(structure: Structure): 'float32' | 'float16' {
+  const type = structure.typeOf(structure.cuts[0] as string);
+  if (type === DataType.float) return 'float32';
+  if (type === DataType.float16) return 'float16';
+  throw new EspalierError(
+    'unsupported-op',
+    `The residual stream of this model has the ONNX element type ${type}; only float32 and float16 can be scored.`,
+    'Use a float32 or float16 export.',
+  );
+}

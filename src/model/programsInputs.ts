@@ -1,0 +1,54 @@
+// Says where the value of every outside input of a program comes from; must not invent values that the graph's interface does not explain.
+
+import { EspalierError } from '../errors.ts';
+import type { ValueInfo } from '../onnx/graph.ts';
+import { TARGETS } from './cutHead.ts';
+import type { InputSource, ProgramDim } from './program.ts';
+import type { StatePair, Structure } from './structure.ts';
+
+/** Finds the source of a value that a piece reads from outside. */
+export type SourceOf = (value: string) => InputSource;
+
+/**
+ * @param headSize of the config, for caches whose head size is a symbol; null when unknown.
+ * @throws EspalierError `unsupported-graph` (when called) for inputs whose meaning is unknown.
+ */
+export function inputSources(structure: Structure, headSize: number | null): SourceOf {
+  const cuts = new Set(structure.cuts);
+  const graphInputs = new Map(structure.graph.inputs.map((input) => [input.name, input]));
+  const states = new Map(structure.blocks.flatMap((block) => block.states.map((state): [string, StatePair] => [state.input, state])));
+  return (value) => {
+    if (value === TARGETS) return { kind: 'targets' };
+    if (cuts.has(value)) return { kind: 'residual' };
+    const input = graphInputs.get(value);
+    if (!input) return { kind: 'side' };
+    if (value === structure.tokenInput) return { kind: 'ids' };
+    const state = states.get(value);
+    if (state) return { kind: 'past', dims: pastDims(input, state, headSize) };
+    const rank = input.dims?.length ?? 2;
+    if (/^(attention_mask|mask)$/.test(value) && rank === 2) return { kind: 'attention-mask' };
+    if (/^position_ids$/.test(value) && rank === 2) return { kind: 'positions' };
+    if (/^(num_logits_to_keep|logits_to_keep)$/.test(value)) return { kind: 'constant', value: 0, dims: input.dims?.length ? [1] : [] };
+    throw new EspalierError(
+      'unsupported-graph',
+      `The graph input "${value}" of rank ${rank} is none of token ids, attention mask, position ids or a cache, so it is unknown what to feed it.`,
+      'Export the model for plain text generation (ids, mask, positions and caches only).',
+    );
+  };
+}
+
+/** Dims of an empty past or a zero state: (B, heads, past, head size) and relatives. */
+function pastDims(input: ValueInfo, state: StatePair, headSize: number | null): ProgramDim[] {
+  const dims = input.dims ?? [];
+  return dims.map((dim, k) => {
+    if (typeof dim === 'number') return dim;
+    if (k === 0) return 'batch';
+    if (state.kind === 'kv' && (k === 2 || (dims.length === 3 && k === 1))) return 'past';
+    if (state.kind === 'kv' && k === dims.length - 1 && headSize !== null) return headSize;
+    throw new EspalierError(
+      'unsupported-graph',
+      `Dimension ${k} of the cache input "${input.name}" is the symbol "${dim ?? '?'}", whose size neither the graph nor the config tells.`,
+      'Add the number of heads and the head size to config.json.',
+    );
+  });
+}
