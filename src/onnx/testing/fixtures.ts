@@ -53,6 +53,8 @@ export interface FixtureGolden {
   configFile: string;
   pruned: {
     removed: number[];
+    /** Set when this removal is refused; the fields below are absent then. */
+    refused?: string;
     /** Exactly the keys of `configFile` that change. */
     config: Record<string, unknown>;
     promptIds: number[];

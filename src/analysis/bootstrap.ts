@@ -1,0 +1,50 @@
+// Paired percentile bootstrap over windows; must not draw from anything but its fixed seed.
+
+import { mean } from './perplexity.ts';
+import { xoshiro128 } from './random.ts';
+
+export const RESAMPLES = 2000;
+const SEED = 20240215;
+
+/** Quantile q of ascending values, linear between neighbours (numpy's default). */
+function quantile(sorted: Float64Array, q: number): number {
+  const position = q * (sorted.length - 1);
+  const below = Math.floor(position);
+  const low = sorted[below]!;
+  const high = sorted[Math.min(below + 1, sorted.length - 1)]!;
+  const share = position - below;
+  return share === 0 || low === high ? low : low + share * (high - low);
+}
+
+/**
+ * 95 % interval of mean(a - b) over windows: windows are drawn with replacement, the same ones for a and b.
+ * Every call draws the same windows, so intervals of different blocks can be compared. One window gives an interval without width.
+ * @param a, b NLL of each window (nats per token), of one length
+ * @source method.md 2; Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
+ */
+export function pairedInterval(a: readonly number[], b: readonly number[], resamples = RESAMPLES): [number, number] {
+  if (a.length !== b.length || a.length === 0) throw new RangeError(`paired bootstrap of ${a.length} and ${b.length} windows`);
+  const difference = a.map((value, i) => value - b[i]!);
+  const n = difference.length;
+  if (n === 1) return [difference[0]!, difference[0]!];
+  if (difference.some((value) => !Number.isFinite(value))) {
+    const all = mean(difference);
+    return [all, all];
+  }
+  const random = xoshiro128(SEED);
+  const means = new Float64Array(resamples);
+  for (let r = 0; r < resamples; r++) {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += difference[Math.floor((random() / 2 ** 32) * n)]!;
+    means[r] = sum / n;
+  }
+  means.sort();
+  return [quantile(means, 0.025), quantile(means, 0.975)];
+}
+
+/** True when the paired interval of the difference holds 0, or when one window leaves the question open. */
+export function indistinguishable(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length < 2) return true;
+  const [low, high] = pairedInterval(a, b);
+  return low <= 0 && high >= 0;
+}
