@@ -51,6 +51,10 @@ export interface Structure {
   sideValues: { name: string; blocks: number[] }[];
   /** Names of values that depend on initializers and constants alone. */
   constants: ReadonlySet<string>;
+  /** Names of values that carry the embedded tokens (sizes of them excepted). */
+  content: ReadonlySet<string>;
+  /** Values of one region that another one reads although they are no boundary; a block with such readers outside a removal stays. */
+  leaks: readonly { value: string; from: number; to: number }[];
   /** Value name to the position of its producer in `graph.nodes`. */
   producer: ReadonlyMap<string, number>;
   /** Positions of prologue nodes that block `b` may duplicate (layout-only cones over its own cache). */

@@ -1,0 +1,166 @@
+// Anchors of blocks (first reader of each cache, or attention operators) and the cuts between blocks; must not use node or value names.
+
+import type { EspalierError } from '../errors.ts';
+import type { Node } from '../onnx/graph.ts';
+import { type Cut, type Flow, refuse, SHAPE_OPS } from './blocksFlow.ts';
+
+const ATTENTION_OPS: ReadonlySet<string> = new Set([
+  'GroupQueryAttention',
+  'MultiHeadAttention',
+  'Attention',
+  'Softmax',
+  'PagedAttention',
+  'DecoderMaskedMultiHeadAttention',
+]);
+const PRODUCT_OPS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'MatMulNBits', 'MatMulInteger', 'FusedMatMul', 'Einsum']);
+/** Nodes that hand the residual stream on unchanged: no boundary of their own. */
+const PASSING_OPS: ReadonlySet<string> = new Set(['Cast', 'Identity']);
+
+export interface Anchors {
+  kind: 'kv' | 'attention-op';
+  /** State index of each block; equal to the ordinal without states. */
+  stateIndices: number[];
+  /** Position of the anchor of each block, ascending. */
+  positions: number[];
+}
+
+export interface Boundaries {
+  /** N + 1 cuts: before block 0, ..., after block N - 1. */
+  cuts: Cut[];
+  mids: (string | null)[];
+}
+
+/** @throws EspalierError `unsupported-graph` */
+export function findAnchors(flow: Flow): Anchors {
+  const { nodes, deps, states, isConstant, isContent, onPath, content } = flow;
+  const indices = [...states.keys()];
+  if (indices.length === 0) {
+    const positions = nodes.flatMap((n, p) =>
+      onPath[p] && ATTENTION_OPS.has(n.op) && (n.op !== 'Softmax' || isAttentionSoftmax(flow, p)) ? [p] : [],
+    );
+    if (positions.length === 0) {
+      throw refuse(
+        'No blocks were found: the graph has no cache inputs and no attention operators.',
+        'Choose the decoder graph of a transformer language model.',
+      );
+    }
+    return { kind: 'attention-op', stateIndices: positions.map((_, i) => i), positions };
+  }
+  // Which layers' data a side value carries; sizes do not count.
+  const carried = new Map<string, Set<number>>();
+  for (const [i, pairs] of states) for (const s of pairs) carried.set(s.input, new Set([i]));
+  const first = new Map<number, number>();
+  for (const [p, n] of nodes.entries()) {
+    if (SHAPE_OPS.has(n.op) || isConstant[p]) continue;
+    const layers = new Set<number>();
+    for (const x of deps[p]!) if (!isContent[p] || !content.has(x)) for (const i of carried.get(x) ?? []) layers.add(i);
+    if (layers.size === 0) continue;
+    if (!isContent[p]) {
+      for (const o of n.outputs) if (o) carried.set(o, layers);
+    } else if (onPath[p]) for (const i of layers) if (!first.has(i)) first.set(i, p);
+  }
+  const lost = indices.filter((i) => !first.has(i));
+  if (lost.length > 0) {
+    throw refuse(
+      `The caches of layers ${lost.join(', ')} never reach the logits (${states.get(lost[0]!)?.[0]?.input ?? ''}).`,
+      'Export the model again; its cache inputs do not belong to this graph.',
+    );
+  }
+  const positions = indices.map((i) => first.get(i)!);
+  const wrong = positions.findIndex((p, k) => k > 0 && p < positions[k - 1]!);
+  if (wrong > 0) {
+    throw refuse(
+      `The caches are not in graph order: layer ${indices[wrong]} is read before layer ${indices[wrong - 1]}.`,
+      'Models whose layers run in another order than their caches cannot be pruned here.',
+    );
+  }
+  return { kind: 'kv', stateIndices: indices, positions };
+}
+
+/** Attention scores are a product of two activations; a router multiplies by a weight. */
+function isAttentionSoftmax(flow: Flow, position: number): boolean {
+  let value = flow.nodes[position]!.inputs[0] ?? '';
+  for (let step = 0; step < 40; step++) {
+    const p = flow.producer.get(value);
+    if (p === undefined) return false;
+    const n = flow.nodes[p]!;
+    if (n.op === 'TopK') return false;
+    if (PRODUCT_OPS.has(n.op)) return n.inputs.slice(0, 2).every((x) => flow.content.has(x));
+    const next = flow.deps[p]!.find((x) => flow.content.has(x));
+    if (next === undefined) return false;
+    value = next;
+  }
+  return false;
+}
+
+/**
+ * Boundary i is the last cut before anchor i; the end of the last block is the cut with the same ordinal and producers as in the blocks before.
+ * @throws EspalierError `unsupported-graph` when more than one value crosses between two blocks
+ */
+export function findBoundaries(flow: Flow, anchors: Anchors, typeOf: (value: string) => number): Boundaries {
+  const { nodes } = flow;
+  const at = anchors.positions;
+  const n = at.length;
+  const intervals = (cuts: readonly Cut[]): Cut[][] =>
+    Array.from({ length: n + 1 }, (_, i) => {
+      const from = i ? at[i - 1]! : -2;
+      const to = i < n ? at[i]! : nodes.length;
+      return cuts.filter((c) => c.position >= from && c.position < to);
+    });
+  const lasts = (sets: readonly Cut[][]): (Cut | undefined)[] => sets.slice(0, n).map((s) => s.at(-1));
+  let candidates = intervals(flow.cuts.filter((c) => c.position < 0 || !PASSING_OPS.has(nodes[c.position]!.op)));
+  const plain = lasts(candidates);
+  if (plain.some((c) => !c) || new Set(plain.map((c) => typeOf(c!.value))).size > 1) candidates = intervals(flow.cuts);
+  const empty = candidates.slice(0, n).findIndex((s) => s.length === 0);
+  if (empty >= 0) throw crossing(flow, at, empty);
+  const cuts = lasts(candidates).map((c) => c!);
+  const end = lastEnd(candidates, n, nodes);
+  if (!end)
+    throw refuse(
+      'The end of the last block was not found: what follows it looks unlike the other blocks.',
+      'Export the model without fusing its head into the last block.',
+    );
+  cuts.push(end);
+  const types = new Set(cuts.map((c) => typeOf(c.value)));
+  if (types.size > 1) {
+    throw refuse(
+      `The residual stream changes its element type between blocks (ONNX types ${[...types].join(', ')}).`,
+      'Export the model in one precision (float32 or float16).',
+    );
+  }
+  const mids = at.map((_, i) => {
+    const adds = candidates[i + 1]!.filter(
+      (c) => c.position >= 0 && c.position <= cuts[i + 1]!.position && nodes[c.position]!.op === 'Add',
+    );
+    return adds.length === 2 ? adds[0]!.value : null;
+  });
+  return { cuts, mids };
+}
+
+function lastEnd(candidates: readonly Cut[][], n: number, nodes: readonly Node[]): Cut | undefined {
+  const tail = candidates[n]!;
+  const op = (c: Cut): string => nodes[c.position]?.op ?? '';
+  if (n === 1) return tail.filter((c) => op(c) === 'Add').at(-1);
+  for (let i = n - 1; i > 0; i--) {
+    const pattern = candidates[i]!.map(op);
+    if (tail.length >= pattern.length && pattern.every((o, k) => op(tail[k]!) === o)) return tail[pattern.length - 1];
+  }
+  return undefined;
+}
+
+/** Names the values that cross where one was expected: at the gap with the fewest. */
+function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
+  const where = i === 0 ? 'between the embedding and block 0' : `between block ${i - 1} and block ${i}`;
+  const made = (x: string): number => flow.producer.get(x) ?? -1;
+  let best: string[] | null = null;
+  for (let gap = Math.max(i ? at[i - 1]! : 0, 0); gap < at[i]!; gap++) {
+    if (!flow.onPath[gap]) continue;
+    const cross = [...flow.lastUse].filter(([x, last]) => made(x) <= gap && gap < last).map(([x]) => x);
+    if (best === null || cross.length <= best.length) best = cross;
+  }
+  const names = (best ?? []).sort((a, b) => made(a) - made(b));
+  return refuse(
+    `${names.length} values cross ${where} where one residual stream was expected: ${names.slice(0, 6).join(', ')}.`,
+    'Models that pass more than the residual stream from block to block (value residuals, shared states) cannot be pruned by block.',
+  );
+}

@@ -1,0 +1,83 @@
+// What config.json or genai_config.json says of a model, under our names; must not decide anything that the graph can tell.
+
+import { EspalierError } from '../errors.ts';
+import type { Folder } from '../onnx/source.ts';
+
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** Declared facts; null where a config does not say. */
+export interface ModelConfig {
+  /** config.json `model_type`, genai_config `model.type`, or "unknown". Information only. */
+  family: string;
+  /** Declared number of layers. */
+  layers: number | null;
+  hiddenSize: number | null;
+  headSize: number | null;
+  heads: number | null;
+  kvHeads: number | null;
+  vocabSize: number | null;
+  /** Tokens. */
+  contextLength: number | null;
+  /** The files as they are, or null when the folder has none. */
+  raw: { config: JsonObject | null; genai: JsonObject | null };
+}
+
+/** Keys under which families write their layer count. */
+export const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'] as const;
+
+/** @throws EspalierError `corrupt-file` when a config is not JSON */
+export async function readConfig(folder: Folder): Promise<ModelConfig> {
+  const config = await readJson(folder, 'config.json');
+  const genai = await readJson(folder, 'genai_config.json');
+  return interpretConfig(config, genai);
+}
+
+/** The declared facts; config.json is asked first, then genai_config.json, text_config within either. */
+export function interpretConfig(config: JsonObject | null, genai: JsonObject | null): ModelConfig {
+  const model = object(genai?.model);
+  const decoder = object(model?.decoder);
+  const places = [config, object(config?.text_config), decoder, object(decoder?.text_config), model].filter((c) => c !== null);
+  const number = (...keys: readonly string[]): number | null => {
+    for (const place of places) {
+      for (const key of keys) {
+        const value = place[key];
+        if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
+      }
+    }
+    return null;
+  };
+  const hiddenSize = number('hidden_size', 'n_embd', 'd_model', 'dim');
+  const heads = number('num_attention_heads', 'n_head', 'n_heads', 'num_heads');
+  const type = config?.model_type ?? model?.type;
+  return {
+    family: typeof type === 'string' && type ? type : 'unknown',
+    layers: number(...COUNT_KEYS),
+    hiddenSize,
+    headSize: number('head_size', 'head_dim') ?? (hiddenSize && heads ? Math.floor(hiddenSize / heads) : null),
+    heads,
+    kvHeads: number('num_key_value_heads', 'n_head_kv', 'num_kv_heads') ?? heads,
+    vocabSize: number('vocab_size'),
+    contextLength: number('max_position_embeddings', 'context_length', 'n_positions', 'n_ctx', 'max_seq_len'),
+    raw: { config, genai },
+  };
+}
+
+/** A JSON object of the folder, or null when there is no such file. @throws EspalierError `corrupt-file` */
+async function readJson(folder: Folder, path: string): Promise<JsonObject | null> {
+  const source = folder.open(path);
+  if (!source) return null;
+  const text = new TextDecoder().decode(await source.read(0, source.size));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new EspalierError('corrupt-file', `${path} is not valid JSON.`, 'Get the file again, or correct it.', String(cause));
+  }
+  const found = object(value);
+  if (!found) throw new EspalierError('corrupt-file', `${path} holds no JSON object.`, 'Get the file again, or correct it.');
+  return found;
+}
+
+function object(value: unknown): JsonObject | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+}

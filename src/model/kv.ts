@@ -1,0 +1,110 @@
+// Caches and states in a graph's interface: names with a layer index, paired input to output; must not look at operators.
+
+import { EspalierError } from '../errors.ts';
+import type { Dim, ValueInfo } from '../onnx/graph.ts';
+import type { StatePair } from './structure.ts';
+
+/** A name as prefix, layer index, suffix: past_key_values. 3 .key */
+export interface StateName {
+  prefix: string;
+  index: number;
+  suffix: string;
+}
+
+const STATE_NAME = /^(.*?)(\d+)([._/]?[A-Za-z_]*)$/;
+
+/** The parts of a name that holds one layer index, or null. */
+export function parseStateName(name: string): StateName | null {
+  const m = STATE_NAME.exec(name);
+  return m ? { prefix: m[1] ?? '', index: Number(m[2]), suffix: m[3] ?? '' } : null;
+}
+
+/** The name with another layer index. */
+export function renumbered(name: string, index: number): string {
+  const k = parseStateName(name);
+  return k ? `${k.prefix}${index}${k.suffix}` : name;
+}
+
+interface Pattern {
+  prefix: string;
+  suffix: string;
+  names: Map<number, string>;
+}
+
+/**
+ * State pairs by layer index, in order of the index. An input pattern (prefix, suffix) is a state when outputs of the same suffix have the same set of
+ * indices: an output that only ends in a number (hidden_states_2) is none.
+ * @throws EspalierError `unsupported-graph` when a state input has no output that continues it
+ */
+export function pairStates(inputs: readonly ValueInfo[], outputs: readonly ValueInfo[]): Map<number, StatePair[]> {
+  const ins = patterns(inputs);
+  const outs = patterns(outputs);
+  const infos = new Map([...inputs, ...outputs].map((v) => [v.name, v]));
+  const pairs = new Map<number, StatePair[]>();
+  const taken = new Set<Pattern>();
+  const missing: { name: string; pattern: Pattern }[] = [];
+  for (const pattern of ins) {
+    const twins = outs.filter((o) => !taken.has(o) && o.suffix === pattern.suffix);
+    const twin = twins.find((o) => sameIndices(o, pattern));
+    if (!twin) {
+      const partial = twins.find((o) => [...pattern.names.keys()].some((i) => o.names.has(i)));
+      const [index, name] = [...pattern.names].find(([i]) => !partial?.names.has(i)) ?? [...pattern.names][0] ?? [0, ''];
+      if (partial || isIndexed(pattern)) missing.push({ name: name || String(index), pattern });
+      continue;
+    }
+    taken.add(twin);
+    for (const [index, input] of pattern.names) {
+      const output = twin.names.get(index) ?? '';
+      const list = pairs.get(index) ?? [];
+      list.push({ input, output, kind: stateShape(infos.get(input), infos.get(output)).sequence === null ? 'fixed' : 'kv' });
+      pairs.set(index, list);
+    }
+  }
+  const lone = missing.find(({ pattern }) => isStateLike(pattern, infos, ins, taken.size > 0));
+  if (lone) {
+    throw new EspalierError(
+      'unsupported-graph',
+      `The cache input ${lone.name} has no matching output: the graph reads this state but never gives out its next value.`,
+      'Export the decoder with all past and present caches (the "with past" variant).',
+    );
+  }
+  return new Map([...pairs].sort(([a], [b]) => a - b));
+}
+
+/** Which dimension of a state grows with the sequence (null: fixed size), and its other dimensions without the batch. */
+export function stateShape(input: ValueInfo | undefined, output: ValueInfo | undefined): { sequence: number | null; perToken: Dim[] } {
+  const dims = input?.dims;
+  if (!dims) return { sequence: 2, perToken: [null, null] };
+  const open = dims.flatMap((d, k) => (k > 0 && typeof d !== 'number' ? [k] : []));
+  const grows = open.find((k) => output?.dims?.[k] !== dims[k]);
+  const sequence = grows ?? open.find((k) => k < dims.length - 1) ?? open[0] ?? null;
+  return { sequence, perToken: dims.filter((_, k) => k > 0 && k !== sequence) };
+}
+
+function patterns(values: readonly ValueInfo[]): Pattern[] {
+  const found = new Map<string, Pattern>();
+  for (const { name } of values) {
+    const k = parseStateName(name);
+    if (!k) continue;
+    const key = `${k.prefix}\n${k.suffix}`;
+    const pattern = found.get(key) ?? { prefix: k.prefix, suffix: k.suffix, names: new Map() };
+    pattern.names.set(k.index, name);
+    found.set(key, pattern);
+  }
+  return [...found.values()];
+}
+
+function sameIndices(a: Pattern, b: Pattern): boolean {
+  return a.names.size === b.names.size && [...a.names.keys()].every((i) => b.names.has(i));
+}
+
+function isIndexed(pattern: Pattern): boolean {
+  return pattern.names.size > 1;
+}
+
+/** Rank 3 or 4, or siblings of states that are paired (same prefix): not an ordinary input whose name ends in a number. */
+function isStateLike(pattern: Pattern, infos: ReadonlyMap<string, ValueInfo>, ins: readonly Pattern[], anyPaired: boolean): boolean {
+  const [first] = pattern.names.values();
+  const rank = infos.get(first ?? '')?.dims?.length ?? 4;
+  return rank >= 3 || (anyPaired && ins.some((o) => o !== pattern && o.prefix === pattern.prefix));
+}

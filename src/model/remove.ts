@@ -1,0 +1,257 @@
+// Takes blocks, or halves of blocks, out of a decoder graph exactly; must leave the given structure untouched and refuse what it cannot do exactly.
+
+import { EspalierError } from '../errors.ts';
+import { capturesOf, dependencies, subgraphs } from '../onnx/captures.ts';
+import { checkGraph } from '../onnx/check.ts';
+import type { Graph, Model, Node } from '../onnx/graph.ts';
+import { renameValues } from '../onnx/rename.ts';
+import { fuseSkipNorms } from '../onnx/skipnorm.ts';
+import { trimGraph } from '../onnx/trim.ts';
+import { parseStateName, renumbered } from './kv.ts';
+import { LAYOUT_OPS } from './regions.ts';
+import type { Structure } from './structure.ts';
+
+/** Half a block that is left out; its caches stay in the interface. */
+export interface RemovedPart {
+  block: number;
+  part: 'attention' | 'feed-forward';
+}
+
+const SIZE_READERS: ReadonlySet<string> = new Set(['Shape', 'Size']);
+
+/**
+ * The model without the blocks `removed` (ordinals of the original) and the given halves: sorted, skip norms fused again, dead weights gone,
+ * states renumbered in the order of the blocks that stay.
+ * @throws EspalierError `bad-input` for impossible ordinals, `unsupported-graph` when the removal cannot be exact
+ */
+export function removeBlocks(structure: Structure, removed: readonly number[], parts: readonly RemovedPart[] = []): Model {
+  const plan = planRemoval(structure, removed, parts);
+  const { graph } = structure;
+  const nodes = graph.nodes.map((node, p) => rewire(structure, plan, node, p));
+  const outputs = graph.outputs.filter((o) => !plan.goneOutputs.has(o.name));
+  const trimmed = trimGraph({ ...graph, nodes, outputs });
+  const used = new Set(trimmed.nodes.flatMap(dependencies));
+  const leaked = [...plan.goneInputs].find((x) => used.has(x));
+  if (leaked) throw obstacle(`The cache ${leaked} of a removed block is still read by what stays.`);
+  const open: Graph = { ...trimmed, inputs: trimmed.inputs.filter((v) => !plan.goneInputs.has(v.name)) };
+  const result = trimGraph(fuseSkipNorms(renameValues(open, plan.stateNames)));
+  const wrong = checkGraph(result);
+  if (wrong.length > 0)
+    throw new EspalierError('bug', `The pruned graph is not sound: ${wrong[0]}.`, 'Please report this model.', wrong.join('\n'));
+  return { ...structure.model, graph: result };
+}
+
+/** Why this set of blocks cannot be removed, as a sentence, or null when it can. */
+export function removalObstacle(structure: Structure, removed: readonly number[]): string | null {
+  try {
+    planRemoval(structure, removed, [], true);
+    return null;
+  } catch (error) {
+    if (error instanceof EspalierError) return error.message;
+    throw error;
+  }
+}
+
+interface Plan {
+  gone: ReadonlySet<number>;
+  /** Value to the value that takes its place, resolved. */
+  replace: ReadonlyMap<string, string>;
+  /** Removed cache input to the surviving cache whose size is read instead (null: none of its kind). */
+  sizeOf: ReadonlyMap<string, string | null>;
+  goneInputs: ReadonlySet<string>;
+  goneOutputs: ReadonlySet<string>;
+  stateNames: ReadonlyMap<string, string>;
+}
+
+function obstacle(message: string): EspalierError {
+  return new EspalierError('unsupported-graph', message, 'Keep this block, or export the model without that output or connection.');
+}
+
+function planRemoval(structure: Structure, removed: readonly number[], parts: readonly RemovedPart[], alone = false): Plan {
+  const { blocks, graph } = structure;
+  const n = blocks.length;
+  const wrong = [...removed, ...parts.map((p) => p.block)].find((b) => !Number.isInteger(b) || b < 0 || b >= n);
+  if (wrong !== undefined)
+    throw new EspalierError('bad-input', `There is no block ${wrong}: the model has blocks 0 to ${n - 1}.`, 'Choose other blocks.');
+  const gone = new Set(removed);
+  if (gone.size >= n && !(alone && n === 1)) {
+    throw new EspalierError('bad-input', `At least one block must stay; all ${n} were chosen.`, 'Keep at least one block.');
+  }
+  const leak = structure.leaks.find(
+    (l) => l.from >= 1 && l.from <= n && gone.has(l.from - 1) && !(l.to >= 1 && l.to <= n && gone.has(l.to - 1)),
+  );
+  if (leak)
+    throw obstacle(
+      `The value ${leak.value} of block ${leak.from - 1} is used ${leak.to > n ? 'after the last block' : leak.to === 0 ? 'before the first block' : `by block ${leak.to - 1}`} too.`,
+    );
+
+  const replace = replacements(structure, gone, parts);
+  for (const o of graph.outputs) {
+    if (replace.has(o.name))
+      throw obstacle(
+        `The graph output ${o.name} is the residual stream after ${boundaryOwner(structure, o.name)}: the graph gives it out.`,
+      );
+  }
+  const survivors = blocks.filter((b) => !gone.has(b.index));
+  const goneStates = blocks.filter((b) => gone.has(b.index)).flatMap((b) => b.states);
+  const sizeOf = new Map<string, string | null>();
+  for (const s of goneStates) {
+    const k = parseStateName(s.input);
+    const twin = survivors
+      .flatMap((b) => b.states)
+      .find((t) => {
+        const j = parseStateName(t.input);
+        return j?.prefix === k?.prefix && j?.suffix === k?.suffix;
+      });
+    sizeOf.set(s.input, twin?.input ?? null);
+  }
+  const lone = loneOutputs(structure, gone);
+  const stateNames = new Map<string, string>();
+  for (const [k, block] of survivors.entries()) {
+    const index = blocks[k]!.stateIndex;
+    for (const s of block.states) for (const name of [s.input, s.output]) stateNames.set(name, renumbered(name, index));
+    for (const name of lone.get(block.index) ?? [])
+      stateNames.set(name, renumbered(name, parseStateName(lone.get(k)?.[lone.get(block.index)!.indexOf(name)] ?? name)?.index ?? index));
+  }
+  for (const [from, to] of [...stateNames]) if (from === to) stateNames.delete(from);
+  const plan: Plan = {
+    gone,
+    replace,
+    sizeOf,
+    goneInputs: new Set(goneStates.map((s) => s.input)),
+    goneOutputs: new Set([...goneStates.map((s) => s.output), ...[...gone].flatMap((b) => lone.get(b) ?? [])]),
+    stateNames,
+  };
+  checkReaders(structure, plan, alone && survivors.length === 0);
+  return plan;
+}
+
+/** Boundary after a removed block -> boundary before it, transitively; halves through the middle value. */
+function replacements(structure: Structure, gone: ReadonlySet<number>, parts: readonly RemovedPart[]): Map<string, string> {
+  const direct = new Map<string, string>();
+  for (const b of gone) direct.set(structure.blocks[b]!.output, structure.blocks[b]!.input);
+  for (const { block, part } of parts) {
+    if (gone.has(block)) continue;
+    const { input, mid, output } = structure.blocks[block]!;
+    if (mid === null) throw obstacle(`Block ${block} has no value between attention and feed-forward: its halves cannot be told apart.`);
+    if (part === 'attention') direct.set(mid, input);
+    else direct.set(output, mid);
+  }
+  const resolved = new Map<string, string>();
+  for (const from of direct.keys()) {
+    let to = from;
+    for (let next = direct.get(to); next !== undefined; next = direct.get(to)) to = next;
+    resolved.set(from, to);
+  }
+  return resolved;
+}
+
+function boundaryOwner(structure: Structure, value: string): string {
+  const block = structure.blocks.find((b) => b.output === value || b.mid === value);
+  return block?.mid === value ? `the attention of block ${block.index}` : `block ${block?.index ?? '?'}`;
+}
+
+/**
+ * Graph outputs made inside blocks that are no states: present caches of a graph without past inputs, one per block. They leave with their block.
+ * Other inner values that the graph gives out keep their block.
+ */
+function loneOutputs(structure: Structure, gone: ReadonlySet<number>): Map<number, string[]> {
+  const { graph, blocks, producer, region, cuts } = structure;
+  const taken = new Set([structure.logits, ...cuts, ...blocks.flatMap((b) => b.states.map((s) => s.output))]);
+  const kinds = new Map<string, Map<number, string>>();
+  const single: { name: string; block: number }[] = [];
+  for (const o of graph.outputs) {
+    const r = region[producer.get(o.name) ?? -1];
+    if (taken.has(o.name) || r === undefined || r < 1 || r > blocks.length) continue;
+    const k = parseStateName(o.name);
+    const key = k ? `${k.prefix}\n${k.suffix}` : o.name;
+    const kind = kinds.get(key) ?? new Map<number, string>();
+    if (kind.has(r - 1) || !k) single.push({ name: o.name, block: r - 1 });
+    kind.set(r - 1, o.name);
+    kinds.set(key, kind);
+  }
+  const found = new Map<number, string[]>();
+  for (const kind of kinds.values()) {
+    if (kind.size === blocks.length) for (const [b, name] of kind) found.set(b, [...(found.get(b) ?? []), name]);
+    else for (const [block, name] of kind) single.push({ name, block });
+  }
+  const kept = single.find((s) => gone.has(s.block));
+  if (kept) throw obstacle(`The graph output ${kept.name} is computed inside block ${kept.block}: the graph gives it out.`);
+  return found;
+}
+
+/** Caches of removed blocks may be read outside them for their size only; subgraphs may not capture what is rewired. */
+function checkReaders(structure: Structure, plan: Plan, none: boolean): void {
+  const { graph } = structure;
+  const touches = (x: string): boolean => plan.replace.has(x) || plan.sizeOf.has(x);
+  for (const p of readersOf(structure, [...plan.replace.keys(), ...plan.sizeOf.keys()])) {
+    const node = graph.nodes[p]!;
+    const captured = subgraphs(node).flatMap(capturesOf).find(touches);
+    if (captured) throw obstacle(`The subgraph of ${label(node)} reads ${captured}, which the removal replaces.`);
+    if (inRemoved(structure, plan.gone, p)) continue;
+    for (const x of node.inputs) {
+      if (!plan.sizeOf.has(x) || plan.replace.has(x)) continue;
+      if (!SIZE_READERS.has(node.op) && !readsSizeOnly(structure, plan.gone, p))
+        throw obstacle(`The cache ${x} of a removed block is read by ${label(node)}, outside the block.`);
+      if (plan.sizeOf.get(x) === null && !none) throw obstacle(`The size of cache ${x} is needed, and no cache of its kind would stay.`);
+    }
+  }
+}
+
+function rewire(structure: Structure, plan: Plan, node: Node, p: number): Node {
+  const outside = !inRemoved(structure, plan.gone, p);
+  let changed = false;
+  const inputs = node.inputs.map((x) => {
+    const to = plan.replace.get(x) ?? (outside ? plan.sizeOf.get(x) : undefined);
+    if (to === undefined || to === null) return x;
+    changed = true;
+    return to;
+  });
+  return changed ? { ...node, inputs } : node;
+}
+
+function inRemoved(structure: Structure, gone: ReadonlySet<number>, position: number): boolean {
+  const r = structure.region[position]!;
+  return r >= 1 && r <= structure.blocks.length && gone.has(r - 1);
+}
+
+/** True when what the node makes of a cache ends at Shape or Size (a Cast before it in float16 graphs), or in a removed block. */
+function readsSizeOnly(structure: Structure, gone: ReadonlySet<number>, position: number): boolean {
+  const pending = [position];
+  const seen = new Set<number>();
+  for (let p = pending.pop(); p !== undefined; p = pending.pop()) {
+    for (const reader of readersOf(structure, structure.graph.nodes[p]!.outputs)) {
+      if (seen.has(reader)) continue;
+      seen.add(reader);
+      const node = structure.graph.nodes[reader]!;
+      if (SIZE_READERS.has(node.op) || inRemoved(structure, gone, reader)) continue;
+      if (!LAYOUT_OPS.has(node.op) || dependencies(node).some((x) => structure.content.has(x))) return false;
+      pending.push(reader);
+    }
+  }
+  return true;
+}
+
+const readers = new WeakMap<Graph, Map<string, number[]>>();
+
+/** Positions of the nodes that read any of the values, ascending, without repeats. */
+function readersOf(structure: Structure, values: readonly string[]): number[] {
+  let index = readers.get(structure.graph);
+  if (!index) {
+    index = new Map();
+    for (const [p, node] of structure.graph.nodes.entries()) {
+      for (const x of new Set(dependencies(node))) {
+        const list = index.get(x);
+        if (list) list.push(p);
+        else index.set(x, [p]);
+      }
+    }
+    readers.set(structure.graph, index);
+  }
+  const found = index;
+  return [...new Set(values.flatMap((x) => (x ? (found.get(x) ?? []) : [])))].sort((a, b) => a - b);
+}
+
+function label(node: Node): string {
+  return `${node.op} ${node.name || node.outputs[0] || ''}`.trim();
+}
