@@ -1,0 +1,55 @@
+// Calibration windows and the record of how they came about, from a text or given ids; must not read files.
+
+import { xoshiro128 } from '../analysis/random.ts';
+import { EspalierError, throwIfCancelled } from '../errors.ts';
+import { sha256OfText } from '../text/hash.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import { checkGivenWindows, resolveBos, sampleWindows } from '../text/windows.ts';
+import type { RecordedSettings, ScoreSettings } from '../worker/api.ts';
+import { macrotask } from './yield.ts';
+
+export type CalibrationText = { name: string; text: string } | { name: string; windows: unknown };
+
+export interface Calibration {
+  /** S windows of L token ids. */
+  windows: number[][];
+  settings: RecordedSettings;
+  /** What the reader should know of the windows. */
+  notes: string[];
+}
+
+/**
+ * Windows of a text under the settings (method: even or random sampler, BOS policy), or the given ids as they are.
+ * @throws EspalierError `bad-input` (text too short, ids out of range), `tokenizer` (none, or without a BOS that is asked for), `cancelled`.
+ */
+export async function calibrate(
+  source: CalibrationText,
+  wanted: Omit<ScoreSettings, 'text' | 'device'>,
+  tokenizer: () => Promise<Tokenizer>,
+  vocabSize: number,
+  signal?: AbortSignal,
+): Promise<Calibration> {
+  const { samples, length, sampler, seed } = wanted;
+  if ('windows' in source) {
+    const windows = checkGivenWindows(source.windows, vocabSize);
+    const given = { text: source.name, textSha256: '', samples: windows.length, length: windows[0]?.length ?? 0 };
+    return { windows, settings: { ...given, sampler: 'given', seed, bos: 'none' }, notes: [] };
+  }
+  const { encodeLong, ...rest } = await tokenizer();
+  const { policy, bos } = resolveBos(wanted.bos, rest);
+  const ids = await encodeLong(source.text, async () => {
+    await macrotask();
+    throwIfCancelled(signal);
+  });
+  const { windows, notes } = sampleWindows({ ids, samples, length, sampler, random: xoshiro128(seed), bos });
+  const outside = windows.flat().find((id) => id >= vocabSize);
+  if (outside !== undefined && vocabSize > 0) {
+    throw new EspalierError(
+      'tokenizer',
+      `The tokenizer gives token id ${outside}, but the model's vocabulary has ${vocabSize} entries.`,
+      'The tokenizer.json belongs to another model: put the right one into the folder.',
+    );
+  }
+  const textSha256 = await sha256OfText(source.text);
+  return { windows, settings: { text: source.name, textSha256, samples: windows.length, length, sampler, seed, bos: policy }, notes };
+}

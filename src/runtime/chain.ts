@@ -1,0 +1,249 @@
+// Runs the weightless programs of a model one at a time on an engine: embedding, side values, blocks, head; must not decide their order.
+
+import { EspalierError } from '../errors.ts';
+import type { BoundProgram, ProgramInput, ScorePrograms } from '../model/program.ts';
+import type { Folder } from '../onnx/source.ts';
+import type { Compiled, DeviceTensor, Engine, Feed } from './device.ts';
+import { count, filled, type HostTensor, integers, toFloat32 } from './host.ts';
+import { WeightStore } from './weights.ts';
+import { type Chunk, sliceChunk } from './windows.ts';
+
+export interface PrepareOptions {
+  signal?: AbortSignal | undefined;
+  onProgram?: ((done: number, total: number) => void) | undefined;
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Side values of one run shape. */
+interface Sides {
+  values: Map<string, Feed>;
+  free(): void;
+}
+
+/** The programs of one model on one engine. Weights are loaded per part, sessions once per structural class. */
+export class Chain {
+  readonly programs: ScorePrograms;
+  readonly engine: Engine;
+  readonly weights: WeightStore;
+  /** Rows of one head run; set by the warm-up. */
+  headRows = 1;
+  private readonly compiled = new Map<string, Compiled>();
+  private readonly sides = new Map<string, Promise<Sides>>();
+  private readonly zeros = new Map<string, HostTensor>();
+
+  constructor(programs: ScorePrograms, folder: Folder, engine: Engine) {
+    this.programs = programs;
+    this.engine = engine;
+    this.weights = new WeightStore(engine, folder);
+  }
+
+  /** Compiles every distinct program. @throws EspalierError from the engine. */
+  async compile(options: PrepareOptions = {}): Promise<void> {
+    const { embed, side, blocks, head } = this.programs;
+    const distinct = new Map([embed, ...blocks, head].map((bound) => [bound.program.id, bound.program]));
+    const total = distinct.size + (side ? 1 : 0);
+    let done = 0;
+    if (side) {
+      this.compiled.set(side.program.id, await this.engine.compile(side.program, { cpu: true }));
+      options.onProgram?.(++done, total);
+    }
+    for (const program of distinct.values()) {
+      if (options.signal?.aborted) throw new EspalierError('cancelled', 'Cancelled.');
+      this.compiled.set(program.id, await this.engine.compile(program));
+      options.onProgram?.(++done, total);
+    }
+  }
+
+  /** Loads the weights of embedding, side values and head. */
+  async loadEnds(options: PrepareOptions = {}): Promise<void> {
+    const { embed, side, head } = this.programs;
+    if (side) await this.weights.load([side], { ...options, cpu: true });
+    await this.weights.load([embed, head], options);
+  }
+
+  /** Token ids to the residual stream (B, S, C). */
+  async embed(chunk: Chunk): Promise<DeviceTensor> {
+    return this.residual(this.programs.embed, chunk, null);
+  }
+
+  /** One block on one chunk: (B, S, C) -> (B, S, C). The input stays valid. */
+  async block(index: number, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
+    return this.residual(this.blockAt(index), chunk, state);
+  }
+
+  blockAt(index: number): BoundProgram {
+    const bound = this.programs.blocks[index];
+    if (!bound) throw new EspalierError('bug', `There is no block ${index}; the model has ${this.programs.blocks.length}.`);
+    return bound;
+  }
+
+  /** Mean negative log-likelihood of each row in nats, accumulated in float64; a value that is not a number counts as infinite. */
+  async nll(state: DeviceTensor, chunk: Chunk): Promise<number[]> {
+    return (await this.nllPerToken(state, chunk)).map((row) => {
+      let sum = 0;
+      for (const value of row) sum += value;
+      const mean = sum / row.length;
+      return Number.isNaN(mean) ? Number.POSITIVE_INFINITY : mean;
+    });
+  }
+
+  /** (B, S - 1) values in nats, row by row; the head runs on at most `headRows` rows at a time, so that its logits stay small. */
+  async nllPerToken(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
+    const out: Float32Array[] = [];
+    for (let from = 0; from < chunk.rows; from += this.headRows) {
+      const rows = Math.min(this.headRows, chunk.rows - from);
+      const whole = rows === chunk.rows;
+      const part = whole ? state : this.engine.rows(state, from, rows);
+      try {
+        out.push(...(await this.headRun(part, whole ? chunk : sliceChunk(chunk, from, rows))));
+      } finally {
+        if (!whole) part.free();
+      }
+    }
+    return out;
+  }
+
+  /** Frees the side values of all shapes. */
+  async freeSides(): Promise<void> {
+    const all = [...this.sides.values()];
+    this.sides.clear();
+    for (const pending of all) (await pending.catch(() => null))?.free();
+  }
+
+  /** Frees weights, side values and sessions; hidden states belong to their makers. */
+  async dispose(): Promise<void> {
+    await this.freeSides();
+    this.weights.dispose();
+    await this.engine.release([...this.compiled.values()]);
+    this.compiled.clear();
+    this.engine.trim();
+  }
+
+  private async headRun(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
+    const bound = this.programs.head;
+    const { host } = await this.engine.run(this.session(bound), await this.feeds(bound, chunk, state), new Map());
+    const output = bound.program.outputs.find((o) => o.target.kind === 'nll');
+    const tensor = output && host.get(output.name);
+    const width = chunk.length - 1;
+    if (!tensor || count(tensor.dims) !== chunk.rows * width)
+      throw new EspalierError(
+        'bug',
+        `The head returned ${tensor ? tensor.dims.join(' x ') : 'nothing'} instead of ${chunk.rows} x ${width} values.`,
+      );
+    const values = toFloat32(tensor);
+    return Array.from({ length: chunk.rows }, (_, row) => values.slice(row * width, (row + 1) * width));
+  }
+
+  private async residual(bound: BoundProgram, chunk: Chunk, state: DeviceTensor | null): Promise<DeviceTensor> {
+    const output = bound.program.outputs.find((o) => o.target.kind === 'residual');
+    if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
+    const dims = [chunk.rows, chunk.length, this.programs.hiddenSize];
+    const keep = new Map([[output.name, { type: output.type, dims }]]);
+    const { kept } = await this.engine.run(this.session(bound), await this.feeds(bound, chunk, state), keep);
+    const result = kept.get(output.name);
+    if (!result || result.dims.join() !== dims.join())
+      throw new EspalierError(
+        'bug',
+        `${bound.program.id} returned a hidden state of ${result?.dims.join(' x ')} instead of ${dims.join(' x ')}.`,
+      );
+    return result;
+  }
+
+  private session(bound: BoundProgram): Compiled {
+    const compiled = this.compiled.get(bound.program.id);
+    if (!compiled) throw new EspalierError('bug', `${bound.program.id} is not compiled.`);
+    return compiled;
+  }
+
+  private async feeds(bound: BoundProgram, chunk: Chunk, state: DeviceTensor | null): Promise<Map<string, Feed>> {
+    const feeds = new Map(this.weights.feeds(bound));
+    const sides = bound.sides.size > 0 ? await this.sideValues(chunk) : null;
+    for (const input of bound.program.inputs) {
+      if (input.source.kind === 'weight') continue;
+      const value =
+        input.source.kind === 'residual'
+          ? state
+          : input.source.kind === 'side'
+            ? sides?.values.get(bound.sides.get(input.name) ?? '')
+            : this.given(input, chunk);
+      if (!value) throw new EspalierError('bug', `${bound.program.id} reads ${input.name} (${input.source.kind}), which is not there.`);
+      feeds.set(input.name, value);
+    }
+    return feeds;
+  }
+
+  private sideValues(chunk: Chunk): Promise<Sides> {
+    const key = `${chunk.rows}x${chunk.length}`;
+    const known = this.sides.get(key) ?? this.computeSides(chunk);
+    this.sides.set(key, known);
+    return known;
+  }
+
+  /** Mask, positions, rotary tables: computed on the CPU provider (a GPU's sin and cos may be off by 2e-4), floats then moved to the device. */
+  private async computeSides(chunk: Chunk): Promise<Sides> {
+    const side = this.programs.side;
+    const values = new Map<string, Feed>();
+    const owned: { free(): void }[] = [];
+    if (side) {
+      const { host } = await this.engine.run(this.session(side), await this.feeds(side, chunk, null), new Map());
+      for (const output of side.program.outputs) {
+        const tensor = host.get(output.name);
+        if (output.target.kind !== 'side' || !tensor) continue;
+        values.set(output.target.value, this.toDevice(tensor, owned));
+      }
+    }
+    return { values, free: () => owned.forEach((buffer) => void buffer.free()) };
+  }
+
+  private toDevice(tensor: HostTensor, owned: { free(): void }[]): Feed {
+    const onDevice =
+      this.engine.kind === 'webgpu' && (tensor.type === 'float32' || tensor.type === 'float16') && tensor.data.byteLength > 0;
+    if (!onDevice) return tensor;
+    const buffer = this.engine.allocate(tensor.data.byteLength, 'scratch', 'side value');
+    owned.push(buffer);
+    buffer.write(0, new Uint8Array(tensor.data.buffer as ArrayBuffer, tensor.data.byteOffset, tensor.data.byteLength));
+    return buffer.view(tensor.type, tensor.dims);
+  }
+
+  private given(input: ProgramInput, chunk: Chunk): HostTensor | null {
+    const { rows, length } = chunk;
+    switch (input.source.kind) {
+      case 'ids':
+        return integers(input.type, [rows, length], chunk.ids);
+      case 'targets':
+        return integers(
+          input.type,
+          [rows, length - 1],
+          chunk.ids.filter((_, at) => at % length !== 0),
+        );
+      case 'attention-mask':
+        return this.constant(input, [rows, length], 1);
+      case 'positions':
+        return integers(
+          input.type,
+          [rows, length],
+          Array.from({ length: rows * length }, (_, at) => at % length),
+        );
+      case 'constant':
+        return this.constant(input, input.source.dims, input.source.value);
+      case 'past': {
+        const past = this.programs.staticPast ? length : 0;
+        const size = { batch: rows, sequence: length, past };
+        return this.constant(
+          input,
+          input.source.dims.map((dim) => (typeof dim === 'number' ? dim : size[dim])),
+          0,
+        );
+      }
+      default:
+        return null;
+    }
+  }
+
+  private constant(input: ProgramInput, dims: readonly number[], value: number): HostTensor {
+    const key = `${input.type}:${value}:${dims.join('x')}`;
+    const tensor = this.zeros.get(key) ?? filled(input.type, dims, value);
+    this.zeros.set(key, tensor);
+    return tensor;
+  }
+}

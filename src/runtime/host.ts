@@ -1,0 +1,123 @@
+// Tensors in ordinary memory: element types, their typed arrays and sizes; must not know about devices.
+
+import type { Tensor } from 'onnxruntime-web';
+import { EspalierError } from '../errors.ts';
+import type { ElementType } from '../model/program.ts';
+
+export type HostData =
+  | Float32Array
+  | Float64Array
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** A tensor the host owns. float16 as raw bits in a Uint16Array, bool and packed 4-bit types as bytes. */
+export interface HostTensor {
+  readonly type: ElementType;
+  /** In elements. */
+  readonly dims: readonly number[];
+  readonly data: HostData;
+}
+
+interface ArrayKind {
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): HostData;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
+const ARRAYS: Record<ElementType, ArrayKind> = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+  int4: Uint8Array,
+  uint4: Uint8Array,
+};
+
+const NAMES: ReadonlySet<string> = new Set(Object.keys(ARRAYS));
+
+/** True for an element type that programs can be fed with. */
+export function isElementType(name: string): name is ElementType {
+  return NAMES.has(name);
+}
+
+export function count(dims: readonly number[]): number {
+  return dims.reduce((n, d) => n * d, 1);
+}
+
+/** Bytes of a dense tensor; two 4-bit elements share a byte. */
+export function byteSize(type: ElementType, dims: readonly number[]): number {
+  const n = count(dims);
+  return type === 'int4' || type === 'uint4' ? Math.ceil(n / 2) : n * ARRAYS[type].BYTES_PER_ELEMENT;
+}
+
+/** The bytes as elements, without a copy where alignment allows. */
+export function elements(type: ElementType, bytes: Uint8Array<ArrayBuffer>): HostData {
+  const kind = ARRAYS[type];
+  const aligned = bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new kind(aligned.buffer, aligned.byteOffset, Math.floor(aligned.byteLength / kind.BYTES_PER_ELEMENT));
+}
+
+/** A tensor filled with one number. */
+export function filled(type: ElementType, dims: readonly number[], value: number): HostTensor {
+  const data = elements(type, new Uint8Array(byteSize(type, dims)));
+  if (value !== 0) {
+    if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value));
+    else data.fill(type === 'float16' ? float16Bits(value) : value);
+  }
+  return { type, dims, data };
+}
+
+/** Whole numbers (token ids, positions, targets) as a tensor of an integer or float type. */
+export function integers(type: ElementType, dims: readonly number[], values: readonly number[]): HostTensor {
+  const data = elements(type, new Uint8Array(byteSize(type, dims)));
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) values.forEach((v, i) => void (data[i] = BigInt(v)));
+  else values.forEach((v, i) => void (data[i] = type === 'float16' ? float16Bits(v) : v));
+  return { type, dims, data };
+}
+
+/** Any float tensor's values as float32. @throws EspalierError `bug` for other types. */
+export function toFloat32(tensor: HostTensor): Float32Array {
+  if (tensor.data instanceof Float32Array) return tensor.data;
+  if (tensor.type === 'float16' && tensor.data instanceof Uint16Array) return Float32Array.from(tensor.data, fromFloat16Bits);
+  if (tensor.data instanceof Float64Array) return Float32Array.from(tensor.data);
+  throw new EspalierError('bug', `A tensor of type ${tensor.type} was read as float32.`);
+}
+
+/** Takes over an output that ONNX Runtime left in ordinary memory. */
+export function fromOrt(tensor: Tensor): HostTensor {
+  const type = tensor.type;
+  if (!isElementType(type)) throw new EspalierError('unsupported-op', `The runtime returned a tensor of type ${type}.`);
+  const view = tensor.data as ArrayBufferView<ArrayBuffer>;
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return { type, dims: tensor.dims, data: elements(type, bytes) };
+}
+
+/** IEEE half bits of a small whole number (exact up to 2048). */
+function float16Bits(value: number): number {
+  if (value === 0) return 0;
+  const sign = value < 0 ? 0x8000 : 0;
+  const exponent = Math.floor(Math.log2(Math.abs(value)));
+  return sign | ((exponent + 15) << 10) | Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
+}
+
+function fromFloat16Bits(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

@@ -1,0 +1,75 @@
+// Compiled sessions by program, created once, run and released one at a time; must not own tensors.
+
+import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import type { Program } from '../model/program.ts';
+import { fault } from './fault.ts';
+import type { OrtRuntime } from './ort.ts';
+
+export type Fetches = Record<string, Tensor | null>;
+
+export class Sessions {
+  private readonly byKey = new Map<string, Promise<InferenceSession>>();
+  private readonly numbers = new WeakMap<object, number>();
+  private count = 0;
+  private readonly runtime: OrtRuntime;
+
+  constructor(runtime: OrtRuntime) {
+    this.runtime = runtime;
+  }
+
+  /** Creates the session of `program` unless it is there. `kind` tells apart sessions of one program on several providers. */
+  async create(program: Pick<Program, 'id' | 'bytes'>, kind: string, options: InferenceSession.SessionOptions): Promise<string> {
+    const key = this.keyOf(program, kind);
+    let session = this.byKey.get(key);
+    if (!session) {
+      session = this.runtime.exclusive(() => this.runtime.ort.InferenceSession.create(program.bytes, { logSeverityLevel: 3, ...options }));
+      this.byKey.set(key, session);
+      session.catch(() => this.byKey.delete(key));
+    }
+    try {
+      await session;
+      return key;
+    } catch (error) {
+      throw fault(error, `compiling ${program.id}`);
+    }
+  }
+
+  /** `race` rejects when the device dies, so that a run that will never return does not hang its caller. */
+  async run(key: string, feeds: Record<string, Tensor>, fetches: Fetches, race: Promise<never> | null): Promise<Record<string, Tensor>> {
+    const session = await this.byKey.get(key);
+    if (!session) throw fault(new Error(`no session ${key}`), 'running a program');
+    const run = this.runtime.exclusive(() => {
+      const result = session.run(feeds, fetches) as Promise<Record<string, Tensor>>;
+      return race ? Promise.race([result, race]) : result;
+    });
+    try {
+      return await run;
+    } catch (error) {
+      throw fault(error, `running ${key}`);
+    }
+  }
+
+  async names(key: string): Promise<{ inputs: readonly string[]; outputs: readonly string[] }> {
+    const session = await this.byKey.get(key);
+    return { inputs: session?.inputNames ?? [], outputs: session?.outputNames ?? [] };
+  }
+
+  /** Releases the named sessions, or all. */
+  async release(keys: readonly string[] = [...this.byKey.keys()]): Promise<void> {
+    for (const key of keys) {
+      const pending = this.byKey.get(key);
+      this.byKey.delete(key);
+      await this.runtime.exclusive(async () => {
+        const session = await pending?.catch(() => null);
+        await session?.release().catch(() => {});
+      });
+    }
+  }
+
+  /** Ids such as "block-0" are those of one model only, so sessions are told apart by the program object. */
+  private keyOf(program: object & { id: string }, kind: string): string {
+    const known = this.numbers.get(program) ?? ++this.count;
+    this.numbers.set(program, known);
+    return `${program.id} ${kind} #${known}`;
+  }
+}
