@@ -48,6 +48,8 @@ function withoutPast(node: Node, slots: { past: readonly number[]; present: read
   if (!past.every((slot) => empty.has(node.inputs[slot] ?? ''))) return node;
   const copy = copyNode(node);
   for (const slot of past) copy.inputs[slot] = '';
+  // A rolling cache must be fed; the window itself is local_window_size, which stays.
+  copy.attributes.delete('sliding_window_cache');
   for (const slot of slots.present) if (slot < copy.outputs.length) copy.outputs[slot] = '';
   trimTail(copy.inputs);
   trimTail(copy.outputs);

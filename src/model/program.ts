@@ -94,6 +94,8 @@ export interface ScorePrograms {
   staticPast: boolean;
   /** Why these programs must run on the wasm device although they were made for WebGPU, or null. */
   wasmOnly: string | null;
+  /** True when an operator takes one scale over the whole batch (DynamicQuantizeLinear): rows must then be run one at a time. */
+  rowsInteract: boolean;
   /** Rewrites that were applied so that it runs here, in words for people ("IsNaN replaced by a comparison"). Empty when none. */
   rewrites: readonly string[];
 }

@@ -68,15 +68,19 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const blocks = structure.blocks.map((_, b) =>
     canonical(prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1))), roleOf(sourceOf)),
   );
+  const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
+  const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
+  const blocksBound = assembleClasses(blocks, context, cut(1));
   return {
-    embed: single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]),
+    embed: embedBound,
     side: side && single('side', prepare(side), sideOutputs(side)),
-    blocks: assembleClasses(blocks, context, cut(1)),
-    head: single('head', head, [{ value: NLL, target: { kind: 'nll' } }]),
+    blocks: blocksBound,
+    head: headBound,
     residualType: residualType(structure),
     hiddenSize: opened.summary.hiddenSize,
     vocabSize: opened.summary.vocabSize,
     staticPast: false,
+    rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),
     wasmOnly:
       options.device === 'webgpu' && softcap > 0
         ? `The attention of this model has a soft cap of ${softcap}, which the WebGPU attention kernel ignores without an error.`
@@ -103,6 +107,11 @@ function requireScorable(structure: Structure): void {
       'Inspect and prune it as it is, or export it with all logits (without prune_lm_head) to score it.',
     );
   }
+}
+
+/** DynamicQuantizeLinear takes its scale from the largest value of the whole tensor, other rows included. */
+function rowsInteract(bound: readonly BoundProgram[]): boolean {
+  return bound.some(({ program }) => 'DynamicQuantizeLinear' in program.ops);
 }
 
 function rewritesFor(options: ProgramOptions): [string, (piece: Piece) => number][] {

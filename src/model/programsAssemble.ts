@@ -7,7 +7,7 @@ import type { Graph, Model, Node, Tensor, ValueInfo } from '../onnx/graph.ts';
 import { elementCount, isRange } from '../onnx/graph.ts';
 import type { Canonical } from './classes.ts';
 
-import type { BoundProgram, OutputTarget, Program, ProgramInput, WeightRef } from './program.ts';
+import type { BoundProgram, InputSource, OutputTarget, Program, ProgramInput, WeightRef } from './program.ts';
 import type { SourceOf } from './programsInputs.ts';
 import type { Structure } from './structure.ts';
 import { elementType, isSmallConstant, SMALL, weightRef } from './weights.ts';
@@ -40,7 +40,7 @@ export function assemble(id: string, members: readonly Canonical[], outputs: Out
     const weight = first.piece.initializers.get(name);
     const type = weight ? weight.type : context.typeOf(value);
     inputs.push({ name, type: elementType(type, value), source: weight ? { kind: 'weight' } : context.sourceOf(value) });
-    infos.push({ name, type, dims: weight ? weight.dims : null });
+    infos.push({ name, type, dims: weight ? weight.dims : dimsOf(context.sourceOf(value)) });
   }
   const outputInfos = first.piece.outputs.map((name, k) => ({ name, type: context.typeOf(outputs[k]?.value ?? ''), dims: null }));
   const graph: Graph = {
@@ -63,6 +63,11 @@ export function assemble(id: string, members: readonly Canonical[], outputs: Out
     ops: countOps(graph),
   };
   return members.map((member) => bind(program, member));
+}
+
+/** The rank of the residual stream is declared: without it ONNX Runtime takes the query of an attention operator for packed QKV. */
+function dimsOf(source: InputSource): ValueInfo['dims'] {
+  return source.kind === 'residual' ? ['batch', 'sequence', null] : null;
 }
 
 function bind(program: Program, member: Canonical): BoundProgram {

@@ -100,8 +100,11 @@ export function expandHeadNorms(piece: Piece): number {
       const gamma = attention.inputs[14 + slot];
       if (!gamma) continue;
       const at = `${node.outputs[0]}/norm${slot}`;
-      const byHead = addInts(piece, `${at}/by_head`, [0, 0, heads[slot] ?? 1, -1]);
-      const packed = addInts(piece, `${at}/packed`, [0, 0, -1]);
+      const count = heads[slot] ?? 1;
+      // Sizes in full where they are known: shape inference gets -1 wrong when the batch is unknown.
+      const size = piece.initializers.get(gamma)?.dims[0];
+      const byHead = addInts(piece, `${at}/by_head`, [0, 0, count, size ?? -1]);
+      const packed = addInts(piece, `${at}/packed`, [0, 0, size ? size * count : -1]);
       added.push(
         makeNode('Reshape', [attention.inputs[slot] ?? '', byHead], [`${at}/x`]),
         makeNode('SimplifiedLayerNormalization', [`${at}/x`, gamma], [`${at}/y`], { axis: -1, epsilon: { float: eps }, stash_type: 1 }),

@@ -1,0 +1,64 @@
+// Shows a manifest as a folder whose files are read from the source on demand; must not copy or keep bytes.
+
+import { EspalierError } from '../errors.ts';
+import type { ByteRange, ByteSource, Folder } from '../onnx/source.ts';
+import type { Manifest, ManifestFile } from './manifest.ts';
+
+/** The export as a Folder, byte for byte what would be written, before anything is written. */
+export function manifestFolder(manifest: Manifest, source: Folder): Folder {
+  const files = new Map(manifest.files.map((file) => [file.path, file]));
+  return {
+    name: source.name,
+    files: manifest.files.map(({ path, size }) => ({ path, size })),
+    open(path) {
+      const file = files.get(path);
+      return file ? manifestSource(file, source) : null;
+    },
+  };
+}
+
+/** One file of a manifest as readable bytes. */
+export function manifestSource(file: ManifestFile, source: Folder): ByteSource {
+  const starts: number[] = [];
+  let total = 0;
+  for (const part of file.parts) {
+    starts.push(total);
+    total += part.length;
+  }
+  return {
+    size: file.size,
+    async read(offset, length) {
+      if (offset < 0 || length < 0 || offset + length > file.size) {
+        throw new EspalierError('corrupt-file', `Bytes ${offset} to ${offset + length} are outside ${file.path} of ${file.size} bytes.`);
+      }
+      const out = new Uint8Array(length);
+      for (let k = firstPart(starts, offset); k < file.parts.length && (starts[k] as number) < offset + length; k++) {
+        const part = file.parts[k] as Uint8Array | ByteRange;
+        const start = starts[k] as number;
+        const from = Math.max(0, offset - start);
+        const to = Math.min(part.length, offset + length - start);
+        if (to > from) out.set(await bytesOf(part, from, to, source), start + from - offset);
+      }
+      return out;
+    },
+  };
+}
+
+/** Index of the part that holds the byte at `offset`. */
+function firstPart(starts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((starts[middle] as number) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+async function bytesOf(part: Uint8Array | ByteRange, from: number, to: number, source: Folder): Promise<Uint8Array> {
+  if (part instanceof Uint8Array) return part.subarray(from, to);
+  const file = source.open(part.file);
+  if (!file) throw new EspalierError('missing-file', `The file ${part.file} is not in the folder ${source.name} any more.`, 'Put it back.');
+  return file.read(part.offset + from, to - from);
+}

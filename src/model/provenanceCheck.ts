@@ -1,0 +1,85 @@
+// Reads untrusted JSON field by field with errors that name the field; must not know what the fields mean.
+
+import { EspalierError } from '../errors.ts';
+
+/** A field of a JSON document together with its path, for error messages. */
+export class Field {
+  readonly #document: string;
+  readonly #path: string;
+  readonly #value: unknown;
+
+  constructor(document: string, path: string, value: unknown) {
+    this.#document = document;
+    this.#path = path;
+    this.#value = value;
+  }
+
+  /** The named member; a missing one is a field of value undefined. */
+  at(key: string): Field {
+    const { value } = this.#is('object', isObject);
+    return new Field(this.#document, this.#path ? `${this.#path}.${key}` : key, value[key]);
+  }
+
+  get absent(): boolean {
+    return this.#value === undefined || this.#value === null;
+  }
+
+  string(): string {
+    return this.#is('string', (v): v is string => typeof v === 'string').value;
+  }
+
+  boolean(): boolean {
+    return this.#is('true or false', (v): v is boolean => typeof v === 'boolean').value;
+  }
+
+  number(): number {
+    return this.#is('number', (v): v is number => typeof v === 'number').value;
+  }
+
+  /** A whole number of 0 or more. */
+  count(): number {
+    return this.#is('whole number', (v): v is number => Number.isInteger(v) && (v as number) >= 0).value;
+  }
+
+  /** JSON has no Infinity: null stands for a value beyond float64. */
+  numberOrInfinity(): number {
+    return this.#value === null ? Number.POSITIVE_INFINITY : this.number();
+  }
+
+  oneOf<T extends string>(values: readonly T[]): T {
+    return this.#is(values.join(' or '), (v): v is T => values.includes(v as T)).value;
+  }
+
+  list<T>(read: (item: Field) => T): T[] {
+    const { value } = this.#is('list', Array.isArray);
+    return value.map((item, k) => read(new Field(this.#document, `${this.#path}[${k}]`, item)));
+  }
+
+  record<T>(read: (item: Field) => T): Record<string, T> {
+    const { value } = this.#is('object', isObject);
+    return Object.fromEntries(Object.keys(value).map((key) => [key, read(this.at(key))]));
+  }
+
+  /** Null for a missing or null field. */
+  optional<T>(read: (field: Field) => T): T | null {
+    return this.absent ? null : read(this);
+  }
+
+  /** @throws EspalierError `bad-input` that names this field. */
+  fail(expected: string): never {
+    const found = JSON.stringify(this.#value)?.slice(0, 60) ?? 'nothing';
+    throw new EspalierError(
+      'bad-input',
+      `${this.#document} is not usable: "${this.#path}" should be ${expected} but is ${found}.`,
+      'Use the file as Espalier wrote it, or score the model again.',
+    );
+  }
+
+  #is<T>(expected: string, test: (value: unknown) => value is T): { value: T } {
+    return test(this.#value) ? { value: this.#value } : this.fail(`a ${expected}`);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

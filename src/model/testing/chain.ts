@@ -1,0 +1,171 @@
+// Runs score programs one after the other on the wasm build of ONNX Runtime Web, for tests only; the product's executor is in runtime/.
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as Ort from 'onnxruntime-web/wasm';
+import { isRange } from '../../onnx/graph.ts';
+import type { Folder } from '../../onnx/source.ts';
+import type { BoundProgram, ElementType, InputSource, ScorePrograms, WeightRef } from '../program.ts';
+
+let loaded: Promise<typeof Ort> | null = null;
+
+function runtime(): Promise<typeof Ort> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<typeof Ort> {
+  const dist = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
+  const ort: typeof Ort = await import(pathToFileURL(join(dist, 'ort.wasm.min.mjs')).href);
+  ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
+  ort.env.wasm.wasmBinary = new Uint8Array(readFileSync(join(dist, 'ort-wasm-simd-threaded.wasm'))).buffer;
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = 'error';
+  return ort;
+}
+
+type Tensors = Record<string, Ort.Tensor>;
+
+/** Sessions of all programs of a model with their weights loaded. */
+export class Chain {
+  readonly programs: ScorePrograms;
+  readonly #ort: typeof Ort;
+  readonly #sessions = new Map<string, Ort.InferenceSession>();
+  readonly #weights = new Map<BoundProgram, Tensors>();
+
+  private constructor(ort: typeof Ort, programs: ScorePrograms) {
+    this.#ort = ort;
+    this.programs = programs;
+  }
+
+  static async open(programs: ScorePrograms, folder: Folder): Promise<Chain> {
+    const chain = new Chain(await runtime(), programs);
+    for (const bound of [programs.embed, ...(programs.side ? [programs.side] : []), ...programs.blocks, programs.head]) {
+      if (!chain.#sessions.has(bound.program.id)) {
+        chain.#sessions.set(bound.program.id, await chain.#ort.InferenceSession.create(bound.program.bytes, { logSeverityLevel: 3 }));
+      }
+      const weights: Tensors = {};
+      for (const [name, ref] of bound.weights) weights[name] = chain.#tensor(ref.type, await bytesOf(ref, folder), ref.dims);
+      chain.#weights.set(bound, weights);
+    }
+    return chain;
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions.values()) await session.release();
+  }
+
+  /** NLL (windows, S - 1) without the blocks in `skip`; all windows in one batch where that is exact. */
+  async nll(windows: readonly number[][], skip: readonly number[] = []): Promise<number[][]> {
+    if (!this.programs.rowsInteract || windows.length <= 1) return this.#batch(windows, skip);
+    const rows: number[][] = [];
+    for (const window of windows) rows.push(...(await this.#batch([window], skip)));
+    return rows;
+  }
+
+  async #batch(windows: readonly number[][], skip: readonly number[]): Promise<number[][]> {
+    const [b, s] = [windows.length, windows[0]?.length ?? 0];
+    const env: Env = { b, s, ids: windows.flat(), targets: windows.flatMap((w) => w.slice(1)), residual: null, sides: {} };
+    const { embed, side, blocks, head } = this.programs;
+    env.residual = (await this.#run(embed, env))[0] ?? null;
+    if (side) {
+      const outputs = await this.#run(side, env);
+      side.program.outputs.forEach(({ target }, k) => {
+        if (target.kind === 'side' && outputs[k]) env.sides[target.value] = outputs[k];
+      });
+    }
+    for (const [k, block] of blocks.entries()) if (!skip.includes(k)) env.residual = (await this.#run(block, env))[0] ?? null;
+    const [nll] = await this.#run(head, env);
+    const flat = Array.from((nll?.data ?? []) as Float32Array);
+    return windows.map((_, w) => flat.slice(w * (s - 1), (w + 1) * (s - 1)));
+  }
+
+  async #run(bound: BoundProgram, env: Env): Promise<Ort.Tensor[]> {
+    const feeds: Tensors = { ...this.#weights.get(bound) };
+    for (const input of bound.program.inputs) {
+      if (input.source.kind === 'weight') continue;
+      feeds[input.name] = this.#feed(input.source, input.type, env, env.sides[bound.sides.get(input.name) ?? '']);
+    }
+    const session = this.#sessions.get(bound.program.id) as Ort.InferenceSession;
+    const results = await session.run(feeds);
+    return bound.program.outputs.map((output) => results[output.name] as Ort.Tensor);
+  }
+
+  #feed(source: InputSource, type: ElementType, env: Env, side: Ort.Tensor | undefined): Ort.Tensor {
+    const { b, s } = env;
+    switch (source.kind) {
+      case 'ids':
+        return this.#integers(type, env.ids, [b, s]);
+      case 'targets':
+        return this.#integers(type, env.targets, [b, s - 1]);
+      case 'attention-mask':
+        return this.#integers(type, new Array(b * s).fill(1), [b, s]);
+      case 'positions':
+        return this.#integers(
+          type,
+          env.ids.map((_, k) => k % s),
+          [b, s],
+        );
+      case 'constant':
+        return this.#integers(type, [source.value], source.dims);
+      case 'past': {
+        const dims = source.dims.map((d) => (d === 'batch' ? b : d === 'sequence' ? s : d === 'past' ? 0 : d));
+        const elements = dims.reduce((n, d) => n * d, 1);
+        return this.#tensor(type, new Uint8Array(elements * (type === 'float16' ? 2 : 4)), dims);
+      }
+      case 'residual':
+        return env.residual as Ort.Tensor;
+      default:
+        if (!side) throw new Error('a side value is missing');
+        return side;
+    }
+  }
+
+  #integers(type: ElementType, values: readonly number[], dims: readonly number[]): Ort.Tensor {
+    if (type === 'int64') return new this.#ort.Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+    if (type === 'int32') return new this.#ort.Tensor('int32', Int32Array.from(values), dims);
+    return new this.#ort.Tensor('float32', Float32Array.from(values), dims);
+  }
+
+  #tensor(type: ElementType, bytes: Uint8Array, dims: readonly number[]): Ort.Tensor {
+    const buffer = bytes.slice().buffer;
+    switch (type) {
+      case 'float32':
+        return new this.#ort.Tensor(type, new Float32Array(buffer), dims);
+      case 'float16':
+      case 'uint16':
+        return new this.#ort.Tensor(type, new Uint16Array(buffer), dims);
+      case 'int64':
+        return new this.#ort.Tensor(type, new BigInt64Array(buffer), dims);
+      case 'int32':
+        return new this.#ort.Tensor(type, new Int32Array(buffer), dims);
+      case 'int8':
+        return new this.#ort.Tensor(type, new Int8Array(buffer), dims);
+      case 'uint8':
+      case 'int4':
+      case 'uint4':
+      case 'bool':
+        return new this.#ort.Tensor(type, new Uint8Array(buffer), dims);
+      default:
+        throw new Error(`no test tensor of type ${type}`);
+    }
+  }
+}
+
+interface Env {
+  b: number;
+  s: number;
+  ids: number[];
+  targets: number[];
+  residual: Ort.Tensor | null;
+  sides: Record<string, Ort.Tensor>;
+}
+
+async function bytesOf(ref: WeightRef, folder: Folder): Promise<Uint8Array> {
+  if (!isRange(ref.data)) return ref.data;
+  const source = folder.open(ref.data.file);
+  if (!source) throw new Error(`${ref.data.file} is missing`);
+  return source.read(ref.data.offset, ref.data.length);
+}
