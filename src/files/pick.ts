@@ -1,0 +1,59 @@
+// The browser's pickers: a folder to read, a folder or a zip file to write. Null means that the user changed their mind.
+
+import { directoryOpen } from 'browser-fs-access';
+import { isCancelled } from '../errors.ts';
+import { asFolder, type PickedFolder, skipFolder } from './picked.ts';
+
+/** The pickers of Chromium that TypeScript's DOM types leave out. */
+interface Pickers {
+  showDirectoryPicker?: (options: { id: string; mode: 'read' | 'readwrite' }) => Promise<FileSystemDirectoryHandle>;
+  showSaveFilePicker?: (options: {
+    id: string;
+    suggestedName: string;
+    types: { description: string; accept: Record<string, string[]> }[];
+  }) => Promise<FileSystemFileHandle>;
+}
+
+const pickers = (): Pickers => globalThis as Pickers;
+
+async function unlessCancelled<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isCancelled(error)) return null;
+    throw error;
+  }
+}
+
+/** A model folder through the folder picker, or through a file input with `webkitdirectory` where there is none. */
+export async function pickFolder(): Promise<PickedFolder | null> {
+  const found = await unlessCancelled(
+    directoryOpen({ recursive: true, id: 'espalier-open', mode: 'read', skipDirectory: ({ name }) => skipFolder(name) }),
+  );
+  // An empty folder comes back as its handle instead of files.
+  const files = (found ?? []).flatMap((file) => (file instanceof File ? [{ path: file.webkitRelativePath || file.name, file }] : []));
+  return asFolder(files, 'picked files');
+}
+
+/** False where the browser cannot write into a folder. */
+export function canSaveFolder(): boolean {
+  return typeof pickers().showDirectoryPicker === 'function';
+}
+
+/** The folder that an export is to be written into, with leave to write. */
+export async function pickSaveFolder(): Promise<FileSystemDirectoryHandle | null> {
+  const show = pickers().showDirectoryPicker;
+  return show ? await unlessCancelled(show({ id: 'espalier-save', mode: 'readwrite' })) : null;
+}
+
+/** False where the browser cannot stream into a file: a zip then is built as a Blob. */
+export function canSaveFile(): boolean {
+  return typeof pickers().showSaveFilePicker === 'function';
+}
+
+/** The zip file that an export is to be written into. */
+export async function pickZipFile(suggestedName: string): Promise<FileSystemFileHandle | null> {
+  const show = pickers().showSaveFilePicker;
+  const types = [{ description: 'Zip archive', accept: { 'application/zip': ['.zip'] } }];
+  return show ? await unlessCancelled(show({ id: 'espalier-zip', suggestedName, types })) : null;
+}
