@@ -7,6 +7,8 @@ import { NO_EXPORT } from './state.ts';
 
 export interface ExportActions {
   setTarget(target: 'folder' | 'zip'): void;
+  /** Back to the form, as for another export. */
+  forgetExport(): void;
   /** Asks where to, writes and verifies. Must start in a click: browsers open pickers only then. */
   exportModel(name: string): Promise<void>;
 }
@@ -32,6 +34,7 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
 
   return {
     setTarget: (target) => patch('export', { target }),
+    forgetExport: () => patch('export', { result: null }),
     async exportModel(name) {
       const { model, score, effect, plan } = get();
       if (!model.current || get().export.running) return;

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatBlocks, parseBlocks, planFromHash, planToHash } from './hash.ts';
-import { EMPTY_PLAN, endBlocks, record, redo, startHistory, undo, withBlocks, withLocks } from './plan.ts';
+import { EMPTY_PLAN, record, redo, startHistory, undo, withBlocks, withLocks } from './plan.ts';
 
 const blocks = fc.uniqueArray(fc.integer({ min: 0, max: 120 })).map((list) => list.sort((a, b) => a - b));
 
@@ -45,11 +45,6 @@ describe('locks', () => {
     expect(plan).toEqual({ removed: [1], locked: [2] });
     expect(withBlocks(plan, [2, 3], true).removed).toEqual([1, 3]);
     expect(withLocks(plan, [2], false).locked).toEqual([]);
-  });
-
-  it('cover the ends of short models without going outside', () => {
-    expect(endBlocks(16)).toEqual([0, 1, 2, 3, 14, 15]);
-    expect(endBlocks(3)).toEqual([0, 1, 2]);
   });
 });
 

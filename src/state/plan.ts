@@ -66,8 +66,3 @@ export function withLocks(plan: Plan, blocks: readonly number[], locked: boolean
   if (!locked) return { ...plan, locked: plan.locked.filter((block) => !blocks.includes(block)) };
   return { removed: plan.removed.filter((block) => !blocks.includes(block)), locked: sorted([...plan.locked, ...blocks]) };
 }
-
-/** The first 4 and the last 2 of N blocks, as the Mag+ and Taylor+ criteria protect them. */
-export function endBlocks(numBlocks: number): number[] {
-  return Array.from({ length: numBlocks }, (_, i) => i).filter((i) => i < 4 || i >= numBlocks - 2);
-}

@@ -1,14 +1,17 @@
 // Changing the plan: single blocks, ranges, the k lowest, locks, undo. Every change goes through one place so that history and address follow.
 
+import { endLocks, lowest } from '../analysis/ranking.ts';
 import { EspalierError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import type { Address } from './modelActions.ts';
-import { lowest } from './pending.ts';
-import { endBlocks, type Plan, type PlanHistory, record, redo, undo, withBlocks, withLocks } from './plan.ts';
+import { type Plan, type PlanHistory, record, redo, undo, withBlocks, withLocks } from './plan.ts';
 
 export interface PlanActions {
+  /** Removes a block or puts it back; it becomes the anchor of the next range. */
   toggle(block: number): void;
+  /** Gives all blocks from the anchor to `block` the anchor's state. */
+  extendTo(block: number): void;
   /** All blocks from `a` to `b`, both included; locked and unremovable ones stay. */
   setRange(a: number, b: number, removed: boolean): void;
   /** The k least important blocks of the curve, and no others. A refusal leaves the plan as it is. */
@@ -27,6 +30,7 @@ export interface PlanActions {
 
 export function makePlanActions(context: Context, address: Address, onChange: () => void): PlanActions {
   const { get, patch } = context;
+  let anchor: number | null = null;
 
   function commit(history: PlanHistory): void {
     const before = get().plan.present.removed;
@@ -51,17 +55,25 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     return get().plan.present.locked.includes(block) ? `Block ${block} is locked. Unlock it first.` : null;
   }
 
+  function setRange(a: number, b: number, removed: boolean): void {
+    const blocks = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
+    edit(withBlocks(get().plan.present, removed ? removable(blocks) : blocks, removed));
+  }
+
   return {
     toggle(block) {
       const reason = whyNot(block);
       if (reason) return context.toast(reason);
       const plan = get().plan.present;
+      anchor = block;
       edit(withBlocks(plan, [block], !plan.removed.includes(block)));
     },
-    setRange(a, b, removed) {
-      const blocks = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
-      edit(withBlocks(get().plan.present, removed ? removable(blocks) : blocks, removed));
+    extendTo(block) {
+      const from = anchor ?? block;
+      anchor = from;
+      setRange(from, block, get().plan.present.removed.includes(from));
     },
+    setRange,
     dropLowest(k) {
       const curve = get().score.curve;
       if (!curve) return;
@@ -79,7 +91,7 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
     protectEnds(on) {
       const numBlocks = get().model.current?.summary.numBlocks ?? 0;
-      edit(withLocks(get().plan.present, endBlocks(numBlocks), on));
+      edit(withLocks(get().plan.present, endLocks(numBlocks), on));
     },
     keepAll: () => edit({ ...get().plan.present, removed: [] }),
     undo: () => commit(undo(get().plan)),

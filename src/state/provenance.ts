@@ -1,5 +1,6 @@
 // What an espalier.json tells the page; the one place that knows its reader. Must not touch the model that is open.
 
+import { readProvenance } from '../model/provenance.ts';
 import type { ScoreResult } from '../worker/api.ts';
 
 /** The parts of an espalier.json that the page shows and brings back. */
@@ -9,14 +10,18 @@ export interface Restored {
   /** Path of the source graph. */
   graph: string;
   /** Files of the source folder, for telling whether a model is that source. */
-  files: readonly { path: string; size: number }[];
+  files: readonly { path: string; bytes: number }[];
   numBlocks: number;
   removed: readonly number[];
   score: ScoreResult | null;
-  plan: { removed: readonly number[]; nll: number; ppl: number | null } | null;
+  /** Perplexity of the plan on the windows of the score. */
+  plan: { removed: readonly number[]; nll: number } | null;
+  /** Version of Espalier that wrote it. */
+  app: string;
 }
 
-/** @throws EspalierError `corrupt-file` or `bad-input` when the text is no espalier.json of a known version. */
+/** @throws EspalierError `bad-input` that names the first field which is not as expected. */
 export function readRestored(text: string): Restored {
-  return JSON.parse(text) as Restored;
+  const { app, source, removed, score, plan } = readProvenance(text);
+  return { app, sourceName: source.name, graph: source.graph, files: source.files, numBlocks: source.numBlocks, removed, score, plan };
 }

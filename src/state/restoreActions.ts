@@ -21,9 +21,9 @@ export function mismatch(restored: Restored, source: FolderSource, graph: string
   if (restored.graph !== graph) return `it was made from ${restored.graph}, this model is ${graph}`;
   const have = sizes(source);
   // A single-folder drop may carry one more level in its paths.
-  for (const { path, size } of restored.files) {
+  for (const { path, bytes } of restored.files) {
     const found = have.get(path);
-    if (path.startsWith(graph) && found !== size) return `${path} had ${size} bytes, here it has ${found ?? 'none'}`;
+    if (path.startsWith(graph) && found !== bytes) return `${path} had ${bytes} bytes, here it has ${found ?? 'none'}`;
   }
   return null;
 }

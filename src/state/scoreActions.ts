@@ -72,6 +72,8 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       const { settings } = get().score;
       context.clear('score');
       patch('score', { running: NO_CURVE_YET, progress: null, cancelling: false });
+      // Whoever starts wants to see the curve grow.
+      patch('view', { dialog: null });
       context.announce('Scoring has started.');
       try {
         await checkDevice();

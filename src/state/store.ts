@@ -60,7 +60,13 @@ function viewActions(context: Context, effect: ReturnType<typeof makeEffectActio
     hover(block) {
       if (get().view.hover !== block) patch('view', { hover: block });
     },
-    openDialog: (dialog) => patch('view', { dialog }),
+    openDialog(dialog) {
+      patch('view', { dialog });
+      // A verdict belongs to the plan that was exported.
+      const { export: exported, plan } = get();
+      if (dialog === 'export' && !exported.running && exported.removed.join() !== plan.present.removed.join())
+        patch('export', { result: null });
+    },
     dismiss: context.clear,
     measureAgain: effect.measureAgain,
     engineReplaced: (reason) => context.toast(`The engine was started again. ${reason}`),

@@ -1,0 +1,26 @@
+// The store as the page has it: on the real studio, the real disk and the address bar.
+
+import { browserDisk } from '../files/disk.ts';
+import type { Studio } from '../worker/client.ts';
+import type { Address } from './modelActions.ts';
+import { sampleSource } from './sample.ts';
+import { createStudioStore, type StudioStore } from './store.ts';
+
+export function createBrowserStore(studio: Studio, address: Address): StudioStore {
+  const store = createStudioStore(
+    { api: studio.api, disk: browserDisk, sample: sampleSource(document.baseURI), planDelayMs: 150, now: () => performance.now() },
+    address,
+  );
+  studio.onReplaced(store.actions.engineReplaced);
+  return store;
+}
+
+/** Reads and writes the hash without adding steps to the browser's own history. */
+export function browserAddress(page: Window): Address {
+  return {
+    read: () => page.location.hash,
+    write(hash) {
+      if (page.location.hash !== hash) page.history.replaceState(null, '', hash || page.location.pathname + page.location.search);
+    },
+  };
+}

@@ -1,0 +1,108 @@
+// The page: first page or studio, the dialogs over it, and what listens to the whole window. Must not compute.
+
+import { ErrorBoundary } from 'react-error-boundary';
+import { Toaster } from 'sonner';
+import type { StudioStore } from '../state/store.ts';
+import css from './app.module.css';
+import { ErrorNotice } from './kit/ErrorNotice.tsx';
+import kit from './kit/kit.module.css';
+import { ArchitecturePanel } from './panels/ArchitecturePanel.tsx';
+import { BlocksPanel } from './panels/BlocksPanel.tsx';
+import { Chooser } from './panels/Chooser.tsx';
+import { DeviceDialog } from './panels/DeviceDialog.tsx';
+import { EffectPanel } from './panels/EffectPanel.tsx';
+import { EmptyPage } from './panels/EmptyPage.tsx';
+import { ExportDialog } from './panels/ExportDialog.tsx';
+import { Header } from './panels/Header.tsx';
+import { HelpDialog } from './panels/HelpDialog.tsx';
+import { ImportancePanel } from './panels/ImportancePanel.tsx';
+import { MadeFromPanel, ModelPanel } from './panels/ModelPanel.tsx';
+import { ProblemsPanel } from './panels/ProblemsPanel.tsx';
+import { SettingsDialog } from './panels/SettingsDialog.tsx';
+import { StudioContext, useStudio } from './studioContext.ts';
+import { DropTarget, Shortcuts, Toasts } from './windowEvents.tsx';
+
+export function App({ store }: { store: StudioStore }) {
+  return (
+    <StudioContext value={store}>
+      <ErrorBoundary FallbackComponent={Broken}>
+        <Header />
+        <Page />
+        <Dialogs />
+        <DropTarget />
+        <Shortcuts />
+        <Announcer />
+        <Toasts />
+        <Toaster position="bottom-center" theme="system" />
+      </ErrorBoundary>
+    </StudioContext>
+  );
+}
+
+function Page() {
+  const isOpen = useStudio((state) => state.model.current !== null);
+  const opening = useStudio((state) => state.model.opening);
+  if (!isOpen) return <EmptyPage />;
+  return (
+    <>
+      <div className={css.notices}>
+        {opening && <p role="status">Reading {opening}…</p>}
+        <ErrorNotice place="open" />
+        <ErrorNotice place="device" />
+      </div>
+      <main className={css.studio}>
+        <div className={css.left}>
+          <BlocksPanel />
+        </div>
+        <div className={css.middle}>
+          <ImportancePanel />
+          <ArchitecturePanel />
+        </div>
+        <div className={css.right}>
+          <EffectPanel />
+          <MadeFromPanel />
+          <ProblemsPanel />
+          <ModelPanel />
+        </div>
+      </main>
+      <footer className={css.footer}>
+        <span>Nothing leaves this tab.</span>
+        <span className={kit.grow} />
+        <span>Drop a folder anywhere to open another model, a .txt to score on it, an espalier.json to bring back a plan.</span>
+      </footer>
+    </>
+  );
+}
+
+function Dialogs() {
+  const dialog = useStudio((state) => state.view.dialog);
+  return (
+    <>
+      <Chooser />
+      {dialog === 'settings' && <SettingsDialog />}
+      {dialog === 'export' && <ExportDialog />}
+      {dialog === 'device' && <DeviceDialog />}
+      {dialog === 'help' && <HelpDialog />}
+    </>
+  );
+}
+
+/** Reads aloud what happened; the page shows it elsewhere. */
+function Announcer() {
+  const text = useStudio((state) => state.view.announcement);
+  return (
+    <div className={kit.hidden} role="status" aria-live="polite" data-testid="announcer">
+      {text}
+    </div>
+  );
+}
+
+function Broken({ error }: { error: unknown }) {
+  return (
+    <main className={css.broken} role="alert">
+      <h2>The page has a fault.</h2>
+      <p>Reload it: the plan is in the address and comes back when the model is opened again.</p>
+      <pre>{error instanceof Error ? error.message : String(error)}</pre>
+    </main>
+  );
+}

@@ -1,0 +1,76 @@
+// What recharts has no words for: points kept and removed, error bars, values off the scale, groups of equals, one hit column per block.
+
+import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
+import type { CurvePoint } from '../../state/selectors.ts';
+import { formatPpl } from '../format.ts';
+import css from './charts.module.css';
+import type { Scale } from './scale.ts';
+
+interface Props {
+  points: readonly CurvePoint[];
+  scale: Scale;
+  hover: number | null;
+}
+
+export function CurveMarks({ points, scale, hover }: Props) {
+  const x = useXAxisScale();
+  const y = useYAxisScale();
+  const plot = usePlotArea();
+  if (!x || !y || !plot || plot.width <= 0) return null;
+  const pitch = plot.width / Math.max(points.length, 1);
+  const radius = Math.max(2.5, Math.min(5.5, pitch * 0.3));
+  const yOf = (nll: number) => y(Math.exp(Math.min(Math.max(nll, scale.low), scale.high))) ?? plot.y;
+  const hovered = points.find((point) => point.index === hover);
+  return (
+    <g>
+      {points.map((point) => {
+        const cx = x(point.index);
+        if (cx === undefined) return null;
+        const isEqual = hovered?.equals.includes(point.index) ?? false;
+        return (
+          <g key={point.index} data-block={point.index} className={css.column} data-removed={point.removed}>
+            <rect
+              className={css.hit}
+              data-hover={point.index === hover}
+              x={cx - pitch / 2}
+              y={plot.y - 14}
+              width={pitch}
+              height={plot.height + 40}
+            />
+            {point.nll === null ? (
+              point.refused && <Missing cx={cx} cy={plot.y + plot.height - 8} />
+            ) : point.nll > scale.high || !Number.isFinite(point.nll) ? (
+              <OffScale cx={cx} top={plot.y} nll={point.nll} left={cx > plot.x + plot.width * 0.8} />
+            ) : (
+              <>
+                {Number.isFinite(point.low) && <line className={css.interval} x1={cx} x2={cx} y1={yOf(point.low)} y2={yOf(point.high)} />}
+                {isEqual && <circle className={css.equal} cx={cx} cy={yOf(point.nll)} r={radius + 4} />}
+                <circle className={css.point} cx={cx} cy={yOf(point.nll)} r={point.index === hover ? radius + 1.5 : radius} />
+              </>
+            )}
+            {point.group && pitch >= 14 && (
+              <text className={css.group} x={cx} y={plot.y + plot.height + 33} textAnchor="middle">
+                {point.group}
+              </text>
+            )}
+          </g>
+        );
+      })}
+    </g>
+  );
+}
+
+function OffScale({ cx, top, nll, left }: { cx: number; top: number; nll: number; left: boolean }) {
+  return (
+    <>
+      <path className={css.off} d={`M${cx - 6} ${top + 5} l6 -10 l6 10 z`} />
+      <text className={css.offLabel} x={cx + (left ? -9 : 9)} y={top + 5} textAnchor={left ? 'end' : 'start'}>
+        {formatPpl(nll)}
+      </text>
+    </>
+  );
+}
+
+function Missing({ cx, cy }: { cx: number; cy: number }) {
+  return <path className={css.missing} d={`M${cx - 4} ${cy - 4} l8 8 m0 -8 l-8 8`} />;
+}

@@ -1,0 +1,96 @@
+// The importance curve: perplexity with each block left out, on a log axis. Loaded when there is a curve; a mirror of the block list.
+
+import { useState } from 'react';
+import { Brush, CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveContainer, XAxis, YAxis } from 'recharts';
+import type { CurveView } from '../../state/selectors.ts';
+import { formatPpl } from '../format.ts';
+import { usePointing } from '../usePointing.ts';
+import { CurveMarks } from './CurveMarks.tsx';
+import css from './charts.module.css';
+import { scaleOf, ticksOf } from './scale.ts';
+
+/** From this many blocks on the curve can be narrowed to a range. */
+const BRUSH_FROM = 40;
+
+export default function ImportanceChart({ view, hover }: { view: CurveView; hover: number | null }) {
+  const ref = usePointing<HTMLDivElement>();
+  const last = view.points.length - 1;
+  const [range, setRange] = useState<{ from: number; to: number } | null>(null);
+  const from = Math.min(range?.from ?? 0, last);
+  const to = Math.min(range?.to ?? last, last);
+  const shown = view.points.slice(from, to + 1);
+  const known = shown.flatMap((point) => (point.nll === null ? [] : [point.nll]));
+  const intact = view.baseline?.nll ?? null;
+  const scale = scaleOf(intact, known);
+  const hasGroups = view.points.some((point) => point.group);
+  const data = view.points.map((point) => ({
+    index: point.index,
+    ppl: point.nll === null ? null : Math.exp(Math.min(point.nll, scale.high)),
+  }));
+  const every = Math.ceil(shown.length / 24);
+  return (
+    <div ref={ref} className={css.chart} role="img" aria-label={inWords(view)} data-testid="importance-chart">
+      <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 640, height: 300 }}>
+        <ComposedChart data={data} margin={{ top: 22, right: 14, bottom: hasGroups ? 16 : 4, left: 0 }} accessibilityLayer={false}>
+          <CartesianGrid vertical={false} stroke="var(--line)" />
+          <XAxis
+            dataKey="index"
+            type="number"
+            domain={[from - 0.5, to + 0.5]}
+            allowDataOverflow
+            ticks={shown.filter((_, i) => i % every === 0).map((point) => point.index)}
+            interval={0}
+            tick={{ fill: 'var(--muted)', fontSize: 11.5 }}
+            tickLine={false}
+            axisLine={{ stroke: 'var(--line)' }}
+            height={26}
+          />
+          <YAxis
+            scale="log"
+            domain={[Math.exp(scale.low), Math.exp(scale.high)]}
+            allowDataOverflow
+            ticks={ticksOf(scale)}
+            interval={0}
+            tickFormatter={(ppl: number) => (ppl >= 1e6 ? formatPpl(Math.log(ppl)) : ppl.toLocaleString('en'))}
+            tick={{ fill: 'var(--muted)', fontSize: 11.5 }}
+            tickLine={false}
+            axisLine={false}
+            width={58}
+          />
+          <Line dataKey="ppl" stroke="var(--leaf-soft)" strokeWidth={2} dot={false} activeDot={false} isAnimationActive={false} />
+          {intact !== null && (
+            <ReferenceLine
+              y={Math.exp(intact)}
+              stroke="var(--gold)"
+              strokeDasharray="5 4"
+              strokeWidth={1.5}
+              label={{ value: `intact ${formatPpl(intact)}`, position: 'insideBottomRight', fill: 'var(--gold)', fontSize: 12, dy: 16 }}
+            />
+          )}
+          <CurveMarks points={shown} scale={scale} hover={hover} />
+          {last + 1 >= BRUSH_FROM && (
+            <Brush
+              dataKey="index"
+              height={22}
+              travellerWidth={9}
+              stroke="var(--edge)"
+              fill="var(--card)"
+              onChange={({ startIndex, endIndex }) => setRange({ from: startIndex ?? 0, to: endIndex ?? last })}
+            />
+          )}
+        </ComposedChart>
+      </ResponsiveContainer>
+    </div>
+  );
+}
+
+/** The curve in one sentence, for those who do not see it; the list has every number. */
+function inWords(view: CurveView): string {
+  const known = view.points.filter((point) => point.nll !== null).sort((a, b) => a.nll! - b.nll!);
+  const [least] = known;
+  const most = known.at(-1);
+  if (!least || !most) return 'Importance of blocks: nothing scored yet.';
+  const intact = view.baseline ? ` Intact: ${formatPpl(view.baseline.nll)}.` : '';
+  const ends = `Lowest without block ${least.index}: ${formatPpl(least.nll!)}. Highest without block ${most.index}: ${formatPpl(most.nll!)}.`;
+  return `Perplexity with each of ${known.length} blocks left out.${intact} ${ends}`;
+}

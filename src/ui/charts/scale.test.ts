@@ -1,0 +1,32 @@
+// The axis of the importance chart, on the sample's curve and on hostile ones.
+
+import { describe, expect, it } from 'vitest';
+import { golden, type SampleGolden } from '../../onnx/testing/fixtures.ts';
+import { scaleOf, ticksOf } from './scale.ts';
+
+const sample = golden<SampleGolden>('sample');
+const nlls = sample.loo_ppl.map(Math.log);
+
+describe('scale', () => {
+  it('keeps all blocks of the sample on the axis but the first', () => {
+    const scale = scaleOf(Math.log(sample.baseline_ppl), nlls);
+    expect(nlls.map((nll, i) => (nll > scale.high ? i : -1)).filter((i) => i >= 0)).toEqual([0]);
+    expect(ticksOf(scale)[0]).toBeGreaterThanOrEqual(40);
+    expect(ticksOf(scale).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('shows everything when much of the curve is high', () => {
+    const values = [3, 4, 6, 8, 9, 10];
+    const scale = scaleOf(2.5, values);
+    expect(values.every((value) => value < scale.high)).toBe(true);
+    expect(ticksOf(scale).length).toBeLessThanOrEqual(8);
+  });
+
+  it('survives infinite and missing values', () => {
+    expect(scaleOf(null, [])).toEqual({ low: 0, high: 1 });
+    const scale = scaleOf(3, [Number.POSITIVE_INFINITY, 3.1, Number.NaN]);
+    expect(scale.high).toBeGreaterThan(3.1);
+    expect(scale.high).toBeLessThan(4);
+    expect(ticksOf({ low: 1, high: 690 }).every(Number.isFinite)).toBe(true);
+  });
+});

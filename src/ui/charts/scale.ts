@@ -1,0 +1,40 @@
+// Where the axis of the importance chart begins and ends and where its ticks lie. Perplexity is drawn on a log axis: linear in NLL.
+
+import { chartScale } from '../../analysis/scales.ts';
+
+/** The NLL range of the axis, in nats; what lies above `high` is marked off the scale. */
+export interface Scale {
+  low: number;
+  high: number;
+}
+
+/**
+ * @param intact NLL of the intact model, or null while unknown
+ * @param values NLLs of the blocks, in nats
+ */
+export function scaleOf(intact: number | null, values: readonly number[]): Scale {
+  const floor = intact ?? Math.min(...values.filter(Number.isFinite));
+  if (!Number.isFinite(floor)) return { low: 0, high: 1 };
+  const [low, high] = chartScale(floor, values).domain;
+  return { low: Math.log(low), high: Math.log(high) };
+}
+
+/** Round perplexities within the scale: even steps on a short axis, 1-2-5 per decade on a long one. */
+export function ticksOf({ low, high }: Scale): number[] {
+  const from = Math.exp(low);
+  const to = Math.exp(Math.min(high, 700));
+  if (to / from > 8) {
+    const ticks: number[] = [];
+    for (let decade = 10 ** Math.floor(Math.log10(from)); decade <= to; decade *= 10) {
+      for (const step of to / from > 1e4 ? [1] : [1, 2, 5]) if (decade * step >= from && decade * step <= to) ticks.push(decade * step);
+    }
+    const every = Math.ceil(ticks.length / 8);
+    return ticks.filter((_, i) => i % every === 0);
+  }
+  const rough = (to - from) / 6;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
+  const ticks: number[] = [];
+  for (let value = Math.ceil(from / step) * step; value <= to; value += step) ticks.push(Number(value.toPrecision(12)));
+  return ticks;
+}

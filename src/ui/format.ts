@@ -1,0 +1,74 @@
+// Numbers as people read them; must not compute anything new. English digits everywhere, so that numbers can be compared and searched.
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+
+const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** Perplexity from its mean NLL in nats, four significant digits; powers of ten from a million on, as it may overflow a double. */
+export function formatPpl(nll: number): string {
+  if (Number.isNaN(nll)) return 'not a number';
+  if (nll === Number.POSITIVE_INFINITY) return '∞';
+  const ppl = Math.exp(nll);
+  if (ppl >= 1e6) {
+    const log = nll / Math.LN10;
+    let exponent = Math.floor(log);
+    let digits = (10 ** (log - exponent)).toFixed(1);
+    if (digits === '10.0') {
+      digits = '1.0';
+      exponent++;
+    }
+    return `${digits} × 10${[...String(exponent)].map((d) => SUPERSCRIPTS[Number(d)]).join('')}`;
+  }
+  if (ppl >= 999.95) return whole.format(ppl);
+  return ppl.toFixed(ppl >= 99.995 ? 1 : ppl >= 9.9995 ? 2 : 3);
+}
+
+/** Three digits and a unit of 1000: 12.1 MB, 512 B. */
+export function formatBytes(bytes: number): string {
+  return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);
+}
+
+/** Parameters or elements: 3.02 M, 6.74 B. */
+export function formatCount(count: number): string {
+  return scaled(count, ['', 'k', 'M', 'B', 'T'], 2).trim();
+}
+
+function scaled(value: number, units: readonly string[], decimals = 1): string {
+  let i = 0;
+  let v = value;
+  while (v >= 999.5 && i < units.length - 1) {
+    v /= 1000;
+    i++;
+  }
+  const places = i === 0 || v >= 100 ? 0 : v >= 10 ? Math.min(decimals, 1) : decimals;
+  return `${v.toFixed(places)} ${units[i]}`;
+}
+
+/** Change from `from` to `to` in percent with a true minus sign; '' when there is none to speak of. */
+export function formatChange(from: number, to: number): string {
+  if (from === to) return '';
+  const percent = (to / from - 1) * 100;
+  if (!Number.isFinite(percent)) return '';
+  const size = Math.abs(percent);
+  if (size > 999) return `${(to / from).toPrecision(3)} ×`;
+  if (size < 0.05) return `${percent > 0 ? '+' : '−'}<0.1 %`;
+  return `${percent > 0 ? '+' : '−'}${size.toFixed(size < 10 ? 1 : 0)} %`;
+}
+
+/** 0.9 s, 42 s, 3 min, 1 h 20 min. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** "1 block", "3 blocks". */
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** "1, 2 and 5". */
+export function listed(items: readonly (string | number)[]): string {
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}

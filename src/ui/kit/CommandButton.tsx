@@ -1,0 +1,35 @@
+// A button that runs a command: its label, key and whether it may run come from the command itself.
+
+import type { CommandId } from '../../state/commands.ts';
+import { primaryCommand } from '../../state/selectors.ts';
+import { useCommand, useStudio } from '../studioContext.ts';
+import { keyName } from './keyName.ts';
+
+interface Props {
+  id: CommandId;
+  /** Replaces the label where the place says the rest. */
+  label?: string;
+  /** A sign instead of the label; the label is then read aloud. */
+  icon?: string;
+  testId?: string;
+}
+
+export function CommandButton({ id, label, icon, testId }: Props) {
+  const { command, enabled, run } = useCommand(id);
+  const primary = useStudio((state) => primaryCommand(state) === id);
+  const key = command.keys[0];
+  const name = label ?? command.label;
+  return (
+    <button
+      type="button"
+      data-primary={primary}
+      data-testid={testId ?? id}
+      disabled={!enabled}
+      title={key ? `${command.label} (${keyName(key)})` : command.label}
+      aria-label={icon ? name : undefined}
+      onClick={run}
+    >
+      {icon ?? name}
+    </button>
+  );
+}

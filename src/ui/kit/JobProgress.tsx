@@ -1,0 +1,47 @@
+// A running job: what it does, how far it is, how long it will take.
+
+import type { Progress } from '../../worker/api.ts';
+import { formatBytes, formatSeconds } from '../format.ts';
+import css from './kit.module.css';
+
+const PHASES: Record<Progress['phase'], string> = {
+  read: 'reading weights',
+  compile: 'compiling programs',
+  warmup: 'warming up',
+  score: 'scoring',
+  decode: 'generating',
+  write: 'writing',
+  verify: 'verifying',
+};
+
+const UNITS: Record<Progress['unit'], string> = {
+  bytes: '',
+  blocks: 'block runs',
+  programs: 'programs',
+  runs: 'runs',
+  steps: 'steps',
+  files: 'files',
+};
+
+export function JobProgress({ progress, label }: { progress: Progress | null; label: string }) {
+  if (!progress) {
+    return (
+      <div className={css.progress}>
+        <progress aria-label={label} />
+        <span>starting</span>
+      </div>
+    );
+  }
+  const { done, total, unit } = progress;
+  const amount =
+    unit === 'bytes' ? `${formatBytes(done)} of ${formatBytes(total)}` : `${Math.round(done)} of ${Math.round(total)} ${UNITS[unit]}`;
+  return (
+    <div className={css.progress} data-testid="progress">
+      <progress aria-label={label} max={Math.max(total, 1)} value={Math.min(done, total)} />
+      <span>
+        {PHASES[progress.phase]}, {amount}
+        {progress.secondsLeft !== null && `, ${formatSeconds(progress.secondsLeft)} left`}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,116 @@
+// The consequence: what the plan does to quality and size, original beside pruned. Numbers of an older plan are marked, never passed off.
+
+import { effectView, measuredOn } from '../../state/selectors.ts';
+import { formatBytes, formatChange, formatCount, formatPpl } from '../format.ts';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './effect.module.css';
+
+export function EffectPanel() {
+  const model = useStudio((state) => state.model.current?.summary);
+  const view = useStudio(effectView);
+  if (!model || !view.size) return null;
+  const { size } = view;
+  return (
+    <section className={kit.card} aria-labelledby="effect-title">
+      <div className={kit.head}>
+        <h2 id="effect-title">Effect</h2>
+      </div>
+      <table className={css.table}>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">original</th>
+            <th scope="col">pruned</th>
+            <th scope="col">
+              <span className={kit.hidden}>change</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          <PerplexityRow />
+          <Row name="size" from={model.bytes} to={size.bytes} format={formatBytes} />
+          <Row name="parameters" from={model.params} to={size.params} format={formatCount} />
+          {model.kvBytesPerToken > 0 && (
+            <Row name="KV per token" from={model.kvBytesPerToken} to={size.kvBytesPerToken} format={formatBytes} />
+          )}
+        </tbody>
+      </table>
+      <Status />
+      <ErrorNotice place="plan" />
+    </section>
+  );
+}
+
+function PerplexityRow() {
+  const { original, pruned, stale, waiting } = useStudio(effectView);
+  const change = original && pruned && original !== pruned ? formatChange(Math.exp(original.nll), Math.exp(pruned.nll)) : '';
+  const worse = original && pruned ? pruned.nll > original.nll : false;
+  return (
+    <tr>
+      <th scope="row">perplexity</th>
+      <td data-testid="ppl-original">{original ? formatPpl(original.nll) : '–'}</td>
+      <td data-testid="ppl-pruned" data-stale={stale} className={stale ? css.stale : undefined}>
+        {pruned ? formatPpl(pruned.nll) : stale && waiting ? '…' : '–'}
+      </td>
+      <td className={stale ? css.stale : worse ? kit.bad : kit.good}>
+        {change && (
+          <>
+            {change} <small>{worse ? 'worse' : 'better'}</small>
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function Row({ name, from, to, format }: { name: string; from: number; to: number; format: (value: number) => string }) {
+  const change = formatChange(from, to);
+  const id = name.toLowerCase().replaceAll(' ', '-');
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td data-testid={`${id}-original`}>{format(from)}</td>
+      <td data-testid={`${id}-pruned`}>{format(to)}</td>
+      <td className={kit.good}>
+        {change && (
+          <>
+            {change} <small>less</small>
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function Status() {
+  const { stale, waiting, original } = useStudio(effectView);
+  const on = useStudio(measuredOn);
+  const progress = useStudio((state) => state.effect.progress);
+  const scoring = useStudio((state) => state.score.running !== null);
+  const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
+  const actions = useActions();
+  if (!original) {
+    if (!canScore) return <p className={css.status}>Sizes are exact. This graph gives no perplexity.</p>;
+    return <p className={css.status}>Sizes are exact. Score the blocks to see perplexity.</p>;
+  }
+  if (!stale) return <p className={css.status}>Perplexity measured on {on}. Sizes are exact.</p>;
+  if (scoring) return <p className={css.status}>Measured after scoring.</p>;
+  if (!waiting) {
+    return (
+      <div className={css.status}>
+        Not measured for this plan.{' '}
+        <button type="button" data-testid="measure" onClick={actions.measureAgain}>
+          Measure
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div className={css.status} data-testid="measuring">
+      {progress ? <JobProgress progress={progress} label="Measuring the plan" /> : 'Measuring this plan; the number is of the plan before.'}
+    </div>
+  );
+}

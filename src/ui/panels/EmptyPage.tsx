@@ -1,0 +1,34 @@
+// The first page: what this is, three doors (drop, open, sample), and the sample's finished curve as a picture.
+
+import { CommandButton } from '../kit/CommandButton.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import kit from '../kit/kit.module.css';
+import { useStudio } from '../studioContext.ts';
+import css from './empty.module.css';
+import { SamplePicture } from './SamplePicture.tsx';
+
+export function EmptyPage() {
+  const opening = useStudio((state) => state.model.opening);
+  return (
+    <main className={css.empty}>
+      <section className={css.story}>
+        <p className={css.lead}>Which blocks of your language model can go?</p>
+        <p>
+          Open an ONNX model folder. Espalier leaves out each transformer block in turn, shows what that does to perplexity, and saves a
+          smaller model that runs wherever the original ran.
+        </p>
+        <div className={css.doors} aria-busy={opening !== null}>
+          <CommandButton id="sample" testId="open-sample" />
+          <CommandButton id="open" testId="open-folder" />
+          <span className={css.dropHint}>or drop a folder anywhere on this page</span>
+        </div>
+        <p className={kit.note} role="status">
+          {opening ? `Reading ${opening}…` : 'Folders for transformers.js, ONNX Runtime GenAI and optimum. Nothing leaves this tab.'}
+        </p>
+        <ErrorNotice place="open" />
+        <ErrorNotice place="restore" />
+      </section>
+      <SamplePicture />
+    </main>
+  );
+}

@@ -1,0 +1,142 @@
+// Saving the pruned model: name, folder or zip, progress, and the verdict of verification with its numbers.
+
+import { useState } from 'react';
+import { suggestName } from '../../state/exportActions.ts';
+import { keptCount } from '../../state/selectors.ts';
+import type { ExportResult } from '../../worker/api.ts';
+import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
+import { Dialog } from '../kit/Dialog.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { saveBlob } from '../saveBlob.ts';
+import { useActions, useCanSaveFolder, useStudio } from '../studioContext.ts';
+
+export function ExportDialog() {
+  const actions = useActions();
+  const running = useStudio((state) => state.export.running);
+  const result = useStudio((state) => state.export.result);
+  return (
+    <Dialog title="Export pruned model" onClose={() => actions.openDialog(null)} testId="export-dialog">
+      {running ? <Running /> : result ? <Done result={result} /> : <Form />}
+      <ErrorNotice place="export" />
+    </Dialog>
+  );
+}
+
+function Form() {
+  const model = useStudio((state) => state.model.current)!;
+  const removed = useStudio((state) => state.plan.present.removed);
+  const chosen = useStudio((state) => state.export.target);
+  const canSaveFolder = useCanSaveFolder();
+  const actions = useActions();
+  const [name, setName] = useState(() => suggestName(model.summary.name, keptCount(model, removed), model.summary.numBlocks));
+  const target = canSaveFolder ? chosen : 'zip';
+  const clean = name.trim();
+  const others = model.graphs.filter((graph) => graph.path !== model.summary.graph);
+  return (
+    <form
+      className={kit.stack}
+      onSubmit={(event) => {
+        event.preventDefault();
+        actions.setTarget(target);
+        void actions.exportModel(clean);
+      }}
+    >
+      <p>
+        {removed.length
+          ? `Writes ${keptCount(model, removed)} of ${model.summary.numBlocks} blocks, without ${listed(removed)}.`
+          : 'No block is removed: this writes a copy of the model.'}{' '}
+        {others.length > 0 && `Only ${model.summary.graph} is written; ${listed(others.map((graph) => graph.path))} stay behind.`}
+      </p>
+      <label>
+        Name{' '}
+        <input type="text" value={name} required data-testid="export-name" onChange={(event) => setName(event.target.value)} size={32} />
+      </label>
+      <fieldset className={kit.field}>
+        <legend>Save as</legend>
+        <label>
+          <input
+            type="radio"
+            name="target"
+            checked={target === 'folder'}
+            disabled={!canSaveFolder}
+            data-testid="target-folder"
+            onChange={() => actions.setTarget('folder')}
+          />{' '}
+          a folder on this computer {!canSaveFolder && <span className={kit.note}>(this browser cannot write folders)</span>}
+        </label>
+        <br />
+        <label>
+          <input type="radio" name="target" checked={target === 'zip'} data-testid="target-zip" onChange={() => actions.setTarget('zip')} />{' '}
+          a zip file
+        </label>
+      </fieldset>
+      <p className={kit.note}>What was written is opened again, run and compared before it counts as verified.</p>
+      <div className={kit.row}>
+        <button
+          type="submit"
+          data-primary="true"
+          disabled={!clean || /[\\/:*?"<>|]/.test(clean) || /^\.+$/.test(clean)}
+          data-testid="export-start"
+        >
+          Export
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function Running() {
+  const progress = useStudio((state) => state.export.progress);
+  const actions = useActions();
+  return (
+    <div className={kit.stack}>
+      <JobProgress progress={progress} label="Exporting" />
+      <div className={kit.row}>
+        <button type="button" data-testid="export-cancel" onClick={() => void actions.cancel()}>
+          Cancel
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Done({ result }: { result: ExportResult }) {
+  const actions = useActions();
+  const { verification, blob } = result;
+  const verified = verification.status === 'verified';
+  return (
+    <div className={kit.stack}>
+      <p data-testid="verdict" data-status={verification.status} className={verified ? kit.good : kit.bad}>
+        {verified ? '✓ Verified' : '✕ Failed verification: do not use this export'}
+      </p>
+      <p>
+        {result.name}: {plural(result.files.length, 'file')}, {formatBytes(result.bytes)} in {formatSeconds(result.seconds)}. Checked on{' '}
+        {verification.device} in {formatSeconds(verification.seconds)}.
+      </p>
+      <ul style={{ margin: 0, paddingLeft: 18 }} data-testid="verify-checks">
+        {verification.checks.map((check) => (
+          <li key={check.name}>
+            <span className={check.ok ? kit.good : kit.bad}>{check.ok ? 'right' : 'wrong'}</span>: {check.name}
+            <div className={kit.note}>{check.detail}</div>
+          </li>
+        ))}
+      </ul>
+      {result.leftOut.length > 0 && <p className={kit.note}>Left out: {listed(result.leftOut)}.</p>}
+      <div className={kit.row}>
+        {blob && (
+          <button type="button" data-primary={verified} data-testid="save-zip" onClick={() => saveBlob(blob, `${result.name}.zip`)}>
+            Save {result.name}.zip{verified ? '' : ' anyway'}
+          </button>
+        )}
+        <button type="button" data-testid="export-again" onClick={actions.forgetExport}>
+          Export again
+        </button>
+        <button type="button" data-primary={!blob} onClick={() => actions.openDialog(null)}>
+          Done
+        </button>
+      </div>
+    </div>
+  );
+}

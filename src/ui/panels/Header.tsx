@@ -1,0 +1,90 @@
+// The top line: what is open, on which device, and the commands that are always at hand.
+
+import { formatBytes, formatCount } from '../format.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './header.module.css';
+
+export function Header() {
+  const model = useStudio((state) => state.model.current);
+  return (
+    <header className={css.header}>
+      <Logo />
+      <h1 className={css.name}>Espalier</h1>
+      {model && (
+        <>
+          <span className={kit.chip} data-testid="model-chip">
+            <b>{model.summary.name}</b> {model.summary.dtype}, {model.summary.numBlocks} blocks, {formatCount(model.summary.params)}{' '}
+            parameters, {formatBytes(model.summary.bytes)}
+          </span>
+          <GraphSelect />
+        </>
+      )}
+      <DeviceChip />
+      <span className={kit.grow} />
+      {model && (
+        <>
+          <CommandButton id="open" />
+          <CommandButton id="undo" icon="↶" />
+          <CommandButton id="redo" icon="↷" />
+        </>
+      )}
+      <CommandButton id="help" icon="?" />
+      {model && <CommandButton id="export" />}
+    </header>
+  );
+}
+
+function GraphSelect() {
+  const model = useStudio((state) => state.model.current);
+  const busy = useStudio((state) => state.score.running !== null || state.export.running || state.model.opening !== null);
+  const actions = useActions();
+  if (!model || model.graphs.length < 2) return null;
+  return (
+    <select
+      aria-label="Graph"
+      value={model.summary.graph}
+      disabled={busy}
+      data-testid="graph-select"
+      onChange={(event) => void actions.chooseGraph(event.target.value)}
+    >
+      {model.graphs.map((graph) => (
+        <option key={graph.path} value={graph.path}>
+          {graph.dtype}, {formatBytes(graph.bytes)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function DeviceChip() {
+  const { report, checking } = useStudio((state) => state.device);
+  const actions = useActions();
+  if (checking) return <span className={kit.chip}>testing the device…</span>;
+  if (!report) return null;
+  const name = report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly';
+  const test = report.selfTest ? (report.selfTest.passed ? ', self-test passed' : ', self-test failed') : '';
+  return (
+    <button type="button" className={kit.chip} data-testid="device-chip" onClick={() => actions.openDialog('device')}>
+      <span className={report.selfTest?.passed === false ? kit.bad : undefined}>
+        {name}
+        {test}
+      </span>
+    </button>
+  );
+}
+
+export function Logo() {
+  return (
+    <svg className={css.logo} viewBox="0 0 32 32" aria-hidden="true">
+      <path d="M16 30V4M16 9H5M16 9h11M16 16H4M16 16h9M16 23H7M16 23h12" />
+      <circle cx="5" cy="9" r="2" />
+      <circle cx="27" cy="9" r="2" />
+      <circle cx="4" cy="16" r="2" />
+      <circle className={css.cut} cx="25" cy="16" r="2" />
+      <circle cx="7" cy="23" r="2" />
+      <circle cx="28" cy="23" r="2" />
+    </svg>
+  );
+}

@@ -1,0 +1,52 @@
+// Keys and gestures, read from the commands themselves, and what the words mean.
+
+import { COMMANDS } from '../../state/commands.ts';
+import { Dialog } from '../kit/Dialog.tsx';
+import { keyName } from '../kit/keyName.ts';
+import kit from '../kit/kit.module.css';
+import { useActions } from '../studioContext.ts';
+
+const LIST_KEYS: readonly [string, string][] = [
+  ['↑ ↓ Home End', 'go through the blocks'],
+  ['Space', 'keep or remove the block'],
+  ['Shift+↑ ↓', 'extend the range; Shift-click does the same'],
+  ['L', 'lock or unlock the block'],
+  ['→ ←', 'go to the lock and back'],
+];
+
+export function HelpDialog() {
+  const actions = useActions();
+  return (
+    <Dialog title="Keyboard and help" onClose={() => actions.openDialog(null)} testId="help-dialog">
+      <h3>Anywhere</h3>
+      <dl className={kit.facts}>
+        {COMMANDS.filter((command) => command.keys.length > 0).map((command) => (
+          <div key={command.id} style={{ display: 'contents' }}>
+            <dt>
+              <kbd>{keyName(command.keys[0]!)}</kbd>
+            </dt>
+            <dd>{command.label}</dd>
+          </div>
+        ))}
+      </dl>
+      <h3>In the block list</h3>
+      <dl className={kit.facts}>
+        {LIST_KEYS.map(([keys, what]) => (
+          <div key={keys} style={{ display: 'contents' }}>
+            <dt>
+              <kbd>{keys}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <h3>Words</h3>
+      <p className={kit.note}>
+        Perplexity is exp of the mean negative log-likelihood per token: lower is better. A block's score is the perplexity of the model
+        without it: a low score means the block can go. Error bars are 95 % intervals over the windows, paired with the intact model. Blocks
+        that the windows cannot tell apart share a letter. Drop a .txt file to score on your own text, or an espalier.json onto its source
+        model to bring back a plan.
+      </p>
+    </Dialog>
+  );
+}

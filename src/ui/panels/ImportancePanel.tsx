@@ -1,0 +1,162 @@
+// The story: the importance curve, how it was measured, how far it is, and the way to start or stop it.
+
+import { lazy, Suspense } from 'react';
+import type { CurveView } from '../../state/selectors.ts';
+import { curveView, groupsOf, letter, measuredOn, settingsChanged } from '../../state/selectors.ts';
+import { formatBytes, formatPpl, formatSeconds, listed } from '../format.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { useStudio } from '../studioContext.ts';
+import css from './importance.module.css';
+
+const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
+
+export function ImportancePanel() {
+  const view = useStudio(curveView);
+  const hover = useStudio((state) => state.view.hover);
+  const running = useStudio((state) => state.score.running !== null);
+  const hasCurve = useStudio((state) => state.score.curve !== null);
+  const shows = running || hasCurve;
+  return (
+    <section className={kit.card} aria-labelledby="importance-title">
+      <div className={kit.head}>
+        <h2 id="importance-title">Importance</h2>
+        <span className={kit.sub}>perplexity when a block is left out; low means it matters little</span>
+      </div>
+      <Tools running={running} hasCurve={hasCurve} />
+      <ErrorNotice place="score" />
+      <ErrorNotice place="restore" />
+      {shows ? (
+        <Suspense fallback={<div className={css.space} />}>
+          <ImportanceChart view={view} hover={hover} />
+        </Suspense>
+      ) : (
+        <BeforeScoring />
+      )}
+      {shows && <Reading view={view} hover={hover} />}
+      {hasCurve && !running && <Groups />}
+    </section>
+  );
+}
+
+function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
+  const on = useStudio(measuredOn);
+  const progress = useStudio((state) => state.score.progress);
+  const cancelling = useStudio((state) => state.score.cancelling);
+  const changed = useStudio(settingsChanged);
+  const seconds = useStudio((state) => (state.score.curve?.restored ? null : (state.score.curve?.result.seconds ?? null)));
+  if (!running && !hasCurve) return null;
+  return (
+    <div className={css.tools}>
+      <span className={kit.sub} data-testid="measured-on">
+        {on}
+        {!running && seconds !== null && `, ${formatSeconds(seconds)}`}
+      </span>
+      <span className={kit.grow} />
+      {running ? (
+        <>
+          {cancelling ? <span className={kit.sub}>stopping…</span> : <JobProgress progress={progress} label="Scoring" />}
+          <CommandButton id="cancel" />
+        </>
+      ) : (
+        <>
+          {changed && <span className={kit.sub}>The settings have changed since.</span>}
+          <CommandButton id="settings" label="Settings" />
+          <CommandButton id="score" label="Score again" />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** One line that says what is under the pointer or the focus. Of fixed height, so that nothing jumps. */
+function Reading({ view, hover }: { view: CurveView; hover: number | null }) {
+  const point = hover === null ? undefined : view.points[hover];
+  return (
+    <p className={css.reading} data-testid="reading">
+      {point
+        ? inWords(point)
+        : view.growing
+          ? 'The curve grows as blocks finish.'
+          : 'Click a block to remove it or put it back; shift-click for a range.'}
+    </p>
+  );
+}
+
+function inWords(point: CurveView['points'][number]): string {
+  const words = [`Block ${point.index}`];
+  if (point.refused) words.push(`: cannot be left out, ${point.refused}`);
+  else if (point.nll === null) words.push(' is not scored yet');
+  else {
+    words.push(`: perplexity ${formatPpl(point.nll)}`);
+    if (Number.isFinite(point.low)) words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
+    if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
+  }
+  if (point.removed) words.push(', removed');
+  if (point.locked) words.push(', locked');
+  return `${words.join('')}.`;
+}
+
+function Groups() {
+  const groups = useStudio(groupsOf);
+  const windows = useStudio((state) => state.score.curve?.result.windows.length ?? 0);
+  const notes = useStudio((state) => state.score.curve?.result.rewrites);
+  return (
+    <>
+      {groups.length > 0 && (
+        <details className={css.groups}>
+          <summary>
+            Groups of equals <span className={kit.sub}>blocks that {windows} windows cannot tell apart</span>
+          </summary>
+          <ul>
+            {groups.map((group, i) => (
+              <li key={group.join()}>
+                <b>{letter(i)}</b> {group.length === 1 ? `block ${group[0]}` : `blocks ${listed([...group].sort((a, b) => a - b))}`}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {notes && notes.length > 0 && <p className={kit.note}>Changed for this device: {notes.join('; ')}.</p>}
+    </>
+  );
+}
+
+/** What scoring will do and need, before it starts. */
+function BeforeScoring() {
+  const model = useStudio((state) => state.model.current);
+  const memory = useStudio((state) => state.score.memory);
+  const settings = useStudio((state) => state.score.settings);
+  const device = useStudio((state) => state.device.report);
+  if (!model) return null;
+  if (!model.summary.canScore) {
+    const why = model.summary.problems.map((problem) => problem.message).join(' ');
+    return (
+      <p className={css.before} data-testid="cannot-score">
+        This graph gives no perplexity, so its blocks cannot be scored. {why} You can still choose blocks yourself and export.
+      </p>
+    );
+  }
+  const where = settings.device === 'auto' ? (device?.preferred ?? 'this device') : settings.device;
+  return (
+    <div className={css.before}>
+      <p>
+        Leave out each of the {model.summary.numBlocks} blocks in turn and measure perplexity on {settings.samples} windows of{' '}
+        {settings.length} tokens, on {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
+      </p>
+      <p className={kit.note} data-testid="memory">
+        {memory
+          ? `Needs about ${formatBytes(memory.total)}: weights ${formatBytes(memory.weights)}, hidden states ${formatBytes(memory.hiddenStates)}, scratch ${formatBytes(memory.scratch)}, logits ${formatBytes(memory.logits)}.`
+          : model.hasTokenizer || settings.text.kind === 'ids'
+            ? 'Estimating memory…'
+            : 'There is no tokenizer in this folder. Give windows of token ids in the settings.'}
+      </p>
+      <div className={kit.row}>
+        <CommandButton id="score" />
+        <CommandButton id="settings" label="Settings" />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+// Hover and click of anything with a data-block attribute: list, curve and architecture are three views of one selection.
+
+import { type RefObject, useEffect, useRef } from 'react';
+import { useActions } from './studioContext.ts';
+
+function blockOf(event: Event): number | null {
+  const marked = event.target instanceof Element ? event.target.closest('[data-block]') : null;
+  return marked ? Number(marked.getAttribute('data-block')) : null;
+}
+
+/** `clicks: false` for the list, whose checkboxes answer clicks themselves. */
+export function usePointing<E extends Element>(clicks = true): RefObject<E | null> {
+  const ref = useRef<E | null>(null);
+  const actions = useActions();
+  useEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const stop = new AbortController();
+    const { signal } = stop;
+    element.addEventListener('pointerover', (event) => actions.hover(blockOf(event)), { signal });
+    element.addEventListener('pointerleave', () => actions.hover(null), { signal });
+    if (clicks) {
+      element.addEventListener(
+        'click',
+        (event) => {
+          const block = blockOf(event);
+          if (block === null) return;
+          if ((event as MouseEvent).shiftKey) actions.extendTo(block);
+          else actions.toggle(block);
+        },
+        { signal },
+      );
+    }
+    return () => stop.abort();
+  }, [actions, clicks]);
+  return ref;
+}

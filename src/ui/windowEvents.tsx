@@ -1,0 +1,85 @@
+// What listens to the whole window: drops, shortcuts; and toasts, which float over it.
+
+import { useEffect, useState } from 'react';
+import { toast } from 'sonner';
+import { tinykeys } from 'tinykeys';
+import { COMMANDS } from '../state/commands.ts';
+import css from './app.module.css';
+import { useActions, useStudio, useStudioStore } from './studioContext.ts';
+
+/** The whole window takes drops, and says so while something hovers over it. */
+export function DropTarget() {
+  const actions = useActions();
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const stop = new AbortController();
+    const { signal } = stop;
+    // Every element on the way fires enter and leave: count them.
+    let depth = 0;
+    const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
+    window.addEventListener(
+      'dragenter',
+      (event) => {
+        if (hasFiles(event)) setOver(++depth > 0);
+      },
+      { signal },
+    );
+    window.addEventListener('dragleave', (event) => hasFiles(event) && setOver(--depth > 0), { signal });
+    window.addEventListener('dragover', (event) => hasFiles(event) && event.preventDefault(), { signal });
+    window.addEventListener(
+      'drop',
+      (event) => {
+        depth = 0;
+        setOver(false);
+        if (!event.dataTransfer || !hasFiles(event)) return;
+        event.preventDefault();
+        void actions.drop(event.dataTransfer);
+      },
+      { signal },
+    );
+    return () => stop.abort();
+  }, [actions]);
+  return over ? (
+    <div className={css.overlay} data-testid="drop-overlay">
+      Drop a model folder, a text or an espalier.json
+    </div>
+  ) : null;
+}
+
+/** Commands by key; not while someone types or a dialog is open, but undo and redo always unless text is edited. */
+export function Shortcuts() {
+  const store = useStudioStore();
+  useEffect(() => {
+    const bindings = COMMANDS.flatMap((command) =>
+      command.keys.map((key) => {
+        const handler = (event: KeyboardEvent) => {
+          const state = store.state.getState();
+          if (isTyping(event.target) || document.querySelector('dialog[open]') || !command.enabled(state)) return;
+          event.preventDefault();
+          command.run(store.actions, state);
+        };
+        return [key, handler] as const;
+      }),
+    );
+    return tinykeys(window, Object.fromEntries(bindings));
+  }, [store]);
+  useEffect(() => {
+    const follow = () => store.actions.followAddress();
+    window.addEventListener('hashchange', follow);
+    return () => window.removeEventListener('hashchange', follow);
+  }, [store]);
+  return null;
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement) return !['checkbox', 'radio', 'range', 'button'].includes(target.type);
+  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+}
+
+export function Toasts() {
+  const last = useStudio((state) => state.view.toast);
+  useEffect(() => {
+    if (last) toast(last.text);
+  }, [last]);
+  return null;
+}
