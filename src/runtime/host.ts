@@ -83,8 +83,10 @@ export function filled(type: ElementType, dims: readonly number[], value: number
 /** Whole numbers (token ids, positions, targets) as a tensor of an integer or float type. */
 export function integers(type: ElementType, dims: readonly number[], values: readonly number[]): HostTensor {
   const data = elements(type, new Uint8Array(byteSize(type, dims)));
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) values.forEach((v, i) => void (data[i] = BigInt(v)));
-  else values.forEach((v, i) => void (data[i] = type === 'float16' ? float16Bits(v) : v));
+  for (const [i, value] of values.entries()) {
+    if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(value);
+    else data[i] = type === 'float16' ? float16Bits(value) : value;
+  }
   return { type, dims, data };
 }
 

@@ -126,8 +126,10 @@ export class ScoreSession {
           onResult: (variant, values) => {
             const nll = found.add(variant, values);
             if (!nll) return;
-            if (variant === 'intact') onEvent({ type: 'baseline', baseline: (baseline = measureWindows(nll)) });
-            else if (baseline) {
+            if (variant === 'intact') {
+              baseline = measureWindows(nll);
+              onEvent({ type: 'baseline', baseline });
+            } else if (baseline) {
               const block = blockScore(variant, nll, baseline);
               blocks.push(block);
               onEvent({ type: 'block', block });
@@ -267,8 +269,10 @@ export class ScoreSession {
     let read = 0;
     await loader.loadAll({
       signal,
-      onBytes: (bytes) =>
-        progress({ phase: 'read', done: (read = Math.min(total, read + bytes)), total, unit: 'bytes', secondsLeft: null }),
+      onBytes: (bytes) => {
+        read = Math.min(total, read + bytes);
+        progress({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
+      },
     });
     this.loader = loader;
   }

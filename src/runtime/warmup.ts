@@ -40,8 +40,9 @@ export async function chooseRows(chain: Chain, probe: Chunk, limits: Rows, signa
   try {
     const block = await timed(chain, signal, async () => (await chain.block(0, state, one)).free());
     const head = await timed(chain, signal, async () => void (await chain.nllPerToken(state, one)));
-    const fit = (seconds: number, limit: number): number => Math.max(1, Math.min(limit, Math.floor(RUN_SECONDS / Math.max(seconds, 1e-6))));
-    return { block: fit(block, limits.block), head: fit(head, limits.head) };
+    const rowsIn = (seconds: number, limit: number): number =>
+      Math.max(1, Math.min(limit, Math.floor(RUN_SECONDS / Math.max(seconds, 1e-6))));
+    return { block: rowsIn(block, limits.block), head: rowsIn(head, limits.head) };
   } finally {
     state.free();
   }
