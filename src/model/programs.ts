@@ -14,7 +14,7 @@ import type { AssembleContext, Outputs } from './programsAssemble.ts';
 import { assemble } from './programsAssemble.ts';
 import type { SourceOf } from './programsInputs.ts';
 import { inputSources } from './programsInputs.ts';
-import { exactQuantisedMatMul, expandHeadNorms, foldTransposedWeights, replaceIsNaN, softcapOf } from './rewrites.ts';
+import { exactQuantisedMatMul, expandHeadNorms, foldTransposedLookup, foldTransposedWeights, replaceIsNaN, softcapOf } from './rewrites.ts';
 import type { Structure } from './structure.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 
@@ -47,7 +47,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     aliasReshapes(piece);
     trimPiece(piece);
     softcap = Math.max(softcap, softcapOf(piece));
-    for (const [label, rewrite] of rewritesFor(options)) {
+    for (const [label, rewrite] of rewritesFor(options, structure)) {
       const count = rewrite(piece);
       if (count > 0) applied.set(label, (applied.get(label) ?? 0) + count);
     }
@@ -114,8 +114,11 @@ function rowsInteract(bound: readonly BoundProgram[]): boolean {
   return bound.some(({ program }) => 'DynamicQuantizeLinear' in program.ops);
 }
 
-function rewritesFor(options: ProgramOptions): [string, (piece: Piece) => number][] {
-  const list: [string, (piece: Piece) => number][] = [['transposed weights folded into the matrix product', foldTransposedWeights]];
+function rewritesFor(options: ProgramOptions, structure: Structure): [string, (piece: Piece) => number][] {
+  const list: [string, (piece: Piece) => number][] = [
+    ['transposed weights folded into the matrix product', foldTransposedWeights],
+    ['lookup in a transposed table reads its columns', (piece) => foldTransposedLookup(piece, structure.tokenInput)],
+  ];
   if (options.device === 'webgpu') list.push(['IsNaN after softmax replaced by a comparison', replaceIsNaN]);
   else list.push(['head norms taken out of the attention operator', expandHeadNorms]);
   if (!options.keepAccuracyLevel) list.push(['4-bit products computed with float activations (accuracy level 0)', exactQuantisedMatMul]);

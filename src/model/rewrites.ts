@@ -187,6 +187,27 @@ export function foldTransposedWeights(piece: Piece): number {
   });
 }
 
+/**
+ * A lookup in a transposed table, Gather(Transpose(W), ids) with W (C, V), reads the columns of W instead: (C, B, S), then (B, S, C). The
+ * table of a tied head in (C, V) order is then not transposed on every run.
+ * @param ids the token ids of the graph, (B, S).
+ */
+export function foldTransposedLookup(piece: Piece, ids: string): number {
+  const producer = producers(piece);
+  return rewrite(piece, (node) => {
+    const transpose = producer.get(node.inputs[0] ?? '');
+    const weight = piece.initializers.get(transpose?.inputs[0] ?? '');
+    if (node.op !== 'Gather' || node.inputs[1] !== ids || (intAttribute(node, 'axis') ?? 0) !== 0) return null;
+    if (transpose?.op !== 'Transpose' || weight?.dims.length !== 2) return null;
+    const output = node.outputs[0] as string;
+    const columns = `${output}/columns`;
+    return [
+      makeNode('Gather', [transpose.inputs[0] as string, ids], [columns], { axis: 1 }),
+      makeNode('Transpose', [columns], [output], { perm: [1, 2, 0] }),
+    ];
+  });
+}
+
 /** The largest soft cap of the piece's GroupQueryAttention nodes, 0 without one: the WebGPU kernel ignores it without an error. */
 export function softcapOf(piece: Piece): number {
   const caps = piece.nodes
