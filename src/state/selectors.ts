@@ -1,11 +1,11 @@
 // What the page shows, derived from the state: curve points, sizes, what is stale, the one main action. Pure and memoised.
 
 import { equalGroups } from '../analysis/ranking.ts';
+import { planSize } from '../model/size.ts';
 import type { Measure, PlanResult } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
 import { effectKey } from './effectActions.ts';
 import { derive } from './memo.ts';
-import { planSize } from './pending.ts';
 import { settingsKey } from './scoreActions.ts';
 import type { OpenModel, StudioState } from './state.ts';
 import { nameOfText } from './textSource.ts';

@@ -4,6 +4,7 @@ import { useId } from 'react';
 import type { BlockSummary, ModelSummary } from '../../model/summary.ts';
 import { formatCount } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
+import { useWidth } from '../useWidth.ts';
 import css from './architecture.module.css';
 
 interface Props {
@@ -16,20 +17,30 @@ interface Props {
 const TOP = 34;
 const TALLEST = 96;
 const MIDDLE = TOP + TALLEST / 2;
-const LEFT = 92;
+/** Room for embedding and head, px: text of 12 px keeps its size at any width. */
+const LEFT = 84;
 const RIGHT = 90;
 
 export function Architecture({ model, removed, locked, hover }: Props) {
   const ref = usePointing<SVGSVGElement>();
   const hatch = useId();
   const n = model.numBlocks;
-  const pitch = Math.max(13, Math.min(36, 560 / Math.max(n, 1)));
-  const width = LEFT + n * pitch + RIGHT;
+  const width = useWidth(ref, 640);
+  const pitch = Math.min(48, Math.max(1, width - LEFT - RIGHT) / Math.max(n, 1));
+  const start = LEFT + Math.max(0, (width - LEFT - RIGHT - n * pitch) / 2);
   const most = Math.max(...model.blocks.map((block) => block.bytes), 1);
-  const every = pitch < 18 ? 5 : 1;
+  const every = pitch >= 18 ? 1 : pitch >= 5 ? 5 : 10;
   const label = `${n} blocks between embedding and head; ${removed.length ? `removed: ${removed.join(', ')}` : 'none removed'}.`;
   return (
-    <svg ref={ref} className={css.picture} viewBox={`0 0 ${width} 156`} role="img" aria-label={label} data-testid="architecture">
+    <svg
+      ref={ref}
+      className={css.picture}
+      viewBox={`0 0 ${width} 156`}
+      height={156}
+      role="img"
+      aria-label={label}
+      data-testid="architecture"
+    >
       <defs>
         <pattern id={hatch} width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <rect className={css.hatchGround} width="6" height="6" />
@@ -42,7 +53,7 @@ export function Architecture({ model, removed, locked, hover }: Props) {
         <BlockColumn
           key={block.index}
           block={block}
-          x={LEFT + block.index * pitch}
+          x={start + (block.index + 0.1) * pitch}
           pitch={pitch}
           height={Math.max(14, (block.bytes / most) * TALLEST)}
           removed={removed.includes(block.index)}
@@ -53,8 +64,8 @@ export function Architecture({ model, removed, locked, hover }: Props) {
         />
       ))}
       {runs(removed).map(([from, to]) => {
-        const a = LEFT + from * pitch - 3;
-        const b = LEFT + (to + 1) * pitch - pitch * 0.2 + 3;
+        const a = start + from * pitch;
+        const b = start + (to + 1) * pitch;
         return <path key={from} className={css.bypass} d={`M${a} ${MIDDLE} C${a} 6 ${b} 6 ${b} ${MIDDLE}`} />;
       })}
       <End x={width - 80} width={74} title="norm, head" size={model.head.tied ? 'tied' : formatCount(model.head.params)} />

@@ -1,7 +1,7 @@
 // The importance curve: perplexity with each block left out, on a log axis. Loaded when there is a curve; a mirror of the block list.
 
 import { useState } from 'react';
-import { Brush, CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveContainer, XAxis, YAxis } from 'recharts';
+import { Brush, CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveContainer, XAxis, YAxis, ZIndexLayer } from 'recharts';
 import type { CurveView } from '../../state/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
@@ -11,9 +11,11 @@ import { scaleOf, ticksOf } from './scale.ts';
 
 /** From this many blocks on the curve can be narrowed to a range. */
 const BRUSH_FROM = 40;
+/** The layer of points in recharts: over lines and axes, under labels. */
+const ABOVE_LINES = 600;
 
 export default function ImportanceChart({ view, hover }: { view: CurveView; hover: number | null }) {
-  const ref = usePointing<HTMLDivElement>();
+  const ref = usePointing<HTMLElement>();
   const last = view.points.length - 1;
   const [range, setRange] = useState<{ from: number; to: number } | null>(null);
   const from = Math.min(range?.from ?? 0, last);
@@ -29,10 +31,10 @@ export default function ImportanceChart({ view, hover }: { view: CurveView; hove
   }));
   const every = Math.ceil(shown.length / 24);
   return (
-    <div ref={ref} className={css.chart} role="img" aria-label={inWords(view)} data-testid="importance-chart">
+    <figure ref={ref} className={css.chart} aria-label={inWords(view)} data-testid="importance-chart">
       <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 640, height: 300 }}>
         <ComposedChart data={data} margin={{ top: 22, right: 14, bottom: hasGroups ? 16 : 4, left: 0 }} accessibilityLayer={false}>
-          <CartesianGrid vertical={false} stroke="var(--line)" />
+          <CartesianGrid vertical={false} syncWithTicks stroke="var(--line)" />
           <XAxis
             dataKey="index"
             type="number"
@@ -67,10 +69,13 @@ export default function ImportanceChart({ view, hover }: { view: CurveView; hove
               label={{ value: `intact ${formatPpl(intact)}`, position: 'insideBottomRight', fill: 'var(--gold)', fontSize: 12, dy: 16 }}
             />
           )}
-          <CurveMarks points={shown} scale={scale} hover={hover} />
+          <ZIndexLayer zIndex={ABOVE_LINES}>
+            <CurveMarks points={shown} scale={scale} hover={hover} />
+          </ZIndexLayer>
           {last + 1 >= BRUSH_FROM && (
             <Brush
               dataKey="index"
+              ariaLabel="Range of blocks shown"
               height={22}
               travellerWidth={9}
               stroke="var(--edge)"
@@ -80,7 +85,7 @@ export default function ImportanceChart({ view, hover }: { view: CurveView; hove
           )}
         </ComposedChart>
       </ResponsiveContainer>
-    </div>
+    </figure>
   );
 }
 

@@ -16,7 +16,9 @@ export function scaleOf(intact: number | null, values: readonly number[]): Scale
   const floor = intact ?? Math.min(...values.filter(Number.isFinite));
   if (!Number.isFinite(floor)) return { low: 0, high: 1 };
   const [low, high] = chartScale(floor, values).domain;
-  return { low: Math.log(low), high: Math.log(high) };
+  const span = Math.log(high / low);
+  // Room below for the label of the intact line.
+  return { low: Math.log(low) - 0.06 * span, high: Math.log(high) };
 }
 
 /** Round perplexities within the scale: even steps on a short axis, 1-2-5 per decade on a long one. */

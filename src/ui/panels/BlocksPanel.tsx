@@ -31,7 +31,7 @@ export function BlocksPanel() {
             {count}
           </span>
           <span className={kit.grow} />
-          {removed.length > 0 && <CommandButton id="keep-all" label="Keep all" />}
+          <CommandButton id="keep-all" label="Keep all" />
         </div>
         {body}
       </section>

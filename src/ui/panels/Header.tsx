@@ -22,16 +22,17 @@ export function Header() {
         </>
       )}
       <DeviceChip />
-      <span className={kit.grow} />
-      {model && (
-        <>
-          <CommandButton id="open" />
-          <CommandButton id="undo" icon="↶" />
-          <CommandButton id="redo" icon="↷" />
-        </>
-      )}
-      <CommandButton id="help" icon="?" />
-      {model && <CommandButton id="export" />}
+      <div className={css.actions}>
+        {model && (
+          <>
+            <CommandButton id="open" />
+            <CommandButton id="undo" icon="↶" />
+            <CommandButton id="redo" icon="↷" />
+          </>
+        )}
+        <CommandButton id="help" icon="?" />
+        {model && <CommandButton id="export" />}
+      </div>
     </header>
   );
 }

@@ -92,7 +92,8 @@ function inWords(point: CurveView['points'][number]): string {
   else {
     words.push(`: perplexity ${formatPpl(point.nll)}`);
     if (Number.isFinite(point.low)) words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
-    if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
+    if (point.equals.length > 6) words.push(`, cannot be told apart from ${point.equals.length} others of group ${point.group}`);
+    else if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
   }
   if (point.removed) words.push(', removed');
   if (point.locked) words.push(', locked');
