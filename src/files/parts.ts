@@ -7,7 +7,7 @@ import type { ByteRange, Folder } from '../onnx/source.ts';
 export interface OutputFile {
   path: string;
   size: number;
-  parts: readonly (Uint8Array<ArrayBuffer> | ByteRange)[];
+  parts: readonly (Uint8Array | ByteRange)[];
 }
 
 export interface WriteJob {
@@ -60,7 +60,8 @@ export async function* chunksOf(
       throwIfCancelled(signal);
       const length = Math.min(CHUNK_BYTES, part.length - done);
       sent += length;
-      if (part instanceof Uint8Array) yield part.subarray(done, done + length);
+      // A copy, since browsers do not write views of shared memory.
+      if (part instanceof Uint8Array) yield new Uint8Array(part.subarray(done, done + length));
       else yield await input!.read(part.offset + done, length);
     }
   }

@@ -1,0 +1,45 @@
+// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve. `npm run bench -- [open] [curve] [--json file]`.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { benchCurve } from './bench/curve.ts';
+import { benchOpen } from './bench/open.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const PARTS: Record<string, (root: string) => Promise<{ ok: boolean } | { ok: boolean }[]>> = { open: benchOpen, curve: benchCurve };
+
+const words = process.argv.slice(2);
+const flag = words.indexOf('--json');
+const target = flag >= 0 ? words[flag + 1] : join(ROOT, 'bench-results', 'bench.json');
+const asked = words.filter((word, i) => word !== '--json' && (flag < 0 || i !== flag + 1));
+const unknown = asked.find((name) => !PARTS[name]);
+if (unknown !== undefined || target === undefined) {
+  console.error(`usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--json file]`);
+  process.exit(2);
+}
+
+const results: Record<string, unknown> = {};
+let ok = true;
+for (const name of asked.length > 0 ? asked : Object.keys(PARTS)) {
+  console.error(`measuring: ${name}`);
+  const result = await PARTS[name]!(ROOT);
+  results[name] = result;
+  ok &&= [result].flat().every((row) => row.ok);
+}
+const machine = {
+  node: process.version,
+  platform: `${process.platform} ${process.arch}`,
+  cpu: cpus()[0]?.model ?? '',
+  cores: cpus().length,
+};
+const text = `${JSON.stringify({ ok, machine, ...results }, null, 1)}\n`;
+if (target === '-') process.stdout.write(text);
+else {
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, text);
+  console.error(`written: ${target}`);
+}
+console.error(ok ? 'every number is within its limit' : 'a number is beyond its limit');
+// ONNX Runtime's module keeps the process alive.
+process.exit(ok ? 0 : 1);
