@@ -32,12 +32,12 @@ export type RuntimeReply = { ok: true; value: unknown } | { ok: false; error: st
 self.onmessage = async ({ data }: MessageEvent<RuntimeCall>) => {
   const reply: RuntimeReply = await run(data).then(
     (value) => ({ ok: true as const, value }),
-    (error: unknown) => ({ ok: false as const, error: describe(error) }),
+    (error: unknown) => ({ ok: false as const, error: explain(error) }),
   );
   self.postMessage(reply);
 };
 
-function describe(error: unknown): string {
+function explain(error: unknown): string {
   if (error instanceof EspalierError) return `${error.code}: ${error.message} ${error.detail}`;
   return error instanceof Error ? `${error.message}\n${error.stack}` : String(error);
 }

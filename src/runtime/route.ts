@@ -1,0 +1,76 @@
+// Chooses the device for a model from what was asked, what the self-test found and what the graph needs; must not run the model.
+
+import { EspalierError } from '../errors.ts';
+import type { OpenedModel } from '../model/open.ts';
+import { makeScorePrograms } from '../model/programs.ts';
+import type { DeviceKind, SelfTest } from '../worker/api.ts';
+import type { Engine } from './device.ts';
+import type { OrtLoader } from './ort.ts';
+import { routesOf } from './selfTest.ts';
+import { ScoreSession } from './session.ts';
+import { openWasm } from './wasmEngine.ts';
+import { openWebgpu } from './webgpuEngine.ts';
+
+export interface RoutedSession {
+  session: ScoreSession;
+  engine: Engine;
+  /** The self-test whose result led here; null when no GPU was looked at. */
+  selfTest: SelfTest | null;
+  /** Why the device is another one than was asked for, and what is slow on it; for people. */
+  notes: string[];
+}
+
+/** The self-test of this machine's GPU, or null when there is no adapter. */
+export type SelfTestSource = () => Promise<SelfTest | null>;
+
+/** True when the GPU may be used at all. */
+export function gpuUsable(selfTest: SelfTest | null): boolean {
+  return selfTest !== null && routesOf(selfTest.checks).usable;
+}
+
+/**
+ * Opens a scoring session of the model on the device that fits. `auto` and `webgpu` fall back to wasm, with a note, when the GPU fails its
+ * self-test or the graph must not run on it.
+ * @throws EspalierError `no-webgpu` when WebGPU is demanded and there is no adapter; `unsupported-graph`, `unsupported-op` from the graph.
+ */
+export async function openRouted(
+  opened: OpenedModel,
+  loader: OrtLoader,
+  wanted: 'auto' | DeviceKind,
+  selfTestOf: SelfTestSource,
+): Promise<RoutedSession> {
+  const notes: string[] = [];
+  const onWasm = async (selfTest: SelfTest | null): Promise<RoutedSession> => {
+    const engine = await openWasm(loader);
+    return { session: ScoreSession.open(opened, engine), engine, selfTest, notes };
+  };
+  if (wanted === 'wasm') return onWasm(null);
+  const selfTest = await selfTestOf();
+  if (!selfTest) {
+    if (wanted === 'webgpu')
+      throw new EspalierError(
+        'no-webgpu',
+        'There is no WebGPU adapter here.',
+        'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.',
+      );
+    return onWasm(null);
+  }
+  if (!gpuUsable(selfTest)) {
+    const failed = selfTest.checks.filter((check) => !check.ok).map((check) => check.name);
+    notes.push(`The GPU failed its self-test (${failed.join(', ')}): the wasm device is used.`);
+    return onWasm(selfTest);
+  }
+  const routes = routesOf(selfTest.checks);
+  const { wasmOnly, residualType } = makeScorePrograms(opened, { device: 'webgpu' });
+  if (wasmOnly && !routes.softcap) {
+    notes.push(`${wasmOnly} The wasm device is used.`);
+    return onWasm(selfTest);
+  }
+  const engine = await openWebgpu(loader, { subgroups: routes.subgroups });
+  if (residualType === 'float16' && !engine.float16) {
+    await engine.dispose();
+    notes.push('This graph computes in float16 and the GPU offers no shader-f16: the wasm device is used.');
+    return onWasm(selfTest);
+  }
+  return { session: ScoreSession.open(opened, engine), engine, selfTest, notes };
+}
