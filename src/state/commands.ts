@@ -90,7 +90,7 @@ export const COMMANDS: readonly Command[] = [
     enabled: (state) => state.device.report !== null,
     run: (actions) => actions.openDialog('device'),
   },
-  { id: 'help', label: 'Keyboard and help', keys: ['Shift+?'], enabled: () => true, run: (actions) => actions.openDialog('help') },
+  { id: 'help', label: 'Keyboard and help', keys: ['?', 'Shift+?'], enabled: () => true, run: (actions) => actions.openDialog('help') },
 ];
 
 export function command(id: CommandId): Command {

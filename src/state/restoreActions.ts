@@ -61,7 +61,7 @@ export function makeRestoreActions(
         if (restored.score) {
           await giveWindows(restored.score.windows, get().score.settings.device);
           if (get().model.current !== current) return;
-          score.takeCurve(restored.score, settingsKey(get().score.settings), true);
+          score.takeCurve(restored.score, settingsKey(get().score.settings), true, restored.score.rewrites);
         }
         setRemoved(restored.removed);
         context.toast(restored.score ? 'Plan and curve are back.' : 'The plan is back. The file holds no scores.');

@@ -13,7 +13,7 @@ export interface ScoreActions {
   refreshMemory(): Promise<void>;
   score(): Promise<void>;
   /** Takes a curve in force: measured just now, or restored from a file. */
-  takeCurve(result: ScoreResult, settingsKey: string, restored: boolean): void;
+  takeCurve(result: ScoreResult, settingsKey: string, restored: boolean, notes?: readonly string[]): void;
   /** Stops whatever runs. */
   cancel(): Promise<void>;
 }
@@ -79,7 +79,7 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
         await checkDevice();
         const result = await api.score(settings, (event) => onEvent(event, current));
         if (get().model.current !== current) return;
-        actions.takeCurve(result, settingsKey(settings), false);
+        actions.takeCurve(result, settingsKey(settings), false, get().score.running?.notes);
         context.announce(
           `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. Block ${result.order[0] ?? 0} matters least.`,
         );
@@ -91,8 +91,8 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       }
       onCurve();
     },
-    takeCurve(result, key, restored) {
-      patch('score', { curve: { id: ++curves, result, settingsKey: key, restored } });
+    takeCurve(result, key, restored, notes = []) {
+      patch('score', { curve: { id: ++curves, result, settingsKey: key, restored, notes } });
       // Perplexities of another curve's windows must never stand beside this one.
       patch('effect', NO_EFFECT);
     },

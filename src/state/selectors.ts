@@ -1,6 +1,6 @@
 // What the page shows, derived from the state: curve points, sizes, what is stale, the one main action. Pure and memoised.
 
-import { equalGroups } from '../analysis/ranking.ts';
+import { equalGroups, lowest } from '../analysis/ranking.ts';
 import { planSize } from '../model/size.ts';
 import type { Measure, PlanResult } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
@@ -83,9 +83,16 @@ export interface EffectView {
 }
 
 export const effectView = derive(
-  (state: StudioState) => [modelOf(state), state.plan.present.removed, state.score.curve, state.effect, effectKey(state)],
-  (model, removed, curve, effect, key): EffectView => {
-    const original = curve?.result.baseline ?? null;
+  (state: StudioState) => [
+    modelOf(state),
+    state.plan.present.removed,
+    state.score.curve,
+    state.score.running?.baseline,
+    state.effect,
+    effectKey(state),
+  ],
+  (model, removed, curve, growing, effect, key): EffectView => {
+    const original = curve?.result.baseline ?? growing ?? null;
     const size = model && planSize(model.summary, [...removed]);
     if (key === null) return { original, pruned: removed.length ? null : original, stale: false, waiting: false, size };
     const stale = effect.shown?.key !== key;
@@ -134,3 +141,14 @@ export function droppable(state: StudioState): number {
 }
 
 export const keptCount = (model: OpenModel, removed: readonly number[]) => model.summary.numBlocks - removed.length;
+
+/** True when the plan is not simply the k lowest of the curve that may go. */
+export const isOwnChoice = derive(
+  (state: StudioState) => [state.score.curve, state.plan.present],
+  (curve, { removed, locked }): boolean => {
+    if (!curve || removed.length === 0) return false;
+    const free = curve.result.order.filter((block) => !locked.includes(block));
+    if (removed.length > free.length) return true;
+    return lowest(curve.result.order, removed.length, locked).some((block) => !removed.includes(block));
+  },
+);

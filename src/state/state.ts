@@ -48,6 +48,8 @@ export interface Curve {
   settingsKey: string;
   /** True when it was read from an espalier.json. */
   restored: boolean;
+  /** What the engine remarked while it ran: fewer windows than asked, another device, rewrites. */
+  notes: readonly string[];
 }
 
 export type Dialog = 'settings' | 'export' | 'help' | 'device' | null;

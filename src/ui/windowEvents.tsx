@@ -40,9 +40,9 @@ export function DropTarget() {
     return () => stop.abort();
   }, [actions]);
   return over ? (
-    <div className={css.overlay} data-testid="drop-overlay">
+    <aside className={css.overlay} data-testid="drop-overlay">
       Drop a model folder, a text or an espalier.json
-    </div>
+    </aside>
   ) : null;
 }
 

@@ -19,7 +19,7 @@ const TALLEST = 96;
 const MIDDLE = TOP + TALLEST / 2;
 /** Room for embedding and head, px: text of 12 px keeps its size at any width. */
 const LEFT = 84;
-const RIGHT = 90;
+const RIGHT = 98;
 
 export function Architecture({ model, removed, locked, hover }: Props) {
   const ref = usePointing<SVGSVGElement>();
@@ -68,7 +68,7 @@ export function Architecture({ model, removed, locked, hover }: Props) {
         const b = start + (to + 1) * pitch;
         return <path key={from} className={css.bypass} d={`M${a} ${MIDDLE} C${a} 6 ${b} 6 ${b} ${MIDDLE}`} />;
       })}
-      <End x={width - 80} width={74} title="norm, head" size={model.head.tied ? 'tied' : formatCount(model.head.params)} />
+      <End x={width - 88} width={82} title="norm, head" size={model.head.tied ? 'tied' : formatCount(model.head.params)} />
     </svg>
   );
 }

@@ -44,7 +44,7 @@ export function CurveMarks({ points, scale, hover }: Props) {
             ) : (
               <>
                 {Number.isFinite(point.low) && <line className={css.interval} x1={cx} x2={cx} y1={yOf(point.low)} y2={yOf(point.high)} />}
-                {isEqual && <circle className={css.equal} cx={cx} cy={yOf(point.nll)} r={radius + 4} />}
+                {isEqual && <circle className={css.equal} cx={cx} cy={yOf(point.nll)} r={radius + Math.min(4, pitch * 0.25)} />}
                 <circle className={css.point} cx={cx} cy={yOf(point.nll)} r={point.index === hover ? radius + 1.5 : radius} />
               </>
             )}

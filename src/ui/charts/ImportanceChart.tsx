@@ -5,6 +5,7 @@ import { Brush, CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveCon
 import type { CurveView } from '../../state/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
+import { useWidth } from '../useWidth.ts';
 import { CurveMarks } from './CurveMarks.tsx';
 import css from './charts.module.css';
 import { scaleOf, ticksOf } from './scale.ts';
@@ -29,7 +30,8 @@ export default function ImportanceChart({ view, hover }: { view: CurveView; hove
     index: point.index,
     ppl: point.nll === null ? null : Math.exp(Math.min(point.nll, scale.high)),
   }));
-  const every = Math.ceil(shown.length / 24);
+  const width = useWidth(ref, 640);
+  const every = Math.ceil(shown.length / Math.max(4, (width - 72) / 26));
   return (
     <figure ref={ref} className={css.chart} aria-label={inWords(view)} data-testid="importance-chart">
       <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 640, height: 300 }}>

@@ -1,4 +1,4 @@
-// A native modal dialog that is open while it is mounted; must not hold what it asks for.
+// A native modal dialog that is open while it is mounted; must not hold what it asks for. Close comes last, so that the first field has the focus.
 
 import { type ReactNode, useEffect, useId, useRef } from 'react';
 import css from './kit.module.css';
@@ -13,14 +13,11 @@ export function Dialog({ title, onClose, children, testId }: { title: string; on
   return (
     <dialog ref={ref} className={css.dialog} aria-labelledby={heading} onClose={onClose} data-testid={testId}>
       <div className={css.stack}>
-        <div className={css.row}>
-          <h2 id={heading}>{title}</h2>
-          <span className={css.grow} />
-          <button type="button" className={css.quiet} aria-label="Close" onClick={() => ref.current?.close()}>
-            ✕
-          </button>
-        </div>
+        <h2 id={heading}>{title}</h2>
         {children}
+        <button type="button" className={css.close} aria-label="Close" onClick={() => ref.current?.close()}>
+          ✕
+        </button>
       </div>
     </dialog>
   );

@@ -8,7 +8,8 @@ const PHASES: Record<Progress['phase'], string> = {
   read: 'reading weights',
   compile: 'compiling programs',
   warmup: 'warming up',
-  score: 'scoring',
+  // The bar says so itself.
+  score: '',
   decode: 'generating',
   write: 'writing',
   verify: 'verifying',
@@ -39,7 +40,8 @@ export function JobProgress({ progress, label }: { progress: Progress | null; la
     <div className={css.progress} data-testid="progress">
       <progress aria-label={label} max={Math.max(total, 1)} value={Math.min(done, total)} />
       <span>
-        {PHASES[progress.phase]}, {amount}
+        {PHASES[progress.phase] && `${PHASES[progress.phase]}, `}
+        {amount}
         {progress.secondsLeft !== null && `, ${formatSeconds(progress.secondsLeft)} left`}
       </span>
     </div>

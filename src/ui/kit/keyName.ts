@@ -6,7 +6,6 @@ const NAMES: Record<string, string> = { $mod: isMac ? '⌘' : 'Ctrl', Shift: isM
 
 /** `$mod+Shift+z` as `Ctrl+Shift+Z`. */
 export function keyName(binding: string): string {
-  if (binding === 'Shift+?') return '?';
   return binding
     .split('+')
     .map((part) => NAMES[part] ?? (part.length === 1 ? part.toUpperCase() : part))

@@ -1,7 +1,7 @@
 // The left column: drop the lowest, protection of the ends, the block list. On narrow screens it folds.
 
 import { command, endsProtected } from '../../state/commands.ts';
-import { droppable, keptCount } from '../../state/selectors.ts';
+import { droppable, isOwnChoice, keptCount } from '../../state/selectors.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -12,9 +12,10 @@ import css from './blocks.module.css';
 export function BlocksPanel() {
   const model = useStudio((state) => state.model.current);
   const removed = useStudio((state) => state.plan.present.removed);
+  const own = useStudio(isOwnChoice);
   const wide = useWide();
   if (!model) return null;
-  const count = `${keptCount(model, removed)} of ${model.summary.numBlocks} kept`;
+  const count = `${keptCount(model, removed)} of ${model.summary.numBlocks} kept${own ? ', own choice' : ''}`;
   const body = (
     <>
       <DropLowest count={removed.length} />

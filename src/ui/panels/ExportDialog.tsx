@@ -47,7 +47,7 @@ function Form() {
         {removed.length
           ? `Writes ${keptCount(model, removed)} of ${model.summary.numBlocks} blocks, without ${listed(removed)}.`
           : 'No block is removed: this writes a copy of the model.'}{' '}
-        {others.length > 0 && `Only ${model.summary.graph} is written; ${listed(others.map((graph) => graph.path))} stay behind.`}
+        {others.length > 0 && `Only ${model.summary.graph} is written, not ${listed(others.map((graph) => graph.path))}.`}
       </p>
       <label>
         Name{' '}

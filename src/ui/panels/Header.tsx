@@ -8,15 +8,17 @@ import css from './header.module.css';
 
 export function Header() {
   const model = useStudio((state) => state.model.current);
+  const facts = model ? [`${model.summary.numBlocks} blocks`, `${formatCount(model.summary.params)} parameters`] : [];
+  // Where the graph can be chosen, its dtype and size are said there.
+  if (model && model.graphs.length < 2) facts.push(model.summary.dtype, formatBytes(model.summary.bytes));
   return (
     <header className={css.header}>
       <Logo />
       <h1 className={css.name}>Espalier</h1>
       {model && (
         <>
-          <span className={kit.chip} data-testid="model-chip">
-            <b>{model.summary.name}</b> {model.summary.dtype}, {model.summary.numBlocks} blocks, {formatCount(model.summary.params)}{' '}
-            parameters, {formatBytes(model.summary.bytes)}
+          <span className={kit.chip} data-testid="model-chip" title={model.summary.graph}>
+            <b>{model.summary.name}</b> {facts.join(', ')}
           </span>
           <GraphSelect />
         </>

@@ -92,8 +92,8 @@ function inWords(point: CurveView['points'][number]): string {
   else {
     words.push(`: perplexity ${formatPpl(point.nll)}`);
     if (Number.isFinite(point.low)) words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
-    if (point.equals.length > 6) words.push(`, cannot be told apart from ${point.equals.length} others of group ${point.group}`);
-    else if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
+    if (point.equals.length > 6) words.push(`, one of ${point.equals.length + 1} equals (${point.group})`);
+    else if (point.equals.length) words.push(`, equal to ${listed(point.equals)}`);
   }
   if (point.removed) words.push(', removed');
   if (point.locked) words.push(', locked');
@@ -103,7 +103,7 @@ function inWords(point: CurveView['points'][number]): string {
 function Groups() {
   const groups = useStudio(groupsOf);
   const windows = useStudio((state) => state.score.curve?.result.windows.length ?? 0);
-  const notes = useStudio((state) => state.score.curve?.result.rewrites);
+  const notes = useStudio((state) => state.score.curve?.notes);
   return (
     <>
       {groups.length > 0 && (
@@ -120,7 +120,7 @@ function Groups() {
           </ul>
         </details>
       )}
-      {notes && notes.length > 0 && <p className={kit.note}>Changed for this device: {notes.join('; ')}.</p>}
+      {notes && notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
     </>
   );
 }

@@ -1,0 +1,116 @@
+// Bringing back a plan and its curve from an espalier.json, and refusing one that belongs elsewhere.
+
+import { describe, expect, it } from 'vitest';
+import { writeProvenance } from '../model/provenance.ts';
+import { golden } from '../onnx/testing/fixtures.ts';
+import { SAMPLE_FILES, sampleSource } from './sample.ts';
+import { curveView, effectView, measuredOn } from './selectors.ts';
+import { createStudioStore } from './store.ts';
+import { createFakeStudio, type SampleNumbers } from './testing/fakeStudio.ts';
+
+const numbers = golden<SampleNumbers>('sample');
+
+function setUp(provenance: string | null = null) {
+  const fake = createFakeStudio(numbers, { provenance });
+  let dropped: { name: string; files: { path: string; file: File }[] } | null = null;
+  const store = createStudioStore(
+    {
+      api: fake.api,
+      disk: {
+        pickFolder: async () => null,
+        readDrop: async () => dropped,
+        canSaveFolder: () => false,
+        pickSaveFolder: async () => null,
+        canSaveFile: () => false,
+        pickZipFile: async () => null,
+      },
+      sample: sampleSource('http://localhost/'),
+      planDelayMs: 0,
+      now: () => 0,
+    },
+    { read: () => '', write: () => {} },
+  );
+  return {
+    fake,
+    actions: store.actions,
+    get: store.state.getState,
+    drop(name: string, text: string) {
+      dropped = { name, files: [{ path: name, file: new File([text], name) }] };
+      // Node has no DataTransfer; the port above does not look at it.
+      return store.actions.drop({} as DataTransfer);
+    },
+  };
+}
+
+/** The file an export of blocks 7 and 9 would carry, made from a scored sample. */
+async function exported(change: (text: string) => string = (text) => text): Promise<string> {
+  const { actions, get, fake } = setUp();
+  await actions.openSample();
+  await actions.score();
+  const plan = await fake.api.plan([7, 9], () => {});
+  const files = SAMPLE_FILES.map(({ path, size }) => ({ path, bytes: size }));
+  return change(
+    writeProvenance({
+      app: '0.1.0',
+      source: { name: 'sample', family: 'llama', numBlocks: 16, graph: 'onnx/model.onnx', graphSha256: 'aa', files, weightsSha256: 'bb' },
+      removed: [7, 9],
+      renumbering: [],
+      score: get().score.curve!.result,
+      plan,
+      versions: {},
+    }),
+  );
+}
+
+describe('restore', () => {
+  it('brings back plan and curve without scoring', async () => {
+    const { actions, get, fake, drop } = setUp();
+    await actions.openSample();
+    await drop('espalier.json', await exported());
+    expect(get().errors).toEqual({});
+    expect(get().plan.present.removed).toEqual([7, 9]);
+    expect(Math.exp(curveView(get()).baseline!.nll)).toBeCloseTo(41.2582, 3);
+    expect(measuredOn(get())).toContain('from a file');
+    expect(fake.calls.some((call) => call.name === 'score')).toBe(false);
+    expect(fake.calls.find((call) => call.name === 'useWindows')?.args[0]).toEqual(numbers.windows);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(effectView(get())).toMatchObject({ stale: false });
+  });
+
+  it('says what an exported folder was made from', async () => {
+    const { actions, get } = setUp(await exported());
+    await actions.openSample();
+    expect(get().model.current?.madeFrom).toMatchObject({ sourceName: 'sample', removed: [7, 9], numBlocks: 16 });
+  });
+
+  it('opens a folder whose espalier.json is broken, and says that it is', async () => {
+    const { actions, get } = setUp('{"format": 1}');
+    expect(await actions.openSample()).toBe(true);
+    expect(get().model.current?.madeFrom).toBeNull();
+    expect(get().errors.restore?.message).toContain('format');
+  });
+
+  it('refuses a file that was made from another model, and keeps what is there', async () => {
+    const { actions, get, drop } = setUp();
+    await actions.openSample();
+    await actions.score();
+    actions.toggle(3);
+    await drop('espalier.json', await exported((text) => text.replace('"numBlocks": 16', '"numBlocks": 24')));
+    expect(get().errors.restore?.message).toContain('24 blocks');
+    expect(get().plan.present.removed).toEqual([3]);
+    await drop('espalier.json', await exported((text) => text.replace('12124160', '12124161')));
+    expect(get().errors.restore?.message).toContain('12124161');
+    expect(get().score.curve?.restored).toBe(false);
+  });
+
+  it('needs an open model, and takes texts and ids for what they are', async () => {
+    const { actions, get, drop } = setUp();
+    await drop('espalier.json', await exported());
+    expect(get().errors.restore?.message).toContain('no model is open');
+    await actions.openSample();
+    await drop('notes.txt', 'Emma Woodhouse, handsome, clever, and rich.');
+    expect(get().score.settings.text).toMatchObject({ kind: 'text', name: 'notes.txt' });
+    await drop('windows.json', '[[1, 2, 3]]');
+    expect(get().score.settings.text).toMatchObject({ kind: 'ids', windows: [[1, 2, 3]] });
+  });
+});
