@@ -83,6 +83,18 @@ function givesEveryPosition(flow: Flow, region: Int32Array, n: number): boolean 
   }
   return !flow.nodes.some((node, p) => {
     if (region[p] !== n + 1 || !flow.onPath[p] || !flow.content.has(node.inputs[0] ?? '')) return false;
-    return node.op === 'Gather' || node.op === 'GatherND' || node.op === 'GatherElements';
+    if (node.op === 'Slice') return startsAtEnd(flow.graph, node.inputs[1] ?? '');
+    return node.op === 'Gather' || node.op === 'GatherND';
   });
+}
+
+/** True for the constant start -1 of a Slice. */
+function startsAtEnd(graph: Graph, start: string): boolean {
+  const data = graph.initializers.get(start)?.data ?? constantBytes(graph, start);
+  return data instanceof Uint8Array && data.length > 0 && data.every((byte) => byte === 255);
+}
+
+function constantBytes(graph: Graph, value: string): Uint8Array | null {
+  const attribute = graph.nodes.find((n) => n.op === 'Constant' && n.outputs[0] === value)?.attributes.get('value');
+  return attribute?.kind === 'tensor' && attribute.value.data instanceof Uint8Array ? attribute.value.data : null;
 }

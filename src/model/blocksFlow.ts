@@ -155,10 +155,17 @@ function findSource(
 function findLogits(graph: Graph, states: ReadonlyMap<number, StatePair[]>, source: string, producer: ReadonlyMap<string, number>): string {
   const stateOutputs = new Set([...states.values()].flatMap((pairs) => pairs.map((s) => s.output)));
   const others = graph.outputs.filter((o) => !stateOutputs.has(o.name));
-  const named = others.find((o) => o.name === 'logits');
-  if (named) return named.name;
   const lookup = graph.nodes[producer.get(source) ?? -1];
   const table = lookup && graph.initializers.get(lookup.inputs[0] ?? '');
+  const named = others.find((o) => o.name === 'logits');
+  if (named) {
+    const classes = named.dims?.length === 2 ? named.dims[1] : null;
+    if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0)) return named.name;
+    throw refuse(
+      `The output logits scores ${classes} classes, not the ${table.dims[0]} tokens of the vocabulary: it is a classifier, not a decoder language model.`,
+      'Choose a text-generation export of the model.',
+    );
+  }
   const width = table?.dims.at(-1) ?? graph.inputs.find((v) => v.name === source)?.dims?.at(-1);
   const wide = others.find((o) => {
     const last = o.dims?.at(-1);

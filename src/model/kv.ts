@@ -44,7 +44,9 @@ export function pairStates(inputs: readonly ValueInfo[], outputs: readonly Value
   const taken = new Set<Pattern>();
   const missing: { name: string; pattern: Pattern }[] = [];
   for (const pattern of ins) {
-    const twins = outs.filter((o) => !taken.has(o) && o.suffix === pattern.suffix);
+    const twins = outs
+      .filter((o) => !taken.has(o) && o.suffix === pattern.suffix)
+      .sort((a, b) => commonEnd(b.prefix, pattern.prefix) - commonEnd(a.prefix, pattern.prefix));
     const twin = twins.find((o) => sameIndices(o, pattern));
     if (!twin) {
       const partial = twins.find((o) => [...pattern.names.keys()].some((i) => o.names.has(i)));
@@ -96,6 +98,13 @@ function patterns(values: readonly ValueInfo[]): Pattern[] {
 
 function sameIndices(a: Pattern, b: Pattern): boolean {
   return a.names.size === b.names.size && [...a.names.keys()].every((i) => b.names.has(i));
+}
+
+/** Number of equal characters at the ends: past_key_ belongs to present_key_, not to present_value_. */
+function commonEnd(a: string, b: string): number {
+  let n = 0;
+  while (n < a.length && n < b.length && a[a.length - 1 - n] === b[b.length - 1 - n]) n++;
+  return n;
 }
 
 function isIndexed(pattern: Pattern): boolean {

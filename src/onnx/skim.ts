@@ -162,7 +162,9 @@ class Skimmer {
       throw kind === 'model' ? notOnnx(this.#name, 'it is not a protobuf') : this.#damaged(`no field can begin at byte ${start}`);
     if (reader.position + length > end) {
       if (reader.position + length > reader.size)
-        throw start < 16 ? notOnnx(this.#name, 'its first bytes are not a model') : truncated(this.#name, start, reader.size);
+        throw start < 16 && !(kind === 'model' && field === 7)
+          ? notOnnx(this.#name, 'its first bytes are not a model')
+          : truncated(this.#name, start, reader.size);
       throw this.#damaged(`what begins at byte ${start} is longer than the ${kind} around it`);
     }
     return length;

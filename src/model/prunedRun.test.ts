@@ -1,0 +1,82 @@
+// Pruned graphs run in a third-party ONNX Runtime and give the golden logits: removal against PyTorch with the same layers taken out.
+
+import { readFileSync } from 'node:fs';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { encodeModel } from '../onnx/codec.ts';
+import { DataType, type Model, type ValueInfo } from '../onnx/graph.ts';
+import { corpus, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { type OpenedModel, openModel } from './open.ts';
+import { removeBlocks } from './remove.ts';
+
+/** float32 folders whose operators the CPU provider has. */
+const RUNNABLE = corpus().filter((r) => r.supported && r.dtype === 'fp32' && r.perToken && r.folder !== 'genai-qwen3-fp32-webgpu');
+
+/** Rows of a zeroed static cache where the operator wants one. */
+const CAPACITY = 64;
+
+describe.each(RUNNABLE)('$folder pruned', ({ folder, staticCache }) => {
+  it('gives the golden logits and greedy tokens with its caches', async () => {
+    const source = await nodeFolder(fixturePath(folder));
+    const opened = await openModel(source);
+    await source.close();
+    const expected = golden(folder);
+    for (const plan of expected.pruned) {
+      const session = await start(folder, removeBlocks(opened.structure, plan.removed));
+      let state = session.states(opened, staticCache ? CAPACITY : 0);
+      let step = await session.run(plan.promptIds, plan.promptIds.length, state);
+      for (const [id, logit] of plan.top8) expect(Math.abs(step.logits[id]! - logit)).toBeLessThan(1e-3);
+      for (const [k, token] of plan.greedy.entries()) {
+        if (plan.greedyMargins[k]! < expected.logitTol) break;
+        expect(step.logits.indexOf(Math.max(...step.logits))).toBe(token);
+        state = step.state;
+        step = await session.run([token], plan.promptIds.length + k + 1, state);
+      }
+      await session.release();
+    }
+  });
+});
+
+type State = Record<string, Tensor>;
+
+async function start(folder: string, model: Model) {
+  const bytes = encodeModel(model, (_, range) => {
+    const file = readFileSync(`${fixturePath(folder)}/${range.file}`);
+    return new Uint8Array(file.subarray(range.offset, range.offset + range.length));
+  });
+  const session = await InferenceSession.create(bytes, { logSeverityLevel: 3, graphOptimizationLevel: 'disabled', intraOpNumThreads: 1 });
+  const inputs = model.graph.inputs.filter((v) => !model.graph.initializers.has(v.name));
+  const outputs = model.graph.outputs.map((o) => o.name);
+  const past = inputs.filter((v) => v.name.startsWith('past'));
+  return {
+    states: (opened: OpenedModel, rows: number): State =>
+      Object.fromEntries(past.map((v) => [v.name, zeros(v, rows, opened.config.headSize ?? 1)])),
+    async run(ids: number[], length: number, state: State): Promise<{ logits: number[]; state: State }> {
+      const feeds: State = { ...state };
+      for (const v of inputs) {
+        if (v.name === 'input_ids') feeds[v.name] = ints(ids);
+        else if (v.name === 'attention_mask') feeds[v.name] = ints(Array.from({ length }, () => 1));
+        else if (v.name === 'position_ids') feeds[v.name] = ints(ids.map((_, i) => length - ids.length + i));
+      }
+      const result = await session.run(feeds);
+      const all = result.logits!;
+      const logits = Array.from((all.data as Float32Array).subarray(-all.dims.at(-1)!));
+      const next = past.map((v): [string, Tensor] => {
+        const name = outputs.find((o) => o === v.name.replace(/^past(_key_values)?/, 'present'));
+        return [v.name, result[name ?? '']!];
+      });
+      return { logits, state: Object.fromEntries(next) };
+    },
+    release: () => session.release(),
+  };
+}
+
+function ints(values: readonly number[]): Tensor {
+  return new Tensor('int64', BigInt64Array.from(values.map(BigInt)), [1, values.length]);
+}
+
+function zeros(v: ValueInfo, rows: number, headSize: number): Tensor {
+  expect(v.type).toBe(DataType.float);
+  const dims = v.dims!.map((d, k) => (k === 0 ? 1 : typeof d === 'number' ? d : k === 2 ? rows : headSize));
+  return new Tensor('float32', new Float32Array(dims.reduce((n, d) => n * d, 1)), dims);
+}
