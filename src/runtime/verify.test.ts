@@ -1,0 +1,171 @@
+// Exports are verified on the real runtime, and damaged ones are caught; reads only committed fixtures.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exportManifest } from '../model/manifest.ts';
+import { manifestFolder } from '../model/manifestFolder.ts';
+import { type OpenedModel, openModel } from '../model/open.ts';
+import { encodeModel } from '../onnx/codec.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { readModel } from '../onnx/read.ts';
+import type { Folder } from '../onnx/source.ts';
+import { fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
+import type { Verification } from '../worker/api.ts';
+import type { Engine } from './device.ts';
+import { nodeLoader } from './ort.node.ts';
+import { ScoreSession } from './session.ts';
+import { type Expectation, verifyExport } from './verify.ts';
+import { openWasm } from './wasmEngine.ts';
+
+const REMOVED = [2];
+
+interface Case {
+  source: OpenedModel;
+  folder: Folder;
+  graph: string;
+  expected: Expectation;
+}
+
+let engine: Engine;
+
+beforeAll(async () => {
+  engine = await openWasm(nodeLoader);
+});
+afterAll(() => engine.dispose());
+
+async function exportOf(name: string): Promise<Case> {
+  const source = await openModel(await nodeFolder(fixturePath(name)));
+  const manifest = await exportManifest(source, REMOVED, { app: 'test' });
+  const window = golden(name).windows[0] ?? [];
+  const session = ScoreSession.open(source, engine);
+  const nll = await session.nllPerToken(REMOVED, window);
+  await session.dispose();
+  const expected: Expectation = { window, nll, numBlocks: source.structure.blocks.length - 1, source: null };
+  return { source, folder: manifestFolder(manifest, source.folder), graph: manifest.graph, expected };
+}
+
+const failed = (verification: Verification): string[] => verification.checks.filter((check) => !check.ok).map((check) => check.name);
+
+/** The folder with one file's bytes changed. */
+async function withFile(
+  folder: Folder,
+  path: string,
+  change: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
+): Promise<Folder> {
+  const original = folder.open(path);
+  if (!original) throw new Error(`no ${path}`);
+  const bytes = change(await original.read(0, original.size));
+  const changed = { size: bytes.length, read: async (offset: number, length: number) => bytes.slice(offset, offset + length) };
+  return {
+    name: folder.name,
+    files: folder.files.map((file) => (file.path === path ? { path, size: bytes.length } : file)),
+    open: (p) => (p === path ? changed : folder.open(p)),
+  };
+}
+
+/** The folder with its graph edited and written again. */
+async function withGraph(folder: Folder, path: string, edit: (graph: Graph) => void): Promise<Folder> {
+  const model = await readModel(folder, path);
+  edit(model.graph);
+  const directory = path.slice(0, path.lastIndexOf('/') + 1);
+  const bytes = encodeModel(model, (_tensor, range) => ({
+    location: range.file.slice(directory.length),
+    offset: range.offset,
+    length: range.length,
+  }));
+  return withFile(folder, path, () => bytes);
+}
+
+function rewire(graph: Graph, swap: ReadonlyMap<string, string>): void {
+  for (const node of graph.nodes) node.inputs = node.inputs.map((value) => swap.get(value) ?? value);
+}
+
+describe.each(['optimum-llama-fp32', 'genai-gemma2-fp32-cpu'])('export of %s', (name) => {
+  let made: Case;
+  beforeAll(async () => {
+    made = await exportOf(name);
+  });
+
+  test('is verified, with and without the source', async () => {
+    const { source, folder, graph, expected } = made;
+    const withSource = await verifyExport(folder, graph, { ...expected, source: { opened: source, removed: REMOVED } }, engine);
+    expect(failed(withSource)).toEqual([]);
+    expect(withSource.status).toBe('verified');
+    expect(withSource.checks.map((check) => check.name)).toContain('bytes of every tensor');
+    const without = await verifyExport(folder, graph, expected, engine);
+    expect(without.status).toBe('verified');
+  });
+
+  test('with two caches swapped fails', async () => {
+    const { folder, graph, expected } = made;
+    const swapped = await withGraph(folder, graph, (g) => {
+      const keys = g.inputs.map((input) => input.name).filter((input) => input.includes('.key'));
+      const [a, b] = [keys[0] ?? '', keys[1] ?? ''];
+      rewire(
+        g,
+        new Map([
+          [a, b],
+          [b, a],
+        ]),
+      );
+    });
+    const verification = await verifyExport(swapped, graph, expected, engine);
+    expect(verification.status).toBe('failed');
+    expect(failed(verification).length).toBeGreaterThan(0);
+  });
+
+  test('with two value outputs swapped fails in decoding', async () => {
+    const { folder, graph, expected } = made;
+    const swapped = await withGraph(folder, graph, (g) => {
+      const values = g.outputs.map((output) => output.name).filter((output) => output.includes('.value'));
+      const [a, b] = [values[0] ?? '', values[1] ?? ''];
+      const swap = new Map([
+        [a, b],
+        [b, a],
+      ]);
+      for (const node of g.nodes) node.outputs = node.outputs.map((value) => swap.get(value) ?? value);
+      rewire(g, swap);
+    });
+    const verification = await verifyExport(swapped, graph, expected, engine);
+    expect(failed(verification)).toContain('decoding with the cache');
+  });
+
+  test('with the gamma of another norm fails', async () => {
+    const { source, folder, graph, expected } = made;
+    const wrong = await withGraph(folder, graph, (g) => {
+      const vectors = [...g.initializers.values()].filter((t) => t.dims.length === 1 && t.name.includes('norm'));
+      const [a, b] = [vectors[0]?.name ?? '', vectors.at(-1)?.name ?? ''];
+      rewire(
+        g,
+        new Map([
+          [a, b],
+          [b, a],
+        ]),
+      );
+    });
+    expect(failed(await verifyExport(wrong, graph, expected, engine))).toContain('likelihood of one window');
+    const verification = await verifyExport(wrong, graph, { ...expected, source: { opened: source, removed: REMOVED } }, engine);
+    expect(failed(verification)).toContain('graph as planned');
+  });
+
+  test('with a damaged weight fails', async () => {
+    const { source, folder, graph, expected } = made;
+    const data = folder.files.find((file) => /data$/.test(file.path))?.path ?? '';
+    const damaged = await withFile(folder, data, (bytes) => {
+      const at = Math.floor(bytes.length / 2 / 4) * 4;
+      bytes.set(new Uint8Array(64).fill(0x3f), at);
+      return bytes;
+    });
+    const verification = await verifyExport(damaged, graph, { ...expected, source: { opened: source, removed: REMOVED } }, engine);
+    expect(verification.status).toBe('failed');
+    expect(failed(verification)).toContain('bytes of every tensor');
+  });
+
+  test('with a stale layer count fails', async () => {
+    const { source, folder, graph, expected } = made;
+    const config = folder.files.find((file) => /^(genai_)?config\.json$/.test(file.path))?.path ?? '';
+    const original = source.folder.open(config);
+    const stale = await original?.read(0, original.size);
+    const verification = await verifyExport(await withFile(folder, config, () => stale ?? new Uint8Array()), graph, expected, engine);
+    expect(failed(verification)).toEqual(['structure']);
+  });
+});

@@ -1,0 +1,156 @@
+// Holds a written export against its plan: structure, bytes, likelihoods, decoding; must not repair anything or trust what it is told.
+
+import { EspalierError, isCancelled } from '../errors.ts';
+import { type OpenedModel, openModel } from '../model/open.ts';
+import type { Folder } from '../onnx/source.ts';
+import type { Progress, Verification, VerifyCheck } from '../worker/api.ts';
+import type { Engine } from './device.ts';
+import { GraphRunner } from './generate.ts';
+import { precisionOf, TOLERANCES } from './tolerances.ts';
+import { compareWithPlan, compareWithSource, structureProblems } from './verifyFiles.ts';
+
+/** Tokens of the window that is compared at most: enough to see every block, short enough for logits of a large vocabulary. */
+export const VERIFY_TOKENS = 64;
+const DECODE_STEPS = 8;
+const PROMPT_TOKENS = 12;
+
+/** What the export must be. */
+export interface Expectation {
+  /** Token ids; at least 2. Take the first VERIFY_TOKENS of a scored window. */
+  window: readonly number[];
+  /** The studio's own NLL of window[1..] for this plan, in nats; null when the graph gives no per-token logits. */
+  nll: ArrayLike<number> | null;
+  /** Number of blocks that are left. */
+  numBlocks: number;
+  /** The model it was made of, where it is still at hand: every tensor is then compared byte by byte. */
+  source: { opened: OpenedModel; removed: readonly number[] } | null;
+}
+
+export interface VerifyOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/**
+ * Re-opens what was written and compares. A check that cannot run counts as failed, except where the graph has no such thing (no caches).
+ * @throws EspalierError `cancelled` only; everything else ends as a failed check.
+ */
+export async function verifyExport(
+  folder: Folder,
+  graphPath: string,
+  expected: Expectation,
+  engine: Engine,
+  options: VerifyOptions = {},
+): Promise<Verification> {
+  const started = performance.now();
+  const checks: VerifyCheck[] = [];
+  const total = 5;
+  const tell = (done: number): void =>
+    options.onProgress?.({ job: 'verify', phase: 'verify', done, total, unit: 'steps', secondsLeft: null });
+  const check = async (name: string, run: () => Promise<string>): Promise<boolean> => {
+    tell(checks.length);
+    const result = await attempt(name, run);
+    checks.push(result);
+    return result.ok;
+  };
+
+  let exported: OpenedModel | null = null;
+  await check('structure', async () => {
+    exported = await openModel(folder, graphPath);
+    return structureProblems(exported, expected.numBlocks);
+  });
+  const opened = exported as OpenedModel | null;
+  if (opened) {
+    const { source } = expected;
+    if (source) {
+      await check('graph as planned', async () => compareWithPlan(opened, source.opened, source.removed));
+      await check('bytes of every tensor', () => compareWithSource(opened, source.opened, options.signal));
+    }
+    let runner: GraphRunner | null = null;
+    try {
+      const loads = await check('loads', async () => {
+        runner = await GraphRunner.open(opened, engine, options.signal);
+        return `ONNX Runtime ${engine.version} opened the written files`;
+      });
+      const ready = runner as GraphRunner | null;
+      if (loads && ready) {
+        await check('likelihood of one window', () => compareLikelihood(ready, opened, expected));
+        await check('decoding with the cache', () => compareDecoding(ready, opened, expected.window, options.signal));
+      }
+    } finally {
+      await (runner as GraphRunner | null)?.dispose();
+    }
+  }
+  tell(total);
+  return {
+    status: checks.every((c) => c.ok) && checks.some((c) => c.name === 'decoding with the cache') ? 'verified' : 'failed',
+    checks,
+    device: engine.name,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** A check's sentence, or its failure. Thrown plain errors with the name `Mismatch` carry the numbers that differ. */
+async function attempt(name: string, run: () => Promise<string>): Promise<VerifyCheck> {
+  try {
+    return { name, ok: true, detail: await run() };
+  } catch (error) {
+    if (isCancelled(error)) throw error;
+    if (error instanceof EspalierError) return { name, ok: false, detail: `${error.message}${error.detail ? ` (${error.detail})` : ''}` };
+    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function compareLikelihood(runner: GraphRunner, opened: OpenedModel, expected: Expectation): Promise<string> {
+  if (!expected.nll) return 'not compared: the graph gives logits of the last token only';
+  const found = await runner.nllPerToken(expected.window);
+  if (!found || found.length !== expected.nll.length)
+    throw new Error(`the written graph gives ${found?.length ?? 'no'} values for ${expected.nll.length} predicted tokens`);
+  const precision = precisionOf(opened);
+  const limit = TOLERANCES[precision];
+  let sumFound = 0;
+  let sumExpected = 0;
+  let worst = 0;
+  for (const [t, value] of found.entries()) {
+    const own = expected.nll[t] ?? Number.NaN;
+    sumFound += value;
+    sumExpected += own;
+    const difference = Math.abs(value - own) / Math.max(1, Math.abs(own));
+    worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
+  }
+  const [mean, own] = [sumFound / found.length, sumExpected / found.length];
+  const relative = Math.abs(mean - own) / Math.max(Math.abs(own), 1e-3);
+  const detail = `NLL ${mean.toFixed(6)} against ${own.toFixed(6)} here: ${relative.toExponential(1)} relative, ${worst.toExponential(1)} at the worst token (limits ${limit.mean}, ${limit.token}; ${precision})`;
+  if (!(relative <= limit.mean && worst <= limit.token)) throw new Error(detail);
+  return detail;
+}
+
+/** Eight steps with the cache, fed with the greedy ids of the cacheless run, must give its logits. */
+async function compareDecoding(
+  runner: GraphRunner,
+  opened: OpenedModel,
+  window: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const prompt = window.slice(0, Math.max(1, Math.min(PROMPT_TOKENS, window.length - 1)));
+  const plain = await runner.generate(prompt, DECODE_STEPS, { cache: false, keepLogits: true, signal });
+  if (runner.io.states.size === 0) return `${DECODE_STEPS} steps ran; the graph has no cache to compare with`;
+  const cached = await runner.generate(prompt, DECODE_STEPS, { cache: true, keepLogits: true, forced: plain.ids, signal });
+  let worst = 0;
+  for (const [step, logits] of plain.logits.entries()) {
+    const other = cached.logits[step] ?? new Float32Array();
+    let scale = 1;
+    let largest = 0;
+    for (const [id, value] of logits.entries()) {
+      scale = Math.max(scale, Math.abs(value));
+      const difference = Math.abs(value - (other[id] ?? Number.NaN));
+      largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
+    }
+    worst = Math.max(worst, largest / scale);
+  }
+  const precision = precisionOf(opened);
+  const limit = TOLERANCES[precision].logits;
+  const detail = `${DECODE_STEPS} steps after ${prompt.length} tokens: logits with and without the cache differ by ${worst.toExponential(1)} of their size (limit ${limit}; ${precision})`;
+  if (!(worst <= limit)) throw new Error(detail);
+  return detail;
+}
