@@ -1,0 +1,106 @@
+// `corpus`: opens, scores, prunes and checks every folder of a corpus against its goldens; one row each, exit code 1 on any miss.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EspalierError, toReport } from '../errors.ts';
+import { openModel } from '../model/open.ts';
+import type { Engine } from '../runtime/device.ts';
+import { nodeLoader } from '../runtime/ort.node.ts';
+import { openWasm } from '../runtime/wasmEngine.ts';
+import { openWebgpu } from '../runtime/webgpuEngine.ts';
+import type { DeviceKind } from '../worker/api.ts';
+import { oneOf, parseCommand, UsageError } from './args.ts';
+import { type CorpusEntry, type CorpusGolden, checkPruned, checkScores, checkStructure, noFindings } from './corpusCheck.ts';
+import { nodeFolder } from './nodeFolder.ts';
+import { openFolder } from './open.ts';
+import { status, statusDone, writeJson } from './output.ts';
+
+export interface CorpusRow {
+  folder: string;
+  expected: 'supported' | 'refused';
+  opened: boolean;
+  refusal?: string;
+  maxNllDiff: number | null;
+  maxLogitDiff: number | null;
+  greedyEqual: boolean | null;
+  prunedChecked: number;
+  ok: boolean;
+  /** Misses, or what could not be compared. */
+  why?: string;
+}
+
+export async function corpus(words: string[]): Promise<number> {
+  const { folder: root, values } = parseCommand(words, {
+    golden: { type: 'string' },
+    device: { type: 'string' },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  });
+  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
+  if (values.golden === undefined) throw new UsageError('Name the folder of the goldens: --golden <dir>.');
+  await openFolder(root);
+  const only = values.only?.split(',');
+  const entries = readEntries(root).filter((entry) => !only || only.includes(entry.folder));
+  const engine = device === 'webgpu' ? await openWebgpu(nodeLoader) : await openWasm(nodeLoader);
+  const rows: CorpusRow[] = [];
+  for (const [k, entry] of entries.entries()) {
+    status(`${k + 1}/${entries.length} ${entry.folder}`);
+    rows.push(await checkFolder(root, entry, values.golden, device, engine));
+  }
+  statusDone();
+  await engine.dispose();
+  const failed = rows.filter((row) => !row.ok).length + (rows.length === entries.length ? 0 : 1);
+  const good = rows.length - rows.filter((row) => !row.ok).length;
+  writeJson(values.json, { rows, ok: good, failed });
+  for (const row of rows.filter((r) => !r.ok)) process.stderr.write(`${row.folder}: ${row.why}\n`);
+  if (entries.length === 0) throw new EspalierError('bad-input', 'No folder of the corpus was checked.', 'Look at corpus.json and --only.');
+  return failed > 0 ? 1 : 0;
+}
+
+function readEntries(root: string): CorpusEntry[] {
+  try {
+    return JSON.parse(readFileSync(join(root, 'corpus.json'), 'utf8')) as CorpusEntry[];
+  } catch (error) {
+    throw new EspalierError('missing-file', `${root} has no readable corpus.json.`, 'Name a folder that holds one.', String(error));
+  }
+}
+
+async function checkFolder(root: string, entry: CorpusEntry, goldens: string, device: DeviceKind, engine: Engine): Promise<CorpusRow> {
+  const found = noFindings();
+  let opened = false;
+  let refusal: string | undefined;
+  const folder = await nodeFolder(join(root, entry.folder));
+  try {
+    const model = await openModel(folder, entry.file);
+    opened = true;
+    if (!entry.supported) found.misses.push('opened, but a refusal is expected');
+    else {
+      checkStructure(model, entry, found);
+      const path = join(goldens, `${entry.folder}.json`);
+      if (!existsSync(path)) found.misses.push(`there is no golden ${entry.folder}.json`);
+      else {
+        const golden = JSON.parse(readFileSync(path, 'utf8')) as CorpusGolden;
+        await checkScores(model, entry, golden, device, found);
+        await checkPruned(model, entry, golden, engine, found);
+      }
+    }
+  } catch (error) {
+    const report = toReport(error);
+    refusal = report.message;
+    const expected = !opened && !entry.supported && report.code !== 'bug';
+    if (!expected) found.misses.push(`${opened ? '' : 'not opened: '}${report.message}${report.code === 'bug' ? ` ${report.detail}` : ''}`);
+  } finally {
+    await folder.close();
+  }
+  const { misses, notes, ...numbers } = found;
+  const why = [...misses, ...new Set(notes)].join('; ');
+  return {
+    folder: entry.folder,
+    expected: entry.supported ? 'supported' : 'refused',
+    opened,
+    ...(refusal === undefined ? {} : { refusal }),
+    ...numbers,
+    ok: misses.length === 0,
+    ...(why ? { why } : {}),
+  };
+}

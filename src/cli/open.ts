@@ -1,0 +1,45 @@
+// Opens a model folder for a command: which graph, which device; prints nothing.
+
+import { existsSync } from 'node:fs';
+import { EspalierError } from '../errors.ts';
+import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
+import { findAdapter } from '../runtime/adapter.ts';
+import { nodeLoader } from '../runtime/ort.node.ts';
+import { openRouted, type RoutedSession } from '../runtime/route.ts';
+import { runSelfTest } from '../runtime/selfTest.ts';
+import type { DeviceKind, SelfTest } from '../worker/api.ts';
+import { UsageError } from './args.ts';
+import { type CountingFolder, nodeFolder } from './nodeFolder.ts';
+
+/** A folder that exists. @throws EspalierError `missing-file` */
+export async function openFolder(path: string): Promise<CountingFolder> {
+  if (!existsSync(path)) throw new EspalierError('missing-file', `There is no folder ${path}.`, 'Name the folder of an ONNX model.');
+  return nodeFolder(path);
+}
+
+/** The model of a folder. @throws UsageError when it has several graphs and none is named. */
+export async function openForCommand(folder: CountingFolder, graph: string | undefined): Promise<OpenedModel> {
+  const graphs = listGraphs(folder);
+  if (graph === undefined && graphs.length > 1) {
+    const list = graphs.map((g) => `  --model ${g.path}  (${g.dtype}, ${(g.bytes / 1e6).toFixed(1)} MB)`).join('\n');
+    throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}\n`);
+  }
+  if (graph !== undefined && !graphs.some((g) => g.path === graph)) {
+    const known = graphs.map((g) => g.path).join(', ') || 'none';
+    throw new EspalierError('missing-file', `There is no graph ${graph} in ${folder.name}.`, `It has: ${known}.`);
+  }
+  return openModel(folder, graph);
+}
+
+let tested: Promise<SelfTest | null> | null = null;
+
+/** The self-test of the GPU that Node finds, once per process; null without one. */
+function selfTestOnce(): Promise<SelfTest | null> {
+  tested ??= findAdapter(nodeLoader).then((adapter) => (adapter ? runSelfTest(nodeLoader) : null));
+  return tested;
+}
+
+/** A scoring session on the wasm device, or on WebGPU when it is asked for. */
+export function openSession(opened: OpenedModel, device: DeviceKind): Promise<RoutedSession> {
+  return openRouted(opened, nodeLoader, device, selfTestOnce);
+}

@@ -1,0 +1,300 @@
+// The studio's engine behind the declared api: one open model, one scoring session, one job at a time. Must not know about the page.
+
+import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
+import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
+import { openSource } from '../files/source.ts';
+import { openZip } from '../files/zip.ts';
+import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
+import { PROVENANCE_FILE } from '../model/provenance.ts';
+import type { Folder } from '../onnx/source.ts';
+import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
+import { type Calibration, type CalibrationText, calibrate } from '../runtime/calibration.ts';
+import type { OrtLoader } from '../runtime/ort.ts';
+import { gpuUsable, openRouted, type RoutedSession } from '../runtime/route.ts';
+import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
+import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
+import type {
+  DeviceKind,
+  DeviceReport,
+  ExportRequest,
+  ExportResult,
+  FolderSource,
+  MemoryEstimate,
+  OpenRequest,
+  OpenResult,
+  PlanResult,
+  Progress,
+  ScoreEvent,
+  ScoreResult,
+  ScoreSettings,
+  SelfTest,
+  StudioApi,
+} from './api.ts';
+import { exportPruned } from './exportJob.ts';
+
+interface Current {
+  opened: OpenedModel;
+  source: FolderSource;
+}
+
+/** Length of the window that an export is verified on when nothing was scored. */
+const VERIFY_TOKENS = 64;
+
+export class StudioService implements StudioApi {
+  private readonly loader: OrtLoader;
+  private readonly bundledText: () => Promise<string>;
+  private current: Current | null = null;
+  private routed: { wanted: 'auto' | DeviceKind; value: RoutedSession } | null = null;
+  private tokenizer: Promise<Tokenizer> | null = null;
+  private report: Promise<DeviceReport> | null = null;
+  private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
+  private job: AbortController | null = null;
+  private plans = 0;
+  private planJob: AbortController | null = null;
+  /** Session work never overlaps: the page may ask for the memory of other settings while a plan is measured. */
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(loader: OrtLoader, bundledText: () => Promise<string>) {
+    this.loader = loader;
+    this.bundledText = bundledText;
+  }
+
+  async open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult> {
+    onEvent({ job: 'open', phase: 'read', done: 0, total: 1, unit: 'files', secondsLeft: null });
+    const { source } = request;
+    const folder = await folderOf(source);
+    const graphs = listGraphs(folder);
+    if (graphs.length > 1 && request.graph === undefined) return { kind: 'choose', name: folder.name, graphs };
+    const opened = await openModel(folder, request.graph);
+    const provenance = await readText(folder, PROVENANCE_FILE);
+    await this.cancel();
+    await this.exclusive(async () => {
+      await this.closeSession();
+      this.current = { opened, source };
+      this.tokenizer = null;
+      this.windows = null;
+    });
+    onEvent({ job: 'open', phase: 'read', done: 1, total: 1, unit: 'files', secondsLeft: 0 });
+    return { kind: 'opened', model: opened.summary, provenance, hasTokenizer: folder.open('tokenizer.json') !== null };
+  }
+
+  device(): Promise<DeviceReport> {
+    this.report ??= this.probe();
+    this.report.catch(() => {
+      this.report = null;
+    });
+    return this.report;
+  }
+
+  async memory(settings: ScoreSettings): Promise<MemoryEstimate> {
+    return this.exclusive(async () => {
+      const { session } = await this.session(settings.device);
+      const given = settings.text.kind === 'ids' ? settings.text.windows : null;
+      return session.memory(given?.length ?? settings.samples, given?.[0]?.length ?? settings.length);
+    });
+  }
+
+  async score(settings: ScoreSettings, onEvent: (event: ScoreEvent) => void): Promise<ScoreResult> {
+    this.planJob?.abort();
+    return this.run(async (signal) => {
+      const { opened } = this.model();
+      const started = performance.now();
+      const calibration = await this.calibration(settings, signal);
+      throwIfCancelled(signal);
+      const { session, engine, selfTest, notes } = await this.session(settings.device);
+      for (const text of [...notes, ...calibration.notes, ...session.programs.rewrites.map((r) => `For scoring: ${r}.`)])
+        onEvent({ type: 'note', text });
+      const device = { kind: engine.kind, name: engine.name };
+      onEvent({ type: 'started', device, windows: calibration.windows.length });
+      const curve = await session.score(calibration.windows, signal, onEvent);
+      if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
+      this.windows = { rows: calibration.windows, device: settings.device };
+      return {
+        baseline: curve.baseline,
+        blocks: curve.blocks,
+        order: curve.order,
+        windows: calibration.windows,
+        settings: calibration.settings,
+        device,
+        selfTest,
+        rewrites: [...session.programs.rewrites],
+        seconds: (performance.now() - started) / 1000,
+        costRatio: curve.costRatio,
+      };
+    });
+  }
+
+  async useWindows(windows: number[][], device: 'auto' | DeviceKind): Promise<void> {
+    this.model();
+    this.windows = { rows: windows, device };
+  }
+
+  async plan(removed: number[], onEvent: (progress: Progress) => void): Promise<PlanResult> {
+    const turn = ++this.plans;
+    this.planJob?.abort();
+    const abort = new AbortController();
+    this.planJob = abort;
+    return this.exclusive(async () => {
+      if (turn !== this.plans) throw new EspalierError('cancelled', 'Cancelled.');
+      const { windows } = this;
+      if (!windows) throw new EspalierError('bad-input', 'There are no windows to measure this plan on.', 'Press Score first.');
+      const { session } = await this.session(windows.device);
+      await session.useWindows(windows.rows);
+      const measure = await session.plan(removed, abort.signal, onEvent);
+      return { ...measure, removed: [...removed].sort((a, b) => a - b) };
+    });
+  }
+
+  async export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult> {
+    this.planJob?.abort();
+    return this.run(async (signal) => {
+      const { opened, source } = this.model();
+      const window = this.windows?.rows[0] ?? (await this.verifyWindow(signal));
+      const device = this.windows?.device ?? 'auto';
+      return exportPruned({
+        opened,
+        source,
+        request,
+        window,
+        session: () => this.session(device),
+        signal,
+        onEvent,
+      });
+    });
+  }
+
+  async cancel(): Promise<void> {
+    this.job?.abort();
+    this.planJob?.abort();
+  }
+
+  /** One long job at a time; a second one cancels the first and waits for it. */
+  private run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.job?.abort();
+    const abort = new AbortController();
+    this.job = abort;
+    return this.exclusive(async () => {
+      throwIfCancelled(abort.signal);
+      try {
+        return await work(abort.signal);
+      } finally {
+        if (this.job === abort) this.job = null;
+      }
+    });
+  }
+
+  private exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.queue.then(work, work);
+    this.queue = turn.catch(() => {});
+    return turn;
+  }
+
+  private model(): Current {
+    if (!this.current) throw new EspalierError('bad-input', 'No model is open.', 'Drop a model folder or open the sample.');
+    return this.current;
+  }
+
+  private async session(wanted: 'auto' | DeviceKind): Promise<RoutedSession> {
+    const { opened } = this.model();
+    if (this.routed?.wanted === wanted) return this.routed.value;
+    await this.closeSession();
+    const value = await openRouted(opened, this.loader, wanted, async () => (await this.device()).selfTest);
+    this.routed = { wanted, value };
+    return value;
+  }
+
+  private async closeSession(): Promise<void> {
+    const old = this.routed;
+    this.routed = null;
+    if (!old) return;
+    await old.value.session.dispose();
+    await old.value.engine.dispose();
+  }
+
+  private async calibration(settings: ScoreSettings, signal: AbortSignal): Promise<Calibration> {
+    const { opened } = this.model();
+    return calibrate(await this.textOf(settings), settings, () => this.tokenizerOf(opened.folder), opened.summary.vocabSize, signal);
+  }
+
+  private async textOf({ text }: ScoreSettings): Promise<CalibrationText> {
+    if (text.kind === 'ids') return { name: text.name, windows: text.windows };
+    return text.kind === 'text' ? text : { name: 'bundled', text: await this.bundledText() };
+  }
+
+  private tokenizerOf(folder: Folder): Promise<Tokenizer> {
+    this.tokenizer ??= (async () =>
+      loadTokenizer(await readText(folder, 'tokenizer.json'), await readText(folder, 'tokenizer_config.json')))();
+    this.tokenizer.catch(() => {
+      this.tokenizer = null;
+    });
+    return this.tokenizer;
+  }
+
+  /** A window of the bundled text, or of spread token ids when the model has no usable tokenizer. */
+  private async verifyWindow(signal: AbortSignal): Promise<number[]> {
+    const settings: ScoreSettings = {
+      text: { kind: 'bundled' },
+      samples: 1,
+      length: VERIFY_TOKENS,
+      sampler: 'even',
+      seed: 0,
+      bos: null,
+      device: 'auto',
+    };
+    try {
+      return (await this.calibration(settings, signal)).windows[0] ?? [];
+    } catch (error) {
+      if (toReport(error).code !== 'tokenizer') throw error;
+      const { vocabSize } = this.model().opened.summary;
+      return Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize));
+    }
+  }
+
+  private async probe(): Promise<DeviceReport> {
+    const adapter = await findAdapter(this.loader);
+    if (!adapter) {
+      const reason = 'This browser offers no WebGPU adapter; the wasm device is used.';
+      return { preferred: 'wasm', webgpu: false, adapter: '', reason, features: [], maxBufferBytes: 0, selfTest: null };
+    }
+    const info = describeAdapter(adapter);
+    let selfTest: SelfTest | null = null;
+    let reason = '';
+    try {
+      const key = await selfTestKey(this.loader);
+      selfTest = key === null ? null : asSelfTest(await recallSelfTest(key));
+      if (!selfTest) {
+        selfTest = await runSelfTest(this.loader);
+        if (key !== null) await rememberSelfTest(key, selfTest);
+      }
+      if (!gpuUsable(selfTest)) reason = 'The GPU failed its self-test; the wasm device is used.';
+    } catch (error) {
+      reason = `${toReport(error).message} The wasm device is used.`;
+    }
+    const usable = gpuUsable(selfTest);
+    return {
+      preferred: usable ? 'webgpu' : 'wasm',
+      webgpu: usable,
+      adapter: info.name,
+      reason,
+      features: info.features,
+      maxBufferBytes: info.maxBufferBytes,
+      selfTest,
+    };
+  }
+}
+
+/** A remembered result is used only when it has the form of one. */
+function asSelfTest(value: unknown): SelfTest | null {
+  const test = value as Partial<SelfTest> | null;
+  return test && Array.isArray(test.checks) && Array.isArray(test.routes) && typeof test.passed === 'boolean' ? (test as SelfTest) : null;
+}
+
+async function folderOf(source: FolderSource): Promise<Folder> {
+  const only = source.kind === 'files' && source.files.length === 1 ? source.files[0] : undefined;
+  return only?.path.toLowerCase().endsWith('.zip') ? openZip(only.file) : openSource(source);
+}
+
+async function readText(folder: Folder, path: string): Promise<string | null> {
+  const source = folder.open(path);
+  return source ? new TextDecoder().decode(await source.read(0, source.size)) : null;
+}
