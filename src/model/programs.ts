@@ -9,11 +9,11 @@ import { appendNll, TARGETS } from './cutHead.ts';
 import type { Piece } from './cutPiece.ts';
 import { cutPiece, trimPiece } from './cutPiece.ts';
 import { cutSide } from './cutSide.ts';
-import type { BoundProgram, ScorePrograms } from './program.ts';
+import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import type { AssembleContext, Outputs } from './programsAssemble.ts';
 import { assemble } from './programsAssemble.ts';
 import type { SourceOf } from './programsInputs.ts';
-import { inputSources } from './programsInputs.ts';
+import { inputSources, requireChainable } from './programsInputs.ts';
 import { exactQuantisedMatMul, expandHeadNorms, foldTransposedLookup, foldTransposedWeights, replaceIsNaN, softcapOf } from './rewrites.ts';
 import type { Structure } from './structure.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
@@ -63,11 +63,15 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const cut = (k: number): string => structure.cuts[k] as string;
   const embed = prepare(cutPiece(structure, nodes, [cut(0)], inRegion(0)));
   const head = prepare(cutPiece(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)));
+  requireChainable(embed, null, 'The embedding', structure);
+  requireChainable(head, cut(structure.blocks.length), 'The head', structure);
   appendNll(head, cut(structure.blocks.length), structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18);
   const side = cutSide(structure, nodes, opened.summary.hiddenSize);
-  const blocks = structure.blocks.map((_, b) =>
-    canonical(prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1))), roleOf(sourceOf)),
-  );
+  const blocks = structure.blocks.map((_, b) => {
+    const piece = prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
+    requireChainable(piece, cut(b), `Block ${b}`, structure);
+    return canonical(piece, roleOf(sourceOf));
+  });
   const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
   const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
   const blocksBound = assembleClasses(blocks, context, cut(1));
@@ -79,7 +83,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     residualType: residualType(structure),
     hiddenSize: opened.summary.hiddenSize,
     vocabSize: opened.summary.vocabSize,
-    staticPast: false,
+    staticPast: blocksBound.some(({ program }) => writesIntoPast(program)),
     rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),
     wasmOnly:
       options.device === 'webgpu' && softcap > 0
@@ -113,6 +117,13 @@ function requireScorable(structure: Structure): void {
 function rowsInteract(bound: readonly BoundProgram[]): boolean {
   return bound.some(({ program }) => 'DynamicQuantizeLinear' in program.ops);
 }
+
+/** A cache that the graph writes into by position needs room for the whole window. */
+function writesIntoPast({ inputs, ops }: Program): boolean {
+  return inputs.some(({ source }) => source.kind === 'past' && source.dims.includes('past')) && SCATTERS.some((op) => op in ops);
+}
+
+const SCATTERS = ['TensorScatter', 'ScatterElements', 'ScatterND'];
 
 function rewritesFor(options: ProgramOptions, structure: Structure): [string, (piece: Piece) => number][] {
   const list: [string, (piece: Piece) => number][] = [

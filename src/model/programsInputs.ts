@@ -3,6 +3,8 @@
 import { EspalierError } from '../errors.ts';
 import type { ValueInfo } from '../onnx/graph.ts';
 import { TARGETS } from './cutHead.ts';
+import type { Piece } from './cutPiece.ts';
+import { stateShape } from './kv.ts';
 import type { InputSource, ProgramDim } from './program.ts';
 import type { StatePair, Structure } from './structure.ts';
 
@@ -16,6 +18,7 @@ export type SourceOf = (value: string) => InputSource;
 export function inputSources(structure: Structure, headSize: number | null): SourceOf {
   const cuts = new Set(structure.cuts);
   const graphInputs = new Map(structure.graph.inputs.map((input) => [input.name, input]));
+  const graphOutputs = new Map(structure.graph.outputs.map((output) => [output.name, output]));
   const states = new Map(structure.blocks.flatMap((block) => block.states.map((state): [string, StatePair] => [state.input, state])));
   return (value) => {
     if (value === TARGETS) return { kind: 'targets' };
@@ -24,7 +27,7 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
     if (!input) return { kind: 'side' };
     if (value === structure.tokenInput) return { kind: 'ids' };
     const state = states.get(value);
-    if (state) return { kind: 'past', dims: pastDims(input, state, headSize) };
+    if (state) return { kind: 'past', dims: pastDims(input, graphOutputs.get(state.output), state, headSize) };
     const rank = input.dims?.length ?? 2;
     if (/^(attention_mask|mask)$/.test(value) && rank === 2) return { kind: 'attention-mask' };
     if (/^position_ids$/.test(value) && rank === 2) return { kind: 'positions' };
@@ -38,12 +41,13 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
 }
 
 /** Dims of an empty past or a zero state: (B, heads, past, head size) and relatives. */
-function pastDims(input: ValueInfo, state: StatePair, headSize: number | null): ProgramDim[] {
+function pastDims(input: ValueInfo, output: ValueInfo | undefined, state: StatePair, headSize: number | null): ProgramDim[] {
   const dims = input.dims ?? [];
+  const { sequence } = stateShape(input, output);
   return dims.map((dim, k) => {
     if (typeof dim === 'number') return dim;
     if (k === 0) return 'batch';
-    if (state.kind === 'kv' && (k === 2 || (dims.length === 3 && k === 1))) return 'past';
+    if (k === sequence) return 'past';
     if (state.kind === 'kv' && k === dims.length - 1 && headSize !== null) return headSize;
     throw new EspalierError(
       'unsupported-graph',
@@ -51,4 +55,21 @@ function pastDims(input: ValueInfo, state: StatePair, headSize: number | null): 
       'Add the number of heads and the head size to config.json.',
     );
   });
+}
+
+/**
+ * Holds a piece to what a chain can give it: one value of the residual stream and side values of the prologue.
+ * @param residual the only boundary it may read, or null for none.
+ * @throws EspalierError `unsupported-graph` naming the value that another block computes.
+ */
+export function requireChainable(piece: Piece, residual: string | null, where: string, structure: Structure): void {
+  const given = new Set([...structure.graph.inputs.map((input) => input.name), ...structure.sideValues.map((side) => side.name)]);
+  if (residual !== null) given.add(residual);
+  const foreign = piece.inputs.find((value) => !given.has(value));
+  if (foreign === undefined) return;
+  throw new EspalierError(
+    'unsupported-graph',
+    `${where} reads the value "${foreign}" of another part of the model, not only the residual stream, so blocks cannot be run one by one.`,
+    'Inspecting and pruning may still work; scoring this graph does not.',
+  );
 }

@@ -16,7 +16,7 @@ export class Field {
 
   /** The named member; a missing one is a field of value undefined. */
   at(key: string): Field {
-    const { value } = this.#is('object', isObject);
+    const { value } = this.#is('an object', isObject);
     return new Field(this.#document, this.#path ? `${this.#path}.${key}` : key, value[key]);
   }
 
@@ -25,7 +25,7 @@ export class Field {
   }
 
   string(): string {
-    return this.#is('string', (v): v is string => typeof v === 'string').value;
+    return this.#is('a string', (v): v is string => typeof v === 'string').value;
   }
 
   boolean(): boolean {
@@ -33,12 +33,12 @@ export class Field {
   }
 
   number(): number {
-    return this.#is('number', (v): v is number => typeof v === 'number').value;
+    return this.#is('a number', (v): v is number => typeof v === 'number').value;
   }
 
   /** A whole number of 0 or more. */
   count(): number {
-    return this.#is('whole number', (v): v is number => Number.isInteger(v) && (v as number) >= 0).value;
+    return this.#is('a whole number', (v): v is number => Number.isInteger(v) && (v as number) >= 0).value;
   }
 
   /** JSON has no Infinity: null stands for a value beyond float64. */
@@ -51,12 +51,12 @@ export class Field {
   }
 
   list<T>(read: (item: Field) => T): T[] {
-    const { value } = this.#is('list', Array.isArray);
+    const { value } = this.#is('a list', Array.isArray);
     return value.map((item, k) => read(new Field(this.#document, `${this.#path}[${k}]`, item)));
   }
 
   record<T>(read: (item: Field) => T): Record<string, T> {
-    const { value } = this.#is('object', isObject);
+    const { value } = this.#is('an object', isObject);
     return Object.fromEntries(Object.keys(value).map((key) => [key, read(this.at(key))]));
   }
 
@@ -70,13 +70,13 @@ export class Field {
     const found = JSON.stringify(this.#value)?.slice(0, 60) ?? 'nothing';
     throw new EspalierError(
       'bad-input',
-      `${this.#document} is not usable: "${this.#path}" should be ${expected} but is ${found}.`,
+      `${this.#document} is not usable: ${this.#path ? `"${this.#path}"` : 'the whole'} should be ${expected} but is ${found}.`,
       'Use the file as Espalier wrote it, or score the model again.',
     );
   }
 
   #is<T>(expected: string, test: (value: unknown) => value is T): { value: T } {
-    return test(this.#value) ? { value: this.#value } : this.fail(`a ${expected}`);
+    return test(this.#value) ? { value: this.#value } : this.fail(expected);
   }
 }
 

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { fixturePath, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { difference, identify } from './identity.ts';
+import { openModel } from './open.ts';
+import { type Provenance, readProvenance, writeProvenance } from './provenance.ts';
+import { prunedConfigJson, prunedGenaiConfig, prunedKeys } from './prunedConfig.ts';
+
+const example: Provenance = {
+  app: '0.1.0',
+  source: {
+    name: 'tiny',
+    family: 'llama',
+    numBlocks: 3,
+    graph: 'onnx/model.onnx',
+    graphSha256: 'ab',
+    files: [{ path: 'onnx/model.onnx', bytes: 10 }],
+    weightsSha256: 'cd',
+  },
+  removed: [1],
+  renumbering: [
+    { block: 0, newBlock: 0, state: 0, newState: 0 },
+    { block: 2, newBlock: 1, state: 2, newState: 1 },
+  ],
+  score: {
+    baseline: { nll: 3.5, ppl: 33.1, nllPerWindow: [3.4, 3.6] },
+    blocks: [
+      { index: 0, nll: Number.POSITIVE_INFINITY, ppl: null, nllPerWindow: [Number.POSITIVE_INFINITY, 9], ci95: [0.1, 0.2] },
+      { index: 1, nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], ci95: [0.1, 0.2], refused: 'no' },
+    ],
+    order: [1, 2, 0],
+    windows: [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    settings: { text: 'bundled', textSha256: '', samples: 2, length: 3, sampler: 'even', seed: 0, bos: 'none' },
+    device: { kind: 'wasm', name: 'CPU' },
+    selfTest: { passed: true, checks: [{ name: 'GQA', ok: true, maxError: null, note: '' }], routes: [], seconds: 1 },
+    rewrites: [],
+    seconds: 2,
+    costRatio: null,
+  },
+  plan: { removed: [1], nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], seconds: 1 },
+  versions: { 'onnxruntime-web': '1.30.0' },
+};
+
+describe('espalier.json', () => {
+  it('survives a round trip, infinite scores included', () => {
+    expect(readProvenance(writeProvenance(example))).toEqual(example);
+  });
+
+  it('is refused with the name of the field that is wrong', () => {
+    const broken = (change: (json: { score: object; source: object }) => void): string => {
+      const json = JSON.parse(writeProvenance(example));
+      change(json);
+      return JSON.stringify(json);
+    };
+    const cases: [string, RegExp][] = [
+      ['{', /not valid JSON/],
+      ['[]', /the whole should be an object but is \[\]/],
+      [broken((j) => Object.assign(j, { format: 'other' })), /"format" should be espalier-export but is "other"/],
+      [broken((j) => Object.assign(j, { version: 9 })), /newer Espalier/],
+      [broken((j) => Object.assign(j, { removed: [0, 7] })), /"removed\[1\]" should be a block index below 3 but is 7/],
+      [broken((j) => Object.assign(j.score, { order: 'x' })), /"score.order" should be a list/],
+      [broken((j) => Object.assign(j.source, { files: [{ path: 1 }] })), /"source.files\[0\].path" should be a string but is 1/],
+    ];
+    for (const [text, message] of cases) expect(() => readProvenance(text)).toThrow(message);
+  });
+});
+
+describe('identity', () => {
+  it('is stable and tells models apart', async () => {
+    const open = async (name: string) => {
+      const folder = await nodeFolder(fixturePath(name));
+      const { graphPath, structure } = await openModel(folder);
+      const identity = await identify(folder, graphPath, structure.model);
+      await folder.close();
+      return identity;
+    };
+    const [a, again, b] = [await open('optimum-llama-fp32'), await open('optimum-llama-fp32'), await open('optimum-opt-fp32')];
+    expect(again).toEqual(a);
+    expect(difference(a, again)).toBeNull();
+    expect(difference(a, b)).toMatch(/is not the one that was scored/);
+    expect(difference(a, { ...a, weightsSha256: 'other' })).toMatch(/weights/);
+  });
+});
+
+describe('configs', () => {
+  it('keep number literals, line ends and everything that does not change', () => {
+    const text =
+      '{\n    "num_hidden_layers": 4,\n    "eps": 1e-05,\n    "theta": 10000.0,\n    "limit": Infinity,\n    "big": 12345678901234567890\n}\n';
+    expect(prunedConfigJson(text, 4, [0, 2], null)).toBe(text.replace('"num_hidden_layers": 4', '"num_hidden_layers": 2'));
+  });
+
+  it('filter lists per block and renumber lists of indices, nested language models included', () => {
+    const layers = {
+      num_hidden_layers: 4,
+      layer_types: ['a', 'b', 'c', 'd'],
+      mlp_only_layers: [1, 2],
+      full_attn_idxs: [3],
+      eos_token_id: [1, 2, 3, 4],
+    };
+    const pruned = { num_hidden_layers: 3, layer_types: ['a', 'c', 'd'], mlp_only_layers: [1], full_attn_idxs: [2] };
+    expect(prunedKeys(layers, 4, [0, 2, 3])).toEqual(pruned);
+    expect(prunedKeys({ text_config: layers }, 4, [0, 2, 3])).toEqual({ text_config: { ...layers, ...pruned } });
+  });
+
+  it('change model.decoder of genai_config.json only', () => {
+    const text = JSON.stringify({
+      model: { decoder: { num_hidden_layers: 4, sliding_window: { layers: [0, 3], window_size: 8 } }, type: 'x' },
+    });
+    expect(JSON.parse(prunedGenaiConfig(text, 4, [0, 1, 3]))).toEqual({
+      model: { decoder: { num_hidden_layers: 3, sliding_window: { layers: [0, 2], window_size: 8 } }, type: 'x' },
+    });
+  });
+
+  it('are refused when they are not JSON', () => {
+    expect(() => prunedConfigJson('{"a": ', 4, [0], null)).toThrow(/config.json is not valid JSON/);
+  });
+});
