@@ -1,0 +1,61 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from '@huggingface/transformers';
+import { afterAll, describe, expect, it } from 'vitest';
+import { golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { exportManifest } from './manifest.ts';
+import { manifestSource } from './manifestFolder.ts';
+import { openModel } from './open.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'espalier-transformers-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+env.allowRemoteModels = false;
+env.localModelPath = scratch;
+
+async function exportSample(graph: string, removed: readonly number[], name: string): Promise<void> {
+  const folder = await nodeFolder(samplePath());
+  const manifest = await exportManifest(await openModel(folder, graph), removed, { app: 'test' });
+  for (const file of manifest.files) {
+    const path = join(scratch, name, file.path);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, await manifestSource(file, folder).read(0, file.size));
+  }
+  await folder.close();
+}
+
+/** Greedy ids after the prompt, with the KV cache, from the folder as it was written. */
+async function generate(name: string, dtype: 'fp32' | 'q4', ids: readonly number[], count: number): Promise<number[]> {
+  const model = await AutoModelForCausalLM.from_pretrained(name, { dtype, device: 'cpu' });
+  const row = (values: readonly number[]): Tensor => new Tensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
+  const output = (await model.generate({
+    input_ids: row(ids),
+    attention_mask: row(ids.map(() => 1)),
+    max_new_tokens: count,
+    min_new_tokens: count,
+    do_sample: false,
+  } as never)) as Tensor;
+  await model.dispose();
+  return Array.from(output.data as BigInt64Array, Number).slice(ids.length);
+}
+
+describe('transformers.js', () => {
+  const { prompt_ids, generation } = golden<SampleGolden>('sample');
+
+  for (const { removed, removedUnits, greedy_ids } of generation) {
+    if (removedUnits.length > 0) continue;
+    it(`generates the golden ids from the float32 sample without [${removed}]`, async () => {
+      const name = `without-${removed.join('-') || 'none'}`;
+      await exportSample('onnx/model.onnx', removed, name);
+      expect(await generate(name, 'fp32', prompt_ids, greedy_ids.length)).toEqual(greedy_ids);
+    });
+  }
+
+  it('opens the 4-bit sample without two blocks, tokenizer included, and generates', async () => {
+    await exportSample('onnx/model_q4.onnx', [3, 7], 'q4');
+    const tokenizer = await AutoTokenizer.from_pretrained('q4');
+    const ids = tokenizer.encode('The old house');
+    expect(ids.length).toBeGreaterThan(0);
+    expect(await generate('q4', 'q4', ids, 8)).toHaveLength(8);
+  });
+});
