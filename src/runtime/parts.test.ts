@@ -1,0 +1,177 @@
+// The small pure parts of the room: schedules, chunks, reads, host tensors, locks.
+
+import { describe, expect, test } from 'vitest';
+import type { Folder } from '../onnx/source.ts';
+import { byteSize, filled, integers, toFloat32 } from './host.ts';
+import { Ledger } from './ledger.ts';
+import { createLock } from './ort.ts';
+import { Pace } from './pace.ts';
+import { type RangeTarget, readRanges } from './readRanges.ts';
+import { countBlockRuns, residentSchedule, type Step, streamedSchedule } from './schedule.ts';
+import { routesOf } from './selfTest.ts';
+import { chunkWindows, sliceChunk } from './windows.ts';
+
+/** Replays a schedule symbolically: which blocks each variant went through. */
+function paths(steps: readonly Step[]): Map<string, number[]> {
+  const intact: number[] = [];
+  const streams = new Map<number, number[]>();
+  const finished = new Map<string, number[]>();
+  for (const step of steps) {
+    if (step.kind === 'head')
+      finished.set(
+        String(step.variant),
+        step.variant === 'intact' ? [...intact] : (streams.get(step.variant) ?? intact.slice(0, step.variant)),
+      );
+    else if (step.variant === 'intact') intact.push(step.block);
+    else streams.set(step.variant, [...(streams.get(step.variant) ?? intact.slice(0, step.variant)), step.block]);
+  }
+  return finished;
+}
+
+describe.each([
+  ['resident', residentSchedule],
+  ['streamed', streamedSchedule],
+] as const)('%s schedule', (_, schedule) => {
+  test.each([1, 2, 5, 16])('%i blocks: every variant runs all blocks but its own, N(N + 1)/2 runs in all', (n) => {
+    const steps = schedule(n, () => true);
+    const all = Array.from({ length: n }, (_, k) => k);
+    const result = paths(steps);
+    expect(result.get('intact')).toEqual(all);
+    for (const variant of all) expect(result.get(String(variant))).toEqual(all.filter((block) => block !== variant));
+    expect(countBlockRuns(steps)).toBe((n * (n + 1)) / 2);
+    expect(steps.filter((step) => step.kind === 'head').length).toBe(n + 1);
+  });
+
+  test('leaves refused blocks out', () => {
+    expect([...paths(schedule(4, (block) => block !== 2)).keys()].sort()).toEqual(['0', '1', '3', 'intact']);
+  });
+});
+
+test('the streamed schedule visits each block once', () => {
+  const visits = streamedSchedule(6, () => true).flatMap((step) => (step.kind === 'block' ? [step.block] : []));
+  expect(visits).toEqual([...visits].sort((a, b) => a - b));
+});
+
+describe('chunks', () => {
+  const windows = Array.from({ length: 10 }, (_, k) => [k, k + 1, k + 2]);
+  test('are even and complete', () => {
+    const chunks = chunkWindows(windows, 4, 100);
+    expect(chunks.map((chunk) => chunk.rows)).toEqual([4, 4, 2]);
+    expect(chunks.flatMap((chunk) => chunk.windows)).toEqual(windows.map((_, k) => k));
+    expect(sliceChunk(chunks[0] ?? fail(), 1, 2).ids).toEqual([1, 2, 3, 2, 3, 4]);
+  });
+  test('never mix lengths', () => {
+    const chunks = chunkWindows([...windows, [1, 2]], 20, 100);
+    expect(chunks.map((chunk) => [chunk.rows, chunk.length])).toEqual([
+      [10, 3],
+      [1, 2],
+    ]);
+  });
+});
+
+function fail(): never {
+  throw new Error('missing');
+}
+
+test('neighbouring ranges are read together, distant ones apart, and land where they belong', async () => {
+  const bytes = Uint8Array.from({ length: 1_000_000 }, (_, k) => k % 251);
+  const reads: [number, number][] = [];
+  const folder: Folder = {
+    name: 'f',
+    files: [{ path: 'w', size: bytes.length }],
+    open: () => ({
+      size: bytes.length,
+      read: async (offset, length) => {
+        reads.push([offset, length]);
+        return bytes.slice(offset, offset + length);
+      },
+    }),
+  };
+  const wanted = [
+    [900_000, 10],
+    [0, 100],
+    [164, 36],
+    [100, 4],
+  ];
+  const got = new Map<number, Uint8Array>();
+  const targets: RangeTarget[] = wanted.map(([offset = 0, length = 0]) => ({
+    range: { file: 'w', offset, length },
+    write: (at, data) => {
+      const whole = got.get(offset) ?? new Uint8Array(length);
+      whole.set(data, at);
+      got.set(offset, whole);
+    },
+  }));
+  await readRanges(folder, targets);
+  expect(reads).toEqual([
+    [0, 200],
+    [900_000, 10],
+  ]);
+  for (const [offset = 0, length = 0] of wanted) expect(got.get(offset)).toEqual(bytes.slice(offset, offset + length));
+  await expect(readRanges({ ...folder, open: () => null }, targets)).rejects.toMatchObject({ code: 'missing-file' });
+});
+
+test('host tensors: float16 bits, packed 4-bit sizes, int64', () => {
+  expect([...toFloat32(filled('float16', [3], -5))]).toEqual([-5, -5, -5]);
+  expect([...toFloat32(integers('float16', [4], [0, 1, 1000, 2047]))]).toEqual([0, 1, 1000, 2047]);
+  expect(byteSize('int4', [3, 3])).toBe(5);
+  expect(integers('int64', [2], [7, 9]).data).toEqual(BigInt64Array.of(7n, 9n));
+});
+
+test('a lock runs one piece of work at a time and survives failures', async () => {
+  const lock = createLock();
+  const order: string[] = [];
+  const slow = lock(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    order.push('slow');
+    throw new Error('no');
+  });
+  const fast = lock(async () => void order.push('fast'));
+  await expect(slow).rejects.toThrow('no');
+  await fast;
+  expect(order).toEqual(['slow', 'fast']);
+});
+
+test('the ledger closes each entry once', () => {
+  const ledger = new Ledger();
+  const close = ledger.add('hidden', 10);
+  close();
+  close();
+  expect([ledger.total(), ledger.peak()]).toEqual([0, 10]);
+});
+
+test('the pace predicts what is left and the ideal cost', () => {
+  const pace = new Pace();
+  expect(pace.left(3, 1)).toBeNull();
+  pace.add('block-0', 2, true);
+  pace.add('head', 1, false);
+  expect(pace.left(3, 2)).toBe(8);
+  expect(
+    pace.ideal(
+      new Map([
+        ['block-0', 4],
+        ['head', 3],
+      ]),
+    ),
+  ).toBe(11);
+});
+
+describe('routes of a self-test', () => {
+  const names = ['product', 'attention', 'attention with subgroups', 'soft cap', 'sine and cosine', 'likelihood'];
+  const passed = names.map((name) => ({ name, ok: true, maxError: 0, note: '' }));
+  const failing = (name: string) => passed.map((check) => (check.name === name ? { ...check, ok: false, maxError: 1 } : check));
+  test.each([
+    ['product', { usable: false, subgroups: true, softcap: true }],
+    ['attention', { usable: false, subgroups: true, softcap: true }],
+    ['attention with subgroups', { usable: true, subgroups: false, softcap: true }],
+    ['soft cap', { usable: true, subgroups: true, softcap: false }],
+    ['sine and cosine', { usable: true, subgroups: true, softcap: true }],
+    ['likelihood', { usable: false, subgroups: true, softcap: true }],
+  ])('%s fails', (name, routes) => {
+    expect(routesOf(failing(name))).toEqual(routes);
+  });
+  test('subgroups that were not tested are not used', () => {
+    const untested = passed.map((check) => (check.name === 'attention with subgroups' ? { ...check, maxError: null } : check));
+    expect(routesOf(untested).subgroups).toBe(false);
+  });
+});
