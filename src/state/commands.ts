@@ -1,5 +1,6 @@
 // Everything a person can do as data: one list for buttons, shortcuts, the help page and tests. Must not hold logic beyond "may I now".
 
+import { canScore } from './selectors.ts';
 import type { StudioState } from './state.ts';
 import type { Actions } from './store.ts';
 
@@ -37,7 +38,7 @@ export const COMMANDS: readonly Command[] = [
     id: 'score',
     label: 'Score blocks',
     keys: ['s'],
-    enabled: (state) => isIdle(state) && (state.model.current?.summary.canScore ?? false),
+    enabled: (state) => isIdle(state) && canScore(state),
     run: (actions) => void actions.score(),
   },
   {

@@ -49,7 +49,10 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
         const request = { removed, name, target, score: score.curve?.result ?? null, plan: measured };
         const result = await api.export(request, (progress) => patch('export', { progress }));
         patch('export', { result });
-        context.announce(result.verification.status === 'verified' ? 'Exported and verified.' : 'The export failed verification.');
+        const verdict = result.verification.status === 'verified' ? 'Exported and verified.' : 'The export failed verification.';
+        // Whoever closed the dialog meanwhile still hears of it.
+        if (get().view.dialog === 'export') context.announce(verdict);
+        else context.toast(verdict);
       } catch (error) {
         context.fail('export', error);
         context.announce('The export has stopped.');

@@ -1,5 +1,6 @@
 // What an espalier.json tells the page; the one place that knows its reader. Must not touch the model that is open.
 
+import type { Identity } from '../model/identity.ts';
 import { readProvenance } from '../model/provenance.ts';
 import type { ScoreResult } from '../worker/api.ts';
 
@@ -9,8 +10,8 @@ export interface Restored {
   sourceName: string;
   /** Path of the source graph. */
   graph: string;
-  /** Files of the source folder, for telling whether a model is that source. */
-  files: readonly { path: string; bytes: number }[];
+  /** For telling whether a model is that source. */
+  identity: Identity;
   numBlocks: number;
   removed: readonly number[];
   score: ScoreResult | null;
@@ -23,5 +24,5 @@ export interface Restored {
 /** @throws EspalierError `bad-input` that names the first field which is not as expected. */
 export function readRestored(text: string): Restored {
   const { app, source, removed, score, plan } = readProvenance(text);
-  return { app, sourceName: source.name, graph: source.graph, files: source.files, numBlocks: source.numBlocks, removed, score, plan };
+  return { app, sourceName: source.name, graph: source.graph, identity: source, numBlocks: source.numBlocks, removed, score, plan };
 }

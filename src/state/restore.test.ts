@@ -3,10 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { writeProvenance } from '../model/provenance.ts';
 import { golden } from '../onnx/testing/fixtures.ts';
-import { SAMPLE_FILES, sampleSource } from './sample.ts';
+import { sampleSource } from './sample.ts';
 import { curveView, effectView, measuredOn } from './selectors.ts';
 import { createStudioStore } from './store.ts';
-import { createFakeStudio, type SampleNumbers } from './testing/fakeStudio.ts';
+import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from './testing/fakeStudio.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 
@@ -48,11 +48,10 @@ async function exported(change: (text: string) => string = (text) => text): Prom
   await actions.openSample();
   await actions.score();
   const plan = await fake.api.plan([7, 9], () => {});
-  const files = SAMPLE_FILES.map(({ path, size }) => ({ path, bytes: size }));
   return change(
     writeProvenance({
       app: '0.1.0',
-      source: { name: 'sample', family: 'llama', numBlocks: 16, graph: 'onnx/model.onnx', graphSha256: 'aa', files, weightsSha256: 'bb' },
+      source: { name: 'sample', family: 'llama', numBlocks: 16, ...FAKE_IDENTITY },
       removed: [7, 9],
       renumbering: [],
       score: get().score.curve!.result,
@@ -98,8 +97,8 @@ describe('restore', () => {
     await drop('espalier.json', await exported((text) => text.replace('"numBlocks": 16', '"numBlocks": 24')));
     expect(get().errors.restore?.message).toContain('24 blocks');
     expect(get().plan.present.removed).toEqual([3]);
-    await drop('espalier.json', await exported((text) => text.replace('12124160', '12124161')));
-    expect(get().errors.restore?.message).toContain('12124161');
+    await drop('espalier.json', await exported((text) => text.replace('"weightsSha256": "bb"', '"weightsSha256": "cc"')));
+    expect(get().errors.restore?.message).toContain('weights');
     expect(get().score.curve?.restored).toBe(false);
   });
 

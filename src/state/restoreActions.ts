@@ -1,7 +1,7 @@
 // Bringing back a plan and its curve from an espalier.json, without scoring. Must refuse a file that was made from another model.
 
 import { EspalierError } from '../errors.ts';
-import type { FolderSource } from '../worker/api.ts';
+import { difference, type Identity } from '../model/identity.ts';
 import type { Context } from './context.ts';
 import { type Restored, readRestored } from './provenance.ts';
 import { type ScoreActions, settingsKey } from './scoreActions.ts';
@@ -11,21 +11,10 @@ export interface RestoreActions {
   restore(text: string): Promise<void>;
 }
 
-function sizes(source: FolderSource): Map<string, number> {
-  return new Map(source.kind === 'files' ? source.files.map((f) => [f.path, f.file.size]) : source.files.map((f) => [f.path, f.size]));
-}
-
-/** Why the open folder is not the one the file was made from, or null. Names and sizes are compared; no byte is read. */
-export function mismatch(restored: Restored, source: FolderSource, graph: string, numBlocks: number): string | null {
-  if (restored.numBlocks !== numBlocks) return `it was made from a model of ${restored.numBlocks} blocks, this one has ${numBlocks}`;
-  if (restored.graph !== graph) return `it was made from ${restored.graph}, this model is ${graph}`;
-  const have = sizes(source);
-  // A single-folder drop may carry one more level in its paths.
-  for (const { path, bytes } of restored.files) {
-    const found = have.get(path);
-    if (path.startsWith(graph) && found !== bytes) return `${path} had ${bytes} bytes, here it has ${found ?? 'none'}`;
-  }
-  return null;
+/** Why the open model is not the one the file was made from, as a sentence, or null. Block counts first: hashing reads the disk. */
+async function mismatch(restored: Restored, numBlocks: number, identity: () => Promise<Identity>): Promise<string | null> {
+  if (restored.numBlocks !== numBlocks) return `It was made from a model of ${restored.numBlocks} blocks, this one has ${numBlocks}.`;
+  return difference(restored.identity, await identity());
 }
 
 export function makeRestoreActions(
@@ -49,12 +38,13 @@ export function makeRestoreActions(
           );
         }
         const restored = readRestored(text);
-        const { summary, source } = current;
-        const why = mismatch(restored, source, summary.graph, summary.numBlocks);
+        const { summary } = current;
+        const why = await mismatch(restored, summary.numBlocks, api.identity);
+        if (get().model.current !== current) return;
         if (why) {
           throw new EspalierError(
             'bad-input',
-            `This espalier.json does not belong to ${summary.name}: ${why}.`,
+            `This espalier.json does not belong to ${summary.name}. ${why}`,
             `Open ${restored.sourceName} and drop the file again.`,
           );
         }

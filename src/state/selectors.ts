@@ -106,15 +106,23 @@ export function settingsChanged(state: StudioState): boolean {
   return curve !== null && !curve.restored && curve.settingsKey !== settingsKey(settings);
 }
 
+/** False when the graph gives no perplexity, or nothing can make windows: no tokenizer and no token ids. */
+export function canScore(state: StudioState): boolean {
+  const { current } = state.model;
+  if (!current?.summary.canScore) return false;
+  return current.hasTokenizer || state.score.settings.text.kind === 'ids';
+}
+
 /** The one primary button of the present state. */
 export function primaryCommand(state: StudioState): CommandId {
   const { current } = state.model;
   if (!current) return 'sample';
   if (state.score.running) return 'cancel';
-  if (current.summary.canScore && (!state.score.curve || settingsChanged(state))) {
-    return state.plan.present.removed.length && !settingsChanged(state) && state.errors.score ? 'export' : 'score';
-  }
-  return 'export';
+  if (state.score.curve && !settingsChanged(state)) return 'export';
+  if (!current.summary.canScore) return 'export';
+  if (!canScore(state)) return 'settings';
+  // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
+  return state.errors.score && state.plan.present.removed.length && !state.score.curve ? 'export' : 'score';
 }
 
 /** What the curve was measured on: "10 windows × 128 tokens, bundled text, WebAssembly". */

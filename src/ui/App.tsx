@@ -4,7 +4,9 @@ import { ErrorBoundary } from 'react-error-boundary';
 import { Toaster } from 'sonner';
 import type { StudioStore } from '../state/store.ts';
 import css from './app.module.css';
+import { CommandButton } from './kit/CommandButton.tsx';
 import { ErrorNotice } from './kit/ErrorNotice.tsx';
+import { JobProgress } from './kit/JobProgress.tsx';
 import kit from './kit/kit.module.css';
 import { ArchitecturePanel } from './panels/ArchitecturePanel.tsx';
 import { BlocksPanel } from './panels/BlocksPanel.tsx';
@@ -20,7 +22,7 @@ import { MadeFromPanel, ModelPanel } from './panels/ModelPanel.tsx';
 import { ProblemsPanel } from './panels/ProblemsPanel.tsx';
 import { SettingsDialog } from './panels/SettingsDialog.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
-import { DropTarget, Shortcuts, Toasts } from './windowEvents.tsx';
+import { DropTarget, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
 
 export function App({ store }: { store: StudioStore }) {
   return (
@@ -31,6 +33,7 @@ export function App({ store }: { store: StudioStore }) {
         <Dialogs />
         <DropTarget />
         <Shortcuts />
+        <LeaveGuard />
         <Announcer />
         <Toasts />
         <Toaster position="bottom-center" theme="system" />
@@ -49,6 +52,7 @@ function Page() {
         {opening && <p role="status">Reading {opening}…</p>}
         <ErrorNotice place="open" />
         <ErrorNotice place="device" />
+        <ExportStatus />
       </div>
       <main className={css.studio}>
         <div className={css.left}>
@@ -71,6 +75,19 @@ function Page() {
         <span>Drop a folder anywhere to open another model, a .txt to score on it, an espalier.json to bring back a plan.</span>
       </footer>
     </>
+  );
+}
+
+/** An export goes on when its dialog is closed. */
+function ExportStatus() {
+  const { running, progress } = useStudio((state) => state.export);
+  const dialog = useStudio((state) => state.view.dialog);
+  if (!running || dialog === 'export') return null;
+  return (
+    <div className={kit.row}>
+      Exporting <JobProgress progress={progress} label="Exporting" />
+      <CommandButton id="export" label="Show" testId="export-show" />
+    </div>
   );
 }
 

@@ -83,3 +83,15 @@ export function Toasts() {
   }, [last]);
   return null;
 }
+
+/** Asks before the page is left in the middle of an export. */
+export function LeaveGuard() {
+  const exporting = useStudio((state) => state.export.running);
+  useEffect(() => {
+    if (!exporting) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, [exporting]);
+  return null;
+}

@@ -1,6 +1,7 @@
 // The declared contract between the page and the studio worker. Types only; both sides import from here.
 
 import type { ErrorReport } from '../errors.ts';
+import type { Identity } from '../model/identity.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
 
 export type DeviceKind = 'webgpu' | 'wasm';
@@ -215,6 +216,8 @@ export interface StudioApi {
    * Weights and the intact pass are loaded when the first plan is measured.
    */
   useWindows(windows: number[][], device: 'auto' | DeviceKind): Promise<void>;
+  /** What makes the open model recognisable: hashes of its graph and of samples of its weights (reads at most 4 MiB of them). */
+  identity(): Promise<Identity>;
   /** PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer call cancels an older one. */
   plan(removed: number[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
   /** Writes the pruned folder, then re-opens what was written in a fresh worker and compares. */

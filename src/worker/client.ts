@@ -106,6 +106,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     memory: (settings) => invoke('memory', [settings]) as ReturnType<StudioApi['memory']>,
     score: (settings, onEvent) => invoke('score', [settings, onEvent]) as ReturnType<StudioApi['score']>,
     useWindows: (windows, device) => invoke('useWindows', [windows, device]) as Promise<void>,
+    identity: () => invoke('identity', []) as ReturnType<StudioApi['identity']>,
     plan: (removed, onEvent) => invoke('plan', [removed, onEvent]) as ReturnType<StudioApi['plan']>,
     export: (request, onEvent) => invoke('export', [request, onEvent]) as ReturnType<StudioApi['export']>,
     cancel,

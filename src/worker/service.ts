@@ -4,6 +4,7 @@ import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
 import { openSource } from '../files/source.ts';
 import { openZip } from '../files/zip.ts';
+import { type Identity, identify } from '../model/identity.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
 import type { Folder } from '../onnx/source.ts';
@@ -127,6 +128,11 @@ export class StudioService implements StudioApi {
   async useWindows(windows: number[][], device: 'auto' | DeviceKind): Promise<void> {
     this.model();
     this.windows = { rows: windows, device };
+  }
+
+  async identity(): Promise<Identity> {
+    const { opened } = this.model();
+    return identify(opened.folder, opened.graphPath, opened.structure.model);
   }
 
   async plan(removed: number[], onEvent: (progress: Progress) => void): Promise<PlanResult> {

@@ -1,6 +1,7 @@
 // A stand-in for the studio worker with the sample's golden numbers, delays and errors on demand; for tests, never in the app.
 
 import { EspalierError } from '../../errors.ts';
+import type { Identity } from '../../model/identity.ts';
 import type { ModelSummary } from '../../model/summary.ts';
 import type { BlockScore, DeviceReport, ExportResult, Measure, PlanResult, ScoreResult, StudioApi } from '../../worker/api.ts';
 
@@ -102,6 +103,8 @@ export const FAKE_DEVICE: DeviceReport = {
   },
 };
 
+export const FAKE_IDENTITY: Identity = { graph: 'onnx/model.onnx', graphSha256: 'aa', files: [], weightsSha256: 'bb' };
+
 export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = {}): FakeStudio {
   const { stepMs = 0, numBlocks = 16 } = options;
   const failures = new Map<keyof StudioApi, EspalierError>();
@@ -194,6 +197,10 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     },
     async useWindows(windows, device) {
       begin('useWindows', [windows, device]);
+    },
+    async identity() {
+      begin('identity', []);
+      return FAKE_IDENTITY;
     },
     async plan(removed): Promise<PlanResult> {
       const started = begin('plan', [removed]);

@@ -2,7 +2,7 @@
 
 import { lazy, Suspense } from 'react';
 import type { CurveView } from '../../state/selectors.ts';
-import { curveView, groupsOf, letter, measuredOn, settingsChanged } from '../../state/selectors.ts';
+import { canScore, curveView, groupsOf, letter, measuredOn, settingsChanged } from '../../state/selectors.ts';
 import { formatBytes, formatPpl, formatSeconds, listed } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -50,10 +50,12 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
   if (!running && !hasCurve) return null;
   return (
     <div className={css.tools}>
-      <span className={kit.sub} data-testid="measured-on">
-        {on}
-        {!running && seconds !== null && `, ${formatSeconds(seconds)}`}
-      </span>
+      {!running && (
+        <span className={kit.sub} data-testid="measured-on">
+          {on}
+          {seconds !== null && `, ${formatSeconds(seconds)}`}
+        </span>
+      )}
       <span className={kit.grow} />
       {running ? (
         <>
@@ -73,13 +75,14 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
 
 /** One line that says what is under the pointer or the focus. Of fixed height, so that nothing jumps. */
 function Reading({ view, hover }: { view: CurveView; hover: number | null }) {
+  const on = useStudio(measuredOn);
   const point = hover === null ? undefined : view.points[hover];
   return (
     <p className={css.reading} data-testid="reading">
       {point
         ? inWords(point)
         : view.growing
-          ? 'The curve grows as blocks finish.'
+          ? `The curve grows as blocks finish, on ${on}.`
           : 'Click a block to remove it or put it back; shift-click for a range.'}
     </p>
   );
@@ -131,6 +134,7 @@ function BeforeScoring() {
   const memory = useStudio((state) => state.score.memory);
   const settings = useStudio((state) => state.score.settings);
   const device = useStudio((state) => state.device.report);
+  const scorable = useStudio(canScore);
   if (!model) return null;
   if (!model.summary.canScore) {
     const why = model.summary.problems.map((problem) => problem.message).join(' ');
@@ -148,11 +152,11 @@ function BeforeScoring() {
         {settings.length} tokens, on {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
       </p>
       <p className={kit.note} data-testid="memory">
-        {memory
-          ? `Needs about ${formatBytes(memory.total)}: weights ${formatBytes(memory.weights)}, hidden states ${formatBytes(memory.hiddenStates)}, scratch ${formatBytes(memory.scratch)}, logits ${formatBytes(memory.logits)}.`
-          : model.hasTokenizer || settings.text.kind === 'ids'
-            ? 'Estimating memory…'
-            : 'There is no tokenizer in this folder. Give windows of token ids in the settings.'}
+        {!scorable
+          ? 'There is no tokenizer in this folder. Give windows of token ids in the settings.'
+          : memory
+            ? `Needs about ${formatBytes(memory.total)}: weights ${formatBytes(memory.weights)}, hidden states ${formatBytes(memory.hiddenStates)}, scratch ${formatBytes(memory.scratch)}, logits ${formatBytes(memory.logits)}.`
+            : 'Estimating memory…'}
       </p>
       <div className={kit.row}>
         <CommandButton id="score" />
