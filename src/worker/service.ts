@@ -2,8 +2,6 @@
 
 import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
-import { openSource } from '../files/source.ts';
-import { openZip } from '../files/zip.ts';
 import { type Identity, identify } from '../model/identity.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
@@ -32,6 +30,7 @@ import type {
   StudioApi,
 } from './api.ts';
 import { exportPruned } from './exportJob.ts';
+import { folderOf } from './folderOf.ts';
 
 interface Current {
   opened: OpenedModel;
@@ -293,11 +292,6 @@ export class StudioService implements StudioApi {
 function asSelfTest(value: unknown): SelfTest | null {
   const test = value as Partial<SelfTest> | null;
   return test && Array.isArray(test.checks) && Array.isArray(test.routes) && typeof test.passed === 'boolean' ? (test as SelfTest) : null;
-}
-
-async function folderOf(source: FolderSource): Promise<Folder> {
-  const only = source.kind === 'files' && source.files.length === 1 ? source.files[0] : undefined;
-  return only?.path.toLowerCase().endsWith('.zip') ? openZip(only.file) : openSource(source);
 }
 
 async function readText(folder: Folder, path: string): Promise<string | null> {

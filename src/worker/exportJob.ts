@@ -1,0 +1,126 @@
+// One export: the files of the plan written to disk or zip, then verified in a fresh worker. Must not decide what is removed.
+
+import { wrap } from 'comlink';
+import { EspalierError, throwIfCancelled } from '../errors.ts';
+import type { WriteJob } from '../files/parts.ts';
+import { readBack, saveFolder } from '../files/save.ts';
+import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
+import { saveZip, zipBlob } from '../files/zip.ts';
+import { exportManifest } from '../model/manifest.ts';
+import type { OpenedModel } from '../model/open.ts';
+import type { RoutedSession } from '../runtime/route.ts';
+import { routesOf } from '../runtime/selfTest.ts';
+import { VERIFY_TOKENS } from '../runtime/verify.ts';
+import { VERSION } from '../version.ts';
+import type { ExportRequest, ExportResult, FolderSource, Progress, Verification } from './api.ts';
+import type { VerifyRequest, Written } from './verifyApi.ts';
+import { call, type RemoteMethods } from './wire.ts';
+
+export interface ExportJob {
+  opened: OpenedModel;
+  source: FolderSource;
+  request: ExportRequest;
+  /** Token ids that the export is verified on. */
+  window: readonly number[];
+  session: () => Promise<RoutedSession>;
+  signal: AbortSignal;
+  onEvent: (progress: Progress) => void;
+}
+
+interface Saved {
+  name: string;
+  written: Written;
+  blob: Blob | null;
+}
+
+/**
+ * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed verification leaves the files, marked failed.
+ * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`, `out-of-memory` (disk full)
+ */
+export async function exportPruned({ opened, source, request, window, session, signal, onEvent }: ExportJob): Promise<ExportResult> {
+  const started = performance.now();
+  const { removed, score, plan, target } = request;
+  const routed = opened.summary.canScore ? await session() : null;
+  const manifest = await exportManifest(opened, removed, {
+    app: VERSION,
+    score,
+    plan,
+    versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
+  });
+  const ids = window.slice(0, VERIFY_TOKENS);
+  const nll = routed ? await routed.session.nllPerToken(removed, ids, signal) : null;
+  throwIfCancelled(signal);
+
+  const writing = performance.now();
+  const job: WriteJob = {
+    files: manifest.files,
+    source: opened.folder,
+    signal,
+    onProgress: (done, total) => {
+      const seconds = (performance.now() - writing) / 1000;
+      const secondsLeft = done > 0 && seconds > 0.5 ? (seconds / done) * (total - done) : null;
+      onEvent({ job: 'export', phase: 'write', done, total, unit: 'bytes', secondsLeft });
+    },
+  };
+  const saved = await write(target, request.name, job);
+  const subgroups = routed?.selfTest ? routesOf(routed.selfTest.checks).subgroups : false;
+  const verification = await verifyInWorker(
+    {
+      written: saved.written,
+      graph: manifest.graph,
+      window: [...ids],
+      nll,
+      numBlocks: opened.summary.numBlocks - removed.length,
+      source: { folder: source, graph: opened.graphPath, removed },
+      device: { kind: routed?.engine.kind ?? 'wasm', subgroups },
+    },
+    signal,
+    onEvent,
+  );
+  return {
+    name: saved.name,
+    files: manifest.files.map(({ path, size }) => ({ path, bytes: size })),
+    bytes: manifest.files.reduce((sum, file) => sum + file.size, 0),
+    seconds: (performance.now() - started) / 1000,
+    leftOut: manifest.leftOut,
+    blob: saved.blob,
+    verification,
+  };
+}
+
+async function write(target: ExportRequest['target'], name: string, job: WriteJob): Promise<Saved> {
+  if (target.kind === 'folder') {
+    const parent: DirectoryTarget = target.handle;
+    const saved = await saveFolder(parent, name, job);
+    return { name: saved.name, written: { kind: 'files', name: saved.name, files: await readBack(saved.handle, job.files) }, blob: null };
+  }
+  if (target.kind === 'zip-file') {
+    const handle: FileTarget = target.handle;
+    await saveZip(handle, name, job);
+    return { name, written: { kind: 'zip', blob: await handle.getFile() }, blob: null };
+  }
+  const blob = await zipBlob(name, job);
+  return { name, written: { kind: 'zip', blob }, blob };
+}
+
+/** A worker of its own: fresh runtime, fresh memory, gone when it has spoken or when the job is cancelled. */
+async function verifyInWorker(request: VerifyRequest, signal: AbortSignal, onEvent: (progress: Progress) => void): Promise<Verification> {
+  const worker = new Worker(new URL('./verify.ts', import.meta.url), { type: 'module', name: 'espalier-verify' });
+  try {
+    const stopped = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new EspalierError('cancelled', 'Cancelled.')));
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new EspalierError('bug', 'The verification worker stopped unexpectedly.', 'Export again.', event.message ?? ''));
+      };
+    });
+    stopped.catch(() => {});
+    return (await Promise.race([call(wrap<RemoteMethods>(worker), 'verify', [request, onEvent]), stopped])) as Verification;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const detail = error instanceof EspalierError ? [error.message, error.hint].join(' ') : String(error);
+    return { status: 'failed', checks: [{ name: 'verification', ok: false, detail }], device: '', seconds: 0 };
+  } finally {
+    worker.terminate();
+  }
+}

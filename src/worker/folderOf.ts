@@ -1,0 +1,11 @@
+// The folder behind what crossed the thread: files, a hosted folder, or a single zip.
+
+import { type AnySource, openSource } from '../files/source.ts';
+import { openZip } from '../files/zip.ts';
+import type { Folder } from '../onnx/source.ts';
+
+/** @throws EspalierError `corrupt-file` when a zip cannot be read in place. */
+export async function folderOf(source: AnySource): Promise<Folder> {
+  const only = source.kind === 'files' && source.files.length === 1 ? source.files[0] : undefined;
+  return only?.path.toLowerCase().endsWith('.zip') ? openZip(only.file) : openSource(source);
+}
