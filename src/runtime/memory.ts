@@ -11,6 +11,8 @@ export interface MemoryPlan {
   group: number;
   /** Intact states stay for plans. */
   keepIntact: boolean;
+  /** So do the states of the last plan: there is room for both. */
+  keepPlans: boolean;
 }
 
 export interface Budget {
@@ -41,7 +43,9 @@ export function planMemory(programs: ScorePrograms, windows: number, length: num
   const state = stateBytes(programs, 1, length);
   const fits = Math.floor(budget.hidden / (state * states(programs.blocks.length)));
   const resident = weightBytes(all(programs), kind) <= budget.weights;
-  return { resident, group: Math.max(1, Math.min(windows, fits)), keepIntact: resident && fits >= windows };
+  const keepIntact = resident && fits >= windows;
+  const keepPlans = keepIntact && budget.hidden >= state * windows * (states(programs.blocks.length) + programs.blocks.length);
+  return { resident, group: Math.max(1, Math.min(windows, fits)), keepIntact, keepPlans };
 }
 
 /** Peak bytes by part. Scratch and logits are inside ONNX Runtime and estimated from shapes. */

@@ -41,34 +41,28 @@ export class PlanStates {
   }
 }
 
+/** Where states may be taken from and left for later plans; null `plan` = no room for the states of a plan. */
+export interface StoredStates {
+  intact: IntactStates;
+  plan: PlanStates | null;
+}
+
 /**
- * Runs the blocks that are left and returns the final hidden states; the caller releases them.
- * @param keep where states on the way are stored, or null.
+ * Runs the blocks that are left and returns the final hidden states; the caller releases them. Without stored states it starts at the embedding.
+ * @throws EspalierError `cancelled`; what was stored by then stays valid.
  */
 export async function runPlan(
   pass: Pass,
   removed: readonly number[],
-  intact: IntactStates,
-  keep: PlanStates | null,
+  stored: StoredStates | null,
   hooks: { onVisit(block: number): Promise<void>; onBlock(done: number, total: number): void },
 ): Promise<HiddenStates> {
   const numBlocks = pass.chain.programs.blocks.length;
   const gone = new Set(removed);
   const first = Math.min(numBlocks, ...removed);
-  const shared = keep?.resume(removed) ?? null;
-  keep?.begin(removed);
-  let at = -1;
-  let state: HiddenStates | null = null;
-  for (let cut = first; cut >= 0 && !state; cut--) {
-    const stored = intact.get(cut);
-    if (stored) [at, state] = [cut, stored.retain()];
-  }
-  if (shared && shared.cut > at) {
-    state?.release();
-    [at, state] = [shared.cut, shared.state.retain()];
-  }
-  if (!state) [at, state] = [0, await pass.embed()];
-  const todo = Array.from({ length: numBlocks - at }, (_, k) => at + k).filter((block) => !gone.has(block));
+  let { cut, state } = await startOf(pass, removed, first, stored);
+  stored?.plan?.begin(removed);
+  const todo = Array.from({ length: numBlocks - cut }, (_, k) => cut + k).filter((block) => !gone.has(block));
   try {
     for (const [done, block] of todo.entries()) {
       hooks.onBlock(done, todo.length);
@@ -76,7 +70,9 @@ export async function runPlan(
       const next = await pass.block(block, state);
       state.release();
       state = next;
-      if (block + 1 > first) keep?.store(block + 1, state);
+      cut = block + 1;
+      if (cut > first) stored?.plan?.store(cut, state);
+      else if (stored && !stored.intact.has(cut)) stored.intact.set(cut, state.retain());
     }
     hooks.onBlock(todo.length, todo.length);
     return state;
@@ -84,4 +80,22 @@ export async function runPlan(
     state.release();
     throw error;
   }
+}
+
+/** The furthest stored state that the plan passes through, retained for the caller. */
+async function startOf(
+  pass: Pass,
+  removed: readonly number[],
+  first: number,
+  stored: StoredStates | null,
+): Promise<{ cut: number; state: HiddenStates }> {
+  const shared = stored?.plan?.resume(removed);
+  if (shared && shared.cut > first) return { cut: shared.cut, state: shared.state.retain() };
+  for (let cut = first; cut >= 0; cut--) {
+    const state = stored?.intact.get(cut);
+    if (state) return { cut, state: state.retain() };
+  }
+  const state = await pass.embed();
+  if (stored) stored.intact.set(0, state.retain());
+  return { cut: 0, state };
 }

@@ -115,6 +115,29 @@ describe('the sample', () => {
     expect(engine.ledger.total()).toBe(0);
   });
 
+  test('a restored curve: plans without a score, each starting where the last one agrees', async () => {
+    const fresh = ScoreSession.open(opened, engine);
+    const windows = expected.windows.slice(0, 2);
+    await fresh.useWindows(windows);
+    const runs = async (removed: number[]): Promise<number> => {
+      let total = 0;
+      const plan = await fresh.plan(removed, undefined, (progress) => {
+        if (progress.phase === 'score') total = progress.total;
+      });
+      const alone = await Promise.all(windows.map((window) => fresh.nllPerToken(removed, window)));
+      const means = alone.map((row) => row.reduce((sum, value) => sum + value, 0) / row.length);
+      expect(largestDifference(plan.nllPerWindow, means)).toBeLessThan(1e-5);
+      return total;
+    };
+    expect(await runs([7])).toBe(15); // the embedding and every block but one
+    expect(await runs([7, 12])).toBe(3); // 13, 14, 15 after the state that both plans share
+    expect(await runs([9])).toBe(6 + 2); // from the intact state before block 7, through 7 and 8
+    expect(await runs([3, 9])).toBe(11);
+    expect(await runs([])).toBe(16 - 9);
+    await fresh.dispose();
+    expect(engine.ledger.total()).toBe(0);
+  });
+
   test('streamed weights and windows in groups give the same curve', async () => {
     const windows = expected.windows.slice(0, 3);
     const small = ScoreSession.open(opened, engine, { budget: { weights: 4 * 2 ** 20, hidden: 2 * 128 * 128 * 4 * 19 } });
