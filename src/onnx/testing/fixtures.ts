@@ -2,13 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { derivedNames, fixtureFolder } from './derived.ts';
 
 export { type CountingFolder, nodeFolder } from '../../cli/nodeFolder.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
 
-/** Absolute path of a committed fixture folder or file, e.g. `optimum-llama-fp32`, `evaluation.txt`. */
+/** Absolute path of a fixture folder or file, e.g. `optimum-llama-fp32`, `evaluation.txt`; folders that are kept as recipes are made on first use. */
 export function fixturePath(name: string): string {
+  if (derivedNames().includes(name)) return fixtureFolder(name);
   return fileURLToPath(new URL(`e2e/fixtures/${name}`, ROOT));
 }
 
@@ -128,7 +130,14 @@ export interface CorpusRow {
   notes: string[];
 }
 
-/** What to expect of every committed fixture folder. */
+const rows = (name: string): CorpusRow[] => JSON.parse(readFileSync(fixturePath(name), 'utf8')) as CorpusRow[];
+
+/** What to expect of the folders that most tests run: every family, exporter and precision, and the obstacles. */
 export function corpus(): CorpusRow[] {
-  return JSON.parse(readFileSync(fixturePath('corpus.json'), 'utf8')) as CorpusRow[];
+  return [...rows('corpus.json'), ...rows('derived/corpus.json')];
+}
+
+/** The same with further forms of the small Llama: simplified, renamed, without caches, without an embedding table, one logits row, and so on. */
+export function wholeCorpus(): CorpusRow[] {
+  return [...corpus(), ...rows('derived/variants.json')];
 }
