@@ -5,7 +5,7 @@ import type { ModelSummary } from './summary.ts';
 /** What a plan leaves. */
 export interface PlanSize {
   params: number;
-  /** Bytes of the graph file and its data, without the weights of the removed blocks. */
+  /** Bytes of the graph file and its data, without the weights and graph entries of the removed blocks. */
   bytes: number;
   /** Bytes that the KV caches grow by per token. */
   kvBytesPerToken: number;
@@ -18,7 +18,7 @@ export function planSize(summary: ModelSummary, removed: readonly number[]): Pla
   for (const block of summary.blocks) {
     if (!gone.has(block.index)) continue;
     size.params -= block.params;
-    size.bytes -= block.bytes;
+    size.bytes -= block.bytes + (block.graphBytes ?? 0);
     size.kvBytesPerToken -= block.kvBytesPerToken;
   }
   return size;

@@ -5,6 +5,7 @@ import type { Folder } from '../onnx/source.ts';
 import { structuralClasses } from './classes.ts';
 import type { ModelConfig } from './config.ts';
 import type { Structure } from './structure.ts';
+import { blockEntryBytes } from './summarizeEntries.ts';
 import { findProblems } from './summarizeProblems.ts';
 import { stateBytes } from './summarizeStates.ts';
 import { type StoredWeight, storageKey, storedWeights } from './summarizeWeights.ts';
@@ -18,6 +19,7 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
   const weights = distinct(storedWeights(structure));
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
+  const entries = blockEntryBytes(structure, graphPath);
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
     const attention = own.filter((w) => w.half === 'attention');
@@ -28,6 +30,7 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
       attention: b.mid === null ? null : sum(attention),
       feedForward: b.mid === null ? null : sum(own.filter((w) => w.half !== 'attention')),
       kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
+      graphBytes: entries[b.index] ?? 0,
       ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
       ...sum(own),
     };
@@ -114,7 +117,8 @@ function layoutOf(folder: Folder, graphPath: string): ModelSummary['layout'] {
 
 /** As far as the producer fields tell; nothing depends on it. */
 function exporterOf(model: Model): string {
-  const name = model.producerName === 'pytorch' ? `torch ${model.irVersion >= 10 ? 'dynamo' : 'TorchScript'} exporter` : model.producerName;
+  const dynamo = model.graph.nodes.some((n) => n.outputs.some((o) => /^val_\d+$/.test(o)));
+  const name = model.producerName === 'pytorch' ? `torch ${dynamo ? 'dynamo' : 'TorchScript'} exporter` : model.producerName;
   return [name || 'unknown', model.producerVersion].filter(Boolean).join(' ');
 }
 

@@ -16,6 +16,8 @@ export interface BlockSummary extends Size {
   feedForward: Size | null;
   /** Bytes its KV cache grows by per token; 0 for blocks with fixed states only. */
   kvBytesPerToken: number;
+  /** What its nodes, names and tensor entries take in the graph file, in bytes; not in `bytes`. */
+  graphBytes?: number;
   /** Why it cannot be removed. Absent when it can. */
   unremovable?: string;
 }

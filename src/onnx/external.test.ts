@@ -46,9 +46,11 @@ describe('externalResolver', () => {
     const model = modelOf('in x f32 [2]\ninit shape i64 [1]\ninit w f32 [2]\ny = Reshape(x, shape)\nz = Add(y, w)\nout z f32 [2]');
     model.graph.initializers.set('shape', { name: 'shape', type: DataType.int64, dims: [1], data: { file: 'd', offset: 8, length: 8 } });
     model.graph.initializers.set('w', { name: 'w', type: DataType.float, dims: [2], data: { file: 'd', offset: 0, length: 8 } });
+    model.graph.initializers.set('other', { name: 'other', type: DataType.int32, dims: [], data: { file: 'd', offset: 9000, length: 4 } });
     const bytes = encodeModel(model, (_, r) => ({ location: r.file, offset: r.offset, length: r.length }));
-    const { graph } = await readModel(memoryFolder({ 'm.onnx': bytes, d: Uint8Array.from({ length: 16 }, (_, i) => i) }), 'm.onnx');
+    const { graph } = await readModel(memoryFolder({ 'm.onnx': bytes, d: Uint8Array.from({ length: 9004 }, (_, i) => i) }), 'm.onnx');
     expect(graph.initializers.get('shape')!.data).toEqual(Uint8Array.from([8, 9, 10, 11, 12, 13, 14, 15]));
+    expect(graph.initializers.get('other')!.data).toEqual(Uint8Array.from([40, 41, 42, 43]));
     expect(isRange(graph.initializers.get('w')!.data)).toBe(true);
   });
 });

@@ -3,12 +3,14 @@
 import { EspalierError } from '../errors.ts';
 import { decodeModel } from './codec.ts';
 import { externalResolver } from './external.ts';
-import { DataType, elementCount, isRange, type Model } from './graph.ts';
+import { DataType, elementCount, isRange, type Model, type Tensor } from './graph.ts';
 import { skimModel } from './skim.ts';
-import type { Folder } from './source.ts';
+import type { ByteRange, Folder } from './source.ts';
 
 /** External integer tensors of at most this many elements are operands such as shapes and axes: they are loaded. */
 const SMALL_ELEMENTS = 16;
+/** Operands this close together are read at once. */
+const NEIGHBOUR_BYTES = 4096;
 const SMALL_TYPES: ReadonlySet<number> = new Set([DataType.int64, DataType.int32, DataType.bool]);
 
 /**
@@ -34,9 +36,14 @@ async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
   const wanted = [...model.graph.initializers.values()].filter(
     (t) => isRange(t.data) && SMALL_TYPES.has(t.type) && elementCount(t.dims) <= SMALL_ELEMENTS,
   );
+  const files = new Map<string, { tensor: Tensor; range: ByteRange }[]>();
   for (const tensor of wanted) {
     if (!isRange(tensor.data)) continue;
-    const { file, offset, length } = tensor.data;
+    const list = files.get(tensor.data.file) ?? [];
+    list.push({ tensor, range: tensor.data });
+    files.set(tensor.data.file, list);
+  }
+  for (const [file, list] of files) {
     const source = folder.open(file);
     if (!source)
       throw new EspalierError(
@@ -44,6 +51,17 @@ async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
         `The weights file ${file} is not in the folder ${folder.name}.`,
         'Add the file and open the folder again.',
       );
-    tensor.data = await source.read(offset, length);
+    list.sort((a, b) => a.range.offset - b.range.offset);
+    for (let k = 0; k < list.length; ) {
+      const start = list[k]!.range.offset;
+      let last = k;
+      while (last + 1 < list.length && list[last + 1]!.range.offset - start < NEIGHBOUR_BYTES) last++;
+      const end = Math.max(...list.slice(k, last + 1).map((w) => w.range.offset + w.range.length));
+      const bytes = await source.read(start, end - start);
+      for (; k <= last; k++) {
+        const { tensor, range } = list[k]!;
+        tensor.data = bytes.slice(range.offset - start, range.offset - start + range.length);
+      }
+    }
   }
 }
