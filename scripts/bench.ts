@@ -1,13 +1,18 @@
-// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve. `npm run bench -- [open] [curve] [--json file]`.
+// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve, the page's thread. `npm run bench -- [open] [curve] [page] [--json file]`.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { benchCurve } from './bench/curve.ts';
 import { benchOpen } from './bench/open.ts';
+import { benchPage } from './bench/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const PARTS: Record<string, (root: string) => Promise<{ ok: boolean } | { ok: boolean }[]>> = { open: benchOpen, curve: benchCurve };
+const PARTS: Record<string, (root: string) => Promise<{ ok: boolean } | { ok: boolean }[]>> = {
+  open: benchOpen,
+  curve: benchCurve,
+  page: benchPage,
+};
 
 const words = process.argv.slice(2);
 const flag = words.indexOf('--json');
