@@ -1,31 +1,41 @@
 // Checks of the runtime room on the browser's GPU, run in a module worker as the product does; results are plain data for the tests to judge.
 
 import { EspalierError } from '../src/errors.ts';
-import { openModel } from '../src/model/open.ts';
+import { exportManifest } from '../src/model/manifest.ts';
+import { manifestFolder } from '../src/model/manifestFolder.ts';
+import { type OpenedModel, openModel } from '../src/model/open.ts';
 import type { ByteSource, Folder } from '../src/onnx/source.ts';
 import type { Engine } from '../src/runtime/device.ts';
 import { webLoader } from '../src/runtime/ort.web.ts';
+import { attentionProbe } from '../src/runtime/probes.ts';
 import { type CheckName, routesOf, runSelfTest, selfTestKey } from '../src/runtime/selfTest.ts';
 import { ScoreSession } from '../src/runtime/session.ts';
+import { verifyExport } from '../src/runtime/verify.ts';
 import { openWasm } from '../src/runtime/wasmEngine.ts';
-import { openWebgpu } from '../src/runtime/webgpuEngine.ts';
+import { openWebgpu, WebgpuEngine } from '../src/runtime/webgpuEngine.ts';
+
+/** A folder relative to the page, with its files. */
+export interface ServedFolder {
+  base: string;
+  files: { path: string; size: number }[];
+  graph: string;
+}
+
+type OnDevice = ServedFolder & { device: 'webgpu' | 'wasm'; subgroups?: boolean };
 
 export type RuntimeCall =
   | { check: 'self-test'; fault?: CheckName }
-  | {
+  | (OnDevice & {
       check: 'score';
-      device: 'webgpu' | 'wasm';
-      subgroups?: boolean;
-      /** Folder relative to the page, with its files. */
-      base: string;
-      files: { path: string; size: number }[];
-      graph: string;
       windows: number[][];
       plans?: number[][];
-      /** Cancel after so many block evaluations. */
-      cancelAfter?: number;
-    }
-  | { check: 'lost' };
+      /** After so many block evaluations, cancel or destroy the device. */
+      stopAfter?: { blocks: number; by: 'cancel' | 'loss' };
+    })
+  | (OnDevice & { check: 'nll'; window: number[]; removed: number[] })
+  | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
+  | { check: 'limits' }
+  | { check: 'bad-program' };
 
 export type RuntimeReply = { ok: true; value: unknown } | { ok: false; error: string };
 
@@ -44,13 +54,68 @@ function explain(error: unknown): string {
 
 async function run(call: RuntimeCall): Promise<unknown> {
   if (call.check === 'self-test') return selfTest(call.fault);
-  if (call.check === 'lost') return loseDevice();
-  const engine = call.device === 'wasm' ? await openWasm(webLoader) : await openWebgpu(webLoader, { subgroups: call.subgroups ?? false });
+  const device = 'device' in call ? call.device : 'webgpu';
+  const engine =
+    device === 'wasm'
+      ? await openWasm(webLoader)
+      : await openWebgpu(webLoader, { subgroups: 'subgroups' in call && (call.subgroups ?? false) });
   try {
-    return await score(engine, call);
+    switch (call.check) {
+      case 'score':
+        return await score(engine, call);
+      case 'nll':
+        return await nll(engine, call);
+      case 'verify':
+        return await verify(engine, call);
+      case 'limits':
+        return await codeOf(async () => engine.allocate(engine.maxBufferBytes + 16, 'weights', 'weight lm_head'));
+      case 'bad-program':
+        return await badProgram(engine);
+    }
   } finally {
     await engine.dispose();
   }
+}
+
+async function codeOf(work: () => Promise<unknown>): Promise<{ code: string; message: string } | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    return error instanceof EspalierError ? { code: error.code, message: error.message } : { code: 'not coded', message: String(error) };
+  }
+}
+
+/** What a program that cannot be compiled gives, and the next one. */
+async function badProgram(engine: Engine): Promise<unknown> {
+  const { program } = attentionProbe(0);
+  const bytes = program.bytes.slice();
+  const at = new TextDecoder('latin1').decode(bytes).indexOf('GroupQueryAttention');
+  bytes.set(new TextEncoder().encode('GroupQueryAttentioX'), at);
+  const broken = { ...program, bytes };
+  return { broken: await codeOf(() => engine.compile(broken)), next: await codeOf(() => engine.compile(program)) };
+}
+
+async function nll(engine: Engine, call: Extract<RuntimeCall, { check: 'nll' }>): Promise<number[]> {
+  const session = ScoreSession.open(await opened(call), engine);
+  const values = await session.nllPerToken(call.removed, call.window);
+  await session.dispose();
+  return [...values];
+}
+
+async function verify(engine: Engine, call: Extract<RuntimeCall, { check: 'verify' }>): Promise<unknown> {
+  const source = await opened(call);
+  const manifest = await exportManifest(source, call.removed, { app: 'test' });
+  const session = ScoreSession.open(source, engine);
+  const values = await session.nllPerToken(call.removed, call.window);
+  await session.dispose();
+  const numBlocks = source.structure.blocks.length - call.removed.length;
+  const expected = { window: call.window, nll: values, numBlocks, source: { opened: source, removed: call.removed } };
+  return verifyExport(manifestFolder(manifest, source.folder), manifest.graph, expected, engine);
+}
+
+function opened(call: ServedFolder): Promise<OpenedModel> {
+  return openModel(fetchedFolder(call.base, call.files), call.graph);
 }
 
 async function selfTest(fault: CheckName | undefined): Promise<unknown> {
@@ -63,29 +128,29 @@ async function selfTest(fault: CheckName | undefined): Promise<unknown> {
 }
 
 async function score(engine: Engine, call: Extract<RuntimeCall, { check: 'score' }>): Promise<unknown> {
-  const opened = await openModel(fetchedFolder(call.base, call.files), call.graph);
-  if (!('structure' in opened)) throw new Error('the folder holds several graphs');
-  const session = ScoreSession.open(opened, engine);
+  const session = ScoreSession.open(await opened(call), engine);
   const abort = new AbortController();
   const longestGap = { ms: 0, last: performance.now() };
-  let cancelledAt = 0;
+  let stoppedAt = 0;
   const events: string[] = [];
   const estimate = session.memory(call.windows.length, call.windows[0]?.length ?? 2);
+  const stop = (): void => {
+    stoppedAt = performance.now();
+    if (call.stopAfter?.by === 'cancel') abort.abort();
+    else if (engine instanceof WebgpuEngine) engine.device.destroy();
+  };
   try {
     const curve = await session.score(call.windows, abort.signal, (event) => {
       if (event.type !== 'progress') events.push(event.type);
       else if (event.progress.phase === 'score') {
         longestGap.ms = Math.max(longestGap.ms, performance.now() - longestGap.last);
-        if (call.cancelAfter !== undefined && event.progress.done >= call.cancelAfter && !abort.signal.aborted) {
-          cancelledAt = performance.now();
-          abort.abort();
-        }
+        if (call.stopAfter && event.progress.done >= call.stopAfter.blocks && stoppedAt === 0) stop();
       }
       longestGap.last = performance.now();
     });
+    const peak = { weights: engine.ledger.peak('weights'), hidden: engine.ledger.peak('hidden') };
     const plans = [];
     for (const removed of call.plans ?? []) plans.push({ removed, ...(await session.plan(removed)) });
-    const peak = { weights: engine.ledger.peak('weights'), hidden: engine.ledger.peak('hidden') };
     await session.dispose();
     return {
       name: engine.name,
@@ -99,24 +164,10 @@ async function score(engine: Engine, call: Extract<RuntimeCall, { check: 'score'
       longestGapMs: longestGap.ms,
     };
   } catch (error) {
-    if (!(error instanceof EspalierError) || error.code !== 'cancelled') throw error;
-    const cancelMs = performance.now() - cancelledAt;
+    if (!(error instanceof EspalierError) || stoppedAt === 0) throw error;
+    const stopMs = performance.now() - stoppedAt;
     await session.dispose();
-    return { cancelled: true, cancelMs, left: engine.ledger.total() };
-  }
-}
-
-/** Destroys the device under an engine and reports the error of the next call. */
-async function loseDevice(): Promise<unknown> {
-  const engine = await openWebgpu(webLoader);
-  engine.device.destroy();
-  await engine.device.lost;
-  await Promise.resolve();
-  try {
-    engine.allocate(16, 'hidden', 'after the loss');
-    return { code: null };
-  } catch (error) {
-    return { code: error instanceof EspalierError ? error.code : String(error) };
+    return { code: error.code, message: error.message, stopMs, left: engine.ledger.total() };
   }
 }
 

@@ -73,5 +73,9 @@ export function fault(error: unknown, doing: string): EspalierError {
 }
 
 function operator(text: string): string {
-  return /implementation for ([\w.]+\(\d+\))/.exec(text)?.[1] ?? /No Op registered for (\w+)/.exec(text)?.[1] ?? 'one of its operators';
+  const name =
+    /implementation for ([\w.]+\(\d+\))/.exec(text)?.[1] ??
+    /([\w.]+:\w+)\(-?\d+\) is not a registered/.exec(text)?.[1] ??
+    /No Op registered for (\w+)/.exec(text)?.[1];
+  return name ?? 'one of its operators';
 }

@@ -1,0 +1,165 @@
+// The runtime room on WebGPU (SwiftShader) in Chromium: self-test, routes, goldens, cancel, loss of the device, verification.
+
+import { readdirSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, type Page, test } from '@playwright/test';
+import { createServer, type ViteDevServer } from 'vite';
+import { golden } from '../src/onnx/testing/fixtures.ts';
+import type { Curve } from '../src/runtime/curve.ts';
+import type { Routes } from '../src/runtime/selfTest.ts';
+import type { MemoryEstimate, SelfTest, Verification } from '../src/worker/api.ts';
+import type { RuntimeCall, ServedFolder } from './runtimeWorker.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Per-window numbers of the sample; made by tools/sample_golden.py. */
+interface SampleGolden {
+  windows: number[][];
+  baseline_nll_per_sample: number[];
+  loo_nll_per_sample: number[][];
+}
+
+interface Scored {
+  curve: Curve;
+  estimate: MemoryEstimate;
+  peak: { weights: number; hidden: number };
+  /** Bytes in the ledger after dispose. */
+  left: number;
+  longestGapMs: number;
+}
+
+let server: ViteDevServer;
+let page: Page;
+
+test.describe.configure({ mode: 'serial' });
+
+test.beforeAll(async ({ browser }) => {
+  // A server of its own: the page of these checks is no part of the built site.
+  server = await createServer({ root: ROOT, logLevel: 'error', server: { host: '127.0.0.1', port: 0, hmr: false, watch: null } });
+  await server.listen();
+  page = await browser.newPage();
+  await page.goto(new URL('e2e/runtime.html', server.resolvedUrls?.local[0]).href);
+  await page.waitForFunction(() => 'runtimeCheck' in window);
+});
+
+test.afterAll(async () => {
+  await page?.close();
+  await server?.close();
+});
+
+function call<T>(request: RuntimeCall): Promise<T> {
+  return page.evaluate((r) => window.runtimeCheck(r), request) as Promise<T>;
+}
+
+function filesBelow(folder: string, path = ''): { path: string; size: number }[] {
+  return readdirSync(`${folder}/${path}`).flatMap((name) => {
+    const below = path ? `${path}/${name}` : name;
+    const stat = statSync(`${folder}/${below}`);
+    return stat.isDirectory() ? filesBelow(folder, below) : [{ path: below, size: stat.size }];
+  });
+}
+
+function fixture(name: string): ServedFolder {
+  const files = filesBelow(`${ROOT}e2e/fixtures/${name}`);
+  return { base: `/e2e/fixtures/${name}`, files, graph: files.find((file) => file.path.endsWith('.onnx'))?.path ?? '' };
+}
+
+const sample: ServedFolder = { base: '/sample', files: filesBelow(`${ROOT}public/sample`), graph: 'onnx/model.onnx' };
+const sampleGolden = golden<SampleGolden>('sample');
+
+function largestDifference(a: readonly number[], b: readonly number[]): number {
+  expect(a.length).toBe(b.length);
+  return Math.max(...a.map((value, k) => Math.abs(value - (b[k] ?? Number.NaN))));
+}
+
+test('the self-test finds the subgroup fault of this device and takes the right route', async () => {
+  const { test: result, routes, key } = await call<{ test: SelfTest; routes: Routes; key: string }>({ check: 'self-test' });
+  const check = (name: string) => result.checks.find((c) => c.name === name);
+  expect(check('attention')).toMatchObject({ ok: true });
+  expect(check('attention with subgroups')).toMatchObject({ ok: false });
+  expect(check('attention with subgroups')?.maxError).toBeGreaterThan(0.01);
+  expect(check('soft cap')).toMatchObject({ ok: false });
+  expect(routes).toEqual({ usable: true, subgroups: false, softcap: false });
+  expect(result.passed).toBe(true);
+  expect(result.routes).toContain('device without subgroups');
+  expect(key).toContain('1.30.0');
+});
+
+for (const fault of ['product', 'attention', 'likelihood'] as const) {
+  test(`an injected fault in ${fault} takes the GPU out of use`, async () => {
+    const { test: result, routes } = await call<{ test: SelfTest; routes: Routes }>({ check: 'self-test', fault });
+    expect(result.checks.find((c) => c.name === fault)).toMatchObject({ ok: false });
+    expect(routes.usable).toBe(false);
+    expect(result.passed).toBe(false);
+  });
+}
+
+test('with subgroups the sample is wrong without an error, without them it equals wasm', async () => {
+  const window = sampleGolden.windows[0]?.slice(0, 64) ?? [];
+  const nll = (device: 'wasm' | 'webgpu', subgroups: boolean) =>
+    call<number[]>({ check: 'nll', ...sample, device, subgroups, window, removed: [] });
+  const right = await nll('wasm', false);
+  expect(largestDifference(right, await nll('webgpu', false))).toBeLessThan(1e-4);
+  expect(largestDifference(right, await nll('webgpu', true))).toBeGreaterThan(0.01);
+});
+
+test('the sample hits the goldens of one window for every block', async () => {
+  test.setTimeout(400_000);
+  const scored = await call<Scored>({ check: 'score', ...sample, device: 'webgpu', windows: sampleGolden.windows.slice(0, 1) });
+  const { curve, estimate, peak } = scored;
+  expect(largestDifference(curve.baseline.nllPerWindow, sampleGolden.baseline_nll_per_sample.slice(0, 1))).toBeLessThan(1e-4);
+  for (const block of curve.blocks)
+    expect(largestDifference(block.nllPerWindow, sampleGolden.loo_nll_per_sample[block.index]?.slice(0, 1) ?? [])).toBeLessThan(1e-4);
+  expect(Math.abs(peak.weights / estimate.weights - 1)).toBeLessThan(0.2);
+  expect(Math.abs(peak.hidden / estimate.hiddenStates - 1)).toBeLessThan(0.2);
+  expect(scored.left).toBe(0);
+});
+
+for (const name of ['optimum-llama-fp32', 'optimum-gemma3-fp32', 'genai-qwen3-fp32-webgpu', 'genai-lfm2-fp32-cpu', 'dynamo-llama-op23']) {
+  test(`${name} hits the goldens of every window`, async () => {
+    const expected = golden(name);
+    const { curve, left } = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows: expected.windows });
+    expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? [])).toBeLessThan(1e-4);
+    for (const block of expected.blocks ?? [])
+      if (block.refused === undefined)
+        expect(largestDifference(curve.blocks[block.index]?.nllPerWindow ?? [], block.nllPerWindow)).toBeLessThan(1e-4);
+    expect(left).toBe(0);
+  });
+}
+
+test('cancel acts within two seconds and frees everything', async () => {
+  const windows = sampleGolden.windows.slice(0, 2);
+  const stopped = await call({ check: 'score', ...sample, device: 'webgpu', windows, stopAfter: { blocks: 3, by: 'cancel' } });
+  expect(stopped).toMatchObject({ code: 'cancelled', left: 0 });
+  expect((stopped as { stopMs: number }).stopMs).toBeLessThan(2000);
+});
+
+test('a device that is lost in the middle is said to be lost', async () => {
+  const windows = [sampleGolden.windows[0]?.slice(0, 32) ?? []];
+  const stopped = await call({ check: 'score', ...sample, device: 'webgpu', windows, stopAfter: { blocks: 3, by: 'loss' } });
+  expect(stopped).toMatchObject({ code: 'device-lost' });
+});
+
+test('a weight above the buffer limit is refused with both sizes', async () => {
+  expect(await call({ check: 'limits' })).toMatchObject({ code: 'out-of-memory', message: expect.stringMatching(/lm_head.*at most/) });
+});
+
+test('an operator without a kernel is named, and the device goes on working', async () => {
+  const result = await call<{ broken: { code: string; message: string }; next: null }>({ check: 'bad-program' });
+  expect(result.broken.code).toBe('unsupported-op');
+  expect(result.broken.message).toContain('GroupQueryAttentioX');
+  expect(result.next).toBeNull();
+});
+
+test('an export that no CPU can run is verified on WebGPU', async () => {
+  const window = golden('genai-qwen3-fp32-webgpu').windows[0] ?? [];
+  const verification = await call<Verification>({
+    check: 'verify',
+    ...fixture('genai-qwen3-fp32-webgpu'),
+    device: 'webgpu',
+    window,
+    removed: [2],
+  });
+  expect(verification.checks.filter((check) => !check.ok)).toEqual([]);
+  expect(verification.status).toBe('verified');
+});
