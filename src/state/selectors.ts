@@ -2,7 +2,7 @@
 
 import { equalGroups, lowest } from '../analysis/ranking.ts';
 import { planSize } from '../model/size.ts';
-import type { Measure, PlanResult } from '../worker/api.ts';
+import type { DeviceKind, Measure, PlanResult } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
 import { effectKey } from './effectActions.ts';
 import { derive } from './memo.ts';
@@ -125,18 +125,24 @@ export function primaryCommand(state: StudioState): CommandId {
   return state.errors.score && state.plan.present.removed.length && !state.score.curve ? 'export' : 'score';
 }
 
+/** A device as the page names it everywhere; GPUs with their own name. */
+export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): string {
+  if (kind === 'wasm') return name.replace(/^CPU \(wasm(.*)\)$/, 'WebAssembly$1');
+  return name.startsWith('WebGPU') ? name : `WebGPU (${name})`;
+}
+
 /** What the curve was measured on: "10 windows × 128 tokens, bundled text, WebAssembly". */
 export function measuredOn(state: StudioState): string {
   const { curve, running, settings } = state.score;
   if (running) {
-    const where = running.device ? `, ${running.device.name}` : '';
+    const where = running.device ? `, ${deviceName(running.device)}` : '';
     return `${running.windows || settings.samples} windows × ${settings.length} tokens, ${nameOfText(settings.text)}${where}`;
   }
   if (!curve) return '';
   const { settings: used, windows, device } = curve.result;
   const text = used.text === 'bundled' ? 'bundled text' : used.text;
   const start = used.bos === 'every' ? ', each with BOS' : '';
-  return `${windows.length} windows × ${used.length} tokens${start}, ${text}, ${device.name}${curve.restored ? ', from a file' : ''}`;
+  return `${windows.length} windows × ${used.length} tokens${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
 }
 
 /** Number of blocks that "drop the lowest" may take: scored, removable, not locked. */

@@ -1,5 +1,6 @@
 // What is known of the model before any weight is read, what it was made from, and what is not supported.
 
+import { deviceName } from '../../state/selectors.ts';
 import { formatBytes, formatCount, formatPpl, listed, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
@@ -93,7 +94,7 @@ export function MadeFromPanel() {
             <dt>measured on</dt>
             <dd>
               {plural(madeFrom.score.windows.length, 'window')} × {madeFrom.score.settings.length} tokens, {madeFrom.score.settings.text},{' '}
-              {madeFrom.score.device.name}
+              {deviceName(madeFrom.score.device)}
             </dd>
           </>
         )}
