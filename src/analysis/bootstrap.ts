@@ -3,7 +3,7 @@
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 
-export const RESAMPLES = 2000;
+const RESAMPLES = 2000;
 const SEED = 20240215;
 
 /** Quantile q of ascending values, linear between neighbours (numpy's default). */

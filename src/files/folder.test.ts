@@ -7,7 +7,7 @@ import { serve } from '../../scripts/serve.mjs';
 import { nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
 import { fileFolder } from './folder.ts';
 import { hostedFolder } from './hosted.ts';
-import { asFolder, loneProvenance } from './picked.ts';
+import { asFolder } from './picked.ts';
 
 const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
 const code = (name: string) => expect.objectContaining({ code: name });
@@ -128,12 +128,5 @@ describe('dropped and picked files', () => {
     expect(asFolder([at('./model.onnx')], 'dropped files')).toMatchObject({ name: 'model.onnx', files: [{ path: 'model.onnx' }] });
     expect(asFolder([at('a/x'), at('b/y')], 'two')?.files.map((f) => f.path)).toEqual(['a/x', 'b/y']);
     expect(asFolder([], 'x')).toBeNull();
-  });
-
-  it('recognises an espalier.json dropped alone', () => {
-    expect(loneProvenance(asFolder([at('espalier.json')], 'x')!)?.name).toBe('espalier.json');
-    expect(loneProvenance(asFolder([at('espalier (1).json')], 'x')!)).not.toBeNull();
-    expect(loneProvenance(asFolder([at('windows.json')], 'x')!)).toBeNull();
-    expect(loneProvenance(asFolder([at('m/espalier.json'), at('m/model.onnx')], 'x')!)).toBeNull();
   });
 });

@@ -37,9 +37,3 @@ export function asFolder(files: readonly { path: string; file: File }[], fallbac
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   return { name: shared ? root : inside.length === 1 ? inside[0]!.path : fallbackName, files: inside };
 }
-
-/** A single espalier.json that was dropped alone: it goes onto the model that is open. */
-export function loneProvenance({ files }: PickedFolder): File | null {
-  const only = files.length === 1 ? files[0]! : null;
-  return only && /(^|\/)[^/]*espalier[^/]*\.json$/i.test(only.path) ? only.file : null;
-}
