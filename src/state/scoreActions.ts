@@ -20,6 +20,16 @@ export interface ScoreActions {
 
 const NO_CURVE_YET: GrowingCurve = { device: null, windows: 0, baseline: null, blocks: [], notes: [] };
 
+/** The page redraws a growing curve no more often than this. */
+const BATCH_MS = 80;
+
+function withEvent(curve: GrowingCurve, event: Exclude<ScoreEvent, { type: 'progress' }>): GrowingCurve {
+  if (event.type === 'note') return { ...curve, notes: [...curve.notes, event.text] };
+  if (event.type === 'started') return { ...curve, device: event.device, windows: event.windows };
+  if (event.type === 'baseline') return { ...curve, baseline: event.baseline };
+  return { ...curve, blocks: [...curve.blocks, event.block] };
+}
+
 /** Settings as a key: equal keys give equal curves. */
 export function settingsKey(settings: ScoreSettings): string {
   return JSON.stringify(settings);
@@ -30,14 +40,31 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
   let memoryTurn = 0;
   let curves = 0;
 
-  function onEvent(event: ScoreEvent, turnModel: unknown): void {
-    const running = get().score.running;
-    if (!running || get().model.current !== turnModel) return;
-    if (event.type === 'progress') patch('score', { progress: event.progress });
-    else if (event.type === 'note') patch('score', { running: { ...running, notes: [...running.notes, event.text] } });
-    else if (event.type === 'started') patch('score', { running: { ...running, device: event.device, windows: event.windows } });
-    else if (event.type === 'baseline') patch('score', { running: { ...running, baseline: event.baseline } });
-    else patch('score', { running: { ...running, blocks: [...running.blocks, event.block] } });
+  /** Events of a run, joined: the page follows at most every BATCH_MS, however fast blocks finish. */
+  function follower(model: unknown): { onEvent(event: ScoreEvent): void; flush(): void; stop(): void } {
+    let waiting: ScoreEvent[] = [];
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    function flush(): void {
+      clearTimeout(timer);
+      timer = undefined;
+      let { running, progress } = get().score;
+      const events = waiting;
+      waiting = [];
+      if (!running || get().model.current !== model) return;
+      for (const event of events) {
+        if (event.type === 'progress') progress = event.progress;
+        else running = withEvent(running, event);
+      }
+      patch('score', { running, progress });
+    }
+    return {
+      flush,
+      stop: () => clearTimeout(timer),
+      onEvent(event) {
+        waiting.push(event);
+        timer ??= setTimeout(flush, BATCH_MS);
+      },
+    };
   }
 
   const actions: ScoreActions = {
@@ -75,9 +102,11 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       // Whoever starts wants to see the curve grow.
       patch('view', { dialog: null });
       context.announce('Scoring has started.');
+      const events = follower(current);
       try {
         await checkDevice();
-        const result = await api.score(settings, (event) => onEvent(event, current));
+        const result = await api.score(settings, events.onEvent);
+        events.flush();
         if (get().model.current !== current) return;
         actions.takeCurve(result, settingsKey(settings), false, get().score.running?.notes);
         context.announce(
@@ -87,6 +116,7 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
         if (get().model.current === current) context.fail('score', error);
         context.announce('Scoring has stopped.');
       } finally {
+        events.stop();
         if (get().model.current === current) patch('score', { running: null, progress: null, cancelling: false });
       }
       onCurve();

@@ -10,7 +10,7 @@ import { settingsKey } from './scoreActions.ts';
 import type { OpenModel, StudioState } from './state.ts';
 import { nameOfText } from './textSource.ts';
 
-export interface CurvePoint {
+export interface BlockView {
   index: number;
   /** Mean NLL in nats without the block, or null while unknown. */
   nll: number | null;
@@ -18,12 +18,21 @@ export interface CurvePoint {
   low: number;
   high: number;
   refused: string | null;
-  removed: boolean;
-  locked: boolean;
   /** Letter of its group of equals ("a" matters least), or '' outside one. */
   group: string;
   /** The other blocks of its group. */
   equals: readonly number[];
+}
+
+export interface CurvePoint extends BlockView {
+  removed: boolean;
+  locked: boolean;
+}
+
+export interface CurveData {
+  baseline: Measure | null;
+  scores: readonly BlockView[];
+  growing: boolean;
 }
 
 export interface CurveView {
@@ -40,14 +49,14 @@ export const groupsOf = derive(
   (curve) => (curve ? equalGroups(curve.result.blocks).filter((group) => group.length > 1) : []),
 );
 
-/** The curve that is shown: the one that grows, else the one in force. */
-export const curveView = derive(
-  (state: StudioState) => [modelOf(state), state.score.running, state.score.curve, state.plan.present, groupsOf(state)],
-  (model, running, curve, plan, groups): CurveView => {
+/** The curve that is shown: the one that grows, else the one in force. Does not change with the plan. */
+export const curveData = derive(
+  (state: StudioState) => [modelOf(state), state.score.running, state.score.curve, groupsOf(state)],
+  (model, running, curve, groups): CurveData => {
     const shown = running ?? (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : null);
     const baseline = shown?.baseline ?? null;
     const byIndex = new Map(shown?.blocks.map((block) => [block.index, block]));
-    const points = (model?.summary.blocks ?? []).map(({ index }): CurvePoint => {
+    const scores = (model?.summary.blocks ?? []).map(({ index }): BlockView => {
       const score = byIndex.get(index);
       const known = score && !score.refused;
       const groupIndex = running ? -1 : groups.findIndex((group) => group.includes(index));
@@ -57,13 +66,20 @@ export const curveView = derive(
         low: known && baseline ? baseline.nll + score.ci95[0] : Number.NaN,
         high: known && baseline ? baseline.nll + score.ci95[1] : Number.NaN,
         refused: score?.refused ?? null,
-        removed: plan.removed.includes(index),
-        locked: plan.locked.includes(index),
         group: groupIndex < 0 ? '' : letter(groupIndex),
         equals: groups[groupIndex]?.filter((other) => other !== index) ?? [],
       };
     });
-    return { baseline, points, growing: running !== null };
+    return { baseline, scores, growing: running !== null };
+  },
+);
+
+/** The curve together with what the plan makes of each block. */
+export const curveView = derive(
+  (state: StudioState) => [curveData(state), state.plan.present],
+  ({ baseline, scores, growing }, { removed, locked }): CurveView => {
+    const points = scores.map((score) => ({ ...score, removed: removed.includes(score.index), locked: locked.includes(score.index) }));
+    return { baseline, points, growing };
   },
 );
 

@@ -117,7 +117,7 @@ describe('scoring', () => {
   });
 
   it('grows, and a cancel keeps the curve that was there', async () => {
-    const { actions, get } = await scored({ stepMs: 2 });
+    const { actions, get } = await scored({ stepMs: 25 });
     const before = get().score.curve;
     const second = actions.score();
     await until(() => (get().score.running?.blocks.length ?? 0) > 2);

@@ -1,26 +1,31 @@
 // What recharts has no words for: points kept and removed, error bars, values off the scale, groups of equals, one hit column per block.
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
-import type { CurvePoint } from '../../state/selectors.ts';
+import { curveView } from '../../state/selectors.ts';
 import { formatPpl } from '../format.ts';
+import { useStudio } from '../studioContext.ts';
 import css from './charts.module.css';
 import type { Scale } from './scale.ts';
 
 interface Props {
-  points: readonly CurvePoint[];
+  /** First and last block of the range that is shown. */
+  from: number;
+  to: number;
   scale: Scale;
-  hover: number | null;
 }
 
-export function CurveMarks({ points, scale, hover }: Props) {
+export function CurveMarks({ from, to, scale }: Props) {
+  const view = useStudio(curveView);
+  const hover = useStudio((state) => state.view.hover);
   const x = useXAxisScale();
   const y = useYAxisScale();
   const plot = usePlotArea();
   if (!x || !y || !plot || plot.width <= 0) return null;
+  const points = view.points.slice(from, to + 1);
   const pitch = plot.width / Math.max(points.length, 1);
   const radius = Math.max(2.5, Math.min(5.5, pitch * 0.3));
   const yOf = (nll: number) => y(Math.exp(Math.min(Math.max(nll, scale.low), scale.high))) ?? plot.y;
-  const hovered = points.find((point) => point.index === hover);
+  const hovered = hover === null ? undefined : view.points[hover];
   return (
     <g>
       {points.map((point) => {

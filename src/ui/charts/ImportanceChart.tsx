@@ -2,8 +2,9 @@
 
 import { useState } from 'react';
 import { Brush, CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveContainer, XAxis, YAxis, ZIndexLayer } from 'recharts';
-import type { CurveView } from '../../state/selectors.ts';
+import { type CurveData, curveData } from '../../state/selectors.ts';
 import { formatPpl } from '../format.ts';
+import { useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
 import { CurveMarks } from './CurveMarks.tsx';
@@ -15,18 +16,20 @@ const BRUSH_FROM = 40;
 /** The layer of points in recharts: over lines and axes, under labels. */
 const ABOVE_LINES = 600;
 
-export default function ImportanceChart({ view, hover }: { view: CurveView; hover: number | null }) {
+/** Drawn anew when scores or the range change; plan and pointer change the marks alone. */
+export default function ImportanceChart() {
+  const view = useStudio(curveData);
   const ref = usePointing<HTMLElement>();
-  const last = view.points.length - 1;
+  const last = view.scores.length - 1;
   const [range, setRange] = useState<{ from: number; to: number } | null>(null);
   const from = Math.min(range?.from ?? 0, last);
   const to = Math.min(range?.to ?? last, last);
-  const shown = view.points.slice(from, to + 1);
+  const shown = view.scores.slice(from, to + 1);
   const known = shown.flatMap((point) => (point.nll === null ? [] : [point.nll]));
   const intact = view.baseline?.nll ?? null;
   const scale = scaleOf(intact, known);
-  const hasGroups = view.points.some((point) => point.group);
-  const data = view.points.map((point) => ({
+  const hasGroups = view.scores.some((point) => point.group);
+  const data = view.scores.map((point) => ({
     index: point.index,
     ppl: point.nll === null ? null : Math.exp(Math.min(point.nll, scale.high)),
   }));
@@ -72,7 +75,7 @@ export default function ImportanceChart({ view, hover }: { view: CurveView; hove
             />
           )}
           <ZIndexLayer zIndex={ABOVE_LINES}>
-            <CurveMarks points={shown} scale={scale} hover={hover} />
+            <CurveMarks from={from} to={to} scale={scale} />
           </ZIndexLayer>
           {last + 1 >= BRUSH_FROM && (
             <Brush
@@ -92,8 +95,8 @@ export default function ImportanceChart({ view, hover }: { view: CurveView; hove
 }
 
 /** The curve in one sentence, for those who do not see it; the list has every number. */
-function inWords(view: CurveView): string {
-  const known = view.points.filter((point) => point.nll !== null).sort((a, b) => a.nll! - b.nll!);
+function inWords(view: CurveData): string {
+  const known = view.scores.filter((point) => point.nll !== null).sort((a, b) => a.nll! - b.nll!);
   const [least] = known;
   const most = known.at(-1);
   if (!least || !most) return 'Importance of blocks: nothing scored yet.';

@@ -14,8 +14,6 @@ import css from './importance.module.css';
 const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
 
 export function ImportancePanel() {
-  const view = useStudio(curveView);
-  const hover = useStudio((state) => state.view.hover);
   const running = useStudio((state) => state.score.running !== null);
   const hasCurve = useStudio((state) => state.score.curve !== null);
   const shows = running || hasCurve;
@@ -30,12 +28,12 @@ export function ImportancePanel() {
       <ErrorNotice place="restore" />
       {shows ? (
         <Suspense fallback={<div className={css.space} />}>
-          <ImportanceChart view={view} hover={hover} />
+          <ImportanceChart />
         </Suspense>
       ) : (
         <BeforeScoring />
       )}
-      {shows && <Reading view={view} hover={hover} />}
+      {shows && <Reading />}
       {hasCurve && !running && <Groups />}
     </section>
   );
@@ -74,7 +72,9 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
 }
 
 /** One line that says what is under the pointer or the focus. Of fixed height, so that nothing jumps. */
-function Reading({ view, hover }: { view: CurveView; hover: number | null }) {
+function Reading() {
+  const view = useStudio(curveView);
+  const hover = useStudio((state) => state.view.hover);
   const on = useStudio(measuredOn);
   const point = hover === null ? undefined : view.points[hover];
   return (
