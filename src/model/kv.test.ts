@@ -69,6 +69,7 @@ describe('state names', () => {
     });
     expect(stateShape(info('a', ['B', 'P', 2, 16]), info('b', ['B', 'P + S', 2, 16]))).toEqual({ sequence: 1, perToken: [2, 16] });
     expect(stateShape(info('a', ['B', 2, 'max', 16]), info('b', ['B', 2, 'max', 16])).sequence).toBe(2);
+    expect(stateShape(info('a', [2, 'B', 12, 'P', 64]), info('b', [2, 'B', 12, 'T', 64]))).toEqual({ sequence: 3, perToken: [2, 12, 64] });
     expect(stateShape(info('a', ['B', 64, 3]), info('b', ['B', 64, 3])).sequence).toBe(null);
   });
 });

@@ -77,10 +77,12 @@ export function pairStates(inputs: readonly ValueInfo[], outputs: readonly Value
 export function stateShape(input: ValueInfo | undefined, output: ValueInfo | undefined): { sequence: number | null; perToken: Dim[] } {
   const dims = input?.dims;
   if (!dims) return { sequence: 2, perToken: [null, null] };
-  const open = dims.flatMap((d, k) => (k > 0 && typeof d !== 'number' ? [k] : []));
+  // Keys and values in one tensor (2, B, heads, P, d) put the batch second.
+  const batch = dims.length === 5 && typeof dims[0] === 'number' ? 1 : 0;
+  const open = dims.flatMap((d, k) => (k > batch && typeof d !== 'number' ? [k] : []));
   const grows = open.find((k) => output?.dims?.[k] !== dims[k]);
   const sequence = grows ?? open.find((k) => k < dims.length - 1) ?? open[0] ?? null;
-  return { sequence, perToken: dims.filter((_, k) => k > 0 && k !== sequence) };
+  return { sequence, perToken: dims.filter((_, k) => k !== batch && k !== sequence) };
 }
 
 function patterns(values: readonly ValueInfo[]): Pattern[] {
