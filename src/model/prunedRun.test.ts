@@ -45,28 +45,66 @@ describe.each(RUNNABLE)('$folder pruned', ({ folder, staticCache }) => {
   });
 });
 
+describe('halves of blocks', () => {
+  it('left out one at a time give the golden likelihoods', async () => {
+    const folder = 'optimum-llama-nokv';
+    const source = await nodeFolder(fixturePath(folder));
+    const { structure } = await openModel(source);
+    await source.close();
+    const expected = golden<{ windows: number[][]; units: { attn: number[]; ffn: number[] } }>(folder);
+    for (const [part, nlls] of [
+      ['attention', expected.units.attn],
+      ['feed-forward', expected.units.ffn],
+    ] as const) {
+      for (const [block, nll] of nlls.entries()) {
+        const session = await start(folder, removeBlocks(structure, [], [{ block, part }]));
+        const found: number[] = [];
+        for (const ids of expected.windows) found.push(...(await session.likelihoods(ids)));
+        await session.release();
+        expect(Math.abs(found.reduce((a, x) => a + x, 0) / found.length - nll)).toBeLessThan(1e-5);
+      }
+    }
+  });
+});
+
+const files = new Map<string, Buffer>();
+
 type State = Record<string, Tensor>;
 
 async function start(folder: string, model: Model) {
   const bytes = encodeModel(model, (_, range) => {
-    const file = readFileSync(`${fixturePath(folder)}/${range.file}`);
+    const path = `${fixturePath(folder)}/${range.file}`;
+    const file = files.get(path) ?? readFileSync(path);
+    files.set(path, file);
     return new Uint8Array(file.subarray(range.offset, range.offset + range.length));
   });
   const session = await InferenceSession.create(bytes, { logSeverityLevel: 3, graphOptimizationLevel: 'disabled', intraOpNumThreads: 1 });
   const inputs = model.graph.inputs.filter((v) => !model.graph.initializers.has(v.name));
   const outputs = model.graph.outputs.map((o) => o.name);
   const past = inputs.filter((v) => v.name.startsWith('past'));
+  const feed = (ids: number[], length: number, state: State): State => {
+    const feeds: State = { ...state };
+    for (const v of inputs) {
+      if (v.name === 'input_ids') feeds[v.name] = ints(ids);
+      else if (v.name === 'attention_mask') feeds[v.name] = ints(Array.from({ length }, () => 1));
+      else if (v.name === 'position_ids') feeds[v.name] = ints(ids.map((_, i) => length - ids.length + i));
+    }
+    return feeds;
+  };
   return {
+    /** Negative log-likelihood of every token after the first, in nats. */
+    async likelihoods(ids: number[]): Promise<number[]> {
+      const all = (await session.run(feed(ids, ids.length, {}))).logits!;
+      const width = all.dims.at(-1)!;
+      return ids.slice(1).map((target, t) => {
+        const row = Array.from((all.data as Float32Array).subarray(t * width, (t + 1) * width));
+        return Math.log(row.reduce((n, x) => n + Math.exp(x), 0)) - row[target]!;
+      });
+    },
     states: (opened: OpenedModel, rows: number): State =>
       Object.fromEntries(past.map((v) => [v.name, zeros(v, rows, opened.config.headSize ?? 1)])),
     async run(ids: number[], length: number, state: State): Promise<{ logits: number[]; state: State }> {
-      const feeds: State = { ...state };
-      for (const v of inputs) {
-        if (v.name === 'input_ids') feeds[v.name] = ints(ids);
-        else if (v.name === 'attention_mask') feeds[v.name] = ints(Array.from({ length }, () => 1));
-        else if (v.name === 'position_ids') feeds[v.name] = ints(ids.map((_, i) => length - ids.length + i));
-      }
-      const result = await session.run(feeds);
+      const result = await session.run(feed(ids, length, state));
       const all = result.logits!;
       const logits = Array.from((all.data as Float32Array).subarray(-all.dims.at(-1)!));
       const next = past.map((v): [string, Tensor] => {
