@@ -23,7 +23,7 @@ export interface ModelConfig {
 }
 
 /** Keys under which families write their layer count. */
-export const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'] as const;
+const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'] as const;
 
 /** @throws EspalierError `corrupt-file` when a config is not JSON */
 export async function readConfig(folder: Folder): Promise<ModelConfig> {

@@ -69,7 +69,7 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
 }
 
 /** ONNX's name of an element type in lower case, or "unknown". */
-export function typeName(type: number): string {
+function typeName(type: number): string {
   return type === 0 ? 'unknown' : (TYPE_NAMES.get(type) ?? `type ${type}`);
 }
 

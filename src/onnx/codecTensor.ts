@@ -25,7 +25,7 @@ export type Place = (tensor: Tensor, range: ByteRange, owner: 'initializer' | 'a
 const RARE_BITS: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 8, 20: 8, 23: 4, 24: 8, 25: 2, 26: 2 };
 
 /** Bytes of raw data for a type and dims, or null for strings and unknown types. */
-export function rawLength(type: DataType, dims: readonly number[]): number | null {
+function rawLength(type: DataType, dims: readonly number[]): number | null {
   const bits = elementBits(type) ?? RARE_BITS[type] ?? null;
   return bits === null ? null : Math.ceil((elementCount(dims) * bits) / 8);
 }
