@@ -24,11 +24,17 @@ export function outOfMemory(what: string, bytes: number, detail = ''): EspalierE
   );
 }
 
-export function bufferLimit(what: string, bytes: number, limit: number): EspalierError {
+/** Something that one buffer cannot hold, whatever is free. */
+export function bufferLimit(
+  what: string,
+  bytes: number,
+  limit: number,
+  hint = 'Use the wasm device, or open a quantised graph of the model.',
+): EspalierError {
   return new EspalierError(
     'out-of-memory',
     `${what} is ${formatBytes(bytes)}, but this device allows at most ${formatBytes(limit)} in one buffer.`,
-    'Use the wasm device, or open a quantised graph of the model.',
+    hint,
   );
 }
 

@@ -5,6 +5,8 @@ import { type OpenedModel, openModel } from '../model/open.ts';
 import { fixturePath, golden, nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
 import type { ScoreEvent } from '../worker/api.ts';
 import type { Engine } from './device.ts';
+import { outOfMemory } from './fault.ts';
+import type { Purpose } from './ledger.ts';
 import { nodeLoader } from './ort.node.ts';
 import { ScoreSession } from './session.ts';
 import { openWasm } from './wasmEngine.ts';
@@ -135,6 +137,25 @@ describe('the sample', () => {
     expect(await runs([3, 9])).toBe(11);
     expect(await runs([])).toBe(16 - 9);
     await fresh.dispose();
+    expect(engine.ledger.total()).toBe(0);
+  });
+
+  test('a device too small for all weights gets them block by block', async () => {
+    const room = 5 * 2 ** 20;
+    const small: Engine = Object.create(engine, {
+      allocate: {
+        value: (bytes: number, purpose: Purpose, label: string) => {
+          if (engine.ledger.bytes('weights') + bytes > room) throw outOfMemory(label, bytes);
+          return engine.allocate(bytes, purpose, label);
+        },
+      },
+    });
+    const windows = expected.windows.slice(0, 1);
+    const session = ScoreSession.open(opened, small);
+    const curve = await session.score(windows, undefined, () => {});
+    for (const block of curve.blocks)
+      expect(largestDifference(block.nllPerWindow, expected.loo_nll_per_sample[block.index]?.slice(0, 1) ?? [])).toBeLessThan(1e-4);
+    await session.dispose();
     expect(engine.ledger.total()).toBe(0);
   });
 

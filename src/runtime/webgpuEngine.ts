@@ -35,7 +35,7 @@ export async function openWebgpu(loader: OrtLoader, options: { subgroups?: boole
   if (!adapter)
     throw new EspalierError(
       'no-webgpu',
-      'This browser offers no WebGPU adapter.',
+      'There is no WebGPU adapter here.',
       'Use the wasm device, or a recent Chrome or Edge with hardware acceleration on.',
     );
   const runtime = await loadOrt(loader, gpuBuild());
@@ -193,7 +193,8 @@ export class WebgpuEngine implements Engine {
 
   async check(): Promise<void> {
     await Promise.race([this.buffers.check(), this.lost]);
-    this.throwIfFailed();
+    // Bytes of writeBuffer wait in staging memory until the queue has taken them.
+    await this.settled();
   }
 
   async release(compiled: readonly Compiled[]): Promise<void> {

@@ -4,6 +4,7 @@ import { EspalierError } from '../errors.ts';
 import type { Progress } from '../worker/api.ts';
 import { BlockLoader } from './blockLoader.ts';
 import type { Chain } from './chain.ts';
+import { bufferLimit } from './fault.ts';
 import { type Budget, type MemoryPlan, planMemory, weightBytes } from './memory.ts';
 import { Pass } from './pass.ts';
 import { chooseRows, type Rows, rowsByMemory, warmShapes } from './warmup.ts';
@@ -43,6 +44,9 @@ export class Workbench {
   async prepare(signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
     const { chain, windows } = this;
     const probe = chunkWindows(windows, 1, chain.programs.vocabSize).reduce((a, b) => (b.length > a.length ? b : a));
+    const logits = (probe.length - 1) * chain.programs.vocabSize * 4;
+    if (logits > chain.engine.maxBufferBytes)
+      throw bufferLimit('One window of logits', logits, chain.engine.maxBufferBytes, 'Use shorter windows, or the wasm device.');
     await this.load(signal, tell);
     const plan = planMemory(chain.programs, windows.length, probe.length, chain.engine.kind, this.effectiveBudget());
     this.plan = plan;
