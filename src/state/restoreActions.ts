@@ -51,7 +51,12 @@ export function makeRestoreActions(
         if (restored.score) {
           await giveWindows(restored.score.windows, get().score.settings.device);
           if (get().model.current !== current) return;
-          score.takeCurve(restored.score, settingsKey(get().score.settings), true, restored.score.rewrites);
+          score.takeCurve(
+            restored.score,
+            settingsKey(get().score.settings),
+            true,
+            restored.score.rewrites.map((text) => `For scoring: ${text}.`),
+          );
         }
         setRemoved(restored.removed);
         context.toast(restored.score ? 'Plan and curve are back.' : 'The plan is back. The file holds no scores.');

@@ -5,16 +5,16 @@ const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 /** Perplexity from its mean NLL in nats, four significant digits; powers of ten from a million on, as it may overflow a double. */
-export function formatPpl(nll: number): string {
+export function formatPpl(nll: number, decimalsOfPower = 1): string {
   if (Number.isNaN(nll)) return 'not a number';
   if (nll === Number.POSITIVE_INFINITY) return '∞';
   const ppl = Math.exp(nll);
   if (ppl >= 1e6) {
     const log = nll / Math.LN10;
     let exponent = Math.floor(log);
-    let digits = (10 ** (log - exponent)).toFixed(1);
-    if (digits === '10.0') {
-      digits = '1.0';
+    let digits = (10 ** (log - exponent)).toFixed(decimalsOfPower);
+    if (Number(digits) === 10) {
+      digits = (1).toFixed(decimalsOfPower);
       exponent++;
     }
     return `${digits} × 10${[...String(exponent)].map((d) => SUPERSCRIPTS[Number(d)]).join('')}`;

@@ -58,11 +58,11 @@ export default function ImportanceChart() {
             allowDataOverflow
             ticks={ticksOf(scale)}
             interval={0}
-            tickFormatter={(ppl: number) => (ppl >= 1e6 ? formatPpl(Math.log(ppl)) : ppl.toLocaleString('en'))}
+            tickFormatter={(ppl: number) => (ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en'))}
             tick={{ fill: 'var(--muted)', fontSize: 11.5 }}
             tickLine={false}
             axisLine={false}
-            width={58}
+            width={scale.high > Math.log(1e6) ? 84 : 58}
           />
           <Line dataKey="ppl" stroke="var(--leaf-soft)" strokeWidth={2} dot={false} activeDot={false} isAnimationActive={false} />
           {intact !== null && (

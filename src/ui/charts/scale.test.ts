@@ -22,6 +22,12 @@ describe('scale', () => {
     expect(ticksOf(scale).length).toBeLessThanOrEqual(8);
   });
 
+  it('shows every block when the intact model itself is hopeless', () => {
+    const values = [17.5, 17.3, 17.9];
+    const scale = scaleOf(17.4, values);
+    expect(values.every((value) => value > scale.low && value < scale.high)).toBe(true);
+  });
+
   it('survives infinite and missing values', () => {
     expect(scaleOf(null, [])).toEqual({ low: 0, high: 1 });
     const scale = scaleOf(3, [Number.POSITIVE_INFINITY, 3.1, Number.NaN]);

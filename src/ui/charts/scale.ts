@@ -15,10 +15,20 @@ export interface Scale {
 export function scaleOf(intact: number | null, values: readonly number[]): Scale {
   const floor = intact ?? Math.min(...values.filter(Number.isFinite));
   if (!Number.isFinite(floor)) return { low: 0, high: 1 };
-  const [low, high] = chartScale(floor, values).domain;
-  const span = Math.log(high / low);
+  const [low, high] = floor < HOPELESS ? chartScale(floor, values).domain.map(Math.log) : everything(floor, values);
   // Room below for the label of the intact line.
-  return { low: Math.log(low) - 0.06 * span, high: Math.log(high) };
+  return { low: low! - 0.06 * (high! - low!), high: high! };
+}
+
+/** From this NLL on (a perplexity of a million) the intact model itself is off any usual scale: random weights, the wrong tokenizer. */
+const HOPELESS = Math.log(1e6);
+
+function everything(floor: number, values: readonly number[]): [number, number] {
+  const shown = [floor, ...values.filter(Number.isFinite)];
+  const low = Math.min(...shown);
+  const high = Math.max(...shown);
+  const room = Math.max(0.08 * (high - low), 0.01);
+  return [low - room, high + room];
 }
 
 /** Round perplexities within the scale: even steps on a short axis, 1-2-5 per decade on a long one. */

@@ -93,7 +93,8 @@ export function MadeFromPanel() {
           <>
             <dt>measured on</dt>
             <dd>
-              {plural(madeFrom.score.windows.length, 'window')} × {madeFrom.score.settings.length} tokens, {madeFrom.score.settings.text},{' '}
+              {plural(madeFrom.score.windows.length, 'window')} × {madeFrom.score.settings.length} tokens,{' '}
+              {madeFrom.score.settings.text === 'bundled' ? 'bundled text' : madeFrom.score.settings.text},{' '}
               {deviceName(madeFrom.score.device)}
             </dd>
           </>

@@ -6,7 +6,9 @@ import { useStudio } from '../studioContext.ts';
 export function ProblemsPanel() {
   const summary = useStudio((state) => state.model.current?.summary);
   if (!summary) return null;
-  const fixed = summary.blocks.filter((block) => block.unremovable);
+  // The summary may already have said it as a problem.
+  const said = summary.problems.map((problem) => problem.message).join(' ');
+  const fixed = summary.blocks.filter((block) => block.unremovable && !said.includes(block.unremovable));
   if (summary.problems.length === 0 && fixed.length === 0) return null;
   return (
     <section className={kit.card} aria-labelledby="problems-title" data-testid="problems">
