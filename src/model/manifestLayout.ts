@@ -4,9 +4,6 @@ import type { Graph, Tensor } from '../onnx/graph.ts';
 import { isRange } from '../onnx/graph.ts';
 import type { ByteRange } from '../onnx/source.ts';
 
-/** Tensors above this size go to an external file; smaller ones stay in the graph. */
-export const INLINE_BYTES = 1024;
-
 /** Largest data file. Runtimes in browsers hold a part in one ArrayBuffer, which ends at 2 GiB. */
 const PART_BYTES = 2_000_000_000;
 

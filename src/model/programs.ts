@@ -113,9 +113,11 @@ function requireScorable(structure: Structure): void {
   }
 }
 
-/** DynamicQuantizeLinear takes its scale from the largest value of the whole tensor, other rows included. */
+const WHOLE_TENSOR_SCALE = ['DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'];
+
+/** Dynamic quantisation takes its scale from the largest value of the whole tensor, other rows included. */
 function rowsInteract(bound: readonly BoundProgram[]): boolean {
-  return bound.some(({ program }) => 'DynamicQuantizeLinear' in program.ops);
+  return bound.some(({ program }) => WHOLE_TENSOR_SCALE.some((op) => op in program.ops));
 }
 
 /** A cache that the graph writes into by position needs room for the whole window. */

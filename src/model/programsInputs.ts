@@ -44,9 +44,11 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
 function pastDims(input: ValueInfo, output: ValueInfo | undefined, state: StatePair, headSize: number | null): ProgramDim[] {
   const dims = input.dims ?? [];
   const { sequence } = stateShape(input, output);
+  // Keys and values in one tensor (2, B, heads, past, head size) put the batch second.
+  const batch = dims.length === 5 && typeof dims[0] === 'number' ? 1 : 0;
   return dims.map((dim, k) => {
     if (typeof dim === 'number') return dim;
-    if (k === 0) return 'batch';
+    if (k === batch) return 'batch';
     if (k === sequence) return 'past';
     if (state.kind === 'kv' && k === dims.length - 1 && headSize !== null) return headSize;
     throw new EspalierError(
