@@ -27,6 +27,7 @@ export interface Address {
 export function makeModelActions(context: Context, address: Address, opened: () => void): ModelActions {
   const { api, get, patch, store } = context;
   let turn = 0;
+  let deviceTurn = 0;
 
   /** `preferred` is opened without a question when the folder has several graphs. */
   async function openSource(source: FolderSource, graph?: string, preferred?: string): Promise<boolean> {
@@ -99,14 +100,16 @@ export function makeModelActions(context: Context, address: Address, opened: () 
   }
 
   async function checkDevice(): Promise<void> {
-    if (get().device.report || get().device.checking) return;
+    if (get().device.report) return;
+    const mine = ++deviceTurn;
     patch('device', { checking: true });
     try {
-      patch('device', { report: await api.device() });
+      const report = await api.device();
+      if (mine === deviceTurn) patch('device', { report });
     } catch (error) {
-      context.fail('device', error);
+      if (mine === deviceTurn) context.fail('device', error);
     } finally {
-      patch('device', { checking: false });
+      if (mine === deviceTurn) patch('device', { checking: false });
     }
   }
 

@@ -293,6 +293,23 @@ describe('export', () => {
   });
 });
 
+describe('a replaced engine', () => {
+  it('is asked again for device and memory after a slow cancel, and for nothing after a fault', async () => {
+    const { actions, get, fake } = setUp();
+    fake.failNext('device', new EspalierError('cancelled', 'Cancelled.'));
+    fake.failNext('memory', new EspalierError('cancelled', 'Cancelled.'));
+    await actions.openSample();
+    await until(() => !get().device.checking);
+    expect(get()).toMatchObject({ device: { report: null }, score: { memory: null }, errors: {} });
+    actions.engineReplaced('Cancelled.');
+    await until(() => get().device.report !== null && get().score.memory !== null);
+    const before = fake.calls.length;
+    actions.engineReplaced('The GPU went away.');
+    expect(get().view.toast?.text).toBe('The GPU went away. The engine was started again.');
+    expect(fake.calls).toHaveLength(before);
+  });
+});
+
 describe('commands', () => {
   it('has unique ids and keys, and is enabled only where it makes sense', async () => {
     const keys = COMMANDS.flatMap((one) => one.keys);

@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
 import { type Context, type Deps, makeContext } from './context.ts';
 import { type DropActions, makeDropActions } from './dropActions.ts';
-import { makeEffectActions } from './effectActions.ts';
+import { type EffectActions, makeEffectActions } from './effectActions.ts';
 import { type ExportActions, makeExportActions } from './exportActions.ts';
 import { type Address, type ModelActions, makeModelActions } from './modelActions.ts';
 import { makePlanActions, type PlanActions } from './planActions.ts';
@@ -50,11 +50,11 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
   return {
     state,
     canSaveFolder: deps.disk.canSaveFolder(),
-    actions: { ...model, ...score, ...plan, ...restore, ...drop, ...exporting, ...viewActions(context, effect) },
+    actions: { ...model, ...score, ...plan, ...restore, ...drop, ...exporting, ...viewActions(context, effect, model, score) },
   };
 }
 
-function viewActions(context: Context, effect: ReturnType<typeof makeEffectActions>): ViewActions {
+function viewActions(context: Context, effect: EffectActions, model: ModelActions, score: ScoreActions): ViewActions {
   const { get, patch } = context;
   return {
     hover(block) {
@@ -69,7 +69,13 @@ function viewActions(context: Context, effect: ReturnType<typeof makeEffectActio
     },
     dismiss: context.clear,
     measureAgain: effect.measureAgain,
-    engineReplaced: (reason) => context.toast(`The engine was started again. ${reason}`),
+    engineReplaced(reason) {
+      // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a fault nothing is, lest it fault forever.
+      if (/^cancelled/i.test(reason)) {
+        void model.checkDevice();
+        void score.refreshMemory();
+      } else context.toast(`${reason} The engine was started again.`);
+    },
     dispose: effect.dispose,
   };
 }
