@@ -1,0 +1,44 @@
+// The same page on WebGPU (SwiftShader in CI): self-test, golden numbers, plan and verified export.
+
+import { drop, expect, exportZip, finished, fixture, golden, test, text, useWindows } from './app.ts';
+
+interface Golden {
+  windows: number[][];
+  baseline: { nll: number; nllPerWindow: number[] };
+  blocks: { nll: number; nllPerWindow: number[] }[];
+}
+
+test('the self-test is shown and names the route', async ({ app: page }) => {
+  await drop(page, fixture('genai-llama-fp32-webgpu'));
+  await expect(page.getByTestId('device-chip')).toContainText('WebGPU', { timeout: 60_000 });
+  await page.getByTestId('device-chip').click();
+  await expect(page.getByTestId('self-test')).toContainText('attention with subgroups');
+  await expect(page.getByTestId('self-test')).toContainText('device without subgroups');
+});
+
+for (const name of ['genai-llama-fp32-webgpu', 'optimum-llama-nokv']) {
+  test(`${name}: scored, pruned and verified on WebGPU`, async ({ app: page }) => {
+    const expected = golden<Golden>(name);
+    await drop(page, fixture(name));
+    await expect(page.getByTestId('device-chip')).toContainText('WebGPU', { timeout: 60_000 });
+    await useWindows(page, expected.windows.slice(0, 2));
+    await page.getByTestId('score').click();
+    await finished(page);
+    await expect(page.getByTestId('measured-on')).toContainText('WebGPU');
+    await page.getByTestId('block-2').uncheck();
+    await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
+    const exported = await exportZip(page);
+    try {
+      const record = JSON.parse(text(exported.files.get('espalier.json')));
+      expect(record.score.device.kind).toBe('webgpu');
+      expect(record.score.selfTest.passed).toBe(true);
+      for (const w of [0, 1]) {
+        expect(Math.abs(record.score.baseline.nllPerWindow[w] - (expected.baseline.nllPerWindow[w] ?? 0))).toBeLessThan(1e-4);
+        for (const [i, block] of expected.blocks.entries())
+          expect(Math.abs(record.score.blocks[i].nllPerWindow[w] - (block.nllPerWindow[w] ?? 0))).toBeLessThan(1e-4);
+      }
+    } finally {
+      exported.remove();
+    }
+  });
+}
