@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { corpus, fixturePath, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { fixtureFolder } from '../onnx/testing/derived.ts';
+import { nodeFolder, wholeCorpus } from '../onnx/testing/fixtures.ts';
 import { canonical, structuralClasses } from './classes.ts';
 import type { Piece } from './cutPiece.ts';
 import { openModel } from './open.ts';
 import { addInts, makeNode } from './rewrites.ts';
 
 describe('structural classes of the fixtures', () => {
-  for (const row of corpus().filter((r) => r.structuralClasses)) {
+  for (const row of wholeCorpus().filter((r) => r.structuralClasses)) {
     it(`${row.folder} has classes ${row.structuralClasses}`, async () => {
-      const folder = await nodeFolder(fixturePath(row.folder));
+      const folder = await nodeFolder(fixtureFolder(row.folder));
       const { structure } = await openModel(folder, row.file);
       expect(structuralClasses(structure)).toEqual(row.structuralClasses);
       await folder.close();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeModel } from '../onnx/codec.ts';
 import { elementCount, isRange } from '../onnx/graph.ts';
-import { corpus, fixturePath, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixtureFolder } from '../onnx/testing/derived.ts';
+import { golden, nodeFolder, type SampleGolden, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
 import { type OpenedModel, openModel } from './open.ts';
 import type { BoundProgram, ScorePrograms } from './program.ts';
 import { makeScorePrograms } from './programs.ts';
@@ -10,7 +11,7 @@ import { Chain } from './testing/chain.ts';
 const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
 async function withFixture(name: string, file: string, use: (opened: OpenedModel) => Promise<void>): Promise<void> {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await nodeFolder(fixtureFolder(name));
   try {
     await use(await openModel(folder, file));
   } finally {
@@ -33,7 +34,8 @@ async function largestDifference(programs: ScorePrograms, opened: OpenedModel, n
   return worst;
 }
 
-const scored = corpus().filter((row) => row.supported && row.hasLogits && row.perToken);
+// Without an embedding table only embeddings can be fed, which scoring does not do.
+const scored = wholeCorpus().filter((row) => row.supported && row.hasLogits && row.perToken && !row.folder.endsWith('noemb'));
 
 describe('chains of programs against the goldens', () => {
   for (const row of scored.filter((r) => r.dtype === 'fp32')) {
@@ -120,11 +122,17 @@ describe('programs', () => {
       expect(makeScorePrograms(opened, { device: 'wasm' }).wasmOnly).toBeNull();
     }));
 
-  it('refuse graphs without per-token logits or without an embedding table', () =>
-    withFixture('optimum-llama-fp32', 'onnx/model.onnx', async (opened) => {
-      const make = (change: Partial<OpenedModel['structure']>) => () =>
-        makeScorePrograms({ ...opened, structure: { ...opened.structure, ...change } }, { device: 'wasm' });
-      expect(make({ perTokenLogits: false })).toThrow(/last token only/);
-      expect(make({ embedsInput: true })).toThrow(/no embedding table/);
+  it('refuse graphs without per-token logits or without an embedding table', async () => {
+    const make = (name: string) =>
+      withFixture(name, 'model.onnx', async (opened) => {
+        makeScorePrograms(opened, { device: 'wasm' });
+      });
+    await expect(make('genai-llama-fp32-cpu-prunehead')).rejects.toThrow(/last token only/);
+    await expect(make('genai-llama-fp32-cpu-noemb')).rejects.toThrow(/no embedding table/);
+  });
+
+  it('say when rows of a batch share one quantisation scale', () =>
+    withFixture('optimum-llama-int8', 'onnx/model_int8.onnx', async (opened) => {
+      expect(makeScorePrograms(opened, { device: 'wasm' }).rowsInteract).toBe(true);
     }));
 });
