@@ -4,7 +4,7 @@ import { EspalierError } from '../errors.ts';
 import type { BoundProgram, ProgramInput, ScorePrograms } from '../model/program.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from './device.ts';
-import { count, filled, type HostTensor, integers, toFloat32 } from './host.ts';
+import { count, filled, type HostTensor, numbers, toFloat32 } from './host.ts';
 import { WeightStore } from './weights.ts';
 import { type Chunk, sliceChunk } from './windows.ts';
 
@@ -209,9 +209,9 @@ export class Chain {
     const { rows, length } = chunk;
     switch (input.source.kind) {
       case 'ids':
-        return integers(input.type, [rows, length], chunk.ids);
+        return numbers(input.type, [rows, length], chunk.ids);
       case 'targets':
-        return integers(
+        return numbers(
           input.type,
           [rows, length - 1],
           chunk.ids.filter((_, at) => at % length !== 0),
@@ -219,7 +219,7 @@ export class Chain {
       case 'attention-mask':
         return this.constant(input, [rows, length], 1);
       case 'positions':
-        return integers(
+        return numbers(
           input.type,
           [rows, length],
           Array.from({ length: rows * length }, (_, at) => at % length),

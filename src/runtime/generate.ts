@@ -8,6 +8,7 @@ import type { Compiled, Engine, ExternalData } from './device.ts';
 import { emptyStates, type GraphIo, graphIo, stepFeeds } from './graphIo.ts';
 import { type HostTensor, toFloat32 } from './host.ts';
 import { READ_BYTES } from './readRanges.ts';
+import { whyNotOn } from './runnable.ts';
 import { createBreather } from './yield.ts';
 
 /** Logits of the rows that the graph gives: one per token, or the last one only. */
@@ -36,6 +37,12 @@ export interface GenerateOptions {
   onStep?: (done: number) => void;
 }
 
+export interface OpenOptions {
+  signal?: AbortSignal | undefined;
+  /** A graph that starts from embeddings is fed with numbers made from the ids: enough to compare runs with each other, meaningless as text. */
+  standInEmbeddings?: boolean;
+}
+
 /** A compiled graph file with its external data. The folder may be a disk, a zip or a manifest. */
 export class GraphRunner {
   readonly io: GraphIo;
@@ -50,10 +57,13 @@ export class GraphRunner {
 
   /**
    * Reads graph and data whole and compiles them, exactly as the bytes are.
-   * @throws EspalierError `unsupported-op` (grouped-query attention with head norms has no CPU kernel: use WebGPU), `out-of-memory`, `missing-file`.
+   * @throws EspalierError `unsupported-op` (see `whyNotOn`), `unsupported-graph`, `out-of-memory`, `missing-file`.
    */
-  static async open(opened: OpenedModel, engine: Engine, signal?: AbortSignal): Promise<GraphRunner> {
-    const io = graphIo(opened);
+  static async open(opened: OpenedModel, engine: Engine, options: OpenOptions = {}): Promise<GraphRunner> {
+    const { signal } = options;
+    const io = graphIo(opened, options.standInEmbeddings ?? false);
+    const reason = whyNotOn(engine.kind, opened);
+    if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
     const { folder, graphPath } = opened;
     const graph = await readWhole(folder, graphPath, signal);
     const directory = graphPath.slice(0, graphPath.lastIndexOf('/') + 1);

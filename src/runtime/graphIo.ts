@@ -4,7 +4,7 @@ import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
 import type { ElementType } from '../model/program.ts';
 import { DataType, intAttribute, type ValueInfo } from '../onnx/graph.ts';
-import { filled, type HostTensor, integers } from './host.ts';
+import { filled, type HostTensor, numbers } from './host.ts';
 
 const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
   [DataType.float]: 'float32',
@@ -25,14 +25,16 @@ export interface GraphIo {
   tokenInput: string;
   logits: string;
   headSize: number | null;
+  /** C of the embeddings input, or null when the graph takes token ids. */
+  embeddingSize: number | null;
   /** The attention operators want a zeroed cache of full capacity, not an empty one. */
   staticCache: boolean;
 }
 
-/** @throws EspalierError `unsupported-graph` for graphs that start from embeddings. */
-export function graphIo(opened: OpenedModel): GraphIo {
+/** @throws EspalierError `unsupported-graph` for graphs that start from embeddings, unless stand-ins for them are enough. */
+export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphIo {
   const { structure, config } = opened;
-  if (structure.embedsInput)
+  if (structure.embedsInput && !standInEmbeddings)
     throw new EspalierError(
       'unsupported-graph',
       `The graph starts from embeddings ("${structure.tokenInput}"), so it cannot generate from token ids.`,
@@ -45,6 +47,7 @@ export function graphIo(opened: OpenedModel): GraphIo {
     tokenInput: structure.tokenInput,
     logits: structure.logits,
     headSize: config.headSize,
+    embeddingSize: structure.embedsInput ? opened.summary.hiddenSize : null,
     staticCache: graph.nodes.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
   };
 }
@@ -78,10 +81,11 @@ export function stepFeeds(io: GraphIo, ids: readonly number[], start: number): M
 
 function stepFeed(io: GraphIo, input: ValueInfo, ids: readonly number[], start: number, total: number): HostTensor {
   const type = typeOf(input);
-  if (input.name === io.tokenInput) return integers(type, [1, ids.length], ids);
+  if (input.name === io.tokenInput && io.embeddingSize !== null) return standIns(type, ids, io.embeddingSize);
+  if (input.name === io.tokenInput) return numbers(type, [1, ids.length], ids);
   if (input.name === 'attention_mask') return filled(type, [1, total], 1);
   if (input.name === 'position_ids')
-    return integers(
+    return numbers(
       type,
       [1, ids.length],
       ids.map((_, k) => start + k),
@@ -92,6 +96,18 @@ function stepFeed(io: GraphIo, input: ValueInfo, ids: readonly number[], start: 
     `The graph has an input "${input.name}" that is not known here.`,
     'Export a plain text decoder.',
   );
+}
+
+/** (1, S, C) repeatable numbers in [-1, 1] that differ by id. */
+function standIns(type: ElementType, ids: readonly number[], size: number): HostTensor {
+  const values = ids.flatMap((id) => {
+    let state = (id + 1) * 2654435761;
+    return Array.from({ length: size }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state / 2 ** 31 - 1;
+    });
+  });
+  return numbers(type, [1, ids.length, size], values);
 }
 
 function typeOf(input: ValueInfo): ElementType {

@@ -49,7 +49,7 @@ const ARRAYS: Record<ElementType, ArrayKind> = {
 const NAMES: ReadonlySet<string> = new Set(Object.keys(ARRAYS));
 
 /** True for an element type that programs can be fed with. */
-export function isElementType(name: string): name is ElementType {
+function isElementType(name: string): name is ElementType {
   return NAMES.has(name);
 }
 
@@ -80,8 +80,8 @@ export function filled(type: ElementType, dims: readonly number[], value: number
   return { type, dims, data };
 }
 
-/** Whole numbers (token ids, positions, targets) as a tensor of an integer or float type. */
-export function integers(type: ElementType, dims: readonly number[], values: readonly number[]): HostTensor {
+/** Numbers as a tensor of any numeric type: token ids, positions, targets. */
+export function numbers(type: ElementType, dims: readonly number[], values: readonly number[]): HostTensor {
   const data = elements(type, new Uint8Array(byteSize(type, dims)));
   for (const [i, value] of values.entries()) {
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(value);
@@ -107,12 +107,12 @@ export function fromOrt(tensor: Tensor): HostTensor {
   return { type, dims: tensor.dims, data: elements(type, bytes) };
 }
 
-/** IEEE half bits of a small whole number (exact up to 2048). */
+/** IEEE half bits of a number in the normal range, rounded; smaller ones become zero. */
 function float16Bits(value: number): number {
-  if (value === 0) return 0;
-  const sign = value < 0 ? 0x8000 : 0;
   const exponent = Math.floor(Math.log2(Math.abs(value)));
-  return sign | ((exponent + 15) << 10) | Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
+  if (value === 0 || exponent < -14) return 0;
+  const sign = value < 0 ? 0x8000 : 0;
+  return sign + ((exponent + 15) << 10) + Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
 }
 
 function fromFloat16Bits(bits: number): number {

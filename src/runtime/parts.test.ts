@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Folder } from '../onnx/source.ts';
-import { byteSize, filled, integers, toFloat32 } from './host.ts';
+import { byteSize, filled, numbers, toFloat32 } from './host.ts';
 import { Ledger } from './ledger.ts';
 import { createLock } from './ort.ts';
 import { Pace } from './pace.ts';
@@ -113,9 +113,9 @@ test('neighbouring ranges are read together, distant ones apart, and land where 
 
 test('host tensors: float16 bits, packed 4-bit sizes, int64', () => {
   expect([...toFloat32(filled('float16', [3], -5))]).toEqual([-5, -5, -5]);
-  expect([...toFloat32(integers('float16', [4], [0, 1, 1000, 2047]))]).toEqual([0, 1, 1000, 2047]);
+  expect([...toFloat32(numbers('float16', [4], [0, 1, 1000, 2047]))]).toEqual([0, 1, 1000, 2047]);
   expect(byteSize('int4', [3, 3])).toBe(5);
-  expect(integers('int64', [2], [7, 9]).data).toEqual(BigInt64Array.of(7n, 9n));
+  expect(numbers('int64', [2], [7, 9]).data).toEqual(BigInt64Array.of(7n, 9n));
 });
 
 test('a lock runs one piece of work at a time and survives failures', async () => {
