@@ -104,7 +104,8 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       context.announce('Scoring has started.');
       const events = follower(current);
       try {
-        await checkDevice();
+        // Scoring waits for the self-test by itself; this shows its report as soon as it is there.
+        void checkDevice();
         const result = await api.score(settings, events.onEvent);
         events.flush();
         if (get().model.current !== current) return;

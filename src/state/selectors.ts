@@ -141,6 +141,8 @@ export function primaryCommand(state: StudioState): CommandId {
   return state.errors.score && state.plan.present.removed.length && !state.score.curve ? 'export' : 'score';
 }
 
+const windowsOf = (count: number) => `${count} window${count === 1 ? '' : 's'}`;
+
 /** A device as the page names it everywhere; GPUs with their own name. */
 export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): string {
   if (kind === 'wasm') return name.replace(/^CPU \(wasm(.*)\)$/, 'WebAssembly$1');
@@ -152,13 +154,13 @@ export function measuredOn(state: StudioState): string {
   const { curve, running, settings } = state.score;
   if (running) {
     const where = running.device ? `, ${deviceName(running.device)}` : '';
-    return `${running.windows || settings.samples} windows × ${settings.length} tokens, ${nameOfText(settings.text)}${where}`;
+    return `${windowsOf(running.windows || settings.samples)} × ${settings.length} tokens, ${nameOfText(settings.text)}${where}`;
   }
   if (!curve) return '';
   const { settings: used, windows, device } = curve.result;
   const text = used.text === 'bundled' ? 'bundled text' : used.text;
   const start = used.bos === 'every' ? ', each with BOS' : '';
-  return `${windows.length} windows × ${used.length} tokens${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
+  return `${windowsOf(windows.length)} × ${used.length} tokens${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
 }
 
 /** Number of blocks that "drop the lowest" may take: scored, removable, not locked. */

@@ -3,7 +3,7 @@
 import { lazy, Suspense } from 'react';
 import type { CurveView } from '../../state/selectors.ts';
 import { canScore, curveView, groupsOf, letter, measuredOn, settingsChanged } from '../../state/selectors.ts';
-import { formatBytes, formatPpl, formatSeconds, listed } from '../format.ts';
+import { formatBytes, formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -112,7 +112,7 @@ function Groups() {
       {groups.length > 0 && (
         <details className={css.groups}>
           <summary>
-            Groups of equals <span className={kit.sub}>blocks that {windows} windows cannot tell apart</span>
+            Groups of equals <span className={kit.sub}>blocks that {plural(windows, 'window')} cannot tell apart</span>
           </summary>
           <ul>
             {groups.map((group, i) => (
