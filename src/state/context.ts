@@ -61,5 +61,10 @@ export function makeContext(store: StoreApi<StudioState>, deps: Deps): Context {
 export function withoutModel(state: StudioState): StudioState {
   const first = firstState();
   const { settings } = state.score;
-  return { ...first, device: state.device, score: { ...first.score, settings }, view: { ...first.view, toast: state.view.toast } };
+  return {
+    ...first,
+    device: state.device,
+    score: { ...first.score, settings },
+    view: { ...first.view, toast: state.view.toast, singleKeys: state.view.singleKeys },
+  };
 }

@@ -96,6 +96,8 @@ export interface StudioState {
     /** Block under the pointer or the focus, in all three views. */
     hover: number | null;
     dialog: Dialog;
+    /** Single letters run commands; can be switched off for speech input. */
+    singleKeys: boolean;
     /** Last thing to be read aloud. */
     announcement: string;
     /** A short message that goes away by itself; counted so that equal ones show twice. */
@@ -125,7 +127,7 @@ export function firstState(): StudioState {
     plan: { ...startHistory(), refusal: '' },
     effect: NO_EFFECT,
     export: NO_EXPORT,
-    view: { hover: null, dialog: null, announcement: '', toast: null },
+    view: { hover: null, dialog: null, singleKeys: true, announcement: '', toast: null },
     errors: {},
   };
 }

@@ -15,6 +15,7 @@ import { type Dialog, firstState, type Place, type StudioState } from './state.t
 export interface ViewActions {
   hover(block: number | null): void;
   openDialog(dialog: Dialog): void;
+  setSingleKeys(on: boolean): void;
   dismiss(place: Place): void;
   measureAgain(): void;
   /** The engine was started anew after it died or hung. */
@@ -67,6 +68,7 @@ function viewActions(context: Context, effect: EffectActions, model: ModelAction
       if (dialog === 'export' && !exported.running && exported.removed.join() !== plan.present.removed.join())
         patch('export', { result: null });
     },
+    setSingleKeys: (on) => patch('view', { singleKeys: on }),
     dismiss: context.clear,
     measureAgain: effect.measureAgain,
     engineReplaced(reason) {

@@ -46,7 +46,7 @@ export function DropTarget() {
   ) : null;
 }
 
-/** Commands by key; not while someone types or a dialog is open, but undo and redo always unless text is edited. */
+/** Commands by key; not while someone types or a dialog is open, and single keys only while they are switched on. */
 export function Shortcuts() {
   const store = useStudioStore();
   useEffect(() => {
@@ -54,6 +54,7 @@ export function Shortcuts() {
       command.keys.map((key) => {
         const handler = (event: KeyboardEvent) => {
           const state = store.state.getState();
+          if (!key.includes('$mod') && !state.view.singleKeys) return;
           if (isTyping(event.target) || document.querySelector('dialog[open]') || !command.enabled(state)) return;
           event.preventDefault();
           command.run(store.actions, state);

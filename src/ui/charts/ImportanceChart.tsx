@@ -56,7 +56,7 @@ export default function ImportanceChart() {
             scale="log"
             domain={[Math.exp(scale.low), Math.exp(scale.high)]}
             allowDataOverflow
-            ticks={ticksOf(scale)}
+            ticks={intact === null && known.length === 0 ? [] : ticksOf(scale)}
             interval={0}
             tickFormatter={(ppl: number) => (ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en'))}
             tick={{ fill: 'var(--muted)', fontSize: 11.5 }}

@@ -4,7 +4,7 @@ import { COMMANDS } from '../../state/commands.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { keyName } from '../kit/keyName.ts';
 import kit from '../kit/kit.module.css';
-import { useActions } from '../studioContext.ts';
+import { useActions, useStudio } from '../studioContext.ts';
 
 const LIST_KEYS: readonly [string, string][] = [
   ['↑ ↓ Home End', 'go through the blocks'],
@@ -16,6 +16,7 @@ const LIST_KEYS: readonly [string, string][] = [
 
 export function HelpDialog() {
   const actions = useActions();
+  const singleKeys = useStudio((state) => state.view.singleKeys);
   return (
     <Dialog title="Keyboard and help" onClose={() => actions.openDialog(null)} testId="help-dialog">
       <h3>Anywhere</h3>
@@ -29,6 +30,10 @@ export function HelpDialog() {
           </div>
         ))}
       </dl>
+      <label>
+        <input type="checkbox" checked={singleKeys} data-testid="single-keys" onChange={() => actions.setSingleKeys(!singleKeys)} /> Keys
+        without Ctrl work anywhere on the page
+      </label>
       <h3>In the block list</h3>
       <dl className={kit.facts}>
         {LIST_KEYS.map(([keys, what]) => (
