@@ -97,7 +97,7 @@ for (const fault of ['product', 'attention', 'likelihood'] as const) {
 test('with subgroups the sample is wrong without an error, without them it equals wasm', async () => {
   const window = sampleGolden.windows[0]?.slice(0, 64) ?? [];
   const nll = (device: 'wasm' | 'webgpu', subgroups: boolean) =>
-    call<number[]>({ check: 'nll', ...sample, device, subgroups, window, removed: [] });
+    call<{ values: number[] }>({ check: 'nll', ...sample, device, subgroups, window, removed: [] }).then(({ values }) => values);
   const right = await nll('wasm', false);
   expect(largestDifference(right, await nll('webgpu', false))).toBeLessThan(1e-4);
   expect(largestDifference(right, await nll('webgpu', true))).toBeGreaterThan(0.01);
@@ -162,4 +162,13 @@ test('an export that no CPU can run is verified on WebGPU', async () => {
   });
   expect(verification.checks.filter((check) => !check.ok)).toEqual([]);
   expect(verification.status).toBe('verified');
+});
+
+test('without JSPI the asyncify build gives the same numbers', async () => {
+  const window = sampleGolden.windows[0]?.slice(0, 32) ?? [];
+  const nll = (asyncify: boolean) =>
+    call<{ build: string; values: number[] }>({ check: 'nll', ...sample, device: 'webgpu', window, removed: [3], asyncify });
+  const [jspi, asyncify] = [await nll(false), await nll(true)];
+  expect([jspi.build, asyncify.build]).toEqual(['jspi', 'asyncify']);
+  expect(largestDifference(jspi.values, asyncify.values)).toBeLessThan(1e-5);
 });

@@ -32,7 +32,8 @@ export type RuntimeCall =
       /** After so many block evaluations, cancel or destroy the device. */
       stopAfter?: { blocks: number; by: 'cancel' | 'loss' };
     })
-  | (OnDevice & { check: 'nll'; window: number[]; removed: number[] })
+  /** `asyncify`: as in a browser without JSPI, from this call on. */
+  | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
   | { check: 'limits' }
   | { check: 'bad-program' };
@@ -54,6 +55,7 @@ function explain(error: unknown): string {
 
 async function run(call: RuntimeCall): Promise<unknown> {
   if (call.check === 'self-test') return selfTest(call.fault);
+  if (call.check === 'nll' && call.asyncify) Reflect.deleteProperty(WebAssembly, 'Suspending');
   const device = 'device' in call ? call.device : 'webgpu';
   const engine =
     device === 'wasm'
@@ -96,11 +98,11 @@ async function badProgram(engine: Engine): Promise<unknown> {
   return { broken: await codeOf(() => engine.compile(broken)), next: await codeOf(() => engine.compile(program)) };
 }
 
-async function nll(engine: Engine, call: Extract<RuntimeCall, { check: 'nll' }>): Promise<number[]> {
+async function nll(engine: Engine, call: Extract<RuntimeCall, { check: 'nll' }>): Promise<{ build: string; values: number[] }> {
   const session = ScoreSession.open(await opened(call), engine);
   const values = await session.nllPerToken(call.removed, call.window);
   await session.dispose();
-  return [...values];
+  return { build: engine.build, values: [...values] };
 }
 
 async function verify(engine: Engine, call: Extract<RuntimeCall, { check: 'verify' }>): Promise<unknown> {

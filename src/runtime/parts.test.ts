@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Folder } from '../onnx/source.ts';
+import { bufferLimit, fault } from './fault.ts';
 import { byteSize, filled, numbers, toFloat32 } from './host.ts';
 import { Ledger } from './ledger.ts';
 import { createLock } from './ort.ts';
@@ -154,6 +155,25 @@ test('the pace predicts what is left and the ideal cost', () => {
       ]),
     ),
   ).toBe(11);
+});
+
+test.each([
+  ['std::bad_alloc', 'out-of-memory', /Memory ran out while compiling x/],
+  ['[WebGPU] Device is lost', 'device-lost', /was lost/],
+  ['com.microsoft:Nonsense(-1) is not a registered function/op', 'unsupported-op', /com\.microsoft:Nonsense/],
+  ['NOT_IMPLEMENTED : Could not find an implementation for Sign(13) node', 'unsupported-op', /Sign\(13\)/],
+  ['something else', 'bug', /failed while compiling x/],
+])('the runtime saying "%s" becomes %s', (text, code, message) => {
+  const error = fault(new Error(text), 'compiling x');
+  expect(error.code).toBe(code);
+  expect(error.message).toMatch(message);
+  expect(error.hint).not.toBe('');
+});
+
+test('a buffer above the limit names both sizes', () => {
+  expect(bufferLimit('weight lm_head', 3 * 2 ** 30, 2 ** 30).message).toBe(
+    'weight lm_head is 3.00 GiB, but this device allows at most 1.00 GiB in one buffer.',
+  );
 });
 
 describe('routes of a self-test', () => {

@@ -11,7 +11,9 @@ import type { Folder } from '../onnx/source.ts';
 import { fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
 import type { Verification } from '../worker/api.ts';
 import type { Engine } from './device.ts';
+import { GraphRunner } from './generate.ts';
 import { nodeLoader } from './ort.node.ts';
+import { whyNotOn } from './runnable.ts';
 import { ScoreSession } from './session.ts';
 import { type Expectation, verifyExport } from './verify.ts';
 import { openWasm } from './wasmEngine.ts';
@@ -78,6 +80,21 @@ async function withGraph(folder: Folder, path: string, edit: (graph: Graph) => v
 function rewire(graph: Graph, swap: ReadonlyMap<string, string>): void {
   for (const node of graph.nodes) node.inputs = node.inputs.map((value) => swap.get(value) ?? value);
 }
+
+test('graphs whose own bytes a device would run wrongly are refused there, in words', async () => {
+  const open = async (name: string) => openModel(await nodeFolder(fixturePath(name)));
+  const [headNorms, softcap, plain] = [
+    await open('genai-qwen3-fp32-webgpu'),
+    await open('genai-gemma2-fp32-cpu'),
+    await open('optimum-llama-fp32'),
+  ];
+  expect(whyNotOn('wasm', headNorms)).toMatch(/no CPU kernel/);
+  expect(whyNotOn('webgpu', headNorms)).toBeNull();
+  expect(whyNotOn('webgpu', softcap)).toMatch(/soft cap/);
+  expect(whyNotOn('wasm', softcap)).toBeNull();
+  expect([whyNotOn('wasm', plain), whyNotOn('webgpu', plain)]).toEqual([null, null]);
+  await expect(GraphRunner.open(headNorms, engine)).rejects.toMatchObject({ code: 'unsupported-op' });
+});
 
 describe.each(['optimum-llama-fp32', 'genai-gemma2-fp32-cpu'])('export of %s', (name) => {
   let made: Case;

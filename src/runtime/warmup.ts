@@ -35,6 +35,8 @@ export function rowsByMemory(windows: number, length: number, hiddenSize: number
  */
 export async function chooseRows(chain: Chain, probe: Chunk, limits: Rows, signal: AbortSignal | undefined): Promise<Rows> {
   chain.headRows = 1;
+  // One quantisation scale over the whole batch: windows that share a run would change each other's numbers.
+  if (chain.programs.rowsInteract) return { block: 1, head: 1 };
   const one = sliceChunk(probe, 0, 1);
   const state = await chain.embed(one);
   try {
