@@ -26,11 +26,11 @@ export function startHistory(present: Plan = EMPTY_PLAN): PlanHistory {
 }
 
 /** Ascending without repeats. */
-export function sorted(blocks: Iterable<number>): number[] {
+function sorted(blocks: Iterable<number>): number[] {
   return [...new Set(blocks)].sort((a, b) => a - b);
 }
 
-export function samePlan(a: Plan, b: Plan): boolean {
+function samePlan(a: Plan, b: Plan): boolean {
   return a.removed.join() === b.removed.join() && a.locked.join() === b.locked.join();
 }
 

@@ -40,7 +40,7 @@ export interface GrowingCurve {
   notes: readonly string[];
 }
 
-export interface Curve {
+interface Curve {
   /** Counts up with every curve: results that belong to it carry it in their key. */
   id: number;
   result: ScoreResult;
@@ -106,7 +106,7 @@ export interface StudioState {
   errors: { readonly [P in Place]?: ErrorReport };
 }
 
-export const DEFAULT_SETTINGS: ScoreSettings = {
+const DEFAULT_SETTINGS: ScoreSettings = {
   text: { kind: 'bundled' },
   samples: 10,
   length: 128,

@@ -12,7 +12,7 @@ import { makeRestoreActions, type RestoreActions } from './restoreActions.ts';
 import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
 import { type Dialog, firstState, type Place, type StudioState } from './state.ts';
 
-export interface ViewActions {
+interface ViewActions {
   hover(block: number | null): void;
   openDialog(dialog: Dialog): void;
   setSingleKeys(on: boolean): void;

@@ -46,7 +46,7 @@ function interval(base: readonly number[], without: readonly number[]): [number,
   return [m - half, m + half];
 }
 
-export function sampleSummary(numBlocks = 16): ModelSummary {
+function sampleSummary(numBlocks = 16): ModelSummary {
   const attention = { params: 49_280, bytes: 197_120 };
   const feedForward = { params: 123_008, bytes: 492_032 };
   return {
@@ -85,7 +85,7 @@ export function sampleSummary(numBlocks = 16): ModelSummary {
   };
 }
 
-export const FAKE_DEVICE: DeviceReport = {
+const FAKE_DEVICE: DeviceReport = {
   preferred: 'wasm',
   webgpu: true,
   adapter: 'google swiftshader',

@@ -78,7 +78,7 @@ function DeviceChip() {
   );
 }
 
-export function Logo() {
+function Logo() {
   return (
     <svg className={css.logo} viewBox="0 0 32 32" aria-hidden="true">
       <path d="M16 30V4M16 9H5M16 9h11M16 16H4M16 16h9M16 23H7M16 23h12" />

@@ -1,12 +1,7 @@
 // The finished curve of the sample model, drawn from its golden numbers; a picture, not a chart.
 
 import css from './empty.module.css';
-
-/** Perplexity of the sample without block 0 .. 15, and intact: 10 windows of 128 tokens of the bundled text, float32. */
-export const SAMPLE_CURVE = {
-  intact: 41.26,
-  without: [5885.5, 42.5, 42.5, 43.1, 54.3, 44.2, 45.8, 42.2, 42.5, 42.3, 43.7, 44.2, 43.6, 43.3, 43.1, 46.4],
-} as const;
+import { SAMPLE_CURVE } from './sampleCurve.ts';
 
 const y = (ppl: number) => 150 - ((Math.log(Math.min(ppl, 58)) - Math.log(40.5)) / (Math.log(58) - Math.log(40.5))) * 120;
 const x = (block: number) => 24 + block * 29;

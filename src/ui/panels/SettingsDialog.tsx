@@ -1,15 +1,16 @@
 // Scoring settings: text, windows, sampler, BOS, device, and the memory they need. Changes hold at once; the curve says if it is older.
 
-import { type ReactNode, useId, useState } from 'react';
-import { nameOfText } from '../../state/textSource.ts';
+import { type ReactNode, useId } from 'react';
 import type { ScoreSettings } from '../../worker/api.ts';
 import { formatBytes } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
+import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './settings.module.css';
+import { TextField } from './TextField.tsx';
 
 export function SettingsDialog() {
   const settings = useStudio((state) => state.score.settings);
@@ -110,125 +111,6 @@ function Field({ label, children }: { label: string; children: (id: string) => R
       <label htmlFor={id}>{label}</label>
       {children(id)}
     </div>
-  );
-}
-
-interface NumberProps {
-  id: string;
-  value: number;
-  min: number;
-  max: number;
-  disabled?: boolean;
-  testId: string;
-  onChange(value: number): void;
-}
-
-/** Keeps what is typed; only whole numbers within bounds take effect. */
-function WholeNumber({ id, value, min, max, disabled, testId, onChange }: NumberProps) {
-  const [text, setText] = useState(String(value));
-  const number = Number(text);
-  const valid = text !== '' && Number.isInteger(number) && number >= min && number <= max;
-  return (
-    <>
-      <input
-        id={id}
-        type="number"
-        min={min}
-        max={max}
-        value={text}
-        disabled={disabled}
-        aria-invalid={!valid}
-        data-testid={testId}
-        onChange={(event) => {
-          setText(event.target.value);
-          const next = event.target.valueAsNumber;
-          if (Number.isInteger(next) && next >= min && next <= max) onChange(next);
-        }}
-      />
-      {!valid && (
-        <span className={kit.bad} role="status">
-          {min} to {max}
-        </span>
-      )}
-    </>
-  );
-}
-
-function TextField({ settings }: { settings: ScoreSettings }) {
-  const [pasted, setPasted] = useState(settings.text.kind === 'text' ? settings.text.text : '');
-  const [pasting, setPasting] = useState(false);
-  const actions = useActions();
-  const kind = pasting ? 'paste' : settings.text.kind === 'bundled' ? 'bundled' : 'own';
-  return (
-    <fieldset className={kit.field}>
-      <legend>Text</legend>
-      <div className={kit.stack}>
-        <div className={kit.row}>
-          <label>
-            <input
-              type="radio"
-              name="text"
-              checked={kind === 'bundled'}
-              data-testid="text-bundled"
-              onChange={() => {
-                setPasting(false);
-                actions.setSettings({ text: { kind: 'bundled' } });
-              }}
-            />{' '}
-            bundled text
-          </label>
-          <label>
-            <input type="radio" name="text" checked={kind === 'paste'} data-testid="text-paste" onChange={() => setPasting(true)} /> paste
-          </label>
-          {kind === 'own' && (
-            <label>
-              <input type="radio" name="text" checked readOnly /> {nameOfText(settings.text)}
-            </label>
-          )}
-          <label className={css.file}>
-            <span>Choose a file</span>
-            <input
-              type="file"
-              accept=".txt,.md,.json"
-              data-testid="text-file"
-              onChange={(event) => {
-                const file = event.target.files?.[0];
-                setPasting(false);
-                if (file) void actions.takeFile(file);
-              }}
-            />
-          </label>
-        </div>
-        {pasting && (
-          <>
-            <textarea
-              rows={5}
-              value={pasted}
-              aria-label="Calibration text"
-              placeholder="A few thousand words, or windows of token ids as [[1, 2, 3], [4, 5, 6]]"
-              data-testid="pasted-text"
-              onChange={(event) => setPasted(event.target.value)}
-            />
-            <div className={kit.row}>
-              <button
-                type="button"
-                disabled={!pasted.trim()}
-                data-testid="use-pasted"
-                onClick={() => {
-                  setPasting(false);
-                  actions.setText(/^\s*[[{]/.test(pasted) ? 'pasted ids.json' : 'pasted text', pasted);
-                }}
-              >
-                Use this text
-              </button>
-            </div>
-          </>
-        )}
-        <p className={kit.note}>
-          Never score on the text that you will judge the pruned model by. A .txt file can also be dropped on the page.
-        </p>
-      </div>
-    </fieldset>
   );
 }
 

@@ -1,0 +1,86 @@
+// Which text or token ids scoring uses: bundled, pasted or from a file.
+
+import { useState } from 'react';
+import { nameOfText } from '../../state/textSource.ts';
+import type { ScoreSettings } from '../../worker/api.ts';
+import kit from '../kit/kit.module.css';
+import { useActions } from '../studioContext.ts';
+import css from './settings.module.css';
+
+export function TextField({ settings }: { settings: ScoreSettings }) {
+  const [pasted, setPasted] = useState(settings.text.kind === 'text' ? settings.text.text : '');
+  const [pasting, setPasting] = useState(false);
+  const actions = useActions();
+  const kind = pasting ? 'paste' : settings.text.kind === 'bundled' ? 'bundled' : 'own';
+  return (
+    <fieldset className={kit.field}>
+      <legend>Text</legend>
+      <div className={kit.stack}>
+        <div className={kit.row}>
+          <label>
+            <input
+              type="radio"
+              name="text"
+              checked={kind === 'bundled'}
+              data-testid="text-bundled"
+              onChange={() => {
+                setPasting(false);
+                actions.setSettings({ text: { kind: 'bundled' } });
+              }}
+            />{' '}
+            bundled text
+          </label>
+          <label>
+            <input type="radio" name="text" checked={kind === 'paste'} data-testid="text-paste" onChange={() => setPasting(true)} /> paste
+          </label>
+          {kind === 'own' && (
+            <label>
+              <input type="radio" name="text" checked readOnly /> {nameOfText(settings.text)}
+            </label>
+          )}
+          <label className={css.file}>
+            <span>Choose a file</span>
+            <input
+              type="file"
+              accept=".txt,.md,.json"
+              data-testid="text-file"
+              onChange={(event) => {
+                const file = event.target.files?.[0];
+                setPasting(false);
+                if (file) void actions.takeFile(file);
+              }}
+            />
+          </label>
+        </div>
+        {pasting && (
+          <>
+            <textarea
+              rows={5}
+              value={pasted}
+              aria-label="Calibration text"
+              placeholder="A few thousand words, or windows of token ids as [[1, 2, 3], [4, 5, 6]]"
+              data-testid="pasted-text"
+              onChange={(event) => setPasted(event.target.value)}
+            />
+            <div className={kit.row}>
+              <button
+                type="button"
+                disabled={!pasted.trim()}
+                data-testid="use-pasted"
+                onClick={() => {
+                  setPasting(false);
+                  actions.setText(/^\s*[[{]/.test(pasted) ? 'pasted ids.json' : 'pasted text', pasted);
+                }}
+              >
+                Use this text
+              </button>
+            </div>
+          </>
+        )}
+        <p className={kit.note}>
+          Never score on the text that you will judge the pruned model by. A .txt file can also be dropped on the page.
+        </p>
+      </div>
+    </fieldset>
+  );
+}
