@@ -63,8 +63,10 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
       ) : (
         <>
           {changed && <span className={kit.sub}>The settings have changed since.</span>}
-          <CommandButton id="settings" label="Settings" />
-          <CommandButton id="score" label="Score again" />
+          <div className={css.buttons}>
+            <CommandButton id="settings" label="Settings" />
+            <CommandButton id="score" label="Score again" />
+          </div>
         </>
       )}
     </div>
