@@ -16,7 +16,7 @@ const CANDIDATES = [
 ];
 
 /** Path of an installed browser that starts, or null. CHROME_PATH wins. */
-export function findBrowser() {
+function findBrowser() {
   const own = chromium.executablePath();
   const list = [process.env.CHROME_PATH, own, ...CANDIDATES].filter((path) => path && existsSync(path));
   // On Windows `--version` opens a window: there an existing file must do.

@@ -50,6 +50,7 @@ const bin = (name) => {
 for (const project of ['src/tsconfig.core.json', 'src/tsconfig.worker.json', 'tsconfig.json'])
   step(`types ${project}`, [bin('typescript'), '-p', project]);
 step('lint', [bin('@biomejs/biome'), 'check', '--error-on-warnings', '.']);
+step('nothing unused', [bin('knip')]);
 suite(
   'unit, property and runtime tests',
   [bin('vitest'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORTS}/vitest.json`],

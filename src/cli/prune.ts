@@ -50,5 +50,5 @@ export async function prune(words: string[]): Promise<number> {
     process.stdout.write(`${values.out}: ${written.summary.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ${verification.status}\n`);
     for (const check of verification.checks) process.stdout.write(`  ${check.ok ? 'ok    ' : 'FAILED'} ${check.name}: ${check.detail}\n`);
   }
-  return verification.status === 'verified' ? 0 : 1;
+  return verification.status === 'failed' ? 1 : 0;
 }

@@ -1,8 +1,6 @@
-// What the page remembers between visits: the last folder and self-test results. Without IndexedDB nothing is remembered and nothing fails.
+// What the page remembers between visits: device self-test results. Without IndexedDB nothing is remembered and nothing fails.
 
-import { createStore, del, get, set, type UseStore } from 'idb-keyval';
-
-const LAST_FOLDER = 'last-folder';
+import { createStore, get, set, type UseStore } from 'idb-keyval';
 
 /** One store for all; null where IndexedDB is missing. */
 let store: UseStore | null | undefined;
@@ -20,23 +18,6 @@ async function recall(key: string): Promise<unknown> {
 async function keep(key: string, value: unknown): Promise<void> {
   const at = open();
   if (at) await set(key, value, at).catch(() => {});
-}
-
-/** Keeps the handle of the folder that was opened last; the browser asks for leave again before it is read. */
-export async function rememberFolder(handle: FileSystemDirectoryHandle): Promise<void> {
-  await keep(LAST_FOLDER, handle);
-}
-
-/** The folder that was opened last, or null. */
-export async function lastFolder(): Promise<FileSystemDirectoryHandle | null> {
-  const value = await recall(LAST_FOLDER);
-  return (value as { kind?: string } | undefined)?.kind === 'directory' ? (value as FileSystemDirectoryHandle) : null;
-}
-
-/** Forgets the last folder. */
-export async function forgetFolder(): Promise<void> {
-  const at = open();
-  if (at) await del(LAST_FOLDER, at).catch(() => {});
 }
 
 /** Keeps a device self-test as JSON. `key` names adapter, driver features and version of the page. */

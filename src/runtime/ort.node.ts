@@ -1,4 +1,3 @@
-/// <reference types="node" />
 // ONNX Runtime Web inside Node, for the command line and the tests; must not be imported from the page or a worker.
 
 import { readFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 // Saving the pruned folder and what verification said of it. A failed export is shown as failed, never as done.
 
-import type { ExportTarget } from '../worker/api.ts';
+import type { ExportResult, ExportTarget } from '../worker/api.ts';
 import type { Context } from './context.ts';
 import { effectKey } from './effectActions.ts';
 import { NO_EXPORT } from './state.ts';
@@ -18,6 +18,12 @@ export function suggestName(model: string, kept: number, numBlocks: number): str
   const base = model.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '') || 'model';
   return `${base}-${kept}-of-${numBlocks}`;
 }
+
+const VERDICTS: Record<ExportResult['verification']['status'], string> = {
+  verified: 'Exported and verified.',
+  unverified: 'Exported, but not verified: no device here can run this graph.',
+  failed: 'The export failed verification.',
+};
 
 export function makeExportActions(context: Context, measureAgain: () => void): ExportActions {
   const { api, disk, get, patch } = context;
@@ -49,7 +55,7 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
         const request = { removed, name, target, score: score.curve?.result ?? null, plan: measured };
         const result = await api.export(request, (progress) => patch('export', { progress }));
         patch('export', { result });
-        const verdict = result.verification.status === 'verified' ? 'Exported and verified.' : 'The export failed verification.';
+        const verdict = VERDICTS[result.verification.status];
         // Whoever closed the dialog meanwhile still hears of it.
         if (get().view.dialog === 'export') context.announce(verdict);
         else context.toast(verdict);

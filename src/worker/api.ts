@@ -195,9 +195,9 @@ export interface VerifyCheck {
   detail: string;
 }
 
-/** "verified" only when every check ran and passed. */
+/** "verified" only when every check ran and passed; "unverified" when those that ran passed but no device here can run the graph. */
 export interface Verification {
-  status: 'verified' | 'failed';
+  status: 'verified' | 'unverified' | 'failed';
   checks: VerifyCheck[];
   device: string;
   seconds: number;

@@ -9,10 +9,11 @@ import { saveZip, zipBlob } from '../files/zip.ts';
 import { exportManifest } from '../model/manifest.ts';
 import type { OpenedModel } from '../model/open.ts';
 import type { RoutedSession } from '../runtime/route.ts';
+import { whyNotOn } from '../runtime/runnable.ts';
 import { routesOf } from '../runtime/selfTest.ts';
 import { VERIFY_TOKENS } from '../runtime/verify.ts';
 import { VERSION } from '../version.ts';
-import type { ExportRequest, ExportResult, FolderSource, Progress, Verification } from './api.ts';
+import type { ExportRequest, ExportResult, FolderSource, Progress, SelfTest, Verification } from './api.ts';
 import type { VerifyRequest, Written } from './verifyApi.ts';
 import { call, type RemoteMethods } from './wire.ts';
 
@@ -23,6 +24,8 @@ export interface ExportJob {
   /** Token ids that the export is verified on. */
   window: readonly number[];
   session: () => Promise<RoutedSession>;
+  /** The self-test of the GPU when it may be used, else null. */
+  gpu: () => Promise<SelfTest | null>;
   signal: AbortSignal;
   onEvent: (progress: Progress) => void;
 }
@@ -37,7 +40,7 @@ interface Saved {
  * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed verification leaves the files, marked failed.
  * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`, `out-of-memory` (disk full)
  */
-export async function exportPruned({ opened, source, request, window, session, signal, onEvent }: ExportJob): Promise<ExportResult> {
+export async function exportPruned({ opened, source, request, window, session, gpu, signal, onEvent }: ExportJob): Promise<ExportResult> {
   const started = performance.now();
   const { removed, score, plan, target } = request;
   const routed = opened.summary.canScore ? await session() : null;
@@ -63,7 +66,10 @@ export async function exportPruned({ opened, source, request, window, session, s
     },
   };
   const saved = await write(target, request.name, job);
-  const subgroups = routed?.selfTest ? routesOf(routed.selfTest.checks).subgroups : false;
+  const preferred = routed?.engine.kind ?? 'wasm';
+  const selfTest = preferred === 'webgpu' || whyNotOn('wasm', opened) ? await gpu() : null;
+  const kind = whyNotOn(preferred, opened) === null ? preferred : preferred === 'webgpu' ? 'wasm' : selfTest ? 'webgpu' : 'wasm';
+  const subgroups = selfTest ? routesOf(selfTest.checks).subgroups : false;
   const verification = await verifyInWorker(
     {
       written: saved.written,
@@ -72,7 +78,7 @@ export async function exportPruned({ opened, source, request, window, session, s
       nll,
       numBlocks: opened.summary.numBlocks - removed.length,
       source: { folder: source, graph: opened.graphPath, removed },
-      device: { kind: routed?.engine.kind ?? 'wasm', subgroups },
+      device: { kind, subgroups },
     },
     signal,
     onEvent,

@@ -162,6 +162,10 @@ export class StudioService implements StudioApi {
         request,
         window,
         session: () => this.session(device),
+        gpu: async () => {
+          const { webgpu, selfTest } = await this.device();
+          return webgpu ? selfTest : null;
+        },
         signal,
         onEvent,
       });

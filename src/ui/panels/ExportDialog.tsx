@@ -102,6 +102,12 @@ function Running() {
   );
 }
 
+const VERDICT: Record<ExportResult['verification']['status'], string> = {
+  verified: '✓ Verified',
+  unverified: 'Written whole, but not verified: no device here can run this graph',
+  failed: '✕ Failed verification: do not use this export',
+};
+
 function Done({ result }: { result: ExportResult }) {
   const actions = useActions();
   const { verification, blob } = result;
@@ -109,7 +115,7 @@ function Done({ result }: { result: ExportResult }) {
   return (
     <div className={kit.stack}>
       <p data-testid="verdict" data-status={verification.status} className={verified ? kit.good : kit.bad}>
-        {verified ? '✓ Verified' : '✕ Failed verification: do not use this export'}
+        {VERDICT[verification.status]}
       </p>
       <p>
         {result.name}: {plural(result.files.length, 'file')}, {formatBytes(result.bytes)} in {formatSeconds(result.seconds)}. Checked on{' '}
