@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { DataType, type Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { renameValues } from '../onnx/rename.ts';
-import { type CorpusRow, corpus, fixturePath, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { type CorpusRow, corpus, fixturePath, nodeFolder, wholeCorpus } from '../onnx/testing/fixtures.ts';
 import { findBlocks } from './blocks.ts';
 import { readConfig } from './config.ts';
 import { removeBlocks } from './remove.ts';
@@ -114,9 +114,17 @@ describe('hostile looks', () => {
     );
   });
 
-  it('refuses encoders, classifiers and graphs without blocks or token input', () => {
-    const renamed = renameValues(model.graph, new Map([['logits', 'last_hidden_state']]));
-    expect(() => findBlocks({ ...model, graph: renamed }, 5)).toThrow(/no logits.*last_hidden_state.*encoder/);
+  it('takes a cached decoder without a head, but gives it no perplexity', () => {
+    const renamed = renameValues(model.graph, new Map([['logits', 'hidden_states']]));
+    const structure = findBlocks({ ...model, graph: renamed }, 5);
+    expect([structure.headless, structure.perTokenLogits, structure.logits]).toEqual([true, false, 'hidden_states']);
+    expect(structure.cuts).toEqual(cuts);
+  });
+
+  it('refuses encoders, classifiers and graphs without blocks or token input', async () => {
+    const cacheless = (await open(wholeCorpus().find((r) => r.folder === 'optimum-llama-nokv')!)).model;
+    const encoder = renameValues(cacheless.graph, new Map([['logits', 'last_hidden_state']]));
+    expect(() => findBlocks({ ...cacheless, graph: encoder }, 5)).toThrow(/no logits.*last_hidden_state.*encoder/);
     const classes = model.graph.outputs.map((o) => (o.name === 'logits' ? { ...o, dims: ['B', 3] } : o));
     expect(() => findBlocks({ ...model, graph: { ...model.graph, outputs: classes } }, 5)).toThrow(/3 classes/);
     const audio = renameValues(model.graph, new Map([['input_ids', 'input_features']]));

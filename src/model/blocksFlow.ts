@@ -37,6 +37,8 @@ export interface Flow {
   /** The embedded tokens. */
   source: string;
   logits: string;
+  /** `logits` is the last hidden state: the graph has no head. */
+  headless: boolean;
   content: ReadonlySet<string>;
   /** Per node: carries content. */
   isContent: Uint8Array;
@@ -58,7 +60,7 @@ export function traceFlow(graph: Graph): Flow {
   const { constants, isConstant } = findConstants(graph, deps);
   const states = pairStates(fed, graph.outputs);
   const { tokenInput, embedsInput, source } = findSource(graph, inputs, constants, deps);
-  const logits = findLogits(graph, states, source, producer);
+  const { logits, headless } = findLogits(graph, states, source, producer);
   const { content, isContent } = taint(nodes, deps, source);
   if (!content.has(logits))
     throw refuse(`The output ${logits} does not depend on the token embedding.`, 'Choose the decoder graph of the model.');
@@ -77,6 +79,7 @@ export function traceFlow(graph: Graph): Flow {
     embedsInput,
     source,
     logits,
+    headless,
     content,
     isContent,
     onPath,
@@ -151,8 +154,13 @@ function findSource(
   );
 }
 
-/** `logits`, else the first output that is no state and is not itself as wide as the residual stream. */
-function findLogits(graph: Graph, states: ReadonlyMap<number, StatePair[]>, source: string, producer: ReadonlyMap<string, number>): string {
+/** `logits`, else the first output that is no state and is not itself as wide as the residual stream, else a cached decoder's only other output. */
+function findLogits(
+  graph: Graph,
+  states: ReadonlyMap<number, StatePair[]>,
+  source: string,
+  producer: ReadonlyMap<string, number>,
+): { logits: string; headless: boolean } {
   const stateOutputs = new Set([...states.values()].flatMap((pairs) => pairs.map((s) => s.output)));
   const others = graph.outputs.filter((o) => !stateOutputs.has(o.name));
   const lookup = graph.nodes[producer.get(source) ?? -1];
@@ -160,7 +168,7 @@ function findLogits(graph: Graph, states: ReadonlyMap<number, StatePair[]>, sour
   const named = others.find((o) => o.name === 'logits');
   if (named) {
     const classes = named.dims?.length === 2 ? named.dims[1] : null;
-    if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0)) return named.name;
+    if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0)) return { logits: named.name, headless: false };
     throw refuse(
       `The output logits scores ${classes} classes, not the ${table.dims[0]} tokens of the vocabulary: it is a classifier, not a decoder language model.`,
       'Choose a text-generation export of the model.',
@@ -172,7 +180,10 @@ function findLogits(graph: Graph, states: ReadonlyMap<number, StatePair[]>, sour
     const hidden = /hidden|pool|embed/i.test(o.name) || (typeof last === 'number' && last === width && last !== table?.dims[0]);
     return !hidden && (o.dims === null || o.dims.length >= 2);
   });
-  if (wide) return wide.name;
+  if (wide) return { logits: wide.name, headless: false };
+  // A decoder without its head: it keeps caches, and its one other output is the last hidden state.
+  const [only, ...more] = others;
+  if (states.size > 0 && only && more.length === 0) return { logits: only.name, headless: true };
   throw refuse(
     `The graph gives out no logits (its outputs: ${
       others

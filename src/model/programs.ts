@@ -107,7 +107,9 @@ function requireScorable(structure: Structure): void {
   if (!structure.perTokenLogits) {
     throw new EspalierError(
       'unsupported-graph',
-      'The graph gives logits of the last token only, so perplexity over a window cannot be computed.',
+      structure.headless
+        ? `The graph has no head (it gives out ${structure.logits}), so perplexity cannot be computed.`
+        : 'The graph gives logits of the last token only, so perplexity over a window cannot be computed.',
       'Inspect and prune it as it is, or export it with all logits (without prune_lm_head) to score it.',
     );
   }

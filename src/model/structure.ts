@@ -46,6 +46,8 @@ export interface Structure {
   logits: string;
   /** False when only the last position's logits come out, or none: perplexity is then impossible. */
   perTokenLogits: boolean;
+  /** True when there is no head: `logits` then names the last hidden state. */
+  headless: boolean;
   region: Int32Array;
   /** Side values (mask, rotary tables, lengths): prologue values that blocks or the head read, in order of first use, with the ordinals of the reading blocks. */
   sideValues: { name: string; blocks: number[] }[];

@@ -61,7 +61,7 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
     midCuts: structure.blocks.map((b) => b.mid),
     sideValues: structure.sideValues.map((v) => ({ ...v, type: typeName(structure.typeOf(v.name)) })),
     hiddenSize: widthOf(structure) ?? config.hiddenSize ?? 0,
-    vocabSize: lastDim(structure, structure.logits) ?? config.vocabSize ?? 0,
+    vocabSize: (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0,
     contextLength: config.contextLength,
     canScore,
     problems,

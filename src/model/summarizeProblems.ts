@@ -17,7 +17,10 @@ export function findProblems(structure: Structure): { canScore: boolean; problem
       `The graph takes embeddings (${structure.tokenInput}) and holds no embedding table: blocks can be removed, but text cannot be scored.`,
     );
   }
-  if (!structure.perTokenLogits) {
+  if (structure.headless) {
+    canScore = false;
+    add('no-logits', `The graph has no head (it gives out ${structure.logits}): blocks can be removed, but perplexity cannot be computed.`);
+  } else if (!structure.perTokenLogits) {
     canScore = false;
     add(
       'last-token-logits',
