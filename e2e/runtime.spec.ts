@@ -141,7 +141,7 @@ test('a device that is lost in the middle is said to be lost', async () => {
 });
 
 test('a weight above the buffer limit is refused with both sizes', async () => {
-  expect(await call({ check: 'limits' })).toMatchObject({ code: 'out-of-memory', message: expect.stringMatching(/lm_head.*at most/) });
+  expect(await call({ check: 'limits' })).toMatchObject({ code: 'too-large', message: expect.stringMatching(/lm_head.*at most/) });
 });
 
 test('an operator without a kernel is named, and the device goes on working', async () => {

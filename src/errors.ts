@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'no-webgpu'
   | 'device-lost'
   | 'out-of-memory'
+  | 'too-large'
+  | 'disk-full'
   | 'tokenizer'
   | 'bad-input'
   | 'cancelled'

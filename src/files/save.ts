@@ -17,7 +17,7 @@ export function writeFailure(path: string, error: unknown): unknown {
   const name = (error as { name?: string } | null)?.name ?? '';
   if (name === 'QuotaExceededError')
     return new EspalierError(
-      'out-of-memory',
+      'disk-full',
       `There is no room left on the disk for ${path}.`,
       'Free some space or choose another disk.',
       String(error),
@@ -86,7 +86,7 @@ export async function writeStream(
 /**
  * Writes files into a new subfolder `name` of `parent`, 4 MiB at a time.
  * When it fails or is cancelled the subfolder is removed.
- * @throws EspalierError `cancelled`, `out-of-memory` (disk full), `bad-input` (not allowed), or what the source throws
+ * @throws EspalierError `cancelled`, `disk-full`, `bad-input` (not allowed), or what the source throws
  */
 export async function saveFolder(parent: DirectoryTarget, name: string, job: WriteJob): Promise<SavedFolder> {
   checkPaths(job.files);

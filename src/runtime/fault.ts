@@ -14,11 +14,13 @@ function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
 }
 
-/** A buffer that did not fit. */
+/** A buffer that did not fit; 0 bytes where the size is not known. */
 export function outOfMemory(what: string, bytes: number, detail = ''): EspalierError {
   return new EspalierError(
     'out-of-memory',
-    `${what} needs ${formatBytes(bytes)}, which this device could not give.`,
+    bytes > 0
+      ? `${what} needs ${formatBytes(bytes)}, which this device could not give.`
+      : `${what} needs more memory than this device could give.`,
     'Close other tabs, use fewer or shorter windows, or open a quantised graph of the model.',
     detail,
   );
@@ -32,7 +34,7 @@ export function bufferLimit(
   hint = 'Use the wasm device, or open a quantised graph of the model.',
 ): EspalierError {
   return new EspalierError(
-    'out-of-memory',
+    'too-large',
     `${what} is ${formatBytes(bytes)}, but this device allows at most ${formatBytes(limit)} in one buffer.`,
     hint,
   );

@@ -21,7 +21,7 @@ export function suggestName(model: string, kept: number, numBlocks: number): str
 
 const VERDICTS: Record<ExportResult['verification']['status'], string> = {
   verified: 'Exported and verified.',
-  unverified: 'Exported, but not verified: no device here can run this graph.',
+  unverified: 'Exported, but not verified.',
   failed: 'The export failed verification.',
 };
 

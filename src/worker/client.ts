@@ -15,7 +15,7 @@ export interface Studio {
   dispose(): void;
 }
 
-/** Errors after which the worker's device is unusable: a fresh worker is started. */
+/** Errors after which the worker's device or heap is unusable: a fresh worker is started. */
 const FATAL = new Set(['device-lost', 'out-of-memory']);
 
 export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
@@ -26,10 +26,12 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   let death = new Promise<never>(() => {});
   let lastOpen: OpenRequest | null = null;
   let lastWindows: Parameters<StudioApi['useWindows']> | null = null;
+  /** The model of a replaced worker being opened again; calls wait for it, except an open, which takes its place. */
   let restored: Promise<unknown> = Promise.resolve();
+  let opens = 0;
   const running = new Set<Promise<unknown>>();
 
-  function start(): Remote<RemoteMethods> {
+  function start(restore: boolean): Remote<RemoteMethods> {
     worker = spawn();
     death = new Promise<never>((_, reject) => {
       die = reject;
@@ -42,14 +44,26 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
       );
     };
     remote = wrap<RemoteMethods>(worker);
-    const fresh = remote;
-    restored = (async () => {
-      if (!lastOpen) return;
-      await call(fresh, 'open', [lastOpen, () => {}]);
-      if (lastWindows) await call(fresh, 'useWindows', lastWindows);
-    })();
+    restored = restore && lastOpen ? reopen(remote, lastOpen, lastWindows) : Promise.resolve();
     restored.catch(() => {});
     return remote;
+  }
+
+  /** A restore that fails takes its worker along, so that the next call tries again; one that an open overtook is of no interest. */
+  async function reopen(fresh: Remote<RemoteMethods>, request: OpenRequest, windows: typeof lastWindows): Promise<void> {
+    const turn = opens;
+    try {
+      await call(fresh, 'open', [request, () => {}]);
+      if (windows && turn === opens) await call(fresh, 'useWindows', windows);
+    } catch (error) {
+      if (turn !== opens) return;
+      if (remote === fresh) {
+        worker?.terminate();
+        worker = null;
+        remote = null;
+      }
+      throw error;
+    }
   }
 
   function replace(error: EspalierError): void {
@@ -61,13 +75,18 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   }
 
   async function invoke(name: keyof StudioApi, args: readonly unknown[]): Promise<unknown> {
-    const target = remote ?? start();
-    if (name !== 'open' && name !== 'cancel') await Promise.race([restored, death]);
+    const opening = name === 'open';
+    const target = remote ?? start(!opening);
+    if (opening) {
+      opens += 1;
+      restored = Promise.resolve();
+    } else await Promise.race([restored, death]);
+    const turn = opens;
     const answer = Promise.race([call(target, name, args), death]);
     running.add(answer);
     try {
       const value = await answer;
-      remember(name, args, value);
+      if (turn === opens) remember(name, args, value);
       return value;
     } catch (error) {
       if (error instanceof EspalierError && FATAL.has(error.code) && remote === target) replace(error);

@@ -38,12 +38,12 @@ interface Saved {
 
 /**
  * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed verification leaves the files, marked failed.
- * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`, `out-of-memory` (disk full)
+ * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`, `disk-full`
  */
 export async function exportPruned({ opened, source, request, window, session, gpu, signal, onEvent }: ExportJob): Promise<ExportResult> {
   const started = performance.now();
   const { removed, score, plan, target } = request;
-  const routed = opened.summary.canScore ? await session() : null;
+  const routed = opened.summary.canScore ? await unlessUnsupported(session) : null;
   const manifest = await exportManifest(opened, removed, {
     app: VERSION,
     score,
@@ -51,7 +51,7 @@ export async function exportPruned({ opened, source, request, window, session, g
     versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);
-  const nll = routed ? await routed.session.nllPerToken(removed, ids, signal) : null;
+  const nll = routed ? await unlessUnsupported(() => routed.session.nllPerToken(removed, ids, signal)) : null;
   throwIfCancelled(signal);
 
   const writing = performance.now();
@@ -94,6 +94,16 @@ export async function exportPruned({ opened, source, request, window, session, g
   };
 }
 
+/** The result, or null for a graph that this machine cannot score: it can be written and verified all the same. */
+async function unlessUnsupported<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof EspalierError && /^unsupported-/.test(error.code)) return null;
+    throw error;
+  }
+}
+
 async function write(target: ExportRequest['target'], name: string, job: WriteJob): Promise<Saved> {
   if (target.kind === 'folder') {
     const parent: DirectoryTarget = target.handle;
@@ -111,6 +121,7 @@ async function write(target: ExportRequest['target'], name: string, job: WriteJo
 
 /** A worker of its own: fresh runtime, fresh memory, gone when it has spoken or when the job is cancelled. */
 async function verifyInWorker(request: VerifyRequest, signal: AbortSignal, onEvent: (progress: Progress) => void): Promise<Verification> {
+  throwIfCancelled(signal);
   const worker = new Worker(new URL('./verify.ts', import.meta.url), { type: 'module', name: 'espalier-verify' });
   try {
     const stopped = new Promise<never>((_, reject) => {
@@ -123,10 +134,15 @@ async function verifyInWorker(request: VerifyRequest, signal: AbortSignal, onEve
     stopped.catch(() => {});
     return (await Promise.race([call(wrap<RemoteMethods>(worker), 'verify', [request, onEvent]), stopped])) as Verification;
   } catch (error) {
-    if (signal.aborted) throw error;
+    // Everything is written by now: a cancel only leaves it unverified.
+    if (signal.aborted) return notVerified('cancelled before it was done', 'unverified');
     const detail = error instanceof EspalierError ? [error.message, error.hint].join(' ') : String(error);
-    return { status: 'failed', checks: [{ name: 'verification', ok: false, detail }], device: '', seconds: 0 };
+    return notVerified(detail, 'failed');
   } finally {
     worker.terminate();
   }
+}
+
+function notVerified(detail: string, status: Verification['status']): Verification {
+  return { status, checks: [{ name: 'verification', ok: false, detail }], device: '', seconds: 0 };
 }

@@ -4,13 +4,16 @@ import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
 import { type Identity, identify } from '../model/identity.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
+import { makeScorePrograms } from '../model/programs.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
 import type { Folder } from '../onnx/source.ts';
 import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
 import { type Calibration, type CalibrationText, calibrate } from '../runtime/calibration.ts';
+import { DEFAULT_BUDGET, estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
 import { gpuUsable, openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
+import { VERIFY_TOKENS } from '../runtime/verify.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import type {
   DeviceKind,
@@ -37,14 +40,17 @@ interface Current {
   source: FolderSource;
 }
 
-/** Length of the window that an export is verified on when nothing was scored. */
-const VERIFY_TOKENS = 64;
+/** One typed array of the wasm device. */
+const WASM_BUFFER_BYTES = 2 ** 31 - 1;
 
 export class StudioService implements StudioApi {
   private readonly loader: OrtLoader;
   private readonly bundledText: () => Promise<string>;
   private current: Current | null = null;
-  private routed: { wanted: 'auto' | DeviceKind; value: RoutedSession } | null = null;
+  private routed: RoutedSession | null = null;
+  /** The device that a wish came to for the open model. */
+  private readonly resolved = new Map<'auto' | DeviceKind, DeviceKind>();
+  private opens = 0;
   private tokenizer: Promise<Tokenizer> | null = null;
   private report: Promise<DeviceReport> | null = null;
   private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
@@ -62,14 +68,18 @@ export class StudioService implements StudioApi {
   async open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult> {
     onEvent({ job: 'open', phase: 'read', done: 0, total: 1, unit: 'files', secondsLeft: null });
     const { source } = request;
+    const turn = ++this.opens;
     const folder = await folderOf(source);
     const graphs = listGraphs(folder);
     if (graphs.length > 1 && request.graph === undefined) return { kind: 'choose', name: folder.name, graphs };
     const opened = await openModel(folder, request.graph);
     const provenance = await readText(folder, PROVENANCE_FILE);
-    await this.cancel();
+    if (turn === this.opens) await this.cancel();
     await this.exclusive(async () => {
+      // A later open has been asked for: its model is the one that counts.
+      if (turn !== this.opens) throw new EspalierError('cancelled', 'Cancelled.');
       await this.closeSession();
+      this.resolved.clear();
       this.current = { opened, source };
       this.tokenizer = null;
       this.windows = null;
@@ -88,9 +98,14 @@ export class StudioService implements StudioApi {
 
   async memory(settings: ScoreSettings): Promise<MemoryEstimate> {
     return this.exclusive(async () => {
-      const { session } = await this.session(settings.device);
+      const { opened } = this.model();
       const given = settings.text.kind === 'ids' ? settings.text.windows : null;
-      return session.memory(given?.length ?? settings.samples, given?.[0]?.length ?? settings.length);
+      const [windows, length] = [given?.length ?? settings.samples, given?.[0]?.length ?? settings.length];
+      const kind = await this.kindOf(settings.device);
+      // The live session keeps its weights and states: other settings are estimated without one.
+      if (this.routed?.engine.kind === kind) return this.routed.session.memory(windows, length);
+      const { maxBufferBytes } = kind === 'webgpu' ? await this.device() : { maxBufferBytes: WASM_BUFFER_BYTES };
+      return estimateMemory(makeScorePrograms(opened, { device: kind }), windows, length, { kind, maxBufferBytes }, DEFAULT_BUDGET);
     });
   }
 
@@ -193,7 +208,13 @@ export class StudioService implements StudioApi {
   }
 
   private exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.queue.then(work, work);
+    const guarded = (): Promise<T> =>
+      work().catch(async (error: unknown) => {
+        // An engine that failed in a way nobody foresaw keeps failing: the next call gets a fresh one.
+        if (toReport(error).code === 'bug') await this.closeSession().catch(() => {});
+        throw error;
+      });
+    const turn = this.queue.then(guarded, guarded);
     this.queue = turn.catch(() => {});
     return turn;
   }
@@ -205,19 +226,24 @@ export class StudioService implements StudioApi {
 
   private async session(wanted: 'auto' | DeviceKind): Promise<RoutedSession> {
     const { opened } = this.model();
-    if (this.routed?.wanted === wanted) return this.routed.value;
+    if (this.routed && this.routed.engine.kind === (await this.kindOf(wanted))) return this.routed;
     await this.closeSession();
-    const value = await openRouted(opened, this.loader, wanted, async () => (await this.device()).selfTest);
-    this.routed = { wanted, value };
-    return value;
+    this.routed = await openRouted(opened, this.loader, wanted, async () => (await this.device()).selfTest);
+    this.resolved.set(wanted, this.routed.engine.kind);
+    return this.routed;
+  }
+
+  /** What a wish comes to: known once it was opened for this model, else what this machine prefers. */
+  private async kindOf(wanted: 'auto' | DeviceKind): Promise<DeviceKind> {
+    return this.resolved.get(wanted) ?? (wanted === 'auto' ? (await this.device()).preferred : wanted);
   }
 
   private async closeSession(): Promise<void> {
     const old = this.routed;
     this.routed = null;
     if (!old) return;
-    await old.value.session.dispose();
-    await old.value.engine.dispose();
+    await old.session.dispose();
+    await old.engine.dispose();
   }
 
   private async calibration(settings: ScoreSettings, signal: AbortSignal): Promise<Calibration> {

@@ -104,7 +104,7 @@ function Running() {
 
 const VERDICT: Record<ExportResult['verification']['status'], string> = {
   verified: '✓ Verified',
-  unverified: 'Written whole, but not verified: no device here can run this graph',
+  unverified: 'Written whole, but not verified',
   failed: '✕ Failed verification: do not use this export',
 };
 

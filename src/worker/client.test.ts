@@ -1,0 +1,95 @@
+// The client's bookkeeping of a replaced worker: what is opened again, what takes its place. The worker is a stand-in on a message channel.
+
+import { expose } from 'comlink';
+import { expect, test } from 'vitest';
+import { EspalierError } from '../errors.ts';
+import type { OpenRequest, OpenResult, StudioApi } from './api.ts';
+import { createStudio } from './client.ts';
+import { outgoing } from './wire.ts';
+
+const METHODS = ['open', 'device', 'memory', 'score', 'useWindows', 'identity', 'plan', 'export', 'cancel'] as const;
+
+/** A worker whose current model is the last opened one; opening takes as many ms as its name has letters times ten. */
+function standIn(log: string[], broken: Set<string>): { spawn: () => Worker; lose: { next: boolean } } {
+  const lose = { next: false };
+  const spawn = (): Worker => {
+    const { port1, port2 } = new MessageChannel();
+    let current = '';
+    let turn = 0;
+    const api: Partial<StudioApi> = {
+      async open({ source }: OpenRequest) {
+        const mine = ++turn;
+        await new Promise((resolve) => setTimeout(resolve, source.name.length * 10));
+        if (broken.has(source.name)) throw new EspalierError('missing-file', `${source.name} was changed`);
+        if (mine !== turn) throw new EspalierError('cancelled', 'Cancelled.');
+        current = source.name;
+        log.push(`open ${current}`);
+        return { kind: 'opened' } as OpenResult;
+      },
+      async plan(removed) {
+        if (lose.next) {
+          lose.next = false;
+          throw new EspalierError('device-lost', 'lost');
+        }
+        log.push(`plan on ${current}`);
+        return { removed, nll: 1, ppl: Math.E, nllPerWindow: [1], seconds: 0 };
+      },
+      cancel: async () => {},
+    };
+    expose(outgoing<StudioApi>(api as StudioApi, METHODS), port1);
+    port1.start();
+    port2.start();
+    return Object.assign(port2, {
+      terminate: () => {
+        port1.close();
+        port2.close();
+      },
+      onerror: null,
+    }) as object as Worker;
+  };
+  return { spawn, lose };
+}
+
+const request = (name: string): OpenRequest => ({ source: { kind: 'files', name, files: [] } });
+const nothing = (): void => {};
+
+test('after a lost device the model is opened again before the next call', async () => {
+  const log: string[] = [];
+  const { spawn, lose } = standIn(log, new Set());
+  const { api, dispose } = createStudio(spawn);
+  await api.open(request('a'), nothing);
+  lose.next = true;
+  await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'device-lost' });
+  await api.plan([1], nothing);
+  expect(log).toEqual(['open a', 'open a', 'plan on a']);
+  dispose();
+});
+
+test('an open takes the place of a restore, whichever is slower', async () => {
+  const log: string[] = [];
+  const { spawn, lose } = standIn(log, new Set());
+  const { api, dispose } = createStudio(spawn);
+  await api.open(request('a very slow model'), nothing);
+  lose.next = true;
+  await expect(api.plan([], nothing)).rejects.toMatchObject({ code: 'device-lost' });
+  await api.open(request('b'), nothing);
+  await api.plan([], nothing);
+  expect(log).toEqual(['open a very slow model', 'open b', 'plan on b']);
+  dispose();
+});
+
+test('a restore that fails is told once and does not stand in the way of another model', async () => {
+  const log: string[] = [];
+  const broken = new Set<string>();
+  const { spawn, lose } = standIn(log, broken);
+  const { api, dispose } = createStudio(spawn);
+  await api.open(request('a'), nothing);
+  lose.next = true;
+  await expect(api.plan([], nothing)).rejects.toMatchObject({ code: 'device-lost' });
+  broken.add('a');
+  await expect(api.plan([], nothing)).rejects.toMatchObject({ code: 'missing-file' });
+  await api.open(request('b'), nothing);
+  await api.plan([], nothing);
+  expect(log).toEqual(['open a', 'open b', 'plan on b']);
+  dispose();
+});

@@ -1,0 +1,63 @@
+// The service on the real runtime in Node: which model is open when opens overlap, and what asking for memory leaves alone.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { calibrationText, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { nodeLoader } from '../runtime/ort.node.ts';
+import type { OpenRequest, ScoreSettings } from './api.ts';
+import { StudioService } from './service.ts';
+
+const service = (): StudioService => new StudioService(nodeLoader, async () => calibrationText());
+const nothing = (): void => {};
+
+async function request(name: string): Promise<OpenRequest> {
+  const root = fixturePath(name);
+  const folder = await nodeFolder(root);
+  const files = folder.files.map(({ path }) => ({ path, file: new File([readFileSync(join(root, path))], path) }));
+  await folder.close();
+  return { source: { kind: 'files', name, files } };
+}
+
+function settings(name: string, device: ScoreSettings['device']): ScoreSettings {
+  const { windows } = golden(name);
+  return { text: { kind: 'ids', name, windows }, samples: 3, length: 24, sampler: 'even', seed: 0, bos: null, device };
+}
+
+test('of two opens that overlap the later one counts', async () => {
+  const studio = service();
+  const [slow, fast] = [await request('optimum-gemma3-fp32'), await request('optimum-llama-nokv')];
+  const [first, second] = await Promise.allSettled([studio.open(slow, nothing), studio.open(fast, nothing)]);
+  expect(first).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
+  expect(second.status).toBe('fulfilled');
+  const result = await studio.score(settings('optimum-llama-nokv', 'wasm'), nothing);
+  expect(Math.abs(result.baseline.nll - (golden('optimum-llama-nokv').baseline?.nll ?? 0))).toBeLessThan(1e-4);
+});
+
+test('asking for the memory of another device keeps the session and its states', async () => {
+  const studio = service();
+  await studio.open(await request('optimum-llama-nokv'), nothing);
+  const wasm = settings('optimum-llama-nokv', 'wasm');
+  await studio.score(wasm, nothing);
+  const phases = new Set<string>();
+  expect((await studio.memory({ ...wasm, device: 'webgpu' })).total).toBeGreaterThan(0);
+  await studio.plan([1, 3], (progress) => phases.add(progress.phase));
+  expect([...phases]).not.toContain('read');
+  expect([...phases]).not.toContain('compile');
+});
+
+test('a newer plan cancels an older one', async () => {
+  const studio = service();
+  await studio.open(await request('optimum-llama-nokv'), nothing);
+  await studio.score(settings('optimum-llama-nokv', 'wasm'), nothing);
+  const [older, newer] = await Promise.allSettled([studio.plan([1, 2], nothing), studio.plan([2, 3], nothing)]);
+  expect(older).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
+  expect(newer).toMatchObject({ status: 'fulfilled', value: { removed: [2, 3] } });
+});
+
+test('scoring without a model, planning without windows: clear refusals', async () => {
+  const studio = service();
+  await expect(studio.score(settings('optimum-llama-nokv', 'wasm'), nothing)).rejects.toMatchObject({ code: 'bad-input' });
+  await studio.open(await request('optimum-llama-nokv'), nothing);
+  await expect(studio.plan([1], nothing)).rejects.toThrow(/no windows/);
+});
