@@ -5,6 +5,7 @@ import type { Graph, Model } from '../onnx/graph.ts';
 import { expandSkipNorms } from '../onnx/skipnorm.ts';
 import { sortedNodes } from '../onnx/sort.ts';
 import { elementTypes } from '../onnx/types.ts';
+import { requireWired } from '../onnx/wiring.ts';
 import { findAnchors, findBoundaries } from './blocksBoundaries.ts';
 import { type Flow, refuse, traceFlow } from './blocksFlow.ts';
 import { assignRegions } from './regions.ts';
@@ -14,9 +15,10 @@ import type { Structure } from './structure.ts';
 /**
  * The structure of a decoder. Linear in the number of nodes; reads no weights.
  * @param layers layer count of the config, or null: another number of separable blocks is refused
- * @throws EspalierError `unsupported-graph`, naming the obstacle
+ * @throws EspalierError `unsupported-graph`, naming the obstacle; `corrupt-file` when values are made twice or by nothing
  */
 export function findBlocks(model: Model, layers: number | null): Structure {
+  requireWired(model.graph);
   const sorted: Graph = { ...model.graph, nodes: sortedNodes(model.graph) };
   const graph = expandSkipNorms(sorted);
   const flow = traceFlow(graph);

@@ -25,10 +25,18 @@ export interface ModelConfig {
 /** Keys under which families write their layer count. */
 const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'] as const;
 
-/** @throws EspalierError `corrupt-file` when a config is not JSON */
+/** @throws EspalierError `corrupt-file` when a config is not JSON, `bad-input` when the two configs declare different layer counts */
 export async function readConfig(folder: Folder): Promise<ModelConfig> {
   const config = await readJson(folder, 'config.json');
   const genai = await readJson(folder, 'genai_config.json');
+  const [one, other] = [interpretConfig(config, null).layers, interpretConfig(null, genai).layers];
+  if (one !== null && other !== null && one !== other) {
+    throw new EspalierError(
+      'bad-input',
+      `config.json says ${one} layers, but genai_config.json says ${other}.`,
+      'One of them belongs to another model or is stale: correct or remove it.',
+    );
+  }
   return interpretConfig(config, genai);
 }
 
@@ -62,6 +70,16 @@ export function interpretConfig(config: JsonObject | null, genai: JsonObject | n
   };
 }
 
+/** Strings, which stay as they are, and the numbers that Python writes and JSON lacks. */
+const PYTHON_TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+
+/** JSON as Python writes it: Infinity and -Infinity are read as such, NaN as null. @throws SyntaxError */
+function parsePythonJson(text: string): unknown {
+  return JSON.parse(
+    text.replace(PYTHON_TOKENS, (token) => (token.startsWith('"') ? token : token === 'NaN' ? 'null' : token.replace('Infinity', '1e999'))),
+  );
+}
+
 /** A JSON object of the folder, or null when there is no such file. @throws EspalierError `corrupt-file` */
 async function readJson(folder: Folder, path: string): Promise<JsonObject | null> {
   const source = folder.open(path);
@@ -69,7 +87,7 @@ async function readJson(folder: Folder, path: string): Promise<JsonObject | null
   const text = new TextDecoder().decode(await source.read(0, source.size));
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parsePythonJson(text);
   } catch (cause) {
     throw new EspalierError('corrupt-file', `${path} is not valid JSON.`, 'Get the file again, or correct it.', String(cause));
   }

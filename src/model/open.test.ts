@@ -172,6 +172,8 @@ describe('layouts and bad folders', () => {
     await expect(open({ 'model.onnx': tiny(), 'genai_config.json': '{"model": {"decoder": {"num_hidden_layers": 5}}}' })).rejects.toThrow(
       /says 5 layers/,
     );
+    const stale = { 'config.json': '{"num_hidden_layers": 3}', 'genai_config.json': '{"model": {"decoder": {"num_hidden_layers": 5}}}' };
+    await expect(open({ 'model.onnx': tiny(), ...stale })).rejects.toThrow(/config.json says 3 layers, but genai_config.json says 5/);
     await expect(open({ 'model.onnx': tiny(), 'config.json': '{' })).rejects.toThrow(/config.json is not valid JSON/);
     await expect(open({ 'model.onnx': tiny(), 'config.json': '[]' })).rejects.toThrow(/config.json holds no JSON object/);
     const lfm = new Uint8Array(readFileSync(fixturePath('genai-lfm2-fp32-cpu/model.onnx')));
@@ -179,6 +181,13 @@ describe('layouts and bad folders', () => {
     await expect(open({ 'model.onnx': lfm, 'model.onnx.data': new Uint8Array(5000) })).rejects.toThrow(
       /model.onnx.data is too short.* 5000 bytes/,
     );
+  });
+
+  it('reads the numbers that Python writes outside JSON', async () => {
+    const text = '{"num_hidden_layers": 3, "a": Infinity, "b": [-Infinity, NaN], "note": "NaN \\"Infinity", "n_ctx": 9}';
+    const { config } = await openModel(memoryFolder({ 'model.onnx': tiny(), 'config.json': text }));
+    expect(config.raw.config).toMatchObject({ a: Infinity, b: [-Infinity, null], note: 'NaN "Infinity' });
+    expect(config).toMatchObject({ layers: 3, contextLength: 9 });
   });
 
   it('names data files and precisions of many graphs', () => {
@@ -201,6 +210,25 @@ describe('layouts and bad folders', () => {
       { path: 'onnx/model_q4f16.onnx', dtype: 'q4f16', bytes: 10 },
       { path: 'onnx/model_quantized.onnx', dtype: 'int8', bytes: 10 },
     ]);
+  });
+
+  it('refuses a graph in which a value is made twice or by nothing', async () => {
+    const open = (text: (node: string) => string): Promise<unknown> => {
+      const model = residualModel(SHAPE);
+      const node = model.graph.nodes.find((n) => n.outputs[0] === 'u1');
+      if (node) node.inputs = node.inputs.map(text);
+      if (node && text('') !== '') node.outputs = ['q0'];
+      return openModel(memoryFolder({ 'model.onnx': encodeModel(model, (_, r) => new Uint8Array(r.length)) }));
+    };
+    await expect(open((x) => x)).resolves.toBeDefined();
+    await expect(open((x) => x || 'twice')).rejects.toMatchObject({
+      code: 'corrupt-file',
+      message: expect.stringMatching(/q0 is made twice/),
+    });
+    await expect(open((x) => x && `${x}?`)).rejects.toMatchObject({
+      code: 'corrupt-file',
+      message: expect.stringMatching(/reads .*\?, which/),
+    });
   });
 
   it('opens or refuses any mutation of a graph with a coded error', async () => {
