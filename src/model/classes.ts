@@ -6,6 +6,7 @@ import { isRange } from '../onnx/graph.ts';
 import { renameNode } from '../onnx/rename.ts';
 import type { Piece } from './cutPiece.ts';
 import { cutPiece } from './cutPiece.ts';
+import { parseStateName } from './kv.ts';
 import type { Structure } from './structure.ts';
 import { isSmallConstant } from './weights.ts';
 
@@ -150,7 +151,8 @@ export function structuralClasses(structure: Structure): number[] {
   });
 }
 
-/** The name of a state without its block number, digits of the layer index gone. */
+/** The name of a state without its layer index. */
 function stateKind(name: string): string {
-  return `past:${name.replace(/\d+/, '')}:`;
+  const { prefix, suffix } = parseStateName(name) ?? { prefix: name, suffix: '' };
+  return `past:${prefix}${suffix}:`;
 }

@@ -14,6 +14,12 @@ describe('state names', () => {
     expect(parseStateName('cache_k_3')).toEqual({ prefix: 'cache_k_', index: 3, suffix: '' });
     expect(parseStateName('attention_mask')).toBe(null);
     expect(renumbered('past.3.conv', 10)).toBe('past.10.conv');
+    expect(parseStateName('past.layers.1.self_attn.key')).toEqual({ prefix: 'past.layers.', index: 1, suffix: '.self_attn.key' });
+    expect(parseStateName('layer_1_past_key_fp32')).toEqual({ prefix: 'layer_', index: 1, suffix: '_past_key_fp32' });
+    expect(parseStateName('v2.past.1.key')).toEqual({ prefix: 'v2.past.', index: 1, suffix: '.key' });
+    expect(parseStateName('k8v8_key')).toEqual({ prefix: 'k8v', index: 8, suffix: '_key' });
+    expect(renumbered('past.layers.1.self_attn.key', 10)).toBe('past.layers.10.self_attn.key');
+    expect(renumbered('layer_1_past_key_fp32', 2)).toBe('layer_2_past_key_fp32');
   });
 
   it('pair inputs with outputs of the same indices, kinds apart', () => {
@@ -50,6 +56,17 @@ describe('state names', () => {
     expect(pairStates(inputs, outputs).get(1)).toEqual([
       { input: 'past_key_1', output: 'present_key_1', kind: 'kv' },
       { input: 'past_value_1', output: 'present_value_1', kind: 'kv' },
+    ]);
+  });
+
+  it('pair when several words follow the index, the direction among them', () => {
+    const names = (direction: string): ValueInfo[] =>
+      [0, 1].flatMap((i) => ['key', 'value'].map((kind) => info(`layer_${i}_${direction}_${kind}_fp32`)));
+    const pairs = pairStates(names('past'), names('present'));
+    expect([...pairs.keys()]).toEqual([0, 1]);
+    expect(pairs.get(1)?.map((s) => [s.input, s.output])).toEqual([
+      ['layer_1_past_key_fp32', 'layer_1_present_key_fp32'],
+      ['layer_1_past_value_fp32', 'layer_1_present_value_fp32'],
     ]);
   });
 

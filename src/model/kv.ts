@@ -4,18 +4,25 @@ import { EspalierError } from '../errors.ts';
 import type { Dim, ValueInfo } from '../onnx/graph.ts';
 import type { StatePair } from './structure.ts';
 
-/** A name as prefix, layer index, suffix: past_key_values. 3 .key */
+/** A name as prefix, layer index, suffix: past_key_values. 3 .key, past.layers. 3 .self_attn.key, layer_ 3 _past_key_fp32 */
 export interface StateName {
   prefix: string;
   index: number;
   suffix: string;
 }
 
-const STATE_NAME = /^(.*?)(\d+)([._/]?[A-Za-z_]*)$/;
+/** The last integer before one word; for names with several integers of which none stands alone. */
+const LAST_INTEGER = /^(.*?)(\d+)([._/]?[A-Za-z_]*)$/;
 
-/** The parts of a name that holds one layer index, or null. */
+/** The parts of a name that holds one layer index, or null. The index is the only integer, or the only one that is no part of a word (fp32, conv1d). */
 export function parseStateName(name: string): StateName | null {
-  const m = STATE_NAME.exec(name);
+  for (const integers of [/\d+/g, /(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])/g]) {
+    const [only, ...more] = name.matchAll(integers);
+    if (only && more.length === 0) {
+      return { prefix: name.slice(0, only.index), index: Number(only[0]), suffix: name.slice(only.index + only[0].length) };
+    }
+  }
+  const m = LAST_INTEGER.exec(name);
   return m ? { prefix: m[1] ?? '', index: Number(m[2]), suffix: m[3] ?? '' } : null;
 }
 
@@ -32,8 +39,8 @@ interface Pattern {
 }
 
 /**
- * State pairs by layer index, in order of the index. An input pattern (prefix, suffix) is a state when outputs of the same suffix have the same set of
- * indices: an output that only ends in a number (hidden_states_2) is none.
+ * State pairs by layer index, in order of the index. An input pattern (prefix, suffix) is a state when outputs of the same suffix (past and present aside) have
+ * the same set of indices: an output that only ends in a number (hidden_states_2) is none.
  * @throws EspalierError `unsupported-graph` when a state input has no output that continues it
  */
 export function pairStates(inputs: readonly ValueInfo[], outputs: readonly ValueInfo[]): Map<number, StatePair[]> {
@@ -45,7 +52,7 @@ export function pairStates(inputs: readonly ValueInfo[], outputs: readonly Value
   const missing: { name: string; pattern: Pattern }[] = [];
   for (const pattern of ins) {
     const twins = outs
-      .filter((o) => !taken.has(o) && o.suffix === pattern.suffix)
+      .filter((o) => !taken.has(o) && undirected(o.suffix) === undirected(pattern.suffix))
       .sort((a, b) => commonEnd(b.prefix, pattern.prefix) - commonEnd(a.prefix, pattern.prefix));
     const twin = twins.find((o) => sameIndices(o, pattern));
     if (!twin) {
@@ -96,6 +103,11 @@ function patterns(values: readonly ValueInfo[]): Pattern[] {
     found.set(key, pattern);
   }
   return [...found.values()];
+}
+
+/** A suffix without the word that tells inputs from outputs: layer_1_past_key and layer_1_present_key. */
+function undirected(suffix: string): string {
+  return suffix.replace(/(?<![A-Za-z])(past|present|in|out)(?![A-Za-z])/gi, '*');
 }
 
 function sameIndices(a: Pattern, b: Pattern): boolean {
