@@ -168,4 +168,21 @@ describe('removeBlocks', () => {
     expect(pruned.initializers.has('wk1')).toBe(false);
     expect(pruned.nodes.find((n) => n.outputs[0] === 'present.1.key')?.inputs[0]).toBe('ku2');
   });
+
+  it('keeps blocks whose next states were swapped', () => {
+    const model = residualModel({ ...BASE, blocks: 4, sizeFrom: -1 });
+    const twin = new Map([
+      ['present.1.key', 'present.2.key'],
+      ['present.2.key', 'present.1.key'],
+    ]);
+    const swapped = (x: string): string => twin.get(x) ?? x;
+    for (const node of model.graph.nodes) Object.assign(node, { inputs: node.inputs.map(swapped), outputs: node.outputs.map(swapped) });
+    const structure = findBlocks(model, 4);
+    expect(structure.blocks.map((b) => b.unremovable !== null)).toEqual([false, true, true, false]);
+    expect(structure.blocks[1]?.unremovable).toBe(
+      'Block 1 reads the cache past_key_values.1.key, but its next value present.1.key is made by block 2.',
+    );
+    expect(() => removeBlocks(structure, [2])).toThrow(/made by block/);
+    expect(checkGraph(removeBlocks(structure, [0]).graph)).toEqual([]);
+  });
 });

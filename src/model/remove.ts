@@ -85,6 +85,9 @@ function planRemoval(structure: Structure, removed: readonly number[], parts: re
       `The value ${leak.value} of block ${leak.from - 1} is used ${leak.to > n ? 'after the last block' : leak.to === 0 ? 'before the first block' : `by block ${leak.to - 1}`} too.`,
     );
 
+  const stray = strayState(structure, gone);
+  if (stray) throw obstacle(stray);
+
   const replace = replacements(structure, gone, parts);
   for (const o of graph.outputs) {
     if (replace.has(o.name))
@@ -124,6 +127,19 @@ function planRemoval(structure: Structure, removed: readonly number[], parts: re
   };
   checkReaders(structure, plan, alone && survivors.length === 0);
   return plan;
+}
+
+/** What is wrong when a removed block makes the next state of a block that stays, or the other way round: the outputs are swapped. */
+function strayState(structure: Structure, gone: ReadonlySet<number>): string | null {
+  const { blocks, region, producer } = structure;
+  for (const block of blocks) {
+    for (const { input, output } of block.states) {
+      const maker = (region[producer.get(output) ?? -1] ?? 0) - 1;
+      if (maker < 0 || maker >= blocks.length || maker === block.index || gone.has(maker) === gone.has(block.index)) continue;
+      return `Block ${block.index} reads the cache ${input}, but its next value ${output} is made by block ${maker}.`;
+    }
+  }
+  return null;
 }
 
 /** Boundary after a removed block -> boundary before it, transitively; halves through the middle value. */
