@@ -104,6 +104,16 @@ describe('transposed tables', () => {
     for (const [k, value] of after.entries()) expect(value).toBeCloseTo(before[k] as number, 6);
   });
 
+  it('stay as they are when the Transpose keeps the order of the axes', () => {
+    const kept = makeNode('Transpose', ['w'], ['wt'], { perm: [0, 1] });
+    const product = pieceOf([kept, makeNode('MatMul', ['x', 'wt'], ['y'])], ['x'], ['y'], [table]);
+    expect(foldTransposedWeights(product)).toBe(0);
+    const lookup = pieceOf([kept, makeNode('Gather', ['wt', 'ids'], ['y'])], ['ids'], ['y'], [table]);
+    expect(foldTransposedLookup(lookup, 'ids')).toBe(0);
+    const bare = pieceOf([makeNode('Transpose', ['w'], ['wt']), makeNode('MatMul', ['x', 'wt'], ['y'])], ['x'], ['y'], [table]);
+    expect(foldTransposedWeights(bare)).toBe(1);
+  });
+
   it('are read column by column by the lookup', async () => {
     const make = (): Piece =>
       pieceOf([makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }), makeNode('Gather', ['wt', 'ids'], ['y'])], ['ids'], ['y'], [table]);

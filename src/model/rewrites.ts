@@ -157,7 +157,7 @@ export function foldTransposedWeights(piece: Piece): number {
   return rewrite(piece, (node) => {
     const transpose = producer.get(node.inputs[1] ?? '');
     const weight = piece.initializers.get(transpose?.inputs[0] ?? '');
-    if (transpose?.op !== 'Transpose' || weight?.dims.length !== 2 || (weight.dims[0] ?? 0) * (weight.dims[1] ?? 0) <= SMALL) return null;
+    if (!swapsAxes(transpose) || weight?.dims.length !== 2 || (weight.dims[0] ?? 0) * (weight.dims[1] ?? 0) <= SMALL) return null;
     const table = transpose.inputs[0] as string;
     if (node.op === 'Gemm' && !intAttribute(node, 'transB')) {
       const gemm = copyNode(node);
@@ -198,7 +198,7 @@ export function foldTransposedLookup(piece: Piece, ids: string): number {
     const transpose = producer.get(node.inputs[0] ?? '');
     const weight = piece.initializers.get(transpose?.inputs[0] ?? '');
     if (node.op !== 'Gather' || node.inputs[1] !== ids || (intAttribute(node, 'axis') ?? 0) !== 0) return null;
-    if (transpose?.op !== 'Transpose' || weight?.dims.length !== 2) return null;
+    if (!swapsAxes(transpose) || weight?.dims.length !== 2) return null;
     const output = node.outputs[0] as string;
     const columns = `${output}/columns`;
     return [
@@ -206,6 +206,13 @@ export function foldTransposedLookup(piece: Piece, ids: string): number {
       makeNode('Transpose', [columns], [output], { perm: [1, 2, 0] }),
     ];
   });
+}
+
+/** True for a Transpose that swaps two axes; with the order [0, 1] it does nothing. */
+function swapsAxes(node: Node | undefined): node is Node {
+  if (node?.op !== 'Transpose') return false;
+  const perm = node.attributes.get('perm');
+  return perm === undefined || (perm.kind === 'ints' && perm.value.join() === '1,0');
 }
 
 /** The largest soft cap of the piece's GroupQueryAttention nodes, 0 without one: the WebGPU kernel ignores it without an error. */
