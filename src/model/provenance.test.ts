@@ -102,6 +102,10 @@ describe('configs', () => {
     const pruned = { num_hidden_layers: 3, layer_types: ['a', 'c', 'd'], mlp_only_layers: [1], full_attn_idxs: [2] };
     expect(prunedKeys(layers, 4, [0, 2, 3])).toEqual(pruned);
     expect(prunedKeys({ text_config: layers }, 4, [0, 2, 3])).toEqual({ text_config: { ...layers, ...pruned } });
+    const neo = { attention_layers: ['g', 'l', 'g', 'l'], attention_types: [[['g', 'l'], 2]] };
+    const rebuilt = { attention_layers: ['g', 'g', 'l'], attention_types: [[['g', 'g', 'l'], 1]] };
+    expect(prunedKeys(neo, 4, [0, 2, 3])).toEqual(rebuilt);
+    expect(prunedKeys({ attention_types: [[['g', 'l'], 3]] }, 4, [0, 2, 3])).toEqual({});
   });
 
   it('change model.decoder of genai_config.json only', () => {

@@ -20,7 +20,7 @@ const INDEX_LIST = /^(mlp_only_layers|.*_(idxs|indices|indexes|layer_ids))$/;
 
 /**
  * The keys of one config object that change when only the blocks `keep` of `n` stay, with their new values: the count, every list with one
- * entry per block, lists of block indices, and `sliding_window.layers` of onnxruntime-genai.
+ * entry per block (`attention_types` of GPT-Neo too), lists of block indices, and `sliding_window.layers` of onnxruntime-genai.
  */
 export function prunedKeys(config: JsonObject, n: number, keep: readonly number[]): JsonObject {
   const changed: JsonObject = {};
@@ -31,10 +31,24 @@ export function prunedKeys(config: JsonObject, n: number, keep: readonly number[
       if (Object.keys(inner).length > 0) changed[key] = { ...value, ...inner };
     } else if (key === 'sliding_window' && isObject(value) && Array.isArray(value.layers)) {
       changed[key] = { ...value, layers: renumbered(value.layers, keep) };
+    } else if (key === 'attention_types' && Array.isArray(value)) {
+      const perBlock = attentionKinds(value);
+      if (perBlock?.length === n) changed[key] = [[keep.map((i) => perBlock[i] as Json), 1]];
     } else if (Array.isArray(value) && INDEX_LIST.test(key) && value.length > 0) changed[key] = renumbered(value, keep);
     else if (Array.isArray(value) && value.length === n && !NOT_PER_BLOCK.test(key)) changed[key] = keep.map((i) => value[i] as Json);
   }
   return changed;
+}
+
+/** GPT-Neo's list of [kinds, repeats] with one entry per block, or null when it has another form. */
+function attentionKinds(groups: readonly Json[]): Json[] | null {
+  const found: Json[] = [];
+  for (const group of groups) {
+    const [kinds, repeats] = Array.isArray(group) ? group : [];
+    if (!Array.isArray(kinds) || typeof repeats !== 'number') return null;
+    for (let k = 0; k < repeats; k++) found.push(...kinds);
+  }
+  return found;
 }
 
 function renumbered(indices: readonly Json[], keep: readonly number[]): Json[] {
