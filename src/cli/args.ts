@@ -7,24 +7,47 @@ export class UsageError extends Error {}
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
-/** Parses `<folder> --option value ...`; exactly one positional, the folder. @throws UsageError */
+/** Block numbers on the command line stay below this; no decoder has so many blocks. */
+const MOST_BLOCKS = 10_000;
+
+/** Parses `<folder> --option value ...`; exactly one positional, the folder. Only --remove may have an empty value. @throws UsageError */
 export function parseCommand<T extends Options>(words: string[], options: T) {
   try {
     const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true, strict: true });
     const folder = positionals[0];
-    if (folder === undefined) throw new UsageError('Name the model folder.');
+    const empty = Object.entries(values).find(([name, value]) => name !== 'remove' && typeof value === 'string' && value.trim() === '');
+    if (empty) throw new UsageError(`--${empty[0]} needs a value; it is empty.`);
+    if (folder === undefined || folder.trim() === '') throw new UsageError('Name the model folder.');
     if (positionals.length > 1) throw new UsageError(`One folder at a time; "${positionals[1]}" is too many.`);
     return { folder, values };
   } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError((error as Error).message);
+    throw error instanceof UsageError ? error : wrongWords(error as Error & { code?: string });
   }
+}
+
+/** What `parseArgs` says, on one line. */
+function wrongWords({ code, message }: Error & { code?: string }): UsageError {
+  const option = /'(-[^' =]*)/.exec(message)?.[1];
+  if (option && code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return new UsageError(`There is no option ${option}.`);
+  if (option && code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
+    return new UsageError(`${option} needs a value, and one that does not begin with "-".`);
+  return new UsageError(message.replace(/\s+/g, ' '));
+}
+
+/** The path of a graph within its folder as the folder lists it: "./onnx/model.onnx" and "onnx\\model.onnx" are onnx/model.onnx. */
+export function graphPath(text: string): string {
+  return text
+    .split(/[\\/]/)
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
 }
 
 /** A whole number of at least `min`. @throws UsageError */
 export function wholeNumber(text: string | undefined, option: string, fallback: number, min = 1): number {
   if (text === undefined) return fallback;
   const value = Number(text);
-  if (!Number.isInteger(value) || value < min) throw new UsageError(`--${option} takes a whole number of at least ${min}, not "${text}".`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min)
+    throw new UsageError(`--${option} takes a whole number of at least ${min}, not "${text}".`);
   return value;
 }
 
@@ -45,6 +68,7 @@ export function parseBlocks(text: string | undefined): number[] {
     const from = Number(match?.[1]);
     const to = Number(match?.[2] ?? match?.[1]);
     if (!match || to < from) throw new UsageError(`--remove takes block numbers like 3,7,9-11, not "${part}".`);
+    if (to >= MOST_BLOCKS) throw new UsageError(`--remove takes block numbers below ${MOST_BLOCKS}, not "${part}".`);
     for (let i = from; i <= to; i++) blocks.add(i);
   }
   return [...blocks].sort((a, b) => a - b);

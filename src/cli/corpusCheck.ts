@@ -188,6 +188,8 @@ async function compareRun(
     if (!(worst <= tolerance)) found.misses.push(`${label}: logits differ by ${worst.toExponential(1)} (at most ${tolerance})`);
     // Activations quantised over the whole sequence make the cacheless run another computation: the goldens were made with the cache.
     const { greedy, greedyMargins } = want;
+    if (want.top8 && !(greedy && greedyMargins))
+      found.misses.push(`${label}: the golden has no ${greedy ? 'greedyMargins' : 'greedy ids'}`);
     const dynamic = pruned.summary.problems.some((problem) => problem.code === 'dynamic-quantisation');
     for (const cache of dynamic ? [true] : [true, false]) {
       if (!greedy || !greedyMargins) break;

@@ -12,9 +12,10 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
       [--samples 10 --length 128 --sampler even|random --seed 0 --bos none|every]
       [--remove 3,7] [--device wasm|webgpu] [--model <graph>] [--json <out>]
       perplexity of the model and of leaving out each block; with --remove also of that plan
-  prune <folder> --remove 3,7 --out <dir> [--model <graph>] [--json <out>]
+  prune <folder> --remove 3,7 --out <dir> [--device wasm|webgpu] [--model <graph>] [--json <out>]
       writes the pruned folder and checks it
-  corpus <dir with corpus.json> --golden <dir> [--device wasm|webgpu] [--only a,b] [--json <out>]
+  corpus <dir with corpus.json> --golden <dir> [--device wasm|webgpu] [--only a,b]
+      [--model <graph>] [--json <out>]
       opens, scores, prunes and checks every folder of a corpus against its golden numbers
 
 --json - writes to standard output. Exit code: 0, 1 (failed, one line on standard error), 2 (usage).`;

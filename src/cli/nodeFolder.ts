@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EspalierError } from '../errors.ts';
 import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
+import { fsError } from './fsError.ts';
 
 /** A folder that knows how many bytes were read from it. */
 export interface CountingFolder extends Folder {
@@ -87,7 +88,7 @@ class NodeSource implements ByteSource {
 
 /**
  * A folder of the local disk with its files (to a depth of four folders), sorted by path.
- * @throws EspalierError `missing-file` when `path` is no folder.
+ * @throws EspalierError `missing-file` when `path` is no folder, `bad-input` when it must not be read.
  */
 export async function nodeFolder(path: string): Promise<CountingFolder> {
   const root = resolve(path);
@@ -95,7 +96,9 @@ export async function nodeFolder(path: string): Promise<CountingFolder> {
   if (!info?.isDirectory())
     throw new EspalierError('missing-file', `${path} is not a folder.`, 'Give the folder that holds config.json or genai_config.json.');
   const files: FolderFile[] = [];
-  await walk(root, '', 0, files);
+  await walk(root, '', 0, files).catch((error: unknown) => {
+    throw fsError(error, `The folder ${path} cannot be read`);
+  });
   let bytes = 0;
   const sources = new Map<string, NodeSource>();
   return {

@@ -8,18 +8,24 @@ import { nodeLoader } from '../runtime/ort.node.ts';
 import { openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest } from '../runtime/selfTest.ts';
 import type { DeviceKind, SelfTest } from '../worker/api.ts';
-import { UsageError } from './args.ts';
+import { graphPath, UsageError } from './args.ts';
 import { type CountingFolder, nodeFolder } from './nodeFolder.ts';
 
-/** A folder that exists. @throws EspalierError `missing-file` */
-export async function openFolder(path: string): Promise<CountingFolder> {
+/** What `use` makes of a folder that exists; its files are closed afterwards. @throws EspalierError `missing-file`, what `use` throws */
+export async function withFolder<T>(path: string, use: (folder: CountingFolder) => Promise<T>): Promise<T> {
   if (!existsSync(path)) throw new EspalierError('missing-file', `There is no folder ${path}.`, 'Name the folder of an ONNX model.');
-  return nodeFolder(path);
+  const folder = await nodeFolder(path);
+  try {
+    return await use(folder);
+  } finally {
+    await folder.close();
+  }
 }
 
 /** The model of a folder. @throws UsageError when it has several graphs and none is named. */
-export async function openForCommand(folder: CountingFolder, graph: string | undefined): Promise<OpenedModel> {
+export async function openForCommand(folder: CountingFolder, named: string | undefined): Promise<OpenedModel> {
   const graphs = listGraphs(folder);
+  const graph = named === undefined ? undefined : graphPath(named);
   if (graph === undefined && graphs.length > 1) {
     const list = graphs.map((g) => `  --model ${g.path}  (${g.dtype}, ${(g.bytes / 1e6).toFixed(1)} MB)`).join('\n');
     throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}\n`);

@@ -1,12 +1,44 @@
 // Where results go: JSON to a file or standard output, progress to standard error.
 
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { EspalierError } from '../errors.ts';
+import { fsError } from './fsError.ts';
 
-/** Writes `value` as JSON to `path`; "-" or nothing is standard output. */
+/**
+ * Sees that `writeJson` can write to `path`, before the work that makes the result; writes nothing.
+ * @throws EspalierError `missing-file`, `bad-input`
+ */
+export function checkJsonTarget(path: string | undefined): void {
+  if (path === undefined || path === '-') return;
+  try {
+    const known = existsSync(path);
+    if (known && statSync(path).isDirectory()) throw new EspalierError('bad-input', `${path} is a folder.`, 'Name a file for --json.');
+    const folder = dirname(resolve(path));
+    if (!known && !statSync(folder).isDirectory()) throw new EspalierError('bad-input', `${folder} is not a folder.`, 'Name another file.');
+    accessSync(known ? path : folder, constants.W_OK);
+  } catch (error) {
+    throw fsError(error, `${path} cannot be written`);
+  }
+}
+
+/** Writes `value` as JSON to `path`; "-" or nothing is standard output. @throws EspalierError `missing-file`, `bad-input`, `disk-full` */
 export function writeJson(path: string | undefined, value: unknown): void {
   const text = `${JSON.stringify(value, null, 1)}\n`;
-  if (path === undefined || path === '-') process.stdout.write(text);
-  else writeFileSync(path, text);
+  if (path === undefined || path === '-') {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw fsError(error, `${path} cannot be written`);
+  }
+}
+
+/** A sentence as one line on standard error. */
+export function note(text: string): void {
+  process.stderr.write(`${text.replace(/\s+/g, ' ').trim()}\n`);
 }
 
 /** One status line on standard error, rewritten in place on a terminal and silent elsewhere. */

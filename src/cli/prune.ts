@@ -1,16 +1,18 @@
 // `prune`: writes the pruned folder and checks what was written, as the page's export does.
 
+import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/manifest.ts';
-import { openModel } from '../model/open.ts';
+import { type OpenedModel, openModel } from '../model/open.ts';
 import type { Engine } from '../runtime/device.ts';
 import { nodeLoader } from '../runtime/ort.node.ts';
+import type { RoutedSession } from '../runtime/route.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify.ts';
 import { openWasm } from '../runtime/wasmEngine.ts';
 import { VERSION } from '../version.ts';
+import type { DeviceKind } from '../worker/api.ts';
 import { oneOf, parseBlocks, parseCommand, UsageError } from './args.ts';
-import { nodeFolder } from './nodeFolder.ts';
-import { openFolder, openForCommand, openSession } from './open.ts';
-import { status, statusDone, writeJson } from './output.ts';
+import { openForCommand, openSession, withFolder } from './open.ts';
+import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
 import { writeFolder } from './writeFolder.ts';
 
 export async function prune(words: string[]): Promise<number> {
@@ -21,34 +23,67 @@ export async function prune(words: string[]): Promise<number> {
     device: { type: 'string' },
     json: { type: 'string' },
   });
-  if (values.out === undefined) throw new UsageError('Name the folder to write: --out <dir>.');
+  const { out, json } = values;
+  if (out === undefined) throw new UsageError('Name the folder to write: --out <dir>.');
   if (values.remove === undefined) throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const removed = parseBlocks(values.remove);
-  const folder = await openFolder(path);
-  const opened = await openForCommand(folder, values.model);
-  const manifest = await exportManifest(opened, removed, { app: VERSION });
-  await writeFolder(values.out, manifest.files, folder, (done, total) => status(`write ${done}/${total} bytes`));
-  statusDone();
+  checkJsonTarget(json);
+  return withFolder(path, async (folder) => {
+    const opened = await openForCommand(folder, values.model);
+    const manifest = await exportManifest(opened, removed, { app: VERSION });
+    await writeFolder(out, manifest.files, folder, (done, total) => status(`write ${done}/${total} bytes`));
+    statusDone();
 
-  const { vocabSize, canScore } = opened.summary;
-  // Spread token ids: verification needs any text, and a folder may have no tokenizer.
-  const window = Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize));
-  const routed = canScore ? await openSession(opened, device) : null;
-  const engine: Engine = routed?.engine ?? (await openWasm(nodeLoader));
-  const nll = routed ? await routed.session.nllPerToken(removed, window) : null;
-  await routed?.session.dispose();
-  const expected = { window, nll, numBlocks: opened.summary.numBlocks - removed.length, source: { opened, removed } };
-  const verification = await verifyExport(await nodeFolder(values.out), manifest.graph, expected, engine);
-  await engine.dispose();
-  const written = await openModel(await nodeFolder(values.out), manifest.graph);
-  const files = manifest.files.map((file) => ({ path: file.path, bytes: file.size }));
-  if (values.json !== undefined)
-    writeJson(values.json, { removed, out: values.out, files, leftOut: manifest.leftOut, summary: written.summary, verification });
-  else {
-    const total = files.reduce((sum, file) => sum + file.bytes, 0);
-    process.stdout.write(`${values.out}: ${written.summary.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ${verification.status}\n`);
-    for (const check of verification.checks) process.stdout.write(`  ${check.ok ? 'ok    ' : 'FAILED'} ${check.name}: ${check.detail}\n`);
+    // Spread token ids: verification needs any text, and a folder may have no tokenizer.
+    const window = Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize));
+    const { nll, engine } = await likelihood(opened, removed, window, device);
+    const expected = { window, nll, numBlocks: opened.summary.numBlocks - removed.length, source: { opened, removed } };
+    const [verification, summary] = await withFolder(out, async (written) => [
+      await verifyExport(written, manifest.graph, expected, engine),
+      // Structure that cannot be read again is the first failed check.
+      await openModel(written, manifest.graph).then(
+        (model) => model.summary,
+        () => null,
+      ),
+    ]);
+    await engine.dispose();
+    const files = manifest.files.map((file) => ({ path: file.path, bytes: file.size }));
+    if (json !== undefined) writeJson(json, { removed, out, files, leftOut: manifest.leftOut, summary, verification });
+    else {
+      const total = files.reduce((sum, file) => sum + file.bytes, 0);
+      process.stdout.write(`${out}: ${expected.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ${verification.status}\n`);
+      for (const check of verification.checks) process.stdout.write(`  ${check.ok ? 'ok    ' : 'FAILED'} ${check.name}: ${check.detail}\n`);
+    }
+    if (verification.status !== 'failed') return 0;
+    const wrong = verification.checks.find((check) => !check.ok);
+    note(`${out} failed verification${wrong ? ` (${wrong.name}): ${wrong.detail}` : '.'}`);
+    return 1;
+  });
+}
+
+/** The studio's own NLL per token of the plan, with the engine for verification; a model that cannot be scored is verified without it, with a note. */
+async function likelihood(
+  opened: OpenedModel,
+  removed: readonly number[],
+  window: readonly number[],
+  device: DeviceKind,
+): Promise<{ nll: Float32Array | null; engine: Engine }> {
+  if (opened.summary.canScore) {
+    let routed: RoutedSession | null = null;
+    try {
+      routed = await openSession(opened, device);
+      for (const text of routed.notes) note(text);
+      const nll = await routed.session.nllPerToken(removed, window);
+      await routed.session.dispose();
+      return { nll, engine: routed.engine };
+    } catch (error) {
+      const { message, detail } = toReport(error);
+      note(`The likelihood is not compared: ${message} ${detail}`);
+      // The engine may have failed with the model: verification gets a new one.
+      await routed?.session.dispose().catch(() => {});
+      await routed?.engine.dispose().catch(() => {});
+    }
   }
-  return verification.status === 'failed' ? 1 : 0;
+  return { nll: null, engine: await openWasm(nodeLoader) };
 }

@@ -3,13 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EspalierError } from '../errors.ts';
+import type { OpenedModel } from '../model/open.ts';
 import { type CalibrationText, calibrate } from '../runtime/calibration.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import type { PlanResult, ScoreEvent, ScoreResult } from '../worker/api.ts';
 import { oneOf, parseBlocks, parseCommand, UsageError, wholeNumber } from './args.ts';
 import type { CountingFolder } from './nodeFolder.ts';
-import { openFolder, openForCommand, openSession } from './open.ts';
-import { status, statusDone, writeJson } from './output.ts';
+import { openForCommand, openSession, withFolder } from './open.ts';
+import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
 
 const OPTIONS = {
   text: { type: 'string' },
@@ -43,29 +44,49 @@ export async function score(words: string[]): Promise<number> {
   const removed = parseBlocks(values.remove);
   const source = readCalibration(values.text, values.windows);
 
-  const folder = await openFolder(path);
-  const opened = await openForCommand(folder, values.model);
-  const started = performance.now();
-  const { windows, settings, notes } = await calibrate(source, wanted, () => tokenizerOf(folder), opened.summary.vocabSize);
-  const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
-  for (const note of [...routeNotes, ...notes]) process.stderr.write(`${note}\n`);
-  const curve = await session.score(windows, undefined, showProgress);
-  const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
-  statusDone();
-  const report: ScoreReport = {
-    ...curve,
-    ...(plan ? { plan } : {}),
-    windows,
-    settings,
-    device: { kind: engine.kind, name: engine.name },
-    selfTest,
-    rewrites: [...session.programs.rewrites],
-    seconds: (performance.now() - started) / 1000,
-  };
-  writeJson(values.json, report);
-  await session.dispose();
-  await engine.dispose();
-  return 0;
+  checkJsonTarget(values.json);
+  return withFolder(path, async (folder) => {
+    const opened = await openForCommand(folder, values.model);
+    checkPlan(opened, removed);
+    const started = performance.now();
+    const { windows, settings, notes } = await calibrate(source, wanted, () => tokenizerOf(folder), opened.summary.vocabSize);
+    const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
+    for (const text of [...routeNotes, ...notes]) note(text);
+    const curve = await session.score(windows, undefined, showProgress);
+    const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
+    statusDone();
+    const report: ScoreReport = {
+      ...curve,
+      ...(plan ? { plan } : {}),
+      windows,
+      settings,
+      device: { kind: engine.kind, name: engine.name },
+      selfTest,
+      rewrites: [...session.programs.rewrites],
+      seconds: (performance.now() - started) / 1000,
+    };
+    writeJson(values.json, report);
+    await session.dispose();
+    await engine.dispose();
+    return 0;
+  });
+}
+
+/** Sees that the plan can be measured, before the curve is. @throws EspalierError `bad-input` */
+function checkPlan({ structure }: OpenedModel, removed: readonly number[]): void {
+  const { blocks } = structure;
+  for (const index of removed) {
+    const block = blocks[index];
+    if (!block)
+      throw new EspalierError(
+        'bad-input',
+        `There is no block ${index}; the model has blocks 0 to ${blocks.length - 1}.`,
+        'Change --remove.',
+      );
+    if (block.unremovable !== null)
+      throw new EspalierError('bad-input', `Block ${index} cannot be removed: ${block.unremovable}`, 'Change --remove.');
+  }
+  if (removed.length >= blocks.length) throw new EspalierError('bad-input', `--remove names all ${blocks.length} blocks.`, 'Keep a block.');
 }
 
 function showProgress(event: ScoreEvent): void {
