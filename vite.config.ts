@@ -5,6 +5,7 @@ export default defineConfig({
   base: './',
   plugins: [react()],
   worker: { format: 'es' },
-  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  // The workers' imports are found at the start too: found late, they would reload the page under the user's first click.
+  optimizeDeps: { exclude: ['onnxruntime-web'], entries: ['index.html', 'src/worker/studio.ts', 'src/worker/verify.ts'] },
   build: { target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
 });
