@@ -2,7 +2,7 @@
 
 import type { StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
-import type { FolderSource, StudioApi } from '../worker/api.ts';
+import type { FolderSource, ScoreSettings, StudioApi } from '../worker/api.ts';
 import type { Disk } from './disk.ts';
 import { firstState, type Place, type StudioState } from './state.ts';
 
@@ -57,10 +57,12 @@ export function makeContext(store: StoreApi<StudioState>, deps: Deps): Context {
   };
 }
 
-/** Everything that belongs to the model that is open, back at its start; device and settings stay. */
-export function withoutModel(state: StudioState): StudioState {
+/** Everything that belongs to the model that is open, back at its start; device and settings stay, but for token ids, which are of its vocabulary. */
+export function withoutModel(state: StudioState, sameFolder: boolean): StudioState {
   const first = firstState();
-  const { settings } = state.score;
+  const { text } = state.score.settings;
+  const settings: ScoreSettings =
+    text.kind === 'ids' && !sameFolder ? { ...state.score.settings, text: { kind: 'bundled' } } : state.score.settings;
   return {
     ...first,
     device: state.device,

@@ -31,8 +31,13 @@ export function planToHash(removed: readonly number[]): string {
   return removed.length ? `#plan=${formatBlocks(removed)}` : '';
 }
 
-/** The plan of a hash, or null when there is none or it cannot be read. */
+/** The plan of a hash: none removed when the hash is empty, null when it cannot be read. */
 export function planFromHash(hash: string): number[] | null {
-  const match = /(?:^#|&)plan=([^&]+)/.exec(hash);
-  return match ? parseBlocks(decodeURIComponent(match[1]!)) : null;
+  const text = /(?:^#|&)plan=([^&]*)/.exec(hash)?.[1] ?? (hash.length < 2 ? '' : null);
+  if (!text) return text === '' ? [] : null;
+  try {
+    return parseBlocks(decodeURIComponent(text));
+  } catch {
+    return null;
+  }
 }

@@ -32,7 +32,8 @@ export function makeModelActions(context: Context, address: Address, opened: () 
   /** `preferred` is opened without a question when the folder has several graphs. */
   async function openSource(source: FolderSource, graph?: string, preferred?: string): Promise<boolean> {
     const mine = ++turn;
-    const { chooser } = get().model;
+    const { chooser, current } = get().model;
+    const { running, curve } = get().score;
     const asked = chooser?.source === source ? chooser : null;
     let graphs = knownGraphs(source);
     context.clear('open');
@@ -60,6 +61,10 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       return false;
     } finally {
       if (mine === turn) patch('model', { opening: null });
+      // Opening takes the engine from a run.
+      const now = get();
+      if (running && (now.model.current !== current || (!now.score.running && now.score.curve === curve)))
+        context.toast(`Scoring of ${current?.summary.name ?? 'the model'} was stopped.`);
     }
   }
 
@@ -84,7 +89,7 @@ export function makeModelActions(context: Context, address: Address, opened: () 
     }
     const removable = wanted.filter((block) => summary.blocks[block] && !summary.blocks[block].unremovable);
     store.setState((state) => {
-      const next = withoutModel(state);
+      const next = withoutModel(state, keepPlan);
       const plan = withBlocks(EMPTY_PLAN, removable, true);
       return {
         ...next,

@@ -1,11 +1,11 @@
 // Changing the plan: single blocks, ranges, the k lowest, locks, undo. Every change goes through one place so that history and address follow.
 
 import { endLocks, lowest } from '../analysis/ranking.ts';
-import { EspalierError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import type { Address } from './modelActions.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withBlocks, withLocks } from './plan.ts';
+import { droppable } from './selectors.ts';
 
 export interface PlanActions {
   /** Removes a block or puts it back; it becomes the anchor of the next range. */
@@ -22,9 +22,9 @@ export interface PlanActions {
   keepAll(): void;
   undo(): void;
   redo(): void;
-  /** Takes a whole set, as from a file or the address bar. */
+  /** Takes a whole set, as from a file; locks of other blocks stay. */
   setRemoved(removed: readonly number[]): void;
-  /** Takes the plan of the address bar, after someone edited it. */
+  /** Takes the plan of the address bar, after someone edited it; an address that cannot be read is set right. */
   followAddress(): void;
 }
 
@@ -38,6 +38,7 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     if (before.join() === history.present.removed.join()) return;
     address.write(planToHash(history.present.removed));
     context.clear('plan');
+    context.clear('export');
     onChange();
   }
 
@@ -53,6 +54,15 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     if (!summary) return `There is no block ${block}.`;
     if (summary.unremovable) return `Block ${block} cannot be removed: ${summary.unremovable}`;
     return get().plan.present.locked.includes(block) ? `Block ${block} is locked. Unlock it first.` : null;
+  }
+
+  /** Why the k lowest cannot go, with counts of the whole model. */
+  function whyNotLowest(k: number, most: number): string {
+    const blocks = get().model.current?.summary.numBlocks ?? 0;
+    if (most === blocks - 1) return `${k} blocks cannot be removed: one of the ${blocks} must stay. Remove at most ${most}.`;
+    const scored = removable(get().score.curve?.result.order ?? []).length;
+    const kept = scored < blocks ? ` (${blocks - scored} cannot be left out)` : '';
+    return `${k} blocks cannot be removed: only ${most} of ${blocks} are unlocked${kept}. Unlock blocks or remove at most ${most}.`;
   }
 
   function setRange(a: number, b: number, removed: boolean): void {
@@ -78,15 +88,13 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
       const curve = get().score.curve;
       if (!curve) return;
       const plan = get().plan.present;
-      try {
-        const order = removable(curve.result.order);
-        edit({ ...plan, removed: [...lowest(order, k, plan.locked)].sort((a, b) => a - b) }, 'lowest');
-      } catch (error) {
-        if (!(error instanceof EspalierError)) throw error;
-        const refusal = `${error.message} ${error.hint}`.trim();
+      const most = droppable(get());
+      if (!Number.isInteger(k) || k < 0 || k > most) {
+        const refusal = whyNotLowest(k, most);
         patch('plan', { refusal });
-        context.announce(refusal);
+        return context.announce(refusal);
       }
+      edit({ ...plan, removed: [...lowest(removable(curve.result.order), k, plan.locked)].sort((a, b) => a - b) }, 'lowest');
     },
     setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
     protectEnds(on) {
@@ -96,12 +104,15 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     keepAll: () => edit({ ...get().plan.present, removed: [] }),
     undo: () => commit(undo(get().plan)),
     redo: () => commit(redo(get().plan)),
-    setRemoved: (removed) => edit({ removed: removable(removed), locked: [] }),
+    setRemoved(blocks) {
+      const removed = removable(blocks);
+      edit({ removed, locked: get().plan.present.locked.filter((block) => !removed.includes(block)) });
+    },
     followAddress() {
       const removed = planFromHash(address.read());
       const plan = get().plan.present;
-      if (!removed || !get().model.current || removed.join() === plan.removed.join()) return;
-      edit({ ...plan, removed: removable(removed).filter((block) => !plan.locked.includes(block)) });
+      if (!get().model.current || removed?.join() === plan.removed.join()) return;
+      if (removed) edit({ ...plan, removed: removable(removed).filter((block) => !plan.locked.includes(block)) });
       address.write(planToHash(get().plan.present.removed));
     },
   };

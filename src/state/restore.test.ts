@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { writeProvenance } from '../model/provenance.ts';
 import { golden } from '../onnx/testing/fixtures.ts';
 import { sampleSource } from './sample.ts';
-import { curveView, effectView, measuredOn } from './selectors.ts';
+import { curveView, effectView, measuredOn, settingsChanged } from './selectors.ts';
 import { createStudioStore } from './store.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from './testing/fakeStudio.ts';
 
@@ -76,6 +76,28 @@ describe('restore', () => {
     expect(effectView(get())).toMatchObject({ stale: false });
   });
 
+  it('brings back the settings of the curve, and keeps the locks of other blocks', async () => {
+    const { actions, get, drop } = setUp();
+    await actions.openSample();
+    const text = await exported();
+    actions.setSettings({ samples: 3, seed: 5 });
+    actions.setLock(2, true);
+    await drop('mine.json', text);
+    expect(get().score.settings).toMatchObject({ text: { kind: 'bundled' }, samples: 10, length: 128, seed: 0, bos: 'none' });
+    expect(settingsChanged(get())).toBe(false);
+    expect(get().plan.present).toMatchObject({ removed: [7, 9], locked: [2] });
+    actions.setSettings({ samples: 4 });
+    expect(settingsChanged(get())).toBe(true);
+  });
+
+  it('says when the text of the curve is not at hand', async () => {
+    const { actions, get, drop } = setUp();
+    await actions.openSample();
+    await drop('espalier.json', await exported((text) => text.replace('"text": "bundled"', '"text": "emma.txt"')));
+    expect(settingsChanged(get())).toBe(true);
+    expect(get().score.curve?.notes.join()).toContain('emma.txt');
+  });
+
   it('says what an exported folder was made from', async () => {
     const { actions, get } = setUp(await exported());
     await actions.openSample();
@@ -109,7 +131,7 @@ describe('restore', () => {
     await actions.openSample();
     await drop('notes.txt', 'Emma Woodhouse, handsome, clever, and rich.');
     expect(get().score.settings.text).toMatchObject({ kind: 'text', name: 'notes.txt' });
-    await drop('windows.json', '[[1, 2, 3]]');
+    await drop('espalier-windows.json', '[[1, 2, 3]]');
     expect(get().score.settings.text).toMatchObject({ kind: 'ids', windows: [[1, 2, 3]] });
   });
 });

@@ -2,9 +2,11 @@
 
 import { EspalierError } from '../errors.ts';
 import { difference, type Identity } from '../model/identity.ts';
+import type { ScoreResult, TextSource } from '../worker/api.ts';
 import type { Context } from './context.ts';
 import { type Restored, readRestored } from './provenance.ts';
 import { type ScoreActions, settingsKey } from './scoreActions.ts';
+import { nameOfText } from './textSource.ts';
 
 export interface RestoreActions {
   /** Text of an espalier.json that was dropped onto the open model. */
@@ -17,6 +19,12 @@ async function mismatch(restored: Restored, numBlocks: number, identity: () => P
   return difference(restored.identity, await identity());
 }
 
+/** The text of a restored score where it can be had: the bundled one, or the ids in the file. */
+function textOf({ settings, windows }: ScoreResult): TextSource | null {
+  if (settings.sampler === 'given') return { kind: 'ids', name: settings.text, windows };
+  return settings.text === 'bundled' ? { kind: 'bundled' } : null;
+}
+
 export function makeRestoreActions(
   context: Context,
   score: ScoreActions,
@@ -25,6 +33,21 @@ export function makeRestoreActions(
   const { api, get } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
+
+  /** The curve with the settings it was measured with, so that scoring again repeats it where its text is at hand. */
+  function takeScore(result: ScoreResult): void {
+    const used = result.settings;
+    const notes = result.rewrites.map((text) => `For scoring: ${text}.`);
+    const text = textOf(result);
+    const { samples, length, sampler, seed, bos } = used;
+    // Given ids have their own counts and no sampler.
+    score.setSettings({ ...(sampler !== 'given' && { samples, length, sampler, seed, bos }), ...(text && { text }) });
+    if (!text) {
+      const now = nameOfText(get().score.settings.text);
+      notes.push(`The text it was measured on (${used.text}) is not in the file: scoring again would use ${now}.`);
+    }
+    score.takeCurve(result, text ? settingsKey(get().score.settings) : '', true, notes);
+  }
   return {
     async restore(text) {
       const { current } = get().model;
@@ -51,12 +74,7 @@ export function makeRestoreActions(
         if (restored.score) {
           await giveWindows(restored.score.windows, get().score.settings.device);
           if (get().model.current !== current) return;
-          score.takeCurve(
-            restored.score,
-            settingsKey(get().score.settings),
-            true,
-            restored.score.rewrites.map((text) => `For scoring: ${text}.`),
-          );
+          takeScore(restored.score);
         }
         setRemoved(restored.removed);
         context.toast(restored.score ? 'Plan and curve are back.' : 'The plan is back. The file holds no scores.');

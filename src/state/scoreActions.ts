@@ -8,8 +8,8 @@ import { parseWindows } from './textSource.ts';
 
 export interface ScoreActions {
   setSettings(fields: { [F in keyof ScoreSettings]?: ScoreSettings[F] }): void;
-  /** A dropped or pasted text; names that end in .json are windows of token ids. Shows an error instead of throwing one. */
-  setText(name: string, text: string): void;
+  /** A dropped or pasted text; names that end in .json are windows of token ids. Shows an error instead of throwing one. `quiet` leaves out the toast. */
+  setText(name: string, text: string, quiet?: boolean): void;
   refreshMemory(): Promise<void>;
   score(): Promise<void>;
   /** Takes a curve in force: measured just now, or restored from a file. */
@@ -18,7 +18,7 @@ export interface ScoreActions {
   cancel(): Promise<void>;
 }
 
-const NO_CURVE_YET: GrowingCurve = { device: null, windows: 0, baseline: null, blocks: [], notes: [] };
+const NO_CURVE_YET: Omit<GrowingCurve, 'settings'> = { device: null, windows: 0, baseline: null, blocks: [], notes: [] };
 
 /** The page redraws a growing curve no more often than this. */
 const BATCH_MS = 80;
@@ -30,9 +30,14 @@ function withEvent(curve: GrowingCurve, event: Exclude<ScoreEvent, { type: 'prog
   return { ...curve, blocks: [...curve.blocks, event.block] };
 }
 
+/** Keys by settings object, as texts may be long. */
+const keys = new WeakMap<ScoreSettings, string>();
+
 /** Settings as a key: equal keys give equal curves. */
 export function settingsKey(settings: ScoreSettings): string {
-  return JSON.stringify(settings);
+  const key = keys.get(settings) ?? JSON.stringify(settings);
+  keys.set(settings, key);
+  return key;
 }
 
 export function makeScoreActions(context: Context, checkDevice: () => Promise<void>, onCurve: () => void): ScoreActions {
@@ -73,11 +78,12 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       context.clear('score');
       void actions.refreshMemory();
     },
-    setText(name, text) {
+    setText(name, text, quiet = false) {
+      context.clear('restore');
       try {
         if (!text.trim()) throw new EspalierError('bad-input', `${name} is empty.`, 'Give a text of a few thousand words.');
         actions.setSettings({ text: name.endsWith('.json') ? parseWindows(name, text) : { kind: 'text', name, text } });
-        context.toast(`Scoring will use ${name}.`);
+        if (!quiet) context.toast(`Scoring will use ${name}.`);
       } catch (error) {
         context.fail('score', error);
       }
@@ -98,7 +104,7 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       if (!current || get().score.running) return;
       const { settings } = get().score;
       context.clear('score');
-      patch('score', { running: NO_CURVE_YET, progress: null, cancelling: false });
+      patch('score', { running: { ...NO_CURVE_YET, settings }, progress: null, cancelling: false });
       // Whoever starts wants to see the curve grow.
       patch('view', { dialog: null });
       context.announce('Scoring has started.');

@@ -2,25 +2,25 @@
 
 import { equalGroups, lowest } from '../analysis/ranking.ts';
 import { planSize } from '../model/size.ts';
-import type { DeviceKind, Measure, PlanResult } from '../worker/api.ts';
+import type { DeviceKind, Measure, PlanResult, TextSource } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
 import { effectKey } from './effectActions.ts';
 import { derive } from './memo.ts';
 import { settingsKey } from './scoreActions.ts';
 import type { OpenModel, StudioState } from './state.ts';
-import { nameOfText } from './textSource.ts';
+import { nameOfText, windowsOf } from './textSource.ts';
 
 export interface BlockView {
   index: number;
   /** Mean NLL in nats without the block, or null while unknown. */
   nll: number | null;
-  /** 95 % interval of that NLL, paired with the intact model. */
+  /** 95 % interval of that NLL, paired with the intact model; NaN while unknown and for a single window. */
   low: number;
   high: number;
   refused: string | null;
   /** Letter of its group of equals ("a" matters least), or '' outside one. */
   group: string;
-  /** The other blocks of its group. */
+  /** The other blocks of its group, ascending. */
   equals: readonly number[];
 }
 
@@ -43,10 +43,13 @@ export interface CurveView {
 
 const modelOf = (state: StudioState) => state.model.current;
 
+/** One window says nothing of how windows differ: no interval, and no equals. */
+const hasIntervals = (baseline: Measure) => baseline.nllPerWindow.length > 1;
+
 /** Groups of two or more blocks that the windows cannot tell apart, least important first; empty while the curve grows. */
 export const groupsOf = derive(
   (state: StudioState) => [state.score.curve],
-  (curve) => (curve ? equalGroups(curve.result.blocks).filter((group) => group.length > 1) : []),
+  (curve) => (curve && hasIntervals(curve.result.baseline) ? equalGroups(curve.result.blocks).filter((group) => group.length > 1) : []),
 );
 
 /** The curve that is shown: the one that grows, else the one in force. Does not change with the plan. */
@@ -55,6 +58,7 @@ export const curveData = derive(
   (model, running, curve, groups): CurveData => {
     const shown = running ?? (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : null);
     const baseline = shown?.baseline ?? null;
+    const spread = baseline && hasIntervals(baseline) ? baseline : null;
     const byIndex = new Map(shown?.blocks.map((block) => [block.index, block]));
     const scores = (model?.summary.blocks ?? []).map(({ index }): BlockView => {
       const score = byIndex.get(index);
@@ -63,11 +67,11 @@ export const curveData = derive(
       return {
         index,
         nll: known ? score.nll : null,
-        low: known && baseline ? baseline.nll + score.ci95[0] : Number.NaN,
-        high: known && baseline ? baseline.nll + score.ci95[1] : Number.NaN,
+        low: known && spread ? spread.nll + score.ci95[0] : Number.NaN,
+        high: known && spread ? spread.nll + score.ci95[1] : Number.NaN,
         refused: score?.refused ?? null,
         group: groupIndex < 0 ? '' : letter(groupIndex),
-        equals: groups[groupIndex]?.filter((other) => other !== index) ?? [],
+        equals: (groups[groupIndex] ?? []).filter((other) => other !== index).sort((a, b) => a - b),
       };
     });
     return { baseline, scores, growing: running !== null };
@@ -119,7 +123,7 @@ export const effectView = derive(
 /** True when the settings are no longer those of the curve that is shown. */
 export function settingsChanged(state: StudioState): boolean {
   const { curve, settings } = state.score;
-  return curve !== null && !curve.restored && curve.settingsKey !== settingsKey(settings);
+  return curve !== null && curve.settingsKey !== settingsKey(settings);
 }
 
 /** False when the graph gives no perplexity, or nothing can make windows: no tokenizer and no token ids. */
@@ -141,46 +145,54 @@ export function primaryCommand(state: StudioState): CommandId {
   return state.errors.score && state.plan.present.removed.length && !state.score.curve ? 'export' : 'score';
 }
 
-const windowsOf = (count: number) => `${count} window${count === 1 ? '' : 's'}`;
-
 /** A device as the page names it everywhere; GPUs with their own name. */
 export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): string {
   if (kind === 'wasm') return name.replace(/^CPU \(wasm(.*)\)$/, 'WebAssembly$1');
   return name.startsWith('WebGPU') ? name : `WebGPU (${name})`;
 }
 
-/** What the curve was measured on: "10 windows × 128 tokens, bundled text, WebAssembly". */
-export function measuredOn(state: StudioState): string {
-  const { curve, running, settings } = state.score;
-  if (running) {
-    const where = running.device ? `, ${deviceName(running.device)}` : '';
-    return `${windowsOf(running.windows || settings.samples)} × ${settings.length} tokens, ${nameOfText(settings.text)}${where}`;
-  }
-  if (!curve) return '';
-  const { settings: used, windows, device } = curve.result;
-  const text = used.text === 'bundled' ? 'bundled text' : used.text;
-  const start = used.bos === 'every' ? ', each with BOS' : '';
-  return `${windowsOf(windows.length)} × ${used.length} tokens${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
+/** What the curve that grows is measured on, by the settings of its run; '' when none grows. */
+export function runningOn(state: StudioState): string {
+  const { running } = state.score;
+  if (!running) return '';
+  const { settings, windows, device } = running;
+  const where = device ? `, ${deviceName(device)}` : '';
+  return `${windowsOf({ ...settings, samples: windows || settings.samples })}, ${nameOfText(settings.text)}${where}`;
 }
 
-/** Number of blocks that "drop the lowest" may take: scored, removable, not locked. */
+/** What the curve in force was measured on: "10 windows × 128 tokens, bundled text, WebAssembly". The one that grows counts only before there is any. */
+export function measuredOn(state: StudioState): string {
+  const { curve } = state.score;
+  if (!curve) return runningOn(state);
+  const { settings: used, windows, device } = curve.result;
+  const given = used.sampler === 'given';
+  const text = used.text === 'bundled' ? 'bundled text' : given ? `token ids of ${used.text}` : used.text;
+  const start = used.bos === 'every' ? ', each with BOS' : '';
+  const source: TextSource = given ? { kind: 'ids', name: used.text, windows } : { kind: 'bundled' };
+  const count = windowsOf({ text: source, samples: windows.length, length: used.length });
+  return `${count}${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
+}
+
+/** Number of blocks that "drop the lowest" may take: scored, removable, not locked, and never all blocks of the model. */
 export function droppable(state: StudioState): number {
   const { curve } = state.score;
   const summary = modelOf(state)?.summary;
   if (!curve || !summary) return 0;
   const { locked } = state.plan.present;
-  return curve.result.order.filter((block) => !locked.includes(block) && !summary.blocks[block]?.unremovable).length;
+  const free = curve.result.order.filter((block) => !locked.includes(block) && !summary.blocks[block]?.unremovable).length;
+  return Math.min(free, summary.numBlocks - 1);
 }
 
 export const keptCount = (model: OpenModel, removed: readonly number[]) => model.summary.numBlocks - removed.length;
 
 /** True when the plan is not simply the k lowest of the curve that may go. */
 export const isOwnChoice = derive(
-  (state: StudioState) => [state.score.curve, state.plan.present],
-  (curve, { removed, locked }): boolean => {
+  (state: StudioState) => [state.score.curve, state.plan.present, modelOf(state)],
+  (curve, { removed, locked }, model): boolean => {
     if (!curve || removed.length === 0) return false;
-    const free = curve.result.order.filter((block) => !locked.includes(block));
+    const order = curve.result.order.filter((block) => !model?.summary.blocks[block]?.unremovable);
+    const free = order.filter((block) => !locked.includes(block));
     if (removed.length > free.length) return true;
-    return lowest(curve.result.order, removed.length, locked).some((block) => !removed.includes(block));
+    return lowest(order, removed.length, locked).some((block) => !removed.includes(block));
   },
 );

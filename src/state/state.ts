@@ -33,6 +33,8 @@ export interface OpenModel {
 
 /** A curve while it grows. */
 export interface GrowingCurve {
+  /** Settings of the run; those of the page may change meanwhile. */
+  settings: ScoreSettings;
   device: { kind: DeviceKind; name: string } | null;
   windows: number;
   baseline: Measure | null;

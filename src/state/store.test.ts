@@ -8,9 +8,10 @@ import { golden, samplePath } from '../onnx/testing/fixtures.ts';
 import { COMMANDS, command } from './commands.ts';
 import type { Disk } from './disk.ts';
 import { SAMPLE_FILES, sampleSource } from './sample.ts';
-import { curveView, droppable, effectView, measuredOn, primaryCommand, settingsChanged } from './selectors.ts';
+import { curveView, droppable, effectView, isOwnChoice, measuredOn, primaryCommand, runningOn, settingsChanged } from './selectors.ts';
 import { createStudioStore } from './store.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
+import { windowsOf } from './textSource.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 
@@ -23,8 +24,8 @@ const noDisk: Disk = {
   pickZipFile: async () => null,
 };
 
-function setUp(options: FakeOptions = {}, hash = '') {
-  const fake = createFakeStudio(numbers, options);
+function setUp(options: FakeOptions = {}, hash = '', played = numbers) {
+  const fake = createFakeStudio(played, options);
   let address = hash;
   let clock = 0;
   const write = (next: string) => {
@@ -55,8 +56,8 @@ async function until(condition: () => boolean): Promise<void> {
   throw new Error('It did not happen.');
 }
 
-async function scored(options: FakeOptions = {}, hash = '') {
-  const all = setUp(options, hash);
+async function scored(options: FakeOptions = {}, hash = '', played = numbers) {
+  const all = setUp(options, hash, played);
   await all.actions.openSample();
   await all.actions.score();
   return all;
@@ -173,6 +174,52 @@ describe('scoring', () => {
   });
 });
 
+describe('a run and the settings of the page', () => {
+  it('tells what grows by its own settings, and the old curve by its own', async () => {
+    const { actions, get } = await scored({ stepMs: 10 });
+    actions.setSettings({ samples: 4, length: 64 });
+    const run = actions.score();
+    await until(() => get().score.running?.device != null);
+    actions.setText('own.txt', 'It was a dark night.');
+    expect(runningOn(get())).toBe('4 windows × 64 tokens, bundled text, WebAssembly');
+    expect(measuredOn(get())).toBe('10 windows × 128 tokens, bundled text, WebAssembly');
+    await run;
+    expect(settingsChanged(get())).toBe(true);
+  });
+
+  it('counts given ids as they are, and leaves them behind with their model', async () => {
+    const { actions, get } = setUp();
+    await actions.openSample();
+    actions.setText('ids.json', '[[1, 2, 3], [4, 5, 6]]');
+    expect(windowsOf(get().score.settings)).toBe('2 windows × 3 tokens');
+    await actions.openSource(get().model.current!.source, 'onnx/model_q4.onnx');
+    expect(get().score.settings.text.kind).toBe('ids');
+    await actions.openSource({ kind: 'files', name: 'other', files: [] });
+    expect(get().score.settings.text.kind).toBe('bundled');
+  });
+
+  it('says that opening another model stopped a run', async () => {
+    const { actions, get } = await scored({ stepMs: 10 });
+    const run = actions.score();
+    await actions.openSource({ kind: 'files', name: 'other', files: [] });
+    expect(get().view.toast?.text).toBe('Scoring of sample was stopped.');
+    await actions.cancel();
+    await run;
+  });
+
+  it('gives a single window no interval and no equals', async () => {
+    const one: SampleNumbers = {
+      ...numbers,
+      windows: numbers.windows.slice(0, 1),
+      baseline_nll_per_sample: numbers.baseline_nll_per_sample.slice(0, 1),
+      loo_nll_per_sample: numbers.loo_nll_per_sample.map((values) => values.slice(0, 1)),
+    };
+    const { get } = await scored({}, '', one);
+    expect(curveView(get()).points.every((point) => point.nll !== null && Number.isNaN(point.low) && point.group === '')).toBe(true);
+    expect(measuredOn(get())).toBe('1 window × 128 tokens, bundled text, WebAssembly');
+  });
+});
+
 describe('the plan', () => {
   it('drops the lowest k in the golden order, and refuses more than are unlocked', async () => {
     const { actions, get } = await scored();
@@ -218,11 +265,41 @@ describe('the plan', () => {
     expect(get().plan.present.removed).toEqual([0, 3]);
   });
 
-  it('follows the address when someone edits it', async () => {
-    const { actions, get, setHash } = await scored();
+  it('keeps one block, and says how many may go', async () => {
+    const { actions, get } = await scored();
+    expect(droppable(get())).toBe(15);
+    actions.dropLowest(16);
+    expect(get().plan.refusal).toBe('16 blocks cannot be removed: one of the 16 must stay. Remove at most 15.');
+    actions.dropLowest(15);
+    expect(get().plan.present.removed).toHaveLength(15);
+  });
+
+  it('does not count the lowest k as an own choice when a lower block cannot go', async () => {
+    const adjust: FakeOptions['adjust'] = (summary) => ({
+      ...summary,
+      blocks: summary.blocks.map((block) => (block.index === 7 ? { ...block, unremovable: 'its output is a model output.' } : block)),
+    });
+    const { actions, get } = await scored({ adjust });
+    actions.dropLowest(3);
+    expect(isOwnChoice(get())).toBe(false);
+    actions.toggle(15);
+    expect(isOwnChoice(get())).toBe(true);
+    actions.dropLowest(16);
+    expect(get().plan.refusal).toContain('one of the 16');
+  });
+
+  it('follows the address when someone edits it, and sets an unreadable one right', async () => {
+    const { actions, get, setHash, hash } = await scored({}, '#plan=%');
+    expect(get().plan.present.removed).toEqual([]);
     setHash('#plan=5');
     actions.followAddress();
     expect(get().plan.present.removed).toEqual([5]);
+    setHash('#plan=%E0%A4%A');
+    actions.followAddress();
+    expect(hash()).toBe('#plan=5');
+    setHash('');
+    actions.followAddress();
+    expect(get().plan.present.removed).toEqual([]);
   });
 });
 
@@ -290,6 +367,8 @@ describe('export', () => {
     await actions.exportModel('pruned');
     expect(get().errors.export?.code).toBe('missing-file');
     expect(get().export).toMatchObject({ running: false, result: null });
+    actions.toggle(3);
+    expect(get().errors.export).toBeUndefined();
   });
 });
 

@@ -63,6 +63,7 @@ function viewActions(context: Context, effect: EffectActions, model: ModelAction
     },
     openDialog(dialog) {
       patch('view', { dialog });
+      if (dialog === 'export') context.clear('export');
       // A verdict belongs to the plan that was exported.
       const { export: exported, plan } = get();
       if (dialog === 'export' && !exported.running && exported.removed.join() !== plan.present.removed.join())

@@ -1,7 +1,7 @@
 // Calibration texts and token ids from what people paste or drop; must not tokenise.
 
 import { EspalierError } from '../errors.ts';
-import type { TextSource } from '../worker/api.ts';
+import type { ScoreSettings, TextSource } from '../worker/api.ts';
 
 /** Windows of token ids from JSON: a list of lists of non-negative integers, or an object with such a list under `windows`. */
 export function parseWindows(name: string, json: string): TextSource {
@@ -28,7 +28,25 @@ export function parseWindows(name: string, json: string): TextSource {
   return { kind: 'ids', name, windows: windows as number[][] };
 }
 
-/** A text for people: "bundled text", "notes.txt", "3 windows of given ids". */
+/** How many windows of how many tokens the settings ask for: "10 windows × 128 tokens". Given ids have their own counts. */
+export function windowsOf({ text, samples, length }: Pick<ScoreSettings, 'text' | 'samples' | 'length'>): string {
+  if (text.kind !== 'ids') return sized(samples, String(length));
+  const lengths = text.windows.map((window) => window.length);
+  const [low, high] = [Math.min(...lengths), Math.max(...lengths)];
+  return sized(lengths.length, low === high ? String(low) : `${low} to ${high}`);
+}
+
+const sized = (windows: number, tokens: string) => `${windows} window${windows === 1 ? '' : 's'} × ${tokens} tokens`;
+
+/** A pasted text by its first words; ids end in .json, as a file of them does. */
+export function nameOfPasted(text: string): string {
+  if (/^\s*[[{]/.test(text)) return 'pasted ids.json';
+  const words = text.trim().split(/\s+/);
+  const first = words.slice(0, 4).join(' ').slice(0, 32);
+  return `pasted text “${first}${first.length < text.trim().length ? '…' : ''}”`;
+}
+
+/** A text for people: "bundled text", "notes.txt", "token ids of windows.json". */
 export function nameOfText(text: TextSource): string {
   if (text.kind === 'bundled') return 'bundled text';
   return text.kind === 'text' ? text.name : `token ids of ${text.name}`;
