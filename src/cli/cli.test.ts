@@ -1,12 +1,12 @@
 // The command line as users call it: words, exit codes, JSON on disk; numbers are the goldens.
 
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { calibrationText, fixturePath, golden, type SampleGolden, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
-import { parseBlocks, UsageError } from './args.ts';
+import { graphPath, parseBlocks, UsageError } from './args.ts';
 import { type CorpusRow, corpus } from './corpus.ts';
 import { inspect } from './inspect.ts';
 import { prune } from './prune.ts';
@@ -28,6 +28,32 @@ describe('words', () => {
     expect(parseBlocks('')).toEqual([]);
     expect(() => parseBlocks('3,x')).toThrow(UsageError);
     expect(() => parseBlocks('9-3')).toThrow(UsageError);
+    expect(() => parseBlocks('0-9999999999')).toThrow(UsageError);
+    expect(() => parseBlocks('99999999999999999999')).toThrow(UsageError);
+  });
+
+  test('graph paths are written as the folder lists them', async () => {
+    expect(graphPath('./onnx/model.onnx')).toBe('onnx/model.onnx');
+    expect(graphPath('.\\onnx\\model.onnx')).toBe('onnx/model.onnx');
+    expect(await inspect([samplePath(), '--model', './onnx/model.onnx', '--json', at('normal.json')])).toBe(0);
+  });
+
+  test.each([
+    [['a', '--foo'], 'There is no option --foo.'],
+    [['a', '--text'], '--text needs a value'],
+    [['a', 'b', '--text', 'x'], '"b" is too many'],
+    [[''], 'Name the model folder.'],
+    [['a', '--text', ''], '--text needs a value; it is empty.'],
+    [['a', '--text', 'x', '--samples', '0'], '--samples takes a whole number of at least 1'],
+    [['a', '--text', 'x', '--seed', '-1'], '--seed needs a value'],
+    [['a', '--text', 'x', '--seed=-1'], '--seed takes a whole number of at least 0'],
+    [['a', '--text', 'x', '--device', 'gpu'], '--device is one of wasm, webgpu'],
+    [['a', '--text', 'x', '--remove', '0-9999999999'], '--remove takes block numbers below'],
+  ])('score %j is wrong usage, said on one line', async (words, message) => {
+    const error: unknown = await score(words).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(UsageError);
+    expect((error as Error).message).toContain(message);
+    expect((error as Error).message).not.toContain('\n');
   });
 
   test('several graphs and none named is a usage error with the list', async () => {
@@ -64,6 +90,81 @@ test('score writes curve and plan; the numbers are PyTorch’s', async () => {
   expect(report.device.kind).toBe('wasm');
 });
 
+describe('score refuses before it scores', () => {
+  const windows = (rows: unknown): string => {
+    writeFileSync(at('windows.json'), JSON.stringify(rows));
+    return at('windows.json');
+  };
+  test.each([
+    ['no windows', [], [], 'at least one row'],
+    [
+      'ragged windows',
+      [
+        [1, 2, 3],
+        [1, 2],
+      ],
+      [],
+      'Window 1 has 2 tokens, the first has 3.',
+    ],
+    ['a block that is not there', [[1, 2]], ['--remove', '16'], 'There is no block 16'],
+    ['all blocks', [[1, 2]], ['--remove', '0-15'], 'all 16 blocks'],
+    ['a result file in no folder', [[1, 2]], ['--json', 'nowhere/at/all.json'], 'cannot be written'],
+    ['a result file that is a folder', [[1, 2]], ['--json', '.'], 'is a folder'],
+  ])('%s', async (_, rows, words, message) => {
+    const error: unknown = await score([samplePath(), ...FP32, '--windows', windows(rows), ...words]).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(EspalierError);
+    expect((error as EspalierError).message).toContain(message);
+    expect((error as EspalierError).code).not.toBe('bug');
+  });
+});
+
+describe('prune to a folder', () => {
+  const to = (out: string): Promise<number> =>
+    prune([fixturePath('optimum-llama-nokv'), '--remove', '1', '--out', out, '--json', at('to.json')]);
+
+  test('what stands beside it stays', async () => {
+    mkdirSync(at('kept.part'));
+    writeFileSync(at('kept.part/mine.txt'), 'mine');
+    expect(await to(at('kept'))).toBe(0);
+    expect(readFileSync(at('kept.part/mine.txt'), 'utf8')).toBe('mine');
+    expect(readdirSync(temporary).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('an empty folder, such as the current one, is filled in place', async () => {
+    mkdirSync(at('empty'));
+    expect(await to(`${at('empty')}/.`)).toBe(0);
+    expect(readdirSync(at('empty')).filter((name) => name.startsWith('.'))).toEqual([]);
+    expect(existsSync(at('empty/espalier.json'))).toBe(true);
+  });
+
+  test('a place that cannot be written is a sentence, an empty name wrong usage', async () => {
+    writeFileSync(at('file'), '');
+    await expect(to(`${at('file')}/pruned`)).rejects.toThrow(/cannot be written: a file is in the way/);
+    await expect(to('/proc/espalier')).rejects.toBeInstanceOf(EspalierError);
+    await expect(to('')).rejects.toBeInstanceOf(UsageError);
+  });
+
+  test('a model that ONNX Runtime cannot run is written all the same, and the failed check is named', async () => {
+    const source = at('unrunnable');
+    cpSync(fixturePath('optimum-llama-nokv'), source, { recursive: true });
+    const graph = join(source, 'onnx/model.onnx');
+    // An operator of the same length that no runtime has.
+    const bytes = readFileSync(graph, 'latin1').replace(/Sigmoid(?=[^A-Za-z_/]|$)/g, 'Sagmoid');
+    writeFileSync(graph, bytes, 'latin1');
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      expect(await prune([source, '--remove', '1', '--out', at('unrun'), '--json', at('unrun.json')])).toBe(1);
+      const said = stderr.mock.calls.map(([text]) => String(text)).filter((text) => !text.includes('onnxruntime'));
+      expect(said.some((text) => text.startsWith('The likelihood is not compared: '))).toBe(true);
+      expect(said.at(-1)).toContain('failed verification (loads)');
+    } finally {
+      stderr.mockRestore();
+    }
+    expect(json<{ verification: { status: string } }>('unrun.json').verification.status).toBe('failed');
+    expect(existsSync(at('unrun/espalier.json'))).toBe(true);
+  });
+});
+
 test('prune writes a folder that verifies, and overwrites nothing', async () => {
   const words = [fixturePath('optimum-llama-nokv'), '--remove', '1,3', '--out', at('pruned'), '--json', at('prune.json')];
   expect(await prune(words)).toBe(0);
@@ -76,12 +177,16 @@ describe('corpus', () => {
   const FOLDERS = ['optimum-llama-nokv', 'neg-kv-shared'];
 
   /** Runs the command on a corpus of two folders, with `change` made to its entries. */
-  const run = async (goldens: string, change: Record<string, unknown> = {}): Promise<{ code: number; rows: CorpusRow[] }> => {
+  const run = async (
+    goldens: string,
+    change: Record<string, unknown> = {},
+    { folders = FOLDERS, words = [] as string[] } = {},
+  ): Promise<{ code: number; rows: CorpusRow[] }> => {
     const root = mkdtempSync(join(temporary, 'corpus-'));
-    for (const folder of FOLDERS) symlinkSync(fixturePath(folder), join(root, folder));
+    for (const folder of folders) symlinkSync(fixturePath(folder), join(root, folder));
     const entries = wholeCorpus().filter((entry) => FOLDERS.includes(entry.folder));
     writeFileSync(join(root, 'corpus.json'), JSON.stringify(entries.map((entry) => (entry.supported ? { ...entry, ...change } : entry))));
-    const code = await corpus([root, '--golden', goldens, '--json', at('corpus.json')]);
+    const code = await corpus([root, '--golden', goldens, '--json', at('corpus.json'), ...words]);
     return { code, rows: json<{ rows: CorpusRow[] }>('corpus.json').rows };
   };
 
@@ -107,5 +212,33 @@ describe('corpus', () => {
     const { code, rows } = await run(temporary);
     expect(code).toBe(1);
     expect(rows.find((row) => row.expected === 'supported')?.why).toContain('there is no golden');
+    expect(rows.find((row) => row.expected === 'supported')).not.toHaveProperty('refusal');
+  });
+
+  test('folders that are not there are rows that miss, also where a refusal is expected', async () => {
+    const { code, rows } = await run(fixturePath('golden'), {}, { folders: [] });
+    expect(code).toBe(1);
+    expect(rows.map((row) => [row.opened, row.ok])).toEqual([
+      [false, false],
+      [false, false],
+    ]);
+  });
+
+  test('--model takes the place of the entry’s graph', async () => {
+    const { code } = await run(fixturePath('golden'), { file: 'onnx/other.onnx' }, { words: ['--model', './onnx/model.onnx'] });
+    expect(code).toBe(0);
+    const wrong = await run(fixturePath('golden'), {}, { words: ['--model', 'other.onnx'] });
+    expect(wrong.rows.some((row) => row.ok)).toBe(false);
+  });
+
+  test('a golden without margins is a miss', async () => {
+    const changed = at('margins');
+    mkdirSync(changed);
+    const whole = golden<{ pruned: Record<string, unknown>[] }>('optimum-llama-nokv');
+    const pruned = whole.pruned.map(({ greedyMargins, ...rest }) => rest);
+    writeFileSync(join(changed, 'optimum-llama-nokv.json'), JSON.stringify({ ...whole, pruned }));
+    const { code, rows } = await run(changed);
+    expect(code).toBe(1);
+    expect(rows.find((row) => row.expected === 'supported')?.why).toContain('the golden has no greedyMargins');
   });
 });

@@ -6,7 +6,7 @@ const REASONS: Record<string, [code: ErrorCode, reason: string, hint: string]> =
   ENOENT: ['missing-file', 'a part of the path is not there', 'Make the folder first or name another path.'],
   ENOTDIR: ['bad-input', 'a part of the path is a file', 'Name another path.'],
   EISDIR: ['bad-input', 'it is a folder', 'Name a file.'],
-  EEXIST: ['bad-input', 'it exists already', 'Name another path; nothing is overwritten.'],
+  EEXIST: ['bad-input', 'a file is in the way', 'Name another path; nothing is overwritten.'],
   ENOTEMPTY: ['bad-input', 'it exists and is not empty', 'Name another path; nothing is overwritten.'],
   EACCES: ['bad-input', 'there is no permission', 'Change its permissions or name another path.'],
   EPERM: ['bad-input', 'there is no permission', 'Change its permissions or name another path.'],

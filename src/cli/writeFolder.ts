@@ -38,7 +38,7 @@ export async function writeFolder(
       await rmdir(temporary);
     } else await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw fsError(error, `${out} cannot be written`);
   }
 }
