@@ -5,11 +5,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { encodeModel } from '../onnx/codec.ts';
+import { DataType, type Model } from '../onnx/graph.ts';
 import { corpus, fixturePath, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
+import { findBlocks } from './blocks.ts';
+import { structuralClasses } from './classes.ts';
 import { listGraphs, openModel } from './open.ts';
 import { removeBlocks } from './remove.ts';
 import { planSize } from './size.ts';
+import { summarize } from './summarize.ts';
+import { findProblems } from './summarizeProblems.ts';
 import type { ModelSummary } from './summary.ts';
 import { type ResidualShape, residualModel } from './testing/residual.ts';
 
@@ -126,6 +131,15 @@ describe('summaries of the fixtures', () => {
     }
   });
 
+  it('calls weights by the signedness they have', async () => {
+    const folder = await nodeFolder(fixturePath('optimum-llama-int8'));
+    const { structure, graphPath, config } = await openModel(folder);
+    await folder.close();
+    expect(summarize(folder, graphPath, structure, config).dtype).toBe('int8');
+    for (const tensor of structure.graph.initializers.values()) if (tensor.type === DataType.int8) tensor.type = DataType.uint8;
+    expect(summarize(folder, graphPath, structure, config).dtype).toBe('uint8');
+  });
+
   it('lists states of fixed size apart from caches', async () => {
     const s = await summaryOf(fixturePath('genai-lfm2-fp32-cpu'));
     expect(s.otherStates).toEqual([0, 1, 3, 5].map((block) => ({ name: `past.${block}.conv`, block, bytes: 64 * 2 * 4 })));
@@ -139,6 +153,38 @@ describe('summaries of the fixtures', () => {
     expect(await codes('optimum-gptneox-fp32')).toEqual(['no-halves']);
     expect(await codes('genai-llama-int4-webgpu')).toEqual(['accuracy-level']);
     expect(await codes('optimum-llama-fp32')).toEqual([]);
+  });
+});
+
+describe('what opening tells of scoring', () => {
+  const tell = async (shape: ResidualShape, edit: (m: Model) => void = () => {}): Promise<ModelSummary> => {
+    const model = residualModel(shape);
+    edit(model);
+    const bytes = encodeModel(model, (_, r) => new Uint8Array(r.length));
+    return (await openModel(memoryFolder({ 'model.onnx': bytes }))).summary;
+  };
+
+  it('flags an input of unknown meaning and side values made of token ids', async () => {
+    expect(await tell({ ...SHAPE, sizeFrom: 0 })).toMatchObject({ canScore: true, problems: [] });
+    const position = await tell({ ...SHAPE, sizeFrom: 0 }, ({ graph }) => {
+      graph.inputs.push({ name: 'cache_position', type: 7, dims: ['S'] });
+      const size = graph.nodes.find((n) => n.outputs[0] === 'size');
+      if (size) size.inputs = ['cache_position'];
+    });
+    expect(position.canScore).toBe(false);
+    expect(position.problems).toEqual([{ code: 'not-scorable', message: expect.stringContaining('"cache_position" of rank 1') }]);
+    const ids = await tell({ ...SHAPE, sizeFrom: -1 });
+    expect(ids.problems).toEqual([{ code: 'not-scorable', message: expect.stringMatching(/"mask" .*depends on the token ids/) }]);
+  });
+
+  it('takes less than a fifth of a second for 7,000 nodes', () => {
+    const structure = findBlocks(residualModel({ ...SHAPE, blocks: 80, filler: 70 }), 80);
+    expect(structure.graph.nodes.length).toBeGreaterThan(7000);
+    const source = { structure, config: { headSize: 4 }, summary: { hiddenSize: 4, vocabSize: 8 } };
+    const classes = structuralClasses(structure);
+    const start = performance.now();
+    expect(findProblems(source, classes).canScore).toBe(true);
+    expect(performance.now() - start).toBeLessThan(200);
   });
 });
 

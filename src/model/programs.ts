@@ -29,6 +29,8 @@ export interface ProgramOptions {
   device: 'wasm' | 'webgpu';
   /** Keep accuracy_level of MatMulNBits as the file has it (coarse, but what the deployed file does). */
   keepAccuracyLevel?: boolean;
+  /** Ordinals of the only blocks to cut; all without it. For a look at what stands in the way. */
+  blocks?: readonly number[];
 }
 
 /**
@@ -67,7 +69,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   requireChainable(head, cut(structure.blocks.length), 'The head', structure);
   appendNll(head, cut(structure.blocks.length), structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18);
   const side = cutSide(structure, nodes, opened.summary.hiddenSize);
-  const blocks = structure.blocks.map((_, b) => {
+  const blocks = (options.blocks ?? structure.blocks.map((block) => block.index)).map((b) => {
     const piece = prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
     requireChainable(piece, cut(b), `Block ${b}`, structure);
     return canonical(piece, roleOf(sourceOf));

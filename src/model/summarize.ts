@@ -39,7 +39,9 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
   const inBlock = (w: StoredWeight): boolean => w.regions.size === 1 && !w.regions.has(0) && !w.regions.has(n + 1);
   const shared = weights.filter((w) => !isHead(w) && !inBlock(w));
   const tied = shared.some((w) => w.params > 0 && w.tensor.dims.length > 1 && w.regions.has(0) && w.regions.has(n + 1));
-  const { canScore, problems } = findProblems(structure);
+  const hiddenSize = widthOf(structure) ?? config.hiddenSize ?? 0;
+  const vocabSize = (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0;
+  const { canScore, problems } = findProblems({ structure, config, summary: { hiddenSize, vocabSize } }, classes);
   const all = sum(weights);
   return {
     name: folder.name,
@@ -60,8 +62,8 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
     cuts: [...structure.cuts],
     midCuts: structure.blocks.map((b) => b.mid),
     sideValues: structure.sideValues.map((v) => ({ ...v, type: typeName(structure.typeOf(v.name)) })),
-    hiddenSize: widthOf(structure) ?? config.hiddenSize ?? 0,
-    vocabSize: (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0,
+    hiddenSize,
+    vocabSize,
     contextLength: config.contextLength,
     canScore,
     problems,
@@ -132,7 +134,8 @@ function dtypeOf(structure: Structure, weights: readonly StoredWeight[]): string
   for (const kind of ['q2', 'q4', 'q8']) {
     if ((params.get(kind) ?? 0) > 0) return structure.typeOf(structure.cuts[0] ?? '') === DataType.float16 ? `${kind}f16` : kind;
   }
-  if ((params.get('int8') ?? 0) > 0) return 'int8';
+  const bytes = Math.max(params.get('int8') ?? 0, params.get('uint8') ?? 0);
+  if (bytes > 0) return params.get('int8') === bytes ? 'int8' : 'uint8';
   const [most] = [...params].sort((a, b) => b[1] - a[1]);
   return most?.[0] ?? 'unknown';
 }
@@ -148,6 +151,8 @@ function storedAs(w: StoredWeight): string {
       return 'bf16';
     case DataType.double:
       return 'fp64';
+    case DataType.uint8:
+      return 'uint8';
     default:
       return 'int8';
   }

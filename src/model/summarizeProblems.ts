@@ -1,11 +1,15 @@
 // What is unsupported or worth knowing of an opened model, in sentences; must not refuse anything that the graph allows.
 
 import { DataType, floatAttribute, intAttribute } from '../onnx/graph.ts';
-import type { Structure } from './structure.ts';
+import { makeScorePrograms, type ProgramSource } from './programs.ts';
 import type { Problem } from './summary.ts';
 
-/** Problems in order of weight, and whether perplexity can be computed at all. */
-export function findProblems(structure: Structure): { canScore: boolean; problems: Problem[] } {
+/**
+ * Problems in order of weight, and whether perplexity can be computed at all.
+ * @param classes structural class of every block
+ */
+export function findProblems(source: ProgramSource, classes: readonly number[]): { canScore: boolean; problems: Problem[] } {
+  const { structure } = source;
   const { graph, blocks } = structure;
   const problems: Problem[] = [];
   const add = (code: string, message: string): number => problems.push({ code, message });
@@ -35,6 +39,11 @@ export function findProblems(structure: Structure): { canScore: boolean; problem
       'The residual stream is neither float32 nor float16, which ONNX Runtime Web cannot run: blocks can be removed, but not scored here.',
     );
   }
+  const obstacle = canScore ? scoringObstacle(source, classes) : null;
+  if (obstacle !== null) {
+    canScore = false;
+    add('not-scorable', `Blocks can be removed, but text cannot be scored. ${obstacle}`);
+  }
   for (const b of blocks) if (b.unremovable !== null) add('unremovable-block', `Block ${b.index} cannot be removed. ${b.unremovable}`);
   if (blocks.some((b) => b.mid === null)) {
     add(
@@ -62,4 +71,19 @@ export function findProblems(structure: Structure): { canScore: boolean; problem
     );
   }
   return { canScore, problems };
+}
+
+/** Why no device can score the graph, as a sentence, or null. One block of each class stands for all: milliseconds even for thousands of nodes. */
+function scoringObstacle(source: ProgramSource, classes: readonly number[]): string | null {
+  const blocks = [...new Set(classes)].map((c) => classes.indexOf(c));
+  let reason: string | null = null;
+  for (const device of ['wasm', 'webgpu'] as const) {
+    try {
+      makeScorePrograms(source, { device, blocks });
+      return null;
+    } catch (error) {
+      reason ??= error instanceof Error ? error.message : String(error);
+    }
+  }
+  return reason;
 }
