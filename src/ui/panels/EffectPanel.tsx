@@ -31,10 +31,10 @@ export function EffectPanel() {
         </thead>
         <tbody>
           <PerplexityRow />
-          <Row name="size" from={model.bytes} to={size.bytes} format={formatBytes} />
+          <Row name="size" from={model.bytes} to={size.bytes} format={formatBytes} unit=" B" />
           <Row name="parameters" from={model.params} to={size.params} format={formatCount} />
           {model.kvBytesPerToken > 0 && (
-            <Row name="KV per token" from={model.kvBytesPerToken} to={size.kvBytesPerToken} format={formatBytes} />
+            <Row name="KV per token" from={model.kvBytesPerToken} to={size.kvBytesPerToken} format={formatBytes} unit=" B" />
           )}
         </tbody>
       </table>
@@ -66,14 +66,28 @@ function PerplexityRow() {
   );
 }
 
-function Row({ name, from, to, format }: { name: string; from: number; to: number; format: (value: number) => string }) {
+interface RowProps {
+  name: string;
+  from: number;
+  to: number;
+  format: (value: number) => string;
+  /** Of the exact value, which the cell's title tells. */
+  unit?: string;
+}
+
+function Row({ name, from, to, format, unit = '' }: RowProps) {
+  const exact = (value: number) => value.toLocaleString('en') + unit;
   const change = formatChange(from, to);
   const id = name.toLowerCase().replaceAll(' ', '-');
   return (
     <tr>
       <th scope="row">{name}</th>
-      <td data-testid={`${id}-original`}>{format(from)}</td>
-      <td data-testid={`${id}-pruned`}>{format(to)}</td>
+      <td data-testid={`${id}-original`} title={exact(from)}>
+        {format(from)}
+      </td>
+      <td data-testid={`${id}-pruned`} title={exact(to)}>
+        {format(to)}
+      </td>
       <td className={kit.good}>
         {change && (
           <>
@@ -86,7 +100,7 @@ function Row({ name, from, to, format }: { name: string; from: number; to: numbe
 }
 
 function Status() {
-  const { stale, waiting, original } = useStudio(effectView);
+  const { stale, waiting, original, pruned } = useStudio(effectView);
   const on = useStudio(measuredOn);
   const progress = useStudio((state) => state.effect.progress);
   const scoring = useStudio((state) => state.score.running !== null);
@@ -97,7 +111,7 @@ function Status() {
     return <p className={css.status}>Sizes are exact. Score the blocks to see perplexity.</p>;
   }
   if (!stale) return <p className={css.status}>Perplexity measured on {on}. Sizes are exact.</p>;
-  if (scoring) return <p className={css.status}>Measured after scoring.</p>;
+  if (scoring) return <p className={css.status}>This plan is measured after scoring.{pruned && ' The number is of the plan before.'}</p>;
   if (!waiting) {
     return (
       <div className={css.status}>
@@ -108,9 +122,10 @@ function Status() {
       </div>
     );
   }
+  const waitingWords = pruned ? 'Measuring this plan; the number is of the plan before.' : 'Measuring this plan.';
   return (
     <div className={css.status} data-testid="measuring">
-      {progress ? <JobProgress progress={progress} label="Measuring the plan" /> : 'Measuring this plan; the number is of the plan before.'}
+      {progress ? <JobProgress progress={progress} label="Measuring the plan" /> : waitingWords}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 import { suggestName } from '../../state/exportActions.ts';
-import { keptCount } from '../../state/selectors.ts';
+import { deviceName, keptCount } from '../../state/selectors.ts';
 import type { ExportResult } from '../../worker/api.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
@@ -33,6 +33,7 @@ function Form() {
   const [name, setName] = useState(() => suggestName(model.summary.name, keptCount(model, removed), model.summary.numBlocks));
   const target = canSaveFolder ? chosen : 'zip';
   const clean = name.trim();
+  const wrong = whyNotName(clean);
   const others = model.graphs.filter((graph) => graph.path !== model.summary.graph);
   return (
     <form
@@ -51,7 +52,19 @@ function Form() {
       </p>
       <label>
         Name{' '}
-        <input type="text" value={name} required data-testid="export-name" onChange={(event) => setName(event.target.value)} size={32} />
+        <input
+          type="text"
+          value={name}
+          required
+          aria-invalid={wrong !== null}
+          aria-describedby="name-problem"
+          data-testid="export-name"
+          onChange={(event) => setName(event.target.value)}
+          size={32}
+        />
+        <span id="name-problem" className={kit.bad} role="status">
+          {wrong && <div>{wrong}</div>}
+        </span>
       </label>
       <fieldset className={kit.field}>
         <legend>Save as</legend>
@@ -74,17 +87,20 @@ function Form() {
       </fieldset>
       <p className={kit.note}>What was written is opened again, run and compared before it counts as verified.</p>
       <div className={kit.row}>
-        <button
-          type="submit"
-          data-primary="true"
-          disabled={!clean || /[\\/:*?"<>|]/.test(clean) || /^\.+$/.test(clean)}
-          data-testid="export-start"
-        >
+        <button type="submit" data-primary="true" disabled={wrong !== null} data-testid="export-start">
           Export
         </button>
       </div>
     </form>
   );
+}
+
+/** Why a folder cannot have this name on every system, or null. */
+function whyNotName(name: string): string | null {
+  if (!name) return 'The export needs a name.';
+  const sign = /[\\/:*?"<>|]/.exec(name)?.[0];
+  if (sign) return `A folder's name cannot hold “${sign}”.`;
+  return /^\.+$/.test(name) ? 'A name of dots alone is no name for a folder.' : null;
 }
 
 function Running() {
@@ -108,6 +124,8 @@ const VERDICT: Record<ExportResult['verification']['status'], string> = {
   failed: '✕ Failed verification: do not use this export',
 };
 
+const checkedOn = (name: string) => deviceName({ kind: /wasm|WebAssembly/.test(name) ? 'wasm' : 'webgpu', name });
+
 function Done({ result }: { result: ExportResult }) {
   const actions = useActions();
   const { verification, blob } = result;
@@ -118,13 +136,16 @@ function Done({ result }: { result: ExportResult }) {
         {VERDICT[verification.status]}
       </p>
       <p>
-        {result.name}: {plural(result.files.length, 'file')}, {formatBytes(result.bytes)} in {formatSeconds(result.seconds)}. Checked on{' '}
-        {verification.device} in {formatSeconds(verification.seconds)}.
+        {result.name}: {plural(result.files.length, 'file')}, {formatBytes(result.bytes)} in {formatSeconds(result.seconds)}.
+        {verification.device && ` Checked on ${checkedOn(verification.device)} in ${formatSeconds(verification.seconds)}.`}
       </p>
       <ul style={{ margin: 0, paddingLeft: 18 }} data-testid="verify-checks">
         {verification.checks.map((check) => (
           <li key={check.name}>
-            <span className={check.ok ? kit.good : kit.bad}>{check.ok ? 'right' : 'wrong'}</span>: {check.name}
+            <span className={check.ok ? kit.good : kit.bad}>
+              {check.ok ? 'right' : verification.status === 'unverified' ? 'not run' : 'wrong'}
+            </span>
+            : {check.name}
             <div className={kit.note}>{check.detail}</div>
           </li>
         ))}

@@ -2,7 +2,8 @@
 
 import { lazy, Suspense } from 'react';
 import type { CurveView } from '../../state/selectors.ts';
-import { canScore, curveView, groupsOf, letter, measuredOn, settingsChanged } from '../../state/selectors.ts';
+import { canScore, curveView, groupsOf, letter, measuredOn, runningOn, settingsChanged } from '../../state/selectors.ts';
+import { nameOfText, windowsOf } from '../../state/textSource.ts';
 import { formatBytes, formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -77,7 +78,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
 function Reading() {
   const view = useStudio(curveView);
   const hover = useStudio((state) => state.view.hover);
-  const on = useStudio(measuredOn);
+  const on = useStudio(runningOn);
   const point = hover === null ? undefined : view.points[hover];
   return (
     <p className={css.reading} data-testid="reading">
@@ -97,8 +98,8 @@ function inWords(point: CurveView['points'][number]): string {
   else {
     words.push(`: perplexity ${formatPpl(point.nll)}`);
     if (Number.isFinite(point.low)) words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
-    if (point.equals.length > 6) words.push(`, one of ${point.equals.length + 1} equals (${point.group})`);
-    else if (point.equals.length) words.push(`, equal to ${listed(point.equals)}`);
+    if (point.equals.length > 6) words.push(`, one of ${point.equals.length + 1} that cannot be told apart (${point.group})`);
+    else if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
   }
   if (point.removed) words.push(', removed');
   if (point.locked) words.push(', locked');
@@ -125,6 +126,7 @@ function Groups() {
           </ul>
         </details>
       )}
+      {windows === 1 && <p className={css.notes}>One window gives no interval: use more to see which blocks can be told apart.</p>}
       {notes && notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
     </>
   );
@@ -150,8 +152,8 @@ function BeforeScoring() {
   return (
     <div className={css.before}>
       <p>
-        Leave out each of the {model.summary.numBlocks} blocks in turn and measure perplexity on {settings.samples} windows of{' '}
-        {settings.length} tokens, on {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
+        Leave out each of the {model.summary.numBlocks} blocks in turn and measure perplexity on {windowsOf(settings)},{' '}
+        {nameOfText(settings.text)}, on {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
       </p>
       <p className={kit.note} data-testid="memory">
         {!scorable

@@ -1,7 +1,7 @@
 // Which text or token ids scoring uses: bundled, pasted or from a file.
 
 import { useState } from 'react';
-import { nameOfText } from '../../state/textSource.ts';
+import { nameOfPasted, nameOfText } from '../../state/textSource.ts';
 import type { ScoreSettings } from '../../worker/api.ts';
 import kit from '../kit/kit.module.css';
 import { useActions } from '../studioContext.ts';
@@ -11,6 +11,10 @@ export function TextField({ settings }: { settings: ScoreSettings }) {
   const [pasted, setPasted] = useState(settings.text.kind === 'text' ? settings.text.text : '');
   const [pasting, setPasting] = useState(false);
   const actions = useActions();
+  const use = (quiet: boolean) => {
+    const { text } = settings;
+    if (pasted.trim() && !(text.kind === 'text' && text.text === pasted)) actions.setText(nameOfPasted(pasted), pasted, quiet);
+  };
   const kind = pasting ? 'paste' : settings.text.kind === 'bundled' ? 'bundled' : 'own';
   return (
     <fieldset className={kit.field}>
@@ -31,7 +35,17 @@ export function TextField({ settings }: { settings: ScoreSettings }) {
             bundled text
           </label>
           <label>
-            <input type="radio" name="text" checked={kind === 'paste'} data-testid="text-paste" onChange={() => setPasting(true)} /> paste
+            <input
+              type="radio"
+              name="text"
+              checked={kind === 'paste'}
+              data-testid="text-paste"
+              onChange={() => {
+                setPasting(true);
+                use(true);
+              }}
+            />{' '}
+            paste
           </label>
           {kind === 'own' && (
             <label>
@@ -61,6 +75,7 @@ export function TextField({ settings }: { settings: ScoreSettings }) {
               placeholder="A few thousand words, or windows of token ids as [[1, 2, 3], [4, 5, 6]]"
               data-testid="pasted-text"
               onChange={(event) => setPasted(event.target.value)}
+              onBlur={() => use(true)}
             />
             <div className={kit.row}>
               <button
@@ -69,7 +84,7 @@ export function TextField({ settings }: { settings: ScoreSettings }) {
                 data-testid="use-pasted"
                 onClick={() => {
                   setPasting(false);
-                  actions.setText(/^\s*[[{]/.test(pasted) ? 'pasted ids.json' : 'pasted text', pasted);
+                  use(false);
                 }}
               >
                 Use this text
