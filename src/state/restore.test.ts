@@ -124,6 +124,18 @@ describe('restore', () => {
     expect(get().score.curve?.restored).toBe(false);
   });
 
+  it('does not open a folder under a running export', async () => {
+    const { actions, get, fake, drop } = setUp();
+    await actions.openSample();
+    const run = actions.exportModel('pruned');
+    await Promise.resolve();
+    await drop('model.onnx', '');
+    expect(get().view.toast?.text).toContain('an export is running');
+    await run;
+    expect(get().export.result?.verification.status).toBe('verified');
+    expect(fake.calls.filter((call) => call.name === 'open')).toHaveLength(1);
+  });
+
   it('needs an open model, and takes texts and ids for what they are', async () => {
     const { actions, get, drop } = setUp();
     await drop('espalier.json', await exported());

@@ -1,4 +1,4 @@
-// The importance curve: settings, memory before it starts, a curve that grows, cancel. A failed or cancelled run keeps the old curve.
+// The importance curve: settings, memory before it starts, a curve that grows, cancel. A failed or cancelled run keeps the old curve; without one, what it had measured stays to be looked at.
 
 import { EspalierError } from '../errors.ts';
 import type { ScoreEvent, ScoreResult, ScoreSettings } from '../worker/api.ts';
@@ -104,7 +104,7 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       if (!current || get().score.running) return;
       const { settings } = get().score;
       context.clear('score');
-      patch('score', { running: { ...NO_CURVE_YET, settings }, progress: null, cancelling: false });
+      patch('score', { running: { ...NO_CURVE_YET, settings }, stopped: null, progress: null, cancelling: false });
       // Whoever starts wants to see the curve grow.
       patch('view', { dialog: null });
       context.announce('Scoring has started.');
@@ -120,7 +120,12 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
           `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. Block ${result.order[0] ?? 0} matters least.`,
         );
       } catch (error) {
-        if (get().model.current === current) context.fail('score', error);
+        events.flush();
+        if (get().model.current === current) {
+          const { running, curve } = get().score;
+          if (!curve && running?.blocks.length) patch('score', { stopped: running });
+          context.fail('score', error);
+        }
         context.announce('Scoring has stopped.');
       } finally {
         events.stop();
@@ -129,7 +134,7 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       onCurve();
     },
     takeCurve(result, key, restored, notes = []) {
-      patch('score', { curve: { id: ++curves, result, settingsKey: key, restored, notes } });
+      patch('score', { stopped: null, curve: { id: ++curves, result, settingsKey: key, restored, notes } });
       // Perplexities of another curve's windows must never stand beside this one.
       patch('effect', NO_EFFECT);
     },

@@ -7,7 +7,7 @@ import type { CommandId } from './commands.ts';
 import { effectKey } from './effectActions.ts';
 import { derive } from './memo.ts';
 import { settingsKey } from './scoreActions.ts';
-import type { OpenModel, StudioState } from './state.ts';
+import type { GrowingCurve, OpenModel, StudioState } from './state.ts';
 import { nameOfText, windowsOf } from './textSource.ts';
 
 export interface BlockView {
@@ -52,11 +52,11 @@ export const groupsOf = derive(
   (curve) => (curve && hasIntervals(curve.result.baseline) ? equalGroups(curve.result.blocks).filter((group) => group.length > 1) : []),
 );
 
-/** The curve that is shown: the one that grows, else the one in force. Does not change with the plan. */
+/** The curve that is shown: the one that grows, else the one in force, else what a stopped run left. Does not change with the plan. */
 export const curveData = derive(
-  (state: StudioState) => [modelOf(state), state.score.running, state.score.curve, groupsOf(state)],
-  (model, running, curve, groups): CurveData => {
-    const shown = running ?? (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : null);
+  (state: StudioState) => [modelOf(state), state.score.running, state.score.curve, groupsOf(state), state.score.stopped],
+  (model, running, curve, groups, stopped): CurveData => {
+    const shown = running ?? (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : stopped);
     const baseline = shown?.baseline ?? null;
     const spread = baseline && hasIntervals(baseline) ? baseline : null;
     const byIndex = new Map(shown?.blocks.map((block) => [block.index, block]));
@@ -152,10 +152,18 @@ export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): 
 }
 
 /** What the curve that grows is measured on, by the settings of its run; '' when none grows. */
-export function runningOn(state: StudioState): string {
-  const { running } = state.score;
-  if (!running) return '';
-  const { settings, windows, device } = running;
+export function runningOn({ score }: StudioState): string {
+  return score.running ? growingOn(score.running) : '';
+}
+
+/** How far a run came that was stopped, while it is what the page shows: "stopped after 9 of 16 blocks, 10 windows × …"; '' otherwise. */
+export function stoppedAfter(state: StudioState): string {
+  const { running, curve, stopped } = state.score;
+  if (running || curve || !stopped) return '';
+  return `stopped after ${stopped.blocks.length} of ${modelOf(state)?.summary.numBlocks ?? 0} blocks, ${growingOn(stopped)}`;
+}
+
+function growingOn({ settings, windows, device }: GrowingCurve): string {
   const where = device ? `, ${deviceName(device)}` : '';
   return `${windowsOf({ ...settings, samples: windows || settings.samples })}, ${nameOfText(settings.text)}${where}`;
 }

@@ -70,6 +70,8 @@ export interface StudioState {
     /** What scoring would need with these settings, or null while unknown. */
     memory: MemoryEstimate | null;
     running: GrowingCurve | null;
+    /** What the last run had measured when it was stopped or failed, while there is no whole curve; only to look at. */
+    stopped: GrowingCurve | null;
     progress: Progress | null;
     cancelling: boolean;
     curve: Curve | null;
@@ -125,7 +127,7 @@ export function firstState(): StudioState {
   return {
     model: { current: null, opening: null, chooser: null },
     device: { report: null, checking: false },
-    score: { settings: DEFAULT_SETTINGS, memory: null, running: null, progress: null, cancelling: false, curve: null },
+    score: { settings: DEFAULT_SETTINGS, memory: null, running: null, stopped: null, progress: null, cancelling: false, curve: null },
     plan: { ...startHistory(), refusal: '' },
     effect: NO_EFFECT,
     export: NO_EXPORT,

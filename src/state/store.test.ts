@@ -8,7 +8,17 @@ import { golden, samplePath } from '../onnx/testing/fixtures.ts';
 import { COMMANDS, command } from './commands.ts';
 import type { Disk } from './disk.ts';
 import { SAMPLE_FILES, sampleSource } from './sample.ts';
-import { curveView, droppable, effectView, isOwnChoice, measuredOn, primaryCommand, runningOn, settingsChanged } from './selectors.ts';
+import {
+  curveView,
+  droppable,
+  effectView,
+  isOwnChoice,
+  measuredOn,
+  primaryCommand,
+  runningOn,
+  settingsChanged,
+  stoppedAfter,
+} from './selectors.ts';
 import { createStudioStore } from './store.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
 import { windowsOf } from './textSource.ts';
@@ -129,6 +139,24 @@ describe('scoring', () => {
     expect(get().score.running).toBeNull();
     expect(get().score.curve).toBe(before);
     expect(get().errors).toEqual({});
+  });
+
+  it('keeps what a first run had measured when it is cancelled, to be looked at only', async () => {
+    const { actions, get } = setUp({ stepMs: 25 });
+    await actions.openSample();
+    const run = actions.score();
+    await until(() => (get().score.running?.blocks.length ?? 0) > 2);
+    await actions.cancel();
+    await run;
+    const known = curveView(get()).points.filter((point) => point.nll !== null).length;
+    expect(known).toBeGreaterThan(2);
+    expect(known).toBeLessThan(16);
+    expect(stoppedAfter(get())).toBe(`stopped after ${known} of 16 blocks, 10 windows × 128 tokens, bundled text, WebAssembly`);
+    expect(droppable(get())).toBe(0);
+    expect(primaryCommand(get())).toBe('score');
+    await actions.score();
+    expect(stoppedAfter(get())).toBe('');
+    expect(curveView(get()).points.every((point) => point.nll !== null)).toBe(true);
   });
 
   it('shows an error without losing plan or curve', async () => {

@@ -2,7 +2,8 @@
 
 import { lazy, Suspense } from 'react';
 import type { CurveView } from '../../state/selectors.ts';
-import { canScore, curveView, groupsOf, letter, measuredOn, runningOn, settingsChanged } from '../../state/selectors.ts';
+import { canScore, curveView, groupsOf, letter, measuredOn, runningOn, settingsChanged, stoppedAfter } from '../../state/selectors.ts';
+import type { StudioState } from '../../state/state.ts';
 import { nameOfText, windowsOf } from '../../state/textSource.ts';
 import { formatBytes, formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -14,10 +15,12 @@ import css from './importance.module.css';
 
 const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
 
+const showsCurve = ({ score }: StudioState) => score.running !== null || score.curve !== null || score.stopped !== null;
+
 export function ImportancePanel() {
   const running = useStudio((state) => state.score.running !== null);
   const hasCurve = useStudio((state) => state.score.curve !== null);
-  const shows = running || hasCurve;
+  const shows = useStudio(showsCurve);
   return (
     <section className={kit.card} aria-labelledby="importance-title">
       <div className={kit.head}>
@@ -46,10 +49,16 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
   const cancelling = useStudio((state) => state.score.cancelling);
   const changed = useStudio(settingsChanged);
   const seconds = useStudio((state) => (state.score.curve?.restored ? null : (state.score.curve?.result.seconds ?? null)));
-  if (!running && !hasCurve) return null;
+  const stopped = useStudio(stoppedAfter);
+  if (!running && !hasCurve && !stopped) return null;
   return (
     <div className={css.tools}>
-      {!running && (
+      {stopped && (
+        <span className={kit.sub} data-testid="stopped">
+          {stopped}
+        </span>
+      )}
+      {!running && hasCurve && (
         <span className={kit.sub} data-testid="measured-on">
           {on}
           {seconds !== null && `, ${formatSeconds(seconds)}`}
