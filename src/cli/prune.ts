@@ -37,8 +37,8 @@ export async function prune(words: string[]): Promise<number> {
 
     // Spread token ids: verification needs any text, and a folder may have no tokenizer.
     const window = Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize));
-    const { nll, engine } = await likelihood(opened, removed, window, device);
-    const expected = { window, nll, numBlocks: opened.summary.numBlocks - removed.length, source: { opened, removed } };
+    const { nll, whyNoNll, engine } = await likelihood(opened, removed, window, device);
+    const expected = { window, nll, whyNoNll, numBlocks: opened.summary.numBlocks - removed.length, source: { opened, removed } };
     const [verification, summary] = await withFolder(out, async (written) => [
       await verifyExport(written, manifest.graph, expected, engine),
       // Structure that cannot be read again is the first failed check.
@@ -68,7 +68,8 @@ async function likelihood(
   removed: readonly number[],
   window: readonly number[],
   device: DeviceKind,
-): Promise<{ nll: Float32Array | null; engine: Engine }> {
+): Promise<{ nll: Float32Array | null; whyNoNll?: string; engine: Engine }> {
+  let whyNoNll: string | undefined;
   if (opened.summary.canScore) {
     let routed: RoutedSession | null = null;
     try {
@@ -80,10 +81,11 @@ async function likelihood(
     } catch (error) {
       const { message, detail } = toReport(error);
       note(`The likelihood is not compared: ${message} ${detail}`);
+      whyNoNll = message;
       // The engine may have failed with the model: verification gets a new one.
       await routed?.session.dispose().catch(() => {});
       await routed?.engine.dispose().catch(() => {});
     }
   }
-  return { nll: null, engine: await openWasm(nodeLoader) };
+  return { nll: null, ...(whyNoNll ? { whyNoNll } : {}), engine: await openWasm(nodeLoader) };
 }

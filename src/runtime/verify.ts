@@ -22,6 +22,8 @@ export interface Expectation {
   window: readonly number[];
   /** The studio's own NLL of window[1..] for this plan, in nats; null when the graph gives no per-token logits. */
   nll: ArrayLike<number> | null;
+  /** Why there is none, where it is not the graph's form. */
+  whyNoNll?: string | undefined;
   /** Number of blocks that are left. */
   numBlocks: number;
   /** The model it was made of, where it is still at hand: every tensor is then compared byte by byte. */
@@ -114,7 +116,7 @@ async function attempt(name: string, run: () => Promise<string>): Promise<Verify
 
 async function compareLikelihood(runner: GraphRunner, opened: OpenedModel, expected: Expectation): Promise<string> {
   if (!expected.nll)
-    return 'not compared: the graph gives no likelihoods of a text (logits of the last token only, or embeddings in place of token ids)';
+    return `not compared: ${expected.whyNoNll ?? 'the graph gives no likelihoods of a text (no logits for every token, or embeddings in place of token ids)'}`;
   const found = await runner.nllPerToken(expected.window);
   if (!found || found.length !== expected.nll.length)
     throw new Error(`the written graph gives ${found?.length ?? 'no'} values for ${expected.nll.length} predicted tokens`);

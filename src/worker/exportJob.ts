@@ -43,6 +43,17 @@ interface Saved {
 export async function exportPruned({ opened, source, request, window, session, gpu, signal, onEvent }: ExportJob): Promise<ExportResult> {
   const started = performance.now();
   const { removed, score, plan, target } = request;
+  let whyNoNll: string | undefined;
+  // A graph that this machine cannot score can be written and verified all the same.
+  const unlessUnsupported = async <T>(work: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof EspalierError) || !error.code.startsWith('unsupported-')) throw error;
+      whyNoNll = error.message;
+      return null;
+    }
+  };
   const routed = opened.summary.canScore ? await unlessUnsupported(session) : null;
   const manifest = await exportManifest(opened, removed, {
     app: VERSION,
@@ -76,6 +87,7 @@ export async function exportPruned({ opened, source, request, window, session, g
       graph: manifest.graph,
       window: [...ids],
       nll,
+      whyNoNll,
       numBlocks: opened.summary.numBlocks - removed.length,
       source: { folder: source, graph: opened.graphPath, removed },
       device: { kind, subgroups },
@@ -92,16 +104,6 @@ export async function exportPruned({ opened, source, request, window, session, g
     blob: saved.blob,
     verification,
   };
-}
-
-/** The result, or null for a graph that this machine cannot score: it can be written and verified all the same. */
-async function unlessUnsupported<T>(work: () => Promise<T>): Promise<T | null> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof EspalierError && /^unsupported-/.test(error.code)) return null;
-    throw error;
-  }
 }
 
 async function write(target: ExportRequest['target'], name: string, job: WriteJob): Promise<Saved> {

@@ -13,6 +13,8 @@ export interface VerifyRequest {
   window: number[];
   /** The studio's own NLL of window[1..] for this plan, nats; null when the graph gives no per-token logits. */
   nll: Float32Array | null;
+  /** Why there is none, where it is not the graph's form. */
+  whyNoNll?: string | undefined;
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: number[] };
