@@ -17,8 +17,15 @@ export function usePointing<E extends Element>(clicks = true): RefObject<E | nul
     if (!element) return;
     const stop = new AbortController();
     const { signal } = stop;
-    element.addEventListener('pointerover', (event) => actions.hover(blockOf(event)), { signal });
-    element.addEventListener('pointerleave', () => actions.hover(null), { signal });
+    // Moves and presses only: what appears under a resting pointer is not pointed at.
+    let last: number | null = null;
+    const point = (block: number | null) => {
+      if (block !== last) actions.hover(block);
+      last = block;
+    };
+    element.addEventListener('pointermove', (event) => point(blockOf(event)), { signal });
+    element.addEventListener('pointerdown', (event) => point(blockOf(event)), { signal });
+    element.addEventListener('pointerleave', () => point(null), { signal });
     if (clicks) {
       element.addEventListener(
         'click',

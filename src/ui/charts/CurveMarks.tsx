@@ -49,6 +49,8 @@ export function CurveMarks({ from, to, scale }: Props) {
             ) : (
               <>
                 {Number.isFinite(point.low) && <line className={css.interval} x1={cx} x2={cx} y1={yOf(point.low)} y2={yOf(point.high)} />}
+                {point.high > scale.high && <Beyond cx={cx} cy={yOf(point.high)} down={false} />}
+                {point.low < scale.low && <Beyond cx={cx} cy={yOf(point.low)} down />}
                 {isEqual && <circle className={css.equal} cx={cx} cy={yOf(point.nll)} r={radius + Math.min(4, pitch * 0.25)} />}
                 <circle className={css.point} cx={cx} cy={yOf(point.nll)} r={point.index === hover ? radius + 1.5 : radius} />
               </>
@@ -63,6 +65,11 @@ export function CurveMarks({ from, to, scale }: Props) {
       })}
     </g>
   );
+}
+
+/** An arrowhead where the axis cuts an error bar. */
+function Beyond({ cx, cy, down }: { cx: number; cy: number; down: boolean }) {
+  return <path className={css.beyond} d={`M${cx - 4} ${cy + (down ? -5 : 5)} L${cx} ${cy} L${cx + 4} ${cy + (down ? -5 : 5)}`} />;
 }
 
 function OffScale({ cx, top, nll, left }: { cx: number; top: number; nll: number; left: boolean }) {

@@ -1,6 +1,6 @@
 // The importance curve: perplexity with each block left out, on a log axis. Loaded when there is a curve; a mirror of the block list.
 
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { Brush, CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveContainer, XAxis, YAxis, ZIndexLayer } from 'recharts';
 import { type CurveData, curveData } from '../../state/selectors.ts';
 import { formatPpl } from '../format.ts';
@@ -16,8 +16,19 @@ const BRUSH_FROM = 40;
 /** The layer of points in recharts: over lines and axes, under labels. */
 const ABOVE_LINES = 600;
 
-/** Drawn anew when scores or the range change; plan and pointer change the marks alone. */
+interface Datum {
+  index: number;
+  nll: number | null;
+}
+
+/** Another model starts with its whole range. */
 export default function ImportanceChart() {
+  const model = useStudio((state) => state.model.current?.summary);
+  return model ? <Chart key={`${model.name}/${model.graph}/${model.numBlocks}`} /> : null;
+}
+
+/** Drawn anew when scores or the range change; plan and pointer change the marks alone. */
+function Chart() {
   const view = useStudio(curveData);
   const ref = usePointing<HTMLElement>();
   const last = view.scores.length - 1;
@@ -29,10 +40,8 @@ export default function ImportanceChart() {
   const intact = view.baseline?.nll ?? null;
   const scale = scaleOf(intact, known);
   const hasGroups = view.scores.some((point) => point.group);
-  const data = view.scores.map((point) => ({
-    index: point.index,
-    ppl: point.nll === null ? null : Math.exp(Math.min(point.nll, scale.high)),
-  }));
+  // The same array while the range changes: recharts ends a drag of the brush when its data change.
+  const data = useMemo(() => view.scores.map(({ index, nll }): Datum => ({ index, nll })), [view.scores]);
   const width = useWidth(ref, 640);
   const every = Math.ceil(shown.length / Math.max(4, (width - 72) / 26));
   return (
@@ -64,14 +73,28 @@ export default function ImportanceChart() {
             axisLine={false}
             width={scale.high > Math.log(1e6) ? 84 : 58}
           />
-          <Line dataKey="ppl" stroke="var(--leaf-soft)" strokeWidth={2} dot={false} activeDot={false} isAnimationActive={false} />
+          <Line
+            dataKey={({ nll }: Datum) => (nll === null ? null : Math.exp(Math.min(nll, scale.high)))}
+            stroke="var(--leaf-soft)"
+            strokeWidth={2}
+            dot={false}
+            activeDot={false}
+            isAnimationActive={false}
+          />
           {intact !== null && (
             <ReferenceLine
               y={Math.exp(intact)}
               stroke="var(--gold)"
               strokeDasharray="5 4"
               strokeWidth={1.5}
-              label={{ value: `intact ${formatPpl(intact)}`, position: 'insideBottomRight', fill: 'var(--gold)', fontSize: 12, dy: 16 }}
+              label={{
+                value: `intact ${formatPpl(intact)}`,
+                position: 'insideBottomRight',
+                fill: 'var(--gold)',
+                fontSize: 12,
+                dy: 16,
+                className: css.intact ?? '',
+              }}
             />
           )}
           <ZIndexLayer zIndex={ABOVE_LINES}>
@@ -85,6 +108,8 @@ export default function ImportanceChart() {
               travellerWidth={9}
               stroke="var(--edge)"
               fill="var(--card)"
+              startIndex={from}
+              endIndex={to}
               onChange={({ startIndex, endIndex }) => setRange({ from: startIndex ?? 0, to: endIndex ?? last })}
             />
           )}
