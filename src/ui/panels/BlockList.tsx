@@ -1,8 +1,8 @@
 // The accessible truth of the selection: one checkbox per block (checked = kept); arrows, space and shift work.
 
-import { type KeyboardEvent, useCallback, useState } from 'react';
+import { type KeyboardEvent, useCallback, useRef, useState } from 'react';
 import { curveView } from '../../state/selectors.ts';
-import { useActions, useStudio } from '../studioContext.ts';
+import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { BlockRow, type RowPart } from './BlockRow.tsx';
 import css from './blocks.module.css';
@@ -14,6 +14,7 @@ export function BlockList() {
   const actions = useActions();
   const list = usePointing<HTMLUListElement>(false);
   const [current, setCurrent] = useState(0);
+  const sweepTo = useSweep();
   const last = (blocks?.length ?? 1) - 1;
 
   const onFocus = useCallback(
@@ -32,14 +33,14 @@ export function BlockList() {
       const wanted = destination(event.key, index, last);
       if (wanted !== null) {
         focus(wanted, part);
-        if (event.shiftKey && wanted !== index && part === 'checkbox') actions.extendTo(wanted);
+        if (event.shiftKey && wanted !== index && part === 'checkbox') sweepTo(index, wanted);
       } else if (event.key === 'ArrowRight') focus(index, 'lock');
       else if (event.key === 'ArrowLeft') focus(index, 'checkbox');
       else if (event.key.toLowerCase() === 'l') actions.setLock(index, !locked);
       else return;
       event.preventDefault();
     },
-    [actions, list, last],
+    [actions, list, last, sweepTo],
   );
 
   if (!blocks) return null;
@@ -65,6 +66,26 @@ export function BlockList() {
         );
       })}
     </ul>
+  );
+}
+
+/** Shift and arrows: rows from where the sweep began take that row's state, rows that it leaves again get theirs back. */
+function useSweep(): (from: number, to: number) => void {
+  const store = useStudioStore();
+  const sweep = useRef<{ start: number; at: number; before: readonly number[]; after: readonly number[] } | null>(null);
+  return useCallback(
+    (from, to) => {
+      const removed = () => store.state.getState().plan.present.removed;
+      const goesOn = sweep.current?.at === from && sweep.current.after === removed();
+      const { start, before } = goesOn && sweep.current ? sweep.current : { start: from, before: removed() };
+      const isInside = (block: number) => block >= Math.min(start, to) && block <= Math.max(start, to);
+      for (let block = Math.min(start, from); block <= Math.max(start, from); block++) {
+        if (!isInside(block)) store.actions.setRange(block, block, before.includes(block));
+      }
+      store.actions.setRange(start, to, before.includes(start));
+      sweep.current = { start, at: to, before, after: removed() };
+    },
+    [store],
   );
 }
 

@@ -28,30 +28,32 @@ export const BlockRow = memo(function BlockRow({ block, point, share, hover, cur
   return (
     <li data-block={index} data-removed={point.removed} data-hover={hover}>
       <label>
-        <input
-          type="checkbox"
-          checked={!point.removed}
-          tabIndex={current ? 0 : -1}
-          aria-label={nameOf(block, point)}
-          aria-disabled={block.unremovable !== undefined || point.locked}
-          data-testid={`block-${index}`}
-          onFocus={() => onFocus(index)}
-          onBlur={() => actions.hover(null)}
-          onClick={(event: MouseEvent) => {
-            shiftDown.current = event.shiftKey;
-          }}
-          onChange={() => (shiftDown.current ? actions.extendTo(index) : actions.toggle(index))}
-          onKeyDown={(event) => onKey(event, index, 'checkbox', point.locked)}
-        />
-        <span className={css.index}>{index}</span>
+        <span className={css.mark}>
+          <input
+            type="checkbox"
+            checked={!point.removed}
+            tabIndex={current ? 0 : -1}
+            aria-label={nameOf(block, point)}
+            aria-disabled={block.unremovable !== undefined || point.locked}
+            data-testid={`block-${index}`}
+            onFocus={() => onFocus(index)}
+            onBlur={() => actions.hover(null)}
+            onClick={(event: MouseEvent) => {
+              shiftDown.current = event.shiftKey;
+            }}
+            onChange={() => (shiftDown.current ? actions.extendTo(index) : actions.toggle(index))}
+            onKeyDown={(event) => onKey(event, index, 'checkbox', point.locked)}
+          />
+          <span className={css.index}>{index}</span>
+        </span>
+        <span className={css.bar}>{point.nll !== null && <i style={{ width: `${100 * share}%` }} />}</span>
+        <span className={css.value} title={point.refused ?? undefined}>
+          {point.nll !== null ? formatPpl(point.nll) : point.refused ? 'refused' : ''}
+        </span>
+        <span className={css.group} title={point.equals.length ? `Cannot be told apart from ${listed(point.equals)}` : undefined}>
+          {point.group}
+        </span>
       </label>
-      <span className={css.bar}>{point.nll !== null && <i style={{ width: `${100 * share}%` }} />}</span>
-      <span className={css.value} title={point.refused ?? undefined}>
-        {point.nll !== null ? formatPpl(point.nll) : point.refused ? 'refused' : ''}
-      </span>
-      <span className={css.group} title={point.equals.length ? `Cannot be told apart from ${listed(point.equals)}` : undefined}>
-        {point.group}
-      </span>
       {block.unremovable ? (
         <span className={css.fixed} title={block.unremovable}>
           fixed

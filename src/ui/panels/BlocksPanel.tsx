@@ -1,5 +1,6 @@
 // The left column: drop the lowest, protection of the ends, the block list. On narrow screens it folds.
 
+import { useState } from 'react';
 import { command, endsProtected } from '../../state/commands.ts';
 import { droppable, isOwnChoice, keptCount } from '../../state/selectors.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -26,12 +27,13 @@ export function BlocksPanel() {
   if (wide) {
     return (
       <section className={kit.card} aria-labelledby="blocks-title">
-        <div className={kit.head}>
-          <h2 id="blocks-title">Blocks</h2>
-          <span className={kit.sub} data-testid="kept-count">
-            {count}
-          </span>
-          <span className={kit.grow} />
+        <div className={css.head}>
+          <div>
+            <h2 id="blocks-title">Blocks</h2>
+            <span className={kit.sub} data-testid="kept-count">
+              {count}
+            </span>
+          </div>
           <CommandButton id="keep-all" label="Keep all" />
         </div>
         {body}
@@ -49,7 +51,10 @@ export function BlocksPanel() {
             {count}
           </span>
         </summary>
-        <div style={{ marginTop: 10 }}>{body}</div>
+        <div className={css.folded}>
+          <CommandButton id="keep-all" label="Keep all" />
+          {body}
+        </div>
       </details>
     </section>
   );
@@ -60,6 +65,8 @@ function DropLowest({ count }: { count: number }) {
   const hasCurve = useStudio((state) => state.score.curve !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
+  /** What is being typed; null when the field shows the plan. */
+  const [typed, setTyped] = useState<string | null>(null);
   return (
     <>
       <div className={css.controls}>
@@ -77,14 +84,16 @@ function DropLowest({ count }: { count: number }) {
         <input
           type="number"
           min="0"
-          value={count}
+          value={typed ?? count}
           disabled={!hasCurve}
           aria-label="Number of blocks to drop"
           data-testid="drop-count"
           onChange={(event) => {
+            setTyped(event.target.value);
             const k = event.target.valueAsNumber;
             if (Number.isInteger(k) && k >= 0) actions.dropLowest(k);
           }}
+          onBlur={() => setTyped(null)}
         />
       </div>
       {refusal && (
