@@ -22,7 +22,7 @@ import { MadeFromPanel, ModelPanel } from './panels/ModelPanel.tsx';
 import { ProblemsPanel } from './panels/ProblemsPanel.tsx';
 import { SettingsDialog } from './panels/SettingsDialog.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
-import { DropTarget, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
+import { DropTarget, FocusKeeper, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
 
 export function App({ store }: { store: StudioStore }) {
   return (
@@ -33,6 +33,7 @@ export function App({ store }: { store: StudioStore }) {
         <Dialogs />
         <DropTarget />
         <Shortcuts />
+        <FocusKeeper />
         <LeaveGuard />
         <Announcer />
         <Toasts />

@@ -1,4 +1,4 @@
-// What listens to the whole window: drops, shortcuts; and toasts, which float over it.
+// What listens to the whole window: drops, shortcuts, lost focus; and toasts, which float over it.
 
 import { useEffect, useState } from 'react';
 import { toast } from 'sonner';
@@ -75,6 +75,40 @@ export function Shortcuts() {
 function isTyping(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return !['checkbox', 'radio', 'range', 'button'].includes(target.type);
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+}
+
+/** Where the focus goes when what had it leaves the page: to the nearest part around it that is still there. */
+export function FocusKeeper() {
+  useEffect(() => {
+    const stop = new AbortController();
+    let around: Element[] = [];
+    const remember = ({ target }: FocusEvent) => {
+      around = [];
+      for (let at = target instanceof Element ? target : null; at; at = at.parentElement) around.push(at);
+    };
+    // Focus that is given up on purpose stays given up.
+    const forget = ({ target }: FocusEvent) =>
+      queueMicrotask(() => {
+        if (target === around[0] && around[0]?.isConnected) around = [];
+      });
+    window.addEventListener('focusin', remember, { signal: stop.signal });
+    window.addEventListener('focusout', forget, { signal: stop.signal });
+    const observer = new MutationObserver(() => {
+      if (around.length === 0 || around[0]?.isConnected || document.activeElement !== document.body) return;
+      const part =
+        around.find((one) => one.isConnected && one.matches('fieldset, section, dialog, main')) ?? document.querySelector('main');
+      around = [];
+      if (!(part instanceof HTMLElement)) return;
+      part.tabIndex = -1;
+      part.focus({ preventScroll: true });
+    });
+    observer.observe(document.body, { childList: true, subtree: true });
+    return () => {
+      stop.abort();
+      observer.disconnect();
+    };
+  }, []);
+  return null;
 }
 
 export function Toasts() {

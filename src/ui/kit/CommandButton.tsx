@@ -14,6 +14,7 @@ interface Props {
   testId?: string;
 }
 
+/** Stays focusable while the command may not run: a button that goes dead under the focus would lose it. */
 export function CommandButton({ id, label, icon, testId }: Props) {
   const { command, enabled, run } = useCommand(id);
   const primary = useStudio((state) => primaryCommand(state) === id);
@@ -24,7 +25,7 @@ export function CommandButton({ id, label, icon, testId }: Props) {
       type="button"
       data-primary={primary}
       data-testid={testId ?? id}
-      disabled={!enabled}
+      aria-disabled={!enabled}
       title={key ? `${command.label} (${keyName(key)})` : command.label}
       aria-label={icon ? name : undefined}
       onClick={run}
