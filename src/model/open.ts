@@ -52,6 +52,10 @@ function onlyGraph(folder: Folder): string {
   const [first, second, ...more] = listGraphs(folder);
   if (!first) {
     const other = folder.files.find((f) => /\.(safetensors|gguf|bin|pt|pth)$/i.test(f.path));
+    const [single] = folder.files;
+    if (folder.files.length === 1 && single?.path === folder.name) {
+      throw new EspalierError('missing-file', `The file ${folder.name} is not an ONNX file.`, 'Drop a folder with model.onnx.');
+    }
     throw new EspalierError(
       'missing-file',
       `There is no ONNX file in the folder ${folder.name}${other ? ` (it holds ${other.path})` : ''}.`,
