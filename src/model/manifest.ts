@@ -7,7 +7,7 @@ import { isRange } from '../onnx/graph.ts';
 import type { ByteRange, Folder } from '../onnx/source.ts';
 import { identify } from './identity.ts';
 import { sortFiles } from './manifestFiles.ts';
-import { innerRanges, layOut } from './manifestLayout.ts';
+import { dataFileName, innerRanges, layOut } from './manifestLayout.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import { prunedConfigJson, prunedGenaiConfig } from './prunedConfig.ts';
@@ -71,8 +71,7 @@ export async function exportManifest(opened: ExportSource, removed: readonly num
 
   const slash = graphPath.lastIndexOf('/') + 1;
   const [directory, graphName] = [graphPath.slice(0, slash), graphPath.slice(slash)];
-  const stem = `${graphName}${genai ? '.' : '_'}data`;
-  const layout = layOut(model.graph, (k) => (k === 0 ? stem : `${stem}_${k}`), options.partBytes);
+  const layout = layOut(model.graph, dataFileName(graphName, genai), options.partBytes);
   const inner = await readInner(model, folder);
   const graph = encodeModel(model, (tensor, range, owner) => {
     const bytes = inner.get(tensor);

@@ -26,6 +26,12 @@ export interface DataLayout {
   place(range: ByteRange): { location: string; offset: number; length: number };
 }
 
+/** Names of the data files beside a graph: model.onnx_data, model.onnx_data_1; model.onnx.data for onnxruntime-genai. */
+export function dataFileName(graphName: string, genai: boolean): (k: number) => string {
+  const stem = `${graphName}${genai ? '.' : '_'}data`;
+  return (k) => (k === 0 ? stem : `${stem}_${k}`);
+}
+
 /**
  * @param nameOf file name of the k-th data file.
  * @param partBytes most bytes of one data file; a single larger tensor still gets a file of its own.
@@ -60,7 +66,8 @@ export function layOut(graph: Graph, nameOf: (k: number) => string, partBytes = 
   };
 }
 
-function keyOf(range: ByteRange): string {
+/** Equal ranges have equal keys. */
+export function keyOf(range: ByteRange): string {
   return `${range.offset}+${range.length} ${range.file}`;
 }
 

@@ -5,7 +5,7 @@ import type { Folder } from '../onnx/source.ts';
 import { structuralClasses } from './classes.ts';
 import type { ModelConfig } from './config.ts';
 import type { Structure } from './structure.ts';
-import { blockEntryBytes } from './summarizeEntries.ts';
+import { exportBytes } from './summarizeEntries.ts';
 import { findProblems } from './summarizeProblems.ts';
 import { stateBytes } from './summarizeStates.ts';
 import { type StoredWeight, storageKey, storedWeights } from './summarizeWeights.ts';
@@ -19,7 +19,7 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
   const weights = distinct(storedWeights(structure));
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
-  const entries = blockEntryBytes(structure, graphPath);
+  const { total, entries } = exportBytes(structure, folder, graphPath);
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
     const attention = own.filter((w) => w.half === 'attention');
@@ -57,6 +57,7 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
     head: { ...sum(weights.filter(isHead)), tied },
     params: all.params,
     bytes: fileBytes(folder, graphPath, weights),
+    exportBytes: total,
     kvBytesPerToken: blocks.reduce((total, b) => total + b.kvBytesPerToken, 0),
     otherStates: states.flatMap((s) => s.fixed),
     cuts: [...structure.cuts],

@@ -1,19 +1,81 @@
-// What each block takes in the graph file besides its weights; must not read weights.
+// What an export takes on disk, in all and per block; must not read weights.
 
+import { EspalierError } from '../errors.ts';
 import { dependencies } from '../onnx/captures.ts';
-import { encodedGraphLength } from '../onnx/codec.ts';
-import { type Graph, isRange, type Tensor, type ValueInfo } from '../onnx/graph.ts';
+import { encodedGraphLength, encodeModel, type Place } from '../onnx/codec.ts';
+import { type Graph, isRange, type Model, type Node, type Tensor, type ValueInfo } from '../onnx/graph.ts';
+import type { Folder } from '../onnx/source.ts';
+import { dataFileName, innerRanges, keyOf, layOut } from './manifestLayout.ts';
+import { removeBlocks } from './remove.ts';
 import type { Structure } from './structure.ts';
 
-/** Bytes of the nodes, tensor entries, types and state declarations of every block in the source's graph file. */
-export function blockEntryBytes(structure: Structure, graphPath: string): number[] {
-  const { model, blocks, region, producer } = structure;
-  const parts = blocks.map((): Graph => ({ name: '', nodes: [], initializers: new Map(), inputs: [], outputs: [], valueInfo: new Map() }));
+/** What an export is predicted to write, in bytes. Node metadata and dead nodes of the source are no part of it. */
+export interface ExportBytes {
+  /** Graph file and data files when no block is removed. */
+  total: number;
+  /** Per block: nodes, names, tensor entries and state declarations in the graph file, and the padding before its weights; not the weights. */
+  entries: number[];
+}
+
+/** Linear in the number of nodes; makes the graph of an export without removals. */
+export function exportBytes(structure: Structure, folder: Folder, graphPath: string): ExportBytes {
+  const model = intact(structure);
+  const genai = folder.open('genai_config.json') !== null;
+  const layout = layOut(model.graph, dataFileName(graphPath.slice(graphPath.lastIndexOf('/') + 1), genai));
+  const place: Place = (_, range, owner) => (owner === 'initializer' ? layout.place(range) : new Uint8Array(0));
+  const regionOf = regions(structure);
+
+  const parts = structure.blocks.map(
+    (): Graph => ({ name: '', nodes: [], initializers: new Map(), inputs: [], outputs: [], valueInfo: new Map() }),
+  );
+  const partOf = (value: string): Graph | undefined => parts[regionOf(value) - 1];
+  const owners = new Map<string, number>();
+  for (const node of model.graph.nodes) partOf(node.outputs.find((o) => o) ?? '')?.nodes.push(withoutValue(node));
+  for (const [name, tensor] of model.graph.initializers) {
+    partOf(name)?.initializers.set(name, isRange(tensor.data) ? tensor : emptied(tensor));
+    if (!isRange(tensor.data)) continue;
+    const key = keyOf(tensor.data);
+    owners.set(key, owners.has(key) && owners.get(key) !== regionOf(name) ? 0 : regionOf(name));
+  }
+  for (const [name, info] of model.graph.valueInfo) partOf(name)?.valueInfo.set(name, info);
+  const infos = new Map<string, ValueInfo>([...model.graph.inputs, ...model.graph.outputs].map((v) => [v.name, v]));
+  for (const [b, part] of parts.entries()) {
+    for (const state of structure.blocks[b]!.states) {
+      for (const name of [state.input, state.output]) {
+        const info = infos.get(name);
+        if (info) part.inputs.push(info);
+      }
+    }
+  }
+  const entries = parts.map((part) => encodedGraphLength(part, place) + inside(part));
+  for (const file of layout.files) {
+    for (const [k, padding] of file.parts.entries()) {
+      const next = file.parts[k + 1];
+      const block = next && isRange(next) ? (owners.get(keyOf(next)) ?? 0) - 1 : -1;
+      if (padding instanceof Uint8Array && entries[block] !== undefined) entries[block] += padding.length;
+    }
+  }
+  const total = layout.files.reduce((n, file) => n + file.size, encodeModel(model, place).length + inside(model.graph));
+  return { total, entries };
+}
+
+/** The graph that an export without removals writes; the source's own when that cannot be made. */
+function intact(structure: Structure): Model {
+  try {
+    return removeBlocks(structure, []);
+  } catch (error) {
+    if (error instanceof EspalierError) return structure.model;
+    throw error;
+  }
+}
+
+/** The region that a value belongs to; a constant belongs to its one reading region, else to region 0. */
+function regions({ graph, region, producer, constants }: Structure): (value: string) => number {
   const readers = new Map<string, Set<number>>();
   const cones = new Map<string, number[]>();
-  for (const [p, node] of structure.graph.nodes.entries()) {
+  for (const [p, node] of graph.nodes.entries()) {
     for (const x of dependencies(node)) {
-      if (!structure.constants.has(x)) continue;
+      if (!constants.has(x)) continue;
       if (region[p]! < 0) for (const o of node.outputs) cones.set(x, [...(cones.get(x) ?? []), producer.get(o) ?? p]);
       else readers.set(x, (readers.get(x) ?? new Set()).add(region[p]!));
     }
@@ -24,28 +86,24 @@ export function blockEntryBytes(structure: Structure, graphPath: string): number
     const found = readers.get(value);
     if (found?.size === 1) for (const r of found) return r;
     if (found || cones.get(value)?.length !== 1) return 0;
-    const next = structure.graph.nodes[cones.get(value)![0]!]?.outputs.find((o) => o);
+    const next = graph.nodes[cones.get(value)![0]!]?.outputs.find((o) => o);
     return next ? regionOf(next) : 0;
   };
-  const partOf = (value: string): Graph | undefined => parts[regionOf(value) - 1];
-  for (const node of model.graph.nodes) partOf(node.outputs.find((o) => o) ?? '')?.nodes.push(node);
-  for (const [name, tensor] of model.graph.initializers) partOf(name)?.initializers.set(name, tensor);
-  for (const [name, info] of model.graph.valueInfo) partOf(name)?.valueInfo.set(name, info);
-  const infos = new Map<string, ValueInfo>([...model.graph.inputs, ...model.graph.outputs].map((v) => [v.name, v]));
-  for (const [b, part] of parts.entries()) {
-    for (const state of blocks[b]!.states) {
-      for (const name of [state.input, state.output]) {
-        const info = infos.get(name);
-        if (info) part.inputs.push(info);
-      }
-    }
-  }
-  const bare = (tensor: Tensor): Tensor => (isRange(tensor.data) ? tensor : { ...tensor, data: new Uint8Array(0) });
-  return parts.map((part) =>
-    encodedGraphLength({ ...part, initializers: new Map([...part.initializers].map(([k, t]) => [k, bare(t)])) }, (_, range) =>
-      range.file === graphPath
-        ? new Uint8Array(0)
-        : { location: range.file.slice(range.file.lastIndexOf('/') + 1), offset: range.offset, length: range.length },
-    ),
-  );
+  return regionOf;
+}
+
+function emptied(tensor: Tensor): Tensor {
+  return { ...tensor, data: new Uint8Array(0) };
+}
+
+/** A Constant without its bytes, which count as a weight. */
+function withoutValue(node: Node): Node {
+  const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
+  if (value?.kind !== 'tensor') return node;
+  return { ...node, attributes: new Map(node.attributes).set('value', { ...value, value: emptied(value.value) }) };
+}
+
+/** Bytes of the constants that stay in the graph file although they are ranges of the source. */
+function inside(graph: Graph): number {
+  return innerRanges(graph).reduce((n, tensor) => n + tensor.data.length, 0);
 }

@@ -117,7 +117,9 @@ export function storedWeights(structure: Structure): StoredWeight[] {
   for (const [name, tensor] of graph.initializers) add(name, tensor);
   for (const node of graph.nodes) {
     const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
-    if (value?.kind === 'tensor') add(node.outputs[0] ?? '', value.value);
+    // Tensors of Constant nodes have no name of their own, or all the same.
+    const name = node.outputs[0] ?? '';
+    if (value?.kind === 'tensor') add(name, { ...value.value, name });
   }
   return stored;
 }

@@ -16,7 +16,7 @@ export interface BlockSummary extends Size {
   feedForward: Size | null;
   /** Bytes its KV cache grows by per token; 0 for blocks with fixed states only. */
   kvBytesPerToken: number;
-  /** What its nodes, names and tensor entries take in the graph file, in bytes; not in `bytes`. */
+  /** What its nodes, names and tensor entries take in the graph file of an export, and padding of its weights, in bytes; not in `bytes`. */
   graphBytes?: number;
   /** Why it cannot be removed. Absent when it can. */
   unremovable?: string;
@@ -48,6 +48,8 @@ export interface ModelSummary {
   params: number;
   /** Graph file plus external data that it uses. */
   bytes: number;
+  /** What an export without removals writes as graph file and data: `bytes` without node metadata, dead nodes and unread weights. */
+  exportBytes?: number;
   kvBytesPerToken: number;
   /** States of fixed size (convolution states, windows), listed apart. */
   otherStates: { name: string; block: number; bytes: number }[];
