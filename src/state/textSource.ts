@@ -40,7 +40,7 @@ const sized = (windows: number, tokens: string) => `${windows} window${windows =
 
 /** A pasted text by its first words; ids end in .json, as a file of them does. */
 export function nameOfPasted(text: string): string {
-  if (/^\s*[[{]/.test(text)) return 'pasted ids.json';
+  if (/^\s*[[{]/.test(text)) return 'pasted.json';
   const words = text.trim().split(/\s+/);
   const first = words.slice(0, 4).join(' ').slice(0, 32);
   return `pasted text “${first}${first.length < text.trim().length ? '…' : ''}”`;

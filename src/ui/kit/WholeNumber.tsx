@@ -48,9 +48,11 @@ export function WholeNumber({ id, value, min, max, disabled, testId, onChange }:
         }}
       />
       {/* The line is always there: a button below must not move away under a click that leaves the field. */}
-      <span className={css.bad} role="status" style={{ minHeight: '1.4em' }}>
-        {valid ? '' : `${min} to ${max}`}
-      </span>
+      {!disabled && (
+        <span className={css.bad} role="status" style={{ minHeight: '1.4em' }}>
+          {valid ? '' : `${min} to ${max}`}
+        </span>
+      )}
     </>
   );
 }
