@@ -113,7 +113,8 @@ export const effectView = derive(
   ],
   (model, removed, curve, growing, effect, key): EffectView => {
     const original = curve?.result.baseline ?? growing ?? null;
-    const size = model && planSize(model.summary, [...removed]);
+    // Nothing removed: the model as it is, although an export would write it a little differently.
+    const size = model && (removed.length > 0 ? planSize(model.summary, [...removed]) : model.summary);
     if (key === null) return { original, pruned: removed.length ? null : original, stale: false, waiting: false, size };
     const stale = effect.shown?.key !== key;
     return { original, pruned: effect.shown?.result ?? null, stale, waiting: stale && effect.asked === key, size };

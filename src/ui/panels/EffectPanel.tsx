@@ -107,10 +107,10 @@ function Status() {
   const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const actions = useActions();
   if (!original) {
-    if (!canScore) return <p className={css.status}>Sizes are exact. This graph gives no perplexity.</p>;
-    return <p className={css.status}>Sizes are exact. Score the blocks to see perplexity.</p>;
+    if (!canScore) return <p className={css.status}>Sizes are those of the export. This graph gives no perplexity.</p>;
+    return <p className={css.status}>Sizes are those of the export. Score the blocks to see perplexity.</p>;
   }
-  if (!stale) return <p className={css.status}>Perplexity measured on {on}. Sizes are exact.</p>;
+  if (!stale) return <p className={css.status}>Perplexity measured on {on}. Sizes are those of the export.</p>;
   if (scoring) return <p className={css.status}>This plan is measured after scoring.{pruned && ' The number is of the plan before.'}</p>;
   if (!waiting) {
     return (
