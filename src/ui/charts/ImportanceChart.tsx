@@ -13,6 +13,8 @@ import { scaleOf, ticksOf } from './scale.ts';
 
 /** From this many blocks on the curve can be narrowed to a range. */
 const BRUSH_FROM = 40;
+/** Pixels of the chart from which the intact label stands at the right of the curve. */
+const LABEL_BESIDE_FROM = 480;
 /** The layer of points in recharts: over lines and axes, under labels. */
 const ABOVE_LINES = 600;
 
@@ -43,11 +45,17 @@ function Chart() {
   // The same array while the range changes: recharts ends a drag of the brush when its data change.
   const data = useMemo(() => view.scores.map(({ index, nll }): Datum => ({ index, nll })), [view.scores]);
   const width = useWidth(ref, 640);
-  const every = Math.ceil(shown.length / Math.max(4, (width - 72) / 26));
+  // Beside the curve where there is room: over it, the label hides points near the intact line.
+  const beside = width >= LABEL_BESIDE_FROM;
+  const every = Math.ceil(shown.length / Math.max(4, (width - (beside ? 142 : 72)) / 26));
   return (
     <figure ref={ref} className={css.chart} aria-label={inWords(view)} data-testid="importance-chart">
       <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 640, height: 300 }}>
-        <ComposedChart data={data} margin={{ top: 22, right: 14, bottom: hasGroups ? 16 : 4, left: 0 }} accessibilityLayer={false}>
+        <ComposedChart
+          data={data}
+          margin={{ top: 22, right: beside ? 84 : 14, bottom: hasGroups ? 16 : 4, left: 0 }}
+          accessibilityLayer={false}
+        >
           <CartesianGrid vertical={false} syncWithTicks stroke="var(--line)" />
           <XAxis
             dataKey="index"
@@ -89,10 +97,10 @@ function Chart() {
               strokeWidth={1.5}
               label={{
                 value: `intact ${formatPpl(intact)}`,
-                position: 'insideBottomRight',
+                position: beside ? 'right' : 'insideBottomRight',
                 fill: 'var(--gold)',
                 fontSize: 12,
-                dy: 16,
+                dy: beside ? 0 : 16,
                 className: css.intact ?? '',
               }}
             />
