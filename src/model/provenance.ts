@@ -17,8 +17,10 @@ export interface MeasureRecord {
   nllPerWindow: number[];
 }
 
+/** How the windows of a score came about, with the choices resolved. */
 export interface SettingsRecord {
   text: string;
+  /** Hex SHA-256 of the text's UTF-8 bytes; '' for given ids, or where the page has no Web Crypto. */
   textSha256: string;
   samples: number;
   length: number;

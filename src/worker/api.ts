@@ -2,6 +2,7 @@
 
 import type { ErrorReport } from '../errors.ts';
 import type { Identity } from '../model/identity.ts';
+import type { SettingsRecord } from '../model/provenance.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
 
 export type DeviceKind = 'webgpu' | 'wasm';
@@ -89,16 +90,7 @@ export interface ScoreSettings {
 }
 
 /** What is recorded of a run's settings, with the choices resolved. */
-export interface RecordedSettings {
-  text: string;
-  /** SHA-256 of the text's UTF-8 bytes, hex; '' for given ids. */
-  textSha256: string;
-  samples: number;
-  length: number;
-  sampler: 'even' | 'random' | 'given';
-  seed: number;
-  bos: 'none' | 'every';
-}
+export type RecordedSettings = SettingsRecord;
 
 /** Mean negative log-likelihood in nats per predicted token; `ppl` = exp(nll), null when it overflows float64. */
 export interface Measure {
