@@ -1,10 +1,14 @@
 // The bytes predicted for a plan are the bytes that its export writes.
 
 import { describe, expect, it } from 'vitest';
+import { encodeModel } from '../onnx/codec.ts';
+import { type Attribute, DataType } from '../onnx/graph.ts';
 import { corpus, fixturePath, nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
+import { graphOf, memoryFolder } from '../onnx/testing/text.ts';
 import { exportManifest } from './manifest.ts';
 import { openModel } from './open.ts';
 import { planSize } from './size.ts';
+import { residualModel } from './testing/residual.ts';
 
 const models = [
   { name: 'sample', path: samplePath(), graph: 'onnx/model.onnx' },
@@ -27,4 +31,43 @@ describe('planSize', () => {
     }
     await folder.close();
   });
+});
+
+it.each(['inline', 'external'])('a large constant inside a subgraph (%s) neither stops opening nor goes uncounted', async (where) => {
+  const model = residualModel({
+    blocks: 3,
+    caches: true,
+    parallel: false,
+    fused: false,
+    sizeFrom: 0,
+    casts: false,
+    filler: 0,
+    listed: false,
+    reversed: false,
+  });
+  const { graph } = model;
+  const mask = graph.nodes.find((node) => node.outputs[0] === 'mask');
+  if (!mask) throw new Error('the model has no mask');
+  mask.outputs = ['mask0'];
+  const then = graphOf('init inner f32 [300,4]\n out z f32 [B]\n z = Add(mask0, inner)');
+  const inner = then.initializers.get('inner');
+  if (inner && where === 'external') inner.data = { file: 'model.onnx_data', offset: 0, length: 4800 };
+  graph.initializers.set('condition', { name: 'condition', type: DataType.bool, dims: [], data: new Uint8Array([1]) });
+  graph.nodes.push({
+    name: 'choice',
+    op: 'If',
+    domain: '',
+    inputs: ['condition'],
+    outputs: ['mask'],
+    attributes: new Map<string, Attribute>([
+      ['then_branch', { name: 'then_branch', kind: 'graph', value: then }],
+      ['else_branch', { name: 'else_branch', kind: 'graph', value: graphOf('out z f32 [B]\n z = Identity(mask0)') }],
+    ]),
+  });
+  const bytes = encodeModel(model, (_, range) => ({ location: range.file, offset: range.offset, length: range.length }));
+  const opened = await openModel(memoryFolder({ 'model.onnx': bytes, 'model.onnx_data': new Uint8Array(8192) }));
+  const { files } = await exportManifest(opened, [1], { app: 'test' });
+  const written = files.filter((f) => f.path.startsWith('model.onnx')).reduce((n, f) => n + f.size, 0);
+  expect(written).toBeGreaterThan(4800);
+  expect(Math.abs(planSize(opened.summary, [1]).bytes - written)).toBeLessThan(written * 0.05);
 });

@@ -22,7 +22,9 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   const model = intact(structure);
   const genai = folder.open('genai_config.json') !== null;
   const layout = layOut(model.graph, dataFileName(graphPath.slice(graphPath.lastIndexOf('/') + 1), genai));
-  const place: Place = (_, range, owner) => (owner === 'initializer' ? layout.place(range) : new Uint8Array(0));
+  // Constants of nodes and of subgraphs are written inline: `inside` counts them.
+  const inner = new Set(innerRanges(model.graph));
+  const place: Place = (tensor, range, owner) => (owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0));
   const regionOf = regions(structure);
 
   const parts = structure.blocks.map(

@@ -14,8 +14,8 @@ import { compareWithPlan, compareWithSource, structureProblems } from './verifyF
 export const VERIFY_TOKENS = 64;
 const DECODE_STEPS = 8;
 const PROMPT_TOKENS = 12;
-/** Failures to open a graph that lie in this machine. */
-const NOT_HERE: ReadonlySet<string> = new Set(['out-of-memory', 'too-large', 'unsupported-op']);
+/** Failures to open a graph that lie in the size of this machine. */
+const NOT_HERE: ReadonlySet<string> = new Set(['out-of-memory', 'too-large']);
 const DECODING = 'decoding with the cache';
 
 /** What the export must be. */

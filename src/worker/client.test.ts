@@ -93,3 +93,16 @@ test('a restore that fails is told once and does not stand in the way of another
   expect(log).toEqual(['open a', 'open b', 'plan on b']);
   dispose();
 });
+
+test('an open that is refused after a lost device leaves the old model to be had', async () => {
+  const log: string[] = [];
+  const { spawn, lose } = standIn(log, new Set(['bad']));
+  const { api, dispose } = createStudio(spawn);
+  await api.open(request('a'), nothing);
+  lose.next = true;
+  await expect(api.plan([], nothing)).rejects.toMatchObject({ code: 'device-lost' });
+  await expect(api.open(request('bad'), nothing)).rejects.toMatchObject({ code: 'missing-file' });
+  await api.plan([], nothing);
+  expect(log).toEqual(['open a', 'open a', 'plan on a']);
+  dispose();
+});

@@ -29,6 +29,8 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   /** The model of a replaced worker being opened again; calls wait for it, except an open, which takes its place. */
   let restored: Promise<unknown> = Promise.resolve();
   let opens = 0;
+  /** The worker that holds the last opened model. */
+  let holder: Remote<RemoteMethods> | null = null;
   const running = new Set<Promise<unknown>>();
 
   function start(restore: boolean): Remote<RemoteMethods> {
@@ -54,7 +56,9 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     const turn = opens;
     try {
       await call(fresh, 'open', [request, () => {}]);
-      if (windows && turn === opens) await call(fresh, 'useWindows', windows);
+      if (turn !== opens) return;
+      if (windows) await call(fresh, 'useWindows', windows);
+      holder = fresh;
     } catch (error) {
       if (turn !== opens) return;
       if (remote === fresh) {
@@ -87,12 +91,18 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     try {
       const value = await answer;
       if (turn === opens) remember(name, args, value);
+      if (opening && (value as { kind: string }).kind === 'opened') holder = target;
       return value;
     } catch (error) {
       if (error instanceof EspalierError && FATAL.has(error.code) && remote === target) replace(error);
       throw error;
     } finally {
       running.delete(answer);
+      // An open that opened nothing (refused, or a choice of graphs) took the place of a restore: that is made up for.
+      if (opening && turn === opens && remote === target && holder !== target && lastOpen) {
+        restored = reopen(target, lastOpen, lastWindows);
+        restored.catch(() => {});
+      }
     }
   }
 
