@@ -4,11 +4,9 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
-import { type CalibrationText, calibrate } from '../runtime/calibration.ts';
-import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
+import { type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import type { PlanResult, ScoreEvent, ScoreResult } from '../worker/api.ts';
 import { oneOf, parseBlocks, parseCommand, UsageError, wholeNumber } from './args.ts';
-import type { CountingFolder } from './nodeFolder.ts';
 import { openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
 
@@ -49,7 +47,7 @@ export async function score(words: string[]): Promise<number> {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
     const started = performance.now();
-    const { windows, settings, notes } = await calibrate(source, wanted, () => tokenizerOf(folder), opened.summary.vocabSize);
+    const { windows, settings, notes } = await calibrate(source, wanted, () => folderTokenizer(folder), opened.summary.vocabSize);
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
     const curve = await session.score(windows, undefined, showProgress);
@@ -111,12 +109,4 @@ function readCalibration(text: string | undefined, windows: string | undefined):
   } catch (error) {
     throw new EspalierError('bad-input', `${path} is not JSON.`, 'Give windows as [[1, 2, 3], [4, 5, 6]].', String(error));
   }
-}
-
-async function tokenizerOf(folder: CountingFolder): Promise<Tokenizer> {
-  const text = async (path: string): Promise<string | null> => {
-    const source = folder.open(path);
-    return source ? new TextDecoder().decode(await source.read(0, source.size)) : null;
-  };
-  return loadTokenizer(await text('tokenizer.json'), await text('tokenizer_config.json'));
 }

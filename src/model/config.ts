@@ -1,7 +1,7 @@
 // What config.json or genai_config.json says of a model, under our names; must not decide anything that the graph can tell.
 
 import { EspalierError } from '../errors.ts';
-import type { Folder } from '../onnx/source.ts';
+import { type Folder, readText } from '../onnx/source.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -82,9 +82,8 @@ function parsePythonJson(text: string): unknown {
 
 /** A JSON object of the folder, or null when there is no such file. @throws EspalierError `corrupt-file` */
 async function readJson(folder: Folder, path: string): Promise<JsonObject | null> {
-  const source = folder.open(path);
-  if (!source) return null;
-  const text = new TextDecoder().decode(await source.read(0, source.size));
+  const text = await readText(folder, path);
+  if (text === null) return null;
   let value: unknown;
   try {
     value = parsePythonJson(text);

@@ -4,7 +4,7 @@ import { EspalierError } from '../errors.ts';
 import { encodeModel } from '../onnx/codec.ts';
 import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { isRange } from '../onnx/graph.ts';
-import type { ByteRange, Folder } from '../onnx/source.ts';
+import { type ByteRange, type Folder, readText } from '../onnx/source.ts';
 import { identify } from './identity.ts';
 import { sortFiles } from './manifestFiles.ts';
 import { dataFileName, innerRanges, layOut } from './manifestLayout.ts';
@@ -156,11 +156,6 @@ function openFile(folder: Folder, path: string) {
   const source = folder.open(path);
   if (source) return source;
   throw new EspalierError('missing-file', `The file ${path} is not in the folder ${folder.name} any more.`, 'Open the folder again.');
-}
-
-async function readText(folder: Folder, path: string): Promise<string | null> {
-  const source = folder.open(path);
-  return source ? new TextDecoder().decode(await source.read(0, source.size)) : null;
 }
 
 function whole(path: string, bytes: Uint8Array): ManifestFile {

@@ -15,7 +15,7 @@ import { planSize } from './size.ts';
 import { summarize } from './summarize.ts';
 import { findProblems } from './summarizeProblems.ts';
 import type { ModelSummary } from './summary.ts';
-import { type ResidualShape, residualModel } from './testing/residual.ts';
+import { PLAIN, type ResidualShape, residualModel } from './testing/residual.ts';
 
 async function summaryOf(path: string, graph?: string): Promise<ModelSummary> {
   const folder = await nodeFolder(path);
@@ -24,18 +24,7 @@ async function summaryOf(path: string, graph?: string): Promise<ModelSummary> {
   return summary;
 }
 
-const SHAPE: ResidualShape = {
-  blocks: 3,
-  caches: true,
-  parallel: false,
-  fused: false,
-  sizeFrom: 0,
-  casts: false,
-  filler: 0,
-  listed: false,
-  reversed: false,
-};
-const tiny = (): Uint8Array => encodeModel(residualModel(SHAPE), (_, r) => new Uint8Array(r.length));
+const tiny = (): Uint8Array => encodeModel(residualModel(PLAIN), (_, r) => new Uint8Array(r.length));
 
 describe('the sample', () => {
   it.each(['onnx/model.onnx', 'onnx/model_q4.onnx'])('has the golden size as %s, whatever its precision', async (path) => {
@@ -147,20 +136,20 @@ describe('what opening tells of scoring', () => {
   };
 
   it('flags an input of unknown meaning and side values made of token ids', async () => {
-    expect(await tell({ ...SHAPE, sizeFrom: 0 })).toMatchObject({ canScore: true, problems: [] });
-    const position = await tell({ ...SHAPE, sizeFrom: 0 }, ({ graph }) => {
+    expect(await tell({ ...PLAIN, sizeFrom: 0 })).toMatchObject({ canScore: true, problems: [] });
+    const position = await tell({ ...PLAIN, sizeFrom: 0 }, ({ graph }) => {
       graph.inputs.push({ name: 'cache_position', type: 7, dims: ['S'] });
       const size = graph.nodes.find((n) => n.outputs[0] === 'size');
       if (size) size.inputs = ['cache_position'];
     });
     expect(position.canScore).toBe(false);
     expect(position.problems).toEqual([{ code: 'not-scorable', message: expect.stringContaining('"cache_position" of rank 1') }]);
-    const ids = await tell({ ...SHAPE, sizeFrom: -1 });
+    const ids = await tell({ ...PLAIN, sizeFrom: -1 });
     expect(ids.problems).toEqual([{ code: 'not-scorable', message: expect.stringMatching(/"mask" .*depends on the token ids/) }]);
   });
 
   it('takes less than a fifth of a second for 7,000 nodes', () => {
-    const structure = findBlocks(residualModel({ ...SHAPE, blocks: 80, filler: 70 }), 80);
+    const structure = findBlocks(residualModel({ ...PLAIN, blocks: 80, filler: 70 }), 80);
     expect(structure.graph.nodes.length).toBeGreaterThan(7000);
     const source = { structure, config: { headSize: 4 }, summary: { hiddenSize: 4, vocabSize: 8 } };
     const classes = structuralClasses(structure);
@@ -242,7 +231,7 @@ describe('layouts and bad folders', () => {
 
   it('refuses a graph in which a value is made twice or by nothing', async () => {
     const open = (text: (node: string) => string): Promise<unknown> => {
-      const model = residualModel(SHAPE);
+      const model = residualModel(PLAIN);
       const node = model.graph.nodes.find((n) => n.outputs[0] === 'u1');
       if (node) node.inputs = node.inputs.map(text);
       if (node && text('') !== '') node.outputs = ['q0'];

@@ -8,19 +8,7 @@ import { plain } from '../onnx/testing/text.ts';
 import { trimGraph } from '../onnx/trim.ts';
 import { findBlocks } from './blocks.ts';
 import { removeBlocks } from './remove.ts';
-import { type ResidualShape, residualModel } from './testing/residual.ts';
-
-const BASE: ResidualShape = {
-  blocks: 3,
-  caches: true,
-  parallel: false,
-  fused: false,
-  sizeFrom: 0,
-  casts: false,
-  filler: 0,
-  listed: false,
-  reversed: false,
-};
+import { PLAIN, type ResidualShape, residualModel } from './testing/residual.ts';
 
 const shapes = fc.record<ResidualShape>({
   blocks: fc.integer({ min: 2, max: 6 }),
@@ -86,7 +74,7 @@ describe('removeBlocks', () => {
   });
 
   it('renumbers caches and moves readers of a size to a surviving cache', () => {
-    const pruned = removeBlocks(findBlocks(residualModel(BASE), 3), [0]).graph;
+    const pruned = removeBlocks(findBlocks(residualModel(PLAIN), 3), [0]).graph;
     expect(pruned.inputs.map((v) => v.name)).toEqual([
       'input_ids',
       'past_key_values.0.key',
@@ -106,30 +94,30 @@ describe('removeBlocks', () => {
   });
 
   it('keeps the survivor norm with its own gamma when skip norms are fused again', () => {
-    const pruned = removeBlocks(findBlocks(residualModel({ ...BASE, fused: true }), 3), [1]).graph;
+    const pruned = removeBlocks(findBlocks(residualModel({ ...PLAIN, fused: true }), 3), [1]).graph;
     const fused = pruned.nodes.filter((n) => n.op === 'SkipSimplifiedLayerNormalization');
     expect(fused.map((n) => n.inputs[2])).toEqual(['g0f', 'g2a', 'g2f', 'g3z']);
     expect(fused[1]?.inputs.slice(0, 2)).toEqual(['s0f', 'f0']);
   });
 
   it('leaves out halves of blocks through the middle value', () => {
-    const structure = findBlocks(residualModel(BASE), 3);
+    const structure = findBlocks(residualModel(PLAIN), 3);
     const noAttention = removeBlocks(structure, [], [{ block: 1, part: 'attention' }]).graph;
     expect(noAttention.initializers.has('wo1')).toBe(false);
     expect(noAttention.initializers.has('wu1')).toBe(true);
     const noFeedForward = removeBlocks(structure, [], [{ block: 1, part: 'feed-forward' }]).graph;
     expect(noFeedForward.initializers.has('wo1')).toBe(true);
     expect(noFeedForward.initializers.has('wu1')).toBe(false);
-    expect(() => removeBlocks(findBlocks(residualModel({ ...BASE, parallel: true }), 3), [], [{ block: 1, part: 'attention' }])).toThrow(
+    expect(() => removeBlocks(findBlocks(residualModel({ ...PLAIN, parallel: true }), 3), [], [{ block: 1, part: 'attention' }])).toThrow(
       /halves cannot be told apart/,
     );
   });
 
   it('refuses what makes no sense or cannot be exact', () => {
-    const structure = findBlocks(residualModel(BASE), 3);
+    const structure = findBlocks(residualModel(PLAIN), 3);
     expect(() => removeBlocks(structure, [0, 1, 2])).toThrow(/At least one block must stay/);
     expect(() => removeBlocks(structure, [3])).toThrow(/There is no block 3: the model has blocks 0 to 2/);
-    const model = residualModel(BASE);
+    const model = residualModel(PLAIN);
     model.graph.outputs.push({ name: structure.cuts[2]!, type: 1, dims: null });
     const aux = findBlocks(model, 3);
     expect(aux.blocks.map((b) => b.unremovable !== null)).toEqual([false, true, false]);
@@ -139,7 +127,7 @@ describe('removeBlocks', () => {
   });
 
   it('names the value of a block that a later block reads too', () => {
-    const model = residualModel(BASE);
+    const model = residualModel(PLAIN);
     const last = model.graph.nodes.find((n) => n.outputs[0] === 'f2');
     model.graph.nodes.splice(model.graph.nodes.indexOf(last!), 1);
     model.graph.nodes.splice(-1, 0);
@@ -159,7 +147,7 @@ describe('removeBlocks', () => {
   });
 
   it('takes the lone present outputs of a removed block along', () => {
-    const model = residualModel(BASE);
+    const model = residualModel(PLAIN);
     model.graph.inputs = model.graph.inputs.filter((v) => v.name === 'input_ids');
     for (const n of model.graph.nodes)
       n.inputs = n.inputs.map((x) => (x.startsWith('past_') ? (n.op === 'Shape' ? 'input_ids' : n.inputs[1]!) : x));
@@ -170,7 +158,7 @@ describe('removeBlocks', () => {
   });
 
   it('keeps blocks whose next states were swapped', () => {
-    const model = residualModel({ ...BASE, blocks: 4, sizeFrom: -1 });
+    const model = residualModel({ ...PLAIN, blocks: 4, sizeFrom: -1 });
     const twin = new Map([
       ['present.1.key', 'present.2.key'],
       ['present.2.key', 'present.1.key'],

@@ -8,7 +8,7 @@ import { graphOf, memoryFolder } from '../onnx/testing/text.ts';
 import { exportManifest } from './manifest.ts';
 import { openModel } from './open.ts';
 import { planSize } from './size.ts';
-import { residualModel } from './testing/residual.ts';
+import { PLAIN, residualModel } from './testing/residual.ts';
 
 const models = [
   { name: 'sample', path: samplePath(), graph: 'onnx/model.onnx' },
@@ -34,17 +34,7 @@ describe('planSize', () => {
 });
 
 it.each(['inline', 'external'])('a large constant inside a subgraph (%s) neither stops opening nor goes uncounted', async (where) => {
-  const model = residualModel({
-    blocks: 3,
-    caches: true,
-    parallel: false,
-    fused: false,
-    sizeFrom: 0,
-    casts: false,
-    filler: 0,
-    listed: false,
-    reversed: false,
-  });
+  const model = residualModel(PLAIN);
   const { graph } = model;
   const mask = graph.nodes.find((node) => node.outputs[0] === 'mask');
   if (!mask) throw new Error('the model has no mask');

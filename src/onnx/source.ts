@@ -32,3 +32,9 @@ export interface ByteRange {
   readonly offset: number;
   readonly length: number;
 }
+
+/** A file of the folder as UTF-8 text, or null when the folder has none of that path. @throws EspalierError as `ByteSource.read` */
+export async function readText(folder: Folder, path: string): Promise<string | null> {
+  const source = folder.open(path);
+  return source ? new TextDecoder().decode(await source.read(0, source.size)) : null;
+}

@@ -2,8 +2,9 @@
 
 import { xoshiro128 } from '../analysis/random.ts';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
+import { type Folder, readText } from '../onnx/source.ts';
 import { sha256OfText } from '../text/hash.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import { checkGivenWindows, resolveBos, sampleWindows } from '../text/windows.ts';
 import type { RecordedSettings, ScoreSettings } from '../worker/api.ts';
 import { macrotask } from './yield.ts';
@@ -52,4 +53,9 @@ export async function calibrate(
   }
   const textSha256 = await sha256OfText(source.text);
   return { windows, settings: { text: source.name, textSha256, samples: windows.length, length, sampler, seed, bos: policy }, notes };
+}
+
+/** The tokenizer of a model folder. @throws EspalierError `tokenizer` when it is missing or broken */
+export async function folderTokenizer(folder: Folder): Promise<Tokenizer> {
+  return loadTokenizer(await readText(folder, 'tokenizer.json'), await readText(folder, 'tokenizer_config.json'));
 }

@@ -6,15 +6,15 @@ import { type Identity, identify } from '../model/identity.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
 import { makeScorePrograms } from '../model/programs.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
-import type { Folder } from '../onnx/source.ts';
+import { type Folder, readText } from '../onnx/source.ts';
 import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
-import { type Calibration, type CalibrationText, calibrate } from '../runtime/calibration.ts';
+import { type Calibration, type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import { DEFAULT_BUDGET, estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
 import { gpuUsable, openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
 import { VERIFY_TOKENS } from '../runtime/verify.ts';
-import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import type {
   DeviceKind,
   DeviceReport,
@@ -257,8 +257,7 @@ export class StudioService implements StudioApi {
   }
 
   private tokenizerOf(folder: Folder): Promise<Tokenizer> {
-    this.tokenizer ??= (async () =>
-      loadTokenizer(await readText(folder, 'tokenizer.json'), await readText(folder, 'tokenizer_config.json')))();
+    this.tokenizer ??= folderTokenizer(folder);
     this.tokenizer.catch(() => {
       this.tokenizer = null;
     });
@@ -322,9 +321,4 @@ export class StudioService implements StudioApi {
 function asSelfTest(value: unknown): SelfTest | null {
   const test = value as Partial<SelfTest> | null;
   return test && Array.isArray(test.checks) && Array.isArray(test.routes) && typeof test.passed === 'boolean' ? (test as SelfTest) : null;
-}
-
-async function readText(folder: Folder, path: string): Promise<string | null> {
-  const source = folder.open(path);
-  return source ? new TextDecoder().decode(await source.read(0, source.size)) : null;
 }

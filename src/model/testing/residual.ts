@@ -23,6 +23,19 @@ export interface ResidualShape {
   reversed: boolean;
 }
 
+/** A sorted graph of three blocks with caches and no peculiarity. */
+export const PLAIN: ResidualShape = {
+  blocks: 3,
+  caches: true,
+  parallel: false,
+  fused: false,
+  sizeFrom: 0,
+  casts: false,
+  filler: 0,
+  listed: false,
+  reversed: false,
+};
+
 const D = 4;
 
 /** A decoder of width 4 and vocabulary 8 whose values have meaningless names. */
