@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const SRC = import.meta.dirname;
 
-/** Room -> rooms it may import. `worker/api` and `worker/client` are named apart: they are the thread boundary. */
+/** Room -> rooms it may import. The contracts (`worker/api`) and the page's ends (`worker/client`) are named apart: they are the thread boundary. */
 const ARROWS: Record<string, readonly string[]> = {
   root: ['state', 'ui', 'worker/client'],
   onnx: [],
@@ -16,8 +16,8 @@ const ARROWS: Record<string, readonly string[]> = {
   files: ['onnx', 'model'],
   runtime: ['onnx', 'model', 'text', 'analysis', 'worker/api'],
   worker: ['onnx', 'model', 'text', 'analysis', 'files', 'runtime', 'worker/api'],
-  'worker/api': ['onnx', 'model'],
-  'worker/client': ['worker', 'worker/api', 'files'],
+  'worker/api': ['onnx', 'model', 'analysis', 'text'],
+  'worker/client': ['worker', 'worker/api', 'files', 'runtime'],
   state: ['onnx', 'model', 'analysis', 'files', 'worker/api', 'worker/client'],
   ui: ['state', 'model', 'analysis', 'worker/api'],
   cli: ['onnx', 'model', 'text', 'analysis', 'runtime', 'worker/api'],
@@ -29,6 +29,7 @@ const IMPORTERS: Record<string, RegExp> = {
   comlink: /^worker\//,
   recharts: /^ui\/charts\//,
   '@bufbuild/protobuf': /^onnx\/(codec|onnx_pb)/,
+  '@huggingface/jinja': /^text\//,
   '@huggingface/tokenizers': /^text\//,
   'client-zip': /^files\//,
   unzipit: /^files\//,
@@ -63,7 +64,8 @@ function imports(path: string): string[] {
 function roomOf(path: string): string {
   const name = relative(SRC, path).replaceAll('\\', '/');
   if (!name.includes('/')) return /^(errors|version)\.ts$/.test(name) ? 'shared' : 'root';
-  if (/^worker\/(api|client)\.ts$/.test(name)) return name.slice(0, -3);
+  if (/^worker\/(api|benchApi)\.ts$/.test(name)) return 'worker/api';
+  if (/^worker\/(client|meter)\.ts$/.test(name)) return 'worker/client';
   return name.slice(0, name.indexOf('/'));
 }
 

@@ -2,13 +2,21 @@
 
 import { browserDisk } from '../files/disk.ts';
 import type { Studio } from '../worker/client.ts';
+import { createMeter } from '../worker/meter.ts';
 import type { Address } from './modelActions.ts';
 import { sampleSource } from './sample.ts';
 import { createStudioStore, type StudioStore } from './store.ts';
 
 export function createBrowserStore(studio: Studio, address: Address): StudioStore {
   const store = createStudioStore(
-    { api: studio.api, disk: browserDisk, sample: sampleSource(document.baseURI), planDelayMs: 150, now: () => performance.now() },
+    {
+      api: studio.api,
+      meter: createMeter(studio.api),
+      disk: browserDisk,
+      sample: sampleSource(document.baseURI),
+      planDelayMs: 150,
+      now: () => performance.now(),
+    },
     address,
   );
   studio.onReplaced(store.actions.engineReplaced);

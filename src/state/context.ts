@@ -3,11 +3,14 @@
 import type { StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
 import type { FolderSource, ScoreSettings, StudioApi } from '../worker/api.ts';
+import type { MeterApi } from '../worker/benchApi.ts';
 import type { Disk } from './disk.ts';
 import { firstState, type Place, type StudioState } from './state.ts';
 
 export interface Deps {
   api: StudioApi;
+  /** Measures speed and generates, on workers of its own. */
+  meter: MeterApi;
   disk: Disk;
   /** The model behind "Try the sample". */
   sample: { source: FolderSource; graph: string };

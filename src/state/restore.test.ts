@@ -6,6 +6,7 @@ import { golden } from '../onnx/testing/fixtures.ts';
 import { sampleSource } from './sample.ts';
 import { curveView, effectView, measuredOn, settingsChanged } from './selectors.ts';
 import { createStudioStore } from './store.ts';
+import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from './testing/fakeStudio.ts';
 
 const numbers = golden<SampleNumbers>('sample');
@@ -25,6 +26,7 @@ function setUp(provenance: string | null = null) {
         pickZipFile: async () => null,
       },
       sample: sampleSource('http://localhost/'),
+      meter: fakeMeter().api,
       planDelayMs: 0,
       now: () => 0,
     },

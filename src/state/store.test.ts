@@ -20,6 +20,7 @@ import {
   stoppedAfter,
 } from './selectors.ts';
 import { createStudioStore } from './store.ts';
+import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
 import { windowsOf } from './textSource.ts';
 
@@ -46,6 +47,7 @@ function setUp(options: FakeOptions = {}, hash = '', played = numbers) {
       api: fake.api,
       disk: noDisk,
       sample: sampleSource('http://localhost/espalier/'),
+      meter: fakeMeter().api,
       planDelayMs: 5,
       now: () => {
         clock += 5000;

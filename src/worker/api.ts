@@ -214,6 +214,8 @@ export interface StudioApi {
   plan(removed: number[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
   /** Writes the pruned folder, then re-opens what was written in a fresh worker and compares. */
   export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult>;
+  /** Gives weights and hidden states back to the device; what needs them next loads them again. */
+  release(): Promise<void>;
   /** Stops the running job within 2 s. */
   cancel(): Promise<void>;
 }

@@ -138,6 +138,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     identity: () => invoke('identity', []) as ReturnType<StudioApi['identity']>,
     plan: (removed, onEvent) => invoke('plan', [removed, onEvent]) as ReturnType<StudioApi['plan']>,
     export: (request, onEvent) => invoke('export', [request, onEvent]) as ReturnType<StudioApi['export']>,
+    release: () => invoke('release', []) as Promise<void>,
     cancel,
   };
 

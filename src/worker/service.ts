@@ -187,6 +187,10 @@ export class StudioService implements StudioApi {
     });
   }
 
+  async release(): Promise<void> {
+    await this.exclusive(() => this.closeSession());
+  }
+
   async cancel(): Promise<void> {
     this.job?.abort();
     this.planJob?.abort();

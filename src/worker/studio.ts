@@ -21,4 +21,6 @@ async function bundledText(): Promise<string> {
 }
 
 const service = new StudioService(webLoader, bundledText);
-expose(outgoing<StudioApi>(service, ['open', 'device', 'memory', 'score', 'useWindows', 'identity', 'plan', 'export', 'cancel']));
+expose(
+  outgoing<StudioApi>(service, ['open', 'device', 'memory', 'score', 'useWindows', 'identity', 'plan', 'export', 'release', 'cancel']),
+);

@@ -240,6 +240,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         },
       };
     },
+    async release() {},
     async cancel() {
       calls.push({ name: 'cancel', args: [] });
       stopped++;
