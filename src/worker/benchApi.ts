@@ -197,6 +197,8 @@ export interface MeterRequest {
   graph: string;
   removed: number[];
   device: 'auto' | DeviceKind;
+  /** Estimated device bytes of each variant (`planSize`: weights, and the cache of prompt and new tokens): what does not fit together is loaded in turns. */
+  estimate: Record<Which, number>;
 }
 
 export interface MeasureRequest extends MeterRequest {
