@@ -1,9 +1,122 @@
 // How the next token is chosen from one row of logits: greedy, or sampled with temperature, top-k and top-p; must not know where logits come from.
 
+import { EspalierError } from '../errors.ts';
+import { xoshiro128 } from './random.ts';
+import { selectFromTop } from './select.ts';
+
 /** `temperature` 0 is greedy and looks at nothing else; `topK` 0 and `topP` 1 are off. */
 export interface Sampling {
   temperature: number;
   topK: number;
   topP: number;
   seed: number;
+}
+
+/** The greedy choice, as defaults. */
+export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };
+
+/** @throws EspalierError `bad-input` naming the first value that makes no sense */
+export function checkSampling({ temperature, topK, topP, seed }: Sampling): void {
+  const wrong = (message: string): EspalierError => new EspalierError('bad-input', message, 'Change the sampling settings.');
+  if (!Number.isFinite(temperature) || temperature < 0)
+    throw wrong(`The temperature must be a number of at least 0 (0 is greedy), not ${temperature}.`);
+  if (!Number.isSafeInteger(topK) || topK < 0) throw wrong(`Top-k must be a whole number of at least 0 (0 is off), not ${topK}.`);
+  if (!(topP > 0 && topP <= 1)) throw wrong(`Top-p must lie above 0 and at most at 1 (1 is off), not ${topP}.`);
+  if (!Number.isSafeInteger(seed)) throw wrong(`The seed must be a whole number, not ${seed}.`);
+}
+
+/** Index of the first largest value, or -1 when there is none: NaN and -Infinity never win. */
+export function argmax(logits: Float32Array): number {
+  let best = -1;
+  let top = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < logits.length; id++) {
+    // A comparison with NaN is false.
+    if (logits[id]! > top) {
+      top = logits[id]!;
+      best = id;
+    }
+  }
+  return best;
+}
+
+/**
+ * A chooser of token ids, one per call, over one row of logits (V,). Logits are not changed.
+ * Sampled: temperature, then top-k (equals of the k-th logit stay), then top-p (the fewest most likely tokens whose probability reaches p;
+ * of equals the lower ids), in the order of Hugging Face transformers' generate(). Each call draws two words of the generator, whatever is
+ * kept, so two models with one seed stay in step. O(V), without sorting. NaN and -Infinity are never chosen.
+ * @throws EspalierError `bad-input` as `checkSampling`; the chooser throws `unsupported-graph` when no logit is a number
+ */
+export function createSampler(sampling: Sampling): (logits: Float32Array) => number {
+  checkSampling(sampling);
+  const { temperature, topK, topP, seed } = sampling;
+  if (temperature === 0) return (logits) => usable(argmax(logits), logits.length);
+
+  const random = xoshiro128(seed);
+  let weights = new Float64Array(0);
+  let scratch = new Float64Array(0);
+  return (logits) => {
+    const vocab = logits.length;
+    const best = usable(argmax(logits), vocab);
+    if (weights.length !== vocab) {
+      weights = new Float64Array(vocab);
+      scratch = new Float64Array(topK > 0 || topP < 1 ? vocab : 0);
+    }
+    const least = topK > 0 && topK < vocab ? kthLargest(logits, topK, scratch) : Number.NEGATIVE_INFINITY;
+    const top = logits[best]!;
+    let total = 0;
+    for (let id = 0; id < vocab; id++) {
+      const logit = logits[id]!;
+      // logit === top first: Infinity - Infinity is NaN.
+      const weight = logit === top ? 1 : logit >= least ? Math.exp((logit - top) / temperature) : 0;
+      weights[id] = weight;
+      total += weight;
+    }
+    if (topP < 1) total = keepNucleus(weights, topP * total, scratch);
+
+    const draw = ((random() >>> 5) * 2 ** 26 + (random() >>> 6)) / 2 ** 53;
+    let left = draw * total;
+    let chosen = best;
+    for (let id = 0; id < vocab; id++) {
+      const weight = weights[id]!;
+      if (weight === 0) continue;
+      chosen = id;
+      left -= weight;
+      if (left < 0) break;
+    }
+    return chosen;
+  };
+}
+
+function usable(id: number, vocab: number): number {
+  if (id >= 0) return id;
+  throw new EspalierError(
+    'unsupported-graph',
+    `None of the ${vocab} logits is a number (all are NaN or -Infinity), so there is no next token.`,
+    'The numbers overflow on this device or in this dtype: try the wasm device, or a graph in another dtype.',
+  );
+}
+
+/** The k-th largest logit, NaN left aside; -Infinity when there are fewer. */
+function kthLargest(logits: Float32Array, k: number, scratch: Float64Array): number {
+  let count = 0;
+  for (let id = 0; id < logits.length; id++) {
+    const value = logits[id]!;
+    if (!Number.isNaN(value)) scratch[count++] = value;
+  }
+  return count <= k ? Number.NEGATIVE_INFINITY : selectFromTop(scratch.subarray(0, count), k, 'count').value;
+}
+
+/** Sets the weights outside the nucleus (the fewest largest weights that reach `target`) to 0 and returns the sum of those inside. */
+function keepNucleus(weights: Float64Array, target: number, scratch: Float64Array): number {
+  let count = 0;
+  for (let id = 0; id < weights.length; id++) if (weights[id]! > 0) scratch[count++] = weights[id]!;
+  const { value: least, above } = selectFromTop(scratch.subarray(0, count), target, 'sum');
+  let room = Math.max(1, Math.ceil((target - above) / least));
+  let total = 0;
+  for (let id = 0; id < weights.length; id++) {
+    const weight = weights[id]!;
+    if (weight > least || (weight === least && room-- > 0)) total += weight;
+    else weights[id] = 0;
+  }
+  return total;
 }

@@ -1,0 +1,54 @@
+// Finds the least of the largest values that together reach an amount, without sorting; must not know what the values mean.
+
+/** A value and what all values above it amount to. */
+export interface Selected {
+  value: number;
+  above: number;
+}
+
+/**
+ * The largest v such that the values >= v reach `target`: in number (`count`: the target-th largest value) or in sum (`sum`: values >= 0).
+ * Where all together fall short (rounding), v is the smallest value. Reorders `values`. O(n) expected: quickselect with three-way partition.
+ * @param values at least one number, no NaN
+ * @source Hoare, Algorithm 65: Find (1961); Bentley and McIlroy, Engineering a Sort Function (1993), for equal values
+ */
+export function selectFromTop(values: Float64Array, target: number, by: 'count' | 'sum'): Selected {
+  let from = 0;
+  let to = values.length;
+  let above = 0;
+  let found: Selected = { value: Number.NaN, above: 0 };
+  while (from < to) {
+    const pivot = medianOfThree(values[from]!, values[(from + to) >> 1]!, values[to - 1]!);
+    // [from, equal) above the pivot, [equal, at) equal to it, [less, to) below it.
+    let equal = from;
+    let less = to;
+    let sum = 0;
+    for (let at = from; at < less; ) {
+      const value = values[at]!;
+      if (value > pivot) {
+        sum += value;
+        values[at++] = values[equal]!;
+        values[equal++] = value;
+      } else if (value < pivot) {
+        values[at] = values[--less]!;
+        values[less] = value;
+      } else at++;
+    }
+    const count = by === 'count';
+    const higher = above + (count ? equal - from : sum);
+    if (higher >= target && equal > from) {
+      to = equal;
+      continue;
+    }
+    found = { value: pivot, above: higher };
+    const reached = higher + (less - equal) * (count ? 1 : pivot);
+    if (reached >= target) return found;
+    above = reached;
+    from = less;
+  }
+  return found;
+}
+
+function medianOfThree(a: number, b: number, c: number): number {
+  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+}
