@@ -70,6 +70,8 @@ export function withoutModel(state: StudioState, sameFolder: boolean): StudioSta
     ...first,
     device: state.device,
     score: { ...first.score, settings },
+    speed: { ...first.speed, auto: state.speed.auto },
+    budget: { ...first.budget, kind: state.budget.kind },
     view: { ...first.view, toast: state.view.toast, singleKeys: state.view.singleKeys },
   };
 }

@@ -15,11 +15,12 @@ import type {
   ScoreResult,
   ScoreSettings,
 } from '../worker/api.ts';
+import type { MeasureResult, SpeedSettings, SweepResult, VariantInfo, Which } from '../worker/benchApi.ts';
 import { type PlanHistory, startHistory } from './plan.ts';
 import type { Restored } from './provenance.ts';
 
 /** What an error belongs to, and so where it is shown. */
-export type Place = 'open' | 'device' | 'score' | 'plan' | 'export' | 'restore';
+export type Place = 'open' | 'device' | 'score' | 'plan' | 'export' | 'restore' | 'speed' | 'budget';
 
 export interface OpenModel {
   source: FolderSource;
@@ -52,6 +53,48 @@ interface Curve {
   restored: boolean;
   /** What the engine remarked while it ran: fewer windows than asked, another device, rewrites. */
   notes: readonly string[];
+}
+
+/** A finished measurement with what it belongs to. */
+export interface Measured {
+  /** Of plan, settings and device, as `speedKey` makes it. */
+  key: string;
+  removed: readonly number[];
+  result: MeasureResult;
+  /** Tokens/s that earlier measurements of other plans foretold for this one, or null when they could not. */
+  predicted: number | null;
+}
+
+/** A measurement under way. */
+export interface Measuring {
+  key: string;
+  removed: readonly number[];
+  settings: SpeedSettings;
+  /** Started by itself: gives way to everything else. */
+  auto: boolean;
+  loaded: { readonly [W in Which]?: VariantInfo };
+  /** Throughput of the timed runs so far, tokens/s. */
+  samples: { readonly [W in Which]: readonly number[] };
+}
+
+/** A finished batch sweep with what it belongs to. */
+export interface Swept {
+  key: string;
+  removed: readonly number[];
+  result: SweepResult;
+}
+
+/** What a plan must reach: tokens/s at least, or bytes at most, of the exported files or on the device. */
+export type BudgetKind = 'speed' | 'file' | 'device';
+
+/** One plan that the search looked at: estimated, then measured. */
+export interface BudgetStep {
+  /** Number of blocks left out. */
+  blocks: number;
+  /** In the goal's unit (tokens/s or bytes), or null where nothing is known yet. */
+  estimated: number | null;
+  measured: number | null;
+  meets: boolean | null;
 }
 
 export type Dialog = 'settings' | 'export' | 'help' | 'device' | null;
@@ -89,6 +132,28 @@ export interface StudioState {
     /** Measured plans of the current curve by key: going back costs nothing. */
     known: ReadonlyMap<string, PlanResult>;
   };
+  speed: {
+    /** A settled plan is quick-measured by itself. */
+    auto: boolean;
+    running: Measuring | null;
+    progress: Progress | null;
+    /** What the meter remarked during the job that runs. */
+    notes: readonly string[];
+    /** Measurements of this model by key, oldest first. */
+    known: ReadonlyMap<string, Measured>;
+    /** What the cards show; of another plan when its `removed` differ from the plan's. */
+    shown: Measured | null;
+    sweep: { running: { removed: readonly number[] } | null; shown: Swept | null };
+  };
+  budget: {
+    kind: BudgetKind;
+    /** Tokens/s or bytes; null while nothing is typed. */
+    goal: number | null;
+    running: boolean;
+    steps: readonly BudgetStep[];
+    /** How the last search ended, in words; '' before. */
+    verdict: string;
+  };
   export: {
     running: boolean;
     progress: Progress | null;
@@ -123,6 +188,17 @@ const DEFAULT_SETTINGS: ScoreSettings = {
 export const NO_EFFECT: StudioState['effect'] = { asked: null, shown: null, progress: null, known: new Map() };
 export const NO_EXPORT: StudioState['export'] = { running: false, progress: null, removed: [], result: null, target: 'folder' };
 
+export const NO_SPEED: StudioState['speed'] = {
+  auto: true,
+  running: null,
+  progress: null,
+  notes: [],
+  known: new Map(),
+  shown: null,
+  sweep: { running: null, shown: null },
+};
+export const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: false, steps: [], verdict: '' };
+
 export function firstState(): StudioState {
   return {
     model: { current: null, opening: null, chooser: null },
@@ -130,6 +206,8 @@ export function firstState(): StudioState {
     score: { settings: DEFAULT_SETTINGS, memory: null, running: null, stopped: null, progress: null, cancelling: false, curve: null },
     plan: { ...startHistory(), refusal: '' },
     effect: NO_EFFECT,
+    speed: NO_SPEED,
+    budget: NO_BUDGET,
     export: NO_EXPORT,
     view: { hover: null, dialog: null, singleKeys: true, announcement: '', toast: null },
     errors: {},
