@@ -114,6 +114,18 @@ describe('sampling', () => {
     expect(drawn([3, 2, 1], sampling({ temperature: 1e-9 }))).toEqual([0]);
   });
 
+  it('finds the k-th logit among many, ascending, descending and mixed', () => {
+    for (const order of [(i: number) => i, (i: number) => -i, (i: number) => (i * 7919) % 6007, (i: number) => i % 3]) {
+      const row = Array.from({ length: 6000 }, (_, i) => order(i) / 1000);
+      const s = sampling({ temperature: 50, topK: 5, seed: 1 });
+      const expected = reference(row, s);
+      const choose = createSampler(s);
+      const seen = new Set(Array.from({ length: 300 }, () => choose(Float32Array.from(row))));
+      for (const id of seen) expect(expected[id]).toBeGreaterThan(0);
+      expect(seen.size).toBeGreaterThanOrEqual(Math.min(5, expected.filter((p) => p > 0).length));
+    }
+  });
+
   it('depends on the seed alone, and stays in step whatever is kept', () => {
     const rows = Array.from({ length: 50 }, (_, i) => Float32Array.from({ length: 30 }, (_, id) => Math.sin(i * 31 + id * 7)));
     const ids = (s: Sampling): number[] => {

@@ -52,39 +52,47 @@ export function createSampler(sampling: Sampling): (logits: Float32Array) => num
   if (temperature === 0) return (logits) => usable(argmax(logits), logits.length);
 
   const random = xoshiro128(seed);
+  // Candidates in ascending order of ids.
+  let ids = new Int32Array(0);
   let weights = new Float64Array(0);
   let scratch = new Float64Array(0);
   return (logits) => {
     const vocab = logits.length;
-    const best = usable(argmax(logits), vocab);
-    if (weights.length !== vocab) {
+    const top = logits[usable(argmax(logits), vocab)]!;
+    if (ids.length !== vocab) {
+      ids = new Int32Array(vocab);
       weights = new Float64Array(vocab);
-      scratch = new Float64Array(topK > 0 || topP < 1 ? vocab : 0);
+      scratch = new Float64Array(vocab);
     }
     const least = topK > 0 && topK < vocab ? kthLargest(logits, topK, scratch) : Number.NEGATIVE_INFINITY;
-    const top = logits[best]!;
-    let total = 0;
+    let count = 0;
     for (let id = 0; id < vocab; id++) {
       const logit = logits[id]!;
-      // logit === top first: Infinity - Infinity is NaN.
-      const weight = logit === top ? 1 : logit >= least ? Math.exp((logit - top) / temperature) : 0;
-      weights[id] = weight;
-      total += weight;
+      // False for NaN.
+      if (logit >= least) {
+        // Equality first: Infinity - Infinity is NaN.
+        weights[count] = logit === top ? 1 : Math.exp((logit - top) / temperature);
+        ids[count++] = id;
+      }
     }
-    if (topP < 1) total = keepNucleus(weights, topP * total, scratch);
-
-    const draw = ((random() >>> 5) * 2 ** 26 + (random() >>> 6)) / 2 ** 53;
-    let left = draw * total;
-    let chosen = best;
-    for (let id = 0; id < vocab; id++) {
-      const weight = weights[id]!;
-      if (weight === 0) continue;
-      chosen = id;
-      left -= weight;
-      if (left < 0) break;
-    }
-    return chosen;
+    if (topP < 1) count = keepNucleus(ids, weights, count, topP, scratch);
+    return ids[draw(weights, count, random)]!;
   };
+}
+
+/** An index with the probability of its weight; never one of weight 0. */
+function draw(weights: Float64Array, count: number, random: () => number): number {
+  let total = 0;
+  for (let i = 0; i < count; i++) total += weights[i]!;
+  let left = (((random() >>> 5) * 2 ** 26 + (random() >>> 6)) / 2 ** 53) * total;
+  let chosen = 0;
+  for (let i = 0; i < count; i++) {
+    if (weights[i] === 0) continue;
+    chosen = i;
+    left -= weights[i]!;
+    if (left < 0) break;
+  }
+  return chosen;
 }
 
 function usable(id: number, vocab: number): number {
@@ -96,27 +104,45 @@ function usable(id: number, vocab: number): number {
   );
 }
 
-/** The k-th largest logit, NaN left aside; -Infinity when there are fewer. */
+/** The k-th largest logit, NaN left aside; -Infinity when there are fewer. `scratch` is at least as long as the logits. */
 function kthLargest(logits: Float32Array, k: number, scratch: Float64Array): number {
+  let least = Number.NEGATIVE_INFINITY;
   let count = 0;
+  // Few values pass the k-th largest of those before them, so that the buffer seldom fills.
+  const full = Math.min(scratch.length, 4 * k + 1024);
   for (let id = 0; id < logits.length; id++) {
     const value = logits[id]!;
-    if (!Number.isNaN(value)) scratch[count++] = value;
+    if (!(value >= least)) continue;
+    if (count === full) {
+      least = selectFromTop(scratch.subarray(0, count), k, 'count').value;
+      count = keepTop(scratch, count, least, k);
+    }
+    scratch[count++] = value;
   }
   return count <= k ? Number.NEGATIVE_INFINITY : selectFromTop(scratch.subarray(0, count), k, 'count').value;
 }
 
-/** Sets the weights outside the nucleus (the fewest largest weights that reach `target`) to 0 and returns the sum of those inside. */
-function keepNucleus(weights: Float64Array, target: number, scratch: Float64Array): number {
-  let count = 0;
-  for (let id = 0; id < weights.length; id++) if (weights[id]! > 0) scratch[count++] = weights[id]!;
-  const { value: least, above } = selectFromTop(scratch.subarray(0, count), target, 'sum');
-  let room = Math.max(1, Math.ceil((target - above) / least));
+/** Moves the k values that are the largest to the front; `least` is the smallest of them. */
+function keepTop(values: Float64Array, count: number, least: number, k: number): number {
+  let kept = 0;
+  for (let i = 0; i < count; i++) if (values[i]! > least) values[kept++] = values[i]!;
+  values.fill(least, kept, k);
+  return k;
+}
+
+/** Keeps the fewest largest weights whose share of all reaches `topP`, in their order, and returns their number. */
+function keepNucleus(ids: Int32Array, weights: Float64Array, count: number, topP: number, scratch: Float64Array): number {
   let total = 0;
-  for (let id = 0; id < weights.length; id++) {
-    const weight = weights[id]!;
-    if (weight > least || (weight === least && room-- > 0)) total += weight;
-    else weights[id] = 0;
+  for (let i = 0; i < count; i++) total += weights[i]!;
+  scratch.set(weights.subarray(0, count));
+  const { value: least, above } = selectFromTop(scratch.subarray(0, count), topP * total, 'sum');
+  let room = Math.max(1, Math.ceil((topP * total - above) / least));
+  let kept = 0;
+  for (let i = 0; i < count; i++) {
+    const weight = weights[i]!;
+    if (!(weight > least || (weight === least && room-- > 0))) continue;
+    weights[kept] = weight;
+    ids[kept++] = ids[i]!;
   }
-  return total;
+  return kept;
 }
