@@ -1,11 +1,13 @@
 // A model's tokenizer from its tokenizer.json; must not know about windows, models or files.
 
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { EspalierError } from '../errors.ts';
+import { brokenTokenizer, type Json, parseObject, tokenText } from './config.ts';
 
 export interface Tokenizer {
   /** Token ids of a text, without special tokens. */
   encode(text: string): number[];
+  /** Token ids of a prompt as it stands: the ids of `encode`, after the beginning-of-sequence token if the tokenizer puts one first by itself. */
+  encodePrompt(text: string): number[];
   /**
    * The same ids as `encode`, computed in pieces of about 200,000 characters where the text can be cut without changing them.
    * @param between awaited before every piece with the characters done and in all: the place to yield, to report, and to throw when cancelled
@@ -21,35 +23,6 @@ export interface Tokenizer {
 
 const PIECE_CHARS = 200_000;
 const CONTEXT_CHARS = 400;
-
-type Json = Record<string, unknown>;
-
-function parse(name: string, text: string): Json {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw broken(`${name} is not valid JSON.`, String(error));
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw broken(`${name} does not hold a JSON object.`, '');
-  return value as Json;
-}
-
-function broken(message: string, detail: string): EspalierError {
-  return new EspalierError(
-    'tokenizer',
-    message,
-    'Put the tokenizer.json that came with the model beside it, or give windows of token ids instead of a text.',
-    detail,
-  );
-}
-
-/** `bos_token` of a config: a string, or an object with the string in `content`. */
-function tokenText(value: unknown): string | null {
-  if (typeof value === 'string') return value;
-  const content = (value as { content?: unknown } | null | undefined)?.content;
-  return typeof content === 'string' ? content : null;
-}
 
 /**
  * Cuts a text into pieces whose ids, joined, are the ids of the whole. A cut lies between a single line feed and a letter, where the usual
@@ -82,14 +55,14 @@ function exactPieces(text: string, encode: (part: string) => number[]): string[]
  * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is no JSON, or is of a kind that is not supported
  */
 export function loadTokenizer(tokenizerJson: string | null, configJson: string | null): Tokenizer {
-  if (tokenizerJson === null) throw broken('The folder has no tokenizer.json, so a text cannot be turned into token ids.', '');
-  const json = parse('tokenizer.json', tokenizerJson);
-  const config = configJson === null ? {} : parse('tokenizer_config.json', configJson);
+  if (tokenizerJson === null) throw brokenTokenizer('The folder has no tokenizer.json, so a text cannot be turned into token ids.', '');
+  const json = parseObject('tokenizer.json', tokenizerJson);
+  const config = configJson === null ? {} : parseObject('tokenizer_config.json', configJson);
   let inner: HuggingFaceTokenizer;
   try {
     inner = new HuggingFaceTokenizer({ normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json }, config);
   } catch (error) {
-    throw broken(`tokenizer.json cannot be used: ${error instanceof Error ? error.message : String(error)}.`, String(error));
+    throw brokenTokenizer(`tokenizer.json cannot be used: ${error instanceof Error ? error.message : String(error)}.`, String(error));
   }
 
   const ids = (text: string, withSpecial: boolean): number[] => {
@@ -97,7 +70,10 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
     const out: (number | undefined)[] = inner.encode(text, { add_special_tokens: withSpecial }).ids;
     const bad = out.indexOf(undefined);
     if (bad >= 0)
-      throw broken(`The tokenizer gives no id for the ${bad + 1}. token of the text.`, `model type ${String((json.model as Json)?.type)}`);
+      throw brokenTokenizer(
+        `The tokenizer gives no id for the ${bad + 1}. token of the text.`,
+        `model type ${String((json.model as Json)?.type)}`,
+      );
     return out as number[];
   };
   const encode = (text: string): number[] => ids(text, false);
@@ -114,6 +90,7 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
 
   return {
     encode,
+    encodePrompt: (text) => (addsBos && bosId !== null ? [bosId, ...encode(text)] : encode(text)),
     async encodeLong(text, between) {
       const pieces = hasWords ? exactPieces(text, encode) : [text];
       const out: number[] = [];
