@@ -89,5 +89,7 @@ function unpack(out: string): void {
   for (const { folder } of wholeCorpus()) cpSync(fixtureFolder(folder), join(out, folder), { recursive: true });
   cpSync(fixturePath('golden'), join(out, 'golden'), { recursive: true });
   writeFileSync(join(out, 'corpus.json'), `${JSON.stringify(wholeCorpus(), null, 1)}\n`);
-  console.log(`${wholeCorpus().length} folders, ${derivedNames().length} of them from recipes`);
+  console.log(
+    `${wholeCorpus().length} folders, ${wholeCorpus().filter((row) => derivedNames().includes(row.folder)).length} of them from recipes`,
+  );
 }

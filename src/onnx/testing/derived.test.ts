@@ -16,7 +16,7 @@ describe('corpus', () => {
   });
 
   it('makes folders from recipes, one on top of another', async () => {
-    expect(derivedNames().length).toBe(18);
+    expect(derivedNames().length).toBe(20);
     // Making one checks the SHA-256 of each of its files.
     const folder = await nodeFolder(fixtureFolder('genai-llama-fp32-cpu-noemb'));
     expect(folder.files.map((file) => file.path)).toContain('genai_config.json');
