@@ -3,11 +3,11 @@
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 
-const RESAMPLES = 2000;
-const SEED = 20240215;
+export const RESAMPLES = 2000;
+export const SEED = 20240215;
 
 /** Quantile q of ascending values, linear between neighbours (numpy's default). */
-function quantile(sorted: Float64Array, q: number): number {
+export function quantile(sorted: Float64Array, q: number): number {
   const position = q * (sorted.length - 1);
   const below = Math.floor(position);
   const low = sorted[below]!;
