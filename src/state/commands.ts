@@ -1,6 +1,8 @@
 // Everything a person can do as data: one list for buttons, shortcuts, the help page and tests. Must not hold logic beyond "may I now".
 
+import { meterUse } from './metering.ts';
 import { canScore } from './selectors.ts';
+import { whyNoMeasuring } from './speedActions.ts';
 import type { StudioState } from './state.ts';
 import type { Actions } from './store.ts';
 
@@ -15,6 +17,9 @@ export type CommandId =
   | 'protect-ends'
   | 'settings'
   | 'export'
+  | 'measure'
+  | 'measure-paper'
+  | 'sweep'
   | 'device'
   | 'help';
 
@@ -30,6 +35,7 @@ export interface Command {
 const isOpen = (state: StudioState) => state.model.current !== null;
 const isIdle = (state: StudioState) => !state.score.running && !state.export.running && state.model.opening === null;
 const isBusy = (state: StudioState) => state.score.running !== null || state.export.running || state.effect.progress !== null;
+const isMeasurable = (state: StudioState) => whyNoMeasuring(state) === '';
 
 export const COMMANDS: readonly Command[] = [
   { id: 'sample', label: 'Try the sample', keys: [], enabled: isIdle, run: (actions) => void trySample(actions) },
@@ -45,8 +51,11 @@ export const COMMANDS: readonly Command[] = [
     id: 'cancel',
     label: 'Cancel',
     keys: ['Shift+Escape'],
-    enabled: (state) => isBusy(state) && !state.score.cancelling,
-    run: (actions) => void actions.cancel(),
+    enabled: (state) => (isBusy(state) && !state.score.cancelling) || meterUse(state) !== null,
+    run: (actions, state) => {
+      if (meterUse(state)) actions.stopMeasuring();
+      if (isBusy(state)) void actions.cancel();
+    },
   },
   { id: 'undo', label: 'Undo', keys: ['$mod+z'], enabled: (state) => state.plan.past.length > 0, run: (actions) => actions.undo() },
   {
@@ -83,6 +92,27 @@ export const COMMANDS: readonly Command[] = [
     keys: ['e'],
     enabled: (state) => isOpen(state) && !state.score.running && state.model.opening === null,
     run: (actions) => actions.openDialog('export'),
+  },
+  {
+    id: 'measure',
+    label: 'Measure speed',
+    keys: ['m'],
+    enabled: isMeasurable,
+    run: (actions) => void actions.measureSpeed('quick'),
+  },
+  {
+    id: 'measure-paper',
+    label: 'Measure speed by the paper’s protocol',
+    keys: ['Shift+m'],
+    enabled: isMeasurable,
+    run: (actions) => void actions.measureSpeed('paper'),
+  },
+  {
+    id: 'sweep',
+    label: 'Sweep batch sizes',
+    keys: ['b'],
+    enabled: isMeasurable,
+    run: (actions) => void actions.sweepBatches(),
   },
   {
     id: 'device',

@@ -16,6 +16,8 @@ export interface Deps {
   sample: { source: FolderSource; graph: string };
   /** Wait after a plan change before its perplexity is asked for, in ms. */
   planDelayMs: number;
+  /** How long a plan stays still before its speed is measured by itself, in ms; a second when missing. */
+  settleMs?: number;
   now(): number;
 }
 

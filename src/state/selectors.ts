@@ -41,7 +41,7 @@ export interface CurveView {
   growing: boolean;
 }
 
-const modelOf = (state: StudioState) => state.model.current;
+export const modelOf = (state: StudioState) => state.model.current;
 
 /** One window says nothing of how windows differ: no interval, and no equals. */
 const hasIntervals = (baseline: Measure) => baseline.nllPerWindow.length > 1;

@@ -429,7 +429,19 @@ describe('commands', () => {
     expect(enabled()).toEqual(['sample', 'open', 'help']);
     await actions.openSample();
     await actions.checkDevice();
-    expect(enabled()).toEqual(['sample', 'open', 'score', 'protect-ends', 'settings', 'export', 'device', 'help']);
+    expect(enabled()).toEqual([
+      'sample',
+      'open',
+      'score',
+      'protect-ends',
+      'settings',
+      'export',
+      'measure',
+      'measure-paper',
+      'sweep',
+      'device',
+      'help',
+    ]);
     command('protect-ends').run(actions, get());
     expect(get().plan.present.locked).toEqual([0, 1, 2, 3, 14, 15]);
   });

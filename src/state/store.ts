@@ -10,6 +10,8 @@ import { type Address, type ModelActions, makeModelActions } from './modelAction
 import { makePlanActions, type PlanActions } from './planActions.ts';
 import { makeRestoreActions, type RestoreActions } from './restoreActions.ts';
 import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
+import { makeSpeedActions, type SpeedActions } from './speedActions.ts';
+import { makeSpeedJob } from './speedJob.ts';
 import { type Dialog, firstState, type Place, type StudioState } from './state.ts';
 
 interface ViewActions {
@@ -20,10 +22,16 @@ interface ViewActions {
   measureAgain(): void;
   /** The engine was started anew after it died or hung. */
   engineReplaced(reason: string): void;
-  dispose(): void;
 }
 
-export type Actions = ModelActions & ScoreActions & PlanActions & ExportActions & RestoreActions & DropActions & ViewActions;
+export type Actions = { dispose(): void } & ModelActions &
+  ScoreActions &
+  PlanActions &
+  ExportActions &
+  RestoreActions &
+  DropActions &
+  SpeedActions &
+  ViewActions;
 
 export interface StudioStore {
   state: StoreApi<StudioState>;
@@ -47,11 +55,25 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     effect.planChanged();
   });
   const drop = makeDropActions(context, { ...restore, openSource: model.openSource, setText: score.setText });
+  const speed = makeSpeedActions(context, makeSpeedJob(context));
   const exporting = makeExportActions(context, effect.measureAgain);
   return {
     state,
     canSaveFolder: deps.disk.canSaveFolder(),
-    actions: { ...model, ...score, ...plan, ...restore, ...drop, ...exporting, ...viewActions(context, effect, model, score) },
+    actions: {
+      ...model,
+      ...score,
+      ...plan,
+      ...restore,
+      ...drop,
+      ...exporting,
+      ...speed,
+      ...viewActions(context, effect, model, score),
+      dispose() {
+        effect.dispose();
+        speed.dispose();
+      },
+    },
   };
 }
 
@@ -79,7 +101,6 @@ function viewActions(context: Context, effect: EffectActions, model: ModelAction
         void score.refreshMemory();
       } else context.toast(`${reason} The engine was started again.`);
     },
-    dispose: effect.dispose,
   };
 }
 

@@ -21,6 +21,7 @@ import { ImportancePanel } from './panels/ImportancePanel.tsx';
 import { MadeFromPanel, ModelPanel } from './panels/ModelPanel.tsx';
 import { ProblemsPanel } from './panels/ProblemsPanel.tsx';
 import { SettingsDialog } from './panels/SettingsDialog.tsx';
+import { SpeedPanel } from './panels/SpeedPanel.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
 import { DropTarget, FocusKeeper, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
 
@@ -65,6 +66,7 @@ function Page() {
         </div>
         <div className={css.right}>
           <EffectPanel />
+          <SpeedPanel />
           <MadeFromPanel />
           <ProblemsPanel />
           <ModelPanel />

@@ -63,6 +63,20 @@ export function formatSeconds(seconds: number): string {
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Tokens/s in three digits: 7.62, 212, 4,930. */
+export function formatRate(rate: number): string {
+  if (rate >= 999.5) return whole.format(rate);
+  return rate.toFixed(rate >= 99.95 ? 0 : rate >= 9.995 ? 1 : 2);
+}
+
+/** 0.82 ms, 9.8 ms, 132 ms, 1.24 s; long times as `formatSeconds` has them. */
+export function formatShort(seconds: number): string {
+  const ms = seconds * 1000;
+  if (ms >= 9995) return formatSeconds(seconds);
+  if (ms >= 999.5) return `${seconds.toFixed(2)} s`;
+  return `${ms.toFixed(ms >= 99.95 ? 0 : ms >= 9.995 ? 1 : 2)} ms`;
+}
+
 /** "1 block", "3 blocks". */
 export function plural(count: number, noun: string): string {
   return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;

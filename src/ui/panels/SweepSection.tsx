@@ -1,0 +1,82 @@
+// The batch sweep: a chart of latency against throughput, the same as a table, and why it stopped.
+
+import { lazy, Suspense } from 'react';
+import { protocolWords } from '../../state/speedSettings.ts';
+import type { Swept } from '../../state/state.ts';
+import type { SweepPoint } from '../../worker/benchApi.ts';
+import { formatRate, formatShort, plural } from '../format.ts';
+import kit from '../kit/kit.module.css';
+import { useStudio } from '../studioContext.ts';
+import css from './speed.module.css';
+
+const SweepChart = lazy(() => import('../charts/SweepChart.tsx'));
+
+export function SweepSection() {
+  const shown = useStudio((state) => state.speed.sweep.shown);
+  const removed = useStudio((state) => state.plan.present.removed);
+  if (!shown) return null;
+  const { result } = shown;
+  const stale = shown.removed.join() !== removed.join();
+  const of = shown.removed.length ? `without ${plural(shown.removed.length, 'block')} (${shown.removed.join(', ')})` : 'of the original';
+  return (
+    <section className={css.sweep} aria-labelledby="sweep-title" data-testid="sweep-result" data-stale={stale}>
+      <h3 id="sweep-title">Batch sweep {of}</h3>
+      {stale && <p className={kit.sub}>These are numbers of another plan.</p>}
+      <Suspense fallback={<div style={{ height: 220 }} />}>
+        <SweepChart result={result} />
+      </Suspense>
+      {result.stopped.map(({ which, batch, error }) => (
+        <p key={which} className={kit.sub} data-testid="sweep-stopped">
+          The {which === 'original' ? 'original' : 'pruned model'} stopped at M = {batch}: {error.message} {error.hint}
+        </p>
+      ))}
+      <p className={kit.sub}>
+        {protocolWords(result.settings).replace(/, batch \d+$/, '')}; M = rows decoded together. {result.notes.join(' ')}
+      </p>
+      <details>
+        <summary>As a table</summary>
+        <Table shown={shown} />
+      </details>
+    </section>
+  );
+}
+
+function Table({ shown: { result } }: { shown: Swept }) {
+  const batches = [...new Set([...result.original, ...result.pruned].map((point) => point.batch))].sort((a, b) => a - b);
+  const hasPruned = result.pruned.length > 0;
+  const cells = (points: readonly SweepPoint[], batch: number) => {
+    const point = points.find((one) => one.batch === batch);
+    return (
+      <>
+        <td>{point ? formatShort(point.latency.mean) : '–'}</td>
+        <td>{point ? formatRate(point.throughput.mean) : '–'}</td>
+      </>
+    );
+  };
+  return (
+    <table data-testid="sweep-table">
+      <thead>
+        <tr>
+          <th scope="col">M</th>
+          <th scope="col">original T</th>
+          <th scope="col">tok/s</th>
+          {hasPruned && (
+            <>
+              <th scope="col">pruned T</th>
+              <th scope="col">tok/s</th>
+            </>
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {batches.map((batch) => (
+          <tr key={batch}>
+            <th scope="row">{batch}</th>
+            {cells(result.original, batch)}
+            {hasPruned && cells(result.pruned, batch)}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
