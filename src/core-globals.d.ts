@@ -7,4 +7,10 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array | ArrayBuffer): string;
 }
 declare const crypto: { subtle: { digest(algorithm: 'SHA-256', data: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> } };
+/** A run of bytes that is read only where it is used. */
+declare class Blob {
+  constructor(parts: (Blob | Uint8Array<ArrayBuffer>)[]);
+  readonly size: number;
+  slice(start: number, end: number): Blob;
+}
 declare function structuredClone<T>(value: T): T;

@@ -4,8 +4,10 @@ import { EspalierError, toReport } from '../errors.ts';
 import { exportManifest } from '../model/manifest.ts';
 import { manifestFolder } from '../model/manifestFolder.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
+import { Decoder } from '../runtime/decoder.ts';
 import type { Engine } from '../runtime/device.ts';
 import { GraphRunner } from '../runtime/generate.ts';
+import { generateGreedily } from '../runtime/greedy.ts';
 import { VERSION } from '../version.ts';
 import type { DeviceKind } from '../worker/api.ts';
 import { openSession } from './open.ts';
@@ -193,7 +195,9 @@ async function compareRun(
     const dynamic = pruned.summary.problems.some((problem) => problem.code === 'dynamic-quantisation');
     for (const cache of dynamic ? [true] : [true, false]) {
       if (!greedy || !greedyMargins) break;
-      const { ids } = await runner.generate(want.promptIds, greedy.length, { cache });
+      const decoder = await Decoder.over(runner.loaded, { cache });
+      const { ids } = await generateGreedily(decoder, want.promptIds, greedy.length);
+      decoder.close();
       const equal = certain(greedy, greedyMargins, tolerance).every((id, step) => ids[step] === id);
       found.greedyEqual = (found.greedyEqual ?? true) && equal;
       if (!equal)

@@ -9,6 +9,8 @@ export interface ByteSource {
    * @throws EspalierError `corrupt-file` when the range leaves the file, `missing-file` when the file is gone.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same bytes as a Blob that nothing was read of; absent where the source is no file of the browser. Errors as `read`. */
+  blob?(offset: number, length: number): Blob | null;
 }
 
 /** One file of a folder; `path` is relative to the folder, with forward slashes. */

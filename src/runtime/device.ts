@@ -50,7 +50,23 @@ export interface Shape {
 
 export interface ExternalData {
   path: string;
-  data: Uint8Array;
+  /** A Blob only where the engine streams blobs. */
+  data: Uint8Array | Blob;
+}
+
+/** A compiled program run with the caller's own ONNX Runtime tensors: nothing is allocated, wrapped or converted on the way. */
+export interface DirectRunner {
+  readonly outputs: readonly string[];
+  /** Time spent inside ONNX Runtime's run so far, s. */
+  seconds: number;
+  /** A fetched tensor is written in place, null is given back in ordinary memory; outputs that are not named are dropped. Errors as `Engine.run`. */
+  run(feeds: Record<string, Tensor>, fetches: Record<string, Tensor | null>): Promise<Record<string, Tensor>>;
+}
+
+/** A run of bytes of a tensor. */
+export interface ByteSpan {
+  offset: number;
+  length: number;
 }
 
 /** One device with its ONNX Runtime build. Creates, runs and releases never overlap. */
@@ -66,6 +82,8 @@ export interface Engine {
   readonly maxBufferBytes: number;
   /** float16 programs can run here. */
   readonly float16: boolean;
+  /** External data may be given as a Blob, which is read range by range while the weights travel to the device. */
+  readonly streamsBlobs: boolean;
   /**
    * Compiles a program, once per program object.
    * @throws EspalierError `unsupported-op` when no kernel exists, `device-lost`, `out-of-memory`.
@@ -84,8 +102,14 @@ export interface Engine {
    * @throws EspalierError `device-lost`, `out-of-memory`, `bug` with the runtime's own message as detail.
    */
   run(compiled: Compiled, feeds: ReadonlyMap<string, Feed>, keep: ReadonlyMap<string, Shape>): Promise<RunOutputs>;
+  /** The program as it is, for many runs in a row. */
+  direct(compiled: Compiled): Promise<DirectRunner>;
+  /** ONNX Runtime's view of a tensor in ordinary memory, sharing its bytes. */
+  wrap(host: HostTensor): Tensor;
   /** Reads a tensor back to ordinary memory. */
   read(tensor: DeviceTensor): Promise<HostTensor>;
+  /** Reads spans of a tensor of `allocate` into `target`, one behind the other, with one round trip. Errors as `run`. */
+  readSpans(tensor: DeviceTensor, spans: readonly ByteSpan[], target: Uint8Array): Promise<void>;
   /** Resolves when everything submitted so far has been computed. */
   settled(): Promise<void>;
   /** Waits for reported allocation failures. @throws EspalierError `out-of-memory`, `device-lost`. */

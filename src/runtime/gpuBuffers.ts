@@ -9,11 +9,14 @@ const USAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 
 export interface PooledBuffer {
   readonly gpu: GPUBuffer;
-  /** Returns the buffer to the pool (hidden states) or destroys it (weights). */
+  /** Returns the buffer to the pool (hidden states) or destroys it (weights, caches). */
   free(): void;
 }
 
-/** Buffers of one device. Freed hidden-state buffers are kept for the next run of the same size; weights are destroyed at once. */
+/** Purposes whose buffers are destroyed when freed; others wait for the next run of the same size. */
+const DESTROYED: ReadonlySet<Purpose> = new Set<Purpose>(['weights', 'cache']);
+
+/** Buffers of one device. Freed hidden-state buffers are kept for the next run of the same size; weights and caches are destroyed at once, so that caches start as zeros. */
 export class GpuBuffers {
   private readonly device: GPUDevice;
   private readonly ledger: Ledger;
@@ -32,7 +35,7 @@ export class GpuBuffers {
   create(bytes: number, purpose: Purpose, label: string): PooledBuffer {
     const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
     if (size > this.limit) throw bufferLimit(label, bytes, this.limit);
-    const reuse = purpose === 'weights' ? undefined : this.idle.get(size)?.pop();
+    const reuse = DESTROYED.has(purpose) ? undefined : this.idle.get(size)?.pop();
     const entry = reuse ?? this.make(size, purpose, label);
     this.live.set(entry.gpu, entry.close);
     let open = true;
@@ -40,7 +43,7 @@ export class GpuBuffers {
       if (!open) return;
       open = false;
       if (!this.live.delete(entry.gpu)) return;
-      if (purpose === 'weights') this.destroy(entry);
+      if (DESTROYED.has(purpose)) this.destroy(entry);
       else this.idle.set(size, [...(this.idle.get(size) ?? []), entry]);
     };
     return { gpu: entry.gpu, free };

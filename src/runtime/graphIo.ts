@@ -1,10 +1,10 @@
-// How a whole decoder graph is fed: ids, mask, positions and empty or static caches from its declared inputs; must not run it.
+// How a whole decoder graph is fed: which input is what, its caches and its logits; must not run it.
 
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
-import type { ElementType } from '../model/program.ts';
+import type { ElementType, ProgramDim } from '../model/program.ts';
+import { inputSources } from '../model/programsInputs.ts';
 import { DataType, intAttribute, type ValueInfo } from '../onnx/graph.ts';
-import { filled, type HostTensor, numbers } from './host.ts';
 
 const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
   [DataType.float]: 'float32',
@@ -17,21 +17,42 @@ const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
   [DataType.bool]: 'bool',
 };
 
+/** An input that is no cache. `keep`: how many rows of logits to compute, of dims () or (1). */
+export interface TokenInput {
+  name: string;
+  type: ElementType;
+  role: 'ids' | 'mask' | 'positions' | 'keep';
+  rank: number;
+}
+
+/** A cache or state: the input, and the output that replaces it in the next step. */
+export interface StateIo {
+  input: string;
+  output: string;
+  type: ElementType;
+  /** 'past' marks the dimension that grows; without one the state has a fixed size. */
+  dims: readonly ProgramDim[];
+}
+
 /** Inputs, caches and logits of a graph. */
 export interface GraphIo {
-  inputs: ValueInfo[];
-  /** Cache input to the output that replaces it in the next step. */
-  states: Map<string, string>;
-  tokenInput: string;
+  tokens: TokenInput[];
+  states: StateIo[];
   logits: string;
-  headSize: number | null;
+  logitsType: ElementType;
+  /** V as graph or config declare it, 0 when neither does. */
+  vocabSize: number;
   /** C of the embeddings input, or null when the graph takes token ids. */
   embeddingSize: number | null;
   /** The attention operators want a zeroed cache of full capacity, not an empty one. */
   staticCache: boolean;
+  /** Attention with a past takes more than one new token only for a single row (GroupQueryAttention of onnxruntime contrib operators). */
+  grouped: boolean;
+  /** Every growing cache is read only by a GroupQueryAttention as its past and written by the same one: one buffer can be both. */
+  shareable: boolean;
 }
 
-/** @throws EspalierError `unsupported-graph` for graphs that start from embeddings, unless stand-ins for them are enough. */
+/** @throws EspalierError `unsupported-graph` for graphs that start from embeddings (unless stand-ins for them are enough) and for inputs of unknown meaning. */
 export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphIo {
   const { structure, config } = opened;
   if (structure.embedsInput && !standInEmbeddings)
@@ -40,57 +61,49 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
       `The graph starts from embeddings ("${structure.tokenInput}"), so it cannot generate from token ids.`,
       'Export the model with its embedding layer to run it.',
     );
-  const graph = structure.model.graph;
+  const { graph } = structure.model;
+  const sourceOf = inputSources(structure, config.headSize);
+  const outputs = new Map(structure.blocks.flatMap((block) => block.states.map((state) => [state.input, state.output] as const)));
+  const tokens: TokenInput[] = [];
+  const states: StateIo[] = [];
+  for (const input of graph.inputs) {
+    if (graph.initializers.has(input.name)) continue;
+    const type = typeOf(input);
+    const output = outputs.get(input.name);
+    const source = sourceOf(input.name);
+    if (output !== undefined && source.kind === 'past') states.push({ input: input.name, output, type, dims: source.dims });
+    else tokens.push({ name: input.name, type, role: roleOf(input, source.kind, structure.tokenInput), rank: input.dims?.length ?? 2 });
+  }
+  const logits = graph.outputs.find((value) => value.name === structure.logits);
+  const attention = graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
   return {
-    inputs: graph.inputs.filter((input) => !graph.initializers.has(input.name)),
-    states: new Map(structure.blocks.flatMap((block) => block.states.map((state) => [state.input, state.output] as const))),
-    tokenInput: structure.tokenInput,
+    tokens,
+    states,
     logits: structure.logits,
-    headSize: config.headSize,
+    logitsType: logits ? typeOf(logits) : 'float32',
+    vocabSize: opened.summary.vocabSize,
     embeddingSize: structure.embedsInput ? opened.summary.hiddenSize : null,
-    staticCache: graph.nodes.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
+    staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
+    grouped: attention.length > 0,
+    shareable: states.some(grows) && states.filter(grows).every((state) => isShareable(opened, state)),
   };
 }
 
-/** Caches before the first token: empty, or zeros for `capacity` tokens where the graph wants static ones. */
-export function emptyStates(io: GraphIo, capacity: number): Map<string, HostTensor> {
-  const states = new Map<string, HostTensor>();
-  for (const input of io.inputs) {
-    if (!io.states.has(input.name)) continue;
-    const dims = (input.dims ?? [null, null, null, null]).map((dim, axis, all) => {
-      if (typeof dim === 'number') return dim;
-      if (axis === 0) return 1;
-      if (all.length === 4 && axis === 3) return io.headSize ?? unknownHeadSize(input.name);
-      return all.length === 4 && axis === 2 && io.staticCache ? capacity : 0;
-    });
-    states.set(input.name, filled(typeOf(input), dims, 0));
-  }
-  return states;
+/** True for a cache that grows with the sequence. */
+export function grows({ dims }: StateIo): boolean {
+  return dims.includes('past');
 }
 
-/** Everything but the caches, for `ids` (1, S) after `start` tokens that are in the cache. */
-export function stepFeeds(io: GraphIo, ids: readonly number[], start: number): Map<string, HostTensor> {
-  const total = start + ids.length;
-  const feeds = new Map<string, HostTensor>();
-  for (const input of io.inputs) {
-    if (io.states.has(input.name)) continue;
-    feeds.set(input.name, stepFeed(io, input, ids, start, total));
-  }
-  return feeds;
+/** Dims of a state for M rows and so many tokens in it. */
+export function stateDims({ dims }: StateIo, batch: number, past: number): number[] {
+  return dims.map((dim) => (typeof dim === 'number' ? dim : dim === 'batch' ? batch : past));
 }
 
-function stepFeed(io: GraphIo, input: ValueInfo, ids: readonly number[], start: number, total: number): HostTensor {
-  const type = typeOf(input);
-  if (input.name === io.tokenInput && io.embeddingSize !== null) return standIns(type, ids, io.embeddingSize);
-  if (input.name === io.tokenInput) return numbers(type, [1, ids.length], ids);
-  if (input.name === 'attention_mask') return filled(type, [1, total], 1);
-  if (input.name === 'position_ids')
-    return numbers(
-      type,
-      [1, ids.length],
-      ids.map((_, k) => start + k),
-    );
-  if (input.name === 'num_logits_to_keep') return filled(type, [], 0);
+function roleOf(input: ValueInfo, kind: string, tokenInput: string): TokenInput['role'] {
+  if (input.name === tokenInput) return 'ids';
+  if (kind === 'attention-mask') return 'mask';
+  if (kind === 'positions') return 'positions';
+  if (kind === 'constant') return 'keep';
   throw new EspalierError(
     'unsupported-graph',
     `The graph has an input "${input.name}" that is not known here.`,
@@ -98,28 +111,20 @@ function stepFeed(io: GraphIo, input: ValueInfo, ids: readonly number[], start: 
   );
 }
 
-/** (1, S, C) repeatable numbers in [-1, 1] that differ by id. */
-function standIns(type: ElementType, ids: readonly number[], size: number): HostTensor {
-  const values = ids.flatMap((id) => {
-    let state = (id + 1) * 2654435761;
-    return Array.from({ length: size }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return state / 2 ** 31 - 1;
-    });
-  });
-  return numbers(type, [1, ids.length, size], values);
+/** GroupQueryAttention: past key and value are inputs 3 and 4, present key and value outputs 1 and 2 (onnxruntime contrib operators). */
+function isShareable({ structure }: OpenedModel, { input, output }: StateIo): boolean {
+  const { nodes, outputs } = structure.model.graph;
+  const readers = nodes.filter((node) => node.inputs.includes(input));
+  const [reader] = readers;
+  if (!reader || readers.length !== 1 || reader.op !== 'GroupQueryAttention') return false;
+  const slot = reader.inputs.indexOf(input);
+  const once = reader.inputs.lastIndexOf(input) === slot;
+  const present = reader.outputs[slot - 2] === output && outputs.some((value) => value.name === output);
+  return once && (slot === 3 || slot === 4) && present && !nodes.some((node) => node.inputs.includes(output));
 }
 
 function typeOf(input: ValueInfo): ElementType {
   const type = ELEMENT_TYPES[input.type];
-  if (!type) throw new EspalierError('unsupported-graph', `The input "${input.name}" has element type ${input.type}, which cannot be fed.`);
+  if (!type) throw new EspalierError('unsupported-graph', `The value "${input.name}" has element type ${input.type}, which cannot be fed.`);
   return type;
-}
-
-function unknownHeadSize(name: string): never {
-  throw new EspalierError(
-    'unsupported-graph',
-    `The head size of the cache input "${name}" is not a number, and no config gives it.`,
-    'Add config.json or genai_config.json with head_dim.',
-  );
 }

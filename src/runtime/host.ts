@@ -92,10 +92,28 @@ export function numbers(type: ElementType, dims: readonly number[], values: read
 
 /** Any float tensor's values as float32. @throws EspalierError `bug` for other types. */
 export function toFloat32(tensor: HostTensor): Float32Array {
-  if (tensor.data instanceof Float32Array) return tensor.data;
-  if (tensor.type === 'float16' && tensor.data instanceof Uint16Array) return Float32Array.from(tensor.data, fromFloat16Bits);
-  if (tensor.data instanceof Float64Array) return Float32Array.from(tensor.data);
-  throw new EspalierError('bug', `A tensor of type ${tensor.type} was read as float32.`);
+  return floats(tensor.type, tensor.data);
+}
+
+/** Float values as float32, without a copy where they are. @throws EspalierError `bug` for other types. */
+export function floats(type: ElementType, data: HostData): Float32Array {
+  if (data instanceof Float32Array) return data;
+  if (type === 'float16' && data instanceof Uint16Array) {
+    const table = float16Values();
+    const out = new Float32Array(data.length);
+    for (let i = 0; i < out.length; i++) out[i] = table[data[i] as number] as number;
+    return out;
+  }
+  if (data instanceof Float64Array) return Float32Array.from(data);
+  throw new EspalierError('bug', `A tensor of type ${type} was read as float32.`);
+}
+
+let halves: Float32Array | null = null;
+
+/** The value of each of the 65,536 float16 bit patterns: a row of logits is converted at every token. */
+function float16Values(): Float32Array {
+  halves ??= Float32Array.from({ length: 65536 }, (_, bits) => fromFloat16Bits(bits));
+  return halves;
 }
 
 /** Takes over an output that ONNX Runtime left in ordinary memory. */

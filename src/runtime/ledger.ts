@@ -1,11 +1,11 @@
 // Counts the bytes that the runtime itself holds on a device, by purpose; must not allocate anything.
 
-export type Purpose = 'weights' | 'hidden' | 'scratch';
+export type Purpose = 'weights' | 'hidden' | 'scratch' | 'cache';
 
 /** Live and peak bytes of own buffers. Memory inside ONNX Runtime's sessions is not seen here. */
 export class Ledger {
-  private readonly live: Record<Purpose, number> = { weights: 0, hidden: 0, scratch: 0 };
-  private readonly top: Record<Purpose, number> = { weights: 0, hidden: 0, scratch: 0 };
+  private readonly live: Record<Purpose, number> = { weights: 0, hidden: 0, scratch: 0, cache: 0 };
+  private readonly top: Record<Purpose, number> = { weights: 0, hidden: 0, scratch: 0, cache: 0 };
   private topTotal = 0;
 
   /** Records an allocation; the returned function records its end, once. */
@@ -21,7 +21,7 @@ export class Ledger {
   }
 
   total(): number {
-    return this.live.weights + this.live.hidden + this.live.scratch;
+    return this.live.weights + this.live.hidden + this.live.scratch + this.live.cache;
   }
 
   bytes(purpose: Purpose): number {

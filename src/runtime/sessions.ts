@@ -2,10 +2,14 @@
 
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import type { Program } from '../model/program.ts';
+import type { DirectRunner } from './device.ts';
 import { fault } from './fault.ts';
 import type { OrtRuntime } from './ort.ts';
 
 export type Fetches = Record<string, Tensor | null>;
+
+/** Rejects when the device dies, so that a run that will never return does not hang its caller. */
+export type Guard = <T>(work: Promise<T>) => Promise<T>;
 
 export class Sessions {
   private readonly byKey = new Map<string, Promise<InferenceSession>>();
@@ -34,19 +38,33 @@ export class Sessions {
     }
   }
 
-  /** `race` rejects when the device dies, so that a run that will never return does not hang its caller. */
-  async run(key: string, feeds: Record<string, Tensor>, fetches: Fetches, race: Promise<never> | null): Promise<Record<string, Tensor>> {
+  async run(key: string, feeds: Record<string, Tensor>, fetches: Fetches, guard: Guard | null): Promise<Record<string, Tensor>> {
+    return (await this.direct(key, guard)).run(feeds, fetches);
+  }
+
+  /** The session as it is, for callers that run it many times. */
+  async direct(key: string, guard: Guard | null): Promise<DirectRunner> {
     const session = await this.byKey.get(key);
     if (!session) throw fault(new Error(`no session ${key}`), 'running a program');
-    const run = this.runtime.exclusive(() => {
-      const result = session.run(feeds, fetches) as Promise<Record<string, Tensor>>;
-      return race ? Promise.race([result, race]) : result;
-    });
-    try {
-      return await run;
-    } catch (error) {
-      throw fault(error, `running ${key}`);
-    }
+    const { runtime } = this;
+    const runner: DirectRunner = {
+      outputs: session.outputNames,
+      seconds: 0,
+      async run(feeds, fetches) {
+        try {
+          return await runtime.exclusive(async () => {
+            const started = performance.now();
+            const result = session.run(feeds, fetches) as Promise<Record<string, Tensor>>;
+            const outputs = await (guard ? guard(result) : result);
+            runner.seconds += (performance.now() - started) / 1000;
+            return outputs;
+          });
+        } catch (error) {
+          throw fault(error, `running ${key}`);
+        }
+      },
+    };
+    return runner;
   }
 
   async names(key: string): Promise<{ inputs: readonly string[]; outputs: readonly string[] }> {

@@ -4,8 +4,10 @@ import { EspalierError, isCancelled } from '../errors.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Progress, Verification, VerifyCheck } from '../worker/api.ts';
+import { Decoder } from './decoder.ts';
 import type { Engine } from './device.ts';
 import { GraphRunner } from './generate.ts';
+import { generateGreedily } from './greedy.ts';
 import { whyNotOn } from './runnable.ts';
 import { precisionOf, TOLERANCES } from './tolerances.ts';
 import { compareWithPlan, compareWithSource, structureProblems } from './verifyFiles.ts';
@@ -153,9 +155,17 @@ async function compareDecoding(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const prompt = window.slice(0, Math.max(1, Math.min(PROMPT_TOKENS, window.length - 1)));
-  const plain = await runner.generate(prompt, DECODE_STEPS, { cache: false, keepLogits: true, signal });
-  if (runner.io.states.size === 0) return `${DECODE_STEPS} steps ran; the graph has no cache to compare with`;
-  const cached = await runner.generate(prompt, DECODE_STEPS, { cache: true, keepLogits: true, forced: plain.ids, signal });
+  const decode = async (cache: boolean, forced: readonly number[] = []) => {
+    const decoder = await Decoder.over(runner.loaded, { cache });
+    try {
+      return await generateGreedily(decoder, prompt, DECODE_STEPS, { keepLogits: true, forced, signal });
+    } finally {
+      decoder.close();
+    }
+  };
+  const plain = await decode(false);
+  if (runner.loaded.io.states.length === 0) return `${DECODE_STEPS} steps ran; the graph has no cache to compare with`;
+  const cached = await decode(true, plain.ids);
   let worst = 0;
   for (const [step, logits] of plain.logits.entries()) {
     const other = cached.logits[step] ?? new Float32Array();

@@ -2,7 +2,18 @@
 
 import type { Tensor } from 'onnxruntime-web';
 import type { ElementType, Program } from '../model/program.ts';
-import type { Compiled, DeviceBuffer, DeviceTensor, Engine, ExternalData, Feed, RunOutputs, Shape } from './device.ts';
+import type {
+  ByteSpan,
+  Compiled,
+  DeviceBuffer,
+  DeviceTensor,
+  DirectRunner,
+  Engine,
+  ExternalData,
+  Feed,
+  RunOutputs,
+  Shape,
+} from './device.ts';
 import { outOfMemory } from './fault.ts';
 import { byteSize, count, elements, fromOrt, type HostData, type HostTensor } from './host.ts';
 import { Ledger, type Purpose } from './ledger.ts';
@@ -55,6 +66,7 @@ class WasmEngine implements Engine {
   readonly ledger = new Ledger();
   readonly maxBufferBytes = MAX_BUFFER_BYTES;
   readonly float16 = true;
+  readonly streamsBlobs = false;
   private readonly runtime: OrtRuntime;
   private readonly sessions: Sessions;
   private readonly open = new Set<() => void>();
@@ -117,8 +129,26 @@ class WasmEngine implements Engine {
     return outputs;
   }
 
+  direct(compiled: Compiled): Promise<DirectRunner> {
+    return this.sessions.direct(compiled.key, null);
+  }
+
+  wrap(host: HostTensor): Tensor {
+    return toOrt(this.runtime, host);
+  }
+
   async read(tensor: DeviceTensor): Promise<HostTensor> {
     return hostOf(tensor);
+  }
+
+  async readSpans(tensor: DeviceTensor, spans: readonly ByteSpan[], target: Uint8Array): Promise<void> {
+    const { data } = hostOf(tensor);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    let at = 0;
+    for (const { offset, length } of spans) {
+      target.set(bytes.subarray(offset, offset + length), at);
+      at += length;
+    }
   }
 
   async settled(): Promise<void> {}

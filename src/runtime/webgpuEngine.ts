@@ -4,13 +4,26 @@ import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../errors.ts';
 import type { ElementType, Program } from '../model/program.ts';
 import { describeAdapter, findAdapter, requestDevice } from './adapter.ts';
-import type { Compiled, DeviceBuffer, DeviceTensor, Engine, ExternalData, Feed, RunOutputs, Shape } from './device.ts';
+import type {
+  ByteSpan,
+  Compiled,
+  DeviceBuffer,
+  DeviceTensor,
+  DirectRunner,
+  Engine,
+  ExternalData,
+  Feed,
+  RunOutputs,
+  Shape,
+} from './device.ts';
 import { deviceLost, outOfMemory } from './fault.ts';
 import { GpuBuffers, type PooledBuffer } from './gpuBuffers.ts';
 import { byteSize, count, elements, fromOrt, type HostTensor } from './host.ts';
 import { Ledger, type Purpose } from './ledger.ts';
+import { Loss } from './loss.ts';
 import { loadOrt, type OrtBuild, type OrtLoader, type OrtRuntime } from './ort.ts';
-import { Sessions } from './sessions.ts';
+import { Readbacks } from './readback.ts';
+import { type Guard, Sessions } from './sessions.ts';
 import { toOrt } from './wasmEngine.ts';
 
 /** Runs that may be under way on the GPU before the next one is submitted: enough to hide latency, few enough to cancel. */
@@ -71,11 +84,14 @@ export class WebgpuEngine implements Engine {
   readonly ledger = new Ledger();
   readonly maxBufferBytes: number;
   readonly float16: boolean;
+  readonly streamsBlobs: boolean;
   readonly device: GPUDevice;
   private readonly runtime: OrtRuntime;
   private readonly sessions: Sessions;
   private readonly buffers: GpuBuffers;
-  private readonly lost: Promise<never>;
+  private readonly loss = new Loss();
+  private readonly guard: Guard = (work) => this.loss.guard(work);
+  private readonly readbacks: Readbacks;
   private readonly underWay: Promise<unknown>[] = [];
   private failure: EspalierError | null = null;
   private disposed = false;
@@ -90,12 +106,13 @@ export class WebgpuEngine implements Engine {
     this.maxBufferBytes = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
     this.sessions = new Sessions(runtime);
     this.buffers = new GpuBuffers(device, this.ledger);
-    this.lost = device.lost.then((info) => {
-      if (this.disposed) return new Promise<never>(() => {});
+    this.readbacks = new Readbacks(device, this.ledger);
+    this.streamsBlobs = runtime.build === 'jspi';
+    void device.lost.then((info) => {
+      if (this.disposed) return;
       this.failure = deviceLost(info.message);
-      throw this.failure;
+      this.loss.declare(this.failure);
     });
-    this.lost.catch(() => {});
     device.addEventListener('uncapturederror', (event) => this.noteError(event as GPUUncapturedErrorEvent));
   }
 
@@ -137,7 +154,7 @@ export class WebgpuEngine implements Engine {
     const encoder = this.device.createCommandEncoder();
     encoder.copyBufferToBuffer(tensor.buffer, from * rowBytes, part.gpu, 0, rows * rowBytes);
     this.device.queue.submit([encoder.finish()]);
-    return this.wrap(part, tensor.type, [rows, ...tensor.dims.slice(1)]);
+    return this.view(part, tensor.type, [rows, ...tensor.dims.slice(1)]);
   }
 
   async run(compiled: Compiled, feeds: ReadonlyMap<string, Feed>, keep: ReadonlyMap<string, Shape>): Promise<RunOutputs> {
@@ -150,14 +167,14 @@ export class WebgpuEngine implements Engine {
       const shape = compiled.onCpu ? undefined : keep.get(name);
       const tensor =
         shape && count(shape.dims) > 0
-          ? this.wrap(this.buffers.create(byteSize(shape.type, shape.dims), 'hidden', name), shape.type, shape.dims)
+          ? this.view(this.buffers.create(byteSize(shape.type, shape.dims), 'hidden', name), shape.type, shape.dims)
           : null;
       fetches[name] = tensor?.tensor ?? null;
       if (tensor) outputs.kept.set(name, tensor);
     }
     try {
-      while (this.underWay.length >= QUEUE_DEPTH) await Promise.race([this.underWay.shift(), this.lost]);
-      const results = await this.sessions.run(compiled.key, given, fetches, this.lost);
+      while (this.underWay.length >= QUEUE_DEPTH) await this.guard(Promise.resolve(this.underWay.shift()));
+      const results = await this.sessions.run(compiled.key, given, fetches, this.guard);
       for (const [name, tensor] of Object.entries(results)) if (!outputs.kept.has(name)) outputs.host.set(name, fromOrt(tensor));
       if (!compiled.onCpu) this.underWay.push(this.device.queue.onSubmittedWorkDone());
       this.throwIfFailed();
@@ -170,29 +187,50 @@ export class WebgpuEngine implements Engine {
 
   async read(tensor: DeviceTensor): Promise<HostTensor> {
     if (!(tensor instanceof GpuTensor)) return fromOrt(tensor.tensor);
-    const bytes = byteSize(tensor.type, tensor.dims);
-    const size = Math.ceil(bytes / 4) * 4;
-    const staging = this.device.createBuffer({ size, usage: 0x1 | 0x8, label: 'read back' }); // MAP_READ | COPY_DST
+    const bytes = new Uint8Array(byteSize(tensor.type, tensor.dims));
+    await this.readSpans(tensor, [{ offset: 0, length: bytes.length }], bytes);
+    return { type: tensor.type, dims: tensor.dims, data: elements(tensor.type, bytes) };
+  }
+
+  async readSpans(tensor: DeviceTensor, spans: readonly ByteSpan[], target: Uint8Array): Promise<void> {
+    if (!(tensor instanceof GpuTensor)) throw new EspalierError('bug', 'Bytes were read back from a tensor that is not on the GPU.');
+    this.throwIfFailed();
     try {
-      const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(tensor.buffer, 0, staging, 0, size);
-      this.device.queue.submit([encoder.finish()]);
-      await Promise.race([staging.mapAsync(1), this.lost]);
-      const copy = new Uint8Array(staging.getMappedRange().slice(0, bytes));
-      return { type: tensor.type, dims: tensor.dims, data: elements(tensor.type, copy) };
-    } finally {
-      staging.destroy();
+      await this.readbacks.read(tensor.buffer, spans, target, this.guard);
+    } catch (error) {
+      throw this.failure ?? error;
     }
+    this.throwIfFailed();
+  }
+
+  async direct(compiled: Compiled): Promise<DirectRunner> {
+    const runner = await this.sessions.direct(compiled.key, this.guard);
+    const run = runner.run.bind(runner);
+    runner.run = async (feeds, fetches) => {
+      this.throwIfFailed();
+      try {
+        const results = await run(feeds, fetches);
+        this.throwIfFailed();
+        return results;
+      } catch (error) {
+        throw this.failure ?? error;
+      }
+    };
+    return runner;
+  }
+
+  wrap(host: HostTensor): Tensor {
+    return toOrt(this.runtime, host);
   }
 
   async settled(): Promise<void> {
     this.underWay.length = 0;
-    await Promise.race([this.device.queue.onSubmittedWorkDone(), this.lost]);
+    await this.guard(this.device.queue.onSubmittedWorkDone());
     this.throwIfFailed();
   }
 
   async check(): Promise<void> {
-    await Promise.race([this.buffers.check(), this.lost]);
+    await this.guard(this.buffers.check());
     // Bytes of writeBuffer wait in staging memory until the queue has taken them.
     await this.settled();
   }
@@ -203,11 +241,13 @@ export class WebgpuEngine implements Engine {
 
   trim(): void {
     this.buffers.trim();
+    this.readbacks.trim();
   }
 
   async dispose(): Promise<void> {
     this.disposed = true;
     await this.sessions.release();
+    this.readbacks.trim();
     this.buffers.dispose();
     this.device.destroy();
   }
@@ -216,7 +256,7 @@ export class WebgpuEngine implements Engine {
     return { name: 'webgpu', device: this.device } as InferenceSession.WebGpuExecutionProviderOption;
   }
 
-  private wrap(buffer: PooledBuffer, type: ElementType, dims: readonly number[]): GpuTensor {
+  private view(buffer: PooledBuffer, type: ElementType, dims: readonly number[]): GpuTensor {
     return new GpuTensor(this.runtime, buffer.gpu, type, dims, buffer.free);
   }
 
