@@ -1,9 +1,8 @@
 // What config.json or genai_config.json says of a model, under our names; must not decide anything that the graph can tell.
 
 import { EspalierError } from '../errors.ts';
+import { isJsonObject, type JsonObject, type JsonResult, MAX_CONFIG_BYTES, readJsonObject, tooLong } from '../json.ts';
 import { type Folder, readText } from '../onnx/source.ts';
-
-export type JsonObject = { readonly [key: string]: unknown };
 
 /** Declared facts; null where a config does not say. */
 export interface ModelConfig {
@@ -49,7 +48,7 @@ export function interpretConfig(config: JsonObject | null, genai: JsonObject | n
     for (const place of places) {
       for (const key of keys) {
         const value = place[key];
-        if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
+        if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
       }
     }
     return null;
@@ -70,31 +69,21 @@ export function interpretConfig(config: JsonObject | null, genai: JsonObject | n
   };
 }
 
-/** Strings, which stay as they are, and the numbers that Python writes and JSON lacks. */
-const PYTHON_TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
-
-/** JSON as Python writes it: Infinity and -Infinity are read as such, NaN as null. @throws SyntaxError */
-function parsePythonJson(text: string): unknown {
-  return JSON.parse(
-    text.replace(PYTHON_TOKENS, (token) => (token.startsWith('"') ? token : token === 'NaN' ? 'null' : token.replace('Infinity', '1e999'))),
-  );
-}
-
 /** A JSON object of the folder, or null when there is no such file. @throws EspalierError `corrupt-file` */
 async function readJson(folder: Folder, path: string): Promise<JsonObject | null> {
+  const size = folder.open(path)?.size ?? 0;
+  if (size > MAX_CONFIG_BYTES) throw unreadable(path, { problem: tooLong(size, MAX_CONFIG_BYTES), detail: '' });
   const text = await readText(folder, path);
   if (text === null) return null;
-  let value: unknown;
-  try {
-    value = parsePythonJson(text);
-  } catch (cause) {
-    throw new EspalierError('corrupt-file', `${path} is not valid JSON.`, 'Get the file again, or correct it.', String(cause));
-  }
-  const found = object(value);
-  if (!found) throw new EspalierError('corrupt-file', `${path} holds no JSON object.`, 'Get the file again, or correct it.');
-  return found;
+  const read = readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  if (!read.ok) throw unreadable(path, read);
+  return read.value;
+}
+
+function unreadable(path: string, { problem, detail }: Omit<JsonResult & { ok: false }, 'ok'>): EspalierError {
+  return new EspalierError('corrupt-file', `${path} ${problem}.`, 'Get the file again, or correct it.', detail);
 }
 
 function object(value: unknown): JsonObject | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+  return isJsonObject(value) ? value : null;
 }

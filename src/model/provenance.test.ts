@@ -56,7 +56,7 @@ describe('espalier.json', () => {
     };
     const cases: [string, RegExp][] = [
       ['{', /not valid JSON/],
-      ['[]', /the whole should be an object but is \[\]/],
+      ['[]', /holds no JSON object/],
       [broken((j) => Object.assign(j, { format: 'other' })), /"format" should be espalier-export but is "other"/],
       [broken((j) => Object.assign(j, { version: 9 })), /newer Espalier/],
       [broken((j) => Object.assign(j, { removed: [0, 7] })), /"removed\[1\]" should be a block index below 3 but is 7/],

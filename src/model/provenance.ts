@@ -1,6 +1,7 @@
 // The espalier.json of an export: what it was made from, which blocks went and on which numbers; writes and reads the text, touches no files.
 
 import { EspalierError } from '../errors.ts';
+import { MAX_PROVENANCE_BYTES, readJsonObject } from '../json.ts';
 import type { Identity } from './identity.ts';
 import { Field } from './provenanceCheck.ts';
 
@@ -72,13 +73,10 @@ export function writeProvenance(provenance: Provenance): string {
 
 /** @throws EspalierError `bad-input` naming the first field that is not as expected. */
 export function readProvenance(text: string): Provenance {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new EspalierError('bad-input', `${PROVENANCE_FILE} is not valid JSON.`, 'Use the file as Espalier wrote it.', String(error));
-  }
-  const root = new Field(PROVENANCE_FILE, '', json);
+  const read = readJsonObject(text, { max: MAX_PROVENANCE_BYTES });
+  if (!read.ok)
+    throw new EspalierError('bad-input', `${PROVENANCE_FILE} ${read.problem}.`, 'Use the file as Espalier wrote it.', read.detail);
+  const root = new Field(PROVENANCE_FILE, '', read.value);
   root.at('format').oneOf([FORMAT]);
   const version = root.at('version');
   if (version.count() > VERSION) version.fail(`at most ${VERSION} (the file comes from a newer Espalier)`);

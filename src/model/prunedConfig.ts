@@ -1,6 +1,7 @@
 // Rewrites config.json and genai_config.json for a pruned model, touching only what changes; must keep every other number as it was written.
 
 import { EspalierError } from '../errors.ts';
+import { MAX_CONFIG_BYTES, mapOutsideStrings, readJsonObject } from '../json.ts';
 
 /** A parsed JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -25,6 +26,8 @@ const INDEX_LIST = /^(mlp_only_layers|.*_(idxs|indices|indexes|layer_ids))$/;
 export function prunedKeys(config: JsonObject, n: number, keep: readonly number[]): JsonObject {
   const changed: JsonObject = {};
   for (const [key, value] of Object.entries(config)) {
+    // Assigning it would replace the prototype instead.
+    if (key === '__proto__') continue;
     if (COUNT_KEYS.includes(key) && typeof value === 'number') changed[key] = keep.length;
     else if (NESTED.includes(key) && isObject(value)) {
       const inner = prunedKeys(value, n, keep);
@@ -32,7 +35,7 @@ export function prunedKeys(config: JsonObject, n: number, keep: readonly number[
     } else if (key === 'sliding_window' && isObject(value) && Array.isArray(value.layers)) {
       changed[key] = { ...value, layers: renumbered(value.layers, keep) };
     } else if (key === 'attention_types' && Array.isArray(value)) {
-      const perBlock = attentionKinds(value);
+      const perBlock = attentionKinds(value, n);
       if (perBlock?.length === n) changed[key] = [[keep.map((i) => perBlock[i] as Json), 1]];
     } else if (Array.isArray(value) && INDEX_LIST.test(key) && value.length > 0) changed[key] = renumbered(value, keep);
     else if (Array.isArray(value) && value.length === n && !NOT_PER_BLOCK.test(key)) changed[key] = keep.map((i) => value[i] as Json);
@@ -40,13 +43,14 @@ export function prunedKeys(config: JsonObject, n: number, keep: readonly number[
   return changed;
 }
 
-/** GPT-Neo's list of [kinds, repeats] with one entry per block, or null when it has another form. */
-function attentionKinds(groups: readonly Json[]): Json[] | null {
+/** GPT-Neo's list of [kinds, repeats] with one entry for each of `n` blocks, or null when it has another form or length. */
+function attentionKinds(groups: readonly Json[], n: number): Json[] | null {
   const found: Json[] = [];
   for (const group of groups) {
     const [kinds, repeats] = Array.isArray(group) ? group : [];
-    if (!Array.isArray(kinds) || typeof repeats !== 'number') return null;
-    for (let k = 0; k < repeats; k++) found.push(...kinds);
+    if (!Array.isArray(kinds) || typeof repeats !== 'number' || kinds.length * repeats > n - found.length) return null;
+    // A group of no kinds may be repeated without end.
+    for (let k = 0; k < repeats && kinds.length > 0; k++) found.push(...kinds);
   }
   return found;
 }
@@ -85,23 +89,29 @@ export function prunedGenaiConfig(text: string, n: number, keep: readonly number
   });
 }
 
-/** Marks a number that is kept as text, so that 1.0, 1e-05 and the Infinity of Python survive. */
-const LITERAL = 'espalier-number:';
-
 function edited(text: string, name: string, edit: (config: JsonObject) => JsonObject): string {
-  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?(?:Infinity|NaN|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g, (token) =>
-    token.startsWith('"') || /^-?\d{1,15}$/.test(token) ? token : `"${LITERAL}${token}"`,
+  const refuse = (problem: string, detail: string): EspalierError =>
+    new EspalierError('bad-input', `${name} ${problem}.`, 'Repair the file or download it again.', detail);
+  const plain = readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  if (!plain.ok) throw refuse(plain.problem, plain.detail);
+  const mark = freeMark(plain.value);
+  const marked = mapOutsideStrings(text, (stretch) =>
+    stretch.replace(/-?(?:Infinity|NaN|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g, (token) =>
+      /^-?\d{1,15}$/.test(token) ? token : `"${mark}${token}"`,
+    ),
   );
-  let config: Json;
-  try {
-    config = JSON.parse(marked) as Json;
-  } catch (error) {
-    throw new EspalierError('bad-input', `${name} is not valid JSON.`, 'Repair the file or download it again.', String(error));
-  }
-  if (!isObject(config)) throw new EspalierError('bad-input', `${name} does not hold a JSON object.`, 'Download the file again.');
+  const config = JSON.parse(marked) as JsonObject;
   const indent = /\n( +|\t)"/.exec(text)?.[1] ?? '  ';
-  const written = JSON.stringify(edit(config), null, indent).replace(new RegExp(`"${LITERAL}([^"]*)"`, 'g'), '$1');
+  const written = JSON.stringify(edit(config), null, indent).replace(new RegExp(`"${mark}([^"]*)"`, 'g'), '$1');
   return text.endsWith('\n') ? `${written}\n` : written;
+}
+
+/** A mark for numbers that are kept as text (1.0, 1e-05 and the Infinity of Python survive so), which no string of the file holds. */
+function freeMark(config: unknown): string {
+  const used = new Set(Array.from(JSON.stringify(config).matchAll(/espalier-number-(\d+):/g), (found) => found[1]));
+  let k = 0;
+  while (used.has(String(k))) k++;
+  return `espalier-number-${k}:`;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {
