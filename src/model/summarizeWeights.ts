@@ -137,7 +137,7 @@ function embeddingNodes(structure: Structure): ReadonlySet<number> {
     const p = structure.producer.get(x);
     if (p === undefined || found.has(p) || structure.region[p]! < 0) continue;
     found.add(p);
-    pending.push(...dependencies(structure.graph.nodes[p]!));
+    for (const y of dependencies(structure.graph.nodes[p]!)) pending.push(y);
   }
   return found;
 }

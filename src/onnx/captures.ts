@@ -7,7 +7,7 @@ export function subgraphs(node: Node): Graph[] {
   const found: Graph[] = [];
   for (const a of node.attributes.values()) {
     if (a.kind === 'graph') found.push(a.value);
-    else if (a.kind === 'graphs') found.push(...a.value);
+    else if (a.kind === 'graphs') for (const g of a.value) found.push(g);
   }
   return found;
 }
@@ -25,6 +25,6 @@ export function capturesOf(graph: Graph): string[] {
 /** Names of all values a node reads: its inputs, then the captures of its subgraphs. Repeats stay. */
 export function dependencies(node: Node): string[] {
   const names = node.inputs.filter((x) => x !== '');
-  for (const g of subgraphs(node)) names.push(...capturesOf(g));
+  for (const g of subgraphs(node)) for (const x of capturesOf(g)) names.push(x);
   return names;
 }

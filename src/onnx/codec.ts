@@ -3,6 +3,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
 import { decodeAttribute, encodeAttribute } from './codecAttribute.ts';
+import { requireWithinLimits } from './codecLimits.ts';
 import { decodeTensor, encodeTensor, exact, type Place, type ResolveExternal } from './codecTensor.ts';
 import type { Dim, Graph, Model, Node, ValueInfo } from './graph.ts';
 import {
@@ -27,9 +28,10 @@ export type { ExternalReference, Place, Placement, ResolveExternal } from './cod
  * A skeleton (see skim.ts), or a whole small model file, as a Model.
  * Documentation strings, node metadata and quantization annotations are dropped.
  * @param name the file's path, for error messages
- * @throws EspalierError `corrupt-file`, `unsupported-graph`
+ * @throws EspalierError `corrupt-file`, `unsupported-graph`, `too-large` beyond limits.ts
  */
 export function decodeModel(bytes: Uint8Array, resolve: ResolveExternal, name = 'the model'): Model {
+  requireWithinLimits(bytes, name);
   let proto: ModelProto;
   try {
     proto = fromBinary(ModelProtoSchema, bytes);

@@ -95,8 +95,9 @@ function reference(entries: readonly StringStringEntryProto[], tensor: string): 
   const number = (key: string): number | null => {
     const text = found.get(key);
     if (text === undefined || text === '') return null;
-    const n = Number(text);
-    if (!Number.isSafeInteger(n) || n < 0)
+    // Number() alone would read "0x10", "1e3" and blanks too.
+    const n = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isSafeInteger(n))
       throw new EspalierError('corrupt-file', `Tensor ${tensor} has ${key} "${text}" in ${location}.`, 'Export the model again.');
     return n;
   };

@@ -56,7 +56,8 @@ async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
       const start = list[k]!.range.offset;
       let last = k;
       while (last + 1 < list.length && list[last + 1]!.range.offset - start < NEIGHBOUR_BYTES) last++;
-      const end = Math.max(...list.slice(k, last + 1).map((w) => w.range.offset + w.range.length));
+      let end = start;
+      for (let j = k; j <= last; j++) end = Math.max(end, list[j]!.range.offset + list[j]!.range.length);
       const bytes = await source.read(start, end - start);
       for (; k <= last; k++) {
         const { tensor, range } = list[k]!;

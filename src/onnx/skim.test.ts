@@ -128,7 +128,7 @@ describe('bad files', () => {
     };
     for (let i = 0; i < 100; i++) for (const field of [6, 5, 1]) wrap(field);
     wrap(7);
-    await expect(open(bytes)).rejects.toThrow(/nests graphs more than 64 deep/);
+    await expect(open(bytes)).rejects.toThrow(/messages nested more than 64 deep/);
   });
 });
 

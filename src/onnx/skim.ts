@@ -1,6 +1,7 @@
 // Walks the protobuf of a model file and returns a small skeleton of it, in which large tensor payloads are byte ranges; must never read a payload.
 
 import { EspalierError } from '../errors.ts';
+import { beyond, MAX_DEPTH, MAX_NODES, MAX_SKELETON_BYTES, MAX_TENSORS } from './limits.ts';
 import type { ByteSource } from './source.ts';
 import { truncated, WindowReader } from './window.ts';
 
@@ -9,10 +10,6 @@ export const SELF_LOCATION = '\u0000self';
 
 /** Payloads above this many bytes become ranges; a message of at most this size is copied without a look inside. */
 const INLINE_LIMIT = 1024;
-/** Graphs within graphs; decoders use one or two levels. */
-const MAX_DEPTH = 64;
-/** Largest skeleton, in bytes: a graph of this length cannot be worked on in a browser tab. */
-const MAX_SKELETON = 512 * 1024 * 1024;
 
 type Kind = 'model' | 'graph' | 'node' | 'attribute' | 'tensor';
 
@@ -70,7 +67,7 @@ class Bytes {
  * The skeleton of a model file: a serialized ModelProto whose payloads above 1 KiB are external data of location SELF_LOCATION.
  * Reads about as many bytes as the graph without its weights is long.
  * @param name the file's path, for error messages
- * @throws EspalierError `corrupt-file` when it is not a protobuf, is cut off, or has no graph
+ * @throws EspalierError `corrupt-file` when it is not a protobuf, is cut off, or has no graph, `too-large` beyond limits.ts
  */
 export async function skimModel(source: ByteSource, name: string): Promise<Uint8Array> {
   const reader = new WindowReader(source, name);
@@ -93,6 +90,8 @@ export async function skimModel(source: ByteSource, name: string): Promise<Uint8
 class Skimmer {
   sawGraph = false;
   #total = 0;
+  #nodes = 0;
+  #tensors = 0;
   readonly #reader: WindowReader;
   readonly #name: string;
 
@@ -104,12 +103,9 @@ class Skimmer {
   /** Copies the fields of one message that ends at byte `end`. */
   async message(kind: Kind, end: number, depth: number): Promise<Bytes> {
     const reader = this.#reader;
-    if (depth > MAX_DEPTH)
-      throw new EspalierError(
-        'corrupt-file',
-        `${this.#name} nests graphs more than ${MAX_DEPTH} deep at byte ${reader.position}.`,
-        'The file is damaged, or it is not a language model.',
-      );
+    if (depth > MAX_DEPTH) throw beyond(this.#name, `messages nested more than ${MAX_DEPTH} deep (at byte ${reader.position})`, MAX_DEPTH);
+    if (kind === 'node' && ++this.#nodes > MAX_NODES) throw beyond(this.#name, `more than ${MAX_NODES} nodes`, MAX_NODES);
+    if (kind === 'tensor' && ++this.#tensors > MAX_TENSORS) throw beyond(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     const out = new Bytes();
     let payload: { field: number; offset: number; length: number } | null = null;
     while (reader.position < end) {
@@ -134,7 +130,8 @@ class Skimmer {
         reader.position = stop;
       } else {
         this.#total += stop - start;
-        if (this.#total > MAX_SKELETON) throw this.#damaged(`its graph without weights is longer than ${MAX_SKELETON} bytes`);
+        if (this.#total > MAX_SKELETON_BYTES)
+          throw beyond(this.#name, `more than ${MAX_SKELETON_BYTES} bytes besides its weights`, MAX_SKELETON_BYTES);
         out.append(await reader.take(start, stop - start));
       }
     }

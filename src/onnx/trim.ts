@@ -16,7 +16,7 @@ export function trimGraph(graph: Graph): Graph {
     const node = producer.get(name);
     if (!node || alive.has(node)) continue;
     alive.add(node);
-    pending.push(...dependencies(node));
+    for (const x of dependencies(node)) pending.push(x);
   }
   const nodes = graph.nodes.filter((n) => alive.has(n));
   const live = new Set<string>();
