@@ -1,11 +1,11 @@
 // Changing the plan: single blocks, ranges, the k lowest, locks, undo. Every change goes through one place so that history and address follow.
 
-import { endLocks, lowest } from '../analysis/ranking.ts';
+import { endLocks } from '../analysis/ranking.ts';
 import type { Context } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import type { Address } from './modelActions.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withBlocks, withLocks } from './plan.ts';
-import { droppable } from './selectors.ts';
+import { droppable, oneShot } from './selectors.ts';
 
 export interface PlanActions {
   /** Removes a block or puts it back; it becomes the anchor of the next range. */
@@ -94,7 +94,7 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
         patch('plan', { refusal });
         return context.announce(refusal);
       }
-      edit({ ...plan, removed: [...lowest(removable(curve.result.order), k, plan.locked)].sort((a, b) => a - b) }, 'lowest');
+      edit({ ...plan, removed: oneShot(get(), k) }, 'lowest');
     },
     setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
     protectEnds(on) {

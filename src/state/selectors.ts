@@ -192,6 +192,13 @@ export function droppable(state: StudioState): number {
   return Math.min(free, summary.numBlocks - 1);
 }
 
+/** The one-shot plan of k removals: the least important blocks of the curve that may go, ascending; fewer where fewer may. */
+export function oneShot(state: StudioState, k: number): number[] {
+  const blocks = modelOf(state)?.summary.blocks ?? [];
+  const order = (state.score.curve?.result.order ?? []).filter((block) => blocks[block] && !blocks[block].unremovable);
+  return [...lowest(order, k, state.plan.present.locked)].sort((a, b) => a - b);
+}
+
 export const keptCount = (model: OpenModel, removed: readonly number[]) => model.summary.numBlocks - removed.length;
 
 /** True when the plan is not simply the k lowest of the curve that may go. */

@@ -85,7 +85,7 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
     if (key === null || key === given) return;
     timer = setTimeout(() => {
       waiting = null;
-      if (autoKey(get()) === key) void measure('quick', true);
+      if (key !== given && autoKey(get()) === key) void measure('quick', true);
     }, context.settleMs ?? SETTLE_MS);
   }
 

@@ -2,6 +2,7 @@
 
 import { useStore } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
+import { type BudgetActions, makeBudgetActions } from './budgetActions.ts';
 import { type Context, type Deps, makeContext } from './context.ts';
 import { type DropActions, makeDropActions } from './dropActions.ts';
 import { type EffectActions, makeEffectActions } from './effectActions.ts';
@@ -31,6 +32,7 @@ export type Actions = { dispose(): void } & ModelActions &
   RestoreActions &
   DropActions &
   SpeedActions &
+  BudgetActions &
   ViewActions;
 
 export interface StudioStore {
@@ -55,7 +57,9 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     effect.planChanged();
   });
   const drop = makeDropActions(context, { ...restore, openSource: model.openSource, setText: score.setText });
-  const speed = makeSpeedActions(context, makeSpeedJob(context));
+  const speedJob = makeSpeedJob(context);
+  const speed = makeSpeedActions(context, speedJob);
+  const budget = makeBudgetActions(context, speedJob, plan.setRemoved);
   const exporting = makeExportActions(context, effect.measureAgain);
   return {
     state,
@@ -68,9 +72,15 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
       ...drop,
       ...exporting,
       ...speed,
+      ...budget,
+      stopMeasuring() {
+        budget.stopBudget();
+        speed.stopMeasuring();
+      },
       ...viewActions(context, effect, model, score),
       dispose() {
         effect.dispose();
+        budget.dispose();
         speed.dispose();
       },
     },

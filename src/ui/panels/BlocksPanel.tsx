@@ -8,6 +8,7 @@ import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useWide } from '../useWide.ts';
 import { BlockList } from './BlockList.tsx';
+import { BudgetSection } from './BudgetSection.tsx';
 import css from './blocks.module.css';
 
 export function BlocksPanel() {
@@ -21,6 +22,7 @@ export function BlocksPanel() {
     <>
       <DropLowest count={removed.length} />
       <Protect />
+      <BudgetSection />
       <BlockList />
     </>
   );
