@@ -6,7 +6,6 @@ import { DataType, intAttribute } from '../onnx/graph.ts';
 import type { VariantRequest } from '../worker/benchApi.ts';
 import type { Engine } from './device.ts';
 import type { OrtLoader } from './ort.ts';
-import { gpuUsable } from './route.ts';
 import { whyNotOn } from './runnable.ts';
 import { routesOf } from './selfTest.ts';
 import { openWasm } from './wasmEngine.ts';
@@ -32,7 +31,8 @@ export async function chooseDevice(
   const onWasm = async (): Promise<ChosenDevice> => ({ engine: await openWasm(loader), notes });
   const { device, selfTest } = request;
   if (device === 'wasm') return onWasm();
-  if (!selfTest || !gpuUsable(selfTest)) {
+  const routes = selfTest ? routesOf(selfTest.checks) : null;
+  if (!routes?.usable) {
     const failed = selfTest?.checks.filter((check) => !check.ok).map((check) => check.name) ?? [];
     const reason = selfTest ? `The GPU failed its self-test (${failed.join(', ')}).` : 'There is no WebGPU adapter here that may be used.';
     if (device === 'webgpu')
@@ -45,7 +45,7 @@ export async function chooseDevice(
     notes.push(`${reason} The wasm device is used.`);
     return onWasm();
   }
-  const engine = await openWebgpu(loader, { subgroups: routesOf(selfTest.checks).subgroups });
+  const engine = await openWebgpu(loader, { subgroups: routes.subgroups });
   if (needsFloat16(opened) && !engine.float16) {
     await engine.dispose();
     notes.push('This graph computes in float16 and the GPU offers no shader-f16: the wasm device is used.');
