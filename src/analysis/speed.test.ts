@@ -53,12 +53,13 @@ describe('gain', () => {
     expect(ci95[1]).toBeCloseTo(1.2, 10);
     expect(noise).toBe(false);
     // Not paired, the same rounds leave the question open.
-    expect(
-      gainOf(
-        rounds.map((r) => 100 * r),
-        [...rounds, 0.6].map((r) => 120 * r),
-      ).noise,
-    ).toBe(true);
+    const apart = gainOf(
+      rounds.map((r) => 100 * r),
+      rounds.map((r) => 120 * r),
+      false,
+    );
+    expect([apart.ratio, apart.noise]).toEqual([expect.closeTo(1.2, 10), true]);
+    expect(gainOf([100, 110], [200, 210, 190]).noise).toBe(false);
   });
 
   it('calls a spread larger than the difference noise, and a single run too', () => {

@@ -86,19 +86,19 @@ export interface Ratio {
 }
 
 /**
- * How much faster: the ratio of means, resampled over runs (2,000 times, fixed seed). Runs of one round were made one after the other, so
- * where both have as many, a round is drawn as a pair: what slows a whole round then cancels.
+ * How much faster: the ratio of means, resampled over runs (2,000 times, fixed seed).
  * @param original, pruned throughput of each run in the order of the rounds, tokens/s
+ * @param byRound run k of both was made one right after the other: they are drawn as pairs, so that what slows a whole round cancels
  * @throws RangeError for no runs
  * @source Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
  */
-export function gainOf(original: readonly number[], pruned: readonly number[]): Ratio {
+export function gainOf(original: readonly number[], pruned: readonly number[], byRound = true): Ratio {
   if (original.length === 0 || pruned.length === 0) throw new RangeError(`gain of ${original.length} and ${pruned.length} runs`);
   const ratio = mean(pruned) / mean(original);
   if (original.length < 2 || pruned.length < 2) return { ratio, ci95: [ratio, ratio], noise: true };
   const random = xoshiro128(SEED);
   const index = (n: number): number => Math.floor((random() / 2 ** 32) * n);
-  const paired = original.length === pruned.length;
+  const paired = byRound && original.length === pruned.length;
   const ratios = Float64Array.from({ length: RESAMPLES }, () => {
     let below = 0;
     let above = 0;

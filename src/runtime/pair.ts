@@ -1,0 +1,119 @@
+// The two variants of a job, opened one after the other, failing one by one and always closed; must not measure or generate.
+
+import { type ErrorReport, EspalierError, fromReport, isCancelled, throwIfCancelled, toReport } from '../errors.ts';
+import type { Progress } from '../worker/api.ts';
+import type { OpenVariant, VariantHandle, VariantInfo, Which } from '../worker/benchApi.ts';
+
+/** Thrown when a variant runs out of memory while the other one is open as well: alone, each may fit. */
+export class Crowded extends Error {}
+
+export interface PairOptions {
+  signal: AbortSignal;
+  onProgress: (progress: Progress) => void;
+  onLoaded?: (which: Which, info: VariantInfo) => void;
+  onFailed?: (which: Which, error: ErrorReport) => void;
+  /** Out of memory beside the other variant throws `Crowded` instead of counting as a failure. */
+  canPart?: boolean;
+}
+
+export class Pair {
+  /** `pruned` only when something is removed. */
+  readonly sides: readonly Which[];
+  readonly errors: { [W in Which]?: ErrorReport } = {};
+  readonly #removed: readonly number[];
+  readonly #open: OpenVariant;
+  readonly #options: PairOptions;
+  readonly #handles = new Map<Which, VariantHandle>();
+
+  constructor(removed: readonly number[], open: OpenVariant, options: PairOptions) {
+    this.sides = removed.length > 0 ? ['original', 'pruned'] : ['original'];
+    this.#removed = removed;
+    this.#open = open;
+    this.#options = options;
+  }
+
+  /** Sides that are open now, the original first. */
+  get alive(): Which[] {
+    return this.sides.filter((which) => this.#handles.has(which));
+  }
+
+  info(which: Which): VariantInfo | null {
+    return this.#handles.get(which)?.info ?? null;
+  }
+
+  /** Null when it failed; the error is in `errors` then. @throws EspalierError `cancelled`, Crowded */
+  load(which: Which): Promise<VariantInfo | null> {
+    const { signal, onProgress, onLoaded } = this.#options;
+    return this.#guard(which, async () => {
+      const opening = this.#open(which === 'original' ? [] : [...this.#removed], signal, onProgress);
+      const handle = await raced(signal, opening).catch((error: unknown) => {
+        // A variant that arrives after the end is closed at once.
+        opening.then(
+          (late) => late.close(),
+          () => {},
+        );
+        throw error;
+      });
+      this.#handles.set(which, handle);
+      onLoaded?.(which, handle.info);
+      return handle.info;
+    });
+  }
+
+  /** Null when the side is not open, or when `work` failed: the side is closed then and the error is in `errors`. @throws EspalierError `cancelled`, Crowded */
+  async use<T>(which: Which, work: (handle: VariantHandle) => Promise<T>): Promise<T | null> {
+    const handle = this.#handles.get(which);
+    return handle ? this.#guard(which, () => raced(this.#options.signal, work(handle))) : null;
+  }
+
+  /** Closes one side, or all that are open; never throws. */
+  async close(which?: Which): Promise<void> {
+    for (const [side, handle] of [...this.#handles]) {
+      if (which !== undefined && side !== which) continue;
+      this.#handles.delete(side);
+      await handle.close().catch(() => {});
+    }
+  }
+
+  /** @throws EspalierError of the original when every side has failed */
+  throwIfAllFailed(): void {
+    const error = this.errors.original ?? this.errors.pruned;
+    if (error && this.sides.every((which) => this.errors[which])) throw fromReport(error);
+  }
+
+  async #guard<T>(which: Which, work: () => Promise<T>): Promise<T | null> {
+    const { signal, onFailed, canPart } = this.#options;
+    throwIfCancelled(signal);
+    try {
+      return await work();
+    } catch (error) {
+      throwIfCancelled(signal);
+      if (isCancelled(error)) throw error;
+      const report = toReport(error);
+      const other: Which = which === 'original' ? 'pruned' : 'original';
+      if (canPart && report.code === 'out-of-memory' && this.#handles.has(other)) throw new Crowded(report.message);
+      this.errors[which] = report;
+      await this.close(which);
+      onFailed?.(which, report);
+      return null;
+    }
+  }
+}
+
+/** The result of `work`, or `cancelled` as soon as the signal comes: a call under way is not waited for. */
+async function raced<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let stop = (): void => {};
+  const cancelled = new Promise<never>((_, reject) => {
+    stop = () => reject(new EspalierError('cancelled', 'Cancelled.'));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  // Both may reject after the race: nobody listens then.
+  cancelled.catch(() => {});
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, cancelled]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

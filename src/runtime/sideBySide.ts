@@ -1,0 +1,87 @@
+// Generates with the original and a pruned variant at once, in slices of a few dozen ms, so that both stream; must not choose tokens or load by itself.
+
+import type { Sampling } from '../analysis/sampling.ts';
+import { checkSampling } from '../analysis/sampling.ts';
+import { EspalierError } from '../errors.ts';
+import type { Advance, GenerateEvent, GenerateResult, OpenVariant, Prompt, Side, VariantInfo, Which } from '../worker/benchApi.ts';
+import { Pair } from './pair.ts';
+
+/** Length of a slice: with two variants each is heard of about every 80 ms. A single one is heard of every 50 ms. */
+const SLICE_MS = { two: 40, one: 50 };
+
+export interface SideBySideRequest {
+  /** Empty: the original alone. */
+  removed: readonly number[];
+  prompt: Prompt;
+  /** Most new tokens. */
+  tokens: number;
+  sampling: Sampling;
+  stopAtEos: boolean;
+}
+
+/**
+ * Same prompt ids, seed and settings for both. A variant that fails is reported and leaves the other running.
+ * @throws EspalierError `cancelled`, `bad-input` (settings), `tokenizer` (prompt); when every variant fails, the error of the original
+ */
+export async function generateSideBySide(
+  { removed, prompt, tokens, sampling, stopAtEos }: SideBySideRequest,
+  open: OpenVariant,
+  { signal, onEvent }: { signal: AbortSignal; onEvent: (event: GenerateEvent) => void },
+): Promise<GenerateResult> {
+  checkSampling(sampling);
+  if (!Number.isSafeInteger(tokens) || tokens < 1)
+    throw new EspalierError('bad-input', `The number of new tokens must be a whole number of at least 1, not ${tokens}.`, 'Change it.');
+  const infos: { [W in Which]?: VariantInfo } = {};
+  const pair = new Pair(removed, open, {
+    signal,
+    onProgress: (progress) => onEvent({ type: 'progress', progress }),
+    onLoaded: (which, info) => {
+      infos[which] = info;
+    },
+    onFailed: (which, error) => onEvent({ type: 'failed', which, error }),
+  });
+  const found: Record<Which, Side | null> = { original: null, pruned: null };
+  try {
+    for (const which of pair.sides) await pair.load(which);
+    let ids: number[] | null = null;
+    for (const which of pair.alive) {
+      if (ids !== null) break;
+      const encoded = await pair.use(which, (handle) => handle.encode(prompt));
+      if (!encoded) continue;
+      ids = encoded.ids;
+      onEvent({ type: 'prompt', prompt: encoded });
+    }
+    for (const which of pair.alive) {
+      const start = { ids: ids ?? [], tokens, sampling, stopAtEos };
+      await pair.use(which, (handle) => handle.begin(start));
+    }
+    const going = (): Which[] => pair.alive.filter((which) => (found[which]?.done ?? null) === null);
+    for (let turn = going(); turn.length > 0; turn = going()) {
+      for (const which of turn) {
+        const slice = await pair.use(which, (handle) => handle.advance(turn.length > 1 ? SLICE_MS.two : SLICE_MS.one));
+        const info = infos[which];
+        if (!slice || !info) continue;
+        const side = extend(found[which], slice, info);
+        found[which] = side;
+        onEvent({ type: 'side', which, side });
+      }
+    }
+  } finally {
+    await pair.close();
+  }
+  pair.throwIfAllFailed();
+  const { original, pruned } = found;
+  return { original, pruned, errors: pair.errors, divergesAt: original && pruned ? firstDifference(original, pruned) : null };
+}
+
+function extend(before: Side | null, slice: Advance, info: VariantInfo): Side {
+  return { ...slice, ids: [...(before?.ids ?? []), ...slice.ids], info };
+}
+
+/** Index of the first new token that differs, or that only one has because the other ended its text; null while they are the same so far. */
+function firstDifference(a: Side, b: Side): number | null {
+  const shorter = a.ids.length <= b.ids.length ? a : b;
+  const index = shorter.ids.findIndex((id, i) => id !== a.ids[i] || id !== b.ids[i]);
+  if (index >= 0) return index;
+  return a.ids.length !== b.ids.length && shorter.done === 'eos' ? shorter.ids.length : null;
+}
