@@ -23,8 +23,9 @@ const BY_POSITION = new Set(
  * LogSoftmax has no kernel there.
  * @param residual value of the residual stream that the head reads.
  * @param opset version of the ai.onnx operators.
+ * @returns true when every position is treated alike, so that any stretch of positions may be run alone.
  */
-export function appendNll(piece: Piece, residual: string, opset: number): void {
+export function appendNll(piece: Piece, residual: string, opset: number): boolean {
   const logits = piece.outputs[0] as string;
   const name = (what: string): string => `espalier/nll/${what}`;
   const body: Node[] = [];
@@ -42,7 +43,8 @@ export function appendNll(piece: Piece, residual: string, opset: number): void {
     opset >= (AXES_OPERAND[op] ?? 0) ? put(op, [x, last], what, attributes) : put(op, [x], what, { ...attributes, axes: [-1] });
 
   let rows = logits;
-  if (!sliceBefore(piece, residual)) rows = put('Slice', [logits, ...sliceOperands(piece)], 'rows');
+  const byPosition = sliceBefore(piece, residual);
+  if (!byPosition) rows = put('Slice', [logits, ...sliceOperands(piece)], 'rows');
   const logits32 = put('Cast', [rows], 'logits32', { to: DataType.float });
   const top = overLast('ReduceMax', logits32, 'top', { keepdims: 1 });
   const shifted = put('Sub', [logits32, top], 'shifted');
@@ -55,6 +57,7 @@ export function appendNll(piece: Piece, residual: string, opset: number): void {
   piece.outputs = [overLast('Squeeze', column, 'out')];
   piece.inputs.push(TARGETS);
   piece.nodes.push(...body);
+  return byPosition;
 }
 
 /** Name of the input that holds the ids to predict. */
@@ -67,18 +70,56 @@ function sliceOperands(piece: Piece): string[] {
 /** Drops the last position of the residual stream before the head where that is exact; false when it may not be. */
 function sliceBefore(piece: Piece, residual: string): boolean {
   const flowing = new Set([residual]);
+  // Values whose rows are all positions of the batch one after the other, (B x S, C).
+  const flat = new Set<string>();
   for (const node of piece.nodes) {
     const from = node.inputs.filter((value) => flowing.has(value));
     if (from.length === 0) continue;
-    if (!byPosition(node, flowing, piece)) return false;
-    for (const value of node.outputs) flowing.add(value);
+    const shape = shapeKind(node, flowing, flat, piece);
+    if (shape === null) return false;
+    if (shape === 'size') continue;
+    for (const value of node.outputs) {
+      flowing.add(value);
+      if (shape === 'flat') flat.add(value);
+    }
   }
   // Anything else from outside (a side value, a row count) may have a sequence axis of its own.
-  if (piece.inputs.some((input) => input !== residual) || !flowing.has(piece.outputs[0] as string)) return false;
+  if (piece.inputs.some((input) => input !== residual) || !flowing.has(piece.outputs[0] as string) || flat.has(piece.outputs[0] as string))
+    return false;
   const sliced = 'espalier/rows/residual';
   for (const node of piece.nodes) node.inputs = node.inputs.map((value) => (value === residual ? sliced : value));
   piece.nodes.unshift(makeNode('Slice', [residual, ...sliceOperands(piece)], [sliced]));
   return true;
+}
+
+/**
+ * What comes out of a node that reads positions: positions in rows, positions in one flat list, only their number, or (null) a mixture.
+ * The flat forms are those of a product with a table by row: Reshape to (-1, C), Gemm, Reshape to the sizes of the input with another width.
+ */
+function shapeKind(node: Node, flowing: ReadonlySet<string>, flat: ReadonlySet<string>, piece: Piece): 'rows' | 'flat' | 'size' | null {
+  const [x = '', second = ''] = node.inputs;
+  const list = flat.has(x);
+  if (node.op === 'Shape') return list ? null : 'size';
+  if (node.op === 'Gemm') return list && !flowing.has(second) && !intAttribute(node, 'transA') ? 'flat' : null;
+  if (node.op === 'Reshape') {
+    if (list) return widthReplaced(second, flowing, flat, piece) ? 'rows' : null;
+    const to = constantInts(piece, second);
+    return to?.length === 2 && to[0] === -1 ? 'flat' : null;
+  }
+  if (list || !byPosition(node, flowing, piece)) return null;
+  return 'rows';
+}
+
+/** True for the sizes of a value in rows, all but the last, followed by a constant. */
+function widthReplaced(shape: string, flowing: ReadonlySet<string>, flat: ReadonlySet<string>, piece: Piece): boolean {
+  const producer = (value: string): Node | undefined => piece.nodes.find((node) => node.outputs[0] === value);
+  const concat = producer(shape);
+  if (concat?.op !== 'Concat' || concat.inputs.length !== 2 || constantInts(piece, concat.inputs[1] ?? '')?.length !== 1) return false;
+  const slice = producer(concat.inputs[0] ?? '');
+  const [from, to] = [slice?.inputs[1], slice?.inputs[2]].map((value) => constantInts(piece, value ?? '')?.[0]);
+  const size = producer(slice?.inputs[0] ?? '');
+  const sized = size?.inputs[0] ?? '';
+  return slice?.op === 'Slice' && from === 0 && to === -1 && size?.op === 'Shape' && flowing.has(sized) && !flat.has(sized);
 }
 
 function byPosition(node: Node, flowing: ReadonlySet<string>, piece: Piece): boolean {

@@ -87,6 +87,8 @@ export interface ScorePrograms {
   blocks: readonly BoundProgram[];
   /** (residual, targets) -> nll (B, S - 1) float32, natural logarithm, logits cast to float32 first. */
   head: BoundProgram;
+  /** The head treats every position alike: it may be run on any stretch of positions. */
+  headByPosition: boolean;
   residualType: 'float32' | 'float16';
   hiddenSize: number;
   vocabSize: number;

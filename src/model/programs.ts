@@ -67,7 +67,11 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const head = prepare(cutPiece(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)));
   requireChainable(embed, null, 'The embedding', structure);
   requireChainable(head, cut(structure.blocks.length), 'The head', structure);
-  appendNll(head, cut(structure.blocks.length), structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18);
+  const headByPosition = appendNll(
+    head,
+    cut(structure.blocks.length),
+    structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18,
+  );
   const side = cutSide(structure, nodes, opened.summary.hiddenSize);
   const blocks = (options.blocks ?? structure.blocks.map((block) => block.index)).map((b) => {
     const piece = prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
@@ -82,6 +86,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     side: side && single('side', prepare(side), sideOutputs(side)),
     blocks: blocksBound,
     head: headBound,
+    headByPosition,
     residualType: residualType(structure),
     hiddenSize: opened.summary.hiddenSize,
     vocabSize: opened.summary.vocabSize,

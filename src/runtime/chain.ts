@@ -4,7 +4,7 @@ import { EspalierError } from '../errors.ts';
 import type { BoundProgram, ProgramInput, ScorePrograms } from '../model/program.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from './device.ts';
-import { count, filled, type HostTensor, numbers, toFloat32 } from './host.ts';
+import { byteSize, count, filled, type HostTensor, numbers, toFloat32 } from './host.ts';
 import { WeightStore } from './weights.ts';
 import { type Chunk, sliceChunk } from './windows.ts';
 
@@ -27,6 +27,8 @@ export class Chain {
   readonly weights: WeightStore;
   /** Rows of one head run; set by the warm-up. */
   headRows = 1;
+  /** Positions of one head run when the logits of one row are too large to be had at once; null = whole rows. */
+  headTokens: number | null = null;
   private readonly compiled = new Map<string, Compiled>();
   private readonly sides = new Map<string, Promise<Sides>>();
   private readonly zeros = new Map<string, HostTensor>();
@@ -52,13 +54,6 @@ export class Chain {
       this.compiled.set(program.id, await this.engine.compile(program));
       options.onProgram?.(++done, total);
     }
-  }
-
-  /** Loads the weights of embedding, side values and head. */
-  async loadEnds(options: PrepareOptions = {}): Promise<void> {
-    const { embed, side, head } = this.programs;
-    if (side) await this.weights.load([side], { ...options, cpu: true });
-    await this.weights.load([embed, head], options);
   }
 
   /** Token ids to the residual stream (B, S, C). */
@@ -87,13 +82,19 @@ export class Chain {
     });
   }
 
-  /** (B, S - 1) values in nats, row by row; the head runs on at most `headRows` rows at a time, so that its logits stay small. */
+  /** (B, S - 1) values in nats, row by row; the head runs on `headRows` rows or `headTokens` positions at a time, so that its logits stay small. */
   async nllPerToken(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
     const out: Float32Array[] = [];
+    const { headTokens } = this;
+    if (headTokens !== null && headTokens < chunk.length - 1) {
+      for (let row = 0; row < chunk.rows; row++) out.push(await this.nllByPosition(state, chunk, row, headTokens));
+      return out;
+    }
+    const rowSize = chunk.length * this.programs.hiddenSize;
     for (let from = 0; from < chunk.rows; from += this.headRows) {
       const rows = Math.min(this.headRows, chunk.rows - from);
       const whole = rows === chunk.rows;
-      const part = whole ? state : this.engine.rows(state, from, rows);
+      const part = whole ? state : this.engine.piece(state, from * rowSize, [rows, chunk.length, this.programs.hiddenSize]);
       try {
         out.push(...(await this.headRun(part, whole ? chunk : sliceChunk(chunk, from, rows))));
       } finally {
@@ -101,6 +102,35 @@ export class Chain {
       }
     }
     return out;
+  }
+
+  /** One row in pieces of `tokens` positions; each piece also holds the position after it, whose id is its last target. */
+  private async nllByPosition(state: DeviceTensor, chunk: Chunk, row: number, tokens: number): Promise<Float32Array> {
+    const { length } = chunk;
+    const { hiddenSize } = this.programs;
+    const values = new Float32Array(length - 1);
+    for (let from = 0; from < length - 1; from += tokens) {
+      const positions = Math.min(tokens, length - 1 - from) + 1;
+      const start = row * length + from;
+      const part = this.engine.piece(state, start * hiddenSize, [1, positions, hiddenSize]);
+      try {
+        const piece: Chunk = { windows: [0], rows: 1, length: positions, ids: chunk.ids.slice(start, start + positions) };
+        values.set((await this.headRun(part, piece))[0] ?? new Float32Array(), from);
+      } finally {
+        part.free();
+      }
+    }
+    return values;
+  }
+
+  /** A residual stream of zeros for one row, (1, S, C): something to time programs with. */
+  zeroState(length: number): DeviceTensor {
+    const type = this.programs.residualType;
+    const dims = [1, length, this.programs.hiddenSize];
+    const buffer = this.engine.allocate(byteSize(type, dims), 'hidden', 'warm-up state');
+    buffer.write(0, new Uint8Array(byteSize(type, dims)));
+    const { tensor } = buffer.view(type, dims);
+    return { type, dims, tensor, free: () => buffer.free() };
   }
 
   /** Frees the side values of all shapes. */

@@ -6,7 +6,7 @@ import { EspalierError } from '../errors.ts';
 import type { BlockScore, Measure, ScoreEvent } from '../worker/api.ts';
 import { blockScore, Grouped } from './measures.ts';
 import type { MemoryPlan } from './memory.ts';
-import { residentSchedule, streamedSchedule, type Variant } from './schedule.ts';
+import { countBlockRuns, residentSchedule, type Step, streamedSchedule, type Variant } from './schedule.ts';
 import { type IntactStates, leaveOneOut } from './score.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -36,30 +36,25 @@ export interface CurveJob {
 /** Runs the pass and reports the baseline and each point as it comes. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
 export async function measureCurve(job: CurveJob): Promise<Omit<Curve, 'seconds'>> {
   const { bench, plan, unremovable, intact, signal, onEvent } = job;
-  const removable = (block: number): boolean => !unremovable[block];
-  const schedule = plan.resident ? residentSchedule : streamedSchedule;
-  const steps = schedule(unremovable.length, removable);
-  const passes = bench.passes(signal);
+  const passes = bench.passes(plan.group, signal);
+  const parts = schedules(plan, unremovable);
+  const runs = passes.flatMap((pass) => parts.map((steps) => ({ pass, steps, blocks: countBlockRuns(steps) })));
+  const total = runs.reduce((sum, { blocks }) => sum + blocks, 0);
   const points = new Points(passes.length, onEvent);
-  let [seconds, ideal] = [0, 0];
-  for (const [g, pass] of passes.entries()) {
+  let [seconds, ideal, before] = [0, 0, 0];
+  for (const [k, { pass, steps, blocks }] of runs.entries()) {
     job.dropStates();
-    const cost = await leaveOneOut(pass, steps, intact, plan.keepIntact, {
-      onVisit: (block) => bench.visit(block, signal),
-      onBlock: (done, total, left) => {
-        const secondsLeft = left === null ? null : left + (passes.length - 1 - g) * (left / Math.max(1, total - done)) * total;
-        const progress = {
-          job: 'score',
-          phase: 'score',
-          done: g * total + done,
-          total: passes.length * total,
-          unit: 'blocks',
-          secondsLeft,
-        } as const;
+    const cost = await leaveOneOut(pass, steps, intact, plan.keepIntact, runs[k + 1] ? 'embed' : null, {
+      onVisit: (stage, next) => bench.visit(stage, next, signal),
+      onBlock: (done, _, left) => {
+        const later = total - before - blocks;
+        const secondsLeft = left === null ? null : left * (1 + later / Math.max(1, blocks - done));
+        const progress = { job: 'score', phase: 'score', done: before + done, total, unit: 'blocks', secondsLeft } as const;
         onEvent({ type: 'progress', progress });
       },
       onResult: (variant, values) => points.add(variant, values),
     });
+    before += blocks;
     seconds += cost.seconds;
     ideal += cost.idealSeconds ?? Number.NaN;
   }
@@ -67,6 +62,15 @@ export async function measureCurve(job: CurveJob): Promise<Omit<Curve, 'seconds'
   for (const [index, reason] of unremovable.entries()) if (reason) points.refuse(index, reason);
   const blocks = points.blocks.sort((a, b) => a.index - b.index);
   return { baseline: points.baseline(), blocks, order: removalOrder(blocks), costRatio: Number.isFinite(ideal) ? seconds / ideal : null };
+}
+
+/** The schedules that one group of windows goes through: one, or several when not all left-out blocks have room at a time. */
+function schedules(plan: MemoryPlan, unremovable: readonly (string | null)[]): Step[][] {
+  const n = unremovable.length;
+  const removable = (block: number): boolean => !unremovable[block];
+  if (plan.resident) return [residentSchedule(n, removable)];
+  const parts = Array.from({ length: Math.ceil(n / plan.variants) }, (_, k) => k * plan.variants);
+  return parts.map((from) => streamedSchedule(n, removable, from, Math.min(n, from + plan.variants)));
 }
 
 /** Results as they come, complete once every group of windows is in. */

@@ -95,8 +95,8 @@ export interface Engine {
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer;
   /** True when a weight of this type for this program should stay in ordinary memory (CPU kernels read it). */
   keepsOnHost(type: ElementType, program: Program): boolean;
-  /** Rows [from, from + rows) of a (B, ...) tensor, as a tensor of its own. */
-  rows(tensor: DeviceTensor, from: number, rows: number): DeviceTensor;
+  /** The elements from `start` on, as a tensor of its own of these dims: rows of a batch, positions of a row. */
+  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor;
   /**
    * One run. Outputs in `keep` stay on the device; outputs not named in `keep` are read back.
    * @throws EspalierError `device-lost`, `out-of-memory`, `bug` with the runtime's own message as detail.

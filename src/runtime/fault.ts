@@ -3,7 +3,7 @@
 import { EspalierError } from '../errors.ts';
 
 /** Bytes for people, in binary units. */
-function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB'];
   let value = bytes;
   let unit = 0;

@@ -1,51 +1,105 @@
-// States what scoring will allocate before it starts; must not allocate.
+// Plans what scoring holds at once so that it stays under a budget, and states it before it starts; must not allocate.
 
-import type { BoundProgram, ScorePrograms } from '../model/program.ts';
+import { EspalierError } from '../errors.ts';
+import type { ScorePrograms } from '../model/program.ts';
 import type { DeviceKind, MemoryEstimate } from '../worker/api.ts';
-import { rowsByMemory } from './warmup.ts';
+import { bufferLimit, formatBytes } from './fault.ts';
+import { LOGIT_COPIES, type RowLimits, rowsByMemory } from './rows.ts';
+import { allPrograms, stagesOf, weightBytes } from './stages.ts';
 
 export interface MemoryPlan {
-  /** All weights stay on the device; otherwise blocks are loaded one after the other. */
+  /** All weights stay on the device; otherwise they are streamed from the files, stage by stage. */
   resident: boolean;
-  /** Windows that are scored together. */
+  /** While a stage runs, the next one is read: two are on the device. */
+  prefetch: boolean;
+  /** Windows that the curve scores together. */
   group: number;
+  /** Left-out blocks of one pass over the weights: all of them, unless not even one window has room for that. */
+  variants: number;
+  /** Windows that a plan scores together. */
+  planGroup: number;
   /** Intact states stay for plans. */
   keepIntact: boolean;
   /** So do the states of the last plan: there is room for both. */
   keepPlans: boolean;
+  rows: RowLimits;
+  /** Peak bytes by part. */
+  bytes: { weights: number; hiddenStates: number; scratch: number; logits: number };
+  /** Why this cannot be run, or null. */
+  obstacle: EspalierError | null;
 }
 
-export interface Budget {
-  /** Bytes of weights that may be held at once. */
-  weights: number;
-  /** Bytes of hidden states. */
-  hidden: number;
+export interface MemoryDevice {
+  kind: DeviceKind;
+  maxBufferBytes: number;
 }
 
-/** What is taken when nobody says otherwise; the wasm device holds both in ordinary memory. */
-export const DEFAULT_BUDGET: Budget = { weights: 6 * 2 ** 30, hidden: 2 * 2 ** 30 };
-
-/** Bytes of the distinct ranges that the programs read, as the device rounds them. */
-export function weightBytes(programs: readonly BoundProgram[], kind: DeviceKind): number {
-  const seen = new Map<unknown, number>();
-  for (const { weights } of programs)
-    for (const { data, byteLength } of weights.values()) {
-      const key = data instanceof Uint8Array ? data : `${data.file}:${data.offset}:${data.length}`;
-      seen.set(key, kind === 'webgpu' ? Math.max(16, Math.ceil(byteLength / 16) * 16) : byteLength);
-    }
-  return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
+/** Windows as far as memory is concerned. */
+export interface WindowShape {
+  windows: number;
+  /** Tokens of the longest one. */
+  length: number;
 }
 
-/** The cut states of a curve plus the two of the stream that is running. */
-const states = (numBlocks: number): number => numBlocks + 3;
+/** What runs at a time beside the states that are kept: input, output and the stream in front. */
+const RUNNING = 3;
 
-export function planMemory(programs: ScorePrograms, windows: number, length: number, kind: DeviceKind, budget: Budget): MemoryPlan {
-  const state = stateBytes(programs, 1, length);
-  const fits = Math.floor(budget.hidden / (state * states(programs.blocks.length)));
-  const resident = weightBytes(all(programs), kind) <= budget.weights;
-  const keepIntact = resident && fits >= windows;
-  const keepPlans = keepIntact && budget.hidden >= state * windows * (states(programs.blocks.length) + programs.blocks.length);
-  return { resident, group: Math.max(1, Math.min(windows, fits)), keepIntact, keepPlans };
+/**
+ * The plan with the fewest passes over the weights that stays under `budget` bytes; `streamed` leaves the resident one out.
+ * Where nothing fits, the smallest plan with an obstacle.
+ */
+export function planMemory(
+  programs: ScorePrograms,
+  shape: WindowShape,
+  device: MemoryDevice,
+  budget: number,
+  streamed = false,
+): MemoryPlan {
+  const { windows } = shape;
+  const n = programs.blocks.length;
+  const state = stateBytes(programs, 1, shape.length);
+  const weights = weightChoices(programs, device.kind);
+  const candidates = [
+    ...(streamed ? [] : [{ weights: weights.resident, resident: true, prefetch: false, small: false }]),
+    { weights: weights.pair, resident: false, prefetch: true, small: false },
+    { weights: weights.pair, resident: false, prefetch: true, small: true },
+    { weights: weights.single, resident: false, prefetch: false, small: true },
+  ].map((choice) => {
+    const rows = rowsByMemory(programs, shape, device.maxBufferBytes, choice.small ? 0 : budget);
+    const fits = Math.floor((budget - choice.weights - rows.scratchBytes - rows.logitsBytes) / state);
+    const group = Math.max(1, Math.min(windows, Math.floor(fits / (n + RUNNING))));
+    const variants = Math.max(1, Math.min(n, Math.floor(fits / group) - RUNNING));
+    const weightPasses = choice.resident ? 1 : Math.ceil(windows / group) * Math.ceil(n / variants);
+    const possible = choice.resident ? fits >= n + RUNNING : fits > RUNNING;
+    return { ...choice, rows, fits, group, variants, weightPasses, possible };
+  });
+  const possible = candidates.filter((candidate) => candidate.possible);
+  const [best = candidates.at(-1)] = [...possible].sort((a, b) => a.weightPasses - b.weightPasses);
+  if (!best) throw new EspalierError('bug', 'There is no memory plan.');
+  const { resident, fits, group, variants, rows } = best;
+  const curveStates = variants + RUNNING;
+  // Streamed, the left-out variants are alive beside the intact states; resident, one at a time.
+  const kept = curveStates + (resident ? 0 : n);
+  const keepIntact = group >= windows && variants === n && fits >= windows * kept;
+  const keepPlans = keepIntact && fits >= windows * (kept + n);
+  const bytes = {
+    weights: best.weights,
+    hiddenStates: state * group * (keepIntact ? kept : curveStates),
+    scratch: Math.min(rows.block, group) * rows.scratchRowBytes,
+    logits: rows.logitsBytes,
+  };
+  return {
+    resident,
+    prefetch: best.prefetch,
+    group,
+    variants,
+    planGroup: Math.max(1, Math.min(windows, Math.floor(fits / RUNNING))),
+    keepIntact,
+    keepPlans,
+    rows,
+    bytes,
+    obstacle: bufferObstacle(programs, rows, device) ?? (possible.length > 0 ? null : tooLarge(bytes, budget)),
+  };
 }
 
 /** Peak bytes by part. Scratch and logits are inside ONNX Runtime and estimated from shapes. */
@@ -53,34 +107,67 @@ export function estimateMemory(
   programs: ScorePrograms,
   windows: number,
   length: number,
-  device: { kind: DeviceKind; maxBufferBytes: number },
-  budget: Budget,
+  device: MemoryDevice,
+  budget: number,
+  streamed = false,
 ): MemoryEstimate {
-  const plan = planMemory(programs, windows, length, device.kind, budget);
-  const ends = [programs.embed, programs.head, ...(programs.side ? [programs.side] : [])];
-  const blocks = programs.blocks.map((block) => weightBytes([block], device.kind));
-  const weights = plan.resident ? weightBytes(all(programs), device.kind) : weightBytes(ends, device.kind) + Math.max(0, ...blocks);
-  const rows = rowsByMemory(plan.group, length, programs.hiddenSize, programs.vocabSize, device.maxBufferBytes);
-  const hiddenStates = stateBytes(programs, plan.group, length) * states(programs.blocks.length);
-  const scratch = stateBytes(programs, rows.block, length) * 12;
-  const logits = rows.head * (length - 1) * programs.vocabSize * 4 * 3;
-  const largest = [programs.embed, programs.head, ...programs.blocks].flatMap(({ weights: w }) =>
-    [...w.values()].map((ref) => ref.byteLength),
-  );
+  const plan = planMemory(programs, { windows, length }, device, budget, streamed);
+  const { weights, hiddenStates, scratch, logits } = plan.bytes;
+  const largest = allPrograms(programs).flatMap((bound) => [...bound.weights.values()].map((ref) => ref.byteLength));
+  const passes = plan.resident ? 1 : Math.ceil(windows / plan.group) * Math.ceil(programs.blocks.length / plan.variants);
   return {
     weights,
     hiddenStates,
     scratch,
     logits,
     total: weights + hiddenStates + scratch + logits,
-    largestBuffer: Math.max(stateBytes(programs, rows.block, length), logits / 3, ...largest),
+    largestBuffer: Math.max(stateBytes(programs, plan.rows.block, length), logits / LOGIT_COPIES, ...largest),
+    budget,
+    streaming: !plan.resident,
+    bytesRead: passes * weightBytes(allPrograms(programs), 'wasm'),
+    ...(plan.obstacle ? { obstacle: `${plan.obstacle.message} ${plan.obstacle.hint}` } : {}),
   };
 }
 
-function stateBytes(programs: ScorePrograms, rows: number, length: number): number {
-  return rows * length * programs.hiddenSize * (programs.residualType === 'float16' ? 2 : 4);
+/** Bytes of weights on the device: all, the two largest neighbours, the largest stage alone. */
+function weightChoices(programs: ScorePrograms, kind: DeviceKind): { resident: number; pair: number; single: number } {
+  const { order, pinnedBytes, ownBytes } = stagesOf(programs, kind);
+  const own = order.map(ownBytes);
+  // The head is followed by the embedding when another group of windows comes.
+  const pairs = own.map((bytes, k) => bytes + (own[(k + 1) % own.length] ?? 0));
+  return {
+    resident: weightBytes(allPrograms(programs), kind),
+    pair: pinnedBytes + Math.max(...pairs),
+    single: pinnedBytes + Math.max(...own),
+  };
 }
 
-function all(programs: ScorePrograms): BoundProgram[] {
-  return [programs.embed, ...(programs.side ? [programs.side] : []), ...programs.blocks, programs.head];
+function bufferObstacle(programs: ScorePrograms, rows: RowLimits, { maxBufferBytes }: MemoryDevice): EspalierError | null {
+  for (const { weights } of allPrograms(programs))
+    for (const ref of weights.values())
+      if (ref.byteLength > maxBufferBytes) return bufferLimit(`The weight ${ref.name}`, ref.byteLength, maxBufferBytes);
+  const logits = rows.logitsBytes / LOGIT_COPIES;
+  if (logits <= maxBufferBytes) return null;
+  return bufferLimit('One window of logits', logits, maxBufferBytes, 'Use shorter windows, or the wasm device.');
+}
+
+function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {
+  const { weights, hiddenStates, scratch, logits } = bytes;
+  const parts = [
+    `${formatBytes(weights)} of weights`,
+    `${formatBytes(hiddenStates)} of hidden states`,
+    `${formatBytes(scratch)} of scratch`,
+    `${formatBytes(logits)} of logits`,
+  ];
+  return new EspalierError(
+    'too-large',
+    `Even streamed from the files, this model needs ${formatBytes(weights + hiddenStates + scratch + logits)} at once (${parts.join(
+      ', ',
+    )}), but the budget is ${formatBytes(budget)}.`,
+    'Raise the memory budget, use shorter windows, or open a quantised graph of the model.',
+  );
+}
+
+export function stateBytes(programs: ScorePrograms, rows: number, length: number): number {
+  return rows * length * programs.hiddenSize * (programs.residualType === 'float16' ? 2 : 4);
 }

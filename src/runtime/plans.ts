@@ -3,6 +3,7 @@
 import type { HiddenStates } from './hidden.ts';
 import type { Pass } from './pass.ts';
 import type { IntactStates } from './score.ts';
+import type { Stage } from './stages.ts';
 
 /** States of the last measured plan, by cut, valid while the removed blocks before that cut are the same. */
 export class PlanStates {
@@ -55,18 +56,19 @@ export async function runPlan(
   pass: Pass,
   removed: readonly number[],
   stored: StoredStates | null,
-  hooks: { onVisit(block: number): Promise<void>; onBlock(done: number, total: number): void },
+  hooks: { onVisit(stage: Stage, next: Stage | null): Promise<void>; onBlock(done: number, total: number): void },
 ): Promise<HiddenStates> {
   const numBlocks = pass.chain.programs.blocks.length;
   const gone = new Set(removed);
   const first = Math.min(numBlocks, ...removed);
-  let { cut, state } = await startOf(pass, removed, first, stored);
+  const firstKept = Array.from({ length: numBlocks }, (_, k) => k).find((block) => !gone.has(block)) ?? 'head';
+  let { cut, state } = await startOf(pass, removed, first, stored, () => hooks.onVisit('embed', firstKept));
   stored?.plan?.begin(removed);
   const todo = Array.from({ length: numBlocks - cut }, (_, k) => cut + k).filter((block) => !gone.has(block));
   try {
     for (const [done, block] of todo.entries()) {
       hooks.onBlock(done, todo.length);
-      await hooks.onVisit(block);
+      await hooks.onVisit(block, todo[done + 1] ?? 'head');
       const next = await pass.block(block, state);
       state.release();
       state = next;
@@ -88,6 +90,7 @@ async function startOf(
   removed: readonly number[],
   first: number,
   stored: StoredStates | null,
+  onEmbed: () => Promise<void>,
 ): Promise<{ cut: number; state: HiddenStates }> {
   const shared = stored?.plan?.resume(removed);
   if (shared && shared.cut > first) return { cut: shared.cut, state: shared.state.retain() };
@@ -95,6 +98,7 @@ async function startOf(
     const state = stored?.intact.get(cut);
     if (state) return { cut, state: state.retain() };
   }
+  await onEmbed();
   const state = await pass.embed();
   if (stored) stored.intact.set(0, state.retain());
   return { cut: 0, state };

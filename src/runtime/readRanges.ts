@@ -2,6 +2,7 @@
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import type { ByteRange, Folder } from '../onnx/source.ts';
+import { untilAborted } from './abortable.ts';
 
 /** One read is at most this long; a longer range is read in pieces. A multiple of 16, as GPU writes need. */
 export const READ_BYTES = 32 * 2 ** 20;
@@ -35,7 +36,7 @@ export async function readRanges(
     for (let start = group.start; start < group.end; start += READ_BYTES) {
       throwIfCancelled(options.signal);
       const end = Math.min(group.end, start + READ_BYTES);
-      const bytes = await source.read(start, end - start);
+      const bytes = await untilAborted(source.read(start, end - start), options.signal);
       for (const { range, write } of group.targets) {
         const from = Math.max(range.offset, start);
         const to = Math.min(range.offset + range.length, end);

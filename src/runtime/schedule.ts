@@ -1,5 +1,7 @@
 // The order in which leave-one-out visits blocks and heads; pure, knows no tensors.
 
+import type { Stage } from './stages.ts';
+
 /** The intact model, or the model without one block. */
 export type Variant = 'intact' | number;
 
@@ -22,16 +24,26 @@ export function residentSchedule(numBlocks: number, removable: (block: number) =
   return steps;
 }
 
-/** Weights do not fit: breadth-first, so that each block's weights are loaded once; all points of the curve come at the end. */
-export function streamedSchedule(numBlocks: number, removable: (block: number) => boolean): Step[] {
+/**
+ * Weights do not fit: breadth-first, so that each block's weights are loaded once; all points of the curve come at the end. Only the
+ * variants from `from` up to `to` are run; the first part also gives the baseline.
+ */
+export function streamedSchedule(numBlocks: number, removable: (block: number) => boolean, from = 0, to = numBlocks): Step[] {
   const steps: Step[] = [];
-  const alive: Variant[] = ['intact'];
+  const alive: Variant[] = [];
   for (let block = 0; block < numBlocks; block++) {
+    if (from === 0 || block < to - 1) steps.push({ kind: 'block', variant: 'intact', block });
     for (const variant of alive) steps.push({ kind: 'block', variant, block });
-    if (removable(block)) alive.push(block);
+    if (block >= from && block < to && removable(block)) alive.push(block);
   }
+  if (from === 0) steps.push({ kind: 'head', variant: 'intact' });
   for (const variant of alive) steps.push({ kind: 'head', variant });
   return steps;
+}
+
+/** The stage whose weights a step needs. */
+export function stageOf(step: Step): Stage {
+  return step.kind === 'head' ? 'head' : step.block;
 }
 
 export function countBlockRuns(steps: readonly Step[]): number {

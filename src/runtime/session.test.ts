@@ -161,7 +161,7 @@ describe('the sample', () => {
 
   test('streamed weights and windows in groups give the same curve', async () => {
     const windows = expected.windows.slice(0, 3);
-    const small = ScoreSession.open(opened, engine, { budget: { weights: 4 * 2 ** 20, hidden: 2 * 128 * 128 * 4 * 19 } });
+    const small = ScoreSession.open(opened, engine, { budgetBytes: 4 * 2 ** 20 + 8 * 128 * 128 * 4 * 12 });
     const curve = await small.score(windows, undefined, () => {});
     expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline_nll_per_sample)).toBeLessThan(1e-4);
     for (const block of curve.blocks)

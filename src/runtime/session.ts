@@ -7,10 +7,11 @@ import type { ScorePrograms } from '../model/program.ts';
 import { makeScorePrograms } from '../model/programs.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Measure, MemoryEstimate, Progress, ScoreEvent } from '../worker/api.ts';
+import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
 import { type Curve, measureCurve } from './curve.ts';
 import type { Engine } from './device.ts';
-import { type Budget, DEFAULT_BUDGET, estimateMemory } from './memory.ts';
+import { estimateMemory } from './memory.ts';
 import { createLock } from './ort.ts';
 import { PlanStates, runPlan } from './plans.ts';
 import type { IntactStates } from './score.ts';
@@ -20,7 +21,8 @@ import { type Windows, Workbench } from './workbench.ts';
 export type { Curve } from './curve.ts';
 
 export interface SessionOptions {
-  budget?: Partial<Budget>;
+  /** Bytes that weights, hidden states, scratch and logits may take together; by default 70 % of what the device is believed to have. */
+  budgetBytes?: number | undefined;
 }
 
 /** One model on one engine. Calls are queued: score and plan never overlap. */
@@ -28,7 +30,7 @@ export class ScoreSession {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
   private readonly unremovable: readonly (string | null)[];
-  private readonly budget: Budget;
+  private budget: number;
   private readonly bench: Workbench;
   private readonly exclusive = createLock();
   private readonly intact: IntactStates = new Map();
@@ -46,7 +48,7 @@ export class ScoreSession {
     this.programs = programs;
     this.engine = engine;
     this.unremovable = unremovable;
-    this.budget = { ...DEFAULT_BUDGET, ...options.budget };
+    this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
     this.bench = new Workbench(new Chain(programs, folder, engine), this.budget);
   }
 
@@ -67,13 +69,25 @@ export class ScoreSession {
   }
 
   /** Peak bytes of scoring `windows` windows of `length` tokens. */
-  memory(windows: number, length: number): MemoryEstimate {
-    return estimateMemory(this.programs, windows, length, this.engine, this.budget);
+  memory(windows: number, length: number, budgetBytes = this.budget): MemoryEstimate {
+    return estimateMemory(this.programs, windows, length, this.engine, budgetBytes, this.bench.forceStreaming);
+  }
+
+  /** Takes another budget, in bytes (undefined = the default): the next job loads weights as it allows. States of the curve so far are dropped. */
+  setBudget(budgetBytes: number | undefined): Promise<void> {
+    const budget = budgetBytes ?? defaultBudget(this.engine.kind, this.engine.maxBufferBytes);
+    return this.exclusive(async () => {
+      if (budget === this.budget) return;
+      this.budget = budget;
+      this.dropStates();
+      this.bench.setBudget(budget);
+    });
   }
 
   /**
    * The leave-one-out curve.
-   * @throws EspalierError `cancelled`, `bad-input`, `missing-file`, `out-of-memory`, `device-lost`.
+   * @throws EspalierError `cancelled`, `bad-input`, `missing-file`, `out-of-memory`, `device-lost`, `too-large` when the budget cannot hold even
+   *   one stage of the model.
    */
   score(windows: Windows, signal: AbortSignal | undefined, onEvent: (event: ScoreEvent) => void): Promise<Curve> {
     return this.exclusive(async () => {
@@ -109,13 +123,15 @@ export class ScoreSession {
       this.takeWindows(this.bench.windows);
       const plan = await this.bench.prepare(signal, (p) => onProgress({ job: 'plan', ...p }));
       const nll: number[] = [];
-      for (const pass of this.bench.passes(signal)) {
+      const passes = this.bench.passes(plan.planGroup, signal);
+      for (const [k, pass] of passes.entries()) {
         const stored = plan.keepIntact ? { intact: this.intact, plan: plan.keepPlans ? this.planStates : null } : null;
         const end = await runPlan(pass, sorted, stored, {
-          onVisit: (block) => this.bench.visit(block, signal),
+          onVisit: (stage, next) => this.bench.visit(stage, next, signal),
           onBlock: (done, total) => onProgress({ job: 'plan', phase: 'score', done, total, unit: 'blocks', secondsLeft: null }),
         });
         try {
+          await this.bench.visit('head', passes[k + 1] ? 'embed' : null, signal);
           nll.push(...(await pass.head(end)));
         } finally {
           end.release();
@@ -130,10 +146,11 @@ export class ScoreSession {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
       chunkWindows([window], 1, this.programs.vocabSize);
-      await this.bench.load(signal, () => {});
+      await this.bench.loadFor([window], signal);
       const pass = this.bench.passOver([window], signal);
-      const end = await runPlan(pass, sorted, null, { onVisit: (block) => this.bench.visit(block, signal), onBlock: () => {} });
+      const end = await runPlan(pass, sorted, null, { onVisit: (stage, next) => this.bench.visit(stage, next, signal), onBlock: () => {} });
       try {
+        await this.bench.visit('head', null, signal);
         return (await pass.headPerToken(end))[0] ?? new Float32Array();
       } finally {
         end.release();
@@ -145,7 +162,7 @@ export class ScoreSession {
   dispose(): Promise<void> {
     return this.exclusive(async () => {
       this.dropStates();
-      await this.bench.chain.dispose();
+      await this.bench.dispose();
     });
   }
 

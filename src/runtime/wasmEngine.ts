@@ -108,11 +108,10 @@ class WasmEngine implements Engine {
     return false;
   }
 
-  rows(tensor: DeviceTensor, from: number, rows: number): DeviceTensor {
-    const { type, dims, data } = hostOf(tensor);
-    const row = count(dims.slice(1));
-    const part = data.subarray(from * row, (from + rows) * row) as HostData;
-    return new ArrayTensor(this.runtime, { type, dims: [rows, ...dims.slice(1)], data: part }, () => {});
+  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
+    const { type, data } = hostOf(tensor);
+    const part = data.subarray(start, start + count(dims)) as HostData;
+    return new ArrayTensor(this.runtime, { type, dims, data: part }, () => {});
   }
 
   async run(compiled: Compiled, feeds: ReadonlyMap<string, Feed>, keep: ReadonlyMap<string, Shape>): Promise<RunOutputs> {

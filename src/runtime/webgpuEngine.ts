@@ -147,14 +147,14 @@ export class WebgpuEngine implements Engine {
     return type === 'uint8' && CPU_INTEGER_OPS.some((op) => op in program.ops);
   }
 
-  rows(tensor: DeviceTensor, from: number, rows: number): DeviceTensor {
-    if (!(tensor instanceof GpuTensor)) throw new EspalierError('bug', 'Rows were asked of a tensor that is not on the GPU.');
-    const rowBytes = byteSize(tensor.type, tensor.dims.slice(1));
-    const part = this.buffers.create(rows * rowBytes, 'scratch', 'rows of a hidden state');
+  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
+    if (!(tensor instanceof GpuTensor)) throw new EspalierError('bug', 'A piece was asked of a tensor that is not on the GPU.');
+    const bytes = byteSize(tensor.type, dims);
+    const part = this.buffers.create(bytes, 'scratch', 'piece of a hidden state');
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(tensor.buffer, from * rowBytes, part.gpu, 0, rows * rowBytes);
+    encoder.copyBufferToBuffer(tensor.buffer, byteSize(tensor.type, [start]), part.gpu, 0, bytes);
     this.device.queue.submit([encoder.finish()]);
-    return this.view(part, tensor.type, [rows, ...tensor.dims.slice(1)]);
+    return this.view(part, tensor.type, dims);
   }
 
   async run(compiled: Compiled, feeds: ReadonlyMap<string, Feed>, keep: ReadonlyMap<string, Shape>): Promise<RunOutputs> {

@@ -1,13 +1,13 @@
 // Gets a model and its windows ready to run: sessions, weights, rows per run; must not know what is run over them.
 
-import { EspalierError } from '../errors.ts';
+import { EspalierError, toReport } from '../errors.ts';
 import type { Progress } from '../worker/api.ts';
-import { BlockLoader } from './blockLoader.ts';
 import type { Chain } from './chain.ts';
-import { bufferLimit } from './fault.ts';
-import { type Budget, type MemoryPlan, planMemory, weightBytes } from './memory.ts';
+import { type MemoryPlan, planMemory } from './memory.ts';
 import { Pass } from './pass.ts';
-import { chooseRows, type Rows, rowsByMemory, warmShapes } from './warmup.ts';
+import { StageLoader } from './stageLoader.ts';
+import { allPrograms, type Stage, stagesOf, weightBytes } from './stages.ts';
+import { chooseBlockRows, chooseHeadRows, warmShapes } from './warmup.ts';
 import { chunkWindows } from './windows.ts';
 
 export type Windows = readonly (readonly number[])[];
@@ -18,13 +18,16 @@ export type Tell = (progress: Omit<Progress, 'job'>) => void;
 export class Workbench {
   readonly chain: Chain;
   windows: Windows = [];
-  private readonly budget: Budget;
-  private rows: Rows | null = null;
+  /** Memory ran out with all weights on the device: they are streamed from then on. */
+  forceStreaming = false;
+  private budget: number;
   private plan: MemoryPlan | null = null;
-  private loader: BlockLoader | null = null;
-  private forceStreaming = false;
+  private loader: StageLoader | null = null;
+  /** Windows in one block run, once they were timed. */
+  private rows: number | null = null;
+  private headTimed = false;
 
-  constructor(chain: Chain, budget: Budget) {
+  constructor(chain: Chain, budget: number) {
     this.chain = chain;
     this.budget = budget;
   }
@@ -36,82 +39,119 @@ export class Workbench {
     chunkWindows(windows, 1, this.chain.programs.vocabSize);
     if (sameWindows(this.windows, windows)) return false;
     this.windows = windows.map((window) => [...window]);
-    this.rows = null;
+    this.plan = null;
     return true;
   }
 
-  /** Compiles, loads and warms up what is not yet; afterwards the current windows can be run. */
+  setBudget(budget: number): void {
+    this.budget = budget;
+    this.plan = null;
+    this.forceStreaming = false;
+  }
+
+  /** Compiles, loads and warms up what is not yet; afterwards the current windows can be run. @throws EspalierError `too-large` for the budget. */
   async prepare(signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
+    if (this.plan) return this.plan;
     const { chain, windows } = this;
-    const probe = chunkWindows(windows, 1, chain.programs.vocabSize).reduce((a, b) => (b.length > a.length ? b : a));
-    const logits = (probe.length - 1) * chain.programs.vocabSize * 4;
-    if (logits > chain.engine.maxBufferBytes)
-      throw bufferLimit('One window of logits', logits, chain.engine.maxBufferBytes, 'Use shorter windows, or the wasm device.');
-    await this.load(signal, tell);
-    const plan = planMemory(chain.programs, windows.length, probe.length, chain.engine.kind, this.effectiveBudget());
-    this.plan = plan;
-    if (this.rows) return plan;
+    const plan = await this.load(windows, signal, tell);
+    const length = longest(windows);
     tell({ phase: 'warmup', done: 0, total: 1, unit: 'runs', secondsLeft: null });
     await chain.freeSides();
-    await this.visit(0, signal);
-    const { hiddenSize, vocabSize } = chain.programs;
-    const limits = rowsByMemory(plan.group, probe.length, hiddenSize, vocabSize, chain.engine.maxBufferBytes);
-    const rows = await chooseRows(chain, probe, limits, signal);
-    chain.headRows = rows.head;
-    if (plan.resident) await warmShapes(chain, chunkWindows(windows.slice(0, plan.group), rows.block, vocabSize), signal);
+    this.headTimed = false;
+    this.rows = await this.timeBlock(plan, length, signal);
+    if (plan.resident) {
+      await this.timeHead(plan, length, signal);
+      await warmShapes(chain, chunkWindows(windows.slice(0, plan.group), this.rows, chain.programs.vocabSize), signal);
+    }
     chain.engine.trim();
-    this.rows = rows;
+    this.plan = plan;
     tell({ phase: 'warmup', done: 1, total: 1, unit: 'runs', secondsLeft: null });
     return plan;
   }
 
-  /** Compiles the programs and loads the weights. Where the device has no room for all, blocks are loaded one after the other from then on. */
-  async load(signal: AbortSignal | undefined, tell: Tell): Promise<void> {
-    if (this.loader) return;
+  /** Makes single windows runnable, without any timing. */
+  async loadFor(windows: Windows, signal: AbortSignal | undefined): Promise<void> {
+    if (!this.plan) await this.load(windows, signal, () => {});
+  }
+
+  /** Makes sure that the weights of `stage` are on the device; `next` is the stage that comes after it. */
+  async visit(stage: Stage, next: Stage | null, signal: AbortSignal | undefined): Promise<void> {
+    await this.loader?.visit(stage, next, { signal });
+    if (stage === 'head' && this.plan && !this.headTimed) await this.timeHead(this.plan, longest(this.windows), signal);
+  }
+
+  /** One pass for each group of `size` windows. */
+  passes(size: number, signal: AbortSignal | undefined): Pass[] {
+    const groups = Array.from({ length: Math.ceil(this.windows.length / size) }, (_, k) => this.windows.slice(k * size, (k + 1) * size));
+    return groups.map((group) => this.passOver(group, signal));
+  }
+
+  passOver(windows: Windows, signal: AbortSignal | undefined): Pass {
+    return new Pass(this.chain, chunkWindows(windows, this.rows ?? 1, this.chain.programs.vocabSize), signal);
+  }
+
+  async dispose(): Promise<void> {
+    await this.loader?.dispose();
+    this.loader = null;
+    this.plan = null;
+    await this.chain.dispose();
+  }
+
+  /** Where the device has no room for all weights, they are streamed from then on. */
+  private async load(windows: Windows, signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
     const { chain } = this;
+    const shape = { windows: windows.length, length: longest(windows) };
+    const plan = planMemory(chain.programs, shape, chain.engine, this.budget, this.forceStreaming);
+    if (plan.obstacle) throw plan.obstacle;
+    chain.headTokens = plan.rows.headTokens;
+    chain.headRows = 1;
+    if (this.loader && this.loader.resident === plan.resident) {
+      this.loader.setPrefetch(plan.prefetch);
+      return plan;
+    }
+    await this.loader?.dispose();
+    this.loader = null;
     await chain.compile({
       signal,
       onProgram: (done, total) => tell({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
     });
-    const { resident } = planMemory(chain.programs, 1, 2, chain.engine.kind, this.effectiveBudget());
-    const { embed, side, blocks, head } = chain.programs;
-    const total = weightBytes([embed, head, ...(side ? [side] : []), ...(resident ? blocks : blocks.slice(0, 1))], chain.engine.kind);
-    const loader = new BlockLoader(chain, resident);
+    const loader = new StageLoader(chain, plan);
+    const { kind } = chain.engine;
+    const total = plan.resident ? weightBytes(allPrograms(chain.programs), kind) : stagesOf(chain.programs, kind).pinnedBytes;
     let read = 0;
     const onBytes = (bytes: number): void => {
       read = Math.min(total, read + bytes);
       tell({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
     };
     try {
-      await loader.loadAll({ signal, onBytes });
+      await loader.loadPinned({ signal, onBytes });
       this.loader = loader;
+      return plan;
     } catch (error) {
-      if (!resident || !(error instanceof EspalierError) || error.code !== 'out-of-memory') throw error;
-      chain.weights.dispose();
+      if (!plan.resident || toReport(error).code !== 'out-of-memory') throw error;
       this.forceStreaming = true;
-      await this.load(signal, tell);
+      return this.load(windows, signal, tell);
     }
   }
 
-  /** Makes sure that the weights of `block` are on the device. */
-  async visit(block: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.loader?.visit(block, { signal });
+  /** Streamed one stage at a time, block 0 cannot be timed without reading it twice: single rows are safe. */
+  private async timeBlock(plan: MemoryPlan, length: number, signal: AbortSignal | undefined): Promise<number> {
+    if (!plan.resident) {
+      if (!plan.prefetch) return 1;
+      await this.visit('embed', 0, signal);
+      if (!(await this.loader?.arrived(signal))) return 1;
+    }
+    return chooseBlockRows(this.chain, length, plan.rows.block, signal);
   }
 
-  /** One pass for each group of windows that fits. */
-  passes(signal: AbortSignal | undefined): Pass[] {
-    const size = this.plan?.group ?? 1;
-    const groups = Array.from({ length: Math.ceil(this.windows.length / size) }, (_, k) => this.windows.slice(k * size, (k + 1) * size));
-    return groups.map((group) => this.passOver(group, signal));
+  private async timeHead(plan: MemoryPlan, length: number, signal: AbortSignal | undefined): Promise<void> {
+    this.chain.headRows = await chooseHeadRows(this.chain, length, plan.rows.head, signal);
+    this.headTimed = true;
   }
+}
 
-  passOver(windows: Windows, signal: AbortSignal | undefined): Pass {
-    return new Pass(this.chain, chunkWindows(windows, this.rows?.block ?? 1, this.chain.programs.vocabSize), signal);
-  }
-
-  private effectiveBudget(): Budget {
-    return this.forceStreaming ? { ...this.budget, weights: 0 } : this.budget;
-  }
+function longest(windows: Windows): number {
+  return Math.max(2, ...windows.map((window) => window.length));
 }
 
 function sameWindows(a: Windows, b: Windows): boolean {

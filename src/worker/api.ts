@@ -87,6 +87,8 @@ export interface ScoreSettings {
   /** null = what the tokenizer does by itself. */
   bos: 'none' | 'every' | null;
   device: 'auto' | DeviceKind;
+  /** Bytes that scoring may take; absent = 70 % of what the device is believed to have. */
+  budgetBytes?: number;
 }
 
 /** What is recorded of a run's settings, with the choices resolved. */
@@ -140,6 +142,14 @@ export interface MemoryEstimate {
   total: number;
   /** Largest single buffer, against the device's limit. */
   largestBuffer: number;
+  /** Bytes that may be taken in all. */
+  budget?: number;
+  /** Weights are read from the files while scoring goes on, instead of staying on the device. */
+  streaming?: boolean;
+  /** Bytes of weights that scoring reads from the files. */
+  bytesRead?: number;
+  /** Why nothing fits, with numbers and what to do; absent when it does. */
+  obstacle?: string;
 }
 
 export interface PlanResult extends Measure {

@@ -8,8 +8,9 @@ import { makeScorePrograms } from '../model/programs.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
+import { defaultBudget } from '../runtime/budget.ts';
 import { type Calibration, type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
-import { DEFAULT_BUDGET, estimateMemory } from '../runtime/memory.ts';
+import { estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
 import { gpuUsable, openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
@@ -103,9 +104,10 @@ export class StudioService implements StudioApi {
       const [windows, length] = [given?.length ?? settings.samples, given?.[0]?.length ?? settings.length];
       const kind = await this.kindOf(settings.device);
       // The live session keeps its weights and states: other settings are estimated without one.
-      if (this.routed?.engine.kind === kind) return this.routed.session.memory(windows, length);
       const { maxBufferBytes } = kind === 'webgpu' ? await this.device() : { maxBufferBytes: WASM_BUFFER_BYTES };
-      return estimateMemory(makeScorePrograms(opened, { device: kind }), windows, length, { kind, maxBufferBytes }, DEFAULT_BUDGET);
+      const budget = settings.budgetBytes ?? defaultBudget(kind, maxBufferBytes);
+      if (this.routed?.engine.kind === kind) return this.routed.session.memory(windows, length, budget);
+      return estimateMemory(makeScorePrograms(opened, { device: kind }), windows, length, { kind, maxBufferBytes }, budget);
     });
   }
 
@@ -121,6 +123,7 @@ export class StudioService implements StudioApi {
         onEvent({ type: 'note', text });
       const device = { kind: engine.kind, name: engine.name };
       onEvent({ type: 'started', device, windows: calibration.windows.length });
+      await session.setBudget(settings.budgetBytes);
       const curve = await session.score(calibration.windows, signal, onEvent);
       if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
       this.windows = { rows: calibration.windows, device: settings.device };
