@@ -1,0 +1,31 @@
+// Entry of a bench worker: one variant on a runtime of its own, loaded, run and thrown away with the worker. Must not hold logic.
+
+import { expose } from 'comlink';
+import { EspalierError } from '../errors.ts';
+import { openModel } from '../model/open.ts';
+import { webLoader } from '../runtime/ort.web.ts';
+import { Variant } from '../runtime/variant.ts';
+import type { VariantApi } from './benchApi.ts';
+import { folderOf } from './folderOf.ts';
+import { outgoing } from './wire.ts';
+
+let variant: Variant | null = null;
+
+function loaded(): Variant {
+  if (!variant) throw new EspalierError('bug', 'The worker was asked to run before it loaded a variant.');
+  return variant;
+}
+
+const api: VariantApi = {
+  async load(request, onProgress) {
+    const opened = await openModel(await folderOf(request.source), request.graph);
+    variant = await Variant.open(opened, request, webLoader, { onProgress });
+    return variant.info;
+  },
+  encode: async (prompt) => loaded().encode(prompt),
+  run: async (shape) => loaded().run(shape),
+  begin: async (start) => loaded().begin(start),
+  advance: async (ms) => loaded().advance(ms),
+};
+
+expose(outgoing<VariantApi>(api, ['load', 'encode', 'run', 'begin', 'advance']));

@@ -1,0 +1,60 @@
+// A variant in a worker of its own, as a handle: opened, called, and gone with its memory when it is closed. Must not decide what is measured.
+
+import { type Remote, wrap } from 'comlink';
+import { EspalierError, throwIfCancelled } from '../errors.ts';
+import type { Progress } from './api.ts';
+import type { VariantApi, VariantHandle, VariantInfo, VariantRequest } from './benchApi.ts';
+import { call, type RemoteMethods } from './wire.ts';
+
+export function spawnBenchWorker(): Worker {
+  return new Worker(new URL('./bench.ts', import.meta.url), { type: 'module', name: 'espalier-bench' });
+}
+
+/**
+ * Starts a worker and loads the variant in it. The worker ends with `close`, with the signal, and when loading fails.
+ * @throws EspalierError as `VariantApi.load`; `cancelled` after the signal or `close`; `bug` when the worker dies
+ */
+export async function openRemote(
+  spawn: () => Worker,
+  request: VariantRequest,
+  signal: AbortSignal,
+  onProgress: (progress: Progress) => void,
+): Promise<VariantHandle> {
+  throwIfCancelled(signal);
+  const worker = spawn();
+  const remote: Remote<RemoteMethods> = wrap<RemoteMethods>(worker);
+  let die: (error: unknown) => void = () => {};
+  const death = new Promise<never>((_, reject) => {
+    die = reject;
+  });
+  death.catch(() => {});
+  const end = (): void => {
+    signal.removeEventListener('abort', end);
+    worker.terminate();
+    // Nothing more comes from a worker that is gone: whoever waits for it is told.
+    die(new EspalierError('cancelled', 'Cancelled.'));
+  };
+  signal.addEventListener('abort', end);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    die(new EspalierError('bug', 'The measuring worker stopped unexpectedly.', 'Measure again.', event.message ?? ''));
+    end();
+  };
+  const ask = <K extends keyof VariantApi>(name: K, ...args: Parameters<VariantApi[K]>): ReturnType<VariantApi[K]> =>
+    Promise.race([call(remote, name, args), death]) as ReturnType<VariantApi[K]>;
+  let info: VariantInfo;
+  try {
+    info = await ask('load', request, onProgress);
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return {
+    info,
+    encode: (prompt) => ask('encode', prompt),
+    run: (shape) => ask('run', shape),
+    begin: (start) => ask('begin', start),
+    advance: (ms) => ask('advance', ms),
+    close: async () => end(),
+  };
+}
