@@ -26,7 +26,7 @@ import { checkIds, VariantText } from './variantText.ts';
 import { createBreather } from './yield.ts';
 
 /** A run lets the event loop turn this rarely: each turn costs as much as a small step. */
-const BREATH_MS = 100;
+const BREATH_MS = 250;
 
 export interface VariantOptions {
   signal?: AbortSignal | undefined;
