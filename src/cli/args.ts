@@ -51,6 +51,13 @@ export function wholeNumber(text: string | undefined, option: string, fallback: 
   return value;
 }
 
+/** A number such as 0.7, at least 0. @throws UsageError */
+export function decimal(text: string | undefined, option: string, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^(\d+\.?\d*|\.\d+)$/.test(text)) throw new UsageError(`--${option} takes a number of at least 0, not "${text}".`);
+  return Number(text);
+}
+
 /** One of a list of words. @throws UsageError */
 export function oneOf<T extends string>(text: string | undefined, option: string, words: readonly T[]): T | null {
   if (text === undefined) return null;

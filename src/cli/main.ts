@@ -14,6 +14,12 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
       perplexity of the model and of leaving out each block; with --remove also of that plan
   prune <folder> --remove 3,7 --out <dir> [--device wasm|webgpu] [--model <graph>] [--json <out>]
       writes the pruned folder and checks it
+  bench <folder> [--remove 3,7] [--prompt <text> | --prompt-tokens 12] [--tokens 128 --warmup 10 --runs 20 --batch 1]
+      [--device wasm|webgpu] [--model <graph>] [--json <out>]
+      tokens per second of the model and, with --remove, of what prune would write, run by run in turn
+  generate <folder> --prompt <text> [--chat] [--remove 3,7] [--tokens 64 --temperature 0 --top-k 0 --top-p 1 --seed 0]
+      [--device wasm|webgpu] [--model <graph>] [--json <out>]
+      text of the model and, with --remove, of what prune would write; --chat: the prompt goes through the chat template
   corpus <dir with corpus.json> --golden <dir> [--device wasm|webgpu] [--only a,b]
       [--model <graph>] [--json <out>]
       opens, scores, prunes and checks every folder of a corpus against its golden numbers
@@ -24,6 +30,8 @@ const COMMANDS: Record<string, () => Promise<(words: string[]) => Promise<number
   inspect: async () => (await import('./inspect.ts')).inspect,
   score: async () => (await import('./score.ts')).score,
   prune: async () => (await import('./prune.ts')).prune,
+  bench: async () => (await import('./bench.ts')).bench,
+  generate: async () => (await import('./generate.ts')).generate,
   corpus: async () => (await import('./corpus.ts')).corpus,
 };
 

@@ -7,7 +7,9 @@ import { findAdapter } from '../runtime/adapter.ts';
 import { nodeLoader } from '../runtime/ort.node.ts';
 import { openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest } from '../runtime/selfTest.ts';
+import { Variant } from '../runtime/variant.ts';
 import type { DeviceKind, SelfTest } from '../worker/api.ts';
+import type { OpenVariant } from '../worker/benchApi.ts';
 import { graphPath, UsageError } from './args.ts';
 import { type CountingFolder, nodeFolder } from './nodeFolder.ts';
 
@@ -37,12 +39,36 @@ export async function openForCommand(folder: CountingFolder, named: string | und
   return openModel(folder, graph);
 }
 
+/** Sees that the blocks can be removed, before anything is run. @throws EspalierError `bad-input` */
+export function checkPlan({ structure }: OpenedModel, removed: readonly number[]): void {
+  const { blocks } = structure;
+  for (const index of removed) {
+    const block = blocks[index];
+    if (!block)
+      throw new EspalierError(
+        'bad-input',
+        `There is no block ${index}; the model has blocks 0 to ${blocks.length - 1}.`,
+        'Change --remove.',
+      );
+    if (block.unremovable !== null)
+      throw new EspalierError('bad-input', `Block ${index} cannot be removed: ${block.unremovable}`, 'Change --remove.');
+  }
+  if (removed.length >= blocks.length) throw new EspalierError('bad-input', `--remove names all ${blocks.length} blocks.`, 'Keep a block.');
+}
+
 let tested: Promise<SelfTest | null> | null = null;
 
 /** The self-test of the GPU that Node finds, once per process; null without one. */
 function selfTestOnce(): Promise<SelfTest | null> {
   tested ??= findAdapter(nodeLoader).then((adapter) => (adapter ? runSelfTest(nodeLoader) : null));
   return tested;
+}
+
+/** Variants of a model in this process, one after the other on the same ONNX Runtime. @throws EspalierError `no-webgpu` when it is asked for and there is none */
+export async function openVariants(opened: OpenedModel, device: DeviceKind): Promise<OpenVariant> {
+  const selfTest = device === 'webgpu' ? await selfTestOnce() : null;
+  return (removed, signal, onProgress) =>
+    Variant.open(opened, { removed, device, selfTest, graphCapture: false }, nodeLoader, { signal, onProgress });
 }
 
 /** A scoring session on the wasm device, or on WebGPU when it is asked for. */

@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EspalierError } from '../errors.ts';
+import type { Progress } from '../worker/api.ts';
 import { fsError } from './fsError.ts';
 
 /**
@@ -44,6 +45,11 @@ export function note(text: string): void {
 /** One status line on standard error, rewritten in place on a terminal and silent elsewhere. */
 export function status(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`);
+}
+
+/** Where a job is, as the status line. */
+export function showProgress({ phase, done, total, unit, secondsLeft }: Progress): void {
+  status(`${phase} ${done}/${total} ${unit}${secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`}`);
 }
 
 /** Ends the status line. */

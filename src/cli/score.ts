@@ -3,12 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EspalierError } from '../errors.ts';
-import type { OpenedModel } from '../model/open.ts';
 import { type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
-import type { PlanResult, ScoreEvent, ScoreResult } from '../worker/api.ts';
+import type { PlanResult, ScoreResult } from '../worker/api.ts';
 import { oneOf, parseBlocks, parseCommand, UsageError, wholeNumber } from './args.ts';
-import { openForCommand, openSession, withFolder } from './open.ts';
-import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
+import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
+import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 
 const OPTIONS = {
   text: { type: 'string' },
@@ -50,7 +49,7 @@ export async function score(words: string[]): Promise<number> {
     const { windows, settings, notes } = await calibrate(source, wanted, () => folderTokenizer(folder), opened.summary.vocabSize);
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
-    const curve = await session.score(windows, undefined, showProgress);
+    const curve = await session.score(windows, undefined, (event) => event.type === 'progress' && showProgress(event.progress));
     const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
     statusDone();
     const report: ScoreReport = {
@@ -68,29 +67,6 @@ export async function score(words: string[]): Promise<number> {
     await engine.dispose();
     return 0;
   });
-}
-
-/** Sees that the plan can be measured, before the curve is. @throws EspalierError `bad-input` */
-function checkPlan({ structure }: OpenedModel, removed: readonly number[]): void {
-  const { blocks } = structure;
-  for (const index of removed) {
-    const block = blocks[index];
-    if (!block)
-      throw new EspalierError(
-        'bad-input',
-        `There is no block ${index}; the model has blocks 0 to ${blocks.length - 1}.`,
-        'Change --remove.',
-      );
-    if (block.unremovable !== null)
-      throw new EspalierError('bad-input', `Block ${index} cannot be removed: ${block.unremovable}`, 'Change --remove.');
-  }
-  if (removed.length >= blocks.length) throw new EspalierError('bad-input', `--remove names all ${blocks.length} blocks.`, 'Keep a block.');
-}
-
-function showProgress(event: ScoreEvent): void {
-  if (event.type !== 'progress') return;
-  const { phase, done, total, unit, secondsLeft } = event.progress;
-  status(`${phase} ${done}/${total} ${unit}${secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`}`);
 }
 
 function readCalibration(text: string | undefined, windows: string | undefined): CalibrationText {
