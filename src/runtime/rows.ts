@@ -10,7 +10,7 @@ const HEAD_BYTES = 384 * 2 ** 20;
 /** Of a small budget, a run takes at most this part. */
 const PART = 8;
 /** A run over fewer positions than this wastes more time than it saves memory. */
-const MIN_TOKENS = 16;
+const MIN_TOKENS = 8;
 /** Scratch of a block run, in float32 hidden states: queries, keys, values, scores and the widened feed-forward activations. */
 const SCRATCH_STATES = 12;
 /** Logits in float32, shifted, exponentials. */
