@@ -114,6 +114,11 @@ export class Variant implements VariantHandle {
     }
   }
 
+  /** Bytes of caches and buffers of our own that are held now; 0 after `close`. */
+  get ownBytes(): number {
+    return Math.max(this.decoder.bytes, this.decoder.loaded.engine.ledger.total());
+  }
+
   async encode(prompt: Prompt): Promise<EncodedPrompt> {
     return this.text.encode(prompt, this.info.vocabSize);
   }
@@ -177,7 +182,7 @@ export class Variant implements VariantHandle {
       ttft: (first - started) / 1000,
       seconds: (last - started) / 1000,
       hostSeconds: Math.max(0, (last - first) / 1000 - (decoder.runSeconds - runsBefore)),
-      deviceBytes: this.deviceBytes(),
+      deviceBytes: this.weightBytes + this.ownBytes,
       ids,
     };
   }
@@ -220,10 +225,6 @@ export class Variant implements VariantHandle {
         `${ids.length} prompt tokens and ${tokens} new ones are ${ids.length + tokens}, but this model's context holds ${contextLength}.`,
         'Shorten the prompt or ask for fewer tokens.',
       );
-  }
-
-  private deviceBytes(): number {
-    return this.weightBytes + Math.max(this.decoder.bytes, this.decoder.loaded.engine.ledger.total());
   }
 
   private throwIfClosed(): void {
