@@ -6,6 +6,8 @@ import type { Measured } from './state.ts';
 
 export interface Prediction {
   tokensPerSecond: number;
+  /** Number of blocks that it is for. */
+  blocks: number;
   fit: LatencyFit;
 }
 
@@ -43,5 +45,5 @@ export function foretell(known: Iterable<Measured>, like: Measured, blocks: numb
   const fit = fitLatency(points);
   if (!fit) return null;
   const seconds = predictSeconds(fit, blocks);
-  return seconds !== null ? { tokensPerSecond: made(settings) / seconds, fit } : null;
+  return seconds !== null ? { tokensPerSecond: made(settings) / seconds, blocks, fit } : null;
 }

@@ -13,13 +13,14 @@ export function SpeedBars() {
   const { original, pruned, stale, prediction, foretold } = useStudio(speedView);
   const live = useStudio((state) => state.speed.running?.samples);
   const fresh = pruned && !stale ? pruned.speed.throughput : null;
-  const outline = prediction?.tokensPerSecond ?? foretold?.tokensPerSecond ?? null;
+  const outline = prediction?.tokensPerSecond ?? null;
   const old = stale && outline === null ? pruned : null;
   const most = Math.max(
     original?.speed.throughput.max ?? 0,
     fresh?.max ?? 0,
     old?.speed.throughput.max ?? 0,
     outline ?? 0,
+    foretold?.tokensPerSecond ?? 0,
     ...(live?.original ?? []),
     ...(live?.pruned ?? []),
   );
@@ -27,7 +28,7 @@ export function SpeedBars() {
   const dots = (values: readonly number[], y: number) => values.map((value) => `M${x(value)} ${y}h0`).join('');
   const second = BAR + GAP;
   return (
-    <svg viewBox={`0 -2 ${WIDTH} ${2 * BAR + GAP + 4}`} className={css.bars} aria-hidden="true" data-testid="speed-bars">
+    <svg viewBox={`0 -2 ${WIDTH} ${2 * BAR + GAP + 6}`} className={css.bars} aria-hidden="true" data-testid="speed-bars">
       <rect className={css.base} x={0} y={0} width={WIDTH} height={BAR} rx={2} />
       <rect className={css.base} x={0} y={second} width={WIDTH} height={BAR} rx={2} />
       {original && <Bar stat={original.speed.throughput} y={0} x={x} kind="original" />}
@@ -43,6 +44,9 @@ export function SpeedBars() {
           rx={2}
           data-testid="bar-predicted"
         />
+      )}
+      {foretold && (
+        <path className={css.predicted} d={`M${x(foretold.tokensPerSecond)} ${second - 3}v${BAR + 6}`} data-testid="bar-foretold" />
       )}
       {live && <path className={css.live} d={dots(live.original, BAR / 2) + dots(live.pruned, second + BAR / 2)} />}
     </svg>

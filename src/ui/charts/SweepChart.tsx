@@ -18,15 +18,14 @@ const dataOf = (points: readonly SweepPoint[]): Datum[] =>
 
 export default function SweepChart({ result }: { result: SweepResult }) {
   const series = [
-    { name: 'original', points: dataOf(result.original), stroke: 'var(--edge)', dash: '' },
-    { name: 'pruned', points: dataOf(result.pruned), stroke: 'var(--leaf)', dash: '' },
+    { name: 'original', points: dataOf(result.original), stroke: 'var(--edge)' },
+    { name: 'pruned', points: dataOf(result.pruned), stroke: 'var(--leaf)' },
   ].filter(({ points }) => points.length > 0);
   const latencies = series.flatMap(({ points }) => points.map((point) => point.latency));
-  const most = Math.max(...series.flatMap(({ points }) => points.map((point) => point.throughput)));
   return (
     <figure className={css.sweep} aria-label={inWords(result)} data-testid="sweep-chart">
       <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 320, height: 220 }}>
-        <LineChart margin={{ top: 16, right: 16, bottom: 18, left: 0 }} accessibilityLayer={false}>
+        <LineChart margin={{ top: 24, right: 16, bottom: 18, left: 0 }} accessibilityLayer={false}>
           <CartesianGrid vertical={false} stroke="var(--line)" />
           <XAxis
             dataKey="latency"
@@ -40,13 +39,13 @@ export default function SweepChart({ result }: { result: SweepResult }) {
             label={{ value: 'latency T of a run', position: 'bottom', offset: 2, fill: 'var(--muted)', fontSize: 11.5 }}
           />
           <YAxis
-            domain={[0, most * 1.1]}
-            tickFormatter={formatRate}
+            domain={[0, 'auto']}
+            tickFormatter={(rate: number) => rate.toLocaleString('en')}
             tick={TICK}
             tickLine={false}
             axisLine={false}
             width={50}
-            label={{ value: 'tok/s', position: 'top', offset: 6, fill: 'var(--muted)', fontSize: 11.5 }}
+            label={{ value: 'tok/s', position: 'top', offset: 10, fill: 'var(--muted)', fontSize: 11.5 }}
           />
           {series.map(({ name, points, stroke }) => (
             <Line
@@ -59,7 +58,7 @@ export default function SweepChart({ result }: { result: SweepResult }) {
               isAnimationActive={false}
               activeDot={false}
               dot={{ r: 3.5, fill: name === 'pruned' ? stroke : 'var(--card)', stroke }}
-              label={{ dataKey: 'batch', position: name === 'pruned' ? 'top' : 'bottom', fill: 'var(--ink)', fontSize: 11.5 }}
+              label={{ dataKey: 'batch', position: name === 'pruned' ? 'top' : 'bottom', offset: 8, fill: 'var(--ink)', fontSize: 11.5 }}
             />
           ))}
         </LineChart>

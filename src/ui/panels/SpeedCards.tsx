@@ -28,11 +28,11 @@ function OriginalCard() {
         {original ? formatRate(original.speed.throughput.mean) : '–'} <small>tok/s</small>
       </p>
       <p className={css.spread}>
-        {errors.original ? <Failed message={errors.original.message} /> : original ? spread(original) : 'not measured yet'}
+        {errors.original ? <Failed message={errors.original.message} /> : original ? spread(original) : 'not measured'}
       </p>
       <p className={css.line}>
-        <span>perplexity</span> <b data-testid="speed-ppl-original">{intact ? formatPpl(intact.nll) : '–'}</b> <i />
-        <span>file</span> <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b> <i />
+        <abbr title="perplexity">PPL</abbr> <b data-testid="speed-ppl-original">{intact ? formatPpl(intact.nll) : '–'}</b> <i />
+        <span>files</span> <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b> <i />
       </p>
     </article>
   );
@@ -54,12 +54,12 @@ function PrunedCard() {
       </h3>
       <Figure view={view} hasPlan={hasPlan} />
       <p className={css.line}>
-        <span>perplexity</span>{' '}
+        <abbr title="perplexity">PPL</abbr>{' '}
         <b data-testid="speed-ppl-pruned" className={effect.stale ? css.stale : undefined}>
           {hasPlan && without ? formatPpl(without.nll) : '–'}
         </b>{' '}
         <i className={effect.stale ? css.stale : worse ? kit.bad : kit.good}>{ppl}</i>
-        <span>file</span> <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>{' '}
+        <span>files</span> <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>{' '}
         <i className={kit.good}>{hasPlan && fileBytes ? formatChange(view.original?.info.fileBytes ?? bytes, fileBytes) : ''}</i>
       </p>
     </article>
@@ -73,10 +73,10 @@ function Figure({ view, hasPlan }: { view: SpeedView; hasPlan: boolean }) {
     pruned && !stale
       ? (['measured', pruned.speed.throughput.mean, spread(pruned)] as const)
       : prediction
-        ? (['predicted', prediction.tokensPerSecond, 'predicted, not measured'] as const)
+        ? (['predicted', prediction.tokensPerSecond, 'predicted'] as const)
         : pruned
           ? (['stale', pruned.speed.throughput.mean, 'of another plan'] as const)
-          : (['none', null, hasPlan ? 'not measured yet' : 'nothing is removed'] as const);
+          : (['none', null, hasPlan ? 'not measured' : 'nothing is removed'] as const);
   return (
     <>
       <p className={css.big} data-testid="toks-pruned" data-kind={kind}>

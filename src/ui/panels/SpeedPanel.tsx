@@ -7,6 +7,7 @@ import { useStudio } from '../studioContext.ts';
 import { SpeedCards } from './SpeedCards.tsx';
 import { SpeedStatus } from './SpeedStatus.tsx';
 import { SpeedTable } from './SpeedTable.tsx';
+import { SpeedTools } from './SpeedTools.tsx';
 import { SweepSection } from './SweepSection.tsx';
 
 export function SpeedPanel() {
@@ -21,9 +22,10 @@ export function SpeedPanel() {
       <div className={kit.stack}>
         <SpeedCards />
         <SpeedBars />
+        <SpeedTools />
+        <ErrorNotice place="speed" />
         <SpeedTable />
         <SpeedStatus />
-        <ErrorNotice place="speed" />
         <SweepSection />
       </div>
     </section>

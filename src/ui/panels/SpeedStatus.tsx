@@ -1,11 +1,9 @@
-// How the speed was measured, what was foretold, whether it may be noise; and the buttons that measure, with progress and cancel in their place.
+// How the speed was measured, what was foretold, whether it may be noise, what failed. Every number above is of these settings.
 
 import { type SpeedView, speedView } from '../../state/speedSelectors.ts';
 import { formatRate } from '../format.ts';
-import { CommandButton } from '../kit/CommandButton.tsx';
-import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
-import { useActions, useStudio } from '../studioContext.ts';
+import { useStudio } from '../studioContext.ts';
 import css from './speed.module.css';
 
 export function SpeedStatus() {
@@ -18,18 +16,17 @@ export function SpeedStatus() {
       <div className={css.status} data-testid="speed-status">
         {view.protocol ? (
           <p data-testid="speed-protocol">
-            {view.stale && 'The pruned numbers are of another plan. '}
             {view.protocol}, {view.devices.join(' against ')}
             {view.cache && `, ${view.cache}`}.
           </p>
         ) : (
           <p>Not measured yet. Original and pruned take turns run by run, in a worker of their own that is ended afterwards.</p>
         )}
+        {view.stale && <p>The pruned numbers are of another plan.</p>}
         {hasPlan && <Noise view={view} />}
         {hasPlan && <Foretold view={view} />}
         <Failures view={view} />
       </div>
-      <Tools />
       {notes.length > 0 && (
         <ul className={css.notes} data-testid="speed-notes">
           {notes.map((note) => (
@@ -61,10 +58,12 @@ function Noise({ view: { gain, stale } }: { view: SpeedView }) {
 
 function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
   if (prediction) {
-    const { tokensPerSecond, fit } = prediction;
+    const { tokensPerSecond, fit, blocks } = prediction;
+    const beyond = blocks < fit.blocks[0] || blocks > fit.blocks[1];
     return (
       <p className={css.predicted} data-testid="prediction">
-        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from T = {ms(fit.a)} + {ms(fit.b)} × blocks ms.
+        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from T = {ms(fit.a)} + {ms(fit.b)} × blocks ms
+        {beyond && `, beyond the measured ${fit.blocks[0]} to ${fit.blocks[1]} blocks`}.
       </p>
     );
   }
@@ -85,35 +84,4 @@ function Failures({ view: { errors } }: { view: SpeedView }) {
       The {which === 'original' ? 'original' : 'pruned model'} failed: {error.message} {error.hint}
     </p>
   ));
-}
-
-function Tools() {
-  const running = useStudio((state) => state.speed.running !== null || state.speed.sweep.running !== null);
-  const progress = useStudio((state) => state.speed.progress);
-  const auto = useStudio((state) => state.speed.auto);
-  const actions = useActions();
-  return (
-    <div className={kit.stack}>
-      <div className={css.tools}>
-        {running ? (
-          <div className={css.running}>
-            <JobProgress progress={progress} label="Measuring speed" />
-            <button type="button" data-testid="speed-cancel" onClick={actions.stopMeasuring}>
-              Cancel
-            </button>
-          </div>
-        ) : (
-          <>
-            <CommandButton id="measure" label="Measure" testId="speed-measure" />
-            <CommandButton id="measure-paper" label="Paper protocol" testId="speed-measure-paper" />
-            <CommandButton id="sweep" label="Batches" testId="sweep" />
-          </>
-        )}
-      </div>
-      <label className={css.auto}>
-        <input type="checkbox" checked={auto} data-testid="speed-auto" onChange={() => actions.setAutoMeasure(!auto)} /> Measure each
-        settled plan by itself (quick)
-      </label>
-    </div>
-  );
 }

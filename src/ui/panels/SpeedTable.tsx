@@ -53,7 +53,7 @@ const LINES: readonly Line[] = [
 export function SpeedTable() {
   const { original, pruned, stale } = useStudio(speedView);
   return (
-    <table className={css.table}>
+    <table className={`${css.table} ${css.compact}`}>
       <thead>
         <tr>
           <td />

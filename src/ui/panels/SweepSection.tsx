@@ -17,11 +17,20 @@ export function SweepSection() {
   if (!shown) return null;
   const { result } = shown;
   const stale = shown.removed.join() !== removed.join();
-  const of = shown.removed.length ? `without ${plural(shown.removed.length, 'block')} (${shown.removed.join(', ')})` : 'of the original';
   return (
     <section className={css.sweep} aria-labelledby="sweep-title" data-testid="sweep-result" data-stale={stale}>
-      <h3 id="sweep-title">Batch sweep {of}</h3>
-      {stale && <p className={kit.sub}>These are numbers of another plan.</p>}
+      <h3 id="sweep-title">Batch sweep</h3>
+      <p className={css.legend}>
+        <span>
+          <i /> original
+        </span>
+        {result.pruned.length > 0 && (
+          <span title={`without ${shown.removed.join(', ')}`}>
+            <i data-kind="pruned" /> pruned, without {plural(shown.removed.length, 'block')}
+          </span>
+        )}
+      </p>
+      {stale && <p className={kit.sub}>The pruned numbers are of another plan.</p>}
       <Suspense fallback={<div style={{ height: 220 }} />}>
         <SweepChart result={result} />
       </Suspense>
