@@ -101,7 +101,8 @@ def main() -> None:
                     case["error"] = str(error)
                 cases.append(case)
     maker = f"tools/make_chat.py, transformers {transformers.__version__} apply_chat_template"
-    args.golden.write_text(json.dumps({"maker": maker, "cases": cases}, indent=1, ensure_ascii=False) + "\n", "utf8")
+    lines = ",\n  ".join(json.dumps(case, ensure_ascii=False) for case in cases)
+    args.golden.write_text(f'{{\n "maker": {json.dumps(maker)},\n "cases": [\n  {lines}\n ]\n}}\n', "utf8")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,11 @@ describe('summary of runs', () => {
     expect(statOf([3, 1], 's')).toEqual({ mean: 2, median: 2, min: 1, max: 3, unit: 's' });
   });
 
+  it('stays finite where the clock did not tick', () => {
+    const { prefill, decode } = summarise([{ promptTokens: 3, tokens: 2, batch: 1, ttft: 0, seconds: 0 }]);
+    expect([Number.isFinite(prefill.mean), Number.isFinite(decode?.mean)]).toEqual([true, true]);
+  });
+
   it('has the protocol of the paper, and a quick one of the same shape', () => {
     expect(PAPER_PROTOCOL).toMatchObject({ promptTokens: 12, tokens: 128, warmup: 10, runs: 20, batch: 1 });
     expect(QUICK_PROTOCOL).toMatchObject({ promptTokens: 12, tokens: 32, warmup: 2, runs: 5, batch: 1 });

@@ -57,9 +57,14 @@ export function statOf(values: readonly number[], unit: string): Stat {
   return { mean: mean(values), median: quantile(sorted, 0.5), min: sorted[0]!, max: sorted.at(-1)!, unit };
 }
 
+/** Browsers' clocks tick in steps of up to 0.1 ms: a tiny model may take none. */
+const LEAST_SECONDS = 1e-6;
+
+const rate = (tokens: number, seconds: number): number => tokens / Math.max(seconds, LEAST_SECONDS);
+
 /** M * L / T of one run, tokens/s. */
 export function throughputOf({ batch, tokens, seconds }: RunTimes): number {
-  return (batch * tokens) / seconds;
+  return rate(batch * tokens, seconds);
 }
 
 /** What the timed runs of one variant say. @throws RangeError for no runs */
@@ -69,10 +74,10 @@ export function summarise(samples: readonly RunTimes[]): SpeedSummary {
     throughput: each(throughputOf, 'tokens/s'),
     latency: each((run) => run.seconds, 's'),
     ttft: each((run) => run.ttft, 's'),
-    prefill: each((run) => (run.batch * run.promptTokens) / run.ttft, 'tokens/s'),
+    prefill: each((run) => rate(run.batch * run.promptTokens, run.ttft), 'tokens/s'),
     // The first token belongs to the prefill.
     decode: samples.every((run) => run.tokens > 1)
-      ? each((run) => (run.batch * (run.tokens - 1)) / (run.seconds - run.ttft), 'tokens/s')
+      ? each((run) => rate(run.batch * (run.tokens - 1), run.seconds - run.ttft), 'tokens/s')
       : null,
     runs: samples.length,
   };
