@@ -1,7 +1,8 @@
 // Anchors of blocks (first reader of each cache, or attention operators) and the cuts between blocks; must not use node or value names.
 
-import type { EspalierError } from '../errors.ts';
+import { EspalierError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
+import { shown } from '../onnx/limits.ts';
 import { type Cut, type Flow, refuse, SHAPE_OPS } from './blocksFlow.ts';
 
 const ATTENTION_OPS: ReadonlySet<string> = new Set([
@@ -30,8 +31,22 @@ export interface Boundaries {
   mids: (string | null)[];
 }
 
-/** @throws EspalierError `unsupported-graph` */
+/** Blocks of one model. The deepest known decoders have 126; several steps take the square of it. */
+export const MAX_BLOCKS = 512;
+
+/** @throws EspalierError `unsupported-graph`, `too-large` beyond MAX_BLOCKS */
 export function findAnchors(flow: Flow): Anchors {
+  const anchors = allAnchors(flow);
+  const n = anchors.positions.length;
+  if (n <= MAX_BLOCKS) return anchors;
+  throw new EspalierError(
+    'too-large',
+    `The graph has ${n} blocks; Espalier stops at ${MAX_BLOCKS}.`,
+    'No known decoder is that deep: export the model again, or report it if it is genuine.',
+  );
+}
+
+function allAnchors(flow: Flow): Anchors {
   const { nodes, deps, states, isConstant, isContent, onPath, content } = flow;
   const indices = [...states.keys()];
   if (indices.length === 0) {
@@ -47,13 +62,12 @@ export function findAnchors(flow: Flow): Anchors {
     return { kind: 'attention-op', stateIndices: positions.map((_, i) => i), positions };
   }
   // Which layers' data a side value carries; sizes do not count.
-  const carried = new Map<string, Set<number>>();
+  const carried = new Map<string, ReadonlySet<number>>();
   for (const [i, pairs] of states) for (const s of pairs) carried.set(s.input, new Set([i]));
   const first = new Map<number, number>();
   for (const [p, n] of nodes.entries()) {
     if (SHAPE_OPS.has(n.op) || isConstant[p]) continue;
-    const layers = new Set<number>();
-    for (const x of deps[p]!) if (!isContent[p] || !content.has(x)) for (const i of carried.get(x) ?? []) layers.add(i);
+    const layers = union(deps[p]!.flatMap((x) => ((!isContent[p] || !content.has(x)) && carried.get(x)) || []));
     if (layers.size === 0) continue;
     if (!isContent[p]) {
       for (const o of n.outputs) if (o) carried.set(o, layers);
@@ -75,6 +89,15 @@ export function findAnchors(flow: Flow): Anchors {
     );
   }
   return { kind: 'kv', stateIndices: indices, positions };
+}
+
+/** The union; one of the sets itself when it holds the others, so that long chains of side values share it. */
+function union(sets: readonly ReadonlySet<number>[]): ReadonlySet<number> {
+  let most: ReadonlySet<number> = new Set();
+  for (const set of sets) if (set.size > most.size) most = set;
+  const more = new Set<number>();
+  for (const set of new Set(sets)) if (set !== most) for (const i of set) if (!most.has(i)) more.add(i);
+  return more.size === 0 ? most : new Set([...most, ...more]);
 }
 
 /** Attention scores are a product of two activations; a router multiplies by a weight. */
@@ -101,12 +124,16 @@ export function findBoundaries(flow: Flow, anchors: Anchors, typeOf: (value: str
   const { nodes } = flow;
   const at = anchors.positions;
   const n = at.length;
-  const intervals = (cuts: readonly Cut[]): Cut[][] =>
-    Array.from({ length: n + 1 }, (_, i) => {
-      const from = i ? at[i - 1]! : -2;
-      const to = i < n ? at[i]! : nodes.length;
-      return cuts.filter((c) => c.position >= from && c.position < to);
-    });
+  // Cuts and anchors are both in graph order.
+  const intervals = (cuts: readonly Cut[]): Cut[][] => {
+    const found = Array.from({ length: n + 1 }, (): Cut[] => []);
+    let i = 0;
+    for (const cut of cuts) {
+      while (i < n && cut.position >= at[i]!) i++;
+      found[i]!.push(cut);
+    }
+    return found;
+  };
   const lasts = (sets: readonly Cut[][]): (Cut | undefined)[] => sets.slice(0, n).map((s) => s.at(-1));
   let candidates = intervals(flow.cuts.filter((c) => c.position < 0 || !PASSING_OPS.has(nodes[c.position]!.op)));
   const plain = lasts(candidates);
@@ -152,15 +179,26 @@ function lastEnd(candidates: readonly Cut[][], n: number, nodes: readonly Node[]
 function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
   const where = i === 0 ? 'between the embedding and block 0' : `between block ${i - 1} and block ${i}`;
   const made = (x: string): number => flow.producer.get(x) ?? -1;
-  let best: string[] | null = null;
-  for (let gap = Math.max(i ? at[i - 1]! : 0, 0); gap < at[i]!; gap++) {
-    if (!flow.onPath[gap]) continue;
-    const cross = [...flow.lastUse].filter(([x, last]) => made(x) <= gap && gap < last).map(([x]) => x);
-    if (best === null || cross.length <= best.length) best = cross;
+  // Values alive at each gap, as sums of steps: one more where a value is made, one less at its last use.
+  const steps = new Int32Array(flow.nodes.length + 2);
+  for (const [x, last] of flow.lastUse) {
+    if (made(x) >= last) continue;
+    steps[Math.max(made(x), 0)]!++;
+    steps[last]!--;
   }
-  const names = (best ?? []).sort((a, b) => made(a) - made(b));
+  const from = Math.max(i ? at[i - 1]! : 0, 0);
+  let best = -1;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let gap = 0, alive = 0; gap < at[i]!; gap++) {
+    alive += steps[gap]!;
+    if (gap < from || !flow.onPath[gap] || alive > fewest) continue;
+    fewest = alive;
+    best = gap;
+  }
+  const names = [...flow.lastUse].filter(([x, last]) => best >= 0 && made(x) <= best && best < last).map(([x]) => x);
+  names.sort((a, b) => made(a) - made(b));
   return refuse(
-    `${names.length} values cross ${where} where one residual stream was expected: ${names.slice(0, 6).join(', ')}.`,
+    `${names.length} values cross ${where} where one residual stream was expected: ${names.slice(0, 6).map(shown).join(', ')}.`,
     'Models that pass more than the residual stream from block to block (value residuals, shared states) cannot be pruned by block.',
   );
 }

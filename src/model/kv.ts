@@ -11,19 +11,34 @@ export interface StateName {
   suffix: string;
 }
 
-/** The last integer before one word; for names with several integers of which none stands alone. */
-const LAST_INTEGER = /^(.*?)(\d+)([._/]?[A-Za-z_]*)$/;
+/** Inputs to feed, or outputs: four states for each of 1,000 blocks. */
+export const MAX_INTERFACE = 4096;
+/** Layer numbers above this are no layer numbers. */
+const MAX_INDEX = 1_000_000;
 
 /** The parts of a name that holds one layer index, or null. The index is the only integer, or the only one that is no part of a word (fp32, conv1d). */
 export function parseStateName(name: string): StateName | null {
   for (const integers of [/\d+/g, /(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])/g]) {
     const [only, ...more] = name.matchAll(integers);
-    if (only && more.length === 0) {
-      return { prefix: name.slice(0, only.index), index: Number(only[0]), suffix: name.slice(only.index + only[0].length) };
-    }
+    if (only && more.length === 0) return stateName(name, only.index, only.index + only[0].length);
   }
-  const m = LAST_INTEGER.exec(name);
-  return m ? { prefix: m[1] ?? '', index: Number(m[2]), suffix: m[3] ?? '' } : null;
+  return lastInteger(name);
+}
+
+/** The last integer before one word, for names with several integers of which none stands alone; from the end, so that long names cost no more. */
+function lastInteger(name: string): StateName | null {
+  let end = name.length;
+  while (end > 0 && /[A-Za-z_]/.test(name[end - 1]!)) end--;
+  if (end > 0 && /[./]/.test(name[end - 1]!)) end--;
+  let start = end;
+  while (start > 0 && /\d/.test(name[start - 1]!)) start--;
+  return start < end ? stateName(name, start, end) : null;
+}
+
+/** Null for an integer that no layer has: its digits would not survive. */
+function stateName(name: string, start: number, end: number): StateName | null {
+  const index = Number(name.slice(start, end));
+  return index <= MAX_INDEX ? { prefix: name.slice(0, start), index, suffix: name.slice(end) } : null;
 }
 
 /** The name with another layer index. */
@@ -41,22 +56,36 @@ interface Pattern {
 /**
  * State pairs by layer index, in order of the index. An input pattern (prefix, suffix) is a state when outputs of the same suffix (past and present aside) have
  * the same set of indices: an output that only ends in a number (hidden_states_2) is none.
- * @throws EspalierError `unsupported-graph` when a state input has no output that continues it
+ * @throws EspalierError `unsupported-graph` when a state input has no output that continues it, `too-large` beyond MAX_INTERFACE
  */
 export function pairStates(inputs: readonly ValueInfo[], outputs: readonly ValueInfo[]): Map<number, StatePair[]> {
+  const most = Math.max(inputs.length, outputs.length);
+  if (most > MAX_INTERFACE)
+    throw new EspalierError(
+      'too-large',
+      `The graph has ${inputs.length} inputs to feed and ${outputs.length} outputs; Espalier stops at ${MAX_INTERFACE} of each.`,
+      'No known decoder has that many: export the model again, or report it if it is genuine.',
+    );
   const ins = patterns(inputs);
   const outs = patterns(outputs);
   const infos = new Map([...inputs, ...outputs].map((v) => [v.name, v]));
   const pairs = new Map<number, StatePair[]>();
   const taken = new Set<Pattern>();
+  const bySuffix = new Map<string, Pattern[]>();
+  for (const o of outs) {
+    const key = undirected(o.suffix);
+    const same = bySuffix.get(key);
+    if (same) same.push(o);
+    else bySuffix.set(key, [o]);
+  }
   const missing: { name: string; pattern: Pattern }[] = [];
   for (const pattern of ins) {
-    const twins = outs
-      .filter((o) => !taken.has(o) && undirected(o.suffix) === undirected(pattern.suffix))
+    const twins = (bySuffix.get(undirected(pattern.suffix)) ?? [])
+      .filter((o) => !taken.has(o) && [...pattern.names.keys()].some((i) => o.names.has(i)))
       .sort((a, b) => commonEnd(b.prefix, pattern.prefix) - commonEnd(a.prefix, pattern.prefix));
     const twin = twins.find((o) => sameIndices(o, pattern));
     if (!twin) {
-      const partial = twins.find((o) => [...pattern.names.keys()].some((i) => o.names.has(i)));
+      const [partial] = twins;
       const [index, name] = [...pattern.names].find(([i]) => !partial?.names.has(i)) ?? [...pattern.names][0] ?? [0, ''];
       if (partial || isIndexed(pattern)) missing.push({ name: name || String(index), pattern });
       continue;

@@ -25,6 +25,9 @@ const SIZE_OPS: ReadonlySet<string> = new Set(['Shape', 'Gather', 'Concat']);
 const ARITHMETIC_OPS: ReadonlySet<string> = new Set(['Mul', 'Add', 'Sub', 'Div']);
 /** Marks a dependency on content before boundary 0. */
 const CONTENT = '';
+/** Inputs that are told apart behind one prologue node. A block has a handful of states; a node that reads more belongs to no single block. */
+const MAX_SOURCES = 64;
+const MANY: Set<string> = new Set([CONTENT]);
 const CONSTANT_CONE = -1;
 
 /** A value of one region that another region reads although it is no boundary. */
@@ -145,10 +148,11 @@ function prologueSources(flow: Flow, region: Int32Array, first: string): { sourc
       const inner = q === undefined || flow.isContent[q] ? undefined : sources[q];
       if (inner) for (const y of inner) from.add(y);
       else from.add(CONTENT);
+      if (from.size > MAX_SOURCES) break;
       if (q !== undefined && layoutOnly[q] === false) layout = false;
     }
-    sources[p] = from;
-    layoutOnly[p] = layout;
+    sources[p] = from.size > MAX_SOURCES ? MANY : from;
+    layoutOnly[p] = layout && from.size <= MAX_SOURCES;
   }
   return { sources, layoutOnly };
 }

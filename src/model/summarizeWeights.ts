@@ -18,20 +18,22 @@ export interface StoredWeight {
 }
 
 /** Operand slots that hold no parameters: scales, zero points, rotary tables, indices. */
-const NO_PARAMETERS: Readonly<Record<string, readonly number[]>> = {
-  MatMulNBits: [2, 3, 4],
-  MatMulBnb4: [2],
-  GatherBlockQuantized: [1, 2, 3],
-  DequantizeLinear: [1, 2],
-  QuantizeLinear: [1, 2],
-  MatMulInteger: [2, 3],
-  ConvInteger: [2, 3],
-  DynamicQuantizeMatMul: [2, 3],
-  QMoE: [3, 6, 9],
-  GroupQueryAttention: [7, 8],
-  RotaryEmbedding: [1, 2, 3],
-  Gather: [1],
-};
+const NO_PARAMETERS: ReadonlyMap<string, readonly number[]> = new Map(
+  Object.entries({
+    MatMulNBits: [2, 3, 4],
+    MatMulBnb4: [2],
+    GatherBlockQuantized: [1, 2, 3],
+    DequantizeLinear: [1, 2],
+    QuantizeLinear: [1, 2],
+    MatMulInteger: [2, 3],
+    ConvInteger: [2, 3],
+    DynamicQuantizeMatMul: [2, 3],
+    QMoE: [3, 6, 9],
+    GroupQueryAttention: [7, 8],
+    RotaryEmbedding: [1, 2, 3],
+    Gather: [1],
+  }),
+);
 const PARAMETER_TYPES: ReadonlySet<number> = new Set([
   DataType.float,
   DataType.float16,
@@ -88,7 +90,7 @@ export function storedWeights(structure: Structure): StoredWeight[] {
         use.halves.add(halfOf(structure, r, p));
       }
       const slot = node.inputs.indexOf(x) >= 0 ? node.inputs.indexOf(x) : k;
-      if (!carries || NO_PARAMETERS[node.op]?.includes(slot) || isScaleProduct(structure, node)) continue;
+      if (!carries || NO_PARAMETERS.get(node.op)?.includes(slot) || isScaleProduct(structure, node)) continue;
       const own = packing(node, slot);
       for (const u of r < 0 ? outer : [null]) {
         use.factor = Math.max(use.factor ?? 1, own.factor, u?.factor ?? 1);

@@ -5,10 +5,10 @@ import type { Attribute, Graph, Node } from './graph.ts';
 import { sortedNodes } from './sort.ts';
 
 /** Fused operator to the plain norm inside it (com.microsoft to the default domain, where ORT keeps both). */
-const NORM_OF: Readonly<Record<string, string>> = {
-  SkipSimplifiedLayerNormalization: 'SimplifiedLayerNormalization',
-  SkipLayerNormalization: 'LayerNormalization',
-};
+const NORM_OF: ReadonlyMap<string, string> = new Map([
+  ['SkipSimplifiedLayerNormalization', 'SimplifiedLayerNormalization'],
+  ['SkipLayerNormalization', 'LayerNormalization'],
+]);
 
 /**
  * The graph with every fused skip norm as Add (+ bias Add) + norm, tagged for `fuseSkipNorms`. The sum keeps the name of output 3 or gets one ending in
@@ -26,7 +26,7 @@ export function expandSkipNorms(graph: Graph): Graph {
 }
 
 function expand(node: Node): Node[] | null {
-  const norm = NORM_OF[node.op];
+  const norm = NORM_OF.get(node.op);
   if (!norm || node.domain !== 'com.microsoft' || node.outputs[1] || node.outputs[2] || !node.outputs[0]) return null;
   const at = (k: number): string => node.inputs[k] ?? '';
   const simplified = node.op === 'SkipSimplifiedLayerNormalization';

@@ -6,46 +6,58 @@ import { DataType, type Graph, intAttribute, type Node } from './graph.ts';
 const { int64, int32, bool, float, uint8 } = DataType;
 
 /** Operators whose output type does not depend on their inputs. */
-const FIXED: Readonly<Record<string, DataType>> = {
-  Shape: int64,
-  Size: int64,
-  NonZero: int64,
-  ArgMax: int64,
-  ArgMin: int64,
-  IsNaN: bool,
-  IsInf: bool,
-  Equal: bool,
-  Less: bool,
-  LessOrEqual: bool,
-  Greater: bool,
-  GreaterOrEqual: bool,
-  And: bool,
-  Or: bool,
-  Xor: bool,
-  Not: bool,
-  MatMulInteger: int32,
-  ConvInteger: int32,
-};
+const FIXED: ReadonlyMap<string, DataType> = new Map(
+  Object.entries({
+    Shape: int64,
+    Size: int64,
+    NonZero: int64,
+    ArgMax: int64,
+    ArgMin: int64,
+    IsNaN: bool,
+    IsInf: bool,
+    Equal: bool,
+    Less: bool,
+    LessOrEqual: bool,
+    Greater: bool,
+    GreaterOrEqual: bool,
+    And: bool,
+    Or: bool,
+    Xor: bool,
+    Not: bool,
+    MatMulInteger: int32,
+    ConvInteger: int32,
+  }),
+);
 
 /** Operators whose outputs have the type of another input than the first. */
-const LIKE_INPUT: Readonly<Record<string, number>> = {
-  Where: 1,
-  CastLike: 1,
-  DequantizeLinear: 1,
-  GatherBlockQuantized: 2,
-  OneHot: 2,
-};
+const LIKE_INPUT: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    Where: 1,
+    CastLike: 1,
+    DequantizeLinear: 1,
+    GatherBlockQuantized: 2,
+    OneHot: 2,
+  }),
+);
+
+type TypeOf = (value: string) => DataType | undefined;
 
 /** Value name to element type. Nodes must be sorted; a value whose type cannot be told is absent. Declared types win. */
-export function elementTypes(graph: Graph, outer?: ReadonlyMap<string, DataType>): Map<string, DataType> {
-  const types = new Map<string, DataType>(outer ?? []);
+export function elementTypes(graph: Graph): Map<string, DataType> {
+  return typesWithin(graph, () => undefined);
+}
+
+/** `outer` tells the types of the scopes around the graph. */
+function typesWithin(graph: Graph, outer: TypeOf): Map<string, DataType> {
+  const types = new Map<string, DataType>();
+  const typeOf: TypeOf = (value) => types.get(value) ?? outer(value);
   for (const t of graph.initializers.values()) types.set(t.name, t.type);
   for (const v of [...graph.inputs, ...graph.outputs, ...graph.valueInfo.values()]) {
     if (v.type !== 0 && !graph.initializers.has(v.name)) types.set(v.name, v.type);
   }
   const declared = new Set(types.keys());
   for (const node of graph.nodes) {
-    const found = outputTypes(node, types);
+    const found = outputTypes(node, typeOf);
     for (const [k, name] of node.outputs.entries()) {
       const type = found[k] ?? (found.length === 1 ? found[0] : undefined);
       if (name && type && !declared.has(name)) types.set(name, type);
@@ -55,11 +67,11 @@ export function elementTypes(graph: Graph, outer?: ReadonlyMap<string, DataType>
 }
 
 /** Types of the outputs; a single entry stands for all of them. */
-function outputTypes(node: Node, types: ReadonlyMap<string, DataType>): (DataType | undefined)[] {
-  const input = (k: number): DataType | undefined => types.get(node.inputs[k] ?? '');
-  const fixed = FIXED[node.op];
+function outputTypes(node: Node, typeOf: TypeOf): (DataType | undefined)[] {
+  const input = (k: number): DataType | undefined => typeOf(node.inputs[k] ?? '');
+  const fixed = FIXED.get(node.op);
   if (fixed) return [fixed];
-  const like = LIKE_INPUT[node.op];
+  const like = LIKE_INPUT.get(node.op);
   if (like !== undefined) return [input(like)];
   switch (node.op) {
     case 'Cast':
@@ -87,8 +99,8 @@ function outputTypes(node: Node, types: ReadonlyMap<string, DataType>): (DataTyp
     case 'If': {
       const branch = subgraphs(node)[0];
       if (!branch) return [undefined];
-      const inner = elementTypes(branch, types);
-      return branch.outputs.map((o) => (o.type !== 0 ? o.type : inner.get(o.name)));
+      const inner = typesWithin(branch, typeOf);
+      return branch.outputs.map((o) => (o.type !== 0 ? o.type : (inner.get(o.name) ?? typeOf(o.name))));
     }
     default:
       return [input(0)];
