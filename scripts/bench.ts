@@ -1,26 +1,29 @@
-// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve, the page's thread. `npm run bench -- [open] [curve] [page] [--json file]`.
+// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve, the page's thread, decoding. `npm run bench -- [open] [curve] [page] [decode] [--webgpu] [--json file]`.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { benchCurve } from './bench/curve.ts';
+import { benchDecode, type DecodeOptions } from './bench/decode.ts';
 import { benchOpen } from './bench/open.ts';
 import { benchPage } from './bench/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const PARTS: Record<string, (root: string) => Promise<{ ok: boolean } | { ok: boolean }[]>> = {
+const PARTS: Record<string, (root: string, options: DecodeOptions) => Promise<{ ok: boolean } | { ok: boolean }[]>> = {
   open: benchOpen,
   curve: benchCurve,
   page: benchPage,
+  decode: benchDecode,
 };
 
 const words = process.argv.slice(2);
 const flag = words.indexOf('--json');
 const target = flag >= 0 ? words[flag + 1] : join(ROOT, 'bench-results', 'bench.json');
-const asked = words.filter((word, i) => word !== '--json' && (flag < 0 || i !== flag + 1));
+const options = { webgpu: words.includes('--webgpu') };
+const asked = words.filter((word, i) => word !== '--json' && word !== '--webgpu' && (flag < 0 || i !== flag + 1));
 const unknown = asked.find((name) => !PARTS[name]);
 if (unknown !== undefined || target === undefined) {
-  console.error(`usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--json file]`);
+  console.error(`usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--webgpu] [--json file]`);
   process.exit(2);
 }
 
@@ -28,7 +31,7 @@ const results: Record<string, unknown> = {};
 let ok = true;
 for (const name of asked.length > 0 ? asked : Object.keys(PARTS)) {
   console.error(`measuring: ${name}`);
-  const result = await PARTS[name]!(ROOT);
+  const result = await PARTS[name]!(ROOT, options);
   results[name] = result;
   ok &&= [result].flat().every((row) => row.ok);
 }
@@ -37,6 +40,7 @@ const machine = {
   platform: `${process.platform} ${process.arch}`,
   cpu: cpus()[0]?.model ?? '',
   cores: cpus().length,
+  memoryBytes: totalmem(),
 };
 const text = `${JSON.stringify({ ok, machine, ...results }, null, 1)}\n`;
 if (target === '-') process.stdout.write(text);

@@ -1,4 +1,4 @@
-// A plain static file server with byte ranges, no special headers: what any web host does. For tests and the bench only.
+// A plain static file server with byte ranges, no special headers unless asked for: what any web host does. For tests and the bench only.
 
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -17,8 +17,8 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves `root` under `base`; resolves to { url, close, bytesSent() } once it listens. Port 0 picks a free one. */
-export function serve(root, { port = 0, base = '/' } = {}) {
+/** Serves `root` under `base`, `headers` with every file; resolves to { url, close, bytesSent() } once it listens. Port 0 picks a free one. */
+export function serve(root, { port = 0, base = '/', headers = {} } = {}) {
   let sent = 0;
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
@@ -44,6 +44,7 @@ export function serve(root, { port = 0, base = '/' } = {}) {
     }
     sent += end - start + 1;
     response.writeHead(range ? 206 : 200, {
+      ...headers,
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
       'content-length': end - start + 1,
       'accept-ranges': 'bytes',

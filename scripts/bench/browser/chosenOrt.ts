@@ -1,0 +1,13 @@
+// Stands where transformers.js imports ONNX Runtime: gives it the module that the other contestants use. Must be loaded after `provideOrt`.
+
+import type { OrtModule } from '../../../src/runtime/ort.ts';
+
+declare global {
+  /** The module that the next import of this file hands on. */
+  var espalierBenchOrt: OrtModule | undefined;
+}
+
+const chosen = globalThis.espalierBenchOrt;
+if (!chosen) throw new Error('transformers.js was imported before ONNX Runtime was chosen');
+
+export const { InferenceSession, Tensor, env } = chosen;

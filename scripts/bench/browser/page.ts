@@ -1,0 +1,70 @@
+// The bench's page: forwards to workers and reads the browser's own counters; must not compute results.
+
+import { wrap } from 'comlink';
+import { createMeter } from '../../../src/worker/meter.ts';
+import { contest } from './contest.ts';
+import type { BenchPage, ContestantApi, MemoryPoint } from './contract.ts';
+import { addressOf } from './files.ts';
+
+/** Chromium's counter of a page and its workers; only where the page is cross-origin isolated. */
+interface Measured {
+  bytes: number;
+  breakdown: { bytes: number; attribution: { scope: string }[] }[];
+}
+
+declare global {
+  interface Performance {
+    measureUserAgentSpecificMemory?(): Promise<Measured>;
+  }
+}
+
+/** The wasm device needs nothing of the studio. */
+const studio = {
+  device: () => Promise.reject(new Error('the bench measures on the wasm device')),
+  release: async () => {},
+};
+const meter = createMeter(studio);
+
+async function memory(cycle: number): Promise<MemoryPoint> {
+  if (!performance.measureUserAgentSpecificMemory) throw new Error('this browser does not measure memory');
+  const { bytes, breakdown } = await performance.measureUserAgentSpecificMemory();
+  const ofWorkers = breakdown.filter(({ attribution }) => attribution.some(({ scope }) => scope !== 'Window'));
+  return { cycle, bytes, workerBytes: ofWorkers.reduce((sum, part) => sum + part.bytes, 0) };
+}
+
+const page: BenchPage = {
+  isolated: globalThis.crossOriginIsolated,
+  async adapter() {
+    const info = (await navigator.gpu?.requestAdapter())?.info;
+    if (!info) return null;
+    const name = [info.vendor, info.architecture, info.description].filter(Boolean).join(' ');
+    return { name, software: info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe/i.test(name) };
+  },
+  contest,
+  async leftAfterClose(served) {
+    const worker = new Worker(new URL('./contestant.ts', import.meta.url), { type: 'module' });
+    try {
+      const end = wrap<ContestantApi>(worker);
+      await end.load('ours', 'wasm', served);
+      await end.run([1, 2, 3], 2);
+      return await end.close();
+    } finally {
+      worker.terminate();
+    }
+  },
+  measure: ({ served, removed, settings }) => {
+    const source = { kind: 'hosted' as const, name: served.name, baseUrl: addressOf(served), files: served.files };
+    const bytes = served.files.reduce((sum, file) => sum + file.size, 0);
+    const request = {
+      source,
+      graph: served.graph,
+      removed,
+      device: 'wasm' as const,
+      settings,
+      estimate: { original: bytes, pruned: bytes },
+    };
+    return meter.measure(request, () => {});
+  },
+  memory,
+};
+window.espalierBench = page;

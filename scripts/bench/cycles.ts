@@ -1,0 +1,66 @@
+// Ten times load, measure, terminate in one page: what of the memory comes back.
+
+import type { MemoryPoint, Served } from './browser/contract.ts';
+import type { BrowserRun } from './browserRun.ts';
+import { halfOf } from './half.ts';
+import { atMost, type Check, none } from './limits.ts';
+
+export interface CycleRow {
+  cycles: number;
+  /** Before the first cycle, after it, after some, after the last. */
+  points: (MemoryPoint & { residentBytes: number | null })[];
+  /** What the first cycle leaves for good: code, caches of the browser. */
+  onceBytes: number;
+  /** Bytes after the last cycle over those after the first. */
+  growth: number;
+  /** The same of the process's resident memory. */
+  residentGrowth: number | null;
+  /** Bytes in the variant's own books after it was closed. */
+  ledgerBytes: number | null;
+  checks: Check[];
+}
+
+const CYCLES = 10;
+const LOOK_AT: readonly number[] = [1, 5, CYCLES];
+const GROWTH = 1.1;
+const SETTINGS = {
+  mode: 'custom' as const,
+  prompt: null,
+  promptTokens: 12,
+  tokens: 16,
+  warmup: 1,
+  runs: 2,
+  batch: 1,
+  sampling: { temperature: 0, topK: 0, topP: 1, seed: 0 },
+  graphCapture: false,
+};
+
+export async function cycles(run: BrowserRun, served: Served, order: readonly number[]): Promise<CycleRow> {
+  const call = { served, removed: halfOf(order), settings: SETTINGS };
+  const points: CycleRow['points'] = [];
+  const look = async (cycle: number): Promise<void> => {
+    const point = await run.page.evaluate((n) => window.espalierBench.memory(n), cycle);
+    points.push({ ...point, residentBytes: await run.residentBytes() });
+  };
+  await look(0);
+  for (let cycle = 1; cycle <= CYCLES; cycle++) {
+    await run.page.evaluate(async (asked) => void (await window.espalierBench.measure(asked)), call);
+    if (LOOK_AT.includes(cycle)) await look(cycle);
+  }
+  const ledgerBytes = await run.page.evaluate((asked) => window.espalierBench.leftAfterClose(asked), served);
+  const [before, first, last] = [points[0]!, points[1]!, points.at(-1)!];
+  const growth = last.bytes / first.bytes;
+  return {
+    cycles: CYCLES,
+    points,
+    onceBytes: first.bytes - before.bytes,
+    growth,
+    residentGrowth: first.residentBytes && last.residentBytes ? last.residentBytes / first.residentBytes : null,
+    ledgerBytes,
+    checks: [
+      atMost('memory after ten measurements over that after one', growth, GROWTH),
+      none('bytes of workers after ten measurements', last.workerBytes),
+      none('bytes in the books of a closed variant', ledgerBytes ?? Number.NaN),
+    ],
+  };
+}
