@@ -4,6 +4,7 @@ import { EspalierError } from '../errors.ts';
 import { capturesOf, dependencies, subgraphs } from '../onnx/captures.ts';
 import { checkGraph } from '../onnx/check.ts';
 import type { Graph, Model, Node } from '../onnx/graph.ts';
+import { shown } from '../onnx/limits.ts';
 import { renameValues } from '../onnx/rename.ts';
 import { fuseSkipNorms } from '../onnx/skipnorm.ts';
 import { trimGraph } from '../onnx/trim.ts';
@@ -17,6 +18,8 @@ export interface RemovedPart {
   part: 'attention' | 'feed-forward';
 }
 
+/** Nodes between a cache and the Shape that reads its size; more of them count as reading the data. */
+const MAX_SIZE_READERS = 1000;
 const SIZE_READERS: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 /**
@@ -89,7 +92,9 @@ function planRemoval(structure: Structure, removed: readonly number[], parts: re
   if (stray) throw obstacle(stray);
 
   const replace = replacements(structure, gone, parts);
+  const goneInputs = new Set(blocks.filter((b) => gone.has(b.index)).flatMap((b) => b.states.map((s) => s.input)));
   for (const o of graph.outputs) {
+    if (goneInputs.has(o.name)) throw obstacle(`The cache input ${shown(o.name)} is an output of the graph too: the graph gives it out.`);
     if (replace.has(o.name))
       throw obstacle(
         `The graph output ${o.name} is the residual stream after ${boundaryOwner(structure, o.name)}: the graph gives it out.`,
@@ -98,15 +103,12 @@ function planRemoval(structure: Structure, removed: readonly number[], parts: re
   const survivors = blocks.filter((b) => !gone.has(b.index));
   const goneStates = blocks.filter((b) => gone.has(b.index)).flatMap((b) => b.states);
   const sizeOf = new Map<string, string | null>();
+  const twins = new Map<string, string>();
+  for (const b of survivors) {
+    for (const { input } of b.states) if (!twins.has(kindOf(structure, input))) twins.set(kindOf(structure, input), input);
+  }
   for (const s of goneStates) {
-    const k = parseStateName(s.input);
-    const twin = survivors
-      .flatMap((b) => b.states)
-      .find((t) => {
-        const j = parseStateName(t.input);
-        return j?.prefix === k?.prefix && j?.suffix === k?.suffix;
-      });
-    sizeOf.set(s.input, twin?.input ?? null);
+    sizeOf.set(s.input, twins.get(kindOf(structure, s.input)) ?? null);
   }
   const lone = loneOutputs(structure, gone);
   const stateNames = new Map<string, string>();
@@ -121,12 +123,30 @@ function planRemoval(structure: Structure, removed: readonly number[], parts: re
     gone,
     replace,
     sizeOf,
-    goneInputs: new Set(goneStates.map((s) => s.input)),
+    goneInputs,
     goneOutputs: new Set([...goneStates.map((s) => s.output), ...[...gone].flatMap((b) => lone.get(b) ?? [])]),
     stateNames,
   };
   checkReaders(structure, plan, alone && survivors.length === 0);
   return plan;
+}
+
+const kindsOf = new WeakMap<Structure, Map<string, string>>();
+
+/** What a state's name says besides its layer, or the name itself when it names no layer; remembered, since every block asks for all. */
+function kindOf(structure: Structure, name: string): string {
+  let known = kindsOf.get(structure);
+  if (!known) {
+    known = new Map();
+    kindsOf.set(structure, known);
+  }
+  let kind = known.get(name);
+  if (kind === undefined) {
+    const k = parseStateName(name);
+    kind = k ? `${k.prefix}\n${k.suffix}` : name;
+    known.set(name, kind);
+  }
+  return kind;
 }
 
 /** What is wrong when a removed block makes the next state of a block that stays, or the other way round: the outputs are swapped. */
@@ -179,10 +199,9 @@ function loneOutputs(structure: Structure, gone: ReadonlySet<number>): Map<numbe
   for (const o of graph.outputs) {
     const r = region[producer.get(o.name) ?? -1];
     if (taken.has(o.name) || r === undefined || r < 1 || r > blocks.length) continue;
-    const k = parseStateName(o.name);
-    const key = k ? `${k.prefix}\n${k.suffix}` : o.name;
+    const key = kindOf(structure, o.name);
     const kind = kinds.get(key) ?? new Map<number, string>();
-    if (kind.has(r - 1) || !k) single.push({ name: o.name, block: r - 1 });
+    if (kind.has(r - 1) || key === o.name) single.push({ name: o.name, block: r - 1 });
     kind.set(r - 1, o.name);
     kinds.set(key, kind);
   }
@@ -239,6 +258,7 @@ function readsSizeOnly(structure: Structure, gone: ReadonlySet<number>, position
     for (const reader of readersOf(structure, structure.graph.nodes[p]!.outputs)) {
       if (seen.has(reader)) continue;
       seen.add(reader);
+      if (seen.size > MAX_SIZE_READERS) return false;
       const node = structure.graph.nodes[reader]!;
       if (SIZE_READERS.has(node.op) || inRemoved(structure, gone, reader)) continue;
       if (!LAYOUT_OPS.has(node.op) || dependencies(node).some((x) => structure.content.has(x))) return false;

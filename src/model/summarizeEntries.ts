@@ -74,24 +74,27 @@ function intact(structure: Structure): Model {
 /** The region that a value belongs to; a constant belongs to its one reading region, else to region 0. */
 function regions({ graph, region, producer, constants }: Structure): (value: string) => number {
   const readers = new Map<string, Set<number>>();
-  const cones = new Map<string, number[]>();
+  /** Constant to the one constant node that reads it; null when there are more. */
+  const cones = new Map<string, number | null>();
   for (const [p, node] of graph.nodes.entries()) {
     for (const x of dependencies(node)) {
       if (!constants.has(x)) continue;
-      if (region[p]! < 0) for (const o of node.outputs) cones.set(x, [...(cones.get(x) ?? []), producer.get(o) ?? p]);
+      if (region[p]! < 0) cones.set(x, cones.has(x) || node.outputs.length !== 1 ? null : p);
       else readers.set(x, (readers.get(x) ?? new Set()).add(region[p]!));
     }
   }
-  const regionOf = (value: string): number => {
-    const own = region[producer.get(value) ?? -1];
-    if (own !== undefined && own >= 0) return own;
-    const found = readers.get(value);
-    if (found?.size === 1) for (const r of found) return r;
-    if (found || cones.get(value)?.length !== 1) return 0;
-    const next = graph.nodes[cones.get(value)![0]!]?.outputs.find((o) => o);
-    return next ? regionOf(next) : 0;
+  return (value) => {
+    // Along a chain of constant nodes, whose length the file decides; every step goes to a later node.
+    for (let at: string | undefined = value; at; ) {
+      const own = region[producer.get(at) ?? -1];
+      if (own !== undefined && own >= 0) return own;
+      const found = readers.get(at);
+      if (found?.size === 1) for (const r of found) return r;
+      const next: number | null | undefined = found ? null : cones.get(at);
+      at = graph.nodes[next ?? -1]?.outputs.find((o) => o);
+    }
+    return 0;
   };
-  return regionOf;
 }
 
 function emptied(tensor: Tensor): Tensor {
