@@ -6,8 +6,10 @@ import { expect, type Page, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
 import { golden } from '../src/onnx/testing/fixtures.ts';
 import type { Curve } from '../src/runtime/curve.ts';
+import type { Generation } from '../src/runtime/greedy.ts';
 import type { Routes } from '../src/runtime/selfTest.ts';
 import type { MemoryEstimate, SelfTest, Verification } from '../src/worker/api.ts';
+import type { RunSample, VariantInfo } from '../src/worker/benchApi.ts';
 import type { RuntimeCall, ServedFolder } from './runtimeWorker.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -17,6 +19,8 @@ interface SampleGolden {
   windows: number[][];
   baseline_nll_per_sample: number[];
   loo_nll_per_sample: number[][];
+  prompt_ids: number[];
+  generation: { removed: number[]; greedy_ids: number[] }[];
 }
 
 interface Scored {
@@ -162,6 +166,67 @@ test('an export that no CPU can run is verified on WebGPU', async () => {
   });
   expect(verification.checks.filter((check) => !check.ok)).toEqual([]);
   expect(verification.status).toBe('verified');
+});
+
+interface Decoded {
+  ways: Record<'own' | 'growing' | 'none' | 'pieces', { kind: string; bytes: number; first: Generation; second: Generation }>;
+  rows: number[][];
+  left: number;
+}
+
+// Caches that are past and present at once, the same beside states of fixed size, caches in turns, and attention that runs on the CPU provider.
+for (const [name, kind] of [
+  ['genai-qwen3-fp32-webgpu', 'static'],
+  ['genai-lfm2-fp32-cpu', 'static'],
+  ['optimum-llama-fp32', 'growing'],
+  ['dynamo-llama-op23', 'growing'],
+] as const) {
+  test(`${name} decodes the golden ids on WebGPU, whatever its caches`, async () => {
+    const { pruned } = golden(name);
+    for (const want of pruned.filter(({ refused, greedy }) => refused === undefined && greedy).slice(0, 2)) {
+      const { removed, promptIds: prompt, greedy, greedyMargins } = want;
+      const request = { check: 'decode', ...fixture(name), device: 'webgpu', removed, prompt, steps: greedy.length } as const;
+      const { ways, rows, left } = await call<Decoded>(request);
+      const close = greedyMargins.findIndex((margin) => margin < 1e-3);
+      const expected = close < 0 ? greedy : greedy.slice(0, close);
+      expect(expected.length).toBeGreaterThan(3);
+      for (const way of Object.values(ways))
+        for (const { ids } of [way.first, way.second]) expect(ids.slice(0, expected.length)).toEqual(expected);
+      expect(largestDifference(ways.own.second.margins, ways.growing.second.margins)).toBeLessThan(1e-4);
+      expect(largestDifference(ways.own.second.margins, ways.none.second.margins)).toBeLessThan(1e-3);
+      expect([ways.own.kind, ways.growing.kind, ways.none.kind]).toEqual([kind, 'growing', 'none']);
+      if (kind === 'static') expect(ways.own.bytes).toBeLessThan(ways.growing.bytes);
+      const once = expected.slice(0, 3).map((id) => [id, id, id]);
+      expect(rows).toEqual([...once, ...once]);
+      expect(left).toBe(0);
+    }
+  });
+}
+
+interface Loaded {
+  info: VariantInfo;
+  sample: RunSample;
+  left: number;
+}
+
+test('a variant streams Blobs to the GPU, runs, and leaves nothing in the ledger', async () => {
+  const { prompt_ids: prompt, generation } = sampleGolden;
+  const { removed, greedy_ids } = generation.find((entry) => entry.removed.length === 8) ?? { removed: [], greedy_ids: [] };
+  const request = { check: 'variant', ...sample, removed, prompt, tokens: 24, cycles: 3, graphCapture: false } as const;
+  for (const { info, sample: run, left } of await call<Loaded[]>(request)) {
+    expect(info).toMatchObject({
+      device: { kind: 'webgpu' },
+      runtime: 'onnxruntime-web 1.30.0 (jspi)',
+      cache: 'static',
+      numBlocks: 8,
+      notes: [],
+    });
+    expect(run.ids).toEqual(greedy_ids);
+    // Caches of 8 blocks, 2 heads x 32 floats x 40 tokens, and less than a megabyte of logits and readback.
+    expect(run.deviceBytes).toBeGreaterThan(info.fileBytes * 0.9 + 2 * 8 * 2 * 32 * 4 * 40);
+    expect(run.deviceBytes).toBeLessThan(info.fileBytes + 2 * 8 * 2 * 32 * 4 * 40 + 2 ** 20);
+    expect(left).toBe(0);
+  }
 });
 
 test('without JSPI the asyncify build gives the same numbers', async () => {

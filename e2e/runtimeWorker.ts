@@ -1,15 +1,21 @@
 // Checks of the runtime room on the browser's GPU, run in a module worker as the product does; results are plain data for the tests to judge.
 
+import { argmax, GREEDY } from '../src/analysis/sampling.ts';
 import { EspalierError } from '../src/errors.ts';
+import { fileFolder } from '../src/files/folder.ts';
 import { exportManifest } from '../src/model/manifest.ts';
 import { manifestFolder } from '../src/model/manifestFolder.ts';
 import { type OpenedModel, openModel } from '../src/model/open.ts';
 import type { ByteSource, Folder } from '../src/onnx/source.ts';
+import { Decoder, type DecoderOptions } from '../src/runtime/decoder.ts';
 import type { Engine } from '../src/runtime/device.ts';
+import { generateGreedily } from '../src/runtime/greedy.ts';
+import { loadGraph } from '../src/runtime/loadGraph.ts';
 import { webLoader } from '../src/runtime/ort.web.ts';
 import { attentionProbe } from '../src/runtime/probes.ts';
 import { type CheckName, routesOf, runSelfTest, selfTestKey } from '../src/runtime/selfTest.ts';
 import { ScoreSession } from '../src/runtime/session.ts';
+import { Variant } from '../src/runtime/variant.ts';
 import { verifyExport } from '../src/runtime/verify.ts';
 import { openWasm } from '../src/runtime/wasmEngine.ts';
 import { openWebgpu, WebgpuEngine } from '../src/runtime/webgpuEngine.ts';
@@ -35,6 +41,8 @@ export type RuntimeCall =
   /** `asyncify`: as in a browser without JSPI, from this call on. */
   | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
+  | (OnDevice & { check: 'decode'; removed: number[]; prompt: number[]; steps: number })
+  | (ServedFolder & { check: 'variant'; removed: number[]; prompt: number[]; tokens: number; cycles: number; graphCapture: boolean })
   | { check: 'limits' }
   | { check: 'bad-program' };
 
@@ -55,6 +63,7 @@ function explain(error: unknown): string {
 
 async function run(call: RuntimeCall): Promise<unknown> {
   if (call.check === 'self-test') return selfTest(call.fault);
+  if (call.check === 'variant') return variant(call);
   if (call.check === 'nll' && call.asyncify) Reflect.deleteProperty(WebAssembly, 'Suspending');
   const device = 'device' in call ? call.device : 'webgpu';
   const engine =
@@ -69,6 +78,8 @@ async function run(call: RuntimeCall): Promise<unknown> {
         return await nll(engine, call);
       case 'verify':
         return await verify(engine, call);
+      case 'decode':
+        return await decode(engine, call);
       case 'limits':
         return await codeOf(async () => engine.allocate(engine.maxBufferBytes + 16, 'weights', 'weight lm_head'));
       case 'bad-program':
@@ -114,6 +125,63 @@ async function verify(engine: Engine, call: Extract<RuntimeCall, { check: 'verif
   const numBlocks = source.structure.blocks.length - call.removed.length;
   const expected = { window: call.window, nll: values, numBlocks, source: { opened: source, removed: call.removed } };
   return verifyExport(manifestFolder(manifest, source.folder), manifest.graph, expected, engine);
+}
+
+/** Greedy ids and margins by every way of decoding: caches shared, in turns, none; several rows; the prompt in pieces. */
+async function decode(engine: Engine, call: Extract<RuntimeCall, { check: 'decode' }>): Promise<unknown> {
+  const source = await opened(call);
+  const manifest = await exportManifest(source, call.removed, { app: 'test' });
+  const loaded = await loadGraph(await openModel(manifestFolder(manifest, source.folder), manifest.graph), engine);
+  const way = async (options: DecoderOptions): Promise<unknown> => {
+    const decoder = await Decoder.over(loaded, options);
+    // The second time all shapes are known and every logits row comes from the decoder's own buffer.
+    const [first, second] = [
+      await generateGreedily(decoder, call.prompt, call.steps),
+      await generateGreedily(decoder, call.prompt, call.steps),
+    ];
+    const [kind, bytes] = [decoder.cache, decoder.bytes];
+    decoder.close();
+    return { kind, bytes, first, second };
+  };
+  const ways = {
+    own: await way({}),
+    growing: await way({ growing: true }),
+    none: await way({ cache: false }),
+    pieces: await way({ prefillTokens: 5 }),
+  };
+  const decoder = await Decoder.over(loaded);
+  const rows: number[][] = [];
+  for (let again = 0; again < 2; again++) {
+    await decoder.begin(3, call.prompt.length + 3);
+    for (let step = 0; step < 3; step++) {
+      const logits = step === 0 ? await decoder.prefill(call.prompt) : await decoder.step(rows.at(-1) ?? []);
+      const vocab = logits.length / 3;
+      rows.push([0, 1, 2].map((row) => argmax(logits.subarray(row * vocab, (row + 1) * vocab))));
+    }
+  }
+  decoder.close();
+  await loaded.release();
+  return { name: engine.name, ways, rows, left: engine.ledger.total() };
+}
+
+/** Variants opened, run and closed on the GPU, from Blobs as dropped files are. */
+async function variant(call: Extract<RuntimeCall, { check: 'variant' }>): Promise<unknown> {
+  const files = await Promise.all(
+    call.files.map(async ({ path }) => ({ path, file: await (await fetch(new URL(`${call.base}/${path}`, self.location.href))).blob() })),
+  );
+  const source = await openModel(fileFolder(call.base, files), call.graph);
+  const selfTest = await runSelfTest(webLoader);
+  const results: unknown[] = [];
+  for (let cycle = 0; cycle < call.cycles; cycle++) {
+    const { removed, graphCapture, prompt, tokens } = call;
+    const loaded = await Variant.open(source, { removed, device: 'webgpu', selfTest, graphCapture }, webLoader);
+    const shape = { ids: prompt, tokens, batch: 1, sampling: GREEDY };
+    await loaded.run(shape);
+    const sample = await loaded.run(shape);
+    await loaded.close();
+    results.push({ info: loaded.info, sample, left: loaded.ownBytes });
+  }
+  return results;
 }
 
 function opened(call: ServedFolder): Promise<OpenedModel> {

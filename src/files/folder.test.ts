@@ -22,6 +22,14 @@ describe('folder over files', () => {
     expect(folder.open('model.onnx')).toBeNull();
   });
 
+  it('gives ranges as Blobs without reading them', async () => {
+    const before = folder.bytesRead();
+    const blob = folder.open('onnx/model.onnx')!.blob!(500, 20)!;
+    expect(new Uint8Array(await blob.arrayBuffer())).toEqual(bytes(20, 500));
+    expect(folder.bytesRead()).toBe(before);
+    expect(() => folder.open('onnx/model.onnx')!.blob!(990, 11)).toThrow('1000 bytes');
+  });
+
   it('refuses ranges outside the file', async () => {
     const source = folder.open('onnx/model.onnx')!;
     for (const [offset, length] of [

@@ -53,6 +53,10 @@ function blobSource(path: string, blob: Blob, count: (bytes: number) => void): B
       count(length);
       return new Uint8Array(buffer);
     },
+    blob(offset, length) {
+      if (!inRange(blob.size, offset, length)) throw outOfRange(path, blob.size, offset, length);
+      return blob.slice(offset, offset + length);
+    },
   };
 }
 

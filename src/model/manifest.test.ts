@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
+import { fileFolder } from '../files/folder.ts';
 import { isRange } from '../onnx/graph.ts';
 import type { Folder } from '../onnx/source.ts';
 import { fixtureFolder } from '../onnx/testing/derived.ts';
@@ -181,6 +182,24 @@ describe('the files of an export', () => {
         { numRuns: 60 },
       );
       await expect(source.read(file.size - 1, 2)).rejects.toThrow(/outside/);
+    }));
+
+  it('are Blobs of ranges of the source where the source has Blobs', () =>
+    withFixture('optimum-llama-fp32', 'onnx/model.onnx', async (opened) => {
+      const manifest = await exportManifest(opened, [1], { app: 'test' });
+      const { folder } = opened;
+      const files = await Promise.all(
+        folder.files.map(async ({ path, size }) => ({ path, file: new Blob([(await folder.open(path)?.read(0, size)) ?? '']) })),
+      );
+      const blobs = manifestFolder(manifest, fileFolder(folder.name, files));
+      for (const { path, size } of manifest.files) {
+        const blob = blobs.open(path)?.blob?.(0, size);
+        const bytes = (await manifestFolder(manifest, folder).open(path)?.read(0, size)) ?? new Uint8Array();
+        expect(Buffer.compare(new Uint8Array((await blob?.arrayBuffer()) ?? new ArrayBuffer(0)), bytes), path).toBe(0);
+        const part = blobs.open(path)?.blob?.(3, size - 5);
+        expect(await part?.text()).toBe(await blob?.slice(3, size - 2).text());
+      }
+      expect(manifestFolder(manifest, folder).open(manifest.graph.replace('.onnx', '.onnx_data'))?.blob?.(0, 1)).toBe(null);
     }));
 
   it('record where they come from', () =>

@@ -41,7 +41,22 @@ export function manifestSource(file: ManifestFile, source: Folder): ByteSource {
       }
       return out;
     },
+    blob(offset, length) {
+      const whole = blobOf(file, source);
+      return whole?.slice(offset, offset + length) ?? null;
+    },
   };
+}
+
+/** The file as one Blob of the source's Blobs, without reading them, or null when a source has none. */
+function blobOf(file: ManifestFile, source: Folder): Blob | null {
+  const parts: (Blob | Uint8Array<ArrayBuffer>)[] = [];
+  for (const part of file.parts) {
+    const blob = part instanceof Uint8Array ? part.slice() : source.open(part.file)?.blob?.(part.offset, part.length);
+    if (!blob) return null;
+    parts.push(blob);
+  }
+  return new Blob(parts);
 }
 
 /** Index of the part that holds the byte at `offset`. */

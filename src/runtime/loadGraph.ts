@@ -56,7 +56,11 @@ export async function loadGraph(opened: OpenedModel, engine: Engine, options: Lo
   }
   throwIfCancelled(options.signal);
   options.onCompile?.();
-  const compiled = await engine.compileModel(graphPath, graph, externalData);
+  const compiled = await engine.compileModel(graphPath, graph, externalData).catch(async (error: unknown) => {
+    // ONNX Runtime reads the blobs by itself: a file that is gone by now fails again here, with a better message.
+    for (const { source } of files) await source.read(0, Math.min(1, source.size));
+    throw error;
+  });
   return {
     engine,
     compiled,
