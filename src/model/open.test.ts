@@ -87,7 +87,7 @@ describe('summaries of the fixtures', () => {
     });
     expect(s.blocks.map((b) => b.class)).toEqual(row.structuralClasses);
     expect(s.sideValues.map((v) => v.type.toUpperCase())).toEqual(row.sideValues?.map((v) => v.dtype));
-    expect(s.canScore).toBe(row.perToken && !takesEmbeddings(row));
+    expect(s.canScore).toBe(!takesEmbeddings(row));
     expect(s.params).toBe(s.embedding.params + s.head.params + s.blocks.reduce((n, b) => n + b.params, 0));
     expect(s.bytes).toBeGreaterThan(s.embedding.bytes + s.head.bytes + s.blocks.reduce((n, b) => n + b.bytes, 0));
   });
@@ -138,12 +138,12 @@ describe('what opening tells of scoring', () => {
   it('flags an input of unknown meaning and side values made of token ids', async () => {
     expect(await tell({ ...PLAIN, sizeFrom: 0 })).toMatchObject({ canScore: true, problems: [] });
     const position = await tell({ ...PLAIN, sizeFrom: 0 }, ({ graph }) => {
-      graph.inputs.push({ name: 'cache_position', type: 7, dims: ['S'] });
+      graph.inputs.push({ name: 'token_type_ids', type: 7, dims: ['S'] });
       const size = graph.nodes.find((n) => n.outputs[0] === 'size');
-      if (size) size.inputs = ['cache_position'];
+      if (size) size.inputs = ['token_type_ids'];
     });
     expect(position.canScore).toBe(false);
-    expect(position.problems).toEqual([{ code: 'not-scorable', message: expect.stringContaining('"cache_position" of rank 1') }]);
+    expect(position.problems).toEqual([{ code: 'not-scorable', message: expect.stringContaining('"token_type_ids" of rank 1') }]);
     const ids = await tell({ ...PLAIN, sizeFrom: -1 });
     expect(ids.problems).toEqual([{ code: 'not-scorable', message: expect.stringMatching(/"mask" .*depends on the token ids/) }]);
   });

@@ -1,4 +1,4 @@
-// The small weightless ONNX programs a model is cut into, as the runtime receives them. Types only: model/ makes them, runtime/ feeds them.
+// The small weightless ONNX programs a model is cut into, as the runtime receives them. Types and shapes only: model/ makes them, runtime/ feeds them.
 
 import type { ByteRange } from '../onnx/source.ts';
 
@@ -32,12 +32,20 @@ export interface WeightRef {
   data: Uint8Array | ByteRange;
 }
 
+/** Dims of position ids: (B, S), one row for all (S), or one table for each axis of a multimodal rotary embedding (n, B, S). */
+export type PositionForm = 'rows' | 'row' | number;
+
+/** The dims of position ids. */
+export function positionDims(form: PositionForm, rows: number, length: number): number[] {
+  return form === 'row' ? [length] : form === 'rows' ? [rows, length] : [form, rows, length];
+}
+
 /** Where the value of a program input comes from. B = rows (windows) of this run, S = tokens per row. */
 export type InputSource =
   | { kind: 'ids' } // token ids (B, S)
   | { kind: 'targets' } // next-token ids (B, S - 1), int64; the head only
   | { kind: 'attention-mask' } // ones (B, S)
-  | { kind: 'positions' } // 0 .. S - 1 in every row, (B, S)
+  | { kind: 'positions'; form: PositionForm } // 0 .. S - 1 in every row
   | { kind: 'constant'; value: number; dims: readonly number[] } // e.g. num_logits_to_keep
   | { kind: 'past'; dims: readonly ProgramDim[] } // zeros; 'past' is 0 unless the program asks for a static cache
   | { kind: 'residual' } // (B, S, C)

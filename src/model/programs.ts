@@ -17,6 +17,7 @@ import { inputSources, requireChainable } from './programsInputs.ts';
 import { exactQuantisedMatMul, expandHeadNorms, foldTransposedLookup, foldTransposedWeights, replaceIsNaN, softcapOf } from './rewrites.ts';
 import type { Structure } from './structure.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
+import { keepEveryPosition } from './wholeHead.ts';
 
 /** What programs need to know of an opened model. */
 export interface ProgramSource {
@@ -67,11 +68,17 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const head = prepare(cutPiece(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)));
   requireChainable(embed, null, 'The embedding', structure);
   requireChainable(head, cut(structure.blocks.length), 'The head', structure);
+  const reattached = !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
+  if (reattached) applied.set('head computed for every position, not the last one only', 1);
   const headByPosition = appendNll(
     head,
     cut(structure.blocks.length),
     structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18,
   );
+  if (!structure.perTokenLogits && !(reattached && headByPosition))
+    throw withoutLogits(
+      `The graph gives logits of the last token only, and ${reattached ? 'its head mixes positions' : 'where it drops the others is not in its head'}, so perplexity over a window cannot be computed.`,
+    );
   const side = cutSide(structure, nodes, opened.summary.hiddenSize);
   const blocks = (options.blocks ?? structure.blocks.map((block) => block.index)).map((b) => {
     const piece = prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
@@ -111,15 +118,16 @@ function requireScorable(structure: Structure): void {
       'Inspect and prune it as it is, or export the model with its embedding layer to score it.',
     );
   }
-  if (!structure.perTokenLogits) {
-    throw new EspalierError(
-      'unsupported-graph',
-      structure.headless
-        ? `The graph has no head (it gives out ${structure.logits}), so perplexity cannot be computed.`
-        : 'The graph gives logits of the last token only, so perplexity over a window cannot be computed.',
-      'Inspect and prune it as it is, or export it with all logits (without prune_lm_head) to score it.',
-    );
-  }
+  if (structure.headless)
+    throw withoutLogits(`The graph has no head (it gives out ${structure.logits}), so perplexity cannot be computed.`);
+}
+
+function withoutLogits(message: string): EspalierError {
+  return new EspalierError(
+    'unsupported-graph',
+    message,
+    'Inspect and prune it as it is, or export it with all logits (without prune_lm_head) to score it.',
+  );
 }
 
 const WHOLE_TENSOR_SCALE = ['DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'];

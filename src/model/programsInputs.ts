@@ -5,7 +5,7 @@ import type { ValueInfo } from '../onnx/graph.ts';
 import { TARGETS } from './cutHead.ts';
 import type { Piece } from './cutPiece.ts';
 import { stateShape } from './kv.ts';
-import type { InputSource, ProgramDim } from './program.ts';
+import type { InputSource, PositionForm, ProgramDim } from './program.ts';
 import type { StatePair, Structure } from './structure.ts';
 
 /** Finds the source of a value that a piece reads from outside. */
@@ -30,7 +30,10 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
     if (state) return { kind: 'past', dims: pastDims(input, graphOutputs.get(state.output), state, headSize) };
     const rank = input.dims?.length ?? 2;
     if (/^(attention_mask|mask)$/.test(value) && rank === 2) return { kind: 'attention-mask' };
-    if (/^position_ids$/.test(value) && rank === 2) return { kind: 'positions' };
+    if (/^(position_ids|cache_position)$/.test(value)) {
+      const form = positionForm(input.dims);
+      if (form !== null) return { kind: 'positions', form };
+    }
     if (/^(num_logits_to_keep|logits_to_keep)$/.test(value)) return { kind: 'constant', value: 0, dims: input.dims?.length ? [1] : [] };
     throw new EspalierError(
       'unsupported-graph',
@@ -39,6 +42,17 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
     );
   };
 }
+
+/** Text has the same position on every axis of a multimodal rotary embedding. */
+function positionForm(dims: ValueInfo['dims']): PositionForm | null {
+  if (dims === null || dims.length === 2) return 'rows';
+  if (dims.length === 1) return 'row';
+  const [axes] = dims;
+  return dims.length === 3 && typeof axes === 'number' && axes <= MAX_POSITION_AXES ? axes : null;
+}
+
+/** Time, height, width, and text. */
+const MAX_POSITION_AXES = 4;
 
 /** Dims of an empty past or a zero state: (B, heads, past, head size) and relatives. */
 function pastDims(input: ValueInfo, output: ValueInfo | undefined, state: StatePair, headSize: number | null): ProgramDim[] {

@@ -24,12 +24,6 @@ export function findProblems(source: ProgramSource, classes: readonly number[]):
   if (structure.headless) {
     canScore = false;
     add('no-logits', `The graph has no head (it gives out ${structure.logits}): blocks can be removed, but perplexity cannot be computed.`);
-  } else if (!structure.perTokenLogits) {
-    canScore = false;
-    add(
-      'last-token-logits',
-      'The graph gives logits of the last token only: blocks can be removed, but per-token perplexity cannot be computed.',
-    );
   }
   const residual = structure.typeOf(structure.cuts[0] ?? '');
   if (residual !== DataType.float && residual !== DataType.float16) {
@@ -42,7 +36,12 @@ export function findProblems(source: ProgramSource, classes: readonly number[]):
   const obstacle = canScore ? scoringObstacle(source, classes) : null;
   if (obstacle !== null) {
     canScore = false;
-    add('not-scorable', `Blocks can be removed, but text cannot be scored. ${obstacle}`);
+    add(structure.perTokenLogits ? 'not-scorable' : 'last-token-logits', `Blocks can be removed, but text cannot be scored. ${obstacle}`);
+  } else if (canScore && !structure.perTokenLogits) {
+    add(
+      'last-token-logits',
+      'The graph gives logits of the last token only: for scoring, its head is computed for every token; the export keeps its own head.',
+    );
   }
   for (const b of blocks) if (b.unremovable !== null) add('unremovable-block', `Block ${b.index} cannot be removed. ${b.unremovable}`);
   if (blocks.some((b) => b.mid === null)) {

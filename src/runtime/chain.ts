@@ -1,7 +1,7 @@
 // Runs the weightless programs of a model one at a time on an engine: embedding, side values, blocks, head; must not decide their order.
 
 import { EspalierError } from '../errors.ts';
-import type { BoundProgram, ProgramInput, ScorePrograms } from '../model/program.ts';
+import { type BoundProgram, type ProgramInput, positionDims, type ScorePrograms } from '../model/program.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from './device.ts';
 import { byteSize, count, filled, type HostTensor, numbers, toFloat32 } from './host.ts';
@@ -248,12 +248,14 @@ export class Chain {
         );
       case 'attention-mask':
         return this.constant(input, [rows, length], 1);
-      case 'positions':
+      case 'positions': {
+        const dims = positionDims(input.source.form, rows, length);
         return numbers(
           input.type,
-          [rows, length],
-          Array.from({ length: rows * length }, (_, at) => at % length),
+          dims,
+          Array.from({ length: count(dims) }, (_, at) => at % length),
         );
+      }
       case 'constant':
         return this.constant(input, input.source.dims, input.source.value);
       case 'past': {

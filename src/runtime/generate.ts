@@ -53,6 +53,16 @@ export class GraphRunner {
     );
   }
 
+  /** Negative log-likelihood of the last id of each sequence after the ids before it: all that a graph with the last row only can give. */
+  async nllOfLast(sequences: readonly (readonly number[])[]): Promise<Float64Array> {
+    const values: number[] = [];
+    for (const ids of sequences) {
+      const { rows, vocab, data } = await this.logits(ids.slice(0, -1));
+      values.push(negativeLogLikelihood(data.subarray((rows - 1) * vocab), ids.at(-1) ?? 0));
+    }
+    return Float64Array.from(values);
+  }
+
   async dispose(): Promise<void> {
     await this.loaded.release();
   }

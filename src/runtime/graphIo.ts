@@ -2,7 +2,7 @@
 
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
-import type { ElementType, ProgramDim } from '../model/program.ts';
+import type { ElementType, PositionForm, ProgramDim } from '../model/program.ts';
 import { inputSources } from '../model/programsInputs.ts';
 import { DataType, intAttribute, type ValueInfo } from '../onnx/graph.ts';
 
@@ -23,6 +23,8 @@ export interface TokenInput {
   type: ElementType;
   role: 'ids' | 'mask' | 'positions' | 'keep';
   rank: number;
+  /** Dims of positions. */
+  form: PositionForm;
 }
 
 /** A cache or state: the input, and the output that replaces it in the next step. */
@@ -72,7 +74,10 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     const output = outputs.get(input.name);
     const source = sourceOf(input.name);
     if (output !== undefined && source.kind === 'past') states.push({ input: input.name, output, type, dims: source.dims });
-    else tokens.push({ name: input.name, type, role: roleOf(input, source.kind, structure.tokenInput), rank: input.dims?.length ?? 2 });
+    else {
+      const form = source.kind === 'positions' ? source.form : 'rows';
+      tokens.push({ name: input.name, type, role: roleOf(input, source.kind, structure.tokenInput), rank: input.dims?.length ?? 2, form });
+    }
   }
   const logits = graph.outputs.find((value) => value.name === structure.logits);
   const attention = graph.nodes.filter((node) => node.op === 'GroupQueryAttention');

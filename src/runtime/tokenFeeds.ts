@@ -1,9 +1,10 @@
 // Token ids, mask and positions of M rows as tensors that are made once and changed in place; must not know about caches.
 
 import type { Tensor } from 'onnxruntime-web';
+import { positionDims } from '../model/program.ts';
 import type { Engine } from './device.ts';
 import type { GraphIo, TokenInput } from './graphIo.ts';
-import { filled, type HostTensor, numbers } from './host.ts';
+import { count, filled, type HostTensor, numbers } from './host.ts';
 
 export type Feeds = Record<string, Tensor>;
 
@@ -39,16 +40,16 @@ export class TokenFeeds {
     }
   }
 
-  /** The tensor (M, 1) of a decode step, changed in place. */
-  private step({ name, type, role }: TokenInput, ids: ArrayLike<number>, start: number): Tensor {
+  /** The tensor (M, 1) of a decode step, changed in place; positions in their own form. */
+  private step({ name, type, role, form }: TokenInput, ids: ArrayLike<number>, start: number): Tensor {
     let entry = this.steps.get(name);
     if (!entry) {
-      const host = filled(type, [this.batch, 1], 0);
+      const host = filled(type, positionDims(form, this.batch, 1), 0);
       entry = { host, tensor: this.engine.wrap(host) };
       this.steps.set(name, entry);
     }
     const { data } = entry.host;
-    for (let row = 0; row < this.batch; row++) {
+    for (let row = 0; row < data.length; row++) {
       const value = role === 'ids' ? (ids[row] ?? 0) : start;
       if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[row] = BigInt(value);
       else data[row] = value;
@@ -58,8 +59,9 @@ export class TokenFeeds {
 
   private fresh(input: TokenInput, ids: ArrayLike<number>, length: number, start: number): HostTensor {
     if (this.isEmbedded(input)) return standIns(input, this.batch, Array.from(ids), this.io.embeddingSize ?? 0);
-    const values = Array.from(ids, (id, k) => (input.role === 'ids' ? id : start + (k % length)));
-    return numbers(input.type, [this.batch, length], values);
+    const dims = positionDims(input.form, this.batch, length);
+    const values = Array.from({ length: count(dims) }, (_, k) => (input.role === 'ids' ? (ids[k] ?? 0) : start + (k % length)));
+    return numbers(input.type, dims, values);
   }
 
   private isEmbedded({ role }: TokenInput): boolean {

@@ -96,7 +96,7 @@ test('graphs whose own bytes a device would run wrongly are refused there, in wo
   await expect(GraphRunner.open(headNorms, engine)).rejects.toMatchObject({ code: 'unsupported-op' });
 });
 
-describe.each(['optimum-llama-fp32', 'genai-gemma2-fp32-cpu'])('export of %s', (name) => {
+describe.each(['optimum-llama-fp32', 'genai-gemma2-fp32-cpu', 'genai-llama-fp32-cpu-prunehead'])('export of %s', (name) => {
   let made: Case;
   beforeAll(async () => {
     made = await exportOf(name);

@@ -3,7 +3,7 @@
 import type * as Ort from 'onnxruntime-web/wasm';
 import { isRange } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
-import type { BoundProgram, ElementType, InputSource, ScorePrograms, WeightRef } from '../program.ts';
+import { type BoundProgram, type ElementType, type InputSource, positionDims, type ScorePrograms, type WeightRef } from '../program.ts';
 import { runtime } from './ort.ts';
 
 type Tensors = Record<string, Ort.Tensor>;
@@ -85,8 +85,10 @@ export class Chain {
       case 'positions':
         return this.#integers(
           type,
-          env.ids.map((_, k) => k % s),
-          [b, s],
+          positionDims(source.form, b, s)
+            .reduce((all, dim) => all.flatMap((row) => new Array<number>(dim).fill(row)), [0])
+            .map((_, k) => k % s),
+          positionDims(source.form, b, s),
         );
       case 'constant':
         return this.#integers(type, [source.value], source.dims);
