@@ -154,6 +154,16 @@ export interface StudioState {
     /** How the last search ended, in words; '' before. */
     verdict: string;
   };
+  variants: {
+    /** Names given by hand, by plan (its removed blocks joined by commas). */
+    names: ReadonlyMap<string, string>;
+    /** Plans kept as rows although nothing is measured yet. */
+    kept: ReadonlySet<string>;
+    /** Plans that are not listed. */
+    hidden: ReadonlySet<string>;
+    /** Plans that are compared: the last two that were pinned. */
+    pinned: readonly string[];
+  };
   export: {
     running: boolean;
     progress: Progress | null;
@@ -197,6 +207,7 @@ export const NO_SPEED: StudioState['speed'] = {
   shown: null,
   sweep: { running: null, shown: null },
 };
+export const NO_VARIANTS: StudioState['variants'] = { names: new Map(), kept: new Set(), hidden: new Set(), pinned: [] };
 export const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: false, steps: [], verdict: '' };
 
 export function firstState(): StudioState {
@@ -208,6 +219,7 @@ export function firstState(): StudioState {
     effect: NO_EFFECT,
     speed: NO_SPEED,
     budget: NO_BUDGET,
+    variants: NO_VARIANTS,
     export: NO_EXPORT,
     view: { hover: null, dialog: null, singleKeys: true, announcement: '', toast: null },
     errors: {},

@@ -14,6 +14,7 @@ import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
 import { makeSpeedActions, type SpeedActions } from './speedActions.ts';
 import { makeSpeedJob } from './speedJob.ts';
 import { type Dialog, firstState, type Place, type StudioState } from './state.ts';
+import { makeVariantActions, type VariantActions } from './variantActions.ts';
 
 interface ViewActions {
   hover(block: number | null): void;
@@ -33,6 +34,7 @@ export type Actions = { dispose(): void } & ModelActions &
   DropActions &
   SpeedActions &
   BudgetActions &
+  VariantActions &
   ViewActions;
 
 export interface StudioStore {
@@ -73,6 +75,7 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
       ...exporting,
       ...speed,
       ...budget,
+      ...makeVariantActions(context, plan.setRemoved),
       stopMeasuring() {
         budget.stopBudget();
         speed.stopMeasuring();

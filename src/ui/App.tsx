@@ -22,6 +22,7 @@ import { MadeFromPanel, ModelPanel } from './panels/ModelPanel.tsx';
 import { ProblemsPanel } from './panels/ProblemsPanel.tsx';
 import { SettingsDialog } from './panels/SettingsDialog.tsx';
 import { SpeedPanel } from './panels/SpeedPanel.tsx';
+import { VariantsPanel } from './panels/VariantsPanel.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
 import { DropTarget, FocusKeeper, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
 
@@ -63,6 +64,7 @@ function Page() {
         <div className={css.middle}>
           <ImportancePanel />
           <ArchitecturePanel />
+          <VariantsPanel />
         </div>
         <div className={css.right}>
           <EffectPanel />

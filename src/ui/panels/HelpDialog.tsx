@@ -52,6 +52,11 @@ export function HelpDialog() {
         that the windows cannot tell apart share a letter. Drop a .txt file to score on your own text, or an espalier.json onto its source
         model to bring back a plan.
       </p>
+      <p className={kit.note}>
+        Tokens per second is batch × new tokens over the time of a whole run, prompt included, as the mean of the runs; “first token” is the
+        time until the first one is chosen, and decode tok/s counts the tokens after it. A prediction is a line through the latencies that
+        were measured with the same settings on the same device; it is drawn in dashes and never mixed with measurements.
+      </p>
     </Dialog>
   );
 }

@@ -75,7 +75,7 @@ function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
   );
 }
 
-const ms = (seconds: number) => (seconds * 1000).toPrecision(3);
+const ms = (seconds: number) => (seconds * 1000).toPrecision(3).replace('-', '−');
 
 function Failures({ view: { errors } }: { view: SpeedView }) {
   const all = (['original', 'pruned'] as const).flatMap((which) => (errors[which] ? [{ which, error: errors[which] }] : []));

@@ -1,0 +1,156 @@
+// The variants of this session as rows: every plan with a measured perplexity or speed, derived from what is known. Pure and memoised.
+
+import { paretoFront } from '../analysis/pareto.ts';
+import { planSize } from '../model/size.ts';
+import type { SpeedSettings, VariantMeasure } from '../worker/benchApi.ts';
+import { derive } from './memo.ts';
+import { foretell } from './prediction.ts';
+import { modelOf } from './selectors.ts';
+import { protocolWords } from './speedSettings.ts';
+import type { Measured, StudioState } from './state.ts';
+
+export interface VariantRow {
+  /** Its removed blocks joined by commas; '' is the original. */
+  key: string;
+  removed: readonly number[];
+  name: string;
+  blocks: number;
+  /** Mean NLL on the windows of the curve in force, nats per token; null while unknown. */
+  nll: number | null;
+  /** The newest measurement of its speed, with what it was measured with. */
+  measure: VariantMeasure | null;
+  settings: SpeedSettings | null;
+  /** "quick: 2 + 5 runs, …"; '' without a measurement. */
+  protocol: string;
+  /** Tokens/s foretold by the line through the others, while it is not measured. */
+  predicted: number | null;
+  /** Bytes of graph and data: of the measured export, else computed from the structure. */
+  fileBytes: number;
+  /** The plan in force. */
+  present: boolean;
+  pinned: boolean;
+  /** No listed variant of the same protocol and device is both faster and better. */
+  onFront: boolean;
+}
+
+export const variantKey = (removed: readonly number[]): string => removed.join(',');
+
+export const removedOf = (key: string): number[] => (key === '' ? [] : key.split(',').map(Number));
+
+/** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …". */
+export function defaultName(removed: readonly number[]): string {
+  if (removed.length === 0) return 'original';
+  const listed = removed.slice(0, 8).join(', ');
+  return `−${removed.length}: ${listed}${removed.length > 8 ? ' …' : ''}`;
+}
+
+interface Speed {
+  measure: VariantMeasure;
+  settings: SpeedSettings;
+}
+
+/** The newest speed of every plan; the original's comes with every measurement. */
+function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
+  const speeds = new Map<string, Speed>();
+  for (const { removed, result } of known) {
+    if (result.original) speeds.set('', { measure: result.original, settings: result.settings });
+    if (removed.length > 0 && result.pruned) speeds.set(variantKey(removed), { measure: result.pruned, settings: result.settings });
+  }
+  return speeds;
+}
+
+/** Only speeds of one protocol on one device can be held against each other. */
+export function comparable(a: Speed, b: Speed): boolean {
+  return protocolWords(a.settings) === protocolWords(b.settings) && a.measure.info.device.name === b.measure.info.device.name;
+}
+
+/** The original first, then by number of removed blocks. */
+export const variantRows = derive(
+  (state: StudioState) => [
+    modelOf(state),
+    state.plan.present.removed,
+    state.score.curve,
+    state.effect.known,
+    state.speed.known,
+    state.variants,
+  ],
+  (model, present, curve, effects, known, { names, kept, hidden, pinned }): VariantRow[] => {
+    if (!model) return [];
+    const nlls = new Map<string, number>();
+    if (curve) nlls.set('', curve.result.baseline.nll);
+    // Perplexities of another curve are on other windows.
+    for (const [key, result] of effects) if (curve && key.startsWith(`${curve.id}|`)) nlls.set(variantKey(result.removed), result.nll);
+    const speeds = speedsOf(known.values());
+    const newest = [...known.values()].at(-1);
+    const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), variantKey(present)]);
+    const rows = [...keys]
+      .filter((key) => !hidden.has(key) || key === variantKey(present))
+      .map((key): VariantRow => {
+        const removed = removedOf(key);
+        const speed = speeds.get(key) ?? null;
+        const blocks = model.summary.numBlocks - removed.length;
+        return {
+          key,
+          removed,
+          name: names.get(key) ?? defaultName(removed),
+          blocks,
+          nll: nlls.get(key) ?? null,
+          measure: speed?.measure ?? null,
+          settings: speed?.settings ?? null,
+          protocol: speed ? protocolWords(speed.settings) : '',
+          predicted: !speed && newest ? (foretell(known.values(), newest, blocks)?.tokensPerSecond ?? null) : null,
+          fileBytes: speed?.measure.info.fileBytes ?? planSize(model.summary, removed).bytes,
+          present: key === variantKey(present),
+          pinned: pinned.includes(key),
+          onFront: false,
+        };
+      });
+    const front = frontOf(rows);
+    return rows
+      .map((row) => ({ ...row, onFront: front.has(row.key) }))
+      .sort((a, b) => a.removed.length - b.removed.length || a.key.localeCompare(b.key, 'en', { numeric: true }));
+  },
+);
+
+/** Keys of the front, among the variants that are comparable with the newest one. */
+function frontOf(rows: readonly VariantRow[]): Set<string> {
+  const points = plottable(rows).map(({ key, nll, measure }) => ({ key, nll: nll!, tokensPerSecond: measure!.speed.throughput.mean }));
+  return new Set(paretoFront(points).map(({ key }) => key));
+}
+
+/** Rows with perplexity and speed, of the one protocol and device that most of them share. */
+export function plottable(rows: readonly VariantRow[]): VariantRow[] {
+  const complete = rows.filter((row) => row.nll !== null && row.measure !== null);
+  const place = ({ measure, protocol }: VariantRow): string => `${protocol}|${measure?.info.device.name}`;
+  const counts = new Map<string, number>();
+  for (const row of complete) counts.set(place(row), (counts.get(place(row)) ?? 0) + 1);
+  const most = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+  return complete.filter((row) => place(row) === most);
+}
+
+export interface Comparison {
+  a: VariantRow;
+  b: VariantRow;
+  /** Blocks that only one of them has left out. */
+  onlyA: number[];
+  onlyB: number[];
+  /** False when the two speeds were measured differently. */
+  speedsCompare: boolean;
+}
+
+/** The two pinned variants, or null. */
+export const comparison = derive(
+  (state: StudioState) => [variantRows(state), state.variants.pinned],
+  (rows, pinned): Comparison | null => {
+    const [a, b] = pinned.map((key) => rows.find((row) => row.key === key));
+    if (!a || !b) return null;
+    const speeds = [a, b].flatMap(({ measure, settings }) => (measure && settings ? [{ measure, settings }] : []));
+    return {
+      a,
+      b,
+      onlyA: a.removed.filter((block) => !b.removed.includes(block)),
+      onlyB: b.removed.filter((block) => !a.removed.includes(block)),
+      speedsCompare: speeds.length === 2 && comparable(speeds[0]!, speeds[1]!),
+    };
+  },
+);

@@ -1,0 +1,145 @@
+// Speed against perplexity, one point per measured variant, with the front of those that no other beats. Loaded when there are two; a mirror of the table.
+
+import { type RefObject, useEffect, useRef } from 'react';
+import { CartesianGrid, ComposedChart, Line, ResponsiveContainer, Scatter, XAxis, YAxis } from 'recharts';
+import { plottable, type VariantRow, variantRows } from '../../state/variants.ts';
+import { formatPpl, formatRate } from '../format.ts';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './charts.module.css';
+import { scaleOf, ticksOf } from './scale.ts';
+
+const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
+
+interface Datum {
+  speed: number;
+  ppl: number;
+  row: VariantRow;
+}
+
+interface Props {
+  hover: string | null;
+  onHover(key: string | null): void;
+}
+
+export default function ParetoChart({ hover, onHover }: Props) {
+  const rows = useStudio(variantRows);
+  const ref = usePoints(onHover);
+  const points = plottable(rows);
+  const original = points.find((row) => row.key === '');
+  const nlls = points.map((row) => row.nll!);
+  const scale = scaleOf(original?.nll ?? Math.min(...nlls), nlls);
+  const data = points.map((row): Datum => datum(row, scale.high));
+  const front = data.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
+  const speeds = data.map(({ speed }) => speed);
+  const left = rows.filter((row) => row.nll !== null && row.measure !== null).length - points.length;
+  return (
+    <>
+      <figure ref={ref} className={css.sweep} aria-label={inWords(data)} data-testid="pareto-chart">
+        <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 600, height: 220 }}>
+          <ComposedChart margin={{ top: 20, right: 24, bottom: 18, left: 0 }} accessibilityLayer={false}>
+            <CartesianGrid vertical={false} stroke="var(--line)" />
+            <XAxis
+              dataKey="speed"
+              type="number"
+              domain={[Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08]}
+              tickFormatter={formatRate}
+              tick={TICK}
+              tickLine={false}
+              axisLine={{ stroke: 'var(--line)' }}
+              label={{ value: 'tok/s, measured', position: 'bottom', offset: 2, fill: 'var(--muted)', fontSize: 11.5 }}
+            />
+            <YAxis
+              dataKey="ppl"
+              type="number"
+              scale="log"
+              domain={[Math.exp(scale.low), Math.exp(scale.high)]}
+              ticks={ticksOf(scale)}
+              tickFormatter={(ppl: number) => formatPpl(Math.log(ppl))}
+              tick={TICK}
+              tickLine={false}
+              axisLine={false}
+              width={58}
+              label={{ value: 'perplexity', position: 'top', offset: 8, fill: 'var(--muted)', fontSize: 11.5 }}
+            />
+            <Line
+              data={front}
+              dataKey="ppl"
+              stroke="var(--leaf-soft)"
+              strokeWidth={2}
+              dot={false}
+              activeDot={false}
+              isAnimationActive={false}
+            />
+            <Scatter
+              data={data}
+              dataKey="ppl"
+              isAnimationActive={false}
+              shape={({ cx, cy, payload }: { cx?: number | undefined; cy?: number | undefined; payload?: Datum }) =>
+                payload ? <Point cx={cx ?? 0} cy={cy ?? 0} row={payload.row} hovered={hover === payload.row.key} /> : <g />
+              }
+            />
+          </ComposedChart>
+        </ResponsiveContainer>
+      </figure>
+      {left > 0 && <p className={css.beside}>{left} measured otherwise (another protocol or device) are not drawn.</p>}
+    </>
+  );
+}
+
+/** Hover and click of the points, heard on the figure: the table answers keys. */
+function usePoints(onHover: Props['onHover']): RefObject<HTMLElement | null> {
+  const ref = useRef<HTMLElement | null>(null);
+  const actions = useActions();
+  useEffect(() => {
+    const stop = new AbortController();
+    const keyOf = ({ target }: Event) =>
+      (target instanceof Element ? target.closest('[data-variant]')?.getAttribute('data-variant') : null) ?? null;
+    const listen = (name: string, act: (key: string | null) => void) =>
+      ref.current?.addEventListener(name, (event) => act(keyOf(event)), { signal: stop.signal });
+    listen('pointermove', onHover);
+    listen('pointerleave', () => onHover(null));
+    listen('click', (key) => key !== null && actions.applyVariant(key));
+    return () => stop.abort();
+  }, [actions, onHover]);
+  return ref;
+}
+
+/** Perplexities beyond the axis lie on its edge. */
+function datum(row: VariantRow, high: number): Datum {
+  return { row, speed: row.measure!.speed.throughput.mean, ppl: Math.exp(Math.min(row.nll!, high)) };
+}
+
+interface PointProps {
+  cx: number;
+  cy: number;
+  row: VariantRow;
+  hovered: boolean;
+}
+
+function Point({ cx, cy, row, hovered }: PointProps) {
+  const label = row.key === '' ? 'original' : hovered || row.present ? row.name : '';
+  return (
+    <g className={css.column} data-testid="pareto-point" data-variant={row.key}>
+      <circle cx={cx} cy={cy} r={14} className={css.hit} />
+      <circle
+        cx={cx}
+        cy={cy}
+        r={hovered ? 6.5 : 5}
+        fill={row.present ? 'var(--gold)' : row.onFront ? 'var(--leaf)' : 'var(--card)'}
+        stroke={row.present ? 'var(--gold)' : 'var(--leaf)'}
+        strokeWidth={2}
+      />
+      {label && (
+        <text x={cx} y={cy - 11} textAnchor="middle" className={`${css.offLabel} ${css.intact}`}>
+          {label}
+        </text>
+      )}
+    </g>
+  );
+}
+
+function inWords(data: readonly Datum[]): string {
+  const fastest = data.reduce((a, b) => (a.speed >= b.speed ? a : b));
+  const best = data.reduce((a, b) => (a.row.nll! <= b.row.nll! ? a : b));
+  return `Speed against perplexity of ${data.length} variants. Fastest: ${fastest.row.name}, ${formatRate(fastest.speed)} tokens per second at perplexity ${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per second.`;
+}
