@@ -186,12 +186,6 @@ for (const [name, kind] of [
     const { removed = [], promptIds: prompt = [], greedy = [], greedyMargins = [] } = want ?? {};
     const request = { check: 'decode', ...fixture(name), device: 'webgpu', removed, prompt, steps: greedy.length } as const;
     const { ways, rows, left } = await call<Decoded>(request);
-    console.log(
-      name,
-      Object.entries(ways)
-        .map(([k, w]) => k + ' ' + w.seconds.toFixed(1))
-        .join(', '),
-    );
     const close = greedyMargins.findIndex((margin) => margin < 1e-3);
     const expected = close < 0 ? greedy : greedy.slice(0, close);
     expect(expected.length).toBeGreaterThan(3);
