@@ -28,8 +28,11 @@ export interface WeightRef {
   type: ElementType;
   /** In elements (int4 too). */
   dims: readonly number[];
+  /** On the device. */
   byteLength: number;
   data: Uint8Array | ByteRange;
+  /** Element type in the file, where it is another one: float16 is widened on its way to the device. */
+  stored?: 'float16';
 }
 
 /** Dims of position ids: (B, S), one row for all (S), or one table for each axis of a multimodal rotary embedding (n, B, S). */

@@ -3,6 +3,7 @@
 import type { Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../errors.ts';
 import type { ElementType } from '../model/program.ts';
+import { fromHalf } from '../onnx/half.ts';
 
 export type HostData =
   | Float32Array
@@ -112,7 +113,7 @@ let halves: Float32Array | null = null;
 
 /** The value of each of the 65,536 float16 bit patterns: a row of logits is converted at every token. */
 function float16Values(): Float32Array {
-  halves ??= Float32Array.from({ length: 65536 }, (_, bits) => fromFloat16Bits(bits));
+  halves ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
   return halves;
 }
 
@@ -131,13 +132,4 @@ function float16Bits(value: number): number {
   if (value === 0 || exponent < -14) return 0;
   const sign = value < 0 ? 0x8000 : 0;
   return sign + ((exponent + 15) << 10) + Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
-}
-
-function fromFloat16Bits(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

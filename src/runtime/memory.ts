@@ -5,7 +5,7 @@ import type { ScorePrograms } from '../model/program.ts';
 import type { DeviceKind, MemoryEstimate } from '../worker/api.ts';
 import { bufferLimit, formatBytes } from './fault.ts';
 import { LOGIT_COPIES, type RowLimits, rowsByMemory } from './rows.ts';
-import { allPrograms, stagesOf, weightBytes } from './stages.ts';
+import { allPrograms, largestWeight, stagesOf, storedBytes, weightBytes } from './stages.ts';
 
 export interface MemoryPlan {
   /** All weights stay on the device; otherwise they are streamed from the files, stage by stage. */
@@ -113,7 +113,6 @@ export function estimateMemory(
 ): MemoryEstimate {
   const plan = planMemory(programs, { windows, length }, device, budget, streamed);
   const { weights, hiddenStates, scratch, logits } = plan.bytes;
-  const largest = allPrograms(programs).flatMap((bound) => [...bound.weights.values()].map((ref) => ref.byteLength));
   const passes = plan.resident ? 1 : Math.ceil(windows / plan.group) * Math.ceil(programs.blocks.length / plan.variants);
   return {
     weights,
@@ -121,10 +120,10 @@ export function estimateMemory(
     scratch,
     logits,
     total: weights + hiddenStates + scratch + logits,
-    largestBuffer: Math.max(stateBytes(programs, plan.rows.block, length), logits / LOGIT_COPIES, ...largest),
+    largestBuffer: Math.max(stateBytes(programs, plan.rows.block, length), logits / LOGIT_COPIES, largestWeight(programs)),
     budget,
     streaming: !plan.resident,
-    bytesRead: passes * weightBytes(allPrograms(programs), 'wasm'),
+    bytesRead: passes * storedBytes(programs),
     ...(plan.obstacle ? { obstacle: `${plan.obstacle.message} ${plan.obstacle.hint}` } : {}),
   };
 }

@@ -8,6 +8,7 @@ import type { Engine } from './device.ts';
 import type { OrtLoader } from './ort.ts';
 import { routesOf } from './selfTest.ts';
 import { ScoreSession } from './session.ts';
+import { largestWeight } from './stages.ts';
 import { openWasm } from './wasmEngine.ts';
 import { openWebgpu } from './webgpuEngine.ts';
 
@@ -61,16 +62,18 @@ export async function openRouted(
     return onWasm(selfTest);
   }
   const routes = routesOf(selfTest.checks);
-  const { wasmOnly, residualType } = makeScorePrograms(opened, { device: 'webgpu' });
+  const { wasmOnly } = makeScorePrograms(opened, { device: 'webgpu' });
   if (wasmOnly && !routes.softcap) {
     notes.push(`${wasmOnly} The wasm device is used.`);
     return onWasm(selfTest);
   }
   const engine = await openWebgpu(loader, { subgroups: routes.subgroups });
-  if (residualType === 'float16' && !engine.float16) {
+  const session = ScoreSession.open(opened, engine);
+  const { obstacle } = session.memory(1, 2);
+  if (largestWeight(session.programs) > engine.maxBufferBytes && obstacle) {
     await engine.dispose();
-    notes.push('This graph computes in float16 and the GPU offers no shader-f16: the wasm device is used.');
+    notes.push(`${obstacle} The wasm device is used.`);
     return onWasm(selfTest);
   }
-  return { session: ScoreSession.open(opened, engine), engine, selfTest, notes };
+  return { session, engine, selfTest, notes };
 }

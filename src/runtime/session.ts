@@ -5,6 +5,7 @@ import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
 import type { ScorePrograms } from '../model/program.ts';
 import { makeScorePrograms } from '../model/programs.ts';
+import { usesHalf, widenPrograms } from '../model/widen.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Measure, MemoryEstimate, Progress, ScoreEvent } from '../worker/api.ts';
 import { defaultBudget } from './budget.ts';
@@ -54,16 +55,11 @@ export class ScoreSession {
 
   /**
    * Cuts the model into programs for this engine. No weight is read yet.
-   * @throws EspalierError `unsupported-graph` when perplexity cannot be had, `unsupported-op` when float16 is needed and the device has none.
+   * @throws EspalierError `unsupported-graph` when perplexity cannot be had, `unsupported-op` for element types that cannot run here.
    */
   static open(opened: OpenedModel, engine: Engine, options: SessionOptions = {}): ScoreSession {
-    const programs = makeScorePrograms(opened, { device: engine.kind });
-    if (programs.residualType === 'float16' && !engine.float16)
-      throw new EspalierError(
-        'unsupported-op',
-        'This graph computes in float16, which this GPU does not offer (shader-f16).',
-        'Use the wasm device, or a float32 or q4 graph.',
-      );
+    const made = makeScorePrograms(opened, { device: engine.kind });
+    const programs = !engine.float16 && usesHalf(made) ? widenPrograms(made) : made;
     const unremovable = opened.structure.blocks.map((block) => block.unremovable);
     return new ScoreSession(programs, opened.folder, unremovable, engine, options);
   }

@@ -35,6 +35,19 @@ export function allPrograms(programs: ScorePrograms): BoundProgram[] {
   return [programs.embed, ...(programs.side ? [programs.side] : []), ...programs.blocks, programs.head];
 }
 
+/** Bytes of the largest weight: one buffer must hold it. */
+export function largestWeight(programs: ScorePrograms): number {
+  return Math.max(0, ...allPrograms(programs).flatMap(({ weights }) => [...weights.values()].map((ref) => ref.byteLength)));
+}
+
+/** Bytes of the distinct ranges in the files. */
+export function storedBytes(programs: ScorePrograms): number {
+  const seen = new Map<unknown, number>();
+  for (const { weights } of allPrograms(programs))
+    for (const ref of weights.values()) seen.set(weightKey(ref), ref.stored === 'float16' ? ref.byteLength / 2 : ref.byteLength);
+  return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
 export function boundOf(programs: ScorePrograms, stage: Stage): BoundProgram | undefined {
   return stage === 'embed' ? programs.embed : stage === 'head' ? programs.head : programs.blocks[stage];
 }

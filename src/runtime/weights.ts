@@ -2,6 +2,7 @@
 
 import { EspalierError } from '../errors.ts';
 import type { BoundProgram, ElementType, WeightRef } from '../model/program.ts';
+import { widened } from '../onnx/half.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Engine, Feed } from './device.ts';
 import { elements } from './host.ts';
@@ -106,8 +107,13 @@ export class WeightStore {
     const holder = host ? this.hostHolder(ref.byteLength) : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
     const entry: Stored = { holder, users: 0 };
     this.stored.set(key, entry);
-    if (ref.data instanceof Uint8Array) holder.write(0, ref.data.slice());
-    else wanted.push({ range: ref.data, write: (offset, data) => holder.write(offset, data) });
+    const wide = ref.stored === 'float16';
+    if (ref.data instanceof Uint8Array) holder.write(0, wide ? widened(ref.data) : ref.data.slice());
+    else {
+      const write = (offset: number, data: Uint8Array<ArrayBuffer>): void =>
+        wide ? holder.write(offset * 2, widened(data)) : holder.write(offset, data);
+      wanted.push({ range: ref.data, write });
+    }
     return entry;
   }
 
