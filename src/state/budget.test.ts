@@ -88,7 +88,9 @@ describe('budget', () => {
     actions.setBudget({ kind: 'speed', goal: 5000 });
     await actions.findPlan();
     expect(droppable(get())).toBe(10);
-    expect(get().budget.verdict).toMatch(/cannot be reached by leaving out at most 10 blocks.*The closest is 588\.2 tok\/s without 10\./);
+    expect(get().budget.verdict).toMatch(
+      /cannot be reached by leaving out at most 10 blocks.*The closest is 588\.2 tok\/s without 10 blocks\./,
+    );
     expect(get().plan).toBe(before);
   });
 

@@ -43,7 +43,8 @@ const UNITS: Record<BudgetKind, string> = { speed: 'tok/s', file: 'MB', device: 
 
 /** A value of a goal in its unit: "312 tok/s", "9.31 MB". Four digits, so that a near miss does not look like a hit. */
 export function budgetWords(kind: BudgetKind, value: number): string {
-  return `${Number((kind === 'speed' ? value : value / 1e6).toPrecision(4))} ${UNITS[kind]}`;
+  const inUnit = kind === 'speed' ? value : value / 1e6;
+  return `${inUnit.toLocaleString('en', { maximumSignificantDigits: 4 })} ${UNITS[kind]}`;
 }
 
 export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (removed: readonly number[]) => void): BudgetParts {
@@ -172,6 +173,6 @@ function impossibleWords(kind: BudgetKind, goal: number, best: number | null, al
   const most = all.length - 1;
   const wanted = `${bound(kind)} ${budgetWords(kind, goal)} cannot be reached by leaving out at most ${most} block${most === 1 ? '' : 's'}`;
   const reached = best === null ? null : all[best]?.measured;
-  const closest = reached == null ? '' : ` The closest is ${budgetWords(kind, reached)} without ${best}.`;
+  const closest = reached == null ? '' : ` The closest is ${budgetWords(kind, reached)} without ${best} block${best === 1 ? '' : 's'}.`;
   return `${wanted[0]!.toUpperCase()}${wanted.slice(1)}, all that locks and model allow.${closest} The plan is as it was.`;
 }

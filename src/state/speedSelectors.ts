@@ -2,7 +2,7 @@
 
 import { relativeError } from '../analysis/speed.ts';
 import type { ErrorReport } from '../errors.ts';
-import type { CacheKind, Gain, VariantMeasure, Which } from '../worker/benchApi.ts';
+import type { CacheKind, Gain, SpeedSettings, VariantMeasure, Which } from '../worker/benchApi.ts';
 import { derive } from './memo.ts';
 import { foretell, type Prediction, sides } from './prediction.ts';
 import { deviceName, modelOf } from './selectors.ts';
@@ -21,6 +21,7 @@ export interface SpeedView {
   errors: { readonly [W in Which]?: ErrorReport };
   /** Settings of the numbers: "quick: 2 + 5 runs, …"; '' before the first. */
   protocol: string;
+  mode: SpeedSettings['mode'] | null;
   /** Devices of the numbers; two when the variants ran on different ones. */
   devices: readonly string[];
   /** A cache that is not static, in words; '' otherwise. */
@@ -64,6 +65,7 @@ export const speedView = derive(
       // A variant that failed in another plan says nothing of this one.
       errors: fresh ? (result?.errors ?? {}) : {},
       protocol: result ? protocolWords(result.settings) : '',
+      mode: result?.settings.mode ?? null,
       devices: one ? [...new Set(sides(one).map(({ info }) => deviceName(info.device)))] : [],
       cache: one ? [...new Set(sides(one).map(({ info }) => CACHES[info.cache]))].filter(Boolean).join('; ') : '',
       notes: one ? notesOf(one, hasPlan) : [],

@@ -1,7 +1,7 @@
 // Numbers as people read them.
 
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatChange, formatCount, formatPpl, formatSeconds, listed, plural } from './format.ts';
+import { formatBytes, formatChange, formatCount, formatPpl, formatRate, formatSeconds, formatShort, listed, plural } from './format.ts';
 
 describe('format', () => {
   it('gives perplexities four digits, and powers of ten beyond a million', () => {
@@ -16,6 +16,18 @@ describe('format', () => {
     expect(formatPpl(1000)).toBe('2.0 × 10⁴³⁴');
     expect(formatPpl(Number.POSITIVE_INFINITY)).toBe('∞');
     expect(formatPpl(Number.NaN)).toBe('not a number');
+  });
+
+  it('gives rates and short times three digits', () => {
+    expect([0.5, 7.616, 9.996, 99.96, 211.7, 4929.6].map(formatRate)).toEqual(['0.50', '7.62', '10.0', '100', '212', '4,930']);
+    expect([0.000823, 0.00983, 0.1318, 0.9996, 1.239, 12.4].map(formatShort)).toEqual([
+      '0.82 ms',
+      '9.83 ms',
+      '132 ms',
+      '1.00 s',
+      '1.24 s',
+      '12 s',
+    ]);
   });
 
   it('counts bytes in thousands', () => {

@@ -48,13 +48,20 @@ function Form() {
   const actions = useActions();
   const id = useId();
   const { scale } = KINDS[kind];
-  const [typed, setTyped] = useState('');
+  const [typed, setTyped] = useState(goal === null ? '' : String(goal / scale));
+  const [seen, setSeen] = useState(goal);
   const value = Number(typed);
+  // Set from elsewhere, as when another model is opened.
+  if (goal !== seen) {
+    setSeen(goal);
+    if (goal !== numberOf(typed, scale)) setTyped(goal === null ? '' : String(goal / scale));
+  }
   const valid = typed === '' || (Number.isFinite(value) && value > 0);
   const set = (text: string, nextScale: number) => {
+    const next = numberOf(text, nextScale);
     setTyped(text);
-    const next = Number(text);
-    actions.setBudget({ goal: text !== '' && Number.isFinite(next) && next > 0 ? next * nextScale : null });
+    setSeen(next);
+    actions.setBudget({ goal: next });
   };
   return (
     <form
@@ -102,6 +109,12 @@ function Form() {
       </p>
     </form>
   );
+}
+
+/** What was typed in the goal's own unit, or null when it is no positive number. */
+function numberOf(text: string, scale: number): number | null {
+  const value = Number(text);
+  return text !== '' && Number.isFinite(value) && value > 0 ? value * scale : null;
 }
 
 function Running() {

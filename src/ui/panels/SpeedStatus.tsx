@@ -38,14 +38,15 @@ export function SpeedStatus() {
   );
 }
 
-function Noise({ view: { gain, stale } }: { view: SpeedView }) {
+function Noise({ view: { gain, stale, mode } }: { view: SpeedView }) {
   if (!gain || stale) return null;
   const [low, high] = gain.ci95;
   const interval = `95 %: ${low.toFixed(2)} to ${high.toFixed(2)}`;
   if (gain.noise) {
     return (
       <p className={kit.bad} data-testid="speed-noise">
-        Gain {gain.ratio.toFixed(2)} × ({interval}) may be noise: the runs differ more than the variants do. Use the paper’s protocol.
+        Gain {gain.ratio.toFixed(2)} × ({interval}) may be noise: the runs differ more than the variants do.
+        {mode === 'quick' && ' The paper’s protocol makes more runs.'}
       </p>
     );
   }
