@@ -156,6 +156,7 @@ describe('files', () => {
       deviceBytes: 50,
     },
     settings: null,
+    gain: 1.25,
     protocol: 'quick',
     predicted: null,
     fileBytes: 40,
@@ -163,15 +164,25 @@ describe('files', () => {
     pinned: false,
     onFront: true,
   };
-  const unmeasured: VariantRow = { ...row, key: '', removed: [], name: 'original', blocks: 16, nll: 0, measure: null, protocol: '' };
+  const unmeasured: VariantRow = {
+    ...row,
+    key: '',
+    removed: [],
+    name: 'original',
+    blocks: 16,
+    nll: 0,
+    measure: null,
+    gain: null,
+    protocol: '',
+  };
 
   it('quotes names, spares spreadsheets formulas, leaves unknown numbers empty', () => {
     const [header, first, second, end] = variantsCsv([row, unmeasured]).split('\r\n');
-    expect(header?.split(',')).toHaveLength(20);
+    expect(header?.split(',')).toHaveLength(21);
     expect(first).toBe(
-      `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,,24,0.5,2,0.25,40,50,quick,CPU (wasm),onnxruntime-web 1.30.0 (plain),growing`,
+      `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU (wasm),onnxruntime-web 1.30.0 (plain),growing`,
     );
-    expect(second).toBe('original,,16,0,1,,,,,,,,,,40,,,,,');
+    expect(second).toBe('original,,16,0,1,,,,,,,,,,,40,,,,,');
     expect(end).toBe('');
   });
 

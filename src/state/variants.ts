@@ -20,6 +20,8 @@ export interface VariantRow {
   /** The newest measurement of its speed, with what it was measured with. */
   measure: VariantMeasure | null;
   settings: SpeedSettings | null;
+  /** Mean throughput over the original's of the same measurement: what slows the machine as a whole cancels. Null for the original. */
+  gain: number | null;
   /** "quick: 2 + 5 runs, …"; '' without a measurement. */
   protocol: string;
   /** Tokens/s foretold by the line through the others, while it is not measured. */
@@ -47,20 +49,22 @@ export function defaultName(removed: readonly number[]): string {
 interface Speed {
   measure: VariantMeasure;
   settings: SpeedSettings;
+  gain: number | null;
 }
 
 /** The newest speed of every plan; the original's comes with every measurement. */
 function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
   const speeds = new Map<string, Speed>();
   for (const { removed, result } of known) {
-    if (result.original) speeds.set('', { measure: result.original, settings: result.settings });
-    if (removed.length > 0 && result.pruned) speeds.set(variantKey(removed), { measure: result.pruned, settings: result.settings });
+    if (result.original) speeds.set('', { measure: result.original, settings: result.settings, gain: null });
+    if (removed.length > 0 && result.pruned)
+      speeds.set(variantKey(removed), { measure: result.pruned, settings: result.settings, gain: result.gain?.ratio ?? null });
   }
   return speeds;
 }
 
 /** Only speeds of one protocol on one device can be held against each other. */
-export function comparable(a: Speed, b: Speed): boolean {
+function comparable(a: Omit<Speed, 'gain'>, b: Omit<Speed, 'gain'>): boolean {
   return protocolWords(a.settings) === protocolWords(b.settings) && a.measure.info.device.name === b.measure.info.device.name;
 }
 
@@ -97,6 +101,7 @@ export const variantRows = derive(
           nll: nlls.get(key) ?? null,
           measure: speed?.measure ?? null,
           settings: speed?.settings ?? null,
+          gain: speed?.gain ?? null,
           protocol: speed ? protocolWords(speed.settings) : '',
           predicted: !speed && newest ? (foretell(known.values(), newest, blocks)?.tokensPerSecond ?? null) : null,
           fileBytes: speed?.measure.info.fileBytes ?? planSize(model.summary, removed).bytes,

@@ -6,7 +6,7 @@ import { plottable, type VariantRow, variantRows } from '../../state/variants.ts
 import { formatPpl, formatRate } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './charts.module.css';
-import { scaleOf, ticksOf } from './scale.ts';
+import { roundTicks, scaleOf, ticksOf } from './scale.ts';
 
 const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
 
@@ -31,6 +31,7 @@ export default function ParetoChart({ hover, onHover }: Props) {
   const data = points.map((row): Datum => datum(row, scale.high));
   const front = data.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
   const speeds = data.map(({ speed }) => speed);
+  const [slowest, fastest] = [Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08];
   const left = rows.filter((row) => row.nll !== null && row.measure !== null).length - points.length;
   return (
     <>
@@ -41,8 +42,9 @@ export default function ParetoChart({ hover, onHover }: Props) {
             <XAxis
               dataKey="speed"
               type="number"
-              domain={[Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08]}
-              tickFormatter={formatRate}
+              domain={[slowest, fastest]}
+              ticks={roundTicks(slowest, fastest)}
+              tickFormatter={(rate: number) => rate.toLocaleString('en')}
               tick={TICK}
               tickLine={false}
               axisLine={{ stroke: 'var(--line)' }}
@@ -54,7 +56,7 @@ export default function ParetoChart({ hover, onHover }: Props) {
               scale="log"
               domain={[Math.exp(scale.low), Math.exp(scale.high)]}
               ticks={ticksOf(scale)}
-              tickFormatter={(ppl: number) => formatPpl(Math.log(ppl))}
+              tickFormatter={(ppl: number) => ppl.toLocaleString('en')}
               tick={TICK}
               tickLine={false}
               axisLine={false}
@@ -75,7 +77,17 @@ export default function ParetoChart({ hover, onHover }: Props) {
               dataKey="ppl"
               isAnimationActive={false}
               shape={({ cx, cy, payload }: { cx?: number | undefined; cy?: number | undefined; payload?: Datum }) =>
-                payload ? <Point cx={cx ?? 0} cy={cy ?? 0} row={payload.row} hovered={hover === payload.row.key} /> : <g />
+                payload ? (
+                  <Point
+                    cx={cx ?? 0}
+                    cy={cy ?? 0}
+                    row={payload.row}
+                    hovered={hover === payload.row.key}
+                    right={payload.speed > (slowest + 3 * fastest) / 4}
+                  />
+                ) : (
+                  <g />
+                )
               }
             />
           </ComposedChart>
@@ -114,9 +126,11 @@ interface PointProps {
   cy: number;
   row: VariantRow;
   hovered: boolean;
+  /** Near the right edge: its label ends at the point. */
+  right: boolean;
 }
 
-function Point({ cx, cy, row, hovered }: PointProps) {
+function Point({ cx, cy, row, hovered, right }: PointProps) {
   const label = row.key === '' ? 'original' : hovered || row.present ? row.name : '';
   return (
     <g className={css.column} data-testid="pareto-point" data-variant={row.key}>
@@ -130,7 +144,7 @@ function Point({ cx, cy, row, hovered }: PointProps) {
         strokeWidth={2}
       />
       {label && (
-        <text x={cx} y={cy - 11} textAnchor="middle" className={`${css.offLabel} ${css.intact}`}>
+        <text x={right ? cx + 8 : cx} y={cy - 11} textAnchor={right ? 'end' : 'middle'} className={`${css.offLabel} ${css.intact}`}>
           {label}
         </text>
       )}

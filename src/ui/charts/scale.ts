@@ -43,6 +43,11 @@ export function ticksOf({ low, high }: Scale): number[] {
     const every = Math.ceil(ticks.length / 8);
     return ticks.filter((_, i) => i % every === 0);
   }
+  return roundTicks(from, to);
+}
+
+/** Even steps of 1, 2 or 5 times a power of ten between two values: about six. */
+export function roundTicks(from: number, to: number): number[] {
   const rough = (to - from) / 6;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;

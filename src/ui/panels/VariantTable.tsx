@@ -27,6 +27,12 @@ const COLUMNS: readonly Column[] = [
     },
   },
   {
+    id: 'gain',
+    title: 'gain',
+    value: (row) => row.gain,
+    text: (row) => (row.gain === null ? '–' : `${row.gain.toFixed(2)} ×`),
+  },
+  {
     id: 'ttft',
     title: 'first token',
     value: (row) => row.measure?.speed.ttft.mean ?? null,
