@@ -123,14 +123,13 @@ export class Chain {
     return values;
   }
 
-  /** A residual stream of zeros for one row, (1, S, C): something to time programs with. */
-  zeroState(length: number): DeviceTensor {
+  /** A residual stream of zeros for one row, (1, S, C): something to time programs with. The caller frees it. */
+  zeroState(length: number): { state: DeviceTensor; free(): void } {
     const type = this.programs.residualType;
     const dims = [1, length, this.programs.hiddenSize];
     const buffer = this.engine.allocate(byteSize(type, dims), 'hidden', 'warm-up state');
     buffer.write(0, new Uint8Array(byteSize(type, dims)));
-    const { tensor } = buffer.view(type, dims);
-    return { type, dims, tensor, free: () => buffer.free() };
+    return { state: buffer.view(type, dims), free: () => buffer.free() };
   }
 
   /** Frees the side values of all shapes. */

@@ -30,12 +30,12 @@ async function chooseRows(
   run: (state: DeviceTensor, one: Chunk) => Promise<void>,
 ): Promise<number> {
   const one: Chunk = { windows: [0], rows: 1, length, ids: new Array<number>(length).fill(0) };
-  const state = chain.zeroState(length);
+  const { state, free } = chain.zeroState(length);
   try {
     const seconds = await timed(chain, signal, () => run(state, one));
     return Math.max(1, Math.min(limit, Math.floor(RUN_SECONDS / Math.max(seconds, 1e-6))));
   } finally {
-    state.free();
+    free();
   }
 }
 

@@ -121,6 +121,8 @@ export interface ScoreResult {
   selfTest: SelfTest | null;
   /** Rewrites applied so that the graph runs on the device, in words. */
   rewrites: string[];
+  /** What makes the numbers doubtful, in sentences (float16 that overflows); absent when nothing was found. */
+  warnings?: string[];
   seconds: number;
   /** Curve cost against the ideal [N(N+1)/2 t_block + (N+1) t_head] (design of the breadth-first pass), measured in the run. */
   costRatio: number | null;

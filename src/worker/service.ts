@@ -10,11 +10,13 @@ import { type Folder, readText } from '../onnx/source.ts';
 import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
 import { defaultBudget } from '../runtime/budget.ts';
 import { type Calibration, type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
+import { checkHalf } from '../runtime/halfCheck.ts';
 import { estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
 import { gpuUsable, openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
 import { VERIFY_TOKENS } from '../runtime/verify.ts';
+import { openWasm } from '../runtime/wasmEngine.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type {
   DeviceKind,
@@ -126,6 +128,10 @@ export class StudioService implements StudioApi {
       await session.setBudget(settings.budgetBytes);
       const curve = await session.score(calibration.windows, signal, onEvent);
       if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
+      const [window = []] = calibration.windows;
+      const warning =
+        engine.kind === 'webgpu' ? await checkHalf({ opened, session, window, cpu: () => openWasm(this.loader), signal }) : null;
+      if (warning) onEvent({ type: 'note', text: warning });
       this.windows = { rows: calibration.windows, device: settings.device };
       return {
         baseline: curve.baseline,
@@ -136,6 +142,7 @@ export class StudioService implements StudioApi {
         device,
         selfTest,
         rewrites: [...session.programs.rewrites],
+        ...(warning ? { warnings: [warning] } : {}),
         seconds: (performance.now() - started) / 1000,
         costRatio: curve.costRatio,
       };
