@@ -128,7 +128,6 @@ function Row({ row, hovered, onHover }: { row: VariantRow; hovered: boolean; onH
       </td>
       <th scope="row">
         <Name row={row} />
-        {row.present && <span className={css.mark}>in force</span>}
       </th>
       {COLUMNS.map(({ id, text }) => (
         <td key={id} data-kind={id === 'toks' && !row.measure && row.predicted !== null ? 'predicted' : undefined}>
@@ -137,19 +136,25 @@ function Row({ row, hovered, onHover }: { row: VariantRow; hovered: boolean; onH
         </td>
       ))}
       <td className={css.actions}>
-        <button type="button" disabled={row.present} aria-label={`Use ${row.name}`} onClick={() => actions.applyVariant(row.key)}>
-          Use
-        </button>
-        <button
-          type="button"
-          className={kit.quiet}
-          disabled={row.present || row.key === ''}
-          aria-label={`Hide ${row.name}`}
-          title="Hide"
-          onClick={() => actions.hideVariant(row.key)}
-        >
-          ×
-        </button>
+        {row.present ? (
+          <span className={css.mark}>in force</span>
+        ) : (
+          <>
+            <button type="button" aria-label={`Use ${row.name}`} onClick={() => actions.applyVariant(row.key)}>
+              Use
+            </button>
+            <button
+              type="button"
+              className={kit.quiet}
+              disabled={row.key === ''}
+              aria-label={`Hide ${row.name}`}
+              title="Hide"
+              onClick={() => actions.hideVariant(row.key)}
+            >
+              ×
+            </button>
+          </>
+        )}
       </td>
     </tr>
   );
