@@ -16,7 +16,7 @@ export interface SpeedJob {
 }
 
 /** True while the perplexity of the plan is being measured: both at once would disturb each other. */
-export function waitsForEffect(state: StudioState): boolean {
+function waitsForEffect(state: StudioState): boolean {
   const key = effectKey(state);
   return key !== null && state.effect.asked === key && !state.effect.known.has(key);
 }

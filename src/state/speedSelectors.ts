@@ -41,7 +41,7 @@ const CACHES: Record<CacheKind, string> = {
 };
 
 /** The line through everything measured like the newest numbers, taken at the size of the plan. Null while measured sizes are too few. */
-export const prediction = derive(
+const prediction = derive(
   (state: StudioState) => [modelOf(state), state.plan.present.removed, state.speed.known, state.speed.shown],
   (model, removed, known, shown): Prediction | null =>
     model && shown && removed.length > 0 ? foretell(known.values(), shown, model.summary.numBlocks - removed.length) : null,

@@ -198,7 +198,7 @@ const DEFAULT_SETTINGS: ScoreSettings = {
 export const NO_EFFECT: StudioState['effect'] = { asked: null, shown: null, progress: null, known: new Map() };
 export const NO_EXPORT: StudioState['export'] = { running: false, progress: null, removed: [], result: null, target: 'folder' };
 
-export const NO_SPEED: StudioState['speed'] = {
+const NO_SPEED: StudioState['speed'] = {
   auto: true,
   running: null,
   progress: null,
@@ -208,7 +208,7 @@ export const NO_SPEED: StudioState['speed'] = {
   sweep: { running: null, shown: null },
 };
 export const NO_VARIANTS: StudioState['variants'] = { names: new Map(), kept: new Set(), hidden: new Set(), pinned: [] };
-export const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: false, steps: [], verdict: '' };
+const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: false, steps: [], verdict: '' };
 
 export function firstState(): StudioState {
   return {
