@@ -70,6 +70,7 @@ export async function generate(words: string[]): Promise<number> {
     const request = { removed, prompt, tokens, sampling, stopAtEos: true };
     const result = await generateSideBySide(request, await openVariants(opened, device), {
       signal: new AbortController().signal,
+      together: true,
       onEvent: (event) => {
         if (event.type === 'progress') showProgress(event.progress);
         if (event.type === 'prompt') encoded = event.prompt;

@@ -275,7 +275,7 @@ describe('batch sweep', () => {
 });
 
 describe('side by side', () => {
-  function generating(options: FakeOptions = {}, removed: number[] = [3]) {
+  function generating(options: FakeOptions = {}, removed: number[] = [3], together = true) {
     const fakes = fakeVariants(options);
     const events: GenerateEvent[] = [];
     const abort = new AbortController();
@@ -289,7 +289,7 @@ describe('side by side', () => {
           stopAtEos: true,
         },
         fakes.open,
-        { signal: abort.signal, onEvent: (event) => events.push(event) },
+        { signal: abort.signal, onEvent: (event) => events.push(event), together },
       );
     return { ...fakes, events, abort, generate };
   }
@@ -329,6 +329,25 @@ describe('side by side', () => {
   it('diverges where one ends its text and the other goes on; not where they are the same', async () => {
     expect((await generating({ ids: { original: [1, 2, 3], pruned: [1] } }).generate()).divergesAt).toBe(1);
     expect((await generating().generate()).divergesAt).toBeNull();
+  });
+
+  it('generates one after the other where both do not fit', async () => {
+    const inTurn = ['original load', 'original encode', 'original begin', 'original advance', 'original close', 'pruned load'];
+    const known = generating({ ids: { original: [1, 2], pruned: [1, 3] } }, [3], false);
+    expect((await known.generate()).divergesAt).toBe(1);
+    expect(known.log.slice(0, 6)).toEqual(inTurn);
+    const found = generating({
+      ids: { original: [1, 2], pruned: [1, 3] },
+      before: (name, n) => {
+        if (name === 'pruned load' && n === 1) throw failure('out-of-memory');
+      },
+    });
+    const result = await found.generate();
+    expect([result.divergesAt, result.errors]).toEqual([1, {}]);
+    // The second try begins after the original is closed.
+    expect(found.log.slice(3, 9)).toEqual(inTurn);
+    expect(found.events.filter((event) => event.type === 'note')).toHaveLength(1);
+    expect(found.openNow()).toBe(0);
   });
 
   it('generates with the original alone when nothing is removed', async () => {

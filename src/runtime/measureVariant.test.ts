@@ -102,7 +102,7 @@ describe('on the runtime', () => {
         stopAtEos: false,
       },
       open,
-      silent(),
+      { ...silent(), together: true },
     );
     const unsure = entry.greedyMargins.findIndex((margin) => margin < 1e-3);
     const certain = unsure < 0 ? entry.greedy.length : unsure;

@@ -4,7 +4,7 @@ import type { Sampling } from '../analysis/sampling.ts';
 import { checkSampling } from '../analysis/sampling.ts';
 import { EspalierError } from '../errors.ts';
 import type { Advance, GenerateEvent, GenerateResult, OpenVariant, Prompt, Side, VariantInfo, Which } from '../worker/benchApi.ts';
-import { Pair } from './pair.ts';
+import { Crowded, Pair } from './pair.ts';
 
 /** Length of a slice: with two variants each is heard of about every 80 ms. A single one is heard of every 50 ms. */
 const SLICE_MS = { two: 40, one: 50 };
@@ -19,14 +19,21 @@ export interface SideBySideRequest {
   stopAtEos: boolean;
 }
 
+export interface SideBySideOptions {
+  signal: AbortSignal;
+  onEvent: (event: GenerateEvent) => void;
+  /** False: both are known not to fit at once, and generate one after the other. */
+  together: boolean;
+}
+
 /**
- * Same prompt ids, seed and settings for both. A variant that fails is reported and leaves the other running.
+ * Same prompt ids, seed and settings for both. Where both do not fit, one generates after the other. A variant that fails is reported and leaves the other running.
  * @throws EspalierError `cancelled`, `bad-input` (settings), `tokenizer` (prompt); when every variant fails, the error of the original
  */
 export async function generateSideBySide(
   { removed, prompt, tokens, sampling, stopAtEos }: SideBySideRequest,
   open: OpenVariant,
-  { signal, onEvent }: { signal: AbortSignal; onEvent: (event: GenerateEvent) => void },
+  { signal, onEvent, together }: SideBySideOptions,
 ): Promise<GenerateResult> {
   checkSampling(sampling);
   if (!Number.isSafeInteger(tokens) || tokens < 1)
@@ -39,20 +46,22 @@ export async function generateSideBySide(
       infos[which] = info;
     },
     onFailed: (which, error) => onEvent({ type: 'failed', which, error }),
+    canPart: true,
   });
   const found: Record<Which, Side | null> = { original: null, pruned: null };
-  try {
-    for (const which of pair.sides) await pair.load(which);
-    let ids: number[] | null = null;
+  let ids: number[] | null = null;
+
+  /** Loads these, and takes turns until each has ended. */
+  const generate = async (sides: readonly Which[]): Promise<void> => {
+    for (const which of sides) await pair.load(which);
     for (const which of pair.alive) {
-      if (ids !== null) break;
-      const encoded = await pair.use(which, (handle) => handle.encode(prompt));
-      if (!encoded) continue;
-      ids = encoded.ids;
-      onEvent({ type: 'prompt', prompt: encoded });
-    }
-    for (const which of pair.alive) {
-      const start = { ids: ids ?? [], tokens, sampling, stopAtEos };
+      if (ids === null) {
+        const encoded = await pair.use(which, (handle) => handle.encode(prompt));
+        if (!encoded) continue;
+        ids = encoded.ids;
+        onEvent({ type: 'prompt', prompt: encoded });
+      }
+      const start = { ids, tokens, sampling, stopAtEos };
       await pair.use(which, (handle) => handle.begin(start));
     }
     const going = (): Which[] => pair.alive.filter((which) => (found[which]?.done ?? null) === null);
@@ -66,6 +75,28 @@ export async function generateSideBySide(
         onEvent({ type: 'side', which, side });
       }
     }
+  };
+
+  const inTurns = async (): Promise<void> => {
+    onEvent({ type: 'note', text: 'Both variants do not fit at once: they generate one after the other.' });
+    for (const which of pair.sides) {
+      if (pair.errors[which]) continue;
+      found[which] = null;
+      await generate([which]);
+      await pair.close();
+    }
+  };
+
+  try {
+    if (together || pair.sides.length === 1) {
+      try {
+        await generate(pair.sides);
+      } catch (error) {
+        if (!(error instanceof Crowded)) throw error;
+        await pair.close();
+        await inTurns();
+      }
+    } else await inTurns();
   } finally {
     await pair.close();
   }

@@ -67,7 +67,9 @@ export function createMeter(studio: Pick<StudioApi, 'device' | 'release'>, spawn
         sweepBatches({ ...request, batches }, open, { signal, onEvent, together }),
       ),
     generate: (request, onEvent) =>
-      job({ ...request, graphCapture: false }, noted(onEvent), (open, signal) => generateSideBySide(request, open, { signal, onEvent })),
+      job({ ...request, graphCapture: false }, noted(onEvent), (open, signal, together) =>
+        generateSideBySide(request, open, { signal, onEvent, together }),
+      ),
     cancel: () => running?.abort(),
   };
 }
