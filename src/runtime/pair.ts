@@ -1,8 +1,9 @@
 // The two variants of a job, opened one after the other, failing one by one and always closed; must not measure or generate.
 
-import { type ErrorReport, EspalierError, fromReport, isCancelled, throwIfCancelled, toReport } from '../errors.ts';
+import { type ErrorReport, fromReport, isCancelled, throwIfCancelled, toReport } from '../errors.ts';
 import type { Progress } from '../worker/api.ts';
 import type { OpenVariant, VariantHandle, VariantInfo, Which } from '../worker/benchApi.ts';
+import { untilAborted } from './abortable.ts';
 
 /** Thrown when a variant runs out of memory while the other one is open as well: alone, each may fit. */
 export class Crowded extends Error {}
@@ -46,7 +47,7 @@ export class Pair {
     const { signal, onProgress, onLoaded } = this.#options;
     return this.#guard(which, async () => {
       const opening = this.#open(which === 'original' ? [] : [...this.#removed], signal, onProgress);
-      const handle = await raced(signal, opening).catch((error: unknown) => {
+      const handle = await untilAborted(opening, signal).catch((error: unknown) => {
         // A variant that arrives after the end is closed at once.
         opening.then(
           (late) => late.close(),
@@ -63,7 +64,7 @@ export class Pair {
   /** Null when the side is not open, or when `work` failed: the side is closed then and the error is in `errors`. @throws EspalierError `cancelled`, Crowded */
   async use<T>(which: Which, work: (handle: VariantHandle) => Promise<T>): Promise<T | null> {
     const handle = this.#handles.get(which);
-    return handle ? this.#guard(which, () => raced(this.#options.signal, work(handle))) : null;
+    return handle ? this.#guard(which, () => untilAborted(work(handle), this.#options.signal)) : null;
   }
 
   /** Closes one side, or all that are open; never throws. */
@@ -97,23 +98,5 @@ export class Pair {
       onFailed?.(which, report);
       return null;
     }
-  }
-}
-
-/** The result of `work`, or `cancelled` as soon as the signal comes: a call under way is not waited for. */
-async function raced<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  let stop = (): void => {};
-  const cancelled = new Promise<never>((_, reject) => {
-    stop = () => reject(new EspalierError('cancelled', 'Cancelled.'));
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  // Both may reject after the race: nobody listens then.
-  cancelled.catch(() => {});
-  work.catch(() => {});
-  try {
-    return await Promise.race([work, cancelled]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }
