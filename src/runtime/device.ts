@@ -91,6 +91,8 @@ export interface Engine {
   compile(program: Program, options?: { cpu?: boolean }): Promise<Compiled>;
   /** Compiles a whole model file with its external data; `path` as the file names it. Same errors as `compile`. */
   compileModel(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<Compiled>;
+  /** Tries to compile for graph capture: null when ONNX Runtime accepts the graph, else the reason as the end of a sentence. Nothing stays compiled. */
+  whyNoCapture(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<string | null>;
   /** @throws EspalierError `out-of-memory` with sizes when it does not fit. */
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer;
   /** True when a weight of this type for this program should stay in ordinary memory (CPU kernels read it). */

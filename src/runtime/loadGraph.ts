@@ -13,6 +13,8 @@ export interface LoadOptions {
   signal?: AbortSignal | undefined;
   /** A graph that starts from embeddings is fed with numbers made from the ids: enough to compare runs with each other, meaningless as text. */
   standInEmbeddings?: boolean;
+  /** Try whether ONNX Runtime would record runs of this graph. */
+  graphCapture?: boolean;
   /** Bytes read so far, and all that will be read. */
   onBytes?: ((done: number, total: number) => void) | undefined;
   /** Everything is read; what follows is ONNX Runtime's own time. */
@@ -24,6 +26,8 @@ export interface LoadedGraph {
   engine: Engine;
   compiled: Compiled;
   io: GraphIo;
+  /** Whether graph capture was asked for: null when ONNX Runtime would record this graph, else its reason. */
+  whyNoCapture?: string | null;
   /** Gives the session back. */
   release(): Promise<void>;
 }
@@ -56,6 +60,7 @@ export async function loadGraph(opened: OpenedModel, engine: Engine, options: Lo
   }
   throwIfCancelled(options.signal);
   options.onCompile?.();
+  const whyNoCapture = options.graphCapture ? await engine.whyNoCapture(graphPath, graph, externalData) : undefined;
   const compiled = await engine.compileModel(graphPath, graph, externalData).catch(async (error: unknown) => {
     // ONNX Runtime reads the blobs by itself: a file that is gone by now fails again here, with a better message.
     for (const { source } of files) await source.read(0, Math.min(1, source.size));
@@ -65,6 +70,7 @@ export async function loadGraph(opened: OpenedModel, engine: Engine, options: Lo
     engine,
     compiled,
     io,
+    ...(whyNoCapture === undefined ? {} : { whyNoCapture }),
     release: async () => {
       await engine.release([compiled]);
       engine.trim();

@@ -91,6 +91,9 @@ describe('runs', () => {
       expect(info.fileBytes).toBeLessThan(source.summary.bytes);
       expect(info.loadSeconds).toBeGreaterThan(0);
     });
+    await using(await open(source, { graphCapture: true }), async ({ info }) =>
+      expect(info).toMatchObject({ graphCapture: false, notes: ['The decode step is not recorded: only a GPU records runs.'] }),
+    );
     const read = progress.filter(({ phase }) => phase === 'read');
     expect(read.at(-1)?.done).toBe(read.at(-1)?.total);
     expect(progress.at(-1)).toMatchObject({ phase: 'compile', done: 1, total: 1 });

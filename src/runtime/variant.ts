@@ -85,13 +85,14 @@ export class Variant implements VariantHandle {
       const exported = await openModel(manifestFolder(manifest, opened.folder), manifest.graph);
       const decoder = await Decoder.open(exported, engine, {
         signal: options.signal,
+        graphCapture: request.graphCapture,
         onBytes: (done, total) => tell({ phase: 'read', done, total, unit: 'bytes' }),
         onCompile: () => tell({ phase: 'compile', done: 0, total: 1, unit: 'programs' }),
       });
       const loadSeconds = (performance.now() - started) / 1000;
       tell({ phase: 'compile', done: 1, total: 1, unit: 'programs' });
       const text = await VariantText.load(exported);
-      if (request.graphCapture) notes.push('The decode step is not recorded: graph capture is not available here.');
+      if (request.graphCapture) notes.push(captureNote(decoder.loaded.whyNoCapture ?? null));
       const { summary } = exported;
       const info: VariantInfo = {
         device: { kind: engine.kind, name: engine.name },
@@ -230,6 +231,12 @@ export class Variant implements VariantHandle {
   private throwIfClosed(): void {
     if (this.closed) throw new EspalierError('cancelled', 'Cancelled.');
   }
+}
+
+/** Why the decode step runs as it is. A graph as export writes it takes a mask that grows with every step, so even one that could be recorded cannot be replayed. */
+function captureNote(reason: string | null): string {
+  const why = reason ?? 'its attention mask has another shape at every step.';
+  return `The decode step is not recorded: ${why}`;
 }
 
 function weightBytes({ structure }: OpenedModel): number {

@@ -87,6 +87,10 @@ class WasmEngine implements Engine {
     return { key: await this.sessions.create({ id, bytes }, 'wasm', { executionProviders: ['wasm'], externalData }), onCpu: true };
   }
 
+  async whyNoCapture(): Promise<string | null> {
+    return 'only a GPU records runs.';
+  }
+
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer {
     let memory: Uint8Array<ArrayBuffer>;
     try {

@@ -131,6 +131,19 @@ export class WebgpuEngine implements Engine {
     };
   }
 
+  async whyNoCapture(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<string | null> {
+    this.throwIfFailed();
+    const options = { executionProviders: [this.provider()], externalData, enableGraphCapture: true };
+    try {
+      await this.sessions.release([await this.sessions.create({ id, bytes }, 'capture', options)]);
+      return null;
+    } catch (error) {
+      if (!(error instanceof EspalierError) || error.code === 'device-lost' || error.code === 'out-of-memory') throw error;
+      const words = (error.detail || error.message).replace(/^.*ERROR_MESSAGE:/s, '').replace(/\s+/g, ' ');
+      return `ONNX Runtime says "${words.trim()}".`;
+    }
+  }
+
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer {
     this.throwIfFailed();
     const buffer = this.buffers.create(bytes, purpose, label);
