@@ -23,6 +23,7 @@ export interface CycleRow {
 const CYCLES = 10;
 const LOOK_AT: readonly number[] = [1, 5, CYCLES];
 const GROWTH = 1.1;
+const SETTLE_MS = 3000;
 const SETTINGS = {
   mode: 'custom' as const,
   prompt: null,
@@ -39,6 +40,8 @@ export async function cycles(run: BrowserRun, served: Served, order: readonly nu
   const call = { served, removed: halfOf(order), settings: SETTINGS };
   const points: CycleRow['points'] = [];
   const look = async (cycle: number): Promise<void> => {
+    // A worker that is just ending keeps the count waiting for a minute.
+    await run.page.waitForTimeout(SETTLE_MS);
     const point = await run.page.evaluate((n) => window.espalierBench.memory(n), cycle);
     points.push({ ...point, residentBytes: await run.residentBytes() });
   };

@@ -1,6 +1,6 @@
 // A variant in a worker of its own, as a handle: opened, called, and gone with its memory when it is closed. Must not decide what is measured.
 
-import { type Remote, wrap } from 'comlink';
+import { type Remote, releaseProxy, wrap } from 'comlink';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import type { Progress } from './api.ts';
 import type { VariantApi, VariantHandle, VariantInfo, VariantRequest } from './benchApi.ts';
@@ -31,6 +31,9 @@ export async function openRemote(
   const end = (): void => {
     signal.removeEventListener('abort', end);
     worker.terminate();
+    // Comlink's books hold the worker for as long as the proxy lives, and this listener and unanswered calls would keep the proxy alive through it.
+    worker.onerror = null;
+    remote[releaseProxy]();
     // Nothing more comes from a worker that is gone: whoever waits for it is told.
     die(new EspalierError('cancelled', 'Cancelled.'));
   };
@@ -41,7 +44,7 @@ export async function openRemote(
     end();
   };
   const ask = <K extends keyof VariantApi>(name: K, ...args: Parameters<VariantApi[K]>): ReturnType<VariantApi[K]> =>
-    Promise.race([call(remote, name, args), death]) as ReturnType<VariantApi[K]>;
+    Promise.race([death, call(remote, name, args)]) as ReturnType<VariantApi[K]>;
   let info: VariantInfo;
   try {
     info = await ask('load', request, onProgress);

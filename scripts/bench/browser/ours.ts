@@ -27,7 +27,7 @@ export const openOurs = async (...[, device, served]: Parameters<ContestantApi['
     },
     async close() {
       await variant.close();
-      return null;
+      return variant.ownBytes;
     },
   };
 };
