@@ -70,6 +70,12 @@ export interface FixtureGolden {
   logitTol: number;
 }
 
+/** Means of 4-bit and float16 graphs with exact activations (tools/make_level0.py). */
+export interface Level0Golden {
+  maker: string;
+  folders: Record<string, { nll: number; blocks: { index: number; nll: number }[]; spread: number }>;
+}
+
 /** The part of the sample's goldens that tests read; tools/sample_golden.py makes more. */
 export interface SampleGolden {
   windows: number[][];
