@@ -1,5 +1,6 @@
 // Generates with the original and a pruned variant at once, in slices of a few dozen ms, so that both stream; must not choose tokens or load by itself.
 
+import { firstDifference } from '../analysis/divergence.ts';
 import type { Sampling } from '../analysis/sampling.ts';
 import { checkSampling } from '../analysis/sampling.ts';
 import { EspalierError } from '../errors.ts';
@@ -106,13 +107,5 @@ export async function generateSideBySide(
 }
 
 function extend(before: Side | null, slice: Advance, info: VariantInfo): Side {
-  return { ...slice, ids: [...(before?.ids ?? []), ...slice.ids], info };
-}
-
-/** Index of the first new token that differs, or that only one has because the other ended its text; null while they are the same so far. */
-function firstDifference(a: Side, b: Side): number | null {
-  const shorter = a.ids.length <= b.ids.length ? a : b;
-  const index = shorter.ids.findIndex((id, i) => id !== a.ids[i] || id !== b.ids[i]);
-  if (index >= 0) return index;
-  return a.ids.length !== b.ids.length && shorter.done === 'eos' ? shorter.ids.length : null;
+  return { ...slice, ids: [...(before?.ids ?? []), ...slice.ids], ends: [...(before?.ends ?? []), ...slice.ends], info };
 }

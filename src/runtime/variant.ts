@@ -210,7 +210,11 @@ export class Variant implements VariantHandle {
       if (elapsed >= ms) break;
     }
     const { ttft, seconds, done } = generation;
-    return { ids: ids.slice(before), text: this.text.textOf(start.ids, ids, done !== null), ttft, seconds, tokens: ids.length, done };
+    const text = this.text.textOf(start.ids, ids, done !== null);
+    const ends = ids
+      .slice(before)
+      .map((_, k) => Math.min(text.length, this.text.textOf(start.ids, ids.slice(0, before + k + 1), false).length));
+    return { ids: ids.slice(before), text, ends, ttft, seconds, tokens: ids.length, done };
   }
 
   private check(ids: readonly number[], tokens: number, batch: number): void {

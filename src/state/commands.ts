@@ -1,5 +1,6 @@
 // Everything a person can do as data: one list for buttons, shortcuts, the help page and tests. Must not hold logic beyond "may I now".
 
+import { whyNoGenerating } from './generateActions.ts';
 import { meterUse } from './metering.ts';
 import { canScore } from './selectors.ts';
 import { whyNoMeasuring } from './speedActions.ts';
@@ -20,6 +21,7 @@ export type CommandId =
   | 'measure'
   | 'measure-paper'
   | 'sweep'
+  | 'generate'
   | 'device'
   | 'help';
 
@@ -51,8 +53,9 @@ export const COMMANDS: readonly Command[] = [
     id: 'cancel',
     label: 'Cancel',
     keys: ['Shift+Escape'],
-    enabled: (state) => (isBusy(state) && !state.score.cancelling) || meterUse(state) !== null,
+    enabled: (state) => (isBusy(state) && !state.score.cancelling) || meterUse(state) !== null || state.generate.running,
     run: (actions, state) => {
+      if (state.generate.running) actions.stopGenerating();
       if (meterUse(state)) actions.stopMeasuring();
       if (isBusy(state)) void actions.cancel();
     },
@@ -92,6 +95,13 @@ export const COMMANDS: readonly Command[] = [
     keys: ['e'],
     enabled: (state) => isOpen(state) && !state.score.running && state.model.opening === null,
     run: (actions) => actions.openDialog('export'),
+  },
+  {
+    id: 'generate',
+    label: 'Generate side by side',
+    keys: ['g'],
+    enabled: (state) => whyNoGenerating(state) === '',
+    run: (actions) => void actions.generate(),
   },
   {
     id: 'measure',

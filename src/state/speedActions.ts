@@ -42,6 +42,7 @@ export function whyNoMeasuring(state: StudioState): string {
   if (state.score.running) return 'Blocks are being scored.';
   if (state.export.running) return 'An export is running.';
   if (state.model.opening !== null) return 'A folder is being read.';
+  if (state.generate.running) return 'Text is being generated.';
   return isMetering(state) ? 'A measurement is running.' : '';
 }
 
@@ -106,7 +107,7 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
     const busy = state.score.running !== null || state.export.running;
     if (use === 'auto') {
       const { running, auto } = state.speed;
-      if (busy || !auto || state.model.opening !== null || running?.removed.join() !== state.plan.present.removed.join()) stop();
+      if (busy || state.generate.running || !auto || state.model.opening !== null || running?.removed.join() !== state.plan.present.removed.join()) stop();
     } else if (busy && use !== 'budget') {
       stop();
       context.toast(`Measuring was stopped: ${state.score.running ? 'scoring' : 'the export'} needs the device.`);

@@ -1,5 +1,6 @@
 // The shape of the one store: each field with one plain sentence. Types and the first state only.
 
+import { GREEDY, type Sampling } from '../analysis/sampling.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
 import type {
@@ -15,12 +16,12 @@ import type {
   ScoreResult,
   ScoreSettings,
 } from '../worker/api.ts';
-import type { MeasureResult, SpeedSettings, SweepResult, VariantInfo, Which } from '../worker/benchApi.ts';
+import type { EncodedPrompt, MeasureResult, Side, SpeedSettings, SweepResult, VariantInfo, Which } from '../worker/benchApi.ts';
 import { type PlanHistory, startHistory } from './plan.ts';
 import type { Restored } from './provenance.ts';
 
 /** What an error belongs to, and so where it is shown. */
-export type Place = 'open' | 'device' | 'score' | 'plan' | 'export' | 'restore' | 'speed' | 'budget';
+export type Place = 'open' | 'device' | 'score' | 'plan' | 'export' | 'restore' | 'speed' | 'budget' | 'generate';
 
 export interface OpenModel {
   source: FolderSource;
@@ -82,6 +83,34 @@ export interface Swept {
   key: string;
   removed: readonly number[];
   result: SweepResult;
+}
+
+/** What is to be generated, as typed. */
+export interface GenerateForm {
+  /** `chat` goes through the model's template; `ids` are token ids, for models without a tokenizer. */
+  mode: 'raw' | 'chat' | 'ids';
+  prompt: string;
+  /** System text of a chat; empty: the template's own default. */
+  system: string;
+  /** Token ids as typed, separated by commas or blanks. */
+  ids: string;
+  /** Most new tokens. */
+  tokens: number;
+  sampling: Sampling;
+  stopAtEos: boolean;
+}
+
+/** A generation, whole or as far as it came. */
+export interface Generated {
+  removed: readonly number[];
+  form: GenerateForm;
+  /** What the prompt was turned into; null until it is. */
+  prompt: EncodedPrompt | null;
+  sides: { readonly [W in Which]?: Side };
+  errors: { readonly [W in Which]?: ErrorReport };
+  notes: readonly string[];
+  /** Ended by hand. */
+  stopped: boolean;
 }
 
 /** What a plan must reach: tokens/s at least, or bytes at most, of the exported files or on the device. */
@@ -154,6 +183,14 @@ export interface StudioState {
     /** How the last search ended, in words; '' before. */
     verdict: string;
   };
+  generate: {
+    form: GenerateForm;
+    running: boolean;
+    /** Of loading; null while tokens come. */
+    progress: Progress | null;
+    /** The last generation, or the one that runs; of another plan when its `removed` differ from the plan's. */
+    shown: Generated | null;
+  };
   variants: {
     /** Names given by hand, by plan (its removed blocks joined by commas). */
     names: ReadonlyMap<string, string>;
@@ -207,6 +244,16 @@ const NO_SPEED: StudioState['speed'] = {
   shown: null,
   sweep: { running: null, shown: null },
 };
+const FORM: GenerateForm = {
+  mode: 'raw',
+  prompt: 'It was a fine morning, and Anne',
+  system: '',
+  ids: '1, 2, 3',
+  tokens: 64,
+  sampling: GREEDY,
+  stopAtEos: true,
+};
+export const NO_GENERATE: StudioState['generate'] = { form: FORM, running: false, progress: null, shown: null };
 export const NO_VARIANTS: StudioState['variants'] = { names: new Map(), kept: new Set(), hidden: new Set(), pinned: [] };
 const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: false, steps: [], verdict: '' };
 
@@ -219,6 +266,7 @@ export function firstState(): StudioState {
     effect: NO_EFFECT,
     speed: NO_SPEED,
     budget: NO_BUDGET,
+    generate: NO_GENERATE,
     variants: NO_VARIANTS,
     export: NO_EXPORT,
     view: { hover: null, dialog: null, singleKeys: true, announcement: '', toast: null },

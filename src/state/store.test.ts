@@ -436,6 +436,7 @@ describe('commands', () => {
       'protect-ends',
       'settings',
       'export',
+      'generate',
       'measure',
       'measure-paper',
       'sweep',

@@ -7,6 +7,7 @@ import { type Context, type Deps, makeContext } from './context.ts';
 import { type DropActions, makeDropActions } from './dropActions.ts';
 import { type EffectActions, makeEffectActions } from './effectActions.ts';
 import { type ExportActions, makeExportActions } from './exportActions.ts';
+import { type GenerateActions, makeGenerateActions } from './generateActions.ts';
 import { type Address, type ModelActions, makeModelActions } from './modelActions.ts';
 import { makePlanActions, type PlanActions } from './planActions.ts';
 import { makeRestoreActions, type RestoreActions } from './restoreActions.ts';
@@ -34,6 +35,7 @@ export type Actions = { dispose(): void } & ModelActions &
   DropActions &
   SpeedActions &
   BudgetActions &
+  GenerateActions &
   VariantActions &
   ViewActions;
 
@@ -62,6 +64,7 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
   const speedJob = makeSpeedJob(context);
   const speed = makeSpeedActions(context, speedJob);
   const budget = makeBudgetActions(context, speedJob, plan.setRemoved);
+  const generate = makeGenerateActions(context);
   const exporting = makeExportActions(context, effect.measureAgain);
   return {
     state,
@@ -75,6 +78,7 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
       ...exporting,
       ...speed,
       ...budget,
+      ...generate,
       ...makeVariantActions(context, plan.setRemoved),
       stopMeasuring() {
         budget.stopBudget();
@@ -83,6 +87,7 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
       ...viewActions(context, effect, model, score),
       dispose() {
         effect.dispose();
+        generate.dispose();
         budget.dispose();
         speed.dispose();
       },

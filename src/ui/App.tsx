@@ -15,6 +15,7 @@ import { DeviceDialog } from './panels/DeviceDialog.tsx';
 import { EffectPanel } from './panels/EffectPanel.tsx';
 import { EmptyPage } from './panels/EmptyPage.tsx';
 import { ExportDialog } from './panels/ExportDialog.tsx';
+import { GeneratePanel } from './panels/GeneratePanel.tsx';
 import { Header } from './panels/Header.tsx';
 import { HelpDialog } from './panels/HelpDialog.tsx';
 import { ImportancePanel } from './panels/ImportancePanel.tsx';
@@ -64,6 +65,7 @@ function Page() {
         <div className={css.middle}>
           <ImportancePanel />
           <ArchitecturePanel />
+          <GeneratePanel />
           <VariantsPanel />
         </div>
         <div className={css.right}>

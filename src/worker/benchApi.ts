@@ -98,6 +98,8 @@ export interface Advance {
   ids: number[];
   /** The whole text so far; '' without a tokenizer. Stable: an unfinished character at the end is held back. */
   text: string;
+  /** Length of the text after each id of this slice, in UTF-16 units. */
+  ends: number[];
   /** Own seconds so far (time when the other variant ran is not in it): to the first token, and to the last. */
   ttft: number;
   seconds: number;
@@ -229,10 +231,8 @@ export interface GenerateRequest extends MeterRequest {
   stopAtEos: boolean;
 }
 
-/** How far one side of a generation is. */
-export interface Side extends Omit<Advance, 'ids'> {
-  /** All new ids so far. */
-  ids: number[];
+/** How far one side of a generation is; `ids` and `ends` are of all new tokens so far. */
+export interface Side extends Advance {
   info: VariantInfo;
 }
 

@@ -44,7 +44,7 @@ function standIns(options: Options = {}) {
         return { promptTokens: ids.length, tokens, batch, ttft: seconds / 10, seconds, hostSeconds: 0, deviceBytes: 10, ids: [] };
       },
       begin: async () => {},
-      advance: async () => ({ ids: [], text: '', ttft: 0, seconds: 0, tokens: 0, done: 'length' }),
+      advance: async () => ({ ids: [], text: '', ends: [], ttft: 0, seconds: 0, tokens: 0, done: 'length' }),
     };
     expose(outgoing<VariantApi>(api, ['load', 'encode', 'run', 'begin', 'advance']), port1);
     port1.start();

@@ -106,7 +106,8 @@ export function fakeVariants(options: FakeOptions = {}): Fakes {
         position += ids.length;
         const limit = starts.at(-1)?.tokens ?? 0;
         const done = position >= limit ? 'length' : position >= text.length ? 'eos' : null;
-        return { ids, text: text.slice(0, position).join(' '), ttft: 0.1, seconds: 0.1 * position, tokens: position, done };
+        const ends = ids.map((_, i) => text.slice(0, position - ids.length + i + 1).join(' ').length);
+        return { ids, text: text.slice(0, position).join(' '), ends, ttft: 0.1, seconds: 0.1 * position, tokens: position, done };
       },
       async close() {
         log.push(`${which} close`);

@@ -238,6 +238,7 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
           const side: Side = {
             ids,
             text: ids.map((id) => FAKE_WORDS[id]).join(''),
+            ends: ids.map((_, i) => ids.slice(0, i + 1).reduce((sum, id) => sum + (FAKE_WORDS[id]?.length ?? 0), 0)),
             ttft: perToken * 2,
             seconds: perToken * (t + 1),
             tokens: t,

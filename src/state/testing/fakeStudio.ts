@@ -21,6 +21,8 @@ export interface FakeOptions {
   /** open() answers with a choice first. */
   severalGraphs?: boolean;
   provenance?: string | null;
+  /** True unless told. */
+  hasTokenizer?: boolean;
   adjust?(summary: ModelSummary): ModelSummary;
 }
 
@@ -141,7 +143,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         return { kind: 'choose', name: request.source.name, graphs };
       }
       const summary = { ...sampleSummary(numBlocks), name: request.source.name, graph: request.graph ?? 'onnx/model.onnx' };
-      return { kind: 'opened', model: options.adjust?.(summary) ?? summary, provenance: options.provenance ?? null, hasTokenizer: true };
+      return { kind: 'opened', model: options.adjust?.(summary) ?? summary, provenance: options.provenance ?? null, hasTokenizer: options.hasTokenizer ?? true };
     },
     async device() {
       begin('device', []);
