@@ -131,6 +131,29 @@ for (const name of ['optimum-llama-fp32', 'optimum-gemma3-fp32', 'genai-qwen3-fp
   });
 }
 
+test('a budget of a quarter of the weights streams them: the numbers of resident weights, bit by bit', async () => {
+  test.setTimeout(400_000);
+  const windows = sampleGolden.windows.slice(0, 1).map((window) => window.slice(0, 16));
+  const resident = await call<Scored>({ check: 'score', ...sample, device: 'webgpu', windows });
+  const budgetBytes = resident.peak.weights / 4;
+  const streamed = await call<Scored>({ check: 'score', ...sample, device: 'webgpu', windows, budgetBytes });
+  expect(streamed.curve.baseline).toEqual(resident.curve.baseline);
+  expect(streamed.curve.blocks).toEqual(resident.curve.blocks);
+  expect(streamed.estimate).toMatchObject({ streaming: true });
+  expect(streamed.estimate.total).toBeLessThanOrEqual(budgetBytes);
+  expect(Math.abs(streamed.peak.weights / streamed.estimate.weights - 1)).toBeLessThan(0.2);
+  expect(Math.abs(streamed.peak.hidden / streamed.estimate.hiddenStates - 1)).toBeLessThan(0.2);
+  expect(streamed.left).toBe(0);
+});
+
+test('a float16 graph is widened on this device, which has no shader-f16', async () => {
+  const name = 'genai-llama-fp16-webgpu';
+  const expected = golden(name);
+  const { curve, left } = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows: expected.windows });
+  expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? [])).toBeLessThan(2e-3);
+  expect(left).toBe(0);
+});
+
 test('cancel acts within two seconds and frees everything', async () => {
   const windows = sampleGolden.windows.slice(0, 2);
   const stopped = await call({ check: 'score', ...sample, device: 'webgpu', windows, stopAfter: { blocks: 3, by: 'cancel' } });

@@ -35,6 +35,8 @@ export type RuntimeCall =
       check: 'score';
       windows: number[][];
       plans?: number[][];
+      /** Bytes that everything may take. */
+      budgetBytes?: number;
       /** After so many block evaluations, cancel or destroy the device. */
       stopAfter?: { blocks: number; by: 'cancel' | 'loss' };
     })
@@ -197,7 +199,7 @@ async function selfTest(fault: CheckName | undefined): Promise<unknown> {
 }
 
 async function score(engine: Engine, call: Extract<RuntimeCall, { check: 'score' }>): Promise<unknown> {
-  const session = ScoreSession.open(await opened(call), engine);
+  const session = ScoreSession.open(await opened(call), engine, { budgetBytes: call.budgetBytes });
   const abort = new AbortController();
   const longestGap = { ms: 0, last: performance.now() };
   let stoppedAt = 0;

@@ -10,7 +10,7 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
       structure: blocks, sizes, cuts, side values, problems; reads no weights
   score <folder> --text <file> | --windows <json of token ids>
       [--samples 10 --length 128 --sampler even|random --seed 0 --bos none|every]
-      [--remove 3,7] [--device wasm|webgpu] [--model <graph>] [--json <out>]
+      [--remove 3,7] [--device wasm|webgpu] [--budget <MB>] [--model <graph>] [--json <out>]
       perplexity of the model and of leaving out each block; with --remove also of that plan
   prune <folder> --remove 3,7 --out <dir> [--device wasm|webgpu] [--model <graph>] [--json <out>]
       writes the pruned folder and checks it

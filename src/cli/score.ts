@@ -19,6 +19,7 @@ const OPTIONS = {
   bos: { type: 'string' },
   remove: { type: 'string' },
   device: { type: 'string' },
+  budget: { type: 'string' },
   model: { type: 'string' },
   json: { type: 'string' },
 } as const;
@@ -38,6 +39,7 @@ export async function score(words: string[]): Promise<number> {
     bos: oneOf(values.bos, 'bos', ['none', 'every']),
   };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
+  const budget = values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const removed = parseBlocks(values.remove);
   const source = readCalibration(values.text, values.windows);
 
@@ -49,6 +51,9 @@ export async function score(words: string[]): Promise<number> {
     const { windows, settings, notes } = await calibrate(source, wanted, () => folderTokenizer(folder), opened.summary.vocabSize);
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
+    await session.setBudget(budget);
+    const memory = session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
+    if (memory.streaming) note(`Weights are streamed: ${megabytes(memory.bytesRead)} are read, ${megabytes(memory.total)} held at once.`);
     const curve = await session.score(windows, undefined, (event) => event.type === 'progress' && showProgress(event.progress));
     const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
     statusDone();
@@ -67,6 +72,10 @@ export async function score(words: string[]): Promise<number> {
     await engine.dispose();
     return 0;
   });
+}
+
+function megabytes(bytes = 0): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function readCalibration(text: string | undefined, windows: string | undefined): CalibrationText {

@@ -62,9 +62,13 @@ export async function openRouted(
     return onWasm(selfTest);
   }
   const routes = routesOf(selfTest.checks);
-  const { wasmOnly } = makeScorePrograms(opened, { device: 'webgpu' });
+  const { wasmOnly, rowsInteract } = makeScorePrograms(opened, { device: 'webgpu' });
   if (wasmOnly && !routes.softcap) {
     notes.push(`${wasmOnly} The wasm device is used.`);
+    return onWasm(selfTest);
+  }
+  if (rowsInteract) {
+    notes.push('This graph quantises its activations to int8 while it runs, for which WebGPU has no kernels: the wasm device is used.');
     return onWasm(selfTest);
   }
   const engine = await openWebgpu(loader, { subgroups: routes.subgroups });
