@@ -86,18 +86,19 @@ function givesEveryPosition(flow: Flow, region: Int32Array, n: number): boolean 
   }
   return !flow.nodes.some((node, p) => {
     if (region[p] !== n + 1 || !flow.onPath[p] || !flow.content.has(node.inputs[0] ?? '')) return false;
-    if (node.op === 'Slice') return startsAtEnd(flow.graph, node.inputs[1] ?? '');
+    if (node.op === 'Slice') return startsAtEnd(flow, node.inputs[1] ?? '');
     return node.op === 'Gather' || node.op === 'GatherND';
   });
 }
 
 /** True for the constant start -1 of a Slice. */
-function startsAtEnd(graph: Graph, start: string): boolean {
-  const data = graph.initializers.get(start)?.data ?? constantBytes(graph, start);
+function startsAtEnd(flow: Flow, start: string): boolean {
+  const data = flow.graph.initializers.get(start)?.data ?? constantBytes(flow, start);
   return data instanceof Uint8Array && data.length > 0 && data.every((byte) => byte === 255);
 }
 
-function constantBytes(graph: Graph, value: string): Uint8Array | null {
-  const attribute = graph.nodes.find((n) => n.op === 'Constant' && n.outputs[0] === value)?.attributes.get('value');
+function constantBytes(flow: Flow, value: string): Uint8Array | null {
+  const node = flow.nodes[flow.producer.get(value) ?? -1];
+  const attribute = node?.op === 'Constant' ? node.attributes.get('value') : undefined;
   return attribute?.kind === 'tensor' && attribute.value.data instanceof Uint8Array ? attribute.value.data : null;
 }

@@ -1,5 +1,6 @@
 // Names the values of a piece canonically, so that blocks that differ in weights and names alone become one program; never compares weight bytes.
 
+import { EspalierError } from '../errors.ts';
 import { dependencies, subgraphs } from '../onnx/captures.ts';
 import type { Attribute, Graph, Node, Tensor } from '../onnx/graph.ts';
 import { isRange } from '../onnx/graph.ts';
@@ -131,8 +132,15 @@ function hex(bytes: Uint8Array): string {
 }
 
 /**
+ * Nodes of all blocks together, those that several blocks share counted for each: what is computed from constants alone is cut out with
+ * every block that reads it. Real ones are shared by a handful of nodes, so that this stays near the number of nodes.
+ */
+export const MAX_PIECE_NODES = 250_000;
+
+/**
  * Structural class of every block, states included: blocks of one class are the same graph up to weights and names. Classes are numbered
  * by first appearance.
+ * @throws EspalierError `too-large` beyond MAX_PIECE_NODES
  */
 export function structuralClasses(structure: Structure): number[] {
   const known = new Map<string, number>();
@@ -140,10 +148,18 @@ export function structuralClasses(structure: Structure): number[] {
     structure.blocks.flatMap((block) => block.states.map((state): [string, string] => [state.input, stateKind(state.input)])),
   );
   const cuts = new Set(structure.cuts);
+  let total = 0;
   return structure.blocks.map((block, b) => {
     const outputs = [block.output, ...block.states.map((state) => state.output)];
     const inside = (position: number): boolean => structure.region[position] === b + 1 || structure.copyable(b, position);
     const piece = cutPiece(structure, structure.graph.nodes, outputs, inside);
+    total += piece.nodes.length;
+    if (total > MAX_PIECE_NODES)
+      throw new EspalierError(
+        'too-large',
+        `The blocks have more than ${MAX_PIECE_NODES} nodes together, those computed from constants counted for every block that reads them.`,
+        'Simplify the model (fold its constants) and open it again.',
+      );
     const { key } = canonical(piece, (input) => (cuts.has(input) ? 'residual' : (states.get(input) ?? 'side')));
     const id = known.get(key) ?? known.size;
     known.set(key, id);

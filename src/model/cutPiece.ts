@@ -43,7 +43,7 @@ export function cutPiece(
     const position = producer.get(value);
     if (position !== undefined && (region[position] === -1 || inside(position))) {
       taken.add(position);
-      stack.push(...dependencies(nodes[position] as Node).reverse());
+      for (const x of dependencies(nodes[position] as Node).reverse()) stack.push(x);
     } else inputs.push(value);
   }
   const order = [...taken].sort((a, b) => a - b);
@@ -70,7 +70,7 @@ export function trimPiece(piece: Piece): void {
     seen.add(value);
     const node = producer.get(value);
     if (node) {
-      if (!alive.has(node)) stack.push(...dependencies(node));
+      if (!alive.has(node)) for (const x of dependencies(node)) stack.push(x);
       alive.add(node);
     } else if (!piece.initializers.has(value)) inputs.push(value);
   }
@@ -84,7 +84,7 @@ export function trimPiece(piece: Piece): void {
 export function constantInts(piece: Piece, value: string): number[] | null {
   const tensor = constantTensor(piece, value);
   if (tensor && !isRange(tensor.data)) return intsOf(tensor.data, tensor.type);
-  const node = piece.nodes.find((n) => n.op === 'Constant' && n.outputs[0] === value);
+  const node = constantNode(piece, value);
   const ints = node?.attributes.get('value_ints') ?? node?.attributes.get('value_int');
   if (ints?.kind === 'ints') return [...ints.value];
   return ints?.kind === 'int' ? [ints.value] : null;
@@ -94,9 +94,21 @@ export function constantInts(piece: Piece, value: string): number[] | null {
 export function constantTensor(piece: Piece, value: string): Tensor | null {
   const tensor = piece.initializers.get(value);
   if (tensor) return tensor;
-  const node = piece.nodes.find((n) => n.op === 'Constant' && n.outputs[0] === value);
-  const attribute = node?.attributes.get('value');
+  const attribute = constantNode(piece, value)?.attributes.get('value');
   return attribute?.kind === 'tensor' ? attribute.value : null;
+}
+
+const constants = new WeakMap<readonly Node[], { length: number; byValue: Map<string, Node> }>();
+
+/** The Constant node of a value; the list is gone through once for as long as it stays the same list of the same length. */
+function constantNode({ nodes }: Piece, value: string): Node | undefined {
+  let known = constants.get(nodes);
+  if (known?.length !== nodes.length) {
+    known = { length: nodes.length, byValue: new Map() };
+    for (const node of nodes) if (node.op === 'Constant') known.byValue.set(node.outputs[0] ?? '', node);
+    constants.set(nodes, known);
+  }
+  return known.byValue.get(value);
 }
 
 function intsOf(data: Uint8Array, type: number): number[] | null {

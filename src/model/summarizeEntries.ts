@@ -83,18 +83,32 @@ function regions({ graph, region, producer, constants }: Structure): (value: str
       else readers.set(x, (readers.get(x) ?? new Set()).add(region[p]!));
     }
   }
+  const homes = new Map<string, number>();
   return (value) => {
-    // Along a chain of constant nodes, whose length the file decides; every step goes to a later node.
+    // Along a chain of constant nodes, whose length the file decides, to the first value whose region is known; every step goes to a later node.
+    const passed: string[] = [];
+    let home = 0;
     for (let at: string | undefined = value; at; ) {
-      const own = region[producer.get(at) ?? -1];
-      if (own !== undefined && own >= 0) return own;
-      const found = readers.get(at);
-      if (found?.size === 1) for (const r of found) return r;
-      const next: number | null | undefined = found ? null : cones.get(at);
+      const known = homes.get(at) ?? ownRegion(at);
+      if (known !== null) {
+        home = known;
+        break;
+      }
+      passed.push(at);
+      const next: number | null | undefined = readers.has(at) ? null : cones.get(at);
       at = graph.nodes[next ?? -1]?.outputs.find((o) => o);
     }
-    return 0;
+    for (const x of passed) homes.set(x, home);
+    return home;
   };
+
+  function ownRegion(value: string): number | null {
+    const own = region[producer.get(value) ?? -1];
+    if (own !== undefined && own >= 0) return own;
+    const found = readers.get(value);
+    if (found?.size === 1) for (const r of found) return r;
+    return null;
+  }
 }
 
 function emptied(tensor: Tensor): Tensor {

@@ -9,7 +9,7 @@ export interface StoredWeight {
   tensor: Tensor;
   /** Parameters in it, unpacked; 0 for scales, zero points, tables and shapes. */
   params: number;
-  /** Regions that read it: 0 = prologue, 1..N = blocks, N + 1 = head. */
+  /** Regions that read it: 0 = prologue, 1..N = blocks, N + 1 = head. Of more than four blocks only four are listed. */
   regions: ReadonlySet<number>;
   /** Within its block: read before the middle cut only, after it only, or both. */
   half: 'attention' | 'feed-forward' | 'both';
@@ -62,6 +62,7 @@ interface Use {
 export function storedWeights(structure: Structure): StoredWeight[] {
   const { graph, region, constants } = structure;
   const embedding = embeddingNodes(structure);
+  const n = structure.blocks.length;
   const uses = new Map<string, Use>();
   const entry = (name: string): Use => {
     let use = uses.get(name);
@@ -82,11 +83,11 @@ export function storedWeights(structure: Structure): StoredWeight[] {
       const use = entry(x);
       if (r < 0) {
         for (const u of outer) {
-          for (const v of u.regions) use.regions.add(v);
+          for (const v of u.regions) addRegion(use.regions, v, n);
           for (const h of u.halves) use.halves.add(h);
         }
       } else {
-        use.regions.add(r);
+        addRegion(use.regions, r, n);
         use.halves.add(halfOf(structure, r, p));
       }
       const slot = node.inputs.indexOf(x) >= 0 ? node.inputs.indexOf(x) : k;
@@ -124,6 +125,11 @@ export function storedWeights(structure: Structure): StoredWeight[] {
     if (value?.kind === 'tensor') add(name, { ...value.value, name });
   }
   return stored;
+}
+
+/** What matters is whether one block reads a constant, or more, or prologue or head: long chains of constants need not carry hundreds of blocks along. */
+function addRegion(regions: Set<number>, region: number, n: number): void {
+  if (regions.size < 4 || region === 0 || region === n + 1) regions.add(region);
 }
 
 /** Key of the bytes of a tensor: tensors that share a range are stored once. */
