@@ -1,0 +1,41 @@
+// A provenance record with every field in use, for tests; must not be imported by the product.
+
+import type { Provenance } from '../provenance.ts';
+
+export const EXAMPLE: Provenance = {
+  app: '0.1.0',
+  source: {
+    name: 'tiny',
+    family: 'llama',
+    numBlocks: 3,
+    graph: 'onnx/model.onnx',
+    graphSha256: 'ab',
+    files: [{ path: 'onnx/model.onnx', bytes: 10 }],
+    weightsSha256: 'cd',
+  },
+  removed: [1],
+  renumbering: [
+    { block: 0, newBlock: 0, state: 0, newState: 0 },
+    { block: 2, newBlock: 1, state: 2, newState: 1 },
+  ],
+  score: {
+    baseline: { nll: 3.5, ppl: 33.1, nllPerWindow: [3.4, 3.6] },
+    blocks: [
+      { index: 0, nll: Number.POSITIVE_INFINITY, ppl: null, nllPerWindow: [Number.POSITIVE_INFINITY, 9], ci95: [0.1, 0.2] },
+      { index: 1, nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], ci95: [0.1, 0.2], refused: 'no' },
+    ],
+    order: [1, 2, 0],
+    windows: [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    settings: { text: 'bundled', textSha256: '', samples: 2, length: 3, sampler: 'even', seed: 0, bos: 'none' },
+    device: { kind: 'wasm', name: 'CPU' },
+    selfTest: { passed: true, checks: [{ name: 'GQA', ok: true, maxError: null, note: '' }], routes: [], seconds: 1 },
+    rewrites: [],
+    seconds: 2,
+    costRatio: null,
+  },
+  plan: { removed: [1], nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], seconds: 1 },
+  versions: { 'onnxruntime-web': '1.30.0' },
+};
