@@ -17,11 +17,16 @@ export function usesHalf(programs: ScorePrograms): boolean {
   });
 }
 
+/** The programs as a device runs them: widened where it has no float16. */
+export function fitted(programs: ScorePrograms, float16: boolean): ScorePrograms {
+  return !float16 && usesHalf(programs) ? widenPrograms(programs) : programs;
+}
+
 /**
  * The same programs in float32. Every float16 value has a float32 of the same size, so weights are exact; sums and activations are those of
  * float32, closer to the model than float16 gives them. Weights take twice the bytes on the device and as many in the files.
  */
-export function widenPrograms(programs: ScorePrograms): ScorePrograms {
+function widenPrograms(programs: ScorePrograms): ScorePrograms {
   const done = new Map<Program, Program>();
   const bind = (bound: BoundProgram): BoundProgram => {
     const program = done.get(bound.program) ?? widenProgram(bound.program);

@@ -5,15 +5,15 @@ import type { DeviceKind } from '../worker/api.ts';
 const GIB = 2 ** 30;
 /** Part of a limit that is taken by default: drivers, the page and other tabs need the rest. */
 const SHARE = 0.7;
-/** WebGPU does not tell how much memory a GPU has. What most have, and what a tab is rarely refused. */
-const GPU_LIMIT_BYTES = 8 * GIB;
+/** WebGPU does not tell how much memory a GPU has. A guess; where it is too high, weights are streamed from the first refusal on. */
+const GPU_LIMIT_BYTES = 12 * GIB;
 /** A GPU that allows small buffers only is a small one: it is trusted with this many of its largest. */
 const LARGEST_BUFFERS = 4;
 /** Typed arrays of one tab. Weights and hidden states lie there; only what one run needs is copied into the 4 GiB of the wasm heap. */
-const WASM_LIMIT_BYTES = 8 * GIB;
+const WASM_LIMIT_BYTES = 12 * GIB;
 
 /** Bytes that a device is believed to have for one tab. */
-export function probedLimit(kind: DeviceKind, maxBufferBytes: number): number {
+function probedLimit(kind: DeviceKind, maxBufferBytes: number): number {
   if (kind === 'webgpu') return Math.min(GPU_LIMIT_BYTES, LARGEST_BUFFERS * maxBufferBytes);
   return Math.min(WASM_LIMIT_BYTES, machineMemory() ?? WASM_LIMIT_BYTES);
 }

@@ -167,6 +167,6 @@ function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {
   );
 }
 
-export function stateBytes(programs: ScorePrograms, rows: number, length: number): number {
+function stateBytes(programs: ScorePrograms, rows: number, length: number): number {
   return rows * length * programs.hiddenSize * (programs.residualType === 'float16' ? 2 : 4);
 }

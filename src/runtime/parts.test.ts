@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Folder } from '../onnx/source.ts';
+import { defaultBudget } from './budget.ts';
 import { bufferLimit, fault } from './fault.ts';
 import { byteSize, filled, numbers, toFloat32 } from './host.ts';
 import { Ledger } from './ledger.ts';
@@ -194,4 +195,12 @@ describe('routes of a self-test', () => {
     const untested = passed.map((check) => (check.name === 'attention with subgroups' ? { ...check, maxError: null } : check));
     expect(routesOf(untested).subgroups).toBe(false);
   });
+});
+
+test('the default budget is 70 % of a limit that small buffers lower', () => {
+  const gib = 2 ** 30;
+  expect(defaultBudget('webgpu', 2 * gib) / gib).toBeCloseTo(5.6);
+  expect(defaultBudget('webgpu', 4 * gib) / gib).toBeCloseTo(8.4);
+  expect(defaultBudget('webgpu', gib / 4) / gib).toBeCloseTo(0.7);
+  expect(defaultBudget('wasm', 2 * gib) / gib).toBeCloseTo(8.4);
 });

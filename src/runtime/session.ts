@@ -5,7 +5,7 @@ import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
 import type { ScorePrograms } from '../model/program.ts';
 import { makeScorePrograms } from '../model/programs.ts';
-import { usesHalf, widenPrograms } from '../model/widen.ts';
+import { fitted } from '../model/widen.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Measure, MemoryEstimate, Progress, ScoreEvent } from '../worker/api.ts';
 import { defaultBudget } from './budget.ts';
@@ -58,8 +58,7 @@ export class ScoreSession {
    * @throws EspalierError `unsupported-graph` when perplexity cannot be had, `unsupported-op` for element types that cannot run here.
    */
   static open(opened: OpenedModel, engine: Engine, options: SessionOptions = {}): ScoreSession {
-    const made = makeScorePrograms(opened, { device: engine.kind });
-    const programs = !engine.float16 && usesHalf(made) ? widenPrograms(made) : made;
+    const programs = fitted(makeScorePrograms(opened, { device: engine.kind }), engine.float16);
     const unremovable = opened.structure.blocks.map((block) => block.unremovable);
     return new ScoreSession(programs, opened.folder, unremovable, engine, options);
   }

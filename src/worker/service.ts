@@ -6,6 +6,7 @@ import { type Identity, identify } from '../model/identity.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
 import { makeScorePrograms } from '../model/programs.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
+import { fitted } from '../model/widen.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
 import { defaultBudget } from '../runtime/budget.ts';
@@ -43,8 +44,8 @@ interface Current {
   source: FolderSource;
 }
 
-/** One typed array of the wasm device. */
-const WASM_BUFFER_BYTES = 2 ** 31 - 1;
+/** The wasm device as far as memory goes: the limit is that of one typed array. */
+const WASM = { maxBufferBytes: 2 ** 31 - 1, features: ['shader-f16'] };
 
 export class StudioService implements StudioApi {
   private readonly loader: OrtLoader;
@@ -106,10 +107,11 @@ export class StudioService implements StudioApi {
       const [windows, length] = [given?.length ?? settings.samples, given?.[0]?.length ?? settings.length];
       const kind = await this.kindOf(settings.device);
       // The live session keeps its weights and states: other settings are estimated without one.
-      const { maxBufferBytes } = kind === 'webgpu' ? await this.device() : { maxBufferBytes: WASM_BUFFER_BYTES };
+      const { maxBufferBytes, features } = kind === 'webgpu' ? await this.device() : WASM;
       const budget = settings.budgetBytes ?? defaultBudget(kind, maxBufferBytes);
       if (this.routed?.engine.kind === kind) return this.routed.session.memory(windows, length, budget);
-      return estimateMemory(makeScorePrograms(opened, { device: kind }), windows, length, { kind, maxBufferBytes }, budget);
+      const programs = fitted(makeScorePrograms(opened, { device: kind }), features.includes('shader-f16'));
+      return estimateMemory(programs, windows, length, { kind, maxBufferBytes }, budget);
     });
   }
 
