@@ -10,7 +10,7 @@ const GPU_LIMIT_BYTES = 12 * GIB;
 /** A GPU that allows small buffers only is a small one: it is trusted with this many of its largest. */
 const LARGEST_BUFFERS = 4;
 /** Typed arrays of one tab. Weights and hidden states lie there; only what one run needs is copied into the 4 GiB of the wasm heap. */
-const WASM_LIMIT_BYTES = 12 * GIB;
+const WASM_LIMIT_BYTES = 8 * GIB;
 
 /** Bytes that a device is believed to have for one tab. */
 function probedLimit(kind: DeviceKind, maxBufferBytes: number): number {

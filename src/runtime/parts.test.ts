@@ -202,5 +202,5 @@ test('the default budget is 70 % of a limit that small buffers lower', () => {
   expect(defaultBudget('webgpu', 2 * gib) / gib).toBeCloseTo(5.6);
   expect(defaultBudget('webgpu', 4 * gib) / gib).toBeCloseTo(8.4);
   expect(defaultBudget('webgpu', gib / 4) / gib).toBeCloseTo(0.7);
-  expect(defaultBudget('wasm', 2 * gib) / gib).toBeCloseTo(8.4);
+  expect(defaultBudget('wasm', 2 * gib) / gib).toBeCloseTo(5.6);
 });
