@@ -93,8 +93,8 @@ export async function checkScores(
 ): Promise<void> {
   if (!golden.baseline || !golden.blocks || !opened.summary.canScore) {
     const reasons = opened.summary.problems.map((p) => p.message).join(' ');
-    if (golden.baseline && !opened.structure.embedsInput) found.misses.push(`cannot be scored: ${reasons}`);
-    else found.notes.push(`not scored: ${reasons}`);
+    if (golden.baseline && !opened.summary.canScore && !opened.structure.embedsInput) found.misses.push(`cannot be scored: ${reasons}`);
+    else found.notes.push(`not scored: ${opened.summary.canScore ? 'the golden has no likelihoods' : reasons}`);
     return;
   }
   const { session, engine, notes } = await openSession(opened, device);
