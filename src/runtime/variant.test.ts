@@ -10,7 +10,6 @@ import type { Progress } from '../worker/api.ts';
 import type { VariantRequest } from '../worker/benchApi.ts';
 import { nodeLoader } from './ort.node.ts';
 import { Variant, type VariantOptions } from './variant.ts';
-import { VariantText } from './variantText.ts';
 
 const sample = golden<SampleGolden>('sample');
 const intact = sample.generation[0]?.greedy_ids ?? [];
@@ -138,16 +137,6 @@ describe('generation', () => {
         expect(await variant.advance(10_000)).toMatchObject({ ids: intact, done: 'length' });
       });
     }
-  });
-
-  test('an unfinished character is held back until it is whole', async () => {
-    const text = await VariantText.load(source);
-    const { ids } = text.encode({ kind: 'raw', text: 'so 😀!' }, 2048);
-    const [so = 0, ...rest] = ids;
-    const grown = rest.map((_, k) => text.textOf([so], rest.slice(0, k + 1), false));
-    expect(grown.filter((part) => part.includes('\uFFFD'))).toEqual([]);
-    expect(grown.at(-1)).toBe(' 😀!');
-    expect(text.textOf([so], rest.slice(0, 2), true)).toContain('\uFFFD');
   });
 });
 

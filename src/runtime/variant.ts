@@ -21,12 +21,13 @@ import type {
 } from '../worker/benchApi.ts';
 import { Decoder } from './decoder.ts';
 import { createLock, type OrtLoader } from './ort.ts';
+import type { TextStream } from './textStream.ts';
 import { chooseDevice } from './variantDevice.ts';
 import { checkIds, VariantText } from './variantText.ts';
 import { createBreather } from './yield.ts';
 
 /** A run lets the event loop turn this rarely: each turn costs as much as a small step. */
-const BREATH_MS = 250;
+const BREATH_MS = 1000;
 
 export interface VariantOptions {
   signal?: AbortSignal | undefined;
@@ -36,6 +37,8 @@ export interface VariantOptions {
 interface Generation {
   start: GenerationStart;
   choose: (logits: Float32Array) => number;
+  /** Null without a tokenizer. */
+  stream: TextStream | null;
   ids: number[];
   ttft: number;
   seconds: number;
@@ -132,7 +135,8 @@ export class Variant implements VariantHandle {
   begin(start: GenerationStart): Promise<void> {
     return this.turn(async () => {
       this.check(start.ids, start.tokens, 1);
-      this.generation = { start, choose: createSampler(start.sampling), ids: [], ttft: 0, seconds: 0, done: null };
+      const stream = this.text.stream(start.ids);
+      this.generation = { start, choose: createSampler(start.sampling), stream, ids: [], ttft: 0, seconds: 0, done: null };
     });
   }
 
@@ -210,11 +214,9 @@ export class Variant implements VariantHandle {
       if (elapsed >= ms) break;
     }
     const { ttft, seconds, done } = generation;
-    const text = this.text.textOf(start.ids, ids, done !== null);
-    const ends = ids
-      .slice(before)
-      .map((_, k) => Math.min(text.length, this.text.textOf(start.ids, ids.slice(0, before + k + 1), false).length));
-    return { ids: ids.slice(before), text, ends, ttft, seconds, tokens: ids.length, done };
+    const added = ids.slice(before);
+    const streamed = generation.stream?.push(added, done !== null) ?? { text: '', ends: added.map(() => 0) };
+    return { ids: added, ...streamed, ttft, seconds, tokens: ids.length, done };
   }
 
   private check(ids: readonly number[], tokens: number, batch: number): void {

@@ -8,6 +8,7 @@ import { type ChatTemplate, loadChat } from '../text/chat.ts';
 import { parseObject, tokenText } from '../text/config.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedPrompt, Prompt, VariantInfo } from '../worker/benchApi.ts';
+import { TextStream } from './textStream.ts';
 
 /** What the folder's text files gave; what is missing or broken is kept as the error that using it throws. */
 export class VariantText {
@@ -65,15 +66,9 @@ export class VariantText {
     return encoded;
   }
 
-  /** Text of `ids` as it goes on from `prompt`; unless it is finished, an incomplete character at its end is held back. '' without a tokenizer. */
-  textOf(prompt: readonly number[], ids: readonly number[], finished: boolean): string {
-    const { tokenizer } = this;
-    if (tokenizer instanceof EspalierError) return '';
-    // Some tokenizers drop a space at the start of what they decode: the prompt is decoded too and taken off.
-    const before = tokenizer.decode(prompt);
-    const whole = tokenizer.decode([...prompt, ...ids]);
-    const text = whole.startsWith(before) ? whole.slice(before.length) : tokenizer.decode(ids);
-    return finished ? text : text.replace(/\uFFFD+$/, '');
+  /** The text of a generation from `prompt`, or null without a tokenizer. */
+  stream(prompt: readonly number[]): TextStream | null {
+    return this.tokenizer instanceof EspalierError ? null : new TextStream(this.tokenizer, prompt);
   }
 
   private toIds(prompt: Prompt): EncodedPrompt {
@@ -89,6 +84,16 @@ export class VariantText {
     const text = template.render(prompt.messages, { addGenerationPrompt: true });
     return { ids: tokenizer.encode(text), text };
   }
+}
+
+/** What a folder's chat template is worth, told without a tokenizer: one that turns out broken is an error of the prompt. */
+export async function chatOf(folder: Folder): Promise<VariantInfo['chat']> {
+  if (!folder.open('tokenizer.json')) return 'none';
+  const configJson = await readText(folder, 'tokenizer_config.json');
+  const templateFile = await readText(folder, 'chat_template.jinja');
+  const template = kept(() => loadChat(configJson, templateFile));
+  if (template instanceof EspalierError) return { error: template.message };
+  return template ? 'ok' : 'none';
 }
 
 /** @throws EspalierError `bad-input` for the first id that is outside [0, vocabSize). */
