@@ -93,7 +93,9 @@ describe('measuring', () => {
       },
     });
     expect((await broken.measure()).notes[0]).toContain('tokenizer.json is broken');
+    const before = broken.log.length;
     expect(await code(broken.measure({ prompt: 'Hello' }))).toBe('tokenizer');
+    expect(broken.log.slice(before)).toEqual(['original load', 'pruned load', 'original encode', 'original close', 'pruned close']);
     expect(broken.openNow()).toBe(0);
   });
 
@@ -376,6 +378,16 @@ describe('side by side', () => {
       },
     });
     expect(await code(noPrompt.generate())).toBe('tokenizer');
+    // Said once, and not as a failure of either variant.
+    expect(noPrompt.log.filter((name) => name.endsWith('encode'))).toEqual(['original encode']);
+    expect(noPrompt.events.filter(({ type }) => type === 'failed')).toEqual([]);
+    const tooLong = generating({
+      before: (name) => {
+        if (name.endsWith('begin')) throw failure('bad-input', 'The context holds 512.');
+      },
+    });
+    expect(await code(tooLong.generate())).toBe('bad-input');
+    expect(tooLong.events.filter(({ type }) => type === 'failed')).toEqual([]);
     expect(await code(generating().generate(0))).toBe('bad-input');
     const stopped = generating({
       before: (name, n) => {

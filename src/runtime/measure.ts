@@ -78,7 +78,7 @@ export async function measureVariants(
     const open = among.filter((which) => pair.info(which));
     for (const which of open) {
       if (ids !== null) break;
-      const encoded = await pair.use(which, (handle) => promptIds(handle, settings));
+      const encoded = await pair.ask(which, (handle) => promptIds(handle, settings));
       if (!encoded) continue;
       ids = encoded.ids;
       if (encoded.note) note(encoded.note);

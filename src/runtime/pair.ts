@@ -1,12 +1,14 @@
 // The two variants of a job, opened one after the other, failing one by one and always closed; must not measure or generate.
 
-import { type ErrorReport, fromReport, isCancelled, throwIfCancelled, toReport } from '../errors.ts';
+import { type ErrorCode, type ErrorReport, EspalierError, fromReport, isCancelled, throwIfCancelled, toReport } from '../errors.ts';
 import type { Progress } from '../worker/api.ts';
 import type { OpenVariant, VariantHandle, VariantInfo, Which } from '../worker/benchApi.ts';
 import { untilAborted } from './abortable.ts';
 
 /** Thrown when a variant runs out of memory while the other one is open as well: alone, each may fit. */
 export class Crowded extends Error {}
+
+const PROMPT_ERRORS: ReadonlySet<ErrorCode> = new Set(['tokenizer', 'bad-input']);
 
 export interface PairOptions {
   signal: AbortSignal;
@@ -65,6 +67,20 @@ export class Pair {
   async use<T>(which: Which, work: (handle: VariantHandle) => Promise<T>): Promise<T | null> {
     const handle = this.#handles.get(which);
     return handle ? this.#guard(which, () => untilAborted(work(handle), this.#options.signal)) : null;
+  }
+
+  /** As `use`, but what is wrong with the prompt itself (`tokenizer`, `bad-input`) is no failure of this side: it is thrown, and the side stays open. */
+  async ask<T>(which: Which, work: (handle: VariantHandle) => Promise<T>): Promise<T | null> {
+    let refusal: EspalierError | null = null;
+    const answer = await this.use(which, (handle) =>
+      work(handle).catch((error: unknown) => {
+        if (!(error instanceof EspalierError && PROMPT_ERRORS.has(error.code))) throw error;
+        refusal = error;
+        return null;
+      }),
+    );
+    if (refusal) throw refusal;
+    return answer;
   }
 
   /** Closes one side, or all that are open; never throws. */

@@ -29,7 +29,7 @@ export interface SideBySideOptions {
 
 /**
  * Same prompt ids, seed and settings for both. Where both do not fit, one generates after the other. A variant that fails is reported and leaves the other running.
- * @throws EspalierError `cancelled`, `bad-input` (settings), `tokenizer` (prompt); when every variant fails, the error of the original
+ * @throws EspalierError `cancelled`, `bad-input` (settings, prompt), `tokenizer` (prompt); when every variant fails, the error of the original
  */
 export async function generateSideBySide(
   { removed, prompt, tokens, sampling, stopAtEos }: SideBySideRequest,
@@ -57,13 +57,13 @@ export async function generateSideBySide(
     for (const which of sides) await pair.load(which);
     for (const which of pair.alive) {
       if (ids === null) {
-        const encoded = await pair.use(which, (handle) => handle.encode(prompt));
+        const encoded = await pair.ask(which, (handle) => handle.encode(prompt));
         if (!encoded) continue;
         ids = encoded.ids;
         onEvent({ type: 'prompt', prompt: encoded });
       }
       const start = { ids, tokens, sampling, stopAtEos };
-      await pair.use(which, (handle) => handle.begin(start));
+      await pair.ask(which, (handle) => handle.begin(start));
     }
     const going = (): Which[] => pair.alive.filter((which) => (found[which]?.done ?? null) === null);
     for (let turn = going(); turn.length > 0; turn = going()) {

@@ -64,7 +64,7 @@ export async function sweepBatches(
       const sides = pair.alive.filter((which) => !measured(which, batch));
       for (const which of sides) {
         if (ids !== null) break;
-        const encoded = await pair.use(which, (handle) => promptIds(handle, settings));
+        const encoded = await pair.ask(which, (handle) => promptIds(handle, settings));
         if (encoded?.note) note(encoded.note);
         ids = encoded?.ids ?? null;
       }
