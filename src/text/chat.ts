@@ -2,7 +2,7 @@
 
 import { Template } from '@huggingface/jinja';
 import { EspalierError } from '../errors.ts';
-import { type Json, parseObject, tokenText } from './config.ts';
+import { brief, type Json, parseObject, tokenText } from './config.ts';
 
 /** One turn of a conversation. */
 export interface ChatMessage {
@@ -56,7 +56,7 @@ export function loadChat(tokenizerConfigJson: string | null, templateFile: strin
 
 function failed(what: string, error: unknown): EspalierError {
   const words = error instanceof Error ? error.message : String(error);
-  return new EspalierError('tokenizer', `${what}: ${words.replace(/\s*[.!]?\s*$/, '')}.`, 'Use a raw prompt instead.', String(error));
+  return new EspalierError('tokenizer', `${what}: ${brief(words).replace(/[\s.!]+$/, '')}.`, 'Use a raw prompt instead.', String(error));
 }
 
 function chosenTemplate(value: unknown): string | null {
@@ -69,7 +69,7 @@ function chosenTemplate(value: unknown): string | null {
   throw new EspalierError(
     'tokenizer',
     named.length > 0
-      ? `tokenizer_config.json has the chat templates ${names}, but none named "default".`
+      ? `tokenizer_config.json has the chat templates ${brief(names)}, but none named "default".`
       : 'The chat_template of tokenizer_config.json is neither a text nor a list of named ones.',
     'Use a raw prompt, or put the wanted template into a file chat_template.jinja.',
   );
@@ -77,7 +77,7 @@ function chosenTemplate(value: unknown): string | null {
 
 /** Every `*_token` of the config as text, and the list of additional ones. */
 function specialTokens(config: Json): Json {
-  const out: Json = {};
+  const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(config)) {
     if (key === 'additional_special_tokens' && Array.isArray(value)) out[key] = value.map(tokenText).filter((text) => text !== null);
     const text = key.endsWith('_token') ? tokenText(value) : null;

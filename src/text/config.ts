@@ -1,8 +1,14 @@
 // The JSON files around a tokenizer, checked before they are used; must not interpret more than their outer form.
 
 import { EspalierError } from '../errors.ts';
+import { MAX_CONFIG_BYTES, readJsonObject } from '../json.ts';
 
-export type Json = Record<string, unknown>;
+export type Json = Readonly<Record<string, unknown>>;
+
+/** Words of a file or of a library within a message: at most 300 characters. */
+export function brief(words: string): string {
+  return words.length <= 300 ? words : `${words.slice(0, 300)}…`;
+}
 
 export function brokenTokenizer(message: string, detail: string): EspalierError {
   return new EspalierError(
@@ -13,17 +19,11 @@ export function brokenTokenizer(message: string, detail: string): EspalierError 
   );
 }
 
-/** @throws EspalierError `tokenizer` when the text of the file `name` is no JSON object */
-export function parseObject(name: string, text: string): Json {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw brokenTokenizer(`${name} is not valid JSON.`, String(error));
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw brokenTokenizer(`${name} does not hold a JSON object.`, '');
-  return value as Json;
+/** @throws EspalierError `tokenizer` when the text of the file `name` is no JSON object, or longer than `max` */
+export function parseObject(name: string, text: string, max = MAX_CONFIG_BYTES): Json {
+  const read = readJsonObject(text, { max });
+  if (!read.ok) throw brokenTokenizer(`${name} ${read.problem}.`, read.detail);
+  return read.value;
 }
 
 /** The text of a token in a config, such as `bos_token`: a string, or an object with the string in `content`. */

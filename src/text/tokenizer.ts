@@ -1,7 +1,9 @@
 // A model's tokenizer from its tokenizer.json; must not know about windows, models or files.
 
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { brokenTokenizer, type Json, parseObject, tokenText } from './config.ts';
+import { MAX_TOKENIZER_BYTES } from '../json.ts';
+import { brief, brokenTokenizer, type Json, parseObject, tokenText } from './config.ts';
+import { requireTamePatterns } from './patterns.ts';
 
 export interface Tokenizer {
   /** Token ids of a text, without special tokens. */
@@ -50,31 +52,47 @@ function exactPieces(text: string, encode: (part: string) => number[]): string[]
   return pieces;
 }
 
+/** What the library throws of a tokenizer.json that fits no form, as a coded error. */
+function attempt<T>(what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw brokenTokenizer(
+      `tokenizer.json cannot be used to ${what}: ${brief(error instanceof Error ? error.message : String(error))}.`,
+      String(error),
+    );
+  }
+}
+
 /**
  * Makes a tokenizer of the text of tokenizer.json and, where the folder has one, of tokenizer_config.json.
  * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is no JSON, or is of a kind that is not supported
  */
 export function loadTokenizer(tokenizerJson: string | null, configJson: string | null): Tokenizer {
   if (tokenizerJson === null) throw brokenTokenizer('The folder has no tokenizer.json, so a text cannot be turned into token ids.', '');
-  const json = parseObject('tokenizer.json', tokenizerJson);
+  const json = parseObject('tokenizer.json', tokenizerJson, MAX_TOKENIZER_BYTES);
   const config = configJson === null ? {} : parseObject('tokenizer_config.json', configJson);
+  for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) requireTamePatterns(json[part]);
   let inner: HuggingFaceTokenizer;
   try {
     inner = new HuggingFaceTokenizer({ normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json }, config);
   } catch (error) {
-    throw brokenTokenizer(`tokenizer.json cannot be used: ${error instanceof Error ? error.message : String(error)}.`, String(error));
+    throw brokenTokenizer(
+      `tokenizer.json cannot be used: ${brief(error instanceof Error ? error.message : String(error))}.`,
+      String(error),
+    );
   }
 
   const ids = (text: string, withSpecial: boolean): number[] => {
     if (text === '') return [];
-    const out: (number | undefined)[] = inner.encode(text, { add_special_tokens: withSpecial }).ids;
-    const bad = out.indexOf(undefined);
+    const out = attempt('encode a text', () => inner.encode(text, { add_special_tokens: withSpecial }).ids);
+    const bad = out.findIndex((id) => !Number.isSafeInteger(id) || id < 0);
     if (bad >= 0)
       throw brokenTokenizer(
         `The tokenizer gives no id for the ${bad + 1}. token of the text.`,
-        `model type ${String((json.model as Json)?.type)}`,
+        `model type ${JSON.stringify((json.model as Json | null | undefined)?.type)}`,
       );
-    return out as number[];
+    return out;
   };
   const encode = (text: string): number[] => ids(text, false);
 
@@ -83,7 +101,7 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
   // A token that the post-processor puts in front; one that it only appends (an end token) is none.
   const leading = special.length > plain.length && special[0] !== plain[0] ? special[0] : undefined;
   const named = tokenText(config.bos_token);
-  const namedId = named === null ? undefined : inner.token_to_id(named);
+  const namedId = named === null ? undefined : attempt('look up a token', () => inner.token_to_id(named));
   const bosId = leading ?? namedId ?? null;
   const addsBos = config.add_bos_token === false ? false : leading !== undefined || (config.add_bos_token === true && bosId !== null);
   const hasWords = json.pre_tokenizer !== undefined && json.pre_tokenizer !== null;
@@ -102,7 +120,8 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
       }
       return out;
     },
-    decode: (tokens) => (tokens.length === 0 ? '' : inner.decode([...tokens], { skip_special_tokens: true })),
+    decode: (tokens) =>
+      tokens.length === 0 ? '' : attempt('decode ids', () => String(inner.decode([...tokens], { skip_special_tokens: true }))),
     addsBos,
     bosId,
   };
