@@ -42,13 +42,17 @@ export function makeCaches(io: GraphIo, engine: Engine, { cache, growing }: Cach
 /** What ONNX Runtime gives back is fed again. Its web build copies tensors in ordinary memory in and out at every run, whoever made them. */
 class ReturnedCaches implements Caches {
   readonly kind = 'growing';
-  bytes = 0;
   private readonly io: GraphIo;
   private readonly engine: Engine;
+  private feeds: Readonly<Feeds> = {};
 
   constructor(io: GraphIo, engine: Engine) {
     this.io = io;
     this.engine = engine;
+  }
+
+  get bytes(): number {
+    return this.io.states.reduce((sum, { input }) => sum + ((this.feeds[input]?.data as Uint8Array | undefined)?.byteLength ?? 0), 0);
   }
 
   begin(feeds: Feeds, fetches: Fetches, batch: number, capacity: number): void {
@@ -61,18 +65,15 @@ class ReturnedCaches implements Caches {
   before(): void {}
 
   after(feeds: Feeds, results: Readonly<Record<string, Tensor>>): void {
-    let bytes = 0;
     for (const { input, output } of this.io.states) {
       const tensor = results[output];
-      if (!tensor) continue;
-      feeds[input] = tensor;
-      bytes += (tensor.data as Uint8Array).byteLength;
+      if (tensor) feeds[input] = tensor;
     }
-    this.bytes = bytes;
+    this.feeds = feeds;
   }
 
   free(): void {
-    this.bytes = 0;
+    this.feeds = {};
   }
 }
 

@@ -30,6 +30,8 @@ export class Decoder {
   private readonly logits: LogitsRows;
   private readonly runner: DirectRunner;
   private readonly prefillTokens: number;
+  /** Every output comes back to ordinary memory and is wanted. */
+  private readonly readsAll: boolean;
   private readonly feeds: Feeds = {};
   private readonly fetches: Fetches = {};
   private tokens: TokenFeeds | null = null;
@@ -46,6 +48,8 @@ export class Decoder {
     this.runner = runner;
     this.caches = makeCaches(loaded.io, loaded.engine, { cache: options.cache ?? true, growing: options.growing ?? false });
     this.logits = new LogitsRows(loaded.io, loaded.engine);
+    const wanted = new Set([loaded.io.logits, ...(this.cache === 'none' ? [] : loaded.io.states.map(({ output }) => output))]);
+    this.readsAll = loaded.engine.kind === 'wasm' && runner.outputs.every((name) => wanted.has(name));
     this.prefillTokens = options.prefillTokens ?? PREFILL_TOKENS;
   }
 
@@ -170,7 +174,7 @@ export class Decoder {
     this.caches.before(feeds, fetches, this.start, run);
     this.logits.before(fetches, run);
     tokens.put(feeds, ids, this.start, 1);
-    const results = await this.runner.run(feeds, fetches);
+    const results = await (this.readsAll ? this.runner.run(feeds) : this.runner.run(feeds, fetches));
     this.caches.after(feeds, results);
     if (this.cache !== 'none') this.start += run;
     return wanted ? this.logits.last(results, run) : new Float32Array(0);

@@ -59,8 +59,11 @@ export interface DirectRunner {
   readonly outputs: readonly string[];
   /** Time spent inside ONNX Runtime's run so far, s. */
   seconds: number;
-  /** A fetched tensor is written in place, null is given back in ordinary memory; outputs that are not named are dropped. Errors as `Engine.run`. */
-  run(feeds: Record<string, Tensor>, fetches: Record<string, Tensor | null>): Promise<Record<string, Tensor>>;
+  /**
+   * A fetched tensor is written in place, null is given back in ordinary memory; outputs that are not named are dropped. Without `fetches` all
+   * come back: ONNX Runtime looks up named ones each among all, which a graph with many caches feels. Errors as `Engine.run`.
+   */
+  run(feeds: Record<string, Tensor>, fetches?: Record<string, Tensor | null>): Promise<Record<string, Tensor>>;
 }
 
 /** A run of bytes of a tensor. */

@@ -46,9 +46,13 @@ export class LogitsRows {
 
   /** Puts where a run of `length` tokens per row writes its logits. */
   before(fetches: Fetches, length: number): void {
+    if (this.engine.kind !== 'webgpu') {
+      fetches[this.io.logits] = null;
+      return;
+    }
     const rows = this.rowsOf(length);
     this.output = null;
-    if (this.engine.kind === 'webgpu' && this.known && rows !== null) {
+    if (this.known && rows !== null) {
       const dims = [this.batch, rows, this.known.vocab];
       if (!this.buffer || this.buffer.bytes < byteSize(this.io.logitsType, dims)) {
         this.free();
@@ -65,6 +69,8 @@ export class LogitsRows {
     if (this.output) return this.fromDevice(this.output);
     const tensor = results[this.io.logits];
     if (!tensor) throw new EspalierError('bug', `The graph returned no "${this.io.logits}".`);
+    // The row as it came: what every decode step in ordinary memory gives.
+    if (length === 1 && this.known && tensor.type === 'float32') return tensor.data as Float32Array;
     const host = fromOrt(tensor);
     const vocab = host.dims.at(-1) ?? 0;
     const rows = host.data.length / (this.batch * vocab);

@@ -54,7 +54,7 @@ export class Sessions {
         try {
           return await runtime.exclusive(async () => {
             const started = performance.now();
-            const result = session.run(feeds, fetches) as Promise<Record<string, Tensor>>;
+            const result = (fetches ? session.run(feeds, fetches) : session.run(feeds)) as Promise<Record<string, Tensor>>;
             const outputs = await (guard ? guard(result) : result);
             runner.seconds += (performance.now() - started) / 1000;
             return outputs;
