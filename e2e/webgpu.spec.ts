@@ -42,3 +42,17 @@ for (const name of ['genai-llama-fp32-webgpu', 'optimum-llama-nokv']) {
     }
   });
 }
+
+test('side by side on WebGPU', async ({ app: page }) => {
+  await drop(page, fixture('genai-llama-fp32-webgpu'));
+  await expect(page.getByTestId('device-chip')).toContainText('WebGPU', { timeout: 60_000 });
+  await page.getByTestId('speed-auto').uncheck();
+  await page.getByTestId('block-2').uncheck();
+  await page.getByTestId('generate-panel').locator('details summary').click();
+  await page.getByTestId('gen-tokens').fill('6');
+  await page.getByTestId('gen-eos').uncheck();
+  await page.getByTestId('generate').click();
+  await expect(page.getByTestId('gen-pruned')).not.toBeEmpty({ timeout: 100_000 });
+  await expect(page.getByTestId('generate')).toBeVisible({ timeout: 100_000 });
+  await expect(page.getByTestId('generate-panel')).toContainText('6 tokens');
+});
