@@ -74,7 +74,7 @@ export function withoutModel(state: StudioState, sameFolder: boolean): StudioSta
     score: { ...first.score, settings },
     speed: { ...first.speed, auto: state.speed.auto },
     budget: { ...first.budget, kind: state.budget.kind },
-    generate: { ...first.generate, form: { ...state.generate.form, mode: 'raw' } },
+    generate: { ...first.generate, form: { ...state.generate.form, mode: 'raw', turns: [] } },
     view: { ...first.view, toast: state.view.toast, singleKeys: state.view.singleKeys },
   };
 }

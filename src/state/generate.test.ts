@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import type { GenerateRequest } from '../worker/benchApi.ts';
 import { command } from './commands.ts';
-import { chatState, divergence, modeOf, whyNoGenerating } from './generateActions.ts';
+import { divergence, waitsForPerplexity, whyNoGenerating } from './generateActions.ts';
+import { markedPart } from './generateMark.ts';
+import { chatState, modeOf } from './generatePrompt.ts';
 import { meterUse } from './metering.ts';
 import { aWhile, scored, setUp, until } from './testing/setUp.ts';
 
@@ -69,6 +71,37 @@ describe('generating', () => {
     expect(shown?.sides.original?.tokens).toBe(6);
   });
 
+  it('is not started again while it runs', async () => {
+    const page = setUp({ stepMs: 3 });
+    await page.actions.openSample();
+    page.actions.setGenerateForm({ tokens: 20 });
+    const job = page.actions.generate();
+    await until(() => (page.get().generate.shown?.sides.original?.tokens ?? 0) >= 2);
+    expect(command('generate').enabled(page.get())).toBe(false);
+    await page.actions.generate();
+    await job;
+    expect(page.meter.calls.map(({ name }) => name)).toEqual(['generate']);
+    expect(page.get().generate.shown?.sides.original?.tokens).toBe(20);
+  });
+
+  it('waits for the perplexity of the plan', async () => {
+    const page = await scored({}, { stepMs: 4 });
+    page.actions.setAutoMeasure(false);
+    page.actions.setGenerateForm({ tokens: 2 });
+    page.actions.toggle(7);
+    const job = page.actions.generate();
+    expect(waitsForPerplexity(page.get())).toBe(true);
+    expect(page.meter.calls).toEqual([]);
+    await job;
+    expect(page.get().effect.known.size).toBe(1);
+    expect(asked(page).removed).toEqual([7]);
+    page.actions.toggle(9);
+    const other = page.actions.generate();
+    page.actions.stopGenerating();
+    await other;
+    expect(page.meter.calls.filter(({ name }) => name === 'generate')).toHaveLength(1);
+  });
+
   it('ends an automatic measurement, and is refused during one that was asked for', async () => {
     const page = await scored({ stepMs: 3 });
     page.actions.toggle(7);
@@ -114,7 +147,50 @@ describe('prompts', () => {
     page.actions.setGenerateForm({ system: 'Be brief.' });
     await page.actions.generate();
     expect(asked(page).prompt).toMatchObject({ messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }] });
-    expect(chatState(page.get())).not.toBeNull();
+  });
+
+  it.each(['none', { error: 'The chat template of the model cannot be read.' }] as const)('are texts where chat is %o', async (chat) => {
+    const page = setUp({}, { chat });
+    await page.actions.openSample();
+    expect(chatState(page.get())).toEqual(chat);
+    page.actions.setGenerateForm({ mode: 'chat', prompt: 'Why?', tokens: 1 });
+    expect(modeOf(page.get())).toBe('raw');
+    await page.actions.generate();
+    expect(asked(page).prompt).toEqual({ kind: 'raw', text: 'Why?' });
+  });
+
+  it('go on from the answer of one side, turn by turn', async () => {
+    const page = setUp();
+    await page.actions.openSample();
+    page.actions.setAutoMeasure(false);
+    page.actions.toggle(7);
+    page.actions.setGenerateForm({ mode: 'chat', system: 'Be brief.', prompt: 'Why?', tokens: 6 });
+    await page.actions.generate();
+    const answers = page.get().generate.shown!.sides;
+    page.actions.continueChat('original');
+    page.actions.continueChat('pruned');
+    expect(page.get().generate.form).toMatchObject({ prompt: '', turns: [{ user: 'Why?', assistant: answers.pruned?.text }] });
+    page.actions.setGenerateForm({ prompt: 'And then?' });
+    await page.actions.generate();
+    expect(asked(page).prompt).toEqual({
+      kind: 'chat',
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Why?' },
+        { role: 'assistant', content: answers.pruned?.text },
+        { role: 'user', content: 'And then?' },
+      ],
+    });
+    page.actions.setGenerateForm({ prompt: 'Typed already' });
+    page.actions.continueChat('original');
+    expect(page.get().generate.form).toMatchObject({ prompt: 'Typed already', turns: [{ which: 'pruned' }, { which: 'original' }] });
+    page.actions.removeTurn(0);
+    expect(page.get().generate.form.turns.map(({ user }) => user)).toEqual(['And then?']);
+    page.actions.newChat();
+    expect(page.get().generate.form.turns).toEqual([]);
+    page.actions.continueChat('original');
+    await page.actions.openSample();
+    expect(page.get().generate.form.turns).toEqual([]);
   });
 
   it('are token ids where there is no tokenizer', async () => {
@@ -139,6 +215,14 @@ describe('prompts', () => {
     expect(page.get().generate.running).toBe(false);
   });
 
+  it('are said to be wrong once, and leave no empty texts', async () => {
+    const page = setUp();
+    await page.actions.openSample();
+    page.meter.failNext('generate', new EspalierError('tokenizer', 'The template says: roles must alternate.'));
+    await page.actions.generate();
+    expect(page.get().generate.shown).toBeNull();
+  });
+
   it('that the meter refuses show its words, and the next try clears them', async () => {
     const page = setUp();
     await page.actions.openSample();
@@ -148,5 +232,30 @@ describe('prompts', () => {
     page.actions.setGenerateForm({ tokens: 1 });
     await page.actions.generate();
     expect(page.get().errors.generate).toBeUndefined();
+  });
+});
+
+describe('the marked token', () => {
+  const mark = (text: string, ends: number[], at: number) => {
+    const part = markedPart(text, ends, at);
+    return part && text.slice(...part);
+  };
+
+  it.each([
+    ['a word', 'It was fine', [2, 6, 11], 1, ' was'],
+    ['the first', 'It was fine', [2, 6, 11], 0, 'It'],
+    ['one whose bytes are completed by later ones', 'so 😀!', [2, 3, 3, 3, 5, 6], 3, '😀'],
+    ['the last, without an end of its own', 'so !', [2, 3, 3], 2, '!'],
+    ['an accent of its own token', 'e\u0301a', [1, 2, 3], 1, 'e\u0301'],
+    ['a joined picture', 'a👩\u200d🌾b', [1, 3, 4, 6, 7], 2, '👩\u200d🌾'],
+    ['half a pair', '😀', [1, 2], 1, '😀'],
+  ])('is %s', (_, text, ends, at, expected) => {
+    expect(mark(text, ends, at)).toBe(expected);
+  });
+
+  it('is none where the text does not reach it', () => {
+    expect(mark('It', [2], 1)).toBeNull();
+    expect(mark('It', [2], 5)).toBeNull();
+    expect(mark('', [0], 0)).toBeNull();
   });
 });

@@ -1,24 +1,28 @@
 // Side by side generation: one prompt for original and plan, streamed. Must not measure speed or change the plan.
 
 import { firstDifference } from '../analysis/divergence.ts';
-import { EspalierError, isCancelled } from '../errors.ts';
-import type { GenerateEvent, Prompt, VariantInfo } from '../worker/benchApi.ts';
+import { isCancelled } from '../errors.ts';
+import type { GenerateEvent, Which } from '../worker/benchApi.ts';
 import type { Context } from './context.ts';
+import { continued, guessTokens, modeOf, promptOf } from './generatePrompt.ts';
 import { derive } from './memo.ts';
 import { isMetering } from './metering.ts';
+import { untilQuiet, waitsForEffect } from './quiet.ts';
 import { meterRequest } from './speedSettings.ts';
 import type { Generated, GenerateForm, StudioState } from './state.ts';
 
 export interface GenerateActions {
   setGenerateForm(fields: Partial<GenerateForm>): void;
-  /** Both variants go on from the prompt; a generation that runs is ended first. */
+  /** Both variants go on from the prompt; nothing happens while a generation runs. */
   generate(): Promise<void>;
   /** What was generated so far stays. */
   stopGenerating(): void;
+  /** The answer of one side becomes part of the conversation, and the next message goes on from it. */
+  continueChat(which: Which): void;
+  /** Takes a message and its answer out of the conversation. */
+  removeTurn(index: number): void;
+  newChat(): void;
 }
-
-/** Guess of the prompt's length before it is encoded, for the memory estimate. */
-const PROMPT_TOKENS = 256;
 
 /** Why nothing can be generated now, or ''. An automatic measurement gives way. */
 export function whyNoGenerating(state: StudioState): string {
@@ -26,23 +30,9 @@ export function whyNoGenerating(state: StudioState): string {
   if (state.score.running) return 'Blocks are being scored.';
   if (state.export.running) return 'An export is running.';
   if (state.model.opening !== null) return 'A folder is being read.';
+  if (state.generate.running) return 'A generation is running.';
   return isMetering(state) ? 'A measurement is running.' : '';
 }
-
-/** Without a tokenizer only token ids can be given. */
-export function modeOf(state: StudioState): GenerateForm['mode'] {
-  return state.model.current?.hasTokenizer === false ? 'ids' : state.generate.form.mode;
-}
-
-/** What is known of the model's chat template: null until a variant was loaded. */
-export const chatState = derive(
-  (state: StudioState) => [state.generate.shown, state.speed.known],
-  (shown, known): VariantInfo['chat'] | null => {
-    const side = shown?.sides.original ?? shown?.sides.pruned;
-    const measured = [...known.values()].at(-1)?.result;
-    return (side ?? measured?.original ?? measured?.pruned)?.info.chat ?? null;
-  },
-);
 
 /** Index of the first new token in which the two differ, or null. */
 export const divergence = derive(
@@ -53,20 +43,10 @@ export const divergence = derive(
   },
 );
 
-/** @throws EspalierError `bad-input` */
-function promptOf({ prompt, system, ids }: GenerateForm, mode: GenerateForm['mode']): Prompt {
-  if (mode === 'ids') {
-    const words = ids.split(/[\s,;]+/).filter((word) => word !== '');
-    const bad = words.find((word) => !/^\d+$/.test(word));
-    if (words.length === 0)
-      throw new EspalierError('bad-input', 'There are no token ids.', 'Give ids separated by commas, such as 1, 2, 3.');
-    if (bad !== undefined) throw new EspalierError('bad-input', `"${bad}" is no token id.`, 'Give whole numbers separated by commas.');
-    return { kind: 'ids', ids: words.map(Number) };
-  }
-  if (prompt.trim() === '') throw new EspalierError('bad-input', 'The prompt is empty.', 'Type a prompt, or take an example.');
-  if (mode === 'raw') return { kind: 'raw', text: prompt };
-  const user = { role: 'user' as const, content: prompt };
-  return { kind: 'chat', messages: system.trim() === '' ? [user] : [{ role: 'system', content: system }, user] };
+/** True while a generation waits for the perplexity of the plan. */
+export function waitsForPerplexity(state: StudioState): boolean {
+  const { running, progress, shown } = state.generate;
+  return running && progress === null && !shown?.prompt && waitsForEffect(state);
 }
 
 export function makeGenerateActions(context: Context): GenerateActions & { dispose(): void } {
@@ -91,6 +71,20 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
     patch('generate', { shown: { ...shown, ...next }, ...(event.type === 'side' ? { progress: null } : {}) });
   }
 
+  /** What the sides already say is not said again; what they both say is said once, by the notice. */
+  function fail(error: unknown): void {
+    const { shown, running } = get().generate;
+    const told = shown && running ? Object.values(shown.errors).map(({ message }) => message) : [];
+    if (new Set(told).size > 1) {
+      context.announce(`Generating failed. ${told.join(' ')}`);
+      return;
+    }
+    context.fail('generate', error);
+    if (!shown || !running) return;
+    const isEmpty = !shown.sides.original && !shown.sides.pruned;
+    patch('generate', { shown: isEmpty ? null : { ...shown, errors: {} } });
+  }
+
   function stop(words: string): void {
     const { running, shown } = get().generate;
     if (!running) return;
@@ -113,19 +107,20 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
     async generate() {
       const { current } = get().model;
       if (!current || whyNoGenerating(get())) return;
-      stop('');
       context.clear('generate');
       const mine = ++turn;
       const { form } = get().generate;
+      const mode = modeOf(get());
       const removed = [...get().plan.present.removed];
       const { device } = get().score.settings;
       try {
-        const prompt = promptOf(form, modeOf(get()));
+        const prompt = promptOf(form, mode);
         const { tokens, sampling, stopAtEos } = form;
-        const shown: Generated = { removed, form, prompt: null, sides: {}, errors: {}, notes: [], stopped: false };
+        const shown: Generated = { removed, form, mode, prompt: null, sides: {}, errors: {}, notes: [], stopped: false };
         patch('generate', { running: true, progress: null, shown });
+        await untilQuiet(store, () => mine === turn);
         context.announce('Generating.');
-        const request = { ...meterRequest(current, removed, device, PROMPT_TOKENS + tokens), prompt, tokens, sampling, stopAtEos };
+        const request = { ...meterRequest(current, removed, device, guessTokens(prompt) + tokens), prompt, tokens, sampling, stopAtEos };
         await meter.generate(request, (event) => {
           if (mine === turn) follow(event);
         });
@@ -134,12 +129,29 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
         const same = removed.length === 0 ? '' : at === null ? ' Both texts are the same.' : ` They differ from token ${at + 1} on.`;
         context.announce(`Generated.${same}`);
       } catch (error) {
-        if (mine === turn && !isCancelled(error)) context.fail('generate', error);
+        if (mine === turn && !isCancelled(error)) fail(error);
       } finally {
         if (mine === turn) patch('generate', { running: false, progress: null });
       }
     },
     stopGenerating: () => stop('Stopped.'),
+    continueChat(which) {
+      const { shown, form } = get().generate;
+      const turns = continued(shown, which);
+      if (!shown || !turns) return;
+      // A next message that is already typed stays.
+      patch('generate', { form: { ...form, mode: 'chat', turns, prompt: form.prompt === shown.form.prompt ? '' : form.prompt } });
+      context.announce('The answer is part of the conversation. Type the next message.');
+    },
+    removeTurn(index) {
+      const { form } = get().generate;
+      patch('generate', { form: { ...form, turns: form.turns.filter((_, i) => i !== index) } });
+    },
+    newChat() {
+      const { form } = get().generate;
+      patch('generate', { form: { ...form, turns: [] } });
+      context.announce('A new chat.');
+    },
     dispose() {
       unsubscribe();
       stop('');

@@ -93,7 +93,11 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       const plan = withBlocks(EMPTY_PLAN, removable, true);
       return {
         ...next,
-        model: { current: { source, summary, hasTokenizer: result.hasTokenizer, graphs, madeFrom }, opening: null, chooser: null },
+        model: {
+          current: { source, summary, hasTokenizer: result.hasTokenizer, chat: result.chat, graphs, madeFrom },
+          opening: null,
+          chooser: null,
+        },
         plan: { ...startHistory(plan), refusal: '' },
       };
     });

@@ -3,10 +3,10 @@
 import { EspalierError } from '../errors.ts';
 import type { MeterEvent, SpeedSettings } from '../worker/benchApi.ts';
 import type { Context } from './context.ts';
-import { effectKey } from './effectActions.ts';
 import { foretell } from './prediction.ts';
+import { untilQuiet } from './quiet.ts';
 import { meterRequest, speedKey } from './speedSettings.ts';
-import type { Measured, Measuring, StudioState } from './state.ts';
+import type { Measured, Measuring } from './state.ts';
 
 export interface SpeedJob {
   /** Measures original and plan; the result is known and shown afterwards. @throws whatever the meter throws, `cancelled` too */
@@ -15,29 +15,9 @@ export interface SpeedJob {
   cancel(): void;
 }
 
-/** True while the perplexity of the plan is being measured: both at once would disturb each other. */
-function waitsForEffect(state: StudioState): boolean {
-  const key = effectKey(state);
-  return key !== null && state.effect.asked === key && !state.effect.known.has(key);
-}
-
 export function makeSpeedJob(context: Context): SpeedJob {
   const { meter, get, patch, store } = context;
   let turn = 0;
-
-  /** Until no perplexity is being measured. */
-  async function quiet(mine: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = () => mine !== turn || !waitsForEffect(get());
-      if (done()) return resolve();
-      const stop = store.subscribe(() => {
-        if (!done()) return;
-        stop();
-        resolve();
-      });
-    });
-    if (mine !== turn) throw new EspalierError('cancelled', 'Cancelled.');
-  }
 
   function follow(event: MeterEvent): void {
     const { running, notes } = get().speed;
@@ -62,7 +42,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
       const running: Measuring = { key, removed, settings, auto, loaded: {}, samples: { original: [], pruned: [] } };
       patch('speed', { running, progress: null, notes: [] });
       try {
-        await quiet(mine);
+        await untilQuiet(store, () => mine === turn);
         const { promptTokens, tokens, batch } = settings;
         const request = { ...meterRequest(current, removed, device, promptTokens + tokens, batch), settings };
         const plan = get().plan.present;

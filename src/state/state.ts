@@ -27,6 +27,8 @@ export interface OpenModel {
   source: FolderSource;
   summary: ModelSummary;
   hasTokenizer: boolean;
+  /** State of its chat template, an error in the template's own words. */
+  chat: VariantInfo['chat'];
   /** Graphs of the folder when it has several, so that another one can be chosen. */
   graphs: readonly GraphChoice[];
   /** What the folder was made from, when it is an export of ours. */
@@ -85,6 +87,16 @@ export interface Swept {
   result: SweepResult;
 }
 
+/** A message and the answer that the conversation goes on from. */
+export interface Exchange {
+  /** Counts up within a conversation. */
+  id: number;
+  user: string;
+  assistant: string;
+  /** Whose answer it is. */
+  which: Which;
+}
+
 /** What is to be generated, as typed. */
 export interface GenerateForm {
   /** `chat` goes through the model's template; `ids` are token ids, for models without a tokenizer. */
@@ -92,6 +104,8 @@ export interface GenerateForm {
   prompt: string;
   /** System text of a chat; empty: the template's own default. */
   system: string;
+  /** What was said before the prompt, in a chat. */
+  turns: readonly Exchange[];
   /** Token ids as typed, separated by commas or blanks. */
   ids: string;
   /** Most new tokens. */
@@ -104,6 +118,8 @@ export interface GenerateForm {
 export interface Generated {
   removed: readonly number[];
   form: GenerateForm;
+  /** What the prompt was taken for. */
+  mode: GenerateForm['mode'];
   /** What the prompt was turned into; null until it is. */
   prompt: EncodedPrompt | null;
   sides: { readonly [W in Which]?: Side };
@@ -236,7 +252,7 @@ export const NO_EFFECT: StudioState['effect'] = { asked: null, shown: null, prog
 export const NO_EXPORT: StudioState['export'] = { running: false, progress: null, removed: [], result: null, target: 'folder' };
 
 const NO_SPEED: StudioState['speed'] = {
-  auto: true,
+  auto: null,
   running: null,
   progress: null,
   notes: [],
@@ -248,6 +264,7 @@ const FORM: GenerateForm = {
   mode: 'raw',
   prompt: 'It was a fine morning, and Anne',
   system: '',
+  turns: [],
   ids: '1, 2, 3',
   tokens: 64,
   sampling: GREEDY,

@@ -4,6 +4,7 @@ import type { ErrorReport } from '../errors.ts';
 import type { Identity } from '../model/identity.ts';
 import type { SettingsRecord } from '../model/provenance.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
+import type { VariantInfo } from './benchApi.ts';
 
 export type DeviceKind = 'webgpu' | 'wasm';
 
@@ -38,6 +39,8 @@ export type OpenResult =
       provenance: string | null;
       /** False when there is no tokenizer; scoring then needs token ids. */
       hasTokenizer: boolean;
+      /** Of its chat template; a tokenizer that turns out broken is found when a prompt is encoded. */
+      chat: VariantInfo['chat'];
     };
 
 /** Result of one check of the device self-test. */

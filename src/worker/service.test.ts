@@ -61,3 +61,25 @@ test('scoring without a model, planning without windows: clear refusals', async 
   await studio.open(await request('optimum-llama-nokv'), nothing);
   await expect(studio.plan([1], nothing)).rejects.toThrow(/no windows/);
 });
+
+test('opening tells of the chat template, without a tokenizer and without its errors in the way', async () => {
+  const studio = service();
+  const chatOf = async (name: string, change: (path: string, file: File) => File | null = (_, file) => file) => {
+    const { source } = await request(name);
+    if (source.kind !== 'files') throw new Error('files');
+    const files = source.files.flatMap(({ path, file }) => {
+      const changed = change(path, file);
+      return changed ? [{ path, file: changed }] : [];
+    });
+    const result = await studio.open({ source: { ...source, files } }, nothing);
+    return result.kind === 'opened' && result.chat;
+  };
+  expect(await chatOf('optimum-llama-chat')).toBe('ok');
+  expect(await chatOf('optimum-llama-chat-file')).toBe('ok');
+  expect(await chatOf('optimum-llama-nokv')).toBe('none');
+  expect(await chatOf('optimum-llama-chat', (path, file) => (path === 'tokenizer.json' ? null : file))).toBe('none');
+  const broken = new File(['{"chat_template": "{% if %}"}'], 'tokenizer_config.json');
+  expect(await chatOf('optimum-llama-chat', (path, file) => (path === broken.name ? broken : file))).toMatchObject({
+    error: expect.stringContaining('chat template'),
+  });
+});

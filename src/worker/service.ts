@@ -16,6 +16,7 @@ import { estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
 import { gpuUsable, openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
+import { chatOf } from '../runtime/variantText.ts';
 import { VERIFY_TOKENS } from '../runtime/verify.ts';
 import { openWasm } from '../runtime/wasmEngine.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -78,6 +79,7 @@ export class StudioService implements StudioApi {
     if (graphs.length > 1 && request.graph === undefined) return { kind: 'choose', name: folder.name, graphs };
     const opened = await openModel(folder, request.graph);
     const provenance = await readText(folder, PROVENANCE_FILE);
+    const chat = await chatOf(folder);
     if (turn === this.opens) await this.cancel();
     await this.exclusive(async () => {
       // A later open has been asked for: its model is the one that counts.
@@ -89,7 +91,7 @@ export class StudioService implements StudioApi {
       this.windows = null;
     });
     onEvent({ job: 'open', phase: 'read', done: 1, total: 1, unit: 'files', secondsLeft: 0 });
-    return { kind: 'opened', model: opened.summary, provenance, hasTokenizer: folder.open('tokenizer.json') !== null };
+    return { kind: 'opened', model: opened.summary, provenance, hasTokenizer: folder.open('tokenizer.json') !== null, chat };
   }
 
   device(): Promise<DeviceReport> {

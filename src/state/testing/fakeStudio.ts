@@ -4,6 +4,7 @@ import { EspalierError } from '../../errors.ts';
 import type { Identity } from '../../model/identity.ts';
 import type { ModelSummary } from '../../model/summary.ts';
 import type { BlockScore, DeviceReport, ExportResult, Measure, PlanResult, ScoreResult, StudioApi } from '../../worker/api.ts';
+import type { VariantInfo } from '../../worker/benchApi.ts';
 
 /** The part of golden/sample.json that the stand-in plays back. */
 export interface SampleNumbers {
@@ -23,6 +24,8 @@ export interface FakeOptions {
   provenance?: string | null;
   /** True unless told. */
   hasTokenizer?: boolean;
+  /** `ok` unless told. */
+  chat?: VariantInfo['chat'];
   adjust?(summary: ModelSummary): ModelSummary;
 }
 
@@ -143,7 +146,13 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         return { kind: 'choose', name: request.source.name, graphs };
       }
       const summary = { ...sampleSummary(numBlocks), name: request.source.name, graph: request.graph ?? 'onnx/model.onnx' };
-      return { kind: 'opened', model: options.adjust?.(summary) ?? summary, provenance: options.provenance ?? null, hasTokenizer: options.hasTokenizer ?? true };
+      return {
+        kind: 'opened',
+        model: options.adjust?.(summary) ?? summary,
+        provenance: options.provenance ?? null,
+        hasTokenizer: options.hasTokenizer ?? true,
+        chat: options.chat ?? 'ok',
+      };
     },
     async device() {
       begin('device', []);

@@ -1,12 +1,13 @@
 // What is to be generated: prompt, examples, and the settings of sampling. Must not generate by itself.
 
 import { CHAT_EXAMPLES, RAW_EXAMPLES } from '../../state/examples.ts';
-import { chatState, modeOf } from '../../state/generateActions.ts';
+import { chatState, modeOf } from '../../state/generatePrompt.ts';
 import type { GenerateForm as Form } from '../../state/state.ts';
 import { DecimalNumber } from '../kit/DecimalNumber.tsx';
 import kit from '../kit/kit.module.css';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
+import { GenerateTurns, PROMPT_ID } from './GenerateTurns.tsx';
 import css from './generate.module.css';
 
 export function GenerateForm() {
@@ -38,11 +39,13 @@ export function GenerateForm() {
           />
         </label>
       )}
+      {mode === 'chat' && <GenerateTurns />}
       <label className={css.prompt}>
         <span>{mode === 'ids' ? 'Token ids' : mode === 'chat' ? 'Message' : 'Prompt'}</span>
         <textarea
           rows={2}
           value={mode === 'ids' ? form.ids : form.prompt}
+          id={PROMPT_ID}
           data-testid="prompt"
           onChange={(event) => set(mode === 'ids' ? { ids: event.target.value } : { prompt: event.target.value })}
         />
@@ -81,7 +84,7 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
             name="prompt-mode"
             value={value}
             checked={mode === value}
-            disabled={value === 'chat' && chat === 'none' && mode !== 'chat'}
+            disabled={value === 'chat' && chat !== 'ok'}
             data-testid={`mode-${value}`}
             onChange={() => actions.setGenerateForm({ mode: value })}
           />{' '}
@@ -89,7 +92,7 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
         </label>
       ))}
       {chat === 'none' && <span className={kit.sub}>This model has no chat template.</span>}
-      {chat !== null && typeof chat === 'object' && <span className={kit.bad}>{chat.error}</span>}
+      {typeof chat === 'object' && <span className={kit.bad}>No chat with this model. {chat.error}</span>}
     </fieldset>
   );
 }
@@ -108,49 +111,59 @@ function Settings({ form }: { form: Form }) {
         </span>
       </summary>
       <div className={css.settings}>
-        <label htmlFor="gen-tokens">New tokens</label>
-        <WholeNumber id="gen-tokens" value={form.tokens} min={1} max={4096} testId="gen-tokens" onChange={(tokens) => set({ tokens })} />
-        <label htmlFor="gen-temperature">Temperature</label>
-        <DecimalNumber
-          id="gen-temperature"
-          value={sampling.temperature}
-          min={0}
-          max={5}
-          step={0.1}
-          testId="gen-temperature"
-          onChange={(temperature) => sample({ temperature })}
-        />
-        <label htmlFor="gen-top-k">Top k (0: off)</label>
-        <WholeNumber
-          id="gen-top-k"
-          value={sampling.topK}
-          min={0}
-          max={1_000_000}
-          disabled={greedy}
-          testId="gen-top-k"
-          onChange={(topK) => sample({ topK })}
-        />
-        <label htmlFor="gen-top-p">Top p (1: off)</label>
-        <DecimalNumber
-          id="gen-top-p"
-          value={sampling.topP}
-          min={0.01}
-          max={1}
-          step={0.01}
-          disabled={greedy}
-          testId="gen-top-p"
-          onChange={(topP) => sample({ topP })}
-        />
-        <label htmlFor="gen-seed">Seed</label>
-        <WholeNumber
-          id="gen-seed"
-          value={sampling.seed}
-          min={0}
-          max={2 ** 31 - 1}
-          disabled={greedy}
-          testId="gen-seed"
-          onChange={(seed) => sample({ seed })}
-        />
+        <div>
+          <label htmlFor="gen-tokens">New tokens</label>
+          <WholeNumber id="gen-tokens" value={form.tokens} min={1} max={4096} testId="gen-tokens" onChange={(tokens) => set({ tokens })} />
+        </div>
+        <div>
+          <label htmlFor="gen-temperature">Temperature</label>
+          <DecimalNumber
+            id="gen-temperature"
+            value={sampling.temperature}
+            min={0}
+            max={5}
+            step={0.1}
+            testId="gen-temperature"
+            onChange={(temperature) => sample({ temperature })}
+          />
+        </div>
+        <div>
+          <label htmlFor="gen-top-k">Top k (0: off)</label>
+          <WholeNumber
+            id="gen-top-k"
+            value={sampling.topK}
+            min={0}
+            max={1_000_000}
+            disabled={greedy}
+            testId="gen-top-k"
+            onChange={(topK) => sample({ topK })}
+          />
+        </div>
+        <div>
+          <label htmlFor="gen-top-p">Top p (1: off)</label>
+          <DecimalNumber
+            id="gen-top-p"
+            value={sampling.topP}
+            min={0.01}
+            max={1}
+            step={0.01}
+            disabled={greedy}
+            testId="gen-top-p"
+            onChange={(topP) => sample({ topP })}
+          />
+        </div>
+        <div>
+          <label htmlFor="gen-seed">Seed</label>
+          <WholeNumber
+            id="gen-seed"
+            value={sampling.seed}
+            min={0}
+            max={2 ** 31 - 1}
+            disabled={greedy}
+            testId="gen-seed"
+            onChange={(seed) => sample({ seed })}
+          />
+        </div>
         <label className={css.wide}>
           <input type="checkbox" checked={form.stopAtEos} data-testid="gen-eos" onChange={() => set({ stopAtEos: !form.stopAtEos })} /> Stop
           at the model's end-of-text token

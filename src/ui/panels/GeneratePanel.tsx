@@ -1,12 +1,15 @@
 // Side by side generation: one prompt, two texts that stream, their speeds, and where they part. Model text is text, never markup.
 
-import { divergence, whyNoGenerating } from '../../state/generateActions.ts';
+import { useRef } from 'react';
+import { divergence, waitsForPerplexity, whyNoGenerating } from '../../state/generateActions.ts';
+import { continued } from '../../state/generatePrompt.ts';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import { GenerateForm } from './GenerateForm.tsx';
 import { GenerateSide } from './GenerateSide.tsx';
+import { focusPrompt } from './GenerateTurns.tsx';
 import css from './generate.module.css';
 
 export function GeneratePanel() {
@@ -38,21 +41,31 @@ export function GeneratePanel() {
             {shown.removed.length > 0 && at !== null && `The texts part at token ${at + 1}. `}
             {shown.notes.join(' ')}
           </p>
+          <Continue />
         </>
       )}
     </section>
   );
 }
 
+/** A click this soon after the start is the second one of a double click: it is no wish to stop. */
+const DOUBLE_CLICK_MS = 400;
+
 function Tools() {
   const running = useStudio((state) => state.generate.running);
   const progress = useStudio((state) => state.generate.progress);
+  const waiting = useStudio(waitsForPerplexity);
   const why = useStudio(whyNoGenerating);
   const actions = useActions();
+  const started = useRef(0);
   return (
     <div className={css.tools}>
       {running ? (
-        <button type="button" data-testid="stop" onClick={actions.stopGenerating}>
+        <button
+          type="button"
+          data-testid="stop"
+          onClick={() => performance.now() - started.current > DOUBLE_CLICK_MS && actions.stopGenerating()}
+        >
           Stop
         </button>
       ) : (
@@ -61,13 +74,46 @@ function Tools() {
           data-testid="generate"
           aria-disabled={why !== ''}
           title={why || undefined}
-          onClick={() => void actions.generate()}
+          onClick={() => {
+            started.current = performance.now();
+            void actions.generate();
+          }}
         >
           Generate
         </button>
       )}
       {running && progress && <JobProgress progress={progress} label="Loading the variants" />}
+      {waiting && <span className={kit.sub}>Waiting for the perplexity of the plan.</span>}
       {!running && why !== '' && <span className={kit.sub}>{why}</span>}
     </div>
+  );
+}
+
+/** A chat goes on from one of the two answers. */
+function Continue() {
+  const { shown, running, form } = useStudio((state) => state.generate);
+  const actions = useActions();
+  const sides = (['original', 'pruned'] as const).filter((which) => continued(shown, which));
+  if (running || sides.length === 0) return null;
+  const last = form.turns.at(-1);
+  const isLast = form.turns.length > (shown?.form.turns.length ?? 0);
+  return (
+    <fieldset className={css.modes}>
+      <legend className={kit.hidden}>Continue the chat</legend>
+      {sides.map((which) => (
+        <button
+          key={which}
+          type="button"
+          aria-pressed={isLast && last?.which === which && last.assistant === shown?.sides[which]?.text}
+          data-testid={`continue-${which}`}
+          onClick={() => {
+            actions.continueChat(which);
+            focusPrompt();
+          }}
+        >
+          {sides.length > 1 ? `Continue with the answer of the ${which}` : 'Continue'}
+        </button>
+      ))}
+    </fieldset>
   );
 }

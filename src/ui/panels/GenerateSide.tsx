@@ -1,5 +1,6 @@
 // One side of a generation: its text with the first diverging token marked, and its own speed.
 
+import { markedPart } from '../../state/generateMark.ts';
 import type { Generated } from '../../state/state.ts';
 import type { Side, Which } from '../../worker/benchApi.ts';
 import { formatRate, formatShort, plural } from '../format.ts';
@@ -63,14 +64,13 @@ function MarkedText({ side, at }: { side: Side | undefined; at: number | null })
       </>
     );
   }
-  const from = at === null ? -1 : at === 0 ? 0 : (side.ends[at - 1] ?? -1);
-  const to = at === null ? -1 : (side.ends[at] ?? side.text.length);
-  if (from < 0 || from >= side.text.length) return side.text;
+  const part = at === null ? null : markedPart(side.text, side.ends, at);
+  if (!part) return side.text;
   return (
     <>
-      {side.text.slice(0, from)}
-      <Mark text={side.text.slice(from, Math.max(to, from + 1))} />
-      {side.text.slice(Math.max(to, from + 1))}
+      {side.text.slice(0, part[0])}
+      <Mark text={side.text.slice(...part)} />
+      {side.text.slice(part[1])}
     </>
   );
 }

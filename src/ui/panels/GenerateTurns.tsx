@@ -1,0 +1,58 @@
+// The conversation so far: what was asked and answered before the next message. Model text is text, never markup.
+
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './generate.module.css';
+
+/** Id of the field that is typed in next. */
+export const PROMPT_ID = 'generate-prompt';
+
+export function GenerateTurns() {
+  const turns = useStudio((state) => state.generate.form.turns);
+  const actions = useActions();
+  if (turns.length === 0) return null;
+  return (
+    <section className={css.turns} aria-label="Conversation so far" data-testid="turns">
+      <ol>
+        {turns.map(({ id, user, assistant, which }, i) => (
+          <li key={id}>
+            <p dir="auto">
+              <b>You</b> {user}
+            </p>
+            <p dir="auto">
+              <b>{which}</b> {assistant}
+            </p>
+            <button
+              type="button"
+              className={kit.quiet}
+              aria-label={`Remove turn ${i + 1}`}
+              title="Remove"
+              data-testid={`remove-turn-${i}`}
+              onClick={() => {
+                actions.removeTurn(i);
+                focusPrompt();
+              }}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+      </ol>
+      <button
+        type="button"
+        data-testid="new-chat"
+        onClick={() => {
+          actions.newChat();
+          focusPrompt();
+        }}
+      >
+        New chat
+      </button>
+    </section>
+  );
+}
+
+/** What had the focus is gone: the next thing to do is to type. */
+export function focusPrompt(): void {
+  document.getElementById(PROMPT_ID)?.focus();
+}
