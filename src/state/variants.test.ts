@@ -1,9 +1,10 @@
 // Variants on the stand-ins: which rows there are, what they are called, the front, the pair, and the files.
 
 import { describe, expect, it } from 'vitest';
+import type { ScoreResult } from '../worker/api.ts';
 import type { RunSample } from '../worker/benchApi.ts';
 import { aWhile, scored, until } from './testing/setUp.ts';
-import { comparison, defaultName, plottable, type VariantRow, variantRows } from './variants.ts';
+import { comparison, defaultName, foretoldRows, plottable, type VariantRow, variantRows, wayOfRow, waysOf } from './variants.ts';
 import { variantsCsv, variantsJson } from './variantsFile.ts';
 
 type Page = Awaited<ReturnType<typeof scored>>;
@@ -98,7 +99,23 @@ describe('plot and pair', () => {
     expect(rows.some((row) => row.onFront)).toBe(true);
     await page.actions.measureSpeed('paper');
     // The original and this plan now have numbers of the paper's protocol, the other one of the quick one.
-    expect(plottable(variantRows(page.get())).map((row) => row.key)).toEqual(['', '7,9']);
+    const now = variantRows(page.get());
+    expect(plottable(now).map((row) => row.key)).toEqual(['', '7,9']);
+    const ways = waysOf(now);
+    expect(ways.map((way) => way.split(':')[0])).toEqual(['paper protocol', 'quick']);
+    expect(ways[0]).toMatch(/20 runs.*, on CPU/);
+    expect(now.map((row) => ways.indexOf(wayOfRow(row) ?? ''))).toEqual([0, 1, 0]);
+  });
+
+  it('foretells plans with a perplexity and no speed, apart from the front', async () => {
+    const page = await session();
+    page.actions.setRemoved([2, 7, 9]);
+    expect(foretoldRows(variantRows(page.get()))).toEqual([]);
+    await until(() => page.get().effect.known.size === 3);
+    const rows = variantRows(page.get());
+    expect(foretoldRows(rows).map(({ key, onFront, measure }) => [key, onFront, measure])).toEqual([['2,7,9', false, null]]);
+    expect(plottable(rows)).toHaveLength(3);
+    expect(foretoldRows(rows)[0]!.predicted).toBeGreaterThan(rows[0]!.measure!.speed.throughput.mean);
   });
 
   it('compares the last two pinned', async () => {
@@ -170,19 +187,35 @@ describe('files', () => {
     removed: [],
     name: 'original',
     blocks: 16,
-    nll: 0,
+    nll: null,
     measure: null,
     gain: null,
     protocol: '',
   };
 
+  const score: ScoreResult = {
+    baseline: { nll: 1, ppl: Math.E, nllPerWindow: [1, 1] },
+    blocks: [],
+    order: [],
+    windows: [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    settings: { text: 'bundled', textSha256: '', samples: 2, length: 3, sampler: 'even', seed: 0, bos: 'none' },
+    device: { kind: 'webgpu', name: 'GPU 0' },
+    selfTest: null,
+    rewrites: [],
+    seconds: 1,
+    costRatio: null,
+  };
+
   it('quotes names, spares spreadsheets formulas, leaves unknown numbers empty', () => {
-    const [header, first, second, end] = variantsCsv([row, unmeasured]).split('\r\n');
-    expect(header?.split(',')).toHaveLength(21);
+    const [header, first, second, end] = variantsCsv([row, unmeasured], { score, date: '2026-01-01' }).split('\r\n');
+    expect(header?.split(',')).toHaveLength(26);
     expect(first).toBe(
-      `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU (wasm),onnxruntime-web 1.30.0 (plain),growing`,
+      `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU (wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01`,
     );
-    expect(second).toBe('original,,16,0,1,,,,,,,,,,,40,,,,,');
+    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01');
     expect(end).toBe('');
   });
 

@@ -4,7 +4,7 @@ import { paretoFront } from '../analysis/pareto.ts';
 import { planSize } from '../model/size.ts';
 import type { SpeedSettings, VariantMeasure } from '../worker/benchApi.ts';
 import { derive } from './memo.ts';
-import { foretell } from './prediction.ts';
+import { foretell, sides } from './prediction.ts';
 import { modelOf } from './selectors.ts';
 import { protocolWords } from './speedSettings.ts';
 import type { Measured, StudioState } from './state.ts';
@@ -24,7 +24,7 @@ export interface VariantRow {
   gain: number | null;
   /** "quick: 2 + 5 runs, …"; '' without a measurement. */
   protocol: string;
-  /** Tokens/s foretold by the line through the others, while it is not measured. */
+  /** Tokens/s foretold by the line through the others that are measured in the most common way, while it is not measured. */
   predicted: number | null;
   /** Bytes of graph and data: of the measured export, else computed from the structure. */
   fileBytes: number;
@@ -63,9 +63,30 @@ function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
   return speeds;
 }
 
-/** Only speeds of one protocol on one device can be held against each other. */
-function comparable(a: Omit<Speed, 'gain'>, b: Omit<Speed, 'gain'>): boolean {
-  return protocolWords(a.settings) === protocolWords(b.settings) && a.measure.info.device.name === b.measure.info.device.name;
+/** How a speed was measured. Only speeds of one protocol on one device can be held against each other. */
+function wayOf({ info }: VariantMeasure, settings: SpeedSettings): string {
+  return `${protocolWords(settings)}, on ${info.device.name}`;
+}
+
+/** How the speed of a row was measured, in words; null while it is not. */
+export function wayOfRow({ measure, settings }: VariantRow): string | null {
+  return measure && settings ? wayOf(measure, settings) : null;
+}
+
+/** The ways in which speeds of the table were measured; first the one that most rows with a perplexity share: it is plotted. */
+export function waysOf(rows: readonly VariantRow[]): string[] {
+  const counts = new Map<string, number>();
+  for (const row of rows) {
+    const way = wayOfRow(row);
+    // A row that can be plotted counts more than any number that cannot.
+    if (way !== null) counts.set(way, (counts.get(way) ?? 0) + (row.nll === null ? 1 : rows.length));
+  }
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([way]) => way);
+}
+
+/** The newest measurement made in that way. */
+function madeLike(known: Iterable<Measured>, way: string | undefined): Measured | null {
+  return [...known].findLast((one) => sides(one).some((side) => wayOf(side, one.result.settings) === way)) ?? null;
 }
 
 /** The original first, then by number of removed blocks. */
@@ -85,7 +106,6 @@ export const variantRows = derive(
     // Perplexities of another curve are on other windows.
     for (const [key, result] of effects) if (curve && key.startsWith(`${curve.id}|`)) nlls.set(variantKey(result.removed), result.nll);
     const speeds = speedsOf(known.values());
-    const newest = [...known.values()].at(-1);
     const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), variantKey(present)]);
     const rows = [...keys]
       .filter((key) => !hidden.has(key) || key === variantKey(present))
@@ -103,7 +123,7 @@ export const variantRows = derive(
           settings: speed?.settings ?? null,
           gain: speed?.gain ?? null,
           protocol: speed ? protocolWords(speed.settings) : '',
-          predicted: !speed && newest ? (foretell(known.values(), newest, blocks)?.tokensPerSecond ?? null) : null,
+          predicted: null,
           fileBytes: speed?.measure.info.fileBytes ?? planSize(model.summary, removed).bytes,
           present: key === variantKey(present),
           pinned: pinned.includes(key),
@@ -111,8 +131,11 @@ export const variantRows = derive(
         };
       });
     const front = frontOf(rows);
+    const like = madeLike(known.values(), waysOf(rows)[0]);
+    const foretold = (row: VariantRow) =>
+      row.measure || !like ? null : (foretell(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
     return rows
-      .map((row) => ({ ...row, onFront: front.has(row.key) }))
+      .map((row) => ({ ...row, predicted: foretold(row), onFront: front.has(row.key) }))
       .sort((a, b) => a.removed.length - b.removed.length || a.key.localeCompare(b.key, 'en', { numeric: true }));
   },
 );
@@ -123,14 +146,15 @@ function frontOf(rows: readonly VariantRow[]): Set<string> {
   return new Set(paretoFront(points).map(({ key }) => key));
 }
 
-/** Rows with perplexity and speed, of the one protocol and device that most of them share. */
+/** Rows with perplexity and speed, measured in the most common way. */
 export function plottable(rows: readonly VariantRow[]): VariantRow[] {
-  const complete = rows.filter((row) => row.nll !== null && row.measure !== null);
-  const place = ({ measure, protocol }: VariantRow): string => `${protocol}|${measure?.info.device.name}`;
-  const counts = new Map<string, number>();
-  for (const row of complete) counts.set(place(row), (counts.get(place(row)) ?? 0) + 1);
-  const most = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
-  return complete.filter((row) => place(row) === most);
+  const [way] = waysOf(rows);
+  return rows.filter((row) => row.nll !== null && row.measure !== null && wayOfRow(row) === way);
+}
+
+/** Rows with a perplexity whose speed is only foretold. */
+export function foretoldRows(rows: readonly VariantRow[]): VariantRow[] {
+  return rows.filter((row) => row.nll !== null && row.predicted !== null);
 }
 
 export interface Comparison {
@@ -149,13 +173,12 @@ export const comparison = derive(
   (rows, pinned): Comparison | null => {
     const [a, b] = pinned.map((key) => rows.find((row) => row.key === key));
     if (!a || !b) return null;
-    const speeds = [a, b].flatMap(({ measure, settings }) => (measure && settings ? [{ measure, settings }] : []));
     return {
       a,
       b,
       onlyA: a.removed.filter((block) => !b.removed.includes(block)),
       onlyB: b.removed.filter((block) => !a.removed.includes(block)),
-      speedsCompare: speeds.length === 2 && comparable(speeds[0]!, speeds[1]!),
+      speedsCompare: wayOfRow(a) !== null && wayOfRow(a) === wayOfRow(b),
     };
   },
 );

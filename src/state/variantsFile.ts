@@ -3,15 +3,18 @@
 import type { ScoreResult } from '../worker/api.ts';
 import type { VariantRow } from './variants.ts';
 
-export interface TableContext {
+export interface FileContext {
+  /** Windows, settings and device of the perplexities; null before scoring. */
+  score: ScoreResult | null;
+  /** ISO 8601. */
+  date: string;
+}
+
+export interface TableContext extends FileContext {
   /** Name of the model's folder and the graph within it. */
   model: string;
   graph: string;
-  /** Windows, settings and device of the perplexities; null before scoring. */
-  score: ScoreResult | null;
   app: string;
-  /** ISO 8601. */
-  date: string;
 }
 
 const COLUMNS = [
@@ -36,13 +39,20 @@ const COLUMNS = [
   'device',
   'runtime',
   'cache',
+  'ppl_text',
+  'ppl_windows',
+  'ppl_window_tokens',
+  'ppl_device',
+  'date',
 ] as const;
 
 type Cell = string | number | null;
 
-function cellsOf(row: VariantRow): Record<(typeof COLUMNS)[number], Cell> {
+function cellsOf(row: VariantRow, { score, date }: FileContext): Record<(typeof COLUMNS)[number], Cell> {
   const { measure } = row;
   const speed = measure?.speed;
+  // Perplexities of the table are all of the curve in force.
+  const of = row.nll === null ? null : score;
   return {
     name: row.name,
     removed: row.removed.join(' '),
@@ -65,6 +75,11 @@ function cellsOf(row: VariantRow): Record<(typeof COLUMNS)[number], Cell> {
     device: measure?.info.device.name ?? '',
     runtime: measure?.info.runtime ?? '',
     cache: measure?.info.cache ?? '',
+    ppl_text: of?.settings.text ?? '',
+    ppl_windows: of?.windows.length ?? null,
+    ppl_window_tokens: of?.windows[0]?.length ?? null,
+    ppl_device: of?.device.name ?? '',
+    date,
   };
 }
 
@@ -72,9 +87,9 @@ function cellsOf(row: VariantRow): Record<(typeof COLUMNS)[number], Cell> {
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** Comma-separated with a header, CRLF, quoted where needed (RFC 4180). Unknown numbers are empty. */
-export function variantsCsv(rows: readonly VariantRow[]): string {
+export function variantsCsv(rows: readonly VariantRow[], context: FileContext): string {
   const lines = rows.map((row) => {
-    const cells = cellsOf(row);
+    const cells = cellsOf(row, context);
     return COLUMNS.map((column) => quoted(cells[column])).join(',');
   });
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;

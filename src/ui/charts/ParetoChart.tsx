@@ -2,8 +2,8 @@
 
 import { type RefObject, useEffect, useRef } from 'react';
 import { CartesianGrid, ComposedChart, Line, ResponsiveContainer, Scatter, XAxis, YAxis } from 'recharts';
-import { plottable, type VariantRow, variantRows } from '../../state/variants.ts';
-import { formatPpl, formatRate } from '../format.ts';
+import { foretoldRows, plottable, type VariantRow, variantRows } from '../../state/variants.ts';
+import { formatPpl, formatRate, plural } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './charts.module.css';
 import { roundTicks, scaleOf, ticksOf } from './scale.ts';
@@ -26,16 +26,18 @@ export default function ParetoChart({ hover, onHover }: Props) {
   const ref = usePoints(onHover);
   const points = plottable(rows);
   const original = points.find((row) => row.key === '');
-  const nlls = points.map((row) => row.nll!);
+  const foretold = foretoldRows(rows);
+  const nlls = [...points, ...foretold].map((row) => row.nll!);
   const scale = scaleOf(original?.nll ?? Math.min(...nlls), nlls);
-  const data = points.map((row): Datum => datum(row, scale.high));
-  const front = data.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
+  const measured = points.map((row): Datum => datum(row, scale.high));
+  const data = [...measured, ...foretold.map((row): Datum => datum(row, scale.high))];
+  const front = measured.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
   const speeds = data.map(({ speed }) => speed);
   const [slowest, fastest] = [Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08];
   const left = rows.filter((row) => row.nll !== null && row.measure !== null).length - points.length;
   return (
     <>
-      <figure ref={ref} className={css.sweep} aria-label={inWords(data)} data-testid="pareto-chart">
+      <figure ref={ref} className={css.sweep} aria-label={inWords(measured, foretold.length)} data-testid="pareto-chart">
         <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 600, height: 220 }}>
           <ComposedChart margin={{ top: 20, right: 24, bottom: 18, left: 0 }} accessibilityLayer={false}>
             <CartesianGrid vertical={false} stroke="var(--line)" />
@@ -48,7 +50,13 @@ export default function ParetoChart({ hover, onHover }: Props) {
               tick={TICK}
               tickLine={false}
               axisLine={{ stroke: 'var(--line)' }}
-              label={{ value: 'tok/s, measured', position: 'bottom', offset: 2, fill: 'var(--muted)', fontSize: 11.5 }}
+              label={{
+                value: foretold.length > 0 ? 'tok/s; dashed: predicted' : 'tok/s, measured',
+                position: 'bottom',
+                offset: 2,
+                fill: 'var(--muted)',
+                fontSize: 11.5,
+              }}
             />
             <YAxis
               dataKey="ppl"
@@ -118,7 +126,7 @@ function usePoints(onHover: Props['onHover']): RefObject<HTMLElement | null> {
 
 /** Perplexities beyond the axis lie on its edge. */
 function datum(row: VariantRow, high: number): Datum {
-  return { row, speed: row.measure!.speed.throughput.mean, ppl: Math.exp(Math.min(row.nll!, high)) };
+  return { row, speed: row.measure?.speed.throughput.mean ?? row.predicted!, ppl: Math.exp(Math.min(row.nll!, high)) };
 }
 
 interface PointProps {
@@ -131,17 +139,20 @@ interface PointProps {
 }
 
 function Point({ cx, cy, row, hovered, right }: PointProps) {
-  const label = row.key === '' ? 'original' : hovered || row.present ? row.name : '';
+  const isMeasured = row.measure !== null;
+  const name = row.key === '' ? 'original' : hovered || row.present ? row.name : '';
+  const label = name && !isMeasured ? `${name}, predicted` : name;
   return (
-    <g className={css.column} data-testid="pareto-point" data-variant={row.key}>
+    <g className={css.column} data-testid={isMeasured ? 'pareto-point' : 'pareto-predicted'} data-variant={row.key}>
       <circle cx={cx} cy={cy} r={14} className={css.hit} />
       <circle
         cx={cx}
         cy={cy}
         r={hovered ? 6.5 : 5}
-        fill={row.present ? 'var(--gold)' : row.onFront ? 'var(--leaf)' : 'var(--card)'}
+        fill={!isMeasured ? 'var(--card)' : row.present ? 'var(--gold)' : row.onFront ? 'var(--leaf)' : 'var(--card)'}
         stroke={row.present ? 'var(--gold)' : 'var(--leaf)'}
         strokeWidth={2}
+        strokeDasharray={isMeasured ? undefined : '3 2'}
       />
       {label && (
         <text x={right ? cx + 8 : cx} y={cy - 11} textAnchor={right ? 'end' : 'middle'} className={`${css.offLabel} ${css.intact}`}>
@@ -152,8 +163,8 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
   );
 }
 
-function inWords(data: readonly Datum[]): string {
+function inWords(data: readonly Datum[], foretold: number): string {
   const fastest = data.reduce((a, b) => (a.speed >= b.speed ? a : b));
   const best = data.reduce((a, b) => (a.row.nll! <= b.row.nll! ? a : b));
-  return `Speed against perplexity of ${data.length} variants. Fastest: ${fastest.row.name}, ${formatRate(fastest.speed)} tokens per second at perplexity ${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per second.`;
+  return `Speed against perplexity of ${data.length} variants. Fastest: ${fastest.row.name}, ${formatRate(fastest.speed)} tokens per second at perplexity ${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per second.${foretold > 0 ? ` ${plural(foretold, 'more plan')} with a predicted speed.` : ''}`;
 }

@@ -1,7 +1,7 @@
 // The variants as a table: the accessible truth of the plot. Numbers that are not measured say so.
 
 import { useState } from 'react';
-import type { VariantRow } from '../../state/variants.ts';
+import { type VariantRow, wayOfRow, waysOf } from '../../state/variants.ts';
 import { formatBytes, formatPpl, formatRate, formatShort } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions } from '../studioContext.ts';
@@ -10,6 +10,8 @@ import css from './variants.module.css';
 interface Column {
   id: string;
   title: string;
+  /** What it is, where the title is short. */
+  hint?: string;
   value(row: VariantRow): number | null;
   text(row: VariantRow): string;
 }
@@ -33,15 +35,24 @@ const COLUMNS: readonly Column[] = [
     text: (row) => (row.gain === null ? '–' : `${row.gain.toFixed(2)} ×`),
   },
   {
+    id: 'decode',
+    title: 'decode',
+    hint: 'tokens per second after the first token',
+    value: (row) => row.measure?.speed.decode?.mean ?? null,
+    text: (row) => (row.measure?.speed.decode ? formatRate(row.measure.speed.decode.mean) : '–'),
+  },
+  {
     id: 'ttft',
-    title: 'first token',
+    title: 'TTFT',
+    hint: 'time to the first token',
     value: (row) => row.measure?.speed.ttft.mean ?? null,
     text: (row) => (row.measure ? formatShort(row.measure.speed.ttft.mean) : '–'),
   },
-  { id: 'size', title: 'size', value: (row) => row.fileBytes, text: (row) => formatBytes(row.fileBytes) },
+  { id: 'size', title: 'files', hint: 'bytes of graph and data', value: (row) => row.fileBytes, text: (row) => formatBytes(row.fileBytes) },
   {
     id: 'device',
-    title: 'on device',
+    title: 'memory',
+    hint: 'bytes held on the device during a run',
     value: (row) => row.measure?.deviceBytes ?? null,
     text: (row) => (row.measure ? formatBytes(row.measure.deviceBytes) : '–'),
   },
@@ -62,39 +73,65 @@ export function VariantTable({ rows, hover, onHover }: Props) {
   const [sort, setSort] = useState<Sort | null>(null);
   const column = COLUMNS.find(({ id }) => id === sort?.id);
   const sorted = column ? [...rows].sort((a, b) => compare(column.value(a), column.value(b), sort?.down ?? false)) : rows;
+  const ways = waysOf(rows);
   return (
-    <div className={css.scroll}>
-      <table className={css.table}>
-        <thead>
-          <tr>
-            <th scope="col">
-              <span className={kit.hidden}>pin to compare</span>
-            </th>
-            <th scope="col">name</th>
-            {COLUMNS.map(({ id, title }) => (
-              <th key={id} scope="col" aria-sort={sort?.id === id ? (sort.down ? 'descending' : 'ascending') : 'none'}>
-                <button
-                  type="button"
-                  className={css.sort}
-                  onClick={() => setSort(sort?.id === id ? (sort.down ? null : { id, down: true }) : { id, down: false })}
-                >
-                  {title}
-                  <span aria-hidden="true">{sort?.id === id ? (sort.down ? ' ↓' : ' ↑') : ''}</span>
-                </button>
+    <>
+      <div className={css.scroll}>
+        <table className={css.table}>
+          <thead>
+            <tr>
+              <th scope="col">
+                <span className={kit.hidden}>pin to compare</span>
               </th>
+              <th scope="col">name</th>
+              {COLUMNS.map(({ id, title, hint }) => (
+                <th key={id} scope="col" aria-sort={sort?.id === id ? (sort.down ? 'descending' : 'ascending') : 'none'}>
+                  <button
+                    type="button"
+                    className={css.sort}
+                    title={hint}
+                    onClick={() => setSort(sort?.id === id ? (sort.down ? null : { id, down: true }) : { id, down: false })}
+                  >
+                    {title}
+                    <span aria-hidden="true">{sort?.id === id ? (sort.down ? ' ↓' : ' ↑') : ''}</span>
+                  </button>
+                </th>
+              ))}
+              <th scope="col">
+                <span className={kit.hidden}>actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {sorted.map((row) => (
+              <Row key={row.key} row={row} mark={markOf(row, ways)} hovered={hover === row.key} onHover={onHover} />
             ))}
-            <th scope="col">
-              <span className={kit.hidden}>actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {sorted.map((row) => (
-            <Row key={row.key} row={row} hovered={hover === row.key} onHover={onHover} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </tbody>
+        </table>
+      </div>
+      <Ways ways={ways} />
+    </>
+  );
+}
+
+/** Footnote of a speed that was measured otherwise than most; '' without one. */
+function markOf(row: VariantRow, ways: readonly string[]): string {
+  return 'abcdefghij'[ways.indexOf(wayOfRow(row) ?? '') - 1] ?? '';
+}
+
+/** What the speeds are of. */
+function Ways({ ways }: { ways: readonly string[] }) {
+  if (ways.length === 0) return null;
+  return (
+    <p className={`${kit.sub} ${css.ways}`} data-testid="variants-ways">
+      Speeds: {ways[0]}.
+      {ways.slice(1).map((way, i) => (
+        <span key={way}>
+          {' '}
+          <b>{'abcdefghij'[i]}</b> {way}.
+        </span>
+      ))}
+    </p>
   );
 }
 
@@ -104,7 +141,7 @@ function compare(a: number | null, b: number | null, down: boolean): number {
   return down ? b - a : a - b;
 }
 
-function Row({ row, hovered, onHover }: { row: VariantRow; hovered: boolean; onHover(key: string | null): void }) {
+function Row({ row, mark, hovered, onHover }: { row: VariantRow; mark: string; hovered: boolean; onHover(key: string | null): void }) {
   const actions = useActions();
   const label = row.key || 'original';
   return (
@@ -113,7 +150,6 @@ function Row({ row, hovered, onHover }: { row: VariantRow; hovered: boolean; onH
       data-key={row.key}
       data-present={row.present}
       data-hover={hovered}
-      title={row.protocol || undefined}
       onPointerEnter={() => onHover(row.key)}
       onPointerLeave={() => onHover(null)}
     >
@@ -133,6 +169,7 @@ function Row({ row, hovered, onHover }: { row: VariantRow; hovered: boolean; onH
         <td key={id} data-kind={id === 'toks' && !row.measure && row.predicted !== null ? 'predicted' : undefined}>
           {id === 'toks' && !row.measure && row.predicted !== null && <span className={kit.hidden}>predicted </span>}
           {text(row)}
+          {id === 'toks' && mark && <sup className={css.note}>{mark}</sup>}
         </td>
       ))}
       <td className={css.actions}>

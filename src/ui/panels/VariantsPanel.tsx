@@ -81,24 +81,35 @@ function Keep() {
 
 function Save({ rows }: { rows: readonly VariantRow[] }) {
   const store = useStudioStore();
+  const [copied, setCopied] = useState('');
   if (rows.length === 0) return null;
-  const save = (kind: 'csv' | 'json') => {
+  const textOf = (kind: 'csv' | 'json') => {
     const { model, score } = store.state.getState();
-    const name = `${model.current?.summary.name ?? 'model'}-variants.${kind}`;
-    const text =
-      kind === 'csv'
-        ? variantsCsv(rows)
-        : variantsJson(rows, {
-            model: model.current?.summary.name ?? '',
-            graph: model.current?.summary.graph ?? '',
-            score: score.curve?.result ?? null,
-            app: VERSION,
-            date: new Date().toISOString(),
-          });
-    saveBlob(new Blob([text], { type: kind === 'csv' ? 'text/csv' : 'application/json' }), name);
+    const context = { score: score.curve?.result ?? null, date: new Date().toISOString() };
+    if (kind === 'csv') return variantsCsv(rows, context);
+    const { name = '', graph = '' } = model.current?.summary ?? {};
+    return variantsJson(rows, { ...context, model: name, graph, app: VERSION });
   };
+  const save = (kind: 'csv' | 'json') => {
+    const name = `${store.state.getState().model.current?.summary.name ?? 'model'}-variants.${kind}`;
+    saveBlob(new Blob([textOf(kind)], { type: kind === 'csv' ? 'text/csv' : 'application/json' }), name);
+  };
+  const copy = () =>
+    navigator.clipboard.writeText(textOf('csv')).then(
+      () => setCopied('Copied.'),
+      () => setCopied('The browser does not let this page copy.'),
+    );
   return (
     <>
+      <span className={kit.sub} role="status">
+        {copied}
+      </span>
+      {/* There is no clipboard on pages that were not loaded over HTTPS. */}
+      {navigator.clipboard && (
+        <button type="button" data-testid="variants-copy" onClick={copy} onBlur={() => setCopied('')}>
+          Copy CSV
+        </button>
+      )}
       <button type="button" data-testid="variants-csv" onClick={() => save('csv')}>
         Save CSV
       </button>
