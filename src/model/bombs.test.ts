@@ -6,7 +6,7 @@ import { exportManifest } from './manifest.ts';
 import { openModel } from './open.ts';
 import { bombBytes, bombs } from './testing/bombs.ts';
 
-const SCALE = 0.2;
+const SCALE = 0.15;
 /** A step of quadratic cost takes minutes of processor time here, a linear one a second. */
 const PATIENCE_MS = 3000;
 
