@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { command } from './commands.ts';
 import { meterUse } from './metering.ts';
+import { autoMeasures } from './speedActions.ts';
 import { speedView } from './speedSelectors.ts';
 import { aWhile, scored, setUp, until } from './testing/setUp.ts';
 
@@ -90,6 +91,14 @@ describe('measuring by button', () => {
     expect(get().speed.running).toBeNull();
     actions.toggle(3);
     expect(get().errors.speed).toBeUndefined();
+  });
+
+  it('is left to the button for large models, unless it was switched on', async () => {
+    const { actions, get } = await scored({}, { adjust: (summary) => ({ ...summary, bytes: 2e9 }) });
+    expect(autoMeasures(get())).toBe(false);
+    actions.setAutoMeasure(true);
+    expect(autoMeasures(get())).toBe(true);
+    expect(autoMeasures((await scored()).get())).toBe(true);
   });
 
   it('is cancelled by the command, at once and without an error', async () => {

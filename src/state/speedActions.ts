@@ -46,10 +46,18 @@ export function whyNoMeasuring(state: StudioState): string {
   return isMetering(state) ? 'A measurement is running.' : '';
 }
 
+/** Above this many bytes a measurement loads so much that it is asked for, unless it was switched on. */
+const AUTO_BYTES = 1e9;
+
+/** True when settled plans are measured by themselves. */
+export function autoMeasures({ speed, model }: StudioState): boolean {
+  return speed.auto ?? (model.current?.summary.bytes ?? 0) <= AUTO_BYTES;
+}
+
 /** Key of the measurement that a settled plan should get by itself, or null. */
 function autoKey(state: StudioState): string | null {
   const { removed } = state.plan.present;
-  if (!state.speed.auto || removed.length === 0 || meterUse(state) !== null || whyNoMeasuring(state)) return null;
+  if (!autoMeasures(state) || removed.length === 0 || meterUse(state) !== null || whyNoMeasuring(state)) return null;
   const effect = effectKey(state);
   const hasPpl = effect !== null && state.effect.known.has(effect);
   if (state.model.current?.summary.canScore && !hasPpl) return null;
@@ -106,8 +114,15 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
     if (use === null) return;
     const busy = state.score.running !== null || state.export.running;
     if (use === 'auto') {
-      const { running, auto } = state.speed;
-      if (busy || state.generate.running || !auto || state.model.opening !== null || running?.removed.join() !== state.plan.present.removed.join()) stop();
+      const { running } = state.speed;
+      if (
+        busy ||
+        state.generate.running ||
+        !autoMeasures(state) ||
+        state.model.opening !== null ||
+        running?.removed.join() !== state.plan.present.removed.join()
+      )
+        stop();
     } else if (busy && use !== 'budget') {
       stop();
       context.toast(`Measuring was stopped: ${state.score.running ? 'scoring' : 'the export'} needs the device.`);

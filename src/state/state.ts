@@ -178,8 +178,8 @@ export interface StudioState {
     known: ReadonlyMap<string, PlanResult>;
   };
   speed: {
-    /** A settled plan is quick-measured by itself. */
-    auto: boolean;
+    /** A settled plan is quick-measured by itself; null while nobody has said so: then the model's size decides. */
+    auto: boolean | null;
     running: Measuring | null;
     progress: Progress | null;
     /** What the meter remarked during the job that runs. */

@@ -1,5 +1,6 @@
 // The buttons that measure; progress and cancel take their place while something runs, at the same height.
 
+import { autoMeasures } from '../../state/speedActions.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -8,7 +9,7 @@ import css from './speed.module.css';
 export function SpeedTools() {
   const running = useStudio((state) => state.speed.running !== null || state.speed.sweep.running !== null);
   const progress = useStudio((state) => state.speed.progress);
-  const auto = useStudio((state) => state.speed.auto);
+  const auto = useStudio(autoMeasures);
   const actions = useActions();
   return (
     <div>
