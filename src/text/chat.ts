@@ -1,7 +1,7 @@
 // Turns a conversation into the text that a model was trained on, by its own chat template; must not tokenize.
 
-import { Template } from '@huggingface/jinja';
 import { EspalierError } from '../errors.ts';
+import { boundedTemplate } from './boundedTemplate.ts';
 import { brief, type Json, parseObject, tokenText } from './config.ts';
 
 /** One turn of a conversation. */
@@ -30,9 +30,9 @@ export function loadChat(tokenizerConfigJson: string | null, templateFile: strin
   const config = tokenizerConfigJson === null ? {} : parseObject('tokenizer_config.json', tokenizerConfigJson);
   const source = templateFile ?? chosenTemplate(config.chat_template);
   if (source === null) return null;
-  let template: Template;
+  let template: ReturnType<typeof boundedTemplate>;
   try {
-    template = new Template(source);
+    template = boundedTemplate(source);
   } catch (error) {
     throw failed('The chat template of the model cannot be read', error);
   }
@@ -40,7 +40,7 @@ export function loadChat(tokenizerConfigJson: string | null, templateFile: strin
   return {
     render(messages, { addGenerationPrompt }) {
       try {
-        return template.render({
+        return template({
           messages: messages.map(({ role, content }) => ({ role, content })),
           add_generation_prompt: addGenerationPrompt,
           tools: null,
