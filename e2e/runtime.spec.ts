@@ -226,6 +226,12 @@ for (const [name, kind] of [
   });
 }
 
+test('a device that is lost while decoding is said to be lost, also to the next run', async () => {
+  const prompt = [5, 6, 7];
+  const lost = await call({ check: 'decode-lost', ...fixture('genai-qwen3-fp32-webgpu'), device: 'webgpu', prompt });
+  expect(lost).toMatchObject({ step: { code: 'device-lost' }, again: { code: 'device-lost' } });
+});
+
 interface Loaded {
   info: VariantInfo;
   sample: RunSample;

@@ -44,6 +44,7 @@ export type RuntimeCall =
   | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
   | (OnDevice & { check: 'decode'; removed: number[]; prompt: number[]; steps: number })
+  | (OnDevice & { check: 'decode-lost'; prompt: number[] })
   | (ServedFolder & { check: 'variant'; removed: number[]; prompt: number[]; tokens: number; cycles: number; graphCapture: boolean })
   | { check: 'limits' }
   | { check: 'bad-program' };
@@ -82,6 +83,8 @@ async function run(call: RuntimeCall): Promise<unknown> {
         return await verify(engine, call);
       case 'decode':
         return await decode(engine, call);
+      case 'decode-lost':
+        return await decodeLost(engine, call);
       case 'limits':
         return await codeOf(async () => engine.allocate(engine.maxBufferBytes + 16, 'weights', 'weight lm_head'));
       case 'bad-program':
@@ -163,6 +166,18 @@ async function decode(engine: Engine, call: Extract<RuntimeCall, { check: 'decod
   decoder.close();
   await loaded.release();
   return { name: engine.name, ways, rows, left: engine.ledger.total() };
+}
+
+/** What a step gives after the device was lost, and what a decoder that never got to run holds then. */
+async function decodeLost(engine: Engine, call: Extract<RuntimeCall, { check: 'decode-lost' }>): Promise<unknown> {
+  const decoder = await Decoder.open(await opened(call), engine);
+  await decoder.begin(1, call.prompt.length + 8);
+  const logits = await decoder.prefill(call.prompt);
+  const next = [argmax(logits)];
+  if (engine instanceof WebgpuEngine) engine.device.destroy();
+  const step = await codeOf(() => decoder.step(next));
+  const again = await codeOf(() => decoder.begin(2, 40).then(() => decoder.prefill(call.prompt)));
+  return { step, again };
 }
 
 /** Variants opened, run and closed on the GPU, from Blobs as dropped files are. */
