@@ -2,10 +2,18 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from '@playwright/test';
 import { build, type Plugin } from 'vite';
 import { ensureBrowser } from '../browser.mjs';
 import { serve } from '../serve.mjs';
+import type { BenchPage } from './browser/page.ts';
+
+declare global {
+  interface Window {
+    espalierBench: BenchPage;
+  }
+}
 
 const ARGS = [
   '--no-sandbox',
@@ -21,13 +29,13 @@ const ARGS = [
 const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 
 /** transformers.js brings an ONNX Runtime of its own, of another version: it gets the one that everyone uses. */
-function oneOrt(root: string): Plugin {
+function oneOrt(): Plugin {
   return {
     name: 'one-onnxruntime',
     enforce: 'pre',
     resolveId: (source, importer) =>
       source.startsWith('onnxruntime-') && importer?.replaceAll('\\', '/').includes('/@huggingface/transformers/')
-        ? join(root, 'scripts/bench/browser/chosenOrt.ts')
+        ? fileURLToPath(new URL('./browser/chosenOrt.ts', import.meta.url))
         : null,
   };
 }
@@ -39,8 +47,8 @@ export async function buildBenchPage(root: string, out: string): Promise<void> {
     configFile: false,
     logLevel: 'error',
     publicDir: false,
-    plugins: [oneOrt(root)],
-    worker: { format: 'es', plugins: () => [oneOrt(root)] },
+    plugins: [oneOrt()],
+    worker: { format: 'es', plugins: () => [oneOrt()] },
     build: { outDir: out, emptyOutDir: false, target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 5000 },
   });
 }

@@ -1,6 +1,6 @@
 // What the decode bench asks of its page and of a contestant's worker. Types only.
 
-import type { MeasureResult, SpeedSettings } from '../../../src/worker/benchApi.ts';
+import type { SpeedSettings } from '../../../src/worker/benchApi.ts';
 
 /** Ours, transformers.js, and a loop that does nothing but run the graph. */
 export type Who = 'ours' | 'transformers' | 'bare';
@@ -78,22 +78,4 @@ export interface MemoryPoint {
   bytes: number;
   /** Of workers alone. */
   workerBytes: number;
-}
-
-/** What the page offers to the bench. */
-export interface BenchPage {
-  isolated: boolean;
-  adapter(): Promise<{ name: string; software: boolean } | null>;
-  contest(request: ContestRequest): Promise<ContestResult>;
-  /** Bytes that our variant still holds after it was closed. */
-  leftAfterClose(served: Served): Promise<number | null>;
-  /** One measurement by the product's own meter, with workers of its own. */
-  measure(call: MeasureCall): Promise<MeasureResult>;
-  memory(cycle: number): Promise<MemoryPoint>;
-}
-
-declare global {
-  interface Window {
-    espalierBench: BenchPage;
-  }
 }

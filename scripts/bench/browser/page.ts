@@ -1,10 +1,23 @@
 // The bench's page: forwards to workers and reads the browser's own counters; must not compute results.
 
 import { wrap } from 'comlink';
+import type { MeasureResult } from '../../../src/worker/benchApi.ts';
 import { createMeter } from '../../../src/worker/meter.ts';
 import { contest } from './contest.ts';
-import type { BenchPage, ContestantApi, MemoryPoint } from './contract.ts';
+import type { ContestantApi, ContestRequest, ContestResult, MeasureCall, MemoryPoint, Served } from './contract.ts';
 import { addressOf } from './files.ts';
+
+/** What the page offers to the bench. */
+export interface BenchPage {
+  isolated: boolean;
+  adapter(): Promise<{ name: string; software: boolean } | null>;
+  contest(request: ContestRequest): Promise<ContestResult>;
+  /** Bytes that our variant still holds after it was closed. */
+  leftAfterClose(served: Served): Promise<number | null>;
+  /** One measurement by the product's own meter, with workers of its own. */
+  measure(call: MeasureCall): Promise<MeasureResult>;
+  memory(cycle: number): Promise<MemoryPoint>;
+}
 
 /** Chromium's counter of a page and its workers; only where the page is cross-origin isolated. */
 interface Measured {
