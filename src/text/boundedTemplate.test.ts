@@ -1,7 +1,7 @@
 // Chat templates that would not end, and the globals that those which do end rely on.
 
 import { describe, expect, it } from 'vitest';
-import { boundedTemplate, MAX_RANGE, MAX_TEMPLATE_CHARS } from './boundedTemplate.ts';
+import { boundedTemplate, MAX_RANGE, MAX_STEPS, MAX_TEMPLATE_CHARS } from './boundedTemplate.ts';
 import { loadChat } from './chat.ts';
 
 const render = (source: string): string => boundedTemplate(source)({});
@@ -34,6 +34,10 @@ describe('chat templates', () => {
       /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z][a-z]{2} [A-Z][a-z]+ %$/,
     );
     expect(() => render("{{ raise_exception('roles must alternate') }}")).toThrow('roles must alternate');
+  });
+
+  it('name the bound', () => {
+    expect(() => render(loop(2, 'x'))).toThrow(`it does not end within ${MAX_STEPS} steps`);
   });
 
   it('may be long conversations', () => {

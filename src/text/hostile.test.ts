@@ -7,7 +7,7 @@ import { samplePath } from '../onnx/testing/fixtures.ts';
 import { judge } from '../onnx/testing/hostile.ts';
 import { editedJson, jsonRecipe } from '../onnx/testing/hostileJson.ts';
 import { loadChat } from './chat.ts';
-import { repeatsRepetition } from './patterns.ts';
+import { MAX_PATTERN_CHARS, repeatsRepetition, requireTamePatterns } from './patterns.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const SEED = 20_261_122;
@@ -164,6 +164,10 @@ describe(`hostile tokenizers (seed ${SEED})`, () => {
   });
 
   it('are refused for patterns that could run forever', () => {
+    const split = (Regex: string): unknown => ({ pretokenizers: [{ type: 'Split', pattern: { Regex } }] });
+    expect(() => requireTamePatterns(split('a'.repeat(MAX_PATTERN_CHARS)))).not.toThrow();
+    expect(() => requireTamePatterns(split('a'.repeat(MAX_PATTERN_CHARS + 1)))).toThrow(/longer than 10000 characters/);
+    expect(() => requireTamePatterns(split('(a+)+'))).toThrow(/"\(a\+\)\+" of tokenizer.json repeats a repetition/);
     for (const bad of ['(a+)+$', '(?:a*b)*', '((\\p{L}+)x)*', '(a{2,})+', '(?:(?:x|y+)?z){3,}'])
       expect(repeatsRepetition(bad), bad).toBe(true);
     for (const fine of [
