@@ -10,7 +10,7 @@ import { LogitsRows } from './logitsRow.ts';
 import { type Feeds, TokenFeeds } from './tokenFeeds.ts';
 
 /** Most tokens of a prompt in one run: the logits of all of them are made, whether wanted or not. */
-export const PREFILL_TOKENS = 512;
+const PREFILL_TOKENS = 512;
 /** Most bytes of logits of one run. */
 const PREFILL_LOGITS_BYTES = 256 * 2 ** 20;
 

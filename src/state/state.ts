@@ -270,8 +270,8 @@ const FORM: GenerateForm = {
   sampling: GREEDY,
   stopAtEos: true,
 };
-export const NO_GENERATE: StudioState['generate'] = { form: FORM, running: false, progress: null, shown: null };
-export const NO_VARIANTS: StudioState['variants'] = { names: new Map(), kept: new Set(), hidden: new Set(), pinned: [] };
+const NO_GENERATE: StudioState['generate'] = { form: FORM, running: false, progress: null, shown: null };
+const NO_VARIANTS: StudioState['variants'] = { names: new Map(), kept: new Set(), hidden: new Set(), pinned: [] };
 const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: false, steps: [], verdict: '' };
 
 export function firstState(): StudioState {
