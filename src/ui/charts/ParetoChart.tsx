@@ -101,7 +101,7 @@ export default function ParetoChart({ hover, onHover }: Props) {
           </ComposedChart>
         </ResponsiveContainer>
       </figure>
-      {left > 0 && <p className={css.beside}>{left} measured otherwise (another protocol or device) are not drawn.</p>}
+      {left > 0 && <p className={css.beside}>Not drawn: {plural(left, 'variant')} measured with another protocol or device.</p>}
     </>
   );
 }
