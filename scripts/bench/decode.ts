@@ -29,7 +29,7 @@ export interface DecodeOptions {
   webgpu: boolean;
 }
 
-const WASM = { device: 'wasm', tokens: 128, sittings: 3, warmups: 3, rounds: 5, turns: 3 } as const;
+const WASM = { device: 'wasm', tokens: 128, sittings: 3, warmups: 3, rounds: 8, turns: 3 } as const;
 const WEBGPU = { ...WASM, device: 'webgpu' } as const;
 const SOFTWARE = { device: 'webgpu', tokens: 12, sittings: 1, warmups: 1, rounds: 3, turns: 1 } as const;
 
