@@ -103,7 +103,8 @@ export class Decoder {
     try {
       if (fresh) this.tokens = new TokenFeeds(io, engine, batch, capacity);
       this.caches.begin(this.feeds, this.fetches, batch, capacity);
-      this.logits.begin(batch, this.cache === 'none' ? capacity : Math.min(capacity, this.prefillTokens));
+      // With a cache only pieces of the prompt have several tokens, and their room is what they need.
+      this.logits.begin(batch, this.cache === 'none' ? capacity : 1);
       if (fresh) await engine.check();
     } catch (error) {
       this.caches.free();
@@ -172,7 +173,12 @@ export class Decoder {
       run = this.length;
     }
     this.caches.before(feeds, fetches, this.start, run);
-    this.logits.before(fetches, run);
+    if (this.logits.before(fetches, run))
+      // A refused buffer is told apart from other failures here: the run itself would fail in other words.
+      await this.loaded.engine.check().catch((error: unknown) => {
+        this.close();
+        throw error;
+      });
     tokens.put(feeds, ids, this.start, 1);
     const results = await (this.readsAll ? this.runner.run(feeds) : this.runner.run(feeds, fetches));
     this.caches.after(feeds, results);

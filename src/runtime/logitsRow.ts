@@ -7,6 +7,9 @@ import type { ByteSpan, DeviceBuffer, DeviceTensor, Engine } from './device.ts';
 import type { GraphIo } from './graphIo.ts';
 import { byteSize, elements, floats, fromOrt } from './host.ts';
 
+type Named = Pick<GraphIo, 'logits' | 'logitsType'>;
+type Device = Pick<Engine, 'kind' | 'allocate' | 'readSpans'>;
+
 /** What the first run told: V, and whether the graph gives one row per sequence or one per token (unknown while all runs had one token). */
 interface Known {
   vocab: number;
@@ -15,8 +18,8 @@ interface Known {
 
 /** Reads rows of (M, S or 1, V). The first run of several tokens is read back whole to learn the shape, all later ones by row. */
 export class LogitsRows {
-  private readonly io: GraphIo;
-  private readonly engine: Engine;
+  private readonly io: Named;
+  private readonly engine: Device;
   private known: Known | null = null;
   private buffer: DeviceBuffer | null = null;
   private output: DeviceTensor | null = null;
@@ -24,7 +27,7 @@ export class LogitsRows {
   private batch = 1;
   private longest = 1;
 
-  constructor(io: GraphIo, engine: Engine) {
+  constructor(io: Named, engine: Device) {
     this.io = io;
     this.engine = engine;
   }
@@ -38,18 +41,19 @@ export class LogitsRows {
     return this.buffer?.bytes ?? 0;
   }
 
-  /** @param longest most tokens of one run, for which room is made at once. */
+  /** @param longest tokens of a run for which room is made at once; more is made when a longer run comes. */
   begin(batch: number, longest: number): void {
     this.batch = batch;
     this.longest = longest;
   }
 
-  /** Puts where a run of `length` tokens per row writes its logits. */
-  before(fetches: Fetches, length: number): void {
+  /** Puts where a run of `length` tokens per row writes its logits. @returns true when a buffer was asked of the device for it. */
+  before(fetches: Fetches, length: number): boolean {
     if (this.engine.kind !== 'webgpu') {
       fetches[this.io.logits] = null;
-      return;
+      return false;
     }
+    let asked = false;
     const rows = this.rowsOf(length);
     this.output = null;
     if (this.known && rows !== null) {
@@ -58,10 +62,12 @@ export class LogitsRows {
         this.free();
         const most = [this.batch, this.known.rows === 'all' ? Math.max(rows, this.longest) : 1, this.known.vocab];
         this.buffer = this.engine.allocate(byteSize(this.io.logitsType, most), 'cache', 'logits');
+        asked = true;
       }
       this.output = this.buffer.view(this.io.logitsType, dims);
     }
     fetches[this.io.logits] = this.output?.tensor ?? null;
+    return asked;
   }
 
   /** (M, V) as float32; valid until the next call. */
