@@ -97,6 +97,13 @@ describe('measuring', () => {
     expect(await code(broken.measure({ prompt: 'Hello' }))).toBe('tokenizer');
     expect(broken.log.slice(before)).toEqual(['original load', 'pruned load', 'original encode', 'original close', 'pruned close']);
     expect(broken.openNow()).toBe(0);
+    const foreign = measuring({
+      before: (call) => {
+        if (call.endsWith('encode')) throw failure('bad-input', 'The token id 100 is outside the vocabulary of 100 tokens.');
+      },
+    });
+    expect((await foreign.measure()).notes).toEqual([expect.stringMatching(/outside the vocabulary.*12 token ids/)]);
+    expect(await code(foreign.measure({ prompt: 'Hello' }))).toBe('bad-input');
   });
 
   it('keeps the numbers of one when the other fails, while loading or in a run', async () => {
@@ -191,6 +198,22 @@ describe('measuring', () => {
     release();
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(inLoad.openNow()).toBe(0);
+
+    // A late one that fails to close is nobody's error any more: an unhandled rejection would fail this test.
+    const abort = new AbortController();
+    const { open } = fakeVariants({
+      before: (name) => (name === 'original load' ? new Promise((resolve) => setTimeout(resolve, 5)) : undefined),
+    });
+    const failing: typeof open = async (...request) => ({
+      ...(await open(...request)),
+      close: () => Promise.reject(failure('device-lost')),
+    });
+    const late = code(
+      measureVariants({ removed: [], settings: settings() }, failing, { signal: abort.signal, onEvent: () => {}, together: true }),
+    );
+    abort.abort();
+    expect(await late).toBe('cancelled');
+    await new Promise((resolve) => setTimeout(resolve, 15));
   });
 
   it('does not compare what ran on different devices', async () => {
@@ -299,11 +322,17 @@ describe('side by side', () => {
   it('takes turns with one prompt, seed and settings, and finds the first difference', async () => {
     const { generate, log, events, starts, openNow } = generating({ ids: { original: [1, 2, 3, 4, 5, 6], pruned: [1, 2, 3, 9] } });
     const result = await generate();
-    expect(log).toEqual([
+    const runs = log.filter((name) => name.endsWith(' run'));
+    expect(runs.filter((name) => name === 'original run').length).toBeGreaterThan(1);
+    expect(runs.filter((name) => name === 'pruned run').length).toBeGreaterThan(1);
+    // Refused before anything runs, warmed up, begun.
+    expect(log.filter((name) => !name.endsWith(' run'))).toEqual([
       'original load',
       'pruned load',
       'original encode',
       'original begin',
+      'original begin',
+      'pruned begin',
       'pruned begin',
       'original advance',
       'pruned advance',
@@ -334,10 +363,11 @@ describe('side by side', () => {
   });
 
   it('generates one after the other where both do not fit', async () => {
-    const inTurn = ['original load', 'original encode', 'original begin', 'original advance', 'original close', 'pruned load'];
+    const inTurn = ['original load', 'original encode', 'original begin', 'original begin', 'original advance', 'original close'];
+    const calls = (log: readonly string[]) => log.filter((name) => !name.endsWith(' run'));
     const known = generating({ ids: { original: [1, 2], pruned: [1, 3] } }, [3], false);
     expect((await known.generate()).divergesAt).toBe(1);
-    expect(known.log.slice(0, 6)).toEqual(inTurn);
+    expect(calls(known.log).slice(0, 6)).toEqual(inTurn);
     const found = generating({
       ids: { original: [1, 2], pruned: [1, 3] },
       before: (name, n) => {
@@ -347,7 +377,7 @@ describe('side by side', () => {
     const result = await found.generate();
     expect([result.divergesAt, result.errors]).toEqual([1, {}]);
     // The second try begins after the original is closed.
-    expect(found.log.slice(3, 9)).toEqual(inTurn);
+    expect(calls(found.log).slice(3, 9)).toEqual(inTurn);
     expect(found.events.filter((event) => event.type === 'note')).toHaveLength(1);
     expect(found.openNow()).toBe(0);
   });

@@ -51,10 +51,7 @@ export class Pair {
       const opening = this.#open(which === 'original' ? [] : [...this.#removed], signal, onProgress);
       const handle = await untilAborted(opening, signal).catch((error: unknown) => {
         // A variant that arrives after the end is closed at once.
-        opening.then(
-          (late) => late.close(),
-          () => {},
-        );
+        opening.then((late) => late.close()).catch(() => {});
         throw error;
       });
       this.#handles.set(which, handle);

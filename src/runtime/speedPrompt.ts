@@ -26,8 +26,8 @@ export function checkSpeedSettings(settings: SpeedSettings): void {
 
 /**
  * Prompt ids of a measurement: the given text as it is, or a text of our own cut (or repeated) to exactly `promptTokens` ids. A model without
- * a usable tokenizer gets ids spread over its vocabulary, with a note: speed does not depend on which.
- * @throws EspalierError `tokenizer` when a given text cannot be encoded, `bad-input` when it is empty
+ * a usable tokenizer (one of another vocabulary neither) gets ids spread over its vocabulary, with a note: speed does not depend on which.
+ * @throws EspalierError `tokenizer` when a given text cannot be encoded, `bad-input` when it is empty or its ids are not the model's
  */
 export async function promptIds(
   handle: Pick<VariantHandle, 'info' | 'encode'>,
@@ -42,7 +42,7 @@ export async function promptIds(
       why = 'The tokenizer gives no ids';
     } catch (error) {
       const { code, message } = toReport(error);
-      if (code !== 'tokenizer') throw error;
+      if (code !== 'tokenizer' && code !== 'bad-input') throw error;
       why = message.replace(/\.$/, '');
     }
   }
