@@ -1,4 +1,4 @@
-// Ends waiting when the device dies; must not keep what it waited for.
+// Ends waiting when a device or a worker dies; must not keep what it waited for.
 
 /** Guards promises against the loss of a device. Promise.race with one long-lived promise would hold every result until that one settles. */
 export class Loss {
@@ -16,7 +16,7 @@ export class Loss {
   guard<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.reason) reject(this.reason);
-      this.waiting.add(reject);
+      else this.waiting.add(reject);
       work.then(resolve, reject).finally(() => this.waiting.delete(reject));
     });
   }

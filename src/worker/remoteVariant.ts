@@ -2,6 +2,7 @@
 
 import { type Remote, releaseProxy, wrap } from 'comlink';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
+import { Loss } from '../runtime/loss.ts';
 import type { Progress } from './api.ts';
 import type { VariantApi, VariantHandle, VariantInfo, VariantRequest } from './benchApi.ts';
 import { call, type RemoteMethods } from './wire.ts';
@@ -23,11 +24,7 @@ export async function openRemote(
   throwIfCancelled(signal);
   const worker = spawn();
   const remote: Remote<RemoteMethods> = wrap<RemoteMethods>(worker);
-  let die: (error: unknown) => void = () => {};
-  const death = new Promise<never>((_, reject) => {
-    die = reject;
-  });
-  death.catch(() => {});
+  const death = new Loss();
   const end = (): void => {
     signal.removeEventListener('abort', end);
     worker.terminate();
@@ -35,16 +32,16 @@ export async function openRemote(
     worker.onerror = null;
     remote[releaseProxy]();
     // Nothing more comes from a worker that is gone: whoever waits for it is told.
-    die(new EspalierError('cancelled', 'Cancelled.'));
+    death.declare(new EspalierError('cancelled', 'Cancelled.'));
   };
   signal.addEventListener('abort', end);
   worker.onerror = (event) => {
     event.preventDefault();
-    die(new EspalierError('bug', 'The measuring worker stopped unexpectedly.', 'Measure again.', event.message ?? ''));
+    death.declare(new EspalierError('bug', 'The measuring worker stopped unexpectedly.', 'Measure again.', event.message ?? ''));
     end();
   };
   const ask = <K extends keyof VariantApi>(name: K, ...args: Parameters<VariantApi[K]>): ReturnType<VariantApi[K]> =>
-    Promise.race([death, call(remote, name, args)]) as ReturnType<VariantApi[K]>;
+    death.guard(call(remote, name, args)) as ReturnType<VariantApi[K]>;
   let info: VariantInfo;
   try {
     info = await ask('load', request, onProgress);
