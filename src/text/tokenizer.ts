@@ -8,7 +8,7 @@ import { requireTamePatterns } from './patterns.ts';
 export interface Tokenizer {
   /** Token ids of a text, without special tokens. */
   encode(text: string): number[];
-  /** Token ids of a prompt as it stands: the ids of `encode`, after the beginning-of-sequence token if the tokenizer puts one first by itself. */
+  /** Token ids of a prompt as it stands: the ids of `encode`, after the beginning-of-sequence token if the tokenizer puts one first by itself. Of a text without tokens, none. */
   encodePrompt(text: string): number[];
   /**
    * The same ids as `encode`, computed in pieces of about 200,000 characters where the text can be cut without changing them.
@@ -108,7 +108,10 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
 
   return {
     encode,
-    encodePrompt: (text) => (addsBos && bosId !== null ? [bosId, ...encode(text)] : encode(text)),
+    encodePrompt(text) {
+      const own = encode(text);
+      return addsBos && bosId !== null && own.length > 0 ? [bosId, ...own] : own;
+    },
     async encodeLong(text, between) {
       const pieces = hasWords ? exactPieces(text, encode) : [text];
       const out: number[] = [];
