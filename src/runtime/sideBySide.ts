@@ -10,6 +10,10 @@ import { Crowded, Pair } from './pair.ts';
 /** Length of a slice: with two variants each is heard of about every 80 ms. A single one is heard of every 50 ms. */
 const SLICE_MS = { two: 40, one: 50 };
 
+/** Untimed runs before a generation: no more after this many seconds of them. */
+const WARM_SECONDS = 0.5;
+const WARM_RUNS = 12;
+
 export interface SideBySideRequest {
   /** Empty: the original alone. */
   removed: readonly number[];
@@ -52,6 +56,20 @@ export async function generateSideBySide(
   const found: Record<Which, Side | null> = { original: null, pruned: null };
   let ids: number[] | null = null;
 
+  /** The first runs compile (shaders, and wasm itself): they would be taken for the speed of the variant. */
+  const warmUp = async (which: Which, ids: number[]): Promise<void> => {
+    let seconds = 0;
+    for (let run = 0; run < WARM_RUNS && seconds < WARM_SECONDS && pair.info(which); run++) {
+      onEvent({
+        type: 'progress',
+        progress: { job: 'generate', phase: 'warmup', done: run, total: WARM_RUNS, unit: 'runs', secondsLeft: null },
+      });
+      // Two tokens show how long more of them would take.
+      const shape = { ids, tokens: Math.min(tokens, run === 0 ? 2 : 8), batch: 1, sampling };
+      seconds += (await pair.use(which, (handle) => handle.run(shape)))?.seconds ?? 0;
+    }
+  };
+
   /** Loads these, and takes turns until each has ended. */
   const generate = async (sides: readonly Which[]): Promise<void> => {
     for (const which of sides) await pair.load(which);
@@ -63,6 +81,9 @@ export async function generateSideBySide(
         onEvent({ type: 'prompt', prompt: encoded });
       }
       const start = { ids, tokens, sampling, stopAtEos };
+      // What cannot be generated is refused before anything runs.
+      await pair.ask(which, (handle) => handle.begin(start));
+      await warmUp(which, ids);
       await pair.ask(which, (handle) => handle.begin(start));
     }
     const going = (): Which[] => pair.alive.filter((which) => (found[which]?.done ?? null) === null);
