@@ -1,7 +1,7 @@
 // What config.json or genai_config.json says of a model, under our names; must not decide anything that the graph can tell.
 
 import { EspalierError } from '../errors.ts';
-import { isJsonObject, type JsonObject, type JsonResult, MAX_CONFIG_BYTES, readJsonObject, tooLong } from '../json.ts';
+import { isJsonObject, type JsonObject, type JsonResult, MAX_CONFIG_BYTES, readJsonObject } from '../json.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 
 /** Declared facts; null where a config does not say. */
@@ -71,9 +71,7 @@ export function interpretConfig(config: JsonObject | null, genai: JsonObject | n
 
 /** A JSON object of the folder, or null when there is no such file. @throws EspalierError `corrupt-file` */
 async function readJson(folder: Folder, path: string): Promise<JsonObject | null> {
-  const size = folder.open(path)?.size ?? 0;
-  if (size > MAX_CONFIG_BYTES) throw unreadable(path, { problem: tooLong(size, MAX_CONFIG_BYTES), detail: '' });
-  const text = await readText(folder, path);
+  const text = await readText(folder, path, MAX_CONFIG_BYTES, 'corrupt-file');
   if (text === null) return null;
   const read = readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
   if (!read.ok) throw unreadable(path, read);

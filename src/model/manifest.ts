@@ -1,6 +1,7 @@
 // Plans an export: every file as new bytes and byte ranges of the source folder; reads configs and small constants, never whole weights.
 
 import { EspalierError } from '../errors.ts';
+import { MAX_CONFIG_BYTES } from '../json.ts';
 import { encodeModel } from '../onnx/codec.ts';
 import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { isRange } from '../onnx/graph.ts';
@@ -80,12 +81,12 @@ export async function exportManifest(opened: ExportSource, removed: readonly num
 
   const files: ManifestFile[] = [whole(graphPath, graph)];
   for (const { name, size, parts } of layout.files) files.push({ path: `${directory}${name}`, size, parts });
-  const config = await readText(folder, 'config.json');
+  const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
   if (config !== null) {
     const external = transformers ? { graph: graphName, parts: layout.files.length } : null;
     files.push(whole('config.json', encode(prunedConfigJson(config, n, keep, external))));
   }
-  const genaiConfig = await readText(folder, 'genai_config.json');
+  const genaiConfig = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
   if (genaiConfig !== null) files.push(whole('genai_config.json', encode(prunedGenaiConfig(genaiConfig, n, keep))));
 
   const sources = [...structure.model.graph.initializers.values()].map(({ data }) => (isRange(data) ? data.file : ''));

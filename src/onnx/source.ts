@@ -1,5 +1,8 @@
 // Random-access bytes and folders of them, as the pure rooms see the user's disk; must not know where the bytes come from.
 
+import { type ErrorCode, EspalierError } from '../errors.ts';
+import { tooLong } from '../json.ts';
+
 /** A readable run of bytes: a File in the browser, a file descriptor in Node, a hosted file. */
 export interface ByteSource {
   /** Total size in bytes. */
@@ -35,8 +38,13 @@ export interface ByteRange {
   readonly length: number;
 }
 
-/** A file of the folder as UTF-8 text, or null when the folder has none of that path. @throws EspalierError as `ByteSource.read` */
-export async function readText(folder: Folder, path: string): Promise<string | null> {
+/**
+ * A file of the folder as UTF-8 text, or null when the folder has none of that path.
+ * @param max most bytes; a longer file is refused before any of it is read
+ * @throws EspalierError `code` for a longer file; as `ByteSource.read`
+ */
+export async function readText(folder: Folder, path: string, max: number, code: ErrorCode = 'too-large'): Promise<string | null> {
   const source = folder.open(path);
+  if (source && source.size > max) throw new EspalierError(code, `${path} ${tooLong(source.size, max)}.`, 'Get the file again.');
   return source ? new TextDecoder().decode(await source.read(0, source.size)) : null;
 }

@@ -2,6 +2,7 @@
 
 import { xoshiro128 } from '../analysis/random.ts';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
+import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES } from '../json.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { sha256OfText } from '../text/hash.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
@@ -57,5 +58,6 @@ export async function calibrate(
 
 /** The tokenizer of a model folder. @throws EspalierError `tokenizer` when it is missing or broken */
 export async function folderTokenizer(folder: Folder): Promise<Tokenizer> {
-  return loadTokenizer(await readText(folder, 'tokenizer.json'), await readText(folder, 'tokenizer_config.json'));
+  const json = await readText(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES, 'tokenizer');
+  return loadTokenizer(json, await readText(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES, 'tokenizer'));
 }

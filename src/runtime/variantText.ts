@@ -1,9 +1,10 @@
 // A variant's text side: prompts to ids, ids to text that only grows, and which tokens end a text; must not run the model.
 
 import { EspalierError, toReport } from '../errors.ts';
-import { MAX_CONFIG_BYTES, readJsonObject } from '../json.ts';
+import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, readJsonObject } from '../json.ts';
 import type { OpenedModel } from '../model/open.ts';
 import { type Folder, readText } from '../onnx/source.ts';
+import { MAX_TEMPLATE_BYTES } from '../text/boundedTemplate.ts';
 import { type ChatTemplate, loadChat } from '../text/chat.ts';
 import { parseObject, tokenText } from '../text/config.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
@@ -31,17 +32,17 @@ export class VariantText {
 
   /** Reads tokenizer.json, tokenizer_config.json, chat_template.jinja and generation_config.json. Broken text files do not stop a model from running. */
   static async load({ folder, config }: OpenedModel): Promise<VariantText> {
-    const tokenizerJson = await readText(folder, 'tokenizer.json');
-    const configJson = await readText(folder, 'tokenizer_config.json');
-    const templateFile = await readText(folder, 'chat_template.jinja');
-    const tokenizer = kept(() => loadTokenizer(tokenizerJson, configJson));
-    const template = kept(() => loadChat(configJson, templateFile));
+    const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
+    const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+    const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
+    const tokenizer = kept(() => loadTokenizer(tokenizerJson(), configJson()));
+    const template = kept(() => loadChat(configJson(), templateFile()));
     const { model } = (config.raw.genai ?? {}) as { model?: unknown };
     const declared = [await generationConfig(folder), config.raw.config, config.raw.config?.text_config, model];
     const eos = new Set(declared.flatMap(endIds));
-    const named = tokenizer instanceof EspalierError ? undefined : endToken(configJson, tokenizer);
+    const named = tokenizer instanceof EspalierError ? undefined : endToken(configJson(), tokenizer);
     if (named !== undefined) eos.add(named);
-    return new VariantText(tokenizer, template, tokenizerJson !== null, eos);
+    return new VariantText(tokenizer, template, folder.open('tokenizer.json') !== null, eos);
   }
 
   get hasTokenizer(): boolean {
@@ -89,9 +90,9 @@ export class VariantText {
 /** What a folder's chat template is worth, told without a tokenizer: one that turns out broken is an error of the prompt. */
 export async function chatOf(folder: Folder): Promise<VariantInfo['chat']> {
   if (!folder.open('tokenizer.json')) return 'none';
-  const configJson = await readText(folder, 'tokenizer_config.json');
-  const templateFile = await readText(folder, 'chat_template.jinja');
-  const template = kept(() => loadChat(configJson, templateFile));
+  const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+  const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
+  const template = kept(() => loadChat(configJson(), templateFile()));
   if (template instanceof EspalierError) return { error: template.message };
   return template ? 'ok' : 'none';
 }
@@ -117,9 +118,23 @@ function kept<T>(make: () => T): T | EspalierError {
   }
 }
 
+/** A text of the folder; one that is too long to be read is an error of whoever needs it. */
+async function textOf(folder: Folder, path: string, max: number): Promise<() => string | null> {
+  try {
+    const text = await readText(folder, path, max, 'tokenizer');
+    return () => text;
+  } catch (error) {
+    if (toReport(error).code !== 'tokenizer') throw error;
+    return () => {
+      throw error;
+    };
+  }
+}
+
 /** generation_config.json, or null when it is missing or broken. */
 async function generationConfig(folder: Folder): Promise<unknown> {
-  const text = await readText(folder, 'generation_config.json');
+  if ((folder.open('generation_config.json')?.size ?? 0) > MAX_CONFIG_BYTES) return null;
+  const text = await readText(folder, 'generation_config.json', MAX_CONFIG_BYTES);
   const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
   return read?.ok ? read.value : null;
 }

@@ -4,6 +4,8 @@ import { Environment, Interpreter, Template } from '@huggingface/jinja';
 
 /** Characters of a template; the longest known, with tools and reasoning, has 20,000. */
 export const MAX_TEMPLATE_CHARS = 256 * 1024;
+/** Bytes of a template's file: a character takes at most four. */
+export const MAX_TEMPLATE_BYTES = 4 * MAX_TEMPLATE_CHARS;
 /** Evaluations of one rendering, lists counted by their length; 100 turns take some 20,000. About a second of work. */
 export const MAX_STEPS = 400_000;
 /** Numbers that range() gives at once. */

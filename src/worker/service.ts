@@ -2,6 +2,7 @@
 
 import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
+import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { type Identity, identify } from '../model/identity.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
 import { makeScorePrograms } from '../model/programs.ts';
@@ -78,7 +79,7 @@ export class StudioService implements StudioApi {
     const graphs = listGraphs(folder);
     if (graphs.length > 1 && request.graph === undefined) return { kind: 'choose', name: folder.name, graphs };
     const opened = await openModel(folder, request.graph);
-    const provenance = await readText(folder, PROVENANCE_FILE);
+    const provenance = await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES);
     const chat = await chatOf(folder);
     if (turn === this.opens) await this.cancel();
     await this.exclusive(async () => {
