@@ -24,8 +24,15 @@ export function requireTamePatterns(part: unknown): void {
   }
 }
 
+/**
+ * A repeated group of a letter and its marks, or of words of these with a space in between: each step begins with a letter or space that
+ * nothing before it can take, so that there is one way to read a text. Tokenizers of EXAONE have it.
+ */
+const LETTERS_WITH_MARKS = /\((?:\?:)?\\p\{L\}\\p\{M\}\*(?:\((?:\?:)? \\p\{L\}\\p\{M\}\*\)\*)?\)(?=[*+])/g;
+
 /** True when an unbounded quantifier follows a group that holds an unbounded quantifier. */
-export function repeatsRepetition(pattern: string): boolean {
+export function repeatsRepetition(source: string): boolean {
+  const pattern = source.replace(LETTERS_WITH_MARKS, '\\p{L}');
   /** Per open group: whether it repeats something without bound. */
   const open: boolean[] = [false];
   let inClass = 0;
