@@ -172,6 +172,18 @@ describe('refusals', () => {
       await variant.begin({ ids: [50, 697], tokens: 2, sampling: GREEDY, stopAtEos: true });
       expect(await variant.advance(1000)).toMatchObject({ text: '', tokens: 2 });
     });
+    // An end token without an id, nor has the unknown token one.
+    const json = {
+      model: { type: 'BPE', vocab: { a: 0, b: 1 }, merges: [], unk_token: '<unk>' },
+      added_tokens: [],
+      pre_tokenizer: null,
+      decoder: null,
+    };
+    const small = { 'tokenizer.json': JSON.stringify(json), 'tokenizer_config.json': '{"eos_token": "</s>"}' };
+    await using(await open(await openModel(withFiles(source.folder, small), 'onnx/model.onnx')), async (variant) => {
+      expect(variant.info.hasTokenizer).toBe(true);
+      expect((await variant.encode({ kind: 'raw', text: 'ba' })).ids).toEqual([1, 0]);
+    });
     const broken = await openModel(withFiles(source.folder, { 'tokenizer.json': '{' }), 'onnx/model.onnx');
     await using(await open(broken), async ({ info }) => expect(info.chat).toHaveProperty('error'));
     const template = await openModel(withFiles(source.folder, { 'chat_template.jinja': '{% if %}' }), 'onnx/model.onnx');

@@ -40,8 +40,8 @@ export class VariantText {
     const { model } = (config.raw.genai ?? {}) as { model?: unknown };
     const declared = [await generationConfig(folder), config.raw.config, config.raw.config?.text_config, model];
     const eos = new Set(declared.flatMap(endIds));
-    const named = tokenizer instanceof EspalierError ? undefined : endToken(configJson(), tokenizer);
-    if (named !== undefined) eos.add(named);
+    const named = tokenizer instanceof EspalierError ? undefined : kept(() => endToken(configJson(), tokenizer));
+    if (typeof named === 'number') eos.add(named);
     return new VariantText(tokenizer, template, folder.open('tokenizer.json') !== null, eos);
   }
 
@@ -76,10 +76,7 @@ export class VariantText {
     if (prompt.kind === 'ids') return { ids: [...prompt.ids], text: '' };
     const { tokenizer, template } = this;
     if (tokenizer instanceof EspalierError) throw tokenizer;
-    if (prompt.kind === 'raw') {
-      const ids = tokenizer.encode(prompt.text);
-      return { ids: tokenizer.addsBos && tokenizer.bosId !== null && ids.length > 0 ? [tokenizer.bosId, ...ids] : ids, text: prompt.text };
-    }
+    if (prompt.kind === 'raw') return { ids: tokenizer.encodePrompt(prompt.text), text: prompt.text };
     if (template instanceof EspalierError) throw template;
     if (!template) throw new EspalierError('tokenizer', 'This model has no chat template.', 'Use a raw prompt.');
     const text = template.render(prompt.messages, { addGenerationPrompt: true });
