@@ -17,6 +17,7 @@ const OPTIONS = {
   warmup: { type: 'string' },
   runs: { type: 'string' },
   batch: { type: 'string' },
+  'graph-capture': { type: 'boolean' },
   device: { type: 'string' },
   model: { type: 'string' },
   json: { type: 'string' },
@@ -55,14 +56,15 @@ export async function bench(words: string[]): Promise<number> {
     runs: wholeNumber(values.runs, 'runs', PAPER_PROTOCOL.runs),
     batch: wholeNumber(values.batch, 'batch', PAPER_PROTOCOL.batch),
   };
-  const settings: SpeedSettings = { ...PAPER_PROTOCOL, ...asked, mode: modeOf(asked) };
+  const graphCapture = values['graph-capture'] ?? false;
+  const settings: SpeedSettings = { ...PAPER_PROTOCOL, ...asked, mode: modeOf(asked), graphCapture };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const removed = parseBlocks(values.remove);
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
-    const result = await measureVariants({ removed, settings }, await openVariants(opened, device), {
+    const result = await measureVariants({ removed, settings }, await openVariants(opened, device, graphCapture), {
       signal: new AbortController().signal,
       onEvent: (event) => event.type === 'progress' && showProgress(event.progress),
       together: true,

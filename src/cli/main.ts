@@ -15,7 +15,7 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
   prune <folder> --remove 3,7 --out <dir> [--device wasm|webgpu] [--model <graph>] [--json <out>]
       writes the pruned folder and checks it
   bench <folder> [--remove 3,7] [--prompt <text> | --prompt-tokens 12] [--tokens 128 --warmup 10 --runs 20 --batch 1]
-      [--device wasm|webgpu] [--model <graph>] [--json <out>]
+      [--graph-capture] [--device wasm|webgpu] [--model <graph>] [--json <out>]
       tokens per second of the model and, with --remove, of what prune would write, run by run in turn
   generate <folder> --prompt <text> [--chat] [--remove 3,7] [--tokens 64 --temperature 0 --top-k 0 --top-p 1 --seed 0]
       [--device wasm|webgpu] [--model <graph>] [--json <out>]

@@ -65,10 +65,10 @@ function selfTestOnce(): Promise<SelfTest | null> {
 }
 
 /** Variants of a model in this process, one after the other on the same ONNX Runtime. @throws EspalierError `no-webgpu` when it is asked for and there is none */
-export async function openVariants(opened: OpenedModel, device: DeviceKind): Promise<OpenVariant> {
+export async function openVariants(opened: OpenedModel, device: DeviceKind, graphCapture = false): Promise<OpenVariant> {
   const selfTest = device === 'webgpu' ? await selfTestOnce() : null;
   return (removed, signal, onProgress) =>
-    Variant.open(opened, { removed, device, selfTest, graphCapture: false }, nodeLoader, { signal, onProgress });
+    Variant.open(opened, { removed, device, selfTest, graphCapture }, nodeLoader, { signal, onProgress });
 }
 
 /** A scoring session on the wasm device, or on WebGPU when it is asked for. */

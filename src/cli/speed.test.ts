@@ -92,11 +92,18 @@ describe('bench', () => {
 
   test('has no pruned variant without --remove, and takes batch and prompt', async () => {
     const words = ['--batch', '2', '--prompt', 'ab', '--tokens', '1', '--warmup', '0', '--runs', '1', '--json', at('one.json')];
-    expect(await bench([CHAT, ...words])).toBe(0);
+    expect(await bench([CHAT, ...words, '--graph-capture'])).toBe(0);
     const report = json<BenchReport>('one.json');
     expect([report.pruned, report.gain]).toEqual([null, null]);
     expect(report.original).toEqual({ ...VARIANT, decode: null });
-    expect(report.settings).toMatchObject({ batch: 2, prompt: 'ab', tokens: 1, removed: [], graph: 'onnx/model.onnx' });
+    expect(report.settings).toMatchObject({
+      batch: 2,
+      prompt: 'ab',
+      tokens: 1,
+      removed: [],
+      graph: 'onnx/model.onnx',
+      graphCapture: true,
+    });
   });
 
   test('takes spread ids where a folder has no tokenizer, and says so for a text', async () => {

@@ -26,8 +26,8 @@ export interface LoadedGraph {
   engine: Engine;
   compiled: Compiled;
   io: GraphIo;
-  /** Whether graph capture was asked for: null when ONNX Runtime would record this graph, else its reason. */
-  whyNoCapture?: string | null;
+  /** Where graph capture was asked for: the reason why ONNX Runtime would not record this graph, or null, and how long the try took, s. */
+  capture?: { whyNot: string | null; seconds: number };
   /** Gives the session back. */
   release(): Promise<void>;
 }
@@ -60,7 +60,9 @@ export async function loadGraph(opened: OpenedModel, engine: Engine, options: Lo
   }
   throwIfCancelled(options.signal);
   options.onCompile?.();
-  const whyNoCapture = options.graphCapture ? await engine.whyNoCapture(graphPath, graph, externalData) : undefined;
+  const tried = performance.now();
+  const whyNot = options.graphCapture ? await engine.whyNoCapture(graphPath, graph, externalData) : undefined;
+  const seconds = (performance.now() - tried) / 1000;
   const compiled = await engine.compileModel(graphPath, graph, externalData).catch(async (error: unknown) => {
     // ONNX Runtime reads the blobs by itself: a file that is gone by now fails again here, with a better message.
     for (const { source } of files) await source.read(0, Math.min(1, source.size));
@@ -70,7 +72,7 @@ export async function loadGraph(opened: OpenedModel, engine: Engine, options: Lo
     engine,
     compiled,
     io,
-    ...(whyNoCapture === undefined ? {} : { whyNoCapture }),
+    ...(whyNot === undefined ? {} : { capture: { whyNot, seconds } }),
     release: async () => {
       await engine.release([compiled]);
       engine.trim();
