@@ -7,8 +7,8 @@ const GIB = 2 ** 30;
 const SHARE = 0.7;
 /** WebGPU does not tell how much memory a GPU has. A guess; where it is too high, weights are streamed from the first refusal on. */
 const GPU_LIMIT_BYTES = 12 * GIB;
-/** A GPU that allows small buffers only is a small one: it is trusted with this many of its largest. */
-const LARGEST_BUFFERS = 4;
+/** A GPU that allows small buffers only is a small one: it is trusted with this many of its largest. Most desktops say 2 GiB, which gives 12. */
+const LARGEST_BUFFERS = 6;
 /** Typed arrays of one tab. Weights and hidden states lie there; only what one run needs is copied into the 4 GiB of the wasm heap. */
 const WASM_LIMIT_BYTES = 8 * GIB;
 

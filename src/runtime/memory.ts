@@ -60,12 +60,15 @@ export function planMemory(
   const state = stateBytes(programs, 1, shape.length);
   const weights = weightChoices(programs, device.kind);
   const candidates = [
-    ...(streamed ? [] : [{ weights: weights.resident, resident: true, prefetch: false, small: false }]),
-    { weights: weights.pair, resident: false, prefetch: true, small: false },
-    { weights: weights.pair, resident: false, prefetch: true, small: true },
-    { weights: weights.single, resident: false, prefetch: false, small: true },
+    // Runs that take their part of what is left beside the weights, before a model that fits is streamed.
+    ...(streamed
+      ? []
+      : [budget, budget - weights.resident].map((runs) => ({ weights: weights.resident, resident: true, prefetch: false, runs }))),
+    { weights: weights.pair, resident: false, prefetch: true, runs: budget },
+    { weights: weights.pair, resident: false, prefetch: true, runs: 0 },
+    { weights: weights.single, resident: false, prefetch: false, runs: 0 },
   ].map((choice) => {
-    const rows = rowsByMemory(programs, shape, device.maxBufferBytes, choice.small ? 0 : budget);
+    const rows = rowsByMemory(programs, shape, device.maxBufferBytes, Math.max(0, choice.runs));
     const fits = Math.floor((budget - choice.weights - rows.scratchBytes - rows.logitsBytes) / state);
     const group = Math.max(1, Math.min(windows, Math.floor(fits / (n + RUNNING))));
     const variants = Math.max(1, Math.min(n, Math.floor(fits / group) - RUNNING));

@@ -199,8 +199,8 @@ describe('routes of a self-test', () => {
 
 test('the default budget is 70 % of a limit that small buffers lower', () => {
   const gib = 2 ** 30;
-  expect(defaultBudget('webgpu', 2 * gib) / gib).toBeCloseTo(5.6);
+  expect(defaultBudget('webgpu', 2 * gib) / gib).toBeCloseTo(8.4);
   expect(defaultBudget('webgpu', 4 * gib) / gib).toBeCloseTo(8.4);
-  expect(defaultBudget('webgpu', gib / 4) / gib).toBeCloseTo(0.7);
+  expect(defaultBudget('webgpu', gib / 4) / gib).toBeCloseTo(1.05);
   expect(defaultBudget('wasm', 2 * gib) / gib).toBeCloseTo(5.6);
 });

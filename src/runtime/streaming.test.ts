@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenedModel } from '../model/open.ts';
 import { openModel } from '../model/open.ts';
 import { type CountingFolder, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
 import type { Engine } from './device.ts';
 import { planMemory } from './memory.ts';
@@ -200,6 +201,37 @@ describe('the memory plan', () => {
       expect(bytes.logits).toBeLessThan(400 * 2 ** 20);
       expect((rows.headTokens ?? rows.head * (length - 1)) * 128_256 * 4).toBeLessThan(device.maxBufferBytes);
     }
+  });
+
+  test('keeps a model of 4.4 GiB on a GPU with buffers of 2 GiB, its states for plans too', () => {
+    const own = programs(151_936, 3584);
+    const { blocks } = own;
+    // 28 blocks of 145 MiB and tables of 180 MiB: 7 B parameters in 4 bits.
+    const sized = (bound: (typeof blocks)[number], mib: number, key: string) => ({
+      ...bound,
+      weights: new Map([
+        [
+          key,
+          { name: key, type: 'uint8', dims: [], byteLength: mib * 2 ** 20, data: { file: key, offset: 0, length: mib * 2 ** 20 } } as const,
+        ],
+      ]),
+    });
+    const large = {
+      ...own,
+      side: null,
+      embed: sized(own.embed, 180, 'embed'),
+      head: sized(own.head, 260, 'head'),
+      blocks: Array.from({ length: 28 }, (_, k) => sized(blocks[0] ?? own.embed, 145, `block ${k}`)),
+    };
+    const shape = { windows: 10, length: 128 };
+    const plan = planMemory(large, shape, device, defaultBudget('webgpu', device.maxBufferBytes));
+    expect(plan).toMatchObject({ resident: true, group: 10, keepIntact: true, obstacle: null });
+    // Little more than the weights: smaller runs, not a stream.
+    const tight = 4.65 * 2 ** 30;
+    const close = planMemory(large, shape, device, tight);
+    expect(close).toMatchObject({ resident: true, obstacle: null });
+    expect(Object.values(close.bytes).reduce((a, b) => a + b)).toBeLessThanOrEqual(tight);
+    expect(planMemory(large, shape, device, 3 * 2 ** 30)).toMatchObject({ resident: false, group: 10, obstacle: null });
   });
 
   test('keeps to small buffers', () => {

@@ -46,6 +46,29 @@ test('asking for the memory of another device keeps the session and its states',
   expect([...phases]).not.toContain('compile');
 });
 
+test('plans keep to the budget of the score, also after the session was given back', async () => {
+  const studio = service();
+  await studio.open(await request('optimum-llama-nokv'), nothing);
+  const wasm = settings('optimum-llama-nokv', 'wasm');
+  const { total } = await studio.memory(wasm);
+  const shares = await Promise.all([0.9, 0.8, 0.7, 0.6].map((part) => studio.memory({ ...wasm, budgetBytes: Math.floor(part * total) })));
+  const budgetBytes = shares.find(({ streaming, obstacle }) => streaming && !obstacle)?.budget;
+  expect(budgetBytes).toBeDefined();
+  const bytesFirst = async (): Promise<number> => {
+    let bytes = 0;
+    await studio.plan([1, 3], ({ phase, total }) => {
+      if (phase === 'read') bytes = total;
+    });
+    return bytes;
+  };
+  await studio.score({ ...wasm, budgetBytes }, nothing);
+  await studio.release();
+  const streamed = await bytesFirst();
+  await studio.score(wasm, nothing);
+  await studio.release();
+  expect(streamed).toBeLessThan(await bytesFirst());
+});
+
 test('a newer plan cancels an older one', async () => {
   const studio = service();
   await studio.open(await request('optimum-llama-nokv'), nothing);

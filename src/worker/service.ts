@@ -60,6 +60,8 @@ export class StudioService implements StudioApi {
   private tokenizer: Promise<Tokenizer> | null = null;
   private report: Promise<DeviceReport> | null = null;
   private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
+  /** What the last score might take: plans after it keep to that, also where the session had to be opened again. */
+  private budgetBytes: number | undefined;
   private job: AbortController | null = null;
   private plans = 0;
   private planJob: AbortController | null = null;
@@ -130,6 +132,7 @@ export class StudioService implements StudioApi {
         onEvent({ type: 'note', text });
       const device = { kind: engine.kind, name: engine.name };
       onEvent({ type: 'started', device, windows: calibration.windows.length });
+      this.budgetBytes = settings.budgetBytes;
       await session.setBudget(settings.budgetBytes);
       const curve = await session.score(calibration.windows, signal, onEvent);
       if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
@@ -249,6 +252,7 @@ export class StudioService implements StudioApi {
     await this.closeSession();
     this.routed = await openRouted(opened, this.loader, wanted, async () => (await this.device()).selfTest);
     this.resolved.set(wanted, this.routed.engine.kind);
+    await this.routed.session.setBudget(this.budgetBytes);
     return this.routed;
   }
 
