@@ -47,6 +47,8 @@ export interface ScoreRecord {
   device: { kind: 'webgpu' | 'wasm'; name: string };
   selfTest: SelfTestRecord | null;
   rewrites: string[];
+  /** What makes the numbers doubtful, in sentences; absent when nothing was found. */
+  warnings?: string[];
   seconds: number;
   costRatio: number | null;
 }
@@ -128,6 +130,7 @@ function readMeasure(field: Field): MeasureRecord {
 function readScore(field: Field, numBlocks: number): ScoreRecord {
   const settings = field.at('settings');
   const device = field.at('device');
+  const warnings = field.at('warnings').optional((list) => list.list((item) => item.string()));
   const blocks = field.at('blocks').list((item) => {
     const [low = 0, high = 0] = item.at('ci95').list((edge) => edge.numberOrInfinity());
     const refused = item.at('refused').optional((reason) => reason.string());
@@ -151,6 +154,7 @@ function readScore(field: Field, numBlocks: number): ScoreRecord {
     device: { kind: device.at('kind').oneOf(['webgpu', 'wasm']), name: device.at('name').string() },
     selfTest: field.at('selfTest').optional(readSelfTest),
     rewrites: field.at('rewrites').list((item) => item.string()),
+    ...(warnings ? { warnings } : {}),
     seconds: field.at('seconds').number(),
     costRatio: field.at('costRatio').optional((ratio) => ratio.number()),
   };

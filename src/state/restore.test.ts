@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { writeProvenance } from '../model/provenance.ts';
 import { golden } from '../onnx/testing/fixtures.ts';
 import { sampleSource } from './sample.ts';
-import { curveView, effectView, measuredOn, settingsChanged } from './selectors.ts';
+import { curveView, effectView, measuredOn, remarksOf, settingsChanged } from './selectors.ts';
 import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from './testing/fakeStudio.ts';
@@ -88,6 +88,8 @@ describe('restore', () => {
     expect(get().score.settings).toMatchObject({ text: { kind: 'bundled' }, samples: 10, length: 128, seed: 0, bos: 'none' });
     expect(settingsChanged(get())).toBe(false);
     expect(get().plan.present).toMatchObject({ removed: [7, 9], locked: [2] });
+    actions.setSettings({ budgetBytes: 3e6 });
+    expect(settingsChanged(get())).toBe(false);
     actions.setSettings({ samples: 4 });
     expect(settingsChanged(get())).toBe(true);
   });
@@ -98,6 +100,18 @@ describe('restore', () => {
     await drop('espalier.json', await exported((text) => text.replace('"text": "bundled"', '"text": "emma.txt"')));
     expect(settingsChanged(get())).toBe(true);
     expect(get().score.curve?.notes.join()).toContain('emma.txt');
+  });
+
+  it('brings back what makes the curve doubtful, apart from the notes', async () => {
+    const { actions, get, drop } = setUp();
+    await actions.openSample();
+    expect(remarksOf(get())).toEqual({ warnings: [], notes: [] });
+    const doubt = 'float16 overflows in this model.';
+    await drop('espalier.json', await exported((text) => text.replace('"rewrites": []', `"rewrites": ["a"], "warnings": ["${doubt}"]`)));
+    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['For scoring: a.'] });
+    const { result } = get().score.curve!;
+    actions.takeCurve(result, '', false, [doubt, 'Fewer windows.']);
+    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['Fewer windows.'] });
   });
 
   it('says what an exported folder was made from', async () => {

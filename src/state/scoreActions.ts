@@ -33,9 +33,9 @@ function withEvent(curve: GrowingCurve, event: Exclude<ScoreEvent, { type: 'prog
 /** Keys by settings object, as texts may be long. */
 const keys = new WeakMap<ScoreSettings, string>();
 
-/** Settings as a key: equal keys give equal curves. */
+/** Settings as a key: equal keys give equal curves. The budget decides how, not what. */
 export function settingsKey(settings: ScoreSettings): string {
-  const key = keys.get(settings) ?? JSON.stringify(settings);
+  const key = keys.get(settings) ?? JSON.stringify({ ...settings, budgetBytes: undefined });
   keys.set(settings, key);
   return key;
 }

@@ -121,6 +121,15 @@ export const effectView = derive(
   },
 );
 
+/** What makes the numbers of the shown curve doubtful, and apart from that what is worth knowing about how they came about. */
+export const remarksOf = derive(
+  (state: StudioState) => [state.score.curve] as const,
+  (curve) => {
+    const warnings = curve?.result.warnings ?? [];
+    return { warnings, notes: (curve?.notes ?? []).filter((note) => !warnings.includes(note)) };
+  },
+);
+
 /** True when the settings are no longer those of the curve that is shown. */
 export function settingsChanged(state: StudioState): boolean {
   const { curve, settings } = state.score;

@@ -91,7 +91,7 @@ export interface ScoreSettings {
   bos: 'none' | 'every' | null;
   device: 'auto' | DeviceKind;
   /** Bytes that scoring may take; absent = 70 % of what the device is believed to have. */
-  budgetBytes?: number;
+  budgetBytes?: number | undefined;
 }
 
 /** What is recorded of a run's settings, with the choices resolved. */

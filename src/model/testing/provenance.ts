@@ -33,6 +33,7 @@ export const EXAMPLE: Provenance = {
     device: { kind: 'wasm', name: 'CPU' },
     selfTest: { passed: true, checks: [{ name: 'GQA', ok: true, maxError: null, note: '' }], routes: [], seconds: 1 },
     rewrites: [],
+    warnings: ['float16 loses too much.'],
     seconds: 2,
     costRatio: null,
   },

@@ -2,14 +2,25 @@
 
 import { lazy, Suspense } from 'react';
 import type { CurveView } from '../../state/selectors.ts';
-import { canScore, curveView, groupsOf, letter, measuredOn, runningOn, settingsChanged, stoppedAfter } from '../../state/selectors.ts';
+import {
+  canScore,
+  curveView,
+  groupsOf,
+  letter,
+  measuredOn,
+  remarksOf,
+  runningOn,
+  settingsChanged,
+  stoppedAfter,
+} from '../../state/selectors.ts';
 import type { StudioState } from '../../state/state.ts';
 import { nameOfText, windowsOf } from '../../state/textSource.ts';
-import { formatBytes, formatPpl, formatSeconds, listed, plural } from '../format.ts';
+import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { memoryInParts } from '../memoryWords.ts';
 import { useStudio } from '../studioContext.ts';
 import css from './importance.module.css';
 
@@ -30,6 +41,7 @@ export function ImportancePanel() {
       <Tools running={running} hasCurve={hasCurve} />
       <ErrorNotice place="score" />
       <ErrorNotice place="restore" />
+      {hasCurve && !running && <Warnings />}
       {shows ? (
         <Suspense fallback={<div className={css.space} />}>
           <ImportanceChart />
@@ -115,10 +127,20 @@ function inWords(point: CurveView['points'][number]): string {
   return `${words.join('')}.`;
 }
 
+/** What makes the numbers of this curve doubtful stands before them. */
+function Warnings() {
+  const { warnings } = useStudio(remarksOf);
+  return warnings.map((text) => (
+    <p key={text} className={css.warning} data-testid="curve-warning">
+      <strong>Doubtful numbers.</strong> {text}
+    </p>
+  ));
+}
+
 function Groups() {
   const groups = useStudio(groupsOf);
   const windows = useStudio((state) => state.score.curve?.result.windows.length ?? 0);
-  const notes = useStudio((state) => state.score.curve?.notes);
+  const { notes } = useStudio(remarksOf);
   return (
     <>
       {groups.length > 0 && (
@@ -136,7 +158,7 @@ function Groups() {
         </details>
       )}
       {windows === 1 && <p className={css.notes}>One window gives no interval: use more to see which blocks can be told apart.</p>}
-      {notes && notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
+      {notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
     </>
   );
 }
@@ -168,7 +190,7 @@ function BeforeScoring() {
         {!scorable
           ? 'There is no tokenizer in this folder. Give windows of token ids in the settings.'
           : memory
-            ? `Needs about ${formatBytes(memory.total)}: weights ${formatBytes(memory.weights)}, hidden states ${formatBytes(memory.hiddenStates)}, scratch ${formatBytes(memory.scratch)}, logits ${formatBytes(memory.logits)}.`
+            ? memoryInParts(memory)
             : 'Estimating memory…'}
       </p>
       <div className={kit.row}>

@@ -1,13 +1,13 @@
 // Scoring settings: text, windows, sampler, BOS, device, and the memory they need. Changes hold at once; the curve says if it is older.
 
-import { type ReactNode, useId } from 'react';
+import { type ReactNode, useId, useState } from 'react';
 import type { ScoreSettings } from '../../worker/api.ts';
-import { formatBytes } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
+import { memoryInAll } from '../memoryWords.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './settings.module.css';
 import { TextField } from './TextField.tsx';
@@ -91,6 +91,7 @@ export function SettingsDialog() {
           )}
         </Field>
         <Field label="Device">{(id) => <DeviceSelect id={id} value={settings.device} />}</Field>
+        <Field label="Memory budget in MB">{(id) => <BudgetField id={id} />}</Field>
       </div>
       <Memory />
       <ErrorNotice place="score" />
@@ -133,13 +134,49 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
   );
 }
 
+const MB = 1e6;
+const MOST_MB = 1e6;
+
+/** Left empty, the budget is what the device is believed to have room for. */
+function BudgetField({ id }: { id: string }) {
+  const budget = useStudio((state) => state.score.settings.budgetBytes);
+  const usual = useStudio((state) => state.score.memory?.budget);
+  const actions = useActions();
+  const [typed, setTyped] = useState(budget === undefined ? '' : String(budget / MB));
+  const number = Number(typed);
+  const valid = typed === '' || (Number.isInteger(number) && number >= 1 && number <= MOST_MB);
+  return (
+    <>
+      <input
+        id={id}
+        type="number"
+        min={1}
+        max={MOST_MB}
+        value={typed}
+        placeholder={budget === undefined && usual !== undefined ? `automatic: ${Math.floor(usual / MB)}` : 'automatic'}
+        aria-invalid={!valid}
+        data-testid="memory-budget"
+        onBlur={() => setTyped(budget === undefined ? '' : String(budget / MB))}
+        onChange={(event) => {
+          const text = event.target.value;
+          setTyped(text);
+          const next = event.target.valueAsNumber;
+          if (text === '' && !event.target.validity.badInput) actions.setSettings({ budgetBytes: undefined });
+          else if (Number.isInteger(next) && next >= 1 && next <= MOST_MB) actions.setSettings({ budgetBytes: next * MB });
+        }}
+      />
+      <span className={kit.bad} role="status" style={{ minHeight: '1.4em' }}>
+        {valid ? '' : `1 to ${MOST_MB}, or empty`}
+      </span>
+    </>
+  );
+}
+
 function Memory() {
   const memory = useStudio((state) => state.score.memory);
   return (
     <p className={kit.note} role="status">
-      {memory
-        ? `Needs about ${formatBytes(memory.total)}, largest buffer ${formatBytes(memory.largestBuffer)}.`
-        : 'Memory is not known yet.'}
+      {memory ? memoryInAll(memory) : 'Memory is not known yet.'}
     </p>
   );
 }
