@@ -304,11 +304,11 @@ describe('side by side', () => {
     const fakes = fakeVariants(options);
     const events: GenerateEvent[] = [];
     const abort = new AbortController();
-    const generate = (tokens = 6) =>
+    const generate = (tokens = 6, text = 'a bb') =>
       generateSideBySide(
         {
           removed,
-          prompt: { kind: 'raw', text: 'a bb' },
+          prompt: { kind: 'raw', text },
           tokens,
           sampling: { temperature: 0.5, topK: 3, topP: 1, seed: 7 },
           stopAtEos: true,
@@ -355,6 +355,13 @@ describe('side by side', () => {
       'pruned 4',
       'original 6',
     ]);
+  });
+
+  it('warms up with the beginning of a long prompt only', async () => {
+    const { generate, shapes, starts } = generating();
+    await generate(6, 'word '.repeat(99).trim());
+    expect(new Set(shapes.map(({ ids }) => ids.length))).toEqual(new Set([64]));
+    expect(starts.map(({ ids }) => ids.length)).toEqual([99, 99, 99, 99]);
   });
 
   it('diverges where one ends its text and the other goes on; not where they are the same', async () => {
