@@ -15,6 +15,8 @@ interface Options {
   seconds?(removed: number): number;
   /** Loads that fail with out-of-memory, from the first. */
   noMemory?: number;
+  /** Runs beside another worker find no room. */
+  crowded?: boolean;
   /** The run at which a worker never answers. */
   hangs?: boolean;
   /** The worker breaks instead of running. */
@@ -37,6 +39,7 @@ function standIns(options: Options = {}) {
       },
       encode: async () => ({ ids: [1, 2, 3], text: '' }),
       async run({ ids, tokens, batch }): Promise<RunSample> {
+        if (options.crowded && alive.size > 1) throw new EspalierError('out-of-memory', 'no room');
         if (options.hangs) return new Promise(() => {});
         if (options.dies) worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
         log.push(`run ${removed}`);
@@ -157,6 +160,15 @@ test('a load that runs out of memory is tried again without the studio', async (
   const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
   expect(released).toEqual(['released']);
   expect(result.original && result.pruned).toBeTruthy();
+});
+
+test('runs that find no room beside the other are made in turns and without the studio', async () => {
+  const { spawn, alive } = standIns({ crowded: true });
+  const { release, device, released } = studio();
+  const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
+  expect([result.interleaved, result.original?.samples.length, result.pruned?.samples.length]).toEqual(['rounds', 3, 3]);
+  expect(released).toEqual(['released']);
+  expect(alive.size).toBe(0);
 });
 
 test('cancel ends a job whose worker never answers, and a new job ends the one before', async () => {

@@ -39,7 +39,10 @@ export function createMeter(studio: Pick<StudioApi, 'device' | 'release'>, spawn
       };
       // The studio holds the weights of the original.
       if (2 * estimate.original + estimate.pruned > budget) await release();
+      let opens = 0;
       const open: OpenVariant = async (removed, signal, onProgress) => {
+        // One is opened once more only after a run found no room beside the other.
+        if (opens++ >= 2) await release();
         const load = () => openRemote(spawn, { source, graph, removed, device, selfTest, graphCapture }, signal, onProgress);
         try {
           return await load();
