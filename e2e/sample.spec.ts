@@ -96,6 +96,30 @@ test('cancel stops within two seconds and leaves a page that works', async ({ ap
   await expect(page.getByTestId('block-3')).not.toBeChecked();
 });
 
+test('a budget below the model: streamed, said so, and the same numbers', async ({ app: page }) => {
+  await page.getByTestId('open-sample').click();
+  await finished(page);
+  await page.getByTestId('settings').click();
+  const dialog = page.getByTestId('settings-dialog');
+  const budget = dialog.getByTestId('memory-budget');
+  await expect(budget).toHaveAttribute('placeholder', /automatic: \d{4}/);
+  await budget.fill('1');
+  await expect(dialog).toContainText('but the budget is');
+  await budget.fill('8');
+  await expect(dialog).toContainText('does not fit into 8.0 MB, so its weights are read from the files');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  await dialog.getByTestId('samples').fill('3');
+  await dialog.getByTestId('score-with-settings').click();
+  await finished(page);
+  const streamed = await page.getByTestId('ppl-original').textContent();
+  await page.getByTestId('settings').click();
+  await budget.fill('');
+  await dialog.getByTestId('score-with-settings').click();
+  await finished(page);
+  await expect(page.getByTestId('ppl-original')).toHaveText(streamed ?? '');
+});
+
 test('export into a folder that was picked, verified by re-reading it', async ({ app: page }) => {
   // The origin's private file system stands in for the system's folder picker; handles and writing are the real ones.
   await page.evaluate(() => {
