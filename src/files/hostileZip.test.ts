@@ -87,4 +87,11 @@ describe(`hostile zips (seed ${SEED})`, () => {
     const many = Object.fromEntries(Array.from({ length: MAX_ZIP_ENTRIES + 1 }, (_, k) => [`f${k}`, '']));
     await expect(zipOf(many).then(readAll)).rejects.toMatchObject({ code: 'too-large', message: expect.stringContaining('10001 entries') });
   });
+
+  it('are none when paths begin with the folder itself', async () => {
+    const folder = await openZip(new Blob([await zipOf({ './model/config.json': '{}', './model/onnx/model.onnx': 'x' })]));
+    expect(folder.files.map(({ path }) => path).sort()).toEqual(['config.json', 'onnx/model.onnx']);
+    await expect(openZip(new Blob([await zipOf({ './../config.json': '{}' })]))).rejects.toThrow(/leaves the zip/);
+    await expect(openZip(new Blob([await zipOf({ './a': '', a: '' })]))).rejects.toThrow(/in the zip twice/);
+  });
 });

@@ -96,11 +96,12 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
     if (entry.isDirectory) continue;
     if (entry.compressionMethod !== 0 || entry.encrypted)
       throw refused(entry.name, `is ${entry.encrypted ? 'encrypted' : 'compressed'} in the zip`, 'Unpack the zip and open the folder.');
-    if (!isInside(entry.name)) throw refused(entry.name, 'has a path that leaves the zip', 'Get the zip from where you trust it.');
-    if (paths.has(entry.name)) throw refused(entry.name, 'is in the zip twice', 'Unpack the zip and open the folder.');
-    paths.add(entry.name);
+    const path = entry.name.replace(/^(\.\/)+/, '');
+    if (!isInside(path)) throw refused(entry.name, 'has a path that leaves the zip', 'Get the zip from where you trust it.');
+    if (paths.has(path)) throw refused(entry.name, 'is in the zip twice', 'Unpack the zip and open the folder.');
+    paths.add(path);
     // Stored entries come as a slice of the blob, not as bytes.
-    files.push({ path: entry.name, file: await entry.blob().catch(unreadable) });
+    files.push({ path, file: await entry.blob().catch(unreadable) });
   }
   const root = files[0]?.path.split('/')[0] ?? '';
   const shared = files.length > 0 && files.every(({ path }) => path.startsWith(`${root}/`));

@@ -35,7 +35,7 @@ export async function checkHalf({ opened, session, window, cpu, signal }: HalfCh
   try {
     const half = mean(await session.nllPerToken([], ids, signal));
     engine = await cpu();
-    const exact = ScoreSession.open(opened, engine);
+    const exact = ScoreSession.open(opened, engine, { streamed: true });
     const full = mean(await exact.nllPerToken([], ids, signal));
     await exact.dispose();
     return judge(half, full, ids.length);

@@ -41,6 +41,8 @@ export interface WindowShape {
   length: number;
 }
 
+/** One run cannot hold more on the wasm device. */
+const WASM_HEAP_BYTES = 4 * 2 ** 30;
 /** What runs at a time beside the states that are kept: input, output and the stream in front. */
 const RUNNING = 3;
 
@@ -144,10 +146,11 @@ function weightChoices(programs: ScorePrograms, kind: DeviceKind): { resident: n
   };
 }
 
-function bufferObstacle(programs: ScorePrograms, rows: RowLimits, { maxBufferBytes }: MemoryDevice): EspalierError | null {
+function bufferObstacle(programs: ScorePrograms, rows: RowLimits, { kind, maxBufferBytes }: MemoryDevice): EspalierError | null {
+  // Tables above 2 GiB (256,000 words in float32) are longer than some typed arrays, but not than the heap that runs them.
+  const most = kind === 'wasm' ? WASM_HEAP_BYTES : maxBufferBytes;
   for (const { weights } of allPrograms(programs))
-    for (const ref of weights.values())
-      if (ref.byteLength > maxBufferBytes) return bufferLimit(`The weight ${ref.name}`, ref.byteLength, maxBufferBytes);
+    for (const ref of weights.values()) if (ref.byteLength > most) return bufferLimit(`The weight ${ref.name}`, ref.byteLength, most);
   const logits = rows.logitsBytes / LOGIT_COPIES;
   if (logits <= maxBufferBytes) return null;
   return bufferLimit('One window of logits', logits, maxBufferBytes, 'Use shorter windows, or the wasm device.');

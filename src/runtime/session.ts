@@ -24,6 +24,8 @@ export type { Curve } from './curve.ts';
 export interface SessionOptions {
   /** Bytes that weights, hidden states, scratch and logits may take together; by default 70 % of what the device is believed to have. */
   budgetBytes?: number | undefined;
+  /** Stream the weights although they would fit: for a session that goes over them once. */
+  streamed?: boolean;
 }
 
 /** One model on one engine. Calls are queued: score and plan never overlap. */
@@ -51,6 +53,7 @@ export class ScoreSession {
     this.unremovable = unremovable;
     this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
     this.bench = new Workbench(new Chain(programs, folder, engine), this.budget);
+    this.bench.forceStreaming = options.streamed ?? false;
   }
 
   /**

@@ -107,6 +107,17 @@ describe('a budget of a quarter of the weights', () => {
     });
   });
 
+  test('a session that goes over the weights once streams them although they would fit', async () => {
+    const own = await openWasm(nodeLoader);
+    const once = ScoreSession.open(opened, own, { streamed: true });
+    const [first = []] = short;
+    const streamed = await once.nllPerToken([], first);
+    expect(own.ledger.peak('weights')).toBeLessThan(weights / 3);
+    await once.dispose();
+    await own.dispose();
+    await withSession(undefined, async (session) => expect(await session.nllPerToken([], first)).toEqual(streamed));
+  });
+
   test('reads the next stage while one runs', async () => {
     const own = await openWasm(nodeLoader);
     const chain = new Chain(ScoreSession.open(opened, own).programs, folder, own);
@@ -253,6 +264,23 @@ describe('the memory plan', () => {
       2 ** 33,
     );
     expect(obstacle).toMatchObject({ code: 'too-large', message: expect.stringMatching(/weight .* is 1\.00 MiB, .* at most 512\.0 KiB/) });
+  });
+
+  test('gives tables of 256,000 words in float32 to the wasm device, not to a GPU with buffers of 2 GiB', () => {
+    const own = programs(256_000, 2304);
+    const bytes = 256_000 * 2304 * 4;
+    const table = {
+      name: 'table',
+      type: 'float32',
+      dims: [256_000, 2304],
+      byteLength: bytes,
+      data: { file: 'x', offset: 0, length: bytes },
+    } as const;
+    const wide = { ...own, embed: { ...own.embed, weights: new Map([['table', table]]) } };
+    const obstacle = (kind: 'wasm' | 'webgpu') =>
+      planMemory(wide, { windows: 1, length: 16 }, { kind, maxBufferBytes: 2 ** 31 - 1 }, 2 ** 34).obstacle;
+    expect(obstacle('wasm')).toBeNull();
+    expect(obstacle('webgpu')).toMatchObject({ code: 'too-large' });
   });
 
   test('is held to the budget as long as anything fits', () => {
