@@ -19,8 +19,8 @@ interface Options {
   crowded?: boolean;
   /** The run at which a worker never answers. */
   hangs?: boolean;
-  /** The worker breaks instead of running. */
-  dies?: boolean;
+  /** The worker breaks instead of loading or running. */
+  dies?: 'load' | 'run';
 }
 
 function standIns(options: Options = {}) {
@@ -34,6 +34,7 @@ function standIns(options: Options = {}) {
       async load(request) {
         removed = request.removed.length;
         log.push(`load ${removed}`);
+        if (options.dies === 'load') worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
         if (loads++ < (options.noMemory ?? 0)) throw new EspalierError('out-of-memory', 'no room');
         return info(16 - removed);
       },
@@ -41,7 +42,7 @@ function standIns(options: Options = {}) {
       async run({ ids, tokens, batch }): Promise<RunSample> {
         if (options.crowded && alive.size > 1) throw new EspalierError('out-of-memory', 'no room');
         if (options.hangs) return new Promise(() => {});
-        if (options.dies) worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
+        if (options.dies === 'run') worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
         log.push(`run ${removed}`);
         const seconds = options.seconds?.(removed) ?? 1;
         return { promptTokens: ids.length, tokens, batch, ttft: seconds / 10, seconds, hostSeconds: 0, deviceBytes: 10, ids: [] };
@@ -186,9 +187,12 @@ test('cancel ends a job whose worker never answers, and a new job ends the one b
   expect(alive.size).toBe(0);
 });
 
-test('a worker that dies is an error of its variant', async () => {
-  const { spawn, alive } = standIns({ dies: true });
+test.each(['load', 'run'] as const)('a worker that dies in a %s is an error of its variant', async (dies) => {
+  const { spawn, alive } = standIns({ dies });
   const { release, device } = studio();
-  await expect(createMeter({ release, device }, spawn).measure(request(), () => {})).rejects.toMatchObject({ code: 'bug' });
+  await expect(createMeter({ release, device }, spawn).measure(request(), () => {})).rejects.toMatchObject({
+    code: 'bug',
+    message: 'The measuring worker stopped unexpectedly.',
+  });
   expect(alive.size).toBe(0);
 });

@@ -25,7 +25,11 @@ export async function openRemote(
   const worker = spawn();
   const remote: Remote<RemoteMethods> = wrap<RemoteMethods>(worker);
   const death = new Loss();
+  let ended = false;
   const end = (): void => {
+    // A released proxy throws whatever is asked of it.
+    if (ended) return;
+    ended = true;
     signal.removeEventListener('abort', end);
     worker.terminate();
     // Comlink's books hold the worker for as long as the proxy lives, and this listener and unanswered calls would keep the proxy alive through it.
