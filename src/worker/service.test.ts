@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { calibrationText, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
 import { nodeLoader } from '../runtime/ort.node.ts';
 import type { OpenRequest, ScoreSettings } from './api.ts';
@@ -67,6 +68,14 @@ test('plans keep to the budget of the score, also after the session was given ba
   await studio.score(wasm, nothing);
   await studio.release();
   expect(streamed).toBeLessThan(await bytesFirst());
+});
+
+test('a file espalier.json beyond all bounds is not read and does not keep a model from opening', async () => {
+  const { source } = await request('optimum-llama-nokv');
+  if (source.kind !== 'files') throw new Error('files');
+  const long = new File([new Uint8Array(MAX_PROVENANCE_BYTES + 1)], 'espalier.json');
+  const files = [...source.files, { path: 'espalier.json', file: long }];
+  expect(await service().open({ source: { ...source, files } }, nothing)).toMatchObject({ kind: 'opened', provenance: null });
 });
 
 test('a newer plan cancels an older one', async () => {

@@ -81,7 +81,9 @@ export class StudioService implements StudioApi {
     const graphs = listGraphs(folder);
     if (graphs.length > 1 && request.graph === undefined) return { kind: 'choose', name: folder.name, graphs };
     const opened = await openModel(folder, request.graph);
-    const provenance = await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES);
+    // One of that length was not written here, and does not keep the model from opening.
+    const told = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
+    const provenance = told ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES) : null;
     const chat = await chatOf(folder);
     if (turn === this.opens) await this.cancel();
     await this.exclusive(async () => {
