@@ -103,6 +103,7 @@ describe('budget', () => {
     command('cancel').run(actions, get());
     await searching;
     expect(get().budget).toMatchObject({ running: false, verdict: 'Stopped. The plan is as it was.' });
+    expect(get().budget.steps.every(({ measured }) => measured !== null)).toBe(true);
     expect(get().plan.present.removed).toEqual([]);
     await aWhile();
     expect(isMetering(get())).toBe(false);
@@ -131,12 +132,13 @@ describe('budget', () => {
     expect(get().budget.running).toBe(false);
   });
 
-  it('forgets its goal with the model', async () => {
-    const { actions, get } = await scored({ stepMs: 4 });
+  it('forgets its goal with the model, and ends what it measures', async () => {
+    const { actions, get, meter } = await scored({ stepMs: 4 });
     actions.setBudget({ kind: 'file', goal: 9e6 });
     const searching = actions.findPlan();
     await until(() => get().speed.progress !== null);
     await actions.openSample();
+    expect(meter.calls.at(-1)?.name).toBe('cancel');
     await searching;
     expect(get().budget).toEqual({ kind: 'file', goal: null, running: false, steps: [], verdict: '' });
     expect(get().plan.present.removed).toEqual([]);

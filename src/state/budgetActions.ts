@@ -94,7 +94,9 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
   }
 
   function end(verdict: string): void {
-    patch('budget', { running: false, verdict });
+    // A plan whose measurement was cut off was not tried.
+    const steps = get().budget.steps.filter(({ measured }) => measured !== null);
+    patch('budget', { running: false, verdict, steps });
     context.announce(verdict);
   }
 
@@ -106,8 +108,11 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
   }
 
   const unsubscribe = store.subscribe((state, before) => {
-    if (state.model.current !== before.model.current) turn++;
-    else if (state.budget.running && (state.plan.present !== before.plan.present || state.score.running || state.export.running)) {
+    if (state.model.current !== before.model.current) {
+      turn++;
+      // The job of a model that is gone; its slice is already new.
+      if (before.budget.running) context.meter.cancel();
+    } else if (state.budget.running && (state.plan.present !== before.plan.present || state.score.running || state.export.running)) {
       stopBudget();
       patch('budget', { verdict: 'Stopped: the search needs plan and device for itself.' });
     }

@@ -49,6 +49,15 @@ describe('generating', () => {
     expect(page.get().errors.generate).toBeUndefined();
   });
 
+  it('shows no empty sides when it is stopped before the first token', async () => {
+    const page = setUp({ stepMs: 4 });
+    await page.actions.openSample();
+    const job = page.actions.generate();
+    command('cancel').run(page.actions, page.get());
+    await job;
+    expect(page.get().generate).toMatchObject({ running: false, shown: null });
+  });
+
   it('goes on with the original alone when nothing is removed', async () => {
     const page = setUp();
     await page.actions.openSample();

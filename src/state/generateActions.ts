@@ -90,7 +90,8 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
     if (!running) return;
     turn++;
     meter.cancel();
-    patch('generate', { running: false, progress: null, shown: shown && { ...shown, stopped: true } });
+    const isEmpty = !shown?.sides.original && !shown?.sides.pruned;
+    patch('generate', { running: false, progress: null, shown: shown && (isEmpty ? null : { ...shown, stopped: true }) });
     context.announce(words);
   }
 

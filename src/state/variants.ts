@@ -5,7 +5,7 @@ import { planSize } from '../model/size.ts';
 import type { SpeedSettings, VariantMeasure } from '../worker/benchApi.ts';
 import { derive } from './memo.ts';
 import { foretell, sides } from './prediction.ts';
-import { modelOf } from './selectors.ts';
+import { deviceName, modelOf } from './selectors.ts';
 import { protocolWords } from './speedSettings.ts';
 import type { Measured, StudioState } from './state.ts';
 
@@ -65,7 +65,7 @@ function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
 
 /** How a speed was measured. Only speeds of one protocol on one device can be held against each other. */
 function wayOf({ info }: VariantMeasure, settings: SpeedSettings): string {
-  return `${protocolWords(settings)}, on ${info.device.name}`;
+  return `${protocolWords(settings)}, on ${deviceName(info.device)}`;
 }
 
 /** How the speed of a row was measured, in words; null while it is not. */

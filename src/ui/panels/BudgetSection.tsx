@@ -79,7 +79,8 @@ function Form() {
         step="any"
         inputMode="decimal"
         value={typed}
-        disabled={running}
+        // Not disabled: Enter in it starts the search, and the focus stays.
+        readOnly={running}
         aria-invalid={!valid}
         data-testid="budget-value"
         onChange={(event) => set(event.target.value, scale)}
