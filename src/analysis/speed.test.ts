@@ -73,16 +73,16 @@ describe('gain', () => {
     expect(() => gainOf([], [1])).toThrow(RangeError);
   });
 
-  it('covers the true ratio in about 95 of 100 cases', () => {
+  it.each([5, 20])('covers the true ratio in about 95 of 100 cases of %i runs', (n) => {
     const random = xoshiro128(11);
     const noise = (): number => (random() + random() + random() + random()) / 2 ** 31 - 4;
     let held = 0;
     for (let i = 0; i < 100; i++) {
-      const runs = (speed: number) => Array.from({ length: 20 }, () => speed * (1 + 0.05 * noise()));
+      const runs = (speed: number) => Array.from({ length: n }, () => speed * (1 + 0.05 * noise()));
       const { ci95 } = gainOf(runs(100), runs(150));
       if (ci95[0] <= 1.5 && ci95[1] >= 1.5) held++;
     }
-    expect(held).toBeGreaterThanOrEqual(86);
+    expect(held).toBeGreaterThanOrEqual(90);
   });
 });
 

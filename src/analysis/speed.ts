@@ -83,11 +83,32 @@ export function summarise(samples: readonly RunTimes[]): SpeedSummary {
   };
 }
 
-/** Mean throughput of `pruned` over that of `original`, with a 95 % percentile interval; `noise` when it holds 1, or with fewer than two runs. */
+/** Mean throughput of `pruned` over that of `original`, with a 95 % bootstrap interval; `noise` when it holds 1, or with fewer than two runs. */
 export interface Ratio {
   ratio: number;
   ci95: [number, number];
   noise: boolean;
+}
+
+/** 97.5 % points of Student's t for 1, 2, ... degrees of freedom. */
+const T_975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+
+/**
+ * Share of the resamples to leave out at each end so that intervals of few runs are as wide as they should be: the expanded percentile interval.
+ * Five runs: 0.1 %, twenty: 1.6 %, many: 2.5 %.
+ * @source Hesterberg, What Teachers Should Know About the Bootstrap (2015), section 4.2
+ */
+function expandedTail(n: number): number {
+  const df = n - 1;
+  const t = T_975[df - 1] ?? 1.96 + 2.4 / df + 3 / df ** 2;
+  return normalTail(t * Math.sqrt(n / df));
+}
+
+/** P(Z > z) for z >= 0, to 1e-7. @source Abramowitz and Stegun, 26.2.17 */
+function normalTail(z: number): number {
+  const t = 1 / (1 + 0.2316419 * z);
+  const polynomial = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  return (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * polynomial;
 }
 
 /**
@@ -115,7 +136,8 @@ export function gainOf(original: readonly number[], pruned: readonly number[], b
     if (!paired) for (let i = 0; i < pruned.length; i++) above += pruned[index(pruned.length)]!;
     return above / pruned.length / (below / original.length);
   }).sort();
-  const ci95: [number, number] = [quantile(ratios, 0.025), quantile(ratios, 0.975)];
+  const tail = expandedTail(Math.min(original.length, pruned.length));
+  const ci95: [number, number] = [quantile(ratios, tail), quantile(ratios, 1 - tail)];
   return { ratio, ci95, noise: ci95[0] <= 1 && ci95[1] >= 1 };
 }
 

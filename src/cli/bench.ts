@@ -4,7 +4,7 @@ import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/s
 import { type ErrorReport, EspalierError } from '../errors.ts';
 import { measureVariants } from '../runtime/measure.ts';
 import type { DeviceKind } from '../worker/api.ts';
-import type { Gain, MeasureResult, SpeedSettings, VariantMeasure, Which } from '../worker/benchApi.ts';
+import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../worker/benchApi.ts';
 import { oneOf, parseBlocks, parseCommand, UsageError, wholeNumber } from './args.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
@@ -38,7 +38,11 @@ export interface BenchVariant {
 export interface BenchReport {
   original: BenchVariant | null;
   pruned: BenchVariant | null;
-  gain: Gain | null;
+  /** Mean throughput of the pruned over that of the original. */
+  gain: number | null;
+  /** Its 95 % bootstrap interval, and whether that holds 1. */
+  gainCi95: [number, number] | null;
+  gainIsNoise: boolean | null;
   settings: SpeedSettings & { graph: string; removed: number[]; promptIds: number[]; interleaved: MeasureResult['interleaved'] };
   device: { kind: DeviceKind; name: string; runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
@@ -91,7 +95,9 @@ function reportOf(result: MeasureResult, graph: string, removed: number[]): Benc
   return {
     original: variantOf(original),
     pruned: variantOf(pruned),
-    gain,
+    gain: gain?.ratio ?? null,
+    gainCi95: gain?.ci95 ?? null,
+    gainIsNoise: gain?.noise ?? null,
     settings: { ...settings, graph, removed, promptIds, interleaved },
     device: { ...any.info.device, runtime: any.info.runtime },
     ...(errors.original || errors.pruned ? { errors } : {}),
