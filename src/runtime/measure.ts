@@ -11,7 +11,7 @@ import type {
   VariantMeasure,
   Which,
 } from '../worker/benchApi.ts';
-import { Crowded, Pair } from './pair.ts';
+import { Pair } from './pair.ts';
 import { RunClock, runRounds } from './rounds.ts';
 import { checkSpeedSettings, promptIds } from './speedPrompt.ts';
 
@@ -115,19 +115,7 @@ export async function measureVariants(
     }
   };
 
-  try {
-    if (together || sides.length === 1) {
-      try {
-        await allAtOnce();
-      } catch (error) {
-        if (!(error instanceof Crowded)) throw error;
-        await pair.close();
-        await inTurns();
-      }
-    } else await inTurns();
-  } finally {
-    await pair.close();
-  }
+  await pair.run(together, allAtOnce, inTurns);
   pair.throwIfAllFailed();
 
   const measureOf = (which: Which): VariantMeasure | null => {

@@ -6,7 +6,7 @@ import type { OpenVariant, VariantHandle, VariantInfo, Which } from '../worker/b
 import { untilAborted } from './abortable.ts';
 
 /** Thrown when a variant runs out of memory while the other one is open as well: alone, each may fit. */
-export class Crowded extends Error {}
+class Crowded extends Error {}
 
 const PROMPT_ERRORS: ReadonlySet<ErrorCode> = new Set(['tokenizer', 'bad-input']);
 
@@ -78,6 +78,27 @@ export class Pair {
     );
     if (refusal) throw refusal;
     return answer;
+  }
+
+  /**
+   * `atOnce` where both fit beside each other; `inTurns`, from closed sides, where they are known not to (`together` false) or memory runs out.
+   * Every side is closed at the end, however it ends.
+   */
+  async run(together: boolean, atOnce: () => Promise<void>, inTurns: () => Promise<void>): Promise<void> {
+    try {
+      if (together || this.sides.length === 1) {
+        try {
+          await atOnce();
+          return;
+        } catch (error) {
+          if (!(error instanceof Crowded)) throw error;
+          await this.close();
+        }
+      }
+      await inTurns();
+    } finally {
+      await this.close();
+    }
   }
 
   /** Closes one side, or all that are open; never throws. */

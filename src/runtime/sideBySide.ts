@@ -5,7 +5,7 @@ import type { Sampling } from '../analysis/sampling.ts';
 import { checkSampling } from '../analysis/sampling.ts';
 import { EspalierError } from '../errors.ts';
 import type { Advance, GenerateEvent, GenerateResult, OpenVariant, Prompt, Side, VariantInfo, Which } from '../worker/benchApi.ts';
-import { Crowded, Pair } from './pair.ts';
+import { Pair } from './pair.ts';
 
 /** Length of a slice: with two variants each is heard of about every 80 ms. A single one is heard of every 50 ms. */
 const SLICE_MS = { two: 40, one: 50 };
@@ -111,19 +111,7 @@ export async function generateSideBySide(
     }
   };
 
-  try {
-    if (together || pair.sides.length === 1) {
-      try {
-        await generate(pair.sides);
-      } catch (error) {
-        if (!(error instanceof Crowded)) throw error;
-        await pair.close();
-        await inTurns();
-      }
-    } else await inTurns();
-  } finally {
-    await pair.close();
-  }
+  await pair.run(together, () => generate(pair.sides), inTurns);
   pair.throwIfAllFailed();
   const { original, pruned } = found;
   return { original, pruned, errors: pair.errors, divergesAt: original && pruned ? firstDifference(original, pruned) : null };

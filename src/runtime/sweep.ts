@@ -4,7 +4,7 @@ import { summarise } from '../analysis/speed.ts';
 import { EspalierError } from '../errors.ts';
 import type { OpenVariant, RunSample, SpeedSettings, SweepPoint, SweepResult, Which } from '../worker/benchApi.ts';
 import type { MeasureOptions } from './measure.ts';
-import { Crowded, Pair } from './pair.ts';
+import { Pair } from './pair.ts';
 import { RunClock, runRounds } from './rounds.ts';
 import { checkSpeedSettings, promptIds } from './speedPrompt.ts';
 
@@ -75,32 +75,20 @@ export async function sweepBatches(
     }
   };
 
-  try {
-    let crowded = !together && sides.length > 1;
-    if (!crowded) {
-      try {
-        await sweep(sides);
-      } catch (error) {
-        if (!(error instanceof Crowded)) throw error;
-        crowded = true;
-        await pair.close();
-      }
+  const inTurns = async (): Promise<void> => {
+    note('Both variants do not fit at once: from here on they were loaded and measured one after the other.');
+    const left = sides.filter((which) => !stopped.some((stop) => stop.which === which));
+    for (const which of left) {
+      const sizes = batches.filter((batch) => !measured(which, batch));
+      clock.restart([which], perPoint * sizes.length, rows(sizes));
     }
-    if (crowded) {
-      note('Both variants do not fit at once: from here on they were loaded and measured one after the other.');
-      const left = sides.filter((which) => !stopped.some((stop) => stop.which === which));
-      for (const which of left) {
-        const sizes = batches.filter((batch) => !measured(which, batch));
-        clock.restart([which], perPoint * sizes.length, rows(sizes));
-      }
-      for (const which of left) {
-        await sweep([which]);
-        await pair.close();
-      }
+    for (const which of left) {
+      await sweep([which]);
+      await pair.close();
     }
-  } finally {
-    await pair.close();
-  }
+  };
+
+  await pair.run(together, () => sweep(sides), inTurns);
   if (points.original.length === 0 && points.pruned.length === 0) pair.throwIfAllFailed();
   return { ...points, stopped, settings: { ...settings }, device, notes };
 }
