@@ -1,6 +1,6 @@
 // Remembers how long runs take: time left, and the ideal cost that a curve is held against; must not run anything.
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+import { mean } from '../analysis/perplexity.ts';
 
 /** Seconds of whole evaluations (all windows), by structural class ("head" for the head). */
 export class Pace {

@@ -8,6 +8,7 @@ import { curveView, effectView, measuredOn, remarksOf, settingsChanged } from '.
 import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from './testing/fakeStudio.ts';
+import { noDisk } from './testing/setUp.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 
@@ -17,14 +18,7 @@ function setUp(provenance: string | null = null) {
   const store = createStudioStore(
     {
       api: fake.api,
-      disk: {
-        pickFolder: async () => null,
-        readDrop: async () => dropped,
-        canSaveFolder: () => false,
-        pickSaveFolder: async () => null,
-        canSaveFile: () => false,
-        pickZipFile: async () => null,
-      },
+      disk: { ...noDisk, readDrop: async () => dropped },
       sample: sampleSource('http://localhost/'),
       meter: fakeMeter().api,
       planDelayMs: 0,

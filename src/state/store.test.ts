@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { golden, samplePath } from '../onnx/testing/fixtures.ts';
 import { COMMANDS, command } from './commands.ts';
-import type { Disk } from './disk.ts';
 import { SAMPLE_FILES, sampleSource } from './sample.ts';
 import {
   curveView,
@@ -22,18 +21,10 @@ import {
 import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
+import { noDisk } from './testing/setUp.ts';
 import { windowsOf } from './textSource.ts';
 
 const numbers = golden<SampleNumbers>('sample');
-
-const noDisk: Disk = {
-  pickFolder: async () => null,
-  readDrop: async () => null,
-  canSaveFolder: () => false,
-  pickSaveFolder: async () => null,
-  canSaveFile: () => false,
-  pickZipFile: async () => null,
-};
 
 function setUp(options: FakeOptions = {}, hash = '', played = numbers) {
   const fake = createFakeStudio(played, options);

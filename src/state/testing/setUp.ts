@@ -7,7 +7,8 @@ import { createStudioStore } from '../store.ts';
 import { type FakeMeterOptions, fakeMeter } from './fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './fakeStudio.ts';
 
-const noDisk: Disk = {
+/** A browser without any disk. */
+export const noDisk: Disk = {
   pickFolder: async () => null,
   readDrop: async () => null,
   canSaveFolder: () => false,

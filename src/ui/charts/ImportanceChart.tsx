@@ -7,6 +7,7 @@ import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
+import { TICK } from './axis.ts';
 import { CurveMarks } from './CurveMarks.tsx';
 import css from './charts.module.css';
 import { scaleOf, ticksOf } from './scale.ts';
@@ -64,7 +65,7 @@ function Chart() {
             allowDataOverflow
             ticks={shown.filter((_, i) => i % every === 0).map((point) => point.index)}
             interval={0}
-            tick={{ fill: 'var(--muted)', fontSize: 11.5 }}
+            tick={TICK}
             tickLine={false}
             axisLine={{ stroke: 'var(--line)' }}
             height={26}
@@ -76,7 +77,7 @@ function Chart() {
             ticks={intact === null && known.length === 0 ? [] : ticksOf(scale)}
             interval={0}
             tickFormatter={(ppl: number) => (ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en'))}
-            tick={{ fill: 'var(--muted)', fontSize: 11.5 }}
+            tick={TICK}
             tickLine={false}
             axisLine={false}
             width={scale.high > Math.log(1e6) ? 84 : 58}

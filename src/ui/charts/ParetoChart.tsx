@@ -5,10 +5,9 @@ import { CartesianGrid, ComposedChart, Line, ResponsiveContainer, Scatter, XAxis
 import { foretoldRows, plottable, type VariantRow, variantRows } from '../../state/variants.ts';
 import { formatPpl, formatRate, plural } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import { TICK } from './axis.ts';
 import css from './charts.module.css';
 import { roundTicks, scaleOf, ticksOf } from './scale.ts';
-
-const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
 
 interface Datum {
   speed: number;

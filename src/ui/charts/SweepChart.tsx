@@ -3,9 +3,8 @@
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, XAxis, YAxis } from 'recharts';
 import type { SweepPoint, SweepResult } from '../../worker/benchApi.ts';
 import { formatRate, formatShort } from '../format.ts';
+import { TICK } from './axis.ts';
 import css from './charts.module.css';
-
-const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
 
 interface Datum {
   latency: number;

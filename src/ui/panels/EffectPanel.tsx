@@ -2,6 +2,7 @@
 
 import { effectView, measuredOn } from '../../state/selectors.ts';
 import { formatBytes, formatChange, formatCount, formatPpl } from '../format.ts';
+import { ComparedHead } from '../kit/ComparedHead.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
@@ -19,16 +20,7 @@ export function EffectPanel() {
         <h2 id="effect-title">Effect</h2>
       </div>
       <table className={css.table}>
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">original</th>
-            <th scope="col">pruned</th>
-            <th scope="col">
-              <span className={kit.hidden}>change</span>
-            </th>
-          </tr>
-        </thead>
+        <ComparedHead />
         <tbody>
           <PerplexityRow />
           <Row name="size" from={model.bytes} to={size.bytes} format={formatBytes} unit=" B" />

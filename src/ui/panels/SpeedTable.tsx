@@ -1,9 +1,11 @@
 // The smaller numbers of speed, original beside plan: first token, prefill, decode, load, bytes on the device.
 
+import { mean } from '../../analysis/perplexity.ts';
 import type { Stat } from '../../analysis/speed.ts';
 import { speedView } from '../../state/speedSelectors.ts';
 import type { VariantMeasure } from '../../worker/benchApi.ts';
 import { formatBytes, formatChange, formatRate, formatShort } from '../format.ts';
+import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
 import css from './effect.module.css';
@@ -18,8 +20,6 @@ interface Line {
   /** Whether more is better. */
   more: boolean;
 }
-
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 const LINES: readonly Line[] = [
   {
@@ -54,16 +54,7 @@ export function SpeedTable() {
   const { original, pruned, stale } = useStudio(speedView);
   return (
     <table className={`${css.table} ${css.compact}`}>
-      <thead>
-        <tr>
-          <td />
-          <th scope="col">original</th>
-          <th scope="col">pruned</th>
-          <th scope="col">
-            <span className={kit.hidden}>change</span>
-          </th>
-        </tr>
-      </thead>
+      <ComparedHead />
       <tbody>
         {LINES.map((line) => (
           <Row key={line.id} line={line} original={original} pruned={pruned} stale={stale} />

@@ -2,6 +2,7 @@
 
 import { comparison } from '../../state/variants.ts';
 import { formatBytes, formatChange, formatPpl, formatRate, formatShort, listed } from '../format.ts';
+import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './variants.module.css';
@@ -22,16 +23,7 @@ export function VariantComparison() {
   return (
     <section className={css.compare} aria-label="Comparison of two variants" data-testid="compare">
       <table>
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">{a.name}</th>
-            <th scope="col">{b.name}</th>
-            <th scope="col">
-              <span className={kit.hidden}>change</span>
-            </th>
-          </tr>
-        </thead>
+        <ComparedHead from={a.name} to={b.name} />
         <tbody>
           {lines.map(([name, from, to, format, more]) => {
             const change = from !== null && to !== null && (speedsCompare || !isSpeed(name)) ? formatChange(from, to) : '';
