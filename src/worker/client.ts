@@ -2,6 +2,7 @@
 
 import { type Remote, wrap } from 'comlink';
 import { EspalierError } from '../errors.ts';
+import { Loss } from '../runtime/loss.ts';
 import type { OpenRequest, StudioApi } from './api.ts';
 import { call, type RemoteMethods } from './wire.ts';
 
@@ -22,8 +23,8 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   const listeners: ((reason: string) => void)[] = [];
   let worker: Worker | null = null;
   let remote: Remote<RemoteMethods> | null = null;
-  let die: (error: unknown) => void = () => {};
-  let death = new Promise<never>(() => {});
+  /** Of the worker that runs now. */
+  let loss = new Loss();
   let lastOpen: OpenRequest | null = null;
   let lastWindows: Parameters<StudioApi['useWindows']> | null = null;
   /** The model of a replaced worker being opened again; calls wait for it, except an open, which takes its place. */
@@ -35,10 +36,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
 
   function start(restore: boolean): Remote<RemoteMethods> {
     worker = spawn();
-    death = new Promise<never>((_, reject) => {
-      die = reject;
-    });
-    death.catch(() => {});
+    loss = new Loss();
     worker.onerror = (event) => {
       event.preventDefault();
       replace(
@@ -74,7 +72,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     worker?.terminate();
     worker = null;
     remote = null;
-    die(error);
+    loss.declare(error);
     for (const listener of listeners) listener(error.message);
   }
 
@@ -84,9 +82,9 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     if (opening) {
       opens += 1;
       restored = Promise.resolve();
-    } else await Promise.race([restored, death]);
+    } else await loss.guard(restored);
     const turn = opens;
-    const answer = Promise.race([call(target, name, args), death]);
+    const answer = loss.guard(call(target, name, args));
     running.add(answer);
     try {
       const value = await answer;
