@@ -205,6 +205,7 @@ test('missing and broken text files, a graph without caches: what still works, a
     rmSync(folder, { recursive: true, force: true });
   }
   await drop(page, fixture('optimum-llama-nokv'));
+  await expect(page.getByTestId('model-chip')).toContainText('optimum-llama-nokv');
   await expect(page.getByTestId('speed-measure')).toBeEnabled();
   await page.getByTestId('speed-measure').click();
   await expect(page.getByTestId('speed-protocol')).toContainText('no cache: every step repeats the whole text', { timeout: 60_000 });

@@ -63,7 +63,7 @@ function imports(path: string): string[] {
 
 function roomOf(path: string): string {
   const name = relative(SRC, path).replaceAll('\\', '/');
-  if (!name.includes('/')) return /^(errors|json|version)\.ts$/.test(name) ? 'shared' : 'root';
+  if (!name.includes('/')) return /^(errors|json|units|version)\.ts$/.test(name) ? 'shared' : 'root';
   if (/^worker\/(api|benchApi)\.ts$/.test(name)) return 'worker/api';
   if (/^worker\/(client|meter)\.ts$/.test(name)) return 'worker/client';
   return name.slice(0, name.indexOf('/'));

@@ -1,0 +1,26 @@
+// Checks that plans of units have one written form.
+
+import { describe, expect, it } from 'vitest';
+import { blockOf, parseUnit, partOf, partUnits, sortUnits, wholeBlocks } from './units.ts';
+
+describe('units', () => {
+  it('are read as they are written', () => {
+    expect(['7', '7.attn', ' 12.ffn ', '7.mlp', 'attn', '-1', '1.5', ''].map(parseUnit)).toEqual([
+      7,
+      '7.attn',
+      '12.ffn',
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
+    expect([blockOf('12.ffn'), partOf('12.ffn'), blockOf(3), partOf(3)]).toEqual([12, 'ffn', 3, null]);
+  });
+
+  it('have one order, and two parts are their block', () => {
+    expect(sortUnits(['9.ffn', 7, '3.ffn', '3.attn', '10.attn', '7.attn', 7]).join()).toBe('3,7,9.ffn,10.attn');
+    expect(wholeBlocks([3, '9.ffn'])).toEqual([3]);
+    expect(partUnits([3, '9.ffn'])).toEqual(['9.ffn']);
+  });
+});
