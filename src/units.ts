@@ -12,7 +12,8 @@ export type PartUnit = `${number}.${Part}`;
  */
 export type Unit = number | PartUnit;
 
-const WRITTEN = /^(\d{1,6})(?:\.(attn|ffn))?$/;
+const WRITTEN = /^(\d{1,4})(?:\.(attn|ffn))?$/;
+const RANGE = /^(\d{1,4})\s*-\s*(\d{1,4})$/;
 
 export function partUnit(block: number, part: Part): PartUnit {
   return `${block}.${part}`;
@@ -54,4 +55,37 @@ export function wholeBlocks(units: readonly Unit[]): number[] {
 /** Parts of a plan that are removed alone, in its order. */
 export function partUnits(units: readonly Unit[]): PartUnit[] {
   return units.filter((unit) => typeof unit !== 'number');
+}
+
+/** How many of `numBlocks` blocks a plan leaves, those that lost one part among them. */
+export function blocksLeft(numBlocks: number, removed: readonly Unit[]): number {
+  return numBlocks - wholeBlocks(removed).length;
+}
+
+/** `[3, 7, 8, 9, '11.attn']` as "3,7-9,11.attn"; runs of two stay apart. */
+export function formatUnits(units: readonly Unit[]): string {
+  const written: string[] = [];
+  for (let i = 0; i < units.length; ) {
+    let j = i;
+    while (typeof units[j] === 'number' && units[j + 1] === blockOf(units[j]!) + 1) j++;
+    if (j - i >= 2) written.push(`${units[i]}-${units[j]}`);
+    else for (let k = i; k <= j; k++) written.push(String(units[k]));
+    i = j + 1;
+  }
+  return written.join(',');
+}
+
+/** The units of "3,7-9,11.attn" in order, or the first piece of the text that is none; an empty text has none. */
+export function parseUnits(text: string): { units: Unit[]; wrong: null } | { units: null; wrong: string } {
+  const units: Unit[] = [];
+  for (const piece of text.split(',').map((word) => word.trim())) {
+    if (piece === '') continue;
+    const range = RANGE.exec(piece);
+    const [first, last] = [Number(range?.[1]), Number(range?.[2])];
+    const unit = parseUnit(piece);
+    if (unit !== null) units.push(unit);
+    else if (range && first <= last) for (let block = first; block <= last; block++) units.push(block);
+    else return { units: null, wrong: piece };
+  }
+  return { units: sortUnits(units), wrong: null };
 }

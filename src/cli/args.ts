@@ -1,14 +1,12 @@
 // Command-line words to typed options; must not touch files or models.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseUnits, type Unit } from '../units.ts';
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {}
 
 type Options = NonNullable<ParseArgsConfig['options']>;
-
-/** Block numbers on the command line stay below this; no decoder has so many blocks. */
-const MOST_BLOCKS = 10_000;
 
 /** Parses `<folder> --option value ...`; exactly one positional, the folder. Only --remove may have an empty value. @throws UsageError */
 export function parseCommand<T extends Options>(words: string[], options: T) {
@@ -66,17 +64,9 @@ export function oneOf<T extends string>(text: string | undefined, option: string
   return found;
 }
 
-/** Block indices from "3,7,9-11"; sorted, each once. @throws UsageError */
-export function parseBlocks(text: string | undefined): number[] {
-  const blocks = new Set<number>();
-  for (const part of (text ?? '').split(',').map((p) => p.trim())) {
-    if (part === '') continue;
-    const match = /^(\d+)(?:-(\d+))?$/.exec(part);
-    const from = Number(match?.[1]);
-    const to = Number(match?.[2] ?? match?.[1]);
-    if (!match || to < from) throw new UsageError(`--remove takes block numbers like 3,7,9-11, not "${part}".`);
-    if (to >= MOST_BLOCKS) throw new UsageError(`--remove takes block numbers below ${MOST_BLOCKS}, not "${part}".`);
-    for (let i = from; i <= to; i++) blocks.add(i);
-  }
-  return [...blocks].sort((a, b) => a - b);
+/** Units from "3,7.attn,9-11"; sorted, each once. @throws UsageError */
+export function parseRemove(text: string | undefined): Unit[] {
+  const { units, wrong } = parseUnits(text ?? '');
+  if (!units) throw new UsageError(`--remove takes units like 3,7.attn,9-11, not "${wrong}".`);
+  return units;
 }

@@ -3,9 +3,10 @@
 import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
 import { measureVariants } from '../runtime/measure.ts';
+import type { Unit } from '../units.ts';
 import type { DeviceKind } from '../worker/api.ts';
 import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../worker/benchApi.ts';
-import { oneOf, parseBlocks, parseCommand, UsageError, wholeNumber } from './args.ts';
+import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 
@@ -43,7 +44,7 @@ export interface BenchReport {
   /** Its 95 % bootstrap interval, and whether that holds 1. */
   gainCi95: [number, number] | null;
   gainIsNoise: boolean | null;
-  settings: SpeedSettings & { graph: string; removed: number[]; promptIds: number[]; interleaved: MeasureResult['interleaved'] };
+  settings: SpeedSettings & { graph: string; removed: Unit[]; promptIds: number[]; interleaved: MeasureResult['interleaved'] };
   device: { kind: DeviceKind; name: string; runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
 }
@@ -63,7 +64,7 @@ export async function bench(words: string[]): Promise<number> {
   const graphCapture = values['graph-capture'] ?? false;
   const settings: SpeedSettings = { ...PAPER_PROTOCOL, ...asked, mode: modeOf(asked), graphCapture };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const removed = parseBlocks(values.remove);
+  const removed = parseRemove(values.remove);
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
@@ -88,7 +89,7 @@ function modeOf(asked: Omit<SpeedSettings, 'mode' | 'sampling' | 'graphCapture'>
   return is(QUICK_PROTOCOL) ? 'quick' : 'custom';
 }
 
-function reportOf(result: MeasureResult, graph: string, removed: number[]): BenchReport {
+function reportOf(result: MeasureResult, graph: string, removed: Unit[]): BenchReport {
   const { original, pruned, gain, errors, settings, promptIds, interleaved } = result;
   const any = original ?? pruned;
   if (!any) throw new EspalierError('bug', 'Neither variant has numbers, and neither failed.');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { calibrationText, fixturePath, golden, type SampleGolden, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
-import { graphPath, parseBlocks, UsageError } from './args.ts';
+import { graphPath, parseRemove, UsageError } from './args.ts';
 import { type CorpusRow, corpus } from './corpus.ts';
 import { inspect } from './inspect.ts';
 import { prune } from './prune.ts';
@@ -24,12 +24,12 @@ const FP32 = ['--model', 'onnx/model.onnx'];
 
 describe('words', () => {
   test('block lists', () => {
-    expect(parseBlocks('3,7,9-11')).toEqual([3, 7, 9, 10, 11]);
-    expect(parseBlocks('')).toEqual([]);
-    expect(() => parseBlocks('3,x')).toThrow(UsageError);
-    expect(() => parseBlocks('9-3')).toThrow(UsageError);
-    expect(() => parseBlocks('0-9999999999')).toThrow(UsageError);
-    expect(() => parseBlocks('99999999999999999999')).toThrow(UsageError);
+    expect(parseRemove('3,7,9-11')).toEqual([3, 7, 9, 10, 11]);
+    expect(parseRemove('')).toEqual([]);
+    expect(() => parseRemove('3,x')).toThrow(UsageError);
+    expect(() => parseRemove('9-3')).toThrow(UsageError);
+    expect(() => parseRemove('0-9999999999')).toThrow(UsageError);
+    expect(() => parseRemove('99999999999999999999')).toThrow(UsageError);
   });
 
   test('graph paths are written as the folder lists them', async () => {
@@ -48,7 +48,7 @@ describe('words', () => {
     [['a', '--text', 'x', '--seed', '-1'], '--seed needs a value'],
     [['a', '--text', 'x', '--seed=-1'], '--seed takes a whole number of at least 0'],
     [['a', '--text', 'x', '--device', 'gpu'], '--device is one of wasm, webgpu'],
-    [['a', '--text', 'x', '--remove', '0-9999999999'], '--remove takes block numbers below'],
+    [['a', '--text', 'x', '--remove', '0-9999999999'], '--remove takes units like 3,7.attn,9-11, not "0-9999999999"'],
   ])('score %j is wrong usage, said on one line', async (words, message) => {
     const error: unknown = await score(words).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);

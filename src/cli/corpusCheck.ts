@@ -8,6 +8,7 @@ import { Decoder } from '../runtime/decoder.ts';
 import type { Engine } from '../runtime/device.ts';
 import { GraphRunner } from '../runtime/generate.ts';
 import { generateGreedily } from '../runtime/greedy.ts';
+import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
 import type { DeviceKind } from '../worker/api.ts';
 import { openSession } from './open.ts';
@@ -30,7 +31,7 @@ export interface CorpusGolden {
   baseline: { nll: number } | null;
   blocks: { index: number; nll?: number; refused?: string }[] | null;
   pruned: {
-    removed: number[];
+    removed: Unit[];
     refused?: string;
     config: Record<string, unknown>;
     promptIds: number[];
@@ -138,7 +139,7 @@ export async function checkPruned(
       continue;
     }
     checkConfig(pruned, golden, want, label, found);
-    const left = opened.summary.numBlocks - want.removed.length;
+    const left = blocksLeft(opened.summary.numBlocks, want.removed);
     if (pruned.summary.numBlocks !== left)
       found.misses.push(`${label}: the export has ${pruned.summary.numBlocks} blocks, expected ${left}`);
     if (opened.structure.embedsInput) {

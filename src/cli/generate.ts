@@ -3,9 +3,10 @@
 import { checkSampling, type Sampling } from '../analysis/sampling.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
 import { generateSideBySide } from '../runtime/sideBySide.ts';
+import type { Unit } from '../units.ts';
 import type { DeviceKind } from '../worker/api.ts';
 import type { EncodedPrompt, GenerateResult, Prompt, Side, Which } from '../worker/benchApi.ts';
-import { decimal, oneOf, parseBlocks, parseCommand, UsageError, wholeNumber } from './args.ts';
+import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 
@@ -42,7 +43,7 @@ export interface GenerateReport {
   /** Index of the first new token in which the two differ, or null. */
   divergesAt: number | null;
   prompt: EncodedPrompt;
-  settings: Sampling & { tokens: number; stopAtEos: boolean; chat: boolean; graph: string; removed: number[] };
+  settings: Sampling & { tokens: number; stopAtEos: boolean; chat: boolean; graph: string; removed: Unit[] };
   device: { kind: DeviceKind; name: string; runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
 }
@@ -59,7 +60,7 @@ export async function generate(words: string[]): Promise<number> {
   };
   const tokens = wholeNumber(values.tokens, 'tokens', 64);
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const removed = parseBlocks(values.remove);
+  const removed = parseRemove(values.remove);
   checkSampling(sampling);
   checkJsonTarget(values.json);
   const prompt: Prompt = chat ? { kind: 'chat', messages: [{ role: 'user', content: text }] } : { kind: 'raw', text };

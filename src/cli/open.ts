@@ -8,6 +8,7 @@ import { nodeLoader } from '../runtime/ort.node.ts';
 import { openRouted, type RoutedSession } from '../runtime/route.ts';
 import { runSelfTest } from '../runtime/selfTest.ts';
 import { Variant } from '../runtime/variant.ts';
+import { blockOf, blocksLeft, type Unit } from '../units.ts';
 import type { DeviceKind, SelfTest } from '../worker/api.ts';
 import type { OpenVariant } from '../worker/benchApi.ts';
 import { graphPath, UsageError } from './args.ts';
@@ -40,9 +41,10 @@ export async function openForCommand(folder: CountingFolder, named: string | und
 }
 
 /** Sees that the blocks can be removed, before anything is run. @throws EspalierError `bad-input` */
-export function checkPlan({ structure }: OpenedModel, removed: readonly number[]): void {
+export function checkPlan({ structure }: OpenedModel, removed: readonly Unit[]): void {
   const { blocks } = structure;
-  for (const index of removed) {
+  for (const unit of removed) {
+    const index = blockOf(unit);
     const block = blocks[index];
     if (!block)
       throw new EspalierError(
@@ -50,10 +52,13 @@ export function checkPlan({ structure }: OpenedModel, removed: readonly number[]
         `There is no block ${index}; the model has blocks 0 to ${blocks.length - 1}.`,
         'Change --remove.',
       );
-    if (block.unremovable !== null)
+    if (typeof unit !== 'number' && block.mid === null)
+      throw new EspalierError('bad-input', `The parts of block ${index} cannot be told apart.`, `Remove the whole block, or keep it.`);
+    if (typeof unit === 'number' && block.unremovable !== null)
       throw new EspalierError('bad-input', `Block ${index} cannot be removed: ${block.unremovable}`, 'Change --remove.');
   }
-  if (removed.length >= blocks.length) throw new EspalierError('bad-input', `--remove names all ${blocks.length} blocks.`, 'Keep a block.');
+  if (blocksLeft(blocks.length, removed) <= 0)
+    throw new EspalierError('bad-input', `--remove names all ${blocks.length} blocks.`, 'Keep a block.');
 }
 
 let tested: Promise<SelfTest | null> | null = null;

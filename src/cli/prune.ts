@@ -8,9 +8,10 @@ import { nodeLoader } from '../runtime/ort.node.ts';
 import type { RoutedSession } from '../runtime/route.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify.ts';
 import { openWasm } from '../runtime/wasmEngine.ts';
+import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
 import type { DeviceKind } from '../worker/api.ts';
-import { oneOf, parseBlocks, parseCommand, UsageError } from './args.ts';
+import { oneOf, parseCommand, parseRemove, UsageError } from './args.ts';
 import { openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
 import { writeFolder } from './writeFolder.ts';
@@ -27,7 +28,7 @@ export async function prune(words: string[]): Promise<number> {
   if (out === undefined) throw new UsageError('Name the folder to write: --out <dir>.');
   if (values.remove === undefined) throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const removed = parseBlocks(values.remove);
+  const removed = parseRemove(values.remove);
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
@@ -38,7 +39,7 @@ export async function prune(words: string[]): Promise<number> {
     // Spread token ids: verification needs any text, and a folder may have no tokenizer.
     const window = Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize));
     const { nll, whyNoNll, engine } = await likelihood(opened, removed, window, device);
-    const expected = { window, nll, whyNoNll, numBlocks: opened.summary.numBlocks - removed.length, source: { opened, removed } };
+    const expected = { window, nll, whyNoNll, numBlocks: blocksLeft(opened.summary.numBlocks, removed), source: { opened, removed } };
     const [verification, summary] = await withFolder(out, async (written) => [
       await verifyExport(written, manifest.graph, expected, engine),
       // Structure that cannot be read again is the first failed check.
@@ -65,7 +66,7 @@ export async function prune(words: string[]): Promise<number> {
 /** The studio's own NLL per token of the plan, with the engine for verification; a model that cannot be scored is verified without it, with a note. */
 async function likelihood(
   opened: OpenedModel,
-  removed: readonly number[],
+  removed: readonly Unit[],
   window: readonly number[],
   device: DeviceKind,
 ): Promise<{ nll: Float32Array | null; whyNoNll?: string; engine: Engine }> {

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { EspalierError } from '../errors.ts';
 import { type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import type { PlanResult, ScoreResult } from '../worker/api.ts';
-import { oneOf, parseBlocks, parseCommand, UsageError, wholeNumber } from './args.ts';
+import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 
@@ -40,7 +40,7 @@ export async function score(words: string[]): Promise<number> {
   };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const budget = values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
-  const removed = parseBlocks(values.remove);
+  const removed = parseRemove(values.remove);
   const source = readCalibration(values.text, values.windows);
 
   checkJsonTarget(values.json);

@@ -7,7 +7,7 @@ import { renameValues } from '../onnx/rename.ts';
 import { type CorpusRow, corpus, fixturePath, nodeFolder, wholeCorpus } from '../onnx/testing/fixtures.ts';
 import { findBlocks } from './blocks.ts';
 import { readConfig } from './config.ts';
-import { removeBlocks } from './remove.ts';
+import { removeUnits } from './remove.ts';
 import type { Structure } from './structure.ts';
 import { residualModel } from './testing/residual.ts';
 
@@ -70,10 +70,10 @@ describe.each(corpus())('$folder', (row) => {
   it('loses each single block soundly, and nothing changes without removal', async () => {
     const { model, find } = await open(row);
     const structure = find();
-    expect(removeBlocks(structure, []).graph.nodes.length).toBe(model.graph.nodes.length);
+    expect(removeUnits(structure, []).graph.nodes.length).toBe(model.graph.nodes.length);
     for (const block of structure.blocks) {
       if (row.unremovable?.includes(block.index)) continue;
-      const pruned = removeBlocks(structure, [block.index]);
+      const pruned = removeUnits(structure, [block.index]);
       expect(findBlocks(pruned, structure.blocks.length - 1).blocks.length).toBe(structure.blocks.length - 1);
     }
   });
@@ -97,7 +97,7 @@ describe('hostile looks', () => {
     const anonymous = { ...model, graph: { ...graph, nodes: graph.nodes.map((n) => ({ ...n, name: '' })) } };
     const structure = findBlocks(anonymous, 5);
     expect(structure.cuts).toEqual(cuts.map((c) => names.get(c)));
-    expect(removeBlocks(structure, [2]).graph.nodes.every((n) => n.name === '')).toBe(true);
+    expect(removeUnits(structure, [2]).graph.nodes.every((n) => n.name === '')).toBe(true);
   });
 
   it('refuses only the removal of a block whose output the graph gives out', () => {
@@ -162,7 +162,7 @@ describe('hostile looks', () => {
       const start = process.cpuUsage();
       const structure = findBlocks(big, 30);
       const { user } = process.cpuUsage(start);
-      expect(removeBlocks(structure, [3, 7, 20]).graph.outputs.length).toBe(2 * 27 + 1);
+      expect(removeUnits(structure, [3, 7, 20]).graph.outputs.length).toBe(2 * 27 + 1);
       return user / 1e6;
     });
     expect(Math.min(...seconds)).toBeLessThan(0.5);

@@ -10,7 +10,7 @@ import { damaged, guardedFolder, judge, steps } from '../onnx/testing/hostile.ts
 import { exportManifest } from './manifest.ts';
 import { manifestFolder } from './manifestFolder.ts';
 import { openModel } from './open.ts';
-import { removeBlocks } from './remove.ts';
+import { removeUnits } from './remove.ts';
 import { edited, edits } from './testing/hostileGraph.ts';
 import { PLAIN, type ResidualShape, residualModel } from './testing/residual.ts';
 
@@ -44,7 +44,7 @@ async function useFolder(files: Readonly<Record<string, Uint8Array>>, deep: bool
   });
   const { structure } = opened;
   const removable = structure.blocks.filter((b) => b.unremovable === null).map((b) => b.index);
-  if (structure.blocks.length > 1) for (const b of removable.slice(0, deep ? 8 : 2)) removeBlocks(structure, [b]);
+  if (structure.blocks.length > 1) for (const b of removable.slice(0, deep ? 8 : 2)) removeUnits(structure, [b]);
   const manifest = await exportManifest(opened, structure.blocks.length > 1 ? removable.slice(0, 1) : [], { app: 'test' });
   if (deep) await openModel(manifestFolder(manifest, folder), 'model.onnx');
 }

@@ -6,13 +6,14 @@ import { encodeModel } from '../onnx/codec.ts';
 import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { isRange } from '../onnx/graph.ts';
 import { type ByteRange, type Folder, readText } from '../onnx/source.ts';
+import { sortUnits, type Unit } from '../units.ts';
 import { identify } from './identity.ts';
 import { sortFiles } from './manifestFiles.ts';
 import { dataFileName, innerRanges, layOut } from './manifestLayout.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import { prunedConfigJson, prunedGenaiConfig } from './prunedConfig.ts';
-import { removeBlocks } from './remove.ts';
+import { removeUnits } from './remove.ts';
 import type { Structure } from './structure.ts';
 
 /** A file to write: its parts in order, bytes or ranges of files of the source folder. */
@@ -60,12 +61,12 @@ const INNER_LIMIT_BYTES = 2 ** 30;
  * The files of the model without the blocks `removed`. Zero removals give the same tensors byte for byte.
  * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed or a config is broken, `missing-file`.
  */
-export async function exportManifest(opened: ExportSource, removed: readonly number[], options: ExportOptions): Promise<Manifest> {
+export async function exportManifest(opened: ExportSource, removed: readonly Unit[], options: ExportOptions): Promise<Manifest> {
   const { folder, graphPath, structure } = opened;
   const n = structure.blocks.length;
-  const gone = [...new Set(removed)].sort((a, b) => a - b);
+  const gone = sortUnits(removed);
   const keep = structure.blocks.map((block) => block.index).filter((index) => !gone.includes(index));
-  const model = removeBlocks(structure, gone);
+  const model = removeUnits(structure, gone);
   const genai = folder.open('genai_config.json') !== null;
   const transformers = folder.open('config.json') !== null && !genai;
   if (transformers) nameHeadSize(model, structure, opened.config.headSize);

@@ -2,6 +2,7 @@
 
 import { EspalierError } from '../errors.ts';
 import { MAX_PROVENANCE_BYTES, readJsonObject } from '../json.ts';
+import type { Unit } from '../units.ts';
 import type { Identity } from './identity.ts';
 import { Field } from './provenanceCheck.ts';
 
@@ -58,12 +59,12 @@ export interface Provenance {
   app: string;
   source: Identity & { name: string; family: string; numBlocks: number };
   /** Removed blocks, in the numbering of the source, ascending. */
-  removed: number[];
+  removed: Unit[];
   /** Block index in the source to block index in the export, and the same for the numbers in state names. */
   renumbering: { block: number; newBlock: number; state: number; newState: number }[];
   score: ScoreRecord | null;
   /** Measured NLL of this plan on the same windows. */
-  plan: (MeasureRecord & { removed: number[]; seconds: number }) | null;
+  plan: (MeasureRecord & { removed: Unit[]; seconds: number }) | null;
   /** Names and versions of what computed the numbers. */
   versions: Record<string, string>;
 }

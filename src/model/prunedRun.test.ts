@@ -6,8 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../onnx/graph.ts';
 import { corpus, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { partUnit } from '../units.ts';
 import { type OpenedModel, openModel } from './open.ts';
-import { removeBlocks } from './remove.ts';
+import { removeUnits } from './remove.ts';
 
 /** float32 folders that take token ids and whose operators the CPU provider has. */
 const RUNNABLE = corpus().filter(
@@ -25,10 +26,10 @@ describe.each(RUNNABLE)('$folder pruned', ({ folder, staticCache }) => {
     const expected = golden(folder);
     for (const plan of expected.pruned) {
       if (plan.refused !== undefined) {
-        expect(() => removeBlocks(opened.structure, plan.removed)).toThrow();
+        expect(() => removeUnits(opened.structure, plan.removed)).toThrow();
         continue;
       }
-      const session = await start(folder, removeBlocks(opened.structure, plan.removed));
+      const session = await start(folder, removeUnits(opened.structure, plan.removed));
       let state = session.states(opened, staticCache ? CAPACITY : 0);
       let step = await session.run(plan.promptIds, plan.promptIds.length, state);
       for (const [id, logit] of plan.top8) expect(Math.abs(step.logits[id]! - logit)).toBeLessThan(1e-3);
@@ -53,11 +54,11 @@ describe('halves of blocks', () => {
     await source.close();
     const expected = golden<{ windows: number[][]; units: { attn: number[]; ffn: number[] } }>(folder);
     for (const [part, nlls] of [
-      ['attention', expected.units.attn],
-      ['feed-forward', expected.units.ffn],
+      ['attn', expected.units.attn],
+      ['ffn', expected.units.ffn],
     ] as const) {
       for (const [block, nll] of nlls.entries()) {
-        const session = await start(folder, removeBlocks(structure, [], [{ block, part }]));
+        const session = await start(folder, removeUnits(structure, [partUnit(block, part)]));
         const found: number[] = [];
         for (const ids of expected.windows) found.push(...(await session.likelihoods(ids)));
         await session.release();

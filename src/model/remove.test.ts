@@ -7,7 +7,7 @@ import { isSorted, sortedNodes } from '../onnx/sort.ts';
 import { plain } from '../onnx/testing/text.ts';
 import { trimGraph } from '../onnx/trim.ts';
 import { findBlocks } from './blocks.ts';
-import { removeBlocks } from './remove.ts';
+import { removeUnits } from './remove.ts';
 import { PLAIN, type ResidualShape, residualModel } from './testing/residual.ts';
 
 const shapes = fc.record<ResidualShape>({
@@ -22,7 +22,7 @@ const shapes = fc.record<ResidualShape>({
   reversed: fc.boolean(),
 });
 
-describe('removeBlocks', () => {
+describe('removeUnits', () => {
   it('finds every block of any residual graph', () => {
     fc.assert(
       fc.property(shapes, (shape) => {
@@ -40,7 +40,7 @@ describe('removeBlocks', () => {
     fc.assert(
       fc.property(shapes, (shape) => {
         const model = residualModel(shape);
-        const same = removeBlocks(findBlocks(model, null), []);
+        const same = removeUnits(findBlocks(model, null), []);
         expect(plain(same.graph)).toEqual(plain(trimGraph({ ...model.graph, nodes: sortedNodes(model.graph) })));
       }),
       { numRuns: 60 },
@@ -56,10 +56,10 @@ describe('removeBlocks', () => {
         const model = residualModel(shape);
         const before = JSON.stringify(plain(model.graph));
         const structure = findBlocks(model, shape.blocks);
-        const atOnce = removeBlocks(structure, all);
+        const atOnce = removeUnits(structure, all);
         const left = structure.blocks.map((b) => b.index).filter((i) => !first.includes(i));
-        const half = removeBlocks(structure, first);
-        const inTwo = removeBlocks(
+        const half = removeUnits(structure, first);
+        const inTwo = removeUnits(
           findBlocks(half, left.length),
           second.map((i) => left.indexOf(i)),
         );
@@ -74,7 +74,7 @@ describe('removeBlocks', () => {
   });
 
   it('renumbers caches and moves readers of a size to a surviving cache', () => {
-    const pruned = removeBlocks(findBlocks(residualModel(PLAIN), 3), [0]).graph;
+    const pruned = removeUnits(findBlocks(residualModel(PLAIN), 3), [0]).graph;
     expect(pruned.inputs.map((v) => v.name)).toEqual([
       'input_ids',
       'past_key_values.0.key',
@@ -94,7 +94,7 @@ describe('removeBlocks', () => {
   });
 
   it('keeps the survivor norm with its own gamma when skip norms are fused again', () => {
-    const pruned = removeBlocks(findBlocks(residualModel({ ...PLAIN, fused: true }), 3), [1]).graph;
+    const pruned = removeUnits(findBlocks(residualModel({ ...PLAIN, fused: true }), 3), [1]).graph;
     const fused = pruned.nodes.filter((n) => n.op === 'SkipSimplifiedLayerNormalization');
     expect(fused.map((n) => n.inputs[2])).toEqual(['g0f', 'g2a', 'g2f', 'g3z']);
     expect(fused[1]?.inputs.slice(0, 2)).toEqual(['s0f', 'f0']);
@@ -102,28 +102,28 @@ describe('removeBlocks', () => {
 
   it('leaves out halves of blocks through the middle value', () => {
     const structure = findBlocks(residualModel(PLAIN), 3);
-    const noAttention = removeBlocks(structure, [], [{ block: 1, part: 'attention' }]).graph;
+    const noAttention = removeUnits(structure, ['1.attn']).graph;
     expect(noAttention.initializers.has('wo1')).toBe(false);
     expect(noAttention.initializers.has('wu1')).toBe(true);
-    const noFeedForward = removeBlocks(structure, [], [{ block: 1, part: 'feed-forward' }]).graph;
+    const noFeedForward = removeUnits(structure, ['1.ffn']).graph;
     expect(noFeedForward.initializers.has('wo1')).toBe(true);
     expect(noFeedForward.initializers.has('wu1')).toBe(false);
-    expect(() => removeBlocks(findBlocks(residualModel({ ...PLAIN, parallel: true }), 3), [], [{ block: 1, part: 'attention' }])).toThrow(
+    expect(() => removeUnits(findBlocks(residualModel({ ...PLAIN, parallel: true }), 3), ['1.attn'])).toThrow(
       /halves cannot be told apart/,
     );
   });
 
   it('refuses what makes no sense or cannot be exact', () => {
     const structure = findBlocks(residualModel(PLAIN), 3);
-    expect(() => removeBlocks(structure, [0, 1, 2])).toThrow(/At least one block must stay/);
-    expect(() => removeBlocks(structure, [3])).toThrow(/There is no block 3: the model has blocks 0 to 2/);
+    expect(() => removeUnits(structure, [0, 1, 2])).toThrow(/At least one block must stay/);
+    expect(() => removeUnits(structure, [3])).toThrow(/There is no block 3: the model has blocks 0 to 2/);
     const model = residualModel(PLAIN);
     model.graph.outputs.push({ name: structure.cuts[2]!, type: 1, dims: null });
     const aux = findBlocks(model, 3);
     expect(aux.blocks.map((b) => b.unremovable !== null)).toEqual([false, true, false]);
     expect(aux.blocks[1]?.unremovable).toContain(structure.cuts[2]);
-    expect(() => removeBlocks(aux, [1])).toThrow(/graph gives it out/);
-    expect(removeBlocks(aux, [0, 2]).graph.outputs.length).toBe(4);
+    expect(() => removeUnits(aux, [1])).toThrow(/graph gives it out/);
+    expect(removeUnits(aux, [0, 2]).graph.outputs.length).toBe(4);
   });
 
   it('names the value of a block that a later block reads too', () => {
@@ -151,7 +151,7 @@ describe('removeBlocks', () => {
     model.graph.inputs = model.graph.inputs.filter((v) => v.name === 'input_ids');
     for (const n of model.graph.nodes)
       n.inputs = n.inputs.map((x) => (x.startsWith('past_') ? (n.op === 'Shape' ? 'input_ids' : n.inputs[1]!) : x));
-    const pruned = removeBlocks(findBlocks(model, 3), [1]).graph;
+    const pruned = removeUnits(findBlocks(model, 3), [1]).graph;
     expect(pruned.outputs.map((o) => o.name)).toEqual(['present.0.key', 'present.0.value', 'present.1.key', 'present.1.value', 'logits']);
     expect(pruned.initializers.has('wk1')).toBe(false);
     expect(pruned.nodes.find((n) => n.outputs[0] === 'present.1.key')?.inputs[0]).toBe('ku2');
@@ -170,7 +170,7 @@ describe('removeBlocks', () => {
     expect(structure.blocks[1]?.unremovable).toBe(
       'Block 1 reads the cache past_key_values.1.key, but its next value present.1.key is made by block 2.',
     );
-    expect(() => removeBlocks(structure, [2])).toThrow(/made by block/);
-    expect(checkGraph(removeBlocks(structure, [0]).graph)).toEqual([]);
+    expect(() => removeUnits(structure, [2])).toThrow(/made by block/);
+    expect(checkGraph(removeUnits(structure, [0]).graph)).toEqual([]);
   });
 });

@@ -8,27 +8,22 @@ import { shown } from '../onnx/limits.ts';
 import { renameValues } from '../onnx/rename.ts';
 import { fuseSkipNorms } from '../onnx/skipnorm.ts';
 import { trimGraph } from '../onnx/trim.ts';
+import { blockOf, type PartUnit, partOf, partUnits, type Unit, wholeBlocks } from '../units.ts';
 import { parseStateName, renumbered } from './kv.ts';
 import { LAYOUT_OPS } from './regions.ts';
 import type { Structure } from './structure.ts';
-
-/** Half a block that is left out; its caches stay in the interface. */
-export interface RemovedPart {
-  block: number;
-  part: 'attention' | 'feed-forward';
-}
 
 /** Nodes between a cache and the Shape that reads its size; more of them count as reading the data. */
 const MAX_SIZE_READERS = 1000;
 const SIZE_READERS: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 /**
- * The model without the blocks `removed` (ordinals of the original) and the given halves: sorted, skip norms fused again, dead weights gone,
+ * The model without the units `removed` (in the numbering of the original): sorted, skip norms fused again, dead weights gone,
  * states renumbered in the order of the blocks that stay.
  * @throws EspalierError `bad-input` for impossible ordinals, `unsupported-graph` when the removal cannot be exact
  */
-export function removeBlocks(structure: Structure, removed: readonly number[], parts: readonly RemovedPart[] = []): Model {
-  const plan = planRemoval(structure, removed, parts);
+export function removeUnits(structure: Structure, removed: readonly Unit[]): Model {
+  const plan = planRemoval(structure, removed);
   const { graph } = structure;
   const nodes = graph.nodes.map((node, p) => rewire(structure, plan, node, p));
   const outputs = graph.outputs.filter((o) => !plan.goneOutputs.has(o.name));
@@ -45,9 +40,9 @@ export function removeBlocks(structure: Structure, removed: readonly number[], p
 }
 
 /** Why this set of blocks cannot be removed, as a sentence, or null when it can. */
-export function removalObstacle(structure: Structure, removed: readonly number[]): string | null {
+export function removalObstacle(structure: Structure, removed: readonly Unit[]): string | null {
   try {
-    planRemoval(structure, removed, [], true);
+    planRemoval(structure, removed, true);
     return null;
   } catch (error) {
     if (error instanceof EspalierError) return error.message;
@@ -70,13 +65,13 @@ function obstacle(message: string): EspalierError {
   return new EspalierError('unsupported-graph', message, 'Keep this block, or export the model without that output or connection.');
 }
 
-function planRemoval(structure: Structure, removed: readonly number[], parts: readonly RemovedPart[], alone = false): Plan {
+function planRemoval(structure: Structure, removed: readonly Unit[], alone = false): Plan {
   const { blocks, graph } = structure;
   const n = blocks.length;
-  const wrong = [...removed, ...parts.map((p) => p.block)].find((b) => !Number.isInteger(b) || b < 0 || b >= n);
+  const wrong = removed.map(blockOf).find((b) => !Number.isInteger(b) || b < 0 || b >= n);
   if (wrong !== undefined)
     throw new EspalierError('bad-input', `There is no block ${wrong}: the model has blocks 0 to ${n - 1}.`, 'Choose other blocks.');
-  const gone = new Set(removed);
+  const gone = new Set(wholeBlocks(removed));
   if (gone.size >= n && !(alone && n === 1)) {
     throw new EspalierError('bad-input', `At least one block must stay; all ${n} were chosen.`, 'Keep at least one block.');
   }
@@ -91,7 +86,7 @@ function planRemoval(structure: Structure, removed: readonly number[], parts: re
   const stray = strayState(structure, gone);
   if (stray) throw obstacle(stray);
 
-  const replace = replacements(structure, gone, parts);
+  const replace = replacements(structure, gone, partUnits(removed));
   const goneInputs = new Set(blocks.filter((b) => gone.has(b.index)).flatMap((b) => b.states.map((s) => s.input)));
   for (const o of graph.outputs) {
     if (goneInputs.has(o.name)) throw obstacle(`The cache input ${shown(o.name)} is an output of the graph too: the graph gives it out.`);
@@ -163,14 +158,15 @@ function strayState(structure: Structure, gone: ReadonlySet<number>): string | n
 }
 
 /** Boundary after a removed block -> boundary before it, transitively; halves through the middle value. */
-function replacements(structure: Structure, gone: ReadonlySet<number>, parts: readonly RemovedPart[]): Map<string, string> {
+function replacements(structure: Structure, gone: ReadonlySet<number>, parts: readonly PartUnit[]): Map<string, string> {
   const direct = new Map<string, string>();
   for (const b of gone) direct.set(structure.blocks[b]!.output, structure.blocks[b]!.input);
-  for (const { block, part } of parts) {
+  for (const unit of parts) {
+    const block = blockOf(unit);
     if (gone.has(block)) continue;
     const { input, mid, output } = structure.blocks[block]!;
     if (mid === null) throw obstacle(`Block ${block} has no value between attention and feed-forward: its halves cannot be told apart.`);
-    if (part === 'attention') direct.set(mid, input);
+    if (partOf(unit) === 'attn') direct.set(mid, input);
     else direct.set(output, mid);
   }
   const resolved = new Map<string, string>();

@@ -1,5 +1,6 @@
 // Size of a model without some of its blocks, from the summary alone; must not look at graphs.
 
+import type { Unit } from '../units.ts';
 import type { ModelSummary } from './summary.ts';
 
 /** What a plan leaves. */
@@ -16,7 +17,7 @@ export interface PlanSize {
  * these are the bytes of an export, which differ a little from `summary.bytes`: metadata is dropped, and the weights are laid out anew.
  * Exact to within 1 %; tables that several removed blocks and no others share still count, so that tiny models without most blocks come out larger.
  */
-export function planSize(summary: ModelSummary, removed: readonly number[]): PlanSize {
+export function planSize(summary: ModelSummary, removed: readonly Unit[]): PlanSize {
   const gone = new Set(removed);
   const size = { params: summary.params, bytes: summary.exportBytes ?? summary.bytes, kvBytesPerToken: summary.kvBytesPerToken };
   for (const block of summary.blocks) {

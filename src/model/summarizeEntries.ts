@@ -6,7 +6,7 @@ import { encodedGraphLength, encodeModel, type Place } from '../onnx/codec.ts';
 import { type Graph, isRange, type Model, type Node, type Tensor, type ValueInfo } from '../onnx/graph.ts';
 import type { Folder } from '../onnx/source.ts';
 import { dataFileName, innerRanges, keyOf, layOut } from './manifestLayout.ts';
-import { removeBlocks } from './remove.ts';
+import { removeUnits } from './remove.ts';
 import type { Structure } from './structure.ts';
 
 /** What an export is predicted to write, in bytes. Node metadata and dead nodes of the source are no part of it. */
@@ -64,7 +64,7 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
 /** The graph that an export without removals writes; the source's own when that cannot be made. */
 function intact(structure: Structure): Model {
   try {
-    return removeBlocks(structure, []);
+    return removeUnits(structure, []);
   } catch (error) {
     if (error instanceof EspalierError) return structure.model;
     throw error;

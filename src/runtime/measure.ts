@@ -1,6 +1,7 @@
 // Measures the original and a pruned variant against each other, run by run, or in turns where both do not fit; must not load or compile by itself.
 
 import { gainOf, summarise, throughputOf } from '../analysis/speed.ts';
+import type { Unit } from '../units.ts';
 import type {
   MeasureResult,
   MeterEvent,
@@ -41,7 +42,7 @@ interface Found {
  * @source Kim et al., Shortened LLaMA (2024), section 4: 10 warm-ups, 20 runs, M * L / T
  */
 export async function measureVariants(
-  { removed, settings }: { removed: readonly number[]; settings: SpeedSettings },
+  { removed, settings }: { removed: readonly Unit[]; settings: SpeedSettings },
   open: OpenVariant,
   { signal, onEvent, together }: MeasureOptions,
 ): Promise<MeasureResult> {

@@ -1,6 +1,7 @@
 // The two variants of a job, opened one after the other, failing one by one and always closed; must not measure or generate.
 
 import { type ErrorCode, type ErrorReport, EspalierError, fromReport, isCancelled, throwIfCancelled, toReport } from '../errors.ts';
+import type { Unit } from '../units.ts';
 import type { Progress } from '../worker/api.ts';
 import type { OpenVariant, VariantHandle, VariantInfo, Which } from '../worker/benchApi.ts';
 import { untilAborted } from './abortable.ts';
@@ -23,12 +24,12 @@ export class Pair {
   /** `pruned` only when something is removed. */
   readonly sides: readonly Which[];
   readonly errors: { [W in Which]?: ErrorReport } = {};
-  readonly #removed: readonly number[];
+  readonly #removed: readonly Unit[];
   readonly #open: OpenVariant;
   readonly #options: PairOptions;
   readonly #handles = new Map<Which, VariantHandle>();
 
-  constructor(removed: readonly number[], open: OpenVariant, options: PairOptions) {
+  constructor(removed: readonly Unit[], open: OpenVariant, options: PairOptions) {
     this.sides = removed.length > 0 ? ['original', 'pruned'] : ['original'];
     this.#removed = removed;
     this.#open = open;

@@ -7,6 +7,7 @@ import type { ScorePrograms } from '../model/program.ts';
 import { makeScorePrograms } from '../model/programs.ts';
 import { fitted } from '../model/widen.ts';
 import type { Folder } from '../onnx/source.ts';
+import { partUnits, sortUnits, type Unit, wholeBlocks } from '../units.ts';
 import type { Measure, MemoryEstimate, Progress, ScoreEvent } from '../worker/api.ts';
 import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
@@ -109,7 +110,7 @@ export class ScoreSession {
    * @throws EspalierError `bad-input` without windows or for a block that cannot be removed, `cancelled`.
    */
   plan(
-    removed: readonly number[],
+    removed: readonly Unit[],
     signal?: AbortSignal,
     onProgress: (progress: Progress) => void = () => {},
   ): Promise<Measure & { seconds: number }> {
@@ -140,7 +141,7 @@ export class ScoreSession {
   }
 
   /** NLL of each predicted token of one window with `removed` taken out: what an export of that plan must reproduce. */
-  nllPerToken(removed: readonly number[], window: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+  nllPerToken(removed: readonly Unit[], window: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
       chunkWindows([window], 1, this.programs.vocabSize);
@@ -178,17 +179,21 @@ export class ScoreSession {
     return measure ? { nll: measure.nll, ppl: measure.ppl, nllPerWindow: [...measure.nllPerWindow] } : null;
   }
 
-  private checkRemoved(removed: readonly number[]): number[] {
+  private checkRemoved(removed: readonly Unit[]): number[] {
     const count = this.programs.blocks.length;
-    const sorted = [...new Set(removed)].sort((a, b) => a - b);
-    for (const block of sorted) {
+    const sorted = sortUnits(removed);
+    const parts = partUnits(sorted);
+    if (parts.length > 0)
+      throw new EspalierError('bad-input', `The unit ${parts[0]} is a part of a block; only whole blocks can be scored.`, 'Keep it.');
+    const blocks = wholeBlocks(sorted);
+    for (const block of blocks) {
       if (!Number.isInteger(block) || block < 0 || block >= count)
         throw new EspalierError('bad-input', `There is no block ${block}; the model has blocks 0 to ${count - 1}.`, 'Choose other blocks.');
       const reason = this.unremovable[block];
       if (reason) throw new EspalierError('bad-input', `Block ${block} cannot be removed: ${reason}`, 'Keep this block.');
     }
-    if (sorted.length >= count) throw new EspalierError('bad-input', 'A plan must leave at least one block.', 'Keep a block.');
-    return sorted;
+    if (blocks.length >= count) throw new EspalierError('bad-input', 'A plan must leave at least one block.', 'Keep a block.');
+    return blocks;
   }
 
   private dropStates(): void {

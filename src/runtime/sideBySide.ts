@@ -4,6 +4,7 @@ import { firstDifference } from '../analysis/divergence.ts';
 import type { Sampling } from '../analysis/sampling.ts';
 import { checkSampling } from '../analysis/sampling.ts';
 import { EspalierError } from '../errors.ts';
+import type { Unit } from '../units.ts';
 import type { Advance, GenerateEvent, GenerateResult, OpenVariant, Prompt, Side, VariantInfo, Which } from '../worker/benchApi.ts';
 import { Pair } from './pair.ts';
 
@@ -18,7 +19,7 @@ const WARM_TOKENS = 64;
 
 export interface SideBySideRequest {
   /** Empty: the original alone. */
-  removed: readonly number[];
+  removed: readonly Unit[];
   prompt: Prompt;
   /** Most new tokens. */
   tokens: number;

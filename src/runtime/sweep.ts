@@ -2,6 +2,7 @@
 
 import { summarise } from '../analysis/speed.ts';
 import { EspalierError } from '../errors.ts';
+import type { Unit } from '../units.ts';
 import type { OpenVariant, RunSample, SpeedSettings, SweepPoint, SweepResult, Which } from '../worker/benchApi.ts';
 import type { MeasureOptions } from './measure.ts';
 import { Pair } from './pair.ts';
@@ -9,7 +10,7 @@ import { RunClock, runRounds } from './rounds.ts';
 import { checkSpeedSettings, promptIds } from './speedPrompt.ts';
 
 export interface SweepRequest {
-  removed: readonly number[];
+  removed: readonly Unit[];
   /** Warm-ups, runs, prompt and tokens of every point; its batch is not used. */
   settings: SpeedSettings;
   /** Batch sizes M in the order to measure. */

@@ -3,6 +3,7 @@
 import { EspalierError, isCancelled } from '../errors.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
 import type { Folder } from '../onnx/source.ts';
+import type { Unit } from '../units.ts';
 import type { Progress, Verification, VerifyCheck } from '../worker/api.ts';
 import { Decoder } from './decoder.ts';
 import type { Engine } from './device.ts';
@@ -33,7 +34,7 @@ export interface Expectation {
   /** Number of blocks that are left. */
   numBlocks: number;
   /** The model it was made of, where it is still at hand: every tensor is then compared byte by byte. */
-  source: { opened: OpenedModel; removed: readonly number[] } | null;
+  source: { opened: OpenedModel; removed: readonly Unit[] } | null;
 }
 
 export interface VerifyOptions {

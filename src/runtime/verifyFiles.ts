@@ -2,10 +2,11 @@
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
-import { removeBlocks } from '../model/remove.ts';
+import { removeUnits } from '../model/remove.ts';
 import { checkGraph } from '../onnx/check.ts';
 import { isRange, type Model, type Node, type Tensor } from '../onnx/graph.ts';
 import type { Folder } from '../onnx/source.ts';
+import type { Unit } from '../units.ts';
 
 /** Bytes compared at a time. */
 const PIECE_BYTES = 4 * 2 ** 20;
@@ -26,8 +27,8 @@ export function structureProblems(exported: OpenedModel, numBlocks: number): str
 }
 
 /** The written graph has the nodes, inputs and outputs that the plan gives. @throws Error naming the first difference. */
-export function compareWithPlan(exported: OpenedModel, source: OpenedModel, removed: readonly number[]): string {
-  const planned = removeBlocks(source.structure, [...removed]);
+export function compareWithPlan(exported: OpenedModel, source: OpenedModel, removed: readonly Unit[]): string {
+  const planned = removeUnits(source.structure, [...removed]);
   const found = exported.structure.model;
   compareNames('input', planned.graph.inputs, found.graph.inputs);
   compareNames('output', planned.graph.outputs, found.graph.outputs);

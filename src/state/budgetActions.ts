@@ -3,6 +3,7 @@
 import { type Candidate, type Goal, meetsGoal, nextPlan } from '../analysis/budget.ts';
 import { EspalierError, fromReport, isCancelled } from '../errors.ts';
 import { planSize } from '../model/size.ts';
+import { blocksLeft, type Unit } from '../units.ts';
 import type { VariantMeasure } from '../worker/benchApi.ts';
 import type { Context } from './context.ts';
 import { foretell } from './prediction.ts';
@@ -47,7 +48,7 @@ export function budgetWords(kind: BudgetKind, value: number): string {
   return `${inUnit.toLocaleString('en', { maximumSignificantDigits: 4 })} ${UNITS[kind]}`;
 }
 
-export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (removed: readonly number[]) => void): BudgetParts {
+export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (removed: readonly Unit[]) => void): BudgetParts {
   const { get, patch, store } = context;
   let turn = 0;
 
@@ -61,20 +62,20 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
     return null;
   }
 
-  function measuredOf(kind: BudgetKind, removed: readonly number[]): number | null {
+  function measuredOf(kind: BudgetKind, removed: readonly Unit[]): number | null {
     const known = newestOf(get(), removed);
     const side = known?.result.pruned;
     return known?.result.settings.mode === settings.mode && side ? measuredValue(kind, side) : null;
   }
 
-  function estimateOf(kind: BudgetKind, removed: readonly number[]): number | null {
+  function estimateOf(kind: BudgetKind, removed: readonly Unit[]): number | null {
     const model = get().model.current;
     if (!model) return null;
     if (kind === 'file') return planSize(model.summary, removed).bytes;
     if (kind === 'device') return deviceEstimate(model, removed, settings.promptTokens + settings.tokens);
     const all = [...get().speed.known.values()];
     const like = all.findLast((one) => one.result.settings.mode === settings.mode);
-    return like ? (foretell(all, like, model.summary.numBlocks - removed.length)?.tokensPerSecond ?? null) : null;
+    return like ? (foretell(all, like, blocksLeft(model.summary.numBlocks, removed))?.tokensPerSecond ?? null) : null;
   }
 
   function candidates(kind: BudgetKind): Candidate[] {

@@ -4,8 +4,9 @@ import { EspalierError } from '../errors.ts';
 import type { FolderSource, OpenResult } from '../worker/api.ts';
 import { type Context, withoutModel } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
-import { EMPTY_PLAN, startHistory, withBlocks } from './plan.ts';
+import { EMPTY_PLAN, startHistory, withUnits } from './plan.ts';
 import { readRestored } from './provenance.ts';
+import { removableUnits } from './selectors.ts';
 import type { OpenModel } from './state.ts';
 
 export interface ModelActions {
@@ -87,10 +88,10 @@ export function makeModelActions(context: Context, address: Address, opened: () 
     } catch (error) {
       unread = error;
     }
-    const removable = wanted.filter((block) => summary.blocks[block] && !summary.blocks[block].unremovable);
+    const removable = removableUnits(summary.blocks, wanted);
     store.setState((state) => {
       const next = withoutModel(state, keepPlan);
-      const plan = withBlocks(EMPTY_PLAN, removable, true);
+      const plan = withUnits(EMPTY_PLAN, removable, true);
       return {
         ...next,
         model: {

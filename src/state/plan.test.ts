@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatBlocks, parseBlocks, planFromHash, planToHash } from './hash.ts';
-import { EMPTY_PLAN, record, redo, startHistory, undo, withBlocks, withLocks } from './plan.ts';
+import { planFromHash, planToHash } from './hash.ts';
+import { EMPTY_PLAN, record, redo, startHistory, undo, withLocks, withUnits } from './plan.ts';
 
 const blocks = fc.uniqueArray(fc.integer({ min: 0, max: 120 })).map((list) => list.sort((a, b) => a - b));
 
@@ -41,9 +41,9 @@ describe('history', () => {
 
 describe('locks', () => {
   it('put a removed block back and hold it', () => {
-    const plan = withLocks(withBlocks(EMPTY_PLAN, [1, 2], true), [2], true);
+    const plan = withLocks(withUnits(EMPTY_PLAN, [1, 2], true), [2], true);
     expect(plan).toEqual({ removed: [1], locked: [2] });
-    expect(withBlocks(plan, [2, 3], true).removed).toEqual([1, 3]);
+    expect(withUnits(plan, [2, 3], true).removed).toEqual([1, 3]);
     expect(withLocks(plan, [2], false).locked).toEqual([]);
   });
 });
@@ -57,11 +57,20 @@ describe('address', () => {
     );
   });
 
-  it('writes runs of three and more as ranges', () => {
-    expect(formatBlocks([3, 7, 8, 9, 12, 13])).toBe('3,7-9,12,13');
+  it('writes runs of three and more as ranges, and parts', () => {
+    expect(planToHash([3, 7, 8, 9, '10.attn', 12, 13])).toBe('#plan=3,7-9,10.attn,12,13');
+    expect(planFromHash('#plan=3,7-9,10.attn')).toEqual([3, 7, 8, 9, '10.attn']);
   });
 
   it('refuses what is no list', () => {
-    for (const text of ['', 'a', '3-', '9-7', '1;2', '99999']) expect(parseBlocks(text)).toBeNull();
+    for (const text of ['a', '3-', '9-7', '1;2', '99999', '3.mlp']) expect(planFromHash(`#plan=${text}`)).toBeNull();
+  });
+
+  it('takes parts out and puts them back', () => {
+    const plan = withUnits(EMPTY_PLAN, ['3.attn', 5], true);
+    expect(withUnits(plan, ['3.ffn'], true).removed).toEqual([3, 5]);
+    expect(withUnits(plan, ['5.ffn'], false).removed).toEqual(['3.attn', '5.attn']);
+    expect(withLocks(plan, [3], true)).toEqual({ removed: [5], locked: [3] });
+    expect(withUnits(withLocks(plan, [3], true), ['3.ffn'], true).removed).toEqual([5]);
   });
 });

@@ -1,8 +1,10 @@
 // The plan (which blocks go, which are locked) and its history as pure functions; must not know of models or scores.
 
-/** Blocks in the numbering of the original model, ascending. A locked block is never removed. */
+import { blockOf, partUnit, sortUnits, type Unit } from '../units.ts';
+
+/** Units in the numbering of the original model, in order. A locked block is never removed, nor are its parts. */
 export interface Plan {
-  readonly removed: readonly number[];
+  readonly removed: readonly Unit[];
   readonly locked: readonly number[];
 }
 
@@ -54,15 +56,25 @@ export function redo(history: PlanHistory): PlanHistory {
   return { present, past: [...history.past, history.present], future, label: '', at: 0 };
 }
 
-/** The plan with `blocks` removed or put back; locked blocks stay where they are. */
-export function withBlocks(plan: Plan, blocks: readonly number[], removed: boolean): Plan {
-  const free = blocks.filter((block) => !plan.locked.includes(block));
-  const next = removed ? [...plan.removed, ...free] : plan.removed.filter((block) => !free.includes(block));
-  return { ...plan, removed: sorted(next) };
+/** The plan with `units` removed or put back; those of locked blocks stay where they are. A block that is put back comes with both parts. */
+export function withUnits(plan: Plan, units: readonly Unit[], removed: boolean): Plan {
+  const free = units.filter((unit) => !plan.locked.includes(blockOf(unit)));
+  return { ...plan, removed: removed ? sortUnits([...plan.removed, ...free]) : putBack(plan.removed, free) };
 }
 
 /** The plan with `blocks` locked (which puts them back) or unlocked. */
 export function withLocks(plan: Plan, blocks: readonly number[], locked: boolean): Plan {
   if (!locked) return { ...plan, locked: plan.locked.filter((block) => !blocks.includes(block)) };
-  return { removed: plan.removed.filter((block) => !blocks.includes(block)), locked: sorted([...plan.locked, ...blocks]) };
+  return { removed: putBack(plan.removed, blocks), locked: sorted([...plan.locked, ...blocks]) };
+}
+
+/** A part that is put back out of a removed block leaves the other part removed. */
+function putBack(removed: readonly Unit[], units: readonly Unit[]): Unit[] {
+  const back = new Set(units);
+  return removed.flatMap((unit): Unit[] => {
+    if (back.has(unit) || back.has(blockOf(unit))) return [];
+    if (typeof unit !== 'number') return [unit];
+    const parts = [partUnit(unit, 'attn'), partUnit(unit, 'ffn')];
+    return parts.some((part) => back.has(part)) ? parts.filter((part) => !back.has(part)) : [unit];
+  });
 }

@@ -1,15 +1,16 @@
 // Changing the plan: single blocks, ranges, the k lowest, locks, undo. Every change goes through one place so that history and address follow.
 
 import { endLocks } from '../analysis/ranking.ts';
+import { blockOf, sortUnits, type Unit } from '../units.ts';
 import type { Context } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import type { Address } from './modelActions.ts';
-import { type Plan, type PlanHistory, record, redo, undo, withBlocks, withLocks } from './plan.ts';
-import { droppable, oneShot } from './selectors.ts';
+import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
+import { droppable, oneShot, removableUnits } from './selectors.ts';
 
 export interface PlanActions {
-  /** Removes a block or puts it back; it becomes the anchor of the next range. */
-  toggle(block: number): void;
+  /** Removes a unit or puts it back; a block becomes the anchor of the next range. */
+  toggle(unit: Unit): void;
   /** Gives all blocks from the anchor to `block` the anchor's state. */
   extendTo(block: number): void;
   /** All blocks from `a` to `b`, both included; locked and unremovable ones stay. */
@@ -23,7 +24,7 @@ export interface PlanActions {
   undo(): void;
   redo(): void;
   /** Takes a whole set, as from a file; locks of other blocks stay. */
-  setRemoved(removed: readonly number[]): void;
+  setRemoved(removed: readonly Unit[]): void;
   /** Takes the plan of the address bar, after someone edited it; an address that cannot be read is set right. */
   followAddress(): void;
 }
@@ -44,15 +45,14 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
 
   const edit = (plan: Plan, merge = '') => commit(record(get().plan, plan, merge, context.now()));
 
-  function removable(blocks: readonly number[]): number[] {
-    const all = get().model.current?.summary.blocks ?? [];
-    return blocks.filter((block) => all[block] && !all[block].unremovable);
-  }
+  const removable = <U extends Unit>(units: readonly U[]): U[] => removableUnits(get().model.current?.summary.blocks ?? [], units);
 
-  function whyNot(block: number): string | null {
+  function whyNot(unit: Unit): string | null {
+    const block = blockOf(unit);
     const summary = get().model.current?.summary.blocks[block];
     if (!summary) return `There is no block ${block}.`;
-    if (summary.unremovable) return `Block ${block} cannot be removed: ${summary.unremovable}`;
+    if (typeof unit !== 'number' && !summary.hasHalves) return `The parts of block ${block} cannot be told apart.`;
+    if (typeof unit === 'number' && summary.unremovable) return `Block ${block} cannot be removed: ${summary.unremovable}`;
     return get().plan.present.locked.includes(block) ? `Block ${block} is locked. Unlock it first.` : null;
   }
 
@@ -67,16 +67,16 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
 
   function setRange(a: number, b: number, removed: boolean): void {
     const blocks = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
-    edit(withBlocks(get().plan.present, removed ? removable(blocks) : blocks, removed));
+    edit(withUnits(get().plan.present, removed ? removable(blocks) : blocks, removed));
   }
 
   return {
-    toggle(block) {
-      const reason = whyNot(block);
+    toggle(unit) {
+      const reason = whyNot(unit);
       if (reason) return context.toast(reason);
       const plan = get().plan.present;
-      anchor = block;
-      edit(withBlocks(plan, [block], !plan.removed.includes(block)));
+      if (typeof unit === 'number') anchor = unit;
+      edit(withUnits(plan, [unit], !plan.removed.includes(unit) && !plan.removed.includes(blockOf(unit))));
     },
     extendTo(block) {
       const from = anchor ?? block;
@@ -104,15 +104,15 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     keepAll: () => edit({ ...get().plan.present, removed: [] }),
     undo: () => commit(undo(get().plan)),
     redo: () => commit(redo(get().plan)),
-    setRemoved(blocks) {
-      const removed = removable(blocks);
-      edit({ removed, locked: get().plan.present.locked.filter((block) => !removed.includes(block)) });
+    setRemoved(units) {
+      const removed = sortUnits(removable(units));
+      edit({ removed, locked: get().plan.present.locked.filter((block) => !removed.some((unit) => blockOf(unit) === block)) });
     },
     followAddress() {
       const removed = planFromHash(address.read());
       const plan = get().plan.present;
       if (!get().model.current || removed?.join() === plan.removed.join()) return;
-      if (removed) edit({ ...plan, removed: removable(removed).filter((block) => !plan.locked.includes(block)) });
+      if (removed) edit({ ...plan, removed: sortUnits(removable(removed).filter((unit) => !plan.locked.includes(blockOf(unit)))) });
       address.write(planToHash(get().plan.present.removed));
     },
   };

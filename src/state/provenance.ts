@@ -2,6 +2,7 @@
 
 import type { Identity } from '../model/identity.ts';
 import { readProvenance } from '../model/provenance.ts';
+import type { Unit } from '../units.ts';
 import type { ScoreResult } from '../worker/api.ts';
 
 /** The parts of an espalier.json that the page shows and brings back. */
@@ -13,10 +14,10 @@ export interface Restored {
   /** For telling whether a model is that source. */
   identity: Identity;
   numBlocks: number;
-  removed: readonly number[];
+  removed: readonly Unit[];
   score: ScoreResult | null;
   /** Perplexity of the plan on the windows of the score. */
-  plan: { removed: readonly number[]; nll: number } | null;
+  plan: { removed: readonly Unit[]; nll: number } | null;
   /** Version of Espalier that wrote it. */
   app: string;
 }

@@ -2,6 +2,7 @@
 
 import { EspalierError } from '../errors.ts';
 import { difference, type Identity } from '../model/identity.ts';
+import type { Unit } from '../units.ts';
 import type { ScoreResult, TextSource } from '../worker/api.ts';
 import type { Context } from './context.ts';
 import { type Restored, readRestored } from './provenance.ts';
@@ -25,11 +26,7 @@ function textOf({ settings, windows }: ScoreResult): TextSource | null {
   return settings.text === 'bundled' ? { kind: 'bundled' } : null;
 }
 
-export function makeRestoreActions(
-  context: Context,
-  score: ScoreActions,
-  setRemoved: (removed: readonly number[]) => void,
-): RestoreActions {
+export function makeRestoreActions(context: Context, score: ScoreActions, setRemoved: (removed: readonly Unit[]) => void): RestoreActions {
   const { api, get } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;

@@ -2,6 +2,8 @@
 
 import { equalGroups, lowest } from '../analysis/ranking.ts';
 import { planSize } from '../model/size.ts';
+import type { ModelSummary } from '../model/summary.ts';
+import { blockOf, blocksLeft, type Unit } from '../units.ts';
 import type { DeviceKind, Measure, PlanResult, TextSource } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
 import { effectKey } from './effectActions.ts';
@@ -208,7 +210,7 @@ export function oneShot(state: StudioState, k: number): number[] {
   return [...lowest(order, k, state.plan.present.locked)].sort((a, b) => a - b);
 }
 
-export const keptCount = (model: OpenModel, removed: readonly number[]) => model.summary.numBlocks - removed.length;
+export const keptCount = (model: OpenModel, removed: readonly Unit[]) => blocksLeft(model.summary.numBlocks, removed);
 
 /** True when the plan is not simply the k lowest of the curve that may go. */
 export const isOwnChoice = derive(
@@ -221,3 +223,11 @@ export const isOwnChoice = derive(
     return lowest(order, removed.length, locked).some((block) => !removed.includes(block));
   },
 );
+
+/** Those of the units that can be removed from a model of these blocks. */
+export function removableUnits<U extends Unit>(blocks: ModelSummary['blocks'], units: readonly U[]): U[] {
+  return units.filter((unit) => {
+    const block = blocks[blockOf(unit)];
+    return block && (typeof unit === 'number' ? !block.unremovable : block.hasHalves);
+  });
+}

@@ -1,6 +1,7 @@
 // Speed of original and plan: measured by button or, once a plan has settled, by itself; batch sweeps. Must never show a number of another plan as this one's.
 
 import { isCancelled } from '../errors.ts';
+import type { Unit } from '../units.ts';
 import type { Context } from './context.ts';
 import { effectKey } from './effectActions.ts';
 import { isMetering, meterUse } from './metering.ts';
@@ -26,7 +27,7 @@ export interface SpeedParts extends SpeedActions {
 const SETTLE_MS = 1000;
 
 /** The newest measurement of `removed` on the device that is asked for now, whatever its settings. */
-export function newestOf({ speed, score }: StudioState, removed: readonly number[]): Measured | null {
+export function newestOf({ speed, score }: StudioState, removed: readonly Unit[]): Measured | null {
   const plan = removed.join();
   const { device } = score.settings;
   let newest: Measured | null = null;

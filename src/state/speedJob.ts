@@ -1,6 +1,7 @@
 // One speed measurement from request to result, as the page follows it; used by buttons, by auto-measure and by the budget. Must not decide when.
 
 import { EspalierError } from '../errors.ts';
+import { blocksLeft, type Unit } from '../units.ts';
 import type { MeterEvent, SpeedSettings } from '../worker/benchApi.ts';
 import type { Context } from './context.ts';
 import { foretell } from './prediction.ts';
@@ -10,7 +11,7 @@ import type { Measured, Measuring } from './state.ts';
 
 export interface SpeedJob {
   /** Measures original and plan; the result is known and shown afterwards. @throws whatever the meter throws, `cancelled` too */
-  measure(removed: readonly number[], settings: SpeedSettings, auto: boolean): Promise<Measured>;
+  measure(removed: readonly Unit[], settings: SpeedSettings, auto: boolean): Promise<Measured>;
   /** Ends it; its promise rejects with `cancelled`. */
   cancel(): void;
 }
@@ -54,7 +55,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const notes = [...new Set([...answer.notes, ...get().speed.notes, ...(disturbed ? [DISTURBED] : [])])];
         const measured: Measured = { key, removed: [...removed], result: { ...answer, notes }, predicted: null };
         const others = [...get().speed.known.values()].filter((one) => one.removed.join() !== removed.join());
-        const blocks = current.summary.numBlocks - removed.length;
+        const blocks = blocksLeft(current.summary.numBlocks, removed);
         measured.predicted = removed.length ? (foretell(others, measured, blocks)?.tokensPerSecond ?? null) : null;
         remember(measured);
         return measured;

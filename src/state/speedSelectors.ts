@@ -2,6 +2,7 @@
 
 import { relativeError } from '../analysis/speed.ts';
 import type { ErrorReport } from '../errors.ts';
+import { blocksLeft } from '../units.ts';
 import type { CacheKind, Gain, SpeedSettings, VariantMeasure, Which } from '../worker/benchApi.ts';
 import { derive } from './memo.ts';
 import { foretell, type Prediction, sides } from './prediction.ts';
@@ -44,7 +45,7 @@ const CACHES: Record<CacheKind, string> = {
 const prediction = derive(
   (state: StudioState) => [modelOf(state), state.plan.present.removed, state.speed.known, state.speed.shown],
   (model, removed, known, shown): Prediction | null =>
-    model && shown && removed.length > 0 ? foretell(known.values(), shown, model.summary.numBlocks - removed.length) : null,
+    model && shown && removed.length > 0 ? foretell(known.values(), shown, blocksLeft(model.summary.numBlocks, removed)) : null,
 );
 
 export const speedView = derive(

@@ -2,6 +2,7 @@
 
 import { PAPER_PROTOCOL, QUICK_PROTOCOL } from '../analysis/speed.ts';
 import { planSize } from '../model/size.ts';
+import type { Unit } from '../units.ts';
 import type { DeviceKind } from '../worker/api.ts';
 import type { MeterRequest, SpeedSettings } from '../worker/benchApi.ts';
 import type { OpenModel } from './state.ts';
@@ -26,12 +27,12 @@ export function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind
 }
 
 /** What a measurement belongs to: plan, settings and the device that was asked for. */
-export function speedKey(removed: readonly number[], settings: SpeedSettings, device: 'auto' | DeviceKind): string {
+export function speedKey(removed: readonly Unit[], settings: SpeedSettings, device: 'auto' | DeviceKind): string {
   return `${removed.join(',')}|${protocolKey(settings, device)}`;
 }
 
 /** Device bytes of a variant before it is loaded: its weights, and the cache of `tokens` tokens in `batch` rows. */
-export function deviceEstimate(model: OpenModel, removed: readonly number[], tokens: number, batch = 1): number {
+export function deviceEstimate(model: OpenModel, removed: readonly Unit[], tokens: number, batch = 1): number {
   const { bytes, kvBytesPerToken } = planSize(model.summary, removed);
   return bytes + kvBytesPerToken * tokens * batch;
 }
@@ -39,7 +40,7 @@ export function deviceEstimate(model: OpenModel, removed: readonly number[], tok
 /** The part that every job of the meter has in common; `tokens` = prompt and new tokens of one row. */
 export function meterRequest(
   model: OpenModel,
-  removed: readonly number[],
+  removed: readonly Unit[],
   device: 'auto' | DeviceKind,
   tokens: number,
   batch = 1,

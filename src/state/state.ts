@@ -3,6 +3,7 @@
 import { GREEDY, type Sampling } from '../analysis/sampling.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
+import type { Unit } from '../units.ts';
 import type {
   BlockScore,
   DeviceKind,
@@ -62,7 +63,7 @@ interface Curve {
 export interface Measured {
   /** Of plan, settings and device, as `speedKey` makes it. */
   key: string;
-  removed: readonly number[];
+  removed: readonly Unit[];
   result: MeasureResult;
   /** Tokens/s that earlier measurements of other plans foretold for this one, or null when they could not. */
   predicted: number | null;
@@ -71,7 +72,7 @@ export interface Measured {
 /** A measurement under way. */
 export interface Measuring {
   key: string;
-  removed: readonly number[];
+  removed: readonly Unit[];
   settings: SpeedSettings;
   /** Started by itself: gives way to everything else. */
   auto: boolean;
@@ -83,7 +84,7 @@ export interface Measuring {
 /** A finished batch sweep with what it belongs to. */
 export interface Swept {
   key: string;
-  removed: readonly number[];
+  removed: readonly Unit[];
   result: SweepResult;
 }
 
@@ -116,7 +117,7 @@ export interface GenerateForm {
 
 /** A generation, whole or as far as it came. */
 export interface Generated {
-  removed: readonly number[];
+  removed: readonly Unit[];
   form: GenerateForm;
   /** What the prompt was taken for. */
   mode: GenerateForm['mode'];
@@ -188,7 +189,7 @@ export interface StudioState {
     known: ReadonlyMap<string, Measured>;
     /** What the cards show; of another plan when its `removed` differ from the plan's. */
     shown: Measured | null;
-    sweep: { running: { removed: readonly number[] } | null; shown: Swept | null };
+    sweep: { running: { removed: readonly Unit[] } | null; shown: Swept | null };
   };
   budget: {
     kind: BudgetKind;
@@ -220,7 +221,7 @@ export interface StudioState {
   export: {
     running: boolean;
     progress: Progress | null;
-    removed: readonly number[];
+    removed: readonly Unit[];
     result: ExportResult | null;
     target: 'folder' | 'zip';
   };

@@ -1,5 +1,6 @@
 // Naming, keeping, hiding and pinning variants, and putting one in force. Must not measure.
 
+import type { Unit } from '../units.ts';
 import type { Context } from './context.ts';
 import { defaultName, removedOf, variantKey } from './variants.ts';
 
@@ -19,7 +20,7 @@ export interface VariantActions {
 /** Longest name of a variant. */
 const NAME_CHARS = 60;
 
-export function makeVariantActions(context: Context, setRemoved: (removed: readonly number[]) => void): VariantActions {
+export function makeVariantActions(context: Context, setRemoved: (removed: readonly Unit[]) => void): VariantActions {
   const { get, patch } = context;
 
   function name(key: string, text: string): void {

@@ -2,6 +2,7 @@
 
 import { paretoFront } from '../analysis/pareto.ts';
 import { planSize } from '../model/size.ts';
+import { blocksLeft, parseUnits, type Unit } from '../units.ts';
 import type { SpeedSettings, VariantMeasure } from '../worker/benchApi.ts';
 import { derive } from './memo.ts';
 import { foretell, sides } from './prediction.ts';
@@ -12,7 +13,7 @@ import type { Measured, StudioState } from './state.ts';
 export interface VariantRow {
   /** Its removed blocks joined by commas; '' is the original. */
   key: string;
-  removed: readonly number[];
+  removed: readonly Unit[];
   name: string;
   blocks: number;
   /** Mean NLL on the windows of the curve in force, nats per token; null while unknown. */
@@ -35,12 +36,12 @@ export interface VariantRow {
   onFront: boolean;
 }
 
-export const variantKey = (removed: readonly number[]): string => removed.join(',');
+export const variantKey = (removed: readonly Unit[]): string => removed.join(',');
 
-export const removedOf = (key: string): number[] => (key === '' ? [] : key.split(',').map(Number));
+export const removedOf = (key: string): Unit[] => parseUnits(key).units ?? [];
 
 /** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …". */
-export function defaultName(removed: readonly number[]): string {
+export function defaultName(removed: readonly Unit[]): string {
   if (removed.length === 0) return 'original';
   const listed = removed.slice(0, 8).join(', ');
   return `−${removed.length}: ${listed}${removed.length > 8 ? ' …' : ''}`;
@@ -112,7 +113,7 @@ export const variantRows = derive(
       .map((key): VariantRow => {
         const removed = removedOf(key);
         const speed = speeds.get(key) ?? null;
-        const blocks = model.summary.numBlocks - removed.length;
+        const blocks = blocksLeft(model.summary.numBlocks, removed);
         return {
           key,
           removed,
@@ -161,8 +162,8 @@ export interface Comparison {
   a: VariantRow;
   b: VariantRow;
   /** Blocks that only one of them has left out. */
-  onlyA: number[];
-  onlyB: number[];
+  onlyA: Unit[];
+  onlyB: Unit[];
   /** False when the two speeds were measured differently. */
   speedsCompare: boolean;
 }

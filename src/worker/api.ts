@@ -4,6 +4,7 @@ import type { ErrorReport } from '../errors.ts';
 import type { Identity } from '../model/identity.ts';
 import type { SettingsRecord } from '../model/provenance.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
+import type { Unit } from '../units.ts';
 import type { VariantInfo } from './benchApi.ts';
 
 export type DeviceKind = 'webgpu' | 'wasm';
@@ -158,7 +159,7 @@ export interface MemoryEstimate {
 }
 
 export interface PlanResult extends Measure {
-  removed: number[];
+  removed: Unit[];
   seconds: number;
 }
 
@@ -170,7 +171,7 @@ export type ExportTarget =
   | { kind: 'zip-blob' };
 
 export interface ExportRequest {
-  removed: number[];
+  removed: Unit[];
   /** Folder name inside the zip, or of the subfolder that is made. */
   name: string;
   target: ExportTarget;
@@ -226,7 +227,7 @@ export interface StudioApi {
   /** What makes the open model recognisable: hashes of its graph and of samples of its weights (reads at most 4 MiB of them). */
   identity(): Promise<Identity>;
   /** PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer call cancels an older one. */
-  plan(removed: number[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
+  plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
   /** Writes the pruned folder, then re-opens what was written in a fresh worker and compares. */
   export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult>;
   /** Gives weights and hidden states back to the device; what needs them next loads them again. */

@@ -4,6 +4,7 @@ import type { Sampling } from '../analysis/sampling.ts';
 import type { SpeedSummary, Stat } from '../analysis/speed.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { ChatMessage } from '../text/chat.ts';
+import type { Unit } from '../units.ts';
 import type { DeviceKind, FolderSource, Progress, SelfTest } from './api.ts';
 
 /** What a variant is asked to go on from. `chat` goes through the model's own template; `ids` needs no tokenizer. */
@@ -21,7 +22,7 @@ export interface VariantRequest {
   /** Path of the graph within the source. */
   graph: string;
   /** Blocks left out, in the numbering of the source. Empty: the source as an export without removals writes it. */
-  removed: number[];
+  removed: Unit[];
   device: 'auto' | DeviceKind;
   /** Of the GPU where it may be used, else null: then the wasm device is taken. */
   selfTest: SelfTest | null;
@@ -134,7 +135,7 @@ export interface VariantHandle extends Omit<VariantApi, 'load'> {
 }
 
 /** Opens a variant; the page's spawns a worker, the command line's runs in place. @throws as `VariantApi.load`, `cancelled` */
-export type OpenVariant = (removed: number[], signal: AbortSignal, onProgress: (progress: Progress) => void) => Promise<VariantHandle>;
+export type OpenVariant = (removed: Unit[], signal: AbortSignal, onProgress: (progress: Progress) => void) => Promise<VariantHandle>;
 
 export type Which = 'original' | 'pruned';
 
@@ -154,7 +155,7 @@ export interface SpeedSettings {
 
 export interface VariantMeasure {
   info: VariantInfo;
-  removed: number[];
+  removed: Unit[];
   speed: SpeedSummary;
   samples: RunSample[];
   /** Seconds of each load; several when the variants did not fit together and were loaded in turns. */
@@ -197,7 +198,7 @@ export type MeterEvent =
 export interface MeterRequest {
   source: FolderSource;
   graph: string;
-  removed: number[];
+  removed: Unit[];
   device: 'auto' | DeviceKind;
   /** Estimated device bytes of each variant (`planSize`: weights, and the cache of prompt and new tokens): what does not fit together is loaded in turns. */
   estimate: Record<Which, number>;

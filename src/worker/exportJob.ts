@@ -12,6 +12,7 @@ import type { RoutedSession } from '../runtime/route.ts';
 import { whyNotOn } from '../runtime/runnable.ts';
 import { routesOf } from '../runtime/selfTest.ts';
 import { VERIFY_TOKENS } from '../runtime/verify.ts';
+import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
 import type { ExportRequest, ExportResult, FolderSource, Progress, SelfTest, Verification } from './api.ts';
 import type { VerifyRequest, Written } from './verifyApi.ts';
@@ -88,7 +89,7 @@ export async function exportPruned({ opened, source, request, window, session, g
       window: [...ids],
       nll,
       whyNoNll,
-      numBlocks: opened.summary.numBlocks - removed.length,
+      numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { folder: source, graph: opened.graphPath, removed },
       device: { kind, subgroups },
     },

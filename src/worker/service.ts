@@ -21,6 +21,7 @@ import { chatOf } from '../runtime/variantText.ts';
 import { VERIFY_TOKENS } from '../runtime/verify.ts';
 import { openWasm } from '../runtime/wasmEngine.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { sortUnits, type Unit } from '../units.ts';
 import type {
   DeviceKind,
   DeviceReport,
@@ -169,7 +170,7 @@ export class StudioService implements StudioApi {
     return identify(opened.folder, opened.graphPath, opened.structure.model);
   }
 
-  async plan(removed: number[], onEvent: (progress: Progress) => void): Promise<PlanResult> {
+  async plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult> {
     const turn = ++this.plans;
     this.planJob?.abort();
     const abort = new AbortController();
@@ -181,7 +182,7 @@ export class StudioService implements StudioApi {
       const { session } = await this.session(windows.device);
       await session.useWindows(windows.rows);
       const measure = await session.plan(removed, abort.signal, onEvent);
-      return { ...measure, removed: [...removed].sort((a, b) => a - b) };
+      return { ...measure, removed: sortUnits(removed) };
     });
   }
 

@@ -1,5 +1,6 @@
 // The contract between the studio worker and the fresh worker that verifies an export. Types only.
 
+import type { Unit } from '../units.ts';
 import type { DeviceKind, FolderSource, Progress, Verification } from './api.ts';
 
 /** What was written: files of a folder, or a zip of them. */
@@ -17,7 +18,7 @@ export interface VerifyRequest {
   whyNoNll?: string | undefined;
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
-  source: { folder: FolderSource; graph: string; removed: number[] };
+  source: { folder: FolderSource; graph: string; removed: Unit[] };
   device: { kind: DeviceKind; subgroups: boolean };
 }
 

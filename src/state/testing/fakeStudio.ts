@@ -3,6 +3,7 @@
 import { EspalierError } from '../../errors.ts';
 import type { Identity } from '../../model/identity.ts';
 import type { ModelSummary } from '../../model/summary.ts';
+import { blockOf, blocksLeft } from '../../units.ts';
 import type { BlockScore, DeviceReport, ExportResult, Measure, PlanResult, ScoreResult, StudioApi } from '../../worker/api.ts';
 import type { VariantInfo } from '../../worker/benchApi.ts';
 
@@ -219,12 +220,15 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       await step(started);
       if (mine !== planTurn) throw new EspalierError('cancelled', 'Cancelled.');
       // Losses add up, roughly: exact for one block.
-      const perWindow = base.map((nll, w) => nll + removed.reduce((sum, block) => sum + without(block)[w]! - nll, 0));
+      const perWindow = base.map(
+        (nll, w) =>
+          nll + removed.reduce<number>((sum, unit) => sum + (without(blockOf(unit))[w]! - nll) / (typeof unit === 'number' ? 1 : 2), 0),
+      );
       return { ...measure(perWindow), removed, seconds: 0.3 };
     },
     async export(request, onEvent): Promise<ExportResult> {
       const started = begin('export', [request]);
-      const bytes = 1_203_865 + (numBlocks - request.removed.length) * 689_152;
+      const bytes = 1_203_865 + blocksLeft(numBlocks, request.removed) * 689_152;
       for (let i = 1; i <= 4; i++) {
         await step(started);
         onEvent({

@@ -2,6 +2,7 @@
 
 import { useId } from 'react';
 import type { BlockSummary, ModelSummary } from '../../model/summary.ts';
+import { type Unit, wholeBlocks } from '../../units.ts';
 import { formatCount } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
@@ -9,7 +10,7 @@ import css from './architecture.module.css';
 
 interface Props {
   model: ModelSummary;
-  removed: readonly number[];
+  removed: readonly Unit[];
   locked: readonly number[];
   hover: number | null;
 }
@@ -63,7 +64,7 @@ export function Architecture({ model, removed, locked, hover }: Props) {
           numbered={block.index % every === 0}
         />
       ))}
-      {runs(removed).map(([from, to]) => {
+      {runs(wholeBlocks(removed)).map(([from, to]) => {
         const a = start + from * pitch;
         const b = start + (to + 1) * pitch;
         return <path key={from} className={css.bypass} d={`M${a} ${MIDDLE} C${a} 6 ${b} 6 ${b} ${MIDDLE}`} />;

@@ -2,6 +2,7 @@
 
 import { type KeyboardEvent, useCallback, useRef, useState } from 'react';
 import { curveView } from '../../state/selectors.ts';
+import type { Unit } from '../../units.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { BlockRow, type RowPart } from './BlockRow.tsx';
@@ -72,7 +73,7 @@ export function BlockList() {
 /** Shift and arrows: rows from where the sweep began take that row's state, rows that it leaves again get theirs back. */
 function useSweep(): (from: number, to: number) => void {
   const store = useStudioStore();
-  const sweep = useRef<{ start: number; at: number; before: readonly number[]; after: readonly number[] } | null>(null);
+  const sweep = useRef<{ start: number; at: number; before: readonly Unit[]; after: readonly Unit[] } | null>(null);
   return useCallback(
     (from, to) => {
       const removed = () => store.state.getState().plan.present.removed;
