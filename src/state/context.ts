@@ -78,3 +78,25 @@ export function withoutModel(state: StudioState, sameFolder: boolean): StudioSta
     view: { ...first.view, toast: state.view.toast, singleKeys: state.view.singleKeys },
   };
 }
+
+/** The open model, read once more: what was chosen and measured stays, what was running has ended with its files. */
+export function withSameModel(state: StudioState): StudioState {
+  const { score, effect, speed, budget, generate } = state;
+  const next = withoutModel(state, true);
+  return {
+    ...next,
+    plan: state.plan,
+    score: { ...next.score, memory: score.memory, curve: score.curve, stopped: score.curve ? null : (score.running ?? score.stopped) },
+    effect: { ...next.effect, known: effect.known, shown: effect.shown },
+    speed: {
+      ...next.speed,
+      known: speed.known,
+      shown: speed.shown,
+      notes: speed.notes,
+      sweep: { ...next.speed.sweep, shown: speed.sweep.shown },
+    },
+    budget: { ...budget, running: false },
+    generate: { ...next.generate, form: generate.form, shown: generate.shown },
+    variants: state.variants,
+  };
+}

@@ -11,6 +11,8 @@ export interface Disk {
   pickFolder(): Promise<PickedFolder | null>;
   /** Must be called within the drop event: the list of items is gone afterwards. */
   readDrop(data: DataTransfer): Promise<PickedFolder | null>;
+  /** The files as they are on the disk now, without a picker; null when that cannot be had. Must be called in a click. */
+  readAgain(folder: PickedFolder): Promise<PickedFolder | null>;
   /** False where the browser cannot write into a folder. */
   canSaveFolder(): boolean;
   pickSaveFolder(): Promise<FileSystemDirectoryHandle | null>;

@@ -2,18 +2,22 @@
 
 import { EspalierError } from '../errors.ts';
 import type { FolderSource, OpenResult } from '../worker/api.ts';
-import { type Context, withoutModel } from './context.ts';
+import { type Context, withoutModel, withSameModel } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from './plan.ts';
 import { readRestored } from './provenance.ts';
+import { makeRecogniser } from './sameModel.ts';
 import { removableUnits } from './selectors.ts';
-import type { OpenModel } from './state.ts';
+import type { OpenModel, StudioState } from './state.ts';
 
 export interface ModelActions {
   openSample(): Promise<boolean>;
   /** Lets the user pick a folder and opens it. */
   openFolder(): Promise<void>;
+  /** The open model read once more keeps its plan, its curve and what was measured. */
   openSource(source: FolderSource, graph?: string): Promise<boolean>;
+  /** Reads the files of the open model again, after they were changed, moved or locked; asks for the folder where it must. Must start in a click. */
+  readAgain(): Promise<void>;
   chooseGraph(path: string): Promise<boolean>;
   closeChooser(): void;
   checkDevice(): Promise<void>;
@@ -27,11 +31,14 @@ export interface Address {
 
 export function makeModelActions(context: Context, address: Address, opened: () => void): ModelActions {
   const { api, get, patch, store } = context;
+  const recogniser = makeRecogniser(api);
   let turn = 0;
   let deviceTurn = 0;
+  // Renamed: a name that starts with `use` reads as a React hook.
+  const { useWindows: givenWindows } = api;
 
-  /** `preferred` is opened without a question when the folder has several graphs. */
-  async function openSource(source: FolderSource, graph?: string, preferred?: string): Promise<boolean> {
+  /** `preferred` is opened without a question when the folder has several graphs. `again`: it stands for the folder that is open. */
+  async function openSource(source: FolderSource, graph?: string, preferred?: string, again = false): Promise<boolean> {
     const mine = ++turn;
     const { chooser, current } = get().model;
     const { running, curve } = get().score;
@@ -52,7 +59,9 @@ export function makeModelActions(context: Context, address: Address, opened: () 
         context.announce(`${result.name} has ${result.graphs.length} graphs. Choose one.`);
         return false;
       }
-      accept(source, result, graphs);
+      const same = current && (await recogniser.isStill(current));
+      if (mine !== turn) return false;
+      accept(source, result, graphs, again || current?.source === source, same ?? false);
       return true;
     } catch (error) {
       if (mine === turn) {
@@ -75,10 +84,16 @@ export function makeModelActions(context: Context, address: Address, opened: () 
     return current?.source === source ? current.graphs : [];
   }
 
-  function accept(source: FolderSource, result: Extract<OpenResult, { kind: 'opened' }>, graphs: OpenModel['graphs']): void {
-    const { current } = get().model;
+  function accept(
+    source: FolderSource,
+    result: Extract<OpenResult, { kind: 'opened' }>,
+    graphs: OpenModel['graphs'],
+    sameFolder: boolean,
+    same: boolean,
+  ): void {
+    const before = get();
     // The address belongs to the page that was just loaded, or to another graph of the same model; never to a new model.
-    const keepPlan = !current || current.source === source;
+    const keepPlan = !before.model.current || sameFolder;
     const wanted = keepPlan ? (planFromHash(address.read()) ?? []) : [];
     const summary = result.model;
     let madeFrom: OpenModel['madeFrom'] = null;
@@ -89,24 +104,36 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       unread = error;
     }
     const removable = removableUnits(summary.blocks, wanted);
-    store.setState((state) => {
-      const next = withoutModel(state, keepPlan);
-      const plan = withUnits(EMPTY_PLAN, removable, true);
-      return {
-        ...next,
-        model: {
-          current: { source, summary, hasTokenizer: result.hasTokenizer, chat: result.chat, graphs, madeFrom },
-          opening: null,
-          chooser: null,
-        },
-        plan: { ...startHistory(plan), refusal: '' },
-      };
-    });
-    address.write(planToHash(removable));
+    const current: OpenModel = { source, summary, hasTokenizer: result.hasTokenizer, chat: result.chat, graphs, madeFrom };
+    store.setState((state) => ({
+      ...(same
+        ? withSameModel(state)
+        : {
+            ...withoutModel(state, keepPlan),
+            plan: { ...startHistory(withUnits(EMPTY_PLAN, removable, true)), refusal: '' },
+          }),
+      model: { current, opening: null, chooser: null },
+    }));
+    // Files of the disk can change or go; by then it is too late to ask what they were.
+    if (source.kind === 'files') void recogniser.identityOf(current);
     if (unread) context.fail('restore', unread);
-    context.announce(`${summary.name} is open: ${summary.numBlocks} blocks.`);
+    if (same) takeUp(before, summary.name);
+    else {
+      address.write(planToHash(removable));
+      context.announce(`${summary.name} is open: ${summary.numBlocks} blocks.`);
+      if (before.score.curve && sameFolder && before.model.current?.source !== source)
+        context.toast(`${summary.name} is not what it was: its curve is gone. Score it again.`);
+    }
     opened();
     void checkDevice();
+  }
+
+  /** What was measured before goes on where it was: the engine forgot the windows with the files. */
+  function takeUp({ score: { curve } }: StudioState, name: string): void {
+    context.toast(`${name} is open again, with its plan${curve ? ' and curve' : ''}.`);
+    if (!curve) return;
+    const { windows, device } = curve.result;
+    givenWindows(windows, device.kind).catch((error: unknown) => context.fail('plan', error));
   }
 
   async function checkDevice(): Promise<void> {
@@ -134,6 +161,16 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       try {
         const picked = await context.disk.pickFolder();
         if (picked) await openSource({ kind: 'files', ...picked });
+      } catch (error) {
+        context.fail('open', error);
+      }
+    },
+    async readAgain() {
+      const { current } = get().model;
+      if (current?.source.kind !== 'files') return;
+      try {
+        const fresh = (await context.disk.readAgain(current.source)) ?? (await context.disk.pickFolder());
+        if (fresh) await openSource({ kind: 'files', ...fresh }, undefined, current.summary.graph, true);
       } catch (error) {
         context.fail('open', error);
       }

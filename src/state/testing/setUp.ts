@@ -11,6 +11,7 @@ import { createFakeStudio, type FakeOptions, type SampleNumbers } from './fakeSt
 export const noDisk: Disk = {
   pickFolder: async () => null,
   readDrop: async () => null,
+  readAgain: async () => null,
   canSaveFolder: () => false,
   pickSaveFolder: async () => null,
   canSaveFile: () => false,

@@ -1,12 +1,15 @@
-// One error as a sentence, what to do next, and the technical detail folded away; stays until it is dismissed or solved.
+// One error as a sentence, what to do next, the one click that does it, and the technical detail folded away; stays until it is dismissed or solved.
 
+import { remedyOf } from '../../state/remedies.ts';
 import type { Place } from '../../state/state.ts';
-import { useActions, useStudio } from '../studioContext.ts';
+import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import css from './kit.module.css';
 
 export function ErrorNotice({ place }: { place: Place }) {
   const error = useStudio((state) => state.errors[place]);
+  const remedy = useStudio((state) => remedyOf(state, place));
   const actions = useActions();
+  const store = useStudioStore();
   if (!error) return null;
   return (
     <div className={css.error} role="alert" data-testid={`error-${place}`}>
@@ -16,6 +19,13 @@ export function ErrorNotice({ place }: { place: Place }) {
       <button type="button" className={css.quiet} aria-label="Dismiss" onClick={() => actions.dismiss(place)}>
         ✕
       </button>
+      {remedy && (
+        <div className={css.remedy}>
+          <button type="button" data-testid={`remedy-${place}`} onClick={() => remedy.run(actions, store.state.getState())}>
+            {remedy.label}
+          </button>
+        </div>
+      )}
       {error.detail && (
         <details>
           <summary>Detail</summary>

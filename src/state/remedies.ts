@@ -1,0 +1,57 @@
+// The one click that goes on after an error, by what went wrong and where; must not decide whether it will help.
+
+import { type CommandId, command } from './commands.ts';
+import type { Place, StudioState } from './state.ts';
+import type { Actions } from './store.ts';
+
+export interface Remedy {
+  label: string;
+  run(actions: Actions, state: StudioState): void;
+}
+
+const like = (id: CommandId, label: string): Remedy => ({
+  label,
+  run: (actions, state) => {
+    const one = command(id);
+    if (one.enabled(state)) one.run(actions, state);
+  },
+});
+
+/** The step that failed, once more. An export starts in its dialog, which says it. */
+const AGAIN: { readonly [P in Place]?: Remedy } = {
+  device: { label: 'Test the device again', run: (actions) => void actions.checkDevice() },
+  score: like('score', 'Score again'),
+  plan: { label: 'Measure again', run: (actions) => actions.measureAgain() },
+  speed: like('measure', 'Measure again'),
+  budget: { label: 'Search again', run: (actions) => void actions.findPlan() },
+  generate: like('generate', 'Generate again'),
+};
+
+const READ_AGAIN: Remedy = { label: 'Read the folder again', run: (actions) => void actions.readAgain() };
+const CHOOSE_AGAIN: Remedy = { label: 'Choose the folder again', run: (actions) => void actions.openFolder() };
+
+/** Weights that do not stay within the budget are read from the files while scoring goes on. */
+const HALF_THE_MEMORY: Remedy = {
+  label: 'Score again with half the memory',
+  run(actions, { score: { memory, settings } }) {
+    const budget = settings.budgetBytes ?? memory?.budget ?? memory?.total;
+    if (budget) actions.setSettings({ budgetBytes: Math.floor(Math.min(budget, memory?.total ?? budget) / 2) });
+    void actions.score();
+  },
+};
+
+/** What goes on from the error at this place, or null when only the user can know. */
+export function remedyOf(state: StudioState, place: Place): Remedy | null {
+  switch (state.errors[place]?.code) {
+    case 'missing-file':
+      if (state.model.current?.source.kind !== 'files') return AGAIN[place] ?? null;
+      return place === 'open' ? CHOOSE_AGAIN : place === 'restore' ? null : READ_AGAIN;
+    case 'out-of-memory':
+      return place === 'score' ? HALF_THE_MEMORY : (AGAIN[place] ?? null);
+    case 'device-lost':
+    case 'bug':
+      return AGAIN[place] ?? null;
+    default:
+      return null;
+  }
+}
