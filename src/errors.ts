@@ -52,6 +52,14 @@ export function toReport(error: unknown): ErrorReport {
   if (error instanceof EspalierError) return { code: error.code, message: error.message, hint: error.hint, detail: error.detail };
   if (isCancelled(error)) return { code: 'cancelled', message: 'Cancelled.', hint: '', detail: '' };
   const e = error instanceof Error ? error : new Error(String(error));
+  // An array that did not fit, in the words of V8, SpiderMonkey and JavaScriptCore.
+  if (/allocation failed|allocation size overflow|out of memory/i.test(e.message) && /RangeError|InternalError/.test(e.name))
+    return {
+      code: 'out-of-memory',
+      message: 'Memory ran out.',
+      hint: 'Close other tabs, lower the memory budget in the settings, or use fewer or shorter windows.',
+      detail: e.stack ?? e.message,
+    };
   return {
     code: 'bug',
     message: e.message || 'Something failed without a message.',

@@ -42,16 +42,30 @@ describe('folder over files', () => {
     expect((await source.read(1000, 0)).length).toBe(0);
   });
 
-  it('names a file that went away', async () => {
-    const gone = new File([bytes(10)], 'a');
-    Object.defineProperty(gone, 'slice', {
-      value: () => ({ arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotReadableError')) }),
-    });
-    await expect(
-      fileFolder('m', [{ path: 'a', file: gone }])
-        .open('a')!
-        .read(0, 5),
-    ).rejects.toEqual(expect.objectContaining({ code: 'missing-file', message: expect.stringContaining('The file a was changed') }));
+  it.each([
+    ['was changed', 'NotReadableError', 0, 'missing-file', 'The file a was changed, moved or removed'],
+    ['is gone', 'NotFoundError', 0, 'missing-file', 'The file a was changed, moved or removed'],
+    ['may not be read any more', 'NotAllowedError', 0, 'missing-file', 'the permission for the folder was withdrawn'],
+    ['does not fit the memory', 'NotReadableError', 1, 'out-of-memory', 'Memory ran out while 5 bytes of a were read'],
+  ])('names a file that %s', async (_, name, readable, wanted, words) => {
+    const file = new File([bytes(10)], 'a');
+    const slice = file.slice.bind(file);
+    const refuse = () => Promise.reject(new DOMException('no', name));
+    const sliced = (from: number, to: number) => (to - from <= readable ? slice(from, to) : { arrayBuffer: refuse });
+    Object.defineProperty(file, 'slice', { value: sliced });
+    const read = fileFolder('m', [{ path: 'a', file }])
+      .open('a')!
+      .read(0, 5);
+    await expect(read).rejects.toEqual(expect.objectContaining({ code: wanted, message: expect.stringContaining(words) }));
+  });
+
+  it('names a file that gives fewer bytes than it has', async () => {
+    const file = new File([bytes(10)], 'a');
+    Object.defineProperty(file, 'slice', { value: () => new Blob([bytes(3)]) });
+    const read = fileFolder('m', [{ path: 'a', file }])
+      .open('a')!
+      .read(0, 5);
+    await expect(read).rejects.toEqual(expect.objectContaining({ code: 'missing-file', detail: '3 of 5 bytes came' }));
   });
 });
 

@@ -29,27 +29,53 @@ export function inRange(size: number, offset: number, length: number): boolean {
   return Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= size;
 }
 
+function changed(path: string, detail: string): EspalierError {
+  return new EspalierError(
+    'missing-file',
+    `The file ${path} was changed, moved or removed after it was opened.`,
+    'Put it where it was, then read the folder again. Plan and scores are kept when it is the same model.',
+    detail,
+  );
+}
+
+/** Browsers tell with one name, NotReadableError, of files that changed and of memory that ran out: one byte tells which. */
+async function whyUnread(path: string, blob: Blob, offset: number, length: number, error: unknown): Promise<EspalierError> {
+  const { name } = error as { name?: string };
+  if (name === 'NotAllowedError' || name === 'SecurityError')
+    return new EspalierError(
+      'missing-file',
+      `The browser may not read the file ${path} any more: the permission for the folder was withdrawn.`,
+      'Read the folder again and allow it.',
+      String(error),
+    );
+  const readable = await blob
+    .slice(offset, offset + 1)
+    .arrayBuffer()
+    .then(
+      (one) => one.byteLength === 1,
+      () => false,
+    );
+  if (length < 2 || !readable) return changed(path, String(error));
+  return new EspalierError(
+    'out-of-memory',
+    `Memory ran out while ${length} bytes of ${path} were read.`,
+    'Close other tabs, or lower the memory budget in the settings.',
+    String(error),
+  );
+}
+
 function blobSource(path: string, blob: Blob, count: (bytes: number) => void): ByteSource {
   return {
     size: blob.size,
     async read(offset, length) {
       if (!inRange(blob.size, offset, length)) throw outOfRange(path, blob.size, offset, length);
-      let buffer: ArrayBuffer | null = null;
-      let reason = '';
-      try {
-        buffer = await blob.slice(offset, offset + length).arrayBuffer();
-        if (buffer.byteLength !== length) reason = `${buffer.byteLength} of ${length} bytes came`;
-      } catch (error) {
-        // Browsers give NotReadableError or NotFoundError once a file was changed, moved or deleted.
-        reason = String(error);
-      }
-      if (!buffer || reason)
-        throw new EspalierError(
-          'missing-file',
-          `The file ${path} was changed, moved or removed after it was opened.`,
-          'Put it back as it was, or open the folder again.',
-          reason,
-        );
+      const buffer = await blob
+        .slice(offset, offset + length)
+        .arrayBuffer()
+        .catch(async (error: unknown) => {
+          throw await whyUnread(path, blob, offset, length, error);
+        });
+      if (buffer.byteLength !== length) throw changed(path, `${buffer.byteLength} of ${length} bytes came`);
       count(length);
       return new Uint8Array(buffer);
     },

@@ -1,29 +1,26 @@
-// Files that are still to be written, as parts of memory and of source ranges; streams them in chunks of constant size.
+// Files that are still to be written, piece by piece and in which order; must not hold more than a piece.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
-import type { ByteRange, Folder } from '../onnx/source.ts';
-
-/** One file of an export: `parts` in order are its `size` bytes. */
-export interface OutputFile {
-  path: string;
-  size: number;
-  parts: readonly (Uint8Array | ByteRange)[];
-}
+import type { ManifestFile } from '../model/manifest.ts';
+import { manifestSource } from '../model/manifestFolder.ts';
+import type { Folder } from '../onnx/source.ts';
 
 export interface WriteJob {
-  files: readonly OutputFile[];
+  files: readonly ManifestFile[];
   /** Where byte ranges are read from. */
   source: Folder;
-  /** Called after every chunk with bytes written and bytes in all. */
+  /** Called after every piece with bytes written and bytes in all. */
   onProgress?: (done: number, total: number) => void;
   signal?: { readonly aborted: boolean };
 }
 
-/** Bytes held at a time. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Bytes held at a time where the source has no Blobs. */
+const CHUNK_BYTES = 4 * 2 ** 20;
+/** Bytes that the browser copies at a time: large enough that the waits between them do not count, small enough for progress and cancel. */
+const BLOB_BYTES = 16 * 2 ** 20;
 
 /** Bytes of a whole job. */
-export function totalBytes(files: readonly OutputFile[]): number {
+export function totalBytes(files: readonly ManifestFile[]): number {
   return files.reduce((sum, file) => sum + file.size, 0);
 }
 
@@ -31,7 +28,7 @@ export function totalBytes(files: readonly OutputFile[]): number {
  * Refuses paths that leave the folder or are written twice.
  * @throws EspalierError `bad-input`
  */
-export function checkPaths(files: readonly OutputFile[]): void {
+export function checkPaths(files: readonly ManifestFile[]): void {
   const seen = new Set<string>();
   for (const { path } of files) {
     const steps = path.split('/');
@@ -42,35 +39,47 @@ export function checkPaths(files: readonly OutputFile[]): void {
   }
 }
 
+/** What is written at a time: bytes, or a stretch of the user's files that the browser copies by itself without showing it to us. */
+export type Piece = Uint8Array<ArrayBuffer> | Blob;
+
+/** Bytes of a piece. */
+export function pieceBytes(piece: Piece): number {
+  return piece instanceof Uint8Array ? piece.length : piece.size;
+}
+
 /**
- * The bytes of one file in chunks of at most 4 MiB.
+ * One file in pieces of constant size: Blobs where the source has them, else bytes.
  * @throws EspalierError `missing-file` or `corrupt-file` of the source, `cancelled`, `bug` when the parts do not add up to `size`
  */
-export async function* chunksOf(
-  file: OutputFile,
-  source: Folder,
-  signal?: { readonly aborted: boolean },
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let sent = 0;
-  for (const part of file.parts) {
-    const input = part instanceof Uint8Array ? null : source.open(part.file);
-    if (!(part instanceof Uint8Array) && !input)
-      throw new EspalierError('missing-file', `The file ${part.file} is not in the source folder any more.`, 'Open the folder again.');
-    for (let done = 0; done < part.length; done += CHUNK_BYTES) {
-      throwIfCancelled(signal);
-      const length = Math.min(CHUNK_BYTES, part.length - done);
-      sent += length;
-      // A copy, since browsers do not write views of shared memory.
-      if (part instanceof Uint8Array) yield new Uint8Array(part.subarray(done, done + length));
-      else yield await input!.read(part.offset + done, length);
-    }
+export async function* piecesOf(file: ManifestFile, source: Folder, signal?: { readonly aborted: boolean }): AsyncGenerator<Piece> {
+  const sum = file.parts.reduce((bytes, part) => bytes + part.length, 0);
+  if (sum !== file.size) throw new EspalierError('bug', `The parts of ${file.path} are ${sum} bytes, ${file.size} were announced.`);
+  const bytes = manifestSource(file, source);
+  const blob = bytes.blob?.(0, file.size) ?? null;
+  const most = blob ? BLOB_BYTES : CHUNK_BYTES;
+  for (let at = 0; at < file.size; at += most) {
+    throwIfCancelled(signal);
+    const length = Math.min(most, file.size - at);
+    yield blob ? blob.slice(at, at + length) : await bytes.read(at, length);
   }
-  if (sent !== file.size) throw new EspalierError('bug', `The parts of ${file.path} are ${sent} bytes, ${file.size} were announced.`);
+}
+
+/**
+ * A browser that copies Blobs says of a source that is gone only that writing failed: this asks the source itself.
+ * @throws EspalierError `missing-file` when a file that the job reads was changed, moved or removed
+ */
+export async function checkSource({ files, source }: WriteJob): Promise<void> {
+  const asked = new Set<string>();
+  for (const part of files.flatMap((file) => file.parts)) {
+    if (part instanceof Uint8Array || asked.has(part.file)) continue;
+    asked.add(part.file);
+    await source.open(part.file)?.read(part.offset, Math.min(1, part.length));
+  }
 }
 
 /** Weights first, then graphs, then what names them: a folder that was cut off has no graph, no config and no espalier.json. */
-export function safeOrder(files: readonly OutputFile[]): OutputFile[] {
-  const rank = ({ path }: OutputFile): number => {
+export function safeOrder(files: readonly ManifestFile[]): ManifestFile[] {
+  const rank = ({ path }: ManifestFile): number => {
     if (path === 'espalier.json') return 3;
     if (path.endsWith('.json')) return 2;
     return path.endsWith('.onnx') ? 1 : 0;

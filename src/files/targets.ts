@@ -1,7 +1,7 @@
 // What is asked of a place to write to: the part of the browser's directory and file handles that an export uses. Types only.
 
 export interface WritableTarget {
-  write(data: Uint8Array<ArrayBuffer>): Promise<void>;
+  write(data: Uint8Array<ArrayBuffer> | Blob): Promise<void>;
   /** Puts the new content in place of the old. */
   close(): Promise<void>;
   /** Leaves the old content. */

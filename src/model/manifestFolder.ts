@@ -25,14 +25,20 @@ export function manifestSource(file: ManifestFile, source: Folder): ByteSource {
     starts.push(total);
     total += part.length;
   }
+  let whole: Blob | null | undefined;
   return {
     size: file.size,
     async read(offset, length) {
       if (offset < 0 || length < 0 || offset + length > file.size) {
         throw new EspalierError('corrupt-file', `Bytes ${offset} to ${offset + length} are outside ${file.path} of ${file.size} bytes.`);
       }
+      const first = firstPart(starts, offset);
+      const [only, start] = [file.parts[first], offset - (starts[first] ?? 0)];
+      // Most reads lie in one range: their bytes are handed on as they come.
+      if (only && !(only instanceof Uint8Array) && start + length <= only.length)
+        return openPart(only, source).read(only.offset + start, length);
       const out = new Uint8Array(length);
-      for (let k = firstPart(starts, offset); k < file.parts.length && (starts[k] as number) < offset + length; k++) {
+      for (let k = first; k < file.parts.length && (starts[k] as number) < offset + length; k++) {
         const part = file.parts[k] as Uint8Array | ByteRange;
         const start = starts[k] as number;
         const from = Math.max(0, offset - start);
@@ -42,7 +48,7 @@ export function manifestSource(file: ManifestFile, source: Folder): ByteSource {
       return out;
     },
     blob(offset, length) {
-      const whole = blobOf(file, source);
+      whole ??= blobOf(file, source);
       return whole?.slice(offset, offset + length) ?? null;
     },
   };
@@ -73,7 +79,11 @@ function firstPart(starts: readonly number[], offset: number): number {
 
 async function bytesOf(part: Uint8Array | ByteRange, from: number, to: number, source: Folder): Promise<Uint8Array> {
   if (part instanceof Uint8Array) return part.subarray(from, to);
+  return openPart(part, source).read(part.offset + from, to - from);
+}
+
+function openPart(part: ByteRange, source: Folder): ByteSource {
   const file = source.open(part.file);
   if (!file) throw new EspalierError('missing-file', `The file ${part.file} is not in the folder ${source.name} any more.`, 'Put it back.');
-  return file.read(part.offset + from, to - from);
+  return file;
 }

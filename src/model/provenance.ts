@@ -54,6 +54,40 @@ export interface ScoreRecord {
   costRatio: number | null;
 }
 
+/** One criterion with its order; `scores` per unit in the order of `units`. */
+export interface CriterionRecord {
+  /** "ppl", "ppl-parts", "mag-l1", "mag-l2", "mag-l1-norms", "mag-l2-norms", "block-influence", "angular-<n>". */
+  name: string;
+  units: Unit[];
+  scores: number[];
+  /** Least important first. */
+  order: Unit[];
+}
+
+/** PPL of a plan on a text of its own, with everything needed to repeat it. */
+export interface EvaluationRecord {
+  text: string;
+  textSha256: string;
+  removed: Unit[];
+  segment: number;
+  stride: number | null;
+  bos: 'none' | 'every';
+  segments: number;
+  predicted: number;
+  originalNll: number;
+  planNll: number | null;
+  top1Agreement: number | null;
+  klDivergence: number | null;
+}
+
+/** What a study of the model found beside the curve. */
+export interface StudyRecord {
+  criteria: CriterionRecord[];
+  /** The removals of the iterative search in order, NLL in nats after each. */
+  search: { block: number; nll: number }[];
+  evaluations: EvaluationRecord[];
+}
+
 export interface Provenance {
   /** Version of the application that wrote the export. */
   app: string;

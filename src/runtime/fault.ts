@@ -14,6 +14,9 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
 }
 
+const MEMORY_HINT =
+  'Lower the memory budget, so that weights are read as they are needed; or use fewer or shorter windows, close other tabs, or open a quantised graph.';
+
 /** A buffer that did not fit; 0 bytes where the size is not known. */
 export function outOfMemory(what: string, bytes: number, detail = ''): EspalierError {
   return new EspalierError(
@@ -21,7 +24,7 @@ export function outOfMemory(what: string, bytes: number, detail = ''): EspalierE
     bytes > 0
       ? `${what} needs ${formatBytes(bytes)}, which this device could not give.`
       : `${what} needs more memory than this device could give.`,
-    'Close other tabs, use fewer or shorter windows, or open a quantised graph of the model.',
+    MEMORY_HINT,
     detail,
   );
 }
@@ -58,12 +61,7 @@ export function fault(error: unknown, doing: string): EspalierError {
       text,
     )
   )
-    return new EspalierError(
-      'out-of-memory',
-      `Memory ran out while ${doing}.`,
-      'Use fewer or shorter windows, close other tabs, or open a quantised graph of the model.',
-      text,
-    );
+    return new EspalierError('out-of-memory', `Memory ran out while ${doing}.`, MEMORY_HINT, text);
   if (/device (is |was )?lost|DeviceLost|destroyed device/i.test(text)) return deviceLost(text);
   if (/NOT_IMPLEMENTED|Could not find an implementation|not a registered function|No Op registered|no kernel/i.test(text))
     return new EspalierError(

@@ -2,9 +2,9 @@
 
 import type { ErrorReport } from '../errors.ts';
 import type { Identity } from '../model/identity.ts';
-import type { SettingsRecord } from '../model/provenance.ts';
+import type { SettingsRecord, StudyRecord } from '../model/provenance.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
-import type { Unit } from '../units.ts';
+import type { PartUnit, Unit } from '../units.ts';
 import type { VariantInfo } from './benchApi.ts';
 
 export type DeviceKind = 'webgpu' | 'wasm';
@@ -114,7 +114,21 @@ export interface BlockScore extends Measure {
   refused?: string;
 }
 
+/**
+ * Criteria from the hidden states of the intact pass, means over the windows accumulated in float64.
+ * Block Influence: 1 - mean cos(h_in, h_out) over tokens (ShortGPT). Angular distance: mean arccos(cos(h_l, h_(l+n)))/pi at the last token
+ * (Gromov et al.). Both: low = safe to remove.
+ */
+export interface HiddenCriteria {
+  /** One per block. */
+  blockInfluence: number[];
+  /** `angular[n - 1][l]`: n contiguous blocks from block l on; N - n + 1 values. */
+  angular: number[][];
+}
+
 export interface ScoreResult {
+  /** Free with the intact pass; absent in curves of older versions. */
+  hidden?: HiddenCriteria;
   baseline: Measure;
   blocks: BlockScore[];
   /** Block indices, least important first. */
@@ -135,7 +149,8 @@ export interface ScoreResult {
 export type ScoreEvent =
   | { type: 'progress'; progress: Progress }
   | { type: 'note'; text: string }
-  | { type: 'started'; device: { kind: DeviceKind; name: string }; windows: number }
+  /** `resumed` = block evaluations that an earlier, interrupted run had done. */
+  | { type: 'started'; device: { kind: DeviceKind; name: string }; windows: number; resumed?: number }
   | { type: 'baseline'; baseline: Measure }
   | { type: 'block'; block: BlockScore };
 
@@ -158,6 +173,163 @@ export interface MemoryEstimate {
   obstacle?: string;
 }
 
+/** A part of a block (attention or feed-forward) scored when it alone is left out. */
+export interface PartScore extends Measure {
+  unit: PartUnit;
+  /** 95 % paired bootstrap interval of NLL(without it) - NLL(intact), in nats. */
+  ci95: [number, number];
+}
+
+/** Leave-one-out over the 2N parts, on the same windows as a curve. */
+export interface PartsResult {
+  baseline: Measure;
+  /** By block, attention first; blocks whose parts cannot be told apart are missing. */
+  parts: PartScore[];
+  /** Least important first. */
+  order: PartUnit[];
+  windows: number[][];
+  settings: RecordedSettings;
+  device: { kind: DeviceKind; name: string };
+  seconds: number;
+  costRatio: number | null;
+}
+
+export type PartsEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  | { type: 'baseline'; baseline: Measure }
+  | { type: 'part'; part: PartScore };
+
+/** Sums over the linear matrices of each block, dequantised as the graph does it, accumulated in float64. Low = safe to remove. */
+export interface Magnitudes {
+  /** Sum of absolute values, one per block. */
+  l1: number[];
+  /** Sum of squares, not its root. */
+  l2: number[];
+  /** The same with the norm vectors of the block. */
+  l1WithNorms: number[];
+  l2WithNorms: number[];
+  bytesRead: number;
+  seconds: number;
+}
+
+/** Iterative PPL (SLEB): the block whose removal costs least goes, and what is left is scored again. */
+export interface SearchRequest {
+  settings: ScoreSettings;
+  /** Removed before the search begins. */
+  start: Unit[];
+  /** Blocks that stay. */
+  locked: number[];
+  /** Blocks to remove, at most. */
+  count: number;
+  /** Stop before the perplexity of the plan goes above this; null = no bound. */
+  maxPpl: number | null;
+}
+
+export interface SearchStep {
+  /** The block that went in this step. */
+  block: number;
+  /** Of the model without it and all that went before. */
+  measure: Measure;
+  /** NLL of every candidate of this step, in nats, ascending. */
+  candidates: { block: number; nll: number }[];
+  seconds: number;
+}
+
+export type SearchEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  | { type: 'started'; device: { kind: DeviceKind; name: string }; baseline: Measure; resumedSteps: number }
+  /** A candidate of the step that runs. */
+  | { type: 'candidate'; step: number; block: number; nll: number }
+  | { type: 'step'; step: SearchStep };
+
+export interface SearchResult {
+  /** Of the model as the search found it: without `start`. */
+  baseline: Measure;
+  steps: SearchStep[];
+  /** Why it ended: all asked blocks went, the bound was reached, or nothing unlocked is left. */
+  stoppedBy: 'count' | 'bound' | 'locks';
+  windows: number[][];
+  settings: RecordedSettings;
+  device: { kind: DeviceKind; name: string };
+  seconds: number;
+  /** Cost against the sum of the steps' ideals, measured in the run; null when unknown. */
+  costRatio: number | null;
+}
+
+/** Perplexity on a text of its own, by the paper's protocol (non-overlapping segments) or with a stride. */
+export interface EvaluateRequest {
+  /** The plan; empty: the original alone. */
+  removed: Unit[];
+  /** `bundled` is the evaluation text that comes with the page. */
+  text: { kind: 'bundled' } | { kind: 'text'; name: string; text: string };
+  /** Tokens per segment, BOS included. */
+  segment: number;
+  /** Tokens from one segment to the next; a segment then predicts its last `stride` tokens only. null = no overlap. */
+  stride: number | null;
+  bos: 'none' | 'every' | null;
+  /** Evaluate at most this many segments, from the start; null = all. */
+  maxSegments: number | null;
+  device: 'auto' | DeviceKind;
+  budgetBytes?: number | undefined;
+  /** Text of the calibration, to warn of an overlap; null when ids were given. */
+  calibration: TextSource | null;
+}
+
+export interface EvaluatedSide {
+  /** Mean over all predicted tokens, nats. */
+  nll: number;
+  ppl: number | null;
+  /** 95 % bootstrap interval of the mean NLL over segments, nats. */
+  ci95: [number, number];
+}
+
+export interface EvaluateResult {
+  text: { name: string; sha256: string; tokens: number };
+  segment: number;
+  stride: number | null;
+  bos: 'none' | 'every';
+  /** Segments evaluated, of all that the text gives. */
+  segments: number;
+  totalSegments: number;
+  /** Predicted tokens that the means are over. */
+  predicted: number;
+  removed: Unit[];
+  original: EvaluatedSide;
+  /** null when nothing is removed. */
+  plan: EvaluatedSide | null;
+  /** Share of predicted positions at which both give the same most likely token; null when nothing is removed. */
+  top1Agreement: number | null;
+  /** Mean KL(original || plan) in nats over the predicted positions; null when nothing is removed. */
+  klDivergence: number | null;
+  device: { kind: DeviceKind; name: string };
+  /** What makes the numbers doubtful: overlap with the calibration text. */
+  warnings: string[];
+  seconds: number;
+}
+
+export type EvaluateEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  /** The numbers over the segments so far. */
+  | { type: 'partial'; result: EvaluateResult };
+
+/** A long job that did not come to its end; it goes on when it is asked for with the same settings. */
+export interface Interrupted {
+  key: string;
+  job: 'score' | 'parts' | 'search';
+  /** What it was asked with. */
+  settings: ScoreSettings;
+  search: Omit<SearchRequest, 'settings'> | null;
+  device: { kind: DeviceKind; name: string };
+  /** Block evaluations done, of all. */
+  done: number;
+  total: number;
+  /** ms since 1970. */
+  savedAt: number;
+}
+
 export interface PlanResult extends Measure {
   removed: Unit[];
   seconds: number;
@@ -178,6 +350,8 @@ export interface ExportRequest {
   /** The curve in force, recorded in espalier.json. */
   score: ScoreResult | null;
   plan: PlanResult | null;
+  /** What else was found out, recorded in espalier.json. */
+  study?: StudyRecord;
 }
 
 export interface ExportedFile {
@@ -228,6 +402,22 @@ export interface StudioApi {
   identity(): Promise<Identity>;
   /** PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer call cancels an older one. */
   plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
+  /** Leave-one-out over the parts of the blocks, on the windows of the last score or useWindows, or those of the settings. @throws EspalierError as `score`. */
+  scoreParts(settings: ScoreSettings, onEvent: (event: PartsEvent) => void): Promise<PartsResult>;
+  /** Reads every weight byte of the blocks once, in bounded memory. @throws EspalierError `cancelled`, `missing-file`, `unsupported-op` for a quantisation that cannot be undone. */
+  magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes>;
+  /** The criteria of the intact pass, for a curve that came without them. */
+  hiddenCriteria(settings: ScoreSettings, onEvent: (progress: Progress) => void): Promise<HiddenCriteria>;
+  /** Iterative PPL. Cancelled, the steps so far were told by events. @throws EspalierError as `score`. */
+  search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
+  /** Holds the running search between two runs, or lets it go on. */
+  pause(on: boolean): Promise<void>;
+  /** Perplexity of original and plan on another text. Cancelled, the partial result was told by events. */
+  evaluate(request: EvaluateRequest, onEvent: (event: EvaluateEvent) => void): Promise<EvaluateResult>;
+  /** Jobs on the open model that were interrupted, newest first. */
+  interrupted(): Promise<Interrupted[]>;
+  /** Forgets an interrupted job. */
+  forget(key: string): Promise<void>;
   /** Writes the pruned folder, then re-opens what was written in a fresh worker and compares. */
   export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult>;
   /** Gives weights and hidden states back to the device; what needs them next loads them again. */

@@ -25,17 +25,28 @@ import { sortUnits, type Unit } from '../units.ts';
 import type {
   DeviceKind,
   DeviceReport,
+  EvaluateEvent,
+  EvaluateRequest,
+  EvaluateResult,
   ExportRequest,
   ExportResult,
   FolderSource,
+  HiddenCriteria,
+  Interrupted,
+  Magnitudes,
   MemoryEstimate,
   OpenRequest,
   OpenResult,
+  PartsEvent,
+  PartsResult,
   PlanResult,
   Progress,
   ScoreEvent,
   ScoreResult,
   ScoreSettings,
+  SearchEvent,
+  SearchRequest,
+  SearchResult,
   SelfTest,
   StudioApi,
 } from './api.ts';
@@ -185,6 +196,34 @@ export class StudioService implements StudioApi {
       return { ...measure, removed: sortUnits(removed) };
     });
   }
+
+  async scoreParts(_settings: ScoreSettings, _onEvent: (event: PartsEvent) => void): Promise<PartsResult> {
+    throw new EspalierError('bug', 'Scoring parts is not wired yet.');
+  }
+
+  async magnitudes(_onEvent: (progress: Progress) => void): Promise<Magnitudes> {
+    throw new EspalierError('bug', 'Magnitudes are not wired yet.');
+  }
+
+  async hiddenCriteria(_settings: ScoreSettings, _onEvent: (progress: Progress) => void): Promise<HiddenCriteria> {
+    throw new EspalierError('bug', 'Criteria of hidden states are not wired yet.');
+  }
+
+  async search(_request: SearchRequest, _onEvent: (event: SearchEvent) => void): Promise<SearchResult> {
+    throw new EspalierError('bug', 'The search is not wired yet.');
+  }
+
+  async pause(_on: boolean): Promise<void> {}
+
+  async evaluate(_request: EvaluateRequest, _onEvent: (event: EvaluateEvent) => void): Promise<EvaluateResult> {
+    throw new EspalierError('bug', 'The evaluation is not wired yet.');
+  }
+
+  async interrupted(): Promise<Interrupted[]> {
+    return [];
+  }
+
+  async forget(_key: string): Promise<void> {}
 
   async export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult> {
     this.planJob?.abort();

@@ -22,5 +22,24 @@ async function bundledText(): Promise<string> {
 
 const service = new StudioService(webLoader, bundledText);
 expose(
-  outgoing<StudioApi>(service, ['open', 'device', 'memory', 'score', 'useWindows', 'identity', 'plan', 'export', 'release', 'cancel']),
+  outgoing<StudioApi>(service, [
+    'open',
+    'device',
+    'memory',
+    'score',
+    'useWindows',
+    'identity',
+    'plan',
+    'scoreParts',
+    'magnitudes',
+    'hiddenCriteria',
+    'search',
+    'pause',
+    'evaluate',
+    'interrupted',
+    'forget',
+    'export',
+    'release',
+    'cancel',
+  ]),
 );

@@ -3,8 +3,27 @@
 import { EspalierError } from '../../errors.ts';
 import type { Identity } from '../../model/identity.ts';
 import type { ModelSummary } from '../../model/summary.ts';
-import { blockOf, blocksLeft } from '../../units.ts';
-import type { BlockScore, DeviceReport, ExportResult, Measure, PlanResult, ScoreResult, StudioApi } from '../../worker/api.ts';
+import { blockOf, blocksLeft, partUnit } from '../../units.ts';
+import type {
+  BlockScore,
+  DeviceReport,
+  EvaluateResult,
+  ExportResult,
+  HiddenCriteria,
+  Interrupted,
+  Magnitudes,
+  Measure,
+  PartScore,
+  PartsResult,
+  PlanResult,
+  Progress,
+  RecordedSettings,
+  ScoreResult,
+  ScoreSettings,
+  SearchResult,
+  SearchStep,
+  StudioApi,
+} from '../../worker/api.ts';
 import type { VariantInfo } from '../../worker/benchApi.ts';
 
 /** The part of golden/sample.json that the stand-in plays back. */
@@ -23,6 +42,7 @@ export interface FakeOptions {
   /** open() answers with a choice first. */
   severalGraphs?: boolean;
   provenance?: string | null;
+  interrupted?: Interrupted[];
   /** True unless told. */
   hasTokenizer?: boolean;
   /** `ok` unless told. */
@@ -111,12 +131,42 @@ const FAKE_DEVICE: DeviceReport = {
 
 export const FAKE_IDENTITY: Identity = { graph: 'onnx/model.onnx', graphSha256: 'aa', files: [], weightsSha256: 'bb' };
 
+const WASM = { kind: 'wasm', name: 'fake wasm' } as const;
+
+const progressOf = (job: string, done: number, total: number): Progress => ({
+  job,
+  phase: 'score',
+  done,
+  total,
+  unit: 'blocks',
+  secondsLeft: 1,
+});
+
+const recorded = ({ samples, length, sampler, seed, bos }: ScoreSettings): RecordedSettings => ({
+  text: 'calibration.txt',
+  textSha256: '',
+  samples,
+  length,
+  sampler,
+  seed,
+  bos: bos ?? 'none',
+});
+
+function fakeHidden(numBlocks: number): HiddenCriteria {
+  const blockInfluence = Array.from({ length: numBlocks }, (_, b) => (b === 0 ? 0.99 : 0.015 + 0.004 * ((b * 7) % 11)));
+  const angular = Array.from({ length: numBlocks }, (_, k) =>
+    Array.from({ length: numBlocks - k }, (__, l) => (l === 0 ? 0.49 : 0.03 + 0.02 * k + 0.004 * ((l * 5) % 13))),
+  );
+  return { blockInfluence, angular };
+}
+
 export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = {}): FakeStudio {
   const { stepMs = 0, numBlocks = 16 } = options;
   const failures = new Map<keyof StudioApi, EspalierError>();
   const calls: FakeStudio['calls'] = [];
   let stopped = 0;
   let planTurn = 0;
+  let interruptedJobs = [...(options.interrupted ?? [])];
   const base = numbers.baseline_nll_per_sample;
   const without = (index: number) => numbers.loo_nll_per_sample[index % 16]!;
 
@@ -205,6 +255,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         rewrites: [],
         seconds: 4.5,
         costRatio: 1.08,
+        hidden: fakeHidden(numBlocks),
       } satisfies ScoreResult;
     },
     async useWindows(windows, device) {
@@ -225,6 +276,113 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
           nll + removed.reduce<number>((sum, unit) => sum + (without(blockOf(unit))[w]! - nll) / (typeof unit === 'number' ? 1 : 2), 0),
       );
       return { ...measure(perWindow), removed, seconds: 0.3 };
+    },
+    async scoreParts(settings, onEvent): Promise<PartsResult> {
+      const started = begin('scoreParts', [settings]);
+      const parts: PartScore[] = [];
+      onEvent({ type: 'baseline', baseline: measure(base) });
+      for (let index = 0; index < numBlocks; index++)
+        for (const part of ['attn', 'ffn'] as const) {
+          await step(started);
+          const perWindow = base.map((nll, w) => nll + (without(index)[w]! - nll) * (part === 'attn' ? 0.4 : 0.5));
+          const score = { unit: partUnit(index, part), ...measure(perWindow), ci95: interval(base, perWindow) };
+          parts.push(score);
+          onEvent({ type: 'part', part: score });
+          onEvent({ type: 'progress', progress: progressOf('parts', parts.length, 2 * numBlocks) });
+        }
+      const order = [...parts].sort((a, b) => a.nll - b.nll).map(({ unit }) => unit);
+      const { windows } = numbers;
+      return { baseline: measure(base), parts, order, windows, settings: recorded(settings), device: WASM, seconds: 6, costRatio: 1.02 };
+    },
+    async magnitudes(onEvent): Promise<Magnitudes> {
+      const started = begin('magnitudes', []);
+      const l1 = Array.from({ length: numBlocks }, (_, b) => 7300 + 250 * ((b * 5) % 16));
+      for (let i = 1; i <= 4; i++) {
+        await step(started);
+        onEvent({ ...progressOf('magnitudes', i * 2_756_608, 4 * 2_756_608), phase: 'read', unit: 'bytes' });
+      }
+      const times = (factor: number) => l1.map((value) => value * factor);
+      return { l1, l2: times(0.06), l1WithNorms: times(1.01), l2WithNorms: times(0.065), bytesRead: numBlocks * 689_152, seconds: 0.1 };
+    },
+    async hiddenCriteria(settings): Promise<HiddenCriteria> {
+      await step(begin('hiddenCriteria', [settings]));
+      return fakeHidden(numBlocks);
+    },
+    async search(request, onEvent): Promise<SearchResult> {
+      const started = begin('search', [request]);
+      const free = Array.from({ length: numBlocks }, (_, b) => b).filter((b) => !request.locked.includes(b) && !request.start.includes(b));
+      onEvent({ type: 'started', device: WASM, baseline: measure(base), resumedSteps: 0 });
+      const steps: SearchStep[] = [];
+      let stoppedBy: SearchResult['stoppedBy'] = 'count';
+      let sum = base;
+      while (steps.length < request.count) {
+        const left = free.filter((b) => !steps.some((s) => s.block === b));
+        const candidates = left
+          .map((block) => ({ block, nll: mean(sum.map((nll, w) => nll + without(block)[w]! - base[w]!)) }))
+          .sort((a, b) => a.nll - b.nll);
+        const [best] = candidates;
+        if (!best || left.length === 1) {
+          stoppedBy = 'locks';
+          break;
+        }
+        for (const { block, nll } of candidates) onEvent({ type: 'candidate', step: steps.length, block, nll });
+        await step(started);
+        const next = sum.map((nll, w) => nll + without(best.block)[w]! - base[w]!);
+        if (request.maxPpl !== null && Math.exp(mean(next)) > request.maxPpl) {
+          stoppedBy = 'bound';
+          break;
+        }
+        sum = next;
+        const done: SearchStep = { block: best.block, measure: measure(sum), candidates, seconds: 0.4 };
+        steps.push(done);
+        onEvent({ type: 'step', step: done });
+        onEvent({ type: 'progress', progress: progressOf('search', steps.length, request.count) });
+      }
+      const { windows } = numbers;
+      const settings = recorded(request.settings);
+      return { baseline: measure(base), steps, stoppedBy, windows, settings, device: WASM, seconds: 3, costRatio: 1.05 };
+    },
+    async pause(on) {
+      begin('pause', [on]);
+    },
+    async evaluate(request, onEvent): Promise<EvaluateResult> {
+      const started = begin('evaluate', [request]);
+      const nll = mean(base) + 0.06;
+      const cost = request.removed.reduce<number>((total, unit) => total + mean(without(blockOf(unit))) - mean(base), 0);
+      const side = (value: number) => ({ nll: value, ppl: Math.exp(value), ci95: [value - 0.02, value + 0.02] as [number, number] });
+      const has = request.removed.length > 0;
+      const result = (segments: number): EvaluateResult => ({
+        text: { name: request.text.kind === 'text' ? request.text.name : 'evaluation.txt', sha256: 'cc', tokens: 66_194 },
+        segment: request.segment,
+        stride: request.stride,
+        bos: request.bos ?? 'none',
+        segments,
+        totalSegments: 517,
+        predicted: segments * (request.segment - 1),
+        removed: request.removed,
+        original: side(nll),
+        plan: has ? side(nll + cost) : null,
+        top1Agreement: has ? 0.83 : null,
+        klDivergence: has ? 0.11 : null,
+        device: WASM,
+        warnings: [],
+        seconds: 12,
+      });
+      for (const segments of [100, 300]) {
+        await step(started);
+        onEvent({ type: 'partial', result: result(segments) });
+        onEvent({ type: 'progress', progress: progressOf('evaluate', segments, 517) });
+      }
+      await step(started);
+      return result(517);
+    },
+    async interrupted() {
+      begin('interrupted', []);
+      return interruptedJobs;
+    },
+    async forget(key) {
+      begin('forget', [key]);
+      interruptedJobs = interruptedJobs.filter((job) => job.key !== key);
     },
     async export(request, onEvent): Promise<ExportResult> {
       const started = begin('export', [request]);
