@@ -2,16 +2,16 @@
 
 import { expose } from 'comlink';
 import { expect, test } from 'vitest';
-import { EspalierError } from '../errors.ts';
-import type { OpenRequest, OpenResult, StudioApi } from './api.ts';
+import { type ErrorCode, EspalierError } from '../errors.ts';
+import type { OpenRequest, OpenResult, ScoreSettings, StudioApi } from './api.ts';
 import { createStudio } from './client.ts';
 import { outgoing } from './wire.ts';
 
 const METHODS = ['open', 'device', 'memory', 'score', 'useWindows', 'identity', 'plan', 'export', 'cancel'] as const;
 
 /** A worker whose current model is the last opened one; opening takes as many ms as its name has letters times ten. */
-function standIn(log: string[], broken: Set<string>): { spawn: () => Worker; lose: { next: boolean } } {
-  const lose = { next: false };
+function standIn(log: string[], broken: Set<string>) {
+  const lose: { next: boolean; code: ErrorCode; worker: Worker | null } = { next: false, code: 'device-lost', worker: null };
   const spawn = (): Worker => {
     const { port1, port2 } = new MessageChannel();
     let current = '';
@@ -29,23 +29,26 @@ function standIn(log: string[], broken: Set<string>): { spawn: () => Worker; los
       async plan(removed) {
         if (lose.next) {
           lose.next = false;
-          throw new EspalierError('device-lost', 'lost');
+          throw new EspalierError(lose.code, 'lost');
         }
         log.push(`plan on ${current}`);
         return { removed, nll: 1, ppl: Math.E, nllPerWindow: [1], seconds: 0 };
       },
+      // Never ends by itself.
+      score: () => new Promise(() => {}),
       cancel: async () => {},
     };
     expose(outgoing<StudioApi>(api as StudioApi, METHODS), port1);
     port1.start();
     port2.start();
-    return Object.assign(port2, {
+    lose.worker = Object.assign(port2, {
       terminate: () => {
         port1.close();
         port2.close();
       },
       onerror: null,
     }) as object as Worker;
+    return lose.worker;
   };
   return { spawn, lose };
 }
@@ -60,6 +63,35 @@ test('after a lost device the model is opened again before the next call', async
   await api.open(request('a'), nothing);
   lose.next = true;
   await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'device-lost' });
+  await api.plan([1], nothing);
+  expect(log).toEqual(['open a', 'open a', 'plan on a']);
+  dispose();
+});
+
+// Memory that ran out, on the GPU or in the wasm heap, leaves a heap that cannot be used any more.
+test('after memory ran out the next call gets a fresh worker with the same model', async () => {
+  const log: string[] = [];
+  const { spawn, lose } = standIn(log, new Set());
+  const { api, onReplaced, dispose } = createStudio(spawn);
+  const told: string[] = [];
+  onReplaced((reason) => told.push(reason));
+  await api.open(request('a'), nothing);
+  Object.assign(lose, { next: true, code: 'out-of-memory' });
+  await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'out-of-memory' });
+  await api.plan([1], nothing);
+  expect([log, told]).toEqual([['open a', 'open a', 'plan on a'], ['lost']]);
+  dispose();
+});
+
+test('a worker that dies ends what waits for it, and the next call gets a fresh one with the same model', async () => {
+  const log: string[] = [];
+  const { spawn, lose } = standIn(log, new Set());
+  const { api, dispose } = createStudio(spawn);
+  await api.open(request('a'), nothing);
+  const waiting = api.score({} as ScoreSettings, nothing);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  lose.worker?.onerror?.(Object.assign(new Event('error', { cancelable: true }), { message: 'unreachable' }) as ErrorEvent);
+  await expect(waiting).rejects.toMatchObject({ code: 'bug', message: 'The worker stopped unexpectedly.', detail: 'unreachable' });
   await api.plan([1], nothing);
   expect(log).toEqual(['open a', 'open a', 'plan on a']);
   dispose();
