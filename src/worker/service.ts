@@ -1,7 +1,6 @@
 // The studio's engine behind the declared api: one open model, one scoring session, one job at a time. Must not know about the page.
 
 import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
-import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { type Identity, identify } from '../model/identity.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
@@ -9,14 +8,12 @@ import { makeScorePrograms } from '../model/programs.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
 import { fitted } from '../model/widen.ts';
 import { type Folder, readText } from '../onnx/source.ts';
-import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
 import { defaultBudget } from '../runtime/budget.ts';
 import { type Calibration, type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import { checkHalf } from '../runtime/halfCheck.ts';
 import { estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
-import { gpuUsable, openRouted, type RoutedSession } from '../runtime/route.ts';
-import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
+import { openRouted, type RoutedSession } from '../runtime/route.ts';
 import { chatOf } from '../runtime/variantText.ts';
 import { VERIFY_TOKENS } from '../runtime/verify.ts';
 import { openWasm } from '../runtime/wasmEngine.ts';
@@ -47,11 +44,11 @@ import type {
   SearchEvent,
   SearchRequest,
   SearchResult,
-  SelfTest,
   StudioApi,
 } from './api.ts';
 import { exportPruned } from './exportJob.ts';
 import { folderOf } from './folderOf.ts';
+import { probeDevice } from './probe.ts';
 
 interface Current {
   opened: OpenedModel;
@@ -112,7 +109,7 @@ export class StudioService implements StudioApi {
   }
 
   device(): Promise<DeviceReport> {
-    this.report ??= this.probe();
+    this.report ??= probeDevice(this.loader);
     this.report.catch(() => {
       this.report = null;
     });
@@ -348,42 +345,4 @@ export class StudioService implements StudioApi {
       return Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize));
     }
   }
-
-  private async probe(): Promise<DeviceReport> {
-    const adapter = await findAdapter(this.loader);
-    if (!adapter) {
-      const reason = 'This browser offers no WebGPU adapter; the wasm device is used.';
-      return { preferred: 'wasm', webgpu: false, adapter: '', reason, features: [], maxBufferBytes: 0, selfTest: null };
-    }
-    const info = describeAdapter(adapter);
-    let selfTest: SelfTest | null = null;
-    let reason = '';
-    try {
-      const key = await selfTestKey(this.loader);
-      selfTest = key === null ? null : asSelfTest(await recallSelfTest(key));
-      if (!selfTest) {
-        selfTest = await runSelfTest(this.loader);
-        if (key !== null) await rememberSelfTest(key, selfTest);
-      }
-      if (!gpuUsable(selfTest)) reason = 'The GPU failed its self-test; the wasm device is used.';
-    } catch (error) {
-      reason = `${toReport(error).message} The wasm device is used.`;
-    }
-    const usable = gpuUsable(selfTest);
-    return {
-      preferred: usable ? 'webgpu' : 'wasm',
-      webgpu: usable,
-      adapter: info.name,
-      reason,
-      features: info.features,
-      maxBufferBytes: info.maxBufferBytes,
-      selfTest,
-    };
-  }
-}
-
-/** A remembered result is used only when it has the form of one. */
-function asSelfTest(value: unknown): SelfTest | null {
-  const test = value as Partial<SelfTest> | null;
-  return test && Array.isArray(test.checks) && Array.isArray(test.routes) && typeof test.passed === 'boolean' ? (test as SelfTest) : null;
 }

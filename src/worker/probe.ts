@@ -1,0 +1,48 @@
+// What this machine offers: the adapter, its self-test, the device that follows; must not know models.
+
+import { toReport } from '../errors.ts';
+import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
+import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
+import type { OrtLoader } from '../runtime/ort.ts';
+import { gpuUsable } from '../runtime/route.ts';
+import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
+import type { DeviceReport, SelfTest } from './api.ts';
+
+/** Looks for a GPU and tests it, unless the result is remembered. Never throws: what is wrong is the report's reason. */
+export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
+  const adapter = await findAdapter(loader);
+  if (!adapter) {
+    const reason = 'This browser offers no WebGPU adapter; the wasm device is used.';
+    return { preferred: 'wasm', webgpu: false, adapter: '', reason, features: [], maxBufferBytes: 0, selfTest: null };
+  }
+  const info = describeAdapter(adapter);
+  let selfTest: SelfTest | null = null;
+  let reason = '';
+  try {
+    const key = await selfTestKey(loader);
+    selfTest = key === null ? null : asSelfTest(await recallSelfTest(key));
+    if (!selfTest) {
+      selfTest = await runSelfTest(loader);
+      if (key !== null) await rememberSelfTest(key, selfTest);
+    }
+    if (!gpuUsable(selfTest)) reason = 'The GPU failed its self-test; the wasm device is used.';
+  } catch (error) {
+    reason = `${toReport(error).message} The wasm device is used.`;
+  }
+  const usable = gpuUsable(selfTest);
+  return {
+    preferred: usable ? 'webgpu' : 'wasm',
+    webgpu: usable,
+    adapter: info.name,
+    reason,
+    features: info.features,
+    maxBufferBytes: info.maxBufferBytes,
+    selfTest,
+  };
+}
+
+/** A remembered result is used only when it has the form of one. */
+function asSelfTest(value: unknown): SelfTest | null {
+  const test = value as Partial<SelfTest> | null;
+  return test && Array.isArray(test.checks) && Array.isArray(test.routes) && typeof test.passed === 'boolean' ? (test as SelfTest) : null;
+}
