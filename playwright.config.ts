@@ -15,7 +15,8 @@ export default defineConfig({
   expect: { timeout: 20_000 },
   fullyParallel: true,
   workers: 2,
-  retries: 0,
+  // A test that passes only when it is repeated is named at the end of the run.
+  retries: 1,
   use: {
     baseURL: 'http://127.0.0.1:4173/espalier/',
     viewport: { width: 1440, height: 900 },

@@ -41,6 +41,14 @@ function suite(label, args, report, count, env) {
   if ((!ok && counts.failed === 0) || (ok && counts.passed === 0)) failed++;
 }
 
+/** Titles of the tests that passed only at the second try. */
+function unsteady(suites) {
+  return suites.flatMap(({ specs = [], suites: inner = [] }) => [
+    ...specs.filter(({ tests }) => tests.some(({ status }) => status === 'flaky')).map(({ file, title }) => `${file}: ${title}`),
+    ...unsteady(inner),
+  ]);
+}
+
 const bin = (name) => {
   const manifest = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8'));
   const entry = typeof manifest.bin === 'string' ? manifest.bin : (manifest.bin[name.split('/').pop()] ?? Object.values(manifest.bin)[0]);
@@ -62,7 +70,10 @@ if (step('build', [bin('vite'), 'build'])) {
     'end-to-end tests in Chromium',
     [bin('@playwright/test'), 'test', '--reporter=list,json'],
     `${REPORTS}/playwright.json`,
-    (r) => ({ passed: r.stats.expected + r.stats.flaky, failed: r.stats.unexpected }),
+    (r) => {
+      for (const title of unsteady(r.suites)) console.log(`unsteady: ${title} passed only when it was repeated`);
+      return { passed: r.stats.expected + r.stats.flaky, failed: r.stats.unexpected };
+    },
     { CHROME_PATH: ensureBrowser(), PLAYWRIGHT_JSON_OUTPUT_NAME: `${REPORTS}/playwright.json` },
   );
 }
