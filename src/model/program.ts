@@ -96,6 +96,11 @@ export interface ScorePrograms {
   /** (ids, mask, positions) -> side values; always run on the CPU provider. Null when no block reads any. */
   side: BoundProgram | null;
   blocks: readonly BoundProgram[];
+  /**
+   * The parts of each block, (B, S, C) -> (B, S, C) each, block b = ffn(attn(x)); their weights are subsets of the block's. Null where the two
+   * cannot be told apart, absent where nobody needs them.
+   */
+  halves?: readonly ({ attn: BoundProgram; ffn: BoundProgram } | null)[];
   /** (residual, targets) -> nll (B, S - 1) float32, natural logarithm, logits cast to float32 first. */
   head: BoundProgram;
   /** The head treats every position alike: it may be run on any stretch of positions. */
