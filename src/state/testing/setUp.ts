@@ -18,7 +18,7 @@ export const noDisk: Disk = {
   pickZipFile: async () => null,
 };
 
-export function setUp(meterOptions: FakeMeterOptions = {}, studioOptions: FakeOptions = {}) {
+export function setUp(meterOptions: FakeMeterOptions = {}, studioOptions: FakeOptions = {}, disk: Disk = noDisk) {
   const studio = createFakeStudio(golden<SampleNumbers>('sample'), studioOptions);
   const meter = fakeMeter(meterOptions);
   let address = '';
@@ -27,7 +27,7 @@ export function setUp(meterOptions: FakeMeterOptions = {}, studioOptions: FakeOp
     {
       api: studio.api,
       meter: meter.api,
-      disk: noDisk,
+      disk,
       sample: sampleSource('http://localhost/espalier/'),
       planDelayMs: 2,
       settleMs: 20,
