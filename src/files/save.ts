@@ -1,9 +1,10 @@
-// Writes an export into a folder of the user's disk; what did not get whole is taken away again.
+// Writes an export into a folder or a zip of the user's disk; what did not get whole is taken away again.
 
-import { EspalierError, isCancelled } from '../errors.ts';
+import { type ErrorCode, EspalierError, isCancelled, toReport } from '../errors.ts';
 import type { FileAt } from './folder.ts';
-import { checkPaths, chunksOf, type OutputFile, safeOrder, totalBytes, type WriteJob } from './parts.ts';
+import { checkPaths, checkSource, type Piece, pieceBytes, piecesOf, safeOrder, totalBytes, type WriteJob } from './parts.ts';
 import type { DirectoryTarget, FileTarget } from './targets.ts';
+import { zipPieces } from './zipWrite.ts';
 
 export interface SavedFolder {
   /** The name that the folder got: `-2`, `-3` ... is added to one that is taken. */
@@ -11,30 +12,35 @@ export interface SavedFolder {
   handle: DirectoryTarget;
 }
 
-/** A failure to write, in words; errors that already speak pass. */
-export function writeFailure(path: string, error: unknown): unknown {
-  if (error instanceof EspalierError || isCancelled(error)) return error;
-  const name = (error as { name?: string } | null)?.name ?? '';
-  if (name === 'QuotaExceededError')
-    return new EspalierError(
-      'disk-full',
-      `There is no room left on the disk for ${path}.`,
-      'Free some space or choose another disk.',
-      String(error),
-    );
-  if (name === 'NotAllowedError')
-    return new EspalierError(
-      'bad-input',
-      `The browser may not write ${path}.`,
-      'Allow writing when the browser asks, or save a zip.',
-      String(error),
-    );
-  return new EspalierError(
+const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => string, hint: string]> = {
+  QuotaExceededError: ['disk-full', (path) => `There is no room left on the disk for ${path}.`, 'Free some space or choose another disk.'],
+  NotAllowedError: [
+    'bad-input',
+    (path) => `The browser may not write ${path}.`,
+    'Export again and allow writing when the browser asks, or save a zip.',
+  ],
+  NoModificationAllowedError: [
+    'bad-input',
+    (path) => `${path} is being written by something else.`,
+    'Close what uses it, or choose another place.',
+  ],
+  NotFoundError: [
     'missing-file',
-    `${path} could not be written.`,
-    'Check that the folder still exists, then save again.',
-    String(error),
-  );
+    (path) => `The place that ${path} was written to is not there any more.`,
+    'Export again and choose a place that stays.',
+  ],
+};
+
+/** A failure to write, in words; errors that already speak pass. A source that is gone is named first: the browser reports it as a failed write. */
+async function writeFailure(path: string, error: unknown, job: WriteJob): Promise<unknown> {
+  if (error instanceof EspalierError || isCancelled(error)) return error;
+  const known = FAILURES[(error as { name?: string } | null)?.name ?? ''];
+  if (known?.[0] !== 'disk-full') {
+    const gone = await checkSource(job).catch((reason: unknown) => reason);
+    if (gone instanceof EspalierError) return gone;
+  }
+  const [code, message, hint] = known ?? ['missing-file', () => `${path} could not be written.`, 'Export again, or choose another place.'];
+  return new EspalierError(code, message(path), hint, String(error));
 }
 
 async function exists(parent: DirectoryTarget, name: string): Promise<boolean> {
@@ -62,31 +68,38 @@ async function fileHandle(root: DirectoryTarget, path: string): Promise<FileTarg
 }
 
 /**
- * Fills a file from chunks; an aborted or failed write leaves the file as it was (the browser writes beside it and swaps at the end).
- * @param onChunk bytes of each chunk, once it is written
+ * Fills a file from pieces, the next of which is made while one is written. An aborted or failed write leaves the file as it was: the browser
+ * writes beside it and swaps at the end.
+ * @param onPiece bytes of each piece, once it is written
  */
-export async function writeStream(
-  handle: FileTarget,
-  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
-  onChunk: (bytes: number) => void,
-): Promise<void> {
+async function fill(handle: FileTarget, pieces: AsyncGenerator<Piece>, onPiece: (bytes: number) => void): Promise<void> {
   const writable = await handle.createWritable();
   try {
-    for await (const chunk of chunks) {
-      await writable.write(chunk);
-      onChunk(chunk.length);
+    let ahead = pieces.next();
+    for (;;) {
+      const { done, value } = await ahead;
+      if (done) break;
+      ahead = pieces.next();
+      ahead.catch(() => {});
+      await writable.write(value);
+      onPiece(pieceBytes(value));
     }
     await writable.close();
   } catch (error) {
     await writable.abort(error).catch(() => {});
+    void pieces.return(undefined).catch(() => {});
     throw error;
   }
 }
 
+/** Lies in a folder until everything is written: whoever finds it there knows that a closed tab or a lost disk ended the export. */
+export const UNFINISHED = 'unfinished-export.txt';
+const UNFINISHED_TEXT = 'This export was not finished. Delete the folder and export again.\n';
+
 /**
- * Writes files into a new subfolder `name` of `parent`, 4 MiB at a time.
- * When it fails or is cancelled the subfolder is removed.
- * @throws EspalierError `cancelled`, `disk-full`, `bad-input` (not allowed), or what the source throws
+ * Writes files into a new subfolder `name` of `parent`, in constant memory.
+ * When it fails or is cancelled the subfolder is removed; where even that fails it keeps the file UNFINISHED, and the error says so.
+ * @throws EspalierError `cancelled`, `disk-full`, `bad-input` (not allowed), `missing-file` (the place is gone), or what the source throws
  */
 export async function saveFolder(parent: DirectoryTarget, name: string, job: WriteJob): Promise<SavedFolder> {
   checkPaths(job.files);
@@ -96,22 +109,64 @@ export async function saveFolder(parent: DirectoryTarget, name: string, job: Wri
   let saved: SavedFolder | null = null;
   try {
     saved = await freshFolder(parent, name);
+    await fill(await fileHandle(saved.handle, UNFINISHED), textPiece(UNFINISHED_TEXT), () => {});
     for (const file of safeOrder(job.files)) {
       current = file.path;
-      await writeStream(await fileHandle(saved.handle, file.path), chunksOf(file, job.source, job.signal), (bytes) => {
+      await fill(await fileHandle(saved.handle, file.path), piecesOf(file, job.source, job.signal), (bytes) => {
         done += bytes;
         job.onProgress?.(done, total);
       });
     }
+    await saved.handle.removeEntry(UNFINISHED);
     return saved;
   } catch (error) {
-    if (saved) await parent.removeEntry(saved.name, { recursive: true }).catch(() => {});
-    throw writeFailure(current, error);
+    const failure = await writeFailure(current, error, job);
+    const left = saved !== null && !(await removed(parent, saved.name));
+    throw left ? withRest(failure, saved?.name ?? name) : failure;
   }
 }
 
+async function* textPiece(text: string): AsyncGenerator<Piece> {
+  yield new TextEncoder().encode(text);
+}
+
+/** False when the folder is still there. */
+async function removed(parent: DirectoryTarget, name: string): Promise<boolean> {
+  try {
+    await parent.removeEntry(name, { recursive: true });
+    return true;
+  } catch (error) {
+    return (error as { name?: string }).name === 'NotFoundError';
+  }
+}
+
+/** The error of a folder that could not be taken away. */
+function withRest(failure: unknown, name: string): unknown {
+  const { code, message, hint, detail } = toReport(failure);
+  return new EspalierError(code, message, `${hint} What is left in the folder ${name} is not whole: delete it.`.trim(), detail);
+}
+
+/**
+ * Streams a zip into a file that the user chose. When it fails or is cancelled an empty file is taken away again where the browser can.
+ * @throws EspalierError as `saveFolder`
+ */
+export async function saveZip(handle: FileTarget, root: string, job: WriteJob): Promise<void> {
+  try {
+    await fill(handle, zipPieces(root, job), () => {});
+  } catch (error) {
+    const left = await handle.getFile().catch(() => null);
+    if (left?.size === 0) await (handle as Removable).remove?.().catch(() => {});
+    throw await writeFailure(handle.name, error, job);
+  }
+}
+
+/** A handle that can delete its file, where the browser has that. */
+interface Removable {
+  remove?: () => Promise<void>;
+}
+
 /** The files that `saveFolder` wrote, as the disk has them now: what a verification has to read. */
-export async function readBack(folder: DirectoryTarget, files: readonly Pick<OutputFile, 'path'>[]): Promise<FileAt[]> {
+export async function readBack(folder: DirectoryTarget, files: readonly { path: string }[]): Promise<FileAt[]> {
   const out: FileAt[] = [];
   for (const { path } of files) {
     try {

@@ -1,78 +1,9 @@
-// Streams an export into a zip (stored, Zip64 where needed) and reads a zip as a folder without unpacking it.
+// Reads a zip as a folder without unpacking it; must not hold an entry.
 
-import { makeZip, predictLength } from 'client-zip';
 import { unzipRaw } from 'unzipit';
 import { EspalierError } from '../errors.ts';
 import { shown } from '../onnx/limits.ts';
 import { type CountingFolder, type FileAt, fileFolder } from './folder.ts';
-import { checkPaths, chunksOf, totalBytes, type WriteJob } from './parts.ts';
-import { writeFailure, writeStream } from './save.ts';
-import type { FileTarget } from './targets.ts';
-
-/** Exact bytes of the zip that `zipStream` gives. */
-export function zipBytes(root: string, files: WriteJob['files']): number {
-  return Number(predictLength(files.map(({ path, size }) => ({ name: `${root}/${path}`, size }))));
-}
-
-/**
- * A zip with every file under one folder `root`, made as it is read: memory stays at a few chunks.
- * @throws EspalierError (through the stream) as `chunksOf`
- */
-export function zipStream(root: string, job: WriteJob, modified = new Date()): ReadableStream<Uint8Array> {
-  checkPaths(job.files);
-  const total = totalBytes(job.files);
-  let done = 0;
-  async function* counted(file: WriteJob['files'][number]): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    for await (const chunk of chunksOf(file, job.source, job.signal)) {
-      yield chunk;
-      done += chunk.length;
-      job.onProgress?.(done, total);
-    }
-  }
-  return makeZip(
-    job.files.map((file) => ({ name: `${root}/${file.path}`, size: file.size, lastModified: modified, input: counted(file) })),
-    { buffersAreUTF8: true },
-  );
-}
-
-async function* chunksOfStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value as Uint8Array<ArrayBuffer>;
-    }
-  } finally {
-    await reader.cancel().catch(() => {});
-  }
-}
-
-/** A handle that can delete its file, where the browser has that. */
-interface Removable {
-  remove?: () => Promise<void>;
-}
-
-/**
- * Streams the zip into a file that the user chose. When it fails or is cancelled an empty file is taken away again where the browser can.
- * @throws EspalierError as `saveFolder`
- */
-export async function saveZip(handle: FileTarget, root: string, job: WriteJob): Promise<void> {
-  try {
-    await writeStream(handle, chunksOfStream(zipStream(root, job)), () => {});
-  } catch (error) {
-    const left = await handle.getFile().catch(() => null);
-    if (left?.size === 0) await (handle as Removable).remove?.().catch(() => {});
-    throw writeFailure(handle.name, error);
-  }
-}
-
-/** The zip as a Blob, for browsers without a file picker; the browser keeps large blobs on disk. */
-export async function zipBlob(root: string, job: WriteJob): Promise<Blob> {
-  const parts: Blob[] = [];
-  for await (const chunk of chunksOfStream(zipStream(root, job))) parts.push(new Blob([chunk]));
-  return new Blob(parts, { type: 'application/zip' });
-}
 
 /** Entries of one zip; a model folder has some dozens. Each costs two reads before anything is shown. */
 export const MAX_ZIP_ENTRIES = 10_000;

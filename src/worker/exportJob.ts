@@ -3,9 +3,9 @@
 import { wrap } from 'comlink';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import type { WriteJob } from '../files/parts.ts';
-import { readBack, saveFolder } from '../files/save.ts';
+import { readBack, saveFolder, saveZip } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
-import { saveZip, zipBlob } from '../files/zip.ts';
+import { zipBlob } from '../files/zipWrite.ts';
 import { exportManifest } from '../model/manifest.ts';
 import type { OpenedModel } from '../model/open.ts';
 import type { RoutedSession } from '../runtime/route.ts';
