@@ -89,6 +89,12 @@ export interface BoundProgram {
   sides: ReadonlyMap<string, string>;
 }
 
+/** The attention part (residual before the block -> middle) and the feed-forward part (middle -> residual after it) of one block. */
+export interface BlockHalves {
+  attn: BoundProgram;
+  ffn: BoundProgram;
+}
+
 /** Everything scoring runs: ids -> embed -> block 0 .. N-1 -> head -> NLL. No program carries a cache between runs. */
 export interface ScorePrograms {
   /** (ids) -> residual (B, S, C). */
@@ -98,9 +104,9 @@ export interface ScorePrograms {
   blocks: readonly BoundProgram[];
   /**
    * The parts of each block, (B, S, C) -> (B, S, C) each, block b = ffn(attn(x)); their weights are subsets of the block's. Null where the two
-   * cannot be told apart, absent where nobody needs them.
+   * cannot be told apart, absent where nobody needs them. Made when first read, which takes about as long as making the blocks did.
    */
-  halves?: readonly ({ attn: BoundProgram; ffn: BoundProgram } | null)[];
+  halves?: readonly (BlockHalves | null)[];
   /** (residual, targets) -> nll (B, S - 1) float32, natural logarithm, logits cast to float32 first. */
   head: BoundProgram;
   /** The head treats every position alike: it may be run on any stretch of positions. */

@@ -2,7 +2,6 @@
 
 import { EspalierError } from '../errors.ts';
 import { DataType } from '../onnx/graph.ts';
-import type { Canonical } from './classes.ts';
 import { canonical } from './classes.ts';
 import { withoutCaches } from './cutCaches.ts';
 import { appendNll, TARGETS } from './cutHead.ts';
@@ -11,7 +10,8 @@ import { cutPiece, trimPiece } from './cutPiece.ts';
 import { cutSide } from './cutSide.ts';
 import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import type { AssembleContext, Outputs } from './programsAssemble.ts';
-import { assemble } from './programsAssemble.ts';
+import { assemble, assembleClasses } from './programsAssemble.ts';
+import { makeHalves } from './programsHalves.ts';
 import type { SourceOf } from './programsInputs.ts';
 import { inputSources, requireChainable } from './programsInputs.ts';
 import { exactQuantisedMatMul, expandHeadNorms, foldTransposedLookup, foldTransposedWeights, replaceIsNaN, softcapOf } from './rewrites.ts';
@@ -80,18 +80,24 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
       `The graph gives logits of the last token only, and ${reattached ? 'its head mixes positions' : 'where it drops the others is not in its head'}, so perplexity over a window cannot be computed.`,
     );
   const side = cutSide(structure, nodes, opened.summary.hiddenSize);
-  const blocks = (options.blocks ?? structure.blocks.map((block) => block.index)).map((b) => {
+  const chosen = options.blocks ?? structure.blocks.map((block) => block.index);
+  const blocks = chosen.map((b) => {
     const piece = prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
     requireChainable(piece, cut(b), `Block ${b}`, structure);
     return canonical(piece, roleOf(sourceOf));
   });
   const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
   const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
-  const blocksBound = assembleClasses(blocks, context, cut(1));
+  const blocksBound = assembleClasses('block', blocks, context, cut(1));
+  let halves: ReturnType<typeof makeHalves> | null = null;
   return {
     embed: embedBound,
     side: side && single('side', prepare(side), sideOutputs(side)),
     blocks: blocksBound,
+    get halves() {
+      halves ??= makeHalves(chosen, context, (outputs, inside) => prepare(cutPiece(structure, nodes, outputs, inside)), roleOf(sourceOf));
+      return halves;
+    },
     head: headBound,
     headByPosition,
     residualType: residualType(structure),
@@ -162,29 +168,6 @@ function roleOf(sourceOf: SourceOf): (value: string) => string {
 
 function sideOutputs(side: Piece): Outputs {
   return side.outputs.map((value) => ({ value, target: { kind: 'side', value } }));
-}
-
-/** Blocks with equal keys share a program; programs are numbered by first appearance. */
-function assembleClasses(blocks: readonly Canonical[], context: AssembleContext, output: string): BoundProgram[] {
-  const classes = new Map<string, number[]>();
-  blocks.forEach((block, b) => {
-    const members = classes.get(block.key);
-    if (members) members.push(b);
-    else classes.set(block.key, [b]);
-  });
-  const bound = new Array<BoundProgram>(blocks.length);
-  [...classes.values()].forEach((members, k) => {
-    const programs = assemble(
-      `block-${k}`,
-      members.map((b) => blocks[b] as Canonical),
-      [{ value: output, target: { kind: 'residual' } }],
-      context,
-    );
-    members.forEach((b, j) => {
-      bound[b] = programs[j] as BoundProgram;
-    });
-  });
-  return bound;
 }
 
 function typesOf(structure: Structure): (value: string) => number {

@@ -65,6 +65,32 @@ export function assemble(id: string, members: readonly Canonical[], outputs: Out
   return members.map((member) => bind(program, member));
 }
 
+/**
+ * Pieces with equal keys share a program; programs are numbered by first appearance, after the name of what they are.
+ * @param output a value of the residual stream, for its type
+ */
+export function assembleClasses(name: string, blocks: readonly Canonical[], context: AssembleContext, output: string): BoundProgram[] {
+  const classes = new Map<string, number[]>();
+  blocks.forEach((block, b) => {
+    const members = classes.get(block.key);
+    if (members) members.push(b);
+    else classes.set(block.key, [b]);
+  });
+  const bound = new Array<BoundProgram>(blocks.length);
+  [...classes.values()].forEach((members, k) => {
+    const programs = assemble(
+      `${name}-${k}`,
+      members.map((b) => blocks[b] as Canonical),
+      [{ value: output, target: { kind: 'residual' } }],
+      context,
+    );
+    members.forEach((b, j) => {
+      bound[b] = programs[j] as BoundProgram;
+    });
+  });
+  return bound;
+}
+
 /** The rank of the residual stream is declared: without it ONNX Runtime takes the query of an attention operator for packed QKV. */
 function dimsOf(source: InputSource): ValueInfo['dims'] {
   return source.kind === 'residual' ? ['batch', 'sequence', null] : null;

@@ -16,13 +16,13 @@ export type SourceOf = (value: string) => InputSource;
  * @throws EspalierError `unsupported-graph` (when called) for inputs whose meaning is unknown.
  */
 export function inputSources(structure: Structure, headSize: number | null): SourceOf {
-  const cuts = new Set(structure.cuts);
+  const stream = new Set([...structure.cuts, ...structure.blocks.flatMap(({ mid }) => (mid === null ? [] : [mid]))]);
   const graphInputs = new Map(structure.graph.inputs.map((input) => [input.name, input]));
   const graphOutputs = new Map(structure.graph.outputs.map((output) => [output.name, output]));
   const states = new Map(structure.blocks.flatMap((block) => block.states.map((state): [string, StatePair] => [state.input, state])));
   return (value) => {
     if (value === TARGETS) return { kind: 'targets' };
-    if (cuts.has(value)) return { kind: 'residual' };
+    if (stream.has(value)) return { kind: 'residual' };
     const input = graphInputs.get(value);
     if (!input) return { kind: 'side' };
     if (value === structure.tokenInput) return { kind: 'ids' };
@@ -73,15 +73,25 @@ function pastDims(input: ValueInfo, output: ValueInfo | undefined, state: StateP
   });
 }
 
+/** The first value a piece reads that a chain cannot give it: neither side value nor graph input nor the one boundary. */
+function foreignInput(piece: Piece, residual: string | null, structure: Structure): string | undefined {
+  const given = new Set([...structure.graph.inputs.map((input) => input.name), ...structure.sideValues.map((side) => side.name)]);
+  if (residual !== null) given.add(residual);
+  return piece.inputs.find((value) => !given.has(value));
+}
+
+/** True for a piece that a chain can run from the boundary `residual`. */
+export function readsOnly(piece: Piece, residual: string, structure: Structure): boolean {
+  return foreignInput(piece, residual, structure) === undefined;
+}
+
 /**
  * Holds a piece to what a chain can give it: one value of the residual stream and side values of the prologue.
  * @param residual the only boundary it may read, or null for none.
  * @throws EspalierError `unsupported-graph` naming the value that another block computes.
  */
 export function requireChainable(piece: Piece, residual: string | null, where: string, structure: Structure): void {
-  const given = new Set([...structure.graph.inputs.map((input) => input.name), ...structure.sideValues.map((side) => side.name)]);
-  if (residual !== null) given.add(residual);
-  const foreign = piece.inputs.find((value) => !given.has(value));
+  const foreign = foreignInput(piece, residual, structure);
   if (foreign === undefined) return;
   throw new EspalierError(
     'unsupported-graph',

@@ -33,14 +33,26 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     done.set(bound.program, program);
     return { ...bound, program, weights: new Map([...bound.weights].map(([name, ref]) => [name, widenRef(ref)])) };
   };
+  let halves: ScorePrograms['halves'];
+  const { headByPosition, hiddenSize, vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } = programs;
   return {
-    ...programs,
     embed: bind(programs.embed),
     side: programs.side && bind(programs.side),
     blocks: programs.blocks.map(bind),
+    // Not spread with the rest: they are made when first read.
+    get halves() {
+      halves ??= programs.halves?.map((half) => half && { attn: bind(half.attn), ffn: bind(half.ffn) }) ?? [];
+      return halves;
+    },
     head: bind(programs.head),
+    headByPosition,
     residualType: 'float32',
-    rewrites: [...programs.rewrites, LABEL],
+    hiddenSize,
+    vocabSize,
+    staticPast,
+    wasmOnly,
+    rowsInteract,
+    rewrites: [...rewrites, LABEL],
   };
 }
 

@@ -3,6 +3,7 @@
 import type * as Ort from 'onnxruntime-web/wasm';
 import { isRange } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
+import { blockOf, partOf, type Unit } from '../../units.ts';
 import { type BoundProgram, type ElementType, type InputSource, positionDims, type ScorePrograms, type WeightRef } from '../program.ts';
 import { runtime } from './ort.ts';
 
@@ -14,41 +15,63 @@ export class Chain {
   readonly #ort: typeof Ort;
   readonly #sessions = new Map<string, Ort.InferenceSession>();
   readonly #weights = new Map<BoundProgram, Tensors>();
+  readonly #folder: Folder;
 
-  private constructor(ort: typeof Ort, programs: ScorePrograms) {
+  private constructor(ort: typeof Ort, programs: ScorePrograms, folder: Folder) {
     this.#ort = ort;
+    this.#folder = folder;
     this.programs = programs;
   }
 
   static async open(programs: ScorePrograms, folder: Folder): Promise<Chain> {
-    const chain = new Chain(await runtime(), programs);
-    for (const bound of [programs.embed, ...(programs.side ? [programs.side] : []), ...programs.blocks, programs.head]) {
-      if (!chain.#sessions.has(bound.program.id)) {
-        chain.#sessions.set(bound.program.id, await chain.#ort.InferenceSession.create(bound.program.bytes, { logSeverityLevel: 3 }));
-      }
-      const weights: Tensors = {};
-      for (const [name, ref] of bound.weights) weights[name] = chain.#tensor(ref.type, await bytesOf(ref, folder), ref.dims);
-      chain.#weights.set(bound, weights);
-    }
-    return chain;
+    return new Chain(await runtime(), programs, folder);
+  }
+
+  async #load(bound: BoundProgram): Promise<{ session: Ort.InferenceSession; weights: Tensors }> {
+    const { id, bytes } = bound.program;
+    const session = this.#sessions.get(id) ?? (await this.#ort.InferenceSession.create(bytes, { logSeverityLevel: 3 }));
+    this.#sessions.set(id, session);
+    const known = this.#weights.get(bound);
+    if (known) return { session, weights: known };
+    const weights: Tensors = {};
+    for (const [name, ref] of bound.weights) weights[name] = this.#tensor(ref.type, await bytesOf(ref, this.#folder), ref.dims);
+    this.#weights.set(bound, weights);
+    return { session, weights };
   }
 
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) await session.release();
   }
 
-  /** NLL (windows, S - 1) without the blocks in `skip`; all windows in one batch where that is exact. */
-  async nll(windows: readonly number[][], skip: readonly number[] = []): Promise<number[][]> {
-    if (!this.programs.rowsInteract || windows.length <= 1) return this.#batch(windows, skip);
+  /**
+   * NLL (windows, S - 1) without the units in `skip`; all windows in one batch where that is exact.
+   * @param halved run every block as its two parts, one after the other.
+   */
+  async nll(windows: readonly number[][], skip: readonly Unit[] = [], halved = false): Promise<number[][]> {
+    const left = this.#left(skip, halved);
+    if (!this.programs.rowsInteract || windows.length <= 1) return this.#batch(windows, left);
     const rows: number[][] = [];
-    for (const window of windows) rows.push(...(await this.#batch([window], skip)));
+    for (const window of windows) rows.push(...(await this.#batch([window], left)));
     return rows;
   }
 
-  async #batch(windows: readonly number[][], skip: readonly number[]): Promise<number[][]> {
+  /** The programs between embedding and head. */
+  #left(skip: readonly Unit[], halved: boolean): BoundProgram[] {
+    const parts = new Map(skip.map((unit) => [blockOf(unit), partOf(unit)]));
+    return this.programs.blocks.flatMap((block, b) => {
+      const part = parts.get(b);
+      if (part === null) return [];
+      if (part === undefined && !halved) return [block];
+      const halves = this.programs.halves?.[b];
+      if (!halves) throw new Error(`block ${b} has no halves`);
+      return (['attn', 'ffn'] as const).filter((name) => name !== part).map((name) => halves[name]);
+    });
+  }
+
+  async #batch(windows: readonly number[][], left: readonly BoundProgram[]): Promise<number[][]> {
     const [b, s] = [windows.length, windows[0]?.length ?? 0];
     const env: Env = { b, s, ids: windows.flat(), targets: windows.flatMap((w) => w.slice(1)), residual: null, sides: {} };
-    const { embed, side, blocks, head } = this.programs;
+    const { embed, side, head } = this.programs;
     env.residual = (await this.#run(embed, env))[0] ?? null;
     if (side) {
       const outputs = await this.#run(side, env);
@@ -56,19 +79,19 @@ export class Chain {
         if (target.kind === 'side' && outputs[k]) env.sides[target.value] = outputs[k];
       });
     }
-    for (const [k, block] of blocks.entries()) if (!skip.includes(k)) env.residual = (await this.#run(block, env))[0] ?? null;
+    for (const bound of left) env.residual = (await this.#run(bound, env))[0] ?? null;
     const [nll] = await this.#run(head, env);
     const flat = Array.from((nll?.data ?? []) as Float32Array);
     return windows.map((_, w) => flat.slice(w * (s - 1), (w + 1) * (s - 1)));
   }
 
   async #run(bound: BoundProgram, env: Env): Promise<Ort.Tensor[]> {
-    const feeds: Tensors = { ...this.#weights.get(bound) };
+    const { session, weights } = await this.#load(bound);
+    const feeds: Tensors = { ...weights };
     for (const input of bound.program.inputs) {
       if (input.source.kind === 'weight') continue;
       feeds[input.name] = this.#feed(input.source, input.type, env, env.sides[bound.sides.get(input.name) ?? '']);
     }
-    const session = this.#sessions.get(bound.program.id) as Ort.InferenceSession;
     const results = await session.run(feeds);
     return bound.program.outputs.map((output) => results[output.name] as Ort.Tensor);
   }
