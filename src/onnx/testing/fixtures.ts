@@ -8,7 +8,7 @@ export { type CountingFolder, nodeFolder } from '../../cli/nodeFolder.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
 
-/** Absolute path of a fixture folder or file, e.g. `optimum-llama-fp32`, `evaluation.txt`; folders that are kept as recipes are made on first use. */
+/** Absolute path of a fixture folder or file, e.g. `optimum-llama-fp32`; folders that are kept as recipes are made on first use. */
 export function fixturePath(name: string): string {
   if (derivedNames().includes(name)) return fixtureFolder(name);
   return fileURLToPath(new URL(`e2e/fixtures/${name}`, ROOT));
@@ -24,9 +24,9 @@ export function calibrationText(): string {
   return readFileSync(new URL('public/text/calibration.txt', ROOT), 'utf8');
 }
 
-/** Text of the evaluation half, which never calibrates anything. */
+/** The bundled evaluation text, which never calibrates anything. */
 export function evaluationText(): string {
-  return readFileSync(fixturePath('evaluation.txt'), 'utf8');
+  return readFileSync(new URL('public/text/evaluation.txt', ROOT), 'utf8');
 }
 
 /**
