@@ -46,6 +46,7 @@ import type {
   SearchResult,
   StudioApi,
 } from './api.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
 import { folderOf } from './folderOf.ts';
 import { probeDevice } from './probe.ts';
@@ -53,6 +54,8 @@ import { probeDevice } from './probe.ts';
 interface Current {
   opened: OpenedModel;
   source: FolderSource;
+  /** Read once: the files of an open model do not change, or else cannot be read any more. */
+  identity: Promise<Identity> | null;
 }
 
 /** The wasm device as far as memory goes: the limit is that of one typed array. */
@@ -61,6 +64,7 @@ const WASM = { maxBufferBytes: 2 ** 31 - 1, features: ['shader-f16'] };
 export class StudioService implements StudioApi {
   private readonly loader: OrtLoader;
   private readonly bundledText: () => Promise<string>;
+  private readonly checkpoints: Checkpoints;
   private current: Current | null = null;
   private routed: RoutedSession | null = null;
   /** The device that a wish came to for the open model. */
@@ -77,9 +81,10 @@ export class StudioService implements StudioApi {
   /** Session work never overlaps: the page may ask for the memory of other settings while a plan is measured. */
   private queue: Promise<unknown> = Promise.resolve();
 
-  constructor(loader: OrtLoader, bundledText: () => Promise<string>) {
+  constructor(loader: OrtLoader, bundledText: () => Promise<string>, checkpoints = new Checkpoints()) {
     this.loader = loader;
     this.bundledText = bundledText;
+    this.checkpoints = checkpoints;
   }
 
   async open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult> {
@@ -100,7 +105,7 @@ export class StudioService implements StudioApi {
       if (turn !== this.opens) throw new EspalierError('cancelled', 'Cancelled.');
       await this.closeSession();
       this.resolved.clear();
-      this.current = { opened, source };
+      this.current = { opened, source, identity: null };
       this.tokenizer = null;
       this.windows = null;
     });
@@ -136,16 +141,22 @@ export class StudioService implements StudioApi {
     return this.run(async (signal) => {
       const { opened } = this.model();
       const started = performance.now();
+      const withCheckpoints = this.checkpoints.begin(() => this.identity());
       const calibration = await this.calibration(settings, signal);
       throwIfCancelled(signal);
       const { session, engine, selfTest, notes } = await this.session(settings.device);
       for (const text of [...notes, ...calibration.notes, ...session.programs.rewrites.map((r) => `For scoring: ${r}.`)])
         onEvent({ type: 'note', text });
       const device = { kind: engine.kind, name: engine.name };
-      onEvent({ type: 'started', device, windows: calibration.windows.length });
+      const { windows } = calibration;
       this.budgetBytes = settings.budgetBytes;
       await session.setBudget(settings.budgetBytes);
-      const curve = await session.score(calibration.windows, signal, onEvent);
+      const facts = { job: 'score', settings, search: null, device, windows } as const;
+      const note = (text: string) => onEvent({ type: 'note', text });
+      const curve = await withCheckpoints(facts, note, (_store, resumed) => {
+        onEvent({ type: 'started', device, windows: windows.length, ...(resumed && { resumed: resumed.done }) });
+        return session.score(windows, signal, onEvent);
+      });
       if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
       const [window = []] = calibration.windows;
       const warning =
@@ -174,8 +185,13 @@ export class StudioService implements StudioApi {
   }
 
   async identity(): Promise<Identity> {
-    const { opened } = this.model();
-    return identify(opened.folder, opened.graphPath, opened.structure.model);
+    const current = this.model();
+    const { opened } = current;
+    current.identity ??= identify(opened.folder, opened.graphPath, opened.structure.model);
+    current.identity.catch(() => {
+      current.identity = null;
+    });
+    return current.identity;
   }
 
   async plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult> {
@@ -217,10 +233,12 @@ export class StudioService implements StudioApi {
   }
 
   async interrupted(): Promise<Interrupted[]> {
-    return [];
+    return this.checkpoints.interrupted(() => this.identity());
   }
 
-  async forget(_key: string): Promise<void> {}
+  async forget(key: string): Promise<void> {
+    await this.checkpoints.forget(key);
+  }
 
   async export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult> {
     this.planJob?.abort();

@@ -1,0 +1,130 @@
+// Whose checkpoint it is: equal model, windows, device and search find it, anything else does not; and what people are told.
+
+import { beforeEach, expect, test } from 'vitest';
+import { EspalierError } from '../errors.ts';
+import { makeJobShelf } from '../files/checkpoints.ts';
+import { type MemoryStore, memoryStore } from '../files/testing/memoryStore.ts';
+import type { Identity } from '../model/identity.ts';
+import type { ScoreSettings } from './api.ts';
+import { Checkpoints, type JobFacts } from './checkpoints.ts';
+
+const MODEL: Identity = { graph: 'model.onnx', graphSha256: 'aa', files: [], weightsSha256: 'bb' };
+const SETTINGS: ScoreSettings = {
+  text: { kind: 'bundled' },
+  samples: 2,
+  length: 3,
+  sampler: 'even',
+  seed: 0,
+  bos: null,
+  device: 'auto',
+};
+const WASM = { kind: 'wasm', name: 'WebAssembly' } as const;
+const FACTS: JobFacts = {
+  job: 'score',
+  settings: SETTINGS,
+  search: null,
+  device: WASM,
+  windows: [
+    [1, 2, 3],
+    [4, 5, 6],
+  ],
+};
+
+let disk: MemoryStore;
+beforeEach(() => {
+  disk = memoryStore();
+});
+const checkpoints = () => new Checkpoints(makeJobShelf(() => disk.use));
+
+/** A run that writes down `done` and then ends as told. */
+async function run(facts: JobFacts, done: number, end: 'finish' | 'fail' = 'fail', model = MODEL) {
+  const notes: string[] = [];
+  let resumed: unknown = 'not run';
+  const ended = await checkpoints()
+    .begin(async () => model)(
+      facts,
+      (text) => notes.push(text),
+      async (store, found) => {
+        resumed = await store.load();
+        expect(resumed).toEqual(found);
+        await store.save({ done, total: 120, body: { at: done } });
+        if (end === 'fail') throw new EspalierError('device-lost', 'The GPU was lost.');
+        await store.clear();
+      },
+    )
+    .catch((error: EspalierError) => error.code);
+  return { notes, resumed, ended };
+}
+
+test('a run that failed goes on, and says so; one that ended leaves nothing', async () => {
+  expect(await run(FACTS, 40)).toEqual({ notes: [], resumed: null, ended: 'device-lost' });
+  expect(await checkpoints().interrupted(async () => MODEL)).toMatchObject([
+    { job: 'score', settings: SETTINGS, search: null, device: WASM, done: 40, total: 120 },
+  ]);
+  const again = await run(FACTS, 80, 'finish');
+  expect(again.resumed).toEqual({ done: 40, total: 120, body: { at: 40 } });
+  expect(again.notes.join()).toContain('40 of 120');
+  expect(await checkpoints().interrupted(async () => MODEL)).toEqual([]);
+  expect(disk.values.size).toBe(0);
+});
+
+test('another budget goes on; other windows, device, job, search or model do not', async () => {
+  await run(FACTS, 40);
+  const others: [JobFacts, Identity][] = [
+    [{ ...FACTS, windows: [[1, 2, 3]] }, MODEL],
+    [{ ...FACTS, device: { kind: 'webgpu', name: 'a GPU' } }, MODEL],
+    [{ ...FACTS, job: 'parts' }, MODEL],
+    [{ ...FACTS, job: 'search', search: { start: [], locked: [0], count: 2, maxPpl: null } }, MODEL],
+    [FACTS, { ...MODEL, weightsSha256: 'cc' }],
+    [FACTS, { ...MODEL, graphSha256: 'cc' }],
+  ];
+  for (const [facts, model] of others) {
+    const loaded = await checkpoints().begin(async () => model)(
+      facts,
+      () => {},
+      (store) => store.load(),
+    );
+    expect(loaded).toBeNull();
+  }
+  expect(await checkpoints().interrupted(async () => ({ ...MODEL, weightsSha256: 'cc' }))).toEqual([]);
+  expect((await run({ ...FACTS, settings: { ...SETTINGS, budgetBytes: 1e6 } }, 80)).resumed).toMatchObject({ done: 40 });
+});
+
+test('a very long text is kept as its windows, which give the same key', async () => {
+  const text = { kind: 'text', name: 'book.txt', text: 'a'.repeat(5e6) } as const;
+  await run({ ...FACTS, settings: { ...SETTINGS, text } }, 40);
+  const [job] = await checkpoints().interrupted(async () => MODEL);
+  expect(job?.settings.text).toEqual({ kind: 'ids', name: 'book.txt', windows: FACTS.windows });
+  expect((await run({ ...FACTS, settings: job?.settings ?? SETTINGS }, 80)).resumed).toMatchObject({ done: 40 });
+});
+
+test('what cannot be kept is said once and stops nothing', async () => {
+  disk.full = true;
+  const notes: string[] = [];
+  const answer = await checkpoints().begin(async () => MODEL)(
+    FACTS,
+    (text) => notes.push(text),
+    async (store) => {
+      for (const done of [1, 2, 3]) await store.save({ done, total: 120, body: null });
+      await store.clear();
+      return 'done';
+    },
+  );
+  expect(answer).toBe('done');
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toContain('cannot keep');
+});
+
+test('a model that cannot be recognised is scored all the same, and is not read where nothing is kept', async () => {
+  let asked = 0;
+  const gone = async (): Promise<Identity> => {
+    asked++;
+    throw new EspalierError('missing-file', 'The file is gone.');
+  };
+  const work = (store: { load(): Promise<unknown> }) => store.load();
+  expect(await checkpoints().begin(gone)(FACTS, () => {}, work)).toBeNull();
+  expect(await checkpoints().interrupted(gone)).toEqual([]);
+  expect(asked).toBe(0);
+  await run(FACTS, 40);
+  expect(await checkpoints().begin(gone)(FACTS, () => {}, work)).toBeNull();
+});

@@ -1,0 +1,164 @@
+// Which kept job belongs to which model, windows, device and settings, and which of them nobody runs; must not know how a job runs.
+
+import { type JobShelf, makeJobShelf } from '../files/checkpoints.ts';
+import type { Identity } from '../model/identity.ts';
+import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint.ts';
+import { sha256OfText } from '../text/hash.ts';
+import { VERSION } from '../version.ts';
+import type { Interrupted, ScoreSettings } from './api.ts';
+
+/** Everything that a job's numbers follow from, besides the model. The memory budget decides how, not what. */
+export interface JobFacts extends Pick<Interrupted, 'job' | 'settings' | 'search' | 'device'> {
+  windows: number[][];
+}
+
+/** What is written down beside the body. */
+type About = Omit<Interrupted, 'key' | 'job' | 'savedAt'>;
+
+/** Runs a job with a place for its checkpoints. `resumed` = what an earlier run of the same job had done, or null. */
+export type WithCheckpoints = <T>(
+  facts: JobFacts,
+  onNote: (text: string) => void,
+  work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
+) => Promise<T>;
+
+/** A longer text is not kept: its windows are, which give the same numbers. */
+const MOST_TEXT = 4e6;
+
+export class Checkpoints {
+  private readonly shelf: JobShelf;
+
+  constructor(shelf: JobShelf = makeJobShelf()) {
+    this.shelf = shelf;
+  }
+
+  /** For a job that is about to start: where something is kept, the model is recognised while weights and programs are still being loaded. */
+  begin(identity: () => Promise<Identity>): WithCheckpoints {
+    const listed = this.shelf.list();
+    const earlier = listed.then((jobs) => (jobs.length > 0 ? identity() : null)).catch(() => null);
+    return async (facts, onNote, work) => {
+      let key: Promise<[key: string, modelKey: string]> | null = null;
+      const keys = () => {
+        key ??= identity().then(async (found) => [await jobKey(found, facts), modelKeyOf(found)]);
+        return key;
+      };
+      const found = (await earlier) && (await this.load(keys));
+      if (found) onNote(`It goes on after ${found.done} of ${found.total} block evaluations, done by a run that was interrupted.`);
+      const lock = new JobLock();
+      if (found) lock.hold((await keys())[0]);
+      try {
+        return await work(this.store(facts, keys, found, lock, onNote), found);
+      } finally {
+        await lock.release();
+      }
+    };
+  }
+
+  /** Jobs on this model that were interrupted, newest first; not those that another tab runs. Reads the model only when something is kept. */
+  async interrupted(identity: () => Promise<Identity>): Promise<Interrupted[]> {
+    const jobs = await this.shelf.list();
+    if (jobs.length === 0) return [];
+    const modelKey = modelKeyOf(await identity());
+    const running = await heldLocks();
+    return jobs
+      .filter((one) => one.modelKey === modelKey && !running.has(lockName(one.key)))
+      .flatMap(({ key, job, savedAt, about }) => (isAbout(about) ? [{ ...about, key, job: job as Interrupted['job'], savedAt }] : []));
+  }
+
+  forget(key: string): Promise<void> {
+    return this.shelf.forget(key);
+  }
+
+  private async load(keys: () => Promise<[string, string]>): Promise<Checkpoint | null> {
+    try {
+      const [key] = await keys();
+      const about = (await this.shelf.list()).find((one) => one.key === key)?.about;
+      const body = isAbout(about) ? await this.shelf.body(key) : undefined;
+      return isAbout(about) && body !== undefined ? { done: about.done, total: about.total, body } : null;
+    } catch {
+      return null;
+    }
+  }
+
+  private store(
+    facts: JobFacts,
+    keys: () => Promise<[string, string]>,
+    found: Checkpoint | null,
+    lock: JobLock,
+    onNote: (text: string) => void,
+  ): CheckpointStore {
+    const { job, search, device } = facts;
+    const settings = bounded(facts);
+    let told = false;
+    return {
+      load: async () => found,
+      save: async ({ done, total, body }) => {
+        const about: About = { settings, search, device, done, total };
+        const kept = await keys()
+          .then(([key, modelKey]) => {
+            lock.hold(key);
+            return this.shelf.keep({ key, modelKey, job, savedAt: Date.now(), about }, body);
+          })
+          .catch(() => false);
+        if (!kept && !told) onNote('The browser cannot keep how far this run has come: interrupted, it will start from the beginning.');
+        told ||= !kept;
+      },
+      clear: async () => {
+        const key = await keys().catch(() => null);
+        if (key) await this.shelf.forget(key[0]);
+      },
+    };
+  }
+}
+
+/** Of this version: other versions may compute and write down otherwise. */
+const modelKeyOf = ({ graphSha256, weightsSha256 }: Identity) => `${VERSION} ${graphSha256} ${weightsSha256}`;
+
+async function jobKey(identity: Identity, { job, search, device, windows }: JobFacts): Promise<string> {
+  return sha256OfText(JSON.stringify([modelKeyOf(identity), job, search, device.kind, device.name, windows]));
+}
+
+function bounded({ settings, windows }: JobFacts): ScoreSettings {
+  const { text } = settings;
+  return text.kind === 'text' && text.text.length > MOST_TEXT ? { ...settings, text: { kind: 'ids', name: text.name, windows } } : settings;
+}
+
+function isAbout(value: unknown): value is About {
+  const about = value as Partial<About> | null | undefined;
+  return (
+    typeof about?.settings === 'object' &&
+    typeof about.device === 'object' &&
+    Number.isFinite(about.done) &&
+    Number.isFinite(about.total) &&
+    about.search !== undefined
+  );
+}
+
+const lockName = (key: string) => `espalier job ${key}`;
+const locks = () => (typeof navigator === 'undefined' ? undefined : (navigator as Partial<typeof navigator>).locks);
+
+/** Says to other tabs that a job runs; the browser lets go of it when the worker dies. */
+class JobLock {
+  private end = (): void => {};
+  private readonly over = new Promise<void>((resolve) => {
+    this.end = resolve;
+  });
+  private held: Promise<unknown> | null = null;
+
+  hold(key: string): void {
+    this.held ??= locks()?.request(lockName(key), { ifAvailable: true }, () => this.over) ?? Promise.resolve();
+    this.held.catch(() => {});
+  }
+
+  async release(): Promise<void> {
+    this.end();
+    await this.held?.catch(() => {});
+  }
+}
+
+async function heldLocks(): Promise<Set<string | undefined>> {
+  const state = await locks()
+    ?.query()
+    .catch(() => null);
+  return new Set(state?.held?.map(({ name }) => name));
+}
