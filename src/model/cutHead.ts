@@ -16,48 +16,88 @@ const BY_POSITION = new Set(
   ),
 );
 
+/** Values that the end of a head gives, by name in its piece; V = vocabulary. */
+export interface Loss {
+  /** (B, S - 1, V) float32 logits minus their maximum. */
+  shifted: string;
+  /** (B, S - 1, V) exponentials of `shifted`, and their sum and its logarithm (B, S - 1, 1). */
+  exp: string;
+  sum: string;
+  logSum: string;
+  /** (B, S - 1) negative log-likelihood of the targets. */
+  nll: string;
+}
+
 /**
  * Appends to a head piece (residual (B, S, C) -> logits (B, S, V)) what turns it into (residual, targets (B, S - 1)) -> nll (B, S - 1).
- *
- * nll = log(sum(exp(z))) - z[target] with z = logits - max(logits), in float32: ReduceLogSumExp overflows in the WebGPU provider and
- * LogSoftmax has no kernel there.
  * @param residual value of the residual stream that the head reads.
  * @param opset version of the ai.onnx operators.
  * @returns true when every position is treated alike, so that any stretch of positions may be run alone.
  */
 export function appendNll(piece: Piece, residual: string, opset: number): boolean {
-  const logits = piece.outputs[0] as string;
-  const name = (what: string): string => `espalier/nll/${what}`;
-  const body: Node[] = [];
-  const put = (
-    op: string,
-    inputs: string[],
-    what: string,
-    attributes: Readonly<Record<string, number | readonly number[]>> = {},
-  ): string => {
-    body.push(makeNode(op, inputs, [name(what)], attributes));
-    return name(what);
-  };
-  const last = addInts(piece, name('last'), [-1]);
-  const overLast = (op: string, x: string, what: string, attributes: Readonly<Record<string, number>> = {}): string =>
-    opset >= (AXES_OPERAND[op] ?? 0) ? put(op, [x, last], what, attributes) : put(op, [x], what, { ...attributes, axes: [-1] });
-
-  let rows = logits;
-  const byPosition = sliceBefore(piece, residual);
-  if (!byPosition) rows = put('Slice', [logits, ...sliceOperands(piece)], 'rows');
-  const logits32 = put('Cast', [rows], 'logits32', { to: DataType.float });
-  const top = overLast('ReduceMax', logits32, 'top', { keepdims: 1 });
-  const shifted = put('Sub', [logits32, top], 'shifted');
-  const exp = put('Exp', [shifted], 'exp');
-  const sum = overLast('ReduceSum', exp, 'sum', { keepdims: 1 });
-  const logSum = put('Log', [sum], 'log_sum');
-  const index = overLast('Unsqueeze', TARGETS, 'index');
-  const picked = put('GatherElements', [shifted, index], 'picked', { axis: -1 });
-  const column = put('Sub', [logSum, picked], 'column');
-  piece.outputs = [overLast('Squeeze', column, 'out')];
+  const byPosition = dropLast(piece, residual);
+  piece.outputs = [appendLoss(new Appender(piece, opset, 'espalier/nll'), piece.outputs[0] as string).nll];
   piece.inputs.push(TARGETS);
-  piece.nodes.push(...body);
   return byPosition;
+}
+
+/**
+ * Makes a head leave out the last position, which predicts nothing: before the head where that is exact, else behind it.
+ * @returns true when it was dropped before the head: positions are then treated alike.
+ */
+export function dropLast(piece: Piece, residual: string): boolean {
+  if (sliceBefore(piece, residual)) return true;
+  const rows = 'espalier/rows/logits';
+  piece.nodes.push(makeNode('Slice', [piece.outputs[0] as string, ...sliceOperands(piece)], [rows]));
+  piece.outputs = [rows];
+  return false;
+}
+
+type Attributes = Readonly<Record<string, number | readonly number[] | { float: number }>>;
+
+/** Appends nodes to a piece under names of one prefix. */
+export class Appender {
+  private readonly piece: Piece;
+  private readonly opset: number;
+  private readonly prefix: string;
+  private readonly last: string;
+
+  constructor(piece: Piece, opset: number, prefix: string) {
+    this.piece = piece;
+    this.opset = opset;
+    this.prefix = prefix;
+    this.last = addInts(piece, 'espalier/last', [-1]);
+  }
+
+  put(op: string, inputs: string[], what: string, attributes: Attributes = {}): string {
+    const name = `${this.prefix}/${what}`;
+    this.piece.nodes.push(makeNode(op, inputs, [name], attributes));
+    return name;
+  }
+
+  /** An operator over the last axis. */
+  overLast(op: string, x: string, what: string, attributes: Readonly<Record<string, number>> = {}): string {
+    const operand = this.opset >= (AXES_OPERAND[op] ?? 0);
+    return operand ? this.put(op, [x, this.last], what, attributes) : this.put(op, [x], what, { ...attributes, axes: [-1] });
+  }
+}
+
+/**
+ * nll = log(sum(exp(z))) - z[target] with z = logits - max(logits), in float32: ReduceLogSumExp overflows in the WebGPU provider and
+ * LogSoftmax has no kernel there.
+ * @param logits (B, S - 1, V) of the positions that predict.
+ */
+export function appendLoss(at: Appender, logits: string): Loss {
+  const logits32 = at.put('Cast', [logits], 'logits32', { to: DataType.float });
+  const top = at.overLast('ReduceMax', logits32, 'top', { keepdims: 1 });
+  const shifted = at.put('Sub', [logits32, top], 'shifted');
+  const exp = at.put('Exp', [shifted], 'exp');
+  const sum = at.overLast('ReduceSum', exp, 'sum', { keepdims: 1 });
+  const logSum = at.put('Log', [sum], 'log_sum');
+  const index = at.overLast('Unsqueeze', TARGETS, 'index');
+  const picked = at.put('GatherElements', [shifted, index], 'picked', { axis: -1 });
+  const column = at.put('Sub', [logSum, picked], 'column');
+  return { shifted, exp, sum, logSum, nll: at.overLast('Squeeze', column, 'out') };
 }
 
 /** Name of the input that holds the ids to predict. */

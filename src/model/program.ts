@@ -52,6 +52,7 @@ export type InputSource =
   | { kind: 'constant'; value: number; dims: readonly number[] } // e.g. num_logits_to_keep
   | { kind: 'past'; dims: readonly ProgramDim[] } // zeros; 'past' is 0 unless the program asks for a static cache
   | { kind: 'residual' } // (B, S, C)
+  | { kind: 'other-residual' } // (B, S, C), of the plan that is compared with the original
   | { kind: 'side' } // a side value; which one is in the binding
   | { kind: 'weight' }; // which one is in the binding
 
@@ -61,7 +62,11 @@ export interface ProgramInput {
   source: InputSource;
 }
 
-export type OutputTarget = { kind: 'residual' } | { kind: 'side'; value: string } | { kind: 'nll' };
+export type OutputTarget =
+  | { kind: 'residual' }
+  | { kind: 'side'; value: string }
+  | { kind: 'nll' }
+  | { kind: 'compared'; value: 'nll' | 'nll-other' | 'kl' | 'top' };
 
 export interface ProgramOutput {
   name: string;
@@ -109,6 +114,11 @@ export interface ScorePrograms {
   halves?: readonly (BlockHalves | null)[];
   /** (residual, targets) -> nll (B, S - 1) float32, natural logarithm, logits cast to float32 first. */
   head: BoundProgram;
+  /**
+   * (residual of the original, residual of the plan, targets) -> (B, S - 1) float32 each: both NLLs, KL(original || plan) in nats, and a value
+   * that is 0 where both have a most likely token in common. The weights are the head's. Made when first read.
+   */
+  compare: BoundProgram;
   /** The head treats every position alike: it may be run on any stretch of positions. */
   headByPosition: boolean;
   residualType: 'float32' | 'float16';

@@ -3,10 +3,11 @@
 import { EspalierError } from '../errors.ts';
 import { DataType } from '../onnx/graph.ts';
 import { canonical } from './classes.ts';
+import { COMPARED, compareHead, OTHER } from './compareHead.ts';
 import { withoutCaches } from './cutCaches.ts';
 import { appendNll, TARGETS } from './cutHead.ts';
 import type { Piece } from './cutPiece.ts';
-import { cutPiece, trimPiece } from './cutPiece.ts';
+import { copyNode, cutPiece, trimPiece } from './cutPiece.ts';
 import { cutSide } from './cutSide.ts';
 import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import type { AssembleContext, Outputs } from './programsAssemble.ts';
@@ -70,11 +71,9 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   requireChainable(head, cut(structure.blocks.length), 'The head', structure);
   const reattached = !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
   if (reattached) applied.set('head computed for every position, not the last one only', 1);
-  const headByPosition = appendNll(
-    head,
-    cut(structure.blocks.length),
-    structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18,
-  );
+  const opset = structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18;
+  const plainHead: Piece = { ...head, nodes: head.nodes.map(copyNode), inputs: [...head.inputs], initializers: new Map(head.initializers) };
+  const headByPosition = appendNll(head, cut(structure.blocks.length), opset);
   if (!structure.perTokenLogits && !(reattached && headByPosition))
     throw withoutLogits(
       `The graph gives logits of the last token only, and ${reattached ? 'its head mixes positions' : 'where it drops the others is not in its head'}, so perplexity over a window cannot be computed.`,
@@ -90,6 +89,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
   const blocksBound = assembleClasses('block', blocks, context, cut(1));
   let halves: ReturnType<typeof makeHalves> | null = null;
+  let compare: BoundProgram | null = null;
   return {
     embed: embedBound,
     side: side && single('side', prepare(side), sideOutputs(side)),
@@ -99,6 +99,10 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
       return halves;
     },
     head: headBound,
+    get compare() {
+      compare ??= single('compare', compareHead(plainHead, cut(structure.blocks.length), opset), comparedOutputs());
+      return compare;
+    },
     headByPosition,
     residualType: residualType(structure),
     hiddenSize: opened.summary.hiddenSize,
@@ -170,11 +174,16 @@ function sideOutputs(side: Piece): Outputs {
   return side.outputs.map((value) => ({ value, target: { kind: 'side', value } }));
 }
 
+function comparedOutputs(): Outputs {
+  return COMPARED.map((value) => ({ value: NLL, target: { kind: 'compared', value } }));
+}
+
 function typesOf(structure: Structure): (value: string) => number {
   const declared = new Map(structure.graph.inputs.map((input) => [input.name, input.type]));
   return (value) => {
     if (value === NLL) return DataType.float;
     if (value === TARGETS) return DataType.int64;
+    if (value === OTHER) return structure.typeOf(structure.cuts[0] as string);
     return declared.get(value) ?? structure.typeOf(value);
   };
 }

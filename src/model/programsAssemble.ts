@@ -93,7 +93,7 @@ export function assembleClasses(name: string, blocks: readonly Canonical[], cont
 
 /** The rank of the residual stream is declared: without it ONNX Runtime takes the query of an attention operator for packed QKV. */
 function dimsOf(source: InputSource): ValueInfo['dims'] {
-  return source.kind === 'residual' ? ['batch', 'sequence', null] : null;
+  return source.kind === 'residual' || source.kind === 'other-residual' ? ['batch', 'sequence', null] : null;
 }
 
 function bind(program: Program, member: Canonical): BoundProgram {

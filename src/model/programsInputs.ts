@@ -2,6 +2,7 @@
 
 import { EspalierError } from '../errors.ts';
 import type { ValueInfo } from '../onnx/graph.ts';
+import { OTHER } from './compareHead.ts';
 import { TARGETS } from './cutHead.ts';
 import type { Piece } from './cutPiece.ts';
 import { stateShape } from './kv.ts';
@@ -22,6 +23,7 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
   const states = new Map(structure.blocks.flatMap((block) => block.states.map((state): [string, StatePair] => [state.input, state])));
   return (value) => {
     if (value === TARGETS) return { kind: 'targets' };
+    if (value === OTHER) return { kind: 'other-residual' };
     if (stream.has(value)) return { kind: 'residual' };
     const input = graphInputs.get(value);
     if (!input) return { kind: 'side' };

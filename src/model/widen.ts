@@ -45,6 +45,9 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
       return halves;
     },
     head: bind(programs.head),
+    get compare() {
+      return bind(programs.compare);
+    },
     headByPosition,
     residualType: 'float32',
     hiddenSize,

@@ -4,9 +4,10 @@ import { EspalierError } from '../errors.ts';
 import { type BoundProgram, type ProgramInput, positionDims, type ScorePrograms } from '../model/program.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from './device.ts';
+import { type HeadPiece, headPieces } from './headPieces.ts';
 import { byteSize, count, filled, type HostTensor, numbers, toFloat32 } from './host.ts';
 import { WeightStore } from './weights.ts';
-import { type Chunk, sliceChunk } from './windows.ts';
+import type { Chunk } from './windows.ts';
 
 export interface PrepareOptions {
   signal?: AbortSignal | undefined;
@@ -84,43 +85,31 @@ export class Chain {
 
   /** (B, S - 1) values in nats, row by row; the head runs on `headRows` rows or `headTokens` positions at a time, so that its logits stay small. */
   async nllPerToken(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
-    const out: Float32Array[] = [];
-    const { headTokens } = this;
-    if (headTokens !== null && headTokens < chunk.length - 1) {
-      for (let row = 0; row < chunk.rows; row++) out.push(await this.nllByPosition(state, chunk, row, headTokens));
-      return out;
-    }
-    const rowSize = chunk.length * this.programs.hiddenSize;
-    for (let from = 0; from < chunk.rows; from += this.headRows) {
-      const rows = Math.min(this.headRows, chunk.rows - from);
-      const whole = rows === chunk.rows;
-      const part = whole ? state : this.engine.piece(state, from * rowSize, [rows, chunk.length, this.programs.hiddenSize]);
-      try {
-        out.push(...(await this.headRun(part, whole ? chunk : sliceChunk(chunk, from, rows))));
-      } finally {
-        if (!whole) part.free();
-      }
+    const out = Array.from({ length: chunk.rows }, () => new Float32Array(chunk.length - 1));
+    for (const piece of headPieces(chunk, this.headRows, this.headTokens)) {
+      const [values = []] = await this.runHead(this.programs.head, piece, chunk, [state]);
+      for (const [k, row] of values.entries()) out[piece.row + k]?.set(row, piece.from);
     }
     return out;
   }
 
-  /** One row in pieces of `tokens` positions; each piece also holds the position after it, whose id is its last target. */
-  private async nllByPosition(state: DeviceTensor, chunk: Chunk, row: number, tokens: number): Promise<Float32Array> {
-    const { length } = chunk;
+  /**
+   * One run of a program that ends in values per predicted token, on a piece of a chunk.
+   * @param states final hidden states of the whole chunk: one, or the original's and the plan's for a program that compares them.
+   * @returns for each output of the program the rows of the piece
+   */
+  async runHead(bound: BoundProgram, piece: HeadPiece, chunk: Chunk, states: readonly DeviceTensor[]): Promise<Float32Array[][]> {
+    const { rows, length } = piece.chunk;
     const { hiddenSize } = this.programs;
-    const values = new Float32Array(length - 1);
-    for (let from = 0; from < length - 1; from += tokens) {
-      const positions = Math.min(tokens, length - 1 - from) + 1;
-      const start = row * length + from;
-      const part = this.engine.piece(state, start * hiddenSize, [1, positions, hiddenSize]);
-      try {
-        const piece: Chunk = { windows: [0], rows: 1, length: positions, ids: chunk.ids.slice(start, start + positions) };
-        values.set((await this.headRun(part, piece))[0] ?? new Float32Array(), from);
-      } finally {
-        part.free();
-      }
+    const whole = piece.chunk === chunk;
+    const start = (piece.row * chunk.length + piece.from) * hiddenSize;
+    const parts = whole ? states : states.map((state) => this.engine.piece(state, start, [rows, length, hiddenSize]));
+    try {
+      const { host } = await this.engine.run(this.session(bound), await this.feeds(bound, piece.chunk, ...parts), new Map());
+      return bound.program.outputs.map(({ name }) => this.rowsOf(host.get(name), rows, length - 1));
+    } finally {
+      if (!whole) for (const part of parts) part.free();
     }
-    return values;
   }
 
   /** A residual stream of zeros for one row, (1, S, C): something to time programs with. The caller frees it. */
@@ -148,19 +137,14 @@ export class Chain {
     this.engine.trim();
   }
 
-  private async headRun(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
-    const bound = this.programs.head;
-    const { host } = await this.engine.run(this.session(bound), await this.feeds(bound, chunk, state), new Map());
-    const output = bound.program.outputs.find((o) => o.target.kind === 'nll');
-    const tensor = output && host.get(output.name);
-    const width = chunk.length - 1;
-    if (!tensor || count(tensor.dims) !== chunk.rows * width)
+  private rowsOf(tensor: HostTensor | undefined, rows: number, width: number): Float32Array[] {
+    if (!tensor || count(tensor.dims) !== rows * width)
       throw new EspalierError(
         'bug',
-        `The head returned ${tensor ? tensor.dims.join(' x ') : 'nothing'} instead of ${chunk.rows} x ${width} values.`,
+        `The head returned ${tensor ? tensor.dims.join(' x ') : 'nothing'} instead of ${rows} x ${width} values.`,
       );
     const values = toFloat32(tensor);
-    return Array.from({ length: chunk.rows }, (_, row) => values.slice(row * width, (row + 1) * width));
+    return Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width));
   }
 
   private async residual(bound: BoundProgram, chunk: Chunk, state: DeviceTensor | null): Promise<DeviceTensor> {
@@ -168,7 +152,7 @@ export class Chain {
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
     const dims = [chunk.rows, chunk.length, this.programs.hiddenSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
-    const { kept } = await this.engine.run(this.session(bound), await this.feeds(bound, chunk, state), keep);
+    const { kept } = await this.engine.run(this.session(bound), await this.feeds(bound, chunk, ...(state ? [state] : [])), keep);
     const result = kept.get(output.name);
     if (!result || result.dims.join() !== dims.join())
       throw new EspalierError(
@@ -184,7 +168,8 @@ export class Chain {
     return compiled;
   }
 
-  private async feeds(bound: BoundProgram, chunk: Chunk, state: DeviceTensor | null): Promise<Map<string, Feed>> {
+  /** @param state, other residual streams of the programs that read one or two. */
+  private async feeds(bound: BoundProgram, chunk: Chunk, state?: DeviceTensor, other?: DeviceTensor): Promise<Map<string, Feed>> {
     const feeds = new Map(this.weights.feeds(bound));
     const sides = bound.sides.size > 0 ? await this.sideValues(chunk) : null;
     for (const input of bound.program.inputs) {
@@ -192,9 +177,11 @@ export class Chain {
       const value =
         input.source.kind === 'residual'
           ? state
-          : input.source.kind === 'side'
-            ? sides?.values.get(bound.sides.get(input.name) ?? '')
-            : this.given(input, chunk);
+          : input.source.kind === 'other-residual'
+            ? other
+            : input.source.kind === 'side'
+              ? sides?.values.get(bound.sides.get(input.name) ?? '')
+              : this.given(input, chunk);
       if (!value) throw new EspalierError('bug', `${bound.program.id} reads ${input.name} (${input.source.kind}), which is not there.`);
       feeds.set(input.name, value);
     }
@@ -214,7 +201,7 @@ export class Chain {
     const values = new Map<string, Feed>();
     const owned: { free(): void }[] = [];
     if (side) {
-      const { host } = await this.engine.run(this.session(side), await this.feeds(side, chunk, null), new Map());
+      const { host } = await this.engine.run(this.session(side), await this.feeds(side, chunk), new Map());
       for (const output of side.program.outputs) {
         const tensor = host.get(output.name);
         if (output.target.kind !== 'side' || !tensor) continue;
