@@ -1,10 +1,11 @@
-// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve, the page's thread, decoding. `npm run bench -- [open] [curve] [page] [decode] [--webgpu] [--json file]`.
+// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve, the page's thread, decoding, exports. `npm run bench -- [open] [curve] [page] [decode] [export] [--webgpu] [--json file]`.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { benchCurve } from './bench/curve.ts';
 import { benchDecode, type DecodeOptions } from './bench/decode.ts';
+import { benchExport } from './bench/export.ts';
 import { benchOpen } from './bench/open.ts';
 import { benchPage } from './bench/page.ts';
 
@@ -14,6 +15,7 @@ const PARTS: Record<string, (root: string, options: DecodeOptions) => Promise<{ 
   curve: benchCurve,
   page: benchPage,
   decode: benchDecode,
+  export: benchExport,
 };
 
 const words = process.argv.slice(2);

@@ -54,19 +54,30 @@ class NodeSource implements ByteSource {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    this.#check(offset, length);
+    const out = new Uint8Array(length);
+    await this.readInto(offset, out);
+    return out;
+  }
+
+  #check(offset: number, length: number): void {
     if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > this.size)
       throw new EspalierError(
         'corrupt-file',
         `The file ${this.#path} has ${this.size} bytes; bytes ${offset} to ${offset + length} were asked for.`,
         'The file is shorter than the graph says: download it again.',
       );
-    const out = new Uint8Array(length);
+  }
+
+  async readInto(offset: number, target: Uint8Array): Promise<void> {
+    const { length } = target;
+    this.#check(offset, length);
     let done = 0;
     try {
       this.#handle ??= open(this.#file, 'r');
       const handle = await this.#handle;
       while (done < length) {
-        const { bytesRead } = await handle.read(out, done, length - done, offset + done);
+        const { bytesRead } = await handle.read(target, done, length - done, offset + done);
         if (bytesRead === 0) break;
         done += bytesRead;
       }
@@ -76,7 +87,6 @@ class NodeSource implements ByteSource {
     }
     if (done < length) throw missing(this.#path, `short read: ${done} of ${length} bytes at ${offset}`);
     this.#count(length);
-    return out;
   }
 
   async close(): Promise<void> {

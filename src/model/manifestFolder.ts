@@ -18,34 +18,40 @@ export function manifestFolder(manifest: Manifest, source: Folder): Folder {
 }
 
 /** One file of a manifest as readable bytes. */
-export function manifestSource(file: ManifestFile, source: Folder): ByteSource {
+export function manifestSource(file: ManifestFile, source: Folder): Required<ByteSource> {
   const starts: number[] = [];
   let total = 0;
   for (const part of file.parts) {
     starts.push(total);
     total += part.length;
   }
+  const fill = async (offset: number, target: Uint8Array): Promise<void> => {
+    const end = offset + target.length;
+    for (let k = firstPart(starts, offset); k < file.parts.length && (starts[k] as number) < end; k++) {
+      const part = file.parts[k] as Uint8Array | ByteRange;
+      const start = starts[k] as number;
+      const from = Math.max(0, offset - start);
+      const to = Math.min(part.length, end - start);
+      if (to > from) await copyPart(part, from, target.subarray(start + from - offset, start + to - offset), source);
+    }
+  };
   let whole: Blob | null | undefined;
   return {
     size: file.size,
     async read(offset, length) {
-      if (offset < 0 || length < 0 || offset + length > file.size) {
-        throw new EspalierError('corrupt-file', `Bytes ${offset} to ${offset + length} are outside ${file.path} of ${file.size} bytes.`);
-      }
-      const first = firstPart(starts, offset);
-      const [only, start] = [file.parts[first], offset - (starts[first] ?? 0)];
+      checkRange(file, offset, length);
+      const k = firstPart(starts, offset);
+      const [only, from] = [file.parts[k], offset - (starts[k] ?? 0)];
       // Most reads lie in one range: their bytes are handed on as they come.
-      if (only && !(only instanceof Uint8Array) && start + length <= only.length)
-        return openPart(only, source).read(only.offset + start, length);
+      if (only && !(only instanceof Uint8Array) && from + length <= only.length)
+        return openPart(only, source).read(only.offset + from, length);
       const out = new Uint8Array(length);
-      for (let k = first; k < file.parts.length && (starts[k] as number) < offset + length; k++) {
-        const part = file.parts[k] as Uint8Array | ByteRange;
-        const start = starts[k] as number;
-        const from = Math.max(0, offset - start);
-        const to = Math.min(part.length, offset + length - start);
-        if (to > from) out.set(await bytesOf(part, from, to, source), start + from - offset);
-      }
+      await fill(offset, out);
       return out;
+    },
+    async readInto(offset, target) {
+      checkRange(file, offset, target.length);
+      await fill(offset, target);
     },
     blob(offset, length) {
       whole ??= blobOf(file, source);
@@ -77,13 +83,20 @@ function firstPart(starts: readonly number[], offset: number): number {
   return low;
 }
 
-async function bytesOf(part: Uint8Array | ByteRange, from: number, to: number, source: Folder): Promise<Uint8Array> {
-  if (part instanceof Uint8Array) return part.subarray(from, to);
-  return openPart(part, source).read(part.offset + from, to - from);
+async function copyPart(part: Uint8Array | ByteRange, from: number, target: Uint8Array, source: Folder): Promise<void> {
+  if (part instanceof Uint8Array) return target.set(part.subarray(from, from + target.length));
+  const file = openPart(part, source);
+  if (file.readInto) await file.readInto(part.offset + from, target);
+  else target.set(await file.read(part.offset + from, target.length));
 }
 
 function openPart(part: ByteRange, source: Folder): ByteSource {
   const file = source.open(part.file);
   if (!file) throw new EspalierError('missing-file', `The file ${part.file} is not in the folder ${source.name} any more.`, 'Put it back.');
   return file;
+}
+
+function checkRange(file: ManifestFile, offset: number, length: number): void {
+  if (offset < 0 || length < 0 || offset + length > file.size)
+    throw new EspalierError('corrupt-file', `Bytes ${offset} to ${offset + length} are outside ${file.path} of ${file.size} bytes.`);
 }

@@ -12,6 +12,8 @@ export interface ByteSource {
    * @throws EspalierError `corrupt-file` when the range leaves the file, `missing-file` when the file is gone.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills memory of the caller with the bytes at `offset`; absent where bytes come in arrays of their own. Errors as `read`. */
+  readInto?(offset: number, target: Uint8Array): Promise<void>;
   /** The same bytes as a Blob that nothing was read of; absent where the source is no file of the browser. Errors as `read`. */
   blob?(offset: number, length: number): Blob | null;
 }

@@ -79,3 +79,16 @@ export interface MemoryPoint {
   /** Of workers alone. */
   workerBytes: number;
 }
+
+/** Seconds of each way to write a file of `bytes` bytes, round by round. */
+export interface Copies {
+  bytes: number;
+  folder: number[];
+  zip: number[];
+  /** A stream from file to file. */
+  copy: number[];
+}
+
+export interface CopierApi {
+  copies(request: { bytes: number; rounds: number }): Promise<Copies>;
+}

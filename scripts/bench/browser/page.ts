@@ -4,7 +4,7 @@ import { wrap } from 'comlink';
 import type { MeasureResult } from '../../../src/worker/benchApi.ts';
 import { createMeter } from '../../../src/worker/meter.ts';
 import { contest } from './contest.ts';
-import type { ContestantApi, ContestRequest, ContestResult, MeasureCall, MemoryPoint, Served } from './contract.ts';
+import type { ContestantApi, ContestRequest, ContestResult, CopierApi, MeasureCall, MemoryPoint, Served } from './contract.ts';
 import { addressOf } from './files.ts';
 
 /** What the page offers to the bench. */
@@ -17,6 +17,8 @@ export interface BenchPage {
   /** One measurement by the product's own meter, with workers of its own. */
   measure(call: MeasureCall): Promise<MeasureResult>;
   memory(cycle: number): Promise<MemoryPoint>;
+  /** An export's writers and a plain copy in turns. */
+  copies: CopierApi['copies'];
 }
 
 /** Chromium's counter of a page and its workers; only where the page is cross-origin isolated. */
@@ -79,5 +81,13 @@ const page: BenchPage = {
     return meter.measure(request, () => {});
   },
   memory,
+  async copies(request) {
+    const worker = new Worker(new URL('./copier.ts', import.meta.url), { type: 'module' });
+    try {
+      return await wrap<CopierApi>(worker).copies(request);
+    } finally {
+      worker.terminate();
+    }
+  },
 };
 window.espalierBench = page;

@@ -1,0 +1,143 @@
+// Seconds to write an export against a plain copy of the same bytes, from Node and in the browser; memory that the writing takes.
+
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Stat, statOf } from '../../src/analysis/speed.ts';
+import { nodeFolder } from '../../src/cli/nodeFolder.ts';
+import { writeFolder } from '../../src/cli/writeFolder.ts';
+import { exportManifest } from '../../src/model/manifest.ts';
+import { openModel } from '../../src/model/open.ts';
+import { buildBenchPage, openBenchPage } from './browserRun.ts';
+import { above, atMost, type Check, report } from './limits.ts';
+import { type PairedRatio, pairedRatio } from './paired.ts';
+import { makeSparseExternal } from './sparse.ts';
+
+export interface ExportRow {
+  name: string;
+  /** Bytes that each of both writes. */
+  bytes: number;
+  rounds: number;
+  /** MB/s, 10^6 bytes. */
+  export: Stat;
+  copy: Stat;
+  /** Speed of the export over that of the copy, round by round. */
+  overCopy: PairedRatio;
+  /** Most bytes of the process above those before, where that is measured. */
+  memoryBytes: number | null;
+  checks: Check[];
+  ok: boolean;
+}
+
+/** Goal of the project: at least 0.7 of a plain copy. */
+const OVER_COPY = 0.7;
+const MEMORY_LIMIT = 64 * 2 ** 20;
+const ROUNDS = 10;
+/** Times the sample: about 250 MB. */
+const FACTOR = 21;
+const BROWSER_BYTES = 256 * 2 ** 20;
+
+export async function benchExport(root: string): Promise<ExportRow[]> {
+  const rows = [await fromNode(root), ...(await inBrowser(root))];
+  report(rows.flatMap((row) => row.checks));
+  return rows;
+}
+
+/** The command line's writer against `copyFile` of every file that it wrote. */
+async function fromNode(root: string): Promise<ExportRow> {
+  const scratch = mkdtempSync(join(tmpdir(), 'espalier-export-'));
+  const [model, out, reference] = ['model', 'out', 'reference'].map((name) => join(scratch, name)) as [string, string, string];
+  try {
+    mkdirSync(model);
+    const bytes = makeSparseExternal(join(root, 'public/sample'), model, FACTOR);
+    fillWithNoise(join(model, 'model.onnx_data'), bytes);
+    const folder = await nodeFolder(model);
+    const { files } = await exportManifest(await openModel(folder), [3, 7], { app: 'bench' });
+    const found: Record<'export' | 'copy', number[]> = { export: [], copy: [] };
+    let memoryBytes = 0;
+    await writeFolder(reference, files, folder, () => {});
+    const ways = {
+      export: () => {
+        const before = process.memoryUsage.rss();
+        return writeFolder(out, files, folder, () => {
+          memoryBytes = Math.max(memoryBytes, process.memoryUsage.rss() - before);
+        });
+      },
+      copy: async () => {
+        for (const { path } of files) {
+          mkdirSync(dirname(join(out, path)), { recursive: true });
+          await copyFile(join(reference, path), join(out, path));
+        }
+      },
+    };
+    for (let round = -1; round < ROUNDS; round++) {
+      // In turns, and each first as often as the other: what one leaves to the disk slows the next.
+      for (const way of round % 2 === 0 ? (['export', 'copy'] as const) : (['copy', 'export'] as const)) {
+        const time = await seconds(ways[way]);
+        rmSync(out, { recursive: true });
+        // The first round brings files and code into memory.
+        if (round >= 0) found[way].push(time);
+      }
+    }
+    await folder.close();
+    const total = files.reduce((sum, file) => sum + file.size, 0);
+    return rowOf('folder, from Node, over copyFile', total, found.export, found.copy, memoryBytes);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The page's writers in a worker against a stream from the same file into another; the origin's private file system stands in for a picked folder. */
+async function inBrowser(root: string): Promise<ExportRow[]> {
+  const site = mkdtempSync(join(tmpdir(), 'espalier-export-'));
+  try {
+    await buildBenchPage(root, site);
+    const run = await openBenchPage(site, false);
+    try {
+      const found = await run.page.evaluate((asked) => window.espalierBench.copies(asked), { bytes: BROWSER_BYTES, rounds: ROUNDS });
+      const { bytes, folder, zip, copy } = found;
+      return [
+        rowOf('folder, in the browser, over a streamed copy', bytes, folder, copy, null),
+        rowOf('zip, in the browser, over a streamed copy', bytes, zip, copy, null),
+      ];
+    } finally {
+      await run.close();
+    }
+  } finally {
+    rmSync(site, { recursive: true, force: true });
+  }
+}
+
+function rowOf(name: string, bytes: number, exported: number[], copied: number[], memoryBytes: number | null): ExportRow {
+  const speeds = (times: readonly number[]): number[] => times.map((time) => bytes / 1e6 / time);
+  const overCopy = pairedRatio(speeds(exported), speeds(copied));
+  const checks = [above(`${name}: speed`, overCopy, OVER_COPY)];
+  if (memoryBytes !== null) checks.push(atMost(`${name}: bytes of memory`, memoryBytes, MEMORY_LIMIT));
+  return {
+    name,
+    bytes,
+    rounds: exported.length,
+    export: statOf(speeds(exported), 'MB/s'),
+    copy: statOf(speeds(copied), 'MB/s'),
+    overCopy,
+    memoryBytes,
+    checks,
+    ok: checks.every((check) => check.ok),
+  };
+}
+
+async function seconds(work: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
+
+/** Holes are read without a disk: real bytes take their place. */
+function fillWithNoise(path: string, bytes: number): void {
+  const noise = new Uint32Array(2 ** 20);
+  for (let k = 0; k < noise.length; k++) noise[k] = Math.imul(k + 1, 2654435761);
+  const file = openSync(path, 'r+');
+  for (let at = 0; at < bytes; at += noise.byteLength) writeSync(file, noise, 0, Math.min(noise.byteLength, bytes - at), at);
+  closeSync(file);
+}
