@@ -6,6 +6,7 @@ import { planSize } from '../model/size.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import type { VariantMeasure } from '../worker/benchApi.ts';
 import type { Context } from './context.ts';
+import { engineJob } from './jobs.ts';
 import { foretell } from './prediction.ts';
 import { droppable, oneShot } from './selectors.ts';
 import { newestOf, whyNoMeasuring } from './speedActions.ts';
@@ -113,7 +114,7 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
       turn++;
       // The job of a model that is gone; its slice is already new.
       if (before.budget.running) context.meter.cancel();
-    } else if (state.budget.running && (state.plan.present !== before.plan.present || state.score.running || state.export.running)) {
+    } else if (state.budget.running && (state.plan.present !== before.plan.present || engineJob(state))) {
       stopBudget();
       patch('budget', { verdict: 'Stopped: the search needs plan and device for itself.' });
     }

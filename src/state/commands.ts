@@ -1,7 +1,10 @@
 // Everything a person can do as data: one list for buttons, shortcuts, the help page and tests. Must not hold logic beyond "may I now".
 
 import { whyNoGenerating } from './generateActions.ts';
+import { engineJob } from './jobs.ts';
 import { meterUse } from './metering.ts';
+import { canScoreParts } from './partsSelectors.ts';
+import { whyNoSearch } from './searchSelectors.ts';
 import { canScore } from './selectors.ts';
 import { whyNoMeasuring } from './speedActions.ts';
 import type { StudioState } from './state.ts';
@@ -11,6 +14,9 @@ export type CommandId =
   | 'sample'
   | 'open'
   | 'score'
+  | 'score-parts'
+  | 'search'
+  | 'pause'
   | 'cancel'
   | 'undo'
   | 'redo'
@@ -35,8 +41,8 @@ export interface Command {
 }
 
 const isOpen = (state: StudioState) => state.model.current !== null;
-const isIdle = (state: StudioState) => !state.score.running && !state.export.running && state.model.opening === null;
-const isBusy = (state: StudioState) => state.score.running !== null || state.export.running || state.effect.progress !== null;
+const isIdle = (state: StudioState) => engineJob(state) === null && state.model.opening === null;
+const isBusy = (state: StudioState) => engineJob(state) !== null || state.effect.progress !== null;
 const isMeasurable = (state: StudioState) => whyNoMeasuring(state) === '';
 
 export const COMMANDS: readonly Command[] = [
@@ -48,6 +54,27 @@ export const COMMANDS: readonly Command[] = [
     keys: ['s'],
     enabled: (state) => isIdle(state) && canScore(state),
     run: (actions) => void actions.score(),
+  },
+  {
+    id: 'score-parts',
+    label: 'Score parts of blocks',
+    keys: ['a'],
+    enabled: (state) => isIdle(state) && canScoreParts(state),
+    run: (actions) => void actions.scoreParts(),
+  },
+  {
+    id: 'search',
+    label: 'Start the iterative search',
+    keys: ['i'],
+    enabled: (state) => whyNoSearch(state) === '',
+    run: (actions) => void actions.search(),
+  },
+  {
+    id: 'pause',
+    label: 'Pause the search or go on',
+    keys: ['h'],
+    enabled: (state) => state.search.running,
+    run: (actions, state) => actions.pauseSearch(!state.search.paused),
   },
   {
     id: 'cancel',
@@ -93,7 +120,7 @@ export const COMMANDS: readonly Command[] = [
     id: 'export',
     label: 'Export pruned model',
     keys: ['e'],
-    enabled: (state) => isOpen(state) && !state.score.running && state.model.opening === null,
+    enabled: (state) => isOpen(state) && [null, 'export'].includes(engineJob(state)) && state.model.opening === null,
     run: (actions) => actions.openDialog('export'),
   },
   {

@@ -81,12 +81,14 @@ export function withoutModel(state: StudioState, sameFolder: boolean): StudioSta
 
 /** The open model, read once more: what was chosen and measured stays, what was running has ended with its files. */
 export function withSameModel(state: StudioState): StudioState {
-  const { score, effect, speed, budget, generate } = state;
+  const { score, effect, parts, search, speed, budget, generate } = state;
   const next = withoutModel(state, true);
   return {
     ...next,
     plan: state.plan,
     score: { ...next.score, memory: score.memory, curve: score.curve, stopped: score.curve ? null : (score.running ?? score.stopped) },
+    parts: { ...next.parts, view: parts.view, result: parts.result },
+    search: { ...next.search, form: search.form, path: search.path, measured: search.measured },
     effect: { ...next.effect, known: effect.known, shown: effect.shown },
     speed: {
       ...next.speed,

@@ -1,15 +1,21 @@
 // The live effect: asks for the perplexity of the plan shortly after it changed. Must never show a number of another plan as this one's.
 
 import { isCancelled } from '../errors.ts';
+import type { Unit } from '../units.ts';
 import type { Context } from './context.ts';
+import { engineJob } from './jobs.ts';
 import type { StudioState } from './state.ts';
+import { countUnits } from './unitWords.ts';
 
 /** Key of the plan under the curve in force, or null when there is nothing to measure. */
 export function effectKey(state: StudioState): string | null {
   const { curve } = state.score;
   const { removed } = state.plan.present;
-  return curve && removed.length ? `${curve.id}|${removed.join(',')}` : null;
+  return curve && removed.length ? planKey(curve.id, removed) : null;
 }
+
+/** Key of a plan that was measured on the windows of a curve. */
+export const planKey = (curveId: number, removed: readonly Unit[]) => `${curveId}|${removed.join(',')}`;
 
 export interface EffectActions {
   /** Call after the plan or the curve changed. */
@@ -26,7 +32,7 @@ export function makeEffectActions(context: Context): EffectActions {
   let turn = 0;
 
   async function measure(key: string): Promise<void> {
-    if (get().effect.asked !== key || get().score.running || get().export.running) return;
+    if (get().effect.asked !== key || engineJob(get())) return;
     const mine = turn;
     const removed = [...get().plan.present.removed];
     try {
@@ -39,7 +45,7 @@ export function makeEffectActions(context: Context): EffectActions {
       if (mine !== turn) return;
       patch('effect', { shown: { key, result }, progress: null });
       context.clear('plan');
-      context.announce(`Perplexity without ${removed.length} blocks: ${result.ppl?.toPrecision(4) ?? 'beyond all bounds'}.`);
+      context.announce(`Perplexity without ${countUnits(removed)}: ${result.ppl?.toPrecision(4) ?? 'beyond all bounds'}.`);
     } catch (error) {
       if (mine !== turn) return;
       patch('effect', { asked: null, progress: null });

@@ -5,6 +5,7 @@ import { isCancelled } from '../errors.ts';
 import type { GenerateEvent, Which } from '../worker/benchApi.ts';
 import type { Context } from './context.ts';
 import { continued, guessTokens, modeOf, promptOf } from './generatePrompt.ts';
+import { engineJob, JOB_WORDS } from './jobs.ts';
 import { derive } from './memo.ts';
 import { isMetering } from './metering.ts';
 import { untilQuiet, waitsForEffect } from './quiet.ts';
@@ -27,8 +28,8 @@ export interface GenerateActions {
 /** Why nothing can be generated now, or ''. An automatic measurement gives way. */
 export function whyNoGenerating(state: StudioState): string {
   if (!state.model.current) return 'No model is open.';
-  if (state.score.running) return 'Blocks are being scored.';
-  if (state.export.running) return 'An export is running.';
+  const job = engineJob(state);
+  if (job) return JOB_WORDS[job];
   if (state.model.opening !== null) return 'A folder is being read.';
   if (state.generate.running) return 'A generation is running.';
   return isMetering(state) ? 'A measurement is running.' : '';
@@ -100,7 +101,7 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
       // The slice is already that of the new model.
       turn++;
       meter.cancel();
-    } else if (state.generate.running && (state.score.running || state.export.running)) stop('Generating was stopped.');
+    } else if (state.generate.running && engineJob(state)) stop('Generating was stopped.');
   });
 
   return {

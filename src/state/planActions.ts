@@ -1,10 +1,11 @@
 // Changing the plan: single blocks, ranges, the k lowest, locks, undo. Every change goes through one place so that history and address follow.
 
 import { endLocks } from '../analysis/ranking.ts';
-import { blockOf, sortUnits, type Unit } from '../units.ts';
+import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../units.ts';
 import type { Context } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import type { Address } from './modelActions.ts';
+import { droppableParts, isRemoved, lowestParts, showsParts } from './partsSelectors.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
 import { droppable, oneShot, removableUnits } from './selectors.ts';
 
@@ -15,7 +16,7 @@ export interface PlanActions {
   extendTo(block: number): void;
   /** All blocks from `a` to `b`, both included; locked and unremovable ones stay. */
   setRange(a: number, b: number, removed: boolean): void;
-  /** The k least important blocks of the curve, and no others. A refusal leaves the plan as it is. */
+  /** The k least important blocks of the curve (parts of blocks where those are shown), and no others. A refusal leaves the plan as it is. */
   dropLowest(k: number): void;
   setLock(block: number, locked: boolean): void;
   /** Locks or unlocks the first 4 and the last 2. */
@@ -52,7 +53,10 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     const summary = get().model.current?.summary.blocks[block];
     if (!summary) return `There is no block ${block}.`;
     if (typeof unit !== 'number' && !summary.hasHalves) return `The parts of block ${block} cannot be told apart.`;
-    if (typeof unit === 'number' && summary.unremovable) return `Block ${block} cannot be removed: ${summary.unremovable}`;
+    const other = partUnit(block, partOf(unit) === 'attn' ? 'ffn' : 'attn');
+    const goesWhole =
+      typeof unit === 'number' || (get().plan.present.removed.includes(other) && !get().plan.present.removed.includes(unit));
+    if (goesWhole && summary.unremovable) return `Block ${block} cannot be removed: ${summary.unremovable}`;
     return get().plan.present.locked.includes(block) ? `Block ${block} is locked. Unlock it first.` : null;
   }
 
@@ -76,7 +80,7 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
       if (reason) return context.toast(reason);
       const plan = get().plan.present;
       if (typeof unit === 'number') anchor = unit;
-      edit(withUnits(plan, [unit], !plan.removed.includes(unit) && !plan.removed.includes(blockOf(unit))));
+      edit(withUnits(plan, [unit], !isRemoved(plan.removed, unit)));
     },
     extendTo(block) {
       const from = anchor ?? block;
@@ -85,16 +89,16 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     },
     setRange,
     dropLowest(k) {
-      const curve = get().score.curve;
-      if (!curve) return;
+      const ofParts = showsParts(get());
+      if (!ofParts && !get().score.curve) return;
       const plan = get().plan.present;
-      const most = droppable(get());
+      const most = ofParts ? droppableParts(get()) : droppable(get());
       if (!Number.isInteger(k) || k < 0 || k > most) {
-        const refusal = whyNotLowest(k, most);
+        const refusal = ofParts ? `${k} parts cannot be removed: at most ${most} may go.` : whyNotLowest(k, most);
         patch('plan', { refusal });
         return context.announce(refusal);
       }
-      edit({ ...plan, removed: oneShot(get(), k) }, 'lowest');
+      edit({ ...plan, removed: ofParts ? lowestParts(get(), k) : oneShot(get(), k) }, 'lowest');
     },
     setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
     protectEnds(on) {

@@ -21,6 +21,8 @@ const like = (id: CommandId, label: string): Remedy => ({
 const AGAIN: { readonly [P in Place]?: Remedy } = {
   device: { label: 'Test the device again', run: (actions) => void actions.checkDevice() },
   score: like('score', 'Score again'),
+  parts: like('score-parts', 'Score parts again'),
+  search: like('search', 'Search again'),
   plan: { label: 'Measure again', run: (actions) => actions.measureAgain() },
   speed: like('measure', 'Measure again'),
   budget: { label: 'Search again', run: (actions) => void actions.findPlan() },

@@ -2,8 +2,10 @@
 
 import { EspalierError } from '../errors.ts';
 import type { ScoreEvent, ScoreResult, ScoreSettings } from '../worker/api.ts';
+import { batched } from './batch.ts';
 import type { Context } from './context.ts';
-import { type GrowingCurve, NO_EFFECT } from './state.ts';
+import { engineJob } from './jobs.ts';
+import { type GrowingCurve, NO_EFFECT, type StudioState } from './state.ts';
 import { parseWindows } from './textSource.ts';
 
 export interface ScoreActions {
@@ -19,9 +21,6 @@ export interface ScoreActions {
 }
 
 const NO_CURVE_YET: Omit<GrowingCurve, 'settings'> = { device: null, windows: 0, baseline: null, blocks: [], notes: [] };
-
-/** The page redraws a growing curve no more often than this. */
-const BATCH_MS = 80;
 
 function withEvent(curve: GrowingCurve, event: Exclude<ScoreEvent, { type: 'progress' }>): GrowingCurve {
   if (event.type === 'note') return { ...curve, notes: [...curve.notes, event.text] };
@@ -40,36 +39,30 @@ export function settingsKey(settings: ScoreSettings): string {
   return key;
 }
 
+/** Settings that give the windows of the curve in force: those of the page or, when they have changed since, the windows themselves. */
+export function curveSettings({ score: { curve, settings } }: StudioState): ScoreSettings {
+  if (!curve || curve.settingsKey === settingsKey(settings)) return settings;
+  const { windows, settings: used, device } = curve.result;
+  const text: ScoreSettings['text'] = { kind: 'ids', name: used.text, windows };
+  return { ...settings, text, samples: windows.length, length: used.length, device: device.kind };
+}
+
 export function makeScoreActions(context: Context, checkDevice: () => Promise<void>, onCurve: () => void): ScoreActions {
   const { api, get, patch } = context;
   let memoryTurn = 0;
   let curves = 0;
 
-  /** Events of a run, joined: the page follows at most every BATCH_MS, however fast blocks finish. */
-  function follower(model: unknown): { onEvent(event: ScoreEvent): void; flush(): void; stop(): void } {
-    let waiting: ScoreEvent[] = [];
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    function flush(): void {
-      clearTimeout(timer);
-      timer = undefined;
+  /** Follows a run, unless another model was opened meanwhile. */
+  function follower(model: unknown) {
+    return batched<ScoreEvent>((events) => {
       let { running, progress } = get().score;
-      const events = waiting;
-      waiting = [];
       if (!running || get().model.current !== model) return;
       for (const event of events) {
         if (event.type === 'progress') progress = event.progress;
         else running = withEvent(running, event);
       }
       patch('score', { running, progress });
-    }
-    return {
-      flush,
-      stop: () => clearTimeout(timer),
-      onEvent(event) {
-        waiting.push(event);
-        timer ??= setTimeout(flush, BATCH_MS);
-      },
-    };
+    });
   }
 
   const actions: ScoreActions = {
@@ -101,7 +94,7 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
     },
     async score() {
       const { current } = get().model;
-      if (!current || get().score.running) return;
+      if (!current || engineJob(get())) return;
       const { settings } = get().score;
       context.clear('score');
       patch('score', { running: { ...NO_CURVE_YET, settings }, stopped: null, progress: null, cancelling: false });
@@ -140,7 +133,10 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
     },
     async cancel() {
       patch('score', { cancelling: get().score.running !== null });
-      await api.cancel();
+      const stopped = api.cancel();
+      // What is held must go on to find out that it is over.
+      if (get().search.paused) void api.pause(false);
+      await stopped;
     },
   };
   return actions;

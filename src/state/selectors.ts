@@ -3,14 +3,16 @@
 import { equalGroups, lowest } from '../analysis/ranking.ts';
 import { planSize } from '../model/size.ts';
 import type { ModelSummary } from '../model/summary.ts';
-import { blockOf, blocksLeft, type Unit } from '../units.ts';
+import { blockOf, blocksLeft, type Part, partOf, partUnits, type Unit } from '../units.ts';
 import type { DeviceKind, Measure, PlanResult, TextSource } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
 import { effectKey } from './effectActions.ts';
 import { derive } from './memo.ts';
+import { lowestParts } from './partsSelectors.ts';
 import { settingsKey } from './scoreActions.ts';
 import type { GrowingCurve, OpenModel, StudioState } from './state.ts';
 import { nameOfText, windowsOf } from './textSource.ts';
+import { countParts } from './unitWords.ts';
 
 export interface BlockView {
   index: number;
@@ -28,6 +30,8 @@ export interface BlockView {
 
 export interface CurvePoint extends BlockView {
   removed: boolean;
+  /** The part that is removed alone. */
+  gone: Part | null;
   locked: boolean;
 }
 
@@ -84,7 +88,13 @@ export const curveData = derive(
 export const curveView = derive(
   (state: StudioState) => [curveData(state), state.plan.present],
   ({ baseline, scores, growing }, { removed, locked }): CurveView => {
-    const points = scores.map((score) => ({ ...score, removed: removed.includes(score.index), locked: locked.includes(score.index) }));
+    const gone = new Map(partUnits(removed).map((unit) => [blockOf(unit), partOf(unit)]));
+    const points = scores.map((score) => ({
+      ...score,
+      removed: removed.includes(score.index),
+      gone: gone.get(score.index) ?? null,
+      locked: locked.includes(score.index),
+    }));
     return { baseline, points, growing };
   },
 );
@@ -212,11 +222,17 @@ export function oneShot(state: StudioState, k: number): number[] {
 
 export const keptCount = (model: OpenModel, removed: readonly Unit[]) => blocksLeft(model.summary.numBlocks, removed);
 
-/** True when the plan is not simply the k lowest of the curve that may go. */
+/** True when the plan is not simply the k lowest, of the curve or of the parts, that may go. */
 export const isOwnChoice = derive(
-  (state: StudioState) => [state.score.curve, state.plan.present, modelOf(state)],
-  (curve, { removed, locked }, model): boolean => {
-    if (!curve || removed.length === 0) return false;
+  (state: StudioState) => [
+    state.score.curve,
+    state.plan.present,
+    modelOf(state),
+    lowestParts(state, countParts(state.plan.present.removed)).join(),
+  ],
+  (curve, { removed, locked }, model, parts): boolean => {
+    if (!curve || removed.length === 0 || parts === removed.join()) return false;
+    if (partUnits(removed).length > 0) return true;
     const order = curve.result.order.filter((block) => !model?.summary.blocks[block]?.unremovable);
     const free = order.filter((block) => !locked.includes(block));
     if (removed.length > free.length) return true;

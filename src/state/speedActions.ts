@@ -4,6 +4,7 @@ import { isCancelled } from '../errors.ts';
 import type { Unit } from '../units.ts';
 import type { Context } from './context.ts';
 import { effectKey } from './effectActions.ts';
+import { engineJob, JOB_NAMES, JOB_WORDS } from './jobs.ts';
 import { isMetering, meterUse } from './metering.ts';
 import type { SpeedJob } from './speedJob.ts';
 import { meterRequest, PROTOCOLS, protocolKey, type SpeedMode, SWEEP_BATCHES, speedKey } from './speedSettings.ts';
@@ -40,8 +41,8 @@ export function newestOf({ speed, score }: StudioState, removed: readonly Unit[]
 /** Why nothing can be measured now, or ''. */
 export function whyNoMeasuring(state: StudioState): string {
   if (!state.model.current) return 'No model is open.';
-  if (state.score.running) return 'Blocks are being scored.';
-  if (state.export.running) return 'An export is running.';
+  const job = engineJob(state);
+  if (job) return JOB_WORDS[job];
   if (state.model.opening !== null) return 'A folder is being read.';
   if (state.generate.running) return 'Text is being generated.';
   return isMetering(state) ? 'A measurement is running.' : '';
@@ -113,20 +114,20 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
   function giveWay(state: StudioState): void {
     const use = meterUse(state);
     if (use === null) return;
-    const busy = state.score.running !== null || state.export.running;
+    const job = engineJob(state);
     if (use === 'auto') {
       const { running } = state.speed;
       if (
-        busy ||
+        job ||
         state.generate.running ||
         !autoMeasures(state) ||
         state.model.opening !== null ||
         running?.removed.join() !== state.plan.present.removed.join()
       )
         stop();
-    } else if (busy && use !== 'budget') {
+    } else if (job && use !== 'budget') {
       stop();
-      context.toast(`Measuring was stopped: ${state.score.running ? 'scoring' : 'the export'} needs the device.`);
+      context.toast(`Measuring was stopped: ${JOB_NAMES[job]} needs the device.`);
     }
   }
 

@@ -12,17 +12,22 @@ import type {
   FolderSource,
   Measure,
   MemoryEstimate,
+  PartScore,
+  PartsResult,
   PlanResult,
   Progress,
   ScoreResult,
   ScoreSettings,
+  SearchRequest,
+  SearchResult,
+  SearchStep,
 } from '../worker/api.ts';
 import type { EncodedPrompt, MeasureResult, Side, SpeedSettings, SweepResult, VariantInfo, Which } from '../worker/benchApi.ts';
 import { type PlanHistory, startHistory } from './plan.ts';
 import type { Restored } from './provenance.ts';
 
 /** What an error belongs to, and so where it is shown. */
-export type Place = 'open' | 'device' | 'score' | 'plan' | 'export' | 'restore' | 'speed' | 'budget' | 'generate';
+export type Place = 'open' | 'device' | 'score' | 'parts' | 'search' | 'plan' | 'export' | 'restore' | 'speed' | 'budget' | 'generate';
 
 export interface OpenModel {
   source: FolderSource;
@@ -45,6 +50,45 @@ export interface GrowingCurve {
   baseline: Measure | null;
   blocks: readonly BlockScore[];
   notes: readonly string[];
+}
+
+/** Scores of parts while they come. */
+export interface GrowingParts {
+  baseline: Measure | null;
+  parts: readonly PartScore[];
+  notes: readonly string[];
+}
+
+/** What an iterative search is to do, as typed; it ends at whichever comes first. */
+export interface SearchForm {
+  /** Blocks to remove, at most; null = all that may go. */
+  count: number | null;
+  /** Perplexity that must not be passed; null = no bound. */
+  maxPpl: number | null;
+  /** Goes on from the plan instead of from the whole model. */
+  fromPlan: boolean;
+}
+
+/** An iterative search, whole or as far as it came. */
+export interface SearchPath {
+  request: SearchRequest;
+  /** Key of its settings. */
+  settingsKey: string;
+  /** Null while unknown: it was asked for without a curve and has not ended. */
+  windows: number[][] | null;
+  device: { kind: DeviceKind; name: string } | null;
+  /** Before anything was removed. */
+  baseline: Measure | null;
+  steps: readonly SearchStep[];
+  /** Steps that an earlier, interrupted run had done. */
+  resumedSteps: number;
+  /** Candidates of the step that runs, as they were scored. */
+  candidates: readonly { block: number; nll: number }[];
+  notes: readonly string[];
+  /** How it ended; null while it runs. */
+  ended: SearchResult['stoppedBy'] | 'cancelled' | 'failed' | null;
+  seconds: number | null;
+  costRatio: number | null;
 }
 
 interface Curve {
@@ -165,6 +209,26 @@ export interface StudioState {
     cancelling: boolean;
     curve: Curve | null;
   };
+  parts: {
+    /** What the importance chart shows and "drop the lowest" takes: blocks or their parts. */
+    view: 'blocks' | 'parts';
+    running: GrowingParts | null;
+    progress: Progress | null;
+    /** Shown beside the curve of the same windows only. */
+    result: PartsResult | null;
+  };
+  search: {
+    form: SearchForm;
+    running: boolean;
+    paused: boolean;
+    progress: Progress | null;
+    /** The last search, or the one that runs. */
+    path: SearchPath | null;
+    /** Plans of one-shot paths that are being measured. */
+    measuring: { done: number; total: number } | null;
+    /** Plans measured for paths, by the key that `effectKey` gives them. */
+    measured: ReadonlyMap<string, PlanResult>;
+  };
   plan: PlanHistory & {
     /** Why the last "drop the k lowest" was refused, or ''. */
     refusal: string;
@@ -252,6 +316,16 @@ const DEFAULT_SETTINGS: ScoreSettings = {
 export const NO_EFFECT: StudioState['effect'] = { asked: null, shown: null, progress: null, known: new Map() };
 export const NO_EXPORT: StudioState['export'] = { running: false, progress: null, removed: [], result: null, target: 'folder' };
 
+const NO_PARTS: StudioState['parts'] = { view: 'blocks', running: null, progress: null, result: null };
+const NO_SEARCH: StudioState['search'] = {
+  form: { count: 4, maxPpl: null, fromPlan: false },
+  running: false,
+  paused: false,
+  progress: null,
+  path: null,
+  measuring: null,
+  measured: new Map(),
+};
 const NO_SPEED: StudioState['speed'] = {
   auto: null,
   running: null,
@@ -280,6 +354,8 @@ export function firstState(): StudioState {
     model: { current: null, opening: null, chooser: null },
     device: { report: null, checking: false },
     score: { settings: DEFAULT_SETTINGS, memory: null, running: null, stopped: null, progress: null, cancelling: false, curve: null },
+    parts: NO_PARTS,
+    search: NO_SEARCH,
     plan: { ...startHistory(), refusal: '' },
     effect: NO_EFFECT,
     speed: NO_SPEED,

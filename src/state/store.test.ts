@@ -424,6 +424,7 @@ describe('commands', () => {
       'sample',
       'open',
       'score',
+      'search',
       'protect-ends',
       'settings',
       'export',

@@ -9,9 +9,11 @@ import { type EffectActions, makeEffectActions } from './effectActions.ts';
 import { type ExportActions, makeExportActions } from './exportActions.ts';
 import { type GenerateActions, makeGenerateActions } from './generateActions.ts';
 import { type Address, type ModelActions, makeModelActions } from './modelActions.ts';
+import { makePartsActions, type PartsActions } from './partsActions.ts';
 import { makePlanActions, type PlanActions } from './planActions.ts';
 import { makeRestoreActions, type RestoreActions } from './restoreActions.ts';
 import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
+import { makeSearchActions, type SearchActions } from './searchActions.ts';
 import { makeSpeedActions, type SpeedActions } from './speedActions.ts';
 import { makeSpeedJob } from './speedJob.ts';
 import { type Dialog, firstState, type Place, type StudioState } from './state.ts';
@@ -29,6 +31,8 @@ interface ViewActions {
 
 export type Actions = { dispose(): void } & ModelActions &
   ScoreActions &
+  PartsActions &
+  SearchActions &
   PlanActions &
   ExportActions &
   RestoreActions &
@@ -72,7 +76,9 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     actions: {
       ...model,
       ...score,
+      ...makePartsActions(context, effect.planChanged),
       ...plan,
+      ...makeSearchActions(context, plan.setRemoved, effect.planChanged),
       ...restore,
       ...drop,
       ...exporting,

@@ -1,0 +1,32 @@
+// Joins the events of a fast job, so that the page follows it a few times per second; must not drop or reorder any.
+
+/** The page redraws what grows no more often than this. */
+const BATCH_MS = 80;
+
+export interface Batch<E> {
+  onEvent(event: E): void;
+  /** Hands over what waits, at once. */
+  flush(): void;
+  /** Hands over nothing more. */
+  stop(): void;
+}
+
+export function batched<E>(apply: (events: readonly E[]) => void): Batch<E> {
+  let waiting: E[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    const events = waiting;
+    waiting = [];
+    if (events.length > 0) apply(events);
+  }
+  return {
+    flush,
+    stop: () => clearTimeout(timer),
+    onEvent(event) {
+      waiting.push(event);
+      timer ??= setTimeout(flush, BATCH_MS);
+    },
+  };
+}
