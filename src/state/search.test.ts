@@ -12,7 +12,7 @@ import { scored as scoredWith, setUp, until } from './testing/setUp.ts';
 
 const scored = (options: FakeOptions = {}) => scoredWith({}, options);
 
-const slow: FakeOptions = { stepMs: 4 };
+const slow: FakeOptions = { stepMs: 15 };
 
 describe('parts', () => {
   it('are scored on the windows of the curve and shown beside it', async () => {
