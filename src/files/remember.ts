@@ -1,4 +1,4 @@
-// What the page remembers between visits: device self-test results. Without IndexedDB nothing is remembered and nothing fails.
+// What the page remembers between visits: device self-test results, switches. Without IndexedDB nothing is remembered and nothing fails.
 
 import { createStore, get, set, type UseStore } from 'idb-keyval';
 
@@ -23,6 +23,17 @@ async function keep(key: string, value: unknown): Promise<void> {
 /** Keeps a device self-test as JSON. `key` names adapter, driver features and version of the page. */
 export async function rememberSelfTest(key: string, result: unknown): Promise<void> {
   await keep(`self-test ${key}`, JSON.stringify(result));
+}
+
+/** Keeps a switch of the page. */
+export async function rememberChoice(name: string, on: boolean): Promise<void> {
+  await keep(`choice ${name}`, on);
+}
+
+/** How a switch was left, or null when it never was. */
+export async function recallChoice(name: string): Promise<boolean | null> {
+  const value = await recall(`choice ${name}`);
+  return typeof value === 'boolean' ? value : null;
 }
 
 /** A device self-test that was kept under this key, or null; the caller checks its shape. */

@@ -1,6 +1,7 @@
 // The store as the page has it: on the real studio, the real disk and the address bar.
 
 import { browserDisk } from '../files/disk.ts';
+import { recallChoice, rememberChoice } from '../files/remember.ts';
 import type { Studio } from '../worker/client.ts';
 import { createMeter } from '../worker/meter.ts';
 import type { Address } from './modelActions.ts';
@@ -16,6 +17,7 @@ export function createBrowserStore(studio: Studio, address: Address): StudioStor
       sample: sampleSource(document.baseURI),
       planDelayMs: 150,
       now: () => performance.now(),
+      choices: { recall: recallChoice, remember: rememberChoice },
     },
     address,
   );

@@ -19,6 +19,8 @@ export interface Deps {
   /** How long a plan stays still before its speed is measured by itself, in ms; a second when missing. */
   settleMs?: number;
   now(): number;
+  /** What the page remembers of switches between visits; nothing when missing. */
+  choices?: { recall(name: string): Promise<boolean | null>; remember(name: string, on: boolean): Promise<void> };
 }
 
 export interface Context extends Deps {
@@ -75,7 +77,7 @@ export function withoutModel(state: StudioState, sameFolder: boolean): StudioSta
     speed: { ...first.speed, auto: state.speed.auto },
     budget: { ...first.budget, kind: state.budget.kind },
     generate: { ...first.generate, form: { ...state.generate.form, mode: 'raw', turns: [] } },
-    view: { ...first.view, toast: state.view.toast, singleKeys: state.view.singleKeys },
+    view: { ...first.view, toast: state.view.toast, singleKeys: state.view.singleKeys, notify: state.view.notify },
   };
 }
 

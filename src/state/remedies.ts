@@ -1,6 +1,9 @@
 // The one click that goes on after an error, by what went wrong and where; must not decide whether it will help.
 
+import type { Interrupted } from '../worker/api.ts';
 import { type CommandId, command } from './commands.ts';
+import { goesOn, percent } from './longJob.ts';
+import { derive } from './memo.ts';
 import type { Place, StudioState } from './state.ts';
 import type { Actions } from './store.ts';
 
@@ -42,17 +45,28 @@ const HALF_THE_MEMORY: Remedy = {
   },
 };
 
+/** What an interrupted job has done is not done again. */
+const goOn = derive(
+  (job: Interrupted) => [job],
+  (job): Remedy => ({ label: `Go on at ${percent(job)} %`, run: (actions) => void actions.resume(job) }),
+);
+
+function again(state: StudioState, place: Place): Remedy | null {
+  const job = goesOn(state, place);
+  return job ? goOn(job) : (AGAIN[place] ?? null);
+}
+
 /** What goes on from the error at this place, or null when only the user can know. */
 export function remedyOf(state: StudioState, place: Place): Remedy | null {
   switch (state.errors[place]?.code) {
     case 'missing-file':
-      if (state.model.current?.source.kind !== 'files') return AGAIN[place] ?? null;
+      if (state.model.current?.source.kind !== 'files') return again(state, place);
       return place === 'open' ? CHOOSE_AGAIN : place === 'restore' ? null : READ_AGAIN;
     case 'out-of-memory':
-      return place === 'score' ? HALF_THE_MEMORY : (AGAIN[place] ?? null);
+      return place === 'score' ? HALF_THE_MEMORY : again(state, place);
     case 'device-lost':
     case 'bug':
-      return AGAIN[place] ?? null;
+      return again(state, place);
     default:
       return null;
   }

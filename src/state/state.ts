@@ -10,6 +10,7 @@ import type {
   DeviceReport,
   ExportResult,
   FolderSource,
+  Interrupted,
   Measure,
   MemoryEstimate,
   PartScore,
@@ -229,6 +230,8 @@ export interface StudioState {
     /** Plans measured for paths, by the key that `effectKey` gives them. */
     measured: ReadonlyMap<string, PlanResult>;
   };
+  /** Long jobs on the open model that did not come to their end. */
+  interrupted: { jobs: readonly Interrupted[] };
   plan: PlanHistory & {
     /** Why the last "drop the k lowest" was refused, or ''. */
     refusal: string;
@@ -295,6 +298,8 @@ export interface StudioState {
     dialog: Dialog;
     /** Single letters run commands; can be switched off for speech input. */
     singleKeys: boolean;
+    /** A notification tells of the end of a long job while the page is hidden; the browser may still refuse. */
+    notify: boolean;
     /** Last thing to be read aloud. */
     announcement: string;
     /** A short message that goes away by itself; counted so that equal ones show twice. */
@@ -356,6 +361,7 @@ export function firstState(): StudioState {
     score: { settings: DEFAULT_SETTINGS, memory: null, running: null, stopped: null, progress: null, cancelling: false, curve: null },
     parts: NO_PARTS,
     search: NO_SEARCH,
+    interrupted: { jobs: [] },
     plan: { ...startHistory(), refusal: '' },
     effect: NO_EFFECT,
     speed: NO_SPEED,
@@ -363,7 +369,7 @@ export function firstState(): StudioState {
     generate: NO_GENERATE,
     variants: NO_VARIANTS,
     export: NO_EXPORT,
-    view: { hover: null, dialog: null, singleKeys: true, announcement: '', toast: null },
+    view: { hover: null, dialog: null, singleKeys: true, notify: false, announcement: '', toast: null },
     errors: {},
   };
 }

@@ -12,6 +12,7 @@ import { type Address, type ModelActions, makeModelActions } from './modelAction
 import { makePartsActions, type PartsActions } from './partsActions.ts';
 import { makePlanActions, type PlanActions } from './planActions.ts';
 import { makeRestoreActions, type RestoreActions } from './restoreActions.ts';
+import { makeResumeActions, type ResumeActions } from './resumeActions.ts';
 import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
 import { makeSearchActions, type SearchActions } from './searchActions.ts';
 import { makeSpeedActions, type SpeedActions } from './speedActions.ts';
@@ -23,6 +24,8 @@ interface ViewActions {
   hover(block: number | null): void;
   openDialog(dialog: Dialog): void;
   setSingleKeys(on: boolean): void;
+  /** Remembered between visits. */
+  setNotify(on: boolean): void;
   dismiss(place: Place): void;
   measureAgain(): void;
   /** The engine was started anew after it died or hung. */
@@ -36,6 +39,7 @@ export type Actions = { dispose(): void } & ModelActions &
   PlanActions &
   ExportActions &
   RestoreActions &
+  ResumeActions &
   DropActions &
   SpeedActions &
   BudgetActions &
@@ -59,7 +63,10 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     void score.refreshMemory();
   });
   const score = makeScoreActions(context, model.checkDevice, effect.planChanged);
+  const parts = makePartsActions(context, effect.planChanged);
   const plan = makePlanActions(context, address, effect.planChanged);
+  const search = makeSearchActions(context, plan.setRemoved, effect.planChanged);
+  const resume = makeResumeActions(context, { ...score, ...parts, ...search });
   const restore = makeRestoreActions(context, score, (removed) => {
     plan.setRemoved(removed);
     effect.planChanged();
@@ -76,9 +83,10 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     actions: {
       ...model,
       ...score,
-      ...makePartsActions(context, effect.planChanged),
+      ...parts,
       ...plan,
-      ...makeSearchActions(context, plan.setRemoved, effect.planChanged),
+      ...search,
+      ...resume,
       ...restore,
       ...drop,
       ...exporting,
@@ -93,6 +101,7 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
       ...viewActions(context, effect, model, score),
       dispose() {
         effect.dispose();
+        resume.dispose();
         generate.dispose();
         budget.dispose();
         speed.dispose();
@@ -102,7 +111,8 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
 }
 
 function viewActions(context: Context, effect: EffectActions, model: ModelActions, score: ScoreActions): ViewActions {
-  const { get, patch } = context;
+  const { get, patch, choices } = context;
+  void choices?.recall('notify').then((notify) => notify !== null && patch('view', { notify }));
   return {
     hover(block) {
       if (get().view.hover !== block) patch('view', { hover: block });
@@ -116,6 +126,10 @@ function viewActions(context: Context, effect: EffectActions, model: ModelAction
         patch('export', { result: null });
     },
     setSingleKeys: (on) => patch('view', { singleKeys: on }),
+    setNotify(on) {
+      patch('view', { notify: on });
+      void choices?.remember('notify', on);
+    },
     dismiss: context.clear,
     measureAgain: effect.measureAgain,
     engineReplaced(reason) {

@@ -25,7 +25,7 @@ import { SettingsDialog } from './panels/SettingsDialog.tsx';
 import { SpeedPanel } from './panels/SpeedPanel.tsx';
 import { VariantsPanel } from './panels/VariantsPanel.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
-import { DropTarget, FocusKeeper, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
+import { DropTarget, FocusKeeper, JobTitle, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
 
 export function App({ store }: { store: StudioStore }) {
   return (
@@ -38,6 +38,7 @@ export function App({ store }: { store: StudioStore }) {
         <Shortcuts />
         <FocusKeeper />
         <LeaveGuard />
+        <JobTitle />
         <Announcer />
         <Toasts />
         <Toaster position="bottom-center" theme="system" />

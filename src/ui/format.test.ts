@@ -1,7 +1,18 @@
 // Numbers as people read them.
 
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatChange, formatCount, formatPpl, formatRate, formatSeconds, formatShort, listed, plural } from './format.ts';
+import {
+  formatAgo,
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatPpl,
+  formatRate,
+  formatSeconds,
+  formatShort,
+  listed,
+  plural,
+} from './format.ts';
 
 describe('format', () => {
   it('gives perplexities four digits, and powers of ten beyond a million', () => {
@@ -46,5 +57,18 @@ describe('format', () => {
   it('says times, counts and lists', () => {
     expect([0.91, 42.4, 200, 4800].map(formatSeconds)).toEqual(['0.9 s', '42 s', '3 min', '80 min']);
     expect([plural(1, 'block'), plural(3, 'block'), listed([1, 2, 5])]).toEqual(['1 block', '3 blocks', '1, 2 and 5']);
+  });
+
+  it('says how long ago something was', () => {
+    const minutes = [-1, 0.5, 1, 59.9, 60, 47 * 60, 49 * 60];
+    expect(minutes.map((m) => formatAgo(m * 60_000))).toEqual([
+      'just now',
+      'just now',
+      '1 minute ago',
+      '59 minutes ago',
+      '1 hour ago',
+      '47 hours ago',
+      '2 days ago',
+    ]);
   });
 });

@@ -1,9 +1,11 @@
-// What listens to the whole window: drops, shortcuts, lost focus; and toasts, which float over it.
+// What listens to the whole window: drops, shortcuts, lost focus; and what speaks beyond the page's content: toasts, its title, notifications.
 
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
+import { engineJob } from '../state/jobs.ts';
+import { endOf, pageTitle } from '../state/longJob.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
 
@@ -129,4 +131,35 @@ export function LeaveGuard() {
     return () => window.removeEventListener('beforeunload', ask);
   }, [exporting]);
   return null;
+}
+
+/** The title says how far the long job is; its end is told by a notification while the page is hidden, where that is switched on. */
+export function JobTitle() {
+  const store = useStudioStore();
+  const title = useStudio(pageTitle);
+  const job = useStudio(engineJob);
+  const before = useRef(job);
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  useEffect(() => {
+    const ended = before.current;
+    before.current = job;
+    const state = store.state.getState();
+    if (ended && !job && document.hidden && state.view.notify) notify(endOf(state, ended));
+  }, [job, store]);
+  return null;
+}
+
+function notify({ title, body }: { title: string; body: string }): void {
+  if (typeof Notification === 'undefined' || Notification.permission !== 'granted') return;
+  try {
+    const note = new Notification(title, { body, icon: './favicon.svg', tag: 'espalier-job' });
+    note.onclick = () => {
+      window.focus();
+      note.close();
+    };
+  } catch {
+    // Chrome on Android shows notifications of service workers only.
+  }
 }

@@ -22,6 +22,7 @@ import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { memoryInParts } from '../memoryWords.ts';
 import { useStudio } from '../studioContext.ts';
+import { InterruptedCards } from './InterruptedCard.tsx';
 import css from './importance.module.css';
 
 const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
@@ -40,6 +41,7 @@ export function ImportancePanel() {
       </div>
       <Tools running={running} hasCurve={hasCurve} />
       <ErrorNotice place="score" />
+      <InterruptedCards />
       <ErrorNotice place="restore" />
       {hasCurve && !running && <Warnings />}
       {shows ? (

@@ -6,6 +6,7 @@ import { CommandButton } from '../kit/CommandButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
+import { NotifySwitch } from '../kit/NotifySwitch.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { memoryInAll } from '../memoryWords.ts';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -94,6 +95,7 @@ export function SettingsDialog() {
         <Field label="Memory budget in MB">{(id) => <BudgetField id={id} />}</Field>
       </div>
       <Memory />
+      <NotifySwitch />
       <ErrorNotice place="score" />
       <div className={kit.row}>
         <CommandButton id="score" testId="score-with-settings" />
