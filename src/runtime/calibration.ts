@@ -37,23 +37,34 @@ export async function calibrate(
     const given = { text: source.name, textSha256: '', samples: windows.length, length: windows[0]?.length ?? 0 };
     return { windows, settings: { ...given, sampler: 'given', seed, bos: 'none' }, notes: [] };
   }
-  const { encodeLong, ...rest } = await tokenizer();
-  const { policy, bos } = resolveBos(wanted.bos, rest);
-  const ids = await encodeLong(source.text, async () => {
+  const used = await tokenizer();
+  const { policy, bos } = resolveBos(wanted.bos, used);
+  const ids = await tokenIds(source.text, used, signal);
+  const { windows, notes } = sampleWindows({ ids, samples, length, sampler, random: xoshiro128(seed), bos });
+  checkVocabulary(windows, vocabSize);
+  const textSha256 = await sha256OfText(source.text);
+  return { windows, settings: { text: source.name, textSha256, samples: windows.length, length, sampler, seed, bos: policy }, notes };
+}
+
+/** Token ids of a whole text, without special tokens; the event loop turns between pieces of a long one. @throws EspalierError `cancelled`. */
+export function tokenIds(text: string, { encodeLong }: Tokenizer, signal?: AbortSignal): Promise<number[]> {
+  return encodeLong(text, async () => {
     await macrotask();
     throwIfCancelled(signal);
   });
-  const { windows, notes } = sampleWindows({ ids, samples, length, sampler, random: xoshiro128(seed), bos });
-  const outside = windows.flat().find((id) => id >= vocabSize);
-  if (outside !== undefined && vocabSize > 0) {
-    throw new EspalierError(
-      'tokenizer',
-      `The tokenizer gives token id ${outside}, but the model's vocabulary has ${vocabSize} entries.`,
-      'The tokenizer.json belongs to another model: put the right one into the folder.',
-    );
-  }
-  const textSha256 = await sha256OfText(source.text);
-  return { windows, settings: { text: source.name, textSha256, samples: windows.length, length, sampler, seed, bos: policy }, notes };
+}
+
+/** @throws EspalierError `tokenizer` naming the first id that the model does not have; a vocabulary of unknown size (0) has all. */
+export function checkVocabulary(windows: readonly (readonly number[])[], vocabSize: number): void {
+  if (vocabSize <= 0) return;
+  for (const window of windows)
+    for (const id of window)
+      if (id >= vocabSize)
+        throw new EspalierError(
+          'tokenizer',
+          `The tokenizer gives token id ${id}, but the model's vocabulary has ${vocabSize} entries.`,
+          'The tokenizer.json belongs to another model: put the right one into the folder.',
+        );
 }
 
 /** The tokenizer of a model folder. @throws EspalierError `tokenizer` when it is missing or broken */

@@ -39,6 +39,8 @@ export interface WindowShape {
   windows: number;
   /** Tokens of the longest one. */
   length: number;
+  /** States of one window that are alive at a time; by default those of a curve, one for each block. */
+  alive?: number | undefined;
 }
 
 /** One run cannot hold more on the wasm device. */
@@ -72,10 +74,11 @@ export function planMemory(
   ].map((choice) => {
     const rows = rowsByMemory(programs, shape, device.maxBufferBytes, Math.max(0, choice.runs));
     const fits = Math.floor((budget - choice.weights - rows.scratchBytes - rows.logitsBytes) / state);
-    const group = Math.max(1, Math.min(windows, Math.floor(fits / (n + RUNNING))));
+    const alive = shape.alive ?? n + RUNNING;
+    const group = Math.max(1, Math.min(windows, Math.floor(fits / alive)));
     const variants = Math.max(1, Math.min(n, Math.floor(fits / group) - RUNNING));
     const weightPasses = choice.resident ? 1 : Math.ceil(windows / group) * Math.ceil(n / variants);
-    const possible = choice.resident ? fits >= n + RUNNING : fits > RUNNING;
+    const possible = choice.resident ? fits >= alive : fits > RUNNING;
     return { ...choice, rows, fits, group, variants, weightPasses, possible };
   });
   const possible = candidates.filter((candidate) => candidate.possible);

@@ -3,8 +3,9 @@
 import { EspalierError, toReport } from '../errors.ts';
 import type { Progress } from '../worker/api.ts';
 import type { Chain } from './chain.ts';
+import { byteSize } from './host.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
-import { Pass } from './pass.ts';
+import { type Gate, Pass } from './pass.ts';
 import { StageLoader } from './stageLoader.ts';
 import { allPrograms, type Stage, stagesOf, weightBytes } from './stages.ts';
 import { chooseBlockRows, chooseHeadRows, warmShapes } from './warmup.ts';
@@ -21,6 +22,8 @@ export class Workbench {
   /** Memory ran out with all weights on the device: they are streamed from then on. */
   forceStreaming = false;
   private budget: number;
+  /** States of a window that are alive at a time, when they are not those of a curve. */
+  private alive: number | undefined;
   private plan: MemoryPlan | null = null;
   private loader: StageLoader | null = null;
   /** Windows in one block run, once they were timed. */
@@ -32,15 +35,27 @@ export class Workbench {
     this.budget = budget;
   }
 
-  /** True when other windows were in use before. @throws EspalierError `bad-input` for windows that cannot be scored. */
-  use(windows: Windows): boolean {
+  /**
+   * True when other windows were in use before.
+   * @param alive states of a window that are alive at a time; by default those of a curve.
+   * @throws EspalierError `bad-input` for windows that cannot be scored.
+   */
+  use(windows: Windows, alive?: number): boolean {
     if (windows.length === 0)
       throw new EspalierError('bad-input', 'There are no windows to measure on.', 'Score the model first, or give windows.');
     chunkWindows(windows, 1, this.chain.programs.vocabSize);
-    if (sameWindows(this.windows, windows)) return false;
+    if (this.alive === alive && sameWindows(this.windows, windows)) return false;
+    this.alive = alive;
     this.windows = windows.map((window) => [...window]);
     this.plan = null;
     return true;
+  }
+
+  /** Takes the windows back that were in use before others, or none. */
+  putBack(windows: Windows): void {
+    this.windows = windows;
+    this.alive = undefined;
+    this.plan = null;
   }
 
   setBudget(budget: number): void {
@@ -80,14 +95,25 @@ export class Workbench {
     if (stage === 'head' && this.plan && !this.headTimed) await this.timeHead(this.plan, longest(this.windows), signal);
   }
 
+  /** Windows in one block run, as they were timed. */
+  get rowsPerRun(): number {
+    return this.rows ?? 1;
+  }
+
   /** One pass for each group of `size` windows. */
   passes(size: number, signal: AbortSignal | undefined): Pass[] {
     const groups = Array.from({ length: Math.ceil(this.windows.length / size) }, (_, k) => this.windows.slice(k * size, (k + 1) * size));
     return groups.map((group) => this.passOver(group, signal));
   }
 
-  passOver(windows: Windows, signal: AbortSignal | undefined): Pass {
-    return new Pass(this.chain, chunkWindows(windows, this.rows ?? 1, this.chain.programs.vocabSize), signal);
+  passOver(windows: Windows, signal: AbortSignal | undefined, gate?: Gate): Pass {
+    return new Pass(this.chain, chunkWindows(windows, this.rows ?? 1, this.chain.programs.vocabSize), signal, gate);
+  }
+
+  /** Bytes of the hidden state of each window. */
+  stateBytes(): number[] {
+    const { residualType, hiddenSize } = this.chain.programs;
+    return this.windows.map((window) => byteSize(residualType, [window.length, hiddenSize]));
   }
 
   async dispose(): Promise<void> {
@@ -100,7 +126,7 @@ export class Workbench {
   /** Where the device has no room for all weights, they are streamed from then on. */
   private async load(windows: Windows, signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
     const { chain } = this;
-    const shape = { windows: windows.length, length: longest(windows) };
+    const shape = { windows: windows.length, length: longest(windows), alive: this.alive };
     const plan = planMemory(chain.programs, shape, chain.engine, this.budget, this.forceStreaming);
     if (plan.obstacle) throw plan.obstacle;
     chain.headTokens = plan.rows.headTokens;

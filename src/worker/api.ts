@@ -15,7 +15,7 @@ export interface Progress {
   phase: 'read' | 'compile' | 'warmup' | 'score' | 'decode' | 'write' | 'verify';
   done: number;
   total: number;
-  unit: 'bytes' | 'blocks' | 'programs' | 'runs' | 'steps' | 'files';
+  unit: 'bytes' | 'blocks' | 'programs' | 'runs' | 'steps' | 'files' | 'segments';
   /** Estimated seconds to the end of the job, or null while unknown. */
   secondsLeft: number | null;
 }
@@ -377,9 +377,13 @@ export interface VerifyCheck {
   detail: string;
 }
 
-/** "verified" only when every check ran and passed; "unverified" when those that ran passed but no device here can run the graph. */
+/**
+ * "verified" only when every check ran and passed; "in-parts" when the graph is too large to be run whole here, but everything else is right and
+ * its blocks, run one after the other from the written files, give the right numbers; "unverified" when those that ran passed but nothing here can
+ * run the graph.
+ */
 export interface Verification {
-  status: 'verified' | 'unverified' | 'failed';
+  status: 'verified' | 'in-parts' | 'unverified' | 'failed';
   checks: VerifyCheck[];
   device: string;
   seconds: number;

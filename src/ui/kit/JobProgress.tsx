@@ -22,6 +22,7 @@ const UNITS: Record<Progress['unit'], string> = {
   runs: 'runs',
   steps: 'steps',
   files: 'files',
+  segments: 'segments',
 };
 
 export function JobProgress({ progress, label }: { progress: Progress | null; label: string }) {
