@@ -20,6 +20,7 @@ import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { NotifySwitch } from '../kit/NotifySwitch.tsx';
 import { memoryInParts } from '../memoryWords.ts';
 import { useStudio } from '../studioContext.ts';
 import { InterruptedCards } from './InterruptedCard.tsx';
@@ -82,6 +83,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
       {running ? (
         <>
           {cancelling ? <span className={kit.sub}>stopping…</span> : <JobProgress progress={progress} label="Scoring" />}
+          <NotifySwitch label="Notify me at the end" />
           <CommandButton id="cancel" />
         </>
       ) : (
