@@ -41,6 +41,7 @@ export function findBlocks(model: Model, layers: number | null): Structure {
       input: cuts[index]!,
       output: cuts[index + 1]!,
       mid: boundaries.mids[index] ?? null,
+      lacks: null,
       unremovable: null,
     })),
     anchor: anchors.kind,

@@ -8,10 +8,11 @@ import { shown } from '../onnx/limits.ts';
 import { renameValues } from '../onnx/rename.ts';
 import { fuseSkipNorms } from '../onnx/skipnorm.ts';
 import { trimGraph } from '../onnx/trim.ts';
-import { blockOf, type PartUnit, partOf, partUnits, type Unit, wholeBlocks } from '../units.ts';
+import { blockOf, type PartUnit, partOf, partUnits, sortUnits, type Unit, wholeBlocks } from '../units.ts';
+import { feedForwardNodes, feedForwardState } from './blockParts.ts';
 import { parseStateName, renumbered } from './kv.ts';
 import { LAYOUT_OPS } from './regions.ts';
-import type { Structure } from './structure.ts';
+import type { Block, Structure } from './structure.ts';
 
 /** Nodes between a cache and the Shape that reads its size; more of them count as reading the data. */
 const MAX_SIZE_READERS = 1000;
@@ -19,13 +20,13 @@ const SIZE_READERS: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 /**
  * The model without the units `removed` (in the numbering of the original): sorted, skip norms fused again, dead weights gone,
- * states renumbered in the order of the blocks that stay.
+ * states renumbered over the blocks that keep their attention, in their order. Both parts of a block are the block.
  * @throws EspalierError `bad-input` for impossible ordinals, `unsupported-graph` when the removal cannot be exact
  */
 export function removeUnits(structure: Structure, removed: readonly Unit[]): Model {
   const plan = planRemoval(structure, removed);
   const { graph } = structure;
-  const nodes = graph.nodes.map((node, p) => rewire(structure, plan, node, p));
+  const nodes = graph.nodes.map((node, p) => rewire(plan, node, p));
   const outputs = graph.outputs.filter((o) => !plan.goneOutputs.has(o.name));
   const trimmed = trimGraph({ ...graph, nodes, outputs });
   const used = new Set(trimmed.nodes.flatMap(dependencies));
@@ -39,7 +40,7 @@ export function removeUnits(structure: Structure, removed: readonly Unit[]): Mod
   return { ...structure.model, graph: result };
 }
 
-/** Why this set of blocks cannot be removed, as a sentence, or null when it can. */
+/** Why this set of units cannot be removed, as a sentence, or null when it can. */
 export function removalObstacle(structure: Structure, removed: readonly Unit[]): string | null {
   try {
     planRemoval(structure, removed, true);
@@ -51,7 +52,8 @@ export function removalObstacle(structure: Structure, removed: readonly Unit[]):
 }
 
 interface Plan {
-  gone: ReadonlySet<number>;
+  /** True for the position of a node that goes with what is removed. */
+  goes: (position: number) => boolean;
   /** Value to the value that takes its place, resolved. */
   replace: ReadonlyMap<string, string>;
   /** Removed cache input to the surviving cache whose size is read instead (null: none of its kind). */
@@ -65,29 +67,44 @@ function obstacle(message: string): EspalierError {
   return new EspalierError('unsupported-graph', message, 'Keep this block, or export the model without that output or connection.');
 }
 
-function planRemoval(structure: Structure, removed: readonly Unit[], alone = false): Plan {
-  const { blocks, graph } = structure;
+function planRemoval(structure: Structure, units: readonly Unit[], alone = false): Plan {
+  const { blocks, graph, producer } = structure;
+  const removed = sortUnits(units);
   const n = blocks.length;
   const wrong = removed.map(blockOf).find((b) => !Number.isInteger(b) || b < 0 || b >= n);
   if (wrong !== undefined)
     throw new EspalierError('bad-input', `There is no block ${wrong}: the model has blocks 0 to ${n - 1}.`, 'Choose other blocks.');
   const gone = new Set(wholeBlocks(removed));
-  if (gone.size >= n && !(alone && n === 1)) {
+  const parts = partUnits(removed);
+  const only = alone && n === 1 && gone.size === 1;
+  if (gone.size >= n && !only)
     throw new EspalierError('bad-input', `At least one block must stay; all ${n} were chosen.`, 'Keep at least one block.');
-  }
+  requireParts(structure, parts);
+  const { before, after } = carriers(structure, removed);
+  if (after.length === 0 && !only)
+    throw new EspalierError(
+      'bad-input',
+      'No block would keep its attention: a graph without any is no decoder.',
+      'Keep the attention of at least one block.',
+    );
+  const goes = goesWith(structure, gone, parts);
+  const made = (value: string): boolean => goes(producer.get(value) ?? -1);
+
   const leak = structure.leaks.find(
-    (l) => l.from >= 1 && l.from <= n && gone.has(l.from - 1) && !(l.to >= 1 && l.to <= n && gone.has(l.to - 1)),
+    ({ value, from, to }) => from >= 1 && from <= n && made(value) && !(to >= 1 && to <= n && gone.has(to - 1)),
   );
   if (leak)
     throw obstacle(
       `The value ${leak.value} of block ${leak.from - 1} is used ${leak.to > n ? 'after the last block' : leak.to === 0 ? 'before the first block' : `by block ${leak.to - 1}`} too.`,
     );
 
-  const stray = strayState(structure, gone);
+  const keeping = new Set(after);
+  const goneStates = before.filter((b) => !keeping.has(b)).flatMap((b) => b.states);
+  const stray = strayState(structure, new Set(goneStates.map((s) => s.input)), made);
   if (stray) throw obstacle(stray);
 
-  const replace = replacements(structure, gone, partUnits(removed));
-  const goneInputs = new Set(blocks.filter((b) => gone.has(b.index)).flatMap((b) => b.states.map((s) => s.input)));
+  const replace = replacements(structure, gone, parts);
+  const goneInputs = new Set(goneStates.map((s) => s.input));
   for (const o of graph.outputs) {
     if (goneInputs.has(o.name)) throw obstacle(`The cache input ${shown(o.name)} is an output of the graph too: the graph gives it out.`);
     if (replace.has(o.name))
@@ -95,35 +112,63 @@ function planRemoval(structure: Structure, removed: readonly Unit[], alone = fal
         `The graph output ${o.name} is the residual stream after ${boundaryOwner(structure, o.name)}: the graph gives it out.`,
       );
   }
-  const survivors = blocks.filter((b) => !gone.has(b.index));
-  const goneStates = blocks.filter((b) => gone.has(b.index)).flatMap((b) => b.states);
   const sizeOf = new Map<string, string | null>();
   const twins = new Map<string, string>();
-  for (const b of survivors) {
+  for (const b of after) {
     for (const { input } of b.states) if (!twins.has(kindOf(structure, input))) twins.set(kindOf(structure, input), input);
   }
   for (const s of goneStates) {
     sizeOf.set(s.input, twins.get(kindOf(structure, s.input)) ?? null);
   }
-  const lone = loneOutputs(structure, gone);
+  const lone = loneOutputs(structure, before.length, made);
   const stateNames = new Map<string, string>();
-  for (const [k, block] of survivors.entries()) {
-    const index = blocks[k]!.stateIndex;
-    for (const s of block.states) for (const name of [s.input, s.output]) stateNames.set(name, renumbered(name, index));
-    for (const name of lone.get(block.index) ?? [])
-      stateNames.set(name, renumbered(name, parseStateName(lone.get(k)?.[lone.get(block.index)!.indexOf(name)] ?? name)?.index ?? index));
+  for (const [k, block] of after.entries()) {
+    const place = before[k]!;
+    for (const s of block.states) for (const name of [s.input, s.output]) stateNames.set(name, renumbered(name, place.stateIndex));
+    for (const [j, name] of (lone.get(block.index) ?? []).entries())
+      stateNames.set(name, renumbered(name, parseStateName(lone.get(place.index)?.[j] ?? name)?.index ?? place.stateIndex));
   }
   for (const [from, to] of [...stateNames]) if (from === to) stateNames.delete(from);
   const plan: Plan = {
-    gone,
+    goes,
     replace,
     sizeOf,
     goneInputs,
-    goneOutputs: new Set([...goneStates.map((s) => s.output), ...[...gone].flatMap((b) => lone.get(b) ?? [])]),
+    goneOutputs: new Set([...goneStates.map((s) => s.output), ...[...lone.values()].flat().filter(made)]),
     stateNames,
   };
-  checkReaders(structure, plan, alone && survivors.length === 0);
+  checkReaders(structure, plan, after.length === 0);
   return plan;
+}
+
+/** Blocks that have attention, and with it caches, before a removal and after it: the k-th that is left takes the cache numbers of the k-th before. */
+export function carriers(structure: Structure, removed: readonly Unit[]): { before: Block[]; after: Block[] } {
+  const gone = new Set(removed.filter((unit) => partOf(unit) !== 'ffn').map(blockOf));
+  const before = structure.blocks.filter((block) => block.lacks !== 'attn');
+  return { before, after: before.filter((block) => !gone.has(block.index)) };
+}
+
+/** @throws EspalierError `unsupported-graph` for parts that cannot be told apart, or that hold states which attention does not own */
+function requireParts(structure: Structure, parts: readonly PartUnit[]): void {
+  for (const block of new Set(parts.map(blockOf))) {
+    const { mid, lacks } = structure.blocks[block]!;
+    if (lacks !== null)
+      throw obstacle(`Block ${block} has only its ${lacks === 'attn' ? 'feed-forward' : 'attention'} part left: it can go as a whole.`);
+    if (mid === null) throw obstacle(`Block ${block} has no value between attention and feed-forward: its halves cannot be told apart.`);
+    const state = feedForwardState(structure, block);
+    if (state)
+      throw obstacle(`The feed-forward part of block ${block} has a state of its own (${state.input}): its halves share the number.`);
+  }
+}
+
+function goesWith(structure: Structure, gone: ReadonlySet<number>, parts: readonly PartUnit[]): (position: number) => boolean {
+  const behind = parts.length > 0 ? feedForwardNodes(structure) : null;
+  const partial = new Map(parts.map((unit) => [blockOf(unit), partOf(unit) === 'ffn' ? 1 : 0]));
+  return (position) => {
+    const r = structure.region[position] ?? 0;
+    if (r < 1 || r > structure.blocks.length) return false;
+    return gone.has(r - 1) || (behind !== null && partial.get(r - 1) === behind[position]);
+  };
 }
 
 const kindsOf = new WeakMap<Structure, Map<string, string>>();
@@ -144,13 +189,13 @@ function kindOf(structure: Structure, name: string): string {
   return kind;
 }
 
-/** What is wrong when a removed block makes the next state of a block that stays, or the other way round: the outputs are swapped. */
-function strayState(structure: Structure, gone: ReadonlySet<number>): string | null {
+/** What is wrong when what is removed makes the next state of a block that stays, or the other way round: the outputs are swapped. */
+function strayState(structure: Structure, goneInputs: ReadonlySet<string>, made: (value: string) => boolean): string | null {
   const { blocks, region, producer } = structure;
   for (const block of blocks) {
     for (const { input, output } of block.states) {
       const maker = (region[producer.get(output) ?? -1] ?? 0) - 1;
-      if (maker < 0 || maker >= blocks.length || maker === block.index || gone.has(maker) === gone.has(block.index)) continue;
+      if (maker < 0 || maker >= blocks.length || maker === block.index || made(output) === goneInputs.has(input)) continue;
       return `Block ${block.index} reads the cache ${input}, but its next value ${output} is made by block ${maker}.`;
     }
   }
@@ -162,10 +207,8 @@ function replacements(structure: Structure, gone: ReadonlySet<number>, parts: re
   const direct = new Map<string, string>();
   for (const b of gone) direct.set(structure.blocks[b]!.output, structure.blocks[b]!.input);
   for (const unit of parts) {
-    const block = blockOf(unit);
-    if (gone.has(block)) continue;
-    const { input, mid, output } = structure.blocks[block]!;
-    if (mid === null) throw obstacle(`Block ${block} has no value between attention and feed-forward: its halves cannot be told apart.`);
+    const { input, mid, output } = structure.blocks[blockOf(unit)]!;
+    if (mid === null) continue;
     if (partOf(unit) === 'attn') direct.set(mid, input);
     else direct.set(output, mid);
   }
@@ -184,10 +227,10 @@ function boundaryOwner(structure: Structure, value: string): string {
 }
 
 /**
- * Graph outputs made inside blocks that are no states: present caches of a graph without past inputs, one per block. They leave with their block.
- * Other inner values that the graph gives out keep their block.
+ * Graph outputs made inside blocks that are no states: present caches of a graph without past inputs, one for each of the `count` blocks that have
+ * attention. They leave with what makes them. Other inner values that the graph gives out keep it.
  */
-function loneOutputs(structure: Structure, gone: ReadonlySet<number>): Map<number, string[]> {
+function loneOutputs(structure: Structure, count: number, made: (value: string) => boolean): Map<number, string[]> {
   const { graph, blocks, producer, region, cuts } = structure;
   const taken = new Set([structure.logits, ...cuts, ...blocks.flatMap((b) => b.states.map((s) => s.output))]);
   const kinds = new Map<string, Map<number, string>>();
@@ -203,10 +246,10 @@ function loneOutputs(structure: Structure, gone: ReadonlySet<number>): Map<numbe
   }
   const found = new Map<number, string[]>();
   for (const kind of kinds.values()) {
-    if (kind.size === blocks.length) for (const [b, name] of kind) found.set(b, [...(found.get(b) ?? []), name]);
+    if (kind.size === count) for (const [b, name] of kind) found.set(b, [...(found.get(b) ?? []), name]);
     else for (const [block, name] of kind) single.push({ name, block });
   }
-  const kept = single.find((s) => gone.has(s.block));
+  const kept = single.find((s) => made(s.name));
   if (kept) throw obstacle(`The graph output ${kept.name} is computed inside block ${kept.block}: the graph gives it out.`);
   return found;
 }
@@ -219,18 +262,18 @@ function checkReaders(structure: Structure, plan: Plan, none: boolean): void {
     const node = graph.nodes[p]!;
     const captured = subgraphs(node).flatMap(capturesOf).find(touches);
     if (captured) throw obstacle(`The subgraph of ${label(node)} reads ${captured}, which the removal replaces.`);
-    if (inRemoved(structure, plan.gone, p)) continue;
+    if (plan.goes(p)) continue;
     for (const x of node.inputs) {
       if (!plan.sizeOf.has(x) || plan.replace.has(x)) continue;
-      if (!SIZE_READERS.has(node.op) && !readsSizeOnly(structure, plan.gone, p))
+      if (!SIZE_READERS.has(node.op) && !readsSizeOnly(structure, plan.goes, p))
         throw obstacle(`The cache ${x} of a removed block is read by ${label(node)}, outside the block.`);
       if (plan.sizeOf.get(x) === null && !none) throw obstacle(`The size of cache ${x} is needed, and no cache of its kind would stay.`);
     }
   }
 }
 
-function rewire(structure: Structure, plan: Plan, node: Node, p: number): Node {
-  const outside = !inRemoved(structure, plan.gone, p);
+function rewire(plan: Plan, node: Node, p: number): Node {
+  const outside = !plan.goes(p);
   let changed = false;
   const inputs = node.inputs.map((x) => {
     const to = plan.replace.get(x) ?? (outside ? plan.sizeOf.get(x) : undefined);
@@ -241,13 +284,8 @@ function rewire(structure: Structure, plan: Plan, node: Node, p: number): Node {
   return changed ? { ...node, inputs } : node;
 }
 
-function inRemoved(structure: Structure, gone: ReadonlySet<number>, position: number): boolean {
-  const r = structure.region[position]!;
-  return r >= 1 && r <= structure.blocks.length && gone.has(r - 1);
-}
-
 /** True when what the node makes of a cache ends at Shape or Size (a Cast before it in float16 graphs), or in a removed block. */
-function readsSizeOnly(structure: Structure, gone: ReadonlySet<number>, position: number): boolean {
+function readsSizeOnly(structure: Structure, goes: Plan['goes'], position: number): boolean {
   const pending = [position];
   const seen = new Set<number>();
   for (let p = pending.pop(); p !== undefined; p = pending.pop()) {
@@ -256,7 +294,7 @@ function readsSizeOnly(structure: Structure, gone: ReadonlySet<number>, position
       seen.add(reader);
       if (seen.size > MAX_SIZE_READERS) return false;
       const node = structure.graph.nodes[reader]!;
-      if (SIZE_READERS.has(node.op) || inRemoved(structure, gone, reader)) continue;
+      if (SIZE_READERS.has(node.op) || goes(reader)) continue;
       if (!LAYOUT_OPS.has(node.op) || dependencies(node).some((x) => structure.content.has(x))) return false;
       pending.push(reader);
     }

@@ -1,6 +1,7 @@
 // What was found in a decoder graph: the blocks, the cuts between them and what belongs where. Types only.
 
 import type { Graph, Model } from '../onnx/graph.ts';
+import type { Part } from '../units.ts';
 
 /** One cache or state of a block: a graph input and the output that replaces it in the next step. */
 export interface StatePair {
@@ -14,7 +15,7 @@ export interface StatePair {
 export interface Block {
   /** 0-based ordinal in the original model. */
   index: number;
-  /** The integer in the names of its states (may have gaps); equals `index` for graphs without states. */
+  /** The integer in the names of its states (may have gaps); equals `index` for graphs without states, -1 for a block that lacks attention. */
   stateIndex: number;
   states: StatePair[];
   /** Residual stream value before the block, (B, T, C). */
@@ -23,6 +24,8 @@ export interface Block {
   output: string;
   /** The value between attention and feed-forward, or null (parallel residual, unusual blocks). */
   mid: string | null;
+  /** The part that an earlier removal has taken from it, as far as the export tells; null for whole blocks. */
+  lacks: Part | null;
   /** Why the block cannot be removed, or null. */
   unremovable: string | null;
 }
