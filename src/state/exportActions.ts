@@ -1,5 +1,7 @@
 // Saving the pruned folder and what verification said of it. A failed export is shown as failed, never as done.
 
+import type { ModelSummary } from '../model/summary.ts';
+import { blocksLeft, partUnits, type Unit } from '../units.ts';
 import type { ExportResult, ExportTarget } from '../worker/api.ts';
 import type { Context } from './context.ts';
 import { effectKey } from './effectActions.ts';
@@ -14,14 +16,17 @@ export interface ExportActions {
   exportModel(name: string): Promise<void>;
 }
 
-/** A name for the pruned folder: "austen-12-of-16". */
-export function suggestName(model: string, kept: number, numBlocks: number): string {
-  const base = model.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '') || 'model';
-  return `${base}-${kept}-of-${numBlocks}`;
+/** A name for the pruned folder: "austen-12-of-16", "austen-15-of-16-less-1-part". */
+export function suggestName({ name, numBlocks }: ModelSummary, removed: readonly Unit[]): string {
+  const base = name.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '') || 'model';
+  const parts = partUnits(removed).length;
+  const less = parts === 0 ? '' : parts === 1 ? '-less-1-part' : `-less-${parts}-parts`;
+  return `${base}-${blocksLeft(numBlocks, removed)}-of-${numBlocks}${less}`;
 }
 
 const VERDICTS: Record<ExportResult['verification']['status'], string> = {
   verified: 'Exported and verified.',
+  'in-parts': 'Exported; right block by block, but too large to be run whole here.',
   unverified: 'Exported, but not verified.',
   failed: 'The export failed verification.',
 };

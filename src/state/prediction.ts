@@ -1,6 +1,7 @@
 // Throughput foretold from what was measured: T = a + b * blocks over measurements with the same settings on the same device. Must never stand in for a measurement.
 
 import { fitLatency, type LatencyFit, predictSeconds } from '../analysis/speed.ts';
+import { partUnits, type Unit } from '../units.ts';
 import type { SpeedSettings, VariantMeasure } from '../worker/benchApi.ts';
 import type { Measured } from './state.ts';
 
@@ -20,6 +21,9 @@ function placeOf({ info }: VariantMeasure, settings: SpeedSettings): string {
   return JSON.stringify([info.device, info.runtime, info.cache, prompt, promptTokens, tokens, batch, graphCapture]);
 }
 
+/** The line is over whole blocks: of parts it knows nothing. */
+export const isForetellable = (removed: readonly Unit[]): boolean => partUnits(removed).length === 0;
+
 /** Either side of a measurement; the original first. */
 export function sides({ result }: Measured): VariantMeasure[] {
   return [result.original, result.pruned].filter((side) => side !== null);
@@ -37,7 +41,7 @@ export function foretell(known: Iterable<Measured>, like: Measured, blocks: numb
   const points: { blocks: number; seconds: number }[] = [];
   for (const one of known) {
     for (const side of sides(one)) {
-      if (placeOf(side, one.result.settings) !== wanted) continue;
+      if (placeOf(side, one.result.settings) !== wanted || (side === one.result.pruned && !isForetellable(one.removed))) continue;
       // The mean throughput as a latency, so that prediction and measurement are of the same mean.
       points.push({ blocks: side.info.numBlocks, seconds: made(one.result.settings) / side.speed.throughput.mean });
     }

@@ -220,7 +220,11 @@ export function oneShot(state: StudioState, k: number): number[] {
   return [...lowest(order, k, state.plan.present.locked)].sort((a, b) => a - b);
 }
 
-export const keptCount = (model: OpenModel, removed: readonly Unit[]) => blocksLeft(model.summary.numBlocks, removed);
+/** What a plan keeps: "12 of 16", "15 of 16 (2 in part)". */
+export function keptWords({ summary: { numBlocks } }: OpenModel, removed: readonly Unit[]): string {
+  const halves = partUnits(removed).length;
+  return `${blocksLeft(numBlocks, removed)} of ${numBlocks}${halves > 0 ? ` (${halves} in part)` : ''}`;
+}
 
 /** True when the plan is not simply the k lowest, of the curve or of the parts, that may go. */
 export const isOwnChoice = derive(

@@ -4,7 +4,7 @@ import { EspalierError } from '../errors.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import type { MeterEvent, SpeedSettings } from '../worker/benchApi.ts';
 import type { Context } from './context.ts';
-import { foretell } from './prediction.ts';
+import { foretell, isForetellable } from './prediction.ts';
 import { untilQuiet } from './quiet.ts';
 import { meterRequest, speedKey } from './speedSettings.ts';
 import type { Measured, Measuring } from './state.ts';
@@ -56,7 +56,8 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const measured: Measured = { key, removed: [...removed], result: { ...answer, notes }, predicted: null };
         const others = [...get().speed.known.values()].filter((one) => one.removed.join() !== removed.join());
         const blocks = blocksLeft(current.summary.numBlocks, removed);
-        measured.predicted = removed.length ? (foretell(others, measured, blocks)?.tokensPerSecond ?? null) : null;
+        measured.predicted =
+          removed.length && isForetellable(removed) ? (foretell(others, measured, blocks)?.tokensPerSecond ?? null) : null;
         remember(measured);
         return measured;
       } finally {

@@ -5,7 +5,7 @@ import type { ErrorReport } from '../errors.ts';
 import { blocksLeft } from '../units.ts';
 import type { CacheKind, Gain, SpeedSettings, VariantMeasure, Which } from '../worker/benchApi.ts';
 import { derive } from './memo.ts';
-import { foretell, type Prediction, sides } from './prediction.ts';
+import { foretell, isForetellable, type Prediction, sides } from './prediction.ts';
 import { deviceName, modelOf } from './selectors.ts';
 import { newestOf } from './speedActions.ts';
 import { protocolWords } from './speedSettings.ts';
@@ -45,7 +45,9 @@ const CACHES: Record<CacheKind, string> = {
 const prediction = derive(
   (state: StudioState) => [modelOf(state), state.plan.present.removed, state.speed.known, state.speed.shown],
   (model, removed, known, shown): Prediction | null =>
-    model && shown && removed.length > 0 ? foretell(known.values(), shown, blocksLeft(model.summary.numBlocks, removed)) : null,
+    model && shown && removed.length > 0 && isForetellable(removed)
+      ? foretell(known.values(), shown, blocksLeft(model.summary.numBlocks, removed))
+      : null,
 );
 
 export const speedView = derive(

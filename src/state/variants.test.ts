@@ -132,6 +132,8 @@ describe('default names', () => {
   it('list eight blocks at most', () => {
     expect(defaultName([])).toBe('original');
     expect(defaultName([0, 1, 2, 3, 4, 5, 6, 7, 8])).toBe('−9: 0, 1, 2, 3, 4, 5, 6, 7 …');
+    expect(defaultName([3, '7.attn'])).toBe('−1 and 1 part: 3, 7.attn');
+    expect(defaultName(['7.attn', '9.ffn'])).toBe('−2 parts: 7.attn, 9.ffn');
   });
 });
 

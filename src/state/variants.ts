@@ -2,13 +2,14 @@
 
 import { paretoFront } from '../analysis/pareto.ts';
 import { planSize } from '../model/size.ts';
-import { blocksLeft, parseUnits, type Unit } from '../units.ts';
+import { blocksLeft, parseUnits, partUnits, type Unit } from '../units.ts';
 import type { SpeedSettings, VariantMeasure } from '../worker/benchApi.ts';
 import { derive } from './memo.ts';
-import { foretell, sides } from './prediction.ts';
+import { foretell, isForetellable, sides } from './prediction.ts';
 import { deviceName, modelOf } from './selectors.ts';
 import { protocolWords } from './speedSettings.ts';
 import type { Measured, StudioState } from './state.ts';
+import { countParts } from './unitWords.ts';
 
 export interface VariantRow {
   /** Its removed blocks joined by commas; '' is the original. */
@@ -40,11 +41,14 @@ export const variantKey = (removed: readonly Unit[]): string => removed.join(','
 
 export const removedOf = (key: string): Unit[] => parseUnits(key).units ?? [];
 
-/** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …". */
+/** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …", "−1 and 1 part: 3, 7.attn". */
 export function defaultName(removed: readonly Unit[]): string {
   if (removed.length === 0) return 'original';
   const listed = removed.slice(0, 8).join(', ');
-  return `−${removed.length}: ${listed}${removed.length > 8 ? ' …' : ''}`;
+  const parts = partUnits(removed).length;
+  const blocks = removed.length - parts;
+  const words = [blocks > 0 && String(blocks), parts > 0 && `${parts} part${parts === 1 ? '' : 's'}`].filter(Boolean).join(' and ');
+  return `−${words}: ${listed}${removed.length > 8 ? ' …' : ''}`;
 }
 
 interface Speed {
@@ -134,10 +138,10 @@ export const variantRows = derive(
     const front = frontOf(rows);
     const like = madeLike(known.values(), waysOf(rows)[0]);
     const foretold = (row: VariantRow) =>
-      row.measure || !like ? null : (foretell(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
+      row.measure || !like || !isForetellable(row.removed) ? null : (foretell(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
     return rows
       .map((row) => ({ ...row, predicted: foretold(row), onFront: front.has(row.key) }))
-      .sort((a, b) => a.removed.length - b.removed.length || a.key.localeCompare(b.key, 'en', { numeric: true }));
+      .sort((a, b) => countParts(a.removed) - countParts(b.removed) || a.key.localeCompare(b.key, 'en', { numeric: true }));
   },
 );
 

@@ -2,7 +2,9 @@
 
 import { useId } from 'react';
 import type { BlockSummary, ModelSummary } from '../../model/summary.ts';
-import { type Unit, wholeBlocks } from '../../units.ts';
+import { isRemoved } from '../../state/partsSelectors.ts';
+import { listUnits } from '../../state/unitWords.ts';
+import { partUnit, type Unit, wholeBlocks } from '../../units.ts';
 import { formatCount } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
@@ -31,7 +33,7 @@ export function Architecture({ model, removed, locked, hover }: Props) {
   const start = LEFT + Math.max(0, (width - LEFT - RIGHT - n * pitch) / 2);
   const most = Math.max(...model.blocks.map((block) => block.bytes), 1);
   const every = pitch >= 18 ? 1 : pitch >= 5 ? 5 : 10;
-  const label = `${n} blocks between embedding and head; ${removed.length ? `removed: ${removed.join(', ')}` : 'none removed'}.`;
+  const label = `${n} blocks between embedding and head; ${removed.length ? `without ${listUnits(removed)}` : 'none removed'}.`;
   return (
     <svg
       ref={ref}
@@ -57,7 +59,8 @@ export function Architecture({ model, removed, locked, hover }: Props) {
           x={start + (block.index + 0.1) * pitch}
           pitch={pitch}
           height={Math.max(14, (block.bytes / most) * TALLEST)}
-          removed={removed.includes(block.index)}
+          attentionGone={isRemoved(removed, partUnit(block.index, 'attn'))}
+          feedForwardGone={isRemoved(removed, partUnit(block.index, 'ffn'))}
           locked={locked.includes(block.index)}
           hover={hover === block.index}
           hatch={`url(#${hatch})`}
@@ -93,28 +96,35 @@ interface ColumnProps {
   x: number;
   pitch: number;
   height: number;
-  removed: boolean;
+  attentionGone: boolean;
+  feedForwardGone: boolean;
   locked: boolean;
   hover: boolean;
   hatch: string;
   numbered: boolean;
 }
 
-function BlockColumn({ block, x, pitch, height, removed, locked, hover, hatch, numbered }: ColumnProps) {
+function BlockColumn({ block, x, pitch, height, attentionGone, feedForwardGone, locked, hover, hatch, numbered }: ColumnProps) {
   const w = pitch * 0.8;
   const y = MIDDLE - height / 2;
   const share = block.attention ? block.attention.bytes / Math.max(block.bytes, 1) : 0;
   const split = block.hasHalves && share > 0;
   const attention = Math.max(5, height * share - 1.5);
   const rx = Math.min(5, w / 4);
-  const fill = removed ? { fill: hatch } : {};
+  const look = (gone: boolean) => ({ 'data-removed': gone, style: gone ? { fill: hatch } : {} });
+  const removed = attentionGone && feedForwardGone;
   return (
-    <g className={css.block} data-block={block.index} data-removed={removed} data-hover={hover}>
+    <g
+      className={css.block}
+      data-block={block.index}
+      data-removed={removed || (!attentionGone && !feedForwardGone ? false : 'part')}
+      data-hover={hover}
+    >
       <rect className={css.hit} x={x - pitch * 0.1} y="8" width={pitch} height="144" rx="4" />
-      {split && <rect className={css.attention} style={fill} x={x} y={y} width={w} height={attention} rx={rx} />}
+      {split && <rect className={css.attention} {...look(attentionGone)} x={x} y={y} width={w} height={attention} rx={rx} />}
       <rect
         className={css.feedForward}
-        style={fill}
+        {...look(split ? feedForwardGone : removed)}
         x={x}
         y={split ? y + attention + 3 : y}
         width={w}

@@ -1,8 +1,9 @@
-// The accessible truth of the selection: one checkbox per block (checked = kept); arrows, space and shift work.
+// The accessible truth of the selection: one checkbox per block (checked = kept), and per part of an open block; arrows, space and shift work.
 
 import { type KeyboardEvent, useCallback, useRef, useState } from 'react';
+import type { BlockSummary } from '../../model/summary.ts';
 import { curveView } from '../../state/selectors.ts';
-import type { Unit } from '../../units.ts';
+import { blockOf, partOf, partUnit, type Unit } from '../../units.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { BlockRow, type RowPart } from './BlockRow.tsx';
@@ -14,34 +15,54 @@ export function BlockList() {
   const hover = useStudio((state) => state.view.hover);
   const actions = useActions();
   const list = usePointing<HTMLUListElement>(false);
-  const [current, setCurrent] = useState(0);
+  const [current, setCurrent] = useState<Unit>(0);
+  const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const sweepTo = useSweep();
-  const last = (blocks?.length ?? 1) - 1;
+  const store = useStudioStore();
 
   const onFocus = useCallback(
-    (index: number) => {
-      setCurrent(index);
-      actions.hover(index);
+    (unit: Unit) => {
+      setCurrent(unit);
+      actions.hover(blockOf(unit));
     },
     [actions],
   );
 
+  const onOpen = useCallback((index: number, open: boolean) => {
+    // Focus in a part that goes away goes to its block.
+    if (!open) setCurrent((unit) => (blockOf(unit) === index ? index : unit));
+    setOpened((before) => new Set(open ? [...before, index] : [...before].filter((one) => one !== index)));
+  }, []);
+
   const onKey = useCallback(
-    (event: KeyboardEvent, index: number, part: RowPart, locked: boolean) => {
+    (event: KeyboardEvent, unit: Unit, part: RowPart) => {
       if (event.metaKey || event.ctrlKey || event.altKey) return;
-      const focus = (row: number, what: RowPart) =>
-        list.current?.querySelector<HTMLElement>(`[data-block="${row}"] ${what === 'lock' ? 'button' : 'input'}`)?.focus();
-      const wanted = destination(event.key, index, last);
+      const { model, plan } = store.state.getState();
+      const all = model.current?.summary.blocks ?? [];
+      const index = blockOf(unit);
+      const focus = (to: Unit, what: RowPart = 'checkbox') => {
+        const target = what === 'lock' ? `[data-testid="lock-${to}"]` : `[data-unit="${to}"]`;
+        list.current?.querySelector<HTMLElement>(target)?.focus();
+      };
+      // Ranges and locks go by blocks.
+      const sweeps = event.shiftKey && typeof unit === 'number';
+      const rows = sweeps || part === 'lock' ? all.map((block) => block.index) : rowsOf(all, opened);
+      const wanted = destination(event.key, unit, rows);
+      const canOpen = typeof unit === 'number' && all[index]?.hasHalves;
       if (wanted !== null) {
         focus(wanted, part);
-        if (event.shiftKey && wanted !== index && part === 'checkbox') sweepTo(index, wanted);
-      } else if (event.key === 'ArrowRight') focus(index, 'lock');
-      else if (event.key === 'ArrowLeft') focus(index, 'checkbox');
-      else if (event.key.toLowerCase() === 'l') actions.setLock(index, !locked);
+        if (sweeps && wanted !== unit && part === 'checkbox') sweepTo(index, blockOf(wanted));
+      } else if (event.key === 'ArrowRight' && part === 'checkbox') {
+        if (canOpen && !opened.has(index)) onOpen(index, true);
+        else focus(index, 'lock');
+      } else if (event.key === 'ArrowLeft') {
+        if (part === 'lock' || typeof unit !== 'number') focus(index);
+        else if (opened.has(index)) onOpen(index, false);
+      } else if (event.key.toLowerCase() === 'l') actions.setLock(index, !plan.present.locked.includes(index));
       else return;
       event.preventDefault();
     },
-    [actions, list, last, sweepTo],
+    [actions, list, opened, onOpen, store, sweepTo],
   );
 
   if (!blocks) return null;
@@ -49,6 +70,9 @@ export function BlockList() {
     view.points.flatMap((point) => (point.nll === null ? [] : [point.nll])),
     view.baseline?.nll,
   );
+  // Of a model with fewer blocks, or of a row that is closed by now.
+  const last = blocks.length - 1;
+  const reached = rowsOf(blocks, opened).includes(current) ? current : Math.min(blockOf(current), last);
   return (
     <ul ref={list} className={css.list} data-dense={blocks.length > 40} aria-label="Blocks; checked blocks are kept">
       {blocks.map((block) => {
@@ -60,13 +84,22 @@ export function BlockList() {
             point={point}
             share={point.nll === null ? 0 : bar(point.nll)}
             hover={hover === block.index}
-            current={Math.min(current, last) === block.index}
+            open={block.hasHalves && opened.has(block.index)}
+            current={blockOf(reached) === block.index ? (partOf(reached) ?? 'block') : null}
             onFocus={onFocus}
             onKey={onKey}
+            onOpen={onOpen}
           />
         );
       })}
     </ul>
+  );
+}
+
+/** The rows from top to bottom: blocks, and after an open one its parts. */
+function rowsOf(blocks: readonly BlockSummary[], opened: ReadonlySet<number>): Unit[] {
+  return blocks.flatMap(({ index, hasHalves }): Unit[] =>
+    hasHalves && opened.has(index) ? [index, partUnit(index, 'attn'), partUnit(index, 'ffn')] : [index],
   );
 }
 
@@ -90,18 +123,20 @@ function useSweep(): (from: number, to: number) => void {
   );
 }
 
-/** Where a key leads from row `index`, or null for keys that lead nowhere. */
-function destination(key: string, index: number, last: number): number | null {
-  const rows: Record<string, number> = {
-    ArrowDown: index + 1,
-    ArrowUp: index - 1,
+/** Where a key leads from a row, or null for keys that lead nowhere. */
+function destination(key: string, from: Unit, rows: readonly Unit[]): Unit | null {
+  const at = rows.indexOf(from);
+  const last = rows.length - 1;
+  const wanted: Record<string, number> = {
+    ArrowDown: at + 1,
+    ArrowUp: at - 1,
     Home: 0,
     End: last,
-    PageDown: index + 8,
-    PageUp: index - 8,
+    PageDown: at + 8,
+    PageUp: at - 8,
   };
-  const wanted = rows[key];
-  return wanted === undefined ? null : Math.max(0, Math.min(last, wanted));
+  const to = wanted[key];
+  return to === undefined ? null : (rows[Math.max(0, Math.min(last, to))] ?? null);
 }
 
 /** Bars compare the bulk: beside one huge value all others would look the same. */

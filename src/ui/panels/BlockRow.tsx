@@ -1,40 +1,53 @@
-// One row of the block list: checkbox, score, group, lock. Drawn anew only when its own block changes.
+// One row of the block list: checkbox, score, group, lock, and its parts where it is open. Drawn anew only when its own block changes.
 
 import { type KeyboardEvent, type MouseEvent, memo, useRef } from 'react';
 import type { BlockSummary } from '../../model/summary.ts';
 import type { CurvePoint } from '../../state/selectors.ts';
+import type { Part, Unit } from '../../units.ts';
 import { formatBytes, formatPpl, listed } from '../format.ts';
 import { useActions } from '../studioContext.ts';
 import css from './blocks.module.css';
+import { PartRows } from './PartRows.tsx';
 
 export type RowPart = 'checkbox' | 'lock';
 
-interface Props {
+export interface RowEvents {
+  onFocus(unit: Unit): void;
+  onKey(event: KeyboardEvent, unit: Unit, part: RowPart): void;
+  onOpen(index: number, open: boolean): void;
+}
+
+interface Props extends RowEvents {
   block: BlockSummary;
   point: CurvePoint;
   /** Length of its bar, 0 to 1. */
   share: number;
   hover: boolean;
-  /** True for the one row that the Tab key reaches. */
-  current: boolean;
-  onFocus(index: number): void;
-  onKey(event: KeyboardEvent, index: number, part: RowPart, locked: boolean): void;
+  open: boolean;
+  /** What of this block the Tab key reaches: at most one checkbox of the list. */
+  current: 'block' | Part | null;
 }
 
-export const BlockRow = memo(function BlockRow({ block, point, share, hover, current, onFocus, onKey }: Props) {
+export const BlockRow = memo(function BlockRow(props: Props) {
+  const { block, point, share, hover, open, current, onFocus, onKey } = props;
   const actions = useActions();
   const shiftDown = useRef(false);
   const { index } = block;
   return (
-    <li data-block={index} data-removed={point.removed} data-hover={hover}>
-      <label>
+    <li className={css.row} data-block={index} data-removed={point.removed} data-gone={point.gone ?? undefined} data-hover={hover}>
+      <Opener {...props} />
+      <label className={css.face}>
         <span className={css.mark}>
           <input
+            ref={(input) => {
+              if (input) input.indeterminate = point.gone !== null;
+            }}
             type="checkbox"
             checked={!point.removed}
-            tabIndex={current ? 0 : -1}
+            tabIndex={current === 'block' ? 0 : -1}
             aria-label={nameOf(block, point)}
             aria-disabled={block.unremovable !== undefined || point.locked}
+            data-unit={index}
             data-testid={`block-${index}`}
             onFocus={() => onFocus(index)}
             onBlur={() => actions.hover(null)}
@@ -42,7 +55,7 @@ export const BlockRow = memo(function BlockRow({ block, point, share, hover, cur
               shiftDown.current = event.shiftKey;
             }}
             onChange={() => (shiftDown.current ? actions.extendTo(index) : actions.toggle(index))}
-            onKeyDown={(event) => onKey(event, index, 'checkbox', point.locked)}
+            onKeyDown={(event) => onKey(event, index, 'checkbox')}
           />
           <span className={css.index}>{index}</span>
         </span>
@@ -68,14 +81,37 @@ export const BlockRow = memo(function BlockRow({ block, point, share, hover, cur
           tabIndex={-1}
           data-testid={`lock-${index}`}
           onClick={() => actions.setLock(index, !point.locked)}
-          onKeyDown={(event) => onKey(event, index, 'lock', point.locked)}
+          onKeyDown={(event) => onKey(event, index, 'lock')}
         >
           <Padlock closed={point.locked} />
         </button>
       )}
+      {open && <PartRows block={block} point={point} current={current} onFocus={onFocus} onKey={onKey} />}
     </li>
   );
 });
+
+/** Shows the parts of the block; without parts, room for it. */
+function Opener({ block: { index, hasHalves }, point, open, onOpen }: Props) {
+  if (!hasHalves) return <span />;
+  return (
+    <button
+      type="button"
+      className={css.opener}
+      aria-expanded={open}
+      aria-controls={open ? `parts-${index}` : undefined}
+      aria-label={`Parts of block ${index}`}
+      title={point.gone ? 'One part is removed' : 'Attention and feed-forward'}
+      tabIndex={-1}
+      data-testid={`open-${index}`}
+      onClick={() => onOpen(index, !open)}
+    >
+      <svg viewBox="0 0 12 12" width="10" height="10" aria-hidden="true">
+        <path d="M4 2l4 4-4 4" fill="none" stroke="currentColor" strokeWidth="1.8" />
+      </svg>
+    </button>
+  );
+}
 
 function Padlock({ closed }: { closed: boolean }) {
   return (
@@ -91,6 +127,7 @@ function nameOf(block: BlockSummary, point: CurvePoint): string {
   const parts = [`Block ${block.index}`, formatBytes(block.bytes)];
   if (point.nll !== null) parts.push(`perplexity without it ${formatPpl(point.nll)}`);
   if (point.equals.length) parts.push(`group ${point.group}`);
+  if (point.gone) parts.push(`${point.gone === 'attn' ? 'attention' : 'feed-forward'} removed`);
   if (point.locked) parts.push('locked');
   if (block.unremovable) parts.push(`cannot be removed: ${block.unremovable}`);
   return parts.join(', ');

@@ -2,7 +2,10 @@
 
 import { useState } from 'react';
 import { command, endsProtected } from '../../state/commands.ts';
-import { droppable, isOwnChoice, keptCount } from '../../state/selectors.ts';
+import { droppableParts, showsParts } from '../../state/partsSelectors.ts';
+import { droppable, isOwnChoice, keptWords } from '../../state/selectors.ts';
+import { countParts } from '../../state/unitWords.ts';
+import { type Unit, wholeBlocks } from '../../units.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -17,10 +20,10 @@ export function BlocksPanel() {
   const own = useStudio(isOwnChoice);
   const wide = useWide();
   if (!model) return null;
-  const count = `${keptCount(model, removed)} of ${model.summary.numBlocks} kept${own ? ', own choice' : ''}`;
+  const count = `${keptWords(model, removed)} kept${own ? ', own choice' : ''}`;
   const body = (
     <>
-      <DropLowest count={removed.length} />
+      <DropLowest removed={removed} />
       <Protect />
       <BudgetSection />
       <BlockList />
@@ -62,8 +65,10 @@ export function BlocksPanel() {
   );
 }
 
-function DropLowest({ count }: { count: number }) {
-  const most = useStudio(droppable);
+function DropLowest({ removed }: { removed: readonly Unit[] }) {
+  const ofParts = useStudio(showsParts);
+  const most = useStudio((state) => (showsParts(state) ? droppableParts(state) : droppable(state)));
+  const count = ofParts ? countParts(removed) : wholeBlocks(removed).length;
   const hasCurve = useStudio((state) => state.score.curve !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
@@ -72,14 +77,14 @@ function DropLowest({ count }: { count: number }) {
   return (
     <>
       <div className={css.controls}>
-        <label htmlFor="lowest">Drop the lowest</label>
+        <label htmlFor="lowest">{ofParts ? 'Drop the lowest parts' : 'Drop the lowest'}</label>
         <input
           id="lowest"
           type="range"
           min="0"
           max={most}
           value={Math.min(count, most)}
-          disabled={!hasCurve}
+          disabled={!hasCurve && !ofParts}
           data-testid="drop-lowest"
           onChange={(event) => actions.dropLowest(event.target.valueAsNumber)}
         />
@@ -87,8 +92,8 @@ function DropLowest({ count }: { count: number }) {
           type="number"
           min="0"
           value={typed ?? count}
-          disabled={!hasCurve}
-          aria-label="Number of blocks to drop"
+          disabled={!hasCurve && !ofParts}
+          aria-label={`Number of ${ofParts ? 'parts' : 'blocks'} to drop`}
           data-testid="drop-count"
           onChange={(event) => {
             setTyped(event.target.value);

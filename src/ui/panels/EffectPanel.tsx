@@ -1,5 +1,6 @@
 // The consequence: what the plan does to quality and size, original beside pruned. Numbers of an older plan are marked, never passed off.
 
+import { engineJob, JOB_NAMES } from '../../state/jobs.ts';
 import { effectView, measuredOn } from '../../state/selectors.ts';
 import { formatBytes, formatChange, formatCount, formatPpl } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
@@ -95,7 +96,7 @@ function Status() {
   const { stale, waiting, original, pruned } = useStudio(effectView);
   const on = useStudio(measuredOn);
   const progress = useStudio((state) => state.effect.progress);
-  const scoring = useStudio((state) => state.score.running !== null);
+  const job = useStudio(engineJob);
   const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const actions = useActions();
   if (!original) {
@@ -103,7 +104,14 @@ function Status() {
     return <p className={css.status}>Sizes are those of the export. Score the blocks to see perplexity.</p>;
   }
   if (!stale) return <p className={css.status}>Perplexity measured on {on}. Sizes are those of the export.</p>;
-  if (scoring) return <p className={css.status}>This plan is measured after scoring.{pruned && ' The number is of the plan before.'}</p>;
+  if (job) {
+    const before = pruned ? ' The number is of the plan before.' : '';
+    return (
+      <p className={css.status}>
+        This plan is measured after {JOB_NAMES[job]}.{before}
+      </p>
+    );
+  }
   if (!waiting) {
     return (
       <div className={css.status}>

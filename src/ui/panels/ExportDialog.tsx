@@ -2,7 +2,8 @@
 
 import { useState } from 'react';
 import { suggestName } from '../../state/exportActions.ts';
-import { deviceName, keptCount } from '../../state/selectors.ts';
+import { deviceName, keptWords } from '../../state/selectors.ts';
+import { listUnits } from '../../state/unitWords.ts';
 import type { ExportResult } from '../../worker/api.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
@@ -16,21 +17,23 @@ export function ExportDialog() {
   const actions = useActions();
   const running = useStudio((state) => state.export.running);
   const result = useStudio((state) => state.export.result);
+  // Kept here, so that the form comes back with it when an export has stopped.
+  const [name, setName] = useState<string | null>(null);
   return (
     <Dialog title="Export pruned model" onClose={() => actions.openDialog(null)} testId="export-dialog">
-      {running ? <Running /> : result ? <Done result={result} /> : <Form />}
+      {running ? <Running /> : result ? <Done result={result} /> : <Form named={name} setName={setName} />}
       <ErrorNotice place="export" />
     </Dialog>
   );
 }
 
-function Form() {
+function Form({ named, setName }: { named: string | null; setName(name: string): void }) {
   const model = useStudio((state) => state.model.current)!;
   const removed = useStudio((state) => state.plan.present.removed);
   const chosen = useStudio((state) => state.export.target);
   const canSaveFolder = useCanSaveFolder();
   const actions = useActions();
-  const [name, setName] = useState(() => suggestName(model.summary.name, keptCount(model, removed), model.summary.numBlocks));
+  const name = named ?? suggestName(model.summary, removed);
   const target = canSaveFolder ? chosen : 'zip';
   const clean = name.trim();
   const wrong = whyNotName(clean);
@@ -46,7 +49,7 @@ function Form() {
     >
       <p>
         {removed.length
-          ? `Writes ${keptCount(model, removed)} of ${model.summary.numBlocks} blocks, without ${listed(removed)}.`
+          ? `Writes ${keptWords(model, removed)} blocks, without ${listUnits(removed)}.`
           : 'No block is removed: this writes a copy of the model.'}{' '}
         {others.length > 0 && `Only ${model.summary.graph} is written, not ${listed(others.map((graph) => graph.path))}.`}
       </p>
@@ -120,6 +123,7 @@ function Running() {
 
 const VERDICT: Record<ExportResult['verification']['status'], string> = {
   verified: '✓ Verified',
+  'in-parts': '✓ Right block by block, but too large to be run whole here',
   unverified: 'Written whole, but not verified',
   failed: '✕ Failed verification: do not use this export',
 };
@@ -129,7 +133,7 @@ const checkedOn = (name: string) => deviceName({ kind: /wasm|WebAssembly/.test(n
 function Done({ result }: { result: ExportResult }) {
   const actions = useActions();
   const { verification, blob } = result;
-  const verified = verification.status === 'verified';
+  const verified = verification.status === 'verified' || verification.status === 'in-parts';
   return (
     <div className={kit.stack}>
       <p data-testid="verdict" data-status={verification.status} className={verified ? kit.good : kit.bad}>
@@ -143,7 +147,7 @@ function Done({ result }: { result: ExportResult }) {
         {verification.checks.map((check) => (
           <li key={check.name}>
             <span className={check.ok ? kit.good : kit.bad}>
-              {check.ok ? 'right' : verification.status === 'unverified' ? 'not run' : 'wrong'}
+              {check.ok ? 'right' : verification.status === 'failed' ? 'wrong' : 'not run'}
             </span>
             : {check.name}
             <div className={kit.note}>{check.detail}</div>

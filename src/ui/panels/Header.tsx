@@ -1,5 +1,6 @@
 // The top line: what is open, on which device, and the commands that are always at hand.
 
+import { engineJob } from '../../state/jobs.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
@@ -41,7 +42,7 @@ export function Header() {
 
 function GraphSelect() {
   const model = useStudio((state) => state.model.current);
-  const busy = useStudio((state) => state.score.running !== null || state.export.running || state.model.opening !== null);
+  const busy = useStudio((state) => engineJob(state) !== null || state.model.opening !== null);
   const actions = useActions();
   if (!model || model.graphs.length < 2) return null;
   return (

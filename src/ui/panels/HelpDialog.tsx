@@ -11,7 +11,7 @@ const LIST_KEYS: readonly [string, string][] = [
   ['Space', 'keep or remove the block'],
   ['Shift+↑ ↓', 'extend the range; Shift-click does the same'],
   ['L', 'lock or unlock the block'],
-  ['→ ←', 'go to the lock and back'],
+  ['→ ←', 'open the parts of the block, go on to the lock; back, and close'],
 ];
 
 export function HelpDialog() {

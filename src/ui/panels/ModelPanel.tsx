@@ -1,7 +1,8 @@
 // What is known of the model before any weight is read, what it was made from, and what is not supported.
 
 import { deviceName } from '../../state/selectors.ts';
-import { formatBytes, formatCount, formatPpl, listed, plural } from '../format.ts';
+import { countUnits, listUnits } from '../../state/unitWords.ts';
+import { formatBytes, formatCount, formatPpl, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
 
@@ -79,7 +80,7 @@ export function MadeFromPanel() {
           {madeFrom.sourceName}, {madeFrom.graph}, {plural(madeFrom.numBlocks, 'block')}
         </dd>
         <dt>removed</dt>
-        <dd>{madeFrom.removed.length ? `${plural(madeFrom.removed.length, 'block')}: ${listed(madeFrom.removed)}` : 'no block'}</dd>
+        <dd>{madeFrom.removed.length ? `${countUnits(madeFrom.removed)}: ${listUnits(madeFrom.removed)}` : 'no block'}</dd>
         {madeFrom.plan && (
           <>
             <dt>perplexity</dt>

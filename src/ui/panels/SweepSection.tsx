@@ -3,8 +3,9 @@
 import { lazy, Suspense } from 'react';
 import { protocolWords } from '../../state/speedSettings.ts';
 import type { Swept } from '../../state/state.ts';
+import { countUnits, listUnits } from '../../state/unitWords.ts';
 import type { SweepPoint } from '../../worker/benchApi.ts';
-import { formatRate, formatShort, plural } from '../format.ts';
+import { formatRate, formatShort } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
 import css from './speed.module.css';
@@ -25,8 +26,8 @@ export function SweepSection() {
           <i /> original
         </span>
         {result.pruned.length > 0 && (
-          <span title={`without ${shown.removed.join(', ')}`}>
-            <i data-kind="pruned" /> pruned, without {plural(shown.removed.length, 'block')}
+          <span title={`without ${listUnits(shown.removed)}`}>
+            <i data-kind="pruned" /> pruned, without {countUnits(shown.removed)}
           </span>
         )}
       </p>

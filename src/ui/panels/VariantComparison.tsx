@@ -1,7 +1,8 @@
 // Two pinned variants held against each other, the second in terms of the first. Speeds of different protocols are not divided.
 
+import { listUnits } from '../../state/unitWords.ts';
 import { comparison } from '../../state/variants.ts';
-import { formatBytes, formatChange, formatPpl, formatRate, formatShort, listed } from '../format.ts';
+import { formatBytes, formatChange, formatPpl, formatRate, formatShort } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -40,8 +41,8 @@ export function VariantComparison() {
         </tbody>
       </table>
       <p className={kit.sub}>
-        {onlyA.length > 0 && `Left out only in ${a.name}: ${listed(onlyA)}. `}
-        {onlyB.length > 0 && `Left out only in ${b.name}: ${listed(onlyB)}. `}
+        {onlyA.length > 0 && `Left out only in ${a.name}: ${listUnits(onlyA)}. `}
+        {onlyB.length > 0 && `Left out only in ${b.name}: ${listUnits(onlyB)}. `}
         {!speedsCompare && a.measure && b.measure && 'Their speeds were measured differently and are not compared.'}
       </p>
       <button type="button" className={kit.quiet} onClick={() => [a, b].map((row) => actions.pinVariant(row.key))}>
