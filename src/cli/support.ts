@@ -8,6 +8,7 @@ import type { Engine } from '../runtime/device.ts';
 import { whyNotOn } from '../runtime/runnable.ts';
 import { ScoreSession } from '../runtime/session.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify.ts';
+import type { Verification } from '../worker/api.ts';
 import { nodeFolder } from './nodeFolder.ts';
 
 /** One folder as it came out; made by scripts/support.ts on the wasm device. */
@@ -24,7 +25,7 @@ export interface SupportRow {
   /** An export without one block opens again with one block less. */
   prunes: boolean;
   /** Outcome of the verification of that export. */
-  verified: 'verified' | 'unverified' | 'failed' | null;
+  verified: Verification['status'] | null;
   /** Why something is not so, or what is special. */
   note: string;
 }

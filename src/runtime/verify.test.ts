@@ -1,6 +1,7 @@
 // Exports are verified on the real runtime, and damaged ones are caught; reads only committed fixtures.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EspalierError } from '../errors.ts';
 import { exportManifest } from '../model/manifest.ts';
 import { manifestFolder } from '../model/manifestFolder.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
@@ -9,7 +10,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import type { Folder } from '../onnx/source.ts';
 import { fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
-import type { Verification } from '../worker/api.ts';
+import type { Progress, Verification } from '../worker/api.ts';
 import type { Engine } from './device.ts';
 import { GraphRunner } from './generate.ts';
 import { nodeLoader } from './ort.node.ts';
@@ -184,5 +185,68 @@ describe.each(['optimum-llama-fp32', 'genai-gemma2-fp32-cpu', 'genai-llama-fp32-
     const stale = await original?.read(0, original.size);
     const verification = await verifyExport(await withFile(folder, config, () => stale ?? new Uint8Array()), graph, expected, engine);
     expect(failed(verification)).toEqual(['structure']);
+  });
+});
+
+describe('an export that is too large to be run whole', () => {
+  const name = 'optimum-llama-fp32';
+  let made: Case;
+  let whole: Expectation;
+  /** Holds two stages, not the file and its copy. */
+  let budgetBytes: number;
+  beforeAll(async () => {
+    made = await exportOf(name);
+    whole = { ...made.expected, source: { opened: made.source, removed: REMOVED } };
+    budgetBytes = ScoreSession.open(made.source, engine, { streamed: true }).memory(1, made.expected.window.length).total;
+  });
+
+  test('is run block by block, within the budget, and the word says so', async () => {
+    const own = await openWasm(nodeLoader);
+    const result = await verifyExport(made.folder, made.graph, whole, own, { budgetBytes });
+    expect(result.status).toBe('in-parts');
+    expect(failed(result)).toEqual(['runs whole']);
+    const text = result.checks.map((check) => `${check.name}: ${check.detail}`).join('\n');
+    expect(text).toMatch(/runs whole: not run here: the graph and its weights are .* but the budget is .* Decoding with the cache/);
+    expect(text).toMatch(/block by block: NLL .* relative/);
+    expect(own.ledger.peak('weights')).toBeLessThanOrEqual(budgetBytes);
+    expect(own.ledger.total()).toBe(0);
+    await own.dispose();
+  });
+
+  test('fails when a weight is damaged, with the source and without', async () => {
+    const data = made.folder.files.find((file) => /data$/.test(file.path))?.path ?? '';
+    const damaged = await withFile(made.folder, data, (bytes) => {
+      bytes.set(new Uint8Array(64).fill(0x3f), Math.floor(bytes.length / 2 / 4) * 4);
+      return bytes;
+    });
+    const withSource = await verifyExport(damaged, made.graph, whole, engine, { budgetBytes });
+    expect([withSource.status, failed(withSource)[0]]).toEqual(['failed', 'bytes of every tensor']);
+    const without = await verifyExport(damaged, made.graph, made.expected, engine, { budgetBytes });
+    expect(without.status).toBe('failed');
+    expect(failed(without)).toContain('likelihood of one window, block by block');
+  });
+
+  test('stays unverified without a likelihood to compare, and where not even a block fits', async () => {
+    const without = await verifyExport(made.folder, made.graph, { ...whole, nll: null }, engine, { budgetBytes });
+    expect(without.status).toBe('unverified');
+    const tiny = await verifyExport(made.folder, made.graph, whole, engine, { budgetBytes: 1000 });
+    expect(tiny.status).toBe('unverified');
+    expect(failed(tiny)).toEqual(['runs whole', 'likelihood of one window, block by block']);
+  });
+
+  test('is run block by block also where only loading finds that it does not fit', async () => {
+    const small: Engine = Object.create(engine, {
+      compileModel: { value: () => Promise.reject(new EspalierError('out-of-memory', 'Memory ran out while compiling.')) },
+    });
+    const result = await verifyExport(made.folder, made.graph, whole, small);
+    expect(failed(result)).toEqual(['loads']);
+    expect(result.status).toBe('in-parts');
+  });
+
+  test('is cancelled while its bytes are compared', async () => {
+    const abort = new AbortController();
+    const onProgress = ({ unit, done }: Progress) => unit === 'bytes' && done > 0 && abort.abort();
+    const running = verifyExport(made.folder, made.graph, whole, engine, { budgetBytes, signal: abort.signal, onProgress });
+    await expect(running).rejects.toMatchObject({ code: 'cancelled' });
   });
 });

@@ -5,32 +5,22 @@ import { type OpenedModel, openModel } from '../model/open.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { Unit } from '../units.ts';
 import type { Progress, Verification, VerifyCheck } from '../worker/api.ts';
-import { Decoder } from './decoder.ts';
+import { defaultBudget } from './budget.ts';
 import type { Engine } from './device.ts';
 import { GraphRunner } from './generate.ts';
-import { generateGreedily } from './greedy.ts';
 import { whyNotOn } from './runnable.ts';
-import { precisionOf, TOLERANCES } from './tolerances.ts';
 import { compareWithPlan, compareWithSource, structureProblems } from './verifyFiles.ts';
+import { compareDecoding, compareInParts, compareLikelihood, type ExpectedNll, whyNotWhole } from './verifyRuns.ts';
 
 /** Tokens of the window that is compared at most: enough to see every block, short enough for logits of a large vocabulary. */
 export const VERIFY_TOKENS = 64;
-const DECODE_STEPS = 8;
-const PROMPT_TOKENS = 12;
-/** Prefixes of the window that a graph with logits of the last token only is compared on. */
-const PREFIXES = 8;
-/** Failures to open a graph that lie in the size of this machine. */
+/** Failures to run a graph that lie in the size of this machine: what does not fit here may fit where it is meant to run. */
 const NOT_HERE: ReadonlySet<string> = new Set(['out-of-memory', 'too-large']);
+const NONE: ReadonlySet<string> = new Set();
 const DECODING = 'decoding with the cache';
 
-/** What the export must be. */
-export interface Expectation {
-  /** Token ids; at least 2. Take the first VERIFY_TOKENS of a scored window. */
-  window: readonly number[];
-  /** The studio's own NLL of window[1..] for this plan, in nats; null when the graph gives no per-token logits. */
-  nll: ArrayLike<number> | null;
-  /** Why there is none, where it is not the graph's form. */
-  whyNoNll?: string | undefined;
+/** What the export must be. Take the first VERIFY_TOKENS of a scored window. */
+export interface Expectation extends ExpectedNll {
   /** Number of blocks that are left. */
   numBlocks: number;
   /** The model it was made of, where it is still at hand: every tensor is then compared byte by byte. */
@@ -38,13 +28,19 @@ export interface Expectation {
 }
 
 export interface VerifyOptions {
+  /** Bytes that the runs may take; by default what scoring may take on this engine. */
+  budgetBytes?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** Runs a check and keeps its result; false when it failed. `excusable` are codes that say nothing against the files. */
+type Check = (name: string, run: () => Promise<string>, excusable?: ReadonlySet<string>) => Promise<boolean>;
+
 /**
  * Re-opens what was written and compares. A check that cannot run counts as failed, except where the graph has no such thing (no caches).
- * A graph that this device must not run (`whyNotOn`) or cannot hold ends as `unverified` when structure and bytes are right.
+ * A graph that is too large to be run whole here is run block by block and ends as `in-parts`; one that this device must not run (`whyNotOn`) or
+ * cannot hold even so ends as `unverified`; both only when all that could be checked is right.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
@@ -55,19 +51,28 @@ export async function verifyExport(
   options: VerifyOptions = {},
 ): Promise<Verification> {
   const started = performance.now();
+  const { signal, budgetBytes = defaultBudget(engine.kind, engine.maxBufferBytes) } = options;
   const checks: VerifyCheck[] = [];
+  /** Failed for what this machine cannot do, which says nothing against the files. */
+  const excused = new Set<VerifyCheck>();
   const total = 5;
-  const tell = (done: number): void =>
-    options.onProgress?.({ job: 'verify', phase: 'verify', done, total, unit: 'steps', secondsLeft: null });
-  const check = async (name: string, run: () => Promise<string>): Promise<boolean> => {
+  const tell = (done: number, of = total, unit: Progress['unit'] = 'steps'): void =>
+    options.onProgress?.({ job: 'verify', phase: 'verify', done, total: of, unit, secondsLeft: null });
+  const check: Check = async (name, run, excusable = NONE) => {
     tell(checks.length);
-    const result = await attempt(name, run);
+    const { code, ...result } = await attempt(name, run);
     checks.push(result);
+    if (code && excusable.has(code)) excused.add(result);
     return result.ok;
   };
+  const notHere = (why: string): void => {
+    const result = { name: 'runs whole', ok: false, detail: `not run here: ${why}` };
+    checks.push(result);
+    excused.add(result);
+  };
 
-  let notHere = false;
   let exported: OpenedModel | null = null;
+  let inParts = false;
   await check('structure', async () => {
     exported = await openModel(folder, graphPath);
     return structureProblems(exported, expected.numBlocks);
@@ -77,124 +82,63 @@ export async function verifyExport(
     const { source } = expected;
     if (source) {
       await check('graph as planned', async () => compareWithPlan(opened, source.opened, source.removed));
-      await check('bytes of every tensor', () => compareWithSource(opened, source.opened, options.signal));
+      await check('bytes of every tensor', () => compareWithSource(opened, source.opened, signal, (done, all) => tell(done, all, 'bytes')));
     }
-    const reason = whyNotOn(engine.kind, opened);
-    if (reason) {
-      notHere = checks.every((c) => c.ok);
-      checks.push({ name: 'runs', ok: false, detail: `not run here: ${reason}` });
-    }
-    let runner: GraphRunner | null = null;
-    try {
-      const loads =
-        !reason &&
-        (await check('loads', async () => {
-          runner = await GraphRunner.open(opened, engine, { signal: options.signal, standInEmbeddings: true }).catch((error: unknown) => {
-            // What does not fit here may fit where it is meant to run: that says nothing against the files.
-            if (error instanceof EspalierError && NOT_HERE.has(error.code)) notHere = checks.every((c) => c.ok);
-            throw error;
-          });
-          return `ONNX Runtime ${engine.version} opened the written files`;
-        }));
-      const ready = runner as GraphRunner | null;
-      if (loads && ready) {
-        await check('likelihood of one window', () => compareLikelihood(ready, opened, expected));
-        await check(DECODING, () => compareDecoding(ready, opened, expected.window, options.signal));
-      }
-    } finally {
-      await (runner as GraphRunner | null)?.dispose();
-    }
+    const neverHere = whyNotOn(engine.kind, opened);
+    const tooLarge = whyNotWhole(opened, engine, budgetBytes);
+    if (neverHere) notHere(neverHere);
+    else if (tooLarge) notHere(`${tooLarge}. Decoding with the cache needs the whole graph and was not checked`);
+    else await runWhole(opened, expected, engine, check, signal);
+    // Also where the whole graph was refused for its size only while it was loaded.
+    const { window, nll } = expected;
+    const parts = !neverHere && excused.size > 0 && nll ? () => compareInParts(opened, engine, window, nll, budgetBytes, signal) : null;
+    if (parts) inParts = await check('likelihood of one window, block by block', parts, NOT_HERE);
   }
   tell(total);
+  const right = checks.every((c) => c.ok || excused.has(c));
+  const whole = excused.size === 0 && checks.some((c) => c.name === DECODING);
   return {
-    status: notHere ? 'unverified' : checks.every((c) => c.ok) && checks.some((c) => c.name === DECODING) ? 'verified' : 'failed',
+    status: !right ? 'failed' : whole ? 'verified' : inParts ? 'in-parts' : excused.size > 0 ? 'unverified' : 'failed',
     checks,
     device: engine.name,
     seconds: (performance.now() - started) / 1000,
   };
 }
 
-/** A check's sentence, or its failure. Thrown plain errors with the name `Mismatch` carry the numbers that differ. */
-async function attempt(name: string, run: () => Promise<string>): Promise<VerifyCheck> {
+/** Loads the written files as ONNX Runtime loads any model, and runs them. */
+async function runWhole(
+  opened: OpenedModel,
+  expected: Expectation,
+  engine: Engine,
+  check: Check,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let runner: GraphRunner | null = null;
+  try {
+    await check(
+      'loads',
+      async () => {
+        runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
+        return `ONNX Runtime ${engine.version} opened the written files`;
+      },
+      NOT_HERE,
+    );
+    const ready = runner as GraphRunner | null;
+    if (!ready) return;
+    await check('likelihood of one window', () => compareLikelihood(ready, opened, expected), NOT_HERE);
+    await check(DECODING, () => compareDecoding(ready, opened, expected.window, signal), NOT_HERE);
+  } finally {
+    await (runner as GraphRunner | null)?.dispose();
+  }
+}
+
+/** A check's sentence, or its failure with its code. Plain errors carry the numbers that differ. */
+async function attempt(name: string, run: () => Promise<string>): Promise<VerifyCheck & { code?: string }> {
   try {
     return { name, ok: true, detail: await run() };
   } catch (error) {
     if (isCancelled(error)) throw error;
-    if (error instanceof EspalierError) return { name, ok: false, detail: `${error.message}${error.detail ? ` (${error.detail})` : ''}` };
-    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    if (!(error instanceof EspalierError)) return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    return { name, ok: false, detail: `${error.message}${error.detail ? ` (${error.detail})` : ''}`, code: error.code };
   }
-}
-
-async function compareLikelihood(runner: GraphRunner, opened: OpenedModel, expected: Expectation): Promise<string> {
-  if (!expected.nll)
-    return `not compared: ${expected.whyNoNll ?? 'the graph gives no likelihoods of a text (no logits for every token, or embeddings in place of token ids)'}`;
-  // A graph that keeps the last position is asked for a few of them, one prefix at a time.
-  const whole = await runner.nllPerToken(expected.window);
-  const at = whole ? null : spread(expected.nll.length, PREFIXES);
-  const found = whole ?? (await runner.nllOfLast((at ?? []).map((t) => expected.window.slice(0, t + 2))));
-  const wanted = at ? at.map((t) => expected.nll?.[t] ?? Number.NaN) : expected.nll;
-  if (found.length !== wanted.length)
-    throw new Error(`the written graph gives ${found.length} values for ${wanted.length} predicted tokens`);
-  const precision = precisionOf(opened);
-  const limit = TOLERANCES[precision];
-  let sumFound = 0;
-  let sumExpected = 0;
-  let worst = 0;
-  for (const [t, value] of found.entries()) {
-    const own = wanted[t] ?? Number.NaN;
-    sumFound += value;
-    sumExpected += own;
-    const difference = Math.abs(value - own) / Math.max(1, Math.abs(own));
-    worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
-  }
-  const [mean, own] = [sumFound / found.length, sumExpected / found.length];
-  const relative = Math.abs(mean - own) / Math.max(Math.abs(own), 1e-3);
-  const where = at ? ` (over the last token of ${at.length} prefixes)` : '';
-  const detail = `NLL${where} ${mean.toFixed(6)} against ${own.toFixed(6)} here: ${relative.toExponential(1)} relative, ${worst.toExponential(1)} at the worst token (limits ${limit.mean}, ${limit.token}; ${precision})`;
-  if (!(relative <= limit.mean && worst <= limit.token)) throw new Error(detail);
-  return detail;
-}
-
-/** At most `count` indices from 0 to n - 1, the last one included. */
-function spread(n: number, count: number): number[] {
-  const few = Math.min(n, count);
-  return Array.from({ length: few }, (_, k) => Math.floor(((k + 1) * n) / few) - 1);
-}
-
-/** Eight steps with the cache, fed with the greedy ids of the cacheless run, must give its logits. */
-async function compareDecoding(
-  runner: GraphRunner,
-  opened: OpenedModel,
-  window: readonly number[],
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  const prompt = window.slice(0, Math.max(1, Math.min(PROMPT_TOKENS, window.length - 1)));
-  const decode = async (cache: boolean, forced: readonly number[] = []) => {
-    const decoder = await Decoder.over(runner.loaded, { cache });
-    try {
-      return await generateGreedily(decoder, prompt, DECODE_STEPS, { keepLogits: true, forced, signal });
-    } finally {
-      decoder.close();
-    }
-  };
-  const plain = await decode(false);
-  if (runner.loaded.io.states.length === 0) return `${DECODE_STEPS} steps ran; the graph has no cache to compare with`;
-  const cached = await decode(true, plain.ids);
-  let worst = 0;
-  for (const [step, logits] of plain.logits.entries()) {
-    const other = cached.logits[step] ?? new Float32Array();
-    let scale = 1;
-    let largest = 0;
-    for (const [id, value] of logits.entries()) {
-      scale = Math.max(scale, Math.abs(value));
-      const difference = Math.abs(value - (other[id] ?? Number.NaN));
-      largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
-    }
-    worst = Math.max(worst, largest / scale);
-  }
-  const precision = precisionOf(opened);
-  const limit = TOLERANCES[precision].logits;
-  const detail = `${DECODE_STEPS} steps after ${prompt.length} tokens: logits with and without the cache differ by ${worst.toExponential(1)} of their size (limit ${limit}; ${precision})`;
-  if (!(worst <= limit)) throw new Error(detail);
-  return detail;
 }

@@ -44,19 +44,31 @@ export function compareWithPlan(exported: OpenedModel, source: OpenedModel, remo
   return `${nodes.size} nodes, ${planned.graph.inputs.length} inputs and ${planned.graph.outputs.length} outputs as planned`;
 }
 
-/** Every tensor has the bytes it has in the source. @throws Error naming the first that differs. */
-export async function compareWithSource(exported: OpenedModel, source: OpenedModel, signal: AbortSignal | undefined): Promise<string> {
+/**
+ * Every tensor has the bytes it has in the source; both are read once, in pieces of 4 MiB.
+ * @param onBytes bytes compared so far, and all
+ * @throws Error naming the first that differs.
+ */
+export async function compareWithSource(
+  exported: OpenedModel,
+  source: OpenedModel,
+  signal: AbortSignal | undefined,
+  onBytes: (done: number, total: number) => void = () => {},
+): Promise<string> {
   const originals = tensorsOf(source.structure.model);
   let count = 0;
   let bytes = 0;
-  for (const [name, tensor] of tensorsOf(exported.structure.model)) {
+  const tensors = tensorsOf(exported.structure.model);
+  const total = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+  for (const [name, tensor] of tensors) {
     const original = originals.get(name);
     if (!original) throw new Error(`the tensor ${name} is not in the source`);
     if (original.type !== tensor.type || original.dims.join() !== tensor.dims.join())
       throw new Error(
         `the tensor ${name} is ${tensor.dims.join(' x ')} (type ${tensor.type}) instead of ${original.dims.join(' x ')} (type ${original.type})`,
       );
-    await compareBytes(name, tensor, exported.folder, original, source.folder, signal);
+    const before = bytes;
+    await compareBytes(name, [tensor, exported.folder], [original, source.folder], signal, (done) => onBytes(before + done, total));
     count += 1;
     bytes += tensor.data.length;
   }
@@ -86,25 +98,24 @@ function tensorsOf(model: Model): Map<string, Tensor> {
   return tensors;
 }
 
-async function compareBytes(
-  name: string,
-  a: Tensor,
-  aFolder: Folder,
-  b: Tensor,
-  bFolder: Folder,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (a.data.length !== b.data.length) throw new Error(`the tensor ${name} has ${a.data.length} bytes instead of ${b.data.length}`);
-  for (let at = 0; at < a.data.length; at += PIECE_BYTES) {
+type Held = readonly [tensor: Tensor, folder: Folder];
+
+async function compareBytes(name: string, a: Held, b: Held, signal: AbortSignal | undefined, onBytes: (done: number) => void) {
+  const { length } = a[0].data;
+  if (length !== b[0].data.length) throw new Error(`the tensor ${name} has ${length} bytes instead of ${b[0].data.length}`);
+  const read = (at: number) => Promise.all([a, b].map((held) => bytesOf(held, at, Math.min(PIECE_BYTES, length - at))));
+  for (let at = 0; at < length; at += PIECE_BYTES) {
     throwIfCancelled(signal);
-    const length = Math.min(PIECE_BYTES, a.data.length - at);
-    const [left, right] = [await bytesOf(a, aFolder, at, length), await bytesOf(b, bFolder, at, length)];
+    const [left = EMPTY, right = EMPTY] = await read(at);
     const wrong = firstDifference(left, right);
-    if (wrong >= 0) throw new Error(`the tensor ${name} differs from the source at byte ${at + wrong} of ${a.data.length}`);
+    if (wrong >= 0) throw new Error(`the tensor ${name} differs from the source at byte ${at + wrong} of ${length}`);
+    onBytes(at + left.length);
   }
 }
 
-async function bytesOf({ data }: Tensor, folder: Folder, offset: number, length: number): Promise<Uint8Array> {
+const EMPTY = new Uint8Array(0);
+
+async function bytesOf([{ data }, folder]: Held, offset: number, length: number): Promise<Uint8Array> {
   if (!isRange(data)) return data.subarray(offset, offset + length);
   const source = folder.open(data.file);
   if (!source)
@@ -112,7 +123,18 @@ async function bytesOf({ data }: Tensor, folder: Folder, offset: number, length:
   return source.read(data.offset + offset, length);
 }
 
+/** Index of the first byte that differs, or -1. Eight bytes a step where both lie on such a border, as whole pieces do. */
 function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return k;
+  let k = 0;
+  if (a.byteOffset % 8 === 0 && b.byteOffset % 8 === 0) {
+    const [left, right] = [words(a), words(b)];
+    while (k < left.length && left[k] === right[k]) k++;
+    k *= 8;
+  }
+  for (; k < a.length; k++) if (a[k] !== b[k]) return k;
   return -1;
+}
+
+function words({ buffer, byteOffset, length }: Uint8Array): BigInt64Array {
+  return new BigInt64Array(buffer, byteOffset, length >> 3);
 }

@@ -2,12 +2,13 @@
 
 import { wrap } from 'comlink';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
-import type { WriteJob } from '../files/parts.ts';
+import { totalBytes, type WriteJob } from '../files/parts.ts';
 import { readBack, saveFolder, saveZip } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { zipBlob } from '../files/zipWrite.ts';
 import { exportManifest } from '../model/manifest.ts';
 import type { OpenedModel } from '../model/open.ts';
+import { defaultBudget } from '../runtime/budget.ts';
 import type { RoutedSession } from '../runtime/route.ts';
 import { whyNotOn } from '../runtime/runnable.ts';
 import { routesOf } from '../runtime/selfTest.ts';
@@ -27,6 +28,10 @@ export interface ExportJob {
   session: () => Promise<RoutedSession>;
   /** The self-test of the GPU when it may be used, else null. */
   gpu: () => Promise<SelfTest | null>;
+  /** Gives the weights of the session back; whatever needs them next loads them again. */
+  release: () => Promise<void>;
+  /** Bytes that scoring and verification may take; undefined = the device's default. */
+  budgetBytes: number | undefined;
   signal: AbortSignal;
   onEvent: (progress: Progress) => void;
 }
@@ -37,18 +42,22 @@ interface Saved {
   blob: Blob | null;
 }
 
+/** Part of the budget from which on the studio's own weights make room for the verification's. */
+const SHARED = 1 / 3;
+
 /**
  * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed verification leaves the files, marked failed.
  * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`, `disk-full`
  */
-export async function exportPruned({ opened, source, request, window, session, gpu, signal, onEvent }: ExportJob): Promise<ExportResult> {
+export async function exportPruned(work: ExportJob): Promise<ExportResult> {
+  const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
   const { removed, score, plan, target } = request;
   let whyNoNll: string | undefined;
   // A graph that this machine cannot score can be written and verified all the same.
-  const unlessUnsupported = async <T>(work: () => Promise<T>): Promise<T | null> => {
+  const unlessUnsupported = async <T>(find: () => Promise<T>): Promise<T | null> => {
     try {
-      return await work();
+      return await find();
     } catch (error) {
       if (!(error instanceof EspalierError) || !error.code.startsWith('unsupported-')) throw error;
       whyNoNll = error.message;
@@ -82,6 +91,8 @@ export async function exportPruned({ opened, source, request, window, session, g
   const selfTest = preferred === 'webgpu' || whyNotOn('wasm', opened) ? await gpu() : null;
   const kind = whyNotOn(preferred, opened) === null ? preferred : preferred === 'webgpu' ? 'wasm' : selfTest ? 'webgpu' : 'wasm';
   const subgroups = selfTest ? routesOf(selfTest.checks).subgroups : false;
+  const bytes = totalBytes(manifest.files);
+  if (routed && bytes > SHARED * (budgetBytes ?? defaultBudget(routed.engine.kind, routed.engine.maxBufferBytes))) await work.release();
   const verification = await verifyInWorker(
     {
       written: saved.written,
@@ -92,6 +103,7 @@ export async function exportPruned({ opened, source, request, window, session, g
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { folder: source, graph: opened.graphPath, removed },
       device: { kind, subgroups },
+      budgetBytes,
     },
     signal,
     onEvent,
@@ -99,7 +111,7 @@ export async function exportPruned({ opened, source, request, window, session, g
   return {
     name: saved.name,
     files: manifest.files.map(({ path, size }) => ({ path, bytes: size })),
-    bytes: manifest.files.reduce((sum, file) => sum + file.size, 0),
+    bytes,
     seconds: (performance.now() - started) / 1000,
     leftOut: manifest.leftOut,
     blob: saved.blob,

@@ -3,6 +3,7 @@
 import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { type Identity, identify } from '../model/identity.ts';
+import { measureMagnitudes } from '../model/magnitude.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
 import { makeScorePrograms } from '../model/programs.ts';
 import { PROVENANCE_FILE } from '../model/provenance.ts';
@@ -214,8 +215,16 @@ export class StudioService implements StudioApi {
     throw new EspalierError('bug', 'Scoring parts is not wired yet.');
   }
 
-  async magnitudes(_onEvent: (progress: Progress) => void): Promise<Magnitudes> {
-    throw new EspalierError('bug', 'Magnitudes are not wired yet.');
+  async magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes> {
+    return this.run(async (signal) => {
+      const started = performance.now();
+      const onBytes = (done: number, total: number): void => {
+        const secondsLeft = done > 0 ? ((performance.now() - started) / 1000 / done) * (total - done) : null;
+        onEvent({ job: 'magnitudes', phase: 'read', done, total, unit: 'bytes', secondsLeft });
+      };
+      const found = await measureMagnitudes(this.model().opened, { signal, onBytes });
+      return { ...found, seconds: (performance.now() - started) / 1000 };
+    });
   }
 
   async hiddenCriteria(_settings: ScoreSettings, _onEvent: (progress: Progress) => void): Promise<HiddenCriteria> {
@@ -256,6 +265,8 @@ export class StudioService implements StudioApi {
           const { webgpu, selfTest } = await this.device();
           return webgpu ? selfTest : null;
         },
+        release: () => this.closeSession(),
+        budgetBytes: this.budgetBytes,
         signal,
         onEvent,
       });

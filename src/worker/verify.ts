@@ -12,12 +12,12 @@ import type { VerifyApi } from './verifyApi.ts';
 import { outgoing } from './wire.ts';
 
 const api: VerifyApi = {
-  async verify({ written, graph, window, nll, whyNoNll, numBlocks, source, device }, onProgress) {
+  async verify({ written, graph, window, nll, whyNoNll, numBlocks, source, device, budgetBytes }, onProgress) {
     const folder = written.kind === 'zip' ? await openZip(written.blob) : await folderOf(written);
     const opened = await openModel(await folderOf(source.folder), source.graph);
     const engine = device.kind === 'webgpu' ? await openWebgpu(webLoader, { subgroups: device.subgroups }) : await openWasm(webLoader);
     const expected = { window, nll, whyNoNll, numBlocks, source: { opened, removed: source.removed } };
-    return verifyExport(folder, graph, expected, engine, { onProgress });
+    return verifyExport(folder, graph, expected, engine, { onProgress, budgetBytes });
   },
 };
 

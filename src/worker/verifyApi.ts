@@ -20,6 +20,8 @@ export interface VerifyRequest {
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: Unit[] };
   device: { kind: DeviceKind; subgroups: boolean };
+  /** Bytes that running may take; by default what scoring may take. */
+  budgetBytes?: number | undefined;
 }
 
 export interface VerifyApi {
