@@ -44,18 +44,20 @@ test('listing reads no body', async () => {
   expect(store.reads).toEqual(['about a']);
 });
 
-test('one job of a kind per model, the newest; other models and jobs stay', async () => {
+test('three of a kind per model, the newest; other models and jobs stay', async () => {
   const { clock, jobs, job } = shelf();
   for (const [key, model, name] of [
     ['a', 'm', 'score'],
     ['b', 'm', 'search'],
     ['c', 'n', 'score'],
     ['d', 'm', 'score'],
+    ['e', 'm', 'score'],
+    ['f', 'm', 'score'],
   ] as const) {
     clock.now += 1;
     await jobs.keep(job(key, model, name), key);
   }
-  expect((await jobs.list()).map(({ key }) => key)).toEqual(['d', 'c', 'b']);
+  expect((await jobs.list()).map(({ key }) => key)).toEqual(['f', 'e', 'd', 'c', 'b']);
   expect(await jobs.body('a')).toBeUndefined();
 });
 

@@ -14,7 +14,8 @@ export interface KeptJob {
   about: unknown;
 }
 
-/** At most so many jobs are kept; the oldest go first. Bodies of streamed jobs may be hundreds of MB. */
+/** At most so many are kept of one job on one model, as settings differ, and in all; the oldest go first. Bodies of streamed jobs may be hundreds of MB. */
+const MOST_ALIKE = 3;
 const MOST_JOBS = 20;
 const LONGEST_MS = 30 * 24 * 3600 * 1000;
 
@@ -26,7 +27,7 @@ export interface JobShelf {
   list(): Promise<KeptJob[]>;
   /** The body that was kept under this key; undefined when there is none. */
   body(key: string): Promise<unknown>;
-  /** Replaces what was kept under this key and for the same job on the same model. False when it could not be kept. */
+  /** Replaces what was kept under this key. False when it could not be kept. */
   keep(job: KeptJob, body: unknown): Promise<boolean>;
   forget(key: string): Promise<void>;
 }
@@ -64,7 +65,9 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
 
   /** Frees what this job replaces and what is beyond the bounds. */
   async function makeRoom(store: UseStore, { key, modelKey, job }: KeptJob): Promise<void> {
-    const stays = (await read(store)).filter((one) => one.key !== key && !(one.modelKey === modelKey && one.job === job));
+    const others = (await read(store)).filter((one) => one.key !== key);
+    const alike = others.filter((one) => one.modelKey === modelKey && one.job === job).slice(MOST_ALIKE - 1);
+    const stays = others.filter((one) => !alike.includes(one));
     const kept = new Set([key, ...stays.slice(0, MOST_JOBS - 1).map((one) => one.key)]);
     const names = (await keys<string>(store)).map((name) => name.slice(name.indexOf(' ') + 1));
     const gone = [...new Set(names)].filter((name) => !kept.has(name));

@@ -5,7 +5,7 @@ import { offeredJobs, percent } from '../../state/longJob.ts';
 import { deviceName } from '../../state/selectors.ts';
 import { nameOfText, windowsOf } from '../../state/textSource.ts';
 import type { Interrupted } from '../../worker/api.ts';
-import { formatAgo } from '../format.ts';
+import { formatAgo, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './importance.module.css';
@@ -32,6 +32,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
           {NAMES[job.job]} was interrupted at {percent(job)} %, {formatAgo(now - job.savedAt)}.
         </strong>{' '}
         <span className={kit.note}>
+          {job.search && `${plural(job.search.count, 'block')} at most, `}
           {windowsOf(settings)}, {nameOfText(settings.text)}, {deviceName(device)}
         </span>
       </p>
