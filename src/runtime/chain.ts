@@ -1,8 +1,9 @@
 // Runs the weightless programs of a model one at a time on an engine: embedding, side values, blocks, head; must not decide their order.
 
-import { EspalierError } from '../errors.ts';
+import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { type BoundProgram, type ProgramInput, positionDims, type ScorePrograms } from '../model/program.ts';
 import type { Folder } from '../onnx/source.ts';
+import { blockOf, partOf, type Unit } from '../units.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from './device.ts';
 import { type HeadPiece, headPieces } from './headPieces.ts';
 import { byteSize, count, filled, type HostTensor, numbers, toFloat32 } from './host.ts';
@@ -30,6 +31,8 @@ export class Chain {
   headRows = 1;
   /** Positions of one head run when the logits of one row are too large to be had at once; null = whole rows. */
   headTokens: number | null = null;
+  /** Parts of blocks were run: they share the weights of their blocks. */
+  ranParts = false;
   private readonly compiled = new Map<string, Compiled>();
   private readonly sides = new Map<string, Promise<Sides>>();
   private readonly zeros = new Map<string, HostTensor>();
@@ -51,7 +54,7 @@ export class Chain {
       options.onProgram?.(++done, total);
     }
     for (const program of distinct.values()) {
-      if (options.signal?.aborted) throw new EspalierError('cancelled', 'Cancelled.');
+      throwIfCancelled(options.signal);
       this.compiled.set(program.id, await this.engine.compile(program));
       options.onProgram?.(++done, total);
     }
@@ -62,15 +65,37 @@ export class Chain {
     return this.residual(this.programs.embed, chunk, null);
   }
 
-  /** One block on one chunk: (B, S, C) -> (B, S, C). The input stays valid. */
-  async block(index: number, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
-    return this.residual(this.blockAt(index), chunk, state);
+  /** One block, or one part of it, on one chunk: (B, S, C) -> (B, S, C). The input stays valid; the block's weights are loaded. */
+  async block(piece: Unit, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
+    const bound = this.boundOf(piece);
+    if (typeof piece !== 'number') {
+      this.ranParts = true;
+      await this.prepareLate([bound]);
+    }
+    return this.residual(bound, chunk, state);
   }
 
-  blockAt(index: number): BoundProgram {
-    const bound = this.programs.blocks[index];
-    if (!bound) throw new EspalierError('bug', `There is no block ${index}; the model has ${this.programs.blocks.length}.`);
+  /** @throws EspalierError `bug` for what the model does not have. */
+  boundOf(piece: Unit): BoundProgram {
+    const part = partOf(piece);
+    const bound = part === null ? this.programs.blocks[blockOf(piece)] : this.programs.halves?.[blockOf(piece)]?.[part];
+    if (!bound) throw new EspalierError('bug', `There is no ${part ? 'part' : 'block'} ${piece} to run.`);
     return bound;
+  }
+
+  /** Compiles programs that `compile` leaves out. @throws EspalierError from the engine, `cancelled`. */
+  async compileLate(programs: readonly BoundProgram[], signal?: AbortSignal): Promise<void> {
+    for (const { program } of programs) {
+      if (this.compiled.has(program.id)) continue;
+      throwIfCancelled(signal);
+      this.compiled.set(program.id, await this.engine.compile(program));
+    }
+  }
+
+  /** The same, and binds their weights: where those came with another program, nothing is read. */
+  async prepareLate(programs: readonly BoundProgram[], signal?: AbortSignal): Promise<void> {
+    await this.compileLate(programs, signal);
+    await this.weights.load(programs, { signal });
   }
 
   /** Mean negative log-likelihood of each row in nats, accumulated in float64; a value that is not a number counts as infinite. */

@@ -1,13 +1,18 @@
-// The importance curve: the leave-one-out pass over all groups of windows, with its events; must not choose devices or windows.
+// The importance curves over blocks and over their parts, with their events; must not choose devices or windows.
 
 import { measureWindows } from '../analysis/perplexity.ts';
 import { removalOrder } from '../analysis/ranking.ts';
 import { EspalierError } from '../errors.ts';
-import type { BlockScore, Measure, ScoreEvent } from '../worker/api.ts';
-import { blockScore, Grouped } from './measures.ts';
+import type { PartUnit } from '../units.ts';
+import type { BlockScore, HiddenCriteria, Measure, PartScore, PartsEvent, Progress, ScoreEvent } from '../worker/api.ts';
+import { readLeaveOutBody } from './checkpointBody.ts';
+import type { Keeper } from './checkpointKeeper.ts';
+import type { IntactStates } from './hidden.ts';
+import { HiddenAccumulator } from './influence.ts';
+import { type LeaveOutJob, leaveOut } from './leaveOut.ts';
+import { blockScore, partScore, WindowResults } from './measures.ts';
 import type { MemoryPlan } from './memory.ts';
-import { countBlockRuns, residentSchedule, type Step, streamedSchedule, type Variant } from './schedule.ts';
-import { type IntactStates, leaveOneOut } from './score.ts';
+import { blockCandidates, lineOf, partCandidates, type Variant } from './schedule.ts';
 import type { Workbench } from './workbench.ts';
 
 /** What scoring found, before the worker adds settings and device. */
@@ -16,96 +21,177 @@ export interface Curve {
   blocks: BlockScore[];
   /** Block indices, least important first; refused blocks are left out. */
   order: number[];
+  /** Absent where a resumed run had lost some of the states. */
+  hidden?: HiddenCriteria;
   seconds: number;
   /** Wall time of the pass against the ideal of the same block and head times; 1 = no overhead. */
+  costRatio: number | null;
+}
+
+/** What scoring the parts found. */
+export interface PartsCurve {
+  baseline: Measure;
+  /** By block, attention first; blocks whose parts cannot be told apart are missing. */
+  parts: PartScore[];
+  /** Least important first. */
+  order: PartUnit[];
+  seconds: number;
   costRatio: number | null;
 }
 
 export interface CurveJob {
   bench: Workbench;
   plan: MemoryPlan;
-  /** Per block, why it cannot be left out, or null. */
-  unremovable: readonly (string | null)[];
   /** Filled with the intact states; the caller owns them. */
   intact: IntactStates;
-  dropStates(): void;
+  /** Where the job is written down, if it is. */
+  keeper: Keeper | null;
   signal: AbortSignal | undefined;
-  onEvent(event: ScoreEvent): void;
 }
 
-/** Runs the pass and reports the baseline and each point as it comes. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
-export async function measureCurve(job: CurveJob): Promise<Omit<Curve, 'seconds'>> {
-  const { bench, plan, unremovable, intact, signal, onEvent } = job;
-  const passes = bench.passes(plan.group, signal);
-  const parts = schedules(plan, unremovable);
-  const runs = passes.flatMap((pass) => parts.map((steps) => ({ pass, steps, blocks: countBlockRuns(steps) })));
-  const total = runs.reduce((sum, { blocks }) => sum + blocks, 0);
-  const points = new Points(passes.length, onEvent);
-  let [seconds, ideal, before] = [0, 0, 0];
-  for (const [k, { pass, steps, blocks }] of runs.entries()) {
-    job.dropStates();
-    const cost = await leaveOneOut(pass, steps, intact, plan.keepIntact, runs[k + 1] ? 'embed' : null, {
-      onVisit: (stage, next) => bench.visit(stage, next, signal),
-      onBlock: (done, _, left) => {
-        const later = total - before - blocks;
-        const secondsLeft = left === null ? null : left * (1 + later / Math.max(1, blocks - done));
-        const progress = { job: 'score', phase: 'score', done: before + done, total, unit: 'blocks', secondsLeft } as const;
-        onEvent({ type: 'progress', progress });
-      },
-      onResult: (variant, values) => points.add(variant, values),
-    });
-    before += blocks;
-    seconds += cost.seconds;
-    ideal += cost.idealSeconds ?? Number.NaN;
-  }
-  if (!plan.keepIntact) job.dropStates();
-  for (const [index, reason] of unremovable.entries()) if (reason) points.refuse(index, reason);
-  const blocks = points.blocks.sort((a, b) => a.index - b.index);
-  return { baseline: points.baseline(), blocks, order: removalOrder(blocks), costRatio: Number.isFinite(ideal) ? seconds / ideal : null };
+/**
+ * The curve over blocks. What an interrupted run had measured is told again at once.
+ * @param unremovable per block, why it cannot be left out, or null
+ * @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`.
+ */
+export async function measureCurve(
+  job: CurveJob,
+  unremovable: readonly (string | null)[],
+  onEvent: (event: ScoreEvent) => void,
+): Promise<Omit<Curve, 'seconds'>> {
+  const blocks: BlockScore[] = [];
+  const push = (block: BlockScore): void => {
+    blocks.push(block);
+    onEvent({ type: 'block', block });
+  };
+  const points = new Points(
+    (baseline) => onEvent({ type: 'baseline', baseline }),
+    (variant, nll, baseline) => push(blockScore(Number(variant), nll, baseline)),
+  );
+  const { bench } = job;
+  const line = lineOf(unremovable.length);
+  const found = await leaveOut({
+    ...(await leaveOutJob(job, line, points)),
+    candidates: blockCandidates(line, (block) => !unremovable[block]),
+    baseline: true,
+    hidden: new HiddenAccumulator(unremovable.length, bench.chain.programs.hiddenSize),
+    onProgress: (done, total, secondsLeft) => onEvent({ type: 'progress', progress: progressOf('score', done, total, secondsLeft) }),
+  });
+  const baseline = points.baseline();
+  // A block that cannot be left out has the baseline's numbers, which mean nothing, and the reason.
+  for (const [index, refused] of unremovable.entries())
+    if (refused) push({ ...blockScore(index, baseline.nllPerWindow, baseline), refused });
+  blocks.sort((a, b) => a.index - b.index);
+  return {
+    baseline,
+    blocks,
+    order: removalOrder(blocks),
+    costRatio: ratio(found),
+    ...(found.hidden ? { hidden: found.hidden } : {}),
+  };
 }
 
-/** The schedules that one group of windows goes through: one, or several when not all left-out blocks have room at a time. */
-function schedules(plan: MemoryPlan, unremovable: readonly (string | null)[]): Step[][] {
-  const n = unremovable.length;
-  const removable = (block: number): boolean => !unremovable[block];
-  if (plan.resident) return [residentSchedule(n, removable)];
-  const parts = Array.from({ length: Math.ceil(n / plan.variants) }, (_, k) => k * plan.variants);
-  return parts.map((from) => streamedSchedule(n, removable, from, Math.min(n, from + plan.variants)));
+/**
+ * The curve over the 2N parts. `known` = the baseline of a curve on the same windows.
+ * @throws EspalierError as `measureCurve`.
+ */
+export async function measureParts(
+  job: CurveJob,
+  divisible: readonly boolean[],
+  known: Measure | null,
+  onEvent: (event: PartsEvent) => void,
+): Promise<Omit<PartsCurve, 'seconds'>> {
+  const parts: PartScore[] = [];
+  const points = new Points(
+    (baseline) => onEvent({ type: 'baseline', baseline }),
+    (variant, nll, baseline) => {
+      const part = partScore(variant as PartUnit, nll, baseline);
+      parts.push(part);
+      onEvent({ type: 'part', part });
+    },
+  );
+  const line = lineOf(divisible.length);
+  const candidates = partCandidates(line, (block) => divisible[block] ?? false);
+  const base = await leaveOutJob(job, line, points);
+  if (known) base.results.add('intact', 0, known.nllPerWindow);
+  const found = await leaveOut({
+    ...base,
+    candidates,
+    baseline: true,
+    hidden: null,
+    onProgress: (done, total, secondsLeft) => onEvent({ type: 'progress', progress: progressOf('parts', done, total, secondsLeft) }),
+  });
+  const rank = new Map(candidates.map(({ unit }, k) => [unit, k]));
+  parts.sort((a, b) => (rank.get(a.unit) ?? 0) - (rank.get(b.unit) ?? 0));
+  const order = [...parts].sort((a, b) => (a.nll === b.nll ? 0 : a.nll - b.nll)).map(({ unit }) => unit);
+  return { baseline: points.baseline(), parts, order, costRatio: ratio(found) };
 }
 
-/** Results as they come, complete once every group of windows is in. */
+/** The criteria of the intact pass alone: states that are there are read, the others made. @throws EspalierError as `measureCurve`. */
+export async function measureHidden(job: CurveJob, numBlocks: number, onProgress: (progress: Progress) => void): Promise<HiddenCriteria> {
+  const line = lineOf(numBlocks);
+  const { plan } = job;
+  const found = await leaveOut({
+    ...(await leaveOutJob(
+      job,
+      line,
+      new Points(
+        () => {},
+        () => {},
+      ),
+    )),
+    plan: { ...plan, group: plan.planGroup },
+    candidates: [],
+    baseline: false,
+    hidden: new HiddenAccumulator(numBlocks, job.bench.chain.programs.hiddenSize),
+    onProgress: (done, total, secondsLeft) => onProgress(progressOf('criteria', done, total, secondsLeft)),
+  });
+  if (!found.hidden) throw new EspalierError('bug', 'The pass gave no criteria.');
+  return found.hidden;
+}
+
+type Base = Pick<LeaveOutJob, 'bench' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'>;
+
+/** What all of them have in common, with what an interrupted run left. */
+async function leaveOutJob({ bench, plan, intact, keeper, signal }: CurveJob, line: LeaveOutJob['line'], points: Points): Promise<Base> {
+  const results = new WindowResults(bench.windows.length, (variant, nll) => points.add(variant, nll));
+  const saved = await keeper?.load();
+  const resume = saved ? readLeaveOutBody(saved.body, { line, windowBytes: bench.stateBytes() }) : null;
+  return { bench, plan, line, intact, results, resume, signal, checkpoint: keeper };
+}
+
+function progressOf(job: string, done: number, total: number, secondsLeft: number | null): Progress {
+  return { job, phase: 'score', done, total, unit: 'blocks', secondsLeft };
+}
+
+function ratio({ seconds, idealSeconds }: { seconds: number; idealSeconds: number | null }): number | null {
+  return idealSeconds ? seconds / idealSeconds : null;
+}
+
+/** Tells complete results as they come: the baseline first, whatever came before it. */
 class Points {
-  readonly blocks: BlockScore[] = [];
   private intact: Measure | null = null;
-  private readonly found: Grouped;
-  private readonly onEvent: (event: ScoreEvent) => void;
+  private early: [Variant, number[]][] = [];
+  private readonly onBaseline: (baseline: Measure) => void;
+  private readonly onPoint: (variant: Variant, nll: number[], baseline: Measure) => void;
 
-  constructor(groups: number, onEvent: (event: ScoreEvent) => void) {
-    this.found = new Grouped(groups);
-    this.onEvent = onEvent;
+  constructor(onBaseline: (baseline: Measure) => void, onPoint: (variant: Variant, nll: number[], baseline: Measure) => void) {
+    this.onBaseline = onBaseline;
+    this.onPoint = onPoint;
   }
 
-  add(variant: Variant, values: readonly number[]): void {
-    const nll = this.found.add(variant, values);
-    if (!nll) return;
+  add(variant: Variant, nll: number[]): void {
     if (variant === 'intact') {
       this.intact = measureWindows(nll);
-      this.onEvent({ type: 'baseline', baseline: this.intact });
-    } else this.push(blockScore(variant, nll, this.baseline()));
-  }
-
-  /** A block that cannot be left out has the baseline's numbers, which mean nothing, and the reason. */
-  refuse(index: number, reason: string): void {
-    this.push({ ...blockScore(index, this.baseline().nllPerWindow, this.baseline()), refused: reason });
+      this.onBaseline(this.intact);
+      for (const [unit, values] of this.early) this.onPoint(unit, values, this.intact);
+      this.early = [];
+    } else if (this.intact) this.onPoint(variant, nll, this.intact);
+    else this.early.push([variant, nll]);
   }
 
   baseline(): Measure {
     if (!this.intact) throw new EspalierError('bug', 'The pass gave no baseline.');
     return this.intact;
-  }
-
-  private push(block: BlockScore): void {
-    this.blocks.push(block);
-    this.onEvent({ type: 'block', block });
   }
 }

@@ -1,7 +1,17 @@
 // Block Influence and angular distance from the residual stream of the intact pass, as it comes cut by cut; must not run anything.
 
 import { EspalierError } from '../errors.ts';
+import { isJsonObject } from '../json.ts';
 import type { HiddenCriteria } from '../worker/api.ts';
+
+/** Everything that has been collected so far, as plain data. */
+export interface HiddenSnapshot {
+  cosines: Float64Array;
+  tokens: Float64Array;
+  angles: Float64Array[];
+  windows: number;
+  tracks: [window: number, track: Track][];
+}
 
 /** What is kept of a window until its pass is over. */
 interface Track {
@@ -59,6 +69,48 @@ export class HiddenAccumulator {
     for (const [row, window] of windowIndices.entries()) this.addWindow(cut, window, states.slice(row * size, (row + 1) * size));
   }
 
+  /** A copy of what was collected; `restore` goes on from it. */
+  snapshot(): HiddenSnapshot {
+    return {
+      cosines: this.cosines.slice(),
+      tokens: this.tokens.slice(),
+      angles: this.angles.map((sums) => sums.slice()),
+      windows: this.windows,
+      tracks: [...this.tracks].map(([window, track]) => [window, { ...track, last: [...track.last], lastSquares: [...track.lastSquares] }]),
+    };
+  }
+
+  /** Takes over what another one of the same model had collected; false, and unchanged, when its sizes are others. */
+  restore(saved: HiddenSnapshot): boolean {
+    const { numBlocks, hiddenSize } = this;
+    const fits =
+      saved.cosines.length === numBlocks &&
+      saved.tokens.length === numBlocks &&
+      saved.angles.length === numBlocks &&
+      saved.angles.every((sums, n) => sums.length === numBlocks - n) &&
+      saved.tracks.every(
+        ([, { cut, states, squares, last, lastSquares }]) =>
+          last.length === cut + 1 &&
+          lastSquares.length === cut + 1 &&
+          states.length === squares.length * hiddenSize &&
+          last.every((vector) => vector.length === hiddenSize),
+      );
+    if (!fits) return false;
+    this.cosines.set(saved.cosines);
+    this.tokens.set(saved.tokens);
+    for (const [n, sums] of saved.angles.entries()) this.angles[n]!.set(sums);
+    this.windows = saved.windows;
+    this.tracks.clear();
+    for (const [window, track] of saved.tracks)
+      this.tracks.set(window, { ...track, last: [...track.last], lastSquares: [...track.lastSquares] });
+    return true;
+  }
+
+  /** Windows that have reached the last cut. */
+  get finished(): number {
+    return this.windows;
+  }
+
   /** True when every window that began has reached the last cut. */
   get complete(): boolean {
     return this.windows > 0 && this.tracks.size === 0;
@@ -110,6 +162,30 @@ export class HiddenAccumulator {
     this.windows += 1;
     this.tracks.delete(window);
   }
+}
+
+/** True for what `snapshot` gave, after it was kept somewhere. */
+export function isHiddenSnapshot(value: unknown): value is HiddenSnapshot {
+  const isTrack = (entry: unknown): boolean =>
+    Array.isArray(entry) &&
+    typeof entry[0] === 'number' &&
+    isJsonObject(entry[1]) &&
+    typeof entry[1].cut === 'number' &&
+    entry[1].states instanceof Float32Array &&
+    entry[1].squares instanceof Float64Array &&
+    Array.isArray(entry[1].last) &&
+    entry[1].last.every((vector) => vector instanceof Float32Array) &&
+    Array.isArray(entry[1].lastSquares);
+  return (
+    isJsonObject(value) &&
+    value.cosines instanceof Float64Array &&
+    value.tokens instanceof Float64Array &&
+    Array.isArray(value.angles) &&
+    value.angles.every((sums) => sums instanceof Float64Array) &&
+    typeof value.windows === 'number' &&
+    Array.isArray(value.tracks) &&
+    value.tracks.every(isTrack)
+  );
 }
 
 /** In float64; four sums, so that additions need not wait for each other. */

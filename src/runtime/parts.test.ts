@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Folder } from '../onnx/source.ts';
+import type { Unit } from '../units.ts';
 import { defaultBudget } from './budget.ts';
 import { bufferLimit, fault } from './fault.ts';
 import { byteSize, filled, numbers, toFloat32 } from './host.ts';
@@ -9,25 +10,37 @@ import { Ledger } from './ledger.ts';
 import { createLock } from './ort.ts';
 import { Pace } from './pace.ts';
 import { type RangeTarget, readRanges } from './readRanges.ts';
-import { countBlockRuns, residentSchedule, type Step, streamedSchedule } from './schedule.ts';
+import {
+  blockCandidates,
+  type Candidate,
+  countBlockRuns,
+  lineOf,
+  partCandidates,
+  residentSchedule,
+  type Step,
+  streamedSchedule,
+  type Variant,
+} from './schedule.ts';
 import { routesOf } from './selfTest.ts';
 import { chunkWindows, sliceChunk } from './windows.ts';
 
-/** Replays a schedule symbolically: which blocks each variant went through. */
-function paths(steps: readonly Step[]): Map<string, number[]> {
-  const intact: number[] = [];
-  const streams = new Map<number, number[]>();
-  const finished = new Map<string, number[]>();
+/** Replays a schedule symbolically: which pieces each variant went through. */
+function paths(steps: readonly Step[], starts: ReadonlyMap<Unit, number>): Map<Variant, Unit[]> {
+  const intact: Unit[] = [];
+  const streams = new Map<Unit, Unit[]>();
+  const finished = new Map<Variant, Unit[]>();
   for (const step of steps) {
-    if (step.kind === 'head')
-      finished.set(
-        String(step.variant),
-        step.variant === 'intact' ? [...intact] : (streams.get(step.variant) ?? intact.slice(0, step.variant)),
-      );
-    else if (step.variant === 'intact') intact.push(step.block);
-    else streams.set(step.variant, [...(streams.get(step.variant) ?? intact.slice(0, step.variant)), step.block]);
+    const { variant } = step;
+    const path = variant === 'intact' ? intact : (streams.get(variant) ?? intact.slice(0, starts.get(variant)));
+    if (step.kind === 'head') finished.set(variant, [...path]);
+    else if (variant === 'intact') intact.push(step.piece);
+    else streams.set(variant, [...path, step.piece]);
   }
   return finished;
+}
+
+function course(line: readonly Unit[], candidates: readonly Candidate[]) {
+  return { course: { line, candidates, from: 0, to: line.length, baseline: true }, starts: new Map(candidates.map((c) => [c.unit, c.at])) };
 }
 
 describe.each([
@@ -35,23 +48,48 @@ describe.each([
   ['streamed', streamedSchedule],
 ] as const)('%s schedule', (_, schedule) => {
   test.each([1, 2, 5, 16])('%i blocks: every variant runs all blocks but its own, N(N + 1)/2 runs in all', (n) => {
-    const steps = schedule(n, () => true);
-    const all = Array.from({ length: n }, (_, k) => k);
-    const result = paths(steps);
+    const all = lineOf(n);
+    const given = course(
+      all,
+      blockCandidates(all, () => true),
+    );
+    const steps = schedule(given.course);
+    const result = paths(steps, given.starts);
     expect(result.get('intact')).toEqual(all);
-    for (const variant of all) expect(result.get(String(variant))).toEqual(all.filter((block) => block !== variant));
+    for (const variant of all) expect(result.get(variant)).toEqual(all.filter((block) => block !== variant));
     expect(countBlockRuns(steps)).toBe((n * (n + 1)) / 2);
     expect(steps.filter((step) => step.kind === 'head').length).toBe(n + 1);
   });
 
   test('leaves refused blocks out', () => {
-    expect([...paths(schedule(4, (block) => block !== 2)).keys()].sort()).toEqual(['0', '1', '3', 'intact']);
+    const line = lineOf(4);
+    const given = course(
+      line,
+      blockCandidates(line, (block) => block !== 2),
+    );
+    expect([...paths(schedule(given.course), given.starts).keys()].map(String).sort()).toEqual(['0', '1', '3', 'intact']);
+  });
+
+  test('parts: the other part stands in for the block, on every line', () => {
+    const line = lineOf(5, [1, '3.attn']);
+    expect(line).toEqual([0, 2, '3.ffn', 4]);
+    const given = course(
+      line,
+      partCandidates(line, () => true),
+    );
+    const result = paths(schedule(given.course), given.starts);
+    expect([...result.keys()].length).toBe(7);
+    expect(result.get('2.attn')).toEqual([0, '2.ffn', '3.ffn', 4]);
+    expect(result.get('4.ffn')).toEqual([0, 2, '3.ffn', '4.attn']);
   });
 });
 
 test('the streamed schedule visits each block once', () => {
-  const visits = streamedSchedule(6, () => true).flatMap((step) => (step.kind === 'block' ? [step.block] : []));
-  expect(visits).toEqual([...visits].sort((a, b) => a - b));
+  const line = lineOf(6);
+  for (const candidates of [blockCandidates(line, () => true), partCandidates(line, () => true)]) {
+    const visits = streamedSchedule(course(line, candidates).course).flatMap((step) => (step.kind === 'block' ? [step.at] : []));
+    expect(visits).toEqual([...visits].sort((a, b) => a - b));
+  }
 });
 
 describe('chunks', () => {

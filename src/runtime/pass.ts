@@ -1,23 +1,37 @@
 // One pass over blocks and heads with shared hidden states: the loop behind the curve and behind plans; must not know about statistics.
 
 import { throwIfCancelled } from '../errors.ts';
+import type { Unit } from '../units.ts';
+import { untilAborted } from './abortable.ts';
 import type { Chain } from './chain.ts';
 import type { DeviceTensor } from './device.ts';
 import { HiddenStates } from './hidden.ts';
+import { byteSize, toFloat32 } from './host.ts';
+import type { WindowBytes } from './streams.ts';
 import type { Chunk } from './windows.ts';
 import { createBreather } from './yield.ts';
 
-/** Runs programs over all chunks of windows, lets the event loop turn and looks at the signal between runs. */
+/** Holds a job between two runs. */
+export interface Gate {
+  /** Resolves when the job may go on: at once, unless it is paused. */
+  wait(): Promise<void>;
+}
+
+/** Runs programs over all chunks of windows, lets the event loop turn and looks at the signal and the gate between runs. */
 export class Pass {
   readonly chain: Chain;
   readonly chunks: readonly Chunk[];
+  /** Time spent before a closed gate so far, ms: no part of what anything took. */
+  heldMs = 0;
   private readonly signal: AbortSignal | undefined;
+  private readonly gate: Gate | undefined;
   private readonly breathe = createBreather();
 
-  constructor(chain: Chain, chunks: readonly Chunk[], signal: AbortSignal | undefined) {
+  constructor(chain: Chain, chunks: readonly Chunk[], signal: AbortSignal | undefined, gate?: Gate) {
     this.chain = chain;
     this.chunks = chunks;
     this.signal = signal;
+    this.gate = gate;
   }
 
   /** The residual stream before block 0. */
@@ -25,9 +39,47 @@ export class Pass {
     return this.each((chunk) => this.chain.embed(chunk));
   }
 
-  /** The residual stream after `block`. The input set stays with its owner. */
-  block(block: number, input: HiddenStates): Promise<HiddenStates> {
-    return this.each((chunk, at) => this.chain.block(block, input.tensors[at] as DeviceTensor, chunk));
+  /** The residual stream after a block or a part of one. The input set stays with its owner. */
+  block(piece: Unit, input: HiddenStates): Promise<HiddenStates> {
+    return this.each((chunk, at) => this.chain.block(piece, input.tensors[at] as DeviceTensor, chunk));
+  }
+
+  /** The values of each chunk as (B, S, C) float32 on the host; what was given is valid until the next chunk only. */
+  async each32(input: HiddenStates, use: (chunk: Chunk, values: Float32Array) => void): Promise<void> {
+    for (const [at, chunk] of this.chunks.entries()) use(chunk, toFloat32(await this.chain.engine.read(input.tensors[at] as DeviceTensor)));
+  }
+
+  /** The raw bytes of each window, (S, C), in the order of the windows: another division into chunks can go on with them. */
+  async read(input: HiddenStates): Promise<WindowBytes> {
+    const out: WindowBytes = [];
+    for (const [at, chunk] of this.chunks.entries()) {
+      const { data } = await this.chain.engine.read(input.tensors[at] as DeviceTensor);
+      const size = data.byteLength / chunk.rows;
+      for (const [row, window] of chunk.windows.entries())
+        out[window] = new Uint8Array(data.buffer, data.byteOffset + row * size, size).slice();
+    }
+    return out;
+  }
+
+  /** The way back from `read`. @throws EspalierError `out-of-memory`. */
+  restore(windows: WindowBytes): HiddenStates {
+    const { hiddenSize, residualType } = this.chain.programs;
+    const buffers: { free(): void }[] = [];
+    const free = (): void => buffers.forEach((buffer) => void buffer.free());
+    try {
+      const tensors = this.chunks.map((chunk) => {
+        const dims = [chunk.rows, chunk.length, hiddenSize];
+        const buffer = this.chain.engine.allocate(byteSize(residualType, dims), 'hidden', 'hidden state');
+        buffers.push(buffer);
+        const size = byteSize(residualType, [chunk.length, hiddenSize]);
+        for (const [row, window] of chunk.windows.entries()) buffer.write(row * size, new Uint8Array(windows[window] ?? []));
+        return buffer.view(residualType, dims);
+      });
+      return new HiddenStates(tensors, free);
+    } catch (error) {
+      free();
+      throw error;
+    }
   }
 
   /** Mean NLL of each window, in the order of the windows. */
@@ -69,5 +121,9 @@ export class Pass {
   private async turn(): Promise<void> {
     await this.breathe();
     throwIfCancelled(this.signal);
+    if (!this.gate) return;
+    const start = performance.now();
+    await untilAborted(this.gate.wait(), this.signal);
+    this.heldMs += performance.now() - start;
   }
 }

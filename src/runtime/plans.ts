@@ -1,29 +1,34 @@
 // PPL of a plan from stored hidden states: the intact ones up to the first removed block, then those of the last plan; must not load weights.
 
-import type { HiddenStates } from './hidden.ts';
+import { blockOf, type Unit } from '../units.ts';
+import type { HiddenStates, IntactStates } from './hidden.ts';
 import type { Pass } from './pass.ts';
-import type { IntactStates } from './score.ts';
+import { pieceOf } from './schedule.ts';
 import type { Stage } from './stages.ts';
 
-/** States of the last measured plan, by cut, valid while the removed blocks before that cut are the same. */
+/** The units that a plan removes before a cut, as a key. */
+function before(removed: readonly Unit[], cut: number): string {
+  return removed.filter((unit) => blockOf(unit) < cut).join();
+}
+
+/** States of the last measured plan, by cut, valid while the removed units before that cut are the same. */
 export class PlanStates {
-  private removed: readonly number[] = [];
+  private removed: readonly Unit[] = [];
   private readonly states: IntactStates = new Map();
 
-  /** The last cut that both plans reach with the same blocks removed before it, and its state. */
-  resume(removed: readonly number[]): { cut: number; state: HiddenStates } | null {
+  /** The last cut that both plans reach with the same units removed before it, and its state. */
+  resume(removed: readonly Unit[]): { cut: number; state: HiddenStates } | null {
     let best: { cut: number; state: HiddenStates } | null = null;
     for (const [cut, state] of this.states) {
-      const same = removed.filter((b) => b < cut).join() === this.removed.filter((b) => b < cut).join();
-      if (same && (!best || cut > best.cut)) best = { cut, state };
+      if (before(removed, cut) === before(this.removed, cut) && (!best || cut > best.cut)) best = { cut, state };
     }
     return best;
   }
 
   /** Starts a new plan: states that it shares stay. */
-  begin(removed: readonly number[]): void {
+  begin(removed: readonly Unit[]): void {
     for (const [cut, state] of [...this.states]) {
-      if (removed.filter((b) => b < cut).join() === this.removed.filter((b) => b < cut).join()) continue;
+      if (before(removed, cut) === before(this.removed, cut)) continue;
       state.release();
       this.states.delete(cut);
     }
@@ -49,30 +54,32 @@ export interface StoredStates {
 }
 
 /**
- * Runs the blocks that are left and returns the final hidden states; the caller releases them. Without stored states it starts at the embedding.
+ * Runs the blocks and parts that are left and returns the final hidden states; the caller releases them. Without stored states it starts at the embedding.
  * @throws EspalierError `cancelled`; what was stored by then stays valid.
  */
 export async function runPlan(
   pass: Pass,
-  removed: readonly number[],
+  removed: readonly Unit[],
   stored: StoredStates | null,
   hooks: { onVisit(stage: Stage, next: Stage | null): Promise<void>; onBlock(done: number, total: number): void },
 ): Promise<HiddenStates> {
   const numBlocks = pass.chain.programs.blocks.length;
   const gone = new Set(removed);
-  const first = Math.min(numBlocks, ...removed);
-  const firstKept = Array.from({ length: numBlocks }, (_, k) => k).find((block) => !gone.has(block)) ?? 'head';
-  let { cut, state } = await startOf(pass, removed, first, stored, () => hooks.onVisit('embed', firstKept));
+  const first = Math.min(numBlocks, ...removed.map(blockOf));
+  const pieces = Array.from({ length: numBlocks }, (_, block) => pieceOf(block, gone));
+  const firstKept = pieces.findIndex((piece) => piece !== null);
+  let { cut, state } = await startOf(pass, removed, first, stored, () => hooks.onVisit('embed', firstKept < 0 ? 'head' : firstKept));
   stored?.plan?.begin(removed);
-  const todo = Array.from({ length: numBlocks - cut }, (_, k) => cut + k).filter((block) => !gone.has(block));
+  const todo = pieces.slice(cut).filter((piece) => piece !== null);
   try {
-    for (const [done, block] of todo.entries()) {
+    for (const [done, piece] of todo.entries()) {
       hooks.onBlock(done, todo.length);
-      await hooks.onVisit(block, todo[done + 1] ?? 'head');
-      const next = await pass.block(block, state);
+      const following = todo[done + 1];
+      await hooks.onVisit(blockOf(piece), following === undefined ? 'head' : blockOf(following));
+      const next = await pass.block(piece, state);
       state.release();
       state = next;
-      cut = block + 1;
+      cut = blockOf(piece) + 1;
       if (cut > first) stored?.plan?.store(cut, state);
       else if (stored && !stored.intact.has(cut)) stored.intact.set(cut, state.retain());
     }
@@ -87,7 +94,7 @@ export async function runPlan(
 /** The furthest stored state that the plan passes through, retained for the caller. */
 async function startOf(
   pass: Pass,
-  removed: readonly number[],
+  removed: readonly Unit[],
   first: number,
   stored: StoredStates | null,
   onEmbed: () => Promise<void>,

@@ -1,10 +1,12 @@
-// The leave-one-out pass: every block's NLL when it alone is missing, each state computed once; must not compute statistics of the results.
+// Runs the steps of a schedule on one group of windows, each state computed once; must not compute statistics of the results.
 
-import type { HiddenStates } from './hidden.ts';
-import { Pace } from './pace.ts';
+import type { Unit } from '../units.ts';
+import type { HiddenStates, IntactStates } from './hidden.ts';
+import type { Pace } from './pace.ts';
 import type { Pass } from './pass.ts';
 import { countBlockRuns, type Step, stageOf, type Variant } from './schedule.ts';
 import type { Stage } from './stages.ts';
+import { type LiveState, type PassState, Streams } from './streams.ts';
 
 export interface LeaveOneOutHooks {
   /** Called when the intact model's window NLLs are known, and when each variant's are. */
@@ -13,95 +15,96 @@ export interface LeaveOneOutHooks {
   onBlock(done: number, total: number, secondsLeft: number | null): void;
   /** Before a stage is run: weights may have to be loaded. `next` is the stage that comes after it, null for the last. */
   onVisit(stage: Stage, next: Stage | null): Promise<void>;
+  /** Each state of the intact stream as it is made, by position. */
+  onIntact(at: number, state: HiddenStates): Promise<void>;
+  /** After each step; `save` reads everything alive back to the host. */
+  onStep(save: () => Promise<PassState>): Promise<void>;
+  /** The pass ends early; what is alive goes after this. */
+  onFailure(error: unknown, save: () => Promise<PassState>): Promise<void>;
 }
 
-/** Intact states by cut; index b is the stream before block b. The map's owner releases them. */
-export type IntactStates = Map<number, HiddenStates>;
+/** What to run. */
+export interface Leg {
+  steps: readonly Step[];
+  /** Where each variant leaves the intact stream. */
+  starts: ReadonlyMap<Unit, number>;
+  /** Intact states stay in the map; otherwise each is dropped once no variant needs it. */
+  keepIntact: boolean;
+  /** The stage that the caller runs next, if any: its weights are read while the last step runs. */
+  after: Stage | null;
+  /** Times of runs so far. */
+  pace: Pace;
+}
 
-/** Measured wall time against the ideal of [N(N + 1)/2 t_block + (N + 1) t_head] with times of the same run. */
+/** Measured wall time against the ideal of the same runs with mean times of the same run: for a curve [N(N + 1)/2 t_block + (N + 1) t_head]. */
 export interface PassCost {
   seconds: number;
   idealSeconds: number | null;
+  blockRuns: number;
 }
 
 /**
- * Runs the schedule. Intact states are stored in `intact` as they come; with `keepIntact` false each is dropped once no variant needs it.
- * @param after the stage that the caller runs next, if any: its weights are read while the last step runs.
+ * Runs the steps. Intact states are stored in `intact` as they come; an empty map starts at the embedding.
+ * @param live where the streams are when it begins; taken over
  * @throws EspalierError `cancelled` between runs; states made by then are released except those in `intact`.
  */
 export async function leaveOneOut(
   pass: Pass,
-  steps: readonly Step[],
+  { steps, starts, keepIntact, after, pace }: Leg,
   intact: IntactStates,
-  keepIntact: boolean,
-  after: Stage | null,
+  live: LiveState,
   hooks: LeaveOneOutHooks,
 ): Promise<PassCost> {
-  const pace = new Pace();
   const runs = new Map<string, number>();
-  const streams = new Map<number, HiddenStates>();
+  const streams = new Streams(intact, steps, starts, keepIntact, live);
   const total = countBlockRuns(steps);
   const { engine } = pass.chain;
   let done = 0;
   let heads = steps.length - total;
-  let front = 0;
-  const variants = new Set(steps.map((step) => step.variant));
   const nexts = following(steps, after);
-  const started = performance.now();
-
-  const stream = (variant: Variant): HiddenStates => {
-    const state = variant === 'intact' ? intact.get(front) : (streams.get(variant) ?? intact.get(variant));
-    if (!state) throw new Error(`no hidden state for ${variant}`);
-    return state;
-  };
+  const started = performance.now() - pass.heldMs;
+  const now = (): number => performance.now() - pass.heldMs;
+  const save = (): Promise<PassState> => streams.save((state) => pass.read(state));
 
   const measure = async <T>(kind: string, settle: boolean, work: () => Promise<T>): Promise<T> => {
-    const start = performance.now();
+    const start = now();
     const result = await work();
     if (settle) await engine.settled();
     runs.set(kind, (runs.get(kind) ?? 0) + 1);
-    if (settle || engine.kind === 'wasm' || kind === 'head') pace.add(kind, (performance.now() - start) / 1000, kind !== 'head');
+    if (settle || engine.kind === 'wasm' || kind === 'head') pace.add(kind, (now() - start) / 1000, kind !== 'head');
     return result;
   };
 
   try {
-    if (!intact.has(0)) {
+    if (live.front === 0 && !intact.has(0) && steps.length > 0) {
       await hooks.onVisit('embed', steps[0] ? stageOf(steps[0]) : null);
-      intact.set(0, await pass.embed());
+      const state = await pass.embed();
+      intact.set(0, state);
+      await hooks.onIntact(0, state);
     }
     for (const [at, step] of steps.entries()) {
       await hooks.onVisit(stageOf(step), nexts[at] ?? null);
+      const input = streams.of(step.variant);
       if (step.kind === 'block') {
-        const input = stream(step.variant);
-        const kind = pass.chain.blockAt(step.block).program.id;
-        const output = await measure(kind, step.variant === 'intact', () => pass.block(step.block, input));
-        if (step.variant === 'intact') {
-          front = step.block + 1;
-          intact.set(front, output);
-          if (!keepIntact && !variants.has(step.block)) drop(intact, step.block);
-        } else {
-          streams.get(step.variant)?.release();
-          streams.set(step.variant, output);
-          if (!keepIntact) drop(intact, step.variant);
-        }
+        const kind = pass.chain.boundOf(step.piece).program.id;
+        const output = await measure(kind, step.variant === 'intact', () => pass.block(step.piece, input));
+        streams.advance(step.variant, step.at, output);
+        if (step.variant === 'intact') await hooks.onIntact(step.at + 1, output);
         done += 1;
         hooks.onBlock(done, total, pace.left(total - done, heads));
       } else {
-        const input = stream(step.variant);
         hooks.onResult(step.variant, await measure('head', false, () => pass.head(input)));
         heads -= 1;
-        if (step.variant === 'intact') {
-          if (!keepIntact) drop(intact, front);
-        } else {
-          streams.get(step.variant)?.release();
-          streams.delete(step.variant);
-          if (!keepIntact) drop(intact, step.variant);
-        }
+        streams.end(step.variant);
       }
+      await hooks.onStep(save);
     }
-    return { seconds: (performance.now() - started) / 1000, idealSeconds: pace.ideal(runs) };
+    return { seconds: (now() - started) / 1000, idealSeconds: pace.ideal(runs), blockRuns: done };
+  } catch (error) {
+    await hooks.onFailure(error, save);
+    throw error;
   } finally {
-    for (const state of streams.values()) state.release();
+    streams.release();
   }
 }
 
@@ -113,9 +116,4 @@ function following(steps: readonly Step[], after: Stage | null): (Stage | null)[
     if (own && next) out[k] = stageOf(own) === stageOf(next) ? (out[k + 1] ?? null) : stageOf(next);
   }
   return out;
-}
-
-function drop(intact: IntactStates, cut: number): void {
-  intact.get(cut)?.release();
-  intact.delete(cut);
 }

@@ -7,20 +7,22 @@ import type { ScorePrograms } from '../model/program.ts';
 import { makeScorePrograms } from '../model/programs.ts';
 import { fitted } from '../model/widen.ts';
 import type { Folder } from '../onnx/source.ts';
-import { partUnits, sortUnits, type Unit, wholeBlocks } from '../units.ts';
-import type { Measure, MemoryEstimate, Progress, ScoreEvent } from '../worker/api.ts';
+import { blockOf, partUnits, sortUnits, type Unit, wholeBlocks } from '../units.ts';
+import type { HiddenCriteria, Measure, MemoryEstimate, PartsEvent, Progress, ScoreEvent } from '../worker/api.ts';
 import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
-import { type Curve, measureCurve } from './curve.ts';
+import type { CheckpointStore } from './checkpoint.ts';
+import { Keeper } from './checkpointKeeper.ts';
+import { type Curve, type CurveJob, measureCurve, measureHidden, measureParts, type PartsCurve } from './curve.ts';
 import type { Engine } from './device.ts';
+import type { IntactStates } from './hidden.ts';
 import { estimateMemory } from './memory.ts';
 import { createLock } from './ort.ts';
 import { PlanStates, runPlan } from './plans.ts';
-import type { IntactStates } from './score.ts';
 import { chunkWindows } from './windows.ts';
 import { type Windows, Workbench } from './workbench.ts';
 
-export type { Curve } from './curve.ts';
+export type { Curve, PartsCurve } from './curve.ts';
 
 export interface SessionOptions {
   /** Bytes that weights, hidden states, scratch and logits may take together; by default 70 % of what the device is believed to have. */
@@ -40,6 +42,7 @@ export class ScoreSession {
   private readonly intact: IntactStates = new Map();
   private readonly planStates = new PlanStates();
   private curve: Curve | null = null;
+  private parts: PartsCurve | null = null;
 
   /** @param unremovable per block, why it cannot be left out, or null. */
   constructor(
@@ -84,19 +87,62 @@ export class ScoreSession {
   }
 
   /**
-   * The leave-one-out curve.
+   * The leave-one-out curve, with the criteria of the hidden states.
+   * @param store where the job writes itself down; what an interrupted run of it had measured is told at once
    * @throws EspalierError `cancelled`, `bad-input`, `missing-file`, `out-of-memory`, `device-lost`, `too-large` when the budget cannot hold even
    *   one stage of the model.
    */
-  score(windows: Windows, signal: AbortSignal | undefined, onEvent: (event: ScoreEvent) => void): Promise<Curve> {
+  score(windows: Windows, signal: AbortSignal | undefined, onEvent: (event: ScoreEvent) => void, store?: CheckpointStore): Promise<Curve> {
     return this.exclusive(async () => {
       const started = performance.now();
       this.takeWindows(windows);
-      const plan = await this.bench.prepare(signal, (p) => onEvent({ type: 'progress', progress: { job: 'score', ...p } }));
-      const { bench, unremovable, intact } = this;
-      const found = await measureCurve({ bench, plan, unremovable, intact, dropStates: () => this.dropStates(), signal, onEvent });
+      const job = await this.curveJob('score', signal, (progress) => onEvent({ type: 'progress', progress }), store);
+      this.dropStates();
+      const found = await measureCurve(job, this.unremovable, onEvent);
+      await job.keeper?.clear();
       this.curve = { ...found, seconds: (performance.now() - started) / 1000 };
       return this.curve;
+    });
+  }
+
+  /**
+   * The curve over attention and feed-forward parts, each left out alone. Baseline and intact states of a curve on the same windows are used.
+   * @throws EspalierError as `score`; `bad-input` when no block can be divided.
+   */
+  scoreParts(
+    windows: Windows,
+    signal: AbortSignal | undefined,
+    onEvent: (event: PartsEvent) => void,
+    store?: CheckpointStore,
+  ): Promise<PartsCurve> {
+    return this.exclusive(async () => {
+      const started = performance.now();
+      this.takeWindows(windows);
+      const divisible = this.unremovable.map((reason, block) => reason === null && Boolean(this.programs.halves?.[block]));
+      if (!divisible.includes(true))
+        throw new EspalierError(
+          'bad-input',
+          'Attention and feed-forward cannot be told apart in any block of this model.',
+          'Score whole blocks.',
+        );
+      const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
+      const job = await this.curveJob('parts', signal, tell, store);
+      this.planStates.clear();
+      await this.bench.prepareParts(divisible, signal);
+      const found = await measureParts(job, divisible, this.curve?.baseline ?? null, onEvent);
+      await job.keeper?.clear();
+      this.parts = { ...found, seconds: (performance.now() - started) / 1000 };
+      return this.parts;
+    });
+  }
+
+  /** Block Influence and angular distance without a curve: one intact pass, or none where its states are there. @throws EspalierError as `score`. */
+  hiddenCriteria(windows: Windows, signal?: AbortSignal, onProgress: (progress: Progress) => void = () => {}): Promise<HiddenCriteria> {
+    return this.exclusive(async () => {
+      this.takeWindows(windows);
+      if (this.curve?.hidden) return this.curve.hidden;
+      const job = await this.curveJob('criteria', signal, onProgress);
+      return measureHidden(job, this.programs.blocks.length, onProgress);
     });
   }
 
@@ -107,7 +153,7 @@ export class ScoreSession {
 
   /**
    * NLL with `removed` taken out together, on the windows of the last `score` or `useWindows`.
-   * @throws EspalierError `bad-input` without windows or for a block that cannot be removed, `cancelled`.
+   * @throws EspalierError `bad-input` without windows or for a unit that cannot be removed, `cancelled`.
    */
   plan(
     removed: readonly Unit[],
@@ -165,35 +211,52 @@ export class ScoreSession {
     });
   }
 
+  private async curveJob(
+    name: string,
+    signal: AbortSignal | undefined,
+    onProgress: (progress: Progress) => void,
+    store?: CheckpointStore,
+  ): Promise<CurveJob> {
+    const plan = await this.bench.prepare(signal, (progress) => onProgress({ job: name, ...progress }));
+    return { bench: this.bench, plan, intact: this.intact, keeper: store ? new Keeper(store) : null, signal };
+  }
+
   private takeWindows(windows: Windows): void {
     if (!this.bench.use(windows)) return;
     this.dropStates();
     this.curve = null;
+    this.parts = null;
   }
 
-  /** The intact model and single blocks are known from the curve. */
-  private known(removed: readonly number[]): Measure | null {
-    if (!this.curve || removed.length > 1) return null;
-    const index = removed[0];
-    const measure = index === undefined ? this.curve.baseline : this.curve.blocks[index];
+  /** The intact model, single blocks and single parts are known from the curves. */
+  private known([unit, ...others]: readonly Unit[]): Measure | null {
+    if (others.length > 0) return null;
+    const measure =
+      unit === undefined
+        ? (this.curve ?? this.parts)?.baseline
+        : (this.curve?.blocks.find(({ index }) => index === unit) ?? this.parts?.parts.find((part) => part.unit === unit));
     return measure ? { nll: measure.nll, ppl: measure.ppl, nllPerWindow: [...measure.nllPerWindow] } : null;
   }
 
-  private checkRemoved(removed: readonly Unit[]): number[] {
+  private checkRemoved(removed: readonly Unit[]): Unit[] {
     const count = this.programs.blocks.length;
     const sorted = sortUnits(removed);
-    const parts = partUnits(sorted);
-    if (parts.length > 0)
-      throw new EspalierError('bad-input', `The unit ${parts[0]} is a part of a block; only whole blocks can be scored.`, 'Keep it.');
-    const blocks = wholeBlocks(sorted);
-    for (const block of blocks) {
+    for (const unit of sorted) {
+      const block = blockOf(unit);
       if (!Number.isInteger(block) || block < 0 || block >= count)
         throw new EspalierError('bad-input', `There is no block ${block}; the model has blocks 0 to ${count - 1}.`, 'Choose other blocks.');
       const reason = this.unremovable[block];
       if (reason) throw new EspalierError('bad-input', `Block ${block} cannot be removed: ${reason}`, 'Keep this block.');
     }
-    if (blocks.length >= count) throw new EspalierError('bad-input', 'A plan must leave at least one block.', 'Keep a block.');
-    return blocks;
+    for (const unit of partUnits(sorted))
+      if (!this.programs.halves?.[blockOf(unit)])
+        throw new EspalierError(
+          'bad-input',
+          `Attention and feed-forward of block ${blockOf(unit)} cannot be told apart, so ${unit} cannot be left out alone.`,
+          'Remove the whole block, or keep it.',
+        );
+    if (wholeBlocks(sorted).length >= count) throw new EspalierError('bad-input', 'A plan must leave at least one block.', 'Keep a block.');
+    return sorted;
   }
 
   private dropStates(): void {

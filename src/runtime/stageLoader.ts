@@ -119,7 +119,11 @@ export class StageLoader {
   }
 
   private release(stage: Stage): void {
-    const bound = boundOf(this.chain.programs, stage);
-    if (bound) this.chain.weights.release([bound]);
+    const { programs, weights } = this.chain;
+    const bound = boundOf(programs, stage);
+    if (bound) weights.release([bound]);
+    // Parts that ran hold the same buffers.
+    const half = typeof stage === 'number' && this.chain.ranParts ? programs.halves?.[stage] : null;
+    if (half) weights.release([half.attn, half.ffn]);
   }
 }

@@ -1,6 +1,7 @@
 // First runs: shaders compile, a block and the head are timed, and the number of rows per run follows; must not keep any state.
 
 import { throwIfCancelled } from '../errors.ts';
+import type { Unit } from '../units.ts';
 import type { Chain } from './chain.ts';
 import type { DeviceTensor } from './device.ts';
 import type { Chunk } from './windows.ts';
@@ -52,19 +53,20 @@ async function timed(chain: Chain, signal: AbortSignal | undefined, run: () => P
   return seconds;
 }
 
-/** One run of every distinct program at every chunk shape, so that shader compilation is over before anything is timed. */
-export async function warmShapes(chain: Chain, chunks: readonly Chunk[], signal: AbortSignal | undefined): Promise<void> {
-  const { blocks } = chain.programs;
-  const firstOfClass = blocks.flatMap((bound, index) =>
-    blocks.findIndex((other) => other.program.id === bound.program.id) === index ? [index] : [],
-  );
+/** One run of each of `pieces` (absent: of every distinct block) at every chunk shape, so that shader compilation is over before anything is timed. */
+export async function warmShapes(
+  chain: Chain,
+  chunks: readonly Chunk[],
+  signal: AbortSignal | undefined,
+  pieces: readonly Unit[] = firstOfClass(chain),
+): Promise<void> {
   const shapes = new Map(chunks.map((chunk) => [`${chunk.rows}x${chunk.length}`, chunk]));
   for (const chunk of shapes.values()) {
     const state = await chain.embed(chunk);
     try {
-      for (const index of firstOfClass) {
+      for (const piece of pieces) {
         throwIfCancelled(signal);
-        (await chain.block(index, state, chunk)).free();
+        (await chain.block(piece, state, chunk)).free();
       }
       throwIfCancelled(signal);
       await chain.nllPerToken(state, chunk);
@@ -73,4 +75,9 @@ export async function warmShapes(chain: Chain, chunks: readonly Chunk[], signal:
     }
   }
   await chain.engine.settled();
+}
+
+/** The first block of each structural class. */
+function firstOfClass({ programs: { blocks } }: Chain): number[] {
+  return [...blocks.keys()].filter((index) => blocks.findIndex((other) => other.program.id === blocks[index]?.program.id) === index);
 }

@@ -53,6 +53,7 @@ export class WeightStore {
    */
   async load(programs: readonly BoundProgram[], options: LoadOptions = {}): Promise<void> {
     const fresh = programs.filter((program) => !this.bindings.has(program));
+    if (fresh.length === 0) return;
     const wanted: RangeTarget[] = [];
     try {
       for (const program of fresh) this.bind(program, options.cpu ?? false, wanted);

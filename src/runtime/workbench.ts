@@ -1,6 +1,7 @@
 // Gets a model and its windows ready to run: sessions, weights, rows per run; must not know what is run over them.
 
 import { EspalierError, toReport } from '../errors.ts';
+import { partUnit, type Unit } from '../units.ts';
 import type { Progress } from '../worker/api.ts';
 import type { Chain } from './chain.ts';
 import { byteSize } from './host.ts';
@@ -82,6 +83,23 @@ export class Workbench {
     this.plan = plan;
     tell({ phase: 'warmup', done: 1, total: 1, unit: 'runs', secondsLeft: null });
     return plan;
+  }
+
+  /** Compiles the parts of the blocks that `wanted` marks, and runs one of each class once where the weights are on the device; after `prepare`. */
+  async prepareParts(wanted: readonly boolean[], signal: AbortSignal | undefined): Promise<void> {
+    const { chain, plan, windows } = this;
+    const distinct = new Map<string, Unit>();
+    for (const [block, want] of wanted.entries())
+      for (const unit of want ? [partUnit(block, 'attn'), partUnit(block, 'ffn')] : []) {
+        const { id } = chain.boundOf(unit).program;
+        if (!distinct.has(id)) distinct.set(id, unit);
+      }
+    const pieces = [...distinct.values()];
+    const late = pieces.map((piece) => chain.boundOf(piece));
+    await chain.compileLate(late, signal);
+    if (!plan?.resident) return;
+    const chunks = chunkWindows(windows.slice(0, plan.group), this.rows ?? 1, chain.programs.vocabSize);
+    await warmShapes(chain, chunks, signal, pieces);
   }
 
   /** Makes single windows runnable, without any timing. */
