@@ -93,7 +93,6 @@ export class Checkpoints {
     return {
       load: async () => found,
       save: async ({ done, total, body }) => {
-        if (done <= 0) return;
         const about: About = { settings, search, device, done, total };
         const kept = await keys()
           .then(([key, modelKey]) => {
