@@ -7,7 +7,7 @@ import { samplePath } from '../onnx/testing/fixtures.ts';
 import { judge } from '../onnx/testing/hostile.ts';
 import { editedJson, jsonRecipe } from '../onnx/testing/hostileJson.ts';
 import { loadChat } from './chat.ts';
-import { MAX_PATTERN_CHARS, repeatsRepetition, requireTamePatterns } from './patterns.ts';
+import { MAX_PATTERN_CHARS, requireTamePatterns } from './patterns.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const SEED = 20_261_122;
@@ -168,25 +168,5 @@ describe(`hostile tokenizers (seed ${SEED})`, () => {
     expect(() => requireTamePatterns(split('a'.repeat(MAX_PATTERN_CHARS)))).not.toThrow();
     expect(() => requireTamePatterns(split('a'.repeat(MAX_PATTERN_CHARS + 1)))).toThrow(/longer than 10000 characters/);
     expect(() => requireTamePatterns(split('(a+)+'))).toThrow(/"\(a\+\)\+" of tokenizer.json repeats a repetition/);
-    for (const bad of [
-      '(a+)+$',
-      '(?:a*b)*',
-      '((\\p{L}+)x)*',
-      '(a{2,})+',
-      '(?:(?:x|y+)?z){3,}',
-      '(?:\\p{L}\\p{M}*|\\p{M})+',
-      '(\\p{L}\\p{M}*){2,}',
-    ])
-      expect(repeatsRepetition(bad), bad).toBe(true);
-    for (const fine of [
-      "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
-      "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}]*[\\p{Ll}\\p{M}]+(?i:'s|'t)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*",
-      ' ?[^(\\s|[.,!?…。，、।۔،])]+',
-      '(?:ab)+c*',
-      '[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}',
-      '(\\p{L}\\p{M}*)+',
-      '\\(a+\\)+',
-    ])
-      expect(repeatsRepetition(fine), fine).toBe(false);
   });
 });
