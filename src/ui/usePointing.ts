@@ -1,11 +1,17 @@
-// Hover and click of anything with a data-block attribute: list, curve and architecture are three views of one selection.
+// Hover and click of anything with a data-block attribute, and of its parts with a data-unit: list, curve and architecture are three views of one selection.
 
 import { type RefObject, useEffect, useRef } from 'react';
+import { parseUnit } from '../units.ts';
 import { useActions } from './studioContext.ts';
 
+function attributeOf(event: Event, name: string): string | null {
+  const marked = event.target instanceof Element ? event.target.closest(`[${name}]`) : null;
+  return marked?.getAttribute(name) ?? null;
+}
+
 function blockOf(event: Event): number | null {
-  const marked = event.target instanceof Element ? event.target.closest('[data-block]') : null;
-  return marked ? Number(marked.getAttribute('data-block')) : null;
+  const written = attributeOf(event, 'data-block');
+  return written === null ? null : Number(written);
 }
 
 /** `clicks: false` for the list, whose checkboxes answer clicks themselves. */
@@ -32,7 +38,9 @@ export function usePointing<E extends Element>(clicks = true): RefObject<E | nul
         (event) => {
           const block = blockOf(event);
           if (block === null) return;
-          if ((event as MouseEvent).shiftKey) actions.extendTo(block);
+          const part = parseUnit(attributeOf(event, 'data-unit') ?? '');
+          if (part !== null) actions.toggle(part);
+          else if ((event as MouseEvent).shiftKey) actions.extendTo(block);
           else actions.toggle(block);
         },
         { signal },

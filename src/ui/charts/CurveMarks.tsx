@@ -2,19 +2,12 @@
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
 import { curveView } from '../../state/selectors.ts';
-import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
+import type { MarksProps } from './CurveFrame.tsx';
 import css from './charts.module.css';
-import type { Scale } from './scale.ts';
+import { Beyond, Missing, OffScale } from './MarkShapes.tsx';
 
-interface Props {
-  /** First and last block of the range that is shown. */
-  from: number;
-  to: number;
-  scale: Scale;
-}
-
-export function CurveMarks({ from, to, scale }: Props) {
+export function CurveMarks({ from, to, scale }: MarksProps) {
   const view = useStudio(curveView);
   const hover = useStudio((state) => state.view.hover);
   const x = useXAxisScale();
@@ -65,24 +58,4 @@ export function CurveMarks({ from, to, scale }: Props) {
       })}
     </g>
   );
-}
-
-/** An arrowhead where the axis cuts an error bar. */
-function Beyond({ cx, cy, down }: { cx: number; cy: number; down: boolean }) {
-  return <path className={css.beyond} d={`M${cx - 4} ${cy + (down ? -5 : 5)} L${cx} ${cy} L${cx + 4} ${cy + (down ? -5 : 5)}`} />;
-}
-
-function OffScale({ cx, top, nll, left }: { cx: number; top: number; nll: number; left: boolean }) {
-  return (
-    <>
-      <path className={css.off} d={`M${cx - 6} ${top + 5} l6 -10 l6 10 z`} />
-      <text className={css.offLabel} x={cx + (left ? -9 : 9)} y={top + 5} textAnchor={left ? 'end' : 'start'}>
-        {formatPpl(nll)}
-      </text>
-    </>
-  );
-}
-
-function Missing({ cx, cy }: { cx: number; cy: number }) {
-  return <path className={css.missing} d={`M${cx - 4} ${cy - 4} l8 8 m0 -8 l-8 8`} />;
 }

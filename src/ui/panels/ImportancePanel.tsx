@@ -1,6 +1,7 @@
 // The story: the importance curve, how it was measured, how far it is, and the way to start or stop it.
 
 import { lazy, Suspense } from 'react';
+import { showsParts } from '../../state/partsSelectors.ts';
 import type { CurveView } from '../../state/selectors.ts';
 import {
   canScore,
@@ -25,15 +26,18 @@ import { memoryInParts } from '../memoryWords.ts';
 import { useStudio } from '../studioContext.ts';
 import { InterruptedCards } from './InterruptedCard.tsx';
 import css from './importance.module.css';
+import { PartsReading, PartsTools } from './PartsTools.tsx';
 
 const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
 
-const showsCurve = ({ score }: StudioState) => score.running !== null || score.curve !== null || score.stopped !== null;
+const showsCurve = (state: StudioState) =>
+  state.score.running !== null || state.score.curve !== null || state.score.stopped !== null || showsParts(state);
 
 export function ImportancePanel() {
   const running = useStudio((state) => state.score.running !== null);
   const hasCurve = useStudio((state) => state.score.curve !== null);
   const shows = useStudio(showsCurve);
+  const parts = useStudio(showsParts);
   return (
     <section className={kit.card} aria-labelledby="importance-title">
       <div className={kit.head}>
@@ -41,7 +45,9 @@ export function ImportancePanel() {
         <span className={kit.sub}>perplexity when a block is left out; low means it matters little</span>
       </div>
       <Tools running={running} hasCurve={hasCurve} />
+      <PartsTools />
       <ErrorNotice place="score" />
+      <ErrorNotice place="parts" />
       <InterruptedCards />
       <ErrorNotice place="restore" />
       {hasCurve && !running && <Warnings />}
@@ -53,7 +59,7 @@ export function ImportancePanel() {
         <BeforeScoring />
       )}
       {shows && <Reading />}
-      {hasCurve && !running && <Groups />}
+      {hasCurve && !running && !parts && <Groups />}
     </section>
   );
 }
@@ -102,9 +108,11 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
 /** One line that says what is under the pointer or the focus. Of fixed height, so that nothing jumps. */
 function Reading() {
   const view = useStudio(curveView);
+  const ofParts = useStudio(showsParts);
   const hover = useStudio((state) => state.view.hover);
   const on = useStudio(runningOn);
   const point = hover === null ? undefined : view.points[hover];
+  if (ofParts) return <PartsReading />;
   return (
     <p className={css.reading} data-testid="reading">
       {point

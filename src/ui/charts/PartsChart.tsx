@@ -1,0 +1,41 @@
+// Perplexity with the attention or the feed-forward of each block left out: two series over the blocks. A mirror of the opened block list.
+
+import { useMemo } from 'react';
+import { type PartsData, partsData } from '../../state/partsSelectors.ts';
+import { nameUnit } from '../../state/unitWords.ts';
+import { formatPpl } from '../format.ts';
+import { useStudio } from '../studioContext.ts';
+import { CurveFrame } from './CurveFrame.tsx';
+import { PartMarks } from './PartMarks.tsx';
+
+export function PartsChart() {
+  const data = useStudio(partsData);
+  const { blocks, baseline } = data;
+  const lines = useMemo(
+    () => [
+      { name: 'attention', stroke: 'var(--gold)', nlls: blocks.map((parts) => parts?.[0].nll ?? null) },
+      { name: 'feed-forward', stroke: 'var(--leaf-soft)', nlls: blocks.map((parts) => parts?.[1].nll ?? null) },
+    ],
+    [blocks],
+  );
+  return (
+    <CurveFrame
+      label={inWords(data)}
+      testId="parts-chart"
+      intact={baseline?.nll ?? null}
+      lines={lines}
+      lettered={false}
+      marks={(props) => <PartMarks {...props} />}
+    />
+  );
+}
+
+function inWords({ blocks, baseline }: PartsData): string {
+  const known = blocks.flatMap((parts) => (parts ?? []).filter(({ nll }) => nll !== null)).sort((a, b) => a.nll! - b.nll!);
+  const [least] = known;
+  const most = known.at(-1);
+  if (!least || !most) return 'Importance of parts: nothing scored yet.';
+  const intact = baseline ? ` Intact: ${formatPpl(baseline.nll)}.` : '';
+  const ends = `Lowest without ${nameUnit(least.unit)}: ${formatPpl(least.nll!)}. Highest without ${nameUnit(most.unit)}: ${formatPpl(most.nll!)}.`;
+  return `Perplexity with each of ${known.length} parts left out.${intact} ${ends}`;
+}
