@@ -8,13 +8,14 @@ import { elementTypes } from '../onnx/types.ts';
 import { requireWired } from '../onnx/wiring.ts';
 import { findAnchors, findBoundaries } from './blocksBoundaries.ts';
 import { type Flow, refuse, traceFlow } from './blocksFlow.ts';
+import { partedBlocks } from './blocksParted.ts';
 import { assignRegions } from './regions.ts';
 import { removalObstacle } from './remove.ts';
 import type { Structure } from './structure.ts';
 
 /**
  * The structure of a decoder. Linear in the number of nodes; reads no weights.
- * @param layers layer count of the config, or null: another number of separable blocks is refused
+ * @param layers layer count of the config, or null: another number of blocks with attention is refused
  * @throws EspalierError `unsupported-graph`, naming the obstacle; `corrupt-file` when values are made twice or by nothing
  */
 export function findBlocks(model: Model, layers: number | null): Structure {
@@ -24,10 +25,13 @@ export function findBlocks(model: Model, layers: number | null): Structure {
   const flow = traceFlow(graph);
   const types = elementTypes(graph);
   const typeOf = (value: string): number => types.get(value) ?? 0;
-  const anchors = findAnchors(flow);
+  const found = findAnchors(flow);
+  const attentions = found.positions.length;
+  if (layers !== null && layers !== attentions) throw otherCount(layers, attentions);
+  const parted = partedBlocks(model, flow, found, typeOf);
+  const anchors = parted?.anchors ?? found;
+  const boundaries = parted?.boundaries ?? findBoundaries(flow, found, typeOf);
   const n = anchors.positions.length;
-  if (layers !== null && layers !== n) throw otherCount(layers, n);
-  const boundaries = findBoundaries(flow, anchors, typeOf);
   const { region, leaks, sideValues, copyable } = assignRegions(flow, anchors, boundaries);
   const cuts = boundaries.cuts.map((c) => c.value);
   const structure: Structure = {
@@ -41,7 +45,7 @@ export function findBlocks(model: Model, layers: number | null): Structure {
       input: cuts[index]!,
       output: cuts[index + 1]!,
       mid: boundaries.mids[index] ?? null,
-      lacks: null,
+      lacks: parted?.lacks[index] ?? null,
       unremovable: null,
     })),
     anchor: anchors.kind,

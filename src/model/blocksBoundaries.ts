@@ -1,7 +1,6 @@
 // Anchors of blocks (first reader of each cache, or attention operators) and the cuts between blocks; must not use node or value names.
 
 import { EspalierError } from '../errors.ts';
-import type { Node } from '../onnx/graph.ts';
 import { shown } from '../onnx/limits.ts';
 import { type Cut, type Flow, refuse, SHAPE_OPS } from './blocksFlow.ts';
 
@@ -141,7 +140,7 @@ export function findBoundaries(flow: Flow, anchors: Anchors, typeOf: (value: str
   const empty = candidates.slice(0, n).findIndex((s) => s.length === 0);
   if (empty >= 0) throw crossing(flow, at, empty);
   const cuts = lasts(candidates).map((c) => c!);
-  const end = lastEnd(candidates, n, nodes);
+  const end = lastEnd(candidates, n, flow);
   if (!end)
     throw refuse(
       'The end of the last block was not found: what follows it looks unlike the other blocks.',
@@ -155,24 +154,41 @@ export function findBoundaries(flow: Flow, anchors: Anchors, typeOf: (value: str
       'Export the model in one precision (float32 or float16).',
     );
   }
-  const mids = at.map((_, i) => {
-    const adds = candidates[i + 1]!.filter(
-      (c) => c.position >= 0 && c.position <= cuts[i + 1]!.position && nodes[c.position]!.op === 'Add',
-    );
-    return adds.length === 2 ? adds[0]!.value : null;
-  });
-  return { cuts, mids };
+  return { cuts, mids: middles(flow, cuts, typeOf) };
 }
 
-function lastEnd(candidates: readonly Cut[][], n: number, nodes: readonly Node[]): Cut | undefined {
-  const tail = candidates[n]!;
-  const op = (c: Cut): string => nodes[c.position]?.op ?? '';
-  if (n === 1) return tail.filter((c) => op(c) === 'Add').at(-1);
-  for (let i = n - 1; i > 0; i--) {
-    const pattern = candidates[i]!.map(op);
-    if (tail.length >= pattern.length && pattern.every((o, k) => op(tail[k]!) === o)) return tail[pattern.length - 1];
+/** The value between attention and feed-forward of the block between each two cuts: the first of exactly two sums. Null where it cannot be told. */
+export function middles(flow: Flow, cuts: readonly Cut[], typeOf: (value: string) => number): (string | null)[] {
+  const sums = cuts.slice(1).map((): Cut[] => []);
+  let i = 0;
+  for (const cut of flow.cuts) {
+    while (i < sums.length && cut.position > cuts[i + 1]!.position) i++;
+    if (i < sums.length && cut.position > cuts[i]!.position && flow.nodes[cut.position]!.op === 'Add') sums[i]!.push(cut);
   }
-  return undefined;
+  const type = typeOf(cuts[0]!.value);
+  return sums.map(([first, ...more]) => (first && more.length === 1 && typeOf(first.value) === type ? first.value : null));
+}
+
+/** The last of some cuts that adds two values of the residual stream: what ends a block, unlike a bias of the head. */
+export function lastSum(flow: Flow, cuts: readonly Cut[]): Cut | undefined {
+  return cuts.findLast(({ position }) => {
+    const node = flow.nodes[position];
+    return node?.op === 'Add' && node.inputs.every((x) => flow.content.has(x));
+  });
+}
+
+/** Of the blocks before, the longest that fits what follows the last anchor: one that lost its feed-forward part is the beginning of a whole one. */
+function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | undefined {
+  const tail = candidates[n]!;
+  const op = (c: Cut): string => flow.nodes[c.position]?.op ?? '';
+  if (n === 1) return lastSum(flow, tail) ?? tail.filter((c) => op(c) === 'Add').at(-1);
+  let longest = 0;
+  for (let i = n - 1; i > 0; i--) {
+    const pattern = candidates[i]!;
+    if (pattern.length > longest && tail.length >= pattern.length && pattern.every((c, k) => op(tail[k]!) === op(c)))
+      longest = pattern.length;
+  }
+  return longest > 0 ? tail[longest - 1] : lastSum(flow, tail);
 }
 
 /** Names the values that cross where one was expected: at the gap with the fewest. */

@@ -8,14 +8,16 @@ import { shown } from '../onnx/limits.ts';
 import { renameValues } from '../onnx/rename.ts';
 import { fuseSkipNorms } from '../onnx/skipnorm.ts';
 import { trimGraph } from '../onnx/trim.ts';
-import { blockOf, type PartUnit, partOf, partUnits, sortUnits, type Unit, wholeBlocks } from '../units.ts';
+import { blockOf, type Part, type PartUnit, partOf, partUnit, partUnits, sortUnits, type Unit, wholeBlocks } from '../units.ts';
 import { feedForwardNodes, feedForwardState } from './blockParts.ts';
+import { type Parting, withParting } from './blocksParted.ts';
 import { parseStateName, renumbered } from './kv.ts';
 import { LAYOUT_OPS } from './regions.ts';
 import type { Block, Structure } from './structure.ts';
 
 /** Nodes between a cache and the Shape that reads its size; more of them count as reading the data. */
 const MAX_SIZE_READERS = 1000;
+const PARTS: readonly Part[] = ['attn', 'ffn'];
 const SIZE_READERS: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 /**
@@ -37,7 +39,24 @@ export function removeUnits(structure: Structure, removed: readonly Unit[]): Mod
   const wrong = checkGraph(result);
   if (wrong.length > 0)
     throw new EspalierError('bug', `The pruned graph is not sound: ${wrong[0]}.`, 'Please report this model.', wrong.join('\n'));
-  return { ...structure.model, graph: result };
+  return { ...structure.model, graph: result, metadata: withParting(structure.model.metadata, partingAfter(structure, plan, removed)) };
+}
+
+/** What each block that stays is made of, in order. */
+export function partsAfter(structure: Structure, removed: readonly Unit[]): { block: number; parts: Part[] }[] {
+  const units = new Set(sortUnits(removed));
+  return structure.blocks
+    .filter(({ index }) => !units.has(index))
+    .map(({ index, lacks }) => ({
+      block: index,
+      parts: PARTS.filter((part) => part !== lacks && !units.has(partUnit(index, part))),
+    }));
+}
+
+function partingAfter(structure: Structure, { replace }: Plan, removed: readonly Unit[]): Parting {
+  const left = partsAfter(structure, removed);
+  const ends = left.map(({ block }) => structure.blocks[block]!.output);
+  return { cuts: [structure.cuts[0]!, ...ends.map((end) => replace.get(end) ?? end)], parts: left.map(({ parts }) => parts) };
 }
 
 /** Why this set of units cannot be removed, as a sentence, or null when it can. */
