@@ -21,6 +21,7 @@ import { HelpDialog } from './panels/HelpDialog.tsx';
 import { ImportancePanel } from './panels/ImportancePanel.tsx';
 import { MadeFromPanel, ModelPanel } from './panels/ModelPanel.tsx';
 import { ProblemsPanel } from './panels/ProblemsPanel.tsx';
+import { SearchPanel } from './panels/SearchPanel.tsx';
 import { SettingsDialog } from './panels/SettingsDialog.tsx';
 import { SpeedPanel } from './panels/SpeedPanel.tsx';
 import { VariantsPanel } from './panels/VariantsPanel.tsx';
@@ -66,6 +67,7 @@ function Page() {
         <div className={css.middle}>
           <ImportancePanel />
           <ArchitecturePanel />
+          <SearchPanel />
           <GeneratePanel />
           <VariantsPanel />
         </div>

@@ -1,0 +1,118 @@
+// What an iterative search is to do: how many blocks, up to which perplexity, from where; and how long that takes, before it starts.
+
+import { useId, useState } from 'react';
+import { searchSeconds, searchWish, whyNoSearch } from '../../state/searchSelectors.ts';
+import { countUnits } from '../../state/unitWords.ts';
+import { formatSeconds } from '../format.ts';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './search.module.css';
+
+/** From this many seconds on the wait is said with emphasis. */
+const LONG_S = 600;
+
+export function SearchForm() {
+  const { count, maxPpl, fromPlan } = useStudio((state) => state.search.form);
+  const wish = useStudio(searchWish);
+  const removed = useStudio((state) => state.plan.present.removed);
+  const why = useStudio(whyNoSearch);
+  const actions = useActions();
+  const id = useId();
+  return (
+    <form
+      className={css.form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void actions.search();
+      }}
+    >
+      <span className={css.pair}>
+        <label htmlFor={`${id}-count`}>Blocks to remove, at most</label>
+        <OptionalNumber
+          id={`${id}-count`}
+          value={count}
+          whole
+          placeholder="all"
+          testId="search-count"
+          onChange={(next) => actions.setSearch({ count: next })}
+        />
+      </span>
+      <span className={css.pair}>
+        <label htmlFor={`${id}-ppl`}>while perplexity stays up to</label>
+        <OptionalNumber
+          id={`${id}-ppl`}
+          value={maxPpl}
+          placeholder="any"
+          testId="search-ppl"
+          onChange={(next) => actions.setSearch({ maxPpl: next })}
+        />
+      </span>
+      {(removed.length > 0 || fromPlan) && (
+        <label className={css.pair}>
+          <input
+            type="checkbox"
+            checked={fromPlan}
+            data-testid="search-from-plan"
+            onChange={() => actions.setSearch({ fromPlan: !fromPlan })}
+          />
+          go on from the plan, without {countUnits(removed)}
+        </label>
+      )}
+      <button type="submit" aria-disabled={why !== ''} data-testid="search-start">
+        Search
+      </button>
+      <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="search-estimate">
+        {why || <Estimate count={wish?.count ?? 0} bounded={maxPpl !== null} />}
+      </p>
+    </form>
+  );
+}
+
+function Estimate({ count, bounded }: { count: number; bounded: boolean }) {
+  const seconds = useStudio(searchSeconds);
+  const what = count === 1 ? '1 step' : `${bounded ? 'up to ' : ''}${count} steps`;
+  if (seconds === null) return `${what}. How long they take is known once the blocks were scored here.`;
+  const time = `${what}, about ${formatSeconds(seconds)} at most, going by the curve.`;
+  return seconds < LONG_S ? (
+    time
+  ) : (
+    <strong className={css.long}>This takes long: {time} It can be paused and cancelled; its steps stay.</strong>
+  );
+}
+
+interface NumberProps {
+  id: string;
+  value: number | null;
+  whole?: boolean;
+  placeholder: string;
+  testId: string;
+  onChange(value: number | null): void;
+}
+
+/** A positive number or nothing; anything else is marked and counts as nothing. */
+function OptionalNumber({ id, value, whole = false, placeholder, testId, onChange }: NumberProps) {
+  const [typed, setTyped] = useState<string | null>(null);
+  const numberOf = (text: string) => {
+    const number = Number(text);
+    return text !== '' && Number.isFinite(number) && number > 0 && (!whole || Number.isInteger(number)) ? number : null;
+  };
+  const text = typed ?? (value === null ? '' : String(value));
+  return (
+    <input
+      id={id}
+      type="number"
+      min={whole ? 1 : 0}
+      step={whole ? 1 : 'any'}
+      inputMode={whole ? 'numeric' : 'decimal'}
+      value={text}
+      placeholder={placeholder}
+      aria-invalid={text !== '' && numberOf(text) === null}
+      data-testid={testId}
+      onBlur={() => setTyped(null)}
+      onChange={(event) => {
+        setTyped(event.target.value);
+        onChange(numberOf(event.target.value));
+      }}
+    />
+  );
+}
