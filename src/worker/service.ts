@@ -11,6 +11,7 @@ import { fitted } from '../model/widen.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { defaultBudget } from '../runtime/budget.ts';
 import { type Calibration, type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
+import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint.ts';
 import { checkHalf } from '../runtime/halfCheck.ts';
 import { estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
@@ -142,33 +143,25 @@ export class StudioService implements StudioApi {
     return this.run(async (signal) => {
       const { opened } = this.model();
       const started = performance.now();
-      const withCheckpoints = this.checkpoints.begin(() => this.identity());
-      const calibration = await this.calibration(settings, signal);
-      throwIfCancelled(signal);
-      const { session, engine, selfTest, notes } = await this.session(settings.device);
-      for (const text of [...notes, ...calibration.notes, ...session.programs.rewrites.map((r) => `For scoring: ${r}.`)])
-        onEvent({ type: 'note', text });
-      const device = { kind: engine.kind, name: engine.name };
-      const { windows } = calibration;
-      this.budgetBytes = settings.budgetBytes;
-      await session.setBudget(settings.budgetBytes);
-      const facts = { job: 'score', settings, search: null, device, windows } as const;
       const note = (text: string) => onEvent({ type: 'note', text });
-      const curve = await withCheckpoints(facts, note, (_store, resumed) => {
+      const { calibration, session, device, selfTest, kept } = await this.begin(settings, signal, note);
+      const { windows } = calibration;
+      const curve = await kept('score', null, (store, resumed) => {
         onEvent({ type: 'started', device, windows: windows.length, ...(resumed && { resumed: resumed.done }) });
-        return session.score(windows, signal, onEvent);
+        return session.score(windows, signal, onEvent, store);
       });
       if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
-      const [window = []] = calibration.windows;
+      const [window = []] = windows;
       const warning =
-        engine.kind === 'webgpu' ? await checkHalf({ opened, session, window, cpu: () => openWasm(this.loader), signal }) : null;
-      if (warning) onEvent({ type: 'note', text: warning });
-      this.windows = { rows: calibration.windows, device: settings.device };
+        device.kind === 'webgpu' ? await checkHalf({ opened, session, window, cpu: () => openWasm(this.loader), signal }) : null;
+      if (warning) note(warning);
+      this.windows = { rows: windows, device: settings.device };
       return {
         baseline: curve.baseline,
         blocks: curve.blocks,
         order: curve.order,
-        windows: calibration.windows,
+        ...(curve.hidden && { hidden: curve.hidden }),
+        windows,
         settings: calibration.settings,
         device,
         selfTest,
@@ -211,8 +204,16 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async scoreParts(_settings: ScoreSettings, _onEvent: (event: PartsEvent) => void): Promise<PartsResult> {
-    throw new EspalierError('bug', 'Scoring parts is not wired yet.');
+  async scoreParts(settings: ScoreSettings, onEvent: (event: PartsEvent) => void): Promise<PartsResult> {
+    this.planJob?.abort();
+    return this.run(async (signal) => {
+      const started = performance.now();
+      const note = (text: string) => onEvent({ type: 'note', text });
+      const { calibration, session, device, kept } = await this.begin(settings, signal, note);
+      const { windows } = calibration;
+      const found = await kept('parts', null, (store) => session.scoreParts(windows, signal, onEvent, store));
+      return { ...found, windows, settings: calibration.settings, device, seconds: (performance.now() - started) / 1000 };
+    });
   }
 
   async magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes> {
@@ -227,8 +228,12 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async hiddenCriteria(_settings: ScoreSettings, _onEvent: (progress: Progress) => void): Promise<HiddenCriteria> {
-    throw new EspalierError('bug', 'Criteria of hidden states are not wired yet.');
+  async hiddenCriteria(settings: ScoreSettings, onEvent: (progress: Progress) => void): Promise<HiddenCriteria> {
+    this.planJob?.abort();
+    return this.run(async (signal) => {
+      const { calibration, session } = await this.begin(settings, signal, () => {});
+      return session.hiddenCriteria(calibration.windows, signal, onEvent);
+    });
   }
 
   async search(_request: SearchRequest, _onEvent: (event: SearchEvent) => void): Promise<SearchResult> {
@@ -280,6 +285,25 @@ export class StudioService implements StudioApi {
   async cancel(): Promise<void> {
     this.job?.abort();
     this.planJob?.abort();
+  }
+
+  /** What every job on windows begins with: the windows, the session on its device and budget, and where the job is written down. */
+  private async begin(settings: ScoreSettings, signal: AbortSignal, onNote: (text: string) => void) {
+    const withCheckpoints = this.checkpoints.begin(() => this.identity());
+    const calibration = await this.calibration(settings, signal);
+    throwIfCancelled(signal);
+    const { session, engine, selfTest, notes } = await this.session(settings.device);
+    for (const text of [...notes, ...calibration.notes, ...session.programs.rewrites.map((r) => `For scoring: ${r}.`)]) onNote(text);
+    this.budgetBytes = settings.budgetBytes;
+    await session.setBudget(settings.budgetBytes);
+    const device = { kind: engine.kind, name: engine.name };
+    const { windows } = calibration;
+    const kept = <T>(
+      job: Interrupted['job'],
+      search: Interrupted['search'],
+      work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
+    ): Promise<T> => withCheckpoints({ job, settings, search, device, windows }, onNote, work);
+    return { calibration, session, device, selfTest, kept };
   }
 
   /** One long job at a time; a second one cancels the first and waits for it. */
