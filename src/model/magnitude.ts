@@ -5,7 +5,8 @@ import { elementCount, isRange, type Tensor } from '../onnx/graph.ts';
 import type { ByteRange, Folder } from '../onnx/source.ts';
 import { type CountedTensor, countedTensors } from './linear.ts';
 import { SMALL_INTEGERS } from './linearQuantised.ts';
-import { floatSums, quantisedSums, type Summing, toFloats, unpackIntegers } from './magnitudeSums.ts';
+import { floatSums, type Summing, toFloats } from './magnitudeFloats.ts';
+import { quantisedSums, unpackIntegers } from './magnitudeIntegers.ts';
 import type { OpenedModel } from './open.ts';
 
 /** One read is at most this long. Two are held at a time: one that is summed and one on its way. A multiple of 8, so that no element is cut. */
@@ -84,7 +85,7 @@ function readsOf({ tensor, quantised }: CountedTensor, done: (sums: Summing['sum
       layout,
       scales: toFloats(quantised.scales.type, scales ?? new Uint8Array()),
       zeros: !points
-        ? [zero]
+        ? Float32Array.of(zero)
         : SMALL_INTEGERS.has(zeros.type)
           ? unpackIntegers(points, bits, signed, zeroRow, count)
           : toFloats(zeros.type, points),
