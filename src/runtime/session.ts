@@ -8,13 +8,24 @@ import { makeScorePrograms } from '../model/programs.ts';
 import { fitted } from '../model/widen.ts';
 import type { Folder } from '../onnx/source.ts';
 import { blockOf, partUnits, sortUnits, type Unit, wholeBlocks } from '../units.ts';
-import type { HiddenCriteria, Measure, MemoryEstimate, PartsEvent, Progress, ScoreEvent } from '../worker/api.ts';
+import type {
+  EvaluateEvent,
+  EvaluateResult,
+  HiddenCriteria,
+  Measure,
+  MemoryEstimate,
+  PartsEvent,
+  Progress,
+  ScoreEvent,
+} from '../worker/api.ts';
 import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
 import type { CheckpointStore } from './checkpoint.ts';
 import { Keeper } from './checkpointKeeper.ts';
 import { type Curve, type CurveJob, measureCurve, measureHidden, measureParts, type PartsCurve } from './curve.ts';
 import type { Engine } from './device.ts';
+import { evaluate } from './evaluate.ts';
+import type { EvaluationText } from './evaluationText.ts';
 import type { IntactStates } from './hidden.ts';
 import { estimateMemory } from './memory.ts';
 import { createLock } from './ort.ts';
@@ -199,6 +210,29 @@ export class ScoreSession {
         return (await pass.headPerToken(end))[0] ?? new Float32Array();
       } finally {
         end.release();
+      }
+    });
+  }
+
+  /**
+   * Perplexity of the model and of a plan on another text. Hidden states of the curve and of plans are dropped, and made again when a plan is
+   * measured next; its windows and numbers stay.
+   * @throws EspalierError as `plan`; cancelled, the last partial result was told by an event.
+   */
+  evaluate(
+    text: EvaluationText,
+    removed: readonly Unit[],
+    signal: AbortSignal | undefined,
+    onEvent: (event: EvaluateEvent) => void,
+  ): Promise<EvaluateResult> {
+    return this.exclusive(async () => {
+      const sorted = this.checkRemoved(removed);
+      this.dropStates();
+      const { windows } = this.bench;
+      try {
+        return await evaluate(this.bench, text, sorted, signal, onEvent);
+      } finally {
+        this.bench.putBack(windows);
       }
     });
   }
