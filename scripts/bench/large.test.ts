@@ -104,6 +104,23 @@ class DiskBlob extends Blob {
 const rangesOf = (model: Model): Map<string, ByteRange> =>
   new Map([...model.graph.initializers].flatMap(([name, { data }]) => (isRange(data) ? [[name, data] as const] : [])));
 
+/** The folder with a mark of its own at both ends of each range of one file, and zeros elsewhere, which costs less than reading holes. */
+function marked(folder: Folder, path: string, ranges: readonly ByteRange[]): Folder {
+  const marks = ranges.flatMap(({ offset, length }, k) => [
+    { at: offset, bytes: new Uint32Array([k + 1, 1]) },
+    { at: offset + length - MARK, bytes: new Uint32Array([k + 1, 2]) },
+  ]);
+  const size = folder.open(path)?.size ?? 0;
+  const read = async (offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const out = new Uint8Array(length);
+    for (const { at, bytes } of marks)
+      for (const [i, byte] of new Uint8Array(bytes.buffer).entries())
+        if (at + i >= offset && at + i < offset + length) out[at + i - offset] = byte;
+    return out;
+  };
+  return { ...folder, open: (asked) => (asked === path ? { size, read } : folder.open(asked)) };
+}
+
 /** First and last bytes of a tensor. */
 async function endsOf(folder: Folder, { file, offset, length }: ByteRange): Promise<string> {
   const source = folder.open(file);
@@ -116,14 +133,10 @@ test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, 
   mkdirSync(model);
   mkdirSync(out);
   makeSparseExternal(samplePath(), model, FACTOR);
-  const folder = await nodeFolder(model);
+  const disk = await nodeFolder(model);
+  const source = rangesOf((await openModel(disk)).structure.model);
+  const folder = marked(disk, 'model.onnx_data', [...source.values()]);
   const opened = await openModel(folder);
-  const source = rangesOf(opened.structure.model);
-  const file = openSync(join(model, 'model.onnx_data'), 'r+');
-  for (const [k, { offset, length }] of [...source.values()].entries())
-    for (const [end, at] of [offset, offset + length - MARK].entries())
-      writeSync(file, new Uint8Array(new Uint32Array([k + 1, end]).buffer), 0, MARK, at);
-  closeSync(file);
 
   const manifest = await exportManifest(opened, [3], { app: 'test' });
   const data = manifest.files.filter(({ path }) => path.includes('_data'));
@@ -145,7 +158,7 @@ test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, 
     if (!original) throw new Error(`${name} is not in the source`);
     expect([name, await endsOf(written, range)]).toEqual([name, await endsOf(folder, original)]);
   }
-  await folder.close();
+  await disk.close();
   await written.close();
 });
 
