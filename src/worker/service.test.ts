@@ -3,10 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeJobShelf } from '../files/checkpoints.ts';
+import { memoryStore } from '../files/testing/memoryStore.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { calibrationText, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
 import { nodeLoader } from '../runtime/ort.node.ts';
-import type { OpenRequest, ScoreSettings } from './api.ts';
+import type { OpenRequest, ScoreEvent, ScoreSettings } from './api.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { StudioService } from './service.ts';
 
 const service = (): StudioService => new StudioService(nodeLoader, async () => calibrationText());
@@ -85,6 +88,37 @@ test('a newer plan cancels an older one', async () => {
   const [older, newer] = await Promise.allSettled([studio.plan([1, 2], nothing), studio.plan([2, 3], nothing)]);
   expect(older).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
   expect(newer).toMatchObject({ status: 'fulfilled', value: { removed: [2, 3] } });
+});
+
+test('a cancelled run is told as interrupted and resumed by another engine, with the numbers of a whole run', async () => {
+  const disk = memoryStore();
+  const fresh = async () => {
+    const shelf = makeJobShelf(() => disk.use);
+    const studio = new StudioService(nodeLoader, async () => calibrationText(), new Checkpoints(shelf));
+    await studio.open(await request('optimum-llama-nokv'), nothing);
+    return studio;
+  };
+  const wanted = settings('optimum-llama-nokv', 'wasm');
+  const first = await fresh();
+  let points = 0;
+  const cancelled = first.score(wanted, ({ type }) => {
+    if (type === 'block' && ++points === 2) void first.cancel();
+  });
+  await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
+  const [job] = await first.interrupted();
+  expect(job).toMatchObject({ job: 'score', settings: wanted, device: { kind: 'wasm' } });
+
+  const second = await fresh();
+  expect(await second.interrupted()).toEqual([job]);
+  const events: ScoreEvent[] = [];
+  const resumed = await second.score(wanted, (event) => events.push(event));
+  expect(events.find(({ type }) => type === 'started')).toMatchObject({ resumed: job?.done });
+  expect(events.some((event) => event.type === 'note' && event.text.includes(`after ${job?.done} of ${job?.total}`))).toBe(true);
+  expect(await second.interrupted()).toEqual([]);
+
+  const whole = await (await fresh()).score(wanted, nothing);
+  expect(resumed.blocks).toEqual(whole.blocks);
+  expect(resumed.baseline).toEqual(whole.baseline);
 });
 
 test('scoring without a model, planning without windows: clear refusals', async () => {
