@@ -107,6 +107,7 @@ export async function saveFolder(parent: DirectoryTarget, name: string, job: Wri
   let done = 0;
   let current = name;
   let saved: SavedFolder | null = null;
+  job.onProgress?.(0, total);
   try {
     saved = await freshFolder(parent, name);
     await fill(await fileHandle(saved.handle, UNFINISHED), textPiece(UNFINISHED_TEXT), () => {});

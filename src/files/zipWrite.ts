@@ -57,6 +57,7 @@ export async function* zipPieces(root: string, job: WriteJob, modified = new Dat
   const entries: Entry[] = [];
   let offset = 0;
   let done = 0;
+  job.onProgress?.(0, total);
   for (const file of job.files) {
     const entry: Entry = { name: nameOf(root, file), size: file.size, offset, crc: 0 };
     const large = file.size >= FULL;
