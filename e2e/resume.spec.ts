@@ -1,0 +1,163 @@
+// Long jobs in the built page: interrupted by a reload or a crash, they go on where they were; the title and a notification tell of them.
+
+import type { Page } from '@playwright/test';
+import { drop, expect, finished, useWindows as giveWindows, golden, test } from './app.ts';
+
+interface SampleGolden {
+  baseline_ppl: number;
+  oneshot: Record<string, number>;
+  ppl_order: number[];
+  windows: number[][];
+}
+
+// More than one run of some 20 s on an idle machine.
+test.describe.configure({ timeout: 300_000 });
+
+const SAMPLE = 'public/sample';
+const expected = golden<SampleGolden>('sample');
+/** The golden's windows several times over: the same means, and long enough to be interrupted. */
+const LONG = Array.from({ length: 4 }, () => expected.windows).flat();
+
+/** The sample as a folder of the disk: it is not scored by itself. */
+async function openSample(page: Page): Promise<void> {
+  await drop(page, SAMPLE);
+  await page.getByTestId('graph-onnx/model.onnx').click();
+  await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
+  await page.getByTestId('speed-auto').uncheck();
+}
+
+/** Waits until something of the job that runs is kept; opens no database that is not there. */
+async function somethingKept(page: Page): Promise<void> {
+  const count = () =>
+    page.evaluate(async () => {
+      const name = 'espalier-jobs';
+      if (!(await indexedDB.databases()).some((one) => one.name === name)) return 0;
+      const opening = indexedDB.open(name);
+      await new Promise((resolve) => {
+        opening.onsuccess = resolve;
+      });
+      const counting = opening.result.transaction('jobs').objectStore('jobs').count();
+      await new Promise((resolve) => {
+        counting.onsuccess = resolve;
+      });
+      opening.result.close();
+      return counting.result;
+    });
+  await expect.poll(count, { timeout: 100_000 }).toBeGreaterThan(0);
+}
+
+async function expectGolden(page: Page): Promise<void> {
+  await finished(page, 200_000);
+  await expect(page.getByTestId('ppl-original')).toHaveText(expected.baseline_ppl.toFixed(2));
+  await page.getByTestId('drop-count').fill('4');
+  for (const block of expected.ppl_order.slice(0, 4)) await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', { timeout: 60_000 });
+  await expect(page.getByTestId('ppl-pruned')).toHaveText((expected.oneshot['4'] ?? 0).toFixed(2));
+}
+
+test('a run that a reload interrupts is offered again, goes on where it was and ends with the same numbers', async ({ app: page }) => {
+  await openSample(page);
+  await giveWindows(page, LONG);
+  await page.getByTestId('score').click();
+  await expect(page).toHaveTitle(/^\d{1,2} % · Scoring · Espalier$/, { timeout: 60_000 });
+  await somethingKept(page);
+  await page.reload();
+  await expect(page).toHaveTitle('Espalier');
+
+  await openSample(page);
+  const card = page.getByTestId('interrupted-score');
+  await expect(card).toContainText(/interrupted at [1-9]\d? %/);
+  await expect(card).toContainText('40 windows × 128 tokens');
+  await page.getByTestId('resume-score').click();
+  await expect(card).toBeHidden();
+  await expectGolden(page);
+  await expect(page.getByTestId('measured-on')).toContainText('40 windows × 128 tokens');
+  await expect(page.getByText(/It goes on after [1-9]\d* of \d+ block evaluations/)).toBeVisible();
+  await expect(page).toHaveTitle('Espalier');
+
+  // Nothing is left of a job that is done.
+  await page.reload();
+  await openSample(page);
+  await expect(page.getByTestId('memory')).toContainText('Needs about');
+  await expect(card).toBeHidden();
+});
+
+test('the engine dies in a long run: the click of the error goes on where it was; discarded, it begins anew', async ({ app: page }) => {
+  await openSample(page);
+  await giveWindows(page, LONG);
+  await page.getByTestId('score').click();
+  await somethingKept(page);
+  for (const worker of page.workers())
+    await worker.evaluate(() => {
+      setTimeout(() => {
+        throw new Error('a simulated crash');
+      });
+    });
+  await expect(page.getByTestId('error-score')).toContainText('The worker stopped unexpectedly.');
+  await expect(page.getByTestId('remedy-score')).toHaveText(/^Go on at [1-9]\d? %$/);
+  await expect(page.getByTestId('interrupted-score')).toBeHidden();
+  // Once the error is dismissed, the job is offered by itself.
+  await page.getByTestId('error-score').getByRole('button', { name: 'Dismiss' }).click();
+  await expect(page.getByTestId('interrupted-score')).toContainText('just now');
+  await page.getByTestId('resume-score').click();
+  await expect(page.getByTestId('cancel')).toBeVisible();
+  await page.getByTestId('cancel').click();
+  await expect(page.getByTestId('cancel')).toBeHidden();
+  await page.getByTestId('discard-score').click();
+  await expect(page.getByTestId('interrupted-score')).toBeHidden();
+  await page.reload();
+  await openSample(page);
+  await expect(page.getByTestId('memory')).toContainText('Needs about');
+  await expect(page.getByTestId('interrupted-score')).toBeHidden();
+});
+
+test('a notification at the end of a long job, when it was asked for and the page is hidden', async ({ app: page }) => {
+  await page.evaluate(() => {
+    const shown: string[] = [];
+    let answer: NotificationPermission = 'denied';
+    class Stub {
+      static permission: NotificationPermission = 'default';
+      static async requestPermission(): Promise<NotificationPermission> {
+        Stub.permission = answer;
+        return answer;
+      }
+      constructor(title: string, options?: NotificationOptions) {
+        shown.push(`${title}: ${options?.body}`);
+      }
+    }
+    Object.assign(window, {
+      Notification: Stub,
+      shown,
+      allow() {
+        answer = 'granted';
+      },
+    });
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => document.body.classList.contains('test-hidden') });
+  });
+  const shown = () => page.evaluate(() => (window as Window & { shown?: string[] }).shown);
+  await openSample(page);
+  await page.getByTestId('settings').click();
+  const notify = page.getByTestId('settings-dialog').getByTestId('notify');
+  await notify.click();
+  await expect(page.getByTestId('notify-refused')).toBeVisible();
+  await expect(notify).not.toBeChecked();
+  await page.evaluate(() => (window as Window & { allow?: () => void }).allow?.());
+  await notify.click();
+  await expect(notify).toBeChecked();
+  await expect(page.getByTestId('notify-refused')).toBeHidden();
+
+  // Seen, the end needs no notification.
+  await page.getByTestId('samples').fill('1');
+  await page.getByTestId('score-with-settings').click();
+  await finished(page);
+  expect(await shown()).toEqual([]);
+  await page.evaluate(() => document.body.classList.add('test-hidden'));
+  await page.getByTestId('score').click();
+  await expect.poll(shown, { timeout: 60_000 }).toEqual([expect.stringMatching(/^Scoring has ended · sample: Scored 16 blocks in /)]);
+
+  // The switch is remembered; the browser's leave is its own.
+  await page.reload();
+  await openSample(page);
+  await page.getByTestId('settings').click();
+  await expect(notify).toBeChecked();
+});
