@@ -134,6 +134,7 @@ describe('the files of an export', () => {
       const manifest = await exportManifest(opened, [3], { app: '0.1.0' });
       expect(manifest.files.map((file) => file.path).sort()).toEqual(
         [
+          'README.md',
           'config.json',
           'espalier.json',
           'generation_config.json',

@@ -12,8 +12,10 @@ import { sortFiles } from './manifestFiles.ts';
 import { dataFileName, innerRanges, layOut } from './manifestLayout.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
+import type { StudyRecord } from './provenanceStudy.ts';
 import { prunedConfigJson, prunedGenaiConfig } from './prunedConfig.ts';
-import { removeUnits } from './remove.ts';
+import { exportReadme, README_MARK } from './readme.ts';
+import { carriers, partsAfter, removeUnits } from './remove.ts';
 import type { Structure } from './structure.ts';
 
 /** A file to write: its parts in order, bytes or ranges of files of the source folder. */
@@ -48,6 +50,8 @@ export interface ExportOptions {
   score?: Provenance['score'];
   /** The measured plan, or null. */
   plan?: Provenance['plan'];
+  /** Criteria, search and evaluations, where there are any. */
+  study?: StudyRecord;
   /** Names and versions of what computed the numbers, e.g. onnxruntime-web. */
   versions?: Record<string, string>;
   /** Most bytes of one data file; tests make it small. */
@@ -58,14 +62,15 @@ export interface ExportOptions {
 const INNER_LIMIT_BYTES = 2 ** 30;
 
 /**
- * The files of the model without the blocks `removed`. Zero removals give the same tensors byte for byte.
+ * The files of the model without the units `removed`, a README among them. Zero removals give the same tensors byte for byte.
  * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed or a config is broken, `missing-file`.
  */
 export async function exportManifest(opened: ExportSource, removed: readonly Unit[], options: ExportOptions): Promise<Manifest> {
   const { folder, graphPath, structure } = opened;
-  const n = structure.blocks.length;
   const gone = sortUnits(removed);
-  const keep = structure.blocks.map((block) => block.index).filter((index) => !gone.includes(index));
+  // Configs count caches: the blocks that have attention, of which these stay.
+  const { before, after } = carriers(structure, gone);
+  const [n, keep] = [before.length, after.map((block) => before.indexOf(block))];
   const model = removeUnits(structure, gone);
   const genai = folder.open('genai_config.json') !== null;
   const transformers = folder.open('config.json') !== null && !genai;
@@ -90,36 +95,55 @@ export async function exportManifest(opened: ExportSource, removed: readonly Uni
   const genaiConfig = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
   if (genaiConfig !== null) files.push(whole('genai_config.json', encode(prunedGenaiConfig(genaiConfig, n, keep))));
 
+  const readme = await readmePath(folder);
   const sources = [...structure.model.graph.initializers.values()].map(({ data }) => (isRange(data) ? data.file : ''));
-  const { copied, leftOut } = sortFiles(folder.files, new Set([...files.map((file) => file.path), ...sources]));
+  const { copied, leftOut } = sortFiles(folder.files, new Set([...files.map((file) => file.path), ...sources, readme]));
   for (const { path, size } of copied) files.push({ path, size, parts: [{ file: path, offset: 0, length: size }] });
 
+  const parts = partsAfter(structure, gone);
   const provenance: Provenance = {
     app: options.app,
     source: {
       name: folder.name,
       family: opened.config.family,
-      numBlocks: n,
+      numBlocks: structure.blocks.length,
       ...(await identify(folder, graphPath, structure.model)),
     },
     removed: gone,
-    renumbering: renumbering(structure, keep),
+    renumbering: renumbering(structure, gone),
+    ...(parts.every((entry) => entry.parts.length === 2) ? {} : { parts: parts.map((entry) => entry.parts) }),
     score: options.score ?? null,
     plan: options.plan ?? null,
+    ...(options.study ? { study: options.study } : {}),
     versions: options.versions ?? {},
   };
   files.push(whole(PROVENANCE_FILE, encode(writeProvenance(provenance))));
+  const kind = genai ? 'genai' : transformers ? 'transformers.js' : 'other';
+  files.push(whole(readme, encode(exportReadme({ provenance, graph: graphPath, layout: kind, parts, withAttention: after.length }))));
   return { files, graph: graphPath, leftOut, provenance };
 }
 
-/** Survivors take the numbers of the first blocks, in order: gaps between the numbers of a hybrid's states stay where they are. */
-function renumbering(structure: Structure, keep: readonly number[]): Provenance['renumbering'] {
-  return keep.map((index, k) => ({
-    block: index,
-    newBlock: k,
-    state: structure.blocks[index]?.stateIndex ?? index,
-    newState: structure.blocks[k]?.stateIndex ?? k,
-  }));
+/** Blocks with attention take the cache numbers of the first such blocks, in order: gaps between the numbers of a hybrid's states stay where they are. */
+function renumbering(structure: Structure, gone: readonly Unit[]): Provenance['renumbering'] {
+  const { before, after } = carriers(structure, gone);
+  return partsAfter(structure, gone).map(({ block }, newBlock) => {
+    const place = after.findIndex(({ index }) => index === block);
+    const source = structure.blocks[block]!;
+    return {
+      block,
+      newBlock,
+      state: source.lacks === 'attn' ? null : source.stateIndex,
+      newState: place < 0 ? null : before[place]!.stateIndex,
+    };
+  });
+}
+
+/** README.md, or ESPALIER.md beside a README that is the user's. */
+async function readmePath(folder: Folder): Promise<string> {
+  const theirs = folder.files.find(({ path }) => /^readme(\.(md|txt|rst))?$/i.test(path));
+  if (!theirs) return 'README.md';
+  const start = await openFile(folder, theirs.path).read(0, Math.min(theirs.size, README_MARK.length));
+  return new TextDecoder().decode(start) === README_MARK ? theirs.path : 'ESPALIER.md';
 }
 
 /** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */

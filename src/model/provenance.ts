@@ -2,14 +2,16 @@
 
 import { EspalierError } from '../errors.ts';
 import { MAX_PROVENANCE_BYTES, readJsonObject } from '../json.ts';
-import type { Unit } from '../units.ts';
+import type { Part, Unit } from '../units.ts';
 import type { Identity } from './identity.ts';
-import { Field } from './provenanceCheck.ts';
+import { block, Field, unit } from './provenanceCheck.ts';
+import { readStudy, type StudyRecord } from './provenanceStudy.ts';
 
 /** Name of the file within an exported folder. */
 export const PROVENANCE_FILE = 'espalier.json';
 const FORMAT = 'espalier-export';
 const VERSION = 1;
+const PARTS = ['attn', 'ffn'] as const;
 
 /** Mean NLL in nats per token over the windows (infinite values are null in the file) and of each window. */
 export interface MeasureRecord {
@@ -54,51 +56,24 @@ export interface ScoreRecord {
   costRatio: number | null;
 }
 
-/** One criterion with its order; `scores` per unit in the order of `units`. */
-export interface CriterionRecord {
-  /** "ppl", "ppl-parts", "mag-l1", "mag-l2", "mag-l1-norms", "mag-l2-norms", "block-influence", "angular-<n>". */
-  name: string;
-  units: Unit[];
-  scores: number[];
-  /** Least important first. */
-  order: Unit[];
-}
-
-/** PPL of a plan on a text of its own, with everything needed to repeat it. */
-export interface EvaluationRecord {
-  text: string;
-  textSha256: string;
-  removed: Unit[];
-  segment: number;
-  stride: number | null;
-  bos: 'none' | 'every';
-  segments: number;
-  predicted: number;
-  originalNll: number;
-  planNll: number | null;
-  top1Agreement: number | null;
-  klDivergence: number | null;
-}
-
-/** What a study of the model found beside the curve. */
-export interface StudyRecord {
-  criteria: CriterionRecord[];
-  /** The removals of the iterative search in order, NLL in nats after each. */
-  search: { block: number; nll: number }[];
-  evaluations: EvaluationRecord[];
-}
-
 export interface Provenance {
   /** Version of the application that wrote the export. */
   app: string;
   source: Identity & { name: string; family: string; numBlocks: number };
-  /** Removed blocks, in the numbering of the source, ascending. */
+  /** Removed units (7, "9.attn"), in the numbering of the source, ascending. */
   removed: Unit[];
-  /** Block index in the source to block index in the export, and the same for the numbers in state names. */
-  renumbering: { block: number; newBlock: number; state: number; newState: number }[];
+  /**
+   * Block index in the source to block index in the export, and the same for the numbers in the names of caches: null where a block has none any
+   * more, or had none before.
+   */
+  renumbering: { block: number; newBlock: number; state: number | null; newState: number | null }[];
+  /** What each block of the export is made of, in order; absent when every block has both parts, and in files of versions that knew no parts. */
+  parts?: Part[][];
   score: ScoreRecord | null;
   /** Measured NLL of this plan on the same windows. */
   plan: (MeasureRecord & { removed: Unit[]; seconds: number }) | null;
+  /** Other criteria, the path of the search and evaluations on other texts; absent when there are none. */
+  study?: StudyRecord;
   /** Names and versions of what computed the numbers. */
   versions: Record<string, string>;
 }
@@ -119,6 +94,8 @@ export function readProvenance(text: string): Provenance {
   if (version.count() > VERSION) version.fail(`at most ${VERSION} (the file comes from a newer Espalier)`);
   const source = root.at('source');
   const numBlocks = source.at('numBlocks').count();
+  const parts = root.at('parts').optional((list) => list.list((item) => item.list((part) => part.oneOf(PARTS))));
+  const study = root.at('study').optional((field) => readStudy(field, numBlocks));
   return {
     app: root.at('app').string(),
     source: {
@@ -130,27 +107,22 @@ export function readProvenance(text: string): Provenance {
       files: source.at('files').list((file) => ({ path: file.at('path').string(), bytes: file.at('bytes').count() })),
       weightsSha256: source.at('weightsSha256').string(),
     },
-    removed: root.at('removed').list(block(numBlocks)),
+    removed: root.at('removed').list(unit(numBlocks)),
     renumbering: root.at('renumbering').list((entry) => ({
       block: block(numBlocks)(entry.at('block')),
       newBlock: entry.at('newBlock').count(),
-      state: entry.at('state').count(),
-      newState: entry.at('newState').count(),
+      state: entry.at('state').optional((state) => state.count()),
+      newState: entry.at('newState').optional((state) => state.count()),
     })),
+    ...(parts ? { parts } : {}),
     score: root.at('score').optional((score) => readScore(score, numBlocks)),
     plan: root.at('plan').optional((plan) => ({
       ...readMeasure(plan),
-      removed: plan.at('removed').list(block(numBlocks)),
+      removed: plan.at('removed').list(unit(numBlocks)),
       seconds: plan.at('seconds').number(),
     })),
+    ...(study ? { study } : {}),
     versions: root.at('versions').record((value) => value.string()),
-  };
-}
-
-function block(numBlocks: number): (field: Field) => number {
-  return (field) => {
-    const index = field.count();
-    return index < numBlocks ? index : field.fail(`a block index below ${numBlocks}`);
   };
 }
 

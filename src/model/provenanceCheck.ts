@@ -1,6 +1,7 @@
-// Reads untrusted JSON field by field with errors that name the field; must not know what the fields mean.
+// Reads untrusted JSON field by field with errors that name the field; must not know what the fields are for.
 
 import { EspalierError } from '../errors.ts';
+import { blockOf, parseUnit, type Unit } from '../units.ts';
 
 /** A field of a JSON document together with its path, for error messages. */
 export class Field {
@@ -22,6 +23,10 @@ export class Field {
 
   get absent(): boolean {
     return this.#value === undefined || this.#value === null;
+  }
+
+  get isText(): boolean {
+    return typeof this.#value === 'string';
   }
 
   string(): string {
@@ -82,4 +87,22 @@ export class Field {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads the index of one of `numBlocks` blocks. */
+export function block(numBlocks: number): (field: Field) => number {
+  return (field) => {
+    const index = field.count();
+    return index < numBlocks ? index : field.fail(`a block index below ${numBlocks}`);
+  };
+}
+
+/** Reads a block index or a part of a block ("7.attn"). */
+export function unit(numBlocks: number): (field: Field) => Unit {
+  return (field) => {
+    if (!field.isText) return block(numBlocks)(field);
+    const found = parseUnit(field.string());
+    const known = typeof found === 'string' && blockOf(found) < numBlocks;
+    return known ? found : field.fail(`a block index below ${numBlocks}, or a part of such a block ("3.attn")`);
+  };
 }

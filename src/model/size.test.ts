@@ -5,7 +5,9 @@ import { encodeModel } from '../onnx/codec.ts';
 import { type Attribute, DataType } from '../onnx/graph.ts';
 import { corpus, fixturePath, nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
 import { graphOf, memoryFolder } from '../onnx/testing/text.ts';
+import { partUnit } from '../units.ts';
 import { exportManifest } from './manifest.ts';
+import { manifestFolder } from './manifestFolder.ts';
 import { openModel } from './open.ts';
 import { planSize } from './size.ts';
 import { PLAIN, residualModel } from './testing/residual.ts';
@@ -24,10 +26,18 @@ describe('planSize', () => {
     const opened = await openModel(folder, graph);
     const { summary } = opened;
     const removable = summary.blocks.filter((b) => b.unremovable === undefined).map((b) => b.index);
-    for (const removed of [[], removable.slice(1, 2), [removable[0] ?? 0, removable.at(-1) ?? 0]]) {
-      const { files, graph: written } = await exportManifest(opened, removed, { app: 'test' });
+    const parts = summary.blocks.filter((b) => b.hasHalves && !b.unremovableParts).map((b) => b.index);
+    const units = parts.length > 2 ? [[partUnit(parts[1]!, 'attn')], [partUnit(parts[1]!, 'ffn'), partUnit(parts[2]!, 'attn')]] : [];
+    for (const removed of [[], removable.slice(1, 2), [removable[0] ?? 0, removable.at(-1) ?? 0], ...units]) {
+      const manifest = await exportManifest(opened, removed, { app: 'test' });
+      const { files, graph: written } = manifest;
       const bytes = files.filter((f) => f.path === written || /\.onnx[._]data/.test(f.path)).reduce((n, f) => n + f.size, 0);
-      expect(Math.abs(planSize(summary, removed).bytes - bytes) / bytes).toBeLessThan(removed.length === 0 ? 1e-3 : 0.01);
+      const size = planSize(summary, removed);
+      expect(Math.abs(size.bytes - bytes) / bytes, String(removed)).toBeLessThan(removed.length === 0 ? 1e-3 : 0.01);
+      const again = await openModel(manifestFolder(manifest, folder), written);
+      expect(size.kvBytesPerToken).toBe(again.summary.kvBytesPerToken);
+      if (!/int8|quant/.test(summary.dtype))
+        expect(Math.abs(size.params - again.summary.params)).toBeLessThanOrEqual(again.summary.params * 0.01);
     }
     await folder.close();
   });

@@ -2,9 +2,11 @@
 
 import { DataType, isRange, type Model, tensorBytes } from '../onnx/graph.ts';
 import type { Folder } from '../onnx/source.ts';
+import { type Part, partUnit } from '../units.ts';
 import { structuralClasses } from './classes.ts';
 import type { ModelConfig } from './config.ts';
-import type { Structure } from './structure.ts';
+import { removalObstacle } from './remove.ts';
+import type { Block, Structure } from './structure.ts';
 import { exportBytes } from './summarizeEntries.ts';
 import { findProblems } from './summarizeProblems.ts';
 import { stateBytes } from './summarizeStates.ts';
@@ -19,7 +21,7 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
   const weights = distinct(storedWeights(structure));
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
-  const { total, entries } = exportBytes(structure, folder, graphPath);
+  const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
     const attention = own.filter((w) => w.half === 'attention');
@@ -27,11 +29,14 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
       index: b.index,
       class: classes[b.index] ?? 0,
       hasHalves: b.mid !== null,
-      attention: b.mid === null ? null : sum(attention),
-      feedForward: b.mid === null ? null : sum(own.filter((w) => w.half !== 'attention')),
+      attention: b.mid === null ? (b.lacks === 'ffn' ? sum(own) : null) : sum(attention),
+      feedForward: b.mid === null ? (b.lacks === 'attn' ? sum(own) : null) : sum(own.filter((w) => w.half !== 'attention')),
       kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
       graphBytes: entries[b.index] ?? 0,
+      ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
       ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
+      ...stuckParts(structure, b),
+      ...(b.lacks === null ? {} : { lacks: b.lacks }),
       ...sum(own),
     };
   });
@@ -69,6 +74,16 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
     canScore,
     problems,
   };
+}
+
+/** What keeps a part where its block can be told into halves. */
+function stuckParts(structure: Structure, { index, mid }: Block): Pick<BlockSummary, 'unremovableParts'> {
+  const parts: Partial<Record<Part, string>> = {};
+  for (const part of mid === null ? [] : (['attn', 'ffn'] as const)) {
+    const why = removalObstacle(structure, [partUnit(index, part)]);
+    if (why !== null) parts[part] = why;
+  }
+  return Object.keys(parts).length > 0 ? { unremovableParts: parts } : {};
 }
 
 /** ONNX's name of an element type in lower case, or "unknown". */

@@ -5,6 +5,7 @@ import { dependencies } from '../onnx/captures.ts';
 import { encodedGraphLength, encodeModel, type Place } from '../onnx/codec.ts';
 import { type Graph, isRange, type Model, type Node, type Tensor, type ValueInfo } from '../onnx/graph.ts';
 import type { Folder } from '../onnx/source.ts';
+import { feedForwardNodes } from './blockParts.ts';
 import { dataFileName, innerRanges, keyOf, layOut } from './manifestLayout.ts';
 import { removeUnits } from './remove.ts';
 import type { Structure } from './structure.ts';
@@ -15,6 +16,8 @@ export interface ExportBytes {
   total: number;
   /** Per block: nodes, names, tensor entries and state declarations in the graph file, and the padding before its weights; not the weights. */
   entries: number[];
+  /** What of that belongs to the feed-forward part; 0 where it cannot be told. */
+  feedForward: number[];
 }
 
 /** Linear in the number of nodes; makes the graph of an export without removals. */
@@ -27,38 +30,51 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   const place: Place = (tensor, range, owner) => (owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0));
   const regionOf = regions(structure);
 
-  const parts = structure.blocks.map(
-    (): Graph => ({ name: '', nodes: [], initializers: new Map(), inputs: [], outputs: [], valueInfo: new Map() }),
-  );
-  const partOf = (value: string): Graph | undefined => parts[regionOf(value) - 1];
+  // Attention and feed-forward part of each block in turn.
+  const parts = structure.blocks
+    .flatMap(() => [0, 1])
+    .map((): Graph => ({ name: '', nodes: [], initializers: new Map(), inputs: [], outputs: [], valueInfo: new Map() }));
+  const isBehind = behind(structure);
+  const placeOf = (value: string): number => 2 * (regionOf(value) - 1) + (isBehind(value) ? 1 : 0);
+  const partOf = (value: string): Graph | undefined => parts[placeOf(value)];
   const owners = new Map<string, number>();
   for (const node of model.graph.nodes) partOf(node.outputs.find((o) => o) ?? '')?.nodes.push(withoutValue(node));
   for (const [name, tensor] of model.graph.initializers) {
     partOf(name)?.initializers.set(name, isRange(tensor.data) ? tensor : emptied(tensor));
     if (!isRange(tensor.data)) continue;
     const key = keyOf(tensor.data);
-    owners.set(key, owners.has(key) && owners.get(key) !== regionOf(name) ? 0 : regionOf(name));
+    owners.set(key, owners.has(key) && owners.get(key) !== placeOf(name) ? -1 : placeOf(name));
   }
   for (const [name, info] of model.graph.valueInfo) partOf(name)?.valueInfo.set(name, info);
   const infos = new Map<string, ValueInfo>([...model.graph.inputs, ...model.graph.outputs].map((v) => [v.name, v]));
-  for (const [b, part] of parts.entries()) {
-    for (const state of structure.blocks[b]!.states) {
-      for (const name of [state.input, state.output]) {
-        const info = infos.get(name);
-        if (info) part.inputs.push(info);
-      }
+  for (const [b, block] of structure.blocks.entries()) {
+    for (const name of block.states.flatMap((state) => [state.input, state.output])) {
+      const info = infos.get(name);
+      if (info) parts[2 * b]!.inputs.push(info);
     }
   }
-  const entries = parts.map((part) => encodedGraphLength(part, place) + inside(part));
+  const lengths = parts.map((part) => encodedGraphLength(part, place) + inside(part));
   for (const file of layout.files) {
     for (const [k, padding] of file.parts.entries()) {
       const next = file.parts[k + 1];
-      const block = next && isRange(next) ? (owners.get(keyOf(next)) ?? 0) - 1 : -1;
-      if (padding instanceof Uint8Array && entries[block] !== undefined) entries[block] += padding.length;
+      const owner = next && isRange(next) ? (owners.get(keyOf(next)) ?? -1) : -1;
+      if (padding instanceof Uint8Array && lengths[owner] !== undefined) lengths[owner] += padding.length;
     }
   }
   const total = layout.files.reduce((n, file) => n + file.size, encodeModel(model, place).length + inside(model.graph));
-  return { total, entries };
+  const feedForward = structure.blocks.map((_, b) => lengths[2 * b + 1]!);
+  return { total, entries: feedForward.map((bytes, b) => bytes + lengths[2 * b]!), feedForward };
+}
+
+/** True for values that the feed-forward part of a block makes, and for constants that it reads. */
+function behind(structure: Structure): (value: string) => boolean {
+  const { graph, producer, constants } = structure;
+  const nodes = feedForwardNodes(structure);
+  const read = new Set<string>();
+  graph.nodes.forEach((node, p) => {
+    if (nodes[p] === 1) for (const x of dependencies(node)) if (constants.has(x)) read.add(x);
+  });
+  return (value) => nodes[producer.get(value) ?? -1] === 1 || read.has(value);
 }
 
 /** The graph that an export without removals writes; the source's own when that cannot be made. */

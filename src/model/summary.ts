@@ -1,5 +1,7 @@
 // What is known of a model before any weight is read, as plain data for the page and for `inspect`. Types only.
 
+import type { Part } from '../units.ts';
+
 /** Parameters (elements of weight tensors, quantised ones counted unpacked, scales and zero points not counted) and bytes (all of them). */
 export interface Size {
   params: number;
@@ -18,8 +20,14 @@ export interface BlockSummary extends Size {
   kvBytesPerToken: number;
   /** What its nodes, names and tensor entries take in the graph file of an export, and padding of its weights, in bytes; not in `bytes`. */
   graphBytes?: number;
+  /** What of `graphBytes` belongs to the feed-forward part; absent where parts cannot be told apart. */
+  feedForwardGraphBytes?: number;
   /** Why it cannot be removed. Absent when it can. */
   unremovable?: string;
+  /** Why a part of it cannot be removed alone although `hasHalves`; absent for parts that can. */
+  unremovableParts?: Partial<Record<Part, string>>;
+  /** The part that an earlier removal has taken; absent for whole blocks. */
+  lacks?: Part;
 }
 
 /** Something unsupported or worth knowing. `code` is one of the documented problem codes (docs/formats.md). */

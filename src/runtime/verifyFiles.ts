@@ -17,9 +17,10 @@ export function structureProblems(exported: OpenedModel, numBlocks: number): str
   const problems = checkGraph(structure.model.graph);
   if (problems.length > 0) throw new Error(`${problems.length} problems in the graph, first: ${problems[0]}`);
   if (structure.blocks.length !== numBlocks) throw new Error(`the graph has ${structure.blocks.length} blocks instead of ${numBlocks}`);
-  if (config.layers !== null && config.layers !== numBlocks)
-    throw new Error(`the config says ${config.layers} layers, the graph has ${numBlocks} blocks`);
-  const order = structure.blocks.map((block) => block.stateIndex);
+  const withAttention = structure.blocks.filter((block) => block.lacks !== 'attn');
+  if (config.layers !== null && config.layers !== withAttention.length)
+    throw new Error(`the config says ${config.layers} layers, the graph has ${withAttention.length} blocks with attention`);
+  const order = withAttention.map((block) => block.stateIndex);
   if (order.some((index, k) => k > 0 && index <= (order[k - 1] ?? 0)))
     throw new Error(`the caches are numbered out of order: ${order.join(', ')}`);
   const states = structure.blocks.reduce((sum, block) => sum + block.states.length, 0);

@@ -2,7 +2,8 @@
 
 import type { ErrorReport } from '../errors.ts';
 import type { Identity } from '../model/identity.ts';
-import type { SettingsRecord, StudyRecord } from '../model/provenance.ts';
+import type { SettingsRecord } from '../model/provenance.ts';
+import type { StudyRecord } from '../model/provenanceStudy.ts';
 import type { GraphChoice, ModelSummary } from '../model/summary.ts';
 import type { PartUnit, Unit } from '../units.ts';
 import type { VariantInfo } from './benchApi.ts';

@@ -52,7 +52,7 @@ const SHARED = 1 / 3;
 export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
-  const { removed, score, plan, target } = request;
+  const { removed, score, plan, study, target } = request;
   let whyNoNll: string | undefined;
   // A graph that this machine cannot score can be written and verified all the same.
   const unlessUnsupported = async <T>(find: () => Promise<T>): Promise<T | null> => {
@@ -69,6 +69,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     app: VERSION,
     score,
     plan,
+    ...(study ? { study } : {}),
     versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);

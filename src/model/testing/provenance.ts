@@ -13,11 +13,12 @@ export const EXAMPLE: Provenance = {
     files: [{ path: 'onnx/model.onnx', bytes: 10 }],
     weightsSha256: 'cd',
   },
-  removed: [1],
+  removed: ['0.ffn', 1, '2.attn'],
   renumbering: [
     { block: 0, newBlock: 0, state: 0, newState: 0 },
-    { block: 2, newBlock: 1, state: 2, newState: 1 },
+    { block: 2, newBlock: 1, state: 2, newState: null },
   ],
+  parts: [['attn'], ['ffn']],
   score: {
     baseline: { nll: 3.5, ppl: 33.1, nllPerWindow: [3.4, 3.6] },
     blocks: [
@@ -37,6 +38,29 @@ export const EXAMPLE: Provenance = {
     seconds: 2,
     costRatio: null,
   },
-  plan: { removed: [1], nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], seconds: 1 },
+  plan: { removed: ['0.ffn', 1, '2.attn'], nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], seconds: 1 },
+  study: {
+    criteria: [
+      { name: 'mag-l1', units: [0, 1, 2], scores: [3, 1, 2], order: [1, 2, 0] },
+      { name: 'ppl-parts', units: ['0.attn', '0.ffn'], scores: [Number.POSITIVE_INFINITY, 3.6], order: ['0.ffn'] },
+    ],
+    search: [{ block: 1, nll: 3.6 }],
+    evaluations: [
+      {
+        text: 'test.txt',
+        textSha256: 'ef',
+        removed: [1, '2.attn'],
+        segment: 128,
+        stride: null,
+        bos: 'none',
+        segments: 4,
+        predicted: 508,
+        originalNll: 3.4,
+        planNll: 3.5,
+        top1Agreement: 0.9,
+        klDivergence: null,
+      },
+    ],
+  },
   versions: { 'onnxruntime-web': '1.30.0' },
 };
