@@ -77,7 +77,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   return (
     <>
       <div className={css.controls}>
-        <label htmlFor="lowest">{ofParts ? 'Drop the lowest parts' : 'Drop the lowest'}</label>
+        <label htmlFor="lowest">{ofParts ? 'Drop lowest parts' : 'Drop the lowest'}</label>
         <input
           id="lowest"
           type="range"

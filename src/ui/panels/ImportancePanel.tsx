@@ -1,7 +1,7 @@
 // The story: the importance curve, how it was measured, how far it is, and the way to start or stop it.
 
 import { lazy, Suspense } from 'react';
-import { showsParts } from '../../state/partsSelectors.ts';
+import { canScoreParts, showsParts } from '../../state/partsSelectors.ts';
 import type { CurveView } from '../../state/selectors.ts';
 import {
   canScore,
@@ -71,6 +71,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
   const changed = useStudio(settingsChanged);
   const seconds = useStudio((state) => (state.score.curve?.restored ? null : (state.score.curve?.result.seconds ?? null)));
   const stopped = useStudio(stoppedAfter);
+  const hasParts = useStudio(canScoreParts);
   if (!running && !hasCurve && !stopped) return null;
   return (
     <div className={css.tools}>
@@ -98,6 +99,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
           <div className={css.buttons}>
             <CommandButton id="settings" label="Settings" />
             <CommandButton id="score" label="Score again" />
+            {hasParts && <CommandButton id="score-parts" label="Score parts" />}
           </div>
         </>
       )}

@@ -54,8 +54,8 @@ export function PartRows({ block, point, current, onFocus, onKey }: Props) {
                 />
                 <span className={css.index}>{name}</span>
               </span>
-              <span className={css.size}>{size && formatBytes(size.bytes)}</span>
               <span className={css.value}>{nll !== null && formatPpl(nll)}</span>
+              <span className={css.size}>{size && formatBytes(size.bytes)}</span>
             </label>
           </li>
         );

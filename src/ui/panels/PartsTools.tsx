@@ -1,6 +1,6 @@
-// Below the tools of the importance curve: scoring the parts of blocks, the switch between blocks and parts, and what is under the pointer there.
+// Below the tools of the importance curve, once parts of blocks are scored: the switch between blocks and parts, and what is under the pointer there.
 
-import { canScoreParts, type PartPoint, partsData, partsInForce, showsParts } from '../../state/partsSelectors.ts';
+import { type PartPoint, partsData, partsInForce, showsParts } from '../../state/partsSelectors.ts';
 import type { StudioState } from '../../state/state.ts';
 import { partOf } from '../../units.ts';
 import { formatPpl, formatSeconds } from '../format.ts';
@@ -18,12 +18,11 @@ const VIEWS: readonly { view: StudioState['parts']['view']; label: string }[] = 
 export function PartsTools() {
   const { running, progress } = useStudio((state) => state.parts);
   const result = useStudio(partsInForce);
-  const can = useStudio(canScoreParts);
   const scoring = useStudio((state) => state.score.running !== null);
-  if (scoring || (!running && !result && !can)) return null;
+  if (scoring || (!running && !result)) return null;
   return (
     <div className={css.partsTools} data-testid="parts-tools">
-      {(running || result) && <Switch />}
+      <Switch />
       <span className={kit.grow} />
       {running ? (
         <>
@@ -31,10 +30,7 @@ export function PartsTools() {
           <CommandButton id="cancel" testId="cancel-parts" />
         </>
       ) : (
-        <>
-          {result && <span className={kit.sub}>{formatSeconds(result.seconds)}</span>}
-          <CommandButton id="score-parts" label={result ? 'Score parts again' : 'Score parts'} />
-        </>
+        result && <span className={kit.sub}>parts scored in {formatSeconds(result.seconds)}</span>
       )}
     </div>
   );

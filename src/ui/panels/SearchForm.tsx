@@ -48,7 +48,7 @@ export function SearchForm() {
         />
       </span>
       {(removed.length > 0 || fromPlan) && (
-        <label className={css.pair}>
+        <label className={css.check}>
           <input
             type="checkbox"
             checked={fromPlan}

@@ -18,6 +18,7 @@ export function SearchTable({ hover, onHover }: Props) {
   return (
     <div className={css.scroll}>
       <table className={css.table} data-testid="search-table">
+        <caption>Before each perplexity: the block that went last. A click takes the plan.</caption>
         <thead>
           <tr>
             <th scope="col">removed</th>
