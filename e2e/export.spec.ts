@@ -1,0 +1,96 @@
+// Exports that the disk ends: the page says why, keeps plan and scores, leaves no folder, and the next click goes on.
+
+import type { Page } from '@playwright/test';
+import { expect, finished, golden, test } from './app.ts';
+
+const expected = golden<{ baseline_ppl: number }>('sample');
+
+/** Names of what lies in the origin's private file system, which stands in for the folder that was picked. */
+const listed = (page: Page): Promise<string[]> =>
+  page.evaluate(async () => {
+    const names: string[] = [];
+    for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+    return names;
+  });
+
+/** Scores the sample, takes a block out and fills the export's form. */
+async function prepare(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    Object.assign(window, { showDirectoryPicker: () => navigator.storage.getDirectory() });
+  });
+  await page.getByTestId('open-sample').click();
+  await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
+  await finished(page);
+  await page.getByTestId('block-9').uncheck();
+  await page.getByTestId('export').click();
+  await page.getByTestId('target-folder').check();
+  await page.getByTestId('export-name').fill('mine');
+}
+
+async function expectKept(page: Page): Promise<void> {
+  expect(await listed(page)).toEqual([]);
+  await expect(page.getByTestId('export-name')).toHaveValue('mine');
+  await expect(page.getByTestId('kept-count')).toContainText('15 of 16');
+  await expect(page.getByTestId('ppl-original')).toHaveText(expected.baseline_ppl.toFixed(2));
+}
+
+test('a disk that runs full, then one with room', async ({ app: page, baseURL }) => {
+  const { origin } = new URL(baseURL ?? '');
+  const session = await page.context().newCDPSession(page);
+  await prepare(page);
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 5e6 });
+  await page.getByTestId('export-start').click();
+  await expect(page.getByTestId('error-export')).toContainText('There is no room left on the disk for onnx/model.onnx_data.', {
+    timeout: 60_000,
+  });
+  await expect(page.getByTestId('error-export')).toContainText('Free some space or choose another disk.');
+  await expectKept(page);
+
+  await session.send('Storage.overrideQuotaForOrigin', { origin });
+  await page.getByTestId('export-start').click();
+  await expect(page.getByTestId('verdict')).toHaveText(/Verified/, { timeout: 100_000 });
+  await expect(page.getByTestId('error-export')).toBeHidden();
+  expect(await listed(page)).toEqual(['mine']);
+});
+
+test('leave to write that is withdrawn, a folder that goes away, a cancel, then an export', async ({ app: page }) => {
+  // The worker that writes fails at its weights file, each time in another way; handles cannot be replaced from outside.
+  await page.context().route('**/assets/studio-*.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${FAILING};${await response.text()}` });
+  });
+  await page.reload();
+  await prepare(page);
+  for (const [words, hint] of [
+    ['The browser may not write onnx/model.onnx_data.', 'allow writing'],
+    ['The place that onnx/model.onnx_data was written to is not there any more.', 'choose a place'],
+  ] as const) {
+    await page.getByTestId('export-start').click();
+    await expect(page.getByTestId('error-export')).toContainText(words, { timeout: 60_000 });
+    await expect(page.getByTestId('error-export')).toContainText(hint);
+    await expectKept(page);
+  }
+
+  // The third try waits in the middle until it is cancelled.
+  await page.getByTestId('export-start').click();
+  await expect(page.getByTestId('export-dialog').getByTestId('progress')).toContainText('writing', { timeout: 60_000 });
+  await page.getByTestId('export-cancel').click();
+  await expect(page.getByTestId('export-start')).toBeVisible({ timeout: 60_000 });
+  await expectKept(page);
+
+  await page.getByTestId('export-start').click();
+  await expect(page.getByTestId('verdict')).toHaveText(/Verified/, { timeout: 100_000 });
+  expect(await listed(page)).toEqual(['mine']);
+});
+
+/** Put before the worker's own code: large writes fail twice, then one is slow, then all is well. */
+const FAILING = `{
+  const write = FileSystemWritableFileStream.prototype.write;
+  const faults = ['NotAllowedError', 'NotFoundError', 'slow'];
+  FileSystemWritableFileStream.prototype.write = async function (data) {
+    const fault = (data.size ?? data.length) > 2e6 ? faults.shift() : undefined;
+    if (fault === 'slow') await new Promise((resolve) => setTimeout(resolve, 1500));
+    else if (fault) throw new DOMException('simulated', fault);
+    return write.call(this, data);
+  };
+}`;
