@@ -1,7 +1,7 @@
 // Opening models: by drop, by picker, the sample, another graph of the same folder. Must not lose the open model when a new one fails.
 
 import { EspalierError } from '../errors.ts';
-import type { FolderSource, OpenResult } from '../worker/api.ts';
+import type { FolderSource, OpenResult, Progress } from '../worker/api.ts';
 import { type Context, withoutModel, withSameModel } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from './plan.ts';
@@ -46,12 +46,15 @@ export function makeModelActions(context: Context, address: Address, opened: () 
     let graphs = knownGraphs(source);
     context.clear('open');
     context.clear('restore');
-    patch('model', { opening: source.name, chooser: null });
+    patch('model', { opening: source.name, progress: null, chooser: null });
+    const follow = (progress: Progress) => {
+      if (mine === turn) patch('model', { progress });
+    };
     try {
-      let result = await api.open(graph === undefined ? { source } : { source, graph }, () => {});
+      let result = await api.open(graph === undefined ? { source } : { source, graph }, follow);
       if (mine === turn && result.kind === 'choose' && result.graphs.some((choice) => choice.path === preferred)) {
         graphs = result.graphs;
-        result = await api.open({ source, graph: preferred! }, () => {});
+        result = await api.open({ source, graph: preferred! }, follow);
       }
       if (mine !== turn) return false;
       if (result.kind === 'choose') {
@@ -70,7 +73,7 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       }
       return false;
     } finally {
-      if (mine === turn) patch('model', { opening: null });
+      if (mine === turn) patch('model', { opening: null, progress: null });
       // Opening takes the engine from a run.
       const now = get();
       if (running && (now.model.current !== current || (!now.score.running && now.score.curve === curve)))
@@ -112,7 +115,7 @@ export function makeModelActions(context: Context, address: Address, opened: () 
             ...withoutModel(state, keepPlan),
             plan: { ...startHistory(withUnits(EMPTY_PLAN, removable, true)), refusal: '' },
           }),
-      model: { current, opening: null, chooser: null },
+      model: { current, opening: null, progress: null, chooser: null },
     }));
     // Files of the disk can change or go; by then it is too late to ask what they were.
     if (source.kind === 'files') void recogniser.identityOf(current);

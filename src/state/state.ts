@@ -195,6 +195,8 @@ export interface StudioState {
     current: OpenModel | null;
     /** Name of the folder that is being read, or null. */
     opening: string | null;
+    /** How far its graph is read, in bytes; null until that is known. */
+    progress: Progress | null;
     /** A folder with several graphs waits for a choice. */
     chooser: { source: FolderSource; name: string; graphs: readonly GraphChoice[] } | null;
   };
@@ -356,7 +358,7 @@ const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: f
 
 export function firstState(): StudioState {
   return {
-    model: { current: null, opening: null, chooser: null },
+    model: { current: null, opening: null, progress: null, chooser: null },
     device: { report: null, checking: false },
     score: { settings: DEFAULT_SETTINGS, memory: null, running: null, stopped: null, progress: null, cancelling: false, curve: null },
     parts: NO_PARTS,

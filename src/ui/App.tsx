@@ -8,6 +8,7 @@ import { CommandButton } from './kit/CommandButton.tsx';
 import { ErrorNotice } from './kit/ErrorNotice.tsx';
 import { JobProgress } from './kit/JobProgress.tsx';
 import kit from './kit/kit.module.css';
+import { Opening } from './kit/Opening.tsx';
 import { ArchitecturePanel } from './panels/ArchitecturePanel.tsx';
 import { BlocksPanel } from './panels/BlocksPanel.tsx';
 import { Chooser } from './panels/Chooser.tsx';
@@ -55,7 +56,7 @@ function Page() {
   return (
     <>
       <div className={css.notices}>
-        {opening && <p role="status">Reading {opening}…</p>}
+        {opening && <Opening />}
         <ErrorNotice place="open" />
         <ErrorNotice place="device" />
         <ExportStatus />

@@ -1,6 +1,7 @@
 // The studio's engine behind the declared api: one open model, one scoring session, one job at a time. Must not know about the page.
 
 import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
+import { watched } from '../files/watched.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { type Identity, identify } from '../model/identity.ts';
 import { measureMagnitudes } from '../model/magnitude.ts';
@@ -90,13 +91,16 @@ export class StudioService implements StudioApi {
   }
 
   async open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult> {
-    onEvent({ job: 'open', phase: 'read', done: 0, total: 1, unit: 'files', secondsLeft: null });
     const { source } = request;
     const turn = ++this.opens;
     const folder = await folderOf(source);
     const graphs = listGraphs(folder);
     if (graphs.length > 1 && request.graph === undefined) return { kind: 'choose', name: folder.name, graphs };
-    const opened = await openModel(folder, request.graph);
+    const graph = folder.open(request.graph ?? graphs[0]?.path ?? '');
+    const total = graph?.size ?? 0;
+    const tell = (done: number) => onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
+    tell(0);
+    const opened = { ...(await openModel(watched(folder, graph, tell), request.graph)), folder };
     // One of that length was not written here, and does not keep the model from opening.
     const told = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
     const provenance = told ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES) : null;
@@ -111,7 +115,7 @@ export class StudioService implements StudioApi {
       this.tokenizer = null;
       this.windows = null;
     });
-    onEvent({ job: 'open', phase: 'read', done: 1, total: 1, unit: 'files', secondsLeft: 0 });
+    tell(total);
     return { kind: 'opened', model: opened.summary, provenance, hasTokenizer: folder.open('tokenizer.json') !== null, chat };
   }
 

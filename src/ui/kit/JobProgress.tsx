@@ -5,7 +5,7 @@ import { formatBytes, formatSeconds } from '../format.ts';
 import css from './kit.module.css';
 
 const PHASES: Record<Progress['phase'], string> = {
-  read: 'reading weights',
+  read: 'reading',
   compile: 'compiling programs',
   warmup: 'warming up',
   // The bar says so itself.

@@ -3,6 +3,7 @@
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
+import { Opening } from '../kit/Opening.tsx';
 import { useStudio } from '../studioContext.ts';
 import css from './empty.module.css';
 import { SamplePicture } from './SamplePicture.tsx';
@@ -22,9 +23,11 @@ export function EmptyPage() {
           <CommandButton id="open" testId="open-folder" />
           <span className={css.dropHint}>or drop a folder anywhere on this page</span>
         </div>
-        <p className={kit.note} role="status">
-          {opening ? `Reading ${opening}…` : 'Folders for transformers.js, ONNX Runtime GenAI and optimum. Nothing leaves this tab.'}
-        </p>
+        {opening ? (
+          <Opening />
+        ) : (
+          <p className={kit.note}>Folders for transformers.js, ONNX Runtime GenAI and optimum, or a zip of one. Nothing leaves this tab.</p>
+        )}
         <ErrorNotice place="open" />
         <ErrorNotice place="restore" />
       </section>
