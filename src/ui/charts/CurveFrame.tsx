@@ -19,6 +19,8 @@ const ABOVE_LINES = 600;
 export interface CurveLine {
   name: string;
   stroke: string;
+  /** Where its points lie beside their block, in blocks. */
+  shift: number;
   /** One per block, in nats; null while unknown. */
   nlls: readonly (number | null)[];
 }
@@ -99,10 +101,11 @@ export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Pr
             axisLine={false}
             width={scale.high > Math.log(1e6) ? 84 : 58}
           />
-          {lines.map(({ name, stroke }, i) => (
+          {lines.map(({ name, stroke, shift, nlls }) => (
             <Line
               key={name}
-              dataKey={({ nlls }: Datum) => (nlls[i] == null ? null : Math.exp(Math.min(nlls[i], scale.high)))}
+              {...(shift !== 0 && { data: nlls.map((_, index): Datum => ({ index: index + shift, nlls: nlls.slice(index, index + 1) })) })}
+              dataKey={({ nlls: [nll] }: Datum) => (nll == null ? null : Math.exp(Math.min(nll, scale.high)))}
               stroke={stroke}
               strokeWidth={2}
               dot={false}

@@ -21,7 +21,7 @@ export default function ImportanceChart() {
 function BlocksChart() {
   const view = useStudio(curveData);
   const { scores, baseline } = view;
-  const lines = useMemo(() => [{ name: 'blocks', stroke: 'var(--leaf-soft)', nlls: scores.map(({ nll }) => nll) }], [scores]);
+  const lines = useMemo(() => [{ name: 'blocks', stroke: 'var(--leaf-soft)', shift: 0, nlls: scores.map(({ nll }) => nll) }], [scores]);
   return (
     <CurveFrame
       label={inWords(view)}

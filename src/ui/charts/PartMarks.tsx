@@ -7,6 +7,9 @@ import type { MarksProps } from './CurveFrame.tsx';
 import css from './charts.module.css';
 import { Beyond, OffScale } from './MarkShapes.tsx';
 
+/** Attention lies this far left of its block, feed-forward as far right, in blocks. */
+export const PART_SHIFT = 0.2;
+
 export function PartMarks({ from, to, scale }: MarksProps) {
   const { blocks } = useStudio(partsData);
   const removed = useStudio((state) => state.plan.present.removed);
@@ -20,7 +23,7 @@ export function PartMarks({ from, to, scale }: MarksProps) {
   const yOf = (nll: number) => y(Math.exp(Math.min(Math.max(nll, scale.low), scale.high))) ?? plot.y;
 
   function mark({ unit, nll, low, high }: PartPoint, center: number, side: -1 | 1, size: number) {
-    const cx = center + side * Math.min(pitch * 0.22, 9);
+    const cx = center + side * PART_SHIFT * pitch;
     const isAttention = side === -1;
     return (
       <g key={unit} data-unit={unit} className={css.column} data-removed={isRemoved(removed, unit)}>

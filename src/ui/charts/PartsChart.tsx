@@ -6,15 +6,20 @@ import { nameUnit } from '../../state/unitWords.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
-import { PartMarks } from './PartMarks.tsx';
+import { PART_SHIFT, PartMarks } from './PartMarks.tsx';
 
 export function PartsChart() {
   const data = useStudio(partsData);
   const { blocks, baseline } = data;
   const lines = useMemo(
     () => [
-      { name: 'attention', stroke: 'var(--gold)', nlls: blocks.map((parts) => parts?.[0].nll ?? null) },
-      { name: 'feed-forward', stroke: 'var(--leaf-soft)', nlls: blocks.map((parts) => parts?.[1].nll ?? null) },
+      {
+        name: 'attention',
+        stroke: 'color-mix(in srgb, var(--gold) 45%, transparent)',
+        shift: -PART_SHIFT,
+        nlls: blocks.map((parts) => parts?.[0].nll ?? null),
+      },
+      { name: 'feed-forward', stroke: 'var(--leaf-soft)', shift: PART_SHIFT, nlls: blocks.map((parts) => parts?.[1].nll ?? null) },
     ],
     [blocks],
   );
