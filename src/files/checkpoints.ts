@@ -1,6 +1,7 @@
 // Long jobs as far as they came, kept in IndexedDB; must not know what the jobs do, and never fails one: what cannot be kept is not kept.
 
 import { createStore, delMany, get, getMany, keys, setMany, type UseStore } from 'idb-keyval';
+import { withBlobs, withoutBlobs } from './blobs.ts';
 
 /** A job that was kept, without its body. Plain data that a structured clone keeps. */
 export interface KeptJob {
@@ -76,7 +77,7 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
 
   return {
     list: async () => (await attempt(read)) ?? [],
-    body: async (key) => (await attempt((store) => get<unknown>(BODY + key, store))) ?? undefined,
+    body: async (key) => (await attempt(async (store) => withoutBlobs(await get<unknown>(BODY + key, store)))) ?? undefined,
     async keep(job, body) {
       const done = await attempt(async (store) => {
         await makeRoom(store, job);
@@ -84,7 +85,7 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
         await setMany(
           [
             [ABOUT + job.key, job],
-            [BODY + job.key, body],
+            [BODY + job.key, withBlobs(body)],
           ],
           store,
         );
