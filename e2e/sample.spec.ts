@@ -41,6 +41,7 @@ test('from one click to the curve, a plan, an export and back', async ({ app: pa
   const exported = await exportZip(page);
   try {
     expect([...exported.files.keys()].sort()).toEqual([
+      'README.md',
       'config.json',
       'espalier.json',
       'generation_config.json',

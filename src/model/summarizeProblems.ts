@@ -44,7 +44,11 @@ export function findProblems(source: ProgramSource, classes: readonly number[]):
     );
   }
   for (const b of blocks) if (b.unremovable !== null) add('unremovable-block', `Block ${b.index} cannot be removed. ${b.unremovable}`);
-  if (blocks.some((b) => b.mid === null)) {
+  const halved = blocks
+    .filter((b) => b.lacks !== null)
+    .map((b) => `${b.index} (${b.lacks === 'attn' ? 'feed-forward' : 'attention'} only)`);
+  if (halved.length > 0) add('lost-parts', `An earlier export took a part of blocks ${halved.join(', ')}: they can be removed as a whole.`);
+  if (blocks.some((b) => b.mid === null && b.lacks === null)) {
     add(
       'no-halves',
       'Attention and feed-forward of some blocks run side by side or cannot be told apart: only whole blocks can be removed.',
