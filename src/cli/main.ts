@@ -9,9 +9,13 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
   inspect <folder> [--model onnx/model.onnx] [--json -]
       structure: blocks, sizes, cuts, side values, problems; reads no weights
   score <folder> --text <file> | --windows <json of token ids>
+      [--criterion ppl|block-influence|angular] [--unit block|attention|ffn] [--contiguous 1]
       [--samples 10 --length 128 --sampler even|random --seed 0 --bos none|every]
       [--remove 3,7] [--device wasm|webgpu] [--budget <MB>] [--model <graph>] [--json <out>]
-      perplexity of the model and of leaving out each block; with --remove also of that plan
+      perplexity of the model and of leaving out each block (or only its attention or feed-forward part), and with
+      --remove of that plan; or another criterion, angular distance over --contiguous blocks
+  score <folder> --criterion mag-l1|mag-l2 [--norms] [--model <graph>] [--json <out>]
+      magnitude of each block's linear matrices, with --norms also of its norm vectors; reads no text and runs nothing
   prune <folder> --remove 3,7 --out <dir> [--device wasm|webgpu] [--model <graph>] [--json <out>]
       writes the pruned folder and checks it
   bench <folder> [--remove 3,7] [--prompt <text> | --prompt-tokens 12] [--tokens 128 --warmup 10 --runs 20 --batch 1]

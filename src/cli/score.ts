@@ -1,15 +1,22 @@
-// `score`: perplexity of a model and of leaving out each block, and of a plan, as JSON.
+// `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON with the order in words beside it.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EspalierError } from '../errors.ts';
 import { type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
-import type { PlanResult, ScoreResult } from '../worker/api.ts';
+import type { PartsCurve } from '../runtime/curve.ts';
+import { type Part, partOf } from '../units.ts';
+import type { PartsEvent, PartsResult, PlanResult, ScoreEvent, ScoreResult } from '../worker/api.ts';
 import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { angularOf, criterionLines, curveLines, influenceOf, partsLines, scoreMagnitude } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 
 const OPTIONS = {
+  criterion: { type: 'string' },
+  unit: { type: 'string' },
+  norms: { type: 'boolean' },
+  contiguous: { type: 'string' },
   text: { type: 'string' },
   windows: { type: 'string' },
   samples: { type: 'string' },
@@ -24,12 +31,30 @@ const OPTIONS = {
   json: { type: 'string' },
 } as const;
 
+const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
+
 /** What `score` writes: the result of the page's Score, and the plan when blocks are named. */
 export type ScoreReport = ScoreResult & { plan?: PlanResult };
 
+/** Windows, settings and device of a criterion that runs the model. */
+type Ran = Pick<ScoreResult, 'windows' | 'settings' | 'device' | 'selfTest' | 'rewrites'>;
+
+/** What `score` writes for the parts of one kind. */
+export type PartsReport = PartsResult & Ran & { unit: Part };
+
 export async function score(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, OPTIONS);
-  if ((values.text === undefined) === (values.windows === undefined))
+  const criterion = oneOf(values.criterion, 'criterion', CRITERIA) ?? 'ppl';
+  const unit = oneOf(values.unit, 'unit', ['block', 'attention', 'ffn']) ?? 'block';
+  const contiguous = wholeNumber(values.contiguous, 'contiguous', 1);
+  const removed = parseRemove(values.remove);
+  const magnitude = criterion === 'mag-l1' || criterion === 'mag-l2';
+  if (values.norms && !magnitude) throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
+  if (values.contiguous !== undefined && criterion !== 'angular') throw new UsageError('--contiguous goes with --criterion angular.');
+  if (unit !== 'block' && criterion !== 'ppl') throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
+  if (removed.length > 0 && (criterion !== 'ppl' || unit !== 'block'))
+    throw new UsageError('--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.');
+  if (!magnitude && (values.text === undefined) === (values.windows === undefined))
     throw new UsageError('Give either --text <file> or --windows <json>.');
   const wanted = {
     samples: wholeNumber(values.samples, 'samples', 10),
@@ -40,38 +65,67 @@ export async function score(words: string[]): Promise<number> {
   };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const budget = values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
-  const removed = parseRemove(values.remove);
-  const source = readCalibration(values.text, values.windows);
+  const source = magnitude ? null : readCalibration(values.text, values.windows);
 
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
     const started = performance.now();
+    const seconds = (): number => (performance.now() - started) / 1000;
+    if (!source) {
+      const report = await scoreMagnitude(opened, criterion === 'mag-l1' ? 'l1' : 'l2', values.norms ?? false, seconds);
+      finish(values.json, report, criterionLines(report));
+      return 0;
+    }
+    if (contiguous > opened.summary.numBlocks)
+      throw new EspalierError(
+        'bad-input',
+        `There are no ${contiguous} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
+        'Choose fewer with --contiguous.',
+      );
     const { windows, settings, notes } = await calibrate(source, wanted, () => folderTokenizer(folder), opened.summary.vocabSize);
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(budget);
     const memory = session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
     if (memory.streaming) note(`Weights are streamed: ${megabytes(memory.bytesRead)} are read, ${megabytes(memory.total)} held at once.`);
-    const curve = await session.score(windows, undefined, (event) => event.type === 'progress' && showProgress(event.progress));
-    const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
-    statusDone();
-    const report: ScoreReport = {
-      ...curve,
-      ...(plan ? { plan } : {}),
-      windows,
-      settings,
-      device: { kind: engine.kind, name: engine.name },
-      selfTest,
-      rewrites: [...session.programs.rewrites],
-      seconds: (performance.now() - started) / 1000,
+    const { rewrites } = session.programs;
+    const ran: Ran = { windows, settings, device: { kind: engine.kind, name: engine.name }, selfTest, rewrites: [...rewrites] };
+    const told = (event: ScoreEvent | PartsEvent): void => {
+      if (event.type === 'progress') showProgress(event.progress);
     };
-    writeJson(values.json, report);
+    if (criterion === 'block-influence' || criterion === 'angular') {
+      const hidden = await session.hiddenCriteria(windows, undefined, showProgress);
+      const found = criterion === 'angular' ? angularOf(opened, hidden, contiguous) : influenceOf(opened, hidden);
+      const report = { ...found, ...ran, seconds: seconds() };
+      finish(values.json, report, criterionLines(report));
+    } else if (unit !== 'block') {
+      const report = partsOf(await session.scoreParts(windows, undefined, told), unit === 'attention' ? 'attn' : 'ffn', ran, seconds());
+      finish(values.json, report, partsLines(report));
+    } else {
+      const curve = await session.score(windows, undefined, told);
+      const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
+      const report: ScoreReport = { ...curve, ...(plan ? { plan } : {}), ...ran, seconds: seconds() };
+      finish(values.json, report, curveLines(report));
+    }
     await session.dispose();
     await engine.dispose();
     return 0;
   });
+}
+
+function finish(target: string | undefined, report: unknown, lines: readonly string[]): void {
+  statusDone();
+  writeJson(target, report);
+  for (const line of lines) note(line);
+}
+
+/** The parts of one kind; both kinds are scored together. */
+function partsOf(curve: PartsCurve, unit: Part, ran: Ran, seconds: number): PartsReport {
+  const parts = curve.parts.filter((part) => partOf(part.unit) === unit);
+  const order = curve.order.filter((one) => partOf(one) === unit);
+  return { unit, ...curve, parts, order, ...ran, seconds };
 }
 
 function megabytes(bytes = 0): string {
