@@ -203,7 +203,7 @@ async function runLeg(job: LeaveOutJob, leg: Leg, hidden: HiddenAccumulator | nu
     const alive = plan.resident ? null : await save();
     const open = alive
       ? (stepsAfter(
-          steps.filter(({ variant }) => !results.has(variant, leg.from, leg.count)),
+          steps.filter(({ variant }) => variant === 'intact' || !results.has(variant, leg.from, leg.count)),
           starts,
           alive,
           new Set(),
