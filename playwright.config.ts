@@ -22,12 +22,14 @@ export default defineConfig({
     viewport: { width: 1440, height: 900 },
   },
   projects: [
-    { name: 'wasm', testIgnore: /(webgpu|runtime)\.spec\.ts/, use: { launchOptions: { executablePath, args: ARGS } } },
+    { name: 'wasm', testIgnore: /(webgpu|runtime|firefox)\.spec\.ts/, use: { launchOptions: { executablePath, args: ARGS } } },
     {
       name: 'webgpu',
       testMatch: /(webgpu|runtime)\.spec\.ts/,
       use: { launchOptions: { executablePath, args: [...ARGS, ...SWIFTSHADER] } },
     },
+    // Starts its browser itself, where there is one.
+    { name: 'firefox', testMatch: /firefox\.spec\.ts/ },
   ],
   webServer: [
     {

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chromium } from '@playwright/test';
+import { chromium, firefox } from '@playwright/test';
 
 const CANDIDATES = [
   '/usr/bin/chromium',
@@ -21,6 +21,17 @@ function findBrowser() {
   const list = [process.env.CHROME_PATH, own, ...CANDIDATES].filter((path) => path && existsSync(path));
   // On Windows `--version` opens a window: there an existing file must do.
   return list.find((path) => process.platform === 'win32' || spawnSync(path, ['--version'], { timeout: 20_000 }).status === 0) ?? null;
+}
+
+const FIREFOXES = ['/usr/bin/firefox-esr', '/usr/bin/firefox', '/Applications/Firefox.app/Contents/MacOS/firefox'];
+
+/** A Firefox that starts: Playwright's own, else the system's, or null. None is installed: not every machine can have one. */
+export function findFirefox() {
+  const own = firefox.executablePath();
+  const starts = (path) => existsSync(path) && spawnSync(path, ['--version'], { timeout: 20_000 }).status === 0;
+  if (starts(own)) return { path: own, own: true };
+  const path = [process.env.FIREFOX_PATH, ...FIREFOXES].find((candidate) => candidate && starts(candidate));
+  return path ? { path, own: false } : null;
 }
 
 function attempt(label, command, args) {

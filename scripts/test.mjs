@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { ensureBrowser } from './browser.mjs';
+import { ensureBrowser, findFirefox } from './browser.mjs';
 
 const REPORTS = 'test-results';
 rmSync(REPORTS, { recursive: true, force: true });
@@ -67,10 +67,12 @@ suite(
 );
 if (step('build', [bin('vite'), 'build'])) {
   suite(
-    'end-to-end tests in Chromium',
+    'end-to-end tests in Chromium and, where there is one, in Firefox',
     [bin('@playwright/test'), 'test', '--reporter=list,json'],
     `${REPORTS}/playwright.json`,
     (r) => {
+      if (!findFirefox()) console.log('skipped: there is no Firefox on this machine, so the page was not tried in it');
+      else if (r.stats.skipped) console.log(`skipped: ${r.stats.skipped} tests, as said above`);
       for (const title of unsteady(r.suites)) console.log(`unsteady: ${title} passed only when it was repeated`);
       return { passed: r.stats.expected + r.stats.flaky, failed: r.stats.unexpected };
     },
