@@ -83,6 +83,27 @@ test('leave to write that is withdrawn, a folder that goes away, a cancel, then 
   expect(await listed(page)).toEqual(['mine']);
 });
 
+test('a model above the budget is verified block by block, and the verdict says so', async ({ app: page }) => {
+  await page.getByTestId('open-sample').click();
+  await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
+  await finished(page);
+  await page.getByTestId('settings').click();
+  const dialog = page.getByTestId('settings-dialog');
+  await dialog.getByTestId('memory-budget').fill('8');
+  await dialog.getByTestId('samples').fill('2');
+  await dialog.getByTestId('score-with-settings').click();
+  await expect(page.getByTestId('measured-on')).toContainText('2 windows', { timeout: 100_000 });
+  await page.getByTestId('block-9').uncheck();
+  await page.getByTestId('export').click();
+  await page.getByTestId('target-zip').check();
+  await page.getByTestId('export-start').click();
+  await expect(page.getByTestId('verdict')).toHaveAttribute('data-status', 'in-parts', { timeout: 100_000 });
+  await expect(page.getByTestId('verdict')).toContainText('Right block by block');
+  await expect(page.getByTestId('verify-checks')).toContainText('not run: runs whole');
+  await expect(page.getByTestId('verify-checks')).toContainText('right: likelihood of one window, block by block');
+  await expect(page.getByTestId('save-zip')).toBeVisible();
+});
+
 /** Put before the worker's own code: large writes fail twice, then one is slow, then all is well. */
 const FAILING = `{
   const write = FileSystemWritableFileStream.prototype.write;
