@@ -80,7 +80,7 @@ export interface MemoryPoint {
   workerBytes: number;
 }
 
-/** Seconds of each way to write a file of `bytes` bytes, round by round. */
+/** Seconds of each way to write a file of `bytes` bytes, turn by turn. */
 export interface Copies {
   bytes: number;
   folder: number[];
@@ -90,5 +90,5 @@ export interface Copies {
 }
 
 export interface CopierApi {
-  copies(request: { bytes: number; rounds: number }): Promise<Copies>;
+  copies(request: { bytes: number; turns: number }): Promise<Copies>;
 }

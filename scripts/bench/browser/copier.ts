@@ -12,7 +12,7 @@ const TENSORS = 32;
 const CHUNK_BYTES = 4 * 2 ** 20;
 
 const api: CopierApi = {
-  async copies({ bytes, rounds }) {
+  async copies({ bytes, turns }) {
     const root = await navigator.storage.getDirectory();
     const source = await make(root, bytes);
     const length = bytes / TENSORS;
@@ -36,11 +36,13 @@ const api: CopierApi = {
       ['zip', async () => saveZip(await root.getFileHandle('out', CREATE), 'out', job)],
     ];
     const found: Copies = { bytes: output.size, folder: [], zip: [], copy: [] };
-    for (let round = -1; round < rounds; round++)
-      for (const [name, write] of ways) {
+    for (let turn = -1; turn < turns; turn++)
+      for (const k of ways.keys()) {
+        // Each is first equally often.
+        const [name, write] = ways[(k + turn + 1) % ways.length]!;
         const started = performance.now();
         await write();
-        if (round >= 0) found[name].push((performance.now() - started) / 1000);
+        if (turn >= 0) found[name].push((performance.now() - started) / 1000);
         await root.removeEntry('out', { recursive: true });
       }
     await root.removeEntry(PATH);
