@@ -90,7 +90,12 @@ export function withSameModel(state: StudioState): StudioState {
     plan: state.plan,
     score: { ...next.score, memory: score.memory, curve: score.curve, stopped: score.curve ? null : (score.running ?? score.stopped) },
     parts: { ...next.parts, view: parts.view, result: parts.result },
-    search: { ...next.search, form: search.form, path: search.path, measured: search.measured },
+    search: {
+      ...next.search,
+      form: search.form,
+      path: search.path && { ...search.path, ended: search.path.ended ?? 'cancelled', candidates: [] },
+      measured: search.measured,
+    },
     effect: { ...next.effect, known: effect.known, shown: effect.shown },
     speed: {
       ...next.speed,

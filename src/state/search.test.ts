@@ -175,6 +175,20 @@ describe('the iterative search', () => {
     await actions.score();
     expect(isOnCurve(get())).toBe(true);
   });
+
+  it('keeps its steps when the model is read again under it', async () => {
+    const { actions, get } = setUp({}, slow);
+    const source = { kind: 'files', name: 'mine', files: [] } as const;
+    await actions.openSource({ ...source, files: [] });
+    await actions.score();
+    actions.setSearch({ count: 15 });
+    void actions.search();
+    await until(() => (get().search.path?.steps.length ?? 0) > 0);
+    await actions.openSource({ ...source, files: [] });
+    expect(get().search).toMatchObject({ running: false, path: { ended: 'cancelled' } });
+    expect(get().search.path!.steps.length).toBeGreaterThan(0);
+    expect(get().errors).toEqual({});
+  });
 });
 
 describe('paths', () => {

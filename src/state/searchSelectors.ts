@@ -161,8 +161,10 @@ export const unmeasured = derive(
   },
 );
 
-/** True when two paths at least have something to compare. */
-export const hasPaths = (state: StudioState): boolean => state.search.path !== null || state.search.measured.size > 0;
+/** True when there is a path to draw: a search was started, or one-shot paths were measured. */
+export function hasPaths(state: StudioState): boolean {
+  return (state.search.path !== null || state.search.measured.size > 0) && pathsView(state).series.length > 0;
+}
 
 /** The search as an export records it: removals in order with the NLL after each. */
 export function searchRecord({ search: { path } }: StudioState): { block: number; nll: number }[] {

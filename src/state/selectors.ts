@@ -7,6 +7,7 @@ import { blockOf, blocksLeft, type Part, partOf, partUnits, type Unit } from '..
 import type { DeviceKind, Measure, PlanResult, TextSource } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
 import { effectKey } from './effectActions.ts';
+import { engineJob } from './jobs.ts';
 import { derive } from './memo.ts';
 import { lowestParts } from './partsSelectors.ts';
 import { settingsKey } from './scoreActions.ts';
@@ -159,7 +160,8 @@ export function canScore(state: StudioState): boolean {
 export function primaryCommand(state: StudioState): CommandId {
   const { current } = state.model;
   if (!current) return 'sample';
-  if (state.score.running) return 'cancel';
+  const job = engineJob(state);
+  if (job && job !== 'export') return 'cancel';
   if (state.score.curve && !settingsChanged(state)) return 'export';
   if (!current.summary.canScore) return 'export';
   if (!canScore(state)) return 'settings';

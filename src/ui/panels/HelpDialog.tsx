@@ -49,8 +49,9 @@ export function HelpDialog() {
       <p className={kit.note}>
         Perplexity is exp of the mean negative log-likelihood per token: lower is better. A block's score is the perplexity of the model
         without it: a low score means the block can go. Error bars are 95 % intervals over the windows, paired with the intact model. Blocks
-        that the windows cannot tell apart share a letter. Drop a .txt file to score on your own text, or an espalier.json onto its source
-        model to bring back a plan.
+        that the windows cannot tell apart share a letter. Attention and feed-forward of a block can be scored and removed alone. The
+        iterative search removes the block that costs least, scores what is left, and goes on; a one-shot path removes blocks in the order
+        of one curve. Drop a .txt file to score on your own text, or an espalier.json onto its source model to bring back a plan.
       </p>
       <p className={kit.note}>
         Tokens per second is batch × new tokens over the time of a whole run, prompt included, as the mean of the runs; “first token” is the

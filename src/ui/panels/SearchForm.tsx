@@ -55,7 +55,7 @@ export function SearchForm() {
             data-testid="search-from-plan"
             onChange={() => actions.setSearch({ fromPlan: !fromPlan })}
           />
-          go on from the plan, without {countUnits(removed)}
+          go on from the plan, {removed.length > 0 ? `without ${countUnits(removed)}` : 'which keeps all'}
         </label>
       )}
       <button type="submit" aria-disabled={why !== ''} data-testid="search-start">
