@@ -17,6 +17,7 @@ import type {
   PartsEvent,
   Progress,
   ScoreEvent,
+  SearchEvent,
 } from '../worker/api.ts';
 import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
@@ -27,8 +28,10 @@ import type { Engine } from './device.ts';
 import { evaluate } from './evaluate.ts';
 import type { EvaluationText } from './evaluationText.ts';
 import type { IntactStates } from './hidden.ts';
+import { type Found, type SearchPlan, searchIteratively } from './iterative.ts';
 import { estimateMemory } from './memory.ts';
 import { createLock } from './ort.ts';
+import type { Gate } from './pass.ts';
 import { PlanStates, runPlan } from './plans.ts';
 import { chunkWindows } from './windows.ts';
 import { type Windows, Workbench } from './workbench.ts';
@@ -154,6 +157,46 @@ export class ScoreSession {
       if (this.curve?.hidden) return this.curve.hidden;
       const job = await this.curveJob('criteria', signal, onProgress);
       return measureHidden(job, this.programs.blocks.length, onProgress);
+    });
+  }
+
+  /**
+   * Iterative PPL: at each step every block that is left and not locked is left out alone, and the one whose absence costs least goes; equals by
+   * lower index. A curve on the same windows is the first step of a search that starts from the whole model.
+   * @param gate holds the search between two runs
+   * @throws EspalierError as `score`; `bad-input` for units or locks that the model does not have.
+   */
+  search(
+    request: SearchPlan,
+    signal: AbortSignal | undefined,
+    gate: Gate | undefined,
+    onEvent: (event: SearchEvent) => void,
+    store?: CheckpointStore,
+  ): Promise<Found> {
+    return this.exclusive(async () => {
+      const started = performance.now();
+      const start = this.checkRemoved(request.start);
+      this.takeWindows(request.windows);
+      const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
+      const { intact, ...job } = await this.curveJob('search', signal, tell, store);
+      this.planStates.clear();
+      const first = Math.min(this.programs.blocks.length, ...start.map(blockOf));
+      const states = new Map(
+        [...intact].filter(([cut]) => job.plan.keepIntact && cut <= first).map(([cut, state]) => [cut, state.retain()]),
+      );
+      if (!job.plan.keepPlans) this.dropStates();
+      const device = { kind: this.engine.kind, name: this.engine.name };
+      const found = await searchIteratively(
+        { ...request, ...job, start, states, gate, unremovable: this.unremovable, curve: this.curve },
+        {
+          onStarted: (baseline, resumedSteps) => onEvent({ type: 'started', device, baseline, resumedSteps }),
+          onCandidate: (step, block, nll) => onEvent({ type: 'candidate', step, block, nll }),
+          onStep: (step) => onEvent({ type: 'step', step }),
+          onProgress: (done, total, secondsLeft) => tell({ job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft }),
+        },
+      );
+      await job.keeper?.clear();
+      return { ...found, seconds: (performance.now() - started) / 1000 };
     });
   }
 
