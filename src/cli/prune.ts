@@ -54,11 +54,12 @@ export async function prune(words: string[]): Promise<number> {
     else {
       const total = files.reduce((sum, file) => sum + file.bytes, 0);
       process.stdout.write(`${out}: ${expected.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ${verification.status}\n`);
-      for (const check of verification.checks) process.stdout.write(`  ${check.ok ? 'ok    ' : 'FAILED'} ${check.name}: ${check.detail}\n`);
+      const wrong = verification.status === 'failed' ? 'FAILED' : 'not run';
+      for (const check of verification.checks) process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
     }
     if (verification.status !== 'failed') return 0;
-    const wrong = verification.checks.find((check) => !check.ok);
-    note(`${out} failed verification${wrong ? ` (${wrong.name}): ${wrong.detail}` : '.'}`);
+    const first = verification.checks.find((check) => !check.ok);
+    note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
     return 1;
   });
 }
