@@ -8,7 +8,7 @@ import { memoryStore } from '../files/testing/memoryStore.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { calibrationText, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
 import { nodeLoader } from '../runtime/ort.node.ts';
-import type { OpenRequest, ScoreEvent, ScoreSettings } from './api.ts';
+import type { OpenRequest, ScoreEvent, ScoreSettings, SearchEvent, SearchResult } from './api.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StudioService } from './service.ts';
 
@@ -90,14 +90,19 @@ test('a newer plan cancels an older one', async () => {
   expect(newer).toMatchObject({ status: 'fulfilled', value: { removed: [2, 3] } });
 });
 
-test('a cancelled run is told as interrupted and resumed by another engine, with the numbers of a whole run', async () => {
+/** Engines that keep their jobs in the same place, as those of one browser do. */
+function engines() {
   const disk = memoryStore();
-  const fresh = async () => {
+  return async () => {
     const shelf = makeJobShelf(() => disk.use);
     const studio = new StudioService(nodeLoader, async () => calibrationText(), new Checkpoints(shelf));
     await studio.open(await request('optimum-llama-nokv'), nothing);
     return studio;
   };
+}
+
+test('a cancelled run is told as interrupted and resumed by another engine, with the numbers of a whole run', async () => {
+  const fresh = engines();
   const wanted = settings('optimum-llama-nokv', 'wasm');
   const first = await fresh();
   let points = 0;
@@ -119,6 +124,35 @@ test('a cancelled run is told as interrupted and resumed by another engine, with
   const whole = await (await fresh()).score(wanted, nothing);
   expect(resumed.blocks).toEqual(whole.blocks);
   expect(resumed.baseline).toEqual(whole.baseline);
+});
+
+test('a search is held, stopped, and resumed by another engine after the steps it had made', async () => {
+  const fresh = engines();
+  const wanted = { start: [], locked: [0], count: 3, maxPpl: null };
+  const asked = { ...wanted, settings: settings('optimum-llama-nokv', 'wasm') };
+  const first = await fresh();
+  let steps = 0;
+  let held: Promise<void> | null = null;
+  const cancelled = first.search(asked, ({ type }) => {
+    if (type !== 'step' || ++steps > 1) return;
+    void first.pause(true);
+    held = new Promise((resolve) => setTimeout(resolve, 300));
+    void held.then(() => first.cancel());
+  });
+  await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
+  expect(held).not.toBeNull();
+  expect(steps).toBe(1);
+  expect(await first.interrupted()).toMatchObject([{ job: 'search', search: wanted, settings: asked.settings }]);
+
+  const second = await fresh();
+  const events: SearchEvent[] = [];
+  const resumed = await second.search(asked, (event) => events.push(event));
+  expect(events.find(({ type }) => type === 'started')).toMatchObject({ resumedSteps: 1 });
+  expect(await second.interrupted()).toEqual([]);
+  const whole = await (await fresh()).search(asked, nothing);
+  const found = ({ steps: made, baseline }: SearchResult) => [baseline, ...made.map(({ block, measure }) => [block, measure])];
+  expect(found(resumed)).toEqual(found(whole));
+  expect(resumed.steps).toHaveLength(3);
 });
 
 test('scoring without a model, planning without windows: clear refusals', async () => {

@@ -52,6 +52,7 @@ import type {
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
 import { folderOf } from './folderOf.ts';
+import { PauseGate } from './pauseGate.ts';
 import { probeDevice } from './probe.ts';
 
 interface Current {
@@ -79,6 +80,8 @@ export class StudioService implements StudioApi {
   /** What the last score might take: plans after it keep to that, also where the session had to be opened again. */
   private budgetBytes: number | undefined;
   private job: AbortController | null = null;
+  /** Of the last search. */
+  private gate: PauseGate | null = null;
   private plans = 0;
   private planJob: AbortController | null = null;
   /** Session work never overlaps: the page may ask for the memory of other settings while a plan is measured. */
@@ -240,11 +243,22 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async search(_request: SearchRequest, _onEvent: (event: SearchEvent) => void): Promise<SearchResult> {
-    throw new EspalierError('bug', 'The search is not wired yet.');
+  async search({ settings, ...request }: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult> {
+    this.planJob?.abort();
+    return this.run(async (signal) => {
+      const started = performance.now();
+      const gate = new PauseGate(signal);
+      this.gate = gate;
+      const { calibration, session, device, kept } = await this.begin(settings, signal, (text) => onEvent({ type: 'note', text }));
+      const { windows } = calibration;
+      const found = await kept('search', request, (store) => session.search({ ...request, windows }, signal, gate, onEvent, store));
+      return { ...found, windows, settings: calibration.settings, device, seconds: (performance.now() - started) / 1000 };
+    });
   }
 
-  async pause(_on: boolean): Promise<void> {}
+  async pause(on: boolean): Promise<void> {
+    this.gate?.pause(on);
+  }
 
   async evaluate(_request: EvaluateRequest, _onEvent: (event: EvaluateEvent) => void): Promise<EvaluateResult> {
     throw new EspalierError('bug', 'The evaluation is not wired yet.');
