@@ -110,3 +110,55 @@ test('the block list by keyboard: rows open, parts are reached and removed', asy
   await expect(page.getByTestId('open-1')).toHaveAttribute('aria-expanded', 'false');
   await expectNoObstacles(page);
 });
+
+test('the iterative search: steps, their plan in one click, one-shot paths beside it', async ({ app: page }) => {
+  await scored(page);
+  await page.getByTestId('search-count').fill('2');
+  await expect(page.getByTestId('search-estimate')).toContainText('2 steps, about');
+  await page.getByTestId('search-start').click();
+  await expect(page.getByTestId('search-verdict')).toContainText('All 2 blocks removed', { timeout: 60_000 });
+  await expect(page.getByTestId('path-chart')).toBeVisible();
+
+  // The first step is the curve's own answer.
+  const first = expected.blocks.map(({ nll }, block) => ({ block, nll })).sort((a, b) => a.nll - b.nll)[0];
+  await expectPpl(page, 'path-iterative/0', expected.baseline.nll);
+  await expectPpl(page, 'path-iterative/1', first?.nll ?? 0);
+  await expect(page.getByTestId('path-iterative/1')).toHaveAccessibleName(new RegExp(`without ${first?.block}:`));
+
+  // The second is what the effect measures of the same plan, chosen by hand.
+  const name = (await page.getByTestId('path-iterative/2').getAttribute('aria-label')) ?? '';
+  const plan = /without (\d) and (\d)/.exec(name)?.slice(1) ?? [];
+  expect(plan).toContain(String(first?.block));
+  for (const block of plan) await page.getByTestId(`block-${block}`).uncheck();
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
+  await expect(page.getByTestId('ppl-pruned')).toHaveText((await page.getByTestId('path-iterative/2').textContent()) ?? '');
+
+  await page.getByTestId('path-iterative/1').click();
+  await expect(page.getByTestId('kept-count')).toContainText('4 of 5');
+  await expectPpl(page, 'ppl-pruned', first?.nll ?? 0);
+  await page.keyboard.press('Control+z');
+  await expect(page.getByTestId('kept-count')).toContainText('3 of 5');
+
+  // Where both orders begin alike, nothing is left to measure.
+  const measure = page.getByTestId('measure-paths');
+  if (await measure.isVisible()) await measure.click();
+  await expect(page.getByTestId('path-ppl/2')).toHaveText(/\d/);
+  await expectNoObstacles(page);
+});
+
+test('a search is held, goes on and is cancelled; its steps stay', async ({ app: page }) => {
+  await page.getByTestId('open-sample').click();
+  await page.getByTestId('cancel').click();
+  await expect(page.getByTestId('cancel')).toBeHidden();
+  await page.getByTestId('search-count').fill('6');
+  await page.getByTestId('search-start').click();
+  await expect(page.getByTestId('search-step')).toContainText('tried', { timeout: 60_000 });
+  await page.getByTestId('search-pause').click();
+  await expect(page.getByTestId('search-panel')).toContainText('paused');
+  await page.getByTestId('search-pause').click();
+  await expect(page.getByTestId('search-step')).toContainText('Step 2', { timeout: 120_000 });
+  await page.getByTestId('search-pause').click();
+  await page.getByTestId('search-cancel').click();
+  await expect(page.getByTestId('search-verdict')).toContainText(/Stopped after \d step/, { timeout: 20_000 });
+  await expect(page.getByTestId('path-iterative/1')).toHaveAccessibleName(/without 7:/);
+});
