@@ -274,8 +274,6 @@ export interface EvaluateRequest {
   maxSegments: number | null;
   device: 'auto' | DeviceKind;
   budgetBytes?: number | undefined;
-  /** Text of the calibration, to warn of an overlap; null when ids were given. */
-  calibration: TextSource | null;
 }
 
 export interface EvaluatedSide {

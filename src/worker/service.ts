@@ -13,6 +13,7 @@ import { type Folder, readText } from '../onnx/source.ts';
 import { defaultBudget } from '../runtime/budget.ts';
 import { type Calibration, type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint.ts';
+import { evaluationText } from '../runtime/evaluationText.ts';
 import { checkHalf } from '../runtime/halfCheck.ts';
 import { estimateMemory } from '../runtime/memory.ts';
 import type { OrtLoader } from '../runtime/ort.ts';
@@ -55,6 +56,9 @@ import { folderOf } from './folderOf.ts';
 import { PauseGate } from './pauseGate.ts';
 import { probeDevice } from './probe.ts';
 
+/** Texts that come with the page. */
+export type BundledText = 'calibration' | 'evaluation';
+
 interface Current {
   opened: OpenedModel;
   source: FolderSource;
@@ -67,7 +71,7 @@ const WASM = { maxBufferBytes: 2 ** 31 - 1, features: ['shader-f16'] };
 
 export class StudioService implements StudioApi {
   private readonly loader: OrtLoader;
-  private readonly bundledText: () => Promise<string>;
+  private readonly bundledText: (which: BundledText) => Promise<string>;
   private readonly checkpoints: Checkpoints;
   private current: Current | null = null;
   private routed: RoutedSession | null = null;
@@ -87,7 +91,7 @@ export class StudioService implements StudioApi {
   /** Session work never overlaps: the page may ask for the memory of other settings while a plan is measured. */
   private queue: Promise<unknown> = Promise.resolve();
 
-  constructor(loader: OrtLoader, bundledText: () => Promise<string>, checkpoints = new Checkpoints()) {
+  constructor(loader: OrtLoader, bundledText: (which: BundledText) => Promise<string>, checkpoints = new Checkpoints()) {
     this.loader = loader;
     this.bundledText = bundledText;
     this.checkpoints = checkpoints;
@@ -260,8 +264,19 @@ export class StudioService implements StudioApi {
     this.gate?.pause(on);
   }
 
-  async evaluate(_request: EvaluateRequest, _onEvent: (event: EvaluateEvent) => void): Promise<EvaluateResult> {
-    throw new EspalierError('bug', 'The evaluation is not wired yet.');
+  async evaluate(request: EvaluateRequest, onEvent: (event: EvaluateEvent) => void): Promise<EvaluateResult> {
+    this.planJob?.abort();
+    return this.run(async (signal) => {
+      const { opened } = this.model();
+      const { text } = request;
+      const source = text.kind === 'text' ? text : { name: 'evaluation.txt', text: await this.bundledText('evaluation') };
+      const { session, notes } = await this.session(request.device);
+      for (const note of notes) onEvent({ type: 'note', text: note });
+      const calibration = this.windows?.rows ?? null;
+      const segments = await evaluationText(source, request, opened.summary, () => this.tokenizerOf(opened.folder), calibration, signal);
+      await session.setBudget(request.budgetBytes ?? this.budgetBytes);
+      return session.evaluate(segments, request.removed, signal, onEvent);
+    });
   }
 
   async interrupted(): Promise<Interrupted[]> {
@@ -386,7 +401,7 @@ export class StudioService implements StudioApi {
 
   private async textOf({ text }: ScoreSettings): Promise<CalibrationText> {
     if (text.kind === 'ids') return { name: text.name, windows: text.windows };
-    return text.kind === 'text' ? text : { name: 'bundled', text: await this.bundledText() };
+    return text.kind === 'text' ? text : { name: 'bundled', text: await this.bundledText('calibration') };
   }
 
   private tokenizerOf(folder: Folder): Promise<Tokenizer> {

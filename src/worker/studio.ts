@@ -4,18 +4,18 @@ import { expose } from 'comlink';
 import { EspalierError } from '../errors.ts';
 import { webLoader } from '../runtime/ort.web.ts';
 import type { StudioApi } from './api.ts';
-import { StudioService } from './service.ts';
+import { type BundledText, StudioService } from './service.ts';
 import { outgoing } from './wire.ts';
 
-/** The bundled calibration text lies beside the page; workers are built into `assets/`, one folder below it. */
-const TEXT_URL = new URL(import.meta.env.DEV ? '/text/calibration.txt' : '../text/calibration.txt', self.location.href);
+/** The bundled texts lie beside the page; workers are built into `assets/`, one folder below it. */
+const TEXTS = new URL(import.meta.env.DEV ? '/text/' : '../text/', self.location.href);
 
-async function bundledText(): Promise<string> {
-  const response = await fetch(TEXT_URL).catch(() => null);
+async function bundledText(which: BundledText): Promise<string> {
+  const response = await fetch(new URL(`${which}.txt`, TEXTS)).catch(() => null);
   if (response?.ok) return response.text();
   throw new EspalierError(
     'missing-file',
-    'The bundled calibration text could not be fetched.',
+    `The bundled ${which} text could not be fetched.`,
     'Check the connection to the host of this page, or use a text of your own.',
   );
 }
