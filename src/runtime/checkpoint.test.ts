@@ -9,7 +9,7 @@ import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
 import { Keeper } from './checkpointKeeper.ts';
 import type { Engine } from './device.ts';
 import { nodeLoader } from './ort.node.ts';
-import { type Curve, ScoreSession } from './session.ts';
+import { type Curve, type PartsCurve, ScoreSession } from './session.ts';
 import { allPrograms, weightBytes } from './stages.ts';
 import { openWasm } from './wasmEngine.ts';
 
@@ -146,6 +146,30 @@ describe.each([
   });
 });
 
+test.each([
+  ['resident', undefined],
+  ['streamed, the candidates in three passes,', 3.4 * 2 ** 20],
+] as const)('%s parts go on where they were', async (_, budget) => {
+  const score =
+    (store?: CheckpointStore) =>
+    (session: ScoreSession, signal: AbortSignal, onEvent: (event: ScoreEvent | PartsEvent) => void): Promise<PartsCurve> =>
+      session.scoreParts(windows, signal, onEvent, store);
+  const whole = await inSession(budget, 0, score());
+  for (const stopAt of [30, 200]) {
+    const store = new MemoryStore();
+    expect((await inSession(budget, stopAt, score(store))).result).toBeNull();
+    const second = await inSession(budget, 0, score(store));
+    expect(second.result?.parts).toEqual(whole.result?.parts);
+    expect(second.result?.order).toEqual(whole.result?.order);
+    expect(second.events.filter(({ type }) => type !== 'progress').map(({ type }) => type)).toEqual([
+      'baseline',
+      ...new Array<string>(32).fill('part'),
+    ]);
+    if (stopAt === 200) expect(whole.runs - second.runs).toBeGreaterThan(140);
+    expect(store.kept).toBeNull();
+  }
+});
+
 test('a checkpoint of other weights residency, or of a group of other windows, still serves', async () => {
   const store = new MemoryStore();
   const whole = await inSession(undefined, 0, (session) => session.score(windows, undefined, () => {}));
@@ -219,6 +243,19 @@ describe('the keeper', () => {
       if (store.saves > before) at.push(Math.round((now - 400) / 1000));
     }
     expect(at).toEqual([5, 25, 46]);
+  });
+  test('writes a finished step unless the last writing was a moment ago', async () => {
+    let now = 0;
+    const store = new MemoryStore();
+    const keeper = new Keeper(store, () => now);
+    const at: number[] = [];
+    for (; now < 12_000; now += 400) {
+      const before = store.saves;
+      await keeper.offerStep(checkpoint);
+      await keeper.offer(checkpoint);
+      if (store.saves > before) at.push(now);
+    }
+    expect(at).toEqual([1200, 2400, 3600, 4800, 6000, 7200, 8400, 9600, 10_800]);
   });
   test('writes at the end, but not from a lost device, and not slowly once it was cancelled', async () => {
     let now = 0;

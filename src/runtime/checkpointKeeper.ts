@@ -8,6 +8,8 @@ const FIRST_MS = 5000;
 const LEAST_MS = 10_000;
 /** Time between two checkpoints, in times of what the last one took: writing takes less than 2 % of a job. */
 const RATIO = 50;
+/** Work that may be lost at the end of a step that leaves little to write, ms. */
+const STEP_MS = 1000;
 /** A cancelled job ends within 2 s: where writing took longer than this, ms, the last checkpoint counts. */
 const QUICK_MS = 1000;
 
@@ -15,13 +17,15 @@ const QUICK_MS = 1000;
 export class Keeper {
   private readonly store: CheckpointStore;
   private readonly now: () => number;
+  private lastAt: number;
   private nextAt: number;
   private tookMs = 0;
 
   constructor(store: CheckpointStore, now: () => number = () => performance.now()) {
     this.store = store;
     this.now = now;
-    this.nextAt = now() + FIRST_MS;
+    this.lastAt = now();
+    this.nextAt = this.lastAt + FIRST_MS;
   }
 
   async load(): Promise<Checkpoint | null> {
@@ -31,6 +35,15 @@ export class Keeper {
   /** Writes if it is time to. */
   async offer(make: () => Promise<Checkpoint>): Promise<void> {
     if (this.now() >= this.nextAt) await this.save(make);
+  }
+
+  /** Writes what a finished step left, which is small. */
+  async offerStep(make: () => Promise<Checkpoint>): Promise<void> {
+    if (this.now() - this.lastAt < STEP_MS) return;
+    const { tookMs, nextAt } = this;
+    await this.save(make);
+    this.tookMs = tookMs;
+    this.nextAt = Math.max(nextAt, this.lastAt + LEAST_MS);
   }
 
   /** The job ends early: what it has is written down, unless there is no time or no device to read it from. */
@@ -52,7 +65,8 @@ export class Keeper {
     } catch {
       // The next run of the job tells what is wrong with the device, if anything is.
     }
-    this.tookMs = this.now() - start;
-    this.nextAt = this.now() + Math.max(LEAST_MS, RATIO * this.tookMs);
+    this.lastAt = this.now();
+    this.tookMs = this.lastAt - start;
+    this.nextAt = this.lastAt + Math.max(LEAST_MS, RATIO * this.tookMs);
   }
 }

@@ -154,7 +154,7 @@ class Search {
     const step = { block, measure, candidates: ranked.map(([one, { nll }]) => ({ block: one, nll })), seconds };
     this.steps.push(step);
     hooks.onStep(step);
-    await job.keeper?.offer(async () => this.written({ done: 0, total: 0 }, null));
+    await job.keeper?.offerStep(async () => this.written({ done: 0, total: 0 }, null));
     return null;
   }
 

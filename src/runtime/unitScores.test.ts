@@ -127,6 +127,23 @@ test('streamed, with a curve or without, the parts are the same', async () => {
   expect(engine.ledger.total()).toBe(0);
 });
 
+test('windows one after the other, candidates that have no room together: the same parts and criteria', async () => {
+  const windows = expected.windows.slice(0, 2);
+  const whole = ScoreSession.open(opened, engine);
+  const parts = await whole.scoreParts(windows, undefined, () => {});
+  const hidden = await whole.hiddenCriteria(windows);
+  await whole.dispose();
+  const small = ScoreSession.open(opened, engine, { budgetBytes: 3.4 * 2 ** 20 });
+  const criteria = await small.hiddenCriteria(windows);
+  expect(difference(criteria.blockInfluence, hidden.blockInfluence)).toBeLessThan(1e-6);
+  for (const [n, row] of criteria.angular.entries()) expect(difference(row, hidden.angular[n] ?? [])).toBeLessThan(1e-6);
+  const streamed = await small.scoreParts(windows, undefined, () => {});
+  for (const [k, { nllPerWindow }] of streamed.parts.entries())
+    expect(difference(nllPerWindow, parts.parts[k]?.nllPerWindow ?? [])).toBeLessThan(1e-6);
+  await small.dispose();
+  expect(engine.ledger.total()).toBe(0);
+});
+
 test('a model whose blocks cannot be divided says so', async () => {
   const session = ScoreSession.open(await openModel(await nodeFolder(fixturePath('optimum-gptneox-fp32'))), engine);
   const { windows } = golden('optimum-gptneox-fp32');
