@@ -20,9 +20,11 @@ export interface CorpusRow {
   opened: boolean;
   refusal?: string;
   maxNllDiff: number | null;
+  maxUnitDiff: number | null;
   maxLogitDiff: number | null;
   greedyEqual: boolean | null;
   prunedChecked: number;
+  partsVerified: number;
   ok: boolean;
   /** Misses, or what could not be compared. */
   why?: string;
@@ -91,7 +93,7 @@ async function checkFolder(root: string, entry: CorpusEntry, goldens: string, de
       if (!existsSync(path)) found.misses.push(`there is no golden ${entry.folder}.json`);
       else {
         const golden = JSON.parse(readFileSync(path, 'utf8')) as CorpusGolden;
-        await checkScores(model, entry, golden, device, found);
+        await checkScores(model, entry, golden, device, engine, found);
         await checkPruned(model, entry, golden, engine, found);
       }
     }

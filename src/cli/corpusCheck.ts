@@ -8,9 +8,10 @@ import { Decoder } from '../runtime/decoder.ts';
 import type { Engine } from '../runtime/device.ts';
 import { GraphRunner } from '../runtime/generate.ts';
 import { generateGreedily } from '../runtime/greedy.ts';
-import { blocksLeft, type Unit } from '../units.ts';
+import { blocksLeft, type Part, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
 import type { DeviceKind } from '../worker/api.ts';
+import { checkPartExports, checkUnits } from './corpusParts.ts';
 import { openSession } from './open.ts';
 
 /** The part of a corpus.json entry that is checked. */
@@ -30,6 +31,8 @@ export interface CorpusGolden {
   windows: number[][];
   baseline: { nll: number } | null;
   blocks: { index: number; nll?: number; refused?: string }[] | null;
+  /** Mean NLL without each part; null where its removal is refused. */
+  units?: Record<Part, (number | null)[]>;
   pruned: {
     removed: Unit[];
     refused?: string;
@@ -53,10 +56,14 @@ const LOGIT_TOLERANCE = 1e-3;
 /** What one folder gave. Differences are null where nothing could be compared. */
 export interface Findings {
   maxNllDiff: number | null;
+  /** The same without single parts of blocks. */
+  maxUnitDiff: number | null;
   maxLogitDiff: number | null;
   greedyEqual: boolean | null;
   /** Pruned exports that were compared with a golden. */
   prunedChecked: number;
+  /** Exports without one part of a block that passed verification. */
+  partsVerified: number;
   /** Misses; empty when the folder is as expected. */
   misses: string[];
   /** What could not be compared, and why; not a miss. */
@@ -64,7 +71,16 @@ export interface Findings {
 }
 
 export function noFindings(): Findings {
-  return { maxNllDiff: null, maxLogitDiff: null, greedyEqual: null, prunedChecked: 0, misses: [], notes: [] };
+  return {
+    maxNllDiff: null,
+    maxUnitDiff: null,
+    maxLogitDiff: null,
+    greedyEqual: null,
+    prunedChecked: 0,
+    partsVerified: 0,
+    misses: [],
+    notes: [],
+  };
 }
 
 export function checkStructure({ summary }: OpenedModel, entry: CorpusEntry, found: Findings): void {
@@ -85,17 +101,20 @@ function numbered(classes: readonly number[]): number[] {
   return classes.map((c) => seen.indexOf(c));
 }
 
+/** @param spare runs what needs no scoring session */
 export async function checkScores(
   opened: OpenedModel,
   entry: CorpusEntry,
   golden: CorpusGolden,
   device: DeviceKind,
+  spare: Engine,
   found: Findings,
 ): Promise<void> {
   if (!golden.baseline || !golden.blocks || !opened.summary.canScore) {
     const reasons = opened.summary.problems.map((p) => p.message).join(' ');
     if (golden.baseline && !opened.summary.canScore && !opened.structure.embedsInput) found.misses.push(`cannot be scored: ${reasons}`);
     else found.notes.push(`not scored: ${opened.summary.canScore ? 'the golden has no likelihoods' : reasons}`);
+    await checkPartExports(opened, null, golden, spare, found);
     return;
   }
   const { session, engine, notes } = await openSession(opened, device);
@@ -114,6 +133,8 @@ export async function checkScores(
     found.maxNllDiff = worst;
     const tolerance = entry.dtype === 'fp32' ? NLL_TOLERANCE : Math.max(NLL_TOLERANCE, golden.nllTol);
     if (!(worst <= tolerance)) found.misses.push(`NLL differs by ${worst.toExponential(1)} (at most ${tolerance})`);
+    await checkUnits(opened, session, golden, tolerance, found);
+    await checkPartExports(opened, session, golden, engine, found);
   } finally {
     await session.dispose();
     await engine.dispose();

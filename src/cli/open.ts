@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { EspalierError } from '../errors.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
+import { removalObstacle } from '../model/remove.ts';
 import { findAdapter } from '../runtime/adapter.ts';
 import { nodeLoader } from '../runtime/ort.node.ts';
 import { openRouted, type RoutedSession } from '../runtime/route.ts';
@@ -40,7 +41,7 @@ export async function openForCommand(folder: CountingFolder, named: string | und
   return openModel(folder, graph);
 }
 
-/** Sees that the blocks can be removed, before anything is run. @throws EspalierError `bad-input` */
+/** Sees that the units can be removed together, before anything is run. @throws EspalierError `bad-input` */
 export function checkPlan({ structure }: OpenedModel, removed: readonly Unit[]): void {
   const { blocks } = structure;
   for (const unit of removed) {
@@ -59,6 +60,8 @@ export function checkPlan({ structure }: OpenedModel, removed: readonly Unit[]):
   }
   if (blocksLeft(blocks.length, removed) <= 0)
     throw new EspalierError('bad-input', `--remove names all ${blocks.length} blocks.`, 'Keep a block.');
+  const together = removalObstacle(structure, removed);
+  if (together !== null) throw new EspalierError('bad-input', together, 'Change --remove.');
 }
 
 let tested: Promise<SelfTest | null> | null = null;
