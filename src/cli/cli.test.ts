@@ -25,6 +25,9 @@ const FP32 = ['--model', 'onnx/model.onnx'];
 describe('words', () => {
   test('block lists', () => {
     expect(parseRemove('3,7,9-11')).toEqual([3, 7, 9, 10, 11]);
+    expect(parseRemove('9.ffn,3,7.attn')).toEqual([3, '7.attn', '9.ffn']);
+    expect(parseRemove('7.ffn,7.attn,3.attn,3')).toEqual([3, 7]);
+    expect(() => parseRemove('3.mlp')).toThrow(UsageError);
     expect(parseRemove('')).toEqual([]);
     expect(() => parseRemove('3,x')).toThrow(UsageError);
     expect(() => parseRemove('9-3')).toThrow(UsageError);
@@ -108,6 +111,7 @@ describe('score refuses before it scores', () => {
     ],
     ['a block that is not there', [[1, 2]], ['--remove', '16'], 'There is no block 16'],
     ['all blocks', [[1, 2]], ['--remove', '0-15'], 'all 16 blocks'],
+    ['all attention', [[1, 2]], ['--remove', [...Array(16).keys()].map((b) => `${b}.attn`).join()], 'No block would keep its attention'],
     ['a result file in no folder', [[1, 2]], ['--json', 'nowhere/at/all.json'], 'cannot be written'],
     ['a result file that is a folder', [[1, 2]], ['--json', '.'], 'is a folder'],
   ])('%s', async (_, rows, words, message) => {
@@ -171,6 +175,30 @@ test('prune writes a folder that verifies, and overwrites nothing', async () => 
   expect(json<{ verification: { status: string } }>('prune.json').verification.status).toBe('verified');
   expect(JSON.parse(readFileSync(at('pruned/config.json'), 'utf8')).num_hidden_layers).toBe(3);
   await expect(prune(words)).rejects.toThrow(/not an empty folder/);
+});
+
+test('prune takes parts of blocks, and what it writes is inspected, scored and pruned again', async () => {
+  const windows = [[5, 6, 7, 8, 9, 10, 11, 12]];
+  writeFileSync(at('some.json'), JSON.stringify(windows));
+  const words = [fixturePath('optimum-llama-fp32'), '--remove', '0,2.attn,3.ffn', '--out', at('parts'), '--json', at('parts.json')];
+  expect(await prune(words)).toBe(0);
+  expect(json<{ verification: { status: string } }>('parts.json').verification.status).toBe('verified');
+  expect(JSON.parse(readFileSync(at('parts/config.json'), 'utf8')).num_hidden_layers).toBe(3);
+  expect(readFileSync(at('parts/README.md'), 'utf8')).toContain('4 of 5 blocks are left, 3 of them with attention');
+
+  const plan = ['--windows', at('some.json'), '--json', at('before.json')];
+  expect(await score([fixturePath('optimum-llama-fp32'), '--remove', '0,2.attn,3.ffn', ...plan])).toBe(0);
+  expect(await score([at('parts'), '--windows', at('some.json'), '--json', at('after.json')])).toBe(0);
+  const after = json<ScoreReport>('after.json');
+  expect(after.blocks.map((block) => block.refused)).toEqual([undefined, undefined, undefined, undefined]);
+  expect(after.baseline.nll).toBeCloseTo(json<ScoreReport>('before.json').plan?.nll ?? 0, 5);
+
+  await expect(prune([at('parts'), '--remove', '1.ffn', '--out', at('again')])).rejects.toThrow(/only its feed-forward part left/);
+  const again = [at('parts'), '--remove', '1,3.attn', '--out', at('again'), '--json', at('again.json')];
+  expect(await prune(again)).toBe(0);
+  const report = json<{ verification: { status: string }; summary: { numBlocks: number; kvBytesPerToken: number } }>('again.json');
+  expect(report.verification.status).toBe('verified');
+  expect(report.summary.numBlocks).toBe(3);
 });
 
 describe('corpus', () => {

@@ -16,6 +16,16 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
       --remove of that plan; or another criterion, angular distance over --contiguous blocks
   score <folder> --criterion mag-l1|mag-l2 [--norms] [--model <graph>] [--json <out>]
       magnitude of each block's linear matrices, with --norms also of its norm vectors; reads no text and runs nothing
+  search <folder> --remove-count 4 --text <file> | --windows <json of token ids> [--method iterative|one-shot]
+      [--criterion ppl|mag-l1|mag-l2|block-influence|angular] [--norms] [--max-ppl <bound>] [--lock 0,15] [--remove 3,7]
+      [--samples 10 --length 128 --sampler even|random --seed 0 --bos none|every]
+      [--device wasm|webgpu] [--budget <MB>] [--model <graph>] [--json <out>]
+      which blocks to remove, with the perplexity of each plan on the way: the best one at a time, scored anew after
+      each, or the lowest of one criterion at once; --remove goes before the search, --lock stays
+  eval <folder> --text <file> [--segment 128 --stride <tokens> --bos none|every --max-segments <n>]
+      [--remove 3,7.attn] [--device wasm|webgpu] [--budget <MB>] [--model <graph>] [--json <out>]
+      perplexity on a text of its own, in segments without overlap or with a stride; with --remove also of that plan,
+      with how often both find the same token most likely and their KL divergence
   prune <folder> --remove 3,7 --out <dir> [--device wasm|webgpu] [--model <graph>] [--json <out>]
       writes the pruned folder and checks it
   bench <folder> [--remove 3,7] [--prompt <text> | --prompt-tokens 12] [--tokens 128 --warmup 10 --runs 20 --batch 1]
@@ -28,11 +38,14 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
       [--model <graph>] [--json <out>]
       opens, scores, prunes and checks every folder of a corpus against its golden numbers
 
+--remove takes blocks, ranges and parts of blocks: 3,7.attn,9.ffn,12-14, counted from 0.
 --json - writes to standard output. Exit code: 0, 1 (failed, one line on standard error), 2 (usage).`;
 
 const COMMANDS: Record<string, () => Promise<(words: string[]) => Promise<number>>> = {
   inspect: async () => (await import('./inspect.ts')).inspect,
   score: async () => (await import('./score.ts')).score,
+  search: async () => (await import('./search.ts')).search,
+  eval: async () => (await import('./eval.ts')).evaluate,
   prune: async () => (await import('./prune.ts')).prune,
   bench: async () => (await import('./bench.ts')).bench,
   generate: async () => (await import('./generate.ts')).generate,

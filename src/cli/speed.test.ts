@@ -75,7 +75,7 @@ describe('bench', () => {
   };
 
   test('writes both variants, the gain, the settings and the device', async () => {
-    expect(await bench([...SAMPLE, ...SHORT, '--remove', '1,3', '--json', at('both.json')])).toBe(0);
+    expect(await bench([...SAMPLE, ...SHORT, '--remove', '1,3.attn', '--json', at('both.json')])).toBe(0);
     const report = json<BenchReport>('both.json');
     expect(report).toEqual({
       original: VARIANT,
@@ -83,7 +83,15 @@ describe('bench', () => {
       gain: expect.any(Number),
       gainCi95: [expect.any(Number), expect.any(Number)],
       gainIsNoise: expect.any(Boolean),
-      settings: expect.objectContaining({ mode: 'custom', tokens: 4, warmup: 1, runs: 2, batch: 1, removed: [1, 3], interleaved: 'runs' }),
+      settings: expect.objectContaining({
+        mode: 'custom',
+        tokens: 4,
+        warmup: 1,
+        runs: 2,
+        batch: 1,
+        removed: [1, '3.attn'],
+        interleaved: 'runs',
+      }),
       device: { kind: 'wasm', name: expect.any(String), runtime: expect.stringContaining('onnxruntime-web') },
     });
     const { original, pruned } = report as { original: { bytes: number; throughput: { mean: number } }; pruned: { bytes: number } };
@@ -143,6 +151,17 @@ describe('generate', () => {
     expect(report.prompt).toEqual({ ids: sample.prompt_ids, text: prompt });
     expect(report.settings).toMatchObject({ temperature: 0, tokens: 24, removed: [7, 9], chat: false });
     expect(report.device.kind).toBe('wasm');
+  });
+
+  test('gives the greedy ids of PyTorch without parts of blocks', async () => {
+    const wanted = sample.generation.find((g) => g.removedUnits.join() === '9.attn,8.ffn');
+    const prompt = tokenizer.decode(sample.prompt_ids);
+    const words = [...SAMPLE, '--prompt', prompt, '--remove', '7,9.attn,8.ffn', '--tokens', '24', '--json', at('parts.json')];
+    expect(await generate(words)).toBe(0);
+    const report = json<GenerateReport>('parts.json');
+    // The smallest margin is 0.005, the logit tolerance 0.001.
+    expect(report.pruned?.ids).toEqual(wanted?.greedy_ids);
+    expect(report.settings.removed).toEqual([7, '8.ffn', '9.attn']);
   });
 
   test('repeats a sampled text with its seed and takes the chat template', async () => {
