@@ -65,8 +65,8 @@ export function oneOf<T extends string>(text: string | undefined, option: string
 }
 
 /** Units from "3,7.attn,9-11"; sorted, each once. @throws UsageError */
-export function parseRemove(text: string | undefined): Unit[] {
+export function parseRemove(text: string | undefined, option = 'remove'): Unit[] {
   const { units, wrong } = parseUnits(text ?? '');
-  if (!units) throw new UsageError(`--remove takes units like 3,7.attn,9-11, not "${wrong}".`);
+  if (!units) throw new UsageError(`--${option} takes units like 3,7.attn,9-11, not "${wrong}".`);
   return units;
 }

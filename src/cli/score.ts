@@ -1,9 +1,7 @@
 // `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON with the order in words beside it.
 
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { EspalierError } from '../errors.ts';
-import { type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
+import { calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import type { PartsCurve } from '../runtime/curve.ts';
 import { type Part, partOf } from '../units.ts';
 import type { PartsEvent, PartsResult, PlanResult, ScoreEvent, ScoreResult } from '../worker/api.ts';
@@ -11,19 +9,14 @@ import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './arg
 import { angularOf, criterionLines, curveLines, influenceOf, partsLines, scoreMagnitude } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
 
 const OPTIONS = {
   criterion: { type: 'string' },
   unit: { type: 'string' },
   norms: { type: 'boolean' },
   contiguous: { type: 'string' },
-  text: { type: 'string' },
-  windows: { type: 'string' },
-  samples: { type: 'string' },
-  length: { type: 'string' },
-  sampler: { type: 'string' },
-  seed: { type: 'string' },
-  bos: { type: 'string' },
+  ...CALIBRATION_OPTIONS,
   remove: { type: 'string' },
   device: { type: 'string' },
   budget: { type: 'string' },
@@ -54,18 +47,10 @@ export async function score(words: string[]): Promise<number> {
   if (unit !== 'block' && criterion !== 'ppl') throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
   if (removed.length > 0 && (criterion !== 'ppl' || unit !== 'block'))
     throw new UsageError('--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.');
-  if (!magnitude && (values.text === undefined) === (values.windows === undefined))
-    throw new UsageError('Give either --text <file> or --windows <json>.');
-  const wanted = {
-    samples: wholeNumber(values.samples, 'samples', 10),
-    length: wholeNumber(values.length, 'length', 128, 2),
-    sampler: oneOf(values.sampler, 'sampler', ['even', 'random']) ?? 'even',
-    seed: wholeNumber(values.seed, 'seed', 0, 0),
-    bos: oneOf(values.bos, 'bos', ['none', 'every']),
-  };
+  const wanted = samplingOf(values);
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const budget = values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
-  const source = magnitude ? null : readCalibration(values.text, values.windows);
+  const source = magnitude ? null : readCalibration(values);
 
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
@@ -130,22 +115,4 @@ function partsOf(curve: PartsCurve, unit: Part, ran: Ran, seconds: number): Part
 
 function megabytes(bytes = 0): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-function readCalibration(text: string | undefined, windows: string | undefined): CalibrationText {
-  const path = (text ?? windows) as string;
-  let content: string;
-  try {
-    content = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new EspalierError('missing-file', `${path} cannot be read.`, 'Name a readable file.', String(error));
-  }
-  if (text !== undefined) return { name: basename(path), text: content };
-  try {
-    const json = JSON.parse(content) as unknown;
-    const rows = Array.isArray(json) ? json : (json as { windows?: unknown } | null)?.windows;
-    return { name: basename(path), windows: rows };
-  } catch (error) {
-    throw new EspalierError('bad-input', `${path} is not JSON.`, 'Give windows as [[1, 2, 3], [4, 5, 6]].', String(error));
-  }
 }
