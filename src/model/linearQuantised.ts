@@ -27,6 +27,8 @@ export interface Layout {
   period: number;
   group: number;
   scaleRows: number;
+  /** Stored values in all; half of the last byte of packed ones may be beyond. */
+  total: number;
 }
 
 /** Element types of quantised matrices. */
@@ -54,7 +56,7 @@ export function blockedNBits(node: Node, tensor: Tensor, stored: (slot: number) 
   const scales = stored(2);
   if (!scales || (node.inputs[3] && !stored(3))) throw refuse(node, tensor.name, 'its scales are computed while the graph runs');
   if (node.inputs[4]) throw refuse(node, tensor.name, 'its columns are in groups of their own order (g_idx)');
-  const layout = { columns, stored: perRow * run, run, period: rows, group: 1, scaleRows: rows };
+  const layout = { columns, stored: perRow * run, run, period: rows, group: 1, scaleRows: rows, total: rows * perRow * run };
   const zeros = stored(3);
   const packed = zeros !== null && SMALL_INTEGERS.has(zeros.type);
   return checked(node, tensor, { bits, signed: false, scales, zeros, zero: 2 ** (bits - 1), zeroRow: packed ? perRow : null, layout });
@@ -73,7 +75,7 @@ export function expertQuantised(node: Node, tensor: Tensor, slot: number, stored
   const scales = stored(slot + 1);
   if (!scales) throw refuse(node, tensor.name, 'its scales are computed while the graph runs');
   const rows = experts * inner;
-  const layout = { columns, stored: columns, run, period: rows, group: 1, scaleRows: rows };
+  const layout = { columns, stored: columns, run, period: rows, group: 1, scaleRows: rows, total: rows * columns };
   const zeros = stored(11 + (slot - 2) / 3);
   return checked(node, tensor, {
     bits,
@@ -120,11 +122,11 @@ function alongAxis(node: Node, tensor: Tensor, scales: Tensor, zeros: Tensor | n
     // Along the last axis a run is a block; else each column has its own scale and `block` rows share them.
     layout =
       inner === 1
-        ? { columns: along, stored: along, run: block, period: 1, group: 1, scaleRows: total / along }
-        : { columns: inner, stored: inner, run: 1, period: along, group: block, scaleRows: (total / along / inner) * groups };
-  } else if (count === 1) layout = { columns: total, stored: total, run: total, period: 1, group: 1, scaleRows: 1 };
-  else if (inner === 1) layout = { columns: along, stored: along, run: 1, period: 1, group: 1, scaleRows: 1 };
-  else layout = { columns: inner, stored: inner, run: inner, period: 1, group: 1, scaleRows: along };
+        ? { columns: along, stored: along, run: block, period: 1, group: 1, scaleRows: total / along, total }
+        : { columns: inner, stored: inner, run: 1, period: along, group: block, scaleRows: (total / along / inner) * groups, total };
+  } else if (count === 1) layout = { columns: total, stored: total, run: total, period: 1, group: 1, scaleRows: 1, total };
+  else if (inner === 1) layout = { columns: along, stored: along, run: 1, period: 1, group: 1, scaleRows: 1, total };
+  else layout = { columns: inner, stored: inner, run: inner, period: 1, group: 1, scaleRows: along, total };
   return checked(node, tensor, { bits, signed, scales, zeros, zero: 0, zeroRow: null, layout });
 }
 
@@ -136,14 +138,11 @@ function bitsOf(node: Node, bits: number): 2 | 4 | 8 {
 /** @throws EspalierError `unsupported-op` when scales and stored values do not fit the layout */
 function checked(node: Node, tensor: Tensor, quantised: Quantised): Quantised {
   const { bits, scales, zeros, zeroRow, layout } = quantised;
-  const { columns, stored, run, period, group, scaleRows } = layout;
-  const perRow = Math.ceil(columns / run);
+  const { columns, stored, run, scaleRows, total } = layout;
+  const wanted = Math.ceil(columns / run) * scaleRows;
   const bytes = tensor.data.length;
-  const rows = (bytes * 8) / bits / stored;
-  // The last byte of packed 4-bit tensors may be half empty.
-  const fits = Number.isFinite(rows) && (bits === 8 ? Number.isInteger(rows) : Math.abs(rows - Math.round(rows)) * stored <= 8 / bits);
-  const wanted = perRow * scaleRows;
-  if (!fits || elementCount(scales.dims) !== wanted || period < 1 || group < 1)
+  const fits = total > 0 && Number.isInteger(total / stored) && bytes === Math.ceil((total * bits) / 8);
+  if (!fits || elementCount(scales.dims) !== wanted)
     throw refuse(node, tensor.name, `${elementCount(scales.dims)} scales do not fit ${bytes} bytes in blocks of ${run}`);
   const points = zeros && zeroRow === null ? elementCount(zeros.dims) : 1;
   if (points !== 1 && points !== wanted) throw refuse(node, tensor.name, `there are ${points} zero points for ${wanted} scales`);

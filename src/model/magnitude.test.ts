@@ -2,6 +2,7 @@
 
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { EspalierError } from '../errors.ts';
 import { encodeModel } from '../onnx/codec.ts';
 import { DataType, intAttribute, isRange, type Node, type Tensor } from '../onnx/graph.ts';
 import { type CountingFolder, fixturePath, golden, nodeFolder, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
@@ -62,6 +63,108 @@ describe('the sample', () => {
     const found = await magnitudesOf(samplePath(), 'onnx/model_q4.onnx');
     expect(largestRatio(found.l1, expected.mag_l1_linear)).toBeLessThan(0.02);
     expect(largestRatio(found.l2, expected.mag_l2_linear)).toBeLessThan(0.02);
+  });
+});
+
+describe('the job', () => {
+  const cut = (opened: OpenedModel, change: (folder: OpenedModel['folder']) => Partial<OpenedModel['folder']>): OpenedModel => ({
+    ...opened,
+    folder: { name: opened.folder.name, files: opened.folder.files, open: (path) => opened.folder.open(path), ...change(opened.folder) },
+  });
+
+  it('is cancelled between reads', async () => {
+    await withModel(samplePath(), 'onnx/model.onnx', async (opened) => {
+      const signal = { aborted: false };
+      const running = measureMagnitudes(opened, {
+        signal,
+        onBytes: () => {
+          signal.aborted = true;
+        },
+      });
+      await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+    });
+  });
+
+  it('names a file that is gone, and passes on what a read throws', async () => {
+    await withModel(samplePath(), 'onnx/model.onnx', async (opened) => {
+      await expect(measureMagnitudes(cut(opened, () => ({ open: () => null })))).rejects.toMatchObject({
+        code: 'missing-file',
+        message: expect.stringContaining('model.onnx_data'),
+      });
+      const failing = cut(opened, () => ({
+        open: () => ({ size: 1, read: () => Promise.reject(new EspalierError('corrupt-file', 'Torn.')) }),
+      }));
+      await expect(measureMagnitudes(failing)).rejects.toMatchObject({ code: 'corrupt-file', message: 'Torn.' });
+    });
+  });
+
+  it('holds few bytes at a time: no read is above 8 MiB, and one is ahead', async () => {
+    await withModel(samplePath(), 'onnx/model.onnx', async (opened) => {
+      let [open, most, longest] = [0, 0, 0];
+      const watched = cut(opened, (folder) => ({
+        open: (path) => {
+          const source = folder.open(path)!;
+          const read = async (offset: number, length: number) => {
+            open += 1;
+            most = Math.max(most, open);
+            longest = Math.max(longest, length);
+            const bytes = await source.read(offset, length);
+            open -= 1;
+            return bytes;
+          };
+          return { size: source.size, read };
+        },
+      }));
+      await measureMagnitudes(watched);
+      expect(longest).toBeLessThanOrEqual(8 * 2 ** 20);
+      expect(most).toBe(1);
+    });
+  });
+
+  it('counts a matrix that blocks share in each of them, and reads it once', async () => {
+    await withModel(fixturePath('optimum-llama-fp32'), undefined, async (opened) => {
+      const before = await measureMagnitudes(opened);
+      const products = opened.structure.graph.nodes.flatMap((node, position) =>
+        node.op === 'MatMul' && opened.structure.constants.has(node.inputs[1]!)
+          ? [{ node, block: opened.structure.region[position]! - 1 }]
+          : [],
+      );
+      const [first, second] = [0, 1].map((block) => products.find((one) => one.block === block)!);
+      const own = second!.node.inputs[1]!;
+      second!.node.inputs[1] = first!.node.inputs[1]!;
+      const after = await measureMagnitudes(opened);
+      second!.node.inputs[1] = own;
+      expect(after.l1[0]).toBe(before.l1[0]);
+      expect(after.l1[1]).not.toBe(before.l1[1]);
+      expect(after.bytesRead).toBeLessThan(before.bytesRead);
+      const alone = await measureMagnitudes(opened);
+      expect(alone).toEqual(before);
+    });
+  });
+
+  it('refuses weights that it cannot follow, naming them', async () => {
+    await withModel(fixturePath('optimum-llama-fp32'), undefined, async (opened) => {
+      const { structure } = opened;
+      const at = structure.graph.nodes.findIndex(
+        (node, p) => structure.region[p] === 1 && node.op === 'MatMul' && structure.constants.has(node.inputs[1]!),
+      );
+      const weight = structure.graph.nodes[at]!.inputs[1]!;
+      const cone: Node = { name: 'cone', op: 'Relu', domain: '', inputs: [weight], outputs: ['rectified'], attributes: new Map() };
+      const nodes = [...structure.graph.nodes, cone].map((node, p) =>
+        p === at ? { ...node, inputs: [node.inputs[0]!, 'rectified'] } : node,
+      );
+      const changed = {
+        ...structure,
+        graph: { ...structure.graph, nodes },
+        constants: new Set([...structure.constants, 'rectified']),
+        producer: new Map([...structure.producer, ['rectified', nodes.length - 1]]),
+        region: Int32Array.of(...structure.region, -1),
+      };
+      await expect(measureMagnitudes({ ...opened, structure: changed })).rejects.toMatchObject({
+        code: 'unsupported-op',
+        message: expect.stringMatching(/"rectified" of MatMul .* it comes out of Relu/),
+      });
+    });
   });
 });
 

@@ -6,7 +6,8 @@ import type { ByteRange, Folder } from '../onnx/source.ts';
 import { type CountedTensor, countedTensors } from './linear.ts';
 import { SMALL_INTEGERS } from './linearQuantised.ts';
 import { floatSums, type Summing, toFloats } from './magnitudeFloats.ts';
-import { quantisedSums, unpackIntegers } from './magnitudeIntegers.ts';
+import { quantisedSums } from './magnitudeIntegers.ts';
+import { unpackIntegers } from './magnitudeTables.ts';
 import type { OpenedModel } from './open.ts';
 
 /** One read is at most this long. Two are held at a time: one that is summed and one on its way. A multiple of 8, so that no element is cut. */

@@ -37,9 +37,13 @@ export function toFloats(type: number, bytes: Uint8Array<ArrayBuffer>): Float32A
   if (type === DataType.float) return new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4);
   if (type === DataType.double) return Float32Array.from(new Float64Array(data.buffer, data.byteOffset, data.byteLength / 8));
   const table = magnitudes(type);
-  return Float32Array.from(new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2), (word) =>
-    word & 0x8000 ? -table[word & 0x7fff]! : table[word]!,
-  );
+  const words = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
+  const out = new Float32Array(words.length);
+  for (let k = 0; k < out.length; k++) {
+    const word = words[k]!;
+    out[k] = word & 0x8000 ? -table[word & 0x7fff]! : table[word]!;
+  }
+  return out;
 }
 
 /** Floats of `type`: float32, float64, float16 or bfloat16. Four sums each, so that additions need not wait for each other. */
@@ -125,6 +129,7 @@ function addHalves(sums: Sums, words: Uint16Array, table: Float32Array): void {
   sums.square += e + f + (g + h);
 }
 
-function aligned(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+/** The same bytes, copied when they do not begin where numbers of any width may. */
+export function aligned(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
 }

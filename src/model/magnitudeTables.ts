@@ -1,0 +1,73 @@
+// Packed integers by table: the values in a byte, and the sums over the values of a byte or of two; must not know scales.
+
+/** In byte tables, sums of |q - zero| times this are added to sums of squares. Both stay exact in float64 over MAX_BYTES bytes. */
+export const ABS = 2 ** 27;
+/** MAX_BYTES x 255^2 < ABS, and MAX_BYTES x 255 x ABS < 2^53. */
+export const MAX_BYTES = 1024;
+/** Bytes whose sums of squares fit the low 16 bits of pair tables, for values of at most 4 bits: 128 x 2 x 15^2 < 2^16. */
+export const MAX_PAIR_BYTES = 128;
+
+const valueTables = new Map<string, Float64Array>();
+const byteTables = new Map<string, Float64Array>();
+const pairTables = new Map<string, Int32Array>();
+
+function kept<T>(tables: Map<string, T>, key: string, make: () => T): T {
+  const known = tables.get(key) ?? make();
+  tables.set(key, known);
+  return known;
+}
+
+/** The integers in each byte, lowest bits first: (256, 8 / bits). */
+export function valueTable(bits: number, signed: boolean): Float64Array {
+  return kept(valueTables, `${bits} ${signed}`, () => {
+    const perByte = 8 / bits;
+    const codes = 2 ** bits;
+    return Float64Array.from({ length: 256 * perByte }, (_, k) => {
+      const code = (Math.floor(k / perByte) >> ((k % perByte) * bits)) & (codes - 1);
+      return signed && code >= codes / 2 ? code - codes : code;
+    });
+  });
+}
+
+/** For each byte the sum of |q - zero| x ABS + (q - zero)^2 over its values. */
+export function byteTable(bits: number, signed: boolean, zero: number): Float64Array {
+  return kept(byteTables, `${bits} ${signed} ${zero}`, () => {
+    const table = new Float64Array(256);
+    const perByte = 8 / bits;
+    valueTable(bits, signed).forEach((value, k) => {
+      table[Math.floor(k / perByte)]! += Math.abs(value - zero) * ABS + (value - zero) ** 2;
+    });
+    return table;
+  });
+}
+
+/** For each pair of bytes of values of at most 4 bits: the sum of |q - zero| in the high 16 bits, that of squares in the low ones. */
+export function pairTable(bits: number, signed: boolean, zero: number): Int32Array {
+  return kept(pairTables, `${bits} ${signed} ${zero}`, () => {
+    const single = Int32Array.from(byteTable(bits, signed, zero), (sum) => (Math.floor(sum / ABS) << 16) + (sum % ABS));
+    const table = new Int32Array(65536);
+    for (let pair = 0; pair < table.length; pair++) table[pair] = single[pair & 255]! + single[pair >> 8]!;
+    return table;
+  });
+}
+
+/**
+ * Packed integers, one number each.
+ * @param row how many there are in a row, when each row begins with a byte; null when they lie one behind the other
+ * @param count how many there are in all
+ */
+export function unpackIntegers(bytes: Uint8Array, bits: number, signed: boolean, row: number | null, count: number): Float32Array {
+  const perByte = 8 / bits;
+  const values = valueTable(bits, signed);
+  const perRow = row ?? count;
+  const out = new Float32Array(count);
+  let byte = 0;
+  for (let first = 0; first < count; first += perRow) {
+    const end = Math.min(count, first + perRow);
+    for (let k = first; k < end; byte++) {
+      const code = (bytes[byte] ?? 0) * perByte;
+      for (let within = 0; within < perByte && k < end; within++, k++) out[k] = values[code + within]!;
+    }
+  }
+  return out;
+}
