@@ -4,9 +4,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, type Page, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
-import { golden } from '../src/onnx/testing/fixtures.ts';
-import type { Curve } from '../src/runtime/curve.ts';
+import { type FixtureGolden, golden } from '../src/onnx/testing/fixtures.ts';
+import type { Curve, PartsCurve } from '../src/runtime/curve.ts';
 import type { Generation } from '../src/runtime/greedy.ts';
+import type { Found } from '../src/runtime/iterative.ts';
 import type { Routes } from '../src/runtime/selfTest.ts';
 import type { MemoryEstimate, SelfTest, Verification } from '../src/worker/api.ts';
 import type { RunSample, VariantInfo } from '../src/worker/benchApi.ts';
@@ -144,6 +145,35 @@ test('a budget of a quarter of the weights streams them: the numbers of resident
   expect(Math.abs(streamed.peak.weights / streamed.estimate.weights - 1)).toBeLessThan(0.2);
   expect(Math.abs(streamed.peak.hidden / streamed.estimate.hiddenStates - 1)).toBeLessThan(0.2);
   expect(streamed.left).toBe(0);
+});
+
+test('streamed scoring that was interrupted goes on from its hidden states; parts and a search on the GPU', async () => {
+  test.setTimeout(400_000);
+  const name = 'optimum-llama-fp32';
+  const { windows, blocks, units } = golden<FixtureGolden & { units: { attn: number[]; ffn: number[] } }>(name);
+  const n = blocks?.length ?? 0;
+  const full = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows });
+  const budgetBytes = full.peak.weights * 0.6;
+  const streamed = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows, budgetBytes });
+  expect(streamed.estimate.streaming).toBe(true);
+  const found = await call<{
+    stopped: boolean;
+    done: number;
+    resumed: { curve: Curve; blocks: number };
+    cleared: boolean;
+    parts: PartsCurve;
+    search: Found;
+    left: number;
+  }>({ check: 'resume', ...fixture(name), device: 'webgpu', windows, budgetBytes, stopAfter: 8 });
+  expect(found).toMatchObject({ stopped: true, cleared: true, left: 0, done: 8 });
+  expect(found.resumed.blocks).toBe((n * (n + 1)) / 2 - 8);
+  expect(found.resumed.curve.blocks).toEqual(streamed.curve.blocks);
+  expect(found.resumed.curve.hidden).toEqual(streamed.curve.hidden);
+  expect(found.parts.parts.length).toBe(2 * n);
+  for (const [k, { nll }] of found.parts.parts.entries())
+    expect(Math.abs(nll - ((k % 2 ? units.ffn : units.attn)[k >> 1] ?? Number.NaN))).toBeLessThan(1e-4);
+  expect(found.search.steps[0]).toMatchObject({ block: streamed.curve.order[0] });
+  expect(found.search.steps.length).toBe(2);
 });
 
 test('a float16 graph is widened on this device, which has no shader-f16', async () => {

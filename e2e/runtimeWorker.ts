@@ -7,6 +7,8 @@ import { exportManifest } from '../src/model/manifest.ts';
 import { manifestFolder } from '../src/model/manifestFolder.ts';
 import { type OpenedModel, openModel } from '../src/model/open.ts';
 import type { ByteSource, Folder } from '../src/onnx/source.ts';
+import type { Checkpoint, CheckpointStore } from '../src/runtime/checkpoint.ts';
+import type { Curve } from '../src/runtime/curve.ts';
 import { Decoder, type DecoderOptions } from '../src/runtime/decoder.ts';
 import type { Engine } from '../src/runtime/device.ts';
 import { generateGreedily } from '../src/runtime/greedy.ts';
@@ -40,6 +42,8 @@ export type RuntimeCall =
       /** After so many block evaluations, cancel or destroy the device. */
       stopAfter?: { blocks: number; by: 'cancel' | 'loss' };
     })
+  /** Scores, is cancelled after so many block evaluations, and goes on in a new session; then parts and a search of two steps. */
+  | (OnDevice & { check: 'resume'; windows: number[][]; budgetBytes: number; stopAfter: number })
   /** `asyncify`: as in a browser without JSPI, from this call on. */
   | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
@@ -77,6 +81,8 @@ async function run(call: RuntimeCall): Promise<unknown> {
     switch (call.check) {
       case 'score':
         return await score(engine, call);
+      case 'resume':
+        return await resume(engine, call);
       case 'nll':
         return await nll(engine, call);
       case 'verify':
@@ -112,6 +118,51 @@ async function badProgram(engine: Engine): Promise<unknown> {
   bytes.set(new TextEncoder().encode('GroupQueryAttentioX'), at);
   const broken = { ...program, bytes };
   return { broken: await codeOf(() => engine.compile(broken)), next: await codeOf(() => engine.compile(program)) };
+}
+
+async function resume(engine: Engine, call: Extract<RuntimeCall, { check: 'resume' }>): Promise<unknown> {
+  const source = await opened(call);
+  const { windows, budgetBytes } = call;
+  let kept: Checkpoint | null = null;
+  let done = 0;
+  const store: CheckpointStore = {
+    load: async () => structuredClone(kept),
+    save: async (checkpoint) => {
+      kept = structuredClone(checkpoint);
+      done = checkpoint.done;
+    },
+    clear: async () => {
+      kept = null;
+    },
+  };
+  const scored = async (stopAfter: number): Promise<{ curve: Curve | null; blocks: number }> => {
+    const session = ScoreSession.open(source, engine, { budgetBytes });
+    const abort = new AbortController();
+    let blocks = 0;
+    const curve = await session
+      .score(
+        windows,
+        abort.signal,
+        (event) => {
+          if (event.type === 'progress' && event.progress.phase === 'score' && ++blocks === stopAfter) abort.abort();
+        },
+        store,
+      )
+      .catch((error: unknown) => {
+        if (error instanceof EspalierError && error.code === 'cancelled') return null;
+        throw error;
+      });
+    await session.dispose();
+    return { curve, blocks };
+  };
+  const stopped = await scored(call.stopAfter);
+  const resumed = await scored(0);
+  const session = ScoreSession.open(source, engine, { budgetBytes });
+  const parts = await session.scoreParts(windows, undefined, () => {});
+  const request = { windows, start: [], locked: [], count: 2, maxPpl: null };
+  const search = await session.search(request, undefined, undefined, () => {});
+  await session.dispose();
+  return { stopped: stopped.curve === null, done, resumed, cleared: kept === null, parts, search, left: engine.ledger.total() };
 }
 
 async function nll(engine: Engine, call: Extract<RuntimeCall, { check: 'nll' }>): Promise<{ build: string; values: number[] }> {
