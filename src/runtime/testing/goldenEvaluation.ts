@@ -1,0 +1,47 @@
+// One golden row of the sample's evaluation run whole, for tests; a row is 66,000 tokens, so each has a test file of its own.
+
+import { openModel } from '../../model/open.ts';
+import { evaluationText as bundled, golden, nodeFolder, samplePath } from '../../onnx/testing/fixtures.ts';
+import type { EvaluateResult } from '../../worker/api.ts';
+import { folderTokenizer } from '../calibration.ts';
+import { evaluationText } from '../evaluationText.ts';
+import { nodeLoader } from '../ort.node.ts';
+import { ScoreSession } from '../session.ts';
+import { openWasm } from '../wasmEngine.ts';
+
+interface Row {
+  removed: number[];
+  segment: number;
+  bos: 'none' | 'every';
+  segments: number;
+  ppl: number;
+}
+
+/** The golden numbers of PyTorch for the original and a plan, and the result of the whole evaluation text on the wasm device. */
+export async function evaluateWhole(
+  removed: number[],
+  segment: number,
+  bos: Row['bos'],
+): Promise<{ original: Row; plan: Row; result: EvaluateResult }> {
+  const { results } = golden<{ results: Row[] }>('sample-evaluation');
+  const row = (units: number[]): Row => {
+    const found = results.find((one) => one.segment === segment && one.bos === bos && one.removed.join() === units.join());
+    if (!found) throw new Error(`no golden row without ${units.join()}, segments of ${segment}, bos ${bos}`);
+    return found;
+  };
+  const engine = await openWasm(nodeLoader);
+  const opened = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+  const session = ScoreSession.open(opened, engine);
+  const wanted = { segment, stride: null, bos, maxSegments: null };
+  const source = { name: 'evaluation.txt', text: bundled() };
+  const text = await evaluationText(source, wanted, opened.summary, () => folderTokenizer(opened.folder), null);
+  const result = await session.evaluate(text, removed, undefined, () => {});
+  await session.dispose();
+  await engine.dispose();
+  return { original: row([]), plan: row(removed), result };
+}
+
+/** |a / b - 1|. */
+export function relative(a: number | null | undefined, b: number): number {
+  return Math.abs((a ?? Number.NaN) / b - 1);
+}
