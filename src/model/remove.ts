@@ -35,7 +35,7 @@ export function removeUnits(structure: Structure, removed: readonly Unit[]): Mod
   const leaked = [...plan.goneInputs].find((x) => used.has(x));
   if (leaked) throw obstacle(`The cache ${leaked} of a removed block is still read by what stays.`);
   const open: Graph = { ...trimmed, inputs: trimmed.inputs.filter((v) => !plan.goneInputs.has(v.name)) };
-  const result = trimGraph(fuseSkipNorms(renameValues(open, plan.stateNames)));
+  const result = trimGraph(fuseSkipNorms(renameValues(open, stateNames(structure, plan, removed))));
   const wrong = checkGraph(result);
   if (wrong.length > 0)
     throw new EspalierError('bug', `The pruned graph is not sound: ${wrong[0]}.`, 'Please report this model.', wrong.join('\n'));
@@ -79,7 +79,8 @@ interface Plan {
   sizeOf: ReadonlyMap<string, string | null>;
   goneInputs: ReadonlySet<string>;
   goneOutputs: ReadonlySet<string>;
-  stateNames: ReadonlyMap<string, string>;
+  /** Per block, graph outputs beside its states that come and go with it. */
+  lone: ReadonlyMap<number, readonly string[]>;
 }
 
 function obstacle(message: string): EspalierError {
@@ -140,24 +141,31 @@ function planRemoval(structure: Structure, units: readonly Unit[], alone = false
     sizeOf.set(s.input, twins.get(kindOf(structure, s.input)) ?? null);
   }
   const lone = loneOutputs(structure, before.length, made);
-  const stateNames = new Map<string, string>();
-  for (const [k, block] of after.entries()) {
-    const place = before[k]!;
-    for (const s of block.states) for (const name of [s.input, s.output]) stateNames.set(name, renumbered(name, place.stateIndex));
-    for (const [j, name] of (lone.get(block.index) ?? []).entries())
-      stateNames.set(name, renumbered(name, parseStateName(lone.get(place.index)?.[j] ?? name)?.index ?? place.stateIndex));
-  }
-  for (const [from, to] of [...stateNames]) if (from === to) stateNames.delete(from);
   const plan: Plan = {
     goes,
     replace,
     sizeOf,
     goneInputs,
     goneOutputs: new Set([...goneStates.map((s) => s.output), ...[...lone.values()].flat().filter(made)]),
-    stateNames,
+    lone,
   };
   checkReaders(structure, plan, after.length === 0);
   return plan;
+}
+
+/** New names of states and lone outputs, where they change: the k-th block that keeps its attention takes the numbers of the k-th that had it. */
+function stateNames(structure: Structure, { lone }: Plan, removed: readonly Unit[]): Map<string, string> {
+  const { before, after } = carriers(structure, removed);
+  const names = new Map<string, string>();
+  for (const [k, block] of after.entries()) {
+    const place = before[k]!;
+    if (place === block) continue;
+    for (const s of block.states) for (const name of [s.input, s.output]) names.set(name, renumbered(name, place.stateIndex));
+    for (const [j, name] of (lone.get(block.index) ?? []).entries())
+      names.set(name, renumbered(name, parseStateName(lone.get(place.index)?.[j] ?? name)?.index ?? place.stateIndex));
+  }
+  for (const [from, to] of [...names]) if (from === to) names.delete(from);
+  return names;
 }
 
 /** Blocks that have attention, and with it caches, before a removal and after it: the k-th that is left takes the cache numbers of the k-th before. */
