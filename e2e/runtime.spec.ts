@@ -9,7 +9,7 @@ import type { Curve, PartsCurve } from '../src/runtime/curve.ts';
 import type { Generation } from '../src/runtime/greedy.ts';
 import type { Found } from '../src/runtime/iterative.ts';
 import type { Routes } from '../src/runtime/selfTest.ts';
-import type { MemoryEstimate, SelfTest, Verification } from '../src/worker/api.ts';
+import type { EvaluateResult, MemoryEstimate, SelfTest, Verification } from '../src/worker/api.ts';
 import type { RunSample, VariantInfo } from '../src/worker/benchApi.ts';
 import type { RuntimeCall, ServedFolder } from './runtimeWorker.ts';
 
@@ -106,6 +106,29 @@ test('with subgroups the sample is wrong without an error, without them it equal
   const right = await nll('wasm', false);
   expect(largestDifference(right, await nll('webgpu', false))).toBeLessThan(1e-4);
   expect(largestDifference(right, await nll('webgpu', true))).toBeGreaterThan(0.01);
+});
+
+test('an evaluation compares model and plan on the device as on wasm, whole and in pieces', async () => {
+  const windows = sampleGolden.windows.slice(0, 3).map((window) => window.slice(0, 48));
+  const evaluate = (device: 'wasm' | 'webgpu', budgetBytes?: number) =>
+    call<{ result: EvaluateResult; left: number }>({
+      check: 'evaluate',
+      ...sample,
+      device,
+      windows,
+      removed: [7, '9.attn'],
+      ...(budgetBytes === undefined ? {} : { budgetBytes }),
+    });
+  const { result: right } = await evaluate('wasm');
+  for (const budgetBytes of [undefined, 6 * 2 ** 20]) {
+    const { result, left } = await evaluate('webgpu', budgetBytes);
+    expect(result.device.kind).toBe('webgpu');
+    expect(Math.abs(result.original.nll - right.original.nll)).toBeLessThan(1e-4);
+    expect(Math.abs((result.plan?.nll ?? Number.NaN) - (right.plan?.nll ?? 0))).toBeLessThan(1e-4);
+    expect(Math.abs((result.klDivergence ?? Number.NaN) - (right.klDivergence ?? 0))).toBeLessThan(1e-4);
+    expect(result.top1Agreement).toBeCloseTo(right.top1Agreement ?? 0, 2);
+    expect(left).toBe(0);
+  }
 });
 
 test('the sample hits the goldens of one window for every block', async () => {

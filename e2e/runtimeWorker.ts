@@ -11,6 +11,7 @@ import type { Checkpoint, CheckpointStore } from '../src/runtime/checkpoint.ts';
 import type { Curve } from '../src/runtime/curve.ts';
 import { Decoder, type DecoderOptions } from '../src/runtime/decoder.ts';
 import type { Engine } from '../src/runtime/device.ts';
+import type { EvaluationText } from '../src/runtime/evaluationText.ts';
 import { generateGreedily } from '../src/runtime/greedy.ts';
 import { loadGraph } from '../src/runtime/loadGraph.ts';
 import { webLoader } from '../src/runtime/ort.web.ts';
@@ -21,6 +22,8 @@ import { Variant } from '../src/runtime/variant.ts';
 import { verifyExport } from '../src/runtime/verify.ts';
 import { openWasm } from '../src/runtime/wasmEngine.ts';
 import { openWebgpu, WebgpuEngine } from '../src/runtime/webgpuEngine.ts';
+import type { Unit } from '../src/units.ts';
+import type { EvaluateResult } from '../src/worker/api.ts';
 
 /** A folder relative to the page, with its files. */
 export interface ServedFolder {
@@ -46,6 +49,8 @@ export type RuntimeCall =
   | (OnDevice & { check: 'resume'; windows: number[][]; budgetBytes: number; stopAfter: number })
   /** `asyncify`: as in a browser without JSPI, from this call on. */
   | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
+  /** Windows as the segments of an evaluation. */
+  | (OnDevice & { check: 'evaluate'; windows: number[][]; removed: Unit[]; budgetBytes?: number })
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
   | (OnDevice & { check: 'decode'; removed: number[]; prompt: number[]; steps: number })
   | (OnDevice & { check: 'decode-lost'; prompt: number[] })
@@ -85,6 +90,8 @@ async function run(call: RuntimeCall): Promise<unknown> {
         return await resume(engine, call);
       case 'nll':
         return await nll(engine, call);
+      case 'evaluate':
+        return await evaluate(engine, call);
       case 'verify':
         return await verify(engine, call);
       case 'decode':
@@ -170,6 +177,28 @@ async function nll(engine: Engine, call: Extract<RuntimeCall, { check: 'nll' }>)
   const values = await session.nllPerToken(call.removed, call.window);
   await session.dispose();
   return { build: engine.build, values: [...values] };
+}
+
+async function evaluate(
+  engine: Engine,
+  call: Extract<RuntimeCall, { check: 'evaluate' }>,
+): Promise<{ result: EvaluateResult; left: number }> {
+  const { windows, removed, budgetBytes } = call;
+  const segment = windows[0]?.length ?? 0;
+  const text: EvaluationText = {
+    text: { name: 'given', sha256: '', tokens: windows.flat().length },
+    segment,
+    stride: null,
+    bos: 'none',
+    totalSegments: windows.length,
+    warnings: [],
+    segments: windows,
+    predicts: windows.map(() => segment - 1),
+  };
+  const session = ScoreSession.open(await opened(call), engine, budgetBytes === undefined ? {} : { budgetBytes });
+  const result = await session.evaluate(text, removed, undefined, () => {});
+  await session.dispose();
+  return { result, left: engine.ledger.total() };
 }
 
 async function verify(engine: Engine, call: Extract<RuntimeCall, { check: 'verify' }>): Promise<unknown> {

@@ -36,7 +36,9 @@ export function chunkWindows(windows: readonly (readonly number[])[], rows: numb
         `Window ${index} holds the token id ${wrong}, but the vocabulary ends at ${vocabSize - 1}.`,
         'Check that the ids were made with the tokenizer of this model.',
       );
-    byLength.set(window.length, [...(byLength.get(window.length) ?? []), index]);
+    const known = byLength.get(window.length);
+    if (known) known.push(index);
+    else byLength.set(window.length, [index]);
   });
   const chunks: Chunk[] = [];
   for (const [length, indices] of byLength) {
