@@ -84,6 +84,7 @@ function readsOf({ tensor, quantised }: CountedTensor, done: (sums: Summing['sum
       bits,
       signed,
       layout,
+      zerosPacked: zeros === null || SMALL_INTEGERS.has(zeros.type),
       scales: toFloats(quantised.scales.type, scales ?? new Uint8Array()),
       zeros: !points
         ? Float32Array.of(zero)

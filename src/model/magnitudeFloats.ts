@@ -41,7 +41,7 @@ export function toFloats(type: number, bytes: Uint8Array<ArrayBuffer>): Float32A
   const out = new Float32Array(words.length);
   for (let k = 0; k < out.length; k++) {
     const word = words[k]!;
-    out[k] = word & 0x8000 ? -table[word & 0x7fff]! : table[word]!;
+    out[k] = table[word & 0x7fff]! * (1 - ((word >> 15) << 1));
   }
   return out;
 }

@@ -61,6 +61,7 @@ describe('sums of quantised values', () => {
           signed,
           scales,
           zeros,
+          zerosPacked: zero !== 'fraction',
           layout: { columns, stored, run, period: rows, group, scaleRows, total: stored * rows },
         });
         for (let from = 0; from < bytes.length; from += piece) summing.add(bytes.subarray(from, from + piece));
@@ -80,7 +81,14 @@ describe('sums of quantised values', () => {
   it('stay exact over runs of megabytes', () => {
     const bytes = new Uint8Array(3e6).fill(255);
     const layout = { columns: 3e6, stored: 3e6, run: 3e6, period: 1, group: 1, scaleRows: 1, total: 3e6 };
-    const summing = quantisedSums({ bits: 8, signed: false, layout, scales: Float32Array.of(2), zeros: Float32Array.of(0) });
+    const summing = quantisedSums({
+      bits: 8,
+      signed: false,
+      layout,
+      scales: Float32Array.of(2),
+      zeros: Float32Array.of(0),
+      zerosPacked: true,
+    });
     summing.add(bytes);
     expect(summing.sums).toEqual({ abs: 3e6 * 510, square: 3e6 * 510 ** 2 });
   });
@@ -159,7 +167,14 @@ function sumsOf(source: Tensor, { bits, signed, layout, scales, zeros, zero, zer
     : SMALL_INTEGERS.has(zeros.type)
       ? unpackIntegers(raw(zeros), bits, signed, zeroRow, count)
       : toFloats(zeros.type, raw(zeros));
-  const summing = quantisedSums({ bits, signed, layout, scales: toFloats(scales.type, raw(scales)), zeros: points });
+  const summing = quantisedSums({
+    bits,
+    signed,
+    layout,
+    scales: toFloats(scales.type, raw(scales)),
+    zeros: points,
+    zerosPacked: zeros === null || SMALL_INTEGERS.has(zeros.type),
+  });
   summing.add(raw(source));
   return summing.sums;
 }

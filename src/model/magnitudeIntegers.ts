@@ -3,7 +3,7 @@
 import type { Layout } from './linearQuantised.ts';
 import { Columns, type RowSums } from './magnitudeColumns.ts';
 import { aligned, type Summing, type Sums } from './magnitudeFloats.ts';
-import { ABS, byteTable, MAX_BYTES, MAX_PAIR_BYTES, pairTable, valueTable } from './magnitudeTables.ts';
+import { ABS, allByteTables, MAX_BYTES, MAX_PAIR_BYTES, pairTable, valueTable } from './magnitudeTables.ts';
 
 export interface QuantisedValues {
   bits: 2 | 4 | 8;
@@ -13,6 +13,8 @@ export interface QuantisedValues {
   scales: Float32Array;
   /** Zero points likewise. */
   zeros: Float32Array;
+  /** They were stored as integers of `bits` bits. */
+  zerosPacked: boolean;
 }
 
 /** Integers as (q - zero) x scale: exact integer sums over each run of one scale, then one float64 product. */
@@ -27,7 +29,7 @@ export function quantisedSums(quantised: QuantisedValues): Summing {
   const columnZeros = byColumn && zeros.length === 1 ? new Float32Array(scales.length).fill(zeros[0]!) : zeros;
   const part = byColumn
     ? new Columns(sums, valueTable(bits, signed), perByte, scales, columnZeros)
-    : new Runs(sums, quantised, tablesOf(bits, signed, zeros));
+    : new Runs(sums, quantised, tablesOf(quantised));
   /** Stored elements seen. */
   let seen = 0;
   return {
@@ -51,24 +53,19 @@ export function quantisedSums(quantised: QuantisedValues): Summing {
 }
 
 interface Tables {
-  /** By zero point - LOWEST. */
+  /** By zero point - lowest. */
   bytes: Float64Array[];
+  lowest: number;
   /** For at most 4 bits and one zero point: several of these tables would crowd each other out of the cache. */
   pairs: Int32Array | null;
 }
 
-/** No integer of 8 bits is below. */
-const LOWEST = -128;
-
-/** Null when a zero point is no integer. */
-function tablesOf(bits: number, signed: boolean, zeros: Float32Array): Tables | null {
-  const bytes: Float64Array[] = [];
-  for (const zero of zeros) {
-    const at = zero - LOWEST;
-    if (!Number.isInteger(zero) || at < 0 || at > 383) return null;
-    bytes[at] ??= byteTable(bits, signed, zero);
-  }
-  return { bytes, pairs: bits <= 4 && zeros.length === 1 ? pairTable(bits, signed, zeros[0]!) : null };
+/** Null when zero points are floats that are no integers of as many bits. */
+function tablesOf({ bits, signed, zeros, zerosPacked }: QuantisedValues): Tables | null {
+  const lowest = signed ? -(2 ** (bits - 1)) : 0;
+  const fits = (zero: number): boolean => Number.isInteger(zero) && zero >= lowest && zero < lowest + 2 ** bits;
+  if (!zerosPacked && !zeros.every(fits)) return null;
+  return { bytes: allByteTables(bits, signed), lowest, pairs: bits <= 4 && zeros.length === 1 ? pairTable(bits, signed, zeros[0]!) : null };
 }
 
 /** Neighbours that share a scale. */
@@ -114,7 +111,7 @@ class Runs implements RowSums {
   private addWhole(bytes: Uint8Array<ArrayBuffer>, from: number, count: number, index: number): void {
     const { scales, zeros, layout } = this.quantised;
     const runBytes = layout.run / this.perByte;
-    const { pairs, bytes: tables } = this.tables!;
+    const { pairs, lowest, bytes: tables } = this.tables!;
     if (pairs && runBytes % 4 === 0 && runBytes <= MAX_PAIR_BYTES && from % 4 === 0) {
       const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
       sumPairs(this.sums, words, from / 4, runBytes / 4, count, pairs, scales, index);
@@ -131,7 +128,7 @@ class Runs implements RowSums {
     let square = 0;
     for (let r = 0; r < count; r++) {
       const scale = scales[scaleAt]!;
-      const sum = sumBytes(bytes, at, at + step, tables[(zeros[zeroAt]! - LOWEST) | 0]!);
+      const sum = sumBytes(bytes, at, at + step, tables[(zeros[zeroAt]! - lowest) | 0]!);
       const high = Math.floor(sum / ABS);
       abs += Math.abs(scale) * high;
       square += scale * scale * (sum - high * ABS);
@@ -156,7 +153,7 @@ class Runs implements RowSums {
     while (at < to) {
       if (tables && at % perByte === 0 && at < last * perByte) {
         const stop = Math.min(last, at / perByte + MAX_BYTES);
-        const sum = sumBytes(bytes, at / perByte, stop, tables.bytes[zero - LOWEST]!);
+        const sum = sumBytes(bytes, at / perByte, stop, tables.bytes[zero - tables.lowest]!);
         const high = Math.floor(sum / ABS);
         abs += high;
         square += sum - high * ABS;

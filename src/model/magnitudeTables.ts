@@ -29,8 +29,14 @@ export function valueTable(bits: number, signed: boolean): Float64Array {
   });
 }
 
+/** The byte tables of all zero points of `bits` bits, lowest first. */
+export function allByteTables(bits: number, signed: boolean): Float64Array[] {
+  const lowest = signed ? -(2 ** (bits - 1)) : 0;
+  return Array.from({ length: 2 ** bits }, (_, k) => byteTable(bits, signed, lowest + k));
+}
+
 /** For each byte the sum of |q - zero| x ABS + (q - zero)^2 over its values. */
-export function byteTable(bits: number, signed: boolean, zero: number): Float64Array {
+function byteTable(bits: number, signed: boolean, zero: number): Float64Array {
   return kept(byteTables, `${bits} ${signed} ${zero}`, () => {
     const table = new Float64Array(256);
     const perByte = 8 / bits;
@@ -61,13 +67,16 @@ export function unpackIntegers(bytes: Uint8Array, bits: number, signed: boolean,
   const values = valueTable(bits, signed);
   const perRow = row ?? count;
   const out = new Float32Array(count);
-  let byte = 0;
-  for (let first = 0; first < count; first += perRow) {
-    const end = Math.min(count, first + perRow);
-    for (let k = first; k < end; byte++) {
-      const code = (bytes[byte] ?? 0) * perByte;
-      for (let within = 0; within < perByte && k < end; within++, k++) out[k] = values[code + within]!;
-    }
+  if (perRow % perByte === 0 || perRow >= count) {
+    const shift = perByte >> 1;
+    for (let k = 0; k < count; k++) out[k] = values[(bytes[k >> shift]! << shift) | (k & (perByte - 1))]!;
+    return out;
+  }
+  const rowBytes = Math.ceil(perRow / perByte);
+  for (let k = 0; k < count; k++) {
+    const column = k % perRow;
+    const byte = bytes[Math.floor(k / perRow) * rowBytes + Math.floor(column / perByte)]!;
+    out[k] = values[byte * perByte + (column % perByte)]!;
   }
   return out;
 }
