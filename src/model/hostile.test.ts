@@ -7,9 +7,10 @@ import { encodeModel } from '../onnx/codec.ts';
 import type { Model } from '../onnx/graph.ts';
 import { fixturePath } from '../onnx/testing/fixtures.ts';
 import { damaged, guardedFolder, judge, steps } from '../onnx/testing/hostile.ts';
+import { partUnit, type Unit } from '../units.ts';
 import { exportManifest } from './manifest.ts';
 import { manifestFolder } from './manifestFolder.ts';
-import { openModel } from './open.ts';
+import { type OpenedModel, openModel } from './open.ts';
 import { removeUnits } from './remove.ts';
 import { edited, edits } from './testing/hostileGraph.ts';
 import { PLAIN, type ResidualShape, residualModel } from './testing/residual.ts';
@@ -45,8 +46,16 @@ async function useFolder(files: Readonly<Record<string, Uint8Array>>, deep: bool
   const { structure } = opened;
   const removable = structure.blocks.filter((b) => b.unremovable === null).map((b) => b.index);
   if (structure.blocks.length > 1) for (const b of removable.slice(0, deep ? 8 : 2)) removeUnits(structure, [b]);
+  for (const unit of partsOf(opened).slice(0, deep ? 8 : 2)) removeUnits(structure, [unit]);
   const manifest = await exportManifest(opened, structure.blocks.length > 1 ? removable.slice(0, 1) : [], { app: 'test' });
   if (deep) await openModel(manifestFolder(manifest, folder), 'model.onnx');
+}
+
+/** The parts that the summary says can go alone. */
+function partsOf({ summary }: OpenedModel): Unit[] {
+  return summary.blocks.flatMap(({ index, hasHalves, unremovableParts }) =>
+    (hasHalves ? (['attn', 'ffn'] as const) : []).filter((part) => !unremovableParts?.[part]).map((part) => partUnit(index, part)),
+  );
 }
 
 describe(`hostile graph files (seed ${SEED})`, () => {

@@ -11,8 +11,14 @@ describe('espalier.json', () => {
     expect(readProvenance(writeProvenance(example))).toEqual(example);
   });
 
+  it('of an earlier version, without parts and study, is read', () => {
+    const { parts, study, ...rest } = example;
+    const old = { ...rest, removed: [1], plan: example.plan && { ...example.plan, removed: [1] } };
+    expect(readProvenance(writeProvenance(old))).toEqual(old);
+  });
+
   it('is refused with the name of the field that is wrong', () => {
-    const broken = (change: (json: { score: object; source: object }) => void): string => {
+    const broken = (change: (json: { score: object; source: object; study: { criteria: object[] } }) => void): string => {
       const json = JSON.parse(writeProvenance(example));
       change(json);
       return JSON.stringify(json);
@@ -23,6 +29,18 @@ describe('espalier.json', () => {
       [broken((j) => Object.assign(j, { format: 'other' })), /"format" should be espalier-export but is "other"/],
       [broken((j) => Object.assign(j, { version: 9 })), /newer Espalier/],
       [broken((j) => Object.assign(j, { removed: [0, 7] })), /"removed\[1\]" should be a block index below 3 but is 7/],
+      [broken((j) => Object.assign(j, { removed: ['7.attn'] })), /"removed\[0\]" should be a block index below 3, or a part/],
+      [broken((j) => Object.assign(j, { removed: ['1'] })), /"removed\[0\]" should be/],
+      [broken((j) => Object.assign(j, { parts: [['mlp']] })), /"parts\[0\]\[0\]" should be attn or ffn/],
+      [
+        broken((j) => Object.assign(j.study.criteria[0] ?? {}, { scores: [1] })),
+        /"study.criteria\[0\].scores" should be one number for each of 3/,
+      ],
+      [
+        broken((j) => Object.assign(j.study.criteria[0] ?? {}, { order: [1, 1] })),
+        /"study.criteria\[0\].order" should be some of the units/,
+      ],
+      [broken((j) => Object.assign(j.study, { search: [{ block: 9 }] })), /"study.search\[0\].block" should be a block index below 3/],
       [broken((j) => Object.assign(j.score, { order: 'x' })), /"score.order" should be a list/],
       [broken((j) => Object.assign(j.source, { files: [{ path: 1 }] })), /"source.files\[0\].path" should be a string but is 1/],
     ];

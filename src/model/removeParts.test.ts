@@ -154,6 +154,33 @@ describe('removing units', () => {
     expect(plain.blocks.every((block) => block.lacks === null)).toBe(true);
   });
 
+  it('is not read from a note that the graph contradicts', () => {
+    const structure = structureOf('optimum-llama-fp32');
+    const model = removeUnits(structure, ['1.attn', '3.ffn']);
+    const [[key, note] = ['', '']] = [...model.metadata].filter(([name]) => name.startsWith('espalier'));
+    const { cuts, parts } = JSON.parse(note) as { cuts: string[]; parts: string[][] };
+    const told = (value: unknown): number =>
+      findBlocks({ ...model, metadata: new Map([[key, typeof value === 'string' ? value : JSON.stringify(value)]]) }, 4).blocks.length;
+    expect(told({ cuts, parts })).toBe(5);
+    for (const wrong of [
+      '',
+      '{',
+      '[]',
+      { cuts },
+      { cuts, parts: parts.slice(1) },
+      { cuts: cuts.slice(1), parts: parts.slice(1) },
+      { cuts: [...cuts].reverse(), parts },
+      { cuts: cuts.map(() => cuts[0]), parts },
+      { cuts: cuts.map(() => 'nowhere'), parts },
+      { cuts: cuts.map(() => 7), parts },
+      { cuts, parts: parts.map(() => ['attn', 'ffn']) },
+      { cuts, parts: [...parts].reverse() },
+      { cuts, parts: parts.map(() => 'ffn') },
+      { cuts, parts: parts.map(() => ['mlp']) },
+    ])
+      expect(told(wrong), JSON.stringify(wrong)).toBe(4);
+  });
+
   it('is found again from the file, and without the note in its metadata never taken for whole blocks', () => {
     for (const name of ['optimum-llama-fp32', 'genai-llama-fp32-webgpu', 'sample']) {
       const structure = structureOf(name);
