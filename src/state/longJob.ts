@@ -40,9 +40,9 @@ function shareOf(state: StudioState, job: EngineJob): Share | null {
   return progress && (progress.phase === 'score' || progress.phase === 'write') ? progress : null;
 }
 
-/** Whole percent, never 100 before the end. */
+/** Whole percent: 0 before anything is done, 100 never. */
 export function percent({ done, total }: Share): number {
-  return Math.max(0, Math.min(99, Math.floor((100 * done) / Math.max(1, total))));
+  return done > 0 ? Math.max(1, Math.min(99, Math.floor((100 * done) / Math.max(1, total)))) : 0;
 }
 
 /** The interrupted job that the one that failed at this place would go on from, asked for once more; null when it would begin anew. */

@@ -24,6 +24,8 @@ export type WithCheckpoints = <T>(
 
 /** A longer text is not kept: its windows are, which give the same numbers. */
 const MOST_TEXT = 4e6;
+/** Within which a browser lets go of what a dead worker held. */
+const LOCK_MS = 1000;
 
 export class Checkpoints {
   private readonly shelf: JobShelf;
@@ -59,9 +61,15 @@ export class Checkpoints {
     const jobs = await this.shelf.list();
     if (jobs.length === 0) return [];
     const modelKey = modelKeyOf(await identity());
-    const running = await heldLocks();
-    return jobs
-      .filter((one) => one.modelKey === modelKey && !running.has(lockName(one.key)))
+    const own = jobs.filter((one) => one.modelKey === modelKey);
+    let running = await heldLocks();
+    if (own.some(({ key }) => running.has(lockName(key)))) {
+      // A worker that has just died may not have let go yet.
+      await new Promise((resolve) => setTimeout(resolve, LOCK_MS));
+      running = await heldLocks();
+    }
+    return own
+      .filter(({ key }) => !running.has(lockName(key)))
       .flatMap(({ key, job, savedAt, about }) => (isAbout(about) ? [{ ...about, key, job: job as Interrupted['job'], savedAt }] : []));
   }
 
