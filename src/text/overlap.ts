@@ -1,7 +1,7 @@
 // How much of an evaluation text was seen by the calibration, in token n-grams; must not tokenise.
 
 /** Tokens of an n-gram: long enough that two texts rarely share one by chance (GPT-3's contamination study uses 13 words). */
-export const OVERLAP_TOKENS = 13;
+const OVERLAP_TOKENS = 13;
 
 /**
  * Share of the text's n-grams (every position counts) that occur inside a calibration window; 0 for a text or windows shorter than n.
