@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { command } from './commands.ts';
 import { isMetering } from './metering.ts';
-import { droppable, oneShot } from './selectors.ts';
+import { droppable, oneShot } from './orders.ts';
 import { aWhile, scored, setUp, until } from './testing/setUp.ts';
 
 const rate = (blocks: number) => 1 / (0.0005 + 0.0002 * blocks);

@@ -1,5 +1,6 @@
 // Everything a person can do as data: one list for buttons, shortcuts, the help page and tests. Must not hold logic beyond "may I now".
 
+import { whyNoEvaluating } from './evaluateSelectors.ts';
 import { whyNoGenerating } from './generateActions.ts';
 import { engineJob } from './jobs.ts';
 import { meterUse } from './metering.ts';
@@ -7,6 +8,7 @@ import { canScoreParts } from './partsSelectors.ts';
 import { whyNoSearch } from './searchSelectors.ts';
 import { canScore } from './selectors.ts';
 import { whyNoMeasuring } from './speedActions.ts';
+import { whyNoStudy } from './stabilitySelectors.ts';
 import type { StudioState } from './state.ts';
 import type { Actions } from './store.ts';
 
@@ -15,8 +17,12 @@ export type CommandId =
   | 'open'
   | 'score'
   | 'score-parts'
+  | 'compare-criteria'
+  | 'stability'
   | 'search'
   | 'pause'
+  | 'evaluate'
+  | 'interop'
   | 'cancel'
   | 'undo'
   | 'redo'
@@ -63,6 +69,20 @@ export const COMMANDS: readonly Command[] = [
     run: (actions) => void actions.scoreParts(),
   },
   {
+    id: 'compare-criteria',
+    label: 'Compare criteria',
+    keys: ['c'],
+    enabled: (state) => isOpen(state) && isIdle(state),
+    run: (actions) => void actions.compareCriteria(),
+  },
+  {
+    id: 'stability',
+    label: 'Study how stable the order is',
+    keys: ['t'],
+    enabled: (state) => whyNoStudy(state) === '',
+    run: (actions) => void actions.studyStability(),
+  },
+  {
     id: 'search',
     label: 'Start the iterative search',
     keys: ['i'],
@@ -75,6 +95,13 @@ export const COMMANDS: readonly Command[] = [
     keys: ['h'],
     enabled: (state) => state.search.running,
     run: (actions, state) => actions.pauseSearch(!state.search.paused),
+  },
+  {
+    id: 'evaluate',
+    label: 'Evaluate on a text',
+    keys: ['v'],
+    enabled: (state) => whyNoEvaluating(state) === '',
+    run: (actions) => void actions.evaluate(),
   },
   {
     id: 'cancel',
@@ -122,6 +149,13 @@ export const COMMANDS: readonly Command[] = [
     keys: ['e'],
     enabled: (state) => isOpen(state) && [null, 'export'].includes(engineJob(state)) && state.model.opening === null,
     run: (actions) => actions.openDialog('export'),
+  },
+  {
+    id: 'interop',
+    label: 'Use elsewhere',
+    keys: ['u'],
+    enabled: isOpen,
+    run: (actions) => actions.openDialog('interop'),
   },
   {
     id: 'generate',

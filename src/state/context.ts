@@ -76,6 +76,7 @@ export function withoutModel(state: StudioState, sameFolder: boolean): StudioSta
     score: { ...first.score, settings },
     speed: { ...first.speed, auto: state.speed.auto },
     budget: { ...first.budget, kind: state.budget.kind },
+    evaluate: { ...first.evaluate, form: { ...state.evaluate.form, segment: null, stride: null } },
     generate: { ...first.generate, form: { ...state.generate.form, mode: 'raw', turns: [] } },
     view: { ...first.view, toast: state.view.toast, singleKeys: state.view.singleKeys, notify: state.view.notify },
   };
@@ -83,19 +84,23 @@ export function withoutModel(state: StudioState, sameFolder: boolean): StudioSta
 
 /** The open model, read once more: what was chosen and measured stays, what was running has ended with its files. */
 export function withSameModel(state: StudioState): StudioState {
-  const { score, effect, parts, search, speed, budget, generate } = state;
+  const { score, effect, parts, criteria, stability, search, evaluate, interop, speed, budget, generate } = state;
   const next = withoutModel(state, true);
   return {
     ...next,
     plan: state.plan,
     score: { ...next.score, memory: score.memory, curve: score.curve, stopped: score.curve ? null : (score.running ?? score.stopped) },
     parts: { ...next.parts, view: parts.view, result: parts.result },
+    criteria: { ...criteria, running: null, progress: null },
+    stability: { ...stability, running: null, progress: null },
     search: {
       ...next.search,
       form: search.form,
       path: search.path && { ...search.path, ended: search.path.ended ?? 'cancelled', candidates: [] },
       measured: search.measured,
     },
+    evaluate: { ...next.evaluate, form: evaluate.form, shown: evaluate.shown, results: evaluate.results },
+    interop,
     effect: { ...next.effect, known: effect.known, shown: effect.shown },
     speed: {
       ...next.speed,

@@ -1,8 +1,10 @@
-// Sorts what people drop on the page: a model folder, a text, a list of token ids, an espalier.json. Must not parse any of them.
+// Sorts what people drop on the page: a model folder, a text, a list of token ids, a table of another tool, an espalier.json. Must not parse any of them.
 
 import { PROVENANCE_FILE } from '../model/provenance.ts';
 import type { Context } from './context.ts';
 import type { PickedFolder } from './disk.ts';
+import type { EvaluateActions } from './evaluateActions.ts';
+import type { InteropActions } from './interopActions.ts';
 import type { ModelActions } from './modelActions.ts';
 import type { RestoreActions } from './restoreActions.ts';
 import type { ScoreActions } from './scoreActions.ts';
@@ -10,8 +12,10 @@ import type { ScoreActions } from './scoreActions.ts';
 export interface DropActions {
   /** Call within the drop event. */
   drop(data: DataTransfer): Promise<void>;
-  /** A file from a picker or a drop, as text, token ids or espalier.json. */
+  /** A file for scoring, as text or token ids; an espalier.json is taken for what it is. */
   takeFile(file: File): Promise<void>;
+  /** What a dropped text is for; null forgets it. */
+  answerDropped(purpose: 'score' | 'evaluate' | null): void;
 }
 
 /** An espalier.json says what it is, by name or by format; other JSON files are windows of token ids. */
@@ -25,29 +29,50 @@ function isProvenance(name: string, text: string): boolean {
   }
 }
 
-type Parts = Pick<ModelActions, 'openSource'> & Pick<ScoreActions, 'setText'> & RestoreActions;
+type Parts = Pick<ModelActions, 'openSource'> &
+  Pick<ScoreActions, 'setText'> &
+  Pick<EvaluateActions, 'setEvaluationText'> &
+  Pick<InteropActions, 'takeTable'> &
+  RestoreActions;
 
 export function makeDropActions(context: Context, parts: Parts): DropActions {
-  async function takeFile(file: File): Promise<void> {
+  const { get, patch } = context;
+
+  /** A text serves two ends that must not be mixed, so whoever drops one is asked. */
+  async function takeFile(file: File, take: (name: string, text: string) => void = parts.setText): Promise<void> {
     try {
       const text = await file.text();
-      if (isProvenance(file.name, text)) return await parts.restore(text);
-      parts.setText(file.name, text);
+      if (isProvenance(file.name, text)) await parts.restore(text);
+      else if (/\.csv$/i.test(file.name)) parts.takeTable(file.name, text);
+      else if (/\.json$/i.test(file.name)) parts.setText(file.name, text);
+      else take(file.name, text);
     } catch (error) {
       context.fail('restore', error);
     }
   }
 
-  const isSmallFile = (folder: PickedFolder) => folder.files.length === 1 && /\.(txt|md|json)$/i.test(folder.files[0]!.path);
+  function ask(name: string, text: string): void {
+    if (text.trim()) patch('view', { dropped: { name, text } });
+    else parts.setText(name, text);
+  }
+
+  const isSmallFile = (folder: PickedFolder) => folder.files.length === 1 && /\.(txt|md|json|csv)$/i.test(folder.files[0]!.path);
 
   return {
-    takeFile,
+    takeFile: (file) => takeFile(file),
+    answerDropped(purpose) {
+      const { dropped } = get().view;
+      patch('view', { dropped: null });
+      if (!dropped) return;
+      if (purpose === 'score') parts.setText(dropped.name, dropped.text);
+      if (purpose === 'evaluate') parts.setEvaluationText(dropped.name, dropped.text);
+    },
     async drop(data) {
       try {
         const folder = await context.disk.readDrop(data);
         if (!folder || folder.files.length === 0) return;
-        if (isSmallFile(folder)) await takeFile(folder.files[0]!.file);
-        else if (context.get().export.running)
+        if (isSmallFile(folder)) await takeFile(folder.files[0]!.file, ask);
+        else if (get().export.running)
           context.toast(`${folder.name} was not opened: an export is running. Wait for it or cancel it, then drop the folder again.`);
         else await parts.openSource({ kind: 'files', ...folder });
       } catch (error) {

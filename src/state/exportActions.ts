@@ -5,8 +5,8 @@ import { blocksLeft, partUnits, type Unit } from '../units.ts';
 import type { ExportResult, ExportTarget } from '../worker/api.ts';
 import type { Context } from './context.ts';
 import { effectKey } from './effectActions.ts';
-import { searchRecord } from './searchSelectors.ts';
 import { NO_EXPORT } from './state.ts';
+import { studyRecord } from './study.ts';
 
 export interface ExportActions {
   setTarget(target: 'folder' | 'zip'): void;
@@ -58,8 +58,7 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
         patch('export', { ...NO_EXPORT, target: get().export.target, running: true, removed });
         context.announce('Export has started.');
         const measured = effect.known.get(effectKey(get()) ?? '') ?? null;
-        const search = searchRecord(get());
-        const study = search.length > 0 ? { criteria: [], search, evaluations: [] } : undefined;
+        const study = studyRecord(get());
         const request = { removed, name, target, score: score.curve?.result ?? null, plan: measured, ...(study && { study }) };
         const result = await api.export(request, (progress) => patch('export', { progress }));
         patch('export', { result });

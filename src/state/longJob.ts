@@ -9,13 +9,28 @@ import type { Place, StudioState } from './state.ts';
 const TITLES: Record<EngineJob, string> = {
   score: 'Scoring',
   parts: 'Scoring parts',
+  criteria: 'Comparing criteria',
+  stability: 'Studying the order',
   search: 'Searching',
   paths: 'Measuring plans',
+  evaluate: 'Evaluating',
   export: 'Exporting',
 };
 
 /** Where errors of a job are shown. */
-const PLACES: Record<EngineJob, Place> = { score: 'score', parts: 'parts', search: 'search', paths: 'search', export: 'export' };
+const PLACES: Record<EngineJob, Place> = {
+  score: 'score',
+  parts: 'parts',
+  criteria: 'criteria',
+  stability: 'stability',
+  search: 'search',
+  paths: 'search',
+  evaluate: 'evaluate',
+  export: 'export',
+};
+
+/** Phases that are the job itself, not its preparation. */
+const SHARED: readonly Progress['phase'][] = ['score', 'write'];
 
 type Share = Pick<Progress, 'done' | 'total'>;
 
@@ -37,7 +52,11 @@ export function pageTitle(state: StudioState): string {
 function shareOf(state: StudioState, job: EngineJob): Share | null {
   if (job === 'paths') return state.search.measuring;
   const { progress } = state[job];
-  return progress && (progress.phase === 'score' || progress.phase === 'write') ? progress : null;
+  // Criteria are read from the files: that is the job.
+  if (!progress || !(job === 'criteria' || SHARED.includes(progress.phase))) return null;
+  const { running } = state.stability;
+  if (job !== 'stability' || !running) return progress;
+  return { done: running.at + progress.done / Math.max(1, progress.total), total: running.of };
 }
 
 /** Whole percent: 0 before anything is done, 100 never. */

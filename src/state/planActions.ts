@@ -5,9 +5,10 @@ import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../units.ts';
 import type { Context } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
 import type { Address } from './modelActions.ts';
+import { droppable, oneShot, orderInForce, takable } from './orders.ts';
 import { droppableParts, isRemoved, lowestParts, showsParts } from './partsSelectors.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
-import { droppable, oneShot, removableUnits } from './selectors.ts';
+import { isOwnChoice, removableUnits } from './selectors.ts';
 
 export interface PlanActions {
   /** Removes a unit or puts it back; a block becomes the anchor of the next range. */
@@ -16,8 +17,10 @@ export interface PlanActions {
   extendTo(block: number): void;
   /** All blocks from `a` to `b`, both included; locked and unremovable ones stay. */
   setRange(a: number, b: number, removed: boolean): void;
-  /** The k least important blocks of the curve (parts of blocks where those are shown), and no others. A refusal leaves the plan as it is. */
+  /** The k least important blocks by the order in force (parts of blocks where those are shown), and no others. A refusal leaves the plan as it is. */
   dropLowest(k: number): void;
+  /** Puts an order in force. A plan of the lowest by the order before becomes the same number by this one; another plan stays. */
+  setOrder(name: string): void;
   setLock(block: number, locked: boolean): void;
   /** Locks or unlocks the first 4 and the last 2. */
   protectEnds(on: boolean): void;
@@ -63,15 +66,31 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
   /** Why the k lowest cannot go, with counts of the whole model. */
   function whyNotLowest(k: number, most: number): string {
     const blocks = get().model.current?.summary.numBlocks ?? 0;
+    if (orderInForce(get())?.contiguous)
+      return `${k} neighbouring blocks cannot be removed: no more than ${most} unlocked ones of ${blocks} lie side by side. Unlock blocks or remove at most ${most}.`;
     if (most === blocks - 1) return `${k} blocks cannot be removed: one of the ${blocks} must stay. Remove at most ${most}.`;
-    const scored = removable(get().score.curve?.result.order ?? []).length;
-    const kept = scored < blocks ? ` (${blocks - scored} cannot be left out)` : '';
-    return `${k} blocks cannot be removed: only ${most} of ${blocks} are unlocked${kept}. Unlock blocks or remove at most ${most}.`;
+    const kept = blocks - takable(get());
+    const fixed = kept > 0 ? ` (${kept} cannot be left out)` : '';
+    return `${k} blocks cannot be removed: only ${most} of ${blocks} are unlocked${fixed}. Unlock blocks or remove at most ${most}.`;
   }
 
   function setRange(a: number, b: number, removed: boolean): void {
     const blocks = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
     edit(withUnits(get().plan.present, removed ? removable(blocks) : blocks, removed));
+  }
+
+  function dropLowest(k: number): void {
+    const ofParts = showsParts(get());
+    if (!ofParts && !orderInForce(get())) return;
+    const plan = get().plan.present;
+    const most = ofParts ? droppableParts(get()) : droppable(get());
+    if (!Number.isInteger(k) || k < 0 || k > most) {
+      const refusal = ofParts ? `${k} parts cannot be removed: at most ${most} may go.` : whyNotLowest(k, most);
+      patch('plan', { refusal });
+      context.announce(refusal);
+      return;
+    }
+    edit({ ...plan, removed: ofParts ? lowestParts(get(), k) : oneShot(get(), k) }, 'lowest');
   }
 
   return {
@@ -88,17 +107,12 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
       setRange(from, block, get().plan.present.removed.includes(from));
     },
     setRange,
-    dropLowest(k) {
-      const ofParts = showsParts(get());
-      if (!ofParts && !get().score.curve) return;
-      const plan = get().plan.present;
-      const most = ofParts ? droppableParts(get()) : droppable(get());
-      if (!Number.isInteger(k) || k < 0 || k > most) {
-        const refusal = ofParts ? `${k} parts cannot be removed: at most ${most} may go.` : whyNotLowest(k, most);
-        patch('plan', { refusal });
-        return context.announce(refusal);
-      }
-      edit({ ...plan, removed: ofParts ? lowestParts(get(), k) : oneShot(get(), k) }, 'lowest');
+    dropLowest,
+    setOrder(name) {
+      const { removed } = get().plan.present;
+      const follows = removed.length > 0 && !showsParts(get()) && !isOwnChoice(get());
+      patch('criteria', { orderBy: name });
+      if (follows) dropLowest(removed.length);
     },
     setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
     protectEnds(on) {

@@ -5,7 +5,7 @@ import { blocksLeft, sortUnits, type Unit, wholeBlocks } from '../units.ts';
 import type { SearchRequest } from '../worker/api.ts';
 import { engineJob, JOB_WORDS } from './jobs.ts';
 import { derive } from './memo.ts';
-import { knownOrders } from './orders.ts';
+import { shownOrders } from './orders.ts';
 import { sameWindows } from './partsSelectors.ts';
 import { curveSettings } from './scoreActions.ts';
 import { canScore, modelOf } from './selectors.ts';
@@ -17,7 +17,7 @@ export interface PathPoint {
   /** Blocks removed; a part alone counts half. */
   count: number;
   removed: readonly Unit[];
-  /** The block that went last; null at the start of the path. */
+  /** The block that went last; null at the start of the path, and where several changed places. */
   block: number | null;
   /** Measured mean NLL in nats, or null while it is not measured. */
   nll: number | null;
@@ -122,7 +122,7 @@ export const pathsView = derive(
     modelOf(state),
     state.search.path,
     searchWish(state),
-    knownOrders(state),
+    shownOrders(state),
     state.score.curve,
     isOnCurve(state),
     state.search.measured,
@@ -139,12 +139,17 @@ export const pathsView = derive(
     for (const results of [known, measured])
       for (const [key, { removed, nll }] of results) if (key.startsWith(`${curve.id}|`)) nlls.set(removed.join(), nll);
     for (const { removed, nll } of searched[0]?.points ?? []) if (nll !== null) nlls.set(removed.join(), nll);
-    const series = orders.map(({ name, label, order }): PathSeries => {
-      const gone = order.filter((block) => free.includes(block)).slice(0, count);
-      const points = [null, ...gone].map((block, k): PathPoint => {
-        const removed = sortUnits([...start, ...gone.slice(0, k)]);
-        return { count: halves(removed), removed, block, nll: nlls.get(removed.join()) ?? null };
-      });
+    const series = orders.map(({ name, label, take }): PathSeries => {
+      const points: PathPoint[] = [];
+      for (let k = 0, before: readonly number[] = []; k <= count; k++) {
+        const gone = take(free, k);
+        if (gone.length < k) break;
+        const added = gone.filter((block) => !before.includes(block));
+        const removed = sortUnits([...start, ...gone]);
+        const block = added.length === 1 ? added[0]! : null;
+        points.push({ count: halves(removed), removed, block, nll: nlls.get(removed.join()) ?? null });
+        before = gone;
+      }
       return { name, label, points };
     });
     return { series: [...searched, ...series], sameWindows: true };

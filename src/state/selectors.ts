@@ -1,14 +1,16 @@
 // What the page shows, derived from the state: curve points, sizes, what is stale, the one main action. Pure and memoised.
 
-import { equalGroups, lowest } from '../analysis/ranking.ts';
+import { equalGroups } from '../analysis/ranking.ts';
 import { planSize } from '../model/size.ts';
 import type { ModelSummary } from '../model/summary.ts';
 import { blockOf, blocksLeft, type Part, partOf, partUnits, type Unit } from '../units.ts';
 import type { DeviceKind, Measure, PlanResult, TextSource } from '../worker/api.ts';
 import type { CommandId } from './commands.ts';
+import { freeBlocks } from './criteriaSelectors.ts';
 import { effectKey } from './effectActions.ts';
 import { engineJob } from './jobs.ts';
 import { derive } from './memo.ts';
+import { orderInForce } from './orders.ts';
 import { lowestParts } from './partsSelectors.ts';
 import { settingsKey } from './scoreActions.ts';
 import type { GrowingCurve, OpenModel, StudioState } from './state.ts';
@@ -205,44 +207,24 @@ export function measuredOn(state: StudioState): string {
   return `${count}${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
 }
 
-/** Number of blocks that "drop the lowest" may take: scored, removable, not locked, and never all blocks of the model. */
-export function droppable(state: StudioState): number {
-  const { curve } = state.score;
-  const summary = modelOf(state)?.summary;
-  if (!curve || !summary) return 0;
-  const { locked } = state.plan.present;
-  const free = curve.result.order.filter((block) => !locked.includes(block) && !summary.blocks[block]?.unremovable).length;
-  return Math.min(free, summary.numBlocks - 1);
-}
-
-/** The one-shot plan of k removals: the least important blocks of the curve that may go, ascending; fewer where fewer may. */
-export function oneShot(state: StudioState, k: number): number[] {
-  const blocks = modelOf(state)?.summary.blocks ?? [];
-  const order = (state.score.curve?.result.order ?? []).filter((block) => blocks[block] && !blocks[block].unremovable);
-  return [...lowest(order, k, state.plan.present.locked)].sort((a, b) => a - b);
-}
-
 /** What a plan keeps: "12 of 16", "15 of 16 (2 in part)". */
 export function keptWords({ summary: { numBlocks } }: OpenModel, removed: readonly Unit[]): string {
   const halves = partUnits(removed).length;
   return `${blocksLeft(numBlocks, removed)} of ${numBlocks}${halves > 0 ? ` (${halves} in part)` : ''}`;
 }
 
-/** True when the plan is not simply the k lowest, of the curve or of the parts, that may go. */
+/** True when the plan is not simply the k lowest that may go, by the order in force or of the parts. */
 export const isOwnChoice = derive(
   (state: StudioState) => [
-    state.score.curve,
-    state.plan.present,
-    modelOf(state),
+    orderInForce(state),
+    freeBlocks(state),
+    state.plan.present.removed,
     lowestParts(state, countParts(state.plan.present.removed)).join(),
   ],
-  (curve, { removed, locked }, model, parts): boolean => {
-    if (!curve || removed.length === 0 || parts === removed.join()) return false;
-    if (partUnits(removed).length > 0) return true;
-    const order = curve.result.order.filter((block) => !model?.summary.blocks[block]?.unremovable);
-    const free = order.filter((block) => !locked.includes(block));
-    if (removed.length > free.length) return true;
-    return lowest(order, removed.length, locked).some((block) => !removed.includes(block));
+  (order, free, removed, parts): boolean => {
+    if (!order || removed.length === 0 || parts === removed.join()) return false;
+    const lowest = order.take(free, removed.length);
+    return lowest.length < removed.length || removed.some((unit) => typeof unit !== 'number' || !lowest.includes(unit));
   },
 );
 

@@ -24,11 +24,29 @@ import type {
   SearchStep,
 } from '../worker/api.ts';
 import type { EncodedPrompt, MeasureResult, Side, SpeedSettings, SweepResult, VariantInfo, Which } from '../worker/benchApi.ts';
+import { type CriteriaSlice, NO_CRITERIA, NO_STABILITY, type StabilitySlice } from './criteriaState.ts';
+import { type EvaluateSlice, NO_EVALUATE } from './evaluateState.ts';
+import { type InteropSlice, NO_INTEROP } from './interopState.ts';
 import { type PlanHistory, startHistory } from './plan.ts';
 import type { Restored } from './provenance.ts';
 
 /** What an error belongs to, and so where it is shown. */
-export type Place = 'open' | 'device' | 'score' | 'parts' | 'search' | 'plan' | 'export' | 'restore' | 'speed' | 'budget' | 'generate';
+export type Place =
+  | 'open'
+  | 'device'
+  | 'score'
+  | 'parts'
+  | 'criteria'
+  | 'stability'
+  | 'search'
+  | 'plan'
+  | 'export'
+  | 'restore'
+  | 'speed'
+  | 'budget'
+  | 'evaluate'
+  | 'interop'
+  | 'generate';
 
 export interface OpenModel {
   source: FolderSource;
@@ -188,7 +206,7 @@ export interface BudgetStep {
   meets: boolean | null;
 }
 
-export type Dialog = 'settings' | 'export' | 'help' | 'device' | null;
+export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | null;
 
 export interface StudioState {
   model: {
@@ -220,6 +238,8 @@ export interface StudioState {
     /** Shown beside the curve of the same windows only. */
     result: PartsResult | null;
   };
+  criteria: CriteriaSlice;
+  stability: StabilitySlice;
   search: {
     form: SearchForm;
     running: boolean;
@@ -232,6 +252,8 @@ export interface StudioState {
     /** Plans measured for paths, by the key that `effectKey` gives them. */
     measured: ReadonlyMap<string, PlanResult>;
   };
+  evaluate: EvaluateSlice;
+  interop: InteropSlice;
   /** Long jobs on the open model that did not come to their end. */
   interrupted: { jobs: readonly Interrupted[] };
   plan: PlanHistory & {
@@ -298,6 +320,8 @@ export interface StudioState {
     /** Block under the pointer or the focus, in all three views. */
     hover: number | null;
     dialog: Dialog;
+    /** A text that was dropped and waits to be told what it is for. */
+    dropped: { name: string; text: string } | null;
     /** Single letters run commands; can be switched off for speech input. */
     singleKeys: boolean;
     /** A notification tells of the end of a long job while the page is hidden; the browser may still refuse. */
@@ -362,7 +386,11 @@ export function firstState(): StudioState {
     device: { report: null, checking: false },
     score: { settings: DEFAULT_SETTINGS, memory: null, running: null, stopped: null, progress: null, cancelling: false, curve: null },
     parts: NO_PARTS,
+    criteria: NO_CRITERIA,
+    stability: NO_STABILITY,
     search: NO_SEARCH,
+    evaluate: NO_EVALUATE,
+    interop: NO_INTEROP,
     interrupted: { jobs: [] },
     plan: { ...startHistory(), refusal: '' },
     effect: NO_EFFECT,
@@ -371,7 +399,7 @@ export function firstState(): StudioState {
     generate: NO_GENERATE,
     variants: NO_VARIANTS,
     export: NO_EXPORT,
-    view: { hover: null, dialog: null, singleKeys: true, notify: false, announcement: '', toast: null },
+    view: { hover: null, dialog: null, dropped: null, singleKeys: true, notify: false, announcement: '', toast: null },
     errors: {},
   };
 }

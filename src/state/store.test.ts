@@ -6,18 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { golden, samplePath } from '../onnx/testing/fixtures.ts';
 import { COMMANDS, command } from './commands.ts';
+import { droppable } from './orders.ts';
 import { SAMPLE_FILES, sampleSource } from './sample.ts';
-import {
-  curveView,
-  droppable,
-  effectView,
-  isOwnChoice,
-  measuredOn,
-  primaryCommand,
-  runningOn,
-  settingsChanged,
-  stoppedAfter,
-} from './selectors.ts';
+import { curveView, effectView, isOwnChoice, measuredOn, primaryCommand, runningOn, settingsChanged, stoppedAfter } from './selectors.ts';
 import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
@@ -424,10 +415,14 @@ describe('commands', () => {
       'sample',
       'open',
       'score',
+      'compare-criteria',
+      'stability',
       'search',
+      'evaluate',
       'protect-ends',
       'settings',
       'export',
+      'interop',
       'generate',
       'measure',
       'measure-paper',

@@ -4,10 +4,13 @@ import { useStore } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
 import { type BudgetActions, makeBudgetActions } from './budgetActions.ts';
 import { type Context, type Deps, makeContext } from './context.ts';
+import { type CriteriaActions, makeCriteriaActions } from './criteriaActions.ts';
 import { type DropActions, makeDropActions } from './dropActions.ts';
 import { type EffectActions, makeEffectActions } from './effectActions.ts';
+import { type EvaluateActions, makeEvaluateActions } from './evaluateActions.ts';
 import { type ExportActions, makeExportActions } from './exportActions.ts';
 import { type GenerateActions, makeGenerateActions } from './generateActions.ts';
+import { type InteropActions, makeInteropActions } from './interopActions.ts';
 import { type Address, type ModelActions, makeModelActions } from './modelActions.ts';
 import { makePartsActions, type PartsActions } from './partsActions.ts';
 import { makePlanActions, type PlanActions } from './planActions.ts';
@@ -17,6 +20,7 @@ import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
 import { makeSearchActions, type SearchActions } from './searchActions.ts';
 import { makeSpeedActions, type SpeedActions } from './speedActions.ts';
 import { makeSpeedJob } from './speedJob.ts';
+import { makeStabilityActions, type StabilityActions } from './stabilityActions.ts';
 import { type Dialog, firstState, type Place, type StudioState } from './state.ts';
 import { makeVariantActions, type VariantActions } from './variantActions.ts';
 
@@ -35,8 +39,12 @@ interface ViewActions {
 export type Actions = { dispose(): void } & ModelActions &
   ScoreActions &
   PartsActions &
+  CriteriaActions &
+  StabilityActions &
   SearchActions &
   PlanActions &
+  EvaluateActions &
+  InteropActions &
   ExportActions &
   RestoreActions &
   ResumeActions &
@@ -71,7 +79,10 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     plan.setRemoved(removed);
     effect.planChanged();
   });
-  const drop = makeDropActions(context, { ...restore, openSource: model.openSource, setText: score.setText });
+  const evaluate = makeEvaluateActions(context, effect.planChanged);
+  const interop = makeInteropActions(context, plan.dropLowest);
+  const { setText } = score;
+  const drop = makeDropActions(context, { ...restore, ...evaluate, ...interop, openSource: model.openSource, setText });
   const speedJob = makeSpeedJob(context);
   const speed = makeSpeedActions(context, speedJob);
   const budget = makeBudgetActions(context, speedJob, plan.setRemoved);
@@ -84,8 +95,12 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
       ...model,
       ...score,
       ...parts,
+      ...makeCriteriaActions(context, effect.planChanged),
+      ...makeStabilityActions(context, effect.planChanged),
       ...plan,
       ...search,
+      ...evaluate,
+      ...interop,
       ...resume,
       ...restore,
       ...drop,

@@ -1,7 +1,7 @@
 // Calibration texts and token ids from what people paste or drop; must not tokenise.
 
 import { EspalierError } from '../errors.ts';
-import type { ScoreSettings, TextSource } from '../worker/api.ts';
+import type { EvaluateRequest, ScoreSettings, TextSource } from '../worker/api.ts';
 
 /** Windows of token ids from JSON: a list of lists of non-negative integers, or an object with such a list under `windows`. */
 export function parseWindows(name: string, json: string): TextSource {
@@ -50,4 +50,9 @@ export function nameOfPasted(text: string): string {
 export function nameOfText(text: TextSource): string {
   if (text.kind === 'bundled') return 'bundled text';
   return text.kind === 'text' ? text.name : `token ids of ${text.name}`;
+}
+
+/** An evaluation text for people. The bundled one is another than that of scoring. */
+export function nameOfEvaluationText(text: EvaluateRequest['text']): string {
+  return text.kind === 'bundled' ? 'bundled evaluation text' : text.name;
 }

@@ -71,7 +71,7 @@ export default function PathChart({ hover, onHover }: Props) {
           <Bound high={scale.high} />
           {/* The iterative path lies over the others. */}
           {known.toReversed().map(({ name, points: measured }) => {
-            const { stroke, dash, shape } = pathLook(series, name);
+            const { stroke, dash, shape } = pathLook(name);
             return (
               <Line
                 key={name}

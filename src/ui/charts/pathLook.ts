@@ -1,4 +1,4 @@
-// How the path of each criterion is drawn, the same in chart and legend: colour, dashes and shape of its points.
+// How each criterion and its path are drawn, the same in all charts and legends: colour, dashes and shape of its points.
 
 interface PathLook {
   stroke: string;
@@ -11,19 +11,17 @@ const diamond = (cx: number, cy: number, r: number) => `M${cx} ${cy - r - 1} l${
 const square = (cx: number, cy: number, r: number) => `M${cx - r} ${cy - r} h${2 * r} v${2 * r} h${-2 * r} z`;
 const triangle = (cx: number, cy: number, r: number) => `M${cx} ${cy - r - 1} l${r + 1} ${2 * r} h${-2 * r - 2} z`;
 
-const ITERATIVE: PathLook = { stroke: 'var(--leaf)', dash: '', shape: circle };
+const LOOKS: Readonly<Record<string, PathLook>> = {
+  iterative: { stroke: 'var(--leaf)', dash: '', shape: circle },
+  ppl: { stroke: 'var(--gold)', dash: '6 3', shape: diamond },
+  'mag-l1': { stroke: 'var(--cut)', dash: '2 3', shape: square },
+  'mag-l2': { stroke: 'var(--edge)', dash: '8 3 2 3', shape: triangle },
+  'block-influence': { stroke: 'var(--ink)', dash: '1 3', shape: diamond },
+  angular: { stroke: 'var(--muted)', dash: '4 4', shape: square },
+};
+const OTHER: PathLook = { stroke: 'var(--ink)', dash: '10 4', shape: triangle };
 
-const ONE_SHOT: readonly PathLook[] = [
-  { stroke: 'var(--gold)', dash: '6 3', shape: diamond },
-  { stroke: 'var(--cut)', dash: '2 3', shape: square },
-  { stroke: 'var(--edge)', dash: '8 3 2 3', shape: triangle },
-  { stroke: 'var(--ink)', dash: '1 3', shape: diamond },
-  { stroke: 'var(--muted)', dash: '4 4', shape: square },
-];
-
-/** Of the path with this name among all that are drawn. */
-export function pathLook(series: readonly { name: string }[], name: string): PathLook {
-  if (name === 'iterative') return ITERATIVE;
-  const at = series.filter((one) => one.name !== 'iterative').findIndex((one) => one.name === name);
-  return ONE_SHOT[Math.max(0, at) % ONE_SHOT.length]!;
+/** By the name of the criterion or path. */
+export function pathLook(name: string): PathLook {
+  return LOOKS[name] ?? OTHER;
 }

@@ -2,8 +2,9 @@
 
 import { useState } from 'react';
 import { command, endsProtected } from '../../state/commands.ts';
+import { droppable, knownOrders, orderInForce } from '../../state/orders.ts';
 import { droppableParts, showsParts } from '../../state/partsSelectors.ts';
-import { droppable, isOwnChoice, keptWords } from '../../state/selectors.ts';
+import { isOwnChoice, keptWords } from '../../state/selectors.ts';
 import { countParts } from '../../state/unitWords.ts';
 import { type Unit, wholeBlocks } from '../../units.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -69,7 +70,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   const ofParts = useStudio(showsParts);
   const most = useStudio((state) => (showsParts(state) ? droppableParts(state) : droppable(state)));
   const count = ofParts ? countParts(removed) : wholeBlocks(removed).length;
-  const hasCurve = useStudio((state) => state.score.curve !== null);
+  const hasOrder = useStudio((state) => orderInForce(state) !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
   /** What is being typed; null when the field shows the plan. */
@@ -84,7 +85,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           min="0"
           max={most}
           value={Math.min(count, most)}
-          disabled={!hasCurve && !ofParts}
+          disabled={!hasOrder && !ofParts}
           data-testid="drop-lowest"
           onChange={(event) => actions.dropLowest(event.target.valueAsNumber)}
         />
@@ -92,7 +93,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           type="number"
           min="0"
           value={typed ?? count}
-          disabled={!hasCurve && !ofParts}
+          disabled={!hasOrder && !ofParts}
           aria-label={`Number of ${ofParts ? 'parts' : 'blocks'} to drop`}
           data-testid="drop-count"
           onChange={(event) => {
@@ -103,12 +104,34 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           onBlur={() => setTyped(null)}
         />
       </div>
+      {!ofParts && <OrderBy />}
       {refusal && (
         <p className={css.refusal} role="status" data-testid="refusal">
           {refusal}
         </p>
       )}
     </>
+  );
+}
+
+/** Which criterion says what is lowest, once there are several. */
+function OrderBy() {
+  const orders = useStudio(knownOrders);
+  const inForce = useStudio(orderInForce);
+  const actions = useActions();
+  if (orders.length < 2 || !inForce) return null;
+  return (
+    <div className={css.orderBy}>
+      <label htmlFor="order-by">lowest by</label>
+      <select id="order-by" value={inForce.name} data-testid="order-by" onChange={(event) => actions.setOrder(event.target.value)}>
+        {orders.map(({ name, label, contiguous }) => (
+          <option key={name} value={name}>
+            {label}
+            {contiguous && ', neighbours'}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 

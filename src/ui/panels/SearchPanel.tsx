@@ -2,14 +2,14 @@
 
 import { lazy, Suspense, useState } from 'react';
 import { engineJob } from '../../state/jobs.ts';
-import { hasPaths, isOnCurve, type PathSeries, pathsView, unmeasured } from '../../state/searchSelectors.ts';
+import { hasPaths, isOnCurve, pathsView, unmeasured } from '../../state/searchSelectors.ts';
 import type { SearchPath } from '../../state/state.ts';
-import { pathLook } from '../charts/pathLook.ts';
 import { formatPpl, formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { Sign } from '../kit/Sign.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { SearchForm } from './SearchForm.tsx';
 import { SearchTable } from './SearchTable.tsx';
@@ -112,20 +112,10 @@ function Legend() {
     <p className={css.legend}>
       {series.map(({ name, label }) => (
         <span key={name}>
-          <Sign series={series} name={name} /> {label}
+          <Sign name={name} /> {label}
         </span>
       ))}
     </p>
-  );
-}
-
-function Sign({ series, name }: { series: readonly PathSeries[]; name: string }) {
-  const { stroke, dash, shape } = pathLook(series, name);
-  return (
-    <svg viewBox="0 0 30 12" width="30" height="12" aria-hidden="true">
-      <line x1="0" x2="30" y1="6" y2="6" stroke={stroke} strokeWidth="2" strokeDasharray={dash} />
-      <path d={shape(15, 6, 3.5)} fill={name === 'iterative' ? stroke : 'var(--card)'} stroke={stroke} strokeWidth="1.6" />
-    </svg>
   );
 }
 

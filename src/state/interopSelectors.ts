@@ -1,0 +1,129 @@
+// The plan and the curve as other tools take them, and the orders that came from their files. Pure and memoised.
+
+import { EspalierError } from '../errors.ts';
+import { espalierLine, huggingFaceSnippet, llamaQuantizeLine, mergekitYaml } from '../model/interop.ts';
+import { writeBlockOrder, writePplTable } from '../model/interopTables.ts';
+import { planSize } from '../model/size.ts';
+import type { ScoreResult } from '../worker/api.ts';
+import { suggestName } from './exportActions.ts';
+import { derive } from './memo.ts';
+import type { OpenModel, StudioState } from './state.ts';
+
+/** One thing that can be taken to another tool. */
+export interface Snippet {
+  id: string;
+  title: string;
+  /** What it is for. */
+  what: string;
+  /** Null where it cannot be had: then `why` says so. */
+  text: string | null;
+  why: string;
+  /** Name of the file that it is, or ''. */
+  file: string;
+}
+
+type Head = Omit<Snippet, 'text' | 'why'>;
+
+function snippet(head: Head, make: () => string): Snippet {
+  try {
+    return { ...head, text: make(), why: '' };
+  } catch (error) {
+    if (!(error instanceof EspalierError)) throw error;
+    return { ...head, text: null, why: `${error.message} ${error.hint}`.trim() };
+  }
+}
+
+const NO_CURVE = 'It holds the curve: score the blocks first.';
+
+/** Name or path of the original, as other tools are told. */
+export const sourceOf = ({ interop, model }: StudioState): string => interop.source ?? model.current?.summary.name ?? '';
+
+export const planSnippets = derive(
+  (state: StudioState) => [state.model.current, state.plan.present.removed, sourceOf(state)],
+  (model, removed, source): Snippet[] => {
+    if (!model) return [];
+    const { summary } = model;
+    const { numBlocks, family, graph, name } = summary;
+    const line = (id: string, title: string, what: string, file = ''): Head => ({ id, title, what, file });
+    return [
+      snippet(line('espalier', 'Espalier on the command line', 'Writes and checks the same export, where Espalier is installed.'), () =>
+        espalierLine(name, graph, removed, suggestName(summary, removed)),
+      ),
+      snippet(
+        line('mergekit', 'mergekit', 'Stacks the kept blocks of the original: mergekit-yaml mergekit.yml <folder>.', 'mergekit.yml'),
+        () => mergekitYaml(source, removed, numBlocks),
+      ),
+      snippet(line('llama-cpp', 'llama.cpp', 'Takes the same blocks out of a GGUF file of the original.'), () =>
+        llamaQuantizeLine(source.split(/[\\/]/).findLast((part) => part !== '') ?? 'model', removed, numBlocks),
+      ),
+      snippet(
+        line('transformers', 'Hugging Face Transformers', 'Python that prunes the original, as for retraining it afterwards.', 'prune.py'),
+        () => huggingFaceSnippet(source, family, removed, numBlocks),
+      ),
+    ];
+  },
+);
+
+export const curveSnippets = derive(
+  (state: StudioState) => [state.model.current, state.score.curve],
+  (model, curve): Snippet[] => {
+    const order = {
+      id: 'order',
+      title: 'block_order.csv',
+      what: 'Blocks by perplexity, least important first, as the code of the paper reads it.',
+    };
+    const table = {
+      id: 'table',
+      title: 'all_ppl_unsorted.csv',
+      what: 'Perplexity without each block, with calibration windows and parameters left.',
+    };
+    return [
+      { ...order, file: order.title, text: curve && writeBlockOrder(curve.result.order), why: curve ? '' : NO_CURVE },
+      { ...table, file: table.title, text: model && curve && pplTable(model, curve.result), why: curve ? '' : NO_CURVE },
+    ];
+  },
+);
+
+/** Blocks that cannot be left out have no row. */
+function pplTable({ summary }: OpenModel, { blocks, settings, windows }: ScoreResult): string {
+  const rows = blocks
+    .filter(({ refused }) => !refused)
+    .map(({ index, ppl }) => ({ block: index, ppl, params: planSize(summary, [index]).params }))
+    .sort((a, b) => a.block - b.block);
+  return writePplTable({ dataset: settings.text, samples: windows.length, rows });
+}
+
+/** An order that came from a file, with its name among the known orders. */
+export interface FileOrder {
+  name: 'file-order' | 'file-ppl';
+  label: string;
+  file: string;
+  /** Least important first; blocks that the file leaves out are missing. */
+  blocks: readonly number[];
+}
+
+export const fileOrders = derive(
+  (state: StudioState) => [state.interop],
+  ({ order, table }): FileOrder[] => {
+    const orders: FileOrder[] = [];
+    if (order) orders.push({ name: 'file-order', label: 'order from file', ...order });
+    if (table) {
+      const rows = [...table.table.rows].sort(
+        (a, b) => (a.ppl ?? Number.POSITIVE_INFINITY) - (b.ppl ?? Number.POSITIVE_INFINITY) || a.block - b.block,
+      );
+      orders.push({ name: 'file-ppl', label: 'PPL from file', file: table.file, blocks: rows.map(({ block }) => block) });
+    }
+    return orders;
+  },
+);
+
+/** Mean NLLs in nats of a table from a file, NaN for blocks that it leaves out; null without one. */
+export const fileScores = derive(
+  (state: StudioState) => [state.interop.table, state.model.current],
+  (table, model): readonly number[] | null => {
+    if (!table || !model) return null;
+    const scores = Array<number>(model.summary.numBlocks).fill(Number.NaN);
+    for (const { block, ppl } of table.table.rows) scores[block] = ppl === null ? Number.POSITIVE_INFINITY : Math.log(ppl);
+    return scores;
+  },
+);

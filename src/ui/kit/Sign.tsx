@@ -1,0 +1,13 @@
+// The line and point by which a criterion or path is known in charts, for legends.
+
+import { pathLook } from '../charts/pathLook.ts';
+
+export function Sign({ name }: { name: string }) {
+  const { stroke, dash, shape } = pathLook(name);
+  return (
+    <svg viewBox="0 0 30 12" width="30" height="12" aria-hidden="true">
+      <line x1="0" x2="30" y1="6" y2="6" stroke={stroke} strokeWidth="2" strokeDasharray={dash} />
+      <path d={shape(15, 6, 3.5)} fill={name === 'iterative' ? stroke : 'var(--card)'} stroke={stroke} strokeWidth="1.6" />
+    </svg>
+  );
+}
