@@ -100,6 +100,15 @@ test('starts from a plan with parts, leaves locks alone, and ends with what is u
   });
 });
 
+test('windows one after the other: the same blocks, the cost held against what all groups would take', async () => {
+  const two = { ...asked, windows: windows.slice(0, 2), count: 2 };
+  const whole = await inSession((session) => session.search(two, undefined, undefined, nothing));
+  const found = await inSession((session) => session.search(two, undefined, undefined, nothing), 3.4 * 2 ** 20);
+  expect(found.steps.map(({ block }) => block)).toEqual(whole.steps.map(({ block }) => block));
+  for (const [k, { measure }] of found.steps.entries()) expect(measure.nll).toBeCloseTo(whole.steps[k]?.measure.nll ?? Number.NaN, 6);
+  expect(found.costRatio).toBeLessThan(1.5);
+});
+
 test('stops before the bound', async () => {
   await inSession(async (session) => {
     const free = await session.search(asked, undefined, undefined, nothing);

@@ -203,7 +203,8 @@ class Search {
     });
     if (cost.idealSeconds === null || cost.blockRuns === 0) return;
     this.seconds += cost.seconds;
-    this.ideal += (cost.idealSeconds * courseRuns(line, candidates)) / cost.blockRuns;
+    const groups = Math.ceil(bench.windows.length / plan.group);
+    this.ideal += (cost.idealSeconds * groups * courseRuns(line, candidates)) / cost.blockRuns;
   }
 
   /** Block runs of the steps that are done, from scratch. */
