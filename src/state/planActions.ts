@@ -55,7 +55,11 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     const block = blockOf(unit);
     const summary = get().model.current?.summary.blocks[block];
     if (!summary) return `There is no block ${block}.`;
-    if (typeof unit !== 'number' && !summary.hasHalves) return `The parts of block ${block} cannot be told apart.`;
+    const part = partOf(unit);
+    if (part !== null && summary.lacks) return `Block ${block} lost a part before: remove the rest as a whole.`;
+    if (part !== null && !summary.hasHalves) return `The parts of block ${block} cannot be told apart.`;
+    const stuck = part === null ? undefined : summary.unremovableParts?.[part];
+    if (stuck) return stuck;
     const other = partUnit(block, partOf(unit) === 'attn' ? 'ffn' : 'attn');
     const goesWhole =
       typeof unit === 'number' || (get().plan.present.removed.includes(other) && !get().plan.present.removed.includes(unit));

@@ -232,6 +232,8 @@ export const isOwnChoice = derive(
 export function removableUnits<U extends Unit>(blocks: ModelSummary['blocks'], units: readonly U[]): U[] {
   return units.filter((unit) => {
     const block = blocks[blockOf(unit)];
-    return block && (typeof unit === 'number' ? !block.unremovable : block.hasHalves);
+    if (!block) return false;
+    const part = partOf(unit);
+    return part === null ? !block.unremovable : block.hasHalves && !block.unremovableParts?.[part];
   });
 }
