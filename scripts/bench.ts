@@ -1,18 +1,20 @@
-// The numbers that the project holds itself to, measured: bytes read to open, cost of the curve, the page's thread, decoding, exports. `npm run bench -- [open] [curve] [page] [decode] [export] [--webgpu] [--json file]`.
+// The numbers that the project holds itself to, measured: opening, curve, search, memory, magnitudes, evaluation, the page's thread, decoding, exports. `npm run bench -- [open] [curve] ... [--webgpu] [--json file]`.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { benchCurve } from './bench/curve.ts';
 import { benchDecode, type DecodeOptions } from './bench/decode.ts';
 import { benchExport } from './bench/export.ts';
 import { benchOpen } from './bench/open.ts';
 import { benchPage } from './bench/page.ts';
+import { benchSearch } from './bench/search.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const PARTS: Record<string, (root: string, options: DecodeOptions) => Promise<{ ok: boolean } | { ok: boolean }[]>> = {
   open: benchOpen,
   curve: benchCurve,
+  search: benchSearch,
   page: benchPage,
   decode: benchDecode,
   export: benchExport,
@@ -31,6 +33,7 @@ if (unknown !== undefined || target === undefined) {
 
 const results: Record<string, unknown> = {};
 let ok = true;
+const loadBefore = loadavg()[0];
 for (const name of asked.length > 0 ? asked : Object.keys(PARTS)) {
   console.error(`measuring: ${name}`);
   const result = await PARTS[name]!(ROOT, options);
@@ -38,11 +41,14 @@ for (const name of asked.length > 0 ? asked : Object.keys(PARTS)) {
   ok &&= [result].flat().every((row) => row.ok);
 }
 const machine = {
+  date: new Date().toISOString(),
   node: process.version,
   platform: `${process.platform} ${process.arch}`,
   cpu: cpus()[0]?.model ?? '',
   cores: cpus().length,
   memoryBytes: totalmem(),
+  /** Of one minute, before and after: what else the machine did. */
+  load: [loadBefore, loadavg()[0]],
 };
 const text = `${JSON.stringify({ ok, machine, ...results }, null, 1)}\n`;
 if (target === '-') process.stdout.write(text);
