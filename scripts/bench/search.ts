@@ -1,6 +1,8 @@
 // What an iterative search of the sample costs on wasm against the sum of its steps' ideals with times of the same run.
 
+import type { Found } from '../../src/runtime/iterative.ts';
 import { ScoreSession } from '../../src/runtime/session.ts';
+import type { Windows } from '../../src/runtime/workbench.ts';
 import { blockAndHead, type Clock, idealSeconds, median, startClocks, type Timed, type TimedPlan, timePlans } from './clocks.ts';
 import { atMost, type Check, report } from './limits.ts';
 import { openSample } from './scored.ts';
@@ -31,6 +33,17 @@ interface Round {
   plans: TimedPlan[];
 }
 
+/** A search that finds nothing of an earlier one: other windows were in use between them. Its time begins when it is prepared. */
+async function searchAnew(session: ScoreSession, windows: Windows, other: Windows): Promise<{ time: Timed; found: Found }> {
+  await session.useWindows(other);
+  let clocks = startClocks();
+  const request = { windows, start: [], locked: [], count: COUNT, maxPpl: null };
+  const found = await session.search(request, undefined, undefined, (event) => {
+    if (event.type === 'progress' && event.progress.phase !== 'score') clocks = startClocks();
+  });
+  return { time: clocks(), found };
+}
+
 export async function benchSearch(root: string): Promise<SearchRow> {
   const sample = await openSample(root);
   const { opened, engine } = sample;
@@ -39,22 +52,15 @@ export async function benchSearch(root: string): Promise<SearchRow> {
   const timing = ScoreSession.open(opened, engine);
   await timing.score(windows, undefined, () => {});
   const session = ScoreSession.open(opened, engine);
-  const request = { windows, start: [], locked: [], count: COUNT, maxPpl: null };
   const rounds: Round[] = [];
   const own: number[] = [];
   let removed: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const before = await timePlans(timing, 0);
-    // What an earlier round left on these windows goes.
-    await session.useWindows(other);
-    let clocks = startClocks();
-    const { steps, costRatio } = await session.search(request, undefined, undefined, (event) => {
-      if (event.type === 'progress' && event.progress.phase !== 'score') clocks = startClocks();
-    });
-    const search = clocks();
-    removed = steps.map(({ block }) => block);
-    own.push(costRatio ?? Number.NaN);
-    rounds.push({ search, plans: [...before, ...(await timePlans(timing, 1))] });
+    const { time, found } = await searchAnew(session, windows, other);
+    removed = found.steps.map(({ block }) => block);
+    own.push(found.costRatio ?? Number.NaN);
+    rounds.push({ search: time, plans: [...before, ...(await timePlans(timing, 1))] });
   }
   await session.dispose();
   await timing.dispose();
