@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { huggingFaceSnippet, llamaQuantizeLine, mergekitYaml } from './interop.ts';
+import { espalierLine, huggingFaceSnippet, llamaQuantizeLine, mergekitYaml } from './interop.ts';
 import { readBlockOrder, readPplTable, writeBlockOrder, writePplTable } from './interopTables.ts';
 
 describe('plans for other tools', () => {
@@ -39,6 +39,13 @@ describe('plans for other tools', () => {
     expect(code).toContain('config.num_hidden_layers = len(keep)');
     expect(huggingFaceSnippet('m', 'opt', [1], 5)).toContain('model.model.decoder.layers = ');
     expect(huggingFaceSnippet('a"\n', 'llama', [1], 5)).toContain('source = "a\\"\\u000a"');
+  });
+
+  it('our own command line takes every plan', () => {
+    expect(espalierLine('my model', 'onnx/model.onnx', [3, '7.attn', 8, 9, 10], 'out')).toBe(
+      "npm run -s espalier -- prune 'my model' --model onnx/model.onnx --remove 3,7.attn,8-10 --out out",
+    );
+    expect(espalierLine('m', 'model.onnx', [], 'm-4-of-4')).toContain('--remove "" --out m-4-of-4');
   });
 
   it('refuse parts of blocks, blocks that are not there, and empty models', () => {

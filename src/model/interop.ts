@@ -1,7 +1,7 @@
-// A plan in the words of other tools: mergekit, llama.cpp and Hugging Face Transformers; must not run or read anything.
+// A plan in the words of other tools: mergekit, llama.cpp, Hugging Face Transformers and our own command line; must not run or read anything.
 
 import { EspalierError } from '../errors.ts';
-import { blocksLeft, partUnits, type Unit, wholeBlocks } from '../units.ts';
+import { blocksLeft, formatUnits, partUnits, type Unit, wholeBlocks } from '../units.ts';
 
 /**
  * A mergekit configuration that stacks the runs of blocks that stay (`layer_range` is half-open).
@@ -29,6 +29,17 @@ export function llamaQuantizeLine(name: string, removed: readonly Unit[], numBlo
   if (blocks.length === 0)
     throw new EspalierError('bad-input', 'The plan removes nothing, so there is nothing for --prune-layers.', 'Remove a block first.');
   return `llama-quantize --prune-layers ${blocks.join(',')} ${shellWord(`${name}.gguf`)} ${shellWord(`${name}-pruned.gguf`)} F16`;
+}
+
+/**
+ * The command that writes the same plan from the original folder. Takes parts of blocks, too.
+ * @param folder path of the original
+ * @param graph path of the graph within it
+ * @param out folder to write
+ */
+export function espalierLine(folder: string, graph: string, removed: readonly Unit[], out: string): string {
+  const plan = removed.length === 0 ? '""' : formatUnits(removed);
+  return `npm run -s espalier -- prune ${shellWord(folder)} --model ${shellWord(graph)} --remove ${plan} --out ${shellWord(out)}`;
 }
 
 /** Where Transformers keeps the list of blocks, by `model_type`; most have it in `model.layers`. */

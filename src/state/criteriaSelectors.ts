@@ -3,6 +3,7 @@
 import { averageRanks, type BlockWindow, bestWindow, disagreements, normalisedRanks, spearman } from '../analysis/criteria.ts';
 import type { HiddenCriteria } from '../worker/api.ts';
 import type { CriterionName } from './criteriaState.ts';
+import { fileScores } from './fileOrders.ts';
 import { derive } from './memo.ts';
 import type { StudioState } from './state.ts';
 
@@ -23,6 +24,7 @@ export const CRITERIA: readonly { name: CriterionName; label: string }[] = [
   { name: 'mag-l2', label: 'Mag L2' },
   { name: 'block-influence', label: 'Block Influence' },
   { name: 'angular', label: 'angular distance' },
+  { name: 'file-ppl', label: 'PPL from file' },
 ];
 
 /** The criteria of hidden states that belong to the curve in force, or to the model while there is none. */
@@ -55,11 +57,12 @@ export const knownCriteria = derive(
     pplScores(state),
     state.criteria.magnitudes,
     hiddenInForce(state),
+    fileScores(state),
     state.criteria.norms,
     spanOf(state),
     numBlocksOf(state),
   ],
-  (ppl, magnitudes, hidden, norms, span, numBlocks): Criterion[] => {
+  (ppl, magnitudes, hidden, file, norms, span, numBlocks): Criterion[] => {
     const known: Criterion[] = [];
     if (ppl) known.push({ name: 'ppl', label: 'PPL', record: 'ppl', scores: ppl });
     if (magnitudes)
@@ -77,6 +80,7 @@ export const knownCriteria = derive(
       const label = span === 1 ? 'angular distance' : `angular distance of ${span} blocks`;
       known.push({ name: 'angular', label, record: `angular-${span}`, scores });
     }
+    if (file) known.push({ name: 'file-ppl', label: 'PPL from file', record: 'ppl-file', scores: file });
     return known;
   },
 );

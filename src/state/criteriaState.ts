@@ -3,7 +3,7 @@
 import type { HiddenCriteria, Magnitudes, Progress, ScoreResult } from '../worker/api.ts';
 
 /** A rule that gives every block a score; low = safe to remove. */
-export type CriterionName = 'ppl' | 'mag-l1' | 'mag-l2' | 'block-influence' | 'angular';
+export type CriterionName = 'ppl' | 'mag-l1' | 'mag-l2' | 'block-influence' | 'angular' | 'file-ppl';
 
 /** What a calibration study is to run: every size with every seed on every text. */
 export interface StudyForm {
@@ -62,7 +62,7 @@ export const NO_CRITERIA: CriteriaSlice = {
   compared: false,
   magnitudes: null,
   hidden: null,
-  shown: ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'],
+  shown: ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular', 'file-ppl'],
   view: 'ranks',
   norms: false,
   span: 1,

@@ -3,7 +3,7 @@
 import { EspalierError } from '../errors.ts';
 import { readBlockOrder, readPplTable } from '../model/interopTables.ts';
 import type { Context } from './context.ts';
-import type { FileOrder } from './interopSelectors.ts';
+import type { FileOrder } from './fileOrders.ts';
 import { NO_INTEROP } from './interopState.ts';
 
 export interface InteropActions {

@@ -2,6 +2,7 @@
 
 import { bestWindow, criterionOrder } from '../analysis/criteria.ts';
 import { freeBlocks, hiddenInForce, knownCriteria } from './criteriaSelectors.ts';
+import { fileOrders } from './fileOrders.ts';
 import { derive } from './memo.ts';
 import type { StudioState } from './state.ts';
 
@@ -22,9 +23,9 @@ export function inOrder(name: string, label: string, order: readonly number[]): 
 }
 
 export const knownOrders = derive(
-  (state: StudioState) => [knownCriteria(state), hiddenInForce(state), state.score.curve],
-  (known, hidden, curve): KnownOrder[] =>
-    known.map(({ name, label, scores }) => {
+  (state: StudioState) => [knownCriteria(state), hiddenInForce(state), fileOrders(state), state.score.curve],
+  (known, hidden, files, curve): KnownOrder[] => [
+    ...known.map(({ name, label, scores }): KnownOrder => {
       if (name === 'ppl') return inOrder(name, 'one-shot perplexity', curve?.result.order ?? []);
       if (name !== 'angular') return inOrder(name, label, criterionOrder(scores));
       const take: KnownOrder['take'] = (free, k) => {
@@ -34,6 +35,9 @@ export const knownOrders = derive(
       };
       return { name, label: 'angular distance', contiguous: true, take };
     }),
+    // A table of perplexities is a criterion; an order alone is not.
+    ...files.filter(({ name }) => name === 'file-order').map(({ name, label, blocks }) => inOrder(name, label, blocks)),
+  ],
 );
 
 /** The orders whose criteria are shown, for charts; orders that are no criterion always are. */

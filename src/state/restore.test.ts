@@ -152,7 +152,14 @@ describe('restore', () => {
     expect(get().errors.restore?.message).toContain('no model is open');
     await actions.openSample();
     await drop('notes.txt', 'Emma Woodhouse, handsome, clever, and rich.');
+    expect(get().score.settings.text).toEqual({ kind: 'bundled' });
+    actions.answerDropped('score');
+    expect(get().view.dropped).toBeNull();
     expect(get().score.settings.text).toMatchObject({ kind: 'text', name: 'notes.txt' });
+    await drop('novel.txt', 'All happy families are alike.');
+    actions.answerDropped('evaluate');
+    expect(get().score.settings.text).toMatchObject({ name: 'notes.txt' });
+    expect(get().evaluate.form.text).toMatchObject({ kind: 'text', name: 'novel.txt' });
     await drop('espalier-windows.json', '[[1, 2, 3]]');
     expect(get().score.settings.text).toMatchObject({ kind: 'ids', windows: [[1, 2, 3]] });
   });

@@ -4,6 +4,7 @@ import { criterionOrder } from '../analysis/criteria.ts';
 import type { CriterionRecord, StudyRecord } from '../model/provenanceStudy.ts';
 import { hiddenInForce, knownCriteria, spanOf } from './criteriaSelectors.ts';
 import type { StudyRunResult } from './criteriaState.ts';
+import { evaluationRecords } from './evaluateSelectors.ts';
 import { partsInForce } from './partsSelectors.ts';
 import { searchRecord } from './searchSelectors.ts';
 import type { StudioState } from './state.ts';
@@ -49,7 +50,7 @@ function ofRun({ blocks, order, settings }: StudyRunResult['result']): Criterion
 
 /** Undefined when there is nothing beside the curve. */
 export function studyRecord(state: StudioState): StudyRecord | undefined {
-  const record: StudyRecord = { criteria: criteriaRecords(state), search: searchRecord(state), evaluations: [] };
+  const record: StudyRecord = { criteria: criteriaRecords(state), search: searchRecord(state), evaluations: evaluationRecords(state) };
   const isEmpty = record.criteria.length === 0 && record.search.length === 0 && record.evaluations.length === 0;
   return isEmpty ? undefined : record;
 }

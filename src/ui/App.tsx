@@ -12,19 +12,24 @@ import { Opening } from './kit/Opening.tsx';
 import { ArchitecturePanel } from './panels/ArchitecturePanel.tsx';
 import { BlocksPanel } from './panels/BlocksPanel.tsx';
 import { Chooser } from './panels/Chooser.tsx';
+import { CriteriaPanel } from './panels/CriteriaPanel.tsx';
 import { DeviceDialog } from './panels/DeviceDialog.tsx';
+import { DroppedDialog } from './panels/DroppedDialog.tsx';
 import { EffectPanel } from './panels/EffectPanel.tsx';
 import { EmptyPage } from './panels/EmptyPage.tsx';
+import { EvaluatePanel } from './panels/EvaluatePanel.tsx';
 import { ExportDialog } from './panels/ExportDialog.tsx';
 import { GeneratePanel } from './panels/GeneratePanel.tsx';
 import { Header } from './panels/Header.tsx';
 import { HelpDialog } from './panels/HelpDialog.tsx';
 import { ImportancePanel } from './panels/ImportancePanel.tsx';
+import { InteropDialog } from './panels/InteropDialog.tsx';
 import { MadeFromPanel, ModelPanel } from './panels/ModelPanel.tsx';
 import { ProblemsPanel } from './panels/ProblemsPanel.tsx';
 import { SearchPanel } from './panels/SearchPanel.tsx';
 import { SettingsDialog } from './panels/SettingsDialog.tsx';
 import { SpeedPanel } from './panels/SpeedPanel.tsx';
+import { StabilityPanel } from './panels/StabilityPanel.tsx';
 import { VariantsPanel } from './panels/VariantsPanel.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
 import { DropTarget, FocusKeeper, JobTitle, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
@@ -68,7 +73,10 @@ function Page() {
         <div className={css.middle}>
           <ImportancePanel />
           <ArchitecturePanel />
+          <CriteriaPanel />
+          <StabilityPanel />
           <SearchPanel />
+          <EvaluatePanel />
           <GeneratePanel />
           <VariantsPanel />
         </div>
@@ -83,7 +91,10 @@ function Page() {
       <footer className={css.footer}>
         <span>Nothing leaves this tab.</span>
         <span className={kit.grow} />
-        <span>Drop a folder anywhere to open another model, a .txt to score on it, an espalier.json to bring back a plan.</span>
+        <span>
+          Drop a folder anywhere to open another model, a .txt to score or evaluate on it, an espalier.json to bring back a plan, a
+          block_order.csv to use its order.
+        </span>
       </footer>
     </>
   );
@@ -107,8 +118,10 @@ function Dialogs() {
   return (
     <>
       <Chooser />
+      <DroppedDialog />
       {dialog === 'settings' && <SettingsDialog />}
       {dialog === 'export' && <ExportDialog />}
+      {dialog === 'interop' && <InteropDialog />}
       {dialog === 'device' && <DeviceDialog />}
       {dialog === 'help' && <HelpDialog />}
     </>

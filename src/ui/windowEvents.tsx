@@ -43,7 +43,7 @@ export function DropTarget() {
   }, [actions]);
   return over ? (
     <aside className={css.overlay} data-testid="drop-overlay">
-      Drop a model folder, a text or an espalier.json
+      Drop a model folder, a text, a CSV or an espalier.json
     </aside>
   ) : null;
 }

@@ -17,6 +17,7 @@ const LOOKS: Readonly<Record<string, PathLook>> = {
   'mag-l1': { stroke: 'var(--cut)', dash: '2 3', shape: square },
   'mag-l2': { stroke: 'var(--edge)', dash: '8 3 2 3', shape: triangle },
   'block-influence': { stroke: 'var(--ink)', dash: '1 3', shape: diamond },
+  'file-ppl': { stroke: 'var(--leaf)', dash: '3 2 1 2', shape: triangle },
   angular: { stroke: 'var(--muted)', dash: '4 4', shape: square },
 };
 const OTHER: PathLook = { stroke: 'var(--ink)', dash: '10 4', shape: triangle };

@@ -34,6 +34,7 @@ export function Header() {
           </>
         )}
         <CommandButton id="help" icon="?" />
+        {model && <CommandButton id="interop" />}
         {model && <CommandButton id="export" />}
       </div>
     </header>

@@ -1,10 +1,11 @@
 // What an iterative search is to do: how many blocks, up to which perplexity, from where; and how long that takes, before it starts.
 
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { searchSeconds, searchWish, whyNoSearch } from '../../state/searchSelectors.ts';
 import { countUnits } from '../../state/unitWords.ts';
 import { formatSeconds } from '../format.ts';
 import kit from '../kit/kit.module.css';
+import { OptionalNumber } from '../kit/OptionalNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './search.module.css';
 
@@ -77,42 +78,5 @@ function Estimate({ count, bounded }: { count: number; bounded: boolean }) {
     time
   ) : (
     <strong className={css.long}>This takes long: {time} It can be paused and cancelled; its steps stay.</strong>
-  );
-}
-
-interface NumberProps {
-  id: string;
-  value: number | null;
-  whole?: boolean;
-  placeholder: string;
-  testId: string;
-  onChange(value: number | null): void;
-}
-
-/** A positive number or nothing; anything else is marked and counts as nothing. */
-function OptionalNumber({ id, value, whole = false, placeholder, testId, onChange }: NumberProps) {
-  const [typed, setTyped] = useState<string | null>(null);
-  const numberOf = (text: string) => {
-    const number = Number(text);
-    return text !== '' && Number.isFinite(number) && number > 0 && (!whole || Number.isInteger(number)) ? number : null;
-  };
-  const text = typed ?? (value === null ? '' : String(value));
-  return (
-    <input
-      id={id}
-      type="number"
-      min={whole ? 1 : 0}
-      step={whole ? 1 : 'any'}
-      inputMode={whole ? 'numeric' : 'decimal'}
-      value={text}
-      placeholder={placeholder}
-      aria-invalid={text !== '' && numberOf(text) === null}
-      data-testid={testId}
-      onBlur={() => setTyped(null)}
-      onChange={(event) => {
-        setTyped(event.target.value);
-        onChange(numberOf(event.target.value));
-      }}
-    />
   );
 }

@@ -5,6 +5,7 @@ import { plottable, type VariantRow, variantKey, variantRows } from '../../state
 import { variantsCsv, variantsJson } from '../../state/variantsFile.ts';
 import { VERSION } from '../../version.ts';
 import { plural } from '../format.ts';
+import { CopyButton } from '../kit/CopyButton.tsx';
 import kit from '../kit/kit.module.css';
 import { saveBlob } from '../saveBlob.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
@@ -81,7 +82,6 @@ function Keep() {
 
 function Save({ rows }: { rows: readonly VariantRow[] }) {
   const store = useStudioStore();
-  const [copied, setCopied] = useState('');
   if (rows.length === 0) return null;
   const textOf = (kind: 'csv' | 'json') => {
     const { model, score } = store.state.getState();
@@ -94,22 +94,9 @@ function Save({ rows }: { rows: readonly VariantRow[] }) {
     const name = `${store.state.getState().model.current?.summary.name ?? 'model'}-variants.${kind}`;
     saveBlob(new Blob([textOf(kind)], { type: kind === 'csv' ? 'text/csv' : 'application/json' }), name);
   };
-  const copy = () =>
-    navigator.clipboard.writeText(textOf('csv')).then(
-      () => setCopied('Copied.'),
-      () => setCopied('The browser does not let this page copy.'),
-    );
   return (
     <>
-      <span className={kit.sub} role="status">
-        {copied}
-      </span>
-      {/* There is no clipboard on pages that were not loaded over HTTPS. */}
-      {navigator.clipboard && (
-        <button type="button" data-testid="variants-copy" onClick={copy} onBlur={() => setCopied('')}>
-          Copy CSV
-        </button>
-      )}
+      <CopyButton label="Copy CSV" text={() => textOf('csv')} testId="variants-copy" />
       <button type="button" data-testid="variants-csv" onClick={() => save('csv')}>
         Save CSV
       </button>

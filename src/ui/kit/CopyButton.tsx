@@ -1,0 +1,57 @@
+// A button that copies a text, and says whether it did.
+
+import { useRef, useState } from 'react';
+import css from './kit.module.css';
+
+interface Props {
+  label?: string;
+  /** Read aloud: what is copied. */
+  name?: string;
+  text: string | (() => string);
+  testId: string;
+}
+
+export function CopyButton({ label = 'Copy', name, text, testId }: Props) {
+  const [said, setSaid] = useState('');
+  const button = useRef<HTMLButtonElement>(null);
+  const copy = async () => {
+    const ok = await copied(typeof text === 'string' ? text : text(), button.current);
+    setSaid(ok ? 'Copied.' : 'The browser does not let this page copy.');
+  };
+  return (
+    <span className={css.copy}>
+      <button
+        ref={button}
+        type="button"
+        aria-label={name && `${label} ${name}`}
+        data-testid={testId}
+        onClick={() => void copy()}
+        onBlur={() => setSaid('')}
+      >
+        {label}
+      </button>
+      <span className={css.sub} role="status">
+        {said}
+      </span>
+    </span>
+  );
+}
+
+/** There is no clipboard on pages that were not loaded over HTTPS: there a selection is copied. */
+async function copied(text: string, near: HTMLElement | null): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = document.createElement('textarea');
+    area.value = text;
+    area.className = css.hidden ?? '';
+    // Beside the button: what lies outside an open dialog cannot be selected.
+    near?.after(area);
+    area.select();
+    const done = document.execCommand('copy');
+    area.remove();
+    near?.focus();
+    return done;
+  }
+}
