@@ -1,6 +1,6 @@
 // The calibration study as the page shows it: what it would run, how stable the order is over the runs, whether the plan is within noise. Pure and memoised.
 
-import { lowest } from '../analysis/ranking.ts';
+import { removalOrder } from '../analysis/ranking.ts';
 import { orderStability, type PlanStability, planStability, type Stability, type StudyRun } from '../analysis/stability.ts';
 import { wholeBlocks } from '../units.ts';
 import type { ScoreSettings } from '../worker/api.ts';
@@ -89,6 +89,8 @@ export function studyCount(state: StudioState): number {
 export interface StabilityView extends Stability {
   k: number;
   runs: readonly StudyRun[];
+  /** The k lowest blocks of each run that may go. */
+  lowest: readonly (readonly number[])[];
   /** Mean correlation of each run with the others; null with a single run. */
   agreement: readonly (number | null)[];
   /** Lowest and highest correlation of two runs; null without any. */
@@ -106,19 +108,23 @@ export const stabilityView = derive(
       const own = known.filter(({ a, b }) => a === run || b === run).map(({ spearman }) => spearman!);
       return own.length > 0 ? own.reduce((sum, value) => sum + value, 0) / own.length : null;
     });
+    const lowestOf = runs.map(({ blocks }) => lowestFree(removalOrder(blocks), k, locked));
     const all = known.map(({ spearman }) => spearman!);
-    return { ...stability, k, runs, agreement, range: all.length > 0 ? [Math.min(...all), Math.max(...all)] : null };
+    return { ...stability, k, runs, lowest: lowestOf, agreement, range: all.length > 0 ? [Math.min(...all), Math.max(...all)] : null };
   },
 );
+
+const lowestFree = (order: readonly number[], k: number, locked: readonly number[]) =>
+  order.filter((block) => !locked.includes(block)).slice(0, k);
 
 /** The plan when it was chosen by perplexity: the k lowest of the curve in force. */
 const chosenByPpl = derive(
   (state: StudioState) => [state.score.curve, state.plan.present.removed, staying(state)],
   (curve, removed, locked): readonly number[] | null => {
     const blocks = wholeBlocks(removed);
-    const free = (curve?.result.order ?? []).filter((block) => !locked.includes(block));
-    if (blocks.length === 0 || blocks.length < removed.length || blocks.length > free.length) return null;
-    return lowest(free, blocks.length, []).every((block) => blocks.includes(block)) ? blocks : null;
+    if (blocks.length === 0 || blocks.length < removed.length) return null;
+    const lowest = lowestFree(curve?.result.order ?? [], blocks.length, locked);
+    return blocks.every((block) => lowest.includes(block)) ? blocks : null;
   },
 );
 

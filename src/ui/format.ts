@@ -23,6 +23,14 @@ export function formatPpl(nll: number, decimalsOfPower = 1): string {
   return ppl.toFixed(ppl >= 99.995 ? 1 : ppl >= 9.9995 ? 2 : 3);
 }
 
+/** A score of any criterion in four digits: 9,202, 833.8, 0.01661, 2.023 M. */
+export function formatScore(value: number): string {
+  if (Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return '∞';
+  if (Math.abs(value) >= 999_950) return Math.abs(value) >= 1e15 ? value.toExponential(2) : scaled(value, ['', 'k', 'M', 'B', 'T'], 3);
+  return Math.abs(value) >= 999.95 ? whole.format(value) : value.toPrecision(4);
+}
+
 /** Three digits and a unit of 1000: 12.1 MB, 512 B. */
 export function formatBytes(bytes: number): string {
   return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);

@@ -126,7 +126,7 @@ function OrderBy() {
       <select id="order-by" value={inForce.name} data-testid="order-by" onChange={(event) => actions.setOrder(event.target.value)}>
         {orders.map(({ name, label, contiguous }) => (
           <option key={name} value={name}>
-            {label}
+            {name === 'ppl' ? 'perplexity' : label}
             {contiguous && ', neighbours'}
           </option>
         ))}

@@ -9,6 +9,7 @@ import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './effect.module.css';
+import { StabilityNoise } from './StabilityNoise.tsx';
 
 export function EffectPanel() {
   const model = useStudio((state) => state.model.current?.summary);
@@ -32,6 +33,7 @@ export function EffectPanel() {
         </tbody>
       </table>
       <Status />
+      <StabilityNoise />
       <ErrorNotice place="plan" />
     </section>
   );
