@@ -1,0 +1,126 @@
+// Criteria side by side and the calibration study in the built page, in a browser without WebGPU. Numbers are the PyTorch goldens of the sample.
+
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { bestWindow, criterionOrder, spearman } from '../src/analysis/criteria.ts';
+import { planFromHash } from '../src/state/hash.ts';
+import { expect, exportZip, finished, golden, test, text } from './app.ts';
+
+interface Golden {
+  loo_nll: number[];
+  mag_l1_linear: number[];
+  mag_l2_linear: number[];
+  mag_l1_with_norms: number[];
+  block_influence: number[];
+  angular_last_token: Record<string, number[]>;
+}
+
+const expected = golden<Golden>('sample');
+const angular = Object.keys(expected.angular_last_token)
+  .sort((a, b) => Number(a) - Number(b))
+  .map((n) => expected.angular_last_token[n] ?? []);
+
+async function scored(page: Page): Promise<void> {
+  await page.getByTestId('open-sample').click();
+  await finished(page);
+}
+
+/** The scores that the table shows for a criterion, against expected ones; four digits are shown. */
+async function expectScores(page: Page, name: string, scores: readonly number[]): Promise<void> {
+  for (const [block, score] of scores.entries()) {
+    const shown = Number(((await page.getByTestId(`score-${name}/${block}`).textContent()) ?? '').replace(/,/g, ''));
+    expect(Math.abs(shown / score - 1), `${name} of block ${block}`).toBeLessThan(1e-3);
+  }
+}
+
+async function expectRemoved(page: Page, blocks: readonly number[]): Promise<void> {
+  await expect.poll(() => planFromHash(new URL(page.url()).hash)).toEqual([...blocks].sort((a, b) => a - b));
+}
+
+async function expectNoObstacles(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+}
+
+test('criteria: scores, correlation, and orders that the plan takes', async ({ app: page }) => {
+  await scored(page);
+  await page.getByTestId('compare-criteria').click();
+  await expect(page.getByTestId('criterion-mag-l1')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByTestId('rank-chart')).toBeVisible();
+  await page.getByText('As a table').last().click();
+  await expectScores(page, 'mag-l1', expected.mag_l1_linear);
+  await expectScores(page, 'mag-l2', expected.mag_l2_linear);
+  await expectScores(page, 'block-influence', expected.block_influence);
+  await expectScores(page, 'angular', angular[0] ?? []);
+  for (const [name, scores] of [
+    ['mag-l1', expected.mag_l1_linear],
+    ['block-influence', expected.block_influence],
+  ] as const)
+    await expect(page.getByTestId(`spearman-${name}`)).toHaveText((spearman(expected.loo_nll, scores) ?? 0).toFixed(2));
+  await page.getByTestId('criteria-norms').check();
+  await expectScores(page, 'mag-l1', expected.mag_l1_with_norms);
+  await page.getByTestId('criteria-norms').uncheck();
+
+  // A plan of the lowest follows the order that is put in force.
+  await page.getByTestId('drop-count').fill('3');
+  await expectRemoved(page, criterionOrder(expected.loo_nll).slice(0, 3));
+  await page.getByTestId('use-mag-l1').click();
+  await expectRemoved(page, criterionOrder(expected.mag_l1_linear).slice(0, 3));
+  await expect(page.getByTestId('order-by')).toHaveValue('mag-l1');
+  await page.getByTestId('order-by').selectOption('angular');
+  const best = bestWindow(angular, 3)?.first ?? -1;
+  await expectRemoved(page, [best, best + 1, best + 2]);
+  await page.getByTestId('angular-span').fill('3');
+  await expect(page.getByTestId('best-span')).toContainText(`best: blocks ${best} to ${best + 2}`);
+
+  // Locks are what makes magnitude Mag+.
+  await page.getByTestId('use-mag-l1').click();
+  await page.getByTestId('protect-ends').check();
+  await expect(page.getByTestId('criteria-locks')).toContainText('Mag+');
+  await page.getByTestId('drop-count').fill('2');
+  await expectRemoved(page, criterionOrder(expected.mag_l1_linear, [0, 1, 2, 3, 14, 15]).slice(0, 2));
+  await page.getByTestId('criteria-view').selectOption('block-influence');
+  await expect(page.getByTestId('rank-chart')).toHaveAttribute('aria-label', /^Block Influence over the blocks: lowest for block 2,/);
+  await expectNoObstacles(page);
+
+  const exported = await exportZip(page);
+  try {
+    const { study } = JSON.parse(text(exported.files.get('espalier.json')));
+    const names = study.criteria.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(['ppl', 'mag-l1', 'mag-l1-norms', 'mag-l2', 'mag-l2-norms', 'block-influence', 'angular-1', 'angular-3']);
+  } finally {
+    exported.remove();
+  }
+});
+
+test('the calibration study: runs are kept, the curve and its windows stay', async ({ app: page }) => {
+  await scored(page);
+  const on = await page.getByTestId('measured-on').textContent();
+  await page.getByTestId('drop-count').fill('3');
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', { timeout: 60_000 });
+  const before = await page.getByTestId('ppl-pruned').textContent();
+  await page.getByTestId('study-seeds').fill('2');
+  await expect(page.getByTestId('study-estimate')).toContainText('2 runs, about');
+  await page.getByTestId('study-start').click();
+  await expect(page.getByTestId('stability-run')).toContainText('Run 2 of 2: 10 windows, seed 1', { timeout: 60_000 });
+  await page.getByTestId('stability-cancel').click();
+  await expect(page.getByTestId('study-start')).toBeVisible({ timeout: 20_000 });
+  // The run that was done is kept.
+  await expect(page.getByTestId('study-estimate')).toContainText('1 run, 1 of 2 are done');
+  await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 2 runs');
+  await page.getByTestId('study-start').click();
+  await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 3 runs', { timeout: 60_000 });
+  await expect(page.getByTestId('study-estimate')).toContainText('All these runs are done');
+  await expect(page.getByTestId('stability-7')).toContainText(/\d of 3 runs/);
+  await expect(page.getByTestId('within-noise')).toContainText('30 windows');
+
+  // What is measured now is still on the windows of the curve.
+  await expect(page.getByTestId('measured-on')).toHaveText(on ?? '');
+  await expect(page.getByTestId('ppl-pruned')).toHaveText(before ?? '');
+  await page.getByTestId('drop-count').fill('1');
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', { timeout: 60_000 });
+  const shown = Number(await page.getByTestId('ppl-pruned').textContent());
+  const least = expected.loo_nll[criterionOrder(expected.loo_nll)[0] ?? 0] ?? 0;
+  expect(Math.abs(shown / Math.exp(least) - 1)).toBeLessThan(1e-3);
+  await expectNoObstacles(page);
+});
