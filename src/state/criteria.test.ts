@@ -162,7 +162,7 @@ describe('the calibration study', () => {
   });
 
   it('keeps its runs when it is cancelled, and goes on with the others', async () => {
-    const { actions, get, studio } = await scored({ stepMs: 4 });
+    const { actions, get, studio } = await scored(slow);
     const run = actions.studyStability();
     await until(() => get().stability.runs.length === 1 && get().stability.progress !== null);
     expect(get().stability.running).toMatchObject({ at: 1, of: 3 });

@@ -18,7 +18,7 @@ export interface KnownOrder {
 }
 
 /** An order of single blocks, least important first. */
-export function inOrder(name: string, label: string, order: readonly number[]): KnownOrder {
+function inOrder(name: string, label: string, order: readonly number[]): KnownOrder {
   return { name, label, take: (free, k) => order.filter((block) => free.includes(block)).slice(0, k) };
 }
 

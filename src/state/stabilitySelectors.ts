@@ -69,7 +69,7 @@ export function studySeconds(state: StudioState): number | null {
 }
 
 /** The runs of the study and the curve in force, which is one more; empty while there is no study. */
-export const studyRuns = derive(
+const studyRuns = derive(
   (state: StudioState) => [state.stability.runs, state.score.curve],
   (runs, curve): StudyRun[] => {
     if (runs.length === 0) return [];
