@@ -24,6 +24,8 @@ export function makeInteropActions(context: Context, dropLowest: (k: number) => 
     if (/removed_block|ppl_/.test(text.slice(0, 1000))) {
       const table = readPplTable(text, numBlocks);
       patch('interop', { table: { file: name, table } });
+      // A criterion like the others: it stands beside them.
+      patch('criteria', { compared: true });
       context.announce(`${name}: perplexity without each of ${table.rows.length} blocks.`);
     } else {
       const blocks = readBlockOrder(text, numBlocks);

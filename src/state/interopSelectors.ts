@@ -46,8 +46,13 @@ export const planSnippets = derive(
     const { numBlocks, family, graph, name } = summary;
     const line = (id: string, title: string, what: string, file = ''): Head => ({ id, title, what, file });
     return [
-      snippet(line('espalier', 'Espalier on the command line', 'Writes and checks the same export, where Espalier is installed.'), () =>
-        espalierLine(name, graph, removed, suggestName(summary, removed)),
+      snippet(
+        line(
+          'espalier',
+          'Espalier on the command line',
+          'Writes and checks the same export, where Espalier is installed; give the folder with its path.',
+        ),
+        () => espalierLine(name, graph, removed, suggestName(summary, removed)),
       ),
       snippet(
         line('mergekit', 'mergekit', 'Stacks the kept blocks of the original: mergekit-yaml mergekit.yml <folder>.', 'mergekit.yml'),

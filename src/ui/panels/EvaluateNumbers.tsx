@@ -25,37 +25,35 @@ export function EvaluateNumbers() {
           {state === 'running' ? 'So far, over the first' : 'Stopped after'} {plural(result.segments, 'segment')}.
         </p>
       )}
-      <div className={css.scroll}>
-        <table className={css.numbers} data-stale={stale}>
-          <ComparedHead to="plan" />
-          <tbody>
-            <tr>
-              <th scope="row">perplexity</th>
-              <td className={css.main} data-testid="evaluate-original">
-                {formatPpl(original.nll)}
-              </td>
-              <td className={css.main} data-testid="evaluate-plan">
-                {plan ? formatPpl(plan.nll) : '–'}
-              </td>
-              <td className={worse ? kit.bad : kit.good}>
-                {plan && formatChange(Math.exp(original.nll), Math.exp(plan.nll))} {plan && <small>{worse ? 'worse' : 'better'}</small>}
-              </td>
-            </tr>
-            <tr>
-              <th scope="row">95 % interval</th>
-              <td>{intervalOf(original)}</td>
-              <td>{plan ? intervalOf(plan) : '–'}</td>
-              <td />
-            </tr>
-            {result.top1Agreement !== null && (
-              <Single name="same most likely token" value={`${(result.top1Agreement * 100).toFixed(1)} %`} testId="evaluate-top1" />
-            )}
-            {result.klDivergence !== null && (
-              <Single name="mean KL divergence" value={`${result.klDivergence.toPrecision(3)} nats`} testId="evaluate-kl" />
-            )}
-          </tbody>
-        </table>
-      </div>
+      <table className={css.numbers} data-stale={stale}>
+        <ComparedHead to="plan" />
+        <tbody>
+          <tr>
+            <th scope="row">perplexity</th>
+            <td className={css.main} data-testid="evaluate-original">
+              {formatPpl(original.nll)}
+            </td>
+            <td className={css.main} data-testid="evaluate-plan">
+              {plan ? formatPpl(plan.nll) : '–'}
+            </td>
+            <td className={worse ? kit.bad : kit.good}>
+              {plan && formatChange(Math.exp(original.nll), Math.exp(plan.nll))} {plan && <small>{worse ? 'worse' : 'better'}</small>}
+            </td>
+          </tr>
+          <tr>
+            <th scope="row">95 % interval</th>
+            <td>{intervalOf(original)}</td>
+            <td>{plan ? intervalOf(plan) : '–'}</td>
+            <td />
+          </tr>
+          {result.top1Agreement !== null && (
+            <Single name="same most likely token" value={`${(result.top1Agreement * 100).toFixed(1)} %`} testId="evaluate-top1" />
+          )}
+          {result.klDivergence !== null && (
+            <Single name="mean KL divergence" value={`${result.klDivergence.toPrecision(3)} nats`} testId="evaluate-kl" />
+          )}
+        </tbody>
+      </table>
       <p className={kit.sub} data-testid="evaluate-on">
         {protocolWords(result)}, {result.text.name} ({result.text.tokens.toLocaleString('en')} tokens), {deviceName(result.device)},{' '}
         {formatSeconds(result.seconds)}. The interval is over segments. {notes.join(' ')}

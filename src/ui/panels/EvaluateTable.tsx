@@ -11,27 +11,32 @@ import css from './evaluate.module.css';
 export function EvaluateTable() {
   const results = useStudio((state) => state.evaluate.results);
   return (
-    <div className={css.scroll}>
-      <table className={css.table} data-testid="evaluate-table">
-        <caption>Compare rows of the same text, segments and BOS. A click on a plan takes it.</caption>
-        <thead>
-          <tr>
-            <th scope="col">plan</th>
-            <th scope="col">text</th>
-            <th scope="col">segments</th>
-            <th scope="col">BOS</th>
-            <th scope="col">original PPL</th>
-            <th scope="col">plan PPL</th>
-            <th scope="col">same token</th>
-            <th scope="col">KL, nats</th>
-          </tr>
-        </thead>
-        <tbody>
-          {results.map((one) => (
-            <Row key={evaluationKey(one.result)} one={one} />
-          ))}
-        </tbody>
-      </table>
+    <div>
+      <div className={css.scroll}>
+        <table className={css.table} data-testid="evaluate-table">
+          <caption className={kit.hidden}>Evaluations of this model</caption>
+          <thead>
+            <tr>
+              <th scope="col">plan</th>
+              <th scope="col" className={css.text}>
+                text
+              </th>
+              <th scope="col">segments</th>
+              <th scope="col">BOS</th>
+              <th scope="col">original PPL</th>
+              <th scope="col">plan PPL</th>
+              <th scope="col">same token</th>
+              <th scope="col">KL, nats</th>
+            </tr>
+          </thead>
+          <tbody>
+            {results.map((one) => (
+              <Row key={evaluationKey(one.result)} one={one} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className={kit.sub}>Compare rows of the same text, segments and BOS. A click on a plan takes it.</p>
     </div>
   );
 }

@@ -40,7 +40,7 @@ function Source() {
   const id = useId();
   return (
     <div className={kit.row}>
-      <label htmlFor={id}>Name or path of the original there</label>
+      <label htmlFor={id}>Name or path of the original for other tools</label>
       <input
         id={id}
         type="text"
@@ -70,8 +70,8 @@ function Item({ snippet: { id, title, what, text, why, file } }: { snippet: Snip
           <textarea
             readOnly
             className={css.text}
-            rows={Math.min(8, lines(text))}
-            wrap="off"
+            rows={lines(text) === 1 ? 2 : Math.min(8, lines(text))}
+            wrap={lines(text) === 1 ? 'soft' : 'off'}
             spellCheck={false}
             value={text.trimEnd()}
             aria-label={title}
