@@ -37,6 +37,10 @@ describe('an evaluation', () => {
     expect(isStaleEvaluation(get())).toBe(false);
     actions.setRemoved([7]);
     expect(isStaleEvaluation(get())).toBe(true);
+    await actions.exportModel('pruned');
+    expect(studio.calls.findLast(({ name }) => name === 'export')?.args[0]).toMatchObject({
+      study: { evaluations: evaluationRecords(get()) },
+    });
   });
 
   it('takes long segments as the model does, with half of them as stride', async () => {
