@@ -90,6 +90,7 @@ export default function PathChart({ hover, onHover }: Props) {
                     cy={cy ?? 0}
                     stroke={stroke}
                     shape={shape}
+                    beyond={payload && payload.point.nll! > scale.high ? { nll: payload.point.nll!, left: payload.count === last } : null}
                     big={hover === `${name}/${payload?.count ?? 0}`}
                     present={payload?.point.removed.join() === present}
                   />
@@ -116,18 +117,30 @@ interface PointProps {
   cy: number;
   stroke: string;
   shape: (cx: number, cy: number, r: number) => string;
+  /** Its NLL when the axis ends below it; the number then stands at that side. */
+  beyond: { nll: number; left: boolean } | null;
   big: boolean;
   /** The plan in force. */
   present: boolean;
 }
 
-function Point({ id, cx, cy, stroke, shape, big, present }: PointProps) {
+function Point({ id, cx, cy, stroke, shape, beyond, big, present }: PointProps) {
   const r = big ? 6.5 : 4.5;
   return (
     <g className={css.column} data-testid="path-point" data-point={id}>
       <circle className={css.hit} cx={cx} cy={cy} r={13} />
       {present && <circle className={css.equal} cx={cx} cy={cy} r={r + 4} />}
-      <path d={shape(cx, cy, r)} fill={id.startsWith('iterative/') ? stroke : 'var(--card)'} stroke={stroke} strokeWidth={2} />
+      {beyond && (
+        <text className={css.offLabel} x={cx + (beyond.left ? -11 : 11)} y={cy + 12} textAnchor={beyond.left ? 'end' : 'start'}>
+          ↑ {formatPpl(beyond.nll)}
+        </text>
+      )}
+      <path
+        d={shape(cx, beyond ? cy + 8 : cy, r)}
+        fill={id.startsWith('iterative/') ? stroke : 'var(--card)'}
+        stroke={stroke}
+        strokeWidth={2}
+      />
     </g>
   );
 }
