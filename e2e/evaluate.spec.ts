@@ -73,6 +73,8 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
 
   // A dropped text is asked what it is for.
   await drop(page, own);
+  await expect(page.getByTestId('dropped-dialog')).toBeVisible();
+  await expectNoObstacles(page);
   await page.getByTestId('dropped-evaluate').click();
   await expect(page.getByTestId('evaluate-own')).toBeChecked();
   await page.getByTestId('evaluate-most').fill('9');
@@ -99,6 +101,9 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
   await page.getByTestId('evaluate-again').click();
   await expect(page.getByTestId('evaluate-stale')).toBeHidden({ timeout: 100_000 });
   await expect(page.getByTestId('evaluate-table').locator('tbody tr')).toHaveCount(3, { timeout: 100_000 });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   await expectNoObstacles(page);
 });
 
