@@ -5,7 +5,10 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { benchCurve } from './bench/curve.ts';
 import { benchDecode, type DecodeOptions } from './bench/decode.ts';
+import { benchEvaluate } from './bench/evaluate.ts';
 import { benchExport } from './bench/export.ts';
+import { benchMagnitudes } from './bench/magnitudes.ts';
+import { benchMemory } from './bench/memory.ts';
 import { benchOpen } from './bench/open.ts';
 import { benchPage } from './bench/page.ts';
 import { benchSearch } from './bench/search.ts';
@@ -15,6 +18,9 @@ const PARTS: Record<string, (root: string, options: DecodeOptions) => Promise<{ 
   open: benchOpen,
   curve: benchCurve,
   search: benchSearch,
+  memory: benchMemory,
+  magnitudes: benchMagnitudes,
+  evaluate: benchEvaluate,
   page: benchPage,
   decode: benchDecode,
   export: benchExport,

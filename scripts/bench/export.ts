@@ -1,6 +1,6 @@
 // Seconds to write an export against a plain copy of the same bytes, from Node and in the browser; memory that the writing takes.
 
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,7 +12,7 @@ import { openModel } from '../../src/model/open.ts';
 import { buildBenchPage, openBenchPage } from './browserRun.ts';
 import { above, atMost, type Check, report } from './limits.ts';
 import { bestOf, type PairedRatio, pairedRatio } from './paired.ts';
-import { makeSparseExternal } from './sparse.ts';
+import { fillWithNoise, makeSparseExternal } from './sparse.ts';
 
 export interface ExportRow {
   name: string;
@@ -141,13 +141,4 @@ async function seconds(work: () => Promise<void>): Promise<number> {
   const started = performance.now();
   await work();
   return (performance.now() - started) / 1000;
-}
-
-/** Holes are read without a disk: real bytes take their place. */
-function fillWithNoise(path: string, bytes: number): void {
-  const noise = new Uint32Array(2 ** 20);
-  for (let k = 0; k < noise.length; k++) noise[k] = Math.imul(k + 1, 2654435761);
-  const file = openSync(path, 'r+');
-  for (let at = 0; at < bytes; at += noise.byteLength) writeSync(file, noise, 0, Math.min(noise.byteLength, bytes - at), at);
-  closeSync(file);
 }

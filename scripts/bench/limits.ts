@@ -21,6 +21,11 @@ export function atMost(name: string, value: number, limit: number): Check {
   return { name, value, limit: `at most ${limit}`, ok: value <= limit };
 }
 
+/** At most `away` above or below. */
+export function within(name: string, value: number, goal: number, away: number): Check {
+  return { name, value, limit: `${goal} +- ${away}`, ok: Math.abs(value - goal) <= away };
+}
+
 /** Counts of something that must not be. */
 export function none(name: string, count: number): Check {
   return { name, value: count, limit: 'none', ok: count === 0 };

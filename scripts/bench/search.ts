@@ -2,10 +2,9 @@
 
 import type { Found } from '../../src/runtime/iterative.ts';
 import { ScoreSession } from '../../src/runtime/session.ts';
-import type { Windows } from '../../src/runtime/workbench.ts';
 import { blockAndHead, type Clock, idealSeconds, median, startClocks, type Timed, type TimedPlan, timePlans } from './clocks.ts';
 import { atMost, type Check, report } from './limits.ts';
-import { openSample } from './scored.ts';
+import { openSample, type SampleModel } from './scored.ts';
 
 export interface SearchRow {
   name: string;
@@ -33,40 +32,39 @@ interface Round {
   plans: TimedPlan[];
 }
 
-/** A search that finds nothing of an earlier one: other windows were in use between them. Its time begins when it is prepared. */
-async function searchAnew(session: ScoreSession, windows: Windows, other: Windows): Promise<{ time: Timed; found: Found }> {
-  await session.useWindows(other);
+/** A search in a session of its own, which finds nothing of an earlier one. Its time begins when it is prepared. */
+async function searchAnew({ opened, engine }: SampleModel, windows: number[][]): Promise<{ time: Timed; found: Found }> {
+  const session = ScoreSession.open(opened, engine);
   let clocks = startClocks();
   const request = { windows, start: [], locked: [], count: COUNT, maxPpl: null };
   const found = await session.search(request, undefined, undefined, (event) => {
     if (event.type === 'progress' && event.progress.phase !== 'score') clocks = startClocks();
   });
-  return { time: clocks(), found };
+  const time = clocks();
+  await session.dispose();
+  return { time, found };
 }
 
 export async function benchSearch(root: string): Promise<SearchRow> {
   const sample = await openSample(root);
   const { opened, engine } = sample;
   const windows = sample.windows(10, 128);
-  const other = sample.windows(1, 128);
   const timing = ScoreSession.open(opened, engine);
   await timing.score(windows, undefined, () => {});
-  const session = ScoreSession.open(opened, engine);
   const rounds: Round[] = [];
   const own: number[] = [];
   let removed: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const before = await timePlans(timing, 0);
-    const { time, found } = await searchAnew(session, windows, other);
+    const { time, found } = await searchAnew(sample, windows);
     removed = found.steps.map(({ block }) => block);
     own.push(found.costRatio ?? Number.NaN);
     rounds.push({ search: time, plans: [...before, ...(await timePlans(timing, 1))] });
   }
-  await session.dispose();
   await timing.dispose();
   await sample.close();
 
-  const N = session.programs.blocks.length;
+  const N = timing.programs.blocks.length;
   const ratio = (clock: Clock): number =>
     median(
       rounds.map(({ search, plans }) => {

@@ -1,0 +1,33 @@
+// Runs one measurement in a process of its own, where memory says something; must not know what is measured.
+
+import { fork } from 'node:child_process';
+
+/** What a measured module gets and gives, as JSON. */
+type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * @param module answers with `serve`
+ * @throws Error when the process ends without a result
+ */
+export function inFreshProcess<Out>(module: URL, asked: Json): Promise<Out> {
+  return new Promise((resolve, reject) => {
+    const child = fork(module, [JSON.stringify(asked)]);
+    let result: Out | undefined;
+    child.on('message', (message) => {
+      result = message as Out;
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => (result === undefined ? reject(new Error(`a measurement ended with ${code}`)) : resolve(result)));
+  });
+}
+
+/** The other end: measures what was asked for and ends the process. ONNX Runtime's module would keep it alive. */
+export async function serveMeasurement<In, Out>(measure: (asked: In) => Promise<Out>): Promise<void> {
+  const result = await measure(JSON.parse(process.argv[2] ?? 'null') as In);
+  process.send?.(result, () => process.exit(0));
+}
+
+/** Most bytes that were resident in this process so far. */
+export function peakResidentBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
+}

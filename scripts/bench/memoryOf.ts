@@ -1,0 +1,66 @@
+// A process of its own: scores one model and says what was held against what was stated; must not judge.
+
+import { nodeFolder } from '../../src/cli/nodeFolder.ts';
+import { openModel } from '../../src/model/open.ts';
+import { nodeLoader } from '../../src/runtime/ort.node.ts';
+import { ScoreSession } from '../../src/runtime/session.ts';
+import { allPrograms, weightBytes } from '../../src/runtime/stages.ts';
+import { openWasm } from '../../src/runtime/wasmEngine.ts';
+import type { MemoryEstimate } from '../../src/worker/api.ts';
+import { peakResidentBytes, serveMeasurement } from './fresh.ts';
+
+export interface MemoryAsked {
+  path: string;
+  graph: string;
+  windows: number[][];
+  /** Budget over the weights; null = the default. */
+  share: number | null;
+}
+
+export interface MemoryFound {
+  stated: MemoryEstimate;
+  weightBytes: number;
+  /** Most bytes in the engine's books at a time. */
+  held: { weights: number; hiddenStates: number; together: number };
+  /** Heap of the wasm module, where runs take scratch and logits, before the first run and after the last: it never shrinks. */
+  heapBytes: { before: number; after: number };
+  /** Resident bytes of the process before, and the most. */
+  residentBytes: { before: number; peak: number };
+}
+
+async function measure({ path, graph, windows, share }: MemoryAsked): Promise<MemoryFound> {
+  const heap = watchHeap();
+  const folder = await nodeFolder(path);
+  const opened = await openModel(folder, graph);
+  const engine = await openWasm(nodeLoader);
+  const all = weightBytes(allPrograms(ScoreSession.open(opened, engine).programs), 'wasm');
+  const session = ScoreSession.open(opened, engine, share === null ? {} : { budgetBytes: Math.floor(share * all) });
+  const stated = session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
+  let before = { heap: heap(), resident: process.memoryUsage.rss() };
+  await session.score(windows, undefined, (event) => {
+    if (event.type === 'progress' && event.progress.phase === 'compile') before = { heap: heap(), resident: process.memoryUsage.rss() };
+  });
+  const { ledger } = engine;
+  return {
+    stated,
+    weightBytes: all,
+    held: { weights: ledger.peak('weights'), hiddenStates: ledger.peak('hidden'), together: ledger.peak() },
+    heapBytes: { before: before.heap, after: heap() },
+    residentBytes: { before: before.resident, peak: peakResidentBytes() },
+  };
+}
+
+/** Bytes of every wasm memory that is made from now on. */
+function watchHeap(): () => number {
+  const memories: WebAssembly.Memory[] = [];
+  class Watched extends WebAssembly.Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      super(descriptor);
+      memories.push(this);
+    }
+  }
+  Object.assign(WebAssembly, { Memory: Watched });
+  return () => memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+}
+
+void serveMeasurement(measure);
