@@ -73,12 +73,12 @@ function Page() {
         <div className={css.middle}>
           <ImportancePanel />
           <ArchitecturePanel />
-          <CriteriaPanel />
-          <StabilityPanel />
-          <SearchPanel />
-          <EvaluatePanel />
           <GeneratePanel />
           <VariantsPanel />
+          <SearchPanel />
+          <CriteriaPanel />
+          <StabilityPanel />
+          <EvaluatePanel />
         </div>
         <div className={css.right}>
           <EffectPanel />
