@@ -12,7 +12,7 @@ import { openModel } from '../../src/model/open.ts';
 import { buildBenchPage, openBenchPage } from './browserRun.ts';
 import { above, atMost, type Check, report } from './limits.ts';
 import { bestOf, type PairedRatio, pairedRatio } from './paired.ts';
-import { fillWithNoise, makeSparseExternal } from './sparse.ts';
+import { makeExternal } from './sparse.ts';
 
 export interface ExportRow {
   name: string;
@@ -66,8 +66,7 @@ async function fromNode(root: string, { name, factor, sparse, rounds, turns }: N
   const [model, out, reference] = ['model', 'out', 'reference'].map((part) => join(scratch, part)) as [string, string, string];
   try {
     mkdirSync(model);
-    const bytes = makeSparseExternal(join(root, 'public/sample'), model, factor);
-    if (!sparse) fillWithNoise(join(model, 'model.onnx_data'), bytes);
+    makeExternal(join(root, 'public/sample'), model, { factor, full: !sparse });
     const folder = await nodeFolder(model);
     const { files } = await exportManifest(await openModel(folder), [3, 7], { app: 'bench' });
     const found: Record<'export' | 'copy', number[]> = { export: [], copy: [] };

@@ -14,7 +14,7 @@ import { openModel } from '../../src/model/open.ts';
 import { isRange, type Model } from '../../src/onnx/graph.ts';
 import type { ByteRange, Folder } from '../../src/onnx/source.ts';
 import { samplePath } from '../../src/onnx/testing/fixtures.ts';
-import { makeSparseExternal } from './sparse.ts';
+import { makeExternal } from './sparse.ts';
 
 const GIB = 2 ** 30;
 /** Times the sample: 4.6 GB. */
@@ -132,7 +132,7 @@ test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, 
   const [model, out] = [join(scratch, 'model'), join(scratch, 'out')];
   mkdirSync(model);
   mkdirSync(out);
-  makeSparseExternal(samplePath(), model, FACTOR);
+  makeExternal(samplePath(), model, { factor: FACTOR });
   const disk = await nodeFolder(model);
   const source = rangesOf((await openModel(disk)).structure.model);
   const folder = marked(disk, 'model.onnx_data', [...source.values()]);

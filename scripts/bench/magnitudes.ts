@@ -9,7 +9,7 @@ import { inFreshProcess } from './fresh.ts';
 import { above, atMost, type Check, none, report } from './limits.ts';
 import type { MagnitudesFound, Race } from './magnitudesOf.ts';
 import { bestOf, type PairedRatio, pairedRatio } from './paired.ts';
-import { fillWithNoise, makeSparseExternal } from './sparse.ts';
+import { makeExternal } from './sparse.ts';
 
 export interface MagnitudesRow {
   name: string;
@@ -68,8 +68,7 @@ async function measure(root: string, { name, folder, graph, factor, sparse }: Ca
   try {
     const path = join(scratch, 'model');
     mkdirSync(path);
-    const bytes = makeSparseExternal(join(root, folder), path, factor, graph);
-    if (!sparse) fillWithNoise(join(path, 'model.onnx_data'), bytes);
+    makeExternal(join(root, folder), path, { factor, graph, full: !sparse });
     const asked = { path, turns: sparse ? 0 : ROUNDS * TURNS };
     const found = await inFreshProcess<MagnitudesFound>(new URL('./magnitudesOf.ts', import.meta.url), asked);
     const over = (race: Race | null): SpeedOverRead | null => (race && !sparse ? speedOverRead(found, race) : null);

@@ -10,7 +10,7 @@ import type { Folder } from '../../src/onnx/source.ts';
 import { fixturePath, wholeCorpus } from '../../src/onnx/testing/fixtures.ts';
 import { serve } from '../serve.mjs';
 import { overlap, record, weightRanges } from './counting.ts';
-import { makeSparseExternal, makeSparseInline } from './sparse.ts';
+import { makeExternal, makeSparseInline } from './sparse.ts';
 
 export interface OpenRow {
   name: string;
@@ -95,8 +95,8 @@ export async function openLarge(root: string): Promise<OpenRow[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
   try {
     for (const [name, make] of [
-      ['2 GB, external weights', (out: string) => makeSparseExternal(sample, out, 170)],
-      ['8 GB, external weights', (out: string) => makeSparseExternal(sample, out, 661)],
+      ['2 GB, external weights', (out: string) => makeExternal(sample, out, { factor: 170 })],
+      ['8 GB, external weights', (out: string) => makeExternal(sample, out, { factor: 661 })],
       ['2 GB, inline weights', (out: string) => makeSparseInline(join(root, 'e2e/fixtures/optimum-llama-fp32'), out, 2700)],
     ] as const) {
       const out = join(scratch, name.replace(/\W+/g, '-'));

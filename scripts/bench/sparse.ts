@@ -1,7 +1,7 @@
-// Makes folders of any size that take no room: real graphs whose weight matrices are stretched over holes of sparse files. For the bench only.
+// Makes folders of any size: real graphs whose weight matrices are stretched, over holes of sparse files that take no room or over their own values again and again. For the bench only.
 
 import { closeSync, cpSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   type GraphProto,
@@ -29,38 +29,44 @@ function stretchNBits({ node, initializer }: GraphProto, factor: number): Set<st
   return names;
 }
 
-/**
- * A graph with its weights in `model.onnx_data`, of `factor` times the size. Returns bytes of that file.
- * @param graph path of the graph within the folder
- */
-export function makeSparseExternal(folder: string, out: string, factor: number, graph = 'onnx/model.onnx'): number {
+export interface Stretched {
+  /** Times the rows of every matrix. */
+  factor: number;
+  /** Path of the graph within the folder. */
+  graph?: string | undefined;
+  /** Values of the original in place of holes. */
+  full?: boolean | undefined;
+}
+
+/** A graph with its weights in `model.onnx_data`. Returns bytes of that file. */
+export function makeExternal(folder: string, out: string, { factor, graph = 'onnx/model.onnx', full = false }: Stretched): number {
   for (const name of ['config.json', 'genai_config.json']) if (existsSync(join(folder, name))) cpSync(join(folder, name), join(out, name));
   const model = fromBinary(ModelProtoSchema, readFileSync(join(folder, graph)));
   const stretched = stretchNBits(model.graph!, factor);
-  let end = 0;
+  const pieces: Piece[] = [];
   for (const tensor of model.graph!.initializer) {
-    const stored = Number(tensor.externalData.find(({ key }) => key === 'length')?.value ?? tensor.rawData.length);
+    const bytes = bytesOf(tensor, join(folder, dirname(graph)));
     const grown = stretched.has(tensor.name) || (tensor.externalData.length > 0 && stretch(tensor, factor));
     if (!grown && tensor.externalData.length === 0) continue;
-    const length = grown ? stored * factor : stored;
-    const place = { location: 'model.onnx_data', offset: end, length };
+    const times = grown ? factor : 1;
+    const place = { location: 'model.onnx_data', offset: sizeOf(pieces), length: bytes.length * times };
     tensor.externalData = Object.entries(place).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value: String(value) }));
     tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
     tensor.rawData = new Uint8Array(0);
-    end += Math.ceil(length / 4096) * 4096;
+    const gap = -place.length & 4095;
+    if (full) pieces.push({ bytes, times }, { hole: gap });
+    else pieces.push({ hole: place.length + gap });
   }
   writeFile(join(out, 'model.onnx'), [{ bytes: toBinary(ModelProtoSchema, model) }]);
-  writeFile(join(out, 'model.onnx_data'), [{ hole: end }]);
-  return end;
+  writeFile(join(out, 'model.onnx_data'), pieces);
+  return sizeOf(pieces);
 }
 
-/** Holes are read without a disk: real bytes take their place, which are ordinary numbers as float32, float16 and integers. */
-export function fillWithNoise(path: string, bytes: number): void {
-  const noise = new Uint32Array(2 ** 20);
-  for (let k = 0; k < noise.length; k++) noise[k] = Math.imul(k + 1, 2654435761) & 0xbfffbfff;
-  const file = openSync(path, 'r+');
-  for (let at = 0; at < bytes; at += noise.byteLength) writeSync(file, noise, 0, Math.min(noise.byteLength, bytes - at), at);
-  closeSync(file);
+function bytesOf({ rawData, externalData }: TensorProto, directory: string): Uint8Array {
+  const place = Object.fromEntries(externalData.map(({ key, value }) => [key, value]));
+  if (place.location === undefined) return rawData;
+  const offset = Number(place.offset ?? 0);
+  return readFileSync(join(directory, place.location)).subarray(offset, offset + Number(place.length));
 }
 
 /** An exporter's float32 graph with its weights inline, stretched by `factor`; a protobuf must stay below 2 GiB. Returns bytes of the file. */
@@ -95,9 +101,10 @@ export function makeSparseInline(folder: string, out: string, factor: number): n
   return sizeOf(all);
 }
 
-type Piece = { bytes: Uint8Array; hole?: never } | { hole: number; bytes?: never };
+type Piece = { bytes: Uint8Array; times?: number; hole?: never } | { hole: number; bytes?: never };
 
-const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((n, piece) => n + (piece.bytes?.length ?? piece.hole ?? 0), 0);
+const sizeOfOne = (piece: Piece): number => (piece.bytes ? piece.bytes.length * (piece.times ?? 1) : piece.hole);
+const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((n, piece) => n + sizeOfOne(piece), 0);
 
 /** Tag and length of a length-delimited protobuf field. */
 function lengthDelimited(field: number, length: number): Uint8Array {
@@ -113,8 +120,9 @@ function writeFile(path: string, pieces: readonly Piece[]): void {
   const file = openSync(path, 'w');
   let at = 0;
   for (const piece of pieces) {
-    if (piece.bytes) writeSync(file, piece.bytes, 0, piece.bytes.length, at);
-    at += piece.bytes?.length ?? piece.hole ?? 0;
+    for (let k = 0; piece.bytes && k < (piece.times ?? 1); k++)
+      writeSync(file, piece.bytes, 0, piece.bytes.length, at + k * piece.bytes.length);
+    at += sizeOfOne(piece);
   }
   ftruncateSync(file, at);
   closeSync(file);

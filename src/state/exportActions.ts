@@ -5,6 +5,7 @@ import { blocksLeft, partUnits, type Unit } from '../units.ts';
 import type { ExportResult, ExportTarget } from '../worker/api.ts';
 import type { Context } from './context.ts';
 import { effectKey } from './effectActions.ts';
+import { engineJob } from './jobs.ts';
 import { NO_EXPORT } from './state.ts';
 import { studyRecord } from './study.ts';
 
@@ -49,7 +50,7 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
     forgetExport: () => patch('export', { result: null }),
     async exportModel(name) {
       const { model, score, effect, plan } = get();
-      if (!model.current || get().export.running) return;
+      if (!model.current || engineJob(get())) return;
       context.clear('export');
       const removed = [...plan.present.removed];
       try {

@@ -4,6 +4,7 @@ import { EspalierError } from '../errors.ts';
 import type { FolderSource, OpenResult, Progress } from '../worker/api.ts';
 import { type Context, withoutModel, withSameModel } from './context.ts';
 import { planFromHash, planToHash } from './hash.ts';
+import { engineJob, JOB_NAMES } from './jobs.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from './plan.ts';
 import { readRestored } from './provenance.ts';
 import { makeRecogniser } from './sameModel.ts';
@@ -41,7 +42,8 @@ export function makeModelActions(context: Context, address: Address, opened: () 
   async function openSource(source: FolderSource, graph?: string, preferred?: string, again = false): Promise<boolean> {
     const mine = ++turn;
     const { chooser, current } = get().model;
-    const { running, curve } = get().score;
+    const job = engineJob(get());
+    const { curve } = get().score;
     const asked = chooser?.source === source ? chooser : null;
     let graphs = knownGraphs(source);
     context.clear('open');
@@ -74,10 +76,10 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       return false;
     } finally {
       if (mine === turn) patch('model', { opening: null, progress: null });
-      // Opening takes the engine from a run.
+      // Opening takes the engine from the job that has it.
       const now = get();
-      if (running && (now.model.current !== current || (!now.score.running && now.score.curve === curve)))
-        context.toast(`Scoring of ${current?.summary.name ?? 'the model'} was stopped.`);
+      const lost = now.model.current !== current || (job === 'score' && !now.score.running && now.score.curve === curve);
+      if (job && lost) context.toast(`Opening ${source.name} stopped ${JOB_NAMES[job]} of ${current?.summary.name ?? 'the model'}.`);
     }
   }
 

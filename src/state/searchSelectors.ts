@@ -32,7 +32,7 @@ export interface PathSeries {
 
 export interface PathsView {
   series: readonly PathSeries[];
-  /** False when the search was run on other windows than the curve's: then nothing is drawn against it. */
+  /** False when the search was run on other windows than the curve's or on another device: then nothing is drawn against it. */
   sameWindows: boolean;
 }
 
@@ -96,11 +96,11 @@ export function searchSeconds(state: StudioState): number | null {
   return share * curve.result.seconds;
 }
 
-/** True when search and curve are of the same windows, so that their perplexities can be held against each other. */
+/** True when search and curve are of the same windows on the same kind of device, so that their perplexities can be held against each other. */
 export const isOnCurve = derive(
   (state: StudioState) => [state.search.path, state.score.curve],
   (path, curve): boolean => {
-    if (!path || !curve) return false;
+    if (!path || !curve || (path.device && path.device.kind !== curve.result.device.kind)) return false;
     return path.windows ? sameWindows(path.windows, curve.result.windows) : path.settingsKey === curve.settingsKey;
   },
 );

@@ -27,14 +27,27 @@ function leftOf(runs: readonly PlannedRun[], at: number, progress: Progress, ela
 }
 
 export function makeStabilityActions(context: Context, onEnd: () => void): StabilityActions {
-  const { api, get, patch } = context;
+  const { api, get, patch, store } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
 
+  /** Until no model is being opened: windows that are given meanwhile might reach the engine when it has the next one. */
+  async function opened(): Promise<void> {
+    if (get().model.opening === null) return;
+    await new Promise<void>((resolve) => {
+      const stop = store.subscribe(({ model }) => {
+        if (model.opening !== null) return;
+        stop();
+        resolve();
+      });
+    });
+  }
+
   /** The engine measures plans on the windows of the last scoring: those of the curve in force are given back. */
-  async function putBack(): Promise<void> {
+  async function putBack(isCurrent: () => boolean): Promise<void> {
+    await opened();
     const { curve } = get().score;
-    if (curve) await giveWindows(curve.result.windows, curve.result.device.kind);
+    if (curve && isCurrent()) await giveWindows(curve.result.windows, curve.result.device.kind);
   }
 
   return {
@@ -73,9 +86,11 @@ export function makeStabilityActions(context: Context, onEnd: () => void): Stabi
         if (isCancelled(error)) context.announce('The calibration study was stopped. Its runs stay.');
       } finally {
         if (isCurrent()) {
-          await putBack().catch((error: unknown) => context.fail('plan', error));
-          patch('stability', { running: null, progress: null });
-          onEnd();
+          await putBack(isCurrent).catch((error: unknown) => context.fail('plan', error));
+          if (isCurrent()) {
+            patch('stability', { running: null, progress: null });
+            onEnd();
+          }
         }
       }
     },

@@ -214,7 +214,7 @@ describe('a run and the settings of the page', () => {
     const { actions, get } = await scored({ stepMs: 10 });
     const run = actions.score();
     await actions.openSource({ kind: 'files', name: 'other', files: [] });
-    expect(get().view.toast?.text).toBe('Scoring of sample was stopped.');
+    expect(get().view.toast?.text).toBe('Opening other stopped scoring of sample.');
     await actions.cancel();
     await run;
   });

@@ -138,3 +138,18 @@ test('an open that is refused after a lost device leaves the old model to be had
   expect(log).toEqual(['open a', 'open a', 'plan on a']);
   dispose();
 });
+
+test('a job that is cancelled while its model is opened again does not begin', async () => {
+  const log: string[] = [];
+  const { spawn, lose } = standIn(log, new Set());
+  const { api, dispose } = createStudio(spawn);
+  await api.open(request('a slow model'), nothing);
+  lose.next = true;
+  await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'device-lost' });
+  const waiting = api.plan([1], nothing);
+  await api.cancel();
+  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+  await api.plan([2], nothing);
+  expect(log).toEqual(['open a slow model', 'open a slow model', 'plan on a slow model']);
+  dispose();
+});

@@ -19,6 +19,9 @@ export interface Studio {
 /** Errors after which the worker's device or heap is unusable: a fresh worker is started. */
 const FATAL = new Set(['device-lost', 'out-of-memory']);
 
+/** What a cancel is for, also while it still waits for its worker. */
+const JOBS = new Set<keyof StudioApi>(['score', 'scoreParts', 'magnitudes', 'hiddenCriteria', 'search', 'evaluate', 'export', 'plan']);
+
 export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   const listeners: ((reason: string) => void)[] = [];
   let worker: Worker | null = null;
@@ -30,6 +33,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   /** The model of a replaced worker being opened again; calls wait for it, except an open, which takes its place. */
   let restored: Promise<unknown> = Promise.resolve();
   let opens = 0;
+  let cancels = 0;
   /** The worker that holds the last opened model. */
   let holder: Remote<RemoteMethods> | null = null;
   const running = new Set<Promise<unknown>>();
@@ -82,7 +86,11 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     if (opening) {
       opens += 1;
       restored = Promise.resolve();
-    } else await loss.guard(restored);
+    } else {
+      const before = cancels;
+      await loss.guard(restored);
+      if (cancels !== before && JOBS.has(name)) throw new EspalierError('cancelled', 'Cancelled.');
+    }
     const turn = opens;
     const answer = loss.guard(call(target, name, args));
     running.add(answer);
@@ -118,6 +126,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
 
   async function cancel(): Promise<void> {
     const target = remote;
+    cancels += 1;
     if (!target || running.size === 0) return;
     const jobs = [...running];
     void call(target, 'cancel', []).catch(() => {});

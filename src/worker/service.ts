@@ -84,8 +84,9 @@ export class StudioService implements StudioApi {
   /** What the last score might take: plans after it keep to that, also where the session had to be opened again. */
   private budgetBytes: number | undefined;
   private job: AbortController | null = null;
-  /** Of the last search. */
+  /** Of the search that runs; it may be asked to wait before it has begun. */
   private gate: PauseGate | null = null;
+  private paused = false;
   private plans = 0;
   private planJob: AbortController | null = null;
   /** Session work never overlaps: the page may ask for the memory of other settings while a plan is measured. */
@@ -249,9 +250,11 @@ export class StudioService implements StudioApi {
 
   async search({ settings, ...request }: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult> {
     this.planJob?.abort();
+    this.paused = false;
     return this.run(async (signal) => {
       const started = performance.now();
       const gate = new PauseGate(signal);
+      gate.pause(this.paused);
       this.gate = gate;
       const { calibration, session, device, kept } = await this.begin(settings, signal, (text) => onEvent({ type: 'note', text }));
       const { windows } = calibration;
@@ -261,6 +264,7 @@ export class StudioService implements StudioApi {
   }
 
   async pause(on: boolean): Promise<void> {
+    this.paused = on;
     this.gate?.pause(on);
   }
 

@@ -83,7 +83,8 @@ function Verdict() {
   if (!path?.ended) return null;
   return (
     <p className={kit.sub} data-testid="search-verdict">
-      {endWords(path)} {path.notes.join(' ')} {alone && 'It ran on other windows than the curve in force, so nothing is drawn against it.'}
+      {endWords(path)} {path.notes.join(' ')}{' '}
+      {alone && 'It ran on other windows than the curve in force, or on another device: nothing is drawn against it.'}
     </p>
   );
 }
