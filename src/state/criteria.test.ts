@@ -178,6 +178,21 @@ describe('the calibration study', () => {
     expect(stabilityView(get())).toBeNull();
   });
 
+  it('gives the windows back only when no other model is being opened', async () => {
+    const { actions, get, store, studio } = await scored(slow);
+    const run = actions.studyStability();
+    await until(() => get().stability.progress !== null);
+    const opening = (name: string | null) => store.state.setState(({ model }) => ({ model: { ...model, opening: name } }));
+    opening('other');
+    await actions.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(studio.calls.some(({ name }) => name === 'useWindows')).toBe(false);
+    opening(null);
+    await run;
+    expect(studio.calls.some(({ name }) => name === 'useWindows')).toBe(true);
+    expect(get().stability.running).toBeNull();
+  });
+
   it('takes the text that was given as well, and says why it cannot start', async () => {
     const { actions, get } = await scored();
     actions.setText('notes.txt', 'Some words.');
