@@ -38,16 +38,24 @@ function changed(path: string, detail: string): EspalierError {
   );
 }
 
+/** A failure to read the user's disk, in words; null when the error tells of something else. */
+export function unread(path: string, error: unknown): EspalierError | null {
+  const { name = '' } = error as { name?: string };
+  if (name === 'NotReadableError' || name === 'NotFoundError') return changed(path, String(error));
+  if (name !== 'NotAllowedError' && name !== 'SecurityError') return null;
+  return new EspalierError(
+    'missing-file',
+    `The browser may not read the file ${path} any more: the permission for the folder was withdrawn.`,
+    'Read the folder again and allow it.',
+    String(error),
+  );
+}
+
 /** Browsers tell with one name, NotReadableError, of files that changed and of memory that ran out: one byte tells which. */
 async function whyUnread(path: string, blob: Blob, offset: number, length: number, error: unknown): Promise<EspalierError> {
   const { name } = error as { name?: string };
-  if (name === 'NotAllowedError' || name === 'SecurityError')
-    return new EspalierError(
-      'missing-file',
-      `The browser may not read the file ${path} any more: the permission for the folder was withdrawn.`,
-      'Read the folder again and allow it.',
-      String(error),
-    );
+  const known = unread(path, error);
+  if (known && name !== 'NotReadableError') return known;
   const readable = await blob
     .slice(offset, offset + 1)
     .arrayBuffer()

@@ -2,7 +2,7 @@
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource } from '../onnx/source.ts';
-import { inRange, outOfRange } from './folder.ts';
+import { inRange, outOfRange, unread } from './folder.ts';
 
 /** What is read of an entry: its size when unpacked, as the zip says it, and its bytes. */
 interface Packed {
@@ -13,7 +13,7 @@ interface Packed {
 /** Bytes that are gathered before they become a Blob. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** @throws EspalierError from `read`: `corrupt-file` when the entry cannot be unpacked or has another size than the zip says */
+/** @throws EspalierError from `read`: `corrupt-file` when the entry cannot be unpacked or has another size than the zip says, `missing-file` when the zip is gone */
 export function inflatedSource(path: string, entry: Packed, count: (bytes: number) => void): ByteSource {
   let whole: Promise<Blob> | null = null;
 
@@ -60,7 +60,7 @@ async function inflate(path: string, entry: Packed): Promise<Blob> {
       if (holding >= PIECE_BYTES) release();
     }
   } catch (error) {
-    throw damaged(path, 'cannot be unpacked', String(error));
+    throw unread(path, error) ?? damaged(path, 'cannot be unpacked', String(error));
   }
   if (size !== entry.size) throw damaged(path, `does not unpack to the ${entry.size} bytes that the zip says`);
   release();

@@ -161,6 +161,21 @@ export async function saveZip(handle: FileTarget, root: string, job: WriteJob): 
   }
 }
 
+/**
+ * The zip as one Blob, for browsers without a file picker: files of the user's disk stay where they are, as ranges.
+ * @throws EspalierError as `saveFolder`
+ */
+export async function zipBlob(root: string, job: WriteJob): Promise<Blob> {
+  const pieces: Blob[] = [];
+  try {
+    // A Blob of its own for each piece: the browser keeps those on disk.
+    for await (const piece of zipPieces(root, job)) pieces.push(piece instanceof Uint8Array ? new Blob([piece]) : piece);
+  } catch (error) {
+    throw await writeFailure(`${root}.zip`, error, job);
+  }
+  return new Blob(pieces, { type: 'application/zip' });
+}
+
 /** A handle that can delete its file, where the browser has that. */
 interface Removable {
   remove?: () => Promise<void>;

@@ -1,12 +1,16 @@
 // Disks that fail while an export is written: each ends in a coded error, leaves nothing that looks whole, and the next try works.
 
+import { appendFileSync, mkdtempSync, openAsBlob, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EspalierError, toReport } from '../errors.ts';
 import type { ManifestFile } from '../model/manifest.ts';
 import type { Folder } from '../onnx/source.ts';
 import { fileFolder } from './folder.ts';
 import type { WriteJob } from './parts.ts';
-import { readBack, saveFolder, saveZip, UNFINISHED } from './save.ts';
+import { readBack, saveFolder, saveZip, UNFINISHED, zipBlob } from './save.ts';
+import { deflatedZip } from './testing/deflatedZip.ts';
 import { type Fault, MemoryDirectory, MemoryFile } from './testing/memoryDisk.ts';
 import { openZip } from './zip.ts';
 
@@ -122,5 +126,38 @@ describe('a source that goes away while it is copied', () => {
   it('is named by a zip too', async () => {
     const files = [{ path: 'a', size: 3, parts: [{ file: 'not there', offset: 0, length: 3 }] }];
     expect((await failureOf(saveZip(new MemoryFile('a.zip'), 'p', job({ files })))).code).toBe('missing-file');
+  });
+});
+
+describe('a file of the disk that is changed after it was opened', () => {
+  /** A Blob over a file that is then appended to: reading it fails as in browsers. */
+  async function withChanged(bytes: Uint8Array, work: (blob: Blob, change: () => void) => Promise<void>): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), 'espalier-'));
+    try {
+      const path = join(folder, 'w');
+      writeFileSync(path, bytes);
+      await work(await openAsBlob(path), () => appendFileSync(path, 'x'));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  it('is named where the zip is built in memory', async () => {
+    await withChanged(new Uint8Array(1000), async (file, change) => {
+      const files = [{ path: 'a', size: 1000, parts: [{ file: 'w', offset: 0, length: 1000 }] }];
+      const source = fileFolder('model', [{ path: 'w', file }]);
+      change();
+      const error = await failureOf(zipBlob('p', job({ files, source })));
+      expect(toReport(error)).toMatchObject({ code: 'missing-file', message: expect.stringContaining('The file w was changed') });
+    });
+  });
+
+  it('is told from a damaged one when it is a zip', async () => {
+    await withChanged(deflatedZip(new Map([['model.onnx', new TextEncoder().encode('abc'.repeat(99))]])), async (zip, change) => {
+      const folder = await openZip(zip);
+      change();
+      expect((await failureOf(folder.open('model.onnx')!.read(0, 3))).code).toBe('missing-file');
+      expect((await failureOf(openZip(zip))).code).toBe('missing-file');
+    });
   });
 });

@@ -7,10 +7,10 @@ import type { ManifestFile } from '../model/manifest.ts';
 import type { Folder } from '../onnx/source.ts';
 import { fileFolder } from './folder.ts';
 import { pieceBytes, piecesOf, safeOrder, type WriteJob } from './parts.ts';
-import { readBack, saveFolder, saveZip } from './save.ts';
+import { readBack, saveFolder, saveZip, zipBlob } from './save.ts';
 import { MemoryDirectory, MemoryFile } from './testing/memoryDisk.ts';
 import { openZip } from './zip.ts';
-import { zipBlob, zipPieces } from './zipWrite.ts';
+import { zipPieces } from './zipWrite.ts';
 
 const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
 const MIB = 1024 * 1024;

@@ -4,7 +4,7 @@ import { unzipRaw } from 'unzipit';
 import { EspalierError } from '../errors.ts';
 import { shown } from '../onnx/limits.ts';
 import type { ByteSource } from '../onnx/source.ts';
-import { type CountingFolder, type FileAt, fileFolder } from './folder.ts';
+import { type CountingFolder, type FileAt, fileFolder, unread } from './folder.ts';
 import { inflatedSource } from './inflate.ts';
 
 /** Entries of one zip; a model folder has some dozens. Each costs two reads before anything is shown. */
@@ -20,7 +20,7 @@ const DEFLATED = 8;
  * A zip as a folder: stored entries are ranges of the blob, compressed ones are unpacked when they are read. A folder that all entries share
  * is taken off their paths and names the result.
  * @throws EspalierError `corrupt-file` when it is no zip, an entry is encrypted or packed in an unknown way, or its path leaves the folder or
- *   comes twice, `too-large` beyond MAX_ZIP_ENTRIES and MAX_INFLATION
+ *   comes twice, `too-large` beyond MAX_ZIP_ENTRIES and MAX_INFLATION, `missing-file` when the zip is gone
  */
 export async function openZip(blob: Blob): Promise<CountingFolder> {
   const { entries } = await unzipRaw(boundedReader(blob)).catch(unreadable);
@@ -93,7 +93,8 @@ function isInside(path: string): boolean {
 }
 
 function unreadable(error: unknown): never {
-  throw new EspalierError('corrupt-file', 'The file is not a zip that can be read.', 'Choose another file.', String(error));
+  const why = 'The file is not a zip that can be read.';
+  throw unread('of the zip', error) ?? new EspalierError('corrupt-file', why, 'Choose another file.', String(error));
 }
 
 function refused(name: string, why: string, hint: string): EspalierError {

@@ -78,14 +78,6 @@ export async function* zipPieces(root: string, job: WriteJob, modified = new Dat
   yield joined(...entries.flatMap((entry) => [central(entry, when), entry.name, central64(entry)]), end(entries, offset));
 }
 
-/** The zip as one Blob, for browsers without a file picker: files of the user's disk stay where they are, as ranges. */
-export async function zipBlob(root: string, job: WriteJob): Promise<Blob> {
-  const pieces: Blob[] = [];
-  // A Blob of its own for each piece: the browser keeps those on disk.
-  for await (const piece of zipPieces(root, job)) pieces.push(piece instanceof Uint8Array ? new Blob([piece]) : piece);
-  return new Blob(pieces, { type: 'application/zip' });
-}
-
 async function checksum(piece: Piece, before: number): Promise<number> {
   if (piece instanceof Uint8Array) return crc32(piece, before);
   let crc = before;

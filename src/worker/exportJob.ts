@@ -3,9 +3,8 @@
 import { wrap } from 'comlink';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { totalBytes, type WriteJob } from '../files/parts.ts';
-import { readBack, saveFolder, saveZip } from '../files/save.ts';
+import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
-import { zipBlob } from '../files/zipWrite.ts';
 import { exportManifest } from '../model/manifest.ts';
 import type { OpenedModel } from '../model/open.ts';
 import { defaultBudget } from '../runtime/budget.ts';
