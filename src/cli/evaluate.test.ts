@@ -93,4 +93,11 @@ describe('search', () => {
     expect(error).toBeInstanceOf(UsageError);
     expect((error as Error).message).toContain(message);
   });
+
+  test.each([
+    [['--lock', '3,16'], 'There is no block 16; the model has blocks 0 to 15.'],
+    [['--lock', '3,7', '--remove', '7.attn'], '--remove takes 7.attn, and --lock keeps block 7.'],
+  ])('%j is refused before it searches', async (words, message) => {
+    await expect(search([...SAMPLE, '--remove-count', '2', ...words, ...windows()])).rejects.toThrow(message);
+  });
 });

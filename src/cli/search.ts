@@ -1,6 +1,7 @@
 // `search`: which blocks to remove, one by one or all at once, with the measured perplexity of every step, as JSON with the path in words beside it.
 
 import { bestWindow } from '../analysis/criteria.ts';
+import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
 import { calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import type { ScoreSession } from '../runtime/session.ts';
@@ -77,6 +78,7 @@ export async function search(words: string[]): Promise<number> {
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, wanted.start);
+    checkLocks(opened.summary.numBlocks, wanted);
     const started = performance.now();
     const { windows, settings, notes } = await calibrate(source, sampling, () => folderTokenizer(folder), opened.summary.vocabSize);
     const { session, engine, notes: routeNotes } = await openSession(opened, device);
@@ -113,6 +115,16 @@ function lockedOf(text: string | undefined): number[] {
     if (typeof unit !== 'number') throw new UsageError(`--lock takes whole blocks, not ${unit}.`);
     return unit;
   });
+}
+
+/** @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out */
+function checkLocks(numBlocks: number, { start, locked }: Wanted): void {
+  const unknown = locked.find((block) => block >= numBlocks);
+  if (unknown !== undefined)
+    throw new EspalierError('bad-input', `There is no block ${unknown}; the model has blocks 0 to ${numBlocks - 1}.`, 'Change --lock.');
+  const both = start.find((unit) => locked.includes(blockOf(unit)));
+  if (both !== undefined)
+    throw new EspalierError('bad-input', `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`, 'Name it in one of them.');
 }
 
 async function iterative(session: ScoreSession, windows: number[][], wanted: Wanted): Promise<Path> {

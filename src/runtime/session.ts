@@ -176,6 +176,7 @@ export class ScoreSession {
     return this.exclusive(async () => {
       const started = performance.now();
       const start = this.checkRemoved(request.start);
+      for (const block of request.locked) this.requireBlock(block);
       this.takeWindows(request.windows);
       const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
       const { intact, ...job } = await this.curveJob('search', signal, tell, store);
@@ -316,12 +317,9 @@ export class ScoreSession {
   }
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
-    const count = this.programs.blocks.length;
     const sorted = sortUnits(removed);
-    for (const unit of sorted) {
-      const block = blockOf(unit);
-      if (!Number.isInteger(block) || block < 0 || block >= count)
-        throw new EspalierError('bad-input', `There is no block ${block}; the model has blocks 0 to ${count - 1}.`, 'Choose other blocks.');
+    for (const unit of sorted) this.requireBlock(blockOf(unit));
+    for (const block of wholeBlocks(sorted)) {
       const reason = this.unremovable[block];
       if (reason) throw new EspalierError('bad-input', `Block ${block} cannot be removed: ${reason}`, 'Keep this block.');
     }
@@ -332,8 +330,15 @@ export class ScoreSession {
           `Attention and feed-forward of block ${blockOf(unit)} cannot be told apart, so ${unit} cannot be left out alone.`,
           'Remove the whole block, or keep it.',
         );
-    if (wholeBlocks(sorted).length >= count) throw new EspalierError('bad-input', 'A plan must leave at least one block.', 'Keep a block.');
+    if (wholeBlocks(sorted).length >= this.programs.blocks.length)
+      throw new EspalierError('bad-input', 'A plan must leave at least one block.', 'Keep a block.');
     return sorted;
+  }
+
+  private requireBlock(block: number): void {
+    const count = this.programs.blocks.length;
+    if (!Number.isInteger(block) || block < 0 || block >= count)
+      throw new EspalierError('bad-input', `There is no block ${block}; the model has blocks 0 to ${count - 1}.`, 'Choose other blocks.');
   }
 
   private dropStates(): void {
