@@ -38,6 +38,7 @@ describe('plans for other tools', () => {
     expect(code).toContain('target = "some model-pruned"');
     expect(code).toContain('config.num_hidden_layers = len(keep)');
     expect(huggingFaceSnippet('m', 'opt', [1], 5)).toContain('model.model.decoder.layers = ');
+    expect(huggingFaceSnippet('m', 'gpt_neo', [1], 5)).toContain('config.attention_types = ');
     expect(huggingFaceSnippet('a"\n', 'llama', [1], 5)).toContain('source = "a\\"\\u000a"');
   });
 

@@ -56,6 +56,9 @@ const LAYERS: Readonly<Record<string, string>> = {
   opt: 'model.decoder.layers',
 };
 
+/** GPT-Neo makes the kinds of its blocks anew from this list. */
+const GPT_NEO = 'config.attention_types = [[[kind], 1] for kind in config.attention_layers]\n';
+
 /**
  * Python that takes the same blocks out of the original model with Hugging Face Transformers, and saves it: the kept layers, their
  * `layer_idx`, the number of layers, and every list of the config with one entry per layer.
@@ -91,7 +94,7 @@ for name, value in list(vars(config).items()):
     elif isinstance(value, list) and len(value) == ${numBlocks} and "layer" in name:
         setattr(config, name, [value[i] for i in keep])
 config.num_hidden_layers = len(keep)
-
+${family === 'gpt_neo' ? GPT_NEO : ''}
 model.save_pretrained(target)
 AutoTokenizer.from_pretrained(source).save_pretrained(target)
 `;

@@ -23,7 +23,9 @@ export interface EvaluationRecord {
   bos: 'none' | 'every';
   segments: number;
   predicted: number;
+  /** Nats; infinite values are null in the file. */
   originalNll: number;
+  /** Null when nothing is removed, as the two below. */
   planNll: number | null;
   top1Agreement: number | null;
   klDivergence: number | null;
@@ -57,19 +59,21 @@ function readCriterion(field: Field, numBlocks: number): CriterionRecord {
 }
 
 function readEvaluation(field: Field, numBlocks: number): EvaluationRecord {
-  const number = (key: string): number | null => field.at(key).optional((value) => value.number());
+  const removed = field.at('removed').list(unit(numBlocks));
+  // Null is no plan, or a plan whose value is infinite.
+  const ofPlan = (key: string): number | null => (removed.length === 0 ? null : field.at(key).numberOrInfinity());
   return {
     text: field.at('text').string(),
     textSha256: field.at('textSha256').string(),
-    removed: field.at('removed').list(unit(numBlocks)),
+    removed,
     segment: field.at('segment').count(),
     stride: field.at('stride').optional((stride) => stride.count()),
     bos: field.at('bos').oneOf(['none', 'every']),
     segments: field.at('segments').count(),
     predicted: field.at('predicted').count(),
     originalNll: field.at('originalNll').numberOrInfinity(),
-    planNll: number('planNll'),
-    top1Agreement: number('top1Agreement'),
-    klDivergence: number('klDivergence'),
+    planNll: ofPlan('planNll'),
+    top1Agreement: field.at('top1Agreement').optional((share) => share.number()),
+    klDivergence: ofPlan('klDivergence'),
   };
 }
