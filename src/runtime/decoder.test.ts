@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exportManifest } from '../model/manifest.ts';
 import { manifestFolder } from '../model/manifestFolder.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
-import { fixturePath, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import { Decoder, type DecoderOptions } from './decoder.ts';
 import type { Engine } from './device.ts';
 import { generateGreedily } from './greedy.ts';
@@ -41,7 +42,7 @@ async function greedy(opened: OpenedModel, prompt: readonly number[], steps: num
 // The 4-bit graph is held to another runtime in model/manifestTransformers.test.ts.
 test('the sample, intact and pruned', async () => {
   const { generation, prompt_ids } = golden<SampleGolden>('sample');
-  const source = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+  const source = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   for (const { removed, removedUnits, greedy_ids, greedyMargins } of generation) {
     if (removedUnits.length > 0) continue;
     const expected = certain(greedy_ids, greedyMargins, 1e-3);
@@ -69,7 +70,7 @@ const FIXTURES = [
 
 describe.each(FIXTURES)('%s', (name) => {
   test('greedy ids, intact and pruned', async () => {
-    const source = await openModel(await nodeFolder(fixturePath(name)));
+    const source = await openModel(await openFolder(fixturePath(name)));
     const { pruned, logitTol } = golden(name);
     const tolerance = Math.max(1e-3, logitTol);
     let compared = 0;
@@ -94,7 +95,7 @@ describe('rows and pieces', () => {
     'optimum-llama-nokv',
   ])
     test(`${name}: rows are alike, and a prompt in pieces gives the same logits`, async () => {
-      const opened = await openModel(await nodeFolder(fixturePath(name)));
+      const opened = await openModel(await openFolder(fixturePath(name)));
       const prompt = golden(name).windows[0]?.slice(0, 12) ?? [];
       const whole = await Decoder.open(opened, engine);
       const reference = await generateGreedily(whole, prompt, 4, { keepLogits: true });
@@ -121,7 +122,7 @@ describe('rows and pieces', () => {
     });
 
   test('more tokens than there is room for are refused, and so is a step before the beginning', async () => {
-    const decoder = await Decoder.open(await openModel(await nodeFolder(fixturePath('optimum-llama-fp32'))), engine);
+    const decoder = await Decoder.open(await openModel(await openFolder(fixturePath('optimum-llama-fp32'))), engine);
     await expect(decoder.step([1])).rejects.toMatchObject({ code: 'bug' });
     await decoder.begin(1, 3);
     await decoder.prefill([1, 2, 3]);

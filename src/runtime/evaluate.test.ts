@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenedModel, openModel } from '../model/open.ts';
 import { removeUnits } from '../model/remove.ts';
 import { encodeModel } from '../onnx/codec.ts';
-import { evaluationText as bundled, calibrationText, fixturePath, golden, nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
+import { evaluationText as bundled, calibrationText, fixturePath, golden, samplePath } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { Unit } from '../units.ts';
 import type { EvaluateEvent, EvaluateResult } from '../worker/api.ts';
 import { folderTokenizer } from './calibration.ts';
@@ -22,7 +23,7 @@ let session: ScoreSession;
 
 beforeAll(async () => {
   engine = await openWasm(nodeLoader);
-  opened = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+  opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   session = ScoreSession.open(opened, engine);
 });
 afterAll(async () => {
@@ -138,7 +139,7 @@ describe('the same numbers however they are computed', () => {
     'optimum-llama-q4f16',
     'genai-llama-fp32-cpu-prunehead',
   ])('%s: both sides are the likelihoods of the plain head', async (name) => {
-    const model = await openModel(await nodeFolder(fixturePath(name)));
+    const model = await openModel(await openFolder(fixturePath(name)));
     const own = ScoreSession.open(model, engine);
     const text = given(golden(name.endsWith('prunehead') ? 'genai-llama-fp32-webgpu' : name).windows);
     const result = await own.evaluate(text, [1], undefined, ignore);
@@ -151,7 +152,7 @@ describe('the same numbers however they are computed', () => {
 
   test('streamed, each weight is read once for both sides', async () => {
     const text = await textOf({ maxSegments: 12 });
-    const folder = await nodeFolder(samplePath());
+    const folder = await openFolder(samplePath());
     const small = ScoreSession.open(await openModel(folder, 'onnx/model.onnx'), engine, { streamed: true });
     const before = folder.bytesRead();
     const [streamed, resident] = [

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { openModel } from '../model/open.ts';
 import { makeScorePrograms } from '../model/programs.ts';
-import { golden, nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
+import { golden, samplePath } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import { Chain } from './chain.ts';
 import { toFloat32 } from './host.ts';
 import { HiddenAccumulator } from './influence.ts';
@@ -33,7 +34,7 @@ describe('hidden criteria', () => {
   test('of the sample are the goldens within 1e-5', async () => {
     const expected = golden<HiddenGolden>('sample');
     const engine = await openWasm(nodeLoader);
-    const opened = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+    const opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
     const programs = makeScorePrograms(opened, { device: engine.kind });
     const chain = new Chain(programs, opened.folder, engine);
     await chain.compile();

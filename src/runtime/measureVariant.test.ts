@@ -1,9 +1,10 @@
 // Measuring, sweeping and generating with real variants on ONNX Runtime: what the orchestration finds of models with and without a cache.
 
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { QUICK_PROTOCOL } from '../analysis/speed.ts';
 import { openModel } from '../model/open.ts';
-import { type CountingFolder, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { OpenVariant, SpeedSettings } from '../worker/benchApi.ts';
 import { measureVariants } from './measure.ts';
 import { nodeLoader } from './ort.node.ts';
@@ -14,16 +15,9 @@ import { Variant } from './variant.ts';
 const settings: SpeedSettings = { ...QUICK_PROTOCOL, tokens: 6, warmup: 1, runs: 3 };
 const silent = () => ({ signal: new AbortController().signal, onEvent: () => {} });
 
-const folders: CountingFolder[] = [];
-afterAll(async () => {
-  for (const folder of folders) await folder.close();
-});
-
 /** Variants of a fixture on the wasm device, and how many are open. */
 async function variants(name: string): Promise<{ open: OpenVariant; openNow: () => number }> {
-  const folder = await nodeFolder(fixturePath(name));
-  folders.push(folder);
-  const opened = await openModel(folder);
+  const opened = await openModel(await openFolder(fixturePath(name)));
   let live = 0;
   const open: OpenVariant = async (removed, signal, onProgress) => {
     const request = { removed, device: 'wasm' as const, selfTest: null, graphCapture: false };

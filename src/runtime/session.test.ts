@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenedModel, openModel } from '../model/open.ts';
-import { fixturePath, golden, nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden, samplePath } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { ScoreEvent } from '../worker/api.ts';
 import type { Engine } from './device.ts';
 import { outOfMemory } from './fault.ts';
@@ -38,7 +39,7 @@ describe('the sample', () => {
   let opened: OpenedModel;
   let session: ScoreSession;
   beforeAll(async () => {
-    opened = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+    opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
     session = ScoreSession.open(opened, engine);
   });
 
@@ -183,7 +184,7 @@ describe.each([
 ])('%s', (name) => {
   test('every window of the curve within 1e-4', async () => {
     const expected = golden(name);
-    const session = ScoreSession.open(await openModel(await nodeFolder(fixturePath(name))), engine);
+    const session = ScoreSession.open(await openModel(await openFolder(fixturePath(name))), engine);
     const curve = await session.score(expected.windows, undefined, () => {});
     expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? [])).toBeLessThan(1e-4);
     for (const block of expected.blocks ?? []) {

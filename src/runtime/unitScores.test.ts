@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenedModel, openModel } from '../model/open.ts';
-import { fixturePath, golden, nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden, samplePath } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import { partUnit, type Unit } from '../units.ts';
 import type { PartsEvent } from '../worker/api.ts';
 import type { Engine } from './device.ts';
@@ -26,7 +27,7 @@ const expected = golden<UnitGolden>('sample');
 
 beforeAll(async () => {
   engine = await openWasm(nodeLoader);
-  opened = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+  opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
 });
 afterAll(() => engine.dispose());
 
@@ -145,11 +146,20 @@ test('windows one after the other, candidates that have no room together: the sa
 });
 
 test('a model whose blocks cannot be divided says so', async () => {
-  const session = ScoreSession.open(await openModel(await nodeFolder(fixturePath('optimum-gptneox-fp32'))), engine);
+  const session = ScoreSession.open(await openModel(await openFolder(fixturePath('optimum-gptneox-fp32'))), engine);
   const { windows } = golden('optimum-gptneox-fp32');
   await expect(session.scoreParts(windows, undefined, () => {})).rejects.toThrow(/cannot be told apart in any block/);
   await session.useWindows(windows);
   await expect(session.plan([1, '2.attn'])).rejects.toThrow(/block 2 cannot be told apart, so 2\.attn/);
+  await session.dispose();
+});
+
+test('a part of a block that cannot go as a whole', async () => {
+  const session = ScoreSession.open(await openModel(await openFolder(fixturePath('neg-aux-hidden'))), engine);
+  const { windows, units } = golden<{ windows: number[][]; units: { attn: number[] } }>('neg-aux-hidden');
+  await session.useWindows(windows);
+  expect(Math.abs((await session.plan(['2.attn'])).nll - (units.attn[2] ?? Number.NaN))).toBeLessThan(1e-4);
+  await expect(session.plan([2])).rejects.toThrow(/Block 2 cannot be removed/);
   await session.dispose();
 });
 
@@ -164,7 +174,7 @@ describe.each([
 ])('%s', (name) => {
   test('every part within 1e-4', async () => {
     const { windows, units } = golden<{ windows: number[][]; units: { attn: number[]; ffn: number[] } }>(name);
-    const session = ScoreSession.open(await openModel(await nodeFolder(fixturePath(name))), engine);
+    const session = ScoreSession.open(await openModel(await openFolder(fixturePath(name))), engine);
     const { parts } = await session.scoreParts(windows, undefined, () => {});
     expect(parts.length).toBe(units.attn.length + units.ffn.length);
     for (const { unit, nll } of parts) {

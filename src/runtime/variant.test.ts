@@ -5,7 +5,8 @@ import { GREEDY } from '../analysis/sampling.ts';
 import { isCancelled } from '../errors.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
 import type { ByteSource, Folder } from '../onnx/source.ts';
-import { fixturePath, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { Progress } from '../worker/api.ts';
 import type { VariantRequest } from '../worker/benchApi.ts';
 import { nodeLoader } from './ort.node.ts';
@@ -16,7 +17,7 @@ const intact = sample.generation[0]?.greedy_ids ?? [];
 let source: OpenedModel;
 
 beforeAll(async () => {
-  source = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+  source = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
 });
 
 const open = (opened: OpenedModel, request: Partial<VariantRequest> = {}, options: VariantOptions = {}): Promise<Variant> =>
@@ -159,7 +160,7 @@ describe('refusals', () => {
   test('blocks that do not exist, a device that is not there, a graph without a head', async () => {
     await expect(open(source, { removed: [99] })).rejects.toMatchObject({ code: 'bad-input' });
     await expect(open(source, { device: 'webgpu' })).rejects.toMatchObject({ code: 'no-webgpu' });
-    const embeddings = await openModel(await nodeFolder(fixturePath('genai-llama-fp32-cpu-noemb')));
+    const embeddings = await openModel(await openFolder(fixturePath('genai-llama-fp32-cpu-noemb')));
     await expect(open(embeddings)).rejects.toMatchObject({ code: 'unsupported-graph' });
   });
 

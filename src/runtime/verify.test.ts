@@ -9,7 +9,8 @@ import { encodeModel } from '../onnx/codec.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import type { Folder } from '../onnx/source.ts';
-import { fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden } from '../onnx/testing/fixtures.ts';
+import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { Progress, Verification } from '../worker/api.ts';
 import type { Engine } from './device.ts';
 import { GraphRunner } from './generate.ts';
@@ -36,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => engine.dispose());
 
 async function exportOf(name: string): Promise<Case> {
-  const source = await openModel(await nodeFolder(fixturePath(name)));
+  const source = await openModel(await openFolder(fixturePath(name)));
   const manifest = await exportManifest(source, REMOVED, { app: 'test' });
   const window = golden(name).windows[0] ?? [];
   const session = ScoreSession.open(source, engine);
@@ -83,7 +84,7 @@ function rewire(graph: Graph, swap: ReadonlyMap<string, string>): void {
 }
 
 test('graphs whose own bytes a device would run wrongly are refused there, in words', async () => {
-  const open = async (name: string) => openModel(await nodeFolder(fixturePath(name)));
+  const open = async (name: string) => openModel(await openFolder(fixturePath(name)));
   const [headNorms, softcap, plain] = [
     await open('genai-qwen3-fp32-webgpu'),
     await open('genai-gemma2-fp32-cpu'),

@@ -1,7 +1,8 @@
 // One golden row of the sample's evaluation run whole, for tests; a row is 66,000 tokens, so each has a test file of its own.
 
 import { openModel } from '../../model/open.ts';
-import { evaluationText as bundled, golden, nodeFolder, samplePath } from '../../onnx/testing/fixtures.ts';
+import { evaluationText as bundled, golden, samplePath } from '../../onnx/testing/fixtures.ts';
+import { openFolder } from '../../onnx/testing/openFolder.ts';
 import type { EvaluateResult } from '../../worker/api.ts';
 import { folderTokenizer } from '../calibration.ts';
 import { evaluationText } from '../evaluationText.ts';
@@ -30,7 +31,7 @@ export async function evaluateWhole(
     return found;
   };
   const engine = await openWasm(nodeLoader);
-  const opened = await openModel(await nodeFolder(samplePath()), 'onnx/model.onnx');
+  const opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   const session = ScoreSession.open(opened, engine);
   const wanted = { segment, stride: null, bos, maxSegments: null };
   const source = { name: 'evaluation.txt', text: bundled() };

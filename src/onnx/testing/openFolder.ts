@@ -1,0 +1,16 @@
+// Opens folders that a test file needs to its end, and closes them then; must not be imported by the product.
+
+import { afterAll } from 'vitest';
+import { type CountingFolder, nodeFolder } from './fixtures.ts';
+
+const opened: CountingFolder[] = [];
+afterAll(async () => {
+  for (const folder of opened) await folder.close();
+});
+
+/** As `nodeFolder`. */
+export async function openFolder(path: string): Promise<CountingFolder> {
+  const folder = await nodeFolder(path);
+  opened.push(folder);
+  return folder;
+}
