@@ -43,9 +43,15 @@ export function makeExternal(folder: string, out: string, { factor, graph = 'onn
   for (const name of ['config.json', 'genai_config.json']) if (existsSync(join(folder, name))) cpSync(join(folder, name), join(out, name));
   const model = fromBinary(ModelProtoSchema, readFileSync(join(folder, graph)));
   const stretched = stretchNBits(model.graph!, factor);
+  const data = new Map<string, Uint8Array>();
+  const read = (name: string): Uint8Array => {
+    const known = data.get(name) ?? readFileSync(join(folder, dirname(graph), name));
+    data.set(name, known);
+    return known;
+  };
   const pieces: Piece[] = [];
   for (const tensor of model.graph!.initializer) {
-    const bytes = bytesOf(tensor, join(folder, dirname(graph)));
+    const bytes = bytesOf(tensor, read);
     const grown = stretched.has(tensor.name) || (tensor.externalData.length > 0 && stretch(tensor, factor));
     if (!grown && tensor.externalData.length === 0) continue;
     const times = grown ? factor : 1;
@@ -62,11 +68,11 @@ export function makeExternal(folder: string, out: string, { factor, graph = 'onn
   return sizeOf(pieces);
 }
 
-function bytesOf({ rawData, externalData }: TensorProto, directory: string): Uint8Array {
+function bytesOf({ rawData, externalData }: TensorProto, read: (name: string) => Uint8Array): Uint8Array {
   const place = Object.fromEntries(externalData.map(({ key, value }) => [key, value]));
   if (place.location === undefined) return rawData;
   const offset = Number(place.offset ?? 0);
-  return readFileSync(join(directory, place.location)).subarray(offset, offset + Number(place.length));
+  return read(place.location).subarray(offset, offset + Number(place.length));
 }
 
 /** An exporter's float32 graph with its weights inline, stretched by `factor`; a protobuf must stay below 2 GiB. Returns bytes of the file. */
