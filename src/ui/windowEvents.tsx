@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
-import { engineJob } from '../state/jobs.ts';
+import { type EngineJob, engineJob } from '../state/jobs.ts';
 import { endOf, pageTitle } from '../state/longJob.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
@@ -121,15 +121,18 @@ export function Toasts() {
   return null;
 }
 
-/** Asks before the page is left in the middle of an export. */
+/** Jobs that do not go on where they were when the page is opened again. */
+const LOST_ON_LEAVING: readonly string[] = ['export', 'stability', 'evaluate'] satisfies EngineJob[];
+
+/** Asks before the page is left in the middle of one. */
 export function LeaveGuard() {
-  const exporting = useStudio((state) => state.export.running);
+  const asks = useStudio((state) => LOST_ON_LEAVING.includes(engineJob(state) ?? ''));
   useEffect(() => {
-    if (!exporting) return;
+    if (!asks) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
     window.addEventListener('beforeunload', ask);
     return () => window.removeEventListener('beforeunload', ask);
-  }, [exporting]);
+  }, [asks]);
   return null;
 }
 
