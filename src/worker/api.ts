@@ -399,8 +399,9 @@ export interface StudioApi {
   /**
    * Windows of a restored curve: makes `plan` possible without scoring again.
    * Weights and the intact pass are loaded when the first plan is measured.
+   * @param budgetBytes what plans may take; by default what the last job might
    */
-  useWindows(windows: number[][], device: 'auto' | DeviceKind): Promise<void>;
+  useWindows(windows: number[][], device: 'auto' | DeviceKind, budgetBytes?: number): Promise<void>;
   /** What makes the open model recognisable: hashes of its graph and of samples of its weights (reads at most 4 MiB of them). */
   identity(): Promise<Identity>;
   /** PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer call cancels an older one. */

@@ -3,7 +3,7 @@
 import { expose } from 'comlink';
 import { expect, test } from 'vitest';
 import { type ErrorCode, EspalierError } from '../errors.ts';
-import type { OpenRequest, OpenResult, ScoreSettings, StudioApi } from './api.ts';
+import type { OpenRequest, OpenResult, ScoreResult, ScoreSettings, StudioApi } from './api.ts';
 import { createStudio } from './client.ts';
 import { outgoing } from './wire.ts';
 
@@ -34,8 +34,12 @@ function standIn(log: string[], broken: Set<string>) {
         log.push(`plan on ${current}`);
         return { removed, nll: 1, ppl: Math.E, nllPerWindow: [1], seconds: 0 };
       },
-      // Never ends by itself.
-      score: () => new Promise(() => {}),
+      // Never ends by itself, but where a budget is given.
+      score: ({ budgetBytes }) =>
+        budgetBytes ? Promise.resolve({ windows: [[1, 2]], device: { kind: 'wasm' } } as ScoreResult) : new Promise(() => {}),
+      async useWindows(windows, device, budgetBytes) {
+        log.push(`windows ${JSON.stringify(windows)} on ${device} within ${budgetBytes}`);
+      },
       cancel: async () => {},
     };
     expose(outgoing<StudioApi>(api as StudioApi, METHODS), port1);
@@ -80,6 +84,22 @@ test('after memory ran out the next call gets a fresh worker with the same model
   await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'out-of-memory' });
   await api.plan([1], nothing);
   expect([log, told]).toEqual([['open a', 'open a', 'plan on a'], ['lost']]);
+  dispose();
+});
+
+test('a fresh worker gets the windows and the budget of the last score; an error of the old one does not reach it', async () => {
+  const log: string[] = [];
+  const { spawn, lose } = standIn(log, new Set());
+  const { api, dispose } = createStudio(spawn);
+  await api.open(request('a'), nothing);
+  await api.score({ budgetBytes: 1e6 } as ScoreSettings, nothing);
+  const old = lose.worker;
+  lose.next = true;
+  await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'device-lost' });
+  const again = api.plan([1], nothing);
+  old?.onerror?.(new Event('error', { cancelable: true }) as ErrorEvent);
+  await again;
+  expect(log).toEqual(['open a', 'open a', 'windows [[1,2]] on wasm within 1000000', 'plan on a']);
   dispose();
 });
 

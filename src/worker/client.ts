@@ -3,7 +3,7 @@
 import { type Remote, wrap } from 'comlink';
 import { EspalierError } from '../errors.ts';
 import { Loss } from '../runtime/loss.ts';
-import type { OpenRequest, StudioApi } from './api.ts';
+import type { OpenRequest, ScoreSettings, StudioApi } from './api.ts';
 import { call, type RemoteMethods } from './wire.ts';
 
 /** How long a cancelled job may go on before its worker is replaced, in ms. */
@@ -30,6 +30,8 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   let loss = new Loss();
   let lastOpen: OpenRequest | null = null;
   let lastWindows: Parameters<StudioApi['useWindows']> | null = null;
+  /** What the last score might take: plans in a new worker keep to it. */
+  let lastBudget: number | undefined;
   /** The model of a replaced worker being opened again; calls wait for it, except an open, which takes its place. */
   let restored: Promise<unknown> = Promise.resolve();
   let opens = 0;
@@ -39,15 +41,18 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   const running = new Set<Promise<unknown>>();
 
   function start(restore: boolean): Remote<RemoteMethods> {
-    worker = spawn();
+    const spawned = spawn();
+    worker = spawned;
     loss = new Loss();
-    worker.onerror = (event) => {
+    spawned.onerror = (event) => {
       event.preventDefault();
+      // What a worker still said before it was replaced must not end its successor.
+      if (worker !== spawned) return;
       replace(
         new EspalierError('bug', 'The worker stopped unexpectedly.', 'It was started again; repeat the last step.', event.message ?? ''),
       );
     };
-    remote = wrap<RemoteMethods>(worker);
+    remote = wrap<RemoteMethods>(spawned);
     restored = restore && lastOpen ? reopen(remote, lastOpen, lastWindows) : Promise.resolve();
     restored.catch(() => {});
     return remote;
@@ -59,7 +64,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     try {
       await call(fresh, 'open', [request, () => {}]);
       if (turn !== opens) return;
-      if (windows) await call(fresh, 'useWindows', windows);
+      if (windows) await call(fresh, 'useWindows', [...windows, lastBudget]);
       holder = fresh;
     } catch (error) {
       if (turn !== opens) return;
@@ -121,6 +126,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     if (name === 'score') {
       const result = value as Awaited<ReturnType<StudioApi['score']>>;
       lastWindows = [result.windows, result.device.kind];
+      lastBudget = (args[0] as ScoreSettings).budgetBytes;
     }
   }
 

@@ -185,8 +185,9 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async useWindows(windows: number[][], device: 'auto' | DeviceKind): Promise<void> {
+  async useWindows(windows: number[][], device: 'auto' | DeviceKind, budgetBytes = this.budgetBytes): Promise<void> {
     this.model();
+    this.budgetBytes = budgetBytes;
     this.windows = { rows: windows, device };
   }
 
