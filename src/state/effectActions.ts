@@ -37,7 +37,8 @@ export function makeEffectActions(context: Context): EffectActions {
     const removed = [...get().plan.present.removed];
     try {
       const result = await api.plan(removed, (progress) => {
-        if (mine === turn) patch('effect', { progress });
+        // It comes by another channel than the result, which may overtake it.
+        if (mine === turn && get().effect.asked === key && !get().effect.known.has(key)) patch('effect', { progress });
       });
       if (key.split('|')[0] !== String(get().score.curve?.id)) return;
       const known = new Map(get().effect.known).set(key, result);
