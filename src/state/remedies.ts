@@ -38,14 +38,23 @@ const AGAIN: { readonly [P in Place]?: Remedy } = {
 const READ_AGAIN: Remedy = { label: 'Read the folder again', run: (actions) => void actions.readAgain() };
 const CHOOSE_AGAIN: Remedy = { label: 'Choose the folder again', run: (actions) => void actions.openFolder() };
 
-/** Weights that do not stay within the budget are read from the files while scoring goes on. */
-const HALF_THE_MEMORY: Remedy = {
-  label: 'Score again with half the memory',
-  run(actions, { score: { memory, settings } }) {
+/** Weights that do not stay within the budget are read from the files while the job goes on. */
+const withHalfTheMemory = ({ label, run }: Remedy): Remedy => ({
+  label: `${label} with half the memory`,
+  run(actions, state) {
+    const { memory, settings } = state.score;
     const budget = settings.budgetBytes ?? memory?.budget ?? memory?.total;
     if (budget) actions.setSettings({ budgetBytes: Math.floor(Math.min(budget, memory?.total ?? budget) / 2) });
-    void actions.score();
+    run(actions, state);
   },
+});
+
+/** After memory ran out. What an interrupted job has done is found by any budget. */
+const WITH_LESS: { readonly [P in Place]?: Remedy } = {
+  score: withHalfTheMemory(like('score', 'Score again')),
+  parts: withHalfTheMemory(like('score-parts', 'Score parts again')),
+  search: withHalfTheMemory(like('search', 'Search again')),
+  evaluate: withHalfTheMemory(like('evaluate', 'Evaluate again')),
 };
 
 /** What an interrupted job has done is not done again. */
@@ -66,7 +75,7 @@ export function remedyOf(state: StudioState, place: Place): Remedy | null {
       if (state.model.current?.source.kind !== 'files') return again(state, place);
       return place === 'open' ? CHOOSE_AGAIN : place === 'restore' ? null : READ_AGAIN;
     case 'out-of-memory':
-      return place === 'score' ? HALF_THE_MEMORY : again(state, place);
+      return WITH_LESS[place] ?? again(state, place);
     case 'device-lost':
     case 'bug':
       return again(state, place);
