@@ -66,11 +66,12 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
 
   /** Frees what this job replaces and what is beyond the bounds. */
   async function makeRoom(store: UseStore, { key, modelKey, job }: KeptJob): Promise<void> {
+    // Asked first: what another tab keeps from here on is not among them.
+    const names = (await keys<string>(store)).map((name) => name.slice(name.indexOf(' ') + 1));
     const others = (await read(store)).filter((one) => one.key !== key);
     const alike = others.filter((one) => one.modelKey === modelKey && one.job === job).slice(MOST_ALIKE - 1);
     const stays = others.filter((one) => !alike.includes(one));
     const kept = new Set([key, ...stays.slice(0, MOST_JOBS - 1).map((one) => one.key)]);
-    const names = (await keys<string>(store)).map((name) => name.slice(name.indexOf(' ') + 1));
     const gone = [...new Set(names)].filter((name) => !kept.has(name));
     if (gone.length > 0) await remove(store, gone);
   }

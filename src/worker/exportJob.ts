@@ -1,7 +1,7 @@
 // One export: the files of the plan written to disk or zip, then verified in a fresh worker. Must not decide what is removed.
 
 import { wrap } from 'comlink';
-import { EspalierError, throwIfCancelled } from '../errors.ts';
+import { type ErrorCode, EspalierError, throwIfCancelled } from '../errors.ts';
 import { totalBytes, type WriteJob } from '../files/parts.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
@@ -44,6 +44,9 @@ interface Saved {
 /** Part of the budget from which on the studio's own weights make room for the verification's. */
 const SHARED = 1 / 3;
 
+/** Failures to score that say nothing of what is written. */
+const isNotHere = (code: ErrorCode): boolean => code.startsWith('unsupported-') || code === 'out-of-memory' || code === 'too-large';
+
 /**
  * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed verification leaves the files, marked failed.
  * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`, `disk-full`
@@ -53,17 +56,18 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const started = performance.now();
   const { removed, score, plan, study, target } = request;
   let whyNoNll: string | undefined;
-  // A graph that this machine cannot score can be written and verified all the same.
-  const unlessUnsupported = async <T>(find: () => Promise<T>): Promise<T | null> => {
+  // A graph that this machine cannot score, or has no memory for, can be written and verified all the same.
+  const unlessNotHere = async <T>(find: () => Promise<T>): Promise<T | null> => {
     try {
       return await find();
     } catch (error) {
-      if (!(error instanceof EspalierError) || !error.code.startsWith('unsupported-')) throw error;
+      if (!(error instanceof EspalierError) || !isNotHere(error.code)) throw error;
       whyNoNll = error.message;
+      if (!error.code.startsWith('unsupported-')) await work.release().catch(() => {});
       return null;
     }
   };
-  const routed = opened.summary.canScore ? await unlessUnsupported(session) : null;
+  const routed = opened.summary.canScore ? await unlessNotHere(session) : null;
   const manifest = await exportManifest(opened, removed, {
     app: VERSION,
     score,
@@ -72,7 +76,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);
-  const nll = routed ? await unlessUnsupported(() => routed.session.nllPerToken(removed, ids, signal)) : null;
+  const nll = routed ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal)) : null;
   throwIfCancelled(signal);
 
   const writing = performance.now();
