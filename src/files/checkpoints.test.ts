@@ -38,8 +38,8 @@ test('what is kept comes back, body and all, until it is forgotten', async () =>
 
 test('large arrays of bytes come back as they were; on the disk they are files of their own', async () => {
   const { store, jobs, job } = shelf();
-  const large = new Uint8Array(200_000).map((_, i) => i % 251);
-  const body = { line: '0,1', pass: { from: 0, windows: [large.subarray(1000, 150_000), large] }, few: new Uint8Array([1, 2]), none: null };
+  const large = new Uint8Array(80_000).map((_, i) => i % 251);
+  const body = { line: '0,1', pass: { from: 0, windows: [large.subarray(1000, 75_000), large] }, few: new Uint8Array([1, 2]), none: null };
   await jobs.keep(job('a', 'm'), body);
   expect(store.values.get('body a')).toMatchObject({
     pass: { windows: [expect.any(Blob), expect.any(Blob)] },
