@@ -25,6 +25,12 @@ export function record(folder: Folder): Recorded {
             reads.push({ file: path, offset, length });
             return source.read(offset, length);
           },
+          ...(source.readInto && {
+            readInto(offset: number, target: Uint8Array) {
+              reads.push({ file: path, offset, length: target.length });
+              return source.readInto!(offset, target);
+            },
+          }),
         };
       },
     },
