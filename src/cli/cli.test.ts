@@ -112,6 +112,7 @@ describe('score refuses before it scores', () => {
     ['a block that is not there', [[1, 2]], ['--remove', '16'], 'There is no block 16'],
     ['all blocks', [[1, 2]], ['--remove', '0-15'], 'all 16 blocks'],
     ['all attention', [[1, 2]], ['--remove', [...Array(16).keys()].map((b) => `${b}.attn`).join()], 'No block would keep its attention'],
+    ['windows beyond the context', [Array<number>(513).fill(1)], [], "513 tokens are longer than this model's context of 512"],
     ['a result file in no folder', [[1, 2]], ['--json', 'nowhere/at/all.json'], 'cannot be written'],
     ['a result file that is a folder', [[1, 2]], ['--json', '.'], 'is a folder'],
   ])('%s', async (_, rows, words, message) => {

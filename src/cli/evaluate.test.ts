@@ -97,6 +97,9 @@ describe('search', () => {
   test.each([
     [['--lock', '3,16'], 'There is no block 16; the model has blocks 0 to 15.'],
     [['--lock', '3,7', '--remove', '7.attn'], '--remove takes 7.attn, and --lock keeps block 7.'],
+    [['--lock', '0-14'], '--remove-count is 2, but at most 1 can go.'],
+    [['--lock', '0-15'], '--remove-count is 2, but no block can go.'],
+    [['--remove', '1-14'], 'but at most 1 can go.'],
   ])('%j is refused before it searches', async (words, message) => {
     await expect(search([...SAMPLE, '--remove-count', '2', ...words, ...windows()])).rejects.toThrow(message);
   });

@@ -69,7 +69,7 @@ export async function score(words: string[]): Promise<number> {
         `There are no ${contiguous} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
         'Choose fewer with --contiguous.',
       );
-    const { windows, settings, notes } = await calibrate(source, wanted, () => folderTokenizer(folder), opened.summary.vocabSize);
+    const { windows, settings, notes } = await calibrate(source, wanted, () => folderTokenizer(folder), opened.summary);
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(budget);

@@ -5,7 +5,7 @@ import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
 import { calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import type { ScoreSession } from '../runtime/session.ts';
-import { blockOf, formatUnits, sortUnits, type Unit } from '../units.ts';
+import { blockOf, blocksLeft, formatUnits, sortUnits, type Unit } from '../units.ts';
 import type { Measure, Progress, SearchResult, SearchStep } from '../worker/api.ts';
 import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { influenceOf, scoreMagnitude } from './criteria.ts';
@@ -78,9 +78,9 @@ export async function search(words: string[]): Promise<number> {
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, wanted.start);
-    checkLocks(opened.summary.numBlocks, wanted);
+    checkWanted(opened, wanted);
     const started = performance.now();
-    const { windows, settings, notes } = await calibrate(source, sampling, () => folderTokenizer(folder), opened.summary.vocabSize);
+    const { windows, settings, notes } = await calibrate(source, sampling, () => folderTokenizer(folder), opened.summary);
     const { session, engine, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(budget);
@@ -117,14 +117,23 @@ function lockedOf(text: string | undefined): number[] {
   });
 }
 
-/** @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out */
-function checkLocks(numBlocks: number, { start, locked }: Wanted): void {
+/** @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out, and for more removals than there may be */
+function checkWanted({ structure: { blocks } }: OpenedModel, { start, locked, count }: Wanted): void {
+  const numBlocks = blocks.length;
   const unknown = locked.find((block) => block >= numBlocks);
   if (unknown !== undefined)
     throw new EspalierError('bad-input', `There is no block ${unknown}; the model has blocks 0 to ${numBlocks - 1}.`, 'Change --lock.');
   const both = start.find((unit) => locked.includes(blockOf(unit)));
   if (both !== undefined)
     throw new EspalierError('bad-input', `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`, 'Name it in one of them.');
+  const free = blocks.filter(({ index, unremovable }) => unremovable === null && !locked.includes(index) && !start.includes(index));
+  const most = Math.min(free.length, blocksLeft(numBlocks, start) - 1);
+  if (count > most)
+    throw new EspalierError(
+      'bad-input',
+      `--remove-count is ${count}, but ${most === 0 ? 'no block' : `at most ${most}`} can go.`,
+      'Ask for fewer, or unlock blocks; one must stay.',
+    );
 }
 
 async function iterative(session: ScoreSession, windows: number[][], wanted: Wanted): Promise<Path> {

@@ -22,21 +22,24 @@ export interface Calibration {
 
 /**
  * Windows of a text under the settings (method: even or random sampler, BOS policy), or the given ids as they are.
- * @throws EspalierError `bad-input` (text too short, ids out of range), `tokenizer` (none, or without a BOS that is asked for), `cancelled`.
+ * @param model what the model's config says of its size
+ * @throws EspalierError `bad-input` (text too short, ids out of range, windows beyond the model's context), `tokenizer` (none, or without a BOS that is asked for), `cancelled`.
  */
 export async function calibrate(
   source: CalibrationText,
   wanted: Omit<ScoreSettings, 'text' | 'device'>,
   tokenizer: () => Promise<Tokenizer>,
-  vocabSize: number,
+  { vocabSize, contextLength }: { vocabSize: number; contextLength: number | null },
   signal?: AbortSignal,
 ): Promise<Calibration> {
   const { samples, length, sampler, seed } = wanted;
   if ('windows' in source) {
     const windows = checkGivenWindows(source.windows, vocabSize);
     const given = { text: source.name, textSha256: '', samples: windows.length, length: windows[0]?.length ?? 0 };
+    checkContext(given.length, contextLength);
     return { windows, settings: { ...given, sampler: 'given', seed, bos: 'none' }, notes: [] };
   }
+  checkContext(length, contextLength);
   const used = await tokenizer();
   const { policy, bos } = resolveBos(wanted.bos, used);
   const ids = await tokenIds(source.text, used, signal);
@@ -44,6 +47,15 @@ export async function calibrate(
   checkVocabulary(windows, vocabSize);
   const textSha256 = await sha256OfText(source.text);
   return { windows, settings: { text: source.name, textSha256, samples: windows.length, length, sampler, seed, bos: policy }, notes };
+}
+
+function checkContext(length: number, contextLength: number | null): void {
+  if (contextLength !== null && length > contextLength)
+    throw new EspalierError(
+      'bad-input',
+      `Windows of ${length} tokens are longer than this model's context of ${contextLength}.`,
+      `Use windows of at most ${contextLength} tokens.`,
+    );
 }
 
 /** Token ids of a whole text, without special tokens; the event loop turns between pieces of a long one. @throws EspalierError `cancelled`. */

@@ -401,7 +401,7 @@ export class StudioService implements StudioApi {
 
   private async calibration(settings: ScoreSettings, signal: AbortSignal): Promise<Calibration> {
     const { opened } = this.model();
-    return calibrate(await this.textOf(settings), settings, () => this.tokenizerOf(opened.folder), opened.summary.vocabSize, signal);
+    return calibrate(await this.textOf(settings), settings, () => this.tokenizerOf(opened.folder), opened.summary, signal);
   }
 
   private async textOf({ text }: ScoreSettings): Promise<CalibrationText> {
