@@ -13,6 +13,7 @@ import { fixturePath, golden } from '../onnx/testing/fixtures.ts';
 import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { Progress, Verification } from '../worker/api.ts';
 import type { Engine } from './device.ts';
+import { deviceLost } from './fault.ts';
 import { GraphRunner } from './generate.ts';
 import { nodeLoader } from './ort.node.ts';
 import { whyNotOn } from './runnable.ts';
@@ -242,6 +243,12 @@ describe('an export that is too large to be run whole', () => {
     const result = await verifyExport(made.folder, made.graph, whole, small);
     expect(failed(result)).toEqual(['loads']);
     expect(result.status).toBe('in-parts');
+  });
+
+  test('is unverified, not failed, where the device is lost', async () => {
+    const lost: Engine = Object.create(engine, { compileModel: { value: () => Promise.reject(deviceLost('destroyed')) } });
+    const result = await verifyExport(made.folder, made.graph, { ...whole, nll: null }, lost);
+    expect([result.status, ...failed(result)]).toEqual(['unverified', 'loads']);
   });
 
   test('is cancelled while its bytes are compared', async () => {

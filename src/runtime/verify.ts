@@ -14,8 +14,8 @@ import { compareDecoding, compareInParts, compareLikelihood, type ExpectedNll, w
 
 /** Tokens of the window that is compared at most: enough to see every block, short enough for logits of a large vocabulary. */
 export const VERIFY_TOKENS = 64;
-/** Failures to run a graph that lie in the size of this machine: what does not fit here may fit where it is meant to run. */
-const NOT_HERE: ReadonlySet<string> = new Set(['out-of-memory', 'too-large']);
+/** Failures to run a graph that lie in this machine and say nothing of the files: what does not run here may run where it is meant to. */
+export const NOT_HERE: ReadonlySet<string> = new Set(['out-of-memory', 'too-large', 'device-lost', 'no-webgpu']);
 const NONE: ReadonlySet<string> = new Set();
 const DECODING = 'decoding with the cache';
 
@@ -39,8 +39,8 @@ type Check = (name: string, run: () => Promise<string>, excusable?: ReadonlySet<
 
 /**
  * Re-opens what was written and compares. A check that cannot run counts as failed, except where the graph has no such thing (no caches).
- * A graph that is too large to be run whole here is run block by block and ends as `in-parts`; one that this device must not run (`whyNotOn`) or
- * cannot hold even so ends as `unverified`; both only when all that could be checked is right.
+ * A graph that is too large to be run whole here is run block by block and ends as `in-parts`; one that this device must not run (`whyNotOn`),
+ * cannot hold even so or is lost with ends as `unverified`; both only when all that could be checked is right.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(

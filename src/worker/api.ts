@@ -379,7 +379,7 @@ export interface VerifyCheck {
 /**
  * "verified" only when every check ran and passed; "in-parts" when the graph is too large to be run whole here, but everything else is right and
  * its blocks, run one after the other from the written files, give the right numbers; "unverified" when those that ran passed but nothing here can
- * run the graph.
+ * run the graph, or what could was lost on the way.
  */
 export interface Verification {
   status: 'verified' | 'in-parts' | 'unverified' | 'failed';

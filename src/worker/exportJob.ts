@@ -1,7 +1,7 @@
 // One export: the files of the plan written to disk or zip, then verified in a fresh worker. Must not decide what is removed.
 
 import { wrap } from 'comlink';
-import { type ErrorCode, EspalierError, throwIfCancelled } from '../errors.ts';
+import { type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { totalBytes, type WriteJob } from '../files/parts.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
@@ -11,7 +11,7 @@ import { defaultBudget } from '../runtime/budget.ts';
 import type { RoutedSession } from '../runtime/route.ts';
 import { whyNotOn } from '../runtime/runnable.ts';
 import { routesOf } from '../runtime/selfTest.ts';
-import { VERIFY_TOKENS } from '../runtime/verify.ts';
+import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
 import type { ExportRequest, ExportResult, FolderSource, Progress, SelfTest, Verification } from './api.ts';
@@ -142,11 +142,13 @@ async function write(target: ExportRequest['target'], name: string, job: WriteJo
 async function verifyInWorker(request: VerifyRequest, signal: AbortSignal, onEvent: (progress: Progress) => void): Promise<Verification> {
   throwIfCancelled(signal);
   const worker = new Worker(new URL('./verify.ts', import.meta.url), { type: 'module', name: 'espalier-verify' });
+  let crashed = false;
   try {
     const stopped = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new EspalierError('cancelled', 'Cancelled.')));
       worker.onerror = (event) => {
         event.preventDefault();
+        crashed = true;
         reject(new EspalierError('bug', 'The verification worker stopped unexpectedly.', 'Export again.', event.message ?? ''));
       };
     });
@@ -156,7 +158,7 @@ async function verifyInWorker(request: VerifyRequest, signal: AbortSignal, onEve
     // Everything is written by now: a cancel only leaves it unverified.
     if (signal.aborted) return notVerified('cancelled before it was done', 'unverified');
     const detail = error instanceof EspalierError ? [error.message, error.hint].join(' ') : String(error);
-    return notVerified(detail, 'failed');
+    return notVerified(detail, crashed || NOT_HERE.has(toReport(error).code) ? 'unverified' : 'failed');
   } finally {
     worker.terminate();
   }
