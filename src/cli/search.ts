@@ -219,11 +219,11 @@ const STOPS: Record<Path['stoppedBy'], string> = {
   locks: 'no other block can go',
 };
 
-function linesOf({ method, criterion, baseline, steps, stoppedBy, windows, device }: SearchReport): string[] {
+function linesOf({ method, criterion, start, baseline, steps, stoppedBy, windows, device }: SearchReport): string[] {
   const by = method === 'iterative' ? 'iterative PPL' : `one-shot by ${criterion}`;
   const ppl = (measure: Measure): string => (measure.ppl === null ? 'off the scale' : measure.ppl.toPrecision(5));
   return [
-    `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ${device.name}: PPL ${ppl(baseline)}`,
+    `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ${device.name}: PPL ${ppl(baseline)}${start.length > 0 ? ` without ${formatUnits(start)}` : ''}`,
     ...steps.map(({ removed, measure }) => `PPL ${ppl(measure)} without ${formatUnits(removed)}`),
     `${steps.length} removed: ${STOPS[stoppedBy]}`,
   ];
