@@ -20,10 +20,16 @@ function stretch(tensor: TensorProto, factor: number): boolean {
   return true;
 }
 
-/** Matrices, scales and zero points of 4-bit products with `factor` times the rows; returns their names. */
+/** Rows of the sample's 4-bit matrices are shorter than those of any model worth pruning: 128 values become 2048. */
+const WIDER = 16;
+
+/** Matrices, scales and zero points of 4-bit products with `factor` (a multiple of 16) times the values; returns their names. */
 function stretchNBits({ node, initializer }: GraphProto, factor: number): Set<string> {
   const products = node.filter(({ opType }) => opType === 'MatMulNBits');
-  for (const { attribute } of products) for (const entry of attribute) if (entry.name === 'N') entry.i *= BigInt(factor);
+  for (const entry of products.flatMap(({ attribute }) => attribute)) {
+    if (entry.name === 'N') entry.i *= BigInt(factor / WIDER);
+    if (entry.name === 'K') entry.i *= BigInt(WIDER);
+  }
   const names = new Set(products.flatMap(({ input }) => input.slice(1, 4)));
   for (const tensor of initializer) if (names.has(tensor.name)) tensor.dims[0] = tensor.dims[0]! * BigInt(factor);
   return names;
