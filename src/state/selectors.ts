@@ -207,10 +207,10 @@ export function measuredOn(state: StudioState): string {
   return `${count}${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
 }
 
-/** What a plan keeps: "12 of 16", "15 of 16 (2 in part)". */
-export function keptWords({ summary: { numBlocks } }: OpenModel, removed: readonly Unit[]): string {
+/** What a plan keeps: "12 of 16", "15 of 16 (2 in part)", "15 of 16 blocks (2 in part)". */
+export function keptWords({ summary: { numBlocks } }: OpenModel, removed: readonly Unit[], noun = ''): string {
   const halves = partUnits(removed).length;
-  return `${blocksLeft(numBlocks, removed)} of ${numBlocks}${halves > 0 ? ` (${halves} in part)` : ''}`;
+  return `${blocksLeft(numBlocks, removed)} of ${numBlocks}${noun && ` ${noun}`}${halves > 0 ? ` (${halves} in part)` : ''}`;
 }
 
 /** True when the plan is not simply the k lowest that may go, by the order in force or of the parts. */

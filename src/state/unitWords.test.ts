@@ -15,6 +15,7 @@ describe('units in words', () => {
   it('lists them', () => {
     expect(listUnits([2, 7, 8])).toBe('2, 7 and 8');
     expect(listUnits([3, '7.attn'])).toBe('3 and the attention of 7');
+    expect(listUnits([2, '5.ffn', 7, 9])).toBe('2, 7, 9 and the feed-forward of 5');
     expect(listUnits(['7.ffn'])).toBe('the feed-forward of 7');
     expect(nameUnit(4)).toBe('block 4');
     expect(nameUnit('4.ffn')).toBe('the feed-forward of block 4');

@@ -20,9 +20,9 @@ export function countUnits(units: readonly Unit[]): string {
   return words.length > 0 ? joined(words) : 'no block';
 }
 
-/** Which units, after "without": "2, 7 and 8", "3 and the attention of 7". */
+/** Which units, after "without": "2, 7 and 8", "3, 8 and the attention of 7". Parts come last: numbers after one would read as more of its kind. */
 export function listUnits(units: readonly Unit[]): string {
-  return joined(units.map((unit) => (typeof unit === 'number' ? String(unit) : `the ${partName(unit)} of ${blockOf(unit)}`)));
+  return joined([...wholeBlocks(units).map(String), ...partUnits(units).map((unit) => `the ${partName(unit)} of ${blockOf(unit)}`)]);
 }
 
 /** One unit: "block 7", "the attention of block 7". */

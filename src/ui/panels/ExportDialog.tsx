@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { suggestName } from '../../state/exportActions.ts';
 import { deviceName, keptWords } from '../../state/selectors.ts';
 import { listUnits } from '../../state/unitWords.ts';
+import { partUnits } from '../../units.ts';
 import type { ExportResult } from '../../worker/api.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
@@ -49,7 +50,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
     >
       <p>
         {removed.length
-          ? `Writes ${keptWords(model, removed)} blocks, without ${listUnits(removed)}.`
+          ? `Writes ${keptWords(model, removed, 'blocks')}, without ${listUnits(removed)}.`
           : 'No block is removed: this writes a copy of the model.'}{' '}
         {others.length > 0 && `Only ${model.summary.graph} is written, not ${listed(others.map((graph) => graph.path))}.`}
       </p>
@@ -88,6 +89,12 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
           a zip file
         </label>
       </fieldset>
+      {partUnits(removed).length > 0 && (
+        <p className={kit.note} data-testid="export-parts">
+          Blocks that lost a part run wherever the graph itself is run, as by ONNX Runtime and transformers.js, but not where a model is
+          built from its config, as by Python transformers or converters to GGUF. The README of the export says more.
+        </p>
+      )}
       <p className={kit.note}>What was written is opened again, run and compared before it counts as verified.</p>
       <div className={kit.row}>
         <button type="submit" data-primary="true" disabled={wrong !== null} data-testid="export-start">

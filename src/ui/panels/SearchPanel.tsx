@@ -3,6 +3,7 @@
 import { lazy, Suspense, useState } from 'react';
 import { engineJob } from '../../state/jobs.ts';
 import { hasPaths, isOnCurve, pathsView, unmeasured } from '../../state/searchSelectors.ts';
+import { remarksOf } from '../../state/selectors.ts';
 import type { SearchPath } from '../../state/state.ts';
 import { formatPpl, formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -80,10 +81,13 @@ function stepWords({ steps, request, candidates, resumedSteps }: SearchPath): st
 function Verdict() {
   const path = useStudio((state) => state.search.path);
   const alone = useStudio((state) => state.score.curve !== null && state.search.path !== null && !isOnCurve(state));
+  const { notes } = useStudio(remarksOf);
   if (!path?.ended) return null;
+  // What stands below the curve is not said again.
+  const news = path.notes.filter((note) => !notes.includes(note));
   return (
     <p className={kit.sub} data-testid="search-verdict">
-      {endWords(path)} {path.notes.join(' ')}{' '}
+      {endWords(path)} {news.join(' ')}{' '}
       {alone && 'It ran on other windows than the curve in force, or on another device: nothing is drawn against it.'}
     </p>
   );

@@ -16,37 +16,40 @@ export function SearchTable({ hover, onHover }: Props) {
   const { series } = useStudio(pathsView);
   const counts = [...new Set(series.flatMap(({ points }) => points.map(({ count }) => count)))].sort((a, b) => a - b);
   return (
-    <div className={css.scroll}>
-      <table className={css.table} data-testid="search-table">
-        <caption>Before each perplexity: the block that went last. A click takes the plan.</caption>
-        <thead>
-          <tr>
-            <th scope="col">removed</th>
-            {series.map(({ name, label }) => (
-              <th key={name} scope="col" colSpan={2}>
-                {label}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {counts.map((count) => (
-            <tr key={count}>
-              <th scope="row">{count}</th>
-              {series.map(({ name, label, points }) => (
-                <Cells
-                  key={name}
-                  id={`${name}/${count}`}
-                  label={label}
-                  point={points.find((one) => one.count === count)}
-                  hovered={hover === `${name}/${count}`}
-                  onHover={onHover}
-                />
+    <div>
+      <div className={css.scroll}>
+        <table className={css.table} data-testid="search-table">
+          <caption className={kit.hidden}>Perplexity by number of blocks removed</caption>
+          <thead>
+            <tr>
+              <th scope="col">removed</th>
+              {series.map(({ name, label }) => (
+                <th key={name} scope="col" colSpan={2}>
+                  {label}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {counts.map((count) => (
+              <tr key={count}>
+                <th scope="row">{count}</th>
+                {series.map(({ name, label, points }) => (
+                  <Cells
+                    key={name}
+                    id={`${name}/${count}`}
+                    label={label}
+                    point={points.find((one) => one.count === count)}
+                    hovered={hover === `${name}/${count}`}
+                    onHover={onHover}
+                  />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className={kit.sub}>Before each perplexity: the block that went last. A click takes the plan.</p>
     </div>
   );
 }
