@@ -49,7 +49,10 @@ export function SearchTable({ hover, onHover }: Props) {
           </tbody>
         </table>
       </div>
-      <p className={kit.sub}>Before each perplexity: the block that went last. A click takes the plan.</p>
+      <p className={kit.sub}>
+        Before each perplexity: the block that went last. A click takes the plan.
+        {counts.some((count) => !Number.isInteger(count)) && ' A part alone counts as half a block.'}
+      </p>
     </div>
   );
 }
