@@ -42,12 +42,20 @@ export async function drop(page: Page, ...paths: string[]): Promise<void> {
 }
 
 /** Windows of token ids as the calibration text, through the settings dialog. */
-export async function useWindows(page: Page, windows: readonly (readonly number[])[]): Promise<void> {
+export async function giveWindows(page: Page, windows: readonly (readonly number[])[]): Promise<void> {
   await page.getByTestId('settings').first().click();
   await page.getByTestId('text-paste').check();
   await page.getByTestId('pasted-text').fill(JSON.stringify(windows));
   await page.getByTestId('use-pasted').click();
   await page.keyboard.press('Escape');
+}
+
+/** The sample as a folder of the disk: nothing is scored or measured by itself. */
+export async function openSample(page: Page): Promise<void> {
+  await drop(page, 'public/sample');
+  await page.getByTestId('graph-onnx/model.onnx').click();
+  await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
+  await page.getByTestId('speed-auto').uncheck();
 }
 
 /** Waits for the finished curve. */

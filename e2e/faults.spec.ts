@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { drop, expect, exportZip, finished, fixture, useWindows as giveWindows, golden, test } from './app.ts';
+import { drop, expect, exportZip, finished, fixture, giveWindows, golden, test } from './app.ts';
 
 const NAME = 'genai-llama-fp32-webgpu';
 const DATA = 'model.onnx.data';

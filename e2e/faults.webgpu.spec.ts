@@ -1,7 +1,7 @@
 // The device is lost while the page scores on WebGPU: it is said, and one click scores again with the plan as it was.
 
 import type { Worker } from '@playwright/test';
-import { expect, finished, useWindows as giveWindows, golden, test } from './app.ts';
+import { expect, finished, giveWindows, golden, test } from './app.ts';
 
 declare global {
   /** Devices that the engine was given, kept by the test. */

@@ -3,7 +3,7 @@
 import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drop, expect, finished, fixture, golden, test, useWindows } from './app.ts';
+import { drop, expect, finished, fixture, giveWindows, golden, test } from './app.ts';
 
 interface Golden {
   windows: number[][];
@@ -15,7 +15,7 @@ test('a genai folder by drop: blocks, sizes and the golden perplexity', async ({
   await drop(page, fixture(name));
   await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
   const { windows, baseline } = golden<Golden>(name);
-  await useWindows(page, windows);
+  await giveWindows(page, windows);
   await page.getByTestId('score').click();
   await finished(page);
   const shown = Number(((await page.getByTestId('ppl-original').textContent()) ?? '').replace(/,/g, ''));
@@ -97,7 +97,7 @@ test('damaged folders: each a clear sentence', async ({ app: page }) => {
 test('locks: more removals than unlocked blocks are refused, the plan stays', async ({ app: page }) => {
   await drop(page, fixture('optimum-llama-nokv'));
   const { windows } = golden<Golden>('optimum-llama-nokv');
-  await useWindows(page, windows.slice(0, 1));
+  await giveWindows(page, windows.slice(0, 1));
   await page.getByTestId('score').click();
   await finished(page);
   for (const block of [0, 1, 2]) await page.getByTestId(`lock-${block}`).click();

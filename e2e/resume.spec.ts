@@ -1,7 +1,7 @@
 // Long jobs in the built page: interrupted by a reload or a crash, they go on where they were; the title and a notification tell of them.
 
 import type { Page } from '@playwright/test';
-import { drop, expect, finished, useWindows as giveWindows, golden, test } from './app.ts';
+import { expect, finished, giveWindows, golden, openSample, test } from './app.ts';
 
 interface SampleGolden {
   baseline_ppl: number;
@@ -13,18 +13,9 @@ interface SampleGolden {
 // More than one run of some 20 s on an idle machine.
 test.describe.configure({ timeout: 300_000 });
 
-const SAMPLE = 'public/sample';
 const expected = golden<SampleGolden>('sample');
 /** The golden's windows several times over: the same means, and long enough to be interrupted. */
 const LONG = Array.from({ length: 4 }, () => expected.windows).flat();
-
-/** The sample as a folder of the disk: it is not scored by itself. */
-async function openSample(page: Page): Promise<void> {
-  await drop(page, SAMPLE);
-  await page.getByTestId('graph-onnx/model.onnx').click();
-  await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
-  await page.getByTestId('speed-auto').uncheck();
-}
 
 /** Waits until something of the job that runs is kept; opens no database that is not there. */
 async function somethingKept(page: Page): Promise<void> {

@@ -2,7 +2,7 @@
 
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { drop, expect, exportZip, finished, fixture, useWindows as giveWindows, golden, test, text } from './app.ts';
+import { drop, expect, exportZip, finished, fixture, giveWindows, golden, test, text } from './app.ts';
 
 interface Golden {
   windows: number[][];

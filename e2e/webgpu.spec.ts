@@ -1,6 +1,6 @@
 // The same page on WebGPU (SwiftShader in CI): self-test, golden numbers, plan and verified export.
 
-import { drop, expect, exportZip, finished, fixture, golden, test, text, useWindows } from './app.ts';
+import { drop, expect, exportZip, finished, fixture, giveWindows, golden, test, text } from './app.ts';
 
 interface Golden {
   windows: number[][];
@@ -21,7 +21,7 @@ for (const name of ['genai-llama-fp32-webgpu', 'optimum-llama-nokv']) {
     const expected = golden<Golden>(name);
     await drop(page, fixture(name));
     await expect(page.getByTestId('device-chip')).toContainText('WebGPU', { timeout: 60_000 });
-    await useWindows(page, expected.windows.slice(0, 2));
+    await giveWindows(page, expected.windows.slice(0, 2));
     await page.getByTestId('score').click();
     await finished(page);
     await expect(page.getByTestId('measured-on')).toContainText('WebGPU');

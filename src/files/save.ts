@@ -19,6 +19,11 @@ const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => stri
     (path) => `The browser may not write ${path}.`,
     'Export again and allow writing when the browser asks, or save a zip.',
   ],
+  AbortError: [
+    'disk-full',
+    (path) => `The browser broke off writing ${path}.`,
+    'The disk may be full, or the browser refuses the file: free some space, or choose another place.',
+  ],
   NoModificationAllowedError: [
     'bad-input',
     (path) => `${path} is being written by something else.`,
@@ -33,7 +38,7 @@ const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => stri
 
 /** A failure to write, in words; errors that already speak pass. A source that is gone is named first: the browser reports it as a failed write. */
 async function writeFailure(path: string, error: unknown, job: WriteJob): Promise<unknown> {
-  if (error instanceof EspalierError || isCancelled(error)) return error;
+  if (error instanceof EspalierError || (job.signal?.aborted && isCancelled(error))) return error;
   const known = FAILURES[(error as { name?: string } | null)?.name ?? ''];
   if (known?.[0] !== 'disk-full') {
     const gone = await checkSource(job).catch((reason: unknown) => reason);
