@@ -36,6 +36,7 @@ const FAULTS: [what: string, fault: Fault, code: string, words: RegExp][] = [
   ['permission withdrawn', atWeights('NotAllowedError', 'write', 20 * MIB), 'bad-input', /may not write onnx\/model.onnx_data/],
   ['permission withdrawn before a file', atWeights('NotAllowedError', 'create', -1), 'bad-input', /may not write/],
   ['a folder that was removed', atWeights('NotFoundError', 'close'), 'missing-file', /is not there any more/],
+  ['a write that the browser breaks off', atWeights('AbortError', 'close'), 'disk-full', /broke off writing onnx\/model.onnx_data/],
   ['a file that is locked', atWeights('NoModificationAllowedError', 'create', -1), 'bad-input', /being written by something else/],
   ['a fault that nobody knows', atWeights('InvalidStateError', 'write'), 'missing-file', /could not be written/],
 ];
