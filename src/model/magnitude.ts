@@ -2,7 +2,7 @@
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { elementCount, isRange, type Tensor } from '../onnx/graph.ts';
-import type { ByteRange, Folder } from '../onnx/source.ts';
+import type { ByteRange, ByteSource, Folder } from '../onnx/source.ts';
 import { type CountedTensor, countedTensors } from './linear.ts';
 import { SMALL_INTEGERS } from './linearQuantised.ts';
 import { floatSums, type Summing, toFloats } from './magnitudeFloats.ts';
@@ -145,6 +145,7 @@ function inFileOrder(a: Tensor, b: Tensor): number {
 async function readInOrder(folder: Folder, reads: readonly Read[], { signal, onBytes }: MagnitudeOptions): Promise<number> {
   const batches = merged(reads);
   const total = batches.reduce((sum, { range }) => sum + range.length, 0);
+  const buffers: Uint8Array<ArrayBuffer>[] = [];
   let done = 0;
   let pending = start(0);
   for (const [at, { range, parts }] of batches.entries()) {
@@ -166,7 +167,7 @@ async function readInOrder(folder: Folder, reads: readonly Read[], { signal, onB
     if (!range || range.length === 0) return Promise.resolve(new Uint8Array());
     const source = folder.open(range.file);
     const read = source
-      ? source.read(range.offset, range.length)
+      ? intoBuffer(source, range, buffers, at)
       : Promise.reject(
           new EspalierError(
             'missing-file',
@@ -178,6 +179,21 @@ async function readInOrder(folder: Folder, reads: readonly Read[], { signal, onB
     read.catch(() => {});
     return read;
   }
+}
+
+/** Reads into one of two buffers in turn where the source can: fresh arrays cost as much as the sums. What was read is valid until the read after the next. */
+async function intoBuffer(
+  source: ByteSource,
+  { offset, length }: ByteRange,
+  buffers: Uint8Array<ArrayBuffer>[],
+  turn: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!source.readInto) return source.read(offset, length);
+  const buffer = buffers[turn % 2] ?? new Uint8Array(READ_BYTES);
+  buffers[turn % 2] = buffer;
+  const bytes = buffer.subarray(0, length);
+  await source.readInto(offset, bytes);
+  return bytes;
 }
 
 /** Neighbours in one read. */

@@ -3,7 +3,7 @@
 import type { Layout } from './linearQuantised.ts';
 import { Columns, type RowSums } from './magnitudeColumns.ts';
 import { aligned, type Summing, type Sums } from './magnitudeFloats.ts';
-import { ABS, allByteTables, MAX_BYTES, MAX_PAIR_BYTES, pairTable, valueTable } from './magnitudeTables.ts';
+import { ABS, allByteTables, MAX_BYTES, MAX_NARROW_BYTES, narrowTable, valueTable } from './magnitudeTables.ts';
 
 export interface QuantisedValues {
   bits: 2 | 4 | 8;
@@ -56,8 +56,8 @@ interface Tables {
   /** By zero point - lowest. */
   bytes: Float64Array[];
   lowest: number;
-  /** For at most 4 bits and one zero point: several of these tables would crowd each other out of the cache. */
-  pairs: Int32Array | null;
+  /** For at most 4 bits and one zero point. */
+  narrow: Int32Array | null;
 }
 
 /** Null when zero points are floats that are no integers of as many bits. */
@@ -65,7 +65,11 @@ function tablesOf({ bits, signed, zeros, zerosPacked }: QuantisedValues): Tables
   const lowest = signed ? -(2 ** (bits - 1)) : 0;
   const fits = (zero: number): boolean => Number.isInteger(zero) && zero >= lowest && zero < lowest + 2 ** bits;
   if (!zerosPacked && !zeros.every(fits)) return null;
-  return { bytes: allByteTables(bits, signed), lowest, pairs: bits <= 4 && zeros.length === 1 ? pairTable(bits, signed, zeros[0]!) : null };
+  return {
+    bytes: allByteTables(bits, signed),
+    lowest,
+    narrow: bits <= 4 && zeros.length === 1 ? narrowTable(bits, signed, zeros[0]!) : null,
+  };
 }
 
 /** Neighbours that share a scale. */
@@ -111,10 +115,10 @@ class Runs implements RowSums {
   private addWhole(bytes: Uint8Array<ArrayBuffer>, from: number, count: number, index: number): void {
     const { scales, zeros, layout } = this.quantised;
     const runBytes = layout.run / this.perByte;
-    const { pairs, lowest, bytes: tables } = this.tables!;
-    if (pairs && runBytes % 4 === 0 && runBytes <= MAX_PAIR_BYTES && from % 4 === 0) {
+    const { narrow, lowest, bytes: tables } = this.tables!;
+    if (narrow && runBytes % 4 === 0 && runBytes <= MAX_NARROW_BYTES && from % 4 === 0) {
       const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-      sumPairs(this.sums, words, from / 4, runBytes / 4, count, pairs, scales, index);
+      sumWords(this.sums, words, from / 4, runBytes / 4, count, narrow, scales, index);
       return;
     }
     const scaleStep = scales.length === 1 ? 0 : 1;
@@ -187,8 +191,8 @@ function sumBytes(bytes: Uint8Array, from: number, to: number, table: Float64Arr
   return a + b + (c + d);
 }
 
-/** `count` runs of `step` words from `from` on, by pairs of bytes; the scale of the first is at `index`. */
-function sumPairs(
+/** `count` runs of `step` words from `from` on, by bytes; the scale of the first is at `index`. */
+function sumWords(
   sums: Sums,
   words: Uint32Array,
   from: number,
@@ -209,8 +213,8 @@ function sumPairs(
     let high = 0;
     for (; at < stop; at++) {
       const word = words[at]!;
-      low = (low + table[word & 0xffff]!) | 0;
-      high = (high + table[word >>> 16]!) | 0;
+      low = (low + table[word & 255]! + table[(word >>> 8) & 255]!) | 0;
+      high = (high + table[(word >>> 16) & 255]! + table[word >>> 24]!) | 0;
     }
     const sum = (low + high) | 0;
     const scale = scales[scaleAt]!;

@@ -1,15 +1,15 @@
-// Packed integers by table: the values in a byte, and the sums over the values of a byte or of two; must not know scales.
+// Packed integers by table: the values in a byte, and the sums over the values of a byte; must not know scales.
 
 /** In byte tables, sums of |q - zero| times this are added to sums of squares. Both stay exact in float64 over MAX_BYTES bytes. */
 export const ABS = 2 ** 27;
 /** MAX_BYTES x 255^2 < ABS, and MAX_BYTES x 255 x ABS < 2^53. */
 export const MAX_BYTES = 1024;
-/** Bytes whose sums of squares fit the low 16 bits of pair tables, for values of at most 4 bits: 128 x 2 x 15^2 < 2^16. */
-export const MAX_PAIR_BYTES = 128;
+/** Bytes whose sums of squares fit the low 16 bits of narrow tables, for values of at most 4 bits: 128 x 2 x 15^2 < 2^16. */
+export const MAX_NARROW_BYTES = 128;
 
 const valueTables = new Map<string, Float64Array>();
 const byteTables = new Map<string, Float64Array>();
-const pairTables = new Map<string, Int32Array>();
+const narrowTables = new Map<string, Int32Array>();
 
 function kept<T>(tables: Map<string, T>, key: string, make: () => T): T {
   const known = tables.get(key) ?? make();
@@ -47,14 +47,11 @@ function byteTable(bits: number, signed: boolean, zero: number): Float64Array {
   });
 }
 
-/** For each pair of bytes of values of at most 4 bits: the sum of |q - zero| in the high 16 bits, that of squares in the low ones. */
-export function pairTable(bits: number, signed: boolean, zero: number): Int32Array {
-  return kept(pairTables, `${bits} ${signed} ${zero}`, () => {
-    const single = Int32Array.from(byteTable(bits, signed, zero), (sum) => (Math.floor(sum / ABS) << 16) + (sum % ABS));
-    const table = new Int32Array(65536);
-    for (let pair = 0; pair < table.length; pair++) table[pair] = single[pair & 255]! + single[pair >> 8]!;
-    return table;
-  });
+/** The same of values of at most 4 bits: the sum of |q - zero| in the high 16 bits, that of squares in the low ones. 1 KiB, which stays in the first cache. */
+export function narrowTable(bits: number, signed: boolean, zero: number): Int32Array {
+  return kept(narrowTables, `${bits} ${signed} ${zero}`, () =>
+    Int32Array.from(byteTable(bits, signed, zero), (sum) => (Math.floor(sum / ABS) << 16) + (sum % ABS)),
+  );
 }
 
 /**
