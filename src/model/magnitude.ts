@@ -10,8 +10,10 @@ import { quantisedSums } from './magnitudeIntegers.ts';
 import { unpackIntegers } from './magnitudeTables.ts';
 import type { OpenedModel } from './open.ts';
 
-/** One read is at most this long. Two are held at a time: one that is summed and one on its way. A multiple of 8, so that no element is cut. */
+/** One read is at most this long. A multiple of 8, so that no element is cut. */
 const READ_BYTES = 8 * 2 ** 20;
+/** Reads on their way while one is summed: small ones (scales) between large ones would let the sums wait. */
+const AHEAD = 3;
 /** Reads that lie this close are one. */
 const GAP_BYTES = 4096;
 
@@ -39,7 +41,7 @@ interface Read {
 
 /**
  * L1 (sum of absolute values) and L2 (sum of squares, not its root) of each block. Quantised values are scale x (integer - zero point) without
- * rounding, everything is added in float64. Every byte is read once; held at a time: two reads, and scales and zero points of one matrix.
+ * rounding, everything is added in float64. Every byte is read once; held at a time: four reads, and scales and zero points of one matrix.
  * @throws EspalierError `cancelled`, `missing-file`, `corrupt-file`, `unsupported-op` for a quantisation that cannot be undone
  * @source method.md 3; Kim et al., Shortened LLaMA (2024), section 3.1 (Mag)
  */
@@ -141,17 +143,17 @@ function inFileOrder(a: Tensor, b: Tensor): number {
   return x.file < y.file ? -1 : x.file > y.file ? 1 : x.offset - y.offset;
 }
 
-/** Reads in the given order, the next one on its way while one is taken. @returns bytes read */
+/** Reads in the given order, the next ones on their way while one is taken. @returns bytes read */
 async function readInOrder(folder: Folder, reads: readonly Read[], { signal, onBytes }: MagnitudeOptions): Promise<number> {
   const batches = merged(reads);
   const total = batches.reduce((sum, { range }) => sum + range.length, 0);
   const buffers: Uint8Array<ArrayBuffer>[] = [];
   let done = 0;
-  let pending = start(0);
+  const pending = batches.slice(0, AHEAD).map((_, at) => start(at));
   for (const [at, { range, parts }] of batches.entries()) {
     throwIfCancelled(signal);
-    const bytes = await pending;
-    pending = start(at + 1);
+    const bytes = (await pending.shift()) ?? new Uint8Array();
+    pending.push(start(at + AHEAD));
     for (const part of parts) {
       const from = part.range.offset - range.offset;
       part.take(range === INLINE ? bytes : bytes.subarray(from, from + part.range.length));
@@ -181,7 +183,7 @@ async function readInOrder(folder: Folder, reads: readonly Read[], { signal, onB
   }
 }
 
-/** Reads into one of two buffers in turn where the source can: fresh arrays cost as much as the sums. What was read is valid until the read after the next. */
+/** Reads into buffers in turn where the source can: fresh arrays cost as much as the sums. What was read is valid until AHEAD more reads have begun. */
 async function intoBuffer(
   source: ByteSource,
   { offset, length }: ByteRange,
@@ -189,8 +191,9 @@ async function intoBuffer(
   turn: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!source.readInto) return source.read(offset, length);
-  const buffer = buffers[turn % 2] ?? new Uint8Array(READ_BYTES);
-  buffers[turn % 2] = buffer;
+  const slot = turn % (AHEAD + 1);
+  const buffer = buffers[slot] ?? new Uint8Array(READ_BYTES);
+  buffers[slot] = buffer;
   const bytes = buffer.subarray(0, length);
   await source.readInto(offset, bytes);
   return bytes;
