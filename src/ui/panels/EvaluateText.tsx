@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import { nameOfEvaluationText, nameOfPasted } from '../../state/textSource.ts';
+import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './evaluate.module.css';
@@ -36,21 +37,15 @@ export function EvaluateText() {
         <label>
           <input type="radio" name="evaluate-text" checked={pasting} data-testid="evaluate-paste" onChange={() => setPasting(true)} /> paste
         </label>
-        <label className={css.file}>
-          <span>Choose a file</span>
-          <input
-            type="file"
-            accept=".txt,.md"
-            data-testid="evaluate-file"
-            onChange={(event) => {
-              const file = event.target.files?.[0];
-              setPasting(false);
-              if (file) void actions.takeEvaluationFile(file);
-              // The same file can be chosen again after it was changed.
-              event.target.value = '';
-            }}
-          />
-        </label>
+        <FileButton
+          label="Choose a file"
+          accept=".txt,.md"
+          testId="evaluate-file"
+          onFile={(file) => {
+            setPasting(false);
+            void actions.takeEvaluationFile(file);
+          }}
+        />
       </div>
       {pasting ? (
         <Paste onUsed={() => setPasting(false)} />

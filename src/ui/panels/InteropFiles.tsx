@@ -3,6 +3,7 @@
 import { useId, useState } from 'react';
 import { type FileOrder, fileOrders } from '../../state/fileOrders.ts';
 import { plural } from '../format.ts';
+import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -17,19 +18,12 @@ export function InteropFiles() {
         <Order key={order.name} order={order} />
       ))}
       <div className={kit.row}>
-        <label className={css.file}>
-          <span>Read a block_order.csv or all_ppl_unsorted.csv</span>
-          <input
-            type="file"
-            accept=".csv"
-            data-testid="interop-file"
-            onChange={(event) => {
-              const file = event.target.files?.[0];
-              if (file) void actions.takeFile(file);
-              event.target.value = '';
-            }}
-          />
-        </label>
+        <FileButton
+          label="Read a block_order.csv or all_ppl_unsorted.csv"
+          accept=".csv"
+          testId="interop-file"
+          onFile={(file) => void actions.takeFile(file)}
+        />
         {orders.length > 0 && (
           <button type="button" className={kit.quiet} data-testid="interop-forget" onClick={actions.forgetFiles}>
             Forget {orders.length > 1 ? 'both' : 'it'}

@@ -3,9 +3,9 @@
 import { useState } from 'react';
 import { nameOfPasted, nameOfText } from '../../state/textSource.ts';
 import type { ScoreSettings } from '../../worker/api.ts';
+import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions } from '../studioContext.ts';
-import css from './settings.module.css';
 
 export function TextField({ settings }: { settings: ScoreSettings }) {
   const [pasted, setPasted] = useState(settings.text.kind === 'text' ? settings.text.text : '');
@@ -52,19 +52,15 @@ export function TextField({ settings }: { settings: ScoreSettings }) {
               <input type="radio" name="text" checked readOnly /> {nameOfText(settings.text)}
             </label>
           )}
-          <label className={css.file}>
-            <span>Choose a file</span>
-            <input
-              type="file"
-              accept=".txt,.md,.json"
-              data-testid="text-file"
-              onChange={(event) => {
-                const file = event.target.files?.[0];
-                setPasting(false);
-                if (file) void actions.takeFile(file);
-              }}
-            />
-          </label>
+          <FileButton
+            label="Choose a file"
+            accept=".txt,.md,.json"
+            testId="text-file"
+            onFile={(file) => {
+              setPasting(false);
+              void actions.takeFile(file);
+            }}
+          />
         </div>
         {pasting && (
           <>
