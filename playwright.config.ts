@@ -4,7 +4,13 @@ import { ensureBrowser } from './scripts/browser.mjs';
 const executablePath = process.env.CHROME_PATH ?? ensureBrowser();
 
 // The flags keep the browser from asking the network for anything.
-const ARGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const ARGS = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
 // WebGPU without a GPU.
 const SWIFTSHADER = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
@@ -22,7 +28,11 @@ export default defineConfig({
     viewport: { width: 1440, height: 900 },
   },
   projects: [
-    { name: 'wasm', testIgnore: /(webgpu|runtime|firefox)\.spec\.ts/, use: { launchOptions: { executablePath, args: ARGS } } },
+    {
+      name: 'wasm',
+      testIgnore: /(webgpu|runtime|firefox)\.spec\.ts/,
+      use: { launchOptions: { executablePath, args: ARGS } },
+    },
     {
       name: 'webgpu',
       testMatch: /(webgpu|runtime)\.spec\.ts/,

@@ -2,8 +2,9 @@ import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
 /**
- * What the built page may load and reach: its own host and nothing else. Hosts should send the same as a header (docs/formats.md): a worker
- * has the policy of its own response, and a meta tag cannot forbid framing.
+ * What the built page may load and reach: its own host and nothing else. Hosts should send the same
+ * as a header (docs/formats.md): a worker has the policy of its own response, and a meta tag cannot
+ * forbid framing.
  */
 const POLICY = [
   "default-src 'self'",
@@ -21,12 +22,21 @@ function contentSecurityPolicy(): Plugin {
     apply: 'build',
     transformIndexHtml: {
       order: 'post',
-      handler: () => [{ tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY }, injectTo: 'head-prepend' }],
+      handler: () => [
+        {
+          tag: 'meta',
+          attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY },
+          injectTo: 'head-prepend',
+        },
+      ],
     },
   };
 }
 
-/** Sonner puts its styles into the page by script, which the policy forbids: they become a file like all others. */
+/**
+ * Sonner puts its styles into the page by script, which the policy forbids: they become a file like
+ * all others.
+ */
 function sonnerStylesAsFile(): Plugin {
   return {
     name: 'sonner-styles-as-file',
@@ -34,8 +44,14 @@ function sonnerStylesAsFile(): Plugin {
     transform: {
       filter: { id: /\/node_modules\/sonner\/dist\/index\.mjs$/ },
       handler(code) {
-        const without = code.replace(/^__insertCSS\(".*"\);?$/m, "import 'sonner/dist/styles.css';");
-        if (without === code) this.error('sonner no longer inserts its styles as it did: see whether the policy still holds');
+        const without = code.replace(
+          /^__insertCSS\(".*"\);?$/m,
+          "import 'sonner/dist/styles.css';",
+        );
+        if (without === code)
+          this.error(
+            'sonner no longer inserts its styles as it did: see whether the policy still holds',
+          );
         return { code: without, map: null };
       },
     },
@@ -46,7 +62,8 @@ export default defineConfig({
   base: './',
   plugins: [react(), contentSecurityPolicy(), sonnerStylesAsFile()],
   worker: { format: 'es' },
-  // The workers' imports are found at the start too: found late, they would reload the page under the user's first click.
+  // The workers' imports are found at the start too: found late, they would reload the page under
+  // the user's first click.
   optimizeDeps: {
     exclude: ['onnxruntime-web'],
     entries: ['index.html', 'src/worker/studio.ts', 'src/worker/verify.ts', 'src/worker/bench.ts'],

@@ -1,4 +1,5 @@
-// What the end-to-end tests share: opening the page, dropping folders as the system does, reading what was exported.
+// What the end-to-end tests share: opening the page, dropping folders as the system does, reading
+// what was exported.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +33,10 @@ export const test = base.extend<{ app: Page }>({
   },
 });
 
-/** Drops files or folders of the disk on the middle of the page, through the browser's own drag events. */
+/**
+ * Drops files or folders of the disk on the middle of the page, through the browser's own drag
+ * events.
+ */
 export async function drop(page: Page, ...paths: string[]): Promise<void> {
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files: paths.map((path) => resolve(path)), dragOperationsMask: 1 };
@@ -42,7 +46,10 @@ export async function drop(page: Page, ...paths: string[]): Promise<void> {
 }
 
 /** Windows of token ids as the calibration text, through the settings dialog. */
-export async function giveWindows(page: Page, windows: readonly (readonly number[])[]): Promise<void> {
+export async function giveWindows(
+  page: Page,
+  windows: readonly (readonly number[])[],
+): Promise<void> {
   await page.getByTestId('settings').first().click();
   await page.getByTestId('text-paste').check();
   await page.getByTestId('pasted-text').fill(JSON.stringify(windows));
@@ -63,8 +70,13 @@ export async function finished(page: Page, timeout = 100_000): Promise<void> {
   await expect(page.getByTestId('measured-on')).toBeVisible({ timeout });
 }
 
-/** Exports the plan as a zip, waits for the verdict and unpacks the download into a temporary folder. */
-export async function exportZip(page: Page): Promise<{ folder: string; files: Map<string, Uint8Array>; remove(): void }> {
+/**
+ * Exports the plan as a zip, waits for the verdict and unpacks the download into a temporary
+ * folder.
+ */
+export async function exportZip(
+  page: Page,
+): Promise<{ folder: string; files: Map<string, Uint8Array>; remove(): void }> {
   await page.getByTestId('export').click();
   await page.getByTestId('target-zip').check();
   await page.getByTestId('export-start').click();

@@ -1,4 +1,5 @@
-// Criteria side by side and the calibration study in the built page, in a browser without WebGPU. Numbers are the PyTorch goldens of the sample.
+// Criteria side by side and the calibration study in the built page, in a browser without WebGPU.
+// Numbers are the PyTorch goldens of the sample.
 
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
@@ -25,21 +26,29 @@ async function scored(page: Page): Promise<void> {
   await finished(page);
 }
 
-/** The scores that the table shows for a criterion, against expected ones; four digits are shown. */
+/**
+ * The scores that the table shows for a criterion, against expected ones; four digits are shown.
+ */
 async function expectScores(page: Page, name: string, scores: readonly number[]): Promise<void> {
   for (const [block, score] of scores.entries()) {
-    const shown = Number(((await page.getByTestId(`score-${name}/${block}`).textContent()) ?? '').replace(/,/g, ''));
+    const shown = Number(
+      ((await page.getByTestId(`score-${name}/${block}`).textContent()) ?? '').replace(/,/g, ''),
+    );
     expect(Math.abs(shown / score - 1), `${name} of block ${block}`).toBeLessThan(1e-3);
   }
 }
 
 async function expectRemoved(page: Page, blocks: readonly number[]): Promise<void> {
-  await expect.poll(() => planFromHash(new URL(page.url()).hash)).toEqual([...blocks].sort((a, b) => a - b));
+  await expect
+    .poll(() => planFromHash(new URL(page.url()).hash))
+    .toEqual([...blocks].sort((a, b) => a - b));
 }
 
 async function expectNoObstacles(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  expect(
+    violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id),
+  ).toEqual([]);
 }
 
 test('criteria: scores, correlation, and orders that the plan takes', async ({ app: page }) => {
@@ -56,7 +65,9 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
     ['mag-l1', expected.mag_l1_linear],
     ['block-influence', expected.block_influence],
   ] as const)
-    await expect(page.getByTestId(`spearman-${name}`)).toHaveText((spearman(expected.loo_nll, scores) ?? 0).toFixed(2));
+    await expect(page.getByTestId(`spearman-${name}`)).toHaveText(
+      (spearman(expected.loo_nll, scores) ?? 0).toFixed(2),
+    );
   await page.getByTestId('criteria-norms').check();
   await expectScores(page, 'mag-l1', expected.mag_l1_with_norms);
   await page.getByTestId('criteria-norms').uncheck();
@@ -78,38 +89,61 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
   await page.getByTestId('protect-ends').check();
   await expect(page.getByTestId('criteria-locks')).toContainText('Mag+');
   await page.getByTestId('drop-count').fill('2');
-  await expectRemoved(page, criterionOrder(expected.mag_l1_linear, [0, 1, 2, 3, 14, 15]).slice(0, 2));
+  await expectRemoved(
+    page,
+    criterionOrder(expected.mag_l1_linear, [0, 1, 2, 3, 14, 15]).slice(0, 2),
+  );
   await page.getByTestId('criteria-view').selectOption('block-influence');
-  await expect(page.getByTestId('rank-chart')).toHaveAttribute('aria-label', /^Block Influence over the blocks: lowest for block 2,/);
+  await expect(page.getByTestId('rank-chart')).toHaveAttribute(
+    'aria-label',
+    /^Block Influence over the blocks: lowest for block 2,/,
+  );
   await expectNoObstacles(page);
 
   const exported = await exportZip(page);
   try {
     const { study } = JSON.parse(text(exported.files.get('espalier.json')));
     const names = study.criteria.map(({ name }: { name: string }) => name);
-    expect(names).toEqual(['ppl', 'mag-l1', 'mag-l1-norms', 'mag-l2', 'mag-l2-norms', 'block-influence', 'angular-1', 'angular-3']);
+    expect(names).toEqual([
+      'ppl',
+      'mag-l1',
+      'mag-l1-norms',
+      'mag-l2',
+      'mag-l2-norms',
+      'block-influence',
+      'angular-1',
+      'angular-3',
+    ]);
   } finally {
     exported.remove();
   }
 });
 
-test('the calibration study: runs are kept, the curve and its windows stay', async ({ app: page }) => {
+test('the calibration study: runs are kept, the curve and its windows stay', async ({
+  app: page,
+}) => {
   await scored(page);
   const on = await page.getByTestId('measured-on').textContent();
   await page.getByTestId('drop-count').fill('3');
-  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', { timeout: 60_000 });
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', {
+    timeout: 60_000,
+  });
   const before = await page.getByTestId('ppl-pruned').textContent();
   await page.getByTestId('study-seeds').fill('2');
   await expect(page.getByTestId('study-estimate')).toContainText('2 runs, about');
   await page.getByTestId('study-start').click();
-  await expect(page.getByTestId('stability-run')).toContainText('Run 2 of 2: 10 windows, seed 1', { timeout: 60_000 });
+  await expect(page.getByTestId('stability-run')).toContainText('Run 2 of 2: 10 windows, seed 1', {
+    timeout: 60_000,
+  });
   await page.getByTestId('stability-cancel').click();
   await expect(page.getByTestId('study-start')).toBeVisible({ timeout: 20_000 });
   // The run that was done is kept.
   await expect(page.getByTestId('study-estimate')).toContainText('1 run, 1 of 2 are done');
   await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 2 runs');
   await page.getByTestId('study-start').click();
-  await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 3 runs', { timeout: 60_000 });
+  await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 3 runs', {
+    timeout: 60_000,
+  });
   await expect(page.getByTestId('study-estimate')).toContainText('All these runs are done');
   await expect(page.getByTestId('stability-7')).toContainText(/\d of 3 runs/);
   await expect(page.getByTestId('within-noise')).toContainText('30 windows');
@@ -118,7 +152,9 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   await expect(page.getByTestId('measured-on')).toHaveText(on ?? '');
   await expect(page.getByTestId('ppl-pruned')).toHaveText(before ?? '');
   await page.getByTestId('drop-count').fill('1');
-  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', { timeout: 60_000 });
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', {
+    timeout: 60_000,
+  });
   const shown = Number(await page.getByTestId('ppl-pruned').textContent());
   const least = expected.loo_nll[criterionOrder(expected.loo_nll)[0] ?? 0] ?? 0;
   expect(Math.abs(shown / Math.exp(least) - 1)).toBeLessThan(1e-3);

@@ -1,4 +1,5 @@
-// Evaluation on a text and plans for other tools in the built page, on the sample in a browser without WebGPU. Numbers are those of the command line, orders the PyTorch golden's.
+// Evaluation on a text and plans for other tools in the built page, on the sample in a browser
+// without WebGPU. Numbers are those of the command line, orders the PyTorch golden's.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,18 +43,24 @@ function evaluated(textPath: string, ...words: string[]): EvaluateResult {
     '--json',
     '-',
   ];
-  return JSON.parse(execFileSync('npm', command, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+  return JSON.parse(
+    execFileSync('npm', command, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+  );
 }
 
 /** The number that an element shows, against one that it should be; four digits are shown. */
 async function expectNumber(page: Page, testId: string, value: number): Promise<void> {
-  const shown = Number.parseFloat(((await page.getByTestId(testId).textContent()) ?? '').replace(/,/g, ''));
+  const shown = Number.parseFloat(
+    ((await page.getByTestId(testId).textContent()) ?? '').replace(/,/g, ''),
+  );
   expect(Math.abs(shown / value - 1), `${testId} shows ${shown}, not ${value}`).toBeLessThan(2e-3);
 }
 
 async function expectNoObstacles(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  expect(
+    violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id),
+  ).toEqual([]);
 }
 
 /** The sample without a curve: its scoring is stopped. */
@@ -63,7 +70,9 @@ async function openSample(page: Page): Promise<void> {
   await expect(page.getByTestId('cancel')).toBeHidden();
 }
 
-test('an evaluation of a plan gives the numbers of the command line; results stay to be compared', async ({ app: page }) => {
+test('an evaluation of a plan gives the numbers of the command line; results stay to be compared', async ({
+  app: page,
+}) => {
   const own = file('novel.txt', evaluationText().slice(0, 12_000));
   const expected = evaluated(own, '--remove', '7,9', '--max-segments', '9');
   expect(expected.segments).toBe(9);
@@ -79,12 +88,16 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
   await expect(page.getByTestId('evaluate-own')).toBeChecked();
   await page.getByTestId('evaluate-most').fill('9');
   await page.getByTestId('evaluate').click();
-  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'whole', { timeout: 100_000 });
+  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'whole', {
+    timeout: 100_000,
+  });
   await expectNumber(page, 'evaluate-original', expected.original.ppl ?? 0);
   await expectNumber(page, 'evaluate-plan', expected.plan?.ppl ?? 0);
   await expectNumber(page, 'evaluate-top1', (expected.top1Agreement ?? 0) * 100);
   await expectNumber(page, 'evaluate-kl', expected.klDivergence ?? 0);
-  await expect(page.getByTestId('evaluate-on')).toContainText('9 segments × 128 tokens, no BOS, novel.txt');
+  await expect(page.getByTestId('evaluate-on')).toContainText(
+    '9 segments × 128 tokens, no BOS, novel.txt',
+  );
 
   // The same plan with a stride, and another plan: each a row; numbers of another plan say so.
   await page.getByTestId('protocol-long').check();
@@ -93,41 +106,70 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
   await page.getByTestId('evaluate-bos').selectOption('every');
   await page.getByTestId('evaluate-most').fill('3');
   await page.getByTestId('evaluate').click();
-  await expect(page.getByTestId('evaluate-on')).toContainText('3 segments × 256 tokens, stride 64, BOS in each', { timeout: 100_000 });
-  const long = evaluated(own, '--remove', '7,9', '--segment', '256', '--stride', '64', '--bos', 'every', '--max-segments', '3');
+  await expect(page.getByTestId('evaluate-on')).toContainText(
+    '3 segments × 256 tokens, stride 64, BOS in each',
+    { timeout: 100_000 },
+  );
+  const long = evaluated(
+    own,
+    '--remove',
+    '7,9',
+    '--segment',
+    '256',
+    '--stride',
+    '64',
+    '--bos',
+    'every',
+    '--max-segments',
+    '3',
+  );
   await expectNumber(page, 'evaluate-plan', long.plan?.ppl ?? 0);
   await page.getByTestId('block-9').check();
   await expect(page.getByTestId('evaluate-stale')).toContainText('without 7 and 9');
   await page.getByTestId('evaluate-again').click();
   await expect(page.getByTestId('evaluate-stale')).toBeHidden({ timeout: 100_000 });
-  await expect(page.getByTestId('evaluate-table').locator('tbody tr')).toHaveCount(3, { timeout: 100_000 });
+  await expect(page.getByTestId('evaluate-table').locator('tbody tr')).toHaveCount(3, {
+    timeout: 100_000,
+  });
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   await expectNoObstacles(page);
 });
 
-test('a cancelled evaluation keeps what it had; a text that was scored on is named', async ({ app: page }) => {
+test('a cancelled evaluation keeps what it had; a text that was scored on is named', async ({
+  app: page,
+}) => {
   await page.getByTestId('open-sample').click();
   await finished(page);
   await page.getByTestId('block-7').uncheck();
   await page.getByTestId('evaluate').click();
   await expect(page.getByTestId('evaluate-partial')).toContainText('So far', { timeout: 100_000 });
   await page.getByTestId('evaluate-cancel').click();
-  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'stopped', { timeout: 20_000 });
+  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'stopped', {
+    timeout: 20_000,
+  });
   await expect(page.getByTestId('evaluate-partial')).toContainText(/Stopped after [\d,]+ segments/);
   await expect(page.getByTestId('evaluate-original')).toHaveText(/^\d+\.\d+$/);
 
-  const calibration = (await (await page.request.get('./text/calibration.txt')).text()).slice(0, 20_000);
+  const calibration = (await (await page.request.get('./text/calibration.txt')).text()).slice(
+    0,
+    20_000,
+  );
   await page.getByTestId('evaluate-paste').check();
   await page.getByTestId('evaluate-pasted').fill(calibration);
   await page.getByTestId('evaluate-use-pasted').click();
   await page.getByTestId('evaluate-most').fill('2');
   await page.getByTestId('evaluate').click();
-  await expect(page.getByTestId('evaluate-warning')).toContainText('also occur in the calibration windows', { timeout: 100_000 });
+  await expect(page.getByTestId('evaluate-warning')).toContainText(
+    'also occur in the calibration windows',
+    { timeout: 100_000 },
+  );
 });
 
-test('tables and plans for other tools: the golden order is written, read and used', async ({ app: page }) => {
+test('tables and plans for other tools: the golden order is written, read and used', async ({
+  app: page,
+}) => {
   await page.getByTestId('open-sample').click();
   await finished(page);
   await page.getByTestId('block-3').uncheck();
@@ -160,14 +202,17 @@ test('tables and plans for other tools: the golden order is written, read and us
   await page.getByTestId('file-order-drop').click();
   await expect(page.getByTestId('dialog-news')).not.toBeEmpty();
   await page.keyboard.press('Escape');
-  for (const block of [5, 11, 3]) await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
+  for (const block of [5, 11, 3])
+    await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
   await expect(page.getByTestId('kept-count')).toContainText('13 of 16');
 
   // A part of a block has no words there.
   await page.getByTestId('open-1').click();
   await page.getByTestId('part-1.attn').uncheck();
   await page.keyboard.press('u');
-  await expect(page.getByTestId('interop-mergekit-why')).toContainText('holds 1.attn, a part of a block');
+  await expect(page.getByTestId('interop-mergekit-why')).toContainText(
+    'holds 1.attn, a part of a block',
+  );
   await page.keyboard.press('Escape');
   await drop(page, file('wrong.csv', '1,2,99\n'));
   await expect(page.getByTestId('error-interop')).toContainText('there is no block 99');

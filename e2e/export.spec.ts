@@ -1,4 +1,5 @@
-// Exports that the disk ends: the page says why, keeps plan and scores, leaves no folder, and the next click goes on.
+// Exports that the disk ends: the page says why, keeps plan and scores, leaves no folder, and the
+// next click goes on.
 
 import type { Page } from '@playwright/test';
 import { expect, finished, giveWindows, golden, openSample, test } from './app.ts';
@@ -8,7 +9,10 @@ const {
   baseline_nll_per_sample: [nll = 0],
 } = golden<{ windows: number[][]; baseline_nll_per_sample: number[] }>('sample');
 
-/** Names of what lies in the origin's private file system, which stands in for the folder that was picked. */
+/**
+ * Names of what lies in the origin's private file system, which stands in for the folder that was
+ * picked.
+ */
 const listed = (page: Page): Promise<string[]> =>
   page.evaluate(async () => {
     const names: string[] = [];
@@ -58,8 +62,11 @@ test('a disk that runs full, then one with room', async ({ app: page, baseURL })
   expect(await listed(page)).toEqual(['mine']);
 });
 
-test('leave to write that is withdrawn, a folder that goes away, then an export', async ({ app: page }) => {
-  // The worker that writes fails at its weights file, each time in another way; handles cannot be replaced from outside.
+test('leave to write that is withdrawn, a folder that goes away, then an export', async ({
+  app: page,
+}) => {
+  // The worker that writes fails at its weights file, each time in another way; handles cannot be
+  // replaced from outside.
   await page.context().route('**/assets/studio-*.js', async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${FAILING};${await response.text()}` });
@@ -81,7 +88,9 @@ test('leave to write that is withdrawn, a folder that goes away, then an export'
   expect(await listed(page)).toEqual(['mine']);
 });
 
-test('a model above the budget is verified block by block, and the verdict says so', async ({ app: page }) => {
+test('a model above the budget is verified block by block, and the verdict says so', async ({
+  app: page,
+}) => {
   await openSample(page);
   await page.getByTestId('settings').first().click();
   const dialog = page.getByTestId('settings-dialog');
@@ -93,10 +102,14 @@ test('a model above the budget is verified block by block, and the verdict says 
   await page.getByTestId('export').click();
   await page.getByTestId('target-zip').check();
   await page.getByTestId('export-start').click();
-  await expect(page.getByTestId('verdict')).toHaveAttribute('data-status', 'in-parts', { timeout: 100_000 });
+  await expect(page.getByTestId('verdict')).toHaveAttribute('data-status', 'in-parts', {
+    timeout: 100_000,
+  });
   await expect(page.getByTestId('verdict')).toContainText('Right block by block');
   await expect(page.getByTestId('verify-checks')).toContainText('not run: runs whole');
-  await expect(page.getByTestId('verify-checks')).toContainText('right: likelihood of one window, block by block');
+  await expect(page.getByTestId('verify-checks')).toContainText(
+    'right: likelihood of one window, block by block',
+  );
   await expect(page.getByTestId('save-zip')).toBeVisible();
 });
 

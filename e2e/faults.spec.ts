@@ -1,4 +1,5 @@
-// Faults in the middle of work: each ends in a state from which one click goes on, with plan and scores as they were.
+// Faults in the middle of work: each ends in a state from which one click goes on, with plan and
+// scores as they were.
 
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,7 +43,9 @@ async function expectKept(page: Page, original: string): Promise<void> {
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
 }
 
-test('the engine dies: it is said, the next click goes on, plan and scores are kept', async ({ app: page }) => {
+test('the engine dies: it is said, the next click goes on, plan and scores are kept', async ({
+  app: page,
+}) => {
   const original = await scoredFolder(page, fixture(NAME));
   const [worker] = page.workers();
   await worker?.evaluate(() => {
@@ -50,14 +53,18 @@ test('the engine dies: it is said, the next click goes on, plan and scores are k
       throw new Error('a simulated crash');
     });
   });
-  await expect(page.getByText('The worker stopped unexpectedly. The engine was started again.').first()).toBeVisible();
+  await expect(
+    page.getByText('The worker stopped unexpectedly. The engine was started again.').first(),
+  ).toBeVisible();
   // A plan that nobody measured yet needs the model and its windows in the new engine.
   await page.getByTestId('block-2').uncheck();
   await expectKept(page, original);
   await expect(page.getByTestId('error-plan')).toBeHidden();
 });
 
-test('the engine dies while it scores: one click scores again, the plan is kept', async ({ app: page }) => {
+test('the engine dies while it scores: one click scores again, the plan is kept', async ({
+  app: page,
+}) => {
   await page.getByTestId('open-sample').click();
   await expect(page.getByTestId('progress')).toContainText('block runs', { timeout: 60_000 });
   await page.getByTestId('block-2').uncheck();
@@ -76,9 +83,15 @@ test('the engine dies while it scores: one click scores again, the plan is kept'
 
 for (const [what, spoil, mend] of [
   ['changed', (path: string) => rewrite(path), () => {}],
-  ['removed', (path: string) => renameSync(path, `${path}.away`), (path: string) => renameSync(`${path}.away`, path)],
+  [
+    'removed',
+    (path: string) => renameSync(path, `${path}.away`),
+    (path: string) => renameSync(`${path}.away`, path),
+  ],
 ] as const) {
-  test(`a file is ${what} after opening: it is named, and one click or drop brings everything back`, async ({ app: page }) => {
+  test(`a file is ${what} after opening: it is named, and one click or drop brings everything back`, async ({
+    app: page,
+  }) => {
     const { folder, remove } = copyOf(NAME);
     try {
       const original = await scoredFolder(page, folder);
@@ -88,7 +101,9 @@ for (const [what, spoil, mend] of [
       await page.getByTestId('export').click();
       await page.getByTestId('target-zip').check();
       await page.getByTestId('export-start').click();
-      await expect(page.getByTestId('error-export')).toContainText(`The file ${DATA} was changed, moved or removed`);
+      await expect(page.getByTestId('error-export')).toContainText(
+        `The file ${DATA} was changed, moved or removed`,
+      );
       await expect(page.getByTestId('remedy-export')).toHaveText('Read the folder again');
       mend(join(folder, DATA));
       if (what === 'changed') await page.getByTestId('remedy-export').click();
@@ -105,11 +120,14 @@ for (const [what, spoil, mend] of [
   });
 }
 
-test('a file is changed before it is read: one click reads the folder again, the plan is kept', async ({ app: page }) => {
+test('a file is changed before it is read: one click reads the folder again, the plan is kept', async ({
+  app: page,
+}) => {
   const { folder, remove } = copyOf(NAME);
   // The picker that the page falls back to is one that tests can drive.
   await page.addInitScript(() => {
-    for (const name of ['showDirectoryPicker', 'showOpenFilePicker']) Reflect.deleteProperty(window, name);
+    for (const name of ['showDirectoryPicker', 'showOpenFilePicker'])
+      Reflect.deleteProperty(window, name);
   });
   await page.reload();
   try {
@@ -122,7 +140,9 @@ test('a file is changed before it is read: one click reads the folder again, the
     await page.getByTestId('block-2').uncheck();
     rewrite(join(folder, DATA));
     await page.getByTestId('score').click();
-    await expect(page.getByTestId('error-score')).toContainText(`The file ${DATA} was changed, moved or removed`);
+    await expect(page.getByTestId('error-score')).toContainText(
+      `The file ${DATA} was changed, moved or removed`,
+    );
     const again = page.waitForEvent('filechooser');
     await page.getByTestId('remedy-score').click();
     await (await again).setFiles(folder);

@@ -1,4 +1,5 @@
-// The device is lost while the page scores on WebGPU: it is said, and one click scores again with the plan as it was.
+// The device is lost while the page scores on WebGPU: it is said, and one click scores again with
+// the plan as it was.
 
 import type { Worker } from '@playwright/test';
 import { expect, finished, giveWindows, golden, test } from './app.ts';
@@ -21,7 +22,9 @@ function keepDevices(worker: Worker): Promise<void> {
   });
 }
 
-test('the device is lost while it scores: one click scores again, the plan is kept', async ({ app: page }) => {
+test('the device is lost while it scores: one click scores again, the plan is kept', async ({
+  app: page,
+}) => {
   test.setTimeout(300_000);
   const spawned = page.waitForEvent('worker');
   await page.getByTestId('open-sample').click();
@@ -42,7 +45,9 @@ test('the device is lost while it scores: one click scores again, the plan is ke
     return globalThis.devicesOfTest.length;
   });
   expect(lost).toBeGreaterThan(0);
-  await expect(page.getByTestId('error-score')).toContainText('The GPU was lost while it was working.');
+  await expect(page.getByTestId('error-score')).toContainText(
+    'The GPU was lost while it was working.',
+  );
   await expect(page.getByTestId('remedy-score')).toHaveText('Score again');
   await page.getByTestId('remedy-score').click();
   await finished(page, 200_000);

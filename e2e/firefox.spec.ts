@@ -1,4 +1,5 @@
-// The page in Firefox, which has neither WebGPU everywhere nor pickers that write: scored on wasm, pruned, saved as a zip, verified.
+// The page in Firefox, which has neither WebGPU everywhere nor pickers that write: scored on wasm,
+// pruned, saved as a zip, verified.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,9 +21,13 @@ interface Sender {
   send(method: string, params: unknown): Promise<unknown>;
 }
 
-/** A Firefox of the system may be older than Playwright expects: what it cannot emulate is left as it is. */
+/**
+ * A Firefox of the system may be older than Playwright expects: what it cannot emulate is left as
+ * it is.
+ */
 function withoutEmulation(started: Browser): void {
-  const connection: { toImpl?: (object: object) => { _browserSession?: Sender } } | undefined = Reflect.get(started, '_connection');
+  const connection: { toImpl?: (object: object) => { _browserSession?: Sender } } | undefined =
+    Reflect.get(started, '_connection');
   const session = connection?.toImpl?.(started)?._browserSession;
   if (!session) return;
   const send = session.send.bind(session);
@@ -39,7 +44,12 @@ test.beforeAll(async () => {
   if (!found) return;
   try {
     const channel = found.own ? {} : { channel: 'moz-firefox' };
-    browser = await firefox.launch({ ...channel, executablePath: found.path, downloadsPath: downloads, timeout: 60_000 });
+    browser = await firefox.launch({
+      ...channel,
+      executablePath: found.path,
+      downloadsPath: downloads,
+      timeout: 60_000,
+    });
     if (!found.own) withoutEmulation(browser);
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   } catch (error) {
@@ -52,14 +62,17 @@ test.afterAll(async () => {
   rmSync(downloads, { recursive: true, force: true });
 });
 
-test('the sample in Firefox: scored on wasm, pruned, saved as a zip, verified', async ({ baseURL }) => {
+test('the sample in Firefox: scored on wasm, pruned, saved as a zip, verified', async ({
+  baseURL,
+}) => {
   test.setTimeout(400_000);
   test.skip(obstacle !== '', obstacle);
   const base = baseURL ?? '';
   const foreign: string[] = [];
   const faults: string[] = [];
   page.on('request', (request) => {
-    if (!request.url().startsWith(new URL(base).origin) && !/^(blob|data):/.test(request.url())) foreign.push(request.url());
+    if (!request.url().startsWith(new URL(base).origin) && !/^(blob|data):/.test(request.url()))
+      foreign.push(request.url());
   });
   page.on('pageerror', (error) => faults.push(error.message));
   const expected = golden<{ baseline_ppl: number; ppl_order: number[] }>('sample');
@@ -70,19 +83,35 @@ test('the sample in Firefox: scored on wasm, pruned, saved as a zip, verified', 
   await expect(page.getByTestId('measured-on')).toContainText('WebAssembly', { timeout: 120_000 });
   await expect(page.getByTestId('ppl-original')).toHaveText(expected.baseline_ppl.toFixed(2));
   await page.getByTestId(`block-${expected.ppl_order[0]}`).uncheck();
-  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', { timeout: 60_000 });
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', {
+    timeout: 60_000,
+  });
 
   await page.getByTestId('export').click();
-  await expect(page.getByTestId('export-dialog')).toContainText('this browser cannot write folders');
+  await expect(page.getByTestId('export-dialog')).toContainText(
+    'this browser cannot write folders',
+  );
   await expect(page.getByTestId('target-zip')).toBeChecked();
   await page.getByTestId('export-start').click();
   await expect(page.getByTestId('verdict')).toHaveText(/Verified/, { timeout: 120_000 });
   await page.getByTestId('save-zip').click();
-  const saved = () => readdirSync(downloads, { recursive: true, withFileTypes: true }).find((entry) => entry.isFile());
+  const saved = () =>
+    readdirSync(downloads, { recursive: true, withFileTypes: true }).find((entry) =>
+      entry.isFile(),
+    );
   await expect.poll(() => saved()?.name, { timeout: 30_000 }).toBeDefined();
   const zip = saved();
-  const { entries } = await unzip(new Uint8Array(readFileSync(join(zip?.parentPath ?? '', zip?.name ?? ''))));
+  const { entries } = await unzip(
+    new Uint8Array(readFileSync(join(zip?.parentPath ?? '', zip?.name ?? ''))),
+  );
   const names = Object.keys(entries).map((name) => name.slice(name.indexOf('/') + 1));
-  expect(names).toEqual(expect.arrayContaining(['config.json', 'espalier.json', 'onnx/model.onnx', 'onnx/model.onnx_data']));
+  expect(names).toEqual(
+    expect.arrayContaining([
+      'config.json',
+      'espalier.json',
+      'onnx/model.onnx',
+      'onnx/model.onnx_data',
+    ]),
+  );
   expect([foreign, faults]).toEqual([[], []]);
 });

@@ -18,14 +18,18 @@ test('a genai folder by drop: blocks, sizes and the golden perplexity', async ({
   await giveWindows(page, windows);
   await page.getByTestId('score').click();
   await finished(page);
-  const shown = Number(((await page.getByTestId('ppl-original').textContent()) ?? '').replace(/,/g, ''));
+  const shown = Number(
+    ((await page.getByTestId('ppl-original').textContent()) ?? '').replace(/,/g, ''),
+  );
   expect(Math.abs(shown / Math.exp(baseline.nll) - 1)).toBeLessThan(5e-3);
 });
 
 test('an optimum folder by picker', async ({ app: page }) => {
-  // Without the modern picker the page falls back to <input webkitdirectory>, which tests can drive.
+  // Without the modern picker the page falls back to <input webkitdirectory>, which tests can
+  // drive.
   await page.addInitScript(() => {
-    for (const name of ['showDirectoryPicker', 'showOpenFilePicker']) Reflect.deleteProperty(window, name);
+    for (const name of ['showDirectoryPicker', 'showOpenFilePicker'])
+      Reflect.deleteProperty(window, name);
   });
   await page.reload();
   const chooser = page.waitForEvent('filechooser');
@@ -50,7 +54,9 @@ const REFUSED: [folder: string, words: RegExp][] = [
 ];
 
 for (const [folder, words] of REFUSED) {
-  test(`${folder} is refused with its obstacle, and the open model stays`, async ({ app: page }) => {
+  test(`${folder} is refused with its obstacle, and the open model stays`, async ({
+    app: page,
+  }) => {
     await drop(page, fixture('optimum-llama-nokv'));
     await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
     await page.getByTestId('block-2').uncheck();
@@ -94,7 +100,9 @@ test('damaged folders: each a clear sentence', async ({ app: page }) => {
   }
 });
 
-test('locks: more removals than unlocked blocks are refused, the plan stays', async ({ app: page }) => {
+test('locks: more removals than unlocked blocks are refused, the plan stays', async ({
+  app: page,
+}) => {
   await drop(page, fixture('optimum-llama-nokv'));
   const { windows } = golden<Golden>('optimum-llama-nokv');
   await giveWindows(page, windows.slice(0, 1));

@@ -1,4 +1,5 @@
-// The Content-Security-Policy of the built page: the whole job runs under it, and what a hostile model or script would try does not.
+// The Content-Security-Policy of the built page: the whole job runs under it, and what a hostile
+// model or script would try does not.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,9 @@ import { PLAIN, residualModel } from '../src/model/testing/residual.ts';
 import { encodeModel } from '../src/onnx/codec.ts';
 import { drop, expect, exportZip, finished, test } from './app.ts';
 
-const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'";
+const POLICY =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri " +
+  "'none'; form-action 'none'";
 /** Another origin that answers: the server of the runtime checks. */
 const ELSEWHERE = 'http://127.0.0.1:4174/e2e/runtime.html';
 
@@ -26,21 +29,31 @@ const collectViolations = (): void => {
   });
 };
 
-/** The host sends the policy with the scripts too, as docs/formats.md asks: a worker has no other. */
+/**
+ * The host sends the policy with the scripts too, as docs/formats.md asks: a worker has no other.
+ */
 async function policyFromHost(page: Page): Promise<void> {
-  const policy = (await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content')) ?? '';
+  const policy =
+    (await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content')) ??
+    '';
   expect(policy).toBe(POLICY);
   await page.context().route(/\/assets\/.*\.js$/, async (route) => {
     const response = await route.fetch();
     // The body is read at once: a test that ends meanwhile takes the response with it.
     const body = await response.body();
-    await route.fulfill({ response, body, headers: { ...response.headers(), 'content-security-policy': policy } });
+    await route.fulfill({
+      response,
+      body,
+      headers: { ...response.headers(), 'content-security-policy': policy },
+    });
   });
   await page.addInitScript(collectViolations);
   await page.reload();
 }
 
-test('the sample is scored, pruned and exported under the policy, workers included', async ({ app: page }) => {
+test('the sample is scored, pruned and exported under the policy, workers included', async ({
+  app: page,
+}) => {
   await policyFromHost(page);
   await page.getByTestId('open-sample').click();
   await finished(page);
@@ -100,7 +113,16 @@ bare('scripts inside the page, evaluated text and other origins are blocked', as
   }, ELSEWHERE);
   expect(reached).toEqual({ marked: false, text: 'blocked', evaluated: 'blocked' });
   const violations = (await page.evaluate(() => window.violations)).map((v) => v.split(' ')[0]);
-  expect(new Set(violations)).toEqual(new Set(['script-src-elem', 'script-src-attr', 'img-src', 'frame-src', 'connect-src', 'script-src']));
+  expect(new Set(violations)).toEqual(
+    new Set([
+      'script-src-elem',
+      'script-src-attr',
+      'img-src',
+      'frame-src',
+      'connect-src',
+      'script-src',
+    ]),
+  );
 });
 
 test('markup in the names and texts of a model stays text', async ({ app: page }) => {
@@ -110,16 +132,21 @@ test('markup in the names and texts of a model stays text', async ({ app: page }
   mkdirSync(folder);
   try {
     const model = residualModel(PLAIN);
-    // A value of block 1 that the graph gives out: the page names it where it says why the block stays.
+    // A value of block 1 that the graph gives out: the page names it where it says why the block
+    // stays.
     const inner = model.graph.nodes.find((node) => node.outputs[0] === 'u1');
-    for (const node of model.graph.nodes) node.inputs = node.inputs.map((x) => (x === 'u1' ? markup : x));
+    for (const node of model.graph.nodes)
+      node.inputs = node.inputs.map((x) => (x === 'u1' ? markup : x));
     if (inner) inner.outputs = [markup];
     model.graph.outputs.push({ name: markup, type: 1, dims: null });
     writeFileSync(
       join(folder, 'model.onnx'),
       encodeModel(model, (_, range) => new Uint8Array(range.length)),
     );
-    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: markup, num_hidden_layers: 3 }));
+    writeFileSync(
+      join(folder, 'config.json'),
+      JSON.stringify({ model_type: markup, num_hidden_layers: 3 }),
+    );
     const tokenizer = {
       normalizer: { type: markup },
       model: { type: markup, vocab: { [markup]: 0 } },
@@ -128,10 +155,14 @@ test('markup in the names and texts of a model stays text', async ({ app: page }
     writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
     await drop(page, folder);
     await expect(page.getByTestId('model-chip')).toContainText('3 blocks');
-    await expect(page.getByText(`The graph output ${markup} is computed inside block 1`).first()).toBeVisible();
+    await expect(
+      page.getByText(`The graph output ${markup} is computed inside block 1`).first(),
+    ).toBeVisible();
     await page.getByTestId('score').click();
     await expect(page.getByText(`Unknown Normalizer type: ${markup}`).first()).toBeVisible();
-    expect(await page.evaluate(() => [document.querySelectorAll('img').length, window.marked ?? false])).toEqual([0, false]);
+    expect(
+      await page.evaluate(() => [document.querySelectorAll('img').length, window.marked ?? false]),
+    ).toEqual([0, false]);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

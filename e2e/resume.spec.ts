@@ -1,4 +1,5 @@
-// Long jobs in the built page: interrupted by a reload or a crash, they go on where they were; the title and a notification tell of them.
+// Long jobs in the built page: interrupted by a reload or a crash, they go on where they were; the
+// title and a notification tell of them.
 
 import type { Page } from '@playwright/test';
 import { expect, finished, giveWindows, golden, openSample, test } from './app.ts';
@@ -41,12 +42,17 @@ async function expectGolden(page: Page): Promise<void> {
   await finished(page, 200_000);
   await expect(page.getByTestId('ppl-original')).toHaveText(expected.baseline_ppl.toFixed(2));
   await page.getByTestId('drop-count').fill('4');
-  for (const block of expected.ppl_order.slice(0, 4)) await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
-  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', { timeout: 60_000 });
+  for (const block of expected.ppl_order.slice(0, 4))
+    await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', {
+    timeout: 60_000,
+  });
   await expect(page.getByTestId('ppl-pruned')).toHaveText((expected.oneshot['4'] ?? 0).toFixed(2));
 }
 
-test('a run that a reload interrupts is offered again, goes on where it was and ends with the same numbers', async ({ app: page }) => {
+test('a run that a reload interrupts is offered again, goes on where it was and ends with the same numbers', async ({
+  app: page,
+}) => {
   await openSample(page);
   await giveWindows(page, LONG);
   await page.getByTestId('score').click();
@@ -73,7 +79,9 @@ test('a run that a reload interrupts is offered again, goes on where it was and 
   await expect(card).toBeHidden();
 });
 
-test('the engine dies in a long run: the click of the error goes on where it was; discarded, it begins anew', async ({ app: page }) => {
+test('the engine dies in a long run: the click of the error goes on where it was; discarded, it begins anew', async ({
+  app: page,
+}) => {
   await openSample(page);
   await giveWindows(page, LONG);
   await page.getByTestId('score').click();
@@ -102,7 +110,9 @@ test('the engine dies in a long run: the click of the error goes on where it was
   await expect(page.getByTestId('interrupted-score')).toBeHidden();
 });
 
-test('a notification at the end of a long job, when it was asked for and the page is hidden', async ({ app: page }) => {
+test('a notification at the end of a long job, when it was asked for and the page is hidden', async ({
+  app: page,
+}) => {
   await page.evaluate(() => {
     const shown: string[] = [];
     let answer: NotificationPermission = 'denied';
@@ -123,7 +133,10 @@ test('a notification at the end of a long job, when it was asked for and the pag
         answer = 'granted';
       },
     });
-    Object.defineProperty(document, 'hidden', { configurable: true, get: () => document.body.classList.contains('test-hidden') });
+    Object.defineProperty(document, 'hidden', {
+      configurable: true,
+      get: () => document.body.classList.contains('test-hidden'),
+    });
   });
   const shown = () => page.evaluate(() => (window as Window & { shown?: string[] }).shown);
   await openSample(page);
@@ -144,7 +157,9 @@ test('a notification at the end of a long job, when it was asked for and the pag
   expect(await shown()).toEqual([]);
   await page.evaluate(() => document.body.classList.add('test-hidden'));
   await page.getByTestId('score').click();
-  await expect.poll(shown, { timeout: 60_000 }).toEqual([expect.stringMatching(/^Scoring has ended · sample: Scored 16 blocks in /)]);
+  await expect
+    .poll(shown, { timeout: 60_000 })
+    .toEqual([expect.stringMatching(/^Scoring has ended · sample: Scored 16 blocks in /)]);
 
   // The switch is remembered; the browser's leave is its own.
   await page.reload();

@@ -1,4 +1,5 @@
-// The runtime room on WebGPU (SwiftShader) in Chromium: self-test, routes, goldens, cancel, loss of the device, verification.
+// The runtime room on WebGPU (SwiftShader) in Chromium: self-test, routes, goldens, cancel, loss of
+// the device, verification.
 
 import { readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -40,7 +41,11 @@ test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async ({ browser }) => {
   // A server of its own: the page of these checks is no part of the built site.
-  server = await createServer({ root: ROOT, logLevel: 'error', server: { host: '127.0.0.1', port: 0, hmr: false, watch: null } });
+  server = await createServer({
+    root: ROOT,
+    logLevel: 'error',
+    server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
+  });
   await server.listen();
   page = await browser.newPage();
   await page.goto(new URL('e2e/runtime.html', server.resolvedUrls?.local[0]).href);
@@ -66,10 +71,18 @@ function filesBelow(folder: string, path = ''): { path: string; size: number }[]
 
 function fixture(name: string): ServedFolder {
   const files = filesBelow(`${ROOT}e2e/fixtures/${name}`);
-  return { base: `/e2e/fixtures/${name}`, files, graph: files.find((file) => file.path.endsWith('.onnx'))?.path ?? '' };
+  return {
+    base: `/e2e/fixtures/${name}`,
+    files,
+    graph: files.find((file) => file.path.endsWith('.onnx'))?.path ?? '',
+  };
 }
 
-const sample: ServedFolder = { base: '/sample', files: filesBelow(`${ROOT}public/sample`), graph: 'onnx/model.onnx' };
+const sample: ServedFolder = {
+  base: '/sample',
+  files: filesBelow(`${ROOT}public/sample`),
+  graph: 'onnx/model.onnx',
+};
 const sampleGolden = golden<SampleGolden>('sample');
 
 function largestDifference(a: readonly number[], b: readonly number[]): number {
@@ -78,7 +91,11 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
 }
 
 test('the self-test finds the subgroup fault of this device and takes the right route', async () => {
-  const { test: result, routes, key } = await call<{ test: SelfTest; routes: Routes; key: string }>({ check: 'self-test' });
+  const {
+    test: result,
+    routes,
+    key,
+  } = await call<{ test: SelfTest; routes: Routes; key: string }>({ check: 'self-test' });
   const check = (name: string) => result.checks.find((c) => c.name === name);
   expect(check('attention')).toMatchObject({ ok: true });
   expect(check('attention with subgroups')).toMatchObject({ ok: false });
@@ -92,7 +109,10 @@ test('the self-test finds the subgroup fault of this device and takes the right 
 
 for (const fault of ['product', 'attention', 'likelihood'] as const) {
   test(`an injected fault in ${fault} takes the GPU out of use`, async () => {
-    const { test: result, routes } = await call<{ test: SelfTest; routes: Routes }>({ check: 'self-test', fault });
+    const { test: result, routes } = await call<{ test: SelfTest; routes: Routes }>({
+      check: 'self-test',
+      fault,
+    });
     expect(result.checks.find((c) => c.name === fault)).toMatchObject({ ok: false });
     expect(routes.usable).toBe(false);
     expect(result.passed).toBe(false);
@@ -102,7 +122,14 @@ for (const fault of ['product', 'attention', 'likelihood'] as const) {
 test('with subgroups the sample is wrong without an error, without them it equals wasm', async () => {
   const window = sampleGolden.windows[0]?.slice(0, 64) ?? [];
   const nll = (device: 'wasm' | 'webgpu', subgroups: boolean) =>
-    call<{ values: number[] }>({ check: 'nll', ...sample, device, subgroups, window, removed: [] }).then(({ values }) => values);
+    call<{ values: number[] }>({
+      check: 'nll',
+      ...sample,
+      device,
+      subgroups,
+      window,
+      removed: [],
+    }).then(({ values }) => values);
   const right = await nll('wasm', false);
   expect(largestDifference(right, await nll('webgpu', false))).toBeLessThan(1e-4);
   expect(largestDifference(right, await nll('webgpu', true))).toBeGreaterThan(0.01);
@@ -125,7 +152,9 @@ test('an evaluation compares model and plan on the device as on wasm, whole and 
     expect(result.device.kind).toBe('webgpu');
     expect(Math.abs(result.original.nll - right.original.nll)).toBeLessThan(1e-4);
     expect(Math.abs((result.plan?.nll ?? Number.NaN) - (right.plan?.nll ?? 0))).toBeLessThan(1e-4);
-    expect(Math.abs((result.klDivergence ?? Number.NaN) - (right.klDivergence ?? 0))).toBeLessThan(1e-4);
+    expect(Math.abs((result.klDivergence ?? Number.NaN) - (right.klDivergence ?? 0))).toBeLessThan(
+      1e-4,
+    );
     expect(result.top1Agreement).toBeCloseTo(right.top1Agreement ?? 0, 2);
     expect(left).toBe(0);
   }
@@ -133,24 +162,54 @@ test('an evaluation compares model and plan on the device as on wasm, whole and 
 
 test('the sample hits the goldens of one window for every block', async () => {
   test.setTimeout(400_000);
-  const scored = await call<Scored>({ check: 'score', ...sample, device: 'webgpu', windows: sampleGolden.windows.slice(0, 1) });
+  const scored = await call<Scored>({
+    check: 'score',
+    ...sample,
+    device: 'webgpu',
+    windows: sampleGolden.windows.slice(0, 1),
+  });
   const { curve, estimate, peak } = scored;
-  expect(largestDifference(curve.baseline.nllPerWindow, sampleGolden.baseline_nll_per_sample.slice(0, 1))).toBeLessThan(1e-4);
+  expect(
+    largestDifference(
+      curve.baseline.nllPerWindow,
+      sampleGolden.baseline_nll_per_sample.slice(0, 1),
+    ),
+  ).toBeLessThan(1e-4);
   for (const block of curve.blocks)
-    expect(largestDifference(block.nllPerWindow, sampleGolden.loo_nll_per_sample[block.index]?.slice(0, 1) ?? [])).toBeLessThan(1e-4);
+    expect(
+      largestDifference(
+        block.nllPerWindow,
+        sampleGolden.loo_nll_per_sample[block.index]?.slice(0, 1) ?? [],
+      ),
+    ).toBeLessThan(1e-4);
   expect(Math.abs(peak.weights / estimate.weights - 1)).toBeLessThan(0.2);
   expect(Math.abs(peak.hidden / estimate.hiddenStates - 1)).toBeLessThan(0.2);
   expect(scored.left).toBe(0);
 });
 
-for (const name of ['optimum-llama-fp32', 'optimum-gemma3-fp32', 'genai-qwen3-fp32-webgpu', 'genai-lfm2-fp32-cpu', 'dynamo-llama-op23']) {
+for (const name of [
+  'optimum-llama-fp32',
+  'optimum-gemma3-fp32',
+  'genai-qwen3-fp32-webgpu',
+  'genai-lfm2-fp32-cpu',
+  'dynamo-llama-op23',
+]) {
   test(`${name} hits the goldens of every window`, async () => {
     const expected = golden(name);
-    const { curve, left } = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows: expected.windows });
-    expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? [])).toBeLessThan(1e-4);
+    const { curve, left } = await call<Scored>({
+      check: 'score',
+      ...fixture(name),
+      device: 'webgpu',
+      windows: expected.windows,
+    });
+    expect(
+      largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? []),
+    ).toBeLessThan(1e-4);
     for (const block of expected.blocks ?? [])
       if (block.refused === undefined)
-        expect(largestDifference(curve.blocks[block.index]?.nllPerWindow ?? [], block.nllPerWindow)).toBeLessThan(1e-4);
+        expect(
+          largestDifference(curve.blocks[block.index]?.nllPerWindow ?? [], block.nllPerWindow),
+        ).toBeLessThan(1e-4);
     expect(left).toBe(0);
   });
 }
@@ -160,7 +219,13 @@ test('a budget of a quarter of the weights streams them: the numbers of resident
   const windows = sampleGolden.windows.slice(0, 1).map((window) => window.slice(0, 16));
   const resident = await call<Scored>({ check: 'score', ...sample, device: 'webgpu', windows });
   const budgetBytes = resident.peak.weights / 4;
-  const streamed = await call<Scored>({ check: 'score', ...sample, device: 'webgpu', windows, budgetBytes });
+  const streamed = await call<Scored>({
+    check: 'score',
+    ...sample,
+    device: 'webgpu',
+    windows,
+    budgetBytes,
+  });
   expect(streamed.curve.baseline).toEqual(resident.curve.baseline);
   expect(streamed.curve.blocks).toEqual(resident.curve.blocks);
   expect(streamed.estimate).toMatchObject({ streaming: true });
@@ -173,11 +238,19 @@ test('a budget of a quarter of the weights streams them: the numbers of resident
 test('streamed scoring that was interrupted goes on from its hidden states; parts and a search on the GPU', async () => {
   test.setTimeout(400_000);
   const name = 'optimum-llama-fp32';
-  const { windows, blocks, units } = golden<FixtureGolden & { units: { attn: number[]; ffn: number[] } }>(name);
+  const { windows, blocks, units } = golden<
+    FixtureGolden & { units: { attn: number[]; ffn: number[] } }
+  >(name);
   const n = blocks?.length ?? 0;
   const full = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows });
   const budgetBytes = full.peak.weights * 0.6;
-  const streamed = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows, budgetBytes });
+  const streamed = await call<Scored>({
+    check: 'score',
+    ...fixture(name),
+    device: 'webgpu',
+    windows,
+    budgetBytes,
+  });
   expect(streamed.estimate.streaming).toBe(true);
   const found = await call<{
     stopped: boolean;
@@ -194,7 +267,9 @@ test('streamed scoring that was interrupted goes on from its hidden states; part
   expect(found.resumed.curve.hidden).toEqual(streamed.curve.hidden);
   expect(found.parts.parts.length).toBe(2 * n);
   for (const [k, { nll }] of found.parts.parts.entries())
-    expect(Math.abs(nll - ((k % 2 ? units.ffn : units.attn)[k >> 1] ?? Number.NaN))).toBeLessThan(1e-4);
+    expect(Math.abs(nll - ((k % 2 ? units.ffn : units.attn)[k >> 1] ?? Number.NaN))).toBeLessThan(
+      1e-4,
+    );
   expect(found.search.steps[0]).toMatchObject({ block: streamed.curve.order[0] });
   expect(found.search.steps.length).toBe(2);
 });
@@ -202,30 +277,54 @@ test('streamed scoring that was interrupted goes on from its hidden states; part
 test('a float16 graph is widened on this device, which has no shader-f16', async () => {
   const name = 'genai-llama-fp16-webgpu';
   const expected = golden(name);
-  const { curve, left } = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows: expected.windows });
-  expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? [])).toBeLessThan(2e-3);
+  const { curve, left } = await call<Scored>({
+    check: 'score',
+    ...fixture(name),
+    device: 'webgpu',
+    windows: expected.windows,
+  });
+  expect(
+    largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? []),
+  ).toBeLessThan(2e-3);
   expect(left).toBe(0);
 });
 
 test('cancel acts within two seconds and frees everything', async () => {
   const windows = sampleGolden.windows.slice(0, 2);
-  const stopped = await call({ check: 'score', ...sample, device: 'webgpu', windows, stopAfter: { blocks: 3, by: 'cancel' } });
+  const stopped = await call({
+    check: 'score',
+    ...sample,
+    device: 'webgpu',
+    windows,
+    stopAfter: { blocks: 3, by: 'cancel' },
+  });
   expect(stopped).toMatchObject({ code: 'cancelled', left: 0 });
   expect((stopped as { stopMs: number }).stopMs).toBeLessThan(2000);
 });
 
 test('a device that is lost in the middle is said to be lost', async () => {
   const windows = [sampleGolden.windows[0]?.slice(0, 32) ?? []];
-  const stopped = await call({ check: 'score', ...sample, device: 'webgpu', windows, stopAfter: { blocks: 3, by: 'loss' } });
+  const stopped = await call({
+    check: 'score',
+    ...sample,
+    device: 'webgpu',
+    windows,
+    stopAfter: { blocks: 3, by: 'loss' },
+  });
   expect(stopped).toMatchObject({ code: 'device-lost' });
 });
 
 test('a weight above the buffer limit is refused with both sizes', async () => {
-  expect(await call({ check: 'limits' })).toMatchObject({ code: 'too-large', message: expect.stringMatching(/lm_head.*at most/) });
+  expect(await call({ check: 'limits' })).toMatchObject({
+    code: 'too-large',
+    message: expect.stringMatching(/lm_head.*at most/),
+  });
 });
 
 test('an operator without a kernel is named, and the device goes on working', async () => {
-  const result = await call<{ broken: { code: string; message: string }; next: null }>({ check: 'bad-program' });
+  const result = await call<{ broken: { code: string; message: string }; next: null }>({
+    check: 'bad-program',
+  });
   expect(result.broken.code).toBe('unsupported-op');
   expect(result.broken.message).toContain('GroupQueryAttentioX');
   expect(result.next).toBeNull();
@@ -245,12 +344,16 @@ test('an export that no CPU can run is verified on WebGPU', async () => {
 });
 
 interface Decoded {
-  ways: Record<'own' | 'growing' | 'pieces' | 'none', { kind: string; bytes: number; runs: Generation[] }>;
+  ways: Record<
+    'own' | 'growing' | 'pieces' | 'none',
+    { kind: string; bytes: number; runs: Generation[] }
+  >;
   rows: number[][];
   left: number;
 }
 
-// Caches that are past and present at once, the same beside states of fixed size, caches in turns, and attention that runs on the CPU provider.
+// Caches that are past and present at once, the same beside states of fixed size, caches in turns,
+// and attention that runs on the CPU provider.
 for (const [name, kind] of [
   ['genai-qwen3-fp32-webgpu', 'static'],
   ['genai-lfm2-fp32-cpu', 'static'],
@@ -258,9 +361,18 @@ for (const [name, kind] of [
   ['dynamo-llama-op23', 'growing'],
 ] as const) {
   test(`${name} decodes the golden ids on WebGPU, whatever its caches`, async () => {
-    const want = golden(name).pruned.find(({ refused, greedy, removed }) => refused === undefined && greedy && removed.length > 0);
+    const want = golden(name).pruned.find(
+      ({ refused, greedy, removed }) => refused === undefined && greedy && removed.length > 0,
+    );
     const { removed = [], promptIds: prompt = [], greedy = [], greedyMargins = [] } = want ?? {};
-    const request = { check: 'decode', ...fixture(name), device: 'webgpu', removed, prompt, steps: greedy.length } as const;
+    const request = {
+      check: 'decode',
+      ...fixture(name),
+      device: 'webgpu',
+      removed,
+      prompt,
+      steps: greedy.length,
+    } as const;
     const { ways, rows, left } = await call<Decoded>(request);
     const close = greedyMargins.findIndex((margin) => margin < 1e-3);
     const expected = close < 0 ? greedy : greedy.slice(0, close);
@@ -281,7 +393,12 @@ for (const [name, kind] of [
 
 test('a device that is lost while decoding is said to be lost, also to the next run', async () => {
   const prompt = [5, 6, 7];
-  const lost = await call({ check: 'decode-lost', ...fixture('genai-qwen3-fp32-webgpu'), device: 'webgpu', prompt });
+  const lost = await call({
+    check: 'decode-lost',
+    ...fixture('genai-qwen3-fp32-webgpu'),
+    device: 'webgpu',
+    prompt,
+  });
   expect(lost).toMatchObject({ step: { code: 'device-lost' }, again: { code: 'device-lost' } });
 });
 
@@ -297,8 +414,19 @@ test('a variant streams Blobs to the GPU, runs, and leaves nothing in the ledger
     removed,
     promptIds: prompt,
     greedy = [],
-  } = golden(name).pruned.find((entry) => entry.removed.join() === '4') ?? { removed: [], promptIds: [] };
-  const request = { check: 'variant', ...fixture(name), removed, prompt, tokens: 6, cycles: 2, graphCapture: true } as const;
+  } = golden(name).pruned.find((entry) => entry.removed.join() === '4') ?? {
+    removed: [],
+    promptIds: [],
+  };
+  const request = {
+    check: 'variant',
+    ...fixture(name),
+    removed,
+    prompt,
+    tokens: 6,
+    cycles: 2,
+    graphCapture: true,
+  } as const;
   for (const { info, sample: run, left } of await call<Loaded[]>(request)) {
     expect(info).toMatchObject({
       device: { kind: 'webgpu' },
@@ -307,8 +435,13 @@ test('a variant streams Blobs to the GPU, runs, and leaves nothing in the ledger
       numBlocks: 4,
       graphCapture: false,
     });
-    // The mask's integer operators are on the CPU: the try of graph capture is refused, and the plain path still runs.
-    expect(info.notes).toEqual([expect.stringMatching(/not recorded: ONNX Runtime says .*partitioned to the WebGpuExecutionProvider/)]);
+    // The mask's integer operators are on the CPU: the try of graph capture is refused, and the
+    // plain path still runs.
+    expect(info.notes).toEqual([
+      expect.stringMatching(
+        /not recorded: ONNX Runtime says .*partitioned to the WebGpuExecutionProvider/,
+      ),
+    ]);
     expect(run.ids).toEqual(greedy.slice(0, 6));
     // Weights, caches, and less than a megabyte of logits and readback.
     expect(run.deviceBytes).toBeGreaterThan(info.fileBytes * 0.9);
@@ -320,7 +453,14 @@ test('a variant streams Blobs to the GPU, runs, and leaves nothing in the ledger
 test('without JSPI the asyncify build gives the same numbers', async () => {
   const window = sampleGolden.windows[0]?.slice(0, 32) ?? [];
   const nll = (asyncify: boolean) =>
-    call<{ build: string; values: number[] }>({ check: 'nll', ...sample, device: 'webgpu', window, removed: [3], asyncify });
+    call<{ build: string; values: number[] }>({
+      check: 'nll',
+      ...sample,
+      device: 'webgpu',
+      window,
+      removed: [3],
+      asyncify,
+    });
   const [jspi, asyncify] = [await nll(false), await nll(true)];
   expect([jspi.build, asyncify.build]).toEqual(['jspi', 'asyncify']);
   expect(largestDifference(jspi.values, asyncify.values)).toBeLessThan(1e-5);

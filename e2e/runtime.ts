@@ -1,4 +1,5 @@
-// The page end of the runtime checks: forwards calls of the browser tests to a worker; must not run anything itself.
+// The page end of the runtime checks: forwards calls of the browser tests to a worker; must not run
+// anything itself.
 
 import type { RuntimeCall, RuntimeReply } from './runtimeWorker.ts';
 
@@ -13,7 +14,8 @@ const worker = new Worker(new URL('./runtimeWorker.ts', import.meta.url), { type
 
 window.runtimeCheck = (call) =>
   new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }: MessageEvent<RuntimeReply>) => (data.ok ? resolve(data.value) : reject(new Error(data.error)));
+    worker.onmessage = ({ data }: MessageEvent<RuntimeReply>) =>
+      data.ok ? resolve(data.value) : reject(new Error(data.error));
     worker.onerror = (event) => reject(new Error(event.message));
     worker.postMessage(call);
   });

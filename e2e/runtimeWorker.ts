@@ -1,4 +1,5 @@
-// Checks of the runtime room on the browser's GPU, run in a module worker as the product does; results are plain data for the tests to judge.
+// Checks of the runtime room on the browser's GPU, run in a module worker as the product does;
+// results are plain data for the tests to judge.
 
 import { argmax, GREEDY } from '../src/analysis/sampling.ts';
 import { EspalierError } from '../src/errors.ts';
@@ -45,7 +46,10 @@ export type RuntimeCall =
       /** After so many block evaluations, cancel or destroy the device. */
       stopAfter?: { blocks: number; by: 'cancel' | 'loss' };
     })
-  /** Scores, is cancelled after so many block evaluations, and goes on in a new session; then parts and a search of two steps. */
+  /**
+   * Scores, is cancelled after so many block evaluations, and goes on in a new session; then parts
+   * and a search of two steps.
+   */
   | (OnDevice & { check: 'resume'; windows: number[][]; budgetBytes: number; stopAfter: number })
   /** `asyncify`: as in a browser without JSPI, from this call on. */
   | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
@@ -54,7 +58,14 @@ export type RuntimeCall =
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
   | (OnDevice & { check: 'decode'; removed: number[]; prompt: number[]; steps: number })
   | (OnDevice & { check: 'decode-lost'; prompt: number[] })
-  | (ServedFolder & { check: 'variant'; removed: number[]; prompt: number[]; tokens: number; cycles: number; graphCapture: boolean })
+  | (ServedFolder & {
+      check: 'variant';
+      removed: number[];
+      prompt: number[];
+      tokens: number;
+      cycles: number;
+      graphCapture: boolean;
+    })
   | { check: 'limits' }
   | { check: 'bad-program' };
 
@@ -81,7 +92,9 @@ async function run(call: RuntimeCall): Promise<unknown> {
   const engine =
     device === 'wasm'
       ? await openWasm(webLoader)
-      : await openWebgpu(webLoader, { subgroups: 'subgroups' in call && (call.subgroups ?? false) });
+      : await openWebgpu(webLoader, {
+          subgroups: 'subgroups' in call && (call.subgroups ?? false),
+        });
   try {
     switch (call.check) {
       case 'score':
@@ -99,7 +112,9 @@ async function run(call: RuntimeCall): Promise<unknown> {
       case 'decode-lost':
         return await decodeLost(engine, call);
       case 'limits':
-        return await codeOf(async () => engine.allocate(engine.maxBufferBytes + 16, 'weights', 'weight lm_head'));
+        return await codeOf(async () =>
+          engine.allocate(engine.maxBufferBytes + 16, 'weights', 'weight lm_head'),
+        );
       case 'bad-program':
         return await badProgram(engine);
     }
@@ -108,12 +123,16 @@ async function run(call: RuntimeCall): Promise<unknown> {
   }
 }
 
-async function codeOf(work: () => Promise<unknown>): Promise<{ code: string; message: string } | null> {
+async function codeOf(
+  work: () => Promise<unknown>,
+): Promise<{ code: string; message: string } | null> {
   try {
     await work();
     return null;
   } catch (error) {
-    return error instanceof EspalierError ? { code: error.code, message: error.message } : { code: 'not coded', message: String(error) };
+    return error instanceof EspalierError
+      ? { code: error.code, message: error.message }
+      : { code: 'not coded', message: String(error) };
   }
 }
 
@@ -124,10 +143,16 @@ async function badProgram(engine: Engine): Promise<unknown> {
   const at = new TextDecoder('latin1').decode(bytes).indexOf('GroupQueryAttention');
   bytes.set(new TextEncoder().encode('GroupQueryAttentioX'), at);
   const broken = { ...program, bytes };
-  return { broken: await codeOf(() => engine.compile(broken)), next: await codeOf(() => engine.compile(program)) };
+  return {
+    broken: await codeOf(() => engine.compile(broken)),
+    next: await codeOf(() => engine.compile(program)),
+  };
 }
 
-async function resume(engine: Engine, call: Extract<RuntimeCall, { check: 'resume' }>): Promise<unknown> {
+async function resume(
+  engine: Engine,
+  call: Extract<RuntimeCall, { check: 'resume' }>,
+): Promise<unknown> {
   const source = await opened(call);
   const { windows, budgetBytes } = call;
   let kept: Checkpoint | null = null;
@@ -151,7 +176,12 @@ async function resume(engine: Engine, call: Extract<RuntimeCall, { check: 'resum
         windows,
         abort.signal,
         (event) => {
-          if (event.type === 'progress' && event.progress.phase === 'score' && ++blocks === stopAfter) abort.abort();
+          if (
+            event.type === 'progress' &&
+            event.progress.phase === 'score' &&
+            ++blocks === stopAfter
+          )
+            abort.abort();
         },
         store,
       )
@@ -169,10 +199,21 @@ async function resume(engine: Engine, call: Extract<RuntimeCall, { check: 'resum
   const request = { windows, start: [], locked: [], count: 2, maxPpl: null };
   const search = await session.search(request, undefined, undefined, () => {});
   await session.dispose();
-  return { stopped: stopped.curve === null, done, resumed, cleared: kept === null, parts, search, left: engine.ledger.total() };
+  return {
+    stopped: stopped.curve === null,
+    done,
+    resumed,
+    cleared: kept === null,
+    parts,
+    search,
+    left: engine.ledger.total(),
+  };
 }
 
-async function nll(engine: Engine, call: Extract<RuntimeCall, { check: 'nll' }>): Promise<{ build: string; values: number[] }> {
+async function nll(
+  engine: Engine,
+  call: Extract<RuntimeCall, { check: 'nll' }>,
+): Promise<{ build: string; values: number[] }> {
   const session = ScoreSession.open(await opened(call), engine);
   const values = await session.nllPerToken(call.removed, call.window);
   await session.dispose();
@@ -195,28 +236,49 @@ async function evaluate(
     segments: windows,
     predicts: windows.map(() => segment - 1),
   };
-  const session = ScoreSession.open(await opened(call), engine, budgetBytes === undefined ? {} : { budgetBytes });
+  const session = ScoreSession.open(
+    await opened(call),
+    engine,
+    budgetBytes === undefined ? {} : { budgetBytes },
+  );
   const result = await session.evaluate(text, removed, undefined, () => {});
   await session.dispose();
   return { result, left: engine.ledger.total() };
 }
 
-async function verify(engine: Engine, call: Extract<RuntimeCall, { check: 'verify' }>): Promise<unknown> {
+async function verify(
+  engine: Engine,
+  call: Extract<RuntimeCall, { check: 'verify' }>,
+): Promise<unknown> {
   const source = await opened(call);
   const manifest = await exportManifest(source, call.removed, { app: 'test' });
   const session = ScoreSession.open(source, engine);
   const values = await session.nllPerToken(call.removed, call.window);
   await session.dispose();
   const numBlocks = source.structure.blocks.length - call.removed.length;
-  const expected = { window: call.window, nll: values, numBlocks, source: { opened: source, removed: call.removed } };
+  const expected = {
+    window: call.window,
+    nll: values,
+    numBlocks,
+    source: { opened: source, removed: call.removed },
+  };
   return verifyExport(manifestFolder(manifest, source.folder), manifest.graph, expected, engine);
 }
 
-/** Greedy ids and margins by every way of decoding: caches shared, in turns, none; several rows; the prompt in pieces. */
-async function decode(engine: Engine, call: Extract<RuntimeCall, { check: 'decode' }>): Promise<unknown> {
+/**
+ * Greedy ids and margins by every way of decoding: caches shared, in turns, none; several rows; the
+ * prompt in pieces.
+ */
+async function decode(
+  engine: Engine,
+  call: Extract<RuntimeCall, { check: 'decode' }>,
+): Promise<unknown> {
   const source = await opened(call);
   const manifest = await exportManifest(source, call.removed, { app: 'test' });
-  const loaded = await loadGraph(await openModel(manifestFolder(manifest, source.folder), manifest.graph), engine);
+  const loaded = await loadGraph(
+    await openModel(manifestFolder(manifest, source.folder), manifest.graph),
+    engine,
+  );
   const way = async (options: DecoderOptions, times: number, steps: number): Promise<unknown> => {
     const decoder = await Decoder.over(loaded, options);
     const runs = [await generateGreedily(decoder, call.prompt, steps)];
@@ -227,7 +289,8 @@ async function decode(engine: Engine, call: Extract<RuntimeCall, { check: 'decod
     return { kind, bytes, runs };
   };
   const ways = {
-    // From the second time on all shapes are known and every row of logits comes from the decoder's own buffer.
+    // From the second time on all shapes are known and every row of logits comes from the decoder's
+    // own buffer.
     own: await way({}, 2, call.steps),
     growing: await way({ growing: true }, 1, call.steps),
     pieces: await way({ prefillTokens: 5 }, 1, call.steps),
@@ -239,7 +302,8 @@ async function decode(engine: Engine, call: Extract<RuntimeCall, { check: 'decod
   for (let again = 0; again < 2; again++) {
     await decoder.begin(3, call.prompt.length + 2);
     for (let step = 0; step < 2; step++) {
-      const logits = step === 0 ? await decoder.prefill(call.prompt) : await decoder.step(rows.at(-1) ?? []);
+      const logits =
+        step === 0 ? await decoder.prefill(call.prompt) : await decoder.step(rows.at(-1) ?? []);
       const vocab = logits.length / 3;
       rows.push([0, 1, 2].map((row) => argmax(logits.subarray(row * vocab, (row + 1) * vocab))));
     }
@@ -249,8 +313,13 @@ async function decode(engine: Engine, call: Extract<RuntimeCall, { check: 'decod
   return { name: engine.name, ways, rows, left: engine.ledger.total() };
 }
 
-/** What a step gives after the device was lost, and what a decoder that never got to run holds then. */
-async function decodeLost(engine: Engine, call: Extract<RuntimeCall, { check: 'decode-lost' }>): Promise<unknown> {
+/**
+ * What a step gives after the device was lost, and what a decoder that never got to run holds then.
+ */
+async function decodeLost(
+  engine: Engine,
+  call: Extract<RuntimeCall, { check: 'decode-lost' }>,
+): Promise<unknown> {
   const decoder = await Decoder.open(await opened(call), engine);
   await decoder.begin(1, call.prompt.length + 8);
   const logits = await decoder.prefill(call.prompt);
@@ -264,14 +333,21 @@ async function decodeLost(engine: Engine, call: Extract<RuntimeCall, { check: 'd
 /** Variants opened, run and closed on the GPU, from Blobs as dropped files are. */
 async function variant(call: Extract<RuntimeCall, { check: 'variant' }>): Promise<unknown> {
   const files = await Promise.all(
-    call.files.map(async ({ path }) => ({ path, file: await (await fetch(new URL(`${call.base}/${path}`, self.location.href))).blob() })),
+    call.files.map(async ({ path }) => ({
+      path,
+      file: await (await fetch(new URL(`${call.base}/${path}`, self.location.href))).blob(),
+    })),
   );
   const source = await openModel(fileFolder(call.base, files), call.graph);
   const selfTest = await runSelfTest(webLoader);
   const results: unknown[] = [];
   for (let cycle = 0; cycle < call.cycles; cycle++) {
     const { removed, graphCapture, prompt, tokens } = call;
-    const loaded = await Variant.open(source, { removed, device: 'webgpu', selfTest, graphCapture }, webLoader);
+    const loaded = await Variant.open(
+      source,
+      { removed, device: 'webgpu', selfTest, graphCapture },
+      webLoader,
+    );
     const shape = { ids: prompt, tokens, batch: 1, sampling: GREEDY };
     await loaded.run(shape);
     const sample = await loaded.run(shape);
@@ -294,7 +370,10 @@ async function selfTest(fault: CheckName | undefined): Promise<unknown> {
   return { test, routes: routesOf(test.checks), key: await selfTestKey(webLoader) };
 }
 
-async function score(engine: Engine, call: Extract<RuntimeCall, { check: 'score' }>): Promise<unknown> {
+async function score(
+  engine: Engine,
+  call: Extract<RuntimeCall, { check: 'score' }>,
+): Promise<unknown> {
   const session = ScoreSession.open(await opened(call), engine, { budgetBytes: call.budgetBytes });
   const abort = new AbortController();
   const longestGap = { ms: 0, last: performance.now() };
@@ -311,13 +390,15 @@ async function score(engine: Engine, call: Extract<RuntimeCall, { check: 'score'
       if (event.type !== 'progress') events.push(event.type);
       else if (event.progress.phase === 'score') {
         longestGap.ms = Math.max(longestGap.ms, performance.now() - longestGap.last);
-        if (call.stopAfter && event.progress.done >= call.stopAfter.blocks && stoppedAt === 0) stop();
+        if (call.stopAfter && event.progress.done >= call.stopAfter.blocks && stoppedAt === 0)
+          stop();
       }
       longestGap.last = performance.now();
     });
     const peak = { weights: engine.ledger.peak('weights'), hidden: engine.ledger.peak('hidden') };
     const plans = [];
-    for (const removed of call.plans ?? []) plans.push({ removed, ...(await session.plan(removed)) });
+    for (const removed of call.plans ?? [])
+      plans.push({ removed, ...(await session.plan(removed)) });
     await session.dispose();
     return {
       name: engine.name,
@@ -345,9 +426,15 @@ function fetchedFolder(base: string, files: { path: string; size: number }[]): F
     const file = files.find((f) => f.path === path);
     if (!file) return null;
     const whole =
-      bytes.get(path) ?? fetch(new URL(`${base}/${path}`, self.location.href)).then(async (r) => new Uint8Array(await r.arrayBuffer()));
+      bytes.get(path) ??
+      fetch(new URL(`${base}/${path}`, self.location.href)).then(
+        async (r) => new Uint8Array(await r.arrayBuffer()),
+      );
     bytes.set(path, whole);
-    return { size: file.size, read: async (offset, length) => (await whole).slice(offset, offset + length) };
+    return {
+      size: file.size,
+      read: async (offset, length) => (await whole).slice(offset, offset + length),
+    };
   };
   return { name: base, files, open };
 }

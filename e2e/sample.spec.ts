@@ -1,4 +1,5 @@
-// The main job on the sample, in a browser without WebGPU: score, choose, undo, export, restore. Numbers are the PyTorch goldens.
+// The main job on the sample, in a browser without WebGPU: score, choose, undo, export, restore.
+// Numbers are the PyTorch goldens.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +25,8 @@ test('from one click to the curve, a plan, an export and back', async ({ app: pa
 
   // Drop the four lowest: the plan is the golden order, its perplexity the measured one.
   await page.getByTestId('drop-count').fill('4');
-  for (const block of expected.ppl_order.slice(0, 4)) await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
+  for (const block of expected.ppl_order.slice(0, 4))
+    await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
   await expect(page.getByTestId('kept-count')).toContainText('12 of 16');
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   await expect(page.getByTestId('ppl-pruned')).toHaveText((expected.oneshot['4'] ?? 0).toFixed(2));
@@ -56,7 +58,8 @@ test('from one click to the curve, a plan, an export and back', async ({ app: pa
     const record = JSON.parse(text(exported.files.get('espalier.json')));
     expect(record.removed).toEqual([2, 7, 8, 9]);
     expect(record.score.order).toEqual(expected.ppl_order);
-    for (const [i, nll] of expected.loo_nll.entries()) expect(Math.abs(record.score.blocks[i].nll - nll)).toBeLessThan(1e-4);
+    for (const [i, nll] of expected.loo_nll.entries())
+      expect(Math.abs(record.score.blocks[i].nll - nll)).toBeLessThan(1e-4);
     expect(record.score.windows).toEqual(expected.windows);
 
     // The exported folder is a model of its own, and says what it was made from.
@@ -76,7 +79,9 @@ test('from one click to the curve, a plan, an export and back', async ({ app: pa
     await drop(page, json);
     await expect(page.getByTestId('kept-count')).toContainText('12 of 16');
     await expect(page.getByTestId('ppl-original')).toHaveText(expected.baseline_ppl.toFixed(2));
-    await expect(page.getByTestId('ppl-pruned')).toHaveText((expected.oneshot['4'] ?? 0).toFixed(2));
+    await expect(page.getByTestId('ppl-pruned')).toHaveText(
+      (expected.oneshot['4'] ?? 0).toFixed(2),
+    );
   } finally {
     exported.remove();
   }
@@ -107,9 +112,13 @@ test('a budget below the model: streamed, said so, and the same numbers', async 
   await budget.fill('1');
   await expect(dialog).toContainText('but the budget is');
   await budget.fill('8');
-  await expect(dialog).toContainText('does not fit into 8.0 MB, so its weights are read from the files');
+  await expect(dialog).toContainText(
+    'does not fit into 8.0 MB, so its weights are read from the files',
+  );
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  expect(
+    violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id),
+  ).toEqual([]);
   await dialog.getByTestId('samples').fill('3');
   await dialog.getByTestId('score-with-settings').click();
   await finished(page);
@@ -122,7 +131,8 @@ test('a budget below the model: streamed, said so, and the same numbers', async 
 });
 
 test('export into a folder that was picked, verified by re-reading it', async ({ app: page }) => {
-  // The origin's private file system stands in for the system's folder picker; handles and writing are the real ones.
+  // The origin's private file system stands in for the system's folder picker; handles and writing
+  // are the real ones.
   await page.evaluate(() => {
     Object.assign(window, { showDirectoryPicker: () => navigator.storage.getDirectory() });
   });
@@ -149,7 +159,8 @@ test('export into a folder that was picked, verified by re-reading it', async ({
 
 test('a zip streamed into a file that was picked', async ({ app: page }) => {
   await page.evaluate(() => {
-    const pick = async () => (await navigator.storage.getDirectory()).getFileHandle('pruned.zip', { create: true });
+    const pick = async () =>
+      (await navigator.storage.getDirectory()).getFileHandle('pruned.zip', { create: true });
     Object.assign(window, { showSaveFilePicker: pick });
   });
   await page.getByTestId('open-sample').click();
@@ -171,7 +182,11 @@ test('a zip streamed into a file that was picked', async ({ app: page }) => {
 test('nothing serious for axe, in light and in dark', async ({ app: page }) => {
   const check = async (): Promise<void> => {
     const { violations } = await new AxeBuilder({ page }).analyze();
-    expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => [v.id, v.nodes[0]?.html])).toEqual([]);
+    expect(
+      violations
+        .filter((v) => v.impact === 'serious' || v.impact === 'critical')
+        .map((v) => [v.id, v.nodes[0]?.html]),
+    ).toEqual([]);
   };
   await check();
   await page.getByTestId('open-sample').click();

@@ -1,4 +1,5 @@
-// Speed and generation in the built page, without WebGPU: auto-measure, cancel, goal, side by side against the goldens, variants and their files, faults.
+// Speed and generation in the built page, without WebGPU: auto-measure, cancel, goal, side by side
+// against the goldens, variants and their files, faults.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,22 +39,30 @@ async function generated(page: Page): Promise<void> {
 /** Text that is certain: up to the first token whose choice hangs on less than `SURE`. */
 function certain(text: string, { greedy_ids, greedyMargins }: Generation): string {
   const unsure = greedyMargins.findIndex((margin) => margin < SURE);
-  return unsure < 0 ? text : text.slice(0, Math.floor((text.length * unsure) / greedy_ids.length) - 8);
+  return unsure < 0
+    ? text
+    : text.slice(0, Math.floor((text.length * unsure) / greedy_ids.length) - 8);
 }
 
 test('a settled plan is measured by itself, on what export writes', async ({ app: page }) => {
   await openSample(page);
   await page.getByTestId('drop-count').fill('8');
-  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', { timeout: 60_000 });
+  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', {
+    timeout: 60_000,
+  });
   await expect(page.getByTestId('toks-original')).toContainText(/\d/);
-  await expect(page.getByTestId('speed-protocol')).toContainText('quick: 2 + 5 runs, 12 → 32 tokens, batch 1');
+  await expect(page.getByTestId('speed-protocol')).toContainText(
+    'quick: 2 + 5 runs, 12 → 32 tokens, batch 1',
+  );
   await expect(page.getByTestId('speed-protocol')).toContainText('WebAssembly');
   await expect(page.getByTestId('device-bytes-pruned')).toContainText(/MB/);
 
   // Another plan: the numbers are marked at once, a prediction stands in until it is measured.
   await page.getByTestId('drop-count').fill('4');
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', /predicted|stale/);
-  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', { timeout: 60_000 });
+  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', {
+    timeout: 60_000,
+  });
   await expect(page.getByTestId('variant-row')).toHaveCount(3);
   await expect(page.getByTestId('pareto-chart')).toBeVisible();
 
@@ -62,7 +71,9 @@ test('a settled plan is measured by itself, on what export writes', async ({ app
   await page.getByTestId('drop-count').fill('8');
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured');
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')).toEqual([]);
+  expect(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')).toEqual(
+    [],
+  );
 });
 
 test('cancel ends the paper protocol at once, and the page goes on', async ({ app: page }) => {
@@ -76,7 +87,9 @@ test('cancel ends the paper protocol at once, and the page goes on', async ({ ap
   await expect(page.getByTestId('speed-measure')).toBeEnabled();
   await expect.poll(() => page.workers().length).toBe(1);
   await page.getByTestId('speed-measure').click();
-  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', { timeout: 60_000 });
+  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', {
+    timeout: 60_000,
+  });
   await expect.poll(() => page.workers().length).toBe(1);
 });
 
@@ -110,7 +123,9 @@ for (const removed of [
     await generated(page);
     for (const which of ['original', 'pruned'] as const) {
       const expected = sample.generation.find(
-        (g) => g.removedUnits.length === 0 && g.removed.join() === (which === 'original' ? '' : removed.join()),
+        (g) =>
+          g.removedUnits.length === 0 &&
+          g.removed.join() === (which === 'original' ? '' : removed.join()),
       );
       if (!expected) throw new Error('no golden');
       const shown = (await page.getByTestId(`gen-${which}`).textContent()) ?? '';
@@ -148,7 +163,9 @@ test('variants: names, a pair, and the table as files', async ({ app: page }) =>
   await page.getByTestId('block-7').uncheck();
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   await page.getByTestId('speed-measure').click();
-  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', { timeout: 60_000 });
+  await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured', {
+    timeout: 60_000,
+  });
   await page.getByTestId('variant-name').fill('without "seven"');
   await page.getByTestId('variant-keep').click();
   await page.getByTestId('pin-original').check();
@@ -167,7 +184,9 @@ test('variants: names, a pair, and the table as files', async ({ app: page }) =>
   expect(json.perplexity.windows).toHaveLength(10);
 });
 
-test('chat through the template of the model, with its default system text', async ({ app: page }) => {
+test('chat through the template of the model, with its default system text', async ({
+  app: page,
+}) => {
   await drop(page, fixture('optimum-llama-chat'));
   await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
   await page.getByTestId('mode-chat').check();
@@ -179,18 +198,25 @@ test('chat through the template of the model, with its default system text', asy
   await expect(page.getByTestId('gen-toks-original')).toContainText('tok/s');
 });
 
-test('missing and broken text files, a graph without caches: what still works, and why not more', async ({ app: page }) => {
+test('missing and broken text files, a graph without caches: what still works, and why not more', async ({
+  app: page,
+}) => {
   const folder = mkdtempSync(join(tmpdir(), 'espalier-'));
   try {
     cpSync(fixture('optimum-llama-chat'), folder, { recursive: true });
     const path = join(folder, 'tokenizer_config.json');
     const config = JSON.parse(readFileSync(path, 'utf8'));
-    writeFileSync(path, JSON.stringify({ ...config, chat_template: "{{ raise_exception('no talking here') }}" }));
+    writeFileSync(
+      path,
+      JSON.stringify({ ...config, chat_template: "{{ raise_exception('no talking here') }}" }),
+    );
     await drop(page, folder);
     await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
     await page.getByTestId('mode-chat').check();
     await page.getByTestId('generate').click();
-    await expect(page.getByTestId('error-generate')).toContainText('no talking here', { timeout: 60_000 });
+    await expect(page.getByTestId('error-generate')).toContainText('no talking here', {
+      timeout: 60_000,
+    });
 
     rmSync(join(folder, 'tokenizer.json'));
     await drop(page, folder);
@@ -208,7 +234,10 @@ test('missing and broken text files, a graph without caches: what still works, a
   await expect(page.getByTestId('model-chip')).toContainText('optimum-llama-nokv');
   await expect(page.getByTestId('speed-measure')).toBeEnabled();
   await page.getByTestId('speed-measure').click();
-  await expect(page.getByTestId('speed-protocol')).toContainText('no cache: every step repeats the whole text', { timeout: 60_000 });
+  await expect(page.getByTestId('speed-protocol')).toContainText(
+    'no cache: every step repeats the whole text',
+    { timeout: 60_000 },
+  );
 });
 
 test('a batch sweep draws and tells latency and throughput of both', async ({ app: page }) => {

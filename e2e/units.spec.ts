@@ -1,8 +1,19 @@
-// Parts of blocks and the iterative search in the built page, on a small folder in a browser without WebGPU. Numbers are the PyTorch goldens.
+// Parts of blocks and the iterative search in the built page, on a small folder in a browser
+// without WebGPU. Numbers are the PyTorch goldens.
 
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { drop, expect, exportZip, finished, fixture, giveWindows, golden, test, text } from './app.ts';
+import {
+  drop,
+  expect,
+  exportZip,
+  finished,
+  fixture,
+  giveWindows,
+  golden,
+  test,
+  text,
+} from './app.ts';
 
 interface Golden {
   windows: number[][];
@@ -26,7 +37,9 @@ async function scored(page: Page): Promise<void> {
 async function expectPpl(page: Page, testId: string, nll: number): Promise<void> {
   await expect
     .poll(async () => {
-      const shown = Number(((await page.getByTestId(testId).textContent()) ?? '').replace(/,/g, ''));
+      const shown = Number(
+        ((await page.getByTestId(testId).textContent()) ?? '').replace(/,/g, ''),
+      );
       return Math.abs(shown / Math.exp(nll) - 1);
     })
     .toBeLessThan(1e-3);
@@ -34,13 +47,17 @@ async function expectPpl(page: Page, testId: string, nll: number): Promise<void>
 
 async function expectNoObstacles(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id)).toEqual([]);
+  expect(
+    violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id),
+  ).toEqual([]);
 }
 
 test('parts: scored, removed alone, exported and verified', async ({ app: page }) => {
   await scored(page);
   await page.getByTestId('score-parts').click();
-  await expect(page.getByTestId('parts-tools')).toContainText('parts scored in', { timeout: 60_000 });
+  await expect(page.getByTestId('parts-tools')).toContainText('parts scored in', {
+    timeout: 60_000,
+  });
   await expect(page.getByTestId('parts-chart')).toBeVisible();
 
   // Every part shows what leaving it out costs.
@@ -48,7 +65,9 @@ test('parts: scored, removed alone, exported and verified', async ({ app: page }
     await page.getByTestId(`open-${block}`).click();
     for (const part of ['attn', 'ffn'] as const) {
       const name = await page.getByTestId(`part-${block}.${part}`).getAttribute('aria-label');
-      const shown = Number(/perplexity without it ([\d.,]+)/.exec(name ?? '')?.[1]?.replace(/,/g, ''));
+      const shown = Number(
+        /perplexity without it ([\d.,]+)/.exec(name ?? '')?.[1]?.replace(/,/g, ''),
+      );
       expect(Math.abs(shown / Math.exp(expected.units[part][block] ?? 0) - 1)).toBeLessThan(1e-3);
     }
   }
@@ -58,7 +77,9 @@ test('parts: scored, removed alone, exported and verified', async ({ app: page }
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   await expectPpl(page, 'ppl-pruned', expected.units.attn[2] ?? 0);
   expect(new URL(page.url()).hash).toBe('#plan=2.attn');
-  expect(await page.getByTestId('block-2').evaluate((box: HTMLInputElement) => box.indeterminate)).toBe(true);
+  expect(
+    await page.getByTestId('block-2').evaluate((box: HTMLInputElement) => box.indeterminate),
+  ).toBe(true);
   await expectNoObstacles(page);
 
   const exported = await exportZip(page);
@@ -83,7 +104,9 @@ test('parts: scored, removed alone, exported and verified', async ({ app: page }
   await expect(page.getByTestId('kept-count')).toHaveText('5 of 5 (1 in part) kept');
 });
 
-test('the block list by keyboard: rows open, parts are reached and removed', async ({ app: page }) => {
+test('the block list by keyboard: rows open, parts are reached and removed', async ({
+  app: page,
+}) => {
   await drop(page, fixture(FOLDER));
   await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
   const focused = page.locator(':focus');
@@ -111,19 +134,27 @@ test('the block list by keyboard: rows open, parts are reached and removed', asy
   await expectNoObstacles(page);
 });
 
-test('the iterative search: steps, their plan in one click, one-shot paths beside it', async ({ app: page }) => {
+test('the iterative search: steps, their plan in one click, one-shot paths beside it', async ({
+  app: page,
+}) => {
   await scored(page);
   await page.getByTestId('search-count').fill('2');
   await expect(page.getByTestId('search-estimate')).toContainText('2 steps, about');
   await page.getByTestId('search-start').click();
-  await expect(page.getByTestId('search-verdict')).toContainText('All 2 blocks removed', { timeout: 60_000 });
+  await expect(page.getByTestId('search-verdict')).toContainText('All 2 blocks removed', {
+    timeout: 60_000,
+  });
   await expect(page.getByTestId('path-chart')).toBeVisible();
 
   // The first step is the curve's own answer.
-  const first = expected.blocks.map(({ nll }, block) => ({ block, nll })).sort((a, b) => a.nll - b.nll)[0];
+  const first = expected.blocks
+    .map(({ nll }, block) => ({ block, nll }))
+    .sort((a, b) => a.nll - b.nll)[0];
   await expectPpl(page, 'path-iterative/0', expected.baseline.nll);
   await expectPpl(page, 'path-iterative/1', first?.nll ?? 0);
-  await expect(page.getByTestId('path-iterative/1')).toHaveAccessibleName(new RegExp(`without ${first?.block}:`));
+  await expect(page.getByTestId('path-iterative/1')).toHaveAccessibleName(
+    new RegExp(`without ${first?.block}:`),
+  );
 
   // The second is what the effect measures of the same plan, chosen by hand.
   const name = (await page.getByTestId('path-iterative/2').getAttribute('aria-label')) ?? '';
@@ -131,7 +162,9 @@ test('the iterative search: steps, their plan in one click, one-shot paths besid
   expect(plan).toContain(String(first?.block));
   for (const block of plan) await page.getByTestId(`block-${block}`).uncheck();
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
-  await expect(page.getByTestId('ppl-pruned')).toHaveText((await page.getByTestId('path-iterative/2').textContent()) ?? '');
+  await expect(page.getByTestId('ppl-pruned')).toHaveText(
+    (await page.getByTestId('path-iterative/2').textContent()) ?? '',
+  );
 
   await page.getByTestId('path-iterative/1').click();
   await expect(page.getByTestId('kept-count')).toContainText('4 of 5');
@@ -159,6 +192,8 @@ test('a search is held, goes on and is cancelled; its steps stay', async ({ app:
   await expect(page.getByTestId('search-step')).toContainText('Step 2', { timeout: 120_000 });
   await page.getByTestId('search-pause').click();
   await page.getByTestId('search-cancel').click();
-  await expect(page.getByTestId('search-verdict')).toContainText(/Stopped after \d step/, { timeout: 20_000 });
+  await expect(page.getByTestId('search-verdict')).toContainText(/Stopped after \d step/, {
+    timeout: 20_000,
+  });
   await expect(page.getByTestId('path-iterative/1')).toHaveAccessibleName(/without 7:/);
 });

@@ -1,6 +1,16 @@
 // The same page on WebGPU (SwiftShader in CI): self-test, golden numbers, plan and verified export.
 
-import { drop, expect, exportZip, finished, fixture, giveWindows, golden, test, text } from './app.ts';
+import {
+  drop,
+  expect,
+  exportZip,
+  finished,
+  fixture,
+  giveWindows,
+  golden,
+  test,
+  text,
+} from './app.ts';
 
 interface Golden {
   windows: number[][];
@@ -33,9 +43,15 @@ for (const name of ['genai-llama-fp32-webgpu', 'optimum-llama-nokv']) {
       expect(record.score.device.kind).toBe('webgpu');
       expect(record.score.selfTest.passed).toBe(true);
       for (const w of [0, 1]) {
-        expect(Math.abs(record.score.baseline.nllPerWindow[w] - (expected.baseline.nllPerWindow[w] ?? 0))).toBeLessThan(1e-4);
+        expect(
+          Math.abs(
+            record.score.baseline.nllPerWindow[w] - (expected.baseline.nllPerWindow[w] ?? 0),
+          ),
+        ).toBeLessThan(1e-4);
         for (const [i, block] of expected.blocks.entries())
-          expect(Math.abs(record.score.blocks[i].nllPerWindow[w] - (block.nllPerWindow[w] ?? 0))).toBeLessThan(1e-4);
+          expect(
+            Math.abs(record.score.blocks[i].nllPerWindow[w] - (block.nllPerWindow[w] ?? 0)),
+          ).toBeLessThan(1e-4);
       }
     } finally {
       exported.remove();

@@ -1,4 +1,6 @@
-// The numbers that the project holds itself to, measured: opening, curve, search, memory, magnitudes, evaluation, the page's thread, decoding, exports. `npm run bench -- [open] [curve] ... [--webgpu] [--json file]`.
+// The numbers that the project holds itself to, measured: opening, curve, search, memory,
+// magnitudes, evaluation, the page's thread, decoding, exports. `npm run bench -- [open] [curve]
+// ... [--webgpu] [--json file]`.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
@@ -14,7 +16,10 @@ import { benchPage } from './bench/page.ts';
 import { benchSearch } from './bench/search.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const PARTS: Record<string, (root: string, options: DecodeOptions) => Promise<{ ok: boolean } | { ok: boolean }[]>> = {
+const PARTS: Record<
+  string,
+  (root: string, options: DecodeOptions) => Promise<{ ok: boolean } | { ok: boolean }[]>
+> = {
   open: benchOpen,
   curve: benchCurve,
   search: benchSearch,
@@ -30,10 +35,14 @@ const words = process.argv.slice(2);
 const flag = words.indexOf('--json');
 const target = flag >= 0 ? words[flag + 1] : join(ROOT, 'bench-results', 'bench.json');
 const options = { webgpu: words.includes('--webgpu') };
-const asked = words.filter((word, i) => word !== '--json' && word !== '--webgpu' && (flag < 0 || i !== flag + 1));
+const asked = words.filter(
+  (word, i) => word !== '--json' && word !== '--webgpu' && (flag < 0 || i !== flag + 1),
+);
 const unknown = asked.find((name) => !PARTS[name]);
 if (unknown !== undefined || target === undefined) {
-  console.error(`usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--webgpu] [--json file]`);
+  console.error(
+    `usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--webgpu] [--json file]`,
+  );
   process.exit(2);
 }
 

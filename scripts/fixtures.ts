@@ -1,9 +1,16 @@
-// Keeps the test corpus small: `pack` turns fixture folders into recipes over others, `unpack` makes the whole corpus for the corpus command.
+// Keeps the test corpus small: `pack` turns fixture folders into recipes over others, `unpack`
+// makes the whole corpus for the corpus command.
 
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { derivedNames, fixtureFolder, type Piece, packRecipe, type RecipeFile } from '../src/onnx/testing/derived.ts';
+import {
+  derivedNames,
+  fixtureFolder,
+  type Piece,
+  packRecipe,
+  type RecipeFile,
+} from '../src/onnx/testing/derived.ts';
 import { fixturePath, wholeCorpus } from '../src/onnx/testing/fixtures.ts';
 
 /** Length of the runs that are looked up, and the shortest run worth a piece, in bytes. */
@@ -14,7 +21,9 @@ const [command, ...words] = process.argv.slice(2);
 if (command === 'pack' && words.length >= 2) pack(words[0]!, words.slice(1));
 else if (command === 'unpack' && words.length === 1) unpack(words[0]!);
 else {
-  console.error('usage: tsx scripts/fixtures.ts pack <dir with fixture folders> <folder>... | unpack <new dir>');
+  console.error(
+    'usage: tsx scripts/fixtures.ts pack <dir with fixture folders> <folder>... | unpack <new dir>',
+  );
   process.exit(2);
 }
 
@@ -29,10 +38,19 @@ function filesOf(folder: string): string[] {
     .sort();
 }
 
-/** Writes e2e/fixtures/derived/<name>.br for each named folder of `from`, over the committed folders and those packed before it. */
+/**
+ * Writes e2e/fixtures/derived/<name>.br for each named folder of `from`, over the committed folders
+ * and those packed before it.
+ */
 function pack(from: string, names: readonly string[]): void {
   const committed = readdirSync(fixturePath('.'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== 'golden' && entry.name !== 'derived' && !names.includes(entry.name))
+    .filter(
+      (entry) =>
+        entry.isDirectory() &&
+        entry.name !== 'golden' &&
+        entry.name !== 'derived' &&
+        !names.includes(entry.name),
+    )
     .map((entry) => entry.name);
   const known: { file: string; bytes: Buffer }[] = [];
   const seeds = new Map<string, [number, number]>();
@@ -60,10 +78,18 @@ function pack(from: string, names: readonly string[]): void {
         pieces.push(end - start);
       };
       for (let at = 0; at < bytes.length; ) {
-        const seed = at + SEED <= bytes.length ? seeds.get(bytes.toString('latin1', at, at + SEED)) : undefined;
+        const seed =
+          at + SEED <= bytes.length
+            ? seeds.get(bytes.toString('latin1', at, at + SEED))
+            : undefined;
         const source = seed && known[seed[0]]!;
         let length = 0;
-        if (seed && source) while (at + length < bytes.length && bytes[at + length] === source.bytes[seed[1] + length]) length++;
+        if (seed && source)
+          while (
+            at + length < bytes.length &&
+            bytes[at + length] === source.bytes[seed[1] + length]
+          )
+            length++;
         if (!seed || !source || length < SHORTEST) {
           at++;
           continue;
@@ -74,22 +100,32 @@ function pack(from: string, names: readonly string[]): void {
         start = at;
       }
       flush(bytes.length);
-      return { path, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), pieces };
+      return {
+        path,
+        size: bytes.length,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        pieces,
+      };
     });
     const packed = packRecipe({ files, literals: Buffer.concat(literals) });
     writeFileSync(fixturePath(`derived/${name}.br`), packed);
     learn(name, join(from, name));
-    console.log(`${name}: ${files.reduce((n, file) => n + file.size, 0)} bytes as ${packed.length}`);
+    console.log(
+      `${name}: ${files.reduce((n, file) => n + file.size, 0)} bytes as ${packed.length}`,
+    );
   }
 }
 
 /** All fixture folders, corpus.json and the goldens in one new folder. */
 function unpack(out: string): void {
   mkdirSync(out);
-  for (const { folder } of wholeCorpus()) cpSync(fixtureFolder(folder), join(out, folder), { recursive: true });
+  for (const { folder } of wholeCorpus())
+    cpSync(fixtureFolder(folder), join(out, folder), { recursive: true });
   cpSync(fixturePath('golden'), join(out, 'golden'), { recursive: true });
   writeFileSync(join(out, 'corpus.json'), `${JSON.stringify(wholeCorpus(), null, 1)}\n`);
   console.log(
-    `${wholeCorpus().length} folders, ${wholeCorpus().filter((row) => derivedNames().includes(row.folder)).length} of them from recipes`,
+    `${wholeCorpus().length} folders, ` +
+      `${wholeCorpus().filter((row) => derivedNames().includes(row.folder)).length} of them ` +
+      'from recipes',
   );
 }

@@ -3,4 +3,7 @@ export interface Served {
   bytesSent(): number;
   close(): Promise<void>;
 }
-export function serve(root: string, options?: { port?: number; base?: string; headers?: Record<string, string> }): Promise<Served>;
+export function serve(
+  root: string,
+  options?: { port?: number; base?: string; headers?: Record<string, string> },
+): Promise<Served>;

@@ -1,4 +1,5 @@
-// A plain static file server with byte ranges, no special headers unless asked for: what any web host does. For tests and the bench only.
+// A plain static file server with byte ranges, no special headers unless asked for: what any web
+// host does. For tests and the bench only.
 
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -17,12 +18,17 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves `root` under `base`, `headers` with every file; resolves to { url, close, bytesSent() } once it listens. Port 0 picks a free one. */
+/**
+ * Serves `root` under `base`, `headers` with every file; resolves to { url, close, bytesSent() }
+ * once it listens. Port 0 picks a free one.
+ */
 export function serve(root, { port = 0, base = '/', headers = {} } = {}) {
   let sent = 0;
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-    const inside = path.startsWith(base) ? normalize(path.slice(base.length) || 'index.html') : null;
+    const inside = path.startsWith(base)
+      ? normalize(path.slice(base.length) || 'index.html')
+      : null;
     let file = inside === null || inside.startsWith('..') ? null : join(root, inside);
     let size = 0;
     try {
@@ -66,7 +72,11 @@ export function serve(root, { port = 0, base = '/', headers = {} } = {}) {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [root = 'dist', ...rest] = process.argv.slice(2);
-  const option = (name, fallback) => (rest.includes(name) ? rest[rest.indexOf(name) + 1] : fallback);
-  const { url } = await serve(root, { port: Number(option('--port', '4173')), base: option('--base', '/') });
+  const option = (name, fallback) =>
+    rest.includes(name) ? rest[rest.indexOf(name) + 1] : fallback;
+  const { url } = await serve(root, {
+    port: Number(option('--port', '4173')),
+    base: option('--base', '/'),
+  });
   console.log(`serving ${root} at ${url}`);
 }

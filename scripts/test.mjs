@@ -1,4 +1,5 @@
-// The whole test suite, in order, with one closing line "N passed, N failed"; used by `npm test` and by CI alike.
+// The whole test suite, in order, with one closing line "N passed, N failed"; used by `npm test`
+// and by CI alike.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -14,8 +15,13 @@ let failed = 0;
 function run(label, args, env = {}) {
   const started = performance.now();
   console.log(`\n== ${label}`);
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } });
-  console.log(`== ${label}: ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const { status } = spawnSync(process.execPath, args, {
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  console.log(
+    `== ${label}: ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
   return status === 0;
 }
 
@@ -27,7 +33,10 @@ function step(label, args, env) {
   return ok;
 }
 
-/** A step whose own report says how many tests ran; a step that fails without a failed test counts as one failure. */
+/**
+ * A step whose own report says how many tests ran; a step that fails without a failed test counts
+ * as one failure.
+ */
 function suite(label, args, report, count, env) {
   const ok = run(label, args, env);
   let counts = { passed: 0, failed: 0 };
@@ -44,14 +53,19 @@ function suite(label, args, report, count, env) {
 /** Titles of the tests that passed only at the second try. */
 function unsteady(suites) {
   return suites.flatMap(({ specs = [], suites: inner = [] }) => [
-    ...specs.filter(({ tests }) => tests.some(({ status }) => status === 'flaky')).map(({ file, title }) => `${file}: ${title}`),
+    ...specs
+      .filter(({ tests }) => tests.some(({ status }) => status === 'flaky'))
+      .map(({ file, title }) => `${file}: ${title}`),
     ...unsteady(inner),
   ]);
 }
 
 const bin = (name) => {
   const manifest = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8'));
-  const entry = typeof manifest.bin === 'string' ? manifest.bin : (manifest.bin[name.split('/').pop()] ?? Object.values(manifest.bin)[0]);
+  const entry =
+    typeof manifest.bin === 'string'
+      ? manifest.bin
+      : (manifest.bin[name.split('/').pop()] ?? Object.values(manifest.bin)[0]);
   return `node_modules/${name}/${entry}`;
 };
 
@@ -61,7 +75,13 @@ step('lint', [bin('@biomejs/biome'), 'check', '--error-on-warnings', '.']);
 step('nothing unused', [bin('knip')]);
 suite(
   'unit, property and runtime tests',
-  [bin('vitest'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORTS}/vitest.json`],
+  [
+    bin('vitest'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${REPORTS}/vitest.json`,
+  ],
   `${REPORTS}/vitest.json`,
   (r) => ({ passed: r.numPassedTests, failed: r.numFailedTests }),
 );
@@ -71,9 +91,13 @@ if (step('build', [bin('vite'), 'build'])) {
     [bin('@playwright/test'), 'test', '--reporter=list,json'],
     `${REPORTS}/playwright.json`,
     (r) => {
-      if (!findFirefox()) console.log('skipped: there is no Firefox on this machine, so the page was not tried in it');
+      if (!findFirefox())
+        console.log(
+          'skipped: there is no Firefox on this machine, so the page was not tried in it',
+        );
       else if (r.stats.skipped) console.log(`skipped: ${r.stats.skipped} tests, as said above`);
-      for (const title of unsteady(r.suites)) console.log(`unsteady: ${title} passed only when it was repeated`);
+      for (const title of unsteady(r.suites))
+        console.log(`unsteady: ${title} passed only when it was repeated`);
       return { passed: r.stats.expected + r.stats.flaky, failed: r.stats.unexpected };
     },
     { CHROME_PATH: ensureBrowser(), PLAYWRIGHT_JSON_OUTPUT_NAME: `${REPORTS}/playwright.json` },

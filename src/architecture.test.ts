@@ -1,4 +1,5 @@
-// Holds the rooms and arrows of src/README.md: who may import whom, and the one importer of each heavy dependency.
+// Holds the rooms and arrows of src/README.md: who may import whom, and the one importer of each
+// heavy dependency.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -6,7 +7,10 @@ import { describe, expect, it } from 'vitest';
 
 const SRC = import.meta.dirname;
 
-/** Room -> rooms it may import. The contracts (`worker/api`) and the page's ends (`worker/client`) are named apart: they are the thread boundary. */
+/**
+ * Room -> rooms it may import. The contracts (`worker/api`) and the page's ends (`worker/client`)
+ * are named apart: they are the thread boundary.
+ */
 const ARROWS: Record<string, readonly string[]> = {
   root: ['state', 'ui', 'worker/client'],
   onnx: [],
@@ -63,7 +67,8 @@ function imports(path: string): string[] {
 
 function roomOf(path: string): string {
   const name = relative(SRC, path).replaceAll('\\', '/');
-  if (!name.includes('/')) return /^(errors|json|units|version)\.ts$/.test(name) ? 'shared' : 'root';
+  if (!name.includes('/'))
+    return /^(errors|json|units|version)\.ts$/.test(name) ? 'shared' : 'root';
   if (/^worker\/(api|benchApi)\.ts$/.test(name)) return 'worker/api';
   if (/^worker\/(client|meter)\.ts$/.test(name)) return 'worker/client';
   return name.slice(0, name.indexOf('/'));
@@ -84,7 +89,8 @@ describe('architecture', () => {
         if (!specifier.startsWith('.')) continue;
         const target = roomOf(resolve(dirname(file), specifier.replace(/\?.*$/, '')));
         if (target === room || target === 'shared') continue;
-        if (!(ARROWS[room] ?? []).includes(target)) wrong.push(`${relative(SRC, file)} imports ${specifier} (${room} -> ${target})`);
+        if (!(ARROWS[room] ?? []).includes(target))
+          wrong.push(`${relative(SRC, file)} imports ${specifier} (${room} -> ${target})`);
       }
     }
     expect(wrong).toEqual([]);
@@ -96,7 +102,9 @@ describe('architecture', () => {
       const name = relative(SRC, file).replaceAll('\\', '/');
       for (const specifier of imports(file)) {
         if (specifier.startsWith('.')) continue;
-        const pkg = specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : (specifier.split('/')[0] as string);
+        const pkg = specifier.startsWith('@')
+          ? specifier.split('/').slice(0, 2).join('/')
+          : (specifier.split('/')[0] as string);
         const allowed = IMPORTERS[pkg];
         if (allowed && !allowed.test(name)) wrong.push(`${name} imports ${specifier}`);
         if (PURE.test(name) && !allowed) wrong.push(`${name} is pure but imports ${specifier}`);
@@ -111,7 +119,8 @@ describe('architecture', () => {
       const text = readFileSync(file, 'utf8');
       const lines = text.split('\n').length;
       if (lines > 500) wrong.push(`${relative(SRC, file)} has ${lines} lines (at most 500)`);
-      if (!/^\s*\/[/*]/.test(text)) wrong.push(`${relative(SRC, file)} does not open with a sentence`);
+      if (!/^\s*\/[/*]/.test(text))
+        wrong.push(`${relative(SRC, file)} does not open with a sentence`);
     }
     expect(wrong).toEqual([]);
   });

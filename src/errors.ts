@@ -1,4 +1,5 @@
-// Coded errors that cross every boundary of the studio; a message says what, which value, and what to do next.
+// Coded errors that cross every boundary of the studio; a message says what, which value, and what
+// to do next.
 
 /** Closed union of error codes. Cancellation is not an error but travels the same way. */
 export type ErrorCode =
@@ -27,7 +28,10 @@ export interface ErrorReport {
   readonly detail: string;
 }
 
-/** An expected failure: bad input, an unsupported graph, a lost device. Anything else that is thrown is a bug. */
+/**
+ * An expected failure: bad input, an unsupported graph, a lost device. Anything else that is thrown
+ * is a bug.
+ */
 export class EspalierError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
@@ -44,20 +48,28 @@ export class EspalierError extends Error {
 
 /** True for the way a cancelled job ends. */
 export function isCancelled(error: unknown): boolean {
-  return error instanceof EspalierError ? error.code === 'cancelled' : (error as { name?: string } | null)?.name === 'AbortError';
+  return error instanceof EspalierError
+    ? error.code === 'cancelled'
+    : (error as { name?: string } | null)?.name === 'AbortError';
 }
 
 /** Any thrown value as a report; what is not an EspalierError becomes code `bug`. */
 export function toReport(error: unknown): ErrorReport {
-  if (error instanceof EspalierError) return { code: error.code, message: error.message, hint: error.hint, detail: error.detail };
+  if (error instanceof EspalierError)
+    return { code: error.code, message: error.message, hint: error.hint, detail: error.detail };
   if (isCancelled(error)) return { code: 'cancelled', message: 'Cancelled.', hint: '', detail: '' };
   const e = error instanceof Error ? error : new Error(String(error));
   // An array that did not fit, in the words of V8, SpiderMonkey and JavaScriptCore.
-  if (/allocation failed|allocation size overflow|out of memory/i.test(e.message) && /RangeError|InternalError/.test(e.name))
+  if (
+    /allocation failed|allocation size overflow|out of memory/i.test(e.message) &&
+    /RangeError|InternalError/.test(e.name)
+  )
     return {
       code: 'out-of-memory',
       message: 'Memory ran out.',
-      hint: 'Close other tabs, lower the memory budget in the settings, or use fewer or shorter windows.',
+      hint:
+        'Close other tabs, lower the memory budget in the settings, or use fewer or shorter ' +
+        'windows.',
       detail: e.stack ?? e.message,
     };
   return {

@@ -9,9 +9,13 @@ const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(dept
 describe('JSON of unknown origin', () => {
   it('is bounded in length and nesting', () => {
     expect(readJsonObject('{"a": 1}', { max: 8 })).toEqual({ ok: true, value: { a: 1 } });
-    expect(readJsonObject('{"a": 12}', { max: 8 })).toMatchObject({ problem: 'is 9 bytes long, where at most 8 are expected' });
+    expect(readJsonObject('{"a": 12}', { max: 8 })).toMatchObject({
+      problem: 'is 9 bytes long, where at most 8 are expected',
+    });
     expect(boundsProblem(nested(MAX_JSON_DEPTH), 1000)).toBeNull();
-    expect(boundsProblem(nested(MAX_JSON_DEPTH + 1), 1000)).toMatch(/more than 64 deep \(at character 64\)/);
+    expect(boundsProblem(nested(MAX_JSON_DEPTH + 1), 1000)).toMatch(
+      /more than 64 deep \(at character 64\)/,
+    );
     expect(boundsProblem(`["${'['.repeat(100)}\\"${'{'.repeat(100)}"]`, 1000)).toBeNull();
     expect(boundsProblem('[{},'.repeat(63), 1000)).toBeNull();
   });
@@ -40,7 +44,9 @@ describe('JSON of unknown origin', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.constant(7))), (value) => {
         const sevens = mapOutsideStrings(JSON.stringify(value), (s) => s.replaceAll('7', '8'));
-        expect(JSON.parse(sevens)).toEqual(Object.fromEntries(Object.entries(value).map(([k, v]) => [k, v === 7 ? 8 : v])));
+        expect(JSON.parse(sevens)).toEqual(
+          Object.fromEntries(Object.entries(value).map(([k, v]) => [k, v === 7 ? 8 : v])),
+        );
       }),
     );
   });

@@ -1,28 +1,40 @@
-// Reads JSON that nobody vouches for: length and nesting are bounded before anything is built from it; must not know what a document means.
+// Reads JSON that nobody vouches for: length and nesting are bounded before anything is built from
+// it; must not know what a document means.
 
 /**
- * Objects and lists within each other. Real configs nest 8 deep and tokenizers 12; what clones or writes a value calls itself once per level,
- * so that thousands of levels would overflow its stack.
+ * Objects and lists within each other. Real configs nest 8 deep and tokenizers 12; what clones or
+ * writes a value calls itself once per level, so that thousands of levels would overflow its stack.
  */
 export const MAX_JSON_DEPTH = 64;
-/** config.json, genai_config.json, tokenizer_config.json in bytes: real ones stay below 3 MB (one entry per added token). */
+/**
+ * config.json, genai_config.json, tokenizer_config.json in bytes: real ones stay below 3 MB (one
+ * entry per added token).
+ */
 export const MAX_CONFIG_BYTES = 16 * 2 ** 20;
 /** espalier.json in bytes: a curve over 500 blocks and 1,000 windows takes 12 MB. */
 export const MAX_PROVENANCE_BYTES = 64 * 2 ** 20;
-/** tokenizer.json in bytes: the largest known, with 262,144 tokens and their merges, has 33 MB. Parsed it takes about ten times its length. */
+/**
+ * tokenizer.json in bytes: the largest known, with 262,144 tokens and their merges, has 33 MB.
+ * Parsed it takes about ten times its length.
+ */
 export const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
 
 export type JsonObject = { readonly [key: string]: unknown };
 
 /** The object, or what is wrong as the end of a sentence that begins with the file's name. */
-export type JsonResult = { ok: true; value: JsonObject } | { ok: false; problem: string; detail: string };
+export type JsonResult =
+  | { ok: true; value: JsonObject }
+  | { ok: false; problem: string; detail: string };
 
 /**
  * The JSON object of a text.
  * @param options.max most characters
  * @param options.python read Infinity and -Infinity as such and NaN as null, as Python writes them
  */
-export function readJsonObject(text: string, options: { max: number; python?: boolean }): JsonResult {
+export function readJsonObject(
+  text: string,
+  options: { max: number; python?: boolean },
+): JsonResult {
   const problem = boundsProblem(text, options.max);
   if (problem !== null) return { ok: false, problem, detail: '' };
   let value: unknown;
@@ -31,7 +43,9 @@ export function readJsonObject(text: string, options: { max: number; python?: bo
   } catch (error) {
     return { ok: false, problem: 'is not valid JSON', detail: String(error) };
   }
-  return isJsonObject(value) ? { ok: true, value } : { ok: false, problem: 'holds no JSON object', detail: '' };
+  return isJsonObject(value)
+    ? { ok: true, value }
+    : { ok: false, problem: 'holds no JSON object', detail: '' };
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -49,7 +63,8 @@ export function boundsProblem(text: string, max: number): string | null {
         break;
       case 0x5b: // [
       case 0x7b: // {
-        if (++depth > MAX_JSON_DEPTH) return `nests lists and objects more than ${MAX_JSON_DEPTH} deep (at character ${at})`;
+        if (++depth > MAX_JSON_DEPTH)
+          return `nests lists and objects more than ${MAX_JSON_DEPTH} deep (at character ${at})`;
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -65,7 +80,10 @@ export function tooLong(size: number, max: number): string {
   return `is ${size} bytes long, where at most ${max} are expected`;
 }
 
-/** The text with every stretch between JSON strings replaced; strings stay as they are. Linear in the length. */
+/**
+ * The text with every stretch between JSON strings replaced; strings stay as they are. Linear in
+ * the length.
+ */
 export function mapOutsideStrings(text: string, replace: (stretch: string) => string): string {
   const parts: string[] = [];
   for (let at = 0; at < text.length; ) {
@@ -78,7 +96,10 @@ export function mapOutsideStrings(text: string, replace: (stretch: string) => st
   return parts.join('');
 }
 
-/** Position of the quote that ends the string that begins at `quote`; the last character when none does. */
+/**
+ * Position of the quote that ends the string that begins at `quote`; the last character when none
+ * does.
+ */
 function stringEnd(text: string, quote: number): number {
   for (let at = quote + 1; ; at++) {
     at = text.indexOf('"', at);
@@ -90,5 +111,7 @@ function stringEnd(text: string, quote: number): number {
 }
 
 function pythonNumbers(stretch: string): string {
-  return stretch.replace(/-?\bInfinity\b|\bNaN\b/g, (token) => (token === 'NaN' ? 'null' : token.replace('Infinity', '1e999')));
+  return stretch.replace(/-?\bInfinity\b|\bNaN\b/g, (token) =>
+    token === 'NaN' ? 'null' : token.replace('Infinity', '1e999'),
+  );
 }

@@ -1,7 +1,17 @@
 // Checks that plans of units have one written form.
 
 import { describe, expect, it } from 'vitest';
-import { blockOf, blocksLeft, formatUnits, parseUnit, parseUnits, partOf, partUnits, sortUnits, wholeBlocks } from './units.ts';
+import {
+  blockOf,
+  blocksLeft,
+  formatUnits,
+  parseUnit,
+  parseUnits,
+  partOf,
+  partUnits,
+  sortUnits,
+  wholeBlocks,
+} from './units.ts';
 
 describe('units', () => {
   it('are read as they are written', () => {
@@ -15,11 +25,18 @@ describe('units', () => {
       null,
       null,
     ]);
-    expect([blockOf('12.ffn'), partOf('12.ffn'), blockOf(3), partOf(3)]).toEqual([12, 'ffn', 3, null]);
+    expect([blockOf('12.ffn'), partOf('12.ffn'), blockOf(3), partOf(3)]).toEqual([
+      12,
+      'ffn',
+      3,
+      null,
+    ]);
   });
 
   it('have one order, and two parts are their block', () => {
-    expect(sortUnits(['9.ffn', 7, '3.ffn', '3.attn', '10.attn', '7.attn', 7]).join()).toBe('3,7,9.ffn,10.attn');
+    expect(sortUnits(['9.ffn', 7, '3.ffn', '3.attn', '10.attn', '7.attn', 7]).join()).toBe(
+      '3,7,9.ffn,10.attn',
+    );
     expect(wholeBlocks([3, '9.ffn'])).toEqual([3]);
     expect(blocksLeft(10, [3, '9.ffn'])).toBe(9);
     expect(partUnits([3, '9.ffn'])).toEqual(['9.ffn']);

@@ -1,14 +1,19 @@
-// What may be removed: a whole block or one of its two parts, as plain values that every room can hold and compare. Must not know graphs or weights.
+// What may be removed: a whole block or one of its two parts, as plain values that every room can
+// hold and compare. Must not know graphs or weights.
 
-/** The attention part (MHA) or the feed-forward part (FFN) of a block, as plans, addresses and the command line write them. */
+/**
+ * The attention part (MHA) or the feed-forward part (FFN) of a block, as plans, addresses and the
+ * command line write them.
+ */
 export type Part = 'attn' | 'ffn';
 
 /** A part alone: "7.attn" is the attention of block 7. */
 export type PartUnit = `${number}.${Part}`;
 
 /**
- * A unit in the numbering of the original model: the number of a whole block, or a part of one. Lists of units (plans) are kept in the order
- * that `sortUnits` gives, so that `join()` is a key of the plan: "3,7.attn,9".
+ * A unit in the numbering of the original model: the number of a whole block, or a part of one.
+ * Lists of units (plans) are kept in the order that `sortUnits` gives, so that `join()` is a key of
+ * the plan: "3,7.attn,9".
  */
 export type Unit = number | PartUnit;
 
@@ -36,14 +41,22 @@ export function parseUnit(text: string): Unit | null {
   return match[2] ? partUnit(block, match[2] as Part) : block;
 }
 
-/** Ascending by block, attention before feed-forward, without repeats; both parts of a block, or a part beside its block, become the block. */
+/**
+ * Ascending by block, attention before feed-forward, without repeats; both parts of a block, or a
+ * part beside its block, become the block.
+ */
 export function sortUnits(units: Iterable<Unit>): Unit[] {
   const found = new Map<number, Set<Part | null>>();
-  for (const unit of units) found.set(blockOf(unit), (found.get(blockOf(unit)) ?? new Set()).add(partOf(unit)));
+  for (const unit of units)
+    found.set(blockOf(unit), (found.get(blockOf(unit)) ?? new Set()).add(partOf(unit)));
   return [...found]
     .sort(([a], [b]) => a - b)
     .map(([block, parts]) =>
-      parts.has(null) || parts.size > 1 ? block : parts.has('attn') ? partUnit(block, 'attn') : partUnit(block, 'ffn'),
+      parts.has(null) || parts.size > 1
+        ? block
+        : parts.has('attn')
+          ? partUnit(block, 'attn')
+          : partUnit(block, 'ffn'),
     );
 }
 
@@ -75,8 +88,13 @@ export function formatUnits(units: readonly Unit[]): string {
   return written.join(',');
 }
 
-/** The units of "3,7-9,11.attn" in order, or the first piece of the text that is none; an empty text has none. */
-export function parseUnits(text: string): { units: Unit[]; wrong: null } | { units: null; wrong: string } {
+/**
+ * The units of "3,7-9,11.attn" in order, or the first piece of the text that is none; an empty text
+ * has none.
+ */
+export function parseUnits(
+  text: string,
+): { units: Unit[]; wrong: null } | { units: null; wrong: string } {
   const units: Unit[] = [];
   for (const piece of text.split(',').map((word) => word.trim())) {
     if (piece === '') continue;
@@ -84,7 +102,8 @@ export function parseUnits(text: string): { units: Unit[]; wrong: null } | { uni
     const [first, last] = [Number(range?.[1]), Number(range?.[2])];
     const unit = parseUnit(piece);
     if (unit !== null) units.push(unit);
-    else if (range && first <= last) for (let block = first; block <= last; block++) units.push(block);
+    else if (range && first <= last)
+      for (let block = first; block <= last; block++) units.push(block);
     else return { units: null, wrong: piece };
   }
   return { units: sortUnits(units), wrong: null };

@@ -3,5 +3,7 @@ import { expect, it } from 'vitest';
 import { VERSION } from './version.ts';
 
 it('is the version of package.json', () => {
-  expect((JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version).toBe(VERSION);
+  expect((JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version).toBe(
+    VERSION,
+  );
 });

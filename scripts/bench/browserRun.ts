@@ -1,4 +1,5 @@
-// Builds the decode bench's page, serves it isolated from other origins and opens it in Chromium; must not measure.
+// Builds the decode bench's page, serves it isolated from other origins and opens it in Chromium;
+// must not measure.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,15 +27,22 @@ const ARGS = [
 ];
 
 /** Finer clocks, threads, and a count of the page's memory. */
-const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+const ISOLATED = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
 
-/** transformers.js brings an ONNX Runtime of its own, of another version: it gets the one that everyone uses. */
+/**
+ * transformers.js brings an ONNX Runtime of its own, of another version: it gets the one that
+ * everyone uses.
+ */
 function oneOrt(): Plugin {
   return {
     name: 'one-onnxruntime',
     enforce: 'pre',
     resolveId: (source, importer) =>
-      source.startsWith('onnxruntime-') && importer?.replaceAll('\\', '/').includes('/@huggingface/transformers/')
+      source.startsWith('onnxruntime-') &&
+      importer?.replaceAll('\\', '/').includes('/@huggingface/transformers/')
         ? fileURLToPath(new URL('./browser/chosenOrt.ts', import.meta.url))
         : null,
   };
@@ -49,7 +57,13 @@ export async function buildBenchPage(root: string, out: string): Promise<void> {
     publicDir: false,
     plugins: [oneOrt()],
     worker: { format: 'es', plugins: () => [oneOrt()] },
-    build: { outDir: out, emptyOutDir: false, target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 5000 },
+    build: {
+      outDir: out,
+      emptyOutDir: false,
+      target: 'es2023',
+      assetsInlineLimit: 0,
+      chunkSizeWarningLimit: 5000,
+    },
   });
 }
 
@@ -65,7 +79,10 @@ export interface BrowserRun {
 export async function openBenchPage(site: string, softwareGpu: boolean): Promise<BrowserRun> {
   const server = await serve(site, { headers: ISOLATED });
   const gpu = softwareGpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : [];
-  const browser = await chromium.launch({ executablePath: ensureBrowser(), args: [...ARGS, ...gpu] });
+  const browser = await chromium.launch({
+    executablePath: ensureBrowser(),
+    args: [...ARGS, ...gpu],
+  });
   const close = async (): Promise<void> => {
     await browser.close();
     await server.close();
@@ -74,7 +91,10 @@ export async function openBenchPage(site: string, softwareGpu: boolean): Promise
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
     page.on('pageerror', (error) => console.error(`page: ${error.message}`));
-    page.on('console', (message) => message.type() === 'error' && console.error(`page: ${message.text()}`));
+    page.on(
+      'console',
+      (message) => message.type() === 'error' && console.error(`page: ${message.text()}`),
+    );
     await page.goto(server.url);
     await page.waitForFunction(() => 'espalierBench' in window, null, { timeout: 60_000 });
     return {
@@ -84,7 +104,9 @@ export async function openBenchPage(site: string, softwareGpu: boolean): Promise
         const session = await browser.newBrowserCDPSession();
         const { processInfo } = await session.send('SystemInfo.getProcessInfo');
         await session.detach();
-        const sizes = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => resident(id));
+        const sizes = processInfo
+          .filter(({ type }) => type === 'renderer')
+          .map(({ id }) => resident(id));
         return Math.max(...sizes) > 0 ? Math.max(...sizes) : null;
       },
       close,

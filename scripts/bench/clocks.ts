@@ -1,8 +1,12 @@
-// Two clocks, and the times of a block and of the head as a line through plans of different length; must not choose what is run.
+// Two clocks, and the times of a block and of the head as a line through plans of different length;
+// must not choose what is run.
 
 import type { ScoreSession } from '../../src/runtime/session.ts';
 
-/** Seconds by the wall clock, and of this process's processor time, which does not see what else the machine does. */
+/**
+ * Seconds by the wall clock, and of this process's processor time, which does not see what else the
+ * machine does.
+ */
 export interface Timed {
   wall: number;
   processor: number;
@@ -26,7 +30,8 @@ export async function timed(work: () => Promise<unknown>): Promise<Timed> {
   return read();
 }
 
-export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** A plan's time, and the number of blocks that it ran. */
 export interface TimedPlan {
@@ -35,14 +40,16 @@ export interface TimedPlan {
 }
 
 /**
- * Plans without block i and the last, for every other i: blocks i + 1 .. N - 2 and the head run, the rest is reused.
+ * Plans without block i and the last, for every other i: blocks i + 1 .. N - 2 and the head run,
+ * the rest is reused.
  * @param session has a curve with its weights and states on the device
  * @param first the first i: 0 or 1, so that two calls in a row time different plans
  */
 export async function timePlans(session: ScoreSession, first: 0 | 1): Promise<TimedPlan[]> {
   const N = session.programs.blocks.length;
   const plans: TimedPlan[] = [];
-  for (let i = first; i < N - 2; i += 2) plans.push({ blocks: N - 2 - i, time: await timed(() => session.plan([i, N - 1])) });
+  for (let i = first; i < N - 2; i += 2)
+    plans.push({ blocks: N - 2 - i, time: await timed(() => session.plan([i, N - 1])) });
   return plans;
 }
 
@@ -52,7 +59,10 @@ export interface RunTimes {
   head: number;
 }
 
-/** Least squares of seconds over the number of blocks that were run: the slope is a block, the rest is the head. */
+/**
+ * Least squares of seconds over the number of blocks that were run: the slope is a block, the rest
+ * is the head.
+ */
 export function blockAndHead(plans: readonly TimedPlan[], clock: Clock): RunTimes {
   const n = plans.length;
   const mx = plans.reduce((s, p) => s + p.blocks, 0) / n;
@@ -62,7 +72,10 @@ export function blockAndHead(plans: readonly TimedPlan[], clock: Clock): RunTime
   return { block, head: my - block * mx };
 }
 
-/** Seconds of leave-one-out over n blocks: N(N + 1)/2 blocks and N + 1 heads. @source design of the breadth-first pass */
+/**
+ * Seconds of leave-one-out over n blocks: N(N + 1)/2 blocks and N + 1 heads. @source design of the
+ * breadth-first pass
+ */
 export function idealSeconds(n: number, { block, head }: RunTimes): number {
   return ((n * (n + 1)) / 2) * block + (n + 1) * head;
 }

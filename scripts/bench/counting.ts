@@ -1,4 +1,5 @@
-// Records which bytes of a folder were read, and how many of them are weights; must not change what is read.
+// Records which bytes of a folder were read, and how many of them are weights; must not change what
+// is read.
 
 import { type Graph, isRange, type Model } from '../../src/onnx/graph.ts';
 import type { ByteRange, Folder } from '../../src/onnx/source.ts';
@@ -37,9 +38,13 @@ export function record(folder: Folder): Recorded {
   };
 }
 
-/** Byte ranges of every initializer that is not held in memory: tensors above 1 KiB, inline and external. */
+/**
+ * Byte ranges of every initializer that is not held in memory: tensors above 1 KiB, inline and
+ * external.
+ */
 export function weightRanges(model: Model): ByteRange[] {
-  const ranges = (graph: Graph): ByteRange[] => [...graph.initializers.values()].flatMap(({ data }) => (isRange(data) ? [data] : []));
+  const ranges = (graph: Graph): ByteRange[] =>
+    [...graph.initializers.values()].flatMap(({ data }) => (isRange(data) ? [data] : []));
   return ranges(model.graph);
 }
 

@@ -1,19 +1,37 @@
-// What the whole importance curve of the sample costs on wasm, resident and streamed, against the ideal of the breadth-first pass with times of the same run.
+// What the whole importance curve of the sample costs on wasm, resident and streamed, against the
+// ideal of the breadth-first pass with times of the same run.
 
 import { ScoreSession } from '../../src/runtime/session.ts';
 import { allPrograms, weightBytes } from '../../src/runtime/stages.ts';
-import { blockAndHead, type Clock, idealSeconds, median, startClocks, type Timed, type TimedPlan, timePlans } from './clocks.ts';
+import {
+  blockAndHead,
+  type Clock,
+  idealSeconds,
+  median,
+  startClocks,
+  type Timed,
+  type TimedPlan,
+  timePlans,
+} from './clocks.ts';
 import { atMost, type Check, report } from './limits.ts';
 import { openSample, type SampleModel } from './scored.ts';
 
 /** By one clock. */
 export interface CurveCost {
-  /** Seconds of the pass over all variants, programs and weights in place (streamed: being read); one of each round. */
+  /**
+   * Seconds of the pass over all variants, programs and weights in place (streamed: being read);
+   * one of each round.
+   */
   passes: number[];
-  /** Seconds of one block and of the head over all windows with weights on the device: a line fitted to plans of different length in the same process; medians over rounds. */
+  /**
+   * Seconds of one block and of the head over all windows with weights on the device: a line fitted
+   * to plans of different length in the same process; medians over rounds.
+   */
   blockSeconds: number;
   headSeconds: number;
-  /** Pass against N(N + 1)/2 blocks and N + 1 heads: median over rounds, times of the same round. */
+  /**
+   * Pass against N(N + 1)/2 blocks and N + 1 heads: median over rounds, times of the same round.
+   */
   costRatio: number;
   /** The curve in forward passes, and what the ideal would be. */
   forwards: number;
@@ -58,12 +76,22 @@ interface Case {
   budgetBytes: number | null;
 }
 
-/** Scores the sample's ten windows with weights on the device, and shorter ones within a quarter of the weights. */
+/**
+ * Scores the sample's ten windows with weights on the device, and shorter ones within a quarter of
+ * the weights.
+ */
 export async function benchCurve(root: string): Promise<CurveRow[]> {
   const sample = await openSample(root);
-  const bytes = weightBytes(allPrograms(ScoreSession.open(sample.opened, sample.engine).programs), 'wasm');
+  const bytes = weightBytes(
+    allPrograms(ScoreSession.open(sample.opened, sample.engine).programs),
+    'wasm',
+  );
   const rows = [
-    await measure(sample, bytes, { name: 'sample', windows: sample.windows(10, 128), budgetBytes: null }),
+    await measure(sample, bytes, {
+      name: 'sample',
+      windows: sample.windows(10, 128),
+      budgetBytes: null,
+    }),
     await measure(sample, bytes, {
       name: 'sample, streamed',
       windows: sample.windows(10, 64),
@@ -80,7 +108,11 @@ interface Round {
   plans: TimedPlan[];
 }
 
-async function measure(sample: SampleModel, bytes: number, { name, windows, budgetBytes }: Case): Promise<CurveRow> {
+async function measure(
+  sample: SampleModel,
+  bytes: number,
+  { name, windows, budgetBytes }: Case,
+): Promise<CurveRow> {
   const { opened, engine, folder } = sample;
   const session = ScoreSession.open(opened, engine, budgetBytes === null ? {} : { budgetBytes });
   const since = startClocks();
@@ -115,7 +147,8 @@ async function measure(sample: SampleModel, bytes: number, { name, windows, budg
   const processor = costOf(rounds, N, 'processor');
   const ownCostRatio = median(own);
   const seconds = median(wall.passes);
-  // Streamed, as many windows run together as the budget holds: the ideal is that of these runs, and what they cost beyond resident ones is told beside it.
+  // Streamed, as many windows run together as the budget holds: the ideal is that of these runs,
+  // and what they cost beyond resident ones is told beside it.
   const checks =
     budgetBytes === null
       ? [atMost(`${name}: curve over its ideal`, wall.costRatio, LIMIT)]

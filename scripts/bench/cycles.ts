@@ -38,7 +38,11 @@ const SETTINGS = {
   graphCapture: false,
 };
 
-export async function cycles(run: BrowserRun, served: Served, order: readonly number[]): Promise<CycleRow> {
+export async function cycles(
+  run: BrowserRun,
+  served: Served,
+  order: readonly number[],
+): Promise<CycleRow> {
   const call = { served, removed: halfOf(order), settings: SETTINGS };
   const points: CycleRow['points'] = [];
   const look = async (cycle: number): Promise<void> => {
@@ -49,18 +53,29 @@ export async function cycles(run: BrowserRun, served: Served, order: readonly nu
   };
   await look(0);
   for (let cycle = 1; cycle <= SETTLING + CYCLES; cycle++) {
-    await run.page.evaluate(async (asked) => void (await window.espalierBench.measure(asked)), call);
+    await run.page.evaluate(
+      async (asked) => void (await window.espalierBench.measure(asked)),
+      call,
+    );
     if (LOOK_AT.includes(cycle)) await look(cycle);
   }
-  const ledgerBytes = await run.page.evaluate((asked) => window.espalierBench.leftAfterClose(asked), served);
-  const [before, first, last] = [points[0]!, points.find(({ cycle }) => cycle === SETTLING)!, points.at(-1)!];
+  const ledgerBytes = await run.page.evaluate(
+    (asked) => window.espalierBench.leftAfterClose(asked),
+    served,
+  );
+  const [before, first, last] = [
+    points[0]!,
+    points.find(({ cycle }) => cycle === SETTLING)!,
+    points.at(-1)!,
+  ];
   const growth = last.bytes / first.bytes;
   return {
     cycles: CYCLES,
     points,
     onceBytes: first.bytes - before.bytes,
     growth,
-    residentGrowth: first.residentBytes && last.residentBytes ? last.residentBytes / first.residentBytes : null,
+    residentGrowth:
+      first.residentBytes && last.residentBytes ? last.residentBytes / first.residentBytes : null,
     ledgerBytes,
     checks: [
       atMost('memory after ten measurements over that before them', growth, GROWTH),

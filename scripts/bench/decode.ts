@@ -1,4 +1,5 @@
-// Decoding in one browser run: ours against transformers.js and a bare loop, host time, the gain of half of the blocks, memory over ten loads.
+// Decoding in one browser run: ours against transformers.js and a bare loop, host time, the gain of
+// half of the blocks, memory over ten loads.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,15 +32,26 @@ export interface DecodeOptions {
 
 const WASM = { device: 'wasm', tokens: 128, sittings: 3, warmups: 3, rounds: 8, turns: 3 } as const;
 const WEBGPU = { ...WASM, device: 'webgpu' } as const;
-const SOFTWARE = { device: 'webgpu', tokens: 12, sittings: 1, warmups: 1, rounds: 3, turns: 1 } as const;
+const SOFTWARE = {
+  device: 'webgpu',
+  tokens: 12,
+  sittings: 1,
+  warmups: 1,
+  rounds: 3,
+  turns: 1,
+} as const;
 
-/** Exports the sample, builds and serves the bench's page, and measures everything in one browser. */
+/**
+ * Exports the sample, builds and serves the bench's page, and measures everything in one browser.
+ */
 export async function benchDecode(root: string, options: DecodeOptions): Promise<DecodeRow> {
   const site = mkdtempSync(join(tmpdir(), 'espalier-decode-'));
   try {
     await buildBenchPage(root, site);
     const served = await exportSample(root, join(site, 'models'));
-    const golden = JSON.parse(readFileSync(join(root, 'e2e/fixtures/golden/sample.json'), 'utf8')) as {
+    const golden = JSON.parse(
+      readFileSync(join(root, 'e2e/fixtures/golden/sample.json'), 'utf8'),
+    ) as {
       prompt_ids: number[];
       ppl_order: number[];
     };
@@ -56,7 +68,14 @@ export async function benchDecode(root: string, options: DecodeOptions): Promise
       const half = await gainOfHalf(page, fp32, golden.ppl_order);
       const wasm = await duels(page, served, { ...WASM, prompt }, true);
       const onGpu = adapter && (options.webgpu || !adapter.software);
-      const webgpu = onGpu ? await duels(page, served, { ...(adapter.software ? SOFTWARE : WEBGPU), prompt }, !adapter.software) : null;
+      const webgpu = onGpu
+        ? await duels(
+            page,
+            served,
+            { ...(adapter.software ? SOFTWARE : WEBGPU), prompt },
+            !adapter.software,
+          )
+        : null;
       const checks = [...wasm, ...(webgpu ?? []), half, memory].flatMap((row) => row.checks);
       report(checks);
       return {

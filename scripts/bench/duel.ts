@@ -1,4 +1,5 @@
-// Ours against transformers.js and a bare loop on the same folder, runtime and device: decode tokens per second, paired by round.
+// Ours against transformers.js and a bare loop on the same folder, runtime and device: decode
+// tokens per second, paired by round.
 
 import type { Page } from '@playwright/test';
 import { type Stat, statOf } from '../../src/analysis/speed.ts';
@@ -12,7 +13,10 @@ export interface DuelRow {
   promptTokens: number;
   tokens: number;
   rounds: number;
-  /** Runs of everyone in a round: the fastest of them stands for the round, since other work of the machine only slows. */
+  /**
+   * Runs of everyone in a round: the fastest of them stands for the round, since other work of the
+   * machine only slows.
+   */
   turns: number;
   loaded: Record<Who, Loaded>;
   /** (n - 1) / (t_n - t_1) over all runs, tokens/s. */
@@ -40,7 +44,10 @@ export function ids12(ids: readonly number[]): number[] {
   return ids.slice(0, 12);
 }
 
-/** @param held false where speed says nothing (a GPU that is computed on the CPU): then only ids and runtimes are checked. */
+/**
+ * @param held false where speed says nothing (a GPU that is computed on the CPU): then only ids and
+ * runtimes are checked.
+ */
 export async function duels(
   page: Page,
   folders: readonly Served[],
@@ -56,14 +63,24 @@ async function duel(page: Page, request: ContestRequest, held: boolean): Promise
   const { served, device, prompt, tokens, turns } = request;
   const name = `${served.name} on ${device}`;
   console.error(`  ${name}`);
-  const { loaded, runs } = await page.evaluate((asked) => window.espalierBench.contest(asked), request);
-  const speeds = (who: Who): number[] => runs[who].map(({ ttft, seconds }) => (tokens - 1) / (seconds - ttft));
-  const stats = (of: (who: Who) => Stat): Record<Who, Stat> => ({ ours: of('ours'), transformers: of('transformers'), bare: of('bare') });
+  const { loaded, runs } = await page.evaluate(
+    (asked) => window.espalierBench.contest(asked),
+    request,
+  );
+  const speeds = (who: Who): number[] =>
+    runs[who].map(({ ttft, seconds }) => (tokens - 1) / (seconds - ttft));
+  const stats = (of: (who: Who) => Stat): Record<Who, Stat> => ({
+    ours: of('ours'),
+    transformers: of('transformers'),
+    bare: of('bare'),
+  });
   const best = (who: Who): number[] => bestOf(speeds(who), turns);
   const overTransformers = pairedRatio(best('ours'), best('transformers'));
   const overBare = pairedRatio(best('ours'), best('bare'));
   const hostShare = shareOfHost(runs.ours);
-  const otherIds = runs.ours.filter((run, i) => ALL.some((who) => runs[who][i]?.ids.join() !== run.ids.join())).length;
+  const otherIds = runs.ours.filter((run, i) =>
+    ALL.some((who) => runs[who][i]?.ids.join() !== run.ids.join()),
+  ).length;
   const otherRuntimes = new Set(ALL.map((who) => JSON.stringify(loaded[who].ort))).size - 1;
   return {
     name: served.name,
@@ -88,12 +105,18 @@ async function duel(page: Page, request: ContestRequest, held: boolean): Promise
     checks: [
       ...(held
         ? [
-            above(`${name}: decode speed over transformers.js`, overTransformers, OVER_TRANSFORMERS),
+            above(
+              `${name}: decode speed over transformers.js`,
+              overTransformers,
+              OVER_TRANSFORMERS,
+            ),
             above(`${name}: decode speed over a bare loop`, overBare, OVER_BARE),
           ]
         : []),
       // On a GPU the run ends with the submission and waiting for the logits counts as host time.
-      ...(held && device === 'wasm' ? [atMost(`${name}: host time of a decode step`, hostShare, HOST_SHARE)] : []),
+      ...(held && device === 'wasm'
+        ? [atMost(`${name}: host time of a decode step`, hostShare, HOST_SHARE)]
+        : []),
       none(`${name}: turns with other token ids`, otherIds),
       none(`${name}: other runtimes`, otherRuntimes),
     ],

@@ -1,4 +1,5 @@
-// Evaluation by the paper's protocol: tokens per second (information), and whole texts against PyTorch's perplexities.
+// Evaluation by the paper's protocol: tokens per second (information), and whole texts against
+// PyTorch's perplexities.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,9 +50,18 @@ const WHOLE: Omit<Golden, 'ppl'>[] = [
 export async function benchEvaluate(root: string): Promise<(EvaluateRow | EvaluateGoldenRow)[]> {
   const sample = await openSample(root);
   const session = ScoreSession.open(sample.opened, sample.engine);
-  const source = { name: 'evaluation.txt', text: readFileSync(join(root, 'public/text/evaluation.txt'), 'utf8') };
+  const source = {
+    name: 'evaluation.txt',
+    text: readFileSync(join(root, 'public/text/evaluation.txt'), 'utf8'),
+  };
   const wanted = { segment: SEGMENT, stride: null, bos: 'none', maxSegments: SEGMENTS } as const;
-  const text = await evaluationText(source, wanted, sample.opened.summary, async () => sample.tokenizer, null);
+  const text = await evaluationText(
+    source,
+    wanted,
+    sample.opened.summary,
+    async () => sample.tokenizer,
+    null,
+  );
   const tokens = text.segments.reduce((sum, segment) => sum + segment.length, 0);
   // Programs are compiled and weights read.
   await session.evaluate({ ...text, segments: text.segments.slice(0, 2) }, [], undefined, () => {});
@@ -75,14 +85,25 @@ export async function benchEvaluate(root: string): Promise<(EvaluateRow | Evalua
   }
   const { results } = golden<{ results: Golden[] }>('sample-evaluation');
   const pplOf = (removed: number[], { segment, bos }: Omit<Golden, 'ppl'>): number =>
-    results.find((row) => row.segment === segment && row.bos === bos && row.removed.join() === removed.join())?.ppl ?? Number.NaN;
+    results.find(
+      (row) => row.segment === segment && row.bos === bos && row.removed.join() === removed.join(),
+    )?.ppl ?? Number.NaN;
   for (const row of WHOLE) {
     const asked = { segment: row.segment, stride: null, bos: row.bos, maxSegments: null };
-    const whole = await evaluationText(source, asked, sample.opened.summary, async () => sample.tokenizer, null);
+    const whole = await evaluationText(
+      source,
+      asked,
+      sample.opened.summary,
+      async () => sample.tokenizer,
+      null,
+    );
     const { original, plan } = await session.evaluate(whole, row.removed, undefined, () => {});
-    const off = (ppl: number | null | undefined, removed: number[]): number => Math.abs((ppl ?? Number.NaN) / pplOf(removed, row) - 1);
+    const off = (ppl: number | null | undefined, removed: number[]): number =>
+      Math.abs((ppl ?? Number.NaN) / pplOf(removed, row) - 1);
     const pplError = Math.max(off(original.ppl, []), off(plan?.ppl, row.removed));
-    const name = `whole text, segments of ${row.segment}, BOS ${row.bos}, and without blocks ${row.removed.join(', ')}`;
+    const name =
+      `whole text, segments of ${row.segment}, BOS ${row.bos}, and without blocks ` +
+      `${row.removed.join(', ')}`;
     rows.push({ name, pplError, limit: LIMIT, ok: pplError < LIMIT });
   }
   await session.dispose();

@@ -1,4 +1,5 @@
-// Seconds to write an export against a plain copy of the same bytes, from Node and in the browser; memory that the writing takes.
+// Seconds to write an export against a plain copy of the same bytes, from Node and in the browser;
+// memory that the writing takes.
 
 import { mkdirSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
@@ -50,20 +51,41 @@ interface NodeCase {
   turns: number;
 }
 
-const SMALL: NodeCase = { name: 'folder of 0.2 GB', factor: 21, sparse: false, rounds: ROUNDS, turns: TURNS };
+const SMALL: NodeCase = {
+  name: 'folder of 0.2 GB',
+  factor: 21,
+  sparse: false,
+  rounds: ROUNDS,
+  turns: TURNS,
+};
 /** Few rounds: both write the whole of it each time. */
-const LARGE: NodeCase = { name: 'folder past 4 GiB', factor: 420, sparse: true, rounds: 3, turns: 1 };
+const LARGE: NodeCase = {
+  name: 'folder past 4 GiB',
+  factor: 420,
+  sparse: true,
+  rounds: 3,
+  turns: 1,
+};
 
 export async function benchExport(root: string): Promise<ExportRow[]> {
-  const rows = [await fromNode(root, SMALL), await fromNode(root, LARGE), ...(await inBrowser(root))];
+  const rows = [
+    await fromNode(root, SMALL),
+    await fromNode(root, LARGE),
+    ...(await inBrowser(root)),
+  ];
   report(rows.flatMap((row) => row.checks));
   return rows;
 }
 
 /** The command line's writer against `copyFile` of every file that it wrote. */
-async function fromNode(root: string, { name, factor, sparse, rounds, turns }: NodeCase): Promise<ExportRow> {
+async function fromNode(
+  root: string,
+  { name, factor, sparse, rounds, turns }: NodeCase,
+): Promise<ExportRow> {
   const scratch = mkdtempSync(join(tmpdir(), 'espalier-export-'));
-  const [model, out, reference] = ['model', 'out', 'reference'].map((part) => join(scratch, part)) as [string, string, string];
+  const [model, out, reference] = ['model', 'out', 'reference'].map((part) =>
+    join(scratch, part),
+  ) as [string, string, string];
   try {
     mkdirSync(model);
     makeExternal(join(root, 'public/sample'), model, { factor, full: !sparse });
@@ -89,7 +111,9 @@ async function fromNode(root: string, { name, factor, sparse, rounds, turns }: N
     };
     for (let turn = -1; turn < rounds * turns; turn++) {
       // In turns, and each first as often as the other: what one leaves to the disk slows the next.
-      for (const way of turn % 2 === 0 ? (['export', 'copy'] as const) : (['copy', 'export'] as const)) {
+      for (const way of turn % 2 === 0
+        ? (['export', 'copy'] as const)
+        : (['copy', 'export'] as const)) {
         const time = await seconds(ways[way]);
         rmSync(out, { recursive: true });
         // The first turn brings files and code into memory.
@@ -98,20 +122,33 @@ async function fromNode(root: string, { name, factor, sparse, rounds, turns }: N
     }
     await folder.close();
     const total = files.reduce((sum, file) => sum + file.size, 0);
-    return rowOf(`${name}, from Node, over copyFile`, total, turns, found.export, found.copy, memoryBytes);
+    return rowOf(
+      `${name}, from Node, over copyFile`,
+      total,
+      turns,
+      found.export,
+      found.copy,
+      memoryBytes,
+    );
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** The page's writers in a worker against a stream from the same file into another; the origin's private file system stands in for a picked folder. */
+/**
+ * The page's writers in a worker against a stream from the same file into another; the origin's
+ * private file system stands in for a picked folder.
+ */
 async function inBrowser(root: string): Promise<ExportRow[]> {
   const site = mkdtempSync(join(tmpdir(), 'espalier-export-'));
   try {
     await buildBenchPage(root, site);
     const run = await openBenchPage(site, false);
     try {
-      const found = await run.page.evaluate((asked) => window.espalierBench.copies(asked), { bytes: BROWSER_BYTES, turns: ROUNDS * TURNS });
+      const found = await run.page.evaluate((asked) => window.espalierBench.copies(asked), {
+        bytes: BROWSER_BYTES,
+        turns: ROUNDS * TURNS,
+      });
       const { bytes, folder, zip, copy } = found;
       return [
         rowOf('folder, in the browser, over a streamed copy', bytes, TURNS, folder, copy, null),
@@ -125,7 +162,14 @@ async function inBrowser(root: string): Promise<ExportRow[]> {
   }
 }
 
-function rowOf(name: string, bytes: number, turns: number, exported: number[], copied: number[], memoryBytes: number | null): ExportRow {
+function rowOf(
+  name: string,
+  bytes: number,
+  turns: number,
+  exported: number[],
+  copied: number[],
+  memoryBytes: number | null,
+): ExportRow {
   const best = (times: readonly number[]): number[] =>
     bestOf(
       times.map((time) => bytes / 1e6 / time),
@@ -134,7 +178,8 @@ function rowOf(name: string, bytes: number, turns: number, exported: number[], c
   const [own, plain] = [best(exported), best(copied)];
   const overCopy = pairedRatio(own, plain);
   const checks = [above(`${name}: speed`, overCopy, OVER_COPY)];
-  if (memoryBytes !== null) checks.push(atMost(`${name}: bytes of memory`, memoryBytes, MEMORY_LIMIT));
+  if (memoryBytes !== null)
+    checks.push(atMost(`${name}: bytes of memory`, memoryBytes, MEMORY_LIMIT));
   return {
     name,
     bytes,

@@ -1,4 +1,5 @@
-// Writes the sample as an export without removals writes it, one folder per graph; the decode bench runs everyone on these bytes.
+// Writes the sample as an export without removals writes it, one folder per graph; the decode bench
+// runs everyone on these bytes.
 
 import { join } from 'node:path';
 import { nodeFolder } from '../../src/cli/nodeFolder.ts';
@@ -20,7 +21,12 @@ export async function exportSample(root: string, out: string): Promise<Served[]>
   for (const { name, graph, dtype } of GRAPHS) {
     const manifest = await exportManifest(await openModel(folder, graph), [], { app: VERSION });
     await writeFolder(join(out, name), manifest.files, folder, () => {});
-    served.push({ name, dtype, graph: manifest.graph, files: manifest.files.map(({ path, size }) => ({ path, size })) });
+    served.push({
+      name,
+      dtype,
+      graph: manifest.graph,
+      files: manifest.files.map(({ path, size }) => ({ path, size })),
+    });
   }
   await folder.close();
   return served;

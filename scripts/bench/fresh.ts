@@ -1,10 +1,18 @@
-// Runs one measurement in a process of its own, where memory says something; must not know what is measured.
+// Runs one measurement in a process of its own, where memory says something; must not know what is
+// measured.
 
 import { fork } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
 /** What a measured module gets and gives, as JSON. */
-type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
+type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 /**
  * @param module answers with `serve`
@@ -18,17 +26,29 @@ export function inFreshProcess<Out>(module: URL, asked: Json): Promise<Out> {
       result = message as Out;
     });
     child.on('error', reject);
-    child.on('exit', (code) => (result === undefined ? reject(new Error(`a measurement ended with ${code}`)) : resolve(result)));
+    child.on('exit', (code) =>
+      result === undefined
+        ? reject(new Error(`a measurement ended with ${code}`))
+        : resolve(result),
+    );
   });
 }
 
-/** The other end: measures what was asked for and ends the process. ONNX Runtime's module would keep it alive. */
-export async function serveMeasurement<In, Out>(measure: (asked: In) => Promise<Out>): Promise<void> {
+/**
+ * The other end: measures what was asked for and ends the process. ONNX Runtime's module would keep
+ * it alive.
+ */
+export async function serveMeasurement<In, Out>(
+  measure: (asked: In) => Promise<Out>,
+): Promise<void> {
   const result = await measure(JSON.parse(process.argv[2] ?? 'null') as In);
   process.send?.(result, () => process.exit(0));
 }
 
-/** Most bytes that were resident in this process so far. Linux counts the parent's into a child's resource usage, but not into its status. */
+/**
+ * Most bytes that were resident in this process so far. Linux counts the parent's into a child's
+ * resource usage, but not into its status.
+ */
 export function peakResidentBytes(): number {
   const status = existsSync(STATUS) ? readFileSync(STATUS, 'utf8') : '';
   const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS;

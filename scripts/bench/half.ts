@@ -1,4 +1,5 @@
-// What the sample gains without half of its blocks, by the product's own measurement in its own workers.
+// What the sample gains without half of its blocks, by the product's own measurement in its own
+// workers.
 
 import type { Page } from '@playwright/test';
 import { PAPER_PROTOCOL, type SpeedSummary } from '../../src/analysis/speed.ts';
@@ -28,14 +29,21 @@ export function halfOf(order: readonly number[]): number[] {
   return order.slice(0, order.length / 2).sort((a, b) => a - b);
 }
 
-export async function gainOfHalf(page: Page, served: Served, order: readonly number[]): Promise<GainRow> {
+export async function gainOfHalf(
+  page: Page,
+  served: Served,
+  order: readonly number[],
+): Promise<GainRow> {
   const removed = halfOf(order);
   const settings = { ...PAPER_PROTOCOL };
-  const { original, pruned, gain, errors } = await page.evaluate((call) => window.espalierBench.measure(call), {
-    served,
-    removed,
-    settings,
-  });
+  const { original, pruned, gain, errors } = await page.evaluate(
+    (call) => window.espalierBench.measure(call),
+    {
+      served,
+      removed,
+      settings,
+    },
+  );
   if (!original || !pruned || !gain) throw new Error(`a variant failed: ${JSON.stringify(errors)}`);
   return {
     name: served.name,
@@ -48,6 +56,12 @@ export async function gainOfHalf(page: Page, served: Served, order: readonly num
     pruned: pruned.speed,
     gain,
     loads: { original: original.loads, pruned: pruned.loads },
-    checks: [atLeast(`${served.name}: throughput without half of the blocks over the original`, gain.ratio, GAIN)],
+    checks: [
+      atLeast(
+        `${served.name}: throughput without half of the blocks over the original`,
+        gain.ratio,
+        GAIN,
+      ),
+    ],
   };
 }

@@ -1,6 +1,17 @@
-// Exports past 4 GiB from sparse files: parts, offsets, Zip64 and memory; what is written becomes sparse files too.
+// Exports past 4 GiB from sparse files: parts, offsets, Zip64 and memory; what is written becomes
+// sparse files too.
 
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -19,7 +30,10 @@ import { makeExternal } from './sparse.ts';
 const GIB = 2 ** 30;
 /** Times the sample: 4.6 GB. */
 const FACTOR = 380;
-/** External data files stay within this: a graph file's own limit, and that of one array of many runtimes. */
+/**
+ * External data files stay within this: a graph file's own limit, and that of one array of many
+ * runtimes.
+ */
 const PART_LIMIT = 2e9;
 const MARK = 8;
 /** `zlib.crc32` of 4.3e9 zeros, in Python. */
@@ -44,8 +58,10 @@ function sparseFile(path: string): FileTarget {
       let at = 0;
       return {
         write: async (piece) => {
-          const bytes = piece instanceof Uint8Array ? piece : new Uint8Array(await piece.arrayBuffer());
-          if (Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) !== 0) writeSync(file, bytes, 0, bytes.length, at);
+          const bytes =
+            piece instanceof Uint8Array ? piece : new Uint8Array(await piece.arrayBuffer());
+          if (Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) !== 0)
+            writeSync(file, bytes, 0, bytes.length, at);
           at += bytes.length;
           seen.piece = Math.max(seen.piece, pieceBytes(piece));
           seen.arrays = Math.max(seen.arrays, process.memoryUsage().arrayBuffers);
@@ -69,7 +85,8 @@ function sparseDirectory(path: string): DirectoryTarget {
       return sparseDirectory(join(path, name));
     },
     getFileHandle: async (name) => sparseFile(join(path, name)),
-    removeEntry: async (name, options) => rmSync(join(path, name), { recursive: options?.recursive ?? false }),
+    removeEntry: async (name, options) =>
+      rmSync(join(path, name), { recursive: options?.recursive ?? false }),
   };
 }
 
@@ -102,9 +119,16 @@ class DiskBlob extends Blob {
 }
 
 const rangesOf = (model: Model): Map<string, ByteRange> =>
-  new Map([...model.graph.initializers].flatMap(([name, { data }]) => (isRange(data) ? [[name, data] as const] : [])));
+  new Map(
+    [...model.graph.initializers].flatMap(([name, { data }]) =>
+      isRange(data) ? [[name, data] as const] : [],
+    ),
+  );
 
-/** The folder with a mark of its own at both ends of each range of one file, and zeros elsewhere, which costs less than reading holes. */
+/**
+ * The folder with a mark of its own at both ends of each range of one file, and zeros elsewhere,
+ * which costs less than reading holes.
+ */
 function marked(folder: Folder, path: string, ranges: readonly ByteRange[]): Folder {
   const marks = ranges.flatMap(({ offset, length }, k) => [
     { at: offset, bytes: new Uint32Array([k + 1, 1]) },
@@ -128,7 +152,9 @@ async function endsOf(folder: Folder, { file, offset, length }: ByteRange): Prom
   return ends.map((bytes) => Buffer.from(bytes ?? []).toString('hex')).join(' ');
 }
 
-test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, memory of a few pieces', { timeout: 120_000 }, async () => {
+test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, memory of a few pieces', {
+  timeout: 120_000,
+}, async () => {
   const [model, out] = [join(scratch, 'model'), join(scratch, 'out')];
   mkdirSync(model);
   mkdirSync(out);
@@ -140,7 +166,11 @@ test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, 
 
   const manifest = await exportManifest(opened, [3], { app: 'test' });
   const data = manifest.files.filter(({ path }) => path.includes('_data'));
-  expect(data.map(({ path }) => path)).toEqual(['model.onnx_data', 'model.onnx_data_1', 'model.onnx_data_2']);
+  expect(data.map(({ path }) => path)).toEqual([
+    'model.onnx_data',
+    'model.onnx_data_1',
+    'model.onnx_data_2',
+  ]);
   for (const { size } of data) expect(size).toBeLessThanOrEqual(PART_LIMIT);
   expect(data.reduce((sum, { size }) => sum + size, 0)).toBeGreaterThan(4 * GIB);
 
@@ -148,7 +178,11 @@ test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, 
   expect(seen.piece).toBeLessThanOrEqual(4 * 2 ** 20);
   expect(seen.arrays).toBeLessThan(GIB / 2);
   const written = await nodeFolder(join(out, 'pruned'));
-  expect(written.files).toEqual(manifest.files.map(({ path, size }) => ({ path, size })).sort((a, b) => (a.path < b.path ? -1 : 1)));
+  expect(written.files).toEqual(
+    manifest.files
+      .map(({ path, size }) => ({ path, size }))
+      .sort((a, b) => (a.path < b.path ? -1 : 1)),
+  );
   const again = await openModel(written);
   expect(again.summary.numBlocks).toBe(15);
   const kept = rangesOf(again.structure.model);
@@ -162,7 +196,9 @@ test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, 
   await written.close();
 });
 
-test('a zip past 4 GiB: Zip64 sizes and offsets that open again', { timeout: 120_000 }, async () => {
+test('a zip past 4 GiB: Zip64 sizes and offsets that open again', {
+  timeout: 120_000,
+}, async () => {
   // One buffer of zeros stands for all of the source.
   const size = 4.3e9;
   const source: Folder = {

@@ -9,7 +9,11 @@ export interface Check {
   ok: boolean;
 }
 
-export function above(name: string, { ratio, ci95 }: { ratio: number; ci95: [number, number] }, limit: number): Check {
+export function above(
+  name: string,
+  { ratio, ci95 }: { ratio: number; ci95: [number, number] },
+  limit: number,
+): Check {
   return { name, value: ratio, ci95, limit: `above ${limit}`, ok: ci95[0] > limit };
 }
 
@@ -34,7 +38,9 @@ export function none(name: string, count: number): Check {
 export function report(checks: readonly Check[]): void {
   for (const { name, value, ci95, limit, ok } of checks) {
     const interval = ci95 ? ` [${number(ci95[0])}, ${number(ci95[1])}]` : '';
-    console.error(`${ok ? 'ok    ' : 'MISSED'} ${name}: ${number(value)}${interval}, limit: ${limit}`);
+    console.error(
+      `${ok ? 'ok    ' : 'MISSED'} ${name}: ${number(value)}${interval}, limit: ${limit}`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
-// Magnitudes of large folders: bytes that are read, memory that is held, speed against reading the files.
+// Magnitudes of large folders: bytes that are read, memory that is held, speed against reading the
+// files.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,9 +17,14 @@ export interface MagnitudesRow {
   bytesRead: number;
   /** Most bytes resident in the process, Node's own included. */
   peakBytes: number;
-  /** Against files that the system keeps in memory: how much slower than copying memory the sums are. Null where the files are holes. */
+  /**
+   * Against files that the system keeps in memory: how much slower than copying memory the sums
+   * are. Null where the files are holes.
+   */
   fromMemory: SpeedOverRead | null;
-  /** Against files that are read from the disk, which the limit is about; null where they cannot be. */
+  /**
+   * Against files that are read from the disk, which the limit is about; null where they cannot be.
+   */
   fromDisk: SpeedOverRead | null;
   checks: Check[];
   ok: boolean;
@@ -52,7 +58,12 @@ interface Case {
 const CASES: readonly Case[] = [
   { name: 'float32, 8 GB', folder: 'public/sample', factor: 661, sparse: true },
   { name: 'float32, 0.5 GB', folder: 'public/sample', factor: 41 },
-  { name: 'float16, 0.5 GB', folder: 'e2e/fixtures/genai-llama-fp16-webgpu', graph: 'model.onnx', factor: 1200 },
+  {
+    name: 'float16, 0.5 GB',
+    folder: 'e2e/fixtures/genai-llama-fp16-webgpu',
+    graph: 'model.onnx',
+    factor: 1200,
+  },
   { name: '4-bit, 0.5 GB', folder: 'public/sample', graph: 'onnx/model_q4.onnx', factor: 288 },
 ];
 
@@ -63,20 +74,35 @@ export async function benchMagnitudes(root: string): Promise<MagnitudesRow[]> {
   return rows;
 }
 
-async function measure(root: string, { name, folder, graph, factor, sparse }: Case): Promise<MagnitudesRow> {
+async function measure(
+  root: string,
+  { name, folder, graph, factor, sparse }: Case,
+): Promise<MagnitudesRow> {
   const scratch = mkdtempSync(join(tmpdir(), 'espalier-magnitudes-'));
   try {
     const path = join(scratch, 'model');
     mkdirSync(path);
     makeExternal(join(root, folder), path, { factor, graph, full: !sparse });
     const asked = { path, turns: sparse ? 0 : ROUNDS * TURNS };
-    const found = await inFreshProcess<MagnitudesFound>(new URL('./magnitudesOf.ts', import.meta.url), asked);
-    const over = (race: Race | null): SpeedOverRead | null => (race && !sparse ? speedOverRead(found, race) : null);
+    const found = await inFreshProcess<MagnitudesFound>(
+      new URL('./magnitudesOf.ts', import.meta.url),
+      asked,
+    );
+    const over = (race: Race | null): SpeedOverRead | null =>
+      race && !sparse ? speedOverRead(found, race) : null;
     const fromDisk = over(found.fromDisk);
     const checks = [
       none(`magnitudes of ${name}: bytes read twice`, found.twice),
       atMost(`magnitudes of ${name}: bytes of memory`, found.peakBytes, MEMORY_LIMIT),
-      ...(fromDisk ? [above(`magnitudes of ${name}: speed over reading the files from the disk`, fromDisk.overRead, OVER_READ)] : []),
+      ...(fromDisk
+        ? [
+            above(
+              `magnitudes of ${name}: speed over reading the files from the disk`,
+              fromDisk.overRead,
+              OVER_READ,
+            ),
+          ]
+        : []),
     ];
     return {
       name,

@@ -1,4 +1,5 @@
-// A process of its own: magnitudes of one folder, the memory they took, and how fast its weights are read; must not judge.
+// A process of its own: magnitudes of one folder, the memory they took, and how fast its weights
+// are read; must not judge.
 
 import { execFileSync } from 'node:child_process';
 import { open } from 'node:fs/promises';
@@ -45,20 +46,28 @@ async function measure({ path, turns }: MagnitudesAsked): Promise<MagnitudesFoun
   const opened = await openModel(recorded.folder);
   recorded.reads.length = 0;
   const { bytesRead } = await measureMagnitudes(opened);
-  const twice = recorded.reads.reduce((sum, { length }) => sum + length, 0) - overlap(recorded.reads, recorded.reads);
+  const twice =
+    recorded.reads.reduce((sum, { length }) => sum + length, 0) -
+    overlap(recorded.reads, recorded.reads);
   const peakBytes = peakResidentBytes();
-  const files = folder.files.filter((file) => recorded.reads.some((read) => read.file === file.path));
+  const files = folder.files.filter((file) =>
+    recorded.reads.some((read) => read.file === file.path),
+  );
   const read = async (): Promise<void> => {
     const buffer = new Uint8Array(READ_BYTES);
     for (const file of files) {
       const handle = await open(join(path, file.path));
-      for (let at = 0; at < file.size; ) at += (await handle.read(buffer, 0, READ_BYTES, at)).bytesRead;
+      for (let at = 0; at < file.size; )
+        at += (await handle.read(buffer, 0, READ_BYTES, at)).bytesRead;
       await handle.close();
     }
   };
   const race = async (before: () => void): Promise<Race> => {
     const found: Race = { magnitudes: [], read: [] };
-    const ways = [['magnitudes', () => measureMagnitudes(opened)] as const, ['read', read] as const];
+    const ways = [
+      ['magnitudes', () => measureMagnitudes(opened)] as const,
+      ['read', read] as const,
+    ];
     for (let turn = 0; turn < turns; turn++)
       for (const [name, work] of turn % 2 === 0 ? ways : ways.toReversed()) {
         before();
@@ -77,9 +86,14 @@ async function measure({ path, turns }: MagnitudesAsked): Promise<MagnitudesFoun
   };
 }
 
-/** Makes the system drop what it keeps of a file in memory; GNU dd asks for that without being told to write. @throws Error elsewhere */
+/**
+ * Makes the system drop what it keeps of a file in memory; GNU dd asks for that without being told
+ * to write. @throws Error elsewhere
+ */
 function forgetFile(path: string): void {
-  execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], { stdio: 'ignore' });
+  execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], {
+    stdio: 'ignore',
+  });
 }
 
 function canForget(path: string): boolean {

@@ -1,4 +1,5 @@
-// Memory that scoring holds against the memory that it states before: weights and hidden states by the engine's own books, the rest by the heap of the wasm module.
+// Memory that scoring holds against the memory that it states before: weights and hidden states by
+// the engine's own books, the rest by the heap of the wasm module.
 
 import { join } from 'node:path';
 import { fixturePath, golden, samplePath } from '../../src/onnx/testing/fixtures.ts';
@@ -13,7 +14,10 @@ export interface MemoryRow extends MemoryFound {
   /** Held over stated. */
   weightsRatio: number;
   hiddenRatio: number;
-  /** What the wasm heap grew by while scoring, over the scratch and logits that were stated: those are of the largest run that may be chosen. */
+  /**
+   * What the wasm heap grew by while scoring, over the scratch and logits that were stated: those
+   * are of the largest run that may be chosen.
+   */
   heapRatio: number;
   checks: Check[];
   ok: boolean;
@@ -31,7 +35,10 @@ export async function benchMemory(): Promise<MemoryRow[]> {
     ['sample', { path: samplePath(), graph, windows, share: null }],
     ['sample, streamed', { path: samplePath(), graph, windows: short, share: 0.25 }],
     [neox, { path: fixturePath(neox), graph, windows: golden(neox).windows, share: null }],
-    [`${neox}, streamed`, { path: fixturePath(neox), graph, windows: golden(neox).windows, share: 0.5 }],
+    [
+      `${neox}, streamed`,
+      { path: fixturePath(neox), graph, windows: golden(neox).windows, share: 0.5 },
+    ],
   ];
   const rows: MemoryRow[] = [];
   for (const [name, asked] of cases) rows.push(await measure(name, asked));
@@ -40,7 +47,9 @@ export async function benchMemory(): Promise<MemoryRow[]> {
 }
 
 async function measure(name: string, asked: MemoryAsked): Promise<MemoryRow> {
-  const found = await inFreshProcess<MemoryFound>(new URL('./memoryOf.ts', import.meta.url), { ...asked });
+  const found = await inFreshProcess<MemoryFound>(new URL('./memoryOf.ts', import.meta.url), {
+    ...asked,
+  });
   const { stated, held, heapBytes } = found;
   const weightsRatio = held.weights / stated.weights;
   const hiddenRatio = held.hiddenStates / stated.hiddenStates;
@@ -48,7 +57,11 @@ async function measure(name: string, asked: MemoryAsked): Promise<MemoryRow> {
   const checks = [
     within(`memory of ${name}: weights over stated`, weightsRatio, 1, AWAY),
     within(`memory of ${name}: hidden states over stated`, hiddenRatio, 1, AWAY),
-    atMost(`memory of ${name}: growth of the heap over stated scratch and logits`, heapRatio, 1 + AWAY),
+    atMost(
+      `memory of ${name}: growth of the heap over stated scratch and logits`,
+      heapRatio,
+      1 + AWAY,
+    ),
   ];
   const [window = []] = asked.windows;
   return {

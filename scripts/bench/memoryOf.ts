@@ -1,4 +1,5 @@
-// A process of its own: scores one model and says what was held against what was stated; must not judge.
+// A process of its own: scores one model and says what was held against what was stated; must not
+// judge.
 
 import { nodeFolder } from '../../src/cli/nodeFolder.ts';
 import { openModel } from '../../src/model/open.ts';
@@ -22,7 +23,10 @@ export interface MemoryFound {
   weightBytes: number;
   /** Most bytes in the engine's books at a time. */
   held: { weights: number; hiddenStates: number; together: number };
-  /** Heap of the wasm module, where runs take scratch and logits, before the first run and after the last: it never shrinks. */
+  /**
+   * Heap of the wasm module, where runs take scratch and logits, before the first run and after the
+   * last: it never shrinks.
+   */
   heapBytes: { before: number; after: number };
   /** Resident bytes of the process before, and the most. */
   residentBytes: { before: number; peak: number };
@@ -34,17 +38,29 @@ async function measure({ path, graph, windows, share }: MemoryAsked): Promise<Me
   const opened = await openModel(folder, graph);
   const engine = await openWasm(nodeLoader);
   const all = weightBytes(allPrograms(ScoreSession.open(opened, engine).programs), 'wasm');
-  const session = ScoreSession.open(opened, engine, share === null ? {} : { budgetBytes: Math.floor(share * all) });
-  const stated = session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
+  const session = ScoreSession.open(
+    opened,
+    engine,
+    share === null ? {} : { budgetBytes: Math.floor(share * all) },
+  );
+  const stated = session.memory(
+    windows.length,
+    Math.max(...windows.map((window) => window.length)),
+  );
   let before = { heap: heap(), resident: process.memoryUsage.rss() };
   await session.score(windows, undefined, (event) => {
-    if (event.type === 'progress' && event.progress.phase === 'compile') before = { heap: heap(), resident: process.memoryUsage.rss() };
+    if (event.type === 'progress' && event.progress.phase === 'compile')
+      before = { heap: heap(), resident: process.memoryUsage.rss() };
   });
   const { ledger } = engine;
   return {
     stated,
     weightBytes: all,
-    held: { weights: ledger.peak('weights'), hiddenStates: ledger.peak('hidden'), together: ledger.peak() },
+    held: {
+      weights: ledger.peak('weights'),
+      hiddenStates: ledger.peak('hidden'),
+      together: ledger.peak(),
+    },
     heapBytes: { before: before.heap, after: heap() },
     residentBytes: { before: before.resident, peak: peakResidentBytes() },
   };

@@ -1,4 +1,5 @@
-// How much of a folder is read, and how long it takes, until its structure is known: the sample, large sparse folders, and every fixture that is supported.
+// How much of a folder is read, and how long it takes, until its structure is known: the sample,
+// large sparse folders, and every fixture that is supported.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,7 +38,12 @@ const LIMIT = 0.01;
 /** or little in any case: weights within a small graph lie in the pieces that it is read in. */
 const LITTLE_BYTES = 2 ** 20;
 
-async function measure(name: string, folder: Folder, graph: string | undefined, sent: (() => number) | null): Promise<OpenRow> {
+async function measure(
+  name: string,
+  folder: Folder,
+  graph: string | undefined,
+  sent: (() => number) | null,
+): Promise<OpenRow> {
   let seconds = Number.POSITIVE_INFINITY;
   let row: Omit<OpenRow, 'seconds' | 'ok'> | null = null;
   for (let run = 0; run < 3; run++) {
@@ -78,7 +84,10 @@ async function openFixtures(): Promise<OpenRow[]> {
   return rows;
 }
 
-/** Opens the sample from disk and from a host, and sparse folders of 2 and 8 GB with external and of 2 GB with inline weights. */
+/**
+ * Opens the sample from disk and from a host, and sparse folders of 2 and 8 GB with external and of
+ * 2 GB with inline weights.
+ */
 export async function openLarge(root: string): Promise<OpenRow[]> {
   const sample = join(root, 'public/sample');
   const rows: OpenRow[] = [];
@@ -97,7 +106,10 @@ export async function openLarge(root: string): Promise<OpenRow[]> {
     for (const [name, make] of [
       ['2 GB, external weights', (out: string) => makeExternal(sample, out, { factor: 170 })],
       ['8 GB, external weights', (out: string) => makeExternal(sample, out, { factor: 661 })],
-      ['2 GB, inline weights', (out: string) => makeSparseInline(join(root, 'e2e/fixtures/optimum-llama-fp32'), out, 2700)],
+      [
+        '2 GB, inline weights',
+        (out: string) => makeSparseInline(join(root, 'e2e/fixtures/optimum-llama-fp32'), out, 2700),
+      ],
     ] as const) {
       const out = join(scratch, name.replace(/\W+/g, '-'));
       mkdirSync(out);

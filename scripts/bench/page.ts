@@ -1,4 +1,5 @@
-// The built page in Chromium: seconds from "Try the sample" to the curve, tasks that block the thread of the page, seconds from a click to its perplexity.
+// The built page in Chromium: seconds from "Try the sample" to the curve, tasks that block the
+// thread of the page, seconds from a click to its perplexity.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +40,10 @@ export interface PageRow {
   phases: Phase[];
   longestMs: number;
   longestProcessorMs: number;
-  /** Limits: 10 s to the first point; 100 ms of one task once the page is there, in processor time, since other work of the machine adds to the rest. */
+  /**
+   * Limits: 10 s to the first point; 100 ms of one task once the page is there, in processor time,
+   * since other work of the machine adds to the rest.
+   */
   ok: boolean;
 }
 
@@ -47,14 +51,22 @@ const FIRST_POINT_LIMIT_S = 10;
 const BLOCKING_LIMIT_MS = 100;
 const WAIT = { timeout: 240_000 };
 
-/** Builds the page into a scratch folder, serves it under a sub-path and uses it as a person would. */
+/**
+ * Builds the page into a scratch folder, serves it under a sub-path and uses it as a person would.
+ */
 export async function benchPage(root: string): Promise<PageRow> {
   const scratch = mkdtempSync(join(tmpdir(), 'espalier-page-'));
   await build({ root, logLevel: 'error', build: { outDir: scratch, emptyOutDir: true } });
   const server = await serve(scratch, { base: '/espalier/' });
   const browser = await chromium.launch({
     executablePath: ensureBrowser(),
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+    args: [
+      '--no-sandbox',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
   });
   try {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
@@ -76,8 +88,13 @@ interface TraceEvent {
   args?: { name?: string };
 }
 
-/** Traces the tasks of the page's thread until the returned function is called. `mark` is a performance.mark of the page with its time there. */
-async function traceTasks(page: Page): Promise<(mark: { name: string; at: number }) => Promise<TracedTask[]>> {
+/**
+ * Traces the tasks of the page's thread until the returned function is called. `mark` is a
+ * performance.mark of the page with its time there.
+ */
+async function traceTasks(
+  page: Page,
+): Promise<(mark: { name: string; at: number }) => Promise<TracedTask[]>> {
   const session = await page.context().newCDPSession(page);
   const events: TraceEvent[] = [];
   session.on('Tracing.dataCollected', ({ value }) => {
@@ -88,14 +105,22 @@ async function traceTasks(page: Page): Promise<(mark: { name: string; at: number
     traceConfig: { includedCategories: ['toplevel', 'blink.user_timing'] },
   });
   return async (mark) => {
-    const complete = new Promise<void>((resolve) => session.once('Tracing.tracingComplete', () => resolve()));
+    const complete = new Promise<void>((resolve) =>
+      session.once('Tracing.tracingComplete', () => resolve()),
+    );
     await session.send('Tracing.end');
     await complete;
     const marked = events.find((event) => event.name === mark.name);
     if (!marked) throw new Error('the trace has no mark of the page');
     const zero = marked.ts / 1000 - mark.at;
     return events
-      .filter((event) => event.ph === 'X' && event.pid === marked.pid && event.tid === marked.tid && event.tdur !== undefined)
+      .filter(
+        (event) =>
+          event.ph === 'X' &&
+          event.pid === marked.pid &&
+          event.tid === marked.tid &&
+          event.tdur !== undefined,
+      )
       .map((event) => ({ at: event.ts / 1000 - zero, processor: event.tdur! / 1000 }));
   };
 }
@@ -105,7 +130,8 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
     const tasks: LongTask[] = [];
     Object.assign(globalThis, { longTasks: tasks });
     new PerformanceObserver((list) => {
-      for (const { startTime, duration } of list.getEntries()) tasks.push({ start: startTime, duration });
+      for (const { startTime, duration } of list.getEntries())
+        tasks.push({ start: startTime, duration });
     }).observe({ type: 'longtask', buffered: true });
   });
   const now = (): Promise<number> => page.evaluate(() => performance.now());
@@ -114,11 +140,17 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
   await page.getByTestId('open-sample').waitFor(WAIT);
   await page.waitForLoadState('networkidle');
 
-  const mark = { name: 'espalier-bench', at: await page.evaluate(() => performance.mark('espalier-bench').startTime) };
+  const mark = {
+    name: 'espalier-bench',
+    at: await page.evaluate(() => performance.mark('espalier-bench').startTime),
+  };
 
   const clicked = await now();
   await page.getByTestId('open-sample').click();
-  await page.locator('[data-testid="importance-chart"] [data-block] :is(circle, path)').first().waitFor(WAIT);
+  await page
+    .locator('[data-testid="importance-chart"] [data-block] :is(circle, path)')
+    .first()
+    .waitFor(WAIT);
   const first = await now();
   await page.getByTestId('measured-on').waitFor(WAIT);
   const scored = await now();
@@ -127,14 +159,18 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
   for (const block of [7, 9, 8]) {
     const before = await now();
     await page.getByTestId(`block-${block}`).click();
-    const shown = page.locator('[data-testid="ppl-pruned"]:not([data-stale="true"])', { hasText: /\d/ });
+    const shown = page.locator('[data-testid="ppl-pruned"]:not([data-stale="true"])', {
+      hasText: /\d/,
+    });
     await page.waitForTimeout(60);
     await shown.waitFor(WAIT);
     secondsToPlan.push(((await now()) - before) / 1000);
   }
   const end = await now();
 
-  const tasks = await page.evaluate(() => (globalThis as typeof globalThis & { longTasks: LongTask[] }).longTasks);
+  const tasks = await page.evaluate(
+    () => (globalThis as typeof globalThis & { longTasks: LongTask[] }).longTasks,
+  );
   const traced = await stopTrace(mark);
   const phase = (name: string, from: number, to: number): Phase => {
     const inside = tasks.filter((task) => task.start >= from && task.start < to);
@@ -142,7 +178,10 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
       name,
       tasks: inside.length,
       longestMs: Math.max(0, ...inside.map((task) => task.duration)),
-      longestProcessorMs: traced.reduce((most, task) => (task.at >= from && task.at < to ? Math.max(most, task.processor) : most), 0),
+      longestProcessorMs: traced.reduce(
+        (most, task) => (task.at >= from && task.at < to ? Math.max(most, task.processor) : most),
+        0,
+      ),
     };
   };
   const phases = [

@@ -1,11 +1,15 @@
-// The paired ratio: exact where rounds agree, unmoved by a round that something else slowed, wide where rounds disagree.
+// The paired ratio: exact where rounds agree, unmoved by a round that something else slowed, wide
+// where rounds disagree.
 
 import { describe, expect, it } from 'vitest';
 import { bestOf, pairedRatio } from './paired.ts';
 
 describe('the paired ratio', () => {
   it('is exact when every round says the same, however fast the machine was', () => {
-    expect(pairedRatio([200, 100, 50, 400], [100, 50, 25, 200])).toEqual({ ratio: 2, ci95: [2, 2] });
+    expect(pairedRatio([200, 100, 50, 400], [100, 50, 25, 200])).toEqual({
+      ratio: 2,
+      ci95: [2, 2],
+    });
   });
 
   it('is not moved by one round in which one of the two was slowed', () => {

@@ -1,4 +1,5 @@
-// How much faster one is than another when both ran once a round; robust against rounds in which the machine did something else.
+// How much faster one is than another when both ran once a round; robust against rounds in which
+// the machine did something else.
 
 import { xoshiro128 } from '../../src/analysis/random.ts';
 
@@ -17,14 +18,18 @@ const SEED = 20240215;
  * @throws RangeError without rounds
  */
 export function pairedRatio(a: readonly number[], b: readonly number[]): PairedRatio {
-  if (a.length === 0 || a.length !== b.length) throw new RangeError(`ratio of ${a.length} and ${b.length} rounds`);
+  if (a.length === 0 || a.length !== b.length)
+    throw new RangeError(`ratio of ${a.length} and ${b.length} rounds`);
   const ratios = a.map((value, i) => value / b[i]!);
   const random = xoshiro128(SEED);
   const medians = Array.from({ length: RESAMPLES }, () =>
     median(ratios.map(() => ratios[Math.floor((random() / 2 ** 32) * ratios.length)]!)),
   );
   medians.sort((x, y) => x - y);
-  return { ratio: median(ratios), ci95: [medians[Math.floor(RESAMPLES * 0.025)]!, medians[Math.ceil(RESAMPLES * 0.975) - 1]!] };
+  return {
+    ratio: median(ratios),
+    ci95: [medians[Math.floor(RESAMPLES * 0.025)]!, medians[Math.ceil(RESAMPLES * 0.975) - 1]!],
+  };
 }
 
 /** The fastest run of each round of `turns` runs. */

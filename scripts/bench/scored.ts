@@ -35,7 +35,9 @@ export async function openSample(root: string): Promise<SampleModel> {
     opened,
     engine,
     tokenizer,
-    windows: (samples, length) => sampleWindows({ ids, samples, length, sampler: 'even', random: xoshiro128(0), bos: null }).windows,
+    windows: (samples, length) =>
+      sampleWindows({ ids, samples, length, sampler: 'even', random: xoshiro128(0), bos: null })
+        .windows,
     async close() {
       await engine.dispose();
       await folder.close();

@@ -1,8 +1,18 @@
-// What an iterative search of the sample costs on wasm against the sum of its steps' ideals with times of the same run.
+// What an iterative search of the sample costs on wasm against the sum of its steps' ideals with
+// times of the same run.
 
 import type { Found } from '../../src/runtime/iterative.ts';
 import { ScoreSession } from '../../src/runtime/session.ts';
-import { blockAndHead, type Clock, idealSeconds, median, startClocks, type Timed, type TimedPlan, timePlans } from './clocks.ts';
+import {
+  blockAndHead,
+  type Clock,
+  idealSeconds,
+  median,
+  startClocks,
+  type Timed,
+  type TimedPlan,
+  timePlans,
+} from './clocks.ts';
 import { atMost, type Check, report } from './limits.ts';
 import { openSample, type SampleModel } from './scored.ts';
 
@@ -15,7 +25,10 @@ export interface SearchRow {
   removed: number[];
   /** Seconds from the end of the preparation to the last step; one of each round. */
   seconds: number[];
-  /** Against the sum over steps of n(n + 1)/2 blocks and n + 1 heads for the n blocks that were left: median over rounds, times of the same round. */
+  /**
+   * Against the sum over steps of n(n + 1)/2 blocks and n + 1 heads for the n blocks that were
+   * left: median over rounds, times of the same round.
+   */
   costRatio: { wall: number; processor: number };
   /** As the product itself states it: median over rounds. */
   ownCostRatio: number;
@@ -32,8 +45,14 @@ interface Round {
   plans: TimedPlan[];
 }
 
-/** A search in a session of its own, which finds nothing of an earlier one. Its time begins when it is prepared. */
-async function searchAnew({ opened, engine }: SampleModel, windows: number[][]): Promise<{ time: Timed; found: Found }> {
+/**
+ * A search in a session of its own, which finds nothing of an earlier one. Its time begins when it
+ * is prepared.
+ */
+async function searchAnew(
+  { opened, engine }: SampleModel,
+  windows: number[][],
+): Promise<{ time: Timed; found: Found }> {
   const session = ScoreSession.open(opened, engine);
   let clocks = startClocks();
   const request = { windows, start: [], locked: [], count: COUNT, maxPpl: null };

@@ -1,6 +1,15 @@
-// Makes folders of any size: real graphs whose weight matrices are stretched, over holes of sparse files that take no room or over their own values again and again. For the bench only.
+// Makes folders of any size: real graphs whose weight matrices are stretched, over holes of sparse
+// files that take no room or over their own values again and again. For the bench only.
 
-import { closeSync, cpSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
@@ -13,17 +22,26 @@ import {
   TensorProtoSchema,
 } from '../../src/onnx/onnx_pb.js';
 
-/** Rows of every matrix times `factor`; true when the tensor is a large one with raw or external bytes. */
+/**
+ * Rows of every matrix times `factor`; true when the tensor is a large one with raw or external
+ * bytes.
+ */
 function stretch(tensor: TensorProto, factor: number): boolean {
   if (tensor.dims.length < 2 || tensor.dims.reduce((n, d) => n * Number(d), 1) < 4096) return false;
   tensor.dims[0] = tensor.dims[0]! * BigInt(factor);
   return true;
 }
 
-/** Rows of the sample's 4-bit matrices are shorter than those of any model worth pruning: 128 values become 2048. */
+/**
+ * Rows of the sample's 4-bit matrices are shorter than those of any model worth pruning: 128 values
+ * become 2048.
+ */
 const WIDER = 16;
 
-/** Matrices, scales and zero points of 4-bit products with `factor` (a multiple of 16) times the values; returns their names. */
+/**
+ * Matrices, scales and zero points of 4-bit products with `factor` (a multiple of 16) times the
+ * values; returns their names.
+ */
 function stretchNBits({ node, initializer }: GraphProto, factor: number): Set<string> {
   const products = node.filter(({ opType }) => opType === 'MatMulNBits');
   for (const entry of products.flatMap(({ attribute }) => attribute)) {
@@ -31,7 +49,8 @@ function stretchNBits({ node, initializer }: GraphProto, factor: number): Set<st
     if (entry.name === 'K') entry.i *= BigInt(WIDER);
   }
   const names = new Set(products.flatMap(({ input }) => input.slice(1, 4)));
-  for (const tensor of initializer) if (names.has(tensor.name)) tensor.dims[0] = tensor.dims[0]! * BigInt(factor);
+  for (const tensor of initializer)
+    if (names.has(tensor.name)) tensor.dims[0] = tensor.dims[0]! * BigInt(factor);
   return names;
 }
 
@@ -45,8 +64,13 @@ export interface Stretched {
 }
 
 /** A graph with its weights in `model.onnx_data`. Returns bytes of that file. */
-export function makeExternal(folder: string, out: string, { factor, graph = 'onnx/model.onnx', full = false }: Stretched): number {
-  for (const name of ['config.json', 'genai_config.json']) if (existsSync(join(folder, name))) cpSync(join(folder, name), join(out, name));
+export function makeExternal(
+  folder: string,
+  out: string,
+  { factor, graph = 'onnx/model.onnx', full = false }: Stretched,
+): number {
+  for (const name of ['config.json', 'genai_config.json'])
+    if (existsSync(join(folder, name))) cpSync(join(folder, name), join(out, name));
   const model = fromBinary(ModelProtoSchema, readFileSync(join(folder, graph)));
   const stretched = stretchNBits(model.graph!, factor);
   const data = new Map<string, Uint8Array>();
@@ -58,11 +82,18 @@ export function makeExternal(folder: string, out: string, { factor, graph = 'onn
   const pieces: Piece[] = [];
   for (const tensor of model.graph!.initializer) {
     const bytes = bytesOf(tensor, read);
-    const grown = stretched.has(tensor.name) || (tensor.externalData.length > 0 && stretch(tensor, factor));
+    const grown =
+      stretched.has(tensor.name) || (tensor.externalData.length > 0 && stretch(tensor, factor));
     if (!grown && tensor.externalData.length === 0) continue;
     const times = grown ? factor : 1;
-    const place = { location: 'model.onnx_data', offset: sizeOf(pieces), length: bytes.length * times };
-    tensor.externalData = Object.entries(place).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value: String(value) }));
+    const place = {
+      location: 'model.onnx_data',
+      offset: sizeOf(pieces),
+      length: bytes.length * times,
+    };
+    tensor.externalData = Object.entries(place).map(([key, value]) =>
+      create(StringStringEntryProtoSchema, { key, value: String(value) }),
+    );
     tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
     tensor.rawData = new Uint8Array(0);
     const gap = -place.length & 4095;
@@ -74,14 +105,20 @@ export function makeExternal(folder: string, out: string, { factor, graph = 'onn
   return sizeOf(pieces);
 }
 
-function bytesOf({ rawData, externalData }: TensorProto, read: (name: string) => Uint8Array): Uint8Array {
+function bytesOf(
+  { rawData, externalData }: TensorProto,
+  read: (name: string) => Uint8Array,
+): Uint8Array {
   const place = Object.fromEntries(externalData.map(({ key, value }) => [key, value]));
   if (place.location === undefined) return rawData;
   const offset = Number(place.offset ?? 0);
   return read(place.location).subarray(offset, offset + Number(place.length));
 }
 
-/** An exporter's float32 graph with its weights inline, stretched by `factor`; a protobuf must stay below 2 GiB. Returns bytes of the file. */
+/**
+ * An exporter's float32 graph with its weights inline, stretched by `factor`; a protobuf must stay
+ * below 2 GiB. Returns bytes of the file.
+ */
 export function makeSparseInline(folder: string, out: string, factor: number): number {
   cpSync(join(folder, 'config.json'), join(out, 'config.json'));
   const model = fromBinary(ModelProtoSchema, readFileSync(join(folder, 'onnx/model.onnx')));
@@ -102,7 +139,10 @@ export function makeSparseInline(folder: string, out: string, factor: number): n
         { hole },
       );
     } else inner.push({ bytes: toBinary(TensorProtoSchema, tensor) });
-    pieces.push({ bytes: lengthDelimited(GraphProtoSchema.field.initializer.number, sizeOf(inner)) }, ...inner);
+    pieces.push(
+      { bytes: lengthDelimited(GraphProtoSchema.field.initializer.number, sizeOf(inner)) },
+      ...inner,
+    );
   }
   const all = [
     { bytes: toBinary(ModelProtoSchema, model) },
@@ -115,8 +155,10 @@ export function makeSparseInline(folder: string, out: string, factor: number): n
 
 type Piece = { bytes: Uint8Array; times?: number; hole?: never } | { hole: number; bytes?: never };
 
-const sizeOfOne = (piece: Piece): number => (piece.bytes ? piece.bytes.length * (piece.times ?? 1) : piece.hole);
-const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((n, piece) => n + sizeOfOne(piece), 0);
+const sizeOfOne = (piece: Piece): number =>
+  piece.bytes ? piece.bytes.length * (piece.times ?? 1) : piece.hole;
+const sizeOf = (pieces: readonly Piece[]): number =>
+  pieces.reduce((n, piece) => n + sizeOfOne(piece), 0);
 
 /** Tag and length of a length-delimited protobuf field. */
 function lengthDelimited(field: number, length: number): Uint8Array {

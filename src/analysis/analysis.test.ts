@@ -1,4 +1,5 @@
-// The numbers of ranking and error bars, against the sample's goldens and published generator output.
+// The numbers of ranking and error bars, against the sample's goldens and published generator
+// output.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -10,18 +11,24 @@ import { endLocks, equalGroups, lowest, removalOrder } from './ranking.ts';
 import { chartScale } from './scales.ts';
 
 const sample = golden<SampleGolden>('sample');
-const blocks = sample.loo_nll_per_sample.map((nllPerWindow, index) => ({ index, ...measureWindows(nllPerWindow) }));
+const blocks = sample.loo_nll_per_sample.map((nllPerWindow, index) => ({
+  index,
+  ...measureWindows(nllPerWindow),
+}));
 
 describe('xoshiro128**', () => {
   it('gives the published first outputs of state 1, 2, 3, 4', () => {
     const next = xoshiro128([1, 2, 3, 4]);
     expect(Array.from({ length: 10 }, next)).toEqual([
-      11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597, 4258142804,
+      11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597,
+      4258142804,
     ]);
   });
 
   it('depends on the seed alone and is uniform', () => {
-    expect(Array.from({ length: 4 }, xoshiro128(7))).toEqual(Array.from({ length: 4 }, xoshiro128(7)));
+    expect(Array.from({ length: 4 }, xoshiro128(7))).toEqual(
+      Array.from({ length: 4 }, xoshiro128(7)),
+    );
     expect(xoshiro128(7)()).not.toBe(xoshiro128(8)());
     const next = xoshiro128(0);
     const draws = Array.from({ length: 20_000 }, () => next() / 2 ** 32);
@@ -34,12 +41,15 @@ describe('perplexity', () => {
   it('reproduces the sample: the mean of window means is the mean over tokens', () => {
     const intact = measureWindows(sample.baseline_nll_per_sample);
     expect(intact.ppl).toBeCloseTo(sample.baseline_ppl, 4);
-    for (const block of blocks) expect(Math.abs(block.nll - sample.loo_nll[block.index]!)).toBeLessThan(2e-6);
+    for (const block of blocks)
+      expect(Math.abs(block.nll - sample.loo_nll[block.index]!)).toBeLessThan(2e-6);
   });
 
   it('is null when it overflows or is no number', () => {
     expect(perplexity(709)).toBeGreaterThan(1e307);
-    expect([perplexity(710), perplexity(Number.POSITIVE_INFINITY), perplexity(Number.NaN)]).toEqual([null, null, null]);
+    expect([perplexity(710), perplexity(Number.POSITIVE_INFINITY), perplexity(Number.NaN)]).toEqual(
+      [null, null, null],
+    );
   });
 });
 
@@ -59,34 +69,44 @@ describe('paired bootstrap', () => {
 
   it('holds the mean, shifts with a shift and changes sign with the order', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: 0, max: 20, noNaN: true }), { minLength: 2, maxLength: 12 }), (a) => {
-        const b = a.map((_, i) => i % 3);
-        const [low, high] = pairedInterval(a, b, 300);
-        const m = mean(a) - mean(b);
-        expect(low).toBeLessThanOrEqual(m + 1e-9);
-        expect(high).toBeGreaterThanOrEqual(m - 1e-9);
-        const [shiftedLow] = pairedInterval(
-          a.map((x) => x + 5),
-          b,
-          300,
-        );
-        expect(shiftedLow).toBeCloseTo(low + 5, 8);
-        expect(pairedInterval(b, a, 300)[0]).toBeCloseTo(-high, 8);
-      }),
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 20, noNaN: true }), { minLength: 2, maxLength: 12 }),
+        (a) => {
+          const b = a.map((_, i) => i % 3);
+          const [low, high] = pairedInterval(a, b, 300);
+          const m = mean(a) - mean(b);
+          expect(low).toBeLessThanOrEqual(m + 1e-9);
+          expect(high).toBeGreaterThanOrEqual(m - 1e-9);
+          const [shiftedLow] = pairedInterval(
+            a.map((x) => x + 5),
+            b,
+            300,
+          );
+          expect(shiftedLow).toBeCloseTo(low + 5, 8);
+          expect(pairedInterval(b, a, 300)[0]).toBeCloseTo(-high, 8);
+        },
+      ),
       { numRuns: 30 },
     );
   });
 
   it('finds 13 of the 15 neighbours of the sample order alike', () => {
     const order = removalOrder(blocks);
-    const alike = order.slice(1).filter((index, i) => indistinguishable(blocks[index]!.nllPerWindow, blocks[order[i]!]!.nllPerWindow));
+    const alike = order
+      .slice(1)
+      .filter((index, i) =>
+        indistinguishable(blocks[index]!.nllPerWindow, blocks[order[i]!]!.nllPerWindow),
+      );
     expect(alike.length).toBe(13);
   });
 
   it('keeps its footing on one window and on infinite scores', () => {
     expect(pairedInterval([3], [1])).toEqual([2, 2]);
     expect(indistinguishable([3], [1])).toBe(true);
-    expect(pairedInterval([Number.POSITIVE_INFINITY, 3], [1, 1])).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+    expect(pairedInterval([Number.POSITIVE_INFINITY, 3], [1, 1])).toEqual([
+      Number.POSITIVE_INFINITY,
+      Number.POSITIVE_INFINITY,
+    ]);
     expect(() => pairedInterval([1, 2], [1])).toThrow('2 and 1 windows');
   });
 });
@@ -106,14 +126,18 @@ describe('ranking', () => {
 
   it('leaves refused blocks out and puts numbers that are none last', () => {
     const row = (index: number, nll: number) => ({ index, nll, nllPerWindow: [nll, nll] });
-    expect(removalOrder([row(0, Number.NaN), row(1, 2), { ...row(2, 0), refused: 'why' }, row(3, 2)])).toEqual([1, 3, 0]);
+    expect(
+      removalOrder([row(0, Number.NaN), row(1, 2), { ...row(2, 0), refused: 'why' }, row(3, 2)]),
+    ).toEqual([1, 3, 0]);
   });
 
   it('respects locks and refuses what they leave no room for', () => {
     expect(lowest(sample.ppl_order, 4, [9, 0])).toEqual([7, 8, 2, 1]);
     expect(endLocks(16)).toEqual([0, 1, 2, 3, 14, 15]);
     expect(endLocks(5)).toEqual([0, 1, 2, 3, 4]);
-    expect(() => lowest(sample.ppl_order, 11, endLocks(16))).toThrow('11 blocks cannot be removed: only 10 of 16 are unlocked.');
+    expect(() => lowest(sample.ppl_order, 11, endLocks(16))).toThrow(
+      '11 blocks cannot be removed: only 10 of 16 are unlocked.',
+    );
     expect(() => lowest([1], 1.5, [])).toThrow('1.5');
   });
 });

@@ -17,13 +17,19 @@ export function quantile(sorted: Float64Array, q: number): number {
 }
 
 /**
- * 95 % interval of mean(a - b) over windows: windows are drawn with replacement, the same ones for a and b.
- * Every call draws the same windows, so intervals of different blocks can be compared. One window gives an interval without width.
+ * 95 % interval of mean(a - b) over windows: windows are drawn with replacement, the same ones for
+ * a and b. Every call draws the same windows, so intervals of different blocks can be compared. One
+ * window gives an interval without width.
  * @param a, b NLL of each window (nats per token), of one length
  * @source method.md 2; Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
  */
-export function pairedInterval(a: readonly number[], b: readonly number[], resamples = RESAMPLES): [number, number] {
-  if (a.length !== b.length || a.length === 0) throw new RangeError(`paired bootstrap of ${a.length} and ${b.length} windows`);
+export function pairedInterval(
+  a: readonly number[],
+  b: readonly number[],
+  resamples = RESAMPLES,
+): [number, number] {
+  if (a.length !== b.length || a.length === 0)
+    throw new RangeError(`paired bootstrap of ${a.length} and ${b.length} windows`);
   const difference = a.map((value, i) => value - b[i]!);
   const n = difference.length;
   if (n === 1) return [difference[0]!, difference[0]!];
@@ -42,7 +48,10 @@ export function pairedInterval(a: readonly number[], b: readonly number[], resam
   return [quantile(means, 0.025), quantile(means, 0.975)];
 }
 
-/** True when the paired interval of the difference holds 0, or when one window leaves the question open. */
+/**
+ * True when the paired interval of the difference holds 0, or when one window leaves the question
+ * open.
+ */
 export function indistinguishable(a: readonly number[], b: readonly number[]): boolean {
   if (a.length < 2) return true;
   const [low, high] = pairedInterval(a, b);

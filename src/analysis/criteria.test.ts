@@ -1,14 +1,27 @@
-// Ranks and rank correlations against published values and by their laws; orders and windows of the sample.
+// Ranks and rank correlations against published values and by their laws; orders and windows of the
+// sample.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../onnx/testing/fixtures.ts';
-import { averageRanks, bestWindow, criterionOrder, disagreements, kendall, normalisedRanks, spearman } from './criteria.ts';
+import {
+  averageRanks,
+  bestWindow,
+  criterionOrder,
+  disagreements,
+  kendall,
+  normalisedRanks,
+  spearman,
+} from './criteria.ts';
 import { endLocks } from './ranking.ts';
 
-const sample = golden<SampleGolden & { mag_l1_linear: number[]; block_influence: number[]; angular_last_token: Record<string, number[]> }>(
-  'sample',
-);
+const sample = golden<
+  SampleGolden & {
+    mag_l1_linear: number[];
+    block_influence: number[];
+    angular_last_token: Record<string, number[]>;
+  }
+>('sample');
 
 /** Few values, so that ties are frequent. */
 const scores = fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 3, maxLength: 12 });
@@ -20,7 +33,12 @@ const pair = fc.integer({ min: 3, max: 12 }).chain((size) => {
 describe('ranks', () => {
   it('share ties, leave out what has no score and place infinite scores last', () => {
     expect(averageRanks([0, 2, 3, 2])).toEqual([1, 2.5, 4, 2.5]);
-    expect(averageRanks([Number.NaN, 5, Number.POSITIVE_INFINITY, 1])).toEqual([Number.NaN, 2, 3, 1]);
+    expect(averageRanks([Number.NaN, 5, Number.POSITIVE_INFINITY, 1])).toEqual([
+      Number.NaN,
+      2,
+      3,
+      1,
+    ]);
     expect(normalisedRanks([10, 30, 20])).toEqual([0, 1, 0.5]);
     expect(normalisedRanks([7])).toEqual([0]);
     expect(normalisedRanks([])).toEqual([]);
@@ -30,9 +48,13 @@ describe('ranks', () => {
     fc.assert(
       fc.property(scores, (list) => {
         const ranks = averageRanks(list);
-        expect(ranks.reduce((a, b) => a + b, 0)).toBeCloseTo((list.length * (list.length + 1)) / 2, 9);
+        expect(ranks.reduce((a, b) => a + b, 0)).toBeCloseTo(
+          (list.length * (list.length + 1)) / 2,
+          9,
+        );
         for (const [i, a] of list.entries())
-          for (const [j, b] of list.entries()) expect(Math.sign(ranks[i]! - ranks[j]!)).toBe(Math.sign(a - b));
+          for (const [j, b] of list.entries())
+            expect(Math.sign(ranks[i]! - ranks[j]!)).toBe(Math.sign(a - b));
       }),
     );
   });
@@ -103,7 +125,9 @@ describe('orders', () => {
   it('of perplexity is the golden one, and locks stay', () => {
     expect(criterionOrder(sample.loo_nll)).toEqual(sample.ppl_order);
     const plus = criterionOrder(sample.mag_l1_linear, endLocks(16));
-    expect(plus).toEqual(criterionOrder(sample.mag_l1_linear).filter((block) => block > 3 && block < 14));
+    expect(plus).toEqual(
+      criterionOrder(sample.mag_l1_linear).filter((block) => block > 3 && block < 14),
+    );
     expect(criterionOrder([2, Number.NaN, 1, 2])).toEqual([2, 0, 3]);
   });
 

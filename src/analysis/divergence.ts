@@ -6,7 +6,10 @@ interface Text {
   done: 'length' | 'eos' | null;
 }
 
-/** Index of the first new token that differs, or that only one has because the other ended its text; null while they are the same so far. */
+/**
+ * Index of the first new token that differs, or that only one has because the other ended its text;
+ * null while they are the same so far.
+ */
 export function firstDifference(a: Text, b: Text): number | null {
   const shorter = a.ids.length <= b.ids.length ? a : b;
   const index = shorter.ids.findIndex((_, i) => a.ids[i] !== b.ids[i]);

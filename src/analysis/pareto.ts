@@ -1,4 +1,5 @@
-// Which variants are worth having: no other is both faster and better; must not know how they came about.
+// Which variants are worth having: no other is both faster and better; must not know how they came
+// about.
 
 /** Higher tokens/s and lower NLL are better. */
 export interface TradeOff {
@@ -7,7 +8,10 @@ export interface TradeOff {
   nll: number;
 }
 
-/** The points that none other beats (at least as good in both and better in one), slowest first; of equals the first one. Points with NaN are left out. */
+/**
+ * The points that none other beats (at least as good in both and better in one), slowest first; of
+ * equals the first one. Points with NaN are left out.
+ */
 export function paretoFront<T extends TradeOff>(points: readonly T[]): T[] {
   const fastestFirst = points
     .filter((point) => !Number.isNaN(point.tokensPerSecond) && !Number.isNaN(point.nll))

@@ -1,6 +1,10 @@
-// Mean negative log-likelihoods and perplexities derived from them; must not know where the numbers come from.
+// Mean negative log-likelihoods and perplexities derived from them; must not know where the numbers
+// come from.
 
-/** A mean NLL in nats per predicted token with what is derived from it; has the shape of the worker's `Measure`. */
+/**
+ * A mean NLL in nats per predicted token with what is derived from it; has the shape of the
+ * worker's `Measure`.
+ */
 export interface Perplexity {
   nll: number;
   /** exp(nll), or null when that is not a finite float64. */
@@ -8,7 +12,10 @@ export interface Perplexity {
   nllPerWindow: number[];
 }
 
-/** exp(nll); null when it overflows or the NLL is no number. JSON has no infinity, the NLL is authoritative. */
+/**
+ * exp(nll); null when it overflows or the NLL is no number. JSON has no infinity, the NLL is
+ * authoritative.
+ */
 export function perplexity(nll: number): number | null {
   const ppl = Math.exp(nll);
   return Number.isFinite(ppl) ? ppl : null;
@@ -22,7 +29,8 @@ export function mean(values: readonly number[]): number {
 }
 
 /**
- * The measure of a set of windows of one length: every window predicts as many tokens, so the mean of window means is the mean over tokens.
+ * The measure of a set of windows of one length: every window predicts as many tokens, so the mean
+ * of window means is the mean over tokens.
  * @param nllPerWindow mean NLL of each window, nats per token
  */
 export function measureWindows(nllPerWindow: readonly number[]): Perplexity {

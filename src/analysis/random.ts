@@ -1,4 +1,5 @@
-// The one seeded generator of the studio (xoshiro128**), so that every sampled number can be reproduced; must not read a clock.
+// The one seeded generator of the studio (xoshiro128**), so that every sampled number can be
+// reproduced; must not read a clock.
 
 /** Spreads a seed over the state: splitmix32, four draws. */
 function expand(seed: number): Uint32Array {

@@ -1,4 +1,5 @@
-// From scores to an order, groups of equals and the lowest k; must not change a score or hide a lock.
+// From scores to an order, groups of equals and the lowest k; must not change a score or hide a
+// lock.
 
 import { EspalierError } from '../errors.ts';
 import { indistinguishable } from './bootstrap.ts';
@@ -13,9 +14,13 @@ export interface Ranked {
   refused?: string;
 }
 
-/** Block indices by NLL without the block, least important first; equal NLLs keep block order, NaN comes last. */
+/**
+ * Block indices by NLL without the block, least important first; equal NLLs keep block order, NaN
+ * comes last.
+ */
 export function removalOrder(blocks: readonly Ranked[]): number[] {
-  const key = (block: Ranked): number => (Number.isNaN(block.nll) ? Number.POSITIVE_INFINITY : block.nll);
+  const key = (block: Ranked): number =>
+    Number.isNaN(block.nll) ? Number.POSITIVE_INFINITY : block.nll;
   return blocks
     .filter((block) => block.refused === undefined)
     .sort((a, b) => (key(a) === key(b) ? a.index - b.index : key(a) - key(b)))
@@ -23,9 +28,11 @@ export function removalOrder(blocks: readonly Ranked[]): number[] {
 }
 
 /**
- * Runs of the removal order whose blocks the windows cannot tell from the run's lowest block (paired bootstrap, 95 %).
- * Each is held against the lowest, not against its neighbour: a chain of small steps does not make equals.
- * @returns every ranked block once, groups in removal order; most groups have several blocks when windows are few
+ * Runs of the removal order whose blocks the windows cannot tell from the run's lowest block
+ * (paired bootstrap, 95 %). Each is held against the lowest, not against its neighbour: a chain of
+ * small steps does not make equals.
+ * @returns every ranked block once, groups in removal order; most groups have several blocks when
+ *   windows are few
  */
 export function equalGroups(blocks: readonly Ranked[]): number[][] {
   const byIndex = new Map(blocks.map((block) => [block.index, block]));
@@ -33,7 +40,8 @@ export function equalGroups(blocks: readonly Ranked[]): number[][] {
   let lowest: Ranked | null = null;
   for (const index of removalOrder(blocks)) {
     const block = byIndex.get(index)!;
-    if (lowest && indistinguishable(block.nllPerWindow, lowest.nllPerWindow)) groups.at(-1)!.push(index);
+    if (lowest && indistinguishable(block.nllPerWindow, lowest.nllPerWindow))
+      groups.at(-1)!.push(index);
     else {
       groups.push([index]);
       lowest = block;
@@ -46,13 +54,18 @@ export function equalGroups(blocks: readonly Ranked[]): number[][] {
  * The k least important blocks that are not locked, least important first.
  * @param order removal order
  * @param locked indices that must stay
- * @throws EspalierError `bad-input` when k is more than there are unlocked blocks: locks are never overruled
+ * @throws EspalierError `bad-input` when k is more than there are unlocked blocks: locks are never
+ *   overruled
  */
 export function lowest(order: readonly number[], k: number, locked: Iterable<number>): number[] {
   const stays = new Set(locked);
   const free = order.filter((index) => !stays.has(index));
   if (!Number.isInteger(k) || k < 0)
-    throw new EspalierError('bad-input', `${k} is no number of blocks to remove.`, 'Choose a whole number from 0 on.');
+    throw new EspalierError(
+      'bad-input',
+      `${k} is no number of blocks to remove.`,
+      'Choose a whole number from 0 on.',
+    );
   if (k > free.length)
     throw new EspalierError(
       'bad-input',
@@ -62,7 +75,12 @@ export function lowest(order: readonly number[], k: number, locked: Iterable<num
   return free.slice(0, k);
 }
 
-/** The blocks that "protect the ends" locks: the first four and the last two (Mag+ and Taylor+ of the paper), fewer when there are fewer. */
+/**
+ * The blocks that "protect the ends" locks: the first four and the last two (Mag+ and Taylor+ of
+ * the paper), fewer when there are fewer.
+ */
 export function endLocks(numBlocks: number, first = 4, last = 2): number[] {
-  return Array.from({ length: numBlocks }, (_, index) => index).filter((index) => index < first || index >= numBlocks - last);
+  return Array.from({ length: numBlocks }, (_, index) => index).filter(
+    (index) => index < first || index >= numBlocks - last,
+  );
 }

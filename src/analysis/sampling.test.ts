@@ -1,4 +1,5 @@
-// Choosing tokens, against a plain reference that sorts everything, and against expected frequencies.
+// Choosing tokens, against a plain reference that sorts everything, and against expected
+// frequencies.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,15 +7,25 @@ import { xoshiro128 } from './random.ts';
 import { argmax, checkSampling, createSampler, GREEDY, type Sampling } from './sampling.ts';
 import { selectFromTop } from './select.ts';
 
-const sampling = (change: Partial<Sampling>): Sampling => ({ ...GREEDY, temperature: 1, ...change });
+const sampling = (change: Partial<Sampling>): Sampling => ({
+  ...GREEDY,
+  temperature: 1,
+  ...change,
+});
 
-/** Probabilities (V,) by the definition: sort everything, cut at k, cut at p. Ids that cannot be drawn have 0. */
+/**
+ * Probabilities (V,) by the definition: sort everything, cut at k, cut at p. Ids that cannot be
+ * drawn have 0.
+ */
 function reference(logits: readonly number[], { temperature, topK, topP }: Sampling): number[] {
   const values = logits.map(Math.fround);
   const descending = [...values].sort((a, b) => b - a);
   const kth = topK > 0 && topK < values.length ? descending[topK - 1]! : Number.NEGATIVE_INFINITY;
   const kept = values
-    .map((logit, id) => ({ id, weight: logit >= kth ? Math.exp((logit - descending[0]!) / temperature) : 0 }))
+    .map((logit, id) => ({
+      id,
+      weight: logit >= kth ? Math.exp((logit - descending[0]!) / temperature) : 0,
+    }))
     .filter(({ weight }) => weight > 0)
     .sort((a, b) => b.weight - a.weight || a.id - b.id);
   const total = kept.reduce((sum, { weight }) => sum + weight, 0);
@@ -30,10 +41,13 @@ function reference(logits: readonly number[], { temperature, topK, topP }: Sampl
   return out.map((w) => w / inside);
 }
 
-const logitRows = fc.array(fc.oneof(fc.double({ min: -12, max: 12, noNaN: true }), fc.constantFrom(-3, 0, 2.5)), {
-  minLength: 1,
-  maxLength: 60,
-});
+const logitRows = fc.array(
+  fc.oneof(fc.double({ min: -12, max: 12, noNaN: true }), fc.constantFrom(-3, 0, 2.5)),
+  {
+    minLength: 1,
+    maxLength: 60,
+  },
+);
 const settings = fc.record({
   temperature: fc.double({ min: 0.05, max: 4, noNaN: true }),
   topK: fc.integer({ min: 0, max: 70 }),
@@ -47,13 +61,20 @@ describe('greedy', () => {
     expect(argmax(Float32Array.of(Number.NaN, -5, Number.NaN, -4))).toBe(3);
     expect(argmax(Float32Array.of(Number.NEGATIVE_INFINITY, Number.NaN))).toBe(-1);
     expect(argmax(Float32Array.of(0, Number.POSITIVE_INFINITY))).toBe(1);
-    expect(createSampler(sampling({ temperature: 0, topK: 1, topP: 0.1, seed: 3 }))(Float32Array.of(1, 2, 0))).toBe(1);
+    expect(
+      createSampler(sampling({ temperature: 0, topK: 1, topP: 0.1, seed: 3 }))(
+        Float32Array.of(1, 2, 0),
+      ),
+    ).toBe(1);
   });
 
   it('says so when no logit is a number, greedy and sampled', () => {
     for (const temperature of [0, 1]) {
       const choose = createSampler(sampling({ temperature }));
-      for (const row of [Float32Array.of(Number.NaN, Number.NEGATIVE_INFINITY), new Float32Array(0)])
+      for (const row of [
+        Float32Array.of(Number.NaN, Number.NEGATIVE_INFINITY),
+        new Float32Array(0),
+      ])
         expect(() => choose(row)).toThrow(/logits is a number/);
     }
   });
@@ -93,7 +114,10 @@ describe('sampling', () => {
       const draws = 20_000;
       const counts = row.map(() => 0);
       for (let i = 0; i < draws; i++) counts[choose(logits)]! += 1;
-      const chi = expected.reduce((sum, p, id) => (p === 0 ? sum : sum + (counts[id]! - p * draws) ** 2 / (p * draws)), 0);
+      const chi = expected.reduce(
+        (sum, p, id) => (p === 0 ? sum : sum + (counts[id]! - p * draws) ** 2 / (p * draws)),
+        0,
+      );
       // 99.9 % point of chi-square with 7 degrees of freedom.
       expect(chi).toBeLessThan(24.3);
       for (const [id, p] of expected.entries()) if (p === 0) expect(counts[id]).toBe(0);
@@ -115,7 +139,12 @@ describe('sampling', () => {
   });
 
   it('finds the k-th logit among many, ascending, descending and mixed', () => {
-    for (const order of [(i: number) => i, (i: number) => -i, (i: number) => (i * 7919) % 6007, (i: number) => i % 3]) {
+    for (const order of [
+      (i: number) => i,
+      (i: number) => -i,
+      (i: number) => (i * 7919) % 6007,
+      (i: number) => i % 3,
+    ]) {
       const row = Array.from({ length: 6000 }, (_, i) => order(i) / 1000);
       const s = sampling({ temperature: 50, topK: 5, seed: 1 });
       const expected = reference(row, s);
@@ -127,7 +156,9 @@ describe('sampling', () => {
   });
 
   it('depends on the seed alone, and stays in step whatever is kept', () => {
-    const rows = Array.from({ length: 50 }, (_, i) => Float32Array.from({ length: 30 }, (_, id) => Math.sin(i * 31 + id * 7)));
+    const rows = Array.from({ length: 50 }, (_, i) =>
+      Float32Array.from({ length: 30 }, (_, id) => Math.sin(i * 31 + id * 7)),
+    );
     const ids = (s: Sampling): number[] => {
       const choose = createSampler(s);
       return rows.map((row) => choose(row));
@@ -155,13 +186,17 @@ describe('sampling', () => {
 describe('selecting from the top', () => {
   it('gives the k-th largest, also among equals', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 50 }), fc.nat(49), (values, rank) => {
-        const k = (rank % values.length) + 1;
-        const sorted = [...values].sort((a, b) => b - a);
-        const { value, above } = selectFromTop(Float64Array.from(values), k, 'count');
-        expect(value).toBe(sorted[k - 1]);
-        expect(above).toBe(values.filter((v) => v > value).length);
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 50 }),
+        fc.nat(49),
+        (values, rank) => {
+          const k = (rank % values.length) + 1;
+          const sorted = [...values].sort((a, b) => b - a);
+          const { value, above } = selectFromTop(Float64Array.from(values), k, 'count');
+          expect(value).toBe(sorted[k - 1]);
+          expect(above).toBe(values.filter((v) => v > value).length);
+        },
+      ),
     );
   });
 

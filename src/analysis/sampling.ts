@@ -1,4 +1,5 @@
-// How the next token is chosen from one row of logits: greedy, or sampled with temperature, top-k and top-p; must not know where logits come from.
+// How the next token is chosen from one row of logits: greedy, or sampled with temperature, top-k
+// and top-p; must not know where logits come from.
 
 import { EspalierError } from '../errors.ts';
 import { xoshiro128 } from './random.ts';
@@ -17,11 +18,16 @@ export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };
 
 /** @throws EspalierError `bad-input` naming the first value that makes no sense */
 export function checkSampling({ temperature, topK, topP, seed }: Sampling): void {
-  const wrong = (message: string): EspalierError => new EspalierError('bad-input', message, 'Change the sampling settings.');
+  const wrong = (message: string): EspalierError =>
+    new EspalierError('bad-input', message, 'Change the sampling settings.');
   if (!Number.isFinite(temperature) || temperature < 0)
-    throw wrong(`The temperature must be a number of at least 0 (0 is greedy), not ${temperature}.`);
-  if (!Number.isSafeInteger(topK) || topK < 0) throw wrong(`Top-k must be a whole number of at least 0 (0 is off), not ${topK}.`);
-  if (!(topP > 0 && topP <= 1)) throw wrong(`Top-p must lie above 0 and at most at 1 (1 is off), not ${topP}.`);
+    throw wrong(
+      `The temperature must be a number of at least 0 (0 is greedy), not ${temperature}.`,
+    );
+  if (!Number.isSafeInteger(topK) || topK < 0)
+    throw wrong(`Top-k must be a whole number of at least 0 (0 is off), not ${topK}.`);
+  if (!(topP > 0 && topP <= 1))
+    throw wrong(`Top-p must lie above 0 and at most at 1 (1 is off), not ${topP}.`);
   if (!Number.isSafeInteger(seed)) throw wrong(`The seed must be a whole number, not ${seed}.`);
 }
 
@@ -41,10 +47,12 @@ export function argmax(logits: Float32Array): number {
 
 /**
  * A chooser of token ids, one per call, over one row of logits (V,). Logits are not changed.
- * Sampled: temperature, then top-k (equals of the k-th logit stay), then top-p (the fewest most likely tokens whose probability reaches p;
- * of equals the lower ids), in the order of Hugging Face transformers' generate(). Each call draws two words of the generator, whatever is
- * kept, so two models with one seed stay in step. O(V), without sorting. NaN and -Infinity are never chosen.
- * @throws EspalierError `bad-input` as `checkSampling`; the chooser throws `unsupported-graph` when no logit is a number
+ * Sampled: temperature, then top-k (equals of the k-th logit stay), then top-p (the fewest most
+ * likely tokens whose probability reaches p; of equals the lower ids), in the order of Hugging Face
+ * transformers' generate(). Each call draws two words of the generator, whatever is kept, so two
+ * models with one seed stay in step. O(V), without sorting. NaN and -Infinity are never chosen.
+ * @throws EspalierError `bad-input` as `checkSampling`; the chooser throws `unsupported-graph` when
+ *   no logit is a number
  */
 export function createSampler(sampling: Sampling): (logits: Float32Array) => number {
   checkSampling(sampling);
@@ -64,7 +72,8 @@ export function createSampler(sampling: Sampling): (logits: Float32Array) => num
       weights = new Float64Array(vocab);
       scratch = new Float64Array(vocab);
     }
-    const least = topK > 0 && topK < vocab ? kthLargest(logits, topK, scratch) : Number.NEGATIVE_INFINITY;
+    const least =
+      topK > 0 && topK < vocab ? kthLargest(logits, topK, scratch) : Number.NEGATIVE_INFINITY;
     let count = 0;
     for (let id = 0; id < vocab; id++) {
       const logit = logits[id]!;
@@ -99,12 +108,17 @@ function usable(id: number, vocab: number): number {
   if (id >= 0) return id;
   throw new EspalierError(
     'unsupported-graph',
-    `None of the ${vocab} logits is a number (all are NaN or -Infinity), so there is no next token.`,
-    'The numbers overflow on this device or in this dtype: try the wasm device, or a graph in another dtype.',
+    `None of the ${vocab} logits is a number (all are NaN or -Infinity), so there is no next ` +
+      'token.',
+    'The numbers overflow on this device or in this dtype: try the wasm device, or a graph ' +
+      'in another dtype.',
   );
 }
 
-/** The k-th largest logit, NaN left aside; -Infinity when there are fewer. `scratch` is at least as long as the logits. */
+/**
+ * The k-th largest logit, NaN left aside; -Infinity when there are fewer. `scratch` is at least as
+ * long as the logits.
+ */
 function kthLargest(logits: Float32Array, k: number, scratch: Float64Array): number {
   let least = Number.NEGATIVE_INFINITY;
   let count = 0;
@@ -119,7 +133,9 @@ function kthLargest(logits: Float32Array, k: number, scratch: Float64Array): num
     }
     scratch[count++] = value;
   }
-  return count <= k ? Number.NEGATIVE_INFINITY : selectFromTop(scratch.subarray(0, count), k, 'count').value;
+  return count <= k
+    ? Number.NEGATIVE_INFINITY
+    : selectFromTop(scratch.subarray(0, count), k, 'count').value;
 }
 
 /** Moves the k values that are the largest to the front; `least` is the smallest of them. */
@@ -130,8 +146,17 @@ function keepTop(values: Float64Array, count: number, least: number, k: number):
   return k;
 }
 
-/** Keeps the fewest largest weights whose share of all reaches `topP`, in their order, and returns their number. */
-function keepNucleus(ids: Int32Array, weights: Float64Array, count: number, topP: number, scratch: Float64Array): number {
+/**
+ * Keeps the fewest largest weights whose share of all reaches `topP`, in their order, and returns
+ * their number.
+ */
+function keepNucleus(
+  ids: Int32Array,
+  weights: Float64Array,
+  count: number,
+  topP: number,
+  scratch: Float64Array,
+): number {
   let total = 0;
   for (let i = 0; i < count; i++) total += weights[i]!;
   scratch.set(weights.subarray(0, count));

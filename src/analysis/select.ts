@@ -1,4 +1,5 @@
-// Finds the least of the largest values that together reach an amount, without sorting; must not know what the values mean.
+// Finds the least of the largest values that together reach an amount, without sorting; must not
+// know what the values mean.
 
 /** A value and what all values above it amount to. */
 export interface Selected {
@@ -7,10 +8,12 @@ export interface Selected {
 }
 
 /**
- * The largest v such that the values >= v reach `target`: in number (`count`: the target-th largest value) or in sum (`sum`: values >= 0).
- * Where all together fall short (rounding), v is the smallest value. Reorders `values`. O(n) expected: quickselect with three-way partition.
+ * The largest v such that the values >= v reach `target`: in number (`count`: the target-th largest
+ * value) or in sum (`sum`: values >= 0). Where all together fall short (rounding), v is the
+ * smallest value. Reorders `values`. O(n) expected: quickselect with three-way partition.
  * @param values at least one number, no NaN
- * @source Hoare, Algorithm 65: Find (1961); Bentley and McIlroy, Engineering a Sort Function (1993), for equal values
+ * @source Hoare, Algorithm 65: Find (1961); Bentley and McIlroy, Engineering a Sort Function
+ *   (1993), for equal values
  */
 export function selectFromTop(values: Float64Array, target: number, by: 'count' | 'sum'): Selected {
   let from = 0;

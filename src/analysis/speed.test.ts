@@ -1,18 +1,40 @@
-// Speed statistics, prediction, the front and the budget search, against published numbers and plain references.
+// Speed statistics, prediction, the front and the budget search, against published numbers and
+// plain references.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Candidate, type Goal, meetsGoal, nextPlan } from './budget.ts';
 import { paretoFront } from './pareto.ts';
 import { xoshiro128 } from './random.ts';
-import { fitLatency, gainOf, PAPER_PROTOCOL, predictSeconds, QUICK_PROTOCOL, relativeError, statOf, summarise } from './speed.ts';
+import {
+  fitLatency,
+  gainOf,
+  PAPER_PROTOCOL,
+  predictSeconds,
+  QUICK_PROTOCOL,
+  relativeError,
+  statOf,
+  summarise,
+} from './speed.ts';
 
 describe('summary of runs', () => {
-  const runs = [2, 2.5, 4].map((seconds) => ({ promptTokens: 12, tokens: 128, batch: 2, ttft: seconds / 10, seconds }));
+  const runs = [2, 2.5, 4].map((seconds) => ({
+    promptTokens: 12,
+    tokens: 128,
+    batch: 2,
+    ttft: seconds / 10,
+    seconds,
+  }));
 
   it('is M * L / T, the mean over runs, with TTFT, prefill and decode apart', () => {
     const { throughput, latency, ttft, prefill, decode, runs: n } = summarise(runs);
-    expect(throughput).toEqual({ mean: (128 + 102.4 + 64) / 3, median: 102.4, min: 64, max: 128, unit: 'tokens/s' });
+    expect(throughput).toEqual({
+      mean: (128 + 102.4 + 64) / 3,
+      median: 102.4,
+      min: 64,
+      max: 128,
+      unit: 'tokens/s',
+    });
     expect(latency).toEqual({ mean: 8.5 / 3, median: 2.5, min: 2, max: 4, unit: 's' });
     expect(ttft.median).toBe(0.25);
     expect(prefill.median).toBe(24 / 0.25);
@@ -27,13 +49,27 @@ describe('summary of runs', () => {
   });
 
   it('stays finite where the clock did not tick', () => {
-    const { prefill, decode } = summarise([{ promptTokens: 3, tokens: 2, batch: 1, ttft: 0, seconds: 0 }]);
+    const { prefill, decode } = summarise([
+      { promptTokens: 3, tokens: 2, batch: 1, ttft: 0, seconds: 0 },
+    ]);
     expect([Number.isFinite(prefill.mean), Number.isFinite(decode?.mean)]).toEqual([true, true]);
   });
 
   it('has the protocol of the paper, and a quick one of the same shape', () => {
-    expect(PAPER_PROTOCOL).toMatchObject({ promptTokens: 12, tokens: 128, warmup: 10, runs: 20, batch: 1 });
-    expect(QUICK_PROTOCOL).toMatchObject({ promptTokens: 12, tokens: 32, warmup: 2, runs: 5, batch: 1 });
+    expect(PAPER_PROTOCOL).toMatchObject({
+      promptTokens: 12,
+      tokens: 128,
+      warmup: 10,
+      runs: 20,
+      batch: 1,
+    });
+    expect(QUICK_PROTOCOL).toMatchObject({
+      promptTokens: 12,
+      tokens: 32,
+      warmup: 2,
+      runs: 5,
+      batch: 1,
+    });
   });
 });
 
@@ -105,7 +141,8 @@ describe('latency over blocks', () => {
     expect(fit.b).toBeCloseTo(0.0609, 4);
     expect(fit.r2).toBeCloseTo(0.98, 2);
     expect(fit.blocks).toEqual([6, 32]);
-    for (const { blocks, seconds } of points) expect(Math.abs(relativeError(predictSeconds(fit, blocks)!, seconds))).toBeLessThan(0.1);
+    for (const { blocks, seconds } of points)
+      expect(Math.abs(relativeError(predictSeconds(fit, blocks)!, seconds))).toBeLessThan(0.1);
   });
 
   it('is exact through two points and null where a line says nothing', () => {
@@ -133,17 +170,27 @@ describe('front', () => {
   const value = fc.integer({ min: 0, max: 6 });
   it('holds exactly the points that no other beats, slowest first', () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ tokensPerSecond: value, nll: value }), { maxLength: 20 }), (points) => {
-        const front = paretoFront(points);
-        const beaten = (p: (typeof points)[number]) =>
-          points.some(
-            (q) => q.tokensPerSecond >= p.tokensPerSecond && q.nll <= p.nll && (q.tokensPerSecond > p.tokensPerSecond || q.nll < p.nll),
+      fc.property(
+        fc.array(fc.record({ tokensPerSecond: value, nll: value }), { maxLength: 20 }),
+        (points) => {
+          const front = paretoFront(points);
+          const beaten = (p: (typeof points)[number]) =>
+            points.some(
+              (q) =>
+                q.tokensPerSecond >= p.tokensPerSecond &&
+                q.nll <= p.nll &&
+                (q.tokensPerSecond > p.tokensPerSecond || q.nll < p.nll),
+            );
+          const key = (p: (typeof points)[number]) => `${p.tokensPerSecond} ${p.nll}`;
+          expect(new Set(front.map(key))).toEqual(
+            new Set(points.filter((p) => !beaten(p)).map(key)),
           );
-        const key = (p: (typeof points)[number]) => `${p.tokensPerSecond} ${p.nll}`;
-        expect(new Set(front.map(key))).toEqual(new Set(points.filter((p) => !beaten(p)).map(key)));
-        expect(new Set(front.map(key)).size).toBe(front.length);
-        expect(front.map((p) => p.tokensPerSecond)).toEqual(front.map((p) => p.tokensPerSecond).sort((a, b) => a - b));
-      }),
+          expect(new Set(front.map(key)).size).toBe(front.length);
+          expect(front.map((p) => p.tokensPerSecond)).toEqual(
+            front.map((p) => p.tokensPerSecond).sort((a, b) => a - b),
+          );
+        },
+      ),
     );
   });
 
@@ -155,8 +202,15 @@ describe('front', () => {
 
 describe('budget', () => {
   /** Runs the search against an oracle; every candidate at most once. */
-  function search(estimated: readonly (number | null)[], measure: (k: number) => number, goal: Goal) {
-    const candidates: Candidate[] = estimated.map((value) => ({ estimated: value, measured: null }));
+  function search(
+    estimated: readonly (number | null)[],
+    measure: (k: number) => number,
+    goal: Goal,
+  ) {
+    const candidates: Candidate[] = estimated.map((value) => ({
+      estimated: value,
+      measured: null,
+    }));
     const tried: number[] = [];
     for (;;) {
       const next = nextPlan(candidates, goal);
@@ -199,7 +253,10 @@ describe('budget', () => {
   });
 
   it('removes nothing where the model already meets the goal', () => {
-    const { next, tried } = search([50, 55, 60], (k) => 50 + 5 * k, { sense: 'atLeast', value: 40 });
+    const { next, tried } = search([50, 55, 60], (k) => 50 + 5 * k, {
+      sense: 'atLeast',
+      value: 40,
+    });
     expect([next, tried]).toEqual([{ kind: 'done', k: 0 }, [0]]);
   });
 
@@ -214,14 +271,23 @@ describe('budget', () => {
   });
 
   it('says what comes closest when nothing meets the goal', () => {
-    const { next, tried } = search([50, 55, 60], (k) => 50 + 5 * k, { sense: 'atLeast', value: 100 });
+    const { next, tried } = search([50, 55, 60], (k) => 50 + 5 * k, {
+      sense: 'atLeast',
+      value: 100,
+    });
     expect([next, tried]).toEqual([{ kind: 'impossible', best: 2 }, [2]]);
-    expect(nextPlan([], { sense: 'atLeast', value: 1 })).toEqual({ kind: 'impossible', best: null });
+    expect(nextPlan([], { sense: 'atLeast', value: 1 })).toEqual({
+      kind: 'impossible',
+      best: null,
+    });
   });
 
   it('ends with a measured hit beside a measured miss, whatever the oracle says', () => {
     const oracle = fc.array(
-      fc.record({ estimated: fc.option(fc.double({ min: 1, max: 9, noNaN: true })), value: fc.double({ min: 1, max: 9, noNaN: true }) }),
+      fc.record({
+        estimated: fc.option(fc.double({ min: 1, max: 9, noNaN: true })),
+        value: fc.double({ min: 1, max: 9, noNaN: true }),
+      }),
       {
         minLength: 1,
         maxLength: 25,
@@ -246,7 +312,11 @@ describe('budget', () => {
           } else expect(meetsGoal(candidates.at(-1)!.measured!, goal)).toBe(false);
           // Where the oracle improves with every removal, it is the smallest of all.
           const rising = all.every(
-            (one, k) => k === 0 || (sense === 'atLeast' ? one.value >= all[k - 1]!.value : one.value <= all[k - 1]!.value),
+            (one, k) =>
+              k === 0 ||
+              (sense === 'atLeast'
+                ? one.value >= all[k - 1]!.value
+                : one.value <= all[k - 1]!.value),
           );
           if (rising) {
             const smallest = all.findIndex((one) => meetsGoal(one.value, goal));

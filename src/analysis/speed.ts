@@ -1,4 +1,5 @@
-// Speed statistics: what timed runs say, the gain of one set over another, the line through latencies; must not measure anything.
+// Speed statistics: what timed runs say, the gain of one set over another, the line through
+// latencies; must not measure anything.
 
 import { quantile, RESAMPLES, SEED } from './bootstrap.ts';
 import { mean } from './perplexity.ts';
@@ -44,8 +45,17 @@ export interface RunTimes {
 
 const COMMON = { prompt: null, promptTokens: 12, batch: 1, sampling: GREEDY, graphCapture: false };
 
-/** 12 -> 128 tokens, batch 1, 10 warm-up and 20 timed runs. @source Kim et al., Shortened LLaMA (2024), section 4 */
-export const PAPER_PROTOCOL = { ...COMMON, mode: 'paper' as const, tokens: 128, warmup: 10, runs: 20 };
+/**
+ * 12 -> 128 tokens, batch 1, 10 warm-up and 20 timed runs. @source Kim et al., Shortened LLaMA
+ * (2024), section 4
+ */
+export const PAPER_PROTOCOL = {
+  ...COMMON,
+  mode: 'paper' as const,
+  tokens: 128,
+  warmup: 10,
+  runs: 20,
+};
 
 /** For interaction, and labelled so: 12 -> 32 tokens, 2 + 5 runs. */
 export const QUICK_PROTOCOL = { ...COMMON, mode: 'quick' as const, tokens: 32, warmup: 2, runs: 5 };
@@ -54,7 +64,13 @@ export const QUICK_PROTOCOL = { ...COMMON, mode: 'quick' as const, tokens: 32, w
 export function statOf(values: readonly number[], unit: string): Stat {
   if (values.length === 0) throw new RangeError(`statistics of no values in ${unit}`);
   const sorted = Float64Array.from(values).sort();
-  return { mean: mean(values), median: quantile(sorted, 0.5), min: sorted[0]!, max: sorted.at(-1)!, unit };
+  return {
+    mean: mean(values),
+    median: quantile(sorted, 0.5),
+    min: sorted[0]!,
+    max: sorted.at(-1)!,
+    unit,
+  };
 }
 
 /** Browsers' clocks tick in steps of up to 0.1 ms: a tiny model may take none. */
@@ -83,7 +99,10 @@ export function summarise(samples: readonly RunTimes[]): SpeedSummary {
   };
 }
 
-/** Mean throughput of `pruned` over that of `original`, with a 95 % bootstrap interval; `noise` when it holds 1, or with fewer than two runs. */
+/**
+ * Mean throughput of `pruned` over that of `original`, with a 95 % bootstrap interval; `noise` when
+ * it holds 1, or with fewer than two runs.
+ */
 export interface Ratio {
   ratio: number;
   ci95: [number, number];
@@ -94,8 +113,8 @@ export interface Ratio {
 const T_975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
 /**
- * Share of the resamples to leave out at each end so that intervals of few runs are as wide as they should be: the expanded percentile interval.
- * Five runs: 0.1 %, twenty: 1.6 %, many: 2.5 %.
+ * Share of the resamples to leave out at each end so that intervals of few runs are as wide as they
+ * should be: the expanded percentile interval. Five runs: 0.1 %, twenty: 1.6 %, many: 2.5 %.
  * @source Hesterberg, What Teachers Should Know About the Bootstrap (2015), section 4.2
  */
 function expandedTail(n: number): number {
@@ -107,19 +126,27 @@ function expandedTail(n: number): number {
 /** P(Z > z) for z >= 0, to 1e-7. @source Abramowitz and Stegun, 26.2.17 */
 function normalTail(z: number): number {
   const t = 1 / (1 + 0.2316419 * z);
-  const polynomial = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const polynomial =
+    t *
+    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
   return (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * polynomial;
 }
 
 /**
  * How much faster: the ratio of means, resampled over runs (2,000 times, fixed seed).
  * @param original, pruned throughput of each run in the order of the rounds, tokens/s
- * @param byRound run k of both was made one right after the other: they are drawn as pairs, so that what slows a whole round cancels
+ * @param byRound run k of both was made one right after the other: they are drawn as pairs, so that
+ *   what slows a whole round cancels
  * @throws RangeError for no runs
  * @source Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
  */
-export function gainOf(original: readonly number[], pruned: readonly number[], byRound = true): Ratio {
-  if (original.length === 0 || pruned.length === 0) throw new RangeError(`gain of ${original.length} and ${pruned.length} runs`);
+export function gainOf(
+  original: readonly number[],
+  pruned: readonly number[],
+  byRound = true,
+): Ratio {
+  if (original.length === 0 || pruned.length === 0)
+    throw new RangeError(`gain of ${original.length} and ${pruned.length} runs`);
   const ratio = mean(pruned) / mean(original);
   if (original.length < 2 || pruned.length < 2) return { ratio, ci95: [ratio, ratio], noise: true };
   const random = xoshiro128(SEED);
@@ -154,11 +181,16 @@ export interface LatencyFit {
 }
 
 /**
- * The line through latencies by least squares, or null when it would say nothing: fewer than two different numbers of blocks, or a slope that is not positive.
+ * The line through latencies by least squares, or null when it would say nothing: fewer than two
+ * different numbers of blocks, or a slope that is not positive.
  * @source Shortened LLaMA: T(128) = 0.39 + 0.0609 * blocks on an H100
  */
-export function fitLatency(points: readonly { blocks: number; seconds: number }[]): LatencyFit | null {
-  const used = points.filter(({ blocks, seconds }) => Number.isFinite(blocks) && Number.isFinite(seconds));
+export function fitLatency(
+  points: readonly { blocks: number; seconds: number }[],
+): LatencyFit | null {
+  const used = points.filter(
+    ({ blocks, seconds }) => Number.isFinite(blocks) && Number.isFinite(seconds),
+  );
   const blocks = used.map((point) => point.blocks);
   if (new Set(blocks).size < 2) return null;
   const meanBlocks = mean(blocks);
@@ -181,7 +213,10 @@ export function fitLatency(points: readonly { blocks: number; seconds: number }[
   };
 }
 
-/** Latency that the line foretells for a number of blocks, s; null where the line falls to 0 or below, far outside what was measured. */
+/**
+ * Latency that the line foretells for a number of blocks, s; null where the line falls to 0 or
+ * below, far outside what was measured.
+ */
 export function predictSeconds(fit: LatencyFit, blocks: number): number | null {
   const seconds = fit.a + fit.b * blocks;
   return seconds > 0 ? seconds : null;

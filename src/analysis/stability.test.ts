@@ -8,10 +8,20 @@ import { xoshiro128 } from './random.ts';
 import { orderStability, planStability, type StudyRun } from './stability.ts';
 
 function run(label: string, nllPerWindow: readonly (readonly number[])[]): StudyRun {
-  return { label, blocks: nllPerWindow.map((values, index) => ({ index, nll: mean(values), nllPerWindow: values })) };
+  return {
+    label,
+    blocks: nllPerWindow.map((values, index) => ({
+      index,
+      nll: mean(values),
+      nllPerWindow: values,
+    })),
+  };
 }
 
-/** Blocks whose true NLLs are 0, 1, 2, ... with noise of that spread, the same for all blocks of a window and of its own. */
+/**
+ * Blocks whose true NLLs are 0, 1, 2, ... with noise of that spread, the same for all blocks of a
+ * window and of its own.
+ */
 function noisy(seed: number, blocks: number, windows: number, spread: number): StudyRun {
   const next = xoshiro128(seed);
   const noise = (): number => (next() / 2 ** 32 - 0.5) * spread;
@@ -36,9 +46,9 @@ describe('the order over the runs', () => {
     const { blocks, pairs } = orderStability(runs, 2, []);
     expect(blocks.map(({ block }) => block)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(blocks.map(({ chosen }) => chosen)).toEqual([1, 1, 0, 0, 0, 0]);
-    expect(blocks.map(({ lowestRank, meanRank, highestRank }) => [lowestRank, meanRank, highestRank])).toEqual(
-      [1, 2, 3, 4, 5, 6].map((rank) => [rank, rank, rank]),
-    );
+    expect(
+      blocks.map(({ lowestRank, meanRank, highestRank }) => [lowestRank, meanRank, highestRank]),
+    ).toEqual([1, 2, 3, 4, 5, 6].map((rank) => [rank, rank, rank]));
     expect(pairs).toEqual([
       { a: 0, b: 1, spearman: 1, kendall: 1, overlap: 1 },
       { a: 0, b: 2, spearman: 1, kendall: 1, overlap: 1 },
@@ -49,7 +59,10 @@ describe('the order over the runs', () => {
   it('counts how often a block is among the k lowest unlocked', () => {
     const runs = [run('a', [[1], [2], [3], [4]]), run('b', [[1], [4], [3], [2]])];
     const chosen = (locked: number[]): number[] =>
-      [0, 1, 2, 3].map((block) => orderStability(runs, 2, locked).blocks.find((one) => one.block === block)!.chosen);
+      [0, 1, 2, 3].map(
+        (block) =>
+          orderStability(runs, 2, locked).blocks.find((one) => one.block === block)!.chosen,
+      );
     expect(chosen([])).toEqual([1, 0.5, 0, 0.5]);
     expect(chosen([0])).toEqual([0, 0.5, 1, 0.5]);
     expect(orderStability(runs, 2, []).pairs[0]!.overlap).toBe(0.5);
@@ -59,16 +72,24 @@ describe('the order over the runs', () => {
 
   it('keeps its sums: k blocks are chosen per run, ranks lie within their range', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1e6 }), fc.integer({ min: 2, max: 9 }), fc.integer({ min: 1, max: 9 }), (seed, size, k) => {
-        const runs = [0, 1, 2].map((r) => noisy(seed + r, size, 3, 4));
-        const { blocks, pairs } = orderStability(runs, k, []);
-        expect(blocks.reduce((sum, { chosen }) => sum + chosen, 0)).toBeCloseTo(Math.min(k, size), 9);
-        for (const { lowestRank, meanRank, highestRank } of blocks) {
-          expect(lowestRank).toBeLessThanOrEqual(meanRank);
-          expect(meanRank).toBeLessThanOrEqual(highestRank);
-        }
-        for (const { overlap } of pairs) expect(overlap).toBeGreaterThanOrEqual(0);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1e6 }),
+        fc.integer({ min: 2, max: 9 }),
+        fc.integer({ min: 1, max: 9 }),
+        (seed, size, k) => {
+          const runs = [0, 1, 2].map((r) => noisy(seed + r, size, 3, 4));
+          const { blocks, pairs } = orderStability(runs, k, []);
+          expect(blocks.reduce((sum, { chosen }) => sum + chosen, 0)).toBeCloseTo(
+            Math.min(k, size),
+            9,
+          );
+          for (const { lowestRank, meanRank, highestRank } of blocks) {
+            expect(lowestRank).toBeLessThanOrEqual(meanRank);
+            expect(meanRank).toBeLessThanOrEqual(highestRank);
+          }
+          for (const { overlap } of pairs) expect(overlap).toBeGreaterThanOrEqual(0);
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -94,7 +115,15 @@ describe('the order over the runs', () => {
 describe('a plan', () => {
   it('is beyond noise when the gap is wide, and within it when blocks are alike', () => {
     const wide = planStability([noisy(1, 6, 10, 0.2), noisy(2, 6, 10, 0.2)], [0, 1], [])!;
-    expect(wide).toMatchObject({ windows: 20, runs: 1, resamples: 1, overlap: 1, inside: 1, outside: 2, withinNoise: false });
+    expect(wide).toMatchObject({
+      windows: 20,
+      runs: 1,
+      resamples: 1,
+      overlap: 1,
+      inside: 1,
+      outside: 2,
+      withinNoise: false,
+    });
     expect(wide.gap).toBeCloseTo(1, 0);
     expect(wide.gapInterval[0]).toBeGreaterThan(0);
     const alike = planStability([noisy(1, 6, 6, 8)], [0, 1, 2], [])!;
@@ -105,12 +134,24 @@ describe('a plan', () => {
 
   it('that is not the lowest has a negative gap; noise common to all blocks does not count', () => {
     const other = planStability([noisy(1, 6, 10, 0.2)], [0, 3], [])!;
-    expect(other).toMatchObject({ runs: 0, resamples: 0, overlap: 0.5, inside: 3, outside: 1, withinNoise: true });
+    expect(other).toMatchObject({
+      runs: 0,
+      resamples: 0,
+      overlap: 0.5,
+      inside: 3,
+      outside: 1,
+      withinNoise: true,
+    });
     expect(other.gap).toBeCloseTo(-2, 0);
   });
 
   it('is judged among unlocked blocks', () => {
-    expect(planStability([noisy(1, 6, 10, 0.2)], [1, 2], [0])).toMatchObject({ runs: 1, inside: 2, outside: 3, withinNoise: false });
+    expect(planStability([noisy(1, 6, 10, 0.2)], [1, 2], [0])).toMatchObject({
+      runs: 1,
+      inside: 2,
+      outside: 3,
+      withinNoise: false,
+    });
     expect(planStability([noisy(1, 3, 10, 0.2)], [1, 2], [0])).toMatchObject({
       resamples: 1,
       inside: 2,
@@ -123,18 +164,34 @@ describe('a plan', () => {
   });
 
   it('of one window, or with infinite scores, is a defined answer', () => {
-    expect(planStability([run('a', [[1], [2]])], [0], [])).toMatchObject({ windows: 1, resamples: Number.NaN, withinNoise: true });
+    expect(planStability([run('a', [[1], [2]])], [0], [])).toMatchObject({
+      windows: 1,
+      resamples: Number.NaN,
+      withinNoise: true,
+    });
     const infinite = run('a', [
       [1, 1, 1],
       [Number.POSITIVE_INFINITY, 2, 2],
       [3, 3, 3],
     ]);
-    expect(planStability([infinite], [0], [])).toMatchObject({ resamples: 1, inside: 0, outside: 2, withinNoise: false });
+    expect(planStability([infinite], [0], [])).toMatchObject({
+      resamples: 1,
+      inside: 0,
+      outside: 2,
+      withinNoise: false,
+    });
   });
 
   it('of the sample: its worst blocks are told apart, the lowest three are not', () => {
     const runs = [run('all', sample.loo_nll_per_sample)];
-    expect(planStability(runs, sample.ppl_order.slice(0, 3), [])).toMatchObject({ runs: 1, withinNoise: true });
-    expect(planStability(runs, sample.ppl_order.slice(0, 14), [])).toMatchObject({ inside: 15, outside: 4, withinNoise: false });
+    expect(planStability(runs, sample.ppl_order.slice(0, 3), [])).toMatchObject({
+      runs: 1,
+      withinNoise: true,
+    });
+    expect(planStability(runs, sample.ppl_order.slice(0, 14), [])).toMatchObject({
+      inside: 15,
+      outside: 4,
+      withinNoise: false,
+    });
   });
 });

@@ -1,4 +1,5 @@
-// How far an order of blocks depends on the windows it was measured on (the calibration study); must not choose anything itself.
+// How far an order of blocks depends on the windows it was measured on (the calibration study);
+// must not choose anything itself.
 
 import { pairedInterval, RESAMPLES, SEED } from './bootstrap.ts';
 import { averageRanks, criterionOrder, kendall, spearman } from './criteria.ts';
@@ -6,7 +7,10 @@ import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import type { Ranked } from './ranking.ts';
 
-/** Leave-one-out on one choice of windows: a seed, a size, a text. The runs of a study are of one model. */
+/**
+ * Leave-one-out on one choice of windows: a seed, a size, a text. The runs of a study are of one
+ * model.
+ */
 export interface StudyRun {
   label: string;
   blocks: readonly Ranked[];
@@ -39,7 +43,11 @@ export interface Stability {
 }
 
 /** Spread of the order over the runs. Empty lists without runs. */
-export function orderStability(runs: readonly StudyRun[], k: number, locked: readonly number[]): Stability {
+export function orderStability(
+  runs: readonly StudyRun[],
+  k: number,
+  locked: readonly number[],
+): Stability {
   const scores = scoresOf(runs);
   const ranks = scores.map(averageRanks);
   const lowest = scores.map((list) => criterionOrder(list, locked).slice(0, k));
@@ -60,7 +68,13 @@ export function orderStability(runs: readonly StudyRun[], k: number, locked: rea
     runs.slice(0, b).map((_, a): RunAgreement => {
       const shared = lowest[a]!.filter((block) => lowest[b]!.includes(block)).length;
       const overlap = lowest[a]!.length > 0 ? shared / lowest[a]!.length : 1;
-      return { a, b, spearman: spearman(scores[a]!, scores[b]!), kendall: kendall(scores[a]!, scores[b]!), overlap };
+      return {
+        a,
+        b,
+        spearman: spearman(scores[a]!, scores[b]!),
+        kendall: kendall(scores[a]!, scores[b]!),
+        overlap,
+      };
     }),
   );
   return { blocks, pairs };
@@ -75,13 +89,22 @@ export interface PlanStability {
   resamples: number;
   /** Mean share of the plan's blocks among the k lowest of a resample. */
   overlap: number;
-  /** On all windows: the plan's block with the highest NLL, and the lowest unlocked block outside; null when there is none. */
+  /**
+   * On all windows: the plan's block with the highest NLL, and the lowest unlocked block outside;
+   * null when there is none.
+   */
   inside: number | null;
   outside: number | null;
-  /** NLL(without `outside`) - NLL(without `inside`) in nats, with its 95 % paired interval; negative when the plan is not the k lowest. */
+  /**
+   * NLL(without `outside`) - NLL(without `inside`) in nats, with its 95 % paired interval; negative
+   * when the plan is not the k lowest.
+   */
   gap: number;
   gapInterval: [number, number];
-  /** Other windows of the same kind might well choose other blocks: fewer than 95 % of the resamples choose the plan's. */
+  /**
+   * Other windows of the same kind might well choose other blocks: fewer than 95 % of the resamples
+   * choose the plan's.
+   */
   withinNoise: boolean;
 }
 
@@ -89,17 +112,29 @@ export interface PlanStability {
 const CONFIDENCE = 0.95;
 
 /**
- * Whether other windows would have chosen the plan's blocks too: a paired bootstrap over the windows of all runs (drawn with replacement, the same
- * ones for every block), counting how often the k lowest unlocked blocks are exactly the plan's k. Every window counts alike, whatever its length.
- * @param plan whole blocks; null comes back for an empty plan, one with locked blocks, or without runs
+ * Whether other windows would have chosen the plan's blocks too: a paired bootstrap over the
+ * windows of all runs (drawn with replacement, the same ones for every block), counting how often
+ * the k lowest unlocked blocks are exactly the plan's k. Every window counts alike, whatever its
+ * length.
+ * @param plan whole blocks; null comes back for an empty plan, one with locked blocks, or without
+ *   runs
  * @source Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
  */
-export function planStability(runs: readonly StudyRun[], plan: readonly number[], locked: readonly number[]): PlanStability | null {
+export function planStability(
+  runs: readonly StudyRun[],
+  plan: readonly number[],
+  locked: readonly number[],
+): PlanStability | null {
   const blocks = scoresOf(runs)[0]?.keys();
   const values = [...(blocks ?? [])].map((block) => windowsOf(runs, block));
   const windows = Math.max(0, ...values.map((list) => list?.length ?? 0));
   const wanted = new Set(plan);
-  if (wanted.size === 0 || windows === 0 || plan.some((block) => locked.includes(block) || !values[block])) return null;
+  if (
+    wanted.size === 0 ||
+    windows === 0 ||
+    plan.some((block) => locked.includes(block) || !values[block])
+  )
+    return null;
   const scores = values.map((list) => (list ? mean(list) : Number.NaN));
   const order = criterionOrder(scores, locked);
   const inside = order.filter((block) => wanted.has(block)).at(-1) ?? null;
@@ -117,7 +152,9 @@ export function planStability(runs: readonly StudyRun[], plan: readonly number[]
     inside,
     outside,
     gap: bound ? scores[outside]! - scores[inside]! : Number.POSITIVE_INFINITY,
-    gapInterval: bound ? pairedInterval(values[outside]!, values[inside]!) : [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+    gapInterval: bound
+      ? pairedInterval(values[outside]!, values[inside]!)
+      : [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
     withinNoise: !(found.resamples >= CONFIDENCE),
   };
 }

@@ -1,4 +1,5 @@
-// `bench`: speed of a model, and of a plan beside it, from the bytes that export would write; as JSON and a few lines.
+// `bench`: speed of a model, and of a plan beside it, from the bytes that export would write; as
+// JSON and a few lines.
 
 import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
@@ -24,7 +25,10 @@ const OPTIONS = {
   json: { type: 'string' },
 } as const;
 
-/** Speeds in tokens/s, times in s, each over the timed runs; `decode` is null for one new token, `bytes` are those held on the device. */
+/**
+ * Speeds in tokens/s, times in s, each over the timed runs; `decode` is null for one new token,
+ * `bytes` are those held on the device.
+ */
 export interface BenchVariant {
   throughput: Stat;
   latency: Stat;
@@ -35,7 +39,10 @@ export interface BenchVariant {
   bytes: number;
 }
 
-/** What `bench` writes. `pruned` and `gain` are null without --remove; `errors` is there when a variant failed. */
+/**
+ * What `bench` writes. `pruned` and `gain` are null without --remove; `errors` is there when a
+ * variant failed.
+ */
 export interface BenchReport {
   original: BenchVariant | null;
   pruned: BenchVariant | null;
@@ -44,7 +51,12 @@ export interface BenchReport {
   /** Its 95 % bootstrap interval, and whether that holds 1. */
   gainCi95: [number, number] | null;
   gainIsNoise: boolean | null;
-  settings: SpeedSettings & { graph: string; removed: Unit[]; promptIds: number[]; interleaved: MeasureResult['interleaved'] };
+  settings: SpeedSettings & {
+    graph: string;
+    removed: Unit[];
+    promptIds: number[];
+    interleaved: MeasureResult['interleaved'];
+  };
   device: { kind: DeviceKind; name: string; runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
 }
@@ -52,28 +64,43 @@ export interface BenchReport {
 export async function bench(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, OPTIONS);
   if (values.prompt !== undefined && values['prompt-tokens'] !== undefined)
-    throw new UsageError('Give --prompt or --prompt-tokens, not both: a given prompt sets its own length.');
+    throw new UsageError(
+      'Give --prompt or --prompt-tokens, not both: a given prompt sets its own length.',
+    );
   const asked = {
     prompt: values.prompt ?? null,
-    promptTokens: wholeNumber(values['prompt-tokens'], 'prompt-tokens', PAPER_PROTOCOL.promptTokens),
+    promptTokens: wholeNumber(
+      values['prompt-tokens'],
+      'prompt-tokens',
+      PAPER_PROTOCOL.promptTokens,
+    ),
     tokens: wholeNumber(values.tokens, 'tokens', PAPER_PROTOCOL.tokens),
     warmup: wholeNumber(values.warmup, 'warmup', PAPER_PROTOCOL.warmup, 0),
     runs: wholeNumber(values.runs, 'runs', PAPER_PROTOCOL.runs),
     batch: wholeNumber(values.batch, 'batch', PAPER_PROTOCOL.batch),
   };
   const graphCapture = values['graph-capture'] ?? false;
-  const settings: SpeedSettings = { ...PAPER_PROTOCOL, ...asked, mode: modeOf(asked), graphCapture };
+  const settings: SpeedSettings = {
+    ...PAPER_PROTOCOL,
+    ...asked,
+    mode: modeOf(asked),
+    graphCapture,
+  };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const removed = parseRemove(values.remove);
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
-    const result = await measureVariants({ removed, settings }, await openVariants(opened, device, graphCapture), {
-      signal: new AbortController().signal,
-      onEvent: (event) => event.type === 'progress' && showProgress(event.progress),
-      together: true,
-    });
+    const result = await measureVariants(
+      { removed, settings },
+      await openVariants(opened, device, graphCapture),
+      {
+        signal: new AbortController().signal,
+        onEvent: (event) => event.type === 'progress' && showProgress(event.progress),
+        together: true,
+      },
+    );
     statusDone();
     const report = reportOf(result, opened.graphPath, removed);
     writeJson(values.json, report);
@@ -82,9 +109,13 @@ export async function bench(words: string[]): Promise<number> {
   });
 }
 
-function modeOf(asked: Omit<SpeedSettings, 'mode' | 'sampling' | 'graphCapture'>): SpeedSettings['mode'] {
+function modeOf(
+  asked: Omit<SpeedSettings, 'mode' | 'sampling' | 'graphCapture'>,
+): SpeedSettings['mode'] {
   const is = (protocol: typeof PAPER_PROTOCOL | typeof QUICK_PROTOCOL): boolean =>
-    (['prompt', 'promptTokens', 'tokens', 'warmup', 'runs', 'batch'] as const).every((key) => asked[key] === protocol[key]);
+    (['prompt', 'promptTokens', 'tokens', 'warmup', 'runs', 'batch'] as const).every(
+      (key) => asked[key] === protocol[key],
+    );
   if (is(PAPER_PROTOCOL)) return 'paper';
   return is(QUICK_PROTOCOL) ? 'quick' : 'custom';
 }
@@ -108,7 +139,15 @@ function reportOf(result: MeasureResult, graph: string, removed: Unit[]): BenchR
 function variantOf(measure: VariantMeasure | null): BenchVariant | null {
   if (!measure) return null;
   const { throughput, latency, ttft, prefill, decode } = measure.speed;
-  return { throughput, latency, ttft, prefill, decode, load: statOf(measure.loads, 's'), bytes: measure.deviceBytes };
+  return {
+    throughput,
+    latency,
+    ttft,
+    prefill,
+    decode,
+    load: statOf(measure.loads, 's'),
+    bytes: measure.deviceBytes,
+  };
 }
 
 function summarise({ original, pruned, gain, errors, notes }: MeasureResult): void {
@@ -116,7 +155,9 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
     if (!measure) continue;
     const { info, speed, deviceBytes } = measure;
     const { throughput, ttft, decode, runs } = speed;
-    const spread = `${throughput.min.toFixed(1)} to ${throughput.max.toFixed(1)} in ${runs} ${runs === 1 ? 'run' : 'runs'}`;
+    const spread =
+      `${throughput.min.toFixed(1)} to ${throughput.max.toFixed(1)} in ${runs} ` +
+      `${runs === 1 ? 'run' : 'runs'}`;
     note(
       `${name}: ${info.numBlocks} blocks, ${throughput.mean.toFixed(1)} tokens/s (${spread}), ` +
         `first token after ${(ttft.mean * 1000).toFixed(1)} ms, ${decode ? `decode ${decode.mean.toFixed(1)} tokens/s, ` : ''}` +
@@ -127,7 +168,11 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
   for (const text of notes) note(text);
   if (gain) {
     const [low, high] = gain.ci95.map((x) => x.toFixed(2));
-    note(`gain: ${gain.ratio.toFixed(2)} x (${low} to ${high})${gain.noise ? ': the runs spread more than the two differ' : ''}`);
+    note(
+      `gain: ${gain.ratio.toFixed(2)} x (${low} to ` +
+        `${high})${gain.noise ? ': the runs spread more than the two differ' : ''}`,
+    );
   }
-  for (const [name, error] of Object.entries(errors)) if (error) note(`${name} failed: ${error.message} ${error.hint}`);
+  for (const [name, error] of Object.entries(errors))
+    if (error) note(`${name} failed: ${error.message} ${error.hint}`);
 }

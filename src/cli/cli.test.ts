@@ -1,11 +1,28 @@
 // The command line as users call it: words, exit codes, JSON on disk; numbers are the goldens.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EspalierError } from '../errors.ts';
-import { calibrationText, fixturePath, golden, type SampleGolden, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
+import {
+  calibrationText,
+  fixturePath,
+  golden,
+  type SampleGolden,
+  samplePath,
+  wholeCorpus,
+} from '../onnx/testing/fixtures.ts';
 import { graphPath, parseRemove, UsageError } from './args.ts';
 import { type CorpusRow, corpus } from './corpus.ts';
 import { inspect } from './inspect.ts';
@@ -38,7 +55,9 @@ describe('words', () => {
   test('graph paths are written as the folder lists them', async () => {
     expect(graphPath('./onnx/model.onnx')).toBe('onnx/model.onnx');
     expect(graphPath('.\\onnx\\model.onnx')).toBe('onnx/model.onnx');
-    expect(await inspect([samplePath(), '--model', './onnx/model.onnx', '--json', at('normal.json')])).toBe(0);
+    expect(
+      await inspect([samplePath(), '--model', './onnx/model.onnx', '--json', at('normal.json')]),
+    ).toBe(0);
   });
 
   test.each([
@@ -51,7 +70,10 @@ describe('words', () => {
     [['a', '--text', 'x', '--seed', '-1'], '--seed needs a value'],
     [['a', '--text', 'x', '--seed=-1'], '--seed takes a whole number of at least 0'],
     [['a', '--text', 'x', '--device', 'gpu'], '--device is one of wasm, webgpu'],
-    [['a', '--text', 'x', '--remove', '0-9999999999'], '--remove takes units like 3,7.attn,9-11, not "0-9999999999"'],
+    [
+      ['a', '--text', 'x', '--remove', '0-9999999999'],
+      '--remove takes units like 3,7.attn,9-11, not "0-9999999999"',
+    ],
   ])('score %j is wrong usage, said on one line', async (words, message) => {
     const error: unknown = await score(words).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);
@@ -71,7 +93,12 @@ describe('words', () => {
 
 test('inspect writes the structure', async () => {
   expect(await inspect([samplePath(), ...FP32, '--json', at('inspect.json')])).toBe(0);
-  const summary = json<{ numBlocks: number; params: number; kvBytesPerToken: number; blocks: { params: number }[] }>('inspect.json');
+  const summary = json<{
+    numBlocks: number;
+    params: number;
+    kvBytesPerToken: number;
+    blocks: { params: number }[];
+  }>('inspect.json');
   const expected = golden<SampleGolden>('sample');
   expect(summary.numBlocks).toBe(16);
   expect(summary.params).toBe(expected.params);
@@ -83,7 +110,16 @@ test('score writes curve and plan; the numbers are PyTorch’s', async () => {
   const expected = golden<SampleGolden>('sample');
   const text = at('calibration.txt');
   writeFileSync(text, calibrationText());
-  const words = [samplePath(), ...FP32, '--text', text, '--remove', '7,9', '--json', at('score.json')];
+  const words = [
+    samplePath(),
+    ...FP32,
+    '--text',
+    text,
+    '--remove',
+    '7,9',
+    '--json',
+    at('score.json'),
+  ];
   expect(await score(words)).toBe(0);
   const report = json<ScoreReport>('score.json');
   expect(report.windows).toEqual(expected.windows);
@@ -111,12 +147,33 @@ describe('score refuses before it scores', () => {
     ],
     ['a block that is not there', [[1, 2]], ['--remove', '16'], 'There is no block 16'],
     ['all blocks', [[1, 2]], ['--remove', '0-15'], 'all 16 blocks'],
-    ['all attention', [[1, 2]], ['--remove', [...Array(16).keys()].map((b) => `${b}.attn`).join()], 'No block would keep its attention'],
-    ['windows beyond the context', [Array<number>(513).fill(1)], [], "513 tokens are longer than this model's context of 512"],
-    ['a result file in no folder', [[1, 2]], ['--json', 'nowhere/at/all.json'], 'cannot be written'],
+    [
+      'all attention',
+      [[1, 2]],
+      ['--remove', [...Array(16).keys()].map((b) => `${b}.attn`).join()],
+      'No block would keep its attention',
+    ],
+    [
+      'windows beyond the context',
+      [Array<number>(513).fill(1)],
+      [],
+      "513 tokens are longer than this model's context of 512",
+    ],
+    [
+      'a result file in no folder',
+      [[1, 2]],
+      ['--json', 'nowhere/at/all.json'],
+      'cannot be written',
+    ],
     ['a result file that is a folder', [[1, 2]], ['--json', '.'], 'is a folder'],
   ])('%s', async (_, rows, words, message) => {
-    const error: unknown = await score([samplePath(), ...FP32, '--windows', windows(rows), ...words]).catch((e: unknown) => e);
+    const error: unknown = await score([
+      samplePath(),
+      ...FP32,
+      '--windows',
+      windows(rows),
+      ...words,
+    ]).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(EspalierError);
     expect((error as EspalierError).message).toContain(message);
     expect((error as EspalierError).code).not.toBe('bug');
@@ -125,7 +182,15 @@ describe('score refuses before it scores', () => {
 
 describe('prune to a folder', () => {
   const to = (out: string): Promise<number> =>
-    prune([fixturePath('optimum-llama-nokv'), '--remove', '1', '--out', out, '--json', at('to.json')]);
+    prune([
+      fixturePath('optimum-llama-nokv'),
+      '--remove',
+      '1',
+      '--out',
+      out,
+      '--json',
+      at('to.json'),
+    ]);
 
   test('what stands beside it stays', async () => {
     mkdirSync(at('kept.part'));
@@ -144,7 +209,9 @@ describe('prune to a folder', () => {
 
   test('a place that cannot be written is a sentence, an empty name wrong usage', async () => {
     writeFileSync(at('file'), '');
-    await expect(to(`${at('file')}/pruned`)).rejects.toThrow(/cannot be written: a file is in the way/);
+    await expect(to(`${at('file')}/pruned`)).rejects.toThrow(
+      /cannot be written: a file is in the way/,
+    );
     await expect(to('/proc/espalier')).rejects.toBeInstanceOf(EspalierError);
     await expect(to('')).rejects.toBeInstanceOf(UsageError);
   });
@@ -158,22 +225,38 @@ describe('prune to a folder', () => {
     writeFileSync(graph, bytes, 'latin1');
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     try {
-      expect(await prune([source, '--remove', '1', '--out', at('unrun'), '--json', at('unrun.json')])).toBe(1);
-      const said = stderr.mock.calls.map(([text]) => String(text)).filter((text) => !text.includes('onnxruntime'));
+      expect(
+        await prune([source, '--remove', '1', '--out', at('unrun'), '--json', at('unrun.json')]),
+      ).toBe(1);
+      const said = stderr.mock.calls
+        .map(([text]) => String(text))
+        .filter((text) => !text.includes('onnxruntime'));
       expect(said.some((text) => text.startsWith('The likelihood is not compared: '))).toBe(true);
       expect(said.at(-1)).toContain('failed verification (loads)');
     } finally {
       stderr.mockRestore();
     }
-    expect(json<{ verification: { status: string } }>('unrun.json').verification.status).toBe('failed');
+    expect(json<{ verification: { status: string } }>('unrun.json').verification.status).toBe(
+      'failed',
+    );
     expect(existsSync(at('unrun/espalier.json'))).toBe(true);
   });
 });
 
 test('prune writes a folder that verifies, and overwrites nothing', async () => {
-  const words = [fixturePath('optimum-llama-nokv'), '--remove', '1,3', '--out', at('pruned'), '--json', at('prune.json')];
+  const words = [
+    fixturePath('optimum-llama-nokv'),
+    '--remove',
+    '1,3',
+    '--out',
+    at('pruned'),
+    '--json',
+    at('prune.json'),
+  ];
   expect(await prune(words)).toBe(0);
-  expect(json<{ verification: { status: string } }>('prune.json').verification.status).toBe('verified');
+  expect(json<{ verification: { status: string } }>('prune.json').verification.status).toBe(
+    'verified',
+  );
   expect(JSON.parse(readFileSync(at('pruned/config.json'), 'utf8')).num_hidden_layers).toBe(3);
   await expect(prune(words)).rejects.toThrow(/not an empty folder/);
 });
@@ -181,23 +264,57 @@ test('prune writes a folder that verifies, and overwrites nothing', async () => 
 test('prune takes parts of blocks, and what it writes is inspected, scored and pruned again', async () => {
   const windows = [[5, 6, 7, 8, 9, 10, 11, 12]];
   writeFileSync(at('some.json'), JSON.stringify(windows));
-  const words = [fixturePath('optimum-llama-fp32'), '--remove', '0,2.attn,3.ffn', '--out', at('parts'), '--json', at('parts.json')];
+  const words = [
+    fixturePath('optimum-llama-fp32'),
+    '--remove',
+    '0,2.attn,3.ffn',
+    '--out',
+    at('parts'),
+    '--json',
+    at('parts.json'),
+  ];
   expect(await prune(words)).toBe(0);
-  expect(json<{ verification: { status: string } }>('parts.json').verification.status).toBe('verified');
+  expect(json<{ verification: { status: string } }>('parts.json').verification.status).toBe(
+    'verified',
+  );
   expect(JSON.parse(readFileSync(at('parts/config.json'), 'utf8')).num_hidden_layers).toBe(3);
-  expect(readFileSync(at('parts/README.md'), 'utf8')).toContain('4 of 5 blocks are left, 3 of them with attention');
+  expect(readFileSync(at('parts/README.md'), 'utf8')).toContain(
+    '4 of 5 blocks are left, 3 of them with attention',
+  );
 
   const plan = ['--windows', at('some.json'), '--json', at('before.json')];
-  expect(await score([fixturePath('optimum-llama-fp32'), '--remove', '0,2.attn,3.ffn', ...plan])).toBe(0);
-  expect(await score([at('parts'), '--windows', at('some.json'), '--json', at('after.json')])).toBe(0);
+  expect(
+    await score([fixturePath('optimum-llama-fp32'), '--remove', '0,2.attn,3.ffn', ...plan]),
+  ).toBe(0);
+  expect(await score([at('parts'), '--windows', at('some.json'), '--json', at('after.json')])).toBe(
+    0,
+  );
   const after = json<ScoreReport>('after.json');
-  expect(after.blocks.map((block) => block.refused)).toEqual([undefined, undefined, undefined, undefined]);
+  expect(after.blocks.map((block) => block.refused)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
   expect(after.baseline.nll).toBeCloseTo(json<ScoreReport>('before.json').plan?.nll ?? 0, 5);
 
-  await expect(prune([at('parts'), '--remove', '1.ffn', '--out', at('again')])).rejects.toThrow(/only its feed-forward part left/);
-  const again = [at('parts'), '--remove', '1,3.attn', '--out', at('again'), '--json', at('again.json')];
+  await expect(prune([at('parts'), '--remove', '1.ffn', '--out', at('again')])).rejects.toThrow(
+    /only its feed-forward part left/,
+  );
+  const again = [
+    at('parts'),
+    '--remove',
+    '1,3.attn',
+    '--out',
+    at('again'),
+    '--json',
+    at('again.json'),
+  ];
   expect(await prune(again)).toBe(0);
-  const report = json<{ verification: { status: string }; summary: { numBlocks: number; kvBytesPerToken: number } }>('again.json');
+  const report = json<{
+    verification: { status: string };
+    summary: { numBlocks: number; kvBytesPerToken: number };
+  }>('again.json');
   expect(report.verification.status).toBe('verified');
   expect(report.summary.numBlocks).toBe(3);
 });
@@ -214,7 +331,10 @@ describe('corpus', () => {
     const root = mkdtempSync(join(temporary, 'corpus-'));
     for (const folder of folders) symlinkSync(fixturePath(folder), join(root, folder));
     const entries = wholeCorpus().filter((entry) => FOLDERS.includes(entry.folder));
-    writeFileSync(join(root, 'corpus.json'), JSON.stringify(entries.map((entry) => (entry.supported ? { ...entry, ...change } : entry))));
+    writeFileSync(
+      join(root, 'corpus.json'),
+      JSON.stringify(entries.map((entry) => (entry.supported ? { ...entry, ...change } : entry))),
+    );
     const code = await corpus([root, '--golden', goldens, '--json', at('corpus.json'), ...words]);
     return { code, rows: json<{ rows: CorpusRow[] }>('corpus.json').rows };
   };
@@ -234,7 +354,9 @@ describe('corpus', () => {
   test('an unexpected structure is a miss', async () => {
     const { code, rows } = await run(fixturePath('golden'), { numBlocks: 6 });
     expect(code).toBe(1);
-    expect(rows.find((row) => row.expected === 'supported')?.why).toContain('number of blocks is 5, expected 6');
+    expect(rows.find((row) => row.expected === 'supported')?.why).toContain(
+      'number of blocks is 5, expected 6',
+    );
   });
 
   test('a missing golden is a miss', async () => {
@@ -254,7 +376,11 @@ describe('corpus', () => {
   });
 
   test('--model takes the place of the entry’s graph', async () => {
-    const { code } = await run(fixturePath('golden'), { file: 'onnx/other.onnx' }, { words: ['--model', './onnx/model.onnx'] });
+    const { code } = await run(
+      fixturePath('golden'),
+      { file: 'onnx/other.onnx' },
+      { words: ['--model', './onnx/model.onnx'] },
+    );
     expect(code).toBe(0);
     const wrong = await run(fixturePath('golden'), {}, { words: ['--model', 'other.onnx'] });
     expect(wrong.rows.some((row) => row.ok)).toBe(false);
@@ -268,6 +394,8 @@ describe('corpus', () => {
     writeFileSync(join(changed, 'optimum-llama-nokv.json'), JSON.stringify({ ...whole, pruned }));
     const { code, rows } = await run(changed);
     expect(code).toBe(1);
-    expect(rows.find((row) => row.expected === 'supported')?.why).toContain('the golden has no greedyMargins');
+    expect(rows.find((row) => row.expected === 'supported')?.why).toContain(
+      'the golden has no greedyMargins',
+    );
   });
 });

@@ -1,4 +1,5 @@
-// `corpus`: opens, scores, prunes and checks every folder of a corpus against its goldens; one row each, exit code 1 on any miss.
+// `corpus`: opens, scores, prunes and checks every folder of a corpus against its goldens; one row
+// each, exit code 1 on any miss.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,14 @@ import { openWasm } from '../runtime/wasmEngine.ts';
 import { openWebgpu } from '../runtime/webgpuEngine.ts';
 import type { DeviceKind } from '../worker/api.ts';
 import { graphPath, oneOf, parseCommand, UsageError } from './args.ts';
-import { type CorpusEntry, type CorpusGolden, checkPruned, checkScores, checkStructure, noFindings } from './corpusCheck.ts';
+import {
+  type CorpusEntry,
+  type CorpusGolden,
+  checkPruned,
+  checkScores,
+  checkStructure,
+  noFindings,
+} from './corpusCheck.ts';
 import { type CountingFolder, nodeFolder } from './nodeFolder.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
 
@@ -39,15 +47,19 @@ export async function corpus(words: string[]): Promise<number> {
     json: { type: 'string' },
   });
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  if (values.golden === undefined) throw new UsageError('Name the folder of the goldens: --golden <dir>.');
+  if (values.golden === undefined)
+    throw new UsageError('Name the folder of the goldens: --golden <dir>.');
   checkJsonTarget(values.json);
   const only = values.only?.split(',');
   const all = readEntries(root);
   const unknown = only?.find((name) => !all.some((entry) => entry.folder === name));
-  if (unknown !== undefined) throw new UsageError(`--only names "${unknown}", which is not in corpus.json.`);
+  if (unknown !== undefined)
+    throw new UsageError(`--only names "${unknown}", which is not in corpus.json.`);
   const entries = all
     .filter((entry) => !only || only.includes(entry.folder))
-    .map((entry) => (values.model === undefined ? entry : { ...entry, file: graphPath(values.model) }));
+    .map((entry) =>
+      values.model === undefined ? entry : { ...entry, file: graphPath(values.model) },
+    );
   const engine = device === 'webgpu' ? await openWebgpu(nodeLoader) : await openWasm(nodeLoader);
   const rows: CorpusRow[] = [];
   for (const [k, entry] of entries.entries()) {
@@ -60,22 +72,40 @@ export async function corpus(words: string[]): Promise<number> {
   const failed = rows.length - good;
   writeJson(values.json, { rows, ok: good, failed });
   for (const row of rows.filter((r) => !r.ok)) note(`${row.folder}: ${row.why}`);
-  if (entries.length === 0) throw new EspalierError('bad-input', 'No folder of the corpus was checked.', 'Look at corpus.json and --only.');
-  if (!only && rows.length !== all.length) note(`corpus.json has ${all.length} entries, ${rows.length} were checked.`);
+  if (entries.length === 0)
+    throw new EspalierError(
+      'bad-input',
+      'No folder of the corpus was checked.',
+      'Look at corpus.json and --only.',
+    );
+  if (!only && rows.length !== all.length)
+    note(`corpus.json has ${all.length} entries, ${rows.length} were checked.`);
   return failed > 0 || (!only && rows.length !== all.length) ? 1 : 0;
 }
 
 function readEntries(root: string): CorpusEntry[] {
   try {
     const entries = JSON.parse(readFileSync(join(root, 'corpus.json'), 'utf8')) as CorpusEntry[];
-    if (!Array.isArray(entries) || entries.some((entry) => typeof entry?.folder !== 'string')) throw new Error('not an array of entries');
+    if (!Array.isArray(entries) || entries.some((entry) => typeof entry?.folder !== 'string'))
+      throw new Error('not an array of entries');
     return entries;
   } catch (error) {
-    throw new EspalierError('missing-file', `${root} has no readable corpus.json.`, 'Name a folder that holds one.', String(error));
+    throw new EspalierError(
+      'missing-file',
+      `${root} has no readable corpus.json.`,
+      'Name a folder that holds one.',
+      String(error),
+    );
   }
 }
 
-async function checkFolder(root: string, entry: CorpusEntry, goldens: string, device: DeviceKind, engine: Engine): Promise<CorpusRow> {
+async function checkFolder(
+  root: string,
+  entry: CorpusEntry,
+  goldens: string,
+  device: DeviceKind,
+  engine: Engine,
+): Promise<CorpusRow> {
   const found = noFindings();
   let opened = false;
   let refusal: string | undefined;
@@ -102,7 +132,10 @@ async function checkFolder(root: string, entry: CorpusEntry, goldens: string, de
     if (!opened) refusal = report.message;
     // A folder or graph that is not there is no refusal of what is in it.
     const expected = there && !opened && !entry.supported && report.code !== 'bug';
-    if (!expected) found.misses.push(`${opened ? '' : 'not opened: '}${report.message}${report.code === 'bug' ? ` ${report.detail}` : ''}`);
+    if (!expected)
+      found.misses.push(
+        `${opened ? '' : 'not opened: '}${report.message}${report.code === 'bug' ? ` ${report.detail}` : ''}`,
+      );
   } finally {
     await folder?.close();
   }

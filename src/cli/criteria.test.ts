@@ -36,33 +36,64 @@ afterAll(() => {
 });
 
 /** The report, and what was said beside it. */
-async function report<T = CriterionReport>(...words: string[]): Promise<{ found: T; said: string }> {
+async function report<T = CriterionReport>(
+  ...words: string[]
+): Promise<{ found: T; said: string }> {
   lines.length = 0;
-  expect(await score([samplePath(), '--model', 'onnx/model.onnx', ...words, '--json', at('out.json')])).toBe(0);
+  expect(
+    await score([samplePath(), '--model', 'onnx/model.onnx', ...words, '--json', at('out.json')]),
+  ).toBe(0);
   return { found: JSON.parse(readFileSync(at('out.json'), 'utf8')) as T, said: lines.join('') };
 }
 
-const largest = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((value, k) => Math.abs(value - b[k]!)));
-const ascending = (scores: readonly number[]): number[] => [...scores.keys()].sort((a, b) => scores[a]! - scores[b]!);
+const largest = (a: readonly number[], b: readonly number[]): number =>
+  Math.max(...a.map((value, k) => Math.abs(value - b[k]!)));
+const ascending = (scores: readonly number[]): number[] =>
+  [...scores.keys()].sort((a, b) => scores[a]! - scores[b]!);
 
 describe('score --criterion', () => {
   test('mag-l1 and mag-l2, without a text', async () => {
     const l1 = await report('--criterion', 'mag-l1');
-    expect(largest(l1.found.scores, expected.mag_l1_linear) / expected.mag_l1_linear[0]!).toBeLessThan(1e-5);
-    expect(l1.found).toMatchObject({ criterion: 'mag-l1', norms: false, order: ascending(expected.mag_l1_linear), bytesRead: 11010048 });
+    expect(
+      largest(l1.found.scores, expected.mag_l1_linear) / expected.mag_l1_linear[0]!,
+    ).toBeLessThan(1e-5);
+    expect(l1.found).toMatchObject({
+      criterion: 'mag-l1',
+      norms: false,
+      order: ascending(expected.mag_l1_linear),
+      bytesRead: 11010048,
+    });
     expect(l1.said).toContain(`remove first: ${ascending(expected.mag_l1_linear).join(', ')}`);
     const l2 = await report('--criterion', 'mag-l2', '--norms');
-    expect(largest(l2.found.scores, expected.mag_l2_with_norms) / expected.mag_l2_with_norms[0]!).toBeLessThan(1e-5);
+    expect(
+      largest(l2.found.scores, expected.mag_l2_with_norms) / expected.mag_l2_with_norms[0]!,
+    ).toBeLessThan(1e-5);
     expect(l2.said).toContain('norm vectors');
   });
 
   test('block-influence and angular', async () => {
-    const influence = await report('--criterion', 'block-influence', '--windows', at('windows.json'));
+    const influence = await report(
+      '--criterion',
+      'block-influence',
+      '--windows',
+      at('windows.json'),
+    );
     expect(largest(influence.found.scores, expected.block_influence)).toBeLessThan(1e-5);
     expect(influence.found.order).toEqual(ascending(expected.block_influence));
-    expect(influence.found).toMatchObject({ windows: expected.windows, settings: { samples: 10, length: 128 }, device: { kind: 'wasm' } });
+    expect(influence.found).toMatchObject({
+      windows: expected.windows,
+      settings: { samples: 10, length: 128 },
+      device: { kind: 'wasm' },
+    });
     const angles = expected.angular_last_token[4]!;
-    const angular = await report('--criterion', 'angular', '--contiguous', '4', '--windows', at('windows.json'));
+    const angular = await report(
+      '--criterion',
+      'angular',
+      '--contiguous',
+      '4',
+      '--windows',
+      at('windows.json'),
+    );
     expect(largest(angular.found.scores, angles)).toBeLessThan(1e-5);
     const first = ascending(angles)[0]!;
     expect(angular.found.best).toMatchObject({ first, count: 4 });
@@ -72,10 +103,20 @@ describe('score --criterion', () => {
   test('ppl of attention parts alone', async () => {
     const windows = expected.windows.slice(0, 2);
     writeFileSync(at('two.json'), JSON.stringify(windows));
-    const { found, said } = await report<PartsReport>('--unit', 'attention', '--windows', at('two.json'));
-    expect(found.parts.map(({ unit }) => unit)).toEqual(Array.from({ length: 16 }, (_, block) => `${block}.attn`));
+    const { found, said } = await report<PartsReport>(
+      '--unit',
+      'attention',
+      '--windows',
+      at('two.json'),
+    );
+    expect(found.parts.map(({ unit }) => unit)).toEqual(
+      Array.from({ length: 16 }, (_, block) => `${block}.attn`),
+    );
     expect(found.order.length).toBe(16);
-    expect(found.baseline.nll).toBeCloseTo((expected.baseline_nll_per_sample[0]! + expected.baseline_nll_per_sample[1]!) / 2, 4);
+    expect(found.baseline.nll).toBeCloseTo(
+      (expected.baseline_nll_per_sample[0]! + expected.baseline_nll_per_sample[1]!) / 2,
+      4,
+    );
     expect(said).toContain(`remove first: ${found.order[0]}`);
   }, 120_000);
 
@@ -87,13 +128,19 @@ describe('score --criterion', () => {
   }, 120_000);
 
   test.each([
-    [['--criterion', 'taylor'], '--criterion is one of ppl, mag-l1, mag-l2, block-influence, angular'],
+    [
+      ['--criterion', 'taylor'],
+      '--criterion is one of ppl, mag-l1, mag-l2, block-influence, angular',
+    ],
     [['--criterion', 'angular'], 'Give either --text <file> or --windows <json>.'],
     [['--criterion', 'ppl', '--norms', '--text', 'x'], '--norms goes with'],
     [['--contiguous', '2', '--text', 'x'], '--contiguous goes with'],
     [['--criterion', 'mag-l1', '--unit', 'ffn'], '--unit goes with'],
     [['--unit', 'ffn', '--remove', '3', '--text', 'x'], '--remove measures a plan'],
-    [['--criterion', 'angular', '--contiguous', '0', '--text', 'x'], '--contiguous takes a whole number of at least 1'],
+    [
+      ['--criterion', 'angular', '--contiguous', '0', '--text', 'x'],
+      '--contiguous takes a whole number of at least 1',
+    ],
   ])('%j is wrong usage', async (words, message) => {
     const error: unknown = await score([samplePath(), ...words]).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);
@@ -101,7 +148,18 @@ describe('score --criterion', () => {
   });
 
   test('more contiguous blocks than there are', async () => {
-    const words = ['--criterion', 'angular', '--contiguous', '17', '--windows', at('windows.json'), '--model', 'onnx/model.onnx'];
-    await expect(score([samplePath(), ...words])).rejects.toThrow('There are no 17 contiguous blocks; the model has 16.');
+    const words = [
+      '--criterion',
+      'angular',
+      '--contiguous',
+      '17',
+      '--windows',
+      at('windows.json'),
+      '--model',
+      'onnx/model.onnx',
+    ];
+    await expect(score([samplePath(), ...words])).rejects.toThrow(
+      'There are no 17 contiguous blocks; the model has 16.',
+    );
   });
 });

@@ -1,4 +1,5 @@
-// `eval`: perplexity of a model and of a plan on a text of its own, as JSON with the numbers in words beside it.
+// `eval`: perplexity of a model and of a plan on a text of its own, as JSON with the numbers in
+// words beside it.
 
 import { folderTokenizer } from '../runtime/calibration.ts';
 import { evaluationText } from '../runtime/evaluationText.ts';
@@ -28,7 +29,8 @@ export type EvalReport = EvaluateResult & Pick<ScoreResult, 'selfTest' | 'rewrit
 export async function evaluate(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, OPTIONS);
   if (values.text === undefined) throw new UsageError('Give --text <file>.');
-  const whole = (text: string | undefined, option: string): number | null => (text === undefined ? null : wholeNumber(text, option, 1));
+  const whole = (text: string | undefined, option: string): number | null =>
+    text === undefined ? null : wholeNumber(text, option, 1);
   const wanted = {
     segment: wholeNumber(values.segment, 'segment', 128, 2),
     stride: whole(values.stride, 'stride'),
@@ -36,7 +38,8 @@ export async function evaluate(words: string[]): Promise<number> {
     bos: oneOf(values.bos, 'bos', ['none', 'every']),
   };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget = values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
+  const budget =
+    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const removed = parseRemove(values.remove);
   const source = readTextFile(values.text);
 
@@ -44,7 +47,13 @@ export async function evaluate(words: string[]): Promise<number> {
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
-    const text = await evaluationText(source, wanted, opened.summary, () => folderTokenizer(folder), null);
+    const text = await evaluationText(
+      source,
+      wanted,
+      opened.summary,
+      () => folderTokenizer(folder),
+      null,
+    );
     const { session, engine, selfTest, notes } = await openSession(opened, device);
     for (const line of notes) note(line);
     await session.setBudget(budget);
@@ -63,13 +72,29 @@ export async function evaluate(words: string[]): Promise<number> {
 }
 
 function linesOf(report: EvalReport): string[] {
-  const { text, segment, stride, bos, segments, original, plan, removed, top1Agreement, klDivergence, device, warnings } = report;
-  const windows = `${segments} segments of ${segment} tokens${stride === null ? '' : `, stride ${stride}`}, BOS ${bos}`;
+  const {
+    text,
+    segment,
+    stride,
+    bos,
+    segments,
+    original,
+    plan,
+    removed,
+    top1Agreement,
+    klDivergence,
+    device,
+    warnings,
+  } = report;
+  const windows =
+    `${segments} segments of ${segment} tokens${stride === null ? '' : `, stride ${stride}`}, ` +
+    `BOS ${bos}`;
   const lines = [`${text.name}, ${windows}, on ${device.name}`, `PPL ${inWords(original)}`];
   if (plan) {
     lines.push(`PPL ${inWords(plan)} without ${formatUnits(removed)}`);
     lines.push(
-      `same most likely token at ${((top1Agreement ?? 0) * 100).toFixed(1)} %, KL divergence ${klDivergence?.toPrecision(3)} nats`,
+      `same most likely token at ${((top1Agreement ?? 0) * 100).toFixed(1)} %, KL divergence ` +
+        `${klDivergence?.toPrecision(3)} nats`,
     );
   }
   return [...lines, ...warnings];

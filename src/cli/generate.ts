@@ -1,4 +1,5 @@
-// `generate`: text of a model, and of a plan beside it, from the bytes that export would write; as JSON and the texts themselves.
+// `generate`: text of a model, and of a plan beside it, from the bytes that export would write; as
+// JSON and the texts themselves.
 
 import { checkSampling, type Sampling } from '../analysis/sampling.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
@@ -36,14 +37,23 @@ export interface GeneratedVariant {
   done: Side['done'];
 }
 
-/** What `generate` writes. `pruned` is null without --remove; `errors` is there when a variant failed. */
+/**
+ * What `generate` writes. `pruned` is null without --remove; `errors` is there when a variant
+ * failed.
+ */
 export interface GenerateReport {
   original: GeneratedVariant | null;
   pruned: GeneratedVariant | null;
   /** Index of the first new token in which the two differ, or null. */
   divergesAt: number | null;
   prompt: EncodedPrompt;
-  settings: Sampling & { tokens: number; stopAtEos: boolean; chat: boolean; graph: string; removed: Unit[] };
+  settings: Sampling & {
+    tokens: number;
+    stopAtEos: boolean;
+    chat: boolean;
+    graph: string;
+    removed: Unit[];
+  };
   device: { kind: DeviceKind; name: string; runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
 }
@@ -63,7 +73,9 @@ export async function generate(words: string[]): Promise<number> {
   const removed = parseRemove(values.remove);
   checkSampling(sampling);
   checkJsonTarget(values.json);
-  const prompt: Prompt = chat ? { kind: 'chat', messages: [{ role: 'user', content: text }] } : { kind: 'raw', text };
+  const prompt: Prompt = chat
+    ? { kind: 'chat', messages: [{ role: 'user', content: text }] }
+    : { kind: 'raw', text };
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
@@ -78,7 +90,14 @@ export async function generate(words: string[]): Promise<number> {
       },
     });
     statusDone();
-    const settings = { ...sampling, tokens, stopAtEos: true, chat, graph: opened.graphPath, removed };
+    const settings = {
+      ...sampling,
+      tokens,
+      stopAtEos: true,
+      chat,
+      graph: opened.graphPath,
+      removed,
+    };
     const report = reportOf(result, encoded, settings);
     writeJson(values.json, report);
     summarise(report, result);
@@ -107,17 +126,37 @@ function reportOf(
 function variantOf(side: Side | null): GeneratedVariant | null {
   if (!side) return null;
   const { ids, text, ttft, seconds, done } = side;
-  return { ids, text, tokensPerSecond: ids.length > 1 ? (ids.length - 1) / (seconds - ttft) : null, ttft, seconds, done };
+  return {
+    ids,
+    text,
+    tokensPerSecond: ids.length > 1 ? (ids.length - 1) / (seconds - ttft) : null,
+    ttft,
+    seconds,
+    done,
+  };
 }
 
-function summarise({ original, pruned, divergesAt, errors }: GenerateReport, result: GenerateResult): void {
+function summarise(
+  { original, pruned, divergesAt, errors }: GenerateReport,
+  result: GenerateResult,
+): void {
   for (const [name, variant] of Object.entries({ original, pruned })) {
     if (!variant) continue;
-    const speed = variant.tokensPerSecond === null ? '' : `, ${variant.tokensPerSecond.toFixed(1)} tokens/s`;
-    note(`${name}: ${variant.ids.length} tokens, first after ${(variant.ttft * 1000).toFixed(1)} ms${speed}`);
+    const speed =
+      variant.tokensPerSecond === null ? '' : `, ${variant.tokensPerSecond.toFixed(1)} tokens/s`;
+    note(
+      `${name}: ${variant.ids.length} tokens, first after ` +
+        `${(variant.ttft * 1000).toFixed(1)} ms${speed}`,
+    );
     for (const text of result[name as Which]?.info.notes ?? []) note(`${name}: ${text}`);
     note(`  ${JSON.stringify(variant.text)}`);
   }
-  if (original && pruned) note(divergesAt === null ? 'Both texts are the same.' : `They differ from new token ${divergesAt + 1} on.`);
-  for (const [name, error] of Object.entries(errors ?? {})) if (error) note(`${name} failed: ${error.message} ${error.hint}`);
+  if (original && pruned)
+    note(
+      divergesAt === null
+        ? 'Both texts are the same.'
+        : `They differ from new token ${divergesAt + 1} on.`,
+    );
+  for (const [name, error] of Object.entries(errors ?? {}))
+    if (error) note(`${name} failed: ${error.message} ${error.hint}`);
 }

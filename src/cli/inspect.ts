@@ -5,7 +5,10 @@ import { openForCommand, withFolder } from './open.ts';
 import { checkJsonTarget, writeJson } from './output.ts';
 
 export async function inspect(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, { model: { type: 'string' }, json: { type: 'string' } });
+  const { folder: path, values } = parseCommand(words, {
+    model: { type: 'string' },
+    json: { type: 'string' },
+  });
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const { summary } = await openForCommand(folder, values.model);

@@ -1,4 +1,5 @@
-// The command line: picks the command, prints one clear line on failure and sets the exit code (0 ok, 1 failed, 2 usage).
+// The command line: picks the command, prints one clear line on failure and sets the exit code (0
+// ok, 1 failed, 2 usage).
 
 import { toReport } from '../errors.ts';
 import { UsageError } from './args.ts';
@@ -60,7 +61,9 @@ async function main(words: string[]): Promise<number> {
   }
   const command = name === undefined ? undefined : COMMANDS[name];
   if (!command) {
-    process.stderr.write(`${name === undefined ? 'Name a command.' : `There is no command "${name}".`}\n${USAGE}\n`);
+    process.stderr.write(
+      `${name === undefined ? 'Name a command.' : `There is no command "${name}".`}\n${USAGE}\n`,
+    );
     return 2;
   }
   try {
@@ -73,7 +76,8 @@ async function main(words: string[]): Promise<number> {
     }
     const report = toReport(error);
     process.stderr.write(`${[report.message, report.hint].filter(Boolean).join(' ')}\n`);
-    if (report.code === 'bug' || process.env.ESPALIER_DEBUG) process.stderr.write(`${report.detail}\n`);
+    if (report.code === 'bug' || process.env.ESPALIER_DEBUG)
+      process.stderr.write(`${report.detail}\n`);
     return 1;
   }
 }

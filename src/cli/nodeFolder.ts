@@ -1,4 +1,5 @@
-// A model folder on the local disk, read by range through file descriptors; must not load whole weight files.
+// A model folder on the local disk, read by range through file descriptors; must not load whole
+// weight files.
 
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -17,7 +18,12 @@ export interface CountingFolder extends Folder {
 /** Files deeper than this are not part of a model folder. */
 const MAX_DEPTH = 4;
 
-async function walk(root: string, relative: string, depth: number, out: FolderFile[]): Promise<void> {
+async function walk(
+  root: string,
+  relative: string,
+  depth: number,
+  out: FolderFile[],
+): Promise<void> {
   const entries = await readdir(join(root, relative), { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
@@ -61,10 +67,17 @@ class NodeSource implements ByteSource {
   }
 
   #check(offset: number, length: number): void {
-    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > this.size)
+    if (
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(length) ||
+      offset < 0 ||
+      length < 0 ||
+      offset + length > this.size
+    )
       throw new EspalierError(
         'corrupt-file',
-        `The file ${this.#path} has ${this.size} bytes; bytes ${offset} to ${offset + length} were asked for.`,
+        `The file ${this.#path} has ${this.size} bytes; bytes ${offset} to ` +
+          `${offset + length} were asked for.`,
         'The file is shorter than the graph says: download it again.',
       );
   }
@@ -85,7 +98,8 @@ class NodeSource implements ByteSource {
       this.#handle = null;
       throw missing(this.#path, error);
     }
-    if (done < length) throw missing(this.#path, `short read: ${done} of ${length} bytes at ${offset}`);
+    if (done < length)
+      throw missing(this.#path, `short read: ${done} of ${length} bytes at ${offset}`);
     this.#count(length);
   }
 
@@ -98,13 +112,18 @@ class NodeSource implements ByteSource {
 
 /**
  * A folder of the local disk with its files (to a depth of four folders), sorted by path.
- * @throws EspalierError `missing-file` when `path` is no folder, `bad-input` when it must not be read.
+ * @throws EspalierError `missing-file` when `path` is no folder, `bad-input` when it must not be
+ *   read.
  */
 export async function nodeFolder(path: string): Promise<CountingFolder> {
   const root = resolve(path);
   const info = await stat(root).catch(() => null);
   if (!info?.isDirectory())
-    throw new EspalierError('missing-file', `${path} is not a folder.`, 'Give the folder that holds config.json or genai_config.json.');
+    throw new EspalierError(
+      'missing-file',
+      `${path} is not a folder.`,
+      'Give the folder that holds config.json or genai_config.json.',
+    );
   const files: FolderFile[] = [];
   await walk(root, '', 0, files).catch((error: unknown) => {
     throw fsError(error, `The folder ${path} cannot be read`);

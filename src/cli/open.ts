@@ -15,9 +15,20 @@ import type { OpenVariant } from '../worker/benchApi.ts';
 import { graphPath, UsageError } from './args.ts';
 import { type CountingFolder, nodeFolder } from './nodeFolder.ts';
 
-/** What `use` makes of a folder that exists; its files are closed afterwards. @throws EspalierError `missing-file`, what `use` throws */
-export async function withFolder<T>(path: string, use: (folder: CountingFolder) => Promise<T>): Promise<T> {
-  if (!existsSync(path)) throw new EspalierError('missing-file', `There is no folder ${path}.`, 'Name the folder of an ONNX model.');
+/**
+ * What `use` makes of a folder that exists; its files are closed afterwards. @throws EspalierError
+ * `missing-file`, what `use` throws
+ */
+export async function withFolder<T>(
+  path: string,
+  use: (folder: CountingFolder) => Promise<T>,
+): Promise<T> {
+  if (!existsSync(path))
+    throw new EspalierError(
+      'missing-file',
+      `There is no folder ${path}.`,
+      'Name the folder of an ONNX model.',
+    );
   const folder = await nodeFolder(path);
   try {
     return await use(folder);
@@ -27,21 +38,33 @@ export async function withFolder<T>(path: string, use: (folder: CountingFolder) 
 }
 
 /** The model of a folder. @throws UsageError when it has several graphs and none is named. */
-export async function openForCommand(folder: CountingFolder, named: string | undefined): Promise<OpenedModel> {
+export async function openForCommand(
+  folder: CountingFolder,
+  named: string | undefined,
+): Promise<OpenedModel> {
   const graphs = listGraphs(folder);
   const graph = named === undefined ? undefined : graphPath(named);
   if (graph === undefined && graphs.length > 1) {
-    const list = graphs.map((g) => `  --model ${g.path}  (${g.dtype}, ${(g.bytes / 1e6).toFixed(1)} MB)`).join('\n');
+    const list = graphs
+      .map((g) => `  --model ${g.path}  (${g.dtype}, ${(g.bytes / 1e6).toFixed(1)} MB)`)
+      .join('\n');
     throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}\n`);
   }
   if (graph !== undefined && !graphs.some((g) => g.path === graph)) {
     const known = graphs.map((g) => g.path).join(', ') || 'none';
-    throw new EspalierError('missing-file', `There is no graph ${graph} in ${folder.name}.`, `It has: ${known}.`);
+    throw new EspalierError(
+      'missing-file',
+      `There is no graph ${graph} in ${folder.name}.`,
+      `It has: ${known}.`,
+    );
   }
   return openModel(folder, graph);
 }
 
-/** Sees that the units can be removed together, before anything is run. @throws EspalierError `bad-input` */
+/**
+ * Sees that the units can be removed together, before anything is run. @throws EspalierError
+ * `bad-input`
+ */
 export function checkPlan({ structure }: OpenedModel, removed: readonly Unit[]): void {
   const { blocks } = structure;
   for (const unit of removed) {
@@ -54,12 +77,24 @@ export function checkPlan({ structure }: OpenedModel, removed: readonly Unit[]):
         'Change --remove.',
       );
     if (typeof unit !== 'number' && block.mid === null)
-      throw new EspalierError('bad-input', `The parts of block ${index} cannot be told apart.`, `Remove the whole block, or keep it.`);
+      throw new EspalierError(
+        'bad-input',
+        `The parts of block ${index} cannot be told apart.`,
+        `Remove the whole block, or keep it.`,
+      );
     if (typeof unit === 'number' && block.unremovable !== null)
-      throw new EspalierError('bad-input', `Block ${index} cannot be removed: ${block.unremovable}`, 'Change --remove.');
+      throw new EspalierError(
+        'bad-input',
+        `Block ${index} cannot be removed: ${block.unremovable}`,
+        'Change --remove.',
+      );
   }
   if (blocksLeft(blocks.length, removed) <= 0)
-    throw new EspalierError('bad-input', `--remove names all ${blocks.length} blocks.`, 'Keep a block.');
+    throw new EspalierError(
+      'bad-input',
+      `--remove names all ${blocks.length} blocks.`,
+      'Keep a block.',
+    );
   const together = removalObstacle(structure, removed);
   if (together !== null) throw new EspalierError('bad-input', together, 'Change --remove.');
 }
@@ -72,11 +107,21 @@ function selfTestOnce(): Promise<SelfTest | null> {
   return tested;
 }
 
-/** Variants of a model in this process, one after the other on the same ONNX Runtime. @throws EspalierError `no-webgpu` when it is asked for and there is none */
-export async function openVariants(opened: OpenedModel, device: DeviceKind, graphCapture = false): Promise<OpenVariant> {
+/**
+ * Variants of a model in this process, one after the other on the same ONNX Runtime. @throws
+ * EspalierError `no-webgpu` when it is asked for and there is none
+ */
+export async function openVariants(
+  opened: OpenedModel,
+  device: DeviceKind,
+  graphCapture = false,
+): Promise<OpenVariant> {
   const selfTest = device === 'webgpu' ? await selfTestOnce() : null;
   return (removed, signal, onProgress) =>
-    Variant.open(opened, { removed, device, selfTest, graphCapture }, nodeLoader, { signal, onProgress });
+    Variant.open(opened, { removed, device, selfTest, graphCapture }, nodeLoader, {
+      signal,
+      onProgress,
+    });
 }
 
 /** A scoring session on the wasm device, or on WebGPU when it is asked for. */

@@ -14,16 +14,21 @@ export function checkJsonTarget(path: string | undefined): void {
   if (path === undefined || path === '-') return;
   try {
     const known = existsSync(path);
-    if (known && statSync(path).isDirectory()) throw new EspalierError('bad-input', `${path} is a folder.`, 'Name a file for --json.');
+    if (known && statSync(path).isDirectory())
+      throw new EspalierError('bad-input', `${path} is a folder.`, 'Name a file for --json.');
     const folder = dirname(resolve(path));
-    if (!known && !statSync(folder).isDirectory()) throw new EspalierError('bad-input', `${folder} is not a folder.`, 'Name another file.');
+    if (!known && !statSync(folder).isDirectory())
+      throw new EspalierError('bad-input', `${folder} is not a folder.`, 'Name another file.');
     accessSync(known ? path : folder, constants.W_OK);
   } catch (error) {
     throw fsError(error, `${path} cannot be written`);
   }
 }
 
-/** Writes `value` as JSON to `path`; "-" or nothing is standard output. @throws EspalierError `missing-file`, `bad-input`, `disk-full` */
+/**
+ * Writes `value` as JSON to `path`; "-" or nothing is standard output. @throws EspalierError
+ * `missing-file`, `bad-input`, `disk-full`
+ */
 export function writeJson(path: string | undefined, value: unknown): void {
   const text = `${JSON.stringify(value, null, 1)}\n`;
   if (path === undefined || path === '-') {
@@ -49,7 +54,10 @@ export function status(text: string): void {
 
 /** Where a job is, as the status line. */
 export function showProgress({ phase, done, total, unit, secondsLeft }: Progress): void {
-  status(`${phase} ${done}/${total} ${unit}${secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`}`);
+  status(
+    `${phase} ${done}/${total} ` +
+      `${unit}${secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`}`,
+  );
 }
 
 /** Ends the status line. */

@@ -26,20 +26,32 @@ export async function prune(words: string[]): Promise<number> {
   });
   const { out, json } = values;
   if (out === undefined) throw new UsageError('Name the folder to write: --out <dir>.');
-  if (values.remove === undefined) throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
+  if (values.remove === undefined)
+    throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const removed = parseRemove(values.remove);
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     const manifest = await exportManifest(opened, removed, { app: VERSION });
-    await writeFolder(out, manifest.files, folder, (done, total) => status(`write ${done}/${total} bytes`));
+    await writeFolder(out, manifest.files, folder, (done, total) =>
+      status(`write ${done}/${total} bytes`),
+    );
     statusDone();
 
     // Spread token ids: verification needs any text, and a folder may have no tokenizer.
-    const window = Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize));
+    const window = Array.from(
+      { length: VERIFY_TOKENS },
+      (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize),
+    );
     const { nll, whyNoNll, engine } = await likelihood(opened, removed, window, device);
-    const expected = { window, nll, whyNoNll, numBlocks: blocksLeft(opened.summary.numBlocks, removed), source: { opened, removed } };
+    const expected = {
+      window,
+      nll,
+      whyNoNll,
+      numBlocks: blocksLeft(opened.summary.numBlocks, removed),
+      source: { opened, removed },
+    };
     const [verification, summary] = await withFolder(out, async (written) => [
       await verifyExport(written, manifest.graph, expected, engine),
       // Structure that cannot be read again is the first failed check.
@@ -50,12 +62,17 @@ export async function prune(words: string[]): Promise<number> {
     ]);
     await engine.dispose();
     const files = manifest.files.map((file) => ({ path: file.path, bytes: file.size }));
-    if (json !== undefined) writeJson(json, { removed, out, files, leftOut: manifest.leftOut, summary, verification });
+    if (json !== undefined)
+      writeJson(json, { removed, out, files, leftOut: manifest.leftOut, summary, verification });
     else {
       const total = files.reduce((sum, file) => sum + file.bytes, 0);
-      process.stdout.write(`${out}: ${expected.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ${verification.status}\n`);
+      process.stdout.write(
+        `${out}: ${expected.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ` +
+          `${verification.status}\n`,
+      );
       const wrong = verification.status === 'failed' ? 'FAILED' : 'not run';
-      for (const check of verification.checks) process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
+      for (const check of verification.checks)
+        process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
     }
     if (verification.status !== 'failed') return 0;
     const first = verification.checks.find((check) => !check.ok);
@@ -64,7 +81,10 @@ export async function prune(words: string[]): Promise<number> {
   });
 }
 
-/** The studio's own NLL per token of the plan, with the engine for verification; a model that cannot be scored is verified without it, with a note. */
+/**
+ * The studio's own NLL per token of the plan, with the engine for verification; a model that cannot
+ * be scored is verified without it, with a note.
+ */
 async function likelihood(
   opened: OpenedModel,
   removed: readonly Unit[],

@@ -1,12 +1,26 @@
-// `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON with the order in words beside it.
+// `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON
+// with the order in words beside it.
 
 import { EspalierError } from '../errors.ts';
 import { calibrate, folderTokenizer } from '../runtime/calibration.ts';
 import type { PartsCurve } from '../runtime/curve.ts';
 import { type Part, partOf } from '../units.ts';
-import type { PartsEvent, PartsResult, PlanResult, ScoreEvent, ScoreResult } from '../worker/api.ts';
+import type {
+  PartsEvent,
+  PartsResult,
+  PlanResult,
+  ScoreEvent,
+  ScoreResult,
+} from '../worker/api.ts';
 import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
-import { angularOf, criterionLines, curveLines, influenceOf, partsLines, scoreMagnitude } from './criteria.ts';
+import {
+  angularOf,
+  criterionLines,
+  curveLines,
+  influenceOf,
+  partsLines,
+  scoreMagnitude,
+} from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
@@ -42,14 +56,20 @@ export async function score(words: string[]): Promise<number> {
   const contiguous = wholeNumber(values.contiguous, 'contiguous', 1);
   const removed = parseRemove(values.remove);
   const magnitude = criterion === 'mag-l1' || criterion === 'mag-l2';
-  if (values.norms && !magnitude) throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
-  if (values.contiguous !== undefined && criterion !== 'angular') throw new UsageError('--contiguous goes with --criterion angular.');
-  if (unit !== 'block' && criterion !== 'ppl') throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
+  if (values.norms && !magnitude)
+    throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
+  if (values.contiguous !== undefined && criterion !== 'angular')
+    throw new UsageError('--contiguous goes with --criterion angular.');
+  if (unit !== 'block' && criterion !== 'ppl')
+    throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
   if (removed.length > 0 && (criterion !== 'ppl' || unit !== 'block'))
-    throw new UsageError('--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.');
+    throw new UsageError(
+      '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
+    );
   const wanted = samplingOf(values);
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget = values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
+  const budget =
+    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const source = magnitude ? null : readCalibration(values);
 
   checkJsonTarget(values.json);
@@ -59,7 +79,12 @@ export async function score(words: string[]): Promise<number> {
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     if (!source) {
-      const report = await scoreMagnitude(opened, criterion === 'mag-l1' ? 'l1' : 'l2', values.norms ?? false, seconds);
+      const report = await scoreMagnitude(
+        opened,
+        criterion === 'mag-l1' ? 'l1' : 'l2',
+        values.norms ?? false,
+        seconds,
+      );
       finish(values.json, report, criterionLines(report));
       return 0;
     }
@@ -69,29 +94,60 @@ export async function score(words: string[]): Promise<number> {
         `There are no ${contiguous} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
         'Choose fewer with --contiguous.',
       );
-    const { windows, settings, notes } = await calibrate(source, wanted, () => folderTokenizer(folder), opened.summary);
+    const { windows, settings, notes } = await calibrate(
+      source,
+      wanted,
+      () => folderTokenizer(folder),
+      opened.summary,
+    );
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(budget);
-    const memory = session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
-    if (memory.streaming) note(`Weights are streamed: ${megabytes(memory.bytesRead)} are read, ${megabytes(memory.total)} held at once.`);
+    const memory = session.memory(
+      windows.length,
+      Math.max(...windows.map((window) => window.length)),
+    );
+    if (memory.streaming)
+      note(
+        `Weights are streamed: ${megabytes(memory.bytesRead)} are read, ` +
+          `${megabytes(memory.total)} held at once.`,
+      );
     const { rewrites } = session.programs;
-    const ran: Ran = { windows, settings, device: { kind: engine.kind, name: engine.name }, selfTest, rewrites: [...rewrites] };
+    const ran: Ran = {
+      windows,
+      settings,
+      device: { kind: engine.kind, name: engine.name },
+      selfTest,
+      rewrites: [...rewrites],
+    };
     const told = (event: ScoreEvent | PartsEvent): void => {
       if (event.type === 'progress') showProgress(event.progress);
     };
     if (criterion === 'block-influence' || criterion === 'angular') {
       const hidden = await session.hiddenCriteria(windows, undefined, showProgress);
-      const found = criterion === 'angular' ? angularOf(opened, hidden, contiguous) : influenceOf(opened, hidden);
+      const found =
+        criterion === 'angular'
+          ? angularOf(opened, hidden, contiguous)
+          : influenceOf(opened, hidden);
       const report = { ...found, ...ran, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {
-      const report = partsOf(await session.scoreParts(windows, undefined, told), unit === 'attention' ? 'attn' : 'ffn', ran, seconds());
+      const report = partsOf(
+        await session.scoreParts(windows, undefined, told),
+        unit === 'attention' ? 'attn' : 'ffn',
+        ran,
+        seconds(),
+      );
       finish(values.json, report, partsLines(report));
     } else {
       const curve = await session.score(windows, undefined, told);
       const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
-      const report: ScoreReport = { ...curve, ...(plan ? { plan } : {}), ...ran, seconds: seconds() };
+      const report: ScoreReport = {
+        ...curve,
+        ...(plan ? { plan } : {}),
+        ...ran,
+        seconds: seconds(),
+      };
       finish(values.json, report, curveLines(report));
     }
     await session.dispose();

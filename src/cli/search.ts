@@ -1,4 +1,5 @@
-// `search`: which blocks to remove, one by one or all at once, with the measured perplexity of every step, as JSON with the path in words beside it.
+// `search`: which blocks to remove, one by one or all at once, with the measured perplexity of
+// every step, as JSON with the path in words beside it.
 
 import { bestWindow } from '../analysis/criteria.ts';
 import { EspalierError } from '../errors.ts';
@@ -60,9 +61,12 @@ export async function search(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, OPTIONS);
   const method = oneOf(values.method, 'method', ['one-shot', 'iterative']) ?? 'iterative';
   const criterion = oneOf(values.criterion, 'criterion', CRITERIA) ?? 'ppl';
-  if (method === 'iterative' && criterion !== 'ppl') throw new UsageError('--method iterative goes by --criterion ppl.');
-  if (values.norms && !criterion.startsWith('mag')) throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
-  if (values['remove-count'] === undefined) throw new UsageError('Give --remove-count <number of blocks>.');
+  if (method === 'iterative' && criterion !== 'ppl')
+    throw new UsageError('--method iterative goes by --criterion ppl.');
+  if (values.norms && !criterion.startsWith('mag'))
+    throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
+  if (values['remove-count'] === undefined)
+    throw new UsageError('Give --remove-count <number of blocks>.');
   const wanted: Wanted = {
     start: parseRemove(values.remove),
     locked: lockedOf(values.lock),
@@ -71,7 +75,8 @@ export async function search(words: string[]): Promise<number> {
   };
   const sampling = samplingOf(values);
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget = values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
+  const budget =
+    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const source = readCalibration(values);
 
   checkJsonTarget(values.json);
@@ -80,7 +85,12 @@ export async function search(words: string[]): Promise<number> {
     checkPlan(opened, wanted.start);
     checkWanted(opened, wanted);
     const started = performance.now();
-    const { windows, settings, notes } = await calibrate(source, sampling, () => folderTokenizer(folder), opened.summary);
+    const { windows, settings, notes } = await calibrate(
+      source,
+      sampling,
+      () => folderTokenizer(folder),
+      opened.summary,
+    );
     const { session, engine, notes: routeNotes } = await openSession(opened, device);
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(budget);
@@ -88,7 +98,11 @@ export async function search(words: string[]): Promise<number> {
     const found =
       method === 'iterative'
         ? await iterative(session, windows, wanted)
-        : await oneShot(session, wanted, await ordersOf(criterion, values.norms ?? false, opened, session, windows, wanted));
+        : await oneShot(
+            session,
+            wanted,
+            await ordersOf(criterion, values.norms ?? false, opened, session, windows, wanted),
+          );
     const report: SearchReport = {
       method,
       criterion,
@@ -117,16 +131,33 @@ function lockedOf(text: string | undefined): number[] {
   });
 }
 
-/** @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out, and for more removals than there may be */
-function checkWanted({ structure: { blocks } }: OpenedModel, { start, locked, count }: Wanted): void {
+/**
+ * @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out,
+ * and for more removals than there may be
+ */
+function checkWanted(
+  { structure: { blocks } }: OpenedModel,
+  { start, locked, count }: Wanted,
+): void {
   const numBlocks = blocks.length;
   const unknown = locked.find((block) => block >= numBlocks);
   if (unknown !== undefined)
-    throw new EspalierError('bad-input', `There is no block ${unknown}; the model has blocks 0 to ${numBlocks - 1}.`, 'Change --lock.');
+    throw new EspalierError(
+      'bad-input',
+      `There is no block ${unknown}; the model has blocks 0 to ${numBlocks - 1}.`,
+      'Change --lock.',
+    );
   const both = start.find((unit) => locked.includes(blockOf(unit)));
   if (both !== undefined)
-    throw new EspalierError('bad-input', `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`, 'Name it in one of them.');
-  const free = blocks.filter(({ index, unremovable }) => unremovable === null && !locked.includes(index) && !start.includes(index));
+    throw new EspalierError(
+      'bad-input',
+      `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`,
+      'Name it in one of them.',
+    );
+  const free = blocks.filter(
+    ({ index, unremovable }) =>
+      unremovable === null && !locked.includes(index) && !start.includes(index),
+  );
   const most = Math.min(free.length, blocksLeft(numBlocks, start) - 1);
   if (count > most)
     throw new EspalierError(
@@ -136,7 +167,11 @@ function checkWanted({ structure: { blocks } }: OpenedModel, { start, locked, co
     );
 }
 
-async function iterative(session: ScoreSession, windows: number[][], wanted: Wanted): Promise<Path> {
+async function iterative(
+  session: ScoreSession,
+  windows: number[][],
+  wanted: Wanted,
+): Promise<Path> {
   const found = await session.search(
     { windows, ...wanted },
     undefined,
@@ -148,7 +183,12 @@ async function iterative(session: ScoreSession, windows: number[][], wanted: Wan
     removed.push(step.block);
     return { ...step, removed: sortUnits(removed) };
   });
-  return { baseline: found.baseline, steps, stoppedBy: found.stoppedBy, costRatio: found.costRatio };
+  return {
+    baseline: found.baseline,
+    steps,
+    stoppedBy: found.stoppedBy,
+    costRatio: found.costRatio,
+  };
 }
 
 /** For each number of blocks the ones that go, or null when there are not so many. */
@@ -171,11 +211,15 @@ async function ordersOf(
   if (criterion === 'mag-l1' || criterion === 'mag-l2') {
     const began = performance.now();
     const power = criterion === 'mag-l1' ? 'l1' : 'l2';
-    return from((await scoreMagnitude(opened, power, norms, () => (performance.now() - began) / 1000)).order);
+    return from(
+      (await scoreMagnitude(opened, power, norms, () => (performance.now() - began) / 1000)).order,
+    );
   }
   const hidden = await session.hiddenCriteria(windows, undefined, showProgress);
   if (criterion === 'block-influence') return from(influenceOf(opened, hidden).order);
-  const stays = opened.structure.blocks.flatMap(({ index, unremovable }) => (unremovable === null ? [] : [index]));
+  const stays = opened.structure.blocks.flatMap(({ index, unremovable }) =>
+    unremovable === null ? [] : [index],
+  );
   return (count) => {
     const best = bestWindow(hidden.angular, count, [...gone, ...stays]);
     return best && Array.from({ length: count }, (_, k) => best.first + k);
@@ -186,8 +230,15 @@ function told(event: { type: string; progress?: Progress }): void {
   if (event.type === 'progress' && event.progress) showProgress(event.progress);
 }
 
-/** Scores stay as they were on the intact model; the perplexity of every plan on the way is measured. */
-async function oneShot(session: ScoreSession, { start, count, maxPpl }: Wanted, orders: Orders): Promise<Path> {
+/**
+ * Scores stay as they were on the intact model; the perplexity of every plan on the way is
+ * measured.
+ */
+async function oneShot(
+  session: ScoreSession,
+  { start, count, maxPpl }: Wanted,
+  orders: Orders,
+): Promise<Path> {
   const baseline = await session.plan(start);
   const most = session.programs.blocks.length - new Set(start.map(blockOf)).size - 1;
   const steps: PathStep[] = [];
@@ -207,7 +258,12 @@ async function oneShot(session: ScoreSession, { start, count, maxPpl }: Wanted, 
     const last = steps.at(-1)?.removed ?? start;
     const added = removed.filter((unit) => !last.includes(unit));
     const [block] = added;
-    steps.push({ ...(added.length === 1 && typeof block === 'number' ? { block } : {}), removed, measure, seconds });
+    steps.push({
+      ...(added.length === 1 && typeof block === 'number' ? { block } : {}),
+      removed,
+      measure,
+      seconds,
+    });
   }
   const { seconds: _, ...intact } = baseline;
   return { baseline: intact, steps, stoppedBy, costRatio: null };
@@ -219,11 +275,23 @@ const STOPS: Record<Path['stoppedBy'], string> = {
   locks: 'no other block can go',
 };
 
-function linesOf({ method, criterion, start, baseline, steps, stoppedBy, windows, device }: SearchReport): string[] {
+function linesOf({
+  method,
+  criterion,
+  start,
+  baseline,
+  steps,
+  stoppedBy,
+  windows,
+  device,
+}: SearchReport): string[] {
   const by = method === 'iterative' ? 'iterative PPL' : `one-shot by ${criterion}`;
-  const ppl = (measure: Measure): string => (measure.ppl === null ? 'off the scale' : measure.ppl.toPrecision(5));
+  const ppl = (measure: Measure): string =>
+    measure.ppl === null ? 'off the scale' : measure.ppl.toPrecision(5);
   return [
-    `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ${device.name}: PPL ${ppl(baseline)}${start.length > 0 ? ` without ${formatUnits(start)}` : ''}`,
+    `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ` +
+      `${device.name}: PPL ` +
+      `${ppl(baseline)}${start.length > 0 ? ` without ${formatUnits(start)}` : ''}`,
     ...steps.map(({ removed, measure }) => `PPL ${ppl(measure)} without ${formatUnits(removed)}`),
     `${steps.length} removed: ${STOPS[stoppedBy]}`,
   ];

@@ -1,4 +1,5 @@
-// `bench` and `generate` as users call them: words, the JSON's form, tokens against the goldens, and errors that name what is wrong.
+// `bench` and `generate` as users call them: words, the JSON's form, tokens against the goldens,
+// and errors that name what is wrong.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,8 +33,16 @@ describe('words', () => {
     [bench, ['a', '--device', 'gpu'], '--device is one of wasm, webgpu'],
     [bench, [samplePath()], 'Name one:'],
     [generate, ['a'], '--prompt <text>'],
-    [generate, ['a', '--prompt', 'x', '--tokens', '0'], '--tokens takes a whole number of at least 1'],
-    [generate, ['a', '--prompt', 'x', '--temperature', 'hot'], '--temperature takes a number of at least 0'],
+    [
+      generate,
+      ['a', '--prompt', 'x', '--tokens', '0'],
+      '--tokens takes a whole number of at least 1',
+    ],
+    [
+      generate,
+      ['a', '--prompt', 'x', '--temperature', 'hot'],
+      '--temperature takes a number of at least 0',
+    ],
   ])('is wrong usage %#', async (command, words, message) => {
     const error: unknown = await command(words).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);
@@ -41,13 +50,24 @@ describe('words', () => {
   });
 
   test('decimals', () => {
-    expect([decimal('0.7', 'x', 1), decimal('.5', 'x', 1), decimal('2', 'x', 1), decimal(undefined, 'x', 1)]).toEqual([0.7, 0.5, 2, 1]);
-    for (const bad of ['-1', '1e3', 'Infinity', '']) expect(() => decimal(bad, 'x', 1)).toThrow(UsageError);
+    expect([
+      decimal('0.7', 'x', 1),
+      decimal('.5', 'x', 1),
+      decimal('2', 'x', 1),
+      decimal(undefined, 'x', 1),
+    ]).toEqual([0.7, 0.5, 2, 1]);
+    for (const bad of ['-1', '1e3', 'Infinity', ''])
+      expect(() => decimal(bad, 'x', 1)).toThrow(UsageError);
   });
 
   test.each([
     [bench, [...SAMPLE, ...SHORT, '--remove', '16'], 'bad-input', 'There is no block 16'],
-    [bench, [...SAMPLE, '--tokens', '600', '--runs', '1', '--warmup', '0'], 'bad-input', 'holds 512'],
+    [
+      bench,
+      [...SAMPLE, '--tokens', '600', '--runs', '1', '--warmup', '0'],
+      'bad-input',
+      'holds 512',
+    ],
     [bench, ['nowhere', ...SHORT], 'missing-file', 'nowhere'],
     [generate, [...SAMPLE, '--prompt', 'x', '--top-p', '1.5'], 'bad-input', 'Top-p'],
     [generate, [...SAMPLE, '--prompt', 'x', '--chat'], 'tokenizer', 'template'],
@@ -61,7 +81,12 @@ describe('words', () => {
 });
 
 describe('bench', () => {
-  const STAT = { mean: expect.any(Number), median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) };
+  const STAT = {
+    mean: expect.any(Number),
+    median: expect.any(Number),
+    min: expect.any(Number),
+    max: expect.any(Number),
+  };
   const SPEED = { ...STAT, unit: 'tokens/s' };
   const SECONDS = { ...STAT, unit: 's' };
   const VARIANT = {
@@ -75,7 +100,9 @@ describe('bench', () => {
   };
 
   test('writes both variants, the gain, the settings and the device', async () => {
-    expect(await bench([...SAMPLE, ...SHORT, '--remove', '1,3.attn', '--json', at('both.json')])).toBe(0);
+    expect(
+      await bench([...SAMPLE, ...SHORT, '--remove', '1,3.attn', '--json', at('both.json')]),
+    ).toBe(0);
     const report = json<BenchReport>('both.json');
     expect(report).toEqual({
       original: VARIANT,
@@ -92,16 +119,36 @@ describe('bench', () => {
         removed: [1, '3.attn'],
         interleaved: 'runs',
       }),
-      device: { kind: 'wasm', name: expect.any(String), runtime: expect.stringContaining('onnxruntime-web') },
+      device: {
+        kind: 'wasm',
+        name: expect.any(String),
+        runtime: expect.stringContaining('onnxruntime-web'),
+      },
     });
-    const { original, pruned } = report as { original: { bytes: number; throughput: { mean: number } }; pruned: { bytes: number } };
+    const { original, pruned } = report as {
+      original: { bytes: number; throughput: { mean: number } };
+      pruned: { bytes: number };
+    };
     expect(report.settings.promptIds).toHaveLength(12);
     expect(pruned.bytes).toBeLessThan(original.bytes);
     expect(original.throughput.mean).toBeGreaterThan(0);
   });
 
   test('has no pruned variant without --remove, and takes batch and prompt', async () => {
-    const words = ['--batch', '2', '--prompt', 'ab', '--tokens', '1', '--warmup', '0', '--runs', '1', '--json', at('one.json')];
+    const words = [
+      '--batch',
+      '2',
+      '--prompt',
+      'ab',
+      '--tokens',
+      '1',
+      '--warmup',
+      '0',
+      '--runs',
+      '1',
+      '--json',
+      at('one.json'),
+    ];
     expect(await bench([CHAT, ...words, '--graph-capture'])).toBe(0);
     const report = json<BenchReport>('one.json');
     expect([report.pruned, report.gain]).toEqual([null, null]);
@@ -119,9 +166,13 @@ describe('bench', () => {
   test('takes spread ids where a folder has no tokenizer, and says so for a text', async () => {
     cpSync(fixturePath('genai-llama-int4-webgpu'), at('bare'), { recursive: true });
     rmSync(at('bare/tokenizer.json'));
-    expect(await bench([at('bare'), '--prompt-tokens', '5', ...SHORT, '--json', at('ids.json')])).toBe(0);
+    expect(
+      await bench([at('bare'), '--prompt-tokens', '5', ...SHORT, '--json', at('ids.json')]),
+    ).toBe(0);
     expect(json<BenchReport>('ids.json').settings.promptIds).toEqual([3, 242, 97, 336, 191]);
-    const error: unknown = await bench([at('bare'), '--prompt', 'x', ...SHORT]).catch((e: unknown) => e);
+    const error: unknown = await bench([at('bare'), '--prompt', 'x', ...SHORT]).catch(
+      (e: unknown) => e,
+    );
     expect((error as EspalierError).code).toBe('tokenizer');
   });
 });
@@ -133,10 +184,21 @@ describe('generate', () => {
   test('gives the greedy ids of PyTorch, intact and pruned, and where they part', async () => {
     const prompt = tokenizer.decode(sample.prompt_ids);
     expect(tokenizer.encode(prompt)).toEqual(sample.prompt_ids);
-    const words = [...SAMPLE, '--prompt', prompt, '--remove', '7,9', '--tokens', '24', '--json', at('greedy.json')];
+    const words = [
+      ...SAMPLE,
+      '--prompt',
+      prompt,
+      '--remove',
+      '7,9',
+      '--tokens',
+      '24',
+      '--json',
+      at('greedy.json'),
+    ];
     expect(await generate(words)).toBe(0);
     const report = json<GenerateReport>('greedy.json');
-    const expected = (removed: number[]) => sample.generation.find((g) => g.removedUnits.length === 0 && `${g.removed}` === `${removed}`);
+    const expected = (removed: number[]) =>
+      sample.generation.find((g) => g.removedUnits.length === 0 && `${g.removed}` === `${removed}`);
     for (const [variant, removed] of [
       [report.original, []],
       [report.pruned, [7, 9]],
@@ -149,14 +211,29 @@ describe('generate', () => {
     }
     expect(report.divergesAt).toBe(0);
     expect(report.prompt).toEqual({ ids: sample.prompt_ids, text: prompt });
-    expect(report.settings).toMatchObject({ temperature: 0, tokens: 24, removed: [7, 9], chat: false });
+    expect(report.settings).toMatchObject({
+      temperature: 0,
+      tokens: 24,
+      removed: [7, 9],
+      chat: false,
+    });
     expect(report.device.kind).toBe('wasm');
   });
 
   test('gives the greedy ids of PyTorch without parts of blocks', async () => {
     const wanted = sample.generation.find((g) => g.removedUnits.join() === '9.attn,8.ffn');
     const prompt = tokenizer.decode(sample.prompt_ids);
-    const words = [...SAMPLE, '--prompt', prompt, '--remove', '7,9.attn,8.ffn', '--tokens', '24', '--json', at('parts.json')];
+    const words = [
+      ...SAMPLE,
+      '--prompt',
+      prompt,
+      '--remove',
+      '7,9.attn,8.ffn',
+      '--tokens',
+      '24',
+      '--json',
+      at('parts.json'),
+    ];
     expect(await generate(words)).toBe(0);
     const report = json<GenerateReport>('parts.json');
     // The smallest margin is 0.005, the logit tolerance 0.001.
@@ -165,11 +242,27 @@ describe('generate', () => {
   });
 
   test('repeats a sampled text with its seed and takes the chat template', async () => {
-    const words = [CHAT, '--chat', '--prompt', 'Why?', '--tokens', '6', '--temperature', '1.2', '--top-k', '40', '--seed', '5'];
-    for (const name of ['a.json', 'b.json']) expect(await generate([...words, '--json', at(name)])).toBe(0);
+    const words = [
+      CHAT,
+      '--chat',
+      '--prompt',
+      'Why?',
+      '--tokens',
+      '6',
+      '--temperature',
+      '1.2',
+      '--top-k',
+      '40',
+      '--seed',
+      '5',
+    ];
+    for (const name of ['a.json', 'b.json'])
+      expect(await generate([...words, '--json', at(name)])).toBe(0);
     const [a, b] = [json<GenerateReport>('a.json'), json<GenerateReport>('b.json')];
     expect(a.original?.ids).toEqual(b.original?.ids);
-    expect(a.prompt.text).toBe('<bos>system: You are a gardener who answers in one sentence.\nuser: Why?\nassistant:');
+    expect(a.prompt.text).toBe(
+      '<bos>system: You are a gardener who answers in one sentence.\nuser: Why?\nassistant:',
+    );
     expect([a.prompt.ids[0], a.pruned, a.divergesAt]).toEqual([1, null, null]);
   });
 });

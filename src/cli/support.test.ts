@@ -1,16 +1,24 @@
-// docs/support.md is what the record says, and the record is what opening and (for three folders) scoring say now.
+// docs/support.md is what the record says, and the record is what opening and (for three folders)
+// scoring say now.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../model/open.ts';
-import { fixturePath, golden, type Level0Golden, nodeFolder, wholeCorpus } from '../onnx/testing/fixtures.ts';
+import {
+  fixturePath,
+  golden,
+  type Level0Golden,
+  nodeFolder,
+  wholeCorpus,
+} from '../onnx/testing/fixtures.ts';
 import type { Engine } from '../runtime/device.ts';
 import { nodeLoader } from '../runtime/ort.node.ts';
 import { openWasm } from '../runtime/wasmEngine.ts';
 import { type SupportRow, supportOf, supportTable } from './support.ts';
 
-const read = (path: string): string => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
+const read = (path: string): string =>
+  readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
 const rows = JSON.parse(read('e2e/fixtures/support.json')) as SupportRow[];
 
 test('docs/support.md is the table of the record', () => {
@@ -44,18 +52,29 @@ describe('4-bit and last-token graphs, run again', () => {
   });
   afterAll(() => engine.dispose());
 
-  test.each(['optimum-llama-q4g', 'genai-llama-int4-webgpu', 'genai-llama-fp32-cpu-prunehead'])('%s', async (name) => {
-    const recorded = rows.find(({ folder }) => folder === name);
-    const entry = wholeCorpus().find(({ folder }) => folder === name);
-    if (!recorded || !entry) throw new Error(`no ${name}`);
-    const { family, exporter, dtype, file } = entry;
-    const whole = golden(name.endsWith('prunehead') ? 'genai-llama-fp32-webgpu' : name);
-    const exact = golden<Level0Golden>('level0').folders[name];
-    const nll = exact?.nll ?? whole.baseline?.nll ?? Number.NaN;
-    const blocks = exact?.blocks ?? whole.blocks ?? [];
-    const task = { folder: name, family, exporter, dtype, path: fixturePath(name), graph: file };
-    const row = await supportOf({ ...task, golden: { windows: whole.windows, nll, blocks, tolerance: recorded.tolerance } }, engine);
-    expect(row.nllDifference).toBeLessThanOrEqual(recorded.tolerance);
-    expect(row).toMatchObject({ opens: true, prunes: true, verified: 'verified', note: recorded.note });
-  });
+  test.each(['optimum-llama-q4g', 'genai-llama-int4-webgpu', 'genai-llama-fp32-cpu-prunehead'])(
+    '%s',
+    async (name) => {
+      const recorded = rows.find(({ folder }) => folder === name);
+      const entry = wholeCorpus().find(({ folder }) => folder === name);
+      if (!recorded || !entry) throw new Error(`no ${name}`);
+      const { family, exporter, dtype, file } = entry;
+      const whole = golden(name.endsWith('prunehead') ? 'genai-llama-fp32-webgpu' : name);
+      const exact = golden<Level0Golden>('level0').folders[name];
+      const nll = exact?.nll ?? whole.baseline?.nll ?? Number.NaN;
+      const blocks = exact?.blocks ?? whole.blocks ?? [];
+      const task = { folder: name, family, exporter, dtype, path: fixturePath(name), graph: file };
+      const row = await supportOf(
+        { ...task, golden: { windows: whole.windows, nll, blocks, tolerance: recorded.tolerance } },
+        engine,
+      );
+      expect(row.nllDifference).toBeLessThanOrEqual(recorded.tolerance);
+      expect(row).toMatchObject({
+        opens: true,
+        prunes: true,
+        verified: 'verified',
+        note: recorded.note,
+      });
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// What happens to every folder of the test corpus, and the table of it in docs/support.md; must not decide what is supported.
+// What happens to every folder of the test corpus, and the table of it in docs/support.md; must not
+// decide what is supported.
 
 import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/manifest.ts';
@@ -18,7 +19,10 @@ export interface SupportRow {
   exporter: string;
   dtype: string;
   opens: boolean;
-  /** Largest difference of a mean NLL to the golden, intact and without each block; null when it is not scored. */
+  /**
+   * Largest difference of a mean NLL to the golden, intact and without each block; null when it is
+   * not scored.
+   */
   nllDifference: number | null;
   /** How far it may be. */
   tolerance: number;
@@ -39,10 +43,18 @@ export interface SupportTask {
   path: string;
   graph: string;
   /** Expected means, or null where the corpus has none. */
-  golden: { windows: number[][]; nll: number; blocks: { index: number; nll?: number }[]; tolerance: number } | null;
+  golden: {
+    windows: number[][];
+    nll: number;
+    blocks: { index: number; nll?: number }[];
+    tolerance: number;
+  } | null;
 }
 
-/** Opens, scores, prunes and verifies one folder. Refusals and failures are part of the row, not thrown. */
+/**
+ * Opens, scores, prunes and verifies one folder. Refusals and failures are part of the row, not
+ * thrown.
+ */
 export async function supportOf(task: SupportTask, engine: Engine): Promise<SupportRow> {
   const { folder: name, family, exporter, dtype, golden } = task;
   const row: SupportRow = {
@@ -77,7 +89,10 @@ export async function supportOf(task: SupportTask, engine: Engine): Promise<Supp
   return row;
 }
 
-async function largestDifference(session: ScoreSession, golden: NonNullable<SupportTask['golden']>): Promise<number> {
+async function largestDifference(
+  session: ScoreSession,
+  golden: NonNullable<SupportTask['golden']>,
+): Promise<number> {
   const curve = await session.score(golden.windows, undefined, () => {});
   const differences = golden.blocks.flatMap(({ index, nll }) =>
     nll === undefined ? [] : [Math.abs((curve.blocks[index]?.nll ?? Number.NaN) - nll)],
@@ -85,7 +100,10 @@ async function largestDifference(session: ScoreSession, golden: NonNullable<Supp
   return Math.max(Math.abs(curve.baseline.nll - golden.nll), ...differences);
 }
 
-/** Takes the first removable block from the middle on out, and verifies the export as the studio does. */
+/**
+ * Takes the first removable block from the middle on out, and verifies the export as the studio
+ * does.
+ */
 async function prune(
   opened: OpenedModel,
   session: ScoreSession | null,
@@ -95,12 +113,15 @@ async function prune(
 ): Promise<void> {
   const { blocks } = opened.structure;
   const middle = Math.floor(blocks.length / 2);
-  const block = [...blocks.slice(middle), ...blocks.slice(0, middle)].find(({ unremovable }) => unremovable === null);
+  const block = [...blocks.slice(middle), ...blocks.slice(0, middle)].find(
+    ({ unremovable }) => unremovable === null,
+  );
   if (!block) return;
   const removed = [block.index];
   const manifest = await exportManifest(opened, removed, { app: 'support' });
   const written = manifestFolder(manifest, opened.folder);
-  row.prunes = (await openModel(written, manifest.graph)).structure.blocks.length === blocks.length - 1;
+  row.prunes =
+    (await openModel(written, manifest.graph)).structure.blocks.length === blocks.length - 1;
   const ids = window.length > 1 ? window.slice(0, VERIFY_TOKENS) : [1, 2, 3, 4];
   const nll = session ? await session.nllPerToken(removed, ids) : null;
   const expected = { window: ids, nll, numBlocks: blocks.length - 1, source: { opened, removed } };
@@ -122,10 +143,23 @@ exporters' own form; what WebGPU does is checked by the end-to-end tests, not he
 
 /** The table as Markdown. */
 export function supportTable(rows: readonly SupportRow[]): string {
-  const sorted = [...rows].sort((a, b) => compare(a.family, b.family) || compare(a.exporter, b.exporter) || compare(a.folder, b.folder));
+  const sorted = [...rows].sort(
+    (a, b) =>
+      compare(a.family, b.family) || compare(a.exporter, b.exporter) || compare(a.folder, b.folder),
+  );
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const table = [
-    line(['family', 'exporter', 'dtype', 'opens', 'scores', 'prunes', 'verified', 'folder', 'remarks']),
+    line([
+      'family',
+      'exporter',
+      'dtype',
+      'opens',
+      'scores',
+      'prunes',
+      'verified',
+      'folder',
+      'remarks',
+    ]),
     line(new Array<string>(9).fill('---')),
     ...sorted.map((row) =>
       line([
@@ -142,13 +176,19 @@ export function supportTable(rows: readonly SupportRow[]): string {
     ),
   ];
   const count = (test: (row: SupportRow) => boolean): number => rows.filter(test).length;
-  const sums = `${rows.length} folders: ${count((r) => r.opens)} open, ${count((r) => scores(r).startsWith('yes'))} score within their limit, ${count((r) => r.prunes)} prune, ${count((r) => r.verified === 'verified')} verified.`;
+  const sums =
+    `${rows.length} folders: ${count((r) => r.opens)} open, ` +
+    `${count((r) => scores(r).startsWith('yes'))} score within their limit, ` +
+    `${count((r) => r.prunes)} prune, ${count((r) => r.verified === 'verified')} verified.`;
   return `${HEADER}\n${sums}\n\n${table.join('\n')}\n`;
 }
 
 function scores({ nllDifference, tolerance }: SupportRow): string {
   if (nllDifference === null) return 'no';
-  return `${nllDifference <= tolerance ? 'yes' : 'NO'} (${nllDifference.toExponential(0)}, limit ${tolerance.toExponential(0)})`;
+  return (
+    `${nllDifference <= tolerance ? 'yes' : 'NO'} (${nllDifference.toExponential(0)}, limit ` +
+    `${tolerance.toExponential(0)})`
+  );
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,5 @@
-// Texts and token windows that commands are given, and the options that say how windows come about; must not tokenise.
+// Texts and token windows that commands are given, and the options that say how windows come about;
+// must not tokenise.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -31,9 +32,13 @@ export function samplingOf(values: Values): Omit<ScoreSettings, 'text' | 'device
   };
 }
 
-/** The text, or the windows of a JSON file. @throws UsageError unless one of them is given; EspalierError `missing-file`, `bad-input` */
+/**
+ * The text, or the windows of a JSON file. @throws UsageError unless one of them is given;
+ * EspalierError `missing-file`, `bad-input`
+ */
 export function readCalibration({ text, windows }: Values): CalibrationText {
-  if ((text === undefined) === (windows === undefined)) throw new UsageError('Give either --text <file> or --windows <json>.');
+  if ((text === undefined) === (windows === undefined))
+    throw new UsageError('Give either --text <file> or --windows <json>.');
   if (text !== undefined) return readTextFile(text);
   const path = windows as string;
   const { name, text: content } = readTextFile(path);
@@ -42,7 +47,12 @@ export function readCalibration({ text, windows }: Values): CalibrationText {
     const rows = Array.isArray(json) ? json : (json as { windows?: unknown } | null)?.windows;
     return { name, windows: rows };
   } catch (error) {
-    throw new EspalierError('bad-input', `${path} is not JSON.`, 'Give windows as [[1, 2, 3], [4, 5, 6]].', String(error));
+    throw new EspalierError(
+      'bad-input',
+      `${path} is not JSON.`,
+      'Give windows as [[1, 2, 3], [4, 5, 6]].',
+      String(error),
+    );
   }
 }
 
@@ -51,6 +61,11 @@ export function readTextFile(path: string): { name: string; text: string } {
   try {
     return { name: basename(path), text: readFileSync(path, 'utf8') };
   } catch (error) {
-    throw new EspalierError('missing-file', `${path} cannot be read.`, 'Name a readable file.', String(error));
+    throw new EspalierError(
+      'missing-file',
+      `${path} cannot be read.`,
+      'Name a readable file.',
+      String(error),
+    );
   }
 }

@@ -1,4 +1,5 @@
-// The command line's writer: every byte in its place however chunks and parts meet, and nothing left when source or disk fail.
+// The command line's writer: every byte in its place however chunks and parts meet, and nothing
+// left when source or disk fail.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +47,8 @@ test.each([
     {
       size: weights.length,
       read,
-      readInto: async (offset: number, target: Uint8Array) => target.set(weights.subarray(offset, offset + target.length)),
+      readInto: async (offset: number, target: Uint8Array) =>
+        target.set(weights.subarray(offset, offset + target.length)),
     },
   ],
 ])('writes every byte of a source that reads %s, and tells all of them', async (name, source) => {
@@ -66,14 +68,37 @@ test.each([
 });
 
 test.each([
-  ['a full disk', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' }), 'disk-full'],
-  ['a quota', Object.assign(new Error('EDQUOT: disk quota exceeded, write'), { code: 'EDQUOT', syscall: 'write' }), 'disk-full'],
-  ['a source that goes away', new EspalierError('missing-file', 'The file w cannot be read any more.'), 'missing-file'],
+  [
+    'a full disk',
+    Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    }),
+    'disk-full',
+  ],
+  [
+    'a quota',
+    Object.assign(new Error('EDQUOT: disk quota exceeded, write'), {
+      code: 'EDQUOT',
+      syscall: 'write',
+    }),
+    'disk-full',
+  ],
+  [
+    'a source that goes away',
+    new EspalierError('missing-file', 'The file w cannot be read any more.'),
+    'missing-file',
+  ],
 ])('leaves nothing after %s, and the next try is whole', async (_, error, code) => {
   const out = join(scratch, 'again');
   let reads = 0;
-  const failing = { size: weights.length, read: (at: number, length: number) => (++reads > 3 ? Promise.reject(error) : read(at, length)) };
-  await expect(writeFolder(out, files, folderOf(failing), () => {})).rejects.toMatchObject({ code });
+  const failing = {
+    size: weights.length,
+    read: (at: number, length: number) => (++reads > 3 ? Promise.reject(error) : read(at, length)),
+  };
+  await expect(writeFolder(out, files, folderOf(failing), () => {})).rejects.toMatchObject({
+    code,
+  });
   expect(readdirSync(scratch).filter((name) => name.includes('again'))).toEqual([]);
   await writeFolder(out, files, folderOf({ size: weights.length, read }), () => {});
   expect(readdirSync(out)).toHaveLength(3);

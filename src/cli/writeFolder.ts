@@ -1,4 +1,5 @@
-// Writes the files of an export to the local disk in constant memory; a run that fails leaves nothing that looks whole, and nothing is overwritten.
+// Writes the files of an export to the local disk in constant memory; a run that fails leaves
+// nothing that looks whole, and nothing is overwritten.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -16,9 +17,10 @@ const CHUNK_BYTES = 4 * 2 ** 20;
 const LANES = 2;
 
 /**
- * Writes into a new folder beside `out` and renames it at the end; an `out` that is there and empty is filled in place, so that it may be the
- * current folder or a mounted disk.
- * @throws EspalierError `bad-input` when `out` exists and is not an empty folder, `disk-full` and others of the disk; what the source throws.
+ * Writes into a new folder beside `out` and renames it at the end; an `out` that is there and empty
+ * is filled in place, so that it may be the current folder or a mounted disk.
+ * @throws EspalierError `bad-input` when `out` exists and is not an empty folder, `disk-full` and
+ *   others of the disk; what the source throws.
  */
 export async function writeFolder(
   out: string,
@@ -29,14 +31,22 @@ export async function writeFolder(
   const target = resolve(out);
   const there = existsSync(target);
   if (there && (await readdir(target).catch(() => ['a file'])).length > 0)
-    throw new EspalierError('bad-input', `${out} exists and is not an empty folder.`, 'Name a new folder; nothing is overwritten.');
-  const temporary = join(there ? target : dirname(target), `.${basename(target)}.${randomUUID()}.part`);
+    throw new EspalierError(
+      'bad-input',
+      `${out} exists and is not an empty folder.`,
+      'Name a new folder; nothing is overwritten.',
+    );
+  const temporary = join(
+    there ? target : dirname(target),
+    `.${basename(target)}.${randomUUID()}.part`,
+  );
   try {
     await mkdir(dirname(temporary), { recursive: true });
     await mkdir(temporary);
     await writeFiles(temporary, files, source, onBytes);
     if (there) {
-      for (const name of await readdir(temporary)) await rename(join(temporary, name), join(target, name));
+      for (const name of await readdir(temporary))
+        await rename(join(temporary, name), join(target, name));
       await rmdir(temporary);
     } else await rename(temporary, target);
   } catch (error) {
@@ -68,7 +78,11 @@ async function writeFiles(
   }
 }
 
-async function fill(handle: FileHandle, source: ReturnType<typeof manifestSource>, onBytes: (bytes: number) => void): Promise<void> {
+async function fill(
+  handle: FileHandle,
+  source: ReturnType<typeof manifestSource>,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, source.size));

@@ -1,4 +1,5 @@
-// Reading a folder anew through its handles: leave that lapsed, leave that is refused, files that are gone.
+// Reading a folder anew through its handles: leave that lapsed, leave that is refused, files that
+// are gone.
 
 import { expect, it } from 'vitest';
 import { readAgain } from './again.ts';
@@ -11,7 +12,10 @@ interface Setting {
 }
 
 /** A file with the handles of a picked folder, and how often the user was asked. */
-function picked({ before = 'granted', after = before, gone = false }: Setting, name = 'model.onnx') {
+function picked(
+  { before = 'granted', after = before, gone = false }: Setting,
+  name = 'model.onnx',
+) {
   const asked: string[] = [];
   const handle = {
     async getFile() {
@@ -26,7 +30,13 @@ function picked({ before = 'granted', after = before, gone = false }: Setting, n
       return after;
     },
   };
-  return { asked, entry: { path: `onnx/${name}`, file: Object.assign(new File(['older'], name), { handle, directoryHandle }) } };
+  return {
+    asked,
+    entry: {
+      path: `onnx/${name}`,
+      file: Object.assign(new File(['older'], name), { handle, directoryHandle }),
+    },
+  };
 }
 
 it('gives the files as they are now, which can be read again in turn', async () => {
@@ -48,9 +58,13 @@ it.each<[string, Setting]>([
   ['leave was withdrawn for good', { before: 'denied' }],
   ['a file is gone', { gone: true }],
 ])('gives nothing when %s', async (_, setting) => {
-  expect(await readAgain({ name: 'm', files: [picked({}, 'config.json').entry, picked(setting).entry] })).toBeNull();
+  expect(
+    await readAgain({ name: 'm', files: [picked({}, 'config.json').entry, picked(setting).entry] }),
+  ).toBeNull();
 });
 
 it('gives nothing for files without handles', async () => {
-  expect(await readAgain({ name: 'm', files: [{ path: 'a', file: new File(['x'], 'a') }] })).toBeNull();
+  expect(
+    await readAgain({ name: 'm', files: [{ path: 'a', file: new File(['x'], 'a') }] }),
+  ).toBeNull();
 });

@@ -1,8 +1,12 @@
-// The files of a folder that was dropped or picked, read anew through the handles that came with them; must not open a picker.
+// The files of a folder that was dropped or picked, read anew through the handles that came with
+// them; must not open a picker.
 
 import type { PickedFolder } from './picked.ts';
 
-/** What Chromium gives along with a file; `queryPermission` and `requestPermission` are not in TypeScript's DOM types. */
+/**
+ * What Chromium gives along with a file; `queryPermission` and `requestPermission` are not in
+ * TypeScript's DOM types.
+ */
 interface Readable {
   queryPermission?: (wish: { mode: 'read' }) => Promise<PermissionState>;
   requestPermission?: (wish: { mode: 'read' }) => Promise<PermissionState>;
@@ -17,12 +21,17 @@ interface WithHandles {
 async function isAllowed(handle: Readable): Promise<boolean> {
   const wish = { mode: 'read' } as const;
   const state = (await handle.queryPermission?.(wish)) ?? 'granted';
-  return state === 'granted' || (state === 'prompt' && (await handle.requestPermission?.(wish)) === 'granted');
+  return (
+    state === 'granted' ||
+    (state === 'prompt' && (await handle.requestPermission?.(wish)) === 'granted')
+  );
 }
 
 /**
- * The same files as they are on the disk now. Must be called in a click: the browser may ask for leave to read.
- * @returns null when a file came without a handle, is gone, or may not be read: then only the user can show the folder again
+ * The same files as they are on the disk now. Must be called in a click: the browser may ask for
+ * leave to read.
+ * @returns null when a file came without a handle, is gone, or may not be read: then only the user
+ *   can show the folder again
  */
 export async function readAgain({ name, files }: PickedFolder): Promise<PickedFolder | null> {
   const fresh: PickedFolder['files'] = [];
@@ -30,7 +39,10 @@ export async function readAgain({ name, files }: PickedFolder): Promise<PickedFo
     for (const { path, file } of files) {
       const { handle, directoryHandle } = file as File & WithHandles;
       if (!handle || !(await isAllowed(directoryHandle ?? handle))) return null;
-      fresh.push({ path, file: Object.assign(await handle.getFile(), { handle, directoryHandle }) });
+      fresh.push({
+        path,
+        file: Object.assign(await handle.getFile(), { handle, directoryHandle }),
+      });
     }
   } catch {
     // NotFoundError, NotAllowedError: whatever it is, the folder has to be shown again.

@@ -1,12 +1,16 @@
-// Large byte arrays inside plain data as Blobs and back: IndexedDB keeps Blobs as files, but refuses a value of more than 127 MiB (Chromium 156).
+// Large byte arrays inside plain data as Blobs and back: IndexedDB keeps Blobs as files, but
+// refuses a value of more than 127 MiB (Chromium 156).
 
 const LARGE_BYTES = 64 * 1024;
 
 /** The same data with large byte arrays as Blobs. */
 export function withBlobs(data: unknown): unknown {
-  if (data instanceof Uint8Array) return data.byteLength < LARGE_BYTES ? data : new Blob([asPlain(data)]);
+  if (data instanceof Uint8Array)
+    return data.byteLength < LARGE_BYTES ? data : new Blob([asPlain(data)]);
   if (Array.isArray(data)) return data.map(withBlobs);
-  return isPlain(data) ? Object.fromEntries(Object.entries(data).map(([name, value]) => [name, withBlobs(value)])) : data;
+  return isPlain(data)
+    ? Object.fromEntries(Object.entries(data).map(([name, value]) => [name, withBlobs(value)]))
+    : data;
 }
 
 /** The same data with Blobs as byte arrays. @throws DOMException when the file of one is gone. */
@@ -24,10 +28,14 @@ export async function withoutBlobs(data: unknown): Promise<unknown> {
 }
 
 function isPlain(data: unknown): data is object {
-  return typeof data === 'object' && data !== null && Object.getPrototypeOf(data) === Object.prototype;
+  return (
+    typeof data === 'object' && data !== null && Object.getPrototypeOf(data) === Object.prototype
+  );
 }
 
 /** A Blob does not take views of shared memory. */
 function asPlain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : bytes.slice();
+  return bytes.buffer instanceof ArrayBuffer
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : bytes.slice();
 }

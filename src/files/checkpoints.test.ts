@@ -1,4 +1,5 @@
-// What is kept of long jobs: replaced, bounded in number and age, listed without the bodies, and quiet on a full disk.
+// What is kept of long jobs: replaced, bounded in number and age, listed without the bodies, and
+// quiet on a full disk.
 
 import { expect, test } from 'vitest';
 import { type KeptJob, makeJobShelf } from './checkpoints.ts';
@@ -39,7 +40,12 @@ test('what is kept comes back, body and all, until it is forgotten', async () =>
 test('large arrays of bytes come back as they were; on the disk they are files of their own', async () => {
   const { store, jobs, job } = shelf();
   const large = new Uint8Array(80_000).map((_, i) => i % 251);
-  const body = { line: '0,1', pass: { from: 0, windows: [large.subarray(1000, 75_000), large] }, few: new Uint8Array([1, 2]), none: null };
+  const body = {
+    line: '0,1',
+    pass: { from: 0, windows: [large.subarray(1000, 75_000), large] },
+    few: new Uint8Array([1, 2]),
+    none: null,
+  };
   await jobs.keep(job('a', 'm'), body);
   expect(store.values.get('body a')).toMatchObject({
     pass: { windows: [expect.any(Blob), expect.any(Blob)] },
@@ -103,7 +109,9 @@ test('without IndexedDB, or with one that does not open, nothing is kept and not
   };
   for (const open of [() => null, broken]) {
     const jobs = makeJobShelf(open);
-    expect(await jobs.keep({ key: 'a', modelKey: 'm', job: 'score', savedAt: 0, about: null }, 1)).toBe(false);
+    expect(
+      await jobs.keep({ key: 'a', modelKey: 'm', job: 'score', savedAt: 0, about: null }, 1),
+    ).toBe(false);
     expect(await jobs.list()).toEqual([]);
     expect(await jobs.body('a')).toBeUndefined();
     await jobs.forget('a');

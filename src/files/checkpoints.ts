@@ -1,4 +1,5 @@
-// Long jobs as far as they came, kept in IndexedDB; must not know what the jobs do, and never fails one: what cannot be kept is not kept.
+// Long jobs as far as they came, kept in IndexedDB; must not know what the jobs do, and never fails
+// one: what cannot be kept is not kept.
 
 import { createStore, delMany, get, getMany, keys, setMany, type UseStore } from 'idb-keyval';
 import { withBlobs, withoutBlobs } from './blobs.ts';
@@ -15,7 +16,10 @@ export interface KeptJob {
   about: unknown;
 }
 
-/** At most so many are kept of one job on one model, as settings differ, and in all; the oldest go first. Bodies of streamed jobs may be hundreds of MB. */
+/**
+ * At most so many are kept of one job on one model, as settings differ, and in all; the oldest go
+ * first. Bodies of streamed jobs may be hundreds of MB.
+ */
 const MOST_ALIKE = 3;
 const MOST_JOBS = 20;
 const LONGEST_MS = 30 * 24 * 3600 * 1000;
@@ -37,11 +41,15 @@ export interface JobShelf {
 let browserStore: UseStore | null | undefined;
 
 function openStore(): UseStore | null {
-  if (browserStore === undefined) browserStore = typeof indexedDB === 'undefined' ? null : createStore('espalier-jobs', 'jobs');
+  if (browserStore === undefined)
+    browserStore = typeof indexedDB === 'undefined' ? null : createStore('espalier-jobs', 'jobs');
   return browserStore;
 }
 
-export function makeJobShelf(open: () => UseStore | null = openStore, now: () => number = Date.now): JobShelf {
+export function makeJobShelf(
+  open: () => UseStore | null = openStore,
+  now: () => number = Date.now,
+): JobShelf {
   /** Null when it failed, or where there is no IndexedDB. */
   async function attempt<T>(work: (store: UseStore) => Promise<T>): Promise<T | null> {
     try {
@@ -59,9 +67,13 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
     );
 
   async function read(store: UseStore): Promise<KeptJob[]> {
-    const names = (await keys(store)).filter((name): name is string => typeof name === 'string' && name.startsWith(ABOUT));
+    const names = (await keys(store)).filter(
+      (name): name is string => typeof name === 'string' && name.startsWith(ABOUT),
+    );
     const jobs = (await getMany<unknown>(names, store)).filter(isKeptJob);
-    return jobs.filter(({ savedAt }) => now() - savedAt < LONGEST_MS).sort((a, b) => b.savedAt - a.savedAt);
+    return jobs
+      .filter(({ savedAt }) => now() - savedAt < LONGEST_MS)
+      .sort((a, b) => b.savedAt - a.savedAt);
   }
 
   /** Frees what this job replaces and what is beyond the bounds. */
@@ -69,7 +81,9 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
     // Asked first: what another tab keeps from here on is not among them.
     const names = (await keys<string>(store)).map((name) => name.slice(name.indexOf(' ') + 1));
     const others = (await read(store)).filter((one) => one.key !== key);
-    const alike = others.filter((one) => one.modelKey === modelKey && one.job === job).slice(MOST_ALIKE - 1);
+    const alike = others
+      .filter((one) => one.modelKey === modelKey && one.job === job)
+      .slice(MOST_ALIKE - 1);
     const stays = others.filter((one) => !alike.includes(one));
     const kept = new Set([key, ...stays.slice(0, MOST_JOBS - 1).map((one) => one.key)]);
     const gone = [...new Set(names)].filter((name) => !kept.has(name));
@@ -78,7 +92,9 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
 
   return {
     list: async () => (await attempt(read)) ?? [],
-    body: async (key) => (await attempt(async (store) => withoutBlobs(await get<unknown>(BODY + key, store)))) ?? undefined,
+    body: async (key) =>
+      (await attempt(async (store) => withoutBlobs(await get<unknown>(BODY + key, store)))) ??
+      undefined,
     async keep(job, body) {
       const done = await attempt(async (store) => {
         await makeRoom(store, job);
@@ -102,5 +118,10 @@ export function makeJobShelf(open: () => UseStore | null = openStore, now: () =>
 
 function isKeptJob(value: unknown): value is KeptJob {
   const job = value as Partial<KeptJob> | null | undefined;
-  return typeof job?.key === 'string' && typeof job.modelKey === 'string' && typeof job.job === 'string' && Number.isFinite(job.savedAt);
+  return (
+    typeof job?.key === 'string' &&
+    typeof job.modelKey === 'string' &&
+    typeof job.job === 'string' &&
+    Number.isFinite(job.savedAt)
+  );
 }

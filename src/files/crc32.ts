@@ -1,4 +1,5 @@
-// CRC-32 of a stream of bytes, eight bytes a step: a checksum that keeps up with a disk. Must not copy what it reads.
+// CRC-32 of a stream of bytes, eight bytes a step: a checksum that keeps up with a disk. Must not
+// copy what it reads.
 
 /** Reversed polynomial of ISO 3309, as zip uses it. */
 const POLYNOMIAL = 0xedb88320;
@@ -29,7 +30,10 @@ export function crc32(bytes: Uint8Array<ArrayBuffer>, before = 0): number {
   let crc = ~before;
   let k = 0;
   // Words are read as the machine has them: every browser runs little-endian.
-  const words = bytes.byteOffset % 4 === 0 ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : new Int32Array(0);
+  const words =
+    bytes.byteOffset % 4 === 0
+      ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+      : new Int32Array(0);
   for (const end = words.length - (words.length % 2); k < end; k += 2) {
     const low = at(words, k) ^ crc;
     const high = at(words, k + 1);
@@ -43,6 +47,7 @@ export function crc32(bytes: Uint8Array<ArrayBuffer>, before = 0): number {
       at(TABLES, 256 + ((high >>> 16) & 255)) ^
       at(TABLES, high >>> 24);
   }
-  for (let byte = 4 * k; byte < bytes.length; byte++) crc = (crc >>> 8) ^ at(TABLES, (crc ^ (bytes[byte] as number)) & 255);
+  for (let byte = 4 * k; byte < bytes.length; byte++)
+    crc = (crc >>> 8) ^ at(TABLES, (crc ^ (bytes[byte] as number)) & 255);
   return ~crc >>> 0;
 }

@@ -5,4 +5,12 @@ import { readDrop } from './drop.ts';
 import { canSaveFile, canSaveFolder, pickFolder, pickSaveFolder, pickZipFile } from './pick.ts';
 
 /** Drop, pick and save as this browser can. */
-export const browserDisk = { pickFolder, readAgain, readDrop, canSaveFolder, pickSaveFolder, canSaveFile, pickZipFile };
+export const browserDisk = {
+  pickFolder,
+  readAgain,
+  readDrop,
+  canSaveFolder,
+  pickSaveFolder,
+  canSaveFile,
+  pickZipFile,
+};

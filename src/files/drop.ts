@@ -4,7 +4,8 @@ import { fromEvent } from 'file-selector';
 import { asFolder, type PickedFolder } from './picked.ts';
 
 /**
- * Reads the files and folders of a drop. The list of items is taken before the first wait, since browsers empty it afterwards.
+ * Reads the files and folders of a drop. The list of items is taken before the first wait, since
+ * browsers empty it afterwards.
  * @returns null when nothing readable was dropped (a link, a text selection)
  */
 export async function readDrop(data: DataTransfer): Promise<PickedFolder | null> {

@@ -9,11 +9,14 @@ import { fileFolder } from './folder.ts';
 import { hostedFolder } from './hosted.ts';
 import { asFolder } from './picked.ts';
 
-const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
+const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
 const code = (name: string) => expect.objectContaining({ code: name });
 
 describe('folder over files', () => {
-  const folder = fileFolder('model', [{ path: 'onnx/model.onnx', file: new File([bytes(1000)], 'model.onnx') }]);
+  const folder = fileFolder('model', [
+    { path: 'onnx/model.onnx', file: new File([bytes(1000)], 'model.onnx') },
+  ]);
 
   it('reads ranges and counts them', async () => {
     expect(folder.files).toEqual([{ path: 'onnx/model.onnx', size: 1000 }]);
@@ -43,20 +46,41 @@ describe('folder over files', () => {
   });
 
   it.each([
-    ['was changed', 'NotReadableError', 0, 'missing-file', 'The file a was changed, moved or removed'],
+    [
+      'was changed',
+      'NotReadableError',
+      0,
+      'missing-file',
+      'The file a was changed, moved or removed',
+    ],
     ['is gone', 'NotFoundError', 0, 'missing-file', 'The file a was changed, moved or removed'],
-    ['may not be read any more', 'NotAllowedError', 0, 'missing-file', 'the permission for the folder was withdrawn'],
-    ['does not fit the memory', 'NotReadableError', 1, 'out-of-memory', 'Memory ran out while 5 bytes of a were read'],
+    [
+      'may not be read any more',
+      'NotAllowedError',
+      0,
+      'missing-file',
+      'the permission for the folder was withdrawn',
+    ],
+    [
+      'does not fit the memory',
+      'NotReadableError',
+      1,
+      'out-of-memory',
+      'Memory ran out while 5 bytes of a were read',
+    ],
   ])('names a file that %s', async (_, name, readable, wanted, words) => {
     const file = new File([bytes(10)], 'a');
     const slice = file.slice.bind(file);
     const refuse = () => Promise.reject(new DOMException('no', name));
-    const sliced = (from: number, to: number) => (to - from <= readable ? slice(from, to) : { arrayBuffer: refuse });
+    const sliced = (from: number, to: number) =>
+      to - from <= readable ? slice(from, to) : { arrayBuffer: refuse };
     Object.defineProperty(file, 'slice', { value: sliced });
     const read = fileFolder('m', [{ path: 'a', file }])
       .open('a')!
       .read(0, 5);
-    await expect(read).rejects.toEqual(expect.objectContaining({ code: wanted, message: expect.stringContaining(words) }));
+    await expect(read).rejects.toEqual(
+      expect.objectContaining({ code: wanted, message: expect.stringContaining(words) }),
+    );
   });
 
   it('names a file that gives fewer bytes than it has', async () => {
@@ -65,7 +89,9 @@ describe('folder over files', () => {
     const read = fileFolder('m', [{ path: 'a', file }])
       .open('a')!
       .read(0, 5);
-    await expect(read).rejects.toEqual(expect.objectContaining({ code: 'missing-file', detail: '3 of 5 bytes came' }));
+    await expect(read).rejects.toEqual(
+      expect.objectContaining({ code: 'missing-file', detail: '3 of 5 bytes came' }),
+    );
   });
 });
 
@@ -95,7 +121,9 @@ describe('hosted folder', () => {
     const hosted = hostedFolder({ name: 'sample', baseUrl: sample.url, files: disk.files });
     const before = sample.bytesSent();
     const weights = hosted.open('onnx/model.onnx_data')!;
-    expect(await weights.read(4_000_001, 5000)).toEqual(await disk.open('onnx/model.onnx_data')!.read(4_000_001, 5000));
+    expect(await weights.read(4_000_001, 5000)).toEqual(
+      await disk.open('onnx/model.onnx_data')!.read(4_000_001, 5000),
+    );
     expect([hosted.bytesRead(), sample.bytesSent() - before]).toEqual([5000, 5000]);
     const config = hosted.open('config.json')!;
     await Promise.all([config.read(0, 10), config.read(10, 10), config.read(0, config.size)]);
@@ -104,7 +132,11 @@ describe('hosted folder', () => {
   });
 
   it('fetches once and whole from a host that ignores ranges', async () => {
-    const hosted = hostedFolder({ name: 'm', baseUrl: plainUrl, files: [{ path: 'w.bin', size: content.length }] });
+    const hosted = hostedFolder({
+      name: 'm',
+      baseUrl: plainUrl,
+      files: [{ path: 'w.bin', size: content.length }],
+    });
     const source = hosted.open('w.bin')!;
     expect(await source.read(100_000, 50)).toEqual(content.slice(100_000, 100_050));
     expect(await source.read(599_990, 10)).toEqual(content.slice(599_990));
@@ -117,19 +149,26 @@ describe('hosted folder', () => {
       hostedFolder({ name: 'm', baseUrl, files: [file] })
         .open(file.path)!
         .read(0, 5);
-    await expect(read(sample.url)).rejects.toEqual(expect.objectContaining({ code: 'missing-file', detail: 'HTTP 404' }));
-    await expect(read(plainUrl)).rejects.toEqual(expect.objectContaining({ detail: '600000 bytes came, 10 were expected' }));
+    await expect(read(sample.url)).rejects.toEqual(
+      expect.objectContaining({ code: 'missing-file', detail: 'HTTP 404' }),
+    );
+    await expect(read(plainUrl)).rejects.toEqual(
+      expect.objectContaining({ detail: '600000 bytes came, 10 were expected' }),
+    );
     await expect(read('http://127.0.0.1:1/')).rejects.toEqual(code('missing-file'));
   });
 
   it('tries again after a failure and encodes names', async () => {
     const asked: string[] = [];
     let fail = true;
-    const hosted = hostedFolder({ name: 'm', baseUrl: 'https://host/sub', files: [{ path: 'a b/c#.json', size: 2 }] }, async (url) => {
-      asked.push(url);
-      if (fail) throw new TypeError('no network');
-      return new Response('{}');
-    });
+    const hosted = hostedFolder(
+      { name: 'm', baseUrl: 'https://host/sub', files: [{ path: 'a b/c#.json', size: 2 }] },
+      async (url) => {
+        asked.push(url);
+        if (fail) throw new TypeError('no network');
+        return new Response('{}');
+      },
+    );
     await expect(hosted.open('a b/c#.json')!.read(0, 2)).rejects.toEqual(code('missing-file'));
     fail = false;
     expect((await hosted.open('a b/c#.json')!.read(0, 2)).length).toBe(2);
@@ -141,14 +180,33 @@ describe('dropped and picked files', () => {
   const at = (path: string) => ({ path, file: new File(['x'], path.split('/').at(-1)!) });
 
   it('takes the common folder off the paths', () => {
-    const folder = asFolder([at('/llama/onnx/model.onnx'), at('./llama/config.json'), at('llama/.DS_Store'), at('llama/.git/HEAD')], 'x');
-    expect([folder?.name, folder?.files.map((f) => f.path)]).toEqual(['llama', ['config.json', 'onnx/model.onnx']]);
+    const folder = asFolder(
+      [
+        at('/llama/onnx/model.onnx'),
+        at('./llama/config.json'),
+        at('llama/.DS_Store'),
+        at('llama/.git/HEAD'),
+      ],
+      'x',
+    );
+    expect([folder?.name, folder?.files.map((f) => f.path)]).toEqual([
+      'llama',
+      ['config.json', 'onnx/model.onnx'],
+    ]);
   });
 
   it('keeps loose files and names a single one', () => {
-    expect(asFolder([at('model.onnx'), at('config.json')], 'dropped files')?.name).toBe('dropped files');
-    expect(asFolder([at('./model.onnx')], 'dropped files')).toMatchObject({ name: 'model.onnx', files: [{ path: 'model.onnx' }] });
-    expect(asFolder([at('a/x'), at('b/y')], 'two')?.files.map((f) => f.path)).toEqual(['a/x', 'b/y']);
+    expect(asFolder([at('model.onnx'), at('config.json')], 'dropped files')?.name).toBe(
+      'dropped files',
+    );
+    expect(asFolder([at('./model.onnx')], 'dropped files')).toMatchObject({
+      name: 'model.onnx',
+      files: [{ path: 'model.onnx' }],
+    });
+    expect(asFolder([at('a/x'), at('b/y')], 'two')?.files.map((f) => f.path)).toEqual([
+      'a/x',
+      'b/y',
+    ]);
     expect(asFolder([], 'x')).toBeNull();
   });
 });

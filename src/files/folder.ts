@@ -16,7 +16,12 @@ export interface FileAt {
 }
 
 /** The refusal to read outside a file: the graph asks for more than there is. */
-export function outOfRange(path: string, size: number, offset: number, length: number): EspalierError {
+export function outOfRange(
+  path: string,
+  size: number,
+  offset: number,
+  length: number,
+): EspalierError {
   return new EspalierError(
     'corrupt-file',
     `The file ${path} has ${size} bytes; bytes ${offset} to ${offset + length} were asked for.`,
@@ -26,14 +31,21 @@ export function outOfRange(path: string, size: number, offset: number, length: n
 
 /** True when [offset, offset + length) lies within a file of `size` bytes. */
 export function inRange(size: number, offset: number, length: number): boolean {
-  return Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= size;
+  return (
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= size
+  );
 }
 
 function changed(path: string, detail: string): EspalierError {
   return new EspalierError(
     'missing-file',
     `The file ${path} was changed, moved or removed after it was opened.`,
-    'Put it where it was, then read the folder again. Plan and scores are kept when it is the same model.',
+    'Put it where it was, then read the folder again. Plan and scores are kept when it is ' +
+      'the same model.',
     detail,
   );
 }
@@ -45,14 +57,24 @@ export function unread(path: string, error: unknown): EspalierError | null {
   if (name !== 'NotAllowedError' && name !== 'SecurityError') return null;
   return new EspalierError(
     'missing-file',
-    `The browser may not read the file ${path} any more: the permission for the folder was withdrawn.`,
+    `The browser may not read the file ${path} any more: the permission for the folder was ` +
+      'withdrawn.',
     'Read the folder again and allow it.',
     String(error),
   );
 }
 
-/** Browsers tell with one name, NotReadableError, of files that changed and of memory that ran out: one byte tells which. */
-async function whyUnread(path: string, blob: Blob, offset: number, length: number, error: unknown): Promise<EspalierError> {
+/**
+ * Browsers tell with one name, NotReadableError, of files that changed and of memory that ran out:
+ * one byte tells which.
+ */
+async function whyUnread(
+  path: string,
+  blob: Blob,
+  offset: number,
+  length: number,
+  error: unknown,
+): Promise<EspalierError> {
   const { name } = error as { name?: string };
   const known = unread(path, error);
   if (known && name !== 'NotReadableError') return known;
@@ -83,7 +105,8 @@ function blobSource(path: string, blob: Blob, count: (bytes: number) => void): B
         .catch(async (error: unknown) => {
           throw await whyUnread(path, blob, offset, length, error);
         });
-      if (buffer.byteLength !== length) throw changed(path, `${buffer.byteLength} of ${length} bytes came`);
+      if (buffer.byteLength !== length)
+        throw changed(path, `${buffer.byteLength} of ${length} bytes came`);
       count(length);
       return new Uint8Array(buffer);
     },
@@ -94,7 +117,10 @@ function blobSource(path: string, blob: Blob, count: (bytes: number) => void): B
   };
 }
 
-/** A folder over dropped, picked or zipped files; `path` is relative to the folder, with forward slashes. */
+/**
+ * A folder over dropped, picked or zipped files; `path` is relative to the folder, with forward
+ * slashes.
+ */
 export function fileFolder(name: string, files: readonly FileAt[]): CountingFolder {
   let bytes = 0;
   const count = (n: number): void => {

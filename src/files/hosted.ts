@@ -1,4 +1,5 @@
-// A model folder on the page's own host, read by HTTP ranges; must not ask any other host or fetch more than is needed.
+// A model folder on the page's own host, read by HTTP ranges; must not ask any other host or fetch
+// more than is needed.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource, FolderFile } from '../onnx/source.ts';
@@ -33,7 +34,12 @@ async function bodyOf(path: string, response: Response): Promise<Uint8Array<Arra
   }
 }
 
-function hostedSource(url: string, file: FolderFile, fetchImpl: Fetch, count: (bytes: number) => void): ByteSource {
+function hostedSource(
+  url: string,
+  file: FolderFile,
+  fetchImpl: Fetch,
+  count: (bytes: number) => void,
+): ByteSource {
   let whole: Promise<Uint8Array<ArrayBuffer>> | null = null;
 
   async function request(headers: Record<string, string>): Promise<Response> {
@@ -51,7 +57,8 @@ function hostedSource(url: string, file: FolderFile, fetchImpl: Fetch, count: (b
     const bytes = await bodyOf(file.path, response);
     count(bytes.length);
     // A host that answers unknown paths with its start page gives something of another size.
-    if (bytes.length !== file.size) throw gone(file.path, `${bytes.length} bytes came, ${file.size} were expected`);
+    if (bytes.length !== file.size)
+      throw gone(file.path, `${bytes.length} bytes came, ${file.size} were expected`);
     return bytes;
   }
 
@@ -67,14 +74,17 @@ function hostedSource(url: string, file: FolderFile, fetchImpl: Fetch, count: (b
   return {
     size: file.size,
     async read(offset, length) {
-      if (!inRange(file.size, offset, length)) throw outOfRange(file.path, file.size, offset, length);
+      if (!inRange(file.size, offset, length))
+        throw outOfRange(file.path, file.size, offset, length);
       if (length === 0) return new Uint8Array(0);
-      if (whole || file.size <= WHOLE_BYTES) return (await fetchWhole()).slice(offset, offset + length);
+      if (whole || file.size <= WHOLE_BYTES)
+        return (await fetchWhole()).slice(offset, offset + length);
       const response = await request({ Range: `bytes=${offset}-${offset + length - 1}` });
       if (response.status === 206) {
         const bytes = await bodyOf(file.path, response);
         count(bytes.length);
-        if (bytes.length !== length) throw gone(file.path, `${bytes.length} of ${length} bytes came`);
+        if (bytes.length !== length)
+          throw gone(file.path, `${bytes.length} of ${length} bytes came`);
         return bytes;
       }
       // The host ignores ranges and sends everything: keep it, one fetch is enough.
@@ -86,9 +96,13 @@ function hostedSource(url: string, file: FolderFile, fetchImpl: Fetch, count: (b
 
 /**
  * A folder of a web host; names and sizes are known beforehand, bytes come on demand.
- * @throws EspalierError from `read`: `missing-file` when the host does not give the file with the size that was declared
+ * @throws EspalierError from `read`: `missing-file` when the host does not give the file with the
+ *   size that was declared
  */
-export function hostedFolder({ name, baseUrl, files }: HostedFiles, fetchImpl: Fetch = fetch): CountingFolder {
+export function hostedFolder(
+  { name, baseUrl, files }: HostedFiles,
+  fetchImpl: Fetch = fetch,
+): CountingFolder {
   const base = baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`;
   let bytes = 0;
   const sources = new Map(

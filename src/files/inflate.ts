@@ -1,4 +1,5 @@
-// A compressed file of a zip, unpacked at its first read into Blobs, which browsers keep on disk when they are large; must not hold its bytes in an array.
+// A compressed file of a zip, unpacked at its first read into Blobs, which browsers keep on disk
+// when they are large; must not hold its bytes in an array.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource } from '../onnx/source.ts';
@@ -13,8 +14,15 @@ interface Packed {
 /** Bytes that are gathered before they become a Blob. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** @throws EspalierError from `read`: `corrupt-file` when the entry cannot be unpacked or has another size than the zip says, `missing-file` when the zip is gone */
-export function inflatedSource(path: string, entry: Packed, count: (bytes: number) => void): ByteSource {
+/**
+ * @throws EspalierError from `read`: `corrupt-file` when the entry cannot be unpacked or has
+ * another size than the zip says, `missing-file` when the zip is gone
+ */
+export function inflatedSource(
+  path: string,
+  entry: Packed,
+  count: (bytes: number) => void,
+): ByteSource {
   let whole: Promise<Blob> | null = null;
 
   function unpacked(): Promise<Blob> {
@@ -30,7 +38,9 @@ export function inflatedSource(path: string, entry: Packed, count: (bytes: numbe
     size: entry.size,
     async read(offset, length) {
       if (!inRange(entry.size, offset, length)) throw outOfRange(path, entry.size, offset, length);
-      const bytes = new Uint8Array(await (await unpacked()).slice(offset, offset + length).arrayBuffer());
+      const bytes = new Uint8Array(
+        await (await unpacked()).slice(offset, offset + length).arrayBuffer(),
+      );
       count(length);
       return bytes;
     },
@@ -62,11 +72,17 @@ async function inflate(path: string, entry: Packed): Promise<Blob> {
   } catch (error) {
     throw unread(path, error) ?? damaged(path, 'cannot be unpacked', String(error));
   }
-  if (size !== entry.size) throw damaged(path, `does not unpack to the ${entry.size} bytes that the zip says`);
+  if (size !== entry.size)
+    throw damaged(path, `does not unpack to the ${entry.size} bytes that the zip says`);
   release();
   return new Blob(pieces);
 }
 
 function damaged(path: string, why: string, detail = ''): EspalierError {
-  return new EspalierError('corrupt-file', `The file ${path} of the zip ${why}.`, 'Make the zip again, or open the folder itself.', detail);
+  return new EspalierError(
+    'corrupt-file',
+    `The file ${path} of the zip ${why}.`,
+    'Make the zip again, or open the folder itself.',
+    detail,
+  );
 }

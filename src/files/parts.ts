@@ -1,4 +1,5 @@
-// Files that are still to be written, piece by piece and in which order; must not hold more than a piece.
+// Files that are still to be written, piece by piece and in which order; must not hold more than a
+// piece.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import type { ManifestFile } from '../model/manifest.ts';
@@ -16,7 +17,10 @@ export interface WriteJob {
 
 /** Bytes held at a time where the source has no Blobs. */
 const CHUNK_BYTES = 4 * 2 ** 20;
-/** Bytes that the browser copies at a time: large enough that the waits between them do not count, small enough for progress and cancel. */
+/**
+ * Bytes that the browser copies at a time: large enough that the waits between them do not count,
+ * small enough for progress and cancel.
+ */
 const BLOB_BYTES = 16 * 2 ** 20;
 
 /** Bytes of a whole job. */
@@ -32,14 +36,30 @@ export function checkPaths(files: readonly ManifestFile[]): void {
   const seen = new Set<string>();
   for (const { path } of files) {
     const steps = path.split('/');
-    if (steps.some((step) => step === '' || step === '.' || step === '..') || path.includes('\\') || path.includes('\0'))
-      throw new EspalierError('bad-input', `The path ${JSON.stringify(path)} leaves the folder that is written.`, 'Nothing was written.');
-    if (seen.has(path)) throw new EspalierError('bad-input', `The file ${path} would be written twice.`, 'Nothing was written.');
+    if (
+      steps.some((step) => step === '' || step === '.' || step === '..') ||
+      path.includes('\\') ||
+      path.includes('\0')
+    )
+      throw new EspalierError(
+        'bad-input',
+        `The path ${JSON.stringify(path)} leaves the folder that is written.`,
+        'Nothing was written.',
+      );
+    if (seen.has(path))
+      throw new EspalierError(
+        'bad-input',
+        `The file ${path} would be written twice.`,
+        'Nothing was written.',
+      );
     seen.add(path);
   }
 }
 
-/** What is written at a time: bytes, or a stretch of the user's files that the browser copies by itself without showing it to us. */
+/**
+ * What is written at a time: bytes, or a stretch of the user's files that the browser copies by
+ * itself without showing it to us.
+ */
 export type Piece = Uint8Array<ArrayBuffer> | Blob;
 
 /** Bytes of a piece. */
@@ -49,11 +69,20 @@ export function pieceBytes(piece: Piece): number {
 
 /**
  * One file in pieces of constant size: Blobs where the source has them, else bytes.
- * @throws EspalierError `missing-file` or `corrupt-file` of the source, `cancelled`, `bug` when the parts do not add up to `size`
+ * @throws EspalierError `missing-file` or `corrupt-file` of the source, `cancelled`, `bug` when the
+ *   parts do not add up to `size`
  */
-export async function* piecesOf(file: ManifestFile, source: Folder, signal?: { readonly aborted: boolean }): AsyncGenerator<Piece> {
+export async function* piecesOf(
+  file: ManifestFile,
+  source: Folder,
+  signal?: { readonly aborted: boolean },
+): AsyncGenerator<Piece> {
   const sum = file.parts.reduce((bytes, part) => bytes + part.length, 0);
-  if (sum !== file.size) throw new EspalierError('bug', `The parts of ${file.path} are ${sum} bytes, ${file.size} were announced.`);
+  if (sum !== file.size)
+    throw new EspalierError(
+      'bug',
+      `The parts of ${file.path} are ${sum} bytes, ${file.size} were announced.`,
+    );
   const bytes = manifestSource(file, source);
   const blob = bytes.blob?.(0, file.size) ?? null;
   const most = blob ? BLOB_BYTES : CHUNK_BYTES;
@@ -65,7 +94,8 @@ export async function* piecesOf(file: ManifestFile, source: Folder, signal?: { r
 }
 
 /**
- * A browser that copies Blobs says of a source that is gone only that writing failed: this asks the source itself.
+ * A browser that copies Blobs says of a source that is gone only that writing failed: this asks the
+ * source itself.
  * @throws EspalierError `missing-file` when a file that the job reads was changed, moved or removed
  */
 export async function checkSource({ files, source }: WriteJob): Promise<void> {
@@ -77,7 +107,10 @@ export async function checkSource({ files, source }: WriteJob): Promise<void> {
   }
 }
 
-/** Weights first, then graphs, then what names them: a folder that was cut off has no graph, no config and no espalier.json. */
+/**
+ * Weights first, then graphs, then what names them: a folder that was cut off has no graph, no
+ * config and no espalier.json.
+ */
 export function safeOrder(files: readonly ManifestFile[]): ManifestFile[] {
   const rank = ({ path }: ManifestFile): number => {
     if (path === 'espalier.json') return 3;

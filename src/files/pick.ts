@@ -1,4 +1,5 @@
-// The browser's pickers: a folder to read, a folder or a zip file to write. Null means that the user changed their mind.
+// The browser's pickers: a folder to read, a folder or a zip file to write. Null means that the
+// user changed their mind.
 
 import { directoryOpen } from 'browser-fs-access';
 import { isCancelled } from '../errors.ts';
@@ -6,7 +7,10 @@ import { asFolder, type PickedFolder, skipFolder } from './picked.ts';
 
 /** The pickers of Chromium that TypeScript's DOM types leave out. */
 interface Pickers {
-  showDirectoryPicker?: (options: { id: string; mode: 'read' | 'readwrite' }) => Promise<FileSystemDirectoryHandle>;
+  showDirectoryPicker?: (options: {
+    id: string;
+    mode: 'read' | 'readwrite';
+  }) => Promise<FileSystemDirectoryHandle>;
   showSaveFilePicker?: (options: {
     id: string;
     suggestedName: string;
@@ -25,13 +29,23 @@ async function unlessCancelled<T>(asked: Promise<T>): Promise<T | null> {
   }
 }
 
-/** A model folder through the folder picker, or through a file input with `webkitdirectory` where there is none. */
+/**
+ * A model folder through the folder picker, or through a file input with `webkitdirectory` where
+ * there is none.
+ */
 export async function pickFolder(): Promise<PickedFolder | null> {
   const found = await unlessCancelled(
-    directoryOpen({ recursive: true, id: 'espalier-open', mode: 'read', skipDirectory: ({ name }) => skipFolder(name) }),
+    directoryOpen({
+      recursive: true,
+      id: 'espalier-open',
+      mode: 'read',
+      skipDirectory: ({ name }) => skipFolder(name),
+    }),
   );
   // An empty folder comes back as its handle instead of files.
-  const files = (found ?? []).flatMap((file) => (file instanceof File ? [{ path: file.webkitRelativePath || file.name, file }] : []));
+  const files = (found ?? []).flatMap((file) =>
+    file instanceof File ? [{ path: file.webkitRelativePath || file.name, file }] : [],
+  );
   return asFolder(files, 'picked files');
 }
 

@@ -21,11 +21,15 @@ function normal(path: string): string[] {
 }
 
 /**
- * One folder out of files with their paths: a first folder that all share becomes its name and leaves the paths.
+ * One folder out of files with their paths: a first folder that all share becomes its name and
+ * leaves the paths.
  * @param fallbackName name when the files lie loose
  * @returns null when there are no files
  */
-export function asFolder(files: readonly { path: string; file: File }[], fallbackName: string): PickedFolder | null {
+export function asFolder(
+  files: readonly { path: string; file: File }[],
+  fallbackName: string,
+): PickedFolder | null {
   const kept = files
     .map(({ path, file }) => ({ steps: normal(path), file }))
     .filter(({ steps }) => !steps.slice(0, -1).some(skipFolder) && !LITTER.has(steps.at(-1) ?? ''));
@@ -35,5 +39,8 @@ export function asFolder(files: readonly { path: string; file: File }[], fallbac
   const inside = kept
     .map(({ steps, file }) => ({ path: (shared ? steps.slice(1) : steps).join('/'), file }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { name: shared ? root : inside.length === 1 ? inside[0]!.path : fallbackName, files: inside };
+  return {
+    name: shared ? root : inside.length === 1 ? inside[0]!.path : fallbackName,
+    files: inside,
+  };
 }

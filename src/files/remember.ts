@@ -1,4 +1,5 @@
-// What the page remembers between visits: device self-test results, switches. Without IndexedDB nothing is remembered and nothing fails.
+// What the page remembers between visits: device self-test results, switches. Without IndexedDB
+// nothing is remembered and nothing fails.
 
 import { createStore, get, set, type UseStore } from 'idb-keyval';
 
@@ -6,7 +7,8 @@ import { createStore, get, set, type UseStore } from 'idb-keyval';
 let store: UseStore | null | undefined;
 
 function open(): UseStore | null {
-  if (store === undefined) store = typeof indexedDB === 'undefined' ? null : createStore('espalier', 'remembered');
+  if (store === undefined)
+    store = typeof indexedDB === 'undefined' ? null : createStore('espalier', 'remembered');
   return store;
 }
 
@@ -20,7 +22,9 @@ async function keep(key: string, value: unknown): Promise<void> {
   if (at) await set(key, value, at).catch(() => {});
 }
 
-/** Keeps a device self-test as JSON. `key` names adapter, driver features and version of the page. */
+/**
+ * Keeps a device self-test as JSON. `key` names adapter, driver features and version of the page.
+ */
 export async function rememberSelfTest(key: string, result: unknown): Promise<void> {
   await keep(`self-test ${key}`, JSON.stringify(result));
 }

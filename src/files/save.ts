@@ -1,8 +1,18 @@
-// Writes an export into a folder or a zip of the user's disk; what did not get whole is taken away again.
+// Writes an export into a folder or a zip of the user's disk; what did not get whole is taken away
+// again.
 
 import { type ErrorCode, EspalierError, isCancelled, toReport } from '../errors.ts';
 import type { FileAt } from './folder.ts';
-import { checkPaths, checkSource, type Piece, pieceBytes, piecesOf, safeOrder, totalBytes, type WriteJob } from './parts.ts';
+import {
+  checkPaths,
+  checkSource,
+  type Piece,
+  pieceBytes,
+  piecesOf,
+  safeOrder,
+  totalBytes,
+  type WriteJob,
+} from './parts.ts';
 import type { DirectoryTarget, FileTarget } from './targets.ts';
 import { zipPieces } from './zipWrite.ts';
 
@@ -12,31 +22,40 @@ export interface SavedFolder {
   handle: DirectoryTarget;
 }
 
-const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => string, hint: string]> = {
-  QuotaExceededError: ['disk-full', (path) => `There is no room left on the disk for ${path}.`, 'Free some space or choose another disk.'],
-  NotAllowedError: [
-    'bad-input',
-    (path) => `The browser may not write ${path}.`,
-    'Export again and allow writing when the browser asks, or save a zip.',
-  ],
-  AbortError: [
-    'disk-full',
-    (path) => `The browser broke off writing ${path}.`,
-    'The disk may be full, or the browser refuses the file: free some space, or choose another place.',
-  ],
-  NoModificationAllowedError: [
-    'bad-input',
-    (path) => `${path} is being written by something else.`,
-    'Close what uses it, or choose another place.',
-  ],
-  NotFoundError: [
-    'missing-file',
-    (path) => `The place that ${path} was written to is not there any more.`,
-    'Export again and choose a place that stays.',
-  ],
-};
+const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => string, hint: string]> =
+  {
+    QuotaExceededError: [
+      'disk-full',
+      (path) => `There is no room left on the disk for ${path}.`,
+      'Free some space or choose another disk.',
+    ],
+    NotAllowedError: [
+      'bad-input',
+      (path) => `The browser may not write ${path}.`,
+      'Export again and allow writing when the browser asks, or save a zip.',
+    ],
+    AbortError: [
+      'disk-full',
+      (path) => `The browser broke off writing ${path}.`,
+      'The disk may be full, or the browser refuses the file: free some space, or choose ' +
+        'another place.',
+    ],
+    NoModificationAllowedError: [
+      'bad-input',
+      (path) => `${path} is being written by something else.`,
+      'Close what uses it, or choose another place.',
+    ],
+    NotFoundError: [
+      'missing-file',
+      (path) => `The place that ${path} was written to is not there any more.`,
+      'Export again and choose a place that stays.',
+    ],
+  };
 
-/** A failure to write, in words; errors that already speak pass. A source that is gone is named first: the browser reports it as a failed write. */
+/**
+ * A failure to write, in words; errors that already speak pass. A source that is gone is named
+ * first: the browser reports it as a failed write.
+ */
 async function writeFailure(path: string, error: unknown, job: WriteJob): Promise<unknown> {
   if (error instanceof EspalierError || (job.signal?.aborted && isCancelled(error))) return error;
   const known = FAILURES[(error as { name?: string } | null)?.name ?? ''];
@@ -44,7 +63,11 @@ async function writeFailure(path: string, error: unknown, job: WriteJob): Promis
     const gone = await checkSource(job).catch((reason: unknown) => reason);
     if (gone instanceof EspalierError) return gone;
   }
-  const [code, message, hint] = known ?? ['missing-file', () => `${path} could not be written.`, 'Export again, or choose another place.'];
+  const [code, message, hint] = known ?? [
+    'missing-file',
+    () => `${path} could not be written.`,
+    'Export again, or choose another place.',
+  ];
   return new EspalierError(code, message(path), hint, String(error));
 }
 
@@ -73,11 +96,15 @@ async function fileHandle(root: DirectoryTarget, path: string): Promise<FileTarg
 }
 
 /**
- * Fills a file from pieces, the next of which is made while one is written. An aborted or failed write leaves the file as it was: the browser
- * writes beside it and swaps at the end.
+ * Fills a file from pieces, the next of which is made while one is written. An aborted or failed
+ * write leaves the file as it was: the browser writes beside it and swaps at the end.
  * @param onPiece bytes of each piece, once it is written
  */
-async function fill(handle: FileTarget, pieces: AsyncGenerator<Piece>, onPiece: (bytes: number) => void): Promise<void> {
+async function fill(
+  handle: FileTarget,
+  pieces: AsyncGenerator<Piece>,
+  onPiece: (bytes: number) => void,
+): Promise<void> {
   const writable = await handle.createWritable();
   try {
     let ahead = pieces.next();
@@ -97,16 +124,25 @@ async function fill(handle: FileTarget, pieces: AsyncGenerator<Piece>, onPiece: 
   }
 }
 
-/** Lies in a folder until everything is written: whoever finds it there knows that a closed tab or a lost disk ended the export. */
+/**
+ * Lies in a folder until everything is written: whoever finds it there knows that a closed tab or a
+ * lost disk ended the export.
+ */
 export const UNFINISHED = 'unfinished-export.txt';
 const UNFINISHED_TEXT = 'This export was not finished. Delete the folder and export again.\n';
 
 /**
  * Writes files into a new subfolder `name` of `parent`, in constant memory.
- * When it fails or is cancelled the subfolder is removed; where even that fails it keeps the file UNFINISHED, and the error says so.
- * @throws EspalierError `cancelled`, `disk-full`, `bad-input` (not allowed), `missing-file` (the place is gone), or what the source throws
+ * When it fails or is cancelled the subfolder is removed; where even that fails it keeps the file
+ * UNFINISHED, and the error says so.
+ * @throws EspalierError `cancelled`, `disk-full`, `bad-input` (not allowed), `missing-file` (the
+ *   place is gone), or what the source throws
  */
-export async function saveFolder(parent: DirectoryTarget, name: string, job: WriteJob): Promise<SavedFolder> {
+export async function saveFolder(
+  parent: DirectoryTarget,
+  name: string,
+  job: WriteJob,
+): Promise<SavedFolder> {
   checkPaths(job.files);
   const total = totalBytes(job.files);
   let done = 0;
@@ -118,10 +154,14 @@ export async function saveFolder(parent: DirectoryTarget, name: string, job: Wri
     await fill(await fileHandle(saved.handle, UNFINISHED), textPiece(UNFINISHED_TEXT), () => {});
     for (const file of safeOrder(job.files)) {
       current = file.path;
-      await fill(await fileHandle(saved.handle, file.path), piecesOf(file, job.source, job.signal), (bytes) => {
-        done += bytes;
-        job.onProgress?.(done, total);
-      });
+      await fill(
+        await fileHandle(saved.handle, file.path),
+        piecesOf(file, job.source, job.signal),
+        (bytes) => {
+          done += bytes;
+          job.onProgress?.(done, total);
+        },
+      );
     }
     await saved.handle.removeEntry(UNFINISHED);
     return saved;
@@ -149,11 +189,17 @@ async function removed(parent: DirectoryTarget, name: string): Promise<boolean> 
 /** The error of a folder that could not be taken away. */
 function withRest(failure: unknown, name: string): unknown {
   const { code, message, hint, detail } = toReport(failure);
-  return new EspalierError(code, message, `${hint} What is left in the folder ${name} is not whole: delete it.`.trim(), detail);
+  return new EspalierError(
+    code,
+    message,
+    `${hint} What is left in the folder ${name} is not whole: delete it.`.trim(),
+    detail,
+  );
 }
 
 /**
- * Streams a zip into a file that the user chose. When it fails or is cancelled an empty file is taken away again where the browser can.
+ * Streams a zip into a file that the user chose. When it fails or is cancelled an empty file is
+ * taken away again where the browser can.
  * @throws EspalierError as `saveFolder`
  */
 export async function saveZip(handle: FileTarget, root: string, job: WriteJob): Promise<void> {
@@ -167,14 +213,16 @@ export async function saveZip(handle: FileTarget, root: string, job: WriteJob): 
 }
 
 /**
- * The zip as one Blob, for browsers without a file picker: files of the user's disk stay where they are, as ranges.
+ * The zip as one Blob, for browsers without a file picker: files of the user's disk stay where they
+ * are, as ranges.
  * @throws EspalierError as `saveFolder`
  */
 export async function zipBlob(root: string, job: WriteJob): Promise<Blob> {
   const pieces: Blob[] = [];
   try {
     // A Blob of its own for each piece: the browser keeps those on disk.
-    for await (const piece of zipPieces(root, job)) pieces.push(piece instanceof Uint8Array ? new Blob([piece]) : piece);
+    for await (const piece of zipPieces(root, job))
+      pieces.push(piece instanceof Uint8Array ? new Blob([piece]) : piece);
   } catch (error) {
     throw await writeFailure(`${root}.zip`, error, job);
   }
@@ -187,7 +235,10 @@ interface Removable {
 }
 
 /** The files that `saveFolder` wrote, as the disk has them now: what a verification has to read. */
-export async function readBack(folder: DirectoryTarget, files: readonly { path: string }[]): Promise<FileAt[]> {
+export async function readBack(
+  folder: DirectoryTarget,
+  files: readonly { path: string }[],
+): Promise<FileAt[]> {
   const out: FileAt[] = [];
   for (const { path } of files) {
     try {
@@ -197,7 +248,12 @@ export async function readBack(folder: DirectoryTarget, files: readonly { path: 
       for (const step of steps) at = await at.getDirectoryHandle(step);
       out.push({ path, file: await (await at.getFileHandle(leaf)).getFile() });
     } catch (error) {
-      throw new EspalierError('missing-file', `The file ${path} is not in the folder that was written.`, 'Save again.', String(error));
+      throw new EspalierError(
+        'missing-file',
+        `The file ${path} is not in the folder that was written.`,
+        'Save again.',
+        String(error),
+      );
     }
   }
   return out;

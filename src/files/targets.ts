@@ -1,4 +1,5 @@
-// What is asked of a place to write to: the part of the browser's directory and file handles that an export uses. Types only.
+// What is asked of a place to write to: the part of the browser's directory and file handles that
+// an export uses. Types only.
 
 export interface WritableTarget {
   write(data: Uint8Array<ArrayBuffer> | Blob): Promise<void>;

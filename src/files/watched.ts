@@ -5,8 +5,15 @@ import type { ByteSource, Folder } from '../onnx/source.ts';
 /** Between two reports, in ms. */
 const TELL_MS = 100;
 
-/** @param tell gets the place in `file` that was reached, in bytes: what lies between, as weights do, may have been passed over */
-export function watched(folder: Folder, file: ByteSource | null, tell: (reached: number) => void): Folder {
+/**
+ * @param tell gets the place in `file` that was reached, in bytes: what lies between, as weights
+ * do, may have been passed over
+ */
+export function watched(
+  folder: Folder,
+  file: ByteSource | null,
+  tell: (reached: number) => void,
+): Folder {
   if (!file) return folder;
   let [reached, told] = [0, performance.now()];
   const source: ByteSource = {

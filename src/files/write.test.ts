@@ -1,4 +1,5 @@
-// Writing exports: pieces, folders, zips; what a cancel leaves behind; memory held. Failing disks are in saveFaults.test.ts.
+// Writing exports: pieces, folders, zips; what a cancel leaves behind; memory held. Failing disks
+// are in saveFaults.test.ts.
 
 import { makeZip } from 'client-zip';
 import { unzip } from 'unzipit';
@@ -12,7 +13,8 @@ import { MemoryDirectory, MemoryFile } from './testing/memoryDisk.ts';
 import { openZip } from './zip.ts';
 import { zipPieces } from './zipWrite.ts';
 
-const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
+const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
 const MIB = 1024 * 1024;
 const source = fileFolder('model', [{ path: 'onnx/w', file: new File([bytes(9 * MIB)], 'w') }]);
 /** The same without Blobs, as a hosted folder is. */
@@ -25,43 +27,73 @@ const hosted: Folder = {
 };
 const files: ManifestFile[] = [
   { path: 'espalier.json', size: 2, parts: [new TextEncoder().encode('{}')] },
-  { path: 'onnx/model.onnx', size: 300, parts: [bytes(100), { file: 'onnx/w', offset: 7, length: 150 }, bytes(50)] },
-  { path: 'onnx/model.onnx_data', size: 9 * MIB - 5, parts: [{ file: 'onnx/w', offset: 5, length: 9 * MIB - 5 }] },
+  {
+    path: 'onnx/model.onnx',
+    size: 300,
+    parts: [bytes(100), { file: 'onnx/w', offset: 7, length: 150 }, bytes(50)],
+  },
+  {
+    path: 'onnx/model.onnx_data',
+    size: 9 * MIB - 5,
+    parts: [{ file: 'onnx/w', offset: 5, length: 9 * MIB - 5 }],
+  },
   { path: 'empty.txt', size: 0, parts: [] },
 ];
 const graph = new Uint8Array([...bytes(100), ...bytes(150, 7), ...bytes(50)]);
 const job = (extra: Partial<WriteJob> = {}): WriteJob => ({ files, source, ...extra });
 
 async function expectExport(folder: Folder): Promise<void> {
-  expect(folder.files.map((f) => `${f.path} ${f.size}`).sort()).toEqual(files.map((f) => `${f.path} ${f.size}`).sort());
+  expect(folder.files.map((f) => `${f.path} ${f.size}`).sort()).toEqual(
+    files.map((f) => `${f.path} ${f.size}`).sort(),
+  );
   expect(await folder.open('onnx/model.onnx')!.read(0, 300)).toEqual(graph);
-  expect(await folder.open('onnx/model.onnx_data')!.read(8 * MIB, 1000)).toEqual(bytes(1000, 8 * MIB + 5));
+  expect(await folder.open('onnx/model.onnx_data')!.read(8 * MIB, 1000)).toEqual(
+    bytes(1000, 8 * MIB + 5),
+  );
 }
 
 describe('parts', () => {
   it('come as Blobs of at most 16 MiB, or bytes of at most 4 MiB where there are none', async () => {
     const shapes = async (folder: Folder, file: ManifestFile): Promise<string[]> => {
       const out: string[] = [];
-      for await (const piece of piecesOf(file, folder)) out.push(`${piece.constructor.name} ${pieceBytes(piece) / MIB}`);
+      for await (const piece of piecesOf(file, folder))
+        out.push(`${piece.constructor.name} ${pieceBytes(piece) / MIB}`);
       return out;
     };
-    const twice: ManifestFile = { path: 'x', size: 18 * MIB, parts: Array(2).fill({ file: 'onnx/w', offset: 0, length: 9 * MIB }) };
+    const twice: ManifestFile = {
+      path: 'x',
+      size: 18 * MIB,
+      parts: Array(2).fill({ file: 'onnx/w', offset: 0, length: 9 * MIB }),
+    };
     expect(await shapes(source, twice)).toEqual(['Blob 16', 'Blob 2']);
-    expect(await shapes(hosted, twice)).toEqual(['Uint8Array 4', 'Uint8Array 4', 'Uint8Array 4', 'Uint8Array 4', 'Uint8Array 2']);
+    expect(await shapes(hosted, twice)).toEqual([
+      'Uint8Array 4',
+      'Uint8Array 4',
+      'Uint8Array 4',
+      'Uint8Array 4',
+      'Uint8Array 2',
+    ]);
   });
 
   it('must add up and must be there', async () => {
     const drain = async (file: ManifestFile): Promise<void> => {
       for await (const _ of piecesOf(file, source));
     };
-    await expect(drain({ path: 'a', size: 3, parts: [bytes(2)] })).rejects.toEqual(expect.objectContaining({ code: 'bug' }));
-    await expect(drain({ path: 'a', size: 3, parts: [{ file: 'x', offset: 0, length: 3 }] })).rejects.toEqual(
-      expect.objectContaining({ code: 'missing-file' }),
+    await expect(drain({ path: 'a', size: 3, parts: [bytes(2)] })).rejects.toEqual(
+      expect.objectContaining({ code: 'bug' }),
     );
+    await expect(
+      drain({ path: 'a', size: 3, parts: [{ file: 'x', offset: 0, length: 3 }] }),
+    ).rejects.toEqual(expect.objectContaining({ code: 'missing-file' }));
   });
 
   it('are written weights first, espalier.json last', () => {
-    expect(safeOrder(files).map((f) => f.path)).toEqual(['onnx/model.onnx_data', 'empty.txt', 'onnx/model.onnx', 'espalier.json']);
+    expect(safeOrder(files).map((f) => f.path)).toEqual([
+      'onnx/model.onnx_data',
+      'empty.txt',
+      'onnx/model.onnx',
+      'espalier.json',
+    ]);
   });
 });
 
@@ -72,7 +104,11 @@ describe('folder export', () => {
   ])('writes every byte of %s, tells progress, and reads back', async (_, from) => {
     const disk = new MemoryDirectory();
     const seen: [number, number][] = [];
-    const saved = await saveFolder(disk, 'pruned', job({ source: from, onProgress: (done, total) => seen.push([done, total]) }));
+    const saved = await saveFolder(
+      disk,
+      'pruned',
+      job({ source: from, onProgress: (done, total) => seen.push([done, total]) }),
+    );
     expect(saved.name).toBe('pruned');
     await expectExport(fileFolder(saved.name, await readBack(saved.handle, files)));
     const total = files.reduce((sum, f) => sum + f.size, 0);
@@ -90,10 +126,12 @@ describe('folder export', () => {
   it('refuses paths that leave the folder or come twice, before it writes', async () => {
     const disk = new MemoryDirectory();
     for (const path of ['../x', '/x', 'a//b', 'a/../../b', 'a\\b', ''])
-      await expect(saveFolder(disk, 'p', job({ files: [{ path, size: 0, parts: [] }] }))).rejects.toEqual(
-        expect.objectContaining({ code: 'bad-input' }),
-      );
-    await expect(saveFolder(disk, 'p', job({ files: [files[0]!, files[0]!] }))).rejects.toThrow('twice');
+      await expect(
+        saveFolder(disk, 'p', job({ files: [{ path, size: 0, parts: [] }] })),
+      ).rejects.toEqual(expect.objectContaining({ code: 'bad-input' }));
+    await expect(saveFolder(disk, 'p', job({ files: [files[0]!, files[0]!] }))).rejects.toThrow(
+      'twice',
+    );
     expect(disk.folders.size).toBe(0);
   });
 });
@@ -102,10 +140,21 @@ describe('zip export', () => {
   it('is byte for byte what another maker of zips gives', async () => {
     const modified = new Date(2024, 1, 15, 12, 30, 44);
     const entry = ({ path, size }: ManifestFile) => source.open(path)?.blob?.(0, size);
-    const others = makeZip([{ name: 'p/w', lastModified: modified, input: entry({ path: 'onnx/w', size: 9 * MIB, parts: [] }) ?? '' }]);
-    const copied = { path: 'w', size: 9 * MIB, parts: [{ file: 'onnx/w', offset: 0, length: 9 * MIB }] };
+    const others = makeZip([
+      {
+        name: 'p/w',
+        lastModified: modified,
+        input: entry({ path: 'onnx/w', size: 9 * MIB, parts: [] }) ?? '',
+      },
+    ]);
+    const copied = {
+      path: 'w',
+      size: 9 * MIB,
+      parts: [{ file: 'onnx/w', offset: 0, length: 9 * MIB }],
+    };
     const own: Uint8Array[] = [];
-    for await (const piece of zipPieces('p', job({ files: [copied], source: hosted }), modified)) own.push(piece as Uint8Array);
+    for await (const piece of zipPieces('p', job({ files: [copied], source: hosted }), modified))
+      own.push(piece as Uint8Array);
     const a = new Uint8Array(await new Response(others).arrayBuffer());
     const b = new Uint8Array(await new Blob(own as Uint8Array<ArrayBuffer>[]).arrayBuffer());
     expect(b.length).toBe(a.length);
@@ -136,7 +185,9 @@ describe('zip export', () => {
     const onProgress = (): void => {
       signal.aborted = true;
     };
-    await expect(saveZip(cancelled, 'pruned', job({ signal, onProgress }))).rejects.toEqual(expect.objectContaining({ code: 'cancelled' }));
+    await expect(saveZip(cancelled, 'pruned', job({ signal, onProgress }))).rejects.toEqual(
+      expect.objectContaining({ code: 'cancelled' }),
+    );
     expect([cancelled.aborted, cancelled.removed, cancelled.content.length]).toEqual([1, true, 0]);
   });
 
@@ -165,12 +216,17 @@ describe('zip export', () => {
       close: async () => {},
       abort: async () => {},
     });
-    await saveZip(target, 'z', { files: [{ path: 'w', size: 2e8, parts: [{ file: 'w', offset: 0, length: 2e8 }] }], source: zeros });
+    await saveZip(target, 'z', {
+      files: [{ path: 'w', size: 2e8, parts: [{ file: 'w', offset: 0, length: 2e8 }] }],
+      source: zeros,
+    });
     expect(sent).toBeGreaterThan(2e8);
     expect(most).toBeLessThan(3 * 4 * MIB);
   });
 
   it('refuses what is no zip', async () => {
-    await expect(openZip(new Blob([bytes(100)]))).rejects.toEqual(expect.objectContaining({ code: 'corrupt-file' }));
+    await expect(openZip(new Blob([bytes(100)]))).rejects.toEqual(
+      expect.objectContaining({ code: 'corrupt-file' }),
+    );
   });
 });

@@ -7,9 +7,15 @@ import type { ByteSource } from '../onnx/source.ts';
 import { type CountingFolder, type FileAt, fileFolder, unread } from './folder.ts';
 import { inflatedSource } from './inflate.ts';
 
-/** Entries of one zip; a model folder has some dozens. Each costs two reads before anything is shown. */
+/**
+ * Entries of one zip; a model folder has some dozens. Each costs two reads before anything is
+ * shown.
+ */
 export const MAX_ZIP_ENTRIES = 10_000;
-/** What compressed entries may unpack to, in sizes of the zip: weights shrink by a tenth, texts to a fifth. */
+/**
+ * What compressed entries may unpack to, in sizes of the zip: weights shrink by a tenth, texts to a
+ * fifth.
+ */
 export const MAX_INFLATION = 8;
 
 /** Compression methods of the zip format. */
@@ -17,10 +23,12 @@ const STORED = 0;
 const DEFLATED = 8;
 
 /**
- * A zip as a folder: stored entries are ranges of the blob, compressed ones are unpacked when they are read. A folder that all entries share
- * is taken off their paths and names the result.
- * @throws EspalierError `corrupt-file` when it is no zip, an entry is encrypted or packed in an unknown way, or its path leaves the folder or
- *   comes twice, `too-large` beyond MAX_ZIP_ENTRIES and MAX_INFLATION, `missing-file` when the zip is gone
+ * A zip as a folder: stored entries are ranges of the blob, compressed ones are unpacked when they
+ * are read. A folder that all entries share is taken off their paths and names the result.
+ * @throws EspalierError `corrupt-file` when it is no zip, an entry is encrypted or packed in an
+ *   unknown way, or its path leaves the folder or
+ *   comes twice, `too-large` beyond MAX_ZIP_ENTRIES and MAX_INFLATION, `missing-file` when the zip
+ *   is gone
  */
 export async function openZip(blob: Blob): Promise<CountingFolder> {
   const { entries } = await unzipRaw(boundedReader(blob)).catch(unreadable);
@@ -38,17 +46,28 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
     if (entry.isDirectory) continue;
     const packed = entry.compressionMethod !== STORED;
     if (entry.encrypted || (packed && entry.compressionMethod !== DEFLATED))
-      throw refused(entry.name, `is ${entry.encrypted ? 'encrypted' : 'compressed'} in the zip`, 'Unpack the zip and open the folder.');
+      throw refused(
+        entry.name,
+        `is ${entry.encrypted ? 'encrypted' : 'compressed'} in the zip`,
+        'Unpack the zip and open the folder.',
+      );
     const path = entry.name.replace(/^(\.\/)+/, '');
-    if (!isInside(path)) throw refused(entry.name, 'has a path that leaves the zip', 'Get the zip from where you trust it.');
-    if (paths.has(path)) throw refused(entry.name, 'is in the zip twice', 'Unpack the zip and open the folder.');
+    if (!isInside(path))
+      throw refused(
+        entry.name,
+        'has a path that leaves the zip',
+        'Get the zip from where you trust it.',
+      );
+    if (paths.has(path))
+      throw refused(entry.name, 'is in the zip twice', 'Unpack the zip and open the folder.');
     paths.add(path);
     if (packed) {
       unpacked += entry.size;
       if (unpacked > MAX_INFLATION * blob.size)
         throw new EspalierError(
           'too-large',
-          `${shown(entry.name)} would unpack to more than ${MAX_INFLATION} times the size of the zip.`,
+          `${shown(entry.name)} would unpack to more than ${MAX_INFLATION} times the size of ` +
+            'the zip.',
           'Unpack the zip and open the model folder inside it.',
         );
       const source = inflatedSource(path, entry, (bytes) => {
@@ -78,23 +97,31 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
 /** Reads ranges of the blob, none that ends behind it: lengths come from the file itself. */
 function boundedReader(blob: Blob) {
   const inside = (offset: number, length: number): Blob => {
-    if (offset < 0 || length < 0 || offset + length > blob.size) throw new Error(`bytes ${offset} to ${offset + length} of ${blob.size}`);
+    if (offset < 0 || length < 0 || offset + length > blob.size)
+      throw new Error(`bytes ${offset} to ${offset + length} of ${blob.size}`);
     return blob.slice(offset, offset + length);
   };
   return {
     getLength: async () => blob.size,
-    read: async (offset: number, length: number) => new Uint8Array(await inside(offset, length).arrayBuffer()),
+    read: async (offset: number, length: number) =>
+      new Uint8Array(await inside(offset, length).arrayBuffer()),
     sliceAsBlob: async (offset: number, length: number) => inside(offset, length),
   };
 }
 
 function isInside(path: string): boolean {
-  return !/[\\\0]|^[A-Za-z]:/.test(path) && path.split('/').every((step) => step !== '' && step !== '.' && step !== '..');
+  return (
+    !/[\\\0]|^[A-Za-z]:/.test(path) &&
+    path.split('/').every((step) => step !== '' && step !== '.' && step !== '..')
+  );
 }
 
 function unreadable(error: unknown): never {
   const why = 'The file is not a zip that can be read.';
-  throw unread('of the zip', error) ?? new EspalierError('corrupt-file', why, 'Choose another file.', String(error));
+  throw (
+    unread('of the zip', error) ??
+    new EspalierError('corrupt-file', why, 'Choose another file.', String(error))
+  );
 }
 
 function refused(name: string, why: string, hint: string): EspalierError {

@@ -1,8 +1,16 @@
-// Writes a zip piece by piece: stored entries, Zip64 where needed, checksums behind the bytes. Must not hold more than a piece.
+// Writes a zip piece by piece: stored entries, Zip64 where needed, checksums behind the bytes. Must
+// not hold more than a piece.
 
 import type { ManifestFile } from '../model/manifest.ts';
 import { crc32 } from './crc32.ts';
-import { checkPaths, type Piece, pieceBytes, piecesOf, totalBytes, type WriteJob } from './parts.ts';
+import {
+  checkPaths,
+  type Piece,
+  pieceBytes,
+  piecesOf,
+  totalBytes,
+  type WriteJob,
+} from './parts.ts';
 
 // Numbers and layouts: PKWARE APPNOTE 6.3, sections 4.3 to 4.5. Every number is little-endian.
 const LOCAL = 0x04034b50;
@@ -47,10 +55,15 @@ function record(...fields: Field[]): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A zip with every file under one folder `root`. While a piece is written the next one is read for its checksum; memory stays at a few pieces.
+ * A zip with every file under one folder `root`. While a piece is written the next one is read for
+ * its checksum; memory stays at a few pieces.
  * @throws EspalierError as `piecesOf`, `bad-input` as `checkPaths`
  */
-export async function* zipPieces(root: string, job: WriteJob, modified = new Date()): AsyncGenerator<Piece> {
+export async function* zipPieces(
+  root: string,
+  job: WriteJob,
+  modified = new Date(),
+): AsyncGenerator<Piece> {
   checkPaths(job.files);
   const total = totalBytes(job.files);
   const when = dosTime(modified);
@@ -75,7 +88,10 @@ export async function* zipPieces(root: string, job: WriteJob, modified = new Dat
     entries.push(entry);
     offset += head.length + file.size + tail.length;
   }
-  yield joined(...entries.flatMap((entry) => [central(entry, when), entry.name, central64(entry)]), end(entries, offset));
+  yield joined(
+    ...entries.flatMap((entry) => [central(entry, when), entry.name, central64(entry)]),
+    end(entries, offset),
+  );
 }
 
 async function checksum(piece: Piece, before: number): Promise<number> {
@@ -88,8 +104,19 @@ async function checksum(piece: Piece, before: number): Promise<number> {
 
 /** Before the bytes: no checksum yet; a Zip64 part says that sizes have eight bytes. */
 function local({ name, size }: Entry, when: number, large: boolean): Uint8Array<ArrayBuffer> {
-  const [field, extra] = large ? [FULL, record([2, 1], [2, 16], [8, size], [8, size])] : [0, new Uint8Array(0)];
-  const head = record([4, LOCAL], [2, VERSION], [2, FLAGS], [2, 0], [4, when], [4, 0], [4, field], [4, field]);
+  const [field, extra] = large
+    ? [FULL, record([2, 1], [2, 16], [8, size], [8, size])]
+    : [0, new Uint8Array(0)];
+  const head = record(
+    [4, LOCAL],
+    [2, VERSION],
+    [2, FLAGS],
+    [2, 0],
+    [4, when],
+    [4, 0],
+    [4, field],
+    [4, field],
+  );
   return joined(head, record([2, name.length], [2, extra.length]), name, extra);
 }
 
@@ -131,11 +158,34 @@ function central64({ size, offset }: Entry): Uint8Array<ArrayBuffer> {
 /** The end of the directory that starts at `offset`. */
 function end(entries: readonly Entry[], offset: number): Uint8Array<ArrayBuffer> {
   const count = entries.length;
-  const size = entries.reduce((sum, entry) => sum + 46 + entry.name.length + central64(entry).length, 0);
+  const size = entries.reduce(
+    (sum, entry) => sum + 46 + entry.name.length + central64(entry).length,
+    0,
+  );
   const short = Math.min(count, FULL_COUNT);
-  const last = record([4, END], [2, 0], [2, 0], [2, short], [2, short], [4, Math.min(size, FULL)], [4, Math.min(offset, FULL)], [2, 0]);
+  const last = record(
+    [4, END],
+    [2, 0],
+    [2, 0],
+    [2, short],
+    [2, short],
+    [4, Math.min(size, FULL)],
+    [4, Math.min(offset, FULL)],
+    [2, 0],
+  );
   if (count < FULL_COUNT && size < FULL && offset < FULL) return last;
-  const last64 = record([4, END64], [8, 44], [2, MADE_BY], [2, VERSION], [4, 0], [4, 0], [8, count], [8, count], [8, size], [8, offset]);
+  const last64 = record(
+    [4, END64],
+    [8, 44],
+    [2, MADE_BY],
+    [2, VERSION],
+    [4, 0],
+    [4, 0],
+    [8, count],
+    [8, count],
+    [8, size],
+    [8, offset],
+  );
   return joined(last64, record([4, LOCATOR64], [4, 0], [8, offset + size], [4, 1]), last);
 }
 
@@ -143,10 +193,18 @@ function nameOf(root: string, { path }: ManifestFile): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${root}/${path}`);
 }
 
-/** MS-DOS time in the low half, date in the high one: local time in steps of two seconds, from 1980 on. */
+/**
+ * MS-DOS time in the low half, date in the high one: local time in steps of two seconds, from 1980
+ * on.
+ */
 function dosTime(date: Date): number {
   const time = (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1);
-  return ((((date.getFullYear() - 1980) << 9) | ((date.getMonth() + 1) << 5) | date.getDate()) * 0x10000 + time) >>> 0;
+  return (
+    ((((date.getFullYear() - 1980) << 9) | ((date.getMonth() + 1) << 5) | date.getDate()) *
+      0x10000 +
+      time) >>>
+    0
+  );
 }
 
 function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -1,4 +1,5 @@
-// Which nodes and states of a block belong to its attention and which to its feed-forward part; must not decide what is removed.
+// Which nodes and states of a block belong to its attention and which to its feed-forward part;
+// must not decide what is removed.
 
 import { dependencies } from '../onnx/captures.ts';
 import type { StatePair, Structure } from './structure.ts';
@@ -6,8 +7,9 @@ import type { StatePair, Structure } from './structure.ts';
 const known = new WeakMap<Structure, Uint8Array>();
 
 /**
- * Per node of the graph: 1 when it belongs to the feed-forward part of its block, that is when it reads what follows the middle value, or when what
- * follows reads it. Blocks without a middle value have none.
+ * Per node of the graph: 1 when it belongs to the feed-forward part of its block, that is when it
+ * reads what follows the middle value, or when what follows reads it. Blocks without a middle value
+ * have none.
  */
 export function feedForwardNodes(structure: Structure): Uint8Array {
   let found = known.get(structure);
@@ -38,14 +40,22 @@ function findFeedForward({ graph, region, blocks }: Structure): Uint8Array {
   for (let p = graph.nodes.length - 1; p >= 0; p--) {
     const node = graph.nodes[p]!;
     const r = region[p]!;
-    if (r < 1 || node.outputs.some((x) => mids.has(x)) || !node.outputs.some((x) => needed.get(x) === r)) continue;
+    if (
+      r < 1 ||
+      node.outputs.some((x) => mids.has(x)) ||
+      !node.outputs.some((x) => needed.get(x) === r)
+    )
+      continue;
     found[p] = 1;
     for (const x of dependencies(node)) if (!mids.has(x)) needed.set(x, r);
   }
   return found;
 }
 
-/** The first state of a block that its feed-forward part reads or makes, or null: caches belong to attention. */
+/**
+ * The first state of a block that its feed-forward part reads or makes, or null: caches belong to
+ * attention.
+ */
 export function feedForwardState(structure: Structure, block: number): StatePair | null {
   const { graph, region, producer, blocks } = structure;
   const behind = feedForwardNodes(structure);
@@ -54,7 +64,8 @@ export function feedForwardState(structure: Structure, block: number): StatePair
   if (made) return made;
   const read = new Set<string>();
   graph.nodes.forEach((node, p) => {
-    if (behind[p] !== 1 || region[p] !== block + 1 || node.op === 'Shape' || node.op === 'Size') return;
+    if (behind[p] !== 1 || region[p] !== block + 1 || node.op === 'Shape' || node.op === 'Size')
+      return;
     for (const x of dependencies(node)) read.add(x);
   });
   return states.find((state) => read.has(state.input)) ?? null;

@@ -1,10 +1,17 @@
-// Every fixture folder against what the reference algorithm finds in it, and the same graphs disguised.
+// Every fixture folder against what the reference algorithm finds in it, and the same graphs
+// disguised.
 
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DataType, type Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { renameValues } from '../onnx/rename.ts';
-import { type CorpusRow, corpus, fixturePath, nodeFolder, wholeCorpus } from '../onnx/testing/fixtures.ts';
+import {
+  type CorpusRow,
+  corpus,
+  fixturePath,
+  nodeFolder,
+  wholeCorpus,
+} from '../onnx/testing/fixtures.ts';
 import { findBlocks } from './blocks.ts';
 import { readConfig } from './config.ts';
 import { removeUnits } from './remove.ts';
@@ -59,12 +66,20 @@ describe.each(corpus())('$folder', (row) => {
     expect(model.graph.nodes.length).toBe(row.nodes);
     expect(structure.blocks.length).toBe(row.numBlocks);
     expect(structure.cuts).toEqual(row.cuts);
-    expect(structure.blocks.map((b) => b.mid)).toEqual(row.midCuts ?? structure.blocks.map(() => null));
-    expect(structure.sideValues).toEqual((row.sideValues ?? []).map(({ name, blocks }) => ({ name, blocks })));
-    expect(structure.sideValues.map((v) => structure.typeOf(v.name))).toEqual((row.sideValues ?? []).map((v) => TYPE[v.dtype]));
+    expect(structure.blocks.map((b) => b.mid)).toEqual(
+      row.midCuts ?? structure.blocks.map(() => null),
+    );
+    expect(structure.sideValues).toEqual(
+      (row.sideValues ?? []).map(({ name, blocks }) => ({ name, blocks })),
+    );
+    expect(structure.sideValues.map((v) => structure.typeOf(v.name))).toEqual(
+      (row.sideValues ?? []).map((v) => TYPE[v.dtype]),
+    );
     expect(structure.anchor).toBe(row.anchor);
     expect(structure.perTokenLogits).toBe(row.perToken);
-    expect(structure.blocks.filter((b) => b.unremovable !== null).map((b) => b.index)).toEqual(row.unremovable);
+    expect(structure.blocks.filter((b) => b.unremovable !== null).map((b) => b.index)).toEqual(
+      row.unremovable,
+    );
   });
 
   it('loses each single block soundly, and nothing changes without removal', async () => {
@@ -74,7 +89,9 @@ describe.each(corpus())('$folder', (row) => {
     for (const block of structure.blocks) {
       if (row.unremovable?.includes(block.index)) continue;
       const pruned = removeUnits(structure, [block.index]);
-      expect(findBlocks(pruned, structure.blocks.length - 1).blocks.length).toBe(structure.blocks.length - 1);
+      expect(findBlocks(pruned, structure.blocks.length - 1).blocks.length).toBe(
+        structure.blocks.length - 1,
+      );
     }
   });
 });
@@ -91,10 +108,14 @@ describe('hostile looks', () => {
   it('finds the blocks of a graph whose names mean nothing', () => {
     const names = new Map<string, string>();
     const keep = new Set([...model.graph.inputs, ...model.graph.outputs].map((v) => v.name));
-    for (const n of model.graph.nodes) for (const o of n.outputs) if (!keep.has(o)) names.set(o, `v${names.size}`);
+    for (const n of model.graph.nodes)
+      for (const o of n.outputs) if (!keep.has(o)) names.set(o, `v${names.size}`);
     for (const x of model.graph.initializers.keys()) names.set(x, `v${names.size}`);
     const graph = renameValues(model.graph, names);
-    const anonymous = { ...model, graph: { ...graph, nodes: graph.nodes.map((n) => ({ ...n, name: '' })) } };
+    const anonymous = {
+      ...model,
+      graph: { ...graph, nodes: graph.nodes.map((n) => ({ ...n, name: '' })) },
+    };
     const structure = findBlocks(anonymous, 5);
     expect(structure.cuts).toEqual(cuts.map((c) => names.get(c)));
     expect(removeUnits(structure, [2]).graph.nodes.every((n) => n.name === '')).toBe(true);
@@ -117,18 +138,31 @@ describe('hostile looks', () => {
   it('takes a cached decoder without a head, but gives it no perplexity', () => {
     const renamed = renameValues(model.graph, new Map([['logits', 'hidden_states']]));
     const structure = findBlocks({ ...model, graph: renamed }, 5);
-    expect([structure.headless, structure.perTokenLogits, structure.logits]).toEqual([true, false, 'hidden_states']);
+    expect([structure.headless, structure.perTokenLogits, structure.logits]).toEqual([
+      true,
+      false,
+      'hidden_states',
+    ]);
     expect(structure.cuts).toEqual(cuts);
   });
 
   it('refuses encoders, classifiers and graphs without blocks or token input', async () => {
-    const cacheless = (await open(wholeCorpus().find((r) => r.folder === 'optimum-llama-nokv')!)).model;
+    const cacheless = (await open(wholeCorpus().find((r) => r.folder === 'optimum-llama-nokv')!))
+      .model;
     const encoder = renameValues(cacheless.graph, new Map([['logits', 'last_hidden_state']]));
-    expect(() => findBlocks({ ...cacheless, graph: encoder }, 5)).toThrow(/no logits.*last_hidden_state.*encoder/);
-    const classes = model.graph.outputs.map((o) => (o.name === 'logits' ? { ...o, dims: ['B', 3] } : o));
-    expect(() => findBlocks({ ...model, graph: { ...model.graph, outputs: classes } }, 5)).toThrow(/3 classes/);
+    expect(() => findBlocks({ ...cacheless, graph: encoder }, 5)).toThrow(
+      /no logits.*last_hidden_state.*encoder/,
+    );
+    const classes = model.graph.outputs.map((o) =>
+      o.name === 'logits' ? { ...o, dims: ['B', 3] } : o,
+    );
+    expect(() => findBlocks({ ...model, graph: { ...model.graph, outputs: classes } }, 5)).toThrow(
+      /3 classes/,
+    );
     const audio = renameValues(model.graph, new Map([['input_ids', 'input_features']]));
-    expect(() => findBlocks({ ...model, graph: audio }, 5)).toThrow(/neither an input_ids nor an inputs_embeds input/);
+    expect(() => findBlocks({ ...model, graph: audio }, 5)).toThrow(
+      /neither an input_ids nor an inputs_embeds input/,
+    );
     const bare = residualModel({
       blocks: 2,
       caches: false,
@@ -157,7 +191,8 @@ describe('hostile looks', () => {
       reversed: false,
     });
     expect(big.graph.nodes.length).toBeGreaterThan(7400);
-    // Processor time, best of three: a busy machine must not fail it. An idle core takes about 0.1 s.
+    // Processor time, best of three: a busy machine must not fail it. An idle core takes about 0.1
+    // s.
     const seconds = [1, 2, 3].map(() => {
       const start = process.cpuUsage();
       const structure = findBlocks(big, 30);

@@ -1,4 +1,5 @@
-// Finds the transformer blocks of a decoder graph by data flow alone, whatever its nodes are called; must not change the model.
+// Finds the transformer blocks of a decoder graph by data flow alone, whatever its nodes are
+// called; must not change the model.
 
 import type { EspalierError } from '../errors.ts';
 import type { Graph, Model } from '../onnx/graph.ts';
@@ -15,8 +16,10 @@ import type { Structure } from './structure.ts';
 
 /**
  * The structure of a decoder. Linear in the number of nodes; reads no weights.
- * @param layers layer count of the config, or null: another number of blocks with attention is refused
- * @throws EspalierError `unsupported-graph`, naming the obstacle; `corrupt-file` when values are made twice or by nothing
+ * @param layers layer count of the config, or null: another number of blocks with attention is
+ *   refused
+ * @throws EspalierError `unsupported-graph`, naming the obstacle; `corrupt-file` when values are
+ *   made twice or by nothing
  */
 export function findBlocks(model: Model, layers: number | null): Structure {
   requireWired(model.graph);
@@ -63,23 +66,30 @@ export function findBlocks(model: Model, layers: number | null): Structure {
     copyable,
     typeOf,
   };
-  for (const block of structure.blocks) block.unremovable = removalObstacle(structure, [block.index]);
+  for (const block of structure.blocks)
+    block.unremovable = removalObstacle(structure, [block.index]);
   return structure;
 }
 
 function otherCount(layers: number, blocks: number): EspalierError {
   return blocks < layers
     ? refuse(
-        `The config says ${layers} layers, but the graph has ${blocks} separable blocks: some layers share one KV cache, or have none.`,
-        'Models whose layers share a cache cannot be pruned by block; if the config is wrong, correct its layer count.',
+        `The config says ${layers} layers, but the graph has ${blocks} separable blocks: ` +
+          'some layers share one KV cache, or have none.',
+        'Models whose layers share a cache cannot be pruned by block; if the config is ' +
+          'wrong, correct its layer count.',
       )
     : refuse(
         `The config says ${layers} layers, but the graph has ${blocks} separable blocks.`,
-        'The config belongs to another model or is stale: correct its layer count (num_hidden_layers).',
+        'The config belongs to another model or is stale: correct its layer count ' +
+          '(num_hidden_layers).',
       );
 }
 
-/** False when the head keeps the last position only: by the declared shape, else by a Gather or Slice of the residual stream in the head. */
+/**
+ * False when the head keeps the last position only: by the declared shape, else by a Gather or
+ * Slice of the residual stream in the head.
+ */
 function givesEveryPosition(flow: Flow, region: Int32Array, n: number): boolean {
   const declared = flow.graph.outputs.find((o) => o.name === flow.logits)?.dims;
   const tokens = flow.graph.inputs.find((v) => v.name === flow.tokenInput)?.dims;
@@ -90,7 +100,8 @@ function givesEveryPosition(flow: Flow, region: Int32Array, n: number): boolean 
     if (typeof positions === 'string' && positions === tokens?.[1]) return true;
   }
   return !flow.nodes.some((node, p) => {
-    if (region[p] !== n + 1 || !flow.onPath[p] || !flow.content.has(node.inputs[0] ?? '')) return false;
+    if (region[p] !== n + 1 || !flow.onPath[p] || !flow.content.has(node.inputs[0] ?? ''))
+      return false;
     if (node.op === 'Slice') return startsAtEnd(flow, node.inputs[1] ?? '');
     return node.op === 'Gather' || node.op === 'GatherND';
   });
@@ -105,5 +116,7 @@ function startsAtEnd(flow: Flow, start: string): boolean {
 function constantBytes(flow: Flow, value: string): Uint8Array | null {
   const node = flow.nodes[flow.producer.get(value) ?? -1];
   const attribute = node?.op === 'Constant' ? node.attributes.get('value') : undefined;
-  return attribute?.kind === 'tensor' && attribute.value.data instanceof Uint8Array ? attribute.value.data : null;
+  return attribute?.kind === 'tensor' && attribute.value.data instanceof Uint8Array
+    ? attribute.value.data
+    : null;
 }

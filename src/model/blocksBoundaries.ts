@@ -1,4 +1,5 @@
-// Anchors of blocks (first reader of each cache, or attention operators) and the cuts between blocks; must not use node or value names.
+// Anchors of blocks (first reader of each cache, or attention operators) and the cuts between
+// blocks; must not use node or value names.
 
 import { EspalierError } from '../errors.ts';
 import { shown } from '../onnx/limits.ts';
@@ -12,7 +13,14 @@ const ATTENTION_OPS: ReadonlySet<string> = new Set([
   'PagedAttention',
   'DecoderMaskedMultiHeadAttention',
 ]);
-const PRODUCT_OPS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'MatMulNBits', 'MatMulInteger', 'FusedMatMul', 'Einsum']);
+const PRODUCT_OPS: ReadonlySet<string> = new Set([
+  'MatMul',
+  'Gemm',
+  'MatMulNBits',
+  'MatMulInteger',
+  'FusedMatMul',
+  'Einsum',
+]);
 /** Nodes that hand the residual stream on unchanged: no boundary of their own. */
 const PASSING_OPS: ReadonlySet<string> = new Set(['Cast', 'Identity']);
 
@@ -30,7 +38,9 @@ export interface Boundaries {
   mids: (string | null)[];
 }
 
-/** Blocks of one model. The deepest known decoders have 126; several steps take the square of it. */
+/**
+ * Blocks of one model. The deepest known decoders have 126; several steps take the square of it.
+ */
 export const MAX_BLOCKS = 512;
 
 /** @throws EspalierError `unsupported-graph`, `too-large` beyond MAX_BLOCKS */
@@ -50,7 +60,9 @@ function allAnchors(flow: Flow): Anchors {
   const indices = [...states.keys()];
   if (indices.length === 0) {
     const positions = nodes.flatMap((n, p) =>
-      onPath[p] && ATTENTION_OPS.has(n.op) && (n.op !== 'Softmax' || isAttentionSoftmax(flow, p)) ? [p] : [],
+      onPath[p] && ATTENTION_OPS.has(n.op) && (n.op !== 'Softmax' || isAttentionSoftmax(flow, p))
+        ? [p]
+        : [],
     );
     if (positions.length === 0) {
       throw refuse(
@@ -66,7 +78,9 @@ function allAnchors(flow: Flow): Anchors {
   const first = new Map<number, number>();
   for (const [p, n] of nodes.entries()) {
     if (SHAPE_OPS.has(n.op) || isConstant[p]) continue;
-    const layers = union(deps[p]!.flatMap((x) => ((!isContent[p] || !content.has(x)) && carried.get(x)) || []));
+    const layers = union(
+      deps[p]!.flatMap((x) => ((!isContent[p] || !content.has(x)) && carried.get(x)) || []),
+    );
     if (layers.size === 0) continue;
     if (!isContent[p]) {
       for (const o of n.outputs) if (o) carried.set(o, layers);
@@ -75,7 +89,8 @@ function allAnchors(flow: Flow): Anchors {
   const lost = indices.filter((i) => !first.has(i));
   if (lost.length > 0) {
     throw refuse(
-      `The caches of layers ${lost.join(', ')} never reach the logits (${states.get(lost[0]!)?.[0]?.input ?? ''}).`,
+      `The caches of layers ${lost.join(', ')} never reach the logits ` +
+        `(${states.get(lost[0]!)?.[0]?.input ?? ''}).`,
       'Export the model again; its cache inputs do not belong to this graph.',
     );
   }
@@ -83,19 +98,24 @@ function allAnchors(flow: Flow): Anchors {
   const wrong = positions.findIndex((p, k) => k > 0 && p < positions[k - 1]!);
   if (wrong > 0) {
     throw refuse(
-      `The caches are not in graph order: layer ${indices[wrong]} is read before layer ${indices[wrong - 1]}.`,
+      `The caches are not in graph order: layer ${indices[wrong]} is read before layer ` +
+        `${indices[wrong - 1]}.`,
       'Models whose layers run in another order than their caches cannot be pruned here.',
     );
   }
   return { kind: 'kv', stateIndices: indices, positions };
 }
 
-/** The union; one of the sets itself when it holds the others, so that long chains of side values share it. */
+/**
+ * The union; one of the sets itself when it holds the others, so that long chains of side values
+ * share it.
+ */
 function union(sets: readonly ReadonlySet<number>[]): ReadonlySet<number> {
   let most: ReadonlySet<number> = new Set();
   for (const set of sets) if (set.size > most.size) most = set;
   const more = new Set<number>();
-  for (const set of new Set(sets)) if (set !== most) for (const i of set) if (!most.has(i)) more.add(i);
+  for (const set of new Set(sets))
+    if (set !== most) for (const i of set) if (!most.has(i)) more.add(i);
   return more.size === 0 ? most : new Set([...most, ...more]);
 }
 
@@ -116,10 +136,15 @@ function isAttentionSoftmax(flow: Flow, position: number): boolean {
 }
 
 /**
- * Boundary i is the last cut before anchor i; the end of the last block is the cut with the same ordinal and producers as in the blocks before.
+ * Boundary i is the last cut before anchor i; the end of the last block is the cut with the same
+ * ordinal and producers as in the blocks before.
  * @throws EspalierError `unsupported-graph` when more than one value crosses between two blocks
  */
-export function findBoundaries(flow: Flow, anchors: Anchors, typeOf: (value: string) => number): Boundaries {
+export function findBoundaries(
+  flow: Flow,
+  anchors: Anchors,
+  typeOf: (value: string) => number,
+): Boundaries {
   const { nodes } = flow;
   const at = anchors.positions;
   const n = at.length;
@@ -133,10 +158,14 @@ export function findBoundaries(flow: Flow, anchors: Anchors, typeOf: (value: str
     }
     return found;
   };
-  const lasts = (sets: readonly Cut[][]): (Cut | undefined)[] => sets.slice(0, n).map((s) => s.at(-1));
-  let candidates = intervals(flow.cuts.filter((c) => c.position < 0 || !PASSING_OPS.has(nodes[c.position]!.op)));
+  const lasts = (sets: readonly Cut[][]): (Cut | undefined)[] =>
+    sets.slice(0, n).map((s) => s.at(-1));
+  let candidates = intervals(
+    flow.cuts.filter((c) => c.position < 0 || !PASSING_OPS.has(nodes[c.position]!.op)),
+  );
   const plain = lasts(candidates);
-  if (plain.some((c) => !c) || new Set(plain.map((c) => typeOf(c!.value))).size > 1) candidates = intervals(flow.cuts);
+  if (plain.some((c) => !c) || new Set(plain.map((c) => typeOf(c!.value))).size > 1)
+    candidates = intervals(flow.cuts);
   const empty = candidates.slice(0, n).findIndex((s) => s.length === 0);
   if (empty >= 0) throw crossing(flow, at, empty);
   const cuts = lasts(candidates).map((c) => c!);
@@ -150,26 +179,44 @@ export function findBoundaries(flow: Flow, anchors: Anchors, typeOf: (value: str
   const types = new Set(cuts.map((c) => typeOf(c.value)));
   if (types.size > 1) {
     throw refuse(
-      `The residual stream changes its element type between blocks (ONNX types ${[...types].join(', ')}).`,
+      'The residual stream changes its element type between blocks (ONNX types ' +
+        `${[...types].join(', ')}).`,
       'Export the model in one precision (float32 or float16).',
     );
   }
   return { cuts, mids: middles(flow, cuts, typeOf) };
 }
 
-/** The value between attention and feed-forward of the block between each two cuts: the first of exactly two sums. Null where it cannot be told. */
-export function middles(flow: Flow, cuts: readonly Cut[], typeOf: (value: string) => number): (string | null)[] {
+/**
+ * The value between attention and feed-forward of the block between each two cuts: the first of
+ * exactly two sums. Null where it cannot be told.
+ */
+export function middles(
+  flow: Flow,
+  cuts: readonly Cut[],
+  typeOf: (value: string) => number,
+): (string | null)[] {
   const sums = cuts.slice(1).map((): Cut[] => []);
   let i = 0;
   for (const cut of flow.cuts) {
     while (i < sums.length && cut.position > cuts[i + 1]!.position) i++;
-    if (i < sums.length && cut.position > cuts[i]!.position && flow.nodes[cut.position]!.op === 'Add') sums[i]!.push(cut);
+    if (
+      i < sums.length &&
+      cut.position > cuts[i]!.position &&
+      flow.nodes[cut.position]!.op === 'Add'
+    )
+      sums[i]!.push(cut);
   }
   const type = typeOf(cuts[0]!.value);
-  return sums.map(([first, ...more]) => (first && more.length === 1 && typeOf(first.value) === type ? first.value : null));
+  return sums.map(([first, ...more]) =>
+    first && more.length === 1 && typeOf(first.value) === type ? first.value : null,
+  );
 }
 
-/** The last of some cuts that adds two values of the residual stream: what ends a block, unlike a bias of the head. */
+/**
+ * The last of some cuts that adds two values of the residual stream: what ends a block, unlike a
+ * bias of the head.
+ */
 export function lastSum(flow: Flow, cuts: readonly Cut[]): Cut | undefined {
   return cuts.findLast(({ position }) => {
     const node = flow.nodes[position];
@@ -177,7 +224,10 @@ export function lastSum(flow: Flow, cuts: readonly Cut[]): Cut | undefined {
   });
 }
 
-/** Of the blocks before, the longest that fits what follows the last anchor: one that lost its feed-forward part is the beginning of a whole one. */
+/**
+ * Of the blocks before, the longest that fits what follows the last anchor: one that lost its
+ * feed-forward part is the beginning of a whole one.
+ */
 function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | undefined {
   const tail = candidates[n]!;
   const op = (c: Cut): string => flow.nodes[c.position]?.op ?? '';
@@ -185,7 +235,11 @@ function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | und
   let longest = 0;
   for (let i = n - 1; i > 0; i--) {
     const pattern = candidates[i]!;
-    if (pattern.length > longest && tail.length >= pattern.length && pattern.every((c, k) => op(tail[k]!) === op(c)))
+    if (
+      pattern.length > longest &&
+      tail.length >= pattern.length &&
+      pattern.every((c, k) => op(tail[k]!) === op(c))
+    )
       longest = pattern.length;
   }
   return longest > 0 ? tail[longest - 1] : lastSum(flow, tail);
@@ -193,9 +247,11 @@ function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | und
 
 /** Names the values that cross where one was expected: at the gap with the fewest. */
 function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
-  const where = i === 0 ? 'between the embedding and block 0' : `between block ${i - 1} and block ${i}`;
+  const where =
+    i === 0 ? 'between the embedding and block 0' : `between block ${i - 1} and block ${i}`;
   const made = (x: string): number => flow.producer.get(x) ?? -1;
-  // Values alive at each gap, as sums of steps: one more where a value is made, one less at its last use.
+  // Values alive at each gap, as sums of steps: one more where a value is made, one less at its
+  // last use.
   const steps = new Int32Array(flow.nodes.length + 2);
   for (const [x, last] of flow.lastUse) {
     if (made(x) >= last) continue;
@@ -211,10 +267,14 @@ function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
     fewest = alive;
     best = gap;
   }
-  const names = [...flow.lastUse].filter(([x, last]) => best >= 0 && made(x) <= best && best < last).map(([x]) => x);
+  const names = [...flow.lastUse]
+    .filter(([x, last]) => best >= 0 && made(x) <= best && best < last)
+    .map(([x]) => x);
   names.sort((a, b) => made(a) - made(b));
   return refuse(
-    `${names.length} values cross ${where} where one residual stream was expected: ${names.slice(0, 6).map(shown).join(', ')}.`,
-    'Models that pass more than the residual stream from block to block (value residuals, shared states) cannot be pruned by block.',
+    `${names.length} values cross ${where} where one residual stream was expected: ` +
+      `${names.slice(0, 6).map(shown).join(', ')}.`,
+    'Models that pass more than the residual stream from block to block (value residuals, ' +
+      'shared states) cannot be pruned by block.',
   );
 }

@@ -1,4 +1,5 @@
-// Data flow of a decoder graph from the embedding lookup to the logits: content values, the path, and the values at which one wire crosses; knows no operator families.
+// Data flow of a decoder graph from the embedding lookup to the logits: content values, the path,
+// and the values at which one wire crosses; knows no operator families.
 
 import { EspalierError } from '../errors.ts';
 import { dependencies, subgraphs } from '../onnx/captures.ts';
@@ -9,8 +10,19 @@ import type { StatePair } from './structure.ts';
 /** Operators that read sizes, not data. */
 export const SHAPE_OPS: ReadonlySet<string> = new Set(['Shape', 'Size']);
 /** Operators that hand token ids on unchanged. */
-const ID_OPS: ReadonlySet<string> = new Set(['Identity', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Flatten']);
-const LOOKUP_OPS: ReadonlySet<string> = new Set(['Gather', 'GatherBlockQuantized', 'EmbedLayerNormalization']);
+const ID_OPS: ReadonlySet<string> = new Set([
+  'Identity',
+  'Cast',
+  'Reshape',
+  'Unsqueeze',
+  'Squeeze',
+  'Flatten',
+]);
+const LOOKUP_OPS: ReadonlySet<string> = new Set([
+  'Gather',
+  'GatherBlockQuantized',
+  'EmbedLayerNormalization',
+]);
 const RANDOM_OPS: ReadonlySet<string> = new Set(['RandomNormal', 'RandomUniform']);
 const ID_INPUTS = ['input_ids', 'decoder_input_ids', 'tokens', 'ids'];
 const EMBEDDING_INPUTS = ['inputs_embeds', 'input_embeds'];
@@ -21,7 +33,10 @@ export interface Cut {
   value: string;
 }
 
-/** Everything the later steps need; positions index `nodes`, which are sorted with skip norms expanded. */
+/**
+ * Everything the later steps need; positions index `nodes`, which are sorted with skip norms
+ * expanded.
+ */
 export interface Flow {
   graph: Graph;
   nodes: readonly Node[];
@@ -63,7 +78,10 @@ export function traceFlow(graph: Graph): Flow {
   const { logits, headless } = findLogits(graph, states, source, producer);
   const { content, isContent } = taint(nodes, deps, source);
   if (!content.has(logits))
-    throw refuse(`The output ${logits} does not depend on the token embedding.`, 'Choose the decoder graph of the model.');
+    throw refuse(
+      `The output ${logits} does not depend on the token embedding.`,
+      'Choose the decoder graph of the model.',
+    );
   const onPath = ancestors(nodes, deps, content, isContent, source, logits);
   const { cuts, lastUse } = sweep({ nodes, deps, producer, content, onPath, source, logits });
   return {
@@ -92,7 +110,10 @@ export function refuse(message: string, hint: string): EspalierError {
   return new EspalierError('unsupported-graph', message, hint);
 }
 
-function findConstants(graph: Graph, deps: readonly string[][]): { constants: Set<string>; isConstant: Uint8Array } {
+function findConstants(
+  graph: Graph,
+  deps: readonly string[][],
+): { constants: Set<string>; isConstant: Uint8Array } {
   const constants = new Set<string>(graph.initializers.keys());
   const isConstant = new Uint8Array(graph.nodes.length);
   for (const [p, n] of graph.nodes.entries()) {
@@ -103,7 +124,10 @@ function findConstants(graph: Graph, deps: readonly string[][]): { constants: Se
   return { constants, isConstant };
 }
 
-/** The embedded tokens: the output of the one table lookup made with the token ids, or the embeddings input. */
+/**
+ * The embedded tokens: the output of the one table lookup made with the token ids, or the
+ * embeddings input.
+ */
 function findSource(
   graph: Graph,
   inputs: ReadonlySet<string>,
@@ -115,7 +139,8 @@ function findSource(
   const tokenInput = [...inputs].find((x) => ID_INPUTS.includes(x));
   if (!tokenInput) {
     throw refuse(
-      `The graph has neither an input_ids nor an inputs_embeds input (its inputs: ${[...inputs].slice(0, 4).join(', ') || 'none'}).`,
+      'The graph has neither an input_ids nor an inputs_embeds input (its inputs: ' +
+        `${[...inputs].slice(0, 4).join(', ') || 'none'}).`,
       'Choose the text decoder of the model; image, audio and pooling graphs cannot be pruned.',
     );
   }
@@ -123,10 +148,12 @@ function findSource(
   const lookups: Node[] = [];
   for (const [p, n] of graph.nodes.entries()) {
     if (ID_OPS.has(n.op) && ids.has(deps[p]![0] ?? '')) for (const o of n.outputs) ids.add(o);
-    else if (LOOKUP_OPS.has(n.op) && ids.has(n.inputs[1] ?? '') && constants.has(n.inputs[0] ?? '')) lookups.push(n);
+    else if (LOOKUP_OPS.has(n.op) && ids.has(n.inputs[1] ?? '') && constants.has(n.inputs[0] ?? ''))
+      lookups.push(n);
   }
   const [first] = lookups;
-  if (lookups.length === 1 && first) return { tokenInput, embedsInput: false, source: first.outputs[0] ?? '' };
+  if (lookups.length === 1 && first)
+    return { tokenInput, embedsInput: false, source: first.outputs[0] ?? '' };
   if (lookups.length > 1) {
     throw refuse(
       `The token ids are looked up in ${lookups.length} tables (${lookups
@@ -140,11 +167,16 @@ function findSource(
     graph.nodes.some(
       (n) =>
         n.op === 'If' &&
-        subgraphs(n).some((g) => g.nodes.length > 20 || g.nodes.some((m) => LOOKUP_OPS.has(m.op) && m.inputs[1] === tokenInput)),
+        subgraphs(n).some(
+          (g) =>
+            g.nodes.length > 20 ||
+            g.nodes.some((m) => LOOKUP_OPS.has(m.op) && m.inputs[1] === tokenInput),
+        ),
     )
   ) {
     throw refuse(
-      'This is a merged decoder: the whole model is inside an If node that chooses between a graph with and one without past.',
+      'This is a merged decoder: the whole model is inside an If node that chooses between a ' +
+        'graph with and one without past.',
       'Use the decoder_with_past_model.onnx or the plain model.onnx export instead.',
     );
   }
@@ -154,7 +186,10 @@ function findSource(
   );
 }
 
-/** `logits`, else the first output that is no state and is not itself as wide as the residual stream, else a cached decoder's only other output. */
+/**
+ * `logits`, else the first output that is no state and is not itself as wide as the residual
+ * stream, else a cached decoder's only other output.
+ */
 function findLogits(
   graph: Graph,
   states: ReadonlyMap<number, StatePair[]>,
@@ -168,16 +203,20 @@ function findLogits(
   const named = others.find((o) => o.name === 'logits');
   if (named) {
     const classes = named.dims?.length === 2 ? named.dims[1] : null;
-    if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0)) return { logits: named.name, headless: false };
+    if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0))
+      return { logits: named.name, headless: false };
     throw refuse(
-      `The output logits scores ${classes} classes, not the ${table.dims[0]} tokens of the vocabulary: it is a classifier, not a decoder language model.`,
+      `The output logits scores ${classes} classes, not the ${table.dims[0]} tokens of the ` +
+        'vocabulary: it is a classifier, not a decoder language model.',
       'Choose a text-generation export of the model.',
     );
   }
   const width = table?.dims.at(-1) ?? graph.inputs.find((v) => v.name === source)?.dims?.at(-1);
   const wide = others.find((o) => {
     const last = o.dims?.at(-1);
-    const hidden = /hidden|pool|embed/i.test(o.name) || (typeof last === 'number' && last === width && last !== table?.dims[0]);
+    const hidden =
+      /hidden|pool|embed/i.test(o.name) ||
+      (typeof last === 'number' && last === width && last !== table?.dims[0]);
     return !hidden && (o.dims === null || o.dims.length >= 2);
   });
   if (wide) return { logits: wide.name, headless: false };
@@ -196,7 +235,11 @@ function findLogits(
 }
 
 /** What flows from the source, stopped where only a size is read. */
-function taint(nodes: readonly Node[], deps: readonly string[][], source: string): { content: Set<string>; isContent: Uint8Array } {
+function taint(
+  nodes: readonly Node[],
+  deps: readonly string[][],
+  source: string,
+): { content: Set<string>; isContent: Uint8Array } {
   const content = new Set([source]);
   const isContent = new Uint8Array(nodes.length);
   for (const [p, n] of nodes.entries()) {
@@ -229,14 +272,19 @@ function ancestors(
   return onPath;
 }
 
-/** One linear pass: where the live set of content values is exactly one value, the graph can be cut. */
-function sweep(flow: Pick<Flow, 'nodes' | 'deps' | 'producer' | 'content' | 'onPath' | 'source' | 'logits'>): {
+/**
+ * One linear pass: where the live set of content values is exactly one value, the graph can be cut.
+ */
+function sweep(
+  flow: Pick<Flow, 'nodes' | 'deps' | 'producer' | 'content' | 'onPath' | 'source' | 'logits'>,
+): {
   cuts: Cut[];
   lastUse: Map<string, number>;
 } {
   const { nodes, deps, content, onPath, source, logits } = flow;
   const lastUse = new Map<string, number>();
-  for (let p = 0; p < nodes.length; p++) if (onPath[p]) for (const x of deps[p]!) if (content.has(x)) lastUse.set(x, p);
+  for (let p = 0; p < nodes.length; p++)
+    if (onPath[p]) for (const x of deps[p]!) if (content.has(x)) lastUse.set(x, p);
   lastUse.set(logits, nodes.length);
   const live = new Set<string>();
   const cuts: Cut[] = [];

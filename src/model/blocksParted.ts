@@ -1,4 +1,5 @@
-// Blocks that lost a part in an earlier removal: the graph's metadata say where they are, the data flow must agree; must not trust the names alone.
+// Blocks that lost a part in an earlier removal: the graph's metadata say where they are, the data
+// flow must agree; must not trust the names alone.
 
 import { MAX_CONFIG_BYTES, readJsonObject } from '../json.ts';
 import type { Model } from '../onnx/graph.ts';
@@ -6,7 +7,10 @@ import type { Part } from '../units.ts';
 import { type Anchors, type Boundaries, lastSum, MAX_BLOCKS, middles } from './blocksBoundaries.ts';
 import type { Cut, Flow } from './blocksFlow.ts';
 
-/** Key of the metadata of a graph in which some block lacks a part: without its attention nothing in the graph tells a block from its neighbour. */
+/**
+ * Key of the metadata of a graph in which some block lacks a part: without its attention nothing in
+ * the graph tells a block from its neighbour.
+ */
 const KEY = 'espalier_parts';
 
 /** N + 1 values of the residual stream, and what each of the N blocks between them is made of. */
@@ -22,7 +26,10 @@ export interface Parted {
 }
 
 /** The metadata of a graph with these blocks. */
-export function withParting(metadata: ReadonlyMap<string, string>, parting: Parting): Map<string, string> {
+export function withParting(
+  metadata: ReadonlyMap<string, string>,
+  parting: Parting,
+): Map<string, string> {
   const told = new Map(metadata);
   if (parting.parts.every((parts) => parts.length === 2)) told.delete(KEY);
   else told.set(KEY, JSON.stringify(parting));
@@ -30,11 +37,17 @@ export function withParting(metadata: ReadonlyMap<string, string>, parting: Part
 }
 
 /**
- * Anchors and boundaries as the metadata tell them, or null when they tell nothing or the graph is another by now: every value must be a cut, in order,
- * and every block must hold the one anchor that it says it has.
+ * Anchors and boundaries as the metadata tell them, or null when they tell nothing or the graph is
+ * another by now: every value must be a cut, in order, and every block must hold the one anchor
+ * that it says it has.
  * @param found anchors of the blocks that have attention
  */
-export function partedBlocks(model: Model, flow: Flow, found: Anchors, typeOf: (value: string) => number): Parted | null {
+export function partedBlocks(
+  model: Model,
+  flow: Flow,
+  found: Anchors,
+  typeOf: (value: string) => number,
+): Parted | null {
   const parting = readParting(model.metadata.get(KEY));
   if (!parting) return null;
   const cuts = cutsNamed(flow, parting.cuts);
@@ -51,15 +64,25 @@ export function partedBlocks(model: Model, flow: Flow, found: Anchors, typeOf: (
     if (inside) next++;
   }
   if (next < found.positions.length) return null;
-  const mids = middles(flow, cuts, typeOf).map((mid, i) => (parting.parts[i]!.length < 2 ? null : mid));
-  const lacks = parting.parts.map((parts): Part | null => (parts.length === 2 ? null : parts[0] === 'attn' ? 'ffn' : 'attn'));
+  const mids = middles(flow, cuts, typeOf).map((mid, i) =>
+    parting.parts[i]!.length < 2 ? null : mid,
+  );
+  const lacks = parting.parts.map((parts): Part | null =>
+    parts.length === 2 ? null : parts[0] === 'attn' ? 'ffn' : 'attn',
+  );
   return { anchors, boundaries: { cuts, mids }, lacks };
 }
 
-/** The cuts of these names. The sum before the final norm may have lost its name to the norm: it is then the last sum of two content values. */
+/**
+ * The cuts of these names. The sum before the final norm may have lost its name to the norm: it is
+ * then the last sum of two content values.
+ */
 function cutsNamed(flow: Flow, names: readonly string[]): Cut[] | null {
   const byName = new Map(flow.cuts.map((cut) => [cut.value, cut]));
-  const cuts = names.map((name, k) => byName.get(name) ?? (k === names.length - 1 ? lastSum(flow, flow.cuts) : undefined));
+  const cuts = names.map(
+    (name, k) =>
+      byName.get(name) ?? (k === names.length - 1 ? lastSum(flow, flow.cuts) : undefined),
+  );
   return cuts.every((cut) => cut !== undefined) ? cuts : null;
 }
 
@@ -67,10 +90,18 @@ function readParting(text: string | undefined): Parting | null {
   const read = text === undefined ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES });
   if (!read?.ok) return null;
   const { cuts, parts } = read.value;
-  if (!Array.isArray(cuts) || !Array.isArray(parts) || cuts.length !== parts.length + 1 || parts.length > MAX_BLOCKS) return null;
+  if (
+    !Array.isArray(cuts) ||
+    !Array.isArray(parts) ||
+    cuts.length !== parts.length + 1 ||
+    parts.length > MAX_BLOCKS
+  )
+    return null;
   if (!cuts.every((cut): cut is string => typeof cut === 'string')) return null;
   const known = parts.map((list: unknown) => PARTS.find((some) => some.join() === String(list)));
-  return known.every((some) => some !== undefined) ? { cuts, parts: known.map((some) => [...some]) } : null;
+  return known.every((some) => some !== undefined)
+    ? { cuts, parts: known.map((some) => [...some]) }
+    : null;
 }
 
 const PARTS: readonly (readonly Part[])[] = [['attn', 'ffn'], ['attn'], ['ffn']];

@@ -1,4 +1,5 @@
-// Files that are small and would be much work: every step stays near linear in what the file holds, and the limits end what does not.
+// Files that are small and would be much work: every step stays near linear in what the file holds,
+// and the limits end what does not.
 
 import { describe, expect, it } from 'vitest';
 import { guardedFolder, judge } from '../onnx/testing/hostile.ts';
@@ -17,7 +18,9 @@ describe(`decoders blown up to ${SCALE} of the limits`, () => {
     const heap = process.memoryUsage().heapUsed;
     await judge(async () => {
       const opened = await openModel(folder);
-      await exportManifest(opened, opened.structure.blocks[1]?.unremovable === null ? [1] : [], { app: 'test' });
+      await exportManifest(opened, opened.structure.blocks[1]?.unremovable === null ? [1] : [], {
+        app: 'test',
+      });
     }, PATIENCE_MS);
     expect((process.memoryUsage().heapUsed - heap) / 2 ** 20, 'MB').toBeLessThan(512);
   });

@@ -21,13 +21,21 @@ describe('structural classes of the fixtures', () => {
 function piece(names: string, shape: number[], weightDims: number[]): Piece {
   const initializers: Piece['initializers'] = new Map();
   const made: Piece = {
-    nodes: [makeNode('Reshape', [`${names}x`, `${names}shape`], [`${names}r`]), makeNode('Add', [`${names}r`, `${names}w`], [`${names}y`])],
+    nodes: [
+      makeNode('Reshape', [`${names}x`, `${names}shape`], [`${names}r`]),
+      makeNode('Add', [`${names}r`, `${names}w`], [`${names}y`]),
+    ],
     inputs: [`${names}x`],
     outputs: [`${names}y`],
     initializers,
   };
   addInts(made, `${names}shape`, shape);
-  initializers.set(`${names}w`, { name: `${names}w`, type: 1, dims: weightDims, data: { file: names, offset: 0, length: 64 } });
+  initializers.set(`${names}w`, {
+    name: `${names}w`,
+    type: 1,
+    dims: weightDims,
+    data: { file: names, offset: 0, length: 64 },
+  });
   return made;
 }
 

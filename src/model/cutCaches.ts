@@ -1,10 +1,14 @@
-// Takes the KV cache out of blocks for scoring, where every run starts from an empty one; must not touch states of fixed size.
+// Takes the KV cache out of blocks for scoring, where every run starts from an empty one; must not
+// touch states of fixed size.
 
 import type { Node } from '../onnx/graph.ts';
 import { copyNode } from './cutPiece.ts';
 import type { Structure } from './structure.ts';
 
-/** Where attention operators take the past and give the present; both may be omitted (ONNX 23 and com.microsoft operator definitions). */
+/**
+ * Where attention operators take the past and give the present; both may be omitted (ONNX 23 and
+ * com.microsoft operator definitions).
+ */
 const CACHED: Readonly<Record<string, { past: readonly number[]; present: readonly number[] }>> = {
   '.Attention': { past: [4, 5], present: [1, 2] },
   'com.microsoft.Attention': { past: [4], present: [1] },
@@ -16,8 +20,9 @@ const CACHED: Readonly<Record<string, { past: readonly number[]; present: readon
 const KEEPS_EMPTY = new Set(['Cast', 'Identity', 'Transpose', 'Unsqueeze', 'Squeeze']);
 
 /**
- * Nodes parallel to `structure.graph.nodes` in which the growing caches are gone: attention operators without past and present, and
- * Concat(past, k) as Identity(k). Readers that remain (a Shape of the past, say) still name the cache input and get an empty one.
+ * Nodes parallel to `structure.graph.nodes` in which the growing caches are gone: attention
+ * operators without past and present, and Concat(past, k) as Identity(k). Readers that remain (a
+ * Shape of the past, say) still name the cache input and get an empty one.
  */
 export function withoutCaches(structure: Structure): Node[] {
   const empty = new Set<string>();
@@ -43,7 +48,11 @@ export function withoutCaches(structure: Structure): Node[] {
 }
 
 /** Only caches that are graph states are dropped: another past would change the numbers. */
-function withoutPast(node: Node, slots: { past: readonly number[]; present: readonly number[] }, empty: ReadonlySet<string>): Node {
+function withoutPast(
+  node: Node,
+  slots: { past: readonly number[]; present: readonly number[] },
+  empty: ReadonlySet<string>,
+): Node {
   const past = slots.past.filter((slot) => node.inputs[slot]);
   if (!past.every((slot) => empty.has(node.inputs[slot] ?? ''))) return node;
   const copy = copyNode(node);

@@ -1,4 +1,5 @@
-// Ends the head with the negative log-likelihood of the next token, on the device and in float32; must not use fused log-sum-exp operators.
+// Ends the head with the negative log-likelihood of the next token, on the device and in float32;
+// must not use fused log-sum-exp operators.
 
 import type { Node } from '../onnx/graph.ts';
 import { DataType, intAttribute } from '../onnx/graph.ts';
@@ -7,9 +8,17 @@ import { constantInts } from './cutPiece.ts';
 import { addInts, makeNode } from './rewrites.ts';
 
 /** Axes became an operand of these operators in the given opset (ONNX operator changelog). */
-const AXES_OPERAND: Readonly<Record<string, number>> = { ReduceMax: 18, ReduceSum: 13, Squeeze: 13, Unsqueeze: 13 };
+const AXES_OPERAND: Readonly<Record<string, number>> = {
+  ReduceMax: 18,
+  ReduceSum: 13,
+  Squeeze: 13,
+  Unsqueeze: 13,
+};
 
-/** Operators that treat every position alike; others may mix positions, so rows must not be dropped before them. */
+/**
+ * Operators that treat every position alike; others may mix positions, so rows must not be dropped
+ * before them.
+ */
 const BY_POSITION = new Set(
   'Add Sub Mul Div Pow Sqrt Reciprocal Cast CastLike Identity Tanh Neg Where Clip Min Max LayerNormalization SimplifiedLayerNormalization RMSNormalization MatMulNBits'.split(
     ' ',
@@ -29,26 +38,33 @@ export interface Loss {
 }
 
 /**
- * Appends to a head piece (residual (B, S, C) -> logits (B, S, V)) what turns it into (residual, targets (B, S - 1)) -> nll (B, S - 1).
+ * Appends to a head piece (residual (B, S, C) -> logits (B, S, V)) what turns it into (residual,
+ * targets (B, S - 1)) -> nll (B, S - 1).
  * @param residual value of the residual stream that the head reads.
  * @param opset version of the ai.onnx operators.
- * @returns true when every position is treated alike, so that any stretch of positions may be run alone.
+ * @returns true when every position is treated alike, so that any stretch of positions may be run
+ *   alone.
  */
 export function appendNll(piece: Piece, residual: string, opset: number): boolean {
   const byPosition = dropLast(piece, residual);
-  piece.outputs = [appendLoss(new Appender(piece, opset, 'espalier/nll'), piece.outputs[0] as string).nll];
+  piece.outputs = [
+    appendLoss(new Appender(piece, opset, 'espalier/nll'), piece.outputs[0] as string).nll,
+  ];
   piece.inputs.push(TARGETS);
   return byPosition;
 }
 
 /**
- * Makes a head leave out the last position, which predicts nothing: before the head where that is exact, else behind it.
+ * Makes a head leave out the last position, which predicts nothing: before the head where that is
+ * exact, else behind it.
  * @returns true when it was dropped before the head: positions are then treated alike.
  */
 export function dropLast(piece: Piece, residual: string): boolean {
   if (sliceBefore(piece, residual)) return true;
   const rows = 'espalier/rows/logits';
-  piece.nodes.push(makeNode('Slice', [piece.outputs[0] as string, ...sliceOperands(piece)], [rows]));
+  piece.nodes.push(
+    makeNode('Slice', [piece.outputs[0] as string, ...sliceOperands(piece)], [rows]),
+  );
   piece.outputs = [rows];
   return false;
 }
@@ -76,15 +92,22 @@ export class Appender {
   }
 
   /** An operator over the last axis. */
-  overLast(op: string, x: string, what: string, attributes: Readonly<Record<string, number>> = {}): string {
+  overLast(
+    op: string,
+    x: string,
+    what: string,
+    attributes: Readonly<Record<string, number>> = {},
+  ): string {
     const operand = this.opset >= (AXES_OPERAND[op] ?? 0);
-    return operand ? this.put(op, [x, this.last], what, attributes) : this.put(op, [x], what, { ...attributes, axes: [-1] });
+    return operand
+      ? this.put(op, [x, this.last], what, attributes)
+      : this.put(op, [x], what, { ...attributes, axes: [-1] });
   }
 }
 
 /**
- * nll = log(sum(exp(z))) - z[target] with z = logits - max(logits), in float32: ReduceLogSumExp overflows in the WebGPU provider and
- * LogSoftmax has no kernel there.
+ * nll = log(sum(exp(z))) - z[target] with z = logits - max(logits), in float32: ReduceLogSumExp
+ * overflows in the WebGPU provider and LogSoftmax has no kernel there.
  * @param logits (B, S - 1, V) of the positions that predict.
  */
 export function appendLoss(at: Appender, logits: string): Loss {
@@ -104,10 +127,17 @@ export function appendLoss(at: Appender, logits: string): Loss {
 export const TARGETS = 'espalier/targets';
 
 function sliceOperands(piece: Piece): string[] {
-  return [addInts(piece, 'espalier/rows/from', [0]), addInts(piece, 'espalier/rows/to', [-1]), addInts(piece, 'espalier/rows/axis', [1])];
+  return [
+    addInts(piece, 'espalier/rows/from', [0]),
+    addInts(piece, 'espalier/rows/to', [-1]),
+    addInts(piece, 'espalier/rows/axis', [1]),
+  ];
 }
 
-/** Drops the last position of the residual stream before the head where that is exact; false when it may not be. */
+/**
+ * Drops the last position of the residual stream before the head where that is exact; false when it
+ * may not be.
+ */
 function sliceBefore(piece: Piece, residual: string): boolean {
   const flowing = new Set([residual]);
   // Values whose rows are all positions of the batch one after the other, (B x S, C).
@@ -124,23 +154,35 @@ function sliceBefore(piece: Piece, residual: string): boolean {
     }
   }
   // Anything else from outside (a side value, a row count) may have a sequence axis of its own.
-  if (piece.inputs.some((input) => input !== residual) || !flowing.has(piece.outputs[0] as string) || flat.has(piece.outputs[0] as string))
+  if (
+    piece.inputs.some((input) => input !== residual) ||
+    !flowing.has(piece.outputs[0] as string) ||
+    flat.has(piece.outputs[0] as string)
+  )
     return false;
   const sliced = 'espalier/rows/residual';
-  for (const node of piece.nodes) node.inputs = node.inputs.map((value) => (value === residual ? sliced : value));
+  for (const node of piece.nodes)
+    node.inputs = node.inputs.map((value) => (value === residual ? sliced : value));
   piece.nodes.unshift(makeNode('Slice', [residual, ...sliceOperands(piece)], [sliced]));
   return true;
 }
 
 /**
- * What comes out of a node that reads positions: positions in rows, positions in one flat list, only their number, or (null) a mixture.
- * The flat forms are those of a product with a table by row: Reshape to (-1, C), Gemm, Reshape to the sizes of the input with another width.
+ * What comes out of a node that reads positions: positions in rows, positions in one flat list,
+ * only their number, or (null) a mixture. The flat forms are those of a product with a table by
+ * row: Reshape to (-1, C), Gemm, Reshape to the sizes of the input with another width.
  */
-function shapeKind(node: Node, flowing: ReadonlySet<string>, flat: ReadonlySet<string>, piece: Piece): 'rows' | 'flat' | 'size' | null {
+function shapeKind(
+  node: Node,
+  flowing: ReadonlySet<string>,
+  flat: ReadonlySet<string>,
+  piece: Piece,
+): 'rows' | 'flat' | 'size' | null {
   const [x = '', second = ''] = node.inputs;
   const list = flat.has(x);
   if (node.op === 'Shape') return list ? null : 'size';
-  if (node.op === 'Gemm') return list && !flowing.has(second) && !intAttribute(node, 'transA') ? 'flat' : null;
+  if (node.op === 'Gemm')
+    return list && !flowing.has(second) && !intAttribute(node, 'transA') ? 'flat' : null;
   if (node.op === 'Reshape') {
     if (list) return widthReplaced(second, flowing, flat, piece) ? 'rows' : null;
     const to = constantInts(piece, second);
@@ -151,15 +193,35 @@ function shapeKind(node: Node, flowing: ReadonlySet<string>, flat: ReadonlySet<s
 }
 
 /** True for the sizes of a value in rows, all but the last, followed by a constant. */
-function widthReplaced(shape: string, flowing: ReadonlySet<string>, flat: ReadonlySet<string>, piece: Piece): boolean {
-  const producer = (value: string): Node | undefined => piece.nodes.find((node) => node.outputs[0] === value);
+function widthReplaced(
+  shape: string,
+  flowing: ReadonlySet<string>,
+  flat: ReadonlySet<string>,
+  piece: Piece,
+): boolean {
+  const producer = (value: string): Node | undefined =>
+    piece.nodes.find((node) => node.outputs[0] === value);
   const concat = producer(shape);
-  if (concat?.op !== 'Concat' || concat.inputs.length !== 2 || constantInts(piece, concat.inputs[1] ?? '')?.length !== 1) return false;
+  if (
+    concat?.op !== 'Concat' ||
+    concat.inputs.length !== 2 ||
+    constantInts(piece, concat.inputs[1] ?? '')?.length !== 1
+  )
+    return false;
   const slice = producer(concat.inputs[0] ?? '');
-  const [from, to] = [slice?.inputs[1], slice?.inputs[2]].map((value) => constantInts(piece, value ?? '')?.[0]);
+  const [from, to] = [slice?.inputs[1], slice?.inputs[2]].map(
+    (value) => constantInts(piece, value ?? '')?.[0],
+  );
   const size = producer(slice?.inputs[0] ?? '');
   const sized = size?.inputs[0] ?? '';
-  return slice?.op === 'Slice' && from === 0 && to === -1 && size?.op === 'Shape' && flowing.has(sized) && !flat.has(sized);
+  return (
+    slice?.op === 'Slice' &&
+    from === 0 &&
+    to === -1 &&
+    size?.op === 'Shape' &&
+    flowing.has(sized) &&
+    !flat.has(sized)
+  );
 }
 
 function byPosition(node: Node, flowing: ReadonlySet<string>, piece: Piece): boolean {
@@ -167,6 +229,7 @@ function byPosition(node: Node, flowing: ReadonlySet<string>, piece: Piece): boo
   if (node.op === 'MatMul') return !flowing.has(node.inputs[1] ?? '');
   if (node.op !== 'ReduceMean' && node.op !== 'ReduceSum') return false;
   const axes = node.attributes.get('axes');
-  const list = (axes?.kind === 'ints' ? axes.value : constantInts(piece, node.inputs[1] ?? '')) ?? [];
+  const list =
+    (axes?.kind === 'ints' ? axes.value : constantInts(piece, node.inputs[1] ?? '')) ?? [];
   return list.length === 1 && list[0] === -1 && intAttribute(node, 'keepdims') !== 0;
 }

@@ -1,4 +1,5 @@
-// Hostile model folders: whatever a graph file holds, opening, pruning and planning an export end in success or a coded error, soon and within the folder.
+// Hostile model folders: whatever a graph file holds, opening, pruning and planning an export end
+// in success or a coded error, soon and within the folder.
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -17,12 +18,20 @@ import { PLAIN, type ResidualShape, residualModel } from './testing/residual.ts'
 
 const SEED = 20_261_122;
 
-/** A test for every case of an arbitrary; a failing one prints its recipe, and the seed repeats it. */
-const cases = (numRuns: number): fc.Parameters<unknown> => ({ seed: SEED, numRuns, endOnFailure: false });
+/**
+ * A test for every case of an arbitrary; a failing one prints its recipe, and the seed repeats it.
+ */
+const cases = (numRuns: number): fc.Parameters<unknown> => ({
+  seed: SEED,
+  numRuns,
+  endOnFailure: false,
+});
 
 const fixture = (path: string): Uint8Array => new Uint8Array(readFileSync(fixturePath(path)));
-const bytesOf = (model: Model): Uint8Array => encodeModel(model, (_, r) => new Uint8Array(r.length));
-const tiny = (shape: Partial<ResidualShape>): Uint8Array => bytesOf(residualModel({ ...PLAIN, ...shape }));
+const bytesOf = (model: Model): Uint8Array =>
+  encodeModel(model, (_, r) => new Uint8Array(r.length));
+const tiny = (shape: Partial<ResidualShape>): Uint8Array =>
+  bytesOf(residualModel({ ...PLAIN, ...shape }));
 
 const SMALL = [
   tiny({}),
@@ -30,13 +39,18 @@ const SMALL = [
   tiny({ caches: false, parallel: true }),
   tiny({ listed: true, reversed: true, casts: true, sizeFrom: 2 }),
 ];
-const REAL = ['genai-lfm2-fp32-cpu', 'genai-llama-int4-webgpu', 'genai-gemma2-fp32-cpu'].map((name) => ({
-  'model.onnx': fixture(`${name}/model.onnx`),
-  'model.onnx.data': fixture(`${name}/model.onnx.data`),
-}));
+const REAL = ['genai-lfm2-fp32-cpu', 'genai-llama-int4-webgpu', 'genai-gemma2-fp32-cpu'].map(
+  (name) => ({
+    'model.onnx': fixture(`${name}/model.onnx`),
+    'model.onnx.data': fixture(`${name}/model.onnx.data`),
+  }),
+);
 
 /** Everything the studio does with a folder before weights are read for computing. */
-async function useFolder(files: Readonly<Record<string, Uint8Array>>, deep: boolean): Promise<void> {
+async function useFolder(
+  files: Readonly<Record<string, Uint8Array>>,
+  deep: boolean,
+): Promise<void> {
   const folder = guardedFolder(files);
   const size = folder.files.reduce((n, f) => n + f.size, 0);
   const opened = await openModel(folder, 'model.onnx').finally(() => {
@@ -45,16 +59,23 @@ async function useFolder(files: Readonly<Record<string, Uint8Array>>, deep: bool
   });
   const { structure } = opened;
   const removable = structure.blocks.filter((b) => b.unremovable === null).map((b) => b.index);
-  if (structure.blocks.length > 1) for (const b of removable.slice(0, deep ? 8 : 2)) removeUnits(structure, [b]);
+  if (structure.blocks.length > 1)
+    for (const b of removable.slice(0, deep ? 8 : 2)) removeUnits(structure, [b]);
   for (const unit of partsOf(opened).slice(0, deep ? 8 : 2)) removeUnits(structure, [unit]);
-  const manifest = await exportManifest(opened, structure.blocks.length > 1 ? removable.slice(0, 1) : [], { app: 'test' });
+  const manifest = await exportManifest(
+    opened,
+    structure.blocks.length > 1 ? removable.slice(0, 1) : [],
+    { app: 'test' },
+  );
   if (deep) await openModel(manifestFolder(manifest, folder), 'model.onnx');
 }
 
 /** The parts that the summary says can go alone. */
 function partsOf({ summary }: OpenedModel): Unit[] {
   return summary.blocks.flatMap(({ index, hasHalves, unremovableParts }) =>
-    (hasHalves ? (['attn', 'ffn'] as const) : []).filter((part) => !unremovableParts?.[part]).map((part) => partUnit(index, part)),
+    (hasHalves ? (['attn', 'ffn'] as const) : [])
+      .filter((part) => !unremovableParts?.[part])
+      .map((part) => partUnit(index, part)),
   );
 }
 
@@ -72,7 +93,9 @@ describe(`hostile graph files (seed ${SEED})`, () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(REAL.length - 1), steps(3), async (which, recipe) => {
         const files = REAL[which]!;
-        await judge(() => useFolder({ ...files, 'model.onnx': damaged(files['model.onnx'], recipe) }, false));
+        await judge(() =>
+          useFolder({ ...files, 'model.onnx': damaged(files['model.onnx'], recipe) }, false),
+        );
       }),
       cases(1000),
     );
@@ -80,9 +103,19 @@ describe(`hostile graph files (seed ${SEED})`, () => {
 
   it('take graphs that no exporter writes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(SMALL.length - 1), edits(3), fc.nat(3), async (which, recipe, depth) => {
-        await judge(() => useFolder({ 'model.onnx': edited(SMALL[which]!, recipe), 'd.bin': new Uint8Array(64) }, depth === 0));
-      }),
+      fc.asyncProperty(
+        fc.nat(SMALL.length - 1),
+        edits(3),
+        fc.nat(3),
+        async (which, recipe, depth) => {
+          await judge(() =>
+            useFolder(
+              { 'model.onnx': edited(SMALL[which]!, recipe), 'd.bin': new Uint8Array(64) },
+              depth === 0,
+            ),
+          );
+        },
+      ),
       cases(3000),
     );
   });
@@ -91,7 +124,9 @@ describe(`hostile graph files (seed ${SEED})`, () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(REAL.length - 1), edits(2), async (which, recipe) => {
         const files = REAL[which]!;
-        await judge(() => useFolder({ ...files, 'model.onnx': edited(files['model.onnx'], recipe) }, true));
+        await judge(() =>
+          useFolder({ ...files, 'model.onnx': edited(files['model.onnx'], recipe) }, true),
+        );
       }),
       cases(300),
     );

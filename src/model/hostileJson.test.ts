@@ -1,4 +1,5 @@
-// Hostile configs and provenance: whatever the JSON beside a graph holds, reading it and rewriting it for an export end in success or a coded error.
+// Hostile configs and provenance: whatever the JSON beside a graph holds, reading it and rewriting
+// it for an export end in success or a coded error.
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -34,11 +35,19 @@ const CONFIGS = [
     layer_types: ['a', 'b', 'c'],
     eps: 1e-5,
   },
-  { text_config: { num_hidden_layers: 3, mlp_only_layers: [0, 2], head_dim: 4 }, 'transformers.js_config': { dtype: 'fp32' } },
+  {
+    text_config: { num_hidden_layers: 3, mlp_only_layers: [0, 2], head_dim: 4 },
+    'transformers.js_config': { dtype: 'fp32' },
+  },
 ];
 const GENAI = [
   json(fixturePath('genai-lfm2-fp32-cpu/genai_config.json')),
-  { model: { type: 'x', decoder: { num_hidden_layers: 3, sliding_window: { layers: [0, 1] }, head_size: 4 } } },
+  {
+    model: {
+      type: 'x',
+      decoder: { num_hidden_layers: 3, sliding_window: { layers: [0, 1] }, head_size: 4 },
+    },
+  },
 ];
 const PROVENANCE: unknown = JSON.parse(writeProvenance(EXAMPLE));
 
@@ -50,7 +59,10 @@ describe(`hostile JSON beside a graph (seed ${SEED})`, () => {
         await judge(() => readConfig(guardedFolder({ 'config.json': bytes(text) })));
         await judge(() => {
           const pruned = prunedConfigJson(text, 3, [0, 2], { graph: 'model.onnx', parts: 1 });
-          expect(() => prunedConfigJson(pruned, 2, [0], null), 'what is written can be read').not.toThrow();
+          expect(
+            () => prunedConfigJson(pruned, 2, [0], null),
+            'what is written can be read',
+          ).not.toThrow();
         });
       }),
       cases(4000),

@@ -1,4 +1,5 @@
-// Recognises a model by its graph, its file list and samples of its weights; must not read weights as a whole.
+// Recognises a model by its graph, its file list and samples of its weights; must not read weights
+// as a whole.
 
 import { EspalierError } from '../errors.ts';
 import { isRange, type Model } from '../onnx/graph.ts';
@@ -17,7 +18,9 @@ export interface Identity {
   graphSha256: string;
   /** Names and sizes of all files of the folder, sorted by path. */
   files: { path: string; bytes: number }[];
-  /** Hex SHA-256 over up to 64 ranges of 64 KiB, spread evenly over the files that hold the weights. */
+  /**
+   * Hex SHA-256 over up to 64 ranges of 64 KiB, spread evenly over the files that hold the weights.
+   */
   weightsSha256: string;
 }
 
@@ -26,16 +29,28 @@ export interface Identity {
  * @throws EspalierError `missing-file` when the graph or a weights file is gone.
  */
 export async function identify(folder: Folder, graphPath: string, model: Model): Promise<Identity> {
-  const files = folder.files.map(({ path, size }) => ({ path, bytes: size })).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const files = folder.files
+    .map(({ path, size }) => ({ path, bytes: size }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
   const graph = open(folder, graphPath);
   const graphSha256 = await sha256(await graph.read(0, Math.min(graph.size, WHOLE_GRAPH_BYTES)));
-  return { graph: graphPath, graphSha256, files, weightsSha256: await hashSamples(folder, weightFiles(model)) };
+  return {
+    graph: graphPath,
+    graphSha256,
+    files,
+    weightsSha256: await hashSamples(folder, weightFiles(model)),
+  };
 }
 
-/** Why two identities are not the same model, as a sentence; null when they are. Files beside the graph and its weights may differ. */
+/**
+ * Why two identities are not the same model, as a sentence; null when they are. Files beside the
+ * graph and its weights may differ.
+ */
 export function difference(expected: Identity, found: Identity): string | null {
-  if (expected.graphSha256 !== found.graphSha256) return `The graph ${found.graph} is not the one that was scored (${expected.graph}).`;
-  if (expected.weightsSha256 !== found.weightsSha256) return `The weights of ${found.graph} differ from the ones that were scored.`;
+  if (expected.graphSha256 !== found.graphSha256)
+    return `The graph ${found.graph} is not the one that was scored (${expected.graph}).`;
+  if (expected.weightsSha256 !== found.weightsSha256)
+    return `The weights of ${found.graph} differ from the ones that were scored.`;
   return null;
 }
 
@@ -70,7 +85,11 @@ async function hashSamples(folder: Folder, names: readonly string[]): Promise<st
 function open(folder: Folder, path: string) {
   const source = folder.open(path);
   if (source) return source;
-  throw new EspalierError('missing-file', `The file ${path} is not in the folder ${folder.name} any more.`, 'Open the folder again.');
+  throw new EspalierError(
+    'missing-file',
+    `The file ${path} is not in the folder ${folder.name} any more.`,
+    'Open the folder again.',
+  );
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

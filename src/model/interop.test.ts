@@ -21,11 +21,15 @@ describe('plans for other tools', () => {
       ].join('\n'),
     );
     expect(mergekitYaml('m', [], 2)).toContain('layer_range: [0, 2]');
-    expect(mergekitYaml('a: "b" #\\\n\u0085é😀', [1], 2)).toContain('model: "a: \\"b\\" #\\\\\\u000a\\u0085\\u00e9\\U0001f600"');
+    expect(mergekitYaml('a: "b" #\\\n\u0085é😀', [1], 2)).toContain(
+      'model: "a: \\"b\\" #\\\\\\u000a\\u0085\\u00e9\\U0001f600"',
+    );
   });
 
   it('llama-quantize names the blocks that go, and its files as words of a shell', () => {
-    expect(llamaQuantizeLine('my-model', [3, 7, 8], 16)).toBe('llama-quantize --prune-layers 3,7,8 my-model.gguf my-model-pruned.gguf F16');
+    expect(llamaQuantizeLine('my-model', [3, 7, 8], 16)).toBe(
+      'llama-quantize --prune-layers 3,7,8 my-model.gguf my-model-pruned.gguf F16',
+    );
     expect(llamaQuantizeLine("it's; rm", [1], 4)).toContain("'it'\\''s; rm.gguf'");
     expect(llamaQuantizeLine('-x', [1], 4)).toContain(' ./-x.gguf ');
     expect(() => llamaQuantizeLine('m', [], 4)).toThrow('removes nothing');
@@ -44,7 +48,8 @@ describe('plans for other tools', () => {
 
   it('our own command line takes every plan', () => {
     expect(espalierLine('my model', 'onnx/model.onnx', [3, '7.attn', 8, 9, 10], 'out')).toBe(
-      "npm run -s espalier -- prune 'my model' --model onnx/model.onnx --remove 3,7.attn,8-10 --out out",
+      "npm run -s espalier -- prune 'my model' --model onnx/model.onnx --remove " +
+        '3,7.attn,8-10 --out out',
     );
     expect(espalierLine('m', 'model.onnx', [], 'm-4-of-4')).toContain('--remove "" --out m-4-of-4');
   });

@@ -1,4 +1,5 @@
-// A plan in the words of other tools: mergekit, llama.cpp, Hugging Face Transformers and our own command line; must not run or read anything.
+// A plan in the words of other tools: mergekit, llama.cpp, Hugging Face Transformers and our own
+// command line; must not run or read anything.
 
 import { EspalierError } from '../errors.ts';
 import { blocksLeft, formatUnits, partUnits, type Unit, wholeBlocks } from '../units.ts';
@@ -23,12 +24,23 @@ export function mergekitYaml(model: string, removed: readonly Unit[], numBlocks:
  * @param name of the files, without their ending
  * @throws EspalierError `bad-input` as `mergekitYaml`, and for a plan that removes nothing
  */
-export function llamaQuantizeLine(name: string, removed: readonly Unit[], numBlocks: number): string {
+export function llamaQuantizeLine(
+  name: string,
+  removed: readonly Unit[],
+  numBlocks: number,
+): string {
   kept('llama-quantize', removed, numBlocks);
   const blocks = wholeBlocks(removed);
   if (blocks.length === 0)
-    throw new EspalierError('bad-input', 'The plan removes nothing, so there is nothing for --prune-layers.', 'Remove a block first.');
-  return `llama-quantize --prune-layers ${blocks.join(',')} ${shellWord(`${name}.gguf`)} ${shellWord(`${name}-pruned.gguf`)} F16`;
+    throw new EspalierError(
+      'bad-input',
+      'The plan removes nothing, so there is nothing for --prune-layers.',
+      'Remove a block first.',
+    );
+  return (
+    `llama-quantize --prune-layers ${blocks.join(',')} ${shellWord(`${name}.gguf`)} ` +
+    `${shellWord(`${name}-pruned.gguf`)} F16`
+  );
 }
 
 /**
@@ -37,9 +49,17 @@ export function llamaQuantizeLine(name: string, removed: readonly Unit[], numBlo
  * @param graph path of the graph within it
  * @param out folder to write
  */
-export function espalierLine(folder: string, graph: string, removed: readonly Unit[], out: string): string {
+export function espalierLine(
+  folder: string,
+  graph: string,
+  removed: readonly Unit[],
+  out: string,
+): string {
   const plan = removed.length === 0 ? '""' : formatUnits(removed);
-  return `npm run -s espalier -- prune ${shellWord(folder)} --model ${shellWord(graph)} --remove ${plan} --out ${shellWord(out)}`;
+  return (
+    `npm run -s espalier -- prune ${shellWord(folder)} --model ${shellWord(graph)} --remove ` +
+    `${plan} --out ${shellWord(out)}`
+  );
 }
 
 /** Where Transformers keeps the list of blocks, by `model_type`; most have it in `model.layers`. */
@@ -60,12 +80,18 @@ const LAYERS: Readonly<Record<string, string>> = {
 const GPT_NEO = 'config.attention_types = [[[kind], 1] for kind in config.attention_layers]\n';
 
 /**
- * Python that takes the same blocks out of the original model with Hugging Face Transformers, and saves it: the kept layers, their
- * `layer_idx`, the number of layers, and every list of the config with one entry per layer.
+ * Python that takes the same blocks out of the original model with Hugging Face Transformers, and
+ * saves it: the kept layers, their `layer_idx`, the number of layers, and every list of the config
+ * with one entry per layer.
  * @param family `model_type` of the config
  * @throws EspalierError `bad-input` as `mergekitYaml`
  */
-export function huggingFaceSnippet(model: string, family: string, removed: readonly Unit[], numBlocks: number): string {
+export function huggingFaceSnippet(
+  model: string,
+  family: string,
+  removed: readonly Unit[],
+  numBlocks: number,
+): string {
   const keep = kept('The Transformers snippet', removed, numBlocks);
   const path = LAYERS[family] ?? 'model.layers';
   const parent = path.slice(0, path.lastIndexOf('.'));
@@ -111,8 +137,13 @@ function kept(tool: string, removed: readonly Unit[], numBlocks: number): number
     );
   const wrong = wholeBlocks(removed).find((block) => block < 0 || block >= numBlocks);
   if (wrong !== undefined)
-    throw new EspalierError('bad-input', `There is no block ${wrong}; the model has blocks 0 to ${numBlocks - 1}.`, 'Change the plan.');
-  if (blocksLeft(numBlocks, removed) <= 0) throw new EspalierError('bad-input', 'The plan leaves no block.', 'Keep a block.');
+    throw new EspalierError(
+      'bad-input',
+      `There is no block ${wrong}; the model has blocks 0 to ${numBlocks - 1}.`,
+      'Change the plan.',
+    );
+  if (blocksLeft(numBlocks, removed) <= 0)
+    throw new EspalierError('bad-input', 'The plan leaves no block.', 'Keep a block.');
   const gone = new Set(removed);
   return Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !gone.has(block));
 }
@@ -128,13 +159,18 @@ function runs(keep: readonly number[]): [number, number][] {
   return out;
 }
 
-/** A double-quoted string that YAML and Python read alike: whatever is not printable ASCII is escaped by its code point. */
+/**
+ * A double-quoted string that YAML and Python read alike: whatever is not printable ASCII is
+ * escaped by its code point.
+ */
 function quoted(text: string): string {
   const escaped = [...text].map((char) => {
     if (char === '"' || char === '\\') return `\\${char}`;
     const code = char.codePointAt(0) ?? 0;
     if (code >= 0x20 && code < 0x7f) return char;
-    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+    return code > 0xffff
+      ? `\\U${code.toString(16).padStart(8, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`;
   });
   return `"${escaped.join('')}"`;
 }

@@ -1,4 +1,5 @@
-// The tables that the paper's code writes: block_order.csv and all_ppl_unsorted.csv, written and read; must not know models.
+// The tables that the paper's code writes: block_order.csv and all_ppl_unsorted.csv, written and
+// read; must not know models.
 
 import { EspalierError } from '../errors.ts';
 
@@ -20,7 +21,8 @@ export function readBlockOrder(text: string, numBlocks: number): number[] {
   const found = linesOf(text, ORDER_FILE);
   const [line, second] = found;
   if (!line) throw wrong(ORDER_FILE, 1, 'is empty: one line of block numbers is expected');
-  if (second) throw wrong(ORDER_FILE, second.number, 'is a second line: all block numbers stand on one');
+  if (second)
+    throw wrong(ORDER_FILE, second.number, 'is a second line: all block numbers stand on one');
   const order: number[] = [];
   for (const [k, entry] of line.cells.entries()) {
     const block = blockNumber(entry, numBlocks, ORDER_FILE, line.number, `entry ${k + 1}`);
@@ -51,14 +53,21 @@ export interface PplTable {
 /** Infinite values are written as Python writes them. */
 export function writePplTable({ dataset, samples, rows }: PplTable): string {
   const name = dataset.replace(/[^A-Za-z0-9_.-]+/g, '_') || 'text';
-  const lines = rows.map(({ block, ppl, params }) => `${block},${ppl ?? 'inf'},${samples ?? ''},${params ?? ''}`);
+  const lines = rows.map(
+    ({ block, ppl, params }) => `${block},${ppl ?? 'inf'},${samples ?? ''},${params ?? ''}`,
+  );
   return [`removed_block,ppl_${name},num_calib_data,params`, ...lines, ''].join('\n');
 }
 
 /** @throws EspalierError `bad-input` naming line and column */
 export function readPplTable(text: string, numBlocks: number): PplTable {
   const [header, ...lines] = linesOf(text, TABLE_FILE);
-  if (!header) throw wrong(TABLE_FILE, 1, 'is empty: the header removed_block,ppl_<dataset>,num_calib_data,params is expected');
+  if (!header)
+    throw wrong(
+      TABLE_FILE,
+      1,
+      'is empty: the header removed_block,ppl_<dataset>,num_calib_data,params is expected',
+    );
   const column = (test: (name: string) => boolean): number => header.cells.findIndex(test);
   const at = {
     block: column((name) => name === 'removed_block'),
@@ -72,14 +81,29 @@ export function readPplTable(text: string, numBlocks: number): PplTable {
   let samples: number | null = null;
   const rows = lines.map(({ number, cells }): PplRow => {
     if (cells.length !== header.cells.length)
-      throw wrong(TABLE_FILE, number, `has ${cells.length} columns, the header ${header.cells.length}`);
-    const block = blockNumber(cells[at.block] ?? '', numBlocks, TABLE_FILE, number, 'removed_block');
+      throw wrong(
+        TABLE_FILE,
+        number,
+        `has ${cells.length} columns, the header ${header.cells.length}`,
+      );
+    const block = blockNumber(
+      cells[at.block] ?? '',
+      numBlocks,
+      TABLE_FILE,
+      number,
+      'removed_block',
+    );
     if (seen.has(block)) throw wrong(TABLE_FILE, number, `is the second row of block ${block}`);
     seen.add(block);
     samples ??= optional(cells[at.samples], 'num_calib_data', number);
-    return { block, ppl: perplexityOf(cells[at.ppl] ?? '', number), params: optional(cells[at.params], 'params', number) };
+    return {
+      block,
+      ppl: perplexityOf(cells[at.ppl] ?? '', number),
+      params: optional(cells[at.params], 'params', number),
+    };
   });
-  if (rows.length === 0) throw wrong(TABLE_FILE, header.number, 'is the only line: rows of blocks are missing');
+  if (rows.length === 0)
+    throw wrong(TABLE_FILE, header.number, 'is the only line: rows of blocks are missing');
   return { dataset: (header.cells[at.ppl] ?? '').slice('ppl_'.length), samples, rows };
 }
 
@@ -89,10 +113,17 @@ interface Line {
   cells: string[];
 }
 
-/** Lines that hold something, with or without carriage returns, spaces around cells, and a byte order mark. */
+/**
+ * Lines that hold something, with or without carriage returns, spaces around cells, and a byte
+ * order mark.
+ */
 function linesOf(text: string, file: string): Line[] {
   if (text.length > MAX_CHARS)
-    throw new EspalierError('bad-input', `${file} has ${text.length} characters; such a table has a few thousand.`, 'Choose another file.');
+    throw new EspalierError(
+      'bad-input',
+      `${file} has ${text.length} characters; such a table has a few thousand.`,
+      'Choose another file.',
+    );
   return text
     .replace(/^\uFEFF/, '')
     .split(/\r\n|\n|\r/)
@@ -100,24 +131,38 @@ function linesOf(text: string, file: string): Line[] {
     .filter(({ cells }) => cells.some((cell) => cell !== ''));
 }
 
-function blockNumber(text: string, numBlocks: number, file: string, line: number, where: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw wrong(file, line, `${where}: "${shortened(text)}" is no block number`);
+function blockNumber(
+  text: string,
+  numBlocks: number,
+  file: string,
+  line: number,
+  where: string,
+): number {
+  if (!/^\d{1,9}$/.test(text))
+    throw wrong(file, line, `${where}: "${shortened(text)}" is no block number`);
   const block = Number(text);
-  if (block >= numBlocks) throw wrong(file, line, `${where}: there is no block ${block}, the model has blocks 0 to ${numBlocks - 1}`);
+  if (block >= numBlocks)
+    throw wrong(
+      file,
+      line,
+      `${where}: there is no block ${block}, the model has blocks 0 to ${numBlocks - 1}`,
+    );
   return block;
 }
 
 function perplexityOf(text: string, line: number): number | null {
   if (/^\+?(inf|infinity|nan)$/i.test(text)) return null;
   const value = text === '' ? Number.NaN : Number(text);
-  if (!(value >= 1) || !Number.isFinite(value)) throw wrong(TABLE_FILE, line, `"${shortened(text)}" is no perplexity`);
+  if (!(value >= 1) || !Number.isFinite(value))
+    throw wrong(TABLE_FILE, line, `"${shortened(text)}" is no perplexity`);
   return value;
 }
 
 function optional(text: string | undefined, name: string, line: number): number | null {
   if (text === undefined || text === '') return null;
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw wrong(TABLE_FILE, line, `${name}: "${shortened(text)}" is no number`);
+  if (!Number.isFinite(value) || value < 0)
+    throw wrong(TABLE_FILE, line, `${name}: "${shortened(text)}" is no number`);
   return value;
 }
 
@@ -126,6 +171,13 @@ function shortened(text: string): string {
 }
 
 function wrong(file: string, line: number, what: string): EspalierError {
-  const fields = file === ORDER_FILE ? 'Write block numbers on one line, like 7,9,2.' : 'Write a header and one row for each block.';
-  return new EspalierError('bad-input', `${file}, line ${line}: ${what.replace(/^(is|has|names) /, 'it $1 ')}.`, fields);
+  const fields =
+    file === ORDER_FILE
+      ? 'Write block numbers on one line, like 7,9,2.'
+      : 'Write a header and one row for each block.';
+  return new EspalierError(
+    'bad-input',
+    `${file}, line ${line}: ${what.replace(/^(is|has|names) /, 'it $1 ')}.`,
+    fields,
+  );
 }

@@ -5,18 +5,38 @@ import type { Dim, ValueInfo } from '../onnx/graph.ts';
 import { interpretConfig } from './config.ts';
 import { pairStates, parseStateName, renumbered, stateShape } from './kv.ts';
 
-const info = (name: string, dims: Dim[] | null = ['B', 2, 'P', 16]): ValueInfo => ({ name, type: 1, dims });
+const info = (name: string, dims: Dim[] | null = ['B', 2, 'P', 16]): ValueInfo => ({
+  name,
+  type: 1,
+  dims,
+});
 
 describe('state names', () => {
   it('hold one layer index', () => {
-    expect(parseStateName('past_key_values.12.key')).toEqual({ prefix: 'past_key_values.', index: 12, suffix: '.key' });
+    expect(parseStateName('past_key_values.12.key')).toEqual({
+      prefix: 'past_key_values.',
+      index: 12,
+      suffix: '.key',
+    });
     expect(parseStateName('past_0_key')).toEqual({ prefix: 'past_', index: 0, suffix: '_key' });
     expect(parseStateName('cache_k_3')).toEqual({ prefix: 'cache_k_', index: 3, suffix: '' });
     expect(parseStateName('attention_mask')).toBe(null);
     expect(renumbered('past.3.conv', 10)).toBe('past.10.conv');
-    expect(parseStateName('past.layers.1.self_attn.key')).toEqual({ prefix: 'past.layers.', index: 1, suffix: '.self_attn.key' });
-    expect(parseStateName('layer_1_past_key_fp32')).toEqual({ prefix: 'layer_', index: 1, suffix: '_past_key_fp32' });
-    expect(parseStateName('v2.past.1.key')).toEqual({ prefix: 'v2.past.', index: 1, suffix: '.key' });
+    expect(parseStateName('past.layers.1.self_attn.key')).toEqual({
+      prefix: 'past.layers.',
+      index: 1,
+      suffix: '.self_attn.key',
+    });
+    expect(parseStateName('layer_1_past_key_fp32')).toEqual({
+      prefix: 'layer_',
+      index: 1,
+      suffix: '_past_key_fp32',
+    });
+    expect(parseStateName('v2.past.1.key')).toEqual({
+      prefix: 'v2.past.',
+      index: 1,
+      suffix: '.key',
+    });
     expect(parseStateName('k8v8_key')).toEqual({ prefix: 'k8v', index: 8, suffix: '_key' });
     expect(renumbered('past.layers.1.self_attn.key', 10)).toBe('past.layers.10.self_attn.key');
     expect(renumbered('layer_1_past_key_fp32', 2)).toBe('layer_2_past_key_fp32');
@@ -61,7 +81,9 @@ describe('state names', () => {
 
   it('pair when several words follow the index, the direction among them', () => {
     const names = (direction: string): ValueInfo[] =>
-      [0, 1].flatMap((i) => ['key', 'value'].map((kind) => info(`layer_${i}_${direction}_${kind}_fp32`)));
+      [0, 1].flatMap((i) =>
+        ['key', 'value'].map((kind) => info(`layer_${i}_${direction}_${kind}_fp32`)),
+      );
     const pairs = pairStates(names('past'), names('present'));
     expect([...pairs.keys()]).toEqual([0, 1]);
     expect(pairs.get(1)?.map((s) => [s.input, s.output])).toEqual([
@@ -71,22 +93,39 @@ describe('state names', () => {
   });
 
   it('are refused without a counterpart, while ordinary numbered inputs are not', () => {
-    expect(() => pairStates([info('past.0.key'), info('past.1.key')], [info('present.0.key')])).toThrow(
-      /past.1.key has no matching output/,
+    expect(() =>
+      pairStates([info('past.0.key'), info('past.1.key')], [info('present.0.key')]),
+    ).toThrow(/past.1.key has no matching output/);
+    expect(() => pairStates([info('past.0.key'), info('past.1.key')], [])).toThrow(
+      /past.0.key has no matching output/,
     );
-    expect(() => pairStates([info('past.0.key'), info('past.1.key')], [])).toThrow(/past.0.key has no matching output/);
-    expect(pairStates([info('input_1', ['B', 'S']), info('input_2', ['B', 'S'])], [info('logits')]).size).toBe(0);
+    expect(
+      pairStates([info('input_1', ['B', 'S']), info('input_2', ['B', 'S'])], [info('logits')]).size,
+    ).toBe(0);
     expect(pairStates([info('onnx::Concat_12', ['B', 'S'])], []).size).toBe(0);
   });
 
   it('tell the dimension that grows from symbols of fixed sizes', () => {
-    expect(stateShape(info('a', ['B', 2, 'P', 'kv_cache_dim']), info('b', ['B', 2, 'T', 'kv_cache_dim']))).toEqual({
+    expect(
+      stateShape(
+        info('a', ['B', 2, 'P', 'kv_cache_dim']),
+        info('b', ['B', 2, 'T', 'kv_cache_dim']),
+      ),
+    ).toEqual({
       sequence: 2,
       perToken: [2, 'kv_cache_dim'],
     });
-    expect(stateShape(info('a', ['B', 'P', 2, 16]), info('b', ['B', 'P + S', 2, 16]))).toEqual({ sequence: 1, perToken: [2, 16] });
-    expect(stateShape(info('a', ['B', 2, 'max', 16]), info('b', ['B', 2, 'max', 16])).sequence).toBe(2);
-    expect(stateShape(info('a', [2, 'B', 12, 'P', 64]), info('b', [2, 'B', 12, 'T', 64]))).toEqual({ sequence: 3, perToken: [2, 12, 64] });
+    expect(stateShape(info('a', ['B', 'P', 2, 16]), info('b', ['B', 'P + S', 2, 16]))).toEqual({
+      sequence: 1,
+      perToken: [2, 16],
+    });
+    expect(
+      stateShape(info('a', ['B', 2, 'max', 16]), info('b', ['B', 2, 'max', 16])).sequence,
+    ).toBe(2);
+    expect(stateShape(info('a', [2, 'B', 12, 'P', 64]), info('b', [2, 'B', 12, 'T', 64]))).toEqual({
+      sequence: 3,
+      perToken: [2, 12, 64],
+    });
     expect(stateShape(info('a', ['B', 64, 3]), info('b', ['B', 64, 3])).sequence).toBe(null);
   });
 });
@@ -94,7 +133,17 @@ describe('state names', () => {
 describe('interpretConfig', () => {
   it('reads families that use other keys', () => {
     expect(
-      interpretConfig({ model_type: 'gpt2', n_layer: 12, n_embd: 768, n_head: 12, n_positions: 1024, vocab_size: 50257 }, null),
+      interpretConfig(
+        {
+          model_type: 'gpt2',
+          n_layer: 12,
+          n_embd: 768,
+          n_head: 12,
+          n_positions: 1024,
+          vocab_size: 50257,
+        },
+        null,
+      ),
     ).toMatchObject({
       family: 'gpt2',
       layers: 12,
@@ -105,7 +154,12 @@ describe('interpretConfig', () => {
       contextLength: 1024,
       vocabSize: 50257,
     });
-    expect(interpretConfig({ model_type: 'mm', text_config: { num_hidden_layers: 7, hidden_size: 8 } }, null)).toMatchObject({
+    expect(
+      interpretConfig(
+        { model_type: 'mm', text_config: { num_hidden_layers: 7, hidden_size: 8 } },
+        null,
+      ),
+    ).toMatchObject({
       family: 'mm',
       layers: 7,
       hiddenSize: 8,
@@ -115,7 +169,12 @@ describe('interpretConfig', () => {
         type: 'phi3',
         context_length: 256,
         vocab_size: 9,
-        decoder: { num_hidden_layers: 5, head_size: 16, num_attention_heads: 4, num_key_value_heads: 2 },
+        decoder: {
+          num_hidden_layers: 5,
+          head_size: 16,
+          num_attention_heads: 4,
+          num_key_value_heads: 2,
+        },
       },
     };
     expect(interpretConfig(null, genai)).toMatchObject({
@@ -126,6 +185,10 @@ describe('interpretConfig', () => {
       contextLength: 256,
       vocabSize: 9,
     });
-    expect(interpretConfig(null, null)).toMatchObject({ family: 'unknown', layers: null, kvHeads: null });
+    expect(interpretConfig(null, null)).toMatchObject({
+      family: 'unknown',
+      layers: null,
+      kvHeads: null,
+    });
   });
 });

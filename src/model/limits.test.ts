@@ -9,17 +9,26 @@ import { MAX_INTERFACE, pairStates } from './kv.ts';
 import { PLAIN, residualModel } from './testing/residual.ts';
 
 const decoder = (blocks: number): Model => residualModel({ ...PLAIN, blocks });
-const tooLarge = (message: RegExp) => expect.objectContaining({ code: 'too-large', message: expect.stringMatching(message) });
+const tooLarge = (message: RegExp) =>
+  expect.objectContaining({ code: 'too-large', message: expect.stringMatching(message) });
 
 describe('bounds on a decoder', () => {
   it('blocks', () => {
     expect(findBlocks(decoder(MAX_BLOCKS), null).blocks.length).toBe(MAX_BLOCKS);
-    expect(() => findBlocks(decoder(MAX_BLOCKS + 1), null)).toThrow(tooLarge(/has 513 blocks; Espalier stops at 512/));
+    expect(() => findBlocks(decoder(MAX_BLOCKS + 1), null)).toThrow(
+      tooLarge(/has 513 blocks; Espalier stops at 512/),
+    );
   });
 
   it('inputs to feed and outputs', () => {
-    const values = Array.from({ length: MAX_INTERFACE + 1 }, (_, k) => ({ name: `x${k}`, type: 1, dims: null }));
-    expect(() => pairStates(values, [])).toThrow(tooLarge(/has 4097 inputs to feed and 0 outputs; Espalier stops at 4096/));
+    const values = Array.from({ length: MAX_INTERFACE + 1 }, (_, k) => ({
+      name: `x${k}`,
+      type: 1,
+      dims: null,
+    }));
+    expect(() => pairStates(values, [])).toThrow(
+      tooLarge(/has 4097 inputs to feed and 0 outputs; Espalier stops at 4096/),
+    );
     expect(() => pairStates([], values)).toThrow(tooLarge(/0 inputs to feed and 4097 outputs/));
     expect(pairStates([], values.slice(1)).size).toBe(0);
   });
@@ -35,8 +44,11 @@ describe('bounds on a decoder', () => {
       outputs: [`c${k + 1}`],
       attributes: new Map(),
     }));
-    for (const node of model.graph.nodes) if (/^u\d/.test(node.outputs[0] ?? '')) node.inputs.push(`c${length}`);
+    for (const node of model.graph.nodes)
+      if (/^u\d/.test(node.outputs[0] ?? '')) node.inputs.push(`c${length}`);
     model.graph.nodes = [...chain, ...model.graph.nodes];
-    expect(() => structuralClasses(findBlocks(model, null))).toThrow(tooLarge(/more than 250000 nodes together/));
+    expect(() => structuralClasses(findBlocks(model, null))).toThrow(
+      tooLarge(/more than 250000 nodes together/),
+    );
   });
 });

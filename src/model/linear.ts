@@ -1,4 +1,5 @@
-// Which stored tensors are the linear matrices and norm vectors of each block, found by data flow; must not read weights.
+// Which stored tensors are the linear matrices and norm vectors of each block, found by data flow;
+// must not read weights.
 
 import { DataType, elementCount, isRange, type Node, type Tensor } from '../onnx/graph.ts';
 import {
@@ -22,7 +23,10 @@ export interface CountedTensor {
   blocks: Set<number>;
 }
 
-/** Operand slots of matrices in floats (or behind DequantizeLinear), by operator. Slots that turn out to hold activations are passed over. */
+/**
+ * Operand slots of matrices in floats (or behind DequantizeLinear), by operator. Slots that turn
+ * out to hold activations are passed over.
+ */
 const FLOAT_SLOTS: ReadonlyMap<string, readonly number[]> = new Map(
   Object.entries({
     MatMul: [0, 1],
@@ -58,13 +62,23 @@ const NORM_SLOTS: ReadonlyMap<string, readonly number[]> = new Map(
 );
 
 /** Operators that move values or change their type and leave the sums as they are. */
-const SAME_VALUES: ReadonlySet<string> = new Set(['Transpose', 'Reshape', 'Identity', 'Cast', 'Squeeze', 'Unsqueeze', 'Flatten']);
+const SAME_VALUES: ReadonlySet<string> = new Set([
+  'Transpose',
+  'Reshape',
+  'Identity',
+  'Cast',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+]);
 
 /**
- * Every matrix that multiplies activations within a block: dense, fused or packed projections, routers, experts and stacks of experts, and
- * the kernels of convolutions (some exports write projections as such, and the short one of hybrids stands where others have attention).
- * Biases, rotary tables and embeddings do not count. Norm vectors are listed apart.
- * @throws EspalierError `unsupported-op` for a quantisation or a computation on weights that is not followed
+ * Every matrix that multiplies activations within a block: dense, fused or packed projections,
+ * routers, experts and stacks of experts, and the kernels of convolutions (some exports write
+ * projections as such, and the short one of hybrids stands where others have attention). Biases,
+ * rotary tables and embeddings do not count. Norm vectors are listed apart.
+ * @throws EspalierError `unsupported-op` for a quantisation or a computation on weights that is not
+ *   followed
  */
 export function countedTensors(structure: Structure): CountedTensor[] {
   const { graph, region, content, constants } = structure;
@@ -72,7 +86,8 @@ export function countedTensors(structure: Structure): CountedTensor[] {
   const ids = new Map<Uint8Array, number>();
   for (const [position, node] of graph.nodes.entries()) {
     const block = region[position]! - 1;
-    if (block < 0 || block >= structure.blocks.length || !node.inputs.some((x) => content.has(x))) continue;
+    if (block < 0 || block >= structure.blocks.length || !node.inputs.some((x) => content.has(x)))
+      continue;
     for (const item of operands(node)) {
       const key = `${item.kind}\n${identity(item.tensor)}\n${item.quantised ? identity(item.quantised.scales) : ''}`;
       const known = found.get(key) ?? { ...item, blocks: new Set<number>() };
@@ -83,40 +98,69 @@ export function countedTensors(structure: Structure): CountedTensor[] {
   return [...found.values()];
 
   function operands(node: Node): Omit<CountedTensor, 'blocks'>[] {
-    if (node.op === 'MatMulNBits') return [quantised(node, 1, (tensor) => blockedNBits(node, tensor, (slot) => stored(node, slot)))];
+    if (node.op === 'MatMulNBits')
+      return [
+        quantised(node, 1, (tensor) => blockedNBits(node, tensor, (slot) => stored(node, slot))),
+      ];
     if (node.op === 'QMoE') {
       return [2, 5, 8]
         .filter((slot) => node.inputs[slot])
-        .map((slot) => quantised(node, slot, (tensor) => expertQuantised(node, tensor, slot, (s) => stored(node, s))));
+        .map((slot) =>
+          quantised(node, slot, (tensor) =>
+            expertQuantised(node, tensor, slot, (s) => stored(node, s)),
+          ),
+        );
     }
     if (node.op === 'MatMulInteger') {
       if (!constants.has(node.inputs[1] ?? '')) return [];
-      return [quantised(node, 1, (tensor) => linearQuantised(node, tensor, productScale(node), stored(node, 3)))];
+      return [
+        quantised(node, 1, (tensor) =>
+          linearQuantised(node, tensor, productScale(node), stored(node, 3)),
+        ),
+      ];
     }
     const integer = INTEGER_SLOTS.get(node.op);
     if (integer) {
       const [slot, scale, zero] = integer;
       if (!constants.has(node.inputs[slot] ?? '')) return [];
-      return [quantised(node, slot, (tensor) => linearQuantised(node, tensor, stored(node, scale), stored(node, zero)))];
+      return [
+        quantised(node, slot, (tensor) =>
+          linearQuantised(node, tensor, stored(node, scale), stored(node, zero)),
+        ),
+      ];
     }
     const float = FLOAT_SLOTS.get(node.op);
     if (float) {
-      const matrices = float.filter((slot) => constants.has(node.inputs[slot] ?? '')).flatMap((slot) => follow(node.inputs[slot]!, node));
-      return matrices.filter(({ tensor }) => tensor.dims.length > 1).map((item) => ({ kind: 'linear', ...item }));
+      const matrices = float
+        .filter((slot) => constants.has(node.inputs[slot] ?? ''))
+        .flatMap((slot) => follow(node.inputs[slot]!, node));
+      return matrices
+        .filter(({ tensor }) => tensor.dims.length > 1)
+        .map((item) => ({ kind: 'linear', ...item }));
     }
     const norm = isNormProduct(node) ? [0, 1] : (NORM_SLOTS.get(node.op) ?? []);
     if (norm.length > 0) {
-      const vectors = norm.filter((slot) => constants.has(node.inputs[slot] ?? '')).flatMap((slot) => follow(node.inputs[slot]!, node));
-      return vectors.filter(({ tensor }) => elementCount(tensor.dims) > 1).map((item) => ({ kind: 'norm', ...item }));
+      const vectors = norm
+        .filter((slot) => constants.has(node.inputs[slot] ?? ''))
+        .flatMap((slot) => follow(node.inputs[slot]!, node));
+      return vectors
+        .filter(({ tensor }) => elementCount(tensor.dims) > 1)
+        .map((item) => ({ kind: 'norm', ...item }));
     }
     const unknown = node.inputs.find(
-      (x) => SMALL_INTEGERS.has(graph.initializers.get(x)?.type ?? 0) && graph.initializers.get(x)!.dims.length > 1,
+      (x) =>
+        SMALL_INTEGERS.has(graph.initializers.get(x)?.type ?? 0) &&
+        graph.initializers.get(x)!.dims.length > 1,
     );
     if (unknown) throw refuse(node, unknown, `the operator ${node.op} is not known`);
     return [];
   }
 
-  function quantised(node: Node, slot: number, how: (tensor: Tensor) => Quantised): Omit<CountedTensor, 'blocks'> {
+  function quantised(
+    node: Node,
+    slot: number,
+    how: (tensor: Tensor) => Quantised,
+  ): Omit<CountedTensor, 'blocks'> {
     const tensor = stored(node, slot);
     if (!tensor) throw refuse(node, node.inputs[slot] ?? '', 'it is computed while the graph runs');
     return { kind: 'linear', tensor, quantised: how(tensor) };
@@ -135,7 +179,10 @@ export function countedTensors(structure: Structure): CountedTensor[] {
     if (node?.op === 'DequantizeLinear') {
       const source = stored(node, 0);
       const scales = stored(node, 1);
-      if (source && scales) return [{ tensor: source, quantised: axisQuantised(node, source, scales, stored(node, 2)) }];
+      if (source && scales)
+        return [
+          { tensor: source, quantised: axisQuantised(node, source, scales, stored(node, 2)) },
+        ];
     }
     throw refuse(reader, value, `it comes out of ${node?.op ?? 'nothing'}`);
   }
@@ -158,7 +205,10 @@ export function countedTensors(structure: Structure): CountedTensor[] {
     return graph.nodes[structure.producer.get(value) ?? -1];
   }
 
-  /** Scale of the matrix of a MatMulInteger: its product is cast and multiplied by (scale of the activations x scale of the matrix). */
+  /**
+   * Scale of the matrix of a MatMulInteger: its product is cast and multiplied by (scale of the
+   * activations x scale of the matrix).
+   */
   function productScale(node: Node): Tensor | null {
     let value = node.outputs[0];
     for (let step = 0; step < 4 && value !== undefined; step++) {
@@ -166,10 +216,13 @@ export function countedTensors(structure: Structure): CountedTensor[] {
       if (reader?.op === 'Mul') {
         const other = reader.inputs.find((x) => x !== value) ?? '';
         const inner = producerOf(other);
-        const scale = plain(other) ?? (inner?.op === 'Mul' ? (plain(inner.inputs[0]!) ?? plain(inner.inputs[1]!)) : null);
+        const scale =
+          plain(other) ??
+          (inner?.op === 'Mul' ? (plain(inner.inputs[0]!) ?? plain(inner.inputs[1]!)) : null);
         if (scale) return scale;
       }
-      value = reader && (reader.op === 'Cast' || reader.op === 'Mul') ? reader.outputs[0] : undefined;
+      value =
+        reader && (reader.op === 'Cast' || reader.op === 'Mul') ? reader.outputs[0] : undefined;
     }
     return null;
   }
@@ -181,7 +234,10 @@ export function countedTensors(structure: Structure): CountedTensor[] {
     if (vector < 0) return false;
     let before = producerOf(node.inputs[1 - vector] ?? '');
     while (before?.op === 'Cast') before = producerOf(before.inputs[0] ?? '');
-    return (before?.op === 'Mul' || before?.op === 'Div') && before.inputs.some((x) => isRoot(producerOf(x)));
+    return (
+      (before?.op === 'Mul' || before?.op === 'Div') &&
+      before.inputs.some((x) => isRoot(producerOf(x)))
+    );
   }
 
   function isRoot(node: Node | undefined): boolean {
@@ -200,5 +256,10 @@ export function countedTensors(structure: Structure): CountedTensor[] {
 }
 
 function isFloat(type: number): boolean {
-  return type === DataType.float || type === DataType.float16 || type === DataType.bfloat16 || type === DataType.double;
+  return (
+    type === DataType.float ||
+    type === DataType.float16 ||
+    type === DataType.bfloat16 ||
+    type === DataType.double
+  );
 }

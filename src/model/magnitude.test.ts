@@ -1,11 +1,19 @@
-// Magnitudes: the sample's goldens, and every dequantisation against ONNX Runtime's own on the real exports.
+// Magnitudes: the sample's goldens, and every dequantisation against ONNX Runtime's own on the real
+// exports.
 
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { encodeModel } from '../onnx/codec.ts';
 import { DataType, intAttribute, isRange, type Node, type Tensor } from '../onnx/graph.ts';
-import { type CountingFolder, fixturePath, golden, nodeFolder, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
+import {
+  type CountingFolder,
+  fixturePath,
+  golden,
+  nodeFolder,
+  samplePath,
+  wholeCorpus,
+} from '../onnx/testing/fixtures.ts';
 import { cutPiece } from './cutPiece.ts';
 import { countedTensors } from './linear.ts';
 import { type BlockMagnitudes, measureMagnitudes } from './magnitude.ts';
@@ -36,7 +44,9 @@ const magnitudesOf = (path: string, graph?: string): Promise<BlockMagnitudes> =>
   withModel(path, graph, (opened) => measureMagnitudes(opened));
 
 function largestRatio(found: readonly number[], expected: readonly number[]): number {
-  return found.length === expected.length ? Math.max(...found.map((value, k) => Math.abs(value / expected[k]! - 1))) : Number.NaN;
+  return found.length === expected.length
+    ? Math.max(...found.map((value, k) => Math.abs(value / expected[k]! - 1)))
+    : Number.NaN;
 }
 
 describe('the sample', () => {
@@ -45,14 +55,19 @@ describe('the sample', () => {
     await withModel(samplePath(), 'onnx/model.onnx', async (opened, folder) => {
       const before = folder.bytesRead();
       const told: [number, number][] = [];
-      const found = await measureMagnitudes(opened, { onBytes: (...progress) => told.push(progress) });
+      const found = await measureMagnitudes(opened, {
+        onBytes: (...progress) => told.push(progress),
+      });
       expect(largestRatio(found.l1, expected.mag_l1_linear)).toBeLessThan(1e-5);
       expect(largestRatio(found.l2, expected.mag_l2_linear)).toBeLessThan(1e-5);
       expect(largestRatio(found.l1WithNorms, expected.mag_l1_with_norms)).toBeLessThan(1e-5);
       expect(largestRatio(found.l2WithNorms, expected.mag_l2_with_norms)).toBeLessThan(1e-5);
       expect(folder.bytesRead() - before).toBe(found.bytesRead);
       expect(told.at(-1)).toEqual([found.bytesRead, found.bytesRead]);
-      const stored = countedTensors(opened.structure).reduce((sum, { tensor }) => sum + (isRange(tensor.data) ? tensor.data.length : 0), 0);
+      const stored = countedTensors(opened.structure).reduce(
+        (sum, { tensor }) => sum + (isRange(tensor.data) ? tensor.data.length : 0),
+        0,
+      );
       expect(found.bytesRead / stored).toBeGreaterThanOrEqual(1);
       expect(found.bytesRead / stored).toBeLessThan(1.01);
     });
@@ -67,9 +82,17 @@ describe('the sample', () => {
 });
 
 describe('the job', () => {
-  const cut = (opened: OpenedModel, change: (folder: OpenedModel['folder']) => Partial<OpenedModel['folder']>): OpenedModel => ({
+  const cut = (
+    opened: OpenedModel,
+    change: (folder: OpenedModel['folder']) => Partial<OpenedModel['folder']>,
+  ): OpenedModel => ({
     ...opened,
-    folder: { name: opened.folder.name, files: opened.folder.files, open: (path) => opened.folder.open(path), ...change(opened.folder) },
+    folder: {
+      name: opened.folder.name,
+      files: opened.folder.files,
+      open: (path) => opened.folder.open(path),
+      ...change(opened.folder),
+    },
   });
 
   it('is cancelled between reads', async () => {
@@ -87,14 +110,22 @@ describe('the job', () => {
 
   it('names a file that is gone, and passes on what a read throws', async () => {
     await withModel(samplePath(), 'onnx/model.onnx', async (opened) => {
-      await expect(measureMagnitudes(cut(opened, () => ({ open: () => null })))).rejects.toMatchObject({
+      await expect(
+        measureMagnitudes(cut(opened, () => ({ open: () => null }))),
+      ).rejects.toMatchObject({
         code: 'missing-file',
         message: expect.stringContaining('model.onnx_data'),
       });
       const failing = cut(opened, () => ({
-        open: () => ({ size: 1, read: () => Promise.reject(new EspalierError('corrupt-file', 'Torn.')) }),
+        open: () => ({
+          size: 1,
+          read: () => Promise.reject(new EspalierError('corrupt-file', 'Torn.')),
+        }),
       }));
-      await expect(measureMagnitudes(failing)).rejects.toMatchObject({ code: 'corrupt-file', message: 'Torn.' });
+      await expect(measureMagnitudes(failing)).rejects.toMatchObject({
+        code: 'corrupt-file',
+        message: 'Torn.',
+      });
     });
   });
 
@@ -146,10 +177,20 @@ describe('the job', () => {
     await withModel(fixturePath('optimum-llama-fp32'), undefined, async (opened) => {
       const { structure } = opened;
       const at = structure.graph.nodes.findIndex(
-        (node, p) => structure.region[p] === 1 && node.op === 'MatMul' && structure.constants.has(node.inputs[1]!),
+        (node, p) =>
+          structure.region[p] === 1 &&
+          node.op === 'MatMul' &&
+          structure.constants.has(node.inputs[1]!),
       );
       const weight = structure.graph.nodes[at]!.inputs[1]!;
-      const cone: Node = { name: 'cone', op: 'Relu', domain: '', inputs: [weight], outputs: ['rectified'], attributes: new Map() };
+      const cone: Node = {
+        name: 'cone',
+        op: 'Relu',
+        domain: '',
+        inputs: [weight],
+        outputs: ['rectified'],
+        attributes: new Map(),
+      };
       const nodes = [...structure.graph.nodes, cone].map((node, p) =>
         p === at ? { ...node, inputs: [node.inputs[0]!, 'rectified'] } : node,
       );
@@ -182,7 +223,8 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
   const nodes: Node[] = [];
   const inputs: { name: string; type: number; dims: null }[] = [];
   const feeds: Record<string, OrtTensor> = {};
-  const operands = wanted === 'product' ? node.inputs.filter((x) => structure.constants.has(x)) : [wanted];
+  const operands =
+    wanted === 'product' ? node.inputs.filter((x) => structure.constants.has(x)) : [wanted];
   const piece = cutPiece(structure, structure.graph.nodes, operands, () => false);
   nodes.push(...piece.nodes);
   const weight = structure.graph.initializers.get(node.inputs[slot]!);
@@ -191,9 +233,15 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
     // The identity times the matrix is the matrix.
     const integer = node.op === 'MatMulInteger';
     const size = integer ? weight!.dims[0]! : intAttribute(node, 'K')!;
-    const half = node.op === 'MatMulNBits' && piece.initializers.get(node.inputs[2]!)?.type === DataType.float16;
+    const half =
+      node.op === 'MatMulNBits' &&
+      piece.initializers.get(node.inputs[2]!)?.type === DataType.float16;
     const identity = Array.from({ length: size * size }, (_, k) => (k % (size + 1) === 0 ? 1 : 0));
-    inputs.push({ name: 'identity', type: integer ? DataType.uint8 : half ? DataType.float16 : DataType.float, dims: null });
+    inputs.push({
+      name: 'identity',
+      type: integer ? DataType.uint8 : half ? DataType.float16 : DataType.float,
+      dims: null,
+    });
     feeds.identity = integer
       ? new OrtTensor('uint8', identity, [size, size])
       : half
@@ -209,7 +257,9 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
     nodes.push({ ...node, attributes, inputs: own, outputs: [wanted] });
     if (integer) {
       // As ONNX Runtime's quantizer names it; the product looks for it by data flow.
-      const scale = structure.graph.initializers.get(node.inputs[1]!.replace(/_quantized$/, '_scale'))!;
+      const scale = structure.graph.initializers.get(
+        node.inputs[1]!.replace(/_quantized$/, '_scale'),
+      )!;
       factor = new Float32Array(((await read(scale)).data as Uint8Array).slice().buffer)[0]!;
     }
   }
@@ -246,31 +296,40 @@ const LINEAR = new Set(['MatMul', 'Gemm', 'MatMulNBits', 'MatMulInteger']);
 /** Every precision and exporter; float16 sums of ONNX Runtime's are rounded value by value. */
 const FOLDERS = wholeCorpus()
   .filter((row) => row.supported && row.folder !== 'genai-lfm2-fp32-cpu')
-  .map(({ folder, file, dtype }) => ({ folder, path: fixturePath(folder), file, tolerance: /16|int4/.test(dtype) ? 1e-4 : 1e-5 }));
+  .map(({ folder, file, dtype }) => ({
+    folder,
+    path: fixturePath(folder),
+    file,
+    tolerance: /16|int4/.test(dtype) ? 1e-4 : 1e-5,
+  }));
 
-describe.each([...FOLDERS, { folder: 'sample in 4 bits', path: samplePath(), file: 'onnx/model_q4.onnx', tolerance: 1e-5 }])(
-  '$folder',
-  ({ path, file, tolerance }) => {
-    it('has the magnitudes of what ONNX Runtime dequantises', async () => {
-      await withModel(path, file, async (opened) => {
-        const { structure } = opened;
-        const found = await measureMagnitudes(opened);
-        const l1 = structure.blocks.map(() => 0);
-        const l2 = structure.blocks.map(() => 0);
-        for (const [position, node] of structure.graph.nodes.entries()) {
-          const block = structure.region[position]! - 1;
-          if (block < 0 || block > 1 || !LINEAR.has(node.op)) continue;
-          if (!node.inputs.some((x) => structure.content.has(x)) || !node.inputs.slice(0, 2).some((x) => structure.constants.has(x)))
-            continue;
-          for (const value of await dequantised(opened, node)) {
-            l1[block]! += Math.abs(value);
-            l2[block]! += value * value;
-          }
+describe.each([
+  ...FOLDERS,
+  { folder: 'sample in 4 bits', path: samplePath(), file: 'onnx/model_q4.onnx', tolerance: 1e-5 },
+])('$folder', ({ path, file, tolerance }) => {
+  it('has the magnitudes of what ONNX Runtime dequantises', async () => {
+    await withModel(path, file, async (opened) => {
+      const { structure } = opened;
+      const found = await measureMagnitudes(opened);
+      const l1 = structure.blocks.map(() => 0);
+      const l2 = structure.blocks.map(() => 0);
+      for (const [position, node] of structure.graph.nodes.entries()) {
+        const block = structure.region[position]! - 1;
+        if (block < 0 || block > 1 || !LINEAR.has(node.op)) continue;
+        if (
+          !node.inputs.some((x) => structure.content.has(x)) ||
+          !node.inputs.slice(0, 2).some((x) => structure.constants.has(x))
+        )
+          continue;
+        for (const value of await dequantised(opened, node)) {
+          l1[block]! += Math.abs(value);
+          l2[block]! += value * value;
         }
-        expect(largestRatio(found.l1.slice(0, 2), l1.slice(0, 2))).toBeLessThan(tolerance);
-        expect(largestRatio(found.l2.slice(0, 2), l2.slice(0, 2))).toBeLessThan(tolerance);
-        for (const [b, value] of found.l1WithNorms.entries()) expect(value).toBeGreaterThan(found.l1[b]!);
-      });
+      }
+      expect(largestRatio(found.l1.slice(0, 2), l1.slice(0, 2))).toBeLessThan(tolerance);
+      expect(largestRatio(found.l2.slice(0, 2), l2.slice(0, 2))).toBeLessThan(tolerance);
+      for (const [b, value] of found.l1WithNorms.entries())
+        expect(value).toBeGreaterThan(found.l1[b]!);
     });
-  },
-);
+  });
+});

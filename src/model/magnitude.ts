@@ -1,4 +1,5 @@
-// Magnitude of each block: sums over its linear matrices and norm vectors, read piece by piece; must not keep weights.
+// Magnitude of each block: sums over its linear matrices and norm vectors, read piece by piece;
+// must not keep weights.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { elementCount, isRange, type Tensor } from '../onnx/graph.ts';
@@ -12,12 +13,17 @@ import type { OpenedModel } from './open.ts';
 
 /** One read is at most this long. A multiple of 8, so that no element is cut. */
 const READ_BYTES = 8 * 2 ** 20;
-/** Reads on their way while one is summed: small ones (scales) between large ones would let the sums wait. */
+/**
+ * Reads on their way while one is summed: small ones (scales) between large ones would let the sums
+ * wait.
+ */
 const AHEAD = 3;
 /** Reads that lie this close are one. */
 const GAP_BYTES = 4096;
 
-/** Sums per block: the worker's contract `Magnitudes` without the time, which this room cannot tell. */
+/**
+ * Sums per block: the worker's contract `Magnitudes` without the time, which this room cannot tell.
+ */
 export interface BlockMagnitudes {
   l1: number[];
   l2: number[];
@@ -40,15 +46,26 @@ interface Read {
 }
 
 /**
- * L1 (sum of absolute values) and L2 (sum of squares, not its root) of each block. Quantised values are scale x (integer - zero point) without
- * rounding, everything is added in float64. Every byte is read once; held at a time: four reads, and scales and zero points of one matrix.
- * @throws EspalierError `cancelled`, `missing-file`, `corrupt-file`, `unsupported-op` for a quantisation that cannot be undone
+ * L1 (sum of absolute values) and L2 (sum of squares, not its root) of each block. Quantised values
+ * are scale x (integer - zero point) without rounding, everything is added in float64. Every byte
+ * is read once; held at a time: four reads, and scales and zero points of one matrix.
+ * @throws EspalierError `cancelled`, `missing-file`, `corrupt-file`, `unsupported-op` for a
+ *   quantisation that cannot be undone
  * @source method.md 3; Kim et al., Shortened LLaMA (2024), section 3.1 (Mag)
  */
-export async function measureMagnitudes(opened: OpenedModel, options: MagnitudeOptions = {}): Promise<BlockMagnitudes> {
+export async function measureMagnitudes(
+  opened: OpenedModel,
+  options: MagnitudeOptions = {},
+): Promise<BlockMagnitudes> {
   const n = opened.structure.blocks.length;
   const zeros = (): number[] => Array<number>(n).fill(0);
-  const found: BlockMagnitudes = { l1: zeros(), l2: zeros(), l1WithNorms: zeros(), l2WithNorms: zeros(), bytesRead: 0 };
+  const found: BlockMagnitudes = {
+    l1: zeros(),
+    l2: zeros(),
+    l1WithNorms: zeros(),
+    l2WithNorms: zeros(),
+    bytesRead: 0,
+  };
   const tensors = countedTensors(opened.structure).sort((a, b) => inFileOrder(a.tensor, b.tensor));
   const reads = tensors.flatMap((item) =>
     readsOf(item, ({ abs, square }) => {
@@ -66,8 +83,14 @@ export async function measureMagnitudes(opened: OpenedModel, options: MagnitudeO
   return found;
 }
 
-/** Scales and zero points first, then the values; `done` gets the sums. Tensors within the graph file are taken at once. */
-function readsOf({ tensor, quantised }: CountedTensor, done: (sums: Summing['sums']) => void): Read[] {
+/**
+ * Scales and zero points first, then the values; `done` gets the sums. Tensors within the graph
+ * file are taken at once.
+ */
+function readsOf(
+  { tensor, quantised }: CountedTensor,
+  done: (sums: Summing['sums']) => void,
+): Read[] {
   let summing: Summing | null = null;
   if (!quantised) {
     return pieces(tensor, (bytes, last) => {
@@ -80,7 +103,11 @@ function readsOf({ tensor, quantised }: CountedTensor, done: (sums: Summing['sum
   let zeroPoints: Uint8Array<ArrayBuffer> | null = null;
   const start = (): Summing => {
     const { bits, signed, layout, zeros, zero, zeroRow } = quantised;
-    const count = zeros ? (zeroRow === null ? elementCount(zeros.dims) : elementCount(quantised.scales.dims)) : 1;
+    const count = zeros
+      ? zeroRow === null
+        ? elementCount(zeros.dims)
+        : elementCount(quantised.scales.dims)
+      : 1;
     const points = zeros && zeroPoints;
     return quantisedSums({
       bits,
@@ -108,13 +135,19 @@ function readsOf({ tensor, quantised }: CountedTensor, done: (sums: Summing['sum
   ];
 }
 
-function pieces({ data }: Tensor, take: (bytes: Uint8Array<ArrayBuffer>, last: boolean) => void): Read[] {
+function pieces(
+  { data }: Tensor,
+  take: (bytes: Uint8Array<ArrayBuffer>, last: boolean) => void,
+): Read[] {
   if (!isRange(data)) return [{ range: INLINE, take: () => take(data.slice(), true) }];
   const out: Read[] = [];
   for (let from = 0; from < data.length; from += READ_BYTES) {
     const length = Math.min(READ_BYTES, data.length - from);
     const last = from + length === data.length;
-    out.push({ range: { file: data.file, offset: data.offset + from, length }, take: (bytes) => take(bytes, last) });
+    out.push({
+      range: { file: data.file, offset: data.offset + from, length },
+      take: (bytes) => take(bytes, last),
+    });
   }
   return out;
 }
@@ -144,7 +177,11 @@ function inFileOrder(a: Tensor, b: Tensor): number {
 }
 
 /** Reads in the given order, the next ones on their way while one is taken. @returns bytes read */
-async function readInOrder(folder: Folder, reads: readonly Read[], { signal, onBytes }: MagnitudeOptions): Promise<number> {
+async function readInOrder(
+  folder: Folder,
+  reads: readonly Read[],
+  { signal, onBytes }: MagnitudeOptions,
+): Promise<number> {
   const batches = merged(reads);
   const total = batches.reduce((sum, { range }) => sum + range.length, 0);
   const buffers: Uint8Array<ArrayBuffer>[] = [];
@@ -183,7 +220,10 @@ async function readInOrder(folder: Folder, reads: readonly Read[], { signal, onB
   }
 }
 
-/** Reads into buffers in turn where the source can: fresh arrays cost as much as the sums. What was read is valid until AHEAD more reads have begun. */
+/**
+ * Reads into buffers in turn where the source can: fresh arrays cost as much as the sums. What was
+ * read is valid until AHEAD more reads have begun.
+ */
 async function intoBuffer(
   source: ByteSource,
   { offset, length }: ByteRange,
@@ -207,7 +247,11 @@ function merged(reads: readonly Read[]): { range: ByteRange; parts: Read[] }[] {
     const last = out.at(-1);
     const end = last ? last.range.offset + last.range.length : 0;
     const joins =
-      last && last.range.file === file && offset >= end && offset - end <= GAP_BYTES && offset + length - last.range.offset <= READ_BYTES;
+      last &&
+      last.range.file === file &&
+      offset >= end &&
+      offset - end <= GAP_BYTES &&
+      offset + length - last.range.offset <= READ_BYTES;
     if (joins) {
       last.range = { file, offset: last.range.offset, length: offset + length - last.range.offset };
       last.parts.push(read);

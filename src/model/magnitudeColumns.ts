@@ -1,8 +1,12 @@
-// Sums over quantised numbers whose scale changes from value to value; must not know where they come from.
+// Sums over quantised numbers whose scale changes from value to value; must not know where they
+// come from.
 
 import type { Sums } from './magnitudeFloats.ts';
 
-/** A part of one row: elements [from, to) of a piece, from the row's column `column` on; the row's scales begin at `base`. */
+/**
+ * A part of one row: elements [from, to) of a piece, from the row's column `column` on; the row's
+ * scales begin at `base`.
+ */
 export interface RowSums {
   add(bytes: Uint8Array<ArrayBuffer>, from: number, to: number, base: number, column: number): void;
 }
@@ -15,7 +19,13 @@ export class Columns implements RowSums {
   private readonly scales: Float32Array;
   private readonly zeros: Float32Array;
 
-  constructor(sums: Sums, values: Float64Array, perByte: number, scales: Float32Array, zeros: Float32Array) {
+  constructor(
+    sums: Sums,
+    values: Float64Array,
+    perByte: number,
+    scales: Float32Array,
+    zeros: Float32Array,
+  ) {
     this.sums = sums;
     this.values = values;
     this.perByte = perByte;
@@ -37,7 +47,9 @@ export class Columns implements RowSums {
 
   private addOne(bytes: Uint8Array, e: number, index: number): void {
     const { values, perByte, scales, zeros, sums } = this;
-    const value = (values[bytes[Math.floor(e / perByte)]! * perByte + (e % perByte)]! - zeros[index]!) * scales[index]!;
+    const value =
+      (values[bytes[Math.floor(e / perByte)]! * perByte + (e % perByte)]! - zeros[index]!) *
+      scales[index]!;
     sums.abs += Math.abs(value);
     sums.square += value * value;
   }

@@ -1,4 +1,5 @@
-// Sums of absolute values and of squares over stored floats as they come in pieces; must not know where they come from.
+// Sums of absolute values and of squares over stored floats as they come in pieces; must not know
+// where they come from.
 
 import { DataType } from '../onnx/graph.ts';
 import { fromHalf } from '../onnx/half.ts';
@@ -34,8 +35,10 @@ function magnitudes(type: number): Float32Array {
 /** Little-endian floats of any width as float32 (float64 is rounded). */
 export function toFloats(type: number, bytes: Uint8Array<ArrayBuffer>): Float32Array {
   const data = aligned(bytes);
-  if (type === DataType.float) return new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4);
-  if (type === DataType.double) return Float32Array.from(new Float64Array(data.buffer, data.byteOffset, data.byteLength / 8));
+  if (type === DataType.float)
+    return new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4);
+  if (type === DataType.double)
+    return Float32Array.from(new Float64Array(data.buffer, data.byteOffset, data.byteLength / 8));
   const table = magnitudes(type);
   const words = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   const out = new Float32Array(words.length);
@@ -46,7 +49,10 @@ export function toFloats(type: number, bytes: Uint8Array<ArrayBuffer>): Float32A
   return out;
 }
 
-/** Floats of `type`: float32, float64, float16 or bfloat16. Four sums each, so that additions need not wait for each other. */
+/**
+ * Floats of `type`: float32, float64, float16 or bfloat16. Four sums each, so that additions need
+ * not wait for each other.
+ */
 export function floatSums(type: number): Summing {
   const sums: Sums = { abs: 0, square: 0 };
   const halves = type === DataType.float16 || type === DataType.bfloat16 ? magnitudes(type) : null;
@@ -55,7 +61,8 @@ export function floatSums(type: number): Summing {
     add(bytes) {
       const { buffer, byteOffset, byteLength } = aligned(bytes);
       if (halves) addHalves(sums, new Uint16Array(buffer, byteOffset, byteLength / 2), halves);
-      else if (type === DataType.double) addFloats(sums, Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8)));
+      else if (type === DataType.double)
+        addFloats(sums, Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8)));
       else addFloats(sums, new Float32Array(buffer, byteOffset, byteLength / 4));
     },
   };

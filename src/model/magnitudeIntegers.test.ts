@@ -1,23 +1,44 @@
-// Sums over quantised values: against the plain definition in any layout and any pieces, and layouts against ONNX Runtime's own dequantisation.
+// Sums over quantised values: against the plain definition in any layout and any pieces, and
+// layouts against ONNX Runtime's own dequantisation.
 
 import fc from 'fast-check';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../onnx/codec.ts';
-import { type Attribute, DataType, elementBits, elementCount, type Node, type Tensor } from '../onnx/graph.ts';
-import { axisQuantised, blockedNBits, expertQuantised, linearQuantised, type Quantised, SMALL_INTEGERS } from './linearQuantised.ts';
+import {
+  type Attribute,
+  DataType,
+  elementBits,
+  elementCount,
+  type Node,
+  type Tensor,
+} from '../onnx/graph.ts';
+import {
+  axisQuantised,
+  blockedNBits,
+  expertQuantised,
+  linearQuantised,
+  type Quantised,
+  SMALL_INTEGERS,
+} from './linearQuantised.ts';
 import { toFloats } from './magnitudeFloats.ts';
 import { quantisedSums } from './magnitudeIntegers.ts';
 import { unpackIntegers } from './magnitudeTables.ts';
 
 /** The definition, value by value. */
-function plainSums(bytes: Uint8Array, bits: number, signed: boolean, values: (k: number) => { scale: number; zero: number } | null) {
+function plainSums(
+  bytes: Uint8Array,
+  bits: number,
+  signed: boolean,
+  values: (k: number) => { scale: number; zero: number } | null,
+) {
   const sums = { abs: 0, square: 0 };
   for (let k = 0; k < (bytes.length * 8) / bits; k++) {
     const code = (bytes[Math.floor((k * bits) / 8)]! >> ((k * bits) % 8)) & (2 ** bits - 1);
     const place = values(k);
     if (!place) continue;
-    const value = ((signed && code >= 2 ** (bits - 1) ? code - 2 ** bits : code) - place.zero) * place.scale;
+    const value =
+      ((signed && code >= 2 ** (bits - 1) ? code - 2 ** bits : code) - place.zero) * place.scale;
     sums.abs += Math.abs(value);
     sums.square += value * value;
   }
@@ -39,48 +60,64 @@ describe('sums of quantised values', () => {
       piece: fc.integer({ min: 1, max: 40 }),
     });
     fc.assert(
-      fc.property(layouts, ({ bits, signed, columns, padding, run, group, rows, zero, seed, piece }) => {
-        const perByte = 8 / bits;
-        let state = seed >>> 0;
-        const next = (): number => {
-          state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-          return state / 2 ** 32;
-        };
-        // Whole bytes in all.
-        const stored = Math.ceil((columns + padding) / perByte) * perByte;
-        const bytes = Uint8Array.from({ length: (stored * rows) / perByte }, () => next() * 256);
-        const perRow = Math.ceil(columns / run);
-        const scaleRows = Math.ceil(rows / group);
-        const scales = Float32Array.from({ length: scaleRows * perRow }, () => next() - 0.5);
-        const zeroCount = zero === 'each' || zero === 'fraction' ? scales.length : 1;
-        const zeros = Float32Array.from({ length: zeroCount }, () =>
-          zero === 'none' ? 0 : zero === 'fraction' ? next() * 3 : Math.floor(next() * 2 ** bits) - (signed ? 2 ** (bits - 1) : 0),
-        );
-        const summing = quantisedSums({
-          bits,
-          signed,
-          scales,
-          zeros,
-          zerosPacked: zero !== 'fraction',
-          layout: { columns, stored, run, period: rows, group, scaleRows, total: stored * rows },
-        });
-        for (let from = 0; from < bytes.length; from += piece) summing.add(bytes.subarray(from, from + piece));
-        const expected = plainSums(bytes, bits, signed, (k) => {
-          const [row, column] = [Math.floor(k / stored), k % stored];
-          if (column >= columns) return null;
-          const index = Math.floor(row / group) * perRow + Math.floor(column / run);
-          return { scale: scales[index]!, zero: zeros[zeroCount === 1 ? 0 : index]! };
-        });
-        expect(summing.sums.abs).toBeCloseTo(expected.abs, 6);
-        expect(summing.sums.square).toBeCloseTo(expected.square, 6);
-      }),
+      fc.property(
+        layouts,
+        ({ bits, signed, columns, padding, run, group, rows, zero, seed, piece }) => {
+          const perByte = 8 / bits;
+          let state = seed >>> 0;
+          const next = (): number => {
+            state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+            return state / 2 ** 32;
+          };
+          // Whole bytes in all.
+          const stored = Math.ceil((columns + padding) / perByte) * perByte;
+          const bytes = Uint8Array.from({ length: (stored * rows) / perByte }, () => next() * 256);
+          const perRow = Math.ceil(columns / run);
+          const scaleRows = Math.ceil(rows / group);
+          const scales = Float32Array.from({ length: scaleRows * perRow }, () => next() - 0.5);
+          const zeroCount = zero === 'each' || zero === 'fraction' ? scales.length : 1;
+          const zeros = Float32Array.from({ length: zeroCount }, () =>
+            zero === 'none'
+              ? 0
+              : zero === 'fraction'
+                ? next() * 3
+                : Math.floor(next() * 2 ** bits) - (signed ? 2 ** (bits - 1) : 0),
+          );
+          const summing = quantisedSums({
+            bits,
+            signed,
+            scales,
+            zeros,
+            zerosPacked: zero !== 'fraction',
+            layout: { columns, stored, run, period: rows, group, scaleRows, total: stored * rows },
+          });
+          for (let from = 0; from < bytes.length; from += piece)
+            summing.add(bytes.subarray(from, from + piece));
+          const expected = plainSums(bytes, bits, signed, (k) => {
+            const [row, column] = [Math.floor(k / stored), k % stored];
+            if (column >= columns) return null;
+            const index = Math.floor(row / group) * perRow + Math.floor(column / run);
+            return { scale: scales[index]!, zero: zeros[zeroCount === 1 ? 0 : index]! };
+          });
+          expect(summing.sums.abs).toBeCloseTo(expected.abs, 6);
+          expect(summing.sums.square).toBeCloseTo(expected.square, 6);
+        },
+      ),
       { numRuns: 400 },
     );
   });
 
   it('stay exact over runs of megabytes', () => {
     const bytes = new Uint8Array(3e6).fill(255);
-    const layout = { columns: 3e6, stored: 3e6, run: 3e6, period: 1, group: 1, scaleRows: 1, total: 3e6 };
+    const layout = {
+      columns: 3e6,
+      stored: 3e6,
+      run: 3e6,
+      period: 1,
+      group: 1,
+      scaleRows: 1,
+      total: 3e6,
+    };
     const summing = quantisedSums({
       bits: 8,
       signed: false,
@@ -124,20 +161,42 @@ function tensor(name: string, type: number, dims: number[]): Tensor {
   return { name, type, dims, data };
 }
 
-function node(op: string, domain: string, inputs: (Tensor | null)[], ints: Record<string, number>): Node {
-  const attributes = new Map<string, Attribute>(Object.entries(ints).map(([name, value]) => [name, { name, kind: 'int', value }]));
-  return { name: 'it', op, domain, inputs: inputs.map((one) => one?.name ?? ''), outputs: ['y'], attributes };
+function node(
+  op: string,
+  domain: string,
+  inputs: (Tensor | null)[],
+  ints: Record<string, number>,
+): Node {
+  const attributes = new Map<string, Attribute>(
+    Object.entries(ints).map(([name, value]) => [name, { name, kind: 'int', value }]),
+  );
+  return {
+    name: 'it',
+    op,
+    domain,
+    inputs: inputs.map((one) => one?.name ?? ''),
+    outputs: ['y'],
+    attributes,
+  };
 }
 
-/** What the operator makes of its constants, as float32; `x` is fed where an input has that name. */
-async function run(one: Node, tensors: (Tensor | null)[], x: OrtTensor | null): Promise<Float32Array> {
+/**
+ * What the operator makes of its constants, as float32; `x` is fed where an input has that name.
+ */
+async function run(
+  one: Node,
+  tensors: (Tensor | null)[],
+  x: OrtTensor | null,
+): Promise<Float32Array> {
   const cast: Node = {
     ...node('Cast', '', [], { to: DataType.float }),
     name: 'cast',
     inputs: ['y'],
     outputs: ['result'],
   };
-  const initializers = new Map(tensors.flatMap((t): [string, Tensor][] => (t && t.name !== 'x' ? [[t.name, t]] : [])));
+  const initializers = new Map(
+    tensors.flatMap((t): [string, Tensor][] => (t && t.name !== 'x' ? [[t.name, t]] : [])),
+  );
   const type = x ? Number(Object.keys(NAMES).find((key) => NAMES[Number(key)] === x.type)) : 0;
   const graph = {
     name: 'g',
@@ -151,7 +210,15 @@ async function run(one: Node, tensors: (Tensor | null)[], x: OrtTensor | null): 
     ['', 21],
     ['com.microsoft', 1],
   ]);
-  const model = { irVersion: 10, producerName: '', producerVersion: '', opsets, metadata: new Map<string, string>(), graph, functions: [] };
+  const model = {
+    irVersion: 10,
+    producerName: '',
+    producerVersion: '',
+    opsets,
+    metadata: new Map<string, string>(),
+    graph,
+    functions: [],
+  };
   const bytes = encodeModel(model, () => new Uint8Array());
   const session = await InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled' });
   const { result } = await session.run(x ? { x } : {});
@@ -208,7 +275,10 @@ describe('layouts are those of ONNX Runtime', () => {
   ])('DequantizeLinear of %j', async ({ type, dims, scale, axis, block }) => {
     for (const zeros of [null, tensor('z', type, scale)]) {
       const [x, s] = [tensor('w', type, dims), tensor('s', float, scale)];
-      const one = node('DequantizeLinear', '', zeros ? [x, s, zeros] : [x, s], { axis, ...(block > 0 ? { block_size: block } : {}) });
+      const one = node('DequantizeLinear', '', zeros ? [x, s, zeros] : [x, s], {
+        axis,
+        ...(block > 0 ? { block_size: block } : {}),
+      });
       expectSums(sumsOf(x, axisQuantised(one, x, s, zeros)), await run(one, [x, s, zeros], null));
     }
   });
@@ -229,23 +299,40 @@ describe('layouts are those of ONNX Runtime', () => {
     const points =
       zeros === 'none'
         ? null
-        : tensor('z', zeros === 'float' ? float : uint8, [N, zeros === 'float' ? perRow : Math.ceil((perRow * bits) / 8)]);
+        : tensor('z', zeros === 'float' ? float : uint8, [
+            N,
+            zeros === 'float' ? perRow : Math.ceil((perRow * bits) / 8),
+          ]);
     const identity = Float32Array.from({ length: K * K }, (_, k) => (k % (K + 1) === 0 ? 1 : 0));
     const x = { ...weight, name: 'x' };
     const inputs = points ? [x, weight, scales, points] : [x, weight, scales];
     const one = node('MatMulNBits', 'com.microsoft', inputs, { bits, N, K, block_size: block });
-    const quantised = blockedNBits(one, weight, (slot) => [null, weight, scales, points][slot] ?? null);
-    expectSums(sumsOf(weight, quantised), await run(one, inputs, new OrtTensor('float32', identity, [K, K])));
+    const quantised = blockedNBits(
+      one,
+      weight,
+      (slot) => [null, weight, scales, points][slot] ?? null,
+    );
+    expectSums(
+      sumsOf(weight, quantised),
+      await run(one, inputs, new OrtTensor('float32', identity, [K, K])),
+    );
   });
 
   it('MatMulIntegerToFloat, one scale for each column', async () => {
-    const [weight, scale, zero] = [tensor('w', uint8, [8, 5]), tensor('s', float, [5]), tensor('z', uint8, [5])];
+    const [weight, scale, zero] = [
+      tensor('w', uint8, [8, 5]),
+      tensor('s', float, [5]),
+      tensor('z', uint8, [5]),
+    ];
     const unit = { ...tensor('a', float, []), data: new Uint8Array(Float32Array.of(1).buffer) };
     const x = { ...weight, name: 'x' };
     const inputs = [x, weight, unit, scale, null, zero];
     const one = node('MatMulIntegerToFloat', 'com.microsoft', inputs, {});
     const identity = Uint8Array.from({ length: 64 }, (_, k) => (k % 9 === 0 ? 1 : 0));
-    expectSums(sumsOf(weight, linearQuantised(one, weight, scale, zero)), await run(one, inputs, new OrtTensor('uint8', identity, [8, 8])));
+    expectSums(
+      sumsOf(weight, linearQuantised(one, weight, scale, zero)),
+      await run(one, inputs, new OrtTensor('uint8', identity, [8, 8])),
+    );
   });
 
   it('stacks of experts, by row and by block', () => {
@@ -255,10 +342,16 @@ describe('layouts are those of ONNX Runtime', () => {
       [16, [3, 4, 2]],
     ] as const) {
       const scales = tensor('s', float16, [...dims]);
-      const one = node('QMoE', 'com.microsoft', [null, null, weight, scales], { expert_weight_bits: 4, block_size: block });
+      const one = node('QMoE', 'com.microsoft', [null, null, weight, scales], {
+        expert_weight_bits: 4,
+        block_size: block,
+      });
       const floats = toFloats(float16, (scales.data as Uint8Array).slice());
       const per = block || 32;
-      const expected = plainSums(weight.data as Uint8Array, 4, false, (k) => ({ scale: floats[Math.floor(k / per)]!, zero: 8 }));
+      const expected = plainSums(weight.data as Uint8Array, 4, false, (k) => ({
+        scale: floats[Math.floor(k / per)]!,
+        zero: 8,
+      }));
       const found = sumsOf(
         weight,
         expertQuantised(one, weight, 2, (slot) => (slot === 3 ? scales : null)),
@@ -272,12 +365,20 @@ describe('layouts are those of ONNX Runtime', () => {
     const [weight, scales] = [tensor('w', uint8, [6, 2, 16]), tensor('s', float, [6, 3])];
     const ints = { bits: 4, N: 6, K: 64, block_size: 32 };
     const read = (slot: number): Tensor | null => [null, weight, scales][slot] ?? null;
-    const error = expect.objectContaining({ code: 'unsupported-op', message: expect.stringContaining('"w"') });
-    const refused = (inputs: (Tensor | null)[], attributes: Record<string, number>) => (): Quantised =>
-      blockedNBits(node('MatMulNBits', 'com.microsoft', inputs, attributes), weight, read);
+    const error = expect.objectContaining({
+      code: 'unsupported-op',
+      message: expect.stringContaining('"w"'),
+    });
+    const refused =
+      (inputs: (Tensor | null)[], attributes: Record<string, number>) => (): Quantised =>
+        blockedNBits(node('MatMulNBits', 'com.microsoft', inputs, attributes), weight, read);
     expect(refused([null, weight, scales], ints)).toThrow(error);
     expect(refused([null, weight, scales], { ...ints, bits: 3 })).toThrow(error);
-    expect(refused([null, weight, scales, null, tensor('g', DataType.int32, [64])], ints)).toThrow(/g_idx/);
-    expect(() => linearQuantised(node('MatMulInteger', '', [null, weight], {}), weight, null, null)).toThrow(/scale was not found/);
+    expect(refused([null, weight, scales, null, tensor('g', DataType.int32, [64])], ints)).toThrow(
+      /g_idx/,
+    );
+    expect(() =>
+      linearQuantised(node('MatMulInteger', '', [null, weight], {}), weight, null, null),
+    ).toThrow(/scale was not found/);
   });
 });

@@ -1,9 +1,17 @@
-// Sums of absolute values and of squares over quantised numbers as they come in pieces; must not know where they come from.
+// Sums of absolute values and of squares over quantised numbers as they come in pieces; must not
+// know where they come from.
 
 import type { Layout } from './linearQuantised.ts';
 import { Columns, type RowSums } from './magnitudeColumns.ts';
 import { aligned, type Summing, type Sums } from './magnitudeFloats.ts';
-import { ABS, allByteTables, MAX_BYTES, MAX_NARROW_BYTES, narrowTable, valueTable } from './magnitudeTables.ts';
+import {
+  ABS,
+  allByteTables,
+  MAX_BYTES,
+  MAX_NARROW_BYTES,
+  narrowTable,
+  valueTable,
+} from './magnitudeTables.ts';
 
 export interface QuantisedValues {
   bits: 2 | 4 | 8;
@@ -17,7 +25,10 @@ export interface QuantisedValues {
   zerosPacked: boolean;
 }
 
-/** Integers as (q - zero) x scale: exact integer sums over each run of one scale, then one float64 product. */
+/**
+ * Integers as (q - zero) x scale: exact integer sums over each run of one scale, then one float64
+ * product.
+ */
 export function quantisedSums(quantised: QuantisedValues): Summing {
   const { bits, signed, layout, scales, zeros } = quantised;
   const { columns, stored, run, period, group, scaleRows, total } = layout;
@@ -26,7 +37,8 @@ export function quantisedSums(quantised: QuantisedValues): Summing {
   const groups = Math.ceil(period / group);
   const sums: Sums = { abs: 0, square: 0 };
   const byColumn = run === 1 && scales.length > 1;
-  const columnZeros = byColumn && zeros.length === 1 ? new Float32Array(scales.length).fill(zeros[0]!) : zeros;
+  const columnZeros =
+    byColumn && zeros.length === 1 ? new Float32Array(scales.length).fill(zeros[0]!) : zeros;
   const part = byColumn
     ? new Columns(sums, valueTable(bits, signed), perByte, scales, columnZeros)
     : new Runs(sums, quantised, tablesOf(quantised));
@@ -43,7 +55,9 @@ export function quantisedSums(quantised: QuantisedValues): Summing {
         const row = Math.floor(at / stored);
         const first = row * stored;
         const to = Math.min(end, first + columns);
-        const base = ((Math.floor(row / period) * groups + Math.floor((row % period) / group)) % scaleRows) * perRow;
+        const base =
+          ((Math.floor(row / period) * groups + Math.floor((row % period) / group)) % scaleRows) *
+          perRow;
         if (at < to) part.add(bytes, at - start, to - start, base, at - first);
         at = Math.min(end, first + stored);
       }
@@ -63,7 +77,8 @@ interface Tables {
 /** Null when zero points are floats that are no integers of as many bits. */
 function tablesOf({ bits, signed, zeros, zerosPacked }: QuantisedValues): Tables | null {
   const lowest = signed ? -(2 ** (bits - 1)) : 0;
-  const fits = (zero: number): boolean => Number.isInteger(zero) && zero >= lowest && zero < lowest + 2 ** bits;
+  const fits = (zero: number): boolean =>
+    Number.isInteger(zero) && zero >= lowest && zero < lowest + 2 ** bits;
   if (!zerosPacked && !zeros.every(fits)) return null;
   return {
     bytes: allByteTables(bits, signed),
@@ -88,7 +103,13 @@ class Runs implements RowSums {
     this.values = valueTable(quantised.bits, quantised.signed);
   }
 
-  add(bytes: Uint8Array<ArrayBuffer>, from: number, to: number, base: number, column: number): void {
+  add(
+    bytes: Uint8Array<ArrayBuffer>,
+    from: number,
+    to: number,
+    base: number,
+    column: number,
+  ): void {
     const { run } = this.quantised.layout;
     let index = base + Math.floor(column / run);
     let at = from;
@@ -98,7 +119,11 @@ class Runs implements RowSums {
       index += count;
       at += count * run;
     }
-    for (let end = from - column + (Math.floor((column + at - from) / run) + 1) * run; at < to; index++, end += run) {
+    for (
+      let end = from - column + (Math.floor((column + at - from) / run) + 1) * run;
+      at < to;
+      index++, end += run
+    ) {
       const stop = Math.min(end, to);
       this.addRun(bytes, at, stop, index);
       at = stop;
@@ -108,11 +133,21 @@ class Runs implements RowSums {
   /** True when runs from `from` on begin and end with a byte, and one table sum holds a run. */
   private byBytes(from: number): boolean {
     const { run } = this.quantised.layout;
-    return this.tables !== null && from % this.perByte === 0 && run % this.perByte === 0 && run / this.perByte <= MAX_BYTES;
+    return (
+      this.tables !== null &&
+      from % this.perByte === 0 &&
+      run % this.perByte === 0 &&
+      run / this.perByte <= MAX_BYTES
+    );
   }
 
   /** `count` runs that begin and end with a byte. */
-  private addWhole(bytes: Uint8Array<ArrayBuffer>, from: number, count: number, index: number): void {
+  private addWhole(
+    bytes: Uint8Array<ArrayBuffer>,
+    from: number,
+    count: number,
+    index: number,
+  ): void {
     const { scales, zeros, layout } = this.quantised;
     const runBytes = layout.run / this.perByte;
     const { narrow, lowest, bytes: tables } = this.tables!;
@@ -144,7 +179,10 @@ class Runs implements RowSums {
     this.sums.square += square;
   }
 
-  /** Elements [from, to) of one run that is long, cut off, not in whole bytes, or whose zero point is no integer. */
+  /**
+   * Elements [from, to) of one run that is long, cut off, not in whole bytes, or whose zero point
+   * is no integer.
+   */
   private addRun(bytes: Uint8Array, from: number, to: number, index: number): void {
     const { perByte, values, tables } = this;
     const { scales, zeros } = this.quantised;
@@ -163,7 +201,8 @@ class Runs implements RowSums {
         square += sum - high * ABS;
         at = stop * perByte;
       } else {
-        const difference = values[bytes[Math.floor(at / perByte)]! * perByte + (at % perByte)]! - zero;
+        const difference =
+          values[bytes[Math.floor(at / perByte)]! * perByte + (at % perByte)]! - zero;
         abs += Math.abs(difference);
         square += difference * difference;
         at++;
@@ -216,15 +255,33 @@ function sumWords(
       const q = words[at + 1]!;
       const s = words[at + 2]!;
       const t = words[at + 3]!;
-      const a = (((table[p & 255]! + table[(p >>> 8) & 255]!) | 0) + ((table[(p >>> 16) & 255]! + table[p >>> 24]!) | 0)) | 0;
-      const b = (((table[q & 255]! + table[(q >>> 8) & 255]!) | 0) + ((table[(q >>> 16) & 255]! + table[q >>> 24]!) | 0)) | 0;
-      const c = (((table[s & 255]! + table[(s >>> 8) & 255]!) | 0) + ((table[(s >>> 16) & 255]! + table[s >>> 24]!) | 0)) | 0;
-      const d = (((table[t & 255]! + table[(t >>> 8) & 255]!) | 0) + ((table[(t >>> 16) & 255]! + table[t >>> 24]!) | 0)) | 0;
+      const a =
+        (((table[p & 255]! + table[(p >>> 8) & 255]!) | 0) +
+          ((table[(p >>> 16) & 255]! + table[p >>> 24]!) | 0)) |
+        0;
+      const b =
+        (((table[q & 255]! + table[(q >>> 8) & 255]!) | 0) +
+          ((table[(q >>> 16) & 255]! + table[q >>> 24]!) | 0)) |
+        0;
+      const c =
+        (((table[s & 255]! + table[(s >>> 8) & 255]!) | 0) +
+          ((table[(s >>> 16) & 255]! + table[s >>> 24]!) | 0)) |
+        0;
+      const d =
+        (((table[t & 255]! + table[(t >>> 8) & 255]!) | 0) +
+          ((table[(t >>> 16) & 255]! + table[t >>> 24]!) | 0)) |
+        0;
       sum = (sum + (((a + b) | 0) + ((c + d) | 0))) | 0;
     }
     for (; at < stop; at++) {
       const p = words[at]!;
-      sum = (sum + table[p & 255]! + table[(p >>> 8) & 255]! + table[(p >>> 16) & 255]! + table[p >>> 24]!) | 0;
+      sum =
+        (sum +
+          table[p & 255]! +
+          table[(p >>> 8) & 255]! +
+          table[(p >>> 16) & 255]! +
+          table[p >>> 24]!) |
+        0;
     }
     const scale = scales[scaleAt]!;
     abs += Math.abs(scale) * (sum >>> 16);

@@ -1,10 +1,17 @@
-// Packed integers by table: the values in a byte, and the sums over the values of a byte; must not know scales.
+// Packed integers by table: the values in a byte, and the sums over the values of a byte; must not
+// know scales.
 
-/** In byte tables, sums of |q - zero| times this are added to sums of squares. Both stay exact in float64 over MAX_BYTES bytes. */
+/**
+ * In byte tables, sums of |q - zero| times this are added to sums of squares. Both stay exact in
+ * float64 over MAX_BYTES bytes.
+ */
 export const ABS = 2 ** 27;
 /** MAX_BYTES x 255^2 < ABS, and MAX_BYTES x 255 x ABS < 2^53. */
 export const MAX_BYTES = 1024;
-/** Bytes whose sums of squares fit the low 16 bits of narrow tables, for values of at most 4 bits: 128 x 2 x 15^2 < 2^16. */
+/**
+ * Bytes whose sums of squares fit the low 16 bits of narrow tables, for values of at most 4 bits:
+ * 128 x 2 x 15^2 < 2^16.
+ */
 export const MAX_NARROW_BYTES = 128;
 
 const valueTables = new Map<string, Float64Array>();
@@ -47,26 +54,40 @@ function byteTable(bits: number, signed: boolean, zero: number): Float64Array {
   });
 }
 
-/** The same of values of at most 4 bits: the sum of |q - zero| in the high 16 bits, that of squares in the low ones. 1 KiB, which stays in the first cache. */
+/**
+ * The same of values of at most 4 bits: the sum of |q - zero| in the high 16 bits, that of squares
+ * in the low ones. 1 KiB, which stays in the first cache.
+ */
 export function narrowTable(bits: number, signed: boolean, zero: number): Int32Array {
   return kept(narrowTables, `${bits} ${signed} ${zero}`, () =>
-    Int32Array.from(byteTable(bits, signed, zero), (sum) => (Math.floor(sum / ABS) << 16) + (sum % ABS)),
+    Int32Array.from(
+      byteTable(bits, signed, zero),
+      (sum) => (Math.floor(sum / ABS) << 16) + (sum % ABS),
+    ),
   );
 }
 
 /**
  * Packed integers, one number each.
- * @param row how many there are in a row, when each row begins with a byte; null when they lie one behind the other
+ * @param row how many there are in a row, when each row begins with a byte; null when they lie one
+ *   behind the other
  * @param count how many there are in all
  */
-export function unpackIntegers(bytes: Uint8Array, bits: number, signed: boolean, row: number | null, count: number): Float32Array {
+export function unpackIntegers(
+  bytes: Uint8Array,
+  bits: number,
+  signed: boolean,
+  row: number | null,
+  count: number,
+): Float32Array {
   const perByte = 8 / bits;
   const values = valueTable(bits, signed);
   const perRow = row ?? count;
   const out = new Float32Array(count);
   if (perRow % perByte === 0 || perRow >= count) {
     const shift = perByte >> 1;
-    for (let k = 0; k < count; k++) out[k] = values[(bytes[k >> shift]! << shift) | (k & (perByte - 1))]!;
+    for (let k = 0; k < count; k++)
+      out[k] = values[(bytes[k >> shift]! << shift) | (k & (perByte - 1))]!;
     return out;
   }
   const rowBytes = Math.ceil(perRow / perByte);

@@ -1,4 +1,5 @@
-// Plans an export: every file as new bytes and byte ranges of the source folder; reads configs and small constants, never whole weights.
+// Plans an export: every file as new bytes and byte ranges of the source folder; reads configs and
+// small constants, never whole weights.
 
 import { EspalierError } from '../errors.ts';
 import { MAX_CONFIG_BYTES } from '../json.ts';
@@ -62,10 +63,16 @@ export interface ExportOptions {
 const INNER_LIMIT_BYTES = 2 ** 30;
 
 /**
- * The files of the model without the units `removed`, a README among them. Zero removals give the same tensors byte for byte.
- * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed or a config is broken, `missing-file`.
+ * The files of the model without the units `removed`, a README among them. Zero removals give the
+ * same tensors byte for byte.
+ * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed or a
+ *   config is broken, `missing-file`.
  */
-export async function exportManifest(opened: ExportSource, removed: readonly Unit[], options: ExportOptions): Promise<Manifest> {
+export async function exportManifest(
+  opened: ExportSource,
+  removed: readonly Unit[],
+  options: ExportOptions,
+): Promise<Manifest> {
   const { folder, graphPath, structure } = opened;
   const gone = sortUnits(removed);
   // Configs count caches: the blocks that have attention, of which these stay.
@@ -86,19 +93,27 @@ export async function exportManifest(opened: ExportSource, removed: readonly Uni
   });
 
   const files: ManifestFile[] = [whole(graphPath, graph)];
-  for (const { name, size, parts } of layout.files) files.push({ path: `${directory}${name}`, size, parts });
+  for (const { name, size, parts } of layout.files)
+    files.push({ path: `${directory}${name}`, size, parts });
   const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
   if (config !== null) {
     const external = transformers ? { graph: graphName, parts: layout.files.length } : null;
     files.push(whole('config.json', encode(prunedConfigJson(config, n, keep, external))));
   }
   const genaiConfig = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
-  if (genaiConfig !== null) files.push(whole('genai_config.json', encode(prunedGenaiConfig(genaiConfig, n, keep))));
+  if (genaiConfig !== null)
+    files.push(whole('genai_config.json', encode(prunedGenaiConfig(genaiConfig, n, keep))));
 
   const readme = await readmePath(folder);
-  const sources = [...structure.model.graph.initializers.values()].map(({ data }) => (isRange(data) ? data.file : ''));
-  const { copied, leftOut } = sortFiles(folder.files, new Set([...files.map((file) => file.path), ...sources, readme]));
-  for (const { path, size } of copied) files.push({ path, size, parts: [{ file: path, offset: 0, length: size }] });
+  const sources = [...structure.model.graph.initializers.values()].map(({ data }) =>
+    isRange(data) ? data.file : '',
+  );
+  const { copied, leftOut } = sortFiles(
+    folder.files,
+    new Set([...files.map((file) => file.path), ...sources, readme]),
+  );
+  for (const { path, size } of copied)
+    files.push({ path, size, parts: [{ file: path, offset: 0, length: size }] });
 
   const parts = partsAfter(structure, gone);
   const provenance: Provenance = {
@@ -111,7 +126,9 @@ export async function exportManifest(opened: ExportSource, removed: readonly Uni
     },
     removed: gone,
     renumbering: renumbering(structure, gone),
-    ...(parts.every((entry) => entry.parts.length === 2) ? {} : { parts: parts.map((entry) => entry.parts) }),
+    ...(parts.every((entry) => entry.parts.length === 2)
+      ? {}
+      : { parts: parts.map((entry) => entry.parts) }),
     score: options.score ?? null,
     plan: options.plan ?? null,
     ...(options.study ? { study: options.study } : {}),
@@ -119,11 +136,27 @@ export async function exportManifest(opened: ExportSource, removed: readonly Uni
   };
   files.push(whole(PROVENANCE_FILE, encode(writeProvenance(provenance))));
   const kind = genai ? 'genai' : transformers ? 'transformers.js' : 'other';
-  files.push(whole(readme, encode(exportReadme({ provenance, graph: graphPath, layout: kind, parts, withAttention: after.length }))));
+  files.push(
+    whole(
+      readme,
+      encode(
+        exportReadme({
+          provenance,
+          graph: graphPath,
+          layout: kind,
+          parts,
+          withAttention: after.length,
+        }),
+      ),
+    ),
+  );
   return { files, graph: graphPath, leftOut, provenance };
 }
 
-/** Blocks with attention take the cache numbers of the first such blocks, in order: gaps between the numbers of a hybrid's states stay where they are. */
+/**
+ * Blocks with attention take the cache numbers of the first such blocks, in order: gaps between the
+ * numbers of a hybrid's states stay where they are.
+ */
 function renumbering(structure: Structure, gone: readonly Unit[]): Provenance['renumbering'] {
   const { before, after } = carriers(structure, gone);
   return partsAfter(structure, gone).map(({ block }, newBlock) => {
@@ -142,7 +175,10 @@ function renumbering(structure: Structure, gone: readonly Unit[]): Provenance['r
 async function readmePath(folder: Folder): Promise<string> {
   const theirs = folder.files.find(({ path }) => /^readme(\.(md|txt|rst))?$/i.test(path));
   if (!theirs) return 'README.md';
-  const start = await openFile(folder, theirs.path).read(0, Math.min(theirs.size, README_MARK.length));
+  const start = await openFile(folder, theirs.path).read(
+    0,
+    Math.min(theirs.size, README_MARK.length),
+  );
   return new TextDecoder().decode(start) === README_MARK ? theirs.path : 'ESPALIER.md';
 }
 
@@ -150,7 +186,9 @@ async function readmePath(folder: Folder): Promise<string> {
 function nameHeadSize(model: Model, structure: Structure, headSize: number | null): void {
   if (headSize === null) return;
   const caches = new Set(
-    structure.blocks.flatMap((block) => block.states.filter((state) => state.kind === 'kv').map((state) => state.input)),
+    structure.blocks.flatMap((block) =>
+      block.states.filter((state) => state.kind === 'kv').map((state) => state.input),
+    ),
   );
   model.graph.inputs = model.graph.inputs.map((input): ValueInfo => {
     const { dims } = input;
@@ -168,7 +206,8 @@ async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint
     if (total > INNER_LIMIT_BYTES) {
       throw new EspalierError(
         'unsupported-graph',
-        `More than ${INNER_LIMIT_BYTES} bytes of weights are Constant nodes of the graph, "${tensor.name}" among them.`,
+        `More than ${INNER_LIMIT_BYTES} bytes of weights are Constant nodes of the graph, ` +
+          `"${tensor.name}" among them.`,
         'Export the model with its weights as initializers.',
       );
     }
@@ -181,7 +220,11 @@ async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint
 function openFile(folder: Folder, path: string) {
   const source = folder.open(path);
   if (source) return source;
-  throw new EspalierError('missing-file', `The file ${path} is not in the folder ${folder.name} any more.`, 'Open the folder again.');
+  throw new EspalierError(
+    'missing-file',
+    `The file ${path} is not in the folder ${folder.name} any more.`,
+    'Open the folder again.',
+  );
 }
 
 function whole(path: string, bytes: Uint8Array): ManifestFile {
@@ -193,5 +236,8 @@ function encode(text: string): Uint8Array {
 }
 
 function fail(name: string): never {
-  throw new EspalierError('bug', `The constant "${name}" was found while writing but not while reading the graph.`);
+  throw new EspalierError(
+    'bug',
+    `The constant "${name}" was found while writing but not while reading the graph.`,
+  );
 }

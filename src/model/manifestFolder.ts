@@ -1,4 +1,5 @@
-// Shows a manifest as a folder whose files are read from the source on demand; must not copy or keep bytes.
+// Shows a manifest as a folder whose files are read from the source on demand; must not copy or
+// keep bytes.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteRange, ByteSource, Folder } from '../onnx/source.ts';
@@ -27,12 +28,22 @@ export function manifestSource(file: ManifestFile, source: Folder): Required<Byt
   }
   const fill = async (offset: number, target: Uint8Array): Promise<void> => {
     const end = offset + target.length;
-    for (let k = firstPart(starts, offset); k < file.parts.length && (starts[k] as number) < end; k++) {
+    for (
+      let k = firstPart(starts, offset);
+      k < file.parts.length && (starts[k] as number) < end;
+      k++
+    ) {
       const part = file.parts[k] as Uint8Array | ByteRange;
       const start = starts[k] as number;
       const from = Math.max(0, offset - start);
       const to = Math.min(part.length, end - start);
-      if (to > from) await copyPart(part, from, target.subarray(start + from - offset, start + to - offset), source);
+      if (to > from)
+        await copyPart(
+          part,
+          from,
+          target.subarray(start + from - offset, start + to - offset),
+          source,
+        );
     }
   };
   let whole: Blob | null | undefined;
@@ -60,11 +71,16 @@ export function manifestSource(file: ManifestFile, source: Folder): Required<Byt
   };
 }
 
-/** The file as one Blob of the source's Blobs, without reading them, or null when a source has none. */
+/**
+ * The file as one Blob of the source's Blobs, without reading them, or null when a source has none.
+ */
 function blobOf(file: ManifestFile, source: Folder): Blob | null {
   const parts: (Blob | Uint8Array<ArrayBuffer>)[] = [];
   for (const part of file.parts) {
-    const blob = part instanceof Uint8Array ? part.slice() : source.open(part.file)?.blob?.(part.offset, part.length);
+    const blob =
+      part instanceof Uint8Array
+        ? part.slice()
+        : source.open(part.file)?.blob?.(part.offset, part.length);
     if (!blob) return null;
     parts.push(blob);
   }
@@ -83,7 +99,12 @@ function firstPart(starts: readonly number[], offset: number): number {
   return low;
 }
 
-async function copyPart(part: Uint8Array | ByteRange, from: number, target: Uint8Array, source: Folder): Promise<void> {
+async function copyPart(
+  part: Uint8Array | ByteRange,
+  from: number,
+  target: Uint8Array,
+  source: Folder,
+): Promise<void> {
   if (part instanceof Uint8Array) return target.set(part.subarray(from, from + target.length));
   const file = openPart(part, source);
   if (file.readInto) await file.readInto(part.offset + from, target);
@@ -92,11 +113,19 @@ async function copyPart(part: Uint8Array | ByteRange, from: number, target: Uint
 
 function openPart(part: ByteRange, source: Folder): ByteSource {
   const file = source.open(part.file);
-  if (!file) throw new EspalierError('missing-file', `The file ${part.file} is not in the folder ${source.name} any more.`, 'Put it back.');
+  if (!file)
+    throw new EspalierError(
+      'missing-file',
+      `The file ${part.file} is not in the folder ${source.name} any more.`,
+      'Put it back.',
+    );
   return file;
 }
 
 function checkRange(file: ManifestFile, offset: number, length: number): void {
   if (offset < 0 || length < 0 || offset + length > file.size)
-    throw new EspalierError('corrupt-file', `Bytes ${offset} to ${offset + length} are outside ${file.path} of ${file.size} bytes.`);
+    throw new EspalierError(
+      'corrupt-file',
+      `Bytes ${offset} to ${offset + length} are outside ${file.path} of ${file.size} bytes.`,
+    );
 }

@@ -1,4 +1,5 @@
-// Lays the weights of a graph out in external data files as ranges of the source; must not read a weight byte.
+// Lays the weights of a graph out in external data files as ranges of the source; must not read a
+// weight byte.
 
 import type { Graph, Tensor } from '../onnx/graph.ts';
 import { isRange } from '../onnx/graph.ts';
@@ -7,7 +8,10 @@ import type { ByteRange } from '../onnx/source.ts';
 /** Largest data file. Runtimes in browsers hold a part in one ArrayBuffer, which ends at 2 GiB. */
 const PART_BYTES = 2_000_000_000;
 
-/** Large tensors start on 64 KiB so that they can be memory-mapped on every platform; the rest on a cache line. */
+/**
+ * Large tensors start on 64 KiB so that they can be memory-mapped on every platform; the rest on a
+ * cache line.
+ */
 const LARGE_BYTES = 2 ** 20;
 const LARGE_ALIGN = 64 * 1024;
 const SMALL_ALIGN = 64;
@@ -26,7 +30,10 @@ export interface DataLayout {
   place(range: ByteRange): { location: string; offset: number; length: number };
 }
 
-/** Names of the data files beside a graph: model.onnx_data, model.onnx_data_1; model.onnx.data for onnxruntime-genai. */
+/**
+ * Names of the data files beside a graph: model.onnx_data, model.onnx_data_1; model.onnx.data for
+ * onnxruntime-genai.
+ */
 export function dataFileName(graphName: string, genai: boolean): (k: number) => string {
   const stem = `${graphName}${genai ? '.' : '_'}data`;
   return (k) => (k === 0 ? stem : `${stem}_${k}`);
@@ -34,13 +41,21 @@ export function dataFileName(graphName: string, genai: boolean): (k: number) => 
 
 /**
  * @param nameOf file name of the k-th data file.
- * @param partBytes most bytes of one data file; a single larger tensor still gets a file of its own.
+ * @param partBytes most bytes of one data file; a single larger tensor still gets a file of its
+ *   own.
  */
-export function layOut(graph: Graph, nameOf: (k: number) => string, partBytes = PART_BYTES): DataLayout {
+export function layOut(
+  graph: Graph,
+  nameOf: (k: number) => string,
+  partBytes = PART_BYTES,
+): DataLayout {
   const ranges = new Map<string, ByteRange>();
-  for (const { data } of graph.initializers.values()) if (isRange(data)) ranges.set(keyOf(data), data);
+  for (const { data } of graph.initializers.values())
+    if (isRange(data)) ranges.set(keyOf(data), data);
   // In the order of the source, so that it is read from front to back.
-  const sorted = [...ranges.values()].sort((a, b) => (a.file === b.file ? a.offset - b.offset : a.file < b.file ? -1 : 1));
+  const sorted = [...ranges.values()].sort((a, b) =>
+    a.file === b.file ? a.offset - b.offset : a.file < b.file ? -1 : 1,
+  );
   const places = new Map<string, { location: string; offset: number; length: number }>();
   const files: DataPart[] = [];
   let current: DataPart | null = null;
@@ -60,7 +75,10 @@ export function layOut(graph: Graph, nameOf: (k: number) => string, partBytes = 
     files,
     place(range) {
       const found = places.get(keyOf(range));
-      if (!found) throw new Error(`bytes ${range.offset} + ${range.length} of ${range.file} were not laid out`);
+      if (!found)
+        throw new Error(
+          `bytes ${range.offset} + ${range.length} of ${range.file} were not laid out`,
+        );
       return found;
     },
   };
@@ -76,7 +94,10 @@ function aligned(offset: number, length: number): number {
   return Math.ceil(offset / unit) * unit;
 }
 
-/** Tensors of a graph that are ranges outside its initializers: Constant nodes and constants of subgraphs. */
+/**
+ * Tensors of a graph that are ranges outside its initializers: Constant nodes and constants of
+ * subgraphs.
+ */
 export function innerRanges(graph: Graph): Tensor[] {
   const found: Tensor[] = [];
   const visit = (tensor: Tensor): void => {

@@ -31,9 +31,15 @@ async function exportSample(graph: string, removed: readonly Unit[], name: strin
 }
 
 /** Greedy ids after the prompt, with the KV cache, from the folder as it was written. */
-async function generate(name: string, dtype: 'fp32' | 'q4', ids: readonly number[], count: number): Promise<number[]> {
+async function generate(
+  name: string,
+  dtype: 'fp32' | 'q4',
+  ids: readonly number[],
+  count: number,
+): Promise<number[]> {
   const model = await AutoModelForCausalLM.from_pretrained(name, { dtype, device: 'cpu' });
-  const row = (values: readonly number[]): Tensor => new Tensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
+  const row = (values: readonly number[]): Tensor =>
+    new Tensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
   const output = (await model.generate({
     input_ids: row(ids),
     attention_mask: row(ids.map(() => 1)),
@@ -46,7 +52,12 @@ async function generate(name: string, dtype: 'fp32' | 'q4', ids: readonly number
 }
 
 /** The same with our own decoder on the wasm device, from what was written. */
-async function generateHere(name: string, graph: string, ids: readonly number[], count: number): Promise<Generation> {
+async function generateHere(
+  name: string,
+  graph: string,
+  ids: readonly number[],
+  count: number,
+): Promise<Generation> {
   const engine = await openWasm(nodeLoader);
   const folder = await nodeFolder(join(scratch, name));
   const decoder = await Decoder.open(await openModel(folder, graph), engine);
@@ -70,12 +81,20 @@ describe('transformers.js', () => {
       const close = greedyMargins.findIndex((margin) => margin < 1e-3);
       const sure = close < 0 ? greedy_ids.length : close;
       expect(sure).toBeGreaterThan(7);
-      expect((await generate(name, 'fp32', prompt_ids, greedy_ids.length)).slice(0, sure)).toEqual(greedy_ids.slice(0, sure));
+      expect((await generate(name, 'fp32', prompt_ids, greedy_ids.length)).slice(0, sure)).toEqual(
+        greedy_ids.slice(0, sure),
+      );
     });
   }
 
-  // Native and wasm kernels round activations of accuracy level 4 each in its own way: ids bind up to the first margin within that.
-  for (const removed of [[], [3, 7], [1, 2, 3, 7, 8, 9, 13, 14], ['8.ffn', 7, '9.attn', '15.attn']] as Unit[][])
+  // Native and wasm kernels round activations of accuracy level 4 each in its own way: ids bind up
+  // to the first margin within that.
+  for (const removed of [
+    [],
+    [3, 7],
+    [1, 2, 3, 7, 8, 9, 13, 14],
+    ['8.ffn', 7, '9.attn', '15.attn'],
+  ] as Unit[][])
     it(`generates from the 4-bit sample without [${removed}] what our decoder does`, async () => {
       const name = `q4-without-${removed.join('-') || 'none'}`;
       await exportSample('onnx/model_q4.onnx', removed, name);

@@ -1,4 +1,5 @@
-// Opening folders: every layout, the numbers shown before any weight is read, and what is said of folders that cannot be opened.
+// Opening folders: every layout, the numbers shown before any weight is read, and what is said of
+// folders that cannot be opened.
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -6,7 +7,14 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { encodeModel } from '../onnx/codec.ts';
 import { DataType, type Model } from '../onnx/graph.ts';
-import { corpus, fixturePath, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import {
+  corpus,
+  fixturePath,
+  golden,
+  nodeFolder,
+  type SampleGolden,
+  samplePath,
+} from '../onnx/testing/fixtures.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
 import { findBlocks } from './blocks.ts';
 import { structuralClasses } from './classes.ts';
@@ -24,30 +32,36 @@ async function summaryOf(path: string, graph?: string): Promise<ModelSummary> {
   return summary;
 }
 
-const tiny = (): Uint8Array => encodeModel(residualModel(PLAIN), (_, r) => new Uint8Array(r.length));
+const tiny = (): Uint8Array =>
+  encodeModel(residualModel(PLAIN), (_, r) => new Uint8Array(r.length));
 
 describe('the sample', () => {
-  it.each(['onnx/model.onnx', 'onnx/model_q4.onnx'])('has the golden size as %s, whatever its precision', async (path) => {
-    const expected = golden<SampleGolden>('sample');
-    const s = await summaryOf(samplePath(), path);
-    expect(s.params).toBe(expected.params);
-    expect(s.blocks.map((b) => b.params)).toEqual(Array.from({ length: 16 }, () => expected.block_params));
-    expect(s.embedding.params).toBe(2048 * 128);
-    expect(s.head).toMatchObject({ params: 128, tied: true });
-    expect(s.kvBytesPerToken).toBe(8192);
-    expect(s).toMatchObject({
-      family: 'llama',
-      layout: 'transformers.js',
-      numBlocks: 16,
-      hiddenSize: 128,
-      vocabSize: 2048,
-      contextLength: 512,
-      canScore: true,
-    });
-    expect(s.dtype).toBe(path.includes('q4') ? 'q4' : 'fp32');
-    const sizes = (await nodeFolder(samplePath())).files.filter((f) => f.path.startsWith(path));
-    expect(s.bytes).toBe(sizes.reduce((n, f) => n + f.size, 0));
-  });
+  it.each(['onnx/model.onnx', 'onnx/model_q4.onnx'])(
+    'has the golden size as %s, whatever its precision',
+    async (path) => {
+      const expected = golden<SampleGolden>('sample');
+      const s = await summaryOf(samplePath(), path);
+      expect(s.params).toBe(expected.params);
+      expect(s.blocks.map((b) => b.params)).toEqual(
+        Array.from({ length: 16 }, () => expected.block_params),
+      );
+      expect(s.embedding.params).toBe(2048 * 128);
+      expect(s.head).toMatchObject({ params: 128, tied: true });
+      expect(s.kvBytesPerToken).toBe(8192);
+      expect(s).toMatchObject({
+        family: 'llama',
+        layout: 'transformers.js',
+        numBlocks: 16,
+        hiddenSize: 128,
+        vocabSize: 2048,
+        contextLength: 512,
+        canScore: true,
+      });
+      expect(s.dtype).toBe(path.includes('q4') ? 'q4' : 'fp32');
+      const sizes = (await nodeFolder(samplePath())).files.filter((f) => f.path.startsWith(path));
+      expect(s.bytes).toBe(sizes.reduce((n, f) => n + f.size, 0));
+    },
+  );
 
   it('gets smaller by exactly the removed blocks', async () => {
     const s = await summaryOf(samplePath(), 'onnx/model.onnx');
@@ -55,8 +69,13 @@ describe('the sample', () => {
     const entries = (s.blocks[3]?.graphBytes ?? 0) + (s.blocks[7]?.graphBytes ?? 0);
     const bytes = (s.exportBytes ?? 0) - 2 * 172288 * 4 - entries;
     expect(plan).toEqual({ params: s.params - 2 * 172288, bytes, kvBytesPerToken: 8192 - 2 * 512 });
-    expect(planSize(s, [])).toEqual({ params: s.params, bytes: s.exportBytes, kvBytesPerToken: s.kvBytesPerToken });
-    for (const b of s.blocks) expect((b.attention?.params ?? 0) + (b.feedForward?.params ?? 0)).toBe(b.params);
+    expect(planSize(s, [])).toEqual({
+      params: s.params,
+      bytes: s.exportBytes,
+      kvBytesPerToken: s.kvBytesPerToken,
+    });
+    for (const b of s.blocks)
+      expect((b.attention?.params ?? 0) + (b.feedForward?.params ?? 0)).toBe(b.params);
   });
 
   it('lists both graphs with their sizes', async () => {
@@ -65,14 +84,17 @@ describe('the sample', () => {
       { path: 'onnx/model.onnx', dtype: 'fp32', bytes: 106273 + 12124160 },
       { path: 'onnx/model_q4.onnx', dtype: 'q4', bytes: 136027 + 1949696 },
     ]);
-    await expect(openModel(await nodeFolder(samplePath()))).rejects.toThrow(/holds 2 graphs: onnx\/model.onnx, onnx\/model_q4.onnx/);
+    await expect(openModel(await nodeFolder(samplePath()))).rejects.toThrow(
+      /holds 2 graphs: onnx\/model.onnx, onnx\/model_q4.onnx/,
+    );
   });
 });
 
 describe('summaries of the fixtures', () => {
   const rows = corpus().filter((r) => r.supported);
 
-  const takesEmbeddings = (row: { notes: string[] }): boolean => row.notes.includes('input is inputs_embeds');
+  const takesEmbeddings = (row: { notes: string[] }): boolean =>
+    row.notes.includes('input is inputs_embeds');
 
   it.each(rows)('$folder', async (row) => {
     const s = await summaryOf(fixturePath(row.folder));
@@ -86,10 +108,16 @@ describe('summaries of the fixtures', () => {
       hiddenSize: 64,
     });
     expect(s.blocks.map((b) => b.class)).toEqual(row.structuralClasses);
-    expect(s.sideValues.map((v) => v.type.toUpperCase())).toEqual(row.sideValues?.map((v) => v.dtype));
+    expect(s.sideValues.map((v) => v.type.toUpperCase())).toEqual(
+      row.sideValues?.map((v) => v.dtype),
+    );
     expect(s.canScore).toBe(!takesEmbeddings(row));
-    expect(s.params).toBe(s.embedding.params + s.head.params + s.blocks.reduce((n, b) => n + b.params, 0));
-    expect(s.bytes).toBeGreaterThan(s.embedding.bytes + s.head.bytes + s.blocks.reduce((n, b) => n + b.bytes, 0));
+    expect(s.params).toBe(
+      s.embedding.params + s.head.params + s.blocks.reduce((n, b) => n + b.params, 0),
+    );
+    expect(s.bytes).toBeGreaterThan(
+      s.embedding.bytes + s.head.bytes + s.blocks.reduce((n, b) => n + b.bytes, 0),
+    );
   });
 
   it('counts the same parameters in every precision and export of one model', async () => {
@@ -107,18 +135,22 @@ describe('summaries of the fixtures', () => {
     const { structure, graphPath, config } = await openModel(folder);
     await folder.close();
     expect(summarize(folder, graphPath, structure, config).dtype).toBe('int8');
-    for (const tensor of structure.graph.initializers.values()) if (tensor.type === DataType.int8) tensor.type = DataType.uint8;
+    for (const tensor of structure.graph.initializers.values())
+      if (tensor.type === DataType.int8) tensor.type = DataType.uint8;
     expect(summarize(folder, graphPath, structure, config).dtype).toBe('uint8');
   });
 
   it('lists states of fixed size apart from caches', async () => {
     const s = await summaryOf(fixturePath('genai-lfm2-fp32-cpu'));
-    expect(s.otherStates).toEqual([0, 1, 3, 5].map((block) => ({ name: `past.${block}.conv`, block, bytes: 64 * 2 * 4 })));
+    expect(s.otherStates).toEqual(
+      [0, 1, 3, 5].map((block) => ({ name: `past.${block}.conv`, block, bytes: 64 * 2 * 4 })),
+    );
     expect(s.blocks.map((b) => b.kvBytesPerToken)).toEqual([0, 0, 256, 0, 256, 0]);
   });
 
   it('says what a device cannot do', async () => {
-    const codes = async (folder: string): Promise<string[]> => (await summaryOf(fixturePath(folder))).problems.map((p) => p.code);
+    const codes = async (folder: string): Promise<string[]> =>
+      (await summaryOf(fixturePath(folder))).problems.map((p) => p.code);
     expect(await codes('genai-gemma2-fp32-cpu')).toEqual(['soft-cap']);
     expect(await codes('genai-qwen3-fp32-webgpu')).toEqual(['query-key-norm']);
     expect(await codes('optimum-gptneox-fp32')).toEqual(['no-halves']);
@@ -128,7 +160,10 @@ describe('summaries of the fixtures', () => {
 });
 
 describe('what opening tells of scoring', () => {
-  const tell = async (shape: ResidualShape, edit: (m: Model) => void = () => {}): Promise<ModelSummary> => {
+  const tell = async (
+    shape: ResidualShape,
+    edit: (m: Model) => void = () => {},
+  ): Promise<ModelSummary> => {
     const model = residualModel(shape);
     edit(model);
     const bytes = encodeModel(model, (_, r) => new Uint8Array(r.length));
@@ -143,9 +178,13 @@ describe('what opening tells of scoring', () => {
       if (size) size.inputs = ['token_type_ids'];
     });
     expect(position.canScore).toBe(false);
-    expect(position.problems).toEqual([{ code: 'not-scorable', message: expect.stringContaining('"token_type_ids" of rank 1') }]);
+    expect(position.problems).toEqual([
+      { code: 'not-scorable', message: expect.stringContaining('"token_type_ids" of rank 1') },
+    ]);
     const ids = await tell({ ...PLAIN, sizeFrom: -1 });
-    expect(ids.problems).toEqual([{ code: 'not-scorable', message: expect.stringMatching(/"mask" .*depends on the token ids/) }]);
+    expect(ids.problems).toEqual([
+      { code: 'not-scorable', message: expect.stringMatching(/"mask" .*depends on the token ids/) },
+    ]);
   });
 
   it('goes through 7,000 nodes', () => {
@@ -160,10 +199,22 @@ describe('what opening tells of scoring', () => {
 describe('layouts and bad folders', () => {
   it('opens the same graph flat, in onnx/ and beside a genai config', async () => {
     const layouts = [
-      { files: { 'model.onnx': tiny(), 'config.json': '{"model_type": "x", "num_hidden_layers": 3}' }, layout: 'flat' },
-      { files: { 'onnx/model.onnx': tiny(), 'config.json': '{"text_config": {"n_layer": 3}}' }, layout: 'transformers.js' },
       {
-        files: { 'model.onnx': tiny(), 'genai_config.json': '{"model": {"type": "x", "decoder": {"num_hidden_layers": 3}}}' },
+        files: {
+          'model.onnx': tiny(),
+          'config.json': '{"model_type": "x", "num_hidden_layers": 3}',
+        },
+        layout: 'flat',
+      },
+      {
+        files: { 'onnx/model.onnx': tiny(), 'config.json': '{"text_config": {"n_layer": 3}}' },
+        layout: 'transformers.js',
+      },
+      {
+        files: {
+          'model.onnx': tiny(),
+          'genai_config.json': '{"model": {"type": "x", "decoder": {"num_hidden_layers": 3}}}',
+        },
         layout: 'genai',
       },
       { files: { 'model.onnx': tiny() }, layout: 'flat' },
@@ -175,33 +226,58 @@ describe('layouts and bad folders', () => {
   });
 
   it('says what is missing or does not fit', async () => {
-    const open = (files: Record<string, Uint8Array | string>): Promise<unknown> => openModel(memoryFolder(files));
-    await expect(open({ 'config.json': '{}' })).rejects.toThrow(/no ONNX file in the folder memory\./);
-    await expect(open({ 'model.safetensors': 'x' })).rejects.toThrow(/no ONNX file .*it holds model.safetensors/);
-    await expect(open({ 'model.onnx': tiny(), 'config.json': '{"num_hidden_layers": 4}' })).rejects.toThrow(
-      /says 4 layers.* 3 separable blocks/,
+    const open = (files: Record<string, Uint8Array | string>): Promise<unknown> =>
+      openModel(memoryFolder(files));
+    await expect(open({ 'config.json': '{}' })).rejects.toThrow(
+      /no ONNX file in the folder memory\./,
     );
-    await expect(open({ 'model.onnx': tiny(), 'config.json': '{"num_hidden_layers": 2}' })).rejects.toThrow(
-      /says 2 layers.* 3 separable blocks/,
+    await expect(open({ 'model.safetensors': 'x' })).rejects.toThrow(
+      /no ONNX file .*it holds model.safetensors/,
     );
-    await expect(open({ 'model.onnx': tiny(), 'genai_config.json': '{"model": {"decoder": {"num_hidden_layers": 5}}}' })).rejects.toThrow(
-      /says 5 layers/,
+    await expect(
+      open({ 'model.onnx': tiny(), 'config.json': '{"num_hidden_layers": 4}' }),
+    ).rejects.toThrow(/says 4 layers.* 3 separable blocks/);
+    await expect(
+      open({ 'model.onnx': tiny(), 'config.json': '{"num_hidden_layers": 2}' }),
+    ).rejects.toThrow(/says 2 layers.* 3 separable blocks/);
+    await expect(
+      open({
+        'model.onnx': tiny(),
+        'genai_config.json': '{"model": {"decoder": {"num_hidden_layers": 5}}}',
+      }),
+    ).rejects.toThrow(/says 5 layers/);
+    const stale = {
+      'config.json': '{"num_hidden_layers": 3}',
+      'genai_config.json': '{"model": {"decoder": {"num_hidden_layers": 5}}}',
+    };
+    await expect(open({ 'model.onnx': tiny(), ...stale })).rejects.toThrow(
+      /config.json says 3 layers, but genai_config.json says 5/,
     );
-    const stale = { 'config.json': '{"num_hidden_layers": 3}', 'genai_config.json': '{"model": {"decoder": {"num_hidden_layers": 5}}}' };
-    await expect(open({ 'model.onnx': tiny(), ...stale })).rejects.toThrow(/config.json says 3 layers, but genai_config.json says 5/);
-    await expect(open({ 'model.onnx': tiny(), 'config.json': '{' })).rejects.toThrow(/config.json is not valid JSON/);
-    await expect(open({ 'model.onnx': tiny(), 'config.json': '[]' })).rejects.toThrow(/config.json holds no JSON object/);
+    await expect(open({ 'model.onnx': tiny(), 'config.json': '{' })).rejects.toThrow(
+      /config.json is not valid JSON/,
+    );
+    await expect(open({ 'model.onnx': tiny(), 'config.json': '[]' })).rejects.toThrow(
+      /config.json holds no JSON object/,
+    );
     const lfm = new Uint8Array(readFileSync(fixturePath('genai-lfm2-fp32-cpu/model.onnx')));
-    await expect(open({ 'model.onnx': lfm })).rejects.toThrow(/model.onnx.data is not in the folder/);
-    await expect(open({ 'model.onnx': lfm, 'model.onnx.data': new Uint8Array(5000) })).rejects.toThrow(
-      /model.onnx.data is too short.* 5000 bytes/,
+    await expect(open({ 'model.onnx': lfm })).rejects.toThrow(
+      /model.onnx.data is not in the folder/,
     );
+    await expect(
+      open({ 'model.onnx': lfm, 'model.onnx.data': new Uint8Array(5000) }),
+    ).rejects.toThrow(/model.onnx.data is too short.* 5000 bytes/);
   });
 
   it('reads the numbers that Python writes outside JSON', async () => {
-    const text = '{"num_hidden_layers": 3, "a": Infinity, "b": [-Infinity, NaN], "note": "NaN \\"Infinity", "n_ctx": 9}';
+    const text =
+      '{"num_hidden_layers": 3, "a": Infinity, "b": [-Infinity, NaN], "note": "NaN ' +
+      '\\"Infinity", "n_ctx": 9}';
     const { config } = await openModel(memoryFolder({ 'model.onnx': tiny(), 'config.json': text }));
-    expect(config.raw.config).toMatchObject({ a: Infinity, b: [-Infinity, null], note: 'NaN "Infinity' });
+    expect(config.raw.config).toMatchObject({
+      a: Infinity,
+      b: [-Infinity, null],
+      note: 'NaN "Infinity',
+    });
     expect(config).toMatchObject({ layers: 3, contextLength: 9 });
   });
 
@@ -233,7 +309,9 @@ describe('layouts and bad folders', () => {
       const node = model.graph.nodes.find((n) => n.outputs[0] === 'u1');
       if (node) node.inputs = node.inputs.map(text);
       if (node && text('') !== '') node.outputs = ['q0'];
-      return openModel(memoryFolder({ 'model.onnx': encodeModel(model, (_, r) => new Uint8Array(r.length)) }));
+      return openModel(
+        memoryFolder({ 'model.onnx': encodeModel(model, (_, r) => new Uint8Array(r.length)) }),
+      );
     };
     await expect(open((x) => x)).resolves.toBeDefined();
     await expect(open((x) => x || 'twice')).rejects.toMatchObject({
@@ -247,7 +325,10 @@ describe('layouts and bad folders', () => {
   });
 
   it('opens or refuses any mutation of a graph with a coded error', async () => {
-    const sources = [tiny(), new Uint8Array(readFileSync(fixturePath('genai-lfm2-fp32-cpu/model.onnx')))];
+    const sources = [
+      tiny(),
+      new Uint8Array(readFileSync(fixturePath('genai-lfm2-fp32-cpu/model.onnx'))),
+    ];
     const data = new Uint8Array(924160);
     await fc.assert(
       fc.asyncProperty(

@@ -2,15 +2,26 @@ import { describe, expect, it } from 'vitest';
 import { decodeModel } from '../onnx/codec.ts';
 import { elementCount, isRange } from '../onnx/graph.ts';
 import { fixtureFolder } from '../onnx/testing/derived.ts';
-import { golden, nodeFolder, type SampleGolden, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
+import {
+  golden,
+  nodeFolder,
+  type SampleGolden,
+  samplePath,
+  wholeCorpus,
+} from '../onnx/testing/fixtures.ts';
 import { type OpenedModel, openModel } from './open.ts';
 import type { BoundProgram, ScorePrograms } from './program.ts';
 import { makeScorePrograms } from './programs.ts';
 import { Chain } from './testing/chain.ts';
 
-const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, v) => sum + v, 0) / values.length;
 
-async function withFixture(name: string, file: string, use: (opened: OpenedModel) => Promise<void>): Promise<void> {
+async function withFixture(
+  name: string,
+  file: string,
+  use: (opened: OpenedModel) => Promise<void>,
+): Promise<void> {
   const folder = await nodeFolder(fixtureFolder(name));
   try {
     await use(await openModel(folder, file));
@@ -19,30 +30,50 @@ async function withFixture(name: string, file: string, use: (opened: OpenedModel
   }
 }
 
-/** Largest difference of a window's mean NLL to the golden, intact and with each single block left out. */
-async function largestDifference(programs: ScorePrograms, opened: OpenedModel, name: string): Promise<number> {
-  // A graph with logits of the last token only has no numbers of its own: those of the same model with its whole head hold.
-  const { windows, baseline, blocks } = golden(name.endsWith('-prunehead') ? 'genai-llama-fp32-webgpu' : name);
+/**
+ * Largest difference of a window's mean NLL to the golden, intact and with each single block left
+ * out.
+ */
+async function largestDifference(
+  programs: ScorePrograms,
+  opened: OpenedModel,
+  name: string,
+): Promise<number> {
+  // A graph with logits of the last token only has no numbers of its own: those of the same model
+  // with its whole head hold.
+  const { windows, baseline, blocks } = golden(
+    name.endsWith('-prunehead') ? 'genai-llama-fp32-webgpu' : name,
+  );
   const chain = await Chain.open(programs, opened.folder);
   let worst = 0;
   const compare = async (skip: number[], expected: readonly number[]): Promise<void> => {
     const got = await chain.nll(windows, skip);
-    for (const [w, row] of got.entries()) worst = Math.max(worst, Math.abs(mean(row) - (expected[w] ?? Number.NaN)));
+    for (const [w, row] of got.entries())
+      worst = Math.max(worst, Math.abs(mean(row) - (expected[w] ?? Number.NaN)));
   };
   await compare([], baseline?.nllPerWindow ?? []);
-  for (const block of blocks ?? []) if (block.refused === undefined) await compare([block.index], block.nllPerWindow);
+  for (const block of blocks ?? [])
+    if (block.refused === undefined) await compare([block.index], block.nllPerWindow);
   await chain.close();
   return worst;
 }
 
 // Without an embedding table only embeddings can be fed, which scoring does not do.
-const scored = wholeCorpus().filter((row) => row.supported && row.hasLogits && !row.folder.endsWith('noemb'));
+const scored = wholeCorpus().filter(
+  (row) => row.supported && row.hasLogits && !row.folder.endsWith('noemb'),
+);
 
 describe('chains of programs against the goldens', () => {
   for (const row of scored.filter((r) => r.dtype === 'fp32')) {
     it(`${row.folder}: NLL within 1e-4, intact and without each block`, () =>
       withFixture(row.folder, row.file, async (opened) => {
-        expect(await largestDifference(makeScorePrograms(opened, { device: 'wasm' }), opened, row.folder)).toBeLessThan(1e-4);
+        expect(
+          await largestDifference(
+            makeScorePrograms(opened, { device: 'wasm' }),
+            opened,
+            row.folder,
+          ),
+        ).toBeLessThan(1e-4);
       }));
   }
 
@@ -50,7 +81,9 @@ describe('chains of programs against the goldens', () => {
     it(`${row.folder} (${row.dtype}): NLL within the tolerance of its golden`, () =>
       withFixture(row.folder, row.file, async (opened) => {
         const programs = makeScorePrograms(opened, { device: 'wasm', keepAccuracyLevel: true });
-        expect(await largestDifference(programs, opened, row.folder)).toBeLessThan(golden(row.folder).nllTol);
+        expect(await largestDifference(programs, opened, row.folder)).toBeLessThan(
+          golden(row.folder).nllTol,
+        );
       }));
   }
 
@@ -83,7 +116,12 @@ describe('chains of programs against the goldens', () => {
 });
 
 describe('programs', () => {
-  const all = (p: ScorePrograms): BoundProgram[] => [p.embed, ...(p.side ? [p.side] : []), ...p.blocks, p.head];
+  const all = (p: ScorePrograms): BoundProgram[] => [
+    p.embed,
+    ...(p.side ? [p.side] : []),
+    ...p.blocks,
+    p.head,
+  ];
 
   it('hold no weights and bind every input', async () => {
     for (const row of scored) {
@@ -97,8 +135,10 @@ describe('programs', () => {
             expect(elementCount(tensor.dims)).toBeLessThanOrEqual(16);
           }
           for (const { name, source } of bound.program.inputs) {
-            if (source.kind === 'weight') expect(bound.weights.has(name), `${row.folder} ${name}`).toBe(true);
-            if (source.kind === 'side') expect(bound.sides.has(name), `${row.folder} ${name}`).toBe(true);
+            if (source.kind === 'weight')
+              expect(bound.weights.has(name), `${row.folder} ${name}`).toBe(true);
+            if (source.kind === 'side')
+              expect(bound.sides.has(name), `${row.folder} ${name}`).toBe(true);
           }
         }
       });
@@ -107,9 +147,13 @@ describe('programs', () => {
 
   it('read no cache in builder graphs and share one buffer for a tied table', async () => {
     const folder = await nodeFolder(samplePath());
-    const programs = makeScorePrograms(await openModel(folder, 'onnx/model.onnx'), { device: 'webgpu' });
+    const programs = makeScorePrograms(await openModel(folder, 'onnx/model.onnx'), {
+      device: 'webgpu',
+    });
     expect(new Set(programs.blocks.map(({ program }) => program.id)).size).toBe(1);
-    expect(programs.blocks[0]?.program.inputs.filter(({ source }) => source.kind === 'past')).toEqual([]);
+    expect(
+      programs.blocks[0]?.program.inputs.filter(({ source }) => source.kind === 'past'),
+    ).toEqual([]);
     const ranges = [programs.embed, programs.head].map(
       (bound) => [...bound.weights.values()].find((ref) => ref.byteLength === 2 ** 20)?.data,
     );

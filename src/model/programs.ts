@@ -1,4 +1,5 @@
-// Cuts an opened model into the weightless programs that scoring runs; knows ONNX and blocks, but never runs anything or reads weights.
+// Cuts an opened model into the weightless programs that scoring runs; knows ONNX and blocks, but
+// never runs anything or reads weights.
 
 import { EspalierError } from '../errors.ts';
 import { DataType } from '../onnx/graph.ts';
@@ -15,7 +16,14 @@ import { assemble, assembleClasses } from './programsAssemble.ts';
 import { makeHalves } from './programsHalves.ts';
 import type { SourceOf } from './programsInputs.ts';
 import { inputSources, requireChainable } from './programsInputs.ts';
-import { exactQuantisedMatMul, expandHeadNorms, foldTransposedLookup, foldTransposedWeights, replaceIsNaN, softcapOf } from './rewrites.ts';
+import {
+  exactQuantisedMatMul,
+  expandHeadNorms,
+  foldTransposedLookup,
+  foldTransposedWeights,
+  replaceIsNaN,
+  softcapOf,
+} from './rewrites.ts';
 import type { Structure } from './structure.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 import { keepEveryPosition } from './wholeHead.ts';
@@ -29,16 +37,22 @@ export interface ProgramSource {
 
 export interface ProgramOptions {
   device: 'wasm' | 'webgpu';
-  /** Keep accuracy_level of MatMulNBits as the file has it (coarse, but what the deployed file does). */
+  /**
+   * Keep accuracy_level of MatMulNBits as the file has it (coarse, but what the deployed file
+   * does).
+   */
   keepAccuracyLevel?: boolean;
   /** Ordinals of the only blocks to cut; all without it. For a look at what stands in the way. */
   blocks?: readonly number[];
 }
 
 /**
- * The programs of the intact model: ids -> embed -> block 0 .. N-1 -> head -> NLL, equal blocks sharing one program.
- * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes embeddings instead of ids, or has inputs or
- *   side values that cannot be made from a window alone; `unsupported-op` for element types that cannot run here.
+ * The programs of the intact model: ids -> embed -> block 0 .. N-1 -> head -> NLL, equal blocks
+ * sharing one program.
+ * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes
+ *   embeddings instead of ids, or has inputs or
+ *   side values that cannot be made from a window alone; `unsupported-op` for element types that
+ *   cannot run here.
  */
 export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
   const { structure } = opened;
@@ -58,7 +72,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     return piece;
   };
   const inRegion = (r: number) => (position: number) =>
-    structure.region[position] === r || (r > 0 && r <= structure.blocks.length && structure.copyable(r - 1, position));
+    structure.region[position] === r ||
+    (r > 0 && r <= structure.blocks.length && structure.copyable(r - 1, position));
   const sourceOf = inputSources(structure, opened.config.headSize);
   const context: AssembleContext = { structure, sourceOf, typeOf: typesOf(structure) };
   const single = (id: string, piece: Piece, outputs: Outputs): BoundProgram =>
@@ -66,17 +81,27 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
 
   const cut = (k: number): string => structure.cuts[k] as string;
   const embed = prepare(cutPiece(structure, nodes, [cut(0)], inRegion(0)));
-  const head = prepare(cutPiece(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)));
+  const head = prepare(
+    cutPiece(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)),
+  );
   requireChainable(embed, null, 'The embedding', structure);
   requireChainable(head, cut(structure.blocks.length), 'The head', structure);
-  const reattached = !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
+  const reattached =
+    !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
   if (reattached) applied.set('head computed for every position, not the last one only', 1);
   const opset = structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18;
-  const plainHead: Piece = { ...head, nodes: head.nodes.map(copyNode), inputs: [...head.inputs], initializers: new Map(head.initializers) };
+  const plainHead: Piece = {
+    ...head,
+    nodes: head.nodes.map(copyNode),
+    inputs: [...head.inputs],
+    initializers: new Map(head.initializers),
+  };
   const headByPosition = appendNll(head, cut(structure.blocks.length), opset);
   if (!structure.perTokenLogits && !(reattached && headByPosition))
     throw withoutLogits(
-      `The graph gives logits of the last token only, and ${reattached ? 'its head mixes positions' : 'where it drops the others is not in its head'}, so perplexity over a window cannot be computed.`,
+      'The graph gives logits of the last token only, and ' +
+        `${reattached ? 'its head mixes positions' : 'where it drops the others is not in its head'}, ` +
+        'so perplexity over a window cannot be computed.',
     );
   const side = cutSide(structure, nodes, opened.summary.hiddenSize);
   const chosen = options.blocks ?? structure.blocks.map((block) => block.index);
@@ -95,12 +120,21 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     side: side && single('side', prepare(side), sideOutputs(side)),
     blocks: blocksBound,
     get halves() {
-      halves ??= makeHalves(chosen, context, (outputs, inside) => prepare(cutPiece(structure, nodes, outputs, inside)), roleOf(sourceOf));
+      halves ??= makeHalves(
+        chosen,
+        context,
+        (outputs, inside) => prepare(cutPiece(structure, nodes, outputs, inside)),
+        roleOf(sourceOf),
+      );
       return halves;
     },
     head: headBound,
     get compare() {
-      compare ??= single('compare', compareHead(plainHead, cut(structure.blocks.length), opset), comparedOutputs());
+      compare ??= single(
+        'compare',
+        compareHead(plainHead, cut(structure.blocks.length), opset),
+        comparedOutputs(),
+      );
       return compare;
     },
     headByPosition,
@@ -111,7 +145,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),
     wasmOnly:
       options.device === 'webgpu' && softcap > 0
-        ? `The attention of this model has a soft cap of ${softcap}, which the WebGPU attention kernel ignores without an error.`
+        ? `The attention of this model has a soft cap of ${softcap}, which the WebGPU ` +
+          'attention kernel ignores without an error.'
         : null,
     rewrites: [...applied.keys()],
   };
@@ -124,44 +159,65 @@ function requireScorable(structure: Structure): void {
   if (structure.embedsInput) {
     throw new EspalierError(
       'unsupported-graph',
-      `The graph starts from embeddings ("${structure.tokenInput}") and has no embedding table, so token ids cannot be scored.`,
+      `The graph starts from embeddings ("${structure.tokenInput}") and has no embedding ` +
+        'table, so token ids cannot be scored.',
       'Inspect and prune it as it is, or export the model with its embedding layer to score it.',
     );
   }
   if (structure.headless)
-    throw withoutLogits(`The graph has no head (it gives out ${structure.logits}), so perplexity cannot be computed.`);
+    throw withoutLogits(
+      `The graph has no head (it gives out ${structure.logits}), so perplexity cannot be computed.`,
+    );
 }
 
 function withoutLogits(message: string): EspalierError {
   return new EspalierError(
     'unsupported-graph',
     message,
-    'Inspect and prune it as it is, or export it with all logits (without prune_lm_head) to score it.',
+    'Inspect and prune it as it is, or export it with all logits (without prune_lm_head) to ' +
+      'score it.',
   );
 }
 
 const WHOLE_TENSOR_SCALE = ['DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'];
 
-/** Dynamic quantisation takes its scale from the largest value of the whole tensor, other rows included. */
+/**
+ * Dynamic quantisation takes its scale from the largest value of the whole tensor, other rows
+ * included.
+ */
 function rowsInteract(bound: readonly BoundProgram[]): boolean {
   return bound.some(({ program }) => WHOLE_TENSOR_SCALE.some((op) => op in program.ops));
 }
 
 /** A cache that the graph writes into by position needs room for the whole window. */
 function writesIntoPast({ inputs, ops }: Program): boolean {
-  return inputs.some(({ source }) => source.kind === 'past' && source.dims.includes('past')) && SCATTERS.some((op) => op in ops);
+  return (
+    inputs.some(({ source }) => source.kind === 'past' && source.dims.includes('past')) &&
+    SCATTERS.some((op) => op in ops)
+  );
 }
 
 const SCATTERS = ['TensorScatter', 'ScatterElements', 'ScatterND'];
 
-function rewritesFor(options: ProgramOptions, structure: Structure): [string, (piece: Piece) => number][] {
+function rewritesFor(
+  options: ProgramOptions,
+  structure: Structure,
+): [string, (piece: Piece) => number][] {
   const list: [string, (piece: Piece) => number][] = [
     ['transposed weights folded into the matrix product', foldTransposedWeights],
-    ['lookup in a transposed table reads its columns', (piece) => foldTransposedLookup(piece, structure.tokenInput)],
+    [
+      'lookup in a transposed table reads its columns',
+      (piece) => foldTransposedLookup(piece, structure.tokenInput),
+    ],
   ];
-  if (options.device === 'webgpu') list.push(['IsNaN after softmax replaced by a comparison', replaceIsNaN]);
+  if (options.device === 'webgpu')
+    list.push(['IsNaN after softmax replaced by a comparison', replaceIsNaN]);
   else list.push(['head norms taken out of the attention operator', expandHeadNorms]);
-  if (!options.keepAccuracyLevel) list.push(['4-bit products computed with float activations (accuracy level 0)', exactQuantisedMatMul]);
+  if (!options.keepAccuracyLevel)
+    list.push([
+      '4-bit products computed with float activations (accuracy level 0)',
+      exactQuantisedMatMul,
+    ]);
   return list;
 }
 
@@ -194,7 +250,8 @@ function residualType(structure: Structure): 'float32' | 'float16' {
   if (type === DataType.float16) return 'float16';
   throw new EspalierError(
     'unsupported-op',
-    `The residual stream of this model has the ONNX element type ${type}; only float32 and float16 can be scored.`,
+    `The residual stream of this model has the ONNX element type ${type}; only float32 and ` +
+      'float16 can be scored.',
     'Use a float32 or float16 export.',
   );
 }

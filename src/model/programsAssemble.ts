@@ -1,4 +1,5 @@
-// Turns canonical pieces into serialized programs with their bindings; pieces of one key share one program.
+// Turns canonical pieces into serialized programs with their bindings; pieces of one key share one
+// program.
 
 import { EspalierError } from '../errors.ts';
 import { subgraphs } from '../onnx/captures.ts';
@@ -7,7 +8,14 @@ import type { Graph, Model, Node, Tensor, ValueInfo } from '../onnx/graph.ts';
 import { elementCount, isRange } from '../onnx/graph.ts';
 import type { Canonical } from './classes.ts';
 
-import type { BoundProgram, InputSource, OutputTarget, Program, ProgramInput, WeightRef } from './program.ts';
+import type {
+  BoundProgram,
+  InputSource,
+  OutputTarget,
+  Program,
+  ProgramInput,
+  WeightRef,
+} from './program.ts';
 import type { SourceOf } from './programsInputs.ts';
 import type { Structure } from './structure.ts';
 import { elementType, isSmallConstant, SMALL, weightRef } from './weights.ts';
@@ -27,7 +35,12 @@ export type Outputs = readonly { value: string; target: OutputTarget }[];
  * One program for members with equal keys, and the binding of each.
  * Small constants that all members agree on stay inside, so that they need no binding on every run.
  */
-export function assemble(id: string, members: readonly Canonical[], outputs: Outputs, context: AssembleContext): BoundProgram[] {
+export function assemble(
+  id: string,
+  members: readonly Canonical[],
+  outputs: Outputs,
+  context: AssembleContext,
+): BoundProgram[] {
   const first = members[0] as Canonical;
   const inside = new Map<string, Tensor>();
   for (const [name, tensor] of first.piece.initializers) {
@@ -39,10 +52,18 @@ export function assemble(id: string, members: readonly Canonical[], outputs: Out
     if (inside.has(name)) continue;
     const weight = first.piece.initializers.get(name);
     const type = weight ? weight.type : context.typeOf(value);
-    inputs.push({ name, type: elementType(type, value), source: weight ? { kind: 'weight' } : context.sourceOf(value) });
+    inputs.push({
+      name,
+      type: elementType(type, value),
+      source: weight ? { kind: 'weight' } : context.sourceOf(value),
+    });
     infos.push({ name, type, dims: weight ? weight.dims : dimsOf(context.sourceOf(value)) });
   }
-  const outputInfos = first.piece.outputs.map((name, k) => ({ name, type: context.typeOf(outputs[k]?.value ?? ''), dims: null }));
+  const outputInfos = first.piece.outputs.map((name, k) => ({
+    name,
+    type: context.typeOf(outputs[k]?.value ?? ''),
+    dims: null,
+  }));
   const graph: Graph = {
     name: id,
     nodes: first.piece.nodes,
@@ -66,10 +87,16 @@ export function assemble(id: string, members: readonly Canonical[], outputs: Out
 }
 
 /**
- * Pieces with equal keys share a program; programs are numbered by first appearance, after the name of what they are.
+ * Pieces with equal keys share a program; programs are numbered by first appearance, after the name
+ * of what they are.
  * @param output a value of the residual stream, for its type
  */
-export function assembleClasses(name: string, blocks: readonly Canonical[], context: AssembleContext, output: string): BoundProgram[] {
+export function assembleClasses(
+  name: string,
+  blocks: readonly Canonical[],
+  context: AssembleContext,
+  output: string,
+): BoundProgram[] {
   const classes = new Map<string, number[]>();
   blocks.forEach((block, b) => {
     const members = classes.get(block.key);
@@ -91,9 +118,14 @@ export function assembleClasses(name: string, blocks: readonly Canonical[], cont
   return bound;
 }
 
-/** The rank of the residual stream is declared: without it ONNX Runtime takes the query of an attention operator for packed QKV. */
+/**
+ * The rank of the residual stream is declared: without it ONNX Runtime takes the query of an
+ * attention operator for packed QKV.
+ */
 function dimsOf(source: InputSource): ValueInfo['dims'] {
-  return source.kind === 'residual' || source.kind === 'other-residual' ? ['batch', 'sequence', null] : null;
+  return source.kind === 'residual' || source.kind === 'other-residual'
+    ? ['batch', 'sequence', null]
+    : null;
 }
 
 function bind(program: Program, member: Canonical): BoundProgram {
@@ -122,7 +154,8 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 function asModel(graph: Graph, source: Model): Model {
   const opsets = new Map(source.opsets);
-  if (graph.nodes.some((node) => node.domain === 'com.microsoft') && !opsets.has('com.microsoft')) opsets.set('com.microsoft', 1);
+  if (graph.nodes.some((node) => node.domain === 'com.microsoft') && !opsets.has('com.microsoft'))
+    opsets.set('com.microsoft', 1);
   return {
     irVersion: source.irVersion,
     producerName: 'espalier',
@@ -136,7 +169,11 @@ function asModel(graph: Graph, source: Model): Model {
 
 /** Programs hold no byte ranges: a large tensor that is left in one was missed on the way. */
 function inlineOnly(tensor: Tensor): never {
-  throw new EspalierError('bug', `The tensor "${tensor.name}" of dims [${tensor.dims.join(', ')}] is inside a weightless program.`);
+  throw new EspalierError(
+    'bug',
+    `The tensor "${tensor.name}" of dims [${tensor.dims.join(', ')}] is inside a weightless ` +
+      'program.',
+  );
 }
 
 /** Operators with their counts, subgraphs included; those of other domains as `domain.Operator`. */
@@ -144,7 +181,8 @@ function countOps(graph: Graph): Record<string, number> {
   const counts: Record<string, number> = {};
   const visit = (nodes: readonly Node[]): void => {
     for (const node of nodes) {
-      const key = node.domain === '' || node.domain === 'ai.onnx' ? node.op : `${node.domain}.${node.op}`;
+      const key =
+        node.domain === '' || node.domain === 'ai.onnx' ? node.op : `${node.domain}.${node.op}`;
       counts[key] = (counts[key] ?? 0) + 1;
       for (const inner of subgraphs(node)) visit(inner.nodes);
     }

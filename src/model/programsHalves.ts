@@ -1,4 +1,5 @@
-// Cuts every block at its middle value into an attention and a feed-forward program; must not change what the block computes.
+// Cuts every block at its middle value into an attention and a feed-forward program; must not
+// change what the block computes.
 
 import { canonical } from './classes.ts';
 import type { Piece } from './cutPiece.ts';
@@ -7,9 +8,11 @@ import { type AssembleContext, assembleClasses } from './programsAssemble.ts';
 import { readsOnly } from './programsInputs.ts';
 
 /**
- * The halves of the blocks `chosen`, in that order: equal halves share a program as equal blocks do. Null where a block has no middle value, or
- * where its feed-forward part reads more of the attention part than that.
- * @param cut makes a piece as those of the blocks are made, from its outputs and the positions it may take.
+ * The halves of the blocks `chosen`, in that order: equal halves share a program as equal blocks
+ * do. Null where a block has no middle value, or where its feed-forward part reads more of the
+ * attention part than that.
+ * @param cut makes a piece as those of the blocks are made, from its outputs and the positions it
+ *   may take.
  * @param role what an outside input is, for names in a class.
  */
 export function makeHalves(
@@ -23,10 +26,13 @@ export function makeHalves(
     const { input, mid, output } = structure.blocks[b]!;
     if (mid === null) return null;
     const middle = structure.producer.get(mid) ?? -1;
-    const inside = (position: number): boolean => structure.region[position] === b + 1 || structure.copyable(b, position);
+    const inside = (position: number): boolean =>
+      structure.region[position] === b + 1 || structure.copyable(b, position);
     const attn = cut([mid], inside);
     const ffn = cut([output], (position) => position !== middle && inside(position));
-    return readsOnly(attn, input, structure) && readsOnly(ffn, mid, structure) ? { attn, ffn } : null;
+    return readsOnly(attn, input, structure) && readsOnly(ffn, mid, structure)
+      ? { attn, ffn }
+      : null;
   });
   const found = pieces.filter((piece) => piece !== null);
   const output = structure.cuts[1] ?? '';

@@ -1,4 +1,5 @@
-// The espalier.json of an export: what it was made from, which blocks went and on which numbers; writes and reads the text, touches no files.
+// The espalier.json of an export: what it was made from, which blocks went and on which numbers;
+// writes and reads the text, touches no files.
 
 import { EspalierError } from '../errors.ts';
 import { MAX_PROVENANCE_BYTES, readJsonObject } from '../json.ts';
@@ -13,7 +14,10 @@ const FORMAT = 'espalier-export';
 const VERSION = 1;
 const PARTS = ['attn', 'ffn'] as const;
 
-/** Mean NLL in nats per token over the windows (infinite values are null in the file) and of each window. */
+/**
+ * Mean NLL in nats per token over the windows (infinite values are null in the file) and of each
+ * window.
+ */
 export interface MeasureRecord {
   nll: number;
   /** exp(nll), null when it overflows. */
@@ -24,7 +28,9 @@ export interface MeasureRecord {
 /** How the windows of a score came about, with the choices resolved. */
 export interface SettingsRecord {
   text: string;
-  /** Hex SHA-256 of the text's UTF-8 bytes; '' for given ids, or where the page has no Web Crypto. */
+  /**
+   * Hex SHA-256 of the text's UTF-8 bytes; '' for given ids, or where the page has no Web Crypto.
+   */
   textSha256: string;
   samples: number;
   length: number;
@@ -63,16 +69,22 @@ export interface Provenance {
   /** Removed units (7, "9.attn"), in the numbering of the source, ascending. */
   removed: Unit[];
   /**
-   * Block index in the source to block index in the export, and the same for the numbers in the names of caches: null where a block has none any
-   * more, or had none before.
+   * Block index in the source to block index in the export, and the same for the numbers in the
+   * names of caches: null where a block has none any more, or had none before.
    */
   renumbering: { block: number; newBlock: number; state: number | null; newState: number | null }[];
-  /** What each block of the export is made of, in order; absent when every block has both parts, and in files of versions that knew no parts. */
+  /**
+   * What each block of the export is made of, in order; absent when every block has both parts, and
+   * in files of versions that knew no parts.
+   */
   parts?: Part[][];
   score: ScoreRecord | null;
   /** Measured NLL of this plan on the same windows. */
   plan: (MeasureRecord & { removed: Unit[]; seconds: number }) | null;
-  /** Other criteria, the path of the search and evaluations on other texts; absent when there are none. */
+  /**
+   * Other criteria, the path of the search and evaluations on other texts; absent when there are
+   * none.
+   */
   study?: StudyRecord;
   /** Names and versions of what computed the numbers. */
   versions: Record<string, string>;
@@ -87,14 +99,22 @@ export function writeProvenance(provenance: Provenance): string {
 export function readProvenance(text: string): Provenance {
   const read = readJsonObject(text, { max: MAX_PROVENANCE_BYTES });
   if (!read.ok)
-    throw new EspalierError('bad-input', `${PROVENANCE_FILE} ${read.problem}.`, 'Use the file as Espalier wrote it.', read.detail);
+    throw new EspalierError(
+      'bad-input',
+      `${PROVENANCE_FILE} ${read.problem}.`,
+      'Use the file as Espalier wrote it.',
+      read.detail,
+    );
   const root = new Field(PROVENANCE_FILE, '', read.value);
   root.at('format').oneOf([FORMAT]);
   const version = root.at('version');
-  if (version.count() > VERSION) version.fail(`at most ${VERSION} (the file comes from a newer Espalier)`);
+  if (version.count() > VERSION)
+    version.fail(`at most ${VERSION} (the file comes from a newer Espalier)`);
   const source = root.at('source');
   const numBlocks = source.at('numBlocks').count();
-  const parts = root.at('parts').optional((list) => list.list((item) => item.list((part) => part.oneOf(PARTS))));
+  const parts = root
+    .at('parts')
+    .optional((list) => list.list((item) => item.list((part) => part.oneOf(PARTS))));
   const study = root.at('study').optional((field) => readStudy(field, numBlocks));
   return {
     app: root.at('app').string(),
@@ -104,7 +124,9 @@ export function readProvenance(text: string): Provenance {
       numBlocks,
       graph: source.at('graph').string(),
       graphSha256: source.at('graphSha256').string(),
-      files: source.at('files').list((file) => ({ path: file.at('path').string(), bytes: file.at('bytes').count() })),
+      files: source
+        .at('files')
+        .list((file) => ({ path: file.at('path').string(), bytes: file.at('bytes').count() })),
       weightsSha256: source.at('weightsSha256').string(),
     },
     removed: root.at('removed').list(unit(numBlocks)),
@@ -141,7 +163,11 @@ function readScore(field: Field, numBlocks: number): ScoreRecord {
   const blocks = field.at('blocks').list((item) => {
     const [low = 0, high = 0] = item.at('ci95').list((edge) => edge.numberOrInfinity());
     const refused = item.at('refused').optional((reason) => reason.string());
-    const score = { ...readMeasure(item), index: block(numBlocks)(item.at('index')), ci95: [low, high] as [number, number] };
+    const score = {
+      ...readMeasure(item),
+      index: block(numBlocks)(item.at('index')),
+      ci95: [low, high] as [number, number],
+    };
     return refused === null ? score : { ...score, refused };
   });
   return {

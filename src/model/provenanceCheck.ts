@@ -1,4 +1,5 @@
-// Reads untrusted JSON field by field with errors that name the field; must not know what the fields are for.
+// Reads untrusted JSON field by field with errors that name the field; must not know what the
+// fields are for.
 
 import { EspalierError } from '../errors.ts';
 import { blockOf, parseUnit, type Unit } from '../units.ts';
@@ -43,7 +44,8 @@ export class Field {
 
   /** A whole number of 0 or more. */
   count(): number {
-    return this.#is('a whole number', (v): v is number => Number.isInteger(v) && (v as number) >= 0).value;
+    return this.#is('a whole number', (v): v is number => Number.isInteger(v) && (v as number) >= 0)
+      .value;
   }
 
   /** JSON has no Infinity: null stands for a value beyond float64. */
@@ -75,7 +77,8 @@ export class Field {
     const found = JSON.stringify(this.#value)?.slice(0, 60) ?? 'nothing';
     throw new EspalierError(
       'bad-input',
-      `${this.#document} is not usable: ${this.#path ? `"${this.#path}"` : 'the whole'} should be ${expected} but is ${found}.`,
+      `${this.#document} is not usable: ${this.#path ? `"${this.#path}"` : 'the whole'} ` +
+        `should be ${expected} but is ${found}.`,
       'Use the file as Espalier wrote it, or score the model again.',
     );
   }
@@ -103,6 +106,8 @@ export function unit(numBlocks: number): (field: Field) => Unit {
     if (!field.isText) return block(numBlocks)(field);
     const found = parseUnit(field.string());
     const known = typeof found === 'string' && blockOf(found) < numBlocks;
-    return known ? found : field.fail(`a block index below ${numBlocks}, or a part of such a block ("3.attn")`);
+    return known
+      ? found
+      : field.fail(`a block index below ${numBlocks}, or a part of such a block ("3.attn")`);
   };
 }

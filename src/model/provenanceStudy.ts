@@ -1,11 +1,15 @@
-// What a study of a model found beside the curve, as espalier.json keeps it: criteria, search, evaluations; must not compute any of it.
+// What a study of a model found beside the curve, as espalier.json keeps it: criteria, search,
+// evaluations; must not compute any of it.
 
 import type { Unit } from '../units.ts';
 import { block, type Field, unit } from './provenanceCheck.ts';
 
 /** One criterion with its order; `scores` per unit in the order of `units`. */
 export interface CriterionRecord {
-  /** "ppl", "ppl-parts", "mag-l1", "mag-l2", "mag-l1-norms", "mag-l2-norms", "block-influence", "angular-<n>". */
+  /**
+   * "ppl", "ppl-parts", "mag-l1", "mag-l2", "mag-l1-norms", "mag-l2-norms", "block-influence",
+   * "angular-<n>".
+   */
   name: string;
   units: Unit[];
   scores: number[];
@@ -43,7 +47,10 @@ export interface StudyRecord {
 export function readStudy(field: Field, numBlocks: number): StudyRecord {
   return {
     criteria: field.at('criteria').list((item) => readCriterion(item, numBlocks)),
-    search: field.at('search').list((step) => ({ block: block(numBlocks)(step.at('block')), nll: step.at('nll').numberOrInfinity() })),
+    search: field.at('search').list((step) => ({
+      block: block(numBlocks)(step.at('block')),
+      nll: step.at('nll').numberOrInfinity(),
+    })),
     evaluations: field.at('evaluations').list((item) => readEvaluation(item, numBlocks)),
   };
 }
@@ -51,7 +58,8 @@ export function readStudy(field: Field, numBlocks: number): StudyRecord {
 function readCriterion(field: Field, numBlocks: number): CriterionRecord {
   const units = field.at('units').list(unit(numBlocks));
   const scores = field.at('scores').list((score) => score.numberOrInfinity());
-  if (scores.length !== units.length) field.at('scores').fail(`one number for each of ${units.length} units`);
+  if (scores.length !== units.length)
+    field.at('scores').fail(`one number for each of ${units.length} units`);
   const order = field.at('order').list(unit(numBlocks));
   if (order.some((one) => !units.includes(one)) || new Set(order).size < order.length)
     field.at('order').fail('some of the units, each once');
@@ -61,7 +69,8 @@ function readCriterion(field: Field, numBlocks: number): CriterionRecord {
 function readEvaluation(field: Field, numBlocks: number): EvaluationRecord {
   const removed = field.at('removed').list(unit(numBlocks));
   // Null is no plan, or a plan whose value is infinite.
-  const ofPlan = (key: string): number | null => (removed.length === 0 ? null : field.at(key).numberOrInfinity());
+  const ofPlan = (key: string): number | null =>
+    removed.length === 0 ? null : field.at(key).numberOrInfinity();
   return {
     text: field.at('text').string(),
     textSha256: field.at('textSha256').string(),

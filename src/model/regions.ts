@@ -1,4 +1,5 @@
-// Assigns every node to the prologue, a block or the head, and lists the side values that blocks read; must not move the boundaries.
+// Assigns every node to the prologue, a block or the head, and lists the side values that blocks
+// read; must not move the boundaries.
 
 import type { Anchors, Boundaries } from './blocksBoundaries.ts';
 import type { Flow } from './blocksFlow.ts';
@@ -20,12 +21,18 @@ export const LAYOUT_OPS: ReadonlySet<string> = new Set([
   'Constant',
   'CastLike',
 ]);
-/** Layout operators that stay in the prologue even when one block alone reads them: they make sizes, which cost nothing there. */
+/**
+ * Layout operators that stay in the prologue even when one block alone reads them: they make sizes,
+ * which cost nothing there.
+ */
 const SIZE_OPS: ReadonlySet<string> = new Set(['Shape', 'Gather', 'Concat']);
 const ARITHMETIC_OPS: ReadonlySet<string> = new Set(['Mul', 'Add', 'Sub', 'Div']);
 /** Marks a dependency on content before boundary 0. */
 const CONTENT = '';
-/** Inputs that are told apart behind one prologue node. A block has a handful of states; a node that reads more belongs to no single block. */
+/**
+ * Inputs that are told apart behind one prologue node. A block has a handful of states; a node that
+ * reads more belongs to no single block.
+ */
 const MAX_SOURCES = 64;
 const MANY: Set<string> = new Set([CONTENT]);
 const CONSTANT_CONE = -1;
@@ -55,7 +62,8 @@ export function assignRegions(flow: Flow, anchors: Anchors, boundaries: Boundari
   const { region, valueRegion } = byPosition(flow, boundaries, boundary);
   const { sources, layoutOnly } = prologueSources(flow, region, first);
   const stateRegion = new Map<string, number>();
-  for (const [k, index] of anchors.stateIndices.entries()) for (const s of flow.states.get(index) ?? []) stateRegion.set(s.input, k + 1);
+  for (const [k, index] of anchors.stateIndices.entries())
+    for (const s of flow.states.get(index) ?? []) stateRegion.set(s.input, k + 1);
   const readers = sinkSideNodes({ flow, region, valueRegion, sources, first, stateRegion });
 
   const leaks: Leak[] = [];
@@ -70,14 +78,16 @@ export function assignRegions(flow: Flow, anchors: Anchors, boundaries: Boundari
         continue;
       }
       const from = valueRegion.get(x) ?? 0;
-      if ((from !== to && from !== 0) || (from === 0 && to > 0 && flow.content.has(x))) leaks.push({ value: x, from, to });
+      if ((from !== to && from !== 0) || (from === 0 && to > 0 && flow.content.has(x)))
+        leaks.push({ value: x, from, to });
     }
   }
 
   const copyable = (block: number, position: number): boolean => {
     const from = sources[position];
     if (!from || from.size === 0 || block < 0 || block >= n || !layoutOnly[position]) return false;
-    const own = (x: string): boolean => stateRegion.get(x) === block + 1 || (block === 0 && x === first);
+    const own = (x: string): boolean =>
+      stateRegion.get(x) === block + 1 || (block === 0 && x === first);
     return [...from].every(own) && [...readers[position]!].every((r) => r === 0 || r === block + 1);
   };
 
@@ -86,7 +96,13 @@ export function assignRegions(flow: Flow, anchors: Anchors, boundaries: Boundari
     const r = region[p]!;
     if (r <= 0) continue;
     for (const x of deps[p]!) {
-      if (flow.constants.has(x) || boundary.has(x) || valueRegion.get(x) !== 0 || stateRegion.has(x)) continue;
+      if (
+        flow.constants.has(x) ||
+        boundary.has(x) ||
+        valueRegion.get(x) !== 0 ||
+        stateRegion.has(x)
+      )
+        continue;
       const producer = flow.producer.get(x);
       if (producer !== undefined && copyable(r - 1, producer)) continue;
       const blocks = side.get(x) ?? new Set();
@@ -94,11 +110,16 @@ export function assignRegions(flow: Flow, anchors: Anchors, boundaries: Boundari
       side.set(x, blocks);
     }
   }
-  const sideValues = [...side].map(([name, blocks]) => ({ name, blocks: [...blocks].sort((a, b) => a - b) }));
+  const sideValues = [...side].map(([name, blocks]) => ({
+    name,
+    blocks: [...blocks].sort((a, b) => a - b),
+  }));
   return { region, leaks, sideValues, copyable };
 }
 
-/** On-path nodes by their position between the boundaries, all others by the latest of their inputs. */
+/**
+ * On-path nodes by their position between the boundaries, all others by the latest of their inputs.
+ */
 function byPosition(
   flow: Flow,
   boundaries: Boundaries,
@@ -119,7 +140,8 @@ function byPosition(
       for (const x of deps[p]!) {
         if (flow.constants.has(x)) continue;
         const b = boundary.get(x);
-        // Boundary 0 counts as prologue for side nodes; content off the path (present outputs) belongs to the block that the boundary enters.
+        // Boundary 0 counts as prologue for side nodes; content off the path (present outputs)
+        // belongs to the block that the boundary enters.
         if (b === undefined) r = Math.max(r, valueRegion.get(x) ?? 0);
         else if (b > 0 || flow.isContent[p]) r = Math.max(r, b + 1);
       }
@@ -130,8 +152,15 @@ function byPosition(
   return { region, valueRegion };
 }
 
-/** Per prologue node off the content: the graph inputs (and boundary 0) that it depends on, and whether only layout operators lie between. */
-function prologueSources(flow: Flow, region: Int32Array, first: string): { sources: (Set<string> | undefined)[]; layoutOnly: boolean[] } {
+/**
+ * Per prologue node off the content: the graph inputs (and boundary 0) that it depends on, and
+ * whether only layout operators lie between.
+ */
+function prologueSources(
+  flow: Flow,
+  region: Int32Array,
+  first: string,
+): { sources: (Set<string> | undefined)[]; layoutOnly: boolean[] } {
   const sources: (Set<string> | undefined)[] = [];
   const layoutOnly: boolean[] = [];
   for (const [p, n] of flow.nodes.entries()) {
@@ -157,7 +186,10 @@ function prologueSources(flow: Flow, region: Int32Array, first: string): { sourc
   return { sources, layoutOnly };
 }
 
-/** Moves side nodes that one block alone uses into it; returns the reading regions of every node's outputs. */
+/**
+ * Moves side nodes that one block alone uses into it; returns the reading regions of every node's
+ * outputs.
+ */
 function sinkSideNodes(at: {
   flow: Flow;
   region: Int32Array;
@@ -176,11 +208,18 @@ function sinkSideNodes(at: {
     const read = new Set<number>();
     for (const o of n.outputs) for (const r of users.get(o) ?? []) read.add(r);
     readers[p] = read;
-    if (region[p] === 0 && !flow.isContent[p] && read.size === 1 && !n.outputs.some((o) => outputs.has(o))) {
+    if (
+      region[p] === 0 &&
+      !flow.isContent[p] &&
+      read.size === 1 &&
+      !n.outputs.some((o) => outputs.has(o))
+    ) {
       const [r = 0] = read;
       const operands = flow.deps[p]!.filter((x) => !flow.constants.has(x));
       const from = sources[p] ?? new Set([CONTENT]);
-      const ownState = operands.length > 0 && [...from].every((x) => stateRegion.get(x) === r || (r === 1 && x === first));
+      const ownState =
+        operands.length > 0 &&
+        [...from].every((x) => stateRegion.get(x) === r || (r === 1 && x === first));
       const layout = LAYOUT_OPS.has(n.op) && !SIZE_OPS.has(n.op);
       const scaled = ARITHMETIC_OPS.has(n.op) && operands.length === 1;
       if (r !== 0 && (ownState || layout || scaled)) {

@@ -1,4 +1,5 @@
-// Removal is exact on any residual graph: identity, order, soundness; caches that others read for their size; refusals.
+// Removal is exact on any residual graph: identity, order, soundness; caches that others read for
+// their size; refusals.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -41,7 +42,9 @@ describe('removeUnits', () => {
       fc.property(shapes, (shape) => {
         const model = residualModel(shape);
         const same = removeUnits(findBlocks(model, null), []);
-        expect(plain(same.graph)).toEqual(plain(trimGraph({ ...model.graph, nodes: sortedNodes(model.graph) })));
+        expect(plain(same.graph)).toEqual(
+          plain(trimGraph({ ...model.graph, nodes: sortedNodes(model.graph) })),
+        );
       }),
       { numRuns: 60 },
     );
@@ -49,26 +52,33 @@ describe('removeUnits', () => {
 
   it('gives the same graph in one step and in two, sorted and sound', () => {
     fc.assert(
-      fc.property(shapes, fc.array(fc.nat(5), { minLength: 1, maxLength: 5 }), fc.nat(4), (shape, picks, split) => {
-        const all = [...new Set(picks.map((p) => p % shape.blocks))].slice(0, shape.blocks - 1);
-        const first = all.slice(0, split % (all.length + 1));
-        const second = all.slice(first.length);
-        const model = residualModel(shape);
-        const before = JSON.stringify(plain(model.graph));
-        const structure = findBlocks(model, shape.blocks);
-        const atOnce = removeUnits(structure, all);
-        const left = structure.blocks.map((b) => b.index).filter((i) => !first.includes(i));
-        const half = removeUnits(structure, first);
-        const inTwo = removeUnits(
-          findBlocks(half, left.length),
-          second.map((i) => left.indexOf(i)),
-        );
-        expect(plain(inTwo.graph)).toEqual(plain(atOnce.graph));
-        expect(checkGraph(atOnce.graph)).toEqual([]);
-        expect(isSorted(atOnce.graph)).toBe(true);
-        expect(findBlocks(atOnce, shape.blocks - all.length).blocks.length).toBe(shape.blocks - all.length);
-        expect(JSON.stringify(plain(model.graph))).toBe(before);
-      }),
+      fc.property(
+        shapes,
+        fc.array(fc.nat(5), { minLength: 1, maxLength: 5 }),
+        fc.nat(4),
+        (shape, picks, split) => {
+          const all = [...new Set(picks.map((p) => p % shape.blocks))].slice(0, shape.blocks - 1);
+          const first = all.slice(0, split % (all.length + 1));
+          const second = all.slice(first.length);
+          const model = residualModel(shape);
+          const before = JSON.stringify(plain(model.graph));
+          const structure = findBlocks(model, shape.blocks);
+          const atOnce = removeUnits(structure, all);
+          const left = structure.blocks.map((b) => b.index).filter((i) => !first.includes(i));
+          const half = removeUnits(structure, first);
+          const inTwo = removeUnits(
+            findBlocks(half, left.length),
+            second.map((i) => left.indexOf(i)),
+          );
+          expect(plain(inTwo.graph)).toEqual(plain(atOnce.graph));
+          expect(checkGraph(atOnce.graph)).toEqual([]);
+          expect(isSorted(atOnce.graph)).toBe(true);
+          expect(findBlocks(atOnce, shape.blocks - all.length).blocks.length).toBe(
+            shape.blocks - all.length,
+          );
+          expect(JSON.stringify(plain(model.graph))).toBe(before);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -83,7 +93,9 @@ describe('removeUnits', () => {
       'past_key_values.1.value',
     ]);
     expect(pruned.nodes.find((n) => n.op === 'Shape')?.inputs).toEqual(['past_key_values.0.key']);
-    expect(pruned.nodes.filter((n) => n.op === 'Concat').map((n) => [n.inputs[0], n.outputs[0]])).toEqual([
+    expect(
+      pruned.nodes.filter((n) => n.op === 'Concat').map((n) => [n.inputs[0], n.outputs[0]]),
+    ).toEqual([
       ['past_key_values.0.key', 'present.0.key'],
       ['past_key_values.0.value', 'present.0.value'],
       ['past_key_values.1.key', 'present.1.key'],
@@ -108,15 +120,17 @@ describe('removeUnits', () => {
     const noFeedForward = removeUnits(structure, ['1.ffn']).graph;
     expect(noFeedForward.initializers.has('wo1')).toBe(true);
     expect(noFeedForward.initializers.has('wu1')).toBe(false);
-    expect(() => removeUnits(findBlocks(residualModel({ ...PLAIN, parallel: true }), 3), ['1.attn'])).toThrow(
-      /halves cannot be told apart/,
-    );
+    expect(() =>
+      removeUnits(findBlocks(residualModel({ ...PLAIN, parallel: true }), 3), ['1.attn']),
+    ).toThrow(/halves cannot be told apart/);
   });
 
   it('refuses what makes no sense or cannot be exact', () => {
     const structure = findBlocks(residualModel(PLAIN), 3);
     expect(() => removeUnits(structure, [0, 1, 2])).toThrow(/At least one block must stay/);
-    expect(() => removeUnits(structure, [3])).toThrow(/There is no block 3: the model has blocks 0 to 2/);
+    expect(() => removeUnits(structure, [3])).toThrow(
+      /There is no block 3: the model has blocks 0 to 2/,
+    );
     const model = residualModel(PLAIN);
     model.graph.outputs.push({ name: structure.cuts[2]!, type: 1, dims: null });
     const aux = findBlocks(model, 3);
@@ -136,13 +150,29 @@ describe('removeUnits', () => {
       nodes: [
         ...model.graph.nodes,
         { ...last!, outputs: ['f2x'] },
-        { name: 'mix', op: 'Mul', domain: '', inputs: ['f2x', 'size0'], outputs: ['f2'], attributes: new Map() },
-        { name: 'side', op: 'Shape', domain: '', inputs: ['vs0'], outputs: ['size0'], attributes: new Map() },
+        {
+          name: 'mix',
+          op: 'Mul',
+          domain: '',
+          inputs: ['f2x', 'size0'],
+          outputs: ['f2'],
+          attributes: new Map(),
+        },
+        {
+          name: 'side',
+          op: 'Shape',
+          domain: '',
+          inputs: ['vs0'],
+          outputs: ['size0'],
+          attributes: new Map(),
+        },
       ],
     });
     const structure = findBlocks(model, 3);
     expect(structure.leaks.map((l) => l.value)).toEqual(['size0']);
-    expect(structure.blocks[0]?.unremovable).toBe('The value size0 of block 0 is used by block 2 too.');
+    expect(structure.blocks[0]?.unremovable).toBe(
+      'The value size0 of block 0 is used by block 2 too.',
+    );
     expect(structure.blocks[1]?.unremovable).toBe(null);
   });
 
@@ -150,9 +180,17 @@ describe('removeUnits', () => {
     const model = residualModel(PLAIN);
     model.graph.inputs = model.graph.inputs.filter((v) => v.name === 'input_ids');
     for (const n of model.graph.nodes)
-      n.inputs = n.inputs.map((x) => (x.startsWith('past_') ? (n.op === 'Shape' ? 'input_ids' : n.inputs[1]!) : x));
+      n.inputs = n.inputs.map((x) =>
+        x.startsWith('past_') ? (n.op === 'Shape' ? 'input_ids' : n.inputs[1]!) : x,
+      );
     const pruned = removeUnits(findBlocks(model, 3), [1]).graph;
-    expect(pruned.outputs.map((o) => o.name)).toEqual(['present.0.key', 'present.0.value', 'present.1.key', 'present.1.value', 'logits']);
+    expect(pruned.outputs.map((o) => o.name)).toEqual([
+      'present.0.key',
+      'present.0.value',
+      'present.1.key',
+      'present.1.value',
+      'logits',
+    ]);
     expect(pruned.initializers.has('wk1')).toBe(false);
     expect(pruned.nodes.find((n) => n.outputs[0] === 'present.1.key')?.inputs[0]).toBe('ku2');
   });
@@ -164,11 +202,13 @@ describe('removeUnits', () => {
       ['present.2.key', 'present.1.key'],
     ]);
     const swapped = (x: string): string => twin.get(x) ?? x;
-    for (const node of model.graph.nodes) Object.assign(node, { inputs: node.inputs.map(swapped), outputs: node.outputs.map(swapped) });
+    for (const node of model.graph.nodes)
+      Object.assign(node, { inputs: node.inputs.map(swapped), outputs: node.outputs.map(swapped) });
     const structure = findBlocks(model, 4);
     expect(structure.blocks.map((b) => b.unremovable !== null)).toEqual([false, true, true, false]);
     expect(structure.blocks[1]?.unremovable).toBe(
-      'Block 1 reads the cache past_key_values.1.key, but its next value present.1.key is made by block 2.',
+      'Block 1 reads the cache past_key_values.1.key, but its next value present.1.key is ' +
+        'made by block 2.',
     );
     expect(() => removeUnits(structure, [2])).toThrow(/made by block/);
     expect(checkGraph(removeUnits(structure, [0]).graph)).toEqual([]);

@@ -1,4 +1,5 @@
-// Parts of blocks taken out of real graphs: the surgery's laws, and that what is left is found again.
+// Parts of blocks taken out of real graphs: the surgery's laws, and that what is left is found
+// again.
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +20,10 @@ beforeAll(async () => {
   const places: [string, string, string][] = wholeCorpus()
     .filter((row) => row.supported)
     .map((row) => [row.folder, fixtureFolder(row.folder), row.file]);
-  for (const [name, path, file] of [...places, ['sample', samplePath(), 'onnx/model.onnx'] as const]) {
+  for (const [name, path, file] of [
+    ...places,
+    ['sample', samplePath(), 'onnx/model.onnx'] as const,
+  ]) {
     const folder = await nodeFolder(path);
     const { structure } = await openModel(folder, file);
     await folder.close();
@@ -29,7 +33,13 @@ beforeAll(async () => {
 
 /** Everything that tells two graphs apart, weights by their place. */
 function shape({ graph, metadata }: Model): unknown {
-  const nodes = graph.nodes.map((node) => [node.domain, node.op, node.name, node.inputs, node.outputs]);
+  const nodes = graph.nodes.map((node) => [
+    node.domain,
+    node.op,
+    node.name,
+    node.inputs,
+    node.outputs,
+  ]);
   return [nodes, graph.inputs, graph.outputs, [...graph.initializers.keys()].sort(), [...metadata]];
 }
 
@@ -37,16 +47,31 @@ const structureOf = (name: string): Structure => opened.get(name) as Structure;
 
 /** The graph as another program reads it from the file. */
 function reread(model: Model, layers: number): Structure {
-  const bytes = encodeModel(model, (_, { file, offset, length }) => ({ location: file, offset, length }));
-  const told = decodeModel(bytes, ({ location, offset, length }) => ({ file: location, offset, length: length ?? 0 }));
+  const bytes = encodeModel(model, (_, { file, offset, length }) => ({
+    location: file,
+    offset,
+    length,
+  }));
+  const told = decodeModel(bytes, ({ location, offset, length }) => ({
+    file: location,
+    offset,
+    length: length ?? 0,
+  }));
   return findBlocks(told, layers);
 }
 
 /** Some units of a model with both parts, in any order, one block at least untouched. */
 const unitsOf = (blocks: number): fc.Arbitrary<Unit[]> =>
   fc
-    .array(fc.tuple(fc.nat(blocks - 1), fc.constantFrom('attn' as const, 'ffn' as const, null)), { minLength: 1, maxLength: 6 })
-    .map((all) => all.filter(([b]) => b !== 1 % blocks).map(([b, part]): Unit => (part ? partUnit(b, part) : b)));
+    .array(fc.tuple(fc.nat(blocks - 1), fc.constantFrom('attn' as const, 'ffn' as const, null)), {
+      minLength: 1,
+      maxLength: 6,
+    })
+    .map((all) =>
+      all
+        .filter(([b]) => b !== 1 % blocks)
+        .map(([b, part]): Unit => (part ? partUnit(b, part) : b)),
+    );
 
 const NAMES = wholeCorpus()
   .filter((row) => row.supported)
@@ -66,11 +91,15 @@ describe.each([...NAMES, 'sample'])('parts of %s', (name) => {
         const model = removeUnits(structure, [unit]);
         expect(checkGraph(model.graph)).toEqual([]);
         const again = findBlocks(model, carriers(structure, [unit]).after.length);
-        expect(again.blocks.map((block) => block.lacks)).toEqual(structure.blocks.map((block) => (block.index === index ? part : null)));
+        expect(again.blocks.map((block) => block.lacks)).toEqual(
+          structure.blocks.map((block) => (block.index === index ? part : null)),
+        );
         expect(again.blocks.map((block) => block.mid !== null)).toEqual(
           structure.blocks.map((block) => block.mid !== null && block.index !== index),
         );
-        const kept = structure.blocks.filter((block) => part === 'ffn' || block.index !== index).flatMap((block) => block.states);
+        const kept = structure.blocks
+          .filter((block) => part === 'ffn' || block.index !== index)
+          .flatMap((block) => block.states);
         expect(again.blocks.flatMap((block) => block.states).length).toBe(kept.length);
       }
     }
@@ -78,27 +107,40 @@ describe.each([...NAMES, 'sample'])('parts of %s', (name) => {
 });
 
 describe('removing units', () => {
-  const some = ['optimum-llama-fp32', 'genai-lfm2-fp32-cpu', 'optimum-gemma3-fp32', 'dynamo-llama-op23', 'optimum-opt-fp32', 'sample'];
+  const some = [
+    'optimum-llama-fp32',
+    'genai-lfm2-fp32-cpu',
+    'optimum-gemma3-fp32',
+    'dynamo-llama-op23',
+    'optimum-opt-fp32',
+    'sample',
+  ];
   for (const name of some) {
     it(`gives one graph whatever the order and grouping: ${name}`, () => {
       const structure = structureOf(name);
       fc.assert(
-        fc.property(unitsOf(structure.blocks.length), fc.infiniteStream(fc.nat(1000)), (units, random) => {
-          const once = removeUnits(structure, units);
-          expect(checkGraph(once.graph)).toEqual([]);
-          const shuffled = units.map((unit) => ({ unit, at: random.next().value ?? 0 })).sort((a, b) => a.at - b.at);
-          expect(
-            shape(
-              removeUnits(
-                structure,
-                shuffled.map(({ unit }) => unit),
+        fc.property(
+          unitsOf(structure.blocks.length),
+          fc.infiniteStream(fc.nat(1000)),
+          (units, random) => {
+            const once = removeUnits(structure, units);
+            expect(checkGraph(once.graph)).toEqual([]);
+            const shuffled = units
+              .map((unit) => ({ unit, at: random.next().value ?? 0 }))
+              .sort((a, b) => a.at - b.at);
+            expect(
+              shape(
+                removeUnits(
+                  structure,
+                  shuffled.map(({ unit }) => unit),
+                ),
               ),
-            ),
-          ).toEqual(shape(once));
-          expect(shape(removeUnits(structure, sortUnits(units)))).toEqual(shape(once));
-          const again = findBlocks(once, carriers(structure, sortUnits(units)).after.length);
-          expect(again.blocks.length).toBe(partsAfter(structure, units).length);
-        }),
+            ).toEqual(shape(once));
+            expect(shape(removeUnits(structure, sortUnits(units)))).toEqual(shape(once));
+            const again = findBlocks(once, carriers(structure, sortUnits(units)).after.length);
+            expect(again.blocks.length).toBe(partsAfter(structure, units).length);
+          },
+        ),
         { numRuns: 25 },
       );
     });
@@ -118,9 +160,12 @@ describe('removing units', () => {
           if (!part) origin = origin.filter((block) => block !== blockOf(unit));
         }
         const all = removeUnits(structure, units);
-        const names = (model: Model) => new Set(model.graph.nodes.map((node) => `${node.op} ${node.inputs} ${node.outputs}`));
+        const names = (model: Model) =>
+          new Set(model.graph.nodes.map((node) => `${node.op} ${node.inputs} ${node.outputs}`));
         expect(names(left.model)).toEqual(names(all));
-        expect(left.model.graph.inputs.map((input) => input.name)).toEqual(all.graph.inputs.map((input) => input.name));
+        expect(left.model.graph.inputs.map((input) => input.name)).toEqual(
+          all.graph.inputs.map((input) => input.name),
+        );
       }),
       { numRuns: 25 },
     );
@@ -129,7 +174,9 @@ describe('removing units', () => {
   it('takes both parts for the block', () => {
     for (const [name, structure] of opened) {
       if (structure.blocks[1]?.mid == null) continue;
-      expect(shape(removeUnits(structure, ['1.ffn', '1.attn'])), name).toEqual(shape(removeUnits(structure, [1])));
+      expect(shape(removeUnits(structure, ['1.ffn', '1.attn'])), name).toEqual(
+        shape(removeUnits(structure, [1])),
+      );
     }
   });
 
@@ -146,7 +193,9 @@ describe('removing units', () => {
     const attentions = structure.blocks.map((block) => partUnit(block.index, 'attn'));
     expect(() => removeUnits(structure, attentions)).toThrow(/No block would keep its attention/);
     const left = findBlocks(removeUnits(structure, ['2.attn', '3.ffn']), null);
-    expect(() => removeUnits(left, ['2.ffn'])).toThrow('Block 2 has only its feed-forward part left: it can go as a whole.');
+    expect(() => removeUnits(left, ['2.ffn'])).toThrow(
+      'Block 2 has only its feed-forward part left: it can go as a whole.',
+    );
     expect(() => removeUnits(left, ['3.attn'])).toThrow(/only its attention part left/);
     expect(removalObstacle(left, [2])).toBe(null);
     const plain = findBlocks(removeUnits(left, [2, 3]), null);
@@ -157,10 +206,18 @@ describe('removing units', () => {
   it('is not read from a note that the graph contradicts', () => {
     const structure = structureOf('optimum-llama-fp32');
     const model = removeUnits(structure, ['1.attn', '3.ffn']);
-    const [[key, note] = ['', '']] = [...model.metadata].filter(([name]) => name.startsWith('espalier'));
+    const [[key, note] = ['', '']] = [...model.metadata].filter(([name]) =>
+      name.startsWith('espalier'),
+    );
     const { cuts, parts } = JSON.parse(note) as { cuts: string[]; parts: string[][] };
     const told = (value: unknown): number =>
-      findBlocks({ ...model, metadata: new Map([[key, typeof value === 'string' ? value : JSON.stringify(value)]]) }, 4).blocks.length;
+      findBlocks(
+        {
+          ...model,
+          metadata: new Map([[key, typeof value === 'string' ? value : JSON.stringify(value)]]),
+        },
+        4,
+      ).blocks.length;
     expect(told({ cuts, parts })).toBe(5);
     for (const wrong of [
       '',
@@ -185,13 +242,20 @@ describe('removing units', () => {
     for (const name of ['optimum-llama-fp32', 'genai-llama-fp32-webgpu', 'sample']) {
       const structure = structureOf(name);
       const last = structure.blocks.length - 1;
-      for (const units of [['0.attn'], [`${last}.ffn`], [`${last}.attn`], [`${last - 1}.ffn`], ['1.attn', '2.attn']] as Unit[][]) {
+      for (const units of [
+        ['0.attn'],
+        [`${last}.ffn`],
+        [`${last}.attn`],
+        [`${last - 1}.ffn`],
+        ['1.attn', '2.attn'],
+      ] as Unit[][]) {
         const model = removeUnits(structure, units);
         const layers = carriers(structure, units).after.length;
         expect(reread(model, layers).blocks.length).toBe(structure.blocks.length);
         const untold = findBlocks({ ...model, metadata: new Map() }, layers);
         expect(untold.blocks.length).toBe(layers);
-        for (const block of untold.blocks) expect(checkGraph(removeUnits(untold, [block.index]).graph)).toEqual([]);
+        for (const block of untold.blocks)
+          expect(checkGraph(removeUnits(untold, [block.index]).graph)).toEqual([]);
       }
     }
   });

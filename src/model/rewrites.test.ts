@@ -3,7 +3,13 @@ import { encodeModel } from '../onnx/codec.ts';
 import type { Tensor } from '../onnx/graph.ts';
 import { appendNll, TARGETS } from './cutHead.ts';
 import type { Piece } from './cutPiece.ts';
-import { exactQuantisedMatMul, foldTransposedLookup, foldTransposedWeights, makeNode, replaceIsNaN } from './rewrites.ts';
+import {
+  exactQuantisedMatMul,
+  foldTransposedLookup,
+  foldTransposedWeights,
+  makeNode,
+  replaceIsNaN,
+} from './rewrites.ts';
 import { runtime } from './testing/ort.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 
@@ -14,17 +20,26 @@ function floats(name: string, dims: number[], values: readonly number[]): Tensor
   return { name, type: FLOAT, dims, data: new Uint8Array(Float32Array.from(values).buffer) };
 }
 
-function pieceOf(nodes: Piece['nodes'], inputs: string[], outputs: string[], tensors: Tensor[]): Piece {
+function pieceOf(
+  nodes: Piece['nodes'],
+  inputs: string[],
+  outputs: string[],
+  tensors: Tensor[],
+): Piece {
   return { nodes, inputs, outputs, initializers: new Map(tensors.map((t) => [t.name, t])) };
 }
 
-/** Runs a piece on the real runtime; constants stay inside, values are float32 unless they are bigint. */
+/**
+ * Runs a piece on the real runtime; constants stay inside, values are float32 unless they are
+ * bigint.
+ */
 async function run(
   piece: Piece,
   feeds: Record<string, { dims: number[]; values: readonly number[] | readonly bigint[] }>,
 ): Promise<number[]> {
   const ort = await runtime();
-  const typed = (name: string): number => (typeof feeds[name]?.values[0] === 'bigint' ? INT64 : FLOAT);
+  const typed = (name: string): number =>
+    typeof feeds[name]?.values[0] === 'bigint' ? INT64 : FLOAT;
   const bytes = encodeModel(
     {
       irVersion: 10,
@@ -61,12 +76,27 @@ async function run(
 describe('IsNaN after a softmax', () => {
   const make = (): Piece =>
     pieceOf(
-      [makeNode('Softmax', ['x'], ['s'], { axis: -1 }), makeNode('IsNaN', ['s'], ['bad']), makeNode('Where', ['bad', 'zero', 's'], ['y'])],
+      [
+        makeNode('Softmax', ['x'], ['s'], { axis: -1 }),
+        makeNode('IsNaN', ['s'], ['bad']),
+        makeNode('Where', ['bad', 'zero', 's'], ['y']),
+      ],
       ['x'],
       ['y'],
       [floats('zero', [], [0])],
     );
-  const x = { dims: [3, 3], values: [1, 2, 3, ...new Array(3).fill(Number.NEGATIVE_INFINITY), 0, Number.NEGATIVE_INFINITY, -50] };
+  const x = {
+    dims: [3, 3],
+    values: [
+      1,
+      2,
+      3,
+      ...new Array(3).fill(Number.NEGATIVE_INFINITY),
+      0,
+      Number.NEGATIVE_INFINITY,
+      -50,
+    ],
+  };
 
   it('becomes a comparison that gives the same bits, fully masked rows included', async () => {
     const before = await run(make(), { x });
@@ -95,7 +125,15 @@ describe('transposed tables', () => {
 
   it('are read row by row by the matrix product', async () => {
     const make = (): Piece =>
-      pieceOf([makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }), makeNode('MatMul', ['x', 'wt'], ['y'])], ['x'], ['y'], [table]);
+      pieceOf(
+        [
+          makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }),
+          makeNode('MatMul', ['x', 'wt'], ['y']),
+        ],
+        ['x'],
+        ['y'],
+        [table],
+      );
     const piece = make();
     expect(foldTransposedWeights(piece)).toBe(1);
     expect(piece.nodes.some((node) => node.op === 'Transpose')).toBe(false);
@@ -108,15 +146,33 @@ describe('transposed tables', () => {
     const kept = makeNode('Transpose', ['w'], ['wt'], { perm: [0, 1] });
     const product = pieceOf([kept, makeNode('MatMul', ['x', 'wt'], ['y'])], ['x'], ['y'], [table]);
     expect(foldTransposedWeights(product)).toBe(0);
-    const lookup = pieceOf([kept, makeNode('Gather', ['wt', 'ids'], ['y'])], ['ids'], ['y'], [table]);
+    const lookup = pieceOf(
+      [kept, makeNode('Gather', ['wt', 'ids'], ['y'])],
+      ['ids'],
+      ['y'],
+      [table],
+    );
     expect(foldTransposedLookup(lookup, 'ids')).toBe(0);
-    const bare = pieceOf([makeNode('Transpose', ['w'], ['wt']), makeNode('MatMul', ['x', 'wt'], ['y'])], ['x'], ['y'], [table]);
+    const bare = pieceOf(
+      [makeNode('Transpose', ['w'], ['wt']), makeNode('MatMul', ['x', 'wt'], ['y'])],
+      ['x'],
+      ['y'],
+      [table],
+    );
     expect(foldTransposedWeights(bare)).toBe(1);
   });
 
   it('are read column by column by the lookup', async () => {
     const make = (): Piece =>
-      pieceOf([makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }), makeNode('Gather', ['wt', 'ids'], ['y'])], ['ids'], ['y'], [table]);
+      pieceOf(
+        [
+          makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }),
+          makeNode('Gather', ['wt', 'ids'], ['y']),
+        ],
+        ['ids'],
+        ['y'],
+        [table],
+      );
     const ids = { dims: [2, 3], values: [0n, 3n, 1n, 2n, 2n, 0n] };
     const piece = make();
     expect(foldTransposedLookup(piece, 'ids')).toBe(1);
@@ -132,7 +188,9 @@ describe('the end of the head', () => {
   const expected = [1, 2, 0].map((target, t) => {
     const row = logits.slice(t * 3, t * 3 + 3);
     const top = Math.max(...row);
-    return Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0)) + top - (row[target] as number);
+    return (
+      Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0)) + top - (row[target] as number)
+    );
   });
 
   for (const opset of [18, 13]) {
@@ -147,27 +205,47 @@ describe('the end of the head', () => {
   }
 
   it('drops the last position before the head where positions do not mix', async () => {
-    const piece = pieceOf([makeNode('Mul', ['h', 'one'], ['logits'])], ['h'], ['logits'], [floats('one', [], [1])]);
+    const piece = pieceOf(
+      [makeNode('Mul', ['h', 'one'], ['logits'])],
+      ['h'],
+      ['logits'],
+      [floats('one', [], [1])],
+    );
     appendNll(piece, 'h', 18);
     expect(piece.nodes[0]?.op).toBe('Slice');
     const got = await run(piece, { h: { dims: [1, 4, 3], values: logits }, [TARGETS]: targets });
-    for (const [t, value] of got.entries()) expect(Math.abs(value - (expected[t] as number))).toBeLessThan(2e-5);
+    for (const [t, value] of got.entries())
+      expect(Math.abs(value - (expected[t] as number))).toBeLessThan(2e-5);
   });
 
   it('drops it after the head where they may', async () => {
     const piece = pieceOf([makeNode('CumSum', ['h', 'axis'], ['logits'])], ['h'], ['logits'], []);
-    piece.initializers.set('axis', { name: 'axis', type: INT64, dims: [], data: new Uint8Array(8).fill(0) });
+    piece.initializers.set('axis', {
+      name: 'axis',
+      type: INT64,
+      dims: [],
+      data: new Uint8Array(8).fill(0),
+    });
     appendNll(piece, 'h', 18);
     expect(piece.nodes[0]?.op).toBe('CumSum');
     const got = await run(piece, { h: { dims: [1, 4, 3], values: logits }, [TARGETS]: targets });
-    for (const [t, value] of got.entries()) expect(Math.abs(value - (expected[t] as number))).toBeLessThan(2e-5);
+    for (const [t, value] of got.entries())
+      expect(Math.abs(value - (expected[t] as number))).toBeLessThan(2e-5);
   });
 });
 
 describe('constants', () => {
   it('of MatMulNBits lose their coarse accuracy level', () => {
     const piece = pieceOf(
-      [makeNode('MatMulNBits', ['x', 'w', 's'], ['y'], { accuracy_level: 4, bits: 4 }, 'com.microsoft')],
+      [
+        makeNode(
+          'MatMulNBits',
+          ['x', 'w', 's'],
+          ['y'],
+          { accuracy_level: 4, bits: 4 },
+          'com.microsoft',
+        ),
+      ],
       ['x'],
       ['y'],
       [],
@@ -185,7 +263,12 @@ describe('constants', () => {
       ['y'],
       [{ name: 'w', type: FLOAT, dims: [4, 8], data }],
     );
-    piece.initializers.set('shape', { name: 'shape', type: INT64, dims: [2], data: new Uint8Array(BigInt64Array.from([-1n, 2n]).buffer) });
+    piece.initializers.set('shape', {
+      name: 'shape',
+      type: INT64,
+      dims: [2],
+      data: new Uint8Array(BigInt64Array.from([-1n, 2n]).buffer),
+    });
     aliasReshapes(piece);
     expect(piece.nodes.map((node) => node.op)).toEqual(['Add']);
     expect(piece.initializers.get('table')).toMatchObject({ dims: [16, 2], data });
@@ -210,6 +293,8 @@ describe('constants', () => {
     const [name] = [...piece.initializers.keys()];
     expect(name).toBe('y/then_branch/big');
     const lifted = piece.nodes[0]?.attributes.get('then_branch');
-    expect(lifted?.kind === 'graph' && lifted.value.nodes.map((n) => [n.op, n.inputs, n.outputs])).toEqual([['Identity', [name], ['big']]]);
+    expect(
+      lifted?.kind === 'graph' && lifted.value.nodes.map((n) => [n.op, n.inputs, n.outputs]),
+    ).toEqual([['Identity', [name], ['big']]]);
   });
 });

@@ -1,4 +1,5 @@
-// Replaces operators that a device lacks, or runs badly, by equal ones inside a piece; every rewrite is counted so that it can be named.
+// Replaces operators that a device lacks, or runs badly, by equal ones inside a piece; every
+// rewrite is counted so that it can be named.
 
 import { EspalierError } from '../errors.ts';
 import type { Attribute, Node, Tensor } from '../onnx/graph.ts';
@@ -8,7 +9,10 @@ import type { Piece } from './cutPiece.ts';
 import { constantTensor, copyNode, trimPiece } from './cutPiece.ts';
 import { SMALL } from './weights.ts';
 
-/** A node of this piece; attributes by plain value: integers and lists of integers as such, `{ float }` for floats. */
+/**
+ * A node of this piece; attributes by plain value: integers and lists of integers as such, `{ float
+ * }` for floats.
+ */
 export function makeNode(
   op: string,
   inputs: string[],
@@ -40,7 +44,9 @@ export function addInts(piece: Piece, name: string, values: readonly number[]): 
   return name;
 }
 
-/** Replaces nodes one by one; `replace` gives null for "as it is". Returns how many were replaced. */
+/**
+ * Replaces nodes one by one; `replace` gives null for "as it is". Returns how many were replaced.
+ */
 function rewrite(piece: Piece, replace: (node: Node) => Node[] | null): number {
   let count = 0;
   piece.nodes = piece.nodes.flatMap((node) => {
@@ -54,8 +60,9 @@ function rewrite(piece: Piece, replace: (node: Node) => Node[] | null): number {
 }
 
 /**
- * Where(IsNaN(s), 0, s) after a Softmax becomes Where(s >= 0, s, 0): IsNaN has no WebGPU kernel, a softmax is never negative and a
- * comparison with NaN is false, so both give the same bits, fully masked rows included.
+ * Where(IsNaN(s), 0, s) after a Softmax becomes Where(s >= 0, s, 0): IsNaN has no WebGPU kernel, a
+ * softmax is never negative and a comparison with NaN is false, so both give the same bits, fully
+ * masked rows included.
  */
 export function replaceIsNaN(piece: Piece): number {
   const producer = producers(piece);
@@ -68,25 +75,42 @@ export function replaceIsNaN(piece: Piece): number {
     if (node.op !== 'Where') return null;
     const [condition = '', zero = '', score = ''] = node.inputs;
     const test = producer.get(condition);
-    if (test?.op !== 'IsNaN' || test.inputs[0] !== score || !fromSoftmax(score) || !isZero(piece, zero)) return null;
+    if (
+      test?.op !== 'IsNaN' ||
+      test.inputs[0] !== score ||
+      !fromSoftmax(score) ||
+      !isZero(piece, zero)
+    )
+      return null;
     const positive = `${node.outputs[0]}/is_number`;
-    return [makeNode('GreaterOrEqual', [score, zero], [positive]), { ...copyNode(node), inputs: [positive, score, zero] }];
+    return [
+      makeNode('GreaterOrEqual', [score, zero], [positive]),
+      { ...copyNode(node), inputs: [positive, score, zero] },
+    ];
   });
 }
 
 function isZero(piece: Piece, value: string): boolean {
   const tensor = constantTensor(piece, value);
-  return tensor !== null && !isRange(tensor.data) && tensor.dims.every((d) => d === 1) && tensor.data.every((byte) => byte === 0);
+  return (
+    tensor !== null &&
+    !isRange(tensor.data) &&
+    tensor.dims.every((d) => d === 1) &&
+    tensor.data.every((byte) => byte === 0)
+  );
 }
 
 function producers(piece: Piece): Map<string, Node> {
-  return new Map(piece.nodes.flatMap((node) => node.outputs.map((value): [string, Node] => [value, node])));
+  return new Map(
+    piece.nodes.flatMap((node) => node.outputs.map((value): [string, Node] => [value, node])),
+  );
 }
 
 /**
- * GroupQueryAttention with q_norm and k_norm weights (operands 14 and 15, WebGPU and CUDA kernels only) becomes explicit norms over the
- * head size before it, as exporters write them for the CPU.
- * @throws EspalierError `unsupported-op` when the norm weights are computed in the graph, so that the head size is unknown.
+ * GroupQueryAttention with q_norm and k_norm weights (operands 14 and 15, WebGPU and CUDA kernels
+ * only) becomes explicit norms over the head size before it, as exporters write them for the CPU.
+ * @throws EspalierError `unsupported-op` when the norm weights are computed in the graph, so that
+ *   the head size is unknown.
  */
 export function expandHeadNorms(piece: Piece): number {
   return rewrite(piece, (node) => {
@@ -101,13 +125,18 @@ export function expandHeadNorms(piece: Piece): number {
       if (!gamma) continue;
       const at = `${node.outputs[0]}/norm${slot}`;
       const count = heads[slot] ?? 1;
-      // Sizes in full where they are known: shape inference gets -1 wrong when the batch is unknown.
+      // Sizes in full where they are known: shape inference gets -1 wrong when the batch is
+      // unknown.
       const size = piece.initializers.get(gamma)?.dims[0];
       const byHead = addInts(piece, `${at}/by_head`, [0, 0, count, size ?? -1]);
       const packed = addInts(piece, `${at}/packed`, [0, 0, size ? size * count : -1]);
       added.push(
         makeNode('Reshape', [attention.inputs[slot] ?? '', byHead], [`${at}/x`]),
-        makeNode('SimplifiedLayerNormalization', [`${at}/x`, gamma], [`${at}/y`], { axis: -1, epsilon: { float: eps }, stash_type: 1 }),
+        makeNode('SimplifiedLayerNormalization', [`${at}/x`, gamma], [`${at}/y`], {
+          axis: -1,
+          epsilon: { float: eps },
+          stash_type: 1,
+        }),
         makeNode('Reshape', [`${at}/y`, packed], [`${at}/out`]),
       );
       attention.inputs[slot] = `${at}/out`;
@@ -119,13 +148,16 @@ export function expandHeadNorms(piece: Piece): number {
   });
 }
 
-/** Query, key and value in one operand, (B, S, (heads + 2 kv heads) x head size): three operands. */
+/**
+ * Query, key and value in one operand, (B, S, (heads + 2 kv heads) x head size): three operands.
+ */
 function splitPacked(piece: Piece, attention: Node, heads: readonly number[]): Node {
   const headSize = piece.initializers.get(attention.inputs[14] ?? '')?.dims[0];
   if (!headSize) {
     throw new EspalierError(
       'unsupported-op',
-      `The head norms of "${attention.name}" are computed in the graph, so they cannot be taken out of the attention operator.`,
+      `The head norms of "${attention.name}" are computed in the graph, so they cannot be ` +
+        'taken out of the attention operator.',
       'Score this model on WebGPU.',
     );
   }
@@ -138,7 +170,10 @@ function splitPacked(piece: Piece, attention: Node, heads: readonly number[]): N
   return node;
 }
 
-/** MatMulNBits with accuracy_level 4 rounds activations to int8, which makes scores coarse: level 0 computes with the float activations. */
+/**
+ * MatMulNBits with accuracy_level 4 rounds activations to int8, which makes scores coarse: level 0
+ * computes with the float activations.
+ */
 export function exactQuantisedMatMul(piece: Piece): number {
   return rewrite(piece, (node) => {
     if (node.op !== 'MatMulNBits' || (intAttribute(node, 'accuracy_level') ?? 0) < 2) return null;
@@ -149,15 +184,21 @@ export function exactQuantisedMatMul(piece: Piece): number {
 }
 
 /**
- * A product with a transposed table (a tied head) becomes Reshape, Gemm(transB = 1), Reshape: the table is not transposed on every run, and
- * lookup and head share one buffer. Shapes: x (..., C) times W (V, C) transposed -> (..., V).
+ * A product with a transposed table (a tied head) becomes Reshape, Gemm(transB = 1), Reshape: the
+ * table is not transposed on every run, and lookup and head share one buffer. Shapes: x (..., C)
+ * times W (V, C) transposed -> (..., V).
  */
 export function foldTransposedWeights(piece: Piece): number {
   const producer = producers(piece);
   return rewrite(piece, (node) => {
     const transpose = producer.get(node.inputs[1] ?? '');
     const weight = piece.initializers.get(transpose?.inputs[0] ?? '');
-    if (!swapsAxes(transpose) || weight?.dims.length !== 2 || (weight.dims[0] ?? 0) * (weight.dims[1] ?? 0) <= SMALL) return null;
+    if (
+      !swapsAxes(transpose) ||
+      weight?.dims.length !== 2 ||
+      (weight.dims[0] ?? 0) * (weight.dims[1] ?? 0) <= SMALL
+    )
+      return null;
     const table = transpose.inputs[0] as string;
     if (node.op === 'Gemm' && !intAttribute(node, 'transB')) {
       const gemm = copyNode(node);
@@ -188,8 +229,9 @@ export function foldTransposedWeights(piece: Piece): number {
 }
 
 /**
- * A lookup in a transposed table, Gather(Transpose(W), ids) with W (C, V), reads the columns of W instead: (C, B, S), then (B, S, C). The
- * table of a tied head in (C, V) order is then not transposed on every run.
+ * A lookup in a transposed table, Gather(Transpose(W), ids) with W (C, V), reads the columns of W
+ * instead: (C, B, S), then (B, S, C). The table of a tied head in (C, V) order is then not
+ * transposed on every run.
  * @param ids the token ids of the graph, (B, S).
  */
 export function foldTransposedLookup(piece: Piece, ids: string): number {
@@ -197,7 +239,8 @@ export function foldTransposedLookup(piece: Piece, ids: string): number {
   return rewrite(piece, (node) => {
     const transpose = producer.get(node.inputs[0] ?? '');
     const weight = piece.initializers.get(transpose?.inputs[0] ?? '');
-    if (node.op !== 'Gather' || node.inputs[1] !== ids || (intAttribute(node, 'axis') ?? 0) !== 0) return null;
+    if (node.op !== 'Gather' || node.inputs[1] !== ids || (intAttribute(node, 'axis') ?? 0) !== 0)
+      return null;
     if (!swapsAxes(transpose) || weight?.dims.length !== 2) return null;
     const output = node.outputs[0] as string;
     const columns = `${output}/columns`;
@@ -215,7 +258,10 @@ function swapsAxes(node: Node | undefined): node is Node {
   return perm === undefined || (perm.kind === 'ints' && perm.value.join() === '1,0');
 }
 
-/** The largest soft cap of the piece's GroupQueryAttention nodes, 0 without one: the WebGPU kernel ignores it without an error. */
+/**
+ * The largest soft cap of the piece's GroupQueryAttention nodes, 0 without one: the WebGPU kernel
+ * ignores it without an error.
+ */
 export function softcapOf(piece: Piece): number {
   const caps = piece.nodes
     .filter((node) => node.op === 'GroupQueryAttention')

@@ -1,4 +1,5 @@
-// A model's structure as plain data for people: parts, sizes, what is unsupported; must not read weights.
+// A model's structure as plain data for people: parts, sizes, what is unsupported; must not read
+// weights.
 
 import { DataType, isRange, type Model, tensorBytes } from '../onnx/graph.ts';
 import type { Folder } from '../onnx/source.ts';
@@ -13,10 +14,17 @@ import { stateBytes } from './summarizeStates.ts';
 import { type StoredWeight, storageKey, storedWeights } from './summarizeWeights.ts';
 import type { BlockSummary, ModelSummary, Size } from './summary.ts';
 
-const TYPE_NAMES = new Map<number, string>(Object.entries(DataType).map(([name, type]) => [type, name]));
+const TYPE_NAMES = new Map<number, string>(
+  Object.entries(DataType).map(([name, type]) => [type, name]),
+);
 
 /** Everything the page and `inspect` show of a model before any weight is read. */
-export function summarize(folder: Folder, graphPath: string, structure: Structure, config: ModelConfig): ModelSummary {
+export function summarize(
+  folder: Folder,
+  graphPath: string,
+  structure: Structure,
+  config: ModelConfig,
+): ModelSummary {
   const n = structure.blocks.length;
   const weights = distinct(storedWeights(structure));
   const classes = structuralClasses(structure);
@@ -30,7 +38,12 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
       class: classes[b.index] ?? 0,
       hasHalves: b.mid !== null,
       attention: b.mid === null ? (b.lacks === 'ffn' ? sum(own) : null) : sum(attention),
-      feedForward: b.mid === null ? (b.lacks === 'attn' ? sum(own) : null) : sum(own.filter((w) => w.half !== 'attention')),
+      feedForward:
+        b.mid === null
+          ? b.lacks === 'attn'
+            ? sum(own)
+            : null
+          : sum(own.filter((w) => w.half !== 'attention')),
       kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
       graphBytes: entries[b.index] ?? 0,
       ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
@@ -41,12 +54,19 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
     };
   });
   const isHead = (w: StoredWeight): boolean => w.regions.size === 1 && w.regions.has(n + 1);
-  const inBlock = (w: StoredWeight): boolean => w.regions.size === 1 && !w.regions.has(0) && !w.regions.has(n + 1);
+  const inBlock = (w: StoredWeight): boolean =>
+    w.regions.size === 1 && !w.regions.has(0) && !w.regions.has(n + 1);
   const shared = weights.filter((w) => !isHead(w) && !inBlock(w));
-  const tied = shared.some((w) => w.params > 0 && w.tensor.dims.length > 1 && w.regions.has(0) && w.regions.has(n + 1));
+  const tied = shared.some(
+    (w) => w.params > 0 && w.tensor.dims.length > 1 && w.regions.has(0) && w.regions.has(n + 1),
+  );
   const hiddenSize = widthOf(structure) ?? config.hiddenSize ?? 0;
-  const vocabSize = (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0;
-  const { canScore, problems } = findProblems({ structure, config, summary: { hiddenSize, vocabSize } }, classes);
+  const vocabSize =
+    (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0;
+  const { canScore, problems } = findProblems(
+    { structure, config, summary: { hiddenSize, vocabSize } },
+    classes,
+  );
   const all = sum(weights);
   return {
     name: folder.name,
@@ -67,7 +87,10 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
     otherStates: states.flatMap((s) => s.fixed),
     cuts: [...structure.cuts],
     midCuts: structure.blocks.map((b) => b.mid),
-    sideValues: structure.sideValues.map((v) => ({ ...v, type: typeName(structure.typeOf(v.name)) })),
+    sideValues: structure.sideValues.map((v) => ({
+      ...v,
+      type: typeName(structure.typeOf(v.name)),
+    })),
     hiddenSize,
     vocabSize,
     contextLength: config.contextLength,
@@ -77,7 +100,10 @@ export function summarize(folder: Folder, graphPath: string, structure: Structur
 }
 
 /** What keeps a part where its block can be told into halves. */
-function stuckParts(structure: Structure, { index, mid }: Block): Pick<BlockSummary, 'unremovableParts'> {
+function stuckParts(
+  structure: Structure,
+  { index, mid }: Block,
+): Pick<BlockSummary, 'unremovableParts'> {
   const parts: Partial<Record<Part, string>> = {};
   for (const part of mid === null ? [] : (['attn', 'ffn'] as const)) {
     const why = removalObstacle(structure, [partUnit(index, part)]);
@@ -129,18 +155,25 @@ function fileBytes(folder: Folder, graphPath: string, weights: readonly StoredWe
 }
 
 function layoutOf(folder: Folder, graphPath: string): ModelSummary['layout'] {
-  if (folder.files.some((f) => f.path === 'genai_config.json') && !graphPath.startsWith('onnx/')) return 'genai';
+  if (folder.files.some((f) => f.path === 'genai_config.json') && !graphPath.startsWith('onnx/'))
+    return 'genai';
   return graphPath.startsWith('onnx/') ? 'transformers.js' : 'flat';
 }
 
 /** As far as the producer fields tell; nothing depends on it. */
 function exporterOf(model: Model): string {
   const dynamo = model.graph.nodes.some((n) => n.outputs.some((o) => /^val_\d+$/.test(o)));
-  const name = model.producerName === 'pytorch' ? `torch ${dynamo ? 'dynamo' : 'TorchScript'} exporter` : model.producerName;
+  const name =
+    model.producerName === 'pytorch'
+      ? `torch ${dynamo ? 'dynamo' : 'TorchScript'} exporter`
+      : model.producerName;
   return [name || 'unknown', model.producerVersion].filter(Boolean).join(' ');
 }
 
-/** fp32, fp16, bf16, q4, q4f16, q8, int8 ...: what most parameters are stored in, and float16 arithmetic on top. */
+/**
+ * fp32, fp16, bf16, q4, q4f16, q8, int8 ...: what most parameters are stored in, and float16
+ * arithmetic on top.
+ */
 function dtypeOf(structure: Structure, weights: readonly StoredWeight[]): string {
   const params = new Map<string, number>();
   for (const w of weights) {
@@ -148,7 +181,8 @@ function dtypeOf(structure: Structure, weights: readonly StoredWeight[]): string
     params.set(kind, (params.get(kind) ?? 0) + w.params);
   }
   for (const kind of ['q2', 'q4', 'q8']) {
-    if ((params.get(kind) ?? 0) > 0) return structure.typeOf(structure.cuts[0] ?? '') === DataType.float16 ? `${kind}f16` : kind;
+    if ((params.get(kind) ?? 0) > 0)
+      return structure.typeOf(structure.cuts[0] ?? '') === DataType.float16 ? `${kind}f16` : kind;
   }
   const bytes = Math.max(params.get('int8') ?? 0, params.get('uint8') ?? 0);
   if (bytes > 0) return params.get('int8') === bytes ? 'int8' : 'uint8';
@@ -184,7 +218,8 @@ function widthOf(structure: Structure): number | null {
 
 function lastDim(structure: Structure, value: string): number | null {
   const { graph } = structure;
-  const info = graph.valueInfo.get(value) ?? [...graph.inputs, ...graph.outputs].find((v) => v.name === value);
+  const info =
+    graph.valueInfo.get(value) ?? [...graph.inputs, ...graph.outputs].find((v) => v.name === value);
   const last = info?.dims?.at(-1);
   return typeof last === 'number' ? last : null;
 }

@@ -1,4 +1,5 @@
-// Bytes of a block's caches and states per token or in all; must not decide which states belong together.
+// Bytes of a block's caches and states per token or in all; must not decide which states belong
+// together.
 
 import { elementBits, type ValueInfo } from '../onnx/graph.ts';
 import type { ModelConfig } from './config.ts';
@@ -10,7 +11,10 @@ export interface StateBytes {
   fixed: { name: string; block: number; bytes: number }[];
 }
 
-/** Heads x head size x element bytes over the block's caches; sizes that the graph leaves open come from the config. */
+/**
+ * Heads x head size x element bytes over the block's caches; sizes that the graph leaves open come
+ * from the config.
+ */
 export function stateBytes(structure: Structure, block: Block, config: ModelConfig): StateBytes {
   const infos = interfaceOf(structure);
   let kvBytesPerToken = 0;
@@ -19,14 +23,20 @@ export function stateBytes(structure: Structure, block: Block, config: ModelConf
     const input = infos.get(state.input);
     const bytes = (elementBits(input?.type ?? 0) ?? 32) / 8;
     const { perToken } = stateShape(input, infos.get(state.output));
-    const elements = perToken.reduce<number>((n, dim, k) => n * (typeof dim === 'number' ? dim : openDim(k, perToken.length, config)), 1);
+    const elements = perToken.reduce<number>(
+      (n, dim, k) => n * (typeof dim === 'number' ? dim : openDim(k, perToken.length, config)),
+      1,
+    );
     if (state.kind === 'kv') kvBytesPerToken += elements * bytes;
     else fixed.push({ name: state.input, block: block.index, bytes: elements * bytes });
   }
   return { kvBytesPerToken, fixed };
 }
 
-/** A symbolic dimension of a cache: the last one is the head size, one before it the number of heads. */
+/**
+ * A symbolic dimension of a cache: the last one is the head size, one before it the number of
+ * heads.
+ */
 function openDim(k: number, rank: number, config: ModelConfig): number {
   return (k === rank - 1 ? config.headSize : config.kvHeads) ?? 1;
 }
@@ -36,7 +46,9 @@ const interfaces = new WeakMap<Structure, Map<string, ValueInfo>>();
 function interfaceOf(structure: Structure): Map<string, ValueInfo> {
   let found = interfaces.get(structure);
   if (!found) {
-    found = new Map([...structure.graph.inputs, ...structure.graph.outputs].map((v) => [v.name, v]));
+    found = new Map(
+      [...structure.graph.inputs, ...structure.graph.outputs].map((v) => [v.name, v]),
+    );
     interfaces.set(structure, found);
   }
   return found;

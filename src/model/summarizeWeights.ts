@@ -1,7 +1,16 @@
-// Which part of a model each constant belongs to and how many parameters it holds; must not read weights.
+// Which part of a model each constant belongs to and how many parameters it holds; must not read
+// weights.
 
 import { dependencies } from '../onnx/captures.ts';
-import { DataType, elementCount, intAttribute, isRange, type Node, type Tensor, tensorBytes } from '../onnx/graph.ts';
+import {
+  DataType,
+  elementCount,
+  intAttribute,
+  isRange,
+  type Node,
+  type Tensor,
+  tensorBytes,
+} from '../onnx/graph.ts';
 import type { Structure } from './structure.ts';
 
 /** One stored tensor: an initializer, or the value of a Constant node. */
@@ -9,7 +18,10 @@ export interface StoredWeight {
   tensor: Tensor;
   /** Parameters in it, unpacked; 0 for scales, zero points, tables and shapes. */
   params: number;
-  /** Regions that read it: 0 = prologue, 1..N = blocks, N + 1 = head. Of more than four blocks only four are listed. */
+  /**
+   * Regions that read it: 0 = prologue, 1..N = blocks, N + 1 = head. Of more than four blocks only
+   * four are listed.
+   */
   regions: ReadonlySet<number>;
   /** Within its block: read before the middle cut only, after it only, or both. */
   half: 'attention' | 'feed-forward' | 'both';
@@ -52,7 +64,9 @@ const PARAMETER_TYPES: ReadonlySet<number> = new Set([
 interface Use {
   regions: Set<number>;
   halves: Set<'attention' | 'feed-forward'>;
-  /** Elements per stored element (2 for packed int4), or the exact count that the operator states. */
+  /**
+   * Elements per stored element (2 for packed int4), or the exact count that the operator states.
+   */
   factor: number | null;
   exact: number | null;
   bits: number | null;
@@ -77,7 +91,10 @@ export function storedWeights(structure: Structure): StoredWeight[] {
     const r = region[p]!;
     const outer = r < 0 ? node.outputs.map((o) => uses.get(o)).filter((u) => u !== undefined) : [];
     if (r < 0 && outer.length === 0) continue;
-    const carries = r < 0 ? outer.some((u) => u.factor !== null || u.exact !== null) : isWeightReader(structure, node, p, embedding);
+    const carries =
+      r < 0
+        ? outer.some((u) => u.factor !== null || u.exact !== null)
+        : isWeightReader(structure, node, p, embedding);
     for (const [k, x] of dependencies(node).entries()) {
       if (!constants.has(x)) continue;
       const use = entry(x);
@@ -91,7 +108,8 @@ export function storedWeights(structure: Structure): StoredWeight[] {
         use.halves.add(halfOf(structure, r, p));
       }
       const slot = node.inputs.indexOf(x) >= 0 ? node.inputs.indexOf(x) : k;
-      if (!carries || NO_PARAMETERS.get(node.op)?.includes(slot) || isScaleProduct(structure, node)) continue;
+      if (!carries || NO_PARAMETERS.get(node.op)?.includes(slot) || isScaleProduct(structure, node))
+        continue;
       const own = packing(node, slot);
       for (const u of r < 0 ? outer : [null]) {
         use.factor = Math.max(use.factor ?? 1, own.factor, u?.factor ?? 1);
@@ -114,7 +132,9 @@ export function storedWeights(structure: Structure): StoredWeight[] {
       half,
       bits:
         use.bits ??
-        (tensor.type === DataType.int4 || tensor.type === DataType.uint4 ? 4 : (tensorBytes(tensor) * 8) / Math.max(elements, 1)),
+        (tensor.type === DataType.int4 || tensor.type === DataType.uint4
+          ? 4
+          : (tensorBytes(tensor) * 8) / Math.max(elements, 1)),
     });
   };
   for (const [name, tensor] of graph.initializers) add(name, tensor);
@@ -127,17 +147,25 @@ export function storedWeights(structure: Structure): StoredWeight[] {
   return stored;
 }
 
-/** What matters is whether one block reads a constant, or more, or prologue or head: long chains of constants need not carry hundreds of blocks along. */
+/**
+ * What matters is whether one block reads a constant, or more, or prologue or head: long chains of
+ * constants need not carry hundreds of blocks along.
+ */
 function addRegion(regions: Set<number>, region: number, n: number): void {
   if (regions.size < 4 || region === 0 || region === n + 1) regions.add(region);
 }
 
 /** Key of the bytes of a tensor: tensors that share a range are stored once. */
 export function storageKey(tensor: Tensor): string {
-  return isRange(tensor.data) ? `${tensor.data.file}\n${tensor.data.offset}\n${tensor.data.length}` : `\n${tensor.name}`;
+  return isRange(tensor.data)
+    ? `${tensor.data.file}\n${tensor.data.offset}\n${tensor.data.length}`
+    : `\n${tensor.name}`;
 }
 
-/** Positions of prologue nodes that the first boundary depends on: the embedding, position tables included; not masks and rotary tables. */
+/**
+ * Positions of prologue nodes that the first boundary depends on: the embedding, position tables
+ * included; not masks and rotary tables.
+ */
 function embeddingNodes(structure: Structure): ReadonlySet<number> {
   const found = new Set<number>();
   const pending = [structure.cuts[0] ?? ''];
@@ -150,7 +178,12 @@ function embeddingNodes(structure: Structure): ReadonlySet<number> {
   return found;
 }
 
-function isWeightReader(structure: Structure, node: Node, position: number, embedding: ReadonlySet<number>): boolean {
+function isWeightReader(
+  structure: Structure,
+  node: Node,
+  position: number,
+  embedding: ReadonlySet<number>,
+): boolean {
   return embedding.has(position) || dependencies(node).some((x) => structure.content.has(x));
 }
 
@@ -165,7 +198,10 @@ function isScaleProduct(structure: Structure, node: Node): boolean {
 }
 
 /** How a quantised operand is packed. */
-function packing(node: Node, slot: number): { factor: number; exact: number | null; bits: number | null } {
+function packing(
+  node: Node,
+  slot: number,
+): { factor: number; exact: number | null; bits: number | null } {
   if ((node.op === 'MatMulNBits' || node.op === 'MatMulBnb4') && slot === 1) {
     const n = intAttribute(node, 'N');
     const k = intAttribute(node, 'K');
@@ -182,7 +218,11 @@ function packing(node: Node, slot: number): { factor: number; exact: number | nu
   return { factor: 1, exact: null, bits: null };
 }
 
-function halfOf(structure: Structure, region: number, position: number): 'attention' | 'feed-forward' {
+function halfOf(
+  structure: Structure,
+  region: number,
+  position: number,
+): 'attention' | 'feed-forward' {
   const mid = structure.blocks[region - 1]?.mid;
   return mid && position <= (structure.producer.get(mid) ?? -1) ? 'attention' : 'feed-forward';
 }

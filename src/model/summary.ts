@@ -1,8 +1,12 @@
-// What is known of a model before any weight is read, as plain data for the page and for `inspect`. Types only.
+// What is known of a model before any weight is read, as plain data for the page and for `inspect`.
+// Types only.
 
 import type { Part } from '../units.ts';
 
-/** Parameters (elements of weight tensors, quantised ones counted unpacked, scales and zero points not counted) and bytes (all of them). */
+/**
+ * Parameters (elements of weight tensors, quantised ones counted unpacked, scales and zero points
+ * not counted) and bytes (all of them).
+ */
 export interface Size {
   params: number;
   bytes: number;
@@ -18,9 +22,14 @@ export interface BlockSummary extends Size {
   feedForward: Size | null;
   /** Bytes its KV cache grows by per token; 0 for blocks with fixed states only. */
   kvBytesPerToken: number;
-  /** What its nodes, names and tensor entries take in the graph file of an export, and padding of its weights, in bytes; not in `bytes`. */
+  /**
+   * What its nodes, names and tensor entries take in the graph file of an export, and padding of
+   * its weights, in bytes; not in `bytes`.
+   */
   graphBytes?: number;
-  /** What of `graphBytes` belongs to the feed-forward part; absent where parts cannot be told apart. */
+  /**
+   * What of `graphBytes` belongs to the feed-forward part; absent where parts cannot be told apart.
+   */
   feedForwardGraphBytes?: number;
   /** Why it cannot be removed. Absent when it can. */
   unremovable?: string;
@@ -30,7 +39,10 @@ export interface BlockSummary extends Size {
   lacks?: Part;
 }
 
-/** Something unsupported or worth knowing. `code` is one of the documented problem codes (docs/formats.md). */
+/**
+ * Something unsupported or worth knowing. `code` is one of the documented problem codes
+ * (docs/formats.md).
+ */
 export interface Problem {
   code: string;
   message: string;
@@ -56,7 +68,10 @@ export interface ModelSummary {
   params: number;
   /** Graph file plus external data that it uses. */
   bytes: number;
-  /** What an export without removals writes as graph file and data: `bytes` without node metadata, dead nodes and unread weights. */
+  /**
+   * What an export without removals writes as graph file and data: `bytes` without node metadata,
+   * dead nodes and unread weights.
+   */
   exportBytes?: number;
   kvBytesPerToken: number;
   /** States of fixed size (convolution states, windows), listed apart. */

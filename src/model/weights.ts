@@ -1,4 +1,5 @@
-// Decides which constants of a piece stay inside its program and which become weights that the runtime feeds; reads no weight bytes.
+// Decides which constants of a piece stay inside its program and which become weights that the
+// runtime feeds; reads no weight bytes.
 
 import { EspalierError } from '../errors.ts';
 import { subgraphs } from '../onnx/captures.ts';
@@ -31,31 +32,48 @@ const NAMES: Readonly<Record<number, ElementType>> = {
 
 /**
  * The runtime's name of an ONNX element type.
- * @throws EspalierError `unsupported-op` for types that ONNX Runtime Web cannot hold (bfloat16, float8, strings).
+ * @throws EspalierError `unsupported-op` for types that ONNX Runtime Web cannot hold (bfloat16,
+ *   float8, strings).
  */
 export function elementType(type: number, value: string): ElementType {
   const name = NAMES[type];
   if (name) return name;
   throw new EspalierError(
     'unsupported-op',
-    `Value "${value}" has the ONNX element type ${type}${type === DataType.bfloat16 ? ' (bfloat16)' : ''}, which cannot run here.`,
+    `Value "${value}" has the ONNX element type ` +
+      `${type}${type === DataType.bfloat16 ? ' (bfloat16)' : ''}, which cannot run here.`,
     'Use an export of this model in float32, float16 or with 4-bit or 8-bit weights.',
   );
 }
 
-/** Integer and boolean constants of at most 16 elements: shapes, axes, flags. They shape the program, so they are part of its class. */
+/**
+ * Integer and boolean constants of at most 16 elements: shapes, axes, flags. They shape the
+ * program, so they are part of its class.
+ */
 export function isSmallConstant(tensor: Tensor): boolean {
-  const whole = tensor.type === DataType.int64 || tensor.type === DataType.int32 || tensor.type === DataType.bool;
+  const whole =
+    tensor.type === DataType.int64 ||
+    tensor.type === DataType.int32 ||
+    tensor.type === DataType.bool;
   return whole && !isRange(tensor.data) && elementCount(tensor.dims) <= SMALL;
 }
 
 /** A constant as a weight. Its range is its identity: equal ranges are one buffer. */
 export function weightRef(tensor: Tensor, name: string): WeightRef {
   const { dims, data } = tensor;
-  return { name, type: elementType(tensor.type, name), dims, byteLength: tensorBytes(tensor), data };
+  return {
+    name,
+    type: elementType(tensor.type, name),
+    dims,
+    byteLength: tensorBytes(tensor),
+    data,
+  };
 }
 
-/** Turns Constant nodes of more than 16 elements, also those within subgraphs, into initializers of the piece. */
+/**
+ * Turns Constant nodes of more than 16 elements, also those within subgraphs, into initializers of
+ * the piece.
+ */
 export function liftConstants(piece: Piece): void {
   const kept: Node[] = [];
   for (const node of piece.nodes) {
@@ -75,15 +93,22 @@ function liftFromSubgraphs(node: Node, piece: Piece): Node {
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {
     const scope = `${node.outputs[0]}/${name}`;
-    if (attribute.kind === 'graph') attributes.set(name, { ...attribute, value: liftFromGraph(attribute.value, scope, piece) });
+    if (attribute.kind === 'graph')
+      attributes.set(name, { ...attribute, value: liftFromGraph(attribute.value, scope, piece) });
     else if (attribute.kind === 'graphs') {
-      attributes.set(name, { ...attribute, value: attribute.value.map((graph, k) => liftFromGraph(graph, `${scope}${k}`, piece)) });
+      attributes.set(name, {
+        ...attribute,
+        value: attribute.value.map((graph, k) => liftFromGraph(graph, `${scope}${k}`, piece)),
+      });
     } else attributes.set(name, attribute);
   }
   return { ...node, attributes };
 }
 
-/** Large constants of a branch become captured values; an Identity keeps them producible as outputs of the branch. */
+/**
+ * Large constants of a branch become captured values; an Identity keeps them producible as outputs
+ * of the branch.
+ */
 function liftFromGraph(graph: Graph, scope: string, piece: Piece): Graph {
   const rename = new Map<string, string>();
   const initializers = new Map<string, Tensor>();
@@ -100,7 +125,15 @@ function liftFromGraph(graph: Graph, scope: string, piece: Piece): Graph {
   const lifted = nodes.map((node) => renameNode(node, rename));
   for (const { name } of graph.outputs) {
     const outer = rename.get(name);
-    if (outer) lifted.push({ name: '', op: 'Identity', domain: '', inputs: [outer], outputs: [name], attributes: new Map() });
+    if (outer)
+      lifted.push({
+        name: '',
+        op: 'Identity',
+        domain: '',
+        inputs: [outer],
+        outputs: [name],
+        attributes: new Map(),
+      });
   }
   return { ...graph, initializers, nodes: lifted };
 
@@ -116,10 +149,12 @@ export function aliasReshapes(piece: Piece): void {
   piece.nodes = piece.nodes.filter((node) => {
     const source = piece.initializers.get(node.inputs[0] ?? '');
     const output = node.outputs[0];
-    if (!source || !output || elementCount(source.dims) <= SMALL || piece.outputs.includes(output)) return true;
+    if (!source || !output || elementCount(source.dims) <= SMALL || piece.outputs.includes(output))
+      return true;
     let dims: readonly number[] | null = null;
     if (node.op === 'Identity') dims = source.dims;
-    if (node.op === 'Reshape') dims = reshaped(source.dims, constantInts(piece, node.inputs[1] ?? ''));
+    if (node.op === 'Reshape')
+      dims = reshaped(source.dims, constantInts(piece, node.inputs[1] ?? ''));
     if (!dims) return true;
     piece.initializers.set(output, { ...source, name: output, dims });
     return false;

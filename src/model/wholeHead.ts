@@ -1,4 +1,5 @@
-// Lets a head that keeps the last position compute every position, for scoring only; must not touch the model's own graph.
+// Lets a head that keeps the last position compute every position, for scoring only; must not touch
+// the model's own graph.
 
 import type { Node } from '../onnx/graph.ts';
 import { intAttribute } from '../onnx/graph.ts';
@@ -6,8 +7,9 @@ import type { Piece } from './cutPiece.ts';
 import { constantInts, constantTensor, trimPiece } from './cutPiece.ts';
 
 /**
- * Takes the Gather or Slice of the last position out of a head piece (residual (B, S, C) -> logits of one position), with the Squeeze or
- * Unsqueeze that fits its form: the logits are then (B, S, V). Exact where everything else treats each position alike, which the caller checks.
+ * Takes the Gather or Slice of the last position out of a head piece (residual (B, S, C) -> logits
+ * of one position), with the Squeeze or Unsqueeze that fits its form: the logits are then (B, S,
+ * V). Exact where everything else treats each position alike, which the caller checks.
  * @param residual value of the residual stream that the head reads.
  * @returns false when no such node was found; the piece is then as it was.
  */
@@ -29,7 +31,8 @@ export function keepEveryPosition(piece: Piece, residual: string): boolean {
   }
   if (!found) return false;
   piece.nodes = piece.nodes.filter((node) => !gone.has(node));
-  for (const node of piece.nodes) node.inputs = node.inputs.map((value) => alias.get(value) ?? value);
+  for (const node of piece.nodes)
+    node.inputs = node.inputs.map((value) => alias.get(value) ?? value);
   piece.outputs = piece.outputs.map((value) => alias.get(value) ?? value);
   trimPiece(piece);
   return true;
@@ -46,7 +49,9 @@ function picksLast(node: Node, piece: Piece): boolean {
   };
   if (node.op === 'Gather') {
     const rank = constantTensor(piece, first)?.dims.length ?? 0;
-    return rank <= 1 && isPositions(intAttribute(node, 'axis') ?? 0) && only(first, (n) => n === -1);
+    return (
+      rank <= 1 && isPositions(intAttribute(node, 'axis') ?? 0) && only(first, (n) => n === -1)
+    );
   }
   if (node.op !== 'Slice') return false;
   return (
@@ -61,6 +66,7 @@ function picksLast(node: Node, piece: Piece): boolean {
 function changesRank(node: Node, piece: Piece): boolean {
   if (node.op !== 'Squeeze' && node.op !== 'Unsqueeze') return false;
   const attribute = node.attributes.get('axes');
-  const axes = attribute?.kind === 'ints' ? attribute.value : constantInts(piece, node.inputs[1] ?? '');
+  const axes =
+    attribute?.kind === 'ints' ? attribute.value : constantInts(piece, node.inputs[1] ?? '');
   return axes?.length === 1 && isPositions(axes[0]);
 }

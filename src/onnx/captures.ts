@@ -17,12 +17,15 @@ export function capturesOf(graph: Graph): string[] {
   const local = new Set<string>([...graph.inputs.map((v) => v.name), ...graph.initializers.keys()]);
   for (const node of graph.nodes) for (const o of node.outputs) local.add(o);
   const found = new Set<string>();
-  for (const node of graph.nodes) for (const x of dependencies(node)) if (!local.has(x)) found.add(x);
+  for (const node of graph.nodes)
+    for (const x of dependencies(node)) if (!local.has(x)) found.add(x);
   for (const o of graph.outputs) if (!local.has(o.name)) found.add(o.name);
   return [...found];
 }
 
-/** Names of all values a node reads: its inputs, then the captures of its subgraphs. Repeats stay. */
+/**
+ * Names of all values a node reads: its inputs, then the captures of its subgraphs. Repeats stay.
+ */
 export function dependencies(node: Node): string[] {
   const names = node.inputs.filter((x) => x !== '');
   for (const g of subgraphs(node)) for (const x of capturesOf(g)) names.push(x);

@@ -4,8 +4,9 @@ import { dependencies } from './captures.ts';
 import type { Graph } from './graph.ts';
 
 /**
- * What is wrong with a graph that is about to be written, one sentence each; empty when sound: every value has one producer that comes first,
- * every output exists, nothing is unused (inputs that must be fed excepted).
+ * What is wrong with a graph that is about to be written, one sentence each; empty when sound:
+ * every value has one producer that comes first, every output exists, nothing is unused (inputs
+ * that must be fed excepted).
  */
 export function checkGraph(graph: Graph): string[] {
   const wrong: string[] = [];
@@ -36,13 +37,15 @@ export function checkGraph(graph: Graph): string[] {
     outputs.add(o.name);
   }
   for (const node of graph.nodes) {
-    if (!node.outputs.some((o) => o && used.has(o))) wrong.push(`${node.op} ${node.name || node.outputs[0] || ''} is used by nothing`);
+    if (!node.outputs.some((o) => o && used.has(o)))
+      wrong.push(`${node.op} ${node.name || node.outputs[0] || ''} is used by nothing`);
     if (node.tag) wrong.push(`${node.name} is still half of an expanded ${node.tag.op}`);
   }
   for (const [name, tensor] of graph.initializers) {
     if (!used.has(name)) wrong.push(`weight ${name} is used by nothing`);
     if (tensor.name !== name) wrong.push(`weight ${name} calls itself ${tensor.name}`);
   }
-  for (const name of graph.valueInfo.keys()) if (!known.has(name)) wrong.push(`a type is declared for ${name}, which does not exist`);
+  for (const name of graph.valueInfo.keys())
+    if (!known.has(name)) wrong.push(`a type is declared for ${name}, which does not exist`);
   return wrong;
 }

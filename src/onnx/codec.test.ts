@@ -1,17 +1,31 @@
-// Wire bytes to graph and back: fidelity on real files, typed data fields, attributes of every kind.
+// Wire bytes to graph and back: fidelity on real files, typed data fields, attributes of every
+// kind.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel, type Place, type ResolveExternal } from './codec.ts';
 import { type Attribute, DataType, isRange, type Model } from './graph.ts';
-import { AttributeProtoSchema, GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from './onnx_pb.js';
+import {
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  TensorProtoSchema,
+} from './onnx_pb.js';
 import { readModel } from './read.ts';
 import { corpus, fixturePath, nodeFolder } from './testing/fixtures.ts';
 import { graphOf, modelOf, plain } from './testing/text.ts';
 
-const toPlace: Place = (_, range) => ({ location: range.file, offset: range.offset, length: range.length });
-const fromPlace: ResolveExternal = ({ location, offset, length }) => ({ file: location, offset, length: length ?? 0 });
+const toPlace: Place = (_, range) => ({
+  location: range.file,
+  offset: range.offset,
+  length: range.length,
+});
+const fromPlace: ResolveExternal = ({ location, offset, length }) => ({
+  file: location,
+  offset,
+  length: length ?? 0,
+});
 const again = (model: Model): Model => decodeModel(encodeModel(model, toPlace), fromPlace);
 
 /** A model with one tensor initializer, as the wire has it. */
@@ -38,21 +52,33 @@ describe('codec', () => {
 
   it('makes raw little-endian bytes of every typed data field', () => {
     const raw = (a: ArrayBufferView): Uint8Array => new Uint8Array(a.buffer);
-    expect(dataOf(tensorFile({ dataType: DataType.float, dims: [2n], floatData: [1.5, -2] }))).toEqual(raw(Float32Array.of(1.5, -2)));
-    expect(dataOf(tensorFile({ dataType: DataType.double, dims: [1n], doubleData: [0.1] }))).toEqual(raw(Float64Array.of(0.1)));
-    expect(dataOf(tensorFile({ dataType: DataType.int64, dims: [2n], int64Data: [-1n, 2n ** 62n] }))).toEqual(
-      raw(BigInt64Array.of(-1n, 2n ** 62n)),
+    expect(
+      dataOf(tensorFile({ dataType: DataType.float, dims: [2n], floatData: [1.5, -2] })),
+    ).toEqual(raw(Float32Array.of(1.5, -2)));
+    expect(
+      dataOf(tensorFile({ dataType: DataType.double, dims: [1n], doubleData: [0.1] })),
+    ).toEqual(raw(Float64Array.of(0.1)));
+    expect(
+      dataOf(tensorFile({ dataType: DataType.int64, dims: [2n], int64Data: [-1n, 2n ** 62n] })),
+    ).toEqual(raw(BigInt64Array.of(-1n, 2n ** 62n)));
+    expect(
+      dataOf(tensorFile({ dataType: DataType.uint32, dims: [1n], uint64Data: [4294967295n] })),
+    ).toEqual(raw(Uint32Array.of(4294967295)));
+    expect(dataOf(tensorFile({ dataType: DataType.int32, dims: [1n], int32Data: [-7] }))).toEqual(
+      raw(Int32Array.of(-7)),
     );
-    expect(dataOf(tensorFile({ dataType: DataType.uint32, dims: [1n], uint64Data: [4294967295n] }))).toEqual(
-      raw(Uint32Array.of(4294967295)),
+    expect(
+      dataOf(tensorFile({ dataType: DataType.float16, dims: [2n], int32Data: [0x3c00, 0xbc00] })),
+    ).toEqual(raw(Uint16Array.of(0x3c00, 0xbc00)));
+    expect(dataOf(tensorFile({ dataType: DataType.int8, dims: [2n], int32Data: [-1, 5] }))).toEqual(
+      Uint8Array.of(255, 5),
     );
-    expect(dataOf(tensorFile({ dataType: DataType.int32, dims: [1n], int32Data: [-7] }))).toEqual(raw(Int32Array.of(-7)));
-    expect(dataOf(tensorFile({ dataType: DataType.float16, dims: [2n], int32Data: [0x3c00, 0xbc00] }))).toEqual(
-      raw(Uint16Array.of(0x3c00, 0xbc00)),
-    );
-    expect(dataOf(tensorFile({ dataType: DataType.int8, dims: [2n], int32Data: [-1, 5] }))).toEqual(Uint8Array.of(255, 5));
-    expect(dataOf(tensorFile({ dataType: DataType.bool, dims: [3n], int32Data: [1, 0, 1] }))).toEqual(Uint8Array.of(1, 0, 1));
-    expect(dataOf(tensorFile({ dataType: DataType.uint4, dims: [3n], int32Data: [0x21, 0x03] }))).toEqual(Uint8Array.of(0x21, 0x03));
+    expect(
+      dataOf(tensorFile({ dataType: DataType.bool, dims: [3n], int32Data: [1, 0, 1] })),
+    ).toEqual(Uint8Array.of(1, 0, 1));
+    expect(
+      dataOf(tensorFile({ dataType: DataType.uint4, dims: [3n], int32Data: [0x21, 0x03] })),
+    ).toEqual(Uint8Array.of(0x21, 0x03));
     expect(dataOf(tensorFile({ dataType: DataType.float, dims: [0n] }))).toEqual(new Uint8Array(0));
   });
 
@@ -64,15 +90,23 @@ describe('codec', () => {
       stringData: [new Uint8Array([104, 105]), new Uint8Array(0)],
     });
     const back = fromBinary(ModelProtoSchema, encodeModel(decodeModel(bytes, fromPlace), toPlace));
-    expect(back.graph?.initializer[0]?.stringData.map((s) => s.slice())).toEqual([new Uint8Array([104, 105]), new Uint8Array(0)]);
+    expect(back.graph?.initializer[0]?.stringData.map((s) => s.slice())).toEqual([
+      new Uint8Array([104, 105]),
+      new Uint8Array(0),
+    ]);
   });
 
   it('refuses data that does not fill the dims, and sparse weights', () => {
-    expect(() => dataOf(tensorFile({ name: 'w', dataType: DataType.float, dims: [3n], floatData: [1, 2] }))).toThrow(
-      /w of dims \[3\] needs 12 bytes and has 8/,
+    expect(() =>
+      dataOf(tensorFile({ name: 'w', dataType: DataType.float, dims: [3n], floatData: [1, 2] })),
+    ).toThrow(/w of dims \[3\] needs 12 bytes and has 8/);
+    expect(() => dataOf(tensorFile({ name: 'w', dataType: DataType.float, dims: [-3n] }))).toThrow(
+      /dimension of tensor w is -3/,
     );
-    expect(() => dataOf(tensorFile({ name: 'w', dataType: DataType.float, dims: [-3n] }))).toThrow(/dimension of tensor w is -3/);
-    const sparse = toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph: create(GraphProtoSchema, { sparseInitializer: [{}] }) }));
+    const sparse = toBinary(
+      ModelProtoSchema,
+      create(ModelProtoSchema, { graph: create(GraphProtoSchema, { sparseInitializer: [{}] }) }),
+    );
     expect(() => decodeModel(sparse, fromPlace)).toThrow(/sparse/);
   });
 
@@ -102,11 +136,15 @@ describe('codec', () => {
     const file = (a: Parameters<typeof create<typeof AttributeProtoSchema>>[1]): Uint8Array =>
       toBinary(
         ModelProtoSchema,
-        create(ModelProtoSchema, { graph: { node: [{ opType: 'T', attribute: [create(AttributeProtoSchema, a)] }] } }),
+        create(ModelProtoSchema, {
+          graph: { node: [{ opType: 'T', attribute: [create(AttributeProtoSchema, a)] }] },
+        }),
       );
     const big = decodeModel(file({ name: 'end', type: 2, i: 2n ** 63n - 1n }), fromPlace);
     expect(big.graph.nodes[0]?.attributes.get('end')?.kind).toBe('opaque');
-    expect(fromBinary(ModelProtoSchema, encodeModel(big, toPlace)).graph?.node[0]?.attribute[0]?.i).toBe(2n ** 63n - 1n);
+    expect(
+      fromBinary(ModelProtoSchema, encodeModel(big, toPlace)).graph?.node[0]?.attribute[0]?.i,
+    ).toBe(2n ** 63n - 1n);
     const untyped = (a: Parameters<typeof create<typeof AttributeProtoSchema>>[1]) =>
       decodeModel(file({ name: 'a', ...a }), fromPlace).graph.nodes[0]?.attributes.get('a');
     expect(untyped({ i: 0n })).toEqual({ name: 'a', kind: 'int', value: 0 });

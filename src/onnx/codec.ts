@@ -1,10 +1,17 @@
-// ONNX protobuf bytes to the object graph and back; must not read files and must not know what a graph computes.
+// ONNX protobuf bytes to the object graph and back; must not read files and must not know what a
+// graph computes.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
 import { decodeAttribute, encodeAttribute } from './codecAttribute.ts';
 import { requireWithinLimits } from './codecLimits.ts';
-import { decodeTensor, encodeTensor, exact, type Place, type ResolveExternal } from './codecTensor.ts';
+import {
+  decodeTensor,
+  encodeTensor,
+  exact,
+  type Place,
+  type ResolveExternal,
+} from './codecTensor.ts';
 import type { Dim, Graph, Model, Node, ValueInfo } from './graph.ts';
 import {
   FunctionProtoSchema,
@@ -30,7 +37,11 @@ export type { ExternalReference, Place, Placement, ResolveExternal } from './cod
  * @param name the file's path, for error messages
  * @throws EspalierError `corrupt-file`, `unsupported-graph`, `too-large` beyond limits.ts
  */
-export function decodeModel(bytes: Uint8Array, resolve: ResolveExternal, name = 'the model'): Model {
+export function decodeModel(
+  bytes: Uint8Array,
+  resolve: ResolveExternal,
+  name = 'the model',
+): Model {
   requireWithinLimits(bytes, name);
   let proto: ModelProto;
   try {
@@ -39,13 +50,22 @@ export function decodeModel(bytes: Uint8Array, resolve: ResolveExternal, name = 
     throw damaged(name, cause);
   }
   if (!proto.graph)
-    throw new EspalierError('corrupt-file', `${name} is not an ONNX file: it holds no graph.`, 'Choose an ONNX decoder model.');
+    throw new EspalierError(
+      'corrupt-file',
+      `${name} is not an ONNX file: it holds no graph.`,
+      'Choose an ONNX decoder model.',
+    );
   try {
     return {
       irVersion: exact(proto.irVersion, 'The IR version'),
       producerName: proto.producerName,
       producerVersion: proto.producerVersion,
-      opsets: new Map(proto.opsetImport.map((o) => [o.domain === 'ai.onnx' ? '' : o.domain, exact(o.version, 'An opset version')])),
+      opsets: new Map(
+        proto.opsetImport.map((o) => [
+          o.domain === 'ai.onnx' ? '' : o.domain,
+          exact(o.version, 'An opset version'),
+        ]),
+      ),
       metadata: new Map(proto.metadataProps.map((p) => [p.key, p.value])),
       graph: decodeGraph(proto.graph, resolve),
       functions: proto.functions.map((f) => toBinary(FunctionProtoSchema, f)),
@@ -55,21 +75,31 @@ export function decodeModel(bytes: Uint8Array, resolve: ResolveExternal, name = 
   }
 }
 
-/** Serialized ModelProto. `place` says where tensors that are byte ranges go; tensors with bytes are written inline. */
+/**
+ * Serialized ModelProto. `place` says where tensors that are byte ranges go; tensors with bytes are
+ * written inline.
+ */
 export function encodeModel(model: Model, place: Place): Uint8Array<ArrayBuffer> {
   const proto = create(ModelProtoSchema, {
     irVersion: BigInt(model.irVersion),
     producerName: model.producerName,
     producerVersion: model.producerVersion,
-    opsetImport: [...model.opsets].map(([domain, version]) => create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) })),
-    metadataProps: [...model.metadata].map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
+    opsetImport: [...model.opsets].map(([domain, version]) =>
+      create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
+    ),
+    metadataProps: [...model.metadata].map(([key, value]) =>
+      create(StringStringEntryProtoSchema, { key, value }),
+    ),
     graph: encodeGraph(model.graph, place),
     functions: model.functions.map((f) => fromBinary(FunctionProtoSchema, f)),
   });
   return toBinary(ModelProtoSchema, proto);
 }
 
-/** Bytes that a graph (or a part of one) takes in a file, without the enclosing field. Cheap: nothing is read. */
+/**
+ * Bytes that a graph (or a part of one) takes in a file, without the enclosing field. Cheap:
+ * nothing is read.
+ */
 export function encodedGraphLength(graph: Graph, place: Place): number {
   return toBinary(GraphProtoSchema, encodeGraph(graph, place)).length;
 }
@@ -78,13 +108,20 @@ function decodeGraph(proto: GraphProto, resolve: ResolveExternal): Graph {
   if (proto.sparseInitializer.length > 0) {
     throw new EspalierError(
       'unsupported-graph',
-      `The graph has sparse weights (${proto.sparseInitializer[0]?.values?.name ?? 'unnamed'}), which Espalier cannot move.`,
+      'The graph has sparse weights ' +
+        `(${proto.sparseInitializer[0]?.values?.name ?? 'unnamed'}), which Espalier cannot ` +
+        'move.',
       'Export the model with dense weights.',
     );
   }
   const initializers: Graph['initializers'] = new Map();
   for (const t of proto.initializer) {
-    if (initializers.has(t.name)) throw new EspalierError('corrupt-file', `Two weights are called ${t.name}.`, 'Export the model again.');
+    if (initializers.has(t.name))
+      throw new EspalierError(
+        'corrupt-file',
+        `Two weights are called ${t.name}.`,
+        'Export the model again.',
+      );
     initializers.set(t.name, decodeTensor(t, resolve));
   }
   return {
@@ -115,7 +152,12 @@ function decodeNode(proto: NodeProto, resolve: ResolveExternal): Node {
     domain: proto.domain === 'ai.onnx' ? '' : proto.domain,
     inputs: proto.input,
     outputs: proto.output,
-    attributes: new Map(proto.attribute.map((a) => [a.name, decodeAttribute(a, resolve, (g) => decodeGraph(g, resolve))])),
+    attributes: new Map(
+      proto.attribute.map((a) => [
+        a.name,
+        decodeAttribute(a, resolve, (g) => decodeGraph(g, resolve)),
+      ]),
+    ),
     ...(proto.overload ? { overload: proto.overload } : {}),
   };
 }
@@ -125,7 +167,9 @@ function encodeNode(node: Node, place: Place): NodeProto {
     input: [...node.inputs],
     output: [...node.outputs],
     opType: node.op,
-    attribute: [...node.attributes.values()].map((a) => encodeAttribute(a, place, (g) => encodeGraph(g, place))),
+    attribute: [...node.attributes.values()].map((a) =>
+      encodeAttribute(a, place, (g) => encodeGraph(g, place)),
+    ),
   });
   if (node.name) proto.name = node.name;
   if (node.domain) proto.domain = node.domain;
@@ -137,7 +181,8 @@ function decodeValue(proto: ValueInfoProto): ValueInfo {
   const name = proto.name;
   const type = proto.type;
   if (!type?.value.case) return { name, type: 0, dims: null };
-  if (type.value.case !== 'tensorType') return { name, type: 0, dims: null, opaqueType: toBinary(TypeProtoSchema, type) };
+  if (type.value.case !== 'tensorType')
+    return { name, type: 0, dims: null, opaqueType: toBinary(TypeProtoSchema, type) };
   const { elemType, shape } = type.value.value;
   const dims = shape
     ? shape.dim.map((d): Dim => {
@@ -168,7 +213,9 @@ function encodeType(value: ValueInfo): TypeProto | null {
             : { case: 'dimParam' as const, value: d },
     })),
   };
-  return create(TypeProtoSchema, { value: { case: 'tensorType', value: { elemType: value.type, ...(shape ? { shape } : {}) } } });
+  return create(TypeProtoSchema, {
+    value: { case: 'tensorType', value: { elemType: value.type, ...(shape ? { shape } : {}) } },
+  });
 }
 
 function damaged(name: string, cause: unknown): EspalierError {

@@ -1,4 +1,5 @@
-// AttributeProto to Attribute and back, subgraphs through the functions it is given; must not decide what an attribute means.
+// AttributeProto to Attribute and back, subgraphs through the functions it is given; must not
+// decide what an attribute means.
 
 import { create, fromBinary, isFieldSet, toBinary } from '@bufbuild/protobuf';
 import { decodeTensor, encodeTensor, type Place, type ResolveExternal } from './codecTensor.ts';
@@ -6,10 +7,27 @@ import type { Attribute, Graph } from './graph.ts';
 import { type AttributeProto, AttributeProtoSchema, type GraphProto } from './onnx_pb.js';
 
 /** AttributeProto.AttributeType. */
-const Type = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8, tensors: 9, graphs: 10 } as const;
+const Type = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+  tensors: 9,
+  graphs: 10,
+} as const;
 
-/** Attributes of kinds we do not look into, and integers beyond 2^53, stay wire bytes (`opaque`). */
-export function decodeAttribute(proto: AttributeProto, resolve: ResolveExternal, graph: (g: GraphProto) => Graph): Attribute {
+/**
+ * Attributes of kinds we do not look into, and integers beyond 2^53, stay wire bytes (`opaque`).
+ */
+export function decodeAttribute(
+  proto: AttributeProto,
+  resolve: ResolveExternal,
+  graph: (g: GraphProto) => Graph,
+): Attribute {
   const name = proto.name;
   const safe = (n: bigint): boolean => Number.isSafeInteger(Number(n));
   switch (proto.type === 0 ? guessType(proto) : proto.type) {
@@ -41,7 +59,11 @@ export function decodeAttribute(proto: AttributeProto, resolve: ResolveExternal,
   return { name, kind: 'opaque', value: toBinary(AttributeProtoSchema, proto) };
 }
 
-export function encodeAttribute(attribute: Attribute, place: Place, graph: (g: Graph) => GraphProto): AttributeProto {
+export function encodeAttribute(
+  attribute: Attribute,
+  place: Place,
+  graph: (g: Graph) => GraphProto,
+): AttributeProto {
   const { name } = attribute;
   switch (attribute.kind) {
     case 'float':
@@ -51,15 +73,31 @@ export function encodeAttribute(attribute: Attribute, place: Place, graph: (g: G
     case 'string':
       return create(AttributeProtoSchema, { name, type: Type.string, s: attribute.value });
     case 'tensor':
-      return create(AttributeProtoSchema, { name, type: Type.tensor, t: encodeTensor(attribute.value, place, 'attribute') });
+      return create(AttributeProtoSchema, {
+        name,
+        type: Type.tensor,
+        t: encodeTensor(attribute.value, place, 'attribute'),
+      });
     case 'graph':
       return create(AttributeProtoSchema, { name, type: Type.graph, g: graph(attribute.value) });
     case 'floats':
-      return create(AttributeProtoSchema, { name, type: Type.floats, floats: [...attribute.value] });
+      return create(AttributeProtoSchema, {
+        name,
+        type: Type.floats,
+        floats: [...attribute.value],
+      });
     case 'ints':
-      return create(AttributeProtoSchema, { name, type: Type.ints, ints: attribute.value.map(BigInt) });
+      return create(AttributeProtoSchema, {
+        name,
+        type: Type.ints,
+        ints: attribute.value.map(BigInt),
+      });
     case 'strings':
-      return create(AttributeProtoSchema, { name, type: Type.strings, strings: [...attribute.value] });
+      return create(AttributeProtoSchema, {
+        name,
+        type: Type.strings,
+        strings: [...attribute.value],
+      });
     case 'tensors':
       return create(AttributeProtoSchema, {
         name,
@@ -67,7 +105,11 @@ export function encodeAttribute(attribute: Attribute, place: Place, graph: (g: G
         tensors: attribute.value.map((t) => encodeTensor(t, place, 'attribute')),
       });
     case 'graphs':
-      return create(AttributeProtoSchema, { name, type: Type.graphs, graphs: attribute.value.map(graph) });
+      return create(AttributeProtoSchema, {
+        name,
+        type: Type.graphs,
+        graphs: attribute.value.map(graph),
+      });
     case 'opaque':
       return fromBinary(AttributeProtoSchema, attribute.value);
   }

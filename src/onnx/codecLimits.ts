@@ -1,4 +1,5 @@
-// Holds the wire bytes of a model to the bounds of limits.ts before any object is made of them; must not decode a value.
+// Holds the wire bytes of a model to the bounds of limits.ts before any object is made of them;
+// must not decode a value.
 
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
@@ -68,13 +69,18 @@ function ruleOf(type: DescMessage, field: DescField): Rule {
     return { ...rule, kind: free ? 'skipped' : 'name', ...bound(type, field.name) };
   }
   if (field.scalar === ScalarType.BYTES) return { ...rule, kind: 'bytes' };
-  if (field.scalar !== undefined && INTEGER_SCALARS.has(field.scalar)) return { ...rule, kind: 'integers', ...bound(type, field.name) };
+  if (field.scalar !== undefined && INTEGER_SCALARS.has(field.scalar))
+    return { ...rule, kind: 'integers', ...bound(type, field.name) };
   return rule;
 }
 
 function bound(type: DescMessage, field: string): { most: number; label: string } {
-  if (type === NodeProtoSchema && (field === 'input' || field === 'output')) return { most: MAX_OPERANDS, label: `${field}s` };
-  if ((type === TensorProtoSchema && field === 'dims') || (type === TensorShapeProtoSchema && field === 'dim'))
+  if (type === NodeProtoSchema && (field === 'input' || field === 'output'))
+    return { most: MAX_OPERANDS, label: `${field}s` };
+  if (
+    (type === TensorProtoSchema && field === 'dims') ||
+    (type === TensorShapeProtoSchema && field === 'dim')
+  )
     return { most: MAX_RANK, label: 'dimensions' };
   return { most: Number.POSITIVE_INFINITY, label: '' };
 }
@@ -121,7 +127,8 @@ class Walk {
         if (stop > end) throw this.#damaged();
         if (packed) values = this.#integersUpTo(stop);
         else if (rule?.inner) this.message(rule.inner, this.#at, stop, depth + 1);
-        else if (rule?.kind === 'name' && length > MAX_NAME_BYTES) throw this.#longName(this.#at, length);
+        else if (rule?.kind === 'name' && length > MAX_NAME_BYTES)
+          throw this.#longName(this.#at, length);
         else if (rule?.kind === 'bytes') this.#more('messages');
       } else if (wire === 0) {
         this.#varint(end);
@@ -137,12 +144,21 @@ class Walk {
       const sum = (seen.get(rule) ?? 0) + values;
       seen.set(rule, sum);
       if (sum > rule.most)
-        throw beyond(this.#file, `more than ${rule.most} ${rule.label} in one ${type.name} (at byte ${start})`, rule.most);
+        throw beyond(
+          this.#file,
+          `more than ${rule.most} ${rule.label} in one ${type.name} (at byte ${start})`,
+          rule.most,
+        );
     }
   }
 
   #count(type: DescMessage, depth: number): void {
-    if (depth > MAX_DEPTH) throw beyond(this.#file, `messages nested more than ${MAX_DEPTH} deep (at byte ${this.#at})`, MAX_DEPTH);
+    if (depth > MAX_DEPTH)
+      throw beyond(
+        this.#file,
+        `messages nested more than ${MAX_DEPTH} deep (at byte ${this.#at})`,
+        MAX_DEPTH,
+      );
     this.#more('messages');
     if (type === NodeProtoSchema) this.#more('nodes');
     else if (type === TensorProtoSchema) this.#more('tensors');
@@ -150,16 +166,24 @@ class Walk {
   }
 
   #more(what: 'messages' | 'nodes' | 'tensors' | 'graphs'): void {
-    if (what === 'messages' && ++this.#messages > MAX_MESSAGES) throw beyond(this.#file, `more than ${MAX_MESSAGES} parts`, MAX_MESSAGES);
-    if (what === 'nodes' && ++this.#nodes > MAX_NODES) throw beyond(this.#file, `more than ${MAX_NODES} nodes`, MAX_NODES);
-    if (what === 'tensors' && ++this.#tensors > MAX_TENSORS) throw beyond(this.#file, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
+    if (what === 'messages' && ++this.#messages > MAX_MESSAGES)
+      throw beyond(this.#file, `more than ${MAX_MESSAGES} parts`, MAX_MESSAGES);
+    if (what === 'nodes' && ++this.#nodes > MAX_NODES)
+      throw beyond(this.#file, `more than ${MAX_NODES} nodes`, MAX_NODES);
+    if (what === 'tensors' && ++this.#tensors > MAX_TENSORS)
+      throw beyond(this.#file, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     if (what === 'graphs' && ++this.#graphs > MAX_SUBGRAPHS + 1)
       throw beyond(this.#file, `more than ${MAX_SUBGRAPHS} graphs inside nodes`, MAX_SUBGRAPHS);
   }
 
   #addIntegers(values: number): void {
     this.#integers += values;
-    if (this.#integers > MAX_INTEGERS) throw beyond(this.#file, `more than ${MAX_INTEGERS} integers that are not raw bytes`, MAX_INTEGERS);
+    if (this.#integers > MAX_INTEGERS)
+      throw beyond(
+        this.#file,
+        `more than ${MAX_INTEGERS} integers that are not raw bytes`,
+        MAX_INTEGERS,
+      );
   }
 
   /** Number of varints up to `stop`. */
@@ -183,13 +207,18 @@ class Walk {
 
   #longName(at: number, length: number): EspalierError {
     const begin = new TextDecoder().decode(this.#bytes.subarray(at, at + 40));
-    return beyond(this.#file, `a name of ${length} bytes, which begins with ${JSON.stringify(begin)}`, MAX_NAME_BYTES);
+    return beyond(
+      this.#file,
+      `a name of ${length} bytes, which begins with ${JSON.stringify(begin)}`,
+      MAX_NAME_BYTES,
+    );
   }
 
   #damaged(): EspalierError {
     return new EspalierError(
       'corrupt-file',
-      `${this.#file} is damaged or not an ONNX file: no field of it can begin at byte ${this.#at} of its graph.`,
+      `${this.#file} is damaged or not an ONNX file: no field of it can begin at byte ` +
+        `${this.#at} of its graph.`,
       'Download or export the file again.',
     );
   }

@@ -1,9 +1,15 @@
-// TensorProto to Tensor and back; the one place that knows protobuf's typed data fields. Must not read files.
+// TensorProto to Tensor and back; the one place that knows protobuf's typed data fields. Must not
+// read files.
 
 import { create } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
 import { DataType, elementBits, elementCount, isRange, type Tensor } from './graph.ts';
-import { type StringStringEntryProto, StringStringEntryProtoSchema, type TensorProto, TensorProtoSchema } from './onnx_pb.js';
+import {
+  type StringStringEntryProto,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+} from './onnx_pb.js';
 import type { ByteRange } from './source.ts';
 
 /** What a file says of a tensor kept outside: values of its external_data entries. */
@@ -14,15 +20,37 @@ export interface ExternalReference {
   length: number | null;
 }
 
-/** Turns an external reference into a range of the folder; `expected` is the byte length that type and dims ask for, or null. @throws EspalierError */
-export type ResolveExternal = (reference: ExternalReference, tensor: string, expected: number | null) => ByteRange;
+/**
+ * Turns an external reference into a range of the folder; `expected` is the byte length that type
+ * and dims ask for, or null. @throws EspalierError
+ */
+export type ResolveExternal = (
+  reference: ExternalReference,
+  tensor: string,
+  expected: number | null,
+) => ByteRange;
 
-/** Where a tensor of byte ranges goes in a written file: inline bytes, or a place in a data file. */
+/**
+ * Where a tensor of byte ranges goes in a written file: inline bytes, or a place in a data file.
+ */
 export type Placement = Uint8Array | { location: string; offset: number; length: number };
-export type Place = (tensor: Tensor, range: ByteRange, owner: 'initializer' | 'attribute') => Placement;
+export type Place = (
+  tensor: Tensor,
+  range: ByteRange,
+  owner: 'initializer' | 'attribute',
+) => Placement;
 
 /** Bits of types that graph.ts does not name: float8 kinds, float4, 2-bit integers. */
-const RARE_BITS: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 8, 20: 8, 23: 4, 24: 8, 25: 2, 26: 2 };
+const RARE_BITS: Readonly<Record<number, number>> = {
+  17: 8,
+  18: 8,
+  19: 8,
+  20: 8,
+  23: 4,
+  24: 8,
+  25: 2,
+  26: 2,
+};
 
 /** Bytes of raw data for a type and dims, or null for strings and unknown types. */
 function rawLength(type: DataType, dims: readonly number[]): number | null {
@@ -34,7 +62,11 @@ function rawLength(type: DataType, dims: readonly number[]): number | null {
 export function exact(value: bigint, what: string): number {
   const n = Number(value);
   if (!Number.isSafeInteger(n))
-    throw new EspalierError('corrupt-file', `${what} is ${value}, which is too large to be real.`, 'Export the model again.');
+    throw new EspalierError(
+      'corrupt-file',
+      `${what} is ${value}, which is too large to be real.`,
+      'Export the model again.',
+    );
   return n;
 }
 
@@ -43,7 +75,12 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
   const name = proto.name;
   const dims = proto.dims.map((d) => {
     const n = exact(d, `A dimension of tensor ${name || '(unnamed)'}`);
-    if (n < 0) throw new EspalierError('corrupt-file', `A dimension of tensor ${name || '(unnamed)'} is ${n}.`, 'Export the model again.');
+    if (n < 0)
+      throw new EspalierError(
+        'corrupt-file',
+        `A dimension of tensor ${name || '(unnamed)'} is ${n}.`,
+        'Export the model again.',
+      );
     return n;
   });
   const type = proto.dataType;
@@ -54,12 +91,19 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
       `Tensor ${name || '(unnamed)'} claims ${dims.join(' x ')} elements.`,
       'Export the model again.',
     );
-  if (proto.dataLocation === 1) return { name, type, dims, data: resolve(reference(proto.externalData, name), name, expected) };
-  const data = type === DataType.string ? packStrings(proto.stringData) : proto.rawData.length > 0 ? proto.rawData : typedBytes(proto);
+  if (proto.dataLocation === 1)
+    return { name, type, dims, data: resolve(reference(proto.externalData, name), name, expected) };
+  const data =
+    type === DataType.string
+      ? packStrings(proto.stringData)
+      : proto.rawData.length > 0
+        ? proto.rawData
+        : typedBytes(proto);
   if (expected !== null && data.length !== expected) {
     throw new EspalierError(
       'corrupt-file',
-      `Tensor ${name || '(unnamed)'} of dims [${dims.join(', ')}] needs ${expected} bytes and has ${data.length}.`,
+      `Tensor ${name || '(unnamed)'} of dims [${dims.join(', ')}] needs ${expected} bytes ` +
+        `and has ${data.length}.`,
       'Download or export the file again.',
     );
   }
@@ -67,8 +111,16 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
 }
 
 /** TensorProto of a tensor; ranges go where `place` says. */
-export function encodeTensor(tensor: Tensor, place: Place, owner: 'initializer' | 'attribute'): TensorProto {
-  const proto = create(TensorProtoSchema, { name: tensor.name, dataType: tensor.type, dims: tensor.dims.map(BigInt) });
+export function encodeTensor(
+  tensor: Tensor,
+  place: Place,
+  owner: 'initializer' | 'attribute',
+): TensorProto {
+  const proto = create(TensorProtoSchema, {
+    name: tensor.name,
+    dataType: tensor.type,
+    dims: tensor.dims.map(BigInt),
+  });
   if (tensor.type === DataType.string && !isRange(tensor.data)) {
     proto.stringData = unpackStrings(tensor.data);
     return proto;
@@ -79,7 +131,9 @@ export function encodeTensor(tensor: Tensor, place: Place, owner: 'initializer' 
     return proto;
   }
   proto.dataLocation = 1;
-  proto.externalData = Object.entries(placed).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value: String(value) }));
+  proto.externalData = Object.entries(placed).map(([key, value]) =>
+    create(StringStringEntryProtoSchema, { key, value: String(value) }),
+  );
   return proto;
 }
 
@@ -98,7 +152,11 @@ function reference(entries: readonly StringStringEntryProto[], tensor: string): 
     // Number() alone would read "0x10", "1e3" and blanks too.
     const n = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (!Number.isSafeInteger(n))
-      throw new EspalierError('corrupt-file', `Tensor ${tensor} has ${key} "${text}" in ${location}.`, 'Export the model again.');
+      throw new EspalierError(
+        'corrupt-file',
+        `Tensor ${tensor} has ${key} "${text}" in ${location}.`,
+        'Export the model again.',
+      );
     return n;
   };
   return { location, offset: number('offset') ?? 0, length: number('length') };
@@ -106,7 +164,8 @@ function reference(entries: readonly StringStringEntryProto[], tensor: string): 
 
 /** Raw little-endian bytes of float_data, int32_data, int64_data, uint64_data or double_data. */
 function typedBytes(proto: TensorProto): Uint8Array {
-  const bytes = (a: ArrayBufferView): Uint8Array => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+  const bytes = (a: ArrayBufferView): Uint8Array =>
+    new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
   switch (proto.dataType) {
     case DataType.float:
       return bytes(Float32Array.from(proto.floatData));

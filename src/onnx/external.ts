@@ -6,8 +6,10 @@ import { SELF_LOCATION } from './skim.ts';
 import type { Folder } from './source.ts';
 
 /**
- * Resolves external locations, which are relative to the graph file, to ranges of files of the folder.
- * @throws EspalierError `bad-input` for a path that leaves the folder, `missing-file` for a file that is not there, `corrupt-file` for a file that is too short
+ * Resolves external locations, which are relative to the graph file, to ranges of files of the
+ * folder.
+ * @throws EspalierError `bad-input` for a path that leaves the folder, `missing-file` for a file
+ *   that is not there, `corrupt-file` for a file that is too short
  */
 export function externalResolver(folder: Folder, graphPath: string): ResolveExternal {
   const sizes = new Map(folder.files.map((f) => [f.path, f.size]));
@@ -23,13 +25,18 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
     if (size === undefined) {
       throw new EspalierError(
         'missing-file',
-        `The weights file ${file} is not in the folder ${folder.name}; ${graphPath} keeps ${tensor} in it.`,
+        `The weights file ${file} is not in the folder ${folder.name}; ${graphPath} keeps ` +
+          `${tensor} in it.`,
         'Add the file to the folder (drop the folder, not single files) and open it again.',
       );
     }
     const bytes = length ?? expected;
     if (bytes === null)
-      throw new EspalierError('corrupt-file', `The length of tensor ${tensor} in ${file} is not given.`, 'Export the model again.');
+      throw new EspalierError(
+        'corrupt-file',
+        `The length of tensor ${tensor} in ${file} is not given.`,
+        'Export the model again.',
+      );
     if (expected !== null && bytes !== expected) {
       throw new EspalierError(
         'corrupt-file',
@@ -40,7 +47,8 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
     if (offset + bytes > size) {
       throw new EspalierError(
         'corrupt-file',
-        `${file} is too short: tensor ${tensor} ends at byte ${offset + bytes} and the file has ${size} bytes.`,
+        `${file} is too short: tensor ${tensor} ends at byte ${offset + bytes} and the file ` +
+          `has ${size} bytes.`,
         'The download may have stopped early: get the file again.',
       );
     }
@@ -48,13 +56,17 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
   };
 }
 
-/** A location relative to the graph file as a path of the folder. @throws EspalierError `bad-input` when it leaves the folder */
+/**
+ * A location relative to the graph file as a path of the folder. @throws EspalierError `bad-input`
+ * when it leaves the folder
+ */
 export function joinPath(graphPath: string, location: string): string {
   const parts = graphPath.split('/').slice(0, -1);
   const wrong = (): EspalierError =>
     new EspalierError(
       'bad-input',
-      `${graphPath} keeps weights in "${location}", which is outside the model folder; such paths are refused.`,
+      `${graphPath} keeps weights in "${location}", which is outside the model folder; such ` +
+        'paths are refused.',
       'Move the weights file beside the graph and export again.',
     );
   if (/^([\\/]|[A-Za-z]:)/.test(location) || location.includes('\u0000')) throw wrong();

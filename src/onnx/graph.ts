@@ -1,4 +1,5 @@
-// The object form of an ONNX graph that every other file of this room works on; must not know about protobuf or language models.
+// The object form of an ONNX graph that every other file of this room works on; must not know about
+// protobuf or language models.
 
 import type { ByteRange } from './source.ts';
 
@@ -24,7 +25,10 @@ export const DataType = {
 } as const;
 export type DataType = number;
 
-/** A constant tensor. Large ones are byte ranges into the user's files; small ones hold their raw little-endian bytes. */
+/**
+ * A constant tensor. Large ones are byte ranges into the user's files; small ones hold their raw
+ * little-endian bytes.
+ */
 export interface Tensor {
   name: string;
   type: DataType;
@@ -32,7 +36,10 @@ export interface Tensor {
   data: Uint8Array | ByteRange;
 }
 
-/** An attribute of a node: exactly one kind of value. Integers are numbers (exact to 2^53; an attribute with larger ones is kept as `opaque`). */
+/**
+ * An attribute of a node: exactly one kind of value. Integers are numbers (exact to 2^53; an
+ * attribute with larger ones is kept as `opaque`).
+ */
 export type Attribute =
   | { name: string; kind: 'float'; value: number }
   | { name: string; kind: 'int'; value: number }
@@ -44,7 +51,10 @@ export type Attribute =
   | { name: string; kind: 'strings'; value: readonly Uint8Array[] }
   | { name: string; kind: 'tensors'; value: readonly Tensor[] }
   | { name: string; kind: 'graphs'; value: readonly Graph[] }
-  /** Kinds that decoder exports do not use (type protos, sparse tensors, integers beyond 2^53): kept as wire bytes of the AttributeProto, never looked into. */
+  /**
+   * Kinds that decoder exports do not use (type protos, sparse tensors, integers beyond 2^53): kept
+   * as wire bytes of the AttributeProto, never looked into.
+   */
   | { name: string; kind: 'opaque'; value: Uint8Array };
 
 /** One operator call. Empty strings in `inputs` and `outputs` are omitted optional operands. */
@@ -72,12 +82,18 @@ export interface SkipTag {
 /** A dimension: a number, a symbol, or unknown (null). */
 export type Dim = number | string | null;
 
-/** Name, element type and, when declared, shape of a value. `dims` null means that no shape is declared. */
+/**
+ * Name, element type and, when declared, shape of a value. `dims` null means that no shape is
+ * declared.
+ */
 export interface ValueInfo {
   name: string;
   type: DataType;
   dims: readonly Dim[] | null;
-  /** Wire bytes of a TypeProto that is not a tensor (sequence, map, optional); such values are passed through untouched. */
+  /**
+   * Wire bytes of a TypeProto that is not a tensor (sequence, map, optional); such values are
+   * passed through untouched.
+   */
   opaqueType?: Uint8Array;
 }
 

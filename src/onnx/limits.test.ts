@@ -1,4 +1,5 @@
-// Every bound on a graph file: what lies at it passes, what lies beyond it is refused with the number, before anything is decoded.
+// Every bound on a graph file: what lies at it passes, what lies beyond it is refused with the
+// number, before anything is decoded.
 
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -19,7 +20,8 @@ import {
 import { skimModel } from './skim.ts';
 import { memoryFolder } from './testing/text.ts';
 
-const varint = (n: number): number[] => (n < 128 ? [n] : [(n % 128) | 128, ...varint(Math.floor(n / 128))]);
+const varint = (n: number): number[] =>
+  n < 128 ? [n] : [(n % 128) | 128, ...varint(Math.floor(n / 128))];
 
 /** A length-delimited field around the given bytes. */
 function field(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
@@ -48,7 +50,8 @@ const node = (...parts: readonly Uint8Array[]): Uint8Array => field(1, ...parts)
 const tensor = (...parts: readonly Uint8Array[]): Uint8Array => field(5, ...parts);
 
 /** A node whose attribute is a graph. */
-const subgraph = (...parts: readonly Uint8Array[]): Uint8Array => node(field(5, field(6, ...parts)));
+const subgraph = (...parts: readonly Uint8Array[]): Uint8Array =>
+  node(field(5, field(6, ...parts)));
 
 function nestedDepth(levels: number): Uint8Array {
   let inner: Uint8Array = NOTHING;
@@ -57,23 +60,63 @@ function nestedDepth(levels: number): Uint8Array {
 }
 
 /** What is counted, a file with this many of it, and the bound. */
-const BOUNDS: [what: string, limit: number, file: (count: number) => Uint8Array, message: RegExp][] = [
-  ['nodes', MAX_NODES, (n) => graph(times(node(), n)), /has more than 60000 nodes; Espalier stops at 60000/],
+const BOUNDS: [
+  what: string,
+  limit: number,
+  file: (count: number) => Uint8Array,
+  message: RegExp,
+][] = [
+  [
+    'nodes',
+    MAX_NODES,
+    (n) => graph(times(node(), n)),
+    /has more than 60000 nodes; Espalier stops at 60000/,
+  ],
   ['tensors', MAX_TENSORS, (n) => graph(times(tensor(), n)), /more than 200000 tensors/],
-  ['subgraphs', MAX_SUBGRAPHS, (n) => graph(times(subgraph(), n)), /more than 4096 graphs inside nodes/],
+  [
+    'subgraphs',
+    MAX_SUBGRAPHS,
+    (n) => graph(times(subgraph(), n)),
+    /more than 4096 graphs inside nodes/,
+  ],
   ['parts', MAX_MESSAGES - 2, (n) => graph(times(field(13), n)), /more than 1000000 parts/],
-  ['integers', MAX_INTEGERS, (n) => graph(tensor(field(7, new Uint8Array(n)))), /more than 4194304 integers that are not raw bytes/],
-  ['inputs', MAX_OPERANDS, (n) => graph(node(times(field(1), n))), /more than 4096 inputs in one NodeProto/],
+  [
+    'integers',
+    MAX_INTEGERS,
+    (n) => graph(tensor(field(7, new Uint8Array(n)))),
+    /more than 4194304 integers that are not raw bytes/,
+  ],
+  [
+    'inputs',
+    MAX_OPERANDS,
+    (n) => graph(node(times(field(1), n))),
+    /more than 4096 inputs in one NodeProto/,
+  ],
   ['outputs', MAX_OPERANDS, (n) => graph(node(times(field(2), n))), /more than 4096 outputs/],
-  ['dims', MAX_RANK, (n) => graph(tensor(field(1, new Uint8Array(n)))), /more than 64 dimensions in one TensorProto/],
-  ['unpacked dims', MAX_RANK, (n) => graph(tensor(times(Uint8Array.of(8, 3), n))), /more than 64 dimensions/],
+  [
+    'dims',
+    MAX_RANK,
+    (n) => graph(tensor(field(1, new Uint8Array(n)))),
+    /more than 64 dimensions in one TensorProto/,
+  ],
+  [
+    'unpacked dims',
+    MAX_RANK,
+    (n) => graph(tensor(times(Uint8Array.of(8, 3), n))),
+    /more than 64 dimensions/,
+  ],
   [
     'declared dims',
     MAX_RANK,
     (n) => graph(field(11, field(2, field(1, field(2, times(field(1), n)))))),
     /more than 64 dimensions in one TensorShapeProto/,
   ],
-  ['name bytes', MAX_NAME_BYTES, (n) => graph(node(field(3, new Uint8Array(n).fill(97)))), /a name of 4097 bytes, which begins with "aaaa/],
+  [
+    'name bytes',
+    MAX_NAME_BYTES,
+    (n) => graph(node(field(3, new Uint8Array(n).fill(97)))),
+    /a name of 4097 bytes, which begins with "aaaa/,
+  ],
 ];
 
 describe('bounds on a graph file', () => {
@@ -88,18 +131,25 @@ describe('bounds on a graph file', () => {
   it('nesting, in small messages and in large ones, of graphs and of types', async () => {
     const deepest = Math.floor((MAX_DEPTH - 1) / 3);
     expect(() => requireWithinLimits(nestedDepth(deepest), 'm')).not.toThrow();
-    expect(() => requireWithinLimits(nestedDepth(deepest + 1), 'm')).toThrow(/messages nested more than 64 deep/);
+    expect(() => requireWithinLimits(nestedDepth(deepest + 1), 'm')).toThrow(
+      /messages nested more than 64 deep/,
+    );
     let type: Uint8Array = NOTHING;
     for (let k = 0; k < 5000; k++) type = field(4, field(1, type));
-    expect(() => requireWithinLimits(graph(field(11, field(2, type))), 'm')).toThrow(/nested more than 64 deep/);
+    expect(() => requireWithinLimits(graph(field(11, field(2, type))), 'm')).toThrow(
+      /nested more than 64 deep/,
+    );
     const folder = memoryFolder({ m: nestedDepth(400) });
     await expect(skimModel(folder.open('m')!, 'm')).rejects.toMatchObject({ code: 'too-large' });
   });
 
   it('nodes and tensors above 1 KiB are counted while reading', async () => {
     const attribute = field(5, field(4, new Uint8Array(1100)));
-    const read = (bytes: Uint8Array): Promise<Uint8Array> => skimModel(memoryFolder({ m: bytes }).open('m')!, 'm');
-    await expect(read(graph(times(node(attribute), MAX_NODES + 1)))).rejects.toThrow(/more than 60000 nodes/);
+    const read = (bytes: Uint8Array): Promise<Uint8Array> =>
+      skimModel(memoryFolder({ m: bytes }).open('m')!, 'm');
+    await expect(read(graph(times(node(attribute), MAX_NODES + 1)))).rejects.toThrow(
+      /more than 60000 nodes/,
+    );
   });
 
   it('bytes besides the weights', async () => {
@@ -120,7 +170,9 @@ describe('bounds on a graph file', () => {
         return out;
       },
     };
-    await expect(skimModel(source, 'm.onnx')).rejects.toThrow(/more than 134217728 bytes besides its weights/);
+    await expect(skimModel(source, 'm.onnx')).rejects.toThrow(
+      /more than 134217728 bytes besides its weights/,
+    );
     expect(read).toBeLessThan(MAX_SKELETON_BYTES * 1.1);
   }, 120_000);
 
@@ -130,7 +182,15 @@ describe('bounds on a graph file', () => {
   });
 
   it('damaged lengths are no numbers to trust', () => {
-    for (const bytes of [[0x3a, 0xff, 0xff, 0xff, 0xff, 7], [0x3a, 0x80], [0x3b], [0x3a, 1, 0x0b], [0x39, 1, 2]])
-      expect(() => requireWithinLimits(Uint8Array.from(bytes), 'm'), String(bytes)).toThrow(/damaged/);
+    for (const bytes of [
+      [0x3a, 0xff, 0xff, 0xff, 0xff, 7],
+      [0x3a, 0x80],
+      [0x3b],
+      [0x3a, 1, 0x0b],
+      [0x39, 1, 2],
+    ])
+      expect(() => requireWithinLimits(Uint8Array.from(bytes), 'm'), String(bytes)).toThrow(
+        /damaged/,
+      );
   });
 });

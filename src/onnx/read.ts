@@ -7,7 +7,10 @@ import { DataType, elementCount, isRange, type Model, type Tensor } from './grap
 import { skimModel } from './skim.ts';
 import type { ByteRange, Folder } from './source.ts';
 
-/** External integer tensors of at most this many elements are operands such as shapes and axes: they are loaded. */
+/**
+ * External integer tensors of at most this many elements are operands such as shapes and axes: they
+ * are loaded.
+ */
 const SMALL_ELEMENTS = 16;
 /** Operands this close together are read at once. */
 const NEIGHBOUR_BYTES = 4096;
@@ -31,7 +34,10 @@ export async function readModel(folder: Folder, graphPath: string): Promise<Mode
   return model;
 }
 
-/** Some exporters move every tensor out of the file, shapes included; the graph cannot be understood without those. */
+/**
+ * Some exporters move every tensor out of the file, shapes included; the graph cannot be understood
+ * without those.
+ */
 async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
   const wanted = [...model.graph.initializers.values()].filter(
     (t) => isRange(t.data) && SMALL_TYPES.has(t.type) && elementCount(t.dims) <= SMALL_ELEMENTS,
@@ -55,9 +61,11 @@ async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
     for (let k = 0; k < list.length; ) {
       const start = list[k]!.range.offset;
       let last = k;
-      while (last + 1 < list.length && list[last + 1]!.range.offset - start < NEIGHBOUR_BYTES) last++;
+      while (last + 1 < list.length && list[last + 1]!.range.offset - start < NEIGHBOUR_BYTES)
+        last++;
       let end = start;
-      for (let j = k; j <= last; j++) end = Math.max(end, list[j]!.range.offset + list[j]!.range.length);
+      for (let j = k; j <= last; j++)
+        end = Math.max(end, list[j]!.range.offset + list[j]!.range.length);
       const bytes = await source.read(start, end - start);
       for (; k <= last; k++) {
         const { tensor, range } = list[k]!;

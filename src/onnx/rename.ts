@@ -1,9 +1,13 @@
-// Renames values of a graph by one simultaneous map, in subgraphs too; must leave the given graph untouched.
+// Renames values of a graph by one simultaneous map, in subgraphs too; must leave the given graph
+// untouched.
 
 import { subgraphs } from './captures.ts';
 import type { Attribute, Graph, Node, ValueInfo } from './graph.ts';
 
-/** The graph with every value `old` called `names.get(old)`. Swaps and cycles are fine: the map is applied at once. */
+/**
+ * The graph with every value `old` called `names.get(old)`. Swaps and cycles are fine: the map is
+ * applied at once.
+ */
 export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): Graph {
   if (names.size === 0) return graph;
   const to = (x: string): string => names.get(x) ?? x;
@@ -11,7 +15,12 @@ export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): 
   return {
     ...graph,
     nodes: graph.nodes.map((n) => renameNode(n, names)),
-    initializers: new Map([...graph.initializers.values()].map((t) => [to(t.name), names.has(t.name) ? { ...t, name: to(t.name) } : t])),
+    initializers: new Map(
+      [...graph.initializers.values()].map((t) => [
+        to(t.name),
+        names.has(t.name) ? { ...t, name: to(t.name) } : t,
+      ]),
+    ),
     inputs: graph.inputs.map(value),
     outputs: graph.outputs.map(value),
     valueInfo: new Map([...graph.valueInfo.values()].map((v) => [to(v.name), value(v)])),
@@ -28,7 +37,9 @@ export function renameNode(node: Node, names: ReadonlyMap<string, string>): Node
     ...node,
     inputs: node.inputs.map(to),
     outputs: node.outputs.map(to),
-    attributes: inner ? new Map([...node.attributes].map(([k, a]) => [k, renameAttribute(a, names)])) : node.attributes,
+    attributes: inner
+      ? new Map([...node.attributes].map(([k, a]) => [k, renameAttribute(a, names)]))
+      : node.attributes,
   };
 }
 

@@ -1,19 +1,29 @@
-// Walks the protobuf of a model file and returns a small skeleton of it, in which large tensor payloads are byte ranges; must never read a payload.
+// Walks the protobuf of a model file and returns a small skeleton of it, in which large tensor
+// payloads are byte ranges; must never read a payload.
 
 import { EspalierError } from '../errors.ts';
 import { beyond, MAX_DEPTH, MAX_NODES, MAX_SKELETON_BYTES, MAX_TENSORS } from './limits.ts';
 import type { ByteSource } from './source.ts';
 import { truncated, WindowReader } from './window.ts';
 
-/** `location` of a payload that lies in the graph file itself. No file name can hold the first character. */
+/**
+ * `location` of a payload that lies in the graph file itself. No file name can hold the first
+ * character.
+ */
 export const SELF_LOCATION = '\u0000self';
 
-/** Payloads above this many bytes become ranges; a message of at most this size is copied without a look inside. */
+/**
+ * Payloads above this many bytes become ranges; a message of at most this size is copied without a
+ * look inside.
+ */
 const INLINE_LIMIT = 1024;
 
 type Kind = 'model' | 'graph' | 'node' | 'attribute' | 'tensor';
 
-/** Message fields to look into, and fields that carry nothing we use (documentation, training). Field numbers of onnx.proto. */
+/**
+ * Message fields to look into, and fields that carry nothing we use (documentation, training).
+ * Field numbers of onnx.proto.
+ */
 const FIELDS: Record<Kind, Readonly<Record<number, Kind | 'drop'>>> = {
   model: { 6: 'drop', 7: 'graph', 20: 'drop' },
   graph: { 1: 'node', 5: 'tensor', 10: 'drop' },
@@ -21,7 +31,10 @@ const FIELDS: Record<Kind, Readonly<Record<number, Kind | 'drop'>>> = {
   attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 13: 'drop' },
   tensor: { 12: 'drop' },
 };
-/** TensorProto fields whose packed bytes are the little-endian tensor itself: float_data, raw_data, double_data. */
+/**
+ * TensorProto fields whose packed bytes are the little-endian tensor itself: float_data, raw_data,
+ * double_data.
+ */
 const PAYLOAD_FIELDS = new Set([4, 9, 10]);
 
 /** A growing run of bytes. */
@@ -64,10 +77,12 @@ class Bytes {
 }
 
 /**
- * The skeleton of a model file: a serialized ModelProto whose payloads above 1 KiB are external data of location SELF_LOCATION.
- * Reads about as many bytes as the graph without its weights is long.
+ * The skeleton of a model file: a serialized ModelProto whose payloads above 1 KiB are external
+ * data of location SELF_LOCATION. Reads about as many bytes as the graph without its weights is
+ * long.
  * @param name the file's path, for error messages
- * @throws EspalierError `corrupt-file` when it is not a protobuf, is cut off, or has no graph, `too-large` beyond limits.ts
+ * @throws EspalierError `corrupt-file` when it is not a protobuf, is cut off, or has no graph,
+ *   `too-large` beyond limits.ts
  */
 export async function skimModel(source: ByteSource, name: string): Promise<Uint8Array> {
   const reader = new WindowReader(source, name);
@@ -103,9 +118,16 @@ class Skimmer {
   /** Copies the fields of one message that ends at byte `end`. */
   async message(kind: Kind, end: number, depth: number): Promise<Bytes> {
     const reader = this.#reader;
-    if (depth > MAX_DEPTH) throw beyond(this.#name, `messages nested more than ${MAX_DEPTH} deep (at byte ${reader.position})`, MAX_DEPTH);
-    if (kind === 'node' && ++this.#nodes > MAX_NODES) throw beyond(this.#name, `more than ${MAX_NODES} nodes`, MAX_NODES);
-    if (kind === 'tensor' && ++this.#tensors > MAX_TENSORS) throw beyond(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
+    if (depth > MAX_DEPTH)
+      throw beyond(
+        this.#name,
+        `messages nested more than ${MAX_DEPTH} deep (at byte ${reader.position})`,
+        MAX_DEPTH,
+      );
+    if (kind === 'node' && ++this.#nodes > MAX_NODES)
+      throw beyond(this.#name, `more than ${MAX_NODES} nodes`, MAX_NODES);
+    if (kind === 'tensor' && ++this.#tensors > MAX_TENSORS)
+      throw beyond(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     const out = new Bytes();
     let payload: { field: number; offset: number; length: number } | null = null;
     while (reader.position < end) {
@@ -124,14 +146,24 @@ class Skimmer {
       } else if (inner && length > INLINE_LIMIT) {
         const nested = await this.message(inner, stop, depth + 1);
         out.field(field, nested.view());
-      } else if (kind === 'tensor' && tag % 8 === 2 && PAYLOAD_FIELDS.has(field) && length > INLINE_LIMIT) {
-        if (payload) throw this.#damaged(`a tensor has two payloads, at bytes ${payload.offset} and ${body}`);
+      } else if (
+        kind === 'tensor' &&
+        tag % 8 === 2 &&
+        PAYLOAD_FIELDS.has(field) &&
+        length > INLINE_LIMIT
+      ) {
+        if (payload)
+          throw this.#damaged(`a tensor has two payloads, at bytes ${payload.offset} and ${body}`);
         payload = { field, offset: body, length };
         reader.position = stop;
       } else {
         this.#total += stop - start;
         if (this.#total > MAX_SKELETON_BYTES)
-          throw beyond(this.#name, `more than ${MAX_SKELETON_BYTES} bytes besides its weights`, MAX_SKELETON_BYTES);
+          throw beyond(
+            this.#name,
+            `more than ${MAX_SKELETON_BYTES} bytes besides its weights`,
+            MAX_SKELETON_BYTES,
+          );
         out.append(await reader.take(start, stop - start));
       }
     }
@@ -139,7 +171,10 @@ class Skimmer {
     return out;
   }
 
-  /** Length of the field's body; moves the reader behind the length prefix. Varint bodies are measured. */
+  /**
+   * Length of the field's body; moves the reader behind the length prefix. Varint bodies are
+   * measured.
+   */
   #fieldLength(wire: number, field: number, start: number, end: number, kind: Kind): number {
     const reader = this.#reader;
     const body = reader.position;
@@ -156,7 +191,9 @@ class Skimmer {
         ? notOnnx(this.#name, 'its first bytes are not a protobuf')
         : this.#damaged(`no field can begin at byte ${start}`);
     if (field === 0)
-      throw kind === 'model' ? notOnnx(this.#name, 'it is not a protobuf') : this.#damaged(`no field can begin at byte ${start}`);
+      throw kind === 'model'
+        ? notOnnx(this.#name, 'it is not a protobuf')
+        : this.#damaged(`no field can begin at byte ${start}`);
     if (reader.position + length > end) {
       if (reader.position + length > reader.size)
         throw start < 16 && !(kind === 'model' && field === 7)
@@ -184,7 +221,11 @@ class Skimmer {
   }
 
   #damaged(what: string): EspalierError {
-    return new EspalierError('corrupt-file', `${this.#name} is damaged: ${what}.`, 'Download or export the file again.');
+    return new EspalierError(
+      'corrupt-file',
+      `${this.#name} is damaged: ${what}.`,
+      'Download or export the file again.',
+    );
   }
 }
 

@@ -1,18 +1,23 @@
-// Expands fused Skip(Simplified)LayerNormalization nodes to Add + norm and fuses them again; must leave every other node as it is.
+// Expands fused Skip(Simplified)LayerNormalization nodes to Add + norm and fuses them again; must
+// leave every other node as it is.
 
 import { dependencies } from './captures.ts';
 import type { Attribute, Graph, Node } from './graph.ts';
 import { sortedNodes } from './sort.ts';
 
-/** Fused operator to the plain norm inside it (com.microsoft to the default domain, where ORT keeps both). */
+/**
+ * Fused operator to the plain norm inside it (com.microsoft to the default domain, where ORT keeps
+ * both).
+ */
 const NORM_OF: ReadonlyMap<string, string> = new Map([
   ['SkipSimplifiedLayerNormalization', 'SimplifiedLayerNormalization'],
   ['SkipLayerNormalization', 'LayerNormalization'],
 ]);
 
 /**
- * The graph with every fused skip norm as Add (+ bias Add) + norm, tagged for `fuseSkipNorms`. The sum keeps the name of output 3 or gets one ending in
- * /espalier_sum. Nodes that give out mean or variance stay fused. Returns the same object when there is nothing to expand.
+ * The graph with every fused skip norm as Add (+ bias Add) + norm, tagged for `fuseSkipNorms`. The
+ * sum keeps the name of output 3 or gets one ending in /espalier_sum. Nodes that give out mean or
+ * variance stay fused. Returns the same object when there is nothing to expand.
  */
 export function expandSkipNorms(graph: Graph): Graph {
   let found = false;
@@ -27,16 +32,32 @@ export function expandSkipNorms(graph: Graph): Graph {
 
 function expand(node: Node): Node[] | null {
   const norm = NORM_OF.get(node.op);
-  if (!norm || node.domain !== 'com.microsoft' || node.outputs[1] || node.outputs[2] || !node.outputs[0]) return null;
+  if (
+    !norm ||
+    node.domain !== 'com.microsoft' ||
+    node.outputs[1] ||
+    node.outputs[2] ||
+    !node.outputs[0]
+  )
+    return null;
   const at = (k: number): string => node.inputs[k] ?? '';
   const simplified = node.op === 'SkipSimplifiedLayerNormalization';
   const [gamma, beta, bias] = simplified ? [at(2), '', at(3)] : [at(2), at(3), at(4)];
   const base = node.name || node.outputs[0];
   const sum = node.outputs[3] || `${base}/espalier_sum`;
   const plainSum = bias ? `${sum}_nb` : sum;
-  const parts: Node[] = [tagged(node, 'add', 'Add', `${base}/espalier_add`, [at(0), at(1)], plainSum)];
+  const parts: Node[] = [
+    tagged(node, 'add', 'Add', `${base}/espalier_add`, [at(0), at(1)], plainSum),
+  ];
   if (bias) parts.push(tagged(node, 'bias', 'Add', `${base}/espalier_bias`, [plainSum, bias], sum));
-  const last = tagged(node, 'norm', norm, node.name, beta ? [sum, gamma, beta] : [sum, gamma], node.outputs[0]);
+  const last = tagged(
+    node,
+    'norm',
+    norm,
+    node.name,
+    beta ? [sum, gamma, beta] : [sum, gamma],
+    node.outputs[0],
+  );
   last.attributes = new Map<string, Attribute>([
     ['axis', { name: 'axis', kind: 'int', value: -1 }],
     ['stash_type', { name: 'stash_type', kind: 'int', value: 1 }],
@@ -47,13 +68,29 @@ function expand(node: Node): Node[] | null {
   return parts;
 }
 
-function tagged(from: Node, part: 'add' | 'bias' | 'norm', op: string, name: string, inputs: string[], output: string): Node {
-  return { name, op, domain: '', inputs, outputs: [output], attributes: new Map(), tag: { part, op: from.op } };
+function tagged(
+  from: Node,
+  part: 'add' | 'bias' | 'norm',
+  op: string,
+  name: string,
+  inputs: string[],
+  output: string,
+): Node {
+  return {
+    name,
+    op,
+    domain: '',
+    inputs,
+    outputs: [output],
+    attributes: new Map(),
+    tag: { part, op: from.op },
+  };
 }
 
 /**
- * Inverse of `expandSkipNorms` for every tagged pair that is still together; what is not stays plain. Tags are gone afterwards, the nodes sorted.
- * A survivor's norm joins whichever Add now makes its input, so its own gamma follows.
+ * Inverse of `expandSkipNorms` for every tagged pair that is still together; what is not stays
+ * plain. Tags are gone afterwards, the nodes sorted. A survivor's norm joins whichever Add now
+ * makes its input, so its own gamma follows.
  */
 export function fuseSkipNorms(graph: Graph): Graph {
   if (!graph.nodes.some((n) => n.tag)) return graph;

@@ -4,7 +4,10 @@ import { EspalierError } from '../errors.ts';
 import { dependencies } from './captures.ts';
 import type { Graph, Node } from './graph.ts';
 
-/** True when every node comes after the producers of what it reads (ONNX asks for this; some converters do not keep to it). */
+/**
+ * True when every node comes after the producers of what it reads (ONNX asks for this; some
+ * converters do not keep to it).
+ */
 export function isSorted(graph: Graph): boolean {
   const later = new Set<string>();
   for (const node of graph.nodes) for (const o of node.outputs) if (o) later.add(o);
@@ -16,7 +19,8 @@ export function isSorted(graph: Graph): boolean {
 }
 
 /**
- * The nodes in topological order: the given order when it is one, else depth first from the nodes in file order.
+ * The nodes in topological order: the given order when it is one, else depth first from the nodes
+ * in file order.
  * @throws EspalierError `corrupt-file` when nodes wait for each other in a circle
  */
 export function sortedNodes(graph: Graph): Node[] {
@@ -44,7 +48,11 @@ export function sortedNodes(graph: Graph): Node[] {
       const before = producer.get(name);
       if (!before || state.get(before) === 'done') continue;
       if (state.get(before) === 'open')
-        throw new EspalierError('corrupt-file', `The graph runs in a circle through ${name}.`, 'Export the model again.');
+        throw new EspalierError(
+          'corrupt-file',
+          `The graph runs in a circle through ${name}.`,
+          'Export the model again.',
+        );
       open(before);
     }
   }

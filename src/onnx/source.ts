@@ -1,4 +1,5 @@
-// Random-access bytes and folders of them, as the pure rooms see the user's disk; must not know where the bytes come from.
+// Random-access bytes and folders of them, as the pure rooms see the user's disk; must not know
+// where the bytes come from.
 
 import { type ErrorCode, EspalierError } from '../errors.ts';
 import { tooLong } from '../json.ts';
@@ -9,12 +10,19 @@ export interface ByteSource {
   readonly size: number;
   /**
    * Bytes [offset, offset + length). The array is the caller's to keep.
-   * @throws EspalierError `corrupt-file` when the range leaves the file, `missing-file` when the file is gone.
+   * @throws EspalierError `corrupt-file` when the range leaves the file, `missing-file` when the
+   *   file is gone.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** Fills memory of the caller with the bytes at `offset`; absent where bytes come in arrays of their own. Errors as `read`. */
+  /**
+   * Fills memory of the caller with the bytes at `offset`; absent where bytes come in arrays of
+   * their own. Errors as `read`.
+   */
   readInto?(offset: number, target: Uint8Array): Promise<void>;
-  /** The same bytes as a Blob that nothing was read of; absent where the source is no file of the browser. Errors as `read`. */
+  /**
+   * The same bytes as a Blob that nothing was read of; absent where the source is no file of the
+   * browser. Errors as `read`.
+   */
   blob?(offset: number, length: number): Blob | null;
 }
 
@@ -45,8 +53,14 @@ export interface ByteRange {
  * @param max most bytes; a longer file is refused before any of it is read
  * @throws EspalierError `code` for a longer file; as `ByteSource.read`
  */
-export async function readText(folder: Folder, path: string, max: number, code: ErrorCode = 'too-large'): Promise<string | null> {
+export async function readText(
+  folder: Folder,
+  path: string,
+  max: number,
+  code: ErrorCode = 'too-large',
+): Promise<string | null> {
   const source = folder.open(path);
-  if (source && source.size > max) throw new EspalierError(code, `${path} ${tooLong(source.size, max)}.`, 'Get the file again.');
+  if (source && source.size > max)
+    throw new EspalierError(code, `${path} ${tooLong(source.size, max)}.`, 'Get the file again.');
   return source ? new TextDecoder().decode(await source.read(0, source.size)) : null;
 }

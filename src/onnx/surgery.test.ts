@@ -13,9 +13,15 @@ import { elementTypes } from './types.ts';
 
 /** A graph whose If branch captures `h` of the outer scope and hides `x`. */
 function branching(): Graph {
-  const graph = graphOf('in x f32 [2]\nin c bool []\ny = If(c)\nh = Neg(x)\nz = Add(y, h)\nout z f32 [2]');
+  const graph = graphOf(
+    'in x f32 [2]\nin c bool []\ny = If(c)\nh = Neg(x)\nz = Add(y, h)\nout z f32 [2]',
+  );
   const branch = graphOf('init x f32 [2]\nt = Add(h, x)\nout t f32 [2]');
-  graph.nodes[0]!.attributes.set('then_branch', { name: 'then_branch', kind: 'graph', value: branch });
+  graph.nodes[0]!.attributes.set('then_branch', {
+    name: 'then_branch',
+    kind: 'graph',
+    value: branch,
+  });
   return graph;
 }
 
@@ -33,7 +39,9 @@ describe('sort and captures', () => {
   it('leaves a sorted graph in its order and refuses circles', () => {
     const graph = graphOf('in x f32 [2]\nb = Neg(x)\na = Abs(x)\ny = Add(a, b)\nout y f32 [2]');
     expect(sortedNodes(graph)).toEqual(graph.nodes);
-    expect(() => sortedNodes(graphOf('a = Neg(b)\nb = Neg(a)\nout b f32 [1]'))).toThrow(/circle through [ab]/);
+    expect(() => sortedNodes(graphOf('a = Neg(b)\nb = Neg(a)\nout b f32 [1]'))).toThrow(
+      /circle through [ab]/,
+    );
   });
 
   it('sorts ten thousand nodes written backwards', () => {
@@ -65,7 +73,9 @@ describe('renameValues', () => {
 describe('trimGraph', () => {
   it('drops dead nodes, weights, listed inputs and stale types, and keeps inputs that must be fed', () => {
     const graph = graphOf(
-      'in x f32 [2]\nin unused f32 [2]\nin w f32 [2]\nin dead f32 [2]\ninit w f32 [2]\ninit dead f32 [2]\ninfo d f32 [2]\ninfo y f32 [2]\nd = Add(x, dead)\ny = Add(x, w)\nout y f32 [2]',
+      'in x f32 [2]\nin unused f32 [2]\nin w f32 [2]\nin dead f32 [2]\ninit w f32 [2]\ninit ' +
+        'dead f32 [2]\ninfo d f32 [2]\ninfo y f32 [2]\nd = Add(x, dead)\ny = Add(x, w)\nout y ' +
+        'f32 [2]',
     );
     const trimmed = trimGraph(graph);
     expect(trimmed.nodes.map((n) => n.outputs[0])).toEqual(['y']);
@@ -83,19 +93,9 @@ describe('elementTypes', () => {
     );
     const types = elementTypes(graph);
     const { int64, float, uint8, int32, float16, bool } = DataType;
-    expect(['s', 'f', 'w', 'q', 'qs', 'z', 'm', 'v', 'k', 'e', 'r'].map((x) => types.get(x))).toEqual([
-      int64,
-      float,
-      float,
-      uint8,
-      float,
-      uint8,
-      int32,
-      float16,
-      int64,
-      bool,
-      float16,
-    ]);
+    expect(
+      ['s', 'f', 'w', 'q', 'qs', 'z', 'm', 'v', 'k', 'e', 'r'].map((x) => types.get(x)),
+    ).toEqual([int64, float, float, uint8, float, uint8, int32, float16, int64, bool, float16]);
     expect(types.has('nothing')).toBe(false);
   });
 });
@@ -128,11 +128,17 @@ describe('skip norms', () => {
 
   it('stay fused when mean or variance is given out, and a norm whose Add is gone stays plain', () => {
     const training = graphOf(
-      'in x f32 [1]\ninit g f32 [1]\nn, mean = com.microsoft.SkipLayerNormalization(x, x, g)\nout n f32 [1]\nout mean f32 [1]',
+      'in x f32 [1]\ninit g f32 [1]\nn, mean = com.microsoft.SkipLayerNormalization(x, x, ' +
+        'g)\nout n f32 [1]\nout mean f32 [1]',
     );
     expect(expandSkipNorms(training)).toBe(training);
     const open = expandSkipNorms(fused);
-    const without = { ...open, nodes: open.nodes.slice(2).map((n) => ({ ...n, inputs: n.inputs.map((x) => (x === 'r0' ? 'x' : x)) })) };
+    const without = {
+      ...open,
+      nodes: open.nodes
+        .slice(2)
+        .map((n) => ({ ...n, inputs: n.inputs.map((x) => (x === 'r0' ? 'x' : x)) })),
+    };
     expect(fuseSkipNorms(without).nodes.map((n) => [n.op, n.tag])).toEqual([
       ['SimplifiedLayerNormalization', undefined],
       ['SkipLayerNormalization', undefined],
@@ -146,7 +152,8 @@ describe('checkGraph', () => {
     expect(checkGraph(graphOf('in x f32 [1]\ny = Neg(x)\nout y f32 [1]'))).toEqual([]);
     const wrong = checkGraph(
       graphOf(
-        'in x f32 [1]\ninit w f32 [1]\ninfo gone f32 [1]\na = Neg(b)\nb = Neg(x)\nb = Abs(x)\nout a f32 [1]\nout c f32 [1]\nd = Neg(x)',
+        'in x f32 [1]\ninit w f32 [1]\ninfo gone f32 [1]\na = Neg(b)\nb = Neg(x)\nb = ' +
+          'Abs(x)\nout a f32 [1]\nout c f32 [1]\nd = Neg(x)',
       ),
     );
     expect(wrong).toEqual([

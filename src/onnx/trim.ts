@@ -1,4 +1,5 @@
-// Drops what no output of a graph needs: nodes, initializers, inputs that only list an initializer, stale types. Must not change what is left.
+// Drops what no output of a graph needs: nodes, initializers, inputs that only list an initializer,
+// stale types. Must not change what is left.
 
 import { dependencies } from './captures.ts';
 import type { Graph, Node } from './graph.ts';

@@ -1,4 +1,5 @@
-// Element types of all values of a graph, from what is declared and from the operators; must not infer shapes.
+// Element types of all values of a graph, from what is declared and from the operators; must not
+// infer shapes.
 
 import { subgraphs } from './captures.ts';
 import { DataType, type Graph, intAttribute, type Node } from './graph.ts';
@@ -42,7 +43,10 @@ const LIKE_INPUT: ReadonlyMap<string, number> = new Map(
 
 type TypeOf = (value: string) => DataType | undefined;
 
-/** Value name to element type. Nodes must be sorted; a value whose type cannot be told is absent. Declared types win. */
+/**
+ * Value name to element type. Nodes must be sorted; a value whose type cannot be told is absent.
+ * Declared types win.
+ */
 export function elementTypes(graph: Graph): Map<string, DataType> {
   return typesWithin(graph, () => undefined);
 }
@@ -100,7 +104,9 @@ function outputTypes(node: Node, typeOf: TypeOf): (DataType | undefined)[] {
       const branch = subgraphs(node)[0];
       if (!branch) return [undefined];
       const inner = typesWithin(branch, typeOf);
-      return branch.outputs.map((o) => (o.type !== 0 ? o.type : (inner.get(o.name) ?? typeOf(o.name))));
+      return branch.outputs.map((o) =>
+        o.type !== 0 ? o.type : (inner.get(o.name) ?? typeOf(o.name)),
+      );
     }
     default:
       return [input(0)];
@@ -111,6 +117,7 @@ function constantType(node: Node): DataType {
   const value = node.attributes.get('value');
   if (value?.kind === 'tensor') return value.value.type;
   if (node.attributes.has('value_int') || node.attributes.has('value_ints')) return int64;
-  if (node.attributes.has('value_string') || node.attributes.has('value_strings')) return DataType.string;
+  if (node.attributes.has('value_string') || node.attributes.has('value_strings'))
+    return DataType.string;
   return float;
 }

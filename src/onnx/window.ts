@@ -1,9 +1,13 @@
-// A forward reader over a ByteSource with a small read-ahead window; must not read payloads that its user jumps over.
+// A forward reader over a ByteSource with a small read-ahead window; must not read payloads that
+// its user jumps over.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource } from './source.ts';
 
-/** First window of a file, and the window after a jump, in bytes. A jump lands beside a payload: reading far ahead would read weights. */
+/**
+ * First window of a file, and the window after a jump, in bytes. A jump lands beside a payload:
+ * reading far ahead would read weights.
+ */
 const FIRST_WINDOW = 16 * 1024;
 const JUMP_WINDOW = 2 * 1024;
 /** Largest window of a long sequential stretch, in bytes. */
@@ -41,7 +45,10 @@ export class WindowReader {
     return this.#has(wanted) ? null : this.#fill(wanted);
   }
 
-  /** The varint at `position`, as a number; call after `header()`. @throws EspalierError `corrupt-file` */
+  /**
+   * The varint at `position`, as a number; call after `header()`. @throws EspalierError
+   * `corrupt-file`
+   */
   varint(): number {
     let value = 0;
     let scale = 1;
@@ -60,7 +67,10 @@ export class WindowReader {
     );
   }
 
-  /** A copy of `length` bytes from `from`, leaving `position` behind them. @throws EspalierError `corrupt-file` when the file is too short */
+  /**
+   * A copy of `length` bytes from `from`, leaving `position` behind them. @throws EspalierError
+   * `corrupt-file` when the file is too short
+   */
   async take(from: number, length: number): Promise<Uint8Array> {
     if (from + length > this.size) throw truncated(this.#name, from, this.size);
     this.position = from;
@@ -97,7 +107,8 @@ export class WindowReader {
 export function truncated(name: string, offset: number, size: number): EspalierError {
   return new EspalierError(
     'corrupt-file',
-    `${name} is cut off: what begins at byte ${offset} runs past the end of the file (${size} bytes).`,
+    `${name} is cut off: what begins at byte ${offset} runs past the end of the file ` +
+      `(${size} bytes).`,
     'Download or export the file again; a download may have stopped early.',
   );
 }

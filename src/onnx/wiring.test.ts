@@ -1,4 +1,5 @@
-// Graphs whose values are made twice or by nothing are named as damaged; sound ones, subgraphs included, pass.
+// Graphs whose values are made twice or by nothing are named as damaged; sound ones, subgraphs
+// included, pass.
 
 import { describe, expect, it } from 'vitest';
 import type { Graph } from './graph.ts';
@@ -14,7 +15,11 @@ const SOUND = `in x f32 [B,4]
 /** A graph with an If whose branch is `inner`. */
 function around(inner: Graph): Graph {
   const graph = graphOf(`in x f32 [B,4]\n init c bool [1]\n out y f32 [B,4]\n y = If(c)`);
-  graph.nodes[0]?.attributes.set('then_branch', { name: 'then_branch', kind: 'graph', value: inner });
+  graph.nodes[0]?.attributes.set('then_branch', {
+    name: 'then_branch',
+    kind: 'graph',
+    value: inner,
+  });
   return graph;
 }
 
@@ -26,16 +31,28 @@ describe('requireWired', () => {
   });
 
   it('names a value that is made twice', () => {
-    expect(() => requireWired(graphOf(`${SOUND}\n h = Neg(x)`))).toThrow(/value h is made twice, the second time by Neg/);
+    expect(() => requireWired(graphOf(`${SOUND}\n h = Neg(x)`))).toThrow(
+      /value h is made twice, the second time by Neg/,
+    );
     expect(() => requireWired(graphOf(`${SOUND}\n w = Neg(x)`))).toThrow(/value w is made twice/);
-    expect(() => requireWired(graphOf(`${SOUND}\n a, a = Split(x)`))).toThrow(/value a is made twice/);
-    expect(() => requireWired(graphOf(`${SOUND}\n in x f32 [4]`))).toThrow(/Two inputs are called x/);
-    expect(() => requireWired(around(graphOf('out z f32 [B,4]\n z = Neg(x)\n z = Abs(x)')))).toThrow(/value z is made twice.*Abs/);
+    expect(() => requireWired(graphOf(`${SOUND}\n a, a = Split(x)`))).toThrow(
+      /value a is made twice/,
+    );
+    expect(() => requireWired(graphOf(`${SOUND}\n in x f32 [4]`))).toThrow(
+      /Two inputs are called x/,
+    );
+    expect(() =>
+      requireWired(around(graphOf('out z f32 [B,4]\n z = Neg(x)\n z = Abs(x)'))),
+    ).toThrow(/value z is made twice.*Abs/);
   });
 
   it('names a value that nothing makes', () => {
-    expect(() => requireWired(graphOf(SOUND.replace('x, w', 'nowhere, w')))).toThrow(/MatMul \S+ reads nowhere, which nothing/);
+    expect(() => requireWired(graphOf(SOUND.replace('x, w', 'nowhere, w')))).toThrow(
+      /MatMul \S+ reads nowhere, which nothing/,
+    );
     expect(() => requireWired(graphOf(`${SOUND}\n out lost f32 [4]`))).toThrow(/gives out lost/);
-    expect(() => requireWired(around(graphOf('out z f32 [B,4]\n z = Neg(nowhere)')))).toThrow(/If \S+ reads nowhere/);
+    expect(() => requireWired(around(graphOf('out z f32 [B,4]\n z = Neg(nowhere)')))).toThrow(
+      /If \S+ reads nowhere/,
+    );
   });
 });

@@ -1,4 +1,5 @@
-// Holds a graph to one producer for every value and a value for every read; must not ask for an order and must not repair anything.
+// Holds a graph to one producer for every value and a value for every read; must not ask for an
+// order and must not repair anything.
 
 import { EspalierError } from '../errors.ts';
 import { dependencies, subgraphs } from './captures.ts';
@@ -6,15 +7,18 @@ import type { Graph, Node } from './graph.ts';
 import { shown } from './limits.ts';
 
 /**
- * @throws EspalierError `corrupt-file` naming the value and the node, when a value is made twice, or when something reads a value that
- *   neither a node, a weight nor an input gives. Subgraphs and what they take from around them included.
+ * @throws EspalierError `corrupt-file` naming the value and the node, when a value is made twice,
+ *   or when something reads a value that
+ *   neither a node, a weight nor an input gives. Subgraphs and what they take from around them
+ *   included.
  */
 export function requireWired(graph: Graph): void {
   const known = new Set<string>();
   requireSingle(graph, known);
   for (const node of graph.nodes) {
     const lost = dependencies(node).find((x) => !known.has(x));
-    if (lost !== undefined) throw damaged(`${label(node)} reads ${shown(lost)}, which nothing in the graph makes.`);
+    if (lost !== undefined)
+      throw damaged(`${label(node)} reads ${shown(lost)}, which nothing in the graph makes.`);
   }
   const given = new Set<string>();
   for (const { name } of graph.outputs) {
@@ -38,7 +42,8 @@ function requireSingle(graph: Graph, known: Set<string>): void {
   for (const node of graph.nodes) {
     for (const o of node.outputs) {
       if (o === '') continue;
-      if (known.has(o)) throw damaged(`The value ${shown(o)} is made twice, the second time by ${label(node)}.`);
+      if (known.has(o))
+        throw damaged(`The value ${shown(o)} is made twice, the second time by ${label(node)}.`);
       known.add(o);
     }
     for (const inner of subgraphs(node)) requireSingle(inner, new Set());
@@ -46,7 +51,11 @@ function requireSingle(graph: Graph, known: Set<string>): void {
 }
 
 function damaged(message: string): EspalierError {
-  return new EspalierError('corrupt-file', message, 'The graph file is damaged or was edited: download or export it again.');
+  return new EspalierError(
+    'corrupt-file',
+    message,
+    'The graph file is damaged or was edited: download or export it again.',
+  );
 }
 
 function label(node: Node): string {

@@ -1,9 +1,13 @@
-// Waiting that ends with the signal, although what is waited for goes on; must not stop the work itself.
+// Waiting that ends with the signal, although what is waited for goes on; must not stop the work
+// itself.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 
 /** The result of `work`, unless the signal comes first. @throws EspalierError `cancelled`. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function untilAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   throwIfCancelled(signal);
   if (!signal) return work;
   let stop = (): void => {};

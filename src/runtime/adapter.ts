@@ -1,9 +1,13 @@
-// Asks for the GPU: adapter, limits, features, and a device of our own; must not run anything on it.
+// Asks for the GPU: adapter, limits, features, and a device of our own; must not run anything on
+// it.
 
 import { EspalierError } from '../errors.ts';
 import type { OrtLoader } from './ort.ts';
 
-/** Limits worth raising from the defaults to what the adapter has: sizes of buffers and of workgroups. */
+/**
+ * Limits worth raising from the defaults to what the adapter has: sizes of buffers and of
+ * workgroups.
+ */
 const LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -29,7 +33,9 @@ export interface AdapterInfo {
 /** The adapter, or null when there is none. */
 export async function findAdapter(loader: OrtLoader): Promise<GPUAdapter | null> {
   const gpu = await loader.gpu();
-  return (await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)) ?? null;
+  return (
+    (await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)) ?? null
+  );
 }
 
 export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
@@ -38,15 +44,22 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   return {
     name: [...new Set(words)].join(' ') || 'unnamed GPU',
     features: [...adapter.features].sort(),
-    maxBufferBytes: Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize),
+    maxBufferBytes: Math.min(
+      adapter.limits.maxBufferSize,
+      adapter.limits.maxStorageBufferBindingSize,
+    ),
   };
 }
 
 /**
- * A device of our own. ONNX Runtime's default device dies with its last session, with every buffer on it.
+ * A device of our own. ONNX Runtime's default device dies with its last session, with every buffer
+ * on it.
  * @throws EspalierError `no-webgpu` when the adapter gives none.
  */
-export async function requestDevice(adapter: GPUAdapter, options: { subgroups: boolean }): Promise<GPUDevice> {
+export async function requestDevice(
+  adapter: GPUAdapter,
+  options: { subgroups: boolean },
+): Promise<GPUDevice> {
   const wanted = options.subgroups ? [...FEATURES, 'subgroups'] : FEATURES;
   const requiredFeatures = wanted.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
   const requiredLimits: Record<string, number> = {};
@@ -54,6 +67,11 @@ export async function requestDevice(adapter: GPUAdapter, options: { subgroups: b
   try {
     return await adapter.requestDevice({ requiredFeatures, requiredLimits });
   } catch (error) {
-    throw new EspalierError('no-webgpu', 'The GPU adapter gave no device.', 'Use the wasm device, or restart the browser.', String(error));
+    throw new EspalierError(
+      'no-webgpu',
+      'The GPU adapter gave no device.',
+      'Use the wasm device, or restart the browser.',
+      String(error),
+    );
   }
 }

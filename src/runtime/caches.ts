@@ -1,4 +1,5 @@
-// Where the past of a decoding graph lies between runs: own GPU buffers, or what ONNX Runtime gave back; must not run anything.
+// Where the past of a decoding graph lies between runs: own GPU buffers, or what ONNX Runtime gave
+// back; must not run anything.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { CacheKind } from '../worker/benchApi.ts';
@@ -9,7 +10,10 @@ import type { Feeds } from './tokenFeeds.ts';
 
 export type Fetches = Record<string, Tensor | null>;
 
-/** The caches of one sequence (M rows). The order of calls is: begin, then before and after of every run. */
+/**
+ * The caches of one sequence (M rows). The order of calls is: begin, then before and after of every
+ * run.
+ */
 export interface Caches {
   readonly kind: CacheKind;
   /** Bytes held now. */
@@ -35,11 +39,17 @@ const ON_GPU = new Set(['float32', 'float16']);
 export function makeCaches(io: GraphIo, engine: Engine, { cache, growing }: CacheOptions): Caches {
   if (!cache || io.states.length === 0) return new NoCaches(io, engine);
   const share = io.shareable && !growing;
-  const own = engine.kind === 'webgpu' && io.states.every(({ type }) => ON_GPU.has(type)) && (share || !io.staticCache);
+  const own =
+    engine.kind === 'webgpu' &&
+    io.states.every(({ type }) => ON_GPU.has(type)) &&
+    (share || !io.staticCache);
   return own ? new OwnCaches(io.states, engine, share) : new ReturnedCaches(io, engine);
 }
 
-/** What ONNX Runtime gives back is fed again. Its web build copies tensors in ordinary memory in and out at every run, whoever made them. */
+/**
+ * What ONNX Runtime gives back is fed again. Its web build copies tensors in ordinary memory in and
+ * out at every run, whoever made them.
+ */
 class ReturnedCaches implements Caches {
   readonly kind = 'growing';
   private readonly io: GraphIo;
@@ -52,12 +62,18 @@ class ReturnedCaches implements Caches {
   }
 
   get bytes(): number {
-    return this.io.states.reduce((sum, { input }) => sum + ((this.feeds[input]?.data as Uint8Array | undefined)?.byteLength ?? 0), 0);
+    return this.io.states.reduce(
+      (sum, { input }) =>
+        sum + ((this.feeds[input]?.data as Uint8Array | undefined)?.byteLength ?? 0),
+      0,
+    );
   }
 
   begin(feeds: Feeds, fetches: Fetches, batch: number, capacity: number): void {
     for (const state of this.io.states) {
-      feeds[state.input] = this.engine.wrap(filled(state.type, stateDims(state, batch, this.io.staticCache ? capacity : 0), 0));
+      feeds[state.input] = this.engine.wrap(
+        filled(state.type, stateDims(state, batch, this.io.staticCache ? capacity : 0), 0),
+      );
       fetches[state.output] = null;
     }
   }
@@ -86,7 +102,11 @@ class OwnCaches implements Caches {
   private readonly share: boolean;
   private shape = '';
   private batch = 0;
-  private buffers: { state: StateIo; turn: [DeviceBuffer, DeviceBuffer]; whole: [DeviceTensor, DeviceTensor] | null }[] = [];
+  private buffers: {
+    state: StateIo;
+    turn: [DeviceBuffer, DeviceBuffer];
+    whole: [DeviceTensor, DeviceTensor] | null;
+  }[] = [];
 
   constructor(states: readonly StateIo[], engine: Engine, share: boolean) {
     this.states = states;
@@ -122,8 +142,15 @@ class OwnCaches implements Caches {
       feeds[state.input] =
         count(past) > 0
           ? turn[0].view(state.type, past).tensor
-          : this.engine.wrap({ type: state.type, dims: past, data: elements(state.type, new Uint8Array(0)) });
-      fetches[state.output] = turn[1].view(state.type, stateDims(state, this.batch, start + length)).tensor;
+          : this.engine.wrap({
+              type: state.type,
+              dims: past,
+              data: elements(state.type, new Uint8Array(0)),
+            });
+      fetches[state.output] = turn[1].view(
+        state.type,
+        stateDims(state, this.batch, start + length),
+      ).tensor;
     }
   }
 
@@ -154,7 +181,8 @@ class OwnCaches implements Caches {
     // Listed before the second buffer is asked for, so that a refusal frees the first.
     this.buffers.push(entry);
     if (!grows(state) || !this.share) entry.turn[1] = make();
-    if (!grows(state) || this.share) entry.whole = [entry.turn[0].view(type, dims), entry.turn[1].view(type, dims)];
+    if (!grows(state) || this.share)
+      entry.whole = [entry.turn[0].view(type, dims), entry.turn[1].view(type, dims)];
   }
 }
 
@@ -186,6 +214,8 @@ class NoCaches implements Caches {
 
   private put(feeds: Feeds, capacity: number): void {
     for (const state of this.io.states)
-      feeds[state.input] = this.engine.wrap(filled(state.type, stateDims(state, this.batch, capacity), 0));
+      feeds[state.input] = this.engine.wrap(
+        filled(state.type, stateDims(state, this.batch, capacity), 0),
+      );
   }
 }

@@ -1,4 +1,5 @@
-// Calibration windows and the record of how they came about, from a text or given ids; must not read files.
+// Calibration windows and the record of how they came about, from a text or given ids; must not
+// read files.
 
 import { xoshiro128 } from '../analysis/random.ts';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
@@ -21,9 +22,11 @@ export interface Calibration {
 }
 
 /**
- * Windows of a text under the settings (method: even or random sampler, BOS policy), or the given ids as they are.
+ * Windows of a text under the settings (method: even or random sampler, BOS policy), or the given
+ * ids as they are.
  * @param model what the model's config says of its size
- * @throws EspalierError `bad-input` (text too short, ids out of range, windows beyond the model's context), `tokenizer` (none, or without a BOS that is asked for), `cancelled`.
+ * @throws EspalierError `bad-input` (text too short, ids out of range, windows beyond the model's
+ *   context), `tokenizer` (none, or without a BOS that is asked for), `cancelled`.
  */
 export async function calibrate(
   source: CalibrationText,
@@ -35,7 +38,12 @@ export async function calibrate(
   const { samples, length, sampler, seed } = wanted;
   if ('windows' in source) {
     const windows = checkGivenWindows(source.windows, vocabSize);
-    const given = { text: source.name, textSha256: '', samples: windows.length, length: windows[0]?.length ?? 0 };
+    const given = {
+      text: source.name,
+      textSha256: '',
+      samples: windows.length,
+      length: windows[0]?.length ?? 0,
+    };
     checkContext(given.length, contextLength);
     return { windows, settings: { ...given, sampler: 'given', seed, bos: 'none' }, notes: [] };
   }
@@ -43,10 +51,29 @@ export async function calibrate(
   const used = await tokenizer();
   const { policy, bos } = resolveBos(wanted.bos, used);
   const ids = await tokenIds(source.text, used, signal);
-  const { windows, notes } = sampleWindows({ ids, samples, length, sampler, random: xoshiro128(seed), bos });
+  const { windows, notes } = sampleWindows({
+    ids,
+    samples,
+    length,
+    sampler,
+    random: xoshiro128(seed),
+    bos,
+  });
   checkVocabulary(windows, vocabSize);
   const textSha256 = await sha256OfText(source.text);
-  return { windows, settings: { text: source.name, textSha256, samples: windows.length, length, sampler, seed, bos: policy }, notes };
+  return {
+    windows,
+    settings: {
+      text: source.name,
+      textSha256,
+      samples: windows.length,
+      length,
+      sampler,
+      seed,
+      bos: policy,
+    },
+    notes,
+  };
 }
 
 function checkContext(length: number, contextLength: number | null): void {
@@ -58,15 +85,25 @@ function checkContext(length: number, contextLength: number | null): void {
     );
 }
 
-/** Token ids of a whole text, without special tokens; the event loop turns between pieces of a long one. @throws EspalierError `cancelled`. */
-export function tokenIds(text: string, { encodeLong }: Tokenizer, signal?: AbortSignal): Promise<number[]> {
+/**
+ * Token ids of a whole text, without special tokens; the event loop turns between pieces of a long
+ * one. @throws EspalierError `cancelled`.
+ */
+export function tokenIds(
+  text: string,
+  { encodeLong }: Tokenizer,
+  signal?: AbortSignal,
+): Promise<number[]> {
   return encodeLong(text, async () => {
     await macrotask();
     throwIfCancelled(signal);
   });
 }
 
-/** @throws EspalierError `tokenizer` naming the first id that the model does not have; a vocabulary of unknown size (0) has all. */
+/**
+ * @throws EspalierError `tokenizer` naming the first id that the model does not have; a vocabulary
+ * of unknown size (0) has all.
+ */
 export function checkVocabulary(windows: readonly (readonly number[])[], vocabSize: number): void {
   if (vocabSize <= 0) return;
   for (const window of windows)
@@ -74,13 +111,19 @@ export function checkVocabulary(windows: readonly (readonly number[])[], vocabSi
       if (id >= vocabSize)
         throw new EspalierError(
           'tokenizer',
-          `The tokenizer gives token id ${id}, but the model's vocabulary has ${vocabSize} entries.`,
+          `The tokenizer gives token id ${id}, but the model's vocabulary has ${vocabSize} ` +
+            'entries.',
           'The tokenizer.json belongs to another model: put the right one into the folder.',
         );
 }
 
-/** The tokenizer of a model folder. @throws EspalierError `tokenizer` when it is missing or broken */
+/**
+ * The tokenizer of a model folder. @throws EspalierError `tokenizer` when it is missing or broken
+ */
 export async function folderTokenizer(folder: Folder): Promise<Tokenizer> {
   const json = await readText(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES, 'tokenizer');
-  return loadTokenizer(json, await readText(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES, 'tokenizer'));
+  return loadTokenizer(
+    json,
+    await readText(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES, 'tokenizer'),
+  );
 }

@@ -1,7 +1,13 @@
-// Runs the weightless programs of a model one at a time on an engine: embedding, side values, blocks, head; must not decide their order.
+// Runs the weightless programs of a model one at a time on an engine: embedding, side values,
+// blocks, head; must not decide their order.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
-import { type BoundProgram, type ProgramInput, positionDims, type ScorePrograms } from '../model/program.ts';
+import {
+  type BoundProgram,
+  type ProgramInput,
+  positionDims,
+  type ScorePrograms,
+} from '../model/program.ts';
 import type { Folder } from '../onnx/source.ts';
 import { blockOf, partOf, type Unit } from '../units.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from './device.ts';
@@ -22,14 +28,20 @@ interface Sides {
   free(): void;
 }
 
-/** The programs of one model on one engine. Weights are loaded per part, sessions once per structural class. */
+/**
+ * The programs of one model on one engine. Weights are loaded per part, sessions once per
+ * structural class.
+ */
 export class Chain {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
   readonly weights: WeightStore;
   /** Rows of one head run; set by the warm-up. */
   headRows = 1;
-  /** Positions of one head run when the logits of one row are too large to be had at once; null = whole rows. */
+  /**
+   * Positions of one head run when the logits of one row are too large to be had at once; null =
+   * whole rows.
+   */
   headTokens: number | null = null;
   /** Parts of blocks were run: they share the weights of their blocks. */
   ranParts = false;
@@ -46,7 +58,9 @@ export class Chain {
   /** Compiles every distinct program. @throws EspalierError from the engine. */
   async compile(options: PrepareOptions = {}): Promise<void> {
     const { embed, side, blocks, head } = this.programs;
-    const distinct = new Map([embed, ...blocks, head].map((bound) => [bound.program.id, bound.program]));
+    const distinct = new Map(
+      [embed, ...blocks, head].map((bound) => [bound.program.id, bound.program]),
+    );
     const total = distinct.size + (side ? 1 : 0);
     let done = 0;
     if (side) {
@@ -65,7 +79,10 @@ export class Chain {
     return this.residual(this.programs.embed, chunk, null);
   }
 
-  /** One block, or one part of it, on one chunk: (B, S, C) -> (B, S, C). The input stays valid; the block's weights are loaded. */
+  /**
+   * One block, or one part of it, on one chunk: (B, S, C) -> (B, S, C). The input stays valid; the
+   * block's weights are loaded.
+   */
   async block(piece: Unit, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
     const bound = this.boundOf(piece);
     if (typeof piece !== 'number') {
@@ -78,12 +95,19 @@ export class Chain {
   /** @throws EspalierError `bug` for what the model does not have. */
   boundOf(piece: Unit): BoundProgram {
     const part = partOf(piece);
-    const bound = part === null ? this.programs.blocks[blockOf(piece)] : this.programs.halves?.[blockOf(piece)]?.[part];
-    if (!bound) throw new EspalierError('bug', `There is no ${part ? 'part' : 'block'} ${piece} to run.`);
+    const bound =
+      part === null
+        ? this.programs.blocks[blockOf(piece)]
+        : this.programs.halves?.[blockOf(piece)]?.[part];
+    if (!bound)
+      throw new EspalierError('bug', `There is no ${part ? 'part' : 'block'} ${piece} to run.`);
     return bound;
   }
 
-  /** Compiles programs that `compile` leaves out. @throws EspalierError from the engine, `cancelled`. */
+  /**
+   * Compiles programs that `compile` leaves out. @throws EspalierError from the engine,
+   * `cancelled`.
+   */
   async compileLate(programs: readonly BoundProgram[], signal?: AbortSignal): Promise<void> {
     for (const { program } of programs) {
       if (this.compiled.has(program.id)) continue;
@@ -98,7 +122,10 @@ export class Chain {
     await this.weights.load(programs, { signal });
   }
 
-  /** Mean negative log-likelihood of each row in nats, accumulated in float64; a value that is not a number counts as infinite. */
+  /**
+   * Mean negative log-likelihood of each row in nats, accumulated in float64; a value that is not a
+   * number counts as infinite.
+   */
   async nll(state: DeviceTensor, chunk: Chunk): Promise<number[]> {
     return (await this.nllPerToken(state, chunk)).map((row) => {
       let sum = 0;
@@ -108,7 +135,10 @@ export class Chain {
     });
   }
 
-  /** (B, S - 1) values in nats, row by row; the head runs on `headRows` rows or `headTokens` positions at a time, so that its logits stay small. */
+  /**
+   * (B, S - 1) values in nats, row by row; the head runs on `headRows` rows or `headTokens`
+   * positions at a time, so that its logits stay small.
+   */
   async nllPerToken(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
     const out = Array.from({ length: chunk.rows }, () => new Float32Array(chunk.length - 1));
     for (const piece of headPieces(chunk, this.headRows, this.headTokens)) {
@@ -120,24 +150,39 @@ export class Chain {
 
   /**
    * One run of a program that ends in values per predicted token, on a piece of a chunk.
-   * @param states final hidden states of the whole chunk: one, or the original's and the plan's for a program that compares them.
+   * @param states final hidden states of the whole chunk: one, or the original's and the plan's for
+   *   a program that compares them.
    * @returns for each output of the program the rows of the piece
    */
-  async runHead(bound: BoundProgram, piece: HeadPiece, chunk: Chunk, states: readonly DeviceTensor[]): Promise<Float32Array[][]> {
+  async runHead(
+    bound: BoundProgram,
+    piece: HeadPiece,
+    chunk: Chunk,
+    states: readonly DeviceTensor[],
+  ): Promise<Float32Array[][]> {
     const { rows, length } = piece.chunk;
     const { hiddenSize } = this.programs;
     const whole = piece.chunk === chunk;
     const start = (piece.row * chunk.length + piece.from) * hiddenSize;
-    const parts = whole ? states : states.map((state) => this.engine.piece(state, start, [rows, length, hiddenSize]));
+    const parts = whole
+      ? states
+      : states.map((state) => this.engine.piece(state, start, [rows, length, hiddenSize]));
     try {
-      const { host } = await this.engine.run(this.session(bound), await this.feeds(bound, piece.chunk, ...parts), new Map());
+      const { host } = await this.engine.run(
+        this.session(bound),
+        await this.feeds(bound, piece.chunk, ...parts),
+        new Map(),
+      );
       return bound.program.outputs.map(({ name }) => this.rowsOf(host.get(name), rows, length - 1));
     } finally {
       if (!whole) for (const part of parts) part.free();
     }
   }
 
-  /** A residual stream of zeros for one row, (1, S, C): something to time programs with. The caller frees it. */
+  /**
+   * A residual stream of zeros for one row, (1, S, C): something to time programs with. The caller
+   * frees it.
+   */
   zeroState(length: number): { state: DeviceTensor; free(): void } {
     const type = this.programs.residualType;
     const dims = [1, length, this.programs.hiddenSize];
@@ -166,23 +211,33 @@ export class Chain {
     if (!tensor || count(tensor.dims) !== rows * width)
       throw new EspalierError(
         'bug',
-        `The head returned ${tensor ? tensor.dims.join(' x ') : 'nothing'} instead of ${rows} x ${width} values.`,
+        `The head returned ${tensor ? tensor.dims.join(' x ') : 'nothing'} instead of ` +
+          `${rows} x ${width} values.`,
       );
     const values = toFloat32(tensor);
     return Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width));
   }
 
-  private async residual(bound: BoundProgram, chunk: Chunk, state: DeviceTensor | null): Promise<DeviceTensor> {
+  private async residual(
+    bound: BoundProgram,
+    chunk: Chunk,
+    state: DeviceTensor | null,
+  ): Promise<DeviceTensor> {
     const output = bound.program.outputs.find((o) => o.target.kind === 'residual');
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
     const dims = [chunk.rows, chunk.length, this.programs.hiddenSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
-    const { kept } = await this.engine.run(this.session(bound), await this.feeds(bound, chunk, ...(state ? [state] : [])), keep);
+    const { kept } = await this.engine.run(
+      this.session(bound),
+      await this.feeds(bound, chunk, ...(state ? [state] : [])),
+      keep,
+    );
     const result = kept.get(output.name);
     if (!result || result.dims.join() !== dims.join())
       throw new EspalierError(
         'bug',
-        `${bound.program.id} returned a hidden state of ${result?.dims.join(' x ')} instead of ${dims.join(' x ')}.`,
+        `${bound.program.id} returned a hidden state of ${result?.dims.join(' x ')} instead ` +
+          `of ${dims.join(' x ')}.`,
       );
     return result;
   }
@@ -194,7 +249,12 @@ export class Chain {
   }
 
   /** @param state, other residual streams of the programs that read one or two. */
-  private async feeds(bound: BoundProgram, chunk: Chunk, state?: DeviceTensor, other?: DeviceTensor): Promise<Map<string, Feed>> {
+  private async feeds(
+    bound: BoundProgram,
+    chunk: Chunk,
+    state?: DeviceTensor,
+    other?: DeviceTensor,
+  ): Promise<Map<string, Feed>> {
     const feeds = new Map(this.weights.feeds(bound));
     const sides = bound.sides.size > 0 ? await this.sideValues(chunk) : null;
     for (const input of bound.program.inputs) {
@@ -207,7 +267,11 @@ export class Chain {
             : input.source.kind === 'side'
               ? sides?.values.get(bound.sides.get(input.name) ?? '')
               : this.given(input, chunk);
-      if (!value) throw new EspalierError('bug', `${bound.program.id} reads ${input.name} (${input.source.kind}), which is not there.`);
+      if (!value)
+        throw new EspalierError(
+          'bug',
+          `${bound.program.id} reads ${input.name} (${input.source.kind}), which is not there.`,
+        );
       feeds.set(input.name, value);
     }
     return feeds;
@@ -220,13 +284,20 @@ export class Chain {
     return known;
   }
 
-  /** Mask, positions, rotary tables: computed on the CPU provider (a GPU's sin and cos may be off by 2e-4), floats then moved to the device. */
+  /**
+   * Mask, positions, rotary tables: computed on the CPU provider (a GPU's sin and cos may be off by
+   * 2e-4), floats then moved to the device.
+   */
   private async computeSides(chunk: Chunk): Promise<Sides> {
     const side = this.programs.side;
     const values = new Map<string, Feed>();
     const owned: { free(): void }[] = [];
     if (side) {
-      const { host } = await this.engine.run(this.session(side), await this.feeds(side, chunk), new Map());
+      const { host } = await this.engine.run(
+        this.session(side),
+        await this.feeds(side, chunk),
+        new Map(),
+      );
       for (const output of side.program.outputs) {
         const tensor = host.get(output.name);
         if (output.target.kind !== 'side' || !tensor) continue;
@@ -238,11 +309,20 @@ export class Chain {
 
   private toDevice(tensor: HostTensor, owned: { free(): void }[]): Feed {
     const onDevice =
-      this.engine.kind === 'webgpu' && (tensor.type === 'float32' || tensor.type === 'float16') && tensor.data.byteLength > 0;
+      this.engine.kind === 'webgpu' &&
+      (tensor.type === 'float32' || tensor.type === 'float16') &&
+      tensor.data.byteLength > 0;
     if (!onDevice) return tensor;
     const buffer = this.engine.allocate(tensor.data.byteLength, 'scratch', 'side value');
     owned.push(buffer);
-    buffer.write(0, new Uint8Array(tensor.data.buffer as ArrayBuffer, tensor.data.byteOffset, tensor.data.byteLength));
+    buffer.write(
+      0,
+      new Uint8Array(
+        tensor.data.buffer as ArrayBuffer,
+        tensor.data.byteOffset,
+        tensor.data.byteLength,
+      ),
+    );
     return buffer.view(tensor.type, tensor.dims);
   }
 

@@ -1,9 +1,16 @@
-// Jobs that are interrupted and go on in a new session: the same numbers bit by bit, less work, and bodies that fit nothing are ignored.
+// Jobs that are interrupted and go on in a new session: the same numbers bit by bit, less work, and
+// bodies that fit nothing are ignored.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
-import { type CountingFolder, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import {
+  type CountingFolder,
+  golden,
+  nodeFolder,
+  type SampleGolden,
+  samplePath,
+} from '../onnx/testing/fixtures.ts';
 import type { PartsEvent, ScoreEvent } from '../worker/api.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
 import { readLeaveOutBody } from './checkpointBody.ts';
@@ -62,11 +69,18 @@ class MemoryStore implements CheckpointStore {
 
 type Told = { type: string };
 
-/** Runs `work` in a session of its own, which is gone afterwards; `stopAt` block evaluations later it is cancelled. */
+/**
+ * Runs `work` in a session of its own, which is gone afterwards; `stopAt` block evaluations later
+ * it is cancelled.
+ */
 async function inSession<T>(
   budgetBytes: number | undefined,
   stopAt: number,
-  work: (session: ScoreSession, signal: AbortSignal, onEvent: (event: ScoreEvent | PartsEvent) => void) => Promise<T>,
+  work: (
+    session: ScoreSession,
+    signal: AbortSignal,
+    onEvent: (event: ScoreEvent | PartsEvent) => void,
+  ) => Promise<T>,
 ): Promise<{ result: T | null; events: Told[]; runs: number; bytes: number }> {
   const session = ScoreSession.open(opened, engine, { budgetBytes });
   const abort = new AbortController();
@@ -75,7 +89,8 @@ async function inSession<T>(
   let seen = 0;
   const onEvent = (event: ScoreEvent | PartsEvent): void => {
     events.push(event);
-    if (event.type === 'progress' && event.progress.phase === 'score' && ++seen === stopAt) abort.abort();
+    if (event.type === 'progress' && event.progress.phase === 'score' && ++seen === stopAt)
+      abort.abort();
   };
   try {
     const result = await work(session, abort.signal, onEvent).catch((error: unknown) => {
@@ -89,48 +104,69 @@ async function inSession<T>(
   }
 }
 
-const bitwise = ({ baseline, blocks, order, hidden }: Curve) => ({ baseline, blocks, order, hidden });
+const bitwise = ({ baseline, blocks, order, hidden }: Curve) => ({
+  baseline,
+  blocks,
+  order,
+  hidden,
+});
 
 describe.each([
   ['resident', undefined, windows, 136],
   ['streamed', 3.4 * 2 ** 20, windows, 136],
-  ['streamed in groups of one window, without room for all blocks at a time:', 3.4 * 2 ** 20, long, 302],
+  [
+    'streamed in groups of one window, without room for all blocks at a time:',
+    3.4 * 2 ** 20,
+    long,
+    302,
+  ],
 ] as const)('%s scoring', (_, budget, rows, all) => {
   const score =
     (store?: CheckpointStore) =>
-    (session: ScoreSession, signal: AbortSignal, onEvent: (event: ScoreEvent | PartsEvent) => void): Promise<Curve> =>
+    (
+      session: ScoreSession,
+      signal: AbortSignal,
+      onEvent: (event: ScoreEvent | PartsEvent) => void,
+    ): Promise<Curve> =>
       session.score(rows, signal, onEvent, store);
   let whole: Awaited<ReturnType<typeof inSession<Curve>>>;
   beforeAll(async () => {
     whole = await inSession(budget, 0, score());
     expect(whole.result?.hidden?.blockInfluence.length).toBe(16);
-    const last = whole.events.findLast(({ type }) => type === 'progress') as Extract<ScoreEvent, { type: 'progress' }>;
+    const last = whole.events.findLast(({ type }) => type === 'progress') as Extract<
+      ScoreEvent,
+      { type: 'progress' }
+    >;
     expect(last.progress).toMatchObject({ done: all, total: all });
   });
 
-  test.each(rows === long ? [40, 130, 260] : [1, 17, 100, 130])('cancelled after %i block evaluations', async (stopAt) => {
-    const store = new MemoryStore();
-    const first = await inSession(budget, stopAt, score(store));
-    expect(first.result).toBeNull();
-    const kept = store.kept;
-    if (kept) expect(kept.done).toBeLessThanOrEqual(stopAt);
-    const second = await inSession(budget, 0, score(store));
-    expect(second.result && bitwise(second.result)).toEqual(whole.result && bitwise(whole.result));
-    expect(store.kept).toBeNull();
-    expect(second.events.filter(({ type }) => type !== 'progress').map(({ type }) => type)).toEqual([
-      'baseline',
-      ...new Array<string>(16).fill('block'),
-    ]);
-    if (budget) {
-      expect(kept?.done).toBeGreaterThanOrEqual(stopAt - 1);
-      expect(whole.runs - second.runs).toBeGreaterThan(0.9 * stopAt - 3);
-    }
-    if (stopAt === 100 && rows === windows) {
-      // Blocks 0 to 12 are not read again, apart from block 0, on which rows are timed.
-      if (budget) expect(second.bytes / whole.bytes).toBeLessThan(0.5);
-      else expect(whole.runs - second.runs).toBeGreaterThan(60);
-    }
-  });
+  test.each(rows === long ? [40, 130, 260] : [1, 17, 100, 130])(
+    'cancelled after %i block evaluations',
+    async (stopAt) => {
+      const store = new MemoryStore();
+      const first = await inSession(budget, stopAt, score(store));
+      expect(first.result).toBeNull();
+      const kept = store.kept;
+      if (kept) expect(kept.done).toBeLessThanOrEqual(stopAt);
+      const second = await inSession(budget, 0, score(store));
+      expect(second.result && bitwise(second.result)).toEqual(
+        whole.result && bitwise(whole.result),
+      );
+      expect(store.kept).toBeNull();
+      expect(
+        second.events.filter(({ type }) => type !== 'progress').map(({ type }) => type),
+      ).toEqual(['baseline', ...new Array<string>(16).fill('block')]);
+      if (budget) {
+        expect(kept?.done).toBeGreaterThanOrEqual(stopAt - 1);
+        expect(whole.runs - second.runs).toBeGreaterThan(0.9 * stopAt - 3);
+      }
+      if (stopAt === 100 && rows === windows) {
+        // Blocks 0 to 12 are not read again, apart from block 0, on which rows are timed.
+        if (budget) expect(second.bytes / whole.bytes).toBeLessThan(0.5);
+        else expect(whole.runs - second.runs).toBeGreaterThan(60);
+      }
+    },
+  );
 
   test('interrupted again and again, it comes to its end', async () => {
     const store = new MemoryStore();
@@ -153,7 +189,11 @@ test.each([
 ] as const)('%s parts go on where they were', async (_, budget) => {
   const score =
     (store?: CheckpointStore) =>
-    (session: ScoreSession, signal: AbortSignal, onEvent: (event: ScoreEvent | PartsEvent) => void): Promise<PartsCurve> =>
+    (
+      session: ScoreSession,
+      signal: AbortSignal,
+      onEvent: (event: ScoreEvent | PartsEvent) => void,
+    ): Promise<PartsCurve> =>
       session.scoreParts(windows, signal, onEvent, store);
   const whole = await inSession(budget, 0, score());
   for (const stopAt of [30, 200]) {
@@ -162,10 +202,9 @@ test.each([
     const second = await inSession(budget, 0, score(store));
     expect(second.result?.parts).toEqual(whole.result?.parts);
     expect(second.result?.order).toEqual(whole.result?.order);
-    expect(second.events.filter(({ type }) => type !== 'progress').map(({ type }) => type)).toEqual([
-      'baseline',
-      ...new Array<string>(32).fill('part'),
-    ]);
+    expect(second.events.filter(({ type }) => type !== 'progress').map(({ type }) => type)).toEqual(
+      ['baseline', ...new Array<string>(32).fill('part')],
+    );
     if (stopAt === 200) expect(whole.runs - second.runs).toBeGreaterThan(140);
     expect(store.kept).toBeNull();
   }
@@ -173,16 +212,29 @@ test.each([
 
 test('a checkpoint of other weights residency, or of a group of other windows, still serves', async () => {
   const store = new MemoryStore();
-  const whole = await inSession(undefined, 0, (session) => session.score(windows, undefined, () => {}));
-  await inSession(weights / 4, 90, (session, signal, onEvent) => session.score(windows, signal, onEvent, store));
-  const resident = await inSession(undefined, 30, (session, signal, onEvent) => session.score(windows, signal, onEvent, store));
+  const whole = await inSession(undefined, 0, (session) =>
+    session.score(windows, undefined, () => {}),
+  );
+  await inSession(weights / 4, 90, (session, signal, onEvent) =>
+    session.score(windows, signal, onEvent, store),
+  );
+  const resident = await inSession(undefined, 30, (session, signal, onEvent) =>
+    session.score(windows, signal, onEvent, store),
+  );
   expect(resident.result).toBeNull();
-  const last = await inSession(3.19 * 2 ** 20, 0, (session, signal, onEvent) => session.score(windows, signal, onEvent, store));
+  const last = await inSession(3.19 * 2 ** 20, 0, (session, signal, onEvent) =>
+    session.score(windows, signal, onEvent, store),
+  );
   expect(last.result?.blocks).toEqual(whole.result?.blocks);
 });
 
 const LINE = Array.from({ length: 16 }, (_, k) => k);
-const RIGHT = { line: LINE.join(), results: [{ variant: 3, nll: [1, 2, 3] }], pass: null, hidden: null };
+const RIGHT = {
+  line: LINE.join(),
+  results: [{ variant: 3, nll: [1, 2, 3] }],
+  pass: null,
+  hidden: null,
+};
 const CUT_OFF = { at: 4, windows: [new Uint8Array(8), new Uint8Array(8), new Uint8Array(8)] };
 
 test.each([
@@ -191,7 +243,10 @@ test.each([
   ['no results', { ...RIGHT, results: undefined }],
   ['a variant that there is not', { ...RIGHT, results: [{ variant: '3.x', nll: [1, 2, 3] }] }],
   ['windows that are missing', { ...RIGHT, results: [{ variant: 3, nll: [1] }] }],
-  ['states that are cut off', { ...RIGHT, pass: { from: 0, count: 3, front: 4, intact: [CUT_OFF], streams: [] } }],
+  [
+    'states that are cut off',
+    { ...RIGHT, pass: { from: 0, count: 3, front: 4, intact: [CUT_OFF], streams: [] } },
+  ],
 ])('a body with %s is ignored', (_, body) => {
   const shape = { line: LINE, windowBytes: [64, 64, 64] };
   expect(readLeaveOutBody(RIGHT, shape)).toEqual(RIGHT);
@@ -215,7 +270,9 @@ test('a store that fails costs nothing but the checkpoint', async () => {
     save: () => Promise.reject(new Error('no')),
     clear: () => Promise.reject(new Error('no')),
   };
-  const { result } = await inSession(undefined, 0, (session, signal, onEvent) => session.score(windows, signal, onEvent, broken));
+  const { result } = await inSession(undefined, 0, (session, signal, onEvent) =>
+    session.score(windows, signal, onEvent, broken),
+  );
   expect(result?.blocks.length).toBe(16);
 });
 

@@ -1,8 +1,9 @@
 // What a long scoring job writes down to go on later; must not know where it is kept.
 
 /**
- * A job as far as it came. Plain data that a structured clone keeps; `body` belongs to the job that wrote it and is valid only for the same
- * model, windows, device and settings: whoever keeps checkpoints makes the key.
+ * A job as far as it came. Plain data that a structured clone keeps; `body` belongs to the job that
+ * wrote it and is valid only for the same model, windows, device and settings: whoever keeps
+ * checkpoints makes the key.
  */
 export interface Checkpoint {
   /** Block evaluations done, of all. */
@@ -11,7 +12,10 @@ export interface Checkpoint {
   body: unknown;
 }
 
-/** Where one job's checkpoint is kept. None of these may fail the job: what cannot be kept is not kept. */
+/**
+ * Where one job's checkpoint is kept. None of these may fail the job: what cannot be kept is not
+ * kept.
+ */
 export interface CheckpointStore {
   load(): Promise<Checkpoint | null>;
   /** Replaces the one that was kept. */

@@ -1,4 +1,5 @@
-// What a leave-one-out job writes down: window NLLs, and where weights are streamed the states that are alive; must not trust what it reads.
+// What a leave-one-out job writes down: window NLLs, and where weights are streamed the states that
+// are alive; must not trust what it reads.
 
 import { isJsonObject } from '../json.ts';
 import { parseUnit, type Unit } from '../units.ts';
@@ -19,7 +20,10 @@ export interface LeaveOutBody {
   line: string;
   results: VariantNlls[];
   pass: SavedPass | null;
-  /** Criteria of the hidden states up to `pass`, or up to the last group of windows that was finished. */
+  /**
+   * Criteria of the hidden states up to `pass`, or up to the last group of windows that was
+   * finished.
+   */
   hidden: HiddenSnapshot | null;
 }
 
@@ -32,7 +36,8 @@ export interface BodyShape {
 
 /** The body if it is one of this job, else null. */
 export function readLeaveOutBody(body: unknown, shape: BodyShape): LeaveOutBody | null {
-  if (!isJsonObject(body) || body.line !== shape.line.join() || !Array.isArray(body.results)) return null;
+  if (!isJsonObject(body) || body.line !== shape.line.join() || !Array.isArray(body.results))
+    return null;
   const results = body.results.map((entry) => readResult(entry, shape.windowBytes.length));
   if (results.includes(null)) return null;
   const pass = body.pass === null ? null : readPass(body.pass, shape);
@@ -42,9 +47,12 @@ export function readLeaveOutBody(body: unknown, shape: BodyShape): LeaveOutBody 
 }
 
 function readResult(entry: unknown, windows: number): VariantNlls | null {
-  if (!isJsonObject(entry) || !Array.isArray(entry.nll) || entry.nll.length !== windows) return null;
+  if (!isJsonObject(entry) || !Array.isArray(entry.nll) || entry.nll.length !== windows)
+    return null;
   const variant = readVariant(entry.variant);
-  const nll = entry.nll.map((value: unknown) => (typeof value === 'number' && !Number.isNaN(value) ? value : null));
+  const nll = entry.nll.map((value: unknown) =>
+    typeof value === 'number' && !Number.isNaN(value) ? value : null,
+  );
   return variant === null ? null : { variant, nll };
 }
 
@@ -58,9 +66,15 @@ function readUnit(value: unknown): Unit | null {
 }
 
 function readPass(pass: unknown, { line, windowBytes }: BodyShape): SavedPass | null {
-  if (!isJsonObject(pass) || !Array.isArray(pass.intact) || !Array.isArray(pass.streams)) return null;
+  if (!isJsonObject(pass) || !Array.isArray(pass.intact) || !Array.isArray(pass.streams))
+    return null;
   const { from, count, front } = pass;
-  if (!isIndex(from, windowBytes.length) || !isIndex(count, windowBytes.length - from) || count === 0 || !isIndex(front, line.length))
+  if (
+    !isIndex(from, windowBytes.length) ||
+    !isIndex(count, windowBytes.length - from) ||
+    count === 0 ||
+    !isIndex(front, line.length)
+  )
     return null;
   const bytes = windowBytes.slice(from, from + count);
   const intact = pass.intact.map((entry: unknown) =>
@@ -70,12 +84,21 @@ function readPass(pass: unknown, { line, windowBytes }: BodyShape): SavedPass | 
   );
   const streams = pass.streams.map((entry: unknown) => {
     const unit = isJsonObject(entry) ? readUnit(entry.unit) : null;
-    return isJsonObject(entry) && unit !== null && isIndex(entry.next, line.length) && isBytes(entry.windows, bytes)
+    return isJsonObject(entry) &&
+      unit !== null &&
+      isIndex(entry.next, line.length) &&
+      isBytes(entry.windows, bytes)
       ? { unit, next: entry.next, windows: entry.windows }
       : null;
   });
   if (intact.includes(null) || streams.includes(null)) return null;
-  return { from, count, front, intact: intact.filter((entry) => entry !== null), streams: streams.filter((entry) => entry !== null) };
+  return {
+    from,
+    count,
+    front,
+    intact: intact.filter((entry) => entry !== null),
+    streams: streams.filter((entry) => entry !== null),
+  };
 }
 
 /** A whole number from 0 to `most`. */

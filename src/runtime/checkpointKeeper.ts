@@ -1,4 +1,5 @@
-// When a job writes itself down: seldom enough that it costs next to nothing; must not know what is written.
+// When a job writes itself down: seldom enough that it costs next to nothing; must not know what is
+// written.
 
 import { toReport } from '../errors.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
@@ -6,11 +7,17 @@ import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
 /** Work that may be lost before the first checkpoint, ms. */
 const FIRST_MS = 5000;
 const LEAST_MS = 10_000;
-/** Time between two checkpoints, in times of what the last one took: writing takes less than 2 % of a job. */
+/**
+ * Time between two checkpoints, in times of what the last one took: writing takes less than 2 % of
+ * a job.
+ */
 const RATIO = 50;
 /** Work that may be lost at the end of a step that leaves little to write, ms. */
 const STEP_MS = 1000;
-/** A cancelled job ends within 2 s: where writing took longer than this, ms, the last checkpoint counts. */
+/**
+ * A cancelled job ends within 2 s: where writing took longer than this, ms, the last checkpoint
+ * counts.
+ */
 const QUICK_MS = 1000;
 
 /** Keeps the checkpoint of one job. Nothing here fails the job. */
@@ -46,7 +53,10 @@ export class Keeper {
     this.nextAt = Math.max(nextAt, this.lastAt + LEAST_MS);
   }
 
-  /** The job ends early: what it has is written down, unless there is no time or no device to read it from. */
+  /**
+   * The job ends early: what it has is written down, unless there is no time or no device to read
+   * it from.
+   */
   async last(error: unknown, make: () => Promise<Checkpoint>): Promise<void> {
     const { code } = toReport(error);
     if (code === 'device-lost' || (code === 'cancelled' && this.tookMs > QUICK_MS)) return;

@@ -1,10 +1,19 @@
-// The importance curves over blocks and over their parts, with their events; must not choose devices or windows.
+// The importance curves over blocks and over their parts, with their events; must not choose
+// devices or windows.
 
 import { measureWindows } from '../analysis/perplexity.ts';
 import { removalOrder } from '../analysis/ranking.ts';
 import { EspalierError } from '../errors.ts';
 import type { PartUnit } from '../units.ts';
-import type { BlockScore, HiddenCriteria, Measure, PartScore, PartsEvent, Progress, ScoreEvent } from '../worker/api.ts';
+import type {
+  BlockScore,
+  HiddenCriteria,
+  Measure,
+  PartScore,
+  PartsEvent,
+  Progress,
+  ScoreEvent,
+} from '../worker/api.ts';
 import { readLeaveOutBody } from './checkpointBody.ts';
 import type { Keeper } from './checkpointKeeper.ts';
 import type { IntactStates } from './hidden.ts';
@@ -75,7 +84,8 @@ export async function measureCurve(
     candidates: blockCandidates(line, (block) => !unremovable[block]),
     baseline: true,
     hidden: new HiddenAccumulator(unremovable.length, bench.chain.programs.hiddenSize),
-    onProgress: (done, total, secondsLeft) => onEvent({ type: 'progress', progress: progressOf('score', done, total, secondsLeft) }),
+    onProgress: (done, total, secondsLeft) =>
+      onEvent({ type: 'progress', progress: progressOf('score', done, total, secondsLeft) }),
   });
   const baseline = points.baseline();
   // A block that cannot be left out has the baseline's numbers, which mean nothing, and the reason.
@@ -119,16 +129,26 @@ export async function measureParts(
     candidates,
     baseline: true,
     hidden: null,
-    onProgress: (done, total, secondsLeft) => onEvent({ type: 'progress', progress: progressOf('parts', done, total, secondsLeft) }),
+    onProgress: (done, total, secondsLeft) =>
+      onEvent({ type: 'progress', progress: progressOf('parts', done, total, secondsLeft) }),
   });
   const rank = new Map(candidates.map(({ unit }, k) => [unit, k]));
   parts.sort((a, b) => (rank.get(a.unit) ?? 0) - (rank.get(b.unit) ?? 0));
-  const order = [...parts].sort((a, b) => (a.nll === b.nll ? 0 : a.nll - b.nll)).map(({ unit }) => unit);
+  const order = [...parts]
+    .sort((a, b) => (a.nll === b.nll ? 0 : a.nll - b.nll))
+    .map(({ unit }) => unit);
   return { baseline: points.baseline(), parts, order, costRatio: ratio(found) };
 }
 
-/** The criteria of the intact pass alone: states that are there are read, the others made. @throws EspalierError as `measureCurve`. */
-export async function measureHidden(job: CurveJob, numBlocks: number, onProgress: (progress: Progress) => void): Promise<HiddenCriteria> {
+/**
+ * The criteria of the intact pass alone: states that are there are read, the others made. @throws
+ * EspalierError as `measureCurve`.
+ */
+export async function measureHidden(
+  job: CurveJob,
+  numBlocks: number,
+  onProgress: (progress: Progress) => void,
+): Promise<HiddenCriteria> {
   const line = lineOf(numBlocks);
   const { plan } = job;
   const found = await leaveOut({
@@ -144,27 +164,50 @@ export async function measureHidden(job: CurveJob, numBlocks: number, onProgress
     candidates: [],
     baseline: false,
     hidden: new HiddenAccumulator(numBlocks, job.bench.chain.programs.hiddenSize),
-    onProgress: (done, total, secondsLeft) => onProgress(progressOf('criteria', done, total, secondsLeft)),
+    onProgress: (done, total, secondsLeft) =>
+      onProgress(progressOf('criteria', done, total, secondsLeft)),
   });
   if (!found.hidden) throw new EspalierError('bug', 'The pass gave no criteria.');
   return found.hidden;
 }
 
-type Base = Pick<LeaveOutJob, 'bench' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'>;
+type Base = Pick<
+  LeaveOutJob,
+  'bench' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'
+>;
 
 /** What all of them have in common, with what an interrupted run left. */
-async function leaveOutJob({ bench, plan, intact, keeper, signal }: CurveJob, line: LeaveOutJob['line'], points: Points): Promise<Base> {
-  const results = new WindowResults(bench.windows.length, (variant, nll) => points.add(variant, nll));
+async function leaveOutJob(
+  { bench, plan, intact, keeper, signal }: CurveJob,
+  line: LeaveOutJob['line'],
+  points: Points,
+): Promise<Base> {
+  const results = new WindowResults(bench.windows.length, (variant, nll) =>
+    points.add(variant, nll),
+  );
   const saved = await keeper?.load();
-  const resume = saved ? readLeaveOutBody(saved.body, { line, windowBytes: bench.stateBytes() }) : null;
+  const resume = saved
+    ? readLeaveOutBody(saved.body, { line, windowBytes: bench.stateBytes() })
+    : null;
   return { bench, plan, line, intact, results, resume, signal, checkpoint: keeper };
 }
 
-function progressOf(job: string, done: number, total: number, secondsLeft: number | null): Progress {
+function progressOf(
+  job: string,
+  done: number,
+  total: number,
+  secondsLeft: number | null,
+): Progress {
   return { job, phase: 'score', done, total, unit: 'blocks', secondsLeft };
 }
 
-function ratio({ seconds, idealSeconds }: { seconds: number; idealSeconds: number | null }): number | null {
+function ratio({
+  seconds,
+  idealSeconds,
+}: {
+  seconds: number;
+  idealSeconds: number | null;
+}): number | null {
   return idealSeconds ? seconds / idealSeconds : null;
 }
 
@@ -175,7 +218,10 @@ class Points {
   private readonly onBaseline: (baseline: Measure) => void;
   private readonly onPoint: (variant: Variant, nll: number[], baseline: Measure) => void;
 
-  constructor(onBaseline: (baseline: Measure) => void, onPoint: (variant: Variant, nll: number[], baseline: Measure) => void) {
+  constructor(
+    onBaseline: (baseline: Measure) => void,
+    onPoint: (variant: Variant, nll: number[], baseline: Measure) => void,
+  ) {
     this.onBaseline = onBaseline;
     this.onPoint = onPoint;
   }

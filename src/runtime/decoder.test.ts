@@ -1,4 +1,5 @@
-// Greedy decoding of real graphs on the real runtime equals the goldens, with and without caches, in batches and in pieces; reads only committed fixtures.
+// Greedy decoding of real graphs on the real runtime equals the goldens, with and without caches,
+// in batches and in pieces; reads only committed fixtures.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exportManifest } from '../model/manifest.ts';
@@ -24,13 +25,25 @@ async function exported(source: OpenedModel, removed: readonly number[]): Promis
   return openModel(manifestFolder(manifest, source.folder), manifest.graph);
 }
 
-/** The expected ids up to the first step whose margin is below the tolerance: from there on another device may choose differently. */
-function certain(ids: readonly number[], margins: readonly number[], tolerance: number): readonly number[] {
+/**
+ * The expected ids up to the first step whose margin is below the tolerance: from there on another
+ * device may choose differently.
+ */
+function certain(
+  ids: readonly number[],
+  margins: readonly number[],
+  tolerance: number,
+): readonly number[] {
   const end = margins.findIndex((margin) => margin < tolerance);
   return end < 0 ? ids : ids.slice(0, end);
 }
 
-async function greedy(opened: OpenedModel, prompt: readonly number[], steps: number, options: DecoderOptions = {}): Promise<number[]> {
+async function greedy(
+  opened: OpenedModel,
+  prompt: readonly number[],
+  steps: number,
+  options: DecoderOptions = {},
+): Promise<number[]> {
   const decoder = await Decoder.open(opened, engine, options);
   try {
     return (await generateGreedily(decoder, prompt, steps)).ids;
@@ -77,7 +90,11 @@ describe.each(FIXTURES)('%s', (name) => {
     for (const want of pruned) {
       if (want.refused !== undefined || !want.greedy) continue;
       const expected = certain(want.greedy, want.greedyMargins, tolerance);
-      const ids = await greedy(await exported(source, want.removed), want.promptIds, want.greedy.length);
+      const ids = await greedy(
+        await exported(source, want.removed),
+        want.promptIds,
+        want.greedy.length,
+      );
       expect(ids.slice(0, expected.length), `removed ${want.removed}`).toEqual(expected);
       compared += expected.length;
     }
@@ -86,7 +103,8 @@ describe.each(FIXTURES)('%s', (name) => {
 });
 
 describe('rows and pieces', () => {
-  // Attention that takes several tokens after a past for one row only, one that takes them always, states of fixed size, and a window cache of full size.
+  // Attention that takes several tokens after a past for one row only, one that takes them always,
+  // states of fixed size, and a window cache of full size.
   for (const name of [
     'genai-llama-fp32-webgpu',
     'optimum-llama-fp32',
@@ -112,9 +130,15 @@ describe('rows and pieces', () => {
           expect(logits.length).toBe(batch * expected.length);
           let worst = 0;
           for (const [i, value] of logits.entries())
-            worst = Math.max(worst, Math.abs(value - (expected[i % expected.length] ?? Number.NaN)));
-          expect(worst, `batch ${batch}, pieces of ${prefillTokens}, step ${step}`).toBeLessThan(1e-4);
-          if (step < 3) logits = await decoder.step(new Int32Array(batch).fill(reference.ids[step] ?? 0));
+            worst = Math.max(
+              worst,
+              Math.abs(value - (expected[i % expected.length] ?? Number.NaN)),
+            );
+          expect(worst, `batch ${batch}, pieces of ${prefillTokens}, step ${step}`).toBeLessThan(
+            1e-4,
+          );
+          if (step < 3)
+            logits = await decoder.step(new Int32Array(batch).fill(reference.ids[step] ?? 0));
         }
         decoder.close();
       }
@@ -122,11 +146,16 @@ describe('rows and pieces', () => {
     });
 
   test('more tokens than there is room for are refused, and so is a step before the beginning', async () => {
-    const decoder = await Decoder.open(await openModel(await openFolder(fixturePath('optimum-llama-fp32'))), engine);
+    const decoder = await Decoder.open(
+      await openModel(await openFolder(fixturePath('optimum-llama-fp32'))),
+      engine,
+    );
     await expect(decoder.step([1])).rejects.toMatchObject({ code: 'bug' });
     await decoder.begin(1, 3);
     await decoder.prefill([1, 2, 3]);
-    await expect(decoder.step([4])).rejects.toThrow('4 tokens were fed to a decoder with room for 3');
+    await expect(decoder.step([4])).rejects.toThrow(
+      '4 tokens were fed to a decoder with room for 3',
+    );
     await expect(decoder.prefill([])).rejects.toMatchObject({ code: 'bad-input' });
     await decoder.dispose();
   });

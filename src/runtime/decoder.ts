@@ -1,4 +1,5 @@
-// Decodes with a whole graph file: prompt, then one token per step and row, caches where they belong; must not choose tokens or change the graph.
+// Decodes with a whole graph file: prompt, then one token per step and row, caches where they
+// belong; must not choose tokens or change the graph.
 
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
@@ -9,7 +10,9 @@ import { type LoadedGraph, type LoadOptions, loadGraph } from './loadGraph.ts';
 import { LogitsRows } from './logitsRow.ts';
 import { type Feeds, TokenFeeds } from './tokenFeeds.ts';
 
-/** Most tokens of a prompt in one run: the logits of all of them are made, whether wanted or not. */
+/**
+ * Most tokens of a prompt in one run: the logits of all of them are made, whether wanted or not.
+ */
 const PREFILL_TOKENS = 512;
 /** Most bytes of logits of one run. */
 const PREFILL_LOGITS_BYTES = 256 * 2 ** 20;
@@ -23,7 +26,9 @@ export interface DecoderOptions {
   prefillTokens?: number;
 }
 
-/** One sequence of M rows at a time. Rows have the same length; what differs is which ids they hold. */
+/**
+ * One sequence of M rows at a time. Rows have the same length; what differs is which ids they hold.
+ */
 export class Decoder {
   readonly loaded: LoadedGraph;
   private readonly caches: Caches;
@@ -46,15 +51,26 @@ export class Decoder {
   private constructor(loaded: LoadedGraph, runner: DirectRunner, options: DecoderOptions) {
     this.loaded = loaded;
     this.runner = runner;
-    this.caches = makeCaches(loaded.io, loaded.engine, { cache: options.cache ?? true, growing: options.growing ?? false });
+    this.caches = makeCaches(loaded.io, loaded.engine, {
+      cache: options.cache ?? true,
+      growing: options.growing ?? false,
+    });
     this.logits = new LogitsRows(loaded.io, loaded.engine);
-    const wanted = new Set([loaded.io.logits, ...(this.cache === 'none' ? [] : loaded.io.states.map(({ output }) => output))]);
-    this.readsAll = loaded.engine.kind === 'wasm' && runner.outputs.every((name) => wanted.has(name));
+    const wanted = new Set([
+      loaded.io.logits,
+      ...(this.cache === 'none' ? [] : loaded.io.states.map(({ output }) => output)),
+    ]);
+    this.readsAll =
+      loaded.engine.kind === 'wasm' && runner.outputs.every((name) => wanted.has(name));
     this.prefillTokens = options.prefillTokens ?? PREFILL_TOKENS;
   }
 
   /** Reads and compiles the graph. Errors as `loadGraph`. */
-  static async open(opened: OpenedModel, engine: Engine, options: DecoderOptions & LoadOptions = {}): Promise<Decoder> {
+  static async open(
+    opened: OpenedModel,
+    engine: Engine,
+    options: DecoderOptions & LoadOptions = {},
+  ): Promise<Decoder> {
     return Decoder.over(await loadGraph(opened, engine, options), options);
   }
 
@@ -88,7 +104,8 @@ export class Decoder {
   }
 
   /**
-   * Starts M rows from nothing. Buffers of the sequence before are used again when M and `capacity` (most tokens of a row) are the same.
+   * Starts M rows from nothing. Buffers of the sequence before are used again when M and `capacity`
+   * (most tokens of a row) are the same.
    * @throws EspalierError `out-of-memory`, `too-large`, `device-lost`.
    */
   async begin(batch: number, capacity: number): Promise<void> {
@@ -103,7 +120,8 @@ export class Decoder {
     try {
       if (fresh) this.tokens = new TokenFeeds(io, engine, batch, capacity);
       this.caches.begin(this.feeds, this.fetches, batch, capacity);
-      // With a cache only pieces of the prompt have several tokens, and their room is what they need.
+      // With a cache only pieces of the prompt have several tokens, and their room is what they
+      // need.
       this.logits.begin(batch, this.cache === 'none' ? capacity : 1);
       if (fresh) await engine.check();
     } catch (error) {
@@ -114,9 +132,13 @@ export class Decoder {
     this.shape = shape;
   }
 
-  /** The same prompt in every row. Gives the logits after its last token, (M, V), valid until the next call. Errors as `step`; `bad-input` without a token. */
+  /**
+   * The same prompt in every row. Gives the logits after its last token, (M, V), valid until the
+   * next call. Errors as `step`; `bad-input` without a token.
+   */
   async prefill(ids: readonly number[]): Promise<Float32Array> {
-    if (ids.length === 0) throw new EspalierError('bad-input', 'The prompt has no tokens.', 'Type a prompt.');
+    if (ids.length === 0)
+      throw new EspalierError('bad-input', 'The prompt has no tokens.', 'Type a prompt.');
     let logits: Float32Array = new Float32Array(0);
     for (let at = 0; at < ids.length; ) {
       const piece = ids.slice(at, at + this.pieceLength());
@@ -128,8 +150,10 @@ export class Decoder {
   }
 
   /**
-   * One more token in each row, `ids` (M). Gives the logits after it, (M, V), valid until the next call.
-   * @throws EspalierError `device-lost`, `out-of-memory`, `bug` with the runtime's own message as detail.
+   * One more token in each row, `ids` (M). Gives the logits after it, (M, V), valid until the next
+   * call.
+   * @throws EspalierError `device-lost`, `out-of-memory`, `bug` with the runtime's own message as
+   *   detail.
    */
   step(ids: ArrayLike<number>): Promise<Float32Array> {
     return this.forward(ids, true);
@@ -148,7 +172,10 @@ export class Decoder {
     this.shape = '';
   }
 
-  /** Attention with a past takes several new tokens of one row only; a window cache of full size takes them once. */
+  /**
+   * Attention with a past takes several new tokens of one row only; a window cache of full size
+   * takes them once.
+   */
   private pieceLength(): number {
     const { grouped, staticCache } = this.loaded.io;
     if (this.cache === 'none') return Number.POSITIVE_INFINITY;
@@ -162,25 +189,33 @@ export class Decoder {
   private async forward(added: ArrayLike<number>, wanted: boolean): Promise<Float32Array> {
     const { tokens, feeds, fetches } = this;
     const length = added.length / this.batch;
-    if (!tokens || this.shape === '') throw new EspalierError('bug', 'A decoder was asked for a step before its beginning.');
+    if (!tokens || this.shape === '')
+      throw new EspalierError('bug', 'A decoder was asked for a step before its beginning.');
     if (this.length + length > this.capacity)
-      throw new EspalierError('bug', `${this.length + length} tokens were fed to a decoder with room for ${this.capacity}.`);
+      throw new EspalierError(
+        'bug',
+        `${this.length + length} tokens were fed to a decoder with room for ${this.capacity}.`,
+      );
     let ids = added;
     let run = length;
     if (this.cache === 'none') {
-      for (const [row, past] of this.history.entries()) for (let k = 0; k < length; k++) past.push(added[row * length + k] ?? 0);
+      for (const [row, past] of this.history.entries())
+        for (let k = 0; k < length; k++) past.push(added[row * length + k] ?? 0);
       ids = this.history.flat();
       run = this.length;
     }
     this.caches.before(feeds, fetches, this.start, run);
     if (this.logits.before(fetches, run))
-      // A refused buffer is told apart from other failures here: the run itself would fail in other words.
+      // A refused buffer is told apart from other failures here: the run itself would fail in other
+      // words.
       await this.loaded.engine.check().catch((error: unknown) => {
         this.close();
         throw error;
       });
     tokens.put(feeds, ids, this.start, 1);
-    const results = await (this.readsAll ? this.runner.run(feeds) : this.runner.run(feeds, fetches));
+    const results = await (this.readsAll
+      ? this.runner.run(feeds)
+      : this.runner.run(feeds, fetches));
     this.caches.after(feeds, results);
     if (this.cache !== 'none') this.start += run;
     return wanted ? this.logits.last(results, run) : new Float32Array(0);

@@ -1,4 +1,5 @@
-// Perplexity of a text, of the model and of a plan at the same time, with how far their predictions part; must not tokenise.
+// Perplexity of a text, of the model and of a plan at the same time, with how far their predictions
+// part; must not tokenise.
 
 import { throwIfCancelled } from '../errors.ts';
 import type { Unit } from '../units.ts';
@@ -23,9 +24,10 @@ const PROGRESS_MS = 100;
 const ALIVE = 3;
 
 /**
- * Runs all segments through the original and, where units are removed, through the plan: both share the states before the first removed unit, and
- * each block's weights are visited once for both. Weights on the device: some segments at a time, so that partial
- * results come early. Streamed: as many as the budget holds, so that the files are read as rarely as possible.
+ * Runs all segments through the original and, where units are removed, through the plan: both share
+ * the states before the first removed unit, and each block's weights are visited once for both.
+ * Weights on the device: some segments at a time, so that partial results come early. Streamed: as
+ * many as the budget holds, so that the files are read as rarely as possible.
  *
  * The bench works on the segments afterwards: its owner gives it other windows again.
  * @param removed checked and sorted
@@ -42,8 +44,13 @@ export async function evaluate(
   const { chain } = bench;
   const { segments, predicts, ...about } = text;
   bench.use(segments, ALIVE);
-  const memory = await bench.prepare(signal, (p) => onEvent({ type: 'progress', progress: { job: 'evaluate', ...p } }));
-  const groups = new Groups(memory.resident ? Math.min(bench.rowsPerRun, memory.planGroup) : memory.planGroup, memory.resident);
+  const memory = await bench.prepare(signal, (p) =>
+    onEvent({ type: 'progress', progress: { job: 'evaluate', ...p } }),
+  );
+  const groups = new Groups(
+    memory.resident ? Math.min(bench.rowsPerRun, memory.planGroup) : memory.planGroup,
+    memory.resident,
+  );
   const gone = new Set(removed);
   const pieces = chain.programs.blocks.map((_, block) => pieceOf(block, gone));
   const tally = new Tally(text.segment, predicts, removed.length > 0);
@@ -61,12 +68,17 @@ export async function evaluate(
       const next = from + group.length;
       const more = next < segments.length;
       const pass = bench.passOver(group, signal);
-      const visit = (stage: Stage, next: Stage | null): Promise<void> => bench.visit(stage, next, signal);
-      const ends = await runBoth(pass, pieces, visit, (share) => told.progress(from + share * group.length));
+      const visit = (stage: Stage, next: Stage | null): Promise<void> =>
+        bench.visit(stage, next, signal);
+      const ends = await runBoth(pass, pieces, visit, (share) =>
+        told.progress(from + share * group.length),
+      );
       try {
         await visit('head', more ? 'embed' : null);
         if (ends.plan) await compare(pass, ends.original, ends.plan, from, tally, signal);
-        else for (const [k, nll] of (await pass.headPerToken(ends.original)).entries()) tally.add(from + k, 0, { nll });
+        else
+          for (const [k, nll] of (await pass.headPerToken(ends.original)).entries())
+            tally.add(from + k, 0, { nll });
       } finally {
         ends.original.release();
         ends.plan?.release();
@@ -83,7 +95,10 @@ export async function evaluate(
   return result(true);
 }
 
-/** How many segments go through the model together: with resident weights few enough that results come early, but not so few that runs are mostly overhead. */
+/**
+ * How many segments go through the model together: with resident weights few enough that results
+ * come early, but not so few that runs are mostly overhead.
+ */
 class Groups {
   size: number;
   private readonly most: number;
@@ -112,7 +127,10 @@ interface Ends {
   plan: HiddenStates | null;
 }
 
-/** The final hidden states of both; `pieces` is what the plan runs in place of each block, null for nothing. The caller releases them. */
+/**
+ * The final hidden states of both; `pieces` is what the plan runs in place of each block, null for
+ * nothing. The caller releases them.
+ */
 async function runBoth(
   pass: Pass,
   pieces: readonly (Unit | null)[],
@@ -143,7 +161,10 @@ async function runBoth(
   }
 }
 
-/** Both heads in one program, on half as many rows or positions as the head alone takes; its weights are the head's, which is loaded. */
+/**
+ * Both heads in one program, on half as many rows or positions as the head alone takes; its weights
+ * are the head's, which is loaded.
+ */
 async function compare(
   pass: Pass,
   original: HiddenStates,
@@ -162,10 +183,18 @@ async function compare(
       for (const piece of comparedPieces(chain, chunk)) {
         await breathe();
         throwIfCancelled(signal);
-        const [nll = [], other = [], kl = [], top = []] = await chain.runHead(program, piece, chunk, states);
+        const [nll = [], other = [], kl = [], top = []] = await chain.runHead(
+          program,
+          piece,
+          chunk,
+          states,
+        );
         for (const [k, values] of nll.entries()) {
           const segment = from + (chunk.windows[piece.row + k] ?? 0);
-          tally.add(segment, piece.from, { nll: values, plan: { nll: other[k]!, kl: kl[k]!, top: top[k]! } });
+          tally.add(segment, piece.from, {
+            nll: values,
+            plan: { nll: other[k]!, kl: kl[k]!, top: top[k]! },
+          });
         }
       }
     }
@@ -178,7 +207,11 @@ function comparedPieces(chain: Chain, chunk: Chunk): ReturnType<typeof headPiece
   const { headByPosition, rowsInteract } = chain.programs;
   const tokens = chain.headTokens ?? chunk.length - 1;
   const byPosition = chain.headRows === 1 && headByPosition && !rowsInteract;
-  return headPieces(chunk, Math.max(1, Math.floor(chain.headRows / 2)), byPosition ? Math.max(1, Math.ceil(tokens / 2)) : null);
+  return headPieces(
+    chunk,
+    Math.max(1, Math.floor(chain.headRows / 2)),
+    byPosition ? Math.max(1, Math.ceil(tokens / 2)) : null,
+  );
 }
 
 /** Progress and partial results, not more often than somebody can read them. */
@@ -191,7 +224,11 @@ class Told {
   private partialAt = 0;
   private shown = 0;
 
-  constructor(total: number, result: (final: boolean) => EvaluateResult, onEvent: (event: EvaluateEvent) => void) {
+  constructor(
+    total: number,
+    result: (final: boolean) => EvaluateResult,
+    onEvent: (event: EvaluateEvent) => void,
+  ) {
     this.total = total;
     this.result = result;
     this.onEvent = onEvent;
@@ -202,8 +239,16 @@ class Told {
     const now = performance.now();
     if (now - this.progressAt < PROGRESS_MS && done < this.total) return;
     this.progressAt = now;
-    const secondsLeft = done > 0 ? ((now - this.started) / 1000) * ((this.total - done) / done) : null;
-    const progress = { job: 'evaluate', phase: 'score', done: Math.floor(done), total: this.total, unit: 'segments', secondsLeft } as const;
+    const secondsLeft =
+      done > 0 ? ((now - this.started) / 1000) * ((this.total - done) / done) : null;
+    const progress = {
+      job: 'evaluate',
+      phase: 'score',
+      done: Math.floor(done),
+      total: this.total,
+      unit: 'segments',
+      secondsLeft,
+    } as const;
     this.onEvent({ type: 'progress', progress });
   }
 

@@ -1,4 +1,5 @@
-// The whole evaluation text against PyTorch: perplexity of the sample by the paper's protocol. Plans and longer segments are held to PyTorch by the bench.
+// The whole evaluation text against PyTorch: perplexity of the sample by the paper's protocol.
+// Plans and longer segments are held to PyTorch by the bench.
 
 import { expect, test } from 'vitest';
 import { evaluateWhole, relative } from './testing/goldenEvaluation.ts';

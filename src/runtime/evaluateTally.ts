@@ -1,10 +1,13 @@
-// Per-token values of an evaluation as they come, and the result over the segments so far; must not run anything.
+// Per-token values of an evaluation as they come, and the result over the segments so far; must not
+// run anything.
 
 import { pairedInterval, RESAMPLES } from '../analysis/bootstrap.ts';
 import { perplexity } from '../analysis/perplexity.ts';
 import type { EvaluatedSide, EvaluateResult } from '../worker/api.ts';
 
-/** Values of consecutive predicted positions of one segment, float32; without a plan the NLL alone. */
+/**
+ * Values of consecutive predicted positions of one segment, float32; without a plan the NLL alone.
+ */
 export interface PositionValues {
   nll: Float32Array;
   plan?: {
@@ -20,7 +23,9 @@ export interface PositionValues {
 const PARTIAL_DRAWS = 200_000;
 const FEWEST_RESAMPLES = 200;
 
-/** Sums over the predicted positions, in float64; a value that is not a number counts as infinite. */
+/**
+ * Sums over the predicted positions, in float64; a value that is not a number counts as infinite.
+ */
 export class Tally {
   private readonly length: number;
   private readonly predicts: readonly number[];
@@ -63,9 +68,16 @@ export class Tally {
     this.plan[segment] = other;
   }
 
-  result(final: boolean): Pick<EvaluateResult, 'segments' | 'predicted' | 'original' | 'plan' | 'top1Agreement' | 'klDivergence'> {
+  result(
+    final: boolean,
+  ): Pick<
+    EvaluateResult,
+    'segments' | 'predicted' | 'original' | 'plan' | 'top1Agreement' | 'klDivergence'
+  > {
     const { predicted, segments, withPlan } = this;
-    const resamples = final ? RESAMPLES : Math.min(RESAMPLES, Math.max(FEWEST_RESAMPLES, Math.floor(PARTIAL_DRAWS / segments)));
+    const resamples = final
+      ? RESAMPLES
+      : Math.min(RESAMPLES, Math.max(FEWEST_RESAMPLES, Math.floor(PARTIAL_DRAWS / segments)));
     return {
       segments,
       predicted,
@@ -82,7 +94,10 @@ function infinite(value = Number.NaN): number {
   return Number.isNaN(value) ? Number.POSITIVE_INFINITY : value;
 }
 
-/** The mean over tokens. The interval draws segments: each counts with its sum over the mean number of tokens, so that the first of a strided text has its weight. */
+/**
+ * The mean over tokens. The interval draws segments: each counts with its sum over the mean number
+ * of tokens, so that the first of a strided text has its weight.
+ */
 function side(sums: readonly number[], predicted: number, resamples: number): EvaluatedSide {
   const nll = sums.reduce((total, sum) => total + sum, 0) / predicted;
   const values = sums.map((sum) => (sum * sums.length) / predicted);

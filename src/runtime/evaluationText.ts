@@ -1,4 +1,5 @@
-// An evaluation text as the segments that are run, with the record of how they came about; must not read files or run programs.
+// An evaluation text as the segments that are run, with the record of how they came about; must not
+// read files or run programs.
 
 import { EspalierError } from '../errors.ts';
 import { sha256OfText } from '../text/hash.ts';
@@ -10,7 +11,11 @@ import type { EvaluateRequest, EvaluateResult } from '../worker/api.ts';
 import { checkVocabulary, tokenIds } from './calibration.ts';
 
 /** What an evaluation needs to know of its text, in the words of its result. */
-export interface EvaluationText extends Pick<EvaluateResult, 'text' | 'segment' | 'stride' | 'bos' | 'totalSegments' | 'warnings'> {
+export interface EvaluationText
+  extends Pick<
+    EvaluateResult,
+    'text' | 'segment' | 'stride' | 'bos' | 'totalSegments' | 'warnings'
+  > {
   /** Token ids of each segment, BOS included. */
   segments: number[][];
   /** How many of its last tokens each segment predicts. */
@@ -24,7 +29,8 @@ const LONGEST_SEGMENT = 2048;
  * Tokenises a text without special tokens and cuts it into segments.
  * @param model what the model's config says of its size
  * @param calibration windows that the plan was chosen on; an overlap becomes a warning
- * @throws EspalierError `bad-input` (text too short, segments beyond 2048 tokens or the model's context), `tokenizer`, `cancelled`
+ * @throws EspalierError `bad-input` (text too short, segments beyond 2048 tokens or the model's
+ *   context), `tokenizer`, `cancelled`
  */
 export async function evaluationText(
   source: { name: string; text: string },
@@ -38,7 +44,8 @@ export async function evaluationText(
   if (wanted.segment > limit)
     throw new EspalierError(
       'bad-input',
-      `Segments of ${wanted.segment} tokens are longer than ${limit < LONGEST_SEGMENT ? `this model's context of ${limit}` : `the ${limit} that can be evaluated`}.`,
+      `Segments of ${wanted.segment} tokens are longer than ` +
+        `${limit < LONGEST_SEGMENT ? `this model's context of ${limit}` : `the ${limit} that can be evaluated`}.`,
       `Use segments of at most ${limit} tokens.`,
     );
   const used = await tokenizer();

@@ -15,7 +15,8 @@ export function formatBytes(bytes: number): string {
 }
 
 const MEMORY_HINT =
-  'Lower the memory budget, so that weights are read as they are needed; or use fewer or shorter windows, close other tabs, or open a quantised graph.';
+  'Lower the memory budget, so that weights are read as they are needed; or use fewer or ' +
+  'shorter windows, close other tabs, or open a quantised graph.';
 
 /** A buffer that did not fit; 0 bytes where the size is not known. */
 export function outOfMemory(what: string, bytes: number, detail = ''): EspalierError {
@@ -38,7 +39,8 @@ export function bufferLimit(
 ): EspalierError {
   return new EspalierError(
     'too-large',
-    `${what} is ${formatBytes(bytes)}, but this device allows at most ${formatBytes(limit)} in one buffer.`,
+    `${what} is ${formatBytes(bytes)}, but this device allows at most ${formatBytes(limit)} ` +
+      'in one buffer.',
     hint,
   );
 }
@@ -47,7 +49,8 @@ export function deviceLost(detail: string): EspalierError {
   return new EspalierError(
     'device-lost',
     'The GPU was lost while it was working.',
-    'The worker starts again by itself; repeat the last step. If it happens again, use the wasm device.',
+    'The worker starts again by itself; repeat the last step. If it happens again, use the ' +
+      'wasm device.',
     detail,
   );
 }
@@ -63,7 +66,11 @@ export function fault(error: unknown, doing: string): EspalierError {
   )
     return new EspalierError('out-of-memory', `Memory ran out while ${doing}.`, MEMORY_HINT, text);
   if (/device (is |was )?lost|DeviceLost|destroyed device/i.test(text)) return deviceLost(text);
-  if (/NOT_IMPLEMENTED|Could not find an implementation|not a registered function|No Op registered|no kernel/i.test(text))
+  if (
+    /NOT_IMPLEMENTED|Could not find an implementation|not a registered function|No Op registered|no kernel/i.test(
+      text,
+    )
+  )
     return new EspalierError(
       'unsupported-op',
       `This device has no kernel for ${operator(text)} (while ${doing}).`,

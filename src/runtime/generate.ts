@@ -1,4 +1,5 @@
-// Logits and likelihoods of a prompt in one pass over a whole graph file, every row of it; must not cut or change the graph, or decode.
+// Logits and likelihoods of a prompt in one pass over a whole graph file, every row of it; must not
+// cut or change the graph, or decode.
 
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
@@ -25,7 +26,11 @@ export class GraphRunner {
   }
 
   /** Reads and compiles the graph. Errors as `loadGraph`. */
-  static async open(opened: OpenedModel, engine: Engine, options: LoadOptions = {}): Promise<GraphRunner> {
+  static async open(
+    opened: OpenedModel,
+    engine: Engine,
+    options: LoadOptions = {},
+  ): Promise<GraphRunner> {
     return new GraphRunner(await loadGraph(opened, engine, options));
   }
 
@@ -37,14 +42,19 @@ export class GraphRunner {
     caches.begin(feeds, {}, 1, ids.length);
     caches.before(feeds, {}, 0, ids.length);
     new TokenFeeds(io, engine, 1, ids.length).put(feeds, ids, 0, 0);
-    const tensor = (await (await engine.direct(compiled)).run(feeds, { [io.logits]: null }))[io.logits];
+    const tensor = (await (await engine.direct(compiled)).run(feeds, { [io.logits]: null }))[
+      io.logits
+    ];
     if (!tensor) throw new EspalierError('bug', `The graph returned no "${io.logits}".`);
     const data = toFloat32(fromOrt(tensor));
     const vocab = tensor.dims.at(-1) ?? 0;
     return { rows: data.length / vocab, vocab, data };
   }
 
-  /** Negative log-likelihood of ids[1..] in nats, accumulated in float64, or null when the graph gives the last row only. */
+  /**
+   * Negative log-likelihood of ids[1..] in nats, accumulated in float64, or null when the graph
+   * gives the last row only.
+   */
   async nllPerToken(ids: readonly number[]): Promise<Float64Array | null> {
     const { rows, vocab, data } = await this.logits(ids);
     if (rows !== ids.length) return null;
@@ -53,7 +63,10 @@ export class GraphRunner {
     );
   }
 
-  /** Negative log-likelihood of the last id of each sequence after the ids before it: all that a graph with the last row only can give. */
+  /**
+   * Negative log-likelihood of the last id of each sequence after the ids before it: all that a
+   * graph with the last row only can give.
+   */
   async nllOfLast(sequences: readonly (readonly number[])[]): Promise<Float64Array> {
     const values: number[] = [];
     for (const ids of sequences) {

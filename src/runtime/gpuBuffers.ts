@@ -1,4 +1,5 @@
-// Own GPU buffers: creation with limits and error scopes, re-use of freed ones by size, one ledger; must not know about programs.
+// Own GPU buffers: creation with limits and error scopes, re-use of freed ones by size, one ledger;
+// must not know about programs.
 
 import { bufferLimit, outOfMemory } from './fault.ts';
 import type { Ledger, Purpose } from './ledger.ts';
@@ -13,10 +14,15 @@ export interface PooledBuffer {
   free(): void;
 }
 
-/** Purposes whose buffers are destroyed when freed; others wait for the next run of the same size. */
+/**
+ * Purposes whose buffers are destroyed when freed; others wait for the next run of the same size.
+ */
 const DESTROYED: ReadonlySet<Purpose> = new Set<Purpose>(['weights', 'cache']);
 
-/** Buffers of one device. Freed hidden-state buffers are kept for the next run of the same size; weights and caches are destroyed at once, so that caches start as zeros. */
+/**
+ * Buffers of one device. Freed hidden-state buffers are kept for the next run of the same size;
+ * weights and caches are destroyed at once, so that caches start as zeros.
+ */
 export class GpuBuffers {
   private readonly device: GPUDevice;
   private readonly ledger: Ledger;
@@ -31,7 +37,10 @@ export class GpuBuffers {
     this.limit = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
   }
 
-  /** @throws EspalierError `out-of-memory` when the size exceeds the device's limit. A refusal by the driver shows in `check`. */
+  /**
+   * @throws EspalierError `out-of-memory` when the size exceeds the device's limit. A refusal by
+   * the driver shows in `check`.
+   */
   create(bytes: number, purpose: Purpose, label: string): PooledBuffer {
     const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
     if (size > this.limit) throw bufferLimit(label, bytes, this.limit);
@@ -66,7 +75,11 @@ export class GpuBuffers {
     this.live.clear();
   }
 
-  private make(size: number, purpose: Purpose, label: string): { gpu: GPUBuffer; close: () => void } {
+  private make(
+    size: number,
+    purpose: Purpose,
+    label: string,
+  ): { gpu: GPUBuffer; close: () => void } {
     this.device.pushErrorScope('out-of-memory');
     const gpu = this.device.createBuffer({ size, usage: USAGE, label });
     const check = this.device.popErrorScope().then((error) => {

@@ -1,4 +1,5 @@
-// How a whole decoder graph is fed: which input is what, its caches and its logits; must not run it.
+// How a whole decoder graph is fed: which input is what, its caches and its logits; must not run
+// it.
 
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
@@ -48,24 +49,38 @@ export interface GraphIo {
   embeddingSize: number | null;
   /** The attention operators want a zeroed cache of full capacity, not an empty one. */
   staticCache: boolean;
-  /** Attention with a past takes more than one new token only for a single row (GroupQueryAttention of onnxruntime contrib operators). */
+  /**
+   * Attention with a past takes more than one new token only for a single row (GroupQueryAttention
+   * of onnxruntime contrib operators).
+   */
   grouped: boolean;
-  /** Every growing cache is read only by a GroupQueryAttention as its past and written by the same one: one buffer can be both. */
+  /**
+   * Every growing cache is read only by a GroupQueryAttention as its past and written by the same
+   * one: one buffer can be both.
+   */
   shareable: boolean;
 }
 
-/** @throws EspalierError `unsupported-graph` for graphs that start from embeddings (unless stand-ins for them are enough) and for inputs of unknown meaning. */
+/**
+ * @throws EspalierError `unsupported-graph` for graphs that start from embeddings (unless stand-ins
+ * for them are enough) and for inputs of unknown meaning.
+ */
 export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphIo {
   const { structure, config } = opened;
   if (structure.embedsInput && !standInEmbeddings)
     throw new EspalierError(
       'unsupported-graph',
-      `The graph starts from embeddings ("${structure.tokenInput}"), so it cannot generate from token ids.`,
+      `The graph starts from embeddings ("${structure.tokenInput}"), so it cannot generate ` +
+        'from token ids.',
       'Export the model with its embedding layer to run it.',
     );
   const { graph } = structure.model;
   const sourceOf = inputSources(structure, config.headSize);
-  const outputs = new Map(structure.blocks.flatMap((block) => block.states.map((state) => [state.input, state.output] as const)));
+  const outputs = new Map(
+    structure.blocks.flatMap((block) =>
+      block.states.map((state) => [state.input, state.output] as const),
+    ),
+  );
   const tokens: TokenInput[] = [];
   const states: StateIo[] = [];
   for (const input of graph.inputs) {
@@ -73,10 +88,17 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     const type = typeOf(input);
     const output = outputs.get(input.name);
     const source = sourceOf(input.name);
-    if (output !== undefined && source.kind === 'past') states.push({ input: input.name, output, type, dims: source.dims });
+    if (output !== undefined && source.kind === 'past')
+      states.push({ input: input.name, output, type, dims: source.dims });
     else {
       const form = source.kind === 'positions' ? source.form : 'rows';
-      tokens.push({ name: input.name, type, role: roleOf(input, source.kind, structure.tokenInput), rank: input.dims?.length ?? 2, form });
+      tokens.push({
+        name: input.name,
+        type,
+        role: roleOf(input, source.kind, structure.tokenInput),
+        rank: input.dims?.length ?? 2,
+        form,
+      });
     }
   }
   const logits = graph.outputs.find((value) => value.name === structure.logits);
@@ -90,7 +112,8 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     embeddingSize: structure.embedsInput ? opened.summary.hiddenSize : null,
     staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
     grouped: attention.length > 0,
-    shareable: states.some(grows) && states.filter(grows).every((state) => isShareable(opened, state)),
+    shareable:
+      states.some(grows) && states.filter(grows).every((state) => isShareable(opened, state)),
   };
 }
 
@@ -116,7 +139,10 @@ function roleOf(input: ValueInfo, kind: string, tokenInput: string): TokenInput[
   );
 }
 
-/** GroupQueryAttention: past key and value are inputs 3 and 4, present key and value outputs 1 and 2 (onnxruntime contrib operators). */
+/**
+ * GroupQueryAttention: past key and value are inputs 3 and 4, present key and value outputs 1 and 2
+ * (onnxruntime contrib operators).
+ */
 function isShareable({ structure }: OpenedModel, { input, output }: StateIo): boolean {
   const { nodes, outputs } = structure.model.graph;
   const readers = nodes.filter((node) => node.inputs.includes(input));
@@ -124,12 +150,22 @@ function isShareable({ structure }: OpenedModel, { input, output }: StateIo): bo
   if (!reader || readers.length !== 1 || reader.op !== 'GroupQueryAttention') return false;
   const slot = reader.inputs.indexOf(input);
   const once = reader.inputs.lastIndexOf(input) === slot;
-  const present = reader.outputs[slot - 2] === output && outputs.some((value) => value.name === output);
-  return once && (slot === 3 || slot === 4) && present && !nodes.some((node) => node.inputs.includes(output));
+  const present =
+    reader.outputs[slot - 2] === output && outputs.some((value) => value.name === output);
+  return (
+    once &&
+    (slot === 3 || slot === 4) &&
+    present &&
+    !nodes.some((node) => node.inputs.includes(output))
+  );
 }
 
 function typeOf(input: ValueInfo): ElementType {
   const type = ELEMENT_TYPES[input.type];
-  if (!type) throw new EspalierError('unsupported-graph', `The value "${input.name}" has element type ${input.type}, which cannot be fed.`);
+  if (!type)
+    throw new EspalierError(
+      'unsupported-graph',
+      `The value "${input.name}" has element type ${input.type}, which cannot be fed.`,
+    );
   return type;
 }

@@ -1,4 +1,5 @@
-// Greedy decoding for comparisons: ids, margins and logits of every step; must not measure anything.
+// Greedy decoding for comparisons: ids, margins and logits of every step; must not measure
+// anything.
 
 import { throwIfCancelled } from '../errors.ts';
 import type { Decoder } from './decoder.ts';
@@ -20,7 +21,10 @@ export interface GreedyOptions {
   onStep?: (done: number) => void;
 }
 
-/** Greedy decoding of `steps` tokens of one row after `prompt`. @throws EspalierError `cancelled`, as `Decoder.step`. */
+/**
+ * Greedy decoding of `steps` tokens of one row after `prompt`. @throws EspalierError `cancelled`,
+ * as `Decoder.step`.
+ */
 export async function generateGreedily(
   decoder: Decoder,
   prompt: readonly number[],
@@ -33,7 +37,10 @@ export async function generateGreedily(
   for (let step = 0; step < steps; step++) {
     await breathe();
     throwIfCancelled(options.signal);
-    const logits = step === 0 ? await decoder.prefill(prompt) : await decoder.step([options.forced?.[step - 1] ?? out.ids[step - 1] ?? 0]);
+    const logits =
+      step === 0
+        ? await decoder.prefill(prompt)
+        : await decoder.step([options.forced?.[step - 1] ?? out.ids[step - 1] ?? 0]);
     const { best, margin } = greedy(logits);
     out.ids.push(best);
     out.margins.push(margin);

@@ -9,17 +9,28 @@ import { ScoreSession } from './session.ts';
 import { openWasm } from './wasmEngine.ts';
 
 /** The check with a session whose values are changed on their way. */
-async function found(name: string, change: (values: Float32Array) => Float32Array, more: Partial<HalfCheck> = {}): Promise<string | null> {
+async function found(
+  name: string,
+  change: (values: Float32Array) => Float32Array,
+  more: Partial<HalfCheck> = {},
+): Promise<string | null> {
   const folder = await nodeFolder(fixturePath(name));
   const opened = await openModel(folder);
   const engine = await openWasm(nodeLoader);
   const own = ScoreSession.open(opened, engine);
   const session = {
     programs: own.programs,
-    nllPerToken: async (removed: readonly number[], ids: readonly number[]) => change(await own.nllPerToken(removed, ids)),
+    nllPerToken: async (removed: readonly number[], ids: readonly number[]) =>
+      change(await own.nllPerToken(removed, ids)),
   };
   const window = golden(name).windows[0] ?? [];
-  const result = await checkHalf({ opened, session, window, cpu: () => openWasm(nodeLoader), ...more });
+  const result = await checkHalf({
+    opened,
+    session,
+    window,
+    cpu: () => openWasm(nodeLoader),
+    ...more,
+  });
   await own.dispose();
   await engine.dispose();
   await folder.close();
@@ -30,9 +41,9 @@ test('float16 numbers are compared with float32 sums', async () => {
   const name = 'genai-llama-fp16-webgpu';
   expect(await found(name, (values) => values)).toBeNull();
   expect(await found(name, (values) => values.map((value) => value * 1.002))).toBeNull();
-  expect(await found(name, (values) => values.map((value, k) => (k === 3 ? value + 9 : value)))).toMatch(
-    /float16 loses .*NLL of 24 tokens: \d+\.\d+ here, \d+\.\d+ with/,
-  );
+  expect(
+    await found(name, (values) => values.map((value, k) => (k === 3 ? value + 9 : value))),
+  ).toMatch(/float16 loses .*NLL of 24 tokens: \d+\.\d+ here, \d+\.\d+ with/);
   expect(await found(name, (values) => values.fill(Number.NaN))).toMatch(/float16 overflows/);
 });
 

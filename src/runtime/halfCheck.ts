@@ -1,4 +1,5 @@
-// float16 on a GPU can overflow to finite wrong numbers: one window is computed again on the wasm device, which sums in float32; must not change a score.
+// float16 on a GPU can overflow to finite wrong numbers: one window is computed again on the wasm
+// device, which sums in float32; must not change a score.
 
 import { isCancelled, toReport } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
@@ -24,10 +25,16 @@ export interface HalfCheck {
 }
 
 /**
- * A sentence for people when the intact model's NLL in float16 is not that of float32 accumulation, or when that could not be found out; null
- * when it is, or when the programs do not use float16.
+ * A sentence for people when the intact model's NLL in float16 is not that of float32 accumulation,
+ * or when that could not be found out; null when it is, or when the programs do not use float16.
  */
-export async function checkHalf({ opened, session, window, cpu, signal }: HalfCheck): Promise<string | null> {
+export async function checkHalf({
+  opened,
+  session,
+  window,
+  cpu,
+  signal,
+}: HalfCheck): Promise<string | null> {
   if (!usesHalf(session.programs)) return null;
   const affordable = Math.floor(OPERATIONS / (2 * Math.max(1, opened.summary.params)));
   const ids = window.slice(0, Math.max(TOKENS.least, Math.min(TOKENS.most, affordable)));
@@ -50,10 +57,14 @@ export async function checkHalf({ opened, session, window, cpu, signal }: HalfCh
 function judge(half: number, full: number, tokens: number): string | null {
   const limit = TOLERANCES.float16.mean * Math.max(1, Math.abs(full));
   if (Math.abs(half - full) <= limit) return null;
-  const numbers = `NLL of ${tokens} tokens: ${half.toFixed(4)} here, ${full.toFixed(4)} with float32 sums on the wasm device`;
+  const numbers =
+    `NLL of ${tokens} tokens: ${half.toFixed(4)} here, ${full.toFixed(4)} with float32 sums on ` +
+    'the wasm device';
   return Number.isFinite(half)
-    ? `float16 loses too much in this model (${numbers}): score on the wasm device, or use a float32 or q4 graph.`
-    : `float16 overflows in this model (${numbers}): score on the wasm device, or use a float32 or q4 graph.`;
+    ? `float16 loses too much in this model (${numbers}): score on the wasm device, or use a ` +
+        'float32 or q4 graph.'
+    : `float16 overflows in this model (${numbers}): score on the wasm device, or use a ` +
+        'float32 or q4 graph.';
 }
 
 function mean(values: Float32Array): number {

@@ -1,4 +1,5 @@
-// How a head goes over a chunk: some rows at a time, or stretches of one row where even its logits are too large; must not run anything.
+// How a head goes over a chunk: some rows at a time, or stretches of one row where even its logits
+// are too large; must not run anything.
 
 import { type Chunk, sliceChunk } from './windows.ts';
 
@@ -10,14 +11,21 @@ export interface HeadPiece {
   chunk: Chunk;
 }
 
-/** @param tokens predictions of one run when the logits of a row are too many to be had at once; null = whole rows, `rows` at a time. */
+/**
+ * @param tokens predictions of one run when the logits of a row are too many to be had at once;
+ * null = whole rows, `rows` at a time.
+ */
 export function headPieces(chunk: Chunk, rows: number, tokens: number | null): HeadPiece[] {
   const { length } = chunk;
   const pieces: HeadPiece[] = [];
   if (tokens === null || tokens >= length - 1) {
     for (let row = 0; row < chunk.rows; row += rows) {
       const count = Math.min(rows, chunk.rows - row);
-      pieces.push({ row, from: 0, chunk: count === chunk.rows ? chunk : sliceChunk(chunk, row, count) });
+      pieces.push({
+        row,
+        from: 0,
+        chunk: count === chunk.rows ? chunk : sliceChunk(chunk, row, count),
+      });
     }
     return pieces;
   }
@@ -25,7 +33,16 @@ export function headPieces(chunk: Chunk, rows: number, tokens: number | null): H
     for (let from = 0; from < length - 1; from += tokens) {
       const positions = Math.min(tokens, length - 1 - from) + 1;
       const start = row * length + from;
-      pieces.push({ row, from, chunk: { windows: [0], rows: 1, length: positions, ids: chunk.ids.slice(start, start + positions) } });
+      pieces.push({
+        row,
+        from,
+        chunk: {
+          windows: [0],
+          rows: 1,
+          length: positions,
+          ids: chunk.ids.slice(start, start + positions),
+        },
+      });
     }
   return pieces;
 }

@@ -1,4 +1,5 @@
-// Hidden states as immutable, reference-counted sets of device tensors, one per window chunk; must not run anything.
+// Hidden states as immutable, reference-counted sets of device tensors, one per window chunk; must
+// not run anything.
 
 import type { DeviceTensor } from './device.ts';
 
@@ -12,8 +13,14 @@ export class HiddenStates {
   private readonly free: () => void;
   private users = 1;
 
-  /** @param free what the last release does; by default it frees the tensors, which views of buffers do not need. */
-  constructor(tensors: readonly DeviceTensor[], free: () => void = () => tensors.forEach((tensor) => void tensor.free())) {
+  /**
+   * @param free what the last release does; by default it frees the tensors, which views of buffers
+   * do not need.
+   */
+  constructor(
+    tensors: readonly DeviceTensor[],
+    free: () => void = () => tensors.forEach((tensor) => void tensor.free()),
+  ) {
     this.tensors = tensors;
     this.free = free;
   }

@@ -1,4 +1,5 @@
-// Tensors in ordinary memory: element types, their typed arrays and sizes; must not know about devices.
+// Tensors in ordinary memory: element types, their typed arrays and sizes; must not know about
+// devices.
 
 import type { Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../errors.ts';
@@ -17,7 +18,10 @@ export type HostData =
   | BigInt64Array
   | BigUint64Array;
 
-/** A tensor the host owns. float16 as raw bits in a Uint16Array, bool and packed 4-bit types as bytes. */
+/**
+ * A tensor the host owns. float16 as raw bits in a Uint16Array, bool and packed 4-bit types as
+ * bytes.
+ */
 export interface HostTensor {
   readonly type: ElementType;
   /** In elements. */
@@ -61,14 +65,20 @@ export function count(dims: readonly number[]): number {
 /** Bytes of a dense tensor; two 4-bit elements share a byte. */
 export function byteSize(type: ElementType, dims: readonly number[]): number {
   const n = count(dims);
-  return type === 'int4' || type === 'uint4' ? Math.ceil(n / 2) : n * ARRAYS[type].BYTES_PER_ELEMENT;
+  return type === 'int4' || type === 'uint4'
+    ? Math.ceil(n / 2)
+    : n * ARRAYS[type].BYTES_PER_ELEMENT;
 }
 
 /** The bytes as elements, without a copy where alignment allows. */
 export function elements(type: ElementType, bytes: Uint8Array<ArrayBuffer>): HostData {
   const kind = ARRAYS[type];
   const aligned = bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
-  return new kind(aligned.buffer, aligned.byteOffset, Math.floor(aligned.byteLength / kind.BYTES_PER_ELEMENT));
+  return new kind(
+    aligned.buffer,
+    aligned.byteOffset,
+    Math.floor(aligned.byteLength / kind.BYTES_PER_ELEMENT),
+  );
 }
 
 /** A tensor filled with one number. */
@@ -82,7 +92,11 @@ export function filled(type: ElementType, dims: readonly number[], value: number
 }
 
 /** Numbers as a tensor of any numeric type: token ids, positions, targets. */
-export function numbers(type: ElementType, dims: readonly number[], values: readonly number[]): HostTensor {
+export function numbers(
+  type: ElementType,
+  dims: readonly number[],
+  values: readonly number[],
+): HostTensor {
   const data = elements(type, new Uint8Array(byteSize(type, dims)));
   for (const [i, value] of values.entries()) {
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(value);
@@ -96,7 +110,10 @@ export function toFloat32(tensor: HostTensor): Float32Array {
   return floats(tensor.type, tensor.data);
 }
 
-/** Float values as float32, without a copy where they are. @throws EspalierError `bug` for other types. */
+/**
+ * Float values as float32, without a copy where they are. @throws EspalierError `bug` for other
+ * types.
+ */
 export function floats(type: ElementType, data: HostData): Float32Array {
   if (data instanceof Float32Array) return data;
   if (type === 'float16' && data instanceof Uint16Array) {
@@ -111,7 +128,10 @@ export function floats(type: ElementType, data: HostData): Float32Array {
 
 let halves: Float32Array | null = null;
 
-/** The value of each of the 65,536 float16 bit patterns: a row of logits is converted at every token. */
+/**
+ * The value of each of the 65,536 float16 bit patterns: a row of logits is converted at every
+ * token.
+ */
 function float16Values(): Float32Array {
   halves ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
   return halves;
@@ -120,7 +140,8 @@ function float16Values(): Float32Array {
 /** Takes over an output that ONNX Runtime left in ordinary memory. */
 export function fromOrt(tensor: Tensor): HostTensor {
   const type = tensor.type;
-  if (!isElementType(type)) throw new EspalierError('unsupported-op', `The runtime returned a tensor of type ${type}.`);
+  if (!isElementType(type))
+    throw new EspalierError('unsupported-op', `The runtime returned a tensor of type ${type}.`);
   const view = tensor.data as ArrayBufferView<ArrayBuffer>;
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   return { type, dims: tensor.dims, data: elements(type, bytes) };

@@ -1,4 +1,5 @@
-// Block Influence and angular distance: the sample's goldens through the chain, and the arithmetic on vectors made for it.
+// Block Influence and angular distance: the sample's goldens through the chain, and the arithmetic
+// on vectors made for it.
 
 import { describe, expect, test } from 'vitest';
 import { openModel } from '../model/open.ts';
@@ -20,13 +21,18 @@ interface HiddenGolden {
 }
 
 function largestDifference(a: readonly number[], b: readonly number[]): number {
-  return a.length === b.length ? Math.max(...a.map((value, k) => Math.abs(value - b[k]!))) : Number.NaN;
+  return a.length === b.length
+    ? Math.max(...a.map((value, k) => Math.abs(value - b[k]!)))
+    : Number.NaN;
 }
 
 /** The residual stream turned by `angle` per block in the plane of its first two axes. */
 function turning(blocks: number, tokens: number, angle: number): Float32Array[] {
   return Array.from({ length: blocks + 1 }, (_, cut) =>
-    Float32Array.from({ length: tokens * 5 }, (_, k) => [Math.cos(cut * angle), Math.sin(cut * angle), 0, 0, 0][k % 5]! * (cut + 1)),
+    Float32Array.from(
+      { length: tokens * 5 },
+      (_, k) => [Math.cos(cut * angle), Math.sin(cut * angle), 0, 0, 0][k % 5]! * (cut + 1),
+    ),
   );
 }
 
@@ -51,7 +57,9 @@ describe('hidden criteria', () => {
           found.add(cut, chunk.windows, chunk.length, toFloat32(await engine.read(state)));
         }
         if (cut === programs.blocks.length) break;
-        const next = await Promise.all(group.map((chunk, k) => chain.block(cut, states[k]!, chunk)));
+        const next = await Promise.all(
+          group.map((chunk, k) => chain.block(cut, states[k]!, chunk)),
+        );
         for (const state of states) state.free();
         states = next;
       }
@@ -76,9 +84,13 @@ describe('hidden criteria', () => {
       found.add(cut, [1], 4, states);
     });
     const { blockInfluence, angular } = found.result();
-    expect(largestDifference(blockInfluence, Array(3).fill(1 - Math.cos(angle)))).toBeLessThan(1e-6);
+    expect(largestDifference(blockInfluence, Array(3).fill(1 - Math.cos(angle)))).toBeLessThan(
+      1e-6,
+    );
     angular.forEach((row, k) => {
-      expect(largestDifference(row, Array(3 - k).fill(((k + 1) * angle) / Math.PI))).toBeLessThan(1e-6);
+      expect(largestDifference(row, Array(3 - k).fill(((k + 1) * angle) / Math.PI))).toBeLessThan(
+        1e-6,
+      );
     });
   });
 
@@ -105,13 +117,18 @@ describe('hidden criteria', () => {
       [Number.POSITIVE_INFINITY, 1],
     ].entries())
       found.add(cut, [0], 1, Float32Array.from(states));
-    expect(found.result()).toEqual({ blockInfluence: [1, 1, 1], angular: [[0.5, 0.5, 0.5], [0.5, 0.5], [0.5]] });
+    expect(found.result()).toEqual({
+      blockInfluence: [1, 1, 1],
+      angular: [[0.5, 0.5, 0.5], [0.5, 0.5], [0.5]],
+    });
   });
 
   test('states of the wrong size and cuts left out are bugs', () => {
     const found = new HiddenAccumulator(3, 2);
     expect(() => found.add(0, [0], 2, new Float32Array(3))).toThrow(/3 values instead of 4/);
     found.add(0, [0], 1, Float32Array.of(1, 1));
-    expect(() => found.add(2, [0], 1, Float32Array.of(1, 1))).toThrow(/without the same tokens at cut 1/);
+    expect(() => found.add(2, [0], 1, Float32Array.of(1, 1))).toThrow(
+      /without the same tokens at cut 1/,
+    );
   });
 });

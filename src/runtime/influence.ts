@@ -1,4 +1,5 @@
-// Block Influence and angular distance from the residual stream of the intact pass, as it comes cut by cut; must not run anything.
+// Block Influence and angular distance from the residual stream of the intact pass, as it comes cut
+// by cut; must not run anything.
 
 import { EspalierError } from '../errors.ts';
 import { isJsonObject } from '../json.ts';
@@ -27,10 +28,12 @@ interface Track {
 }
 
 /**
- * Collects both criteria from float32 states on the host, in float64. Memory: the states of one cut of the windows on their way, and their last
- * tokens at all cuts so far; a window that has reached the last cut is let go.
- * A vector that is zero or not finite has no direction: its cosine with anything counts as 0, so such a block looks like one to keep.
- * @source Men et al., ShortGPT (2024): Block Influence; Gromov et al., The Unreasonable Ineffectiveness of the Deeper Layers (2024): angular distance
+ * Collects both criteria from float32 states on the host, in float64. Memory: the states of one cut
+ * of the windows on their way, and their last tokens at all cuts so far; a window that has reached
+ * the last cut is let go. A vector that is zero or not finite has no direction: its cosine with
+ * anything counts as 0, so such a block looks like one to keep.
+ * @source Men et al., ShortGPT (2024): Block Influence; Gromov et al., The Unreasonable
+ *   Ineffectiveness of the Deeper Layers (2024): angular distance
  */
 export class HiddenAccumulator {
   private readonly numBlocks: number;
@@ -52,8 +55,9 @@ export class HiddenAccumulator {
   }
 
   /**
-   * The residual stream of some windows at a cut: 0 = before block 0, ..., N = after block N - 1. Of each window the cuts come in this order;
-   * windows may come in any chunks and groups. A window that comes again at cut 0 starts anew. `states` stays the caller's.
+   * The residual stream of some windows at a cut: 0 = before block 0, ..., N = after block N - 1.
+   * Of each window the cuts come in this order; windows may come in any chunks and groups. A window
+   * that comes again at cut 0 starts anew. `states` stays the caller's.
    * @param windowIndices B windows
    * @param length tokens S of each
    * @param states (B, S, C)
@@ -64,9 +68,11 @@ export class HiddenAccumulator {
     if (states.length !== windowIndices.length * size)
       throw new EspalierError(
         'bug',
-        `Cut ${cut} of ${windowIndices.length} windows of ${length} tokens came with ${states.length} values instead of ${windowIndices.length * size}.`,
+        `Cut ${cut} of ${windowIndices.length} windows of ${length} tokens came with ` +
+          `${states.length} values instead of ${windowIndices.length * size}.`,
       );
-    for (const [row, window] of windowIndices.entries()) this.addWindow(cut, window, states.slice(row * size, (row + 1) * size));
+    for (const [row, window] of windowIndices.entries())
+      this.addWindow(cut, window, states.slice(row * size, (row + 1) * size));
   }
 
   /** A copy of what was collected; `restore` goes on from it. */
@@ -76,11 +82,17 @@ export class HiddenAccumulator {
       tokens: this.tokens.slice(),
       angles: this.angles.map((sums) => sums.slice()),
       windows: this.windows,
-      tracks: [...this.tracks].map(([window, track]) => [window, { ...track, last: [...track.last], lastSquares: [...track.lastSquares] }]),
+      tracks: [...this.tracks].map(([window, track]) => [
+        window,
+        { ...track, last: [...track.last], lastSquares: [...track.lastSquares] },
+      ]),
     };
   }
 
-  /** Takes over what another one of the same model had collected; false, and unchanged, when its sizes are others. */
+  /**
+   * Takes over what another one of the same model had collected; false, and unchanged, when its
+   * sizes are others.
+   */
   restore(saved: HiddenSnapshot): boolean {
     const { numBlocks, hiddenSize } = this;
     const fits =
@@ -102,7 +114,11 @@ export class HiddenAccumulator {
     this.windows = saved.windows;
     this.tracks.clear();
     for (const [window, track] of saved.tracks)
-      this.tracks.set(window, { ...track, last: [...track.last], lastSquares: [...track.lastSquares] });
+      this.tracks.set(window, {
+        ...track,
+        last: [...track.last],
+        lastSquares: [...track.lastSquares],
+      });
     return true;
   }
 
@@ -116,10 +132,17 @@ export class HiddenAccumulator {
     return this.windows > 0 && this.tracks.size === 0;
   }
 
-  /** Means over the tokens and windows seen. @throws EspalierError `bug` before all windows have reached the last cut */
+  /**
+   * Means over the tokens and windows seen. @throws EspalierError `bug` before all windows have
+   * reached the last cut
+   */
   result(): HiddenCriteria {
     if (!this.complete)
-      throw new EspalierError('bug', `The hidden states of ${this.windows} windows are in, of ${this.tracks.size} more they are not.`);
+      throw new EspalierError(
+        'bug',
+        `The hidden states of ${this.windows} windows are in, of ${this.tracks.size} more ` +
+          'they are not.',
+      );
     return {
       blockInfluence: Array.from(this.cosines, (sum, block) => 1 - sum / this.tokens[block]!),
       angular: this.angles.map((sums) => Array.from(sums, (sum) => sum / this.windows)),
@@ -131,19 +154,29 @@ export class HiddenAccumulator {
     const length = states.length / C;
     const before = cut === 0 ? undefined : this.tracks.get(window);
     if (cut > 0 && (before?.cut !== cut - 1 || before.states.length !== states.length))
-      throw new EspalierError('bug', `Cut ${cut} of window ${window} came without the same tokens at cut ${cut - 1}.`);
+      throw new EspalierError(
+        'bug',
+        `Cut ${cut} of window ${window} came without the same tokens at cut ${cut - 1}.`,
+      );
     const squares = new Float64Array(length);
     let cosines = 0;
     for (let t = 0; t < length; t++) {
       const square = dot(states, t * C, states, t * C, C);
       squares[t] = square;
-      if (before) cosines += cosine(dot(before.states, t * C, states, t * C, C), before.squares[t]!, square);
+      if (before)
+        cosines += cosine(dot(before.states, t * C, states, t * C, C), before.squares[t]!, square);
     }
     if (before) {
       this.cosines[cut - 1]! += cosines;
       this.tokens[cut - 1]! += length;
     }
-    const track: Track = { cut, states, squares, last: before?.last ?? [], lastSquares: before?.lastSquares ?? [] };
+    const track: Track = {
+      cut,
+      states,
+      squares,
+      last: before?.last ?? [],
+      lastSquares: before?.lastSquares ?? [],
+    };
     track.last.push(states.slice((length - 1) * C));
     track.lastSquares.push(squares[length - 1]!);
     this.tracks.set(window, track);

@@ -1,4 +1,5 @@
-// Iterative PPL (SLEB): leave-one-out over what is left, the best block goes, and again; must not choose windows or devices.
+// Iterative PPL (SLEB): leave-one-out over what is left, the best block goes, and again; must not
+// choose windows or devices.
 
 import { measureWindows } from '../analysis/perplexity.ts';
 import { isJsonObject } from '../json.ts';
@@ -29,8 +30,14 @@ export interface SearchPlan {
   maxPpl: number | null;
 }
 
-/** What a search found, before the worker adds settings and device. `costRatio`: against the sum of the steps' N(N + 1)/2 t_block + (N + 1) t_head. */
-export type Found = Pick<SearchResult, 'baseline' | 'steps' | 'stoppedBy' | 'seconds' | 'costRatio'>;
+/**
+ * What a search found, before the worker adds settings and device. `costRatio`: against the sum of
+ * the steps' N(N + 1)/2 t_block + (N + 1) t_head.
+ */
+export type Found = Pick<
+  SearchResult,
+  'baseline' | 'steps' | 'stoppedBy' | 'seconds' | 'costRatio'
+>;
 
 export interface SearchHooks {
   onStarted(baseline: Measure, resumedSteps: number): void;
@@ -44,7 +51,10 @@ export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count'
   plan: MemoryPlan;
   /** Per block, why it cannot be left out, or null. */
   unremovable: readonly (string | null)[];
-  /** A curve on the same windows: its baseline and, when nothing was removed before, its blocks are the first step. */
+  /**
+   * A curve on the same windows: its baseline and, when nothing was removed before, its blocks are
+   * the first step.
+   */
   curve: { baseline: Measure; blocks: readonly BlockScore[] } | null;
   /** States of the model without `start`, by position in its line; taken over and released. */
   states: IntactStates;
@@ -62,7 +72,10 @@ interface SearchBody {
 }
 
 /** Runs the steps. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
-export async function searchIteratively(job: SearchJob, hooks: SearchHooks): Promise<Omit<Found, 'seconds'>> {
+export async function searchIteratively(
+  job: SearchJob,
+  hooks: SearchHooks,
+): Promise<Omit<Found, 'seconds'>> {
   const search = new Search(job, hooks);
   try {
     return await search.run();
@@ -110,7 +123,12 @@ class Search {
     // Asked for nothing, it still says what the model is worth.
     if (!this.baseline) await this.measureLine();
     const { baseline, steps } = this;
-    return { baseline: baseline ?? measureWindows([]), steps, stoppedBy, costRatio: this.ideal > 0 ? this.seconds / this.ideal : null };
+    return {
+      baseline: baseline ?? measureWindows([]),
+      steps,
+      stoppedBy,
+      costRatio: this.ideal > 0 ? this.seconds / this.ideal : null,
+    };
   }
 
   release(): void {
@@ -141,8 +159,10 @@ class Search {
     if (known) {
       this.tell();
       const wanted = new Set(candidates.map(({ unit }) => unit));
-      for (const { index, nllPerWindow } of known.blocks) if (wanted.has(index)) results.add(index, 0, nllPerWindow);
-    } else await this.measure({ line, candidates, baseline: this.baseline === null, results }, inner);
+      for (const { index, nllPerWindow } of known.blocks)
+        if (wanted.has(index)) results.add(index, 0, nllPerWindow);
+    } else
+      await this.measure({ line, candidates, baseline: this.baseline === null, results }, inner);
     const ranked = [...found].sort(([a, x], [b, y]) => (x.nll === y.nll ? a - b : x.nll - y.nll));
     const [best] = ranked;
     if (!best) return 'locks';
@@ -151,7 +171,12 @@ class Search {
     const at = line.findIndex((piece) => blockOf(piece) === block);
     for (const cut of [...this.states.keys()]) if (cut > at) dropState(this.states, cut);
     const seconds = (performance.now() - started) / 1000;
-    const step = { block, measure, candidates: ranked.map(([one, { nll }]) => ({ block: one, nll })), seconds };
+    const step = {
+      block,
+      measure,
+      candidates: ranked.map(([one, { nll }]) => ({ block: one, nll })),
+      seconds,
+    };
     this.steps.push(step);
     hooks.onStep(step);
     await job.keeper?.offerStep(async () => this.written({ done: 0, total: 0 }, null));
@@ -159,7 +184,10 @@ class Search {
   }
 
   private line(): Unit[] {
-    return lineOf(this.job.unremovable.length, sortUnits([...this.job.start, ...this.steps.map(({ block }) => block)]));
+    return lineOf(
+      this.job.unremovable.length,
+      sortUnits([...this.job.start, ...this.steps.map(({ block }) => block)]),
+    );
   }
 
   private candidates(line: readonly Unit[]): Candidate[] {
@@ -176,7 +204,10 @@ class Search {
     await this.measure({ line: this.line(), candidates: [], baseline: true, results }, null);
   }
 
-  private async measure(what: Pick<LeaveOutJob, 'line' | 'candidates' | 'baseline' | 'results'>, inner: unknown): Promise<void> {
+  private async measure(
+    what: Pick<LeaveOutJob, 'line' | 'candidates' | 'baseline' | 'results'>,
+    inner: unknown,
+  ): Promise<void> {
     const { bench, plan, keeper, signal, gate } = this.job;
     const { line, candidates } = what;
     const windowBytes = bench.stateBytes();
@@ -193,7 +224,8 @@ class Search {
       gate,
       onProgress: (done, total, secondsLeft) => {
         const [before, later] = [this.runsBefore(), this.runsAfter()];
-        const left = secondsLeft === null ? null : secondsLeft * (1 + later / Math.max(1, total - done));
+        const left =
+          secondsLeft === null ? null : secondsLeft * (1 + later / Math.max(1, total - done));
         this.hooks.onProgress(before + done, before + total + later, left);
       },
       checkpoint: keeper && {
@@ -215,7 +247,8 @@ class Search {
   /** Of the steps after the one that runs, at most. */
   private runsAfter(): number {
     let runs = 0;
-    for (let k = this.steps.length + 1; k < this.job.count && this.firstLength() - k > 1; k++) runs += triangle(this.firstLength() - k);
+    for (let k = this.steps.length + 1; k < this.job.count && this.firstLength() - k > 1; k++)
+      runs += triangle(this.firstLength() - k);
     return runs;
   }
 
@@ -243,14 +276,24 @@ function triangle(n: number): number {
   return (n * (n + 1)) / 2;
 }
 
-/** Block runs of a step that finds no states: the line once, and what comes after each candidate. */
+/**
+ * Block runs of a step that finds no states: the line once, and what comes after each candidate.
+ */
 function courseRuns(line: readonly Unit[], candidates: readonly Candidate[]): number {
-  return candidates.reduce((sum, { at, rest }) => sum + rest.length + line.length - 1 - at, line.length);
+  return candidates.reduce(
+    (sum, { at, rest }) => sum + rest.length + line.length - 1 - at,
+    line.length,
+  );
 }
 
 /** The body if it is a search's on a model of so many blocks, else null. */
 function readSearchBody(body: unknown, numBlocks: number): SearchBody | null {
-  if (!isJsonObject(body) || !Array.isArray(body.steps) || !(body.baseline === null || isMeasure(body.baseline))) return null;
+  if (
+    !isJsonObject(body) ||
+    !Array.isArray(body.steps) ||
+    !(body.baseline === null || isMeasure(body.baseline))
+  )
+    return null;
   const isBlock = (value: unknown): value is number =>
     typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < numBlocks;
   const isStep = (step: unknown): step is SearchStep =>
@@ -259,7 +302,9 @@ function readSearchBody(body: unknown, numBlocks: number): SearchBody | null {
     isMeasure(step.measure) &&
     typeof step.seconds === 'number' &&
     Array.isArray(step.candidates) &&
-    step.candidates.every((one: unknown) => isJsonObject(one) && isBlock(one.block) && typeof one.nll === 'number');
+    step.candidates.every(
+      (one: unknown) => isJsonObject(one) && isBlock(one.block) && typeof one.nll === 'number',
+    );
   const steps = body.steps.filter(isStep);
   if (steps.length < body.steps.length || (steps.length > 0 && body.baseline === null)) return null;
   return { baseline: body.baseline, steps, inner: body.inner };

@@ -1,4 +1,5 @@
-// Leave-one-out over all groups of windows: which legs are run, which an earlier run has done, what is written down; must not know what scores mean.
+// Leave-one-out over all groups of windows: which legs are run, which an earlier run has done, what
+// is written down; must not know what scores mean.
 
 import type { Unit } from '../units.ts';
 import type { HiddenCriteria } from '../worker/api.ts';
@@ -32,7 +33,10 @@ export interface LeaveOutJob {
   candidates: readonly Candidate[];
   /** The NLL of the line itself is wanted. */
   baseline: boolean;
-  /** States of the line by position, used and, where the plan keeps them, filled; the caller owns them. */
+  /**
+   * States of the line by position, used and, where the plan keeps them, filled; the caller owns
+   * them.
+   */
   intact: IntactStates;
   /** Takes the window NLLs; what is in it is not measured again. */
   results: WindowResults;
@@ -47,7 +51,10 @@ export interface LeaveOutJob {
   /** Block evaluations done, of all. */
   onProgress(done: number, total: number, secondsLeft: number | null): void;
   checkpoint: {
-    /** Offers what can be written down; `done` and `total` in block evaluations that need not be done again. */
+    /**
+     * Offers what can be written down; `done` and `total` in block evaluations that need not be
+     * done again.
+     */
     offer(make: () => Promise<LeaveOutProgress>): Promise<void>;
     last(error: unknown, make: () => Promise<LeaveOutProgress>): Promise<void>;
   } | null;
@@ -70,8 +77,13 @@ interface Leg {
   full: number;
 }
 
-/** Runs every leg that is not done yet. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
-export async function leaveOut(job: LeaveOutJob): Promise<PassCost & { hidden: HiddenCriteria | null }> {
+/**
+ * Runs every leg that is not done yet. @throws EspalierError `cancelled`, `device-lost`,
+ * `out-of-memory`.
+ */
+export async function leaveOut(
+  job: LeaveOutJob,
+): Promise<PassCost & { hidden: HiddenCriteria | null }> {
   for (const { variant, nll } of job.resume?.results ?? []) job.results.add(variant, 0, nll);
   const legs = legsOf(job);
   const todo = legs.filter((leg) => isOpen(job, leg));
@@ -81,14 +93,25 @@ export async function leaveOut(job: LeaveOutJob): Promise<PassCost & { hidden: H
   if (todo.length === 0) job.onProgress(done, total, 0);
   const cost: PassCost = { seconds: 0, idealSeconds: 0, blockRuns: 0 };
   for (const [k, leg] of todo.entries()) {
-    const own = await runLeg(job, leg, hidden, { done, total, later: sum(todo.slice(k + 1)), after: todo[k + 1] ? 'embed' : null });
+    const own = await runLeg(job, leg, hidden, {
+      done,
+      total,
+      later: sum(todo.slice(k + 1)),
+      after: todo[k + 1] ? 'embed' : null,
+    });
     done += leg.full;
     cost.seconds += own.seconds;
-    cost.idealSeconds = cost.idealSeconds === null || own.idealSeconds === null ? null : cost.idealSeconds + own.idealSeconds;
+    cost.idealSeconds =
+      cost.idealSeconds === null || own.idealSeconds === null
+        ? null
+        : cost.idealSeconds + own.idealSeconds;
     cost.blockRuns += own.blockRuns;
   }
   if (!job.plan.keepIntact) dropAll(job.intact);
-  return { ...cost, hidden: hidden?.complete && hidden.finished === job.results.windows ? hidden.result() : null };
+  return {
+    ...cost,
+    hidden: hidden?.complete && hidden.finished === job.results.windows ? hidden.result() : null,
+  };
 }
 
 function sum(legs: readonly Leg[]): number {
@@ -99,16 +122,28 @@ function dropAll(intact: IntactStates): void {
   for (const cut of [...intact.keys()]) dropState(intact, cut);
 }
 
-/** Groups of windows one after the other; streamed, candidates beyond those that have room at a time take further passes over the weights. */
+/**
+ * Groups of windows one after the other; streamed, candidates beyond those that have room at a time
+ * take further passes over the weights.
+ */
 function legsOf(job: LeaveOutJob): Leg[] {
   const { plan, candidates, results } = job;
   const size = plan.resident ? Math.max(1, candidates.length) : plan.variants;
   const parts = Array.from({ length: Math.max(1, Math.ceil(candidates.length / size)) }, (_, k) =>
     candidates.slice(k * size, (k + 1) * size),
   );
-  return Array.from({ length: Math.ceil(results.windows / plan.group) }, (_, k) => k * plan.group).flatMap((from) =>
+  return Array.from(
+    { length: Math.ceil(results.windows / plan.group) },
+    (_, k) => k * plan.group,
+  ).flatMap((from) =>
     parts.map((part, k) => {
-      const leg = { from, count: Math.min(plan.group, results.windows - from), candidates: part, first: k === 0, full: 0 };
+      const leg = {
+        from,
+        count: Math.min(plan.group, results.windows - from),
+        candidates: part,
+        first: k === 0,
+        full: 0,
+      };
       return { ...leg, full: countBlockRuns(stepsOf(job, courseOf(job, leg, true))) };
     }),
   );
@@ -120,7 +155,13 @@ function courseOf(job: LeaveOutJob, leg: Leg, all: boolean, held = heldNow(job))
   const isKnown = (variant: Variant): boolean => !all && results.has(variant, leg.from, leg.count);
   const candidates = leg.candidates.filter(({ unit }) => !isKnown(unit));
   const baseline = leg.first && job.baseline && !isKnown('intact');
-  return { line, candidates, from: held, to: intactEnd(line, candidates, baseline || (leg.first && job.hidden !== null)), baseline };
+  return {
+    line,
+    candidates,
+    from: held,
+    to: intactEnd(line, candidates, baseline || (leg.first && job.hidden !== null)),
+    baseline,
+  };
 }
 
 /** The position up to which the intact states are there. */
@@ -134,16 +175,29 @@ function stepsOf(job: LeaveOutJob, course: Course): Step[] {
 
 function isOpen(job: LeaveOutJob, { from, count, candidates, first }: Leg): boolean {
   if (candidates.some(({ unit }) => !job.results.has(unit, from, count))) return true;
-  return first && (job.baseline ? !job.results.has('intact', from, count) : job.hidden !== null && job.candidates.length === 0);
+  return (
+    first &&
+    (job.baseline
+      ? !job.results.has('intact', from, count)
+      : job.hidden !== null && job.candidates.length === 0)
+  );
 }
 
-/** What a leg has yet to run, and the states from which it goes on, if an earlier run left some that serve. */
-function remaining(job: LeaveOutJob, leg: Leg): { steps: readonly Step[]; starts: Map<Unit, number>; saved: PassState | null } {
+/**
+ * What a leg has yet to run, and the states from which it goes on, if an earlier run left some that
+ * serve.
+ */
+function remaining(
+  job: LeaveOutJob,
+  leg: Leg,
+): { steps: readonly Step[]; starts: Map<Unit, number>; saved: PassState | null } {
   const course = courseOf(job, leg, false);
   const steps = stepsOf(job, course);
   const starts = new Map(course.candidates.map(({ unit, at }) => [unit, at]));
   const saved = job.resume?.pass ? cutOut(job.resume.pass, leg) : null;
-  const left = saved && stepsAfter(steps, starts, saved, new Set(job.plan.keepIntact ? job.intact.keys() : []));
+  const left =
+    saved &&
+    stepsAfter(steps, starts, saved, new Set(job.plan.keepIntact ? job.intact.keys() : []));
   return left ? { steps: left, starts, saved } : { steps, starts, saved: null };
 }
 
@@ -157,8 +211,15 @@ function cutOut(pass: SavedPass, { from, count }: Leg): PassState | null {
   return { front: pass.front, intact: pass.intact.map(own), streams: pass.streams.map(own) };
 }
 
-/** The accumulator of the criteria as far as it belongs to what is left to run; null when states that it needs will not come again. */
-function continued(job: LeaveOutJob, legs: readonly Leg[], todo: readonly Leg[]): HiddenAccumulator | null {
+/**
+ * The accumulator of the criteria as far as it belongs to what is left to run; null when states
+ * that it needs will not come again.
+ */
+function continued(
+  job: LeaveOutJob,
+  legs: readonly Leg[],
+  todo: readonly Leg[],
+): HiddenAccumulator | null {
   const { hidden, resume } = job;
   if (!hidden || !resume) return hidden;
   const [next] = todo;
@@ -166,10 +227,15 @@ function continued(job: LeaveOutJob, legs: readonly Leg[], todo: readonly Leg[])
   const skipped = legs.filter((leg) => leg.first && !todo.includes(leg));
   if (!saved && skipped.length === 0) return hidden;
   const ended = saved?.front === job.line.length;
-  const finished = skipped.reduce((windows, { count }) => windows + count, 0) + (saved && ended ? (next?.count ?? 0) : 0);
+  const finished =
+    skipped.reduce((windows, { count }) => windows + count, 0) +
+    (saved && ended ? (next?.count ?? 0) : 0);
   const under = saved && !ended ? (next?.count ?? 0) : 0;
   const state = resume.hidden;
-  const fits = state?.windows === finished && state.tracks.length === under && state.tracks.every(([, { cut }]) => cut === saved?.front);
+  const fits =
+    state?.windows === finished &&
+    state.tracks.length === under &&
+    state.tracks.every(([, { cut }]) => cut === saved?.front);
   return fits && hidden.restore(state) ? hidden : null;
 }
 
@@ -181,10 +247,19 @@ interface Place {
   after: Stage | null;
 }
 
-async function runLeg(job: LeaveOutJob, leg: Leg, hidden: HiddenAccumulator | null, place: Place): Promise<PassCost> {
+async function runLeg(
+  job: LeaveOutJob,
+  leg: Leg,
+  hidden: HiddenAccumulator | null,
+  place: Place,
+): Promise<PassCost> {
   const { bench, plan, intact, results, signal } = job;
   if (!plan.keepIntact) dropAll(intact);
-  const pass = bench.passOver(bench.windows.slice(leg.from, leg.from + leg.count), signal, job.gate);
+  const pass = bench.passOver(
+    bench.windows.slice(leg.from, leg.from + leg.count),
+    signal,
+    job.gate,
+  );
   const { steps, starts, saved } = remaining(job, leg);
   const blocks = countBlockRuns(steps);
   const before = place.done + Math.max(0, leg.full - blocks);
@@ -198,12 +273,16 @@ async function runLeg(job: LeaveOutJob, leg: Leg, hidden: HiddenAccumulator | nu
   const held = heldNow(job);
   const live = saved ? restored(pass, saved, steps, job) : { front: held, streams: new Map() };
   for (const [at, state] of feed && !saved ? [...intact] : []) if (at <= held) await add(at, state);
-  /** Streamed, the states alive go with it; resident, the intact pass runs again, which is cheap. */
+  /**
+   * Streamed, the states alive go with it; resident, the intact pass runs again, which is cheap.
+   */
   const written = async (save: () => Promise<PassState>): Promise<LeaveOutProgress> => {
     const alive = plan.resident ? null : await save();
     const open = alive
       ? (stepsAfter(
-          steps.filter(({ variant }) => variant === 'intact' || !results.has(variant, leg.from, leg.count)),
+          steps.filter(
+            ({ variant }) => variant === 'intact' || !results.has(variant, leg.from, leg.count),
+          ),
           starts,
           alive,
           new Set(),
@@ -220,29 +299,49 @@ async function runLeg(job: LeaveOutJob, leg: Leg, hidden: HiddenAccumulator | nu
       },
     };
   };
-  return leaveOneOut(pass, { steps, starts, keepIntact: plan.keepIntact, after: place.after, pace: job.pace ?? new Pace() }, intact, live, {
-    onVisit: (stage, next) => bench.visit(stage, next, signal),
-    onResult: (variant, values) => results.add(variant, leg.from, values),
-    onBlock: (done, _, left) => {
-      const secondsLeft = left === null ? null : left * (1 + place.later / Math.max(1, blocks - done));
-      job.onProgress(Math.min(place.total, before + done), place.total, secondsLeft);
+  return leaveOneOut(
+    pass,
+    {
+      steps,
+      starts,
+      keepIntact: plan.keepIntact,
+      after: place.after,
+      pace: job.pace ?? new Pace(),
     },
-    onIntact: async (at, state) => {
-      if (feed) await add(at, state);
+    intact,
+    live,
+    {
+      onVisit: (stage, next) => bench.visit(stage, next, signal),
+      onResult: (variant, values) => results.add(variant, leg.from, values),
+      onBlock: (done, _, left) => {
+        const secondsLeft =
+          left === null ? null : left * (1 + place.later / Math.max(1, blocks - done));
+        job.onProgress(Math.min(place.total, before + done), place.total, secondsLeft);
+      },
+      onIntact: async (at, state) => {
+        if (feed) await add(at, state);
+      },
+      onStep: async (save) => job.checkpoint?.offer(() => written(save)),
+      onFailure: async (error, save) => job.checkpoint?.last(error, () => written(save)),
     },
-    onStep: async (save) => job.checkpoint?.offer(() => written(save)),
-    onFailure: async (error, save) => job.checkpoint?.last(error, () => written(save)),
-  });
+  );
 }
 
 /** Saved states back on the device. */
-function restored(pass: Pass, saved: PassState, steps: readonly Step[], job: LeaveOutJob): LiveState {
+function restored(
+  pass: Pass,
+  saved: PassState,
+  steps: readonly Step[],
+  job: LeaveOutJob,
+): LiveState {
   const wanted = new Set(steps.map(({ variant }) => variant));
   const streams: LiveState['streams'] = new Map();
   const front = Math.max(saved.front, heldNow(job));
   try {
-    for (const { unit, next, windows } of saved.streams) if (wanted.has(unit)) streams.set(unit, { next, state: pass.restore(windows) });
-    for (const { at, windows } of saved.intact) if (!job.intact.has(at)) job.intact.set(at, pass.restore(windows));
+    for (const { unit, next, windows } of saved.streams)
+      if (wanted.has(unit)) streams.set(unit, { next, state: pass.restore(windows) });
+    for (const { at, windows } of saved.intact)
+      if (!job.intact.has(at)) job.intact.set(at, pass.restore(windows));
     return { front, streams };
   } catch (error) {
     for (const { state } of streams.values()) state.release();

@@ -1,4 +1,5 @@
-// Counts the bytes that the runtime itself holds on a device, by purpose; must not allocate anything.
+// Counts the bytes that the runtime itself holds on a device, by purpose; must not allocate
+// anything.
 
 export type Purpose = 'weights' | 'hidden' | 'scratch' | 'cache';
 

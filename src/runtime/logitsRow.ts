@@ -1,4 +1,5 @@
-// The last row of logits of every sequence, whatever the graph computes; on a GPU only these rows leave it. Must not choose tokens.
+// The last row of logits of every sequence, whatever the graph computes; on a GPU only these rows
+// leave it. Must not choose tokens.
 
 import type { Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../errors.ts';
@@ -10,13 +11,19 @@ import { byteSize, elements, floats, fromOrt } from './host.ts';
 type Named = Pick<GraphIo, 'logits' | 'logitsType'>;
 type Device = Pick<Engine, 'kind' | 'allocate' | 'readSpans'>;
 
-/** What the first run told: V, and whether the graph gives one row per sequence or one per token (unknown while all runs had one token). */
+/**
+ * What the first run told: V, and whether the graph gives one row per sequence or one per token
+ * (unknown while all runs had one token).
+ */
 interface Known {
   vocab: number;
   rows: 'one' | 'all' | null;
 }
 
-/** Reads rows of (M, S or 1, V). The first run of several tokens is read back whole to learn the shape, all later ones by row. */
+/**
+ * Reads rows of (M, S or 1, V). The first run of several tokens is read back whole to learn the
+ * shape, all later ones by row.
+ */
 export class LogitsRows {
   private readonly io: Named;
   private readonly engine: Device;
@@ -41,13 +48,19 @@ export class LogitsRows {
     return this.buffer?.bytes ?? 0;
   }
 
-  /** @param longest tokens of a run for which room is made at once; more is made when a longer run comes. */
+  /**
+   * @param longest tokens of a run for which room is made at once; more is made when a longer run
+   * comes.
+   */
   begin(batch: number, longest: number): void {
     this.batch = batch;
     this.longest = longest;
   }
 
-  /** Puts where a run of `length` tokens per row writes its logits. @returns true when a buffer was asked of the device for it. */
+  /**
+   * Puts where a run of `length` tokens per row writes its logits. @returns true when a buffer was
+   * asked of the device for it.
+   */
   before(fetches: Fetches, length: number): boolean {
     if (this.engine.kind !== 'webgpu') {
       fetches[this.io.logits] = null;
@@ -60,7 +73,11 @@ export class LogitsRows {
       const dims = [this.batch, rows, this.known.vocab];
       if (!this.buffer || this.buffer.bytes < byteSize(this.io.logitsType, dims)) {
         this.free();
-        const most = [this.batch, this.known.rows === 'all' ? Math.max(rows, this.longest) : 1, this.known.vocab];
+        const most = [
+          this.batch,
+          this.known.rows === 'all' ? Math.max(rows, this.longest) : 1,
+          this.known.vocab,
+        ];
         this.buffer = this.engine.allocate(byteSize(this.io.logitsType, most), 'cache', 'logits');
         asked = true;
       }
@@ -105,7 +122,10 @@ export class LogitsRows {
     const spans: ByteSpan[] =
       rows === 1
         ? [{ offset: 0, length: batch * row }]
-        : Array.from({ length: batch }, (_, b) => ({ offset: (b * rows + rows - 1) * row, length: row }));
+        : Array.from({ length: batch }, (_, b) => ({
+            offset: (b * rows + rows - 1) * row,
+            length: row,
+          }));
     await this.engine.readSpans(output, spans, this.bits);
     return floats(type, elements(type, this.bits));
   }

@@ -36,7 +36,11 @@ describe('a text file', () => {
 
   it('of a tokenizer is an error of those who need it', async () => {
     const chat = await chatOf(folderOf({ 'tokenizer.json': 8, 'tokenizer_config.json': 2 ** 33 }));
-    expect(chat).toEqual({ error: expect.stringContaining('tokenizer_config.json is 8589934592 bytes long') });
-    expect(await chatOf(folderOf({ 'tokenizer.json': 8, 'chat_template.jinja': 2 ** 33 }))).toHaveProperty('error');
+    expect(chat).toEqual({
+      error: expect.stringContaining('tokenizer_config.json is 8589934592 bytes long'),
+    });
+    expect(
+      await chatOf(folderOf({ 'tokenizer.json': 8, 'chat_template.jinja': 2 ** 33 })),
+    ).toHaveProperty('error');
   });
 });

@@ -1,6 +1,9 @@
 // Ends waiting when a device or a worker dies; must not keep what it waited for.
 
-/** Guards promises against the loss of a device. Promise.race with one long-lived promise would hold every result until that one settles. */
+/**
+ * Guards promises against the loss of a device. Promise.race with one long-lived promise would hold
+ * every result until that one settles.
+ */
 export class Loss {
   private readonly waiting = new Set<(reason: Error) => void>();
   private reason: Error | null = null;

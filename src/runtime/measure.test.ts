@@ -1,4 +1,5 @@
-// The order of loads, runs and closes when two variants are measured, swept or generated with, and what is left when one of them fails.
+// The order of loads, runs and closes when two variants are measured, swept or generated with, and
+// what is left when one of them fails.
 
 import { describe, expect, it } from 'vitest';
 import { QUICK_PROTOCOL } from '../analysis/speed.ts';
@@ -9,7 +10,12 @@ import { generateSideBySide } from './sideBySide.ts';
 import { sweepBatches } from './sweep.ts';
 import { type FakeOptions, failure, fakeVariants } from './testing/fakeVariant.ts';
 
-const settings = (change: Partial<SpeedSettings> = {}): SpeedSettings => ({ ...QUICK_PROTOCOL, warmup: 1, runs: 3, ...change });
+const settings = (change: Partial<SpeedSettings> = {}): SpeedSettings => ({
+  ...QUICK_PROTOCOL,
+  warmup: 1,
+  runs: 3,
+  ...change,
+});
 const code = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => 'no error',
@@ -36,9 +42,13 @@ function measuring(options: FakeOptions = {}, together = true, removed: number[]
 }
 
 /** Out of memory where both are open at once: the second load, or a run beside another open one. */
-function crowdedAt(fakes: () => { openNow(): number }, name: string): NonNullable<FakeOptions['before']> {
+function crowdedAt(
+  fakes: () => { openNow(): number },
+  name: string,
+): NonNullable<FakeOptions['before']> {
   return (call) => {
-    if (call === name && fakes().openNow() >= (name.endsWith('load') ? 1 : 2)) throw failure('out-of-memory');
+    if (call === name && fakes().openNow() >= (name.endsWith('load') ? 1 : 2))
+      throw failure('out-of-memory');
   };
 }
 
@@ -47,7 +57,21 @@ describe('measuring', () => {
     const { log, events, measure, openNow, shapes } = measuring();
     const result = await measure();
     const [o, p] = ['original run', 'pruned run'];
-    expect(log).toEqual(['original load', 'pruned load', 'original encode', o, p, p, o, o, p, p, o, 'original close', 'pruned close']);
+    expect(log).toEqual([
+      'original load',
+      'pruned load',
+      'original encode',
+      o,
+      p,
+      p,
+      o,
+      o,
+      p,
+      p,
+      o,
+      'original close',
+      'pruned close',
+    ]);
     expect(openNow()).toBe(0);
     expect(new Set(shapes.map((shape) => JSON.stringify(shape))).size).toBe(1);
     expect(result.interleaved).toBe('runs');
@@ -56,19 +80,40 @@ describe('measuring', () => {
     expect(result.pruned?.speed.throughput.mean).toBeCloseTo(100, 9);
     expect([result.gain?.ratio, result.gain?.noise]).toEqual([expect.closeTo(2, 9), false]);
     expect(result.pruned?.removed).toEqual([3]);
-    expect([result.original?.loads, result.original?.deviceBytes, result.errors]).toEqual([[0.5], 100, {}]);
-    expect(events.filter((e) => e.type === 'sample').map((e) => e.warmup)).toEqual([true, true, ...Array(6).fill(false)]);
-    const progress = events.flatMap((e) => (e.type === 'progress' && e.progress.unit === 'runs' ? [e.progress] : []));
-    expect(progress.map((p) => [p.done, p.total])).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((done) => [done, 8]));
+    expect([result.original?.loads, result.original?.deviceBytes, result.errors]).toEqual([
+      [0.5],
+      100,
+      {},
+    ]);
+    expect(events.filter((e) => e.type === 'sample').map((e) => e.warmup)).toEqual([
+      true,
+      true,
+      ...Array(6).fill(false),
+    ]);
+    const progress = events.flatMap((e) =>
+      e.type === 'progress' && e.progress.unit === 'runs' ? [e.progress] : [],
+    );
+    expect(progress.map((p) => [p.done, p.total])).toEqual(
+      [1, 2, 3, 4, 5, 6, 7, 8].map((done) => [done, 8]),
+    );
     expect([progress[0]?.secondsLeft, progress.at(-1)?.secondsLeft]).toEqual([null, 0]);
     expect(progress[3]?.secondsLeft).toBeGreaterThanOrEqual(0);
-    expect(events.filter((e) => e.type === 'loaded').map((e) => e.which)).toEqual(['original', 'pruned']);
+    expect(events.filter((e) => e.type === 'loaded').map((e) => e.which)).toEqual([
+      'original',
+      'pruned',
+    ]);
   });
 
   it('measures the original alone when nothing is removed', async () => {
     const { log, measure } = measuring({}, false, []);
     const result = await measure({ runs: 1 });
-    expect(log).toEqual(['original load', 'original encode', 'original run', 'original run', 'original close']);
+    expect(log).toEqual([
+      'original load',
+      'original encode',
+      'original run',
+      'original run',
+      'original close',
+    ]);
     expect([result.pruned, result.gain, result.interleaved]).toEqual([null, null, 'runs']);
   });
 
@@ -95,14 +140,23 @@ describe('measuring', () => {
     expect((await broken.measure()).notes[0]).toContain('tokenizer.json is broken');
     const before = broken.log.length;
     expect(await code(broken.measure({ prompt: 'Hello' }))).toBe('tokenizer');
-    expect(broken.log.slice(before)).toEqual(['original load', 'pruned load', 'original encode', 'original close', 'pruned close']);
+    expect(broken.log.slice(before)).toEqual([
+      'original load',
+      'pruned load',
+      'original encode',
+      'original close',
+      'pruned close',
+    ]);
     expect(broken.openNow()).toBe(0);
     const foreign = measuring({
       before: (call) => {
-        if (call.endsWith('encode')) throw failure('bad-input', 'The token id 100 is outside the vocabulary of 100 tokens.');
+        if (call.endsWith('encode'))
+          throw failure('bad-input', 'The token id 100 is outside the vocabulary of 100 tokens.');
       },
     });
-    expect((await foreign.measure()).notes).toEqual([expect.stringMatching(/outside the vocabulary.*12 token ids/)]);
+    expect((await foreign.measure()).notes).toEqual([
+      expect.stringMatching(/outside the vocabulary.*12 token ids/),
+    ]);
     expect(await code(foreign.measure({ prompt: 'Hello' }))).toBe('bad-input');
   });
 
@@ -120,7 +174,9 @@ describe('measuring', () => {
       expect(result.original?.samples).toHaveLength(3);
       expect([result.pruned, result.gain, result.errors.original]).toEqual([null, null, undefined]);
       expect(result.errors.pruned).toMatchObject({ code: 'device-lost', hint: 'Do something.' });
-      expect(log.filter((name) => name === 'pruned run').length).toBe(call === 'pruned run' ? 3 : 0);
+      expect(log.filter((name) => name === 'pruned run').length).toBe(
+        call === 'pruned run' ? 3 : 0,
+      );
       expect(openNow()).toBe(0);
     }
     const { measure } = measuring({
@@ -129,7 +185,11 @@ describe('measuring', () => {
       },
     });
     const result = await measure();
-    expect([result.original, result.errors.original?.code, result.pruned?.samples.length]).toEqual([null, 'missing-file', 3]);
+    expect([result.original, result.errors.original?.code, result.pruned?.samples.length]).toEqual([
+      null,
+      'missing-file',
+      3,
+    ]);
   });
 
   it("throws the original's error when both fail", async () => {
@@ -144,21 +204,44 @@ describe('measuring', () => {
   });
 
   it('measures in turns what does not fit together, from the start or once memory runs out', async () => {
-    const turn = (which: string, runs: number) => [`${which} load`, ...Array(1 + runs).fill(`${which} run`), `${which} close`];
-    const turns = [...turn('original', 2), ...turn('pruned', 2), ...turn('original', 1), ...turn('pruned', 1)];
+    const turn = (which: string, runs: number) => [
+      `${which} load`,
+      ...Array(1 + runs).fill(`${which} run`),
+      `${which} close`,
+    ];
+    const turns = [
+      ...turn('original', 2),
+      ...turn('pruned', 2),
+      ...turn('original', 1),
+      ...turn('pruned', 1),
+    ];
     const known = measuring({}, false);
     const result = await known.measure();
     expect(known.log.filter((name) => !name.endsWith('encode'))).toEqual(turns);
-    expect([result.interleaved, result.original?.loads, result.pruned?.samples.length]).toEqual(['rounds', [0.5, 0.5], 3]);
+    expect([result.interleaved, result.original?.loads, result.pruned?.samples.length]).toEqual([
+      'rounds',
+      [0.5, 0.5],
+      3,
+    ]);
     expect(result.notes).toEqual([expect.stringMatching(/in turns/)]);
-    const left = known.events.flatMap((e) => (e.type === 'progress' && e.progress.unit === 'runs' ? [e.progress] : []));
+    const left = known.events.flatMap((e) =>
+      e.type === 'progress' && e.progress.unit === 'runs' ? [e.progress] : [],
+    );
     expect(left.map((p) => [p.done, p.total]).at(-1)).toEqual([10, 10]);
 
     for (const name of ['pruned load', 'original run']) {
-      const tight = measuring({ before: (call, n, shape) => crowdedAt(() => tight, name)(call, n, shape) });
+      const tight = measuring({
+        before: (call, n, shape) => crowdedAt(() => tight, name)(call, n, shape),
+      });
       const found = await tight.measure();
-      expect(tight.log.filter((call) => !call.endsWith('encode')).slice(-turns.length)).toEqual(turns);
-      expect([found.interleaved, found.errors, found.original?.samples.length]).toEqual(['rounds', {}, 3]);
+      expect(tight.log.filter((call) => !call.endsWith('encode')).slice(-turns.length)).toEqual(
+        turns,
+      );
+      expect([found.interleaved, found.errors, found.original?.samples.length]).toEqual([
+        'rounds',
+        {},
+        3,
+      ]);
       expect(tight.openNow()).toBe(0);
     }
   });
@@ -173,11 +256,16 @@ describe('measuring', () => {
       false,
     );
     const result = await measure();
-    expect([result.errors.original?.code, result.pruned?.samples.length]).toEqual(['out-of-memory', 3]);
+    expect([result.errors.original?.code, result.pruned?.samples.length]).toEqual([
+      'out-of-memory',
+      3,
+    ]);
   });
 
   it('is cancelled at once, closes what is open, also what opens late', async () => {
-    const inRun = measuring({ before: (name) => (name === 'pruned run' ? new Promise(() => {}) : undefined) });
+    const inRun = measuring({
+      before: (name) => (name === 'pruned run' ? new Promise(() => {}) : undefined),
+    });
     const running = code(inRun.measure());
     setTimeout(() => inRun.abort.abort(), 5);
     expect(await running).toBe('cancelled');
@@ -199,17 +287,23 @@ describe('measuring', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(inLoad.openNow()).toBe(0);
 
-    // A late one that fails to close is nobody's error any more: an unhandled rejection would fail this test.
+    // A late one that fails to close is nobody's error any more: an unhandled rejection would fail
+    // this test.
     const abort = new AbortController();
     const { open } = fakeVariants({
-      before: (name) => (name === 'original load' ? new Promise((resolve) => setTimeout(resolve, 5)) : undefined),
+      before: (name) =>
+        name === 'original load' ? new Promise((resolve) => setTimeout(resolve, 5)) : undefined,
     });
     const failing: typeof open = async (...request) => ({
       ...(await open(...request)),
       close: () => Promise.reject(failure('device-lost')),
     });
     const late = code(
-      measureVariants({ removed: [], settings: settings() }, failing, { signal: abort.signal, onEvent: () => {}, together: true }),
+      measureVariants({ removed: [], settings: settings() }, failing, {
+        signal: abort.signal,
+        onEvent: () => {},
+        together: true,
+      }),
     );
     abort.abort();
     expect(await late).toBe('cancelled');
@@ -227,11 +321,20 @@ describe('measuring', () => {
       },
       { signal: new AbortController().signal, onEvent: () => {}, together: true },
     );
-    expect([result.gain, result.notes[0]]).toEqual([null, expect.stringContaining('different devices')]);
+    expect([result.gain, result.notes[0]]).toEqual([
+      null,
+      expect.stringContaining('different devices'),
+    ]);
   });
 
   it('refuses settings that make no sense before anything is loaded', async () => {
-    for (const change of [{ tokens: 0 }, { runs: 0 }, { warmup: -1 }, { batch: 1.5 }, { promptTokens: 0 }]) {
+    for (const change of [
+      { tokens: 0 },
+      { runs: 0 },
+      { warmup: -1 },
+      { batch: 1.5 },
+      { promptTokens: 0 },
+    ]) {
       const { measure, log } = measuring();
       expect(await code(measure(change))).toBe('bad-input');
       expect(log).toEqual([]);
@@ -248,10 +351,20 @@ describe('batch sweep', () => {
     const { sweep, log, events } = measuring();
     const result = await sweep([1, 2, 4]);
     expect(result.original.map((p) => p.batch)).toEqual([1, 2, 4]);
-    expect(result.pruned[2]).toMatchObject({ batch: 4, throughput: { mean: expect.closeTo(100, 9) }, latency: { unit: 's' } });
+    expect(result.pruned[2]).toMatchObject({
+      batch: 4,
+      throughput: { mean: expect.closeTo(100, 9) },
+      latency: { unit: 's' },
+    });
     expect([result.stopped, result.device?.kind]).toEqual([[], 'wasm']);
     expect(log.filter((name) => name.endsWith('load'))).toHaveLength(2);
-    expect(events.flatMap((e) => (e.type === 'progress' && e.progress.unit === 'runs' ? [e.progress.total] : [])).at(-1)).toBe(6);
+    expect(
+      events
+        .flatMap((e) =>
+          e.type === 'progress' && e.progress.unit === 'runs' ? [e.progress.total] : [],
+        )
+        .at(-1),
+    ).toBe(6);
   });
 
   it('stops a variant at its own limit, alone, and goes on with the other', async () => {
@@ -259,7 +372,9 @@ describe('batch sweep', () => {
     const result = await sweep([1, 4, 8, 16]);
     expect(result.original.map((p) => p.batch)).toEqual([1, 4]);
     expect(result.pruned.map((p) => p.batch)).toEqual([1, 4, 8, 16]);
-    expect(result.stopped).toMatchObject([{ which: 'original', batch: 8, error: { code: 'out-of-memory' } }]);
+    expect(result.stopped).toMatchObject([
+      { which: 'original', batch: 8, error: { code: 'out-of-memory' } },
+    ]);
     // Together, then each alone from the size at which memory ran out.
     expect(log.filter((name) => name === 'original load')).toHaveLength(2);
     expect(openNow()).toBe(0);
@@ -320,7 +435,9 @@ describe('side by side', () => {
   }
 
   it('takes turns with one prompt, seed and settings, and finds the first difference', async () => {
-    const { generate, log, events, starts, openNow } = generating({ ids: { original: [1, 2, 3, 4, 5, 6], pruned: [1, 2, 3, 9] } });
+    const { generate, log, events, starts, openNow } = generating({
+      ids: { original: [1, 2, 3, 4, 5, 6], pruned: [1, 2, 3, 9] },
+    });
     const result = await generate();
     const runs = log.filter((name) => name.endsWith(' run'));
     expect(runs.filter((name) => name === 'original run').length).toBeGreaterThan(1);
@@ -342,19 +459,27 @@ describe('side by side', () => {
       'original close',
       'pruned close',
     ]);
-    expect(starts[0]).toEqual({ ids: [1, 2], tokens: 6, sampling: { temperature: 0.5, topK: 3, topP: 1, seed: 7 }, stopAtEos: true });
+    expect(starts[0]).toEqual({
+      ids: [1, 2],
+      tokens: 6,
+      sampling: { temperature: 0.5, topK: 3, topP: 1, seed: 7 },
+      stopAtEos: true,
+    });
     expect(starts[1]).toEqual(starts[0]);
-    expect(result.original).toMatchObject({ ids: [1, 2, 3, 4, 5, 6], text: '1 2 3 4 5 6', done: 'length', tokens: 6 });
+    expect(result.original).toMatchObject({
+      ids: [1, 2, 3, 4, 5, 6],
+      text: '1 2 3 4 5 6',
+      done: 'length',
+      tokens: 6,
+    });
     expect(result.pruned).toMatchObject({ ids: [1, 2, 3, 9], done: 'eos' });
     expect([result.divergesAt, result.errors, openNow()]).toEqual([3, {}, 0]);
-    expect(events.find((e) => e.type === 'prompt')).toMatchObject({ prompt: { ids: [1, 2], text: 'a bb' } });
-    expect(events.flatMap((e) => (e.type === 'side' ? [`${e.which} ${e.side.ids.length}`] : []))).toEqual([
-      'original 2',
-      'pruned 2',
-      'original 4',
-      'pruned 4',
-      'original 6',
-    ]);
+    expect(events.find((e) => e.type === 'prompt')).toMatchObject({
+      prompt: { ids: [1, 2], text: 'a bb' },
+    });
+    expect(
+      events.flatMap((e) => (e.type === 'side' ? [`${e.which} ${e.side.ids.length}`] : [])),
+    ).toEqual(['original 2', 'pruned 2', 'original 4', 'pruned 4', 'original 6']);
   });
 
   it('warms up with the beginning of a long prompt only', async () => {
@@ -365,12 +490,21 @@ describe('side by side', () => {
   });
 
   it('diverges where one ends its text and the other goes on; not where they are the same', async () => {
-    expect((await generating({ ids: { original: [1, 2, 3], pruned: [1] } }).generate()).divergesAt).toBe(1);
+    expect(
+      (await generating({ ids: { original: [1, 2, 3], pruned: [1] } }).generate()).divergesAt,
+    ).toBe(1);
     expect((await generating().generate()).divergesAt).toBeNull();
   });
 
   it('generates one after the other where both do not fit', async () => {
-    const inTurn = ['original load', 'original encode', 'original begin', 'original begin', 'original advance', 'original close'];
+    const inTurn = [
+      'original load',
+      'original encode',
+      'original begin',
+      'original begin',
+      'original advance',
+      'original close',
+    ];
     const calls = (log: readonly string[]) => log.filter((name) => !name.endsWith(' run'));
     const known = generating({ ids: { original: [1, 2], pruned: [1, 3] } }, [3], false);
     expect((await known.generate()).divergesAt).toBe(1);
@@ -403,9 +537,15 @@ describe('side by side', () => {
       },
     });
     const result = await generate();
-    expect([result.original?.ids, result.original?.done, result.pruned?.ids.length]).toEqual([[0, 1], null, 6]);
+    expect([result.original?.ids, result.original?.done, result.pruned?.ids.length]).toEqual([
+      [0, 1],
+      null,
+      6,
+    ]);
     expect(result.errors.original?.code).toBe('device-lost');
-    expect(events.filter((e) => e.type === 'failed')).toMatchObject([{ which: 'original', error: { code: 'device-lost' } }]);
+    expect(events.filter((e) => e.type === 'failed')).toMatchObject([
+      { which: 'original', error: { code: 'device-lost' } },
+    ]);
   });
 
   it('throws when both fail, for the prompt or the settings, and when cancelled', async () => {

@@ -1,4 +1,5 @@
-// Measures the original and a pruned variant against each other, run by run, or in turns where both do not fit; must not load or compile by itself.
+// Measures the original and a pruned variant against each other, run by run, or in turns where both
+// do not fit; must not load or compile by itself.
 
 import { gainOf, summarise, throughputOf } from '../analysis/speed.ts';
 import type { Unit } from '../units.ts';
@@ -34,11 +35,13 @@ interface Found {
 }
 
 /**
- * Original and plan with the same prompt, shapes and settings: all warm-ups, then all timed runs, one of each in turn. Where both do not fit
- * (`together` false, or out of memory while both are open) each is loaded, warmed up and measured twice in turns: A, B, A, B. A variant that
- * fails leaves an error; the other's numbers stay.
+ * Original and plan with the same prompt, shapes and settings: all warm-ups, then all timed runs,
+ * one of each in turn. Where both do not fit (`together` false, or out of memory while both are
+ * open) each is loaded, warmed up and measured twice in turns: A, B, A, B. A variant that fails
+ * leaves an error; the other's numbers stay.
  * @param request `removed` empty: the original alone
- * @throws EspalierError `cancelled`, `bad-input` (settings), `tokenizer` (a given prompt); when every variant fails, the error of the original
+ * @throws EspalierError `cancelled`, `bad-input` (settings), `tokenizer` (a given prompt); when
+ *   every variant fails, the error of the original
  * @source Kim et al., Shortened LLaMA (2024), section 4: 10 warm-ups, 20 runs, M * L / T
  */
 export async function measureVariants(
@@ -60,7 +63,11 @@ export async function measureVariants(
     signal,
     onProgress: (progress) => onEvent({ type: 'progress', progress }),
     onLoaded: (which, info) => {
-      found[which] = { info, loads: [...(found[which]?.loads ?? []), info.loadSeconds], samples: found[which]?.samples ?? [] };
+      found[which] = {
+        info,
+        loads: [...(found[which]?.loads ?? []), info.loadSeconds],
+        samples: found[which]?.samples ?? [],
+      };
       onEvent({ type: 'loaded', which, info });
     },
     canPart: true,
@@ -74,7 +81,9 @@ export async function measureVariants(
     onEvent,
   );
 
-  /** Runs of the open ones of `among`, with the prompt that the first variant of all has encoded. */
+  /**
+   * Runs of the open ones of `among`, with the prompt that the first variant of all has encoded.
+   */
   const runs = async (among: readonly Which[], warmup: number, timed: number): Promise<void> => {
     const open = among.filter((which) => pair.info(which));
     for (const which of open) {
@@ -85,7 +94,12 @@ export async function measureVariants(
       if (encoded.note) note(encoded.note);
     }
     if (ids === null) return;
-    const shape = { ids, tokens: settings.tokens, batch: settings.batch, sampling: settings.sampling };
+    const shape = {
+      ids,
+      tokens: settings.tokens,
+      batch: settings.batch,
+      sampling: settings.sampling,
+    };
     const samples = await runRounds(pair, open, { shape, warmup, runs: timed }, clock, onEvent);
     for (const which of open) found[which]?.samples.push(...samples[which]);
   };
@@ -97,7 +111,10 @@ export async function measureVariants(
 
   const inTurns = async (): Promise<void> => {
     interleaved = 'rounds';
-    note('Both variants do not fit at once: they were loaded and measured in turns, which compares them less sharply.');
+    note(
+      'Both variants do not fit at once: they were loaded and measured in turns, which ' +
+        'compares them less sharply.',
+    );
     const turns = Math.min(TURNS, settings.runs);
     const total = turns * settings.warmup + settings.runs;
     clock.restart(
@@ -123,7 +140,14 @@ export async function measureVariants(
     const { info, loads, samples } = found[which] ?? { samples: [] };
     if (errors[which] || !info || !loads || samples.length === 0) return null;
     const deviceBytes = Math.max(...samples.map((sample) => sample.deviceBytes));
-    return { info, removed: which === 'pruned' ? [...removed] : [], speed: summarise(samples), samples, loads, deviceBytes };
+    return {
+      info,
+      removed: which === 'pruned' ? [...removed] : [],
+      speed: summarise(samples),
+      samples,
+      loads,
+      deviceBytes,
+    };
   };
   const original = measureOf('original');
   const pruned = measureOf('pruned');
@@ -134,7 +158,10 @@ export async function measureVariants(
     original,
     pruned,
     errors,
-    gain: original && pruned && alike ? gainOf(speeds(original), speeds(pruned), interleaved === 'runs') : null,
+    gain:
+      original && pruned && alike
+        ? gainOf(speeds(original), speeds(pruned), interleaved === 'runs')
+        : null,
     settings,
     promptIds: ids ?? [],
     interleaved,

@@ -1,4 +1,5 @@
-// Measuring, sweeping and generating with real variants on ONNX Runtime: what the orchestration finds of models with and without a cache.
+// Measuring, sweeping and generating with real variants on ONNX Runtime: what the orchestration
+// finds of models with and without a cache.
 
 import { describe, expect, it } from 'vitest';
 import { QUICK_PROTOCOL } from '../analysis/speed.ts';
@@ -36,11 +37,19 @@ async function variants(name: string): Promise<{ open: OpenVariant; openNow: () 
 describe('on the runtime', () => {
   it('measures with a cache, together and in turns, with the same tokens', async () => {
     const { open, openNow } = await variants('optimum-llama-fp32');
-    const together = await measureVariants({ removed: [1, 2], settings }, open, { ...silent(), together: true });
-    const turns = await measureVariants({ removed: [1, 2], settings }, open, { ...silent(), together: false });
+    const together = await measureVariants({ removed: [1, 2], settings }, open, {
+      ...silent(),
+      together: true,
+    });
+    const turns = await measureVariants({ removed: [1, 2], settings }, open, {
+      ...silent(),
+      together: false,
+    });
     expect([together.interleaved, turns.interleaved, openNow()]).toEqual(['runs', 'rounds', 0]);
     for (const which of ['original', 'pruned'] as const) {
-      const ids = [...(together[which]?.samples ?? []), ...(turns[which]?.samples ?? [])].map((sample) => sample.ids);
+      const ids = [...(together[which]?.samples ?? []), ...(turns[which]?.samples ?? [])].map(
+        (sample) => sample.ids,
+      );
       expect(ids).toHaveLength(6);
       for (const row of ids) expect(row).toEqual(ids[0]);
       expect(ids[0]).toHaveLength(6);
@@ -55,21 +64,34 @@ describe('on the runtime', () => {
 
   it('measures a graph without a cache, and says that it has none', async () => {
     const { open } = await variants('optimum-llama-nokv');
-    const { original } = await measureVariants({ removed: [], settings }, open, { ...silent(), together: true });
+    const { original } = await measureVariants({ removed: [], settings }, open, {
+      ...silent(),
+      together: true,
+    });
     expect(original?.info.cache).toBe('none');
     expect(original?.samples).toHaveLength(3);
   });
 
   it('keeps the original when the plan cannot be loaded', async () => {
     const { open, openNow } = await variants('optimum-llama-fp32');
-    const result = await measureVariants({ removed: [9], settings }, open, { ...silent(), together: true });
-    expect([result.errors.pruned?.code, result.pruned, result.original?.samples.length, openNow()]).toEqual(['bad-input', null, 3, 0]);
+    const result = await measureVariants({ removed: [9], settings }, open, {
+      ...silent(),
+      together: true,
+    });
+    expect([
+      result.errors.pruned?.code,
+      result.pruned,
+      result.original?.samples.length,
+      openNow(),
+    ]).toEqual(['bad-input', null, 3, 0]);
   });
 
   it('refuses a run beyond the context with both numbers', async () => {
     const { open, openNow } = await variants('optimum-llama-chat');
     const long = { ...settings, tokens: 100_000 };
-    await expect(measureVariants({ removed: [1], settings: long }, open, { ...silent(), together: true })).rejects.toMatchObject({
+    await expect(
+      measureVariants({ removed: [1], settings: long }, open, { ...silent(), together: true }),
+    ).rejects.toMatchObject({
       code: 'bad-input',
       message: expect.stringMatching(/12 prompt tokens and 100000 new ones.* 256/),
     });
@@ -78,14 +100,24 @@ describe('on the runtime', () => {
 
   it('sweeps batch sizes', async () => {
     const { open, openNow } = await variants('optimum-llama-fp32');
-    const request = { removed: [1], batches: [1, 2, 4], settings: { ...settings, warmup: 0, runs: 1 } };
+    const request = {
+      removed: [1],
+      batches: [1, 2, 4],
+      settings: { ...settings, warmup: 0, runs: 1 },
+    };
     const result = await sweepBatches(request, open, { ...silent(), together: true });
-    expect([result.original.map((p) => p.batch), result.pruned.map((p) => p.batch), result.stopped]).toEqual([[1, 2, 4], [1, 2, 4], []]);
+    expect([
+      result.original.map((p) => p.batch),
+      result.pruned.map((p) => p.batch),
+      result.stopped,
+    ]).toEqual([[1, 2, 4], [1, 2, 4], []]);
     expect([result.device?.kind, openNow()]).toEqual(['wasm', 0]);
   });
 
   it('generates side by side what the goldens say', async () => {
-    const entry = golden('optimum-llama-fp32').pruned.find((p) => p.removed.length > 0 && p.greedy)!;
+    const entry = golden('optimum-llama-fp32').pruned.find(
+      (p) => p.removed.length > 0 && p.greedy,
+    )!;
     const { open, openNow } = await variants('optimum-llama-fp32');
     const result = await generateSideBySide(
       {
@@ -102,6 +134,10 @@ describe('on the runtime', () => {
     const certain = unsure < 0 ? entry.greedy.length : unsure;
     expect(certain).toBeGreaterThan(0);
     expect(result.pruned?.ids.slice(0, certain)).toEqual(entry.greedy.slice(0, certain));
-    expect([result.pruned?.done, result.original?.done, openNow()]).toEqual(['length', 'length', 0]);
+    expect([result.pruned?.done, result.original?.done, openNow()]).toEqual([
+      'length',
+      'length',
+      0,
+    ]);
   });
 });

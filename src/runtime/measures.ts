@@ -7,13 +7,29 @@ import type { BlockScore, Measure, PartScore } from '../worker/api.ts';
 import type { Variant } from './schedule.ts';
 
 /** A block's score with the 95 % interval of its difference to the intact model. */
-export function blockScore(index: number, nllPerWindow: readonly number[], baseline: Measure): BlockScore {
-  return { index, ...measureWindows(nllPerWindow), ci95: pairedInterval(nllPerWindow, baseline.nllPerWindow) };
+export function blockScore(
+  index: number,
+  nllPerWindow: readonly number[],
+  baseline: Measure,
+): BlockScore {
+  return {
+    index,
+    ...measureWindows(nllPerWindow),
+    ci95: pairedInterval(nllPerWindow, baseline.nllPerWindow),
+  };
 }
 
 /** The same for a part of a block. */
-export function partScore(unit: PartUnit, nllPerWindow: readonly number[], baseline: Measure): PartScore {
-  return { unit, ...measureWindows(nllPerWindow), ci95: pairedInterval(nllPerWindow, baseline.nllPerWindow) };
+export function partScore(
+  unit: PartUnit,
+  nllPerWindow: readonly number[],
+  baseline: Measure,
+): PartScore {
+  return {
+    unit,
+    ...measureWindows(nllPerWindow),
+    ci95: pairedInterval(nllPerWindow, baseline.nllPerWindow),
+  };
 }
 
 /** Window NLLs of one variant; null where they are not known yet. */
@@ -22,7 +38,10 @@ export interface VariantNlls {
   nll: (number | null)[];
 }
 
-/** Collects the window NLLs of each variant over groups of windows that are scored one after the other. */
+/**
+ * Collects the window NLLs of each variant over groups of windows that are scored one after the
+ * other.
+ */
 export class WindowResults {
   readonly windows: number;
   private readonly found = new Map<Variant, (number | null)[]>();

@@ -1,4 +1,5 @@
-// Plans what scoring holds at once so that it stays under a budget, and states it before it starts; must not allocate.
+// Plans what scoring holds at once so that it stays under a budget, and states it before it starts;
+// must not allocate.
 
 import { EspalierError } from '../errors.ts';
 import type { ScorePrograms } from '../model/program.ts';
@@ -14,7 +15,10 @@ export interface MemoryPlan {
   prefetch: boolean;
   /** Windows that the curve scores together. */
   group: number;
-  /** Left-out blocks of one pass over the weights: all of them, unless not even one window has room for that. */
+  /**
+   * Left-out blocks of one pass over the weights: all of them, unless not even one window has room
+   * for that.
+   */
   variants: number;
   /** Windows that a plan scores together. */
   planGroup: number;
@@ -39,7 +43,9 @@ export interface WindowShape {
   windows: number;
   /** Tokens of the longest one. */
   length: number;
-  /** States of one window that are alive at a time; by default those of a curve, one for each block. */
+  /**
+   * States of one window that are alive at a time; by default those of a curve, one for each block.
+   */
   alive?: number | undefined;
 }
 
@@ -49,8 +55,8 @@ const WASM_HEAP_BYTES = 4 * 2 ** 30;
 const RUNNING = 3;
 
 /**
- * The plan with the fewest passes over the weights that stays under `budget` bytes; `streamed` leaves the resident one out.
- * Where nothing fits, the smallest plan with an obstacle.
+ * The plan with the fewest passes over the weights that stays under `budget` bytes; `streamed`
+ * leaves the resident one out. Where nothing fits, the smallest plan with an obstacle.
  */
 export function planMemory(
   programs: ScorePrograms,
@@ -64,16 +70,24 @@ export function planMemory(
   const state = stateBytes(programs, 1, shape.length);
   const weights = weightChoices(programs, device.kind);
   const candidates = [
-    // Runs that take their part of what is left beside the weights, before a model that fits is streamed.
+    // Runs that take their part of what is left beside the weights, before a model that fits is
+    // streamed.
     ...(streamed
       ? []
-      : [budget, budget - weights.resident].map((runs) => ({ weights: weights.resident, resident: true, prefetch: false, runs }))),
+      : [budget, budget - weights.resident].map((runs) => ({
+          weights: weights.resident,
+          resident: true,
+          prefetch: false,
+          runs,
+        }))),
     { weights: weights.pair, resident: false, prefetch: true, runs: budget },
     { weights: weights.pair, resident: false, prefetch: true, runs: 0 },
     { weights: weights.single, resident: false, prefetch: false, runs: 0 },
   ].map((choice) => {
     const rows = rowsByMemory(programs, shape, device.maxBufferBytes, Math.max(0, choice.runs));
-    const fits = Math.floor((budget - choice.weights - rows.scratchBytes - rows.logitsBytes) / state);
+    const fits = Math.floor(
+      (budget - choice.weights - rows.scratchBytes - rows.logitsBytes) / state,
+    );
     const alive = shape.alive ?? n + RUNNING;
     const group = Math.max(1, Math.min(windows, Math.floor(fits / alive)));
     const variants = Math.max(1, Math.min(n, Math.floor(fits / group) - RUNNING));
@@ -106,7 +120,9 @@ export function planMemory(
     keepPlans,
     rows,
     bytes,
-    obstacle: bufferObstacle(programs, rows, device) ?? (possible.length > 0 ? null : tooLarge(bytes, budget)),
+    obstacle:
+      bufferObstacle(programs, rows, device) ??
+      (possible.length > 0 ? null : tooLarge(bytes, budget)),
   };
 }
 
@@ -121,14 +137,20 @@ export function estimateMemory(
 ): MemoryEstimate {
   const plan = planMemory(programs, { windows, length }, device, budget, streamed);
   const { weights, hiddenStates, scratch, logits } = plan.bytes;
-  const passes = plan.resident ? 1 : Math.ceil(windows / plan.group) * Math.ceil(programs.blocks.length / plan.variants);
+  const passes = plan.resident
+    ? 1
+    : Math.ceil(windows / plan.group) * Math.ceil(programs.blocks.length / plan.variants);
   return {
     weights,
     hiddenStates,
     scratch,
     logits,
     total: weights + hiddenStates + scratch + logits,
-    largestBuffer: Math.max(stateBytes(programs, plan.rows.block, length), logits / LOGIT_COPIES, largestWeight(programs)),
+    largestBuffer: Math.max(
+      stateBytes(programs, plan.rows.block, length),
+      logits / LOGIT_COPIES,
+      largestWeight(programs),
+    ),
     budget,
     streaming: !plan.resident,
     bytesRead: passes * storedBytes(programs),
@@ -137,7 +159,10 @@ export function estimateMemory(
 }
 
 /** Bytes of weights on the device: all, the two largest neighbours, the largest stage alone. */
-function weightChoices(programs: ScorePrograms, kind: DeviceKind): { resident: number; pair: number; single: number } {
+function weightChoices(
+  programs: ScorePrograms,
+  kind: DeviceKind,
+): { resident: number; pair: number; single: number } {
   const { order, pinnedBytes, ownBytes } = stagesOf(programs, kind);
   const own = order.map(ownBytes);
   // The head is followed by the embedding when another group of windows comes.
@@ -149,14 +174,25 @@ function weightChoices(programs: ScorePrograms, kind: DeviceKind): { resident: n
   };
 }
 
-function bufferObstacle(programs: ScorePrograms, rows: RowLimits, { kind, maxBufferBytes }: MemoryDevice): EspalierError | null {
-  // Tables above 2 GiB (256,000 words in float32) are longer than some typed arrays, but not than the heap that runs them.
+function bufferObstacle(
+  programs: ScorePrograms,
+  rows: RowLimits,
+  { kind, maxBufferBytes }: MemoryDevice,
+): EspalierError | null {
+  // Tables above 2 GiB (256,000 words in float32) are longer than some typed arrays, but not than
+  // the heap that runs them.
   const most = kind === 'wasm' ? WASM_HEAP_BYTES : maxBufferBytes;
   for (const { weights } of allPrograms(programs))
-    for (const ref of weights.values()) if (ref.byteLength > most) return bufferLimit(`The weight ${ref.name}`, ref.byteLength, most);
+    for (const ref of weights.values())
+      if (ref.byteLength > most) return bufferLimit(`The weight ${ref.name}`, ref.byteLength, most);
   const logits = rows.logitsBytes / LOGIT_COPIES;
   if (logits <= maxBufferBytes) return null;
-  return bufferLimit('One window of logits', logits, maxBufferBytes, 'Use shorter windows, or the wasm device.');
+  return bufferLimit(
+    'One window of logits',
+    logits,
+    maxBufferBytes,
+    'Use shorter windows, or the wasm device.',
+  );
 }
 
 function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {

@@ -1,4 +1,5 @@
-// ONNX Runtime Web inside Node, for the command line and the tests; must not be imported from the page or a worker.
+// ONNX Runtime Web inside Node, for the command line and the tests; must not be imported from the
+// page or a worker.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -6,22 +7,37 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { OrtBuild, OrtLoader, OrtModule } from './ort.ts';
 
-/** The bare package resolves to another build in Node, so the files are named. JSPI is not in Node 20: asyncify stands in. */
-const MODULE: Record<OrtBuild, string> = { plain: 'ort.wasm.min.mjs', jspi: 'ort.webgpu.min.mjs', asyncify: 'ort.webgpu.min.mjs' };
+/**
+ * The bare package resolves to another build in Node, so the files are named. JSPI is not in Node
+ * 20: asyncify stands in.
+ */
+const MODULE: Record<OrtBuild, string> = {
+  plain: 'ort.wasm.min.mjs',
+  jspi: 'ort.webgpu.min.mjs',
+  asyncify: 'ort.webgpu.min.mjs',
+};
 const WASM: Record<OrtBuild, string> = {
   plain: 'ort-wasm-simd-threaded.wasm',
   jspi: 'ort-wasm-simd-threaded.asyncify.wasm',
   asyncify: 'ort-wasm-simd-threaded.asyncify.wasm',
 };
 
-/** Loads a build from node_modules; WebGPU through the optional `webgpu` package (Dawn) when it finds an adapter. */
+/**
+ * Loads a build from node_modules; WebGPU through the optional `webgpu` package (Dawn) when it
+ * finds an adapter.
+ */
 export const nodeLoader: OrtLoader = {
   async load(build) {
     const dist = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
-    const ort = (await import(/* @vite-ignore */ pathToFileURL(join(dist, MODULE[build])).href)) as OrtModule;
+    const ort = (await import(
+      /* @vite-ignore */ pathToFileURL(join(dist, MODULE[build])).href
+    )) as OrtModule;
     ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
     const bytes = await readFile(join(dist, WASM[build]));
-    ort.env.wasm.wasmBinary = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+    ort.env.wasm.wasmBinary = bytes.buffer.slice(
+      bytes.byteOffset,
+      bytes.byteOffset + bytes.byteLength,
+    );
     ort.env.wasm.numThreads = 1;
     ort.env.logLevel = 'error';
     return ort;
@@ -37,26 +53,34 @@ function dawn(): Promise<GPU | null> {
 }
 
 async function startDawn(): Promise<GPU | null> {
-  const { create, globals } = (await import('webgpu')) as { create(options: string[]): GPU; globals: object };
+  const { create, globals } = (await import('webgpu')) as {
+    create(options: string[]): GPU;
+    globals: object;
+  };
   Object.assign(globalThis, globals);
   const gpu = create([]);
   // ONNX Runtime reads navigator.gpu itself; Node 21+ has a read-only navigator, Node 20 has none.
   const holder: object = globalThis.navigator ?? {};
   Object.defineProperty(holder, 'gpu', { value: gpu, configurable: true });
-  if (!globalThis.navigator) Object.defineProperty(globalThis, 'navigator', { value: holder, configurable: true });
+  if (!globalThis.navigator)
+    Object.defineProperty(globalThis, 'navigator', { value: holder, configurable: true });
   copySharedWrites();
   return gpu;
 }
 
-/** Dawn's writeBuffer refuses views on shared memory (the wasm heap): such bytes are copied first. */
+/**
+ * Dawn's writeBuffer refuses views on shared memory (the wasm heap): such bytes are copied first.
+ */
 function copySharedWrites(): void {
   const queue = GPUQueue.prototype;
   const write = queue.writeBuffer;
   queue.writeBuffer = function (buffer, bufferOffset, data, dataOffset, size) {
     const backing = ArrayBuffer.isView(data) ? data.buffer : data;
-    if (!(backing instanceof SharedArrayBuffer)) return write.call(this, buffer, bufferOffset, data as ArrayBuffer, dataOffset, size);
+    if (!(backing instanceof SharedArrayBuffer))
+      return write.call(this, buffer, bufferOffset, data as ArrayBuffer, dataOffset, size);
     const start = ArrayBuffer.isView(data) ? data.byteOffset : 0;
-    const unit = ArrayBuffer.isView(data) && 'BYTES_PER_ELEMENT' in data ? Number(data.BYTES_PER_ELEMENT) : 1;
+    const unit =
+      ArrayBuffer.isView(data) && 'BYTES_PER_ELEMENT' in data ? Number(data.BYTES_PER_ELEMENT) : 1;
     const from = start + (dataOffset ?? 0) * unit;
     const length = size === undefined ? data.byteLength - (dataOffset ?? 0) * unit : size * unit;
     const copy = new Uint8Array(length);

@@ -1,4 +1,5 @@
-// Which build of ONNX Runtime is loaded and how it is handed around; must not import a build itself (ort.web.ts and ort.node.ts do).
+// Which build of ONNX Runtime is loaded and how it is handed around; must not import a build itself
+// (ort.web.ts and ort.node.ts do).
 
 import type * as Ort from 'onnxruntime-web';
 import { EspalierError } from '../errors.ts';
@@ -7,11 +8,15 @@ export type OrtModule = typeof Ort;
 
 /**
  * 'plain' = CPU kernels only, the only build whose CPU provider has GatherBlockQuantized;
- * 'jspi' and 'asyncify' = the native WebGPU provider, differing in how wasm waits for promises (runtime notes, "Builds and loading").
+ * 'jspi' and 'asyncify' = the native WebGPU provider, differing in how wasm waits for promises
+ * (runtime notes, "Builds and loading").
  */
 export type OrtBuild = 'plain' | 'jspi' | 'asyncify';
 
-/** How this environment (browser worker or Node) finds ONNX Runtime and the GPU; entries pass one in. */
+/**
+ * How this environment (browser worker or Node) finds ONNX Runtime and the GPU; entries pass one
+ * in.
+ */
 export interface OrtLoader {
   /** Imports the build and points it at its wasm file. Called once per build. */
   load(build: OrtBuild): Promise<OrtModule>;
@@ -19,7 +24,10 @@ export interface OrtLoader {
   gpu(): Promise<GPU | null>;
 }
 
-/** A loaded build. Creates, runs and releases of all its sessions go through one lock: overlapping them corrupts asyncify builds. */
+/**
+ * A loaded build. Creates, runs and releases of all its sessions go through one lock: overlapping
+ * them corrupts asyncify builds.
+ */
 export interface OrtRuntime {
   readonly ort: OrtModule;
   readonly build: OrtBuild;
@@ -29,7 +37,10 @@ export interface OrtRuntime {
 
 const loaded = new WeakMap<OrtLoader, Map<OrtBuild, Promise<OrtRuntime>>>();
 
-/** The build, loaded at most once per loader. @throws EspalierError `bug` when its files cannot be loaded. */
+/**
+ * The build, loaded at most once per loader. @throws EspalierError `bug` when its files cannot be
+ * loaded.
+ */
 export function loadOrt(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime> {
   const builds = loaded.get(loader) ?? new Map<OrtBuild, Promise<OrtRuntime>>();
   loaded.set(loader, builds);
@@ -44,7 +55,12 @@ export function loadOrt(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime>
 async function start(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime> {
   try {
     const ort = await loader.load(build);
-    return { ort, build, version: ort.env.versions.web ?? ort.env.versions.common, exclusive: createLock() };
+    return {
+      ort,
+      build,
+      version: ort.env.versions.web ?? ort.env.versions.common,
+      exclusive: createLock(),
+    };
   } catch (error) {
     throw new EspalierError(
       'bug',

@@ -1,4 +1,5 @@
-// ONNX Runtime in a browser worker: wasm files as hashed assets of the site; must not be imported from Node.
+// ONNX Runtime in a browser worker: wasm files as hashed assets of the site; must not be imported
+// from Node.
 
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import jspiUrl from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url';
@@ -8,7 +9,11 @@ import type { OrtBuild, OrtLoader, OrtModule } from './ort.ts';
 /** Threads beyond four slow small matrices down; two cores are left to the page. */
 const MAX_THREADS = 4;
 
-const WASM_URL: Record<OrtBuild, string> = { plain: plainUrl, jspi: jspiUrl, asyncify: asyncifyUrl };
+const WASM_URL: Record<OrtBuild, string> = {
+  plain: plainUrl,
+  jspi: jspiUrl,
+  asyncify: asyncifyUrl,
+};
 
 /** Loads a build by dynamic import, so that only one chunk and one wasm file travel. */
 export const webLoader: OrtLoader = {

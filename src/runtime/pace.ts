@@ -1,4 +1,5 @@
-// Remembers how long runs take: time left, and the ideal cost that a curve is held against; must not run anything.
+// Remembers how long runs take: time left, and the ideal cost that a curve is held against; must
+// not run anything.
 
 /** Times of whole evaluations (all windows), by structural class ("head" for the head). */
 export class Pace {
@@ -9,12 +10,15 @@ export class Pace {
   add(kind: string, seconds: number, forEta: boolean): void {
     const before = this.times.get(kind) ?? { seconds: 0, runs: 0 };
     this.times.set(kind, { seconds: before.seconds + seconds, runs: before.runs + 1 });
-    if (forEta) this.smoothed = this.smoothed === null ? seconds : 0.85 * this.smoothed + 0.15 * seconds;
+    if (forEta)
+      this.smoothed = this.smoothed === null ? seconds : 0.85 * this.smoothed + 0.15 * seconds;
   }
 
   /** Seconds for `blocks` further block evaluations and `heads` heads, or null before the first. */
   left(blocks: number, heads: number): number | null {
-    return this.smoothed === null ? null : blocks * this.smoothed + heads * (this.mean('head') ?? 0);
+    return this.smoothed === null
+      ? null
+      : blocks * this.smoothed + heads * (this.mean('head') ?? 0);
   }
 
   /** Sum of the mean time of each kind times how often it ran. */

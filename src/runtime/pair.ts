@@ -1,12 +1,24 @@
-// The two variants of a job, opened one after the other, failing one by one and always closed; must not measure or generate.
+// The two variants of a job, opened one after the other, failing one by one and always closed; must
+// not measure or generate.
 
-import { type ErrorCode, type ErrorReport, EspalierError, fromReport, isCancelled, throwIfCancelled, toReport } from '../errors.ts';
+import {
+  type ErrorCode,
+  type ErrorReport,
+  EspalierError,
+  fromReport,
+  isCancelled,
+  throwIfCancelled,
+  toReport,
+} from '../errors.ts';
 import type { Unit } from '../units.ts';
 import type { Progress } from '../worker/api.ts';
 import type { OpenVariant, VariantHandle, VariantInfo, Which } from '../worker/benchApi.ts';
 import { untilAborted } from './abortable.ts';
 
-/** Thrown when a variant runs out of memory while the other one is open as well: alone, each may fit. */
+/**
+ * Thrown when a variant runs out of memory while the other one is open as well: alone, each may
+ * fit.
+ */
 class Crowded extends Error {}
 
 const PROMPT_ERRORS: ReadonlySet<ErrorCode> = new Set(['tokenizer', 'bad-input']);
@@ -45,11 +57,17 @@ export class Pair {
     return this.#handles.get(which)?.info ?? null;
   }
 
-  /** Null when it failed; the error is in `errors` then. @throws EspalierError `cancelled`, Crowded */
+  /**
+   * Null when it failed; the error is in `errors` then. @throws EspalierError `cancelled`, Crowded
+   */
   load(which: Which): Promise<VariantInfo | null> {
     const { signal, onProgress, onLoaded } = this.#options;
     return this.#guard(which, async () => {
-      const opening = this.#open(which === 'original' ? [] : [...this.#removed], signal, onProgress);
+      const opening = this.#open(
+        which === 'original' ? [] : [...this.#removed],
+        signal,
+        onProgress,
+      );
       const handle = await untilAborted(opening, signal).catch((error: unknown) => {
         // A variant that arrives after the end is closed at once.
         opening.then((late) => late.close()).catch(() => {});
@@ -61,13 +79,21 @@ export class Pair {
     });
   }
 
-  /** Null when the side is not open, or when `work` failed: the side is closed then and the error is in `errors`. @throws EspalierError `cancelled`, Crowded */
+  /**
+   * Null when the side is not open, or when `work` failed: the side is closed then and the error is
+   * in `errors`. @throws EspalierError `cancelled`, Crowded
+   */
   async use<T>(which: Which, work: (handle: VariantHandle) => Promise<T>): Promise<T | null> {
     const handle = this.#handles.get(which);
-    return handle ? this.#guard(which, () => untilAborted(work(handle), this.#options.signal)) : null;
+    return handle
+      ? this.#guard(which, () => untilAborted(work(handle), this.#options.signal))
+      : null;
   }
 
-  /** As `use`, but what is wrong with the prompt itself (`tokenizer`, `bad-input`) is no failure of this side: it is thrown, and the side stays open. */
+  /**
+   * As `use`, but what is wrong with the prompt itself (`tokenizer`, `bad-input`) is no failure of
+   * this side: it is thrown, and the side stays open.
+   */
   async ask<T>(which: Which, work: (handle: VariantHandle) => Promise<T>): Promise<T | null> {
     let refusal: EspalierError | null = null;
     const answer = await this.use(which, (handle) =>
@@ -82,10 +108,14 @@ export class Pair {
   }
 
   /**
-   * `atOnce` where both fit beside each other; `inTurns`, from closed sides, where they are known not to (`together` false) or memory runs out.
-   * Every side is closed at the end, however it ends.
+   * `atOnce` where both fit beside each other; `inTurns`, from closed sides, where they are known
+   * not to (`together` false) or memory runs out. Every side is closed at the end, however it ends.
    */
-  async run(together: boolean, atOnce: () => Promise<void>, inTurns: () => Promise<void>): Promise<void> {
+  async run(
+    together: boolean,
+    atOnce: () => Promise<void>,
+    inTurns: () => Promise<void>,
+  ): Promise<void> {
     try {
       if (together || this.sides.length === 1) {
         try {
@@ -127,7 +157,8 @@ export class Pair {
       if (isCancelled(error)) throw error;
       const report = toReport(error);
       const other: Which = which === 'original' ? 'pruned' : 'original';
-      if (canPart && report.code === 'out-of-memory' && this.#handles.has(other)) throw new Crowded(report.message);
+      if (canPart && report.code === 'out-of-memory' && this.#handles.has(other))
+        throw new Crowded(report.message);
       this.errors[which] = report;
       await this.close(which);
       onFailed?.(which, report);

@@ -31,7 +31,10 @@ function paths(steps: readonly Step[], starts: ReadonlyMap<Unit, number>): Map<V
   const finished = new Map<Variant, Unit[]>();
   for (const step of steps) {
     const { variant } = step;
-    const path = variant === 'intact' ? intact : (streams.get(variant) ?? intact.slice(0, starts.get(variant)));
+    const path =
+      variant === 'intact'
+        ? intact
+        : (streams.get(variant) ?? intact.slice(0, starts.get(variant)));
     if (step.kind === 'head') finished.set(variant, [...path]);
     else if (variant === 'intact') intact.push(step.piece);
     else streams.set(variant, [...path, step.piece]);
@@ -40,26 +43,33 @@ function paths(steps: readonly Step[], starts: ReadonlyMap<Unit, number>): Map<V
 }
 
 function course(line: readonly Unit[], candidates: readonly Candidate[]) {
-  return { course: { line, candidates, from: 0, to: line.length, baseline: true }, starts: new Map(candidates.map((c) => [c.unit, c.at])) };
+  return {
+    course: { line, candidates, from: 0, to: line.length, baseline: true },
+    starts: new Map(candidates.map((c) => [c.unit, c.at])),
+  };
 }
 
 describe.each([
   ['resident', residentSchedule],
   ['streamed', streamedSchedule],
 ] as const)('%s schedule', (_, schedule) => {
-  test.each([1, 2, 5, 16])('%i blocks: every variant runs all blocks but its own, N(N + 1)/2 runs in all', (n) => {
-    const all = lineOf(n);
-    const given = course(
-      all,
-      blockCandidates(all, () => true),
-    );
-    const steps = schedule(given.course);
-    const result = paths(steps, given.starts);
-    expect(result.get('intact')).toEqual(all);
-    for (const variant of all) expect(result.get(variant)).toEqual(all.filter((block) => block !== variant));
-    expect(countBlockRuns(steps)).toBe((n * (n + 1)) / 2);
-    expect(steps.filter((step) => step.kind === 'head').length).toBe(n + 1);
-  });
+  test.each([1, 2, 5, 16])(
+    '%i blocks: every variant runs all blocks but its own, N(N + 1)/2 runs in all',
+    (n) => {
+      const all = lineOf(n);
+      const given = course(
+        all,
+        blockCandidates(all, () => true),
+      );
+      const steps = schedule(given.course);
+      const result = paths(steps, given.starts);
+      expect(result.get('intact')).toEqual(all);
+      for (const variant of all)
+        expect(result.get(variant)).toEqual(all.filter((block) => block !== variant));
+      expect(countBlockRuns(steps)).toBe((n * (n + 1)) / 2);
+      expect(steps.filter((step) => step.kind === 'head').length).toBe(n + 1);
+    },
+  );
 
   test('leaves refused blocks out', () => {
     const line = lineOf(4);
@@ -67,7 +77,12 @@ describe.each([
       line,
       blockCandidates(line, (block) => block !== 2),
     );
-    expect([...paths(schedule(given.course), given.starts).keys()].map(String).sort()).toEqual(['0', '1', '3', 'intact']);
+    expect([...paths(schedule(given.course), given.starts).keys()].map(String).sort()).toEqual([
+      '0',
+      '1',
+      '3',
+      'intact',
+    ]);
   });
 
   test('parts: the other part stands in for the block, on every line', () => {
@@ -87,7 +102,9 @@ describe.each([
 test('the streamed schedule visits each block once', () => {
   const line = lineOf(6);
   for (const candidates of [blockCandidates(line, () => true), partCandidates(line, () => true)]) {
-    const visits = streamedSchedule(course(line, candidates).course).flatMap((step) => (step.kind === 'block' ? [step.at] : []));
+    const visits = streamedSchedule(course(line, candidates).course).flatMap((step) =>
+      step.kind === 'block' ? [step.at] : [],
+    );
     expect(visits).toEqual([...visits].sort((a, b) => a - b));
   }
 });
@@ -147,8 +164,11 @@ test('neighbouring ranges are read together, distant ones apart, and land where 
     [0, 200],
     [900_000, 10],
   ]);
-  for (const [offset = 0, length = 0] of wanted) expect(got.get(offset)).toEqual(bytes.slice(offset, offset + length));
-  await expect(readRanges({ ...folder, open: () => null }, targets)).rejects.toMatchObject({ code: 'missing-file' });
+  for (const [offset = 0, length = 0] of wanted)
+    expect(got.get(offset)).toEqual(bytes.slice(offset, offset + length));
+  await expect(readRanges({ ...folder, open: () => null }, targets)).rejects.toMatchObject({
+    code: 'missing-file',
+  });
 });
 
 test('host tensors: float16 bits, packed 4-bit sizes, int64', () => {
@@ -199,8 +219,16 @@ test('the pace predicts what is left and the ideal cost', () => {
 test.each([
   ['std::bad_alloc', 'out-of-memory', /Memory ran out while compiling x/],
   ['[WebGPU] Device is lost', 'device-lost', /was lost/],
-  ['com.microsoft:Nonsense(-1) is not a registered function/op', 'unsupported-op', /com\.microsoft:Nonsense/],
-  ['NOT_IMPLEMENTED : Could not find an implementation for Sign(13) node', 'unsupported-op', /Sign\(13\)/],
+  [
+    'com.microsoft:Nonsense(-1) is not a registered function/op',
+    'unsupported-op',
+    /com\.microsoft:Nonsense/,
+  ],
+  [
+    'NOT_IMPLEMENTED : Could not find an implementation for Sign(13) node',
+    'unsupported-op',
+    /Sign\(13\)/,
+  ],
   ['something else', 'bug', /failed while compiling x/],
 ])('the runtime saying "%s" becomes %s', (text, code, message) => {
   const error = fault(new Error(text), 'compiling x');
@@ -216,9 +244,17 @@ test('a buffer above the limit names both sizes', () => {
 });
 
 describe('routes of a self-test', () => {
-  const names = ['product', 'attention', 'attention with subgroups', 'soft cap', 'sine and cosine', 'likelihood'];
+  const names = [
+    'product',
+    'attention',
+    'attention with subgroups',
+    'soft cap',
+    'sine and cosine',
+    'likelihood',
+  ];
   const passed = names.map((name) => ({ name, ok: true, maxError: 0, note: '' }));
-  const failing = (name: string) => passed.map((check) => (check.name === name ? { ...check, ok: false, maxError: 1 } : check));
+  const failing = (name: string) =>
+    passed.map((check) => (check.name === name ? { ...check, ok: false, maxError: 1 } : check));
   test.each([
     ['product', { usable: false, subgroups: true, softcap: true }],
     ['attention', { usable: false, subgroups: true, softcap: true }],
@@ -230,7 +266,9 @@ describe('routes of a self-test', () => {
     expect(routesOf(failing(name))).toEqual(routes);
   });
   test('subgroups that were not tested are not used', () => {
-    const untested = passed.map((check) => (check.name === 'attention with subgroups' ? { ...check, maxError: null } : check));
+    const untested = passed.map((check) =>
+      check.name === 'attention with subgroups' ? { ...check, maxError: null } : check,
+    );
     expect(routesOf(untested).subgroups).toBe(false);
   });
 });

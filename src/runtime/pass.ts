@@ -1,4 +1,5 @@
-// One pass over blocks and heads with shared hidden states: the loop behind the curve and behind plans; must not know about statistics.
+// One pass over blocks and heads with shared hidden states: the loop behind the curve and behind
+// plans; must not know about statistics.
 
 import { throwIfCancelled } from '../errors.ts';
 import type { Unit } from '../units.ts';
@@ -17,7 +18,10 @@ export interface Gate {
   wait(): Promise<void>;
 }
 
-/** Runs programs over all chunks of windows, lets the event loop turn and looks at the signal and the gate between runs. */
+/**
+ * Runs programs over all chunks of windows, lets the event loop turn and looks at the signal and
+ * the gate between runs.
+ */
 export class Pass {
   readonly chain: Chain;
   readonly chunks: readonly Chunk[];
@@ -27,7 +31,12 @@ export class Pass {
   private readonly gate: Gate | undefined;
   private readonly breathe = createBreather();
 
-  constructor(chain: Chain, chunks: readonly Chunk[], signal: AbortSignal | undefined, gate?: Gate) {
+  constructor(
+    chain: Chain,
+    chunks: readonly Chunk[],
+    signal: AbortSignal | undefined,
+    gate?: Gate,
+  ) {
     this.chain = chain;
     this.chunks = chunks;
     this.signal = signal;
@@ -41,15 +50,27 @@ export class Pass {
 
   /** The residual stream after a block or a part of one. The input set stays with its owner. */
   block(piece: Unit, input: HiddenStates): Promise<HiddenStates> {
-    return this.each((chunk, at) => this.chain.block(piece, input.tensors[at] as DeviceTensor, chunk));
+    return this.each((chunk, at) =>
+      this.chain.block(piece, input.tensors[at] as DeviceTensor, chunk),
+    );
   }
 
-  /** The values of each chunk as (B, S, C) float32 on the host; what was given is valid until the next chunk only. */
-  async each32(input: HiddenStates, use: (chunk: Chunk, values: Float32Array) => void): Promise<void> {
-    for (const [at, chunk] of this.chunks.entries()) use(chunk, toFloat32(await this.chain.engine.read(input.tensors[at] as DeviceTensor)));
+  /**
+   * The values of each chunk as (B, S, C) float32 on the host; what was given is valid until the
+   * next chunk only.
+   */
+  async each32(
+    input: HiddenStates,
+    use: (chunk: Chunk, values: Float32Array) => void,
+  ): Promise<void> {
+    for (const [at, chunk] of this.chunks.entries())
+      use(chunk, toFloat32(await this.chain.engine.read(input.tensors[at] as DeviceTensor)));
   }
 
-  /** The raw bytes of each window, (S, C), in the order of the windows: another division into chunks can go on with them. */
+  /**
+   * The raw bytes of each window, (S, C), in the order of the windows: another division into chunks
+   * can go on with them.
+   */
   async read(input: HiddenStates): Promise<WindowBytes> {
     const out: WindowBytes = [];
     for (const [at, chunk] of this.chunks.entries()) {
@@ -69,10 +90,15 @@ export class Pass {
     try {
       const tensors = this.chunks.map((chunk) => {
         const dims = [chunk.rows, chunk.length, hiddenSize];
-        const buffer = this.chain.engine.allocate(byteSize(residualType, dims), 'hidden', 'hidden state');
+        const buffer = this.chain.engine.allocate(
+          byteSize(residualType, dims),
+          'hidden',
+          'hidden state',
+        );
         buffers.push(buffer);
         const size = byteSize(residualType, [chunk.length, hiddenSize]);
-        for (const [row, window] of chunk.windows.entries()) buffer.write(row * size, new Uint8Array(windows[window] ?? []));
+        for (const [row, window] of chunk.windows.entries())
+          buffer.write(row * size, new Uint8Array(windows[window] ?? []));
         return buffer.view(residualType, dims);
       });
       return new HiddenStates(tensors, free);
@@ -99,12 +125,15 @@ export class Pass {
     for (const [at, chunk] of this.chunks.entries()) {
       await this.turn();
       const rows = await this.chain.nllPerToken(input.tensors[at] as DeviceTensor, chunk);
-      for (const [row, window] of chunk.windows.entries()) out[window] = rows[row] ?? new Float32Array();
+      for (const [row, window] of chunk.windows.entries())
+        out[window] = rows[row] ?? new Float32Array();
     }
     return out;
   }
 
-  private async each(run: (chunk: Chunk, at: number) => Promise<DeviceTensor>): Promise<HiddenStates> {
+  private async each(
+    run: (chunk: Chunk, at: number) => Promise<DeviceTensor>,
+  ): Promise<HiddenStates> {
     const done: DeviceTensor[] = [];
     try {
       for (const [at, chunk] of this.chunks.entries()) {

@@ -1,4 +1,5 @@
-// PPL of a plan from stored hidden states: the intact ones up to the first removed block, then those of the last plan; must not load weights.
+// PPL of a plan from stored hidden states: the intact ones up to the first removed block, then
+// those of the last plan; must not load weights.
 
 import { blockOf, type Unit } from '../units.ts';
 import type { HiddenStates, IntactStates } from './hidden.ts';
@@ -11,7 +12,10 @@ function before(removed: readonly Unit[], cut: number): string {
   return removed.filter((unit) => blockOf(unit) < cut).join();
 }
 
-/** States of the last measured plan, by cut, valid while the removed units before that cut are the same. */
+/**
+ * States of the last measured plan, by cut, valid while the removed units before that cut are the
+ * same.
+ */
 export class PlanStates {
   private removed: readonly Unit[] = [];
   private readonly states: IntactStates = new Map();
@@ -20,7 +24,8 @@ export class PlanStates {
   resume(removed: readonly Unit[]): { cut: number; state: HiddenStates } | null {
     let best: { cut: number; state: HiddenStates } | null = null;
     for (const [cut, state] of this.states) {
-      if (before(removed, cut) === before(this.removed, cut) && (!best || cut > best.cut)) best = { cut, state };
+      if (before(removed, cut) === before(this.removed, cut) && (!best || cut > best.cut))
+        best = { cut, state };
     }
     return best;
   }
@@ -47,28 +52,37 @@ export class PlanStates {
   }
 }
 
-/** Where states may be taken from and left for later plans; null `plan` = no room for the states of a plan. */
+/**
+ * Where states may be taken from and left for later plans; null `plan` = no room for the states of
+ * a plan.
+ */
 export interface StoredStates {
   intact: IntactStates;
   plan: PlanStates | null;
 }
 
 /**
- * Runs the blocks and parts that are left and returns the final hidden states; the caller releases them. Without stored states it starts at the embedding.
+ * Runs the blocks and parts that are left and returns the final hidden states; the caller releases
+ * them. Without stored states it starts at the embedding.
  * @throws EspalierError `cancelled`; what was stored by then stays valid.
  */
 export async function runPlan(
   pass: Pass,
   removed: readonly Unit[],
   stored: StoredStates | null,
-  hooks: { onVisit(stage: Stage, next: Stage | null): Promise<void>; onBlock(done: number, total: number): void },
+  hooks: {
+    onVisit(stage: Stage, next: Stage | null): Promise<void>;
+    onBlock(done: number, total: number): void;
+  },
 ): Promise<HiddenStates> {
   const numBlocks = pass.chain.programs.blocks.length;
   const gone = new Set(removed);
   const first = Math.min(numBlocks, ...removed.map(blockOf));
   const pieces = Array.from({ length: numBlocks }, (_, block) => pieceOf(block, gone));
   const firstKept = pieces.findIndex((piece) => piece !== null);
-  let { cut, state } = await startOf(pass, removed, first, stored, () => hooks.onVisit('embed', firstKept < 0 ? 'head' : firstKept));
+  let { cut, state } = await startOf(pass, removed, first, stored, () =>
+    hooks.onVisit('embed', firstKept < 0 ? 'head' : firstKept),
+  );
   stored?.plan?.begin(removed);
   const todo = pieces.slice(cut).filter((piece) => piece !== null);
   try {

@@ -1,4 +1,5 @@
-// Tiny programs whose right answer is known from the CPU provider: what the self-test runs; must not judge the answers.
+// Tiny programs whose right answer is known from the CPU provider: what the self-test runs; must
+// not judge the answers.
 
 import type { Program, ProgramInput } from '../model/program.ts';
 import { encodeModel } from '../onnx/codec.ts';
@@ -45,7 +46,9 @@ export function attentionProbe(softcap: number): Probe {
 /** sin and cos of angles as rotary tables have them. */
 export function anglesProbe(): Probe {
   const angles = Float32Array.from({ length: 512 }, (_, k) => k / 4);
-  const feeds = new Map<string, HostTensor>([['angles', { type: 'float32', dims: [512], data: angles }]]);
+  const feeds = new Map<string, HostTensor>([
+    ['angles', { type: 'float32', dims: [512], data: angles }],
+  ]);
   return probe(
     'probe-angles',
     [
@@ -90,8 +93,21 @@ export function productProbe(): Probe {
   return probe('probe-product', [node('MatMul', ['left', 'right'], ['product'])], feeds, 'product');
 }
 
-function node(op: string, inputs: string[], outputs: string[], attributes: Attribute[] = [], domain = ''): Node {
-  return { name: outputs[0] ?? op, op, domain, inputs, outputs, attributes: new Map(attributes.map((a) => [a.name, a])) };
+function node(
+  op: string,
+  inputs: string[],
+  outputs: string[],
+  attributes: Attribute[] = [],
+  domain = '',
+): Node {
+  return {
+    name: outputs[0] ?? op,
+    op,
+    domain,
+    inputs,
+    outputs,
+    attributes: new Map(attributes.map((a) => [a.name, a])),
+  };
 }
 
 const TYPES = { float32: DataType.float, int32: DataType.int32, int64: DataType.int64 } as const;
@@ -102,7 +118,9 @@ function probe(id: string, nodes: Node[], feeds: Map<string, HostTensor>, output
     nodes,
     // Axes must be known when the session is made; everything else is fed.
     initializers: new Map(
-      [...feeds].filter(([name]) => name === 'axes').map(([name]) => [name, { name, type: DataType.int64, dims: [1], data: ONE }]),
+      [...feeds]
+        .filter(([name]) => name === 'axes')
+        .map(([name]) => [name, { name, type: DataType.int64, dims: [1], data: ONE }]),
     ),
     inputs: [...feeds]
       .filter(([name]) => name !== 'axes')
@@ -115,13 +133,25 @@ function probe(id: string, nodes: Node[], feeds: Map<string, HostTensor>, output
     ['com.microsoft', 1],
   ]);
   const bytes = encodeModel(
-    { irVersion: 8, producerName: 'espalier', producerVersion: '', opsets, metadata: new Map(), graph, functions: [] },
+    {
+      irVersion: 8,
+      producerName: 'espalier',
+      producerVersion: '',
+      opsets,
+      metadata: new Map(),
+      graph,
+      functions: [],
+    },
     () => {
       throw new Error('a probe has no external tensors');
     },
   );
   const given = new Map([...feeds].filter(([name]) => name !== 'axes'));
-  const inputs: ProgramInput[] = [...given].map(([name, { type, dims }]) => ({ name, type, source: { kind: 'constant', value: 0, dims } }));
+  const inputs: ProgramInput[] = [...given].map(([name, { type, dims }]) => ({
+    name,
+    type,
+    source: { kind: 'constant', value: 0, dims },
+  }));
   return { program: { id, bytes, inputs, outputs: [], ops: {} }, feeds: given, output };
 }
 

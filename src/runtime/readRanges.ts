@@ -4,7 +4,10 @@ import { EspalierError, throwIfCancelled } from '../errors.ts';
 import type { ByteRange, Folder } from '../onnx/source.ts';
 import { untilAborted } from './abortable.ts';
 
-/** One read is at most this long; a longer range is read in pieces. A multiple of 16, as GPU writes need. */
+/**
+ * One read is at most this long; a longer range is read in pieces. A multiple of 16, as GPU writes
+ * need.
+ */
 export const READ_BYTES = 32 * 2 ** 20;
 /** Ranges that lie closer than this are read together. */
 const GAP_BYTES = 64 * 1024;
@@ -17,12 +20,16 @@ export interface RangeTarget {
 
 /**
  * Reads all ranges, file by file in ascending order.
- * @throws EspalierError `missing-file` naming the file, `corrupt-file` from the source, `cancelled`.
+ * @throws EspalierError `missing-file` naming the file, `corrupt-file` from the source,
+ *   `cancelled`.
  */
 export async function readRanges(
   folder: Folder,
   targets: readonly RangeTarget[],
-  options: { signal?: AbortSignal | undefined; onBytes?: ((bytes: number) => void) | undefined } = {},
+  options: {
+    signal?: AbortSignal | undefined;
+    onBytes?: ((bytes: number) => void) | undefined;
+  } = {},
 ): Promise<void> {
   for (const group of groups(targets)) {
     const { file } = group.targets[0]?.range ?? { file: '' };
@@ -53,11 +60,20 @@ interface Group {
   targets: RangeTarget[];
 }
 
-/** Neighbours merged until a read is full; ranges longer than one read stand alone, so that their pieces start at multiples of READ_BYTES. */
+/**
+ * Neighbours merged until a read is full; ranges longer than one read stand alone, so that their
+ * pieces start at multiples of READ_BYTES.
+ */
 function groups(targets: readonly RangeTarget[]): Group[] {
   const sorted = targets
     .filter(({ range }) => range.length > 0)
-    .sort((a, b) => (a.range.file < b.range.file ? -1 : a.range.file > b.range.file ? 1 : a.range.offset - b.range.offset));
+    .sort((a, b) =>
+      a.range.file < b.range.file
+        ? -1
+        : a.range.file > b.range.file
+          ? 1
+          : a.range.offset - b.range.offset,
+    );
   const out: Group[] = [];
   for (const target of sorted) {
     const { file, offset, length } = target.range;

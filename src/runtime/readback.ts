@@ -1,4 +1,5 @@
-// Brings bytes of GPU buffers to ordinary memory through one mapped buffer that is kept for the next time; must not know about tensors.
+// Brings bytes of GPU buffers to ordinary memory through one mapped buffer that is kept for the
+// next time; must not know about tensors.
 
 import type { ByteSpan } from './device.ts';
 import type { Ledger } from './ledger.ts';
@@ -22,7 +23,12 @@ export class Readbacks {
   }
 
   /** Copies the spans into `target`, one behind the other. */
-  read(source: GPUBuffer, spans: readonly ByteSpan[], target: Uint8Array, guard: Guard): Promise<void> {
+  read(
+    source: GPUBuffer,
+    spans: readonly ByteSpan[],
+    target: Uint8Array,
+    guard: Guard,
+  ): Promise<void> {
     const turn = this.turn.then(() => this.copy(source, spans, target, guard));
     this.turn = turn.catch(() => {});
     return turn;
@@ -34,10 +40,20 @@ export class Readbacks {
     this.staging = null;
   }
 
-  private async copy(source: GPUBuffer, spans: readonly ByteSpan[], target: Uint8Array, guard: Guard): Promise<void> {
+  private async copy(
+    source: GPUBuffer,
+    spans: readonly ByteSpan[],
+    target: Uint8Array,
+    guard: Guard,
+  ): Promise<void> {
     const pieces = spans.map(({ offset, length }) => {
       const start = Math.floor(offset / ALIGN) * ALIGN;
-      return { start, skip: offset - start, length, size: Math.ceil((offset + length - start) / ALIGN) * ALIGN };
+      return {
+        start,
+        skip: offset - start,
+        length,
+        size: Math.ceil((offset + length - start) / ALIGN) * ALIGN,
+      };
     });
     const total = pieces.reduce((sum, { size }) => sum + size, 0);
     const staging = this.stagingOf(total);

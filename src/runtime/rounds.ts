@@ -1,10 +1,14 @@
-// Timed runs of one or two variants in turn, with the time that is left; must not know what the samples are for.
+// Timed runs of one or two variants in turn, with the time that is left; must not know what the
+// samples are for.
 
 import type { Progress } from '../worker/api.ts';
 import type { MeterEvent, RunSample, RunShape, Which } from '../worker/benchApi.ts';
 import type { Pair } from './pair.ts';
 
-/** Runs that are still to come and how long they take. A run of a larger batch is taken to be longer in proportion. */
+/**
+ * Runs that are still to come and how long they take. A run of a larger batch is taken to be longer
+ * in proportion.
+ */
 export class RunClock {
   readonly #job: string;
   readonly #onEvent: (event: MeterEvent) => void;
@@ -14,7 +18,13 @@ export class RunClock {
   readonly #pace: { [W in Which]?: number } = {};
   #done = 0;
 
-  constructor(job: string, sides: readonly Which[], runs: number, rows: number, onEvent: (event: MeterEvent) => void) {
+  constructor(
+    job: string,
+    sides: readonly Which[],
+    runs: number,
+    rows: number,
+    onEvent: (event: MeterEvent) => void,
+  ) {
     const each = (which: Which) => (sides.includes(which) ? { runs, rows } : { runs: 0, rows: 0 });
     this.#job = job;
     this.#onEvent = onEvent;
@@ -24,7 +34,10 @@ export class RunClock {
   ran(which: Which, batch: number, seconds: number, phase: Progress['phase']): void {
     const known = this.#pace[which];
     // The first run compiles shaders: the second one replaces its time.
-    this.#pace[which] = known === undefined || this.#done < 3 ? seconds / batch : 0.7 * known + 0.3 * (seconds / batch);
+    this.#pace[which] =
+      known === undefined || this.#done < 3
+        ? seconds / batch
+        : 0.7 * known + 0.3 * (seconds / batch);
     this.#done++;
     this.#left[which].runs--;
     this.#left[which].rows -= batch;
@@ -49,9 +62,17 @@ export class RunClock {
       runs += left.runs;
       const pace = this.#pace[which];
       if (left.runs === 0) continue;
-      secondsLeft = pace === undefined || secondsLeft === null ? null : secondsLeft + left.rows * pace;
+      secondsLeft =
+        pace === undefined || secondsLeft === null ? null : secondsLeft + left.rows * pace;
     }
-    const progress: Progress = { job: this.#job, phase, done: this.#done, total: this.#done + runs, unit: 'runs', secondsLeft };
+    const progress: Progress = {
+      job: this.#job,
+      phase,
+      done: this.#done,
+      total: this.#done + runs,
+      unit: 'runs',
+      secondsLeft,
+    };
     this.#onEvent({ type: 'progress', progress });
   }
 }
@@ -63,8 +84,8 @@ export interface RoundsRequest {
 }
 
 /**
- * Warm-up rounds, then timed rounds; a round is one run of each side, and the order alternates (AB, BA, ...) so that neither always follows
- * the other. A side that fails drops out.
+ * Warm-up rounds, then timed rounds; a round is one run of each side, and the order alternates (AB,
+ * BA, ...) so that neither always follows the other. A side that fails drops out.
  * @returns the timed samples by side; of a side that failed, those until then
  * @throws EspalierError `cancelled`, Crowded
  */
@@ -88,7 +109,12 @@ export async function runRounds(
       }
       if (!warming) samples[which].push(sample);
       onEvent({ type: 'sample', which, sample, warmup: warming });
-      clock.ran(which, shape.batch, (performance.now() - started) / 1000, warming ? 'warmup' : 'decode');
+      clock.ran(
+        which,
+        shape.batch,
+        (performance.now() - started) / 1000,
+        warming ? 'warmup' : 'decode',
+      );
     }
   }
   return samples;

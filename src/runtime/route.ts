@@ -1,4 +1,5 @@
-// Chooses the device for a model from what was asked, what the self-test found and what the graph needs; must not run the model.
+// Chooses the device for a model from what was asked, what the self-test found and what the graph
+// needs; must not run the model.
 
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
@@ -30,9 +31,10 @@ export function gpuUsable(selfTest: SelfTest | null): boolean {
 }
 
 /**
- * Opens a scoring session of the model on the device that fits. `auto` and `webgpu` fall back to wasm, with a note, when the GPU fails its
- * self-test or the graph must not run on it.
- * @throws EspalierError `no-webgpu` when WebGPU is demanded and there is no adapter; `unsupported-graph`, `unsupported-op` from the graph.
+ * Opens a scoring session of the model on the device that fits. `auto` and `webgpu` fall back to
+ * wasm, with a note, when the GPU fails its self-test or the graph must not run on it.
+ * @throws EspalierError `no-webgpu` when WebGPU is demanded and there is no adapter;
+ *   `unsupported-graph`, `unsupported-op` from the graph.
  */
 export async function openRouted(
   opened: OpenedModel,
@@ -68,7 +70,10 @@ export async function openRouted(
     return onWasm(selfTest);
   }
   if (rowsInteract) {
-    notes.push('This graph quantises its activations to int8 while it runs, for which WebGPU has no kernels: the wasm device is used.');
+    notes.push(
+      'This graph quantises its activations to int8 while it runs, for which WebGPU has no ' +
+        'kernels: the wasm device is used.',
+    );
     return onWasm(selfTest);
   }
   const engine = await openWebgpu(loader, { subgroups: routes.subgroups });

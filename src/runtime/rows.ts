@@ -11,7 +11,10 @@ const HEAD_BYTES = 384 * 2 ** 20;
 const PART = 8;
 /** A run over fewer positions than this wastes more time than it saves memory. */
 const MIN_TOKENS = 8;
-/** Scratch of a block run, in float32 hidden states: queries, keys, values, scores and the widened feed-forward activations. */
+/**
+ * Scratch of a block run, in float32 hidden states: queries, keys, values, scores and the widened
+ * feed-forward activations.
+ */
 const SCRATCH_STATES = 12;
 /** Logits in float32, shifted, exponentials. */
 export const LOGIT_COPIES = 3;
@@ -21,7 +24,10 @@ export interface RowLimits {
   block: number;
   /** Windows in one head run. */
   head: number;
-  /** Positions in one head run, when not even one window's logits are small enough; null = whole windows. */
+  /**
+   * Positions in one head run, when not even one window's logits are small enough; null = whole
+   * windows.
+   */
   headTokens: number | null;
   scratchRowBytes: number;
   /** Bytes of scratch and of logits that these runs take. */
@@ -30,19 +36,33 @@ export interface RowLimits {
 }
 
 /** @param budget bytes that everything may take; 0 = the smallest runs. */
-export function rowsByMemory(programs: ScorePrograms, { windows, length }: WindowShape, maxBufferBytes: number, budget: number): RowLimits {
+export function rowsByMemory(
+  programs: ScorePrograms,
+  { windows, length }: WindowShape,
+  maxBufferBytes: number,
+  budget: number,
+): RowLimits {
   const { hiddenSize, vocabSize } = programs;
   const runBytes = Math.min(RUN_BYTES, budget / PART);
   const headBytes = Math.min(HEAD_BYTES, budget / PART);
   const scratchRowBytes = length * hiddenSize * 4 * SCRATCH_STATES;
   const tokenBytes = vocabSize * 4;
   const rowLogits = (length - 1) * tokenBytes;
-  const cap = (bytes: number, limit: number): number => Math.max(1, Math.min(windows, Math.floor(limit / bytes)));
-  const block = programs.rowsInteract ? 1 : Math.min(cap(scratchRowBytes, runBytes), cap(length * hiddenSize * 4, maxBufferBytes));
+  const cap = (bytes: number, limit: number): number =>
+    Math.max(1, Math.min(windows, Math.floor(limit / bytes)));
+  const block = programs.rowsInteract
+    ? 1
+    : Math.min(cap(scratchRowBytes, runBytes), cap(length * hiddenSize * 4, maxBufferBytes));
   const rowFits = rowLogits * LOGIT_COPIES <= headBytes && rowLogits <= maxBufferBytes;
   const whole = rowFits || !programs.headByPosition || programs.rowsInteract;
-  const head = whole && !programs.rowsInteract ? Math.min(cap(rowLogits * LOGIT_COPIES, headBytes), cap(rowLogits, maxBufferBytes)) : 1;
-  const tokens = Math.min(Math.floor(headBytes / (tokenBytes * LOGIT_COPIES)), Math.floor(maxBufferBytes / tokenBytes));
+  const head =
+    whole && !programs.rowsInteract
+      ? Math.min(cap(rowLogits * LOGIT_COPIES, headBytes), cap(rowLogits, maxBufferBytes))
+      : 1;
+  const tokens = Math.min(
+    Math.floor(headBytes / (tokenBytes * LOGIT_COPIES)),
+    Math.floor(maxBufferBytes / tokenBytes),
+  );
   const headTokens = whole ? null : Math.min(length - 1, Math.max(MIN_TOKENS, tokens));
   return {
     block,

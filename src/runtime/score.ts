@@ -1,4 +1,5 @@
-// Runs the steps of a schedule on one group of windows, each state computed once; must not compute statistics of the results.
+// Runs the steps of a schedule on one group of windows, each state computed once; must not compute
+// statistics of the results.
 
 import type { Unit } from '../units.ts';
 import type { HiddenStates, IntactStates } from './hidden.ts';
@@ -13,7 +14,10 @@ export interface LeaveOneOutHooks {
   onResult(variant: Variant, nllPerWindow: number[]): void;
   /** After each block evaluation (all windows); seconds left is null at first. */
   onBlock(done: number, total: number, secondsLeft: number | null): void;
-  /** Before a stage is run: weights may have to be loaded. `next` is the stage that comes after it, null for the last. */
+  /**
+   * Before a stage is run: weights may have to be loaded. `next` is the stage that comes after it,
+   * null for the last.
+   */
   onVisit(stage: Stage, next: Stage | null): Promise<void>;
   /** Each state of the intact stream as it is made, by position. */
   onIntact(at: number, state: HiddenStates): Promise<void>;
@@ -36,7 +40,10 @@ export interface Leg {
   pace: Pace;
 }
 
-/** Measured wall time against the ideal of the same runs with mean times of the same run: for a curve [N(N + 1)/2 t_block + (N + 1) t_head]. */
+/**
+ * Measured wall time against the ideal of the same runs with mean times of the same run: for a
+ * curve [N(N + 1)/2 t_block + (N + 1) t_head].
+ */
 export interface PassCost {
   seconds: number;
   idealSeconds: number | null;
@@ -44,9 +51,11 @@ export interface PassCost {
 }
 
 /**
- * Runs the steps. Intact states are stored in `intact` as they come; an empty map starts at the embedding.
+ * Runs the steps. Intact states are stored in `intact` as they come; an empty map starts at the
+ * embedding.
  * @param live where the streams are when it begins; taken over
- * @throws EspalierError `cancelled` between runs; states made by then are released except those in `intact`.
+ * @throws EspalierError `cancelled` between runs; states made by then are released except those in
+ *   `intact`.
  */
 export async function leaveOneOut(
   pass: Pass,
@@ -71,7 +80,8 @@ export async function leaveOneOut(
     const result = await work();
     if (settle) await engine.settled();
     runs.set(kind, (runs.get(kind) ?? 0) + 1);
-    if (settle || engine.kind === 'wasm' || kind === 'head') pace.add(kind, (now() - start) / 1000, kind !== 'head');
+    if (settle || engine.kind === 'wasm' || kind === 'head')
+      pace.add(kind, (now() - start) / 1000, kind !== 'head');
     return result;
   };
 
@@ -87,7 +97,9 @@ export async function leaveOneOut(
       const input = streams.of(step.variant);
       if (step.kind === 'block') {
         const kind = pass.chain.boundOf(step.piece).program.id;
-        const output = await measure(kind, step.variant === 'intact', () => pass.block(step.piece, input));
+        const output = await measure(kind, step.variant === 'intact', () =>
+          pass.block(step.piece, input),
+        );
         streams.advance(step.variant, step.at, output);
         if (step.variant === 'intact') await hooks.onIntact(step.at + 1, output);
         done += 1;

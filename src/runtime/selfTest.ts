@@ -1,21 +1,36 @@
-// Tests a GPU against the CPU provider of the same build before it is trusted; must not change the device's settings itself.
+// Tests a GPU against the CPU provider of the same build before it is trusted; must not change the
+// device's settings itself.
 
 import type { SelfTest, SelfTestCheck } from '../worker/api.ts';
 import { describeAdapter, findAdapter } from './adapter.ts';
 import type { Engine } from './device.ts';
 import { toFloat32 } from './host.ts';
 import { loadOrt, type OrtLoader } from './ort.ts';
-import { anglesProbe, attentionProbe, likelihoodProbe, type Probe, productProbe } from './probes.ts';
+import {
+  anglesProbe,
+  attentionProbe,
+  likelihoodProbe,
+  type Probe,
+  productProbe,
+} from './probes.ts';
 import { gpuBuild, openWebgpu } from './webgpuEngine.ts';
 
 /** Raised when checks change, so that remembered results are not taken for new ones. */
 const REVISION = 1;
 
-export type CheckName = 'product' | 'attention' | 'attention with subgroups' | 'soft cap' | 'sine and cosine' | 'likelihood';
+export type CheckName =
+  | 'product'
+  | 'attention'
+  | 'attention with subgroups'
+  | 'soft cap'
+  | 'sine and cosine'
+  | 'likelihood';
 
 /** What may be done with the GPU; follows from the checks alone. */
 export interface Routes {
-  /** Matrix products, attention without subgroups and likelihoods are right: the GPU can be used. */
+  /**
+   * Matrix products, attention without subgroups and likelihoods are right: the GPU can be used.
+   */
   usable: boolean;
   /** Ask for the `subgroups` feature. */
   subgroups: boolean;
@@ -34,8 +49,20 @@ interface Check {
 }
 
 const checks = (): Check[] => [
-  { name: 'product', probe: productProbe(), tolerance: 1e-3, subgroups: false, onFailure: 'the GPU is not used' },
-  { name: 'attention', probe: attentionProbe(0), tolerance: 1e-3, subgroups: false, onFailure: 'the GPU is not used' },
+  {
+    name: 'product',
+    probe: productProbe(),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'the GPU is not used',
+  },
+  {
+    name: 'attention',
+    probe: attentionProbe(0),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'the GPU is not used',
+  },
   {
     name: 'attention with subgroups',
     probe: attentionProbe(0),
@@ -43,9 +70,27 @@ const checks = (): Check[] => [
     subgroups: true,
     onFailure: 'the device is opened without subgroups',
   },
-  { name: 'soft cap', probe: attentionProbe(2), tolerance: 1e-3, subgroups: false, onFailure: 'graphs with a soft cap run on wasm' },
-  { name: 'sine and cosine', probe: anglesProbe(), tolerance: 1e-5, subgroups: false, onFailure: 'rotary tables are computed on the CPU' },
-  { name: 'likelihood', probe: likelihoodProbe(), tolerance: 1e-3, subgroups: false, onFailure: 'the GPU is not used' },
+  {
+    name: 'soft cap',
+    probe: attentionProbe(2),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'graphs with a soft cap run on wasm',
+  },
+  {
+    name: 'sine and cosine',
+    probe: anglesProbe(),
+    tolerance: 1e-5,
+    subgroups: false,
+    onFailure: 'rotary tables are computed on the CPU',
+  },
+  {
+    name: 'likelihood',
+    probe: likelihoodProbe(),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'the GPU is not used',
+  },
 ];
 
 export interface SelfTestOptions {
@@ -59,14 +104,19 @@ export async function selfTestKey(loader: OrtLoader): Promise<string | null> {
   if (!adapter) return null;
   const runtime = await loadOrt(loader, gpuBuild());
   const { name, features } = describeAdapter(adapter);
-  return [name, features.join(' '), runtime.build, runtime.version, `checks ${REVISION}`].join(' | ');
+  return [name, features.join(' '), runtime.build, runtime.version, `checks ${REVISION}`].join(
+    ' | ',
+  );
 }
 
 /**
  * Runs all checks on fresh devices and closes them.
  * @throws EspalierError `no-webgpu` when there is no adapter or device.
  */
-export async function runSelfTest(loader: OrtLoader, options: SelfTestOptions = {}): Promise<SelfTest> {
+export async function runSelfTest(
+  loader: OrtLoader,
+  options: SelfTestOptions = {},
+): Promise<SelfTest> {
   const started = performance.now();
   const adapter = await findAdapter(loader);
   const hasSubgroups = adapter?.features.has('subgroups') ?? false;
@@ -75,21 +125,38 @@ export async function runSelfTest(loader: OrtLoader, options: SelfTestOptions = 
   for (const subgroups of hasSubgroups ? [false, true] : [false]) {
     const engine = await openWebgpu(loader, { subgroups });
     try {
-      for (const check of all) if (check.subgroups === subgroups) results.push(await runCheck(engine, check, options));
+      for (const check of all)
+        if (check.subgroups === subgroups) results.push(await runCheck(engine, check, options));
     } finally {
       await engine.dispose();
     }
   }
   if (!hasSubgroups)
-    results.push({ name: 'attention with subgroups', ok: true, maxError: null, note: 'not run: the adapter has no subgroups' });
+    results.push({
+      name: 'attention with subgroups',
+      ok: true,
+      maxError: null,
+      note: 'not run: the adapter has no subgroups',
+    });
   const routes = routesOf(results);
-  return { passed: routes.usable, checks: results, routes: describeRoutes(routes), seconds: (performance.now() - started) / 1000 };
+  return {
+    passed: routes.usable,
+    checks: results,
+    routes: describeRoutes(routes),
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
-/** What the checks allow. Side values always run on the CPU provider, so the check of sine and cosine only informs. */
+/**
+ * What the checks allow. Side values always run on the CPU provider, so the check of sine and
+ * cosine only informs.
+ */
 export function routesOf(results: readonly SelfTestCheck[]): Routes {
-  const ok = (name: CheckName): boolean => results.find((check) => check.name === name)?.ok ?? false;
-  const subgroupsRan = results.some((check) => check.name === 'attention with subgroups' && check.maxError !== null);
+  const ok = (name: CheckName): boolean =>
+    results.find((check) => check.name === name)?.ok ?? false;
+  const subgroupsRan = results.some(
+    (check) => check.name === 'attention with subgroups' && check.maxError !== null,
+  );
   return {
     usable: ok('product') && ok('attention') && ok('likelihood'),
     subgroups: subgroupsRan && ok('attention with subgroups'),
@@ -106,20 +173,31 @@ function describeRoutes(routes: Routes): string[] {
   ];
 }
 
-async function runCheck(engine: Engine, check: Check, options: SelfTestOptions): Promise<SelfTestCheck> {
+async function runCheck(
+  engine: Engine,
+  check: Check,
+  options: SelfTestOptions,
+): Promise<SelfTestCheck> {
   try {
     const expected = await evaluate(engine, check.probe, true);
     const found = await evaluate(engine, check.probe, false);
     options.tamper?.(check.name, found);
     const maxError = largestDifference(expected, found);
     const ok = maxError <= check.tolerance;
-    return { name: check.name, ok, maxError, note: ok ? '' : `off by ${maxError.toPrecision(2)}: ${check.onFailure}` };
+    return {
+      name: check.name,
+      ok,
+      maxError,
+      note: ok ? '' : `off by ${maxError.toPrecision(2)}: ${check.onFailure}`,
+    };
   } catch (error) {
     return {
       name: check.name,
       ok: false,
       maxError: null,
-      note: `did not run (${error instanceof Error ? error.message : String(error)}): ${check.onFailure}`,
+      note:
+        `did not run (${error instanceof Error ? error.message : String(error)}): ` +
+        `${check.onFailure}`,
     };
   }
 }

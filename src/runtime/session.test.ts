@@ -1,4 +1,5 @@
-// The curve and plans of the sample and of fixtures against PyTorch goldens, on the real wasm build of ONNX Runtime Web.
+// The curve and plans of the sample and of fixtures against PyTorch goldens, on the real wasm build
+// of ONNX Runtime Web.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenedModel, openModel } from '../model/open.ts';
@@ -45,9 +46,13 @@ describe('the sample', () => {
 
   test('curve equals the goldens within 1e-4 for every window, in the same order', async () => {
     const curve = await session.score(expected.windows, undefined, (event) => events.push(event));
-    expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline_nll_per_sample)).toBeLessThan(1e-4);
+    expect(
+      largestDifference(curve.baseline.nllPerWindow, expected.baseline_nll_per_sample),
+    ).toBeLessThan(1e-4);
     for (const block of curve.blocks)
-      expect(largestDifference(block.nllPerWindow, expected.loo_nll_per_sample[block.index] ?? [])).toBeLessThan(1e-4);
+      expect(
+        largestDifference(block.nllPerWindow, expected.loo_nll_per_sample[block.index] ?? []),
+      ).toBeLessThan(1e-4);
     expect(curve.order).toEqual(expected.ppl_order);
     expect(curve.costRatio).toBeGreaterThan(0);
   }, 240_000);
@@ -56,9 +61,13 @@ describe('the sample', () => {
     const kinds = events.filter((event) => event.type !== 'progress').map((event) => event.type);
     expect(kinds).toEqual(['baseline', ...Array<string>(16).fill('block')]);
     const atBaseline = events.findIndex((event) => event.type === 'baseline');
-    const before = events.slice(0, atBaseline).filter((event) => event.type === 'progress' && event.progress.phase === 'score');
+    const before = events
+      .slice(0, atBaseline)
+      .filter((event) => event.type === 'progress' && event.progress.phase === 'score');
     expect(before.length).toBe(16);
-    const progress = events.flatMap((event) => (event.type === 'progress' && event.progress.phase === 'score' ? [event.progress] : []));
+    const progress = events.flatMap((event) =>
+      event.type === 'progress' && event.progress.phase === 'score' ? [event.progress] : [],
+    );
     expect(progress.at(-1)).toMatchObject({ done: 136, total: 136, unit: 'blocks' });
   });
 
@@ -93,7 +102,12 @@ describe('the sample', () => {
     const abort = new AbortController();
     let cancelledAt = 0;
     const running = session.score(expected.windows.slice(0, 4), abort.signal, (event) => {
-      if (event.type !== 'progress' || event.progress.phase !== 'score' || event.progress.done !== 5) return;
+      if (
+        event.type !== 'progress' ||
+        event.progress.phase !== 'score' ||
+        event.progress.done !== 5
+      )
+        return;
       cancelledAt = performance.now();
       abort.abort();
     });
@@ -102,11 +116,15 @@ describe('the sample', () => {
     const plan = await session.plan([7, 9]);
     expect(plan.nllPerWindow.length).toBe(4);
     const own = await session.plan([]);
-    expect(largestDifference(own.nllPerWindow, expected.baseline_nll_per_sample.slice(0, 4))).toBeLessThan(1e-4);
+    expect(
+      largestDifference(own.nllPerWindow, expected.baseline_nll_per_sample.slice(0, 4)),
+    ).toBeLessThan(1e-4);
   });
 
   test('a plan of all blocks, an unknown block and a bad window are refused in words', async () => {
-    await expect(session.plan(Array.from({ length: 16 }, (_, k) => k))).rejects.toMatchObject({ code: 'bad-input' });
+    await expect(session.plan(Array.from({ length: 16 }, (_, k) => k))).rejects.toMatchObject({
+      code: 'bad-input',
+    });
     await expect(session.plan([16])).rejects.toThrow(/no block 16/);
     await expect(session.score([[1]], undefined, () => {})).rejects.toThrow(/at least 2/);
     await expect(session.score([[1, 2048]], undefined, () => {})).rejects.toThrow(/2048.*2047/);
@@ -154,18 +172,29 @@ describe('the sample', () => {
     const session = ScoreSession.open(opened, small);
     const curve = await session.score(windows, undefined, () => {});
     for (const block of curve.blocks)
-      expect(largestDifference(block.nllPerWindow, expected.loo_nll_per_sample[block.index]?.slice(0, 1) ?? [])).toBeLessThan(1e-4);
+      expect(
+        largestDifference(
+          block.nllPerWindow,
+          expected.loo_nll_per_sample[block.index]?.slice(0, 1) ?? [],
+        ),
+      ).toBeLessThan(1e-4);
     await session.dispose();
     expect(engine.ledger.total()).toBe(0);
   });
 
   test('streamed weights and windows in groups give the same curve', async () => {
     const windows = expected.windows.slice(0, 3);
-    const small = ScoreSession.open(opened, engine, { budgetBytes: 4 * 2 ** 20 + 8 * 128 * 128 * 4 * 12 });
+    const small = ScoreSession.open(opened, engine, {
+      budgetBytes: 4 * 2 ** 20 + 8 * 128 * 128 * 4 * 12,
+    });
     const curve = await small.score(windows, undefined, () => {});
-    expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline_nll_per_sample)).toBeLessThan(1e-4);
+    expect(
+      largestDifference(curve.baseline.nllPerWindow, expected.baseline_nll_per_sample),
+    ).toBeLessThan(1e-4);
     for (const block of curve.blocks)
-      expect(largestDifference(block.nllPerWindow, expected.loo_nll_per_sample[block.index] ?? [])).toBeLessThan(1e-4);
+      expect(
+        largestDifference(block.nllPerWindow, expected.loo_nll_per_sample[block.index] ?? []),
+      ).toBeLessThan(1e-4);
     expect(engine.ledger.bytes('weights')).toBeLessThan(4 * 2 ** 20);
     const plan = await small.plan([7, 9]);
     expect(plan.nllPerWindow.length).toBe(3);
@@ -186,10 +215,14 @@ describe.each([
     const expected = golden(name);
     const session = ScoreSession.open(await openModel(await openFolder(fixturePath(name))), engine);
     const curve = await session.score(expected.windows, undefined, () => {});
-    expect(largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? [])).toBeLessThan(1e-4);
+    expect(
+      largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? []),
+    ).toBeLessThan(1e-4);
     for (const block of expected.blocks ?? []) {
       if (block.refused !== undefined) continue;
-      expect(largestDifference(curve.blocks[block.index]?.nllPerWindow ?? [], block.nllPerWindow)).toBeLessThan(1e-4);
+      expect(
+        largestDifference(curve.blocks[block.index]?.nllPerWindow ?? [], block.nllPerWindow),
+      ).toBeLessThan(1e-4);
     }
     await session.dispose();
     expect(engine.ledger.total()).toBe(0);

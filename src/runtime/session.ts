@@ -1,4 +1,5 @@
-// A model ready to be scored on one engine: curve, plans and memory over the same windows; must not know about texts, files on disk or the page.
+// A model ready to be scored on one engine: curve, plans and memory over the same windows; must not
+// know about texts, files on disk or the page.
 
 import { measureWindows } from '../analysis/perplexity.ts';
 import { EspalierError } from '../errors.ts';
@@ -23,7 +24,14 @@ import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
 import type { CheckpointStore } from './checkpoint.ts';
 import { Keeper } from './checkpointKeeper.ts';
-import { type Curve, type CurveJob, measureCurve, measureHidden, measureParts, type PartsCurve } from './curve.ts';
+import {
+  type Curve,
+  type CurveJob,
+  measureCurve,
+  measureHidden,
+  measureParts,
+  type PartsCurve,
+} from './curve.ts';
 import type { Engine } from './device.ts';
 import { evaluate } from './evaluate.ts';
 import type { EvaluationText } from './evaluationText.ts';
@@ -39,7 +47,10 @@ import { type Windows, Workbench } from './workbench.ts';
 export type { Curve, PartsCurve } from './curve.ts';
 
 export interface SessionOptions {
-  /** Bytes that weights, hidden states, scratch and logits may take together; by default 70 % of what the device is believed to have. */
+  /**
+   * Bytes that weights, hidden states, scratch and logits may take together; by default 70 % of
+   * what the device is believed to have.
+   */
   budgetBytes?: number | undefined;
   /** Stream the weights although they would fit: for a session that goes over them once. */
   streamed?: boolean;
@@ -76,7 +87,8 @@ export class ScoreSession {
 
   /**
    * Cuts the model into programs for this engine. No weight is read yet.
-   * @throws EspalierError `unsupported-graph` when perplexity cannot be had, `unsupported-op` for element types that cannot run here.
+   * @throws EspalierError `unsupported-graph` when perplexity cannot be had, `unsupported-op` for
+   *   element types that cannot run here.
    */
   static open(opened: OpenedModel, engine: Engine, options: SessionOptions = {}): ScoreSession {
     const programs = fitted(makeScorePrograms(opened, { device: engine.kind }), engine.float16);
@@ -86,10 +98,20 @@ export class ScoreSession {
 
   /** Peak bytes of scoring `windows` windows of `length` tokens. */
   memory(windows: number, length: number, budgetBytes = this.budget): MemoryEstimate {
-    return estimateMemory(this.programs, windows, length, this.engine, budgetBytes, this.bench.forceStreaming);
+    return estimateMemory(
+      this.programs,
+      windows,
+      length,
+      this.engine,
+      budgetBytes,
+      this.bench.forceStreaming,
+    );
   }
 
-  /** Takes another budget, in bytes (undefined = the default): the next job loads weights as it allows. States of the curve so far are dropped. */
+  /**
+   * Takes another budget, in bytes (undefined = the default): the next job loads weights as it
+   * allows. States of the curve so far are dropped.
+   */
   setBudget(budgetBytes: number | undefined): Promise<void> {
     const budget = budgetBytes ?? defaultBudget(this.engine.kind, this.engine.maxBufferBytes);
     return this.exclusive(async () => {
@@ -102,15 +124,27 @@ export class ScoreSession {
 
   /**
    * The leave-one-out curve, with the criteria of the hidden states.
-   * @param store where the job writes itself down; what an interrupted run of it had measured is told at once
-   * @throws EspalierError `cancelled`, `bad-input`, `missing-file`, `out-of-memory`, `device-lost`, `too-large` when the budget cannot hold even
+   * @param store where the job writes itself down; what an interrupted run of it had measured is
+   *   told at once
+   * @throws EspalierError `cancelled`, `bad-input`, `missing-file`, `out-of-memory`, `device-lost`,
+   *   `too-large` when the budget cannot hold even
    *   one stage of the model.
    */
-  score(windows: Windows, signal: AbortSignal | undefined, onEvent: (event: ScoreEvent) => void, store?: CheckpointStore): Promise<Curve> {
+  score(
+    windows: Windows,
+    signal: AbortSignal | undefined,
+    onEvent: (event: ScoreEvent) => void,
+    store?: CheckpointStore,
+  ): Promise<Curve> {
     return this.exclusive(async () => {
       const started = performance.now();
       this.takeWindows(windows);
-      const job = await this.curveJob('score', signal, (progress) => onEvent({ type: 'progress', progress }), store);
+      const job = await this.curveJob(
+        'score',
+        signal,
+        (progress) => onEvent({ type: 'progress', progress }),
+        store,
+      );
       this.dropStates();
       const found = await measureCurve(job, this.unremovable, onEvent);
       await job.keeper?.clear();
@@ -120,7 +154,8 @@ export class ScoreSession {
   }
 
   /**
-   * The curve over attention and feed-forward parts, each left out alone. Baseline and intact states of a curve on the same windows are used.
+   * The curve over attention and feed-forward parts, each left out alone. Baseline and intact
+   * states of a curve on the same windows are used.
    * @throws EspalierError as `score`; `bad-input` when no block can be divided.
    */
   scoreParts(
@@ -132,7 +167,9 @@ export class ScoreSession {
     return this.exclusive(async () => {
       const started = performance.now();
       this.takeWindows(windows);
-      const divisible = this.unremovable.map((reason, block) => reason === null && Boolean(this.programs.halves?.[block]));
+      const divisible = this.unremovable.map(
+        (reason, block) => reason === null && Boolean(this.programs.halves?.[block]),
+      );
       if (!divisible.includes(true))
         throw new EspalierError(
           'bad-input',
@@ -150,8 +187,15 @@ export class ScoreSession {
     });
   }
 
-  /** Block Influence and angular distance without a curve: one intact pass, or none where its states are there. @throws EspalierError as `score`. */
-  hiddenCriteria(windows: Windows, signal?: AbortSignal, onProgress: (progress: Progress) => void = () => {}): Promise<HiddenCriteria> {
+  /**
+   * Block Influence and angular distance without a curve: one intact pass, or none where its states
+   * are there. @throws EspalierError as `score`.
+   */
+  hiddenCriteria(
+    windows: Windows,
+    signal?: AbortSignal,
+    onProgress: (progress: Progress) => void = () => {},
+  ): Promise<HiddenCriteria> {
     return this.exclusive(async () => {
       this.takeWindows(windows);
       if (this.curve?.hidden) return this.curve.hidden;
@@ -161,8 +205,9 @@ export class ScoreSession {
   }
 
   /**
-   * Iterative PPL: at each step every block that is left and not locked is left out alone, and the one whose absence costs least goes; equals by
-   * lower index. A curve on the same windows is the first step of a search that starts from the whole model.
+   * Iterative PPL: at each step every block that is left and not locked is left out alone, and the
+   * one whose absence costs least goes; equals by lower index. A curve on the same windows is the
+   * first step of a search that starts from the whole model.
    * @param gate holds the search between two runs
    * @throws EspalierError as `score`; `bad-input` for units or locks that the model does not have.
    */
@@ -183,17 +228,29 @@ export class ScoreSession {
       this.planStates.clear();
       const first = Math.min(this.programs.blocks.length, ...start.map(blockOf));
       const states = new Map(
-        [...intact].filter(([cut]) => job.plan.keepIntact && cut <= first).map(([cut, state]) => [cut, state.retain()]),
+        [...intact]
+          .filter(([cut]) => job.plan.keepIntact && cut <= first)
+          .map(([cut, state]) => [cut, state.retain()]),
       );
       if (!job.plan.keepPlans) this.dropStates();
       const device = { kind: this.engine.kind, name: this.engine.name };
       const found = await searchIteratively(
-        { ...request, ...job, start, states, gate, unremovable: this.unremovable, curve: this.curve },
         {
-          onStarted: (baseline, resumedSteps) => onEvent({ type: 'started', device, baseline, resumedSteps }),
+          ...request,
+          ...job,
+          start,
+          states,
+          gate,
+          unremovable: this.unremovable,
+          curve: this.curve,
+        },
+        {
+          onStarted: (baseline, resumedSteps) =>
+            onEvent({ type: 'started', device, baseline, resumedSteps }),
           onCandidate: (step, block, nll) => onEvent({ type: 'candidate', step, block, nll }),
           onStep: (step) => onEvent({ type: 'step', step }),
-          onProgress: (done, total, secondsLeft) => tell({ job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft }),
+          onProgress: (done, total, secondsLeft) =>
+            tell({ job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft }),
         },
       );
       await job.keeper?.clear();
@@ -201,14 +258,18 @@ export class ScoreSession {
     });
   }
 
-  /** Windows for plans without a curve; weights and the intact pass come with the first plan. @throws EspalierError `bad-input`. */
+  /**
+   * Windows for plans without a curve; weights and the intact pass come with the first plan.
+   * @throws EspalierError `bad-input`.
+   */
   useWindows(windows: Windows): Promise<void> {
     return this.exclusive(async () => this.takeWindows(windows));
   }
 
   /**
    * NLL with `removed` taken out together, on the windows of the last `score` or `useWindows`.
-   * @throws EspalierError `bad-input` without windows or for a unit that cannot be removed, `cancelled`.
+   * @throws EspalierError `bad-input` without windows or for a unit that cannot be removed,
+   *   `cancelled`.
    */
   plan(
     removed: readonly Unit[],
@@ -225,10 +286,20 @@ export class ScoreSession {
       const nll: number[] = [];
       const passes = this.bench.passes(plan.planGroup, signal);
       for (const [k, pass] of passes.entries()) {
-        const stored = plan.keepIntact ? { intact: this.intact, plan: plan.keepPlans ? this.planStates : null } : null;
+        const stored = plan.keepIntact
+          ? { intact: this.intact, plan: plan.keepPlans ? this.planStates : null }
+          : null;
         const end = await runPlan(pass, sorted, stored, {
           onVisit: (stage, next) => this.bench.visit(stage, next, signal),
-          onBlock: (done, total) => onProgress({ job: 'plan', phase: 'score', done, total, unit: 'blocks', secondsLeft: null }),
+          onBlock: (done, total) =>
+            onProgress({
+              job: 'plan',
+              phase: 'score',
+              done,
+              total,
+              unit: 'blocks',
+              secondsLeft: null,
+            }),
         });
         try {
           await this.bench.visit('head', passes[k + 1] ? 'embed' : null, signal);
@@ -241,14 +312,24 @@ export class ScoreSession {
     });
   }
 
-  /** NLL of each predicted token of one window with `removed` taken out: what an export of that plan must reproduce. */
-  nllPerToken(removed: readonly Unit[], window: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+  /**
+   * NLL of each predicted token of one window with `removed` taken out: what an export of that plan
+   * must reproduce.
+   */
+  nllPerToken(
+    removed: readonly Unit[],
+    window: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
       chunkWindows([window], 1, this.programs.vocabSize);
       await this.bench.loadFor([window], signal);
       const pass = this.bench.passOver([window], signal);
-      const end = await runPlan(pass, sorted, null, { onVisit: (stage, next) => this.bench.visit(stage, next, signal), onBlock: () => {} });
+      const end = await runPlan(pass, sorted, null, {
+        onVisit: (stage, next) => this.bench.visit(stage, next, signal),
+        onBlock: () => {},
+      });
       try {
         await this.bench.visit('head', null, signal);
         return (await pass.headPerToken(end))[0] ?? new Float32Array();
@@ -259,8 +340,8 @@ export class ScoreSession {
   }
 
   /**
-   * Perplexity of the model and of a plan on another text. Hidden states of the curve and of plans are dropped, and made again when a plan is
-   * measured next; its windows and numbers stay.
+   * Perplexity of the model and of a plan on another text. Hidden states of the curve and of plans
+   * are dropped, and made again when a plan is measured next; its windows and numbers stay.
    * @throws EspalierError as `plan`; cancelled, the last partial result was told by an event.
    */
   evaluate(
@@ -281,7 +362,10 @@ export class ScoreSession {
     });
   }
 
-  /** Frees states, weights and sessions: the engine's ledger is zero afterwards. The engine stays with its owner. */
+  /**
+   * Frees states, weights and sessions: the engine's ledger is zero afterwards. The engine stays
+   * with its owner.
+   */
   dispose(): Promise<void> {
     return this.exclusive(async () => {
       this.dropStates();
@@ -295,8 +379,16 @@ export class ScoreSession {
     onProgress: (progress: Progress) => void,
     store?: CheckpointStore,
   ): Promise<CurveJob> {
-    const plan = await this.bench.prepare(signal, (progress) => onProgress({ job: name, ...progress }));
-    return { bench: this.bench, plan, intact: this.intact, keeper: store ? new Keeper(store) : null, signal };
+    const plan = await this.bench.prepare(signal, (progress) =>
+      onProgress({ job: name, ...progress }),
+    );
+    return {
+      bench: this.bench,
+      plan,
+      intact: this.intact,
+      keeper: store ? new Keeper(store) : null,
+      signal,
+    };
   }
 
   private takeWindows(windows: Windows): void {
@@ -312,8 +404,11 @@ export class ScoreSession {
     const measure =
       unit === undefined
         ? (this.curve ?? this.parts)?.baseline
-        : (this.curve?.blocks.find(({ index }) => index === unit) ?? this.parts?.parts.find((part) => part.unit === unit));
-    return measure ? { nll: measure.nll, ppl: measure.ppl, nllPerWindow: [...measure.nllPerWindow] } : null;
+        : (this.curve?.blocks.find(({ index }) => index === unit) ??
+          this.parts?.parts.find((part) => part.unit === unit));
+    return measure
+      ? { nll: measure.nll, ppl: measure.ppl, nllPerWindow: [...measure.nllPerWindow] }
+      : null;
   }
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
@@ -321,24 +416,38 @@ export class ScoreSession {
     for (const unit of sorted) this.requireBlock(blockOf(unit));
     for (const block of wholeBlocks(sorted)) {
       const reason = this.unremovable[block];
-      if (reason) throw new EspalierError('bad-input', `Block ${block} cannot be removed: ${reason}`, 'Keep this block.');
+      if (reason)
+        throw new EspalierError(
+          'bad-input',
+          `Block ${block} cannot be removed: ${reason}`,
+          'Keep this block.',
+        );
     }
     for (const unit of partUnits(sorted))
       if (!this.programs.halves?.[blockOf(unit)])
         throw new EspalierError(
           'bad-input',
-          `Attention and feed-forward of block ${blockOf(unit)} cannot be told apart, so ${unit} cannot be left out alone.`,
+          `Attention and feed-forward of block ${blockOf(unit)} cannot be told apart, so ` +
+            `${unit} cannot be left out alone.`,
           'Remove the whole block, or keep it.',
         );
     if (wholeBlocks(sorted).length >= this.programs.blocks.length)
-      throw new EspalierError('bad-input', 'A plan must leave at least one block.', 'Keep a block.');
+      throw new EspalierError(
+        'bad-input',
+        'A plan must leave at least one block.',
+        'Keep a block.',
+      );
     return sorted;
   }
 
   private requireBlock(block: number): void {
     const count = this.programs.blocks.length;
     if (!Number.isInteger(block) || block < 0 || block >= count)
-      throw new EspalierError('bad-input', `There is no block ${block}; the model has blocks 0 to ${count - 1}.`, 'Choose other blocks.');
+      throw new EspalierError(
+        'bad-input',
+        `There is no block ${block}; the model has blocks 0 to ${count - 1}.`,
+        'Choose other blocks.',
+      );
   }
 
   private dropStates(): void {

@@ -21,12 +21,24 @@ export class Sessions {
     this.runtime = runtime;
   }
 
-  /** Creates the session of `program` unless it is there. `kind` tells apart sessions of one program on several providers. */
-  async create(program: Pick<Program, 'id' | 'bytes'>, kind: string, options: InferenceSession.SessionOptions): Promise<string> {
+  /**
+   * Creates the session of `program` unless it is there. `kind` tells apart sessions of one program
+   * on several providers.
+   */
+  async create(
+    program: Pick<Program, 'id' | 'bytes'>,
+    kind: string,
+    options: InferenceSession.SessionOptions,
+  ): Promise<string> {
     const key = this.keyOf(program, kind);
     let session = this.byKey.get(key);
     if (!session) {
-      session = this.runtime.exclusive(() => this.runtime.ort.InferenceSession.create(program.bytes, { logSeverityLevel: 3, ...options }));
+      session = this.runtime.exclusive(() =>
+        this.runtime.ort.InferenceSession.create(program.bytes, {
+          logSeverityLevel: 3,
+          ...options,
+        }),
+      );
       this.byKey.set(key, session);
       session.catch(() => this.byKey.delete(key));
     }
@@ -38,7 +50,12 @@ export class Sessions {
     }
   }
 
-  async run(key: string, feeds: Record<string, Tensor>, fetches: Fetches, guard: Guard | null): Promise<Record<string, Tensor>> {
+  async run(
+    key: string,
+    feeds: Record<string, Tensor>,
+    fetches: Fetches,
+    guard: Guard | null,
+  ): Promise<Record<string, Tensor>> {
     return (await this.direct(key, guard)).run(feeds, fetches);
   }
 
@@ -54,7 +71,9 @@ export class Sessions {
         try {
           return await runtime.exclusive(async () => {
             const started = performance.now();
-            const result = (fetches ? session.run(feeds, fetches) : session.run(feeds)) as Promise<Record<string, Tensor>>;
+            const result = (fetches ? session.run(feeds, fetches) : session.run(feeds)) as Promise<
+              Record<string, Tensor>
+            >;
             const outputs = await (guard ? guard(result) : result);
             runner.seconds += (performance.now() - started) / 1000;
             return outputs;
@@ -84,7 +103,10 @@ export class Sessions {
     }
   }
 
-  /** Ids such as "block-0" are those of one model only, so sessions are told apart by the program object. */
+  /**
+   * Ids such as "block-0" are those of one model only, so sessions are told apart by the program
+   * object.
+   */
   private keyOf(program: object & { id: string }, kind: string): string {
     const known = this.numbers.get(program) ?? ++this.count;
     this.numbers.set(program, known);

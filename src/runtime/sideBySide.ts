@@ -1,20 +1,36 @@
-// Generates with the original and a pruned variant at once, in slices of a few dozen ms, so that both stream; must not choose tokens or load by itself.
+// Generates with the original and a pruned variant at once, in slices of a few dozen ms, so that
+// both stream; must not choose tokens or load by itself.
 
 import { firstDifference } from '../analysis/divergence.ts';
 import type { Sampling } from '../analysis/sampling.ts';
 import { checkSampling } from '../analysis/sampling.ts';
 import { EspalierError } from '../errors.ts';
 import type { Unit } from '../units.ts';
-import type { Advance, GenerateEvent, GenerateResult, OpenVariant, Prompt, Side, VariantInfo, Which } from '../worker/benchApi.ts';
+import type {
+  Advance,
+  GenerateEvent,
+  GenerateResult,
+  OpenVariant,
+  Prompt,
+  Side,
+  VariantInfo,
+  Which,
+} from '../worker/benchApi.ts';
 import { Pair } from './pair.ts';
 
-/** Length of a slice: with two variants each is heard of about every 80 ms. A single one is heard of every 50 ms. */
+/**
+ * Length of a slice: with two variants each is heard of about every 80 ms. A single one is heard of
+ * every 50 ms.
+ */
 const SLICE_MS = { two: 40, one: 50 };
 
 /** Untimed runs before a generation: no more after this many seconds of them. */
 const WARM_SECONDS = 0.5;
 const WARM_RUNS = 12;
-/** Their prompt is cut to so many tokens: reading a long one twice would double the wait for the first token. */
+/**
+ * Their prompt is cut to so many tokens: reading a long one twice would double the wait for the
+ * first token.
+ */
 const WARM_TOKENS = 64;
 
 export interface SideBySideRequest {
@@ -35,8 +51,10 @@ export interface SideBySideOptions {
 }
 
 /**
- * Same prompt ids, seed and settings for both. Where both do not fit, one generates after the other. A variant that fails is reported and leaves the other running.
- * @throws EspalierError `cancelled`, `bad-input` (settings, prompt), `tokenizer` (prompt); when every variant fails, the error of the original
+ * Same prompt ids, seed and settings for both. Where both do not fit, one generates after the
+ * other. A variant that fails is reported and leaves the other running.
+ * @throws EspalierError `cancelled`, `bad-input` (settings, prompt), `tokenizer` (prompt); when
+ *   every variant fails, the error of the original
  */
 export async function generateSideBySide(
   { removed, prompt, tokens, sampling, stopAtEos }: SideBySideRequest,
@@ -45,7 +63,11 @@ export async function generateSideBySide(
 ): Promise<GenerateResult> {
   checkSampling(sampling);
   if (!Number.isSafeInteger(tokens) || tokens < 1)
-    throw new EspalierError('bad-input', `The number of new tokens must be a whole number of at least 1, not ${tokens}.`, 'Change it.');
+    throw new EspalierError(
+      'bad-input',
+      `The number of new tokens must be a whole number of at least 1, not ${tokens}.`,
+      'Change it.',
+    );
   const infos: { [W in Which]?: VariantInfo } = {};
   const pair = new Pair(removed, open, {
     signal,
@@ -59,16 +81,31 @@ export async function generateSideBySide(
   const found: Record<Which, Side | null> = { original: null, pruned: null };
   let ids: number[] | null = null;
 
-  /** The first runs compile (shaders, and wasm itself): they would be taken for the speed of the variant. */
+  /**
+   * The first runs compile (shaders, and wasm itself): they would be taken for the speed of the
+   * variant.
+   */
   const warmUp = async (which: Which, ids: number[]): Promise<void> => {
     let seconds = 0;
     for (let run = 0; run < WARM_RUNS && seconds < WARM_SECONDS && pair.info(which); run++) {
       onEvent({
         type: 'progress',
-        progress: { job: 'generate', phase: 'warmup', done: run, total: WARM_RUNS, unit: 'runs', secondsLeft: null },
+        progress: {
+          job: 'generate',
+          phase: 'warmup',
+          done: run,
+          total: WARM_RUNS,
+          unit: 'runs',
+          secondsLeft: null,
+        },
       });
       // Two tokens show how long more of them would take.
-      const shape = { ids: ids.slice(0, WARM_TOKENS), tokens: Math.min(tokens, run === 0 ? 2 : 8), batch: 1, sampling };
+      const shape = {
+        ids: ids.slice(0, WARM_TOKENS),
+        tokens: Math.min(tokens, run === 0 ? 2 : 8),
+        batch: 1,
+        sampling,
+      };
       seconds += (await pair.use(which, (handle) => handle.run(shape)))?.seconds ?? 0;
     }
   };
@@ -89,10 +126,13 @@ export async function generateSideBySide(
       await warmUp(which, ids);
       await pair.ask(which, (handle) => handle.begin(start));
     }
-    const going = (): Which[] => pair.alive.filter((which) => (found[which]?.done ?? null) === null);
+    const going = (): Which[] =>
+      pair.alive.filter((which) => (found[which]?.done ?? null) === null);
     for (let turn = going(); turn.length > 0; turn = going()) {
       for (const which of turn) {
-        const slice = await pair.use(which, (handle) => handle.advance(turn.length > 1 ? SLICE_MS.two : SLICE_MS.one));
+        const slice = await pair.use(which, (handle) =>
+          handle.advance(turn.length > 1 ? SLICE_MS.two : SLICE_MS.one),
+        );
         const info = infos[which];
         if (!slice || !info) continue;
         const side = extend(found[which], slice, info);
@@ -103,7 +143,10 @@ export async function generateSideBySide(
   };
 
   const inTurns = async (): Promise<void> => {
-    onEvent({ type: 'note', text: 'Both variants do not fit at once: they generate one after the other.' });
+    onEvent({
+      type: 'note',
+      text: 'Both variants do not fit at once: they generate one after the other.',
+    });
     for (const which of pair.sides) {
       if (pair.errors[which]) continue;
       found[which] = null;
@@ -115,9 +158,19 @@ export async function generateSideBySide(
   await pair.run(together, () => generate(pair.sides), inTurns);
   pair.throwIfAllFailed();
   const { original, pruned } = found;
-  return { original, pruned, errors: pair.errors, divergesAt: original && pruned ? firstDifference(original, pruned) : null };
+  return {
+    original,
+    pruned,
+    errors: pair.errors,
+    divergesAt: original && pruned ? firstDifference(original, pruned) : null,
+  };
 }
 
 function extend(before: Side | null, slice: Advance, info: VariantInfo): Side {
-  return { ...slice, ids: [...(before?.ids ?? []), ...slice.ids], ends: [...(before?.ends ?? []), ...slice.ends], info };
+  return {
+    ...slice,
+    ids: [...(before?.ids ?? []), ...slice.ids],
+    ends: [...(before?.ends ?? []), ...slice.ends],
+    info,
+  };
 }

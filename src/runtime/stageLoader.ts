@@ -1,4 +1,5 @@
-// Keeps weights where the memory plan wants them: all of them, or the running stage and the next; must not run programs.
+// Keeps weights where the memory plan wants them: all of them, or the running stage and the next;
+// must not run programs.
 
 import { isCancelled, toReport } from '../errors.ts';
 import { untilAborted } from './abortable.ts';
@@ -36,7 +37,10 @@ export class StageLoader {
     this.prefetch = prefetch;
   }
 
-  /** Loads everything that is to stay. @throws EspalierError from the weight store; nothing stays loaded then. */
+  /**
+   * Loads everything that is to stay. @throws EspalierError from the weight store; nothing stays
+   * loaded then.
+   */
   async loadPinned(options: PrepareOptions): Promise<void> {
     const { programs, weights, engine } = this.chain;
     try {
@@ -52,8 +56,10 @@ export class StageLoader {
   }
 
   /**
-   * Makes sure that `stage` can run, and starts to read `next` (null = nobody knows what comes). Streamed, all other stages go.
-   * @throws EspalierError `cancelled` at once when the signal comes while bytes are awaited; from the weight store.
+   * Makes sure that `stage` can run, and starts to read `next` (null = nobody knows what comes).
+   * Streamed, all other stages go.
+   * @throws EspalierError `cancelled` at once when the signal comes while bytes are awaited; from
+   *   the weight store.
    */
   async visit(stage: Stage, next: Stage | null, options: PrepareOptions = {}): Promise<void> {
     if (this.resident) return;
@@ -68,7 +74,8 @@ export class StageLoader {
       this.ahead = null;
       this.current = stage;
     }
-    if (next !== null && next !== stage && this.prefetch && !this.ahead) this.ahead = this.start(next);
+    if (next !== null && next !== stage && this.prefetch && !this.ahead)
+      this.ahead = this.start(next);
   }
 
   /** Resolves when the stage that is read ahead is there. True when it is. */

@@ -1,4 +1,5 @@
-// The order in which scoring needs weights: embedding, blocks, head; what several of them share; must not load anything.
+// The order in which scoring needs weights: embedding, blocks, head; what several of them share;
+// must not load anything.
 
 import type { BoundProgram, ScorePrograms, WeightRef } from '../model/program.ts';
 import type { DeviceKind } from '../worker/api.ts';
@@ -9,7 +10,10 @@ export type Stage = 'embed' | number | 'head';
 export interface Stages {
   /** All stages in the order of a pass. */
   order: readonly Stage[];
-  /** Programs cut down to the weights that more than one stage reads (tied tables, shared rotary tables): they stay, so that no byte is read twice. */
+  /**
+   * Programs cut down to the weights that more than one stage reads (tied tables, shared rotary
+   * tables): they stay, so that no byte is read twice.
+   */
   pinned: readonly BoundProgram[];
   /** Bytes of `pinned` and of the side values' program. */
   pinnedBytes: number;
@@ -27,29 +31,47 @@ export function weightBytes(programs: readonly BoundProgram[], kind: DeviceKind)
   const seen = new Map<unknown, number>();
   for (const { weights } of programs)
     for (const ref of weights.values())
-      seen.set(weightKey(ref), kind === 'webgpu' ? Math.max(16, Math.ceil(ref.byteLength / 16) * 16) : ref.byteLength);
+      seen.set(
+        weightKey(ref),
+        kind === 'webgpu' ? Math.max(16, Math.ceil(ref.byteLength / 16) * 16) : ref.byteLength,
+      );
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 export function allPrograms(programs: ScorePrograms): BoundProgram[] {
-  return [programs.embed, ...(programs.side ? [programs.side] : []), ...programs.blocks, programs.head];
+  return [
+    programs.embed,
+    ...(programs.side ? [programs.side] : []),
+    ...programs.blocks,
+    programs.head,
+  ];
 }
 
 /** Bytes of the largest weight: one buffer must hold it. */
 export function largestWeight(programs: ScorePrograms): number {
-  return Math.max(0, ...allPrograms(programs).flatMap(({ weights }) => [...weights.values()].map((ref) => ref.byteLength)));
+  return Math.max(
+    0,
+    ...allPrograms(programs).flatMap(({ weights }) =>
+      [...weights.values()].map((ref) => ref.byteLength),
+    ),
+  );
 }
 
 /** Bytes of the distinct ranges in the files. */
 export function storedBytes(programs: ScorePrograms): number {
   const seen = new Map<unknown, number>();
   for (const { weights } of allPrograms(programs))
-    for (const ref of weights.values()) seen.set(weightKey(ref), ref.stored === 'float16' ? ref.byteLength / 2 : ref.byteLength);
+    for (const ref of weights.values())
+      seen.set(weightKey(ref), ref.stored === 'float16' ? ref.byteLength / 2 : ref.byteLength);
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 export function boundOf(programs: ScorePrograms, stage: Stage): BoundProgram | undefined {
-  return stage === 'embed' ? programs.embed : stage === 'head' ? programs.head : programs.blocks[stage];
+  return stage === 'embed'
+    ? programs.embed
+    : stage === 'head'
+      ? programs.head
+      : programs.blocks[stage];
 }
 
 export function stagesOf(programs: ScorePrograms, kind: DeviceKind): Stages {
@@ -57,17 +79,25 @@ export function stagesOf(programs: ScorePrograms, kind: DeviceKind): Stages {
   const bound = new Map(order.map((stage) => [stage, boundOf(programs, stage) as BoundProgram]));
   const users = new Map<unknown, number>();
   for (const { weights } of bound.values())
-    for (const key of new Set([...weights.values()].map(weightKey))) users.set(key, (users.get(key) ?? 0) + 1);
+    for (const key of new Set([...weights.values()].map(weightKey)))
+      users.set(key, (users.get(key) ?? 0) + 1);
   const part = (program: BoundProgram, shared: boolean): BoundProgram => ({
     ...program,
-    weights: new Map([...program.weights].filter(([, ref]) => (users.get(weightKey(ref)) ?? 0) > 1 === shared)),
+    weights: new Map(
+      [...program.weights].filter(([, ref]) => (users.get(weightKey(ref)) ?? 0) > 1 === shared),
+    ),
   });
-  const pinned = [...bound.values()].map((program) => part(program, true)).filter(({ weights }) => weights.size > 0);
-  const own = new Map([...bound].map(([stage, program]) => [stage, weightBytes([part(program, false)], kind)]));
+  const pinned = [...bound.values()]
+    .map((program) => part(program, true))
+    .filter(({ weights }) => weights.size > 0);
+  const own = new Map(
+    [...bound].map(([stage, program]) => [stage, weightBytes([part(program, false)], kind)]),
+  );
   return {
     order,
     pinned,
-    pinnedBytes: weightBytes(pinned, kind) + (programs.side ? weightBytes([programs.side], kind) : 0),
+    pinnedBytes:
+      weightBytes(pinned, kind) + (programs.side ? weightBytes([programs.side], kind) : 0),
     ownBytes: (stage) => own.get(stage) ?? 0,
   };
 }

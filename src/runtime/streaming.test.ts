@@ -1,9 +1,16 @@
-// Models larger than the budget: the same numbers, every byte read once per pass, memory as stated, an end at once when cancelled.
+// Models larger than the budget: the same numbers, every byte read once per pass, memory as stated,
+// an end at once when cancelled.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenedModel } from '../model/open.ts';
 import { openModel } from '../model/open.ts';
-import { type CountingFolder, golden, nodeFolder, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import {
+  type CountingFolder,
+  golden,
+  nodeFolder,
+  type SampleGolden,
+  samplePath,
+} from '../onnx/testing/fixtures.ts';
 import { defaultBudget } from './budget.ts';
 import { Chain } from './chain.ts';
 import type { Engine } from './device.ts';
@@ -34,7 +41,10 @@ afterAll(async () => {
 });
 
 /** Runs with an engine of its own, whose ledger starts at zero. */
-async function withSession<T>(budgetBytes: number | undefined, use: (session: ScoreSession, engine: Engine) => Promise<T>): Promise<T> {
+async function withSession<T>(
+  budgetBytes: number | undefined,
+  use: (session: ScoreSession, engine: Engine) => Promise<T>,
+): Promise<T> {
   const own = await openWasm(nodeLoader);
   const session = ScoreSession.open(opened, own, { budgetBytes });
   try {
@@ -46,8 +56,12 @@ async function withSession<T>(budgetBytes: number | undefined, use: (session: Sc
   }
 }
 
-const rowsOf = (curve: Curve): number[][] => [curve.baseline.nllPerWindow, ...curve.blocks.map((block) => block.nllPerWindow)];
-const score = (session: ScoreSession, rows: readonly number[][]): Promise<Curve> => session.score(rows, undefined, () => {});
+const rowsOf = (curve: Curve): number[][] => [
+  curve.baseline.nllPerWindow,
+  ...curve.blocks.map((block) => block.nllPerWindow),
+];
+const score = (session: ScoreSession, rows: readonly number[][]): Promise<Curve> =>
+  session.score(rows, undefined, () => {});
 
 describe('a budget of a quarter of the weights', () => {
   test('gives the NLLs of resident weights bit by bit, reads each byte once and holds what it said', async () => {
@@ -91,16 +105,23 @@ describe('a budget of a quarter of the weights', () => {
     const resident = await withSession(undefined, (session) => score(session, two));
     const budget = 3.4 * 2 ** 20;
     await withSession(budget, async (session) => {
-      const plan = planMemory(session.programs, { windows: 2, length: 128 }, session.engine, budget);
+      const plan = planMemory(
+        session.programs,
+        { windows: 2, length: 128 },
+        session.engine,
+        budget,
+      );
       expect(plan).toMatchObject({ resident: false, group: 1 });
       expect(plan.variants).toBeLessThan(16);
       expect(plan.rows.headTokens).toBeLessThan(127);
       const seen: number[] = [];
       const curve = await session.score(two, undefined, (event) => {
-        if (event.type === 'progress' && event.progress.phase === 'score') seen.push(event.progress.done / event.progress.total);
+        if (event.type === 'progress' && event.progress.phase === 'score')
+          seen.push(event.progress.done / event.progress.total);
       });
       for (const [k, row] of rowsOf(curve).entries())
-        for (const [w, value] of row.entries()) expect(Math.abs(value - (rowsOf(resident)[k]?.[w] ?? Number.NaN))).toBeLessThan(1e-6);
+        for (const [w, value] of row.entries())
+          expect(Math.abs(value - (rowsOf(resident)[k]?.[w] ?? Number.NaN))).toBeLessThan(1e-6);
       expect(curve.order).toEqual(resident.order);
       expect(seen).toEqual([...seen].sort((a, b) => a - b));
       expect(seen.at(-1)).toBe(1);
@@ -115,7 +136,9 @@ describe('a budget of a quarter of the weights', () => {
     expect(own.ledger.peak('weights')).toBeLessThan(weights / 3);
     await once.dispose();
     await own.dispose();
-    await withSession(undefined, async (session) => expect(await session.nllPerToken([], first)).toEqual(streamed));
+    await withSession(undefined, async (session) =>
+      expect(await session.nllPerToken([], first)).toEqual(streamed),
+    );
   });
 
   test('reads the next stage while one runs', async () => {
@@ -157,8 +180,13 @@ describe('a budget of a quarter of the weights', () => {
 test('a budget that cannot hold one stage is refused with numbers', async () => {
   await withSession(2 ** 20, async (session) => {
     const refused = score(session, short);
-    await expect(refused).rejects.toMatchObject({ code: 'too-large', hint: expect.stringContaining('budget') });
-    await expect(score(session, short)).rejects.toThrow(/needs 2\.\d+ MiB at once .* but the budget is 1\.00 MiB/);
+    await expect(refused).rejects.toMatchObject({
+      code: 'too-large',
+      hint: expect.stringContaining('budget'),
+    });
+    await expect(score(session, short)).rejects.toThrow(
+      /needs 2\.\d+ MiB at once .* but the budget is 1\.00 MiB/,
+    );
     expect(session.memory(3, 16).obstacle).toContain('1.00 MiB');
   });
 });
@@ -170,17 +198,25 @@ test('cancel ends a read that hangs, and the session works afterwards', async ()
     open: (path: string) => {
       const source = opened.folder.open(path);
       return (
-        source && { size: source.size, read: (offset: number, n: number) => (slow ? wait(source.read(offset, n)) : source.read(offset, n)) }
+        source && {
+          size: source.size,
+          read: (offset: number, n: number) =>
+            slow ? wait(source.read(offset, n)) : source.read(offset, n),
+        }
       );
     },
   };
-  const wait = <T>(value: Promise<T>): Promise<T> => new Promise((resolve) => setTimeout(() => resolve(value), 3000));
+  const wait = <T>(value: Promise<T>): Promise<T> =>
+    new Promise((resolve) => setTimeout(() => resolve(value), 3000));
   const own = await openWasm(nodeLoader);
-  const session = ScoreSession.open({ ...opened, folder: hanging }, own, { budgetBytes: weights / 4 });
+  const session = ScoreSession.open({ ...opened, folder: hanging }, own, {
+    budgetBytes: weights / 4,
+  });
   const abort = new AbortController();
   let cancelledAt = 0;
   const running = session.score(short, abort.signal, (event) => {
-    if (event.type !== 'progress' || event.progress.phase !== 'score' || event.progress.done !== 10) return;
+    if (event.type !== 'progress' || event.progress.phase !== 'score' || event.progress.done !== 10)
+      return;
     slow = true;
     setTimeout(() => {
       cancelledAt = performance.now();
@@ -198,7 +234,11 @@ test('cancel ends a read that hangs, and the session works afterwards', async ()
 });
 
 describe('the memory plan', () => {
-  const programs = (vocabSize: number, hiddenSize: number) => ({ ...ScoreSession.open(opened, engine).programs, vocabSize, hiddenSize });
+  const programs = (vocabSize: number, hiddenSize: number) => ({
+    ...ScoreSession.open(opened, engine).programs,
+    vocabSize,
+    hiddenSize,
+  });
   const device = { kind: 'webgpu', maxBufferBytes: 2 ** 31 } as const;
 
   test('never gives 128k words more than 400 MiB of logits, whatever the windows', () => {
@@ -207,10 +247,17 @@ describe('the memory plan', () => {
       [10, 2048],
       [1, 32768],
     ] as const) {
-      const { bytes, rows, obstacle } = planMemory(programs(128_256, 2048), { windows: count, length }, device, 16 * 2 ** 30);
+      const { bytes, rows, obstacle } = planMemory(
+        programs(128_256, 2048),
+        { windows: count, length },
+        device,
+        16 * 2 ** 30,
+      );
       expect(obstacle).toBeNull();
       expect(bytes.logits).toBeLessThan(400 * 2 ** 20);
-      expect((rows.headTokens ?? rows.head * (length - 1)) * 128_256 * 4).toBeLessThan(device.maxBufferBytes);
+      expect((rows.headTokens ?? rows.head * (length - 1)) * 128_256 * 4).toBeLessThan(
+        device.maxBufferBytes,
+      );
     }
   });
 
@@ -223,7 +270,13 @@ describe('the memory plan', () => {
       weights: new Map([
         [
           key,
-          { name: key, type: 'uint8', dims: [], byteLength: mib * 2 ** 20, data: { file: key, offset: 0, length: mib * 2 ** 20 } } as const,
+          {
+            name: key,
+            type: 'uint8',
+            dims: [],
+            byteLength: mib * 2 ** 20,
+            data: { file: key, offset: 0, length: mib * 2 ** 20 },
+          } as const,
         ],
       ]),
     });
@@ -232,7 +285,9 @@ describe('the memory plan', () => {
       side: null,
       embed: sized(own.embed, 180, 'embed'),
       head: sized(own.head, 260, 'head'),
-      blocks: Array.from({ length: 28 }, (_, k) => sized(blocks[0] ?? own.embed, 145, `block ${k}`)),
+      blocks: Array.from({ length: 28 }, (_, k) =>
+        sized(blocks[0] ?? own.embed, 145, `block ${k}`),
+      ),
     };
     const shape = { windows: 10, length: 128 };
     const plan = planMemory(large, shape, device, defaultBudget('webgpu', device.maxBufferBytes));
@@ -242,7 +297,11 @@ describe('the memory plan', () => {
     const close = planMemory(large, shape, device, tight);
     expect(close).toMatchObject({ resident: true, obstacle: null });
     expect(Object.values(close.bytes).reduce((a, b) => a + b)).toBeLessThanOrEqual(tight);
-    expect(planMemory(large, shape, device, 3 * 2 ** 30)).toMatchObject({ resident: false, group: 10, obstacle: null });
+    expect(planMemory(large, shape, device, 3 * 2 ** 30)).toMatchObject({
+      resident: false,
+      group: 10,
+      obstacle: null,
+    });
   });
 
   test('keeps to small buffers', () => {
@@ -263,7 +322,10 @@ describe('the memory plan', () => {
       { ...device, maxBufferBytes: 2 ** 19 },
       2 ** 33,
     );
-    expect(obstacle).toMatchObject({ code: 'too-large', message: expect.stringMatching(/weight .* is 1\.00 MiB, .* at most 512\.0 KiB/) });
+    expect(obstacle).toMatchObject({
+      code: 'too-large',
+      message: expect.stringMatching(/weight .* is 1\.00 MiB, .* at most 512\.0 KiB/),
+    });
   });
 
   test('gives tables of 256,000 words in float32 to the wasm device, not to a GPU with buffers of 2 GiB', () => {
@@ -278,7 +340,8 @@ describe('the memory plan', () => {
     } as const;
     const wide = { ...own, embed: { ...own.embed, weights: new Map([['table', table]]) } };
     const obstacle = (kind: 'wasm' | 'webgpu') =>
-      planMemory(wide, { windows: 1, length: 16 }, { kind, maxBufferBytes: 2 ** 31 - 1 }, 2 ** 34).obstacle;
+      planMemory(wide, { windows: 1, length: 16 }, { kind, maxBufferBytes: 2 ** 31 - 1 }, 2 ** 34)
+        .obstacle;
     expect(obstacle('wasm')).toBeNull();
     expect(obstacle('webgpu')).toMatchObject({ code: 'too-large' });
   });

@@ -1,4 +1,5 @@
-// The hidden states that are alive while variants are run: who still needs which, and all of them as bytes; must not run anything.
+// The hidden states that are alive while variants are run: who still needs which, and all of them
+// as bytes; must not run anything.
 
 import type { Unit } from '../units.ts';
 import { dropState, type HiddenStates, type IntactStates } from './hidden.ts';
@@ -7,7 +8,10 @@ import type { Step, Variant } from './schedule.ts';
 /** A state as raw bytes, (S, C) of each window in the order of the windows. */
 export type WindowBytes = Uint8Array[];
 
-/** How far a pass over the line came, so that it can go on without the blocks before. Positions are those of the line. */
+/**
+ * How far a pass over the line came, so that it can go on without the blocks before. Positions are
+ * those of the line.
+ */
 export interface PassState {
   /** The intact stream has gone through the line up to here. */
   front: number;
@@ -23,7 +27,10 @@ export interface LiveState {
   streams: Map<Unit, { next: number; state: HiddenStates }>;
 }
 
-/** Owns the variants' states; those of the intact stream belong to the owner of the map, unless nothing is kept for later. */
+/**
+ * Owns the variants' states; those of the intact stream belong to the owner of the map, unless
+ * nothing is kept for later.
+ */
 export class Streams {
   private readonly intact: IntactStates;
   private readonly starts: ReadonlyMap<Unit, number>;
@@ -57,7 +64,10 @@ export class Streams {
 
   /** What the next step of a variant reads. */
   of(variant: Variant): HiddenStates {
-    const state = variant === 'intact' ? this.intact.get(this.front) : (this.streams.get(variant)?.state ?? this.start(variant));
+    const state =
+      variant === 'intact'
+        ? this.intact.get(this.front)
+        : (this.streams.get(variant)?.state ?? this.start(variant));
     if (!state) throw new Error(`no hidden state for ${variant}`);
     return state;
   }
@@ -94,8 +104,10 @@ export class Streams {
   /** Everything that the steps to come need, read back. */
   async save(read: (state: HiddenStates) => Promise<WindowBytes>): Promise<PassState> {
     const out: PassState = { front: this.front, intact: [], streams: [] };
-    for (const [at, state] of [...this.intact]) if (this.isNeeded(at)) out.intact.push({ at, windows: await read(state) });
-    for (const [unit, { next, state }] of [...this.streams]) out.streams.push({ unit, next, windows: await read(state) });
+    for (const [at, state] of [...this.intact])
+      if (this.isNeeded(at)) out.intact.push({ at, windows: await read(state) });
+    for (const [unit, { next, state }] of [...this.streams])
+      out.streams.push({ unit, next, windows: await read(state) });
     return out;
   }
 
@@ -134,7 +146,8 @@ export class Streams {
 }
 
 /**
- * The steps that a pass which came as far as `state` has yet to run, or null when they need something that it has not.
+ * The steps that a pass which came as far as `state` has yet to run, or null when they need
+ * something that it has not.
  * @param held positions whose intact states are there anyway
  */
 export function stepsAfter(
@@ -145,7 +158,9 @@ export function stepsAfter(
 ): Step[] | null {
   const next = new Map(state.streams.map((stream) => [stream.unit, stream.next]));
   const left = steps.filter(
-    (step) => step.kind === 'head' || step.at >= (step.variant === 'intact' ? state.front : (next.get(step.variant) ?? 0)),
+    (step) =>
+      step.kind === 'head' ||
+      step.at >= (step.variant === 'intact' ? state.front : (next.get(step.variant) ?? 0)),
   );
   const intact = new Set([...held, ...state.intact.map(({ at }) => at)]);
   for (const { variant } of left) {

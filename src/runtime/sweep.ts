@@ -1,9 +1,17 @@
-// Latency and throughput over batch sizes, each variant until it no longer fits; must not load or compile by itself.
+// Latency and throughput over batch sizes, each variant until it no longer fits; must not load or
+// compile by itself.
 
 import { summarise } from '../analysis/speed.ts';
 import { EspalierError } from '../errors.ts';
 import type { Unit } from '../units.ts';
-import type { OpenVariant, RunSample, SpeedSettings, SweepPoint, SweepResult, Which } from '../worker/benchApi.ts';
+import type {
+  OpenVariant,
+  RunSample,
+  SpeedSettings,
+  SweepPoint,
+  SweepResult,
+  Which,
+} from '../worker/benchApi.ts';
 import type { MeasureOptions } from './measure.ts';
 import { Pair } from './pair.ts';
 import { RunClock, runRounds } from './rounds.ts';
@@ -18,16 +26,23 @@ export interface SweepRequest {
 }
 
 /**
- * One point per batch size and variant. A variant that fails at a size stops there, is closed and not opened again; the other goes on. Both are
- * open at once and take turns where they fit; else the original's points come first.
- * @throws EspalierError `cancelled`, `bad-input` (settings, batches), `tokenizer` (a given prompt); when no variant has a point, the error of the original
+ * One point per batch size and variant. A variant that fails at a size stops there, is closed and
+ * not opened again; the other goes on. Both are open at once and take turns where they fit; else
+ * the original's points come first.
+ * @throws EspalierError `cancelled`, `bad-input` (settings, batches), `tokenizer` (a given prompt);
+ *   when no variant has a point, the error of the original
  */
 export async function sweepBatches(
   { removed, settings, batches }: SweepRequest,
   open: OpenVariant,
   { signal, onEvent, together }: MeasureOptions,
 ): Promise<SweepResult> {
-  if (batches.length === 0) throw new EspalierError('bad-input', 'There is no batch size to measure.', 'Give at least one.');
+  if (batches.length === 0)
+    throw new EspalierError(
+      'bad-input',
+      'There is no batch size to measure.',
+      'Give at least one.',
+    );
   for (const batch of batches) checkSpeedSettings({ ...settings, batch });
   const points: Record<Which, SweepPoint[]> = { original: [], pruned: [] };
   const stopped: SweepResult['stopped'] = [];
@@ -51,9 +66,11 @@ export async function sweepBatches(
   });
   const { sides } = pair;
   const perPoint = settings.warmup + settings.runs;
-  const rows = (sizes: readonly number[]): number => perPoint * sizes.reduce((sum, batch) => sum + batch, 0);
+  const rows = (sizes: readonly number[]): number =>
+    perPoint * sizes.reduce((sum, batch) => sum + batch, 0);
   const clock = new RunClock('sweep', sides, perPoint * batches.length, rows(batches), onEvent);
-  const measured = (which: Which, batch: number): boolean => points[which].some((point) => point.batch === batch);
+  const measured = (which: Which, batch: number): boolean =>
+    points[which].some((point) => point.batch === batch);
 
   const sweep = async (among: readonly Which[]): Promise<void> => {
     for (const which of among) {
@@ -71,13 +88,23 @@ export async function sweepBatches(
       }
       if (ids === null) return;
       const shape = { ids, tokens: settings.tokens, batch, sampling: settings.sampling };
-      const samples = await runRounds(pair, sides, { shape, warmup: settings.warmup, runs: settings.runs }, clock, onEvent);
-      for (const which of sides) if (pair.info(which)) points[which].push(pointOf(batch, samples[which]));
+      const samples = await runRounds(
+        pair,
+        sides,
+        { shape, warmup: settings.warmup, runs: settings.runs },
+        clock,
+        onEvent,
+      );
+      for (const which of sides)
+        if (pair.info(which)) points[which].push(pointOf(batch, samples[which]));
     }
   };
 
   const inTurns = async (): Promise<void> => {
-    note('Both variants do not fit at once: from here on they were loaded and measured one after the other.');
+    note(
+      'Both variants do not fit at once: from here on they were loaded and measured one ' +
+        'after the other.',
+    );
     const left = sides.filter((which) => !stopped.some((stop) => stop.which === which));
     for (const which of left) {
       const sizes = batches.filter((batch) => !measured(which, batch));

@@ -1,11 +1,15 @@
-// The text of a generation while its tokens come: only a short tail is decoded again, and each slice ends with a check against the whole. Must not choose tokens.
+// The text of a generation while its tokens come: only a short tail is decoded again, and each
+// slice ends with a check against the whole. Must not choose tokens.
 
 /** What is needed of a tokenizer. */
 interface Decodes {
   decode(ids: readonly number[]): string;
 }
 
-/** What a slice brought: the whole text so far, and its length after each id of the slice, in UTF-16 units. */
+/**
+ * What a slice brought: the whole text so far, and its length after each id of the slice, in UTF-16
+ * units.
+ */
 export interface Streamed {
   text: string;
   ends: number[];
@@ -13,7 +17,10 @@ export interface Streamed {
 
 const REPLACEMENTS = /\uFFFD+$/;
 
-/** Text of `ids` as it goes on from a prompt. An incomplete character at the end is held back until it is whole or the text is finished. */
+/**
+ * Text of `ids` as it goes on from a prompt. An incomplete character at the end is held back until
+ * it is whole or the text is finished.
+ */
 export class TextStream {
   readonly #tokenizer: Decodes;
   /** Prompt and new ids. */
@@ -23,7 +30,10 @@ export class TextStream {
   readonly #before: string;
   /** Length of the text of the new ids before `#read`. */
   #stable = 0;
-  /** The ids from here to `#read` are decoded along with the tail: some tokenizers drop a space at the start of what they decode. */
+  /**
+   * The ids from here to `#read` are decoded along with the tail: some tokenizers drop a space at
+   * the start of what they decode.
+   */
   #from = 0;
   /** The ids before this one ended in a whole character. */
   #read: number;
@@ -46,9 +56,13 @@ export class TextStream {
     const whole = this.#whole(this.#all.length);
     const text = finished ? whole : whole.replace(REPLACEMENTS, '');
     const heard = this.#stable + this.#tail().replace(REPLACEMENTS, '').length;
-    if (heard === whole.replace(REPLACEMENTS, '').length) return { text, ends: ends.map((end) => Math.min(end, text.length)) };
-    // A tokenizer whose text is not the sum of its parts: each end is taken from the whole, and the tail begins anew.
-    const exact = ids.map((_, k) => Math.min(this.#whole(start + k + 1).replace(REPLACEMENTS, '').length, text.length));
+    if (heard === whole.replace(REPLACEMENTS, '').length)
+      return { text, ends: ends.map((end) => Math.min(end, text.length)) };
+    // A tokenizer whose text is not the sum of its parts: each end is taken from the whole, and the
+    // tail begins anew.
+    const exact = ids.map((_, k) =>
+      Math.min(this.#whole(start + k + 1).replace(REPLACEMENTS, '').length, text.length),
+    );
     if (whole !== '' && !whole.endsWith('\uFFFD')) {
       this.#stable = whole.length;
       this.#from = 0;
@@ -75,7 +89,9 @@ export class TextStream {
 
   /** Text of the ids from `#read` on. */
   #tail(): string {
-    return this.#read === this.#all.length ? '' : this.#tokenizer.decode(this.#all.slice(this.#from)).slice(this.#lead.length);
+    return this.#read === this.#all.length
+      ? ''
+      : this.#tokenizer.decode(this.#all.slice(this.#from)).slice(this.#lead.length);
   }
 
   /** Text of the new ids before `end`, decoded at once. */

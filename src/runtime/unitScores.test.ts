@@ -1,4 +1,5 @@
-// Parts of blocks against the goldens: curves over them, plans with them, and the criteria of the hidden states that come with a curve.
+// Parts of blocks against the goldens: curves over them, plans with them, and the criteria of the
+// hidden states that come with a curve.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenedModel, openModel } from '../model/open.ts';
@@ -62,20 +63,34 @@ describe('the sample', () => {
 
   test('curve over parts within 1e-4, on the intact states that are there', async () => {
     const events: PartsEvent[] = [];
-    const found = await session.scoreParts(expected.windows, undefined, (event) => events.push(event));
-    expect(found.parts.map(({ unit }) => unit)).toEqual(
-      Array.from({ length: 16 }, (_, block) => [partUnit(block, 'attn'), partUnit(block, 'ffn')]).flat(),
+    const found = await session.scoreParts(expected.windows, undefined, (event) =>
+      events.push(event),
     );
-    const nll = (part: number): number[] => found.parts.filter((_, k) => k % 2 === part).map((one) => one.nll);
+    expect(found.parts.map(({ unit }) => unit)).toEqual(
+      Array.from({ length: 16 }, (_, block) => [
+        partUnit(block, 'attn'),
+        partUnit(block, 'ffn'),
+      ]).flat(),
+    );
+    const nll = (part: number): number[] =>
+      found.parts.filter((_, k) => k % 2 === part).map((one) => one.nll);
     expect(difference(nll(0), expected.unit_nll.attn)).toBeLessThan(1e-4);
     expect(difference(nll(1), expected.unit_nll.ffn)).toBeLessThan(1e-4);
-    expect(difference(found.baseline.nllPerWindow, expected.baseline_nll_per_sample)).toBeLessThan(1e-4);
+    expect(difference(found.baseline.nllPerWindow, expected.baseline_nll_per_sample)).toBeLessThan(
+      1e-4,
+    );
     const sorted = [...found.parts].sort((a, b) => a.nll - b.nll).map(({ unit }) => unit);
     expect(found.order).toEqual(sorted);
     expect(found.costRatio).toBeGreaterThan(0);
-    const progress = events.flatMap((event) => (event.type === 'progress' && event.progress.phase === 'score' ? [event.progress] : []));
+    const progress = events.flatMap((event) =>
+      event.type === 'progress' && event.progress.phase === 'score' ? [event.progress] : [],
+    );
     // Of each block two halves, and what comes after them twice; the intact pass is not run again.
-    expect(progress.at(-1)).toMatchObject({ job: 'parts', done: 2 * 16 + 16 * 15, total: 2 * 16 + 16 * 15 });
+    expect(progress.at(-1)).toMatchObject({
+      job: 'parts',
+      done: 2 * 16 + 16 * 15,
+      total: 2 * 16 + 16 * 15,
+    });
     expect(events.filter(({ type }) => type === 'part').length).toBe(32);
     expect(events.find(({ type }) => type !== 'progress')?.type).toBe('baseline');
   }, 120_000);
@@ -90,7 +105,10 @@ describe('the sample', () => {
     expect(await session.plan([7, 9])).toMatchObject({ nll: both.nll });
     const own = await session.nllPerToken(['9.attn', 7, '8.ffn'], expected.windows[0] ?? []);
     const plan = await session.plan([7, '8.ffn', '9.attn']);
-    expect(own.reduce((sum, value) => sum + value, 0) / own.length).toBeCloseTo(plan.nllPerWindow[0] ?? Number.NaN, 5);
+    expect(own.reduce((sum, value) => sum + value, 0) / own.length).toBeCloseTo(
+      plan.nllPerWindow[0] ?? Number.NaN,
+      5,
+    );
     await expect(session.plan(['16.attn'])).rejects.toThrow(/no block 16/);
   });
 
@@ -137,7 +155,8 @@ test('windows one after the other, candidates that have no room together: the sa
   const small = ScoreSession.open(opened, engine, { budgetBytes: 3.4 * 2 ** 20 });
   const criteria = await small.hiddenCriteria(windows);
   expect(difference(criteria.blockInfluence, hidden.blockInfluence)).toBeLessThan(1e-6);
-  for (const [n, row] of criteria.angular.entries()) expect(difference(row, hidden.angular[n] ?? [])).toBeLessThan(1e-6);
+  for (const [n, row] of criteria.angular.entries())
+    expect(difference(row, hidden.angular[n] ?? [])).toBeLessThan(1e-6);
   const streamed = await small.scoreParts(windows, undefined, () => {});
   for (const [k, { nllPerWindow }] of streamed.parts.entries())
     expect(difference(nllPerWindow, parts.parts[k]?.nllPerWindow ?? [])).toBeLessThan(1e-6);
@@ -146,19 +165,33 @@ test('windows one after the other, candidates that have no room together: the sa
 });
 
 test('a model whose blocks cannot be divided says so', async () => {
-  const session = ScoreSession.open(await openModel(await openFolder(fixturePath('optimum-gptneox-fp32'))), engine);
+  const session = ScoreSession.open(
+    await openModel(await openFolder(fixturePath('optimum-gptneox-fp32'))),
+    engine,
+  );
   const { windows } = golden('optimum-gptneox-fp32');
-  await expect(session.scoreParts(windows, undefined, () => {})).rejects.toThrow(/cannot be told apart in any block/);
+  await expect(session.scoreParts(windows, undefined, () => {})).rejects.toThrow(
+    /cannot be told apart in any block/,
+  );
   await session.useWindows(windows);
-  await expect(session.plan([1, '2.attn'])).rejects.toThrow(/block 2 cannot be told apart, so 2\.attn/);
+  await expect(session.plan([1, '2.attn'])).rejects.toThrow(
+    /block 2 cannot be told apart, so 2\.attn/,
+  );
   await session.dispose();
 });
 
 test('a part of a block that cannot go as a whole', async () => {
-  const session = ScoreSession.open(await openModel(await openFolder(fixturePath('neg-aux-hidden'))), engine);
-  const { windows, units } = golden<{ windows: number[][]; units: { attn: number[] } }>('neg-aux-hidden');
+  const session = ScoreSession.open(
+    await openModel(await openFolder(fixturePath('neg-aux-hidden'))),
+    engine,
+  );
+  const { windows, units } = golden<{ windows: number[][]; units: { attn: number[] } }>(
+    'neg-aux-hidden',
+  );
   await session.useWindows(windows);
-  expect(Math.abs((await session.plan(['2.attn'])).nll - (units.attn[2] ?? Number.NaN))).toBeLessThan(1e-4);
+  expect(
+    Math.abs((await session.plan(['2.attn'])).nll - (units.attn[2] ?? Number.NaN)),
+  ).toBeLessThan(1e-4);
   await expect(session.plan([2])).rejects.toThrow(/Block 2 cannot be removed/);
   await session.dispose();
 });
@@ -173,7 +206,10 @@ describe.each([
   'optimum-qwen3moe-fp32',
 ])('%s', (name) => {
   test('every part within 1e-4', async () => {
-    const { windows, units } = golden<{ windows: number[][]; units: { attn: number[]; ffn: number[] } }>(name);
+    const { windows, units } = golden<{
+      windows: number[][];
+      units: { attn: number[]; ffn: number[] };
+    }>(name);
     const session = ScoreSession.open(await openModel(await openFolder(fixturePath(name))), engine);
     const { parts } = await session.scoreParts(windows, undefined, () => {});
     expect(parts.length).toBe(units.attn.length + units.ffn.length);

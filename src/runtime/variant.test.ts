@@ -1,4 +1,5 @@
-// A variant on the real runtime: runs, generation, prompts, refusals, and that it gives everything back; reads only committed fixtures.
+// A variant on the real runtime: runs, generation, prompts, refusals, and that it gives everything
+// back; reads only committed fixtures.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { GREEDY } from '../analysis/sampling.ts';
@@ -20,8 +21,17 @@ beforeAll(async () => {
   source = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
 });
 
-const open = (opened: OpenedModel, request: Partial<VariantRequest> = {}, options: VariantOptions = {}): Promise<Variant> =>
-  Variant.open(opened, { removed: [], device: 'auto', selfTest: null, graphCapture: false, ...request }, nodeLoader, options);
+const open = (
+  opened: OpenedModel,
+  request: Partial<VariantRequest> = {},
+  options: VariantOptions = {},
+): Promise<Variant> =>
+  Variant.open(
+    opened,
+    { removed: [], device: 'auto', selfTest: null, graphCapture: false, ...request },
+    nodeLoader,
+    options,
+  );
 
 const started = (): Promise<Variant> => open(source);
 
@@ -69,30 +79,37 @@ describe('runs', () => {
       expect((await variant.run({ ...sampled, batch: 2 })).ids).toEqual(one.ids);
       const single = await variant.run({ ...shape, tokens: 1 });
       expect(single.ids).toEqual(intact.slice(0, 1));
-      // 2 x 16 caches of 2 heads x 32 floats, and 23 tokens fewer in them: the last of the 24 is not fed.
+      // 2 x 16 caches of 2 heads x 32 floats, and 23 tokens fewer in them: the last of the 24 is
+      // not fed.
       expect(first.deviceBytes - single.deviceBytes).toBe(2 * 16 * 2 * 32 * 4 * 23);
     }));
 
   test('what is loaded, with progress', async () => {
     const progress: Progress[] = [];
-    await using(await open(source, { removed: [7, 9] }, { onProgress: (p) => progress.push(p) }), async ({ info }) => {
-      expect(info).toMatchObject({
-        device: { kind: 'wasm' },
-        runtime: 'onnxruntime-web 1.30.0 (plain)',
-        cache: 'growing',
-        graphCapture: false,
-        notes: [],
-        numBlocks: 14,
-        contextLength: 512,
-        vocabSize: 2048,
-        hasTokenizer: true,
-        chat: 'none',
-      });
-      expect(info.fileBytes).toBeLessThan(source.summary.bytes);
-      expect(info.loadSeconds).toBeGreaterThan(0);
-    });
+    await using(
+      await open(source, { removed: [7, 9] }, { onProgress: (p) => progress.push(p) }),
+      async ({ info }) => {
+        expect(info).toMatchObject({
+          device: { kind: 'wasm' },
+          runtime: 'onnxruntime-web 1.30.0 (plain)',
+          cache: 'growing',
+          graphCapture: false,
+          notes: [],
+          numBlocks: 14,
+          contextLength: 512,
+          vocabSize: 2048,
+          hasTokenizer: true,
+          chat: 'none',
+        });
+        expect(info.fileBytes).toBeLessThan(source.summary.bytes);
+        expect(info.loadSeconds).toBeGreaterThan(0);
+      },
+    );
     await using(await open(source, { graphCapture: true }), async ({ info }) =>
-      expect(info).toMatchObject({ graphCapture: false, notes: ['The decode step is not recorded: only a GPU records runs.'] }),
+      expect(info).toMatchObject({
+        graphCapture: false,
+        notes: ['The decode step is not recorded: only a GPU records runs.'],
+      }),
     );
     const read = progress.filter(({ phase }) => phase === 'read');
     expect(read.at(-1)?.done).toBe(read.at(-1)?.total);
@@ -127,13 +144,21 @@ describe('generation', () => {
     const end = intact[5] ?? 0;
     for (const file of [
       { 'generation_config.json': JSON.stringify({ eos_token_id: [1, end] }) },
-      { 'config.json': (await textOf(source.folder, 'config.json')).replace('"eos_token_id": 1', `"eos_token_id": ${end}`) },
+      {
+        'config.json': (await textOf(source.folder, 'config.json')).replace(
+          '"eos_token_id": 1',
+          `"eos_token_id": ${end}`,
+        ),
+      },
     ]) {
       const opened = await openModel(withFiles(source.folder, file), 'onnx/model.onnx');
       await using(await open(opened), async (variant) => {
         const start = { ids: sample.prompt_ids, tokens: 24, sampling: GREEDY };
         await variant.begin({ ...start, stopAtEos: true });
-        expect(await variant.advance(10_000)).toMatchObject({ ids: intact.slice(0, 6), done: 'eos' });
+        expect(await variant.advance(10_000)).toMatchObject({
+          ids: intact.slice(0, 6),
+          done: 'eos',
+        });
         await variant.begin({ ...start, stopAtEos: false });
         expect(await variant.advance(10_000)).toMatchObject({ ids: intact, done: 'length' });
       });
@@ -145,15 +170,30 @@ describe('refusals', () => {
   test('context, ids, prompts and counts', async () =>
     using(await started(), async (variant) => {
       const shape = { ids: sample.prompt_ids, tokens: 497, batch: 1, sampling: GREEDY };
-      await expect(variant.run(shape)).rejects.toMatchObject({ code: 'bad-input', message: expect.stringContaining('513') });
+      await expect(variant.run(shape)).rejects.toMatchObject({
+        code: 'bad-input',
+        message: expect.stringContaining('513'),
+      });
       await expect(variant.run(shape)).rejects.toThrow('512');
-      await expect(variant.begin({ ...shape, stopAtEos: true })).rejects.toMatchObject({ code: 'bad-input' });
+      await expect(variant.begin({ ...shape, stopAtEos: true })).rejects.toMatchObject({
+        code: 'bad-input',
+      });
       await expect(variant.run({ ...shape, tokens: 1, ids: [2048] })).rejects.toThrow('2048');
-      await expect(variant.run({ ...shape, tokens: 0 })).rejects.toMatchObject({ code: 'bad-input' });
-      await expect(variant.run({ ...shape, tokens: 1, batch: 0 })).rejects.toMatchObject({ code: 'bad-input' });
-      await expect(variant.encode({ kind: 'ids', ids: [-1] })).rejects.toMatchObject({ code: 'bad-input' });
-      await expect(variant.encode({ kind: 'raw', text: '' })).rejects.toMatchObject({ code: 'bad-input' });
-      await expect(variant.encode({ kind: 'chat', messages: [] })).rejects.toMatchObject({ code: 'tokenizer' });
+      await expect(variant.run({ ...shape, tokens: 0 })).rejects.toMatchObject({
+        code: 'bad-input',
+      });
+      await expect(variant.run({ ...shape, tokens: 1, batch: 0 })).rejects.toMatchObject({
+        code: 'bad-input',
+      });
+      await expect(variant.encode({ kind: 'ids', ids: [-1] })).rejects.toMatchObject({
+        code: 'bad-input',
+      });
+      await expect(variant.encode({ kind: 'raw', text: '' })).rejects.toMatchObject({
+        code: 'bad-input',
+      });
+      await expect(variant.encode({ kind: 'chat', messages: [] })).rejects.toMatchObject({
+        code: 'tokenizer',
+      });
       expect((await variant.run({ ...shape, tokens: 24 })).ids).toEqual(intact);
     }));
 
@@ -165,10 +205,15 @@ describe('refusals', () => {
   });
 
   test('a missing or broken tokenizer: ids still work, the error is kept', async () => {
-    const missing = await openModel(withFiles(source.folder, { 'tokenizer.json': null }), 'onnx/model.onnx');
+    const missing = await openModel(
+      withFiles(source.folder, { 'tokenizer.json': null }),
+      'onnx/model.onnx',
+    );
     await using(await open(missing), async (variant) => {
       expect(variant.info).toMatchObject({ hasTokenizer: false, chat: 'none' });
-      await expect(variant.encode({ kind: 'raw', text: 'The' })).rejects.toMatchObject({ code: 'tokenizer' });
+      await expect(variant.encode({ kind: 'raw', text: 'The' })).rejects.toMatchObject({
+        code: 'tokenizer',
+      });
       expect((await variant.encode({ kind: 'ids', ids: [50, 697] })).ids).toEqual([50, 697]);
       await variant.begin({ ids: [50, 697], tokens: 2, sampling: GREEDY, stopAtEos: true });
       expect(await variant.advance(1000)).toMatchObject({ text: '', tokens: 2 });
@@ -180,17 +225,34 @@ describe('refusals', () => {
       pre_tokenizer: null,
       decoder: null,
     };
-    const small = { 'tokenizer.json': JSON.stringify(json), 'tokenizer_config.json': '{"eos_token": "</s>"}' };
-    await using(await open(await openModel(withFiles(source.folder, small), 'onnx/model.onnx')), async (variant) => {
-      expect(variant.info.hasTokenizer).toBe(true);
-      expect((await variant.encode({ kind: 'raw', text: 'ba' })).ids).toEqual([1, 0]);
-    });
-    const broken = await openModel(withFiles(source.folder, { 'tokenizer.json': '{' }), 'onnx/model.onnx');
+    const small = {
+      'tokenizer.json': JSON.stringify(json),
+      'tokenizer_config.json': '{"eos_token": "</s>"}',
+    };
+    await using(
+      await open(await openModel(withFiles(source.folder, small), 'onnx/model.onnx')),
+      async (variant) => {
+        expect(variant.info.hasTokenizer).toBe(true);
+        expect((await variant.encode({ kind: 'raw', text: 'ba' })).ids).toEqual([1, 0]);
+      },
+    );
+    const broken = await openModel(
+      withFiles(source.folder, { 'tokenizer.json': '{' }),
+      'onnx/model.onnx',
+    );
     await using(await open(broken), async ({ info }) => expect(info.chat).toHaveProperty('error'));
-    const template = await openModel(withFiles(source.folder, { 'chat_template.jinja': '{% if %}' }), 'onnx/model.onnx');
+    const template = await openModel(
+      withFiles(source.folder, { 'chat_template.jinja': '{% if %}' }),
+      'onnx/model.onnx',
+    );
     await using(await open(template), async (variant) => {
-      expect(variant.info).toMatchObject({ hasTokenizer: true, chat: { error: expect.stringContaining('template') } });
-      await expect(variant.encode({ kind: 'chat', messages: [{ role: 'user', content: 'Hi' }] })).rejects.toMatchObject({
+      expect(variant.info).toMatchObject({
+        hasTokenizer: true,
+        chat: { error: expect.stringContaining('template') },
+      });
+      await expect(
+        variant.encode({ kind: 'chat', messages: [{ role: 'user', content: 'Hi' }] }),
+      ).rejects.toMatchObject({
         code: 'tokenizer',
       });
     });
@@ -205,7 +267,9 @@ describe('refusals', () => {
     const closed = new Promise<void>((resolve) => setTimeout(() => resolve(variant.close()), 20));
     expect(await run.catch(isCancelled)).toBe(true);
     await closed;
-    expect(await variant.run({ ids: [1], tokens: 1, batch: 1, sampling: GREEDY }).catch(isCancelled)).toBe(true);
+    expect(
+      await variant.run({ ids: [1], tokens: 1, batch: 1, sampling: GREEDY }).catch(isCancelled),
+    ).toBe(true);
   });
 });
 

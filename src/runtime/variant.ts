@@ -1,4 +1,5 @@
-// One variant of a model, loaded from exactly the bytes that export would write: timed runs and generation; must not compare variants.
+// One variant of a model, loaded from exactly the bytes that export would write: timed runs and
+// generation; must not compare variants.
 
 import { createSampler } from '../analysis/sampling.ts';
 import { EspalierError } from '../errors.ts';
@@ -64,8 +65,9 @@ export class Variant implements VariantHandle {
   }
 
   /**
-   * Loads `opened` without the blocks `removed` on a device of its own. Errors as `VariantApi.load`, and `cancelled`.
-   * `loadSeconds` starts when the device is open and ends when the session is ready.
+   * Loads `opened` without the blocks `removed` on a device of its own. Errors as
+   * `VariantApi.load`, and `cancelled`. `loadSeconds` starts when the device is open and ends when
+   * the session is ready.
    */
   static async open(
     opened: OpenedModel,
@@ -76,7 +78,8 @@ export class Variant implements VariantHandle {
     if (opened.structure.headless)
       throw new EspalierError(
         'unsupported-graph',
-        `The graph ends in hidden states ("${opened.structure.logits}") and gives no logits, so it cannot generate.`,
+        `The graph ends in hidden states ("${opened.structure.logits}") and gives no logits, ` +
+          'so it cannot generate.',
         'Export the model with its head.',
       );
     const { engine, notes } = await chooseDevice(opened, request, loader);
@@ -129,7 +132,10 @@ export class Variant implements VariantHandle {
     return this.text.encode(prompt, this.info.vocabSize);
   }
 
-  /** One run from an empty cache; a generation that was begun is forgotten. Errors as `VariantApi.run`, and `cancelled` when closed. */
+  /**
+   * One run from an empty cache; a generation that was begun is forgotten. Errors as
+   * `VariantApi.run`, and `cancelled` when closed.
+   */
   run(shape: RunShape): Promise<RunSample> {
     return this.turn(() => this.timedRun(shape));
   }
@@ -138,7 +144,15 @@ export class Variant implements VariantHandle {
     return this.turn(async () => {
       this.check(start.ids, start.tokens, 1);
       const stream = this.text.stream(start.ids);
-      this.generation = { start, choose: createSampler(start.sampling), stream, ids: [], ttft: 0, seconds: 0, done: null };
+      this.generation = {
+        start,
+        choose: createSampler(start.sampling),
+        stream,
+        ids: [],
+        ttft: 0,
+        seconds: 0,
+        done: null,
+      };
     });
   }
 
@@ -160,7 +174,9 @@ export class Variant implements VariantHandle {
     const { decoder } = this;
     this.check(prompt, tokens, batch);
     this.generation = null;
-    const choosers = Array.from({ length: batch }, (_, row) => createSampler({ ...sampling, seed: sampling.seed + row }));
+    const choosers = Array.from({ length: batch }, (_, row) =>
+      createSampler({ ...sampling, seed: sampling.seed + row }),
+    );
     const next = new Int32Array(batch);
     const ids: number[] = [];
     const choose = (logits: Float32Array): void => {
@@ -196,7 +212,8 @@ export class Variant implements VariantHandle {
 
   private async slice(ms: number): Promise<Advance> {
     const { generation, decoder } = this;
-    if (!generation) throw new EspalierError('bug', 'A generation was asked to go on before it was begun.');
+    if (!generation)
+      throw new EspalierError('bug', 'A generation was asked to go on before it was begun.');
     const { start, ids, choose } = generation;
     const before = ids.length;
     const own = generation.seconds;
@@ -206,7 +223,9 @@ export class Variant implements VariantHandle {
       await breathe();
       this.throwIfClosed();
       if (ids.length === 0) await decoder.begin(1, start.ids.length + start.tokens);
-      const id = choose(ids.length === 0 ? await decoder.prefill(start.ids) : await decoder.step(ids.slice(-1)));
+      const id = choose(
+        ids.length === 0 ? await decoder.prefill(start.ids) : await decoder.step(ids.slice(-1)),
+      );
       ids.push(id);
       const elapsed = performance.now() - started;
       generation.seconds = own + elapsed / 1000;
@@ -217,21 +236,30 @@ export class Variant implements VariantHandle {
     }
     const { ttft, seconds, done } = generation;
     const added = ids.slice(before);
-    const streamed = generation.stream?.push(added, done !== null) ?? { text: '', ends: added.map(() => 0) };
+    const streamed = generation.stream?.push(added, done !== null) ?? {
+      text: '',
+      ends: added.map(() => 0),
+    };
     return { ids: added, ...streamed, ttft, seconds, tokens: ids.length, done };
   }
 
   private check(ids: readonly number[], tokens: number, batch: number): void {
     this.throwIfClosed();
     const { contextLength, vocabSize } = this.info;
-    if (ids.length === 0) throw new EspalierError('bad-input', 'The prompt has no tokens.', 'Type a prompt.');
-    for (const [name, value] of Object.entries({ 'number of new tokens': tokens, 'batch size': batch }))
-      if (!Number.isSafeInteger(value) || value < 1) throw new EspalierError('bad-input', `The ${name} must be at least 1, not ${value}.`);
+    if (ids.length === 0)
+      throw new EspalierError('bad-input', 'The prompt has no tokens.', 'Type a prompt.');
+    for (const [name, value] of Object.entries({
+      'number of new tokens': tokens,
+      'batch size': batch,
+    }))
+      if (!Number.isSafeInteger(value) || value < 1)
+        throw new EspalierError('bad-input', `The ${name} must be at least 1, not ${value}.`);
     checkIds(ids, vocabSize);
     if (contextLength !== null && ids.length + tokens > contextLength)
       throw new EspalierError(
         'bad-input',
-        `${ids.length} prompt tokens and ${tokens} new ones are ${ids.length + tokens}, but this model's context holds ${contextLength}.`,
+        `${ids.length} prompt tokens and ${tokens} new ones are ${ids.length + tokens}, but ` +
+          `this model's context holds ${contextLength}.`,
         'Shorten the prompt or ask for fewer tokens.',
       );
   }
@@ -241,7 +269,10 @@ export class Variant implements VariantHandle {
   }
 }
 
-/** Why the decode step runs as it is. The decoder feeds a mask that grows with every step, so a step is not replayed even where ONNX Runtime would record it. */
+/**
+ * Why the decode step runs as it is. The decoder feeds a mask that grows with every step, so a step
+ * is not replayed even where ONNX Runtime would record it.
+ */
 function captureNote(reason: string | null): string {
   const why = reason ?? 'its attention mask has another shape at every step.';
   return `The decode step is not recorded: ${why}`;
@@ -251,7 +282,10 @@ function weightBytes({ structure }: OpenedModel): number {
   const seen = new Map<unknown, number>();
   for (const tensor of structure.model.graph.initializers.values()) {
     const { data } = tensor;
-    seen.set(isRange(data) ? `${data.offset}+${data.length} ${data.file}` : data, tensorBytes(tensor));
+    seen.set(
+      isRange(data) ? `${data.offset}+${data.length} ${data.file}` : data,
+      tensorBytes(tensor),
+    );
   }
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -1,4 +1,5 @@
-// Chooses the device for a variant from what was asked, what the self-test found and what its graph needs; must not load the graph.
+// Chooses the device for a variant from what was asked, what the self-test found and what its graph
+// needs; must not load the graph.
 
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
@@ -18,8 +19,8 @@ export interface ChosenDevice {
 }
 
 /**
- * `auto` takes the GPU where it passed its self-test and the graph runs rightly on it; a GPU that was asked for must pass, but a graph that must
- * not run on it goes to wasm with a note.
+ * `auto` takes the GPU where it passed its self-test and the graph runs rightly on it; a GPU that
+ * was asked for must pass, but a graph that must not run on it goes to wasm with a note.
  * @throws EspalierError `no-webgpu` when WebGPU is asked for and there is none that may be used.
  */
 export async function chooseDevice(
@@ -34,9 +35,15 @@ export async function chooseDevice(
   const routes = selfTest ? routesOf(selfTest.checks) : null;
   if (!routes?.usable) {
     const failed = selfTest?.checks.filter((check) => !check.ok).map((check) => check.name) ?? [];
-    const reason = selfTest ? `The GPU failed its self-test (${failed.join(', ')}).` : 'There is no WebGPU adapter here that may be used.';
+    const reason = selfTest
+      ? `The GPU failed its self-test (${failed.join(', ')}).`
+      : 'There is no WebGPU adapter here that may be used.';
     if (device === 'webgpu')
-      throw new EspalierError('no-webgpu', reason, 'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.');
+      throw new EspalierError(
+        'no-webgpu',
+        reason,
+        'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.',
+      );
     if (selfTest) notes.push(`${reason} The wasm device is used.`);
     return onWasm();
   }
@@ -48,17 +55,22 @@ export async function chooseDevice(
   const engine = await openWebgpu(loader, { subgroups: routes.subgroups });
   if (needsFloat16(opened) && !engine.float16) {
     await engine.dispose();
-    notes.push('This graph computes in float16 and the GPU offers no shader-f16: the wasm device is used.');
+    notes.push(
+      'This graph computes in float16 and the GPU offers no shader-f16: the wasm device is used.',
+    );
     return onWasm();
   }
   return { engine, notes };
 }
 
-/** True when a value of the graph is float16: an input or output, a weight, or the result of a Cast. */
+/**
+ * True when a value of the graph is float16: an input or output, a weight, or the result of a Cast.
+ */
 function needsFloat16({ structure }: OpenedModel): boolean {
   const { inputs, outputs, initializers, nodes } = structure.model.graph;
   return (
-    [...inputs, ...outputs, ...initializers.values()].some(({ type }) => type === DataType.float16) ||
-    nodes.some((node) => node.op === 'Cast' && intAttribute(node, 'to') === DataType.float16)
+    [...inputs, ...outputs, ...initializers.values()].some(
+      ({ type }) => type === DataType.float16,
+    ) || nodes.some((node) => node.op === 'Cast' && intAttribute(node, 'to') === DataType.float16)
   );
 }

@@ -1,4 +1,5 @@
-// A variant's text side: prompts to ids, ids to text that only grows, and which tokens end a text; must not run the model.
+// A variant's text side: prompts to ids, ids to text that only grows, and which tokens end a text;
+// must not run the model.
 
 import { EspalierError, toReport } from '../errors.ts';
 import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, readJsonObject } from '../json.ts';
@@ -11,7 +12,10 @@ import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedPrompt, Prompt, VariantInfo } from '../worker/benchApi.ts';
 import { TextStream } from './textStream.ts';
 
-/** What the folder's text files gave; what is missing or broken is kept as the error that using it throws. */
+/**
+ * What the folder's text files gave; what is missing or broken is kept as the error that using it
+ * throws.
+ */
 export class VariantText {
   readonly eos: ReadonlySet<number>;
   private readonly tokenizer: Tokenizer | EspalierError;
@@ -30,7 +34,10 @@ export class VariantText {
     this.eos = eos;
   }
 
-  /** Reads tokenizer.json, tokenizer_config.json, chat_template.jinja and generation_config.json. Broken text files do not stop a model from running. */
+  /**
+   * Reads tokenizer.json, tokenizer_config.json, chat_template.jinja and generation_config.json.
+   * Broken text files do not stop a model from running.
+   */
   static async load({ folder, config }: OpenedModel): Promise<VariantText> {
     const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
     const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
@@ -38,9 +45,17 @@ export class VariantText {
     const tokenizer = kept(() => loadTokenizer(tokenizerJson(), configJson()));
     const template = kept(() => loadChat(configJson(), templateFile()));
     const { model } = (config.raw.genai ?? {}) as { model?: unknown };
-    const declared = [await generationConfig(folder), config.raw.config, config.raw.config?.text_config, model];
+    const declared = [
+      await generationConfig(folder),
+      config.raw.config,
+      config.raw.config?.text_config,
+      model,
+    ];
     const eos = new Set(declared.flatMap(endIds));
-    const named = tokenizer instanceof EspalierError ? undefined : kept(() => endToken(configJson(), tokenizer));
+    const named =
+      tokenizer instanceof EspalierError
+        ? undefined
+        : kept(() => endToken(configJson(), tokenizer));
     if (typeof named === 'number') eos.add(named);
     return new VariantText(tokenizer, template, folder.open('tokenizer.json') !== null, eos);
   }
@@ -51,7 +66,8 @@ export class VariantText {
 
   /** State of chat prompts. */
   get chat(): VariantInfo['chat'] {
-    if (this.tokenizer instanceof EspalierError) return this.hasFiles ? { error: this.tokenizer.message } : 'none';
+    if (this.tokenizer instanceof EspalierError)
+      return this.hasFiles ? { error: this.tokenizer.message } : 'none';
     if (this.template instanceof EspalierError) return { error: this.template.message };
     return this.template ? 'ok' : 'none';
   }
@@ -62,7 +78,12 @@ export class VariantText {
    */
   encode(prompt: Prompt, vocabSize: number): EncodedPrompt {
     const encoded = this.toIds(prompt);
-    if (encoded.ids.length === 0) throw new EspalierError('bad-input', 'The prompt is empty.', 'Type a prompt, or give token ids.');
+    if (encoded.ids.length === 0)
+      throw new EspalierError(
+        'bad-input',
+        'The prompt is empty.',
+        'Type a prompt, or give token ids.',
+      );
     checkIds(encoded.ids, vocabSize);
     return encoded;
   }
@@ -76,15 +97,20 @@ export class VariantText {
     if (prompt.kind === 'ids') return { ids: [...prompt.ids], text: '' };
     const { tokenizer, template } = this;
     if (tokenizer instanceof EspalierError) throw tokenizer;
-    if (prompt.kind === 'raw') return { ids: tokenizer.encodePrompt(prompt.text), text: prompt.text };
+    if (prompt.kind === 'raw')
+      return { ids: tokenizer.encodePrompt(prompt.text), text: prompt.text };
     if (template instanceof EspalierError) throw template;
-    if (!template) throw new EspalierError('tokenizer', 'This model has no chat template.', 'Use a raw prompt.');
+    if (!template)
+      throw new EspalierError('tokenizer', 'This model has no chat template.', 'Use a raw prompt.');
     const text = template.render(prompt.messages, { addGenerationPrompt: true });
     return { ids: tokenizer.encode(text), text };
   }
 }
 
-/** What a folder's chat template is worth, told without a tokenizer: one that turns out broken is an error of the prompt. */
+/**
+ * What a folder's chat template is worth, told without a tokenizer: one that turns out broken is an
+ * error of the prompt.
+ */
 export async function chatOf(folder: Folder): Promise<VariantInfo['chat']> {
   if (!folder.open('tokenizer.json')) return 'none';
   const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
@@ -139,12 +165,17 @@ async function generationConfig(folder: Folder): Promise<unknown> {
 /** `eos_token_id` of a config: a number or a list. */
 function endIds(config: unknown): number[] {
   const value = (config as { eos_token_id?: unknown } | null | undefined)?.eos_token_id;
-  return (Array.isArray(value) ? value : [value]).filter((id): id is number => typeof id === 'number');
+  return (Array.isArray(value) ? value : [value]).filter(
+    (id): id is number => typeof id === 'number',
+  );
 }
 
 /** The id of `eos_token` of tokenizer_config.json, where the tokenizer has it as one token. */
 function endToken(configJson: string | null, tokenizer: Tokenizer): number | undefined {
-  const text = configJson === null ? null : tokenText(parseObject('tokenizer_config.json', configJson).eos_token);
+  const text =
+    configJson === null
+      ? null
+      : tokenText(parseObject('tokenizer_config.json', configJson).eos_token);
   if (text === null) return undefined;
   const ids = tokenizer.encode(text);
   return ids.length === 1 ? ids[0] : undefined;

@@ -1,4 +1,5 @@
-// Exports are verified on the real runtime, and damaged ones are caught; reads only committed fixtures.
+// Exports are verified on the real runtime, and damaged ones are caught; reads only committed
+// fixtures.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -44,11 +45,22 @@ async function exportOf(name: string): Promise<Case> {
   const session = ScoreSession.open(source, engine);
   const nll = await session.nllPerToken(REMOVED, window);
   await session.dispose();
-  const expected: Expectation = { window, nll, numBlocks: source.structure.blocks.length - 1, source: null };
-  return { source, folder: manifestFolder(manifest, source.folder), graph: manifest.graph, expected };
+  const expected: Expectation = {
+    window,
+    nll,
+    numBlocks: source.structure.blocks.length - 1,
+    source: null,
+  };
+  return {
+    source,
+    folder: manifestFolder(manifest, source.folder),
+    graph: manifest.graph,
+    expected,
+  };
 }
 
-const failed = (verification: Verification): string[] => verification.checks.filter((check) => !check.ok).map((check) => check.name);
+const failed = (verification: Verification): string[] =>
+  verification.checks.filter((check) => !check.ok).map((check) => check.name);
 
 /** The folder with one file's bytes changed. */
 async function withFile(
@@ -59,7 +71,10 @@ async function withFile(
   const original = folder.open(path);
   if (!original) throw new Error(`no ${path}`);
   const bytes = change(await original.read(0, original.size));
-  const changed = { size: bytes.length, read: async (offset: number, length: number) => bytes.slice(offset, offset + length) };
+  const changed = {
+    size: bytes.length,
+    read: async (offset: number, length: number) => bytes.slice(offset, offset + length),
+  };
   return {
     name: folder.name,
     files: folder.files.map((file) => (file.path === path ? { path, size: bytes.length } : file)),
@@ -68,7 +83,11 @@ async function withFile(
 }
 
 /** The folder with its graph edited and written again. */
-async function withGraph(folder: Folder, path: string, edit: (graph: Graph) => void): Promise<Folder> {
+async function withGraph(
+  folder: Folder,
+  path: string,
+  edit: (graph: Graph) => void,
+): Promise<Folder> {
   const model = await readModel(folder, path);
   edit(model.graph);
   const directory = path.slice(0, path.lastIndexOf('/') + 1);
@@ -81,7 +100,8 @@ async function withGraph(folder: Folder, path: string, edit: (graph: Graph) => v
 }
 
 function rewire(graph: Graph, swap: ReadonlyMap<string, string>): void {
-  for (const node of graph.nodes) node.inputs = node.inputs.map((value) => swap.get(value) ?? value);
+  for (const node of graph.nodes)
+    node.inputs = node.inputs.map((value) => swap.get(value) ?? value);
 }
 
 test('graphs whose own bytes a device would run wrongly are refused there, in words', async () => {
@@ -96,99 +116,132 @@ test('graphs whose own bytes a device would run wrongly are refused there, in wo
   expect(whyNotOn('webgpu', softcap)).toMatch(/soft cap/);
   expect(whyNotOn('wasm', softcap)).toBeNull();
   expect([whyNotOn('wasm', plain), whyNotOn('webgpu', plain)]).toEqual([null, null]);
-  await expect(GraphRunner.open(headNorms, engine)).rejects.toMatchObject({ code: 'unsupported-op' });
-});
-
-describe.each(['optimum-llama-fp32', 'genai-gemma2-fp32-cpu', 'genai-llama-fp32-cpu-prunehead'])('export of %s', (name) => {
-  let made: Case;
-  beforeAll(async () => {
-    made = await exportOf(name);
-  });
-
-  test('is verified, with and without the source', async () => {
-    const { source, folder, graph, expected } = made;
-    const withSource = await verifyExport(folder, graph, { ...expected, source: { opened: source, removed: REMOVED } }, engine);
-    expect(failed(withSource)).toEqual([]);
-    expect(withSource.status).toBe('verified');
-    expect(withSource.checks.map((check) => check.name)).toContain('bytes of every tensor');
-    const without = await verifyExport(folder, graph, expected, engine);
-    expect(without.status).toBe('verified');
-  });
-
-  test('with two caches swapped fails', async () => {
-    const { folder, graph, expected } = made;
-    const swapped = await withGraph(folder, graph, (g) => {
-      const keys = g.inputs.map((input) => input.name).filter((input) => input.includes('.key'));
-      const [a, b] = [keys[0] ?? '', keys[1] ?? ''];
-      rewire(
-        g,
-        new Map([
-          [a, b],
-          [b, a],
-        ]),
-      );
-    });
-    const verification = await verifyExport(swapped, graph, expected, engine);
-    expect(verification.status).toBe('failed');
-    expect(failed(verification).length).toBeGreaterThan(0);
-  });
-
-  test('with two value outputs swapped fails in decoding', async () => {
-    const { folder, graph, expected } = made;
-    const swapped = await withGraph(folder, graph, (g) => {
-      const values = g.outputs.map((output) => output.name).filter((output) => output.includes('.value'));
-      const [a, b] = [values[0] ?? '', values[1] ?? ''];
-      const swap = new Map([
-        [a, b],
-        [b, a],
-      ]);
-      for (const node of g.nodes) node.outputs = node.outputs.map((value) => swap.get(value) ?? value);
-      rewire(g, swap);
-    });
-    const verification = await verifyExport(swapped, graph, expected, engine);
-    expect(failed(verification)).toContain('decoding with the cache');
-  });
-
-  test('with the gamma of another norm fails', async () => {
-    const { source, folder, graph, expected } = made;
-    const wrong = await withGraph(folder, graph, (g) => {
-      const vectors = [...g.initializers.values()].filter((t) => t.dims.length === 1 && t.name.includes('norm'));
-      const [a, b] = [vectors[0]?.name ?? '', vectors.at(-1)?.name ?? ''];
-      rewire(
-        g,
-        new Map([
-          [a, b],
-          [b, a],
-        ]),
-      );
-    });
-    expect(failed(await verifyExport(wrong, graph, expected, engine))).toContain('likelihood of one window');
-    const verification = await verifyExport(wrong, graph, { ...expected, source: { opened: source, removed: REMOVED } }, engine);
-    expect(failed(verification)).toContain('graph as planned');
-  });
-
-  test('with a damaged weight fails', async () => {
-    const { source, folder, graph, expected } = made;
-    const data = folder.files.find((file) => /data$/.test(file.path))?.path ?? '';
-    const damaged = await withFile(folder, data, (bytes) => {
-      const at = Math.floor(bytes.length / 2 / 4) * 4;
-      bytes.set(new Uint8Array(64).fill(0x3f), at);
-      return bytes;
-    });
-    const verification = await verifyExport(damaged, graph, { ...expected, source: { opened: source, removed: REMOVED } }, engine);
-    expect(verification.status).toBe('failed');
-    expect(failed(verification)).toContain('bytes of every tensor');
-  });
-
-  test('with a stale layer count fails', async () => {
-    const { source, folder, graph, expected } = made;
-    const config = folder.files.find((file) => /^(genai_)?config\.json$/.test(file.path))?.path ?? '';
-    const original = source.folder.open(config);
-    const stale = await original?.read(0, original.size);
-    const verification = await verifyExport(await withFile(folder, config, () => stale ?? new Uint8Array()), graph, expected, engine);
-    expect(failed(verification)).toEqual(['structure']);
+  await expect(GraphRunner.open(headNorms, engine)).rejects.toMatchObject({
+    code: 'unsupported-op',
   });
 });
+
+describe.each(['optimum-llama-fp32', 'genai-gemma2-fp32-cpu', 'genai-llama-fp32-cpu-prunehead'])(
+  'export of %s',
+  (name) => {
+    let made: Case;
+    beforeAll(async () => {
+      made = await exportOf(name);
+    });
+
+    test('is verified, with and without the source', async () => {
+      const { source, folder, graph, expected } = made;
+      const withSource = await verifyExport(
+        folder,
+        graph,
+        { ...expected, source: { opened: source, removed: REMOVED } },
+        engine,
+      );
+      expect(failed(withSource)).toEqual([]);
+      expect(withSource.status).toBe('verified');
+      expect(withSource.checks.map((check) => check.name)).toContain('bytes of every tensor');
+      const without = await verifyExport(folder, graph, expected, engine);
+      expect(without.status).toBe('verified');
+    });
+
+    test('with two caches swapped fails', async () => {
+      const { folder, graph, expected } = made;
+      const swapped = await withGraph(folder, graph, (g) => {
+        const keys = g.inputs.map((input) => input.name).filter((input) => input.includes('.key'));
+        const [a, b] = [keys[0] ?? '', keys[1] ?? ''];
+        rewire(
+          g,
+          new Map([
+            [a, b],
+            [b, a],
+          ]),
+        );
+      });
+      const verification = await verifyExport(swapped, graph, expected, engine);
+      expect(verification.status).toBe('failed');
+      expect(failed(verification).length).toBeGreaterThan(0);
+    });
+
+    test('with two value outputs swapped fails in decoding', async () => {
+      const { folder, graph, expected } = made;
+      const swapped = await withGraph(folder, graph, (g) => {
+        const values = g.outputs
+          .map((output) => output.name)
+          .filter((output) => output.includes('.value'));
+        const [a, b] = [values[0] ?? '', values[1] ?? ''];
+        const swap = new Map([
+          [a, b],
+          [b, a],
+        ]);
+        for (const node of g.nodes)
+          node.outputs = node.outputs.map((value) => swap.get(value) ?? value);
+        rewire(g, swap);
+      });
+      const verification = await verifyExport(swapped, graph, expected, engine);
+      expect(failed(verification)).toContain('decoding with the cache');
+    });
+
+    test('with the gamma of another norm fails', async () => {
+      const { source, folder, graph, expected } = made;
+      const wrong = await withGraph(folder, graph, (g) => {
+        const vectors = [...g.initializers.values()].filter(
+          (t) => t.dims.length === 1 && t.name.includes('norm'),
+        );
+        const [a, b] = [vectors[0]?.name ?? '', vectors.at(-1)?.name ?? ''];
+        rewire(
+          g,
+          new Map([
+            [a, b],
+            [b, a],
+          ]),
+        );
+      });
+      expect(failed(await verifyExport(wrong, graph, expected, engine))).toContain(
+        'likelihood of one window',
+      );
+      const verification = await verifyExport(
+        wrong,
+        graph,
+        { ...expected, source: { opened: source, removed: REMOVED } },
+        engine,
+      );
+      expect(failed(verification)).toContain('graph as planned');
+    });
+
+    test('with a damaged weight fails', async () => {
+      const { source, folder, graph, expected } = made;
+      const data = folder.files.find((file) => /data$/.test(file.path))?.path ?? '';
+      const damaged = await withFile(folder, data, (bytes) => {
+        const at = Math.floor(bytes.length / 2 / 4) * 4;
+        bytes.set(new Uint8Array(64).fill(0x3f), at);
+        return bytes;
+      });
+      const verification = await verifyExport(
+        damaged,
+        graph,
+        { ...expected, source: { opened: source, removed: REMOVED } },
+        engine,
+      );
+      expect(verification.status).toBe('failed');
+      expect(failed(verification)).toContain('bytes of every tensor');
+    });
+
+    test('with a stale layer count fails', async () => {
+      const { source, folder, graph, expected } = made;
+      const config =
+        folder.files.find((file) => /^(genai_)?config\.json$/.test(file.path))?.path ?? '';
+      const original = source.folder.open(config);
+      const stale = await original?.read(0, original.size);
+      const verification = await verifyExport(
+        await withFile(folder, config, () => stale ?? new Uint8Array()),
+        graph,
+        expected,
+        engine,
+      );
+      expect(failed(verification)).toEqual(['structure']);
+    });
+  },
+);
 
 describe('an export that is too large to be run whole', () => {
   const name = 'optimum-llama-fp32';
@@ -199,7 +252,10 @@ describe('an export that is too large to be run whole', () => {
   beforeAll(async () => {
     made = await exportOf(name);
     whole = { ...made.expected, source: { opened: made.source, removed: REMOVED } };
-    budgetBytes = ScoreSession.open(made.source, engine, { streamed: true }).memory(1, made.expected.window.length).total;
+    budgetBytes = ScoreSession.open(made.source, engine, { streamed: true }).memory(
+      1,
+      made.expected.window.length,
+    ).total;
   });
 
   test('is run block by block, within the budget, and the word says so', async () => {
@@ -208,7 +264,9 @@ describe('an export that is too large to be run whole', () => {
     expect(result.status).toBe('in-parts');
     expect(failed(result)).toEqual(['runs whole']);
     const text = result.checks.map((check) => `${check.name}: ${check.detail}`).join('\n');
-    expect(text).toMatch(/runs whole: not run here: the graph and its weights are .* but the budget is .* Decoding with the cache/);
+    expect(text).toMatch(
+      /runs whole: not run here: the graph and its weights are .* but the budget is .* Decoding with the cache/,
+    );
     expect(text).toMatch(/block by block: NLL .* relative/);
     expect(own.ledger.peak('weights')).toBeLessThanOrEqual(budgetBytes);
     expect(own.ledger.total()).toBe(0);
@@ -229,7 +287,9 @@ describe('an export that is too large to be run whole', () => {
   });
 
   test('stays unverified without a likelihood to compare, and where not even a block fits', async () => {
-    const without = await verifyExport(made.folder, made.graph, { ...whole, nll: null }, engine, { budgetBytes });
+    const without = await verifyExport(made.folder, made.graph, { ...whole, nll: null }, engine, {
+      budgetBytes,
+    });
     expect(without.status).toBe('unverified');
     const tiny = await verifyExport(made.folder, made.graph, whole, engine, { budgetBytes: 1000 });
     expect(tiny.status).toBe('unverified');
@@ -238,7 +298,10 @@ describe('an export that is too large to be run whole', () => {
 
   test('is run block by block also where only loading finds that it does not fit', async () => {
     const small: Engine = Object.create(engine, {
-      compileModel: { value: () => Promise.reject(new EspalierError('out-of-memory', 'Memory ran out while compiling.')) },
+      compileModel: {
+        value: () =>
+          Promise.reject(new EspalierError('out-of-memory', 'Memory ran out while compiling.')),
+      },
     });
     const result = await verifyExport(made.folder, made.graph, whole, small);
     expect(failed(result)).toEqual(['loads']);
@@ -246,7 +309,9 @@ describe('an export that is too large to be run whole', () => {
   });
 
   test('is unverified, not failed, where the device is lost', async () => {
-    const lost: Engine = Object.create(engine, { compileModel: { value: () => Promise.reject(deviceLost('destroyed')) } });
+    const lost: Engine = Object.create(engine, {
+      compileModel: { value: () => Promise.reject(deviceLost('destroyed')) },
+    });
     const result = await verifyExport(made.folder, made.graph, { ...whole, nll: null }, lost);
     expect([result.status, ...failed(result)]).toEqual(['unverified', 'loads']);
   });
@@ -254,7 +319,11 @@ describe('an export that is too large to be run whole', () => {
   test('is cancelled while its bytes are compared', async () => {
     const abort = new AbortController();
     const onProgress = ({ unit, done }: Progress) => unit === 'bytes' && done > 0 && abort.abort();
-    const running = verifyExport(made.folder, made.graph, whole, engine, { budgetBytes, signal: abort.signal, onProgress });
+    const running = verifyExport(made.folder, made.graph, whole, engine, {
+      budgetBytes,
+      signal: abort.signal,
+      onProgress,
+    });
     await expect(running).rejects.toMatchObject({ code: 'cancelled' });
   });
 });

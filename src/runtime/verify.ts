@@ -1,4 +1,5 @@
-// Holds a written export against its plan: structure, bytes, likelihoods, decoding; must not repair anything or trust what it is told.
+// Holds a written export against its plan: structure, bytes, likelihoods, decoding; must not repair
+// anything or trust what it is told.
 
 import { EspalierError, isCancelled } from '../errors.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
@@ -10,12 +11,29 @@ import type { Engine } from './device.ts';
 import { GraphRunner } from './generate.ts';
 import { whyNotOn } from './runnable.ts';
 import { compareWithPlan, compareWithSource, structureProblems } from './verifyFiles.ts';
-import { compareDecoding, compareInParts, compareLikelihood, type ExpectedNll, whyNotWhole } from './verifyRuns.ts';
+import {
+  compareDecoding,
+  compareInParts,
+  compareLikelihood,
+  type ExpectedNll,
+  whyNotWhole,
+} from './verifyRuns.ts';
 
-/** Tokens of the window that is compared at most: enough to see every block, short enough for logits of a large vocabulary. */
+/**
+ * Tokens of the window that is compared at most: enough to see every block, short enough for logits
+ * of a large vocabulary.
+ */
 export const VERIFY_TOKENS = 64;
-/** Failures to run a graph that lie in this machine and say nothing of the files: what does not run here may run where it is meant to. */
-export const NOT_HERE: ReadonlySet<string> = new Set(['out-of-memory', 'too-large', 'device-lost', 'no-webgpu']);
+/**
+ * Failures to run a graph that lie in this machine and say nothing of the files: what does not run
+ * here may run where it is meant to.
+ */
+export const NOT_HERE: ReadonlySet<string> = new Set([
+  'out-of-memory',
+  'too-large',
+  'device-lost',
+  'no-webgpu',
+]);
 const NONE: ReadonlySet<string> = new Set();
 const DECODING = 'decoding with the cache';
 
@@ -23,7 +41,10 @@ const DECODING = 'decoding with the cache';
 export interface Expectation extends ExpectedNll {
   /** Number of blocks that are left. */
   numBlocks: number;
-  /** The model it was made of, where it is still at hand: every tensor is then compared byte by byte. */
+  /**
+   * The model it was made of, where it is still at hand: every tensor is then compared byte by
+   * byte.
+   */
   source: { opened: OpenedModel; removed: readonly Unit[] } | null;
 }
 
@@ -34,13 +55,22 @@ export interface VerifyOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** Runs a check and keeps its result; false when it failed. `excusable` are codes that say nothing against the files. */
-type Check = (name: string, run: () => Promise<string>, excusable?: ReadonlySet<string>) => Promise<boolean>;
+/**
+ * Runs a check and keeps its result; false when it failed. `excusable` are codes that say nothing
+ * against the files.
+ */
+type Check = (
+  name: string,
+  run: () => Promise<string>,
+  excusable?: ReadonlySet<string>,
+) => Promise<boolean>;
 
 /**
- * Re-opens what was written and compares. A check that cannot run counts as failed, except where the graph has no such thing (no caches).
- * A graph that is too large to be run whole here is run block by block and ends as `in-parts`; one that this device must not run (`whyNotOn`),
- * cannot hold even so or is lost with ends as `unverified`; both only when all that could be checked is right.
+ * Re-opens what was written and compares. A check that cannot run counts as failed, except where
+ * the graph has no such thing (no caches). A graph that is too large to be run whole here is run
+ * block by block and ends as `in-parts`; one that this device must not run (`whyNotOn`), cannot
+ * hold even so or is lost with ends as `unverified`; both only when all that could be checked is
+ * right.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
@@ -57,7 +87,14 @@ export async function verifyExport(
   const excused = new Set<VerifyCheck>();
   const total = 5;
   const tell = (done: number, of = total, unit: Progress['unit'] = 'steps'): void =>
-    options.onProgress?.({ job: 'verify', phase: 'verify', done, total: of, unit, secondsLeft: null });
+    options.onProgress?.({
+      job: 'verify',
+      phase: 'verify',
+      done,
+      total: of,
+      unit,
+      secondsLeft: null,
+    });
   const check: Check = async (name, run, excusable = NONE) => {
     tell(checks.length);
     const { code, ...result } = await attempt(name, run);
@@ -81,24 +118,40 @@ export async function verifyExport(
   if (opened) {
     const { source } = expected;
     if (source) {
-      await check('graph as planned', async () => compareWithPlan(opened, source.opened, source.removed));
-      await check('bytes of every tensor', () => compareWithSource(opened, source.opened, signal, (done, all) => tell(done, all, 'bytes')));
+      await check('graph as planned', async () =>
+        compareWithPlan(opened, source.opened, source.removed),
+      );
+      await check('bytes of every tensor', () =>
+        compareWithSource(opened, source.opened, signal, (done, all) => tell(done, all, 'bytes')),
+      );
     }
     const neverHere = whyNotOn(engine.kind, opened);
     const tooLarge = whyNotWhole(opened, engine, budgetBytes);
     if (neverHere) notHere(neverHere);
-    else if (tooLarge) notHere(`${tooLarge}. Decoding with the cache needs the whole graph and was not checked`);
+    else if (tooLarge)
+      notHere(`${tooLarge}. Decoding with the cache needs the whole graph and was not checked`);
     else await runWhole(opened, expected, engine, check, signal);
     // Also where the whole graph was refused for its size only while it was loaded.
     const { window, nll } = expected;
-    const parts = !neverHere && excused.size > 0 && nll ? () => compareInParts(opened, engine, window, nll, budgetBytes, signal) : null;
+    const parts =
+      !neverHere && excused.size > 0 && nll
+        ? () => compareInParts(opened, engine, window, nll, budgetBytes, signal)
+        : null;
     if (parts) inParts = await check('likelihood of one window, block by block', parts, NOT_HERE);
   }
   tell(total);
   const right = checks.every((c) => c.ok || excused.has(c));
   const whole = excused.size === 0 && checks.some((c) => c.name === DECODING);
   return {
-    status: !right ? 'failed' : whole ? 'verified' : inParts ? 'in-parts' : excused.size > 0 ? 'unverified' : 'failed',
+    status: !right
+      ? 'failed'
+      : whole
+        ? 'verified'
+        : inParts
+          ? 'in-parts'
+          : excused.size > 0
+            ? 'unverified'
+            : 'failed',
     checks,
     device: engine.name,
     seconds: (performance.now() - started) / 1000,
@@ -125,7 +178,11 @@ async function runWhole(
     );
     const ready = runner as GraphRunner | null;
     if (!ready) return;
-    await check('likelihood of one window', () => compareLikelihood(ready, opened, expected), NOT_HERE);
+    await check(
+      'likelihood of one window',
+      () => compareLikelihood(ready, opened, expected),
+      NOT_HERE,
+    );
     await check(DECODING, () => compareDecoding(ready, opened, expected.window, signal), NOT_HERE);
   } finally {
     await (runner as GraphRunner | null)?.dispose();
@@ -133,12 +190,21 @@ async function runWhole(
 }
 
 /** A check's sentence, or its failure with its code. Plain errors carry the numbers that differ. */
-async function attempt(name: string, run: () => Promise<string>): Promise<VerifyCheck & { code?: string }> {
+async function attempt(
+  name: string,
+  run: () => Promise<string>,
+): Promise<VerifyCheck & { code?: string }> {
   try {
     return { name, ok: true, detail: await run() };
   } catch (error) {
     if (isCancelled(error)) throw error;
-    if (!(error instanceof EspalierError)) return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
-    return { name, ok: false, detail: `${error.message}${error.detail ? ` (${error.detail})` : ''}`, code: error.code };
+    if (!(error instanceof EspalierError))
+      return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    return {
+      name,
+      ok: false,
+      detail: `${error.message}${error.detail ? ` (${error.detail})` : ''}`,
+      code: error.code,
+    };
   }
 }

@@ -1,4 +1,5 @@
-// The checks of an export that need no runtime: structure, the plan's graph, and the bytes of every tensor; must not load a tensor whole.
+// The checks of an export that need no runtime: structure, the plan's graph, and the bytes of every
+// tensor; must not load a tensor whole.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import type { OpenedModel } from '../model/open.ts';
@@ -15,20 +16,35 @@ const PIECE_BYTES = 4 * 2 ** 20;
 export function structureProblems(exported: OpenedModel, numBlocks: number): string {
   const { structure, config } = exported;
   const problems = checkGraph(structure.model.graph);
-  if (problems.length > 0) throw new Error(`${problems.length} problems in the graph, first: ${problems[0]}`);
-  if (structure.blocks.length !== numBlocks) throw new Error(`the graph has ${structure.blocks.length} blocks instead of ${numBlocks}`);
+  if (problems.length > 0)
+    throw new Error(`${problems.length} problems in the graph, first: ${problems[0]}`);
+  if (structure.blocks.length !== numBlocks)
+    throw new Error(`the graph has ${structure.blocks.length} blocks instead of ${numBlocks}`);
   const withAttention = structure.blocks.filter((block) => block.lacks !== 'attn');
   if (config.layers !== null && config.layers !== withAttention.length)
-    throw new Error(`the config says ${config.layers} layers, the graph has ${withAttention.length} blocks with attention`);
+    throw new Error(
+      `the config says ${config.layers} layers, the graph has ${withAttention.length} blocks ` +
+        'with attention',
+    );
   const order = withAttention.map((block) => block.stateIndex);
   if (order.some((index, k) => k > 0 && index <= (order[k - 1] ?? 0)))
     throw new Error(`the caches are numbered out of order: ${order.join(', ')}`);
   const states = structure.blocks.reduce((sum, block) => sum + block.states.length, 0);
-  return `${numBlocks} blocks, ${structure.model.graph.nodes.length} nodes, ${states} caches and states; nothing dangling or unused; config agrees`;
+  return (
+    `${numBlocks} blocks, ${structure.model.graph.nodes.length} nodes, ${states} caches and ` +
+    'states; nothing dangling or unused; config agrees'
+  );
 }
 
-/** The written graph has the nodes, inputs and outputs that the plan gives. @throws Error naming the first difference. */
-export function compareWithPlan(exported: OpenedModel, source: OpenedModel, removed: readonly Unit[]): string {
+/**
+ * The written graph has the nodes, inputs and outputs that the plan gives. @throws Error naming the
+ * first difference.
+ */
+export function compareWithPlan(
+  exported: OpenedModel,
+  source: OpenedModel,
+  removed: readonly Unit[],
+): string {
   const planned = removeUnits(source.structure, [...removed]);
   const found = exported.structure.model;
   compareNames('input', planned.graph.inputs, found.graph.inputs);
@@ -38,11 +54,17 @@ export function compareWithPlan(exported: OpenedModel, source: OpenedModel, remo
     const twin = nodes.get(node.outputs.join('\n'));
     if (!twin) throw new Error(`the node that makes ${node.outputs[0]} is missing`);
     if (wiring(twin) !== wiring(node))
-      throw new Error(`the node that makes ${node.outputs[0]} reads ${twin.inputs.join(', ')} instead of ${node.inputs.join(', ')}`);
+      throw new Error(
+        `the node that makes ${node.outputs[0]} reads ${twin.inputs.join(', ')} instead of ` +
+          `${node.inputs.join(', ')}`,
+      );
   }
   if (nodes.size !== planned.graph.nodes.length)
     throw new Error(`the graph has ${nodes.size} nodes instead of ${planned.graph.nodes.length}`);
-  return `${nodes.size} nodes, ${planned.graph.inputs.length} inputs and ${planned.graph.outputs.length} outputs as planned`;
+  return (
+    `${nodes.size} nodes, ${planned.graph.inputs.length} inputs and ` +
+    `${planned.graph.outputs.length} outputs as planned`
+  );
 }
 
 /**
@@ -66,28 +88,46 @@ export async function compareWithSource(
     if (!original) throw new Error(`the tensor ${name} is not in the source`);
     if (original.type !== tensor.type || original.dims.join() !== tensor.dims.join())
       throw new Error(
-        `the tensor ${name} is ${tensor.dims.join(' x ')} (type ${tensor.type}) instead of ${original.dims.join(' x ')} (type ${original.type})`,
+        `the tensor ${name} is ${tensor.dims.join(' x ')} (type ${tensor.type}) instead of ` +
+          `${original.dims.join(' x ')} (type ${original.type})`,
       );
     const before = bytes;
-    await compareBytes(name, [tensor, exported.folder], [original, source.folder], signal, (done) => onBytes(before + done, total));
+    await compareBytes(name, [tensor, exported.folder], [original, source.folder], signal, (done) =>
+      onBytes(before + done, total),
+    );
     count += 1;
     bytes += tensor.data.length;
   }
   return `${count} tensors, ${bytes} bytes, all equal to the source`;
 }
 
-function compareNames(what: string, planned: readonly { name: string }[], found: readonly { name: string }[]): void {
+function compareNames(
+  what: string,
+  planned: readonly { name: string }[],
+  found: readonly { name: string }[],
+): void {
   const [a, b] = [planned.map((v) => v.name).join(', '), found.map((v) => v.name).join(', ')];
   if (a !== b) throw new Error(`the graph's ${what}s are ${b} instead of ${a}`);
 }
 
-/** Operator, operands and plain attributes; tensors and subgraphs are compared by their bytes and names elsewhere. */
+/**
+ * Operator, operands and plain attributes; tensors and subgraphs are compared by their bytes and
+ * names elsewhere.
+ */
 function wiring(node: Node): string {
   const attributes = [...node.attributes.values()]
-    .filter((a) => a.kind === 'int' || a.kind === 'float' || a.kind === 'ints' || a.kind === 'floats')
+    .filter(
+      (a) => a.kind === 'int' || a.kind === 'float' || a.kind === 'ints' || a.kind === 'floats',
+    )
     .map((a) => `${a.name}=${Array.isArray(a.value) ? a.value.join(' ') : String(a.value)}`)
     .sort();
-  return [node.domain === 'ai.onnx' ? '' : node.domain, node.op, ...node.inputs, '|', ...attributes].join('\n');
+  return [
+    node.domain === 'ai.onnx' ? '' : node.domain,
+    node.op,
+    ...node.inputs,
+    '|',
+    ...attributes,
+  ].join('\n');
 }
 
 /** Initializers by name, and tensors in node attributes by the value that the node makes. */
@@ -95,36 +135,59 @@ function tensorsOf(model: Model): Map<string, Tensor> {
   const tensors = new Map(model.graph.initializers);
   for (const node of model.graph.nodes)
     for (const attribute of node.attributes.values())
-      if (attribute.kind === 'tensor') tensors.set(`${node.outputs[0]} (${attribute.name})`, attribute.value);
+      if (attribute.kind === 'tensor')
+        tensors.set(`${node.outputs[0]} (${attribute.name})`, attribute.value);
   return tensors;
 }
 
 type Held = readonly [tensor: Tensor, folder: Folder];
 
-async function compareBytes(name: string, a: Held, b: Held, signal: AbortSignal | undefined, onBytes: (done: number) => void) {
+async function compareBytes(
+  name: string,
+  a: Held,
+  b: Held,
+  signal: AbortSignal | undefined,
+  onBytes: (done: number) => void,
+) {
   const { length } = a[0].data;
-  if (length !== b[0].data.length) throw new Error(`the tensor ${name} has ${length} bytes instead of ${b[0].data.length}`);
-  const read = (at: number) => Promise.all([a, b].map((held) => bytesOf(held, at, Math.min(PIECE_BYTES, length - at))));
+  if (length !== b[0].data.length)
+    throw new Error(`the tensor ${name} has ${length} bytes instead of ${b[0].data.length}`);
+  const read = (at: number) =>
+    Promise.all([a, b].map((held) => bytesOf(held, at, Math.min(PIECE_BYTES, length - at))));
   for (let at = 0; at < length; at += PIECE_BYTES) {
     throwIfCancelled(signal);
     const [left = EMPTY, right = EMPTY] = await read(at);
     const wrong = firstDifference(left, right);
-    if (wrong >= 0) throw new Error(`the tensor ${name} differs from the source at byte ${at + wrong} of ${length}`);
+    if (wrong >= 0)
+      throw new Error(
+        `the tensor ${name} differs from the source at byte ${at + wrong} of ${length}`,
+      );
     onBytes(at + left.length);
   }
 }
 
 const EMPTY = new Uint8Array(0);
 
-async function bytesOf([{ data }, folder]: Held, offset: number, length: number): Promise<Uint8Array> {
+async function bytesOf(
+  [{ data }, folder]: Held,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
   if (!isRange(data)) return data.subarray(offset, offset + length);
   const source = folder.open(data.file);
   if (!source)
-    throw new EspalierError('missing-file', `The folder has no file ${data.file}.`, 'Keep the source folder until the export is verified.');
+    throw new EspalierError(
+      'missing-file',
+      `The folder has no file ${data.file}.`,
+      'Keep the source folder until the export is verified.',
+    );
   return source.read(data.offset + offset, length);
 }
 
-/** Index of the first byte that differs, or -1. Eight bytes a step where both lie on such a border, as whole pieces do. */
+/**
+ * Index of the first byte that differs, or -1. Eight bytes a step where both lie on such a border,
+ * as whole pieces do.
+ */
 function firstDifference(a: Uint8Array, b: Uint8Array): number {
   let k = 0;
   if (a.byteOffset % 8 === 0 && b.byteOffset % 8 === 0) {

@@ -1,4 +1,5 @@
-// First runs: shaders compile, a block and the head are timed, and the number of rows per run follows; must not keep any state.
+// First runs: shaders compile, a block and the head are timed, and the number of rows per run
+// follows; must not keep any state.
 
 import { throwIfCancelled } from '../errors.ts';
 import type { Unit } from '../units.ts';
@@ -6,21 +7,46 @@ import type { Chain } from './chain.ts';
 import type { DeviceTensor } from './device.ts';
 import type { Chunk } from './windows.ts';
 
-/** A run should not hold the device longer than this, in seconds, so that cancel and other tabs get their turn. */
+/**
+ * A run should not hold the device longer than this, in seconds, so that cancel and other tabs get
+ * their turn.
+ */
 const RUN_SECONDS = 0.25;
 
-/** Windows of one block run: one row is timed on block 0 (which must be loaded) and scaled to `RUN_SECONDS`. */
-export function chooseBlockRows(chain: Chain, length: number, limit: number, signal: AbortSignal | undefined): Promise<number> {
-  // One quantisation scale over the whole batch: windows that share a run would change each other's numbers.
+/**
+ * Windows of one block run: one row is timed on block 0 (which must be loaded) and scaled to
+ * `RUN_SECONDS`.
+ */
+export function chooseBlockRows(
+  chain: Chain,
+  length: number,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  // One quantisation scale over the whole batch: windows that share a run would change each other's
+  // numbers.
   if (chain.programs.rowsInteract) return Promise.resolve(1);
-  return chooseRows(chain, length, limit, signal, async (state, one) => (await chain.block(0, state, one)).free());
+  return chooseRows(chain, length, limit, signal, async (state, one) =>
+    (await chain.block(0, state, one)).free(),
+  );
 }
 
 /** Windows of one head run; the head must be loaded. */
-export function chooseHeadRows(chain: Chain, length: number, limit: number, signal: AbortSignal | undefined): Promise<number> {
+export function chooseHeadRows(
+  chain: Chain,
+  length: number,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   chain.headRows = 1;
   if (chain.programs.rowsInteract) return Promise.resolve(1);
-  return chooseRows(chain, length, limit, signal, async (state, one) => void (await chain.nllPerToken(state, one)));
+  return chooseRows(
+    chain,
+    length,
+    limit,
+    signal,
+    async (state, one) => void (await chain.nllPerToken(state, one)),
+  );
 }
 
 async function chooseRows(
@@ -41,7 +67,11 @@ async function chooseRows(
 }
 
 /** Runs twice, because the first run compiles shaders. */
-async function timed(chain: Chain, signal: AbortSignal | undefined, run: () => Promise<void>): Promise<number> {
+async function timed(
+  chain: Chain,
+  signal: AbortSignal | undefined,
+  run: () => Promise<void>,
+): Promise<number> {
   let seconds = 0;
   for (let k = 0; k < 2; k++) {
     throwIfCancelled(signal);
@@ -53,7 +83,10 @@ async function timed(chain: Chain, signal: AbortSignal | undefined, run: () => P
   return seconds;
 }
 
-/** One run of each of `pieces` (absent: of every distinct block) at every chunk shape, so that shader compilation is over before anything is timed. */
+/**
+ * One run of each of `pieces` (absent: of every distinct block) at every chunk shape, so that
+ * shader compilation is over before anything is timed.
+ */
 export async function warmShapes(
   chain: Chain,
   chunks: readonly Chunk[],
@@ -79,5 +112,8 @@ export async function warmShapes(
 
 /** The first block of each structural class. */
 function firstOfClass({ programs: { blocks } }: Chain): number[] {
-  return [...blocks.keys()].filter((index) => blocks.findIndex((other) => other.program.id === blocks[index]?.program.id) === index);
+  return [...blocks.keys()].filter(
+    (index) =>
+      blocks.findIndex((other) => other.program.id === blocks[index]?.program.id) === index,
+  );
 }

@@ -1,4 +1,5 @@
-// The CPU device: plain wasm build, weights and hidden states in ordinary typed arrays; must not touch WebGPU.
+// The CPU device: plain wasm build, weights and hidden states in ordinary typed arrays; must not
+// touch WebGPU.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { ElementType, Program } from '../model/program.ts';
@@ -80,11 +81,24 @@ class WasmEngine implements Engine {
   }
 
   async compile(program: Program): Promise<Compiled> {
-    return { key: await this.sessions.create(program, 'wasm', { executionProviders: ['wasm'] }), onCpu: true };
+    return {
+      key: await this.sessions.create(program, 'wasm', { executionProviders: ['wasm'] }),
+      onCpu: true,
+    };
   }
 
-  async compileModel(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<Compiled> {
-    return { key: await this.sessions.create({ id, bytes }, 'wasm', { executionProviders: ['wasm'], externalData }), onCpu: true };
+  async compileModel(
+    id: string,
+    bytes: Uint8Array,
+    externalData: ExternalData[],
+  ): Promise<Compiled> {
+    return {
+      key: await this.sessions.create({ id, bytes }, 'wasm', {
+        executionProviders: ['wasm'],
+        externalData,
+      }),
+      onCpu: true,
+    };
   }
 
   async whyNoCapture(): Promise<string | null> {
@@ -103,7 +117,11 @@ class WasmEngine implements Engine {
       bytes,
       write: (offset, data) => memory.set(data, offset),
       view: (type, dims) =>
-        new ArrayTensor(this.runtime, { type, dims, data: elements(type, memory.subarray(0, byteSize(type, dims))) }, () => {}),
+        new ArrayTensor(
+          this.runtime,
+          { type, dims, data: elements(type, memory.subarray(0, byteSize(type, dims))) },
+          () => {},
+        ),
       free: done,
     };
   }
@@ -118,15 +136,26 @@ class WasmEngine implements Engine {
     return new ArrayTensor(this.runtime, { type, dims, data: part }, () => {});
   }
 
-  async run(compiled: Compiled, feeds: ReadonlyMap<string, Feed>, keep: ReadonlyMap<string, Shape>): Promise<RunOutputs> {
+  async run(
+    compiled: Compiled,
+    feeds: ReadonlyMap<string, Feed>,
+    keep: ReadonlyMap<string, Shape>,
+  ): Promise<RunOutputs> {
     const given: Record<string, Tensor> = {};
-    for (const [name, feed] of feeds) given[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
-    const fetches = Object.fromEntries((await this.sessions.names(compiled.key)).outputs.map((name) => [name, null]));
+    for (const [name, feed] of feeds)
+      given[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
+    const fetches = Object.fromEntries(
+      (await this.sessions.names(compiled.key)).outputs.map((name) => [name, null]),
+    );
     const results = await this.sessions.run(compiled.key, given, fetches, null);
     const outputs: RunOutputs = { kept: new Map(), host: new Map() };
     for (const [name, tensor] of Object.entries(results)) {
       const host = fromOrt(tensor);
-      if (keep.has(name)) outputs.kept.set(name, new ArrayTensor(this.runtime, host, this.record('hidden', host.data.byteLength)));
+      if (keep.has(name))
+        outputs.kept.set(
+          name,
+          new ArrayTensor(this.runtime, host, this.record('hidden', host.data.byteLength)),
+        );
       else outputs.host.set(name, host);
     }
     return outputs;
@@ -144,7 +173,11 @@ class WasmEngine implements Engine {
     return hostOf(tensor);
   }
 
-  async readSpans(tensor: DeviceTensor, spans: readonly ByteSpan[], target: Uint8Array): Promise<void> {
+  async readSpans(
+    tensor: DeviceTensor,
+    spans: readonly ByteSpan[],
+    target: Uint8Array,
+  ): Promise<void> {
     const { data } = hostOf(tensor);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     let at = 0;

@@ -1,4 +1,5 @@
-// The GPU device: own GPUDevice and buffers under ONNX Runtime's native WebGPU provider; must not decide which routes are trusted.
+// The GPU device: own GPUDevice and buffers under ONNX Runtime's native WebGPU provider; must not
+// decide which routes are trusted.
 
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../errors.ts';
@@ -26,13 +27,30 @@ import { Readbacks } from './readback.ts';
 import { type Guard, Sessions } from './sessions.ts';
 import { toOrt } from './wasmEngine.ts';
 
-/** Runs that may be under way on the GPU before the next one is submitted: enough to hide latency, few enough to cancel. */
+/**
+ * Runs that may be under way on the GPU before the next one is submitted: enough to hide latency,
+ * few enough to cancel.
+ */
 const QUEUE_DEPTH = 2;
 
 /** Element types that ONNX Runtime binds from GPU buffers and that WebGPU kernels read. */
-const ON_GPU: ReadonlySet<ElementType> = new Set<ElementType>(['float32', 'float16', 'uint8', 'int4', 'uint4']);
-/** Operators without a WebGPU kernel that read 8-bit weights: such weights stay in ordinary memory. */
-const CPU_INTEGER_OPS = ['MatMulInteger', 'DynamicQuantizeMatMul', 'MatMulIntegerToFloat', 'ConvInteger', 'QLinearMatMul'];
+const ON_GPU: ReadonlySet<ElementType> = new Set<ElementType>([
+  'float32',
+  'float16',
+  'uint8',
+  'int4',
+  'uint4',
+]);
+/**
+ * Operators without a WebGPU kernel that read 8-bit weights: such weights stay in ordinary memory.
+ */
+const CPU_INTEGER_OPS = [
+  'MatMulInteger',
+  'DynamicQuantizeMatMul',
+  'MatMulIntegerToFloat',
+  'ConvInteger',
+  'QLinearMatMul',
+];
 
 /** JSPI where the browser has it, else asyncify. */
 export function gpuBuild(): OrtBuild {
@@ -43,7 +61,10 @@ export function gpuBuild(): OrtBuild {
  * Opens the GPU. `subgroups` only when the self-test found them right.
  * @throws EspalierError `no-webgpu` without an adapter or device.
  */
-export async function openWebgpu(loader: OrtLoader, options: { subgroups?: boolean } = {}): Promise<WebgpuEngine> {
+export async function openWebgpu(
+  loader: OrtLoader,
+  options: { subgroups?: boolean } = {},
+): Promise<WebgpuEngine> {
   const adapter = await findAdapter(loader);
   if (!adapter)
     throw new EspalierError(
@@ -63,12 +84,21 @@ class GpuTensor implements DeviceTensor {
   readonly buffer: GPUBuffer;
   private readonly done: () => void;
 
-  constructor(runtime: OrtRuntime, buffer: GPUBuffer, type: ElementType, dims: readonly number[], done: () => void) {
+  constructor(
+    runtime: OrtRuntime,
+    buffer: GPUBuffer,
+    type: ElementType,
+    dims: readonly number[],
+    done: () => void,
+  ) {
     this.type = type;
     this.dims = dims;
     this.buffer = buffer;
     this.done = done;
-    this.tensor = runtime.ort.Tensor.fromGpuBuffer(buffer as never, { dataType: type as 'float32', dims: dims as number[] });
+    this.tensor = runtime.ort.Tensor.fromGpuBuffer(buffer as never, {
+      dataType: type as 'float32',
+      dims: dims as number[],
+    });
   }
 
   free(): void {
@@ -103,7 +133,10 @@ export class WebgpuEngine implements Engine {
     this.build = runtime.build;
     this.version = runtime.version;
     this.float16 = device.features.has('shader-f16');
-    this.maxBufferBytes = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
+    this.maxBufferBytes = Math.min(
+      device.limits.maxBufferSize,
+      device.limits.maxStorageBufferBindingSize,
+    );
     this.sessions = new Sessions(runtime);
     this.buffers = new GpuBuffers(device, this.ledger);
     this.readbacks = new Readbacks(device, this.ledger);
@@ -113,33 +146,59 @@ export class WebgpuEngine implements Engine {
       this.failure = deviceLost(info.message);
       this.loss.declare(this.failure);
     });
-    device.addEventListener('uncapturederror', (event) => this.noteError(event as GPUUncapturedErrorEvent));
+    device.addEventListener('uncapturederror', (event) =>
+      this.noteError(event as GPUUncapturedErrorEvent),
+    );
   }
 
   async compile(program: Program, options: { cpu?: boolean } = {}): Promise<Compiled> {
     this.throwIfFailed();
     const onCpu = options.cpu ?? false;
-    const key = await this.sessions.create(program, onCpu ? 'cpu' : 'webgpu', { executionProviders: onCpu ? ['wasm'] : [this.provider()] });
+    const key = await this.sessions.create(program, onCpu ? 'cpu' : 'webgpu', {
+      executionProviders: onCpu ? ['wasm'] : [this.provider()],
+    });
     return { key, onCpu };
   }
 
-  async compileModel(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<Compiled> {
+  async compileModel(
+    id: string,
+    bytes: Uint8Array,
+    externalData: ExternalData[],
+  ): Promise<Compiled> {
     this.throwIfFailed();
     return {
-      key: await this.sessions.create({ id, bytes }, 'webgpu', { executionProviders: [this.provider()], externalData }),
+      key: await this.sessions.create({ id, bytes }, 'webgpu', {
+        executionProviders: [this.provider()],
+        externalData,
+      }),
       onCpu: false,
     };
   }
 
-  async whyNoCapture(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<string | null> {
+  async whyNoCapture(
+    id: string,
+    bytes: Uint8Array,
+    externalData: ExternalData[],
+  ): Promise<string | null> {
     this.throwIfFailed();
-    const options = { executionProviders: [this.provider()], externalData, enableGraphCapture: true };
+    const options = {
+      executionProviders: [this.provider()],
+      externalData,
+      enableGraphCapture: true,
+    };
     try {
       await this.sessions.release([await this.sessions.create({ id, bytes }, 'capture', options)]);
       return null;
     } catch (error) {
-      if (!(error instanceof EspalierError) || error.code === 'device-lost' || error.code === 'out-of-memory') throw error;
-      const words = (error.detail || error.message).replace(/^.*ERROR_MESSAGE:/s, '').replace(/\s+/g, ' ');
+      if (
+        !(error instanceof EspalierError) ||
+        error.code === 'device-lost' ||
+        error.code === 'out-of-memory'
+      )
+        throw error;
+      const words = (error.detail || error.message)
+        .replace(/^.*ERROR_MESSAGE:/s, '')
+        .replace(/\s+/g, ' ');
       return `ONNX Runtime says "${words.trim()}".`;
     }
   }
@@ -149,7 +208,12 @@ export class WebgpuEngine implements Engine {
     const buffer = this.buffers.create(bytes, purpose, label);
     return {
       bytes,
-      write: (offset, data) => this.device.queue.writeBuffer(buffer.gpu, offset, data.byteLength % 4 === 0 ? data : padded(data)),
+      write: (offset, data) =>
+        this.device.queue.writeBuffer(
+          buffer.gpu,
+          offset,
+          data.byteLength % 4 === 0 ? data : padded(data),
+        ),
       view: (type, dims) => new GpuTensor(this.runtime, buffer.gpu, type, dims, () => {}),
       free: buffer.free,
     };
@@ -161,7 +225,8 @@ export class WebgpuEngine implements Engine {
   }
 
   piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
-    if (!(tensor instanceof GpuTensor)) throw new EspalierError('bug', 'A piece was asked of a tensor that is not on the GPU.');
+    if (!(tensor instanceof GpuTensor))
+      throw new EspalierError('bug', 'A piece was asked of a tensor that is not on the GPU.');
     const bytes = byteSize(tensor.type, dims);
     const part = this.buffers.create(bytes, 'scratch', 'piece of a hidden state');
     const encoder = this.device.createCommandEncoder();
@@ -170,25 +235,36 @@ export class WebgpuEngine implements Engine {
     return this.view(part, tensor.type, dims);
   }
 
-  async run(compiled: Compiled, feeds: ReadonlyMap<string, Feed>, keep: ReadonlyMap<string, Shape>): Promise<RunOutputs> {
+  async run(
+    compiled: Compiled,
+    feeds: ReadonlyMap<string, Feed>,
+    keep: ReadonlyMap<string, Shape>,
+  ): Promise<RunOutputs> {
     this.throwIfFailed();
     const given: Record<string, Tensor> = {};
-    for (const [name, feed] of feeds) given[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
+    for (const [name, feed] of feeds)
+      given[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
     const outputs: RunOutputs = { kept: new Map(), host: new Map() };
     const fetches: Record<string, Tensor | null> = {};
     for (const name of (await this.sessions.names(compiled.key)).outputs) {
       const shape = compiled.onCpu ? undefined : keep.get(name);
       const tensor =
         shape && count(shape.dims) > 0
-          ? this.view(this.buffers.create(byteSize(shape.type, shape.dims), 'hidden', name), shape.type, shape.dims)
+          ? this.view(
+              this.buffers.create(byteSize(shape.type, shape.dims), 'hidden', name),
+              shape.type,
+              shape.dims,
+            )
           : null;
       fetches[name] = tensor?.tensor ?? null;
       if (tensor) outputs.kept.set(name, tensor);
     }
     try {
-      while (this.underWay.length >= QUEUE_DEPTH) await this.guard(Promise.resolve(this.underWay.shift()));
+      while (this.underWay.length >= QUEUE_DEPTH)
+        await this.guard(Promise.resolve(this.underWay.shift()));
       const results = await this.sessions.run(compiled.key, given, fetches, this.guard);
-      for (const [name, tensor] of Object.entries(results)) if (!outputs.kept.has(name)) outputs.host.set(name, fromOrt(tensor));
+      for (const [name, tensor] of Object.entries(results))
+        if (!outputs.kept.has(name)) outputs.host.set(name, fromOrt(tensor));
       if (!compiled.onCpu) this.underWay.push(this.device.queue.onSubmittedWorkDone());
       this.throwIfFailed();
       return outputs;
@@ -205,8 +281,13 @@ export class WebgpuEngine implements Engine {
     return { type: tensor.type, dims: tensor.dims, data: elements(tensor.type, bytes) };
   }
 
-  async readSpans(tensor: DeviceTensor, spans: readonly ByteSpan[], target: Uint8Array): Promise<void> {
-    if (!(tensor instanceof GpuTensor)) throw new EspalierError('bug', 'Bytes were read back from a tensor that is not on the GPU.');
+  async readSpans(
+    tensor: DeviceTensor,
+    spans: readonly ByteSpan[],
+    target: Uint8Array,
+  ): Promise<void> {
+    if (!(tensor instanceof GpuTensor))
+      throw new EspalierError('bug', 'Bytes were read back from a tensor that is not on the GPU.');
     this.throwIfFailed();
     try {
       await this.readbacks.read(tensor.buffer, spans, target, this.guard);
@@ -266,7 +347,10 @@ export class WebgpuEngine implements Engine {
   }
 
   private provider(): InferenceSession.ExecutionProviderConfig {
-    return { name: 'webgpu', device: this.device } as InferenceSession.WebGpuExecutionProviderOption;
+    return {
+      name: 'webgpu',
+      device: this.device,
+    } as InferenceSession.WebGpuExecutionProviderOption;
   }
 
   private view(buffer: PooledBuffer, type: ElementType, dims: readonly number[]): GpuTensor {
@@ -279,7 +363,12 @@ export class WebgpuEngine implements Engine {
     this.failure ??=
       error.constructor.name === 'GPUOutOfMemoryError'
         ? outOfMemory('A step on the GPU', 0, error.message)
-        : new EspalierError('bug', 'The GPU refused a command.', 'Use the wasm device; please report the detail.', error.message);
+        : new EspalierError(
+            'bug',
+            'The GPU refused a command.',
+            'Use the wasm device; please report the detail.',
+            error.message,
+          );
   }
 
   private throwIfFailed(): void {

@@ -1,4 +1,5 @@
-// The weight store: byte ranges of the user's files become device buffers, each range once; must not know what the weights mean.
+// The weight store: byte ranges of the user's files become device buffers, each range once; must
+// not know what the weights mean.
 
 import { EspalierError } from '../errors.ts';
 import type { BoundProgram, ElementType, WeightRef } from '../model/program.ts';
@@ -33,7 +34,10 @@ export interface LoadOptions {
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** Weights of bound programs; equal ranges share one buffer however often and in whatever dims they are bound. */
+/**
+ * Weights of bound programs; equal ranges share one buffer however often and in whatever dims they
+ * are bound.
+ */
 export class WeightStore {
   private readonly engine: Engine;
   private readonly folder: Folder;
@@ -49,7 +53,8 @@ export class WeightStore {
 
   /**
    * Loads what `programs` need and is not there yet; neighbouring ranges are read together.
-   * @throws EspalierError `missing-file`, `corrupt-file`, `out-of-memory`, `cancelled`; nothing of the call stays loaded then.
+   * @throws EspalierError `missing-file`, `corrupt-file`, `out-of-memory`, `cancelled`; nothing of
+   *   the call stays loaded then.
    */
   async load(programs: readonly BoundProgram[], options: LoadOptions = {}): Promise<void> {
     const fresh = programs.filter((program) => !this.bindings.has(program));
@@ -68,7 +73,8 @@ export class WeightStore {
   /** Program input name to tensor. @throws EspalierError `bug` when the program was not loaded. */
   feeds(program: BoundProgram): ReadonlyMap<string, Feed> {
     const binding = this.bindings.get(program);
-    if (!binding) throw new EspalierError('bug', `The weights of ${program.program.id} are not loaded.`);
+    if (!binding)
+      throw new EspalierError('bug', `The weights of ${program.program.id} are not loaded.`);
     return binding.feeds;
   }
 
@@ -95,7 +101,8 @@ export class WeightStore {
     const binding: Binding = { feeds: new Map(), keys: [] };
     this.bindings.set(program, binding);
     for (const [input, ref] of program.weights) {
-      const host = cpu || ref.byteLength === 0 || this.engine.keepsOnHost(ref.type, program.program);
+      const host =
+        cpu || ref.byteLength === 0 || this.engine.keepsOnHost(ref.type, program.program);
       const key = `${host ? 'host' : 'device'}:${this.identity(ref)}`;
       const entry = this.stored.get(key) ?? this.add(key, ref, host, wanted);
       entry.users += 1;
@@ -105,11 +112,14 @@ export class WeightStore {
   }
 
   private add(key: string, ref: WeightRef, host: boolean, wanted: RangeTarget[]): Stored {
-    const holder = host ? this.hostHolder(ref.byteLength) : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
+    const holder = host
+      ? this.hostHolder(ref.byteLength)
+      : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
     const entry: Stored = { holder, users: 0 };
     this.stored.set(key, entry);
     const wide = ref.stored === 'float16';
-    if (ref.data instanceof Uint8Array) holder.write(0, wide ? widened(ref.data) : ref.data.slice());
+    if (ref.data instanceof Uint8Array)
+      holder.write(0, wide ? widened(ref.data) : ref.data.slice());
     else {
       const write = (offset: number, data: Uint8Array<ArrayBuffer>): void =>
         wide ? holder.write(offset * 2, widened(data)) : holder.write(offset, data);
@@ -129,7 +139,8 @@ export class WeightStore {
   }
 
   private identity(ref: WeightRef): string {
-    if (!(ref.data instanceof Uint8Array)) return `${ref.data.file}:${ref.data.offset}:${ref.data.length}`;
+    if (!(ref.data instanceof Uint8Array))
+      return `${ref.data.file}:${ref.data.offset}:${ref.data.length}`;
     const known = this.inlineIds.get(ref.data);
     if (known !== undefined) return `inline:${known}`;
     this.inlineCount += 1;

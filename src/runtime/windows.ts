@@ -15,12 +15,22 @@ export interface Chunk {
 }
 
 /**
- * Chunks of at most `rows` windows, as even as possible; windows of different lengths never share one.
- * @throws EspalierError `bad-input` for no windows, a window under two tokens, or an id outside the vocabulary.
+ * Chunks of at most `rows` windows, as even as possible; windows of different lengths never share
+ * one.
+ * @throws EspalierError `bad-input` for no windows, a window under two tokens, or an id outside the
+ *   vocabulary.
  */
-export function chunkWindows(windows: readonly (readonly number[])[], rows: number, vocabSize: number): Chunk[] {
+export function chunkWindows(
+  windows: readonly (readonly number[])[],
+  rows: number,
+  vocabSize: number,
+): Chunk[] {
   if (windows.length === 0)
-    throw new EspalierError('bad-input', 'There are no windows to score.', 'Give a text of at least one window, or token ids.');
+    throw new EspalierError(
+      'bad-input',
+      'There are no windows to score.',
+      'Give a text of at least one window, or token ids.',
+    );
   const byLength = new Map<number, number[]>();
   windows.forEach((window, index) => {
     if (window.length < 2)
@@ -46,7 +56,12 @@ export function chunkWindows(windows: readonly (readonly number[])[], rows: numb
     const size = Math.ceil(indices.length / parts);
     for (let at = 0; at < indices.length; at += size) {
       const part = indices.slice(at, at + size);
-      chunks.push({ windows: part, rows: part.length, length, ids: part.flatMap((index) => windows[index] ?? []) });
+      chunks.push({
+        windows: part,
+        rows: part.length,
+        length,
+        ids: part.flatMap((index) => windows[index] ?? []),
+      });
     }
   }
   return chunks;

@@ -1,4 +1,5 @@
-// Gets a model and its windows ready to run: sessions, weights, rows per run; must not know what is run over them.
+// Gets a model and its windows ready to run: sessions, weights, rows per run; must not know what is
+// run over them.
 
 import { EspalierError, toReport } from '../errors.ts';
 import { partUnit, type Unit } from '../units.ts';
@@ -43,7 +44,11 @@ export class Workbench {
    */
   use(windows: Windows, alive?: number): boolean {
     if (windows.length === 0)
-      throw new EspalierError('bad-input', 'There are no windows to measure on.', 'Score the model first, or give windows.');
+      throw new EspalierError(
+        'bad-input',
+        'There are no windows to measure on.',
+        'Score the model first, or give windows.',
+      );
     chunkWindows(windows, 1, this.chain.programs.vocabSize);
     if (this.alive === alive && sameWindows(this.windows, windows)) return false;
     this.alive = alive;
@@ -65,7 +70,10 @@ export class Workbench {
     this.forceStreaming = false;
   }
 
-  /** Compiles, loads and warms up what is not yet; afterwards the current windows can be run. @throws EspalierError `too-large` for the budget. */
+  /**
+   * Compiles, loads and warms up what is not yet; afterwards the current windows can be run.
+   * @throws EspalierError `too-large` for the budget.
+   */
   async prepare(signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
     if (this.plan) return this.plan;
     const { chain, windows } = this;
@@ -77,7 +85,11 @@ export class Workbench {
     this.rows = await this.timeBlock(plan, length, signal);
     if (plan.resident) {
       await this.timeHead(plan, length, signal);
-      await warmShapes(chain, chunkWindows(windows.slice(0, plan.group), this.rows, chain.programs.vocabSize), signal);
+      await warmShapes(
+        chain,
+        chunkWindows(windows.slice(0, plan.group), this.rows, chain.programs.vocabSize),
+        signal,
+      );
     }
     chain.engine.trim();
     this.plan = plan;
@@ -85,7 +97,10 @@ export class Workbench {
     return plan;
   }
 
-  /** Compiles the parts of the blocks that `wanted` marks, and runs one of each class once where the weights are on the device; after `prepare`. */
+  /**
+   * Compiles the parts of the blocks that `wanted` marks, and runs one of each class once where the
+   * weights are on the device; after `prepare`.
+   */
   async prepareParts(wanted: readonly boolean[], signal: AbortSignal | undefined): Promise<void> {
     const { chain, plan, windows } = this;
     const distinct = new Map<string, Unit>();
@@ -98,7 +113,11 @@ export class Workbench {
     const late = pieces.map((piece) => chain.boundOf(piece));
     await chain.compileLate(late, signal);
     if (!plan?.resident) return;
-    const chunks = chunkWindows(windows.slice(0, plan.group), this.rows ?? 1, chain.programs.vocabSize);
+    const chunks = chunkWindows(
+      windows.slice(0, plan.group),
+      this.rows ?? 1,
+      chain.programs.vocabSize,
+    );
     await warmShapes(chain, chunks, signal, pieces);
   }
 
@@ -107,10 +126,14 @@ export class Workbench {
     if (!this.plan) await this.load(windows, signal, () => {});
   }
 
-  /** Makes sure that the weights of `stage` are on the device; `next` is the stage that comes after it. */
+  /**
+   * Makes sure that the weights of `stage` are on the device; `next` is the stage that comes after
+   * it.
+   */
   async visit(stage: Stage, next: Stage | null, signal: AbortSignal | undefined): Promise<void> {
     await this.loader?.visit(stage, next, { signal });
-    if (stage === 'head' && this.plan && !this.headTimed) await this.timeHead(this.plan, longest(this.windows), signal);
+    if (stage === 'head' && this.plan && !this.headTimed)
+      await this.timeHead(this.plan, longest(this.windows), signal);
   }
 
   /** Windows in one block run, as they were timed. */
@@ -120,12 +143,19 @@ export class Workbench {
 
   /** One pass for each group of `size` windows. */
   passes(size: number, signal: AbortSignal | undefined): Pass[] {
-    const groups = Array.from({ length: Math.ceil(this.windows.length / size) }, (_, k) => this.windows.slice(k * size, (k + 1) * size));
+    const groups = Array.from({ length: Math.ceil(this.windows.length / size) }, (_, k) =>
+      this.windows.slice(k * size, (k + 1) * size),
+    );
     return groups.map((group) => this.passOver(group, signal));
   }
 
   passOver(windows: Windows, signal: AbortSignal | undefined, gate?: Gate): Pass {
-    return new Pass(this.chain, chunkWindows(windows, this.rows ?? 1, this.chain.programs.vocabSize), signal, gate);
+    return new Pass(
+      this.chain,
+      chunkWindows(windows, this.rows ?? 1, this.chain.programs.vocabSize),
+      signal,
+      gate,
+    );
   }
 
   /** Bytes of the hidden state of each window. */
@@ -142,7 +172,11 @@ export class Workbench {
   }
 
   /** Where the device has no room for all weights, they are streamed from then on. */
-  private async load(windows: Windows, signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
+  private async load(
+    windows: Windows,
+    signal: AbortSignal | undefined,
+    tell: Tell,
+  ): Promise<MemoryPlan> {
     const { chain } = this;
     const shape = { windows: windows.length, length: longest(windows), alive: this.alive };
     const plan = planMemory(chain.programs, shape, chain.engine, this.budget, this.forceStreaming);
@@ -157,11 +191,14 @@ export class Workbench {
     this.loader = null;
     await chain.compile({
       signal,
-      onProgram: (done, total) => tell({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
+      onProgram: (done, total) =>
+        tell({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
     });
     const loader = new StageLoader(chain, plan);
     const { kind } = chain.engine;
-    const total = plan.resident ? weightBytes(allPrograms(chain.programs), kind) : stagesOf(chain.programs, kind).pinnedBytes;
+    const total = plan.resident
+      ? weightBytes(allPrograms(chain.programs), kind)
+      : stagesOf(chain.programs, kind).pinnedBytes;
     let read = 0;
     const onBytes = (bytes: number): void => {
       read = Math.min(total, read + bytes);
@@ -178,8 +215,15 @@ export class Workbench {
     }
   }
 
-  /** Streamed one stage at a time, block 0 cannot be timed without reading it twice: single rows are safe. */
-  private async timeBlock(plan: MemoryPlan, length: number, signal: AbortSignal | undefined): Promise<number> {
+  /**
+   * Streamed one stage at a time, block 0 cannot be timed without reading it twice: single rows are
+   * safe.
+   */
+  private async timeBlock(
+    plan: MemoryPlan,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
     if (!plan.resident) {
       if (!plan.prefetch) return 1;
       await this.visit('embed', 0, signal);
@@ -188,7 +232,11 @@ export class Workbench {
     return chooseBlockRows(this.chain, length, plan.rows.block, signal);
   }
 
-  private async timeHead(plan: MemoryPlan, length: number, signal: AbortSignal | undefined): Promise<void> {
+  private async timeHead(
+    plan: MemoryPlan,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     this.chain.headRows = await chooseHeadRows(this.chain, length, plan.rows.head, signal);
     this.headTimed = true;
   }
@@ -199,5 +247,10 @@ function longest(windows: Windows): number {
 }
 
 function sameWindows(a: Windows, b: Windows): boolean {
-  return a.length === b.length && a.every((window, k) => window.length === b[k]?.length && window.every((id, t) => id === b[k]?.[t]));
+  return (
+    a.length === b.length &&
+    a.every(
+      (window, k) => window.length === b[k]?.length && window.every((id, t) => id === b[k]?.[t]),
+    )
+  );
 }

@@ -30,7 +30,8 @@ export function browserAddress(page: Window): Address {
   return {
     read: () => page.location.hash,
     write(hash) {
-      if (page.location.hash !== hash) page.history.replaceState(null, '', hash || page.location.pathname + page.location.search);
+      if (page.location.hash !== hash)
+        page.history.replaceState(null, '', hash || page.location.pathname + page.location.search);
     },
   };
 }

@@ -1,4 +1,5 @@
-// The budget on the stand-in meter: found plans hold by measurement, noise is corrected, and nothing changes when the goal is out of reach.
+// The budget on the stand-in meter: found plans hold by measurement, noise is corrected, and
+// nothing changes when the goal is out of reach.
 
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -32,7 +33,9 @@ describe('budget', () => {
     // 1 / 400 = 0.0005 + 0.0002 * 10: ten blocks stay.
     expect(get().plan.present.removed).toEqual(oneShot(get(), 6));
     expect(get().plan.past.at(-1)).toEqual(before);
-    expect(get().budget.verdict).toBe('Found: without 6 blocks 400 tok/s measured, at least 400 tok/s wanted.');
+    expect(get().budget.verdict).toBe(
+      'Found: without 6 blocks 400 tok/s measured, at least 400 tok/s wanted.',
+    );
     expect(get().budget.steps.at(-1)?.measured).not.toBeNull();
     expect(get().budget.steps.every((step) => step.meets !== null)).toBe(true);
     // Its numbers are there without measuring again.
@@ -42,7 +45,10 @@ describe('budget', () => {
   });
 
   it('does not stop at an estimate that holds: a slower measurement is corrected upwards', async () => {
-    const { actions, get } = await scored({ noise: 0, drift: [1, 1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9] });
+    const { actions, get } = await scored({
+      noise: 0,
+      drift: [1, 1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9],
+    });
     actions.setAutoMeasure(false);
     actions.dropLowest(2);
     await actions.measureSpeed('quick');
@@ -102,7 +108,10 @@ describe('budget', () => {
     expect(isMetering(get())).toBe(true);
     command('cancel').run(actions, get());
     await searching;
-    expect(get().budget).toMatchObject({ running: false, verdict: 'Stopped. The plan is as it was.' });
+    expect(get().budget).toMatchObject({
+      running: false,
+      verdict: 'Stopped. The plan is as it was.',
+    });
     expect(get().budget.steps.every(({ measured }) => measured !== null)).toBe(true);
     expect(get().plan.present.removed).toEqual([]);
     await aWhile();
@@ -124,7 +133,10 @@ describe('budget', () => {
 
   it('shows the error of a plan that fails and leaves the plan', async () => {
     const { actions, get, meter } = await scored();
-    meter.failVariant('pruned', new EspalierError('out-of-memory', 'It does not fit.', 'Close other tabs.'));
+    meter.failVariant(
+      'pruned',
+      new EspalierError('out-of-memory', 'It does not fit.', 'Close other tabs.'),
+    );
     actions.setBudget({ kind: 'speed', goal: 400 });
     await actions.findPlan();
     expect(get().errors.budget?.message).toBe('It does not fit.');
@@ -140,7 +152,13 @@ describe('budget', () => {
     await actions.openSample();
     expect(meter.calls.at(-1)?.name).toBe('cancel');
     await searching;
-    expect(get().budget).toEqual({ kind: 'file', goal: null, running: false, steps: [], verdict: '' });
+    expect(get().budget).toEqual({
+      kind: 'file',
+      goal: null,
+      running: false,
+      steps: [],
+      verdict: '',
+    });
     expect(get().plan.present.removed).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
-// "At least X tokens/s", "at most Y bytes": tries one-shot plans until a measured value holds. Must never call an estimate a result.
+// "At least X tokens/s", "at most Y bytes": tries one-shot plans until a measured value holds. Must
+// never call an estimate a result.
 
 import { type Candidate, type Goal, meetsGoal, nextPlan } from '../analysis/budget.ts';
 import { EspalierError, fromReport, isCancelled } from '../errors.ts';
@@ -16,7 +17,10 @@ import type { BudgetKind, BudgetStep, Measured, StudioState } from './state.ts';
 
 export interface BudgetActions {
   setBudget(fields: { kind?: BudgetKind; goal?: number | null }): void;
-  /** Searches the plan with the fewest removals that meets the goal; found, it becomes the plan in one undo step. */
+  /**
+   * Searches the plan with the fewest removals that meets the goal; found, it becomes the plan in
+   * one undo step.
+   */
   findPlan(): Promise<void>;
   stopBudget(): void;
 }
@@ -29,7 +33,8 @@ const settings = PROTOCOLS.quick;
 
 /** Why no plan can be searched now, or ''. */
 export function whyNoBudget(state: StudioState): string {
-  if (!state.score.curve) return 'Score the blocks first: plans are tried in the order of the curve.';
+  if (!state.score.curve)
+    return 'Score the blocks first: plans are tried in the order of the curve.';
   if (state.budget.goal === null) return 'Say what to reach.';
   return whyNoMeasuring(state);
 }
@@ -39,26 +44,44 @@ function measuredValue(kind: BudgetKind, { info, speed, deviceBytes }: VariantMe
   return kind === 'file' ? info.fileBytes : deviceBytes;
 }
 
-const goalOf = (kind: BudgetKind, value: number): Goal => ({ sense: kind === 'speed' ? 'atLeast' : 'atMost', value });
+const goalOf = (kind: BudgetKind, value: number): Goal => ({
+  sense: kind === 'speed' ? 'atLeast' : 'atMost',
+  value,
+});
 
-const UNITS: Record<BudgetKind, string> = { speed: 'tok/s', file: 'MB', device: 'MB on the device' };
+const UNITS: Record<BudgetKind, string> = {
+  speed: 'tok/s',
+  file: 'MB',
+  device: 'MB on the device',
+};
 
-/** A value of a goal in its unit: "312 tok/s", "9.31 MB". Four digits, so that a near miss does not look like a hit. */
+/**
+ * A value of a goal in its unit: "312 tok/s", "9.31 MB". Four digits, so that a near miss does not
+ * look like a hit.
+ */
 export function budgetWords(kind: BudgetKind, value: number): string {
   const inUnit = kind === 'speed' ? value : value / 1e6;
   return `${inUnit.toLocaleString('en', { maximumSignificantDigits: 4 })} ${UNITS[kind]}`;
 }
 
-export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (removed: readonly Unit[]) => void): BudgetParts {
+export function makeBudgetActions(
+  context: Context,
+  job: SpeedJob,
+  setRemoved: (removed: readonly Unit[]) => void,
+): BudgetParts {
   const { get, patch, store } = context;
   let turn = 0;
 
-  /** The original as a candidate: the oldest measurement of this search or before it, so that it does not change under way. */
+  /**
+   * The original as a candidate: the oldest measurement of this search or before it, so that it
+   * does not change under way.
+   */
   function originalValue(kind: BudgetKind): number | null {
     const { device } = get().score.settings;
     for (const one of get().speed.known.values()) {
       const { original, settings: used } = one.result;
-      if (original && used.mode === settings.mode && one.key.endsWith(`|${device}`)) return measuredValue(kind, original);
+      if (original && used.mode === settings.mode && one.key.endsWith(`|${device}`))
+        return measuredValue(kind, original);
     }
     return null;
   }
@@ -73,16 +96,22 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
     const model = get().model.current;
     if (!model) return null;
     if (kind === 'file') return planSize(model.summary, removed).bytes;
-    if (kind === 'device') return deviceEstimate(model, removed, settings.promptTokens + settings.tokens);
+    if (kind === 'device')
+      return deviceEstimate(model, removed, settings.promptTokens + settings.tokens);
     const all = [...get().speed.known.values()];
     const like = all.findLast((one) => one.result.settings.mode === settings.mode);
-    return like ? (foretell(all, like, blocksLeft(model.summary.numBlocks, removed))?.tokensPerSecond ?? null) : null;
+    return like
+      ? (foretell(all, like, blocksLeft(model.summary.numBlocks, removed))?.tokensPerSecond ?? null)
+      : null;
   }
 
   function candidates(kind: BudgetKind): Candidate[] {
     return Array.from({ length: droppable(get()) + 1 }, (_, k) => {
       const removed = oneShot(get(), k);
-      return { estimated: estimateOf(kind, removed), measured: k === 0 ? originalValue(kind) : measuredOf(kind, removed) };
+      return {
+        estimated: estimateOf(kind, removed),
+        measured: k === 0 ? originalValue(kind) : measuredOf(kind, removed),
+      };
     });
   }
 
@@ -92,7 +121,9 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
     const side = k === 0 ? result.original : result.pruned;
     if (side) return measuredValue(kind, side);
     const report = k === 0 ? result.errors.original : result.errors.pruned;
-    throw report ? fromReport(report) : new EspalierError('bug', `The plan of ${k} removals was not measured.`);
+    throw report
+      ? fromReport(report)
+      : new EspalierError('bug', `The plan of ${k} removals was not measured.`);
   }
 
   function end(verdict: string): void {
@@ -114,7 +145,10 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
       turn++;
       // The job of a model that is gone; its slice is already new.
       if (before.budget.running) context.meter.cancel();
-    } else if (state.budget.running && (state.plan.present !== before.plan.present || engineJob(state))) {
+    } else if (
+      state.budget.running &&
+      (state.plan.present !== before.plan.present || engineJob(state))
+    ) {
       stopBudget();
       patch('budget', { verdict: 'Stopped: the search needs plan and device for itself.' });
     }
@@ -141,7 +175,12 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
             return;
           }
           if (next.kind === 'impossible') return end(impossibleWords(kind, value, next.best, all));
-          const step: BudgetStep = { blocks: next.k, estimated: next.expected, measured: null, meets: null };
+          const step: BudgetStep = {
+            blocks: next.k,
+            estimated: next.expected,
+            measured: null,
+            meets: null,
+          };
           patch('budget', { steps: [...steps, step] });
           const measured = await measure(kind, next.k);
           if (mine !== turn) return;
@@ -156,7 +195,11 @@ export function makeBudgetActions(context: Context, job: SpeedJob, setRemoved: (
         }
       } catch (error) {
         if (mine !== turn) return;
-        end(isCancelled(error) ? 'Stopped. The plan is as it was.' : 'The search failed. The plan is as it was.');
+        end(
+          isCancelled(error)
+            ? 'Stopped. The plan is as it was.'
+            : 'The search failed. The plan is as it was.',
+        );
         context.fail('budget', error);
       }
     },
@@ -172,14 +215,32 @@ const bound = (kind: BudgetKind) => (kind === 'speed' ? 'at least' : 'at most');
 
 function foundWords(kind: BudgetKind, goal: number, k: number, measured: number): string {
   const wanted = `${bound(kind)} ${budgetWords(kind, goal)} wanted`;
-  if (k === 0) return `The original meets it already: ${budgetWords(kind, measured)} measured, ${wanted}.`;
-  return `Found: without ${k} block${k === 1 ? '' : 's'} ${budgetWords(kind, measured)} measured, ${wanted}.`;
+  if (k === 0)
+    return `The original meets it already: ${budgetWords(kind, measured)} measured, ${wanted}.`;
+  return (
+    `Found: without ${k} block${k === 1 ? '' : 's'} ${budgetWords(kind, measured)} measured, ` +
+    `${wanted}.`
+  );
 }
 
-function impossibleWords(kind: BudgetKind, goal: number, best: number | null, all: readonly Candidate[]): string {
+function impossibleWords(
+  kind: BudgetKind,
+  goal: number,
+  best: number | null,
+  all: readonly Candidate[],
+): string {
   const most = all.length - 1;
-  const wanted = `${bound(kind)} ${budgetWords(kind, goal)} cannot be reached by leaving out at most ${most} block${most === 1 ? '' : 's'}`;
+  const wanted =
+    `${bound(kind)} ${budgetWords(kind, goal)} cannot be reached by leaving out at most ` +
+    `${most} block${most === 1 ? '' : 's'}`;
   const reached = best === null ? null : all[best]?.measured;
-  const closest = reached == null ? '' : ` The closest is ${budgetWords(kind, reached)} without ${best} block${best === 1 ? '' : 's'}.`;
-  return `${wanted[0]!.toUpperCase()}${wanted.slice(1)}, all that locks and model allow.${closest} The plan is as it was.`;
+  const closest =
+    reached == null
+      ? ''
+      : ` The closest is ${budgetWords(kind, reached)} without ${best} ` +
+        `block${best === 1 ? '' : 's'}.`;
+  return (
+    `${wanted[0]!.toUpperCase()}${wanted.slice(1)}, all that locks and model allow.${closest} ` +
+    'The plan is as it was.'
+  );
 }

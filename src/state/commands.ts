@@ -1,4 +1,5 @@
-// Everything a person can do as data: one list for buttons, shortcuts, the help page and tests. Must not hold logic beyond "may I now".
+// Everything a person can do as data: one list for buttons, shortcuts, the help page and tests.
+// Must not hold logic beyond "may I now".
 
 import { whyNoEvaluating } from './evaluateSelectors.ts';
 import { whyNoGenerating } from './generateActions.ts';
@@ -52,8 +53,20 @@ const isBusy = (state: StudioState) => engineJob(state) !== null || state.effect
 const isMeasurable = (state: StudioState) => whyNoMeasuring(state) === '';
 
 export const COMMANDS: readonly Command[] = [
-  { id: 'sample', label: 'Try the sample', keys: [], enabled: isIdle, run: (actions) => void trySample(actions) },
-  { id: 'open', label: 'Open folder', keys: ['o'], enabled: isIdle, run: (actions) => void actions.openFolder() },
+  {
+    id: 'sample',
+    label: 'Try the sample',
+    keys: [],
+    enabled: isIdle,
+    run: (actions) => void trySample(actions),
+  },
+  {
+    id: 'open',
+    label: 'Open folder',
+    keys: ['o'],
+    enabled: isIdle,
+    run: (actions) => void actions.openFolder(),
+  },
   {
     id: 'score',
     label: 'Score blocks',
@@ -107,14 +120,23 @@ export const COMMANDS: readonly Command[] = [
     id: 'cancel',
     label: 'Cancel',
     keys: ['Shift+Escape'],
-    enabled: (state) => (isBusy(state) && !state.score.cancelling) || meterUse(state) !== null || state.generate.running,
+    enabled: (state) =>
+      (isBusy(state) && !state.score.cancelling) ||
+      meterUse(state) !== null ||
+      state.generate.running,
     run: (actions, state) => {
       if (state.generate.running) actions.stopGenerating();
       if (meterUse(state)) actions.stopMeasuring();
       if (isBusy(state)) void actions.cancel();
     },
   },
-  { id: 'undo', label: 'Undo', keys: ['$mod+z'], enabled: (state) => state.plan.past.length > 0, run: (actions) => actions.undo() },
+  {
+    id: 'undo',
+    label: 'Undo',
+    keys: ['$mod+z'],
+    enabled: (state) => state.plan.past.length > 0,
+    run: (actions) => actions.undo(),
+  },
   {
     id: 'redo',
     label: 'Redo',
@@ -147,7 +169,8 @@ export const COMMANDS: readonly Command[] = [
     id: 'export',
     label: 'Export pruned model',
     keys: ['e'],
-    enabled: (state) => isOpen(state) && [null, 'export'].includes(engineJob(state)) && state.model.opening === null,
+    enabled: (state) =>
+      isOpen(state) && [null, 'export'].includes(engineJob(state)) && state.model.opening === null,
     run: (actions) => actions.openDialog('export'),
   },
   {
@@ -192,7 +215,13 @@ export const COMMANDS: readonly Command[] = [
     enabled: (state) => state.device.report !== null,
     run: (actions) => actions.openDialog('device'),
   },
-  { id: 'help', label: 'Keyboard and help', keys: ['?', 'Shift+?'], enabled: () => true, run: (actions) => actions.openDialog('help') },
+  {
+    id: 'help',
+    label: 'Keyboard and help',
+    keys: ['?', 'Shift+?'],
+    enabled: () => true,
+    run: (actions) => actions.openDialog('help'),
+  },
 ];
 
 export function command(id: CommandId): Command {
@@ -203,7 +232,10 @@ export function command(id: CommandId): Command {
 export function endsProtected(state: StudioState): boolean {
   const n = state.model.current?.summary.numBlocks ?? 0;
   const { locked } = state.plan.present;
-  return n > 0 && [0, 1, 2, 3, n - 2, n - 1].every((block) => block < 0 || block >= n || locked.includes(block));
+  return (
+    n > 0 &&
+    [0, 1, 2, 3, n - 2, n - 1].every((block) => block < 0 || block >= n || locked.includes(block))
+  );
 }
 
 /** The sample is scored at once: from one click to a live curve. */

@@ -1,11 +1,26 @@
-// Criteria and the calibration study on the stand-in studio: what is computed when, which order is in force, what is kept and put back.
+// Criteria and the calibration study on the stand-in studio: what is computed when, which order is
+// in force, what is kept and put back.
 
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
-import { bestSpan, criteriaView, hiddenInForce, knownCriteria, shownCriteria } from './criteriaSelectors.ts';
+import {
+  bestSpan,
+  criteriaView,
+  hiddenInForce,
+  knownCriteria,
+  shownCriteria,
+} from './criteriaSelectors.ts';
 import { droppable, knownOrders, oneShot, orderInForce, shownOrders } from './orders.ts';
 import { isOwnChoice } from './selectors.ts';
-import { missingRuns, plannedRuns, planWithinNoise, stabilityView, studyCount, studySeconds, whyNoStudy } from './stabilitySelectors.ts';
+import {
+  missingRuns,
+  plannedRuns,
+  planWithinNoise,
+  stabilityView,
+  studyCount,
+  studySeconds,
+  whyNoStudy,
+} from './stabilitySelectors.ts';
 import { studyRecord } from './study.ts';
 import type { FakeOptions } from './testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from './testing/setUp.ts';
@@ -19,10 +34,21 @@ describe('criteria', () => {
     const { actions, get, studio } = await scored();
     expect(names(knownCriteria(get()))).toEqual(['ppl', 'block-influence', 'angular']);
     await actions.compareCriteria();
-    expect(names(knownCriteria(get()))).toEqual(['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular']);
-    expect(names(studio.calls).filter((name) => name === 'magnitudes' || name === 'hiddenCriteria')).toEqual(['magnitudes']);
+    expect(names(knownCriteria(get()))).toEqual([
+      'ppl',
+      'mag-l1',
+      'mag-l2',
+      'block-influence',
+      'angular',
+    ]);
+    expect(
+      names(studio.calls).filter((name) => name === 'magnitudes' || name === 'hiddenCriteria'),
+    ).toEqual(['magnitudes']);
     actions.setCriteria({ norms: true });
-    expect(knownCriteria(get())[1]).toMatchObject({ label: 'Mag L1 with norms', scores: get().criteria.magnitudes!.l1WithNorms });
+    expect(knownCriteria(get())[1]).toMatchObject({
+      label: 'Mag L1 with norms',
+      scores: get().criteria.magnitudes!.l1WithNorms,
+    });
     // What is known is not computed again.
     await actions.compareCriteria();
     expect(studio.calls.filter(({ name }) => name === 'magnitudes')).toHaveLength(1);
@@ -65,7 +91,9 @@ describe('criteria', () => {
     const { block, rank, pplRank } = mag!.apart[0]!;
     expect([rank, pplRank]).toEqual([mag!.ranks[block], ppl!.ranks[block]]);
     for (const view of mag!.normalised.keys())
-      expect(Math.abs(mag!.ranks[view]! - ppl!.ranks[view]!)).toBeLessThanOrEqual(Math.abs(rank - pplRank));
+      expect(Math.abs(mag!.ranks[view]! - ppl!.ranks[view]!)).toBeLessThanOrEqual(
+        Math.abs(rank - pplRank),
+      );
     actions.setCriteria({ shown: ['ppl', 'angular'] });
     expect(names(shownCriteria(get()))).toEqual(['ppl', 'angular']);
     expect(names(shownOrders(get()))).toEqual(['ppl', 'angular']);
@@ -75,7 +103,10 @@ describe('criteria', () => {
   it('fail in their place, each by itself; a cancel stops all', async () => {
     const { actions, get, studio } = setUp({}, slow);
     await actions.openSample();
-    studio.failNext('magnitudes', new EspalierError('unsupported-op', 'These weights cannot be read.', 'Use another graph.'));
+    studio.failNext(
+      'magnitudes',
+      new EspalierError('unsupported-op', 'These weights cannot be read.', 'Use another graph.'),
+    );
     await actions.compareCriteria();
     expect(get().errors.criteria?.message).toBe('These weights cannot be read.');
     expect(names(knownCriteria(get()))).toEqual(['block-influence', 'angular']);
@@ -139,7 +170,9 @@ describe('the calibration study', () => {
     const { actions, get, studio } = await scored();
     const { curve } = get().score;
     actions.setStudy({ sizes: [50, 10], seeds: 2 });
-    expect(plannedRuns(get()).map(({ settings }) => [settings.samples, settings.seed, settings.sampler])).toEqual([
+    expect(
+      plannedRuns(get()).map(({ settings }) => [settings.samples, settings.seed, settings.sampler]),
+    ).toEqual([
       [10, 0, 'random'],
       [10, 1, 'random'],
       [50, 0, 'random'],
@@ -149,10 +182,16 @@ describe('the calibration study', () => {
     await actions.studyStability();
     expect(get().stability.runs).toHaveLength(4);
     expect(get().score.curve).toBe(curve);
-    expect(studio.calls.findLast(({ name }) => name === 'useWindows')?.args).toEqual([curve!.result.windows, 'wasm']);
+    expect(studio.calls.findLast(({ name }) => name === 'useWindows')?.args).toEqual([
+      curve!.result.windows,
+      'wasm',
+    ]);
     expect(whyNoStudy(get())).toBe('All these runs are done.');
     const view = stabilityView(get())!;
-    expect(view.runs.map(({ label }) => label)).toEqual(['curve in force', ...plannedRuns(get()).map(({ label }) => label)]);
+    expect(view.runs.map(({ label }) => label)).toEqual([
+      'curve in force',
+      ...plannedRuns(get()).map(({ label }) => label),
+    ]);
     // The stand-in scores alike on any windows.
     expect(view.blocks[0]).toMatchObject({ block: 7, chosen: 1, lowestRank: 1, highestRank: 1 });
     expect(view.range).toEqual([1, 1]);
@@ -182,7 +221,8 @@ describe('the calibration study', () => {
     const { actions, get, store, studio } = await scored(slow);
     const run = actions.studyStability();
     await until(() => get().stability.progress !== null);
-    const opening = (name: string | null) => store.state.setState(({ model }) => ({ model: { ...model, opening: name } }));
+    const opening = (name: string | null) =>
+      store.state.setState(({ model }) => ({ model: { ...model, opening: name } }));
     opening('other');
     await actions.cancel();
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -196,7 +236,9 @@ describe('the calibration study', () => {
   it('takes the text that was given as well, and says why it cannot start', async () => {
     const { actions, get } = await scored();
     actions.setText('notes.txt', 'Some words.');
-    expect(new Set(plannedRuns(get()).map(({ settings }) => settings.text.kind))).toEqual(new Set(['bundled', 'text']));
+    expect(new Set(plannedRuns(get()).map(({ settings }) => settings.text.kind))).toEqual(
+      new Set(['bundled', 'text']),
+    );
     actions.setStudy({ sizes: [] });
     expect(whyNoStudy(get())).toBe('Choose a number of windows and a text.');
   });

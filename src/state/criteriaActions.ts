@@ -1,4 +1,5 @@
-// Comparing criteria: magnitudes are read when someone asks, criteria of hidden states where the curve came without them. What is known stays when a job is cancelled or fails.
+// Comparing criteria: magnitudes are read when someone asks, criteria of hidden states where the
+// curve came without them. What is known stays when a job is cancelled or fails.
 
 import { isCancelled } from '../errors.ts';
 import type { Progress } from '../worker/api.ts';
@@ -18,7 +19,10 @@ export interface CriteriaActions {
 
 /** What "compare criteria" would still compute. */
 export function missingCriteria(state: StudioState): { magnitudes: boolean; hidden: boolean } {
-  return { magnitudes: state.criteria.magnitudes === null, hidden: hiddenInForce(state) === null && canScore(state) };
+  return {
+    magnitudes: state.criteria.magnitudes === null,
+    hidden: hiddenInForce(state) === null && canScore(state),
+  };
 }
 
 export function makeCriteriaActions(context: Context, onEnd: () => void): CriteriaActions {
@@ -46,7 +50,9 @@ export function makeCriteriaActions(context: Context, onEnd: () => void): Criter
           name: 'hidden' as const,
           run: async () => {
             const curve = get().score.curve?.id ?? null;
-            take({ hidden: { curve, values: await api.hiddenCriteria(curveSettings(get()), onProgress) } });
+            take({
+              hidden: { curve, values: await api.hiddenCriteria(curveSettings(get()), onProgress) },
+            });
           },
         },
       ].filter((job) => job !== false);

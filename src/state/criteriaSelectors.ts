@@ -1,6 +1,14 @@
-// The criteria that are known of the open model, and what they say of its blocks beside perplexity. Pure and memoised; decides no order.
+// The criteria that are known of the open model, and what they say of its blocks beside perplexity.
+// Pure and memoised; decides no order.
 
-import { averageRanks, type BlockWindow, bestWindow, disagreements, normalisedRanks, spearman } from '../analysis/criteria.ts';
+import {
+  averageRanks,
+  type BlockWindow,
+  bestWindow,
+  disagreements,
+  normalisedRanks,
+  spearman,
+} from '../analysis/criteria.ts';
 import type { HiddenCriteria } from '../worker/api.ts';
 import type { CriterionName } from './criteriaState.ts';
 import { fileScores } from './fileOrders.ts';
@@ -14,7 +22,10 @@ export interface Criterion {
   label: string;
   /** As an export records it. */
   record: string;
-  /** One per block, low = safe to remove; NaN where there is none. Angular distance of n blocks stands at the first of them. */
+  /**
+   * One per block, low = safe to remove; NaN where there is none. Angular distance of n blocks
+   * stands at the first of them.
+   */
   scores: readonly number[];
 }
 
@@ -27,10 +38,14 @@ export const CRITERIA: readonly { name: CriterionName; label: string }[] = [
   { name: 'file-ppl', label: 'PPL from file' },
 ];
 
-/** The criteria of hidden states that belong to the curve in force, or to the model while there is none. */
+/**
+ * The criteria of hidden states that belong to the curve in force, or to the model while there is
+ * none.
+ */
 export const hiddenInForce = derive(
   (state: StudioState) => [state.score.curve, state.criteria.hidden],
-  (curve, apart): HiddenCriteria | null => curve?.result.hidden ?? (apart && apart.curve === (curve?.id ?? null) ? apart.values : null),
+  (curve, apart): HiddenCriteria | null =>
+    curve?.result.hidden ?? (apart && apart.curve === (curve?.id ?? null) ? apart.values : null),
 );
 
 /** Perplexity's scores are mean NLLs in nats: they have the same order. */
@@ -74,13 +89,22 @@ export const knownCriteria = derive(
           scores: magnitudes[norms ? (`${power}WithNorms` as const) : power],
         });
     if (hidden) {
-      known.push({ name: 'block-influence', label: 'Block Influence', record: 'block-influence', scores: hidden.blockInfluence });
+      known.push({
+        name: 'block-influence',
+        label: 'Block Influence',
+        record: 'block-influence',
+        scores: hidden.blockInfluence,
+      });
       const distances = hidden.angular[span - 1] ?? [];
-      const scores = Array.from({ length: numBlocks }, (_, block) => distances[block] ?? Number.NaN);
+      const scores = Array.from(
+        { length: numBlocks },
+        (_, block) => distances[block] ?? Number.NaN,
+      );
       const label = span === 1 ? 'angular distance' : `angular distance of ${span} blocks`;
       known.push({ name: 'angular', label, record: `angular-${span}`, scores });
     }
-    if (file) known.push({ name: 'file-ppl', label: 'PPL from file', record: 'ppl-file', scores: file });
+    if (file)
+      known.push({ name: 'file-ppl', label: 'PPL from file', record: 'ppl-file', scores: file });
     return known;
   },
 );
@@ -91,7 +115,10 @@ export interface CriterionView extends Criterion {
   ranks: readonly number[];
   /** The same on one axis for all: 0 = remove first, 1 = remove last. */
   normalised: readonly number[];
-  /** Spearman's rank correlation with perplexity; null for perplexity itself and where there is none. */
+  /**
+   * Spearman's rank correlation with perplexity; null for perplexity itself and where there is
+   * none.
+   */
   spearman: number | null;
   /** Blocks on which it and perplexity disagree most, with both ranks, farthest apart first. */
   apart: readonly { block: number; rank: number; pplRank: number }[];
@@ -135,17 +162,24 @@ export const shownCriteria = derive(
 export const freeBlocks = derive(
   (state: StudioState) => [state.model.current, state.plan.present.locked],
   (model, locked): readonly number[] =>
-    (model?.summary.blocks ?? []).filter(({ index, unremovable }) => !unremovable && !locked.includes(index)).map(({ index }) => index),
+    (model?.summary.blocks ?? [])
+      .filter(({ index, unremovable }) => !unremovable && !locked.includes(index))
+      .map(({ index }) => index),
 );
 
 /** Blocks that stay, whatever an order says. */
 export const staying = derive(
   (state: StudioState) => [freeBlocks(state), numBlocksOf(state)],
-  (free, numBlocks): readonly number[] => Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !free.includes(block)),
+  (free, numBlocks): readonly number[] =>
+    Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !free.includes(block)),
 );
 
-/** The n contiguous blocks that may go and turn the stream least, n as chosen; null while unknown or where none may go. */
+/**
+ * The n contiguous blocks that may go and turn the stream least, n as chosen; null while unknown or
+ * where none may go.
+ */
 export const bestSpan = derive(
   (state: StudioState) => [hiddenInForce(state), spanOf(state), staying(state)],
-  (hidden, span, stay): BlockWindow | null => (hidden ? bestWindow(hidden.angular, span, stay) : null),
+  (hidden, span, stay): BlockWindow | null =>
+    hidden ? bestWindow(hidden.angular, span, stay) : null,
 );

@@ -1,9 +1,16 @@
-// What the page knows of criteria beside each other, and of the study of how stable an order is. Types and the first state only.
+// What the page knows of criteria beside each other, and of the study of how stable an order is.
+// Types and the first state only.
 
 import type { HiddenCriteria, Magnitudes, Progress, ScoreResult } from '../worker/api.ts';
 
 /** A rule that gives every block a score; low = safe to remove. */
-export type CriterionName = 'ppl' | 'mag-l1' | 'mag-l2' | 'block-influence' | 'angular' | 'file-ppl';
+export type CriterionName =
+  | 'ppl'
+  | 'mag-l1'
+  | 'mag-l2'
+  | 'block-influence'
+  | 'angular'
+  | 'file-ppl';
 
 /** What a calibration study is to run: every size with every seed on every text. */
 export interface StudyForm {
@@ -31,7 +38,10 @@ export interface CriteriaSlice {
   /** Someone asked to see the criteria beside each other. */
   compared: boolean;
   magnitudes: Magnitudes | null;
-  /** Measured apart from a curve, for one that came without; `curve` is its id, null when there was none. */
+  /**
+   * Measured apart from a curve, for one that came without; `curve` is its id, null when there was
+   * none.
+   */
   hidden: { curve: number | null; values: HiddenCriteria } | null;
   /** Drawn, in the chart of criteria and as one-shot paths. */
   shown: readonly CriterionName[];

@@ -1,4 +1,5 @@
-// What the state room asks of the user's disk, as one small port; the browser's side of it is in files/.
+// What the state room asks of the user's disk, as one small port; the browser's side of it is in
+// files/.
 
 /** Files with their paths inside the folder that was dropped or picked. */
 export interface PickedFolder {
@@ -11,7 +12,10 @@ export interface Disk {
   pickFolder(): Promise<PickedFolder | null>;
   /** Must be called within the drop event: the list of items is gone afterwards. */
   readDrop(data: DataTransfer): Promise<PickedFolder | null>;
-  /** The files as they are on the disk now, without a picker; null when that cannot be had. Must be called in a click. */
+  /**
+   * The files as they are on the disk now, without a picker; null when that cannot be had. Must be
+   * called in a click.
+   */
   readAgain(folder: PickedFolder): Promise<PickedFolder | null>;
   /** False where the browser cannot write into a folder. */
   canSaveFolder(): boolean;

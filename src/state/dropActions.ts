@@ -1,4 +1,5 @@
-// Sorts what people drop on the page: a model folder, a text, a list of token ids, a table of another tool, an espalier.json. Must not parse any of them.
+// Sorts what people drop on the page: a model folder, a text, a list of token ids, a table of
+// another tool, an espalier.json. Must not parse any of them.
 
 import { PROVENANCE_FILE } from '../model/provenance.ts';
 import type { Context } from './context.ts';
@@ -18,7 +19,10 @@ export interface DropActions {
   answerDropped(purpose: 'score' | 'evaluate' | null): void;
 }
 
-/** An espalier.json says what it is, by name or by format; other JSON files are windows of token ids. */
+/**
+ * An espalier.json says what it is, by name or by format; other JSON files are windows of token
+ * ids.
+ */
 function isProvenance(name: string, text: string): boolean {
   if (name === PROVENANCE_FILE) return true;
   if (!name.endsWith('.json')) return false;
@@ -39,7 +43,10 @@ export function makeDropActions(context: Context, parts: Parts): DropActions {
   const { get, patch } = context;
 
   /** A text serves two ends that must not be mixed, so whoever drops one is asked. */
-  async function takeFile(file: File, take: (name: string, text: string) => void = parts.setText): Promise<void> {
+  async function takeFile(
+    file: File,
+    take: (name: string, text: string) => void = parts.setText,
+  ): Promise<void> {
     try {
       const text = await file.text();
       if (isProvenance(file.name, text)) await parts.restore(text);
@@ -56,7 +63,8 @@ export function makeDropActions(context: Context, parts: Parts): DropActions {
     else parts.setText(name, text);
   }
 
-  const isSmallFile = (folder: PickedFolder) => folder.files.length === 1 && /\.(txt|md|json|csv)$/i.test(folder.files[0]!.path);
+  const isSmallFile = (folder: PickedFolder) =>
+    folder.files.length === 1 && /\.(txt|md|json|csv)$/i.test(folder.files[0]!.path);
 
   return {
     takeFile: (file) => takeFile(file),
@@ -73,7 +81,10 @@ export function makeDropActions(context: Context, parts: Parts): DropActions {
         if (!folder || folder.files.length === 0) return;
         if (isSmallFile(folder)) await takeFile(folder.files[0]!.file, ask);
         else if (get().export.running)
-          context.toast(`${folder.name} was not opened: an export is running. Wait for it or cancel it, then drop the folder again.`);
+          context.toast(
+            `${folder.name} was not opened: an export is running. Wait for it or cancel it, ` +
+              'then drop the folder again.',
+          );
         else await parts.openSource({ kind: 'files', ...folder });
       } catch (error) {
         context.fail('open', error);

@@ -1,4 +1,5 @@
-// The live effect: asks for the perplexity of the plan shortly after it changed. Must never show a number of another plan as this one's.
+// The live effect: asks for the perplexity of the plan shortly after it changed. Must never show a
+// number of another plan as this one's.
 
 import { isCancelled } from '../errors.ts';
 import type { Unit } from '../units.ts';
@@ -15,7 +16,8 @@ export function effectKey(state: StudioState): string | null {
 }
 
 /** Key of a plan that was measured on the windows of a curve. */
-export const planKey = (curveId: number, removed: readonly Unit[]) => `${curveId}|${removed.join(',')}`;
+export const planKey = (curveId: number, removed: readonly Unit[]) =>
+  `${curveId}|${removed.join(',')}`;
 
 export interface EffectActions {
   /** Call after the plan or the curve changed. */
@@ -38,7 +40,8 @@ export function makeEffectActions(context: Context): EffectActions {
     try {
       const result = await api.plan(removed, (progress) => {
         // It comes by another channel than the result, which may overtake it.
-        if (mine === turn && get().effect.asked === key && !get().effect.known.has(key)) patch('effect', { progress });
+        if (mine === turn && get().effect.asked === key && !get().effect.known.has(key))
+          patch('effect', { progress });
       });
       if (key.split('|')[0] !== String(get().score.curve?.id)) return;
       const known = new Map(get().effect.known).set(key, result);
@@ -46,7 +49,10 @@ export function makeEffectActions(context: Context): EffectActions {
       if (mine !== turn) return;
       patch('effect', { shown: { key, result }, progress: null });
       context.clear('plan');
-      context.announce(`Perplexity without ${countUnits(removed)}: ${result.ppl?.toPrecision(4) ?? 'beyond all bounds'}.`);
+      context.announce(
+        `Perplexity without ${countUnits(removed)}: ` +
+          `${result.ppl?.toPrecision(4) ?? 'beyond all bounds'}.`,
+      );
     } catch (error) {
       if (mine !== turn) return;
       patch('effect', { asked: null, progress: null });
@@ -63,7 +69,12 @@ export function makeEffectActions(context: Context): EffectActions {
       return;
     }
     const known = get().effect.known.get(key);
-    patch('effect', known ? { asked: key, shown: { key, result: known }, progress: null } : { asked: key, progress: null });
+    patch(
+      'effect',
+      known
+        ? { asked: key, shown: { key, result: known }, progress: null }
+        : { asked: key, progress: null },
+    );
     if (!known) timer = setTimeout(() => void measure(key), context.planDelayMs);
   }
 

@@ -1,4 +1,5 @@
-// Evaluations and tables of other tools on the stand-in studio: what runs, what is kept, what is of another plan, what files say.
+// Evaluations and tables of other tools on the stand-in studio: what runs, what is kept, what is of
+// another plan, what files say.
 
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -27,13 +28,24 @@ describe('an evaluation', () => {
     const { actions, get, studio } = await scored();
     actions.setRemoved([7, 9]);
     await actions.evaluate();
-    const [request] = studio.calls.findLast(({ name }) => name === 'evaluate')!.args as [EvaluateRequest];
-    expect(request).toMatchObject({ removed: [7, 9], text: { kind: 'bundled' }, segment: 128, stride: null, bos: null, maxSegments: null });
+    const [request] = studio.calls.findLast(({ name }) => name === 'evaluate')!.args as [
+      EvaluateRequest,
+    ];
+    expect(request).toMatchObject({
+      removed: [7, 9],
+      text: { kind: 'bundled' },
+      segment: 128,
+      stride: null,
+      bos: null,
+      maxSegments: null,
+    });
     const shown = evaluationShown(get())!;
     expect(shown.state).toBe('whole');
     expect(protocolWords(shown.result)).toBe('517 segments × 128 tokens, no BOS');
     expect(get().view.announcement).toContain('517 segments × 128 tokens');
-    expect(evaluationRecords(get())).toMatchObject([{ text: 'evaluation.txt', removed: [7, 9], segment: 128, top1Agreement: 0.83 }]);
+    expect(evaluationRecords(get())).toMatchObject([
+      { text: 'evaluation.txt', removed: [7, 9], segment: 128, top1Agreement: 0.83 },
+    ]);
     expect(isStaleEvaluation(get())).toBe(false);
     actions.setRemoved([7]);
     expect(isStaleEvaluation(get())).toBe(true);
@@ -48,7 +60,12 @@ describe('an evaluation', () => {
     actions.setEvaluation({ protocol: 'long' });
     expect(evaluateRequest(get())).toMatchObject({ segment: 512, stride: 256 });
     actions.setEvaluation({ segment: 300, stride: 64, bos: 'every', maxSegments: 5 });
-    expect(evaluateRequest(get())).toMatchObject({ segment: 300, stride: 64, bos: 'every', maxSegments: 5 });
+    expect(evaluateRequest(get())).toMatchObject({
+      segment: 300,
+      stride: 64,
+      bos: 'every',
+      maxSegments: 5,
+    });
     actions.setEvaluation({ segment: 513 });
     expect(whyNoEvaluating(get())).toContain('2 to 512 tokens here, not 513');
     actions.setEvaluation({ segment: 100, stride: 101 });
@@ -74,7 +91,10 @@ describe('an evaluation', () => {
     await actions.evaluate();
     // The whole run takes the place of the stopped one.
     expect(get().evaluate.results.map(({ whole }) => whole)).toEqual([true]);
-    studio.failNext('evaluate', new EspalierError('device-lost', 'The GPU went away.', 'Evaluate again.'));
+    studio.failNext(
+      'evaluate',
+      new EspalierError('device-lost', 'The GPU went away.', 'Evaluate again.'),
+    );
     await actions.evaluate();
     expect(get().errors.evaluate?.code).toBe('device-lost');
     expect(remedyOf(get(), 'evaluate')?.label).toBe('Evaluate again');
@@ -117,17 +137,22 @@ describe('an evaluation', () => {
 });
 
 describe('tables of other tools', () => {
-  const textOf = (snippets: readonly { id: string; text: string | null }[], id: string) => snippets.find((one) => one.id === id)?.text;
+  const textOf = (snippets: readonly { id: string; text: string | null }[], id: string) =>
+    snippets.find((one) => one.id === id)?.text;
 
   it('are written from curve and plan', async () => {
     const { actions, get } = await scored();
     actions.setRemoved([7, 9]);
-    expect(textOf(curveSnippets(get()), 'order')).toBe(`${get().score.curve?.result.order.join(',')}\n`);
+    expect(textOf(curveSnippets(get()), 'order')).toBe(
+      `${get().score.curve?.result.order.join(',')}\n`,
+    );
     const table = textOf(curveSnippets(get()), 'table')!.split('\n');
     expect(table[0]).toBe('removed_block,ppl_bundled,num_calib_data,params');
     expect(table).toHaveLength(18);
     expect(table[1]).toMatch(/^0,\d+\.\d+,10,2846592$/);
-    expect(textOf(planSnippets(get()), 'espalier')).toContain('--model onnx/model.onnx --remove 7,9 --out ');
+    expect(textOf(planSnippets(get()), 'espalier')).toContain(
+      '--model onnx/model.onnx --remove 7,9 --out ',
+    );
     actions.setSource('org/model');
     expect(textOf(planSnippets(get()), 'mergekit')).toContain('model: "org/model"');
     expect(textOf(planSnippets(get()), 'llama-cpp')).toContain('--prune-layers 7,9 model.gguf');
@@ -136,7 +161,9 @@ describe('tables of other tools', () => {
   it('are refused in words where they cannot say the plan', async () => {
     const { actions, get } = setUp();
     await actions.openSample();
-    expect(curveSnippets(get()).map(({ why }) => why)).toEqual(Array(2).fill('It holds the curve: score the blocks first.'));
+    expect(curveSnippets(get()).map(({ why }) => why)).toEqual(
+      Array(2).fill('It holds the curve: score the blocks first.'),
+    );
     actions.toggle('3.attn');
     for (const { id, text, why } of planSnippets(get())) {
       if (id === 'espalier') expect(text).toContain('--remove 3.attn');

@@ -1,10 +1,16 @@
-// Perplexity on a text of its own: what to run on, start, follow. A run that is stopped keeps the numbers it had; earlier results stay to be compared.
+// Perplexity on a text of its own: what to run on, start, follow. A run that is stopped keeps the
+// numbers it had; earlier results stay to be compared.
 
 import { EspalierError, isCancelled } from '../errors.ts';
 import type { EvaluateEvent, EvaluateResult } from '../worker/api.ts';
 import { batched } from './batch.ts';
 import type { Context } from './context.ts';
-import { evaluateRequest, evaluationKey, protocolWords, whyNoEvaluating } from './evaluateSelectors.ts';
+import {
+  evaluateRequest,
+  evaluationKey,
+  protocolWords,
+  whyNoEvaluating,
+} from './evaluateSelectors.ts';
 import type { Evaluated, EvaluateForm } from './evaluateState.ts';
 
 export interface EvaluateActions {
@@ -58,7 +64,15 @@ export function makeEvaluateActions(context: Context, onEnd: () => void): Evalua
       if (text.trim()) {
         actions.setEvaluation({ text: { kind: 'text', name, text } });
         context.announce(`An evaluation will use ${name}.`);
-      } else context.fail('evaluate', new EspalierError('bad-input', `${name} is empty.`, 'Give a text of a few hundred words.'));
+      } else
+        context.fail(
+          'evaluate',
+          new EspalierError(
+            'bad-input',
+            `${name} is empty.`,
+            'Give a text of a few hundred words.',
+          ),
+        );
     },
     async takeEvaluationFile(file) {
       try {
@@ -81,8 +95,12 @@ export function makeEvaluateActions(context: Context, onEnd: () => void): Evalua
         events.flush();
         if (!isCurrent()) return;
         keep(result, true);
-        const of = result.plan ? ` Perplexity of the plan ${words(result.plan.ppl)}, of the original` : ' Perplexity';
-        context.announce(`The evaluation is done.${of} ${words(result.original.ppl)}, ${protocolWords(result)}.`);
+        const of = result.plan
+          ? ` Perplexity of the plan ${words(result.plan.ppl)}, of the original`
+          : ' Perplexity';
+        context.announce(
+          `The evaluation is done.${of} ${words(result.original.ppl)}, ${protocolWords(result)}.`,
+        );
       } catch (error) {
         events.flush();
         if (!isCurrent()) return;

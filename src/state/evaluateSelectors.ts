@@ -1,4 +1,5 @@
-// Evaluations as the page shows them: what Evaluate would ask for, why it may not, and whether numbers are of the present plan. Pure and memoised.
+// Evaluations as the page shows them: what Evaluate would ask for, why it may not, and whether
+// numbers are of the present plan. Pure and memoised.
 
 import type { EvaluationRecord } from '../model/provenanceStudy.ts';
 import type { EvaluateRequest, EvaluateResult } from '../worker/api.ts';
@@ -18,7 +19,10 @@ export function longestSegment(model: OpenModel | null): number {
 }
 
 /** Segment and stride in tokens that the form means for this model. */
-export function segmentsOf(form: EvaluateForm, model: OpenModel | null): { segment: number; stride: number | null } {
+export function segmentsOf(
+  form: EvaluateForm,
+  model: OpenModel | null,
+): { segment: number; stride: number | null } {
   const longest = longestSegment(model);
   if (form.protocol === 'paper') return { segment: Math.min(PAPER, longest), stride: null };
   const segment = form.segment ?? longest;
@@ -37,7 +41,15 @@ export const evaluateRequest = derive(
   (model, form, removed, device, budgetBytes): EvaluateRequest | null => {
     if (!model) return null;
     const { text, bos, maxSegments } = form;
-    return { removed: [...removed], text, ...segmentsOf(form, model), bos, maxSegments, device, budgetBytes };
+    return {
+      removed: [...removed],
+      text,
+      ...segmentsOf(form, model),
+      bos,
+      maxSegments,
+      device,
+      budgetBytes,
+    };
   },
 );
 
@@ -53,8 +65,11 @@ export function whyNoEvaluating(state: StudioState): string {
   if (opening !== null) return 'A folder is being read.';
   const { segment, stride } = request;
   const longest = longestSegment(current);
-  if (segment < 2 || segment > longest) return `A segment may have 2 to ${longest} tokens here, not ${segment}.`;
-  return stride !== null && stride > segment ? `The stride may be at most the ${segment} tokens of a segment, not ${stride}.` : '';
+  if (segment < 2 || segment > longest)
+    return `A segment may have 2 to ${longest} tokens here, not ${segment}.`;
+  return stride !== null && stride > segment
+    ? `The stride may be at most the ${segment} tokens of a segment, not ${stride}.`
+    : '';
 }
 
 /** What makes two results of the same thing: plan, text and protocol. */
@@ -65,9 +80,23 @@ export function evaluationKey({ removed, text, segment, stride, bos }: EvaluateR
 /** The numbers that are shown: those of the run so far, else the last result. */
 export const evaluationShown = derive(
   (state: StudioState) => [state.evaluate.running, state.evaluate.shown],
-  (running, shown): { result: EvaluateResult; state: 'running' | 'stopped' | 'whole'; notes: readonly string[] } | null => {
-    if (running) return running.partial && { result: running.partial, state: 'running', notes: running.notes };
-    return shown && { result: shown.result, state: shown.whole ? 'whole' : 'stopped', notes: shown.notes };
+  (
+    running,
+    shown,
+  ): {
+    result: EvaluateResult;
+    state: 'running' | 'stopped' | 'whole';
+    notes: readonly string[];
+  } | null => {
+    if (running)
+      return running.partial && { result: running.partial, state: 'running', notes: running.notes };
+    return (
+      shown && {
+        result: shown.result,
+        state: shown.whole ? 'whole' : 'stopped',
+        notes: shown.notes,
+      }
+    );
   },
 );
 
@@ -80,10 +109,16 @@ export function isStaleEvaluation(state: StudioState): boolean {
 /** "517 segments × 128 tokens, no BOS": what a perplexity of a text must never stand without. */
 export function protocolWords({ segments, segment, stride, bos }: EvaluateResult): string {
   const count = `${segments.toLocaleString('en')} segment${segments === 1 ? '' : 's'} × ${segment} tokens`;
-  return `${count}${stride === null ? '' : `, stride ${stride}`}, ${bos === 'every' ? 'BOS in each' : 'no BOS'}`;
+  return (
+    `${count}${stride === null ? '' : `, stride ${stride}`}, ` +
+    `${bos === 'every' ? 'BOS in each' : 'no BOS'}`
+  );
 }
 
-/** Evaluations as an export records them, newest first; those that were stopped say by their segments how far they came. */
+/**
+ * Evaluations as an export records them, newest first; those that were stopped say by their
+ * segments how far they came.
+ */
 export const evaluationRecords = derive(
   (state: StudioState) => [state.evaluate.results],
   (results): EvaluationRecord[] =>

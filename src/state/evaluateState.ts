@@ -1,4 +1,5 @@
-// What the page knows of evaluations: what to run, what runs, what came out. Types and the first state only.
+// What the page knows of evaluations: what to run, what runs, what came out. Types and the first
+// state only.
 
 import type { EvaluateRequest, EvaluateResult, Progress } from '../worker/api.ts';
 
@@ -28,7 +29,11 @@ export interface Evaluated {
 export interface EvaluateSlice {
   form: EvaluateForm;
   /** What runs, with the numbers so far. */
-  running: { request: EvaluateRequest; partial: EvaluateResult | null; notes: readonly string[] } | null;
+  running: {
+    request: EvaluateRequest;
+    partial: EvaluateResult | null;
+    notes: readonly string[];
+  } | null;
   progress: Progress | null;
   /** The last one; of another plan when its `removed` differ from the plan's. */
   shown: Evaluated | null;
@@ -37,7 +42,14 @@ export interface EvaluateSlice {
 }
 
 export const NO_EVALUATE: EvaluateSlice = {
-  form: { text: { kind: 'bundled' }, protocol: 'paper', segment: null, stride: null, bos: null, maxSegments: null },
+  form: {
+    text: { kind: 'bundled' },
+    protocol: 'paper',
+    segment: null,
+    stride: null,
+    bos: null,
+    maxSegments: null,
+  },
   running: null,
   progress: null,
   shown: null,

@@ -1,4 +1,5 @@
-// Saving the pruned folder and what verification said of it. A failed export is shown as failed, never as done.
+// Saving the pruned folder and what verification said of it. A failed export is shown as failed,
+// never as done.
 
 import type { ModelSummary } from '../model/summary.ts';
 import { blocksLeft, partUnits, type Unit } from '../units.ts';
@@ -60,7 +61,14 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
         context.announce('Export has started.');
         const measured = effect.known.get(effectKey(get()) ?? '') ?? null;
         const study = studyRecord(get());
-        const request = { removed, name, target, score: score.curve?.result ?? null, plan: measured, ...(study && { study }) };
+        const request = {
+          removed,
+          name,
+          target,
+          score: score.curve?.result ?? null,
+          plan: measured,
+          ...(study && { study }),
+        };
         const result = await api.export(request, (progress) => patch('export', { progress }));
         patch('export', { result });
         const verdict = VERDICTS[result.verification.status];

@@ -1,4 +1,5 @@
-// What faults leave behind: one click goes on, and plan, curve and measurements are kept while the model is the same.
+// What faults leave behind: one click goes on, and plan, curve and measurements are kept while the
+// model is the same.
 
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, EspalierError } from '../errors.ts';
@@ -11,7 +12,10 @@ import { noDisk, setUp, until } from './testing/setUp.ts';
 
 const folder = (name: string): PickedFolder => ({ name, files: [] });
 const source = (name: string): FolderSource => ({ kind: 'files', ...folder(name) });
-const gone = new EspalierError('missing-file', 'The file a was changed, moved or removed after it was opened.');
+const gone = new EspalierError(
+  'missing-file',
+  'The file a was changed, moved or removed after it was opened.',
+);
 
 /** A model of the disk with a curve and a plan whose perplexity is known. */
 async function working() {
@@ -41,7 +45,10 @@ describe('a folder that is read again', () => {
     await until(() => get().errors.score === undefined && get().model.opening === null);
     expect(get().plan.present).toEqual({ removed: [3], locked: [0] });
     expect([get().score.curve, get().effect.shown]).toEqual([curve, shown]);
-    expect(studio.calls.findLast(({ name }) => name === 'useWindows')?.args).toEqual([curve!.result.windows, 'wasm']);
+    expect(studio.calls.findLast(({ name }) => name === 'useWindows')?.args).toEqual([
+      curve!.result.windows,
+      'wasm',
+    ]);
     actions.toggle(4);
     await until(() => get().effect.shown?.result.removed.length === 2);
     actions.undo();
@@ -71,7 +78,10 @@ describe('a folder that is read again', () => {
   it('keeps everything when it was not there', async () => {
     const { actions, get, studio, disk } = await working();
     disk.readAgain = async () => folder('mine');
-    studio.failNext('open', new EspalierError('missing-file', 'There is no ONNX file in the folder mine.'));
+    studio.failNext(
+      'open',
+      new EspalierError('missing-file', 'There is no ONNX file in the folder mine.'),
+    );
     await actions.readAgain();
     expect([get().plan.present.removed, get().score.curve !== null]).toEqual([[3], true]);
     expect(remedyOf(get(), 'open')?.label).toBe('Choose the folder again');
@@ -115,7 +125,12 @@ describe('the click that goes on', () => {
     await actions.score();
     expect(get().score.curve).not.toBeNull();
     remedyOf(get(), 'score')!.run(actions, get());
-    await until(() => get().errors.score === undefined && get().score.running === null && get().score.curve?.id === 2);
+    await until(
+      () =>
+        get().errors.score === undefined &&
+        get().score.running === null &&
+        get().score.curve?.id === 2,
+    );
     expect(get().plan.present.removed).toEqual([3]);
   });
 

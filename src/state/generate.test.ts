@@ -1,4 +1,5 @@
-// Side by side generation on the stand-in meter: what is asked, streamed, stopped, marked and refused.
+// Side by side generation on the stand-in meter: what is asked, streamed, stopped, marked and
+// refused.
 
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -19,7 +20,11 @@ describe('generating', () => {
     await page.actions.openSample();
     page.actions.setAutoMeasure(false);
     page.actions.toggle(7);
-    page.actions.setGenerateForm({ prompt: 'It was', tokens: 8, sampling: { temperature: 0.7, topK: 5, topP: 0.9, seed: 3 } });
+    page.actions.setGenerateForm({
+      prompt: 'It was',
+      tokens: 8,
+      sampling: { temperature: 0.7, topK: 5, topP: 0.9, seed: 3 },
+    });
     await page.actions.generate();
     expect(asked(page)).toMatchObject({
       removed: [7],
@@ -45,7 +50,11 @@ describe('generating', () => {
     command('cancel').run(page.actions, page.get());
     await job;
     const { shown, running } = page.get().generate;
-    expect([running, shown?.stopped, (shown?.sides.original?.tokens ?? 0) >= 3]).toEqual([false, true, true]);
+    expect([running, shown?.stopped, (shown?.sides.original?.tokens ?? 0) >= 3]).toEqual([
+      false,
+      true,
+      true,
+    ]);
     expect(page.get().errors.generate).toBeUndefined();
   });
 
@@ -152,21 +161,29 @@ describe('prompts', () => {
     await page.actions.openSample();
     page.actions.setGenerateForm({ mode: 'chat', prompt: 'Why?', tokens: 1 });
     await page.actions.generate();
-    expect(asked(page).prompt).toEqual({ kind: 'chat', messages: [{ role: 'user', content: 'Why?' }] });
+    expect(asked(page).prompt).toEqual({
+      kind: 'chat',
+      messages: [{ role: 'user', content: 'Why?' }],
+    });
     page.actions.setGenerateForm({ system: 'Be brief.' });
     await page.actions.generate();
-    expect(asked(page).prompt).toMatchObject({ messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }] });
+    expect(asked(page).prompt).toMatchObject({
+      messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }],
+    });
   });
 
-  it.each(['none', { error: 'The chat template of the model cannot be read.' }] as const)('are texts where chat is %o', async (chat) => {
-    const page = setUp({}, { chat });
-    await page.actions.openSample();
-    expect(chatState(page.get())).toEqual(chat);
-    page.actions.setGenerateForm({ mode: 'chat', prompt: 'Why?', tokens: 1 });
-    expect(modeOf(page.get())).toBe('raw');
-    await page.actions.generate();
-    expect(asked(page).prompt).toEqual({ kind: 'raw', text: 'Why?' });
-  });
+  it.each(['none', { error: 'The chat template of the model cannot be read.' }] as const)(
+    'are texts where chat is %o',
+    async (chat) => {
+      const page = setUp({}, { chat });
+      await page.actions.openSample();
+      expect(chatState(page.get())).toEqual(chat);
+      page.actions.setGenerateForm({ mode: 'chat', prompt: 'Why?', tokens: 1 });
+      expect(modeOf(page.get())).toBe('raw');
+      await page.actions.generate();
+      expect(asked(page).prompt).toEqual({ kind: 'raw', text: 'Why?' });
+    },
+  );
 
   it('go on from the answer of one side, turn by turn', async () => {
     const page = setUp();
@@ -178,7 +195,10 @@ describe('prompts', () => {
     const answers = page.get().generate.shown!.sides;
     page.actions.continueChat('original');
     page.actions.continueChat('pruned');
-    expect(page.get().generate.form).toMatchObject({ prompt: '', turns: [{ user: 'Why?', assistant: answers.pruned?.text }] });
+    expect(page.get().generate.form).toMatchObject({
+      prompt: '',
+      turns: [{ user: 'Why?', assistant: answers.pruned?.text }],
+    });
     page.actions.setGenerateForm({ prompt: 'And then?' });
     await page.actions.generate();
     expect(asked(page).prompt).toEqual({
@@ -192,7 +212,10 @@ describe('prompts', () => {
     });
     page.actions.setGenerateForm({ prompt: 'Typed already' });
     page.actions.continueChat('original');
-    expect(page.get().generate.form).toMatchObject({ prompt: 'Typed already', turns: [{ which: 'pruned' }, { which: 'original' }] });
+    expect(page.get().generate.form).toMatchObject({
+      prompt: 'Typed already',
+      turns: [{ which: 'pruned' }, { which: 'original' }],
+    });
     page.actions.removeTurn(0);
     expect(page.get().generate.form.turns.map(({ user }) => user)).toEqual(['And then?']);
     page.actions.newChat();
@@ -227,7 +250,10 @@ describe('prompts', () => {
   it('are said to be wrong once, and leave no empty texts', async () => {
     const page = setUp();
     await page.actions.openSample();
-    page.meter.failNext('generate', new EspalierError('tokenizer', 'The template says: roles must alternate.'));
+    page.meter.failNext(
+      'generate',
+      new EspalierError('tokenizer', 'The template says: roles must alternate.'),
+    );
     await page.actions.generate();
     expect(page.get().generate.shown).toBeNull();
   });
@@ -235,7 +261,10 @@ describe('prompts', () => {
   it('that the meter refuses show its words, and the next try clears them', async () => {
     const page = setUp();
     await page.actions.openSample();
-    page.meter.failNext('generate', new EspalierError('tokenizer', 'The template says: roles must alternate.'));
+    page.meter.failNext(
+      'generate',
+      new EspalierError('tokenizer', 'The template says: roles must alternate.'),
+    );
     await page.actions.generate();
     expect(page.get().errors.generate?.message).toContain('roles must alternate');
     page.actions.setGenerateForm({ tokens: 1 });

@@ -1,4 +1,5 @@
-// Side by side generation: one prompt for original and plan, streamed. Must not measure speed or change the plan.
+// Side by side generation: one prompt for original and plan, streamed. Must not measure speed or
+// change the plan.
 
 import { firstDifference } from '../analysis/divergence.ts';
 import { isCancelled } from '../errors.ts';
@@ -18,7 +19,9 @@ export interface GenerateActions {
   generate(): Promise<void>;
   /** What was generated so far stays. */
   stopGenerating(): void;
-  /** The answer of one side becomes part of the conversation, and the next message goes on from it. */
+  /**
+   * The answer of one side becomes part of the conversation, and the next message goes on from it.
+   */
   continueChat(which: Which): void;
   /** Takes a message and its answer out of the conversation. */
   removeTurn(index: number): void;
@@ -69,10 +72,15 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
           : event.type === 'side'
             ? { sides: { ...shown.sides, [event.which]: event.side } }
             : { errors: { ...shown.errors, [event.which]: event.error } };
-    patch('generate', { shown: { ...shown, ...next }, ...(event.type === 'side' ? { progress: null } : {}) });
+    patch('generate', {
+      shown: { ...shown, ...next },
+      ...(event.type === 'side' ? { progress: null } : {}),
+    });
   }
 
-  /** What the sides already say is not said again; what they both say is said once, by the notice. */
+  /**
+   * What the sides already say is not said again; what they both say is said once, by the notice.
+   */
   function fail(error: unknown): void {
     const { shown, running } = get().generate;
     const told = shown && running ? Object.values(shown.errors).map(({ message }) => message) : [];
@@ -92,7 +100,11 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
     turn++;
     meter.cancel();
     const isEmpty = !shown?.sides.original && !shown?.sides.pruned;
-    patch('generate', { running: false, progress: null, shown: shown && (isEmpty ? null : { ...shown, stopped: true }) });
+    patch('generate', {
+      running: false,
+      progress: null,
+      shown: shown && (isEmpty ? null : { ...shown, stopped: true }),
+    });
     context.announce(words);
   }
 
@@ -118,17 +130,37 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
       try {
         const prompt = promptOf(form, mode);
         const { tokens, sampling, stopAtEos } = form;
-        const shown: Generated = { removed, form, mode, prompt: null, sides: {}, errors: {}, notes: [], stopped: false };
+        const shown: Generated = {
+          removed,
+          form,
+          mode,
+          prompt: null,
+          sides: {},
+          errors: {},
+          notes: [],
+          stopped: false,
+        };
         patch('generate', { running: true, progress: null, shown });
         await untilQuiet(store, () => mine === turn);
         context.announce('Generating.');
-        const request = { ...meterRequest(current, removed, device, guessTokens(prompt) + tokens), prompt, tokens, sampling, stopAtEos };
+        const request = {
+          ...meterRequest(current, removed, device, guessTokens(prompt) + tokens),
+          prompt,
+          tokens,
+          sampling,
+          stopAtEos,
+        };
         await meter.generate(request, (event) => {
           if (mine === turn) follow(event);
         });
         if (mine !== turn) return;
         const at = divergence(get());
-        const same = removed.length === 0 ? '' : at === null ? ' Both texts are the same.' : ` They differ from token ${at + 1} on.`;
+        const same =
+          removed.length === 0
+            ? ''
+            : at === null
+              ? ' Both texts are the same.'
+              : ` They differ from token ${at + 1} on.`;
         context.announce(`Generated.${same}`);
       } catch (error) {
         if (mine === turn && !isCancelled(error)) fail(error);
@@ -142,7 +174,14 @@ export function makeGenerateActions(context: Context): GenerateActions & { dispo
       const turns = continued(shown, which);
       if (!shown || !turns) return;
       // A next message that is already typed stays.
-      patch('generate', { form: { ...form, mode: 'chat', turns, prompt: form.prompt === shown.form.prompt ? '' : form.prompt } });
+      patch('generate', {
+        form: {
+          ...form,
+          mode: 'chat',
+          turns,
+          prompt: form.prompt === shown.form.prompt ? '' : form.prompt,
+        },
+      });
       context.announce('The answer is part of the conversation. Type the next message.');
     },
     removeTurn(index) {

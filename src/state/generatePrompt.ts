@@ -12,7 +12,10 @@ export function chatState(state: StudioState): VariantInfo['chat'] {
   return state.model.current?.chat ?? 'none';
 }
 
-/** What the prompt is taken for: without a tokenizer only token ids can be given, without a template no chat. */
+/**
+ * What the prompt is taken for: without a tokenizer only token ids can be given, without a template
+ * no chat.
+ */
 export function modeOf(state: StudioState): GenerateForm['mode'] {
   const { mode } = state.generate.form;
   if (state.model.current?.hasTokenizer === false) return 'ids';
@@ -20,16 +23,33 @@ export function modeOf(state: StudioState): GenerateForm['mode'] {
 }
 
 /** @throws EspalierError `bad-input` */
-export function promptOf({ prompt, system, turns, ids }: GenerateForm, mode: GenerateForm['mode']): Prompt {
+export function promptOf(
+  { prompt, system, turns, ids }: GenerateForm,
+  mode: GenerateForm['mode'],
+): Prompt {
   if (mode === 'ids') {
     const words = ids.split(/[\s,;]+/).filter((word) => word !== '');
     const bad = words.find((word) => !/^\d+$/.test(word));
     if (words.length === 0)
-      throw new EspalierError('bad-input', 'There are no token ids.', 'Give ids separated by commas, such as 1, 2, 3.');
-    if (bad !== undefined) throw new EspalierError('bad-input', `"${bad}" is no token id.`, 'Give whole numbers separated by commas.');
+      throw new EspalierError(
+        'bad-input',
+        'There are no token ids.',
+        'Give ids separated by commas, such as 1, 2, 3.',
+      );
+    if (bad !== undefined)
+      throw new EspalierError(
+        'bad-input',
+        `"${bad}" is no token id.`,
+        'Give whole numbers separated by commas.',
+      );
     return { kind: 'ids', ids: words.map(Number) };
   }
-  if (prompt.trim() === '') throw new EspalierError('bad-input', 'The prompt is empty.', 'Type a prompt, or take an example.');
+  if (prompt.trim() === '')
+    throw new EspalierError(
+      'bad-input',
+      'The prompt is empty.',
+      'Type a prompt, or take an example.',
+    );
   if (mode === 'raw') return { kind: 'raw', text: prompt };
   return {
     kind: 'chat',
@@ -47,7 +67,8 @@ export function promptOf({ prompt, system, turns, ids }: GenerateForm, mode: Gen
 /** Tokens that a prompt may have: an id is hardly ever shorter than two characters. */
 export function guessTokens(prompt: Prompt): number {
   if (prompt.kind === 'ids') return prompt.ids.length;
-  const texts = prompt.kind === 'raw' ? [prompt.text] : prompt.messages.map(({ content }) => content);
+  const texts =
+    prompt.kind === 'raw' ? [prompt.text] : prompt.messages.map(({ content }) => content);
   return Math.max(PROMPT_TOKENS, Math.ceil(texts.reduce((sum, text) => sum + text.length, 0) / 2));
 }
 

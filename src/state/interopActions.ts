@@ -1,4 +1,5 @@
-// Orders and tables of other tools, read from files: kept beside the curve until they are taken back. A file that cannot be read changes nothing.
+// Orders and tables of other tools, read from files: kept beside the curve until they are taken
+// back. A file that cannot be read changes nothing.
 
 import { EspalierError } from '../errors.ts';
 import { readBlockOrder, readPplTable } from '../model/interopTables.ts';
@@ -9,14 +10,20 @@ import { NO_INTEROP } from './interopState.ts';
 export interface InteropActions {
   /** Name or path of the original, as other tools are told; empty = that of the folder. */
   setSource(text: string): void;
-  /** A block_order.csv or an all_ppl_unsorted.csv, told apart by its header, and shows what it holds. Shows an error instead of throwing one. */
+  /**
+   * A block_order.csv or an all_ppl_unsorted.csv, told apart by its header, and shows what it
+   * holds. Shows an error instead of throwing one.
+   */
   takeTable(name: string, text: string): void;
   /** The k lowest of a file go, and no others; its order is in force from then on. */
   dropByFile(name: FileOrder['name'], k: number): void;
   forgetFiles(): void;
 }
 
-export function makeInteropActions(context: Context, dropLowest: (k: number) => void): InteropActions {
+export function makeInteropActions(
+  context: Context,
+  dropLowest: (k: number) => void,
+): InteropActions {
   const { get, patch } = context;
 
   function read(name: string, text: string): void {

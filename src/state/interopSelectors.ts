@@ -1,7 +1,12 @@
 // The plan and the curve as other tools take them. Pure and memoised.
 
 import { EspalierError } from '../errors.ts';
-import { espalierLine, huggingFaceSnippet, llamaQuantizeLine, mergekitYaml } from '../model/interop.ts';
+import {
+  espalierLine,
+  huggingFaceSnippet,
+  llamaQuantizeLine,
+  mergekitYaml,
+} from '../model/interop.ts';
 import { writeBlockOrder, writePplTable } from '../model/interopTables.ts';
 import { planSize } from '../model/size.ts';
 import type { ScoreResult } from '../worker/api.ts';
@@ -36,7 +41,8 @@ function snippet(head: Head, make: () => string): Snippet {
 const NO_CURVE = 'It holds the curve: score the blocks first.';
 
 /** Name or path of the original, as other tools are told. */
-export const sourceOf = ({ interop, model }: StudioState): string => interop.source ?? model.current?.summary.name ?? '';
+export const sourceOf = ({ interop, model }: StudioState): string =>
+  interop.source ?? model.current?.summary.name ?? '';
 
 export const planSnippets = derive(
   (state: StudioState) => [state.model.current, state.plan.present.removed, sourceOf(state)],
@@ -44,25 +50,47 @@ export const planSnippets = derive(
     if (!model) return [];
     const { summary } = model;
     const { numBlocks, family, graph, name } = summary;
-    const line = (id: string, title: string, what: string, file = ''): Head => ({ id, title, what, file });
+    const line = (id: string, title: string, what: string, file = ''): Head => ({
+      id,
+      title,
+      what,
+      file,
+    });
     return [
       snippet(
         line(
           'espalier',
           'Espalier on the command line',
-          'Writes and checks the same export, where Espalier is installed; give the folder with its path.',
+          'Writes and checks the same export, where Espalier is installed; give the folder ' +
+            'with its path.',
         ),
         () => espalierLine(name, graph, removed, suggestName(summary, removed)),
       ),
       snippet(
-        line('mergekit', 'mergekit', 'Stacks the kept blocks of the original: mergekit-yaml mergekit.yml <folder>.', 'mergekit.yml'),
+        line(
+          'mergekit',
+          'mergekit',
+          'Stacks the kept blocks of the original: mergekit-yaml mergekit.yml <folder>.',
+          'mergekit.yml',
+        ),
         () => mergekitYaml(source, removed, numBlocks),
       ),
-      snippet(line('llama-cpp', 'llama.cpp', 'Takes the same blocks out of a GGUF file of the original.'), () =>
-        llamaQuantizeLine(source.split(/[\\/]/).findLast((part) => part !== '') ?? 'model', removed, numBlocks),
+      snippet(
+        line('llama-cpp', 'llama.cpp', 'Takes the same blocks out of a GGUF file of the original.'),
+        () =>
+          llamaQuantizeLine(
+            source.split(/[\\/]/).findLast((part) => part !== '') ?? 'model',
+            removed,
+            numBlocks,
+          ),
       ),
       snippet(
-        line('transformers', 'Hugging Face Transformers', 'Python that prunes the original, as for retraining it afterwards.', 'prune.py'),
+        line(
+          'transformers',
+          'Hugging Face Transformers',
+          'Python that prunes the original, as for retraining it afterwards.',
+          'prune.py',
+        ),
         () => huggingFaceSnippet(source, family, removed, numBlocks),
       ),
     ];
@@ -83,8 +111,18 @@ export const curveSnippets = derive(
       what: 'Perplexity without each block, with calibration windows and parameters left.',
     };
     return [
-      { ...order, file: order.title, text: curve && writeBlockOrder(curve.result.order), why: curve ? '' : NO_CURVE },
-      { ...table, file: table.title, text: model && curve && pplTable(model, curve.result), why: curve ? '' : NO_CURVE },
+      {
+        ...order,
+        file: order.title,
+        text: curve && writeBlockOrder(curve.result.order),
+        why: curve ? '' : NO_CURVE,
+      },
+      {
+        ...table,
+        file: table.title,
+        text: model && curve && pplTable(model, curve.result),
+        why: curve ? '' : NO_CURVE,
+      },
     ];
   },
 );

@@ -1,11 +1,28 @@
-// Which long job has the engine now, for everything that must wait for it or give way to it; must not start or end anything.
+// Which long job has the engine now, for everything that must wait for it or give way to it; must
+// not start or end anything.
 
 import type { StudioState } from './state.ts';
 
-export type EngineJob = 'score' | 'parts' | 'criteria' | 'stability' | 'search' | 'paths' | 'evaluate' | 'export';
+export type EngineJob =
+  | 'score'
+  | 'parts'
+  | 'criteria'
+  | 'stability'
+  | 'search'
+  | 'paths'
+  | 'evaluate'
+  | 'export';
 
 /** The job that runs, or null. The live effect is none: it gives way to all of them. */
-export function engineJob({ score, parts, criteria, stability, search, evaluate, export: exporting }: StudioState): EngineJob | null {
+export function engineJob({
+  score,
+  parts,
+  criteria,
+  stability,
+  search,
+  evaluate,
+  export: exporting,
+}: StudioState): EngineJob | null {
   if (score.running) return 'score';
   if (parts.running) return 'parts';
   if (criteria.running) return 'criteria';

@@ -1,4 +1,5 @@
-// The long job that runs, as the title of the page and a notification tell it, and the interrupted ones that are offered. Derives only.
+// The long job that runs, as the title of the page and a notification tell it, and the interrupted
+// ones that are offered. Derives only.
 
 import type { Interrupted, Progress, ScoreSettings } from '../worker/api.ts';
 import { type EngineJob, engineJob } from './jobs.ts';
@@ -38,7 +39,10 @@ type Share = Pick<Progress, 'done' | 'total'>;
 export function endOf(state: StudioState, job: EngineJob): { title: string; body: string } {
   const { errors, model, view } = state;
   const name = model.current?.summary.name;
-  return { title: `${TITLES[job]} has ended${name ? ` · ${name}` : ''}`, body: errors[PLACES[job]]?.message ?? view.announcement };
+  return {
+    title: `${TITLES[job]} has ended${name ? ` · ${name}` : ''}`,
+    body: errors[PLACES[job]]?.message ?? view.announcement,
+  };
 }
 
 /** "42 % · Scoring · Espalier" while a long job runs. Preparing has no share of its own. */
@@ -64,15 +68,25 @@ export function percent({ done, total }: Share): number {
   return done > 0 ? Math.max(1, Math.min(99, Math.floor((100 * done) / Math.max(1, total)))) : 0;
 }
 
-/** The interrupted job that the one that failed at this place would go on from, asked for once more; null when it would begin anew. */
+/**
+ * The interrupted job that the one that failed at this place would go on from, asked for once more;
+ * null when it would begin anew.
+ */
 export function goesOn(state: StudioState, place: Place | EngineJob): Interrupted | null {
   const asked = askedAt(state, place);
   if (!asked) return null;
   const wanted = keyOf(asked.settings, asked.search);
-  return state.interrupted.jobs.find(({ job, settings, search }) => job === place && keyOf(settings, search) === wanted) ?? null;
+  return (
+    state.interrupted.jobs.find(
+      ({ job, settings, search }) => job === place && keyOf(settings, search) === wanted,
+    ) ?? null
+  );
 }
 
-function askedAt(state: StudioState, place: Place | EngineJob): Pick<Interrupted, 'settings' | 'search'> | null {
+function askedAt(
+  state: StudioState,
+  place: Place | EngineJob,
+): Pick<Interrupted, 'settings' | 'search'> | null {
   if (place === 'score') return { settings: state.score.settings, search: null };
   if (place === 'parts') return { settings: curveSettings(state), search: null };
   if (place !== 'search' || !state.search.path) return null;
@@ -81,17 +95,24 @@ function askedAt(state: StudioState, place: Place | EngineJob): Pick<Interrupted
 }
 
 const keyOf = (settings: ScoreSettings, search: Interrupted['search']) =>
-  settingsKey(settings) + JSON.stringify(search && [search.start, search.locked, search.count, search.maxPpl]);
+  settingsKey(settings) +
+  JSON.stringify(search && [search.start, search.locked, search.count, search.maxPpl]);
 
 const PLACES_OF_JOBS = ['score', 'parts', 'search'] as const;
 
-/** The interrupted jobs that are offered: none while one runs, nor those that an error's own click goes on with. */
+/**
+ * The interrupted jobs that are offered: none while one runs, nor those that an error's own click
+ * goes on with.
+ */
 export const offeredJobs = derive(
   (state: StudioState) => [
     state.interrupted.jobs,
     engineJob(state),
     ...PLACES_OF_JOBS.map((place) => (state.errors[place] ? goesOn(state, place) : null)),
   ],
-  (jobs: readonly Interrupted[], running: EngineJob | null, ...byErrors: (Interrupted | null)[]): readonly Interrupted[] =>
-    running ? [] : jobs.filter((job) => !byErrors.includes(job)),
+  (
+    jobs: readonly Interrupted[],
+    running: EngineJob | null,
+    ...byErrors: (Interrupted | null)[]
+  ): readonly Interrupted[] => (running ? [] : jobs.filter((job) => !byErrors.includes(job))),
 );

@@ -1,4 +1,5 @@
-// Opening models: by drop, by picker, the sample, another graph of the same folder. Must not lose the open model when a new one fails.
+// Opening models: by drop, by picker, the sample, another graph of the same folder. Must not lose
+// the open model when a new one fails.
 
 import { EspalierError } from '../errors.ts';
 import type { FolderSource, OpenResult, Progress } from '../worker/api.ts';
@@ -17,7 +18,10 @@ export interface ModelActions {
   openFolder(): Promise<void>;
   /** The open model read once more keeps its plan, its curve and what was measured. */
   openSource(source: FolderSource, graph?: string): Promise<boolean>;
-  /** Reads the files of the open model again, after they were changed, moved or locked; asks for the folder where it must. Must start in a click. */
+  /**
+   * Reads the files of the open model again, after they were changed, moved or locked; asks for the
+   * folder where it must. Must start in a click.
+   */
   readAgain(): Promise<void>;
   chooseGraph(path: string): Promise<boolean>;
   closeChooser(): void;
@@ -30,7 +34,11 @@ export interface Address {
   write(hash: string): void;
 }
 
-export function makeModelActions(context: Context, address: Address, opened: () => void): ModelActions {
+export function makeModelActions(
+  context: Context,
+  address: Address,
+  opened: () => void,
+): ModelActions {
   const { api, get, patch, store } = context;
   const recogniser = makeRecogniser(api);
   let turn = 0;
@@ -38,8 +46,16 @@ export function makeModelActions(context: Context, address: Address, opened: () 
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: givenWindows } = api;
 
-  /** `preferred` is opened without a question when the folder has several graphs. `again`: it stands for the folder that is open. */
-  async function openSource(source: FolderSource, graph?: string, preferred?: string, again = false): Promise<boolean> {
+  /**
+   * `preferred` is opened without a question when the folder has several graphs. `again`: it stands
+   * for the folder that is open.
+   */
+  async function openSource(
+    source: FolderSource,
+    graph?: string,
+    preferred?: string,
+    again = false,
+  ): Promise<boolean> {
     const mine = ++turn;
     const { chooser, current } = get().model;
     const job = engineJob(get());
@@ -54,7 +70,11 @@ export function makeModelActions(context: Context, address: Address, opened: () 
     };
     try {
       let result = await api.open(graph === undefined ? { source } : { source, graph }, follow);
-      if (mine === turn && result.kind === 'choose' && result.graphs.some((choice) => choice.path === preferred)) {
+      if (
+        mine === turn &&
+        result.kind === 'choose' &&
+        result.graphs.some((choice) => choice.path === preferred)
+      ) {
         graphs = result.graphs;
         result = await api.open({ source, graph: preferred! }, follow);
       }
@@ -78,8 +98,14 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       if (mine === turn) patch('model', { opening: null, progress: null });
       // Opening takes the engine from the job that has it.
       const now = get();
-      const lost = now.model.current !== current || (job === 'score' && !now.score.running && now.score.curve === curve);
-      if (job && lost) context.toast(`Opening ${source.name} stopped ${JOB_NAMES[job]} of ${current?.summary.name ?? 'the model'}.`);
+      const lost =
+        now.model.current !== current ||
+        (job === 'score' && !now.score.running && now.score.curve === curve);
+      if (job && lost)
+        context.toast(
+          `Opening ${source.name} stopped ${JOB_NAMES[job]} of ` +
+            `${current?.summary.name ?? 'the model'}.`,
+        );
     }
   }
 
@@ -97,7 +123,8 @@ export function makeModelActions(context: Context, address: Address, opened: () 
     same: boolean,
   ): void {
     const before = get();
-    // The address belongs to the page that was just loaded, or to another graph of the same model; never to a new model.
+    // The address belongs to the page that was just loaded, or to another graph of the same model;
+    // never to a new model.
     const keepPlan = !before.model.current || sameFolder;
     const wanted = keepPlan ? (planFromHash(address.read()) ?? []) : [];
     const summary = result.model;
@@ -109,7 +136,14 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       unread = error;
     }
     const removable = removableUnits(summary.blocks, wanted);
-    const current: OpenModel = { source, summary, hasTokenizer: result.hasTokenizer, chat: result.chat, graphs, madeFrom };
+    const current: OpenModel = {
+      source,
+      summary,
+      hasTokenizer: result.hasTokenizer,
+      chat: result.chat,
+      graphs,
+      madeFrom,
+    };
     store.setState((state) => ({
       ...(same
         ? withSameModel(state)
@@ -133,7 +167,9 @@ export function makeModelActions(context: Context, address: Address, opened: () 
     void checkDevice();
   }
 
-  /** What was measured before goes on where it was: the engine forgot the windows with the files. */
+  /**
+   * What was measured before goes on where it was: the engine forgot the windows with the files.
+   */
   function takeUp({ score: { curve } }: StudioState, name: string): void {
     context.toast(`${name} is open again, with its plan${curve ? ' and curve' : ''}.`);
     if (!curve) return;
@@ -174,8 +210,10 @@ export function makeModelActions(context: Context, address: Address, opened: () 
       const { current } = get().model;
       if (current?.source.kind !== 'files') return;
       try {
-        const fresh = (await context.disk.readAgain(current.source)) ?? (await context.disk.pickFolder());
-        if (fresh) await openSource({ kind: 'files', ...fresh }, undefined, current.summary.graph, true);
+        const fresh =
+          (await context.disk.readAgain(current.source)) ?? (await context.disk.pickFolder());
+        if (fresh)
+          await openSource({ kind: 'files', ...fresh }, undefined, current.summary.graph, true);
       } catch (error) {
         context.fail('open', error);
       }

@@ -1,4 +1,5 @@
-// The orders in which blocks could go at once, one per criterion that is known for the open model, and which of them is in force. Pure and memoised.
+// The orders in which blocks could go at once, one per criterion that is known for the open model,
+// and which of them is in force. Pure and memoised.
 
 import { bestWindow, criterionOrder } from '../analysis/criteria.ts';
 import { freeBlocks, hiddenInForce, knownCriteria } from './criteriaSelectors.ts';
@@ -19,11 +20,20 @@ export interface KnownOrder {
 
 /** An order of single blocks, least important first. */
 function inOrder(name: string, label: string, order: readonly number[]): KnownOrder {
-  return { name, label, take: (free, k) => order.filter((block) => free.includes(block)).slice(0, k) };
+  return {
+    name,
+    label,
+    take: (free, k) => order.filter((block) => free.includes(block)).slice(0, k),
+  };
 }
 
 export const knownOrders = derive(
-  (state: StudioState) => [knownCriteria(state), hiddenInForce(state), fileOrders(state), state.score.curve],
+  (state: StudioState) => [
+    knownCriteria(state),
+    hiddenInForce(state),
+    fileOrders(state),
+    state.score.curve,
+  ],
   (known, hidden, files, curve): KnownOrder[] => [
     ...known.map(({ name, label, scores }): KnownOrder => {
       if (name === 'ppl') return inOrder(name, 'one-shot perplexity', curve?.result.order ?? []);
@@ -36,7 +46,9 @@ export const knownOrders = derive(
       return { name, label: 'angular distance', contiguous: true, take };
     }),
     // A table of perplexities is a criterion; an order alone is not.
-    ...files.filter(({ name }) => name === 'file-order').map(({ name, label, blocks }) => inOrder(name, label, blocks)),
+    ...files
+      .filter(({ name }) => name === 'file-order')
+      .map(({ name, label, blocks }) => inOrder(name, label, blocks)),
   ],
 );
 
@@ -44,13 +56,19 @@ export const knownOrders = derive(
 export const shownOrders = derive(
   (state: StudioState) => [knownOrders(state), knownCriteria(state), state.criteria.shown],
   (orders, criteria, shown): KnownOrder[] =>
-    orders.filter(({ name }) => !criteria.some((one) => one.name === name) || shown.some((one) => one === name)),
+    orders.filter(
+      ({ name }) => !criteria.some((one) => one.name === name) || shown.some((one) => one === name),
+    ),
 );
 
-/** The order that "drop the lowest" takes: the chosen one while it is known, else the first. Null when none is known. */
+/**
+ * The order that "drop the lowest" takes: the chosen one while it is known, else the first. Null
+ * when none is known.
+ */
 export const orderInForce = derive(
   (state: StudioState) => [knownOrders(state), state.criteria.orderBy],
-  (orders, name): KnownOrder | null => orders.find((order) => order.name === name) ?? orders[0] ?? null,
+  (orders, name): KnownOrder | null =>
+    orders.find((order) => order.name === name) ?? orders[0] ?? null,
 );
 
 /** Most blocks that an order takes of these at once; one block of the model always stays. */
@@ -66,8 +84,14 @@ function mostOf(order: KnownOrder | null, free: readonly number[], numBlocks: nu
 
 const numBlocksOf = (state: StudioState) => state.model.current?.summary.numBlocks ?? 0;
 
-/** Number of blocks that "drop the lowest" may take: removable, in the order in force, not locked, and never all blocks of the model. */
-export const droppable = derive((state: StudioState) => [orderInForce(state), freeBlocks(state), numBlocksOf(state)], mostOf);
+/**
+ * Number of blocks that "drop the lowest" may take: removable, in the order in force, not locked,
+ * and never all blocks of the model.
+ */
+export const droppable = derive(
+  (state: StudioState) => [orderInForce(state), freeBlocks(state), numBlocksOf(state)],
+  mostOf,
+);
 
 /** Number of blocks that the order in force could take if nothing were locked. */
 export function takable(state: StudioState): number {
@@ -76,7 +100,10 @@ export function takable(state: StudioState): number {
   return orderInForce(state)?.take(free, free.length).length ?? 0;
 }
 
-/** The one-shot plan of k removals by the order in force: the blocks that go, ascending; fewer where fewer may. */
+/**
+ * The one-shot plan of k removals by the order in force: the blocks that go, ascending; fewer where
+ * fewer may.
+ */
 export function oneShot(state: StudioState, k: number): number[] {
   return [...(orderInForce(state)?.take(freeBlocks(state), k) ?? [])].sort((a, b) => a - b);
 }

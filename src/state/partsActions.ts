@@ -1,4 +1,5 @@
-// Scoring attention and feed-forward of each block by themselves, on the windows of the curve. A failed or cancelled run keeps the scores that were there.
+// Scoring attention and feed-forward of each block by themselves, on the windows of the curve. A
+// failed or cancelled run keeps the scores that were there.
 
 import type { PartsEvent, ScoreSettings } from '../worker/api.ts';
 import { batched } from './batch.ts';
@@ -15,7 +16,10 @@ export interface PartsActions {
   setPartsView(view: StudioState['parts']['view']): void;
 }
 
-function withEvent(parts: GrowingParts, event: Exclude<PartsEvent, { type: 'progress' }>): GrowingParts {
+function withEvent(
+  parts: GrowingParts,
+  event: Exclude<PartsEvent, { type: 'progress' }>,
+): GrowingParts {
   if (event.type === 'note') return { ...parts, notes: [...parts.notes, event.text] };
   if (event.type === 'baseline') return { ...parts, baseline: event.baseline };
   return { ...parts, parts: [...parts.parts, event.part] };
@@ -30,7 +34,11 @@ export function makePartsActions(context: Context, onEnd: () => void): PartsActi
       const { current } = get().model;
       if (!current || engineJob(get())) return;
       context.clear('parts');
-      patch('parts', { running: { baseline: null, parts: [], notes: [] }, progress: null, view: 'parts' });
+      patch('parts', {
+        running: { baseline: null, parts: [], notes: [] },
+        progress: null,
+        view: 'parts',
+      });
       context.announce('Scoring of parts has started.');
       const events = batched<PartsEvent>((batch) => {
         let { running, progress } = get().parts;
@@ -47,7 +55,9 @@ export function makePartsActions(context: Context, onEnd: () => void): PartsActi
         patch('parts', { result });
         const [least] = result.order;
         const lowest = least ? ` Least matters ${nameUnit(least)}.` : '';
-        context.announce(`Scored ${result.parts.length} parts in ${result.seconds.toFixed(1)} seconds.${lowest}`);
+        context.announce(
+          `Scored ${result.parts.length} parts in ${result.seconds.toFixed(1)} seconds.${lowest}`,
+        );
       } catch (error) {
         if (get().model.current === current) context.fail('parts', error);
         context.announce('Scoring of parts has stopped.');

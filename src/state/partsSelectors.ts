@@ -1,4 +1,5 @@
-// What is known of the parts of blocks: their scores beside the curve of the same windows, and the parts that "drop the lowest" takes. Pure and memoised.
+// What is known of the parts of blocks: their scores beside the curve of the same windows, and the
+// parts that "drop the lowest" takes. Pure and memoised.
 
 import type { ModelSummary } from '../model/summary.ts';
 import { blockOf, type PartUnit, partUnit, sortUnits, type Unit } from '../units.ts';
@@ -10,7 +11,10 @@ export interface PartPoint {
   unit: PartUnit;
   /** Mean NLL in nats without the part, or null while unknown. */
   nll: number | null;
-  /** 95 % interval of that NLL, paired with the intact model; NaN while unknown and for a single window. */
+  /**
+   * 95 % interval of that NLL, paired with the intact model; NaN while unknown and for a single
+   * window.
+   */
   low: number;
   high: number;
 }
@@ -23,11 +27,19 @@ export interface PartsData {
 }
 
 /** True for the same token ids. */
-export function sameWindows(a: readonly (readonly number[])[], b: readonly (readonly number[])[]): boolean {
-  return a === b || (a.length === b.length && a.every((window, i) => window.join() === b[i]?.join()));
+export function sameWindows(
+  a: readonly (readonly number[])[],
+  b: readonly (readonly number[])[],
+): boolean {
+  return (
+    a === b || (a.length === b.length && a.every((window, i) => window.join() === b[i]?.join()))
+  );
 }
 
-/** The scores of parts that may stand beside the curve in force: of the same windows, on the same kind of device. */
+/**
+ * The scores of parts that may stand beside the curve in force: of the same windows, on the same
+ * kind of device.
+ */
 export const partsInForce = derive(
   (state: StudioState) => [state.parts.result, state.score.curve],
   (parts, curve): PartsResult | null => {
@@ -51,7 +63,9 @@ export const partsData = derive(
       return { unit, nll: part?.nll ?? null, low: at(0), high: at(1) };
     };
     const blocks = (model?.summary.blocks ?? []).map(({ index, hasHalves }) =>
-      hasHalves ? ([pointOf(partUnit(index, 'attn')), pointOf(partUnit(index, 'ffn'))] as const) : null,
+      hasHalves
+        ? ([pointOf(partUnit(index, 'attn')), pointOf(partUnit(index, 'ffn'))] as const)
+        : null,
     );
     return { baseline, blocks, growing: running !== null };
   },
@@ -64,7 +78,9 @@ export function canScoreParts(state: StudioState): boolean {
 
 /** True when the chart shows parts, and "drop the lowest" takes them. */
 export function showsParts(state: StudioState): boolean {
-  return state.parts.view === 'parts' && (state.parts.running !== null || partsInForce(state) !== null);
+  return (
+    state.parts.view === 'parts' && (state.parts.running !== null || partsInForce(state) !== null)
+  );
 }
 
 /** True when the unit is gone, alone or with its block. */
@@ -72,8 +88,14 @@ export function isRemoved(removed: readonly Unit[], unit: Unit): boolean {
   return removed.includes(unit) || removed.includes(blockOf(unit));
 }
 
-/** Parts that may go, least important first: of blocks that are unlocked and could go as a whole. */
-function freeParts(parts: PartsResult | null, blocks: ModelSummary['blocks'], locked: readonly number[]): PartUnit[] {
+/**
+ * Parts that may go, least important first: of blocks that are unlocked and could go as a whole.
+ */
+function freeParts(
+  parts: PartsResult | null,
+  blocks: ModelSummary['blocks'],
+  locked: readonly number[],
+): PartUnit[] {
   return (parts?.order ?? []).filter((unit) => {
     const block = blocks[blockOf(unit)];
     return block?.hasHalves && !block.unremovable && !locked.includes(block.index);
@@ -85,10 +107,18 @@ const blocksOf = (state: StudioState) => state.model.current?.summary.blocks ?? 
 /** Number of parts that "drop the lowest" may take: never all of the model. */
 export function droppableParts(state: StudioState): number {
   const blocks = blocksOf(state);
-  return Math.max(0, Math.min(freeParts(partsInForce(state), blocks, state.plan.present.locked).length, 2 * blocks.length - 1));
+  return Math.max(
+    0,
+    Math.min(
+      freeParts(partsInForce(state), blocks, state.plan.present.locked).length,
+      2 * blocks.length - 1,
+    ),
+  );
 }
 
 /** The one-shot plan of k parts; both parts of a block become the block. */
 export function lowestParts(state: StudioState, k: number): Unit[] {
-  return sortUnits(freeParts(partsInForce(state), blocksOf(state), state.plan.present.locked).slice(0, k));
+  return sortUnits(
+    freeParts(partsInForce(state), blocksOf(state), state.plan.present.locked).slice(0, k),
+  );
 }

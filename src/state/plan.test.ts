@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { planFromHash, planToHash } from './hash.ts';
 import { EMPTY_PLAN, record, redo, startHistory, undo, withLocks, withUnits } from './plan.ts';
 
-const blocks = fc.uniqueArray(fc.integer({ min: 0, max: 120 })).map((list) => list.sort((a, b) => a - b));
+const blocks = fc
+  .uniqueArray(fc.integer({ min: 0, max: 120 }))
+  .map((list) => list.sort((a, b) => a - b));
 
 describe('history', () => {
   it('undo after any edit gives the plan before it, redo the one after', () => {
@@ -31,7 +33,12 @@ describe('history', () => {
       [2, 100],
       [3, 200],
     ] as const) {
-      history = record(history, { removed: Array.from({ length: k }, (_, i) => i), locked: [] }, 'lowest', at);
+      history = record(
+        history,
+        { removed: Array.from({ length: k }, (_, i) => i), locked: [] },
+        'lowest',
+        at,
+      );
     }
     expect(history.past).toHaveLength(1);
     history = record(history, { removed: [], locked: [] }, 'lowest', 5000);
@@ -63,7 +70,8 @@ describe('address', () => {
   });
 
   it('refuses what is no list', () => {
-    for (const text of ['a', '3-', '9-7', '1;2', '99999', '3.mlp']) expect(planFromHash(`#plan=${text}`)).toBeNull();
+    for (const text of ['a', '3-', '9-7', '1;2', '99999', '3.mlp'])
+      expect(planFromHash(`#plan=${text}`)).toBeNull();
   });
 
   it('takes parts out and puts them back', () => {

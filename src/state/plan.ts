@@ -1,14 +1,21 @@
-// The plan (which blocks go, which are locked) and its history as pure functions; must not know of models or scores.
+// The plan (which blocks go, which are locked) and its history as pure functions; must not know of
+// models or scores.
 
 import { blockOf, partUnit, sortUnits, type Unit } from '../units.ts';
 
-/** Units in the numbering of the original model, in order. A locked block is never removed, nor are its parts. */
+/**
+ * Units in the numbering of the original model, in order. A locked block is never removed, nor are
+ * its parts.
+ */
 export interface Plan {
   readonly removed: readonly Unit[];
   readonly locked: readonly number[];
 }
 
-/** Undo and redo of one plan. `label` and `at` (ms) merge the steps of one gesture, such as a slider that is dragged. */
+/**
+ * Undo and redo of one plan. `label` and `at` (ms) merge the steps of one gesture, such as a slider
+ * that is dragged.
+ */
 export interface PlanHistory {
   readonly present: Plan;
   readonly past: readonly Plan[];
@@ -36,7 +43,9 @@ function samePlan(a: Plan, b: Plan): boolean {
   return a.removed.join() === b.removed.join() && a.locked.join() === b.locked.join();
 }
 
-/** Records a new plan. Equal plans record nothing; a `merge` label joins quick steps of one gesture. */
+/**
+ * Records a new plan. Equal plans record nothing; a `merge` label joins quick steps of one gesture.
+ */
 export function record(history: PlanHistory, next: Plan, merge = '', now = 0): PlanHistory {
   if (samePlan(history.present, next)) return history;
   const joins = merge !== '' && merge === history.label && now - history.at < MERGE_MS;
@@ -47,7 +56,13 @@ export function record(history: PlanHistory, next: Plan, merge = '', now = 0): P
 export function undo(history: PlanHistory): PlanHistory {
   const present = history.past.at(-1);
   if (!present) return history;
-  return { present, past: history.past.slice(0, -1), future: [history.present, ...history.future], label: '', at: 0 };
+  return {
+    present,
+    past: history.past.slice(0, -1),
+    future: [history.present, ...history.future],
+    label: '',
+    at: 0,
+  };
 }
 
 export function redo(history: PlanHistory): PlanHistory {
@@ -56,10 +71,16 @@ export function redo(history: PlanHistory): PlanHistory {
   return { present, past: [...history.past, history.present], future, label: '', at: 0 };
 }
 
-/** The plan with `units` removed or put back; those of locked blocks stay where they are. A block that is put back comes with both parts. */
+/**
+ * The plan with `units` removed or put back; those of locked blocks stay where they are. A block
+ * that is put back comes with both parts.
+ */
 export function withUnits(plan: Plan, units: readonly Unit[], removed: boolean): Plan {
   const free = units.filter((unit) => !plan.locked.includes(blockOf(unit)));
-  return { ...plan, removed: removed ? sortUnits([...plan.removed, ...free]) : putBack(plan.removed, free) };
+  return {
+    ...plan,
+    removed: removed ? sortUnits([...plan.removed, ...free]) : putBack(plan.removed, free),
+  };
 }
 
 /** The plan with `blocks` locked (which puts them back) or unlocked. */

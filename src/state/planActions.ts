@@ -1,4 +1,5 @@
-// Changing the plan: single blocks, ranges, the k lowest, locks, undo. Every change goes through one place so that history and address follow.
+// Changing the plan: single blocks, ranges, the k lowest, locks, undo. Every change goes through
+// one place so that history and address follow.
 
 import { endLocks } from '../analysis/ranking.ts';
 import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../units.ts';
@@ -17,9 +18,15 @@ export interface PlanActions {
   extendTo(block: number): void;
   /** All blocks from `a` to `b`, both included; locked and unremovable ones stay. */
   setRange(a: number, b: number, removed: boolean): void;
-  /** The k least important blocks by the order in force (parts of blocks where those are shown), and no others. A refusal leaves the plan as it is. */
+  /**
+   * The k least important blocks by the order in force (parts of blocks where those are shown), and
+   * no others. A refusal leaves the plan as it is.
+   */
   dropLowest(k: number): void;
-  /** Puts an order in force. A plan of the lowest by the order before becomes the same number by this one; another plan stays. */
+  /**
+   * Puts an order in force. A plan of the lowest by the order before becomes the same number by
+   * this one; another plan stays.
+   */
   setOrder(name: string): void;
   setLock(block: number, locked: boolean): void;
   /** Locks or unlocks the first 4 and the last 2. */
@@ -29,11 +36,18 @@ export interface PlanActions {
   redo(): void;
   /** Takes a whole set, as from a file; locks of other blocks stay. */
   setRemoved(removed: readonly Unit[]): void;
-  /** Takes the plan of the address bar, after someone edited it; an address that cannot be read is set right. */
+  /**
+   * Takes the plan of the address bar, after someone edited it; an address that cannot be read is
+   * set right.
+   */
   followAddress(): void;
 }
 
-export function makePlanActions(context: Context, address: Address, onChange: () => void): PlanActions {
+export function makePlanActions(
+  context: Context,
+  address: Address,
+  onChange: () => void,
+): PlanActions {
   const { get, patch } = context;
   let anchor: number | null = null;
 
@@ -49,33 +63,47 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
 
   const edit = (plan: Plan, merge = '') => commit(record(get().plan, plan, merge, context.now()));
 
-  const removable = <U extends Unit>(units: readonly U[]): U[] => removableUnits(get().model.current?.summary.blocks ?? [], units);
+  const removable = <U extends Unit>(units: readonly U[]): U[] =>
+    removableUnits(get().model.current?.summary.blocks ?? [], units);
 
   function whyNot(unit: Unit): string | null {
     const block = blockOf(unit);
     const summary = get().model.current?.summary.blocks[block];
     if (!summary) return `There is no block ${block}.`;
     const part = partOf(unit);
-    if (part !== null && summary.lacks) return `Block ${block} lost a part before: remove the rest as a whole.`;
-    if (part !== null && !summary.hasHalves) return `The parts of block ${block} cannot be told apart.`;
+    if (part !== null && summary.lacks)
+      return `Block ${block} lost a part before: remove the rest as a whole.`;
+    if (part !== null && !summary.hasHalves)
+      return `The parts of block ${block} cannot be told apart.`;
     const stuck = part === null ? undefined : summary.unremovableParts?.[part];
     if (stuck) return stuck;
     const other = partUnit(block, partOf(unit) === 'attn' ? 'ffn' : 'attn');
     const goesWhole =
-      typeof unit === 'number' || (get().plan.present.removed.includes(other) && !get().plan.present.removed.includes(unit));
-    if (goesWhole && summary.unremovable) return `Block ${block} cannot be removed: ${summary.unremovable}`;
-    return get().plan.present.locked.includes(block) ? `Block ${block} is locked. Unlock it first.` : null;
+      typeof unit === 'number' ||
+      (get().plan.present.removed.includes(other) && !get().plan.present.removed.includes(unit));
+    if (goesWhole && summary.unremovable)
+      return `Block ${block} cannot be removed: ${summary.unremovable}`;
+    return get().plan.present.locked.includes(block)
+      ? `Block ${block} is locked. Unlock it first.`
+      : null;
   }
 
   /** Why the k lowest cannot go, with counts of the whole model. */
   function whyNotLowest(k: number, most: number): string {
     const blocks = get().model.current?.summary.numBlocks ?? 0;
     if (orderInForce(get())?.contiguous)
-      return `${k} neighbouring blocks cannot be removed: no more than ${most} unlocked ones of ${blocks} lie side by side. Unlock blocks or remove at most ${most}.`;
-    if (most === blocks - 1) return `${k} blocks cannot be removed: one of the ${blocks} must stay. Remove at most ${most}.`;
+      return (
+        `${k} neighbouring blocks cannot be removed: no more than ${most} unlocked ones of ` +
+        `${blocks} lie side by side. Unlock blocks or remove at most ${most}.`
+      );
+    if (most === blocks - 1)
+      return `${k} blocks cannot be removed: one of the ${blocks} must stay. Remove at most ${most}.`;
     const kept = blocks - takable(get());
     const fixed = kept > 0 ? ` (${kept} cannot be left out)` : '';
-    return `${k} blocks cannot be removed: only ${most} of ${blocks} are unlocked${fixed}. Unlock blocks or remove at most ${most}.`;
+    return (
+      `${k} blocks cannot be removed: only ${most} of ${blocks} are unlocked${fixed}. Unlock ` +
+      `blocks or remove at most ${most}.`
+    );
   }
 
   function setRange(a: number, b: number, removed: boolean): void {
@@ -89,7 +117,9 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     const plan = get().plan.present;
     const most = ofParts ? droppableParts(get()) : droppable(get());
     if (!Number.isInteger(k) || k < 0 || k > most) {
-      const refusal = ofParts ? `${k} parts cannot be removed: at most ${most} may go.` : whyNotLowest(k, most);
+      const refusal = ofParts
+        ? `${k} parts cannot be removed: at most ${most} may go.`
+        : whyNotLowest(k, most);
       patch('plan', { refusal });
       context.announce(refusal);
       return;
@@ -128,13 +158,24 @@ export function makePlanActions(context: Context, address: Address, onChange: ()
     redo: () => commit(redo(get().plan)),
     setRemoved(units) {
       const removed = sortUnits(removable(units));
-      edit({ removed, locked: get().plan.present.locked.filter((block) => !removed.some((unit) => blockOf(unit) === block)) });
+      edit({
+        removed,
+        locked: get().plan.present.locked.filter(
+          (block) => !removed.some((unit) => blockOf(unit) === block),
+        ),
+      });
     },
     followAddress() {
       const removed = planFromHash(address.read());
       const plan = get().plan.present;
       if (!get().model.current || removed?.join() === plan.removed.join()) return;
-      if (removed) edit({ ...plan, removed: sortUnits(removable(removed).filter((unit) => !plan.locked.includes(blockOf(unit)))) });
+      if (removed)
+        edit({
+          ...plan,
+          removed: sortUnits(
+            removable(removed).filter((unit) => !plan.locked.includes(blockOf(unit))),
+          ),
+        });
       address.write(planToHash(get().plan.present.removed));
     },
   };

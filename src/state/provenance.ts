@@ -1,4 +1,5 @@
-// What an espalier.json tells the page; the one place that knows its reader. Must not touch the model that is open.
+// What an espalier.json tells the page; the one place that knows its reader. Must not touch the
+// model that is open.
 
 import type { Identity } from '../model/identity.ts';
 import { readProvenance } from '../model/provenance.ts';
@@ -25,5 +26,14 @@ export interface Restored {
 /** @throws EspalierError `bad-input` that names the first field which is not as expected. */
 export function readRestored(text: string): Restored {
   const { app, source, removed, score, plan } = readProvenance(text);
-  return { app, sourceName: source.name, graph: source.graph, identity: source, numBlocks: source.numBlocks, removed, score, plan };
+  return {
+    app,
+    sourceName: source.name,
+    graph: source.graph,
+    identity: source,
+    numBlocks: source.numBlocks,
+    removed,
+    score,
+    plan,
+  };
 }

@@ -1,11 +1,14 @@
-// Waiting for the perplexity of the plan, for what would disturb it or be disturbed by it; must not start or end anything.
+// Waiting for the perplexity of the plan, for what would disturb it or be disturbed by it; must not
+// start or end anything.
 
 import type { StoreApi } from 'zustand/vanilla';
 import { EspalierError } from '../errors.ts';
 import { effectKey } from './effectActions.ts';
 import type { StudioState } from './state.ts';
 
-/** True while the perplexity of the plan is being measured: it and speeds would disturb each other. */
+/**
+ * True while the perplexity of the plan is being measured: it and speeds would disturb each other.
+ */
 export function waitsForEffect(state: StudioState): boolean {
   const key = effectKey(state);
   return key !== null && state.effect.asked === key && !state.effect.known.has(key);
@@ -16,7 +19,10 @@ export function waitsForEffect(state: StudioState): boolean {
  * @param isWanted asked whenever the state changes: false ends the wait
  * @throws EspalierError `cancelled` when it is no longer wanted
  */
-export async function untilQuiet(store: StoreApi<StudioState>, isWanted: () => boolean): Promise<void> {
+export async function untilQuiet(
+  store: StoreApi<StudioState>,
+  isWanted: () => boolean,
+): Promise<void> {
   await new Promise<void>((resolve) => {
     const isOver = () => !isWanted() || !waitsForEffect(store.getState());
     if (isOver()) return resolve();

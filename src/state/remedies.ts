@@ -1,4 +1,5 @@
-// The one click that goes on after an error, by what went wrong and where; must not decide whether it will help.
+// The one click that goes on after an error, by what went wrong and where; must not decide whether
+// it will help.
 
 import type { Interrupted } from '../worker/api.ts';
 import { type CommandId, command } from './commands.ts';
@@ -35,8 +36,14 @@ const AGAIN: { readonly [P in Place]?: Remedy } = {
   generate: like('generate', 'Generate again'),
 };
 
-const READ_AGAIN: Remedy = { label: 'Read the folder again', run: (actions) => void actions.readAgain() };
-const CHOOSE_AGAIN: Remedy = { label: 'Choose the folder again', run: (actions) => void actions.openFolder() };
+const READ_AGAIN: Remedy = {
+  label: 'Read the folder again',
+  run: (actions) => void actions.readAgain(),
+};
+const CHOOSE_AGAIN: Remedy = {
+  label: 'Choose the folder again',
+  run: (actions) => void actions.openFolder(),
+};
 
 /** Weights that do not stay within the budget are read from the files while the job goes on. */
 const withHalfTheMemory = ({ label, run }: Remedy): Remedy => ({
@@ -44,7 +51,10 @@ const withHalfTheMemory = ({ label, run }: Remedy): Remedy => ({
   run(actions, state) {
     const { memory, settings } = state.score;
     const budget = settings.budgetBytes ?? memory?.budget ?? memory?.total;
-    if (budget) actions.setSettings({ budgetBytes: Math.floor(Math.min(budget, memory?.total ?? budget) / 2) });
+    if (budget)
+      actions.setSettings({
+        budgetBytes: Math.floor(Math.min(budget, memory?.total ?? budget) / 2),
+      });
     run(actions, state);
   },
 });
@@ -60,7 +70,10 @@ const WITH_LESS: { readonly [P in Place]?: Remedy } = {
 /** What an interrupted job has done is not done again. */
 const goOn = derive(
   (job: Interrupted) => [job],
-  (job): Remedy => ({ label: `Go on at ${percent(job)} %`, run: (actions) => void actions.resume(job) }),
+  (job): Remedy => ({
+    label: `Go on at ${percent(job)} %`,
+    run: (actions) => void actions.resume(job),
+  }),
 );
 
 function again(state: StudioState, place: Place): Remedy | null {

@@ -1,4 +1,5 @@
-// Bringing back a plan and its curve from an espalier.json, and refusing one that belongs elsewhere.
+// Bringing back a plan and its curve from an espalier.json, and refusing one that belongs
+// elsewhere.
 
 import { describe, expect, it } from 'vitest';
 import { writeProvenance } from '../model/provenance.ts';
@@ -79,7 +80,13 @@ describe('restore', () => {
     actions.setSettings({ samples: 3, seed: 5 });
     actions.setLock(2, true);
     await drop('mine.json', text);
-    expect(get().score.settings).toMatchObject({ text: { kind: 'bundled' }, samples: 10, length: 128, seed: 0, bos: 'none' });
+    expect(get().score.settings).toMatchObject({
+      text: { kind: 'bundled' },
+      samples: 10,
+      length: 128,
+      seed: 0,
+      bos: 'none',
+    });
     expect(settingsChanged(get())).toBe(false);
     expect(get().plan.present).toMatchObject({ removed: [7, 9], locked: [2] });
     actions.setSettings({ budgetBytes: 3e6 });
@@ -91,7 +98,10 @@ describe('restore', () => {
   it('says when the text of the curve is not at hand', async () => {
     const { actions, get, drop } = setUp();
     await actions.openSample();
-    await drop('espalier.json', await exported((text) => text.replace('"text": "bundled"', '"text": "emma.txt"')));
+    await drop(
+      'espalier.json',
+      await exported((text) => text.replace('"text": "bundled"', '"text": "emma.txt"')),
+    );
     expect(settingsChanged(get())).toBe(true);
     expect(get().score.curve?.notes.join()).toContain('emma.txt');
   });
@@ -101,7 +111,12 @@ describe('restore', () => {
     await actions.openSample();
     expect(remarksOf(get())).toEqual({ warnings: [], notes: [] });
     const doubt = 'float16 overflows in this model.';
-    await drop('espalier.json', await exported((text) => text.replace('"rewrites": []', `"rewrites": ["a"], "warnings": ["${doubt}"]`)));
+    await drop(
+      'espalier.json',
+      await exported((text) =>
+        text.replace('"rewrites": []', `"rewrites": ["a"], "warnings": ["${doubt}"]`),
+      ),
+    );
     expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['For scoring: a.'] });
     const { result } = get().score.curve!;
     actions.takeCurve(result, '', false, [doubt, 'Fewer windows.']);
@@ -111,7 +126,11 @@ describe('restore', () => {
   it('says what an exported folder was made from', async () => {
     const { actions, get } = setUp(await exported());
     await actions.openSample();
-    expect(get().model.current?.madeFrom).toMatchObject({ sourceName: 'sample', removed: [7, 9], numBlocks: 16 });
+    expect(get().model.current?.madeFrom).toMatchObject({
+      sourceName: 'sample',
+      removed: [7, 9],
+      numBlocks: 16,
+    });
   });
 
   it('opens a folder whose espalier.json is broken, and says that it is', async () => {
@@ -126,10 +145,16 @@ describe('restore', () => {
     await actions.openSample();
     await actions.score();
     actions.toggle(3);
-    await drop('espalier.json', await exported((text) => text.replace('"numBlocks": 16', '"numBlocks": 24')));
+    await drop(
+      'espalier.json',
+      await exported((text) => text.replace('"numBlocks": 16', '"numBlocks": 24')),
+    );
     expect(get().errors.restore?.message).toContain('24 blocks');
     expect(get().plan.present.removed).toEqual([3]);
-    await drop('espalier.json', await exported((text) => text.replace('"weightsSha256": "bb"', '"weightsSha256": "cc"')));
+    await drop(
+      'espalier.json',
+      await exported((text) => text.replace('"weightsSha256": "bb"', '"weightsSha256": "cc"')),
+    );
     expect(get().errors.restore?.message).toContain('weights');
     expect(get().score.curve?.restored).toBe(false);
   });

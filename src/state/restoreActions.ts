@@ -1,4 +1,5 @@
-// Bringing back a plan and its curve from an espalier.json, without scoring. Must refuse a file that was made from another model.
+// Bringing back a plan and its curve from an espalier.json, without scoring. Must refuse a file
+// that was made from another model.
 
 import { EspalierError } from '../errors.ts';
 import { difference, type Identity } from '../model/identity.ts';
@@ -14,9 +15,17 @@ export interface RestoreActions {
   restore(text: string): Promise<void>;
 }
 
-/** Why the open model is not the one the file was made from, as a sentence, or null. Block counts first: hashing reads the disk. */
-async function mismatch(restored: Restored, numBlocks: number, identity: () => Promise<Identity>): Promise<string | null> {
-  if (restored.numBlocks !== numBlocks) return `It was made from a model of ${restored.numBlocks} blocks, this one has ${numBlocks}.`;
+/**
+ * Why the open model is not the one the file was made from, as a sentence, or null. Block counts
+ * first: hashing reads the disk.
+ */
+async function mismatch(
+  restored: Restored,
+  numBlocks: number,
+  identity: () => Promise<Identity>,
+): Promise<string | null> {
+  if (restored.numBlocks !== numBlocks)
+    return `It was made from a model of ${restored.numBlocks} blocks, this one has ${numBlocks}.`;
   return difference(restored.identity, await identity());
 }
 
@@ -26,22 +35,35 @@ function textOf({ settings, windows }: ScoreResult): TextSource | null {
   return settings.text === 'bundled' ? { kind: 'bundled' } : null;
 }
 
-export function makeRestoreActions(context: Context, score: ScoreActions, setRemoved: (removed: readonly Unit[]) => void): RestoreActions {
+export function makeRestoreActions(
+  context: Context,
+  score: ScoreActions,
+  setRemoved: (removed: readonly Unit[]) => void,
+): RestoreActions {
   const { api, get } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
 
-  /** The curve with the settings it was measured with, so that scoring again repeats it where its text is at hand. */
+  /**
+   * The curve with the settings it was measured with, so that scoring again repeats it where its
+   * text is at hand.
+   */
   function takeScore(result: ScoreResult): void {
     const used = result.settings;
     const notes = result.rewrites.map((text) => `For scoring: ${text}.`);
     const text = textOf(result);
     const { samples, length, sampler, seed, bos } = used;
     // Given ids have their own counts and no sampler.
-    score.setSettings({ ...(sampler !== 'given' && { samples, length, sampler, seed, bos }), ...(text && { text }) });
+    score.setSettings({
+      ...(sampler !== 'given' && { samples, length, sampler, seed, bos }),
+      ...(text && { text }),
+    });
     if (!text) {
       const now = nameOfText(get().score.settings.text);
-      notes.push(`The text it was measured on (${used.text}) is not in the file: scoring again would use ${now}.`);
+      notes.push(
+        `The text it was measured on (${used.text}) is not in the file: scoring again would ` +
+          `use ${now}.`,
+      );
     }
     score.takeCurve(result, text ? settingsKey(get().score.settings) : '', true, notes);
   }
@@ -74,7 +96,11 @@ export function makeRestoreActions(context: Context, score: ScoreActions, setRem
           takeScore(restored.score);
         }
         setRemoved(restored.removed);
-        context.toast(restored.score ? 'Plan and curve are back.' : 'The plan is back. The file holds no scores.');
+        context.toast(
+          restored.score
+            ? 'Plan and curve are back.'
+            : 'The plan is back. The file holds no scores.',
+        );
       } catch (error) {
         context.fail('restore', error);
       }

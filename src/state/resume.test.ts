@@ -1,4 +1,5 @@
-// Interrupted jobs in the store: offered when their model opens, resumed with their own settings, discarded; and what title and notification say.
+// Interrupted jobs in the store: offered when their model opens, resumed with their own settings,
+// discarded; and what title and notification say.
 
 import { expect, test } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -35,21 +36,30 @@ test('the job is offered when its model opens, and resumed with the settings it 
   const resuming = actions.resume(job);
   expect(offeredJobs(get())).toEqual([]);
   await resuming;
-  expect(studio.calls.find(({ name }) => name === 'score')?.args[0]).toEqual({ ...SETTINGS, budgetBytes: undefined });
+  expect(studio.calls.find(({ name }) => name === 'score')?.args[0]).toEqual({
+    ...SETTINGS,
+    budgetBytes: undefined,
+  });
   expect(get().score.curve?.result.settings.samples).toBe(7);
   // Asked again when the job is over.
   await until(() => studio.calls.filter(({ name }) => name === 'interrupted').length === 2);
 });
 
 test('parts and searches are resumed as they were asked for', async () => {
-  const jobs = [interrupted({ key: 'p', job: 'parts' }), interrupted({ key: 's', job: 'search', search: REQUEST })];
+  const jobs = [
+    interrupted({ key: 'p', job: 'parts' }),
+    interrupted({ key: 's', job: 'search', search: REQUEST }),
+  ];
   const { actions, get, studio } = setUp({}, { interrupted: jobs });
   await actions.openSample();
   await until(() => offeredJobs(get()).length === 2);
   for (const job of jobs) await actions.resume(job);
   const asked = { ...SETTINGS, budgetBytes: undefined };
   expect(studio.calls.find(({ name }) => name === 'scoreParts')?.args[0]).toEqual(asked);
-  expect(studio.calls.find(({ name }) => name === 'search')?.args[0]).toEqual({ ...REQUEST, settings: asked });
+  expect(studio.calls.find(({ name }) => name === 'search')?.args[0]).toEqual({
+    ...REQUEST,
+    settings: asked,
+  });
 });
 
 test('a discarded job is gone at once and forgotten', async () => {
@@ -93,7 +103,10 @@ test('a failed search goes on with its own request', async () => {
   studio.failNext('search', new EspalierError('device-lost', 'The GPU was lost.'));
   await actions.search({ ...REQUEST, settings: SETTINGS });
   const state = get();
-  const withJob = (search: Interrupted['search']) => ({ ...state, interrupted: { jobs: [interrupted({ job: 'search', search })] } });
+  const withJob = (search: Interrupted['search']) => ({
+    ...state,
+    interrupted: { jobs: [interrupted({ job: 'search', search })] },
+  });
   expect(remedyOf(withJob(REQUEST), 'search')?.label).toBe('Go on at 63 %');
   expect(remedyOf(withJob({ ...REQUEST, count: 3 }), 'search')?.label).toBe('Search again');
 });
@@ -122,7 +135,10 @@ test('the title says how far the job is, and is back afterwards', async () => {
 
 test('the end of a job in words: what it found, or why it stopped', async () => {
   const { actions, get, studio } = await scored();
-  expect(endOf(get(), 'score')).toEqual({ title: 'Scoring has ended · sample', body: expect.stringContaining('Scored 16 blocks') });
+  expect(endOf(get(), 'score')).toEqual({
+    title: 'Scoring has ended · sample',
+    body: expect.stringContaining('Scored 16 blocks'),
+  });
   studio.failNext('score', new EspalierError('device-lost', 'The GPU was lost.'));
   await actions.score();
   expect(endOf(get(), 'score').body).toBe('The GPU was lost.');

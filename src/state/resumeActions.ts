@@ -1,4 +1,5 @@
-// Jobs that were interrupted on the open model: asked for when it opens and when a job ends; go on with one, or forget it. Must not start anything by itself.
+// Jobs that were interrupted on the open model: asked for when it opens and when a job ends; go on
+// with one, or forget it. Must not start anything by itself.
 
 import type { Interrupted, ScoreSettings } from '../worker/api.ts';
 import type { Context } from './context.ts';
@@ -9,18 +10,26 @@ import type { SearchActions } from './searchActions.ts';
 import type { StudioState } from './state.ts';
 
 export interface ResumeActions {
-  /** Starts the job with the settings it had; they become those of the page. The engine finds what was done by them. */
+  /**
+   * Starts the job with the settings it had; they become those of the page. The engine finds what
+   * was done by them.
+   */
   resume(job: Interrupted): Promise<void>;
   discard(job: Interrupted): Promise<void>;
 }
 
-type Jobs = Pick<ScoreActions, 'setSettings' | 'score'> & Pick<PartsActions, 'scoreParts'> & Pick<SearchActions, 'search'>;
+type Jobs = Pick<ScoreActions, 'setSettings' | 'score'> &
+  Pick<PartsActions, 'scoreParts'> &
+  Pick<SearchActions, 'search'>;
 
 const RESUMABLE: readonly string[] = ['score', 'parts', 'search'] satisfies Interrupted['job'][];
 
 const runs = (state: StudioState) => RESUMABLE.includes(engineJob(state) ?? '');
 
-export function makeResumeActions(context: Context, { setSettings, score, scoreParts, search }: Jobs): ResumeActions & { dispose(): void } {
+export function makeResumeActions(
+  context: Context,
+  { setSettings, score, scoreParts, search }: Jobs,
+): ResumeActions & { dispose(): void } {
   const { api, get, patch, store } = context;
   let turn = 0;
 
@@ -37,7 +46,8 @@ export function makeResumeActions(context: Context, { setSettings, score, scoreP
     if (runs(state) && !runs(before)) {
       turn++;
       patch('interrupted', { jobs: [] });
-    } else if (state.model.current !== before.model.current || (runs(before) && !runs(state))) void ask();
+    } else if (state.model.current !== before.model.current || (runs(before) && !runs(state)))
+      void ask();
   });
 
   return {

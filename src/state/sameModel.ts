@@ -1,11 +1,15 @@
-// Recognises a model that is opened a second time, by the identities of both; must not decide what follows from it.
+// Recognises a model that is opened a second time, by the identities of both; must not decide what
+// follows from it.
 
 import { difference, type Identity } from '../model/identity.ts';
 import type { StudioApi } from '../worker/api.ts';
 import type { OpenModel } from './state.ts';
 
 export interface Recogniser {
-  /** The identity of the model that is open now; null when it cannot be read. Asked for once per model, again after a failure. */
+  /**
+   * The identity of the model that is open now; null when it cannot be read. Asked for once per
+   * model, again after a failure.
+   */
   identityOf(model: OpenModel): Promise<Identity | null>;
   /** True when the model that was just opened is `before`, whose files may be gone by now. */
   isStill(before: OpenModel): Promise<boolean>;

@@ -1,4 +1,5 @@
-// The model that ships with the page: its files and their sizes, so that opening it asks only for the bytes it needs.
+// The model that ships with the page: its files and their sizes, so that opening it asks only for
+// the bytes it needs.
 
 import type { FolderSource } from '../worker/api.ts';
 
@@ -18,5 +19,8 @@ export const SAMPLE_FILES: readonly { path: string; size: number }[] = [
 /** `base` is the address of the page: the site may live under any path. */
 export function sampleSource(base: string): { source: FolderSource; graph: string } {
   const baseUrl = new URL('sample/', base).href;
-  return { source: { kind: 'hosted', name: 'sample', baseUrl, files: [...SAMPLE_FILES] }, graph: 'onnx/model.onnx' };
+  return {
+    source: { kind: 'hosted', name: 'sample', baseUrl, files: [...SAMPLE_FILES] },
+    graph: 'onnx/model.onnx',
+  };
 }

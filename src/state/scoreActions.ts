@@ -1,4 +1,5 @@
-// The importance curve: settings, memory before it starts, a curve that grows, cancel. A failed or cancelled run keeps the old curve; without one, what it had measured stays to be looked at.
+// The importance curve: settings, memory before it starts, a curve that grows, cancel. A failed or
+// cancelled run keeps the old curve; without one, what it had measured stays to be looked at.
 
 import { EspalierError } from '../errors.ts';
 import type { ScoreEvent, ScoreResult, ScoreSettings } from '../worker/api.ts';
@@ -10,19 +11,36 @@ import { parseWindows } from './textSource.ts';
 
 export interface ScoreActions {
   setSettings(fields: { [F in keyof ScoreSettings]?: ScoreSettings[F] }): void;
-  /** A dropped or pasted text; names that end in .json are windows of token ids. Shows an error instead of throwing one. `quiet` leaves out the toast. */
+  /**
+   * A dropped or pasted text; names that end in .json are windows of token ids. Shows an error
+   * instead of throwing one. `quiet` leaves out the toast.
+   */
   setText(name: string, text: string, quiet?: boolean): void;
   refreshMemory(): Promise<void>;
   score(): Promise<void>;
   /** Takes a curve in force: measured just now, or restored from a file. */
-  takeCurve(result: ScoreResult, settingsKey: string, restored: boolean, notes?: readonly string[]): void;
+  takeCurve(
+    result: ScoreResult,
+    settingsKey: string,
+    restored: boolean,
+    notes?: readonly string[],
+  ): void;
   /** Stops whatever runs. */
   cancel(): Promise<void>;
 }
 
-const NO_CURVE_YET: Omit<GrowingCurve, 'settings'> = { device: null, windows: 0, baseline: null, blocks: [], notes: [] };
+const NO_CURVE_YET: Omit<GrowingCurve, 'settings'> = {
+  device: null,
+  windows: 0,
+  baseline: null,
+  blocks: [],
+  notes: [],
+};
 
-function withEvent(curve: GrowingCurve, event: Exclude<ScoreEvent, { type: 'progress' }>): GrowingCurve {
+function withEvent(
+  curve: GrowingCurve,
+  event: Exclude<ScoreEvent, { type: 'progress' }>,
+): GrowingCurve {
   if (event.type === 'note') return { ...curve, notes: [...curve.notes, event.text] };
   if (event.type === 'started') return { ...curve, device: event.device, windows: event.windows };
   if (event.type === 'baseline') return { ...curve, baseline: event.baseline };
@@ -39,7 +57,10 @@ export function settingsKey(settings: ScoreSettings): string {
   return key;
 }
 
-/** Settings that give the windows of the curve in force: those of the page or, when they have changed since, the windows themselves. */
+/**
+ * Settings that give the windows of the curve in force: those of the page or, when they have
+ * changed since, the windows themselves.
+ */
 export function curveSettings({ score: { curve, settings } }: StudioState): ScoreSettings {
   if (!curve || curve.settingsKey === settingsKey(settings)) return settings;
   const { windows, settings: used, device } = curve.result;
@@ -47,7 +68,11 @@ export function curveSettings({ score: { curve, settings } }: StudioState): Scor
   return { ...settings, text, samples: windows.length, length: used.length, device: device.kind };
 }
 
-export function makeScoreActions(context: Context, checkDevice: () => Promise<void>, onCurve: () => void): ScoreActions {
+export function makeScoreActions(
+  context: Context,
+  checkDevice: () => Promise<void>,
+  onCurve: () => void,
+): ScoreActions {
   const { api, get, patch } = context;
   let memoryTurn = 0;
   let curves = 0;
@@ -74,8 +99,15 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
     setText(name, text, quiet = false) {
       context.clear('restore');
       try {
-        if (!text.trim()) throw new EspalierError('bad-input', `${name} is empty.`, 'Give a text of a few thousand words.');
-        actions.setSettings({ text: name.endsWith('.json') ? parseWindows(name, text) : { kind: 'text', name, text } });
+        if (!text.trim())
+          throw new EspalierError(
+            'bad-input',
+            `${name} is empty.`,
+            'Give a text of a few thousand words.',
+          );
+        actions.setSettings({
+          text: name.endsWith('.json') ? parseWindows(name, text) : { kind: 'text', name, text },
+        });
         if (!quiet) context.toast(`Scoring will use ${name}.`);
       } catch (error) {
         context.fail('score', error);
@@ -97,7 +129,12 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
       if (!current || engineJob(get())) return;
       const { settings } = get().score;
       context.clear('score');
-      patch('score', { running: { ...NO_CURVE_YET, settings }, stopped: null, progress: null, cancelling: false });
+      patch('score', {
+        running: { ...NO_CURVE_YET, settings },
+        stopped: null,
+        progress: null,
+        cancelling: false,
+      });
       // Whoever starts wants to see the curve grow.
       patch('view', { dialog: null });
       context.announce('Scoring has started.');
@@ -110,7 +147,8 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
         if (get().model.current !== current) return;
         actions.takeCurve(result, settingsKey(settings), false, get().score.running?.notes);
         context.announce(
-          `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. Block ${result.order[0] ?? 0} matters least.`,
+          `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. ` +
+            `Block ${result.order[0] ?? 0} matters least.`,
         );
       } catch (error) {
         events.flush();
@@ -122,12 +160,16 @@ export function makeScoreActions(context: Context, checkDevice: () => Promise<vo
         context.announce('Scoring has stopped.');
       } finally {
         events.stop();
-        if (get().model.current === current) patch('score', { running: null, progress: null, cancelling: false });
+        if (get().model.current === current)
+          patch('score', { running: null, progress: null, cancelling: false });
       }
       onCurve();
     },
     takeCurve(result, key, restored, notes = []) {
-      patch('score', { stopped: null, curve: { id: ++curves, result, settingsKey: key, restored, notes } });
+      patch('score', {
+        stopped: null,
+        curve: { id: ++curves, result, settingsKey: key, restored, notes },
+      });
       // Perplexities of another curve's windows must never stand beside this one.
       patch('effect', NO_EFFECT);
     },

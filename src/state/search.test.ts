@@ -1,4 +1,5 @@
-// Parts and the iterative search on the stand-in studio: what runs, what is kept, what may be compared, what a click takes.
+// Parts and the iterative search on the stand-in studio: what runs, what is kept, what may be
+// compared, what a click takes.
 
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -18,7 +19,9 @@ describe('parts', () => {
   it('are scored on the windows of the curve and shown beside it', async () => {
     const { actions, get, studio } = await scored();
     await actions.scoreParts();
-    expect(studio.calls.findLast(({ name }) => name === 'scoreParts')?.args).toEqual([get().score.settings]);
+    expect(studio.calls.findLast(({ name }) => name === 'scoreParts')?.args).toEqual([
+      get().score.settings,
+    ]);
     expect(showsParts(get())).toBe(true);
     const [attention, feedForward] = partsData(get()).blocks[7]!;
     expect(attention.unit).toBe('7.attn');
@@ -33,7 +36,10 @@ describe('parts', () => {
     actions.setSettings({ samples: 3 });
     await actions.scoreParts();
     const [settings] = studio.calls.findLast(({ name }) => name === 'scoreParts')!.args;
-    expect(settings).toMatchObject({ text: { kind: 'ids', windows: get().score.curve!.result.windows }, samples: 10 });
+    expect(settings).toMatchObject({
+      text: { kind: 'ids', windows: get().score.curve!.result.windows },
+      samples: 10,
+    });
   });
 
   it('do not stand beside a curve of other windows', async () => {
@@ -50,7 +56,10 @@ describe('parts', () => {
     const { actions, get, studio } = await scored(slow);
     await actions.scoreParts();
     const before = get().parts.result;
-    studio.failNext('scoreParts', new EspalierError('device-lost', 'The GPU went away.', 'Score again.'));
+    studio.failNext(
+      'scoreParts',
+      new EspalierError('device-lost', 'The GPU went away.', 'Score again.'),
+    );
     await actions.scoreParts();
     expect(get().errors.parts?.code).toBe('device-lost');
     const run = actions.scoreParts();
@@ -84,7 +93,9 @@ describe('parts', () => {
   it('of a block that cannot go as a whole do not go both', async () => {
     const adjust: FakeOptions['adjust'] = (summary) => ({
       ...summary,
-      blocks: summary.blocks.map((block) => (block.index === 7 ? { ...block, unremovable: 'its output is a model output.' } : block)),
+      blocks: summary.blocks.map((block) =>
+        block.index === 7 ? { ...block, unremovable: 'its output is a model output.' } : block,
+      ),
     });
     const { actions, get } = await scored({ adjust });
     actions.toggle('7.attn');
@@ -101,7 +112,8 @@ describe('the iterative search', () => {
     actions.setLock(7, true);
     actions.setSearch({ count: 3 });
     await actions.search();
-    const request = studio.calls.findLast(({ name }) => name === 'search')!.args[0] as SearchRequest;
+    const request = studio.calls.findLast(({ name }) => name === 'search')!
+      .args[0] as SearchRequest;
     expect(request).toMatchObject({ start: [], locked: [7], count: 3, maxPpl: null });
     const { path } = get().search;
     expect(path).toMatchObject({ ended: 'count', costRatio: 1.05 });
@@ -149,7 +161,8 @@ describe('the iterative search', () => {
     actions.toggle(3);
     actions.setSearch({ count: null, maxPpl: 47, fromPlan: true });
     await actions.search();
-    const request = studio.calls.findLast(({ name }) => name === 'search')!.args[0] as SearchRequest;
+    const request = studio.calls.findLast(({ name }) => name === 'search')!
+      .args[0] as SearchRequest;
     expect(request).toMatchObject({ start: [3], count: 14, maxPpl: 47 });
     expect(get().search.path?.ended).toBe('bound');
     const [iterative] = pathsView(get()).series;
@@ -170,7 +183,13 @@ describe('the iterative search', () => {
   it('goes on with the request of an interrupted one, without a curve', async () => {
     const { actions, get } = setUp();
     await actions.openSample();
-    await actions.search({ settings: get().score.settings, start: [], locked: [], count: 2, maxPpl: null });
+    await actions.search({
+      settings: get().score.settings,
+      start: [],
+      locked: [],
+      count: 2,
+      maxPpl: null,
+    });
     expect(get().search.path?.steps).toHaveLength(2);
     await actions.score();
     expect(isOnCurve(get())).toBe(true);

@@ -1,4 +1,5 @@
-// Iterative search and the one-shot paths that it is held against: start, pause, cancel, take a plan. A search that is stopped keeps its steps; the plan changes only when one is taken.
+// Iterative search and the one-shot paths that it is held against: start, pause, cancel, take a
+// plan. A search that is stopped keeps its steps; the plan changes only when one is taken.
 
 import { isCancelled } from '../errors.ts';
 import { sortUnits, type Unit } from '../units.ts';
@@ -24,12 +25,20 @@ export interface SearchActions {
   takePath(removed: readonly Unit[]): void;
 }
 
-function withEvent(path: SearchPath, event: Exclude<SearchEvent, { type: 'progress' }>): SearchPath {
+function withEvent(
+  path: SearchPath,
+  event: Exclude<SearchEvent, { type: 'progress' }>,
+): SearchPath {
   switch (event.type) {
     case 'note':
       return { ...path, notes: [...path.notes, event.text] };
     case 'started':
-      return { ...path, device: event.device, baseline: event.baseline, resumedSteps: event.resumedSteps };
+      return {
+        ...path,
+        device: event.device,
+        baseline: event.baseline,
+        resumedSteps: event.resumedSteps,
+      };
     case 'candidate':
       return { ...path, candidates: [...path.candidates, { block: event.block, nll: event.nll }] };
     case 'step':
@@ -45,7 +54,11 @@ const ENDS: Record<Exclude<SearchPath['ended'], null>, string> = {
   failed: 'The search has failed.',
 };
 
-export function makeSearchActions(context: Context, setRemoved: (removed: readonly Unit[]) => void, onEnd: () => void): SearchActions {
+export function makeSearchActions(
+  context: Context,
+  setRemoved: (removed: readonly Unit[]) => void,
+  onEnd: () => void,
+): SearchActions {
   const { api, get, patch } = context;
 
   function follower(model: unknown) {
@@ -60,15 +73,26 @@ export function makeSearchActions(context: Context, setRemoved: (removed: readon
       patch('search', { path, progress });
       const last = path.steps.at(-1);
       if (last && path.steps.length > before)
-        context.announce(`Step ${path.steps.length}: block ${last.block} removed, perplexity ${words(last.measure.ppl)}.`);
+        context.announce(
+          `Step ${path.steps.length}: block ${last.block} removed, perplexity ` +
+            `${words(last.measure.ppl)}.`,
+        );
     });
   }
 
   function end(fields: Partial<SearchPath> & { ended: Exclude<SearchPath['ended'], null> }): void {
     const { path, paused } = get().search;
-    patch('search', { path: path && { ...path, ...fields, candidates: [] }, running: false, paused: false, progress: null });
+    patch('search', {
+      path: path && { ...path, ...fields, candidates: [] },
+      running: false,
+      paused: false,
+      progress: null,
+    });
     if (paused) void api.pause(false);
-    context.announce(`${ENDS[fields.ended]} Removed: ${countUnits((path?.steps ?? []).map(({ block }) => block))}.`);
+    context.announce(
+      `${ENDS[fields.ended]} Removed: ` +
+        `${countUnits((path?.steps ?? []).map(({ block }) => block))}.`,
+    );
   }
 
   /** What the search found out about a plan, when it is of the curve's windows. */
@@ -138,7 +162,8 @@ export function makeSearchActions(context: Context, setRemoved: (removed: readon
       const { id } = score.curve;
       context.clear('search');
       patch('search', { measuring: { done: 0, total: plans.length } });
-      const isCurrent = () => get().model.current === model.current && get().search.measuring !== null;
+      const isCurrent = () =>
+        get().model.current === model.current && get().search.measuring !== null;
       try {
         for (const [done, removed] of plans.entries()) {
           const result = await api.plan([...removed], () => {});
@@ -162,7 +187,10 @@ export function makeSearchActions(context: Context, setRemoved: (removed: readon
       const id = get().score.curve?.id;
       if (id !== undefined) {
         const key = planKey(id, removed);
-        const result = get().effect.known.get(key) ?? get().search.measured.get(key) ?? measuredBySearch(removed);
+        const result =
+          get().effect.known.get(key) ??
+          get().search.measured.get(key) ??
+          measuredBySearch(removed);
         if (result) patch('effect', { known: new Map(get().effect.known).set(key, result) });
       }
       setRemoved(removed);

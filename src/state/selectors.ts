@@ -1,4 +1,5 @@
-// What the page shows, derived from the state: curve points, sizes, what is stale, the one main action. Pure and memoised.
+// What the page shows, derived from the state: curve points, sizes, what is stale, the one main
+// action. Pure and memoised.
 
 import { equalGroups } from '../analysis/ranking.ts';
 import { planSize } from '../model/size.ts';
@@ -21,7 +22,10 @@ export interface BlockView {
   index: number;
   /** Mean NLL in nats without the block, or null while unknown. */
   nll: number | null;
-  /** 95 % interval of that NLL, paired with the intact model; NaN while unknown and for a single window. */
+  /**
+   * 95 % interval of that NLL, paired with the intact model; NaN while unknown and for a single
+   * window.
+   */
   low: number;
   high: number;
   refused: string | null;
@@ -55,17 +59,34 @@ export const modelOf = (state: StudioState) => state.model.current;
 /** One window says nothing of how windows differ: no interval, and no equals. */
 const hasIntervals = (baseline: Measure) => baseline.nllPerWindow.length > 1;
 
-/** Groups of two or more blocks that the windows cannot tell apart, least important first; empty while the curve grows. */
+/**
+ * Groups of two or more blocks that the windows cannot tell apart, least important first; empty
+ * while the curve grows.
+ */
 export const groupsOf = derive(
   (state: StudioState) => [state.score.curve],
-  (curve) => (curve && hasIntervals(curve.result.baseline) ? equalGroups(curve.result.blocks).filter((group) => group.length > 1) : []),
+  (curve) =>
+    curve && hasIntervals(curve.result.baseline)
+      ? equalGroups(curve.result.blocks).filter((group) => group.length > 1)
+      : [],
 );
 
-/** The curve that is shown: the one that grows, else the one in force, else what a stopped run left. Does not change with the plan. */
+/**
+ * The curve that is shown: the one that grows, else the one in force, else what a stopped run left.
+ * Does not change with the plan.
+ */
 export const curveData = derive(
-  (state: StudioState) => [modelOf(state), state.score.running, state.score.curve, groupsOf(state), state.score.stopped],
+  (state: StudioState) => [
+    modelOf(state),
+    state.score.running,
+    state.score.curve,
+    groupsOf(state),
+    state.score.stopped,
+  ],
   (model, running, curve, groups, stopped): CurveData => {
-    const shown = running ?? (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : stopped);
+    const shown =
+      running ??
+      (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : stopped);
     const baseline = shown?.baseline ?? null;
     const spread = baseline && hasIntervals(baseline) ? baseline : null;
     const byIndex = new Map(shown?.blocks.map((block) => [block.index, block]));
@@ -129,14 +150,31 @@ export const effectView = derive(
   (model, removed, curve, growing, effect, key): EffectView => {
     const original = curve?.result.baseline ?? growing ?? null;
     // Nothing removed: the model as it is, although an export would write it a little differently.
-    const size = model && (removed.length > 0 ? planSize(model.summary, [...removed]) : model.summary);
-    if (key === null) return { original, pruned: removed.length ? null : original, stale: false, waiting: false, size };
+    const size =
+      model && (removed.length > 0 ? planSize(model.summary, [...removed]) : model.summary);
+    if (key === null)
+      return {
+        original,
+        pruned: removed.length ? null : original,
+        stale: false,
+        waiting: false,
+        size,
+      };
     const stale = effect.shown?.key !== key;
-    return { original, pruned: effect.shown?.result ?? null, stale, waiting: stale && effect.asked === key, size };
+    return {
+      original,
+      pruned: effect.shown?.result ?? null,
+      stale,
+      waiting: stale && effect.asked === key,
+      size,
+    };
   },
 );
 
-/** What makes the numbers of the shown curve doubtful, and apart from that what is worth knowing about how they came about. */
+/**
+ * What makes the numbers of the shown curve doubtful, and apart from that what is worth knowing
+ * about how they came about.
+ */
 export const remarksOf = derive(
   (state: StudioState) => [state.score.curve] as const,
   (curve) => {
@@ -151,7 +189,10 @@ export function settingsChanged(state: StudioState): boolean {
   return curve !== null && curve.settingsKey !== settingsKey(settings);
 }
 
-/** False when the graph gives no perplexity, or nothing can make windows: no tokenizer and no token ids. */
+/**
+ * False when the graph gives no perplexity, or nothing can make windows: no tokenizer and no token
+ * ids.
+ */
 export function canScore(state: StudioState): boolean {
   const { current } = state.model;
   if (!current?.summary.canScore) return false;
@@ -168,7 +209,9 @@ export function primaryCommand(state: StudioState): CommandId {
   if (!current.summary.canScore) return 'export';
   if (!canScore(state)) return 'settings';
   // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
-  return state.errors.score && state.plan.present.removed.length && !state.score.curve ? 'export' : 'score';
+  return state.errors.score && state.plan.present.removed.length && !state.score.curve
+    ? 'export'
+    : 'score';
 }
 
 /** A device as the page names it everywhere; GPUs with their own name. */
@@ -182,38 +225,62 @@ export function runningOn({ score }: StudioState): string {
   return score.running ? growingOn(score.running) : '';
 }
 
-/** How far a run came that was stopped, while it is what the page shows: "stopped after 9 of 16 blocks, 10 windows × …"; '' otherwise. */
+/**
+ * How far a run came that was stopped, while it is what the page shows: "stopped after 9 of 16
+ * blocks, 10 windows × …"; '' otherwise.
+ */
 export function stoppedAfter(state: StudioState): string {
   const { running, curve, stopped } = state.score;
   if (running || curve || !stopped) return '';
-  return `stopped after ${stopped.blocks.length} of ${modelOf(state)?.summary.numBlocks ?? 0} blocks, ${growingOn(stopped)}`;
+  return (
+    `stopped after ${stopped.blocks.length} of ${modelOf(state)?.summary.numBlocks ?? 0} ` +
+    `blocks, ${growingOn(stopped)}`
+  );
 }
 
 function growingOn({ settings, windows, device }: GrowingCurve): string {
   const where = device ? `, ${deviceName(device)}` : '';
-  return `${windowsOf({ ...settings, samples: windows || settings.samples })}, ${nameOfText(settings.text)}${where}`;
+  return (
+    `${windowsOf({ ...settings, samples: windows || settings.samples })}, ` +
+    `${nameOfText(settings.text)}${where}`
+  );
 }
 
-/** What the curve in force was measured on: "10 windows × 128 tokens, bundled text, WebAssembly". The one that grows counts only before there is any. */
+/**
+ * What the curve in force was measured on: "10 windows × 128 tokens, bundled text, WebAssembly".
+ * The one that grows counts only before there is any.
+ */
 export function measuredOn(state: StudioState): string {
   const { curve } = state.score;
   if (!curve) return runningOn(state);
   const { settings: used, windows, device } = curve.result;
   const given = used.sampler === 'given';
-  const text = used.text === 'bundled' ? 'bundled text' : given ? `token ids of ${used.text}` : used.text;
+  const text =
+    used.text === 'bundled' ? 'bundled text' : given ? `token ids of ${used.text}` : used.text;
   const start = used.bos === 'every' ? ', each with BOS' : '';
-  const source: TextSource = given ? { kind: 'ids', name: used.text, windows } : { kind: 'bundled' };
+  const source: TextSource = given
+    ? { kind: 'ids', name: used.text, windows }
+    : { kind: 'bundled' };
   const count = windowsOf({ text: source, samples: windows.length, length: used.length });
   return `${count}${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
 }
 
 /** What a plan keeps: "12 of 16", "15 of 16 (2 in part)", "15 of 16 blocks (2 in part)". */
-export function keptWords({ summary: { numBlocks } }: OpenModel, removed: readonly Unit[], noun = ''): string {
+export function keptWords(
+  { summary: { numBlocks } }: OpenModel,
+  removed: readonly Unit[],
+  noun = '',
+): string {
   const halves = partUnits(removed).length;
-  return `${blocksLeft(numBlocks, removed)} of ${numBlocks}${noun && ` ${noun}`}${halves > 0 ? ` (${halves} in part)` : ''}`;
+  return (
+    `${blocksLeft(numBlocks, removed)} of ` +
+    `${numBlocks}${noun && ` ${noun}`}${halves > 0 ? ` (${halves} in part)` : ''}`
+  );
 }
 
-/** True when the plan is not simply the k lowest that may go, by the order in force or of the parts. */
+/**
+ * True when the plan is not simply the k lowest that may go, by the order in force or of the parts.
+ */
 export const isOwnChoice = derive(
   (state: StudioState) => [
     orderInForce(state),
@@ -224,12 +291,18 @@ export const isOwnChoice = derive(
   (order, free, removed, parts): boolean => {
     if (!order || removed.length === 0 || parts === removed.join()) return false;
     const lowest = order.take(free, removed.length);
-    return lowest.length < removed.length || removed.some((unit) => typeof unit !== 'number' || !lowest.includes(unit));
+    return (
+      lowest.length < removed.length ||
+      removed.some((unit) => typeof unit !== 'number' || !lowest.includes(unit))
+    );
   },
 );
 
 /** Those of the units that can be removed from a model of these blocks. */
-export function removableUnits<U extends Unit>(blocks: ModelSummary['blocks'], units: readonly U[]): U[] {
+export function removableUnits<U extends Unit>(
+  blocks: ModelSummary['blocks'],
+  units: readonly U[],
+): U[] {
   return units.filter((unit) => {
     const block = blocks[blockOf(unit)];
     if (!block) return false;

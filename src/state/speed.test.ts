@@ -1,4 +1,5 @@
-// Speed on the stand-in meter: whose numbers are shown, when a plan is measured by itself, what cancels and errors leave behind.
+// Speed on the stand-in meter: whose numbers are shown, when a plan is measured by itself, what
+// cancels and errors leave behind.
 
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -9,7 +10,8 @@ import { speedView } from './speedSelectors.ts';
 import { aWhile, scored, setUp, until } from './testing/setUp.ts';
 
 const lost = () => new EspalierError('device-lost', 'The GPU was lost.', 'Measure again.');
-const full = () => new EspalierError('out-of-memory', 'The pruned model does not fit.', 'Remove more blocks.');
+const full = () =>
+  new EspalierError('out-of-memory', 'The pruned model does not fit.', 'Remove more blocks.');
 
 /** Throughput of the stand-in without noise: 1 / (a + b * blocks). */
 const rate = (blocks: number) => 1 / (0.0005 + 0.0002 * blocks);
@@ -45,7 +47,10 @@ describe('measuring by button', () => {
     expect(request).toMatchObject({
       removed: [3],
       graph: 'onnx/model.onnx',
-      estimate: { original: 1_203_865 + 16 * 689_152 + 44 * 16 * 512, pruned: 1_203_865 + 15 * 689_152 + 44 * 15 * 512 },
+      estimate: {
+        original: 1_203_865 + 16 * 689_152 + 44 * 16 * 512,
+        pruned: 1_203_865 + 15 * 689_152 + 44 * 15 * 512,
+      },
     });
   });
 
@@ -94,7 +99,10 @@ describe('measuring by button', () => {
   });
 
   it('is left to the button for large models, unless it was switched on', async () => {
-    const { actions, get } = await scored({}, { adjust: (summary) => ({ ...summary, bytes: 2e9 }) });
+    const { actions, get } = await scored(
+      {},
+      { adjust: (summary) => ({ ...summary, bytes: 2e9 }) },
+    );
     expect(autoMeasures(get())).toBe(false);
     actions.setAutoMeasure(true);
     expect(autoMeasures(get())).toBe(true);

@@ -1,4 +1,5 @@
-// Speed of original and plan: measured by button or, once a plan has settled, by itself; batch sweeps. Must never show a number of another plan as this one's.
+// Speed of original and plan: measured by button or, once a plan has settled, by itself; batch
+// sweeps. Must never show a number of another plan as this one's.
 
 import { isCancelled } from '../errors.ts';
 import type { Unit } from '../units.ts';
@@ -7,7 +8,14 @@ import { effectKey } from './effectActions.ts';
 import { engineJob, JOB_NAMES, JOB_WORDS } from './jobs.ts';
 import { isMetering, meterUse } from './metering.ts';
 import type { SpeedJob } from './speedJob.ts';
-import { meterRequest, PROTOCOLS, protocolKey, type SpeedMode, SWEEP_BATCHES, speedKey } from './speedSettings.ts';
+import {
+  meterRequest,
+  PROTOCOLS,
+  protocolKey,
+  type SpeedMode,
+  SWEEP_BATCHES,
+  speedKey,
+} from './speedSettings.ts';
 import type { Measured, StudioState } from './state.ts';
 
 export interface SpeedActions {
@@ -27,13 +35,16 @@ export interface SpeedParts extends SpeedActions {
 /** How long a plan stays still before it is measured by itself. */
 const SETTLE_MS = 1000;
 
-/** The newest measurement of `removed` on the device that is asked for now, whatever its settings. */
+/**
+ * The newest measurement of `removed` on the device that is asked for now, whatever its settings.
+ */
 export function newestOf({ speed, score }: StudioState, removed: readonly Unit[]): Measured | null {
   const plan = removed.join();
   const { device } = score.settings;
   let newest: Measured | null = null;
   for (const one of speed.known.values()) {
-    if (one.removed.join() === plan && one.key === speedKey(removed, one.result.settings, device)) newest = one;
+    if (one.removed.join() === plan && one.key === speedKey(removed, one.result.settings, device))
+      newest = one;
   }
   return newest;
 }
@@ -48,7 +59,10 @@ export function whyNoMeasuring(state: StudioState): string {
   return isMetering(state) ? 'A measurement is running.' : '';
 }
 
-/** Above this many bytes a measurement loads so much that it is asked for, unless it was switched on. */
+/**
+ * Above this many bytes a measurement loads so much that it is asked for, unless it was switched
+ * on.
+ */
 const AUTO_BYTES = 1e9;
 
 /** True when settled plans are measured by themselves. */
@@ -59,11 +73,19 @@ export function autoMeasures({ speed, model }: StudioState): boolean {
 /** Key of the measurement that a settled plan should get by itself, or null. */
 function autoKey(state: StudioState): string | null {
   const { removed } = state.plan.present;
-  if (!autoMeasures(state) || removed.length === 0 || meterUse(state) !== null || whyNoMeasuring(state)) return null;
+  if (
+    !autoMeasures(state) ||
+    removed.length === 0 ||
+    meterUse(state) !== null ||
+    whyNoMeasuring(state)
+  )
+    return null;
   const effect = effectKey(state);
   const hasPpl = effect !== null && state.effect.known.has(effect);
   if (state.model.current?.summary.canScore && !hasPpl) return null;
-  return newestOf(state, removed) ? null : speedKey(removed, PROTOCOLS.quick, state.score.settings.device);
+  return newestOf(state, removed)
+    ? null
+    : speedKey(removed, PROTOCOLS.quick, state.score.settings.device);
 }
 
 export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
@@ -110,7 +132,10 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
     }
   }
 
-  /** An automatic measurement gives way to everything; one that was asked for, to scoring and exports. */
+  /**
+   * An automatic measurement gives way to everything; one that was asked for, to scoring and
+   * exports.
+   */
   function giveWay(state: StudioState): void {
     const use = meterUse(state);
     if (use === null) return;
@@ -138,10 +163,16 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
       if (meterUse(before) && !before.budget.running) meter.cancel();
     }
     if (state.plan.present.removed !== before.plan.present.removed) {
-      if (given !== speedKey(state.plan.present.removed, PROTOCOLS.quick, state.score.settings.device)) given = null;
+      if (
+        given !== speedKey(state.plan.present.removed, PROTOCOLS.quick, state.score.settings.device)
+      )
+        given = null;
       if (!meterUse(state)) context.clear('speed');
     }
-    if (state.plan.present.removed !== before.plan.present.removed || state.score.settings.device !== before.score.settings.device) {
+    if (
+      state.plan.present.removed !== before.plan.present.removed ||
+      state.score.settings.device !== before.score.settings.device
+    ) {
       const known = newestOf(state, state.plan.present.removed);
       if (known && known !== state.speed.shown) patch('speed', { shown: known });
     }
@@ -166,25 +197,39 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
       const { device } = get().score.settings;
       const settings = PROTOCOLS.quick;
       context.clear('speed');
-      patch('speed', { sweep: { ...get().speed.sweep, running: { removed } }, progress: null, notes: [] });
+      patch('speed', {
+        sweep: { ...get().speed.sweep, running: { removed } },
+        progress: null,
+        notes: [],
+      });
       context.announce('The batch sweep has started.');
       try {
-        const request = { ...meterRequest(current, removed, device, settings.promptTokens + settings.tokens), settings };
+        const request = {
+          ...meterRequest(current, removed, device, settings.promptTokens + settings.tokens),
+          settings,
+        };
         const result = await meter.sweep(request, SWEEP_BATCHES, (event) => {
           if (mine !== sweeps) return;
           if (event.type === 'progress') patch('speed', { progress: event.progress });
-          else if (event.type === 'note') patch('speed', { notes: [...get().speed.notes, event.text] });
+          else if (event.type === 'note')
+            patch('speed', { notes: [...get().speed.notes, event.text] });
         });
         if (mine !== sweeps || get().model.current !== current) return;
         const notes = [...new Set([...result.notes, ...get().speed.notes])];
         const key = `${removed.join(',')}|${protocolKey(settings, device)}`;
-        patch('speed', { sweep: { running: null, shown: { key, removed, result: { ...result, notes } } } });
+        patch('speed', {
+          sweep: { running: null, shown: { key, removed, result: { ...result, notes } } },
+        });
         context.announce('The batch sweep is done.');
       } catch (error) {
         if (mine === sweeps && get().model.current === current) context.fail('speed', error);
       } finally {
         if (mine === sweeps && get().model.current === current)
-          patch('speed', { sweep: { ...get().speed.sweep, running: null }, progress: null, notes: [] });
+          patch('speed', {
+            sweep: { ...get().speed.sweep, running: null },
+            progress: null,
+            notes: [],
+          });
       }
     },
     stopMeasuring() {
@@ -204,7 +249,8 @@ const perSecond = (value: number) => value.toPrecision(3);
 
 function inWords({ result: { original, pruned, errors } }: Measured): string {
   const words = [];
-  if (original) words.push(`original ${perSecond(original.speed.throughput.mean)} tokens per second`);
+  if (original)
+    words.push(`original ${perSecond(original.speed.throughput.mean)} tokens per second`);
   if (pruned) words.push(`pruned ${perSecond(pruned.speed.throughput.mean)} tokens per second`);
   for (const error of [errors.original, errors.pruned]) if (error) words.push(error.message);
   return `Measured: ${words.join(', ')}.`;

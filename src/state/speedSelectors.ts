@@ -1,4 +1,5 @@
-// What the speed cards show, derived from the state: whose numbers, how fresh, what was foretold. Pure and memoised.
+// What the speed cards show, derived from the state: whose numbers, how fresh, what was foretold.
+// Pure and memoised.
 
 import { relativeError } from '../analysis/speed.ts';
 import type { ErrorReport } from '../errors.ts';
@@ -31,7 +32,10 @@ export interface SpeedView {
   notes: readonly string[];
   /** Of the present plan, as long as it is not measured. */
   prediction: Prediction | null;
-  /** What earlier plans foretold of this one, with the relative error of that: (foretold - measured) / measured. */
+  /**
+   * What earlier plans foretold of this one, with the relative error of that: (foretold - measured)
+   * / measured.
+   */
   foretold: { tokensPerSecond: number; error: number } | null;
 }
 
@@ -41,9 +45,17 @@ const CACHES: Record<CacheKind, string> = {
   none: 'no cache: every step repeats the whole text',
 };
 
-/** The line through everything measured like the newest numbers, taken at the size of the plan. Null while measured sizes are too few. */
+/**
+ * The line through everything measured like the newest numbers, taken at the size of the plan. Null
+ * while measured sizes are too few.
+ */
 const prediction = derive(
-  (state: StudioState) => [modelOf(state), state.plan.present.removed, state.speed.known, state.speed.shown],
+  (state: StudioState) => [
+    modelOf(state),
+    state.plan.present.removed,
+    state.speed.known,
+    state.speed.shown,
+  ],
   (model, removed, known, shown): Prediction | null =>
     model && shown && removed.length > 0 && isForetellable(removed)
       ? foretell(known.values(), shown, blocksLeft(model.summary.numBlocks, removed))
@@ -51,7 +63,12 @@ const prediction = derive(
 );
 
 export const speedView = derive(
-  (state: StudioState) => [state.plan.present.removed, state.speed.shown, newestOf(state, state.plan.present.removed), prediction(state)],
+  (state: StudioState) => [
+    state.plan.present.removed,
+    state.speed.shown,
+    newestOf(state, state.plan.present.removed),
+    prediction(state),
+  ],
   (removed, shown, own, predicted): SpeedView => {
     const isOwn = shown !== null && shown.removed.join() === removed.join();
     const one = isOwn ? shown : (own ?? shown);
@@ -70,7 +87,9 @@ export const speedView = derive(
       protocol: result ? protocolWords(result.settings) : '',
       mode: result?.settings.mode ?? null,
       devices: one ? [...new Set(sides(one).map(({ info }) => deviceName(info.device)))] : [],
-      cache: one ? [...new Set(sides(one).map(({ info }) => CACHES[info.cache]))].filter(Boolean).join('; ') : '',
+      cache: one
+        ? [...new Set(sides(one).map(({ info }) => CACHES[info.cache]))].filter(Boolean).join('; ')
+        : '',
       notes: one ? notesOf(one, hasPlan) : [],
       prediction: fresh && pruned ? null : predicted,
       foretold: fresh && pruned && one?.predicted ? withError(one.predicted, pruned) : null,
@@ -86,6 +105,8 @@ function notesOf(one: Measured, hasPlan: boolean): string[] {
   const { result } = one;
   const measures = hasPlan ? sides(one) : sides(one).slice(0, 1);
   const rounds =
-    result.interleaved === 'rounds' && result.pruned ? ['Both did not fit at once: they were loaded in turns and measured in rounds.'] : [];
+    result.interleaved === 'rounds' && result.pruned
+      ? ['Both did not fit at once: they were loaded in turns and measured in rounds.']
+      : [];
   return [...new Set([...rounds, ...result.notes, ...measures.flatMap(({ info }) => info.notes)])];
 }

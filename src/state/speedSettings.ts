@@ -9,16 +9,33 @@ import type { OpenModel } from './state.ts';
 
 export type SpeedMode = 'quick' | 'paper';
 
-export const PROTOCOLS: Record<SpeedMode, SpeedSettings> = { paper: PAPER_PROTOCOL, quick: QUICK_PROTOCOL };
+export const PROTOCOLS: Record<SpeedMode, SpeedSettings> = {
+  paper: PAPER_PROTOCOL,
+  quick: QUICK_PROTOCOL,
+};
 
 /** Rows of a batch sweep. */
 export const SWEEP_BATCHES = [1, 2, 4, 8, 16, 32];
 
-const MODES: Record<SpeedSettings['mode'], string> = { quick: 'quick', paper: 'paper protocol', custom: 'own settings' };
+const MODES: Record<SpeedSettings['mode'], string> = {
+  quick: 'quick',
+  paper: 'paper protocol',
+  custom: 'own settings',
+};
 
 /** The settings that stand beside every number: "quick: 2 + 5 runs, 12 → 32 tokens, batch 1". */
-export function protocolWords({ mode, warmup, runs, promptTokens, tokens, batch }: SpeedSettings): string {
-  return `${MODES[mode]}: ${warmup} + ${runs} runs, ${promptTokens} → ${tokens} tokens, batch ${batch}`;
+export function protocolWords({
+  mode,
+  warmup,
+  runs,
+  promptTokens,
+  tokens,
+  batch,
+}: SpeedSettings): string {
+  return (
+    `${MODES[mode]}: ${warmup} + ${runs} runs, ${promptTokens} → ${tokens} tokens, batch ` +
+    `${batch}`
+  );
 }
 
 /** Equal keys: the same numbers up to noise, whatever plan. */
@@ -27,17 +44,31 @@ export function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind
 }
 
 /** What a measurement belongs to: plan, settings and the device that was asked for. */
-export function speedKey(removed: readonly Unit[], settings: SpeedSettings, device: 'auto' | DeviceKind): string {
+export function speedKey(
+  removed: readonly Unit[],
+  settings: SpeedSettings,
+  device: 'auto' | DeviceKind,
+): string {
   return `${removed.join(',')}|${protocolKey(settings, device)}`;
 }
 
-/** Device bytes of a variant before it is loaded: its weights, and the cache of `tokens` tokens in `batch` rows. */
-export function deviceEstimate(model: OpenModel, removed: readonly Unit[], tokens: number, batch = 1): number {
+/**
+ * Device bytes of a variant before it is loaded: its weights, and the cache of `tokens` tokens in
+ * `batch` rows.
+ */
+export function deviceEstimate(
+  model: OpenModel,
+  removed: readonly Unit[],
+  tokens: number,
+  batch = 1,
+): number {
   const { bytes, kvBytesPerToken } = planSize(model.summary, removed);
   return bytes + kvBytesPerToken * tokens * batch;
 }
 
-/** The part that every job of the meter has in common; `tokens` = prompt and new tokens of one row. */
+/**
+ * The part that every job of the meter has in common; `tokens` = prompt and new tokens of one row.
+ */
 export function meterRequest(
   model: OpenModel,
   removed: readonly Unit[],
@@ -50,6 +81,9 @@ export function meterRequest(
     graph: model.summary.graph,
     removed: [...removed],
     device,
-    estimate: { original: deviceEstimate(model, [], tokens, batch), pruned: deviceEstimate(model, removed, tokens, batch) },
+    estimate: {
+      original: deviceEstimate(model, [], tokens, batch),
+      pruned: deviceEstimate(model, removed, tokens, batch),
+    },
   };
 }

@@ -1,4 +1,5 @@
-// The calibration study: the curve scored anew on other windows, run by run. Every run is kept; the windows and the curve in force stay what they were.
+// The calibration study: the curve scored anew on other windows, run by run. Every run is kept; the
+// windows and the curve in force stay what they were.
 
 import { isCancelled } from '../errors.ts';
 import type { Progress, ScoreEvent } from '../worker/api.ts';
@@ -17,8 +18,15 @@ export interface StabilityActions {
   forgetStudy(): void;
 }
 
-/** Seconds left of the whole study: of this run by its own word, of the others by what went before. */
-function leftOf(runs: readonly PlannedRun[], at: number, progress: Progress, elapsed: number): number | null {
+/**
+ * Seconds left of the whole study: of this run by its own word, of the others by what went before.
+ */
+function leftOf(
+  runs: readonly PlannedRun[],
+  at: number,
+  progress: Progress,
+  elapsed: number,
+): number | null {
   const work = runs.map(({ settings }) => settings.samples);
   const sum = (list: readonly number[]) => list.reduce((a, b) => a + b, 0);
   const share = progress.phase === 'score' ? progress.done / Math.max(1, progress.total) : 0;
@@ -31,7 +39,10 @@ export function makeStabilityActions(context: Context, onEnd: () => void): Stabi
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
 
-  /** Until no model is being opened: windows that are given meanwhile might reach the engine when it has the next one. */
+  /**
+   * Until no model is being opened: windows that are given meanwhile might reach the engine when it
+   * has the next one.
+   */
   async function opened(): Promise<void> {
     if (get().model.opening === null) return;
     await new Promise<void>((resolve) => {
@@ -43,7 +54,10 @@ export function makeStabilityActions(context: Context, onEnd: () => void): Stabi
     });
   }
 
-  /** The engine measures plans on the windows of the last scoring: those of the curve in force are given back. */
+  /**
+   * The engine measures plans on the windows of the last scoring: those of the curve in force are
+   * given back.
+   */
   async function putBack(isCurrent: () => boolean): Promise<void> {
     await opened();
     const { curve } = get().score;
@@ -69,12 +83,24 @@ export function makeStabilityActions(context: Context, onEnd: () => void): Stabi
             const last = batch.findLast((event) => event.type === 'progress');
             if (!last || !isCurrent() || !get().stability.running) return;
             const elapsed = (performance.now() - started) / 1000;
-            patch('stability', { progress: { ...last.progress, secondsLeft: leftOf(runs, at, last.progress, elapsed) } });
+            patch('stability', {
+              progress: { ...last.progress, secondsLeft: leftOf(runs, at, last.progress, elapsed) },
+            });
           });
           try {
-            const { blocks, order, settings: used, seconds } = await api.score(settings, events.onEvent);
+            const {
+              blocks,
+              order,
+              settings: used,
+              seconds,
+            } = await api.score(settings, events.onEvent);
             if (!isCurrent()) return;
-            patch('stability', { runs: [...get().stability.runs, { key, label, result: { blocks, order, settings: used, seconds } }] });
+            patch('stability', {
+              runs: [
+                ...get().stability.runs,
+                { key, label, result: { blocks, order, settings: used, seconds } },
+              ],
+            });
           } finally {
             events.stop();
           }
@@ -83,7 +109,8 @@ export function makeStabilityActions(context: Context, onEnd: () => void): Stabi
       } catch (error) {
         if (!isCurrent()) return;
         context.fail('stability', error);
-        if (isCancelled(error)) context.announce('The calibration study was stopped. Its runs stay.');
+        if (isCancelled(error))
+          context.announce('The calibration study was stopped. Its runs stay.');
       } finally {
         if (isCurrent()) {
           await putBack(isCurrent).catch((error: unknown) => context.fail('plan', error));

@@ -1,7 +1,14 @@
-// The calibration study as the page shows it: what it would run, how stable the order is over the runs, whether the plan is within noise. Pure and memoised.
+// The calibration study as the page shows it: what it would run, how stable the order is over the
+// runs, whether the plan is within noise. Pure and memoised.
 
 import { removalOrder } from '../analysis/ranking.ts';
-import { orderStability, type PlanStability, planStability, type Stability, type StudyRun } from '../analysis/stability.ts';
+import {
+  orderStability,
+  type PlanStability,
+  planStability,
+  type Stability,
+  type StudyRun,
+} from '../analysis/stability.ts';
 import { wholeBlocks } from '../units.ts';
 import type { ScoreSettings } from '../worker/api.ts';
 import { staying } from './criteriaSelectors.ts';
@@ -21,7 +28,10 @@ export interface PlannedRun {
   settings: ScoreSettings;
 }
 
-/** Every run that the form asks for: windows at random, with the page's own length, BOS policy and device. */
+/**
+ * Every run that the form asks for: windows at random, with the page's own length, BOS policy and
+ * device.
+ */
 export const plannedRuns = derive(
   (state: StudioState) => [state.stability.form, state.score.settings],
   ({ sizes, seeds, bundled, own }, settings): PlannedRun[] => {
@@ -34,7 +44,11 @@ export const plannedRuns = derive(
         .flatMap((samples) =>
           Array.from({ length: seeds }, (_, seed): PlannedRun => {
             const asked: ScoreSettings = { ...settings, text, samples, sampler: 'random', seed };
-            return { key: settingsKey(asked), label: `${samples} windows, seed ${seed}, ${nameOfText(text)}`, settings: asked };
+            return {
+              key: settingsKey(asked),
+              label: `${samples} windows, seed ${seed}, ${nameOfText(text)}`,
+              settings: asked,
+            };
           }),
         ),
     );
@@ -44,7 +58,8 @@ export const plannedRuns = derive(
 /** The runs that are still to be done. */
 export const missingRuns = derive(
   (state: StudioState) => [plannedRuns(state), state.stability.runs],
-  (planned, runs): PlannedRun[] => planned.filter(({ key }) => !runs.some((run) => run.key === key)),
+  (planned, runs): PlannedRun[] =>
+    planned.filter(({ key }) => !runs.some((run) => run.key === key)),
 );
 
 /** Why no study can start now, or ''. */
@@ -52,23 +67,32 @@ export function whyNoStudy(state: StudioState): string {
   const job = engineJob(state);
   if (!state.model.current) return 'No model is open.';
   if (!canScore(state)) return 'This graph gives no perplexity.';
-  if (!state.model.current.hasTokenizer) return 'There is no tokenizer in this folder, so no other windows can be taken.';
+  if (!state.model.current.hasTokenizer)
+    return 'There is no tokenizer in this folder, so no other windows can be taken.';
   if (job) return JOB_WORDS[job];
   if (state.model.opening !== null) return 'A folder is being read.';
   if (plannedRuns(state).length === 0) return 'Choose a number of windows and a text.';
   return missingRuns(state).length === 0 ? 'All these runs are done.' : '';
 }
 
-/** Seconds that the missing runs may take, foretold from those of the curve, by tokens; null without a curve of this session. */
+/**
+ * Seconds that the missing runs may take, foretold from those of the curve, by tokens; null without
+ * a curve of this session.
+ */
 export function studySeconds(state: StudioState): number | null {
   const { curve } = state.score;
   if (!curve || curve.restored) return null;
   const tokens = curve.result.windows.reduce((sum, window) => sum + window.length, 0);
-  const asked = missingRuns(state).reduce((sum, { settings }) => sum + settings.samples * settings.length, 0);
+  const asked = missingRuns(state).reduce(
+    (sum, { settings }) => sum + settings.samples * settings.length,
+    0,
+  );
   return tokens > 0 ? (asked / tokens) * curve.result.seconds : null;
 }
 
-/** The runs of the study and the curve in force, which is one more; empty while there is no study. */
+/**
+ * The runs of the study and the curve in force, which is one more; empty while there is no study.
+ */
 const studyRuns = derive(
   (state: StudioState) => [state.stability.runs, state.score.curve],
   (runs, curve): StudyRun[] => {
@@ -79,7 +103,9 @@ const studyRuns = derive(
   },
 );
 
-/** The k whose lowest blocks are counted: as chosen, else as many as the plan removes, else three. */
+/**
+ * The k whose lowest blocks are counted: as chosen, else as many as the plan removes, else three.
+ */
 export function studyCount(state: StudioState): number {
   const blocks = state.model.current?.summary.numBlocks ?? 0;
   const wanted = state.stability.k ?? (wholeBlocks(state.plan.present.removed).length || 3);
@@ -105,12 +131,21 @@ export const stabilityView = derive(
     const stability = orderStability(runs, k, locked);
     const known = stability.pairs.filter(({ spearman }) => spearman !== null);
     const agreement = runs.map((_, run) => {
-      const own = known.filter(({ a, b }) => a === run || b === run).map(({ spearman }) => spearman!);
+      const own = known
+        .filter(({ a, b }) => a === run || b === run)
+        .map(({ spearman }) => spearman!);
       return own.length > 0 ? own.reduce((sum, value) => sum + value, 0) / own.length : null;
     });
     const lowestOf = runs.map(({ blocks }) => lowestFree(removalOrder(blocks), k, locked));
     const all = known.map(({ spearman }) => spearman!);
-    return { ...stability, k, runs, lowest: lowestOf, agreement, range: all.length > 0 ? [Math.min(...all), Math.max(...all)] : null };
+    return {
+      ...stability,
+      k,
+      runs,
+      lowest: lowestOf,
+      agreement,
+      range: all.length > 0 ? [Math.min(...all), Math.max(...all)] : null,
+    };
   },
 );
 
@@ -130,10 +165,14 @@ const chosenByPpl = derive(
 
 const noiseOfPlan = derive(
   (state: StudioState) => [studyRuns(state), chosenByPpl(state), staying(state)],
-  (runs, plan, locked): PlanStability | null => (plan && runs.length > 0 ? planStability(runs, plan, locked) : null),
+  (runs, plan, locked): PlanStability | null =>
+    plan && runs.length > 0 ? planStability(runs, plan, locked) : null,
 );
 
-/** How the runs of the study see the plan, when other windows might well have chosen another; null where nothing can be said. Not while the plan changes. */
+/**
+ * How the runs of the study see the plan, when other windows might well have chosen another; null
+ * where nothing can be said. Not while the plan changes.
+ */
 export function planWithinNoise(state: StudioState): PlanStability | null {
   if (state.stability.runs.length === 0 || effectView(state).stale) return null;
   const noise = noiseOfPlan(state);

@@ -23,8 +23,21 @@ import type {
   SearchResult,
   SearchStep,
 } from '../worker/api.ts';
-import type { EncodedPrompt, MeasureResult, Side, SpeedSettings, SweepResult, VariantInfo, Which } from '../worker/benchApi.ts';
-import { type CriteriaSlice, NO_CRITERIA, NO_STABILITY, type StabilitySlice } from './criteriaState.ts';
+import type {
+  EncodedPrompt,
+  MeasureResult,
+  Side,
+  SpeedSettings,
+  SweepResult,
+  VariantInfo,
+  Which,
+} from '../worker/benchApi.ts';
+import {
+  type CriteriaSlice,
+  NO_CRITERIA,
+  NO_STABILITY,
+  type StabilitySlice,
+} from './criteriaState.ts';
 import { type EvaluateSlice, NO_EVALUATE } from './evaluateState.ts';
 import { type InteropSlice, NO_INTEROP } from './interopState.ts';
 import { type PlanHistory, startHistory } from './plan.ts';
@@ -128,7 +141,10 @@ export interface Measured {
   key: string;
   removed: readonly Unit[];
   result: MeasureResult;
-  /** Tokens/s that earlier measurements of other plans foretold for this one, or null when they could not. */
+  /**
+   * Tokens/s that earlier measurements of other plans foretold for this one, or null when they
+   * could not.
+   */
   predicted: number | null;
 }
 
@@ -163,7 +179,9 @@ export interface Exchange {
 
 /** What is to be generated, as typed. */
 export interface GenerateForm {
-  /** `chat` goes through the model's template; `ids` are token ids, for models without a tokenizer. */
+  /**
+   * `chat` goes through the model's template; `ids` are token ids, for models without a tokenizer.
+   */
   mode: 'raw' | 'chat' | 'ids';
   prompt: string;
   /** System text of a chat; empty: the template's own default. */
@@ -193,7 +211,10 @@ export interface Generated {
   stopped: boolean;
 }
 
-/** What a plan must reach: tokens/s at least, or bytes at most, of the exported files or on the device. */
+/**
+ * What a plan must reach: tokens/s at least, or bytes at most, of the exported files or on the
+ * device.
+ */
 export type BudgetKind = 'speed' | 'file' | 'device';
 
 /** One plan that the search looked at: estimated, then measured. */
@@ -224,7 +245,10 @@ export interface StudioState {
     /** What scoring would need with these settings, or null while unknown. */
     memory: MemoryEstimate | null;
     running: GrowingCurve | null;
-    /** What the last run had measured when it was stopped or failed, while there is no whole curve; only to look at. */
+    /**
+     * What the last run had measured when it was stopped or failed, while there is no whole curve;
+     * only to look at.
+     */
     stopped: GrowingCurve | null;
     progress: Progress | null;
     cancelling: boolean;
@@ -270,7 +294,10 @@ export interface StudioState {
     known: ReadonlyMap<string, PlanResult>;
   };
   speed: {
-    /** A settled plan is quick-measured by itself; null while nobody has said so: then the model's size decides. */
+    /**
+     * A settled plan is quick-measured by itself; null while nobody has said so: then the model's
+     * size decides.
+     */
     auto: boolean | null;
     running: Measuring | null;
     progress: Progress | null;
@@ -296,7 +323,10 @@ export interface StudioState {
     running: boolean;
     /** Of loading; null while tokens come. */
     progress: Progress | null;
-    /** The last generation, or the one that runs; of another plan when its `removed` differ from the plan's. */
+    /**
+     * The last generation, or the one that runs; of another plan when its `removed` differ from the
+     * plan's.
+     */
     shown: Generated | null;
   };
   variants: {
@@ -324,7 +354,10 @@ export interface StudioState {
     dropped: { name: string; text: string } | null;
     /** Single letters run commands; can be switched off for speech input. */
     singleKeys: boolean;
-    /** A notification tells of the end of a long job while the page is hidden; the browser may still refuse. */
+    /**
+     * A notification tells of the end of a long job while the page is hidden; the browser may still
+     * refuse.
+     */
     notify: boolean;
     /** Last thing to be read aloud. */
     announcement: string;
@@ -344,10 +377,26 @@ const DEFAULT_SETTINGS: ScoreSettings = {
   device: 'auto',
 };
 
-export const NO_EFFECT: StudioState['effect'] = { asked: null, shown: null, progress: null, known: new Map() };
-export const NO_EXPORT: StudioState['export'] = { running: false, progress: null, removed: [], result: null, target: 'folder' };
+export const NO_EFFECT: StudioState['effect'] = {
+  asked: null,
+  shown: null,
+  progress: null,
+  known: new Map(),
+};
+export const NO_EXPORT: StudioState['export'] = {
+  running: false,
+  progress: null,
+  removed: [],
+  result: null,
+  target: 'folder',
+};
 
-const NO_PARTS: StudioState['parts'] = { view: 'blocks', running: null, progress: null, result: null };
+const NO_PARTS: StudioState['parts'] = {
+  view: 'blocks',
+  running: null,
+  progress: null,
+  result: null,
+};
 const NO_SEARCH: StudioState['search'] = {
   form: { count: 4, maxPpl: null, fromPlan: false },
   running: false,
@@ -376,15 +425,39 @@ const FORM: GenerateForm = {
   sampling: GREEDY,
   stopAtEos: true,
 };
-const NO_GENERATE: StudioState['generate'] = { form: FORM, running: false, progress: null, shown: null };
-const NO_VARIANTS: StudioState['variants'] = { names: new Map(), kept: new Set(), hidden: new Set(), pinned: [] };
-const NO_BUDGET: StudioState['budget'] = { kind: 'speed', goal: null, running: false, steps: [], verdict: '' };
+const NO_GENERATE: StudioState['generate'] = {
+  form: FORM,
+  running: false,
+  progress: null,
+  shown: null,
+};
+const NO_VARIANTS: StudioState['variants'] = {
+  names: new Map(),
+  kept: new Set(),
+  hidden: new Set(),
+  pinned: [],
+};
+const NO_BUDGET: StudioState['budget'] = {
+  kind: 'speed',
+  goal: null,
+  running: false,
+  steps: [],
+  verdict: '',
+};
 
 export function firstState(): StudioState {
   return {
     model: { current: null, opening: null, progress: null, chooser: null },
     device: { report: null, checking: false },
-    score: { settings: DEFAULT_SETTINGS, memory: null, running: null, stopped: null, progress: null, cancelling: false, curve: null },
+    score: {
+      settings: DEFAULT_SETTINGS,
+      memory: null,
+      running: null,
+      stopped: null,
+      progress: null,
+      cancelling: false,
+      curve: null,
+    },
     parts: NO_PARTS,
     criteria: NO_CRITERIA,
     stability: NO_STABILITY,
@@ -399,7 +472,15 @@ export function firstState(): StudioState {
     generate: NO_GENERATE,
     variants: NO_VARIANTS,
     export: NO_EXPORT,
-    view: { hover: null, dialog: null, dropped: null, singleKeys: true, notify: false, announcement: '', toast: null },
+    view: {
+      hover: null,
+      dialog: null,
+      dropped: null,
+      singleKeys: true,
+      notify: false,
+      announcement: '',
+      toast: null,
+    },
     errors: {},
   };
 }

@@ -1,4 +1,5 @@
-// The store on the stand-in studio: the whole path from the sample to a verified export, and what errors and cancels leave behind.
+// The store on the stand-in studio: the whole path from the sample to a verified export, and what
+// errors and cancels leave behind.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,16 @@ import { golden, samplePath } from '../onnx/testing/fixtures.ts';
 import { COMMANDS, command } from './commands.ts';
 import { droppable } from './orders.ts';
 import { SAMPLE_FILES, sampleSource } from './sample.ts';
-import { curveView, effectView, isOwnChoice, measuredOn, primaryCommand, runningOn, settingsChanged, stoppedAfter } from './selectors.ts';
+import {
+  curveView,
+  effectView,
+  isOwnChoice,
+  measuredOn,
+  primaryCommand,
+  runningOn,
+  settingsChanged,
+  stoppedAfter,
+} from './selectors.ts';
 import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
@@ -59,7 +69,8 @@ async function scored(options: FakeOptions = {}, hash = '', played = numbers) {
 
 describe('opening', () => {
   it('knows the true sizes of the sample files', () => {
-    for (const { path, size } of SAMPLE_FILES) expect([path, statSync(join(samplePath(), path)).size]).toEqual([path, size]);
+    for (const { path, size } of SAMPLE_FILES)
+      expect([path, statSync(join(samplePath(), path)).size]).toEqual([path, size]);
   });
 
   it('opens the sample without a question and keeps its other graphs', async () => {
@@ -82,7 +93,10 @@ describe('opening', () => {
   it('keeps the open model, its plan and its curve when another folder fails', async () => {
     const { actions, get, fake } = await scored();
     actions.toggle(3);
-    fake.failNext('open', new EspalierError('unsupported-graph', 'The graph has no blocks.', 'Try another export.'));
+    fake.failNext(
+      'open',
+      new EspalierError('unsupported-graph', 'The graph has no blocks.', 'Try another export.'),
+    );
     await actions.openSource({ kind: 'files', name: 'other', files: [] });
     expect(get().errors.open?.message).toBe('The graph has no blocks.');
     expect(get().model.current?.summary.name).toBe('sample');
@@ -135,7 +149,9 @@ describe('scoring', () => {
     const known = curveView(get()).points.filter((point) => point.nll !== null).length;
     expect(known).toBeGreaterThan(2);
     expect(known).toBeLessThan(16);
-    expect(stoppedAfter(get())).toBe(`stopped after ${known} of 16 blocks, 10 windows × 128 tokens, bundled text, WebAssembly`);
+    expect(stoppedAfter(get())).toBe(
+      `stopped after ${known} of 16 blocks, 10 windows × 128 tokens, bundled text, WebAssembly`,
+    );
     expect(droppable(get())).toBe(0);
     expect(primaryCommand(get())).toBe('score');
     await actions.score();
@@ -182,7 +198,11 @@ describe('scoring', () => {
     expect(get().errors.score?.message).toContain('-3');
     expect(get().score.settings.text.kind).toBe('bundled');
     actions.setText('ids.json', '{"windows": [[1, 2, 3]]}');
-    expect(get().score.settings.text).toEqual({ kind: 'ids', name: 'ids.json', windows: [[1, 2, 3]] });
+    expect(get().score.settings.text).toEqual({
+      kind: 'ids',
+      name: 'ids.json',
+      windows: [[1, 2, 3]],
+    });
   });
 });
 
@@ -227,7 +247,11 @@ describe('a run and the settings of the page', () => {
       loo_nll_per_sample: numbers.loo_nll_per_sample.map((values) => values.slice(0, 1)),
     };
     const { get } = await scored({}, '', one);
-    expect(curveView(get()).points.every((point) => point.nll !== null && Number.isNaN(point.low) && point.group === '')).toBe(true);
+    expect(
+      curveView(get()).points.every(
+        (point) => point.nll !== null && Number.isNaN(point.low) && point.group === '',
+      ),
+    ).toBe(true);
     expect(measuredOn(get())).toBe('1 window × 128 tokens, bundled text, WebAssembly');
   });
 });
@@ -236,7 +260,9 @@ describe('the plan', () => {
   it('drops the lowest k in the golden order, and refuses more than are unlocked', async () => {
     const { actions, get } = await scored();
     actions.dropLowest(4);
-    expect(get().plan.present.removed).toEqual([...numbers.ppl_order.slice(0, 4)].sort((a, b) => a - b));
+    expect(get().plan.present.removed).toEqual(
+      [...numbers.ppl_order.slice(0, 4)].sort((a, b) => a - b),
+    );
     actions.protectEnds(true);
     expect(get().plan.present.removed).toEqual([7, 8, 9]);
     expect(droppable(get())).toBe(10);
@@ -264,7 +290,9 @@ describe('the plan', () => {
   it('never removes a locked or unremovable block', async () => {
     const adjust: FakeOptions['adjust'] = (summary) => ({
       ...summary,
-      blocks: summary.blocks.map((block) => (block.index === 2 ? { ...block, unremovable: 'its output is a model output.' } : block)),
+      blocks: summary.blocks.map((block) =>
+        block.index === 2 ? { ...block, unremovable: 'its output is a model output.' } : block,
+      ),
     });
     const { actions, get } = await scored({ adjust });
     actions.setLock(1, true);
@@ -281,7 +309,9 @@ describe('the plan', () => {
     const { actions, get } = await scored();
     expect(droppable(get())).toBe(15);
     actions.dropLowest(16);
-    expect(get().plan.refusal).toBe('16 blocks cannot be removed: one of the 16 must stay. Remove at most 15.');
+    expect(get().plan.refusal).toBe(
+      '16 blocks cannot be removed: one of the 16 must stay. Remove at most 15.',
+    );
     actions.dropLowest(15);
     expect(get().plan.present.removed).toHaveLength(15);
   });
@@ -289,7 +319,9 @@ describe('the plan', () => {
   it('does not count the lowest k as an own choice when a lower block cannot go', async () => {
     const adjust: FakeOptions['adjust'] = (summary) => ({
       ...summary,
-      blocks: summary.blocks.map((block) => (block.index === 7 ? { ...block, unremovable: 'its output is a model output.' } : block)),
+      blocks: summary.blocks.map((block) =>
+        block.index === 7 ? { ...block, unremovable: 'its output is a model output.' } : block,
+      ),
     });
     const { actions, get } = await scored({ adjust });
     actions.dropLowest(3);
@@ -319,7 +351,11 @@ describe('the effect', () => {
   it('shows sizes at once and the perplexity when it was measured, stale in between', async () => {
     const { actions, get } = await scored({ stepMs: 5 });
     actions.toggle(7);
-    expect(effectView(get()).size).toEqual({ params: 3_018_880 - 172_288, bytes: 12_230_297 - 689_152, kvBytesPerToken: 7680 });
+    expect(effectView(get()).size).toEqual({
+      params: 3_018_880 - 172_288,
+      bytes: 12_230_297 - 689_152,
+      kvBytesPerToken: 7680,
+    });
     expect(effectView(get())).toMatchObject({ stale: true, waiting: true });
     await until(() => !effectView(get()).stale);
     expect(effectView(get()).pruned?.ppl).toBeCloseTo(42.1965, 3);
@@ -370,12 +406,20 @@ describe('export', () => {
     await actions.exportModel('pruned');
     expect(get().export.result?.verification.status).toBe('verified');
     const request = fake.calls.find((call) => call.name === 'export')!.args[0];
-    expect(request).toMatchObject({ removed: [7], name: 'pruned', target: { kind: 'zip-blob' }, plan: { removed: [7] } });
+    expect(request).toMatchObject({
+      removed: [7],
+      name: 'pruned',
+      target: { kind: 'zip-blob' },
+      plan: { removed: [7] },
+    });
   });
 
   it('shows a failure as a failure', async () => {
     const { actions, get, fake } = await scored();
-    fake.failNext('export', new EspalierError('missing-file', 'model.onnx_data is gone.', 'Open the folder again.'));
+    fake.failNext(
+      'export',
+      new EspalierError('missing-file', 'model.onnx_data is gone.', 'Open the folder again.'),
+    );
     await actions.exportModel('pruned');
     expect(get().errors.export?.code).toBe('missing-file');
     expect(get().export).toMatchObject({ running: false, result: null });

@@ -1,4 +1,5 @@
-// The one store of the page: puts slices and actions together. Must not know of JSX, tensors or files' insides.
+// The one store of the page: puts slices and actions together. Must not know of JSX, tensors or
+// files' insides.
 
 import { useStore } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
@@ -82,7 +83,13 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
   const evaluate = makeEvaluateActions(context, effect.planChanged);
   const interop = makeInteropActions(context, plan.dropLowest);
   const { setText } = score;
-  const drop = makeDropActions(context, { ...restore, ...evaluate, ...interop, openSource: model.openSource, setText });
+  const drop = makeDropActions(context, {
+    ...restore,
+    ...evaluate,
+    ...interop,
+    openSource: model.openSource,
+    setText,
+  });
   const speedJob = makeSpeedJob(context);
   const speed = makeSpeedActions(context, speedJob);
   const budget = makeBudgetActions(context, speedJob, plan.setRemoved);
@@ -125,7 +132,12 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
   };
 }
 
-function viewActions(context: Context, effect: EffectActions, model: ModelActions, score: ScoreActions): ViewActions {
+function viewActions(
+  context: Context,
+  effect: EffectActions,
+  model: ModelActions,
+  score: ScoreActions,
+): ViewActions {
   const { get, patch, choices } = context;
   void choices?.recall('notify').then((notify) => notify !== null && patch('view', { notify }));
   return {
@@ -137,7 +149,11 @@ function viewActions(context: Context, effect: EffectActions, model: ModelAction
       if (dialog === 'export') context.clear('export');
       // A verdict belongs to the plan that was exported.
       const { export: exported, plan } = get();
-      if (dialog === 'export' && !exported.running && exported.removed.join() !== plan.present.removed.join())
+      if (
+        dialog === 'export' &&
+        !exported.running &&
+        exported.removed.join() !== plan.present.removed.join()
+      )
         patch('export', { result: null });
     },
     setSingleKeys: (on) => patch('view', { singleKeys: on }),
@@ -148,7 +164,8 @@ function viewActions(context: Context, effect: EffectActions, model: ModelAction
     dismiss: context.clear,
     measureAgain: effect.measureAgain,
     engineReplaced(reason) {
-      // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a fault nothing is, lest it fault forever.
+      // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a
+      // fault nothing is, lest it fault forever.
       if (/^cancelled/i.test(reason)) {
         void model.checkDevice();
         void score.refreshMemory();

@@ -1,4 +1,5 @@
-// What was found out about the model beside the curve, as an export records it. The one place that gathers it; computes no score.
+// What was found out about the model beside the curve, as an export records it. The one place that
+// gathers it; computes no score.
 
 import { criterionOrder } from '../analysis/criteria.ts';
 import type { CriterionRecord, StudyRecord } from '../model/provenanceStudy.ts';
@@ -9,10 +10,18 @@ import { partsInForce } from './partsSelectors.ts';
 import { searchRecord } from './searchSelectors.ts';
 import type { StudioState } from './state.ts';
 
-/** Blocks without a score (they cannot be left out, or no window begins there) are no units of the record. */
+/**
+ * Blocks without a score (they cannot be left out, or no window begins there) are no units of the
+ * record.
+ */
 function ofBlocks(name: string, scores: readonly number[]): CriterionRecord {
   const units = [...scores.keys()].filter((block) => !Number.isNaN(scores[block]!));
-  return { name, units, scores: units.map((block) => scores[block]!), order: criterionOrder(scores) };
+  return {
+    name,
+    units,
+    scores: units.map((block) => scores[block]!),
+    order: criterionOrder(scores),
+  };
 }
 
 function criteriaRecords(state: StudioState): CriterionRecord[] {
@@ -23,14 +32,23 @@ function criteriaRecords(state: StudioState): CriterionRecord[] {
   const records = ppl ? [ofBlocks('ppl', ppl.scores)] : [];
   if (parts) {
     const { order } = parts;
-    records.push({ name: 'ppl-parts', units: parts.parts.map(({ unit }) => unit), scores: parts.parts.map(({ nll }) => nll), order });
+    records.push({
+      name: 'ppl-parts',
+      units: parts.parts.map(({ unit }) => unit),
+      scores: parts.parts.map(({ nll }) => nll),
+      order,
+    });
   }
   if (magnitudes)
     for (const power of ['l1', 'l2'] as const)
-      records.push(ofBlocks(`mag-${power}`, magnitudes[power]), ofBlocks(`mag-${power}-norms`, magnitudes[`${power}WithNorms`]));
+      records.push(
+        ofBlocks(`mag-${power}`, magnitudes[power]),
+        ofBlocks(`mag-${power}-norms`, magnitudes[`${power}WithNorms`]),
+      );
   if (hidden) {
     records.push(ofBlocks('block-influence', hidden.blockInfluence));
-    for (const n of new Set([1, spanOf(state)])) records.push(ofBlocks(`angular-${n}`, hidden.angular[n - 1] ?? []));
+    for (const n of new Set([1, spanOf(state)]))
+      records.push(ofBlocks(`angular-${n}`, hidden.angular[n - 1] ?? []));
   }
   for (const { result } of state.stability.runs) records.push(ofRun(result));
   return records;
@@ -50,7 +68,12 @@ function ofRun({ blocks, order, settings }: StudyRunResult['result']): Criterion
 
 /** Undefined when there is nothing beside the curve. */
 export function studyRecord(state: StudioState): StudyRecord | undefined {
-  const record: StudyRecord = { criteria: criteriaRecords(state), search: searchRecord(state), evaluations: evaluationRecords(state) };
-  const isEmpty = record.criteria.length === 0 && record.search.length === 0 && record.evaluations.length === 0;
+  const record: StudyRecord = {
+    criteria: criteriaRecords(state),
+    search: searchRecord(state),
+    evaluations: evaluationRecords(state),
+  };
+  const isEmpty =
+    record.criteria.length === 0 && record.search.length === 0 && record.evaluations.length === 0;
   return isEmpty ? undefined : record;
 }

@@ -9,7 +9,9 @@ describe('units in words', () => {
     expect(countUnits([3])).toBe('1 block');
     expect(countUnits([3, 4, '7.attn'])).toBe('2 blocks and 1 attention part');
     expect(countUnits(['1.ffn', '7.ffn'])).toBe('2 feed-forward parts');
-    expect(countUnits([2, '3.attn', '4.ffn'])).toBe('1 block, 1 attention part and 1 feed-forward part');
+    expect(countUnits([2, '3.attn', '4.ffn'])).toBe(
+      '1 block, 1 attention part and 1 feed-forward part',
+    );
   });
 
   it('lists them', () => {

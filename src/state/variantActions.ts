@@ -20,7 +20,10 @@ export interface VariantActions {
 /** Longest name of a variant. */
 const NAME_CHARS = 60;
 
-export function makeVariantActions(context: Context, setRemoved: (removed: readonly Unit[]) => void): VariantActions {
+export function makeVariantActions(
+  context: Context,
+  setRemoved: (removed: readonly Unit[]) => void,
+): VariantActions {
   const { get, patch } = context;
 
   function name(key: string, text: string): void {
@@ -36,21 +39,33 @@ export function makeVariantActions(context: Context, setRemoved: (removed: reado
     keepVariant(text) {
       const key = variantKey(get().plan.present.removed);
       const { kept, hidden } = get().variants;
-      patch('variants', { kept: new Set([...kept, key]), hidden: new Set([...hidden].filter((one) => one !== key)) });
+      patch('variants', {
+        kept: new Set([...kept, key]),
+        hidden: new Set([...hidden].filter((one) => one !== key)),
+      });
       name(key, text);
     },
     hideVariant(key) {
       const { hidden, pinned } = get().variants;
-      patch('variants', { hidden: new Set([...hidden, key]), pinned: pinned.filter((one) => one !== key) });
+      patch('variants', {
+        hidden: new Set([...hidden, key]),
+        pinned: pinned.filter((one) => one !== key),
+      });
     },
     showAllVariants: () => patch('variants', { hidden: new Set() }),
     pinVariant(key) {
       const { pinned } = get().variants;
-      patch('variants', { pinned: pinned.includes(key) ? pinned.filter((one) => one !== key) : [...pinned, key].slice(-2) });
+      patch('variants', {
+        pinned: pinned.includes(key)
+          ? pinned.filter((one) => one !== key)
+          : [...pinned, key].slice(-2),
+      });
     },
     applyVariant(key) {
       setRemoved(removedOf(key));
-      context.announce(`The plan is now ${get().variants.names.get(key) ?? defaultName(removedOf(key))}.`);
+      context.announce(
+        `The plan is now ${get().variants.names.get(key) ?? defaultName(removedOf(key))}.`,
+      );
     },
   };
 }

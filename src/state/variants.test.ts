@@ -1,10 +1,20 @@
-// Variants on the stand-ins: which rows there are, what they are called, the front, the pair, and the files.
+// Variants on the stand-ins: which rows there are, what they are called, the front, the pair, and
+// the files.
 
 import { describe, expect, it } from 'vitest';
 import type { ScoreResult } from '../worker/api.ts';
 import type { RunSample } from '../worker/benchApi.ts';
 import { aWhile, scored, until } from './testing/setUp.ts';
-import { comparison, defaultName, foretoldRows, plottable, type VariantRow, variantRows, wayOfRow, waysOf } from './variants.ts';
+import {
+  comparison,
+  defaultName,
+  foretoldRows,
+  plottable,
+  type VariantRow,
+  variantRows,
+  wayOfRow,
+  waysOf,
+} from './variants.ts';
 import { variantsCsv, variantsJson } from './variantsFile.ts';
 
 type Page = Awaited<ReturnType<typeof scored>>;
@@ -98,7 +108,8 @@ describe('plot and pair', () => {
     expect(plottable(rows)).toHaveLength(3);
     expect(rows.some((row) => row.onFront)).toBe(true);
     await page.actions.measureSpeed('paper');
-    // The original and this plan now have numbers of the paper's protocol, the other one of the quick one.
+    // The original and this plan now have numbers of the paper's protocol, the other one of the
+    // quick one.
     const now = variantRows(page.get());
     expect(plottable(now).map((row) => row.key)).toEqual(['', '7,9']);
     const ways = waysOf(now);
@@ -113,16 +124,26 @@ describe('plot and pair', () => {
     expect(foretoldRows(variantRows(page.get()))).toEqual([]);
     await until(() => page.get().effect.known.size === 3);
     const rows = variantRows(page.get());
-    expect(foretoldRows(rows).map(({ key, onFront, measure }) => [key, onFront, measure])).toEqual([['2,7,9', false, null]]);
+    expect(foretoldRows(rows).map(({ key, onFront, measure }) => [key, onFront, measure])).toEqual([
+      ['2,7,9', false, null],
+    ]);
     expect(plottable(rows)).toHaveLength(3);
-    expect(foretoldRows(rows)[0]!.predicted).toBeGreaterThan(rows[0]!.measure!.speed.throughput.mean);
+    expect(foretoldRows(rows)[0]!.predicted).toBeGreaterThan(
+      rows[0]!.measure!.speed.throughput.mean,
+    );
   });
 
   it('compares the last two pinned', async () => {
     const page = await session();
     expect(comparison(page.get())).toBeNull();
     for (const key of ['', '7', '7,9']) page.actions.pinVariant(key);
-    expect(comparison(page.get())).toMatchObject({ onlyA: [], onlyB: [9], speedsCompare: true, a: { key: '7' }, b: { key: '7,9' } });
+    expect(comparison(page.get())).toMatchObject({
+      onlyA: [],
+      onlyB: [9],
+      speedsCompare: true,
+      a: { key: '7' },
+      b: { key: '7,9' },
+    });
     page.actions.pinVariant('7');
     expect(comparison(page.get())).toBeNull();
   });
@@ -138,7 +159,16 @@ describe('default names', () => {
 });
 
 describe('files', () => {
-  const sample: RunSample = { promptTokens: 12, tokens: 32, batch: 1, ttft: 0.5, seconds: 2, hostSeconds: 0, deviceBytes: 50, ids: [1] };
+  const sample: RunSample = {
+    promptTokens: 12,
+    tokens: 32,
+    batch: 1,
+    ttft: 0.5,
+    seconds: 2,
+    hostSeconds: 0,
+    deviceBytes: 50,
+    ids: [1],
+  };
   const stat = (mean: number, unit: string) => ({ mean, median: mean, min: mean, max: mean, unit });
   const row: VariantRow = {
     key: '3,7',
@@ -203,7 +233,15 @@ describe('files', () => {
       [1, 2, 3],
       [4, 5, 6],
     ],
-    settings: { text: 'bundled', textSha256: '', samples: 2, length: 3, sampler: 'even', seed: 0, bos: 'none' },
+    settings: {
+      text: 'bundled',
+      textSha256: '',
+      samples: 2,
+      length: 3,
+      sampler: 'even',
+      seed: 0,
+      bos: 'none',
+    },
     device: { kind: 'webgpu', name: 'GPU 0' },
     selfTest: null,
     rewrites: [],
@@ -212,18 +250,35 @@ describe('files', () => {
   };
 
   it('quotes names, spares spreadsheets formulas, leaves unknown numbers empty', () => {
-    const [header, first, second, end] = variantsCsv([row, unmeasured], { score, date: '2026-01-01' }).split('\r\n');
+    const [header, first, second, end] = variantsCsv([row, unmeasured], {
+      score,
+      date: '2026-01-01',
+    }).split('\r\n');
     expect(header?.split(',')).toHaveLength(26);
     expect(first).toBe(
-      `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU (wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01`,
+      `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU ` +
+        '(wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01',
     );
     expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01');
     expect(end).toBe('');
   });
 
   it('keeps every run in the JSON, and a perplexity beyond all bounds as null', () => {
-    const told = JSON.parse(variantsJson([row], { model: 'm', graph: 'model.onnx', score: null, app: '0', date: '2026-01-01' }));
+    const told = JSON.parse(
+      variantsJson([row], {
+        model: 'm',
+        graph: 'model.onnx',
+        score: null,
+        app: '0',
+        date: '2026-01-01',
+      }),
+    );
     expect(told).toMatchObject({ model: 'm', perplexity: null, date: '2026-01-01' });
-    expect(told.variants[0]).toMatchObject({ removed: [3, 7], nll: 1000, ppl: null, speed: { loads: [0.25], runs: [{ seconds: 2 }] } });
+    expect(told.variants[0]).toMatchObject({
+      removed: [3, 7],
+      nll: 1000,
+      ppl: null,
+      speed: { loads: [0.25], runs: [{ seconds: 2 }] },
+    });
   });
 });

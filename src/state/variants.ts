@@ -1,4 +1,5 @@
-// The variants of this session as rows: every plan with a measured perplexity or speed, derived from what is known. Pure and memoised.
+// The variants of this session as rows: every plan with a measured perplexity or speed, derived
+// from what is known. Pure and memoised.
 
 import { paretoFront } from '../analysis/pareto.ts';
 import { planSize } from '../model/size.ts';
@@ -22,11 +23,17 @@ export interface VariantRow {
   /** The newest measurement of its speed, with what it was measured with. */
   measure: VariantMeasure | null;
   settings: SpeedSettings | null;
-  /** Mean throughput over the original's of the same measurement: what slows the machine as a whole cancels. Null for the original. */
+  /**
+   * Mean throughput over the original's of the same measurement: what slows the machine as a whole
+   * cancels. Null for the original.
+   */
   gain: number | null;
   /** "quick: 2 + 5 runs, …"; '' without a measurement. */
   protocol: string;
-  /** Tokens/s foretold by the line through the others that are measured in the most common way, while it is not measured. */
+  /**
+   * Tokens/s foretold by the line through the others that are measured in the most common way,
+   * while it is not measured.
+   */
   predicted: number | null;
   /** Bytes of graph and data: of the measured export, else computed from the structure. */
   fileBytes: number;
@@ -47,7 +54,12 @@ export function defaultName(removed: readonly Unit[]): string {
   const listed = removed.slice(0, 8).join(', ');
   const parts = partUnits(removed).length;
   const blocks = removed.length - parts;
-  const words = [blocks > 0 && String(blocks), parts > 0 && `${parts} part${parts === 1 ? '' : 's'}`].filter(Boolean).join(' and ');
+  const words = [
+    blocks > 0 && String(blocks),
+    parts > 0 && `${parts} part${parts === 1 ? '' : 's'}`,
+  ]
+    .filter(Boolean)
+    .join(' and ');
   return `−${words}: ${listed}${removed.length > 8 ? ' …' : ''}`;
 }
 
@@ -61,14 +73,22 @@ interface Speed {
 function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
   const speeds = new Map<string, Speed>();
   for (const { removed, result } of known) {
-    if (result.original) speeds.set('', { measure: result.original, settings: result.settings, gain: null });
+    if (result.original)
+      speeds.set('', { measure: result.original, settings: result.settings, gain: null });
     if (removed.length > 0 && result.pruned)
-      speeds.set(variantKey(removed), { measure: result.pruned, settings: result.settings, gain: result.gain?.ratio ?? null });
+      speeds.set(variantKey(removed), {
+        measure: result.pruned,
+        settings: result.settings,
+        gain: result.gain?.ratio ?? null,
+      });
   }
   return speeds;
 }
 
-/** How a speed was measured. Only speeds of one protocol on one device can be held against each other. */
+/**
+ * How a speed was measured. Only speeds of one protocol on one device can be held against each
+ * other.
+ */
 function wayOf({ info }: VariantMeasure, settings: SpeedSettings): string {
   return `${protocolWords(settings)}, on ${deviceName(info.device)}`;
 }
@@ -78,20 +98,28 @@ export function wayOfRow({ measure, settings }: VariantRow): string | null {
   return measure && settings ? wayOf(measure, settings) : null;
 }
 
-/** The ways in which speeds of the table were measured; first the one that most rows with a perplexity share: it is plotted. */
+/**
+ * The ways in which speeds of the table were measured; first the one that most rows with a
+ * perplexity share: it is plotted.
+ */
 export function waysOf(rows: readonly VariantRow[]): string[] {
   const counts = new Map<string, number>();
   for (const row of rows) {
     const way = wayOfRow(row);
     // A row that can be plotted counts more than any number that cannot.
-    if (way !== null) counts.set(way, (counts.get(way) ?? 0) + (row.nll === null ? 1 : rows.length));
+    if (way !== null)
+      counts.set(way, (counts.get(way) ?? 0) + (row.nll === null ? 1 : rows.length));
   }
   return [...counts].sort((a, b) => b[1] - a[1]).map(([way]) => way);
 }
 
 /** The newest measurement made in that way. */
 function madeLike(known: Iterable<Measured>, way: string | undefined): Measured | null {
-  return [...known].findLast((one) => sides(one).some((side) => wayOf(side, one.result.settings) === way)) ?? null;
+  return (
+    [...known].findLast((one) =>
+      sides(one).some((side) => wayOf(side, one.result.settings) === way),
+    ) ?? null
+  );
 }
 
 /** The original first, then by number of removed blocks. */
@@ -109,7 +137,8 @@ export const variantRows = derive(
     const nlls = new Map<string, number>();
     if (curve) nlls.set('', curve.result.baseline.nll);
     // Perplexities of another curve are on other windows.
-    for (const [key, result] of effects) if (curve && key.startsWith(`${curve.id}|`)) nlls.set(variantKey(result.removed), result.nll);
+    for (const [key, result] of effects)
+      if (curve && key.startsWith(`${curve.id}|`)) nlls.set(variantKey(result.removed), result.nll);
     const speeds = speedsOf(known.values());
     const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), variantKey(present)]);
     const rows = [...keys]
@@ -138,16 +167,26 @@ export const variantRows = derive(
     const front = frontOf(rows);
     const like = madeLike(known.values(), waysOf(rows)[0]);
     const foretold = (row: VariantRow) =>
-      row.measure || !like || !isForetellable(row.removed) ? null : (foretell(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
+      row.measure || !like || !isForetellable(row.removed)
+        ? null
+        : (foretell(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
     return rows
       .map((row) => ({ ...row, predicted: foretold(row), onFront: front.has(row.key) }))
-      .sort((a, b) => countParts(a.removed) - countParts(b.removed) || a.key.localeCompare(b.key, 'en', { numeric: true }));
+      .sort(
+        (a, b) =>
+          countParts(a.removed) - countParts(b.removed) ||
+          a.key.localeCompare(b.key, 'en', { numeric: true }),
+      );
   },
 );
 
 /** Keys of the front, among the variants that are comparable with the newest one. */
 function frontOf(rows: readonly VariantRow[]): Set<string> {
-  const points = plottable(rows).map(({ key, nll, measure }) => ({ key, nll: nll!, tokensPerSecond: measure!.speed.throughput.mean }));
+  const points = plottable(rows).map(({ key, nll, measure }) => ({
+    key,
+    nll: nll!,
+    tokensPerSecond: measure!.speed.throughput.mean,
+  }));
   return new Set(paretoFront(points).map(({ key }) => key));
 }
 

@@ -1,4 +1,5 @@
-// The variants table as CSV and JSON, with units, settings and device, so that numbers can be read without the page. Pure.
+// The variants table as CSV and JSON, with units, settings and device, so that numbers can be read
+// without the page. Pure.
 
 import type { ScoreResult } from '../worker/api.ts';
 import type { VariantRow } from './variants.ts';
@@ -48,7 +49,10 @@ const COLUMNS = [
 
 type Cell = string | number | null;
 
-function cellsOf(row: VariantRow, { score, date }: FileContext): Record<(typeof COLUMNS)[number], Cell> {
+function cellsOf(
+  row: VariantRow,
+  { score, date }: FileContext,
+): Record<(typeof COLUMNS)[number], Cell> {
   const { measure } = row;
   const speed = measure?.speed;
   // Perplexities of the table are all of the curve in force.
@@ -86,7 +90,9 @@ function cellsOf(row: VariantRow, { score, date }: FileContext): Record<(typeof 
 /** A PPL that overflows is null: the NLL is authoritative. */
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-/** Comma-separated with a header, CRLF, quoted where needed (RFC 4180). Unknown numbers are empty. */
+/**
+ * Comma-separated with a header, CRLF, quoted where needed (RFC 4180). Unknown numbers are empty.
+ */
 export function variantsCsv(rows: readonly VariantRow[], context: FileContext): string {
   const lines = rows.map((row) => {
     const cells = cellsOf(row, context);
@@ -104,8 +110,16 @@ function quoted(cell: Cell): string {
 }
 
 /** Everything that the table holds, every run included. */
-export function variantsJson(rows: readonly VariantRow[], { model, graph, score, app, date }: TableContext): string {
-  const perplexity = score && { settings: score.settings, windows: score.windows, device: score.device, selfTest: score.selfTest };
+export function variantsJson(
+  rows: readonly VariantRow[],
+  { model, graph, score, app, date }: TableContext,
+): string {
+  const perplexity = score && {
+    settings: score.settings,
+    windows: score.windows,
+    device: score.device,
+    selfTest: score.selfTest,
+  };
   const variants = rows.map((row) => ({
     name: row.name,
     removed: row.removed,
@@ -122,7 +136,13 @@ export function variantsJson(rows: readonly VariantRow[], { model, graph, score,
       cache: row.measure.info.cache,
       loads: row.measure.loads,
       deviceBytes: row.measure.deviceBytes,
-      runs: row.measure.samples.map(({ ttft, seconds, promptTokens, tokens, batch }) => ({ ttft, seconds, promptTokens, tokens, batch })),
+      runs: row.measure.samples.map(({ ttft, seconds, promptTokens, tokens, batch }) => ({
+        ttft,
+        seconds,
+        promptTokens,
+        tokens,
+        batch,
+      })),
     },
   }));
   return `${JSON.stringify({ app, date, model, graph, perplexity, variants }, null, 2)}\n`;

@@ -1,4 +1,5 @@
-// Renders a chat template within a bounded number of steps, since the template comes with the model; must not know what a conversation is.
+// Renders a chat template within a bounded number of steps, since the template comes with the
+// model; must not know what a conversation is.
 
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
 
@@ -6,19 +7,37 @@ import { Environment, Interpreter, Template } from '@huggingface/jinja';
 export const MAX_TEMPLATE_CHARS = 256 * 1024;
 /** Bytes of a template's file: a character takes at most four. */
 export const MAX_TEMPLATE_BYTES = 4 * MAX_TEMPLATE_CHARS;
-/** Evaluations of one rendering, lists counted by their length; 100 turns take some 20,000. About a second of work. */
+/**
+ * Evaluations of one rendering, lists counted by their length; 100 turns take some 20,000. About a
+ * second of work.
+ */
 export const MAX_STEPS = 400_000;
 /** Numbers that range() gives at once. */
 export const MAX_RANGE = 10_000;
 /** Characters that count as one step, so that texts which double themselves end too. */
 const STEP_CHARS = 64;
 
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 
 class BoundedInterpreter extends Interpreter {
   #left = MAX_STEPS;
 
-  override evaluate(...args: Parameters<Interpreter['evaluate']>): ReturnType<Interpreter['evaluate']> {
+  override evaluate(
+    ...args: Parameters<Interpreter['evaluate']>
+  ): ReturnType<Interpreter['evaluate']> {
     this.#spend(1);
     const result = super.evaluate(...args);
     const { value } = result as { value: unknown };
@@ -36,19 +55,27 @@ class BoundedInterpreter extends Interpreter {
 
 /**
  * A parsed template as a function of its variables.
- * @throws Error in the library's words when it cannot be parsed, is longer than MAX_TEMPLATE_CHARS, or (when called) fails or takes more than MAX_STEPS
+ * @throws Error in the library's words when it cannot be parsed, is longer than MAX_TEMPLATE_CHARS,
+ *   or (when called) fails or takes more than MAX_STEPS
  */
-export function boundedTemplate(source: string): (variables: Readonly<Record<string, unknown>>) => string {
-  if (source.length > MAX_TEMPLATE_CHARS) throw new Error(`it has ${source.length} characters, more than ${MAX_TEMPLATE_CHARS}`);
+export function boundedTemplate(
+  source: string,
+): (variables: Readonly<Record<string, unknown>>) => string {
+  if (source.length > MAX_TEMPLATE_CHARS)
+    throw new Error(`it has ${source.length} characters, more than ${MAX_TEMPLATE_CHARS}`);
   const { parsed } = new Template(source);
   return (variables) => {
     const environment = new Environment();
-    for (const [name, value] of Object.entries({ ...globals(), ...variables })) environment.set(name, value);
+    for (const [name, value] of Object.entries({ ...globals(), ...variables }))
+      environment.set(name, value);
     return String(new BoundedInterpreter(environment).run(parsed).value);
   };
 }
 
-/** What templates find without being given it. @source Hugging Face transformers, chat template utilities */
+/**
+ * What templates find without being given it. @source Hugging Face transformers, chat template
+ * utilities
+ */
 function globals(): Record<string, unknown> {
   return {
     true: true,

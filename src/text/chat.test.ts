@@ -1,4 +1,5 @@
-// Chat templates against Python transformers' apply_chat_template (tools/make_chat.py), and what a user sees of a template that fails.
+// Chat templates against Python transformers' apply_chat_template (tools/make_chat.py), and what a
+// user sees of a template that fails.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -55,7 +56,11 @@ describe('chat templates', () => {
     });
 
   it('covers a default system text, a refusal and special tokens', () => {
-    expect(cases.some((c) => c.text?.includes('You are a gardener') && !config(c.messages).includes('gardener'))).toBe(true);
+    expect(
+      cases.some(
+        (c) => c.text?.includes('You are a gardener') && !config(c.messages).includes('gardener'),
+      ),
+    ).toBe(true);
     expect(cases.some((c) => c.error?.includes('Turns must go user'))).toBe(true);
     expect(cases.every((c) => c.error !== undefined || c.ids?.[0] === 1)).toBe(true);
   });
@@ -71,18 +76,31 @@ describe('chat templates', () => {
   });
 
   it('takes the default of several, the only one of one, and the file before all', () => {
-    const named = (...names: string[]) => config({ chat_template: names.map((name) => ({ name, template: `${name}!` })) });
+    const named = (...names: string[]) =>
+      config({ chat_template: names.map((name) => ({ name, template: `${name}!` })) });
     expect(loadChat(named('rag', 'default'), null)?.render(hello, ask)).toBe('default!');
     expect(loadChat(named('rag'), null)?.render(hello, ask)).toBe('rag!');
     expect(loadChat(named('rag', 'default'), 'file!')?.render(hello, ask)).toBe('file!');
     expect(loadChat(null, '{{ messages[0].content }}')?.render(hello, ask)).toBe('Hello');
-    expect(() => loadChat(named('rag', 'tools'), null)).toThrow(/"rag", "tools".*none named "default"/);
+    expect(() => loadChat(named('rag', 'tools'), null)).toThrow(
+      /"rag", "tools".*none named "default"/,
+    );
     expect(() => loadChat(config({ chat_template: 3 }), null)).toThrow(/neither a text nor a list/);
   });
 
   it('passes special tokens as texts, and those that are missing as nothing', () => {
-    const json = config({ bos_token: { content: '<s>' }, eos_token: '</s>', unk_token: null, add_bos_token: true });
-    expect(loadChat(json, '{{ bos_token }}|{{ eos_token }}|{{ unk_token }}|{{ add_bos_token }}')?.render(hello, ask)).toBe('<s>|</s>||');
+    const json = config({
+      bos_token: { content: '<s>' },
+      eos_token: '</s>',
+      unk_token: null,
+      add_bos_token: true,
+    });
+    expect(
+      loadChat(json, '{{ bos_token }}|{{ eos_token }}|{{ unk_token }}|{{ add_bos_token }}')?.render(
+        hello,
+        ask,
+      ),
+    ).toBe('<s>|</s>||');
   });
 
   it('shows the words of a template that is broken or refuses', () => {
@@ -94,15 +112,21 @@ describe('chat templates', () => {
       }
       throw new Error('no EspalierError');
     };
-    const broken = code(() => loadChat(config({ chat_template: '{% for m in messages %}{{ m.content }}' }), null));
+    const broken = code(() =>
+      loadChat(config({ chat_template: '{% for m in messages %}{{ m.content }}' }), null),
+    );
     expect([broken.code, broken.message]).toEqual([
       'tokenizer',
       expect.stringMatching(/^The chat template of the model cannot be read: \S/),
     ]);
-    const refused = code(() => loadChat(null, "{{ raise_exception('System text is not known here!') }}")?.render(hello, ask));
+    const refused = code(() =>
+      loadChat(null, "{{ raise_exception('System text is not known here!') }}")?.render(hello, ask),
+    );
     expect(refused.code).toBe('tokenizer');
     expect(refused.message).toContain('System text is not known here');
-    expect(code(() => loadChat('{', null)).message).toBe('tokenizer_config.json is not valid JSON.');
+    expect(code(() => loadChat('{', null)).message).toBe(
+      'tokenizer_config.json is not valid JSON.',
+    );
   });
 });
 

@@ -1,4 +1,5 @@
-// Turns a conversation into the text that a model was trained on, by its own chat template; must not tokenize.
+// Turns a conversation into the text that a model was trained on, by its own chat template; must
+// not tokenize.
 
 import { EspalierError } from '../errors.ts';
 import { boundedTemplate } from './boundedTemplate.ts';
@@ -12,22 +13,31 @@ export interface ChatMessage {
 
 export interface ChatTemplate {
   /**
-   * The text of a conversation. It holds the special tokens that the template writes, the beginning of sequence too: turn it into ids without adding another.
+   * The text of a conversation. It holds the special tokens that the template writes, the beginning
+   * of sequence too: turn it into ids without adding another.
    * @param addGenerationPrompt true: ends where the assistant's answer begins
-   * @throws EspalierError `tokenizer` with the template's own words, e.g. of a conversation in an order that it does not know
+   * @throws EspalierError `tokenizer` with the template's own words, e.g. of a conversation in an
+   *   order that it does not know
    */
   render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
 }
 
 /**
  * The chat template of a model folder, or null when it has none.
- * @param tokenizerConfigJson text of tokenizer_config.json: its `chat_template` is a template, or a list of named ones of which "default" is taken; its `bos_token` and so on are passed to the template
+ * @param tokenizerConfigJson text of tokenizer_config.json: its `chat_template` is a template, or a
+ *   list of named ones of which "default" is taken; its `bos_token` and so on are passed to the
+ *   template
  * @param templateFile text of chat_template.jinja, which wins over the config
- * @throws EspalierError `tokenizer` when the config is no JSON, or with the template's own words when it cannot be parsed
+ * @throws EspalierError `tokenizer` when the config is no JSON, or with the template's own words
+ *   when it cannot be parsed
  * @source Hugging Face transformers, apply_chat_template
  */
-export function loadChat(tokenizerConfigJson: string | null, templateFile: string | null): ChatTemplate | null {
-  const config = tokenizerConfigJson === null ? {} : parseObject('tokenizer_config.json', tokenizerConfigJson);
+export function loadChat(
+  tokenizerConfigJson: string | null,
+  templateFile: string | null,
+): ChatTemplate | null {
+  const config =
+    tokenizerConfigJson === null ? {} : parseObject('tokenizer_config.json', tokenizerConfigJson);
   const source = templateFile ?? chosenTemplate(config.chat_template);
   if (source === null) return null;
   let template: ReturnType<typeof boundedTemplate>;
@@ -56,14 +66,23 @@ export function loadChat(tokenizerConfigJson: string | null, templateFile: strin
 
 function failed(what: string, error: unknown): EspalierError {
   const words = error instanceof Error ? error.message : String(error);
-  return new EspalierError('tokenizer', `${what}: ${brief(words).replace(/[\s.!]+$/, '')}.`, 'Use a raw prompt instead.', String(error));
+  return new EspalierError(
+    'tokenizer',
+    `${what}: ${brief(words).replace(/[\s.!]+$/, '')}.`,
+    'Use a raw prompt instead.',
+    String(error),
+  );
 }
 
 function chosenTemplate(value: unknown): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string') return value;
-  const named = (Array.isArray(value) ? value : []) as ({ name?: unknown; template?: unknown } | null)[];
-  const chosen = named.find((entry) => entry?.name === 'default') ?? (named.length === 1 ? named[0] : undefined);
+  const named = (Array.isArray(value) ? value : []) as ({
+    name?: unknown;
+    template?: unknown;
+  } | null)[];
+  const chosen =
+    named.find((entry) => entry?.name === 'default') ?? (named.length === 1 ? named[0] : undefined);
   if (typeof chosen?.template === 'string') return chosen.template;
   const names = named.map((entry) => JSON.stringify(entry?.name)).join(', ');
   throw new EspalierError(
@@ -79,7 +98,8 @@ function chosenTemplate(value: unknown): string | null {
 function specialTokens(config: Json): Json {
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(config)) {
-    if (key === 'additional_special_tokens' && Array.isArray(value)) out[key] = value.map(tokenText).filter((text) => text !== null);
+    if (key === 'additional_special_tokens' && Array.isArray(value))
+      out[key] = value.map(tokenText).filter((text) => text !== null);
     const text = key.endsWith('_token') ? tokenText(value) : null;
     if (text !== null) out[key] = text;
   }

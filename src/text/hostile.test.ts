@@ -1,4 +1,5 @@
-// Hostile tokenizers: whatever tokenizer.json and tokenizer_config.json hold, loading, encoding, decoding and chat end in success or a coded error.
+// Hostile tokenizers: whatever tokenizer.json and tokenizer_config.json hold, loading, encoding,
+// decoding and chat end in success or a coded error.
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -14,7 +15,9 @@ const SEED = 20_261_122;
 const cases = (numRuns: number): fc.Parameters<unknown> => ({ seed: SEED, numRuns });
 const json = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, 'utf8'));
 
-const TEXT = 'Hello constructor __proto__ toString, <b>12</b> ä🙂 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n\nNew line';
+const TEXT =
+  'Hello constructor __proto__ toString, <b>12</b> ä🙂 ' +
+  'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n\nNew line';
 const sample = json(`${samplePath()}/tokenizer.json`);
 const sampleConfig = json(`${samplePath()}/tokenizer_config.json`);
 const letters = Object.fromEntries([...'abcdefghijklmnopqrstuvwxyzĠ▁'].map((c, k) => [c, k]));
@@ -44,7 +47,12 @@ const TOKENIZERS: unknown[] = [
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        { type: 'Split', pattern: { Regex: ' ?\\p{L}+|\\s+' }, behavior: 'Isolated', invert: false },
+        {
+          type: 'Split',
+          pattern: { Regex: ' ?\\p{L}+|\\s+' },
+          behavior: 'Isolated',
+          invert: false,
+        },
         { type: 'Digits', individual_digits: true },
         { type: 'Punctuation', behavior: 'Isolated' },
       ],
@@ -57,7 +65,11 @@ const TOKENIZERS: unknown[] = [
     },
     decoder: {
       type: 'Sequence',
-      decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'ByteFallback' }, { type: 'Fuse' }],
+      decoders: [
+        { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+        { type: 'ByteFallback' },
+        { type: 'Fuse' },
+      ],
     },
     added_tokens: [
       { id: 30, content: '<s>', special: true },
@@ -73,7 +85,13 @@ const TOKENIZERS: unknown[] = [
     },
   },
   {
-    normalizer: { type: 'BertNormalizer', lowercase: true, clean_text: true, handle_chinese_chars: true, strip_accents: null },
+    normalizer: {
+      type: 'BertNormalizer',
+      lowercase: true,
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+    },
     pre_tokenizer: { type: 'BertPreTokenizer' },
     post_processor: { type: 'BertProcessing', cls: ['[CLS]', 28], sep: ['[SEP]', 29] },
     decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
@@ -110,7 +128,9 @@ const CONFIGS: unknown[] = [
   {
     bos_token: '<s>',
     add_bos_token: true,
-    chat_template: "{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] | trim }}\n{% endfor %}",
+    chat_template:
+      "{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] | trim }}\n{% " +
+      'endfor %}',
   },
   {
     bos_token: { content: '[CLS]' },
@@ -134,7 +154,8 @@ describe(`hostile tokenizers (seed ${SEED})`, () => {
   });
 
   it('start from ones that work', () => {
-    for (const tokenizer of TOKENIZERS) for (const config of CONFIGS) use(JSON.stringify(tokenizer), JSON.stringify(config));
+    for (const tokenizer of TOKENIZERS)
+      for (const config of CONFIGS) use(JSON.stringify(tokenizer), JSON.stringify(config));
   });
 
   it('load and encode or are refused', async () => {
@@ -145,7 +166,12 @@ describe(`hostile tokenizers (seed ${SEED})`, () => {
         jsonRecipe,
         fc.boolean(),
         async (tokenizer, config, recipe, both) => {
-          await judge(() => use(editedJson(tokenizer, recipe), both ? editedJson(config, recipe) : JSON.stringify(config)));
+          await judge(() =>
+            use(
+              editedJson(tokenizer, recipe),
+              both ? editedJson(config, recipe) : JSON.stringify(config),
+            ),
+          );
         },
       ),
       cases(3000),
@@ -156,7 +182,10 @@ describe(`hostile tokenizers (seed ${SEED})`, () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...CONFIGS), jsonRecipe, async (config, recipe) => {
         await judge(() =>
-          loadChat(editedJson(config, recipe), null)?.render([{ role: 'user', content: '{{ x }}<b>' }], { addGenerationPrompt: true }),
+          loadChat(editedJson(config, recipe), null)?.render(
+            [{ role: 'user', content: '{{ x }}<b>' }],
+            { addGenerationPrompt: true },
+          ),
         );
       }),
       cases(2000),
@@ -164,9 +193,15 @@ describe(`hostile tokenizers (seed ${SEED})`, () => {
   });
 
   it('are refused for patterns that could run forever', () => {
-    const split = (Regex: string): unknown => ({ pretokenizers: [{ type: 'Split', pattern: { Regex } }] });
+    const split = (Regex: string): unknown => ({
+      pretokenizers: [{ type: 'Split', pattern: { Regex } }],
+    });
     expect(() => requireTamePatterns(split('a'.repeat(MAX_PATTERN_CHARS)))).not.toThrow();
-    expect(() => requireTamePatterns(split('a'.repeat(MAX_PATTERN_CHARS + 1)))).toThrow(/longer than 10000 characters/);
-    expect(() => requireTamePatterns(split('(a+)+'))).toThrow(/"\(a\+\)\+" of tokenizer.json repeats a repetition/);
+    expect(() => requireTamePatterns(split('a'.repeat(MAX_PATTERN_CHARS + 1)))).toThrow(
+      /longer than 10000 characters/,
+    );
+    expect(() => requireTamePatterns(split('(a+)+'))).toThrow(
+      /"\(a\+\)\+" of tokenizer.json repeats a repetition/,
+    );
   });
 });

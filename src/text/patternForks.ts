@@ -1,4 +1,5 @@
-// Proves of a regular expression that no repetition can read a text in several ways; must not run the expression.
+// Proves of a regular expression that no repetition can read a text in several ways; must not run
+// the expression.
 
 /** Characters that one place of a pattern stands for. */
 interface Place {
@@ -21,7 +22,10 @@ interface Part {
   forks: number;
 }
 
-/** Choices that a search may meet one after the other, each doubling its work; known tokenizers have at most a dozen. */
+/**
+ * Choices that a search may meet one after the other, each doubling its work; known tokenizers have
+ * at most a dozen.
+ */
 const MAX_FORKS = 24;
 /** A loop that stands beside others multiplies the work by the length of the text. */
 const LOOP_FORKS = 4;
@@ -44,12 +48,23 @@ const ESCAPES: Readonly<Record<string, string>> = {
   S: '\\P{White_Space}',
   h: '0-9A-Fa-f',
 };
-const CONTROLS: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', f: '\f', v: '\v', a: '\x07', e: '\x1b', 0: '\0' };
+const CONTROLS: Readonly<Record<string, string>> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  f: '\f',
+  v: '\v',
+  a: '\x07',
+  e: '\x1b',
+  0: '\0',
+};
 
 /**
- * A judge for all patterns of a tokenizer: why a search for one can take time exponential in the text, as the end of a sentence, or null when
- * it cannot. Every repetition must be deterministic: after each character the next one alone says where in the pattern it belongs
- * (Brüggemann-Klein and Wood, "One-unambiguous regular languages", 1998, on Glushkov's automaton). What cannot be proven is refused.
+ * A judge for all patterns of a tokenizer: why a search for one can take time exponential in the
+ * text, as the end of a sentence, or null when it cannot. Every repetition must be deterministic:
+ * after each character the next one alone says where in the pattern it belongs (Brüggemann-Klein
+ * and Wood, "One-unambiguous regular languages", 1998, on Glushkov's automaton). What cannot be
+ * proven is refused.
  */
 export function patternJudge(): (pattern: string) => string | null {
   const overlaps = new Overlaps();
@@ -96,7 +111,12 @@ class Reader {
       this.at++;
       const one = this.sequence();
       forks = Math.max(forks, one.forks);
-      all = { ...joined(all, one), first: [...all.first, ...one.first], last: [...all.last, ...one.last], empty: all.empty || one.empty };
+      all = {
+        ...joined(all, one),
+        first: [...all.first, ...one.first],
+        last: [...all.last, ...one.last],
+        empty: all.empty || one.empty,
+      };
       all.forks = this.counted(forks + 1);
     }
     this.ignoreCase = outer;
@@ -131,16 +151,18 @@ class Reader {
   }
 
   private group(): Part {
-    const [, opening = '', flags] = /^(\?(?:[:>=!|]|<[=!]|<\w+>|P<\w+>|#|([a-z]*(?:-[a-z]+)?)[:)]))?/i.exec(
-      this.text.slice(this.at, this.at + 80).join(''),
-    )!;
+    const [, opening = '', flags] =
+      /^(\?(?:[:>=!|]|<[=!]|<\w+>|P<\w+>|#|([a-z]*(?:-[a-z]+)?)[:)]))?/i.exec(
+        this.text.slice(this.at, this.at + 80).join(''),
+      )!;
     this.at += [...opening].length;
     if (opening === '?#') {
       while (this.at < this.text.length && this.text[this.at++] !== ')');
       return this.nothing();
     }
     const outer = this.ignoreCase;
-    if (flags !== undefined) this.ignoreCase = /^[a-z]*i/.test(flags) || (outer && !/-.*i/.test(flags));
+    if (flags !== undefined)
+      this.ignoreCase = /^[a-z]*i/.test(flags) || (outer && !/-.*i/.test(flags));
     // (?i) without a body holds up to the end of the group around it.
     if (opening.endsWith(')')) return this.nothing();
     const body = this.alternatives();
@@ -161,12 +183,18 @@ class Reader {
       if (/[?+]/.test(this.text[this.at] ?? '')) this.at++;
       if (sign === '?') all = { ...all, empty: true, forks: this.counted(all.forks + 1) };
       else if (sign === '*' || sign === '+') all = this.loop(all, sign === '*');
-      else all = this.times(all, Number(low ?? 0), open ? (high === '' ? Number.POSITIVE_INFINITY : Number(high)) : Number(low));
+      else
+        all = this.times(
+          all,
+          Number(low ?? 0),
+          open ? (high === '' ? Number.POSITIVE_INFINITY : Number(high)) : Number(low),
+        );
     }
   }
 
   private times(part: Part, low: number, high: number): Part {
-    if (high <= 1) return low === high ? part : { ...part, empty: true, forks: this.counted(part.forks + 1) };
+    if (high <= 1)
+      return low === high ? part : { ...part, empty: true, forks: this.counted(part.forks + 1) };
     if (low !== high || low > MAX_COPIES) return this.loop(part, low === 0);
     // A fixed count is a sequence of copies.
     this.requireDeterministic(part);
@@ -174,7 +202,11 @@ class Reader {
     for (let k = 1; k < low; k++) {
       const copy = this.copy(part);
       for (const from of all.last) this.follow(from, copy.first);
-      all = { ...joined(all, copy), first: all.first, last: part.empty ? [...all.last, ...copy.last] : copy.last };
+      all = {
+        ...joined(all, copy),
+        first: all.first,
+        last: part.empty ? [...all.last, ...copy.last] : copy.last,
+      };
     }
     return all;
   }
@@ -187,20 +219,25 @@ class Reader {
 
   /** One way at most from each place of the part to the next, and from its beginning. */
   private requireDeterministic(part: Part): void {
-    if (part.empty && part.to > part.from) throw new Wild('repeats what can be empty, which can take forever on a text');
+    if (part.empty && part.to > part.from)
+      throw new Wild('repeats what can be empty, which can take forever on a text');
     const ways = [part.first, ...this.next.slice(part.from, part.to)];
     for (const way of ways)
       for (const [i, a] of way.entries())
         for (const b of way.slice(i + 1))
           if (a === b || this.overlaps.between(this.places[a]!, this.places[b]!))
-            throw new Wild('repeats a repetition or a choice that can be read in several ways, which can take forever on a text');
+            throw new Wild(
+              'repeats a repetition or a choice that can be read in several ways, which can ' +
+                'take forever on a text',
+            );
   }
 
   private escape(): Part {
     const c = this.text[this.at++] ?? '';
     const rest = this.text.slice(this.at, this.at + 80).join('');
     if (/[bBAzZG]/.test(c)) return this.nothing();
-    if (/[1-9k]/.test(c)) throw new Wild('refers back to what it matched, which can take forever on a text');
+    if (/[1-9k]/.test(c))
+      throw new Wild('refers back to what it matched, which can take forever on a text');
     const [braces] = (/[pP]/.test(c) && /^\{[^}]*\}/.exec(rest)) || [];
     if (braces) {
       this.at += braces.length;
@@ -208,12 +245,15 @@ class Reader {
     }
     if (ESCAPES[c]) return this.place(`[${ESCAPES[c]}]`, null);
     if (c === 'W' || c === 'H') return this.place(`[^${ESCAPES[c.toLowerCase()]}]`, null);
-    const [digits, code = digits] = (/[xu]/.test(c) && /^(?:\{([0-9a-f]{1,6})\}|[0-9a-f]{4}|[0-9a-f]{2})/i.exec(rest)) || [];
+    const [digits, code = digits] =
+      (/[xu]/.test(c) && /^(?:\{([0-9a-f]{1,6})\}|[0-9a-f]{4}|[0-9a-f]{2})/i.exec(rest)) || [];
     if (digits) {
       const hex = c === 'x' && !digits.startsWith('{') ? digits.slice(0, 2) : code!;
       this.at += c === 'x' && !digits.startsWith('{') ? 2 : digits.length;
       const value = Number.parseInt(hex, 16);
-      return value > 0x10ffff ? this.place('[^]', null) : this.character(String.fromCodePoint(value));
+      return value > 0x10ffff
+        ? this.place('[^]', null)
+        : this.character(String.fromCodePoint(value));
     }
     return this.character(CONTROLS[c] ?? c);
   }
@@ -265,7 +305,13 @@ class Reader {
       const within = this.next[k]!.filter((to) => to >= part.from && to < part.to);
       this.follow(k + shift, moved(within));
     }
-    return { ...part, from: part.from + shift, to: part.to + shift, first: moved(part.first), last: moved(part.last) };
+    return {
+      ...part,
+      from: part.from + shift,
+      to: part.to + shift,
+      first: moved(part.first),
+      last: moved(part.last),
+    };
   }
 
   private follow(from: number, to: readonly number[]): void {
@@ -275,12 +321,19 @@ class Reader {
   }
 
   private counted(forks: number): number {
-    if (forks > MAX_FORKS) throw new Wild('leaves too many choices one after the other, which can take forever on a text');
+    if (forks > MAX_FORKS)
+      throw new Wild(
+        'leaves too many choices one after the other, which can take forever on a text',
+      );
     return forks;
   }
 }
 
-const joined = (a: Part, b: Part): Part => ({ ...a, from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) });
+const joined = (a: Part, b: Part): Part => ({
+  ...a,
+  from: Math.min(a.from, b.from),
+  to: Math.max(a.to, b.to),
+});
 
 /** Whether two places can stand for one and the same character. */
 class Overlaps {
@@ -315,7 +368,8 @@ class Overlaps {
     if (this.everything) return this.everything;
     const parts: string[] = [];
     for (let from = 0; from < 0x10000; from += 2048)
-      if (from < 0xd800 || from >= 0xe000) parts.push(String.fromCharCode(...Uint16Array.from({ length: 2048 }, (_, k) => from + k)));
+      if (from < 0xd800 || from >= 0xe000)
+        parts.push(String.fromCharCode(...Uint16Array.from({ length: 2048 }, (_, k) => from + k)));
     const low = String.fromCharCode(...Uint16Array.from({ length: 1024 }, (_, k) => 0xdc00 + k));
     for (let high = 0xd800; high < 0xdc00; high++) {
       const lead = String.fromCharCode(high);

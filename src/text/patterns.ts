@@ -1,4 +1,5 @@
-// Judges the regular expressions that a tokenizer.json brings, which run on the user's text; must not run one.
+// Judges the regular expressions that a tokenizer.json brings, which run on the user's text; must
+// not run one.
 
 import { brokenTokenizer } from './config.ts';
 import { patternJudge } from './patternForks.ts';
@@ -7,15 +8,22 @@ import { patternJudge } from './patternForks.ts';
 export const MAX_PATTERN_CHARS = 10_000;
 
 /**
- * Refuses patterns that can take time exponential in the text, as (a+)+ and (a|ab)* can. The tokenizers of known models have none. Looks at
- * every `Regex` member of a part of tokenizer.json.
+ * Refuses patterns that can take time exponential in the text, as (a+)+ and (a|ab)* can. The
+ * tokenizers of known models have none. Looks at every `Regex` member of a part of tokenizer.json.
  * @throws EspalierError `tokenizer` with the pattern
  */
 export function requireTamePatterns(part: unknown): void {
   const why = patternJudge();
   visit(part, (pattern) => {
-    const reason = pattern.length > MAX_PATTERN_CHARS ? `is longer than ${MAX_PATTERN_CHARS} characters` : why(pattern);
-    if (reason) throw brokenTokenizer(`The pattern ${JSON.stringify(pattern.slice(0, 80))} of tokenizer.json ${reason}.`, '');
+    const reason =
+      pattern.length > MAX_PATTERN_CHARS
+        ? `is longer than ${MAX_PATTERN_CHARS} characters`
+        : why(pattern);
+    if (reason)
+      throw brokenTokenizer(
+        `The pattern ${JSON.stringify(pattern.slice(0, 80))} of tokenizer.json ${reason}.`,
+        '',
+      );
   });
 }
 

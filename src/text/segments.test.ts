@@ -1,9 +1,16 @@
-// Segments of a text against the goldens' counts and worked examples; what calibration and evaluation share.
+// Segments of a text against the goldens' counts and worked examples; what calibration and
+// evaluation share.
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { calibrationText, evaluationText, golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import {
+  calibrationText,
+  evaluationText,
+  golden,
+  type SampleGolden,
+  samplePath,
+} from '../onnx/testing/fixtures.ts';
 import { overlapShare, overlapWarning } from './overlap.ts';
 import { cutSegments } from './segments.ts';
 import { loadTokenizer } from './tokenizer.ts';
@@ -22,14 +29,26 @@ describe('segments', () => {
   it('are as many as in the goldens', () => {
     expect(ids.length).toBe(expected.tokens);
     for (const { segment, bos, segments } of expected.results) {
-      const cut = cutSegments({ ids, segment, stride: null, bos: bos === 'every' ? 0 : null, maxSegments: null });
+      const cut = cutSegments({
+        ids,
+        segment,
+        stride: null,
+        bos: bos === 'every' ? 0 : null,
+        maxSegments: null,
+      });
       expect(cut.segments.length).toBe(segments);
       expect(cut.total).toBe(segments);
     }
   });
 
   it('follow each other without overlap; the remainder is dropped', () => {
-    const plain = cutSegments({ ids: counted(11), segment: 4, stride: null, bos: null, maxSegments: null });
+    const plain = cutSegments({
+      ids: counted(11),
+      segment: 4,
+      stride: null,
+      bos: null,
+      maxSegments: null,
+    });
     expect(plain.segments).toEqual([
       [0, 1, 2, 3],
       [4, 5, 6, 7],
@@ -48,7 +67,13 @@ describe('segments', () => {
   });
 
   it('with a stride predict every token but the first once', () => {
-    const cut = cutSegments({ ids: counted(11), segment: 4, stride: 2, bos: null, maxSegments: null });
+    const cut = cutSegments({
+      ids: counted(11),
+      segment: 4,
+      stride: 2,
+      bos: null,
+      maxSegments: null,
+    });
     expect(cut.segments.map((segment) => segment[0])).toEqual([0, 2, 4, 6]);
     expect(cut.predicts).toEqual([3, 2, 2, 2]);
     fc.assert(
@@ -59,9 +84,17 @@ describe('segments', () => {
         fc.boolean(),
         (segment, stride, n, bos) => {
           fc.pre(stride < segment);
-          const { segments, predicts } = cutSegments({ ids: counted(n), segment, stride, bos: bos ? -1 : null, maxSegments: null });
+          const { segments, predicts } = cutSegments({
+            ids: counted(n),
+            segment,
+            stride,
+            bos: bos ? -1 : null,
+            maxSegments: null,
+          });
           const predicted = segments.flatMap((ids, k) => ids.slice(segment - (predicts[k] ?? 0)));
-          expect(predicted).toEqual(counted(n).slice(bos ? 0 : 1, (bos ? 0 : 1) + predicted.length));
+          expect(predicted).toEqual(
+            counted(n).slice(bos ? 0 : 1, (bos ? 0 : 1) + predicted.length),
+          );
           expect(n - predicted.length).toBeLessThan(stride + 1);
         },
       ),
@@ -70,7 +103,14 @@ describe('segments', () => {
 
   it('refuse sizes that make no sense, with the numbers', () => {
     const cut = (change: object) => () =>
-      cutSegments({ ids: counted(9), segment: 4, stride: null, bos: null, maxSegments: null, ...change });
+      cutSegments({
+        ids: counted(9),
+        segment: 4,
+        stride: null,
+        bos: null,
+        maxSegments: null,
+        ...change,
+      });
     expect(cut({ segment: 10 })).toThrow('it has 9 tokens, one segment needs 10');
     expect(cut({ segment: 1 })).toThrow('at least 2, not 1');
     expect(cut({ stride: 5 })).toThrow('stride of 5 tokens is longer than a segment of 4');

@@ -1,4 +1,5 @@
-// A text's token ids as the segments that perplexity is measured on (method: non-overlapping, or with a stride); must not tokenise.
+// A text's token ids as the segments that perplexity is measured on (method: non-overlapping, or
+// with a stride); must not tokenise.
 
 import { EspalierError } from '../errors.ts';
 
@@ -7,7 +8,10 @@ export interface SegmentRequest {
   ids: readonly number[];
   /** Tokens per segment, BOS included. */
   segment: number;
-  /** Tokens from one segment to the next; a segment then predicts its last `stride` tokens only, the first all. null = no overlap. */
+  /**
+   * Tokens from one segment to the next; a segment then predicts its last `stride` tokens only, the
+   * first all. null = no overlap.
+   */
   stride: number | null;
   /** The token that opens every segment, or null for none. */
   bos: number | null;
@@ -27,10 +31,12 @@ export interface Segments {
 }
 
 /**
- * Cuts a text into segments. With a BOS, a segment is BOS + segment - 1 tokens of the text, and all of these are predicted; without, the
- * first token of a segment is not predicted.
- * @throws EspalierError `bad-input` for sizes that make no sense, or a text too short for one segment
- * @source method.md 6; strided windows as Hugging Face's "Perplexity of fixed-length models" counts them
+ * Cuts a text into segments. With a BOS, a segment is BOS + segment - 1 tokens of the text, and all
+ * of these are predicted; without, the first token of a segment is not predicted.
+ * @throws EspalierError `bad-input` for sizes that make no sense, or a text too short for one
+ *   segment
+ * @source method.md 6; strided windows as Hugging Face's "Perplexity of fixed-length models" counts
+ *   them
  */
 export function cutSegments({ ids, segment, stride, bos, maxSegments }: SegmentRequest): Segments {
   whole(segment, 'The segment length', 2);
@@ -39,7 +45,8 @@ export function cutSegments({ ids, segment, stride, bos, maxSegments }: SegmentR
   if (stride !== null && stride > segment)
     throw new EspalierError(
       'bad-input',
-      `The stride of ${stride} tokens is longer than a segment of ${segment}, so tokens would be left out.`,
+      `The stride of ${stride} tokens is longer than a segment of ${segment}, so tokens ` +
+        'would be left out.',
       `Choose a stride of at most ${segment}.`,
     );
   const content = bos === null ? segment : segment - 1;
@@ -63,5 +70,9 @@ export function cutSegments({ ids, segment, stride, bos, maxSegments }: SegmentR
 
 function whole(value: number, name: string, least: number): void {
   if (!Number.isSafeInteger(value) || value < least)
-    throw new EspalierError('bad-input', `${name} must be a whole number of at least ${least}, not ${value}.`, 'Change the settings.');
+    throw new EspalierError(
+      'bad-input',
+      `${name} must be a whole number of at least ${least}, not ${value}.`,
+      'Change the settings.',
+    );
 }

@@ -4,13 +4,21 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { xoshiro128 } from '../analysis/random.ts';
-import { calibrationText, evaluationText, fixturePath, golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import {
+  calibrationText,
+  evaluationText,
+  fixturePath,
+  golden,
+  type SampleGolden,
+  samplePath,
+} from '../onnx/testing/fixtures.ts';
 import { sha256OfText } from './hash.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import { checkGivenWindows, resolveBos, sampleWindows } from './windows.ts';
 
 const read = (folder: string, name: string): string => readFileSync(`${folder}/${name}`, 'utf8');
-const load = (folder: string) => loadTokenizer(read(folder, 'tokenizer.json'), read(folder, 'tokenizer_config.json'));
+const load = (folder: string) =>
+  loadTokenizer(read(folder, 'tokenizer.json'), read(folder, 'tokenizer_config.json'));
 const sample = golden<SampleGolden>('sample');
 const tokenizer = load(samplePath());
 const ids = tokenizer.encode(calibrationText());
@@ -22,7 +30,8 @@ describe('tokenizer', () => {
   it('gives the golden number of tokens and decodes the golden generation', () => {
     expect(ids.length).toBe(69_009);
     expect(tokenizer.encode(evaluationText()).length).toBe(66_194);
-    for (const generation of sample.generation) expect(tokenizer.decode(generation.greedy_ids)).toBe(generation.text);
+    for (const generation of sample.generation)
+      expect(tokenizer.decode(generation.greedy_ids)).toBe(generation.text);
     expect(tokenizer.decode([])).toBe('');
     expect(tokenizer.encode('')).toEqual([]);
   });
@@ -39,22 +48,35 @@ describe('tokenizer', () => {
       type: 'TemplateProcessing',
       single,
       pair: single,
-      special_tokens: { '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] }, '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] } },
+      special_tokens: {
+        '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] },
+        '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] },
+      },
     });
     const text = { Sequence: { id: 'A', type_id: 0 } };
     const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
-    const bos = loadTokenizer(JSON.stringify({ ...json, post_processor: template([special('<s>'), text]) }), null);
+    const bos = loadTokenizer(
+      JSON.stringify({ ...json, post_processor: template([special('<s>'), text]) }),
+      null,
+    );
     expect([bos.addsBos, bos.bosId]).toEqual([true, 0]);
     expect(bos.encode('and').includes(0)).toBe(false);
-    const eos = loadTokenizer(JSON.stringify({ ...json, post_processor: template([text, special('</s>')]) }), null);
+    const eos = loadTokenizer(
+      JSON.stringify({ ...json, post_processor: template([text, special('</s>')]) }),
+      null,
+    );
     expect([eos.addsBos, eos.bosId]).toEqual([false, null]);
-    const config = loadTokenizer(JSON.stringify(json), '{"bos_token":{"content":"<s>"},"add_bos_token":true}');
+    const config = loadTokenizer(
+      JSON.stringify(json),
+      '{"bos_token":{"content":"<s>"},"add_bos_token":true}',
+    );
     expect([config.addsBos, config.bosId]).toEqual([true, 0]);
     expect(() => resolveBos('every', eos)).toThrow('names no beginning-of-sequence token');
   });
 
   it('encodes a long text in pieces with the ids of the whole', async () => {
-    const long = calibrationText().replace(/(.{60,72}) (?=\S)/g, '$1\n') + `\n${calibrationText()}`.repeat(3);
+    const long =
+      calibrationText().replace(/(.{60,72}) (?=\S)/g, '$1\n') + `\n${calibrationText()}`.repeat(3);
     for (const folder of [samplePath(), fixturePath('genai-qwen2-int4-webgpu-shared')]) {
       const one = load(folder);
       const seen: number[] = [];
@@ -67,9 +89,12 @@ describe('tokenizer', () => {
   });
 
   it('can be stopped between pieces', async () => {
-    const stop = tokenizer.encodeLong(`${calibrationText()}\n${calibrationText()}`, async (done) => {
-      if (done > 0) throw new Error('stopped');
-    });
+    const stop = tokenizer.encodeLong(
+      `${calibrationText()}\n${calibrationText()}`,
+      async (done) => {
+        if (done > 0) throw new Error('stopped');
+      },
+    );
     await expect(stop).rejects.toThrow('stopped');
   });
 
@@ -83,13 +108,21 @@ describe('tokenizer', () => {
         return error;
       }
     };
-    for (const json of [null, '{', '[]', '{}', '{"model":{"type":"Nonsense"},"added_tokens":[]}']) expect(failure(json)).toEqual(code);
+    for (const json of [null, '{', '[]', '{}', '{"model":{"type":"Nonsense"},"added_tokens":[]}'])
+      expect(failure(json)).toEqual(code);
     expect(failure(read(samplePath(), 'tokenizer.json'), 'nonsense')).toEqual(code);
   });
 });
 
 describe('windows', () => {
-  const request = { ids, samples: 10, length: 128, sampler: 'even' as const, random: noRandom, bos: null };
+  const request = {
+    ids,
+    samples: 10,
+    length: 128,
+    sampler: 'even' as const,
+    random: noRandom,
+    bos: null,
+  };
 
   it('gives the golden windows of the sample exactly', () => {
     const { windows, notes } = sampleWindows(request);
@@ -116,7 +149,15 @@ describe('windows', () => {
         (n, l, s, seed) => {
           fc.pre(n >= l);
           const text = Array.from({ length: n }, (_, i) => i);
-          const draw = () => sampleWindows({ ids: text, samples: s, length: l, sampler: 'random', random: xoshiro128(seed), bos: null });
+          const draw = () =>
+            sampleWindows({
+              ids: text,
+              samples: s,
+              length: l,
+              sampler: 'random',
+              random: xoshiro128(seed),
+              bos: null,
+            });
           const { windows, starts, notes } = draw();
           expect(draw().starts).toEqual(starts);
           expect(starts.length).toBe(Math.min(s, Math.floor(n / l)));
@@ -133,7 +174,14 @@ describe('windows', () => {
     const count = new Map<string, number>();
     const random = xoshiro128(1);
     for (let i = 0; i < 6000; i++) {
-      const key = sampleWindows({ ids: text, samples: 2, length: 2, sampler: 'random', random, bos: null }).starts.join();
+      const key = sampleWindows({
+        ids: text,
+        samples: 2,
+        length: 2,
+        sampler: 'random',
+        random,
+        bos: null,
+      }).starts.join();
       count.set(key, (count.get(key) ?? 0) + 1);
     }
     expect([...count.keys()].sort()).toEqual(['0,2', '0,3', '1,3']);
@@ -147,7 +195,9 @@ describe('windows', () => {
       starts: [0],
       notes: [expect.stringContaining('1 of the 10')],
     });
-    expect(() => sampleWindows({ ...request, ids: ids.slice(0, 127) })).toThrow('it has 127 tokens, one window needs 128');
+    expect(() => sampleWindows({ ...request, ids: ids.slice(0, 127) })).toThrow(
+      'it has 127 tokens, one window needs 128',
+    );
     expect(sampleWindows({ ...request, ids: ids.slice(0, 127), bos: 0 }).windows.length).toBe(1);
     expect(() => sampleWindows({ ...request, samples: 0 })).toThrow('not 0');
     expect(() => sampleWindows({ ...request, length: 1.5 })).toThrow('not 1.5');
@@ -162,6 +212,8 @@ describe('windows', () => {
 
 describe('text hash', () => {
   it('is SHA-256 of the UTF-8 bytes', async () => {
-    expect(await sha256OfText('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    expect(await sha256OfText('abc')).toBe(
+      'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+    );
   });
 });

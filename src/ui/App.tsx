@@ -1,4 +1,5 @@
-// The page: first page or studio, the dialogs over it, and what listens to the whole window. Must not compute.
+// The page: first page or studio, the dialogs over it, and what listens to the whole window. Must
+// not compute.
 
 import { ErrorBoundary } from 'react-error-boundary';
 import { Toaster } from 'sonner';
@@ -32,7 +33,14 @@ import { SpeedPanel } from './panels/SpeedPanel.tsx';
 import { StabilityPanel } from './panels/StabilityPanel.tsx';
 import { VariantsPanel } from './panels/VariantsPanel.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
-import { DropTarget, FocusKeeper, JobTitle, LeaveGuard, Shortcuts, Toasts } from './windowEvents.tsx';
+import {
+  DropTarget,
+  FocusKeeper,
+  JobTitle,
+  LeaveGuard,
+  Shortcuts,
+  Toasts,
+} from './windowEvents.tsx';
 
 export function App({ store }: { store: StudioStore }) {
   return (
@@ -92,8 +100,8 @@ function Page() {
         <span>Nothing leaves this tab.</span>
         <span className={kit.grow} />
         <span>
-          Drop a folder anywhere to open another model, a .txt to score or evaluate on it, an espalier.json to bring back a plan, a
-          block_order.csv to use its order.
+          Drop a folder anywhere to open another model, a .txt to score or evaluate on it, an
+          espalier.json to bring back a plan, a block_order.csv to use its order.
         </span>
       </footer>
     </>

@@ -1,10 +1,14 @@
-// Numbers as people read them; must not compute anything new. English digits everywhere, so that numbers can be compared and searched.
+// Numbers as people read them; must not compute anything new. English digits everywhere, so that
+// numbers can be compared and searched.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
-/** Perplexity from its mean NLL in nats, four significant digits; powers of ten from a million on, as it may overflow a double. */
+/**
+ * Perplexity from its mean NLL in nats, four significant digits; powers of ten from a million on,
+ * as it may overflow a double.
+ */
 export function formatPpl(nll: number, decimalsOfPower = 1): string {
   if (Number.isNaN(nll)) return 'not a number';
   if (nll === Number.POSITIVE_INFINITY) return '∞';
@@ -27,7 +31,10 @@ export function formatPpl(nll: number, decimalsOfPower = 1): string {
 export function formatScore(value: number): string {
   if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return '∞';
-  if (Math.abs(value) >= 999_950) return Math.abs(value) >= 1e15 ? value.toExponential(2) : scaled(value, ['', 'k', 'M', 'B', 'T'], 3);
+  if (Math.abs(value) >= 999_950)
+    return Math.abs(value) >= 1e15
+      ? value.toExponential(2)
+      : scaled(value, ['', 'k', 'M', 'B', 'T'], 3);
   return Math.abs(value) >= 999.95 ? whole.format(value) : value.toPrecision(4);
 }
 
@@ -52,7 +59,9 @@ function scaled(value: number, units: readonly string[], decimals = 1): string {
   return `${v.toFixed(places)} ${units[i]}`;
 }
 
-/** Change from `from` to `to` in percent with a true minus sign; '' when there is none to speak of. */
+/**
+ * Change from `from` to `to` in percent with a true minus sign; '' when there is none to speak of.
+ */
 export function formatChange(from: number, to: number): string {
   if (from === to) return '';
   const percent = (to / from - 1) * 100;
@@ -101,5 +110,7 @@ export function formatAgo(ms: number): string {
   if (minutes < 1) return 'just now';
   if (minutes < 60) return `${plural(minutes, 'minute')} ago`;
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${plural(hours, 'hour')} ago` : `${plural(Math.floor(hours / 24), 'day')} ago`;
+  return hours < 48
+    ? `${plural(hours, 'hour')} ago`
+    : `${plural(Math.floor(hours / 24), 'day')} ago`;
 }

@@ -17,19 +17,25 @@ const resident = {
 };
 
 test('a model that fits is told by its parts', () => {
-  expect(memoryInParts(resident)).toBe('Needs about 18.0 MB: weights 12.0 MB, hidden states 3.0 MB, scratch 2.0 MB, logits 1.0 MB.');
+  expect(memoryInParts(resident)).toBe(
+    'Needs about 18.0 MB: weights 12.0 MB, hidden states 3.0 MB, scratch 2.0 MB, logits 1.0 MB.',
+  );
   expect(memoryInAll(resident)).toBe('Needs about 18.0 MB, largest buffer 4.0 MB.');
 });
 
 test('a model that does not says that it is streamed, and how much is read', () => {
   const streamed = { ...resident, streaming: true, budget: 6 * MB };
-  const words = 'The whole model does not fit into 6.0 MB, so its weights are read from the files while it is scored, 12.0 MB in all.';
+  const words =
+    'The whole model does not fit into 6.0 MB, so its weights are read from the files while ' +
+    'it is scored, 12.0 MB in all.';
   expect(memoryInParts(streamed)).toContain(words);
   expect(memoryInAll(streamed)).toContain(words);
 });
 
 test('what stands in the way is all that is said', () => {
-  const obstacle = 'Even streamed from the files, this model needs 2.5 MiB at once, but the budget is 1.00 MiB. Raise the memory budget.';
+  const obstacle =
+    'Even streamed from the files, this model needs 2.5 MiB at once, but the budget is 1.00 ' +
+    'MiB. Raise the memory budget.';
   expect(memoryInParts({ ...resident, obstacle })).toBe(obstacle);
   expect(memoryInAll({ ...resident, obstacle })).toBe(obstacle);
 });

@@ -1,4 +1,5 @@
-// How components reach the store: the state by selector, the actions, the commands. Components must not import the store itself.
+// How components reach the store: the state by selector, the actions, the commands. Components must
+// not import the store itself.
 
 import { createContext, useCallback, useContext } from 'react';
 import { type Command, type CommandId, command } from '../state/commands.ts';

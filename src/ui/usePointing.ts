@@ -1,4 +1,5 @@
-// Hover and click of anything with a data-block attribute, and of its parts with a data-unit: list, curve and architecture are three views of one selection.
+// Hover and click of anything with a data-block attribute, and of its parts with a data-unit: list,
+// curve and architecture are three views of one selection.
 
 import { type RefObject, useEffect, useRef } from 'react';
 import { parseUnit } from '../units.ts';

@@ -1,4 +1,5 @@
-// What listens to the whole window: drops, shortcuts, lost focus; and what speaks beyond the page's content: toasts, its title, notifications.
+// What listens to the whole window: drops, shortcuts, lost focus; and what speaks beyond the page's
+// content: toasts, its title, notifications.
 
 import { useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
@@ -26,8 +27,12 @@ export function DropTarget() {
       },
       { signal },
     );
-    window.addEventListener('dragleave', (event) => hasFiles(event) && setOver(--depth > 0), { signal });
-    window.addEventListener('dragover', (event) => hasFiles(event) && event.preventDefault(), { signal });
+    window.addEventListener('dragleave', (event) => hasFiles(event) && setOver(--depth > 0), {
+      signal,
+    });
+    window.addEventListener('dragover', (event) => hasFiles(event) && event.preventDefault(), {
+      signal,
+    });
     window.addEventListener(
       'drop',
       (event) => {
@@ -48,7 +53,10 @@ export function DropTarget() {
   ) : null;
 }
 
-/** Commands by key; not while someone types or a dialog is open, and single keys only while they are switched on. */
+/**
+ * Commands by key; not while someone types or a dialog is open, and single keys only while they are
+ * switched on.
+ */
 export function Shortcuts() {
   const store = useStudioStore();
   useEffect(() => {
@@ -57,7 +65,12 @@ export function Shortcuts() {
         const handler = (event: KeyboardEvent) => {
           const state = store.state.getState();
           if (!key.includes('$mod') && !state.view.singleKeys) return;
-          if (isTyping(event.target) || document.querySelector('dialog[open]') || !command.enabled(state)) return;
+          if (
+            isTyping(event.target) ||
+            document.querySelector('dialog[open]') ||
+            !command.enabled(state)
+          )
+            return;
           event.preventDefault();
           command.run(store.actions, state);
         };
@@ -75,18 +88,23 @@ export function Shortcuts() {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  if (target instanceof HTMLInputElement) return !['checkbox', 'radio', 'range', 'button'].includes(target.type);
+  if (target instanceof HTMLInputElement)
+    return !['checkbox', 'radio', 'range', 'button'].includes(target.type);
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 
-/** Where the focus goes when what had it leaves the page: to the nearest part around it that is still there. */
+/**
+ * Where the focus goes when what had it leaves the page: to the nearest part around it that is
+ * still there.
+ */
 export function FocusKeeper() {
   useEffect(() => {
     const stop = new AbortController();
     let around: Element[] = [];
     const remember = ({ target }: FocusEvent) => {
       around = [];
-      for (let at = target instanceof Element ? target : null; at; at = at.parentElement) around.push(at);
+      for (let at = target instanceof Element ? target : null; at; at = at.parentElement)
+        around.push(at);
     };
     // Focus that is given up on purpose stays given up.
     const forget = ({ target }: FocusEvent) =>
@@ -96,9 +114,11 @@ export function FocusKeeper() {
     window.addEventListener('focusin', remember, { signal: stop.signal });
     window.addEventListener('focusout', forget, { signal: stop.signal });
     const observer = new MutationObserver(() => {
-      if (around.length === 0 || around[0]?.isConnected || document.activeElement !== document.body) return;
+      if (around.length === 0 || around[0]?.isConnected || document.activeElement !== document.body)
+        return;
       const part =
-        around.find((one) => one.isConnected && one.matches('fieldset, section, dialog, main')) ?? document.querySelector('main');
+        around.find((one) => one.isConnected && one.matches('fieldset, section, dialog, main')) ??
+        document.querySelector('main');
       around = [];
       if (!(part instanceof HTMLElement)) return;
       part.tabIndex = -1;
@@ -122,7 +142,11 @@ export function Toasts() {
 }
 
 /** Jobs that do not go on where they were when the page is opened again. */
-const LOST_ON_LEAVING: readonly string[] = ['export', 'stability', 'evaluate'] satisfies EngineJob[];
+const LOST_ON_LEAVING: readonly string[] = [
+  'export',
+  'stability',
+  'evaluate',
+] satisfies EngineJob[];
 
 /** Asks before the page is left in the middle of one. */
 export function LeaveGuard() {
@@ -136,7 +160,10 @@ export function LeaveGuard() {
   return null;
 }
 
-/** The title says how far the long job is; its end is told by a notification while the page is hidden, where that is switched on. */
+/**
+ * The title says how far the long job is; its end is told by a notification while the page is
+ * hidden, where that is switched on.
+ */
 export function JobTitle() {
   const store = useStudioStore();
   const title = useStudio(pageTitle);

@@ -1,4 +1,5 @@
-// The declared contract between the page and the studio worker. Types only; both sides import from here.
+// The declared contract between the page and the studio worker. Types only; both sides import from
+// here.
 
 import type { ErrorReport } from '../errors.ts';
 import type { Identity } from '../model/identity.ts';
@@ -41,7 +42,9 @@ export type OpenResult =
       provenance: string | null;
       /** False when there is no tokenizer; scoring then needs token ids. */
       hasTokenizer: boolean;
-      /** Of its chat template; a tokenizer that turns out broken is found when a prompt is encoded. */
+      /**
+       * Of its chat template; a tokenizer that turns out broken is found when a prompt is encoded.
+       */
       chat: VariantInfo['chat'];
     };
 
@@ -99,7 +102,10 @@ export interface ScoreSettings {
 /** What is recorded of a run's settings, with the choices resolved. */
 export type RecordedSettings = SettingsRecord;
 
-/** Mean negative log-likelihood in nats per predicted token; `ppl` = exp(nll), null when it overflows float64. */
+/**
+ * Mean negative log-likelihood in nats per predicted token; `ppl` = exp(nll), null when it
+ * overflows float64.
+ */
 export interface Measure {
   nll: number;
   ppl: number | null;
@@ -116,9 +122,9 @@ export interface BlockScore extends Measure {
 }
 
 /**
- * Criteria from the hidden states of the intact pass, means over the windows accumulated in float64.
- * Block Influence: 1 - mean cos(h_in, h_out) over tokens (ShortGPT). Angular distance: mean arccos(cos(h_l, h_(l+n)))/pi at the last token
- * (Gromov et al.). Both: low = safe to remove.
+ * Criteria from the hidden states of the intact pass, means over the windows accumulated in
+ * float64. Block Influence: 1 - mean cos(h_in, h_out) over tokens (ShortGPT). Angular distance:
+ * mean arccos(cos(h_l, h_(l+n)))/pi at the last token (Gromov et al.). Both: low = safe to remove.
  */
 export interface HiddenCriteria {
   /** One per block. */
@@ -140,10 +146,16 @@ export interface ScoreResult {
   selfTest: SelfTest | null;
   /** Rewrites applied so that the graph runs on the device, in words. */
   rewrites: string[];
-  /** What makes the numbers doubtful, in sentences (float16 that overflows); absent when nothing was found. */
+  /**
+   * What makes the numbers doubtful, in sentences (float16 that overflows); absent when nothing was
+   * found.
+   */
   warnings?: string[];
   seconds: number;
-  /** Curve cost against the ideal [N(N+1)/2 t_block + (N+1) t_head] (design of the breadth-first pass), measured in the run. */
+  /**
+   * Curve cost against the ideal [N(N+1)/2 t_block + (N+1) t_head] (design of the breadth-first
+   * pass), measured in the run.
+   */
   costRatio: number | null;
 }
 
@@ -151,7 +163,12 @@ export type ScoreEvent =
   | { type: 'progress'; progress: Progress }
   | { type: 'note'; text: string }
   /** `resumed` = block evaluations that an earlier, interrupted run had done. */
-  | { type: 'started'; device: { kind: DeviceKind; name: string }; windows: number; resumed?: number }
+  | {
+      type: 'started';
+      device: { kind: DeviceKind; name: string };
+      windows: number;
+      resumed?: number;
+    }
   | { type: 'baseline'; baseline: Measure }
   | { type: 'block'; block: BlockScore };
 
@@ -201,7 +218,10 @@ export type PartsEvent =
   | { type: 'baseline'; baseline: Measure }
   | { type: 'part'; part: PartScore };
 
-/** Sums over the linear matrices of each block, dequantised as the graph does it, accumulated in float64. Low = safe to remove. */
+/**
+ * Sums over the linear matrices of each block, dequantised as the graph does it, accumulated in
+ * float64. Low = safe to remove.
+ */
 export interface Magnitudes {
   /** Sum of absolute values, one per block. */
   l1: number[];
@@ -214,7 +234,9 @@ export interface Magnitudes {
   seconds: number;
 }
 
-/** Iterative PPL (SLEB): the block whose removal costs least goes, and what is left is scored again. */
+/**
+ * Iterative PPL (SLEB): the block whose removal costs least goes, and what is left is scored again.
+ */
 export interface SearchRequest {
   settings: ScoreSettings;
   /** Removed before the search begins. */
@@ -240,7 +262,12 @@ export interface SearchStep {
 export type SearchEvent =
   | { type: 'progress'; progress: Progress }
   | { type: 'note'; text: string }
-  | { type: 'started'; device: { kind: DeviceKind; name: string }; baseline: Measure; resumedSteps: number }
+  | {
+      type: 'started';
+      device: { kind: DeviceKind; name: string };
+      baseline: Measure;
+      resumedSteps: number;
+    }
   /** A candidate of the step that runs. */
   | { type: 'candidate'; step: number; block: number; nll: number }
   | { type: 'step'; step: SearchStep };
@@ -259,7 +286,10 @@ export interface SearchResult {
   costRatio: number | null;
 }
 
-/** Perplexity on a text of its own, by the paper's protocol (non-overlapping segments) or with a stride. */
+/**
+ * Perplexity on a text of its own, by the paper's protocol (non-overlapping segments) or with a
+ * stride.
+ */
 export interface EvaluateRequest {
   /** The plan; empty: the original alone. */
   removed: Unit[];
@@ -267,7 +297,10 @@ export interface EvaluateRequest {
   text: { kind: 'bundled' } | { kind: 'text'; name: string; text: string };
   /** Tokens per segment, BOS included. */
   segment: number;
-  /** Tokens from one segment to the next; a segment then predicts its last `stride` tokens only. null = no overlap. */
+  /**
+   * Tokens from one segment to the next; a segment then predicts its last `stride` tokens only.
+   * null = no overlap.
+   */
   stride: number | null;
   bos: 'none' | 'every' | null;
   /** Evaluate at most this many segments, from the start; null = all. */
@@ -298,9 +331,14 @@ export interface EvaluateResult {
   original: EvaluatedSide;
   /** null when nothing is removed. */
   plan: EvaluatedSide | null;
-  /** Share of predicted positions at which both give the same most likely token; null when nothing is removed. */
+  /**
+   * Share of predicted positions at which both give the same most likely token; null when nothing
+   * is removed.
+   */
   top1Agreement: number | null;
-  /** Mean KL(original || plan) in nats over the predicted positions; null when nothing is removed. */
+  /**
+   * Mean KL(original || plan) in nats over the predicted positions; null when nothing is removed.
+   */
   klDivergence: number | null;
   device: { kind: DeviceKind; name: string };
   /** What makes the numbers doubtful: overlap with the calibration text. */
@@ -314,7 +352,9 @@ export type EvaluateEvent =
   /** The numbers over the segments so far. */
   | { type: 'partial'; result: EvaluateResult };
 
-/** A long job that did not come to its end; it goes on when it is asked for with the same settings. */
+/**
+ * A long job that did not come to its end; it goes on when it is asked for with the same settings.
+ */
 export interface Interrupted {
   key: string;
   job: 'score' | 'parts' | 'search';
@@ -377,9 +417,10 @@ export interface VerifyCheck {
 }
 
 /**
- * "verified" only when every check ran and passed; "in-parts" when the graph is too large to be run whole here, but everything else is right and
- * its blocks, run one after the other from the written files, give the right numbers; "unverified" when those that ran passed but nothing here can
- * run the graph, or what could was lost on the way.
+ * "verified" only when every check ran and passed; "in-parts" when the graph is too large to be run
+ * whole here, but everything else is right and its blocks, run one after the other from the written
+ * files, give the right numbers; "unverified" when those that ran passed but nothing here can run
+ * the graph, or what could was lost on the way.
  */
 export interface Verification {
   status: 'verified' | 'in-parts' | 'unverified' | 'failed';
@@ -389,7 +430,10 @@ export interface Verification {
 }
 
 export interface StudioApi {
-  /** Reads structure only. Replaces the model that was open, unless it fails: then the old one stays. */
+  /**
+   * Reads structure only. Replaces the model that was open, unless it fails: then the old one
+   * stays.
+   */
   open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult>;
   /** Looks for a GPU and runs the self-test once per adapter; later calls answer at once. */
   device(): Promise<DeviceReport>;
@@ -402,22 +446,46 @@ export interface StudioApi {
    * @param budgetBytes what plans may take; by default what the last job might
    */
   useWindows(windows: number[][], device: 'auto' | DeviceKind, budgetBytes?: number): Promise<void>;
-  /** What makes the open model recognisable: hashes of its graph and of samples of its weights (reads at most 4 MiB of them). */
+  /**
+   * What makes the open model recognisable: hashes of its graph and of samples of its weights
+   * (reads at most 4 MiB of them).
+   */
   identity(): Promise<Identity>;
-  /** PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer call cancels an older one. */
+  /**
+   * PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer
+   * call cancels an older one.
+   */
   plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
-  /** Leave-one-out over the parts of the blocks, on the windows of the last score or useWindows, or those of the settings. @throws EspalierError as `score`. */
+  /**
+   * Leave-one-out over the parts of the blocks, on the windows of the last score or useWindows, or
+   * those of the settings. @throws EspalierError as `score`.
+   */
   scoreParts(settings: ScoreSettings, onEvent: (event: PartsEvent) => void): Promise<PartsResult>;
-  /** Reads every weight byte of the blocks once, in bounded memory. @throws EspalierError `cancelled`, `missing-file`, `unsupported-op` for a quantisation that cannot be undone. */
+  /**
+   * Reads every weight byte of the blocks once, in bounded memory. @throws EspalierError
+   * `cancelled`, `missing-file`, `unsupported-op` for a quantisation that cannot be undone.
+   */
   magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes>;
   /** The criteria of the intact pass, for a curve that came without them. */
-  hiddenCriteria(settings: ScoreSettings, onEvent: (progress: Progress) => void): Promise<HiddenCriteria>;
-  /** Iterative PPL. Cancelled, the steps so far were told by events. @throws EspalierError as `score`. */
+  hiddenCriteria(
+    settings: ScoreSettings,
+    onEvent: (progress: Progress) => void,
+  ): Promise<HiddenCriteria>;
+  /**
+   * Iterative PPL. Cancelled, the steps so far were told by events. @throws EspalierError as
+   * `score`.
+   */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
   /** Holds the running search between two runs, or lets it go on. */
   pause(on: boolean): Promise<void>;
-  /** Perplexity of original and plan on another text. Cancelled, the partial result was told by events. */
-  evaluate(request: EvaluateRequest, onEvent: (event: EvaluateEvent) => void): Promise<EvaluateResult>;
+  /**
+   * Perplexity of original and plan on another text. Cancelled, the partial result was told by
+   * events.
+   */
+  evaluate(
+    request: EvaluateRequest,
+    onEvent: (event: EvaluateEvent) => void,
+  ): Promise<EvaluateResult>;
   /** Jobs on the open model that were interrupted, newest first. */
   interrupted(): Promise<Interrupted[]>;
   /** Forgets an interrupted job. */

@@ -1,4 +1,5 @@
-// Entry of a bench worker: one variant on a runtime of its own, loaded, run and thrown away with the worker. Must not hold logic.
+// Entry of a bench worker: one variant on a runtime of its own, loaded, run and thrown away with
+// the worker. Must not hold logic.
 
 import { expose } from 'comlink';
 import { EspalierError } from '../errors.ts';
@@ -12,7 +13,8 @@ import { outgoing } from './wire.ts';
 let variant: Variant | null = null;
 
 function loaded(): Variant {
-  if (!variant) throw new EspalierError('bug', 'The worker was asked to run before it loaded a variant.');
+  if (!variant)
+    throw new EspalierError('bug', 'The worker was asked to run before it loaded a variant.');
   return variant;
 }
 

@@ -1,4 +1,5 @@
-// The declared contract of measuring and generating: a worker that holds one variant as export would write it, and the meter that drives two of them. Types only.
+// The declared contract of measuring and generating: a worker that holds one variant as export
+// would write it, and the meter that drives two of them. Types only.
 
 import type { Sampling } from '../analysis/sampling.ts';
 import type { SpeedSummary, Stat } from '../analysis/speed.ts';
@@ -7,8 +8,14 @@ import type { ChatMessage } from '../text/chat.ts';
 import type { Unit } from '../units.ts';
 import type { DeviceKind, FolderSource, Progress, SelfTest } from './api.ts';
 
-/** What a variant is asked to go on from. `chat` goes through the model's own template; `ids` needs no tokenizer. */
-export type Prompt = { kind: 'raw'; text: string } | { kind: 'chat'; messages: ChatMessage[] } | { kind: 'ids'; ids: number[] };
+/**
+ * What a variant is asked to go on from. `chat` goes through the model's own template; `ids` needs
+ * no tokenizer.
+ */
+export type Prompt =
+  | { kind: 'raw'; text: string }
+  | { kind: 'chat'; messages: ChatMessage[] }
+  | { kind: 'ids'; ids: number[] };
 
 export interface EncodedPrompt {
   ids: number[];
@@ -21,7 +28,10 @@ export interface VariantRequest {
   source: FolderSource;
   /** Path of the graph within the source. */
   graph: string;
-  /** Blocks left out, in the numbering of the source. Empty: the source as an export without removals writes it. */
+  /**
+   * Blocks left out, in the numbering of the source. Empty: the source as an export without
+   * removals writes it.
+   */
   removed: Unit[];
   device: 'auto' | DeviceKind;
   /** Of the GPU where it may be used, else null: then the wasm device is taken. */
@@ -30,7 +40,11 @@ export interface VariantRequest {
   graphCapture: boolean;
 }
 
-/** Where the past lies: `static` = own buffers of full capacity, past and present at once; `growing` = copied on by one token each step; `none` = the graph has no cache, every step repeats the whole sequence. */
+/**
+ * Where the past lies: `static` = own buffers of full capacity, past and present at once; `growing`
+ * = copied on by one token each step; `none` = the graph has no cache, every step repeats the whole
+ * sequence.
+ */
 export type CacheKind = 'static' | 'growing' | 'none';
 
 /** What was loaded. */
@@ -52,7 +66,10 @@ export interface VariantInfo {
   contextLength: number | null;
   vocabSize: number;
   hasTokenizer: boolean;
-  /** `none`: raw prompts only. A string is the error of a template or tokenizer that is there and broken. */
+  /**
+   * `none`: raw prompts only. A string is the error of a template or tokenizer that is there and
+   * broken.
+   */
   chat: 'ok' | 'none' | { error: string };
 }
 
@@ -78,7 +95,10 @@ export interface RunSample {
   seconds: number;
   /** Of the decode steps: time outside ONNX Runtime's own run (feeds, sampling, readback). */
   hostSeconds: number;
-  /** Bytes that the variant held on the device during the run: weights, caches, own buffers. Memory inside ONNX Runtime's kernels is not seen. */
+  /**
+   * Bytes that the variant held on the device during the run: weights, caches, own buffers. Memory
+   * inside ONNX Runtime's kernels is not seen.
+   */
   deviceBytes: number;
   /** The new ids of row 0. */
   ids: number[];
@@ -97,11 +117,17 @@ export interface GenerationStart {
 export interface Advance {
   /** New ids of this slice. */
   ids: number[];
-  /** The whole text so far; '' without a tokenizer. Stable: an unfinished character at the end is held back. */
+  /**
+   * The whole text so far; '' without a tokenizer. Stable: an unfinished character at the end is
+   * held back.
+   */
   text: string;
   /** Length of the text after each id of this slice, in UTF-16 units. */
   ends: number[];
-  /** Own seconds so far (time when the other variant ran is not in it): to the first token, and to the last. */
+  /**
+   * Own seconds so far (time when the other variant ran is not in it): to the first token, and to
+   * the last.
+   */
   ttft: number;
   seconds: number;
   /** New tokens so far. */
@@ -114,12 +140,19 @@ export interface Advance {
 export interface VariantApi {
   /**
    * Reads exactly the bytes that export would write, out of the source's files, and compiles them.
-   * @throws EspalierError `bad-input` (blocks that cannot be removed), `unsupported-op`, `unsupported-graph`, `no-webgpu`, `out-of-memory`, `missing-file`, `device-lost`
+   * @throws EspalierError `bad-input` (blocks that cannot be removed), `unsupported-op`,
+   *   `unsupported-graph`, `no-webgpu`, `out-of-memory`, `missing-file`, `device-lost`
    */
   load(request: VariantRequest, onProgress: (progress: Progress) => void): Promise<VariantInfo>;
-  /** @throws EspalierError `tokenizer` (none, or a template without or with an error: the template's own words), `bad-input` (ids outside the vocabulary, an empty prompt) */
+  /**
+   * @throws EspalierError `tokenizer` (none, or a template without or with an error: the template's
+   * own words), `bad-input` (ids outside the vocabulary, an empty prompt)
+   */
   encode(prompt: Prompt): Promise<EncodedPrompt>;
-  /** One run from an empty cache. @throws EspalierError `bad-input` when prompt and tokens exceed the context, `out-of-memory`, `device-lost` */
+  /**
+   * One run from an empty cache. @throws EspalierError `bad-input` when prompt and tokens exceed
+   * the context, `out-of-memory`, `device-lost`
+   */
   run(shape: RunShape): Promise<RunSample>;
   /** Starts a generation; the one before is forgotten. Errors as `run`. */
   begin(start: GenerationStart): Promise<void>;
@@ -134,15 +167,28 @@ export interface VariantHandle extends Omit<VariantApi, 'load'> {
   close(): Promise<void>;
 }
 
-/** Opens a variant; the page's spawns a worker, the command line's runs in place. @throws as `VariantApi.load`, `cancelled` */
-export type OpenVariant = (removed: Unit[], signal: AbortSignal, onProgress: (progress: Progress) => void) => Promise<VariantHandle>;
+/**
+ * Opens a variant; the page's spawns a worker, the command line's runs in place. @throws as
+ * `VariantApi.load`, `cancelled`
+ */
+export type OpenVariant = (
+  removed: Unit[],
+  signal: AbortSignal,
+  onProgress: (progress: Progress) => void,
+) => Promise<VariantHandle>;
 
 export type Which = 'original' | 'pruned';
 
-/** The protocol of a measurement (Shortened LLaMA, section 4: 12 -> 128 tokens, 10 + 20 runs), or the quick one. */
+/**
+ * The protocol of a measurement (Shortened LLaMA, section 4: 12 -> 128 tokens, 10 + 20 runs), or
+ * the quick one.
+ */
 export interface SpeedSettings {
   mode: 'paper' | 'quick' | 'custom';
-  /** null = a text of our own cut to `promptTokens`; a string is encoded as it is and sets the length. */
+  /**
+   * null = a text of our own cut to `promptTokens`; a string is encoded as it is and sets the
+   * length.
+   */
   prompt: string | null;
   promptTokens: number;
   tokens: number;
@@ -158,7 +204,9 @@ export interface VariantMeasure {
   removed: Unit[];
   speed: SpeedSummary;
   samples: RunSample[];
-  /** Seconds of each load; several when the variants did not fit together and were loaded in turns. */
+  /**
+   * Seconds of each load; several when the variants did not fit together and were loaded in turns.
+   */
   loads: number[];
   /** Most bytes held on the device. */
   deviceBytes: number;
@@ -173,7 +221,10 @@ export interface Gain {
   noise: boolean;
 }
 
-/** What was measured, with what it was measured on. A variant that failed has an error instead; the other's numbers stay. */
+/**
+ * What was measured, with what it was measured on. A variant that failed has an error instead; the
+ * other's numbers stay.
+ */
 export interface MeasureResult {
   original: VariantMeasure | null;
   /** null too when nothing is removed. */
@@ -182,7 +233,10 @@ export interface MeasureResult {
   gain: Gain | null;
   settings: SpeedSettings;
   promptIds: number[];
-  /** `runs` = one run each in turn; `rounds` = loaded and measured in turns because both did not fit. */
+  /**
+   * `runs` = one run each in turn; `rounds` = loaded and measured in turns because both did not
+   * fit.
+   */
   interleaved: 'runs' | 'rounds';
   notes: string[];
   /** Seconds of the whole measurement. */
@@ -200,7 +254,10 @@ export interface MeterRequest {
   graph: string;
   removed: Unit[];
   device: 'auto' | DeviceKind;
-  /** Estimated device bytes of each variant (`planSize`: weights, and the cache of prompt and new tokens): what does not fit together is loaded in turns. */
+  /**
+   * Estimated device bytes of each variant (`planSize`: weights, and the cache of prompt and new
+   * tokens): what does not fit together is loaded in turns.
+   */
   estimate: Record<Which, number>;
 }
 
@@ -258,9 +315,19 @@ export interface MeterApi {
   /** @throws EspalierError `cancelled`; when both variants fail, the error of the original. */
   measure(request: MeasureRequest, onEvent: (event: MeterEvent) => void): Promise<MeasureResult>;
   /** Batch sizes in order, each variant until it no longer fits. Errors as `measure`. */
-  sweep(request: MeasureRequest, batches: number[], onEvent: (event: MeterEvent) => void): Promise<SweepResult>;
-  /** Both variants take turns of a few dozen ms, so that both stream and neither slows the other. Errors as `measure`. */
-  generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<GenerateResult>;
+  sweep(
+    request: MeasureRequest,
+    batches: number[],
+    onEvent: (event: MeterEvent) => void,
+  ): Promise<SweepResult>;
+  /**
+   * Both variants take turns of a few dozen ms, so that both stream and neither slows the other.
+   * Errors as `measure`.
+   */
+  generate(
+    request: GenerateRequest,
+    onEvent: (event: GenerateEvent) => void,
+  ): Promise<GenerateResult>;
   /** Ends the running job at once; its workers are terminated. */
   cancel(): void;
 }

@@ -1,4 +1,5 @@
-// Whose checkpoint it is: equal model, windows, device and search find it, anything else does not; and what people are told.
+// Whose checkpoint it is: equal model, windows, device and search find it, anything else does not;
+// and what people are told.
 
 import { beforeEach, expect, test } from 'vitest';
 import { EspalierError } from '../errors.ts';
@@ -74,7 +75,10 @@ test('another budget goes on; other windows, device, job, search or model do not
     [{ ...FACTS, windows: [[1, 2, 3]] }, MODEL],
     [{ ...FACTS, device: { kind: 'webgpu', name: 'a GPU' } }, MODEL],
     [{ ...FACTS, job: 'parts' }, MODEL],
-    [{ ...FACTS, job: 'search', search: { start: [], locked: [0], count: 2, maxPpl: null } }, MODEL],
+    [
+      { ...FACTS, job: 'search', search: { start: [], locked: [0], count: 2, maxPpl: null } },
+      MODEL,
+    ],
     [FACTS, { ...MODEL, weightsSha256: 'cc' }],
     [FACTS, { ...MODEL, graphSha256: 'cc' }],
   ];
@@ -86,8 +90,12 @@ test('another budget goes on; other windows, device, job, search or model do not
     );
     expect(loaded).toBeNull();
   }
-  expect(await checkpoints().interrupted(async () => ({ ...MODEL, weightsSha256: 'cc' }))).toEqual([]);
-  expect((await run({ ...FACTS, settings: { ...SETTINGS, budgetBytes: 1e6 } }, 80)).resumed).toMatchObject({ done: 40 });
+  expect(await checkpoints().interrupted(async () => ({ ...MODEL, weightsSha256: 'cc' }))).toEqual(
+    [],
+  );
+  expect(
+    (await run({ ...FACTS, settings: { ...SETTINGS, budgetBytes: 1e6 } }, 80)).resumed,
+  ).toMatchObject({ done: 40 });
 });
 
 test('a very long text is kept as its windows, which give the same key', async () => {
@@ -95,7 +103,9 @@ test('a very long text is kept as its windows, which give the same key', async (
   await run({ ...FACTS, settings: { ...SETTINGS, text } }, 40);
   const [job] = await checkpoints().interrupted(async () => MODEL);
   expect(job?.settings.text).toEqual({ kind: 'ids', name: 'book.txt', windows: FACTS.windows });
-  expect((await run({ ...FACTS, settings: job?.settings ?? SETTINGS }, 80)).resumed).toMatchObject({ done: 40 });
+  expect((await run({ ...FACTS, settings: job?.settings ?? SETTINGS }, 80)).resumed).toMatchObject({
+    done: 40,
+  });
 });
 
 test('what cannot be kept is said once and stops nothing', async () => {

@@ -1,4 +1,5 @@
-// Which kept job belongs to which model, windows, device and settings, and which of them nobody runs; must not know how a job runs.
+// Which kept job belongs to which model, windows, device and settings, and which of them nobody
+// runs; must not know how a job runs.
 
 import { type JobShelf, makeJobShelf } from '../files/checkpoints.ts';
 import type { Identity } from '../model/identity.ts';
@@ -7,7 +8,10 @@ import { sha256OfText } from '../text/hash.ts';
 import { VERSION } from '../version.ts';
 import type { Interrupted, ScoreSettings } from './api.ts';
 
-/** Everything that a job's numbers follow from, besides the model. The memory budget decides how, not what. */
+/**
+ * Everything that a job's numbers follow from, besides the model. The memory budget decides how,
+ * not what.
+ */
 export interface JobFacts extends Pick<Interrupted, 'job' | 'settings' | 'search' | 'device'> {
   windows: number[][];
 }
@@ -15,7 +19,10 @@ export interface JobFacts extends Pick<Interrupted, 'job' | 'settings' | 'search
 /** What is written down beside the body. */
 type About = Omit<Interrupted, 'key' | 'job' | 'savedAt'>;
 
-/** Runs a job with a place for its checkpoints. `resumed` = what an earlier run of the same job had done, or null. */
+/**
+ * Runs a job with a place for its checkpoints. `resumed` = what an earlier run of the same job had
+ * done, or null.
+ */
 export type WithCheckpoints = <T>(
   facts: JobFacts,
   onNote: (text: string) => void,
@@ -34,7 +41,10 @@ export class Checkpoints {
     this.shelf = shelf;
   }
 
-  /** For a job that is about to start: where something is kept, the model is recognised while weights and programs are still being loaded. */
+  /**
+   * For a job that is about to start: where something is kept, the model is recognised while
+   * weights and programs are still being loaded.
+   */
   begin(identity: () => Promise<Identity>): WithCheckpoints {
     const listed = this.shelf.list();
     const earlier = listed.then((jobs) => (jobs.length > 0 ? identity() : null)).catch(() => null);
@@ -45,7 +55,11 @@ export class Checkpoints {
         return key;
       };
       const found = (await earlier) && (await this.load(keys));
-      if (found) onNote(`It goes on after ${found.done} of ${found.total} block evaluations, done by a run that was interrupted.`);
+      if (found)
+        onNote(
+          `It goes on after ${found.done} of ${found.total} block evaluations, done by a run ` +
+            'that was interrupted.',
+        );
       const lock = new JobLock();
       if (found) lock.hold((await keys())[0]);
       try {
@@ -56,7 +70,10 @@ export class Checkpoints {
     };
   }
 
-  /** Jobs on this model that were interrupted, newest first; not those that another tab runs. Reads the model only when something is kept. */
+  /**
+   * Jobs on this model that were interrupted, newest first; not those that another tab runs. Reads
+   * the model only when something is kept.
+   */
   async interrupted(identity: () => Promise<Identity>): Promise<Interrupted[]> {
     const jobs = await this.shelf.list();
     if (jobs.length === 0) return [];
@@ -70,7 +87,9 @@ export class Checkpoints {
     }
     return own
       .filter(({ key }) => !running.has(lockName(key)))
-      .flatMap(({ key, job, savedAt, about }) => (isAbout(about) ? [{ ...about, key, job: job as Interrupted['job'], savedAt }] : []));
+      .flatMap(({ key, job, savedAt, about }) =>
+        isAbout(about) ? [{ ...about, key, job: job as Interrupted['job'], savedAt }] : [],
+      );
   }
 
   forget(key: string): Promise<void> {
@@ -82,7 +101,9 @@ export class Checkpoints {
       const [key] = await keys();
       const about = (await this.shelf.list()).find((one) => one.key === key)?.about;
       const body = isAbout(about) ? await this.shelf.body(key) : undefined;
-      return isAbout(about) && body !== undefined ? { done: about.done, total: about.total, body } : null;
+      return isAbout(about) && body !== undefined
+        ? { done: about.done, total: about.total, body }
+        : null;
     } catch {
       return null;
     }
@@ -108,7 +129,11 @@ export class Checkpoints {
             return this.shelf.keep({ key, modelKey, job, savedAt: Date.now(), about }, body);
           })
           .catch(() => false);
-        if (!kept && !told) onNote('The browser cannot keep how far this run has come: interrupted, it will start from the beginning.');
+        if (!kept && !told)
+          onNote(
+            'The browser cannot keep how far this run has come: interrupted, it will start ' +
+              'from the beginning.',
+          );
         told ||= !kept;
       },
       clear: async () => {
@@ -120,15 +145,23 @@ export class Checkpoints {
 }
 
 /** Of this version: other versions may compute and write down otherwise. */
-const modelKeyOf = ({ graphSha256, weightsSha256 }: Identity) => `${VERSION} ${graphSha256} ${weightsSha256}`;
+const modelKeyOf = ({ graphSha256, weightsSha256 }: Identity) =>
+  `${VERSION} ${graphSha256} ${weightsSha256}`;
 
-async function jobKey(identity: Identity, { job, search, device, windows }: JobFacts): Promise<string> {
-  return sha256OfText(JSON.stringify([modelKeyOf(identity), job, search, device.kind, device.name, windows]));
+async function jobKey(
+  identity: Identity,
+  { job, search, device, windows }: JobFacts,
+): Promise<string> {
+  return sha256OfText(
+    JSON.stringify([modelKeyOf(identity), job, search, device.kind, device.name, windows]),
+  );
 }
 
 function bounded({ settings, windows }: JobFacts): ScoreSettings {
   const { text } = settings;
-  return text.kind === 'text' && text.text.length > MOST_TEXT ? { ...settings, text: { kind: 'ids', name: text.name, windows } } : settings;
+  return text.kind === 'text' && text.text.length > MOST_TEXT
+    ? { ...settings, text: { kind: 'ids', name: text.name, windows } }
+    : settings;
 }
 
 function isAbout(value: unknown): value is About {
@@ -143,7 +176,8 @@ function isAbout(value: unknown): value is About {
 }
 
 const lockName = (key: string) => `espalier job ${key}`;
-const locks = () => (typeof navigator === 'undefined' ? undefined : (navigator as Partial<typeof navigator>).locks);
+const locks = () =>
+  typeof navigator === 'undefined' ? undefined : (navigator as Partial<typeof navigator>).locks;
 
 /** Says to other tabs that a job runs; the browser lets go of it when the worker dies. */
 class JobLock {
@@ -154,7 +188,8 @@ class JobLock {
   private held: Promise<unknown> | null = null;
 
   hold(key: string): void {
-    this.held ??= locks()?.request(lockName(key), { ifAvailable: true }, () => this.over) ?? Promise.resolve();
+    this.held ??=
+      locks()?.request(lockName(key), { ifAvailable: true }, () => this.over) ?? Promise.resolve();
     this.held.catch(() => {});
   }
 

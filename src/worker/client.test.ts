@@ -1,4 +1,5 @@
-// The client's bookkeeping of a replaced worker: what is opened again, what takes its place. The worker is a stand-in on a message channel.
+// The client's bookkeeping of a replaced worker: what is opened again, what takes its place. The
+// worker is a stand-in on a message channel.
 
 import { expose } from 'comlink';
 import { expect, test } from 'vitest';
@@ -7,11 +8,28 @@ import type { OpenRequest, OpenResult, ScoreResult, ScoreSettings, StudioApi } f
 import { createStudio } from './client.ts';
 import { outgoing } from './wire.ts';
 
-const METHODS = ['open', 'device', 'memory', 'score', 'useWindows', 'identity', 'plan', 'export', 'cancel'] as const;
+const METHODS = [
+  'open',
+  'device',
+  'memory',
+  'score',
+  'useWindows',
+  'identity',
+  'plan',
+  'export',
+  'cancel',
+] as const;
 
-/** A worker whose current model is the last opened one; opening takes as many ms as its name has letters times ten. */
+/**
+ * A worker whose current model is the last opened one; opening takes as many ms as its name has
+ * letters times ten.
+ */
 function standIn(log: string[], broken: Set<string>) {
-  const lose: { next: boolean; code: ErrorCode; worker: Worker | null } = { next: false, code: 'device-lost', worker: null };
+  const lose: { next: boolean; code: ErrorCode; worker: Worker | null } = {
+    next: false,
+    code: 'device-lost',
+    worker: null,
+  };
   const spawn = (): Worker => {
     const { port1, port2 } = new MessageChannel();
     let current = '';
@@ -20,7 +38,8 @@ function standIn(log: string[], broken: Set<string>) {
       async open({ source }: OpenRequest) {
         const mine = ++turn;
         await new Promise((resolve) => setTimeout(resolve, source.name.length * 10));
-        if (broken.has(source.name)) throw new EspalierError('missing-file', `${source.name} was changed`);
+        if (broken.has(source.name))
+          throw new EspalierError('missing-file', `${source.name} was changed`);
         if (mine !== turn) throw new EspalierError('cancelled', 'Cancelled.');
         current = source.name;
         log.push(`open ${current}`);
@@ -36,7 +55,9 @@ function standIn(log: string[], broken: Set<string>) {
       },
       // Never ends by itself, but where a budget is given.
       score: ({ budgetBytes }) =>
-        budgetBytes ? Promise.resolve({ windows: [[1, 2]], device: { kind: 'wasm' } } as ScoreResult) : new Promise(() => {}),
+        budgetBytes
+          ? Promise.resolve({ windows: [[1, 2]], device: { kind: 'wasm' } } as ScoreResult)
+          : new Promise(() => {}),
       async useWindows(windows, device, budgetBytes) {
         log.push(`windows ${JSON.stringify(windows)} on ${device} within ${budgetBytes}`);
       },
@@ -110,8 +131,16 @@ test('a worker that dies ends what waits for it, and the next call gets a fresh 
   await api.open(request('a'), nothing);
   const waiting = api.score({} as ScoreSettings, nothing);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  lose.worker?.onerror?.(Object.assign(new Event('error', { cancelable: true }), { message: 'unreachable' }) as ErrorEvent);
-  await expect(waiting).rejects.toMatchObject({ code: 'bug', message: 'The worker stopped unexpectedly.', detail: 'unreachable' });
+  lose.worker?.onerror?.(
+    Object.assign(new Event('error', { cancelable: true }), {
+      message: 'unreachable',
+    }) as ErrorEvent,
+  );
+  await expect(waiting).rejects.toMatchObject({
+    code: 'bug',
+    message: 'The worker stopped unexpectedly.',
+    detail: 'unreachable',
+  });
   await api.plan([1], nothing);
   expect(log).toEqual(['open a', 'open a', 'plan on a']);
   dispose();

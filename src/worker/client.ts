@@ -1,4 +1,5 @@
-// The page's end of the studio worker: calls, cancel with a deadline, and replacement of a worker that died or hangs.
+// The page's end of the studio worker: calls, cancel with a deadline, and replacement of a worker
+// that died or hangs.
 
 import { type Remote, wrap } from 'comlink';
 import { EspalierError } from '../errors.ts';
@@ -11,7 +12,10 @@ const CANCEL_DEADLINE_MS = 2000;
 
 export interface Studio {
   api: StudioApi;
-  /** Called after the worker died or was replaced; the open model and the windows are brought back with the next call. */
+  /**
+   * Called after the worker died or was replaced; the open model and the windows are brought back
+   * with the next call.
+   */
   onReplaced(listener: (reason: string) => void): void;
   dispose(): void;
 }
@@ -20,7 +24,16 @@ export interface Studio {
 const FATAL = new Set(['device-lost', 'out-of-memory']);
 
 /** What a cancel is for, also while it still waits for its worker. */
-const JOBS = new Set<keyof StudioApi>(['score', 'scoreParts', 'magnitudes', 'hiddenCriteria', 'search', 'evaluate', 'export', 'plan']);
+const JOBS = new Set<keyof StudioApi>([
+  'score',
+  'scoreParts',
+  'magnitudes',
+  'hiddenCriteria',
+  'search',
+  'evaluate',
+  'export',
+  'plan',
+]);
 
 export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   const listeners: ((reason: string) => void)[] = [];
@@ -32,7 +45,10 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   let lastWindows: Parameters<StudioApi['useWindows']> | null = null;
   /** What the last score might take: plans in a new worker keep to it. */
   let lastBudget: number | undefined;
-  /** The model of a replaced worker being opened again; calls wait for it, except an open, which takes its place. */
+  /**
+   * The model of a replaced worker being opened again; calls wait for it, except an open, which
+   * takes its place.
+   */
   let restored: Promise<unknown> = Promise.resolve();
   let opens = 0;
   let cancels = 0;
@@ -49,7 +65,12 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
       // What a worker still said before it was replaced must not end its successor.
       if (worker !== spawned) return;
       replace(
-        new EspalierError('bug', 'The worker stopped unexpectedly.', 'It was started again; repeat the last step.', event.message ?? ''),
+        new EspalierError(
+          'bug',
+          'The worker stopped unexpectedly.',
+          'It was started again; repeat the last step.',
+          event.message ?? '',
+        ),
       );
     };
     remote = wrap<RemoteMethods>(spawned);
@@ -58,8 +79,15 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     return remote;
   }
 
-  /** A restore that fails takes its worker along, so that the next call tries again; one that an open overtook is of no interest. */
-  async function reopen(fresh: Remote<RemoteMethods>, request: OpenRequest, windows: typeof lastWindows): Promise<void> {
+  /**
+   * A restore that fails takes its worker along, so that the next call tries again; one that an
+   * open overtook is of no interest.
+   */
+  async function reopen(
+    fresh: Remote<RemoteMethods>,
+    request: OpenRequest,
+    windows: typeof lastWindows,
+  ): Promise<void> {
     const turn = opens;
     try {
       await call(fresh, 'open', [request, () => {}]);
@@ -105,11 +133,13 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
       if (opening && (value as { kind: string }).kind === 'opened') holder = target;
       return value;
     } catch (error) {
-      if (error instanceof EspalierError && FATAL.has(error.code) && remote === target) replace(error);
+      if (error instanceof EspalierError && FATAL.has(error.code) && remote === target)
+        replace(error);
       throw error;
     } finally {
       running.delete(answer);
-      // An open that opened nothing (refused, or a choice of graphs) took the place of a restore: that is made up for.
+      // An open that opened nothing (refused, or a choice of graphs) took the place of a restore:
+      // that is made up for.
       if (opening && turn === opens && remote === target && holder !== target && lastOpen) {
         restored = reopen(target, lastOpen, lastWindows);
         restored.catch(() => {});
@@ -136,7 +166,9 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     if (!target || running.size === 0) return;
     const jobs = [...running];
     void call(target, 'cancel', []).catch(() => {});
-    const deadline = new Promise<'late'>((resolve) => setTimeout(resolve, CANCEL_DEADLINE_MS, 'late'));
+    const deadline = new Promise<'late'>((resolve) =>
+      setTimeout(resolve, CANCEL_DEADLINE_MS, 'late'),
+    );
     const ended = await Promise.race([Promise.allSettled(jobs), deadline]);
     if (ended === 'late' && remote === target && jobs.some((job) => running.has(job)))
       replace(new EspalierError('cancelled', 'Cancelled.'));
@@ -146,19 +178,25 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     open: (request, onEvent) => invoke('open', [request, onEvent]) as ReturnType<StudioApi['open']>,
     device: () => invoke('device', []) as ReturnType<StudioApi['device']>,
     memory: (settings) => invoke('memory', [settings]) as ReturnType<StudioApi['memory']>,
-    score: (settings, onEvent) => invoke('score', [settings, onEvent]) as ReturnType<StudioApi['score']>,
+    score: (settings, onEvent) =>
+      invoke('score', [settings, onEvent]) as ReturnType<StudioApi['score']>,
     useWindows: (windows, device) => invoke('useWindows', [windows, device]) as Promise<void>,
     identity: () => invoke('identity', []) as ReturnType<StudioApi['identity']>,
     plan: (removed, onEvent) => invoke('plan', [removed, onEvent]) as ReturnType<StudioApi['plan']>,
-    scoreParts: (settings, onEvent) => invoke('scoreParts', [settings, onEvent]) as ReturnType<StudioApi['scoreParts']>,
+    scoreParts: (settings, onEvent) =>
+      invoke('scoreParts', [settings, onEvent]) as ReturnType<StudioApi['scoreParts']>,
     magnitudes: (onEvent) => invoke('magnitudes', [onEvent]) as ReturnType<StudioApi['magnitudes']>,
-    hiddenCriteria: (settings, onEvent) => invoke('hiddenCriteria', [settings, onEvent]) as ReturnType<StudioApi['hiddenCriteria']>,
-    search: (request, onEvent) => invoke('search', [request, onEvent]) as ReturnType<StudioApi['search']>,
+    hiddenCriteria: (settings, onEvent) =>
+      invoke('hiddenCriteria', [settings, onEvent]) as ReturnType<StudioApi['hiddenCriteria']>,
+    search: (request, onEvent) =>
+      invoke('search', [request, onEvent]) as ReturnType<StudioApi['search']>,
     pause: (on) => invoke('pause', [on]) as Promise<void>,
-    evaluate: (request, onEvent) => invoke('evaluate', [request, onEvent]) as ReturnType<StudioApi['evaluate']>,
+    evaluate: (request, onEvent) =>
+      invoke('evaluate', [request, onEvent]) as ReturnType<StudioApi['evaluate']>,
     interrupted: () => invoke('interrupted', []) as ReturnType<StudioApi['interrupted']>,
     forget: (key) => invoke('forget', [key]) as Promise<void>,
-    export: (request, onEvent) => invoke('export', [request, onEvent]) as ReturnType<StudioApi['export']>,
+    export: (request, onEvent) =>
+      invoke('export', [request, onEvent]) as ReturnType<StudioApi['export']>,
     release: () => invoke('release', []) as Promise<void>,
     cancel,
   };
@@ -175,5 +213,8 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
 }
 
 function spawnStudioWorker(): Worker {
-  return new Worker(new URL('./studio.ts', import.meta.url), { type: 'module', name: 'espalier-studio' });
+  return new Worker(new URL('./studio.ts', import.meta.url), {
+    type: 'module',
+    name: 'espalier-studio',
+  });
 }

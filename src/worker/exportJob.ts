@@ -1,4 +1,5 @@
-// One export: the files of the plan written to disk or zip, then verified in a fresh worker. Must not decide what is removed.
+// One export: the files of the plan written to disk or zip, then verified in a fresh worker. Must
+// not decide what is removed.
 
 import { wrap } from 'comlink';
 import { type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
@@ -14,7 +15,14 @@ import { routesOf } from '../runtime/selfTest.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
-import type { ExportRequest, ExportResult, FolderSource, Progress, SelfTest, Verification } from './api.ts';
+import type {
+  ExportRequest,
+  ExportResult,
+  FolderSource,
+  Progress,
+  SelfTest,
+  Verification,
+} from './api.ts';
 import type { VerifyRequest, Written } from './verifyApi.ts';
 import { call, type RemoteMethods } from './wire.ts';
 
@@ -45,18 +53,22 @@ interface Saved {
 const SHARED = 1 / 3;
 
 /** Failures to score that say nothing of what is written. */
-const isNotHere = (code: ErrorCode): boolean => code.startsWith('unsupported-') || code === 'out-of-memory' || code === 'too-large';
+const isNotHere = (code: ErrorCode): boolean =>
+  code.startsWith('unsupported-') || code === 'out-of-memory' || code === 'too-large';
 
 /**
- * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed verification leaves the files, marked failed.
- * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`, `disk-full`
+ * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed
+ * verification leaves the files, marked failed.
+ * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`,
+ *   `disk-full`
  */
 export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
   const { removed, score, plan, study, target } = request;
   let whyNoNll: string | undefined;
-  // A graph that this machine cannot score, or has no memory for, can be written and verified all the same.
+  // A graph that this machine cannot score, or has no memory for, can be written and verified all
+  // the same.
   const unlessNotHere = async <T>(find: () => Promise<T>): Promise<T | null> => {
     try {
       return await find();
@@ -76,7 +88,9 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);
-  const nll = routed ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal)) : null;
+  const nll = routed
+    ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal))
+    : null;
   throwIfCancelled(signal);
 
   const writing = performance.now();
@@ -93,10 +107,22 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const saved = await write(target, request.name, job);
   const preferred = routed?.engine.kind ?? 'wasm';
   const selfTest = preferred === 'webgpu' || whyNotOn('wasm', opened) ? await gpu() : null;
-  const kind = whyNotOn(preferred, opened) === null ? preferred : preferred === 'webgpu' ? 'wasm' : selfTest ? 'webgpu' : 'wasm';
+  const kind =
+    whyNotOn(preferred, opened) === null
+      ? preferred
+      : preferred === 'webgpu'
+        ? 'wasm'
+        : selfTest
+          ? 'webgpu'
+          : 'wasm';
   const subgroups = selfTest ? routesOf(selfTest.checks).subgroups : false;
   const bytes = totalBytes(manifest.files);
-  if (routed && bytes > SHARED * (budgetBytes ?? defaultBudget(routed.engine.kind, routed.engine.maxBufferBytes))) await work.release();
+  if (
+    routed &&
+    bytes >
+      SHARED * (budgetBytes ?? defaultBudget(routed.engine.kind, routed.engine.maxBufferBytes))
+  )
+    await work.release();
   const verification = await verifyInWorker(
     {
       written: saved.written,
@@ -127,7 +153,11 @@ async function write(target: ExportRequest['target'], name: string, job: WriteJo
   if (target.kind === 'folder') {
     const parent: DirectoryTarget = target.handle;
     const saved = await saveFolder(parent, name, job);
-    return { name: saved.name, written: { kind: 'files', name: saved.name, files: await readBack(saved.handle, job.files) }, blob: null };
+    return {
+      name: saved.name,
+      written: { kind: 'files', name: saved.name, files: await readBack(saved.handle, job.files) },
+      blob: null,
+    };
   }
   if (target.kind === 'zip-file') {
     const handle: FileTarget = target.handle;
@@ -138,10 +168,20 @@ async function write(target: ExportRequest['target'], name: string, job: WriteJo
   return { name, written: { kind: 'zip', blob }, blob };
 }
 
-/** A worker of its own: fresh runtime, fresh memory, gone when it has spoken or when the job is cancelled. */
-async function verifyInWorker(request: VerifyRequest, signal: AbortSignal, onEvent: (progress: Progress) => void): Promise<Verification> {
+/**
+ * A worker of its own: fresh runtime, fresh memory, gone when it has spoken or when the job is
+ * cancelled.
+ */
+async function verifyInWorker(
+  request: VerifyRequest,
+  signal: AbortSignal,
+  onEvent: (progress: Progress) => void,
+): Promise<Verification> {
   throwIfCancelled(signal);
-  const worker = new Worker(new URL('./verify.ts', import.meta.url), { type: 'module', name: 'espalier-verify' });
+  const worker = new Worker(new URL('./verify.ts', import.meta.url), {
+    type: 'module',
+    name: 'espalier-verify',
+  });
   let crashed = false;
   try {
     const stopped = new Promise<never>((_, reject) => {
@@ -149,16 +189,30 @@ async function verifyInWorker(request: VerifyRequest, signal: AbortSignal, onEve
       worker.onerror = (event) => {
         event.preventDefault();
         crashed = true;
-        reject(new EspalierError('bug', 'The verification worker stopped unexpectedly.', 'Export again.', event.message ?? ''));
+        reject(
+          new EspalierError(
+            'bug',
+            'The verification worker stopped unexpectedly.',
+            'Export again.',
+            event.message ?? '',
+          ),
+        );
       };
     });
     stopped.catch(() => {});
-    return (await Promise.race([call(wrap<RemoteMethods>(worker), 'verify', [request, onEvent]), stopped])) as Verification;
+    return (await Promise.race([
+      call(wrap<RemoteMethods>(worker), 'verify', [request, onEvent]),
+      stopped,
+    ])) as Verification;
   } catch (error) {
     // Everything is written by now: a cancel only leaves it unverified.
     if (signal.aborted) return notVerified('cancelled before it was done', 'unverified');
-    const detail = error instanceof EspalierError ? [error.message, error.hint].join(' ') : String(error);
-    return notVerified(detail, crashed || NOT_HERE.has(toReport(error).code) ? 'unverified' : 'failed');
+    const detail =
+      error instanceof EspalierError ? [error.message, error.hint].join(' ') : String(error);
+    return notVerified(
+      detail,
+      crashed || NOT_HERE.has(toReport(error).code) ? 'unverified' : 'failed',
+    );
   } finally {
     worker.terminate();
   }

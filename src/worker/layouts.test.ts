@@ -1,4 +1,5 @@
-// Layouts that people keep their models in: each opens and gives the golden likelihoods on the real runtime.
+// Layouts that people keep their models in: each opens and gives the golden likelihoods on the real
+// runtime.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,14 +17,22 @@ import { StudioService } from './service.ts';
 
 const OPTIMUM = 'optimum-llama-fp32';
 const GENAI = 'genai-qwen3-fp32-webgpu';
-/** Letters of several scripts, a combining accent, a character outside the basic plane, and what addresses would take for something else. */
+/**
+ * Letters of several scripts, a combining accent, a character outside the basic plane, and what
+ * addresses would take for something else.
+ */
 const STRANGE = 'Größe e\u0301té 模型 🌳 #1 100%';
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
 async function filesOf(name: string): Promise<Files> {
   const folder = await nodeFolder(fixturePath(name));
-  const files: Files = new Map(folder.files.map(({ path }) => [path, new Uint8Array(readFileSync(join(fixturePath(name), path)))]));
+  const files: Files = new Map(
+    folder.files.map(({ path }) => [
+      path,
+      new Uint8Array(readFileSync(join(fixturePath(name), path))),
+    ]),
+  );
   await folder.close();
   return files;
 }
@@ -36,7 +45,10 @@ function renamed(files: Files, change: (path: string) => string): Files {
 function dropped(files: Files, folder = '') {
   const prefix = folder && `/${folder}/`;
   const found = asFolder(
-    [...files].map(([path, bytes]) => ({ path: `${prefix}${path}`, file: new File([bytes], path.split('/').at(-1)!) })),
+    [...files].map(([path, bytes]) => ({
+      path: `${prefix}${path}`,
+      file: new File([bytes], path.split('/').at(-1)!),
+    })),
     'dropped files',
   );
   return { kind: 'files', ...found! } as const;
@@ -45,7 +57,10 @@ function dropped(files: Files, folder = '') {
 /** The same model with its weights in external files of at most `partBytes`. */
 async function split(files: Files, partBytes: number): Promise<Files> {
   const sources = new Map(
-    [...files].map(([path, bytes]) => [path, { size: bytes.length, read: async (o: number, n: number) => bytes.slice(o, o + n) }]),
+    [...files].map(([path, bytes]) => [
+      path,
+      { size: bytes.length, read: async (o: number, n: number) => bytes.slice(o, o + n) },
+    ]),
   );
   const folder = {
     name: 'source',
@@ -54,11 +69,16 @@ async function split(files: Files, partBytes: number): Promise<Files> {
   };
   const manifest = await exportManifest(await openModel(folder), [], { app: 'a test', partBytes });
   const written: Files = new Map();
-  for (const file of manifest.files) written.set(file.path, await manifestSource(file, folder).read(0, file.size));
+  for (const file of manifest.files)
+    written.set(file.path, await manifestSource(file, folder).read(0, file.size));
   return written;
 }
 
-async function expectGolden(name: string, source: ReturnType<typeof dropped>, graph?: string): Promise<void> {
+async function expectGolden(
+  name: string,
+  source: ReturnType<typeof dropped>,
+  graph?: string,
+): Promise<void> {
   const { windows, baseline } = golden(name);
   const studio = new StudioService(nodeLoader, async () => calibrationText());
   const opened = await studio.open(graph === undefined ? { source } : { source, graph }, () => {});
@@ -89,7 +109,10 @@ describe('a model opens and gives the golden likelihoods', () => {
     expect([...files.keys()]).toEqual(expect.arrayContaining([first, second]));
     const source = dropped(files, name);
     if (name === OPTIMUM) await expectGolden(name, source);
-    else expect((await new StudioService(nodeLoader, async () => '').open({ source }, () => {})).kind).toBe('opened');
+    else
+      expect(
+        (await new StudioService(nodeLoader, async () => '').open({ source }, () => {})).kind,
+      ).toBe('opened');
     // A part that is missing is named.
     files.delete(second);
     const studio = new StudioService(nodeLoader, async () => '');
@@ -100,7 +123,9 @@ describe('a model opens and gives the golden likelihoods', () => {
   });
 
   it('with spaces and letters of any script in the names of folder, graph and weights', async () => {
-    const strange = renamed(await filesOf(OPTIMUM), (path) => path.replace('model.onnx', `${STRANGE}.onnx`));
+    const strange = renamed(await filesOf(OPTIMUM), (path) =>
+      path.replace('model.onnx', `${STRANGE}.onnx`),
+    );
     const files = await split(strange, 300_000);
     expect([...files.keys()]).toContain(`onnx/${STRANGE}.onnx_data_1`);
     await expectGolden(OPTIMUM, dropped(files, STRANGE));
@@ -136,8 +161,12 @@ describe('a model opens and gives the golden likelihoods', () => {
     const source = dropped(files, OPTIMUM);
     const studio = new StudioService(nodeLoader, async () => '');
     const choice = await studio.open({ source }, () => {});
-    expect(choice).toMatchObject({ kind: 'choose', graphs: [{ dtype: 'fp32' }, { dtype: 'fp16' }] });
-    for (const graph of ['onnx/model.onnx', 'onnx/model_fp16.onnx']) await expectGolden(OPTIMUM, source, graph);
+    expect(choice).toMatchObject({
+      kind: 'choose',
+      graphs: [{ dtype: 'fp32' }, { dtype: 'fp16' }],
+    });
+    for (const graph of ['onnx/model.onnx', 'onnx/model_fp16.onnx'])
+      await expectGolden(OPTIMUM, source, graph);
   });
 });
 
@@ -147,7 +176,9 @@ describe('compressed zips', () => {
     new StudioService(nodeLoader, async () => '').open({ source: zipSource(bytes) }, () => {});
 
   it('that would unpack to many times their size are refused', async () => {
-    await expect(open(deflatedZip(new Map([['model.onnx', new Uint8Array(1e6)]])))).rejects.toMatchObject({
+    await expect(
+      open(deflatedZip(new Map([['model.onnx', new Uint8Array(1e6)]]))),
+    ).rejects.toMatchObject({
       code: 'too-large',
       message: expect.stringContaining('8 times'),
     });
@@ -159,7 +190,10 @@ describe('compressed zips', () => {
     const zip = deflatedZip(new Map([['model.onnx', graph]]));
     const cut = zip.slice();
     cut.fill(0xff, 200, 4000);
-    await expect(open(cut)).rejects.toMatchObject({ code: 'corrupt-file', message: expect.stringContaining('model.onnx') });
+    await expect(open(cut)).rejects.toMatchObject({
+      code: 'corrupt-file',
+      message: expect.stringContaining('model.onnx'),
+    });
     const longer = zip.slice();
     const central = longer.length - 22 - 46 - 'model.onnx'.length;
     new DataView(longer.buffer).setUint32(central + 24, graph.length + 1, true);
@@ -173,8 +207,12 @@ describe('compressed zips', () => {
 it('tells how far the graph is read, in bytes', async () => {
   const source = dropped(await filesOf(OPTIMUM), OPTIMUM);
   const told: Progress[] = [];
-  await new StudioService(nodeLoader, async () => '').open({ source }, (progress) => told.push(progress));
+  await new StudioService(nodeLoader, async () => '').open({ source }, (progress) =>
+    told.push(progress),
+  );
   const size = source.files.find(({ path }) => path === 'onnx/model.onnx')!.file.size;
-  expect(told.every(({ unit, total, done }) => unit === 'bytes' && total === size && done <= size)).toBe(true);
+  expect(
+    told.every(({ unit, total, done }) => unit === 'bytes' && total === size && done <= size),
+  ).toBe(true);
   expect(told.at(-1)).toMatchObject({ done: size, phase: 'read' });
 });

@@ -1,4 +1,5 @@
-// The meter's bookkeeping: workers that end with their job, room made by the studio, cancel, a worker that dies. The workers are stand-ins on message channels.
+// The meter's bookkeeping: workers that end with their job, room made by the studio, cancel, a
+// worker that dies. The workers are stand-ins on message channels.
 
 import { expose } from 'comlink';
 import { expect, test } from 'vitest';
@@ -34,7 +35,8 @@ function standIns(options: Options = {}) {
       async load(request) {
         removed = request.removed.length;
         log.push(`load ${removed}`);
-        if (options.dies === 'load') worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
+        if (options.dies === 'load')
+          worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
         if (loads++ < (options.noMemory ?? 0)) throw new EspalierError('out-of-memory', 'no room');
         return info(16 - removed);
       },
@@ -42,13 +44,31 @@ function standIns(options: Options = {}) {
       async run({ ids, tokens, batch }): Promise<RunSample> {
         if (options.crowded && alive.size > 1) throw new EspalierError('out-of-memory', 'no room');
         if (options.hangs) return new Promise(() => {});
-        if (options.dies === 'run') worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
+        if (options.dies === 'run')
+          worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
         log.push(`run ${removed}`);
         const seconds = options.seconds?.(removed) ?? 1;
-        return { promptTokens: ids.length, tokens, batch, ttft: seconds / 10, seconds, hostSeconds: 0, deviceBytes: 10, ids: [] };
+        return {
+          promptTokens: ids.length,
+          tokens,
+          batch,
+          ttft: seconds / 10,
+          seconds,
+          hostSeconds: 0,
+          deviceBytes: 10,
+          ids: [],
+        };
       },
       begin: async () => {},
-      advance: async () => ({ ids: [], text: '', ends: [], ttft: 0, seconds: 0, tokens: 0, done: 'length' }),
+      advance: async () => ({
+        ids: [],
+        text: '',
+        ends: [],
+        ttft: 0,
+        seconds: 0,
+        tokens: 0,
+        done: 'length',
+      }),
     };
     expose(outgoing<VariantApi>(api, ['load', 'encode', 'run', 'begin', 'advance']), port1);
     port1.start();
@@ -104,7 +124,9 @@ function studio() {
   };
 }
 
-const request = (estimate: MeasureRequest['estimate'] = { original: 1, pruned: 1 }): MeasureRequest => ({
+const request = (
+  estimate: MeasureRequest['estimate'] = { original: 1, pruned: 1 },
+): MeasureRequest => ({
   source: { kind: 'files', name: 'm', files: [] },
   graph: 'model.onnx',
   removed: [3, 4],
@@ -131,7 +153,8 @@ test('both variants run in turns, and their workers end with the job', async () 
   expect(result.interleaved).toBe('runs');
   const runs = log.filter((line) => line.startsWith('run'));
   expect(runs).toHaveLength(8);
-  for (let k = 0; k < runs.length; k += 2) expect(new Set(runs.slice(k, k + 2))).toEqual(new Set(['run 0', 'run 2']));
+  for (let k = 0; k < runs.length; k += 2)
+    expect(new Set(runs.slice(k, k + 2))).toEqual(new Set(['run 0', 'run 2']));
   expect(alive.size).toBe(0);
   expect(released).toEqual([]);
 });
@@ -141,7 +164,10 @@ test('what does not fit beside the studio makes it give its weights back, and sa
   const { release, device, released } = studio();
   const notes: string[] = [];
   const onEvent = (event: MeterEvent) => void (event.type === 'note' && notes.push(event.text));
-  const result = await createMeter({ release, device }, spawn).measure(request({ original: 3 * GB, pruned: 2 * GB }), onEvent);
+  const result = await createMeter({ release, device }, spawn).measure(
+    request({ original: 3 * GB, pruned: 2 * GB }),
+    onEvent,
+  );
   expect(released).toEqual(['released']);
   expect(notes.join(' ')).toContain('released');
   expect(result.interleaved).toBe('runs');
@@ -150,9 +176,17 @@ test('what does not fit beside the studio makes it give its weights back, and sa
 test('what does not fit together is loaded in turns', async () => {
   const { spawn, log } = standIns();
   const { release, device } = studio();
-  const result = await createMeter({ release, device }, spawn).measure(request({ original: 5 * GB, pruned: 4 * GB }), () => {});
+  const result = await createMeter({ release, device }, spawn).measure(
+    request({ original: 5 * GB, pruned: 4 * GB }),
+    () => {},
+  );
   expect(result.interleaved).toBe('rounds');
-  expect(log.filter((line) => line.startsWith('load'))).toEqual(['load 0', 'load 2', 'load 0', 'load 2']);
+  expect(log.filter((line) => line.startsWith('load'))).toEqual([
+    'load 0',
+    'load 2',
+    'load 0',
+    'load 2',
+  ]);
 });
 
 test('a load that runs out of memory is tried again without the studio', async () => {
@@ -167,7 +201,11 @@ test('runs that find no room beside the other are made in turns and without the 
   const { spawn, alive } = standIns({ crowded: true });
   const { release, device, released } = studio();
   const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
-  expect([result.interleaved, result.original?.samples.length, result.pruned?.samples.length]).toEqual(['rounds', 3, 3]);
+  expect([
+    result.interleaved,
+    result.original?.samples.length,
+    result.pruned?.samples.length,
+  ]).toEqual(['rounds', 3, 3]);
   expect(released).toEqual(['released']);
   expect(alive.size).toBe(0);
 });
@@ -187,12 +225,17 @@ test('cancel ends a job whose worker never answers, and a new job ends the one b
   expect(alive.size).toBe(0);
 });
 
-test.each(['load', 'run'] as const)('a worker that dies in a %s is an error of its variant', async (dies) => {
-  const { spawn, alive } = standIns({ dies });
-  const { release, device } = studio();
-  await expect(createMeter({ release, device }, spawn).measure(request(), () => {})).rejects.toMatchObject({
-    code: 'bug',
-    message: 'The measuring worker stopped unexpectedly.',
-  });
-  expect(alive.size).toBe(0);
-});
+test.each(['load', 'run'] as const)(
+  'a worker that dies in a %s is an error of its variant',
+  async (dies) => {
+    const { spawn, alive } = standIns({ dies });
+    const { release, device } = studio();
+    await expect(
+      createMeter({ release, device }, spawn).measure(request(), () => {}),
+    ).rejects.toMatchObject({
+      code: 'bug',
+      message: 'The measuring worker stopped unexpectedly.',
+    });
+    expect(alive.size).toBe(0);
+  },
+);

@@ -1,4 +1,5 @@
-// The page's meter: variants in workers of their own, measured and generated with in turns. Must not load or compile anything itself.
+// The page's meter: variants in workers of their own, measured and generated with in turns. Must
+// not load or compile anything itself.
 
 import { toReport } from '../errors.ts';
 import { untilAborted } from '../runtime/abortable.ts';
@@ -11,9 +12,13 @@ import type { MeterApi, MeterRequest, OpenVariant } from './benchApi.ts';
 import { openRemote, spawnBenchWorker } from './remoteVariant.ts';
 
 const RELEASED =
-  "The studio's weights were released to make room for the measurement; they are loaded again with the next score or perplexity.";
+  "The studio's weights were released to make room for the measurement; they are loaded " +
+  'again with the next score or perplexity.';
 
-export function createMeter(studio: Pick<StudioApi, 'device' | 'release'>, spawn: () => Worker = spawnBenchWorker): MeterApi {
+export function createMeter(
+  studio: Pick<StudioApi, 'device' | 'release'>,
+  spawn: () => Worker = spawnBenchWorker,
+): MeterApi {
   let running: AbortController | null = null;
 
   /** One job at a time: a new one ends the one before. */
@@ -43,7 +48,13 @@ export function createMeter(studio: Pick<StudioApi, 'device' | 'release'>, spawn
       const open: OpenVariant = async (removed, signal, onProgress) => {
         // One is opened once more only after a run found no room beside the other.
         if (opens++ >= 2) await release();
-        const load = () => openRemote(spawn, { source, graph, removed, device, selfTest, graphCapture }, signal, onProgress);
+        const load = () =>
+          openRemote(
+            spawn,
+            { source, graph, removed, device, selfTest, graphCapture },
+            signal,
+            onProgress,
+          );
         try {
           return await load();
         } catch (error) {
@@ -62,8 +73,10 @@ export function createMeter(studio: Pick<StudioApi, 'device' | 'release'>, spawn
 
   return {
     measure: (request, onEvent) =>
-      job({ ...request, graphCapture: request.settings.graphCapture }, noted(onEvent), (open, signal, together) =>
-        measureVariants(request, open, { signal, onEvent, together }),
+      job(
+        { ...request, graphCapture: request.settings.graphCapture },
+        noted(onEvent),
+        (open, signal, together) => measureVariants(request, open, { signal, onEvent, together }),
       ),
     sweep: (request, batches, onEvent) =>
       job({ ...request, graphCapture: false }, noted(onEvent), (open, signal, together) =>

@@ -5,7 +5,10 @@ import { PauseGate } from './pauseGate.ts';
 
 /** True when the gate lets a job through within a few turns. */
 async function passes(gate: PauseGate): Promise<boolean> {
-  return Promise.race([gate.wait().then(() => true), new Promise<boolean>((resolve) => setTimeout(resolve, 5, false))]);
+  return Promise.race([
+    gate.wait().then(() => true),
+    new Promise<boolean>((resolve) => setTimeout(resolve, 5, false)),
+  ]);
 }
 
 test('open until it is paused, and open again', async () => {

@@ -1,4 +1,5 @@
-// What this machine offers: the adapter, its self-test, the device that follows; must not know models.
+// What this machine offers: the adapter, its self-test, the device that follows; must not know
+// models.
 
 import { toReport } from '../errors.ts';
 import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
@@ -8,12 +9,23 @@ import { gpuUsable } from '../runtime/route.ts';
 import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
 import type { DeviceReport, SelfTest } from './api.ts';
 
-/** Looks for a GPU and tests it, unless the result is remembered. Never throws: what is wrong is the report's reason. */
+/**
+ * Looks for a GPU and tests it, unless the result is remembered. Never throws: what is wrong is the
+ * report's reason.
+ */
 export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
   const adapter = await findAdapter(loader);
   if (!adapter) {
     const reason = 'This browser offers no WebGPU adapter; the wasm device is used.';
-    return { preferred: 'wasm', webgpu: false, adapter: '', reason, features: [], maxBufferBytes: 0, selfTest: null };
+    return {
+      preferred: 'wasm',
+      webgpu: false,
+      adapter: '',
+      reason,
+      features: [],
+      maxBufferBytes: 0,
+      selfTest: null,
+    };
   }
   const info = describeAdapter(adapter);
   let selfTest: SelfTest | null = null;
@@ -44,5 +56,10 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
 /** A remembered result is used only when it has the form of one. */
 function asSelfTest(value: unknown): SelfTest | null {
   const test = value as Partial<SelfTest> | null;
-  return test && Array.isArray(test.checks) && Array.isArray(test.routes) && typeof test.passed === 'boolean' ? (test as SelfTest) : null;
+  return test &&
+    Array.isArray(test.checks) &&
+    Array.isArray(test.routes) &&
+    typeof test.passed === 'boolean'
+    ? (test as SelfTest)
+    : null;
 }

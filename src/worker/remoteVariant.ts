@@ -1,4 +1,5 @@
-// A variant in a worker of its own, as a handle: opened, called, and gone with its memory when it is closed. Must not decide what is measured.
+// A variant in a worker of its own, as a handle: opened, called, and gone with its memory when it
+// is closed. Must not decide what is measured.
 
 import { type Remote, releaseProxy, wrap } from 'comlink';
 import { EspalierError, throwIfCancelled } from '../errors.ts';
@@ -8,12 +9,17 @@ import type { VariantApi, VariantHandle, VariantInfo, VariantRequest } from './b
 import { call, type RemoteMethods } from './wire.ts';
 
 export function spawnBenchWorker(): Worker {
-  return new Worker(new URL('./bench.ts', import.meta.url), { type: 'module', name: 'espalier-bench' });
+  return new Worker(new URL('./bench.ts', import.meta.url), {
+    type: 'module',
+    name: 'espalier-bench',
+  });
 }
 
 /**
- * Starts a worker and loads the variant in it. The worker ends with `close`, with the signal, and when loading fails.
- * @throws EspalierError as `VariantApi.load`; `cancelled` after the signal or `close`; `bug` when the worker dies
+ * Starts a worker and loads the variant in it. The worker ends with `close`, with the signal, and
+ * when loading fails.
+ * @throws EspalierError as `VariantApi.load`; `cancelled` after the signal or `close`; `bug` when
+ *   the worker dies
  */
 export async function openRemote(
   spawn: () => Worker,
@@ -32,7 +38,8 @@ export async function openRemote(
     ended = true;
     signal.removeEventListener('abort', end);
     worker.terminate();
-    // Comlink's books hold the worker for as long as the proxy lives, and this listener and unanswered calls would keep the proxy alive through it.
+    // Comlink's books hold the worker for as long as the proxy lives, and this listener and
+    // unanswered calls would keep the proxy alive through it.
     worker.onerror = null;
     remote[releaseProxy]();
     // Nothing more comes from a worker that is gone: whoever waits for it is told.
@@ -41,10 +48,20 @@ export async function openRemote(
   signal.addEventListener('abort', end);
   worker.onerror = (event) => {
     event.preventDefault();
-    death.declare(new EspalierError('bug', 'The measuring worker stopped unexpectedly.', 'Measure again.', event.message ?? ''));
+    death.declare(
+      new EspalierError(
+        'bug',
+        'The measuring worker stopped unexpectedly.',
+        'Measure again.',
+        event.message ?? '',
+      ),
+    );
     end();
   };
-  const ask = <K extends keyof VariantApi>(name: K, ...args: Parameters<VariantApi[K]>): ReturnType<VariantApi[K]> =>
+  const ask = <K extends keyof VariantApi>(
+    name: K,
+    ...args: Parameters<VariantApi[K]>
+  ): ReturnType<VariantApi[K]> =>
     death.guard(call(remote, name, args)) as ReturnType<VariantApi[K]>;
   let info: VariantInfo;
   try {

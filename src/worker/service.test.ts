@@ -1,4 +1,5 @@
-// The service on the real runtime in Node: which model is open when opens overlap, and what asking for memory leaves alone.
+// The service on the real runtime in Node: which model is open when opens overlap, and what asking
+// for memory leaves alone.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,24 +19,40 @@ const nothing = (): void => {};
 async function request(name: string): Promise<OpenRequest> {
   const root = fixturePath(name);
   const folder = await nodeFolder(root);
-  const files = folder.files.map(({ path }) => ({ path, file: new File([readFileSync(join(root, path))], path) }));
+  const files = folder.files.map(({ path }) => ({
+    path,
+    file: new File([readFileSync(join(root, path))], path),
+  }));
   await folder.close();
   return { source: { kind: 'files', name, files } };
 }
 
 function settings(name: string, device: ScoreSettings['device']): ScoreSettings {
   const { windows } = golden(name);
-  return { text: { kind: 'ids', name, windows }, samples: 3, length: 24, sampler: 'even', seed: 0, bos: null, device };
+  return {
+    text: { kind: 'ids', name, windows },
+    samples: 3,
+    length: 24,
+    sampler: 'even',
+    seed: 0,
+    bos: null,
+    device,
+  };
 }
 
 test('of two opens that overlap the later one counts', async () => {
   const studio = service();
   const [slow, fast] = [await request('optimum-gemma3-fp32'), await request('optimum-llama-nokv')];
-  const [first, second] = await Promise.allSettled([studio.open(slow, nothing), studio.open(fast, nothing)]);
+  const [first, second] = await Promise.allSettled([
+    studio.open(slow, nothing),
+    studio.open(fast, nothing),
+  ]);
   expect(first).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
   expect(second.status).toBe('fulfilled');
   const result = await studio.score(settings('optimum-llama-nokv', 'wasm'), nothing);
-  expect(Math.abs(result.baseline.nll - (golden('optimum-llama-nokv').baseline?.nll ?? 0))).toBeLessThan(1e-4);
+  expect(
+    Math.abs(result.baseline.nll - (golden('optimum-llama-nokv').baseline?.nll ?? 0)),
+  ).toBeLessThan(1e-4);
 });
 
 test('asking for the memory of another device keeps the session and its states', async () => {
@@ -55,7 +72,11 @@ test('plans keep to the budget of the score, also after the session was given ba
   await studio.open(await request('optimum-llama-nokv'), nothing);
   const wasm = settings('optimum-llama-nokv', 'wasm');
   const { total } = await studio.memory(wasm);
-  const shares = await Promise.all([0.9, 0.8, 0.7, 0.6].map((part) => studio.memory({ ...wasm, budgetBytes: Math.floor(part * total) })));
+  const shares = await Promise.all(
+    [0.9, 0.8, 0.7, 0.6].map((part) =>
+      studio.memory({ ...wasm, budgetBytes: Math.floor(part * total) }),
+    ),
+  );
   const budgetBytes = shares.find(({ streaming, obstacle }) => streaming && !obstacle)?.budget;
   expect(budgetBytes).toBeDefined();
   const bytesFirst = async (): Promise<number> => {
@@ -78,14 +99,20 @@ test('a file espalier.json beyond all bounds is not read and does not keep a mod
   if (source.kind !== 'files') throw new Error('files');
   const long = new File([new Uint8Array(MAX_PROVENANCE_BYTES + 1)], 'espalier.json');
   const files = [...source.files, { path: 'espalier.json', file: long }];
-  expect(await service().open({ source: { ...source, files } }, nothing)).toMatchObject({ kind: 'opened', provenance: null });
+  expect(await service().open({ source: { ...source, files } }, nothing)).toMatchObject({
+    kind: 'opened',
+    provenance: null,
+  });
 });
 
 test('a newer plan cancels an older one', async () => {
   const studio = service();
   await studio.open(await request('optimum-llama-nokv'), nothing);
   await studio.score(settings('optimum-llama-nokv', 'wasm'), nothing);
-  const [older, newer] = await Promise.allSettled([studio.plan([1, 2], nothing), studio.plan([2, 3], nothing)]);
+  const [older, newer] = await Promise.allSettled([
+    studio.plan([1, 2], nothing),
+    studio.plan([2, 3], nothing),
+  ]);
   expect(older).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
   expect(newer).toMatchObject({ status: 'fulfilled', value: { removed: [2, 3] } });
 });
@@ -95,7 +122,11 @@ function engines() {
   const disk = memoryStore();
   return async () => {
     const shelf = makeJobShelf(() => disk.use);
-    const studio = new StudioService(nodeLoader, async () => calibrationText(), new Checkpoints(shelf));
+    const studio = new StudioService(
+      nodeLoader,
+      async () => calibrationText(),
+      new Checkpoints(shelf),
+    );
     await studio.open(await request('optimum-llama-nokv'), nothing);
     return studio;
   };
@@ -118,7 +149,12 @@ test('a cancelled run is told as interrupted and resumed by another engine, with
   const events: ScoreEvent[] = [];
   const resumed = await second.score(wanted, (event) => events.push(event));
   expect(events.find(({ type }) => type === 'started')).toMatchObject({ resumed: job?.done });
-  expect(events.some((event) => event.type === 'note' && event.text.includes(`after ${job?.done} of ${job?.total}`))).toBe(true);
+  expect(
+    events.some(
+      (event) =>
+        event.type === 'note' && event.text.includes(`after ${job?.done} of ${job?.total}`),
+    ),
+  ).toBe(true);
   expect(await second.interrupted()).toEqual([]);
 
   const whole = await (await fresh()).score(wanted, nothing);
@@ -142,7 +178,9 @@ test('a search is held, stopped, and resumed by another engine after the steps i
   await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
   expect(held).not.toBeNull();
   expect(steps).toBe(1);
-  expect(await first.interrupted()).toMatchObject([{ job: 'search', search: wanted, settings: asked.settings }]);
+  expect(await first.interrupted()).toMatchObject([
+    { job: 'search', search: wanted, settings: asked.settings },
+  ]);
 
   const second = await fresh();
   const events: SearchEvent[] = [];
@@ -150,21 +188,29 @@ test('a search is held, stopped, and resumed by another engine after the steps i
   expect(events.find(({ type }) => type === 'started')).toMatchObject({ resumedSteps: 1 });
   expect(await second.interrupted()).toEqual([]);
   const whole = await (await fresh()).search(asked, nothing);
-  const found = ({ steps: made, baseline }: SearchResult) => [baseline, ...made.map(({ block, measure }) => [block, measure])];
+  const found = ({ steps: made, baseline }: SearchResult) => [
+    baseline,
+    ...made.map(({ block, measure }) => [block, measure]),
+  ];
   expect(found(resumed)).toEqual(found(whole));
   expect(resumed.steps).toHaveLength(3);
 });
 
 test('scoring without a model, planning without windows: clear refusals', async () => {
   const studio = service();
-  await expect(studio.score(settings('optimum-llama-nokv', 'wasm'), nothing)).rejects.toMatchObject({ code: 'bad-input' });
+  await expect(studio.score(settings('optimum-llama-nokv', 'wasm'), nothing)).rejects.toMatchObject(
+    { code: 'bad-input' },
+  );
   await studio.open(await request('optimum-llama-nokv'), nothing);
   await expect(studio.plan([1], nothing)).rejects.toThrow(/no windows/);
 });
 
 test('opening tells of the chat template, without a tokenizer and without its errors in the way', async () => {
   const studio = service();
-  const chatOf = async (name: string, change: (path: string, file: File) => File | null = (_, file) => file) => {
+  const chatOf = async (
+    name: string,
+    change: (path: string, file: File) => File | null = (_, file) => file,
+  ) => {
     const { source } = await request(name);
     if (source.kind !== 'files') throw new Error('files');
     const files = source.files.flatMap(({ path, file }) => {
@@ -177,9 +223,13 @@ test('opening tells of the chat template, without a tokenizer and without its er
   expect(await chatOf('optimum-llama-chat')).toBe('ok');
   expect(await chatOf('optimum-llama-chat-file')).toBe('ok');
   expect(await chatOf('optimum-llama-nokv')).toBe('none');
-  expect(await chatOf('optimum-llama-chat', (path, file) => (path === 'tokenizer.json' ? null : file))).toBe('none');
+  expect(
+    await chatOf('optimum-llama-chat', (path, file) => (path === 'tokenizer.json' ? null : file)),
+  ).toBe('none');
   const broken = new File(['{"chat_template": "{% if %}"}'], 'tokenizer_config.json');
-  expect(await chatOf('optimum-llama-chat', (path, file) => (path === broken.name ? broken : file))).toMatchObject({
+  expect(
+    await chatOf('optimum-llama-chat', (path, file) => (path === broken.name ? broken : file)),
+  ).toMatchObject({
     error: expect.stringContaining('chat template'),
   });
 });

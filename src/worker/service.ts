@@ -1,4 +1,5 @@
-// The studio's engine behind the declared api: one open model, one scoring session, one job at a time. Must not know about the page.
+// The studio's engine behind the declared api: one open model, one scoring session, one job at a
+// time. Must not know about the page.
 
 import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { watched } from '../files/watched.ts';
@@ -11,7 +12,12 @@ import { PROVENANCE_FILE } from '../model/provenance.ts';
 import { fitted } from '../model/widen.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { defaultBudget } from '../runtime/budget.ts';
-import { type Calibration, type CalibrationText, calibrate, folderTokenizer } from '../runtime/calibration.ts';
+import {
+  type Calibration,
+  type CalibrationText,
+  calibrate,
+  folderTokenizer,
+} from '../runtime/calibration.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint.ts';
 import { evaluationText } from '../runtime/evaluationText.ts';
 import { checkHalf } from '../runtime/halfCheck.ts';
@@ -81,7 +87,10 @@ export class StudioService implements StudioApi {
   private tokenizer: Promise<Tokenizer> | null = null;
   private report: Promise<DeviceReport> | null = null;
   private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
-  /** What the last score might take: plans after it keep to that, also where the session had to be opened again. */
+  /**
+   * What the last score might take: plans after it keep to that, also where the session had to be
+   * opened again.
+   */
   private budgetBytes: number | undefined;
   private job: AbortController | null = null;
   /** Of the search that runs; it may be asked to wait before it has begun. */
@@ -89,10 +98,17 @@ export class StudioService implements StudioApi {
   private paused = false;
   private plans = 0;
   private planJob: AbortController | null = null;
-  /** Session work never overlaps: the page may ask for the memory of other settings while a plan is measured. */
+  /**
+   * Session work never overlaps: the page may ask for the memory of other settings while a plan is
+   * measured.
+   */
   private queue: Promise<unknown> = Promise.resolve();
 
-  constructor(loader: OrtLoader, bundledText: (which: BundledText) => Promise<string>, checkpoints = new Checkpoints()) {
+  constructor(
+    loader: OrtLoader,
+    bundledText: (which: BundledText) => Promise<string>,
+    checkpoints = new Checkpoints(),
+  ) {
     this.loader = loader;
     this.bundledText = bundledText;
     this.checkpoints = checkpoints;
@@ -103,10 +119,12 @@ export class StudioService implements StudioApi {
     const turn = ++this.opens;
     const folder = await folderOf(source);
     const graphs = listGraphs(folder);
-    if (graphs.length > 1 && request.graph === undefined) return { kind: 'choose', name: folder.name, graphs };
+    if (graphs.length > 1 && request.graph === undefined)
+      return { kind: 'choose', name: folder.name, graphs };
     const graph = folder.open(request.graph ?? graphs[0]?.path ?? '');
     const total = graph?.size ?? 0;
-    const tell = (done: number) => onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
+    const tell = (done: number) =>
+      onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
     tell(0);
     const opened = { ...(await openModel(watched(folder, graph, tell), request.graph)), folder };
     // One of that length was not written here, and does not keep the model from opening.
@@ -124,7 +142,13 @@ export class StudioService implements StudioApi {
       this.windows = null;
     });
     tell(total);
-    return { kind: 'opened', model: opened.summary, provenance, hasTokenizer: folder.open('tokenizer.json') !== null, chat };
+    return {
+      kind: 'opened',
+      model: opened.summary,
+      provenance,
+      hasTokenizer: folder.open('tokenizer.json') !== null,
+      chat,
+    };
   }
 
   device(): Promise<DeviceReport> {
@@ -139,13 +163,20 @@ export class StudioService implements StudioApi {
     return this.exclusive(async () => {
       const { opened } = this.model();
       const given = settings.text.kind === 'ids' ? settings.text.windows : null;
-      const [windows, length] = [given?.length ?? settings.samples, given?.[0]?.length ?? settings.length];
+      const [windows, length] = [
+        given?.length ?? settings.samples,
+        given?.[0]?.length ?? settings.length,
+      ];
       const kind = await this.kindOf(settings.device);
       // The live session keeps its weights and states: other settings are estimated without one.
       const { maxBufferBytes, features } = kind === 'webgpu' ? await this.device() : WASM;
       const budget = settings.budgetBytes ?? defaultBudget(kind, maxBufferBytes);
-      if (this.routed?.engine.kind === kind) return this.routed.session.memory(windows, length, budget);
-      const programs = fitted(makeScorePrograms(opened, { device: kind }), features.includes('shader-f16'));
+      if (this.routed?.engine.kind === kind)
+        return this.routed.session.memory(windows, length, budget);
+      const programs = fitted(
+        makeScorePrograms(opened, { device: kind }),
+        features.includes('shader-f16'),
+      );
       return estimateMemory(programs, windows, length, { kind, maxBufferBytes }, budget);
     });
   }
@@ -156,16 +187,27 @@ export class StudioService implements StudioApi {
       const { opened } = this.model();
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
-      const { calibration, session, device, selfTest, kept } = await this.begin(settings, signal, note);
+      const { calibration, session, device, selfTest, kept } = await this.begin(
+        settings,
+        signal,
+        note,
+      );
       const { windows } = calibration;
       const curve = await kept('score', null, (store, resumed) => {
-        onEvent({ type: 'started', device, windows: windows.length, ...(resumed && { resumed: resumed.done }) });
+        onEvent({
+          type: 'started',
+          device,
+          windows: windows.length,
+          ...(resumed && { resumed: resumed.done }),
+        });
         return session.score(windows, signal, onEvent, store);
       });
       if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
       const [window = []] = windows;
       const warning =
-        device.kind === 'webgpu' ? await checkHalf({ opened, session, window, cpu: () => openWasm(this.loader), signal }) : null;
+        device.kind === 'webgpu'
+          ? await checkHalf({ opened, session, window, cpu: () => openWasm(this.loader), signal })
+          : null;
       if (warning) note(warning);
       this.windows = { rows: windows, device: settings.device };
       return {
@@ -185,7 +227,11 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async useWindows(windows: number[][], device: 'auto' | DeviceKind, budgetBytes = this.budgetBytes): Promise<void> {
+  async useWindows(
+    windows: number[][],
+    device: 'auto' | DeviceKind,
+    budgetBytes = this.budgetBytes,
+  ): Promise<void> {
     this.model();
     this.budgetBytes = budgetBytes;
     this.windows = { rows: windows, device };
@@ -209,7 +255,12 @@ export class StudioService implements StudioApi {
     return this.exclusive(async () => {
       if (turn !== this.plans) throw new EspalierError('cancelled', 'Cancelled.');
       const { windows } = this;
-      if (!windows) throw new EspalierError('bad-input', 'There are no windows to measure this plan on.', 'Press Score first.');
+      if (!windows)
+        throw new EspalierError(
+          'bad-input',
+          'There are no windows to measure this plan on.',
+          'Press Score first.',
+        );
       const { session } = await this.session(windows.device);
       await session.useWindows(windows.rows);
       const measure = await session.plan(removed, abort.signal, onEvent);
@@ -217,15 +268,26 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async scoreParts(settings: ScoreSettings, onEvent: (event: PartsEvent) => void): Promise<PartsResult> {
+  async scoreParts(
+    settings: ScoreSettings,
+    onEvent: (event: PartsEvent) => void,
+  ): Promise<PartsResult> {
     this.planJob?.abort();
     return this.run(async (signal) => {
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
       const { calibration, session, device, kept } = await this.begin(settings, signal, note);
       const { windows } = calibration;
-      const found = await kept('parts', null, (store) => session.scoreParts(windows, signal, onEvent, store));
-      return { ...found, windows, settings: calibration.settings, device, seconds: (performance.now() - started) / 1000 };
+      const found = await kept('parts', null, (store) =>
+        session.scoreParts(windows, signal, onEvent, store),
+      );
+      return {
+        ...found,
+        windows,
+        settings: calibration.settings,
+        device,
+        seconds: (performance.now() - started) / 1000,
+      };
     });
   }
 
@@ -233,7 +295,8 @@ export class StudioService implements StudioApi {
     return this.run(async (signal) => {
       const started = performance.now();
       const onBytes = (done: number, total: number): void => {
-        const secondsLeft = done > 0 ? ((performance.now() - started) / 1000 / done) * (total - done) : null;
+        const secondsLeft =
+          done > 0 ? ((performance.now() - started) / 1000 / done) * (total - done) : null;
         onEvent({ job: 'magnitudes', phase: 'read', done, total, unit: 'bytes', secondsLeft });
       };
       const found = await measureMagnitudes(this.model().opened, { signal, onBytes });
@@ -241,7 +304,10 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async hiddenCriteria(settings: ScoreSettings, onEvent: (progress: Progress) => void): Promise<HiddenCriteria> {
+  async hiddenCriteria(
+    settings: ScoreSettings,
+    onEvent: (progress: Progress) => void,
+  ): Promise<HiddenCriteria> {
     this.planJob?.abort();
     return this.run(async (signal) => {
       const { calibration, session } = await this.begin(settings, signal, () => {});
@@ -249,7 +315,10 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async search({ settings, ...request }: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult> {
+  async search(
+    { settings, ...request }: SearchRequest,
+    onEvent: (event: SearchEvent) => void,
+  ): Promise<SearchResult> {
     this.planJob?.abort();
     this.paused = false;
     return this.run(async (signal) => {
@@ -257,10 +326,20 @@ export class StudioService implements StudioApi {
       const gate = new PauseGate(signal);
       gate.pause(this.paused);
       this.gate = gate;
-      const { calibration, session, device, kept } = await this.begin(settings, signal, (text) => onEvent({ type: 'note', text }));
+      const { calibration, session, device, kept } = await this.begin(settings, signal, (text) =>
+        onEvent({ type: 'note', text }),
+      );
       const { windows } = calibration;
-      const found = await kept('search', request, (store) => session.search({ ...request, windows }, signal, gate, onEvent, store));
-      return { ...found, windows, settings: calibration.settings, device, seconds: (performance.now() - started) / 1000 };
+      const found = await kept('search', request, (store) =>
+        session.search({ ...request, windows }, signal, gate, onEvent, store),
+      );
+      return {
+        ...found,
+        windows,
+        settings: calibration.settings,
+        device,
+        seconds: (performance.now() - started) / 1000,
+      };
     });
   }
 
@@ -269,16 +348,29 @@ export class StudioService implements StudioApi {
     this.gate?.pause(on);
   }
 
-  async evaluate(request: EvaluateRequest, onEvent: (event: EvaluateEvent) => void): Promise<EvaluateResult> {
+  async evaluate(
+    request: EvaluateRequest,
+    onEvent: (event: EvaluateEvent) => void,
+  ): Promise<EvaluateResult> {
     this.planJob?.abort();
     return this.run(async (signal) => {
       const { opened } = this.model();
       const { text } = request;
-      const source = text.kind === 'text' ? text : { name: 'evaluation.txt', text: await this.bundledText('evaluation') };
+      const source =
+        text.kind === 'text'
+          ? text
+          : { name: 'evaluation.txt', text: await this.bundledText('evaluation') };
       const { session, notes } = await this.session(request.device);
       for (const note of notes) onEvent({ type: 'note', text: note });
       const calibration = this.windows?.rows ?? null;
-      const segments = await evaluationText(source, request, opened.summary, () => this.tokenizerOf(opened.folder), calibration, signal);
+      const segments = await evaluationText(
+        source,
+        request,
+        opened.summary,
+        () => this.tokenizerOf(opened.folder),
+        calibration,
+        signal,
+      );
       await session.setBudget(request.budgetBytes ?? this.budgetBytes);
       return session.evaluate(segments, request.removed, signal, onEvent);
     });
@@ -292,7 +384,10 @@ export class StudioService implements StudioApi {
     await this.checkpoints.forget(key);
   }
 
-  async export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult> {
+  async export(
+    request: ExportRequest,
+    onEvent: (progress: Progress) => void,
+  ): Promise<ExportResult> {
     this.planJob?.abort();
     return this.run(async (signal) => {
       const { opened, source } = this.model();
@@ -325,13 +420,25 @@ export class StudioService implements StudioApi {
     this.planJob?.abort();
   }
 
-  /** What every job on windows begins with: the windows, the session on its device and budget, and where the job is written down. */
-  private async begin(settings: ScoreSettings, signal: AbortSignal, onNote: (text: string) => void) {
+  /**
+   * What every job on windows begins with: the windows, the session on its device and budget, and
+   * where the job is written down.
+   */
+  private async begin(
+    settings: ScoreSettings,
+    signal: AbortSignal,
+    onNote: (text: string) => void,
+  ) {
     const withCheckpoints = this.checkpoints.begin(() => this.identity());
     const calibration = await this.calibration(settings, signal);
     throwIfCancelled(signal);
     const { session, engine, selfTest, notes } = await this.session(settings.device);
-    for (const text of [...notes, ...calibration.notes, ...session.programs.rewrites.map((r) => `For scoring: ${r}.`)]) onNote(text);
+    for (const text of [
+      ...notes,
+      ...calibration.notes,
+      ...session.programs.rewrites.map((r) => `For scoring: ${r}.`),
+    ])
+      onNote(text);
     this.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
     const device = { kind: engine.kind, name: engine.name };
@@ -362,7 +469,8 @@ export class StudioService implements StudioApi {
   private exclusive<T>(work: () => Promise<T>): Promise<T> {
     const guarded = (): Promise<T> =>
       work().catch(async (error: unknown) => {
-        // An engine that failed in a way nobody foresaw keeps failing: the next call gets a fresh one.
+        // An engine that failed in a way nobody foresaw keeps failing: the next call gets a fresh
+        // one.
         if (toReport(error).code === 'bug') await this.closeSession().catch(() => {});
         throw error;
       });
@@ -372,7 +480,12 @@ export class StudioService implements StudioApi {
   }
 
   private model(): Current {
-    if (!this.current) throw new EspalierError('bad-input', 'No model is open.', 'Drop a model folder or open the sample.');
+    if (!this.current)
+      throw new EspalierError(
+        'bad-input',
+        'No model is open.',
+        'Drop a model folder or open the sample.',
+      );
     return this.current;
   }
 
@@ -380,15 +493,24 @@ export class StudioService implements StudioApi {
     const { opened } = this.model();
     if (this.routed && this.routed.engine.kind === (await this.kindOf(wanted))) return this.routed;
     await this.closeSession();
-    this.routed = await openRouted(opened, this.loader, wanted, async () => (await this.device()).selfTest);
+    this.routed = await openRouted(
+      opened,
+      this.loader,
+      wanted,
+      async () => (await this.device()).selfTest,
+    );
     this.resolved.set(wanted, this.routed.engine.kind);
     await this.routed.session.setBudget(this.budgetBytes);
     return this.routed;
   }
 
-  /** What a wish comes to: known once it was opened for this model, else what this machine prefers. */
+  /**
+   * What a wish comes to: known once it was opened for this model, else what this machine prefers.
+   */
   private async kindOf(wanted: 'auto' | DeviceKind): Promise<DeviceKind> {
-    return this.resolved.get(wanted) ?? (wanted === 'auto' ? (await this.device()).preferred : wanted);
+    return (
+      this.resolved.get(wanted) ?? (wanted === 'auto' ? (await this.device()).preferred : wanted)
+    );
   }
 
   private async closeSession(): Promise<void> {
@@ -401,12 +523,20 @@ export class StudioService implements StudioApi {
 
   private async calibration(settings: ScoreSettings, signal: AbortSignal): Promise<Calibration> {
     const { opened } = this.model();
-    return calibrate(await this.textOf(settings), settings, () => this.tokenizerOf(opened.folder), opened.summary, signal);
+    return calibrate(
+      await this.textOf(settings),
+      settings,
+      () => this.tokenizerOf(opened.folder),
+      opened.summary,
+      signal,
+    );
   }
 
   private async textOf({ text }: ScoreSettings): Promise<CalibrationText> {
     if (text.kind === 'ids') return { name: text.name, windows: text.windows };
-    return text.kind === 'text' ? text : { name: 'bundled', text: await this.bundledText('calibration') };
+    return text.kind === 'text'
+      ? text
+      : { name: 'bundled', text: await this.bundledText('calibration') };
   }
 
   private tokenizerOf(folder: Folder): Promise<Tokenizer> {
@@ -417,7 +547,9 @@ export class StudioService implements StudioApi {
     return this.tokenizer;
   }
 
-  /** A window of the bundled text, or of spread token ids when the model has no usable tokenizer. */
+  /**
+   * A window of the bundled text, or of spread token ids when the model has no usable tokenizer.
+   */
   private async verifyWindow(signal: AbortSignal): Promise<number[]> {
     const settings: ScoreSettings = {
       text: { kind: 'bundled' },
@@ -433,7 +565,10 @@ export class StudioService implements StudioApi {
     } catch (error) {
       if (toReport(error).code !== 'tokenizer') throw error;
       const { vocabSize } = this.model().opened.summary;
-      return Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize));
+      return Array.from(
+        { length: VERIFY_TOKENS },
+        (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize),
+      );
     }
   }
 }

@@ -1,4 +1,5 @@
-// Entry of the studio worker: the service on this browser's ONNX Runtime, behind the thread boundary. Must not hold logic.
+// Entry of the studio worker: the service on this browser's ONNX Runtime, behind the thread
+// boundary. Must not hold logic.
 
 import { expose } from 'comlink';
 import { EspalierError } from '../errors.ts';

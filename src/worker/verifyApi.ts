@@ -4,7 +4,9 @@ import type { Unit } from '../units.ts';
 import type { DeviceKind, FolderSource, Progress, Verification } from './api.ts';
 
 /** What was written: files of a folder, or a zip of them. */
-export type Written = { kind: 'files'; name: string; files: { path: string; file: Blob }[] } | { kind: 'zip'; blob: Blob };
+export type Written =
+  | { kind: 'files'; name: string; files: { path: string; file: Blob }[] }
+  | { kind: 'zip'; blob: Blob };
 
 export interface VerifyRequest {
   written: Written;
@@ -12,7 +14,10 @@ export interface VerifyRequest {
   graph: string;
   /** Token ids of one window. */
   window: number[];
-  /** The studio's own NLL of window[1..] for this plan, nats; null when the graph gives no per-token logits. */
+  /**
+   * The studio's own NLL of window[1..] for this plan, nats; null when the graph gives no per-token
+   * logits.
+   */
   nll: Float32Array | null;
   /** Why there is none, where it is not the graph's form. */
   whyNoNll?: string | undefined;

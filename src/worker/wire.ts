@@ -11,8 +11,14 @@ export type RemoteMethods = Record<string, (...args: unknown[]) => Promise<unkno
 /** An object whose methods are all asynchronous: what can cross a thread. */
 export type AsyncApi<T> = { [K in keyof T]: T[K] extends Method ? T[K] : never };
 
-/** Comlink passes thrown plain objects through as they are, but flattens Errors: so errors leave the worker as reports. */
-export function outgoing<T extends object>(api: AsyncApi<T>, methods: readonly (keyof T & string)[]): T {
+/**
+ * Comlink passes thrown plain objects through as they are, but flattens Errors: so errors leave the
+ * worker as reports.
+ */
+export function outgoing<T extends object>(
+  api: AsyncApi<T>,
+  methods: readonly (keyof T & string)[],
+): T {
   const wrapped: Partial<Record<string, Method>> = {};
   for (const name of methods) {
     wrapped[name] = async (...args) => {
@@ -28,7 +34,11 @@ export function outgoing<T extends object>(api: AsyncApi<T>, methods: readonly (
 }
 
 /** One remote call: callbacks become proxies, wire errors become EspalierErrors again. */
-export async function call(remote: Remote<RemoteMethods>, name: string, args: readonly unknown[]): Promise<unknown> {
+export async function call(
+  remote: Remote<RemoteMethods>,
+  name: string,
+  args: readonly unknown[],
+): Promise<unknown> {
   const sent = args.map((arg) => (typeof arg === 'function' ? proxy(arg) : arg));
   try {
     const method = remote[name] as RemoteMethods[string];

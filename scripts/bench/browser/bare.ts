@@ -1,13 +1,18 @@
-// The least that decodes: run the graph, take the largest logit, feed the caches again. Knows this sample's inputs only.
+// The least that decodes: run the graph, take the largest logit, feed the caches again. Knows this
+// sample's inputs only.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { ContestantApi } from './contract.ts';
 import { addressOf, graphFiles } from './files.ts';
 import { ortOf, runtimeFor } from './runtime.ts';
 
-export type Contestant = Pick<ContestantApi, 'run' | 'close'> & { loaded: Awaited<ReturnType<ContestantApi['load']>> };
+export type Contestant = Pick<ContestantApi, 'run' | 'close'> & {
+  loaded: Awaited<ReturnType<ContestantApi['load']>>;
+};
 
-export const openBare = async (...[, device, served]: Parameters<ContestantApi['load']>): Promise<Contestant> => {
+export const openBare = async (
+  ...[, device, served]: Parameters<ContestantApi['load']>
+): Promise<Contestant> => {
   const runtime = await runtimeFor(device);
   const { ort } = runtime;
   const config = (await (await fetch(addressOf(served, 'config.json'))).json()) as {
@@ -15,8 +20,13 @@ export const openBare = async (...[, device, served]: Parameters<ContestantApi['
     num_key_value_heads: number;
     head_dim: number;
   };
-  const states = Array.from({ length: config.num_hidden_layers }, (_, i) => [`${i}.key`, `${i}.value`]).flat();
-  const onDevice = Object.fromEntries(states.map((name) => [`present.${name}`, 'gpu-buffer' as const]));
+  const states = Array.from({ length: config.num_hidden_layers }, (_, i) => [
+    `${i}.key`,
+    `${i}.value`,
+  ]).flat();
+  const onDevice = Object.fromEntries(
+    states.map((name) => [`present.${name}`, 'gpu-buffer' as const]),
+  );
   const { graph, data } = await graphFiles(served);
   const session = await ort.InferenceSession.create(graph, {
     executionProviders: [device],

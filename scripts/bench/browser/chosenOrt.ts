@@ -1,4 +1,5 @@
-// Stands where transformers.js imports ONNX Runtime: gives it the module that the other contestants use. Must be loaded after `provideOrt`.
+// Stands where transformers.js imports ONNX Runtime: gives it the module that the other contestants
+// use. Must be loaded after `provideOrt`.
 
 import type { OrtModule } from '../../../src/runtime/ort.ts';
 

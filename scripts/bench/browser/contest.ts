@@ -1,7 +1,14 @@
 // The interleaving: everyone runs in turn, in an order that changes every turn; must not judge.
 
 import { type Remote, wrap } from 'comlink';
-import type { ContestantApi, ContestRequest, ContestResult, Loaded, Timed, Who } from './contract.ts';
+import type {
+  ContestantApi,
+  ContestRequest,
+  ContestResult,
+  Loaded,
+  Timed,
+  Who,
+} from './contract.ts';
 
 /** All orders of three, so that over six turns each follows each equally often. */
 const ORDERS: readonly (readonly Who[])[] = [
@@ -20,9 +27,13 @@ export async function contest(request: ContestRequest): Promise<ContestResult> {
   const loaded: Partial<Record<Who, Loaded>> = {};
   const runs: Record<Who, Timed[]> = { ours: [], transformers: [], bare: [] };
   for (let sitting = 0; sitting < sittings; sitting++) {
-    const workers = ALL.map(() => new Worker(new URL('./contestant.ts', import.meta.url), { type: 'module' }));
+    const workers = ALL.map(
+      () => new Worker(new URL('./contestant.ts', import.meta.url), { type: 'module' }),
+    );
     try {
-      const ends = Object.fromEntries(ALL.map((who, i) => [who, wrap<ContestantApi>(workers[i]!)])) as Record<Who, Remote<ContestantApi>>;
+      const ends = Object.fromEntries(
+        ALL.map((who, i) => [who, wrap<ContestantApi>(workers[i]!)]),
+      ) as Record<Who, Remote<ContestantApi>>;
       for (const who of ALL) loaded[who] = await ends[who].load(who, device, served);
       for (let turn = -warmups; turn < rounds * turns; turn++) {
         for (const who of ORDERS[(turn + warmups + sitting) % ORDERS.length]!) {

@@ -6,7 +6,10 @@ import type { ContestantApi } from './contract.ts';
 
 let contestant: Contestant | null = null;
 
-const open: Record<Parameters<ContestantApi['load']>[0], (...args: Parameters<ContestantApi['load']>) => Promise<Contestant>> = {
+const open: Record<
+  Parameters<ContestantApi['load']>[0],
+  (...args: Parameters<ContestantApi['load']>) => Promise<Contestant>
+> = {
   bare: openBare,
   ours: async (...args) => (await import('./ours.ts')).openOurs(...args),
   transformers: async (...args) => (await import('./transformers.ts')).openTransformers(...args),

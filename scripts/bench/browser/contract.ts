@@ -26,7 +26,10 @@ export interface Loaded {
   notes: string[];
 }
 
-/** One run from an empty cache: `tokens` greedy tokens after the prompt, end-of-sequence ignored. Seconds from its start. */
+/**
+ * One run from an empty cache: `tokens` greedy tokens after the prompt, end-of-sequence ignored.
+ * Seconds from its start.
+ */
 export interface Timed {
   /** Until the first token is chosen. */
   ttft: number;
@@ -74,7 +77,10 @@ export interface MeasureCall {
 export interface MemoryPoint {
   /** Measurements done so far. */
   cycle: number;
-  /** performance.measureUserAgentSpecificMemory: page and its workers, after garbage collection, bytes. */
+  /**
+   * performance.measureUserAgentSpecificMemory: page and its workers, after garbage collection,
+   * bytes.
+   */
   bytes: number;
   /** Of workers alone. */
   workerBytes: number;

@@ -1,4 +1,5 @@
-// A worker that writes one large file as an export does and as a plain copy does, in turns; must not judge.
+// A worker that writes one large file as an export does and as a plain copy does, in turns; must
+// not judge.
 
 import { expose } from 'comlink';
 import { fileFolder } from '../../../src/files/folder.ts';

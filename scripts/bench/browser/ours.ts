@@ -13,16 +13,35 @@ import { ortOf, runtimeFor } from './runtime.ts';
 
 const GREEDY = { temperature: 0, topK: 0, topP: 1, seed: 0 };
 
-export const openOurs = async (...[, device, served]: Parameters<ContestantApi['load']>): Promise<Contestant> => {
+export const openOurs = async (
+  ...[, device, served]: Parameters<ContestantApi['load']>
+): Promise<Contestant> => {
   const runtime = await runtimeFor(device);
-  const opened = await openModel(hostedFolder({ name: served.name, baseUrl: addressOf(served), files: served.files }), served.graph);
+  const opened = await openModel(
+    hostedFolder({ name: served.name, baseUrl: addressOf(served), files: served.files }),
+    served.graph,
+  );
   const selfTest = device === 'webgpu' ? await runSelfTest(webLoader) : null;
-  const variant = await Variant.open(opened, { removed: [], device, selfTest, graphCapture: false }, webLoader, {});
+  const variant = await Variant.open(
+    opened,
+    { removed: [], device, selfTest, graphCapture: false },
+    webLoader,
+    {},
+  );
   const { notes, cache } = variant.info;
   return {
-    loaded: { library: `espalier ${VERSION}`, ort: ortOf(runtime), notes: [...notes, `${cache} cache`] },
+    loaded: {
+      library: `espalier ${VERSION}`,
+      ort: ortOf(runtime),
+      notes: [...notes, `${cache} cache`],
+    },
     async run(prompt, tokens) {
-      const { ttft, seconds, hostSeconds, ids } = await variant.run({ ids: prompt, tokens, batch: 1, sampling: GREEDY });
+      const { ttft, seconds, hostSeconds, ids } = await variant.run({
+        ids: prompt,
+        tokens,
+        batch: 1,
+        sampling: GREEDY,
+      });
       return { ttft, seconds, hostSeconds, ids };
     },
     async close() {

@@ -1,10 +1,19 @@
-// The bench's page: forwards to workers and reads the browser's own counters; must not compute results.
+// The bench's page: forwards to workers and reads the browser's own counters; must not compute
+// results.
 
 import { wrap } from 'comlink';
 import type { MeasureResult } from '../../../src/worker/benchApi.ts';
 import { createMeter } from '../../../src/worker/meter.ts';
 import { contest } from './contest.ts';
-import type { ContestantApi, ContestRequest, ContestResult, CopierApi, MeasureCall, MemoryPoint, Served } from './contract.ts';
+import type {
+  ContestantApi,
+  ContestRequest,
+  ContestResult,
+  CopierApi,
+  MeasureCall,
+  MemoryPoint,
+  Served,
+} from './contract.ts';
 import { addressOf } from './files.ts';
 
 /** What the page offers to the bench. */
@@ -41,9 +50,12 @@ const studio = {
 const meter = createMeter(studio);
 
 async function memory(cycle: number): Promise<MemoryPoint> {
-  if (!performance.measureUserAgentSpecificMemory) throw new Error('this browser does not measure memory');
+  if (!performance.measureUserAgentSpecificMemory)
+    throw new Error('this browser does not measure memory');
   const { bytes, breakdown } = await performance.measureUserAgentSpecificMemory();
-  const ofWorkers = breakdown.filter(({ attribution }) => attribution.some(({ scope }) => scope !== 'Window'));
+  const ofWorkers = breakdown.filter(({ attribution }) =>
+    attribution.some(({ scope }) => scope !== 'Window'),
+  );
   return { cycle, bytes, workerBytes: ofWorkers.reduce((sum, part) => sum + part.bytes, 0) };
 }
 
@@ -53,7 +65,10 @@ const page: BenchPage = {
     const info = (await navigator.gpu?.requestAdapter())?.info;
     if (!info) return null;
     const name = [info.vendor, info.architecture, info.description].filter(Boolean).join(' ');
-    return { name, software: info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe/i.test(name) };
+    return {
+      name,
+      software: info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe/i.test(name),
+    };
   },
   contest,
   async leftAfterClose(served) {
@@ -68,7 +83,12 @@ const page: BenchPage = {
     }
   },
   measure: ({ served, removed, settings }) => {
-    const source = { kind: 'hosted' as const, name: served.name, baseUrl: addressOf(served), files: served.files };
+    const source = {
+      kind: 'hosted' as const,
+      name: served.name,
+      baseUrl: addressOf(served),
+      files: served.files,
+    };
     const bytes = served.files.reduce((sum, file) => sum + file.size, 0);
     const request = {
       source,

@@ -1,19 +1,29 @@
-// transformers.js as its documentation says: generate() on a local folder, greedy, no streamer. Must not reach any host but the page's own.
+// transformers.js as its documentation says: generate() on a local folder, greedy, no streamer.
+// Must not reach any host but the page's own.
 
 import type { Contestant } from './bare.ts';
 import type { ContestantApi } from './contract.ts';
 import { ortOf, runtimeFor } from './runtime.ts';
 
-export const openTransformers = async (...[, device, served]: Parameters<ContestantApi['load']>): Promise<Contestant> => {
+export const openTransformers = async (
+  ...[, device, served]: Parameters<ContestantApi['load']>
+): Promise<Contestant> => {
   const runtime = await runtimeFor(device);
   globalThis.espalierBenchOrt = runtime.ort;
-  const { AutoModelForCausalLM, env, StoppingCriteria, Tensor } = await import('@huggingface/transformers');
-  if (env.backends.onnx.wasm !== runtime.ort.env.wasm) throw new Error('transformers.js runs on an ONNX Runtime of its own');
+  const { AutoModelForCausalLM, env, StoppingCriteria, Tensor } = await import(
+    '@huggingface/transformers'
+  );
+  if (env.backends.onnx.wasm !== runtime.ort.env.wasm)
+    throw new Error('transformers.js runs on an ONNX Runtime of its own');
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = '/models/';
   env.useBrowserCache = false;
-  const model = await AutoModelForCausalLM.from_pretrained(served.name, { dtype: served.dtype, device, local_files_only: true });
+  const model = await AutoModelForCausalLM.from_pretrained(served.name, {
+    dtype: served.dtype,
+    device,
+    local_files_only: true,
+  });
 
   /** Never stops: takes note of when the first and the last token were chosen. */
   class Clock extends StoppingCriteria {
@@ -28,7 +38,10 @@ export const openTransformers = async (...[, device, served]: Parameters<Contest
 
   async function run(prompt: number[], tokens: number) {
     const inputs = new Tensor('int64', BigInt64Array.from(prompt, BigInt), [1, prompt.length]);
-    const attention_mask = new Tensor('int64', new BigInt64Array(prompt.length).fill(1n), [1, prompt.length]);
+    const attention_mask = new Tensor('int64', new BigInt64Array(prompt.length).fill(1n), [
+      1,
+      prompt.length,
+    ]);
     const clock = new Clock();
     const started = performance.now();
     const output = await model.generate({
@@ -43,12 +56,21 @@ export const openTransformers = async (...[, device, served]: Parameters<Contest
     });
     if (!(output instanceof Tensor)) throw new Error('generate() gave no tensor');
     const ids = [...(output.data as BigInt64Array)].slice(prompt.length).map(Number);
-    return { ttft: (clock.first - started) / 1000, seconds: (clock.last - started) / 1000, hostSeconds: null, ids };
+    return {
+      ttft: (clock.first - started) / 1000,
+      seconds: (clock.last - started) / 1000,
+      hostSeconds: null,
+      ids,
+    };
   }
 
   const close = async (): Promise<null> => {
     await model.dispose();
     return null;
   };
-  return { loaded: { library: `@huggingface/transformers ${env.version}`, ort: ortOf(runtime), notes: [] }, run, close };
+  return {
+    loaded: { library: `@huggingface/transformers ${env.version}`, ort: ortOf(runtime), notes: [] },
+    run,
+    close,
+  };
 };

@@ -23,7 +23,13 @@ export function deflatedZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array<
     offset.writeUInt32LE(at);
     chunks.push(Buffer.from('PK\x03\x04', 'latin1'), common, name, packed);
     at += 30 + name.length + packed.length;
-    directory.push(Buffer.from('PK\x01\x02\x14\x00', 'latin1'), common, Buffer.alloc(10), offset, name);
+    directory.push(
+      Buffer.from('PK\x01\x02\x14\x00', 'latin1'),
+      common,
+      Buffer.alloc(10),
+      offset,
+      name,
+    );
   }
   const central = Buffer.concat(directory);
   const end = Buffer.alloc(22);

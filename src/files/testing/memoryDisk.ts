@@ -1,11 +1,15 @@
-// A disk in memory that behaves like the browser's handles (content appears at close), for tests in Node only.
+// A disk in memory that behaves like the browser's handles (content appears at close), for tests in
+// Node only.
 
 import type { DirectoryTarget, FileTarget, WritableTarget } from '../targets.ts';
 
 /** What a disk is asked to do; `name` is that of the file or folder. */
 export type Step = 'create' | 'write' | 'close' | 'remove';
 
-/** The name of the browser's exception that ends this step, or null. `bytes` are those of the file so far. */
+/**
+ * The name of the browser's exception that ends this step, or null. `bytes` are those of the file
+ * so far.
+ */
 export type Fault = (step: Step, name: string, bytes: number) => string | null;
 
 function failure(name: string): Error {
@@ -30,7 +34,8 @@ export class MemoryFile implements FileTarget {
     let written = 0;
     return {
       write: async (data) => {
-        const bytes = data instanceof Uint8Array ? data.slice() : new Uint8Array(await data.arrayBuffer());
+        const bytes =
+          data instanceof Uint8Array ? data.slice() : new Uint8Array(await data.arrayBuffer());
         written += bytes.length;
         this.ask('write', written);
         pending.push(bytes);
@@ -90,7 +95,8 @@ export class MemoryDirectory implements DirectoryTarget {
   async removeEntry(name: string, options?: { recursive?: boolean }): Promise<void> {
     this.ask('remove', name);
     const folder = this.folders.get(name);
-    if (folder && !options?.recursive && folder.files.size + folder.folders.size > 0) throw failure('InvalidModificationError');
+    if (folder && !options?.recursive && folder.files.size + folder.folders.size > 0)
+      throw failure('InvalidModificationError');
     if (!this.folders.delete(name) && !this.files.delete(name)) throw failure('NotFoundError');
   }
 

@@ -1,4 +1,5 @@
-// An object store of IndexedDB in memory, as far as idb-keyval uses it; for tests, never in the app.
+// An object store of IndexedDB in memory, as far as idb-keyval uses it; for tests, never in the
+// app.
 
 import type { UseStore } from 'idb-keyval';
 
@@ -17,8 +18,16 @@ export function memoryStore(): MemoryStore {
   const reads: IDBValidKey[] = [];
 
   /** Answers in a later turn, as the real one does. */
-  function answer(result: unknown, error: DOMException | null = null): { result: unknown; error: DOMException | null } {
-    const one: { result: unknown; error: DOMException | null; onsuccess?: () => void; onerror?: () => void } = { result, error };
+  function answer(
+    result: unknown,
+    error: DOMException | null = null,
+  ): { result: unknown; error: DOMException | null } {
+    const one: {
+      result: unknown;
+      error: DOMException | null;
+      onsuccess?: () => void;
+      onerror?: () => void;
+    } = { result, error };
     setTimeout(() => (error ? one.onerror?.() : one.onsuccess?.()));
     return one;
   }
@@ -30,7 +39,8 @@ export function memoryStore(): MemoryStore {
     use: async (_mode, callback) => {
       const waiting: (() => void)[] = [];
       const objectStore = {
-        put: (value: unknown, key: IDBValidKey) => void waiting.push(() => values.set(key, structuredClone(value))),
+        put: (value: unknown, key: IDBValidKey) =>
+          void waiting.push(() => values.set(key, structuredClone(value))),
         delete: (key: IDBValidKey) => void waiting.push(() => values.delete(key)),
         get: (key: IDBValidKey) => {
           reads.push(key);
@@ -38,7 +48,11 @@ export function memoryStore(): MemoryStore {
         },
         getAllKeys: () => answer([...values.keys()]),
         get transaction() {
-          if (store.full) return answer(null, new DOMException('The quota has been exceeded.', 'QuotaExceededError'));
+          if (store.full)
+            return answer(
+              null,
+              new DOMException('The quota has been exceeded.', 'QuotaExceededError'),
+            );
           for (const write of waiting) write();
           return answer(undefined);
         },

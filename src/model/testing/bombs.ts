@@ -1,4 +1,5 @@
-// Small files that would be much work: decoders with one part blown up to the limits, for tests; must not be imported by the product.
+// Small files that would be much work: decoders with one part blown up to the limits, for tests;
+// must not be imported by the product.
 
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
@@ -23,9 +24,20 @@ function decoder(shape: Partial<ResidualShape>, edit: (graph: Graph) => void): B
   };
 }
 
-/** A chain op(x0) -> x1 -> ... of `length` nodes that begins with `from`; its end is called `prefix` + length. */
-function chain(op: string, from: string, length: number, prefix: string, more: string[] = []): Node[] {
-  return Array.from({ length }, (_, k) => node(op, [k === 0 ? from : `${prefix}${k}`, ...more], [`${prefix}${k + 1}`]));
+/**
+ * A chain op(x0) -> x1 -> ... of `length` nodes that begins with `from`; its end is called `prefix`
+ * + length.
+ */
+function chain(
+  op: string,
+  from: string,
+  length: number,
+  prefix: string,
+  more: string[] = [],
+): Node[] {
+  return Array.from({ length }, (_, k) =>
+    node(op, [k === 0 ? from : `${prefix}${k}`, ...more], [`${prefix}${k + 1}`]),
+  );
 }
 
 const before = (graph: Graph, nodes: Node[]): void => {
@@ -37,11 +49,19 @@ const reads = (graph: Graph, output: string, value: string): void => {
 };
 
 /** A graph that does nothing inside an If. */
-const branch = (): Graph => ({ name: '', nodes: [], initializers: new Map(), inputs: [], outputs: [], valueInfo: new Map() });
+const branch = (): Graph => ({
+  name: '',
+  nodes: [],
+  initializers: new Map(),
+  inputs: [],
+  outputs: [],
+  valueInfo: new Map(),
+});
 
 function nested(depth: number, inner: Graph): Graph {
   let graph = inner;
-  for (let k = 0; k < depth; k++) graph = { ...branch(), nodes: [withBranch(node('If', ['input_ids'], [`deep${k}`]), graph)] };
+  for (let k = 0; k < depth; k++)
+    graph = { ...branch(), nodes: [withBranch(node('If', ['input_ids'], [`deep${k}`]), graph)] };
   return graph;
 }
 
@@ -90,7 +110,9 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
       );
       before(
         g,
-        Array.from({ length: n(400) }, (_, b) => node('Cast', [`past_key_values.${b}.key`], [`e${b}`])),
+        Array.from({ length: n(400) }, (_, b) =>
+          node('Cast', [`past_key_values.${b}.key`], [`e${b}`]),
+        ),
       );
       reads(g, 'u1', `c${n(50000)}`);
     }),
@@ -98,7 +120,11 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
       before(
         g,
         Array.from({ length: n(40_000) }, (_, k) =>
-          node('Add', [k === 0 ? 'input_ids' : `c${k}`, `past_key_values.${k % n(500)}.key`], [`c${k + 1}`]),
+          node(
+            'Add',
+            [k === 0 ? 'input_ids' : `c${k}`, `past_key_values.${k % n(500)}.key`],
+            [`c${k + 1}`],
+          ),
         ),
       );
       reads(g, `u${n(500) - 1}`, `c${n(40000)}`);
@@ -108,7 +134,11 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
         g,
         Array.from({ length: n(25_000) }, (_, k) => node('ReduceMean', ['input_ids'], [`s${k}`])),
       );
-      g.nodes.push(...Array.from({ length: n(25_000) }, (_, k) => node('Add', [`u${k % 2}`, `s${k}`], [`z${k}`])));
+      g.nodes.push(
+        ...Array.from({ length: n(25_000) }, (_, k) =>
+          node('Add', [`u${k % 2}`, `s${k}`], [`z${k}`]),
+        ),
+      );
     }),
     'side values that blocks use': decoder({}, (g) => {
       const at = g.nodes.findIndex((n) => n.outputs[0] === 'f1');
@@ -119,14 +149,21 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
       );
       if (f) {
         const last = `y${n(25_000) - 1}`;
-        const nodes = Array.from({ length: n(25_000) }, (_, k) => node('Add', [k === 0 ? f.inputs[0]! : `y${k - 1}`, `s${k}`], [`y${k}`]));
+        const nodes = Array.from({ length: n(25_000) }, (_, k) =>
+          node('Add', [k === 0 ? f.inputs[0]! : `y${k - 1}`, `s${k}`], [`y${k}`]),
+        );
         g.nodes.splice(g.nodes.indexOf(f), 0, ...nodes);
         f.inputs = [last, f.inputs[1]!];
       }
     }),
     'two long streams that cross': decoder({}, (g) => {
       const at = g.nodes.findIndex((n) => n.outputs[0] === 'q0');
-      g.nodes.splice(at, 0, ...chain('Neg', 'r0', n(28_000), 'x'), ...chain('Neg', 'r0', n(28_000), 'y'));
+      g.nodes.splice(
+        at,
+        0,
+        ...chain('Neg', 'r0', n(28_000), 'x'),
+        ...chain('Neg', 'r0', n(28_000), 'y'),
+      );
       for (const b of [1, 2]) reads(g, `u${b}`, `x${n(28000)}`);
       reads(g, 'u2', `y${n(28000)}`);
     }),
@@ -136,14 +173,27 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
       reads(g, 'u1', `c${long}`);
     }),
     'If nodes by thousands': decoder({}, (g) => {
-      g.nodes.push(...Array.from({ length: n(4000) }, (_, k) => withBranch(node('If', ['input_ids'], [`i${k}`]), branch())));
+      g.nodes.push(
+        ...Array.from({ length: n(4000) }, (_, k) =>
+          withBranch(node('If', ['input_ids'], [`i${k}`]), branch()),
+        ),
+      );
     }),
     'nested If nodes': decoder({}, (g) => {
-      const captures = { ...branch(), nodes: Array.from({ length: 200 }, (_, k) => node('Neg', [`q${k % 3}`], [`n${k}`])) };
-      g.nodes.push(...Array.from({ length: 190 }, (_, k) => withBranch(node('If', ['input_ids'], [`i${k}`]), nested(18, captures))));
+      const captures = {
+        ...branch(),
+        nodes: Array.from({ length: 200 }, (_, k) => node('Neg', [`q${k % 3}`], [`n${k}`])),
+      };
+      g.nodes.push(
+        ...Array.from({ length: 190 }, (_, k) =>
+          withBranch(node('If', ['input_ids'], [`i${k}`]), nested(18, captures)),
+        ),
+      );
     }),
     'one If over captured values': decoder({ filler: n(8_000) }, (g) => {
-      const nodes = Array.from({ length: n(28_000) }, (_, k) => node('Neg', [`x${k % 3}_${k % n(8_000)}`], [`n${k}`]));
+      const nodes = Array.from({ length: n(28_000) }, (_, k) =>
+        node('Neg', [`x${k % 3}_${k % n(8_000)}`], [`n${k}`]),
+      );
       g.nodes.push(withBranch(node('If', ['input_ids'], ['i']), { ...branch(), nodes }));
     }),
     'nodes of thousands of inputs': decoder({}, (g) => {
@@ -166,15 +216,24 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
     'fused norms': decoder({}, (g) => {
       g.nodes.push(
         ...Array.from({ length: n(55_000) }, (_, k) =>
-          node('SkipSimplifiedLayerNormalization', ['q0', 'k0', 'g0a'], [`f${k}n`], 'com.microsoft'),
+          node(
+            'SkipSimplifiedLayerNormalization',
+            ['q0', 'k0', 'g0a'],
+            [`f${k}n`],
+            'com.microsoft',
+          ),
         ),
       );
     }),
     'slices of the head by thousands': decoder({}, (g) => {
       const head = g.nodes.find((n) => n.outputs[0] === 'logits');
       const start = head?.inputs[0] ?? '';
-      const constants = Array.from({ length: n(28_000) }, (_, k) => node('Constant', [], [`st${k}`]));
-      const slices = Array.from({ length: n(28_000) }, (_, k) => node('Slice', [k === 0 ? start : `sl${k - 1}`, `st${k}`], [`sl${k}`]));
+      const constants = Array.from({ length: n(28_000) }, (_, k) =>
+        node('Constant', [], [`st${k}`]),
+      );
+      const slices = Array.from({ length: n(28_000) }, (_, k) =>
+        node('Slice', [k === 0 ? start : `sl${k - 1}`, `st${k}`], [`sl${k}`]),
+      );
       g.nodes.splice(g.nodes.length - 1, 0, ...constants, ...slices);
       if (head) head.inputs[0] = `sl${n(28_000) - 1}`;
       const logits = g.outputs.find((o) => o.name === 'logits');
@@ -198,8 +257,12 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
       const at = g.nodes.findIndex((n) => n.outputs[0] === 'f1');
       const f = g.nodes[at]!;
       const shapes = Array.from({ length: n(18_000) }, (_, k) => node('Constant', [], [`sh${k}`]));
-      const reshapes = Array.from({ length: n(18_000) }, (_, k) => node('Reshape', ['big', `sh${k}`], [`re${k}`]));
-      const adds = Array.from({ length: n(18_000) }, (_, k) => node('Add', [k === 0 ? f.inputs[0]! : `ad${k - 1}`, `re${k}`], [`ad${k}`]));
+      const reshapes = Array.from({ length: n(18_000) }, (_, k) =>
+        node('Reshape', ['big', `sh${k}`], [`re${k}`]),
+      );
+      const adds = Array.from({ length: n(18_000) }, (_, k) =>
+        node('Add', [k === 0 ? f.inputs[0]! : `ad${k - 1}`, `re${k}`], [`ad${k}`]),
+      );
       g.nodes.splice(at, 0, ...shapes, ...reshapes, ...adds);
       f.inputs[0] = `ad${n(18_000) - 1}`;
     }),

@@ -1,10 +1,18 @@
-// Runs score programs one after the other on the wasm build of ONNX Runtime Web, for tests only; the product's executor is in runtime/.
+// Runs score programs one after the other on the wasm build of ONNX Runtime Web, for tests only;
+// the product's executor is in runtime/.
 
 import type * as Ort from 'onnxruntime-web/wasm';
 import { isRange } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { blockOf, partOf, type Unit } from '../../units.ts';
-import { type BoundProgram, type ElementType, type InputSource, positionDims, type ScorePrograms, type WeightRef } from '../program.ts';
+import {
+  type BoundProgram,
+  type ElementType,
+  type InputSource,
+  positionDims,
+  type ScorePrograms,
+  type WeightRef,
+} from '../program.ts';
 import { runtime } from './ort.ts';
 
 type Tensors = Record<string, Ort.Tensor>;
@@ -29,12 +37,15 @@ export class Chain {
 
   async #load(bound: BoundProgram): Promise<{ session: Ort.InferenceSession; weights: Tensors }> {
     const { id, bytes } = bound.program;
-    const session = this.#sessions.get(id) ?? (await this.#ort.InferenceSession.create(bytes, { logSeverityLevel: 3 }));
+    const session =
+      this.#sessions.get(id) ??
+      (await this.#ort.InferenceSession.create(bytes, { logSeverityLevel: 3 }));
     this.#sessions.set(id, session);
     const known = this.#weights.get(bound);
     if (known) return { session, weights: known };
     const weights: Tensors = {};
-    for (const [name, ref] of bound.weights) weights[name] = this.#tensor(ref.type, await bytesOf(ref, this.#folder), ref.dims);
+    for (const [name, ref] of bound.weights)
+      weights[name] = this.#tensor(ref.type, await bytesOf(ref, this.#folder), ref.dims);
     this.#weights.set(bound, weights);
     return { session, weights };
   }
@@ -47,7 +58,11 @@ export class Chain {
    * NLL (windows, S - 1) without the units in `skip`; all windows in one batch where that is exact.
    * @param halved run every block as its two parts, one after the other.
    */
-  async nll(windows: readonly number[][], skip: readonly Unit[] = [], halved = false): Promise<number[][]> {
+  async nll(
+    windows: readonly number[][],
+    skip: readonly Unit[] = [],
+    halved = false,
+  ): Promise<number[][]> {
     const left = this.#left(skip, halved);
     if (!this.programs.rowsInteract || windows.length <= 1) return this.#batch(windows, left);
     const rows: number[][] = [];
@@ -70,7 +85,14 @@ export class Chain {
 
   async #batch(windows: readonly number[][], left: readonly BoundProgram[]): Promise<number[][]> {
     const [b, s] = [windows.length, windows[0]?.length ?? 0];
-    const env: Env = { b, s, ids: windows.flat(), targets: windows.flatMap((w) => w.slice(1)), residual: null, sides: {} };
+    const env: Env = {
+      b,
+      s,
+      ids: windows.flat(),
+      targets: windows.flatMap((w) => w.slice(1)),
+      residual: null,
+      sides: {},
+    };
     const { embed, side, head } = this.programs;
     env.residual = (await this.#run(embed, env))[0] ?? null;
     if (side) {
@@ -90,13 +112,23 @@ export class Chain {
     const feeds: Tensors = { ...weights };
     for (const input of bound.program.inputs) {
       if (input.source.kind === 'weight') continue;
-      feeds[input.name] = this.#feed(input.source, input.type, env, env.sides[bound.sides.get(input.name) ?? '']);
+      feeds[input.name] = this.#feed(
+        input.source,
+        input.type,
+        env,
+        env.sides[bound.sides.get(input.name) ?? ''],
+      );
     }
     const results = await session.run(feeds);
     return bound.program.outputs.map((output) => results[output.name] as Ort.Tensor);
   }
 
-  #feed(source: InputSource, type: ElementType, env: Env, side: Ort.Tensor | undefined): Ort.Tensor {
+  #feed(
+    source: InputSource,
+    type: ElementType,
+    env: Env,
+    side: Ort.Tensor | undefined,
+  ): Ort.Tensor {
     const { b, s } = env;
     switch (source.kind) {
       case 'ids':
@@ -116,7 +148,9 @@ export class Chain {
       case 'constant':
         return this.#integers(type, [source.value], source.dims);
       case 'past': {
-        const dims = source.dims.map((d) => (d === 'batch' ? b : d === 'sequence' ? s : d === 'past' ? 0 : d));
+        const dims = source.dims.map((d) =>
+          d === 'batch' ? b : d === 'sequence' ? s : d === 'past' ? 0 : d,
+        );
         const elements = dims.reduce((n, d) => n * d, 1);
         return this.#tensor(type, new Uint8Array(elements * (type === 'float16' ? 2 : 4)), dims);
       }
@@ -129,7 +163,8 @@ export class Chain {
   }
 
   #integers(type: ElementType, values: readonly number[], dims: readonly number[]): Ort.Tensor {
-    if (type === 'int64') return new this.#ort.Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+    if (type === 'int64')
+      return new this.#ort.Tensor('int64', BigInt64Array.from(values, BigInt), dims);
     if (type === 'int32') return new this.#ort.Tensor('int32', Int32Array.from(values), dims);
     return new this.#ort.Tensor('float32', Float32Array.from(values), dims);
   }

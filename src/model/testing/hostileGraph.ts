@@ -1,4 +1,5 @@
-// Edits an ONNX graph into something that no exporter writes, by recipe, for tests; must not be imported by the product.
+// Edits an ONNX graph into something that no exporter writes, by recipe, for tests; must not be
+// imported by the product.
 
 import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
@@ -46,7 +47,10 @@ const EDITS = [
 export type Edit = readonly [edit: (typeof EDITS)[number], a: number, b: number, c: number];
 
 export const edits = (most: number): fc.Arbitrary<Edit[]> =>
-  fc.array(fc.tuple(fc.constantFrom(...EDITS), fc.nat(9999), fc.nat(9999), fc.nat(9999)), { minLength: 1, maxLength: most });
+  fc.array(fc.tuple(fc.constantFrom(...EDITS), fc.nat(9999), fc.nat(9999), fc.nat(9999)), {
+    minLength: 1,
+    maxLength: most,
+  });
 
 const OPS = [
   'Add',
@@ -176,7 +180,20 @@ const NUMBERS = [
   '',
   '4.5',
 ];
-const DIMS = [0n, 1n, 2n, 4n, 8n, -1n, 16n, 2n ** 31n, 2n ** 53n, 2n ** 62n, 2n ** 63n - 1n, -(2n ** 63n)];
+const DIMS = [
+  0n,
+  1n,
+  2n,
+  4n,
+  8n,
+  -1n,
+  16n,
+  2n ** 31n,
+  2n ** 53n,
+  2n ** 62n,
+  2n ** 63n - 1n,
+  -(2n ** 63n),
+];
 
 /** The model file after every edit in turn; edits that find nothing to work on do nothing. */
 export function edited(bytes: Uint8Array, recipe: readonly Edit[]): Uint8Array<ArrayBuffer> {
@@ -189,14 +206,19 @@ const pick = <T>(list: readonly T[], k: number): T | undefined => list[k % list.
 
 /** Mostly a value of the graph, sometimes a name that means something or should not. */
 function valueName(graph: GraphProto, k: number): string {
-  const values = [...graph.node.flatMap((n) => n.output), ...graph.initializer.map((t) => t.name), ...graph.input.map((v) => v.name)];
+  const values = [
+    ...graph.node.flatMap((n) => n.output),
+    ...graph.initializer.map((t) => t.name),
+    ...graph.input.map((v) => v.name),
+  ];
   return pick(k % 6 === 0 ? NAMES : values, k) ?? '';
 }
 
 /** Calls a value something else wherever it is declared, made and read. */
 function renamed(graph: GraphProto, from: string, to: string): void {
   const names = (list: string[]): string[] => list.map((x) => (x === from ? to : x));
-  for (const item of [...graph.input, ...graph.output, ...graph.valueInfo, ...graph.initializer]) if (item.name === from) item.name = to;
+  for (const item of [...graph.input, ...graph.output, ...graph.valueInfo, ...graph.initializer])
+    if (item.name === from) item.name = to;
   for (const node of graph.node) {
     node.input = names(node.input);
     node.output = names(node.output);
@@ -226,10 +248,12 @@ function apply(graph: GraphProto, [edit, a, b, c]: Edit): void {
       }
       return;
     case 'dims':
-      if (tensor) tensor.dims = Array.from({ length: b % 6 }, (_, k) => pick(DIMS, c + k * b) ?? 0n);
+      if (tensor)
+        tensor.dims = Array.from({ length: b % 6 }, (_, k) => pick(DIMS, c + k * b) ?? 0n);
       return;
     case 'element':
-      if (tensor) tensor.dataType = [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 16, 17, 21, 22, 99, -1][b % 16]!;
+      if (tensor)
+        tensor.dataType = [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 16, 17, 21, 22, 99, -1][b % 16]!;
       return;
     case 'data':
       if (tensor) editData(tensor, b, c);
@@ -246,7 +270,14 @@ function apply(graph: GraphProto, [edit, a, b, c]: Edit): void {
   }
 }
 
-function editNode(graph: GraphProto, node: NodeProto, edit: Edit[0], name: string, b: number, c: number): void {
+function editNode(
+  graph: GraphProto,
+  node: NodeProto,
+  edit: Edit[0],
+  name: string,
+  b: number,
+  c: number,
+): void {
   const at = graph.node.indexOf(node);
   switch (edit) {
     case 'rewire':
@@ -265,10 +296,14 @@ function editNode(graph: GraphProto, node: NodeProto, edit: Edit[0], name: strin
       // Mostly what it read takes its place.
       if (b % 4)
         for (const o of node.output)
-          for (const other of graph.node) other.input = other.input.map((x) => (x === o ? (node.input[0] ?? '') : x));
+          for (const other of graph.node)
+            other.input = other.input.map((x) => (x === o ? (node.input[0] ?? '') : x));
       return;
     case 'double':
-      graph.node.splice(b % graph.node.length, 0, { ...clone(NodeProtoSchema, node), output: c % 2 ? [...node.output] : [`d${c}`] });
+      graph.node.splice(b % graph.node.length, 0, {
+        ...clone(NodeProtoSchema, node),
+        output: c % 2 ? [...node.output] : [`d${c}`],
+      });
       return;
     case 'op':
       node.opType = pick(OPS, b) ?? '';
@@ -301,10 +336,19 @@ function editNode(graph: GraphProto, node: NodeProto, edit: Edit[0], name: strin
       node.attribute.push(attribute('then_branch', 4, b, graph));
       return;
     case 'nest': {
-      let inner = create(GraphProtoSchema, { node: copies(graph, 0, b % 4), output: graph.output.slice(0, 1) });
+      let inner = create(GraphProtoSchema, {
+        node: copies(graph, 0, b % 4),
+        output: graph.output.slice(0, 1),
+      });
       for (let k = 0; k < c % 40; k++)
         inner = create(GraphProtoSchema, {
-          node: [create(NodeProtoSchema, { opType: 'If', input: [name], attribute: [graphAttribute(inner)] })],
+          node: [
+            create(NodeProtoSchema, {
+              opType: 'If',
+              input: [name],
+              attribute: [graphAttribute(inner)],
+            }),
+          ],
         });
       node.attribute.push(graphAttribute(inner));
     }
@@ -327,7 +371,13 @@ function attribute(name: string, kind: number, k: number, graph: GraphProto) {
     { type: 1, f: [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e30][k % 5]! },
     { type: 3, s: new Uint8Array(k % 50) },
     t ? { type: 4, t: clone(TensorProtoSchema, t) } : { type: 4 },
-    { type: 5, g: create(GraphProtoSchema, { node: copies(graph, k % 9, 3), output: graph.output.slice(0, k % 3) }) },
+    {
+      type: 5,
+      g: create(GraphProtoSchema, {
+        node: copies(graph, k % 9, 3),
+        output: graph.output.slice(0, k % 3),
+      }),
+    },
     { type: 7, ints: DIMS.slice(0, k % 12) },
     { type: 6, floats: [1, Number.NaN] },
     { type: 10, graphs: [create(GraphProtoSchema, {}), create(GraphProtoSchema, {})] },
@@ -335,13 +385,16 @@ function attribute(name: string, kind: number, k: number, graph: GraphProto) {
     { type: 4 },
     { type: 5 },
   ] as const;
-  return create(AttributeProtoSchema, { name, ...forms[kind % forms.length] } as Parameters<typeof create<typeof AttributeProtoSchema>>[1]);
+  return create(AttributeProtoSchema, { name, ...forms[kind % forms.length] } as Parameters<
+    typeof create<typeof AttributeProtoSchema>
+  >[1]);
 }
 
 function editData(tensor: TensorProto, b: number, c: number): void {
   const length = [0, 1, 7, tensor.rawData.length, tensor.rawData.length + 1, 5000][c % 6]!;
   tensor.rawData = b % 3 === 0 ? new Uint8Array(0) : new Uint8Array(length).fill(c);
-  if (b % 3 === 0) tensor.int64Data = Array.from({ length: c % 20 }, (_, k) => pick(DIMS, k + c) ?? 0n);
+  if (b % 3 === 0)
+    tensor.int64Data = Array.from({ length: c % 20 }, (_, k) => pick(DIMS, k + c) ?? 0n);
   if (b % 5 === 0) tensor.floatData = Array.from({ length: c % 20 }, () => Number.NaN);
   if (b % 7 === 0) tensor.stringData = [new Uint8Array(3)];
 }
@@ -354,7 +407,9 @@ function external(tensor: TensorProto, b: number, c: number): void {
     ['offset', pick(NUMBERS, c) ?? ''],
     ['length', pick(NUMBERS, b + c) ?? ''],
   ].filter((_, k) => (b + c) % 11 !== k);
-  tensor.externalData = entries.map(([key, value]) => create(StringStringEntryProtoSchema, { key: key ?? '', value: value ?? '' }));
+  tensor.externalData = entries.map(([key, value]) =>
+    create(StringStringEntryProtoSchema, { key: key ?? '', value: value ?? '' }),
+  );
 }
 
 function reshape(value: ValueInfoProto, b: number, c: number): void {
@@ -364,7 +419,9 @@ function reshape(value: ValueInfoProto, b: number, c: number): void {
         ? { case: 'dimValue' as const, value: pick(DIMS, k + c) ?? 0n }
         : { case: 'dimParam' as const, value: pick(NAMES, c + k) ?? '' },
   }));
-  const fresh = create(ValueInfoProtoSchema, { type: { value: { case: 'tensorType', value: { elemType: c % 24, shape: { dim } } } } });
+  const fresh = create(ValueInfoProtoSchema, {
+    type: { value: { case: 'tensorType', value: { elemType: c % 24, shape: { dim } } } },
+  });
   if (c % 10 === 0) delete value.type;
   else if (fresh.type) value.type = fresh.type;
 }

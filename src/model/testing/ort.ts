@@ -1,4 +1,5 @@
-// Loads the wasm build of ONNX Runtime Web in Node, for tests of model/ only; the product's loader is in runtime/.
+// Loads the wasm build of ONNX Runtime Web in Node, for tests of model/ only; the product's loader
+// is in runtime/.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,10 +16,14 @@ export function runtime(): Promise<typeof Ort> {
 }
 
 async function load(): Promise<typeof Ort> {
-  const dist = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
+  const dist = dirname(
+    createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'),
+  );
   const ort: typeof Ort = await import(pathToFileURL(join(dist, 'ort.wasm.min.mjs')).href);
   ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
-  ort.env.wasm.wasmBinary = new Uint8Array(readFileSync(join(dist, 'ort-wasm-simd-threaded.wasm'))).buffer;
+  ort.env.wasm.wasmBinary = new Uint8Array(
+    readFileSync(join(dist, 'ort-wasm-simd-threaded.wasm')),
+  ).buffer;
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = 'error';
   return ort;

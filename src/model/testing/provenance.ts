@@ -22,7 +22,13 @@ export const EXAMPLE: Provenance = {
   score: {
     baseline: { nll: 3.5, ppl: 33.1, nllPerWindow: [3.4, 3.6] },
     blocks: [
-      { index: 0, nll: Number.POSITIVE_INFINITY, ppl: null, nllPerWindow: [Number.POSITIVE_INFINITY, 9], ci95: [0.1, 0.2] },
+      {
+        index: 0,
+        nll: Number.POSITIVE_INFINITY,
+        ppl: null,
+        nllPerWindow: [Number.POSITIVE_INFINITY, 9],
+        ci95: [0.1, 0.2],
+      },
       { index: 1, nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], ci95: [0.1, 0.2], refused: 'no' },
     ],
     order: [1, 2, 0],
@@ -30,19 +36,43 @@ export const EXAMPLE: Provenance = {
       [1, 2, 3],
       [4, 5, 6],
     ],
-    settings: { text: 'bundled', textSha256: '', samples: 2, length: 3, sampler: 'even', seed: 0, bos: 'none' },
+    settings: {
+      text: 'bundled',
+      textSha256: '',
+      samples: 2,
+      length: 3,
+      sampler: 'even',
+      seed: 0,
+      bos: 'none',
+    },
     device: { kind: 'wasm', name: 'CPU' },
-    selfTest: { passed: true, checks: [{ name: 'GQA', ok: true, maxError: null, note: '' }], routes: [], seconds: 1 },
+    selfTest: {
+      passed: true,
+      checks: [{ name: 'GQA', ok: true, maxError: null, note: '' }],
+      routes: [],
+      seconds: 1,
+    },
     rewrites: [],
     warnings: ['float16 loses too much.'],
     seconds: 2,
     costRatio: null,
   },
-  plan: { removed: ['0.ffn', 1, '2.attn'], nll: 3.6, ppl: 36.6, nllPerWindow: [3.5, 3.7], seconds: 1 },
+  plan: {
+    removed: ['0.ffn', 1, '2.attn'],
+    nll: 3.6,
+    ppl: 36.6,
+    nllPerWindow: [3.5, 3.7],
+    seconds: 1,
+  },
   study: {
     criteria: [
       { name: 'mag-l1', units: [0, 1, 2], scores: [3, 1, 2], order: [1, 2, 0] },
-      { name: 'ppl-parts', units: ['0.attn', '0.ffn'], scores: [Number.POSITIVE_INFINITY, 3.6], order: ['0.ffn'] },
+      {
+        name: 'ppl-parts',
+        units: ['0.attn', '0.ffn'],
+        scores: [Number.POSITIVE_INFINITY, 3.6],
+        order: ['0.ffn'],
+      },
     ],
     search: [{ block: 1, nll: 3.6 }],
     evaluations: [

@@ -1,4 +1,5 @@
-// Random small decoder graphs in the manner of different exporters, for property tests; must not be imported by the product.
+// Random small decoder graphs in the manner of different exporters, for property tests; must not be
+// imported by the product.
 
 import type { Model } from '../../onnx/graph.ts';
 import { modelOf } from '../../onnx/testing/text.ts';
@@ -40,12 +41,23 @@ const D = 4;
 
 /** A decoder of width 4 and vocabulary 8 whose values have meaningless names. */
 export function residualModel(shape: ResidualShape): Model {
-  const lines = ['in input_ids i64 [B,S]', `init t0 f32 [8,${D}]`, 'init one f32 []', 'r0 = Gather(t0, input_ids)'];
+  const lines = [
+    'in input_ids i64 [B,S]',
+    `init t0 f32 [8,${D}]`,
+    'init one f32 []',
+    'r0 = Gather(t0, input_ids)',
+  ];
   const nodes: string[] = [];
   if (shape.caches) {
     for (let i = 0; i < shape.blocks; i++) {
-      lines.push(`in past_key_values.${i}.key f32 [B,1,P,${D}]`, `in past_key_values.${i}.value f32 [B,1,P,${D}]`);
-      lines.push(`out present.${i}.key f32 [B,1,T,${D}]`, `out present.${i}.value f32 [B,1,T,${D}]`);
+      lines.push(
+        `in past_key_values.${i}.key f32 [B,1,P,${D}]`,
+        `in past_key_values.${i}.value f32 [B,1,P,${D}]`,
+      );
+      lines.push(
+        `out present.${i}.key f32 [B,1,T,${D}]`,
+        `out present.${i}.value f32 [B,1,T,${D}]`,
+      );
     }
   }
   if (shape.caches && shape.sizeFrom >= 0)
@@ -64,11 +76,19 @@ export function residualModel(shape: ResidualShape): Model {
       const sum = `s${i}${part}`;
       // The last norm's sum has no reader: exporters leave the output out.
       const outputs = i === shape.blocks ? out : `${out}, , , ${sum}`;
-      nodes.push(`${outputs} = com.microsoft.SkipSimplifiedLayerNormalization{epsilon=0.001}(${stream}, ${pending}, g${i}${part})`);
+      nodes.push(
+        `${outputs} = ` +
+          `com.microsoft.SkipSimplifiedLayerNormalization{epsilon=0.001}(${stream}, ` +
+          `${pending}, g${i}${part})`,
+      );
       stream = sum;
     } else {
       join(i, part);
-      nodes.push(`${out} = SimplifiedLayerNormalization{axis=-1,stash_type=1,epsilon=0.001}(${stream}, g${i}${part})`);
+      nodes.push(
+        `${out} = ` +
+          `SimplifiedLayerNormalization{axis=-1,stash_type=1,epsilon=0.001}(${stream}, ` +
+          `g${i}${part})`,
+      );
     }
     pending = null;
     return out;
@@ -128,9 +148,15 @@ export function residualModel(shape: ResidualShape): Model {
   nodes.push(`logits = MatMul(${last}, head)`);
   if (shape.reversed) nodes.reverse();
   const used = shape.caches ? lines : lines.filter((l) => l !== 'init one1 i64 [1]');
-  const model = modelOf([...used.filter((l) => !/^init ax/.test(l) && (l !== 'init one f32 []' || shape.filler > 0)), ...nodes].join('\n'));
+  const model = modelOf(
+    [
+      ...used.filter((l) => !/^init ax/.test(l) && (l !== 'init one f32 []' || shape.filler > 0)),
+      ...nodes,
+    ].join('\n'),
+  );
   if (shape.listed) {
-    for (const t of model.graph.initializers.values()) model.graph.inputs.push({ name: t.name, type: t.type, dims: t.dims });
+    for (const t of model.graph.initializers.values())
+      model.graph.inputs.push({ name: t.name, type: t.type, dims: t.dims });
   }
   return model;
 }

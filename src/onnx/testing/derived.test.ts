@@ -1,4 +1,5 @@
-// Fixtures made from recipes are there and whole, and every row of the corpus has its folder and goldens.
+// Fixtures made from recipes are there and whole, and every row of the corpus has its folder and
+// goldens.
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';

@@ -1,7 +1,16 @@
-// Fixture folders that are mostly pieces of other fixtures, kept as recipes and made whole on first use; for tests in Node only.
+// Fixture folders that are mostly pieces of other fixtures, kept as recipes and made whole on first
+// use; for tests in Node only.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
@@ -33,13 +42,21 @@ export function packRecipe({ files, literals }: Recipe): Uint8Array {
   const size = Buffer.alloc(4);
   size.writeUInt32LE(header.length);
   const plain = Buffer.concat([size, header, literals]);
-  return brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_LGWIN]: 22, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } });
+  return brotliCompressSync(plain, {
+    params: {
+      [constants.BROTLI_PARAM_LGWIN]: 22,
+      [constants.BROTLI_PARAM_SIZE_HINT]: plain.length,
+    },
+  });
 }
 
 function unpackRecipe(bytes: Uint8Array): Recipe {
   const plain = brotliDecompressSync(bytes);
   const end = 4 + plain.readUInt32LE(0);
-  return { files: JSON.parse(plain.subarray(4, end).toString('utf8')) as RecipeFile[], literals: plain.subarray(end) };
+  return {
+    files: JSON.parse(plain.subarray(4, end).toString('utf8')) as RecipeFile[],
+    literals: plain.subarray(end),
+  };
 }
 
 /** Names of the folders that are kept as recipes. */
@@ -52,7 +69,8 @@ export function derivedNames(): string[] {
 }
 
 /**
- * Absolute path of a fixture folder: the committed one, or one that is made from its recipe under node_modules/.cache.
+ * Absolute path of a fixture folder: the committed one, or one that is made from its recipe under
+ * node_modules/.cache.
  * @throws Error when there is neither, or when a file does not come out with its SHA-256
  */
 export function fixtureFolder(name: string): string {
@@ -76,10 +94,13 @@ export function fixtureFolder(name: string): string {
       }
       const [from, offset, length] = piece;
       const slash = from.indexOf('/');
-      return readFileSync(join(fixtureFolder(from.slice(0, slash)), from.slice(slash + 1))).subarray(offset, offset + length);
+      return readFileSync(
+        join(fixtureFolder(from.slice(0, slash)), from.slice(slash + 1)),
+      ).subarray(offset, offset + length);
     });
     const bytes = Buffer.concat(parts);
-    if (createHash('sha256').update(bytes).digest('hex') !== file.sha256) throw new Error(`fixture ${name}: ${file.path} came out wrong`);
+    if (createHash('sha256').update(bytes).digest('hex') !== file.sha256)
+      throw new Error(`fixture ${name}: ${file.path} came out wrong`);
     mkdirSync(dirname(join(own, file.path)), { recursive: true });
     writeFileSync(join(own, file.path), bytes);
   }

@@ -1,4 +1,5 @@
-// Where the test models, goldens and texts lie, for tests in Node; must not be imported by the product.
+// Where the test models, goldens and texts lie, for tests in Node; must not be imported by the
+// product.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,10 @@ export { type CountingFolder, nodeFolder } from '../../cli/nodeFolder.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
 
-/** Absolute path of a fixture folder or file, e.g. `optimum-llama-fp32`; folders that are kept as recipes are made on first use. */
+/**
+ * Absolute path of a fixture folder or file, e.g. `optimum-llama-fp32`; folders that are kept as
+ * recipes are made on first use.
+ */
 export function fixturePath(name: string): string {
   if (derivedNames().includes(name)) return fixtureFolder(name);
   return fileURLToPath(new URL(`e2e/fixtures/${name}`, ROOT));
@@ -31,7 +35,8 @@ export function evaluationText(): string {
 
 /**
  * Golden numbers by name: a fixture folder's name, `sample`, `sample-q4` or `sample-evaluation`.
- * The shape differs by file (tools/make_goldens.py, tools/sample_golden.py), so the caller names the part it reads.
+ * The shape differs by file (tools/make_goldens.py, tools/sample_golden.py), so the caller names
+ * the part it reads.
  */
 export function golden<T = FixtureGolden>(name: string): T {
   return JSON.parse(readFileSync(fixturePath(`golden/${name}.json`), 'utf8')) as T;
@@ -51,7 +56,9 @@ export interface FixtureGolden {
   windows: number[][];
   /** null when the graph cannot give per-token numbers. */
   baseline: GoldenMeasure | null;
-  blocks: (({ index: number; refused?: never } & GoldenMeasure) | { index: number; refused: string })[] | null;
+  blocks:
+    | (({ index: number; refused?: never } & GoldenMeasure) | { index: number; refused: string })[]
+    | null;
   configFile: string;
   pruned: {
     removed: number[];
@@ -73,7 +80,10 @@ export interface FixtureGolden {
 /** Means of 4-bit and float16 graphs with exact activations (tools/make_level0.py). */
 export interface Level0Golden {
   maker: string;
-  folders: Record<string, { nll: number; blocks: { index: number; nll: number }[]; spread: number }>;
+  folders: Record<
+    string,
+    { nll: number; blocks: { index: number; nll: number }[]; spread: number }
+  >;
 }
 
 /** The part of the sample's goldens that tests read; tools/sample_golden.py makes more. */
@@ -136,14 +146,21 @@ export interface CorpusRow {
   notes: string[];
 }
 
-const rows = (name: string): CorpusRow[] => JSON.parse(readFileSync(fixturePath(name), 'utf8')) as CorpusRow[];
+const rows = (name: string): CorpusRow[] =>
+  JSON.parse(readFileSync(fixturePath(name), 'utf8')) as CorpusRow[];
 
-/** What to expect of the folders that most tests run: every family, exporter and precision, and the obstacles. */
+/**
+ * What to expect of the folders that most tests run: every family, exporter and precision, and the
+ * obstacles.
+ */
 export function corpus(): CorpusRow[] {
   return [...rows('corpus.json'), ...rows('derived/corpus.json')];
 }
 
-/** The same with further forms of the small Llama: simplified, renamed, without caches, without an embedding table, one logits row, and so on. */
+/**
+ * The same with further forms of the small Llama: simplified, renamed, without caches, without an
+ * embedding table, one logits row, and so on.
+ */
 export function wholeCorpus(): CorpusRow[] {
   return [...corpus(), ...rows('derived/variants.json')];
 }

@@ -1,4 +1,5 @@
-// Damages bytes and JSON by recipe and judges how code takes it, for tests; must not be imported by the product.
+// Damages bytes and JSON by recipe and judges how code takes it, for tests; must not be imported by
+// the product.
 
 import fc from 'fast-check';
 import { EspalierError } from '../../errors.ts';
@@ -7,16 +8,34 @@ import type { Folder } from '../source.ts';
 /** One step of damage: what, where (modulo the length) and how. A failing case prints its steps. */
 export type Step = readonly [op: (typeof OPS)[number], at: number, value: number];
 
-const OPS = ['flip', 'set', 'zero', 'move', 'length', 'varint', 'repeat', 'insert', 'remove', 'truncate'] as const;
+const OPS = [
+  'flip',
+  'set',
+  'zero',
+  'move',
+  'length',
+  'varint',
+  'repeat',
+  'insert',
+  'remove',
+  'truncate',
+] as const;
 
 /** Values that parsers trip over, as single bytes. */
 const EDGES = [0, 1, 2, 0x08, 0x0a, 0x12, 0x2a, 0x3a, 0x7f, 0x80, 0xff];
 
 export const steps = (most: number): fc.Arbitrary<Step[]> =>
-  fc.array(fc.tuple(fc.constantFrom<(typeof OPS)[number]>('flip', 'set', 'set', 'zero', ...OPS), fc.nat(2 ** 24), fc.nat(2 ** 16)), {
-    minLength: 1,
-    maxLength: most,
-  });
+  fc.array(
+    fc.tuple(
+      fc.constantFrom<(typeof OPS)[number]>('flip', 'set', 'set', 'zero', ...OPS),
+      fc.nat(2 ** 24),
+      fc.nat(2 ** 16),
+    ),
+    {
+      minLength: 1,
+      maxLength: most,
+    },
+  );
 
 /** The bytes after every step in turn. */
 export function damaged(bytes: Uint8Array, recipe: readonly Step[]): Uint8Array<ArrayBuffer> {
@@ -56,7 +75,12 @@ function apply(bytes: Uint8Array<ArrayBuffer>, [op, place, value]: Step): Uint8A
       );
     case 'varint':
       // -1, and a varint without end.
-      return spliced(1, [[255, 255, 255, 255, 255, 255, 255, 255, 255, 1], new Array<number>(12).fill(255)][value % 2]!);
+      return spliced(
+        1,
+        [[255, 255, 255, 255, 255, 255, 255, 255, 255, 1], new Array<number>(12).fill(255)][
+          value % 2
+        ]!,
+      );
     case 'remove':
       return spliced(run, []);
     case 'repeat':
@@ -83,7 +107,8 @@ const PATIENCE_MS = 2000;
 /**
  * Runs one case: it may succeed, or end in a coded error with a sentence and a hint.
  * @returns 'accepted' or the code
- * @throws Error for anything else that is thrown, code `bug` included, and for a case that takes longer than `patienceMs`
+ * @throws Error for anything else that is thrown, code `bug` included, and for a case that takes
+ *   longer than `patienceMs`
  */
 export async function judge(run: () => unknown, patienceMs = PATIENCE_MS): Promise<string> {
   const start = performance.now();
@@ -93,8 +118,12 @@ export async function judge(run: () => unknown, patienceMs = PATIENCE_MS): Promi
     await run();
   } catch (error) {
     if (!(error instanceof EspalierError) || error.code === 'bug') throw error;
-    if (error.message === '' || error.hint === '') throw new Error(`${error.code} without words: "${error.message}" "${error.hint}"`);
-    if (error.message.length > 2000) throw new Error(`a message of ${error.message.length} characters: ${error.message.slice(0, 200)}`);
+    if (error.message === '' || error.hint === '')
+      throw new Error(`${error.code} without words: "${error.message}" "${error.hint}"`);
+    if (error.message.length > 2000)
+      throw new Error(
+        `a message of ${error.message.length} characters: ${error.message.slice(0, 200)}`,
+      );
     outcome = error.code;
   }
   // Both clocks: a machine that is busy with other things stretches the one on the wall.
@@ -105,7 +134,9 @@ export async function judge(run: () => unknown, patienceMs = PATIENCE_MS): Promi
 }
 
 /** A folder in memory that fails the test when it is read outside its files, and counts. */
-export function guardedFolder(files: Readonly<Record<string, Uint8Array>>): Folder & { read: { bytes: number; largest: number } } {
+export function guardedFolder(
+  files: Readonly<Record<string, Uint8Array>>,
+): Folder & { read: { bytes: number; largest: number } } {
   const read = { bytes: 0, largest: 0 };
   return {
     name: 'hostile',
@@ -117,8 +148,16 @@ export function guardedFolder(files: Readonly<Record<string, Uint8Array>>): Fold
       return {
         size: bytes.length,
         async read(offset, length) {
-          if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > bytes.length)
-            throw new RangeError(`${path} of ${bytes.length} bytes was read at ${offset} for ${length}`);
+          if (
+            !Number.isSafeInteger(offset) ||
+            !Number.isSafeInteger(length) ||
+            offset < 0 ||
+            length < 0 ||
+            offset + length > bytes.length
+          )
+            throw new RangeError(
+              `${path} of ${bytes.length} bytes was read at ${offset} for ${length}`,
+            );
           read.bytes += length;
           read.largest = Math.max(read.largest, length);
           return bytes.slice(offset, offset + length) as Uint8Array<ArrayBuffer>;

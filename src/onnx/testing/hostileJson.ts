@@ -4,7 +4,12 @@ import fc from 'fast-check';
 import { damaged, type Step, steps } from './hostile.ts';
 
 /** Replaces, adds or drops one member somewhere in the document. */
-type Edit = readonly [edit: 'replace' | 'add' | 'drop' | 'wrap', where: number, key: number, value: number];
+type Edit = readonly [
+  edit: 'replace' | 'add' | 'drop' | 'wrap',
+  where: number,
+  key: number,
+  value: number,
+];
 
 export type JsonRecipe = { edits: readonly Edit[]; bytes: readonly Step[] };
 
@@ -85,7 +90,13 @@ const VALUES = [
 export const jsonRecipe: fc.Arbitrary<JsonRecipe> = fc.record({
   edits: fc.array(
     fc.tuple(
-      fc.constantFrom('replace' as const, 'replace' as const, 'add' as const, 'drop' as const, 'wrap' as const),
+      fc.constantFrom(
+        'replace' as const,
+        'replace' as const,
+        'add' as const,
+        'drop' as const,
+        'wrap' as const,
+      ),
       fc.nat(9999),
       fc.nat(9999),
       fc.nat(9999),
@@ -102,7 +113,9 @@ export function editedJson(document: unknown, { edits, bytes }: JsonRecipe): str
   for (const edit of edits) apply(root, edit, raw);
   let text = JSON.stringify(root);
   for (const [mark, value] of raw) text = text.replaceAll(`"${mark}"`, () => value);
-  return bytes.length === 0 ? text : new TextDecoder().decode(damaged(new TextEncoder().encode(text), bytes));
+  return bytes.length === 0
+    ? text
+    : new TextDecoder().decode(damaged(new TextEncoder().encode(text), bytes));
 }
 
 function apply(root: unknown, [edit, where, key, value]: Edit, raw: Map<string, string>): void {
@@ -120,13 +133,23 @@ function apply(root: unknown, [edit, where, key, value]: Edit, raw: Map<string, 
   const keys = Object.keys(parent);
   const member = keys[key % Math.max(1, keys.length)] ?? '0';
   const put = (name: string, to: unknown): void => {
-    Object.defineProperty(parent, name, { value: to, enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(parent, name, {
+      value: to,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   };
   if (edit === 'drop') {
     if (Array.isArray(parent)) parent.splice(Number(member), 1);
     else delete parent[member];
   } else if (edit === 'add' && !Array.isArray(parent)) put(KEYS[key % KEYS.length]!, mark);
   else if (edit === 'wrap')
-    put(member, value % 2 ? [Reflect.get(parent, member)] : { [KEYS[value % KEYS.length]!]: Reflect.get(parent, member) });
+    put(
+      member,
+      value % 2
+        ? [Reflect.get(parent, member)]
+        : { [KEYS[value % KEYS.length]!]: Reflect.get(parent, member) },
+    );
   else put(member, mark);
 }

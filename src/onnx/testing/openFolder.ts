@@ -1,4 +1,5 @@
-// Opens folders that a test file needs to its end, and closes them then; must not be imported by the product.
+// Opens folders that a test file needs to its end, and closes them then; must not be imported by
+// the product.
 
 import { afterAll } from 'vitest';
 import { type CountingFolder, nodeFolder } from './fixtures.ts';

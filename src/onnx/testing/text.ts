@@ -14,11 +14,18 @@ const TYPES: Readonly<Record<string, number>> = {
 
 /**
  * A graph from lines such as
- *   in x f32 [B,S,4]        out y f32 [B,S,4]        init w f32 [4,4]        y, z = Split{axis=-1}(x, , w)        h = com.microsoft.FastGelu(x)
- * Weights get small repeating values.
+ *   in x f32 [B,S,4]        out y f32 [B,S,4]        init w f32 [4,4]        y, z =
+ *   Split{axis=-1}(x, , w)        h = com.microsoft.FastGelu(x) Weights get small repeating values.
  */
 export function graphOf(text: string): Graph {
-  const graph: Graph = { name: 'test', nodes: [], initializers: new Map(), inputs: [], outputs: [], valueInfo: new Map() };
+  const graph: Graph = {
+    name: 'test',
+    nodes: [],
+    initializers: new Map(),
+    inputs: [],
+    outputs: [],
+    valueInfo: new Map(),
+  };
   for (const line of text.split('\n').map((l) => l.trim())) {
     if (!line || line.startsWith('#')) continue;
     const value = /^(in|out|init|info) (\S+) (\w+) ?(?:\[(.*)\])?$/.exec(line);
@@ -45,11 +52,17 @@ export function modelOf(graph: Graph | string): Model {
 }
 
 /** A folder of files in memory; `read` counts the bytes that were asked for. */
-export function memoryFolder(files: Readonly<Record<string, Uint8Array | string>>): Folder & { read: { bytes: number } } {
+export function memoryFolder(
+  files: Readonly<Record<string, Uint8Array | string>>,
+): Folder & { read: { bytes: number } } {
   const read = { bytes: 0 };
   const bytesOf = (path: string): Uint8Array | null => {
     const data = files[path];
-    return data === undefined ? null : typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    return data === undefined
+      ? null
+      : typeof data === 'string'
+        ? new TextEncoder().encode(data)
+        : data;
   };
   return {
     name: 'memory',
@@ -83,16 +96,24 @@ function addValue(graph: Graph, kind: string, info: ValueInfo): void {
     const bytes = Math.ceil((elementCount(dims) * (elementBits(info.type) ?? 8)) / 8);
     const data = new Uint8Array(bytes);
     if (info.type === DataType.float)
-      new Float32Array(data.buffer).set(Array.from({ length: bytes / 4 }, (_, i) => ((i * 7) % 11) / 11 - 0.4));
+      new Float32Array(data.buffer).set(
+        Array.from({ length: bytes / 4 }, (_, i) => ((i * 7) % 11) / 11 - 0.4),
+      );
     graph.initializers.set(info.name, { name: info.name, type: info.type, dims, data });
   }
 }
 
 function infoOf(name: string, type: string, dims: string | undefined): ValueInfo {
-  const parse = (d: string): number | string | null => (d === '?' ? null : /^\d+$/.test(d) ? Number(d) : d);
+  const parse = (d: string): number | string | null =>
+    d === '?' ? null : /^\d+$/.test(d) ? Number(d) : d;
   const known = TYPES[type];
   if (known === undefined) throw new Error(`unknown type ${type}`);
-  return { name, type: known, dims: dims === undefined ? null : dims === '' ? [] : dims.split(',').map((d) => parse(d.trim())) };
+  return {
+    name,
+    type: known,
+    dims:
+      dims === undefined ? null : dims === '' ? [] : dims.split(',').map((d) => parse(d.trim())),
+  };
 }
 
 function nodeOf(line: string, k: number): Node {
@@ -104,8 +125,18 @@ function nodeOf(line: string, k: number): Node {
   const attributes = new Map<string, Attribute>();
   for (const part of list(m[3] ?? '')) {
     const [name = '', value = ''] = part.split('=');
-    attributes.set(name, { name, kind: value.includes('.') ? 'float' : 'int', value: Number(value) });
+    attributes.set(name, {
+      name,
+      kind: value.includes('.') ? 'float' : 'int',
+      value: Number(value),
+    });
   }
-  const node = { op, domain: path.join('.'), inputs: list(m[4]!), outputs: list(m[1]!), attributes };
+  const node = {
+    op,
+    domain: path.join('.'),
+    inputs: list(m[4]!),
+    outputs: list(m[1]!),
+    attributes,
+  };
   return { name: `${op}_${k}`, ...node };
 }

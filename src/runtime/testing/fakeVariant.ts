@@ -1,4 +1,5 @@
-// Variants without a model, for tests of orchestration: they log every call and fail where they are told to.
+// Variants without a model, for tests of orchestration: they log every call and fail where they are
+// told to.
 
 import { type ErrorCode, EspalierError } from '../../errors.ts';
 import type {
@@ -15,7 +16,10 @@ import type {
 export interface FakeOptions {
   /** Seconds of a run per new token and row, by side. */
   perToken?: Record<Which, number>;
-  /** Called before each call; may throw. `call` is e.g. "original run", the number counts calls of that name. */
+  /**
+   * Called before each call; may throw. `call` is e.g. "original run", the number counts calls of
+   * that name.
+   */
   before?: (call: string, number: number, shape?: RunShape) => void | Promise<void>;
   info?: Partial<VariantInfo>;
   /** New ids of a generation, by side; it ends with them. */
@@ -32,7 +36,8 @@ export interface Fakes {
   openNow(): number;
 }
 
-export const failure = (code: ErrorCode, message = `${code} happened.`): EspalierError => new EspalierError(code, message, 'Do something.');
+export const failure = (code: ErrorCode, message = `${code} happened.`): EspalierError =>
+  new EspalierError(code, message, 'Do something.');
 
 export function fakeVariants(options: FakeOptions = {}): Fakes {
   const { perToken = { original: 0.02, pruned: 0.01 }, before = () => {}, ids: texts } = options;
@@ -76,7 +81,8 @@ export function fakeVariants(options: FakeOptions = {}): Fakes {
       async encode(prompt) {
         await call(`${which} encode`);
         if (prompt.kind === 'ids') return { ids: prompt.ids, text: '' };
-        const words = prompt.kind === 'raw' ? prompt.text : prompt.messages.map((m) => m.content).join(' ');
+        const words =
+          prompt.kind === 'raw' ? prompt.text : prompt.messages.map((m) => m.content).join(' ');
         return { ids: words.split(/\s+/).map((word) => word.length), text: words };
       },
       async run(shape): Promise<RunSample> {
@@ -106,8 +112,18 @@ export function fakeVariants(options: FakeOptions = {}): Fakes {
         position += ids.length;
         const limit = starts.at(-1)?.tokens ?? 0;
         const done = position >= limit ? 'length' : position >= text.length ? 'eos' : null;
-        const ends = ids.map((_, i) => text.slice(0, position - ids.length + i + 1).join(' ').length);
-        return { ids, text: text.slice(0, position).join(' '), ends, ttft: 0.1, seconds: 0.1 * position, tokens: position, done };
+        const ends = ids.map(
+          (_, i) => text.slice(0, position - ids.length + i + 1).join(' ').length,
+        );
+        return {
+          ids,
+          text: text.slice(0, position).join(' '),
+          ends,
+          ttft: 0.1,
+          seconds: 0.1 * position,
+          tokens: position,
+          done,
+        };
       },
       async close() {
         log.push(`${which} close`);

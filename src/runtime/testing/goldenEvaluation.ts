@@ -1,4 +1,5 @@
-// One golden row of the sample's evaluation run whole, for tests; a row is 66,000 tokens, so each has a test file of its own.
+// One golden row of the sample's evaluation run whole, for tests; a row is 66,000 tokens, so each
+// has a test file of its own.
 
 import { openModel } from '../../model/open.ts';
 import { evaluationText as bundled, golden, samplePath } from '../../onnx/testing/fixtures.ts';
@@ -18,7 +19,10 @@ interface Row {
   ppl: number;
 }
 
-/** The golden numbers of PyTorch for the original and a plan, and the result of the whole evaluation text on the wasm device. */
+/**
+ * The golden numbers of PyTorch for the original and a plan, and the result of the whole evaluation
+ * text on the wasm device.
+ */
 export async function evaluateWhole(
   removed: number[],
   segment: number,
@@ -26,8 +30,11 @@ export async function evaluateWhole(
 ): Promise<{ original: Row; plan: Row; result: EvaluateResult }> {
   const { results } = golden<{ results: Row[] }>('sample-evaluation');
   const row = (units: number[]): Row => {
-    const found = results.find((one) => one.segment === segment && one.bos === bos && one.removed.join() === units.join());
-    if (!found) throw new Error(`no golden row without ${units.join()}, segments of ${segment}, bos ${bos}`);
+    const found = results.find(
+      (one) => one.segment === segment && one.bos === bos && one.removed.join() === units.join(),
+    );
+    if (!found)
+      throw new Error(`no golden row without ${units.join()}, segments of ${segment}, bos ${bos}`);
     return found;
   };
   const engine = await openWasm(nodeLoader);
@@ -35,7 +42,13 @@ export async function evaluateWhole(
   const session = ScoreSession.open(opened, engine);
   const wanted = { segment, stride: null, bos, maxSegments: null };
   const source = { name: 'evaluation.txt', text: bundled() };
-  const text = await evaluationText(source, wanted, opened.summary, () => folderTokenizer(opened.folder), null);
+  const text = await evaluationText(
+    source,
+    wanted,
+    opened.summary,
+    () => folderTokenizer(opened.folder),
+    null,
+  );
   const result = await session.evaluate(text, removed, undefined, () => {});
   await session.dispose();
   await engine.dispose();

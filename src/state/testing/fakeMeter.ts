@@ -1,4 +1,5 @@
-// A stand-in for the meter, with plausible speeds, delays and errors on demand; for tests, never in the app.
+// A stand-in for the meter, with plausible speeds, delays and errors on demand; for tests, never in
+// the app.
 
 import { EspalierError, toReport } from '../../errors.ts';
 import type { Progress } from '../../worker/api.ts';
@@ -28,7 +29,10 @@ export interface FakeMeterOptions {
   b?: number;
   /** Relative spread of the runs; alternates around the mean. */
   noise?: number;
-  /** Throughput changes by this factor with each new measurement of a pruned variant; 1 when missing. */
+  /**
+   * Throughput changes by this factor with each new measurement of a pruned variant; 1 when
+   * missing.
+   */
   drift?: readonly number[];
   /** Most rows that fit in a sweep. */
   maxBatch?: number;
@@ -45,13 +49,22 @@ export interface FakeMeter {
 
 const WEIGHT_BYTES = 1_203_865;
 const BLOCK_BYTES = 689_152;
-const FAKE_WORDS = ' It was a fine morning and Anne walked out early with her sister before the house was awake'.split(/(?= )/);
+const FAKE_WORDS =
+  ' It was a fine morning and Anne walked out early with her sister before the house was awake'.split(
+    /(?= )/,
+  );
 
 function stat(values: readonly number[], unit: string) {
   const sorted = [...values].sort((x, y) => x - y);
   const mid = sorted.length >> 1;
   const median = sorted.length % 2 ? sorted[mid]! : (sorted[mid - 1]! + sorted[mid]!) / 2;
-  return { mean: values.reduce((x, y) => x + y, 0) / values.length, median, min: sorted[0]!, max: sorted.at(-1)!, unit };
+  return {
+    mean: values.reduce((x, y) => x + y, 0) / values.length,
+    median,
+    min: sorted[0]!,
+    max: sorted.at(-1)!,
+    unit,
+  };
 }
 
 function summarise(samples: readonly RunSample[]): VariantMeasure['speed'] {
@@ -61,7 +74,10 @@ function summarise(samples: readonly RunSample[]): VariantMeasure['speed'] {
     latency: each((s) => s.seconds, 's'),
     ttft: each((s) => s.ttft, 's'),
     prefill: each((s) => (s.batch * s.promptTokens) / s.ttft, 'tokens/s'),
-    decode: samples[0]!.tokens > 1 ? each((s) => (s.batch * (s.tokens - 1)) / (s.seconds - s.ttft), 'tokens/s') : null,
+    decode:
+      samples[0]!.tokens > 1
+        ? each((s) => (s.batch * (s.tokens - 1)) / (s.seconds - s.ttft), 'tokens/s')
+        : null,
     runs: samples.length,
   };
 }
@@ -73,7 +89,15 @@ function gainOf(original: VariantMeasure, pruned: VariantMeasure): Gain {
 }
 
 export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
-  const { stepMs = 0, numBlocks = 16, a = 0.0005, b = 0.0002, noise = 0.01, drift = [], maxBatch = 16 } = options;
+  const {
+    stepMs = 0,
+    numBlocks = 16,
+    a = 0.0005,
+    b = 0.0002,
+    noise = 0.01,
+    drift = [],
+    maxBatch = 16,
+  } = options;
   const calls: FakeMeter['calls'] = [];
   const failures = new Map<string, EspalierError>();
   const variantFailures = new Map<Which, EspalierError>();
@@ -94,8 +118,10 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
     return mine;
   }
 
-  const sidesOf = (request: MeterRequest): Which[] => (request.removed.length ? ['original', 'pruned'] : ['original']);
-  const blocksOf = (which: Which, request: MeterRequest) => numBlocks - (which === 'pruned' ? request.removed.length : 0);
+  const sidesOf = (request: MeterRequest): Which[] =>
+    request.removed.length ? ['original', 'pruned'] : ['original'];
+  const blocksOf = (which: Which, request: MeterRequest) =>
+    numBlocks - (which === 'pruned' ? request.removed.length : 0);
 
   function infoOf(which: Which, request: MeterRequest): VariantInfo {
     const blocks = blocksOf(which, request);
@@ -115,9 +141,16 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
     };
   }
 
-  function sampleOf(which: Which, request: MeterRequest, settings: SpeedSettings, batch: number, i: number): RunSample {
+  function sampleOf(
+    which: Which,
+    request: MeterRequest,
+    settings: SpeedSettings,
+    batch: number,
+    i: number,
+  ): RunSample {
     const pace = which === 'pruned' ? (drift[measured] ?? 1) : 1;
-    const wobble = 1 + (i % 3 === 0 ? 0 : i % 3 === 1 ? noise : -noise) * (which === 'pruned' ? -1 : 1);
+    const wobble =
+      1 + (i % 3 === 0 ? 0 : i % 3 === 1 ? noise : -noise) * (which === 'pruned' ? -1 : 1);
     const perToken = ((a + b * blocksOf(which, request)) * wobble * (0.7 + 0.3 * batch)) / pace;
     const ids = Array.from({ length: settings.tokens }, (_, t) => (t * 7) % 2048);
     return {
@@ -164,7 +197,10 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
           const sample = sampleOf(which, request, settings, settings.batch, i);
           if (!warmup) samples[which].push(sample);
           onEvent({ type: 'sample', which, sample, warmup });
-          onEvent({ type: 'progress', progress: progressOf(warmup ? 'warmup' : 'decode', ++done, total) });
+          onEvent({
+            type: 'progress',
+            progress: progressOf(warmup ? 'warmup' : 'decode', ++done, total),
+          });
         }
       }
       if (samples.pruned.length) measured++;
@@ -200,25 +236,43 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
       for (const batch of batches) {
         for (const which of sidesOf(request)) {
           await step(mine);
-          onEvent({ type: 'progress', progress: progressOf('decode', ++done, batches.length * sidesOf(request).length) });
+          onEvent({
+            type: 'progress',
+            progress: progressOf('decode', ++done, batches.length * sidesOf(request).length),
+          });
           if (stopped.some((one) => one.which === which)) continue;
           const limit = which === 'pruned' ? maxBatch * 2 : maxBatch;
           if (batch > limit) {
-            const error = new EspalierError('out-of-memory', `Batch ${batch} does not fit on the device.`, 'Use a smaller batch.');
+            const error = new EspalierError(
+              'out-of-memory',
+              `Batch ${batch} does not fit on the device.`,
+              'Use a smaller batch.',
+            );
             stopped.push({ which, batch, error: toReport(error) });
             continue;
           }
-          const { latency, throughput } = summarise([0, 1, 2].map((i) => sampleOf(which, request, request.settings, batch, i)));
+          const { latency, throughput } = summarise(
+            [0, 1, 2].map((i) => sampleOf(which, request, request.settings, batch, i)),
+          );
           points[which].push({ batch, latency, throughput });
         }
       }
-      return { ...points, stopped, settings: request.settings, device: infoOf('original', request).device, notes: [] };
+      return {
+        ...points,
+        stopped,
+        settings: request.settings,
+        device: infoOf('original', request).device,
+        notes: [],
+      };
     },
     async generate(request, onEvent): Promise<GenerateResult> {
       const mine = begin('generate', [request]);
       const text = request.prompt.kind === 'raw' ? request.prompt.text : '';
       onEvent({ type: 'prompt', prompt: { ids: [1, 2, 3], text } });
-      const result: { original: Side | null; pruned: Side | null } = { original: null, pruned: null };
+      const result: { original: Side | null; pruned: Side | null } = {
+        original: null,
+        pruned: null,
+      };
       const errors: { [W in Which]?: ReturnType<typeof toReport> } = {};
       let divergesAt: number | null = null;
       for (let t = 1; t <= request.tokens; t++) {
@@ -233,12 +287,17 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
             continue;
           }
           // The pruned one goes its own way from the fifth token on.
-          const ids = Array.from({ length: t }, (_, i) => (i + (which === 'pruned' && i >= 4 ? 3 : 0)) % FAKE_WORDS.length);
+          const ids = Array.from(
+            { length: t },
+            (_, i) => (i + (which === 'pruned' && i >= 4 ? 3 : 0)) % FAKE_WORDS.length,
+          );
           const perToken = a + b * blocksOf(which, request);
           const side: Side = {
             ids,
             text: ids.map((id) => FAKE_WORDS[id]).join(''),
-            ends: ids.map((_, i) => ids.slice(0, i + 1).reduce((sum, id) => sum + (FAKE_WORDS[id]?.length ?? 0), 0)),
+            ends: ids.map((_, i) =>
+              ids.slice(0, i + 1).reduce((sum, id) => sum + (FAKE_WORDS[id]?.length ?? 0), 0),
+            ),
             ttft: perToken * 2,
             seconds: perToken * (t + 1),
             tokens: t,
@@ -249,7 +308,13 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
           onEvent({ type: 'side', which, side });
         }
       }
-      if (result.original && result.pruned && result.original.ids.length > 4 && result.pruned.ids.length > 4) divergesAt = 4;
+      if (
+        result.original &&
+        result.pruned &&
+        result.original.ids.length > 4 &&
+        result.pruned.ids.length > 4
+      )
+        divergesAt = 4;
       return { ...result, errors, divergesAt };
     },
     cancel() {

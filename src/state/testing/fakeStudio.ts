@@ -1,4 +1,5 @@
-// A stand-in for the studio worker with the sample's golden numbers, delays and errors on demand; for tests, never in the app.
+// A stand-in for the studio worker with the sample's golden numbers, delays and errors on demand;
+// for tests, never in the app.
 
 import { EspalierError } from '../../errors.ts';
 import type { Identity } from '../../model/identity.ts';
@@ -121,15 +122,30 @@ const FAKE_DEVICE: DeviceReport = {
   selfTest: {
     passed: true,
     checks: [
-      { name: 'grouped-query attention, 64 tokens', ok: true, maxError: 4.8e-6, note: 'without subgroups' },
-      { name: 'grouped-query attention with subgroups', ok: false, maxError: 0.38, note: 'wrong from row 4 on; the feature stays off' },
+      {
+        name: 'grouped-query attention, 64 tokens',
+        ok: true,
+        maxError: 4.8e-6,
+        note: 'without subgroups',
+      },
+      {
+        name: 'grouped-query attention with subgroups',
+        ok: false,
+        maxError: 0.38,
+        note: 'wrong from row 4 on; the feature stays off',
+      },
     ],
     routes: ['device without subgroups'],
     seconds: 0.8,
   },
 };
 
-export const FAKE_IDENTITY: Identity = { graph: 'onnx/model.onnx', graphSha256: 'aa', files: [], weightsSha256: 'bb' };
+export const FAKE_IDENTITY: Identity = {
+  graph: 'onnx/model.onnx',
+  graphSha256: 'aa',
+  files: [],
+  weightsSha256: 'bb',
+};
 
 const WASM = { kind: 'wasm', name: 'fake wasm' } as const;
 
@@ -153,9 +169,13 @@ const recorded = ({ samples, length, sampler, seed, bos }: ScoreSettings): Recor
 });
 
 function fakeHidden(numBlocks: number): HiddenCriteria {
-  const blockInfluence = Array.from({ length: numBlocks }, (_, b) => (b === 0 ? 0.99 : 0.015 + 0.004 * ((b * 7) % 11)));
+  const blockInfluence = Array.from({ length: numBlocks }, (_, b) =>
+    b === 0 ? 0.99 : 0.015 + 0.004 * ((b * 7) % 11),
+  );
   const angular = Array.from({ length: numBlocks }, (_, k) =>
-    Array.from({ length: numBlocks - k }, (__, l) => (l === 0 ? 0.49 : 0.03 + 0.02 * k + 0.004 * ((l * 5) % 13))),
+    Array.from({ length: numBlocks - k }, (__, l) =>
+      l === 0 ? 0.49 : 0.03 + 0.02 * k + 0.004 * ((l * 5) % 13),
+    ),
   );
   return { blockInfluence, angular };
 }
@@ -183,7 +203,11 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     return stopped;
   }
 
-  const blockScore = (index: number): BlockScore => ({ index, ...measure(without(index)), ci95: interval(base, without(index)) });
+  const blockScore = (index: number): BlockScore => ({
+    index,
+    ...measure(without(index)),
+    ci95: interval(base, without(index)),
+  });
 
   const api: StudioApi = {
     async open(request) {
@@ -196,7 +220,11 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         ];
         return { kind: 'choose', name: request.source.name, graphs };
       }
-      const summary = { ...sampleSummary(numBlocks), name: request.source.name, graph: request.graph ?? 'onnx/model.onnx' };
+      const summary = {
+        ...sampleSummary(numBlocks),
+        name: request.source.name,
+        graph: request.graph ?? 'onnx/model.onnx',
+      };
       return {
         kind: 'opened',
         model: options.adjust?.(summary) ?? summary,
@@ -224,7 +252,11 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     async score(settings, onEvent) {
       const started = begin('score', [settings]);
       const total = (numBlocks * (numBlocks + 1)) / 2;
-      onEvent({ type: 'started', device: { kind: 'wasm', name: 'WebAssembly' }, windows: settings.samples });
+      onEvent({
+        type: 'started',
+        device: { kind: 'wasm', name: 'WebAssembly' },
+        windows: settings.samples,
+      });
       const blocks: BlockScore[] = [];
       for (let index = 0, done = 0; index < numBlocks; index++) {
         await step(started);
@@ -233,9 +265,14 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         onEvent({ type: 'block', block: blocks[index]! });
         done += index + 1;
         const secondsLeft = ((numBlocks - index - 1) * stepMs) / 1000;
-        onEvent({ type: 'progress', progress: { job: 'score', phase: 'score', done, total, unit: 'blocks', secondsLeft } });
+        onEvent({
+          type: 'progress',
+          progress: { job: 'score', phase: 'score', done, total, unit: 'blocks', secondsLeft },
+        });
       }
-      const order = blocks.map((block) => block.index).sort((a, b) => blocks[a]!.nll - blocks[b]!.nll);
+      const order = blocks
+        .map((block) => block.index)
+        .sort((a, b) => blocks[a]!.nll - blocks[b]!.nll);
       return {
         baseline: measure(base),
         blocks,
@@ -273,7 +310,12 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       // Losses add up, roughly: exact for one block.
       const perWindow = base.map(
         (nll, w) =>
-          nll + removed.reduce<number>((sum, unit) => sum + (without(blockOf(unit))[w]! - nll) / (typeof unit === 'number' ? 1 : 2), 0),
+          nll +
+          removed.reduce<number>(
+            (sum, unit) =>
+              sum + (without(blockOf(unit))[w]! - nll) / (typeof unit === 'number' ? 1 : 2),
+            0,
+          ),
       );
       return { ...measure(perWindow), removed, seconds: 0.3 };
     },
@@ -284,25 +326,51 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       for (let index = 0; index < numBlocks; index++)
         for (const part of ['attn', 'ffn'] as const) {
           await step(started);
-          const perWindow = base.map((nll, w) => nll + (without(index)[w]! - nll) * (part === 'attn' ? 0.4 : 0.5));
-          const score = { unit: partUnit(index, part), ...measure(perWindow), ci95: interval(base, perWindow) };
+          const perWindow = base.map(
+            (nll, w) => nll + (without(index)[w]! - nll) * (part === 'attn' ? 0.4 : 0.5),
+          );
+          const score = {
+            unit: partUnit(index, part),
+            ...measure(perWindow),
+            ci95: interval(base, perWindow),
+          };
           parts.push(score);
           onEvent({ type: 'part', part: score });
           onEvent({ type: 'progress', progress: progressOf('parts', parts.length, 2 * numBlocks) });
         }
       const order = [...parts].sort((a, b) => a.nll - b.nll).map(({ unit }) => unit);
       const { windows } = numbers;
-      return { baseline: measure(base), parts, order, windows, settings: recorded(settings), device: WASM, seconds: 6, costRatio: 1.02 };
+      return {
+        baseline: measure(base),
+        parts,
+        order,
+        windows,
+        settings: recorded(settings),
+        device: WASM,
+        seconds: 6,
+        costRatio: 1.02,
+      };
     },
     async magnitudes(onEvent): Promise<Magnitudes> {
       const started = begin('magnitudes', []);
       const l1 = Array.from({ length: numBlocks }, (_, b) => 7300 + 250 * ((b * 5) % 16));
       for (let i = 1; i <= 4; i++) {
         await step(started);
-        onEvent({ ...progressOf('magnitudes', i * 2_756_608, 4 * 2_756_608), phase: 'read', unit: 'bytes' });
+        onEvent({
+          ...progressOf('magnitudes', i * 2_756_608, 4 * 2_756_608),
+          phase: 'read',
+          unit: 'bytes',
+        });
       }
       const times = (factor: number) => l1.map((value) => value * factor);
-      return { l1, l2: times(0.06), l1WithNorms: times(1.01), l2WithNorms: times(0.065), bytesRead: numBlocks * 689_152, seconds: 0.1 };
+      return {
+        l1,
+        l2: times(0.06),
+        l1WithNorms: times(1.01),
+        l2WithNorms: times(0.065),
+        bytesRead: numBlocks * 689_152,
+        seconds: 0.1,
+      };
     },
     async hiddenCriteria(settings): Promise<HiddenCriteria> {
       await step(begin('hiddenCriteria', [settings]));
@@ -310,7 +378,9 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     },
     async search(request, onEvent): Promise<SearchResult> {
       const started = begin('search', [request]);
-      const free = Array.from({ length: numBlocks }, (_, b) => b).filter((b) => !request.locked.includes(b) && !request.start.includes(b));
+      const free = Array.from({ length: numBlocks }, (_, b) => b).filter(
+        (b) => !request.locked.includes(b) && !request.start.includes(b),
+      );
       onEvent({ type: 'started', device: WASM, baseline: measure(base), resumedSteps: 0 });
       const steps: SearchStep[] = [];
       let stoppedBy: SearchResult['stoppedBy'] = 'count';
@@ -318,14 +388,18 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       while (steps.length < request.count) {
         const left = free.filter((b) => !steps.some((s) => s.block === b));
         const candidates = left
-          .map((block) => ({ block, nll: mean(sum.map((nll, w) => nll + without(block)[w]! - base[w]!)) }))
+          .map((block) => ({
+            block,
+            nll: mean(sum.map((nll, w) => nll + without(block)[w]! - base[w]!)),
+          }))
           .sort((a, b) => a.nll - b.nll);
         const [best] = candidates;
         if (!best || left.length === 1) {
           stoppedBy = 'locks';
           break;
         }
-        for (const { block, nll } of candidates) onEvent({ type: 'candidate', step: steps.length, block, nll });
+        for (const { block, nll } of candidates)
+          onEvent({ type: 'candidate', step: steps.length, block, nll });
         await step(started);
         const next = sum.map((nll, w) => nll + without(best.block)[w]! - base[w]!);
         if (request.maxPpl !== null && Math.exp(mean(next)) > request.maxPpl) {
@@ -333,14 +407,28 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
           break;
         }
         sum = next;
-        const done: SearchStep = { block: best.block, measure: measure(sum), candidates, seconds: 0.4 };
+        const done: SearchStep = {
+          block: best.block,
+          measure: measure(sum),
+          candidates,
+          seconds: 0.4,
+        };
         steps.push(done);
         onEvent({ type: 'step', step: done });
         onEvent({ type: 'progress', progress: progressOf('search', steps.length, request.count) });
       }
       const { windows } = numbers;
       const settings = recorded(request.settings);
-      return { baseline: measure(base), steps, stoppedBy, windows, settings, device: WASM, seconds: 3, costRatio: 1.05 };
+      return {
+        baseline: measure(base),
+        steps,
+        stoppedBy,
+        windows,
+        settings,
+        device: WASM,
+        seconds: 3,
+        costRatio: 1.05,
+      };
     },
     async pause(on) {
       begin('pause', [on]);
@@ -348,11 +436,22 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     async evaluate(request, onEvent): Promise<EvaluateResult> {
       const started = begin('evaluate', [request]);
       const nll = mean(base) + 0.06;
-      const cost = request.removed.reduce<number>((total, unit) => total + mean(without(blockOf(unit))) - mean(base), 0);
-      const side = (value: number) => ({ nll: value, ppl: Math.exp(value), ci95: [value - 0.02, value + 0.02] as [number, number] });
+      const cost = request.removed.reduce<number>(
+        (total, unit) => total + mean(without(blockOf(unit))) - mean(base),
+        0,
+      );
+      const side = (value: number) => ({
+        nll: value,
+        ppl: Math.exp(value),
+        ci95: [value - 0.02, value + 0.02] as [number, number],
+      });
       const has = request.removed.length > 0;
       const result = (segments: number): EvaluateResult => ({
-        text: { name: request.text.kind === 'text' ? request.text.name : 'evaluation.txt', sha256: 'cc', tokens: 66_194 },
+        text: {
+          name: request.text.kind === 'text' ? request.text.name : 'evaluation.txt',
+          sha256: 'cc',
+          tokens: 66_194,
+        },
         segment: request.segment,
         stride: request.stride,
         bos: request.bos ?? 'none',
@@ -407,7 +506,13 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         blob: request.target.kind === 'zip-blob' ? new Blob(['zip']) : null,
         verification: {
           status: 'verified',
-          checks: [{ name: 'NLL of one window', ok: true, detail: '3.8672 written, 3.8672 in the studio, 2.1e-7 relative' }],
+          checks: [
+            {
+              name: 'NLL of one window',
+              ok: true,
+              detail: '3.8672 written, 3.8672 in the studio, 2.1e-7 relative',
+            },
+          ],
           device: 'WebAssembly',
           seconds: 0.4,
         },

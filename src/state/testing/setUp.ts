@@ -18,7 +18,11 @@ export const noDisk: Disk = {
   pickZipFile: async () => null,
 };
 
-export function setUp(meterOptions: FakeMeterOptions = {}, studioOptions: FakeOptions = {}, disk: Disk = noDisk) {
+export function setUp(
+  meterOptions: FakeMeterOptions = {},
+  studioOptions: FakeOptions = {},
+  disk: Disk = noDisk,
+) {
   const studio = createFakeStudio(golden<SampleNumbers>('sample'), studioOptions);
   const meter = fakeMeter(meterOptions);
   let address = '';

@@ -1,4 +1,5 @@
-// The model as a trunk with blocks on it, parts scaled by their bytes; removed blocks are hatched and bypassed. A mirror of the block list.
+// The model as a trunk with blocks on it, parts scaled by their bytes; removed blocks are hatched
+// and bypassed. A mirror of the block list.
 
 import { useId } from 'react';
 import type { BlockSummary, ModelSummary } from '../../model/summary.ts';
@@ -33,7 +34,9 @@ export function Architecture({ model, removed, locked, hover }: Props) {
   const start = LEFT + Math.max(0, (width - LEFT - RIGHT - n * pitch) / 2);
   const most = Math.max(...model.blocks.map((block) => block.bytes), 1);
   const every = pitch >= 18 ? 1 : pitch >= 5 ? 5 : 10;
-  const label = `${n} blocks between embedding and head; ${removed.length ? `without ${listUnits(removed)}` : 'none removed'}.`;
+  const label =
+    `${n} blocks between embedding and head; ` +
+    `${removed.length ? `without ${listUnits(removed)}` : 'none removed'}.`;
   return (
     <svg
       ref={ref}
@@ -45,13 +48,24 @@ export function Architecture({ model, removed, locked, hover }: Props) {
       data-testid="architecture"
     >
       <defs>
-        <pattern id={hatch} width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+        <pattern
+          id={hatch}
+          width="6"
+          height="6"
+          patternUnits="userSpaceOnUse"
+          patternTransform="rotate(45)"
+        >
           <rect className={css.hatchGround} width="6" height="6" />
           <line className={css.hatch} x1="0" x2="0" y1="0" y2="6" />
         </pattern>
       </defs>
       <line className={css.trunk} x1="40" x2={width - 40} y1={MIDDLE} y2={MIDDLE} />
-      <End x={6} width={72} title="embed" size={model.embedding.params ? formatCount(model.embedding.params) : 'outside'} />
+      <End
+        x={6}
+        width={72}
+        title="embed"
+        size={model.embedding.params ? formatCount(model.embedding.params) : 'outside'}
+      />
       {model.blocks.map((block) => (
         <BlockColumn
           key={block.index}
@@ -70,9 +84,20 @@ export function Architecture({ model, removed, locked, hover }: Props) {
       {runs(wholeBlocks(removed)).map(([from, to]) => {
         const a = start + from * pitch;
         const b = start + (to + 1) * pitch;
-        return <path key={from} className={css.bypass} d={`M${a} ${MIDDLE} C${a} 6 ${b} 6 ${b} ${MIDDLE}`} />;
+        return (
+          <path
+            key={from}
+            className={css.bypass}
+            d={`M${a} ${MIDDLE} C${a} 6 ${b} 6 ${b} ${MIDDLE}`}
+          />
+        );
       })}
-      <End x={width - 88} width={82} title="norm, head" size={model.head.tied ? 'tied' : formatCount(model.head.params)} />
+      <End
+        x={width - 88}
+        width={82}
+        title="norm, head"
+        size={model.head.tied ? 'tied' : formatCount(model.head.params)}
+      />
     </svg>
   );
 }
@@ -104,7 +129,18 @@ interface ColumnProps {
   numbered: boolean;
 }
 
-function BlockColumn({ block, x, pitch, height, attentionGone, feedForwardGone, locked, hover, hatch, numbered }: ColumnProps) {
+function BlockColumn({
+  block,
+  x,
+  pitch,
+  height,
+  attentionGone,
+  feedForwardGone,
+  locked,
+  hover,
+  hatch,
+  numbered,
+}: ColumnProps) {
   const w = pitch * 0.8;
   const y = MIDDLE - height / 2;
   const share = block.attention ? block.attention.bytes / Math.max(block.bytes, 1) : 0;
@@ -121,7 +157,17 @@ function BlockColumn({ block, x, pitch, height, attentionGone, feedForwardGone, 
       data-hover={hover}
     >
       <rect className={css.hit} x={x - pitch * 0.1} y="8" width={pitch} height="144" rx="4" />
-      {split && <rect className={css.attention} {...look(attentionGone)} x={x} y={y} width={w} height={attention} rx={rx} />}
+      {split && (
+        <rect
+          className={css.attention}
+          {...look(attentionGone)}
+          x={x}
+          y={y}
+          width={w}
+          height={attention}
+          rx={rx}
+        />
+      )}
       <rect
         className={css.feedForward}
         {...look(split ? feedForwardGone : removed)}

@@ -1,7 +1,18 @@
-// What the charts of blocks and of parts share: perplexity on a log axis over the blocks, the intact line, a range that can be narrowed. Marks come from outside.
+// What the charts of blocks and of parts share: perplexity on a log axis over the blocks, the
+// intact line, a range that can be narrowed. Marks come from outside.
 
 import { type ReactNode, useMemo, useState } from 'react';
-import { Brush, CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveContainer, XAxis, YAxis, ZIndexLayer } from 'recharts';
+import {
+  Brush,
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ReferenceLine,
+  ResponsiveContainer,
+  XAxis,
+  YAxis,
+  ZIndexLayer,
+} from 'recharts';
 import { formatPpl } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
@@ -43,7 +54,10 @@ interface Props {
   testId: string;
   /** NLL of the intact model, or null while unknown. */
   intact: number | null;
-  /** The same array as long as the scores are the same: recharts ends a drag of the brush when its data change. */
+  /**
+   * The same array as long as the scores are the same: recharts ends a drag of the brush when its
+   * data change.
+   */
   lines: readonly CurveLine[];
   /** Room for letters below the axis. */
   lettered: boolean;
@@ -54,7 +68,10 @@ interface Props {
 export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Props) {
   const ref = usePointing<HTMLElement>();
   const data = useMemo(
-    () => (lines[0]?.nlls ?? []).map((_, index): Datum => ({ index, nlls: lines.map(({ nlls }) => nlls[index] ?? null) })),
+    () =>
+      (lines[0]?.nlls ?? []).map(
+        (_, index): Datum => ({ index, nlls: lines.map(({ nlls }) => nlls[index] ?? null) }),
+      ),
     [lines],
   );
   const last = data.length - 1;
@@ -70,7 +87,11 @@ export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Pr
   const every = Math.ceil(shown.length / Math.max(4, (width - (beside ? 142 : 72)) / 26));
   return (
     <figure ref={ref} className={css.chart} aria-label={label} data-testid={testId}>
-      <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 640, height: 300 }}>
+      <ResponsiveContainer
+        width="100%"
+        height="100%"
+        initialDimension={{ width: 640, height: 300 }}
+      >
         <ComposedChart
           data={data}
           margin={{ top: 22, right: beside ? 84 : 14, bottom: lettered ? 16 : 4, left: 0 }}
@@ -95,7 +116,9 @@ export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Pr
             allowDataOverflow
             ticks={intact === null && known.length === 0 ? [] : ticksOf(scale)}
             interval={0}
-            tickFormatter={(ppl: number) => (ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en'))}
+            tickFormatter={(ppl: number) =>
+              ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en')
+            }
             tick={TICK}
             tickLine={false}
             axisLine={false}
@@ -104,8 +127,17 @@ export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Pr
           {lines.map(({ name, stroke, shift, nlls }) => (
             <Line
               key={name}
-              {...(shift !== 0 && { data: nlls.map((_, index): Datum => ({ index: index + shift, nlls: nlls.slice(index, index + 1) })) })}
-              dataKey={({ nlls: [nll] }: Datum) => (nll == null ? null : Math.exp(Math.min(nll, scale.high)))}
+              {...(shift !== 0 && {
+                data: nlls.map(
+                  (_, index): Datum => ({
+                    index: index + shift,
+                    nlls: nlls.slice(index, index + 1),
+                  }),
+                ),
+              })}
+              dataKey={({ nlls: [nll] }: Datum) =>
+                nll == null ? null : Math.exp(Math.min(nll, scale.high))
+              }
               stroke={stroke}
               strokeWidth={2}
               dot={false}
@@ -140,7 +172,9 @@ export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Pr
               fill="var(--card)"
               startIndex={from}
               endIndex={to}
-              onChange={({ startIndex, endIndex }) => setRange({ from: startIndex ?? 0, to: endIndex ?? last })}
+              onChange={({ startIndex, endIndex }) =>
+                setRange({ from: startIndex ?? 0, to: endIndex ?? last })
+              }
             />
           )}
         </ComposedChart>

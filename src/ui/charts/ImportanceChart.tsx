@@ -1,4 +1,5 @@
-// The importance curve: perplexity with each block, or each part of a block, left out. Loaded when there is a curve; a mirror of the block list.
+// The importance curve: perplexity with each block, or each part of a block, left out. Loaded when
+// there is a curve; a mirror of the block list.
 
 import { useMemo } from 'react';
 import { showsParts } from '../../state/partsSelectors.ts';
@@ -21,7 +22,12 @@ export default function ImportanceChart() {
 function BlocksChart() {
   const view = useStudio(curveData);
   const { scores, baseline } = view;
-  const lines = useMemo(() => [{ name: 'blocks', stroke: 'var(--leaf-soft)', shift: 0, nlls: scores.map(({ nll }) => nll) }], [scores]);
+  const lines = useMemo(
+    () => [
+      { name: 'blocks', stroke: 'var(--leaf-soft)', shift: 0, nlls: scores.map(({ nll }) => nll) },
+    ],
+    [scores],
+  );
   return (
     <CurveFrame
       label={inWords(view)}
@@ -41,6 +47,8 @@ function inWords(view: CurveData): string {
   const most = known.at(-1);
   if (!least || !most) return 'Importance of blocks: nothing scored yet.';
   const intact = view.baseline ? ` Intact: ${formatPpl(view.baseline.nll)}.` : '';
-  const ends = `Lowest without block ${least.index}: ${formatPpl(least.nll!)}. Highest without block ${most.index}: ${formatPpl(most.nll!)}.`;
+  const ends =
+    `Lowest without block ${least.index}: ${formatPpl(least.nll!)}. Highest without block ` +
+    `${most.index}: ${formatPpl(most.nll!)}.`;
   return `Perplexity with each of ${known.length} blocks left out.${intact} ${ends}`;
 }

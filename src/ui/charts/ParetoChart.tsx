@@ -1,7 +1,16 @@
-// Speed against perplexity, one point per measured variant, with the front of those that no other beats. Loaded when there are two; a mirror of the table.
+// Speed against perplexity, one point per measured variant, with the front of those that no other
+// beats. Loaded when there are two; a mirror of the table.
 
 import { type RefObject, useEffect, useRef } from 'react';
-import { CartesianGrid, ComposedChart, Line, ResponsiveContainer, Scatter, XAxis, YAxis } from 'recharts';
+import {
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ResponsiveContainer,
+  Scatter,
+  XAxis,
+  YAxis,
+} from 'recharts';
 import { foretoldRows, plottable, type VariantRow, variantRows } from '../../state/variants.ts';
 import { formatPpl, formatRate, plural } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -33,12 +42,25 @@ export default function ParetoChart({ hover, onHover }: Props) {
   const front = measured.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
   const speeds = data.map(({ speed }) => speed);
   const [slowest, fastest] = [Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08];
-  const left = rows.filter((row) => row.nll !== null && row.measure !== null).length - points.length;
+  const left =
+    rows.filter((row) => row.nll !== null && row.measure !== null).length - points.length;
   return (
     <>
-      <figure ref={ref} className={css.sweep} aria-label={inWords(measured, foretold.length)} data-testid="pareto-chart">
-        <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 600, height: 220 }}>
-          <ComposedChart margin={{ top: 20, right: 24, bottom: 18, left: 0 }} accessibilityLayer={false}>
+      <figure
+        ref={ref}
+        className={css.sweep}
+        aria-label={inWords(measured, foretold.length)}
+        data-testid="pareto-chart"
+      >
+        <ResponsiveContainer
+          width="100%"
+          height="100%"
+          initialDimension={{ width: 600, height: 220 }}
+        >
+          <ComposedChart
+            margin={{ top: 20, right: 24, bottom: 18, left: 0 }}
+            accessibilityLayer={false}
+          >
             <CartesianGrid vertical={false} stroke="var(--line)" />
             <XAxis
               dataKey="speed"
@@ -68,7 +90,13 @@ export default function ParetoChart({ hover, onHover }: Props) {
               tickLine={false}
               axisLine={false}
               width={58}
-              label={{ value: 'perplexity', position: 'top', offset: 8, fill: 'var(--muted)', fontSize: 11.5 }}
+              label={{
+                value: 'perplexity',
+                position: 'top',
+                offset: 8,
+                fill: 'var(--muted)',
+                fontSize: 11.5,
+              }}
             />
             <Line
               data={front}
@@ -83,7 +111,15 @@ export default function ParetoChart({ hover, onHover }: Props) {
               data={data}
               dataKey="ppl"
               isAnimationActive={false}
-              shape={({ cx, cy, payload }: { cx?: number | undefined; cy?: number | undefined; payload?: Datum }) =>
+              shape={({
+                cx,
+                cy,
+                payload,
+              }: {
+                cx?: number | undefined;
+                cy?: number | undefined;
+                payload?: Datum;
+              }) =>
                 payload ? (
                   <Point
                     cx={cx ?? 0}
@@ -100,7 +136,11 @@ export default function ParetoChart({ hover, onHover }: Props) {
           </ComposedChart>
         </ResponsiveContainer>
       </figure>
-      {left > 0 && <p className={css.beside}>Not drawn: {plural(left, 'variant')} measured with another protocol or device.</p>}
+      {left > 0 && (
+        <p className={css.beside}>
+          Not drawn: {plural(left, 'variant')} measured with another protocol or device.
+        </p>
+      )}
     </>
   );
 }
@@ -112,7 +152,9 @@ function usePoints(onHover: Props['onHover']): RefObject<HTMLElement | null> {
   useEffect(() => {
     const stop = new AbortController();
     const keyOf = ({ target }: Event) =>
-      (target instanceof Element ? target.closest('[data-variant]')?.getAttribute('data-variant') : null) ?? null;
+      (target instanceof Element
+        ? target.closest('[data-variant]')?.getAttribute('data-variant')
+        : null) ?? null;
     const listen = (name: string, act: (key: string | null) => void) =>
       ref.current?.addEventListener(name, (event) => act(keyOf(event)), { signal: stop.signal });
     listen('pointermove', onHover);
@@ -125,7 +167,11 @@ function usePoints(onHover: Props['onHover']): RefObject<HTMLElement | null> {
 
 /** Perplexities beyond the axis lie on its edge. */
 function datum(row: VariantRow, high: number): Datum {
-  return { row, speed: row.measure?.speed.throughput.mean ?? row.predicted!, ppl: Math.exp(Math.min(row.nll!, high)) };
+  return {
+    row,
+    speed: row.measure?.speed.throughput.mean ?? row.predicted!,
+    ppl: Math.exp(Math.min(row.nll!, high)),
+  };
 }
 
 interface PointProps {
@@ -142,19 +188,36 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
   const name = row.key === '' ? 'original' : hovered || row.present ? row.name : '';
   const label = name && !isMeasured ? `${name}, predicted` : name;
   return (
-    <g className={css.column} data-testid={isMeasured ? 'pareto-point' : 'pareto-predicted'} data-variant={row.key}>
+    <g
+      className={css.column}
+      data-testid={isMeasured ? 'pareto-point' : 'pareto-predicted'}
+      data-variant={row.key}
+    >
       <circle cx={cx} cy={cy} r={14} className={css.hit} />
       <circle
         cx={cx}
         cy={cy}
         r={hovered ? 6.5 : 5}
-        fill={!isMeasured ? 'var(--card)' : row.present ? 'var(--gold)' : row.onFront ? 'var(--leaf)' : 'var(--card)'}
+        fill={
+          !isMeasured
+            ? 'var(--card)'
+            : row.present
+              ? 'var(--gold)'
+              : row.onFront
+                ? 'var(--leaf)'
+                : 'var(--card)'
+        }
         stroke={row.present ? 'var(--gold)' : 'var(--leaf)'}
         strokeWidth={2}
         strokeDasharray={isMeasured ? undefined : '3 2'}
       />
       {label && (
-        <text x={right ? cx + 8 : cx} y={cy - 11} textAnchor={right ? 'end' : 'middle'} className={`${css.offLabel} ${css.intact}`}>
+        <text
+          x={right ? cx + 8 : cx}
+          y={cy - 11}
+          textAnchor={right ? 'end' : 'middle'}
+          className={`${css.offLabel} ${css.intact}`}
+        >
           {label}
         </text>
       )}
@@ -165,5 +228,11 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
 function inWords(data: readonly Datum[], foretold: number): string {
   const fastest = data.reduce((a, b) => (a.speed >= b.speed ? a : b));
   const best = data.reduce((a, b) => (a.row.nll! <= b.row.nll! ? a : b));
-  return `Speed against perplexity of ${data.length} variants. Fastest: ${fastest.row.name}, ${formatRate(fastest.speed)} tokens per second at perplexity ${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per second.${foretold > 0 ? ` ${plural(foretold, 'more plan')} with a predicted speed.` : ''}`;
+  return (
+    `Speed against perplexity of ${data.length} variants. Fastest: ${fastest.row.name}, ` +
+    `${formatRate(fastest.speed)} tokens per second at perplexity ` +
+    `${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ` +
+    `${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per ` +
+    `second.${foretold > 0 ? ` ${plural(foretold, 'more plan')} with a predicted speed.` : ''}`
+  );
 }

@@ -1,4 +1,5 @@
-// The points of the chart of parts: attention as a diamond, feed-forward as a disc, side by side over their block, each with a hit column of its own.
+// The points of the chart of parts: attention as a diamond, feed-forward as a disc, side by side
+// over their block, each with a hit column of its own.
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
 import { isRemoved, type PartPoint, partsData } from '../../state/partsSelectors.ts';
@@ -20,7 +21,8 @@ export function PartMarks({ from, to, scale }: MarksProps) {
   if (!x || !y || !plot || plot.width <= 0) return null;
   const pitch = plot.width / Math.max(to - from + 1, 1);
   const radius = Math.max(2, Math.min(5, pitch * 0.2));
-  const yOf = (nll: number) => y(Math.exp(Math.min(Math.max(nll, scale.low), scale.high))) ?? plot.y;
+  const yOf = (nll: number) =>
+    y(Math.exp(Math.min(Math.max(nll, scale.low), scale.high))) ?? plot.y;
 
   function mark({ unit, nll, low, high }: PartPoint, center: number, side: -1 | 1, size: number) {
     const cx = center + side * PART_SHIFT * pitch;
@@ -36,10 +38,17 @@ export function PartMarks({ from, to, scale }: MarksProps) {
         />
         {nll === null ? null : nll > scale.high || !Number.isFinite(nll) ? (
           // The numbers of both parts of a block stand below each other.
-          <OffScale cx={cx} top={plot!.y + (isAttention ? -4 : 9)} nll={nll} left={cx > plot!.x + plot!.width * 0.8} />
+          <OffScale
+            cx={cx}
+            top={plot!.y + (isAttention ? -4 : 9)}
+            nll={nll}
+            left={cx > plot!.x + plot!.width * 0.8}
+          />
         ) : (
           <>
-            {Number.isFinite(low) && <line className={css.interval} x1={cx} x2={cx} y1={yOf(low)} y2={yOf(high)} />}
+            {Number.isFinite(low) && (
+              <line className={css.interval} x1={cx} x2={cx} y1={yOf(low)} y2={yOf(high)} />
+            )}
             {high > scale.high && <Beyond cx={cx} cy={yOf(high)} down={false} />}
             {low < scale.low && <Beyond cx={cx} cy={yOf(low)} down />}
             {isAttention ? (
@@ -79,4 +88,5 @@ export function PartMarks({ from, to, scale }: MarksProps) {
   );
 }
 
-const diamond = (cx: number, cy: number, r: number) => `M${cx} ${cy - r} l${r} ${r} l${-r} ${r} l${-r} ${-r} z`;
+const diamond = (cx: number, cy: number, r: number) =>
+  `M${cx} ${cy - r} l${r} ${r} l${-r} ${r} l${-r} ${-r} z`;

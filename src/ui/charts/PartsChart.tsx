@@ -1,4 +1,5 @@
-// Perplexity with the attention or the feed-forward of each block left out: two series over the blocks. A mirror of the opened block list.
+// Perplexity with the attention or the feed-forward of each block left out: two series over the
+// blocks. A mirror of the opened block list.
 
 import { useMemo } from 'react';
 import { type PartsData, partsData } from '../../state/partsSelectors.ts';
@@ -19,7 +20,12 @@ export function PartsChart() {
         shift: -PART_SHIFT,
         nlls: blocks.map((parts) => parts?.[0].nll ?? null),
       },
-      { name: 'feed-forward', stroke: 'var(--leaf-soft)', shift: PART_SHIFT, nlls: blocks.map((parts) => parts?.[1].nll ?? null) },
+      {
+        name: 'feed-forward',
+        stroke: 'var(--leaf-soft)',
+        shift: PART_SHIFT,
+        nlls: blocks.map((parts) => parts?.[1].nll ?? null),
+      },
     ],
     [blocks],
   );
@@ -36,11 +42,15 @@ export function PartsChart() {
 }
 
 function inWords({ blocks, baseline }: PartsData): string {
-  const known = blocks.flatMap((parts) => (parts ?? []).filter(({ nll }) => nll !== null)).sort((a, b) => a.nll! - b.nll!);
+  const known = blocks
+    .flatMap((parts) => (parts ?? []).filter(({ nll }) => nll !== null))
+    .sort((a, b) => a.nll! - b.nll!);
   const [least] = known;
   const most = known.at(-1);
   if (!least || !most) return 'Importance of parts: nothing scored yet.';
   const intact = baseline ? ` Intact: ${formatPpl(baseline.nll)}.` : '';
-  const ends = `Lowest without ${nameUnit(least.unit)}: ${formatPpl(least.nll!)}. Highest without ${nameUnit(most.unit)}: ${formatPpl(most.nll!)}.`;
+  const ends =
+    `Lowest without ${nameUnit(least.unit)}: ${formatPpl(least.nll!)}. Highest without ` +
+    `${nameUnit(most.unit)}: ${formatPpl(most.nll!)}.`;
   return `Perplexity with each of ${known.length} parts left out.${intact} ${ends}`;
 }

@@ -1,7 +1,16 @@
-// Perplexity against the number of blocks removed: the path of the iterative search and the one-shot paths. Loaded when there is one; a mirror of its table.
+// Perplexity against the number of blocks removed: the path of the iterative search and the
+// one-shot paths. Loaded when there is one; a mirror of its table.
 
 import { type RefObject, useEffect, useRef } from 'react';
-import { CartesianGrid, ComposedChart, Line, ReferenceLine, ResponsiveContainer, XAxis, YAxis } from 'recharts';
+import {
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ReferenceLine,
+  ResponsiveContainer,
+  XAxis,
+  YAxis,
+} from 'recharts';
 import { type PathPoint, type PathSeries, pathsView } from '../../state/searchSelectors.ts';
 import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -28,7 +37,10 @@ export default function PathChart({ hover, onHover }: Props) {
   const ref = usePoints(series, onHover);
   const width = useWidth(ref, 600);
   const present = useStudio((state) => state.plan.present.removed.join());
-  const known = series.map((one) => ({ ...one, points: one.points.filter(({ nll }) => nll !== null) }));
+  const known = series.map((one) => ({
+    ...one,
+    points: one.points.filter(({ nll }) => nll !== null),
+  }));
   const points = known.flatMap((one) => one.points);
   const intact = Math.min(...points.map(({ nll }) => nll!));
   const scale = scaleOf(
@@ -38,11 +50,21 @@ export default function PathChart({ hover, onHover }: Props) {
   const counts = series.flatMap((one) => one.points.map(({ count }) => count));
   const [first, last] = [Math.min(...counts), Math.max(...counts, Math.min(...counts) + 1)];
   const every = Math.ceil((last - first + 1) / Math.max(4, (width - 90) / 28));
-  const ticks = Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => first + i * every);
+  const ticks = Array.from(
+    { length: Math.floor((last - first) / every) + 1 },
+    (_, i) => first + i * every,
+  );
   return (
     <figure ref={ref} className={css.path} aria-label={inWords(known)} data-testid="path-chart">
-      <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 600, height: 240 }}>
-        <ComposedChart margin={{ top: 24, right: 20, bottom: 18, left: 0 }} accessibilityLayer={false}>
+      <ResponsiveContainer
+        width="100%"
+        height="100%"
+        initialDimension={{ width: 600, height: 240 }}
+      >
+        <ComposedChart
+          margin={{ top: 24, right: 20, bottom: 18, left: 0 }}
+          accessibilityLayer={false}
+        >
           <CartesianGrid vertical={false} stroke="var(--line)" />
           <XAxis
             dataKey="count"
@@ -53,7 +75,13 @@ export default function PathChart({ hover, onHover }: Props) {
             tick={TICK}
             tickLine={false}
             axisLine={{ stroke: 'var(--line)' }}
-            label={{ value: 'blocks removed', position: 'bottom', offset: 2, fill: 'var(--muted)', fontSize: 11.5 }}
+            label={{
+              value: 'blocks removed',
+              position: 'bottom',
+              offset: 2,
+              fill: 'var(--muted)',
+              fontSize: 11.5,
+            }}
           />
           <YAxis
             scale="log"
@@ -61,12 +89,20 @@ export default function PathChart({ hover, onHover }: Props) {
             allowDataOverflow
             ticks={points.length > 0 ? ticksOf(scale) : []}
             interval={0}
-            tickFormatter={(ppl: number) => (ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en'))}
+            tickFormatter={(ppl: number) =>
+              ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en')
+            }
             tick={TICK}
             tickLine={false}
             axisLine={false}
             width={58}
-            label={{ value: 'perplexity', position: 'top', offset: 10, fill: 'var(--muted)', fontSize: 11.5 }}
+            label={{
+              value: 'perplexity',
+              position: 'top',
+              offset: 10,
+              fill: 'var(--muted)',
+              fontSize: 11.5,
+            }}
           />
           <Bound high={scale.high} />
           {/* The iterative path lies over the others. */}
@@ -75,14 +111,28 @@ export default function PathChart({ hover, onHover }: Props) {
             return (
               <Line
                 key={name}
-                data={measured.map((point): Datum => ({ count: point.count, ppl: Math.exp(Math.min(point.nll!, scale.high)), point }))}
+                data={measured.map(
+                  (point): Datum => ({
+                    count: point.count,
+                    ppl: Math.exp(Math.min(point.nll!, scale.high)),
+                    point,
+                  }),
+                )}
                 dataKey="ppl"
                 stroke={stroke}
                 strokeWidth={2}
                 strokeDasharray={dash}
                 activeDot={false}
                 isAnimationActive={false}
-                dot={({ cx, cy, payload }: { cx?: number | undefined; cy?: number | undefined; payload?: Datum }) => (
+                dot={({
+                  cx,
+                  cy,
+                  payload,
+                }: {
+                  cx?: number | undefined;
+                  cy?: number | undefined;
+                  payload?: Datum;
+                }) => (
                   <Point
                     key={payload?.count ?? 0}
                     id={`${name}/${payload?.count ?? 0}`}
@@ -90,7 +140,11 @@ export default function PathChart({ hover, onHover }: Props) {
                     cy={cy ?? 0}
                     stroke={stroke}
                     shape={shape}
-                    beyond={payload && payload.point.nll! > scale.high ? { nll: payload.point.nll!, left: payload.count === last } : null}
+                    beyond={
+                      payload && payload.point.nll! > scale.high
+                        ? { nll: payload.point.nll!, left: payload.count === last }
+                        : null
+                    }
                     big={hover === `${name}/${payload?.count ?? 0}`}
                     present={payload?.point.removed.join() === present}
                   />
@@ -131,7 +185,12 @@ function Point({ id, cx, cy, stroke, shape, beyond, big, present }: PointProps) 
       <circle className={css.hit} cx={cx} cy={cy} r={13} />
       {present && <circle className={css.equal} cx={cx} cy={cy} r={r + 4} />}
       {beyond && (
-        <text className={css.offLabel} x={cx + (beyond.left ? -11 : 11)} y={cy + 12} textAnchor={beyond.left ? 'end' : 'start'}>
+        <text
+          className={css.offLabel}
+          x={cx + (beyond.left ? -11 : 11)}
+          y={cy + 12}
+          textAnchor={beyond.left ? 'end' : 'start'}
+        >
           ↑ {formatPpl(beyond.nll)}
         </text>
       )}
@@ -146,19 +205,26 @@ function Point({ id, cx, cy, stroke, shape, beyond, big, present }: PointProps) 
 }
 
 /** Hover and click of the points, heard on the figure: the table answers keys. */
-function usePoints(series: readonly PathSeries[], onHover: Props['onHover']): RefObject<HTMLElement | null> {
+function usePoints(
+  series: readonly PathSeries[],
+  onHover: Props['onHover'],
+): RefObject<HTMLElement | null> {
   const ref = useRef<HTMLElement | null>(null);
   const actions = useActions();
   useEffect(() => {
     const stop = new AbortController();
     const idOf = ({ target }: Event) =>
-      (target instanceof Element ? target.closest('[data-point]')?.getAttribute('data-point') : null) ?? null;
+      (target instanceof Element
+        ? target.closest('[data-point]')?.getAttribute('data-point')
+        : null) ?? null;
     const listen = (name: string, act: (id: string | null) => void) =>
       ref.current?.addEventListener(name, (event) => act(idOf(event)), { signal: stop.signal });
     listen('pointermove', onHover);
     listen('pointerleave', () => onHover(null));
     listen('click', (id) => {
-      const point = series.flatMap(({ name, points }) => points.filter(({ count }) => id === `${name}/${count}`))[0];
+      const point = series.flatMap(({ name, points }) =>
+        points.filter(({ count }) => id === `${name}/${count}`),
+      )[0];
       if (point) actions.takePath(point.removed);
     });
     return () => stop.abort();

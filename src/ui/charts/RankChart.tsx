@@ -1,4 +1,5 @@
-// Criteria over the blocks: the ranks of all that are shown on one axis, or one criterion on its own. Loaded when someone compares; a mirror of its table.
+// Criteria over the blocks: the ranks of all that are shown on one axis, or one criterion on its
+// own. Loaded when someone compares; a mirror of its table.
 
 import {
   CartesianGrid,
@@ -13,7 +14,12 @@ import {
   ZIndexLayer,
 } from 'recharts';
 import type { ModelSummary } from '../../model/summary.ts';
-import { bestSpan, type CriterionView, criteriaView, shownCriteria } from '../../state/criteriaSelectors.ts';
+import {
+  bestSpan,
+  type CriterionView,
+  criteriaView,
+  shownCriteria,
+} from '../../state/criteriaSelectors.ts';
 import { wholeBlocks } from '../../units.ts';
 import { formatScore } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
@@ -46,7 +52,10 @@ export default function RankChart() {
   const one = known.find(({ name }) => name === view) ?? null;
   const list = one ? [one] : shown;
   const series = list.map(
-    (criterion): Series => ({ name: criterion.name, values: one ? valuesOf(criterion) : drawn(criterion.normalised) }),
+    (criterion): Series => ({
+      name: criterion.name,
+      values: one ? valuesOf(criterion) : drawn(criterion.normalised),
+    }),
   );
   const blocks = Math.max(0, ...series.map(({ values }) => values.length));
   const every = Math.ceil(blocks / Math.max(4, (width - 80) / 26));
@@ -54,9 +63,21 @@ export default function RankChart() {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const log = one !== null && low > 0 && high / low > LOG_FROM;
   return (
-    <figure ref={ref} className={css.path} aria-label={one ? inWords(one) : ranksInWords(shown)} data-testid="rank-chart">
-      <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 640, height: 240 }}>
-        <ComposedChart margin={{ top: 24, right: 20, bottom: 18, left: 0 }} accessibilityLayer={false}>
+    <figure
+      ref={ref}
+      className={css.path}
+      aria-label={one ? inWords(one) : ranksInWords(shown)}
+      data-testid="rank-chart"
+    >
+      <ResponsiveContainer
+        width="100%"
+        height="100%"
+        initialDimension={{ width: 640, height: 240 }}
+      >
+        <ComposedChart
+          margin={{ top: 24, right: 20, bottom: 18, left: 0 }}
+          accessibilityLayer={false}
+        >
           <CartesianGrid vertical={false} stroke="var(--line)" />
           <XAxis
             dataKey="block"
@@ -67,7 +88,13 @@ export default function RankChart() {
             tick={TICK}
             tickLine={false}
             axisLine={{ stroke: 'var(--line)' }}
-            label={{ value: 'block', position: 'bottom', offset: 2, fill: 'var(--muted)', fontSize: 11.5 }}
+            label={{
+              value: 'block',
+              position: 'bottom',
+              offset: 2,
+              fill: 'var(--muted)',
+              fontSize: 11.5,
+            }}
           />
           <YAxis
             scale={log ? 'log' : 'linear'}
@@ -79,7 +106,11 @@ export default function RankChart() {
             axisLine={false}
             width={62}
             label={{
-              value: one ? (one.name === 'ppl' ? 'perplexity without' : one.label) : 'normalised rank, 0 = removed first',
+              value: one
+                ? one.name === 'ppl'
+                  ? 'perplexity without'
+                  : one.label
+                : 'normalised rank, 0 = removed first',
               position: 'insideTopLeft',
               dy: -22,
               fill: 'var(--muted)',
@@ -99,7 +130,15 @@ export default function RankChart() {
                 strokeDasharray={dash}
                 activeDot={false}
                 isAnimationActive={false}
-                dot={({ cx, cy, payload }: { cx?: number | undefined; cy?: number | undefined; payload?: { block: number } }) =>
+                dot={({
+                  cx,
+                  cy,
+                  payload,
+                }: {
+                  cx?: number | undefined;
+                  cy?: number | undefined;
+                  payload?: { block: number };
+                }) =>
                   cy === undefined || !Number.isFinite(cy) ? (
                     <g key={payload?.block ?? -1} />
                   ) : (
@@ -156,10 +195,28 @@ function Columns() {
         const cx = x(block);
         if (cx === undefined) return null;
         return (
-          <g key={block} data-block={block} className={css.column} data-removed={gone.includes(block)}>
-            <rect className={css.hit} data-hover={block === hover} x={cx - pitch / 2} y={plot.y} width={pitch} height={plot.height + 18} />
+          <g
+            key={block}
+            data-block={block}
+            className={css.column}
+            data-removed={gone.includes(block)}
+          >
+            <rect
+              className={css.hit}
+              data-hover={block === hover}
+              x={cx - pitch / 2}
+              y={plot.y}
+              width={pitch}
+              height={plot.height + 18}
+            />
             {gone.includes(block) && (
-              <rect className={css.gone} x={cx - pitch * 0.35} y={plot.y + plot.height - 2} width={pitch * 0.7} height={4} />
+              <rect
+                className={css.gone}
+                x={cx - pitch * 0.35}
+                y={plot.y + plot.height - 2}
+                width={pitch * 0.7}
+                height={4}
+              />
             )}
           </g>
         );
@@ -169,9 +226,11 @@ function Columns() {
 }
 
 /** Ticks are round already. */
-const short = (value: number) => (Math.abs(value) < 1000 ? String(Number(value.toPrecision(3))) : formatScore(value));
+const short = (value: number) =>
+  Math.abs(value) < 1000 ? String(Number(value.toPrecision(3))) : formatScore(value);
 
-const drawn = (values: readonly number[]) => values.map((value) => (Number.isFinite(value) ? value : null));
+const drawn = (values: readonly number[]) =>
+  values.map((value) => (Number.isFinite(value) ? value : null));
 
 function valuesOf({ name, scores }: CriterionView): (number | null)[] {
   if (name !== 'ppl') return drawn(scores);
@@ -188,7 +247,9 @@ function inWords({ name, label, ranks }: CriterionView): string {
 
 function ranksInWords(shown: readonly CriterionView[]): string {
   const firsts = shown.map(
-    ({ label, ranks }) => ` ${label} would remove block ${ranks.indexOf(Math.min(...ranks.filter((rank) => !Number.isNaN(rank))))} first.`,
+    ({ label, ranks }) =>
+      ` ${label} would remove block ` +
+      `${ranks.indexOf(Math.min(...ranks.filter((rank) => !Number.isNaN(rank))))} first.`,
   );
   return `Ranks of the blocks by ${shown.length} criteria.${firsts.join('')}`;
 }

@@ -1,4 +1,5 @@
-// Two bars of throughput with the range of their runs; a prediction is an outline of dashes. A mirror of the cards: must not say what they do not.
+// Two bars of throughput with the range of their runs; a prediction is an outline of dashes. A
+// mirror of the cards: must not say what they do not.
 
 import type { Stat } from '../../analysis/speed.ts';
 import { speedView } from '../../state/speedSelectors.ts';
@@ -25,10 +26,16 @@ export function SpeedBars() {
     ...(live?.pruned ?? []),
   );
   const x = (value: number) => (most > 0 ? (value / (most * 1.03)) * WIDTH : 0);
-  const dots = (values: readonly number[], y: number) => values.map((value) => `M${x(value)} ${y}h0`).join('');
+  const dots = (values: readonly number[], y: number) =>
+    values.map((value) => `M${x(value)} ${y}h0`).join('');
   const second = BAR + GAP;
   return (
-    <svg viewBox={`0 -2 ${WIDTH} ${2 * BAR + GAP + 6}`} className={css.bars} aria-hidden="true" data-testid="speed-bars">
+    <svg
+      viewBox={`0 -2 ${WIDTH} ${2 * BAR + GAP + 6}`}
+      className={css.bars}
+      aria-hidden="true"
+      data-testid="speed-bars"
+    >
       <rect className={css.base} x={0} y={0} width={WIDTH} height={BAR} rx={2} />
       <rect className={css.base} x={0} y={second} width={WIDTH} height={BAR} rx={2} />
       {original && <Bar stat={original.speed.throughput} y={0} x={x} kind="original" />}
@@ -46,18 +53,45 @@ export function SpeedBars() {
         />
       )}
       {foretold && (
-        <path className={css.predicted} d={`M${x(foretold.tokensPerSecond)} ${second - 3}v${BAR + 6}`} data-testid="bar-foretold" />
+        <path
+          className={css.predicted}
+          d={`M${x(foretold.tokensPerSecond)} ${second - 3}v${BAR + 6}`}
+          data-testid="bar-foretold"
+        />
       )}
-      {live && <path className={css.live} d={dots(live.original, BAR / 2) + dots(live.pruned, second + BAR / 2)} />}
+      {live && (
+        <path
+          className={css.live}
+          d={dots(live.original, BAR / 2) + dots(live.pruned, second + BAR / 2)}
+        />
+      )}
     </svg>
   );
 }
 
-function Bar({ stat, y, x, kind }: { stat: Stat; y: number; x: (value: number) => number; kind: string }) {
+function Bar({
+  stat,
+  y,
+  x,
+  kind,
+}: {
+  stat: Stat;
+  y: number;
+  x: (value: number) => number;
+  kind: string;
+}) {
   const middle = y + BAR / 2;
   return (
     <g data-kind={kind}>
-      <rect className={css.bar} data-kind={kind} x={0} y={y} width={x(stat.mean)} height={BAR} rx={2} />
+      <rect
+        className={css.bar}
+        data-kind={kind}
+        x={0}
+        y={y}
+        width={x(stat.mean)}
+        height={BAR}
+        rx={2}
+      />
       <path
         className={css.whisker}
         d={`M${x(stat.min)} ${middle}H${x(stat.max)}M${x(stat.min)} ${y + 2}v${BAR - 4}M${x(stat.max)} ${y + 2}v${BAR - 4}`}

@@ -1,4 +1,5 @@
-// Latency against throughput at growing batch sizes, original and plan. Loaded when there is a sweep; a mirror of its table.
+// Latency against throughput at growing batch sizes, original and plan. Loaded when there is a
+// sweep; a mirror of its table.
 
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, XAxis, YAxis } from 'recharts';
 import type { SweepPoint, SweepResult } from '../../worker/benchApi.ts';
@@ -13,7 +14,11 @@ interface Datum {
 }
 
 const dataOf = (points: readonly SweepPoint[]): Datum[] =>
-  points.map(({ latency, throughput, batch }) => ({ latency: latency.mean, throughput: throughput.mean, batch }));
+  points.map(({ latency, throughput, batch }) => ({
+    latency: latency.mean,
+    throughput: throughput.mean,
+    batch,
+  }));
 
 export default function SweepChart({ result }: { result: SweepResult }) {
   const series = [
@@ -23,7 +28,11 @@ export default function SweepChart({ result }: { result: SweepResult }) {
   const latencies = series.flatMap(({ points }) => points.map((point) => point.latency));
   return (
     <figure className={css.sweep} aria-label={inWords(result)} data-testid="sweep-chart">
-      <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 320, height: 220 }}>
+      <ResponsiveContainer
+        width="100%"
+        height="100%"
+        initialDimension={{ width: 320, height: 220 }}
+      >
         <LineChart margin={{ top: 24, right: 16, bottom: 18, left: 0 }} accessibilityLayer={false}>
           <CartesianGrid vertical={false} stroke="var(--line)" />
           <XAxis
@@ -35,7 +44,13 @@ export default function SweepChart({ result }: { result: SweepResult }) {
             tick={TICK}
             tickLine={false}
             axisLine={{ stroke: 'var(--line)' }}
-            label={{ value: 'latency T of a run', position: 'bottom', offset: 2, fill: 'var(--muted)', fontSize: 11.5 }}
+            label={{
+              value: 'latency T of a run',
+              position: 'bottom',
+              offset: 2,
+              fill: 'var(--muted)',
+              fontSize: 11.5,
+            }}
           />
           <YAxis
             domain={[0, 'auto']}
@@ -44,7 +59,13 @@ export default function SweepChart({ result }: { result: SweepResult }) {
             tickLine={false}
             axisLine={false}
             width={50}
-            label={{ value: 'tok/s', position: 'top', offset: 10, fill: 'var(--muted)', fontSize: 11.5 }}
+            label={{
+              value: 'tok/s',
+              position: 'top',
+              offset: 10,
+              fill: 'var(--muted)',
+              fontSize: 11.5,
+            }}
           />
           {series.map(({ name, points, stroke }) => (
             <Line
@@ -57,7 +78,13 @@ export default function SweepChart({ result }: { result: SweepResult }) {
               isAnimationActive={false}
               activeDot={false}
               dot={{ r: 3.5, fill: name === 'pruned' ? stroke : 'var(--card)', stroke }}
-              label={{ dataKey: 'batch', position: name === 'pruned' ? 'top' : 'bottom', offset: 8, fill: 'var(--ink)', fontSize: 11.5 }}
+              label={{
+                dataKey: 'batch',
+                position: name === 'pruned' ? 'top' : 'bottom',
+                offset: 8,
+                fill: 'var(--ink)',
+                fontSize: 11.5,
+              }}
             />
           ))}
         </LineChart>
@@ -69,8 +96,17 @@ export default function SweepChart({ result }: { result: SweepResult }) {
 /** The sweep in a sentence or two, for those who do not see it; the table has every number. */
 function inWords({ original, pruned }: SweepResult): string {
   const side = (name: string, points: readonly SweepPoint[]) => {
-    const best = points.reduce<SweepPoint | null>((a, b) => (a && a.throughput.mean >= b.throughput.mean ? a : b), null);
-    return best ? ` ${name}: most at M = ${best.batch}, ${formatRate(best.throughput.mean)} tokens per second.` : '';
+    const best = points.reduce<SweepPoint | null>(
+      (a, b) => (a && a.throughput.mean >= b.throughput.mean ? a : b),
+      null,
+    );
+    return best
+      ? ` ${name}: most at M = ${best.batch}, ${formatRate(best.throughput.mean)} tokens per ` +
+          'second.'
+      : '';
   };
-  return `Throughput against latency at growing batch sizes.${side('Original', original)}${side('Pruned', pruned)}`;
+  return (
+    'Throughput against latency at growing batch ' +
+    `sizes.${side('Original', original)}${side('Pruned', pruned)}`
+  );
 }

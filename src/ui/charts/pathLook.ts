@@ -1,4 +1,5 @@
-// How each criterion and its path are drawn, the same in all charts and legends: colour, dashes and shape of its points.
+// How each criterion and its path are drawn, the same in all charts and legends: colour, dashes and
+// shape of its points.
 
 interface PathLook {
   stroke: string;
@@ -6,10 +7,14 @@ interface PathLook {
   shape(cx: number, cy: number, r: number): string;
 }
 
-const circle = (cx: number, cy: number, r: number) => `M${cx - r} ${cy} a${r} ${r} 0 1 0 ${2 * r} 0 a${r} ${r} 0 1 0 ${-2 * r} 0 z`;
-const diamond = (cx: number, cy: number, r: number) => `M${cx} ${cy - r - 1} l${r + 1} ${r + 1} l${-r - 1} ${r + 1} l${-r - 1} ${-r - 1} z`;
-const square = (cx: number, cy: number, r: number) => `M${cx - r} ${cy - r} h${2 * r} v${2 * r} h${-2 * r} z`;
-const triangle = (cx: number, cy: number, r: number) => `M${cx} ${cy - r - 1} l${r + 1} ${2 * r} h${-2 * r - 2} z`;
+const circle = (cx: number, cy: number, r: number) =>
+  `M${cx - r} ${cy} a${r} ${r} 0 1 0 ${2 * r} 0 a${r} ${r} 0 1 0 ${-2 * r} 0 z`;
+const diamond = (cx: number, cy: number, r: number) =>
+  `M${cx} ${cy - r - 1} l${r + 1} ${r + 1} l${-r - 1} ${r + 1} l${-r - 1} ${-r - 1} z`;
+const square = (cx: number, cy: number, r: number) =>
+  `M${cx - r} ${cy - r} h${2 * r} v${2 * r} h${-2 * r} z`;
+const triangle = (cx: number, cy: number, r: number) =>
+  `M${cx} ${cy - r - 1} l${r + 1} ${2 * r} h${-2 * r - 2} z`;
 
 const LOOKS: Readonly<Record<string, PathLook>> = {
   iterative: { stroke: 'var(--leaf)', dash: '', shape: circle },

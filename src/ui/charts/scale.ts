@@ -1,4 +1,5 @@
-// Where the axis of the importance chart begins and ends and where its ticks lie. Perplexity is drawn on a log axis: linear in NLL.
+// Where the axis of the importance chart begins and ends and where its ticks lie. Perplexity is
+// drawn on a log axis: linear in NLL.
 
 import { chartScale } from '../../analysis/scales.ts';
 
@@ -15,12 +16,16 @@ export interface Scale {
 export function scaleOf(intact: number | null, values: readonly number[]): Scale {
   const floor = intact ?? Math.min(...values.filter(Number.isFinite));
   if (!Number.isFinite(floor)) return { low: 0, high: 1 };
-  const [low, high] = floor < HOPELESS ? chartScale(floor, values).domain.map(Math.log) : everything(floor, values);
+  const [low, high] =
+    floor < HOPELESS ? chartScale(floor, values).domain.map(Math.log) : everything(floor, values);
   // Room below for the label of the intact line.
   return { low: low! - 0.06 * (high! - low!), high: high! };
 }
 
-/** From this NLL on (a perplexity of a million) the intact model itself is off any usual scale: random weights, the wrong tokenizer. */
+/**
+ * From this NLL on (a perplexity of a million) the intact model itself is off any usual scale:
+ * random weights, the wrong tokenizer.
+ */
 const HOPELESS = Math.log(1e6);
 
 function everything(floor: number, values: readonly number[]): [number, number] {
@@ -31,14 +36,17 @@ function everything(floor: number, values: readonly number[]): [number, number] 
   return [low - room, high + room];
 }
 
-/** Round perplexities within the scale: even steps on a short axis, 1-2-5 per decade on a long one. */
+/**
+ * Round perplexities within the scale: even steps on a short axis, 1-2-5 per decade on a long one.
+ */
 export function ticksOf({ low, high }: Scale): number[] {
   const from = Math.exp(low);
   const to = Math.exp(Math.min(high, 700));
   if (to / from > 8) {
     const ticks: number[] = [];
     for (let decade = 10 ** Math.floor(Math.log10(from)); decade <= to; decade *= 10) {
-      for (const step of to / from > 1e4 ? [1] : [1, 2, 5]) if (decade * step >= from && decade * step <= to) ticks.push(decade * step);
+      for (const step of to / from > 1e4 ? [1] : [1, 2, 5])
+        if (decade * step >= from && decade * step <= to) ticks.push(decade * step);
     }
     const every = Math.ceil(ticks.length / 8);
     return ticks.filter((_, i) => i % every === 0);
@@ -52,6 +60,7 @@ export function roundTicks(from: number, to: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
   const ticks: number[] = [];
-  for (let value = Math.ceil(from / step) * step; value <= to; value += step) ticks.push(Number(value.toPrecision(12)));
+  for (let value = Math.ceil(from / step) * step; value <= to; value += step)
+    ticks.push(Number(value.toPrecision(12)));
   return ticks;
 }

@@ -14,7 +14,10 @@ interface Props {
   testId?: string;
 }
 
-/** Stays focusable while the command may not run: a button that goes dead under the focus would lose it. */
+/**
+ * Stays focusable while the command may not run: a button that goes dead under the focus would lose
+ * it.
+ */
 export function CommandButton({ id, label, icon, testId }: Props) {
   const { command, enabled, run } = useCommand(id);
   const primary = useStudio((state) => primaryCommand(state) === id);

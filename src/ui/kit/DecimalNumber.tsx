@@ -1,4 +1,5 @@
-// A field for a number within bounds; what is no such number takes no effect and goes back when the field is left.
+// A field for a number within bounds; what is no such number takes no effect and goes back when the
+// field is left.
 
 import { useState } from 'react';
 import css from './kit.module.css';
@@ -14,7 +15,16 @@ interface NumberProps {
   onChange(value: number): void;
 }
 
-export function DecimalNumber({ id, value, min, max, step, disabled, testId, onChange }: NumberProps) {
+export function DecimalNumber({
+  id,
+  value,
+  min,
+  max,
+  step,
+  disabled,
+  testId,
+  onChange,
+}: NumberProps) {
   const [typed, setTyped] = useState<string | null>(null);
   const isValid = (number: number) => Number.isFinite(number) && number >= min && number <= max;
   const isWrong = typed !== null && !isValid(Number.parseFloat(typed));

@@ -1,10 +1,21 @@
-// A native modal dialog that is open while it is mounted; must not hold what it asks for. Close comes last, so that the first field has the focus.
+// A native modal dialog that is open while it is mounted; must not hold what it asks for. Close
+// comes last, so that the first field has the focus.
 
 import { type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
 import { useStudio } from '../studioContext.ts';
 import css from './kit.module.css';
 
-export function Dialog({ title, onClose, children, testId }: { title: string; onClose: () => void; children: ReactNode; testId?: string }) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  testId,
+}: {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+  testId?: string;
+}) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   // A dialog that leaves the page without being closed would not give the focus back.
@@ -12,7 +23,8 @@ export function Dialog({ title, onClose, children, testId }: { title: string; on
     const opener = document.activeElement;
     return () =>
       queueMicrotask(() => {
-        if (document.activeElement === document.body && opener instanceof HTMLElement) opener.focus();
+        if (document.activeElement === document.body && opener instanceof HTMLElement)
+          opener.focus();
       });
   }, []);
   useEffect(() => {
@@ -20,12 +32,23 @@ export function Dialog({ title, onClose, children, testId }: { title: string; on
     if (dialog && !dialog.open) dialog.showModal();
   }, []);
   return (
-    <dialog ref={ref} className={css.dialog} aria-labelledby={heading} onClose={onClose} data-testid={testId}>
+    <dialog
+      ref={ref}
+      className={css.dialog}
+      aria-labelledby={heading}
+      onClose={onClose}
+      data-testid={testId}
+    >
       <div className={css.stack}>
         <h2 id={heading}>{title}</h2>
         {children}
         <News />
-        <button type="button" className={css.close} aria-label="Close" onClick={() => ref.current?.close()}>
+        <button
+          type="button"
+          className={css.close}
+          aria-label="Close"
+          onClick={() => ref.current?.close()}
+        >
           ✕
         </button>
       </div>
@@ -33,7 +56,10 @@ export function Dialog({ title, onClose, children, testId }: { title: string; on
   );
 }
 
-/** What happens while the dialog is open, read aloud: a modal dialog silences the announcer of the page. */
+/**
+ * What happens while the dialog is open, read aloud: a modal dialog silences the announcer of the
+ * page.
+ */
 function News() {
   const text = useStudio((state) => state.view.announcement);
   const [before] = useState(text);

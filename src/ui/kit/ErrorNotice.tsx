@@ -1,4 +1,5 @@
-// One error as a sentence, what to do next, the one click that does it, and the technical detail folded away; stays until it is dismissed or solved.
+// One error as a sentence, what to do next, the one click that does it, and the technical detail
+// folded away; stays until it is dismissed or solved.
 
 import { remedyOf } from '../../state/remedies.ts';
 import type { Place } from '../../state/state.ts';
@@ -16,12 +17,21 @@ export function ErrorNotice({ place }: { place: Place }) {
       <div>
         <strong>{error.message}</strong> {error.hint}
       </div>
-      <button type="button" className={css.quiet} aria-label="Dismiss" onClick={() => actions.dismiss(place)}>
+      <button
+        type="button"
+        className={css.quiet}
+        aria-label="Dismiss"
+        onClick={() => actions.dismiss(place)}
+      >
         ✕
       </button>
       {remedy && (
         <div className={css.remedy}>
-          <button type="button" data-testid={`remedy-${place}`} onClick={() => remedy.run(actions, store.state.getState())}>
+          <button
+            type="button"
+            data-testid={`remedy-${place}`}
+            onClick={() => remedy.run(actions, store.state.getState())}
+          >
             {remedy.label}
           </button>
         </div>

@@ -1,4 +1,5 @@
-// A button that asks for one file of the disk; the input covers it, so that keyboard and drop work as the browser does them.
+// A button that asks for one file of the disk; the input covers it, so that keyboard and drop work
+// as the browser does them.
 
 import css from './kit.module.css';
 

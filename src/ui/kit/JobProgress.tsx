@@ -36,7 +36,9 @@ export function JobProgress({ progress, label }: { progress: Progress | null; la
   }
   const { done, total, unit } = progress;
   const amount =
-    unit === 'bytes' ? `${formatBytes(done)} of ${formatBytes(total)}` : `${Math.round(done)} of ${Math.round(total)} ${UNITS[unit]}`;
+    unit === 'bytes'
+      ? `${formatBytes(done)} of ${formatBytes(total)}`
+      : `${Math.round(done)} of ${Math.round(total)} ${UNITS[unit]}`;
   return (
     <div className={css.progress} data-testid="progress">
       <progress aria-label={label} max={Math.max(total, 1)} value={Math.min(done, total)} />

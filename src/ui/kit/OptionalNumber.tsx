@@ -14,14 +14,28 @@ interface Props {
 }
 
 /** Anything but a positive number is marked and counts as nothing. */
-export function OptionalNumber({ id, value, whole = false, max, placeholder, testId, onChange }: Props) {
+export function OptionalNumber({
+  id,
+  value,
+  whole = false,
+  max,
+  placeholder,
+  testId,
+  onChange,
+}: Props) {
   const [typed, setTyped] = useState<string | null>(null);
   const numberOf = (text: string) => {
     const number = Number(text);
-    return text !== '' && Number.isFinite(number) && number > 0 && (!whole || Number.isInteger(number)) ? number : null;
+    return text !== '' &&
+      Number.isFinite(number) &&
+      number > 0 &&
+      (!whole || Number.isInteger(number))
+      ? number
+      : null;
   };
   const text = typed ?? (value === null ? '' : String(value));
-  const wrong = text !== '' && (numberOf(text) === null || Number(text) > (max ?? Number.POSITIVE_INFINITY));
+  const wrong =
+    text !== '' && (numberOf(text) === null || Number(text) > (max ?? Number.POSITIVE_INFINITY));
   return (
     <input
       id={id}

@@ -13,7 +13,10 @@ interface NumberProps {
   onChange(value: number): void;
 }
 
-/** Only whole numbers within bounds take effect; when what was typed is none, leaving the field brings back the number it had before. */
+/**
+ * Only whole numbers within bounds take effect; when what was typed is none, leaving the field
+ * brings back the number it had before.
+ */
 export function WholeNumber({ id, value, min, max, disabled, testId, onChange }: NumberProps) {
   const [text, setText] = useState(String(value));
   const [before, setBefore] = useState(value);

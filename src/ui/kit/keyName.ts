@@ -2,7 +2,11 @@
 
 const isMac = typeof navigator !== 'undefined' && /mac|iphone|ipad/i.test(navigator.userAgent);
 
-const NAMES: Record<string, string> = { $mod: isMac ? '⌘' : 'Ctrl', Shift: isMac ? '⇧' : 'Shift', Escape: 'Esc' };
+const NAMES: Record<string, string> = {
+  $mod: isMac ? '⌘' : 'Ctrl',
+  Shift: isMac ? '⇧' : 'Shift',
+  Escape: 'Esc',
+};
 
 /** `$mod+Shift+z` as `Ctrl+Shift+Z`. */
 export function keyName(binding: string): string {

@@ -14,7 +14,9 @@ export function ArchitecturePanel() {
     <section className={kit.card} aria-labelledby="architecture-title">
       <div className={kit.head}>
         <h2 id="architecture-title">Architecture</h2>
-        <span className={kit.sub}>removed blocks are bypassed{halves && '; attention above feed-forward, by bytes'}</span>
+        <span className={kit.sub}>
+          removed blocks are bypassed{halves && '; attention above feed-forward, by bytes'}
+        </span>
       </div>
       <Architecture model={model} removed={plan.removed} locked={plan.locked} hover={hover} />
     </section>

@@ -1,4 +1,5 @@
-// The accessible truth of the selection: one checkbox per block (checked = kept), and per part of an open block; arrows, space and shift work.
+// The accessible truth of the selection: one checkbox per block (checked = kept), and per part of
+// an open block; arrows, space and shift work.
 
 import { type KeyboardEvent, useCallback, useRef, useState } from 'react';
 import type { BlockSummary } from '../../model/summary.ts';
@@ -31,7 +32,9 @@ export function BlockList() {
   const onOpen = useCallback((index: number, open: boolean) => {
     // Focus in a part that goes away goes to its block.
     if (!open) setCurrent((unit) => (blockOf(unit) === index ? index : unit));
-    setOpened((before) => new Set(open ? [...before, index] : [...before].filter((one) => one !== index)));
+    setOpened(
+      (before) => new Set(open ? [...before, index] : [...before].filter((one) => one !== index)),
+    );
   }, []);
 
   const onKey = useCallback(
@@ -46,7 +49,8 @@ export function BlockList() {
       };
       // Ranges and locks go by blocks.
       const sweeps = event.shiftKey && typeof unit === 'number';
-      const rows = sweeps || part === 'lock' ? all.map((block) => block.index) : rowsOf(all, opened);
+      const rows =
+        sweeps || part === 'lock' ? all.map((block) => block.index) : rowsOf(all, opened);
       const wanted = destination(event.key, unit, rows);
       const canOpen = typeof unit === 'number' && all[index]?.hasHalves;
       if (wanted !== null) {
@@ -58,7 +62,8 @@ export function BlockList() {
       } else if (event.key === 'ArrowLeft') {
         if (part === 'lock' || typeof unit !== 'number') focus(index);
         else if (opened.has(index)) onOpen(index, false);
-      } else if (event.key.toLowerCase() === 'l') actions.setLock(index, !plan.present.locked.includes(index));
+      } else if (event.key.toLowerCase() === 'l')
+        actions.setLock(index, !plan.present.locked.includes(index));
       else return;
       event.preventDefault();
     },
@@ -72,9 +77,16 @@ export function BlockList() {
   );
   // Of a model with fewer blocks, or of a row that is closed by now.
   const last = blocks.length - 1;
-  const reached = rowsOf(blocks, opened).includes(current) ? current : Math.min(blockOf(current), last);
+  const reached = rowsOf(blocks, opened).includes(current)
+    ? current
+    : Math.min(blockOf(current), last);
   return (
-    <ul ref={list} className={css.list} data-dense={blocks.length > 40} aria-label="Blocks; checked blocks are kept">
+    <ul
+      ref={list}
+      className={css.list}
+      data-dense={blocks.length > 40}
+      aria-label="Blocks; checked blocks are kept"
+    >
       {blocks.map((block) => {
         const point = view.points[block.index]!;
         return (
@@ -99,20 +111,32 @@ export function BlockList() {
 /** The rows from top to bottom: blocks, and after an open one its parts. */
 function rowsOf(blocks: readonly BlockSummary[], opened: ReadonlySet<number>): Unit[] {
   return blocks.flatMap(({ index, hasHalves }): Unit[] =>
-    hasHalves && opened.has(index) ? [index, partUnit(index, 'attn'), partUnit(index, 'ffn')] : [index],
+    hasHalves && opened.has(index)
+      ? [index, partUnit(index, 'attn'), partUnit(index, 'ffn')]
+      : [index],
   );
 }
 
-/** Shift and arrows: rows from where the sweep began take that row's state, rows that it leaves again get theirs back. */
+/**
+ * Shift and arrows: rows from where the sweep began take that row's state, rows that it leaves
+ * again get theirs back.
+ */
 function useSweep(): (from: number, to: number) => void {
   const store = useStudioStore();
-  const sweep = useRef<{ start: number; at: number; before: readonly Unit[]; after: readonly Unit[] } | null>(null);
+  const sweep = useRef<{
+    start: number;
+    at: number;
+    before: readonly Unit[];
+    after: readonly Unit[];
+  } | null>(null);
   return useCallback(
     (from, to) => {
       const removed = () => store.state.getState().plan.present.removed;
       const goesOn = sweep.current?.at === from && sweep.current.after === removed();
-      const { start, before } = goesOn && sweep.current ? sweep.current : { start: from, before: removed() };
-      const isInside = (block: number) => block >= Math.min(start, to) && block <= Math.max(start, to);
+      const { start, before } =
+        goesOn && sweep.current ? sweep.current : { start: from, before: removed() };
+      const isInside = (block: number) =>
+        block >= Math.min(start, to) && block <= Math.max(start, to);
       for (let block = Math.min(start, from); block <= Math.max(start, from); block++) {
         if (!isInside(block)) store.actions.setRange(block, block, before.includes(block));
       }

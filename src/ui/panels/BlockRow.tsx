@@ -1,4 +1,5 @@
-// One row of the block list: checkbox, score, group, lock, and its parts where it is open. Drawn anew only when its own block changes.
+// One row of the block list: checkbox, score, group, lock, and its parts where it is open. Drawn
+// anew only when its own block changes.
 
 import { type KeyboardEvent, type MouseEvent, memo, useRef } from 'react';
 import type { BlockSummary } from '../../model/summary.ts';
@@ -34,7 +35,13 @@ export const BlockRow = memo(function BlockRow(props: Props) {
   const shiftDown = useRef(false);
   const { index } = block;
   return (
-    <li className={css.row} data-block={index} data-removed={point.removed} data-gone={point.gone ?? undefined} data-hover={hover}>
+    <li
+      className={css.row}
+      data-block={index}
+      data-removed={point.removed}
+      data-gone={point.gone ?? undefined}
+      data-hover={hover}
+    >
       <Opener {...props} />
       <label className={css.face}>
         <span className={css.mark}>
@@ -59,11 +66,18 @@ export const BlockRow = memo(function BlockRow(props: Props) {
           />
           <span className={css.index}>{index}</span>
         </span>
-        <span className={css.bar}>{point.nll !== null && <i style={{ width: `${100 * share}%` }} />}</span>
+        <span className={css.bar}>
+          {point.nll !== null && <i style={{ width: `${100 * share}%` }} />}
+        </span>
         <span className={css.value} title={point.refused ?? undefined}>
           {point.nll !== null ? formatPpl(point.nll) : point.refused ? 'refused' : ''}
         </span>
-        <span className={css.group} title={point.equals.length ? `Cannot be told apart from ${listed(point.equals)}` : undefined}>
+        <span
+          className={css.group}
+          title={
+            point.equals.length ? `Cannot be told apart from ${listed(point.equals)}` : undefined
+          }
+        >
           {point.group}
         </span>
       </label>
@@ -86,7 +100,9 @@ export const BlockRow = memo(function BlockRow(props: Props) {
           <Padlock closed={point.locked} />
         </button>
       )}
-      {open && <PartRows block={block} point={point} current={current} onFocus={onFocus} onKey={onKey} />}
+      {open && (
+        <PartRows block={block} point={point} current={current} onFocus={onFocus} onKey={onKey} />
+      )}
     </li>
   );
 });
@@ -116,8 +132,22 @@ function Opener({ block: { index, hasHalves }, point, open, onOpen }: Props) {
 function Padlock({ closed }: { closed: boolean }) {
   return (
     <svg viewBox="0 0 16 16" width="13" height="13" aria-hidden="true">
-      <rect x="3" y="7" width="10" height="7" rx="1.5" fill={closed ? 'currentColor' : 'none'} stroke="currentColor" strokeWidth="1.4" />
-      <path d={closed ? 'M5 7V5a3 3 0 0 1 6 0v2' : 'M5 7V4.5a3 3 0 0 1 5.8-1'} fill="none" stroke="currentColor" strokeWidth="1.4" />
+      <rect
+        x="3"
+        y="7"
+        width="10"
+        height="7"
+        rx="1.5"
+        fill={closed ? 'currentColor' : 'none'}
+        stroke="currentColor"
+        strokeWidth="1.4"
+      />
+      <path
+        d={closed ? 'M5 7V5a3 3 0 0 1 6 0v2' : 'M5 7V4.5a3 3 0 0 1 5.8-1'}
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.4"
+      />
     </svg>
   );
 }

@@ -1,4 +1,5 @@
-// The left column: drop the lowest, protection of the ends, the block list. On narrow screens it folds.
+// The left column: drop the lowest, protection of the ends, the block list. On narrow screens it
+// folds.
 
 import { useState } from 'react';
 import { command, endsProtected } from '../../state/commands.ts';
@@ -123,7 +124,12 @@ function OrderBy() {
   return (
     <div className={css.orderBy}>
       <label htmlFor="order-by">lowest by</label>
-      <select id="order-by" value={inForce.name} data-testid="order-by" onChange={(event) => actions.setOrder(event.target.value)}>
+      <select
+        id="order-by"
+        value={inForce.name}
+        data-testid="order-by"
+        onChange={(event) => actions.setOrder(event.target.value)}
+      >
         {orders.map(({ name, label, contiguous }) => (
           <option key={name} value={name}>
             {name === 'ppl' ? 'perplexity' : label}
@@ -140,7 +146,12 @@ function Protect() {
   const actions = useActions();
   return (
     <label className={css.protect}>
-      <input type="checkbox" checked={on} data-testid="protect-ends" onChange={() => actions.protectEnds(!on)} />
+      <input
+        type="checkbox"
+        checked={on}
+        data-testid="protect-ends"
+        onChange={() => actions.protectEnds(!on)}
+      />
       {command('protect-ends').label}
     </label>
   );

@@ -1,4 +1,5 @@
-// A plan by its goal instead of by its blocks: what must hold, the search step by step, how it ended.
+// A plan by its goal instead of by its blocks: what must hold, the search step by step, how it
+// ended.
 
 import { useId, useState } from 'react';
 import { budgetWords, whyNoBudget } from '../../state/budgetActions.ts';
@@ -102,7 +103,12 @@ function Form() {
           </option>
         ))}
       </select>
-      <button type="submit" aria-disabled={running || why !== ''} data-testid="budget-find" title={why}>
+      <button
+        type="submit"
+        aria-disabled={running || why !== ''}
+        data-testid="budget-find"
+        title={why}
+      >
         Find plan
       </button>
       <p className={css.why} role="status">
@@ -136,6 +142,10 @@ function inWords(kind: BudgetKind, { blocks, estimated, measured, meets }: Budge
   const words = [`without ${plural(blocks, 'block')}:`];
   if (estimated !== null) words.push(`predicted ${budgetWords(kind, estimated)},`);
   if (measured === null) words.push('measuring…');
-  else words.push(`measured ${budgetWords(kind, measured)}, ${meets ? 'enough' : kind === 'speed' ? 'not enough' : 'too much'}`);
+  else
+    words.push(
+      `measured ${budgetWords(kind, measured)}, ` +
+        `${meets ? 'enough' : kind === 'speed' ? 'not enough' : 'too much'}`,
+    );
   return words.join(' ');
 }

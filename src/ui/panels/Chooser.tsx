@@ -16,7 +16,11 @@ export function Chooser() {
       <ul className={css.graphs}>
         {chooser.graphs.map((graph) => (
           <li key={graph.path}>
-            <button type="button" data-testid={`graph-${graph.path}`} onClick={() => void actions.chooseGraph(graph.path)}>
+            <button
+              type="button"
+              data-testid={`graph-${graph.path}`}
+              onClick={() => void actions.chooseGraph(graph.path)}
+            >
               <b>{graph.dtype}</b>
               <span>{graph.path}</span>
               <span>{formatBytes(graph.bytes)}</span>

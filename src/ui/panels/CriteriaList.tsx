@@ -1,7 +1,14 @@
-// One line per criterion: whether it is drawn, how far it agrees with perplexity and where not, what it would remove, and the button that puts its order in force.
+// One line per criterion: whether it is drawn, how far it agrees with perplexity and where not,
+// what it would remove, and the button that puts its order in force.
 
 import { useId } from 'react';
-import { bestSpan, type CriterionView, criteriaView, freeBlocks, spanOf } from '../../state/criteriaSelectors.ts';
+import {
+  bestSpan,
+  type CriterionView,
+  criteriaView,
+  freeBlocks,
+  spanOf,
+} from '../../state/criteriaSelectors.ts';
 import { knownOrders, orderInForce } from '../../state/orders.ts';
 import { wholeBlocks } from '../../units.ts';
 import { formatScore, listed } from '../format.ts';
@@ -36,15 +43,23 @@ function Row({ criterion }: { criterion: CriterionView }) {
           type="checkbox"
           checked={shown.includes(name)}
           data-testid={`show-${name}`}
-          onChange={() => actions.setCriteria({ shown: shown.includes(name) ? shown.filter((one) => one !== name) : [...shown, name] })}
+          onChange={() =>
+            actions.setCriteria({
+              shown: shown.includes(name) ? shown.filter((one) => one !== name) : [...shown, name],
+            })
+          }
         />
         <Sign name={name} />
         <span id={id}>{label}</span>
       </label>
-      <span className={css.correlation} title="Spearman's rank correlation with perplexity, over the blocks">
+      <span
+        className={css.correlation}
+        title="Spearman's rank correlation with perplexity, over the blocks"
+      >
         {name !== 'ppl' && hasPpl && (
           <>
-            <small>Spearman with PPL</small> <b data-testid={`spearman-${name}`}>{spearman === null ? '–' : signed(spearman)}</b>
+            <small>Spearman with PPL</small>{' '}
+            <b data-testid={`spearman-${name}`}>{spearman === null ? '–' : signed(spearman)}</b>
           </>
         )}
       </span>
@@ -74,8 +89,13 @@ function Words({ criterion: { name, apart } }: { criterion: CriterionView }) {
   const count = useStudio((state) => wholeBlocks(state.plan.present.removed).length || 3);
   const order = useStudio((state) => knownOrders(state).find((one) => one.name === name) ?? null);
   const gone = order?.take(free, count) ?? [];
-  const first = gone.length > 0 ? `The ${gone.length === 1 ? '' : `${gone.length} `}lowest: ${listed(gone)}.` : 'No block may go.';
-  const where = apart.map(({ block, rank, pplRank }) => `block ${block} (rank ${rank}, by PPL ${pplRank})`);
+  const first =
+    gone.length > 0
+      ? `The ${gone.length === 1 ? '' : `${gone.length} `}lowest: ${listed(gone)}.`
+      : 'No block may go.';
+  const where = apart.map(
+    ({ block, rank, pplRank }) => `block ${block} (rank ${rank}, by PPL ${pplRank})`,
+  );
   return `${first}${where.length > 0 ? ` Farthest from PPL: ${listed(where)}.` : ''}`;
 }
 
@@ -89,10 +109,19 @@ function Span() {
   return (
     <p className={css.span}>
       <label htmlFor={id}>Neighbours</label>
-      <WholeNumber id={id} value={span} min={1} max={most} testId="angular-span" onChange={(next) => actions.setCriteria({ span: next })} />
+      <WholeNumber
+        id={id}
+        value={span}
+        min={1}
+        max={most}
+        testId="angular-span"
+        onChange={(next) => actions.setCriteria({ span: next })}
+      />
       <span className={kit.sub} data-testid="best-span">
         {best
-          ? `best: ${best.count === 1 ? `block ${best.first}` : `blocks ${best.first} to ${best.first + best.count - 1}`}, ${formatScore(best.distance)} of a half turn`
+          ? 'best: ' +
+            `${best.count === 1 ? `block ${best.first}` : `blocks ${best.first} to ${best.first + best.count - 1}`}, ` +
+            `${formatScore(best.distance)} of a half turn`
           : 'no such neighbours are unlocked'}
       </span>
     </p>

@@ -1,4 +1,5 @@
-// Criteria side by side: computed when someone asks, each with its correlation with perplexity, in one chart. The plan changes only when an order is put in force.
+// Criteria side by side: computed when someone asks, each with its correlation with perplexity, in
+// one chart. The plan changes only when an order is put in force.
 
 import { lazy, Suspense } from 'react';
 import { endsProtected } from '../../state/commands.ts';
@@ -18,7 +19,8 @@ import css from './criteria.module.css';
 
 const RankChart = lazy(() => import('../charts/RankChart.tsx'));
 
-const hasMissing = (state: StudioState) => missingCriteria(state).magnitudes || missingCriteria(state).hidden;
+const hasMissing = (state: StudioState) =>
+  missingCriteria(state).magnitudes || missingCriteria(state).hidden;
 
 export function CriteriaPanel() {
   const running = useStudio((state) => state.criteria.running);
@@ -28,7 +30,9 @@ export function CriteriaPanel() {
     <section className={kit.card} aria-labelledby="criteria-title" data-testid="criteria-panel">
       <div className={kit.head}>
         <h2 id="criteria-title">Criteria</h2>
-        <span className={kit.sub}>other rules that say which blocks matter little, beside perplexity</span>
+        <span className={kit.sub}>
+          other rules that say which blocks matter little, beside perplexity
+        </span>
       </div>
       <div className={kit.stack}>
         {running ? <Running what={running} /> : (missing || !compared) && <Compare />}
@@ -68,7 +72,9 @@ function Running({ what }: { what: NonNullable<CriteriaSlice['running']> }) {
 function Compare() {
   const magnitudes = useStudio((state) => missingCriteria(state).magnitudes);
   const hidden = useStudio((state) => missingCriteria(state).hidden);
-  const bytes = useStudio((state) => (state.model.current?.summary.blocks ?? []).reduce((sum, block) => sum + block.bytes, 0));
+  const bytes = useStudio((state) =>
+    (state.model.current?.summary.blocks ?? []).reduce((sum, block) => sum + block.bytes, 0),
+  );
   const todo = [
     magnitudes && `reads the weights of the blocks once (${formatBytes(bytes)})`,
     hidden && 'runs the intact model once over the windows',
@@ -76,7 +82,10 @@ function Compare() {
   return (
     <div className={kit.row}>
       <CommandButton id="compare-criteria" />
-      <span className={kit.sub}>Magnitude, Block Influence and angular distance{todo.length > 0 && `; ${todo.join(', and ')}, here`}.</span>
+      <span className={kit.sub}>
+        Magnitude, Block Influence and angular distance
+        {todo.length > 0 && `; ${todo.join(', and ')}, here`}.
+      </span>
     </div>
   );
 }
@@ -93,7 +102,11 @@ function Tools() {
         <select
           value={isKnown ? view : 'ranks'}
           data-testid="criteria-view"
-          onChange={(event) => actions.setCriteria({ view: CRITERIA.find(({ name }) => name === event.target.value)?.name ?? 'ranks' })}
+          onChange={(event) =>
+            actions.setCriteria({
+              view: CRITERIA.find(({ name }) => name === event.target.value)?.name ?? 'ranks',
+            })
+          }
         >
           <option value="ranks">ranks of all ticked</option>
           {known.map(({ name, label }) => (
@@ -105,7 +118,12 @@ function Tools() {
       </label>
       {magnitudes && (
         <label className={css.pair}>
-          <input type="checkbox" checked={norms} data-testid="criteria-norms" onChange={() => actions.setCriteria({ norms: !norms })} />
+          <input
+            type="checkbox"
+            checked={norms}
+            data-testid="criteria-norms"
+            onChange={() => actions.setCriteria({ norms: !norms })}
+          />
           magnitudes count the norm vectors
         </label>
       )}
@@ -122,11 +140,13 @@ function Tools() {
 function Reading() {
   const hover = useStudio((state) => state.view.hover);
   const known = useStudio(criteriaView);
-  const ranks = hover === null ? [] : known.filter(({ ranks }) => !Number.isNaN(ranks[hover] ?? Number.NaN));
+  const ranks =
+    hover === null ? [] : known.filter(({ ranks }) => !Number.isNaN(ranks[hover] ?? Number.NaN));
   return (
     <p className={css.reading} data-testid="criteria-reading">
       {hover !== null && ranks.length > 0
-        ? `Block ${hover} goes ${ranks.map(({ label, ranks: own, scores }) => `${ordinal(own[hover]!)} of ${scores.filter((score) => !Number.isNaN(score)).length} by ${label}`).join(', ')}.`
+        ? `Block ${hover} goes ` +
+          `${ranks.map(({ label, ranks: own, scores }) => `${ordinal(own[hover]!)} of ${scores.filter((score) => !Number.isNaN(score)).length} by ${label}`).join(', ')}.`
         : 'Click a block to remove it or put it back.'}
     </p>
   );
@@ -148,8 +168,10 @@ function Locks() {
   return (
     <p className={kit.sub} data-testid="criteria-locks">
       {ends
-        ? `With the first 4 and the last 2 blocks locked, an order by magnitude is Mag+${locked.length > 6 ? `; ${plural(locked.length - 6, 'more block')} locked` : ''}.`
-        : `Locked: ${listed(locked)}. An order by magnitude that leaves locked blocks out is Mag+; the paper's locks are the first 4 and the last 2.`}
+        ? 'With the first 4 and the last 2 blocks locked, an order by magnitude is ' +
+          `Mag+${locked.length > 6 ? `; ${plural(locked.length - 6, 'more block')} locked` : ''}.`
+        : `Locked: ${listed(locked)}. An order by magnitude that leaves locked blocks out is ` +
+          `Mag+; the paper's locks are the first 4 and the last 2.`}
     </p>
   );
 }

@@ -1,4 +1,5 @@
-// Scores and ranks of every known criterion, a row per block: the accessible truth of the chart of criteria.
+// Scores and ranks of every known criterion, a row per block: the accessible truth of the chart of
+// criteria.
 
 import type { ModelSummary } from '../../model/summary.ts';
 import { criteriaView } from '../../state/criteriaSelectors.ts';
@@ -15,7 +16,10 @@ export function CriteriaTable() {
   return (
     <Scroll label="Scores and ranks of the blocks">
       <table className={css.table} data-testid="criteria-table">
-        <caption>Score and rank (1 = removed first) of each block. Angular distance stands at the first of its blocks.</caption>
+        <caption>
+          Score and rank (1 = removed first) of each block. Angular distance stands at the first of
+          its blocks.
+        </caption>
         <thead>
           <tr>
             <th scope="col">block</th>

@@ -7,7 +7,12 @@ import { useActions, useStudio } from '../studioContext.ts';
 import css from './effect.module.css';
 
 /** Features that change what runs where; an adapter has dozens of others. */
-const RELEVANT = new Set(['shader-f16', 'timestamp-query', 'subgroups', 'chromium-experimental-subgroup-matrix']);
+const RELEVANT = new Set([
+  'shader-f16',
+  'timestamp-query',
+  'subgroups',
+  'chromium-experimental-subgroup-matrix',
+]);
 
 export function DeviceDialog() {
   const report = useStudio((state) => state.device.report);
@@ -34,13 +39,18 @@ export function DeviceDialog() {
           </>
         )}
         <dt>features</dt>
-        <dd>{report.features.filter((name) => RELEVANT.has(name)).join(', ') || 'none that matter here'}</dd>
+        <dd>
+          {report.features.filter((name) => RELEVANT.has(name)).join(', ') ||
+            'none that matter here'}
+        </dd>
         {selfTest && (
           <>
             <dt>self-test</dt>
             <dd>
-              <span className={selfTest.passed ? kit.good : kit.bad}>{selfTest.passed ? 'passed' : 'failed'}</span> in{' '}
-              {selfTest.seconds.toFixed(1)} s
+              <span className={selfTest.passed ? kit.good : kit.bad}>
+                {selfTest.passed ? 'passed' : 'failed'}
+              </span>{' '}
+              in {selfTest.seconds.toFixed(1)} s
             </dd>
             <dt>routes</dt>
             <dd>{selfTest.routes.join('; ') || 'none needed'}</dd>
@@ -66,7 +76,9 @@ export function DeviceDialog() {
                   {check.note && <div className={kit.note}>{check.note}</div>}
                 </th>
                 <td>{check.maxError === null ? 'not run' : check.maxError.toExponential(1)}</td>
-                <td className={check.ok ? kit.good : kit.bad}>{check.ok ? 'right' : selfTest.passed ? 'wrong, avoided' : 'wrong'}</td>
+                <td className={check.ok ? kit.good : kit.bad}>
+                  {check.ok ? 'right' : selfTest.passed ? 'wrong, avoided' : 'wrong'}
+                </td>
               </tr>
             ))}
           </tbody>

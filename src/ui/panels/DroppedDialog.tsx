@@ -1,4 +1,5 @@
-// Asks what a dropped text is for: to choose blocks by, or to judge the plan by. The two must not be the same text.
+// Asks what a dropped text is for: to choose blocks by, or to judge the plan by. The two must not
+// be the same text.
 
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
@@ -9,17 +10,30 @@ export function DroppedDialog() {
   const actions = useActions();
   if (!dropped) return null;
   return (
-    <Dialog title={`What is ${dropped.name} for?`} onClose={() => actions.answerDropped(null)} testId="dropped-dialog">
+    <Dialog
+      title={`What is ${dropped.name} for?`}
+      onClose={() => actions.answerDropped(null)}
+      testId="dropped-dialog"
+    >
       <div className={kit.row}>
-        <button type="button" data-testid="dropped-score" onClick={() => actions.answerDropped('score')}>
+        <button
+          type="button"
+          data-testid="dropped-score"
+          onClick={() => actions.answerDropped('score')}
+        >
           Score blocks on it
         </button>
-        <button type="button" data-testid="dropped-evaluate" onClick={() => actions.answerDropped('evaluate')}>
+        <button
+          type="button"
+          data-testid="dropped-evaluate"
+          onClick={() => actions.answerDropped('evaluate')}
+        >
           Evaluate plans on it
         </button>
       </div>
       <p className={kit.note}>
-        Scoring chooses blocks by a text; an evaluation judges the plan by another one. On the same text the plan looks better than it is.
+        Scoring chooses blocks by a text; an evaluation judges the plan by another one. On the same
+        text the plan looks better than it is.
       </p>
     </Dialog>
   );

@@ -1,4 +1,5 @@
-// The consequence: what the plan does to quality and size, original beside pruned. Numbers of an older plan are marked, never passed off.
+// The consequence: what the plan does to quality and size, original beside pruned. Numbers of an
+// older plan are marked, never passed off.
 
 import { engineJob, JOB_NAMES } from '../../state/jobs.ts';
 import { effectView, measuredOn } from '../../state/selectors.ts';
@@ -28,7 +29,13 @@ export function EffectPanel() {
           <Row name="size" from={model.bytes} to={size.bytes} format={formatBytes} unit=" B" />
           <Row name="parameters" from={model.params} to={size.params} format={formatCount} />
           {model.kvBytesPerToken > 0 && (
-            <Row name="KV per token" from={model.kvBytesPerToken} to={size.kvBytesPerToken} format={formatBytes} unit=" B" />
+            <Row
+              name="KV per token"
+              from={model.kvBytesPerToken}
+              to={size.kvBytesPerToken}
+              format={formatBytes}
+              unit=" B"
+            />
           )}
         </tbody>
       </table>
@@ -41,7 +48,10 @@ export function EffectPanel() {
 
 function PerplexityRow() {
   const { original, pruned, stale, waiting } = useStudio(effectView);
-  const change = original && pruned && original !== pruned ? formatChange(Math.exp(original.nll), Math.exp(pruned.nll)) : '';
+  const change =
+    original && pruned && original !== pruned
+      ? formatChange(Math.exp(original.nll), Math.exp(pruned.nll))
+      : '';
   const worse = original && pruned ? pruned.nll > original.nll : false;
   return (
     <tr>
@@ -102,10 +112,20 @@ function Status() {
   const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const actions = useActions();
   if (!original) {
-    if (!canScore) return <p className={css.status}>Sizes are those of the export. This graph gives no perplexity.</p>;
-    return <p className={css.status}>Sizes are those of the export. Score the blocks to see perplexity.</p>;
+    if (!canScore)
+      return (
+        <p className={css.status}>Sizes are those of the export. This graph gives no perplexity.</p>
+      );
+    return (
+      <p className={css.status}>
+        Sizes are those of the export. Score the blocks to see perplexity.
+      </p>
+    );
   }
-  if (!stale) return <p className={css.status}>Perplexity measured on {on}. Sizes are those of the export.</p>;
+  if (!stale)
+    return (
+      <p className={css.status}>Perplexity measured on {on}. Sizes are those of the export.</p>
+    );
   if (job) {
     const before = pruned ? ' The number is of the plan before.' : '';
     return (
@@ -124,7 +144,9 @@ function Status() {
       </div>
     );
   }
-  const waitingWords = pruned ? 'Measuring this plan; the number is of the plan before.' : 'Measuring this plan.';
+  const waitingWords = pruned
+    ? 'Measuring this plan; the number is of the plan before.'
+    : 'Measuring this plan.';
   return (
     <div className={css.status} data-testid="measuring">
       {progress ? <JobProgress progress={progress} label="Measuring the plan" /> : waitingWords}

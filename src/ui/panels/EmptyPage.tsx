@@ -1,4 +1,5 @@
-// The first page: what this is, three doors (drop, open, sample), and the sample's finished curve as a picture.
+// The first page: what this is, three doors (drop, open, sample), and the sample's finished curve
+// as a picture.
 
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -15,8 +16,8 @@ export function EmptyPage() {
       <section className={css.story}>
         <p className={css.lead}>Which blocks of your language model can go?</p>
         <p>
-          Open an ONNX model folder. Espalier leaves out each transformer block in turn, shows what that does to perplexity, and saves a
-          smaller model that runs wherever the original ran.
+          Open an ONNX model folder. Espalier leaves out each transformer block in turn, shows what
+          that does to perplexity, and saves a smaller model that runs wherever the original ran.
         </p>
         <div className={css.doors} aria-busy={opening !== null}>
           <CommandButton id="sample" testId="open-sample" />
@@ -26,7 +27,10 @@ export function EmptyPage() {
         {opening ? (
           <Opening />
         ) : (
-          <p className={kit.note}>Folders for transformers.js, ONNX Runtime GenAI and optimum, or a zip of one. Nothing leaves this tab.</p>
+          <p className={kit.note}>
+            Folders for transformers.js, ONNX Runtime GenAI and optimum, or a zip of one. Nothing
+            leaves this tab.
+          </p>
         )}
         <ErrorNotice place="open" />
         <ErrorNotice place="restore" />

@@ -31,7 +31,11 @@ export function EvaluateForm() {
     </label>
   );
   return (
-    <form className={kit.stack} onSubmit={(event) => event.preventDefault()} aria-label="What to evaluate on">
+    <form
+      className={kit.stack}
+      onSubmit={(event) => event.preventDefault()}
+      aria-label="What to evaluate on"
+    >
       <EvaluateText />
       <fieldset className={kit.field}>
         <legend>Protocol</legend>
@@ -77,7 +81,12 @@ export function EvaluateForm() {
               id={id}
               value={form.bos ?? 'auto'}
               data-testid="evaluate-bos"
-              onChange={(event) => set({ bos: event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every') })}
+              onChange={(event) =>
+                set({
+                  bos:
+                    event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every'),
+                })
+              }
             >
               <option value="auto">as the tokenizer does</option>
               <option value="none">never</option>
@@ -108,8 +117,10 @@ export function EvaluateForm() {
   );
 }
 
-const PAPER = 'Perplexities of short segments are higher than those of long ones: compare equal lengths only.';
-const LONG = 'Each segment predicts its last tokens, as many as the stride; the ones before are context.';
+const PAPER =
+  'Perplexities of short segments are higher than those of long ones: compare equal lengths only.';
+const LONG =
+  'Each segment predicts its last tokens, as many as the stride; the ones before are context.';
 
 function Field({ label, children }: { label: string; children: (id: string) => ReactNode }) {
   const id = useId();

@@ -1,6 +1,11 @@
-// The numbers of one evaluation: perplexities with intervals, how far the predictions part, and always what they were measured on.
+// The numbers of one evaluation: perplexities with intervals, how far the predictions part, and
+// always what they were measured on.
 
-import { evaluationShown, isStaleEvaluation, protocolWords } from '../../state/evaluateSelectors.ts';
+import {
+  evaluationShown,
+  isStaleEvaluation,
+  protocolWords,
+} from '../../state/evaluateSelectors.ts';
 import { deviceName } from '../../state/selectors.ts';
 import { listUnits } from '../../state/unitWords.ts';
 import type { EvaluatedSide } from '../../worker/api.ts';
@@ -22,7 +27,8 @@ export function EvaluateNumbers() {
       {stale && <Stale />}
       {state !== 'whole' && (
         <p className={css.mark} data-testid="evaluate-partial">
-          {state === 'running' ? 'So far, over the first' : 'Stopped after'} {plural(result.segments, 'segment')}.
+          {state === 'running' ? 'So far, over the first' : 'Stopped after'}{' '}
+          {plural(result.segments, 'segment')}.
         </p>
       )}
       <table className={css.numbers} data-stale={stale}>
@@ -37,7 +43,8 @@ export function EvaluateNumbers() {
               {plan ? formatPpl(plan.nll) : '–'}
             </td>
             <td className={worse ? kit.bad : kit.good}>
-              {plan && formatChange(Math.exp(original.nll), Math.exp(plan.nll))} {plan && <small>{worse ? 'worse' : 'better'}</small>}
+              {plan && formatChange(Math.exp(original.nll), Math.exp(plan.nll))}{' '}
+              {plan && <small>{worse ? 'worse' : 'better'}</small>}
             </td>
           </tr>
           <tr>
@@ -47,16 +54,25 @@ export function EvaluateNumbers() {
             <td />
           </tr>
           {result.top1Agreement !== null && (
-            <Single name="same most likely token" value={`${(result.top1Agreement * 100).toFixed(1)} %`} testId="evaluate-top1" />
+            <Single
+              name="same most likely token"
+              value={`${(result.top1Agreement * 100).toFixed(1)} %`}
+              testId="evaluate-top1"
+            />
           )}
           {result.klDivergence !== null && (
-            <Single name="mean KL divergence" value={`${result.klDivergence.toPrecision(3)} nats`} testId="evaluate-kl" />
+            <Single
+              name="mean KL divergence"
+              value={`${result.klDivergence.toPrecision(3)} nats`}
+              testId="evaluate-kl"
+            />
           )}
         </tbody>
       </table>
       <p className={kit.sub} data-testid="evaluate-on">
-        {protocolWords(result)}, {result.text.name} ({result.text.tokens.toLocaleString('en')} tokens), {deviceName(result.device)},{' '}
-        {formatSeconds(result.seconds)}. The interval is over segments. {notes.join(' ')}
+        {protocolWords(result)}, {result.text.name} ({result.text.tokens.toLocaleString('en')}{' '}
+        tokens), {deviceName(result.device)}, {formatSeconds(result.seconds)}. The interval is over
+        segments. {notes.join(' ')}
       </p>
       {result.warnings.map((warning) => (
         <p key={warning} className={css.mark} role="status" data-testid="evaluate-warning">

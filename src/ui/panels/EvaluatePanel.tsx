@@ -1,4 +1,5 @@
-// Evaluation: perplexity of original and plan on a text that the plan was not chosen on, as it comes and afterwards, with earlier results.
+// Evaluation: perplexity of original and plan on a text that the plan was not chosen on, as it
+// comes and afterwards, with earlier results.
 
 import { evaluationShown } from '../../state/evaluateSelectors.ts';
 import { nameOfEvaluationText } from '../../state/textSource.ts';
@@ -47,7 +48,10 @@ function Running() {
         <CommandButton id="cancel" testId="evaluate-cancel" />
       </div>
       <p className={kit.sub}>
-        {removed.length > 0 ? `The original and the plan without ${listUnits(removed)}` : 'The original'}, on {nameOfEvaluationText(text)}.
+        {removed.length > 0
+          ? `The original and the plan without ${listUnits(removed)}`
+          : 'The original'}
+        , on {nameOfEvaluationText(text)}.
       </p>
     </>
   );

@@ -1,4 +1,5 @@
-// Evaluations of the session beside each other: plan, text, segments, BOS and what came out. A plan can be taken.
+// Evaluations of the session beside each other: plan, text, segments, BOS and what came out. A plan
+// can be taken.
 
 import { evaluationKey } from '../../state/evaluateSelectors.ts';
 import type { Evaluated } from '../../state/evaluateState.ts';
@@ -36,7 +37,9 @@ export function EvaluateTable() {
           </tbody>
         </table>
       </div>
-      <p className={kit.sub}>Compare rows of the same text, segments and BOS. A click on a plan takes it.</p>
+      <p className={kit.sub}>
+        Compare rows of the same text, segments and BOS. A click on a plan takes it.
+      </p>
     </div>
   );
 }
@@ -44,7 +47,18 @@ export function EvaluateTable() {
 function Row({ one: { result, whole } }: { one: Evaluated }) {
   const present = useStudio((state) => state.plan.present.removed.join());
   const actions = useActions();
-  const { removed, text, segments, segment, stride, bos, original, plan, top1Agreement, klDivergence } = result;
+  const {
+    removed,
+    text,
+    segments,
+    segment,
+    stride,
+    bos,
+    original,
+    plan,
+    top1Agreement,
+    klDivergence,
+  } = result;
   const name = removed.length > 0 ? `without ${listUnits(removed)}` : 'all blocks';
   return (
     <tr>

@@ -30,12 +30,25 @@ export function EvaluateText() {
         </label>
         {text.kind === 'text' && (
           <label>
-            <input type="radio" name="evaluate-text" checked={!pasting} data-testid="evaluate-own" onChange={() => setPasting(false)} />{' '}
+            <input
+              type="radio"
+              name="evaluate-text"
+              checked={!pasting}
+              data-testid="evaluate-own"
+              onChange={() => setPasting(false)}
+            />{' '}
             {text.name}
           </label>
         )}
         <label>
-          <input type="radio" name="evaluate-text" checked={pasting} data-testid="evaluate-paste" onChange={() => setPasting(true)} /> paste
+          <input
+            type="radio"
+            name="evaluate-text"
+            checked={pasting}
+            data-testid="evaluate-paste"
+            onChange={() => setPasting(true)}
+          />{' '}
+          paste
         </label>
         <FileButton
           label="Choose a file"
@@ -50,7 +63,9 @@ export function EvaluateText() {
       {pasting ? (
         <Paste onUsed={() => setPasting(false)} />
       ) : (
-        <p className={kit.note}>WikiText-2, PTB or any text; a .txt file can also be dropped on the page.</p>
+        <p className={kit.note}>
+          WikiText-2, PTB or any text; a .txt file can also be dropped on the page.
+        </p>
       )}
     </fieldset>
   );

@@ -1,4 +1,5 @@
-// Saving the pruned model: name, folder or zip, progress, and the verdict of verification with its numbers.
+// Saving the pruned model: name, folder or zip, progress, and the verdict of verification with its
+// numbers.
 
 import { useState } from 'react';
 import { suggestName } from '../../state/exportActions.ts';
@@ -21,8 +22,18 @@ export function ExportDialog() {
   // Kept here, so that the form comes back with it when an export has stopped.
   const [name, setName] = useState<string | null>(null);
   return (
-    <Dialog title="Export pruned model" onClose={() => actions.openDialog(null)} testId="export-dialog">
-      {running ? <Running /> : result ? <Done result={result} /> : <Form named={name} setName={setName} />}
+    <Dialog
+      title="Export pruned model"
+      onClose={() => actions.openDialog(null)}
+      testId="export-dialog"
+    >
+      {running ? (
+        <Running />
+      ) : result ? (
+        <Done result={result} />
+      ) : (
+        <Form named={name} setName={setName} />
+      )}
       <ErrorNotice place="export" />
     </Dialog>
   );
@@ -52,7 +63,9 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
         {removed.length
           ? `Writes ${keptWords(model, removed, 'blocks')}, without ${listUnits(removed)}.`
           : 'No block is removed: this writes a copy of the model.'}{' '}
-        {others.length > 0 && `Only ${model.summary.graph} is written, not ${listed(others.map((graph) => graph.path))}.`}
+        {others.length > 0 &&
+          `Only ${model.summary.graph} is written, not ` +
+            `${listed(others.map((graph) => graph.path))}.`}
       </p>
       <label>
         Name{' '}
@@ -81,23 +94,38 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
             data-testid="target-folder"
             onChange={() => actions.setTarget('folder')}
           />{' '}
-          a folder on this computer {!canSaveFolder && <span className={kit.note}>(this browser cannot write folders)</span>}
+          a folder on this computer{' '}
+          {!canSaveFolder && <span className={kit.note}>(this browser cannot write folders)</span>}
         </label>
         <br />
         <label>
-          <input type="radio" name="target" checked={target === 'zip'} data-testid="target-zip" onChange={() => actions.setTarget('zip')} />{' '}
+          <input
+            type="radio"
+            name="target"
+            checked={target === 'zip'}
+            data-testid="target-zip"
+            onChange={() => actions.setTarget('zip')}
+          />{' '}
           a zip file
         </label>
       </fieldset>
       {partUnits(removed).length > 0 && (
         <p className={kit.note} data-testid="export-parts">
-          Blocks that lost a part run wherever the graph itself is run, as by ONNX Runtime and transformers.js, but not where a model is
-          built from its config, as by Python transformers or converters to GGUF. The README of the export says more.
+          Blocks that lost a part run wherever the graph itself is run, as by ONNX Runtime and
+          transformers.js, but not where a model is built from its config, as by Python transformers
+          or converters to GGUF. The README of the export says more.
         </p>
       )}
-      <p className={kit.note}>What was written is opened again, run and compared before it counts as verified.</p>
+      <p className={kit.note}>
+        What was written is opened again, run and compared before it counts as verified.
+      </p>
       <div className={kit.row}>
-        <button type="submit" data-primary="true" disabled={wrong !== null} data-testid="export-start">
+        <button
+          type="submit"
+          data-primary="true"
+          disabled={wrong !== null}
+          data-testid="export-start"
+        >
           Export
         </button>
       </div>
@@ -135,7 +163,8 @@ const VERDICT: Record<ExportResult['verification']['status'], string> = {
   failed: '✕ Failed verification: do not use this export',
 };
 
-const checkedOn = (name: string) => deviceName({ kind: /wasm|WebAssembly/.test(name) ? 'wasm' : 'webgpu', name });
+const checkedOn = (name: string) =>
+  deviceName({ kind: /wasm|WebAssembly/.test(name) ? 'wasm' : 'webgpu', name });
 
 function Done({ result }: { result: ExportResult }) {
   const actions = useActions();
@@ -143,12 +172,19 @@ function Done({ result }: { result: ExportResult }) {
   const verified = verification.status === 'verified' || verification.status === 'in-parts';
   return (
     <div className={kit.stack}>
-      <p data-testid="verdict" data-status={verification.status} className={verified ? kit.good : kit.bad}>
+      <p
+        data-testid="verdict"
+        data-status={verification.status}
+        className={verified ? kit.good : kit.bad}
+      >
         {VERDICT[verification.status]}
       </p>
       <p>
-        {result.name}: {plural(result.files.length, 'file')}, {formatBytes(result.bytes)} in {formatSeconds(result.seconds)}.
-        {verification.device && ` Checked on ${checkedOn(verification.device)} in ${formatSeconds(verification.seconds)}.`}
+        {result.name}: {plural(result.files.length, 'file')}, {formatBytes(result.bytes)} in{' '}
+        {formatSeconds(result.seconds)}.
+        {verification.device &&
+          ` Checked on ${checkedOn(verification.device)} in ` +
+            `${formatSeconds(verification.seconds)}.`}
       </p>
       <ul style={{ margin: 0, paddingLeft: 18 }} data-testid="verify-checks">
         {verification.checks.map((check) => (
@@ -164,7 +200,12 @@ function Done({ result }: { result: ExportResult }) {
       {result.leftOut.length > 0 && <p className={kit.note}>Left out: {listed(result.leftOut)}.</p>}
       <div className={kit.row}>
         {blob && (
-          <button type="button" data-primary={verified} data-testid="save-zip" onClick={() => saveBlob(blob, `${result.name}.zip`)}>
+          <button
+            type="button"
+            data-primary={verified}
+            data-testid="save-zip"
+            onClick={() => saveBlob(blob, `${result.name}.zip`)}
+          >
             Save {result.name}.zip{verified ? '' : ' anyway'}
           </button>
         )}

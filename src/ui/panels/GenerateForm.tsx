@@ -1,4 +1,5 @@
-// What is to be generated: prompt, examples, and the settings of sampling. Must not generate by itself.
+// What is to be generated: prompt, examples, and the settings of sampling. Must not generate by
+// itself.
 
 import { CHAT_EXAMPLES, RAW_EXAMPLES } from '../../state/examples.ts';
 import { chatState, modeOf } from '../../state/generatePrompt.ts';
@@ -47,14 +48,22 @@ export function GenerateForm() {
           value={mode === 'ids' ? form.ids : form.prompt}
           id={PROMPT_ID}
           data-testid="prompt"
-          onChange={(event) => set(mode === 'ids' ? { ids: event.target.value } : { prompt: event.target.value })}
+          onChange={(event) =>
+            set(mode === 'ids' ? { ids: event.target.value } : { prompt: event.target.value })
+          }
         />
       </label>
       {mode !== 'ids' && (
         <div className={css.examples}>
           <span className={kit.sub}>Examples</span>
           {(mode === 'chat' ? CHAT_EXAMPLES : RAW_EXAMPLES).map((text) => (
-            <button key={text} type="button" className={kit.chip} title={text} onClick={() => set({ prompt: text })}>
+            <button
+              key={text}
+              type="button"
+              className={kit.chip}
+              title={text}
+              onClick={() => set({ prompt: text })}
+            >
               {text}
             </button>
           ))}
@@ -68,7 +77,10 @@ export function GenerateForm() {
 function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolean }) {
   const chat = useStudio(chatState);
   const actions = useActions();
-  if (!hasTokenizer) return <p className={kit.sub}>This folder has no tokenizer: the prompt is given as token ids.</p>;
+  if (!hasTokenizer)
+    return (
+      <p className={kit.sub}>This folder has no tokenizer: the prompt is given as token ids.</p>
+    );
   const modes: [Form['mode'], string][] = [
     ['raw', 'Text'],
     ['chat', 'Chat'],
@@ -92,7 +104,9 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
         </label>
       ))}
       {chat === 'none' && <span className={kit.sub}>This model has no chat template.</span>}
-      {typeof chat === 'object' && <span className={kit.bad}>No chat with this model. {chat.error}</span>}
+      {typeof chat === 'object' && (
+        <span className={kit.bad}>No chat with this model. {chat.error}</span>
+      )}
     </fieldset>
   );
 }
@@ -100,20 +114,29 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
 function Settings({ form }: { form: Form }) {
   const set = useActions().setGenerateForm;
   const { sampling } = form;
-  const sample = (fields: Partial<Form['sampling']>) => set({ sampling: { ...sampling, ...fields } });
+  const sample = (fields: Partial<Form['sampling']>) =>
+    set({ sampling: { ...sampling, ...fields } });
   const greedy = sampling.temperature === 0;
   return (
     <details>
       <summary>
         Settings{' '}
         <span className={kit.sub}>
-          {form.tokens} tokens, {greedy ? 'greedy' : `temperature ${sampling.temperature}, seed ${sampling.seed}`}
+          {form.tokens} tokens,{' '}
+          {greedy ? 'greedy' : `temperature ${sampling.temperature}, seed ${sampling.seed}`}
         </span>
       </summary>
       <div className={css.settings}>
         <div>
           <label htmlFor="gen-tokens">New tokens</label>
-          <WholeNumber id="gen-tokens" value={form.tokens} min={1} max={4096} testId="gen-tokens" onChange={(tokens) => set({ tokens })} />
+          <WholeNumber
+            id="gen-tokens"
+            value={form.tokens}
+            min={1}
+            max={4096}
+            testId="gen-tokens"
+            onChange={(tokens) => set({ tokens })}
+          />
         </div>
         <div>
           <label htmlFor="gen-temperature">Temperature</label>
@@ -165,8 +188,13 @@ function Settings({ form }: { form: Form }) {
           />
         </div>
         <label className={css.wide}>
-          <input type="checkbox" checked={form.stopAtEos} data-testid="gen-eos" onChange={() => set({ stopAtEos: !form.stopAtEos })} /> Stop
-          at the model's end-of-text token
+          <input
+            type="checkbox"
+            checked={form.stopAtEos}
+            data-testid="gen-eos"
+            onChange={() => set({ stopAtEos: !form.stopAtEos })}
+          />{' '}
+          Stop at the model's end-of-text token
         </label>
       </div>
     </details>

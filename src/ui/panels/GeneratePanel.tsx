@@ -1,4 +1,5 @@
-// Side by side generation: one prompt, two texts that stream, their speeds, and where they part. Model text is text, never markup.
+// Side by side generation: one prompt, two texts that stream, their speeds, and where they part.
+// Model text is text, never markup.
 
 import { useRef } from 'react';
 import { divergence, waitsForPerplexity, whyNoGenerating } from '../../state/generateActions.ts';
@@ -64,7 +65,9 @@ function Tools() {
         <button
           type="button"
           data-testid="stop"
-          onClick={() => performance.now() - started.current > DOUBLE_CLICK_MS && actions.stopGenerating()}
+          onClick={() =>
+            performance.now() - started.current > DOUBLE_CLICK_MS && actions.stopGenerating()
+          }
         >
           Stop
         </button>
@@ -104,7 +107,9 @@ function Continue() {
         <button
           key={which}
           type="button"
-          aria-pressed={isLast && last?.which === which && last.assistant === shown?.sides[which]?.text}
+          aria-pressed={
+            isLast && last?.which === which && last.assistant === shown?.sides[which]?.text
+          }
           data-testid={`continue-${which}`}
           onClick={() => {
             actions.continueChat(which);

@@ -17,10 +17,15 @@ export function GenerateSide({ which, shown, divergesAt }: Props) {
   const side = shown.sides[which];
   const error = shown.errors[which];
   return (
-    <section className={css.side} aria-label={`Text of the ${which === 'original' ? 'original' : 'pruned model'}`}>
+    <section
+      className={css.side}
+      aria-label={`Text of the ${which === 'original' ? 'original' : 'pruned model'}`}
+    >
       <h3>
         {which}
-        <span data-testid={`gen-toks-${which}`}>{side && side.tokens > 1 ? `${formatRate(rateOf(side))} tok/s` : ''}</span>
+        <span data-testid={`gen-toks-${which}`}>
+          {side && side.tokens > 1 ? `${formatRate(rateOf(side))} tok/s` : ''}
+        </span>
       </h3>
       <p className={css.text} data-testid={`gen-${which}`} dir="auto">
         <MarkedText side={side} at={divergesAt} />
@@ -33,7 +38,8 @@ export function GenerateSide({ which, shown, divergesAt }: Props) {
       <p className={kit.sub}>
         {side && (
           <>
-            first token <span data-testid={`gen-ttft-${which}`}>{formatShort(side.ttft)}</span>, {plural(side.tokens, 'token')}
+            first token <span data-testid={`gen-ttft-${which}`}>{formatShort(side.ttft)}</span>,{' '}
+            {plural(side.tokens, 'token')}
             {ending(side, shown.stopped)}
           </>
         )}
@@ -60,7 +66,8 @@ function MarkedText({ side, at }: { side: Side | undefined; at: number | null })
     if (at === null || at >= words.length) return words.join(' ');
     return (
       <>
-        {words.slice(0, at).join(' ')} <Mark text={words[at] ?? ''} /> {words.slice(at + 1).join(' ')}
+        {words.slice(0, at).join(' ')} <Mark text={words[at] ?? ''} />{' '}
+        {words.slice(at + 1).join(' ')}
       </>
     );
   }

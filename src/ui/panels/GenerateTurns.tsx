@@ -1,4 +1,5 @@
-// The conversation so far: what was asked and answered before the next message. Model text is text, never markup.
+// The conversation so far: what was asked and answered before the next message. Model text is text,
+// never markup.
 
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

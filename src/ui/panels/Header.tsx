@@ -9,9 +9,12 @@ import css from './header.module.css';
 
 export function Header() {
   const model = useStudio((state) => state.model.current);
-  const facts = model ? [`${model.summary.numBlocks} blocks`, `${formatCount(model.summary.params)} parameters`] : [];
+  const facts = model
+    ? [`${model.summary.numBlocks} blocks`, `${formatCount(model.summary.params)} parameters`]
+    : [];
   // Where the graph can be chosen, its dtype and size are said there.
-  if (model && model.graphs.length < 2) facts.push(model.summary.dtype, formatBytes(model.summary.bytes));
+  if (model && model.graphs.length < 2)
+    facts.push(model.summary.dtype, formatBytes(model.summary.bytes));
   return (
     <header className={css.header}>
       <Logo />
@@ -69,9 +72,18 @@ function DeviceChip() {
   if (checking) return <span className={kit.chip}>testing the device…</span>;
   if (!report) return null;
   const name = report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly';
-  const test = report.selfTest ? (report.selfTest.passed ? ', self-test passed' : ', self-test failed') : '';
+  const test = report.selfTest
+    ? report.selfTest.passed
+      ? ', self-test passed'
+      : ', self-test failed'
+    : '';
   return (
-    <button type="button" className={kit.chip} data-testid="device-chip" onClick={() => actions.openDialog('device')}>
+    <button
+      type="button"
+      className={kit.chip}
+      data-testid="device-chip"
+      onClick={() => actions.openDialog('device')}
+    >
       <span className={report.selfTest?.passed === false ? kit.bad : undefined}>
         {name}
         {test}

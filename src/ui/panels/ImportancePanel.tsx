@@ -1,4 +1,5 @@
-// The story: the importance curve, how it was measured, how far it is, and the way to start or stop it.
+// The story: the importance curve, how it was measured, how far it is, and the way to start or stop
+// it.
 
 import { lazy, Suspense } from 'react';
 import { canScoreParts, showsParts } from '../../state/partsSelectors.ts';
@@ -31,7 +32,10 @@ import { PartsReading, PartsTools } from './PartsTools.tsx';
 const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
 
 const showsCurve = (state: StudioState) =>
-  state.score.running !== null || state.score.curve !== null || state.score.stopped !== null || showsParts(state);
+  state.score.running !== null ||
+  state.score.curve !== null ||
+  state.score.stopped !== null ||
+  showsParts(state);
 
 export function ImportancePanel() {
   const running = useStudio((state) => state.score.running !== null);
@@ -42,7 +46,9 @@ export function ImportancePanel() {
     <section className={kit.card} aria-labelledby="importance-title">
       <div className={kit.head}>
         <h2 id="importance-title">Importance</h2>
-        <span className={kit.sub}>perplexity when a block is left out; low means it matters little</span>
+        <span className={kit.sub}>
+          perplexity when a block is left out; low means it matters little
+        </span>
       </div>
       <Tools running={running} hasCurve={hasCurve} />
       <PartsTools />
@@ -69,7 +75,9 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
   const progress = useStudio((state) => state.score.progress);
   const cancelling = useStudio((state) => state.score.cancelling);
   const changed = useStudio(settingsChanged);
-  const seconds = useStudio((state) => (state.score.curve?.restored ? null : (state.score.curve?.result.seconds ?? null)));
+  const seconds = useStudio((state) =>
+    state.score.curve?.restored ? null : (state.score.curve?.result.seconds ?? null),
+  );
   const stopped = useStudio(stoppedAfter);
   const hasParts = useStudio(canScoreParts);
   if (!running && !hasCurve && !stopped) return null;
@@ -89,7 +97,11 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
       <span className={kit.grow} />
       {running ? (
         <>
-          {cancelling ? <span className={kit.sub}>stopping…</span> : <JobProgress progress={progress} label="Scoring" />}
+          {cancelling ? (
+            <span className={kit.sub}>stopping…</span>
+          ) : (
+            <JobProgress progress={progress} label="Scoring" />
+          )}
           <NotifySwitch label="Notify me at the end" />
           <CommandButton id="cancel" />
         </>
@@ -107,7 +119,10 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
   );
 }
 
-/** One line that says what is under the pointer or the focus. Of fixed height, so that nothing jumps. */
+/**
+ * One line that says what is under the pointer or the focus. Of fixed height, so that nothing
+ * jumps.
+ */
 function Reading() {
   const view = useStudio(curveView);
   const ofParts = useStudio(showsParts);
@@ -132,8 +147,10 @@ function inWords(point: CurveView['points'][number]): string {
   else if (point.nll === null) words.push(' is not scored yet');
   else {
     words.push(`: perplexity ${formatPpl(point.nll)}`);
-    if (Number.isFinite(point.low)) words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
-    if (point.equals.length > 6) words.push(`, one of ${point.equals.length + 1} that cannot be told apart (${point.group})`);
+    if (Number.isFinite(point.low))
+      words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
+    if (point.equals.length > 6)
+      words.push(`, one of ${point.equals.length + 1} that cannot be told apart (${point.group})`);
     else if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
   }
   if (point.removed) words.push(', removed');
@@ -160,18 +177,28 @@ function Groups() {
       {groups.length > 0 && (
         <details className={css.groups}>
           <summary>
-            Groups of equals <span className={kit.sub}>blocks that {plural(windows, 'window')} cannot tell apart</span>
+            Groups of equals{' '}
+            <span className={kit.sub}>
+              blocks that {plural(windows, 'window')} cannot tell apart
+            </span>
           </summary>
           <ul>
             {groups.map((group, i) => (
               <li key={group.join()}>
-                <b>{letter(i)}</b> {group.length === 1 ? `block ${group[0]}` : `blocks ${listed([...group].sort((a, b) => a - b))}`}
+                <b>{letter(i)}</b>{' '}
+                {group.length === 1
+                  ? `block ${group[0]}`
+                  : `blocks ${listed([...group].sort((a, b) => a - b))}`}
               </li>
             ))}
           </ul>
         </details>
       )}
-      {windows === 1 && <p className={css.notes}>One window gives no interval: use more to see which blocks can be told apart.</p>}
+      {windows === 1 && (
+        <p className={css.notes}>
+          One window gives no interval: use more to see which blocks can be told apart.
+        </p>
+      )}
       {notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
     </>
   );
@@ -189,7 +216,8 @@ function BeforeScoring() {
     const why = model.summary.problems.map((problem) => problem.message).join(' ');
     return (
       <p className={css.before} data-testid="cannot-score">
-        This graph gives no perplexity, so its blocks cannot be scored. {why} You can still choose blocks yourself and export.
+        This graph gives no perplexity, so its blocks cannot be scored. {why} You can still choose
+        blocks yourself and export.
       </p>
     );
   }
@@ -197,8 +225,9 @@ function BeforeScoring() {
   return (
     <div className={css.before}>
       <p>
-        Leave out each of the {model.summary.numBlocks} blocks in turn and measure perplexity on {windowsOf(settings)},{' '}
-        {nameOfText(settings.text)}, on {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
+        Leave out each of the {model.summary.numBlocks} blocks in turn and measure perplexity on{' '}
+        {windowsOf(settings)}, {nameOfText(settings.text)}, on{' '}
+        {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
       </p>
       <p className={kit.note} data-testid="memory">
         {!scorable

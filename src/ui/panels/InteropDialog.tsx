@@ -1,7 +1,13 @@
-// Use elsewhere: the plan and the curve as other tools take them, and orders that came from their files.
+// Use elsewhere: the plan and the curve as other tools take them, and orders that came from their
+// files.
 
 import { useId } from 'react';
-import { curveSnippets, planSnippets, type Snippet, sourceOf } from '../../state/interopSelectors.ts';
+import {
+  curveSnippets,
+  planSnippets,
+  type Snippet,
+  sourceOf,
+} from '../../state/interopSelectors.ts';
 import { listUnits } from '../../state/unitWords.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
@@ -84,7 +90,12 @@ function Item({ snippet: { id, title, what, text, why, file } }: { snippet: Snip
                 type="button"
                 aria-label={`Save ${file}`}
                 data-testid={`interop-${id}-save`}
-                onClick={() => saveBlob(new Blob([text], { type: file.endsWith('.csv') ? 'text/csv' : 'text/plain' }), file)}
+                onClick={() =>
+                  saveBlob(
+                    new Blob([text], { type: file.endsWith('.csv') ? 'text/csv' : 'text/plain' }),
+                    file,
+                  )
+                }
               >
                 Save {file}
               </button>

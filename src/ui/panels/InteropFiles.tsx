@@ -1,4 +1,5 @@
-// Orders that came from files of other tools: what they say, and "remove the k lowest of this file".
+// Orders that came from files of other tools: what they say, and "remove the k lowest of this
+// file".
 
 import { useId, useState } from 'react';
 import { type FileOrder, fileOrders } from '../../state/fileOrders.ts';
@@ -25,7 +26,12 @@ export function InteropFiles() {
           onFile={(file) => void actions.takeFile(file)}
         />
         {orders.length > 0 && (
-          <button type="button" className={kit.quiet} data-testid="interop-forget" onClick={actions.forgetFiles}>
+          <button
+            type="button"
+            className={kit.quiet}
+            data-testid="interop-forget"
+            onClick={actions.forgetFiles}
+          >
             Forget {orders.length > 1 ? 'both' : 'it'}
           </button>
         )}
@@ -47,14 +53,26 @@ function Order({ order: { name, label, file, blocks } }: { order: FileOrder }) {
       <div className={css.head}>
         <b>{file}</b>{' '}
         <span className={kit.sub}>
-          {label}, {plural(blocks.length, 'block')}, lowest first: {blocks.slice(0, SHOWN).join(', ')}
+          {label}, {plural(blocks.length, 'block')}, lowest first:{' '}
+          {blocks.slice(0, SHOWN).join(', ')}
           {blocks.length > SHOWN && ', …'}
         </span>
       </div>
       <div className={kit.row}>
         <label htmlFor={id}>Remove the lowest</label>
-        <WholeNumber id={id} value={k} min={0} max={blocks.length} testId={`${name}-k`} onChange={setK} />
-        <button type="button" data-testid={`${name}-drop`} onClick={() => actions.dropByFile(name, k)}>
+        <WholeNumber
+          id={id}
+          value={k}
+          min={0}
+          max={blocks.length}
+          testId={`${name}-k`}
+          onChange={setK}
+        />
+        <button
+          type="button"
+          data-testid={`${name}-drop`}
+          onClick={() => actions.dropByFile(name, k)}
+        >
           Remove {k}, and no others
         </button>
       </div>

@@ -1,4 +1,5 @@
-// Jobs that were interrupted on this model: how far they came, and the click that goes on or lets go. Must not start anything by itself.
+// Jobs that were interrupted on this model: how far they came, and the click that goes on or lets
+// go. Must not start anything by itself.
 
 import { useEffect, useState } from 'react';
 import { offeredJobs, percent } from '../../state/longJob.ts';
@@ -26,7 +27,11 @@ function InterruptedCard({ job }: { job: Interrupted }) {
   const now = useMinute();
   const { settings, device } = job;
   return (
-    <section className={css.interrupted} aria-label="Interrupted job" data-testid={`interrupted-${job.job}`}>
+    <section
+      className={css.interrupted}
+      aria-label="Interrupted job"
+      data-testid={`interrupted-${job.job}`}
+    >
       <p>
         <strong>
           {NAMES[job.job]} was interrupted at {percent(job)} %, {formatAgo(now - job.savedAt)}.
@@ -37,10 +42,19 @@ function InterruptedCard({ job }: { job: Interrupted }) {
         </span>
       </p>
       <div className={kit.row}>
-        <button type="button" data-testid={`resume-${job.job}`} onClick={() => void actions.resume(job)}>
+        <button
+          type="button"
+          data-testid={`resume-${job.job}`}
+          onClick={() => void actions.resume(job)}
+        >
           Resume
         </button>
-        <button type="button" className={kit.quiet} data-testid={`discard-${job.job}`} onClick={() => void actions.discard(job)}>
+        <button
+          type="button"
+          className={kit.quiet}
+          data-testid={`discard-${job.job}`}
+          onClick={() => void actions.discard(job)}
+        >
           Discard
         </button>
       </div>

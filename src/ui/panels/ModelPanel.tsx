@@ -1,4 +1,5 @@
-// What is known of the model before any weight is read, what it was made from, and what is not supported.
+// What is known of the model before any weight is read, what it was made from, and what is not
+// supported.
 
 import { deviceName } from '../../state/selectors.ts';
 import { countUnits, listUnits } from '../../state/unitWords.ts';
@@ -6,7 +7,11 @@ import { formatBytes, formatCount, formatPpl, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
 
-const LAYOUTS = { 'transformers.js': 'transformers.js folder', flat: 'flat folder', genai: 'ONNX Runtime GenAI folder' } as const;
+const LAYOUTS = {
+  'transformers.js': 'transformers.js folder',
+  flat: 'flat folder',
+  genai: 'ONNX Runtime GenAI folder',
+} as const;
 
 export function ModelPanel() {
   const model = useStudio((state) => state.model.current);
@@ -33,17 +38,29 @@ export function ModelPanel() {
         </dd>
         <dt>blocks</dt>
         <dd>
-          {summary.numBlocks}, {smallest === largest ? formatCount(smallest) : `${formatCount(smallest)} to ${formatCount(largest)}`}{' '}
+          {summary.numBlocks},{' '}
+          {smallest === largest
+            ? formatCount(smallest)
+            : `${formatCount(smallest)} to ${formatCount(largest)}`}{' '}
           parameters each
           {classes > 1 && `, ${classes} kinds`}
         </dd>
         <dt>embedding</dt>
-        <dd>{summary.embedding.params ? `${formatCount(summary.embedding.params)} parameters` : 'not in this graph'}</dd>
+        <dd>
+          {summary.embedding.params
+            ? `${formatCount(summary.embedding.params)} parameters`
+            : 'not in this graph'}
+        </dd>
         <dt>head</dt>
-        <dd>{summary.head.tied ? 'tied to the embedding' : `${formatCount(summary.head.params)} parameters`}</dd>
+        <dd>
+          {summary.head.tied
+            ? 'tied to the embedding'
+            : `${formatCount(summary.head.params)} parameters`}
+        </dd>
         <dt>vocabulary</dt>
         <dd>
-          {summary.vocabSize.toLocaleString('en')} tokens, width {summary.hiddenSize.toLocaleString('en')}
+          {summary.vocabSize.toLocaleString('en')} tokens, width{' '}
+          {summary.hiddenSize.toLocaleString('en')}
         </dd>
         {summary.contextLength !== null && (
           <>
@@ -55,7 +72,8 @@ export function ModelPanel() {
           <>
             <dt>fixed states</dt>
             <dd>
-              {plural(summary.otherStates.length, 'state')}, {formatBytes(summary.otherStates.reduce((sum, state) => sum + state.bytes, 0))}
+              {plural(summary.otherStates.length, 'state')},{' '}
+              {formatBytes(summary.otherStates.reduce((sum, state) => sum + state.bytes, 0))}
             </dd>
           </>
         )}
@@ -80,7 +98,11 @@ export function MadeFromPanel() {
           {madeFrom.sourceName}, {madeFrom.graph}, {plural(madeFrom.numBlocks, 'block')}
         </dd>
         <dt>removed</dt>
-        <dd>{madeFrom.removed.length ? `${countUnits(madeFrom.removed)}: ${listUnits(madeFrom.removed)}` : 'no block'}</dd>
+        <dd>
+          {madeFrom.removed.length
+            ? `${countUnits(madeFrom.removed)}: ${listUnits(madeFrom.removed)}`
+            : 'no block'}
+        </dd>
         {madeFrom.plan && (
           <>
             <dt>perplexity</dt>
@@ -94,9 +116,12 @@ export function MadeFromPanel() {
           <>
             <dt>measured on</dt>
             <dd>
-              {plural(madeFrom.score.windows.length, 'window')} × {madeFrom.score.settings.length} tokens,{' '}
-              {madeFrom.score.settings.text === 'bundled' ? 'bundled text' : madeFrom.score.settings.text},{' '}
-              {deviceName(madeFrom.score.device)}
+              {plural(madeFrom.score.windows.length, 'window')} × {madeFrom.score.settings.length}{' '}
+              tokens,{' '}
+              {madeFrom.score.settings.text === 'bundled'
+                ? 'bundled text'
+                : madeFrom.score.settings.text}
+              , {deviceName(madeFrom.score.device)}
             </dd>
           </>
         )}

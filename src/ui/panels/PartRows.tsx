@@ -1,4 +1,5 @@
-// Attention and feed-forward of an open row of the block list: a checkbox each, its size, and what leaving it out costs.
+// Attention and feed-forward of an open row of the block list: a checkbox each, its size, and what
+// leaving it out costs.
 
 import type { BlockSummary } from '../../model/summary.ts';
 import { isRemoved, partsData } from '../../state/partsSelectors.ts';
@@ -25,7 +26,11 @@ export function PartRows({ block, point, current, onFocus, onKey }: Props) {
   const removed = useStudio((state) => state.plan.present.removed);
   const scores = useStudio((state) => partsData(state).blocks[block.index]);
   return (
-    <ul id={`parts-${block.index}`} className={css.parts} aria-label={`Parts of block ${block.index}`}>
+    <ul
+      id={`parts-${block.index}`}
+      className={css.parts}
+      aria-label={`Parts of block ${block.index}`}
+    >
       {PARTS.map(({ part, name }, i) => {
         const unit = partUnit(block.index, part);
         const size = part === 'attn' ? block.attention : block.feedForward;

@@ -1,4 +1,5 @@
-// Below the tools of the importance curve, once parts of blocks are scored: the switch between blocks and parts, and what is under the pointer there.
+// Below the tools of the importance curve, once parts of blocks are scored: the switch between
+// blocks and parts, and what is under the pointer there.
 
 import { type PartPoint, partsData, partsInForce, showsParts } from '../../state/partsSelectors.ts';
 import type { StudioState } from '../../state/state.ts';
@@ -78,7 +79,9 @@ export function PartsReading() {
           <span className={css.legend}>
             <i data-part="ffn" /> feed-forward
           </span>{' '}
-          {growing ? 'The curves grow as parts finish.' : 'Click a part to remove it or put it back.'}
+          {growing
+            ? 'The curves grow as parts finish.'
+            : 'Click a part to remove it or put it back.'}
         </>
       )}
     </p>

@@ -1,4 +1,5 @@
-// Everything that is not supported or worth knowing, each with its reason. Nothing is skipped in silence.
+// Everything that is not supported or worth knowing, each with its reason. Nothing is skipped in
+// silence.
 
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
@@ -8,7 +9,9 @@ export function ProblemsPanel() {
   if (!summary) return null;
   // The summary may already have said it as a problem.
   const said = summary.problems.map((problem) => problem.message).join(' ');
-  const fixed = summary.blocks.filter((block) => block.unremovable && !said.includes(block.unremovable));
+  const fixed = summary.blocks.filter(
+    (block) => block.unremovable && !said.includes(block.unremovable),
+  );
   if (summary.problems.length === 0 && fixed.length === 0) return null;
   return (
     <section className={kit.card} aria-labelledby="problems-title" data-testid="problems">

@@ -3,19 +3,36 @@
 import css from './empty.module.css';
 import { SAMPLE_CURVE } from './sampleCurve.ts';
 
-const y = (ppl: number) => 150 - ((Math.log(Math.min(ppl, 58)) - Math.log(40.5)) / (Math.log(58) - Math.log(40.5))) * 120;
+const y = (ppl: number) =>
+  150 - ((Math.log(Math.min(ppl, 58)) - Math.log(40.5)) / (Math.log(58) - Math.log(40.5))) * 120;
 const x = (block: number) => 24 + block * 29;
 
 export function SamplePicture() {
-  const points = SAMPLE_CURVE.without.map((ppl, block) => `${x(block)},${y(ppl).toFixed(1)}`).join(' ');
+  const points = SAMPLE_CURVE.without
+    .map((ppl, block) => `${x(block)},${y(ppl).toFixed(1)}`)
+    .join(' ');
   return (
     <figure className={css.figure}>
-      <svg viewBox="0 0 484 190" role="img" aria-label="Importance curve of the sample: block 0 matters most by far, blocks 7 and 9 least.">
-        <line className={css.intact} x1="12" x2="472" y1={y(SAMPLE_CURVE.intact)} y2={y(SAMPLE_CURVE.intact)} />
+      <svg
+        viewBox="0 0 484 190"
+        role="img"
+        aria-label="Importance curve of the sample: block 0 matters most by far, blocks 7 and 9 least."
+      >
+        <line
+          className={css.intact}
+          x1="12"
+          x2="472"
+          y1={y(SAMPLE_CURVE.intact)}
+          y2={y(SAMPLE_CURVE.intact)}
+        />
         <polyline className={css.line} points={points} />
         {SAMPLE_CURVE.without.map((ppl, block) =>
           ppl > 58 ? (
-            <path key={x(block)} className={css.dot} d={`M${x(block) - 6} ${y(ppl) + 2} l6 -10 l6 10 z`} />
+            <path
+              key={x(block)}
+              className={css.dot}
+              d={`M${x(block) - 6} ${y(ppl) + 2} l6 -10 l6 10 z`}
+            />
           ) : (
             <circle key={x(block)} className={css.dot} cx={x(block)} cy={y(ppl)} r="5" />
           ),
@@ -30,7 +47,9 @@ export function SamplePicture() {
           block left out: 0 to 15
         </text>
       </svg>
-      <figcaption>The sample, a 3 M parameter Llama of 16 blocks: perplexity with each block left out.</figcaption>
+      <figcaption>
+        The sample, a 3 M parameter Llama of 16 blocks: perplexity with each block left out.
+      </figcaption>
     </figure>
   );
 }

@@ -1,4 +1,5 @@
-// What an iterative search is to do: how many blocks, up to which perplexity, from where; and how long that takes, before it starts.
+// What an iterative search is to do: how many blocks, up to which perplexity, from where; and how
+// long that takes, before it starts.
 
 import { useId } from 'react';
 import { searchSeconds, searchWish, whyNoSearch } from '../../state/searchSelectors.ts';
@@ -56,7 +57,8 @@ export function SearchForm() {
             data-testid="search-from-plan"
             onChange={() => actions.setSearch({ fromPlan: !fromPlan })}
           />
-          go on from the plan, {removed.length > 0 ? `without ${countUnits(removed)}` : 'which keeps all'}
+          go on from the plan,{' '}
+          {removed.length > 0 ? `without ${countUnits(removed)}` : 'which keeps all'}
         </label>
       )}
       <button type="submit" aria-disabled={why !== ''} data-testid="search-start">
@@ -72,11 +74,14 @@ export function SearchForm() {
 function Estimate({ count, bounded }: { count: number; bounded: boolean }) {
   const seconds = useStudio(searchSeconds);
   const what = count === 1 ? '1 step' : `${bounded ? 'up to ' : ''}${count} steps`;
-  if (seconds === null) return `${what}. How long they take is known once the blocks were scored here.`;
+  if (seconds === null)
+    return `${what}. How long they take is known once the blocks were scored here.`;
   const time = `${what}, about ${formatSeconds(seconds)} at most, going by the curve.`;
   return seconds < LONG_S ? (
     time
   ) : (
-    <strong className={css.long}>This takes long: {time} It can be paused and cancelled; its steps stay.</strong>
+    <strong className={css.long}>
+      This takes long: {time} It can be paused and cancelled; its steps stay.
+    </strong>
   );
 }

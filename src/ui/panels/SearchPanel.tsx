@@ -1,4 +1,5 @@
-// Iterative search: what to look for, the steps as they come, and its path against the one-shot paths. The plan changes only when a point is taken.
+// Iterative search: what to look for, the steps as they come, and its path against the one-shot
+// paths. The plan changes only when a point is taken.
 
 import { lazy, Suspense, useState } from 'react';
 import { engineJob } from '../../state/jobs.ts';
@@ -28,7 +29,9 @@ export function SearchPanel() {
     <section className={kit.card} aria-labelledby="search-title" data-testid="search-panel">
       <div className={kit.head}>
         <h2 id="search-title">Iterative search</h2>
-        <span className={kit.sub}>the block that costs least goes, and what is left is scored again</span>
+        <span className={kit.sub}>
+          the block that costs least goes, and what is left is scored again
+        </span>
       </div>
       <div className={kit.stack}>
         {running ? <Running /> : <SearchForm />}
@@ -56,9 +59,17 @@ function Running() {
   return (
     <>
       <div className={kit.row}>
-        {paused ? <span className={kit.sub}>paused</span> : <JobProgress progress={progress} label="Searching" />}
+        {paused ? (
+          <span className={kit.sub}>paused</span>
+        ) : (
+          <JobProgress progress={progress} label="Searching" />
+        )}
         <span className={kit.grow} />
-        <button type="button" data-testid="search-pause" onClick={() => actions.pauseSearch(!paused)}>
+        <button
+          type="button"
+          data-testid="search-pause"
+          onClick={() => actions.pauseSearch(!paused)}
+        >
           {paused ? 'Go on' : 'Pause'}
         </button>
         <CommandButton id="cancel" testId="search-cancel" />
@@ -71,16 +82,28 @@ function Running() {
 }
 
 function stepWords({ steps, request, candidates, resumedSteps }: SearchPath): string {
-  const best = candidates.reduce<(typeof candidates)[number] | null>((a, b) => (a && a.nll <= b.nll ? a : b), null);
-  const resumed = resumedSteps > 0 ? ` It goes on after ${plural(resumedSteps, 'step')} of an earlier run.` : '';
-  const soFar = best ? `: ${plural(candidates.length, 'block')} tried, best so far block ${best.block} (${formatPpl(best.nll)})` : '';
-  return `Step ${Math.min(steps.length + 1, request.count)} of at most ${request.count}${soFar}.${resumed}`;
+  const best = candidates.reduce<(typeof candidates)[number] | null>(
+    (a, b) => (a && a.nll <= b.nll ? a : b),
+    null,
+  );
+  const resumed =
+    resumedSteps > 0 ? ` It goes on after ${plural(resumedSteps, 'step')} of an earlier run.` : '';
+  const soFar = best
+    ? `: ${plural(candidates.length, 'block')} tried, best so far block ${best.block} ` +
+      `(${formatPpl(best.nll)})`
+    : '';
+  return (
+    `Step ${Math.min(steps.length + 1, request.count)} of at most ` +
+    `${request.count}${soFar}.${resumed}`
+  );
 }
 
 /** How the last search ended, and what it cost. */
 function Verdict() {
   const path = useStudio((state) => state.search.path);
-  const alone = useStudio((state) => state.score.curve !== null && state.search.path !== null && !isOnCurve(state));
+  const alone = useStudio(
+    (state) => state.score.curve !== null && state.search.path !== null && !isOnCurve(state),
+  );
   const { notes } = useStudio(remarksOf);
   if (!path?.ended) return null;
   // What stands below the curve is not said again.
@@ -88,7 +111,9 @@ function Verdict() {
   return (
     <p className={kit.sub} data-testid="search-verdict">
       {endWords(path)} {news.join(' ')}{' '}
-      {alone && 'It ran on other windows than the curve in force, or on another device: nothing is drawn against it.'}
+      {alone &&
+        'It ran on other windows than the curve in force, or on another device: nothing is ' +
+          'drawn against it.'}
     </p>
   );
 }
@@ -135,7 +160,11 @@ function Paths() {
     return (
       <div className={kit.row}>
         <div className={kit.progress}>
-          <progress aria-label="Measuring one-shot paths" max={measuring.total} value={measuring.done} />
+          <progress
+            aria-label="Measuring one-shot paths"
+            max={measuring.total}
+            value={measuring.done}
+          />
           <span data-testid="paths-progress">
             {measuring.done} of {plural(measuring.total, 'plan')}
           </span>
@@ -151,7 +180,9 @@ function Paths() {
       <button type="button" data-testid="measure-paths" onClick={() => void actions.measurePaths()}>
         Measure one-shot paths
       </button>
-      <span className={kit.sub}>{plural(missing.length, 'plan')}, each as the effect measures one</span>
+      <span className={kit.sub}>
+        {plural(missing.length, 'plan')}, each as the effect measures one
+      </span>
     </div>
   );
 }

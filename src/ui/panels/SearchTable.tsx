@@ -1,4 +1,5 @@
-// The paths as a table: a row per number of blocks removed, a column per path; a number takes its plan. The accessible truth of the path chart.
+// The paths as a table: a row per number of blocks removed, a column per path; a number takes its
+// plan. The accessible truth of the path chart.
 
 import { type PathPoint, pathsView } from '../../state/searchSelectors.ts';
 import { listUnits } from '../../state/unitWords.ts';
@@ -14,7 +15,9 @@ interface Props {
 
 export function SearchTable({ hover, onHover }: Props) {
   const { series } = useStudio(pathsView);
-  const counts = [...new Set(series.flatMap(({ points }) => points.map(({ count }) => count)))].sort((a, b) => a - b);
+  const counts = [
+    ...new Set(series.flatMap(({ points }) => points.map(({ count }) => count))),
+  ].sort((a, b) => a - b);
   return (
     <div>
       <div className={css.scroll}>
@@ -51,7 +54,8 @@ export function SearchTable({ hover, onHover }: Props) {
       </div>
       <p className={kit.sub}>
         Before each perplexity: the block that went last. A click takes the plan.
-        {counts.some((count) => !Number.isInteger(count)) && ' A part alone counts as half a block.'}
+        {counts.some((count) => !Number.isInteger(count)) &&
+          ' A part alone counts as half a block.'}
       </p>
     </div>
   );
@@ -73,7 +77,9 @@ function Cells({ id, label, point, hovered, onHover }: CellsProps) {
   const ppl = point.nll === null ? 'not measured' : formatPpl(point.nll);
   return (
     <>
-      <td className={css.block}>{point.block !== null && <span title="the block that went last">{point.block}</span>}</td>
+      <td className={css.block}>
+        {point.block !== null && <span title="the block that went last">{point.block}</span>}
+      </td>
       <td>
         <button
           type="button"

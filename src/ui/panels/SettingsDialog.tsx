@@ -1,4 +1,5 @@
-// Scoring settings: text, windows, sampler, BOS, device, and the memory they need. Changes hold at once; the curve says if it is older.
+// Scoring settings: text, windows, sampler, BOS, device, and the memory they need. Changes hold at
+// once; the curve says if it is older.
 
 import { type ReactNode, useId, useState } from 'react';
 import type { ScoreSettings } from '../../worker/api.ts';
@@ -20,7 +21,11 @@ export function SettingsDialog() {
   const given = settings.text.kind === 'ids';
   const set = actions.setSettings;
   return (
-    <Dialog title="Scoring settings" onClose={() => actions.openDialog(null)} testId="settings-dialog">
+    <Dialog
+      title="Scoring settings"
+      onClose={() => actions.openDialog(null)}
+      testId="settings-dialog"
+    >
       <TextField settings={settings} />
       <div className={css.grid}>
         <Field label="Windows">
@@ -83,7 +88,12 @@ export function SettingsDialog() {
               value={settings.bos ?? 'auto'}
               disabled={given}
               data-testid="bos"
-              onChange={(event) => set({ bos: event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every') })}
+              onChange={(event) =>
+                set({
+                  bos:
+                    event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every'),
+                })
+              }
             >
               <option value="auto">as the tokenizer does</option>
               <option value="none">never</option>
@@ -125,9 +135,13 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
       id={id}
       value={value}
       data-testid="device-select"
-      onChange={(event) => actions.setSettings({ device: event.target.value as ScoreSettings['device'] })}
+      onChange={(event) =>
+        actions.setSettings({ device: event.target.value as ScoreSettings['device'] })
+      }
     >
-      <option value="auto">best here{report && ` (${report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly'})`}</option>
+      <option value="auto">
+        best here{report && ` (${report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly'})`}
+      </option>
       <option value="webgpu" disabled={report?.webgpu === false}>
         WebGPU
       </option>
@@ -155,7 +169,11 @@ function BudgetField({ id }: { id: string }) {
         min={1}
         max={MOST_MB}
         value={typed}
-        placeholder={budget === undefined && usual !== undefined ? `automatic: ${Math.floor(usual / MB)}` : 'automatic'}
+        placeholder={
+          budget === undefined && usual !== undefined
+            ? `automatic: ${Math.floor(usual / MB)}`
+            : 'automatic'
+        }
         aria-invalid={!valid}
         data-testid="memory-budget"
         onBlur={() => setTyped(budget === undefined ? '' : String(budget / MB))}
@@ -163,8 +181,10 @@ function BudgetField({ id }: { id: string }) {
           const text = event.target.value;
           setTyped(text);
           const next = event.target.valueAsNumber;
-          if (text === '' && !event.target.validity.badInput) actions.setSettings({ budgetBytes: undefined });
-          else if (Number.isInteger(next) && next >= 1 && next <= MOST_MB) actions.setSettings({ budgetBytes: next * MB });
+          if (text === '' && !event.target.validity.badInput)
+            actions.setSettings({ budgetBytes: undefined });
+          else if (Number.isInteger(next) && next >= 1 && next <= MOST_MB)
+            actions.setSettings({ budgetBytes: next * MB });
         }}
       />
       <span className={kit.bad} role="status" style={{ minHeight: '1.4em' }}>

@@ -1,4 +1,5 @@
-// The two cards: tokens per second of original and plan, large, with perplexity and bytes below. A number that was not measured says so.
+// The two cards: tokens per second of original and plan, large, with perplexity and bytes below. A
+// number that was not measured says so.
 
 import { effectView } from '../../state/selectors.ts';
 import { type SpeedView, speedView } from '../../state/speedSelectors.ts';
@@ -28,11 +29,20 @@ function OriginalCard() {
         {original ? formatRate(original.speed.throughput.mean) : '–'} <small>tok/s</small>
       </p>
       <p className={css.spread}>
-        {errors.original ? <Failed message={errors.original.message} /> : original ? spread(original) : 'not measured'}
+        {errors.original ? (
+          <Failed message={errors.original.message} />
+        ) : original ? (
+          spread(original)
+        ) : (
+          'not measured'
+        )}
       </p>
       <p className={css.line}>
-        <abbr title="perplexity">PPL</abbr> <b data-testid="speed-ppl-original">{intact ? formatPpl(intact.nll) : '–'}</b> <i />
-        <span>files</span> <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b> <i />
+        <abbr title="perplexity">PPL</abbr>{' '}
+        <b data-testid="speed-ppl-original">{intact ? formatPpl(intact.nll) : '–'}</b> <i />
+        <span>files</span>{' '}
+        <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b>{' '}
+        <i />
       </p>
     </article>
   );
@@ -45,7 +55,8 @@ function PrunedCard() {
   const bytes = useStudio((state) => state.model.current?.summary.bytes ?? 0);
   const { original: intact, pruned: without } = effect;
   const fileBytes = view.pruned && !view.stale ? view.pruned.info.fileBytes : effect.size?.bytes;
-  const ppl = hasPlan && without && intact ? formatChange(Math.exp(intact.nll), Math.exp(without.nll)) : '';
+  const ppl =
+    hasPlan && without && intact ? formatChange(Math.exp(intact.nll), Math.exp(without.nll)) : '';
   const worse = !!intact && !!without && without.nll > intact.nll;
   return (
     <article className={css.card} aria-labelledby="speed-pruned">
@@ -59,8 +70,13 @@ function PrunedCard() {
           {hasPlan && without ? formatPpl(without.nll) : '–'}
         </b>{' '}
         <i className={effect.stale ? css.stale : worse ? kit.bad : kit.good}>{ppl}</i>
-        <span>files</span> <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>{' '}
-        <i className={kit.good}>{hasPlan && fileBytes ? formatChange(view.original?.info.fileBytes ?? bytes, fileBytes) : ''}</i>
+        <span>files</span>{' '}
+        <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>{' '}
+        <i className={kit.good}>
+          {hasPlan && fileBytes
+            ? formatChange(view.original?.info.fileBytes ?? bytes, fileBytes)
+            : ''}
+        </i>
       </p>
     </article>
   );
@@ -82,7 +98,9 @@ function Figure({ view, hasPlan }: { view: SpeedView; hasPlan: boolean }) {
       <p className={css.big} data-testid="toks-pruned" data-kind={kind}>
         {value === null ? '–' : formatRate(value)} <small>tok/s</small>
       </p>
-      <p className={css.spread}>{errors.pruned ? <Failed message={errors.pruned.message} /> : words}</p>
+      <p className={css.spread}>
+        {errors.pruned ? <Failed message={errors.pruned.message} /> : words}
+      </p>
     </>
   );
 }

@@ -1,4 +1,5 @@
-// How fast original and plan run: two cards, bars with the range of the runs, and how it was measured. Measured and predicted never look alike.
+// How fast original and plan run: two cards, bars with the range of the runs, and how it was
+// measured. Measured and predicted never look alike.
 
 import { SpeedBars } from '../charts/SpeedBars.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';

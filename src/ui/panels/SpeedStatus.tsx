@@ -1,4 +1,5 @@
-// How the speed was measured, what was foretold, whether it may be noise, what failed. Every number above is of these settings.
+// How the speed was measured, what was foretold, whether it may be noise, what failed. Every number
+// above is of these settings.
 
 import { type SpeedView, speedView } from '../../state/speedSelectors.ts';
 import { formatRate } from '../format.ts';
@@ -20,7 +21,10 @@ export function SpeedStatus() {
             {view.cache && `, ${view.cache}`}.
           </p>
         ) : (
-          <p>Not measured yet. Original and pruned take turns run by run, in a worker of their own that is ended afterwards.</p>
+          <p>
+            Not measured yet. Original and pruned take turns run by run, in a worker of their own
+            that is ended afterwards.
+          </p>
         )}
         {view.stale && <p>The pruned numbers are of another plan.</p>}
         {hasPlan && <Noise view={view} />}
@@ -45,7 +49,8 @@ function Noise({ view: { gain, stale, mode } }: { view: SpeedView }) {
   if (gain.noise) {
     return (
       <p className={kit.bad} data-testid="speed-noise">
-        Gain {gain.ratio.toFixed(2)} × ({interval}) may be noise: the runs differ more than the variants do.
+        Gain {gain.ratio.toFixed(2)} × ({interval}) may be noise: the runs differ more than the
+        variants do.
         {mode === 'quick' && ' The paper’s protocol makes more runs.'}
       </p>
     );
@@ -63,7 +68,8 @@ function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
     const beyond = blocks < fit.blocks[0] || blocks > fit.blocks[1];
     return (
       <p className={css.predicted} data-testid="prediction">
-        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from T = {ms(fit.a)} + {ms(fit.b)} × blocks ms
+        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from T = {ms(fit.a)} +{' '}
+        {ms(fit.b)} × blocks ms
         {beyond && `, beyond the measured ${fit.blocks[0]} to ${fit.blocks[1]} blocks`}.
       </p>
     );
@@ -71,7 +77,8 @@ function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
   if (!foretold) return null;
   return (
     <p className={css.predicted} data-testid="prediction">
-      Predicted {formatRate(foretold.tokensPerSecond)}, {(Math.abs(foretold.error) * 100).toFixed(1)} % off.
+      Predicted {formatRate(foretold.tokensPerSecond)},{' '}
+      {(Math.abs(foretold.error) * 100).toFixed(1)} % off.
     </p>
   );
 }
@@ -79,7 +86,9 @@ function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
 const ms = (seconds: number) => (seconds * 1000).toPrecision(3).replace('-', '−');
 
 function Failures({ view: { errors } }: { view: SpeedView }) {
-  const all = (['original', 'pruned'] as const).flatMap((which) => (errors[which] ? [{ which, error: errors[which] }] : []));
+  const all = (['original', 'pruned'] as const).flatMap((which) =>
+    errors[which] ? [{ which, error: errors[which] }] : [],
+  );
   return all.map(({ which, error }) => (
     <p key={which} className={kit.bad} role="alert" data-testid={`speed-failed-${which}`}>
       The {which === 'original' ? 'original' : 'pruned model'} failed: {error.message} {error.hint}

@@ -1,4 +1,5 @@
-// The smaller numbers of speed, original beside plan: first token, prefill, decode, load, bytes on the device.
+// The smaller numbers of speed, original beside plan: first token, prefill, decode, load, bytes on
+// the device.
 
 import { mean } from '../../analysis/perplexity.ts';
 import type { Stat } from '../../analysis/speed.ts';
@@ -46,8 +47,20 @@ const LINES: readonly Line[] = [
     format: formatRate,
     more: true,
   },
-  { id: 'load', name: 'load', of: ({ loads }) => (loads.length ? mean(loads) : null), format: formatShort, more: false },
-  { id: 'device-bytes', name: 'on device', of: ({ deviceBytes }) => deviceBytes, format: formatBytes, more: false },
+  {
+    id: 'load',
+    name: 'load',
+    of: ({ loads }) => (loads.length ? mean(loads) : null),
+    format: formatShort,
+    more: false,
+  },
+  {
+    id: 'device-bytes',
+    name: 'on device',
+    of: ({ deviceBytes }) => deviceBytes,
+    format: formatBytes,
+    more: false,
+  },
 ];
 
 export function SpeedTable() {
@@ -82,7 +95,12 @@ function Row({ line, original, pruned, stale }: RowProps) {
       <td data-testid={`${line.id}-original`} title={range(line, original)}>
         {from === null ? '–' : line.format(from)}
       </td>
-      <td data-testid={`${line.id}-pruned`} title={range(line, pruned)} data-stale={stale} className={stale ? css.stale : undefined}>
+      <td
+        data-testid={`${line.id}-pruned`}
+        title={range(line, pruned)}
+        data-stale={stale}
+        className={stale ? css.stale : undefined}
+      >
         {to === null ? '–' : line.format(to)}
       </td>
       <td className={stale ? css.stale : better ? kit.good : kit.bad}>{change}</td>
@@ -93,6 +111,7 @@ function Row({ line, original, pruned, stale }: RowProps) {
 function range({ stat, format }: Line, measure: VariantMeasure | null): string | undefined {
   const found = measure && stat?.(measure);
   return found
-    ? `mean of ${measure.speed.runs} runs, median ${format(found.median)}, ${format(found.min)} to ${format(found.max)}`
+    ? `mean of ${measure.speed.runs} runs, median ${format(found.median)}, ` +
+        `${format(found.min)} to ${format(found.max)}`
     : undefined;
 }

@@ -1,4 +1,5 @@
-// The buttons that measure; progress and cancel take their place while something runs, at the same height.
+// The buttons that measure; progress and cancel take their place while something runs, at the same
+// height.
 
 import { autoMeasures } from '../../state/speedActions.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -7,7 +8,9 @@ import { useActions, useStudio } from '../studioContext.ts';
 import css from './speed.module.css';
 
 export function SpeedTools() {
-  const running = useStudio((state) => state.speed.running !== null || state.speed.sweep.running !== null);
+  const running = useStudio(
+    (state) => state.speed.running !== null || state.speed.sweep.running !== null,
+  );
   const progress = useStudio((state) => state.speed.progress);
   const auto = useStudio(autoMeasures);
   const actions = useActions();
@@ -32,8 +35,13 @@ export function SpeedTools() {
         )}
       </div>
       <label className={css.auto}>
-        <input type="checkbox" checked={auto} data-testid="speed-auto" onChange={() => actions.setAutoMeasure(!auto)} /> Measure each
-        settled plan by itself (quick)
+        <input
+          type="checkbox"
+          checked={auto}
+          data-testid="speed-auto"
+          onChange={() => actions.setAutoMeasure(!auto)}
+        />{' '}
+        Measure each settled plan by itself (quick)
       </label>
     </div>
   );

@@ -1,4 +1,5 @@
-// One line in the effect panel: other windows might well have chosen other blocks. Only after a study, and with its numbers.
+// One line in the effect panel: other windows might well have chosen other blocks. Only after a
+// study, and with its numbers.
 
 import { planWithinNoise } from '../../state/stabilitySelectors.ts';
 import { wholeBlocks } from '../../units.ts';
@@ -14,11 +15,13 @@ export function StabilityNoise() {
   const these = count === 1 ? 'this block' : `these ${count} blocks`;
   const share = Number.isNaN(resamples)
     ? ''
-    : ` ${percent(resamples)} of resamples of the study's ${plural(windows, 'window')} choose ${these}.`;
+    : ` ${percent(resamples)} of resamples of the study's ${plural(windows, 'window')} choose ` +
+      `${these}.`;
   const edge =
     inside === null || outside === null
       ? ''
-      : ` Leaving out ${outside} costs ${nats(gap)} nats against ${inside} (95 %: ${nats(gapInterval[0])} to ${nats(gapInterval[1])}).`;
+      : ` Leaving out ${outside} costs ${nats(gap)} nats against ${inside} (95 %: ` +
+        `${nats(gapInterval[0])} to ${nats(gapInterval[1])}).`;
   return (
     <p className={css.noise} data-testid="within-noise">
       <strong>{gap < 0 ? 'Other windows choose otherwise.' : 'Within noise.'}</strong>
@@ -28,5 +31,6 @@ export function StabilityNoise() {
   );
 }
 
-const percent = (value: number) => (value < 0.005 ? 'Fewer than 1 %' : `${Math.round(100 * value)} %`);
+const percent = (value: number) =>
+  value < 0.005 ? 'Fewer than 1 %' : `${Math.round(100 * value)} %`;
 const nats = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;

@@ -1,7 +1,15 @@
-// The calibration study: which runs, how far they are, and how stable the order of blocks is over them. The curve in force and the plan stay as they are.
+// The calibration study: which runs, how far they are, and how stable the order of blocks is over
+// them. The curve in force and the plan stay as they are.
 
 import { useId } from 'react';
-import { missingRuns, plannedRuns, STUDY_SIZES, stabilityView, studySeconds, whyNoStudy } from '../../state/stabilitySelectors.ts';
+import {
+  missingRuns,
+  plannedRuns,
+  STUDY_SIZES,
+  stabilityView,
+  studySeconds,
+  whyNoStudy,
+} from '../../state/stabilitySelectors.ts';
 import { nameOfText } from '../../state/textSource.ts';
 import { formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -65,27 +73,48 @@ function Form() {
   const { setStudy } = useActions();
   const id = useId();
   const toggle = (size: number) =>
-    setStudy({ sizes: form.sizes.includes(size) ? form.sizes.filter((one) => one !== size) : [...form.sizes, size] });
+    setStudy({
+      sizes: form.sizes.includes(size)
+        ? form.sizes.filter((one) => one !== size)
+        : [...form.sizes, size],
+    });
   return (
     <div className={css.form}>
       <fieldset className={css.choices}>
         <legend>Windows</legend>
         {STUDY_SIZES.map((size) => (
           <label key={size}>
-            <input type="checkbox" checked={form.sizes.includes(size)} data-testid={`study-size-${size}`} onChange={() => toggle(size)} />
+            <input
+              type="checkbox"
+              checked={form.sizes.includes(size)}
+              data-testid={`study-size-${size}`}
+              onChange={() => toggle(size)}
+            />
             {size}
           </label>
         ))}
       </fieldset>
       <span className={css.pair}>
         <label htmlFor={id}>each with seeds</label>
-        <WholeNumber id={id} value={form.seeds} min={1} max={MOST_SEEDS} testId="study-seeds" onChange={(seeds) => setStudy({ seeds })} />
+        <WholeNumber
+          id={id}
+          value={form.seeds}
+          min={1}
+          max={MOST_SEEDS}
+          testId="study-seeds"
+          onChange={(seeds) => setStudy({ seeds })}
+        />
       </span>
       {text.kind === 'text' && (
         <fieldset className={css.choices}>
           <legend>from</legend>
           <label>
-            <input type="checkbox" checked={form.own} data-testid="study-own" onChange={() => setStudy({ own: !form.own })} />
+            <input
+              type="checkbox"
+              checked={form.own}
+              data-testid="study-own"
+              onChange={() => setStudy({ own: !form.own })}
+            />
             {nameOfText(text)}
           </label>
           <label>
@@ -112,5 +141,8 @@ function Estimate() {
   const planned = useStudio((state) => plannedRuns(state).length);
   const seconds = useStudio(studySeconds);
   const kept = planned > missing ? `, ${planned - missing} of ${planned} are done` : '';
-  return `${plural(missing, 'run')}${kept}${seconds === null ? '' : `, about ${formatSeconds(seconds)}, going by the curve`}. Windows are taken at random; every run is kept.`;
+  return (
+    `${plural(missing, 'run')}${kept}${seconds === null ? '' : `, about ${formatSeconds(seconds)}, going by the curve`}. ` +
+    'Windows are taken at random; every run is kept.'
+  );
 }

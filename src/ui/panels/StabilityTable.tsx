@@ -1,4 +1,5 @@
-// What the calibration study found: per block how often it is among the lowest and the range of its ranks, and how far the runs agree.
+// What the calibration study found: per block how often it is among the lowest and the range of its
+// ranks, and how far the runs agree.
 
 import { useId } from 'react';
 import type { StabilityView } from '../../state/stabilitySelectors.ts';
@@ -49,13 +50,19 @@ export function StabilityTable({ view }: { view: StabilityView }) {
           </thead>
           <tbody>
             {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
-              <tr key={block} data-removed={gone.includes(block)} data-testid={`stability-${block}`}>
+              <tr
+                key={block}
+                data-removed={gone.includes(block)}
+                data-testid={`stability-${block}`}
+              >
                 <th scope="row">{block}</th>
                 <td>
                   {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
                 </td>
                 <td>{meanRank.toFixed(1)}</td>
-                <td>{lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}</td>
+                <td>
+                  {lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}
+                </td>
                 <td className={css.bar}>
                   <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
                 </td>
@@ -83,7 +90,11 @@ function agreement({ range, runs }: StabilityView): string {
 }
 
 /** Each run by itself: what it chose, and how far it agrees with the others. */
-export function StabilityRuns({ view: { runs, agreement: of, k, lowest } }: { view: StabilityView }) {
+export function StabilityRuns({
+  view: { runs, agreement: of, k, lowest },
+}: {
+  view: StabilityView;
+}) {
   const actions = useActions();
   return (
     <details>
@@ -112,7 +123,12 @@ export function StabilityRuns({ view: { runs, agreement: of, k, lowest } }: { vi
           </tbody>
         </table>
       </Scroll>
-      <button type="button" className={kit.quiet} data-testid="study-forget" onClick={actions.forgetStudy}>
+      <button
+        type="button"
+        className={kit.quiet}
+        data-testid="study-forget"
+        onClick={actions.forgetStudy}
+      >
         Forget these runs
       </button>
     </details>

@@ -19,7 +19,12 @@ export function SweepSection() {
   const { result } = shown;
   const stale = shown.removed.join() !== removed.join();
   return (
-    <section className={css.sweep} aria-labelledby="sweep-title" data-testid="sweep-result" data-stale={stale}>
+    <section
+      className={css.sweep}
+      aria-labelledby="sweep-title"
+      data-testid="sweep-result"
+      data-stale={stale}
+    >
       <h3 id="sweep-title">Batch sweep</h3>
       <p className={css.legend}>
         <span>
@@ -37,11 +42,13 @@ export function SweepSection() {
       </Suspense>
       {result.stopped.map(({ which, batch, error }) => (
         <p key={which} className={kit.sub} data-testid="sweep-stopped">
-          The {which === 'original' ? 'original' : 'pruned model'} stopped at M = {batch}: {error.message} {error.hint}
+          The {which === 'original' ? 'original' : 'pruned model'} stopped at M = {batch}:{' '}
+          {error.message} {error.hint}
         </p>
       ))}
       <p className={kit.sub}>
-        {protocolWords(result.settings).replace(/, batch \d+$/, '')}; M = rows decoded together. {result.notes.join(' ')}
+        {protocolWords(result.settings).replace(/, batch \d+$/, '')}; M = rows decoded together.{' '}
+        {result.notes.join(' ')}
       </p>
       <details>
         <summary>As a table</summary>
@@ -52,7 +59,9 @@ export function SweepSection() {
 }
 
 function Table({ shown: { result } }: { shown: Swept }) {
-  const batches = [...new Set([...result.original, ...result.pruned].map((point) => point.batch))].sort((a, b) => a - b);
+  const batches = [
+    ...new Set([...result.original, ...result.pruned].map((point) => point.batch)),
+  ].sort((a, b) => a - b);
   const hasPruned = result.pruned.length > 0;
   const cells = (points: readonly SweepPoint[], batch: number) => {
     const point = points.find((one) => one.batch === batch);

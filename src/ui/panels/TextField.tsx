@@ -13,7 +13,8 @@ export function TextField({ settings }: { settings: ScoreSettings }) {
   const actions = useActions();
   const use = (quiet: boolean) => {
     const { text } = settings;
-    if (pasted.trim() && !(text.kind === 'text' && text.text === pasted)) actions.setText(nameOfPasted(pasted), pasted, quiet);
+    if (pasted.trim() && !(text.kind === 'text' && text.text === pasted))
+      actions.setText(nameOfPasted(pasted), pasted, quiet);
   };
   const kind = pasting ? 'paste' : settings.text.kind === 'bundled' ? 'bundled' : 'own';
   return (
@@ -89,7 +90,8 @@ export function TextField({ settings }: { settings: ScoreSettings }) {
           </>
         )}
         <p className={kit.note}>
-          Never score on the text that you will judge the pruned model by. A .txt file can also be dropped on the page.
+          Never score on the text that you will judge the pruned model by. A .txt file can also be
+          dropped on the page.
         </p>
       </div>
     </fieldset>

@@ -1,4 +1,5 @@
-// Two pinned variants held against each other, the second in terms of the first. Speeds of different protocols are not divided.
+// Two pinned variants held against each other, the second in terms of the first. Speeds of
+// different protocols are not divided.
 
 import { listUnits } from '../../state/unitWords.ts';
 import { comparison } from '../../state/variants.ts';
@@ -13,12 +14,42 @@ export function VariantComparison() {
   const actions = useActions();
   if (!found) return null;
   const { a, b, onlyA, onlyB, speedsCompare } = found;
-  const lines: [name: string, from: number | null, to: number | null, format: (value: number) => string, more: boolean][] = [
-    ['perplexity', a.nll === null ? null : Math.exp(a.nll), b.nll === null ? null : Math.exp(b.nll), (v) => formatPpl(Math.log(v)), false],
-    ['tok/s', a.measure?.speed.throughput.mean ?? null, b.measure?.speed.throughput.mean ?? null, formatRate, true],
-    ['first token', a.measure?.speed.ttft.mean ?? null, b.measure?.speed.ttft.mean ?? null, formatShort, false],
+  const lines: [
+    name: string,
+    from: number | null,
+    to: number | null,
+    format: (value: number) => string,
+    more: boolean,
+  ][] = [
+    [
+      'perplexity',
+      a.nll === null ? null : Math.exp(a.nll),
+      b.nll === null ? null : Math.exp(b.nll),
+      (v) => formatPpl(Math.log(v)),
+      false,
+    ],
+    [
+      'tok/s',
+      a.measure?.speed.throughput.mean ?? null,
+      b.measure?.speed.throughput.mean ?? null,
+      formatRate,
+      true,
+    ],
+    [
+      'first token',
+      a.measure?.speed.ttft.mean ?? null,
+      b.measure?.speed.ttft.mean ?? null,
+      formatShort,
+      false,
+    ],
     ['size', a.fileBytes, b.fileBytes, formatBytes, false],
-    ['on device', a.measure?.deviceBytes ?? null, b.measure?.deviceBytes ?? null, formatBytes, false],
+    [
+      'on device',
+      a.measure?.deviceBytes ?? null,
+      b.measure?.deviceBytes ?? null,
+      formatBytes,
+      false,
+    ],
   ];
   const isSpeed = (name: string) => name === 'tok/s' || name === 'first token';
   return (
@@ -27,7 +58,10 @@ export function VariantComparison() {
         <ComparedHead from={a.name} to={b.name} />
         <tbody>
           {lines.map(([name, from, to, format, more]) => {
-            const change = from !== null && to !== null && (speedsCompare || !isSpeed(name)) ? formatChange(from, to) : '';
+            const change =
+              from !== null && to !== null && (speedsCompare || !isSpeed(name))
+                ? formatChange(from, to)
+                : '';
             const better = from !== null && to !== null && to > from === more;
             return (
               <tr key={name}>
@@ -43,9 +77,16 @@ export function VariantComparison() {
       <p className={kit.sub}>
         {onlyA.length > 0 && `Left out only in ${a.name}: ${listUnits(onlyA)}. `}
         {onlyB.length > 0 && `Left out only in ${b.name}: ${listUnits(onlyB)}. `}
-        {!speedsCompare && a.measure && b.measure && 'Their speeds were measured differently and are not compared.'}
+        {!speedsCompare &&
+          a.measure &&
+          b.measure &&
+          'Their speeds were measured differently and are not compared.'}
       </p>
-      <button type="button" className={kit.quiet} onClick={() => [a, b].map((row) => actions.pinVariant(row.key))}>
+      <button
+        type="button"
+        className={kit.quiet}
+        onClick={() => [a, b].map((row) => actions.pinVariant(row.key))}
+      >
         Unpin both
       </button>
     </section>

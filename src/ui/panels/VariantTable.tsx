@@ -18,7 +18,12 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { id: 'blocks', title: 'blocks', value: (row) => row.blocks, text: (row) => String(row.blocks) },
-  { id: 'ppl', title: 'PPL', value: (row) => row.nll, text: (row) => (row.nll === null ? '–' : formatPpl(row.nll)) },
+  {
+    id: 'ppl',
+    title: 'PPL',
+    value: (row) => row.nll,
+    text: (row) => (row.nll === null ? '–' : formatPpl(row.nll)),
+  },
   {
     id: 'toks',
     title: 'tok/s',
@@ -48,7 +53,13 @@ const COLUMNS: readonly Column[] = [
     value: (row) => row.measure?.speed.ttft.mean ?? null,
     text: (row) => (row.measure ? formatShort(row.measure.speed.ttft.mean) : '–'),
   },
-  { id: 'size', title: 'files', hint: 'bytes of graph and data', value: (row) => row.fileBytes, text: (row) => formatBytes(row.fileBytes) },
+  {
+    id: 'size',
+    title: 'files',
+    hint: 'bytes of graph and data',
+    value: (row) => row.fileBytes,
+    text: (row) => formatBytes(row.fileBytes),
+  },
   {
     id: 'device',
     title: 'memory',
@@ -72,7 +83,9 @@ interface Props {
 export function VariantTable({ rows, hover, onHover }: Props) {
   const [sort, setSort] = useState<Sort | null>(null);
   const column = COLUMNS.find(({ id }) => id === sort?.id);
-  const sorted = column ? [...rows].sort((a, b) => compare(column.value(a), column.value(b), sort?.down ?? false)) : rows;
+  const sorted = column
+    ? [...rows].sort((a, b) => compare(column.value(a), column.value(b), sort?.down ?? false))
+    : rows;
   const ways = waysOf(rows);
   return (
     <>
@@ -85,15 +98,29 @@ export function VariantTable({ rows, hover, onHover }: Props) {
               </th>
               <th scope="col">name</th>
               {COLUMNS.map(({ id, title, hint }) => (
-                <th key={id} scope="col" aria-sort={sort?.id === id ? (sort.down ? 'descending' : 'ascending') : 'none'}>
+                <th
+                  key={id}
+                  scope="col"
+                  aria-sort={sort?.id === id ? (sort.down ? 'descending' : 'ascending') : 'none'}
+                >
                   <button
                     type="button"
                     className={css.sort}
                     title={hint}
-                    onClick={() => setSort(sort?.id === id ? (sort.down ? null : { id, down: true }) : { id, down: false })}
+                    onClick={() =>
+                      setSort(
+                        sort?.id === id
+                          ? sort.down
+                            ? null
+                            : { id, down: true }
+                          : { id, down: false },
+                      )
+                    }
                   >
                     {title}
-                    <span aria-hidden="true">{sort?.id === id ? (sort.down ? ' ↓' : ' ↑') : ''}</span>
+                    <span aria-hidden="true">
+                      {sort?.id === id ? (sort.down ? ' ↓' : ' ↑') : ''}
+                    </span>
                   </button>
                 </th>
               ))}
@@ -104,7 +131,13 @@ export function VariantTable({ rows, hover, onHover }: Props) {
           </thead>
           <tbody>
             {sorted.map((row) => (
-              <Row key={row.key} row={row} mark={markOf(row, ways)} hovered={hover === row.key} onHover={onHover} />
+              <Row
+                key={row.key}
+                row={row}
+                mark={markOf(row, ways)}
+                hovered={hover === row.key}
+                onHover={onHover}
+              />
             ))}
           </tbody>
         </table>
@@ -141,7 +174,17 @@ function compare(a: number | null, b: number | null, down: boolean): number {
   return down ? b - a : a - b;
 }
 
-function Row({ row, mark, hovered, onHover }: { row: VariantRow; mark: string; hovered: boolean; onHover(key: string | null): void }) {
+function Row({
+  row,
+  mark,
+  hovered,
+  onHover,
+}: {
+  row: VariantRow;
+  mark: string;
+  hovered: boolean;
+  onHover(key: string | null): void;
+}) {
   const actions = useActions();
   const label = row.key || 'original';
   return (
@@ -166,8 +209,15 @@ function Row({ row, mark, hovered, onHover }: { row: VariantRow; mark: string; h
         <Name row={row} />
       </th>
       {COLUMNS.map(({ id, text }) => (
-        <td key={id} data-kind={id === 'toks' && !row.measure && row.predicted !== null ? 'predicted' : undefined}>
-          {id === 'toks' && !row.measure && row.predicted !== null && <span className={kit.hidden}>predicted </span>}
+        <td
+          key={id}
+          data-kind={
+            id === 'toks' && !row.measure && row.predicted !== null ? 'predicted' : undefined
+          }
+        >
+          {id === 'toks' && !row.measure && row.predicted !== null && (
+            <span className={kit.hidden}>predicted </span>
+          )}
           {text(row)}
           {id === 'toks' && mark && <sup className={css.note}>{mark}</sup>}
         </td>
@@ -177,7 +227,11 @@ function Row({ row, mark, hovered, onHover }: { row: VariantRow; mark: string; h
           <span className={css.mark}>in force</span>
         ) : (
           <>
-            <button type="button" aria-label={`Use ${row.name}`} onClick={() => actions.applyVariant(row.key)}>
+            <button
+              type="button"
+              aria-label={`Use ${row.name}`}
+              onClick={() => actions.applyVariant(row.key)}
+            >
               Use
             </button>
             <button

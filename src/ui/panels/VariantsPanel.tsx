@@ -1,4 +1,5 @@
-// The variants of the session: a table to name, sort, use and pin them, the plot of speed against perplexity, and the table as a file.
+// The variants of the session: a table to name, sort, use and pin them, the plot of speed against
+// perplexity, and the table as a file.
 
 import { lazy, Suspense, useState } from 'react';
 import { plottable, type VariantRow, variantKey, variantRows } from '../../state/variants.ts';
@@ -92,7 +93,10 @@ function Save({ rows }: { rows: readonly VariantRow[] }) {
   };
   const save = (kind: 'csv' | 'json') => {
     const name = `${store.state.getState().model.current?.summary.name ?? 'model'}-variants.${kind}`;
-    saveBlob(new Blob([textOf(kind)], { type: kind === 'csv' ? 'text/csv' : 'application/json' }), name);
+    saveBlob(
+      new Blob([textOf(kind)], { type: kind === 'csv' ? 'text/csv' : 'application/json' }),
+      name,
+    );
   };
   return (
     <>
