@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { golden, type SampleGolden, samplePath } from '../testing/fixtures.ts';
 import { UsageError } from './args.ts';
 import type { CriterionReport } from './criteria.ts';
 import { type PartsReport, type ScoreReport, score } from './score.ts';

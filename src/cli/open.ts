@@ -1,19 +1,19 @@
 // Opens a model folder for a command: which graph, which device; prints nothing.
 
 import { existsSync } from 'node:fs';
+import type { DeviceKind, SelfTest } from '../contract/device.ts';
+import type { OpenVariant } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
-import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
-import { removalObstacle } from '../model/remove.ts';
-import { findAdapter } from '../runtime/adapter.ts';
-import { nodeLoader } from '../runtime/ort.node.ts';
-import { openRouted, type RoutedSession } from '../runtime/route.ts';
-import { runSelfTest } from '../runtime/selfTest.ts';
-import { Variant } from '../runtime/variant.ts';
+import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
+import { removalObstacle } from '../model/structure/remove.ts';
+import { type CountingFolder, nodeFolder } from '../node/folder.ts';
+import { Variant } from '../runtime/decode/variant.ts';
+import { findAdapter } from '../runtime/device/adapter.ts';
+import { nodeLoader } from '../runtime/device/ort.node.ts';
+import { runSelfTest } from '../runtime/device/selfTest.ts';
+import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
 import { blockOf, blocksLeft, type Unit } from '../units.ts';
-import type { DeviceKind, SelfTest } from '../worker/api.ts';
-import type { OpenVariant } from '../worker/benchApi.ts';
 import { graphPath, UsageError } from './args.ts';
-import { type CountingFolder, nodeFolder } from './nodeFolder.ts';
 
 /**
  * What `use` makes of a folder that exists; its files are closed afterwards. @throws EspalierError

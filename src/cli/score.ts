@@ -1,17 +1,12 @@
 // `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON
 // with the order in words beside it.
 
+import type { PlanResult } from '../contract/plan.ts';
+import type { PartsEvent, PartsResult, ScoreEvent, ScoreResult } from '../contract/score.ts';
 import { EspalierError } from '../errors.ts';
-import { calibrate, folderTokenizer } from '../runtime/calibration.ts';
-import type { PartsCurve } from '../runtime/curve.ts';
+import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
+import type { PartsCurve } from '../runtime/score/curve.ts';
 import { type Part, partOf } from '../units.ts';
-import type {
-  PartsEvent,
-  PartsResult,
-  PlanResult,
-  ScoreEvent,
-  ScoreResult,
-} from '../worker/api.ts';
 import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import {
   angularOf,

@@ -3,7 +3,7 @@
 
 import type { StoreApi } from 'zustand/vanilla';
 import { EspalierError } from '../errors.ts';
-import { effectKey } from './effectActions.ts';
+import { effectKey } from './keys.ts';
 import type { StudioState } from './state.ts';
 
 /**

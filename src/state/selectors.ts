@@ -2,21 +2,20 @@
 // action. Pure and memoised.
 
 import { equalGroups } from '../analysis/ranking.ts';
-import { planSize } from '../model/size.ts';
-import type { ModelSummary } from '../model/summary.ts';
+import type { DeviceKind } from '../contract/device.ts';
+import type { PlanResult } from '../contract/plan.ts';
+import type { Measure, TextSource } from '../contract/score.ts';
+import { planSize } from '../model/open/size.ts';
+import type { ModelSummary } from '../model/open/summary.ts';
 import { blockOf, blocksLeft, type Part, partOf, partUnits, type Unit } from '../units.ts';
-import type { DeviceKind, Measure, PlanResult, TextSource } from '../worker/api.ts';
-import type { CommandId } from './commands.ts';
-import { freeBlocks } from './criteriaSelectors.ts';
-import { effectKey } from './effectActions.ts';
-import { engineJob } from './jobs.ts';
+import { orderInForce } from './criteria/orders.ts';
+import { freeBlocks } from './criteria/selectors.ts';
+import { effectKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
-import { orderInForce } from './orders.ts';
-import { lowestParts } from './partsSelectors.ts';
-import { settingsKey } from './scoreActions.ts';
+import { countParts } from './plan/unitWords.ts';
+import { lowestParts } from './score/sublayerSelectors.ts';
+import { nameOfText, windowsOf } from './score/text.ts';
 import type { GrowingCurve, OpenModel, StudioState } from './state.ts';
-import { nameOfText, windowsOf } from './textSource.ts';
-import { countParts } from './unitWords.ts';
 
 export interface BlockView {
   index: number;
@@ -197,21 +196,6 @@ export function canScore(state: StudioState): boolean {
   const { current } = state.model;
   if (!current?.summary.canScore) return false;
   return current.hasTokenizer || state.score.settings.text.kind === 'ids';
-}
-
-/** The one primary button of the present state. */
-export function primaryCommand(state: StudioState): CommandId {
-  const { current } = state.model;
-  if (!current) return 'sample';
-  const job = engineJob(state);
-  if (job && job !== 'export') return 'cancel';
-  if (state.score.curve && !settingsChanged(state)) return 'export';
-  if (!current.summary.canScore) return 'export';
-  if (!canScore(state)) return 'settings';
-  // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
-  return state.errors.score && state.plan.present.removed.length && !state.score.curve
-    ? 'export'
-    : 'score';
 }
 
 /** A device as the page names it everywhere; GPUs with their own name. */

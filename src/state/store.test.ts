@@ -5,16 +5,16 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
-import { golden, samplePath } from '../onnx/testing/fixtures.ts';
-import { COMMANDS, command } from './commands.ts';
-import { droppable } from './orders.ts';
-import { SAMPLE_FILES, sampleSource } from './sample.ts';
+import { golden, samplePath } from '../testing/fixtures.ts';
+import { COMMANDS, command, primaryCommand } from './commands.ts';
+import { droppable } from './criteria/orders.ts';
+import { SAMPLE_FILES, sampleSource } from './open/sample.ts';
+import { windowsOf } from './score/text.ts';
 import {
   curveView,
   effectView,
   isOwnChoice,
   measuredOn,
-  primaryCommand,
   runningOn,
   settingsChanged,
   stoppedAfter,
@@ -23,7 +23,6 @@ import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
 import { noDisk } from './testing/setUp.ts';
-import { windowsOf } from './textSource.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 

@@ -1,61 +1,52 @@
 // The studio's engine behind the declared api: one open model, one scoring session, one job at a
 // time. Must not know about the page.
 
+import type { HiddenCriteria, Magnitudes } from '../contract/criteria.ts';
+import type { DeviceKind, DeviceReport } from '../contract/device.ts';
+import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
+import type { ExportRequest, ExportResult } from '../contract/export.ts';
+import type { Interrupted } from '../contract/interrupted.ts';
+import type { FolderSource, OpenRequest, OpenResult } from '../contract/open.ts';
+import type { PlanResult } from '../contract/plan.ts';
+import type { Progress } from '../contract/progress.ts';
+import type {
+  MemoryEstimate,
+  PartsEvent,
+  PartsResult,
+  ScoreEvent,
+  ScoreResult,
+  ScoreSettings,
+} from '../contract/score.ts';
+import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
+import type { StudioApi } from '../contract/studio.ts';
 import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { watched } from '../files/watched.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
-import { type Identity, identify } from '../model/identity.ts';
-import { measureMagnitudes } from '../model/magnitude.ts';
-import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
-import { makeScorePrograms } from '../model/programs.ts';
-import { PROVENANCE_FILE } from '../model/provenance.ts';
-import { fitted } from '../model/widen.ts';
+import { measureMagnitudes } from '../model/criteria/magnitude.ts';
+import { type Identity, identify } from '../model/export/identity.ts';
+import { PROVENANCE_FILE } from '../model/export/provenance.ts';
+import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
+import { makeScorePrograms } from '../model/programs/programs.ts';
+import { fitted } from '../model/programs/widen.ts';
 import { type Folder, readText } from '../onnx/source.ts';
-import { defaultBudget } from '../runtime/budget.ts';
+import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
+import { chatOf } from '../runtime/decode/variantText.ts';
+import type { OrtLoader } from '../runtime/device/ort.ts';
+import { openWasm } from '../runtime/device/wasmEngine.ts';
+import { evaluationText } from '../runtime/evaluate/text.ts';
 import {
   type Calibration,
   type CalibrationText,
   calibrate,
   folderTokenizer,
-} from '../runtime/calibration.ts';
-import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint.ts';
-import { evaluationText } from '../runtime/evaluationText.ts';
-import { checkHalf } from '../runtime/halfCheck.ts';
-import { estimateMemory } from '../runtime/memory.ts';
-import type { OrtLoader } from '../runtime/ort.ts';
-import { openRouted, type RoutedSession } from '../runtime/route.ts';
-import { chatOf } from '../runtime/variantText.ts';
-import { VERIFY_TOKENS } from '../runtime/verify.ts';
-import { openWasm } from '../runtime/wasmEngine.ts';
+} from '../runtime/score/calibration.ts';
+import { checkHalf } from '../runtime/score/halfCheck.ts';
+import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
+import { VERIFY_TOKENS } from '../runtime/verify/verify.ts';
+import { defaultBudget } from '../runtime/weights/budget.ts';
+import { estimateMemory } from '../runtime/weights/memory.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { sortUnits, type Unit } from '../units.ts';
-import type {
-  DeviceKind,
-  DeviceReport,
-  EvaluateEvent,
-  EvaluateRequest,
-  EvaluateResult,
-  ExportRequest,
-  ExportResult,
-  FolderSource,
-  HiddenCriteria,
-  Interrupted,
-  Magnitudes,
-  MemoryEstimate,
-  OpenRequest,
-  OpenResult,
-  PartsEvent,
-  PartsResult,
-  PlanResult,
-  Progress,
-  ScoreEvent,
-  ScoreResult,
-  ScoreSettings,
-  SearchEvent,
-  SearchRequest,
-  SearchResult,
-  StudioApi,
-} from './api.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
 import { folderOf } from './folderOf.ts';

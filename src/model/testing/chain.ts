@@ -12,7 +12,7 @@ import {
   positionDims,
   type ScorePrograms,
   type WeightRef,
-} from '../program.ts';
+} from '../programs/program.ts';
 import { runtime } from './ort.ts';
 
 type Tensors = Record<string, Ort.Tensor>;

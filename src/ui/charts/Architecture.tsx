@@ -2,9 +2,9 @@
 // and bypassed. A mirror of the block list.
 
 import { useId } from 'react';
-import type { BlockSummary, ModelSummary } from '../../model/summary.ts';
-import { isRemoved } from '../../state/partsSelectors.ts';
-import { listUnits } from '../../state/unitWords.ts';
+import type { BlockSummary, ModelSummary } from '../../model/open/summary.ts';
+import { listUnits } from '../../state/plan/unitWords.ts';
+import { isRemoved } from '../../state/score/sublayerSelectors.ts';
 import { partUnit, type Unit, wholeBlocks } from '../../units.ts';
 import { formatCount } from '../format.ts';
 import { usePointing } from '../usePointing.ts';

@@ -2,7 +2,7 @@
 // there is a curve; a mirror of the block list.
 
 import { useMemo } from 'react';
-import { showsParts } from '../../state/partsSelectors.ts';
+import { showsParts } from '../../state/score/sublayerSelectors.ts';
 import { type CurveData, curveData } from '../../state/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';

@@ -2,8 +2,8 @@
 // blocks. A mirror of the opened block list.
 
 import { useMemo } from 'react';
-import { type PartsData, partsData } from '../../state/partsSelectors.ts';
-import { nameUnit } from '../../state/unitWords.ts';
+import { nameUnit } from '../../state/plan/unitWords.ts';
+import { type PartsData, partsData } from '../../state/score/sublayerSelectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';

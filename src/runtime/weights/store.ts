@@ -1,0 +1,150 @@
+// The weight store: byte ranges of the user's files become device buffers, each range once; must
+// not know what the weights mean.
+
+import { EspalierError } from '../../errors.ts';
+import type { BoundProgram, ElementType, WeightRef } from '../../model/programs/program.ts';
+import { widened } from '../../onnx/half.ts';
+import type { Folder } from '../../onnx/source.ts';
+import type { Engine, Feed } from '../device/engine.ts';
+import { elements } from '../device/host.ts';
+import { type RangeTarget, readRanges } from './readRanges.ts';
+
+/** A place for bytes that can be seen as tensors. */
+interface Holder {
+  write(offset: number, data: Uint8Array<ArrayBuffer>): void;
+  view(type: ElementType, dims: readonly number[]): Feed;
+  free(): void;
+}
+
+interface Stored {
+  holder: Holder;
+  users: number;
+}
+
+interface Binding {
+  feeds: Map<string, Feed>;
+  keys: string[];
+}
+
+export interface LoadOptions {
+  /** The programs run on the CPU provider: everything is fed from ordinary memory. */
+  cpu?: boolean;
+  signal?: AbortSignal | undefined;
+  /** Called with the bytes of each finished read. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/**
+ * Weights of bound programs; equal ranges share one buffer however often and in whatever dims they
+ * are bound.
+ */
+export class WeightStore {
+  private readonly engine: Engine;
+  private readonly folder: Folder;
+  private readonly stored = new Map<string, Stored>();
+  private readonly bindings = new Map<BoundProgram, Binding>();
+  private readonly inlineIds = new WeakMap<Uint8Array, number>();
+  private inlineCount = 0;
+
+  constructor(engine: Engine, folder: Folder) {
+    this.engine = engine;
+    this.folder = folder;
+  }
+
+  /**
+   * Loads what `programs` need and is not there yet; neighbouring ranges are read together.
+   * @throws EspalierError `missing-file`, `corrupt-file`, `out-of-memory`, `cancelled`; nothing of
+   *   the call stays loaded then.
+   */
+  async load(programs: readonly BoundProgram[], options: LoadOptions = {}): Promise<void> {
+    const fresh = programs.filter((program) => !this.bindings.has(program));
+    if (fresh.length === 0) return;
+    const wanted: RangeTarget[] = [];
+    try {
+      for (const program of fresh) this.bind(program, options.cpu ?? false, wanted);
+      await readRanges(this.folder, wanted, options);
+      await this.engine.check();
+    } catch (error) {
+      this.release(fresh);
+      throw error;
+    }
+  }
+
+  /** Program input name to tensor. @throws EspalierError `bug` when the program was not loaded. */
+  feeds(program: BoundProgram): ReadonlyMap<string, Feed> {
+    const binding = this.bindings.get(program);
+    if (!binding)
+      throw new EspalierError('bug', `The weights of ${program.program.id} are not loaded.`);
+    return binding.feeds;
+  }
+
+  /** Gives up the programs' weights; buffers without users are freed. */
+  release(programs: readonly BoundProgram[]): void {
+    for (const program of programs) {
+      for (const key of this.bindings.get(program)?.keys ?? []) {
+        const entry = this.stored.get(key);
+        if (!entry) continue;
+        entry.users -= 1;
+        if (entry.users > 0) continue;
+        entry.holder.free();
+        this.stored.delete(key);
+      }
+      this.bindings.delete(program);
+    }
+  }
+
+  dispose(): void {
+    this.release([...this.bindings.keys()]);
+  }
+
+  private bind(program: BoundProgram, cpu: boolean, wanted: RangeTarget[]): void {
+    const binding: Binding = { feeds: new Map(), keys: [] };
+    this.bindings.set(program, binding);
+    for (const [input, ref] of program.weights) {
+      const host =
+        cpu || ref.byteLength === 0 || this.engine.keepsOnHost(ref.type, program.program);
+      const key = `${host ? 'host' : 'device'}:${this.identity(ref)}`;
+      const entry = this.stored.get(key) ?? this.add(key, ref, host, wanted);
+      entry.users += 1;
+      binding.keys.push(key);
+      binding.feeds.set(input, entry.holder.view(ref.type, ref.dims));
+    }
+  }
+
+  private add(key: string, ref: WeightRef, host: boolean, wanted: RangeTarget[]): Stored {
+    const holder = host
+      ? this.hostHolder(ref.byteLength)
+      : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
+    const entry: Stored = { holder, users: 0 };
+    this.stored.set(key, entry);
+    const wide = ref.stored === 'float16';
+    if (ref.data instanceof Uint8Array)
+      holder.write(0, wide ? widened(ref.data) : ref.data.slice());
+    else {
+      const write = (offset: number, data: Uint8Array<ArrayBuffer>): void =>
+        wide ? holder.write(offset * 2, widened(data)) : holder.write(offset, data);
+      wanted.push({ range: ref.data, write });
+    }
+    return entry;
+  }
+
+  private hostHolder(bytes: number): Holder {
+    const memory = new Uint8Array(bytes);
+    const close = this.engine.ledger.add('weights', bytes);
+    return {
+      write: (offset, data) => memory.set(data, offset),
+      view: (type, dims) => ({ type, dims, data: elements(type, memory) }),
+      free: close,
+    };
+  }
+
+  private identity(ref: WeightRef): string {
+    if (!(ref.data instanceof Uint8Array))
+      return `${ref.data.file}:${ref.data.offset}:${ref.data.length}`;
+    const known = this.inlineIds.get(ref.data);
+    if (known !== undefined) return `inline:${known}`;
+    this.inlineCount += 1;
+    this.inlineIds.set(ref.data, this.inlineCount);
+    return `inline:${this.inlineCount}`;
+  }
+}
