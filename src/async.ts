@@ -1,7 +1,7 @@
 // Waiting that ends with the signal, although what is waited for goes on; must not stop the work
 // itself.
 
-import { EspalierError, throwIfCancelled } from './errors.ts';
+import { cancelled, throwIfCancelled } from './errors.ts';
 
 /** The result of `work`, unless the signal comes first. @throws EspalierError `cancelled`. */
 export async function untilAborted<T>(
@@ -12,7 +12,7 @@ export async function untilAborted<T>(
   if (!signal) return work;
   let stop = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(new EspalierError('cancelled', 'Cancelled.'));
+    stop = () => reject(cancelled());
     signal.addEventListener('abort', stop, { once: true });
   });
   aborted.catch(() => {});

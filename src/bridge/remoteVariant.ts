@@ -9,7 +9,7 @@ import type {
   VariantInfo,
   VariantRequest,
 } from '../contract/variant.ts';
-import { EspalierError, throwIfCancelled } from '../errors.ts';
+import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
 import { FailureGuard } from '../failureGuard.ts';
 import { call, type RemoteMethods } from './wire.ts';
 
@@ -48,7 +48,7 @@ export async function openRemote(
     worker.onerror = null;
     remote[releaseProxy]();
     // Nothing more comes from a worker that is gone: whoever waits for it is told.
-    failure.declare(new EspalierError('cancelled', 'Cancelled.'));
+    failure.declare(cancelled());
   };
   signal.addEventListener('abort', end);
   worker.onerror = (event) => {

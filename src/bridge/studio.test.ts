@@ -89,7 +89,7 @@ test('after memory ran out the next call gets a fresh worker with the same model
   const { spawn, lose } = standIn(log, new Set());
   const { api, onReplaced, dispose } = createStudio(spawn);
   const told: string[] = [];
-  onReplaced((reason) => told.push(reason));
+  onReplaced(({ message }) => told.push(message));
   await api.open(request('a'), nothing);
   Object.assign(lose, { next: true, code: 'out-of-memory' });
   await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'out-of-memory' });

@@ -5,7 +5,7 @@ import { type Remote, wrap } from 'comlink';
 import type { OpenRequest } from '../contract/open.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import { METHODS, type StudioApi } from '../contract/studio.ts';
-import { EspalierError } from '../errors.ts';
+import { cancelled, type ErrorReport, EspalierError, toReport } from '../errors.ts';
 import { FailureGuard } from '../failureGuard.ts';
 import { call, incoming, type RemoteMethods } from './wire.ts';
 
@@ -18,7 +18,7 @@ export interface Studio {
    * Called after the worker died or was replaced; the open model and the windows are brought back
    * with the next call.
    */
-  onReplaced(listener: (reason: string) => void): void;
+  onReplaced(listener: (error: ErrorReport) => void): void;
   dispose(): void;
 }
 
@@ -29,7 +29,7 @@ const FATAL = new Set(['device-lost', 'out-of-memory']);
 const isJob = (name: keyof StudioApi): boolean => 'job' in METHODS[name];
 
 export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
-  const listeners: ((reason: string) => void)[] = [];
+  const listeners: ((error: ErrorReport) => void)[] = [];
   let worker: Worker | null = null;
   let remote: Remote<RemoteMethods> | null = null;
   /** Of the worker that runs now. */
@@ -104,7 +104,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     worker = null;
     remote = null;
     failure.declare(error);
-    for (const listener of listeners) listener(error.message);
+    for (const listener of listeners) listener(toReport(error));
   }
 
   async function invoke(name: keyof StudioApi, args: readonly unknown[]): Promise<unknown> {
@@ -116,7 +116,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     } else {
       const before = cancels;
       await failure.guard(restored);
-      if (cancels !== before && isJob(name)) throw new EspalierError('cancelled', 'Cancelled.');
+      if (cancels !== before && isJob(name)) throw cancelled();
     }
     const turn = opens;
     const answer = failure.guard(call(target, name, args));
@@ -165,7 +165,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     );
     const ended = await Promise.race([Promise.allSettled(jobs), deadline]);
     if (ended === 'late' && remote === target && jobs.some((job) => running.has(job)))
-      replace(new EspalierError('cancelled', 'Cancelled.'));
+      replace(cancelled());
   }
 
   const api: StudioApi = { ...incoming<StudioApi>(METHODS, invoke), cancel };

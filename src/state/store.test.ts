@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EspalierError } from '../errors.ts';
+import { cancelled, EspalierError, toReport } from '../errors.ts';
 import { golden, samplePath } from '../testing/fixtures.ts';
 import { COMMANDS, command, primaryCommand } from './commands.ts';
 import { droppable } from './criteria/orders.ts';
@@ -435,10 +435,10 @@ describe('a replaced engine', () => {
     await actions.openSample();
     await until(() => !get().device.checking);
     expect(get()).toMatchObject({ device: { report: null }, score: { memory: null }, errors: {} });
-    actions.engineReplaced('Cancelled.');
+    actions.engineReplaced(toReport(cancelled()));
     await until(() => get().device.report !== null && get().score.memory !== null);
     const before = fake.calls.length;
-    actions.engineReplaced('The GPU went away.');
+    actions.engineReplaced(toReport(new EspalierError('device-lost', 'The GPU went away.')));
     expect(get().view.toast?.text).toBe('The GPU went away. The engine was started again.');
     expect(fake.calls).toHaveLength(before);
   });

@@ -3,6 +3,7 @@
 
 import { useStore } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
+import type { ErrorReport } from '../errors.ts';
 import { type Address, type Context, type Deps, makeContext } from './context.ts';
 import { type CriteriaActions, makeCriteriaActions } from './criteria/actions.ts';
 import { type EvaluateActions, makeEvaluateActions } from './evaluate/actions.ts';
@@ -34,7 +35,7 @@ interface ViewActions {
   dismiss(place: Place): void;
   measureAgain(): void;
   /** The engine was started anew after it died or hung. */
-  engineReplaced(reason: string): void;
+  engineReplaced(error: ErrorReport): void;
 }
 
 export type Actions = { dispose(): void } & ModelActions &
@@ -163,13 +164,13 @@ function viewActions(
     },
     dismiss: context.clear,
     measureAgain: effect.measureAgain,
-    engineReplaced(reason) {
+    engineReplaced(error) {
       // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a
-      // fault nothing is, lest it fault forever.
-      if (/^cancelled/i.test(reason)) {
+      // fault nothing is asked again, so that one fault cannot repeat for ever.
+      if (error.code === 'cancelled') {
         void model.checkDevice();
         void score.refreshMemory();
-      } else context.toast(`${reason} The engine was started again.`);
+      } else context.toast(`${error.message} The engine was started again.`);
     },
   };
 }

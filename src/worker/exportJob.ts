@@ -8,7 +8,7 @@ import type { ExportRequest, ExportResult } from '../contract/export.ts';
 import type { FolderSource } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
 import type { Verification, VerifyRequest, Written } from '../contract/verify.ts';
-import { type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
+import { cancelled, type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { totalBytes, type WriteJob } from '../files/parts.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
@@ -181,7 +181,7 @@ async function verifyInWorker(
   let crashed = false;
   try {
     const stopped = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new EspalierError('cancelled', 'Cancelled.')));
+      signal.addEventListener('abort', () => reject(cancelled()));
       worker.onerror = (event) => {
         event.preventDefault();
         crashed = true;

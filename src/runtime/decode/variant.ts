@@ -14,7 +14,7 @@ import type {
   VariantInfo,
   VariantRequest,
 } from '../../contract/variant.ts';
-import { EspalierError } from '../../errors.ts';
+import { cancelled, EspalierError } from '../../errors.ts';
 import { manifestFolder } from '../../model/export/folder.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
@@ -265,7 +265,7 @@ export class Variant implements VariantHandle {
   }
 
   private throwIfClosed(): void {
-    if (this.closed) throw new EspalierError('cancelled', 'Cancelled.');
+    if (this.closed) throw cancelled();
   }
 }
 

@@ -24,6 +24,9 @@ import { Sessions } from './sessions.ts';
 /** Typed arrays above this size are refused by some engines; the wasm heap ends at 4 GiB anyway. */
 const MAX_BUFFER_BYTES = 2 ** 31 - 1;
 
+/** Limits of the wasm device: those of one typed array; its kernels take float16. */
+export const WASM_LIMITS = { maxBufferBytes: MAX_BUFFER_BYTES, features: ['shader-f16'] } as const;
+
 /** The wasm device. @throws EspalierError `bug` when ONNX Runtime cannot be loaded. */
 export async function openWasm(loader: OrtLoader): Promise<Engine> {
   return new WasmEngine(await loadOrt(loader, 'plain'));

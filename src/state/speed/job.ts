@@ -2,7 +2,7 @@
 // auto-measure and by the budget. Must not decide when.
 
 import type { MeterEvent, SpeedSettings } from '../../contract/speed.ts';
-import { EspalierError } from '../../errors.ts';
+import { cancelled, EspalierError } from '../../errors.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { untilQuiet } from '../quiet.ts';
@@ -70,8 +70,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const answer = await meter.measure(request, (event) => {
           if (mine === turn) follow(event);
         });
-        if (mine !== turn || get().model.current !== current)
-          throw new EspalierError('cancelled', 'Cancelled.');
+        if (mine !== turn || get().model.current !== current) throw cancelled();
         const disturbed = !auto && get().plan.present !== plan && get().score.curve !== null;
         const notes = [
           ...new Set([...answer.notes, ...get().speed.notes, ...(disturbed ? [DISTURBED] : [])]),
