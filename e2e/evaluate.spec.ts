@@ -215,5 +215,5 @@ test('tables and plans for other tools: the golden order is written, read and us
   );
   await page.keyboard.press('Escape');
   await drop(page, file('wrong.csv', '1,2,99\n'));
-  await expect(page.getByTestId('error-interop')).toContainText('there is no block 99');
+  await expect(page.getByTestId('error-interop')).toContainText('There is no block 99');
 });

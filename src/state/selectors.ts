@@ -7,6 +7,7 @@ import type { PlanResult } from '../contract/plan.ts';
 import type { Measure, TextSource } from '../contract/score.ts';
 import { planSize } from '../model/open/size.ts';
 import type { ModelSummary } from '../model/open/summary.ts';
+import { unitObstacle } from '../model/structure/removable.ts';
 import { blockOf, blocksLeft, type Part, partOf, partUnits, type Unit } from '../units.ts';
 import { orderInForce } from './criteria/orders.ts';
 import { freeBlocks } from './criteria/selectors.ts';
@@ -287,10 +288,5 @@ export function removableUnits<U extends Unit>(
   blocks: ModelSummary['blocks'],
   units: readonly U[],
 ): U[] {
-  return units.filter((unit) => {
-    const block = blocks[blockOf(unit)];
-    if (!block) return false;
-    const part = partOf(unit);
-    return part === null ? !block.unremovable : block.hasHalves && !block.unremovableParts?.[part];
-  });
+  return units.filter((unit) => unitObstacle(blocks, unit) === null);
 }

@@ -6,9 +6,10 @@ import { MAX_CONFIG_BYTES } from '../../json.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Model, ValueInfo } from '../../onnx/graph.ts';
 import { isRange } from '../../onnx/graph.ts';
-import { type ByteRange, type Folder, readText } from '../../onnx/source.ts';
-import { sortUnits, type Unit } from '../../units.ts';
-import { carriers, partsAfter, removeUnits } from '../structure/remove.ts';
+import { type ByteRange, type Folder, type FolderFile, readText } from '../../onnx/source.ts';
+import type { Unit } from '../../units.ts';
+import { planRemoval, type Removal } from '../structure/removal.ts';
+import { applyRemoval } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';
 import { prunedConfigJson, prunedGenaiConfig } from './config.ts';
 import { sortFiles } from './files.ts';
@@ -17,7 +18,7 @@ import { dataFileName, innerRanges, layOut } from './layout.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
-import { exportReadme, README_MARK } from './readme.ts';
+import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
 
 /** A file to write: its parts in order, bytes or ranges of files of the source folder. */
 export interface ManifestFile {
@@ -74,101 +75,116 @@ export async function exportManifest(
   options: ExportOptions,
 ): Promise<Manifest> {
   const { folder, graphPath, structure } = opened;
-  const gone = sortUnits(removed);
-  // Configs count caches: the blocks that have attention, of which these stay.
-  const { before, after } = carriers(structure, gone);
-  const [n, keep] = [before.length, after.map((block) => before.indexOf(block))];
-  const model = removeUnits(structure, gone);
-  const genai = folder.open('genai_config.json') !== null;
-  const transformers = folder.open('config.json') !== null && !genai;
-  if (transformers) nameHeadSize(model, structure, opened.config.headSize);
+  const removal = planRemoval(structure, removed);
+  const model = applyRemoval(structure, removal);
+  const kind = folderKind(folder);
+  if (kind === 'transformers.js') nameHeadSize(model, structure, opened.config.headSize);
 
-  const slash = graphPath.lastIndexOf('/') + 1;
-  const [directory, graphName] = [graphPath.slice(0, slash), graphPath.slice(slash)];
-  const layout = layOut(model.graph, dataFileName(graphName, genai), options.partBytes);
+  const [graph, ...data] = await graphFiles(opened, model, kind, options.partBytes);
+  const configs = await configFiles(opened, removal, kind, data.length);
+  const readme = await readmePath(folder);
+  const { copied, leftOut } = sortFiles(
+    folder.files,
+    new Set([
+      ...[graph, ...data, ...configs].map((file) => file.path),
+      ...weightFiles(structure.model),
+      readme,
+    ]),
+  );
+  const provenance = await provenanceOf(opened, removal, options);
+  const text = exportReadme({ provenance, removal, graph: graphPath, layout: kind });
+  const files = [
+    graph,
+    ...data,
+    ...configs,
+    ...copied.map(copy),
+    whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
+    whole(readme, encode(text)),
+  ];
+  return { files, graph: graphPath, leftOut, provenance };
+}
+
+/** By the config that a folder has, what loads it. */
+type FolderKind = ReadmeFacts['layout'];
+
+function folderKind(folder: Folder): FolderKind {
+  if (folder.open('genai_config.json') !== null) return 'genai';
+  return folder.open('config.json') === null ? 'other' : 'transformers.js';
+}
+
+/** The graph file, and the data files of its weights. */
+async function graphFiles(
+  { folder, graphPath }: ExportSource,
+  model: Model,
+  kind: FolderKind,
+  partBytes: number | undefined,
+): Promise<[ManifestFile, ...ManifestFile[]]> {
+  const { directory, name } = splitPath(graphPath);
+  const layout = layOut(model.graph, dataFileName(name, kind === 'genai'), partBytes);
   const inner = await readInner(model, folder);
   const graph = encodeModel(model, (tensor, range, owner) => {
     const bytes = inner.get(tensor);
     return owner === 'initializer' && !bytes ? layout.place(range) : (bytes ?? fail(tensor.name));
   });
+  return [
+    whole(graphPath, graph),
+    ...layout.files.map((file) => ({
+      path: `${directory}${file.name}`,
+      size: file.size,
+      parts: file.parts,
+    })),
+  ];
+}
 
-  const files: ManifestFile[] = [whole(graphPath, graph)];
-  for (const { name, size, parts } of layout.files)
-    files.push({ path: `${directory}${name}`, size, parts });
+/** The configs that the folder has, counting the blocks that keep their attention. */
+async function configFiles(
+  { folder, graphPath }: ExportSource,
+  { before, keptLayers }: Removal,
+  kind: FolderKind,
+  dataFiles: number,
+): Promise<ManifestFile[]> {
+  const files: ManifestFile[] = [];
   const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
   if (config !== null) {
-    const external = transformers ? { graph: graphName, parts: layout.files.length } : null;
-    files.push(whole('config.json', encode(prunedConfigJson(config, n, keep, external))));
+    const external =
+      kind === 'transformers.js' ? { graph: splitPath(graphPath).name, parts: dataFiles } : null;
+    const pruned = prunedConfigJson(config, before.length, keptLayers, external);
+    files.push(whole('config.json', encode(pruned)));
   }
-  const genaiConfig = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
-  if (genaiConfig !== null)
-    files.push(whole('genai_config.json', encode(prunedGenaiConfig(genaiConfig, n, keep))));
+  const genai = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
+  if (genai !== null) {
+    const pruned = prunedGenaiConfig(genai, before.length, keptLayers);
+    files.push(whole('genai_config.json', encode(pruned)));
+  }
+  return files;
+}
 
-  const readme = await readmePath(folder);
-  const sources = [...structure.model.graph.initializers.values()].map(({ data }) =>
-    isRange(data) ? data.file : '',
-  );
-  const { copied, leftOut } = sortFiles(
-    folder.files,
-    new Set([...files.map((file) => file.path), ...sources, readme]),
-  );
-  for (const { path, size } of copied)
-    files.push({ path, size, parts: [{ file: path, offset: 0, length: size }] });
-
-  const parts = partsAfter(structure, gone);
-  const provenance: Provenance = {
+async function provenanceOf(
+  { folder, graphPath, structure, config }: ExportSource,
+  { units, remaining, complete, renumbering }: Removal,
+  options: ExportOptions,
+): Promise<Provenance> {
+  return {
     app: options.app,
     source: {
       name: folder.name,
-      family: opened.config.family,
+      family: config.family,
       numBlocks: structure.blocks.length,
       ...(await identify(folder, graphPath, structure.model)),
     },
-    removed: gone,
-    renumbering: renumbering(structure, gone),
-    ...(parts.every((entry) => entry.parts.length === 2)
-      ? {}
-      : { parts: parts.map((entry) => entry.parts) }),
+    removed: [...units],
+    renumbering,
+    ...(complete ? {} : { parts: remaining.map(({ parts }) => parts) }),
     score: options.score ?? null,
     plan: options.plan ?? null,
     ...(options.study ? { study: options.study } : {}),
     versions: options.versions ?? {},
   };
-  files.push(whole(PROVENANCE_FILE, encode(writeProvenance(provenance))));
-  const kind = genai ? 'genai' : transformers ? 'transformers.js' : 'other';
-  files.push(
-    whole(
-      readme,
-      encode(
-        exportReadme({
-          provenance,
-          graph: graphPath,
-          layout: kind,
-          parts,
-          withAttention: after.length,
-        }),
-      ),
-    ),
-  );
-  return { files, graph: graphPath, leftOut, provenance };
 }
 
-/**
- * Blocks with attention take the cache numbers of the first such blocks, in order: gaps between the
- * numbers of a hybrid's states stay where they are.
- */
-function renumbering(structure: Structure, gone: readonly Unit[]): Provenance['renumbering'] {
-  const { before, after } = carriers(structure, gone);
-  return partsAfter(structure, gone).map(({ block }, newBlock) => {
-    const place = after.findIndex(({ index }) => index === block);
-    const source = structure.blocks[block]!;
-    return {
-      block,
-      newBlock,
-      state: source.lacks === 'attn' ? null : source.stateIndex,
-      newState: place < 0 ? null : before[place]!.stateIndex,
-    };
-  });
+/** Files that hold weights of the graph. */
+function weightFiles({ graph }: Model): string[] {
+  return [...graph.initializers.values()].flatMap(({ data }) => (isRange(data) ? [data.file] : []));
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */
@@ -225,6 +241,15 @@ function openFile(folder: Folder, path: string) {
     `The file ${path} is not in the folder ${folder.name} any more.`,
     'Open the folder again.',
   );
+}
+
+function splitPath(path: string): { directory: string; name: string } {
+  const slash = path.lastIndexOf('/') + 1;
+  return { directory: path.slice(0, slash), name: path.slice(slash) };
+}
+
+function copy({ path, size }: FolderFile): ManifestFile {
+  return { path, size, parts: [{ file: path, offset: 0, length: size }] };
 }
 
 function whole(path: string, bytes: Uint8Array): ManifestFile {

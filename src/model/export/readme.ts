@@ -1,7 +1,8 @@
 // The README of an export: what was removed from what, what can load the folder and how; must not
 // read files.
 
-import { formatUnits, type Part, partOf, partUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { formatUnits, partOf, partUnits, type Unit, wholeBlocks } from '../../units.ts';
+import type { Removal } from '../structure/removal.ts';
 import type { Provenance } from './provenance.ts';
 
 /**
@@ -13,35 +14,31 @@ export const README_MARK =
 
 export interface ReadmeFacts {
   provenance: Provenance;
+  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
   /** Path of the graph within the export. */
   graph: string;
   layout: 'transformers.js' | 'genai' | 'other';
-  /** What each block of the export is made of. */
-  parts: readonly { block: number; parts: readonly Part[] }[];
-  /** Blocks that have attention, and with it caches: what the configs count. */
-  withAttention: number;
 }
 
 /** Markdown; a title, the source, what was removed, what loads it and how. */
 export function exportReadme(facts: ReadmeFacts): string {
-  const { provenance, parts, withAttention } = facts;
-  const { source, removed } = provenance;
-  const complete = parts.every((entry) => entry.parts.length === 2);
+  const { source } = facts.provenance;
+  const { units, after, remaining, complete } = facts.removal;
   const left =
-    `${parts.length} of ${source.numBlocks} blocks are ` +
-    `left${complete ? '' : `, ${withAttention} of them with attention`}.`;
+    `${remaining.length} of ${source.numBlocks} blocks are ` +
+    `left${complete ? '' : `, ${after.length} of them with attention`}.`;
   return `${[
     README_MARK,
     `# ${title(source.name)}, depth-pruned`,
     `This is ${code(source.name)} (${code(source.family)}, ${source.numBlocks} blocks) ` +
-      `${removed.length > 0 ? `without ${inWords(removed)}` : 'with nothing removed'}: ${left} ` +
+      `${units.length > 0 ? `without ${inWords(units)}` : 'with nothing removed'}: ${left} ` +
       'The weights that are left are those of the source, byte for byte; nothing was ' +
       'retrained. Blocks are numbered from 0, as in the source.',
     [
       '## Source',
       '',
       `* graph: ${code(source.graph)}, SHA-256 ${code(source.graphSha256)}`,
-      `* plan: ${code(formatUnits(removed) || 'none')}`,
+      `* plan: ${code(formatUnits(units) || 'none')}`,
       '* scores, settings and everything else that is known: `espalier.json`',
     ].join('\n'),
     complete ? '' : partsSection(facts),
@@ -79,17 +76,15 @@ function list(words: readonly string[]): string {
 }
 
 /** What no config can say: blocks that lost a part. */
-function partsSection({ provenance, parts, withAttention, layout }: ReadmeFacts): string {
-  const cache = new Map(
-    provenance.renumbering.map(({ newBlock, newState }) => [newBlock, newState]),
-  );
-  const rows = parts.flatMap((entry, k) =>
-    entry.parts.length === 2
+function partsSection({ removal, layout }: ReadmeFacts): string {
+  const { remaining, renumbering } = removal;
+  const withAttention = removal.after.length;
+  const rows = remaining.flatMap(({ block, parts }, k) =>
+    parts.length === 2
       ? []
       : [
-          `| ${k} | ${entry.block} | ` +
-            `${entry.parts[0] === 'attn' ? 'attention' : 'feed-forward'} | ` +
-            `${cache.get(k) ?? 'none'} |`,
+          `| ${k} | ${block} | ${parts[0] === 'attn' ? 'attention' : 'feed-forward'} | ` +
+            `${renumbering[k]?.newState ?? 'none'} |`,
         ],
   );
   const config = layout === 'genai' ? 'genai_config.json' : 'config.json';
@@ -115,10 +110,10 @@ function partsSection({ provenance, parts, withAttention, layout }: ReadmeFacts)
   ].join('\n');
 }
 
-function usage({ graph, layout, withAttention }: ReadmeFacts): string {
+function usage({ graph, layout, removal }: ReadmeFacts): string {
   const plain =
     `With ONNX Runtime, open ${code(graph)}; inputs and outputs are those of the source, with ` +
-    `${withAttention} blocks of caches.`;
+    `${removal.after.length} blocks of caches.`;
   if (layout === 'transformers.js') {
     const at = graph.lastIndexOf('/');
     const file = /^model(?:_([a-z0-9]+))?\.onnx$/.exec(graph.slice(at + 1));

@@ -62,7 +62,7 @@ describe('plans for other tools', () => {
     ]) {
       expect(() => make([1, '2.attn'])).toThrow('holds 2.attn, a part of a block');
       expect(() => make([4])).toThrow('no block 4');
-      expect(() => make([0, 1, 2, 3])).toThrow('leaves no block');
+      expect(() => make([0, 1, 2, 3])).toThrow('At least one block must stay');
     }
   });
 });
@@ -87,7 +87,7 @@ describe('block_order.csv', () => {
     ['1,x', 'line 1: entry 2: "x" is no block number'],
     ['1,,2', 'entry 2: "" is no block number'],
     ['1,-2', '"-2" is no block number'],
-    ['\n\n1,99', 'line 3: entry 2: there is no block 99, the model has blocks 0 to 31'],
+    ['\n\n1,99', 'line 3: entry 2: There is no block 99; the model has blocks 0 to 31'],
     ['1,2,1', 'names block 1 twice'],
   ])('%j is refused', (text, message) => {
     expect(() => readBlockOrder(text, 32)).toThrow(message);
@@ -133,7 +133,7 @@ describe('all_ppl_unsorted.csv', () => {
     ['removed_block,ppl_x\n1,2\n1,3', 'line 3: it is the second row of block 1'],
     ['removed_block,ppl_x\n\n1,abc', 'line 3: "abc" is no perplexity'],
     ['removed_block,ppl_x\n1,0.5', '"0.5" is no perplexity'],
-    ['removed_block,ppl_x\n9,2', 'there is no block 9'],
+    ['removed_block,ppl_x\n9,2', 'There is no block 9'],
     ['removed_block,ppl_x,params\n1,2,many', 'params: "many" is no number'],
   ])('%j is refused', (text, message) => {
     expect(() => readPplTable(text, 4)).toThrow(message);

@@ -2,7 +2,8 @@
 // command line; must not run or read anything.
 
 import { EspalierError } from '../../errors.ts';
-import { blocksLeft, formatUnits, partUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { formatUnits, partUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { listObstacle } from '../structure/removable.ts';
 
 /**
  * A mergekit configuration that stacks the runs of blocks that stay (`layer_range` is half-open).
@@ -135,15 +136,8 @@ function kept(tool: string, removed: readonly Unit[], numBlocks: number): number
       `${tool} removes whole blocks only, and the plan holds ${part}, a part of a block.`,
       'Remove the whole block, keep it, or use the exported ONNX folder.',
     );
-  const wrong = wholeBlocks(removed).find((block) => block < 0 || block >= numBlocks);
-  if (wrong !== undefined)
-    throw new EspalierError(
-      'bad-input',
-      `There is no block ${wrong}; the model has blocks 0 to ${numBlocks - 1}.`,
-      'Change the plan.',
-    );
-  if (blocksLeft(numBlocks, removed) <= 0)
-    throw new EspalierError('bad-input', 'The plan leaves no block.', 'Keep a block.');
+  const wrong = listObstacle(numBlocks, removed);
+  if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
   const gone = new Set(removed);
   return Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !gone.has(block));
 }

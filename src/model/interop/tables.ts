@@ -2,6 +2,7 @@
 // read; must not know models.
 
 import { EspalierError } from '../../errors.ts';
+import { missingBlock } from '../structure/removable.ts';
 
 /** Both are short: one number, or one row, for each block. */
 const MAX_CHARS = 1_000_000;
@@ -141,12 +142,8 @@ function blockNumber(
   if (!/^\d{1,9}$/.test(text))
     throw wrong(file, line, `${where}: "${shortened(text)}" is no block number`);
   const block = Number(text);
-  if (block >= numBlocks)
-    throw wrong(
-      file,
-      line,
-      `${where}: there is no block ${block}, the model has blocks 0 to ${numBlocks - 1}`,
-    );
+  const missing = missingBlock(numBlocks, [block]);
+  if (missing !== null) throw wrong(file, line, `${where}: ${missing.slice(0, -1)}`);
   return block;
 }
 

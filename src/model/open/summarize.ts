@@ -6,7 +6,7 @@ import type { Folder } from '../../onnx/source.ts';
 import { type Part, partUnit } from '../../units.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
-import { removalObstacle } from '../structure/remove.ts';
+import { removalObstacle } from '../structure/removeGraph.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 import { exportBytes } from './entries.ts';
 import { findProblems } from './problems.ts';

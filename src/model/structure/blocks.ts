@@ -11,7 +11,7 @@ import { findAnchors, findBoundaries } from './boundaries.ts';
 import { type Flow, refuse, traceFlow } from './flow.ts';
 import { partedBlocks } from './parted.ts';
 import { assignRegions } from './regions.ts';
-import { removalObstacle } from './remove.ts';
+import { removalObstacle } from './removeGraph.ts';
 import type { Structure } from './structure.ts';
 
 /**

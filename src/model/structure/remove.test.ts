@@ -122,14 +122,14 @@ describe('removeUnits', () => {
     expect(noFeedForward.initializers.has('wu1')).toBe(false);
     expect(() =>
       removeUnits(findBlocks(residualModel({ ...PLAIN, parallel: true }), 3), ['1.attn']),
-    ).toThrow(/halves cannot be told apart/);
+    ).toThrow(/block 1 cannot be told apart/);
   });
 
   it('refuses what makes no sense or cannot be exact', () => {
     const structure = findBlocks(residualModel(PLAIN), 3);
     expect(() => removeUnits(structure, [0, 1, 2])).toThrow(/At least one block must stay/);
     expect(() => removeUnits(structure, [3])).toThrow(
-      /There is no block 3: the model has blocks 0 to 2/,
+      /There is no block 3; the model has blocks 0 to 2/,
     );
     const model = residualModel(PLAIN);
     model.graph.outputs.push({ name: structure.cuts[2]!, type: 1, dims: null });

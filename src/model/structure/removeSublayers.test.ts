@@ -11,7 +11,9 @@ import { nodeFolder, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../../units.ts';
 import { openModel } from '../open/open.ts';
 import { findBlocks } from './blocks.ts';
-import { carriers, partsAfter, removalObstacle, removeUnits } from './remove.ts';
+import { planRemoval } from './removal.ts';
+import { removeUnits } from './remove.ts';
+import { removalObstacle } from './removeGraph.ts';
 import type { Structure } from './structure.ts';
 
 const opened = new Map<string, Structure>();
@@ -90,7 +92,7 @@ describe.each([...NAMES, 'sample'])('parts of %s', (name) => {
         }
         const model = removeUnits(structure, [unit]);
         expect(checkGraph(model.graph)).toEqual([]);
-        const again = findBlocks(model, carriers(structure, [unit]).after.length);
+        const again = findBlocks(model, planRemoval(structure, [unit]).after.length);
         expect(again.blocks.map((block) => block.lacks)).toEqual(
           structure.blocks.map((block) => (block.index === index ? part : null)),
         );
@@ -137,8 +139,8 @@ describe('removing units', () => {
               ),
             ).toEqual(shape(once));
             expect(shape(removeUnits(structure, sortUnits(units)))).toEqual(shape(once));
-            const again = findBlocks(once, carriers(structure, sortUnits(units)).after.length);
-            expect(again.blocks.length).toBe(partsAfter(structure, units).length);
+            const again = findBlocks(once, planRemoval(structure, sortUnits(units)).after.length);
+            expect(again.blocks.length).toBe(planRemoval(structure, units).remaining.length);
           },
         ),
         { numRuns: 25 },
@@ -250,7 +252,7 @@ describe('removing units', () => {
         ['1.attn', '2.attn'],
       ] as Unit[][]) {
         const model = removeUnits(structure, units);
-        const layers = carriers(structure, units).after.length;
+        const layers = planRemoval(structure, units).after.length;
         expect(reread(model, layers).blocks.length).toBe(structure.blocks.length);
         const untold = findBlocks({ ...model, metadata: new Map() }, layers);
         expect(untold.blocks.length).toBe(layers);

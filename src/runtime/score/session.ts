@@ -12,8 +12,9 @@ import type { OpenedModel } from '../../model/open/open.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import { fitted } from '../../model/programs/widen.ts';
+import { missingBlock, unitsObstacle } from '../../model/structure/removable.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { blockOf, partUnits, sortUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
 import { Keeper } from '../checkpoint/keeper.ts';
 import type { Engine } from '../device/engine.ts';
@@ -215,7 +216,8 @@ export class ScoreSession {
     return this.exclusive(async () => {
       const started = performance.now();
       const start = this.checkRemoved(request.start);
-      for (const block of request.locked) this.requireBlock(block);
+      const missing = missingBlock(this.programs.blocks.length, request.locked);
+      if (missing !== null) throw new EspalierError('bad-input', missing, 'Change the locks.');
       this.takeWindows(request.windows);
       const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
       const { intact, ...job } = await this.curveJob('search', signal, tell, store);
@@ -406,42 +408,14 @@ export class ScoreSession {
   }
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
-    const sorted = sortUnits(removed);
-    for (const unit of sorted) this.requireBlock(blockOf(unit));
-    for (const block of wholeBlocks(sorted)) {
-      const reason = this.unremovable[block];
-      if (reason)
-        throw new EspalierError(
-          'bad-input',
-          `Block ${block} cannot be removed: ${reason}`,
-          'Keep this block.',
-        );
-    }
-    for (const unit of partUnits(sorted))
-      if (!this.programs.halves?.[blockOf(unit)])
-        throw new EspalierError(
-          'bad-input',
-          `Attention and feed-forward of block ${blockOf(unit)} cannot be told apart, so ` +
-            `${unit} cannot be left out alone.`,
-          'Remove the whole block, or keep it.',
-        );
-    if (wholeBlocks(sorted).length >= this.programs.blocks.length)
-      throw new EspalierError(
-        'bad-input',
-        'A plan must leave at least one block.',
-        'Keep a block.',
-      );
-    return sorted;
-  }
-
-  private requireBlock(block: number): void {
-    const count = this.programs.blocks.length;
-    if (!Number.isInteger(block) || block < 0 || block >= count)
-      throw new EspalierError(
-        'bad-input',
-        `There is no block ${block}; the model has blocks 0 to ${count - 1}.`,
-        'Choose other blocks.',
-      );
+    const units = sortUnits(removed);
+    const blocks = this.unremovable.map((unremovable, block) => ({
+      unremovable,
+      hasHalves: Boolean(this.programs.halves?.[block]),
+    }));
+    const wrong = unitsObstacle(blocks, units);
+    if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
+    return units;
   }
 
   private dropStates(): void {

@@ -2,6 +2,7 @@
 // one place so that history and address follow.
 
 import { endLocks } from '../../analysis/ranking.ts';
+import { unitObstacle } from '../../model/structure/removable.ts';
 import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../../units.ts';
 import type { Address, Context } from '../context.ts';
 import { droppable, oneShot, orderInForce, takable } from '../criteria/orders.ts';
@@ -67,21 +68,15 @@ export function makePlanActions(
 
   function whyNot(unit: Unit): string | null {
     const block = blockOf(unit);
-    const summary = get().model.current?.summary.blocks[block];
-    if (!summary) return `There is no block ${block}.`;
-    const part = partOf(unit);
-    if (part !== null && summary.lacks)
-      return `Block ${block} lost a part before: remove the rest as a whole.`;
-    if (part !== null && !summary.hasHalves)
-      return `The parts of block ${block} cannot be told apart.`;
-    const stuck = part === null ? undefined : summary.unremovableParts?.[part];
-    if (stuck) return stuck;
+    const blocks = get().model.current?.summary.blocks ?? [];
+    const wrong = unitObstacle(blocks, unit);
+    if (wrong !== null) return wrong;
+    // With its other part removed before, this one takes the whole block.
     const other = partUnit(block, partOf(unit) === 'attn' ? 'ffn' : 'attn');
-    const goesWhole =
-      typeof unit === 'number' ||
-      (get().plan.present.removed.includes(other) && !get().plan.present.removed.includes(unit));
-    if (goesWhole && summary.unremovable)
-      return `Block ${block} cannot be removed: ${summary.unremovable}`;
+    const { removed } = get().plan.present;
+    const takesBlock = removed.includes(other) && !removed.includes(unit);
+    const whole = takesBlock ? unitObstacle(blocks, block) : null;
+    if (whole !== null) return whole;
     return get().plan.present.locked.includes(block)
       ? `Block ${block} is locked. Unlock it first.`
       : null;
