@@ -12,7 +12,7 @@ import type { RunSample, VariantInfo } from '../src/contract/variant.ts';
 import type { Verification } from '../src/contract/verify.ts';
 import type { Generation } from '../src/runtime/decode/greedy.ts';
 import type { Routes } from '../src/runtime/device/selfTest.ts';
-import type { Curve, PartsCurve } from '../src/runtime/score/curve.ts';
+import type { Curve, SublayersCurve } from '../src/runtime/score/curve.ts';
 import type { Found } from '../src/runtime/search/iterative.ts';
 import { type FixtureGolden, golden } from '../src/testing/fixtures.ts';
 import type { RuntimeCall, ServedFolder } from './runtimeWorker.ts';
@@ -260,7 +260,7 @@ test('streamed scoring that was interrupted goes on from its hidden states; part
     done: number;
     resumed: { curve: Curve; blocks: number };
     cleared: boolean;
-    parts: PartsCurve;
+    parts: SublayersCurve;
     search: Found;
     left: number;
   }>({ check: 'resume', ...fixture(name), device: 'webgpu', windows, budgetBytes, stopAfter: 8 });

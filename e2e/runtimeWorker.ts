@@ -200,7 +200,7 @@ async function resume(
   const stopped = await scored(call.stopAfter);
   const resumed = await scored(0);
   const session = ScoreSession.open(source, engine, { budgetBytes });
-  const parts = await session.scoreParts(windows, undefined, () => {});
+  const parts = await session.scoreSublayers(windows, undefined, () => {});
   const request = { windows, start: [], locked: [], count: 2, maxPpl: null };
   const search = await session.search(request, undefined, undefined, () => {});
   await session.dispose();

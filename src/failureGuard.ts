@@ -1,8 +1,8 @@
 // Rejects everything that waits for a device or a worker as soon as that device or worker fails.
 
 /**
- * Guards promises against the failure of what they depend on. Promise.race with one long-lived promise would hold
- * every result until that one settles.
+ * Guards promises against the failure of what they depend on. Promise.race with one long-lived
+ * promise would hold every result until that one settles.
  */
 export class FailureGuard {
   private readonly waiting = new Set<(reason: Error) => void>();

@@ -1,7 +1,9 @@
 // The rooms of `src/` and the arrows between them: the one table that the tests and the drawing in
 // src/README.md follow.
 
-/** Room -> rooms it may import, lowest first. Every room may import the files beside this folder. */
+/**
+ * Room -> rooms it may import, lowest first. Every room may import the files beside this folder.
+ */
 export const ARROWS = {
   onnx: [],
   analysis: [],

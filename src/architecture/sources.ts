@@ -86,7 +86,9 @@ export function circles(files: readonly SourceFile[]): string[][] {
   return found;
 }
 
-/** All files that `start` loads, directly or not. Workers are loaded by address and not followed. */
+/**
+ * All files that `start` loads, directly or not. Workers are loaded by address and not followed.
+ */
 export function loadedFrom(start: string, files: readonly SourceFile[]): string[] {
   const graph = new Map(files.map(({ path, imports }) => [path, imports]));
   const seen = new Set([start]);

@@ -3,7 +3,7 @@
 
 import { type BlockWindow, bestWindow, criterionOrder } from '../analysis/criteria.ts';
 import type { HiddenCriteria } from '../contract/criteria.ts';
-import type { Measure, PartsResult, ScoreResult } from '../contract/score.ts';
+import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
 import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { showProgress } from './output.ts';
@@ -105,7 +105,7 @@ export function curveLines(
   return plan ? [...lines, `PPL ${perplexity(plan)} without ${plan.removed.join(', ')}`] : lines;
 }
 
-export function partsLines(report: PartsResult): string[] {
+export function sublayersLines(report: SublayersResult): string[] {
   return [
     `PPL ${perplexity(report.baseline)}, ${windowsOf(report)}`,
     `remove first: ${report.order.join(', ')}`,

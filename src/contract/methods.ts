@@ -1,5 +1,5 @@
-// The form of the tables that list a worker's calls: both ends of the thread boundary are built from
-// them, so a method that is missing in one is a type error.
+// The form of the tables that list a worker's calls: both ends of the thread boundary are built
+// from them, so a method that is missing in one is a type error.
 
 /** What the page needs to know of a call besides its type. */
 export interface MethodSpec {

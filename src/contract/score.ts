@@ -1,7 +1,7 @@
 // Scoring blocks and sublayers by leaving each out: settings, events, results.
 
 import type { SettingsRecord } from '../model/export/provenance.ts';
-import type { PartUnit } from '../units.ts';
+import type { SublayerUnit } from '../units.ts';
 import type { HiddenCriteria } from './criteria.ts';
 import type { DeviceKind, SelfTest } from './device.ts';
 import type { Progress } from './progress.ts';
@@ -107,19 +107,19 @@ export interface MemoryEstimate {
 }
 
 /** A part of a block (attention or feed-forward) scored when it alone is left out. */
-export interface PartScore extends Measure {
-  unit: PartUnit;
+export interface SublayerScore extends Measure {
+  unit: SublayerUnit;
   /** 95 % paired bootstrap interval of NLL(without it) - NLL(intact), in nats. */
   ci95: [number, number];
 }
 
 /** Leave-one-out over the 2N parts, on the same windows as a curve. */
-export interface PartsResult {
+export interface SublayersResult {
   baseline: Measure;
   /** By block, attention first; blocks whose parts cannot be told apart are missing. */
-  parts: PartScore[];
+  parts: SublayerScore[];
   /** Least important first. */
-  order: PartUnit[];
+  order: SublayerUnit[];
   windows: number[][];
   settings: RecordedSettings;
   device: { kind: DeviceKind; name: string };
@@ -127,8 +127,8 @@ export interface PartsResult {
   costRatio: number | null;
 }
 
-export type PartsEvent =
+export type SublayersEvent =
   | { type: 'progress'; progress: Progress }
   | { type: 'note'; text: string }
   | { type: 'baseline'; baseline: Measure }
-  | { type: 'part'; part: PartScore };
+  | { type: 'part'; part: SublayerScore };

@@ -13,11 +13,11 @@ import type { PlanResult } from './plan.ts';
 import type { Progress } from './progress.ts';
 import type {
   MemoryEstimate,
-  PartsEvent,
-  PartsResult,
   ScoreEvent,
   ScoreResult,
   ScoreSettings,
+  SublayersEvent,
+  SublayersResult,
 } from './score.ts';
 import type { SearchEvent, SearchRequest, SearchResult } from './search.ts';
 
@@ -52,7 +52,10 @@ export interface StudioApi {
    * Leave-one-out over the parts of the blocks, on the windows of the last score or useWindows, or
    * those of the settings. @throws EspalierError as `score`.
    */
-  scoreParts(settings: ScoreSettings, onEvent: (event: PartsEvent) => void): Promise<PartsResult>;
+  scoreSublayers(
+    settings: ScoreSettings,
+    onEvent: (event: SublayersEvent) => void,
+  ): Promise<SublayersResult>;
   /**
    * Reads every weight byte of the blocks once, in bounded memory. @throws EspalierError
    * `cancelled`, `missing-file`, `unsupported-op` for a quantisation that cannot be undone.
@@ -99,7 +102,7 @@ export const METHODS = {
   useWindows: {},
   identity: {},
   plan: { job: true },
-  scoreParts: { job: true },
+  scoreSublayers: { job: true },
   magnitudes: { job: true },
   hiddenCriteria: { job: true },
   search: { job: true },

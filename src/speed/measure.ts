@@ -68,7 +68,7 @@ export async function measureVariants(
       };
       onEvent({ type: 'loaded', which, info });
     },
-    canPart: true,
+    canSplit: true,
   });
   const { sides, errors } = pair;
   const clock = new RunClock(

@@ -30,7 +30,7 @@ export interface PairOptions {
   onLoaded?: (which: Which, info: VariantInfo) => void;
   onFailed?: (which: Which, error: ErrorReport) => void;
   /** Out of memory beside the other variant throws `Crowded` instead of counting as a failure. */
-  canPart?: boolean;
+  canSplit?: boolean;
 }
 
 export class Pair {
@@ -149,7 +149,7 @@ export class Pair {
   }
 
   async #guard<T>(which: Which, work: () => Promise<T>): Promise<T | null> {
-    const { signal, onFailed, canPart } = this.#options;
+    const { signal, onFailed, canSplit } = this.#options;
     throwIfCancelled(signal);
     try {
       return await work();
@@ -158,7 +158,7 @@ export class Pair {
       if (isCancelled(error)) throw error;
       const report = toReport(error);
       const other: Which = which === 'original' ? 'pruned' : 'original';
-      if (canPart && report.code === 'out-of-memory' && this.#handles.has(other))
+      if (canSplit && report.code === 'out-of-memory' && this.#handles.has(other))
         throw new Crowded(report.message);
       this.errors[which] = report;
       await this.close(which);

@@ -69,7 +69,7 @@ export async function generateSideBySide(
       infos[which] = info;
     },
     onFailed: (which, error) => onEvent({ type: 'failed', which, error }),
-    canPart: true,
+    canSplit: true,
   });
   const found: Record<Which, Side | null> = { original: null, pruned: null };
   let ids: number[] | null = null;

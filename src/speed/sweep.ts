@@ -56,7 +56,7 @@ export async function sweepBatches(
       onEvent({ type: 'loaded', which, info });
     },
     onFailed: (which, error) => stopped.push({ which, batch: at, error }),
-    canPart: true,
+    canSplit: true,
   });
   const { sides } = pair;
   const perPoint = settings.warmup + settings.runs;

@@ -4,7 +4,7 @@
 import { whyNoEvaluating } from './evaluate/selectors.ts';
 import { whyNoGenerating } from './generate/actions.ts';
 import { engineJob } from './jobs.ts';
-import { canScoreParts } from './score/sublayerSelectors.ts';
+import { canScoreSublayers } from './score/sublayerSelectors.ts';
 import { whyNoSearch } from './search/selectors.ts';
 import { canScore, settingsChanged } from './selectors.ts';
 import { whyNoMeasuring } from './speed/actions.ts';
@@ -78,8 +78,8 @@ export const COMMANDS: readonly Command[] = [
     id: 'score-parts',
     label: 'Score parts of blocks',
     keys: ['a'],
-    enabled: (state) => isIdle(state) && canScoreParts(state),
-    run: (actions) => void actions.scoreParts(),
+    enabled: (state) => isIdle(state) && canScoreSublayers(state),
+    run: (actions) => void actions.scoreSublayers(),
   },
   {
     id: 'compare-criteria',

@@ -8,13 +8,20 @@ import type { Measure, TextSource } from '../contract/score.ts';
 import { planSize } from '../model/open/size.ts';
 import type { ModelSummary } from '../model/open/summary.ts';
 import { unitObstacle } from '../model/structure/removable.ts';
-import { blockOf, blocksLeft, type Part, partOf, partUnits, type Unit } from '../units.ts';
+import {
+  blockOf,
+  blocksLeft,
+  type Sublayer,
+  sublayerOf,
+  sublayerUnits,
+  type Unit,
+} from '../units.ts';
 import { orderInForce } from './criteria/orders.ts';
 import { freeBlocks } from './criteria/selectors.ts';
 import { effectKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
-import { countParts } from './plan/unitWords.ts';
-import { lowestParts } from './score/sublayerSelectors.ts';
+import { countSublayers } from './plan/unitWords.ts';
+import { lowestSublayers } from './score/sublayerSelectors.ts';
 import { nameOfText, windowsOf } from './score/text.ts';
 import type { GrowingCurve, OpenModel, StudioState } from './state.ts';
 
@@ -38,7 +45,7 @@ export interface BlockView {
 export interface CurvePoint extends BlockView {
   removed: boolean;
   /** The part that is removed alone. */
-  gone: Part | null;
+  gone: Sublayer | null;
   locked: boolean;
 }
 
@@ -112,7 +119,7 @@ export const curveData = derive(
 export const curveView = derive(
   (state: StudioState) => [curveData(state), state.plan.present],
   ({ baseline, scores, growing }, { removed, locked }): CurveView => {
-    const gone = new Map(partUnits(removed).map((unit) => [blockOf(unit), partOf(unit)]));
+    const gone = new Map(sublayerUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
     const points = scores.map((score) => ({
       ...score,
       removed: removed.includes(score.index),
@@ -256,7 +263,7 @@ export function keptWords(
   removed: readonly Unit[],
   noun = '',
 ): string {
-  const halves = partUnits(removed).length;
+  const halves = sublayerUnits(removed).length;
   return (
     `${blocksLeft(numBlocks, removed)} of ` +
     `${numBlocks}${noun && ` ${noun}`}${halves > 0 ? ` (${halves} in part)` : ''}`
@@ -271,7 +278,7 @@ export const isOwnChoice = derive(
     orderInForce(state),
     freeBlocks(state),
     state.plan.present.removed,
-    lowestParts(state, countParts(state.plan.present.removed)).join(),
+    lowestSublayers(state, countSublayers(state.plan.present.removed)).join(),
   ],
   (order, free, removed, parts): boolean => {
     if (!order || removed.length === 0 || parts === removed.join()) return false;

@@ -12,10 +12,10 @@ import type {
   BlockScore,
   Measure,
   MemoryEstimate,
-  PartScore,
-  PartsResult,
   ScoreResult,
   ScoreSettings,
+  SublayerScore,
+  SublayersResult,
 } from '../contract/score.ts';
 import type { SearchRequest, SearchResult, SearchStep } from '../contract/search.ts';
 import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../contract/speed.ts';
@@ -76,9 +76,9 @@ export interface GrowingCurve {
 }
 
 /** Scores of parts while they come. */
-export interface GrowingParts {
+export interface GrowingSublayers {
   baseline: Measure | null;
-  parts: readonly PartScore[];
+  parts: readonly SublayerScore[];
   notes: readonly string[];
 }
 
@@ -248,10 +248,10 @@ export interface StudioState {
   parts: {
     /** What the importance chart shows and "drop the lowest" takes: blocks or their parts. */
     view: 'blocks' | 'parts';
-    running: GrowingParts | null;
+    running: GrowingSublayers | null;
     progress: Progress | null;
     /** Shown beside the curve of the same windows only. */
-    result: PartsResult | null;
+    result: SublayersResult | null;
   };
   criteria: CriteriaSlice;
   stability: StabilitySlice;

@@ -18,7 +18,7 @@ import { makePlanActions, type PlanActions } from './plan/actions.ts';
 import { type EffectActions, makeEffectActions } from './plan/effectActions.ts';
 import { makeScoreActions, type ScoreActions } from './score/actions.ts';
 import { makeResumeActions, type ResumeActions } from './score/resumeActions.ts';
-import { makePartsActions, type PartsActions } from './score/sublayerActions.ts';
+import { makeSublayerActions, type SublayerActions } from './score/sublayerActions.ts';
 import { makeSearchActions, type SearchActions } from './search/actions.ts';
 import { makeSpeedActions, type SpeedActions } from './speed/actions.ts';
 import { makeSpeedJob } from './speed/job.ts';
@@ -40,7 +40,7 @@ interface ViewActions {
 
 export type Actions = { dispose(): void } & ModelActions &
   ScoreActions &
-  PartsActions &
+  SublayerActions &
   CriteriaActions &
   StabilityActions &
   SearchActions &
@@ -73,7 +73,7 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     void score.refreshMemory();
   });
   const score = makeScoreActions(context, model.checkDevice, effect.planChanged);
-  const parts = makePartsActions(context, effect.planChanged);
+  const parts = makeSublayerActions(context, effect.planChanged);
   const plan = makePlanActions(context, address, effect.planChanged);
   const search = makeSearchActions(context, plan.setRemoved, effect.planChanged);
   const resume = makeResumeActions(context, { ...score, ...parts, ...search });

@@ -11,11 +11,11 @@ import type { PlanResult } from '../contract/plan.ts';
 import type { Progress } from '../contract/progress.ts';
 import type {
   MemoryEstimate,
-  PartsEvent,
-  PartsResult,
   ScoreEvent,
   ScoreResult,
   ScoreSettings,
+  SublayersEvent,
+  SublayersResult,
 } from '../contract/score.ts';
 import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
 import type { StudioApi } from '../contract/studio.ts';
@@ -190,10 +190,10 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async scoreParts(
+  async scoreSublayers(
     settings: ScoreSettings,
-    onEvent: (event: PartsEvent) => void,
-  ): Promise<PartsResult> {
+    onEvent: (event: SublayersEvent) => void,
+  ): Promise<SublayersResult> {
     this.planJob?.abort();
     return this.sessions.run(async (signal) => {
       const started = performance.now();
@@ -201,7 +201,7 @@ export class StudioService implements StudioApi {
       const { calibration, session, device, kept } = await this.begin(settings, signal, note);
       const { windows } = calibration;
       const found = await kept('parts', null, (store) =>
-        session.scoreParts(windows, signal, onEvent, store),
+        session.scoreSublayers(windows, signal, onEvent, store),
       );
       return {
         ...found,

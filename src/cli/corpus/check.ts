@@ -13,7 +13,7 @@ import type { Engine } from '../../runtime/device/engine.ts';
 import { blocksLeft } from '../../units.ts';
 import { VERSION } from '../../version.ts';
 import { openSession } from '../open.ts';
-import { checkPartExports, checkUnits } from './parts.ts';
+import { checkSublayerExports, checkUnits } from './sublayers.ts';
 import type { CorpusGolden, Findings } from './types.ts';
 
 /** The part of a corpus.json entry that is checked. */
@@ -91,7 +91,7 @@ export async function checkScores(
       found.notes.push(
         `not scored: ${opened.summary.canScore ? 'the golden has no likelihoods' : reasons}`,
       );
-    await checkPartExports(opened, null, golden, spare, found);
+    await checkSublayerExports(opened, null, golden, spare, found);
     return;
   }
   const { session, engine, notes } = await openSession(opened, device);
@@ -114,7 +114,7 @@ export async function checkScores(
     if (!(worst <= tolerance))
       found.misses.push(`NLL differs by ${worst.toExponential(1)} (at most ${tolerance})`);
     await checkUnits(opened, session, golden, tolerance, found);
-    await checkPartExports(opened, session, golden, engine, found);
+    await checkSublayerExports(opened, session, golden, engine, found);
   } finally {
     await session.dispose();
     await engine.dispose();

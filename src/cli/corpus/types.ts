@@ -1,6 +1,6 @@
 // What the corpus check reads of a golden file, and what it finds in a folder.
 
-import type { Part, Unit } from '../../units.ts';
+import type { Sublayer, Unit } from '../../units.ts';
 
 /** The part of a golden file that is checked (tools/make_goldens.py). */
 export interface CorpusGolden {
@@ -8,7 +8,7 @@ export interface CorpusGolden {
   baseline: { nll: number } | null;
   blocks: { index: number; nll?: number; refused?: string }[] | null;
   /** Mean NLL without each part; null where its removal is refused. */
-  units?: Record<Part, (number | null)[]>;
+  units?: Record<Sublayer, (number | null)[]>;
   pruned: {
     removed: Unit[];
     refused?: string;

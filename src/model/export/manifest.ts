@@ -174,7 +174,7 @@ async function provenanceOf(
     },
     removed: [...units],
     renumbering,
-    ...(complete ? {} : { parts: remaining.map(({ parts }) => parts) }),
+    ...(complete ? {} : { parts: remaining.map(({ sublayers }) => sublayers) }),
     score: options.score ?? null,
     plan: options.plan ?? null,
     ...(options.study ? { study: options.study } : {}),

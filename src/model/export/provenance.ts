@@ -3,7 +3,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import { MAX_PROVENANCE_BYTES, readJsonObject } from '../../json.ts';
-import type { Part, Unit } from '../../units.ts';
+import type { Sublayer, Unit } from '../../units.ts';
 import type { Identity } from './identity.ts';
 import { block, Field, unit } from './provenanceCheck.ts';
 import { readStudy, type StudyRecord } from './provenanceStudy.ts';
@@ -12,7 +12,7 @@ import { readStudy, type StudyRecord } from './provenanceStudy.ts';
 export const PROVENANCE_FILE = 'espalier.json';
 const FORMAT = 'espalier-export';
 const VERSION = 1;
-const PARTS = ['attn', 'ffn'] as const;
+const SUBLAYERS = ['attn', 'ffn'] as const;
 
 /**
  * Mean NLL in nats per token over the windows (infinite values are null in the file) and of each
@@ -74,10 +74,10 @@ export interface Provenance {
    */
   renumbering: { block: number; newBlock: number; state: number | null; newState: number | null }[];
   /**
-   * What each block of the export is made of, in order; absent when every block has both parts, and
-   * in files of versions that knew no parts.
+   * What each block of the export is made of, in order; absent when every block has both sublayers,
+   * and in files of versions that knew no sublayers.
    */
-  parts?: Part[][];
+  parts?: Sublayer[][];
   score: ScoreRecord | null;
   /** Measured NLL of this plan on the same windows. */
   plan: (MeasureRecord & { removed: Unit[]; seconds: number }) | null;
@@ -114,7 +114,7 @@ export function readProvenance(text: string): Provenance {
   const numBlocks = source.at('numBlocks').count();
   const parts = root
     .at('parts')
-    .optional((list) => list.list((item) => item.list((part) => part.oneOf(PARTS))));
+    .optional((list) => list.list((item) => item.list((part) => part.oneOf(SUBLAYERS))));
   const study = root.at('study').optional((field) => readStudy(field, numBlocks));
   return {
     app: root.at('app').string(),

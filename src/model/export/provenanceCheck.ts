@@ -100,7 +100,7 @@ export function block(numBlocks: number): (field: Field) => number {
   };
 }
 
-/** Reads a block index or a part of a block ("7.attn"). */
+/** Reads a block index or a sublayer of a block ("7.attn"). */
 export function unit(numBlocks: number): (field: Field) => Unit {
   return (field) => {
     if (!field.isText) return block(numBlocks)(field);

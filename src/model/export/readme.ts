@@ -1,7 +1,7 @@
 // The README of an export: what was removed from what, what can load the folder and how; must not
 // read files.
 
-import { formatUnits, partOf, partUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 import type { Removal } from '../structure/removal.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -41,7 +41,7 @@ export function exportReadme(facts: ReadmeFacts): string {
       `* plan: ${code(formatUnits(units) || 'none')}`,
       '* scores, settings and everything else that is known: `espalier.json`',
     ].join('\n'),
-    complete ? '' : partsSection(facts),
+    complete ? '' : sublayersSection(facts),
     `## Use\n\n${usage(facts)}`,
   ]
     .filter((section) => section !== '')
@@ -57,15 +57,15 @@ function inWords(removed: readonly Unit[]): string {
           `${what}${units.length > 1 ? 'blocks' : 'block'} ` +
             `${list(units.map((unit) => String(Number.parseInt(String(unit), 10))))}`,
         ];
-  const parts = partUnits(removed);
+  const sublayers = sublayerUnits(removed);
   return list([
     ...of(wholeBlocks(removed), ''),
     ...of(
-      parts.filter((unit) => partOf(unit) === 'attn'),
+      sublayers.filter((unit) => sublayerOf(unit) === 'attn'),
       'the attention of ',
     ),
     ...of(
-      parts.filter((unit) => partOf(unit) === 'ffn'),
+      sublayers.filter((unit) => sublayerOf(unit) === 'ffn'),
       'the feed-forward part of ',
     ),
   ]);
@@ -75,15 +75,15 @@ function list(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
-/** What no config can say: blocks that lost a part. */
-function partsSection({ removal, layout }: ReadmeFacts): string {
+/** What no config can say: blocks that lost a sublayer. */
+function sublayersSection({ removal, layout }: ReadmeFacts): string {
   const { remaining, renumbering } = removal;
   const withAttention = removal.after.length;
-  const rows = remaining.flatMap(({ block, parts }, k) =>
-    parts.length === 2
+  const rows = remaining.flatMap(({ block, sublayers }, k) =>
+    sublayers.length === 2
       ? []
       : [
-          `| ${k} | ${block} | ${parts[0] === 'attn' ? 'attention' : 'feed-forward'} | ` +
+          `| ${k} | ${block} | ${sublayers[0] === 'attn' ? 'attention' : 'feed-forward'} | ` +
             `${renumbering[k]?.newState ?? 'none'} |`,
         ],
   );

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import { corpus, fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
-import { partUnit } from '../../units.ts';
+import { sublayerUnit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { removeUnits } from '../structure/remove.ts';
 
@@ -68,10 +68,13 @@ describe.each(RUNNABLE)('$folder without one part of a block', ({ folder, static
     for (const part of ['attn', 'ffn'] as const) {
       for (const [block, nll] of units?.[part].entries() ?? []) {
         if (nll === null) {
-          expect(() => removeUnits(opened.structure, [partUnit(block, part)])).toThrow();
+          expect(() => removeUnits(opened.structure, [sublayerUnit(block, part)])).toThrow();
           continue;
         }
-        const session = await start(folder, removeUnits(opened.structure, [partUnit(block, part)]));
+        const session = await start(
+          folder,
+          removeUnits(opened.structure, [sublayerUnit(block, part)]),
+        );
         const found: number[] = [];
         for (const ids of windows)
           found.push(

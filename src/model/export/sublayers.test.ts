@@ -1,5 +1,5 @@
-// Exports without single parts of blocks: what ONNX Runtime computes from the written files, and
-// what the files say.
+// Exports without single sublayers of blocks: what ONNX Runtime computes from the written files,
+// and what the files say.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

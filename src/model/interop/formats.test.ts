@@ -54,7 +54,7 @@ describe('plans for other tools', () => {
     expect(espalierLine('m', 'model.onnx', [], 'm-4-of-4')).toContain('--remove "" --out m-4-of-4');
   });
 
-  it('refuse parts of blocks, blocks that are not there, and empty models', () => {
+  it('refuse sublayers of blocks, blocks that are not there, and empty models', () => {
     for (const make of [
       (removed: (number | '2.attn')[]) => mergekitYaml('m', removed, 4),
       (removed: (number | '2.attn')[]) => llamaQuantizeLine('m', removed, 4),

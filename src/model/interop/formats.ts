@@ -2,13 +2,13 @@
 // command line; must not run or read anything.
 
 import { EspalierError } from '../../errors.ts';
-import { formatUnits, partUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { formatUnits, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 import { listObstacle } from '../structure/removable.ts';
 
 /**
  * A mergekit configuration that stacks the runs of blocks that stay (`layer_range` is half-open).
  * @param model name or path of the original on the Hugging Face hub or disk
- * @throws EspalierError `bad-input` for a plan with parts of blocks, or one that leaves nothing
+ * @throws EspalierError `bad-input` for a plan with sublayers of blocks, or one that leaves nothing
  */
 export function mergekitYaml(model: string, removed: readonly Unit[], numBlocks: number): string {
   const keep = kept('mergekit', removed, numBlocks);
@@ -45,7 +45,7 @@ export function llamaQuantizeLine(
 }
 
 /**
- * The command that writes the same plan from the original folder. Takes parts of blocks, too.
+ * The command that writes the same plan from the original folder. Takes sublayers of blocks, too.
  * @param folder path of the original
  * @param graph path of the graph within it
  * @param out folder to write
@@ -129,11 +129,11 @@ AutoTokenizer.from_pretrained(source).save_pretrained(target)
 
 /** Blocks that stay, ascending. */
 function kept(tool: string, removed: readonly Unit[], numBlocks: number): number[] {
-  const [part] = partUnits(removed);
-  if (part !== undefined)
+  const [sublayer] = sublayerUnits(removed);
+  if (sublayer !== undefined)
     throw new EspalierError(
       'bad-input',
-      `${tool} removes whole blocks only, and the plan holds ${part}, a part of a block.`,
+      `${tool} removes whole blocks only, and the plan holds ${sublayer}, a part of a block.`,
       'Remove the whole block, keep it, or use the exported ONNX folder.',
     );
   const wrong = listObstacle(numBlocks, removed);

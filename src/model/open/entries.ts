@@ -29,7 +29,7 @@ export interface ExportBytes {
    * padding before its weights; not the weights.
    */
   entries: number[];
-  /** What of that belongs to the feed-forward part; 0 where it cannot be told. */
+  /** What of that belongs to the feed-forward sublayer; 0 where it cannot be told. */
   feedForward: number[];
 }
 
@@ -47,8 +47,8 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
     owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);
   const regionOf = regions(structure);
 
-  // Attention and feed-forward part of each block in turn.
-  const parts = structure.blocks
+  // Attention and feed-forward sublayer of each block in turn.
+  const sublayers = structure.blocks
     .flatMap(() => [0, 1])
     .map(
       (): Graph => ({
@@ -62,27 +62,29 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
     );
   const isBehind = behind(structure);
   const placeOf = (value: string): number => 2 * (regionOf(value) - 1) + (isBehind(value) ? 1 : 0);
-  const partOf = (value: string): Graph | undefined => parts[placeOf(value)];
+  const sublayerOf = (value: string): Graph | undefined => sublayers[placeOf(value)];
   const owners = new Map<string, number>();
   for (const node of model.graph.nodes)
-    partOf(node.outputs.find((o) => o) ?? '')?.nodes.push(withoutValue(node));
+    sublayerOf(node.outputs.find((o) => o) ?? '')?.nodes.push(withoutValue(node));
   for (const [name, tensor] of model.graph.initializers) {
-    partOf(name)?.initializers.set(name, isRange(tensor.data) ? tensor : emptied(tensor));
+    sublayerOf(name)?.initializers.set(name, isRange(tensor.data) ? tensor : emptied(tensor));
     if (!isRange(tensor.data)) continue;
     const key = keyOf(tensor.data);
     owners.set(key, owners.has(key) && owners.get(key) !== placeOf(name) ? -1 : placeOf(name));
   }
-  for (const [name, info] of model.graph.valueInfo) partOf(name)?.valueInfo.set(name, info);
+  for (const [name, info] of model.graph.valueInfo) sublayerOf(name)?.valueInfo.set(name, info);
   const infos = new Map<string, ValueInfo>(
     [...model.graph.inputs, ...model.graph.outputs].map((v) => [v.name, v]),
   );
   for (const [b, block] of structure.blocks.entries()) {
     for (const name of block.states.flatMap((state) => [state.input, state.output])) {
       const info = infos.get(name);
-      if (info) parts[2 * b]!.inputs.push(info);
+      if (info) sublayers[2 * b]!.inputs.push(info);
     }
   }
-  const lengths = parts.map((part) => encodedGraphLength(part, place) + inside(part));
+  const lengths = sublayers.map(
+    (sublayer) => encodedGraphLength(sublayer, place) + inside(sublayer),
+  );
   for (const file of layout.files) {
     for (const [k, padding] of file.parts.entries()) {
       const next = file.parts[k + 1];
@@ -99,7 +101,9 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   return { total, entries: feedForward.map((bytes, b) => bytes + lengths[2 * b]!), feedForward };
 }
 
-/** True for values that the feed-forward part of a block makes, and for constants that it reads. */
+/**
+ * True for values that the feed-forward sublayer of a block makes, and for constants that it reads.
+ */
 function behind(structure: Structure): (value: string) => boolean {
   const { graph, producer, constants } = structure;
   const nodes = feedForwardNodes(structure);

@@ -60,13 +60,13 @@ export function findProblems(
   for (const b of blocks)
     if (b.unremovable !== null)
       add('unremovable-block', `Block ${b.index} cannot be removed. ${b.unremovable}`);
-  const halved = blocks
+  const incomplete = blocks
     .filter((b) => b.lacks !== null)
     .map((b) => `${b.index} (${b.lacks === 'attn' ? 'feed-forward' : 'attention'} only)`);
-  if (halved.length > 0)
+  if (incomplete.length > 0)
     add(
       'lost-parts',
-      `An earlier export took a part of blocks ${halved.join(', ')}: they can be removed as ` +
+      `An earlier export took a part of blocks ${incomplete.join(', ')}: they can be removed as ` +
         'a whole.',
     );
   if (blocks.some((b) => b.mid === null && b.lacks === null)) {

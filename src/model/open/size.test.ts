@@ -5,7 +5,7 @@ import { encodeModel } from '../../onnx/codec.ts';
 import { type Attribute, DataType } from '../../onnx/graph.ts';
 import { graphOf, memoryFolder } from '../../onnx/testing/text.ts';
 import { corpus, fixturePath, nodeFolder, samplePath } from '../../testing/fixtures.ts';
-import { partUnit } from '../../units.ts';
+import { sublayerUnit } from '../../units.ts';
 import { manifestFolder } from '../export/folder.ts';
 import { exportManifest } from '../export/manifest.ts';
 import { PLAIN, residualModel } from '../testing/residual.ts';
@@ -27,11 +27,14 @@ describe('planSize', () => {
     const { summary } = opened;
     const removable = summary.blocks.filter((b) => b.unremovable === undefined).map((b) => b.index);
     const parts = summary.blocks
-      .filter((b) => b.hasHalves && !b.unremovableParts)
+      .filter((b) => b.hasSublayers && !b.unremovableSublayers)
       .map((b) => b.index);
     const units =
       parts.length > 2
-        ? [[partUnit(parts[1]!, 'attn')], [partUnit(parts[1]!, 'ffn'), partUnit(parts[2]!, 'attn')]]
+        ? [
+            [sublayerUnit(parts[1]!, 'attn')],
+            [sublayerUnit(parts[1]!, 'ffn'), sublayerUnit(parts[2]!, 'attn')],
+          ]
         : [];
     for (const removed of [
       [],

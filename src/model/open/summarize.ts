@@ -3,7 +3,7 @@
 
 import { DataType, isRange, type Model, tensorBytes } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { type Part, partUnit } from '../../units.ts';
+import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { removalObstacle } from '../structure/removeGraph.ts';
@@ -32,23 +32,23 @@ export function summarize(
   const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
-    const attention = own.filter((w) => w.half === 'attention');
+    const attention = own.filter((w) => w.sublayer === 'attention');
     return {
       index: b.index,
       class: classes[b.index] ?? 0,
-      hasHalves: b.mid !== null,
+      hasSublayers: b.mid !== null,
       attention: b.mid === null ? (b.lacks === 'ffn' ? sum(own) : null) : sum(attention),
       feedForward:
         b.mid === null
           ? b.lacks === 'attn'
             ? sum(own)
             : null
-          : sum(own.filter((w) => w.half !== 'attention')),
+          : sum(own.filter((w) => w.sublayer !== 'attention')),
       kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
       graphBytes: entries[b.index] ?? 0,
       ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
       ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
-      ...stuckParts(structure, b),
+      ...stuckSublayers(structure, b),
       ...(b.lacks === null ? {} : { lacks: b.lacks }),
       ...sum(own),
     };
@@ -99,17 +99,17 @@ export function summarize(
   };
 }
 
-/** What keeps a part where its block can be told into halves. */
-function stuckParts(
+/** What keeps a sublayer where those of its block can be told apart. */
+function stuckSublayers(
   structure: Structure,
   { index, mid }: Block,
-): Pick<BlockSummary, 'unremovableParts'> {
-  const parts: Partial<Record<Part, string>> = {};
-  for (const part of mid === null ? [] : (['attn', 'ffn'] as const)) {
-    const why = removalObstacle(structure, [partUnit(index, part)]);
-    if (why !== null) parts[part] = why;
+): Pick<BlockSummary, 'unremovableSublayers'> {
+  const sublayers: Partial<Record<Sublayer, string>> = {};
+  for (const sublayer of mid === null ? [] : (['attn', 'ffn'] as const)) {
+    const why = removalObstacle(structure, [sublayerUnit(index, sublayer)]);
+    if (why !== null) sublayers[sublayer] = why;
   }
-  return Object.keys(parts).length > 0 ? { unremovableParts: parts } : {};
+  return Object.keys(sublayers).length > 0 ? { unremovableSublayers: sublayers } : {};
 }
 
 /** ONNX's name of an element type in lower case, or "unknown". */
@@ -140,7 +140,7 @@ function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
             ...same,
             params: Math.max(same.params, w.params),
             regions: new Set([...same.regions, ...w.regions]),
-            half: same.half === w.half ? same.half : 'both',
+            sublayer: same.sublayer === w.sublayer ? same.sublayer : 'both',
           }
         : w,
     );

@@ -1,7 +1,7 @@
 // What is known of a model before any weight is read, as plain data for the page and for `inspect`.
 // Types only.
 
-import type { Part } from '../../units.ts';
+import type { Sublayer } from '../../units.ts';
 
 /**
  * Parameters (elements of weight tensors, quantised ones counted unpacked, scales and zero points
@@ -17,7 +17,7 @@ export interface BlockSummary extends Size {
   /** Structural class: blocks of one class share one compiled program. */
   class: number;
   /** True when attention and feed-forward can be told apart (a cut between them exists). */
-  hasHalves: boolean;
+  hasSublayers: boolean;
   attention: Size | null;
   feedForward: Size | null;
   /** Bytes its KV cache grows by per token; 0 for blocks with fixed states only. */
@@ -28,15 +28,19 @@ export interface BlockSummary extends Size {
    */
   graphBytes?: number;
   /**
-   * What of `graphBytes` belongs to the feed-forward part; absent where parts cannot be told apart.
+   * What of `graphBytes` belongs to the feed-forward sublayer; absent where sublayers cannot be
+   * told apart.
    */
   feedForwardGraphBytes?: number;
   /** Why it cannot be removed. Absent when it can. */
   unremovable?: string;
-  /** Why a part of it cannot be removed alone although `hasHalves`; absent for parts that can. */
-  unremovableParts?: Partial<Record<Part, string>>;
-  /** The part that an earlier removal has taken; absent for whole blocks. */
-  lacks?: Part;
+  /**
+   * Why a sublayer of it cannot be removed alone although `hasSublayers`; absent for sublayers that
+   * can.
+   */
+  unremovableSublayers?: Partial<Record<Sublayer, string>>;
+  /** The sublayer that an earlier removal has taken; absent for whole blocks. */
+  lacks?: Sublayer;
 }
 
 /**

@@ -24,7 +24,7 @@ export interface StoredWeight {
    */
   regions: ReadonlySet<number>;
   /** Within its block: read before the middle cut only, after it only, or both. */
-  half: 'attention' | 'feed-forward' | 'both';
+  sublayer: 'attention' | 'feed-forward' | 'both';
   /** Bits per parameter as computed with: 4 for packed int4. */
   bits: number;
 }
@@ -63,7 +63,7 @@ const PARAMETER_TYPES: ReadonlySet<number> = new Set([
 
 interface Use {
   regions: Set<number>;
-  halves: Set<'attention' | 'feed-forward'>;
+  sublayers: Set<'attention' | 'feed-forward'>;
   /**
    * Elements per stored element (2 for packed int4), or the exact count that the operator states.
    */
@@ -81,7 +81,7 @@ export function storedWeights(structure: Structure): StoredWeight[] {
   const entry = (name: string): Use => {
     let use = uses.get(name);
     if (!use) {
-      use = { regions: new Set(), halves: new Set(), factor: null, exact: null, bits: null };
+      use = { regions: new Set(), sublayers: new Set(), factor: null, exact: null, bits: null };
       uses.set(name, use);
     }
     return use;
@@ -101,11 +101,11 @@ export function storedWeights(structure: Structure): StoredWeight[] {
       if (r < 0) {
         for (const u of outer) {
           for (const v of u.regions) addRegion(use.regions, v, n);
-          for (const h of u.halves) use.halves.add(h);
+          for (const h of u.sublayers) use.sublayers.add(h);
         }
       } else {
         addRegion(use.regions, r, n);
-        use.halves.add(halfOf(structure, r, p));
+        use.sublayers.add(sublayerAt(structure, r, p));
       }
       const slot = node.inputs.indexOf(x) >= 0 ? node.inputs.indexOf(x) : k;
       if (!carries || NO_PARAMETERS.get(node.op)?.includes(slot) || isScaleProduct(structure, node))
@@ -124,12 +124,12 @@ export function storedWeights(structure: Structure): StoredWeight[] {
     if (!use) return;
     const elements = elementCount(tensor.dims);
     const counts = use.factor !== null && elements > 1 && PARAMETER_TYPES.has(tensor.type);
-    const [half = 'both'] = use.halves.size === 1 ? use.halves : [];
+    const [sublayer = 'both'] = use.sublayers.size === 1 ? use.sublayers : [];
     stored.push({
       tensor,
       params: counts ? (use.exact ?? elements * (use.factor ?? 1)) : 0,
       regions: use.regions,
-      half,
+      sublayer,
       bits:
         use.bits ??
         (tensor.type === DataType.int4 || tensor.type === DataType.uint4
@@ -218,7 +218,7 @@ function packing(
   return { factor: 1, exact: null, bits: null };
 }
 
-function halfOf(
+function sublayerAt(
   structure: Structure,
   region: number,
   position: number,

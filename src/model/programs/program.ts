@@ -114,10 +114,10 @@ export interface BoundProgram {
 }
 
 /**
- * The attention part (residual before the block -> middle) and the feed-forward part (middle ->
- * residual after it) of one block.
+ * The attention sublayer (residual before the block -> middle) and the feed-forward sublayer
+ * (middle -> residual after it) of one block.
  */
-export interface BlockHalves {
+export interface BlockSublayers {
   attn: BoundProgram;
   ffn: BoundProgram;
 }
@@ -136,11 +136,11 @@ export interface ScorePrograms {
   side: BoundProgram | null;
   blocks: readonly BoundProgram[];
   /**
-   * The parts of each block, (B, S, C) -> (B, S, C) each, block b = ffn(attn(x)); their weights are
-   * subsets of the block's. Null where the two cannot be told apart, absent where nobody needs
+   * The sublayers of each block, (B, S, C) -> (B, S, C) each, block b = ffn(attn(x)); their weights
+   * are subsets of the block's. Null where the two cannot be told apart, absent where nobody needs
    * them. Made when first read, which takes about as long as making the blocks did.
    */
-  halves?: readonly (BlockHalves | null)[];
+  sublayers?: readonly (BlockSublayers | null)[];
   /**
    * (residual, targets) -> nll (B, S - 1) float32, natural logarithm, logits cast to float32 first.
    */

@@ -24,7 +24,7 @@ import {
   replaceIsNaN,
   softcapOf,
 } from './rewrites.ts';
-import { makeHalves } from './sublayers.ts';
+import { makeSublayers } from './sublayers.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 import { keepEveryPosition } from './wholeHead.ts';
 
@@ -113,20 +113,20 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
   const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
   const blocksBound = assembleClasses('block', blocks, context, cut(1));
-  let halves: ReturnType<typeof makeHalves> | null = null;
+  let sublayers: ReturnType<typeof makeSublayers> | null = null;
   let compare: BoundProgram | null = null;
   return {
     embed: embedBound,
     side: side && single('side', prepare(side), sideOutputs(side)),
     blocks: blocksBound,
-    get halves() {
-      halves ??= makeHalves(
+    get sublayers() {
+      sublayers ??= makeSublayers(
         chosen,
         context,
         (outputs, inside) => prepare(cutPiece(structure, nodes, outputs, inside)),
         roleOf(sourceOf),
       );
-      return halves;
+      return sublayers;
     },
     head: headBound,
     get compare() {

@@ -9,25 +9,25 @@ import {
   samplePath,
   wholeCorpus,
 } from '../../testing/fixtures.ts';
-import { type Part, partUnit } from '../../units.ts';
+import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { Chain } from '../testing/chain.ts';
 import type { BoundProgram } from './program.ts';
 import { makeScorePrograms } from './programs.ts';
 import { fitted } from './widen.ts';
 
-const PARTS: readonly Part[] = ['attn', 'ffn'];
+const SUBLAYERS: readonly Sublayer[] = ['attn', 'ffn'];
 
 /**
  * Made with int8 activations, whose rounding hangs on what else is in the graph: no bound for
- * single parts.
+ * single sublayers.
  */
 const COARSE = /^(int8|int4|q4)$/;
 
 interface UnitGolden {
   windows: number[][];
   /** null where the removal is refused. */
-  units?: Record<Part, (number | null)[]>;
+  units?: Record<Sublayer, (number | null)[]>;
   nllTol: number;
 }
 
@@ -56,15 +56,15 @@ function ranges(bound: BoundProgram): Set<string> {
 const scored = (row: CorpusRow): boolean =>
   row.supported && row.hasLogits && row.perToken && !row.folder.endsWith('noemb');
 
-describe('the halves of blocks', () => {
+describe('the sublayers of blocks', () => {
   for (const row of wholeCorpus().filter(scored)) {
     it(`${row.folder}: one after the other are the block, one alone gives the golden likelihood`, () =>
       withFixture(row.folder, row.file, async (opened) => {
         const programs = makeScorePrograms(opened, { device: 'wasm' });
-        expect(programs.halves?.map((half) => half !== null)).toEqual(
+        expect(programs.sublayers?.map((pair) => pair !== null)).toEqual(
           opened.structure.blocks.map((block) => block.mid !== null),
         );
-        if (!programs.halves?.every((half) => half !== null)) return;
+        if (!programs.sublayers?.every((pair) => pair !== null)) return;
         const { windows, units, nllTol } = golden<UnitGolden>(row.folder);
         const chain = await Chain.open(programs, opened.folder);
         const [whole, parted] = [await chain.nll(windows), await chain.nll(windows, [], true)];
@@ -74,10 +74,10 @@ describe('the halves of blocks', () => {
         for (const [w, nlls] of whole.entries())
           expect(Math.abs(mean(parted.slice(w, w + 1)) - mean([nlls]))).toBeLessThan(exact);
         if (!COARSE.test(row.dtype))
-          for (const part of PARTS)
+          for (const part of SUBLAYERS)
             for (const [b, nll] of (units?.[part] ?? []).entries()) {
               if (nll === null) continue;
-              const found = mean(await chain.nll(windows, [partUnit(b, part)]));
+              const found = mean(await chain.nll(windows, [sublayerUnit(b, part)]));
               expect(Math.abs(found - nll), `${b}.${part}`).toBeLessThan(Math.max(nllTol, 1e-4));
             }
         await chain.close();
@@ -87,19 +87,19 @@ describe('the halves of blocks', () => {
   it('of the sample are one program for attention and one for feed-forward, and read the weights of the block', () =>
     withFixture('sample', 'onnx/model.onnx', async (opened) => {
       const programs = makeScorePrograms(opened, { device: 'webgpu' });
-      const halves = programs.halves ?? [];
-      expect(programs.halves).toBe(halves);
+      const sublayers = programs.sublayers ?? [];
+      expect(programs.sublayers).toBe(sublayers);
       expect([
         ...new Set(
-          halves.flatMap((half) => (half ? [half.attn.program.id, half.ffn.program.id] : [])),
+          sublayers.flatMap((pair) => (pair ? [pair.attn.program.id, pair.ffn.program.id] : [])),
         ),
       ]).toEqual(['attn-0', 'ffn-0']);
-      for (const [b, half] of halves.entries()) {
-        const both = new Set(half && [...ranges(half.attn), ...ranges(half.ffn)]);
+      for (const [b, pair] of sublayers.entries()) {
+        const both = new Set(pair && [...ranges(pair.attn), ...ranges(pair.ffn)]);
         expect(both).toEqual(ranges(programs.blocks[b]!));
         expect(
-          half &&
-            [half.attn, half.ffn].map(({ program }) => [
+          pair &&
+            [pair.attn, pair.ffn].map(({ program }) => [
               program.inputs[0]?.source,
               program.outputs[0]?.target,
             ]),
@@ -108,14 +108,14 @@ describe('the halves of blocks', () => {
           [{ kind: 'residual' }, { kind: 'residual' }],
         ]);
       }
-      const { windows, unit_nll } = golden<SampleGolden & { unit_nll: Record<Part, number[]> }>(
+      const { windows, unit_nll } = golden<SampleGolden & { unit_nll: Record<Sublayer, number[]> }>(
         'sample',
       );
       const chain = await Chain.open(makeScorePrograms(opened, { device: 'wasm' }), opened.folder);
-      for (const part of PARTS)
+      for (const part of SUBLAYERS)
         for (const b of [0, 7, 15]) {
           expect(
-            Math.abs(mean(await chain.nll(windows, [partUnit(b, part)])) - unit_nll[part][b]!),
+            Math.abs(mean(await chain.nll(windows, [sublayerUnit(b, part)])) - unit_nll[part][b]!),
           ).toBeLessThan(1e-4);
         }
       await chain.close();
@@ -124,8 +124,8 @@ describe('the halves of blocks', () => {
   it('are widened with the rest', () =>
     withFixture('genai-llama-fp16-webgpu', 'model.onnx', async (opened) => {
       const programs = fitted(makeScorePrograms(opened, { device: 'webgpu' }), false);
-      const types = programs.halves
-        ?.flatMap((half) => (half ? [half.attn, half.ffn] : []))
+      const types = programs.sublayers
+        ?.flatMap((pair) => (pair ? [pair.attn, pair.ffn] : []))
         .flatMap((bound) => [
           ...bound.program.inputs.map((input) => input.type),
           ...[...bound.weights.values()].map((ref) => ref.type),

@@ -5,22 +5,22 @@ import { type AssembleContext, assembleClasses } from './assemble.ts';
 import { canonical } from './classes.ts';
 import type { Piece } from './cutPiece.ts';
 import { readsOnly } from './inputs.ts';
-import type { BlockHalves } from './program.ts';
+import type { BlockSublayers } from './program.ts';
 
 /**
- * The halves of the blocks `chosen`, in that order: equal halves share a program as equal blocks
- * do. Null where a block has no middle value, or where its feed-forward part reads more of the
- * attention part than that.
+ * The sublayers of the blocks `chosen`, in that order: equal ones share a program as equal blocks
+ * do. Null where a block has no middle value, or where its feed-forward sublayer reads more of the
+ * attention sublayer than that.
  * @param cut makes a piece as those of the blocks are made, from its outputs and the positions it
  *   may take.
  * @param role what an outside input is, for names in a class.
  */
-export function makeHalves(
+export function makeSublayers(
   chosen: readonly number[],
   context: AssembleContext,
   cut: (outputs: readonly string[], inside: (position: number) => boolean) => Piece,
   role: (input: string) => string,
-): (BlockHalves | null)[] {
+): (BlockSublayers | null)[] {
   const { structure } = context;
   const pieces = chosen.map((b) => {
     const { input, mid, output } = structure.blocks[b]!;
@@ -36,14 +36,14 @@ export function makeHalves(
   });
   const found = pieces.filter((piece) => piece !== null);
   const output = structure.cuts[1] ?? '';
-  const half = (name: 'attn' | 'ffn') =>
+  const assemble = (name: 'attn' | 'ffn') =>
     assembleClasses(
       name,
       found.map((piece) => canonical(piece[name], role)),
       context,
       output,
     );
-  const [attn, ffn] = [half('attn'), half('ffn')];
+  const [attn, ffn] = [assemble('attn'), assemble('ffn')];
   let next = 0;
   return pieces.map((piece) => {
     if (piece === null) return null;

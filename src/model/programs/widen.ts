@@ -41,7 +41,7 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
       weights: new Map([...bound.weights].map(([name, ref]) => [name, widenRef(ref)])),
     };
   };
-  let halves: ScorePrograms['halves'];
+  let sublayers: ScorePrograms['sublayers'];
   const { headByPosition, hiddenSize, vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } =
     programs;
   return {
@@ -49,11 +49,11 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     side: programs.side && bind(programs.side),
     blocks: programs.blocks.map(bind),
     // Not spread with the rest: they are made when first read.
-    get halves() {
-      halves ??=
-        programs.halves?.map((half) => half && { attn: bind(half.attn), ffn: bind(half.ffn) }) ??
+    get sublayers() {
+      sublayers ??=
+        programs.sublayers?.map((pair) => pair && { attn: bind(pair.attn), ffn: bind(pair.ffn) }) ??
         [];
-      return halves;
+      return sublayers;
     },
     head: bind(programs.head),
     get compare() {

@@ -226,7 +226,7 @@ export function lastSum(flow: Flow, cuts: readonly Cut[]): Cut | undefined {
 
 /**
  * Of the blocks before, the longest that fits what follows the last anchor: one that lost its
- * feed-forward part is the beginning of a whole one.
+ * feed-forward sublayer is the beginning of a whole one.
  */
 function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | undefined {
   const tail = candidates[n]!;

@@ -8,7 +8,7 @@ import { encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { damaged, guardedFolder, judge, steps } from '../../onnx/testing/hostile.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
-import { partUnit, type Unit } from '../../units.ts';
+import { sublayerUnit, type Unit } from '../../units.ts';
 import { manifestFolder } from '../export/folder.ts';
 import { exportManifest } from '../export/manifest.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
@@ -61,7 +61,7 @@ async function useFolder(
   const removable = structure.blocks.filter((b) => b.unremovable === null).map((b) => b.index);
   if (structure.blocks.length > 1)
     for (const b of removable.slice(0, deep ? 8 : 2)) removeUnits(structure, [b]);
-  for (const unit of partsOf(opened).slice(0, deep ? 8 : 2)) removeUnits(structure, [unit]);
+  for (const unit of sublayersOf(opened).slice(0, deep ? 8 : 2)) removeUnits(structure, [unit]);
   const manifest = await exportManifest(
     opened,
     structure.blocks.length > 1 ? removable.slice(0, 1) : [],
@@ -71,11 +71,11 @@ async function useFolder(
 }
 
 /** The parts that the summary says can go alone. */
-function partsOf({ summary }: OpenedModel): Unit[] {
-  return summary.blocks.flatMap(({ index, hasHalves, unremovableParts }) =>
-    (hasHalves ? (['attn', 'ffn'] as const) : [])
-      .filter((part) => !unremovableParts?.[part])
-      .map((part) => partUnit(index, part)),
+function sublayersOf({ summary }: OpenedModel): Unit[] {
+  return summary.blocks.flatMap(({ index, hasSublayers, unremovableSublayers }) =>
+    (hasSublayers ? (['attn', 'ffn'] as const) : [])
+      .filter((part) => !unremovableSublayers?.[part])
+      .map((part) => sublayerUnit(index, part)),
   );
 }
 

@@ -1,28 +1,28 @@
-// Blocks that lost a part in an earlier removal: the graph's metadata say where they are, the data
-// flow must agree; must not trust the names alone.
+// Blocks that lost a sublayer in an earlier removal: the graph's metadata say where they are, the
+// data flow must agree; must not trust the names alone.
 
 import { MAX_CONFIG_BYTES, readJsonObject } from '../../json.ts';
 import type { Model } from '../../onnx/graph.ts';
-import type { Part } from '../../units.ts';
+import type { Sublayer } from '../../units.ts';
 import { type Anchors, type Boundaries, lastSum, MAX_BLOCKS, middles } from './boundaries.ts';
 import type { Cut, Flow } from './flow.ts';
 
 /**
- * Key of the metadata of a graph in which some block lacks a part: without its attention nothing in
- * the graph tells a block from its neighbour.
+ * Key of the metadata of a graph in which some block lacks a sublayer: without its attention
+ * nothing in the graph tells a block from its neighbour.
  */
 const KEY = 'espalier_parts';
 
 /** N + 1 values of the residual stream, and what each of the N blocks between them is made of. */
 export interface Parting {
   cuts: string[];
-  parts: Part[][];
+  parts: Sublayer[][];
 }
 
 export interface Parted {
   anchors: Anchors;
   boundaries: Boundaries;
-  lacks: (Part | null)[];
+  lacks: (Sublayer | null)[];
 }
 
 /** The metadata of a graph with these blocks. */
@@ -31,7 +31,7 @@ export function withParting(
   parting: Parting,
 ): Map<string, string> {
   const told = new Map(metadata);
-  if (parting.parts.every((parts) => parts.length === 2)) told.delete(KEY);
+  if (parting.parts.every((sublayers) => sublayers.length === 2)) told.delete(KEY);
   else told.set(KEY, JSON.stringify(parting));
   return told;
 }
@@ -54,11 +54,11 @@ export function partedBlocks(
   if (!cuts || new Set(cuts.map((cut) => typeOf(cut.value))).size > 1) return null;
   const anchors: Anchors = { kind: found.kind, stateIndices: [], positions: [] };
   let next = 0;
-  for (const [i, parts] of parting.parts.entries()) {
+  for (const [i, sublayers] of parting.parts.entries()) {
     const [from, to] = [cuts[i]!.position, cuts[i + 1]!.position];
     const at = found.positions[next];
     const inside = at !== undefined && at > from && at <= to;
-    if (to <= from || inside !== parts.includes('attn')) return null;
+    if (to <= from || inside !== sublayers.includes('attn')) return null;
     anchors.positions.push(inside ? at : from + 1);
     anchors.stateIndices.push(inside ? found.stateIndices[next]! : -1);
     if (inside) next++;
@@ -67,8 +67,8 @@ export function partedBlocks(
   const mids = middles(flow, cuts, typeOf).map((mid, i) =>
     parting.parts[i]!.length < 2 ? null : mid,
   );
-  const lacks = parting.parts.map((parts): Part | null =>
-    parts.length === 2 ? null : parts[0] === 'attn' ? 'ffn' : 'attn',
+  const lacks = parting.parts.map((sublayers): Sublayer | null =>
+    sublayers.length === 2 ? null : sublayers[0] === 'attn' ? 'ffn' : 'attn',
   );
   return { anchors, boundaries: { cuts, mids }, lacks };
 }
@@ -98,10 +98,12 @@ function readParting(text: string | undefined): Parting | null {
   )
     return null;
   if (!cuts.every((cut): cut is string => typeof cut === 'string')) return null;
-  const known = parts.map((list: unknown) => PARTS.find((some) => some.join() === String(list)));
+  const known = parts.map((list: unknown) =>
+    SUBLAYERS.find((some) => some.join() === String(list)),
+  );
   return known.every((some) => some !== undefined)
     ? { cuts, parts: known.map((some) => [...some]) }
     : null;
 }
 
-const PARTS: readonly (readonly Part[])[] = [['attn', 'ffn'], ['attn'], ['ffn']];
+const SUBLAYERS: readonly (readonly Sublayer[])[] = [['attn', 'ffn'], ['attn'], ['ffn']];

@@ -1,18 +1,18 @@
 // Which lists of units may be removed from a model, by what is known of its blocks; must not look
 // at a graph.
 
-import { blockOf, blocksLeft, type Part, partOf, type Unit } from '../../units.ts';
+import { blockOf, blocksLeft, type Sublayer, sublayerOf, type Unit } from '../../units.ts';
 
-/** What decides whether a block or a part of it may be removed; a `BlockSummary` has it all. */
+/** What decides whether a block or a sublayer of it may be removed; a `BlockSummary` has it all. */
 export interface RemovableBlock {
   /** True when attention and feed-forward can be told apart. */
-  hasHalves: boolean;
-  /** The part that an earlier removal has taken. */
-  lacks?: Part | null;
+  hasSublayers: boolean;
+  /** The sublayer that an earlier removal has taken. */
+  lacks?: Sublayer | null;
   /** Why the block cannot be removed. */
   unremovable?: string | null;
-  /** Why a part of it cannot be removed alone. */
-  unremovableParts?: Partial<Record<Part, string>>;
+  /** Why a sublayer of it cannot be removed alone. */
+  unremovableSublayers?: Partial<Record<Sublayer, string>>;
 }
 
 /** The first unit of a block that the model does not have, as a sentence, or null. */
@@ -43,20 +43,20 @@ export function unitObstacle(blocks: readonly RemovableBlock[], unit: Unit): str
   const index = blockOf(unit);
   const block = blocks[index];
   if (!block) return missingBlock(blocks.length, [unit]);
-  const part = partOf(unit);
-  if (part === null)
+  const sublayer = sublayerOf(unit);
+  if (sublayer === null)
     return block.unremovable ? `Block ${index} cannot be removed: ${block.unremovable}` : null;
   if (block.lacks)
     return (
       `Block ${index} has only its ${block.lacks === 'attn' ? 'feed-forward' : 'attention'} ` +
       'part left: it can go as a whole.'
     );
-  if (!block.hasHalves)
+  if (!block.hasSublayers)
     return (
       `Attention and feed-forward of block ${index} cannot be told apart, so ${unit} cannot be ` +
       'removed alone.'
     );
-  return block.unremovableParts?.[part] ?? null;
+  return block.unremovableSublayers?.[sublayer] ?? null;
 }
 
 /** Why these sorted units cannot be removed, as a sentence about the first, or null. */

@@ -1,7 +1,7 @@
 // A removal as a value: what leaves a model, what stays, and how that is numbered, computed once
 // for whoever writes it, counts it or describes it; must not change the graph.
 
-import { type Part, partUnit, type Unit } from '../../units.ts';
+import { type Sublayer, sublayerUnit, type Unit } from '../../units.ts';
 import type { Parting } from './parted.ts';
 import { stateNames } from './removeCaches.ts';
 import { type GraphRemoval, graphRemoval } from './removeGraph.ts';
@@ -11,7 +11,7 @@ import type { Structure } from './structure.ts';
 export interface RemainingBlock {
   /** Its number before the removal. */
   block: number;
-  parts: Part[];
+  sublayers: Sublayer[];
 }
 
 /** A block that stays, and the numbers of its caches; null without attention. */
@@ -43,11 +43,11 @@ export interface Removal extends GraphRemoval {
   parting: Parting;
 }
 
-const PARTS: readonly Part[] = ['attn', 'ffn'];
+const SUBLAYERS: readonly Sublayer[] = ['attn', 'ffn'];
 
 /**
- * What removing the units (in the numbering of the model, in any order) comes to. Both parts of a
- * block are the block.
+ * What removing the units (in the numbering of the model, in any order) comes to. Both sublayers of
+ * a block are the block.
  * @throws EspalierError `bad-input` for units that are not there or too many of them,
  *   `unsupported-graph` when the removal cannot be exact
  */
@@ -61,7 +61,7 @@ export function planRemoval(structure: Structure, removed: readonly Unit[]): Rem
   return {
     ...found,
     remaining,
-    complete: remaining.every(({ parts }) => parts.length === PARTS.length),
+    complete: remaining.every(({ sublayers }) => sublayers.length === SUBLAYERS.length),
     keptLayers: before.flatMap((block, k) => (kept.has(block) ? [k] : [])),
     renumbering: remaining.map(({ block }, newBlock) => {
       const { lacks, stateIndex } = structure.blocks[block]!;
@@ -75,7 +75,7 @@ export function planRemoval(structure: Structure, removed: readonly Unit[]): Rem
     names: stateNames(found, found.lone),
     parting: {
       cuts: [structure.cuts[0]!, ...ends.map((end) => replace.get(end) ?? end)],
-      parts: remaining.map(({ parts }) => parts),
+      parts: remaining.map(({ sublayers }) => sublayers),
     },
   };
 }
@@ -86,6 +86,8 @@ function remainingBlocks(structure: Structure, units: readonly Unit[]): Remainin
     .filter(({ index }) => !gone.has(index))
     .map(({ index, lacks }) => ({
       block: index,
-      parts: PARTS.filter((part) => part !== lacks && !gone.has(partUnit(index, part))),
+      sublayers: SUBLAYERS.filter(
+        (sublayer) => sublayer !== lacks && !gone.has(sublayerUnit(index, sublayer)),
+      ),
     }));
 }

@@ -112,7 +112,7 @@ describe('removeUnits', () => {
     expect(fused[1]?.inputs.slice(0, 2)).toEqual(['s0f', 'f0']);
   });
 
-  it('leaves out halves of blocks through the middle value', () => {
+  it('leaves out sublayers of blocks through the middle value', () => {
     const structure = findBlocks(residualModel(PLAIN), 3);
     const noAttention = removeUnits(structure, ['1.attn']).graph;
     expect(noAttention.initializers.has('wo1')).toBe(false);

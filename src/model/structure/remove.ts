@@ -1,5 +1,5 @@
-// Takes blocks, or parts of blocks, out of a decoder graph exactly; must leave the given structure
-// untouched.
+// Takes blocks, or sublayers of blocks, out of a decoder graph exactly; must leave the given
+// structure untouched.
 
 import { EspalierError } from '../../errors.ts';
 import { dependencies } from '../../onnx/captures.ts';

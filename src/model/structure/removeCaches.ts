@@ -1,7 +1,7 @@
 // What a removal does to caches and states: which go, which others lend their size, and the numbers
 // of those that stay; must not look at operators.
 
-import { blockOf, partOf, type Unit } from '../../units.ts';
+import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import { parseStateName, renumbered } from './kv.ts';
 import type { Block, StatePair, Structure } from './structure.ts';
 
@@ -13,7 +13,7 @@ export interface AttentionBlocks {
 }
 
 export function attentionBlocks(structure: Structure, units: readonly Unit[]): AttentionBlocks {
-  const gone = new Set(units.filter((unit) => partOf(unit) !== 'ffn').map(blockOf));
+  const gone = new Set(units.filter((unit) => sublayerOf(unit) !== 'ffn').map(blockOf));
   const before = structure.blocks.filter((block) => block.lacks !== 'attn');
   return { before, after: before.filter((block) => !gone.has(block.index)) };
 }

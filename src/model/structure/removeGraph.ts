@@ -5,10 +5,10 @@ import { EspalierError } from '../../errors.ts';
 import { shown } from '../../onnx/limits.ts';
 import {
   blockOf,
-  type PartUnit,
-  partOf,
-  partUnits,
+  type SublayerUnit,
   sortUnits,
+  sublayerOf,
+  sublayerUnits,
   type Unit,
   wholeBlocks,
 } from '../../units.ts';
@@ -62,11 +62,11 @@ export function graphRemoval(
   const n = structure.blocks.length;
   const units = sortUnits(removed);
   const gone = new Set(wholeBlocks(units));
-  const parts = partUnits(units);
+  const sublayers = sublayerUnits(units);
   const only = alone && n === 1 && gone.size === 1;
   const wrong = only ? missingBlock(n, units) : listObstacle(n, units);
   if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Choose other blocks.');
-  refuse(partsObstacle(structure, parts));
+  refuse(sublayersObstacle(structure, sublayers));
   const { before, after } = attentionBlocks(structure, units);
   if (after.length === 0 && !only)
     throw new EspalierError(
@@ -75,12 +75,12 @@ export function graphRemoval(
       'Keep the attention of at least one block.',
     );
 
-  const goes = goesWith(structure, gone, parts);
+  const goes = goesWith(structure, gone, sublayers);
   refuse(leakObstacle(structure, gone, goes));
   const states = removedStates({ before, after });
   const goneInputs = new Set(states.map((state) => state.input));
   refuse(swappedState(structure, goneInputs, goes));
-  const replace = replacements(structure, gone, parts);
+  const replace = replacements(structure, gone, sublayers);
   refuse(outputObstacle(structure, goneInputs, replace));
   const { lone, kept } = innerOutputs(structure, before.length);
   const made = (value: string): boolean => goes(structure.producer.get(value) ?? -1);
@@ -119,10 +119,13 @@ export function refuse(obstacle: string | null): void {
     );
 }
 
-/** Parts that cannot be told apart, or that hold states which attention does not own. */
-function partsObstacle(structure: Structure, parts: readonly PartUnit[]): string | null {
-  const blocks = structure.blocks.map(({ mid, lacks }) => ({ hasHalves: mid !== null, lacks }));
-  for (const unit of parts) {
+/** Sublayers that cannot be told apart, or that hold states which attention does not own. */
+function sublayersObstacle(
+  structure: Structure,
+  sublayers: readonly SublayerUnit[],
+): string | null {
+  const blocks = structure.blocks.map(({ mid, lacks }) => ({ hasSublayers: mid !== null, lacks }));
+  for (const unit of sublayers) {
     const wrong = unitObstacle(blocks, unit);
     if (wrong !== null) return wrong;
     const state = feedForwardState(structure, blockOf(unit));
@@ -138,10 +141,12 @@ function partsObstacle(structure: Structure, parts: readonly PartUnit[]): string
 function goesWith(
   structure: Structure,
   gone: ReadonlySet<number>,
-  parts: readonly PartUnit[],
+  sublayers: readonly SublayerUnit[],
 ): (position: number) => boolean {
-  const behind = parts.length > 0 ? feedForwardNodes(structure) : null;
-  const partial = new Map(parts.map((unit) => [blockOf(unit), partOf(unit) === 'ffn' ? 1 : 0]));
+  const behind = sublayers.length > 0 ? feedForwardNodes(structure) : null;
+  const partial = new Map(
+    sublayers.map((unit) => [blockOf(unit), sublayerOf(unit) === 'ffn' ? 1 : 0]),
+  );
   return (position) => {
     const r = structure.region[position] ?? 0;
     if (r < 1 || r > structure.blocks.length) return false;
@@ -174,20 +179,20 @@ function regionName(region: number, numBlocks: number): string {
 }
 
 /**
- * Boundary after a removed block -> boundary before it, transitively; halves through the middle
+ * Boundary after a removed block -> boundary before it, transitively; sublayers through the middle
  * value.
  */
 function replacements(
   structure: Structure,
   gone: ReadonlySet<number>,
-  parts: readonly PartUnit[],
+  sublayers: readonly SublayerUnit[],
 ): Map<string, string> {
   const direct = new Map<string, string>();
   for (const b of gone) direct.set(structure.blocks[b]!.output, structure.blocks[b]!.input);
-  for (const unit of parts) {
+  for (const unit of sublayers) {
     const { input, mid, output } = structure.blocks[blockOf(unit)]!;
     if (mid === null) continue;
-    if (partOf(unit) === 'attn') direct.set(mid, input);
+    if (sublayerOf(unit) === 'attn') direct.set(mid, input);
     else direct.set(output, mid);
   }
   const resolved = new Map<string, string>();

@@ -1,4 +1,4 @@
-// Parts of blocks taken out of real graphs: the surgery's laws, and that what is left is found
+// Sublayers of blocks taken out of real graphs: the surgery's laws, and that what is left is found
 // again.
 
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
 import { nodeFolder, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
-import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../../units.ts';
+import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
 import { openModel } from '../open/open.ts';
 import { findBlocks } from './blocks.ts';
 import { planRemoval } from './removal.ts';
@@ -62,7 +62,7 @@ function reread(model: Model, layers: number): Structure {
   return findBlocks(told, layers);
 }
 
-/** Some units of a model with both parts, in any order, one block at least untouched. */
+/** Some units of a model with both sublayers, in any order, one block at least untouched. */
 const unitsOf = (blocks: number): fc.Arbitrary<Unit[]> =>
   fc
     .array(fc.tuple(fc.nat(blocks - 1), fc.constantFrom('attn' as const, 'ffn' as const, null)), {
@@ -72,7 +72,7 @@ const unitsOf = (blocks: number): fc.Arbitrary<Unit[]> =>
     .map((all) =>
       all
         .filter(([b]) => b !== 1 % blocks)
-        .map(([b, part]): Unit => (part ? partUnit(b, part) : b)),
+        .map(([b, part]): Unit => (part ? sublayerUnit(b, part) : b)),
     );
 
 const NAMES = wholeCorpus()
@@ -84,7 +84,7 @@ describe.each([...NAMES, 'sample'])('parts of %s', (name) => {
     const structure = structureOf(name);
     for (const { index } of structure.blocks) {
       for (const part of ['attn', 'ffn'] as const) {
-        const unit = partUnit(index, part);
+        const unit = sublayerUnit(index, part);
         const why = removalObstacle(structure, [unit]);
         if (why !== null) {
           expect(() => removeUnits(structure, [unit])).toThrow(why);
@@ -155,9 +155,9 @@ describe('removing units', () => {
         let left = structure;
         let origin = structure.blocks.map((block) => block.index);
         for (const unit of sortUnits(units)) {
-          const part = partOf(unit);
+          const part = sublayerOf(unit);
           const at = origin.indexOf(blockOf(unit));
-          const here: Unit = part ? partUnit(at, part) : at;
+          const here: Unit = part ? sublayerUnit(at, part) : at;
           left = findBlocks(removeUnits(left, [here]), null);
           if (!part) origin = origin.filter((block) => block !== blockOf(unit));
         }
@@ -173,7 +173,7 @@ describe('removing units', () => {
     );
   });
 
-  it('takes both parts for the block', () => {
+  it('takes both sublayers for the block', () => {
     for (const [name, structure] of opened) {
       if (structure.blocks[1]?.mid == null) continue;
       expect(shape(removeUnits(structure, ['1.ffn', '1.attn'])), name).toEqual(
@@ -192,7 +192,7 @@ describe('removing units', () => {
 
   it('keeps the attention of one block, and the parts of what has none together', () => {
     const structure = structureOf('optimum-llama-fp32');
-    const attentions = structure.blocks.map((block) => partUnit(block.index, 'attn'));
+    const attentions = structure.blocks.map((block) => sublayerUnit(block.index, 'attn'));
     expect(() => removeUnits(structure, attentions)).toThrow(/No block would keep its attention/);
     const left = findBlocks(removeUnits(structure, ['2.attn', '3.ffn']), null);
     expect(() => removeUnits(left, ['2.ffn'])).toThrow(

@@ -2,7 +2,7 @@
 // Types only.
 
 import type { Graph, Model } from '../../onnx/graph.ts';
-import type { Part } from '../../units.ts';
+import type { Sublayer } from '../../units.ts';
 
 /**
  * One cache or state of a block: a graph input and the output that replaces it in the next step.
@@ -34,10 +34,10 @@ export interface Block {
   /** The value between attention and feed-forward, or null (parallel residual, unusual blocks). */
   mid: string | null;
   /**
-   * The part that an earlier removal has taken from it, as far as the export tells; null for whole
-   * blocks.
+   * The sublayer that an earlier removal has taken from it, as far as the export tells; null for
+   * whole blocks.
    */
-  lacks: Part | null;
+  lacks: Sublayer | null;
   /** Why the block cannot be removed, or null. */
   unremovable: string | null;
 }

@@ -1,4 +1,4 @@
-// Which nodes and states of a block belong to its attention and which to its feed-forward part;
+// Which nodes and states of a block belong to its attention and which to its feed-forward sublayer;
 // must not decide what is removed.
 
 import { dependencies } from '../../onnx/captures.ts';
@@ -7,9 +7,9 @@ import type { StatePair, Structure } from './structure.ts';
 const known = new WeakMap<Structure, Uint8Array>();
 
 /**
- * Per node of the graph: 1 when it belongs to the feed-forward part of its block, that is when it
- * reads what follows the middle value, or when what follows reads it. Blocks without a middle value
- * have none.
+ * Per node of the graph: 1 when it belongs to the feed-forward sublayer of its block, that is when
+ * it reads what follows the middle value, or when what follows reads it. Blocks without a middle
+ * value have none.
  */
 export function feedForwardNodes(structure: Structure): Uint8Array {
   let found = known.get(structure);
@@ -53,8 +53,8 @@ function findFeedForward({ graph, region, blocks }: Structure): Uint8Array {
 }
 
 /**
- * The first state of a block that its feed-forward part reads or makes, or null: caches belong to
- * attention.
+ * The first state of a block that its feed-forward sublayer reads or makes, or null: caches belong
+ * to attention.
  */
 export function feedForwardState(structure: Structure, block: number): StatePair | null {
   const { graph, region, producer, blocks } = structure;

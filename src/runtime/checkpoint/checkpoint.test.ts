@@ -2,7 +2,7 @@
 // bodies that fit nothing are ignored.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PartsEvent, ScoreEvent } from '../../contract/score.ts';
+import type { ScoreEvent, SublayersEvent } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import {
@@ -15,7 +15,7 @@ import {
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
-import { type Curve, type PartsCurve, ScoreSession } from '../score/session.ts';
+import { type Curve, ScoreSession, type SublayersCurve } from '../score/session.ts';
 import { allPrograms, weightBytes } from '../weights/stages.ts';
 import { readLeaveOutBody } from './body.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
@@ -79,7 +79,7 @@ async function inSession<T>(
   work: (
     session: ScoreSession,
     signal: AbortSignal,
-    onEvent: (event: ScoreEvent | PartsEvent) => void,
+    onEvent: (event: ScoreEvent | SublayersEvent) => void,
   ) => Promise<T>,
 ): Promise<{ result: T | null; events: Told[]; runs: number; bytes: number }> {
   const session = ScoreSession.open(opened, engine, { budgetBytes });
@@ -87,7 +87,7 @@ async function inSession<T>(
   const events: Told[] = [];
   const [runsBefore, bytesBefore] = [runs, folder.bytesRead()];
   let seen = 0;
-  const onEvent = (event: ScoreEvent | PartsEvent): void => {
+  const onEvent = (event: ScoreEvent | SublayersEvent): void => {
     events.push(event);
     if (event.type === 'progress' && event.progress.phase === 'score' && ++seen === stopAt)
       abort.abort();
@@ -126,7 +126,7 @@ describe.each([
     (
       session: ScoreSession,
       signal: AbortSignal,
-      onEvent: (event: ScoreEvent | PartsEvent) => void,
+      onEvent: (event: ScoreEvent | SublayersEvent) => void,
     ): Promise<Curve> =>
       session.score(rows, signal, onEvent, store);
   let whole: Awaited<ReturnType<typeof inSession<Curve>>>;
@@ -192,9 +192,9 @@ test.each([
     (
       session: ScoreSession,
       signal: AbortSignal,
-      onEvent: (event: ScoreEvent | PartsEvent) => void,
-    ): Promise<PartsCurve> =>
-      session.scoreParts(windows, signal, onEvent, store);
+      onEvent: (event: ScoreEvent | SublayersEvent) => void,
+    ): Promise<SublayersCurve> =>
+      session.scoreSublayers(windows, signal, onEvent, store);
   const whole = await inSession(budget, 0, score());
   for (const stopAt of [30, 200]) {
     const store = new MemoryStore();

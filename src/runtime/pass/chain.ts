@@ -9,7 +9,7 @@ import {
   type ScorePrograms,
 } from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { blockOf, partOf, type Unit } from '../../units.ts';
+import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from '../device/engine.ts';
 import { byteSize, count, filled, type HostTensor, numbers, toFloat32 } from '../device/host.ts';
 import { type HeadPiece, headPieces } from '../weights/headPieces.ts';
@@ -44,7 +44,7 @@ export class Chain {
    */
   headTokens: number | null = null;
   /** Parts of blocks were run: they share the weights of their blocks. */
-  ranParts = false;
+  ranSublayers = false;
   private readonly compiled = new Map<string, Compiled>();
   private readonly sides = new Map<string, Promise<Sides>>();
   private readonly zeros = new Map<string, HostTensor>();
@@ -86,7 +86,7 @@ export class Chain {
   async block(piece: Unit, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
     const bound = this.boundOf(piece);
     if (typeof piece !== 'number') {
-      this.ranParts = true;
+      this.ranSublayers = true;
       await this.prepareLate([bound]);
     }
     return this.residual(bound, chunk, state);
@@ -94,11 +94,11 @@ export class Chain {
 
   /** @throws EspalierError `bug` for what the model does not have. */
   boundOf(piece: Unit): BoundProgram {
-    const part = partOf(piece);
+    const part = sublayerOf(piece);
     const bound =
       part === null
         ? this.programs.blocks[blockOf(piece)]
-        : this.programs.halves?.[blockOf(piece)]?.[part];
+        : this.programs.sublayers?.[blockOf(piece)]?.[part];
     if (!bound)
       throw new EspalierError('bug', `There is no ${part ? 'part' : 'block'} ${piece} to run.`);
     return bound;

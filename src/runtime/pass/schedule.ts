@@ -1,6 +1,6 @@
 // The order in which leave-one-out visits blocks, parts and heads; pure, knows no tensors.
 
-import { blockOf, partUnit, type Unit } from '../../units.ts';
+import { blockOf, sublayerUnit, type Unit } from '../../units.ts';
 import type { Stage } from '../weights/stages.ts';
 
 /** The stream that nothing is left out of, or the one without a unit. */
@@ -43,8 +43,8 @@ export interface Course {
  */
 export function pieceOf(block: number, removed: ReadonlySet<Unit>): Unit | null {
   if (removed.has(block)) return null;
-  if (removed.has(partUnit(block, 'attn'))) return partUnit(block, 'ffn');
-  return removed.has(partUnit(block, 'ffn')) ? partUnit(block, 'attn') : block;
+  if (removed.has(sublayerUnit(block, 'attn'))) return sublayerUnit(block, 'ffn');
+  return removed.has(sublayerUnit(block, 'ffn')) ? sublayerUnit(block, 'attn') : block;
 }
 
 /** The model without `removed`, as a line. */
@@ -75,7 +75,7 @@ export function partCandidates(
 ): Candidate[] {
   return line.flatMap((block, at) => {
     if (typeof block !== 'number' || !divisible(block)) return [];
-    const [attn, ffn] = [partUnit(block, 'attn'), partUnit(block, 'ffn')];
+    const [attn, ffn] = [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')];
     return [
       { unit: attn, at, rest: [ffn] },
       { unit: ffn, at, rest: [attn] },

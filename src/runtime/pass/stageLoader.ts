@@ -130,7 +130,8 @@ export class StageLoader {
     const bound = boundOf(programs, stage);
     if (bound) weights.release([bound]);
     // Parts that ran hold the same buffers.
-    const half = typeof stage === 'number' && this.chain.ranParts ? programs.halves?.[stage] : null;
-    if (half) weights.release([half.attn, half.ffn]);
+    const pair =
+      typeof stage === 'number' && this.chain.ranSublayers ? programs.sublayers?.[stage] : null;
+    if (pair) weights.release([pair.attn, pair.ffn]);
   }
 }

@@ -3,7 +3,7 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError, toReport } from '../../errors.ts';
-import { partUnit, type Unit } from '../../units.ts';
+import { sublayerUnit, type Unit } from '../../units.ts';
 import { byteSize } from '../device/host.ts';
 import { type MemoryPlan, planMemory } from '../weights/memory.ts';
 import { allPrograms, type Stage, stagesOf, weightBytes } from '../weights/stages.ts';
@@ -101,11 +101,14 @@ export class Workbench {
    * Compiles the parts of the blocks that `wanted` marks, and runs one of each class once where the
    * weights are on the device; after `prepare`.
    */
-  async prepareParts(wanted: readonly boolean[], signal: AbortSignal | undefined): Promise<void> {
+  async prepareSublayers(
+    wanted: readonly boolean[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { chain, plan, windows } = this;
     const distinct = new Map<string, Unit>();
     for (const [block, want] of wanted.entries())
-      for (const unit of want ? [partUnit(block, 'attn'), partUnit(block, 'ffn')] : []) {
+      for (const unit of want ? [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')] : []) {
         const { id } = chain.boundOf(unit).program;
         if (!distinct.has(id)) distinct.set(id, unit);
       }

@@ -8,12 +8,12 @@ import type { Progress } from '../../contract/progress.ts';
 import type {
   BlockScore,
   Measure,
-  PartScore,
-  PartsEvent,
   ScoreEvent,
+  SublayerScore,
+  SublayersEvent,
 } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
-import type { PartUnit } from '../../units.ts';
+import type { SublayerUnit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Keeper } from '../checkpoint/keeper.ts';
 import { HiddenAccumulator } from '../criteria/influence.ts';
@@ -38,12 +38,12 @@ export interface Curve {
 }
 
 /** What scoring the parts found. */
-export interface PartsCurve {
+export interface SublayersCurve {
   baseline: Measure;
   /** By block, attention first; blocks whose parts cannot be told apart are missing. */
-  parts: PartScore[];
+  parts: SublayerScore[];
   /** Least important first. */
-  order: PartUnit[];
+  order: SublayerUnit[];
   seconds: number;
   costRatio: number | null;
 }
@@ -105,17 +105,17 @@ export async function measureCurve(
  * The curve over the 2N parts. `known` = the baseline of a curve on the same windows.
  * @throws EspalierError as `measureCurve`.
  */
-export async function measureParts(
+export async function measureSublayers(
   job: CurveJob,
   divisible: readonly boolean[],
   known: Measure | null,
-  onEvent: (event: PartsEvent) => void,
-): Promise<Omit<PartsCurve, 'seconds'>> {
-  const parts: PartScore[] = [];
+  onEvent: (event: SublayersEvent) => void,
+): Promise<Omit<SublayersCurve, 'seconds'>> {
+  const parts: SublayerScore[] = [];
   const points = new Points(
     (baseline) => onEvent({ type: 'baseline', baseline }),
     (variant, nll, baseline) => {
-      const part = partScore(variant as PartUnit, nll, baseline);
+      const part = partScore(variant as SublayerUnit, nll, baseline);
       parts.push(part);
       onEvent({ type: 'part', part });
     },

@@ -2,8 +2,8 @@
 
 import { pairedInterval } from '../../analysis/bootstrap.ts';
 import { measureWindows } from '../../analysis/perplexity.ts';
-import type { BlockScore, Measure, PartScore } from '../../contract/score.ts';
-import type { PartUnit } from '../../units.ts';
+import type { BlockScore, Measure, SublayerScore } from '../../contract/score.ts';
+import type { SublayerUnit } from '../../units.ts';
 import type { Variant } from '../pass/schedule.ts';
 
 /** A block's score with the 95 % interval of its difference to the intact model. */
@@ -21,10 +21,10 @@ export function blockScore(
 
 /** The same for a part of a block. */
 export function partScore(
-  unit: PartUnit,
+  unit: SublayerUnit,
   nllPerWindow: readonly number[],
   baseline: Measure,
-): PartScore {
+): SublayerScore {
   return {
     unit,
     ...measureWindows(nllPerWindow),

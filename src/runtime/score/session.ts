@@ -5,7 +5,7 @@ import { measureWindows } from '../../analysis/perplexity.ts';
 import type { HiddenCriteria } from '../../contract/criteria.ts';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
-import type { Measure, MemoryEstimate, PartsEvent, ScoreEvent } from '../../contract/score.ts';
+import type { Measure, MemoryEstimate, ScoreEvent, SublayersEvent } from '../../contract/score.ts';
 import type { SearchEvent } from '../../contract/search.ts';
 import { EspalierError } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -34,12 +34,12 @@ import {
   type CurveJob,
   measureCurve,
   measureHidden,
-  measureParts,
-  type PartsCurve,
+  measureSublayers,
+  type SublayersCurve,
 } from './curve.ts';
 import { PlanStates, runPlan } from './plans.ts';
 
-export type { Curve, PartsCurve } from './curve.ts';
+export type { Curve, SublayersCurve } from './curve.ts';
 
 export interface SessionOptions {
   /**
@@ -62,7 +62,7 @@ export class ScoreSession {
   private readonly intact: IntactStates = new Map();
   private readonly planStates = new PlanStates();
   private curve: Curve | null = null;
-  private parts: PartsCurve | null = null;
+  private parts: SublayersCurve | null = null;
 
   /** @param unremovable per block, why it cannot be left out, or null. */
   constructor(
@@ -153,17 +153,17 @@ export class ScoreSession {
    * states of a curve on the same windows are used.
    * @throws EspalierError as `score`; `bad-input` when no block can be divided.
    */
-  scoreParts(
+  scoreSublayers(
     windows: Windows,
     signal: AbortSignal | undefined,
-    onEvent: (event: PartsEvent) => void,
+    onEvent: (event: SublayersEvent) => void,
     store?: CheckpointStore,
-  ): Promise<PartsCurve> {
+  ): Promise<SublayersCurve> {
     return this.exclusive(async () => {
       const started = performance.now();
       this.takeWindows(windows);
       const divisible = this.unremovable.map(
-        (reason, block) => reason === null && Boolean(this.programs.halves?.[block]),
+        (reason, block) => reason === null && Boolean(this.programs.sublayers?.[block]),
       );
       if (!divisible.includes(true))
         throw new EspalierError(
@@ -174,8 +174,8 @@ export class ScoreSession {
       const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
       const job = await this.curveJob('parts', signal, tell, store);
       this.planStates.clear();
-      await this.bench.prepareParts(divisible, signal);
-      const found = await measureParts(job, divisible, this.curve?.baseline ?? null, onEvent);
+      await this.bench.prepareSublayers(divisible, signal);
+      const found = await measureSublayers(job, divisible, this.curve?.baseline ?? null, onEvent);
       await job.keeper?.clear();
       this.parts = { ...found, seconds: (performance.now() - started) / 1000 };
       return this.parts;
@@ -411,7 +411,7 @@ export class ScoreSession {
     const units = sortUnits(removed);
     const blocks = this.unremovable.map((unremovable, block) => ({
       unremovable,
-      hasHalves: Boolean(this.programs.halves?.[block]),
+      hasSublayers: Boolean(this.programs.sublayers?.[block]),
     }));
     const wrong = unitsObstacle(blocks, units);
     if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');

@@ -2,11 +2,11 @@
 // hidden states that come with a curve.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PartsEvent } from '../../contract/score.ts';
+import type { SublayersEvent } from '../../contract/score.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { fixturePath, golden, samplePath } from '../../testing/fixtures.ts';
 import { openFolder } from '../../testing/openFolder.ts';
-import { partUnit, type Unit } from '../../units.ts';
+import { sublayerUnit, type Unit } from '../../units.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -62,14 +62,14 @@ describe('the sample', () => {
   });
 
   test('curve over parts within 1e-4, on the intact states that are there', async () => {
-    const events: PartsEvent[] = [];
-    const found = await session.scoreParts(expected.windows, undefined, (event) =>
+    const events: SublayersEvent[] = [];
+    const found = await session.scoreSublayers(expected.windows, undefined, (event) =>
       events.push(event),
     );
     expect(found.parts.map(({ unit }) => unit)).toEqual(
       Array.from({ length: 16 }, (_, block) => [
-        partUnit(block, 'attn'),
-        partUnit(block, 'ffn'),
+        sublayerUnit(block, 'attn'),
+        sublayerUnit(block, 'ffn'),
       ]).flat(),
     );
     const nll = (part: number): number[] =>
@@ -129,13 +129,13 @@ describe('the sample', () => {
 test('streamed, with a curve or without, the parts are the same', async () => {
   const windows = expected.windows.slice(0, 2).map((window) => window.slice(0, 16));
   const whole = ScoreSession.open(opened, engine);
-  const parts = await whole.scoreParts(windows, undefined, () => {});
+  const parts = await whole.scoreSublayers(windows, undefined, () => {});
   await whole.dispose();
   const curve = ScoreSession.open(opened, engine, { budgetBytes: 3.4 * 2 ** 20 });
   expect(curve.memory(2, 16).streaming).toBe(true);
   const { hidden, baseline } = await curve.score(windows, undefined, () => {});
   expect(await curve.hiddenCriteria(windows)).toBe(hidden);
-  const streamed = await curve.scoreParts(windows, undefined, () => {});
+  const streamed = await curve.scoreSublayers(windows, undefined, () => {});
   expect(streamed.parts).toEqual(parts.parts);
   expect(streamed.order).toEqual(parts.order);
   expect(streamed.baseline).toEqual(baseline);
@@ -149,7 +149,7 @@ test('streamed, with a curve or without, the parts are the same', async () => {
 test('windows one after the other, candidates that have no room together: the same parts and criteria', async () => {
   const windows = expected.windows.slice(0, 2);
   const whole = ScoreSession.open(opened, engine);
-  const parts = await whole.scoreParts(windows, undefined, () => {});
+  const parts = await whole.scoreSublayers(windows, undefined, () => {});
   const hidden = await whole.hiddenCriteria(windows);
   await whole.dispose();
   const small = ScoreSession.open(opened, engine, { budgetBytes: 3.4 * 2 ** 20 });
@@ -157,7 +157,7 @@ test('windows one after the other, candidates that have no room together: the sa
   expect(difference(criteria.blockInfluence, hidden.blockInfluence)).toBeLessThan(1e-6);
   for (const [n, row] of criteria.angular.entries())
     expect(difference(row, hidden.angular[n] ?? [])).toBeLessThan(1e-6);
-  const streamed = await small.scoreParts(windows, undefined, () => {});
+  const streamed = await small.scoreSublayers(windows, undefined, () => {});
   for (const [k, { nllPerWindow }] of streamed.parts.entries())
     expect(difference(nllPerWindow, parts.parts[k]?.nllPerWindow ?? [])).toBeLessThan(1e-6);
   await small.dispose();
@@ -170,7 +170,7 @@ test('a model whose blocks cannot be divided says so', async () => {
     engine,
   );
   const { windows } = golden('optimum-gptneox-fp32');
-  await expect(session.scoreParts(windows, undefined, () => {})).rejects.toThrow(
+  await expect(session.scoreSublayers(windows, undefined, () => {})).rejects.toThrow(
     /cannot be told apart in any block/,
   );
   await session.useWindows(windows);
@@ -211,7 +211,7 @@ describe.each([
       units: { attn: number[]; ffn: number[] };
     }>(name);
     const session = ScoreSession.open(await openModel(await openFolder(fixturePath(name))), engine);
-    const { parts } = await session.scoreParts(windows, undefined, () => {});
+    const { parts } = await session.scoreSublayers(windows, undefined, () => {});
     expect(parts.length).toBe(units.attn.length + units.ffn.length);
     for (const { unit, nll } of parts) {
       const [block = '', part] = unit.split('.');

@@ -6,7 +6,7 @@ import type { CriterionRecord, StudyRecord } from '../../model/export/provenance
 import { hiddenInForce, knownCriteria, spanOf } from '../criteria/selectors.ts';
 import type { StudyRunResult } from '../criteria/state.ts';
 import { evaluationRecords } from '../evaluate/selectors.ts';
-import { partsInForce } from '../score/sublayerSelectors.ts';
+import { currentSublayers } from '../score/sublayerSelectors.ts';
 import { searchRecord } from '../search/selectors.ts';
 import type { StudioState } from '../state.ts';
 
@@ -28,7 +28,7 @@ function criteriaRecords(state: StudioState): CriterionRecord[] {
   const { magnitudes } = state.criteria;
   const hidden = hiddenInForce(state);
   const ppl = knownCriteria(state).find(({ name }) => name === 'ppl');
-  const parts = partsInForce(state);
+  const parts = currentSublayers(state);
   const records = ppl ? [ofBlocks('ppl', ppl.scores)] : [];
   if (parts) {
     const { order } = parts;

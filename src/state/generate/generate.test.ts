@@ -8,7 +8,7 @@ import { command } from '../commands.ts';
 import { meterUse } from '../speed/metering.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
 import { divergence, waitsForPerplexity, whyNoGenerating } from './actions.ts';
-import { markedPart } from './mark.ts';
+import { markedSublayer } from './mark.ts';
 import { chatState, modeOf } from './prompt.ts';
 
 const asked = ({ meter }: ReturnType<typeof setUp>): GenerateRequest =>
@@ -275,7 +275,7 @@ describe('prompts', () => {
 
 describe('the marked token', () => {
   const mark = (text: string, ends: number[], at: number) => {
-    const part = markedPart(text, ends, at);
+    const part = markedSublayer(text, ends, at);
     return part && text.slice(...part);
   };
 

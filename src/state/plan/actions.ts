@@ -3,10 +3,15 @@
 
 import { endLocks } from '../../analysis/ranking.ts';
 import { unitObstacle } from '../../model/structure/removable.ts';
-import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../../units.ts';
+import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
 import type { Address, Context } from '../context.ts';
 import { droppable, oneShot, orderInForce, takable } from '../criteria/orders.ts';
-import { droppableParts, isRemoved, lowestParts, showsParts } from '../score/sublayerSelectors.ts';
+import {
+  droppableSublayers,
+  isRemoved,
+  lowestSublayers,
+  showsSublayers,
+} from '../score/sublayerSelectors.ts';
 import { isOwnChoice, removableUnits } from '../selectors.ts';
 import { planFromHash, planToHash } from './address.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
@@ -72,7 +77,7 @@ export function makePlanActions(
     const wrong = unitObstacle(blocks, unit);
     if (wrong !== null) return wrong;
     // With its other part removed before, this one takes the whole block.
-    const other = partUnit(block, partOf(unit) === 'attn' ? 'ffn' : 'attn');
+    const other = sublayerUnit(block, sublayerOf(unit) === 'attn' ? 'ffn' : 'attn');
     const { removed } = get().plan.present;
     const takesBlock = removed.includes(other) && !removed.includes(unit);
     const whole = takesBlock ? unitObstacle(blocks, block) : null;
@@ -106,19 +111,22 @@ export function makePlanActions(
   }
 
   function dropLowest(k: number): void {
-    const ofParts = showsParts(get());
-    if (!ofParts && !orderInForce(get())) return;
+    const ofSublayers = showsSublayers(get());
+    if (!ofSublayers && !orderInForce(get())) return;
     const plan = get().plan.present;
-    const most = ofParts ? droppableParts(get()) : droppable(get());
+    const most = ofSublayers ? droppableSublayers(get()) : droppable(get());
     if (!Number.isInteger(k) || k < 0 || k > most) {
-      const refusal = ofParts
+      const refusal = ofSublayers
         ? `${k} parts cannot be removed: at most ${most} may go.`
         : whyNotLowest(k, most);
       patch('plan', { refusal });
       context.announce(refusal);
       return;
     }
-    edit({ ...plan, removed: ofParts ? lowestParts(get(), k) : oneShot(get(), k) }, 'lowest');
+    edit(
+      { ...plan, removed: ofSublayers ? lowestSublayers(get(), k) : oneShot(get(), k) },
+      'lowest',
+    );
   }
 
   return {
@@ -138,7 +146,7 @@ export function makePlanActions(
     dropLowest,
     setOrder(name) {
       const { removed } = get().plan.present;
-      const follows = removed.length > 0 && !showsParts(get()) && !isOwnChoice(get());
+      const follows = removed.length > 0 && !showsSublayers(get()) && !isOwnChoice(get());
       patch('criteria', { orderBy: name });
       if (follows) dropLowest(removed.length);
     },

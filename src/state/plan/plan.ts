@@ -1,7 +1,7 @@
 // The plan (which blocks go, which are locked) and its history as pure functions; must not know of
 // models or scores.
 
-import { blockOf, partUnit, sortUnits, type Unit } from '../../units.ts';
+import { blockOf, sortUnits, sublayerUnit, type Unit } from '../../units.ts';
 
 /**
  * Units in the numbering of the original model, in order. A locked block is never removed, nor are
@@ -95,7 +95,7 @@ function putBack(removed: readonly Unit[], units: readonly Unit[]): Unit[] {
   return removed.flatMap((unit): Unit[] => {
     if (back.has(unit) || back.has(blockOf(unit))) return [];
     if (typeof unit !== 'number') return [unit];
-    const parts = [partUnit(unit, 'attn'), partUnit(unit, 'ffn')];
+    const parts = [sublayerUnit(unit, 'attn'), sublayerUnit(unit, 'ffn')];
     return parts.some((part) => back.has(part)) ? parts.filter((part) => !back.has(part)) : [unit];
   });
 }

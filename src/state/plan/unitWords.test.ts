@@ -1,7 +1,7 @@
 // Units in words: singular, plural, parts beside blocks.
 
 import { describe, expect, it } from 'vitest';
-import { countParts, countUnits, listUnits, nameUnit } from './unitWords.ts';
+import { countSublayers, countUnits, listUnits, nameUnit } from './unitWords.ts';
 
 describe('units in words', () => {
   it('counts blocks and parts apart', () => {
@@ -24,6 +24,6 @@ describe('units in words', () => {
   });
 
   it('counts a block as two parts', () => {
-    expect(countParts([3, '7.attn'])).toBe(3);
+    expect(countSublayers([3, '7.attn'])).toBe(3);
   });
 });

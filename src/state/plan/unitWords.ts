@@ -1,7 +1,7 @@
 // Units of removal in words, the same everywhere: how many, which ones. Must not know of plans or
 // models.
 
-import { blockOf, partOf, partUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { blockOf, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 
 const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
@@ -11,8 +11,8 @@ const joined = (items: readonly string[]) =>
 /** How many units: "3 blocks", "2 blocks and 1 attention part", "no block". */
 export function countUnits(units: readonly Unit[]): string {
   const blocks = wholeBlocks(units).length;
-  const parts = partUnits(units);
-  const attention = parts.filter((unit) => partOf(unit) === 'attn').length;
+  const parts = sublayerUnits(units);
+  const attention = parts.filter((unit) => sublayerOf(unit) === 'attn').length;
   const feedForward = parts.length - attention;
   const words = [
     blocks > 0 && count(blocks, 'block'),
@@ -29,7 +29,7 @@ export function countUnits(units: readonly Unit[]): string {
 export function listUnits(units: readonly Unit[]): string {
   return joined([
     ...wholeBlocks(units).map(String),
-    ...partUnits(units).map((unit) => `the ${partName(unit)} of ${blockOf(unit)}`),
+    ...sublayerUnits(units).map((unit) => `the ${partName(unit)} of ${blockOf(unit)}`),
   ]);
 }
 
@@ -40,9 +40,9 @@ export function nameUnit(unit: Unit): string {
     : `the ${partName(unit)} of block ${blockOf(unit)}`;
 }
 
-const partName = (unit: Unit) => (partOf(unit) === 'attn' ? 'attention' : 'feed-forward');
+const partName = (unit: Unit) => (sublayerOf(unit) === 'attn' ? 'attention' : 'feed-forward');
 
 /** Parts that a plan takes out, two for a whole block. */
-export function countParts(units: readonly Unit[]): number {
+export function countSublayers(units: readonly Unit[]): number {
   return units.reduce<number>((sum, unit) => sum + (typeof unit === 'number' ? 2 : 1), 0);
 }

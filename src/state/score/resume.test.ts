@@ -56,7 +56,7 @@ test('parts and searches are resumed as they were asked for', async () => {
   await until(() => offeredJobs(get()).length === 2);
   for (const job of jobs) await actions.resume(job);
   const asked = { ...SETTINGS, budgetBytes: undefined };
-  expect(studio.calls.find(({ name }) => name === 'scoreParts')?.args[0]).toEqual(asked);
+  expect(studio.calls.find(({ name }) => name === 'scoreSublayers')?.args[0]).toEqual(asked);
   expect(studio.calls.find(({ name }) => name === 'search')?.args[0]).toEqual({
     ...REQUEST,
     settings: asked,

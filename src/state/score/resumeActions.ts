@@ -8,7 +8,7 @@ import { engineJob } from '../jobs.ts';
 import type { SearchActions } from '../search/actions.ts';
 import type { StudioState } from '../state.ts';
 import type { ScoreActions } from './actions.ts';
-import type { PartsActions } from './sublayerActions.ts';
+import type { SublayerActions } from './sublayerActions.ts';
 
 export interface ResumeActions {
   /**
@@ -20,7 +20,7 @@ export interface ResumeActions {
 }
 
 type Jobs = Pick<ScoreActions, 'setSettings' | 'score'> &
-  Pick<PartsActions, 'scoreParts'> &
+  Pick<SublayerActions, 'scoreSublayers'> &
   Pick<SearchActions, 'search'>;
 
 const RESUMABLE: readonly string[] = ['score', 'parts', 'search'] satisfies Interrupted['job'][];
@@ -29,7 +29,7 @@ const runs = (state: StudioState) => RESUMABLE.includes(engineJob(state) ?? '');
 
 export function makeResumeActions(
   context: Context,
-  { setSettings, score, scoreParts, search }: Jobs,
+  { setSettings, score, scoreSublayers, search }: Jobs,
 ): ResumeActions & { dispose(): void } {
   const { api, get, patch, store } = context;
   let turn = 0;
@@ -58,7 +58,7 @@ export function makeResumeActions(
       const asked: ScoreSettings = { budgetBytes: undefined, ...settings };
       setSettings(asked);
       if (job === 'score') await score();
-      else if (job === 'parts') await scoreParts(asked);
+      else if (job === 'parts') await scoreSublayers(asked);
       else if (request) await search({ ...request, settings: asked });
     },
     async discard({ key }) {

@@ -1,36 +1,36 @@
 // Scoring attention and feed-forward of each block by themselves, on the windows of the curve. A
 // failed or cancelled run keeps the scores that were there.
 
-import type { PartsEvent, ScoreSettings } from '../../contract/score.ts';
+import type { ScoreSettings, SublayersEvent } from '../../contract/score.ts';
 import { batched } from '../batch.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
 import { nameUnit } from '../plan/unitWords.ts';
-import type { GrowingParts, StudioState } from '../state.ts';
+import type { GrowingSublayers, StudioState } from '../state.ts';
 
-export interface PartsActions {
+export interface SublayerActions {
   /** With the settings of the curve in force, unless others are given. */
-  scoreParts(settings?: ScoreSettings): Promise<void>;
+  scoreSublayers(settings?: ScoreSettings): Promise<void>;
   /** What the chart shows and "drop the lowest" takes. */
-  setPartsView(view: StudioState['parts']['view']): void;
+  setSublayersView(view: StudioState['parts']['view']): void;
 }
 
 function withEvent(
-  parts: GrowingParts,
-  event: Exclude<PartsEvent, { type: 'progress' }>,
-): GrowingParts {
+  parts: GrowingSublayers,
+  event: Exclude<SublayersEvent, { type: 'progress' }>,
+): GrowingSublayers {
   if (event.type === 'note') return { ...parts, notes: [...parts.notes, event.text] };
   if (event.type === 'baseline') return { ...parts, baseline: event.baseline };
   return { ...parts, parts: [...parts.parts, event.part] };
 }
 
-export function makePartsActions(context: Context, onEnd: () => void): PartsActions {
+export function makeSublayerActions(context: Context, onEnd: () => void): SublayerActions {
   const { api, get, patch } = context;
 
   return {
-    setPartsView: (view) => patch('parts', { view }),
-    async scoreParts(settings = curveSettings(get())) {
+    setSublayersView: (view) => patch('parts', { view }),
+    async scoreSublayers(settings = curveSettings(get())) {
       const { current } = get().model;
       if (!current || engineJob(get())) return;
       context.clear('parts');
@@ -40,7 +40,7 @@ export function makePartsActions(context: Context, onEnd: () => void): PartsActi
         view: 'parts',
       });
       context.announce('Scoring of parts has started.');
-      const events = batched<PartsEvent>((batch) => {
+      const events = batched<SublayersEvent>((batch) => {
         let { running, progress } = get().parts;
         if (!running || get().model.current !== current) return;
         for (const event of batch) {
@@ -50,7 +50,7 @@ export function makePartsActions(context: Context, onEnd: () => void): PartsActi
         patch('parts', { running, progress });
       });
       try {
-        const result = await api.scoreParts(settings, events.onEvent);
+        const result = await api.scoreSublayers(settings, events.onEvent);
         if (get().model.current !== current) return;
         patch('parts', { result });
         const [least] = result.order;

@@ -1,14 +1,14 @@
 // What is known of the parts of blocks: their scores beside the curve of the same windows, and the
 // parts that "drop the lowest" takes. Pure and memoised.
 
-import type { Measure, PartsResult } from '../../contract/score.ts';
+import type { Measure, SublayersResult } from '../../contract/score.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
-import { blockOf, type PartUnit, partUnit, sortUnits, type Unit } from '../../units.ts';
+import { blockOf, type SublayerUnit, sortUnits, sublayerUnit, type Unit } from '../../units.ts';
 import { derive } from '../memo.ts';
 import type { StudioState } from '../state.ts';
 
-export interface PartPoint {
-  unit: PartUnit;
+export interface SublayerPoint {
+  unit: SublayerUnit;
   /** Mean NLL in nats without the part, or null while unknown. */
   nll: number | null;
   /**
@@ -19,10 +19,10 @@ export interface PartPoint {
   high: number;
 }
 
-export interface PartsData {
+export interface SublayersData {
   baseline: Measure | null;
   /** Attention and feed-forward of each block; null where they cannot be told apart. */
-  blocks: readonly (readonly [PartPoint, PartPoint] | null)[];
+  blocks: readonly (readonly [SublayerPoint, SublayerPoint] | null)[];
   growing: boolean;
 }
 
@@ -40,9 +40,9 @@ export function sameWindows(
  * The scores of parts that may stand beside the curve in force: of the same windows, on the same
  * kind of device.
  */
-export const partsInForce = derive(
+export const currentSublayers = derive(
   (state: StudioState) => [state.parts.result, state.score.curve],
-  (parts, curve): PartsResult | null => {
+  (parts, curve): SublayersResult | null => {
     if (!parts || !curve) return parts;
     const { windows, device } = curve.result;
     return parts.device.kind === device.kind && sameWindows(parts.windows, windows) ? parts : null;
@@ -50,21 +50,21 @@ export const partsInForce = derive(
 );
 
 /** Does not change with the plan. */
-export const partsData = derive(
-  (state: StudioState) => [state.model.current, state.parts.running, partsInForce(state)],
-  (model, running, result): PartsData => {
+export const sublayersData = derive(
+  (state: StudioState) => [state.model.current, state.parts.running, currentSublayers(state)],
+  (model, running, result): SublayersData => {
     const shown = running ?? result;
     const baseline = shown?.baseline ?? null;
     const spread = baseline && baseline.nllPerWindow.length > 1 ? baseline.nll : Number.NaN;
     const known = new Map(shown?.parts.map((part) => [part.unit, part]));
-    const pointOf = (unit: PartUnit): PartPoint => {
+    const pointOf = (unit: SublayerUnit): SublayerPoint => {
       const part = known.get(unit);
       const at = (i: 0 | 1) => (part ? spread + part.ci95[i] : Number.NaN);
       return { unit, nll: part?.nll ?? null, low: at(0), high: at(1) };
     };
-    const blocks = (model?.summary.blocks ?? []).map(({ index, hasHalves }) =>
-      hasHalves
-        ? ([pointOf(partUnit(index, 'attn')), pointOf(partUnit(index, 'ffn'))] as const)
+    const blocks = (model?.summary.blocks ?? []).map(({ index, hasSublayers }) =>
+      hasSublayers
+        ? ([pointOf(sublayerUnit(index, 'attn')), pointOf(sublayerUnit(index, 'ffn'))] as const)
         : null,
     );
     return { baseline, blocks, growing: running !== null };
@@ -72,14 +72,15 @@ export const partsData = derive(
 );
 
 /** True when there is a curve to score parts beside, and blocks whose parts can be told apart. */
-export function canScoreParts(state: StudioState): boolean {
-  return state.score.curve !== null && blocksOf(state).some(({ hasHalves }) => hasHalves);
+export function canScoreSublayers(state: StudioState): boolean {
+  return state.score.curve !== null && blocksOf(state).some(({ hasSublayers }) => hasSublayers);
 }
 
 /** True when the chart shows parts, and "drop the lowest" takes them. */
-export function showsParts(state: StudioState): boolean {
+export function showsSublayers(state: StudioState): boolean {
   return (
-    state.parts.view === 'parts' && (state.parts.running !== null || partsInForce(state) !== null)
+    state.parts.view === 'parts' &&
+    (state.parts.running !== null || currentSublayers(state) !== null)
   );
 }
 
@@ -91,34 +92,37 @@ export function isRemoved(removed: readonly Unit[], unit: Unit): boolean {
 /**
  * Parts that may go, least important first: of blocks that are unlocked and could go as a whole.
  */
-function freeParts(
-  parts: PartsResult | null,
+function unlockedSublayers(
+  parts: SublayersResult | null,
   blocks: ModelSummary['blocks'],
   locked: readonly number[],
-): PartUnit[] {
+): SublayerUnit[] {
   return (parts?.order ?? []).filter((unit) => {
     const block = blocks[blockOf(unit)];
-    return block?.hasHalves && !block.unremovable && !locked.includes(block.index);
+    return block?.hasSublayers && !block.unremovable && !locked.includes(block.index);
   });
 }
 
 const blocksOf = (state: StudioState) => state.model.current?.summary.blocks ?? [];
 
 /** Number of parts that "drop the lowest" may take: never all of the model. */
-export function droppableParts(state: StudioState): number {
+export function droppableSublayers(state: StudioState): number {
   const blocks = blocksOf(state);
   return Math.max(
     0,
     Math.min(
-      freeParts(partsInForce(state), blocks, state.plan.present.locked).length,
+      unlockedSublayers(currentSublayers(state), blocks, state.plan.present.locked).length,
       2 * blocks.length - 1,
     ),
   );
 }
 
 /** The one-shot plan of k parts; both parts of a block become the block. */
-export function lowestParts(state: StudioState, k: number): Unit[] {
+export function lowestSublayers(state: StudioState, k: number): Unit[] {
   return sortUnits(
-    freeParts(partsInForce(state), blocksOf(state), state.plan.present.locked).slice(0, k),
+    unlockedSublayers(currentSublayers(state), blocksOf(state), state.plan.present.locked).slice(
+      0,
+      k,
+    ),
   );
 }

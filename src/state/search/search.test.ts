@@ -5,7 +5,12 @@ import { describe, expect, it } from 'vitest';
 import type { SearchRequest } from '../../contract/search.ts';
 import { EspalierError } from '../../errors.ts';
 import { waitsForEffect } from '../quiet.ts';
-import { lowestParts, partsData, partsInForce, showsParts } from '../score/sublayerSelectors.ts';
+import {
+  currentSublayers,
+  lowestSublayers,
+  showsSublayers,
+  sublayersData,
+} from '../score/sublayerSelectors.ts';
 import { curveView, effectView, isOwnChoice } from '../selectors.ts';
 import type { FakeOptions } from '../testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
@@ -18,24 +23,24 @@ const slow: FakeOptions = { stepMs: 15 };
 describe('parts', () => {
   it('are scored on the windows of the curve and shown beside it', async () => {
     const { actions, get, studio } = await scored();
-    await actions.scoreParts();
-    expect(studio.calls.findLast(({ name }) => name === 'scoreParts')?.args).toEqual([
+    await actions.scoreSublayers();
+    expect(studio.calls.findLast(({ name }) => name === 'scoreSublayers')?.args).toEqual([
       get().score.settings,
     ]);
-    expect(showsParts(get())).toBe(true);
-    const [attention, feedForward] = partsData(get()).blocks[7]!;
+    expect(showsSublayers(get())).toBe(true);
+    const [attention, feedForward] = sublayersData(get()).blocks[7]!;
     expect(attention.unit).toBe('7.attn');
     expect(attention.nll).toBeLessThan(feedForward.nll!);
     expect(attention.low).toBeLessThan(attention.high);
-    actions.setPartsView('blocks');
-    expect(showsParts(get())).toBe(false);
+    actions.setSublayersView('blocks');
+    expect(showsSublayers(get())).toBe(false);
   });
 
   it('are asked for with the windows themselves when the settings have changed since', async () => {
     const { actions, get, studio } = await scored();
     actions.setSettings({ samples: 3 });
-    await actions.scoreParts();
-    const [settings] = studio.calls.findLast(({ name }) => name === 'scoreParts')!.args;
+    await actions.scoreSublayers();
+    const [settings] = studio.calls.findLast(({ name }) => name === 'scoreSublayers')!.args;
     expect(settings).toMatchObject({
       text: { kind: 'ids', windows: get().score.curve!.result.windows },
       samples: 10,
@@ -44,25 +49,25 @@ describe('parts', () => {
 
   it('do not stand beside a curve of other windows', async () => {
     const { actions, get } = await scored();
-    await actions.scoreParts();
+    await actions.scoreSublayers();
     const { curve } = get().score;
     actions.takeCurve({ ...curve!.result, windows: [[1, 2, 3]] }, 'other', false);
-    expect(partsInForce(get())).toBeNull();
+    expect(currentSublayers(get())).toBeNull();
     actions.takeCurve(curve!.result, curve!.settingsKey, false);
-    expect(partsInForce(get())).not.toBeNull();
+    expect(currentSublayers(get())).not.toBeNull();
   });
 
   it('keep what was there when they fail or are cancelled, and say why in their place', async () => {
     const { actions, get, studio } = await scored(slow);
-    await actions.scoreParts();
+    await actions.scoreSublayers();
     const before = get().parts.result;
     studio.failNext(
-      'scoreParts',
+      'scoreSublayers',
       new EspalierError('device-lost', 'The GPU went away.', 'Score again.'),
     );
-    await actions.scoreParts();
+    await actions.scoreSublayers();
     expect(get().errors.parts?.code).toBe('device-lost');
-    const run = actions.scoreParts();
+    const run = actions.scoreSublayers();
     await until(() => (get().parts.running?.parts.length ?? 0) > 2);
     await actions.cancel();
     await run;
@@ -72,9 +77,9 @@ describe('parts', () => {
 
   it('are dropped from the lowest on, both parts of a block as the block, locks respected', async () => {
     const { actions, get } = await scored();
-    await actions.scoreParts();
+    await actions.scoreSublayers();
     actions.dropLowest(3);
-    expect(get().plan.present.removed).toEqual(lowestParts(get(), 3));
+    expect(get().plan.present.removed).toEqual(lowestSublayers(get(), 3));
     expect(isOwnChoice(get())).toBe(false);
     actions.dropLowest(31);
     expect(get().plan.refusal).toBe('');

@@ -8,7 +8,7 @@ import { shownOrders } from '../criteria/orders.ts';
 import { engineJob, JOB_WORDS } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
 import { derive } from '../memo.ts';
-import { countParts } from '../plan/unitWords.ts';
+import { countSublayers } from '../plan/unitWords.ts';
 import { sameWindows } from '../score/sublayerSelectors.ts';
 import { canScore, modelOf } from '../selectors.ts';
 import type { SearchPath, StudioState } from '../state.ts';
@@ -137,7 +137,7 @@ export const isOnCurve = derive(
   },
 );
 
-const halves = (removed: readonly Unit[]) => countParts(removed) / 2;
+const halves = (removed: readonly Unit[]) => countSublayers(removed) / 2;
 
 function iterative({ request: { start }, baseline, steps }: SearchPath): PathSeries {
   const first: PathPoint = {

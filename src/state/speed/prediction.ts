@@ -3,7 +3,7 @@
 
 import { fitLatency, type LatencyFit, predictSeconds } from '../../analysis/speed.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
-import { partUnits, type Unit } from '../../units.ts';
+import { sublayerUnits, type Unit } from '../../units.ts';
 import type { Measured } from '../state.ts';
 
 export interface Prediction {
@@ -33,7 +33,7 @@ function placeOf({ info }: VariantMeasure, settings: SpeedSettings): string {
 
 /** The line is over whole blocks: of parts it knows nothing. */
 export const isForetellable = (removed: readonly Unit[]): boolean =>
-  partUnits(removed).length === 0;
+  sublayerUnits(removed).length === 0;
 
 /** Either side of a measurement; the original first. */
 export function sides({ result }: Measured): VariantMeasure[] {

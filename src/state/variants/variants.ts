@@ -4,9 +4,9 @@
 import { paretoFront } from '../../analysis/pareto.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
-import { blocksLeft, parseUnits, partUnits, type Unit } from '../../units.ts';
+import { blocksLeft, parseUnits, sublayerUnits, type Unit } from '../../units.ts';
 import { derive } from '../memo.ts';
-import { countParts } from '../plan/unitWords.ts';
+import { countSublayers } from '../plan/unitWords.ts';
 import { deviceName, modelOf } from '../selectors.ts';
 import { foretell, isForetellable, sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
@@ -52,7 +52,7 @@ export const removedOf = (key: string): Unit[] => parseUnits(key).units ?? [];
 export function defaultName(removed: readonly Unit[]): string {
   if (removed.length === 0) return 'original';
   const listed = removed.slice(0, 8).join(', ');
-  const parts = partUnits(removed).length;
+  const parts = sublayerUnits(removed).length;
   const blocks = removed.length - parts;
   const words = [
     blocks > 0 && String(blocks),
@@ -174,7 +174,7 @@ export const variantRows = derive(
       .map((row) => ({ ...row, predicted: foretold(row), onFront: front.has(row.key) }))
       .sort(
         (a, b) =>
-          countParts(a.removed) - countParts(b.removed) ||
+          countSublayers(a.removed) - countSublayers(b.removed) ||
           a.key.localeCompare(b.key, 'en', { numeric: true }),
       );
   },

@@ -6,7 +6,7 @@ import type { ExportResult } from '../../contract/export.ts';
 import { suggestName } from '../../state/export/name.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { deviceName, keptWords } from '../../state/selectors.ts';
-import { partUnits } from '../../units.ts';
+import { sublayerUnits } from '../../units.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -109,7 +109,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
           a zip file
         </label>
       </fieldset>
-      {partUnits(removed).length > 0 && (
+      {sublayerUnits(removed).length > 0 && (
         <p className={kit.note} data-testid="export-parts">
           Blocks that lost a part run wherever the graph itself is run, as by ONNX Runtime and
           transformers.js, but not where a model is built from its config, as by Python transformers

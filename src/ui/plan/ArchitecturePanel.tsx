@@ -9,7 +9,7 @@ export function ArchitecturePanel() {
   const plan = useStudio((state) => state.plan.present);
   const hover = useStudio((state) => state.view.hover);
   if (!model) return null;
-  const halves = model.blocks.some((block) => block.hasHalves);
+  const halves = model.blocks.some((block) => block.hasSublayers);
   return (
     <section className={kit.card} aria-labelledby="architecture-title">
       <div className={kit.head}>

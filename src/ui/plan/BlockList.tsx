@@ -4,12 +4,12 @@
 import { type KeyboardEvent, useCallback, useRef, useState } from 'react';
 import type { BlockSummary } from '../../model/open/summary.ts';
 import { curveView } from '../../state/selectors.ts';
-import { blockOf, partOf, partUnit, type Unit } from '../../units.ts';
+import { blockOf, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { BlockRow } from './BlockRow.tsx';
 import css from './blocks.module.css';
-import type { RowPart } from './rowEvents.ts';
+import type { RowElement } from './rowEvents.ts';
 
 export function BlockList() {
   const blocks = useStudio((state) => state.model.current?.summary.blocks);
@@ -39,12 +39,12 @@ export function BlockList() {
   }, []);
 
   const onKey = useCallback(
-    (event: KeyboardEvent, unit: Unit, part: RowPart) => {
+    (event: KeyboardEvent, unit: Unit, part: RowElement) => {
       if (event.metaKey || event.ctrlKey || event.altKey) return;
       const { model, plan } = store.state.getState();
       const all = model.current?.summary.blocks ?? [];
       const index = blockOf(unit);
-      const focus = (to: Unit, what: RowPart = 'checkbox') => {
+      const focus = (to: Unit, what: RowElement = 'checkbox') => {
         const target = what === 'lock' ? `[data-testid="lock-${to}"]` : `[data-unit="${to}"]`;
         list.current?.querySelector<HTMLElement>(target)?.focus();
       };
@@ -53,7 +53,7 @@ export function BlockList() {
       const rows =
         sweeps || part === 'lock' ? all.map((block) => block.index) : rowsOf(all, opened);
       const wanted = destination(event.key, unit, rows);
-      const canOpen = typeof unit === 'number' && all[index]?.hasHalves;
+      const canOpen = typeof unit === 'number' && all[index]?.hasSublayers;
       if (wanted !== null) {
         focus(wanted, part);
         if (sweeps && wanted !== unit && part === 'checkbox') sweepTo(index, blockOf(wanted));
@@ -97,8 +97,8 @@ export function BlockList() {
             point={point}
             share={point.nll === null ? 0 : bar(point.nll)}
             hover={hover === block.index}
-            open={block.hasHalves && opened.has(block.index)}
-            current={blockOf(reached) === block.index ? (partOf(reached) ?? 'block') : null}
+            open={block.hasSublayers && opened.has(block.index)}
+            current={blockOf(reached) === block.index ? (sublayerOf(reached) ?? 'block') : null}
             onFocus={onFocus}
             onKey={onKey}
             onOpen={onOpen}
@@ -111,9 +111,9 @@ export function BlockList() {
 
 /** The rows from top to bottom: blocks, and after an open one its parts. */
 function rowsOf(blocks: readonly BlockSummary[], opened: ReadonlySet<number>): Unit[] {
-  return blocks.flatMap(({ index, hasHalves }): Unit[] =>
-    hasHalves && opened.has(index)
-      ? [index, partUnit(index, 'attn'), partUnit(index, 'ffn')]
+  return blocks.flatMap(({ index, hasSublayers }): Unit[] =>
+    hasSublayers && opened.has(index)
+      ? [index, sublayerUnit(index, 'attn'), sublayerUnit(index, 'ffn')]
       : [index],
   );
 }

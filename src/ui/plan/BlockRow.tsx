@@ -4,12 +4,12 @@
 import { type MouseEvent, memo, useRef } from 'react';
 import type { BlockSummary } from '../../model/open/summary.ts';
 import type { CurvePoint } from '../../state/selectors.ts';
-import type { Part } from '../../units.ts';
+import type { Sublayer } from '../../units.ts';
 import { formatBytes, formatPpl, listed } from '../format.ts';
 import { useActions } from '../studioContext.ts';
 import css from './blocks.module.css';
 import type { RowEvents } from './rowEvents.ts';
-import { PartRows } from './SublayerRows.tsx';
+import { SublayerRows } from './SublayerRows.tsx';
 
 interface Props extends RowEvents {
   block: BlockSummary;
@@ -19,7 +19,7 @@ interface Props extends RowEvents {
   hover: boolean;
   open: boolean;
   /** What of this block the Tab key reaches: at most one checkbox of the list. */
-  current: 'block' | Part | null;
+  current: 'block' | Sublayer | null;
 }
 
 export const BlockRow = memo(function BlockRow(props: Props) {
@@ -94,15 +94,21 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         </button>
       )}
       {open && (
-        <PartRows block={block} point={point} current={current} onFocus={onFocus} onKey={onKey} />
+        <SublayerRows
+          block={block}
+          point={point}
+          current={current}
+          onFocus={onFocus}
+          onKey={onKey}
+        />
       )}
     </li>
   );
 });
 
 /** Shows the parts of the block; without parts, room for it. */
-function Opener({ block: { index, hasHalves }, point, open, onOpen }: Props) {
-  if (!hasHalves) return <span />;
+function Opener({ block: { index, hasSublayers }, point, open, onOpen }: Props) {
+  if (!hasSublayers) return <span />;
   return (
     <button
       type="button"

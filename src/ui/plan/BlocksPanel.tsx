@@ -4,8 +4,8 @@
 import { useState } from 'react';
 import { command, endsProtected } from '../../state/commands.ts';
 import { droppable, knownOrders, orderInForce } from '../../state/criteria/orders.ts';
-import { countParts } from '../../state/plan/unitWords.ts';
-import { droppableParts, showsParts } from '../../state/score/sublayerSelectors.ts';
+import { countSublayers } from '../../state/plan/unitWords.ts';
+import { droppableSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
 import { isOwnChoice, keptWords } from '../../state/selectors.ts';
 import { type Unit, wholeBlocks } from '../../units.ts';
 import { BudgetSection } from '../goal/GoalSection.tsx';
@@ -68,9 +68,11 @@ export function BlocksPanel() {
 }
 
 function DropLowest({ removed }: { removed: readonly Unit[] }) {
-  const ofParts = useStudio(showsParts);
-  const most = useStudio((state) => (showsParts(state) ? droppableParts(state) : droppable(state)));
-  const count = ofParts ? countParts(removed) : wholeBlocks(removed).length;
+  const ofSublayers = useStudio(showsSublayers);
+  const most = useStudio((state) =>
+    showsSublayers(state) ? droppableSublayers(state) : droppable(state),
+  );
+  const count = ofSublayers ? countSublayers(removed) : wholeBlocks(removed).length;
   const hasOrder = useStudio((state) => orderInForce(state) !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
@@ -79,14 +81,14 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   return (
     <>
       <div className={css.controls}>
-        <label htmlFor="lowest">{ofParts ? 'Drop lowest parts' : 'Drop the lowest'}</label>
+        <label htmlFor="lowest">{ofSublayers ? 'Drop lowest parts' : 'Drop the lowest'}</label>
         <input
           id="lowest"
           type="range"
           min="0"
           max={most}
           value={Math.min(count, most)}
-          disabled={!hasOrder && !ofParts}
+          disabled={!hasOrder && !ofSublayers}
           data-testid="drop-lowest"
           onChange={(event) => actions.dropLowest(event.target.valueAsNumber)}
         />
@@ -94,8 +96,8 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           type="number"
           min="0"
           value={typed ?? count}
-          disabled={!hasOrder && !ofParts}
-          aria-label={`Number of ${ofParts ? 'parts' : 'blocks'} to drop`}
+          disabled={!hasOrder && !ofSublayers}
+          aria-label={`Number of ${ofSublayers ? 'parts' : 'blocks'} to drop`}
           data-testid="drop-count"
           onChange={(event) => {
             setTyped(event.target.value);
@@ -105,7 +107,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           onBlur={() => setTyped(null)}
         />
       </div>
-      {!ofParts && <OrderBy />}
+      {!ofSublayers && <OrderBy />}
       {refusal && (
         <p className={css.refusal} role="status" data-testid="refusal">
           {refusal}

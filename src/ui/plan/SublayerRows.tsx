@@ -2,9 +2,9 @@
 // leaving it out costs.
 
 import type { BlockSummary } from '../../model/open/summary.ts';
-import { isRemoved, partsData } from '../../state/score/sublayerSelectors.ts';
+import { isRemoved, sublayersData } from '../../state/score/sublayerSelectors.ts';
 import type { CurvePoint } from '../../state/selectors.ts';
-import { type Part, partUnit } from '../../units.ts';
+import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { formatBytes, formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './blocks.module.css';
@@ -13,7 +13,7 @@ import type { RowEvents } from './rowEvents.ts';
 interface Props extends Pick<RowEvents, 'onFocus' | 'onKey'> {
   block: BlockSummary;
   point: CurvePoint;
-  current: 'block' | Part | null;
+  current: 'block' | Sublayer | null;
 }
 
 const PARTS = [
@@ -21,10 +21,10 @@ const PARTS = [
   { part: 'ffn', name: 'feed-forward' },
 ] as const;
 
-export function PartRows({ block, point, current, onFocus, onKey }: Props) {
+export function SublayerRows({ block, point, current, onFocus, onKey }: Props) {
   const actions = useActions();
   const removed = useStudio((state) => state.plan.present.removed);
-  const scores = useStudio((state) => partsData(state).blocks[block.index]);
+  const scores = useStudio((state) => sublayersData(state).blocks[block.index]);
   return (
     <ul
       id={`parts-${block.index}`}
@@ -32,7 +32,7 @@ export function PartRows({ block, point, current, onFocus, onKey }: Props) {
       aria-label={`Parts of block ${block.index}`}
     >
       {PARTS.map(({ part, name }, i) => {
-        const unit = partUnit(block.index, part);
+        const unit = sublayerUnit(block.index, part);
         const size = part === 'attn' ? block.attention : block.feedForward;
         const nll = scores?.[i]?.nll ?? null;
         const gone = isRemoved(removed, unit);

@@ -3,10 +3,10 @@
 import type { KeyboardEvent } from 'react';
 import type { Unit } from '../../units.ts';
 
-export type RowPart = 'checkbox' | 'lock';
+export type RowElement = 'checkbox' | 'lock';
 
 export interface RowEvents {
   onFocus(unit: Unit): void;
-  onKey(event: KeyboardEvent, unit: Unit, part: RowPart): void;
+  onKey(event: KeyboardEvent, unit: Unit, part: RowElement): void;
   onOpen(index: number, open: boolean): void;
 }

@@ -2,7 +2,7 @@
 // it.
 
 import { lazy, Suspense } from 'react';
-import { canScoreParts, showsParts } from '../../state/score/sublayerSelectors.ts';
+import { canScoreSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { CurveView } from '../../state/selectors.ts';
 import {
@@ -27,7 +27,7 @@ import { memoryInParts } from '../memoryWords.ts';
 import { useStudio } from '../studioContext.ts';
 import { InterruptedCards } from './InterruptedCard.tsx';
 import css from './importance.module.css';
-import { PartsReading, PartsTools } from './SublayerTools.tsx';
+import { SublayersReading, SublayerTools } from './SublayerTools.tsx';
 
 const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
 
@@ -35,13 +35,13 @@ const showsCurve = (state: StudioState) =>
   state.score.running !== null ||
   state.score.curve !== null ||
   state.score.stopped !== null ||
-  showsParts(state);
+  showsSublayers(state);
 
 export function ImportancePanel() {
   const running = useStudio((state) => state.score.running !== null);
   const hasCurve = useStudio((state) => state.score.curve !== null);
   const shows = useStudio(showsCurve);
-  const parts = useStudio(showsParts);
+  const parts = useStudio(showsSublayers);
   return (
     <section className={kit.card} aria-labelledby="importance-title">
       <div className={kit.head}>
@@ -51,7 +51,7 @@ export function ImportancePanel() {
         </span>
       </div>
       <Tools running={running} hasCurve={hasCurve} />
-      <PartsTools />
+      <SublayerTools />
       <ErrorNotice place="score" />
       <ErrorNotice place="parts" />
       <InterruptedCards />
@@ -79,7 +79,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
     state.score.curve?.restored ? null : (state.score.curve?.result.seconds ?? null),
   );
   const stopped = useStudio(stoppedAfter);
-  const hasParts = useStudio(canScoreParts);
+  const hasSublayers = useStudio(canScoreSublayers);
   if (!running && !hasCurve && !stopped) return null;
   return (
     <div className={css.tools}>
@@ -111,7 +111,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
           <div className={css.buttons}>
             <CommandButton id="settings" label="Settings" />
             <CommandButton id="score" label="Score again" />
-            {hasParts && <CommandButton id="score-parts" label="Score parts" />}
+            {hasSublayers && <CommandButton id="score-parts" label="Score parts" />}
           </div>
         </>
       )}
@@ -125,11 +125,11 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
  */
 function Reading() {
   const view = useStudio(curveView);
-  const ofParts = useStudio(showsParts);
+  const ofSublayers = useStudio(showsSublayers);
   const hover = useStudio((state) => state.view.hover);
   const on = useStudio(runningOn);
   const point = hover === null ? undefined : view.points[hover];
-  if (ofParts) return <PartsReading />;
+  if (ofSublayers) return <SublayersReading />;
   return (
     <p className={css.reading} data-testid="reading">
       {point

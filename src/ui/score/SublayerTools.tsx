@@ -2,13 +2,13 @@
 // blocks and parts, and what is under the pointer there.
 
 import {
-  type PartPoint,
-  partsData,
-  partsInForce,
-  showsParts,
+  currentSublayers,
+  type SublayerPoint,
+  showsSublayers,
+  sublayersData,
 } from '../../state/score/sublayerSelectors.ts';
 import type { StudioState } from '../../state/state.ts';
-import { partOf } from '../../units.ts';
+import { sublayerOf } from '../../units.ts';
 import { formatPpl, formatSeconds } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -21,13 +21,13 @@ const VIEWS: readonly { view: StudioState['parts']['view']; label: string }[] = 
   { view: 'parts', label: 'attention and feed-forward' },
 ];
 
-export function PartsTools() {
+export function SublayerTools() {
   const { running, progress } = useStudio((state) => state.parts);
-  const result = useStudio(partsInForce);
+  const result = useStudio(currentSublayers);
   const scoring = useStudio((state) => state.score.running !== null);
   if (scoring || (!running && !result)) return null;
   return (
-    <div className={css.partsTools} data-testid="parts-tools">
+    <div className={css.sublayerTools} data-testid="parts-tools">
       <Switch />
       <span className={kit.grow} />
       {running ? (
@@ -43,7 +43,7 @@ export function PartsTools() {
 }
 
 function Switch() {
-  const shown = useStudio(showsParts);
+  const shown = useStudio(showsSublayers);
   const actions = useActions();
   return (
     <fieldset className={css.switch}>
@@ -55,7 +55,7 @@ function Switch() {
             name="units"
             checked={shown === (view === 'parts')}
             data-testid={`units-${view}`}
-            onChange={() => actions.setPartsView(view)}
+            onChange={() => actions.setSublayersView(view)}
           />
           {label}
         </label>
@@ -65,8 +65,8 @@ function Switch() {
 }
 
 /** Both parts of the block under the pointer; otherwise what the marks mean. */
-export function PartsReading() {
-  const { blocks, growing } = useStudio(partsData);
+export function SublayersReading() {
+  const { blocks, growing } = useStudio(sublayersData);
   const hover = useStudio((state) => state.view.hover);
   const parts = hover === null ? undefined : blocks[hover];
   if (parts === null) {
@@ -93,8 +93,8 @@ export function PartsReading() {
   );
 }
 
-function inWords({ unit, nll, low, high }: PartPoint): string {
-  const name = partOf(unit) === 'attn' ? 'attention' : 'feed-forward';
+function inWords({ unit, nll, low, high }: SublayerPoint): string {
+  const name = sublayerOf(unit) === 'attn' ? 'attention' : 'feed-forward';
   if (nll === null) return `${name} not scored yet`;
   const interval = Number.isFinite(low) ? ` (95 %: ${formatPpl(low)} to ${formatPpl(high)})` : '';
   return `perplexity ${formatPpl(nll)} without ${name}${interval}`;

@@ -8,11 +8,11 @@ import type { OpenedModel } from '../../model/open/open.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
 import type { ScoreSession } from '../../runtime/score/session.ts';
 import { VERIFY_TOKENS, verifyExport } from '../../runtime/verify/verify.ts';
-import { type Part, partUnit } from '../../units.ts';
+import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { VERSION } from '../../version.ts';
 import type { CorpusGolden, Findings } from './types.ts';
 
-const PARTS: readonly Part[] = ['attn', 'ffn'];
+const SUBLAYERS: readonly Sublayer[] = ['attn', 'ffn'];
 /**
  * Kernels of several devices round int8 activations each in its own way: without some parts that
  * alone moves a mean by 0.002 nats.
@@ -34,16 +34,16 @@ export async function checkUnits(
     (problem) => problem.code === 'dynamic-quantisation',
   );
   const most = dynamic ? Math.max(tolerance, DYNAMIC_TOLERANCE) : tolerance;
-  for (const part of PARTS) {
+  for (const part of SUBLAYERS) {
     for (const [index, want] of golden.units?.[part].entries() ?? []) {
       const block = opened.summary.blocks[index];
-      if (want === null || !block?.hasHalves || block.unremovable) continue;
-      const { nll } = await session.plan([partUnit(index, part)]);
+      if (want === null || !block?.hasSublayers || block.unremovable) continue;
+      const { nll } = await session.plan([sublayerUnit(index, part)]);
       const difference = Math.abs(nll - want);
       found.maxUnitDiff = Math.max(found.maxUnitDiff ?? 0, difference);
       if (!(difference <= most))
         found.misses.push(
-          `NLL without ${partUnit(index, part)} differs by ${difference.toExponential(1)} ` +
+          `NLL without ${sublayerUnit(index, part)} differs by ${difference.toExponential(1)} ` +
             `(at most ${most})`,
         );
     }
@@ -54,7 +54,7 @@ export async function checkUnits(
  * One export without attention and one without feed-forward, of blocks in the middle, each verified
  * as the page verifies it.
  */
-export async function checkPartExports(
+export async function checkSublayerExports(
   opened: OpenedModel,
   session: ScoreSession | null,
   golden: CorpusGolden,
@@ -62,13 +62,13 @@ export async function checkPartExports(
   found: Findings,
 ): Promise<void> {
   const free = opened.summary.blocks
-    .filter((block) => block.hasHalves && !block.unremovableParts)
+    .filter((block) => block.hasSublayers && !block.unremovableSublayers)
     .map((block) => block.index);
   const middle = free[free.length >> 1];
   if (middle === undefined) return;
   const window = (golden.windows[0] ?? []).slice(0, VERIFY_TOKENS);
-  for (const part of PARTS) {
-    const removed = [partUnit(middle, part)];
+  for (const part of SUBLAYERS) {
+    const removed = [sublayerUnit(middle, part)];
     const label = `removed [${removed}]`;
     try {
       const manifest = await exportManifest(opened, removed, { app: VERSION });

@@ -3,14 +3,14 @@
 
 import { useMemo } from 'react';
 import { nameUnit } from '../../state/plan/unitWords.ts';
-import { type PartsData, partsData } from '../../state/score/sublayerSelectors.ts';
+import { type SublayersData, sublayersData } from '../../state/score/sublayerSelectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
-import { PART_SHIFT, PartMarks } from './PartMarks.tsx';
+import { PART_SHIFT, SublayerMarks } from './SublayerMarks.tsx';
 
-export function PartsChart() {
-  const data = useStudio(partsData);
+export function SublayersChart() {
+  const data = useStudio(sublayersData);
   const { blocks, baseline } = data;
   const lines = useMemo(
     () => [
@@ -36,12 +36,12 @@ export function PartsChart() {
       intact={baseline?.nll ?? null}
       lines={lines}
       lettered={false}
-      marks={(props) => <PartMarks {...props} />}
+      marks={(props) => <SublayerMarks {...props} />}
     />
   );
 }
 
-function inWords({ blocks, baseline }: PartsData): string {
+function inWords({ blocks, baseline }: SublayersData): string {
   const known = blocks
     .flatMap((parts) => (parts ?? []).filter(({ nll }) => nll !== null))
     .sort((a, b) => a.nll! - b.nll!);

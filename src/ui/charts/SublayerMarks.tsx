@@ -2,7 +2,11 @@
 // over their block, each with a hit column of its own.
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
-import { isRemoved, type PartPoint, partsData } from '../../state/score/sublayerSelectors.ts';
+import {
+  isRemoved,
+  type SublayerPoint,
+  sublayersData,
+} from '../../state/score/sublayerSelectors.ts';
 import { useStudio } from '../studioContext.ts';
 import type { MarksProps } from './CurveFrame.tsx';
 import css from './charts.module.css';
@@ -11,8 +15,8 @@ import { Beyond, OffScale } from './MarkShapes.tsx';
 /** Attention lies this far left of its block, feed-forward as far right, in blocks. */
 export const PART_SHIFT = 0.2;
 
-export function PartMarks({ from, to, scale }: MarksProps) {
-  const { blocks } = useStudio(partsData);
+export function SublayerMarks({ from, to, scale }: MarksProps) {
+  const { blocks } = useStudio(sublayersData);
   const removed = useStudio((state) => state.plan.present.removed);
   const hover = useStudio((state) => state.view.hover);
   const x = useXAxisScale();
@@ -24,7 +28,12 @@ export function PartMarks({ from, to, scale }: MarksProps) {
   const yOf = (nll: number) =>
     y(Math.exp(Math.min(Math.max(nll, scale.low), scale.high))) ?? plot.y;
 
-  function mark({ unit, nll, low, high }: PartPoint, center: number, side: -1 | 1, size: number) {
+  function mark(
+    { unit, nll, low, high }: SublayerPoint,
+    center: number,
+    side: -1 | 1,
+    size: number,
+  ) {
     const cx = center + side * PART_SHIFT * pitch;
     const isAttention = side === -1;
     return (
