@@ -3,7 +3,7 @@
 
 import type { StudioApi } from '../contract/studio.ts';
 import { difference, type Identity } from '../model/export/identity.ts';
-import type { OpenModel } from './state.ts';
+import type { OpenModel } from './open/state.ts';
 
 export interface Recogniser {
   /**

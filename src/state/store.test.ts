@@ -439,7 +439,7 @@ describe('a replaced engine', () => {
     await until(() => get().device.report !== null && get().score.memory !== null);
     const before = fake.calls.length;
     actions.engineReplaced(toReport(new EspalierError('device-lost', 'The GPU went away.')));
-    expect(get().view.toast?.text).toBe('The GPU went away. The engine was started again.');
+    expect(get().view.toast?.text).toBe('The GPU went away. The engine was restarted.');
     expect(fake.calls).toHaveLength(before);
   });
 });

@@ -6,6 +6,7 @@ import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
+import { runJob } from '../runJob.ts';
 import { canScore } from '../selectors.ts';
 import type { StudioState } from '../state.ts';
 import { hiddenInForce } from './selectors.ts';
@@ -25,58 +26,60 @@ export function missingCriteria(state: StudioState): { magnitudes: boolean; hidd
   };
 }
 
-export function makeCriteriaActions(context: Context, onEnd: () => void): CriteriaActions {
+type OnProgress = (progress: Progress) => void;
+
+export function makeCriteriaActions(context: Context): CriteriaActions {
   const { api, get, patch } = context;
 
   return {
     setCriteria: (fields) => patch('criteria', fields),
     async compareCriteria() {
-      const { current } = get().model;
-      if (!current || engineJob(get())) return;
-      const isCurrent = () => get().model.current === current;
-      const onProgress = (progress: Progress) => {
-        if (isCurrent() && get().criteria.running) patch('criteria', { progress });
-      };
-      const take = (fields: Partial<CriteriaSlice>) => {
-        if (isCurrent()) patch('criteria', fields);
-      };
+      if (!get().model.current || engineJob(get())) return;
+      context.clear('criteria');
+      patch('criteria', { compared: true });
       const missing = missingCriteria(get());
-      const jobs = [
+      const curve = get().score.curve?.id ?? null;
+      const sources = [
         missing.magnitudes && {
           name: 'magnitudes' as const,
-          run: async () => take({ magnitudes: await api.magnitudes(onProgress) }),
+          read: async (onProgress: OnProgress) => ({
+            magnitudes: await api.magnitudes(onProgress),
+          }),
         },
         missing.hidden && {
           name: 'hidden' as const,
-          run: async () => {
-            const curve = get().score.curve?.id ?? null;
-            take({
-              hidden: { curve, values: await api.hiddenCriteria(curveSettings(get()), onProgress) },
-            });
-          },
+          read: async (onProgress: OnProgress) => ({
+            hidden: { curve, values: await api.hiddenCriteria(curveSettings(get()), onProgress) },
+          }),
         },
-      ].filter((job) => job !== false);
-      context.clear('criteria');
-      patch('criteria', { compared: true });
-      if (jobs.length === 0) return;
-      context.announce('The comparison of criteria has started.');
-      let whole = true;
-      for (const { name, run } of jobs) {
-        patch('criteria', { running: name, progress: null });
-        try {
-          await run();
-        } catch (error) {
-          whole = false;
-          if (isCurrent()) context.fail('criteria', error);
-          // What one criterion cannot do, another may.
-          if (isCancelled(error)) break;
-        }
-        if (!isCurrent()) return;
-      }
-      patch('criteria', { running: null, progress: null });
-      if (whole) context.announce('The criteria are there.');
-      else if (!get().errors.criteria) context.announce('The comparison of criteria has stopped.');
-      onEnd();
+      ].filter((source) => source !== false);
+      const [first] = sources;
+      if (!first) return;
+      await runJob<never, void>(context, 'criteria', {
+        started: 'The comparison of criteria has started.',
+        start: () => patch('criteria', { running: first.name, progress: null }),
+        async call({ isCurrent }) {
+          const take = (fields: Partial<CriteriaSlice>) => {
+            if (isCurrent()) patch('criteria', fields);
+          };
+          let failure: unknown = null;
+          for (const { name, read } of sources) {
+            take({ running: name, progress: null });
+            try {
+              take(await read((progress) => take({ progress })));
+            } catch (error) {
+              failure ??= error;
+              // What one criterion cannot do, another may.
+              if (isCancelled(error)) break;
+            }
+            if (!isCurrent()) return;
+          }
+          if (failure) throw failure;
+        },
+        take: () => 'The criteria are computed.',
+        stop: () => 'The comparison of criteria was cancelled.',
+        end: () => patch('criteria', { running: null, progress: null }),
+      });
     },
   };
 }

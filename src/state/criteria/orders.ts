@@ -1,11 +1,13 @@
 // The orders in which blocks could go at once, one per criterion that is known for the open model,
-// and which of them is in force. Pure and memoised.
+// and which of them is in force.
 
 import { bestWindow, criterionOrder } from '../../analysis/criteria.ts';
 import { derive } from '../memo.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { unlockedBlocks } from '../plan/locks.ts';
 import type { StudioState } from '../state.ts';
 import { fileOrders } from './fileOrders.ts';
-import { freeBlocks, hiddenInForce, knownCriteria } from './selectors.ts';
+import { hiddenInForce, knownCriteria } from './selectors.ts';
 
 export interface KnownOrder {
   /** Short and unique: "ppl". */
@@ -82,14 +84,12 @@ function mostOf(order: KnownOrder | null, free: readonly number[], numBlocks: nu
   return 0;
 }
 
-const numBlocksOf = (state: StudioState) => state.model.current?.summary.numBlocks ?? 0;
-
 /**
  * Number of blocks that "drop the lowest" may take: removable, in the order in force, not locked,
  * and never all blocks of the model.
  */
 export const droppable = derive(
-  (state: StudioState) => [orderInForce(state), freeBlocks(state), numBlocksOf(state)],
+  (state: StudioState) => [orderInForce(state), unlockedBlocks(state), numBlocksOf(state)],
   mostOf,
 );
 
@@ -105,5 +105,5 @@ export function takable(state: StudioState): number {
  * fewer may.
  */
 export function oneShot(state: StudioState, k: number): number[] {
-  return [...(orderInForce(state)?.take(freeBlocks(state), k) ?? [])].sort((a, b) => a - b);
+  return [...(orderInForce(state)?.take(unlockedBlocks(state), k) ?? [])].sort((a, b) => a - b);
 }

@@ -11,6 +11,8 @@ import {
 } from '../../analysis/criteria.ts';
 import type { HiddenCriteria } from '../../contract/criteria.ts';
 import { derive } from '../memo.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { unlockedBlocks } from '../plan/locks.ts';
 import type { StudioState } from '../state.ts';
 import { fileScores } from './fileOrders.ts';
 import type { CriterionName } from './state.ts';
@@ -58,8 +60,6 @@ const pplScores = derive(
     return scores;
   },
 );
-
-const numBlocksOf = (state: StudioState) => state.model.current?.summary.numBlocks ?? 0;
 
 /** The n of the angular distance, within the model. */
 export function spanOf(state: StudioState): number {
@@ -158,18 +158,9 @@ export const shownCriteria = derive(
   (known, shown): CriterionView[] => known.filter(({ name }) => shown.includes(name)),
 );
 
-/** Blocks that may go: neither locked nor impossible to remove. */
-export const freeBlocks = derive(
-  (state: StudioState) => [state.model.current, state.plan.present.locked],
-  (model, locked): readonly number[] =>
-    (model?.summary.blocks ?? [])
-      .filter(({ index, unremovable }) => !unremovable && !locked.includes(index))
-      .map(({ index }) => index),
-);
-
 /** Blocks that stay, whatever an order says. */
 export const staying = derive(
-  (state: StudioState) => [freeBlocks(state), numBlocksOf(state)],
+  (state: StudioState) => [unlockedBlocks(state), numBlocksOf(state)],
   (free, numBlocks): readonly number[] =>
     Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !free.includes(block)),
 );

@@ -4,14 +4,14 @@
 import { criterionOrder } from '../../analysis/criteria.ts';
 import type { CriterionRecord, StudyRecord } from '../../model/export/provenanceStudy.ts';
 import { hiddenInForce, knownCriteria, spanOf } from '../criteria/selectors.ts';
-import type { StudyRunResult } from '../criteria/state.ts';
 import { evaluationRecords } from '../evaluate/selectors.ts';
-import { currentSublayers } from '../score/sublayerSelectors.ts';
 import { searchRecord } from '../search/selectors.ts';
+import type { StudyRunResult } from '../stability/state.ts';
 import type { StudioState } from '../state.ts';
+import { currentSublayers } from '../sublayers/selectors.ts';
 
 /**
- * Blocks without a score (they cannot be left out, or no window begins there) are no units of the
+ * Blocks without a score (they cannot be removed, or no window begins there) are no units of the
  * record.
  */
 function ofBlocks(name: string, scores: readonly number[]): CriterionRecord {
@@ -28,14 +28,14 @@ function criteriaRecords(state: StudioState): CriterionRecord[] {
   const { magnitudes } = state.criteria;
   const hidden = hiddenInForce(state);
   const ppl = knownCriteria(state).find(({ name }) => name === 'ppl');
-  const parts = currentSublayers(state);
+  const sublayers = currentSublayers(state);
   const records = ppl ? [ofBlocks('ppl', ppl.scores)] : [];
-  if (parts) {
-    const { order } = parts;
+  if (sublayers) {
+    const { order } = sublayers;
     records.push({
       name: 'ppl-parts',
-      units: parts.parts.map(({ unit }) => unit),
-      scores: parts.parts.map(({ nll }) => nll),
+      units: sublayers.parts.map(({ unit }) => unit),
+      scores: sublayers.parts.map(({ nll }) => nll),
       order,
     });
   }

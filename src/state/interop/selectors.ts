@@ -1,4 +1,4 @@
-// The plan and the curve as other tools take them. Pure and memoised.
+// The plan and the curve as other tools take them.
 
 import type { ScoreResult } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
@@ -12,7 +12,8 @@ import { writeBlockOrder, writePplTable } from '../../model/interop/tables.ts';
 import { planSize } from '../../model/open/size.ts';
 import { suggestName } from '../export/name.ts';
 import { derive } from '../memo.ts';
-import type { OpenModel, StudioState } from '../state.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { StudioState } from '../state.ts';
 
 /** One thing that can be taken to another tool. */
 export interface Snippet {

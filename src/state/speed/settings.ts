@@ -5,7 +5,9 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { MeterRequest, SpeedSettings } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
-import type { Measured, OpenModel, StudioState } from '../state.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { StudioState } from '../state.ts';
+import type { Measured } from './state.ts';
 
 export type SpeedMode = 'quick' | 'paper';
 

@@ -7,9 +7,9 @@ import {
   bestSpan,
   type CriterionView,
   criteriaView,
-  freeBlocks,
   spanOf,
 } from '../../state/criteria/selectors.ts';
+import { unlockedBlocks } from '../../state/plan/locks.ts';
 import { wholeBlocks } from '../../units.ts';
 import { formatScore, listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
@@ -85,7 +85,7 @@ const signed = (value: number) => `${value < 0 ? '−' : ''}${Math.abs(value).to
 
 /** What goes first by it, and where it and perplexity are farthest apart. */
 function Words({ criterion: { name, apart } }: { criterion: CriterionView }) {
-  const free = useStudio(freeBlocks);
+  const free = useStudio(unlockedBlocks);
   const count = useStudio((state) => wholeBlocks(state.plan.present.removed).length || 3);
   const order = useStudio((state) => knownOrders(state).find((one) => one.name === name) ?? null);
   const gone = order?.take(free, count) ?? [];

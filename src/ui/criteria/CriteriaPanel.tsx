@@ -2,10 +2,10 @@
 // one chart. The plan changes only when an order is put in force.
 
 import { lazy, Suspense } from 'react';
-import { endsProtected } from '../../state/commands.ts';
 import { missingCriteria } from '../../state/criteria/actions.ts';
 import { CRITERIA, criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
 import type { CriteriaSlice } from '../../state/criteria/state.ts';
+import { endsLocked } from '../../state/plan/locks.ts';
 import type { StudioState } from '../../state/state.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -162,7 +162,7 @@ function ordinal(rank: number): string {
 /** Protection is a lock that people see; with it, magnitude is what the paper calls Mag+. */
 function Locks() {
   const locked = useStudio((state) => state.plan.present.locked);
-  const ends = useStudio(endsProtected);
+  const ends = useStudio(endsLocked);
   const hasMagnitudes = useStudio((state) => state.criteria.magnitudes !== null);
   if (locked.length === 0 || !hasMagnitudes) return null;
   return (
