@@ -263,10 +263,10 @@ export function keptWords(
   removed: readonly Unit[],
   noun = '',
 ): string {
-  const halves = sublayerUnits(removed).length;
+  const sublayers = sublayerUnits(removed).length;
   return (
     `${blocksLeft(numBlocks, removed)} of ` +
-    `${numBlocks}${noun && ` ${noun}`}${halves > 0 ? ` (${halves} in part)` : ''}`
+    `${numBlocks}${noun && ` ${noun}`}${sublayers > 0 ? ` (${sublayers} in part)` : ''}`
   );
 }
 

@@ -18,7 +18,7 @@ export interface Slice<S> {
 /** A slice of the person or the machine: no model changes it. */
 export const kept = <S>(first: S): Slice<S> => ({ first, keep: (slice) => slice });
 
-/** A slice of one opening: gone with it. */
+/** A slice of one opening, dropped with it. */
 export const reset = <S>(first: S): Slice<S> => ({ first, keep: () => first });
 
 /** A slice of the model: `idle` is what stays when the same one is read once more. */

@@ -149,7 +149,7 @@ export const JOBS = {
   },
   paths: {
     title: 'Measuring plans',
-    name: 'the one-shot paths',
+    name: 'the measurement of one-shot paths',
     busy: 'Plans are being measured.',
     place: 'search',
     runs: ({ search }) => search.measuring !== null,

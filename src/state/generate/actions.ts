@@ -173,7 +173,7 @@ export function makeGenerateActions(context: Context): GenerateActions {
     newChat() {
       const { form } = get().generate;
       patch('generate', { form: { ...form, turns: [] } });
-      context.announce('A new chat.');
+      context.announce('A new chat has started.');
     },
   };
 }

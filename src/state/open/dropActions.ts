@@ -1,5 +1,5 @@
 // Sorts what people drop on the page: a model folder, a text, a list of token ids, a table of
-// another tool, an espalier.json. Must not parse any of them.
+// another tool, an espalier.json.
 
 import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
 import type { Context } from '../context.ts';

@@ -126,18 +126,18 @@ export const isOnCurve = derive(
   },
 );
 
-const halves = (removed: readonly Unit[]) => countSublayers(removed) / 2;
+const countBlocks = (removed: readonly Unit[]) => countSublayers(removed) / 2;
 
 function iterative({ request: { start }, baseline, steps }: SearchPath): PathSeries {
   const first: PathPoint = {
-    count: halves(start),
+    count: countBlocks(start),
     removed: sortUnits(start),
     block: null,
     nll: baseline?.nll ?? null,
   };
   const points = steps.map(({ block, measure }, i): PathPoint => {
     const removed = sortUnits([...start, ...steps.slice(0, i + 1).map((step) => step.block)]);
-    return { count: halves(removed), removed, block, nll: measure.nll };
+    return { count: countBlocks(removed), removed, block, nll: measure.nll };
   });
   return { name: 'iterative', label: 'iterative', points: [first, ...points] };
 }
@@ -183,7 +183,7 @@ export const pathsView = derive(
         const removed = sortUnits([...start, ...taken]);
         const block = added.length === 1 ? added[0]! : null;
         points.push({
-          count: halves(removed),
+          count: countBlocks(removed),
           removed,
           block,
           nll: nlls.get(removed.join()) ?? null,

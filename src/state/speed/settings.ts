@@ -69,7 +69,7 @@ export function deviceEstimate(
 }
 
 /**
- * The part that every job of the meter has in common; `tokens` = prompt and new tokens of one row.
+ * What every job of the meter has in common; `tokens` = prompt and new tokens of one row.
  */
 export function meterRequest(
   model: OpenModel,

@@ -115,7 +115,7 @@ export function studyCount(state: StudioState): number {
 export interface StabilityView extends Stability {
   k: number;
   runs: readonly StudyRun[];
-  /** The k lowest blocks of each run that may go. */
+  /** The k lowest unlocked blocks of each run. */
   lowest: readonly (readonly number[])[];
   /** Mean correlation of each run with the others; null with a single run. */
   agreement: readonly (number | null)[];
