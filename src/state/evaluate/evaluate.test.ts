@@ -162,7 +162,7 @@ describe('tables of other tools', () => {
     const { actions, get } = setUp();
     await actions.openSample();
     expect(curveSnippets(get()).map(({ why }) => why)).toEqual(
-      Array(2).fill('It holds the curve: score the blocks first.'),
+      Array(2).fill('Score the blocks first: this file holds the curve.'),
     );
     actions.toggle('3.attn');
     for (const { id, text, why } of planSnippets(get())) {

@@ -263,7 +263,7 @@ describe('files', () => {
     expect(end).toBe('');
   });
 
-  it('keeps every run in the JSON, and a perplexity beyond all bounds as null', () => {
+  it('keeps every run in the JSON, and a perplexity off the scale as null', () => {
     const told = JSON.parse(
       variantsJson([row], {
         model: 'm',
