@@ -11,29 +11,69 @@ import { missingBlock } from '../model/structure/removable.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, sortUnits, type Unit } from '../units.ts';
-import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { UsageError } from './args.ts';
+import { defineCommand } from './command.ts';
 import { influenceOf, scoreMagnitude } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
-import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
-
-const OPTIONS = {
-  ...CALIBRATION_OPTIONS,
-  method: { type: 'string' },
-  criterion: { type: 'string' },
-  norms: { type: 'boolean' },
-  'remove-count': { type: 'string' },
-  'max-ppl': { type: 'string' },
-  lock: { type: 'string' },
-  remove: { type: 'string' },
-  device: { type: 'string' },
-  budget: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+import {
+  BUDGET_OPTIONS,
+  CALIBRATION_OPTIONS,
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+} from './sharedOptions.ts';
+import { readCalibration, samplingOf } from './texts.ts';
 
 const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
 type Criterion = (typeof CRITERIA)[number];
+
+const OPTIONS = {
+  'remove-count': {
+    type: 'whole',
+    min: 1,
+    value: 'n',
+    required: true,
+    help: 'number of blocks to remove',
+  },
+  method: {
+    type: 'choice',
+    value: 'name',
+    choices: ['one-shot', 'iterative'],
+    default: 'iterative',
+    help: 'remove all blocks by one order, or one at a time and score the rest again',
+  },
+  criterion: {
+    type: 'choice',
+    value: 'name',
+    choices: CRITERIA,
+    default: 'ppl',
+    help: 'what orders the blocks; iterative takes ppl only',
+  },
+  norms: { type: 'flag', help: 'count norm weights; mag-l1 and mag-l2 only' },
+  'max-ppl': { type: 'decimal', value: 'x', help: 'stop if perplexity exceeds this' },
+  lock: { type: 'blocks', value: 'blocks', help: 'blocks to keep, such as 0,15' },
+  remove: { ...PLAN_OPTIONS.remove, help: 'units removed before the search, such as 3,7.attn' },
+  ...CALIBRATION_OPTIONS,
+  ...RUN_OPTIONS,
+  ...BUDGET_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
+
+export const search = defineCommand({
+  summary: 'find the blocks to remove, with the perplexity of every plan on the way',
+  about: 'Give --text or --windows.',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --remove-count 4',
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --remove-count 4 ' +
+      '--method one-shot --criterion block-influence --lock 0,15 --json path.json',
+  ],
+  run,
+});
 
 /** One plan of the path, measured; `block` is the one that went, where plans grow by one block. */
 export interface PathStep extends Partial<Pick<SearchStep, 'block' | 'candidates'>> {
@@ -60,26 +100,19 @@ interface Wanted {
 
 type Path = Pick<SearchReport, 'baseline' | 'steps' | 'stoppedBy' | 'costRatio'>;
 
-export async function search(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  const method = oneOf(values.method, 'method', ['one-shot', 'iterative']) ?? 'iterative';
-  const criterion = oneOf(values.criterion, 'criterion', CRITERIA) ?? 'ppl';
+async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
+  const { method, criterion } = values;
   if (method === 'iterative' && criterion !== 'ppl')
     throw new UsageError('--method iterative goes by --criterion ppl.');
   if (values.norms && !criterion.startsWith('mag'))
     throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
-  if (values['remove-count'] === undefined)
-    throw new UsageError('Give --remove-count <number of blocks>.');
   const wanted: Wanted = {
-    start: parseRemove(values.remove),
-    locked: lockedOf(values.lock),
-    count: wholeNumber(values['remove-count'], 'remove-count', 1),
-    maxPpl: values['max-ppl'] === undefined ? null : decimal(values['max-ppl'], 'max-ppl', 0),
+    start: values.remove,
+    locked: values.lock,
+    count: values['remove-count'],
+    maxPpl: values['max-ppl'] ?? null,
   };
   const sampling = samplingOf(values);
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget =
-    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const source = readCalibration(values);
 
   checkJsonTarget(values.json);
@@ -94,9 +127,9 @@ export async function search(words: string[]): Promise<number> {
       () => folderTokenizer(folder),
       opened.summary,
     );
-    const { session, engine, notes: routeNotes } = await openSession(opened, device);
+    const { session, engine, notes: routeNotes } = await openSession(opened, values);
     for (const text of [...routeNotes, ...notes]) note(text);
-    await session.setBudget(budget);
+    await session.setBudget(values.budget);
     await session.useWindows(windows);
     const found =
       method === 'iterative'
@@ -104,7 +137,7 @@ export async function search(words: string[]): Promise<number> {
         : await oneShot(
             session,
             wanted,
-            await ordersOf(criterion, values.norms ?? false, opened, session, windows, wanted),
+            await ordersOf(criterion, values.norms, opened, session, windows, wanted),
           );
     const report: SearchReport = {
       method,
@@ -123,14 +156,6 @@ export async function search(words: string[]): Promise<number> {
     await session.dispose();
     await engine.dispose();
     return 0;
-  });
-}
-
-/** Whole blocks of --lock. @throws UsageError */
-function lockedOf(text: string | undefined): number[] {
-  return parseRemove(text, 'lock').map((unit) => {
-    if (typeof unit !== 'number') throw new UsageError(`--lock takes whole blocks, not ${unit}.`);
-    return unit;
   });
 }
 
