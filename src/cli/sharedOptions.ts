@@ -31,7 +31,7 @@ export const BUDGET_OPTIONS = {
   budget: {
     type: 'megabytes',
     value: 'MB',
-    help: 'memory that scoring may take; 70 % of what the device has if left out',
+    help: 'memory that scoring may take; by default 70 % of what the device has',
   },
 } as const satisfies Options;
 
@@ -50,7 +50,7 @@ export const BOS_OPTIONS = {
     type: 'choice',
     value: 'name',
     choices: ['none', 'every'],
-    help: "whether the BOS token opens a sequence; the tokenizer's own rule if left out",
+    help: 'whether the BOS token opens a sequence; by default as the tokenizer does',
   },
 } as const satisfies Options;
 
