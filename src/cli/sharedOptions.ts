@@ -40,7 +40,7 @@ export const PLAN_OPTIONS = {
   remove: {
     type: 'units',
     value: 'units',
-    help: 'plan: units to remove, such as 3,7.attn,9.ffn,12-14',
+    help: 'units to remove (the plan), such as 3,7.attn,9.ffn,12-14',
   },
 } as const satisfies Options;
 
@@ -59,7 +59,7 @@ export const CALIBRATION_OPTIONS = {
   text: { type: 'text', value: 'file', help: 'plain text to take calibration windows from' },
   windows: {
     type: 'text',
-    value: 'file',
+    value: 'json',
     help: 'JSON file with windows as rows of token ids, in place of --text',
   },
   samples: { type: 'whole', min: 1, default: 10, value: 'n', help: 'number of windows' },
