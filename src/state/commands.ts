@@ -10,6 +10,7 @@ import { evaluateObstacle } from './evaluate/selectors.ts';
 import { makeExportActions } from './export/actions.ts';
 import { makeRestoreActions } from './export/restoreActions.ts';
 import { makeGenerateActions } from './generate/actions.ts';
+import { makeConversationActions } from './generate/conversation.ts';
 import { generateObstacle } from './generate/selectors.ts';
 import { makeGoalActions } from './goal/actions.ts';
 import { makeInteropActions } from './interop/actions.ts';
@@ -21,8 +22,9 @@ import { makePlanActions } from './plan/actions.ts';
 import { endsLocked } from './plan/locks.ts';
 import { makeScoreActions } from './score/actions.ts';
 import { makeSearchActions } from './search/actions.ts';
+import { makePathActions } from './search/pathActions.ts';
 import { searchObstacle } from './search/selectors.ts';
-import { canScore, settingsChanged } from './selectors.ts';
+import { canScore } from './selectors.ts';
 import { makeSpeedActions } from './speed/actions.ts';
 import type { SpeedContext } from './speed/job.ts';
 import { meterUse } from './speed/metering.ts';
@@ -49,6 +51,7 @@ const MAKERS = [
   makePlanActions,
   makeEffectActions,
   makeSearchActions,
+  makePathActions,
   makeEvaluateActions,
   makeInteropActions,
   makeResumeActions,
@@ -58,6 +61,7 @@ const MAKERS = [
   makeGoalActions,
   makeSpeedActions,
   makeGenerateActions,
+  makeConversationActions,
   makeVariantActions,
   makeViewActions,
 ];
@@ -280,19 +284,4 @@ export const command = (id: CommandId): Command => BY_ID[id];
 /** The sample is scored at once: from one click to a live curve. */
 async function trySample(actions: Actions): Promise<void> {
   if (await actions.openSample()) await actions.score();
-}
-
-/** The one primary button of the present state. */
-export function primaryCommand(state: StudioState): CommandId {
-  const { current } = state.model;
-  if (!current) return 'sample';
-  const job = engineJob(state);
-  if (job && job !== 'export') return 'cancel';
-  if (state.score.curve && !settingsChanged(state)) return 'export';
-  if (!current.summary.canScore) return 'export';
-  if (!canScore(state)) return 'settings';
-  // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
-  return state.errors.score && state.plan.present.removed.length && !state.score.curve
-    ? 'export'
-    : 'score';
 }

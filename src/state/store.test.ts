@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cancelled, EspalierError, toReport } from '../errors.ts';
 import { golden, samplePath } from '../testing/fixtures.ts';
-import { COMMANDS, command, primaryCommand } from './commands.ts';
+import { COMMANDS, command } from './commands.ts';
 import { droppable } from './criteria/orders.ts';
 import { SAMPLE_FILES, sampleSource } from './open/sample.ts';
+import { primaryCommand } from './primaryCommand.ts';
 import { windowsOf } from './score/text.ts';
 import {
   curveView,

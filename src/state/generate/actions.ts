@@ -1,31 +1,23 @@
 // Side by side generation: one prompt for original and plan, streamed. Must not measure speed or
 // change the plan.
 
-import type { GenerateEvent } from '../../contract/generate.ts';
-import type { Which } from '../../contract/speed.ts';
+import type { GenerateEvent, GenerateRequest } from '../../contract/generate.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
+import type { OpenModel } from '../open/state.ts';
 import { untilQuiet } from '../quiet.ts';
 import { meterRequest } from '../speed/settings.ts';
-import { continued, guessTokens, modeOf, promptOf } from './prompt.ts';
+import type { StudioState } from '../state.ts';
+import { guessTokens, modeOf, promptOf } from './prompt.ts';
 import { divergence, generateObstacle } from './selectors.ts';
-import type { Generated, GenerateForm } from './state.ts';
+import type { Generated } from './state.ts';
 
 export interface GenerateActions {
-  setGenerateForm(fields: Partial<GenerateForm>): void;
   /** Both variants continue the prompt; nothing happens while a generation runs. */
   generate(): Promise<void>;
   /** What was generated so far stays. */
   stopGenerating(): void;
-  /**
-   * The answer of one side becomes part of the conversation, and the next message continues from
-   * it.
-   */
-  continueChat(which: Which): void;
-  /** Takes a message and its answer out of the conversation. */
-  removeTurn(index: number): void;
-  newChat(): void;
 }
 
 /** The generation after an event other than progress. */
@@ -43,6 +35,36 @@ function withEvent(
     case 'failed':
       return { ...shown, errors: { ...shown.errors, [event.which]: event.error } };
   }
+}
+
+/**
+ * What the engine is asked for, and the generation before anything came.
+ * @throws EspalierError `bad-input`
+ */
+function generation(
+  state: StudioState,
+  model: OpenModel,
+): { request: GenerateRequest; shown: Generated } {
+  const { form } = state.generate;
+  const mode = modeOf(state);
+  const removed = [...state.plan.present.removed];
+  const prompt = promptOf(form, mode);
+  const { tokens, sampling, stopAtEos } = form;
+  const { device } = state.score.settings;
+  const base = meterRequest(model, removed, device, guessTokens(prompt) + tokens);
+  return {
+    request: { ...base, prompt, tokens, sampling, stopAtEos },
+    shown: {
+      removed,
+      form,
+      mode,
+      prompt: null,
+      sides: {},
+      errors: {},
+      notes: [],
+      stopped: false,
+    },
+  };
 }
 
 const isEmpty = (shown: Generated | null) => !shown?.sides.original && !shown?.sides.pruned;
@@ -103,37 +125,16 @@ export function makeGenerateActions(context: Context): GenerateActions {
     if (!current || generateObstacle(get()) !== null) return;
     context.clear('generate');
     const isNewest = requests.begin();
-    const { form } = get().generate;
-    const mode = modeOf(get());
-    const removed = [...get().plan.present.removed];
-    const { device } = get().score.settings;
+    const isPruned = get().plan.present.removed.length > 0;
     try {
-      const prompt = promptOf(form, mode);
-      const { tokens, sampling, stopAtEos } = form;
-      const shown: Generated = {
-        removed,
-        form,
-        mode,
-        prompt: null,
-        sides: {},
-        errors: {},
-        notes: [],
-        stopped: false,
-      };
+      const { request, shown } = generation(get(), current);
       patch('generate', { running: true, progress: null, shown });
       await untilQuiet(store, isNewest);
       context.announce('Generating.');
-      const request = {
-        ...meterRequest(current, removed, device, guessTokens(prompt) + tokens),
-        prompt,
-        tokens,
-        sampling,
-        stopAtEos,
-      };
       await meter.generate(request, (event) => {
         if (isNewest()) follow(event);
       });
-      if (isNewest()) context.announce(generatedWords(removed.length > 0));
+      if (isNewest()) context.announce(generatedWords(isPruned));
     } catch (error) {
       if (isNewest() && !isCancelled(error)) fail(error);
     } finally {
@@ -154,26 +155,7 @@ export function makeGenerateActions(context: Context): GenerateActions {
   });
 
   return {
-    setGenerateForm: (fields) => patch('generate', { form: { ...get().generate.form, ...fields } }),
     generate,
     stopGenerating: () => stop('Stopped.'),
-    continueChat(which) {
-      const { shown, form } = get().generate;
-      const turns = continued(shown, which);
-      if (!shown || !turns) return;
-      // A next message that is already typed stays.
-      const prompt = form.prompt === shown.form.prompt ? '' : form.prompt;
-      patch('generate', { form: { ...form, mode: 'chat', turns, prompt } });
-      context.announce('The answer is part of the conversation. Type the next message.');
-    },
-    removeTurn(index) {
-      const { form } = get().generate;
-      patch('generate', { form: { ...form, turns: form.turns.filter((_, i) => i !== index) } });
-    },
-    newChat() {
-      const { form } = get().generate;
-      patch('generate', { form: { ...form, turns: [] } });
-      context.announce('A new chat has started.');
-    },
   };
 }

@@ -1,6 +1,6 @@
 // How a goal search ended, in words.
 
-import type { Candidate } from '../../analysis/goal.ts';
+import type { Outcome } from './search.ts';
 import { goalWords } from './selectors.ts';
 import type { GoalKind } from './state.ts';
 
@@ -10,31 +10,16 @@ const bound = (kind: GoalKind) => (kind === 'speed' ? 'at least' : 'at most');
 
 const blocks = (n: number) => `${n} block${n === 1 ? '' : 's'}`;
 
-/** A plan of k removals meets the goal by its measured value. */
-export function foundWords(kind: GoalKind, goal: number, k: number, measured: number): string {
-  const reached = `${goalWords(kind, measured)} measured`;
-  const wanted = `${bound(kind)} ${goalWords(kind, goal)} wanted`;
-  return k === 0
-    ? `The original meets it already: ${reached}, ${wanted}.`
-    : `Found: without ${blocks(k)} ${reached}, ${wanted}.`;
-}
-
-/** No plan does; `best` came closest, where one was measured. */
-export function impossibleWords(
-  kind: GoalKind,
-  goal: number,
-  best: number | null,
-  all: readonly Candidate[],
-): string {
-  const reached = best === null ? null : all[best]?.measured;
+export function outcomeWords(kind: GoalKind, goal: number, { met, k, all }: Outcome): string {
+  const wanted = `${bound(kind)} ${goalWords(kind, goal)}`;
+  const reached = k === null ? null : (all[k]?.measured ?? null);
+  const value = reached === null ? '' : goalWords(kind, reached);
+  if (met && k === 0) return `The original meets it already: ${value} measured, ${wanted} wanted.`;
+  if (met) return `Found: without ${blocks(k)} ${value} measured, ${wanted} wanted.`;
   const closest =
-    reached == null || best === null
-      ? ''
-      : ` The closest is ${goalWords(kind, reached)} without ${blocks(best)}.`;
-  const sense = bound(kind);
+    k === null || reached === null ? '' : ` The closest is ${value} without ${blocks(k)}.`;
   return (
-    `${sense[0]!.toUpperCase()}${sense.slice(1)} ${goalWords(kind, goal)} cannot be reached by ` +
-    `removing at most ${blocks(all.length - 1)}, which is all that locks and model allow.` +
-    `${closest} ${UNCHANGED}`
+    `${wanted[0]!.toUpperCase()}${wanted.slice(1)} cannot be reached by removing at most ` +
+    `${blocks(all.length - 1)}, which is all that locks and model allow.${closest} ${UNCHANGED}`
   );
 }

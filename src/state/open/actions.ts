@@ -1,7 +1,8 @@
 // Opening models: by drop, by picker, the sample, another graph of the same folder. Must not lose
 // the open model when a new one fails.
 
-import type { FolderSource, OpenResult } from '../../contract/open.ts';
+import type { FolderSource } from '../../contract/open.ts';
+import type { Progress } from '../../contract/progress.ts';
 import { EspalierError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
@@ -11,6 +12,7 @@ import { makeRecogniser } from '../sameModel.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { JOBS, type StudioState } from '../state.ts';
 import { makeAccept } from './accept.ts';
+import { type OpenOptions, readFolder } from './read.ts';
 import type { OpenModel } from './state.ts';
 
 export interface ModelActions {
@@ -28,13 +30,14 @@ export interface ModelActions {
   closeChooser(): void;
 }
 
-interface Options {
-  /** Path of the graph to open. */
-  graph?: string | undefined;
-  /** Opened without a question when the folder has several graphs. */
-  preferred?: string;
-  /** The source stands for the folder that is open. */
-  again?: boolean;
+/** Opening takes the engine from the job that has it: that job, in words; null when none was lost. */
+function stoppedBy(before: StudioState, { model, score }: StudioState): string | null {
+  const job = engineJob(before);
+  if (!job) return null;
+  const hasOtherModel = model.current !== before.model.current;
+  const lostCurve = job === 'score' && !score.running && score.curve === before.score.curve;
+  if (!hasOtherModel && !lostCurve) return null;
+  return `${JOBS[job].name} of ${before.model.current?.summary.name ?? 'the model'}`;
 }
 
 export function makeModelActions(
@@ -47,42 +50,30 @@ export function makeModelActions(
   // Opening changes the model by itself: only a newer opening outdates one.
   const openings = makeNewest(() => null);
 
-  /** Reads the folder; when it has several graphs and the preferred one is among them, that one. */
-  async function read(
-    source: FolderSource,
-    { graph, preferred }: Options,
-    known: OpenModel['graphs'],
-    isNewest: () => boolean,
-  ): Promise<{ result: OpenResult; graphs: OpenModel['graphs'] }> {
-    const onProgress: Parameters<typeof api.open>[1] = (progress) => {
-      if (isNewest()) patch('model', { progress });
-    };
-    const result = await api.open(graph === undefined ? { source } : { source, graph }, onProgress);
-    if (!isNewest() || result.kind === 'opened' || preferred === undefined)
-      return { result, graphs: known };
-    if (result.graphs.every(({ path }) => path !== preferred)) return { result, graphs: known };
-    return {
-      result: await api.open({ source, graph: preferred }, onProgress),
-      graphs: result.graphs,
-    };
-  }
-
   function knownGraphs(source: FolderSource): OpenModel['graphs'] {
     const { chooser, current } = get().model;
     if (chooser?.source === source) return chooser.graphs;
     return current?.source === source ? current.graphs : [];
   }
 
-  async function openSource(source: FolderSource, options: Options = {}): Promise<boolean> {
+  async function openSource(source: FolderSource, options: OpenOptions = {}): Promise<boolean> {
     const isNewest = openings.begin();
     const before = get();
     const { chooser, current } = before.model;
     context.clear('open');
     context.clear('restore');
     const known = knownGraphs(source);
+    const onProgress = (progress: Progress) => patch('model', { progress });
     patch('model', { opening: source.name, progress: null, chooser: null });
     try {
-      const { result, graphs } = await read(source, options, known, isNewest);
+      const { result, graphs } = await readFolder(
+        api,
+        source,
+        options,
+        known,
+        isNewest,
+        onProgress,
+      );
       if (!isNewest()) return false;
       if (result.kind === 'choose') {
         patch('model', { chooser: { source, name: result.name, graphs: result.graphs } });
@@ -104,22 +95,9 @@ export function makeModelActions(
       return false;
     } finally {
       if (isNewest()) patch('model', { opening: null, progress: null });
-      reportStoppedJob(source, before);
+      const stopped = stoppedBy(before, get());
+      if (stopped) context.toast(`Opening ${source.name} stopped ${stopped}.`);
     }
-  }
-
-  /** Opening takes the engine from the job that has it. */
-  function reportStoppedJob(source: FolderSource, before: StudioState): void {
-    const job = engineJob(before);
-    if (!job) return;
-    const { model, score } = get();
-    const hasOtherModel = model.current !== before.model.current;
-    const lostCurve = job === 'score' && !score.running && score.curve === before.score.curve;
-    if (hasOtherModel || lostCurve)
-      context.toast(
-        `Opening ${source.name} stopped ${JOBS[job].name} of ` +
-          `${before.model.current?.summary.name ?? 'the model'}.`,
-      );
   }
 
   return {

@@ -2,10 +2,9 @@
 // one place so that history and address follow.
 
 import { endLocks } from '../../analysis/ranking.ts';
-import { unitObstacle } from '../../model/structure/removable.ts';
-import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
+import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
-import { droppable, oneShot, orderInForce, takable } from '../criteria/orders.ts';
+import { droppable, oneShot, orderInForce } from '../criteria/orders.ts';
 import { isOwnChoice, removableUnits } from '../selectors.ts';
 import {
   droppableSublayers,
@@ -14,6 +13,7 @@ import {
   showsSublayers,
 } from '../sublayers/selectors.ts';
 import { planFromHash, planToHash } from './address.ts';
+import { lowestRefusal, toggleObstacle } from './obstacles.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
 
 export interface PlanActions {
@@ -66,40 +66,6 @@ export function makePlanActions(context: Context): PlanActions {
   const removable = <U extends Unit>(units: readonly U[]): U[] =>
     removableUnits(get().model.current?.summary.blocks ?? [], units);
 
-  function toggleObstacle(unit: Unit): string | null {
-    const block = blockOf(unit);
-    const blocks = get().model.current?.summary.blocks ?? [];
-    const own = unitObstacle(blocks, unit);
-    if (own !== null) return own;
-    // With its other sublayer removed before, this one takes the whole block.
-    const other = sublayerUnit(block, sublayerOf(unit) === 'attn' ? 'ffn' : 'attn');
-    const { removed } = get().plan.present;
-    const takesBlock = removed.includes(other) && !removed.includes(unit);
-    const whole = takesBlock ? unitObstacle(blocks, block) : null;
-    if (whole !== null) return whole;
-    return get().plan.present.locked.includes(block)
-      ? `Block ${block} is locked. Unlock it first.`
-      : null;
-  }
-
-  /** Why the k lowest cannot be removed, with counts of the whole model. */
-  function lowestRefusal(k: number, most: number): string {
-    const blocks = get().model.current?.summary.numBlocks ?? 0;
-    if (orderInForce(get())?.contiguous)
-      return (
-        `${k} neighbouring blocks cannot be removed: no more than ${most} unlocked ones of ` +
-        `${blocks} lie side by side. Unlock blocks or remove at most ${most}.`
-      );
-    if (most === blocks - 1)
-      return `${k} blocks cannot be removed: one of the ${blocks} must stay. Remove at most ${most}.`;
-    const fixed = blocks - takable(get());
-    const ofThose = fixed > 0 ? ` (${fixed} cannot be removed)` : '';
-    return (
-      `${k} blocks cannot be removed: only ${most} of ${blocks} are unlocked${ofThose}. Unlock ` +
-      `blocks or remove at most ${most}.`
-    );
-  }
-
   function setRange(a: number, b: number, removed: boolean): void {
     const blocks = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
     edit(withUnits(get().plan.present, removed ? removable(blocks) : blocks, removed));
@@ -113,7 +79,7 @@ export function makePlanActions(context: Context): PlanActions {
     if (!Number.isInteger(k) || k < 0 || k > most) {
       const refusal = ofSublayers
         ? `${k} sublayers cannot be removed: at most ${most} can.`
-        : lowestRefusal(k, most);
+        : lowestRefusal(get(), k, most);
       patch('plan', { refusal });
       context.announce(refusal);
       return;
@@ -126,7 +92,7 @@ export function makePlanActions(context: Context): PlanActions {
 
   return {
     toggle(unit) {
-      const reason = toggleObstacle(unit);
+      const reason = toggleObstacle(get(), unit);
       if (reason) return context.toast(reason);
       const plan = get().plan.present;
       if (typeof unit === 'number') anchor = unit;

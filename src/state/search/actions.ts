@@ -1,18 +1,14 @@
-// The iterative search and the one-shot paths that it is compared with: start, pause, use a plan. A
-// search that is cancelled keeps its steps; the plan changes only when one of its plans is used.
+// The iterative search: start, follow, pause. A search that is cancelled keeps its steps; the plan
+// changes only when one of its plans is used.
 
-import type { PlanResult } from '../../contract/plan.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { SearchEvent, SearchRequest, SearchResult } from '../../contract/search.ts';
-import { cancelled } from '../../errors.ts';
-import { sortUnits, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
-import { planKey, settingsKey } from '../keys.ts';
-import type { PlanActions } from '../plan/actions.ts';
+import { settingsKey } from '../keys.ts';
 import { countUnits } from '../plan/unitWords.ts';
 import { pplWords } from '../pplWords.ts';
 import { runJob } from '../runJob.ts';
-import { isOnCurve, searchObstacle, searchRequest, unmeasured } from './selectors.ts';
+import { searchObstacle, searchRequest } from './selectors.ts';
 import type { SearchForm, SearchPath } from './state.ts';
 
 export interface SearchActions {
@@ -21,10 +17,6 @@ export interface SearchActions {
   search(request?: SearchRequest): Promise<void>;
   /** Pauses the running search, or continues it. */
   pauseSearch(on: boolean): void;
-  /** Measures every plan of the one-shot paths that is not measured yet. */
-  measurePaths(): Promise<void>;
-  /** Uses a plan of a path, in one undo step; what was measured of it is known at once. */
-  takePath(removed: readonly Unit[]): void;
 }
 
 type Event = Exclude<SearchEvent, { type: 'progress' }>;
@@ -73,10 +65,7 @@ const ENDS: Record<Exclude<SearchPath['ended'], null>, string> = {
   failed: 'The search has failed.',
 };
 
-export function makeSearchActions(
-  context: Context,
-  others: Pick<PlanActions, 'setRemoved'>,
-): SearchActions {
+export function makeSearchActions(context: Context): SearchActions {
   const { api, get, patch } = context;
 
   function follow(events: readonly Event[], progress: { progress?: Progress }): void {
@@ -124,61 +113,14 @@ export function makeSearchActions(
     });
   }
 
-  async function measurePaths(): Promise<void> {
-    const { curve } = get().score;
-    const plans = unmeasured(get());
-    if (!curve || plans.length === 0) return;
-    await runJob<never, void>(context, 'paths', {
-      started: '',
-      start: () => patch('search', { measuring: { done: 0, total: plans.length } }),
-      async call({ isCurrent }) {
-        for (const [done, removed] of plans.entries()) {
-          const result = await api.plan([...removed], () => {});
-          if (!isCurrent() || get().score.curve !== curve) throw cancelled();
-          const measured = new Map(get().search.measured).set(planKey(curve.id, removed), result);
-          patch('search', { measured, measuring: { done: done + 1, total: plans.length } });
-        }
-      },
-      take: () => `Measured ${plans.length} plans of the one-shot paths.`,
-      stop: () => 'Measuring the one-shot paths was cancelled.',
-      end: () => patch('search', { measuring: null }),
-    });
-  }
-
-  /** What the search found out about a plan, when it is of the curve's windows. */
-  function measuredBySearch(removed: readonly Unit[]): PlanResult | null {
-    const { path } = get().search;
-    if (!path || !isOnCurve(get())) return null;
-    const units = [...path.request.start];
-    for (const { block, measure, seconds } of path.steps) {
-      units.push(block);
-      const plan = sortUnits(units);
-      if (plan.join() === removed.join()) return { ...measure, removed: plan, seconds };
-    }
-    return null;
-  }
-
   return {
     setSearch: (fields) => patch('search', { form: { ...get().search.form, ...fields } }),
     search,
-    measurePaths,
     pauseSearch(on) {
       if (!get().search.running) return;
       patch('search', { paused: on });
       context.announce(on ? 'The search is paused.' : 'The search continues.');
       api.pause(on).catch((error: unknown) => context.fail('search', error));
-    },
-    takePath(removed) {
-      const id = get().score.curve?.id;
-      if (id !== undefined) {
-        const key = planKey(id, removed);
-        const result =
-          get().effect.known.get(key) ??
-          get().search.measured.get(key) ??
-          measuredBySearch(removed);
-        if (result) patch('effect', { known: new Map(get().effect.known).set(key, result) });
-      }
-      others.setRemoved(removed);
     },
   };
 }

@@ -10,6 +10,7 @@ import type { SpeedContext } from './job.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
 import { newestOf, PROTOCOLS, type SpeedMode, speedKey } from './settings.ts';
+import { makeSettledTimer } from './settled.ts';
 import type { Measured } from './state.ts';
 import { makeSweepJob } from './sweepJob.ts';
 
@@ -25,20 +26,13 @@ export interface SpeedActions {
   stopMeasuring(): void;
 }
 
-/** How long a plan stays still before it is measured by itself. */
-const SETTLE_MS = 1000;
-
 export function makeSpeedActions(
   context: SpeedContext,
   others: Pick<GoalActions, 'stopGoalSearch'>,
 ): SpeedActions {
   const { meter, get, patch, store, speedJob } = context;
   const sweepJob = makeSweepJob(context);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  /** What the timer waits for. */
-  let waiting: string | null = null;
-  /** Failed or was stopped: not tried again by itself until another plan comes. */
-  let abandonedKey: string | null = null;
+  const settled = makeSettledTimer(context, () => void measure('quick', true));
 
   async function measure(mode: SpeedMode, auto: boolean): Promise<void> {
     const removed = [...get().plan.present.removed];
@@ -49,20 +43,9 @@ export function makeSpeedActions(
       context.announce(inWords(await speedJob.measure(removed, PROTOCOLS[mode], auto)));
     } catch (error) {
       if (get().model.current !== model || isCancelled(error)) return;
-      abandonedKey = speedKey(removed, PROTOCOLS.quick, get().score.settings.device);
+      settled.abandon(speedKey(removed, PROTOCOLS.quick, get().score.settings.device));
       context.fail('speed', error);
     }
-  }
-
-  function schedule(key: string | null): void {
-    if (key === waiting) return;
-    clearTimeout(timer);
-    waiting = key;
-    if (key === null || key === abandonedKey) return;
-    timer = setTimeout(() => {
-      waiting = null;
-      if (key !== abandonedKey && autoKey(get()) === key) void measure('quick', true);
-    }, context.settleMs ?? SETTLE_MS);
   }
 
   function stop(): void {
@@ -90,14 +73,14 @@ export function makeSpeedActions(
   /** Another plan may be measured by itself again, and shows the numbers that are known of it. */
   function follow(state: StudioState, before: StudioState): void {
     if (state.model.current !== before.model.current) {
-      abandonedKey = null;
+      settled.abandon(null);
       // The job of a model that is closed; its slice is already new.
       if (meterUse(before) && !before.goal.running) meter.cancel();
     }
     const { removed } = state.plan.present;
     const isOtherPlan = removed !== before.plan.present.removed;
     if (isOtherPlan) {
-      if (abandonedKey !== quickKey(state)) abandonedKey = null;
+      if (settled.abandoned() !== quickKey(state)) settled.abandon(null);
       if (!meterUse(state)) context.clear('speed');
     }
     if (isOtherPlan || state.score.settings.device !== before.score.settings.device) {
@@ -109,10 +92,10 @@ export function makeSpeedActions(
   const unsubscribe = store.subscribe((state, before) => {
     follow(state, before);
     giveWay(get());
-    schedule(autoKey(get()));
+    settled.schedule(autoKey(get()));
   });
   context.onDispose(() => {
-    clearTimeout(timer);
+    settled.stop();
     unsubscribe();
     stop();
   });
@@ -122,7 +105,7 @@ export function makeSpeedActions(
       if (measureObstacle(get()) === null) await measure(mode, false);
     },
     setAutoMeasure(on) {
-      abandonedKey = null;
+      settled.abandon(null);
       patch('speed', { auto: on });
     },
     async sweepBatches() {
@@ -134,7 +117,7 @@ export function makeSpeedActions(
       others.stopGoalSearch();
       const { running } = get().speed;
       if (running)
-        abandonedKey = speedKey(running.removed, PROTOCOLS.quick, get().score.settings.device);
+        settled.abandon(speedKey(running.removed, PROTOCOLS.quick, get().score.settings.device));
       stop();
     },
   };
