@@ -16,8 +16,8 @@ import {
   sublayerUnits,
   type Unit,
 } from '../units.ts';
-import { orderInForce } from './criteria/orders.ts';
-import { freeBlocks } from './criteria/selectors.ts';
+import { currentOrder } from './criteria/orders.ts';
+import { removableBlocks } from './criteria/selectors.ts';
 import { effectKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
 import { countSublayers } from './plan/unitWords.ts';
@@ -275,8 +275,8 @@ export function keptWords(
  */
 export const isOwnChoice = derive(
   (state: StudioState) => [
-    orderInForce(state),
-    freeBlocks(state),
+    currentOrder(state),
+    removableBlocks(state),
     state.plan.present.removed,
     lowestSublayers(state, countSublayers(state.plan.present.removed)).join(),
   ],

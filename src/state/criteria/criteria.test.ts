@@ -14,19 +14,17 @@ import {
   studySeconds,
   whyNoStudy,
 } from '../stability/selectors.ts';
-import type { FakeOptions } from '../testing/fakeStudio.ts';
+import type { FakeOptions, FakeStudio } from '../testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
-import { droppable, knownOrders, oneShot, orderInForce, shownOrders } from './orders.ts';
-import {
-  bestSpan,
-  criteriaView,
-  hiddenInForce,
-  knownCriteria,
-  shownCriteria,
-} from './selectors.ts';
+import { currentOrder, droppable, knownOrders, oneShot, shownOrders } from './orders.ts';
+import { bestSpan, criteriaView, knownCriteria, shownCriteria } from './selectors.ts';
+import { SOURCES } from './sources.ts';
 
 const scored = (options: FakeOptions = {}) => scoredWith({}, options);
 const slow: FakeOptions = { stepMs: 15 };
+/** The sources that were measured, in order. */
+const measuredBy = ({ calls }: FakeStudio) =>
+  calls.filter(({ name }) => name === 'measureSource').map(({ args: [source] }) => source);
 const names = (list: readonly { name: string }[]) => list.map(({ name }) => name);
 
 describe('criteria', () => {
@@ -41,30 +39,28 @@ describe('criteria', () => {
       'block-influence',
       'angular',
     ]);
-    expect(
-      names(studio.calls).filter((name) => name === 'magnitudes' || name === 'hiddenCriteria'),
-    ).toEqual(['magnitudes']);
+    expect(measuredBy(studio)).toEqual(['magnitudes']);
     actions.setCriteria({ norms: true });
     expect(knownCriteria(get())[1]).toMatchObject({
       label: 'Mag L1 with norms',
-      scores: get().criteria.magnitudes!.l1WithNorms,
+      scores: get().criteria.measured.magnitudes!.result.data.l1WithNorms,
     });
     // What is known is not computed again.
     await actions.compareCriteria();
-    expect(studio.calls.filter(({ name }) => name === 'magnitudes')).toHaveLength(1);
+    expect(measuredBy(studio)).toEqual(['magnitudes']);
   });
 
   it('of hidden states are measured on the windows of a curve that came without them, and belong to it alone', async () => {
     const { actions, get, studio } = await scored();
     const { hidden: _, ...older } = get().score.curve!.result;
     actions.takeCurve(older, 'other', true);
-    expect(hiddenInForce(get())).toBeNull();
+    expect(SOURCES.hidden.data(get())).toBeNull();
     await actions.compareCriteria();
-    const [settings] = studio.calls.findLast(({ name }) => name === 'hiddenCriteria')!.args;
+    const [, settings] = studio.calls.findLast(({ args: [source] }) => source === 'hidden')!.args;
     expect(settings).toMatchObject({ text: { kind: 'ids', windows: older.windows } });
-    expect(hiddenInForce(get())).not.toBeNull();
+    expect(SOURCES.hidden.data(get())).not.toBeNull();
     actions.takeCurve(older, 'another', true);
-    expect(hiddenInForce(get())).toBeNull();
+    expect(SOURCES.hidden.data(get())).toBeNull();
   });
 
   it('are known without a curve, and order the blocks', async () => {
@@ -73,9 +69,9 @@ describe('criteria', () => {
     await actions.compareCriteria();
     expect(names(knownCriteria(get()))).toEqual(['mag-l1', 'mag-l2', 'block-influence', 'angular']);
     expect(criteriaView(get())[0]!.spearman).toBeNull();
-    expect(orderInForce(get())?.name).toBe('mag-l1');
+    expect(currentOrder(get())?.name).toBe('mag-l1');
     actions.dropLowest(2);
-    const { l1 } = get().criteria.magnitudes!;
+    const { l1 } = get().criteria.measured.magnitudes!.result.data;
     const lowest = [...l1.keys()].sort((a, b) => l1[a]! - l1[b]!).slice(0, 2);
     expect(get().plan.present.removed).toEqual(lowest.sort((a, b) => a - b));
   });
@@ -104,7 +100,7 @@ describe('criteria', () => {
     const { actions, get, studio } = setUp({}, slow);
     await actions.openSample();
     studio.failNext(
-      'magnitudes',
+      'measureSource',
       new EspalierError('unsupported-op', 'These weights cannot be read.', 'Use another graph.'),
     );
     await actions.compareCriteria();
@@ -116,7 +112,8 @@ describe('criteria', () => {
     await actions.cancel();
     await run;
     expect(get().errors.criteria).toBeUndefined();
-    expect(get().criteria).toMatchObject({ running: null, magnitudes: null });
+    expect(get().criteria).toMatchObject({ running: null });
+    expect(get().criteria.measured.magnitudes).toBeUndefined();
   });
 });
 
@@ -127,7 +124,7 @@ describe('the order in force', () => {
     actions.dropLowest(3);
     expect(get().plan.present.removed).toEqual([7, 8, 9]);
     actions.setOrder('mag-l1');
-    const { l1 } = get().criteria.magnitudes!;
+    const { l1 } = get().criteria.measured.magnitudes!.result.data;
     const lowest = [...l1.keys()].sort((a, b) => l1[a]! - l1[b]!).slice(0, 3);
     expect(new Set(get().plan.present.removed)).toEqual(new Set(lowest));
     expect(isOwnChoice(get())).toBe(false);
@@ -160,7 +157,7 @@ describe('the order in force', () => {
     const { actions, get } = await scored();
     actions.setOrder('angular');
     await actions.openSource({ kind: 'files', name: 'other', files: [] });
-    expect(orderInForce(get())).toBeNull();
+    expect(currentOrder(get())).toBeNull();
     expect(get().criteria.orderBy).toBe('ppl');
   });
 });

@@ -5,7 +5,7 @@ import { endLocks } from '../../analysis/ranking.ts';
 import { unitObstacle } from '../../model/structure/removable.ts';
 import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
 import type { Address, Context } from '../context.ts';
-import { droppable, oneShot, orderInForce, takable } from '../criteria/orders.ts';
+import { currentOrder, droppable, oneShot, takable } from '../criteria/orders.ts';
 import {
   droppableSublayers,
   isRemoved,
@@ -90,7 +90,7 @@ export function makePlanActions(
   /** Why the k lowest cannot go, with counts of the whole model. */
   function whyNotLowest(k: number, most: number): string {
     const blocks = get().model.current?.summary.numBlocks ?? 0;
-    if (orderInForce(get())?.contiguous)
+    if (currentOrder(get())?.contiguous)
       return (
         `${k} neighbouring blocks cannot be removed: no more than ${most} unlocked ones of ` +
         `${blocks} lie side by side. Unlock blocks or remove at most ${most}.`
@@ -112,7 +112,7 @@ export function makePlanActions(
 
   function dropLowest(k: number): void {
     const ofSublayers = showsSublayers(get());
-    if (!ofSublayers && !orderInForce(get())) return;
+    if (!ofSublayers && !currentOrder(get())) return;
     const plan = get().plan.present;
     const most = ofSublayers ? droppableSublayers(get()) : droppable(get());
     if (!Number.isInteger(k) || k < 0 || k > most) {
