@@ -2,7 +2,14 @@
 // over the data of its source, and the blocks that it would remove at once.
 
 import { bestWindow, criterionOrder } from './criteria.ts';
-import type { Criterion, CriterionOptions, SourceData, SourceName } from './criteriaTable.ts';
+import {
+  type Criterion,
+  type CriterionOptions,
+  isMeasured,
+  MEASURED_SOURCES,
+  type SourceData,
+  type SourceName,
+} from './criteriaTable.ts';
 
 interface OptionSpec {
   /** What the option adds to the label, and to the name in espalier.json. */
@@ -79,13 +86,8 @@ export interface KnownCriterion {
   take(options: CriterionOptions): Take;
 }
 
-/** Null when there is no data of its source. */
-export function known(
-  criterion: Criterion,
-  dataOf: <S extends SourceName>(source: S) => SourceData[S] | null,
-): KnownCriterion | null {
-  const data = dataOf(criterion.needs);
-  if (data === null) return null;
+/** @param data of the source that the criterion needs */
+export function known(criterion: Criterion, data: SourceData[SourceName]): KnownCriterion {
   const scores = (options: CriterionOptions) => criterion.scores(data, options);
   const spans = criterion.contiguous?.spans(data) ?? null;
   return {
@@ -98,3 +100,7 @@ export function known(
         : takeInOrder(criterion.order?.(data) ?? criterionOrder(scores(options))),
   };
 }
+
+/** True when the model is run on calibration windows for it. */
+export const isOnWindows = ({ needs }: Criterion): boolean =>
+  needs === 'curve' || (isMeasured(needs) && MEASURED_SOURCES[needs].onWindows);

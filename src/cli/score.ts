@@ -1,6 +1,7 @@
 // `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON
 // with the order in words beside it.
 
+import { isOnWindows } from '../analysis/criterion.ts';
 import type { PlanResult } from '../contract/plan.ts';
 import type {
   ScoreEvent,
@@ -14,11 +15,11 @@ import type { SublayersCurve } from '../runtime/score/curve.ts';
 import { type Sublayer, sublayerOf } from '../units.ts';
 import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import {
-  angularOf,
+  CRITERION_OPTIONS,
   criterionLines,
   curveLines,
-  influenceOf,
-  scoreMagnitude,
+  readCriterion,
+  scoreByCriterion,
   sublayersLines,
 } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
@@ -26,9 +27,8 @@ import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './ou
 import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
 
 const OPTIONS = {
-  criterion: { type: 'string' },
+  ...CRITERION_OPTIONS,
   unit: { type: 'string' },
-  norms: { type: 'boolean' },
   contiguous: { type: 'string' },
   ...CALIBRATION_OPTIONS,
   remove: { type: 'string' },
@@ -37,8 +37,6 @@ const OPTIONS = {
   model: { type: 'string' },
   json: { type: 'string' },
 } as const;
-
-const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
 
 /** What `score` writes: the result of the page's Score, and the plan when blocks are named. */
 export type ScoreReport = ScoreResult & { plan?: PlanResult };
@@ -51,18 +49,13 @@ export type SublayersReport = SublayersResult & Ran & { unit: Sublayer };
 
 export async function score(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, OPTIONS);
-  const criterion = oneOf(values.criterion, 'criterion', CRITERIA) ?? 'ppl';
+  const { criterion, options } = readCriterion(values);
+  const ofCurve = criterion.needs === 'curve';
   const unit = oneOf(values.unit, 'unit', ['block', 'attention', 'ffn']) ?? 'block';
-  const contiguous = wholeNumber(values.contiguous, 'contiguous', 1);
   const removed = parseRemove(values.remove);
-  const magnitude = criterion === 'mag-l1' || criterion === 'mag-l2';
-  if (values.norms && !magnitude)
-    throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
-  if (values.contiguous !== undefined && criterion !== 'angular')
-    throw new UsageError('--contiguous goes with --criterion angular.');
-  if (unit !== 'block' && criterion !== 'ppl')
+  if (unit !== 'block' && !ofCurve)
     throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
-  if (removed.length > 0 && (criterion !== 'ppl' || unit !== 'block'))
+  if (removed.length > 0 && (!ofCurve || unit !== 'block'))
     throw new UsageError(
       '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
     );
@@ -70,7 +63,7 @@ export async function score(words: string[]): Promise<number> {
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const budget =
     values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
-  const source = magnitude ? null : readCalibration(values);
+  const source = isOnWindows(criterion) ? readCalibration(values) : null;
 
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
@@ -79,19 +72,18 @@ export async function score(words: string[]): Promise<number> {
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     if (!source) {
-      const report = await scoreMagnitude(
-        opened,
-        criterion === 'mag-l1' ? 'l1' : 'l2',
-        values.norms ?? false,
-        seconds,
-      );
+      const onWindows = async () => {
+        throw new EspalierError('bug', `${criterion.name} asked for windows it does not need.`);
+      };
+      const found = await scoreByCriterion(criterion, options, { opened, onWindows });
+      const report = { ...found, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
       return 0;
     }
-    if (contiguous > opened.summary.numBlocks)
+    if (options.span > opened.summary.numBlocks)
       throw new EspalierError(
         'bad-input',
-        `There are no ${contiguous} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
+        `There are no ${options.span} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
         'Choose fewer with --contiguous.',
       );
     const { windows, settings, notes } = await calibrate(
@@ -123,12 +115,9 @@ export async function score(words: string[]): Promise<number> {
     const told = (event: ScoreEvent | SublayersEvent): void => {
       if (event.type === 'progress') showProgress(event.progress);
     };
-    if (criterion === 'block-influence' || criterion === 'angular') {
-      const hidden = await session.hiddenCriteria(windows, undefined, showProgress);
-      const found =
-        criterion === 'angular'
-          ? angularOf(opened, hidden, contiguous)
-          : influenceOf(opened, hidden);
+    if (!ofCurve) {
+      const onWindows = async () => ({ session, windows });
+      const found = await scoreByCriterion(criterion, options, { opened, onWindows });
       const report = { ...found, ...ran, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {

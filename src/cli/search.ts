@@ -1,8 +1,7 @@
 // `search`: which blocks to remove, one by one or all at once, with the measured perplexity of
 // every step, as JSON with the path in words beside it.
 
-import { bestWindow } from '../analysis/criteria.ts';
-import type { Progress } from '../contract/progress.ts';
+import type { CriterionName } from '../analysis/criteriaTable.ts';
 import type { Measure } from '../contract/score.ts';
 import type { SearchResult, SearchStep } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
@@ -12,7 +11,7 @@ import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, sortUnits, type Unit } from '../units.ts';
 import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
-import { influenceOf, scoreMagnitude } from './criteria.ts';
+import { CRITERION_OPTIONS, measureCriterion, readCriterion } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
@@ -20,8 +19,7 @@ import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
 const OPTIONS = {
   ...CALIBRATION_OPTIONS,
   method: { type: 'string' },
-  criterion: { type: 'string' },
-  norms: { type: 'boolean' },
+  ...CRITERION_OPTIONS,
   'remove-count': { type: 'string' },
   'max-ppl': { type: 'string' },
   lock: { type: 'string' },
@@ -31,9 +29,6 @@ const OPTIONS = {
   model: { type: 'string' },
   json: { type: 'string' },
 } as const;
-
-const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
-type Criterion = (typeof CRITERIA)[number];
 
 /** One plan of the path, measured; `block` is the one that went, where plans grow by one block. */
 export interface PathStep extends Partial<Pick<SearchStep, 'block' | 'candidates'>> {
@@ -45,7 +40,7 @@ export interface PathStep extends Partial<Pick<SearchStep, 'block' | 'candidates
 /** What `search` writes. */
 export interface SearchReport extends Omit<SearchResult, 'steps'> {
   method: 'one-shot' | 'iterative';
-  criterion: Criterion;
+  criterion: CriterionName;
   start: Unit[];
   locked: number[];
   steps: PathStep[];
@@ -63,11 +58,9 @@ type Path = Pick<SearchReport, 'baseline' | 'steps' | 'stoppedBy' | 'costRatio'>
 export async function search(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, OPTIONS);
   const method = oneOf(values.method, 'method', ['one-shot', 'iterative']) ?? 'iterative';
-  const criterion = oneOf(values.criterion, 'criterion', CRITERIA) ?? 'ppl';
-  if (method === 'iterative' && criterion !== 'ppl')
+  const { criterion, options } = readCriterion(values);
+  if (method === 'iterative' && criterion.needs !== 'curve')
     throw new UsageError('--method iterative goes by --criterion ppl.');
-  if (values.norms && !criterion.startsWith('mag'))
-    throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
   if (values['remove-count'] === undefined)
     throw new UsageError('Give --remove-count <number of blocks>.');
   const wanted: Wanted = {
@@ -98,17 +91,21 @@ export async function search(words: string[]): Promise<number> {
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(budget);
     await session.useWindows(windows);
+    /** The blocks that go at once, by the criterion. */
+    const removals = async (): Promise<Removals> => {
+      const onWindows = async () => ({ session, windows });
+      const take = (await measureCriterion(criterion, { opened, onWindows })).take(options);
+      const touched = wanted.start.map(blockOf);
+      const removable = unlockedBlocks(opened, wanted).filter((block) => !touched.includes(block));
+      return (count) => take(removable, count);
+    };
     const found =
       method === 'iterative'
         ? await iterative(session, windows, wanted)
-        : await oneShot(
-            session,
-            wanted,
-            await ordersOf(criterion, values.norms ?? false, opened, session, windows, wanted),
-          );
+        : await oneShot(session, wanted, await removals());
     const report: SearchReport = {
       method,
-      criterion,
+      criterion: criterion.name,
       start: wanted.start,
       locked: wanted.locked,
       ...found,
@@ -138,11 +135,9 @@ function lockedOf(text: string | undefined): number[] {
  * @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out,
  * and for more removals than there may be
  */
-function checkWanted(
-  { structure: { blocks } }: OpenedModel,
-  { start, locked, count }: Wanted,
-): void {
-  const numBlocks = blocks.length;
+function checkWanted(opened: OpenedModel, wanted: Wanted): void {
+  const { start, locked, count } = wanted;
+  const numBlocks = opened.structure.blocks.length;
   const missing = missingBlock(numBlocks, locked);
   if (missing !== null) throw new EspalierError('bad-input', missing, 'Change --lock.');
   const both = start.find((unit) => locked.includes(blockOf(unit)));
@@ -152,17 +147,23 @@ function checkWanted(
       `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`,
       'Name it in one of them.',
     );
-  const free = blocks.filter(
-    ({ index, unremovable }) =>
-      unremovable === null && !locked.includes(index) && !start.includes(index),
-  );
-  const most = Math.min(free.length, blocksLeft(numBlocks, start) - 1);
+  const most = Math.min(unlockedBlocks(opened, wanted).length, blocksLeft(numBlocks, start) - 1);
   if (count > most)
     throw new EspalierError(
       'bad-input',
       `--remove-count is ${count}, but ${most === 0 ? 'no block' : `at most ${most}`} can go.`,
       'Ask for fewer, or unlock blocks; one must stay.',
     );
+}
+
+/** Blocks that may be removed after `start`; one of which a sublayer is gone is among them. */
+function unlockedBlocks({ structure }: OpenedModel, { start, locked }: Wanted): number[] {
+  return structure.blocks
+    .filter(
+      ({ index, unremovable }) =>
+        unremovable === null && !locked.includes(index) && !start.includes(index),
+    )
+    .map(({ index }) => index);
 }
 
 async function iterative(
@@ -189,44 +190,8 @@ async function iterative(
   };
 }
 
-/** For each number of blocks the ones that go, or null when there are not so many. */
-type Orders = (count: number) => number[] | null;
-
-async function ordersOf(
-  criterion: Criterion,
-  norms: boolean,
-  opened: OpenedModel,
-  session: ScoreSession,
-  windows: number[][],
-  { start, locked }: Wanted,
-): Promise<Orders> {
-  const gone = new Set([...start.map(blockOf), ...locked]);
-  const from = (order: readonly number[]): Orders => {
-    const free = order.filter((block) => !gone.has(block));
-    return (count) => (count <= free.length ? free.slice(0, count) : null);
-  };
-  if (criterion === 'ppl') return from((await session.score(windows, undefined, told)).order);
-  if (criterion === 'mag-l1' || criterion === 'mag-l2') {
-    const began = performance.now();
-    const power = criterion === 'mag-l1' ? 'l1' : 'l2';
-    return from(
-      (await scoreMagnitude(opened, power, norms, () => (performance.now() - began) / 1000)).order,
-    );
-  }
-  const hidden = await session.hiddenCriteria(windows, undefined, showProgress);
-  if (criterion === 'block-influence') return from(influenceOf(opened, hidden).order);
-  const stays = opened.structure.blocks.flatMap(({ index, unremovable }) =>
-    unremovable === null ? [] : [index],
-  );
-  return (count) => {
-    const best = bestWindow(hidden.angular, count, [...gone, ...stays]);
-    return best && Array.from({ length: count }, (_, k) => best.first + k);
-  };
-}
-
-function told(event: { type: string; progress?: Progress }): void {
-  if (event.type === 'progress' && event.progress) showProgress(event.progress);
-}
+/** The blocks of a plan of `count` more removals; fewer where there are fewer. */
+type Removals = (count: number) => readonly number[];
 
 /**
  * Scores stay as they were on the intact model; the perplexity of every plan on the way is
@@ -235,15 +200,15 @@ function told(event: { type: string; progress?: Progress }): void {
 async function oneShot(
   session: ScoreSession,
   { start, count, maxPpl }: Wanted,
-  orders: Orders,
+  removals: Removals,
 ): Promise<Path> {
   const baseline = await session.plan(start);
   const most = session.programs.blocks.length - new Set(start.map(blockOf)).size - 1;
   const steps: PathStep[] = [];
   let stoppedBy: Path['stoppedBy'] = 'count';
   for (let size = 1; size <= count; size++) {
-    const blocks = size <= most ? orders(size) : null;
-    if (!blocks) {
+    const blocks = size <= most ? removals(size) : [];
+    if (blocks.length < size) {
       stoppedBy = 'locks';
       break;
     }

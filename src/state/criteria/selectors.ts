@@ -14,8 +14,6 @@ import {
   type Criterion,
   type CriterionName,
   type CriterionOptions,
-  type SourceData,
-  type SourceName,
 } from '../../analysis/criteriaTable.ts';
 import {
   type KnownCriterion,
@@ -45,11 +43,11 @@ const optionsOf = derive(
 /** Every criterion whose source is known, over its data; perplexity first. */
 const knownSources = derive(
   (state: StudioState) => SOURCE_NAMES.map((source) => SOURCES[source].data(state)),
-  (...all): KnownCriterion[] => {
-    const dataOf = <S extends SourceName>(source: S) =>
-      all[SOURCE_NAMES.indexOf(source)] as SourceData[S] | null;
-    return ALL_CRITERIA.flatMap((criterion) => known(criterion, dataOf) ?? []);
-  },
+  (...all): KnownCriterion[] =>
+    ALL_CRITERIA.flatMap((criterion) => {
+      const data = all[SOURCE_NAMES.indexOf(criterion.needs)];
+      return data ? known(criterion, data) : [];
+    }),
 );
 
 /** A criterion with its scores under the chosen options. */
