@@ -12,7 +12,8 @@ import { type KnownCriterion, known } from '../analysis/criterion.ts';
 import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
-import { oneOf, UsageError, wholeNumber } from './args.ts';
+import { UsageError } from './args.ts';
+import type { Options } from './options.ts';
 import { showProgress } from './output.ts';
 
 /** Criteria that can be computed here; others are read from files. */
@@ -20,42 +21,46 @@ export const COMPUTED: readonly Criterion[] = ALL_CRITERIA.filter(
   ({ needs }) => needs === 'curve' || isMeasured(needs),
 );
 
+const NAMES: readonly CriterionName[] = COMPUTED.map(({ name }) => name);
+
+/** "mag-l1 or mag-l2" */
+const withOption = (option: keyof CriterionOptions): string =>
+  COMPUTED.filter((one) => one.option === option)
+    .map(({ name }) => name)
+    .join(' or ');
+
 export const CRITERION_OPTIONS = {
-  criterion: { type: 'string' },
-  norms: { type: 'boolean' },
-} as const;
+  criterion: {
+    type: 'choice',
+    value: 'name',
+    choices: NAMES,
+    default: 'ppl',
+    help: 'what scores a block',
+  },
+  norms: { type: 'flag', help: `count norm weights; ${withOption('norms')} only` },
+} as const satisfies Options;
 
-interface CriterionValues {
-  criterion?: string | undefined;
-  norms?: boolean | undefined;
-  contiguous?: string | undefined;
-}
+export const CONTIGUOUS_OPTION = {
+  contiguous: {
+    type: 'whole',
+    min: 1,
+    default: 1,
+    value: 'n',
+    help: `score every n contiguous blocks; ${withOption('span')} only`,
+  },
+} as const satisfies Options;
 
-/** The criterion that is asked for, perplexity by default, and its option. @throws UsageError */
-export function readCriterion({ criterion: word, norms, contiguous }: CriterionValues): {
-  criterion: Criterion;
-  options: CriterionOptions;
-} {
-  const name = oneOf(
-    word ?? 'ppl',
-    'criterion',
-    COMPUTED.map((one) => one.name),
-  );
-  const criterion = COMPUTED.find((one) => one.name === name)!;
-  if (norms) checkOption(criterion, 'norms', 'norms');
-  if (contiguous !== undefined) checkOption(criterion, 'span', 'contiguous');
-  const span = wholeNumber(contiguous, 'contiguous', 1);
-  return { criterion, options: { norms: norms ?? false, span } };
-}
-
-function checkOption(
-  { option }: Criterion,
-  needed: keyof CriterionOptions,
-  word: 'norms' | 'contiguous',
-): void {
-  if (option === needed) return;
-  const names = COMPUTED.filter((one) => one.option === needed).map(({ name }) => name);
-  throw new UsageError(`--${word} goes with --criterion ${names.join(' or ')}.`);
+/** The criterion that is asked for, with its options. @throws UsageError */
+export function readCriterion(
+  values: { criterion: CriterionName; norms: boolean; contiguous?: number },
+  given: ReadonlySet<string>,
+): { criterion: Criterion; options: CriterionOptions } {
+  const criterion = COMPUTED.find(({ name }) => name === values.criterion)!;
+  const words = { norms: 'norms', span: 'contiguous' } as const;
+  for (const option of ['norms', 'span'] as const)
+    if (given.has(words[option]) && criterion.option !== option)
+      throw new UsageError(`--${words[option]} goes with --criterion ${withOption(option)}.`);
+  return { criterion, options: { norms: values.norms, span: values.contiguous ?? 1 } };
 }
 
 /** Measures what a criterion needs. @throws EspalierError as `measureSource`, `ScoreSession.score` */

@@ -13,8 +13,10 @@ import { EspalierError } from '../errors.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { SublayersCurve } from '../runtime/score/curve.ts';
 import { type Sublayer, sublayerOf } from '../units.ts';
-import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { UsageError } from './args.ts';
+import { defineCommand } from './command.ts';
 import {
+  CONTIGUOUS_OPTION,
   CRITERION_OPTIONS,
   criterionLines,
   curveLines,
@@ -23,20 +25,50 @@ import {
   sublayersLines,
 } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
-import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
+import {
+  BUDGET_OPTIONS,
+  CALIBRATION_OPTIONS,
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+} from './sharedOptions.ts';
+import { readCalibration, samplingOf } from './texts.ts';
 
 const OPTIONS = {
   ...CRITERION_OPTIONS,
-  unit: { type: 'string' },
-  contiguous: { type: 'string' },
+  unit: {
+    type: 'choice',
+    value: 'name',
+    choices: ['block', 'attention', 'ffn'],
+    default: 'block',
+    help: 'what to score: whole blocks, or one sublayer of each by ppl',
+  },
+  ...CONTIGUOUS_OPTION,
   ...CALIBRATION_OPTIONS,
-  remove: { type: 'string' },
-  device: { type: 'string' },
-  budget: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+  ...PLAN_OPTIONS,
+  ...RUN_OPTIONS,
+  ...BUDGET_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
+
+export const score = defineCommand({
+  summary: 'score every block, or one sublayer of each, by a criterion: perplexity or another',
+  about:
+    'By ppl: the perplexity of the original and without each block, on calibration windows, and ' +
+    'with --remove also the perplexity of that plan. Give --text or --windows; mag-l1 and mag-l2 ' +
+    'need neither, they read the weights and run nothing.',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --json scores.json',
+    'public/sample --model onnx/model.onnx --criterion mag-l1 --json -',
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --unit attention',
+  ],
+  run,
+});
 
 /** What `score` writes: the result of the page's Score, and the plan when blocks are named. */
 export type ScoreReport = ScoreResult & { plan?: PlanResult };
@@ -47,12 +79,14 @@ type Ran = Pick<ScoreResult, 'windows' | 'settings' | 'device' | 'selfTest' | 'r
 /** What `score` writes for the parts of one kind. */
 export type SublayersReport = SublayersResult & Ran & { unit: Sublayer };
 
-export async function score(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  const { criterion, options } = readCriterion(values);
+async function run(
+  path: string,
+  values: Values<typeof OPTIONS>,
+  given: ReadonlySet<string>,
+): Promise<number> {
+  const { unit, remove: removed } = values;
+  const { criterion, options } = readCriterion(values, given);
   const ofCurve = criterion.needs === 'curve';
-  const unit = oneOf(values.unit, 'unit', ['block', 'attention', 'ffn']) ?? 'block';
-  const removed = parseRemove(values.remove);
   if (unit !== 'block' && !ofCurve)
     throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
   if (removed.length > 0 && (!ofCurve || unit !== 'block'))
@@ -60,9 +94,6 @@ export async function score(words: string[]): Promise<number> {
       '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
     );
   const wanted = samplingOf(values);
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget =
-    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const source = isOnWindows(criterion) ? readCalibration(values) : null;
 
   checkJsonTarget(values.json);
@@ -92,9 +123,9 @@ export async function score(words: string[]): Promise<number> {
       () => folderTokenizer(folder),
       opened.summary,
     );
-    const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
+    const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, values);
     for (const text of [...routeNotes, ...notes]) note(text);
-    await session.setBudget(budget);
+    await session.setBudget(values.budget);
     const memory = session.memory(
       windows.length,
       Math.max(...windows.map((window) => window.length)),

@@ -2,6 +2,7 @@
 // every step, as JSON with the path in words beside it.
 
 import type { CriterionName } from '../analysis/criteriaTable.ts';
+import type { Take } from '../analysis/criterion.ts';
 import type { Measure } from '../contract/score.ts';
 import type { SearchResult, SearchStep } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
@@ -10,25 +11,63 @@ import { missingBlock } from '../model/structure/removable.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, sortUnits, type Unit } from '../units.ts';
-import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { UsageError } from './args.ts';
+import { defineCommand } from './command.ts';
 import { CRITERION_OPTIONS, measureCriterion, readCriterion } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
-import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
+import {
+  BUDGET_OPTIONS,
+  CALIBRATION_OPTIONS,
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+} from './sharedOptions.ts';
+import { readCalibration, samplingOf } from './texts.ts';
 
 const OPTIONS = {
+  'remove-count': {
+    type: 'whole',
+    min: 1,
+    value: 'n',
+    required: true,
+    help: 'number of blocks to remove',
+  },
+  method: {
+    type: 'choice',
+    value: 'name',
+    choices: ['one-shot', 'iterative'],
+    default: 'iterative',
+    help: 'remove all blocks by one order, or one at a time and score the rest again',
+  },
+  criterion: {
+    ...CRITERION_OPTIONS.criterion,
+    help: 'what orders the blocks; iterative takes ppl only',
+  },
+  norms: CRITERION_OPTIONS.norms,
+  'max-ppl': { type: 'decimal', value: 'x', help: 'stop if perplexity exceeds this' },
+  lock: { type: 'blocks', value: 'blocks', help: 'blocks to keep, such as 0,15' },
+  remove: { ...PLAN_OPTIONS.remove, help: 'units removed before the search, such as 3,7.attn' },
   ...CALIBRATION_OPTIONS,
-  method: { type: 'string' },
-  ...CRITERION_OPTIONS,
-  'remove-count': { type: 'string' },
-  'max-ppl': { type: 'string' },
-  lock: { type: 'string' },
-  remove: { type: 'string' },
-  device: { type: 'string' },
-  budget: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+  ...RUN_OPTIONS,
+  ...BUDGET_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
+
+export const search = defineCommand({
+  summary: 'find the blocks to remove, with the perplexity of every plan on the way',
+  about: 'Give --text or --windows.',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --remove-count 4',
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --remove-count 4 ' +
+      '--method one-shot --criterion block-influence --lock 0,15 --json path.json',
+  ],
+  run,
+});
 
 /** One plan of the path, measured; `block` is the one that went, where plans grow by one block. */
 export interface PathStep extends Partial<Pick<SearchStep, 'block' | 'candidates'>> {
@@ -55,24 +94,22 @@ interface Wanted {
 
 type Path = Pick<SearchReport, 'baseline' | 'steps' | 'stoppedBy' | 'costRatio'>;
 
-export async function search(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  const method = oneOf(values.method, 'method', ['one-shot', 'iterative']) ?? 'iterative';
-  const { criterion, options } = readCriterion(values);
+async function run(
+  path: string,
+  values: Values<typeof OPTIONS>,
+  given: ReadonlySet<string>,
+): Promise<number> {
+  const { method } = values;
+  const { criterion, options } = readCriterion(values, given);
   if (method === 'iterative' && criterion.needs !== 'curve')
     throw new UsageError('--method iterative goes by --criterion ppl.');
-  if (values['remove-count'] === undefined)
-    throw new UsageError('Give --remove-count <number of blocks>.');
   const wanted: Wanted = {
-    start: parseRemove(values.remove),
-    locked: lockedOf(values.lock),
-    count: wholeNumber(values['remove-count'], 'remove-count', 1),
-    maxPpl: values['max-ppl'] === undefined ? null : decimal(values['max-ppl'], 'max-ppl', 0),
+    start: values.remove,
+    locked: values.lock,
+    count: values['remove-count'],
+    maxPpl: values['max-ppl'] ?? null,
   };
   const sampling = samplingOf(values);
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget =
-    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const source = readCalibration(values);
 
   checkJsonTarget(values.json);
@@ -87,22 +124,20 @@ export async function search(words: string[]): Promise<number> {
       () => folderTokenizer(folder),
       opened.summary,
     );
-    const { session, engine, notes: routeNotes } = await openSession(opened, device);
+    const { session, engine, notes: routeNotes } = await openSession(opened, values);
     for (const text of [...routeNotes, ...notes]) note(text);
-    await session.setBudget(budget);
+    await session.setBudget(values.budget);
     await session.useWindows(windows);
-    /** The blocks that go at once, by the criterion. */
-    const removals = async (): Promise<Removals> => {
-      const onWindows = async () => ({ session, windows });
-      const take = (await measureCriterion(criterion, { opened, onWindows })).take(options);
-      const touched = wanted.start.map(blockOf);
-      const removable = unlockedBlocks(opened, wanted).filter((block) => !touched.includes(block));
-      return (count) => take(removable, count);
-    };
+    const onWindows = async () => ({ session, windows });
+    const measured = () => measureCriterion(criterion, { opened, onWindows });
     const found =
       method === 'iterative'
         ? await iterative(session, windows, wanted)
-        : await oneShot(session, wanted, await removals());
+        : await oneShot(
+            session,
+            wanted,
+            ordersOf(opened, wanted, (await measured()).take(options)),
+          );
     const report: SearchReport = {
       method,
       criterion: criterion.name,
@@ -123,21 +158,15 @@ export async function search(words: string[]): Promise<number> {
   });
 }
 
-/** Whole blocks of --lock. @throws UsageError */
-function lockedOf(text: string | undefined): number[] {
-  return parseRemove(text, 'lock').map((unit) => {
-    if (typeof unit !== 'number') throw new UsageError(`--lock takes whole blocks, not ${unit}.`);
-    return unit;
-  });
-}
-
 /**
  * @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out,
  * and for more removals than there may be
  */
-function checkWanted(opened: OpenedModel, wanted: Wanted): void {
-  const { start, locked, count } = wanted;
-  const numBlocks = opened.structure.blocks.length;
+function checkWanted(
+  { structure: { blocks } }: OpenedModel,
+  { start, locked, count }: Wanted,
+): void {
+  const numBlocks = blocks.length;
   const missing = missingBlock(numBlocks, locked);
   if (missing !== null) throw new EspalierError('bad-input', missing, 'Change --lock.');
   const both = start.find((unit) => locked.includes(blockOf(unit)));
@@ -147,23 +176,17 @@ function checkWanted(opened: OpenedModel, wanted: Wanted): void {
       `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`,
       'Name it in one of them.',
     );
-  const most = Math.min(unlockedBlocks(opened, wanted).length, blocksLeft(numBlocks, start) - 1);
+  const free = blocks.filter(
+    ({ index, unremovable }) =>
+      unremovable === null && !locked.includes(index) && !start.includes(index),
+  );
+  const most = Math.min(free.length, blocksLeft(numBlocks, start) - 1);
   if (count > most)
     throw new EspalierError(
       'bad-input',
       `--remove-count is ${count}, but ${most === 0 ? 'no block' : `at most ${most}`} can go.`,
       'Ask for fewer, or unlock blocks; one must stay.',
     );
-}
-
-/** Blocks that may be removed after `start`; one of which a sublayer is gone is among them. */
-function unlockedBlocks({ structure }: OpenedModel, { start, locked }: Wanted): number[] {
-  return structure.blocks
-    .filter(
-      ({ index, unremovable }) =>
-        unremovable === null && !locked.includes(index) && !start.includes(index),
-    )
-    .map(({ index }) => index);
 }
 
 async function iterative(
@@ -190,8 +213,20 @@ async function iterative(
   };
 }
 
-/** The blocks of a plan of `count` more removals; fewer where there are fewer. */
-type Removals = (count: number) => readonly number[];
+/** For each number of blocks the ones that go, or null when there are not so many. */
+type Orders = (count: number) => number[] | null;
+
+/** What a criterion takes of the blocks that are neither locked nor touched by --remove. */
+function ordersOf({ structure }: OpenedModel, { start, locked }: Wanted, take: Take): Orders {
+  const gone = new Set([...start.map(blockOf), ...locked]);
+  const removable = structure.blocks
+    .filter(({ index, unremovable }) => unremovable === null && !gone.has(index))
+    .map(({ index }) => index);
+  return (count) => {
+    const blocks = take(removable, count);
+    return blocks.length === count ? [...blocks] : null;
+  };
+}
 
 /**
  * Scores stay as they were on the intact model; the perplexity of every plan on the way is
@@ -200,15 +235,15 @@ type Removals = (count: number) => readonly number[];
 async function oneShot(
   session: ScoreSession,
   { start, count, maxPpl }: Wanted,
-  removals: Removals,
+  orders: Orders,
 ): Promise<Path> {
   const baseline = await session.plan(start);
   const most = session.programs.blocks.length - new Set(start.map(blockOf)).size - 1;
   const steps: PathStep[] = [];
   let stoppedBy: Path['stoppedBy'] = 'count';
   for (let size = 1; size <= count; size++) {
-    const blocks = size <= most ? removals(size) : [];
-    if (blocks.length < size) {
+    const blocks = size <= most ? orders(size) : null;
+    if (!blocks) {
       stoppedBy = 'locks';
       break;
     }
