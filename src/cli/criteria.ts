@@ -8,7 +8,7 @@ import {
   type CriterionOptions,
   isMeasured,
 } from '../analysis/criteriaTable.ts';
-import { type KnownCriterion, known } from '../analysis/criterion.ts';
+import { isOnWindows, type KnownCriterion, known } from '../analysis/criterion.ts';
 import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
@@ -17,17 +17,27 @@ import type { Options } from './options.ts';
 import { showProgress } from './output.ts';
 
 /** Criteria that can be computed here; others are read from files. */
-export const COMPUTED: readonly Criterion[] = ALL_CRITERIA.filter(
+const COMPUTED: readonly Criterion[] = ALL_CRITERIA.filter(
   ({ needs }) => needs === 'curve' || isMeasured(needs),
 );
 
 const NAMES: readonly CriterionName[] = COMPUTED.map(({ name }) => name);
 
+const named = (criteria: readonly Criterion[], word: 'and' | 'or'): string =>
+  criteria.map(({ name }) => name).join(` ${word} `);
+
 /** "mag-l1 or mag-l2" */
 const withOption = (option: keyof CriterionOptions): string =>
-  COMPUTED.filter((one) => one.option === option)
-    .map(({ name }) => name)
-    .join(' or ');
+  named(
+    COMPUTED.filter((one) => one.option === option),
+    'or',
+  );
+
+/** Criteria that need no windows: "mag-l1 and mag-l2". */
+export const OF_WEIGHTS = named(
+  COMPUTED.filter((one) => !isOnWindows(one)),
+  'and',
+);
 
 export const CRITERION_OPTIONS = {
   criterion: {

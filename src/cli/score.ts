@@ -20,6 +20,7 @@ import {
   CRITERION_OPTIONS,
   criterionLines,
   curveLines,
+  OF_WEIGHTS,
   readCriterion,
   scoreByCriterion,
   sublayersLines,
@@ -58,8 +59,8 @@ export const score = defineCommand({
   summary: 'score every block, or one sublayer of each, by a criterion: perplexity or another',
   about:
     'By ppl: the perplexity of the original and without each block, on calibration windows, and ' +
-    'with --remove also the perplexity of that plan. Give --text or --windows; mag-l1 and mag-l2 ' +
-    'need neither, they read the weights and run nothing.',
+    'with --remove also the perplexity of that plan. Give --text or --windows, except for ' +
+    `${OF_WEIGHTS}: they read the weights and run nothing.`,
   argument: FOLDER,
   options: OPTIONS,
   examples: [
