@@ -101,7 +101,7 @@ function Words({ criterion: { take, apart } }: { criterion: CriterionView }) {
   const where = apart.map(
     ({ block, rank, pplRank }) => `block ${block} (rank ${rank}, by PPL ${pplRank})`,
   );
-  return `${first}${where.length > 0 ? ` Farthest from PPL: ${listed(where)}.` : ''}`;
+  return `${first}${where.length > 0 ? ` Differs most from PPL: ${listed(where)}.` : ''}`;
 }
 
 /** Number of contiguous blocks that one score is of, and the best of them. */

@@ -124,7 +124,7 @@ function Tools() {
             })
           }
         >
-          <option value="ranks">ranks of all ticked</option>
+          <option value="ranks">ranks by the selected criteria</option>
           {known.map(({ name, label }) => (
             <option key={name} value={name}>
               {label}, on its own axis
