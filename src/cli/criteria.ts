@@ -100,7 +100,7 @@ export interface CriterionReport {
   scores: readonly number[];
   /**
    * Blocks (with `contiguous` above 1 the first block of each window), lowest score first; those
-   * that cannot be left out are missing.
+   * that cannot be removed are missing.
    */
   order: number[];
   seconds: number;
@@ -137,7 +137,7 @@ export async function scoreByCriterion(
   };
 }
 
-/** Blocks that cannot be left out. */
+/** Blocks that cannot be removed. */
 function fixed({ structure }: OpenedModel): number[] {
   return structure.blocks
     .filter(({ unremovable }) => unremovable !== null)

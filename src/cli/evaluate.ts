@@ -1,5 +1,5 @@
-// `eval`: perplexity of a model and of a plan on a text of its own, as JSON with the numbers in
-// words beside it.
+// `eval`: perplexity of the original and of a plan on a text of your own; JSON, with the numbers in
+// words on standard error.
 
 import type { EvaluatedSide, EvaluateEvent, EvaluateResult } from '../contract/evaluate.ts';
 import type { ScoreResult } from '../contract/score.ts';
@@ -33,7 +33,7 @@ const OPTIONS = {
     type: 'whole',
     min: 1,
     value: 'n',
-    help: 'evaluate at most this many segments; all if left out',
+    help: 'evaluate at most this many segments; by default all',
   },
   ...BOS_OPTIONS,
   ...PLAN_OPTIONS,
@@ -56,7 +56,7 @@ export const evaluate = defineCommand({
   run,
 });
 
-/** What `eval` writes: the result of the page's evaluation. */
+/** What `eval` writes: what the page's evaluation gives. */
 export type EvalReport = EvaluateResult & Pick<ScoreResult, 'selfTest' | 'rewrites'>;
 
 async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
@@ -115,12 +115,15 @@ function linesOf(report: EvalReport): string[] {
   const windows =
     `${segments} segments of ${segment} tokens${stride === null ? '' : `, stride ${stride}`}, ` +
     `BOS ${bos}`;
-  const lines = [`${text.name}, ${windows}, on ${device.name}`, `PPL ${inWords(original)}`];
+  const lines = [
+    `${text.name}, ${windows}, on ${device.name}`,
+    `original: PPL ${inWords(original)}`,
+  ];
   if (plan) {
-    lines.push(`PPL ${inWords(plan)} without ${formatUnits(removed)}`);
+    lines.push(`without ${formatUnits(removed)}: PPL ${inWords(plan)}`);
     lines.push(
-      `same most likely token at ${((top1Agreement ?? 0) * 100).toFixed(1)} %, KL divergence ` +
-        `${klDivergence?.toPrecision(3)} nats`,
+      `most likely token agrees at ${((top1Agreement ?? 0) * 100).toFixed(1)} % of positions, ` +
+        `KL divergence ${klDivergence?.toPrecision(3)} nats`,
     );
   }
   return [...lines, ...warnings];

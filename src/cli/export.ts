@@ -29,7 +29,7 @@ const OPTIONS = {
     required: true,
     help: `${PLAN_OPTIONS.remove.help}; "" for none`,
   },
-  out: { type: 'text', value: 'dir', required: true, help: 'folder to write: new or empty' },
+  out: { type: 'text', value: 'dir', required: true, help: 'folder to write, new or empty' },
   ...RUN_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies Options;

@@ -1,5 +1,5 @@
-// `generate`: text of a model, and of a plan beside it, from the bytes that export would write; as
-// JSON and the texts themselves.
+// `generate`: text of the original and of a plan, from the bytes that an export would write; JSON,
+// with the texts on standard error.
 
 import { checkSampling, type Sampling } from '../analysis/sampling.ts';
 import type { DeviceKind } from '../contract/device.ts';
@@ -55,7 +55,7 @@ export const generate = defineCommand({
   run,
 });
 
-export interface GeneratedVariant {
+interface GeneratedVariant {
   /** New token ids. */
   ids: number[];
   text: string;
@@ -180,7 +180,7 @@ function summarise(
     note(
       divergesAt === null
         ? 'Both texts are the same.'
-        : `They differ from new token ${divergesAt + 1} on.`,
+        : `First difference at new token ${divergesAt + 1}.`,
     );
   for (const [name, error] of Object.entries(errors ?? {}))
     if (error) note(`${name} failed: ${error.message} ${error.hint}`);

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { espalierLine } from '../model/interop/formats.ts';
 import { COMMANDS } from './commands.ts';
 import { PROGRAM } from './help.ts';
 import { run } from './run.ts';
@@ -123,4 +124,10 @@ describe('documents show command lines that exist', () => {
   });
 
   test.each(shown)('%s: %s', (_, line) => checkLine(line));
+
+  test('and so does the line that an export names', () => {
+    const line = espalierLine('my model', 'onnx/model.onnx', [3, '7.attn'], 'my model-pruned');
+    checkLine(line.slice(PROGRAM.length));
+    checkLine(espalierLine('a', 'model.onnx', [], 'b').slice(PROGRAM.length));
+  });
 });

@@ -50,7 +50,7 @@ export async function openForCommand(
     const list = graphs
       .map((g) => `  --model ${g.path}  (${g.dtype}, ${(g.bytes / 1e6).toFixed(1)} MB)`)
       .join('\n');
-    throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}\n`);
+    throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}`);
   }
   if (graph !== undefined && !graphs.some((g) => g.path === graph)) {
     const known = graphs.map((g) => g.path).join(', ') || 'none';

@@ -27,7 +27,8 @@ export async function run(words: readonly string[]): Promise<number> {
   } catch (error) {
     statusDone();
     if (error instanceof UsageError) {
-      process.stderr.write(`${error.message} (${PROGRAM} help ${name})\n`);
+      const gap = error.message.includes('\n') ? '\n' : ' ';
+      process.stderr.write(`${error.message}${gap}(${PROGRAM} help ${name})\n`);
       return 2;
     }
     const report = toReport(error);

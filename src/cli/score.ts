@@ -1,5 +1,5 @@
-// `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON
-// with the order in words beside it.
+// `score`: scores every block, or one sublayer of each, by one criterion, and the perplexity of a
+// plan; JSON, with the order in words on standard error.
 
 import { isOnWindows } from '../analysis/criterion.ts';
 import type { PlanResult } from '../contract/plan.ts';
@@ -71,13 +71,13 @@ export const score = defineCommand({
   run,
 });
 
-/** What `score` writes: the result of the page's Score, and the plan when blocks are named. */
+/** What `score` writes: what the page's Score gives, and the plan where --remove names one. */
 export type ScoreReport = ScoreResult & { plan?: PlanResult };
 
 /** Windows, settings and device of a criterion that runs the model. */
 type Ran = Pick<ScoreResult, 'windows' | 'settings' | 'device' | 'selfTest' | 'rewrites'>;
 
-/** What `score` writes for the parts of one kind. */
+/** What `score` writes for one sublayer of each block. */
 export type SublayersReport = SublayersResult & Ran & { unit: Sublayer };
 
 async function run(
@@ -89,7 +89,7 @@ async function run(
   const { criterion, options } = readCriterion(values, given);
   const ofCurve = criterion.needs === 'curve';
   if (unit !== 'block' && !ofCurve)
-    throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
+    throw new UsageError('--unit goes with --criterion ppl; the others score whole blocks.');
   if (removed.length > 0 && (!ofCurve || unit !== 'block'))
     throw new UsageError(
       '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
@@ -144,7 +144,7 @@ async function run(
       selfTest,
       rewrites: [...rewrites],
     };
-    const told = (event: ScoreEvent | SublayersEvent): void => {
+    const onEvent = (event: ScoreEvent | SublayersEvent): void => {
       if (event.type === 'progress') showProgress(event.progress);
     };
     if (!ofCurve) {
@@ -154,14 +154,14 @@ async function run(
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {
       const report = sublayersOf(
-        await session.scoreSublayers(windows, undefined, told),
+        await session.scoreSublayers(windows, undefined, onEvent),
         unit === 'attention' ? 'attn' : 'ffn',
         ran,
         seconds(),
       );
       finish(values.json, report, sublayersLines(report));
     } else {
-      const curve = await session.score(windows, undefined, told);
+      const curve = await session.score(windows, undefined, onEvent);
       const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
       const report: ScoreReport = {
         ...curve,
@@ -183,14 +183,14 @@ function finish(target: string | undefined, report: unknown, lines: readonly str
   for (const line of lines) note(line);
 }
 
-/** The parts of one kind; both kinds are scored together. */
+/** One sublayer of each block; both are scored together. */
 function sublayersOf(
   curve: SublayersCurve,
   unit: Sublayer,
   ran: Ran,
   seconds: number,
 ): SublayersReport {
-  const parts = curve.parts.filter((part) => sublayerOf(part.unit) === unit);
+  const parts = curve.parts.filter((scored) => sublayerOf(scored.unit) === unit);
   const order = curve.order.filter((one) => sublayerOf(one) === unit);
   return { unit, ...curve, parts, order, ...ran, seconds };
 }

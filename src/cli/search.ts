@@ -1,22 +1,28 @@
-// `search`: which blocks to remove, one by one or all at once, with the measured perplexity of
-// every step, as JSON with the path in words beside it.
+// `search`: finds the blocks to remove, iterative or one-shot, and measures every plan on the way;
+// JSON, with the path in words on standard error.
 
 import type { CriterionName } from '../analysis/criteriaTable.ts';
 import type { Take } from '../analysis/criterion.ts';
 import type { Measure } from '../contract/score.ts';
-import type { SearchResult, SearchStep } from '../contract/search.ts';
+import type { SearchResult } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { missingBlock } from '../model/structure/removable.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
-import type { ScoreSession } from '../runtime/score/session.ts';
-import { blockOf, blocksLeft, formatUnits, sortUnits, type Unit } from '../units.ts';
+import { blockOf, blocksLeft, formatUnits, type Unit } from '../units.ts';
 import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
 import { CRITERION_OPTIONS, measureCriterion, readCriterion } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
-import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { checkJsonTarget, note, statusDone, writeJson } from './output.ts';
+import {
+  iterativePath,
+  type Orders,
+  oneShotPath,
+  type SearchPath,
+  type SearchWanted,
+} from './searchPath.ts';
 import {
   BUDGET_OPTIONS,
   CALIBRATION_OPTIONS,
@@ -69,30 +75,14 @@ export const search = defineCommand({
   run,
 });
 
-/** One plan of the path, measured; `block` is the one that went, where plans grow by one block. */
-export interface PathStep extends Partial<Pick<SearchStep, 'block' | 'candidates'>> {
-  removed: Unit[];
-  measure: Measure;
-  seconds: number;
-}
-
 /** What `search` writes. */
 export interface SearchReport extends Omit<SearchResult, 'steps'> {
   method: 'one-shot' | 'iterative';
   criterion: CriterionName;
   start: Unit[];
   locked: number[];
-  steps: PathStep[];
+  steps: SearchPath['steps'];
 }
-
-interface Wanted {
-  start: Unit[];
-  locked: number[];
-  count: number;
-  maxPpl: number | null;
-}
-
-type Path = Pick<SearchReport, 'baseline' | 'steps' | 'stoppedBy' | 'costRatio'>;
 
 async function run(
   path: string,
@@ -103,7 +93,7 @@ async function run(
   const { criterion, options } = readCriterion(values, given);
   if (method === 'iterative' && criterion.needs !== 'curve')
     throw new UsageError('--method iterative goes by --criterion ppl.');
-  const wanted: Wanted = {
+  const wanted: SearchWanted = {
     start: values.remove,
     locked: values.lock,
     count: values['remove-count'],
@@ -132,8 +122,8 @@ async function run(
     const measured = () => measureCriterion(criterion, { opened, onWindows });
     const found =
       method === 'iterative'
-        ? await iterative(session, windows, wanted)
-        : await oneShot(
+        ? await iterativePath(session, windows, wanted)
+        : await oneShotPath(
             session,
             wanted,
             ordersOf(opened, wanted, (await measured()).take(options)),
@@ -159,12 +149,12 @@ async function run(
 }
 
 /**
- * @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out,
- * and for more removals than there may be
+ * @throws EspalierError `bad-input` for locks that name no block, or one that --remove removes,
+ * and for more removals than are possible
  */
 function checkWanted(
   { structure: { blocks } }: OpenedModel,
-  { start, locked, count }: Wanted,
+  { start, locked, count }: SearchWanted,
 ): void {
   const numBlocks = blocks.length;
   const missing = missingBlock(numBlocks, locked);
@@ -173,51 +163,25 @@ function checkWanted(
   if (both !== undefined)
     throw new EspalierError(
       'bad-input',
-      `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`,
-      'Name it in one of them.',
+      `--remove removes ${both}, but --lock keeps block ${blockOf(both)}.`,
+      'Name it in one of the two.',
     );
-  const free = blocks.filter(
+  const unlocked = blocks.filter(
     ({ index, unremovable }) =>
       unremovable === null && !locked.includes(index) && !start.includes(index),
   );
-  const most = Math.min(free.length, blocksLeft(numBlocks, start) - 1);
+  const most = Math.min(unlocked.length, blocksLeft(numBlocks, start) - 1);
   if (count > most)
     throw new EspalierError(
       'bad-input',
-      `--remove-count is ${count}, but ${most === 0 ? 'no block' : `at most ${most}`} can go.`,
+      `--remove-count is ${count}, but ${most === 0 ? 'no block' : `at most ${most}`} can be ` +
+        'removed.',
       'Ask for fewer, or unlock blocks; one must stay.',
     );
 }
 
-async function iterative(
-  session: ScoreSession,
-  windows: number[][],
-  wanted: Wanted,
-): Promise<Path> {
-  const found = await session.search(
-    { windows, ...wanted },
-    undefined,
-    undefined,
-    (event) => event.type === 'progress' && showProgress(event.progress),
-  );
-  const removed: Unit[] = [...wanted.start];
-  const steps = found.steps.map((step): PathStep => {
-    removed.push(step.block);
-    return { ...step, removed: sortUnits(removed) };
-  });
-  return {
-    baseline: found.baseline,
-    steps,
-    stoppedBy: found.stoppedBy,
-    costRatio: found.costRatio,
-  };
-}
-
-/** For each number of blocks the ones that go, or null when there are not so many. */
-type Orders = (count: number) => number[] | null;
-
 /** What a criterion takes of the blocks that are neither locked nor touched by --remove. */
-function ordersOf({ structure }: OpenedModel, { start, locked }: Wanted, take: Take): Orders {
+function ordersOf({ structure }: OpenedModel, { start, locked }: SearchWanted, take: Take): Orders {
   const gone = new Set([...start.map(blockOf), ...locked]);
   const removable = structure.blocks
     .filter(({ index, unremovable }) => unremovable === null && !gone.has(index))
@@ -228,49 +192,10 @@ function ordersOf({ structure }: OpenedModel, { start, locked }: Wanted, take: T
   };
 }
 
-/**
- * Scores stay as they were on the intact model; the perplexity of every plan on the way is
- * measured.
- */
-async function oneShot(
-  session: ScoreSession,
-  { start, count, maxPpl }: Wanted,
-  orders: Orders,
-): Promise<Path> {
-  const baseline = await session.plan(start);
-  const most = session.programs.blocks.length - new Set(start.map(blockOf)).size - 1;
-  const steps: PathStep[] = [];
-  let stoppedBy: Path['stoppedBy'] = 'count';
-  for (let size = 1; size <= count; size++) {
-    const blocks = size <= most ? orders(size) : null;
-    if (!blocks) {
-      stoppedBy = 'locks';
-      break;
-    }
-    const removed = sortUnits([...start, ...blocks]);
-    const { seconds, ...measure } = await session.plan(removed, undefined, showProgress);
-    if (maxPpl !== null && !(measure.ppl !== null && measure.ppl <= maxPpl)) {
-      stoppedBy = 'bound';
-      break;
-    }
-    const last = steps.at(-1)?.removed ?? start;
-    const added = removed.filter((unit) => !last.includes(unit));
-    const [block] = added;
-    steps.push({
-      ...(added.length === 1 && typeof block === 'number' ? { block } : {}),
-      removed,
-      measure,
-      seconds,
-    });
-  }
-  const { seconds: _, ...intact } = baseline;
-  return { baseline: intact, steps, stoppedBy, costRatio: null };
-}
-
-const STOPS: Record<Path['stoppedBy'], string> = {
-  count: 'all that were asked for',
-  bound: 'one more would go above --max-ppl',
-  locks: 'no other block can go',
+const STOPS: Record<SearchPath['stoppedBy'], string> = {
+  count: 'as many as were asked for',
+  bound: 'one more would exceed --max-ppl',
+  locks: 'no other block can be removed',
 };
 
 function linesOf({
@@ -283,7 +208,7 @@ function linesOf({
   windows,
   device,
 }: SearchReport): string[] {
-  const by = method === 'iterative' ? 'iterative PPL' : `one-shot by ${criterion}`;
+  const by = method === 'iterative' ? 'iterative by ppl' : `one-shot by ${criterion}`;
   const ppl = (measure: Measure): string =>
     measure.ppl === null ? 'off the scale' : measure.ppl.toPrecision(5);
   return [

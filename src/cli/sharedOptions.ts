@@ -31,7 +31,7 @@ export const BUDGET_OPTIONS = {
   budget: {
     type: 'megabytes',
     value: 'MB',
-    help: 'memory that scoring may take; 70 % of what the device has if left out',
+    help: 'memory that scoring may take; by default 70 % of what the device has',
   },
 } as const satisfies Options;
 
@@ -40,7 +40,7 @@ export const PLAN_OPTIONS = {
   remove: {
     type: 'units',
     value: 'units',
-    help: 'plan: units to remove, such as 3,7.attn,9.ffn,12-14',
+    help: 'units to remove (the plan), such as 3,7.attn,9.ffn,12-14',
   },
 } as const satisfies Options;
 
@@ -50,7 +50,7 @@ export const BOS_OPTIONS = {
     type: 'choice',
     value: 'name',
     choices: ['none', 'every'],
-    help: "whether the BOS token opens a sequence; the tokenizer's own rule if left out",
+    help: 'whether the BOS token opens a sequence; by default as the tokenizer does',
   },
 } as const satisfies Options;
 
@@ -59,7 +59,7 @@ export const CALIBRATION_OPTIONS = {
   text: { type: 'text', value: 'file', help: 'plain text to take calibration windows from' },
   windows: {
     type: 'text',
-    value: 'file',
+    value: 'json',
     help: 'JSON file with windows as rows of token ids, in place of --text',
   },
   samples: { type: 'whole', min: 1, default: 10, value: 'n', help: 'number of windows' },

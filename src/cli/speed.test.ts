@@ -176,7 +176,7 @@ describe('generate', () => {
   const sample = golden<SampleGolden>('sample');
   const tokenizer = loadTokenizer(readFileSync(`${samplePath()}/tokenizer.json`, 'utf8'), null);
 
-  test('gives the greedy ids of PyTorch, intact and pruned, and where they part', async () => {
+  test('gives the greedy ids of PyTorch, of original and pruned, and where they first differ', async () => {
     const prompt = tokenizer.decode(sample.prompt_ids);
     expect(tokenizer.encode(prompt)).toEqual(sample.prompt_ids);
     const words = [
@@ -215,7 +215,7 @@ describe('generate', () => {
     expect(report.device.kind).toBe('wasm');
   });
 
-  test('gives the greedy ids of PyTorch without parts of blocks', async () => {
+  test('gives the greedy ids of PyTorch without sublayers', async () => {
     const wanted = sample.generation.find((g) => g.removedUnits.join() === '9.attn,8.ffn');
     const prompt = tokenizer.decode(sample.prompt_ids);
     const words = [

@@ -1,5 +1,5 @@
-// `bench`: speed of a model, and of a plan beside it, from the bytes that export would write; as
-// JSON and a few lines.
+// `bench`: speed of the original and of a plan, in turn, from the bytes that an export would write;
+// JSON, with a few lines on standard error.
 
 import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/speed.ts';
 import type { DeviceKind } from '../contract/device.ts';
@@ -67,9 +67,9 @@ export const bench = defineCommand({
 
 /**
  * Speeds in tokens/s, times in s, each over the timed runs; `decode` is null for one new token,
- * `bytes` are those held on the device.
+ * `bytes` is device memory.
  */
-export interface BenchVariant {
+interface BenchVariant {
   throughput: Stat;
   latency: Stat;
   ttft: Stat;
@@ -86,7 +86,7 @@ export interface BenchVariant {
 export interface BenchReport {
   original: BenchVariant | null;
   pruned: BenchVariant | null;
-  /** Mean throughput of the pruned over that of the original. */
+  /** Mean throughput of the pruned model over that of the original. */
   gain: number | null;
   /** Its 95 % bootstrap interval, and whether that holds 1. */
   gainCi95: [number, number] | null;
@@ -198,8 +198,10 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
       `${runs === 1 ? 'run' : 'runs'}`;
     note(
       `${name}: ${info.numBlocks} blocks, ${throughput.mean.toFixed(1)} tokens/s (${spread}), ` +
-        `first token after ${(ttft.mean * 1000).toFixed(1)} ms, ${decode ? `decode ${decode.mean.toFixed(1)} tokens/s, ` : ''}` +
-        `${(deviceBytes / 1e6).toFixed(1)} MB on ${info.device.name}, ${info.cache} cache`,
+        `first token after ${(ttft.mean * 1000).toFixed(1)} ms, ` +
+        `${decode ? `decode ${decode.mean.toFixed(1)} tokens/s, ` : ''}` +
+        `${(deviceBytes / 1e6).toFixed(1)} MB of device memory on ${info.device.name}, ` +
+        `${info.cache} cache`,
     );
     for (const text of info.notes) note(`${name}: ${text}`);
   }
@@ -208,7 +210,7 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
     const [low, high] = gain.ci95.map((x) => x.toFixed(2));
     note(
       `gain: ${gain.ratio.toFixed(2)} x (${low} to ` +
-        `${high})${gain.noise ? ': the runs spread more than the two differ' : ''}`,
+        `${high})${gain.noise ? ', within the noise of the runs' : ''}`,
     );
   }
   for (const [name, error] of Object.entries(errors))

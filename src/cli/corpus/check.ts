@@ -74,7 +74,7 @@ function numbered(classes: readonly number[]): number[] {
   return classes.map((c) => seen.indexOf(c));
 }
 
-/** @param spare runs what needs no scoring session */
+/** @param spare engine for what needs no scoring session */
 export async function checkScores(
   opened: OpenedModel,
   entry: CorpusEntry,

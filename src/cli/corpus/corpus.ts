@@ -1,5 +1,5 @@
-// `corpus`: opens, scores, prunes and checks every folder of a corpus against its goldens; one row
-// each, exit code 1 on any miss.
+// `corpus`: opens, scores, prunes and checks every folder of a corpus against its golden numbers;
+// one row each, exit code 1 on any miss.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ export interface CorpusRow {
 
 const OPTIONS = {
   golden: { type: 'text', value: 'dir', required: true, help: 'folder of the golden numbers' },
-  only: { type: 'text', value: 'names', help: 'folders to check, such as a,b; all if left out' },
+  only: { type: 'text', value: 'names', help: 'folders to check, such as a,b; by default all' },
   ...RUN_OPTIONS,
   json: COMMON_OPTIONS.json,
   model: {
@@ -142,7 +142,7 @@ async function checkFolder(
   } catch (error) {
     const report = toReport(error);
     if (!opened) refusal = report.message;
-    // A folder or graph that is not there is no refusal of what is in it.
+    // A missing folder or graph is not a refusal of what it holds.
     const expected = there && !opened && !entry.supported && report.code !== 'bug';
     if (!expected)
       found.misses.push(
