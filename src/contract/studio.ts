@@ -1,8 +1,9 @@
 // The studio worker as the page sees it: one model open at a time.
 
+import type { MeasuredSource } from '../analysis/criteriaTable.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { Unit } from '../units.ts';
-import type { HiddenCriteria, Magnitudes } from './criteria.ts';
+import type { SourceResult } from './criteria.ts';
 import type { DeviceKind, DeviceReport } from './device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from './evaluate.ts';
 import type { ExportRequest, ExportResult } from './export.ts';
@@ -57,15 +58,15 @@ export interface StudioApi {
     onEvent: (event: SublayersEvent) => void,
   ): Promise<SublayersResult>;
   /**
-   * Reads every weight byte of the blocks once, in bounded memory. @throws EspalierError
-   * `cancelled`, `missing-file`, `unsupported-op` for a quantisation that cannot be undone.
+   * The source of one or several criteria; on the windows of the settings where it needs windows.
+   * @throws EspalierError `cancelled`; as `score`, or for weights `missing-file` and
+   *   `unsupported-op` for a quantisation that cannot be undone.
    */
-  magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes>;
-  /** The criteria of the intact pass, for a curve that came without them. */
-  hiddenCriteria(
+  measureSource<S extends MeasuredSource>(
+    source: S,
     settings: ScoreSettings,
     onEvent: (progress: Progress) => void,
-  ): Promise<HiddenCriteria>;
+  ): Promise<SourceResult<S>>;
   /**
    * Iterative PPL. Cancelled, the steps so far were told by events. @throws EspalierError as
    * `score`.
@@ -103,8 +104,7 @@ export const METHODS = {
   identity: {},
   plan: { job: true },
   scoreSublayers: { job: true },
-  magnitudes: { job: true },
-  hiddenCriteria: { job: true },
+  measureSource: { job: true },
   search: { job: true },
   pause: {},
   evaluate: { job: true },

@@ -15,7 +15,7 @@ import {
   sublayerUnits,
   type Unit,
 } from '../units.ts';
-import { orderInForce } from './criteria/orders.ts';
+import { currentOrder } from './criteria/orders.ts';
 import { effectKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
 import { modelOf } from './open/selectors.ts';
@@ -276,7 +276,7 @@ export function keptWords(
  */
 export const isOwnChoice = derive(
   (state: StudioState) => [
-    orderInForce(state),
+    currentOrder(state),
     unlockedBlocks(state),
     state.plan.present.removed,
     lowestSublayers(state, countSublayers(state.plan.present.removed)).join(),

@@ -1,7 +1,8 @@
 // The studio's engine behind the declared api: one open model, one scoring session, one job at a
 // time. Must not know about the page.
 
-import type { HiddenCriteria, Magnitudes } from '../contract/criteria.ts';
+import { MEASURED_SOURCES, type MeasuredSource } from '../analysis/criteriaTable.ts';
+import type { SourceResult } from '../contract/criteria.ts';
 import type { DeviceKind, DeviceReport } from '../contract/device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
@@ -22,12 +23,12 @@ import type { StudioApi } from '../contract/studio.ts';
 import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
 import { watched } from '../files/watched.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
-import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { Identity } from '../model/export/identity.ts';
 import { PROVENANCE_FILE } from '../model/export/provenance.ts';
 import { listGraphs, openModel } from '../model/open/open.ts';
 import { readText } from '../onnx/source.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
+import { measureSource } from '../runtime/criteria/sources.ts';
 import { chatOf } from '../runtime/decode/variantText.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
@@ -213,28 +214,23 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes> {
-    return this.sessions.run(async (signal) => {
-      const started = performance.now();
-      const onBytes = (done: number, total: number): void => {
-        const secondsLeft =
-          done > 0 ? ((performance.now() - started) / 1000 / done) * (total - done) : null;
-        onEvent({ job: 'magnitudes', phase: 'read', done, total, unit: 'bytes', secondsLeft });
-      };
-      const found = await measureMagnitudes(this.model().opened, { signal, onBytes });
-      return { ...found, seconds: (performance.now() - started) / 1000 };
-    });
-  }
-
-  async hiddenCriteria(
+  async measureSource<S extends MeasuredSource>(
+    source: S,
     settings: ScoreSettings,
     onEvent: (progress: Progress) => void,
-  ): Promise<HiddenCriteria> {
-    this.planJob?.abort();
-    return this.sessions.run(async (signal) => {
-      const { calibration, session } = await this.begin(settings, signal, () => {});
-      return session.hiddenCriteria(calibration.windows, signal, onEvent);
-    });
+  ): Promise<SourceResult<S>> {
+    if (MEASURED_SOURCES[source].onWindows) this.planJob?.abort();
+    return this.sessions.run(async (signal) =>
+      measureSource(source, {
+        opened: this.model().opened,
+        onWindows: async () => {
+          const { calibration, session } = await this.begin(settings, signal, () => {});
+          return { session, windows: calibration.windows };
+        },
+        signal,
+        onProgress: onEvent,
+      }),
+    );
   }
 
   async search(

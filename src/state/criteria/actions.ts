@@ -1,5 +1,5 @@
-// Comparing criteria: magnitudes are read when someone asks, criteria of hidden states where the
-// curve came without them. What is known stays when a job is cancelled or fails.
+// Comparing criteria: measures every source that is not known yet. What is known stays when the job
+// is cancelled or fails.
 
 import type { Progress } from '../../contract/progress.ts';
 import { isCancelled } from '../../errors.ts';
@@ -7,9 +7,7 @@ import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
 import { runJob } from '../runJob.ts';
-import { canScore } from '../selectors.ts';
-import type { StudioState } from '../state.ts';
-import { hiddenInForce } from './selectors.ts';
+import { missingSources } from './missing.ts';
 import type { CriteriaSlice } from './state.ts';
 
 export interface CriteriaActions {
@@ -17,16 +15,6 @@ export interface CriteriaActions {
   compareCriteria(): Promise<void>;
   setCriteria(fields: { [F in 'shown' | 'view' | 'norms' | 'span']?: CriteriaSlice[F] }): void;
 }
-
-/** What "compare criteria" would still compute. */
-export function missingCriteria(state: StudioState): { magnitudes: boolean; hidden: boolean } {
-  return {
-    magnitudes: state.criteria.magnitudes === null,
-    hidden: hiddenInForce(state) === null && canScore(state),
-  };
-}
-
-type OnProgress = (progress: Progress) => void;
 
 export function makeCriteriaActions(context: Context): CriteriaActions {
   const { api, get, patch } = context;
@@ -37,42 +25,30 @@ export function makeCriteriaActions(context: Context): CriteriaActions {
       if (!get().model.current || engineJob(get())) return;
       context.clear('criteria');
       patch('criteria', { compared: true });
-      const missing = missingCriteria(get());
-      const curve = get().score.curve?.id ?? null;
-      const sources = [
-        missing.magnitudes && {
-          name: 'magnitudes' as const,
-          read: async (onProgress: OnProgress) => ({
-            magnitudes: await api.magnitudes(onProgress),
-          }),
-        },
-        missing.hidden && {
-          name: 'hidden' as const,
-          read: async (onProgress: OnProgress) => ({
-            hidden: { curve, values: await api.hiddenCriteria(curveSettings(get()), onProgress) },
-          }),
-        },
-      ].filter((source) => source !== false);
+      const sources = missingSources(get());
       const [first] = sources;
       if (!first) return;
       await runJob<never, void>(context, 'criteria', {
         started: 'The comparison of criteria has started.',
-        start: () => patch('criteria', { running: first.name, progress: null }),
+        start: () => patch('criteria', { running: first, progress: null }),
         async call({ isCurrent }) {
-          const take = (fields: Partial<CriteriaSlice>) => {
-            if (isCurrent()) patch('criteria', fields);
+          const onProgress = (progress: Progress) => {
+            if (isCurrent()) patch('criteria', { progress });
           };
           let failure: unknown = null;
-          for (const { name, read } of sources) {
-            take({ running: name, progress: null });
+          for (const source of sources) {
+            const curve = get().score.curve?.id ?? null;
+            patch('criteria', { running: source, progress: null });
             try {
-              take(await read((progress) => take({ progress })));
+              const result = await api.measureSource(source, curveSettings(get()), onProgress);
+              if (!isCurrent()) return;
+              const { measured } = get().criteria;
+              patch('criteria', { measured: { ...measured, [source]: { curve, result } } });
             } catch (error) {
               failure ??= error;
-              // What one criterion cannot do, another may.
-              if (isCancelled(error)) break;
+              // Where one source cannot be measured, another may.
+              if (isCancelled(error) || !isCurrent()) break;
             }
-            if (!isCurrent()) return;
           }
           if (failure) throw failure;
         },

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { EvaluateRequest } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';
 import { fileOrders } from '../criteria/fileOrders.ts';
-import { orderInForce } from '../criteria/orders.ts';
+import { currentOrder } from '../criteria/orders.ts';
 import { criteriaView } from '../criteria/selectors.ts';
 import { curveSnippets, planSnippets } from '../interop/selectors.ts';
 import { pageTitle } from '../longJob.ts';
@@ -178,7 +178,7 @@ describe('tables of other tools', () => {
     expect(fileOrders(get())).toMatchObject([{ name: 'file-order', blocks: [5, 11, 3, 2] }]);
     actions.dropByFile('file-order', 2);
     expect(get().plan.present.removed).toEqual([5, 11]);
-    expect(orderInForce(get())?.name).toBe('file-order');
+    expect(currentOrder(get())?.name).toBe('file-order');
     actions.dropByFile('file-order', 5);
     expect(get().plan.refusal).toContain('5 blocks cannot be removed');
     actions.takeTable('all_ppl_unsorted.csv', 'removed_block,ppl_x\n0,99\n4,12.5\n8,inf\n');
@@ -191,7 +191,7 @@ describe('tables of other tools', () => {
     ).toEqual([2, 1, 3]);
     actions.forgetFiles();
     expect(fileOrders(get())).toEqual([]);
-    expect(orderInForce(get())?.name).toBe('ppl');
+    expect(currentOrder(get())?.name).toBe('ppl');
   });
 
   it('serve a model that was never scored', async () => {

@@ -4,7 +4,7 @@
 import { endLocks } from '../../analysis/ranking.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
-import { droppable, oneShot, orderInForce } from '../criteria/orders.ts';
+import { currentOrder, droppable, oneShot } from '../criteria/orders.ts';
 import { isOwnChoice, removableUnits } from '../selectors.ts';
 import {
   droppableSublayers,
@@ -73,7 +73,7 @@ export function makePlanActions(context: Context): PlanActions {
 
   function dropLowest(k: number): void {
     const ofSublayers = showsSublayers(get());
-    if (!ofSublayers && !orderInForce(get())) return;
+    if (!ofSublayers && !currentOrder(get())) return;
     const plan = get().plan.present;
     const most = ofSublayers ? droppableSublayers(get()) : droppable(get());
     if (!Number.isInteger(k) || k < 0 || k > most) {

@@ -2,7 +2,7 @@
 
 import { unitObstacle } from '../../model/structure/removable.ts';
 import { blockOf, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
-import { orderInForce, takable } from '../criteria/orders.ts';
+import { currentOrder, takable } from '../criteria/orders.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
 
@@ -24,7 +24,7 @@ export function toggleObstacle({ model, plan }: StudioState, unit: Unit): string
 /** Why no more than `most` blocks can be removed by the current order; counts of the whole model. */
 export function lowestRefusal(state: StudioState, k: number, most: number): string {
   const blocks = numBlocksOf(state);
-  if (orderInForce(state)?.contiguous)
+  if (currentOrder(state)?.contiguous)
     return (
       `${k} neighbouring blocks cannot be removed: no more than ${most} unlocked ones of ` +
       `${blocks} lie side by side. Unlock blocks or remove at most ${most}.`

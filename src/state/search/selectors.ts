@@ -5,6 +5,7 @@ import type { SearchRequest } from '../../contract/search.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blocksLeft, sortUnits, type Unit } from '../../units.ts';
 import { shownOrders } from '../criteria/orders.ts';
+import type { OrderName } from '../criteria/state.ts';
 import { engineObstacle } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
 import { derive } from '../memo.ts';
@@ -27,9 +28,10 @@ export interface PathPoint {
   nll: number | null;
 }
 
+export type PathName = OrderName | 'iterative';
+
 export interface PathSeries {
-  /** `iterative`, or the name of a known order. */
-  name: string;
+  name: PathName;
   label: string;
   points: readonly PathPoint[];
 }

@@ -13,6 +13,7 @@ import {
   YAxis,
   ZIndexLayer,
 } from 'recharts';
+import type { CriterionName } from '../../analysis/criteriaTable.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import {
   bestSpan,
@@ -39,7 +40,7 @@ const MOST_NATS = 690;
 const NONE: ModelSummary['blocks'] = [];
 
 interface Series {
-  name: string;
+  name: CriterionName;
   values: readonly (number | null)[];
 }
 
@@ -106,18 +107,14 @@ export default function RankChart() {
             axisLine={false}
             width={62}
             label={{
-              value: one
-                ? one.name === 'ppl'
-                  ? 'perplexity without'
-                  : one.label
-                : 'normalised rank, 0 = removed first',
+              value: one ? axisOf(one) : 'normalised rank, 0 = removed first',
               position: 'insideTopLeft',
               dy: -22,
               fill: 'var(--muted)',
               fontSize: 11.5,
             }}
           />
-          <BestSpan shows={list.some(({ name }) => name === 'angular')} />
+          <BestSpan of={list} />
           {series.toReversed().map(({ name, values: own }) => {
             const { stroke, dash, shape } = pathLook(name);
             return (
@@ -163,10 +160,10 @@ export default function RankChart() {
   );
 }
 
-/** The n neighbours that turn the stream least. */
-function BestSpan({ shows }: { shows: boolean }) {
+/** The best n neighbours, by the criterion that has them. */
+function BestSpan({ of }: { of: readonly CriterionView[] }) {
   const best = useStudio(bestSpan);
-  if (!shows || !best) return null;
+  if (!best || !of.some(({ name }) => name === best.name)) return null;
   return (
     <ReferenceArea
       x1={best.first - 0.5}
@@ -232,14 +229,17 @@ const short = (value: number) =>
 const drawn = (values: readonly number[]) =>
   values.map((value) => (Number.isFinite(value) ? value : null));
 
-function valuesOf({ name, scores }: CriterionView): (number | null)[] {
-  if (name !== 'ppl') return drawn(scores);
+const axisOf = ({ criterion, label }: CriterionView) =>
+  criterion.perplexity ? 'perplexity without' : label;
+
+function valuesOf({ criterion, scores }: CriterionView): (number | null)[] {
+  if (!criterion.perplexity) return drawn(scores);
   return scores.map((nll) => (Number.isNaN(nll) ? null : Math.exp(Math.min(nll, MOST_NATS))));
 }
 
 /** In a sentence, for those who do not see it; the table has every number. */
-function inWords({ name, label, ranks }: CriterionView): string {
-  const what = name === 'ppl' ? 'Perplexity with each block left out' : label;
+function inWords({ criterion, label, ranks }: CriterionView): string {
+  const what = criterion.subject ?? label;
   const least = ranks.indexOf(Math.min(...ranks.filter((rank) => !Number.isNaN(rank))));
   const most = ranks.indexOf(Math.max(...ranks.filter((rank) => !Number.isNaN(rank))));
   return `${what} over the blocks: lowest for block ${least}, highest for block ${most}.`;

@@ -1,5 +1,5 @@
-// Scores and ranks of every known criterion, a row per block: the accessible truth of the chart of
-// criteria.
+// Scores and ranks of every known criterion, a row per block: all that the chart of criteria draws,
+// as text.
 
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { criteriaView } from '../../state/criteria/selectors.ts';
@@ -17,8 +17,8 @@ export function CriteriaTable() {
     <Scroll label="Scores and ranks of the blocks">
       <table className={css.table} data-testid="criteria-table">
         <caption>
-          Score and rank (1 = removed first) of each block. Angular distance stands at the first of
-          its blocks.
+          Score and rank (1 = removed first) of each block. The angular distance of several blocks
+          is in the row of the first.
         </caption>
         <thead>
           <tr>
@@ -34,7 +34,7 @@ export function CriteriaTable() {
           {blocks.map(({ index: block }) => (
             <tr key={block}>
               <th scope="row">{block}</th>
-              {known.map(({ name, scores, ranks }) => {
+              {known.map(({ criterion, name, scores, ranks }) => {
                 const score = scores[block] ?? Number.NaN;
                 return Number.isNaN(score) ? (
                   <td key={name} colSpan={2}>
@@ -44,7 +44,7 @@ export function CriteriaTable() {
                   <Cells
                     key={name}
                     id={`${name}/${block}`}
-                    score={name === 'ppl' ? formatPpl(score) : formatScore(score)}
+                    score={criterion.perplexity ? formatPpl(score) : formatScore(score)}
                     rank={ranks[block]!}
                   />
                 );

@@ -3,7 +3,7 @@
 
 import { useState } from 'react';
 import { command } from '../../state/commands.ts';
-import { droppable, knownOrders, orderInForce } from '../../state/criteria/orders.ts';
+import { currentOrder, droppable, knownOrders } from '../../state/criteria/orders.ts';
 import { endsLocked } from '../../state/plan/locks.ts';
 import { countSublayers } from '../../state/plan/unitWords.ts';
 import { isOwnChoice, keptWords } from '../../state/selectors.ts';
@@ -74,7 +74,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
     showsSublayers(state) ? droppableSublayers(state) : droppable(state),
   );
   const count = ofSublayers ? countSublayers(removed) : wholeBlocks(removed).length;
-  const hasOrder = useStudio((state) => orderInForce(state) !== null);
+  const hasOrder = useStudio((state) => currentOrder(state) !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
   /** What is being typed; null when the field shows the plan. */
@@ -121,7 +121,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
 /** Which criterion says what is lowest, once there are several. */
 function OrderBy() {
   const orders = useStudio(knownOrders);
-  const inForce = useStudio(orderInForce);
+  const inForce = useStudio(currentOrder);
   const actions = useActions();
   if (orders.length < 2 || !inForce) return null;
   return (

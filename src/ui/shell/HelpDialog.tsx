@@ -57,14 +57,13 @@ export function HelpDialog() {
         bars are 95 % intervals over the windows, paired with the intact model. Blocks that the
         windows cannot tell apart share a letter. Attention and feed-forward of a block can be
         scored and removed alone. The iterative search removes the block that costs least, scores
-        what is left, and goes on; a one-shot path removes blocks in the order of one criterion.
-        Criteria beside perplexity: magnitude (Mag) sums the weights of a block; Block Influence and
-        angular distance tell how far a block, or several neighbours, turn the hidden states. Low
-        means safe to remove in all of them; a calibration study shows how far an order depends on
-        its windows. Drop a .txt file to score or to evaluate on your own text, a block_order.csv to
-        use its order, or an espalier.json onto its source model to bring back a plan. An evaluation
-        measures original and plan on a text that the plan was not chosen on; its numbers compare
-        only with those of the same text, segment length and BOS.
+        what is left, and goes on; a one-shot path removes blocks in the order of one criterion. Low
+        means safe to remove by every criterion; the card Criteria says how each is computed. A
+        calibration study shows how far an order depends on its windows. Drop a .txt file to score
+        or to evaluate on your own text, a block_order.csv to use its order, or an espalier.json
+        onto its source model to bring back a plan. An evaluation measures original and plan on a
+        text that the plan was not chosen on; its numbers compare only with those of the same text,
+        segment length and BOS.
       </p>
       <p className={kit.note}>
         Tokens per second is batch × new tokens over the time of a whole run, prompt included, as
