@@ -1,9 +1,11 @@
-// What an evaluation is to run on: text, protocol, BOS, how much of the text.
+// What an evaluation is to run on: text, protocol, BOS token, number of segments.
 
-import { type ReactNode, useId } from 'react';
+import type { ReactNode } from 'react';
 import { longestSegment, segmentsOf, whyNoEvaluating } from '../../state/evaluate/selectors.ts';
 import type { EvaluateForm as Form } from '../../state/evaluate/state.ts';
+import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
+import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -75,23 +77,15 @@ export function EvaluateForm() {
             </Field>
           </>
         )}
-        <Field label="Begin with BOS">
+        <Field label="Prepend BOS token">
           {(id) => (
-            <select
+            <BosSelect
               id={id}
-              value={form.bos ?? 'auto'}
-              data-testid="evaluate-bos"
-              onChange={(event) =>
-                set({
-                  bos:
-                    event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every'),
-                })
-              }
-            >
-              <option value="auto">as the tokenizer does</option>
-              <option value="none">never</option>
-              <option value="every">every segment</option>
-            </select>
+              value={form.bos}
+              noun="segment"
+              testId="evaluate-bos"
+              onChange={(bos) => set({ bos })}
+            />
           )}
         </Field>
         <Field label="Segments, at most">
@@ -118,16 +112,6 @@ export function EvaluateForm() {
 }
 
 const PAPER =
-  'Perplexities of short segments are higher than those of long ones: compare equal lengths only.';
+  'Short segments give higher perplexities than long ones: compare equal lengths only.';
 const LONG =
-  'Each segment predicts its last tokens, as many as the stride; the ones before are context.';
-
-function Field({ label, children }: { label: string; children: (id: string) => ReactNode }) {
-  const id = useId();
-  return (
-    <span className={css.pair}>
-      <label htmlFor={id}>{label}</label>
-      {children(id)}
-    </span>
-  );
-}
+  'Each segment predicts as many of its last tokens as the stride; the tokens before are context.';

@@ -1,5 +1,4 @@
-// The accessible truth of the selection: one checkbox per block (checked = kept), and per part of
-// an open block; arrows, space and shift work.
+// The blocks as a list of checkboxes (checked = kept) that can be used by keyboard alone.
 
 import { type KeyboardEvent, useCallback, useRef, useState } from 'react';
 import type { BlockSummary } from '../../model/open/summary.ts';
@@ -31,7 +30,7 @@ export function BlockList() {
   );
 
   const onOpen = useCallback((index: number, open: boolean) => {
-    // Focus in a part that goes away goes to its block.
+    // Focus in a sublayer that is folded away moves to its block.
     if (!open) setCurrent((unit) => (blockOf(unit) === index ? index : unit));
     setOpened(
       (before) => new Set(open ? [...before, index] : [...before].filter((one) => one !== index)),
@@ -39,7 +38,7 @@ export function BlockList() {
   }, []);
 
   const onKey = useCallback(
-    (event: KeyboardEvent, unit: Unit, part: RowElement) => {
+    (event: KeyboardEvent, unit: Unit, element: RowElement) => {
       if (event.metaKey || event.ctrlKey || event.altKey) return;
       const { model, plan } = store.state.getState();
       const all = model.current?.summary.blocks ?? [];
@@ -51,17 +50,17 @@ export function BlockList() {
       // Ranges and locks go by blocks.
       const sweeps = event.shiftKey && typeof unit === 'number';
       const rows =
-        sweeps || part === 'lock' ? all.map((block) => block.index) : rowsOf(all, opened);
+        sweeps || element === 'lock' ? all.map((block) => block.index) : rowsOf(all, opened);
       const wanted = destination(event.key, unit, rows);
       const canOpen = typeof unit === 'number' && all[index]?.hasSublayers;
       if (wanted !== null) {
-        focus(wanted, part);
-        if (sweeps && wanted !== unit && part === 'checkbox') sweepTo(index, blockOf(wanted));
-      } else if (event.key === 'ArrowRight' && part === 'checkbox') {
+        focus(wanted, element);
+        if (sweeps && wanted !== unit && element === 'checkbox') sweepTo(index, blockOf(wanted));
+      } else if (event.key === 'ArrowRight' && element === 'checkbox') {
         if (canOpen && !opened.has(index)) onOpen(index, true);
         else focus(index, 'lock');
       } else if (event.key === 'ArrowLeft') {
-        if (part === 'lock' || typeof unit !== 'number') focus(index);
+        if (element === 'lock' || typeof unit !== 'number') focus(index);
         else if (opened.has(index)) onOpen(index, false);
       } else if (event.key.toLowerCase() === 'l')
         actions.setLock(index, !plan.present.locked.includes(index));
@@ -109,7 +108,7 @@ export function BlockList() {
   );
 }
 
-/** The rows from top to bottom: blocks, and after an open one its parts. */
+/** The rows from top to bottom: blocks, and after an open one its sublayers. */
 function rowsOf(blocks: readonly BlockSummary[], opened: ReadonlySet<number>): Unit[] {
   return blocks.flatMap(({ index, hasSublayers }): Unit[] =>
     hasSublayers && opened.has(index)
@@ -119,8 +118,8 @@ function rowsOf(blocks: readonly BlockSummary[], opened: ReadonlySet<number>): U
 }
 
 /**
- * Shift and arrows: rows from where the sweep began take that row's state, rows that it leaves
- * again get theirs back.
+ * Shift and arrows: rows take the state of the row where the sweep began, and get their own back
+ * when the sweep leaves them again.
  */
 function useSweep(): (from: number, to: number) => void {
   const store = useStudioStore();
@@ -133,9 +132,9 @@ function useSweep(): (from: number, to: number) => void {
   return useCallback(
     (from, to) => {
       const removed = () => store.state.getState().plan.present.removed;
-      const goesOn = sweep.current?.at === from && sweep.current.after === removed();
+      const continues = sweep.current?.at === from && sweep.current.after === removed();
       const { start, before } =
-        goesOn && sweep.current ? sweep.current : { start: from, before: removed() };
+        continues && sweep.current ? sweep.current : { start: from, before: removed() };
       const isInside = (block: number) =>
         block >= Math.min(start, to) && block <= Math.max(start, to);
       for (let block = Math.min(start, from); block <= Math.max(start, from); block++) {
@@ -148,7 +147,7 @@ function useSweep(): (from: number, to: number) => void {
   );
 }
 
-/** Where a key leads from a row, or null for keys that lead nowhere. */
+/** The row that a key moves to, or null for other keys. */
 function destination(key: string, from: Unit, rows: readonly Unit[]): Unit | null {
   const at = rows.indexOf(from);
   const last = rows.length - 1;
@@ -164,10 +163,13 @@ function destination(key: string, from: Unit, rows: readonly Unit[]): Unit | nul
   return to === undefined ? null : (rows[Math.max(0, Math.min(last, to))] ?? null);
 }
 
-/** Bars compare the bulk: beside one huge value all others would look the same. */
-function barScale(values: readonly number[], intact: number | undefined): (nll: number) => number {
+/** Bars compare most blocks with each other: beside one huge value all others would look alike. */
+function barScale(
+  values: readonly number[],
+  baseline: number | undefined,
+): (nll: number) => number {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
-  const low = Math.min(sorted[0] ?? 0, intact ?? Number.POSITIVE_INFINITY);
+  const low = Math.min(sorted[0] ?? 0, baseline ?? Number.POSITIVE_INFINITY);
   const upperQuartile = sorted[Math.floor((sorted.length - 1) * 0.75)] ?? low;
   const span = Math.max(0.25, 4 * (upperQuartile - low));
   return (nll) => Math.max(0.04, Math.min(1, (nll - low) / span));

@@ -1,5 +1,4 @@
-// The left column: drop the lowest, protection of the ends, the block list. On narrow screens it
-// folds.
+// The plan: how many blocks go, which are protected, and the list of blocks. Folds on narrow screens.
 
 import { useState } from 'react';
 import { command, endsProtected } from '../../state/commands.ts';
@@ -22,10 +21,10 @@ export function BlocksPanel() {
   const own = useStudio(isOwnChoice);
   const wide = useWide();
   if (!model) return null;
-  const count = `${keptWords(model, removed)} kept${own ? ', own choice' : ''}`;
+  const count = `${keptWords(model, removed)} kept${own ? ', edited by hand' : ''}`;
   const body = (
     <>
-      <DropLowest removed={removed} />
+      <RemoveLowest removed={removed} />
       <Protect />
       <BudgetSection />
       <BlockList />
@@ -67,7 +66,7 @@ export function BlocksPanel() {
   );
 }
 
-function DropLowest({ removed }: { removed: readonly Unit[] }) {
+function RemoveLowest({ removed }: { removed: readonly Unit[] }) {
   const ofSublayers = useStudio(showsSublayers);
   const most = useStudio((state) =>
     showsSublayers(state) ? droppableSublayers(state) : droppable(state),
@@ -76,12 +75,12 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   const hasOrder = useStudio((state) => orderInForce(state) !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
-  /** What is being typed; null when the field shows the plan. */
+  /** What is being typed; null shows the plan. */
   const [typed, setTyped] = useState<string | null>(null);
   return (
     <>
       <div className={css.controls}>
-        <label htmlFor="lowest">{ofSublayers ? 'Drop lowest parts' : 'Drop the lowest'}</label>
+        <label htmlFor="lowest">{ofSublayers ? 'Remove sublayers' : 'Remove lowest'}</label>
         <input
           id="lowest"
           type="range"
@@ -97,7 +96,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           min="0"
           value={typed ?? count}
           disabled={!hasOrder && !ofSublayers}
-          aria-label={`Number of ${ofSublayers ? 'parts' : 'blocks'} to drop`}
+          aria-label={`Number of ${ofSublayers ? 'sublayers' : 'blocks'} to remove`}
           data-testid="drop-count"
           onChange={(event) => {
             setTyped(event.target.value);
@@ -117,25 +116,25 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   );
 }
 
-/** Which criterion says what is lowest, once there are several. */
+/** The criterion that says what is lowest, once there are several. */
 function OrderBy() {
   const orders = useStudio(knownOrders);
-  const inForce = useStudio(orderInForce);
+  const order = useStudio(orderInForce);
   const actions = useActions();
-  if (orders.length < 2 || !inForce) return null;
+  if (orders.length < 2 || !order) return null;
   return (
     <div className={css.orderBy}>
       <label htmlFor="order-by">lowest by</label>
       <select
         id="order-by"
-        value={inForce.name}
+        value={order.name}
         data-testid="order-by"
         onChange={(event) => actions.setOrder(event.target.value)}
       >
         {orders.map(({ name, label, contiguous }) => (
           <option key={name} value={name}>
             {name === 'ppl' ? 'perplexity' : label}
-            {contiguous && ', neighbours'}
+            {contiguous && ', neighbouring blocks'}
           </option>
         ))}
       </select>
