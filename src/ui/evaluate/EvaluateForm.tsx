@@ -111,7 +111,6 @@ export function EvaluateForm() {
   );
 }
 
-const PAPER =
-  'Short segments give higher perplexities than long ones: compare equal lengths only.';
+const PAPER = 'Short segments give higher perplexities than long ones: compare equal lengths only.';
 const LONG =
   'Each segment predicts as many of its last tokens as the stride; the tokens before are context.';

@@ -1,6 +1,6 @@
 // Whether token sequences begin with the BOS token.
 
-export type Bos = 'none' | 'every' | null;
+type Bos = 'none' | 'every' | null;
 
 interface Props {
   id: string;

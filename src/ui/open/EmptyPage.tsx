@@ -15,8 +15,8 @@ export function EmptyPage() {
       <section className={css.story}>
         <p className={css.lead}>Which blocks can your language model do without?</p>
         <p>
-          Open an ONNX model folder. Espalier removes each transformer block in turn, shows what that
-          does to perplexity, and exports a smaller model that runs wherever the original runs.
+          Open an ONNX model folder. Espalier removes each transformer block in turn, shows what
+          that does to perplexity, and exports a smaller model that runs wherever the original runs.
         </p>
         <div className={css.doors} aria-busy={opening !== null}>
           <CommandButton id="sample" testId="open-sample" />
@@ -27,8 +27,8 @@ export function EmptyPage() {
           <Opening />
         ) : (
           <p className={kit.note}>
-            Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing leaves
-            this tab.
+            Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing
+            leaves this tab.
           </p>
         )}
         <ErrorNotice place="open" />

@@ -16,11 +16,7 @@ export function SamplePicture() {
     .join(' ');
   return (
     <figure className={css.figure}>
-      <svg
-        viewBox="0 0 484 190"
-        role="img"
-        aria-label={LABEL}
-      >
+      <svg viewBox="0 0 484 190" role="img" aria-label={LABEL}>
         <line
           className={css.baseline}
           x1="12"

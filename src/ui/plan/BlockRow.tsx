@@ -68,9 +68,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         </span>
         <span
           className={css.group}
-          title={
-            point.equals.length ? `Within noise of ${listed(point.equals)}` : undefined
-          }
+          title={point.equals.length ? `Within noise of ${listed(point.equals)}` : undefined}
         >
           {point.group}
         </span>

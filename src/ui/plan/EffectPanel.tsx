@@ -23,8 +23,21 @@ export function EffectPanel() {
         <ComparedHead />
         <tbody>
           <PerplexityRow />
-          <Row id="size" name="size" from={model.bytes} to={size.bytes} format={formatBytes} unit=" B" />
-          <Row id="parameters" name="parameters" from={model.params} to={size.params} format={formatCount} />
+          <Row
+            id="size"
+            name="size"
+            from={model.bytes}
+            to={size.bytes}
+            format={formatBytes}
+            unit=" B"
+          />
+          <Row
+            id="parameters"
+            name="parameters"
+            from={model.params}
+            to={size.params}
+            format={formatCount}
+          />
           {model.kvBytesPerToken > 0 && (
             <Row
               id="kv-per-token"

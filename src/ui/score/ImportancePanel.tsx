@@ -173,7 +173,9 @@ function Groups() {
         <details className={css.groups}>
           <summary>
             Blocks too close to call{' '}
-            <span className={kit.sub}>within noise of each other on {plural(windows, 'window')}</span>
+            <span className={kit.sub}>
+              within noise of each other on {plural(windows, 'window')}
+            </span>
           </summary>
           <ul>
             {groups.map((group, i) => (

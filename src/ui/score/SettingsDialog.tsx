@@ -95,8 +95,12 @@ export function SettingsDialog() {
             />
           )}
         </Field>
-        <Field className={css.field} label="Device">{(id) => <DeviceSelect id={id} value={settings.device} />}</Field>
-        <Field className={css.field} label="Memory budget in MB">{(id) => <BudgetField id={id} />}</Field>
+        <Field className={css.field} label="Device">
+          {(id) => <DeviceSelect id={id} value={settings.device} />}
+        </Field>
+        <Field className={css.field} label="Memory budget in MB">
+          {(id) => <BudgetField id={id} />}
+        </Field>
       </div>
       <Memory />
       <NotifySwitch />
@@ -123,9 +127,7 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
         actions.setSettings({ device: event.target.value as ScoreSettings['device'] })
       }
     >
-      <option value="auto">
-        Auto{report && ` (${DEVICE_NAMES[report.preferred]})`}
-      </option>
+      <option value="auto">Auto{report && ` (${DEVICE_NAMES[report.preferred]})`}</option>
       <option value="webgpu" disabled={report?.webgpu === false}>
         WebGPU
       </option>

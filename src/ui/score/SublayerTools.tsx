@@ -35,7 +35,9 @@ export function SublayerTools() {
           <CommandButton id="cancel" testId="cancel-parts" />
         </>
       ) : (
-        result && <span className={kit.sub}>sublayers scored in {formatSeconds(result.seconds)}</span>
+        result && (
+          <span className={kit.sub}>sublayers scored in {formatSeconds(result.seconds)}</span>
+        )
       )}
     </div>
   );

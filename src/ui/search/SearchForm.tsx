@@ -74,8 +74,7 @@ export function SearchForm() {
 function Estimate({ count, bounded }: { count: number; bounded: boolean }) {
   const seconds = useStudio(searchSeconds);
   const what = count === 1 ? '1 step' : `${bounded ? 'up to ' : ''}${count} steps`;
-  if (seconds === null)
-    return `${what}. Score the blocks to see how long that takes.`;
+  if (seconds === null) return `${what}. Score the blocks to see how long that takes.`;
   const time = `${what}, up to about ${formatSeconds(seconds)}.`;
   return seconds < LONG_S ? (
     time

@@ -83,8 +83,7 @@ function stepWords({ steps, request, candidates, resumedSteps }: SearchPath): st
     (a, b) => (a && a.nll <= b.nll ? a : b),
     null,
   );
-  const resumed =
-    resumedSteps > 0 ? ` Resumed after ${plural(resumedSteps, 'step')}.` : '';
+  const resumed = resumedSteps > 0 ? ` Resumed after ${plural(resumedSteps, 'step')}.` : '';
   const soFar = best
     ? `: ${plural(candidates.length, 'block')} tried, best so far: block ${best.block} ` +
       `(${formatPpl(best.nll)})`

@@ -50,8 +50,7 @@ export function SearchTable({ hover, onHover }: Props) {
       </div>
       <p className={kit.sub}>
         The small number is the block removed at that step. Click a perplexity to use its plan.
-        {counts.some((count) => !Number.isInteger(count)) &&
-          ' A sublayer counts as half a block.'}
+        {counts.some((count) => !Number.isInteger(count)) && ' A sublayer counts as half a block.'}
       </p>
     </div>
   );

@@ -1,5 +1,4 @@
-// The buttons that measure; progress and cancel take their place while something runs, at the same
-// height.
+// The buttons that measure speed, or the progress of what runs in their place.
 
 import { autoMeasures } from '../../state/speed/actions.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -30,7 +29,7 @@ export function SpeedTools() {
           <>
             <CommandButton id="measure" label="Measure" testId="speed-measure" />
             <CommandButton id="measure-paper" label="Paper protocol" testId="speed-measure-paper" />
-            <CommandButton id="sweep" label="Batches" testId="sweep" />
+            <CommandButton id="sweep" label="Batch sizes" testId="sweep" />
           </>
         )}
       </div>
@@ -41,7 +40,7 @@ export function SpeedTools() {
           data-testid="speed-auto"
           onChange={() => actions.setAutoMeasure(!auto)}
         />{' '}
-        Measure each settled plan by itself (quick)
+        Measure speed automatically after each change
       </label>
     </div>
   );

@@ -56,9 +56,7 @@ export function StabilityTable({ view }: { view: StabilityView }) {
                 {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
               </td>
               <td>{meanRank.toFixed(1)}</td>
-              <td>
-                {lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}
-              </td>
+              <td>{lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}</td>
               <td className={css.bar}>
                 <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
               </td>
