@@ -11,8 +11,8 @@ import css from './criteria.module.css';
 const NONE: ModelSummary['blocks'] = [];
 
 const CAPTION =
-  'Score and rank (1 = removed first) of each block. Angular distance is listed at the first of its ' +
-  'blocks.';
+  'Score and rank (1 = removed first) of each block. Angular distance is listed at the first of ' +
+  'its blocks.';
 
 export function CriteriaTable() {
   const known = useStudio(criteriaView);

@@ -103,9 +103,10 @@ function Stale() {
   const running = useStudio((state) => state.evaluate.running !== null);
   const actions = useActions();
   if (!removed) return null;
+  const plan = removed.length > 0 ? `without ${listUnits(removed)}` : 'with all blocks';
   return (
     <p className={css.mark} data-testid="evaluate-stale">
-      Of another plan, {removed.length > 0 ? `without ${listUnits(removed)}` : 'with all blocks'}.{' '}
+      Of another plan, {plan}.{' '}
       {!running && (
         <button type="button" data-testid="evaluate-again" onClick={() => void actions.evaluate()}>
           Evaluate this plan

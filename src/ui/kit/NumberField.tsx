@@ -69,7 +69,7 @@ export function NumberField(props: Props) {
   );
 }
 
-/** Null for what the field does not take; an optional number may pass the maximum, and is marked. */
+/** Null for what the field does not take. An optional number above the maximum is only marked. */
 function numberOf(text: string, { min, max, whole, optional }: Props): number | null {
   const number = Number(text);
   if (text === '' || !Number.isFinite(number) || (whole && !Number.isInteger(number))) return null;

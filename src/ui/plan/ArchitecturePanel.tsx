@@ -4,6 +4,8 @@ import { Architecture } from '../charts/Architecture.tsx';
 import { Panel } from '../kit/Panel.tsx';
 import { useStudio } from '../studioContext.ts';
 
+const BYPASSED = 'removed blocks are bypassed';
+
 export function ArchitecturePanel() {
   const model = useStudio((state) => state.model.current?.summary);
   const plan = useStudio((state) => state.plan.present);
@@ -14,7 +16,7 @@ export function ArchitecturePanel() {
     <Panel
       id="architecture"
       title="Architecture"
-      sub={`removed blocks are bypassed${hasSublayers ? '; attention above feed-forward, by size' : ''}`}
+      sub={hasSublayers ? `${BYPASSED}; attention above feed-forward, by size` : BYPASSED}
     >
       <Architecture model={model} removed={plan.removed} locked={plan.locked} hover={hover} />
     </Panel>

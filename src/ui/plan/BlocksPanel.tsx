@@ -1,4 +1,4 @@
-// The plan: how many blocks go, which are protected, and the list of blocks. Folds on narrow screens.
+// The plan: how many blocks to remove, and which; folded on narrow screens.
 
 import { useState } from 'react';
 import { command, endsProtected } from '../../state/commands.ts';
