@@ -78,7 +78,7 @@ export function CurveFrame({ label, testId, baseline, lines, lettered, marks }: 
   const width = useWidth(ref, 640);
   // Beside the curve where there is room: over it, the label hides points near the baseline.
   const beside = width >= LABEL_BESIDE_FROM;
-  const every = Math.ceil(shown.length / Math.max(4, (width - (beside ? 142 : 72)) / 26));
+  const every = Math.ceil(shown.length / Math.max(4, (width - (beside ? 156 : 72)) / 26));
   return (
     <ChartFrame
       ref={ref}
@@ -90,7 +90,7 @@ export function CurveFrame({ label, testId, baseline, lines, lettered, marks }: 
     >
       <ComposedChart
         data={data}
-        margin={{ top: 22, right: beside ? 84 : 14, bottom: lettered ? 16 : 4, left: 0 }}
+        margin={{ top: 22, right: beside ? 98 : 14, bottom: lettered ? 16 : 4, left: 0 }}
         accessibilityLayer={false}
       >
         <CartesianGrid vertical={false} syncWithTicks stroke="var(--line)" />

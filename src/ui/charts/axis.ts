@@ -1,6 +1,6 @@
 // What the axes and lines of all charts have in common.
 
-export const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
+const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
 
 export const X_AXIS = {
   type: 'number',

@@ -29,7 +29,7 @@ export function SpeedTools() {
           <>
             <CommandButton id="measure" label="Measure" testId="speed-measure" />
             <CommandButton id="measure-paper" label="Paper protocol" testId="speed-measure-paper" />
-            <CommandButton id="sweep" label="Batch sizes" testId="sweep" />
+            <CommandButton id="sweep" label="Batches" testId="sweep" />
           </>
         )}
       </div>
@@ -40,7 +40,7 @@ export function SpeedTools() {
           data-testid="speed-auto"
           onChange={() => actions.setAutoMeasure(!auto)}
         />{' '}
-        Measure speed automatically after each change
+        Measure automatically after each change
       </label>
     </div>
   );

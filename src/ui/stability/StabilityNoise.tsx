@@ -20,9 +20,8 @@ export function StabilityNoise() {
   const edge =
     inside === null || outside === null
       ? ''
-      : ` Removing block ${outside} instead of block ${inside} would ` +
-        `${gap < 0 ? 'save' : 'cost'} ${Math.abs(gap).toFixed(3)} nats (95 % of the difference: ` +
-        `${nats(gapInterval[0])} to ${nats(gapInterval[1])}).`;
+      : ` Removing block ${outside} instead of block ${inside} changes NLL by ${nats(gap)} nats ` +
+        `(95 %: ${nats(gapInterval[0])} to ${nats(gapInterval[1])}).`;
   return (
     <p className={`${kit.callout} ${css.noise}`} data-testid="within-noise">
       <strong>{gap < 0 ? 'Other windows disagree.' : 'Within noise.'}</strong>
