@@ -9,7 +9,7 @@ import {
 } from '../../state/variants/variants.ts';
 import { formatPpl, formatRate, plural } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
-import { STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { type DotProps, STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { roundTicks, scaleOf, ticksOf } from './scale.ts';
@@ -88,15 +88,7 @@ export default function ParetoChart({ hover, onHover }: Props) {
             data={data}
             dataKey="ppl"
             isAnimationActive={false}
-            shape={({
-              cx,
-              cy,
-              payload,
-            }: {
-              cx?: number | undefined;
-              cy?: number | undefined;
-              payload?: Datum;
-            }) =>
+            shape={({ cx, cy, payload }: DotProps<Datum>) =>
               payload ? (
                 <Point
                   cx={cx ?? 0}

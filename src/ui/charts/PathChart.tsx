@@ -6,7 +6,7 @@ import { type PathPoint, type PathSeries, pathsView } from '../../state/search/s
 import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useWidth } from '../useWidth.ts';
-import { STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { type DotProps, STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { pathLook } from './pathLook.ts';
@@ -39,7 +39,6 @@ export default function PathChart({ hover, onHover }: Props) {
   );
   const ref = usePoints('data-point', onHover, take);
   const width = useWidth(ref, 600);
-  const present = useStudio((state) => state.plan.present.removed.join());
   const known = series.map((one) => ({
     ...one,
     points: one.points.filter(({ nll }) => nll !== null),
@@ -92,53 +91,60 @@ export default function PathChart({ hover, onHover }: Props) {
         />
         <Bound high={scale.high} />
         {/* The iterative path lies over the others. */}
-        {known.toReversed().map(({ name, points: measured }) => {
-          const { stroke, dash, shape } = pathLook(name);
-          return (
-            <Line
-              key={name}
-              data={measured.map(
-                (point): Datum => ({
-                  count: point.count,
-                  ppl: Math.exp(Math.min(point.nll!, scale.high)),
-                  point,
-                }),
-              )}
-              dataKey="ppl"
-              stroke={stroke}
-              strokeWidth={2}
-              strokeDasharray={dash}
-              {...STILL}
-              dot={({
-                cx,
-                cy,
-                payload,
-              }: {
-                cx?: number | undefined;
-                cy?: number | undefined;
-                payload?: Datum;
-              }) => (
-                <Point
-                  key={payload?.count ?? 0}
-                  id={`${name}/${payload?.count ?? 0}`}
-                  cx={cx ?? 0}
-                  cy={cy ?? 0}
-                  stroke={stroke}
-                  shape={shape}
-                  beyond={
-                    payload && payload.point.nll! > scale.high
-                      ? { nll: payload.point.nll!, left: payload.count === last }
-                      : null
-                  }
-                  big={hover === `${name}/${payload?.count ?? 0}`}
-                  present={payload?.point.removed.join() === present}
-                />
-              )}
-            />
-          );
-        })}
+        {known.toReversed().map((one) => (
+          <Path key={one.name} path={one} high={scale.high} last={last} hover={hover} />
+        ))}
       </ComposedChart>
     </ChartFrame>
+  );
+}
+
+interface PathProps {
+  /** With measured points only. */
+  path: PathSeries;
+  /** NLL at the top of the axis, in nats. */
+  high: number;
+  /** The highest number of blocks on the axis. */
+  last: number;
+  hover: string | null;
+}
+
+function Path({ path: { name, points }, high, last, hover }: PathProps) {
+  const present = useStudio((state) => state.plan.present.removed.join());
+  const { stroke, dash, shape } = pathLook(name);
+  const dot = ({ cx, cy, payload }: DotProps<Datum>) => {
+    const id = `${name}/${payload?.count ?? 0}`;
+    const nll = payload?.point.nll ?? 0;
+    return (
+      <Point
+        key={id}
+        id={id}
+        cx={cx ?? 0}
+        cy={cy ?? 0}
+        stroke={stroke}
+        shape={shape}
+        beyond={nll > high ? { nll, left: payload?.count === last } : null}
+        big={hover === id}
+        present={payload?.point.removed.join() === present}
+      />
+    );
+  };
+  return (
+    <Line
+      {...STILL}
+      data={points.map(
+        (point): Datum => ({
+          count: point.count,
+          ppl: Math.exp(Math.min(point.nll!, high)),
+          point,
+        }),
+      )}
+      dataKey="ppl"
+      stroke={stroke}
+      strokeWidth={2}
+      strokeDasharray={dash}
+      dot={dot}
+    />
   );
 }
 

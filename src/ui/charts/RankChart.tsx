@@ -23,7 +23,15 @@ import { formatScore } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
-import { ABOVE_LINES, longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import {
+  ABOVE_LINES,
+  type DotProps,
+  longTitleAbove,
+  STILL,
+  titleBelow,
+  X_AXIS,
+  Y_AXIS,
+} from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { pathLook } from './pathLook.ts';
@@ -95,46 +103,35 @@ export default function RankChart() {
           label={longTitleAbove(ownTitle ?? 'normalised rank, 0 = removed first')}
         />
         <BestSpan shows={list.some(({ name }) => name === 'angular')} />
-        {series.toReversed().map(({ name, values: own }) => {
-          const { stroke, dash, shape } = pathLook(name);
-          return (
-            <Line
-              key={name}
-              data={own.map((value, block) => ({ block, value }))}
-              dataKey="value"
-              stroke={stroke}
-              strokeWidth={1.5}
-              strokeDasharray={dash}
-              {...STILL}
-              dot={({
-                cx,
-                cy,
-                payload,
-              }: {
-                cx?: number | undefined;
-                cy?: number | undefined;
-                payload?: { block: number };
-              }) =>
-                cy === undefined || !Number.isFinite(cy) ? (
-                  <g key={payload?.block ?? -1} />
-                ) : (
-                  <path
-                    key={payload?.block ?? -1}
-                    d={shape(cx ?? 0, cy, blocks > 40 ? 2.5 : 4)}
-                    fill="var(--card)"
-                    stroke={stroke}
-                    strokeWidth={1.8}
-                  />
-                )
-              }
-            />
-          );
-        })}
+        {series.toReversed().map((each) => (
+          <CriterionLine key={each.name} {...each} radius={blocks > 40 ? 2.5 : 4} />
+        ))}
         <ZIndexLayer zIndex={ABOVE_LINES}>
           <Columns />
         </ZIndexLayer>
       </ComposedChart>
     </ChartFrame>
+  );
+}
+
+function CriterionLine({ name, values, radius }: Series & { radius: number }) {
+  const { stroke, dash, shape } = pathLook(name);
+  const dot = ({ cx, cy, payload }: DotProps<{ block: number }>) => {
+    const key = payload?.block ?? -1;
+    if (cy === undefined || !Number.isFinite(cy)) return <g key={key} />;
+    const d = shape(cx ?? 0, cy, radius);
+    return <path key={key} d={d} fill="var(--card)" stroke={stroke} strokeWidth={1.8} />;
+  };
+  return (
+    <Line
+      {...STILL}
+      data={values.map((value, block) => ({ block, value }))}
+      dataKey="value"
+      stroke={stroke}
+      strokeWidth={1.5}
+      strokeDasharray={dash}
+      dot={dot}
+    />
   );
 }
 

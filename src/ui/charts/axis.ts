@@ -17,6 +17,13 @@ export const STILL = { activeDot: false, isAnimationActive: false } as const;
 /** The layer of points in recharts: over lines and axes, under labels. */
 export const ABOVE_LINES = 600;
 
+/** What recharts hands to the renderer of a point. */
+export interface DotProps<Datum> {
+  cx?: number | undefined;
+  cy?: number | undefined;
+  payload?: Datum;
+}
+
 const LABEL = { fill: 'var(--muted)', fontSize: 11.5 } as const;
 
 /** The title below a horizontal axis. */

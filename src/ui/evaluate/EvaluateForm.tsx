@@ -47,36 +47,7 @@ export function EvaluateForm() {
         </div>
       </fieldset>
       <div className={css.row}>
-        {form.protocol === 'long' && (
-          <>
-            <Field label="Tokens per segment">
-              {(id) => (
-                <OptionalNumber
-                  id={id}
-                  value={form.segment}
-                  whole
-                  max={longest}
-                  placeholder={String(longest)}
-                  testId="evaluate-segment"
-                  onChange={(segment) => set({ segment })}
-                />
-              )}
-            </Field>
-            <Field label="Stride">
-              {(id) => (
-                <OptionalNumber
-                  id={id}
-                  value={form.stride}
-                  whole
-                  max={long.segment}
-                  placeholder={String(long.stride)}
-                  testId="evaluate-stride"
-                  onChange={(stride) => set({ stride })}
-                />
-              )}
-            </Field>
-          </>
-        )}
+        {form.protocol === 'long' && <LongContext longest={longest} usual={long} />}
         <Field label="Prepend BOS token">
           {(id) => (
             <BosSelect
@@ -114,3 +85,45 @@ export function EvaluateForm() {
 const PAPER = 'Short segments give higher perplexities than long ones: compare equal lengths only.';
 const LONG =
   'Each segment predicts as many of its last tokens as the stride; the tokens before are context.';
+
+interface LongContextProps {
+  /** Tokens of the longest segment that the model takes. */
+  longest: number;
+  /** What empty fields mean, in tokens. */
+  usual: { segment: number; stride: number | null };
+}
+
+function LongContext({ longest, usual }: LongContextProps) {
+  const form = useStudio((state) => state.evaluate.form);
+  const { setEvaluation: set } = useActions();
+  return (
+    <>
+      <Field label="Tokens per segment">
+        {(id) => (
+          <OptionalNumber
+            id={id}
+            value={form.segment}
+            whole
+            max={longest}
+            placeholder={String(longest)}
+            testId="evaluate-segment"
+            onChange={(segment) => set({ segment })}
+          />
+        )}
+      </Field>
+      <Field label="Stride">
+        {(id) => (
+          <OptionalNumber
+            id={id}
+            value={form.stride}
+            whole
+            max={usual.segment}
+            placeholder={String(usual.stride)}
+            testId="evaluate-stride"
+            onChange={(stride) => set({ stride })}
+          />
+        )}
+      </Field>
+    </>
+  );
+}

@@ -118,8 +118,6 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
 function Settings({ form }: { form: Form }) {
   const set = useActions().setGenerateForm;
   const { sampling } = form;
-  const sample = (fields: Partial<Form['sampling']>) =>
-    set({ sampling: { ...sampling, ...fields } });
   const greedy = sampling.temperature === 0;
   return (
     <details>
@@ -143,59 +141,7 @@ function Settings({ form }: { form: Form }) {
             />
           )}
         </Field>
-        <Field className={css.setting} label="Temperature">
-          {(id) => (
-            <DecimalNumber
-              id={id}
-              value={sampling.temperature}
-              min={0}
-              max={5}
-              step={0.1}
-              testId="gen-temperature"
-              onChange={(temperature) => sample({ temperature })}
-            />
-          )}
-        </Field>
-        <Field className={css.setting} label="Top k (0: off)">
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={sampling.topK}
-              min={0}
-              max={1_000_000}
-              disabled={greedy}
-              testId="gen-top-k"
-              onChange={(topK) => sample({ topK })}
-            />
-          )}
-        </Field>
-        <Field className={css.setting} label="Top p (1: off)">
-          {(id) => (
-            <DecimalNumber
-              id={id}
-              value={sampling.topP}
-              min={0.01}
-              max={1}
-              step={0.01}
-              disabled={greedy}
-              testId="gen-top-p"
-              onChange={(topP) => sample({ topP })}
-            />
-          )}
-        </Field>
-        <Field className={css.setting} label="Seed">
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={sampling.seed}
-              min={0}
-              max={2 ** 31 - 1}
-              disabled={greedy}
-              testId="gen-seed"
-              onChange={(seed) => sample({ seed })}
-            />
-          )}
-        </Field>
+        <SamplingFields sampling={form.sampling} />
         <label className={css.wide}>
           <input
             type="checkbox"
@@ -207,5 +153,69 @@ function Settings({ form }: { form: Form }) {
         </label>
       </div>
     </details>
+  );
+}
+
+function SamplingFields({ sampling }: Pick<Form, 'sampling'>) {
+  const { setGenerateForm } = useActions();
+  const sample = (fields: Partial<Form['sampling']>) =>
+    setGenerateForm({ sampling: { ...sampling, ...fields } });
+  const greedy = sampling.temperature === 0;
+  return (
+    <>
+      <Field className={css.setting} label="Temperature">
+        {(id) => (
+          <DecimalNumber
+            id={id}
+            value={sampling.temperature}
+            min={0}
+            max={5}
+            step={0.1}
+            testId="gen-temperature"
+            onChange={(temperature) => sample({ temperature })}
+          />
+        )}
+      </Field>
+      <Field className={css.setting} label="Top k (0: off)">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={sampling.topK}
+            min={0}
+            max={1_000_000}
+            disabled={greedy}
+            testId="gen-top-k"
+            onChange={(topK) => sample({ topK })}
+          />
+        )}
+      </Field>
+      <Field className={css.setting} label="Top p (1: off)">
+        {(id) => (
+          <DecimalNumber
+            id={id}
+            value={sampling.topP}
+            min={0.01}
+            max={1}
+            step={0.01}
+            disabled={greedy}
+            testId="gen-top-p"
+            onChange={(topP) => sample({ topP })}
+          />
+        )}
+      </Field>
+      <Field className={css.setting} label="Seed">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={sampling.seed}
+            min={0}
+            max={2 ** 31 - 1}
+            disabled={greedy}
+            testId="gen-seed"
+            onChange={(seed) => sample({ seed })}
+          />
+        )}
+      </Field>
+    </>
   );
 }

@@ -18,7 +18,6 @@ import css from './settings.module.css';
 
 export function SettingsDialog() {
   const settings = useStudio((state) => state.score.settings);
-  const context = useStudio((state) => state.model.current?.summary.contextLength ?? null);
   const actions = useActions();
   const hasIds = settings.text.kind === 'ids';
   const set = actions.setSettings;
@@ -30,59 +29,7 @@ export function SettingsDialog() {
     >
       <ScoringText text={settings.text} />
       <div className={css.grid}>
-        <Field className={css.field} label="Windows">
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={settings.samples}
-              min={1}
-              max={1000}
-              disabled={hasIds}
-              testId="samples"
-              onChange={(samples) => set({ samples })}
-            />
-          )}
-        </Field>
-        <Field className={css.field} label="Tokens per window">
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={settings.length}
-              min={2}
-              max={context ?? 4096}
-              disabled={hasIds}
-              testId="length"
-              onChange={(length) => set({ length })}
-            />
-          )}
-        </Field>
-        <Field className={css.field} label="Sampling">
-          {(id) => (
-            <select
-              id={id}
-              value={settings.sampler}
-              disabled={hasIds}
-              data-testid="sampler"
-              onChange={(event) => set({ sampler: event.target.value as ScoreSettings['sampler'] })}
-            >
-              <option value="even">evenly spaced</option>
-              <option value="random">random, without overlap</option>
-            </select>
-          )}
-        </Field>
-        <Field className={css.field} label="Seed">
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={settings.seed}
-              min={0}
-              max={2 ** 32 - 1}
-              disabled={hasIds || settings.sampler === 'even'}
-              testId="seed"
-              onChange={(seed) => set({ seed })}
-            />
-          )}
-        </Field>
+        <WindowFields settings={settings} />
         <Field className={css.field} label="Prepend BOS token">
           {(id) => (
             <BosSelect
@@ -112,6 +59,70 @@ export function SettingsDialog() {
         </button>
       </div>
     </Dialog>
+  );
+}
+
+/** How many windows, of how many tokens, from where in the text. */
+function WindowFields({ settings }: { settings: ScoreSettings }) {
+  const context = useStudio((state) => state.model.current?.summary.contextLength ?? null);
+  const { setSettings: set } = useActions();
+  const hasIds = settings.text.kind === 'ids';
+  return (
+    <>
+      <Field className={css.field} label="Windows">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={settings.samples}
+            min={1}
+            max={1000}
+            disabled={hasIds}
+            testId="samples"
+            onChange={(samples) => set({ samples })}
+          />
+        )}
+      </Field>
+      <Field className={css.field} label="Tokens per window">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={settings.length}
+            min={2}
+            max={context ?? 4096}
+            disabled={hasIds}
+            testId="length"
+            onChange={(length) => set({ length })}
+          />
+        )}
+      </Field>
+      <Field className={css.field} label="Sampling">
+        {(id) => (
+          <select
+            id={id}
+            value={settings.sampler}
+            disabled={hasIds}
+            data-testid="sampler"
+            onChange={(event) => set({ sampler: event.target.value as ScoreSettings['sampler'] })}
+          >
+            <option value="even">evenly spaced</option>
+            <option value="random">random, without overlap</option>
+          </select>
+        )}
+      </Field>
+      <Field className={css.field} label="Seed">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={settings.seed}
+            min={0}
+            max={2 ** 32 - 1}
+            disabled={hasIds || settings.sampler === 'even'}
+            testId="seed"
+            onChange={(seed) => set({ seed })}
+          />
+        )}
+      </Field>
+    </>
   );
 }
 
