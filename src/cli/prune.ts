@@ -1,6 +1,13 @@
 // `prune`: writes the pruned folder and checks what was written, as the page's export does.
 
-import { toReport } from '../errors.ts';
+import { EspalierError, toReport } from '../errors.ts';
+import {
+  dtypeSteps,
+  EXPORT_DTYPES,
+  type ExportDtype,
+  type StepChoice,
+  stepsObstacle,
+} from '../model/export/steps.ts';
 import { exportManifest } from '../model/manifest.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
 import type { Engine } from '../runtime/device.ts';
@@ -16,11 +23,14 @@ import { openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
 import { writeFolder } from './writeFolder.ts';
 
+const DTYPES = Object.keys(EXPORT_DTYPES) as ExportDtype[];
+
 export async function prune(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, {
     remove: { type: 'string' },
     out: { type: 'string' },
     model: { type: 'string' },
+    dtype: { type: 'string' },
     device: { type: 'string' },
     json: { type: 'string' },
   });
@@ -30,10 +40,13 @@ export async function prune(words: string[]): Promise<number> {
     throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const removed = parseRemove(values.remove);
+  const dtype = oneOf(values.dtype, 'dtype', DTYPES) ?? null;
+  const steps = dtypeSteps(dtype);
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
-    const manifest = await exportManifest(opened, removed, { app: VERSION });
+    refuseSteps(opened, steps);
+    const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
     await writeFolder(out, manifest.files, folder, (done, total) =>
       status(`write ${done}/${total} bytes`),
     );
@@ -51,6 +64,7 @@ export async function prune(words: string[]): Promise<number> {
       whyNoNll,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { opened, removed },
+      steps,
     };
     const [verification, summary] = await withFolder(out, async (written) => [
       await verifyExport(written, manifest.graph, expected, engine),
@@ -79,6 +93,17 @@ export async function prune(words: string[]): Promise<number> {
     note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
     return 1;
   });
+}
+
+/** @throws EspalierError `bad-input` for a precision that the source has already */
+function refuseSteps({ summary }: OpenedModel, steps: readonly StepChoice[]): void {
+  const why = stepsObstacle(summary.dtype, steps);
+  if (why)
+    throw new EspalierError(
+      'bad-input',
+      why,
+      'Leave --dtype out, or name the float32 graph with --model.',
+    );
 }
 
 /**

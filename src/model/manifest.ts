@@ -3,11 +3,13 @@
 
 import { EspalierError } from '../errors.ts';
 import { MAX_CONFIG_BYTES } from '../json.ts';
+import { BytesReader, rangesOf } from '../onnx/bytes.ts';
 import { encodeModel } from '../onnx/codec.ts';
-import type { Model, ValueInfo } from '../onnx/graph.ts';
-import { isRange } from '../onnx/graph.ts';
-import { type ByteRange, type Folder, readText } from '../onnx/source.ts';
+import { DataType, type Model, type ValueInfo } from '../onnx/graph.ts';
+import { type Bytes, type Folder, readText } from '../onnx/source.ts';
 import { sortUnits, type Unit } from '../units.ts';
+import { exportedGraph, writtenDtype } from './export/names.ts';
+import { applySteps, exportSteps, type StepChoice, stepRecords } from './export/steps.ts';
 import { identify } from './identity.ts';
 import { sortFiles } from './manifestFiles.ts';
 import { dataFileName, innerRanges, layOut } from './manifestLayout.ts';
@@ -16,15 +18,18 @@ import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { prunedConfigJson, prunedGenaiConfig } from './prunedConfig.ts';
 import { exportReadme, README_MARK } from './readme.ts';
-import { carriers, partsAfter, removeUnits } from './remove.ts';
+import { carriers, partsAfter } from './remove.ts';
 import type { Structure } from './structure.ts';
 
-/** A file to write: its parts in order, bytes or ranges of files of the source folder. */
+/**
+ * A file to write: its parts in order, each of them bytes, a range of a file of the source folder, or
+ * computed from such while it is written.
+ */
 export interface ManifestFile {
   path: string;
   /** Bytes; the sum of the parts. */
   size: number;
-  parts: (Uint8Array | ByteRange)[];
+  parts: Bytes[];
 }
 
 export interface Manifest {
@@ -55,6 +60,8 @@ export interface ExportOptions {
   study?: StudyRecord;
   /** Names and versions of what computed the numbers, e.g. onnxruntime-web. */
   versions?: Record<string, string>;
+  /** What is done after the removal; nothing by default. */
+  steps?: readonly StepChoice[];
   /** Most bytes of one data file; tests make it small. */
   partBytes?: number;
 }
@@ -78,13 +85,15 @@ export async function exportManifest(
   // Configs count caches: the blocks that have attention, of which these stay.
   const { before, after } = carriers(structure, gone);
   const [n, keep] = [before.length, after.map((block) => before.indexOf(block))];
-  const model = removeUnits(structure, gone);
   const genai = folder.open('genai_config.json') !== null;
+  const steps = exportSteps(gone, options.steps ?? []);
+  const model = applySteps({ structure, genai }, steps);
+  const written = exportedGraph(graphPath, steps, genai);
   const transformers = folder.open('config.json') !== null && !genai;
   if (transformers) nameHeadSize(model, structure, opened.config.headSize);
 
-  const slash = graphPath.lastIndexOf('/') + 1;
-  const [directory, graphName] = [graphPath.slice(0, slash), graphPath.slice(slash)];
+  const slash = written.lastIndexOf('/') + 1;
+  const [directory, graphName] = [written.slice(0, slash), written.slice(slash)];
   const layout = layOut(model.graph, dataFileName(graphName, genai), options.partBytes);
   const inner = await readInner(model, folder);
   const graph = encodeModel(model, (tensor, range, owner) => {
@@ -92,25 +101,32 @@ export async function exportManifest(
     return owner === 'initializer' && !bytes ? layout.place(range) : (bytes ?? fail(tensor.name));
   });
 
-  const files: ManifestFile[] = [whole(graphPath, graph)];
+  const files: ManifestFile[] = [whole(written, graph)];
   for (const { name, size, parts } of layout.files)
     files.push({ path: `${directory}${name}`, size, parts });
   const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
   if (config !== null) {
-    const external = transformers ? { graph: graphName, parts: layout.files.length } : null;
-    files.push(whole('config.json', encode(prunedConfigJson(config, n, keep, external))));
+    const dtype = writtenDtype(steps);
+    const told = transformers
+      ? {
+          graph: graphName,
+          parts: layout.files.length,
+          ...(dtype ? { precision: { dtype, caches: cacheType(structure, model) } } : {}),
+        }
+      : null;
+    files.push(whole('config.json', encode(prunedConfigJson(config, n, keep, told))));
   }
   const genaiConfig = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
   if (genaiConfig !== null)
     files.push(whole('genai_config.json', encode(prunedGenaiConfig(genaiConfig, n, keep))));
 
   const readme = await readmePath(folder);
-  const sources = [...structure.model.graph.initializers.values()].map(({ data }) =>
-    isRange(data) ? data.file : '',
+  const sources = [...structure.model.graph.initializers.values()].flatMap(({ data }) =>
+    rangesOf(data).map(({ file }) => file),
   );
   const { copied, leftOut } = sortFiles(
     folder.files,
-    new Set([...files.map((file) => file.path), ...sources, readme]),
+    new Set([...files.map((file) => file.path), graphPath, ...sources, readme]),
   );
   for (const { path, size } of copied)
     files.push({ path, size, parts: [{ file: path, offset: 0, length: size }] });
@@ -132,6 +148,7 @@ export async function exportManifest(
     score: options.score ?? null,
     plan: options.plan ?? null,
     ...(options.study ? { study: options.study } : {}),
+    ...stepRecords(steps),
     versions: options.versions ?? {},
   };
   files.push(whole(PROVENANCE_FILE, encode(writeProvenance(provenance))));
@@ -142,15 +159,27 @@ export async function exportManifest(
       encode(
         exportReadme({
           provenance,
-          graph: graphPath,
+          graph: written,
           layout: kind,
+          steps,
           parts,
           withAttention: after.length,
         }),
       ),
     ),
   );
-  return { files, graph: graphPath, leftOut, provenance };
+  return { files, graph: written, leftOut, provenance };
+}
+
+/** The element type of the key-value caches that the graph takes. */
+function cacheType(structure: Structure, model: Model): 'float32' | 'float16' {
+  const caches = new Set(
+    structure.blocks.flatMap(({ states }) =>
+      states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
+    ),
+  );
+  const found = model.graph.inputs.find(({ name }) => caches.has(name));
+  return found?.type === DataType.float16 ? 'float16' : 'float32';
 }
 
 /**
@@ -198,10 +227,10 @@ function nameHeadSize(model: Model, structure: Structure, headSize: number | nul
 }
 
 async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint8Array>> {
+  const reader = new BytesReader(folder);
   const found = new Map<object, Uint8Array>();
   let total = 0;
   for (const tensor of innerRanges(model.graph)) {
-    if (!isRange(tensor.data)) continue;
     total += tensor.data.length;
     if (total > INNER_LIMIT_BYTES) {
       throw new EspalierError(
@@ -211,8 +240,7 @@ async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint
         'Export the model with its weights as initializers.',
       );
     }
-    const { file, offset, length } = tensor.data;
-    found.set(tensor, await openFile(folder, file).read(offset, length));
+    found.set(tensor, await reader.open(tensor.data).read(0, tensor.data.length));
   }
   return found;
 }

@@ -20,7 +20,7 @@ export interface OpenedModel {
 }
 
 /** Suffixes by which exporters name precisions: model_q4f16.onnx. */
-const DTYPE_SUFFIX =
+export const DTYPE_SUFFIX =
   /[_.-](fp32|fp16|bf16|int8|uint8|int4|uint4|q2|q4|q8|q4f16|q8f16|q2f16|bnb4|quantized)$/;
 
 /**

@@ -4,6 +4,7 @@
 import { EspalierError } from '../errors.ts';
 import { MAX_PROVENANCE_BYTES, readJsonObject } from '../json.ts';
 import type { Part, Unit } from '../units.ts';
+import { readStep, type StepChoice } from './export/steps.ts';
 import type { Identity } from './identity.ts';
 import { block, Field, unit } from './provenanceCheck.ts';
 import { readStudy, type StudyRecord } from './provenanceStudy.ts';
@@ -86,6 +87,8 @@ export interface Provenance {
    * none.
    */
   study?: StudyRecord;
+  /** What was done to the model after the removal, in order; absent when nothing was. */
+  steps?: StepChoice[];
   /** Names and versions of what computed the numbers. */
   versions: Record<string, string>;
 }
@@ -115,6 +118,7 @@ export function readProvenance(text: string): Provenance {
   const parts = root
     .at('parts')
     .optional((list) => list.list((item) => item.list((part) => part.oneOf(PARTS))));
+  const steps = root.at('steps').optional((list) => list.list(readStep));
   const study = root.at('study').optional((field) => readStudy(field, numBlocks));
   return {
     app: root.at('app').string(),
@@ -144,6 +148,7 @@ export function readProvenance(text: string): Provenance {
       seconds: plan.at('seconds').number(),
     })),
     ...(study ? { study } : {}),
+    ...(steps ? { steps } : {}),
     versions: root.at('versions').record((value) => value.string()),
   };
 }

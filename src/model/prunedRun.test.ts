@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../onnx/graph.ts';
 import { corpus, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
+import { inFile } from '../onnx/testing/inFile.ts';
 import { partUnit } from '../units.ts';
 import { type OpenedModel, openModel } from './open.ts';
 import { removeUnits } from './remove.ts';
@@ -92,12 +93,15 @@ const files = new Map<string, Buffer>();
 type State = Record<string, Tensor>;
 
 async function start(folder: string, model: Model) {
-  const bytes = encodeModel(model, (_, range) => {
-    const path = `${fixturePath(folder)}/${range.file}`;
-    const file = files.get(path) ?? readFileSync(path);
-    files.set(path, file);
-    return new Uint8Array(file.subarray(range.offset, range.offset + range.length));
-  });
+  const bytes = encodeModel(
+    model,
+    inFile((range) => {
+      const path = `${fixturePath(folder)}/${range.file}`;
+      const file = files.get(path) ?? readFileSync(path);
+      files.set(path, file);
+      return new Uint8Array(file.subarray(range.offset, range.offset + range.length));
+    }),
+  );
   const session = await InferenceSession.create(bytes, {
     logSeverityLevel: 3,
     graphOptimizationLevel: 'disabled',

@@ -2,6 +2,7 @@
 // read files.
 
 import { formatUnits, type Part, partOf, partUnits, type Unit, wholeBlocks } from '../units.ts';
+import { type StepChoice, stepOf } from './export/steps.ts';
 import type { Provenance } from './provenance.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface ReadmeFacts {
   /** Path of the graph within the export. */
   graph: string;
   layout: 'transformers.js' | 'genai' | 'other';
+  /** What was done, removal first. */
+  steps: readonly StepChoice[];
   /** What each block of the export is made of. */
   parts: readonly { block: number; parts: readonly Part[] }[];
   /** Blocks that have attention, and with it caches: what the configs count. */
@@ -24,7 +27,7 @@ export interface ReadmeFacts {
 
 /** Markdown; a title, the source, what was removed, what loads it and how. */
 export function exportReadme(facts: ReadmeFacts): string {
-  const { provenance, parts, withAttention } = facts;
+  const { provenance, steps, parts, withAttention } = facts;
   const { source, removed } = provenance;
   const complete = parts.every((entry) => entry.parts.length === 2);
   const left =
@@ -35,8 +38,7 @@ export function exportReadme(facts: ReadmeFacts): string {
     `# ${title(source.name)}, depth-pruned`,
     `This is ${code(source.name)} (${code(source.family)}, ${source.numBlocks} blocks) ` +
       `${removed.length > 0 ? `without ${inWords(removed)}` : 'with nothing removed'}: ${left} ` +
-      'The weights that are left are those of the source, byte for byte; nothing was ' +
-      'retrained. Blocks are numbered from 0, as in the source.',
+      `${weights(steps)} Blocks are numbered from 0, as in the source.`,
     [
       '## Source',
       '',
@@ -49,6 +51,15 @@ export function exportReadme(facts: ReadmeFacts): string {
   ]
     .filter((section) => section !== '')
     .join('\n\n')}\n`;
+}
+
+/** What became of the weights that are left. */
+function weights(steps: readonly StepChoice[]): string {
+  const done = steps.flatMap((choice) => stepOf(choice).describe(choice) ?? []);
+  if (steps.some((choice) => stepOf(choice).trains)) return done.join(' ');
+  return done.length > 0
+    ? `${done.join(' ')} Nothing was retrained.`
+    : 'The weights that are left are those of the source, byte for byte; nothing was retrained.';
 }
 
 /** "blocks 3 and 7, the attention of block 9 and the feed-forward part of block 11" */

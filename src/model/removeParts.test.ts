@@ -8,6 +8,7 @@ import { decodeModel, encodeModel } from '../onnx/codec.ts';
 import type { Model } from '../onnx/graph.ts';
 import { fixtureFolder } from '../onnx/testing/derived.ts';
 import { nodeFolder, samplePath, wholeCorpus } from '../onnx/testing/fixtures.ts';
+import { inFile } from '../onnx/testing/inFile.ts';
 import { blockOf, partOf, partUnit, sortUnits, type Unit } from '../units.ts';
 import { findBlocks } from './blocks.ts';
 import { openModel } from './open.ts';
@@ -47,11 +48,14 @@ const structureOf = (name: string): Structure => opened.get(name) as Structure;
 
 /** The graph as another program reads it from the file. */
 function reread(model: Model, layers: number): Structure {
-  const bytes = encodeModel(model, (_, { file, offset, length }) => ({
-    location: file,
-    offset,
-    length,
-  }));
+  const bytes = encodeModel(
+    model,
+    inFile(({ file, offset, length }) => ({
+      location: file,
+      offset,
+      length,
+    })),
+  );
   const told = decodeModel(bytes, ({ location, offset, length }) => ({
     file: location,
     offset,

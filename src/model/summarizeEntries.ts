@@ -1,19 +1,13 @@
 // What an export takes on disk, in all and per block; must not read weights.
 
 import { EspalierError } from '../errors.ts';
+import { keyOf } from '../onnx/bytes.ts';
 import { dependencies } from '../onnx/captures.ts';
 import { encodedGraphLength, encodeModel, type Place } from '../onnx/codec.ts';
-import {
-  type Graph,
-  isRange,
-  type Model,
-  type Node,
-  type Tensor,
-  type ValueInfo,
-} from '../onnx/graph.ts';
+import type { Graph, Model, Node, Tensor, ValueInfo } from '../onnx/graph.ts';
 import type { Folder } from '../onnx/source.ts';
 import { feedForwardNodes } from './blockParts.ts';
-import { dataFileName, innerRanges, keyOf, layOut } from './manifestLayout.ts';
+import { dataFileName, innerRanges, layOut } from './manifestLayout.ts';
 import { removeUnits } from './remove.ts';
 import type { Structure } from './structure.ts';
 
@@ -67,8 +61,9 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   for (const node of model.graph.nodes)
     partOf(node.outputs.find((o) => o) ?? '')?.nodes.push(withoutValue(node));
   for (const [name, tensor] of model.graph.initializers) {
-    partOf(name)?.initializers.set(name, isRange(tensor.data) ? tensor : emptied(tensor));
-    if (!isRange(tensor.data)) continue;
+    const inline = tensor.data instanceof Uint8Array;
+    partOf(name)?.initializers.set(name, inline ? emptied(tensor) : tensor);
+    if (inline) continue;
     const key = keyOf(tensor.data);
     owners.set(key, owners.has(key) && owners.get(key) !== placeOf(name) ? -1 : placeOf(name));
   }
@@ -86,7 +81,7 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   for (const file of layout.files) {
     for (const [k, padding] of file.parts.entries()) {
       const next = file.parts[k + 1];
-      const owner = next && isRange(next) ? (owners.get(keyOf(next)) ?? -1) : -1;
+      const owner = next ? (owners.get(keyOf(next)) ?? -1) : -1;
       if (padding instanceof Uint8Array && lengths[owner] !== undefined)
         lengths[owner] += padding.length;
     }

@@ -14,6 +14,7 @@ import {
   golden,
   samplePath,
 } from '../onnx/testing/fixtures.ts';
+import { inFile } from '../onnx/testing/inFile.ts';
 import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { Unit } from '../units.ts';
 import type { EvaluateEvent, EvaluateResult } from '../worker/api.ts';
@@ -93,11 +94,14 @@ async function meanOf(own: ScoreSession, text: EvaluationText, removed: Unit[]):
 async function logitsOf(removed: Unit[]): Promise<(ids: number[]) => Promise<Float64Array[]>> {
   const model = removeUnits(opened.structure, removed);
   const files = new Map<string, Buffer>();
-  const bytes = encodeModel(model, (_, { file, offset, length }) => {
-    const data = files.get(file) ?? readFileSync(`${samplePath()}/${file}`);
-    files.set(file, data);
-    return new Uint8Array(data.subarray(offset, offset + length));
-  });
+  const bytes = encodeModel(
+    model,
+    inFile(({ file, offset, length }) => {
+      const data = files.get(file) ?? readFileSync(`${samplePath()}/${file}`);
+      files.set(file, data);
+      return new Uint8Array(data.subarray(offset, offset + length));
+    }),
+  );
   const run = await InferenceSession.create(bytes, { logSeverityLevel: 3, intraOpNumThreads: 1 });
   return async (ids) => {
     const feeds: Record<string, Tensor> = {};

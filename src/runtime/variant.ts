@@ -6,7 +6,8 @@ import { EspalierError } from '../errors.ts';
 import { exportManifest } from '../model/manifest.ts';
 import { manifestFolder } from '../model/manifestFolder.ts';
 import { type OpenedModel, openModel } from '../model/open.ts';
-import { isRange, tensorBytes } from '../onnx/graph.ts';
+import { keyOf } from '../onnx/bytes.ts';
+import { tensorBytes } from '../onnx/graph.ts';
 import { VERSION } from '../version.ts';
 import type { Progress } from '../worker/api.ts';
 import type {
@@ -279,13 +280,8 @@ function captureNote(reason: string | null): string {
 }
 
 function weightBytes({ structure }: OpenedModel): number {
-  const seen = new Map<unknown, number>();
-  for (const tensor of structure.model.graph.initializers.values()) {
-    const { data } = tensor;
-    seen.set(
-      isRange(data) ? `${data.offset}+${data.length} ${data.file}` : data,
-      tensorBytes(tensor),
-    );
-  }
+  const seen = new Map<string, number>();
+  for (const tensor of structure.model.graph.initializers.values())
+    seen.set(keyOf(tensor.data), tensorBytes(tensor));
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

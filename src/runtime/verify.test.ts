@@ -11,6 +11,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import type { Folder } from '../onnx/source.ts';
 import { fixturePath, golden } from '../onnx/testing/fixtures.ts';
+import { inFile } from '../onnx/testing/inFile.ts';
 import { openFolder } from '../onnx/testing/openFolder.ts';
 import type { Progress, Verification } from '../worker/api.ts';
 import type { Engine } from './device.ts';
@@ -91,11 +92,14 @@ async function withGraph(
   const model = await readModel(folder, path);
   edit(model.graph);
   const directory = path.slice(0, path.lastIndexOf('/') + 1);
-  const bytes = encodeModel(model, (_tensor, range) => ({
-    location: range.file.slice(directory.length),
-    offset: range.offset,
-    length: range.length,
-  }));
+  const bytes = encodeModel(
+    model,
+    inFile((range) => ({
+      location: range.file.slice(directory.length),
+      offset: range.offset,
+      length: range.length,
+    })),
+  );
   return withFile(folder, path, () => bytes);
 }
 
