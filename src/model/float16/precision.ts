@@ -25,8 +25,6 @@ export interface Precisions {
   wanted(constant: string): ReadonlySet<Precision>;
 }
 
-/** Constants of more elements than this are weights; the rest are numbers of a formula. */
-const FORMULA_ELEMENTS = 16;
 const NOBODY: ReadonlySet<Precision> = new Set();
 
 /**
@@ -53,7 +51,7 @@ export function decidePrecisions(wires: Wires, given: ReadonlyMap<string, Precis
     if (as) want(root(name), as);
   }
   for (const node of graph.nodes.toReversed()) {
-    if (flexible.has(node)) settle(node);
+    if (flexible.has(node) || isEarly(node)) settle(node);
     demand(node);
   }
   return {
@@ -103,7 +101,8 @@ export function decidePrecisions(wires: Wires, given: ReadonlyMap<string, Precis
     const mover = MOVERS.has(node.op);
     if (!mover && !EITHER_OPS.has(node.op) && node.op !== 'Cast' && makes) return 'full';
     if (live.some((x) => statistics.has(x))) return 'full';
-    if (!mover && floats.some((x) => wires.elements(x) > FORMULA_ELEMENTS)) return 'half';
+    // Constants of several elements are weights, single ones the numbers of a formula.
+    if (!mover && floats.some((x) => wires.elements(x) > 1)) return 'half';
     return live.length > 0 && live.every((x) => made.get(x) === 'full') ? 'full' : 'half';
   }
 
@@ -122,10 +121,25 @@ export function decidePrecisions(wires: Wires, given: ReadonlyMap<string, Precis
     return node.inputs.map(root).filter((x) => x !== '' && isFloat(x));
   }
 
+  /** A move of what is cast behind it anyway, and once for all such moves when cast before. */
+  function isEarly(node: Node): boolean {
+    return (
+      MOVERS.has(node.op) &&
+      reads.get(node) === 'full' &&
+      subgraphs(node).length === 0 &&
+      node.outputs.every((x) => !isFloat(x) || onlyHalf(x))
+    );
+  }
+
+  function onlyHalf(value: string): boolean {
+    const asked = [...(wanted.get(value) ?? NOBODY)];
+    return asked.length > 0 && asked.every((as) => as === 'half');
+  }
+
   /** float16 where all who read it want that. */
   function settle(node: Node): void {
-    const asked = node.outputs.flatMap((x) => [...(wanted.get(x) ?? NOBODY)]);
-    const as = asked.length > 0 && asked.every((one) => one === 'half') ? 'half' : 'full';
+    const asked = node.outputs.filter((x) => isFloat(x) && wanted.has(x));
+    const as = asked.length > 0 && asked.every(onlyHalf) ? 'half' : 'full';
     reads.set(node, as);
     for (const x of node.outputs) if (isFloat(x)) made.set(x, as);
   }
