@@ -39,6 +39,7 @@ export function decidePrecisions(wires: Wires, given: ReadonlyMap<string, Precis
   const statistics = new Set<string>();
   const reads = new Map<Node, Precision | null>();
   const flexible = new Set<Node>();
+  const unasked: Node[] = [];
 
   for (const node of graph.nodes) {
     if (wires.isNoop(node) || node.op === 'Constant') continue;
@@ -54,6 +55,7 @@ export function decidePrecisions(wires: Wires, given: ReadonlyMap<string, Precis
     if (flexible.has(node) || isEarly(node)) settle(node);
     demand(node);
   }
+  unasked.forEach(follow);
   return {
     of: (value) => made.get(root(value)) ?? 'full',
     read,
@@ -136,9 +138,22 @@ export function decidePrecisions(wires: Wires, given: ReadonlyMap<string, Precis
     return asked.length > 0 && asked.every((as) => as === 'half');
   }
 
+  /** A value whose numbers nobody reads, only its size: it has the precision of what it is made of. */
+  function follow(node: Node): void {
+    const [source = ''] = floatInputs(node);
+    const as = made.get(source) ?? (onlyHalf(source) ? 'half' : 'full');
+    for (const x of node.outputs) if (isFloat(x)) made.set(x, as);
+  }
+
   /** float16 where all who read it want that. */
   function settle(node: Node): void {
     const asked = node.outputs.filter((x) => isFloat(x) && wanted.has(x));
+    const [only, ...more] = floatInputs(node);
+    if (asked.length === 0 && only && more.length === 0) {
+      reads.set(node, null);
+      unasked.unshift(node);
+      return;
+    }
     const as = asked.length > 0 && asked.every(onlyHalf) ? 'half' : 'full';
     reads.set(node, as);
     for (const x of node.outputs) if (isFloat(x)) made.set(x, as);
