@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { test as base, expect, type Page } from '@playwright/test';
 import { unzip } from 'unzipit';
-import { fixturePath, golden } from '../src/onnx/testing/fixtures.ts';
+import { fixturePath, golden } from '../src/testing/fixtures.ts';
 
 export { expect, fixturePath as fixture, golden };
 

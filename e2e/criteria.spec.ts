@@ -4,7 +4,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { bestWindow, criterionOrder, spearman } from '../src/analysis/criteria.ts';
-import { planFromHash } from '../src/state/hash.ts';
+import { planFromHash } from '../src/state/plan/address.ts';
 import { expect, exportZip, finished, golden, test, text } from './app.ts';
 
 interface Golden {

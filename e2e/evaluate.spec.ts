@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { readPplTable } from '../src/model/interopTables.ts';
-import { evaluationText, samplePath } from '../src/onnx/testing/fixtures.ts';
-import type { EvaluateResult } from '../src/worker/api.ts';
+import type { EvaluateResult } from '../src/contract/evaluate.ts';
+import { readPplTable } from '../src/model/interop/tables.ts';
+import { evaluationText, samplePath } from '../src/testing/fixtures.ts';
 import { drop, expect, finished, golden, test } from './app.ts';
 
 const sample = golden<{ ppl_order: number[]; loo_nll_per_sample: number[][] }>('sample');
@@ -215,5 +215,5 @@ test('tables and plans for other tools: the golden order is written, read and us
   );
   await page.keyboard.press('Escape');
   await drop(page, file('wrong.csv', '1,2,99\n'));
-  await expect(page.getByTestId('error-interop')).toContainText('there is no block 99');
+  await expect(page.getByTestId('error-interop')).toContainText('There is no block 99');
 });

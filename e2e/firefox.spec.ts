@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Browser, expect, firefox, type Page, test } from '@playwright/test';
 import { unzip } from 'unzipit';
 import { findFirefox } from '../scripts/browser.mjs';
-import { golden } from '../src/onnx/testing/fixtures.ts';
+import { golden } from '../src/testing/fixtures.ts';
 
 const found = findFirefox();
 const downloads = mkdtempSync(join(tmpdir(), 'espalier-'));

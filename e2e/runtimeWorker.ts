@@ -2,29 +2,34 @@
 // results are plain data for the tests to judge.
 
 import { argmax, GREEDY } from '../src/analysis/sampling.ts';
+import type { EvaluateResult } from '../src/contract/evaluate.ts';
 import { EspalierError } from '../src/errors.ts';
 import { fileFolder } from '../src/files/folder.ts';
-import { exportManifest } from '../src/model/manifest.ts';
-import { manifestFolder } from '../src/model/manifestFolder.ts';
-import { type OpenedModel, openModel } from '../src/model/open.ts';
+import { manifestFolder } from '../src/model/export/folder.ts';
+import { exportManifest } from '../src/model/export/manifest.ts';
+import { type OpenedModel, openModel } from '../src/model/open/open.ts';
 import type { ByteSource, Folder } from '../src/onnx/source.ts';
-import type { Checkpoint, CheckpointStore } from '../src/runtime/checkpoint.ts';
-import type { Curve } from '../src/runtime/curve.ts';
-import { Decoder, type DecoderOptions } from '../src/runtime/decoder.ts';
-import type { Engine } from '../src/runtime/device.ts';
-import type { EvaluationText } from '../src/runtime/evaluationText.ts';
-import { generateGreedily } from '../src/runtime/greedy.ts';
-import { loadGraph } from '../src/runtime/loadGraph.ts';
-import { webLoader } from '../src/runtime/ort.web.ts';
-import { attentionProbe } from '../src/runtime/probes.ts';
-import { type CheckName, routesOf, runSelfTest, selfTestKey } from '../src/runtime/selfTest.ts';
-import { ScoreSession } from '../src/runtime/session.ts';
-import { Variant } from '../src/runtime/variant.ts';
-import { verifyExport } from '../src/runtime/verify.ts';
-import { openWasm } from '../src/runtime/wasmEngine.ts';
-import { openWebgpu, WebgpuEngine } from '../src/runtime/webgpuEngine.ts';
+import type { Checkpoint, CheckpointStore } from '../src/runtime/checkpoint/checkpoint.ts';
+import { Decoder, type DecoderOptions } from '../src/runtime/decode/decoder.ts';
+import { generateGreedily } from '../src/runtime/decode/greedy.ts';
+import { loadGraph } from '../src/runtime/decode/loadGraph.ts';
+import { Variant } from '../src/runtime/decode/variant.ts';
+import type { Engine } from '../src/runtime/device/engine.ts';
+import { webLoader } from '../src/runtime/device/ort.web.ts';
+import { attentionProbe } from '../src/runtime/device/probes.ts';
+import {
+  type CheckName,
+  routesOf,
+  runSelfTest,
+  selfTestKey,
+} from '../src/runtime/device/selfTest.ts';
+import { openWasm } from '../src/runtime/device/wasmEngine.ts';
+import { openWebgpu, WebgpuEngine } from '../src/runtime/device/webgpuEngine.ts';
+import type { EvaluationText } from '../src/runtime/evaluate/text.ts';
+import type { Curve } from '../src/runtime/score/curve.ts';
+import { ScoreSession } from '../src/runtime/score/session.ts';
+import { verifyExport } from '../src/runtime/verify/verify.ts';
 import type { Unit } from '../src/units.ts';
-import type { EvaluateResult } from '../src/worker/api.ts';
 
 /** A folder relative to the page, with its files. */
 export interface ServedFolder {
@@ -195,7 +200,7 @@ async function resume(
   const stopped = await scored(call.stopAfter);
   const resumed = await scored(0);
   const session = ScoreSession.open(source, engine, { budgetBytes });
-  const parts = await session.scoreParts(windows, undefined, () => {});
+  const parts = await session.scoreSublayers(windows, undefined, () => {});
   const request = { windows, start: [], locked: [], count: 2, maxPpl: null };
   const search = await session.search(request, undefined, undefined, () => {});
   await session.dispose();

@@ -10,8 +10,8 @@ import {
   type Piece,
   packRecipe,
   type RecipeFile,
-} from '../src/onnx/testing/derived.ts';
-import { fixturePath, wholeCorpus } from '../src/onnx/testing/fixtures.ts';
+} from '../src/testing/derived.ts';
+import { fixturePath, wholeCorpus } from '../src/testing/fixtures.ts';
 
 /** Length of the runs that are looked up, and the shortest run worth a piece, in bytes. */
 const SEED = 64;

@@ -3,15 +3,15 @@
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type SupportRow, type SupportTask, supportOf, supportTable } from '../src/cli/support.ts';
 import {
-  fixturePath,
-  golden,
-  type Level0Golden,
-  wholeCorpus,
-} from '../src/onnx/testing/fixtures.ts';
-import { nodeLoader } from '../src/runtime/ort.node.ts';
-import { openWasm } from '../src/runtime/wasmEngine.ts';
+  type SupportRow,
+  type SupportTask,
+  supportOf,
+  supportTable,
+} from '../src/cli/corpus/support.ts';
+import { nodeLoader } from '../src/runtime/device/ort.node.ts';
+import { openWasm } from '../src/runtime/device/wasmEngine.ts';
+import { fixturePath, golden, type Level0Golden, wholeCorpus } from '../src/testing/fixtures.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /**

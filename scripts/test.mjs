@@ -69,7 +69,12 @@ const bin = (name) => {
   return `node_modules/${name}/${entry}`;
 };
 
-for (const project of ['src/tsconfig.core.json', 'src/tsconfig.worker.json', 'tsconfig.json'])
+for (const project of [
+  'src/tsconfig.core.json',
+  'src/tsconfig.worker.json',
+  'src/tsconfig.page.json',
+  'tsconfig.json',
+])
   step(`types ${project}`, [bin('typescript'), '-p', project]);
 step('lint', [bin('@biomejs/biome'), 'check', '--error-on-warnings', '.']);
 step('nothing unused', [bin('knip')]);

@@ -46,6 +46,11 @@ export class EspalierError extends Error {
   }
 }
 
+/** How a job ends that was cancelled. */
+export function cancelled(): EspalierError {
+  return new EspalierError('cancelled', 'Cancelled.');
+}
+
 /** True for the way a cancelled job ends. */
 export function isCancelled(error: unknown): boolean {
   return error instanceof EspalierError
@@ -87,5 +92,5 @@ export function fromReport(report: ErrorReport): EspalierError {
 
 /** Throws the `cancelled` error when the signal is set; call between runs and chunks. */
 export function throwIfCancelled(signal: { readonly aborted: boolean } | undefined): void {
-  if (signal?.aborted) throw new EspalierError('cancelled', 'Cancelled.');
+  if (signal?.aborted) throw cancelled();
 }

@@ -5,7 +5,7 @@ import { createRoot } from 'react-dom/client';
 import { browserAddress, createBrowserStore } from './state/browser.ts';
 import { App } from './ui/App.tsx';
 import './ui/tokens.css';
-import { createStudio } from './worker/client.ts';
+import { createStudio } from './bridge/studio.ts';
 
 const store = createBrowserStore(createStudio(), browserAddress(window));
 

@@ -7,9 +7,9 @@ import {
   formatUnits,
   parseUnit,
   parseUnits,
-  partOf,
-  partUnits,
   sortUnits,
+  sublayerOf,
+  sublayerUnits,
   wholeBlocks,
 } from './units.ts';
 
@@ -25,7 +25,7 @@ describe('units', () => {
       null,
       null,
     ]);
-    expect([blockOf('12.ffn'), partOf('12.ffn'), blockOf(3), partOf(3)]).toEqual([
+    expect([blockOf('12.ffn'), sublayerOf('12.ffn'), blockOf(3), sublayerOf(3)]).toEqual([
       12,
       'ffn',
       3,
@@ -39,7 +39,7 @@ describe('units', () => {
     );
     expect(wholeBlocks([3, '9.ffn'])).toEqual([3]);
     expect(blocksLeft(10, [3, '9.ffn'])).toBe(9);
-    expect(partUnits([3, '9.ffn'])).toEqual(['9.ffn']);
+    expect(sublayerUnits([3, '9.ffn'])).toEqual(['9.ffn']);
   });
 
   it('are written with runs and read again', () => {

@@ -1,27 +1,27 @@
-// What may be removed: a whole block or one of its two parts, as plain values that every room can
-// hold and compare. Must not know graphs or weights.
+// What may be removed: a whole block or one of its two sublayers, as plain values that every room
+// can hold and compare. Must not know graphs or weights.
 
 /**
- * The attention part (MHA) or the feed-forward part (FFN) of a block, as plans, addresses and the
- * command line write them.
+ * The attention sublayer (MHA) or the feed-forward sublayer (FFN) of a block, as plans, addresses
+ * and the command line write them.
  */
-export type Part = 'attn' | 'ffn';
+export type Sublayer = 'attn' | 'ffn';
 
-/** A part alone: "7.attn" is the attention of block 7. */
-export type PartUnit = `${number}.${Part}`;
+/** A sublayer alone: "7.attn" is the attention of block 7. */
+export type SublayerUnit = `${number}.${Sublayer}`;
 
 /**
- * A unit in the numbering of the original model: the number of a whole block, or a part of one.
+ * A unit in the numbering of the original model: the number of a whole block, or a sublayer of one.
  * Lists of units (plans) are kept in the order that `sortUnits` gives, so that `join()` is a key of
  * the plan: "3,7.attn,9".
  */
-export type Unit = number | PartUnit;
+export type Unit = number | SublayerUnit;
 
 const WRITTEN = /^(\d{1,4})(?:\.(attn|ffn))?$/;
 const RANGE = /^(\d{1,4})\s*-\s*(\d{1,4})$/;
 
-export function partUnit(block: number, part: Part): PartUnit {
-  return `${block}.${part}`;
+export function sublayerUnit(block: number, sublayer: Sublayer): SublayerUnit {
+  return `${block}.${sublayer}`;
 }
 
 export function blockOf(unit: Unit): number {
@@ -29,7 +29,7 @@ export function blockOf(unit: Unit): number {
 }
 
 /** null for a whole block. */
-export function partOf(unit: Unit): Part | null {
+export function sublayerOf(unit: Unit): Sublayer | null {
   return typeof unit === 'number' ? null : unit.endsWith('.attn') ? 'attn' : 'ffn';
 }
 
@@ -38,25 +38,25 @@ export function parseUnit(text: string): Unit | null {
   const match = WRITTEN.exec(text.trim());
   if (!match) return null;
   const block = Number(match[1]);
-  return match[2] ? partUnit(block, match[2] as Part) : block;
+  return match[2] ? sublayerUnit(block, match[2] as Sublayer) : block;
 }
 
 /**
- * Ascending by block, attention before feed-forward, without repeats; both parts of a block, or a
- * part beside its block, become the block.
+ * Ascending by block, attention before feed-forward, without repeats; both sublayers of a block, or
+ * a sublayer beside its block, become the block.
  */
 export function sortUnits(units: Iterable<Unit>): Unit[] {
-  const found = new Map<number, Set<Part | null>>();
+  const found = new Map<number, Set<Sublayer | null>>();
   for (const unit of units)
-    found.set(blockOf(unit), (found.get(blockOf(unit)) ?? new Set()).add(partOf(unit)));
+    found.set(blockOf(unit), (found.get(blockOf(unit)) ?? new Set()).add(sublayerOf(unit)));
   return [...found]
     .sort(([a], [b]) => a - b)
-    .map(([block, parts]) =>
-      parts.has(null) || parts.size > 1
+    .map(([block, sublayers]) =>
+      sublayers.has(null) || sublayers.size > 1
         ? block
-        : parts.has('attn')
-          ? partUnit(block, 'attn')
-          : partUnit(block, 'ffn'),
+        : sublayers.has('attn')
+          ? sublayerUnit(block, 'attn')
+          : sublayerUnit(block, 'ffn'),
     );
 }
 
@@ -65,12 +65,12 @@ export function wholeBlocks(units: readonly Unit[]): number[] {
   return units.filter((unit) => typeof unit === 'number');
 }
 
-/** Parts of a plan that are removed alone, in its order. */
-export function partUnits(units: readonly Unit[]): PartUnit[] {
+/** Sublayers of a plan that are removed alone, in its order. */
+export function sublayerUnits(units: readonly Unit[]): SublayerUnit[] {
   return units.filter((unit) => typeof unit !== 'number');
 }
 
-/** How many of `numBlocks` blocks a plan leaves, those that lost one part among them. */
+/** How many of `numBlocks` blocks a plan leaves, those that lost one sublayer among them. */
 export function blocksLeft(numBlocks: number, removed: readonly Unit[]): number {
   return numBlocks - wholeBlocks(removed).length;
 }

@@ -1,7 +1,7 @@
 // Two clocks, and the times of a block and of the head as a line through plans of different length;
 // must not choose what is run.
 
-import type { ScoreSession } from '../../src/runtime/session.ts';
+import type { ScoreSession } from '../../src/runtime/score/session.ts';
 
 /**
  * Seconds by the wall clock, and of this process's processor time, which does not see what else the

@@ -1,8 +1,8 @@
 // What the whole importance curve of the sample costs on wasm, resident and streamed, against the
 // ideal of the breadth-first pass with times of the same run.
 
-import { ScoreSession } from '../../src/runtime/session.ts';
-import { allPrograms, weightBytes } from '../../src/runtime/stages.ts';
+import { ScoreSession } from '../../src/runtime/score/session.ts';
+import { allPrograms, weightBytes } from '../../src/runtime/weights/stages.ts';
 import {
   blockAndHead,
   type Clock,

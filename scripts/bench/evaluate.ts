@@ -4,9 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Stat, statOf } from '../../src/analysis/speed.ts';
-import { golden } from '../../src/onnx/testing/fixtures.ts';
-import { evaluationText } from '../../src/runtime/evaluationText.ts';
-import { ScoreSession } from '../../src/runtime/session.ts';
+import { evaluationText } from '../../src/runtime/evaluate/text.ts';
+import { ScoreSession } from '../../src/runtime/score/session.ts';
+import { golden } from '../../src/testing/fixtures.ts';
 import { openSample } from './scored.ts';
 
 export interface EvaluateRow {

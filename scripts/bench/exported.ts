@@ -2,10 +2,10 @@
 // runs everyone on these bytes.
 
 import { join } from 'node:path';
-import { nodeFolder } from '../../src/cli/nodeFolder.ts';
-import { writeFolder } from '../../src/cli/writeFolder.ts';
-import { exportManifest } from '../../src/model/manifest.ts';
-import { openModel } from '../../src/model/open.ts';
+import { exportManifest } from '../../src/model/export/manifest.ts';
+import { openModel } from '../../src/model/open/open.ts';
+import { nodeFolder } from '../../src/node/folder.ts';
+import { writeFolder } from '../../src/node/writeFolder.ts';
 import { VERSION } from '../../src/version.ts';
 import type { Served } from './browser/contract.ts';
 

@@ -3,7 +3,7 @@
 
 import type { Page } from '@playwright/test';
 import { PAPER_PROTOCOL, type SpeedSummary } from '../../src/analysis/speed.ts';
-import type { Gain } from '../../src/worker/benchApi.ts';
+import type { Gain } from '../../src/contract/speed.ts';
 import type { Served } from './browser/contract.ts';
 import { atLeast, type Check } from './limits.ts';
 

@@ -15,16 +15,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nodeFolder } from '../../src/cli/nodeFolder.ts';
 import { pieceBytes } from '../../src/files/parts.ts';
 import { saveFolder, saveZip } from '../../src/files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../../src/files/targets.ts';
 import { openZip } from '../../src/files/zip.ts';
-import { exportManifest } from '../../src/model/manifest.ts';
-import { openModel } from '../../src/model/open.ts';
+import { exportManifest } from '../../src/model/export/manifest.ts';
+import { openModel } from '../../src/model/open/open.ts';
+import { nodeFolder } from '../../src/node/folder.ts';
 import { isRange, type Model } from '../../src/onnx/graph.ts';
 import type { ByteRange, Folder } from '../../src/onnx/source.ts';
-import { samplePath } from '../../src/onnx/testing/fixtures.ts';
+import { samplePath } from '../../src/testing/fixtures.ts';
 import { makeExternal } from './sparse.ts';
 
 const GIB = 2 ** 30;

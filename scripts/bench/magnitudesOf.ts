@@ -4,9 +4,9 @@
 import { execFileSync } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodeFolder } from '../../src/cli/nodeFolder.ts';
-import { measureMagnitudes } from '../../src/model/magnitude.ts';
-import { openModel } from '../../src/model/open.ts';
+import { measureMagnitudes } from '../../src/model/criteria/magnitude.ts';
+import { openModel } from '../../src/model/open/open.ts';
+import { nodeFolder } from '../../src/node/folder.ts';
 import { type Timed, timed } from './clocks.ts';
 import { overlap, record } from './counting.ts';
 import { peakResidentBytes, serveMeasurement } from './fresh.ts';

@@ -2,7 +2,7 @@
 // the engine's own books, the rest by the heap of the wasm module.
 
 import { join } from 'node:path';
-import { fixturePath, golden, samplePath } from '../../src/onnx/testing/fixtures.ts';
+import { fixturePath, golden, samplePath } from '../../src/testing/fixtures.ts';
 import { inFreshProcess } from './fresh.ts';
 import { atMost, type Check, report, within } from './limits.ts';
 import type { MemoryAsked, MemoryFound } from './memoryOf.ts';

@@ -1,13 +1,13 @@
 // A process of its own: scores one model and says what was held against what was stated; must not
 // judge.
 
-import { nodeFolder } from '../../src/cli/nodeFolder.ts';
-import { openModel } from '../../src/model/open.ts';
-import { nodeLoader } from '../../src/runtime/ort.node.ts';
-import { ScoreSession } from '../../src/runtime/session.ts';
-import { allPrograms, weightBytes } from '../../src/runtime/stages.ts';
-import { openWasm } from '../../src/runtime/wasmEngine.ts';
-import type { MemoryEstimate } from '../../src/worker/api.ts';
+import type { MemoryEstimate } from '../../src/contract/score.ts';
+import { openModel } from '../../src/model/open/open.ts';
+import { nodeFolder } from '../../src/node/folder.ts';
+import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
+import { openWasm } from '../../src/runtime/device/wasmEngine.ts';
+import { ScoreSession } from '../../src/runtime/score/session.ts';
+import { allPrograms, weightBytes } from '../../src/runtime/weights/stages.ts';
 import { peakResidentBytes, serveMeasurement } from './fresh.ts';
 
 export interface MemoryAsked {

@@ -4,11 +4,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nodeFolder } from '../../src/cli/nodeFolder.ts';
 import { hostedFolder } from '../../src/files/hosted.ts';
-import { openModel } from '../../src/model/open.ts';
+import { openModel } from '../../src/model/open/open.ts';
+import { nodeFolder } from '../../src/node/folder.ts';
 import type { Folder } from '../../src/onnx/source.ts';
-import { fixturePath, wholeCorpus } from '../../src/onnx/testing/fixtures.ts';
+import { fixturePath, wholeCorpus } from '../../src/testing/fixtures.ts';
 import { serve } from '../serve.mjs';
 import { overlap, record, weightRanges } from './counting.ts';
 import { makeExternal, makeSparseInline } from './sparse.ts';

@@ -3,11 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { xoshiro128 } from '../../src/analysis/random.ts';
-import { type CountingFolder, nodeFolder } from '../../src/cli/nodeFolder.ts';
-import { type OpenedModel, openModel } from '../../src/model/open.ts';
-import type { Engine } from '../../src/runtime/device.ts';
-import { nodeLoader } from '../../src/runtime/ort.node.ts';
-import { openWasm } from '../../src/runtime/wasmEngine.ts';
+import { type OpenedModel, openModel } from '../../src/model/open/open.ts';
+import { type CountingFolder, nodeFolder } from '../../src/node/folder.ts';
+import type { Engine } from '../../src/runtime/device/engine.ts';
+import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
+import { openWasm } from '../../src/runtime/device/wasmEngine.ts';
 import { loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
 import { sampleWindows } from '../../src/text/windows.ts';
 

@@ -1,8 +1,8 @@
 // What an iterative search of the sample costs on wasm against the sum of its steps' ideals with
 // times of the same run.
 
-import type { Found } from '../../src/runtime/iterative.ts';
-import { ScoreSession } from '../../src/runtime/session.ts';
+import { ScoreSession } from '../../src/runtime/score/session.ts';
+import type { Found } from '../../src/runtime/search/iterative.ts';
 import {
   blockAndHead,
   type Clock,

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { golden, type SampleGolden } from '../onnx/testing/fixtures.ts';
+import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import {
   averageRanks,
   bestWindow,

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Candidate, type Goal, meetsGoal, nextPlan } from './budget.ts';
+import { type Candidate, type Goal, meetsGoal, nextPlan } from './goal.ts';
 import { paretoFront } from './pareto.ts';
 import { xoshiro128 } from './random.ts';
 import {

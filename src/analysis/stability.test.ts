@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { golden, type SampleGolden } from '../onnx/testing/fixtures.ts';
+import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import { orderStability, planStability, type StudyRun } from './stability.ts';

@@ -22,11 +22,11 @@ import {
   type SampleGolden,
   samplePath,
   wholeCorpus,
-} from '../onnx/testing/fixtures.ts';
+} from '../testing/fixtures.ts';
 import { graphPath, parseRemove, UsageError } from './args.ts';
-import { type CorpusRow, corpus } from './corpus.ts';
+import { type CorpusRow, corpus } from './corpus/corpus.ts';
+import { prune } from './export.ts';
 import { inspect } from './inspect.ts';
-import { prune } from './prune.ts';
 import { type ScoreReport, score } from './score.ts';
 
 let temporary = '';

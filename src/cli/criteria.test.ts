@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { golden, type SampleGolden, samplePath } from '../testing/fixtures.ts';
 import { UsageError } from './args.ts';
 import type { CriterionReport } from './criteria.ts';
-import { type PartsReport, type ScoreReport, score } from './score.ts';
+import { type ScoreReport, type SublayersReport, score } from './score.ts';
 
 type Golden = SampleGolden & {
   mag_l1_linear: number[];
@@ -103,7 +103,7 @@ describe('score --criterion', () => {
   test('ppl of attention parts alone', async () => {
     const windows = expected.windows.slice(0, 2);
     writeFileSync(at('two.json'), JSON.stringify(windows));
-    const { found, said } = await report<PartsReport>(
+    const { found, said } = await report<SublayersReport>(
       '--unit',
       'attention',
       '--windows',

@@ -2,9 +2,10 @@
 // not open models or files.
 
 import { type BlockWindow, bestWindow, criterionOrder } from '../analysis/criteria.ts';
-import { measureMagnitudes } from '../model/magnitude.ts';
-import type { OpenedModel } from '../model/open.ts';
-import type { HiddenCriteria, Measure, PartsResult, ScoreResult } from '../worker/api.ts';
+import type { HiddenCriteria } from '../contract/criteria.ts';
+import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
+import { measureMagnitudes } from '../model/criteria/magnitude.ts';
+import type { OpenedModel } from '../model/open/open.ts';
 import { showProgress } from './output.ts';
 
 /** Scores of whole blocks by a criterion other than perplexity; low = safe to remove. */
@@ -104,7 +105,7 @@ export function curveLines(
   return plan ? [...lines, `PPL ${perplexity(plan)} without ${plan.removed.join(', ')}`] : lines;
 }
 
-export function partsLines(report: PartsResult): string[] {
+export function sublayersLines(report: SublayersResult): string[] {
   return [
     `PPL ${perplexity(report.baseline)}, ${windowsOf(report)}`,
     `remove first: ${report.order.join(', ')}`,

@@ -5,10 +5,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { evaluationText, golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { evaluationText, golden, type SampleGolden, samplePath } from '../testing/fixtures.ts';
 import { blockOf } from '../units.ts';
 import { UsageError } from './args.ts';
-import { type EvalReport, evaluate } from './eval.ts';
+import { type EvalReport, evaluate } from './evaluate.ts';
 import { type SearchReport, search } from './search.ts';
 
 const expected = golden<SampleGolden & { greedy: { removed: number; ppl: number }[] }>('sample');

@@ -2,11 +2,13 @@
 // JSON and the texts themselves.
 
 import { checkSampling, type Sampling } from '../analysis/sampling.ts';
+import type { DeviceKind } from '../contract/device.ts';
+import type { GenerateResult, Side } from '../contract/generate.ts';
+import type { Which } from '../contract/speed.ts';
+import type { EncodedPrompt, Prompt } from '../contract/variant.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
-import { generateSideBySide } from '../runtime/sideBySide.ts';
+import { generateSideBySide } from '../speed/sideBySide.ts';
 import type { Unit } from '../units.ts';
-import type { DeviceKind } from '../worker/api.ts';
-import type { EncodedPrompt, GenerateResult, Prompt, Side, Which } from '../worker/benchApi.ts';
 import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';

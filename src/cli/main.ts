@@ -46,11 +46,11 @@ const COMMANDS: Record<string, () => Promise<(words: string[]) => Promise<number
   inspect: async () => (await import('./inspect.ts')).inspect,
   score: async () => (await import('./score.ts')).score,
   search: async () => (await import('./search.ts')).search,
-  eval: async () => (await import('./eval.ts')).evaluate,
-  prune: async () => (await import('./prune.ts')).prune,
-  bench: async () => (await import('./bench.ts')).bench,
+  eval: async () => (await import('./evaluate.ts')).evaluate,
+  prune: async () => (await import('./export.ts')).prune,
+  bench: async () => (await import('./speed.ts')).bench,
   generate: async () => (await import('./generate.ts')).generate,
-  corpus: async () => (await import('./corpus.ts')).corpus,
+  corpus: async () => (await import('./corpus/corpus.ts')).corpus,
 };
 
 async function main(words: string[]): Promise<number> {

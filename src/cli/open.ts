@@ -1,19 +1,20 @@
 // Opens a model folder for a command: which graph, which device; prints nothing.
 
 import { existsSync } from 'node:fs';
+import type { DeviceKind, SelfTest } from '../contract/device.ts';
+import type { OpenVariant } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
-import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
-import { removalObstacle } from '../model/remove.ts';
-import { findAdapter } from '../runtime/adapter.ts';
-import { nodeLoader } from '../runtime/ort.node.ts';
-import { openRouted, type RoutedSession } from '../runtime/route.ts';
-import { runSelfTest } from '../runtime/selfTest.ts';
-import { Variant } from '../runtime/variant.ts';
-import { blockOf, blocksLeft, type Unit } from '../units.ts';
-import type { DeviceKind, SelfTest } from '../worker/api.ts';
-import type { OpenVariant } from '../worker/benchApi.ts';
+import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
+import { unitsObstacle } from '../model/structure/removable.ts';
+import { removalObstacle } from '../model/structure/removeGraph.ts';
+import { type CountingFolder, nodeFolder } from '../node/folder.ts';
+import { Variant } from '../runtime/decode/variant.ts';
+import { findAdapter } from '../runtime/device/adapter.ts';
+import { nodeLoader } from '../runtime/device/ort.node.ts';
+import { runSelfTest } from '../runtime/device/selfTest.ts';
+import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
+import type { Unit } from '../units.ts';
 import { graphPath, UsageError } from './args.ts';
-import { type CountingFolder, nodeFolder } from './nodeFolder.ts';
 
 /**
  * What `use` makes of a folder that exists; its files are closed afterwards. @throws EspalierError
@@ -65,38 +66,9 @@ export async function openForCommand(
  * Sees that the units can be removed together, before anything is run. @throws EspalierError
  * `bad-input`
  */
-export function checkPlan({ structure }: OpenedModel, removed: readonly Unit[]): void {
-  const { blocks } = structure;
-  for (const unit of removed) {
-    const index = blockOf(unit);
-    const block = blocks[index];
-    if (!block)
-      throw new EspalierError(
-        'bad-input',
-        `There is no block ${index}; the model has blocks 0 to ${blocks.length - 1}.`,
-        'Change --remove.',
-      );
-    if (typeof unit !== 'number' && block.mid === null)
-      throw new EspalierError(
-        'bad-input',
-        `The parts of block ${index} cannot be told apart.`,
-        `Remove the whole block, or keep it.`,
-      );
-    if (typeof unit === 'number' && block.unremovable !== null)
-      throw new EspalierError(
-        'bad-input',
-        `Block ${index} cannot be removed: ${block.unremovable}`,
-        'Change --remove.',
-      );
-  }
-  if (blocksLeft(blocks.length, removed) <= 0)
-    throw new EspalierError(
-      'bad-input',
-      `--remove names all ${blocks.length} blocks.`,
-      'Keep a block.',
-    );
-  const together = removalObstacle(structure, removed);
-  if (together !== null) throw new EspalierError('bad-input', together, 'Change --remove.');
+export function checkPlan({ structure, summary }: OpenedModel, removed: readonly Unit[]): void {
+  const wrong = unitsObstacle(summary.blocks, removed) ?? removalObstacle(structure, removed);
+  if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change --remove.');
 }
 
 let tested: Promise<SelfTest | null> | null = null;

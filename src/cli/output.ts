@@ -2,9 +2,9 @@
 
 import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { Progress } from '../contract/progress.ts';
 import { EspalierError } from '../errors.ts';
-import type { Progress } from '../worker/api.ts';
-import { fsError } from './fsError.ts';
+import { fsError } from '../node/fsError.ts';
 
 /**
  * Sees that `writeJson` can write to `path`, before the work that makes the result; writes nothing.

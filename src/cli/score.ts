@@ -1,25 +1,25 @@
 // `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON
 // with the order in words beside it.
 
-import { EspalierError } from '../errors.ts';
-import { calibrate, folderTokenizer } from '../runtime/calibration.ts';
-import type { PartsCurve } from '../runtime/curve.ts';
-import { type Part, partOf } from '../units.ts';
+import type { PlanResult } from '../contract/plan.ts';
 import type {
-  PartsEvent,
-  PartsResult,
-  PlanResult,
   ScoreEvent,
   ScoreResult,
-} from '../worker/api.ts';
+  SublayersEvent,
+  SublayersResult,
+} from '../contract/score.ts';
+import { EspalierError } from '../errors.ts';
+import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
+import type { SublayersCurve } from '../runtime/score/curve.ts';
+import { type Sublayer, sublayerOf } from '../units.ts';
 import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import {
   angularOf,
   criterionLines,
   curveLines,
   influenceOf,
-  partsLines,
   scoreMagnitude,
+  sublayersLines,
 } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
@@ -47,7 +47,7 @@ export type ScoreReport = ScoreResult & { plan?: PlanResult };
 type Ran = Pick<ScoreResult, 'windows' | 'settings' | 'device' | 'selfTest' | 'rewrites'>;
 
 /** What `score` writes for the parts of one kind. */
-export type PartsReport = PartsResult & Ran & { unit: Part };
+export type SublayersReport = SublayersResult & Ran & { unit: Sublayer };
 
 export async function score(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, OPTIONS);
@@ -120,7 +120,7 @@ export async function score(words: string[]): Promise<number> {
       selfTest,
       rewrites: [...rewrites],
     };
-    const told = (event: ScoreEvent | PartsEvent): void => {
+    const told = (event: ScoreEvent | SublayersEvent): void => {
       if (event.type === 'progress') showProgress(event.progress);
     };
     if (criterion === 'block-influence' || criterion === 'angular') {
@@ -132,13 +132,13 @@ export async function score(words: string[]): Promise<number> {
       const report = { ...found, ...ran, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {
-      const report = partsOf(
-        await session.scoreParts(windows, undefined, told),
+      const report = sublayersOf(
+        await session.scoreSublayers(windows, undefined, told),
         unit === 'attention' ? 'attn' : 'ffn',
         ran,
         seconds(),
       );
-      finish(values.json, report, partsLines(report));
+      finish(values.json, report, sublayersLines(report));
     } else {
       const curve = await session.score(windows, undefined, told);
       const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
@@ -163,9 +163,14 @@ function finish(target: string | undefined, report: unknown, lines: readonly str
 }
 
 /** The parts of one kind; both kinds are scored together. */
-function partsOf(curve: PartsCurve, unit: Part, ran: Ran, seconds: number): PartsReport {
-  const parts = curve.parts.filter((part) => partOf(part.unit) === unit);
-  const order = curve.order.filter((one) => partOf(one) === unit);
+function sublayersOf(
+  curve: SublayersCurve,
+  unit: Sublayer,
+  ran: Ran,
+  seconds: number,
+): SublayersReport {
+  const parts = curve.parts.filter((part) => sublayerOf(part.unit) === unit);
+  const order = curve.order.filter((one) => sublayerOf(one) === unit);
   return { unit, ...curve, parts, order, ...ran, seconds };
 }
 

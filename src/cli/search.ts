@@ -2,12 +2,15 @@
 // every step, as JSON with the path in words beside it.
 
 import { bestWindow } from '../analysis/criteria.ts';
+import type { Progress } from '../contract/progress.ts';
+import type { Measure } from '../contract/score.ts';
+import type { SearchResult, SearchStep } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
-import type { OpenedModel } from '../model/open.ts';
-import { calibrate, folderTokenizer } from '../runtime/calibration.ts';
-import type { ScoreSession } from '../runtime/session.ts';
+import type { OpenedModel } from '../model/open/open.ts';
+import { missingBlock } from '../model/structure/removable.ts';
+import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
+import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, sortUnits, type Unit } from '../units.ts';
-import type { Measure, Progress, SearchResult, SearchStep } from '../worker/api.ts';
 import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { influenceOf, scoreMagnitude } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
@@ -140,13 +143,8 @@ function checkWanted(
   { start, locked, count }: Wanted,
 ): void {
   const numBlocks = blocks.length;
-  const unknown = locked.find((block) => block >= numBlocks);
-  if (unknown !== undefined)
-    throw new EspalierError(
-      'bad-input',
-      `There is no block ${unknown}; the model has blocks 0 to ${numBlocks - 1}.`,
-      'Change --lock.',
-    );
+  const missing = missingBlock(numBlocks, locked);
+  if (missing !== null) throw new EspalierError('bad-input', missing, 'Change --lock.');
   const both = start.find((unit) => locked.includes(blockOf(unit)));
   if (both !== undefined)
     throw new EspalierError(

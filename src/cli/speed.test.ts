@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EspalierError } from '../errors.ts';
-import { fixturePath, golden, type SampleGolden, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden, type SampleGolden, samplePath } from '../testing/fixtures.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { decimal, UsageError } from './args.ts';
-import { type BenchReport, bench } from './bench.ts';
 import { type GenerateReport, generate } from './generate.ts';
+import { type BenchReport, bench } from './speed.ts';
 
 let temporary = '';
 beforeAll(() => {

@@ -3,9 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { ScoreSettings } from '../contract/score.ts';
 import { EspalierError } from '../errors.ts';
-import type { CalibrationText } from '../runtime/calibration.ts';
-import type { ScoreSettings } from '../worker/api.ts';
+import type { CalibrationText } from '../runtime/score/calibration.ts';
 import { oneOf, UsageError, wholeNumber } from './args.ts';
 
 /** Options of commands that run the model on calibration windows. */

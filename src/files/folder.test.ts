@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serve } from '../../scripts/serve.mjs';
-import { nodeFolder, samplePath } from '../onnx/testing/fixtures.ts';
+import { nodeFolder, samplePath } from '../testing/fixtures.ts';
 import { fileFolder } from './folder.ts';
 import { hostedFolder } from './hosted.ts';
 import { asFolder } from './picked.ts';

@@ -2,8 +2,8 @@
 // piece.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
-import type { ManifestFile } from '../model/manifest.ts';
-import { manifestSource } from '../model/manifestFolder.ts';
+import { manifestSource } from '../model/export/folder.ts';
+import type { ManifestFile } from '../model/export/manifest.ts';
 import { rangesOf } from '../onnx/bytes.ts';
 import type { Folder } from '../onnx/source.ts';
 

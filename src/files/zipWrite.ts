@@ -1,7 +1,7 @@
 // Writes a zip piece by piece: stored entries, Zip64 where needed, checksums behind the bytes. Must
 // not hold more than a piece.
 
-import type { ManifestFile } from '../model/manifest.ts';
+import type { ManifestFile } from '../model/export/manifest.ts';
 import { crc32 } from './crc32.ts';
 import {
   checkPaths,

@@ -4,6 +4,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { corpus, fixturePath, nodeFolder } from '../testing/fixtures.ts';
 import { decodeModel, encodeModel, type Place, type ResolveExternal } from './codec.ts';
 import { type Attribute, DataType, type Model } from './graph.ts';
 import {
@@ -13,7 +14,6 @@ import {
   TensorProtoSchema,
 } from './onnx_pb.js';
 import { readModel } from './read.ts';
-import { corpus, fixturePath, nodeFolder } from './testing/fixtures.ts';
 import { inFile } from './testing/inFile.ts';
 import { graphOf, modelOf, plain } from './testing/text.ts';
 

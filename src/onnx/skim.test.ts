@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
+import { fixturePath, nodeFolder, samplePath } from '../testing/fixtures.ts';
 import { encodeModel } from './codec.ts';
 import { DataType, isRange, type Model } from './graph.ts';
 import { readModel } from './read.ts';
 import { skimModel } from './skim.ts';
 import type { ByteSource } from './source.ts';
-import { fixturePath, nodeFolder, samplePath } from './testing/fixtures.ts';
 import { memoryFolder, modelOf } from './testing/text.ts';
 
 const inline = (model: Model): Uint8Array =>

@@ -1,11 +1,11 @@
 // The store as the page has it: on the real studio, the real disk and the address bar.
 
+import { createMeter } from '../bridge/meter.ts';
+import type { Studio } from '../bridge/studio.ts';
 import { browserDisk } from '../files/disk.ts';
 import { recallChoice, rememberChoice } from '../files/remember.ts';
-import type { Studio } from '../worker/client.ts';
-import { createMeter } from '../worker/meter.ts';
-import type { Address } from './modelActions.ts';
-import { sampleSource } from './sample.ts';
+import type { Address } from './context.ts';
+import { sampleSource } from './open/sample.ts';
 import { createStudioStore, type StudioStore } from './store.ts';
 
 export function createBrowserStore(studio: Studio, address: Address): StudioStore {

@@ -1,15 +1,15 @@
 // Everything a person can do as data: one list for buttons, shortcuts, the help page and tests.
 // Must not hold logic beyond "may I now".
 
-import { whyNoEvaluating } from './evaluateSelectors.ts';
-import { whyNoGenerating } from './generateActions.ts';
+import { whyNoEvaluating } from './evaluate/selectors.ts';
+import { whyNoGenerating } from './generate/actions.ts';
 import { engineJob } from './jobs.ts';
-import { meterUse } from './metering.ts';
-import { canScoreParts } from './partsSelectors.ts';
-import { whyNoSearch } from './searchSelectors.ts';
-import { canScore } from './selectors.ts';
-import { whyNoMeasuring } from './speedActions.ts';
-import { whyNoStudy } from './stabilitySelectors.ts';
+import { canScoreSublayers } from './score/sublayerSelectors.ts';
+import { whyNoSearch } from './search/selectors.ts';
+import { canScore, settingsChanged } from './selectors.ts';
+import { whyNoMeasuring } from './speed/actions.ts';
+import { meterUse } from './speed/metering.ts';
+import { whyNoStudy } from './stability/selectors.ts';
 import type { StudioState } from './state.ts';
 import type { Actions } from './store.ts';
 
@@ -78,8 +78,8 @@ export const COMMANDS: readonly Command[] = [
     id: 'score-parts',
     label: 'Score parts of blocks',
     keys: ['a'],
-    enabled: (state) => isIdle(state) && canScoreParts(state),
-    run: (actions) => void actions.scoreParts(),
+    enabled: (state) => isIdle(state) && canScoreSublayers(state),
+    run: (actions) => void actions.scoreSublayers(),
   },
   {
     id: 'compare-criteria',
@@ -241,4 +241,19 @@ export function endsProtected(state: StudioState): boolean {
 /** The sample is scored at once: from one click to a live curve. */
 async function trySample(actions: Actions): Promise<void> {
   if (await actions.openSample()) await actions.score();
+}
+
+/** The one primary button of the present state. */
+export function primaryCommand(state: StudioState): CommandId {
+  const { current } = state.model;
+  if (!current) return 'sample';
+  const job = engineJob(state);
+  if (job && job !== 'export') return 'cancel';
+  if (state.score.curve && !settingsChanged(state)) return 'export';
+  if (!current.summary.canScore) return 'export';
+  if (!canScore(state)) return 'settings';
+  // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
+  return state.errors.score && state.plan.present.removed.length && !state.score.curve
+    ? 'export'
+    : 'score';
 }

@@ -1,10 +1,18 @@
 // What every action gets: the store, the studio, the disk; and the small helpers they share. Must
 // not hold state of its own.
 
+/** Hash of the page, so that Node tests need none. */
+export interface Address {
+  read(): string;
+  write(hash: string): void;
+}
+
 import type { StoreApi } from 'zustand/vanilla';
+import type { MeterApi } from '../contract/meter.ts';
+import type { FolderSource } from '../contract/open.ts';
+import type { ScoreSettings } from '../contract/score.ts';
+import type { StudioApi } from '../contract/studio.ts';
 import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
-import type { FolderSource, ScoreSettings, StudioApi } from '../worker/api.ts';
-import type { MeterApi } from '../worker/benchApi.ts';
 import type { Disk } from './disk.ts';
 import { firstState, type Place, type StudioState } from './state.ts';
 

@@ -2,8 +2,8 @@
 // model is the same.
 
 import { describe, expect, it } from 'vitest';
+import type { FolderSource } from '../contract/open.ts';
 import { type ErrorCode, EspalierError } from '../errors.ts';
-import type { FolderSource } from '../worker/api.ts';
 import type { PickedFolder } from './disk.ts';
 import { remedyOf } from './remedies.ts';
 import type { Place } from './state.ts';

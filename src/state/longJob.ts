@@ -1,10 +1,12 @@
 // The long job that runs, as the title of the page and a notification tell it, and the interrupted
 // ones that are offered. Derives only.
 
-import type { Interrupted, Progress, ScoreSettings } from '../worker/api.ts';
+import type { Interrupted } from '../contract/interrupted.ts';
+import type { Progress } from '../contract/progress.ts';
+import type { ScoreSettings } from '../contract/score.ts';
 import { type EngineJob, engineJob } from './jobs.ts';
+import { curveSettings, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
-import { curveSettings, settingsKey } from './scoreActions.ts';
 import type { Place, StudioState } from './state.ts';
 
 const TITLES: Record<EngineJob, string> = {

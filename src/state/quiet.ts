@@ -2,8 +2,8 @@
 // start or end anything.
 
 import type { StoreApi } from 'zustand/vanilla';
-import { EspalierError } from '../errors.ts';
-import { effectKey } from './effectActions.ts';
+import { cancelled } from '../errors.ts';
+import { effectKey } from './keys.ts';
 import type { StudioState } from './state.ts';
 
 /**
@@ -32,5 +32,5 @@ export async function untilQuiet(
       resolve();
     });
   });
-  if (!isWanted()) throw new EspalierError('cancelled', 'Cancelled.');
+  if (!isWanted()) throw cancelled();
 }

@@ -1,7 +1,7 @@
 // The one click that goes on after an error, by what went wrong and where; must not decide whether
 // it will help.
 
-import type { Interrupted } from '../worker/api.ts';
+import type { Interrupted } from '../contract/interrupted.ts';
 import { type CommandId, command } from './commands.ts';
 import { goesOn, percent } from './longJob.ts';
 import { derive } from './memo.ts';

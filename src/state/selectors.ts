@@ -2,21 +2,28 @@
 // action. Pure and memoised.
 
 import { equalGroups } from '../analysis/ranking.ts';
-import { planSize } from '../model/size.ts';
-import type { ModelSummary } from '../model/summary.ts';
-import { blockOf, blocksLeft, type Part, partOf, partUnits, type Unit } from '../units.ts';
-import type { DeviceKind, Measure, PlanResult, TextSource } from '../worker/api.ts';
-import type { CommandId } from './commands.ts';
-import { freeBlocks } from './criteriaSelectors.ts';
-import { effectKey } from './effectActions.ts';
-import { engineJob } from './jobs.ts';
+import type { DeviceKind } from '../contract/device.ts';
+import type { PlanResult } from '../contract/plan.ts';
+import type { Measure, TextSource } from '../contract/score.ts';
+import { planSize } from '../model/open/size.ts';
+import type { ModelSummary } from '../model/open/summary.ts';
+import { unitObstacle } from '../model/structure/removable.ts';
+import {
+  blockOf,
+  blocksLeft,
+  type Sublayer,
+  sublayerOf,
+  sublayerUnits,
+  type Unit,
+} from '../units.ts';
+import { orderInForce } from './criteria/orders.ts';
+import { freeBlocks } from './criteria/selectors.ts';
+import { effectKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
-import { orderInForce } from './orders.ts';
-import { lowestParts } from './partsSelectors.ts';
-import { settingsKey } from './scoreActions.ts';
+import { countSublayers } from './plan/unitWords.ts';
+import { lowestSublayers } from './score/sublayerSelectors.ts';
+import { nameOfText, windowsOf } from './score/text.ts';
 import type { GrowingCurve, OpenModel, StudioState } from './state.ts';
-import { nameOfText, windowsOf } from './textSource.ts';
-import { countParts } from './unitWords.ts';
 
 export interface BlockView {
   index: number;
@@ -38,7 +45,7 @@ export interface BlockView {
 export interface CurvePoint extends BlockView {
   removed: boolean;
   /** The part that is removed alone. */
-  gone: Part | null;
+  gone: Sublayer | null;
   locked: boolean;
 }
 
@@ -112,7 +119,7 @@ export const curveData = derive(
 export const curveView = derive(
   (state: StudioState) => [curveData(state), state.plan.present],
   ({ baseline, scores, growing }, { removed, locked }): CurveView => {
-    const gone = new Map(partUnits(removed).map((unit) => [blockOf(unit), partOf(unit)]));
+    const gone = new Map(sublayerUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
     const points = scores.map((score) => ({
       ...score,
       removed: removed.includes(score.index),
@@ -199,21 +206,6 @@ export function canScore(state: StudioState): boolean {
   return current.hasTokenizer || state.score.settings.text.kind === 'ids';
 }
 
-/** The one primary button of the present state. */
-export function primaryCommand(state: StudioState): CommandId {
-  const { current } = state.model;
-  if (!current) return 'sample';
-  const job = engineJob(state);
-  if (job && job !== 'export') return 'cancel';
-  if (state.score.curve && !settingsChanged(state)) return 'export';
-  if (!current.summary.canScore) return 'export';
-  if (!canScore(state)) return 'settings';
-  // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
-  return state.errors.score && state.plan.present.removed.length && !state.score.curve
-    ? 'export'
-    : 'score';
-}
-
 /** A device as the page names it everywhere; GPUs with their own name. */
 export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): string {
   if (kind === 'wasm') return name.replace(/^CPU \(wasm(.*)\)$/, 'WebAssembly$1');
@@ -271,7 +263,7 @@ export function keptWords(
   removed: readonly Unit[],
   noun = '',
 ): string {
-  const halves = partUnits(removed).length;
+  const halves = sublayerUnits(removed).length;
   return (
     `${blocksLeft(numBlocks, removed)} of ` +
     `${numBlocks}${noun && ` ${noun}`}${halves > 0 ? ` (${halves} in part)` : ''}`
@@ -286,7 +278,7 @@ export const isOwnChoice = derive(
     orderInForce(state),
     freeBlocks(state),
     state.plan.present.removed,
-    lowestParts(state, countParts(state.plan.present.removed)).join(),
+    lowestSublayers(state, countSublayers(state.plan.present.removed)).join(),
   ],
   (order, free, removed, parts): boolean => {
     if (!order || removed.length === 0 || parts === removed.join()) return false;
@@ -303,10 +295,5 @@ export function removableUnits<U extends Unit>(
   blocks: ModelSummary['blocks'],
   units: readonly U[],
 ): U[] {
-  return units.filter((unit) => {
-    const block = blocks[blockOf(unit)];
-    if (!block) return false;
-    const part = partOf(unit);
-    return part === null ? !block.unremovable : block.hasHalves && !block.unremovableParts?.[part];
-  });
+  return units.filter((unit) => unitObstacle(blocks, unit) === null);
 }

@@ -1,47 +1,38 @@
 // The shape of the one store: each field with one plain sentence. Types and the first state only.
 
 import { GREEDY, type Sampling } from '../analysis/sampling.ts';
-import type { ErrorReport } from '../errors.ts';
-import type { GraphChoice, ModelSummary } from '../model/summary.ts';
-import type { Unit } from '../units.ts';
+import type { DeviceKind, DeviceReport } from '../contract/device.ts';
+import type { ExportResult } from '../contract/export.ts';
+import type { Side } from '../contract/generate.ts';
+import type { Interrupted } from '../contract/interrupted.ts';
+import type { FolderSource } from '../contract/open.ts';
+import type { PlanResult } from '../contract/plan.ts';
+import type { Progress } from '../contract/progress.ts';
 import type {
   BlockScore,
-  DeviceKind,
-  DeviceReport,
-  ExportResult,
-  FolderSource,
-  Interrupted,
   Measure,
   MemoryEstimate,
-  PartScore,
-  PartsResult,
-  PlanResult,
-  Progress,
   ScoreResult,
   ScoreSettings,
-  SearchRequest,
-  SearchResult,
-  SearchStep,
-} from '../worker/api.ts';
-import type {
-  EncodedPrompt,
-  MeasureResult,
-  Side,
-  SpeedSettings,
-  SweepResult,
-  VariantInfo,
-  Which,
-} from '../worker/benchApi.ts';
+  SublayerScore,
+  SublayersResult,
+} from '../contract/score.ts';
+import type { SearchRequest, SearchResult, SearchStep } from '../contract/search.ts';
+import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../contract/speed.ts';
+import type { EncodedPrompt, VariantInfo } from '../contract/variant.ts';
+import type { ErrorReport } from '../errors.ts';
+import type { GraphChoice, ModelSummary } from '../model/open/summary.ts';
+import type { Unit } from '../units.ts';
 import {
   type CriteriaSlice,
   NO_CRITERIA,
   NO_STABILITY,
   type StabilitySlice,
-} from './criteriaState.ts';
-import { type EvaluateSlice, NO_EVALUATE } from './evaluateState.ts';
-import { type InteropSlice, NO_INTEROP } from './interopState.ts';
-import { type PlanHistory, startHistory } from './plan.ts';
-import type { Restored } from './provenance.ts';
+} from './criteria/state.ts';
+import { type EvaluateSlice, NO_EVALUATE } from './evaluate/state.ts';
+import type { Restored } from './export/provenance.ts';
+import { type InteropSlice, NO_INTEROP } from './interop/state.ts';
+import { type PlanHistory, startHistory } from './plan/plan.ts';
 
 /** What an error belongs to, and so where it is shown. */
 export type Place =
@@ -85,9 +76,9 @@ export interface GrowingCurve {
 }
 
 /** Scores of parts while they come. */
-export interface GrowingParts {
+export interface GrowingSublayers {
   baseline: Measure | null;
-  parts: readonly PartScore[];
+  parts: readonly SublayerScore[];
   notes: readonly string[];
 }
 
@@ -257,10 +248,10 @@ export interface StudioState {
   parts: {
     /** What the importance chart shows and "drop the lowest" takes: blocks or their parts. */
     view: 'blocks' | 'parts';
-    running: GrowingParts | null;
+    running: GrowingSublayers | null;
     progress: Progress | null;
     /** Shown beside the curve of the same windows only. */
-    result: PartsResult | null;
+    result: SublayersResult | null;
   };
   criteria: CriteriaSlice;
   stability: StabilitySlice;

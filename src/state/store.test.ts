@@ -4,17 +4,17 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EspalierError } from '../errors.ts';
-import { golden, samplePath } from '../onnx/testing/fixtures.ts';
-import { COMMANDS, command } from './commands.ts';
-import { droppable } from './orders.ts';
-import { SAMPLE_FILES, sampleSource } from './sample.ts';
+import { cancelled, EspalierError, toReport } from '../errors.ts';
+import { golden, samplePath } from '../testing/fixtures.ts';
+import { COMMANDS, command, primaryCommand } from './commands.ts';
+import { droppable } from './criteria/orders.ts';
+import { SAMPLE_FILES, sampleSource } from './open/sample.ts';
+import { windowsOf } from './score/text.ts';
 import {
   curveView,
   effectView,
   isOwnChoice,
   measuredOn,
-  primaryCommand,
   runningOn,
   settingsChanged,
   stoppedAfter,
@@ -23,7 +23,6 @@ import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
 import { noDisk } from './testing/setUp.ts';
-import { windowsOf } from './textSource.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 
@@ -436,10 +435,10 @@ describe('a replaced engine', () => {
     await actions.openSample();
     await until(() => !get().device.checking);
     expect(get()).toMatchObject({ device: { report: null }, score: { memory: null }, errors: {} });
-    actions.engineReplaced('Cancelled.');
+    actions.engineReplaced(toReport(cancelled()));
     await until(() => get().device.report !== null && get().score.memory !== null);
     const before = fake.calls.length;
-    actions.engineReplaced('The GPU went away.');
+    actions.engineReplaced(toReport(new EspalierError('device-lost', 'The GPU went away.')));
     expect(get().view.toast?.text).toBe('The GPU went away. The engine was started again.');
     expect(fake.calls).toHaveLength(before);
   });

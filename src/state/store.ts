@@ -3,27 +3,28 @@
 
 import { useStore } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
-import { type BudgetActions, makeBudgetActions } from './budgetActions.ts';
-import { type Context, type Deps, makeContext } from './context.ts';
-import { type CriteriaActions, makeCriteriaActions } from './criteriaActions.ts';
-import { type DropActions, makeDropActions } from './dropActions.ts';
-import { type EffectActions, makeEffectActions } from './effectActions.ts';
-import { type EvaluateActions, makeEvaluateActions } from './evaluateActions.ts';
-import { type ExportActions, makeExportActions } from './exportActions.ts';
-import { type GenerateActions, makeGenerateActions } from './generateActions.ts';
-import { type InteropActions, makeInteropActions } from './interopActions.ts';
-import { type Address, type ModelActions, makeModelActions } from './modelActions.ts';
-import { makePartsActions, type PartsActions } from './partsActions.ts';
-import { makePlanActions, type PlanActions } from './planActions.ts';
-import { makeRestoreActions, type RestoreActions } from './restoreActions.ts';
-import { makeResumeActions, type ResumeActions } from './resumeActions.ts';
-import { makeScoreActions, type ScoreActions } from './scoreActions.ts';
-import { makeSearchActions, type SearchActions } from './searchActions.ts';
-import { makeSpeedActions, type SpeedActions } from './speedActions.ts';
-import { makeSpeedJob } from './speedJob.ts';
-import { makeStabilityActions, type StabilityActions } from './stabilityActions.ts';
+import type { ErrorReport } from '../errors.ts';
+import { type Address, type Context, type Deps, makeContext } from './context.ts';
+import { type CriteriaActions, makeCriteriaActions } from './criteria/actions.ts';
+import { type EvaluateActions, makeEvaluateActions } from './evaluate/actions.ts';
+import { type ExportActions, makeExportActions } from './export/actions.ts';
+import { makeRestoreActions, type RestoreActions } from './export/restoreActions.ts';
+import { type GenerateActions, makeGenerateActions } from './generate/actions.ts';
+import { type BudgetActions, makeBudgetActions } from './goal/actions.ts';
+import { type InteropActions, makeInteropActions } from './interop/actions.ts';
+import { type ModelActions, makeModelActions } from './open/actions.ts';
+import { type DropActions, makeDropActions } from './open/dropActions.ts';
+import { makePlanActions, type PlanActions } from './plan/actions.ts';
+import { type EffectActions, makeEffectActions } from './plan/effectActions.ts';
+import { makeScoreActions, type ScoreActions } from './score/actions.ts';
+import { makeResumeActions, type ResumeActions } from './score/resumeActions.ts';
+import { makeSublayerActions, type SublayerActions } from './score/sublayerActions.ts';
+import { makeSearchActions, type SearchActions } from './search/actions.ts';
+import { makeSpeedActions, type SpeedActions } from './speed/actions.ts';
+import { makeSpeedJob } from './speed/job.ts';
+import { makeStabilityActions, type StabilityActions } from './stability/actions.ts';
 import { type Dialog, firstState, type Place, type StudioState } from './state.ts';
-import { makeVariantActions, type VariantActions } from './variantActions.ts';
+import { makeVariantActions, type VariantActions } from './variants/actions.ts';
 
 interface ViewActions {
   hover(block: number | null): void;
@@ -34,12 +35,12 @@ interface ViewActions {
   dismiss(place: Place): void;
   measureAgain(): void;
   /** The engine was started anew after it died or hung. */
-  engineReplaced(reason: string): void;
+  engineReplaced(error: ErrorReport): void;
 }
 
 export type Actions = { dispose(): void } & ModelActions &
   ScoreActions &
-  PartsActions &
+  SublayerActions &
   CriteriaActions &
   StabilityActions &
   SearchActions &
@@ -72,7 +73,7 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
     void score.refreshMemory();
   });
   const score = makeScoreActions(context, model.checkDevice, effect.planChanged);
-  const parts = makePartsActions(context, effect.planChanged);
+  const parts = makeSublayerActions(context, effect.planChanged);
   const plan = makePlanActions(context, address, effect.planChanged);
   const search = makeSearchActions(context, plan.setRemoved, effect.planChanged);
   const resume = makeResumeActions(context, { ...score, ...parts, ...search });
@@ -163,13 +164,13 @@ function viewActions(
     },
     dismiss: context.clear,
     measureAgain: effect.measureAgain,
-    engineReplaced(reason) {
+    engineReplaced(error) {
       // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a
-      // fault nothing is, lest it fault forever.
-      if (/^cancelled/i.test(reason)) {
+      // fault nothing is asked again, so that one fault cannot repeat for ever.
+      if (error.code === 'cancelled') {
         void model.checkDevice();
         void score.refreshMemory();
-      } else context.toast(`${reason} The engine was started again.`);
+      } else context.toast(`${error.message} The engine was started again.`);
     },
   };
 }

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
-import { fixturePath, golden, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixturePath, golden, samplePath } from '../testing/fixtures.ts';
 import { type ChatMessage, loadChat } from './chat.ts';
 import { loadTokenizer } from './tokenizer.ts';
 

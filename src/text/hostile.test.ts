@@ -4,9 +4,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { samplePath } from '../onnx/testing/fixtures.ts';
 import { judge } from '../onnx/testing/hostile.ts';
 import { editedJson, jsonRecipe } from '../onnx/testing/hostileJson.ts';
+import { samplePath } from '../testing/fixtures.ts';
 import { loadChat } from './chat.ts';
 import { MAX_PATTERN_CHARS, requireTamePatterns } from './patterns.ts';
 import { loadTokenizer } from './tokenizer.ts';

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fixturePath, samplePath } from '../onnx/testing/fixtures.ts';
+import { fixturePath, samplePath } from '../testing/fixtures.ts';
 import { patternJudge } from './patternForks.ts';
 import { requireTamePatterns } from './patterns.ts';
 

@@ -10,7 +10,7 @@ import {
   golden,
   type SampleGolden,
   samplePath,
-} from '../onnx/testing/fixtures.ts';
+} from '../testing/fixtures.ts';
 import { overlapShare, overlapWarning } from './overlap.ts';
 import { cutSegments } from './segments.ts';
 import { loadTokenizer } from './tokenizer.ts';

@@ -11,7 +11,7 @@ import {
   golden,
   type SampleGolden,
   samplePath,
-} from '../onnx/testing/fixtures.ts';
+} from '../testing/fixtures.ts';
 import { sha256OfText } from './hash.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import { checkGivenWindows, resolveBos, sampleWindows } from './windows.ts';

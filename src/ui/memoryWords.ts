@@ -1,6 +1,6 @@
 // The memory that scoring needs, in sentences; must not compute bytes.
 
-import type { MemoryEstimate } from '../worker/api.ts';
+import type { MemoryEstimate } from '../contract/score.ts';
 import { formatBytes } from './format.ts';
 
 /** What is needed, part by part, and how the model gets along with the budget. */

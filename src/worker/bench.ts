@@ -2,13 +2,13 @@
 // the worker. Must not hold logic.
 
 import { expose } from 'comlink';
+import { outgoing } from '../bridge/wire.ts';
+import { VARIANT_METHODS, type VariantApi } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
-import { openModel } from '../model/open.ts';
-import { webLoader } from '../runtime/ort.web.ts';
-import { Variant } from '../runtime/variant.ts';
-import type { VariantApi } from './benchApi.ts';
+import { openModel } from '../model/open/open.ts';
+import { Variant } from '../runtime/decode/variant.ts';
+import { webLoader } from '../runtime/device/ort.web.ts';
 import { folderOf } from './folderOf.ts';
-import { outgoing } from './wire.ts';
 
 let variant: Variant | null = null;
 
@@ -30,4 +30,4 @@ const api: VariantApi = {
   advance: async (ms) => loaded().advance(ms),
 };
 
-expose(outgoing<VariantApi>(api, ['load', 'encode', 'run', 'begin', 'advance']));
+expose(outgoing<VariantApi>(api, VARIANT_METHODS));

@@ -2,11 +2,11 @@
 // and what people are told.
 
 import { beforeEach, expect, test } from 'vitest';
+import type { ScoreSettings } from '../contract/score.ts';
 import { EspalierError } from '../errors.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
 import { type MemoryStore, memoryStore } from '../files/testing/memoryStore.ts';
-import type { Identity } from '../model/identity.ts';
-import type { ScoreSettings } from './api.ts';
+import type { Identity } from '../model/export/identity.ts';
 import { Checkpoints, type JobFacts } from './checkpoints.ts';
 
 const MODEL: Identity = { graph: 'model.onnx', graphSha256: 'aa', files: [], weightsSha256: 'bb' };

@@ -1,12 +1,13 @@
 // Which kept job belongs to which model, windows, device and settings, and which of them nobody
 // runs; must not know how a job runs.
 
+import type { Interrupted } from '../contract/interrupted.ts';
+import type { ScoreSettings } from '../contract/score.ts';
 import { type JobShelf, makeJobShelf } from '../files/checkpoints.ts';
-import type { Identity } from '../model/identity.ts';
-import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint.ts';
+import type { Identity } from '../model/export/identity.ts';
+import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
 import { sha256OfText } from '../text/hash.ts';
 import { VERSION } from '../version.ts';
-import type { Interrupted, ScoreSettings } from './api.ts';
 
 /**
  * Everything that a job's numbers follow from, besides the model. The memory budget decides how,

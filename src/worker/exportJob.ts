@@ -2,29 +2,25 @@
 // not decide what is removed.
 
 import { wrap } from 'comlink';
-import { type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
+import { call, type RemoteMethods } from '../bridge/wire.ts';
+import type { SelfTest } from '../contract/device.ts';
+import type { ExportRequest, ExportResult } from '../contract/export.ts';
+import type { FolderSource } from '../contract/open.ts';
+import type { Progress } from '../contract/progress.ts';
+import type { Verification, VerifyRequest, Written } from '../contract/verify.ts';
+import { cancelled, type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { totalBytes, type WriteJob } from '../files/parts.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
-import { exportManifest } from '../model/manifest.ts';
-import type { OpenedModel } from '../model/open.ts';
-import { defaultBudget } from '../runtime/budget.ts';
-import type { RoutedSession } from '../runtime/route.ts';
-import { whyNotOn } from '../runtime/runnable.ts';
-import { routesOf } from '../runtime/selfTest.ts';
-import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify.ts';
+import { exportManifest } from '../model/export/manifest.ts';
+import type { OpenedModel } from '../model/open/open.ts';
+import { whyNotOn } from '../runtime/decode/runnable.ts';
+import { routesOf } from '../runtime/device/selfTest.ts';
+import type { RoutedSession } from '../runtime/score/route.ts';
+import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
+import { defaultBudget } from '../runtime/weights/budget.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
-import type {
-  ExportRequest,
-  ExportResult,
-  FolderSource,
-  Progress,
-  SelfTest,
-  Verification,
-} from './api.ts';
-import type { VerifyRequest, Written } from './verifyApi.ts';
-import { call, type RemoteMethods } from './wire.ts';
 
 export interface ExportJob {
   opened: OpenedModel;
@@ -185,7 +181,7 @@ async function verifyInWorker(
   let crashed = false;
   try {
     const stopped = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new EspalierError('cancelled', 'Cancelled.')));
+      signal.addEventListener('abort', () => reject(cancelled()));
       worker.onerror = (event) => {
         event.preventDefault();
         crashed = true;

@@ -1,6 +1,6 @@
 // Holds a job between two runs while it is paused; must not hold one that is cancelled.
 
-import type { Gate } from '../runtime/pass.ts';
+import type { Gate } from '../runtime/pass/pass.ts';
 
 export class PauseGate implements Gate {
   private readonly signal: AbortSignal;

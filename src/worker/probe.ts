@@ -1,13 +1,14 @@
 // What this machine offers: the adapter, its self-test, the device that follows; must not know
 // models.
 
+import type { DeviceReport, SelfTest } from '../contract/device.ts';
 import { toReport } from '../errors.ts';
 import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
-import { describeAdapter, findAdapter } from '../runtime/adapter.ts';
-import type { OrtLoader } from '../runtime/ort.ts';
-import { gpuUsable } from '../runtime/route.ts';
-import { runSelfTest, selfTestKey } from '../runtime/selfTest.ts';
-import type { DeviceReport, SelfTest } from './api.ts';
+import { describeAdapter, findAdapter } from '../runtime/device/adapter.ts';
+import type { OrtLoader } from '../runtime/device/ort.ts';
+import { runSelfTest, selfTestKey } from '../runtime/device/selfTest.ts';
+import { gpuUsable } from '../runtime/score/route.ts';
+import { defaultBudget } from '../runtime/weights/budget.ts';
 
 /**
  * Looks for a GPU and tests it, unless the result is remembered. Never throws: what is wrong is the
@@ -24,6 +25,7 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
       reason,
       features: [],
       maxBufferBytes: 0,
+      defaultBudget: budgets(0),
       selfTest: null,
     };
   }
@@ -49,9 +51,15 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
     reason,
     features: info.features,
     maxBufferBytes: info.maxBufferBytes,
+    defaultBudget: budgets(info.maxBufferBytes),
     selfTest,
   };
 }
+
+const budgets = (maxBufferBytes: number): DeviceReport['defaultBudget'] => ({
+  webgpu: defaultBudget('webgpu', maxBufferBytes),
+  wasm: defaultBudget('wasm', maxBufferBytes),
+});
 
 /** A remembered result is used only when it has the form of one. */
 function asSelfTest(value: unknown): SelfTest | null {

@@ -4,12 +4,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { OpenRequest } from '../contract/open.ts';
+import type { ScoreEvent, ScoreSettings } from '../contract/score.ts';
+import type { SearchEvent, SearchResult } from '../contract/search.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
 import { memoryStore } from '../files/testing/memoryStore.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
-import { calibrationText, fixturePath, golden, nodeFolder } from '../onnx/testing/fixtures.ts';
-import { nodeLoader } from '../runtime/ort.node.ts';
-import type { OpenRequest, ScoreEvent, ScoreSettings, SearchEvent, SearchResult } from './api.ts';
+import { nodeLoader } from '../runtime/device/ort.node.ts';
+import { calibrationText, fixturePath, golden, nodeFolder } from '../testing/fixtures.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StudioService } from './service.ts';
 

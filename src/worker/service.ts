@@ -1,114 +1,66 @@
 // The studio's engine behind the declared api: one open model, one scoring session, one job at a
 // time. Must not know about the page.
 
-import { EspalierError, throwIfCancelled, toReport } from '../errors.ts';
-import { watched } from '../files/watched.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
-import { type Identity, identify } from '../model/identity.ts';
-import { measureMagnitudes } from '../model/magnitude.ts';
-import { listGraphs, type OpenedModel, openModel } from '../model/open.ts';
-import { makeScorePrograms } from '../model/programs.ts';
-import { PROVENANCE_FILE } from '../model/provenance.ts';
-import { fitted } from '../model/widen.ts';
-import { type Folder, readText } from '../onnx/source.ts';
-import { defaultBudget } from '../runtime/budget.ts';
-import {
-  type Calibration,
-  type CalibrationText,
-  calibrate,
-  folderTokenizer,
-} from '../runtime/calibration.ts';
-import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint.ts';
-import { evaluationText } from '../runtime/evaluationText.ts';
-import { checkHalf } from '../runtime/halfCheck.ts';
-import { estimateMemory } from '../runtime/memory.ts';
-import type { OrtLoader } from '../runtime/ort.ts';
-import { openRouted, type RoutedSession } from '../runtime/route.ts';
-import { chatOf } from '../runtime/variantText.ts';
-import { VERIFY_TOKENS } from '../runtime/verify.ts';
-import { openWasm } from '../runtime/wasmEngine.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
-import { sortUnits, type Unit } from '../units.ts';
+import type { HiddenCriteria, Magnitudes } from '../contract/criteria.ts';
+import type { DeviceKind, DeviceReport } from '../contract/device.ts';
+import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
+import type { ExportRequest, ExportResult } from '../contract/export.ts';
+import type { Interrupted } from '../contract/interrupted.ts';
+import type { OpenRequest, OpenResult } from '../contract/open.ts';
+import type { PlanResult } from '../contract/plan.ts';
+import type { Progress } from '../contract/progress.ts';
 import type {
-  DeviceKind,
-  DeviceReport,
-  EvaluateEvent,
-  EvaluateRequest,
-  EvaluateResult,
-  ExportRequest,
-  ExportResult,
-  FolderSource,
-  HiddenCriteria,
-  Interrupted,
-  Magnitudes,
   MemoryEstimate,
-  OpenRequest,
-  OpenResult,
-  PartsEvent,
-  PartsResult,
-  PlanResult,
-  Progress,
   ScoreEvent,
   ScoreResult,
   ScoreSettings,
-  SearchEvent,
-  SearchRequest,
-  SearchResult,
-  StudioApi,
-} from './api.ts';
+  SublayersEvent,
+  SublayersResult,
+} from '../contract/score.ts';
+import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
+import type { StudioApi } from '../contract/studio.ts';
+import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
+import { watched } from '../files/watched.ts';
+import { MAX_PROVENANCE_BYTES } from '../json.ts';
+import { measureMagnitudes } from '../model/criteria/magnitude.ts';
+import type { Identity } from '../model/export/identity.ts';
+import { PROVENANCE_FILE } from '../model/export/provenance.ts';
+import { listGraphs, openModel } from '../model/open/open.ts';
+import { readText } from '../onnx/source.ts';
+import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
+import { chatOf } from '../runtime/decode/variantText.ts';
+import type { OrtLoader } from '../runtime/device/ort.ts';
+import { openWasm } from '../runtime/device/wasmEngine.ts';
+import { evaluationText } from '../runtime/evaluate/text.ts';
+import { checkHalf } from '../runtime/score/halfCheck.ts';
+import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
 import { folderOf } from './folderOf.ts';
+import { type BundledText, OpenModel } from './openModel.ts';
 import { PauseGate } from './pauseGate.ts';
-import { probeDevice } from './probe.ts';
-
-/** Texts that come with the page. */
-export type BundledText = 'calibration' | 'evaluation';
-
-interface Current {
-  opened: OpenedModel;
-  source: FolderSource;
-  /** Read once: the files of an open model do not change, or else cannot be read any more. */
-  identity: Promise<Identity> | null;
-}
-
-/** The wasm device as far as memory goes: the limit is that of one typed array. */
-const WASM = { maxBufferBytes: 2 ** 31 - 1, features: ['shader-f16'] };
+import { SessionHolder } from './sessionHolder.ts';
 
 export class StudioService implements StudioApi {
   private readonly loader: OrtLoader;
+  private readonly sessions: SessionHolder;
   private readonly bundledText: (which: BundledText) => Promise<string>;
   private readonly checkpoints: Checkpoints;
-  private current: Current | null = null;
-  private routed: RoutedSession | null = null;
-  /** The device that a wish came to for the open model. */
-  private readonly resolved = new Map<'auto' | DeviceKind, DeviceKind>();
+  private current: OpenModel | null = null;
   private opens = 0;
-  private tokenizer: Promise<Tokenizer> | null = null;
-  private report: Promise<DeviceReport> | null = null;
   private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
-  /**
-   * What the last score might take: plans after it keep to that, also where the session had to be
-   * opened again.
-   */
-  private budgetBytes: number | undefined;
-  private job: AbortController | null = null;
-  /** Of the search that runs; it may be asked to wait before it has begun. */
+  /** Of the search that runs; it may be asked to pause before it has begun. */
   private gate: PauseGate | null = null;
   private paused = false;
   private plans = 0;
   private planJob: AbortController | null = null;
-  /**
-   * Session work never overlaps: the page may ask for the memory of other settings while a plan is
-   * measured.
-   */
-  private queue: Promise<unknown> = Promise.resolve();
 
   constructor(
     loader: OrtLoader,
     bundledText: (which: BundledText) => Promise<string>,
     checkpoints = new Checkpoints(),
   ) {
+    this.sessions = new SessionHolder(loader);
     this.loader = loader;
     this.bundledText = bundledText;
     this.checkpoints = checkpoints;
@@ -132,13 +84,11 @@ export class StudioService implements StudioApi {
     const provenance = told ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES) : null;
     const chat = await chatOf(folder);
     if (turn === this.opens) await this.cancel();
-    await this.exclusive(async () => {
+    await this.sessions.exclusive(async () => {
       // A later open has been asked for: its model is the one that counts.
-      if (turn !== this.opens) throw new EspalierError('cancelled', 'Cancelled.');
-      await this.closeSession();
-      this.resolved.clear();
-      this.current = { opened, source, identity: null };
-      this.tokenizer = null;
+      if (turn !== this.opens) throw cancelled();
+      await this.sessions.reset();
+      this.current = new OpenModel(opened, source, this.bundledText);
       this.windows = null;
     });
     tell(total);
@@ -152,38 +102,16 @@ export class StudioService implements StudioApi {
   }
 
   device(): Promise<DeviceReport> {
-    this.report ??= probeDevice(this.loader);
-    this.report.catch(() => {
-      this.report = null;
-    });
-    return this.report;
+    return this.sessions.device();
   }
 
   async memory(settings: ScoreSettings): Promise<MemoryEstimate> {
-    return this.exclusive(async () => {
-      const { opened } = this.model();
-      const given = settings.text.kind === 'ids' ? settings.text.windows : null;
-      const [windows, length] = [
-        given?.length ?? settings.samples,
-        given?.[0]?.length ?? settings.length,
-      ];
-      const kind = await this.kindOf(settings.device);
-      // The live session keeps its weights and states: other settings are estimated without one.
-      const { maxBufferBytes, features } = kind === 'webgpu' ? await this.device() : WASM;
-      const budget = settings.budgetBytes ?? defaultBudget(kind, maxBufferBytes);
-      if (this.routed?.engine.kind === kind)
-        return this.routed.session.memory(windows, length, budget);
-      const programs = fitted(
-        makeScorePrograms(opened, { device: kind }),
-        features.includes('shader-f16'),
-      );
-      return estimateMemory(programs, windows, length, { kind, maxBufferBytes }, budget);
-    });
+    return this.sessions.exclusive(() => this.sessions.memory(this.model().opened, settings));
   }
 
   async score(settings: ScoreSettings, onEvent: (event: ScoreEvent) => void): Promise<ScoreResult> {
     this.planJob?.abort();
-    return this.run(async (signal) => {
+    return this.sessions.run(async (signal) => {
       const { opened } = this.model();
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
@@ -202,7 +130,7 @@ export class StudioService implements StudioApi {
         });
         return session.score(windows, signal, onEvent, store);
       });
-      if (this.current?.opened !== opened) throw new EspalierError('cancelled', 'Cancelled.');
+      if (this.current?.opened !== opened) throw cancelled();
       const [window = []] = windows;
       const warning =
         device.kind === 'webgpu'
@@ -230,21 +158,15 @@ export class StudioService implements StudioApi {
   async useWindows(
     windows: number[][],
     device: 'auto' | DeviceKind,
-    budgetBytes = this.budgetBytes,
+    budgetBytes = this.sessions.budgetBytes,
   ): Promise<void> {
     this.model();
-    this.budgetBytes = budgetBytes;
+    this.sessions.budgetBytes = budgetBytes;
     this.windows = { rows: windows, device };
   }
 
   async identity(): Promise<Identity> {
-    const current = this.model();
-    const { opened } = current;
-    current.identity ??= identify(opened.folder, opened.graphPath, opened.structure.model);
-    current.identity.catch(() => {
-      current.identity = null;
-    });
-    return current.identity;
+    return this.model().identity();
   }
 
   async plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult> {
@@ -252,8 +174,8 @@ export class StudioService implements StudioApi {
     this.planJob?.abort();
     const abort = new AbortController();
     this.planJob = abort;
-    return this.exclusive(async () => {
-      if (turn !== this.plans) throw new EspalierError('cancelled', 'Cancelled.');
+    return this.sessions.exclusive(async () => {
+      if (turn !== this.plans) throw cancelled();
       const { windows } = this;
       if (!windows)
         throw new EspalierError(
@@ -261,25 +183,25 @@ export class StudioService implements StudioApi {
           'There are no windows to measure this plan on.',
           'Press Score first.',
         );
-      const { session } = await this.session(windows.device);
+      const { session } = await this.sessions.open(this.model().opened, windows.device);
       await session.useWindows(windows.rows);
       const measure = await session.plan(removed, abort.signal, onEvent);
       return { ...measure, removed: sortUnits(removed) };
     });
   }
 
-  async scoreParts(
+  async scoreSublayers(
     settings: ScoreSettings,
-    onEvent: (event: PartsEvent) => void,
-  ): Promise<PartsResult> {
+    onEvent: (event: SublayersEvent) => void,
+  ): Promise<SublayersResult> {
     this.planJob?.abort();
-    return this.run(async (signal) => {
+    return this.sessions.run(async (signal) => {
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
       const { calibration, session, device, kept } = await this.begin(settings, signal, note);
       const { windows } = calibration;
       const found = await kept('parts', null, (store) =>
-        session.scoreParts(windows, signal, onEvent, store),
+        session.scoreSublayers(windows, signal, onEvent, store),
       );
       return {
         ...found,
@@ -292,7 +214,7 @@ export class StudioService implements StudioApi {
   }
 
   async magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes> {
-    return this.run(async (signal) => {
+    return this.sessions.run(async (signal) => {
       const started = performance.now();
       const onBytes = (done: number, total: number): void => {
         const secondsLeft =
@@ -309,7 +231,7 @@ export class StudioService implements StudioApi {
     onEvent: (progress: Progress) => void,
   ): Promise<HiddenCriteria> {
     this.planJob?.abort();
-    return this.run(async (signal) => {
+    return this.sessions.run(async (signal) => {
       const { calibration, session } = await this.begin(settings, signal, () => {});
       return session.hiddenCriteria(calibration.windows, signal, onEvent);
     });
@@ -321,7 +243,7 @@ export class StudioService implements StudioApi {
   ): Promise<SearchResult> {
     this.planJob?.abort();
     this.paused = false;
-    return this.run(async (signal) => {
+    return this.sessions.run(async (signal) => {
       const started = performance.now();
       const gate = new PauseGate(signal);
       gate.pause(this.paused);
@@ -353,25 +275,26 @@ export class StudioService implements StudioApi {
     onEvent: (event: EvaluateEvent) => void,
   ): Promise<EvaluateResult> {
     this.planJob?.abort();
-    return this.run(async (signal) => {
-      const { opened } = this.model();
+    return this.sessions.run(async (signal) => {
+      const model = this.model();
+      const { opened } = model;
       const { text } = request;
       const source =
         text.kind === 'text'
           ? text
           : { name: 'evaluation.txt', text: await this.bundledText('evaluation') };
-      const { session, notes } = await this.session(request.device);
+      const { session, notes } = await this.sessions.open(opened, request.device);
       for (const note of notes) onEvent({ type: 'note', text: note });
       const calibration = this.windows?.rows ?? null;
       const segments = await evaluationText(
         source,
         request,
         opened.summary,
-        () => this.tokenizerOf(opened.folder),
+        () => model.tokenizer(),
         calibration,
         signal,
       );
-      await session.setBudget(request.budgetBytes ?? this.budgetBytes);
+      await session.setBudget(request.budgetBytes ?? this.sessions.budgetBytes);
       return session.evaluate(segments, request.removed, signal, onEvent);
     });
   }
@@ -389,22 +312,23 @@ export class StudioService implements StudioApi {
     onEvent: (progress: Progress) => void,
   ): Promise<ExportResult> {
     this.planJob?.abort();
-    return this.run(async (signal) => {
-      const { opened, source } = this.model();
-      const window = this.windows?.rows[0] ?? (await this.verifyWindow(signal));
+    return this.sessions.run(async (signal) => {
+      const model = this.model();
+      const { opened, source } = model;
+      const window = this.windows?.rows[0] ?? (await model.verifyWindow(signal));
       const device = this.windows?.device ?? 'auto';
       return exportPruned({
         opened,
         source,
         request,
         window,
-        session: () => this.session(device),
+        session: () => this.sessions.open(opened, device),
         gpu: async () => {
           const { webgpu, selfTest } = await this.device();
           return webgpu ? selfTest : null;
         },
-        release: () => this.closeSession(),
-        budgetBytes: this.budgetBytes,
+        release: () => this.sessions.close(),
+        budgetBytes: this.sessions.budgetBytes,
         signal,
         onEvent,
       });
@@ -412,11 +336,11 @@ export class StudioService implements StudioApi {
   }
 
   async release(): Promise<void> {
-    await this.exclusive(() => this.closeSession());
+    await this.sessions.exclusive(() => this.sessions.close());
   }
 
   async cancel(): Promise<void> {
-    this.job?.abort();
+    this.sessions.cancel();
     this.planJob?.abort();
   }
 
@@ -429,17 +353,21 @@ export class StudioService implements StudioApi {
     signal: AbortSignal,
     onNote: (text: string) => void,
   ) {
-    const withCheckpoints = this.checkpoints.begin(() => this.identity());
-    const calibration = await this.calibration(settings, signal);
+    const model = this.model();
+    const withCheckpoints = this.checkpoints.begin(() => model.identity());
+    const calibration = await model.calibration(settings, signal);
     throwIfCancelled(signal);
-    const { session, engine, selfTest, notes } = await this.session(settings.device);
+    const { session, engine, selfTest, notes } = await this.sessions.open(
+      model.opened,
+      settings.device,
+    );
     for (const text of [
       ...notes,
       ...calibration.notes,
       ...session.programs.rewrites.map((r) => `For scoring: ${r}.`),
     ])
       onNote(text);
-    this.budgetBytes = settings.budgetBytes;
+    this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
     const device = { kind: engine.kind, name: engine.name };
     const { windows } = calibration;
@@ -451,35 +379,7 @@ export class StudioService implements StudioApi {
     return { calibration, session, device, selfTest, kept };
   }
 
-  /** One long job at a time; a second one cancels the first and waits for it. */
-  private run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    this.job?.abort();
-    const abort = new AbortController();
-    this.job = abort;
-    return this.exclusive(async () => {
-      throwIfCancelled(abort.signal);
-      try {
-        return await work(abort.signal);
-      } finally {
-        if (this.job === abort) this.job = null;
-      }
-    });
-  }
-
-  private exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const guarded = (): Promise<T> =>
-      work().catch(async (error: unknown) => {
-        // An engine that failed in a way nobody foresaw keeps failing: the next call gets a fresh
-        // one.
-        if (toReport(error).code === 'bug') await this.closeSession().catch(() => {});
-        throw error;
-      });
-    const turn = this.queue.then(guarded, guarded);
-    this.queue = turn.catch(() => {});
-    return turn;
-  }
-
-  private model(): Current {
+  private model(): OpenModel {
     if (!this.current)
       throw new EspalierError(
         'bad-input',
@@ -487,88 +387,5 @@ export class StudioService implements StudioApi {
         'Drop a model folder or open the sample.',
       );
     return this.current;
-  }
-
-  private async session(wanted: 'auto' | DeviceKind): Promise<RoutedSession> {
-    const { opened } = this.model();
-    if (this.routed && this.routed.engine.kind === (await this.kindOf(wanted))) return this.routed;
-    await this.closeSession();
-    this.routed = await openRouted(
-      opened,
-      this.loader,
-      wanted,
-      async () => (await this.device()).selfTest,
-    );
-    this.resolved.set(wanted, this.routed.engine.kind);
-    await this.routed.session.setBudget(this.budgetBytes);
-    return this.routed;
-  }
-
-  /**
-   * What a wish comes to: known once it was opened for this model, else what this machine prefers.
-   */
-  private async kindOf(wanted: 'auto' | DeviceKind): Promise<DeviceKind> {
-    return (
-      this.resolved.get(wanted) ?? (wanted === 'auto' ? (await this.device()).preferred : wanted)
-    );
-  }
-
-  private async closeSession(): Promise<void> {
-    const old = this.routed;
-    this.routed = null;
-    if (!old) return;
-    await old.session.dispose();
-    await old.engine.dispose();
-  }
-
-  private async calibration(settings: ScoreSettings, signal: AbortSignal): Promise<Calibration> {
-    const { opened } = this.model();
-    return calibrate(
-      await this.textOf(settings),
-      settings,
-      () => this.tokenizerOf(opened.folder),
-      opened.summary,
-      signal,
-    );
-  }
-
-  private async textOf({ text }: ScoreSettings): Promise<CalibrationText> {
-    if (text.kind === 'ids') return { name: text.name, windows: text.windows };
-    return text.kind === 'text'
-      ? text
-      : { name: 'bundled', text: await this.bundledText('calibration') };
-  }
-
-  private tokenizerOf(folder: Folder): Promise<Tokenizer> {
-    this.tokenizer ??= folderTokenizer(folder);
-    this.tokenizer.catch(() => {
-      this.tokenizer = null;
-    });
-    return this.tokenizer;
-  }
-
-  /**
-   * A window of the bundled text, or of spread token ids when the model has no usable tokenizer.
-   */
-  private async verifyWindow(signal: AbortSignal): Promise<number[]> {
-    const settings: ScoreSettings = {
-      text: { kind: 'bundled' },
-      samples: 1,
-      length: VERIFY_TOKENS,
-      sampler: 'even',
-      seed: 0,
-      bos: null,
-      device: 'auto',
-    };
-    try {
-      return (await this.calibration(settings, signal)).windows[0] ?? [];
-    } catch (error) {
-      if (toReport(error).code !== 'tokenizer') throw error;
-      const { vocabSize } = this.model().opened.summary;
-      return Array.from(
-        { length: VERIFY_TOKENS },
-        (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize),
-      );
-    }
   }
 }

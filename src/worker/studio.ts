@@ -2,11 +2,12 @@
 // boundary. Must not hold logic.
 
 import { expose } from 'comlink';
+import { outgoing } from '../bridge/wire.ts';
+import { METHODS, type StudioApi } from '../contract/studio.ts';
 import { EspalierError } from '../errors.ts';
-import { webLoader } from '../runtime/ort.web.ts';
-import type { StudioApi } from './api.ts';
-import { type BundledText, StudioService } from './service.ts';
-import { outgoing } from './wire.ts';
+import { webLoader } from '../runtime/device/ort.web.ts';
+import type { BundledText } from './openModel.ts';
+import { StudioService } from './service.ts';
 
 /** The bundled texts lie beside the page; workers are built into `assets/`, one folder below it. */
 const TEXTS = new URL(import.meta.env.DEV ? '/text/' : '../text/', self.location.href);
@@ -22,25 +23,4 @@ async function bundledText(which: BundledText): Promise<string> {
 }
 
 const service = new StudioService(webLoader, bundledText);
-expose(
-  outgoing<StudioApi>(service, [
-    'open',
-    'device',
-    'memory',
-    'score',
-    'useWindows',
-    'identity',
-    'plan',
-    'scoreParts',
-    'magnitudes',
-    'hiddenCriteria',
-    'search',
-    'pause',
-    'evaluate',
-    'interrupted',
-    'forget',
-    'export',
-    'release',
-    'cancel',
-  ]),
-);
+expose(outgoing<StudioApi>(service, METHODS));

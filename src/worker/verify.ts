@@ -2,15 +2,15 @@
 // afterwards. Must not share anything with the studio.
 
 import { expose } from 'comlink';
+import { outgoing } from '../bridge/wire.ts';
+import { VERIFY_METHODS, type VerifyApi } from '../contract/verify.ts';
 import { openZip } from '../files/zip.ts';
-import { openModel } from '../model/open.ts';
-import { webLoader } from '../runtime/ort.web.ts';
-import { verifyExport } from '../runtime/verify.ts';
-import { openWasm } from '../runtime/wasmEngine.ts';
-import { openWebgpu } from '../runtime/webgpuEngine.ts';
+import { openModel } from '../model/open/open.ts';
+import { webLoader } from '../runtime/device/ort.web.ts';
+import { openWasm } from '../runtime/device/wasmEngine.ts';
+import { openWebgpu } from '../runtime/device/webgpuEngine.ts';
+import { verifyExport } from '../runtime/verify/verify.ts';
 import { folderOf } from './folderOf.ts';
-import type { VerifyApi } from './verifyApi.ts';
-import { outgoing } from './wire.ts';
 
 const api: VerifyApi = {
   async verify(
@@ -34,4 +34,4 @@ const api: VerifyApi = {
   },
 };
 
-expose(outgoing<VerifyApi>(api, ['verify']));
+expose(outgoing<VerifyApi>(api, VERIFY_METHODS));

@@ -1,7 +1,7 @@
 // Stands where transformers.js imports ONNX Runtime: gives it the module that the other contestants
 // use. Must be loaded after `provideOrt`.
 
-import type { OrtModule } from '../../../src/runtime/ort.ts';
+import type { OrtModule } from '../../../src/runtime/device/ort.ts';
 
 declare global {
   /** The module that the next import of this file hands on. */

@@ -1,6 +1,6 @@
 // What the decode bench asks of its page and of a contestant's worker. Types only.
 
-import type { SpeedSettings } from '../../../src/worker/benchApi.ts';
+import type { SpeedSettings } from '../../../src/contract/speed.ts';
 
 /** Ours, transformers.js, and a loop that does nothing but run the graph. */
 export type Who = 'ours' | 'transformers' | 'bare';

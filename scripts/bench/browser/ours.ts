@@ -1,10 +1,10 @@
 // Ours: the variant that the product measures, opened from the same folder.
 
 import { hostedFolder } from '../../../src/files/hosted.ts';
-import { openModel } from '../../../src/model/open.ts';
-import { webLoader } from '../../../src/runtime/ort.web.ts';
-import { runSelfTest } from '../../../src/runtime/selfTest.ts';
-import { Variant } from '../../../src/runtime/variant.ts';
+import { openModel } from '../../../src/model/open/open.ts';
+import { Variant } from '../../../src/runtime/decode/variant.ts';
+import { webLoader } from '../../../src/runtime/device/ort.web.ts';
+import { runSelfTest } from '../../../src/runtime/device/selfTest.ts';
 import { VERSION } from '../../../src/version.ts';
 import type { Contestant } from './bare.ts';
 import type { ContestantApi } from './contract.ts';

@@ -2,8 +2,8 @@
 // results.
 
 import { wrap } from 'comlink';
-import type { MeasureResult } from '../../../src/worker/benchApi.ts';
-import { createMeter } from '../../../src/worker/meter.ts';
+import { createMeter } from '../../../src/bridge/meter.ts';
+import type { MeasureResult } from '../../../src/contract/speed.ts';
 import { contest } from './contest.ts';
 import type {
   ContestantApi,

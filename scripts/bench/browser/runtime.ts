@@ -1,7 +1,7 @@
 // The ONNX Runtime that every contestant gets: the build that the product loads for the device.
 
-import { loadOrt, type OrtRuntime } from '../../../src/runtime/ort.ts';
-import { webLoader } from '../../../src/runtime/ort.web.ts';
+import { loadOrt, type OrtRuntime } from '../../../src/runtime/device/ort.ts';
+import { webLoader } from '../../../src/runtime/device/ort.web.ts';
 import type { Device, Loaded } from './contract.ts';
 
 export function runtimeFor(device: Device): Promise<OrtRuntime> {

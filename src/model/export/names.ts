@@ -1,6 +1,6 @@
 // File names that say in which precision a graph is written; must not look at the graph.
 
-import { DTYPE_SUFFIX } from '../open.ts';
+import { DTYPE_SUFFIX } from '../open/open.ts';
 import { type StepChoice, stepOf } from './steps.ts';
 
 /** The precision that the steps write in, as file names have it; null where the source's stays. */

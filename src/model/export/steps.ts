@@ -2,11 +2,13 @@
 // and its choices are plain data. Manifest, provenance, README, verification and size go through it.
 
 import type { Model } from '../../onnx/graph.ts';
+import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { toFloat16 } from '../float16/convert.ts';
-import type { Field } from '../provenanceCheck.ts';
-import { removeUnits } from '../remove.ts';
-import type { Structure } from '../structure.ts';
+import type { Removal } from '../structure/removal.ts';
+import { applyRemoval } from '../structure/remove.ts';
+import type { Structure } from '../structure/structure.ts';
+import type { Field } from './provenanceCheck.ts';
 
 /** What each step needs to be told. */
 interface StepParameters {
@@ -25,6 +27,8 @@ export type StepChoice<Id extends StepId = StepId> = {
 export interface StepContext {
   /** The source, before any step. */
   structure: Structure;
+  /** What the removal comes to. */
+  removal: Removal;
   /** The folder is one of ONNX Runtime GenAI. */
   genai: boolean;
 }
@@ -62,7 +66,7 @@ export interface ExportStep<Id extends StepId> {
 
 export const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
   removal: {
-    apply: (_, { units }, { structure }) => removeUnits(structure, units),
+    apply: (_, __, { structure, removal }) => applyRemoval(structure, removal),
     obstacle: () => null,
     tolerance: {},
     describe: () => null,
@@ -105,11 +109,17 @@ export function stepOf(choice: StepChoice): ExportStep<StepId> {
   return EXPORT_STEPS[choice.step] as unknown as ExportStep<StepId>;
 }
 
-/** The source's model after all steps. @throws EspalierError as `ExportStep.apply` */
-export function applySteps(context: StepContext, steps: readonly StepChoice[]): Model {
+/** The model that an export writes: the source's after all steps. @throws as `ExportStep.apply` */
+export function exportedModel(
+  { structure, folder }: { structure: Structure; folder: Folder },
+  removal: Removal,
+  steps: readonly StepChoice[],
+): Model {
+  const genai = folder.open('genai_config.json') !== null;
+  const context = { structure, removal, genai };
   return steps.reduce(
     (model, choice) => stepOf(choice).apply(model, choice, context),
-    context.structure.model,
+    structure.model,
   );
 }
 

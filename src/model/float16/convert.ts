@@ -12,7 +12,7 @@ import {
 } from '../../onnx/graph.ts';
 import { renameNode } from '../../onnx/rename.ts';
 import { trimGraph } from '../../onnx/trim.ts';
-import { withCutNames } from '../blocksParted.ts';
+import { withCutNames } from '../structure/parted.ts';
 import { halfBranches } from './branches.ts';
 import { constantOf, fullTensor, halfTensor, withConstant } from './constants.ts';
 import { interfacePrecisions } from './interface.ts';

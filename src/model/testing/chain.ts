@@ -4,7 +4,7 @@
 import type * as Ort from 'onnxruntime-web/wasm';
 import { isRange } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { blockOf, partOf, type Unit } from '../../units.ts';
+import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import {
   type BoundProgram,
   type ElementType,
@@ -12,7 +12,7 @@ import {
   positionDims,
   type ScorePrograms,
   type WeightRef,
-} from '../program.ts';
+} from '../programs/program.ts';
 import { runtime } from './ort.ts';
 
 type Tensors = Record<string, Ort.Tensor>;
@@ -56,7 +56,7 @@ export class Chain {
 
   /**
    * NLL (windows, S - 1) without the units in `skip`; all windows in one batch where that is exact.
-   * @param halved run every block as its two parts, one after the other.
+   * @param halved run every block as its two sublayers, one after the other.
    */
   async nll(
     windows: readonly number[][],
@@ -72,14 +72,16 @@ export class Chain {
 
   /** The programs between embedding and head. */
   #left(skip: readonly Unit[], halved: boolean): BoundProgram[] {
-    const parts = new Map(skip.map((unit) => [blockOf(unit), partOf(unit)]));
+    const parts = new Map(skip.map((unit) => [blockOf(unit), sublayerOf(unit)]));
     return this.programs.blocks.flatMap((block, b) => {
-      const part = parts.get(b);
-      if (part === null) return [];
-      if (part === undefined && !halved) return [block];
-      const halves = this.programs.halves?.[b];
-      if (!halves) throw new Error(`block ${b} has no halves`);
-      return (['attn', 'ffn'] as const).filter((name) => name !== part).map((name) => halves[name]);
+      const sublayer = parts.get(b);
+      if (sublayer === null) return [];
+      if (sublayer === undefined && !halved) return [block];
+      const sublayers = this.programs.sublayers?.[b];
+      if (!sublayers) throw new Error(`block ${b} has no sublayers`);
+      return (['attn', 'ffn'] as const)
+        .filter((name) => name !== sublayer)
+        .map((name) => sublayers[name]);
     });
   }
 

@@ -1,6 +1,6 @@
 // A provenance record with every field in use, for tests; must not be imported by the product.
 
-import type { Provenance } from '../provenance.ts';
+import type { Provenance } from '../export/provenance.ts';
 
 export const EXAMPLE: Provenance = {
   app: '0.1.0',

@@ -1,15 +1,15 @@
 // One golden row of the sample's evaluation run whole, for tests; a row is 66,000 tokens, so each
 // has a test file of its own.
 
-import { openModel } from '../../model/open.ts';
-import { evaluationText as bundled, golden, samplePath } from '../../onnx/testing/fixtures.ts';
-import { openFolder } from '../../onnx/testing/openFolder.ts';
-import type { EvaluateResult } from '../../worker/api.ts';
-import { folderTokenizer } from '../calibration.ts';
-import { evaluationText } from '../evaluationText.ts';
-import { nodeLoader } from '../ort.node.ts';
-import { ScoreSession } from '../session.ts';
-import { openWasm } from '../wasmEngine.ts';
+import type { EvaluateResult } from '../../contract/evaluate.ts';
+import { openModel } from '../../model/open/open.ts';
+import { evaluationText as bundled, golden, samplePath } from '../../testing/fixtures.ts';
+import { openFolder } from '../../testing/openFolder.ts';
+import { nodeLoader } from '../device/ort.node.ts';
+import { openWasm } from '../device/wasmEngine.ts';
+import { evaluationText } from '../evaluate/text.ts';
+import { folderTokenizer } from '../score/calibration.ts';
+import { ScoreSession } from '../score/session.ts';
 
 interface Row {
   removed: number[];

@@ -1,23 +1,21 @@
 // A stand-in for the meter, with plausible speeds, delays and errors on demand; for tests, never in
 // the app.
 
-import { EspalierError, toReport } from '../../errors.ts';
-import type { Progress } from '../../worker/api.ts';
+import type { GenerateResult, Side } from '../../contract/generate.ts';
+import type { MeterApi } from '../../contract/meter.ts';
+import type { Progress } from '../../contract/progress.ts';
 import type {
   Gain,
-  GenerateResult,
   MeasureResult,
-  MeterApi,
   MeterRequest,
-  RunSample,
-  Side,
   SpeedSettings,
   SweepPoint,
   SweepResult,
-  VariantInfo,
   VariantMeasure,
   Which,
-} from '../../worker/benchApi.ts';
+} from '../../contract/speed.ts';
+import type { RunSample, VariantInfo } from '../../contract/variant.ts';
+import { EspalierError, toReport } from '../../errors.ts';
 
 export interface FakeMeterOptions {
   /** Wait of each run, load or slice, in ms. */

@@ -1,31 +1,29 @@
 // A stand-in for the studio worker with the sample's golden numbers, delays and errors on demand;
 // for tests, never in the app.
 
-import { EspalierError } from '../../errors.ts';
-import type { Identity } from '../../model/identity.ts';
-import type { ModelSummary } from '../../model/summary.ts';
-import { blockOf, blocksLeft, partUnit } from '../../units.ts';
+import type { HiddenCriteria, Magnitudes } from '../../contract/criteria.ts';
+import type { DeviceReport } from '../../contract/device.ts';
+import type { EvaluateResult } from '../../contract/evaluate.ts';
+import type { ExportResult } from '../../contract/export.ts';
+import type { Interrupted } from '../../contract/interrupted.ts';
+import type { PlanResult } from '../../contract/plan.ts';
+import type { Progress } from '../../contract/progress.ts';
 import type {
   BlockScore,
-  DeviceReport,
-  EvaluateResult,
-  ExportResult,
-  HiddenCriteria,
-  Interrupted,
-  Magnitudes,
   Measure,
-  PartScore,
-  PartsResult,
-  PlanResult,
-  Progress,
   RecordedSettings,
   ScoreResult,
   ScoreSettings,
-  SearchResult,
-  SearchStep,
-  StudioApi,
-} from '../../worker/api.ts';
-import type { VariantInfo } from '../../worker/benchApi.ts';
+  SublayerScore,
+  SublayersResult,
+} from '../../contract/score.ts';
+import type { SearchResult, SearchStep } from '../../contract/search.ts';
+import type { StudioApi } from '../../contract/studio.ts';
+import type { VariantInfo } from '../../contract/variant.ts';
+import { EspalierError } from '../../errors.ts';
+import type { Identity } from '../../model/export/identity.ts';
+import type { ModelSummary } from '../../model/open/summary.ts';
+import { blockOf, blocksLeft, sublayerUnit } from '../../units.ts';
 
 /** The part of golden/sample.json that the stand-in plays back. */
 export interface SampleNumbers {
@@ -88,7 +86,7 @@ function sampleSummary(numBlocks = 16): ModelSummary {
     blocks: Array.from({ length: numBlocks }, (_, index) => ({
       index,
       class: 0,
-      hasHalves: true,
+      hasSublayers: true,
       params: 172_288,
       bytes: 689_152,
       attention,
@@ -119,6 +117,7 @@ const FAKE_DEVICE: DeviceReport = {
   reason: 'the adapter is a software device',
   features: [],
   maxBufferBytes: 2 ** 30,
+  defaultBudget: { webgpu: 4 * 2 ** 30, wasm: 5 * 2 ** 30 },
   selfTest: {
     passed: true,
     checks: [
@@ -319,9 +318,9 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       );
       return { ...measure(perWindow), removed, seconds: 0.3 };
     },
-    async scoreParts(settings, onEvent): Promise<PartsResult> {
-      const started = begin('scoreParts', [settings]);
-      const parts: PartScore[] = [];
+    async scoreSublayers(settings, onEvent): Promise<SublayersResult> {
+      const started = begin('scoreSublayers', [settings]);
+      const parts: SublayerScore[] = [];
       onEvent({ type: 'baseline', baseline: measure(base) });
       for (let index = 0; index < numBlocks; index++)
         for (const part of ['attn', 'ffn'] as const) {
@@ -330,7 +329,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
             (nll, w) => nll + (without(index)[w]! - nll) * (part === 'attn' ? 0.4 : 0.5),
           );
           const score = {
-            unit: partUnit(index, part),
+            unit: sublayerUnit(index, part),
             ...measure(perWindow),
             ci95: interval(base, perWindow),
           };

@@ -1,8 +1,8 @@
 // A store on both stand-ins, ready for tests of speed and generation; for tests, never in the app.
 
-import { golden } from '../../onnx/testing/fixtures.ts';
+import { golden } from '../../testing/fixtures.ts';
 import type { Disk } from '../disk.ts';
-import { sampleSource } from '../sample.ts';
+import { sampleSource } from '../open/sample.ts';
 import { createStudioStore } from '../store.ts';
 import { type FakeMeterOptions, fakeMeter } from './fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './fakeStudio.ts';

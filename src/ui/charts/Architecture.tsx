@@ -2,10 +2,10 @@
 // and bypassed. A mirror of the block list.
 
 import { useId } from 'react';
-import type { BlockSummary, ModelSummary } from '../../model/summary.ts';
-import { isRemoved } from '../../state/partsSelectors.ts';
-import { listUnits } from '../../state/unitWords.ts';
-import { partUnit, type Unit, wholeBlocks } from '../../units.ts';
+import type { BlockSummary, ModelSummary } from '../../model/open/summary.ts';
+import { listUnits } from '../../state/plan/unitWords.ts';
+import { isRemoved } from '../../state/score/sublayerSelectors.ts';
+import { sublayerUnit, type Unit, wholeBlocks } from '../../units.ts';
 import { formatCount } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
@@ -73,8 +73,8 @@ export function Architecture({ model, removed, locked, hover }: Props) {
           x={start + (block.index + 0.1) * pitch}
           pitch={pitch}
           height={Math.max(14, (block.bytes / most) * TALLEST)}
-          attentionGone={isRemoved(removed, partUnit(block.index, 'attn'))}
-          feedForwardGone={isRemoved(removed, partUnit(block.index, 'ffn'))}
+          attentionGone={isRemoved(removed, sublayerUnit(block.index, 'attn'))}
+          feedForwardGone={isRemoved(removed, sublayerUnit(block.index, 'ffn'))}
           locked={locked.includes(block.index)}
           hover={hover === block.index}
           hatch={`url(#${hatch})`}
@@ -144,7 +144,7 @@ function BlockColumn({
   const w = pitch * 0.8;
   const y = MIDDLE - height / 2;
   const share = block.attention ? block.attention.bytes / Math.max(block.bytes, 1) : 0;
-  const split = block.hasHalves && share > 0;
+  const split = block.hasSublayers && share > 0;
   const attention = Math.max(5, height * share - 1.5);
   const rx = Math.min(5, w / 4);
   const look = (gone: boolean) => ({ 'data-removed': gone, style: gone ? { fill: hatch } : {} });

@@ -2,21 +2,21 @@
 // there is a curve; a mirror of the block list.
 
 import { useMemo } from 'react';
-import { showsParts } from '../../state/partsSelectors.ts';
+import { showsSublayers } from '../../state/score/sublayerSelectors.ts';
 import { type CurveData, curveData } from '../../state/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
 import { CurveMarks } from './CurveMarks.tsx';
-import { PartsChart } from './PartsChart.tsx';
+import { SublayersChart } from './SublayersChart.tsx';
 
 /** Another model starts with its whole range. */
 export default function ImportanceChart() {
   const model = useStudio((state) => state.model.current?.summary);
-  const parts = useStudio(showsParts);
+  const parts = useStudio(showsSublayers);
   if (!model) return null;
   const key = `${model.name}/${model.graph}/${model.numBlocks}`;
-  return parts ? <PartsChart key={key} /> : <BlocksChart key={key} />;
+  return parts ? <SublayersChart key={key} /> : <BlocksChart key={key} />;
 }
 
 function BlocksChart() {

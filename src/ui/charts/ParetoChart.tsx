@@ -11,7 +11,12 @@ import {
   XAxis,
   YAxis,
 } from 'recharts';
-import { foretoldRows, plottable, type VariantRow, variantRows } from '../../state/variants.ts';
+import {
+  foretoldRows,
+  plottable,
+  type VariantRow,
+  variantRows,
+} from '../../state/variants/variants.ts';
 import { formatPpl, formatRate, plural } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { TICK } from './axis.ts';

@@ -11,7 +11,7 @@ import {
   XAxis,
   YAxis,
 } from 'recharts';
-import { type PathPoint, type PathSeries, pathsView } from '../../state/searchSelectors.ts';
+import { type PathPoint, type PathSeries, pathsView } from '../../state/search/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useWidth } from '../useWidth.ts';

@@ -13,13 +13,13 @@ import {
   YAxis,
   ZIndexLayer,
 } from 'recharts';
-import type { ModelSummary } from '../../model/summary.ts';
+import type { ModelSummary } from '../../model/open/summary.ts';
 import {
   bestSpan,
   type CriterionView,
   criteriaView,
   shownCriteria,
-} from '../../state/criteriaSelectors.ts';
+} from '../../state/criteria/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
 import { formatScore } from '../format.ts';
 import { useStudio } from '../studioContext.ts';

@@ -2,7 +2,7 @@
 // mirror of the cards: must not say what they do not.
 
 import type { Stat } from '../../analysis/speed.ts';
-import { speedView } from '../../state/speedSelectors.ts';
+import { speedView } from '../../state/speed/selectors.ts';
 import { useStudio } from '../studioContext.ts';
 import css from './speedBars.module.css';
 

@@ -2,7 +2,7 @@
 // sweep; a mirror of its table.
 
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, XAxis, YAxis } from 'recharts';
-import type { SweepPoint, SweepResult } from '../../worker/benchApi.ts';
+import type { SweepPoint, SweepResult } from '../../contract/speed.ts';
 import { formatRate, formatShort } from '../format.ts';
 import { TICK } from './axis.ts';
 import css from './charts.module.css';

@@ -1,7 +1,7 @@
 // The axis of the importance chart, on the sample's curve and on hostile ones.
 
 import { describe, expect, it } from 'vitest';
-import { golden, type SampleGolden } from '../../onnx/testing/fixtures.ts';
+import { golden, type SampleGolden } from '../../testing/fixtures.ts';
 import { scaleOf, ticksOf } from './scale.ts';
 
 const sample = golden<SampleGolden>('sample');

@@ -1,6 +1,6 @@
 // A running job: what it does, how far it is, how long it will take.
 
-import type { Progress } from '../../worker/api.ts';
+import type { Progress } from '../../contract/progress.ts';
 import { formatBytes, formatSeconds } from '../format.ts';
 import css from './kit.module.css';
 

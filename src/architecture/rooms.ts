@@ -1,0 +1,33 @@
+// The rooms of `src/` and the arrows between them: the one table that the tests and the drawing in
+// src/README.md follow.
+
+/**
+ * Room -> rooms it may import, lowest first. Every room may import the files beside this folder.
+ */
+export const ARROWS = {
+  onnx: [],
+  analysis: [],
+  text: [],
+  model: ['onnx'],
+  contract: ['analysis', 'text', 'model'],
+  files: ['onnx', 'model'],
+  node: ['onnx', 'model'],
+  runtime: ['onnx', 'analysis', 'text', 'model', 'contract'],
+  speed: ['analysis', 'contract'],
+  bridge: ['contract', 'speed'],
+  worker: ['onnx', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
+  state: ['analysis', 'model', 'contract', 'files', 'bridge'],
+  ui: ['analysis', 'model', 'contract', 'state'],
+  cli: ['analysis', 'model', 'contract', 'node', 'runtime', 'speed'],
+  main: ['bridge', 'state', 'ui'],
+} as const satisfies Record<string, readonly string[]>;
+
+export type Room = keyof typeof ARROWS;
+
+/** The arrows as src/README.md draws them: a line for each room, lowest first. */
+export function drawArrows(): string {
+  const width = Math.max(...Object.keys(ARROWS).map((room) => room.length));
+  return Object.entries(ARROWS)
+    .map(([room, below]) => `${room.padEnd(width)} -> ${below.join(', ') || '(nothing)'}`)
+    .join('\n');
+}

@@ -1,0 +1,96 @@
+// The page's meter: variants in workers of their own, measured and generated with in turns. Must
+// not load or compile anything itself.
+
+import { untilAborted } from '../async.ts';
+import type { MeterApi } from '../contract/meter.ts';
+import type { MeterRequest } from '../contract/speed.ts';
+import type { StudioApi } from '../contract/studio.ts';
+import type { OpenVariant } from '../contract/variant.ts';
+import { toReport } from '../errors.ts';
+import { measureVariants } from '../speed/measure.ts';
+import { generateSideBySide } from '../speed/sideBySide.ts';
+import { sweepBatches } from '../speed/sweep.ts';
+import { openRemote, spawnBenchWorker } from './remoteVariant.ts';
+
+const RELEASED =
+  "The studio's weights were released to make room for the measurement; they are loaded " +
+  'again with the next score or perplexity.';
+
+export function createMeter(
+  studio: Pick<StudioApi, 'device' | 'release'>,
+  spawn: () => Worker = spawnBenchWorker,
+): MeterApi {
+  let running: AbortController | null = null;
+
+  /** One job at a time: a new one ends the one before. */
+  async function job<T>(
+    request: MeterRequest & { graphCapture: boolean },
+    note: (text: string) => void,
+    work: (open: OpenVariant, signal: AbortSignal, together: boolean) => Promise<T>,
+  ): Promise<T> {
+    running?.abort();
+    const abort = new AbortController();
+    running = abort;
+    try {
+      const { source, graph, device, graphCapture, estimate } = request;
+      const report = await untilAborted(studio.device(), abort.signal);
+      const selfTest = report.webgpu && device !== 'wasm' ? report.selfTest : null;
+      const budget = report.defaultBudget[selfTest ? 'webgpu' : 'wasm'];
+      let released = false;
+      const release = async (): Promise<void> => {
+        if (released) return;
+        released = true;
+        await untilAborted(studio.release(), abort.signal);
+        note(RELEASED);
+      };
+      // The studio holds the weights of the original.
+      if (2 * estimate.original + estimate.pruned > budget) await release();
+      let opens = 0;
+      const open: OpenVariant = async (removed, signal, onProgress) => {
+        // One is opened once more only after a run found no room beside the other.
+        if (opens++ >= 2) await release();
+        const load = () =>
+          openRemote(
+            spawn,
+            { source, graph, removed, device, selfTest, graphCapture },
+            signal,
+            onProgress,
+          );
+        try {
+          return await load();
+        } catch (error) {
+          if (released || toReport(error).code !== 'out-of-memory') throw error;
+          await release();
+          return load();
+        }
+      };
+      return await work(open, abort.signal, estimate.original + estimate.pruned <= budget);
+    } finally {
+      // Workers end with the signal: nothing of a job outlives it.
+      abort.abort();
+      if (running === abort) running = null;
+    }
+  }
+
+  return {
+    measure: (request, onEvent) =>
+      job(
+        { ...request, graphCapture: request.settings.graphCapture },
+        noted(onEvent),
+        (open, signal, together) => measureVariants(request, open, { signal, onEvent, together }),
+      ),
+    sweep: (request, batches, onEvent) =>
+      job({ ...request, graphCapture: false }, noted(onEvent), (open, signal, together) =>
+        sweepBatches({ ...request, batches }, open, { signal, onEvent, together }),
+      ),
+    generate: (request, onEvent) =>
+      job({ ...request, graphCapture: false }, noted(onEvent), (open, signal, together) =>
+        generateSideBySide(request, open, { signal, onEvent, together }),
+      ),
+    cancel: () => running?.abort(),
+  };
+}
+
+function noted(onEvent: (event: { type: 'note'; text: string }) => void): (text: string) => void {
+  return (text) => onEvent({ type: 'note', text });
+}

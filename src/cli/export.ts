@@ -1,0 +1,138 @@
+// `prune`: writes the pruned folder and checks what was written, as the page's export does.
+
+import type { DeviceKind } from '../contract/device.ts';
+import { EspalierError, toReport } from '../errors.ts';
+import { exportManifest } from '../model/export/manifest.ts';
+import {
+  dtypeSteps,
+  EXPORT_DTYPES,
+  type ExportDtype,
+  type StepChoice,
+  stepsObstacle,
+} from '../model/export/steps.ts';
+import { type OpenedModel, openModel } from '../model/open/open.ts';
+import { writeFolder } from '../node/writeFolder.ts';
+import type { Engine } from '../runtime/device/engine.ts';
+import { nodeLoader } from '../runtime/device/ort.node.ts';
+import { openWasm } from '../runtime/device/wasmEngine.ts';
+import type { RoutedSession } from '../runtime/score/route.ts';
+import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
+import { blocksLeft, type Unit } from '../units.ts';
+import { VERSION } from '../version.ts';
+import { oneOf, parseCommand, parseRemove, UsageError } from './args.ts';
+import { openForCommand, openSession, withFolder } from './open.ts';
+import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
+
+const DTYPES = Object.keys(EXPORT_DTYPES) as ExportDtype[];
+
+export async function prune(words: string[]): Promise<number> {
+  const { folder: path, values } = parseCommand(words, {
+    remove: { type: 'string' },
+    out: { type: 'string' },
+    model: { type: 'string' },
+    dtype: { type: 'string' },
+    device: { type: 'string' },
+    json: { type: 'string' },
+  });
+  const { out, json } = values;
+  if (out === undefined) throw new UsageError('Name the folder to write: --out <dir>.');
+  if (values.remove === undefined)
+    throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
+  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
+  const removed = parseRemove(values.remove);
+  const dtype = oneOf(values.dtype, 'dtype', DTYPES) ?? null;
+  const steps = dtypeSteps(dtype);
+  checkJsonTarget(json);
+  return withFolder(path, async (folder) => {
+    const opened = await openForCommand(folder, values.model);
+    refuseSteps(opened, steps);
+    const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
+    await writeFolder(out, manifest.files, folder, (done, total) =>
+      status(`write ${done}/${total} bytes`),
+    );
+    statusDone();
+
+    // Spread token ids: verification needs any text, and a folder may have no tokenizer.
+    const window = Array.from(
+      { length: VERIFY_TOKENS },
+      (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize),
+    );
+    const { nll, whyNoNll, engine } = await likelihood(opened, removed, window, device);
+    const expected = {
+      window,
+      nll,
+      whyNoNll,
+      numBlocks: blocksLeft(opened.summary.numBlocks, removed),
+      source: { opened, removed },
+      steps,
+    };
+    const [verification, summary] = await withFolder(out, async (written) => [
+      await verifyExport(written, manifest.graph, expected, engine),
+      // Structure that cannot be read again is the first failed check.
+      await openModel(written, manifest.graph).then(
+        (model) => model.summary,
+        () => null,
+      ),
+    ]);
+    await engine.dispose();
+    const files = manifest.files.map((file) => ({ path: file.path, bytes: file.size }));
+    if (json !== undefined)
+      writeJson(json, { removed, out, files, leftOut: manifest.leftOut, summary, verification });
+    else {
+      const total = files.reduce((sum, file) => sum + file.bytes, 0);
+      process.stdout.write(
+        `${out}: ${expected.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ` +
+          `${verification.status}\n`,
+      );
+      const wrong = verification.status === 'failed' ? 'FAILED' : 'not run';
+      for (const check of verification.checks)
+        process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
+    }
+    if (verification.status !== 'failed') return 0;
+    const first = verification.checks.find((check) => !check.ok);
+    note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
+    return 1;
+  });
+}
+
+/** @throws EspalierError `bad-input` for a precision that the source has already */
+function refuseSteps({ summary }: OpenedModel, steps: readonly StepChoice[]): void {
+  const why = stepsObstacle(summary.dtype, steps);
+  if (why)
+    throw new EspalierError(
+      'bad-input',
+      why,
+      'Leave --dtype out, or name the float32 graph with --model.',
+    );
+}
+
+/**
+ * The studio's own NLL per token of the plan, with the engine for verification; a model that cannot
+ * be scored is verified without it, with a note.
+ */
+async function likelihood(
+  opened: OpenedModel,
+  removed: readonly Unit[],
+  window: readonly number[],
+  device: DeviceKind,
+): Promise<{ nll: Float32Array | null; whyNoNll?: string; engine: Engine }> {
+  let whyNoNll: string | undefined;
+  if (opened.summary.canScore) {
+    let routed: RoutedSession | null = null;
+    try {
+      routed = await openSession(opened, device);
+      for (const text of routed.notes) note(text);
+      const nll = await routed.session.nllPerToken(removed, window);
+      await routed.session.dispose();
+      return { nll, engine: routed.engine };
+    } catch (error) {
+      const { message, detail } = toReport(error);
+      note(`The likelihood is not compared: ${message} ${detail}`);
+      whyNoNll = message;
+      // The engine may have failed with the model: verification gets a new one.
+      await routed?.session.dispose().catch(() => {});
+      await routed?.engine.dispose().catch(() => {});
+    }
+  }
+  return { nll: null, ...(whyNoNll ? { whyNoNll } : {}), engine: await openWasm(nodeLoader) };
+}

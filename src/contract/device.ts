@@ -1,0 +1,36 @@
+// What a device is, what is known of the one at hand, and how its self-test went.
+
+export type DeviceKind = 'webgpu' | 'wasm';
+
+/** Result of one check of the device self-test. */
+export interface SelfTestCheck {
+  name: string;
+  ok: boolean;
+  /** Largest absolute difference to the wasm device, or null when the check did not run. */
+  maxError: number | null;
+  note: string;
+}
+
+export interface DeviceReport {
+  /** What `auto` resolves to on this machine. */
+  preferred: DeviceKind;
+  webgpu: boolean;
+  /** Adapter vendor, architecture and description; '' without an adapter. */
+  adapter: string;
+  /** Why WebGPU is not used, in words; '' when it is. */
+  reason: string;
+  features: string[];
+  /** Largest buffer in bytes; 0 without an adapter. */
+  maxBufferBytes: number;
+  /** Bytes that each device may take by default. */
+  defaultBudget: Readonly<Record<DeviceKind, number>>;
+  selfTest: SelfTest | null;
+}
+
+export interface SelfTest {
+  passed: boolean;
+  checks: SelfTestCheck[];
+  /** Which routes follow: e.g. "device without subgroups", "soft-capped graphs on wasm". */
+  routes: string[];
+  seconds: number;
+}

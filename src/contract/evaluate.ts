@@ -1,0 +1,71 @@
+// Perplexity of the original and a plan on a text that did not choose the plan.
+
+import type { Unit } from '../units.ts';
+import type { DeviceKind } from './device.ts';
+import type { Progress } from './progress.ts';
+
+/**
+ * Perplexity on a text of its own, by the paper's protocol (non-overlapping segments) or with a
+ * stride.
+ */
+export interface EvaluateRequest {
+  /** The plan; empty: the original alone. */
+  removed: Unit[];
+  /** `bundled` is the evaluation text that comes with the page. */
+  text: { kind: 'bundled' } | { kind: 'text'; name: string; text: string };
+  /** Tokens per segment, BOS included. */
+  segment: number;
+  /**
+   * Tokens from one segment to the next; a segment then predicts its last `stride` tokens only.
+   * null = no overlap.
+   */
+  stride: number | null;
+  bos: 'none' | 'every' | null;
+  /** Evaluate at most this many segments, from the start; null = all. */
+  maxSegments: number | null;
+  device: 'auto' | DeviceKind;
+  budgetBytes?: number | undefined;
+}
+
+export interface EvaluatedSide {
+  /** Mean over all predicted tokens, nats. */
+  nll: number;
+  ppl: number | null;
+  /** 95 % bootstrap interval of the mean NLL over segments, nats. */
+  ci95: [number, number];
+}
+
+export interface EvaluateResult {
+  text: { name: string; sha256: string; tokens: number };
+  segment: number;
+  stride: number | null;
+  bos: 'none' | 'every';
+  /** Segments evaluated, of all that the text gives. */
+  segments: number;
+  totalSegments: number;
+  /** Predicted tokens that the means are over. */
+  predicted: number;
+  removed: Unit[];
+  original: EvaluatedSide;
+  /** null when nothing is removed. */
+  plan: EvaluatedSide | null;
+  /**
+   * Share of predicted positions at which both give the same most likely token; null when nothing
+   * is removed.
+   */
+  top1Agreement: number | null;
+  /**
+   * Mean KL(original || plan) in nats over the predicted positions; null when nothing is removed.
+   */
+  klDivergence: number | null;
+  device: { kind: DeviceKind; name: string };
+  /** What makes the numbers doubtful: overlap with the calibration text. */
+  warnings: string[];
+  seconds: number;
+}
+
+export type EvaluateEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  /** The numbers over the segments so far. */
+  | { type: 'partial'; result: EvaluateResult };

@@ -1,0 +1,42 @@
+// Writing a pruned model: where to, what is recorded, what was written.
+
+import type { StudyRecord } from '../model/export/provenanceStudy.ts';
+import type { Unit } from '../units.ts';
+import type { PlanResult } from './plan.ts';
+import type { ScoreResult } from './score.ts';
+import type { Verification } from './verify.ts';
+
+export type ExportTarget =
+  | { kind: 'folder'; handle: FileSystemDirectoryHandle }
+  /** A file to stream a zip into. */
+  | { kind: 'zip-file'; handle: FileSystemFileHandle }
+  /** No file picker here: the zip comes back as a Blob. */
+  | { kind: 'zip-blob' };
+
+export interface ExportRequest {
+  removed: Unit[];
+  /** Folder name inside the zip, or of the subfolder that is made. */
+  name: string;
+  target: ExportTarget;
+  /** The curve in force, recorded in espalier.json. */
+  score: ScoreResult | null;
+  plan: PlanResult | null;
+  /** What else was found out, recorded in espalier.json. */
+  study?: StudyRecord;
+}
+
+export interface ExportedFile {
+  path: string;
+  bytes: number;
+}
+
+export interface ExportResult {
+  name: string;
+  files: ExportedFile[];
+  bytes: number;
+  seconds: number;
+  /** Graphs of other dtypes in the source folder that were left out. */
+  leftOut: string[];
+  blob: Blob | null;
+  verification: Verification;
+}

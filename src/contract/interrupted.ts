@@ -1,0 +1,22 @@
+// Long jobs that did not finish and can be resumed.
+
+import type { DeviceKind } from './device.ts';
+import type { ScoreSettings } from './score.ts';
+import type { SearchRequest } from './search.ts';
+
+/**
+ * A long job that did not come to its end; it goes on when it is asked for with the same settings.
+ */
+export interface Interrupted {
+  key: string;
+  job: 'score' | 'parts' | 'search';
+  /** What it was asked with. */
+  settings: ScoreSettings;
+  search: Omit<SearchRequest, 'settings'> | null;
+  device: { kind: DeviceKind; name: string };
+  /** Block evaluations done, of all. */
+  done: number;
+  total: number;
+  /** ms since 1970. */
+  savedAt: number;
+}

@@ -1,0 +1,11 @@
+// The form of the tables that list a worker's calls: both ends of the thread boundary are built
+// from them, so a method that is missing in one is a type error.
+
+/** What the page needs to know of a call besides its type. */
+export interface MethodSpec {
+  /** Cancelled by `cancel()`, also while it waits for its worker. */
+  job?: true;
+}
+
+/** Every method of `T` by name, no more and no fewer. */
+export type Methods<T> = { readonly [K in keyof T]-?: MethodSpec };

@@ -1,0 +1,134 @@
+// Scoring blocks and sublayers by leaving each out: settings, events, results.
+
+import type { SettingsRecord } from '../model/export/provenance.ts';
+import type { SublayerUnit } from '../units.ts';
+import type { HiddenCriteria } from './criteria.ts';
+import type { DeviceKind, SelfTest } from './device.ts';
+import type { Progress } from './progress.ts';
+
+export type TextSource =
+  | { kind: 'bundled' }
+  | { kind: 'text'; name: string; text: string }
+  | { kind: 'ids'; name: string; windows: number[][] };
+
+export interface ScoreSettings {
+  text: TextSource;
+  /** Number of windows S. */
+  samples: number;
+  /** Tokens per window L, BOS included. */
+  length: number;
+  sampler: 'even' | 'random';
+  seed: number;
+  /** null = what the tokenizer does by itself. */
+  bos: 'none' | 'every' | null;
+  device: 'auto' | DeviceKind;
+  /** Bytes that scoring may take; absent = 70 % of what the device is believed to have. */
+  budgetBytes?: number | undefined;
+}
+
+/** What is recorded of a run's settings, with the choices resolved. */
+export type RecordedSettings = SettingsRecord;
+
+/**
+ * Mean negative log-likelihood in nats per predicted token; `ppl` = exp(nll), null when it
+ * overflows float64.
+ */
+export interface Measure {
+  nll: number;
+  ppl: number | null;
+  /** Mean NLL of each window. */
+  nllPerWindow: number[];
+}
+
+export interface BlockScore extends Measure {
+  index: number;
+  /** 95 % paired bootstrap interval of NLL(without block) - NLL(intact), in nats. */
+  ci95: [number, number];
+  /** Set instead of numbers that mean anything when the block cannot be left out. */
+  refused?: string;
+}
+
+export interface ScoreResult {
+  /** Free with the intact pass; absent in curves of older versions. */
+  hidden?: HiddenCriteria;
+  baseline: Measure;
+  blocks: BlockScore[];
+  /** Block indices, least important first. */
+  order: number[];
+  windows: number[][];
+  settings: RecordedSettings;
+  device: { kind: DeviceKind; name: string };
+  selfTest: SelfTest | null;
+  /** Rewrites applied so that the graph runs on the device, in words. */
+  rewrites: string[];
+  /**
+   * What makes the numbers doubtful, in sentences (float16 that overflows); absent when nothing was
+   * found.
+   */
+  warnings?: string[];
+  seconds: number;
+  /**
+   * Curve cost against the ideal [N(N+1)/2 t_block + (N+1) t_head] (design of the breadth-first
+   * pass), measured in the run.
+   */
+  costRatio: number | null;
+}
+
+export type ScoreEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  /** `resumed` = block evaluations that an earlier, interrupted run had done. */
+  | {
+      type: 'started';
+      device: { kind: DeviceKind; name: string };
+      windows: number;
+      resumed?: number;
+    }
+  | { type: 'baseline'; baseline: Measure }
+  | { type: 'block'; block: BlockScore };
+
+/** Peak bytes that scoring will need, by part, before it starts. */
+export interface MemoryEstimate {
+  weights: number;
+  hiddenStates: number;
+  scratch: number;
+  logits: number;
+  total: number;
+  /** Largest single buffer, against the device's limit. */
+  largestBuffer: number;
+  /** Bytes that may be taken in all. */
+  budget?: number;
+  /** Weights are read from the files while scoring goes on, instead of staying on the device. */
+  streaming?: boolean;
+  /** Bytes of weights that scoring reads from the files. */
+  bytesRead?: number;
+  /** Why nothing fits, with numbers and what to do; absent when it does. */
+  obstacle?: string;
+}
+
+/** A part of a block (attention or feed-forward) scored when it alone is left out. */
+export interface SublayerScore extends Measure {
+  unit: SublayerUnit;
+  /** 95 % paired bootstrap interval of NLL(without it) - NLL(intact), in nats. */
+  ci95: [number, number];
+}
+
+/** Leave-one-out over the 2N parts, on the same windows as a curve. */
+export interface SublayersResult {
+  baseline: Measure;
+  /** By block, attention first; blocks whose parts cannot be told apart are missing. */
+  parts: SublayerScore[];
+  /** Least important first. */
+  order: SublayerUnit[];
+  windows: number[][];
+  settings: RecordedSettings;
+  device: { kind: DeviceKind; name: string };
+  seconds: number;
+  costRatio: number | null;
+}
+
+export type SublayersEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  | { type: 'baseline'; baseline: Measure }
+  | { type: 'part'; part: SublayerScore };

@@ -1,0 +1,58 @@
+// Iterative search: one block removed at a time, the rest scored again.
+
+import type { Unit } from '../units.ts';
+import type { DeviceKind } from './device.ts';
+import type { Progress } from './progress.ts';
+import type { Measure, RecordedSettings, ScoreSettings } from './score.ts';
+
+/**
+ * Iterative PPL (SLEB): the block whose removal costs least goes, and what is left is scored again.
+ */
+export interface SearchRequest {
+  settings: ScoreSettings;
+  /** Removed before the search begins. */
+  start: Unit[];
+  /** Blocks that stay. */
+  locked: number[];
+  /** Blocks to remove, at most. */
+  count: number;
+  /** Stop before the perplexity of the plan goes above this; null = no bound. */
+  maxPpl: number | null;
+}
+
+export interface SearchStep {
+  /** The block that went in this step. */
+  block: number;
+  /** Of the model without it and all that went before. */
+  measure: Measure;
+  /** NLL of every candidate of this step, in nats, ascending. */
+  candidates: { block: number; nll: number }[];
+  seconds: number;
+}
+
+export type SearchEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  | {
+      type: 'started';
+      device: { kind: DeviceKind; name: string };
+      baseline: Measure;
+      resumedSteps: number;
+    }
+  /** A candidate of the step that runs. */
+  | { type: 'candidate'; step: number; block: number; nll: number }
+  | { type: 'step'; step: SearchStep };
+
+export interface SearchResult {
+  /** Of the model as the search found it: without `start`. */
+  baseline: Measure;
+  steps: SearchStep[];
+  /** Why it ended: all asked blocks went, the bound was reached, or nothing unlocked is left. */
+  stoppedBy: 'count' | 'bound' | 'locks';
+  windows: number[][];
+  settings: RecordedSettings;
+  device: { kind: DeviceKind; name: string };
+  seconds: number;
+  /** Cost against the sum of the steps' ideals, measured in the run; null when unknown. */
+  costRatio: number | null;
+}

@@ -1,0 +1,59 @@
+// Opening a written export again and holding it against the plan.
+
+import type { Unit } from '../units.ts';
+import type { DeviceKind } from './device.ts';
+import type { Methods } from './methods.ts';
+import type { FolderSource } from './open.ts';
+import type { Progress } from './progress.ts';
+
+export interface VerifyCheck {
+  name: string;
+  ok: boolean;
+  /** What was compared, with the numbers. */
+  detail: string;
+}
+
+/**
+ * "verified" only when every check ran and passed; "in-parts" when the graph is too large to be run
+ * whole here, but everything else is right and its blocks, run one after the other from the written
+ * files, give the right numbers; "unverified" when those that ran passed but nothing here can run
+ * the graph, or what could was lost on the way.
+ */
+export interface Verification {
+  status: 'verified' | 'in-parts' | 'unverified' | 'failed';
+  checks: VerifyCheck[];
+  device: string;
+  seconds: number;
+}
+
+/** What was written: files of a folder, or a zip of them. */
+export type Written =
+  | { kind: 'files'; name: string; files: { path: string; file: Blob }[] }
+  | { kind: 'zip'; blob: Blob };
+
+export interface VerifyRequest {
+  written: Written;
+  /** Path of the graph within what was written. */
+  graph: string;
+  /** Token ids of one window. */
+  window: number[];
+  /**
+   * The studio's own NLL of window[1..] for this plan, nats; null when the graph gives no per-token
+   * logits.
+   */
+  nll: Float32Array | null;
+  /** Why there is none, where it is not the graph's form. */
+  whyNoNll?: string | undefined;
+  numBlocks: number;
+  /** The model it was made of: every tensor is compared byte by byte. */
+  source: { folder: FolderSource; graph: string; removed: Unit[] };
+  device: { kind: DeviceKind; subgroups: boolean };
+  /** Bytes that running may take; by default what scoring may take. */
+  budgetBytes?: number | undefined;
+}
+
+export interface VerifyApi {
+  verify(request: VerifyRequest, onProgress: (progress: Progress) => void): Promise<Verification>;
+}
+
+export const VERIFY_METHODS = { verify: {} } as const satisfies Methods<VerifyApi>;

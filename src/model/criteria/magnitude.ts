@@ -1,0 +1,262 @@
+// Magnitude of each block: sums over its linear matrices and norm vectors, read piece by piece;
+// must not keep weights.
+
+import { EspalierError, throwIfCancelled } from '../../errors.ts';
+import { elementCount, isRange, type Tensor } from '../../onnx/graph.ts';
+import type { ByteRange, ByteSource, Folder } from '../../onnx/source.ts';
+import type { OpenedModel } from '../open/open.ts';
+import { type CountedTensor, countedTensors } from './linear.ts';
+import { SMALL_INTEGERS } from './linearQuantised.ts';
+import { floatSums, type Summing, toFloats } from './magnitudeFloats.ts';
+import { quantisedSums } from './magnitudeIntegers.ts';
+import { unpackIntegers } from './magnitudeTables.ts';
+
+/** One read is at most this long. A multiple of 8, so that no element is cut. */
+const READ_BYTES = 8 * 2 ** 20;
+/**
+ * Reads on their way while one is summed: small ones (scales) between large ones would let the sums
+ * wait.
+ */
+const AHEAD = 3;
+/** Reads that lie this close are one. */
+const GAP_BYTES = 4096;
+
+/**
+ * Sums per block: the worker's contract `Magnitudes` without the time, which this room cannot tell.
+ */
+export interface BlockMagnitudes {
+  l1: number[];
+  l2: number[];
+  l1WithNorms: number[];
+  l2WithNorms: number[];
+  /** Bytes read from the files. */
+  bytesRead: number;
+}
+
+export interface MagnitudeOptions {
+  signal?: { readonly aborted: boolean } | undefined;
+  /** Bytes read so far, of all. */
+  onBytes?: ((done: number, total: number) => void) | undefined;
+}
+
+/** A run of bytes and where it goes. */
+interface Read {
+  range: ByteRange;
+  take(bytes: Uint8Array<ArrayBuffer>): void;
+}
+
+/**
+ * L1 (sum of absolute values) and L2 (sum of squares, not its root) of each block. Quantised values
+ * are scale x (integer - zero point) without rounding, everything is added in float64. Every byte
+ * is read once; held at a time: four reads, and scales and zero points of one matrix.
+ * @throws EspalierError `cancelled`, `missing-file`, `corrupt-file`, `unsupported-op` for a
+ *   quantisation that cannot be undone
+ * @source method.md 3; Kim et al., Shortened LLaMA (2024), section 3.1 (Mag)
+ */
+export async function measureMagnitudes(
+  opened: OpenedModel,
+  options: MagnitudeOptions = {},
+): Promise<BlockMagnitudes> {
+  const n = opened.structure.blocks.length;
+  const zeros = (): number[] => Array<number>(n).fill(0);
+  const found: BlockMagnitudes = {
+    l1: zeros(),
+    l2: zeros(),
+    l1WithNorms: zeros(),
+    l2WithNorms: zeros(),
+    bytesRead: 0,
+  };
+  const tensors = countedTensors(opened.structure).sort((a, b) => inFileOrder(a.tensor, b.tensor));
+  const reads = tensors.flatMap((item) =>
+    readsOf(item, ({ abs, square }) => {
+      for (const block of item.blocks) {
+        if (item.kind === 'linear') {
+          found.l1[block]! += abs;
+          found.l2[block]! += square;
+        }
+        found.l1WithNorms[block]! += abs;
+        found.l2WithNorms[block]! += square;
+      }
+    }),
+  );
+  found.bytesRead = await readInOrder(opened.folder, reads, options);
+  return found;
+}
+
+/**
+ * Scales and zero points first, then the values; `done` gets the sums. Tensors within the graph
+ * file are taken at once.
+ */
+function readsOf(
+  { tensor, quantised }: CountedTensor,
+  done: (sums: Summing['sums']) => void,
+): Read[] {
+  let summing: Summing | null = null;
+  if (!quantised) {
+    return pieces(tensor, (bytes, last) => {
+      summing ??= floatSums(tensor.type);
+      summing.add(bytes);
+      if (last) done(summing.sums);
+    });
+  }
+  let scales: Uint8Array<ArrayBuffer> | null = null;
+  let zeroPoints: Uint8Array<ArrayBuffer> | null = null;
+  const start = (): Summing => {
+    const { bits, signed, layout, zeros, zero, zeroRow } = quantised;
+    const count = zeros
+      ? zeroRow === null
+        ? elementCount(zeros.dims)
+        : elementCount(quantised.scales.dims)
+      : 1;
+    const points = zeros && zeroPoints;
+    return quantisedSums({
+      bits,
+      signed,
+      layout,
+      zerosPacked: zeros === null || SMALL_INTEGERS.has(zeros.type),
+      scales: toFloats(quantised.scales.type, scales ?? new Uint8Array()),
+      zeros: !points
+        ? Float32Array.of(zero)
+        : SMALL_INTEGERS.has(zeros.type)
+          ? unpackIntegers(points, bits, signed, zeroRow, count)
+          : toFloats(zeros.type, points),
+    });
+  };
+  return [
+    ...whole(quantised.scales, (bytes) => (scales = bytes)),
+    ...(quantised.zeros ? whole(quantised.zeros, (bytes) => (zeroPoints = bytes)) : []),
+    ...pieces(tensor, (bytes, last) => {
+      summing ??= start();
+      summing.add(bytes);
+      if (!last) return;
+      done(summing.sums);
+      summing = scales = zeroPoints = null;
+    }),
+  ];
+}
+
+function pieces(
+  { name, data }: Tensor,
+  take: (bytes: Uint8Array<ArrayBuffer>, last: boolean) => void,
+): Read[] {
+  if (data instanceof Uint8Array) return [{ range: INLINE, take: () => take(data.slice(), true) }];
+  if (!isRange(data)) throw new EspalierError('bug', `${name} is not in a file.`);
+  const out: Read[] = [];
+  for (let from = 0; from < data.length; from += READ_BYTES) {
+    const length = Math.min(READ_BYTES, data.length - from);
+    const last = from + length === data.length;
+    out.push({
+      range: { file: data.file, offset: data.offset + from, length },
+      take: (bytes) => take(bytes, last),
+    });
+  }
+  return out;
+}
+
+/** A tensor that is needed in one piece. */
+function whole(tensor: Tensor, take: (bytes: Uint8Array<ArrayBuffer>) => void): Read[] {
+  let all: Uint8Array<ArrayBuffer> | null = null;
+  let filled = 0;
+  return pieces(tensor, (bytes, last) => {
+    if (last && !all) return take(bytes.slice());
+    all ??= new Uint8Array(tensor.data.length);
+    all.set(bytes, filled);
+    filled += bytes.length;
+    if (!last) return;
+    take(all);
+    all = null;
+  });
+}
+
+/** Nothing to read: the bytes came with the graph. */
+const INLINE: ByteRange = { file: '', offset: 0, length: 0 };
+
+function inFileOrder(a: Tensor, b: Tensor): number {
+  const x = isRange(a.data) ? a.data : INLINE;
+  const y = isRange(b.data) ? b.data : INLINE;
+  return x.file < y.file ? -1 : x.file > y.file ? 1 : x.offset - y.offset;
+}
+
+/** Reads in the given order, the next ones on their way while one is taken. @returns bytes read */
+async function readInOrder(
+  folder: Folder,
+  reads: readonly Read[],
+  { signal, onBytes }: MagnitudeOptions,
+): Promise<number> {
+  const batches = merged(reads);
+  const total = batches.reduce((sum, { range }) => sum + range.length, 0);
+  const buffers: Uint8Array<ArrayBuffer>[] = [];
+  let done = 0;
+  const pending = batches.slice(0, AHEAD).map((_, at) => start(at));
+  for (const [at, { range, parts }] of batches.entries()) {
+    throwIfCancelled(signal);
+    const bytes = (await pending.shift()) ?? new Uint8Array();
+    pending.push(start(at + AHEAD));
+    for (const part of parts) {
+      const from = part.range.offset - range.offset;
+      part.take(range === INLINE ? bytes : bytes.subarray(from, from + part.range.length));
+    }
+    if (range.length === 0) continue;
+    done += range.length;
+    onBytes?.(done, total);
+  }
+  return done;
+
+  function start(at: number): Promise<Uint8Array<ArrayBuffer>> {
+    const range = batches[at]?.range;
+    if (!range || range.length === 0) return Promise.resolve(new Uint8Array());
+    const source = folder.open(range.file);
+    const read = source
+      ? intoBuffer(source, range, buffers, at)
+      : Promise.reject(
+          new EspalierError(
+            'missing-file',
+            `The folder has no file ${range.file}, which holds weights.`,
+            'Add the file and open the folder again.',
+          ),
+        );
+    // A read that nobody waits for any more may fail unheard.
+    read.catch(() => {});
+    return read;
+  }
+}
+
+/**
+ * Reads into buffers in turn where the source can: fresh arrays cost as much as the sums. What was
+ * read is valid until AHEAD more reads have begun.
+ */
+async function intoBuffer(
+  source: ByteSource,
+  { offset, length }: ByteRange,
+  buffers: Uint8Array<ArrayBuffer>[],
+  turn: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!source.readInto) return source.read(offset, length);
+  const slot = turn % (AHEAD + 1);
+  const buffer = buffers[slot] ?? new Uint8Array(READ_BYTES);
+  buffers[slot] = buffer;
+  const bytes = buffer.subarray(0, length);
+  await source.readInto(offset, bytes);
+  return bytes;
+}
+
+/** Neighbours in one read. */
+function merged(reads: readonly Read[]): { range: ByteRange; parts: Read[] }[] {
+  const out: { range: ByteRange; parts: Read[] }[] = [];
+  for (const read of reads) {
+    const { file, offset, length } = read.range;
+    const last = out.at(-1);
+    const end = last ? last.range.offset + last.range.length : 0;
+    const joins =
+      last &&
+      last.range.file === file &&
+      offset >= end &&
+      offset - end <= GAP_BYTES &&
+      offset + length - last.range.offset <= READ_BYTES;
+    if (joins) {
+      last.range = { file, offset: last.range.offset, length: offset + length - last.range.offset };
+      last.parts.push(read);
+    } else out.push({ range: read.range, parts: [read] });
+  }
+  return out;
+}

@@ -1,0 +1,177 @@
+// Rewrites config.json and genai_config.json for a pruned model, touching only what changes; must
+// keep every other number as it was written.
+
+import { EspalierError } from '../../errors.ts';
+import { MAX_CONFIG_BYTES, mapOutsideStrings, readJsonObject } from '../../json.ts';
+
+/** A parsed JSON value. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type JsonObject = { [key: string]: Json };
+
+/** Keys under which configs keep the number of blocks. */
+const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'];
+
+/** Configs of the language model inside a larger one. */
+const NESTED = ['text_config', 'language_config', 'llm_config'];
+
+/** Lists that can have any length and never run over blocks. */
+const NOT_PER_BLOCK = /token|architectures|_section$|languages|factor/;
+
+/** Lists of block indices, as opposed to one entry per block. */
+const INDEX_LIST = /^(mlp_only_layers|.*_(idxs|indices|indexes|layer_ids))$/;
+
+/**
+ * The keys of one config object that change when only the blocks `keep` of `n` stay, with their new
+ * values: the count, every list with one entry per block (`attention_types` of GPT-Neo too), lists
+ * of block indices, and `sliding_window.layers` of onnxruntime-genai.
+ */
+export function prunedKeys(config: JsonObject, n: number, keep: readonly number[]): JsonObject {
+  const changed: JsonObject = {};
+  for (const [key, value] of Object.entries(config)) {
+    // Assigning it would replace the prototype instead.
+    if (key === '__proto__') continue;
+    if (COUNT_KEYS.includes(key) && typeof value === 'number') changed[key] = keep.length;
+    else if (NESTED.includes(key) && isObject(value)) {
+      const inner = prunedKeys(value, n, keep);
+      if (Object.keys(inner).length > 0) changed[key] = { ...value, ...inner };
+    } else if (key === 'sliding_window' && isObject(value) && Array.isArray(value.layers)) {
+      changed[key] = { ...value, layers: renumbered(value.layers, keep) };
+    } else if (key === 'attention_types' && Array.isArray(value)) {
+      const perBlock = attentionKinds(value, n);
+      if (perBlock?.length === n) changed[key] = [[keep.map((i) => perBlock[i] as Json), 1]];
+    } else if (Array.isArray(value) && INDEX_LIST.test(key) && value.length > 0)
+      changed[key] = renumbered(value, keep);
+    else if (Array.isArray(value) && value.length === n && !NOT_PER_BLOCK.test(key))
+      changed[key] = keep.map((i) => value[i] as Json);
+  }
+  return changed;
+}
+
+/**
+ * GPT-Neo's list of [kinds, repeats] with one entry for each of `n` blocks, or null when it has
+ * another form or length.
+ */
+function attentionKinds(groups: readonly Json[], n: number): Json[] | null {
+  const found: Json[] = [];
+  for (const group of groups) {
+    const [kinds, repeats] = Array.isArray(group) ? group : [];
+    if (
+      !Array.isArray(kinds) ||
+      typeof repeats !== 'number' ||
+      kinds.length * repeats > n - found.length
+    )
+      return null;
+    // A group of no kinds may be repeated without end.
+    for (let k = 0; k < repeats && kinds.length > 0; k++) found.push(...kinds);
+  }
+  return found;
+}
+
+function renumbered(indices: readonly Json[], keep: readonly number[]): Json[] {
+  return indices
+    .filter((i) => typeof i === 'number' && keep.includes(i))
+    .map((i) => keep.indexOf(i as number));
+}
+
+/** What transformers.js needs to know of a written graph. */
+export interface WrittenGraph {
+  /** File name. */
+  graph: string;
+  /** External data files beside it. */
+  parts: number;
+  /** Where it is another than the source's: its name, and the element type of the caches. */
+  precision?: { dtype: string; caches: 'float32' | 'float16' };
+}
+
+/**
+ * config.json of the pruned model.
+ * @param written what transformers.js is told of the graph; null leaves its settings alone.
+ * @throws EspalierError `bad-input` when the text is not JSON.
+ */
+export function prunedConfigJson(
+  text: string,
+  n: number,
+  keep: readonly number[],
+  written: WrittenGraph | null,
+): string {
+  return edited(text, 'config.json', (config) => {
+    const changed = { ...config, ...prunedKeys(config, n, keep) };
+    if (!written) return changed;
+    const settings = isObject(config['transformers.js_config'])
+      ? config['transformers.js_config']
+      : {};
+    const format = written.parts > 1 ? written.parts : written.parts === 1;
+    changed['transformers.js_config'] = {
+      ...settings,
+      use_external_data_format: { [written.graph]: format },
+      ...(written.precision ? precisionSettings(settings, written.precision) : {}),
+    };
+    return changed;
+  });
+}
+
+/** The one precision that is there is the one to load; version 3 is told the type of its caches. */
+function precisionSettings(
+  settings: JsonObject,
+  { dtype, caches }: NonNullable<WrittenGraph['precision']>,
+): JsonObject {
+  const told = caches === 'float16' || settings.kv_cache_dtype !== undefined;
+  return { dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };
+}
+
+/**
+ * genai_config.json of the pruned model: only `model.decoder` changes. @throws EspalierError
+ * `bad-input` when the text is not JSON.
+ */
+export function prunedGenaiConfig(text: string, n: number, keep: readonly number[]): string {
+  return edited(text, 'genai_config.json', (config) => {
+    if (!isObject(config.model) || !isObject(config.model.decoder)) return config;
+    const { decoder } = config.model;
+    return {
+      ...config,
+      model: { ...config.model, decoder: { ...decoder, ...prunedKeys(decoder, n, keep) } },
+    };
+  });
+}
+
+function edited(text: string, name: string, edit: (config: JsonObject) => JsonObject): string {
+  const refuse = (problem: string, detail: string): EspalierError =>
+    new EspalierError(
+      'bad-input',
+      `${name} ${problem}.`,
+      'Repair the file or download it again.',
+      detail,
+    );
+  const plain = readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  if (!plain.ok) throw refuse(plain.problem, plain.detail);
+  const mark = freeMark(plain.value);
+  const marked = mapOutsideStrings(text, (stretch) =>
+    stretch.replace(/-?(?:Infinity|NaN|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g, (token) =>
+      /^-?\d{1,15}$/.test(token) ? token : `"${mark}${token}"`,
+    ),
+  );
+  const config = JSON.parse(marked) as JsonObject;
+  const indent = /\n( +|\t)"/.exec(text)?.[1] ?? '  ';
+  const written = JSON.stringify(edit(config), null, indent).replace(
+    new RegExp(`"${mark}([^"]*)"`, 'g'),
+    '$1',
+  );
+  return text.endsWith('\n') ? `${written}\n` : written;
+}
+
+/**
+ * A mark for numbers that are kept as text (1.0, 1e-05 and the Infinity of Python survive so),
+ * which no string of the file holds.
+ */
+function freeMark(config: unknown): string {
+  const used = new Set(
+    Array.from(JSON.stringify(config).matchAll(/espalier-number-(\d+):/g), (found) => found[1]),
+  );
+  let k = 0;
+  while (used.has(String(k))) k++;
+  return `espalier-number-${k}:`;
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,98 @@
+// Recognises a model by its graph, its file list and samples of its weights; must not read weights
+// as a whole.
+
+import { EspalierError } from '../../errors.ts';
+import { isRange, type Model } from '../../onnx/graph.ts';
+import type { Folder } from '../../onnx/source.ts';
+
+/** Graph files above this size hold weights inside; then the first bytes stand for the file. */
+const WHOLE_GRAPH_BYTES = 64 * 2 ** 20;
+const SAMPLES = 64;
+const SAMPLE_BYTES = 64 * 1024;
+
+/** What makes a source recognisable again. */
+export interface Identity {
+  /** Path of the graph within the folder. */
+  graph: string;
+  /** Hex SHA-256 of the graph file, of its first 64 MiB when it is larger. */
+  graphSha256: string;
+  /** Names and sizes of all files of the folder, sorted by path. */
+  files: { path: string; bytes: number }[];
+  /**
+   * Hex SHA-256 over up to 64 ranges of 64 KiB, spread evenly over the files that hold the weights.
+   */
+  weightsSha256: string;
+}
+
+/**
+ * The identity of a model folder. Reads the graph file and at most 4 MiB of weights.
+ * @throws EspalierError `missing-file` when the graph or a weights file is gone.
+ */
+export async function identify(folder: Folder, graphPath: string, model: Model): Promise<Identity> {
+  const files = folder.files
+    .map(({ path, size }) => ({ path, bytes: size }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  const graph = open(folder, graphPath);
+  const graphSha256 = await sha256(await graph.read(0, Math.min(graph.size, WHOLE_GRAPH_BYTES)));
+  return {
+    graph: graphPath,
+    graphSha256,
+    files,
+    weightsSha256: await hashSamples(folder, weightFiles(model)),
+  };
+}
+
+/**
+ * Why two identities are not the same model, as a sentence; null when they are. Files beside the
+ * graph and its weights may differ.
+ */
+export function difference(expected: Identity, found: Identity): string | null {
+  if (expected.graphSha256 !== found.graphSha256)
+    return `The graph ${found.graph} is not the one that was scored (${expected.graph}).`;
+  if (expected.weightsSha256 !== found.weightsSha256)
+    return `The weights of ${found.graph} differ from the ones that were scored.`;
+  return null;
+}
+
+function weightFiles(model: Model): string[] {
+  const names = new Set<string>();
+  for (const { data } of model.graph.initializers.values()) if (isRange(data)) names.add(data.file);
+  return [...names].sort();
+}
+
+async function hashSamples(folder: Folder, names: readonly string[]): Promise<string> {
+  const sources = names.map((name) => open(folder, name));
+  const total = sources.reduce((sum, source) => sum + source.size, 0);
+  const chunks: Uint8Array[] = [];
+  for (let k = 0; k < SAMPLES; k++) {
+    let at = Math.floor((Math.max(0, total - SAMPLE_BYTES) * k) / (SAMPLES - 1));
+    const source = sources.find((candidate) => {
+      if (at < candidate.size) return true;
+      at -= candidate.size;
+      return false;
+    });
+    if (source) chunks.push(await source.read(at, Math.min(SAMPLE_BYTES, source.size - at)));
+  }
+  const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return sha256(joined);
+}
+
+function open(folder: Folder, path: string) {
+  const source = folder.open(path);
+  if (source) return source;
+  throw new EspalierError(
+    'missing-file',
+    `The file ${path} is not in the folder ${folder.name} any more.`,
+    'Open the folder again.',
+  );
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,88 @@
+// What a study of a model found beside the curve, as espalier.json keeps it: criteria, search,
+// evaluations; must not compute any of it.
+
+import type { Unit } from '../../units.ts';
+import { block, type Field, unit } from './provenanceCheck.ts';
+
+/** One criterion with its order; `scores` per unit in the order of `units`. */
+export interface CriterionRecord {
+  /**
+   * "ppl", "ppl-parts", "mag-l1", "mag-l2", "mag-l1-norms", "mag-l2-norms", "block-influence",
+   * "angular-<n>".
+   */
+  name: string;
+  units: Unit[];
+  scores: number[];
+  /** Least important first. */
+  order: Unit[];
+}
+
+/** PPL of a plan on a text of its own, with everything needed to repeat it. */
+export interface EvaluationRecord {
+  text: string;
+  textSha256: string;
+  removed: Unit[];
+  segment: number;
+  stride: number | null;
+  bos: 'none' | 'every';
+  segments: number;
+  predicted: number;
+  /** Nats; infinite values are null in the file. */
+  originalNll: number;
+  /** Null when nothing is removed, as the two below. */
+  planNll: number | null;
+  top1Agreement: number | null;
+  klDivergence: number | null;
+}
+
+/** What a study of the model found beside the curve. */
+export interface StudyRecord {
+  criteria: CriterionRecord[];
+  /** The removals of the iterative search in order, NLL in nats after each. */
+  search: { block: number; nll: number }[];
+  evaluations: EvaluationRecord[];
+}
+
+/** @throws EspalierError `bad-input` naming the first field that is not as expected. */
+export function readStudy(field: Field, numBlocks: number): StudyRecord {
+  return {
+    criteria: field.at('criteria').list((item) => readCriterion(item, numBlocks)),
+    search: field.at('search').list((step) => ({
+      block: block(numBlocks)(step.at('block')),
+      nll: step.at('nll').numberOrInfinity(),
+    })),
+    evaluations: field.at('evaluations').list((item) => readEvaluation(item, numBlocks)),
+  };
+}
+
+function readCriterion(field: Field, numBlocks: number): CriterionRecord {
+  const units = field.at('units').list(unit(numBlocks));
+  const scores = field.at('scores').list((score) => score.numberOrInfinity());
+  if (scores.length !== units.length)
+    field.at('scores').fail(`one number for each of ${units.length} units`);
+  const order = field.at('order').list(unit(numBlocks));
+  if (order.some((one) => !units.includes(one)) || new Set(order).size < order.length)
+    field.at('order').fail('some of the units, each once');
+  return { name: field.at('name').string(), units, scores, order };
+}
+
+function readEvaluation(field: Field, numBlocks: number): EvaluationRecord {
+  const removed = field.at('removed').list(unit(numBlocks));
+  // Null is no plan, or a plan whose value is infinite.
+  const ofPlan = (key: string): number | null =>
+    removed.length === 0 ? null : field.at(key).numberOrInfinity();
+  return {
+    text: field.at('text').string(),
+    textSha256: field.at('textSha256').string(),
+    removed,
+    segment: field.at('segment').count(),
+    stride: field.at('stride').optional((stride) => stride.count()),
+    bos: field.at('bos').oneOf(['none', 'every']),
+    segments: field.at('segments').count(),
+    predicted: field.at('predicted').count(),
+    originalNll: field.at('originalNll').numberOrInfinity(),
+    planNll: ofPlan('planNll'),
+    top1Agreement: field.at('top1Agreement').optional((share) => share.number()),
+    klDivergence: ofPlan('klDivergence'),
+  };
+}

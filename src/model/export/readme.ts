@@ -1,0 +1,179 @@
+// The README of an export: what was removed from what, what can load the folder and how; must not
+// read files.
+
+import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
+import type { Removal } from '../structure/removal.ts';
+import type { Provenance } from './provenance.ts';
+import { type StepChoice, stepOf } from './steps.ts';
+
+/**
+ * First line of every README written here: another export may replace it, as it may no other file
+ * of the user.
+ */
+export const README_MARK =
+  '<!-- Written by Espalier; the next export of this folder replaces it. -->';
+
+export interface ReadmeFacts {
+  provenance: Provenance;
+  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
+  /** What was done, removal first. */
+  steps: readonly StepChoice[];
+  /** Path of the graph within the export. */
+  graph: string;
+  layout: 'transformers.js' | 'genai' | 'other';
+}
+
+/** Markdown; a title, the source, what was removed, what loads it and how. */
+export function exportReadme(facts: ReadmeFacts): string {
+  const { source } = facts.provenance;
+  const { units, after, remaining, complete } = facts.removal;
+  const left =
+    `${remaining.length} of ${source.numBlocks} blocks are ` +
+    `left${complete ? '' : `, ${after.length} of them with attention`}.`;
+  return `${[
+    README_MARK,
+    `# ${title(source.name)}, depth-pruned`,
+    `This is ${code(source.name)} (${code(source.family)}, ${source.numBlocks} blocks) ` +
+      `${units.length > 0 ? `without ${inWords(units)}` : 'with nothing removed'}: ${left} ` +
+      `${weights(facts.steps)} Blocks are numbered from 0, as in the source.`,
+    [
+      '## Source',
+      '',
+      `* graph: ${code(source.graph)}, SHA-256 ${code(source.graphSha256)}`,
+      `* plan: ${code(formatUnits(units) || 'none')}`,
+      '* scores, settings and everything else that is known: `espalier.json`',
+    ].join('\n'),
+    complete ? '' : sublayersSection(facts),
+    `## Use\n\n${usage(facts)}`,
+  ]
+    .filter((section) => section !== '')
+    .join('\n\n')}\n`;
+}
+
+/** What became of the weights that are left. */
+function weights(steps: readonly StepChoice[]): string {
+  const done = steps.flatMap((choice) => stepOf(choice).describe(choice) ?? []);
+  if (steps.some((choice) => stepOf(choice).trains)) return done.join(' ');
+  return done.length > 0
+    ? `${done.join(' ')} Nothing was retrained.`
+    : 'The weights that are left are those of the source, byte for byte; nothing was retrained.';
+}
+
+/** "blocks 3 and 7, the attention of block 9 and the feed-forward part of block 11" */
+function inWords(removed: readonly Unit[]): string {
+  const of = (units: readonly Unit[], what: string): string[] =>
+    units.length === 0
+      ? []
+      : [
+          `${what}${units.length > 1 ? 'blocks' : 'block'} ` +
+            `${list(units.map((unit) => String(Number.parseInt(String(unit), 10))))}`,
+        ];
+  const sublayers = sublayerUnits(removed);
+  return list([
+    ...of(wholeBlocks(removed), ''),
+    ...of(
+      sublayers.filter((unit) => sublayerOf(unit) === 'attn'),
+      'the attention of ',
+    ),
+    ...of(
+      sublayers.filter((unit) => sublayerOf(unit) === 'ffn'),
+      'the feed-forward part of ',
+    ),
+  ]);
+}
+
+function list(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+/** What no config can say: blocks that lost a sublayer. */
+function sublayersSection({ removal, layout }: ReadmeFacts): string {
+  const { remaining, renumbering } = removal;
+  const withAttention = removal.after.length;
+  const rows = remaining.flatMap(({ block, sublayers }, k) =>
+    sublayers.length === 2
+      ? []
+      : [
+          `| ${k} | ${block} | ${sublayers[0] === 'attn' ? 'attention' : 'feed-forward'} | ` +
+            `${renumbering[k]?.newState ?? 'none'} |`,
+        ],
+  );
+  const config = layout === 'genai' ? 'genai_config.json' : 'config.json';
+  return [
+    '## Blocks that lost a part',
+    '',
+    '| block here | block of the source | what is left | cache number |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+    'A block without attention has no key-value cache; caches are numbered over the ' +
+      `${withAttention} blocks that have attention. ${code(config)} has no words for such ` +
+      `blocks: its layer count (and its lists with one entry per layer) says ${withAttention}, ` +
+      'the number of caches, which is what the loaders below ask it for. `espalier.json` ' +
+      '(`parts`, `renumbering`) says the rest.',
+    '',
+    'Runs it: whatever executes the graph as it is (ONNX Runtime, ONNX Runtime Web, ' +
+      'transformers.js, ONNX Runtime GenAI).',
+    '',
+    `Cannot run it: whatever builds the model anew from ${code(config)}, for it would build ` +
+      `${withAttention} whole blocks: Python transformers, converters to GGUF, MLX or ` +
+      'safetensors, and exporters.',
+  ].join('\n');
+}
+
+function usage({ graph, layout, removal }: ReadmeFacts): string {
+  const plain =
+    `With ONNX Runtime, open ${code(graph)}; inputs and outputs are those of the source, with ` +
+    `${removal.after.length} blocks of caches.`;
+  if (layout === 'transformers.js') {
+    const at = graph.lastIndexOf('/');
+    const file = /^model(?:_([a-z0-9]+))?\.onnx$/.exec(graph.slice(at + 1));
+    const options = [
+      ...(at === 4 && graph.startsWith('onnx/')
+        ? []
+        : [`subfolder: ${JSON.stringify(graph.slice(0, Math.max(0, at)))}`]),
+      ...(file
+        ? []
+        : [`model_file_name: ${JSON.stringify(graph.slice(at + 1).replace(/\.onnx$/, ''))}`]),
+      `dtype: ${JSON.stringify(file?.[1] === 'quantized' ? 'q8' : (file?.[1] ?? 'fp32'))}`,
+    ];
+    return [
+      'With transformers.js:',
+      '',
+      '```js',
+      "import { AutoModelForCausalLM, AutoTokenizer } from '@huggingface/transformers';",
+      "const tokenizer = await AutoTokenizer.from_pretrained('this-folder');",
+      `const model = await AutoModelForCausalLM.from_pretrained('this-folder', { ` +
+        `${options.join(', ')} });`,
+      '```',
+      '',
+      plain,
+    ].join('\n');
+  }
+  if (layout === 'genai') {
+    return [
+      'With ONNX Runtime GenAI:',
+      '',
+      '```python',
+      'import onnxruntime_genai as og',
+      'model = og.Model("this-folder")',
+      '```',
+      '',
+      plain,
+    ].join('\n');
+  }
+  return plain;
+}
+
+/** A name as code: no backtick or line end of it reaches the Markdown. */
+function code(text: string): string {
+  return `\`${plainText(text)}\``;
+}
+
+function title(text: string): string {
+  return plainText(text).replace(/[\\*_[\]<>#]/g, '\\$&');
+}
+
+function plainText(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}`]/gu, ' ').slice(0, 200);
+}

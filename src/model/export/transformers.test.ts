@@ -1,0 +1,120 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from '@huggingface/transformers';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Decoder } from '../../runtime/decode/decoder.ts';
+import { type Generation, generateGreedily } from '../../runtime/decode/greedy.ts';
+import { nodeLoader } from '../../runtime/device/ort.node.ts';
+import { openWasm } from '../../runtime/device/wasmEngine.ts';
+import { TOLERANCES } from '../../runtime/verify/tolerances.ts';
+import { golden, nodeFolder, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
+import { parseUnits, type Unit } from '../../units.ts';
+import { openModel } from '../open/open.ts';
+import { manifestSource } from './folder.ts';
+import { exportManifest } from './manifest.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'espalier-transformers-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+env.allowRemoteModels = false;
+env.localModelPath = scratch;
+
+async function exportSample(graph: string, removed: readonly Unit[], name: string): Promise<void> {
+  const folder = await nodeFolder(samplePath());
+  const manifest = await exportManifest(await openModel(folder, graph), removed, { app: 'test' });
+  for (const file of manifest.files) {
+    const path = join(scratch, name, file.path);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, await manifestSource(file, folder).read(0, file.size));
+  }
+  await folder.close();
+}
+
+/** Greedy ids after the prompt, with the KV cache, from the folder as it was written. */
+async function generate(
+  name: string,
+  dtype: 'fp32' | 'q4',
+  ids: readonly number[],
+  count: number,
+): Promise<number[]> {
+  const model = await AutoModelForCausalLM.from_pretrained(name, { dtype, device: 'cpu' });
+  const row = (values: readonly number[]): Tensor =>
+    new Tensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
+  const output = (await model.generate({
+    input_ids: row(ids),
+    attention_mask: row(ids.map(() => 1)),
+    max_new_tokens: count,
+    min_new_tokens: count,
+    do_sample: false,
+  } as never)) as Tensor;
+  await model.dispose();
+  return Array.from(output.data as BigInt64Array, Number).slice(ids.length);
+}
+
+/** The same with our own decoder on the wasm device, from what was written. */
+async function generateHere(
+  name: string,
+  graph: string,
+  ids: readonly number[],
+  count: number,
+): Promise<Generation> {
+  const engine = await openWasm(nodeLoader);
+  const folder = await nodeFolder(join(scratch, name));
+  const decoder = await Decoder.open(await openModel(folder, graph), engine);
+  try {
+    return await generateGreedily(decoder, ids, count);
+  } finally {
+    await decoder.dispose();
+    await engine.dispose();
+    await folder.close();
+  }
+}
+
+describe('transformers.js', () => {
+  const { prompt_ids, generation, windows } = golden<SampleGolden>('sample');
+
+  for (const { removed, removedUnits, greedy_ids, greedyMargins } of generation) {
+    const units = parseUnits([...removed, ...removedUnits].join()).units ?? [];
+    it(`generates the golden ids from the float32 sample without [${units}]`, async () => {
+      const name = `without-${units.join('-') || 'none'}`;
+      await exportSample('onnx/model.onnx', units, name);
+      const close = greedyMargins.findIndex((margin) => margin < 1e-3);
+      const sure = close < 0 ? greedy_ids.length : close;
+      expect(sure).toBeGreaterThan(7);
+      expect((await generate(name, 'fp32', prompt_ids, greedy_ids.length)).slice(0, sure)).toEqual(
+        greedy_ids.slice(0, sure),
+      );
+    });
+  }
+
+  // Native and wasm kernels round activations of accuracy level 4 each in its own way: ids bind up
+  // to the first margin within that.
+  for (const removed of [
+    [],
+    [3, 7],
+    [1, 2, 3, 7, 8, 9, 13, 14],
+    ['8.ffn', 7, '9.attn', '15.attn'],
+  ] as Unit[][])
+    it(`generates from the 4-bit sample without [${removed}] what our decoder does`, async () => {
+      const name = `q4-without-${removed.join('-') || 'none'}`;
+      await exportSample('onnx/model_q4.onnx', removed, name);
+      let compared = 0;
+      for (const window of windows.slice(0, 4)) {
+        const prompt = window.slice(0, 16);
+        const { ids, margins } = await generateHere(name, 'onnx/model_q4.onnx', prompt, 24);
+        const close = margins.findIndex((margin) => margin < TOLERANCES.coarse.logits);
+        const sure = close < 0 ? ids.length : close;
+        expect((await generate(name, 'q4', prompt, 24)).slice(0, sure)).toEqual(ids.slice(0, sure));
+        compared += sure;
+      }
+      expect(compared).toBeGreaterThanOrEqual(10);
+    });
+
+  it('opens the 4-bit sample without two blocks, tokenizer included, and generates', async () => {
+    await exportSample('onnx/model_q4.onnx', [3, 7], 'q4');
+    const tokenizer = await AutoTokenizer.from_pretrained('q4');
+    const ids = tokenizer.encode('The old house');
+    expect(ids.length).toBeGreaterThan(0);
+    expect(await generate('q4', 'q4', ids, 8)).toHaveLength(8);
+  });
+});

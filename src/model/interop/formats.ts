@@ -1,0 +1,176 @@
+// A plan in the words of other tools: mergekit, llama.cpp, Hugging Face Transformers and our own
+// command line; must not run or read anything.
+
+import { EspalierError } from '../../errors.ts';
+import { formatUnits, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { listObstacle } from '../structure/removable.ts';
+
+/**
+ * A mergekit configuration that stacks the runs of blocks that stay (`layer_range` is half-open).
+ * @param model name or path of the original on the Hugging Face hub or disk
+ * @throws EspalierError `bad-input` for a plan with sublayers of blocks, or one that leaves nothing
+ */
+export function mergekitYaml(model: string, removed: readonly Unit[], numBlocks: number): string {
+  const keep = kept('mergekit', removed, numBlocks);
+  const slices = runs(keep).flatMap(([from, to]) => [
+    '  - sources:',
+    `      - model: ${quoted(model)}`,
+    `        layer_range: [${from}, ${to}]`,
+  ]);
+  return ['merge_method: passthrough', 'slices:', ...slices, ''].join('\n');
+}
+
+/**
+ * A command for llama.cpp, which takes blocks out of a GGUF file while it converts the weights.
+ * @param name of the files, without their ending
+ * @throws EspalierError `bad-input` as `mergekitYaml`, and for a plan that removes nothing
+ */
+export function llamaQuantizeLine(
+  name: string,
+  removed: readonly Unit[],
+  numBlocks: number,
+): string {
+  kept('llama-quantize', removed, numBlocks);
+  const blocks = wholeBlocks(removed);
+  if (blocks.length === 0)
+    throw new EspalierError(
+      'bad-input',
+      'The plan removes nothing, so there is nothing for --prune-layers.',
+      'Remove a block first.',
+    );
+  return (
+    `llama-quantize --prune-layers ${blocks.join(',')} ${shellWord(`${name}.gguf`)} ` +
+    `${shellWord(`${name}-pruned.gguf`)} F16`
+  );
+}
+
+/**
+ * The command that writes the same plan from the original folder. Takes sublayers of blocks, too.
+ * @param folder path of the original
+ * @param graph path of the graph within it
+ * @param out folder to write
+ */
+export function espalierLine(
+  folder: string,
+  graph: string,
+  removed: readonly Unit[],
+  out: string,
+): string {
+  const plan = removed.length === 0 ? '""' : formatUnits(removed);
+  return (
+    `npm run -s espalier -- prune ${shellWord(folder)} --model ${shellWord(graph)} --remove ` +
+    `${plan} --out ${shellWord(out)}`
+  );
+}
+
+/** Where Transformers keeps the list of blocks, by `model_type`; most have it in `model.layers`. */
+const LAYERS: Readonly<Record<string, string>> = {
+  gpt2: 'transformer.h',
+  gpt_neo: 'transformer.h',
+  gptj: 'transformer.h',
+  gpt_bigcode: 'transformer.h',
+  bloom: 'transformer.h',
+  falcon: 'transformer.h',
+  codegen: 'transformer.h',
+  mpt: 'transformer.blocks',
+  gpt_neox: 'gpt_neox.layers',
+  opt: 'model.decoder.layers',
+};
+
+/** GPT-Neo makes the kinds of its blocks anew from this list. */
+const GPT_NEO = 'config.attention_types = [[[kind], 1] for kind in config.attention_layers]\n';
+
+/**
+ * Python that takes the same blocks out of the original model with Hugging Face Transformers, and
+ * saves it: the kept layers, their `layer_idx`, the number of layers, and every list of the config
+ * with one entry per layer.
+ * @param family `model_type` of the config
+ * @throws EspalierError `bad-input` as `mergekitYaml`
+ */
+export function huggingFaceSnippet(
+  model: string,
+  family: string,
+  removed: readonly Unit[],
+  numBlocks: number,
+): string {
+  const keep = kept('The Transformers snippet', removed, numBlocks);
+  const path = LAYERS[family] ?? 'model.layers';
+  const parent = path.slice(0, path.lastIndexOf('.'));
+  const list = path.slice(path.lastIndexOf('.') + 1);
+  return `import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+source = ${quoted(model)}
+target = ${quoted(`${model.split(/[\\/]/).findLast((part) => part !== '') ?? 'model'}-pruned`)}
+keep = [${keep.join(', ')}]  # blocks of the original, counted from 0
+
+model = AutoModelForCausalLM.from_pretrained(source)
+layers = model.${path}
+assert len(layers) == ${numBlocks}, f"{source} has {len(layers)} blocks, the plan is for ${numBlocks}"
+model.${parent}.${list} = torch.nn.ModuleList([layers[i] for i in keep])
+for index, layer in enumerate(model.${path}):
+    for module in layer.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = index
+
+config = model.config.get_text_config()
+for name, value in list(vars(config).items()):
+    if name == "mlp_only_layers" and value:
+        setattr(config, name, [keep.index(i) for i in value if i in keep])
+    # layer_types and the like: one entry for each block
+    elif isinstance(value, list) and len(value) == ${numBlocks} and "layer" in name:
+        setattr(config, name, [value[i] for i in keep])
+config.num_hidden_layers = len(keep)
+${family === 'gpt_neo' ? GPT_NEO : ''}
+model.save_pretrained(target)
+AutoTokenizer.from_pretrained(source).save_pretrained(target)
+`;
+}
+
+/** Blocks that stay, ascending. */
+function kept(tool: string, removed: readonly Unit[], numBlocks: number): number[] {
+  const [sublayer] = sublayerUnits(removed);
+  if (sublayer !== undefined)
+    throw new EspalierError(
+      'bad-input',
+      `${tool} removes whole blocks only, and the plan holds ${sublayer}, a part of a block.`,
+      'Remove the whole block, keep it, or use the exported ONNX folder.',
+    );
+  const wrong = listObstacle(numBlocks, removed);
+  if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
+  const gone = new Set(removed);
+  return Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !gone.has(block));
+}
+
+/** `[0, 1, 2, 5]` as `[[0, 3], [5, 6]]`. */
+function runs(keep: readonly number[]): [number, number][] {
+  const out: [number, number][] = [];
+  for (const block of keep) {
+    const last = out.at(-1);
+    if (last?.[1] === block) last[1] = block + 1;
+    else out.push([block, block + 1]);
+  }
+  return out;
+}
+
+/**
+ * A double-quoted string that YAML and Python read alike: whatever is not printable ASCII is
+ * escaped by its code point.
+ */
+function quoted(text: string): string {
+  const escaped = [...text].map((char) => {
+    if (char === '"' || char === '\\') return `\\${char}`;
+    const code = char.codePointAt(0) ?? 0;
+    if (code >= 0x20 && code < 0x7f) return char;
+    return code > 0xffff
+      ? `\\U${code.toString(16).padStart(8, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+  return `"${escaped.join('')}"`;
+}
+
+/** One word of a POSIX shell; one that begins with "-" would be read as an option. */
+function shellWord(text: string): string {
+  const word = text.startsWith('-') ? `./${text}` : text;
+  return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

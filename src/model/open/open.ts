@@ -1,0 +1,115 @@
+// Opens a model folder: lists its graphs, reads one, finds its blocks; must not read weights.
+
+import { EspalierError } from '../../errors.ts';
+import { readModel } from '../../onnx/read.ts';
+import type { Folder } from '../../onnx/source.ts';
+import { findBlocks } from '../structure/blocks.ts';
+import { type ModelConfig, readConfig } from '../structure/config.ts';
+import type { Structure } from '../structure/structure.ts';
+import { summarize } from './summarize.ts';
+import type { GraphChoice, ModelSummary } from './summary.ts';
+
+/** A model whose structure is known. */
+export interface OpenedModel {
+  folder: Folder;
+  /** Path of the graph file within the folder. */
+  graphPath: string;
+  structure: Structure;
+  config: ModelConfig;
+  summary: ModelSummary;
+}
+
+/** Suffixes by which exporters name precisions: model_q4f16.onnx. */
+export const DTYPE_SUFFIX =
+  /[_.-](fp32|fp16|bf16|int8|uint8|int4|uint4|q2|q4|q8|q4f16|q8f16|q2f16|bnb4|quantized)$/;
+
+/**
+ * The ONNX files of a folder, in any layout, shortest name first. `dtype` is what the name says;
+ * the real one is known after opening.
+ */
+export function listGraphs(folder: Folder): GraphChoice[] {
+  const graphs = folder.files.filter(
+    (f) =>
+      f.path.toLowerCase().endsWith('.onnx') &&
+      !f.path.split('/').some((part) => part.startsWith('.')),
+  );
+  return graphs
+    .map(({ path, size }) => ({
+      path,
+      dtype: dtypeOfName(path),
+      bytes: folder.files.reduce((n, f) => n + (isDataOf(f.path, path) ? f.size : 0), size),
+    }))
+    .sort((a, b) => a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
+}
+
+/**
+ * Reads the structure of a folder's model. Without `graphPath` the folder must hold exactly one
+ * graph.
+ * @throws EspalierError `missing-file` (no graph), `bad-input` (several), `corrupt-file`,
+ *   `unsupported-graph`
+ */
+export async function openModel(folder: Folder, graphPath?: string): Promise<OpenedModel> {
+  const path = graphPath ?? onlyGraph(folder);
+  const model = await readModel(folder, path);
+  const config = await readConfig(folder);
+  const structure = findBlocks(model, config.layers);
+  return {
+    folder,
+    graphPath: path,
+    structure,
+    config,
+    summary: summarize(folder, path, structure, config),
+  };
+}
+
+function onlyGraph(folder: Folder): string {
+  const [first, second, ...more] = listGraphs(folder);
+  if (!first) {
+    const other = folder.files.find((f) => /\.(safetensors|gguf|bin|pt|pth)$/i.test(f.path));
+    const [single] = folder.files;
+    if (folder.files.length === 1 && single?.path === folder.name) {
+      throw new EspalierError(
+        'missing-file',
+        `The file ${folder.name} is not an ONNX file.`,
+        'Drop a folder with model.onnx.',
+      );
+    }
+    throw new EspalierError(
+      'missing-file',
+      'There is no ONNX file in the folder ' +
+        `${folder.name}${other ? ` (it holds ${other.path})` : ''}.`,
+      other
+        ? 'Export the model to ONNX first, for example with optimum-cli or the ONNX Runtime ' +
+            'GenAI model builder.'
+        : 'Drop a folder with model.onnx, or with onnx/model.onnx.',
+    );
+  }
+  if (second) {
+    throw new EspalierError(
+      'bad-input',
+      `The folder ${folder.name} holds ${2 + more.length} graphs: ` +
+        `${[first, second, ...more].map((g) => g.path).join(', ')}.`,
+      'Choose one of them.',
+    );
+  }
+  return first.path;
+}
+
+function dtypeOfName(path: string): string {
+  const stem = path.slice(path.lastIndexOf('/') + 1, -'.onnx'.length).toLowerCase();
+  const suffix = DTYPE_SUFFIX.exec(stem)?.[1];
+  if (suffix === 'quantized') return 'int8';
+  return suffix ?? 'fp32';
+}
+
+/** model.onnx_data, model.onnx_data_1, model.onnx.data, model.data beside model.onnx. */
+function isDataOf(file: string, graph: string): boolean {
+  if (file === graph) return false;
+  const stem = graph.slice(0, -'.onnx'.length);
+  const rest = file.startsWith(graph)
+    ? file.slice(graph.length)
+    : file.startsWith(stem)
+      ? file.slice(stem.length)
+      : '';
+  return /^[_.]data(_\d+)?$/.test(rest);
+}

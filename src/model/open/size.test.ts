@@ -1,0 +1,120 @@
+// The bytes predicted for a plan are the bytes that its export writes.
+
+import { describe, expect, it } from 'vitest';
+import { encodeModel } from '../../onnx/codec.ts';
+import { type Attribute, DataType } from '../../onnx/graph.ts';
+import { inFile } from '../../onnx/testing/inFile.ts';
+import { graphOf, memoryFolder } from '../../onnx/testing/text.ts';
+import { corpus, fixturePath, nodeFolder, samplePath } from '../../testing/fixtures.ts';
+import { sublayerUnit } from '../../units.ts';
+import { manifestFolder } from '../export/folder.ts';
+import { exportManifest } from '../export/manifest.ts';
+import { PLAIN, residualModel } from '../testing/residual.ts';
+import { openModel } from './open.ts';
+import { planSize } from './size.ts';
+
+const models = [
+  { name: 'sample', path: samplePath(), graph: 'onnx/model.onnx' },
+  { name: 'sample, 4-bit', path: samplePath(), graph: 'onnx/model_q4.onnx' },
+  ...corpus()
+    .filter((row) => row.supported)
+    .map((row) => ({ name: row.folder, path: fixturePath(row.folder), graph: row.file })),
+];
+
+describe('planSize', () => {
+  it.each(models)('predicts the export of $name within 1 %', async ({ path, graph }) => {
+    const folder = await nodeFolder(path);
+    const opened = await openModel(folder, graph);
+    const { summary } = opened;
+    const removable = summary.blocks.filter((b) => b.unremovable === undefined).map((b) => b.index);
+    const parts = summary.blocks
+      .filter((b) => b.hasSublayers && !b.unremovableSublayers)
+      .map((b) => b.index);
+    const units =
+      parts.length > 2
+        ? [
+            [sublayerUnit(parts[1]!, 'attn')],
+            [sublayerUnit(parts[1]!, 'ffn'), sublayerUnit(parts[2]!, 'attn')],
+          ]
+        : [];
+    for (const removed of [
+      [],
+      removable.slice(1, 2),
+      [removable[0] ?? 0, removable.at(-1) ?? 0],
+      ...units,
+    ]) {
+      const manifest = await exportManifest(opened, removed, { app: 'test' });
+      const { files, graph: written } = manifest;
+      const bytes = files
+        .filter((f) => f.path === written || /\.onnx[._]data/.test(f.path))
+        .reduce((n, f) => n + f.size, 0);
+      const size = planSize(summary, removed);
+      expect(Math.abs(size.bytes - bytes) / bytes, String(removed)).toBeLessThan(
+        removed.length === 0 ? 1e-3 : 0.01,
+      );
+      const again = await openModel(manifestFolder(manifest, folder), written);
+      expect(size.kvBytesPerToken).toBe(again.summary.kvBytesPerToken);
+      if (!/int8|quant/.test(summary.dtype))
+        expect(Math.abs(size.params - again.summary.params)).toBeLessThanOrEqual(
+          again.summary.params * 0.01,
+        );
+    }
+    await folder.close();
+  });
+});
+
+it.each(['inline', 'external'])(
+  'a large constant inside a subgraph (%s) neither stops opening nor goes uncounted',
+  async (where) => {
+    const model = residualModel(PLAIN);
+    const { graph } = model;
+    const mask = graph.nodes.find((node) => node.outputs[0] === 'mask');
+    if (!mask) throw new Error('the model has no mask');
+    mask.outputs = ['mask0'];
+    const then = graphOf('init inner f32 [300,4]\n out z f32 [B]\n z = Add(mask0, inner)');
+    const inner = then.initializers.get('inner');
+    if (inner && where === 'external')
+      inner.data = { file: 'model.onnx_data', offset: 0, length: 4800 };
+    graph.initializers.set('condition', {
+      name: 'condition',
+      type: DataType.bool,
+      dims: [],
+      data: new Uint8Array([1]),
+    });
+    graph.nodes.push({
+      name: 'choice',
+      op: 'If',
+      domain: '',
+      inputs: ['condition'],
+      outputs: ['mask'],
+      attributes: new Map<string, Attribute>([
+        ['then_branch', { name: 'then_branch', kind: 'graph', value: then }],
+        [
+          'else_branch',
+          {
+            name: 'else_branch',
+            kind: 'graph',
+            value: graphOf('out z f32 [B]\n z = Identity(mask0)'),
+          },
+        ],
+      ]),
+    });
+    const bytes = encodeModel(
+      model,
+      inFile((range) => ({
+        location: range.file,
+        offset: range.offset,
+        length: range.length,
+      })),
+    );
+    const opened = await openModel(
+      memoryFolder({ 'model.onnx': bytes, 'model.onnx_data': new Uint8Array(8192) }),
+    );
+    const { files } = await exportManifest(opened, [1], { app: 'test' });
+    const written = files
+      .filter((f) => f.path.startsWith('model.onnx'))
+      .reduce((n, f) => n + f.size, 0);
+    expect(written).toBeGreaterThan(4800);
+    expect(Math.abs(planSize(opened.summary, [1]).bytes - written)).toBeLessThan(written * 0.05);
+  },
+);

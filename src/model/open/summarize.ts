@@ -1,0 +1,225 @@
+// A model's structure as plain data for people: parts, sizes, what is unsupported; must not read
+// weights.
+
+import { DataType, isRange, type Model, tensorBytes } from '../../onnx/graph.ts';
+import type { Folder } from '../../onnx/source.ts';
+import { type Sublayer, sublayerUnit } from '../../units.ts';
+import { structuralClasses } from '../programs/classes.ts';
+import type { ModelConfig } from '../structure/config.ts';
+import { removalObstacle } from '../structure/removeGraph.ts';
+import type { Block, Structure } from '../structure/structure.ts';
+import { exportBytes } from './entries.ts';
+import { findProblems } from './problems.ts';
+import { stateBytes } from './states.ts';
+import type { BlockSummary, ModelSummary, Size } from './summary.ts';
+import { type StoredWeight, storageKey, storedWeights } from './weights.ts';
+
+const TYPE_NAMES = new Map<number, string>(
+  Object.entries(DataType).map(([name, type]) => [type, name]),
+);
+
+/** Everything the page and `inspect` show of a model before any weight is read. */
+export function summarize(
+  folder: Folder,
+  graphPath: string,
+  structure: Structure,
+  config: ModelConfig,
+): ModelSummary {
+  const n = structure.blocks.length;
+  const weights = distinct(storedWeights(structure));
+  const classes = structuralClasses(structure);
+  const states = structure.blocks.map((b) => stateBytes(structure, b, config));
+  const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
+  const blocks = structure.blocks.map((b): BlockSummary => {
+    const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
+    const attention = own.filter((w) => w.sublayer === 'attention');
+    return {
+      index: b.index,
+      class: classes[b.index] ?? 0,
+      hasSublayers: b.mid !== null,
+      attention: b.mid === null ? (b.lacks === 'ffn' ? sum(own) : null) : sum(attention),
+      feedForward:
+        b.mid === null
+          ? b.lacks === 'attn'
+            ? sum(own)
+            : null
+          : sum(own.filter((w) => w.sublayer !== 'attention')),
+      kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
+      graphBytes: entries[b.index] ?? 0,
+      ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
+      ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
+      ...stuckSublayers(structure, b),
+      ...(b.lacks === null ? {} : { lacks: b.lacks }),
+      ...sum(own),
+    };
+  });
+  const isHead = (w: StoredWeight): boolean => w.regions.size === 1 && w.regions.has(n + 1);
+  const inBlock = (w: StoredWeight): boolean =>
+    w.regions.size === 1 && !w.regions.has(0) && !w.regions.has(n + 1);
+  const shared = weights.filter((w) => !isHead(w) && !inBlock(w));
+  const tied = shared.some(
+    (w) => w.params > 0 && w.tensor.dims.length > 1 && w.regions.has(0) && w.regions.has(n + 1),
+  );
+  const hiddenSize = widthOf(structure) ?? config.hiddenSize ?? 0;
+  const vocabSize =
+    (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0;
+  const { canScore, problems } = findProblems(
+    { structure, config, summary: { hiddenSize, vocabSize } },
+    classes,
+  );
+  const all = sum(weights);
+  return {
+    name: folder.name,
+    family: config.family,
+    exporter: exporterOf(structure.model),
+    layout: layoutOf(folder, graphPath),
+    graph: graphPath,
+    dtype: dtypeOf(structure, weights),
+    nodes: structure.model.graph.nodes.length,
+    numBlocks: n,
+    blocks,
+    embedding: sum(shared),
+    head: { ...sum(weights.filter(isHead)), tied },
+    params: all.params,
+    bytes: fileBytes(folder, graphPath, weights),
+    exportBytes: total,
+    kvBytesPerToken: blocks.reduce((total, b) => total + b.kvBytesPerToken, 0),
+    otherStates: states.flatMap((s) => s.fixed),
+    cuts: [...structure.cuts],
+    midCuts: structure.blocks.map((b) => b.mid),
+    sideValues: structure.sideValues.map((v) => ({
+      ...v,
+      type: typeName(structure.typeOf(v.name)),
+    })),
+    hiddenSize,
+    vocabSize,
+    contextLength: config.contextLength,
+    canScore,
+    problems,
+  };
+}
+
+/** What keeps a sublayer where those of its block can be told apart. */
+function stuckSublayers(
+  structure: Structure,
+  { index, mid }: Block,
+): Pick<BlockSummary, 'unremovableSublayers'> {
+  const sublayers: Partial<Record<Sublayer, string>> = {};
+  for (const sublayer of mid === null ? [] : (['attn', 'ffn'] as const)) {
+    const why = removalObstacle(structure, [sublayerUnit(index, sublayer)]);
+    if (why !== null) sublayers[sublayer] = why;
+  }
+  return Object.keys(sublayers).length > 0 ? { unremovableSublayers: sublayers } : {};
+}
+
+/** ONNX's name of an element type in lower case, or "unknown". */
+function typeName(type: number): string {
+  return type === 0 ? 'unknown' : (TYPE_NAMES.get(type) ?? `type ${type}`);
+}
+
+function sum(weights: readonly StoredWeight[]): Size {
+  let params = 0;
+  let bytes = 0;
+  for (const w of weights) {
+    params += w.params;
+    bytes += tensorBytes(w.tensor);
+  }
+  return { params, bytes };
+}
+
+/** Tensors over the same bytes as one, with the readers of all. */
+function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
+  const found = new Map<string, StoredWeight>();
+  for (const w of weights) {
+    const key = storageKey(w.tensor);
+    const same = found.get(key);
+    found.set(
+      key,
+      same
+        ? {
+            ...same,
+            params: Math.max(same.params, w.params),
+            regions: new Set([...same.regions, ...w.regions]),
+            sublayer: same.sublayer === w.sublayer ? same.sublayer : 'both',
+          }
+        : w,
+    );
+  }
+  return [...found.values()];
+}
+
+function fileBytes(folder: Folder, graphPath: string, weights: readonly StoredWeight[]): number {
+  const used = new Set([graphPath]);
+  for (const { tensor } of weights) if (isRange(tensor.data)) used.add(tensor.data.file);
+  return folder.files.reduce((n, f) => n + (used.has(f.path) ? f.size : 0), 0);
+}
+
+function layoutOf(folder: Folder, graphPath: string): ModelSummary['layout'] {
+  if (folder.files.some((f) => f.path === 'genai_config.json') && !graphPath.startsWith('onnx/'))
+    return 'genai';
+  return graphPath.startsWith('onnx/') ? 'transformers.js' : 'flat';
+}
+
+/** As far as the producer fields tell; nothing depends on it. */
+function exporterOf(model: Model): string {
+  const dynamo = model.graph.nodes.some((n) => n.outputs.some((o) => /^val_\d+$/.test(o)));
+  const name =
+    model.producerName === 'pytorch'
+      ? `torch ${dynamo ? 'dynamo' : 'TorchScript'} exporter`
+      : model.producerName;
+  return [name || 'unknown', model.producerVersion].filter(Boolean).join(' ');
+}
+
+/**
+ * fp32, fp16, bf16, q4, q4f16, q8, int8 ...: what most parameters are stored in, and float16
+ * arithmetic on top.
+ */
+function dtypeOf(structure: Structure, weights: readonly StoredWeight[]): string {
+  const params = new Map<string, number>();
+  for (const w of weights) {
+    const kind = storedAs(w);
+    params.set(kind, (params.get(kind) ?? 0) + w.params);
+  }
+  for (const kind of ['q2', 'q4', 'q8']) {
+    if ((params.get(kind) ?? 0) > 0)
+      return structure.typeOf(structure.cuts[0] ?? '') === DataType.float16 ? `${kind}f16` : kind;
+  }
+  const bytes = Math.max(params.get('int8') ?? 0, params.get('uint8') ?? 0);
+  if (bytes > 0) return params.get('int8') === bytes ? 'int8' : 'uint8';
+  const [most] = [...params].sort((a, b) => b[1] - a[1]);
+  return most?.[0] ?? 'unknown';
+}
+
+function storedAs(w: StoredWeight): string {
+  if (w.bits === 2 || w.bits === 4) return `q${w.bits}`;
+  switch (w.tensor.type) {
+    case DataType.float:
+      return 'fp32';
+    case DataType.float16:
+      return 'fp16';
+    case DataType.bfloat16:
+      return 'bf16';
+    case DataType.double:
+      return 'fp64';
+    case DataType.uint8:
+      return 'uint8';
+    default:
+      return 'int8';
+  }
+}
+
+function widthOf(structure: Structure): number | null {
+  for (const cut of structure.cuts) {
+    const width = lastDim(structure, cut);
+    if (width !== null) return width;
+  }
+  return null;
+}
+
+function lastDim(structure: Structure, value: string): number | null {
+  const { graph } = structure;
+  const info =
+    graph.valueInfo.get(value) ?? [...graph.inputs, ...graph.outputs].find((v) => v.name === value);
+  const last = info?.dims?.at(-1);
+  return typeof last === 'number' ? last : null;
+}

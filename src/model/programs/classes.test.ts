@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { fixtureFolder } from '../../testing/derived.ts';
+import { nodeFolder, wholeCorpus } from '../../testing/fixtures.ts';
+import { openModel } from '../open/open.ts';
+import { canonical, structuralClasses } from './classes.ts';
+import type { Piece } from './cutPiece.ts';
+import { addInts, makeNode } from './rewrites.ts';
+
+describe('structural classes of the fixtures', () => {
+  for (const row of wholeCorpus().filter((r) => r.structuralClasses)) {
+    it(`${row.folder} has classes ${row.structuralClasses}`, async () => {
+      const folder = await nodeFolder(fixtureFolder(row.folder));
+      const { structure } = await openModel(folder, row.file);
+      expect(structuralClasses(structure)).toEqual(row.structuralClasses);
+      await folder.close();
+    });
+  }
+});
+
+/** x -> Reshape(x, shape) + w */
+function piece(names: string, shape: number[], weightDims: number[]): Piece {
+  const initializers: Piece['initializers'] = new Map();
+  const made: Piece = {
+    nodes: [
+      makeNode('Reshape', [`${names}x`, `${names}shape`], [`${names}r`]),
+      makeNode('Add', [`${names}r`, `${names}w`], [`${names}y`]),
+    ],
+    inputs: [`${names}x`],
+    outputs: [`${names}y`],
+    initializers,
+  };
+  addInts(made, `${names}shape`, shape);
+  initializers.set(`${names}w`, {
+    name: `${names}w`,
+    type: 1,
+    dims: weightDims,
+    data: { file: names, offset: 0, length: 64 },
+  });
+  return made;
+}
+
+describe('canonical names', () => {
+  const key = (p: Piece): string => canonical(p, () => 'residual').key;
+
+  it('forget the names and bytes of weights', () => {
+    expect(key(piece('a', [2, 8], [16]))).toBe(key(piece('b', [2, 8], [16])));
+  });
+
+  it('tell shapes of weights, small integer constants and operators apart', () => {
+    expect(key(piece('a', [2, 8], [16]))).not.toBe(key(piece('a', [2, 8], [4, 4])));
+    expect(key(piece('a', [2, 8], [16]))).not.toBe(key(piece('a', [4, 4], [16])));
+    const other = piece('a', [2, 8], [16]);
+    other.nodes[1] = makeNode('Mul', ['ar', 'aw'], ['ay']);
+    expect(key(piece('a', [2, 8], [16]))).not.toBe(key(other));
+  });
+
+  it('remember which value each slot stands for', () => {
+    const { slots } = canonical(piece('a', [2, 8], [16]), () => 'residual');
+    expect([...slots]).toEqual([
+      ['residual0', 'ax'],
+      ['weight0', 'aw'],
+    ]);
+  });
+});

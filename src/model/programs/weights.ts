@@ -1,0 +1,171 @@
+// Decides which constants of a piece stay inside its program and which become weights that the
+// runtime feeds; reads no weight bytes.
+
+import { EspalierError } from '../../errors.ts';
+import { subgraphs } from '../../onnx/captures.ts';
+import type { Attribute, Graph, Node, Tensor } from '../../onnx/graph.ts';
+import { DataType, elementCount, isRange, tensorBytes } from '../../onnx/graph.ts';
+import { renameNode } from '../../onnx/rename.ts';
+import type { Piece } from './cutPiece.ts';
+import { constantInts } from './cutPiece.ts';
+import type { ElementType, WeightRef } from './program.ts';
+
+/** Constants of at most this many elements may stay inside a program. */
+export const SMALL = 16;
+
+const NAMES: Readonly<Record<number, ElementType>> = {
+  [DataType.float]: 'float32',
+  [DataType.float16]: 'float16',
+  [DataType.double]: 'float64',
+  [DataType.int64]: 'int64',
+  [DataType.int32]: 'int32',
+  [DataType.int16]: 'int16',
+  [DataType.int8]: 'int8',
+  [DataType.uint8]: 'uint8',
+  [DataType.uint16]: 'uint16',
+  [DataType.uint32]: 'uint32',
+  [DataType.uint64]: 'uint64',
+  [DataType.bool]: 'bool',
+  [DataType.int4]: 'int4',
+  [DataType.uint4]: 'uint4',
+};
+
+/**
+ * The runtime's name of an ONNX element type.
+ * @throws EspalierError `unsupported-op` for types that ONNX Runtime Web cannot hold (bfloat16,
+ *   float8, strings).
+ */
+export function elementType(type: number, value: string): ElementType {
+  const name = NAMES[type];
+  if (name) return name;
+  throw new EspalierError(
+    'unsupported-op',
+    `Value "${value}" has the ONNX element type ` +
+      `${type}${type === DataType.bfloat16 ? ' (bfloat16)' : ''}, which cannot run here.`,
+    'Use an export of this model in float32, float16 or with 4-bit or 8-bit weights.',
+  );
+}
+
+/**
+ * Integer and boolean constants of at most 16 elements: shapes, axes, flags. They shape the
+ * program, so they are part of its class.
+ */
+export function isSmallConstant(tensor: Tensor): boolean {
+  const whole =
+    tensor.type === DataType.int64 ||
+    tensor.type === DataType.int32 ||
+    tensor.type === DataType.bool;
+  return whole && !isRange(tensor.data) && elementCount(tensor.dims) <= SMALL;
+}
+
+/** A constant as a weight. Its range is its identity: equal ranges are one buffer. */
+export function weightRef(tensor: Tensor, name: string): WeightRef {
+  const { dims, data } = tensor;
+  return {
+    name,
+    type: elementType(tensor.type, name),
+    dims,
+    byteLength: tensorBytes(tensor),
+    data,
+  };
+}
+
+/**
+ * Turns Constant nodes of more than 16 elements, also those within subgraphs, into initializers of
+ * the piece.
+ */
+export function liftConstants(piece: Piece): void {
+  const kept: Node[] = [];
+  for (const node of piece.nodes) {
+    const tensor = largeConstant(node);
+    if (tensor) piece.initializers.set(node.outputs[0] as string, tensor);
+    else kept.push(subgraphs(node).length > 0 ? liftFromSubgraphs(node, piece) : node);
+  }
+  piece.nodes = kept;
+}
+
+function largeConstant(node: Node): Tensor | null {
+  const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
+  return value?.kind === 'tensor' && elementCount(value.value.dims) > SMALL ? value.value : null;
+}
+
+function liftFromSubgraphs(node: Node, piece: Piece): Node {
+  const attributes = new Map<string, Attribute>();
+  for (const [name, attribute] of node.attributes) {
+    const scope = `${node.outputs[0]}/${name}`;
+    if (attribute.kind === 'graph')
+      attributes.set(name, { ...attribute, value: liftFromGraph(attribute.value, scope, piece) });
+    else if (attribute.kind === 'graphs') {
+      attributes.set(name, {
+        ...attribute,
+        value: attribute.value.map((graph, k) => liftFromGraph(graph, `${scope}${k}`, piece)),
+      });
+    } else attributes.set(name, attribute);
+  }
+  return { ...node, attributes };
+}
+
+/**
+ * Large constants of a branch become captured values; an Identity keeps them producible as outputs
+ * of the branch.
+ */
+function liftFromGraph(graph: Graph, scope: string, piece: Piece): Graph {
+  const rename = new Map<string, string>();
+  const initializers = new Map<string, Tensor>();
+  for (const [name, tensor] of graph.initializers) {
+    if (elementCount(tensor.dims) > SMALL) lift(name, tensor);
+    else initializers.set(name, tensor);
+  }
+  const nodes: Node[] = [];
+  for (const node of graph.nodes) {
+    const tensor = largeConstant(node);
+    if (tensor) lift(node.outputs[0] as string, tensor);
+    else nodes.push(subgraphs(node).length > 0 ? liftFromSubgraphs(node, piece) : node);
+  }
+  const lifted = nodes.map((node) => renameNode(node, rename));
+  for (const { name } of graph.outputs) {
+    const outer = rename.get(name);
+    if (outer)
+      lifted.push({
+        name: '',
+        op: 'Identity',
+        domain: '',
+        inputs: [outer],
+        outputs: [name],
+        attributes: new Map(),
+      });
+  }
+  return { ...graph, initializers, nodes: lifted };
+
+  function lift(name: string, tensor: Tensor): void {
+    const outer = `${scope}/${name}`;
+    rename.set(name, outer);
+    piece.initializers.set(outer, tensor);
+  }
+}
+
+/** Reshapes of a constant are the same bytes with other dims: a tied table stays one buffer. */
+export function aliasReshapes(piece: Piece): void {
+  piece.nodes = piece.nodes.filter((node) => {
+    const source = piece.initializers.get(node.inputs[0] ?? '');
+    const output = node.outputs[0];
+    if (!source || !output || elementCount(source.dims) <= SMALL || piece.outputs.includes(output))
+      return true;
+    let dims: readonly number[] | null = null;
+    if (node.op === 'Identity') dims = source.dims;
+    if (node.op === 'Reshape')
+      dims = reshaped(source.dims, constantInts(piece, node.inputs[1] ?? ''));
+    if (!dims) return true;
+    piece.initializers.set(output, { ...source, name: output, dims });
+    return false;
+  });
+}
+
+function reshaped(from: readonly number[], shape: readonly number[] | null): number[] | null {
+  if (!shape) return null;
+  const dims = shape.map((d, k) => (d === 0 ? (from[k] ?? 0) : d));
+  const known = dims.reduce((n, d) => (d === -1 ? n : n * d), 1);
+  const total = elementCount(from);
+  const whole = dims.map((d) => (d === -1 ? total / known : d));
+  return elementCount(whole) === total && whole.every(Number.isInteger) ? whole : null;
+}

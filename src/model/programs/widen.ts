@@ -1,0 +1,146 @@
+// float16 programs as float32 programs, for GPUs without shader-f16: weights are widened while they
+// are uploaded; must not touch exports.
+
+import { derive } from '../../onnx/bytes.ts';
+import { subgraphs } from '../../onnx/captures.ts';
+import { decodeModel, encodeModel } from '../../onnx/codec.ts';
+import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
+import { DataType } from '../../onnx/graph.ts';
+import { widened } from '../../onnx/half.ts';
+import type { BoundProgram, ElementType, Program, ScorePrograms, WeightRef } from './program.ts';
+
+const LABEL = 'float16 widened to float32, which this GPU needs (no shader-f16)';
+
+/** True when a program computes in float16 or reads float16 weights. */
+export function usesHalf(programs: ScorePrograms): boolean {
+  return all(programs).some(({ program: { bytes, inputs, outputs } }) => {
+    if ([...inputs, ...outputs].some(({ type }) => type === 'float16')) return true;
+    return decodeModel(bytes, noRanges).graph.nodes.some((node) =>
+      [...node.attributes.values()].some(namesHalf),
+    );
+  });
+}
+
+/** The programs as a device runs them: widened where it has no float16. */
+export function fitted(programs: ScorePrograms, float16: boolean): ScorePrograms {
+  return !float16 && usesHalf(programs) ? widenPrograms(programs) : programs;
+}
+
+/**
+ * The same programs in float32. Every float16 value has a float32 of the same size, so weights are
+ * exact; sums and activations are those of float32, closer to the model than float16 gives them.
+ * Weights take twice the bytes on the device and as many in the files.
+ */
+function widenPrograms(programs: ScorePrograms): ScorePrograms {
+  const done = new Map<Program, Program>();
+  const bind = (bound: BoundProgram): BoundProgram => {
+    const program = done.get(bound.program) ?? widenProgram(bound.program);
+    done.set(bound.program, program);
+    return {
+      ...bound,
+      program,
+      weights: new Map([...bound.weights].map(([name, ref]) => [name, widenRef(ref)])),
+    };
+  };
+  let sublayers: ScorePrograms['sublayers'];
+  const { headByPosition, hiddenSize, vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } =
+    programs;
+  return {
+    embed: bind(programs.embed),
+    side: programs.side && bind(programs.side),
+    blocks: programs.blocks.map(bind),
+    // Not spread with the rest: they are made when first read.
+    get sublayers() {
+      sublayers ??=
+        programs.sublayers?.map((pair) => pair && { attn: bind(pair.attn), ffn: bind(pair.ffn) }) ??
+        [];
+      return sublayers;
+    },
+    head: bind(programs.head),
+    get compare() {
+      return bind(programs.compare);
+    },
+    headByPosition,
+    residualType: 'float32',
+    hiddenSize,
+    vocabSize,
+    staticPast,
+    wasmOnly,
+    rowsInteract,
+    rewrites: [...rewrites, LABEL],
+  };
+}
+
+function all({ embed, side, blocks, head }: ScorePrograms): BoundProgram[] {
+  return [embed, ...(side ? [side] : []), ...blocks, head];
+}
+
+function noRanges(): never {
+  throw new Error('a program holds no byte ranges');
+}
+
+const typeName = (type: ElementType): ElementType => (type === 'float16' ? 'float32' : type);
+const typeNumber = (type: number): number => (type === DataType.float16 ? DataType.float : type);
+
+function widenRef(ref: WeightRef): WeightRef {
+  if (ref.type !== 'float16') return ref;
+  const data = derive('float16-to-float32', [ref.data], ref.name);
+  return { ...ref, type: 'float32', byteLength: data.length, data };
+}
+
+function widenProgram(program: Program): Program {
+  const model = decodeModel(program.bytes, noRanges, program.id);
+  widenGraph(model.graph);
+  return {
+    ...program,
+    bytes: encodeModel(model, noRanges),
+    inputs: program.inputs.map((input) => ({ ...input, type: typeName(input.type) })),
+    outputs: program.outputs.map((output) => ({ ...output, type: typeName(output.type) })),
+  };
+}
+
+function widenGraph(graph: Graph): void {
+  const info = (value: ValueInfo): ValueInfo => ({ ...value, type: typeNumber(value.type) });
+  graph.inputs = graph.inputs.map(info);
+  graph.outputs = graph.outputs.map(info);
+  graph.valueInfo = new Map([...graph.valueInfo].map(([name, value]) => [name, info(value)]));
+  graph.initializers = new Map(
+    [...graph.initializers].map(([name, tensor]) => [name, widenTensor(tensor)]),
+  );
+  for (const node of graph.nodes) {
+    for (const [name, attribute] of node.attributes)
+      node.attributes.set(name, widenAttribute(node, attribute));
+    for (const inner of subgraphs(node)) widenGraph(inner);
+  }
+}
+
+function widenTensor(tensor: Tensor): Tensor {
+  if (tensor.type !== DataType.float16 || !(tensor.data instanceof Uint8Array)) return tensor;
+  return { ...tensor, type: DataType.float, data: widened(tensor.data) };
+}
+
+/** Attributes that name an element type by its ONNX number. */
+const TYPE_ATTRIBUTES: ReadonlySet<string> = new Set([
+  'to',
+  'dtype',
+  'output_dtype',
+  'softmax_precision',
+]);
+
+function namesHalf(attribute: Attribute): boolean {
+  if (attribute.kind === 'tensor') return attribute.value.type === DataType.float16;
+  return (
+    attribute.kind === 'int' && attribute.name === 'to' && attribute.value === DataType.float16
+  );
+}
+
+function widenAttribute(node: Node, attribute: Attribute): Attribute {
+  if (attribute.kind === 'tensor') return { ...attribute, value: widenTensor(attribute.value) };
+  const names =
+    attribute.kind === 'int' &&
+    TYPE_ATTRIBUTES.has(attribute.name) &&
+    node.domain !== 'com.microsoft';
+  return names && attribute.value === DataType.float16
+    ? { ...attribute, value: DataType.float }
+    : attribute;
+}

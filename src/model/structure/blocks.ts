@@ -1,0 +1,122 @@
+// Finds the transformer blocks of a decoder graph by data flow alone, whatever its nodes are
+// called; must not change the model.
+
+import type { EspalierError } from '../../errors.ts';
+import type { Graph, Model } from '../../onnx/graph.ts';
+import { expandSkipNorms } from '../../onnx/skipnorm.ts';
+import { sortedNodes } from '../../onnx/sort.ts';
+import { elementTypes } from '../../onnx/types.ts';
+import { requireWired } from '../../onnx/wiring.ts';
+import { findAnchors, findBoundaries } from './boundaries.ts';
+import { type Flow, refuse, traceFlow } from './flow.ts';
+import { partedBlocks } from './parted.ts';
+import { assignRegions } from './regions.ts';
+import { removalObstacle } from './removeGraph.ts';
+import type { Structure } from './structure.ts';
+
+/**
+ * The structure of a decoder. Linear in the number of nodes; reads no weights.
+ * @param layers layer count of the config, or null: another number of blocks with attention is
+ *   refused
+ * @throws EspalierError `unsupported-graph`, naming the obstacle; `corrupt-file` when values are
+ *   made twice or by nothing
+ */
+export function findBlocks(model: Model, layers: number | null): Structure {
+  requireWired(model.graph);
+  const sorted: Graph = { ...model.graph, nodes: sortedNodes(model.graph) };
+  const graph = expandSkipNorms(sorted);
+  const flow = traceFlow(graph);
+  const types = elementTypes(graph);
+  const typeOf = (value: string): number => types.get(value) ?? 0;
+  const found = findAnchors(flow);
+  const attentions = found.positions.length;
+  if (layers !== null && layers !== attentions) throw otherCount(layers, attentions);
+  const parted = partedBlocks(model, flow, found, typeOf);
+  const anchors = parted?.anchors ?? found;
+  const boundaries = parted?.boundaries ?? findBoundaries(flow, found, typeOf);
+  const n = anchors.positions.length;
+  const { region, leaks, sideValues, copyable } = assignRegions(flow, anchors, boundaries);
+  const cuts = boundaries.cuts.map((c) => c.value);
+  const structure: Structure = {
+    model,
+    graph,
+    cuts,
+    blocks: anchors.stateIndices.map((stateIndex, index) => ({
+      index,
+      stateIndex,
+      states: flow.states.get(stateIndex) ?? [],
+      input: cuts[index]!,
+      output: cuts[index + 1]!,
+      mid: boundaries.mids[index] ?? null,
+      lacks: parted?.lacks[index] ?? null,
+      unremovable: null,
+    })),
+    anchor: anchors.kind,
+    tokenInput: flow.tokenInput,
+    embedsInput: flow.embedsInput,
+    logits: flow.logits,
+    perTokenLogits: !flow.headless && givesEveryPosition(flow, region, n),
+    headless: flow.headless,
+    region,
+    sideValues,
+    constants: flow.constants,
+    content: flow.content,
+    leaks,
+    producer: flow.producer,
+    copyable,
+    typeOf,
+  };
+  for (const block of structure.blocks)
+    block.unremovable = removalObstacle(structure, [block.index]);
+  return structure;
+}
+
+function otherCount(layers: number, blocks: number): EspalierError {
+  return blocks < layers
+    ? refuse(
+        `The config says ${layers} layers, but the graph has ${blocks} separable blocks: ` +
+          'some layers share one KV cache, or have none.',
+        'Models whose layers share a cache cannot be pruned by block; if the config is ' +
+          'wrong, correct its layer count.',
+      )
+    : refuse(
+        `The config says ${layers} layers, but the graph has ${blocks} separable blocks.`,
+        'The config belongs to another model or is stale: correct its layer count ' +
+          '(num_hidden_layers).',
+      );
+}
+
+/**
+ * False when the head keeps the last position only: by the declared shape, else by a Gather or
+ * Slice of the residual stream in the head.
+ */
+function givesEveryPosition(flow: Flow, region: Int32Array, n: number): boolean {
+  const declared = flow.graph.outputs.find((o) => o.name === flow.logits)?.dims;
+  const tokens = flow.graph.inputs.find((v) => v.name === flow.tokenInput)?.dims;
+  if (declared) {
+    if (declared.length < 2) return false;
+    const positions = declared.length === 2 ? declared[0] : declared[declared.length - 2];
+    if (positions === 1) return false;
+    if (typeof positions === 'string' && positions === tokens?.[1]) return true;
+  }
+  return !flow.nodes.some((node, p) => {
+    if (region[p] !== n + 1 || !flow.onPath[p] || !flow.content.has(node.inputs[0] ?? ''))
+      return false;
+    if (node.op === 'Slice') return startsAtEnd(flow, node.inputs[1] ?? '');
+    return node.op === 'Gather' || node.op === 'GatherND';
+  });
+}
+
+/** True for the constant start -1 of a Slice. */
+function startsAtEnd(flow: Flow, start: string): boolean {
+  const data = flow.graph.initializers.get(start)?.data ?? constantBytes(flow, start);
+  return data instanceof Uint8Array && data.length > 0 && data.every((byte) => byte === 255);
+}
+
+function constantBytes(flow: Flow, value: string): Uint8Array | null {
+  const node = flow.nodes[flow.producer.get(value) ?? -1];
+  const attribute = node?.op === 'Constant' ? node.attributes.get('value') : undefined;
+  return attribute?.kind === 'tensor' && attribute.value.data instanceof Uint8Array
+    ? attribute.value.data
+    : null;
+}

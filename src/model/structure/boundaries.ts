@@ -1,0 +1,280 @@
+// Anchors of blocks (first reader of each cache, or attention operators) and the cuts between
+// blocks; must not use node or value names.
+
+import { EspalierError } from '../../errors.ts';
+import { shown } from '../../onnx/limits.ts';
+import { type Cut, type Flow, refuse, SHAPE_OPS } from './flow.ts';
+
+const ATTENTION_OPS: ReadonlySet<string> = new Set([
+  'GroupQueryAttention',
+  'MultiHeadAttention',
+  'Attention',
+  'Softmax',
+  'PagedAttention',
+  'DecoderMaskedMultiHeadAttention',
+]);
+const PRODUCT_OPS: ReadonlySet<string> = new Set([
+  'MatMul',
+  'Gemm',
+  'MatMulNBits',
+  'MatMulInteger',
+  'FusedMatMul',
+  'Einsum',
+]);
+/** Nodes that hand the residual stream on unchanged: no boundary of their own. */
+const PASSING_OPS: ReadonlySet<string> = new Set(['Cast', 'Identity']);
+
+export interface Anchors {
+  kind: 'kv' | 'attention-op';
+  /** State index of each block; equal to the ordinal without states. */
+  stateIndices: number[];
+  /** Position of the anchor of each block, ascending. */
+  positions: number[];
+}
+
+export interface Boundaries {
+  /** N + 1 cuts: before block 0, ..., after block N - 1. */
+  cuts: Cut[];
+  mids: (string | null)[];
+}
+
+/**
+ * Blocks of one model. The deepest known decoders have 126; several steps take the square of it.
+ */
+export const MAX_BLOCKS = 512;
+
+/** @throws EspalierError `unsupported-graph`, `too-large` beyond MAX_BLOCKS */
+export function findAnchors(flow: Flow): Anchors {
+  const anchors = allAnchors(flow);
+  const n = anchors.positions.length;
+  if (n <= MAX_BLOCKS) return anchors;
+  throw new EspalierError(
+    'too-large',
+    `The graph has ${n} blocks; Espalier stops at ${MAX_BLOCKS}.`,
+    'No known decoder is that deep: export the model again, or report it if it is genuine.',
+  );
+}
+
+function allAnchors(flow: Flow): Anchors {
+  const { nodes, deps, states, isConstant, isContent, onPath, content } = flow;
+  const indices = [...states.keys()];
+  if (indices.length === 0) {
+    const positions = nodes.flatMap((n, p) =>
+      onPath[p] && ATTENTION_OPS.has(n.op) && (n.op !== 'Softmax' || isAttentionSoftmax(flow, p))
+        ? [p]
+        : [],
+    );
+    if (positions.length === 0) {
+      throw refuse(
+        'No blocks were found: the graph has no cache inputs and no attention operators.',
+        'Choose the decoder graph of a transformer language model.',
+      );
+    }
+    return { kind: 'attention-op', stateIndices: positions.map((_, i) => i), positions };
+  }
+  // Which layers' data a side value carries; sizes do not count.
+  const carried = new Map<string, ReadonlySet<number>>();
+  for (const [i, pairs] of states) for (const s of pairs) carried.set(s.input, new Set([i]));
+  const first = new Map<number, number>();
+  for (const [p, n] of nodes.entries()) {
+    if (SHAPE_OPS.has(n.op) || isConstant[p]) continue;
+    const layers = union(
+      deps[p]!.flatMap((x) => ((!isContent[p] || !content.has(x)) && carried.get(x)) || []),
+    );
+    if (layers.size === 0) continue;
+    if (!isContent[p]) {
+      for (const o of n.outputs) if (o) carried.set(o, layers);
+    } else if (onPath[p]) for (const i of layers) if (!first.has(i)) first.set(i, p);
+  }
+  const lost = indices.filter((i) => !first.has(i));
+  if (lost.length > 0) {
+    throw refuse(
+      `The caches of layers ${lost.join(', ')} never reach the logits ` +
+        `(${states.get(lost[0]!)?.[0]?.input ?? ''}).`,
+      'Export the model again; its cache inputs do not belong to this graph.',
+    );
+  }
+  const positions = indices.map((i) => first.get(i)!);
+  const wrong = positions.findIndex((p, k) => k > 0 && p < positions[k - 1]!);
+  if (wrong > 0) {
+    throw refuse(
+      `The caches are not in graph order: layer ${indices[wrong]} is read before layer ` +
+        `${indices[wrong - 1]}.`,
+      'Models whose layers run in another order than their caches cannot be pruned here.',
+    );
+  }
+  return { kind: 'kv', stateIndices: indices, positions };
+}
+
+/**
+ * The union; one of the sets itself when it holds the others, so that long chains of side values
+ * share it.
+ */
+function union(sets: readonly ReadonlySet<number>[]): ReadonlySet<number> {
+  let most: ReadonlySet<number> = new Set();
+  for (const set of sets) if (set.size > most.size) most = set;
+  const more = new Set<number>();
+  for (const set of new Set(sets))
+    if (set !== most) for (const i of set) if (!most.has(i)) more.add(i);
+  return more.size === 0 ? most : new Set([...most, ...more]);
+}
+
+/** Attention scores are a product of two activations; a router multiplies by a weight. */
+function isAttentionSoftmax(flow: Flow, position: number): boolean {
+  let value = flow.nodes[position]!.inputs[0] ?? '';
+  for (let step = 0; step < 40; step++) {
+    const p = flow.producer.get(value);
+    if (p === undefined) return false;
+    const n = flow.nodes[p]!;
+    if (n.op === 'TopK') return false;
+    if (PRODUCT_OPS.has(n.op)) return n.inputs.slice(0, 2).every((x) => flow.content.has(x));
+    const next = flow.deps[p]!.find((x) => flow.content.has(x));
+    if (next === undefined) return false;
+    value = next;
+  }
+  return false;
+}
+
+/**
+ * Boundary i is the last cut before anchor i; the end of the last block is the cut with the same
+ * ordinal and producers as in the blocks before.
+ * @throws EspalierError `unsupported-graph` when more than one value crosses between two blocks
+ */
+export function findBoundaries(
+  flow: Flow,
+  anchors: Anchors,
+  typeOf: (value: string) => number,
+): Boundaries {
+  const { nodes } = flow;
+  const at = anchors.positions;
+  const n = at.length;
+  // Cuts and anchors are both in graph order.
+  const intervals = (cuts: readonly Cut[]): Cut[][] => {
+    const found = Array.from({ length: n + 1 }, (): Cut[] => []);
+    let i = 0;
+    for (const cut of cuts) {
+      while (i < n && cut.position >= at[i]!) i++;
+      found[i]!.push(cut);
+    }
+    return found;
+  };
+  const lasts = (sets: readonly Cut[][]): (Cut | undefined)[] =>
+    sets.slice(0, n).map((s) => s.at(-1));
+  let candidates = intervals(
+    flow.cuts.filter((c) => c.position < 0 || !PASSING_OPS.has(nodes[c.position]!.op)),
+  );
+  const plain = lasts(candidates);
+  if (plain.some((c) => !c) || new Set(plain.map((c) => typeOf(c!.value))).size > 1)
+    candidates = intervals(flow.cuts);
+  const empty = candidates.slice(0, n).findIndex((s) => s.length === 0);
+  if (empty >= 0) throw crossing(flow, at, empty);
+  const cuts = lasts(candidates).map((c) => c!);
+  const end = lastEnd(candidates, n, flow);
+  if (!end)
+    throw refuse(
+      'The end of the last block was not found: what follows it looks unlike the other blocks.',
+      'Export the model without fusing its head into the last block.',
+    );
+  cuts.push(end);
+  const types = new Set(cuts.map((c) => typeOf(c.value)));
+  if (types.size > 1) {
+    throw refuse(
+      'The residual stream changes its element type between blocks (ONNX types ' +
+        `${[...types].join(', ')}).`,
+      'Export the model in one precision (float32 or float16).',
+    );
+  }
+  return { cuts, mids: middles(flow, cuts, typeOf) };
+}
+
+/**
+ * The value between attention and feed-forward of the block between each two cuts: the first of
+ * exactly two sums. Null where it cannot be told.
+ */
+export function middles(
+  flow: Flow,
+  cuts: readonly Cut[],
+  typeOf: (value: string) => number,
+): (string | null)[] {
+  const sums = cuts.slice(1).map((): Cut[] => []);
+  let i = 0;
+  for (const cut of flow.cuts) {
+    while (i < sums.length && cut.position > cuts[i + 1]!.position) i++;
+    if (
+      i < sums.length &&
+      cut.position > cuts[i]!.position &&
+      flow.nodes[cut.position]!.op === 'Add'
+    )
+      sums[i]!.push(cut);
+  }
+  const type = typeOf(cuts[0]!.value);
+  return sums.map(([first, ...more]) =>
+    first && more.length === 1 && typeOf(first.value) === type ? first.value : null,
+  );
+}
+
+/**
+ * The last of some cuts that adds two values of the residual stream: what ends a block, unlike a
+ * bias of the head.
+ */
+export function lastSum(flow: Flow, cuts: readonly Cut[]): Cut | undefined {
+  return cuts.findLast(({ position }) => {
+    const node = flow.nodes[position];
+    return node?.op === 'Add' && node.inputs.every((x) => flow.content.has(x));
+  });
+}
+
+/**
+ * Of the blocks before, the longest that fits what follows the last anchor: one that lost its
+ * feed-forward sublayer is the beginning of a whole one.
+ */
+function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | undefined {
+  const tail = candidates[n]!;
+  const op = (c: Cut): string => flow.nodes[c.position]?.op ?? '';
+  if (n === 1) return lastSum(flow, tail) ?? tail.filter((c) => op(c) === 'Add').at(-1);
+  let longest = 0;
+  for (let i = n - 1; i > 0; i--) {
+    const pattern = candidates[i]!;
+    if (
+      pattern.length > longest &&
+      tail.length >= pattern.length &&
+      pattern.every((c, k) => op(tail[k]!) === op(c))
+    )
+      longest = pattern.length;
+  }
+  return longest > 0 ? tail[longest - 1] : lastSum(flow, tail);
+}
+
+/** Names the values that cross where one was expected: at the gap with the fewest. */
+function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
+  const where =
+    i === 0 ? 'between the embedding and block 0' : `between block ${i - 1} and block ${i}`;
+  const made = (x: string): number => flow.producer.get(x) ?? -1;
+  // Values alive at each gap, as sums of steps: one more where a value is made, one less at its
+  // last use.
+  const steps = new Int32Array(flow.nodes.length + 2);
+  for (const [x, last] of flow.lastUse) {
+    if (made(x) >= last) continue;
+    steps[Math.max(made(x), 0)]!++;
+    steps[last]!--;
+  }
+  const from = Math.max(i ? at[i - 1]! : 0, 0);
+  let best = -1;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let gap = 0, alive = 0; gap < at[i]!; gap++) {
+    alive += steps[gap]!;
+    if (gap < from || !flow.onPath[gap] || alive > fewest) continue;
+    fewest = alive;
+    best = gap;
+  }
+  const names = [...flow.lastUse]
+    .filter(([x, last]) => best >= 0 && made(x) <= best && best < last)
+    .map(([x]) => x);
+  names.sort((a, b) => made(a) - made(b));
+  return refuse(
+    `${names.length} values cross ${where} where one residual stream was expected: ` +
+      `${names.slice(0, 6).map(shown).join(', ')}.`,
+    'Models that pass more than the residual stream from block to block (value residuals, ' +
+      'shared states) cannot be pruned by block.',
+  );
+}

@@ -1,0 +1,205 @@
+// Caches and states in a graph's interface: names with a layer index, paired input to output; must
+// not look at operators.
+
+import { EspalierError } from '../../errors.ts';
+import type { Dim, ValueInfo } from '../../onnx/graph.ts';
+import type { StatePair } from './structure.ts';
+
+/**
+ * A name as prefix, layer index, suffix: past_key_values. 3 .key, past.layers. 3 .self_attn.key,
+ * layer_ 3 _past_key_fp32
+ */
+export interface StateName {
+  prefix: string;
+  index: number;
+  suffix: string;
+}
+
+/** Inputs to feed, or outputs: four states for each of 1,000 blocks. */
+export const MAX_INTERFACE = 4096;
+/** Layer numbers above this are no layer numbers. */
+const MAX_INDEX = 1_000_000;
+
+/**
+ * The parts of a name that holds one layer index, or null. The index is the only integer, or the
+ * only one that is no part of a word (fp32, conv1d).
+ */
+export function parseStateName(name: string): StateName | null {
+  for (const integers of [/\d+/g, /(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])/g]) {
+    const [only, ...more] = name.matchAll(integers);
+    if (only && more.length === 0) return stateName(name, only.index, only.index + only[0].length);
+  }
+  return lastInteger(name);
+}
+
+/**
+ * The last integer before one word, for names with several integers of which none stands alone;
+ * from the end, so that long names cost no more.
+ */
+function lastInteger(name: string): StateName | null {
+  let end = name.length;
+  while (end > 0 && /[A-Za-z_]/.test(name[end - 1]!)) end--;
+  if (end > 0 && /[./]/.test(name[end - 1]!)) end--;
+  let start = end;
+  while (start > 0 && /\d/.test(name[start - 1]!)) start--;
+  return start < end ? stateName(name, start, end) : null;
+}
+
+/** Null for an integer that no layer has: its digits would not survive. */
+function stateName(name: string, start: number, end: number): StateName | null {
+  const index = Number(name.slice(start, end));
+  return index <= MAX_INDEX
+    ? { prefix: name.slice(0, start), index, suffix: name.slice(end) }
+    : null;
+}
+
+/** The name with another layer index. */
+export function renumbered(name: string, index: number): string {
+  const k = parseStateName(name);
+  return k ? `${k.prefix}${index}${k.suffix}` : name;
+}
+
+interface Pattern {
+  prefix: string;
+  suffix: string;
+  names: Map<number, string>;
+}
+
+/**
+ * State pairs by layer index, in order of the index. An input pattern (prefix, suffix) is a state
+ * when outputs of the same suffix (past and present aside) have the same set of indices: an output
+ * that only ends in a number (hidden_states_2) is none.
+ * @throws EspalierError `unsupported-graph` when a state input has no output that continues it,
+ *   `too-large` beyond MAX_INTERFACE
+ */
+export function pairStates(
+  inputs: readonly ValueInfo[],
+  outputs: readonly ValueInfo[],
+): Map<number, StatePair[]> {
+  const most = Math.max(inputs.length, outputs.length);
+  if (most > MAX_INTERFACE)
+    throw new EspalierError(
+      'too-large',
+      `The graph has ${inputs.length} inputs to feed and ${outputs.length} outputs; Espalier ` +
+        `stops at ${MAX_INTERFACE} of each.`,
+      'No known decoder has that many: export the model again, or report it if it is genuine.',
+    );
+  const ins = patterns(inputs);
+  const outs = patterns(outputs);
+  const infos = new Map([...inputs, ...outputs].map((v) => [v.name, v]));
+  const pairs = new Map<number, StatePair[]>();
+  const taken = new Set<Pattern>();
+  const bySuffix = new Map<string, Pattern[]>();
+  for (const o of outs) {
+    const key = undirected(o.suffix);
+    const same = bySuffix.get(key);
+    if (same) same.push(o);
+    else bySuffix.set(key, [o]);
+  }
+  const missing: { name: string; pattern: Pattern }[] = [];
+  for (const pattern of ins) {
+    const twins = (bySuffix.get(undirected(pattern.suffix)) ?? [])
+      .filter((o) => !taken.has(o) && [...pattern.names.keys()].some((i) => o.names.has(i)))
+      .sort((a, b) => commonEnd(b.prefix, pattern.prefix) - commonEnd(a.prefix, pattern.prefix));
+    const twin = twins.find((o) => sameIndices(o, pattern));
+    if (!twin) {
+      const [partial] = twins;
+      const [index, name] = [...pattern.names].find(([i]) => !partial?.names.has(i)) ??
+        [...pattern.names][0] ?? [0, ''];
+      if (partial || isIndexed(pattern)) missing.push({ name: name || String(index), pattern });
+      continue;
+    }
+    taken.add(twin);
+    for (const [index, input] of pattern.names) {
+      const output = twin.names.get(index) ?? '';
+      const list = pairs.get(index) ?? [];
+      list.push({
+        input,
+        output,
+        kind: stateShape(infos.get(input), infos.get(output)).sequence === null ? 'fixed' : 'kv',
+      });
+      pairs.set(index, list);
+    }
+  }
+  const lone = missing.find(({ pattern }) => isStateLike(pattern, infos, ins, taken.size > 0));
+  if (lone) {
+    throw new EspalierError(
+      'unsupported-graph',
+      `The cache input ${lone.name} has no matching output: the graph reads this state but ` +
+        'never gives out its next value.',
+      'Export the decoder with all past and present caches (the "with past" variant).',
+    );
+  }
+  return new Map([...pairs].sort(([a], [b]) => a - b));
+}
+
+/**
+ * Which dimension of a state grows with the sequence (null: fixed size), and its other dimensions
+ * without the batch.
+ */
+export function stateShape(
+  input: ValueInfo | undefined,
+  output: ValueInfo | undefined,
+): { sequence: number | null; perToken: Dim[] } {
+  const dims = input?.dims;
+  if (!dims) return { sequence: 2, perToken: [null, null] };
+  // Keys and values in one tensor (2, B, heads, P, d) put the batch second.
+  const batch = dims.length === 5 && typeof dims[0] === 'number' ? 1 : 0;
+  const open = dims.flatMap((d, k) => (k > batch && typeof d !== 'number' ? [k] : []));
+  const grows = open.find((k) => output?.dims?.[k] !== dims[k]);
+  const sequence = grows ?? open.find((k) => k < dims.length - 1) ?? open[0] ?? null;
+  return { sequence, perToken: dims.filter((_, k) => k !== batch && k !== sequence) };
+}
+
+function patterns(values: readonly ValueInfo[]): Pattern[] {
+  const found = new Map<string, Pattern>();
+  for (const { name } of values) {
+    const k = parseStateName(name);
+    if (!k) continue;
+    const key = `${k.prefix}\n${k.suffix}`;
+    const pattern = found.get(key) ?? { prefix: k.prefix, suffix: k.suffix, names: new Map() };
+    pattern.names.set(k.index, name);
+    found.set(key, pattern);
+  }
+  return [...found.values()];
+}
+
+/**
+ * A suffix without the word that tells inputs from outputs: layer_1_past_key and
+ * layer_1_present_key.
+ */
+function undirected(suffix: string): string {
+  return suffix.replace(/(?<![A-Za-z])(past|present|in|out)(?![A-Za-z])/gi, '*');
+}
+
+function sameIndices(a: Pattern, b: Pattern): boolean {
+  return a.names.size === b.names.size && [...a.names.keys()].every((i) => b.names.has(i));
+}
+
+/**
+ * Number of equal characters at the ends: past_key_ belongs to present_key_, not to present_value_.
+ */
+function commonEnd(a: string, b: string): number {
+  let n = 0;
+  while (n < a.length && n < b.length && a[a.length - 1 - n] === b[b.length - 1 - n]) n++;
+  return n;
+}
+
+function isIndexed(pattern: Pattern): boolean {
+  return pattern.names.size > 1;
+}
+
+/**
+ * Rank 3 or 4, or siblings of states that are paired (same prefix): not an ordinary input whose
+ * name ends in a number.
+ */
+function isStateLike(
+  pattern: Pattern,
+  infos: ReadonlyMap<string, ValueInfo>,
+  ins: readonly Pattern[],
+  anyPaired: boolean,
+): boolean {
+  const [first] = pattern.names.values();
+  const rank = infos.get(first ?? '')?.dims?.length ?? 4;
+  return rank >= 3 || (anyPaired && ins.some((o) => o !== pattern && o.prefix === pattern.prefix));
+}

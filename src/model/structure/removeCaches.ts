@@ -1,0 +1,145 @@
+// What a removal does to caches and states: which go, which others lend their size, and the numbers
+// of those that stay; must not look at operators.
+
+import { blockOf, sublayerOf, type Unit } from '../../units.ts';
+import { parseStateName, renumbered } from './kv.ts';
+import type { Block, StatePair, Structure } from './structure.ts';
+
+/** Blocks that have attention, and with it caches. */
+export interface AttentionBlocks {
+  before: readonly Block[];
+  /** What is left of them: the k-th takes the cache numbers of the k-th before. */
+  after: readonly Block[];
+}
+
+export function attentionBlocks(structure: Structure, units: readonly Unit[]): AttentionBlocks {
+  const gone = new Set(units.filter((unit) => sublayerOf(unit) !== 'ffn').map(blockOf));
+  const before = structure.blocks.filter((block) => block.lacks !== 'attn');
+  return { before, after: before.filter((block) => !gone.has(block.index)) };
+}
+
+export function removedStates({ before, after }: AttentionBlocks): StatePair[] {
+  const keeping = new Set(after);
+  return before.filter((block) => !keeping.has(block)).flatMap((block) => block.states);
+}
+
+/** For each removed cache input one of its kind that stays, or null where none does. */
+export function sizeSources(
+  structure: Structure,
+  gone: readonly StatePair[],
+  after: readonly Block[],
+): Map<string, string | null> {
+  const twins = new Map<string, string>();
+  for (const { input } of after.flatMap((block) => block.states)) {
+    const kind = kindOf(structure, input);
+    if (!twins.has(kind)) twins.set(kind, input);
+  }
+  return new Map(gone.map(({ input }) => [input, twins.get(kindOf(structure, input)) ?? null]));
+}
+
+/**
+ * What is wrong when what is removed makes the next state of a block that stays, or the other way
+ * round: the outputs are swapped.
+ */
+export function swappedState(
+  structure: Structure,
+  goneInputs: ReadonlySet<string>,
+  goes: (position: number) => boolean,
+): string | null {
+  const { blocks, region, producer } = structure;
+  for (const block of blocks) {
+    for (const { input, output } of block.states) {
+      const position = producer.get(output) ?? -1;
+      const maker = (region[position] ?? 0) - 1;
+      if (
+        maker < 0 ||
+        maker >= blocks.length ||
+        maker === block.index ||
+        goes(position) === goneInputs.has(input)
+      )
+        continue;
+      return (
+        `Block ${block.index} reads the cache ${input}, but its next value ${output} is made ` +
+        `by block ${maker}.`
+      );
+    }
+  }
+  return null;
+}
+
+/** Graph outputs made inside blocks that are neither states nor boundaries. */
+export interface InnerOutputs {
+  /** Present caches of a graph without past inputs, per block: they leave with what makes them. */
+  lone: ReadonlyMap<number, readonly string[]>;
+  /** Any other inner value that the graph gives out: what makes it must stay. */
+  kept: readonly { name: string; block: number }[];
+}
+
+/** @param count blocks that have attention: a present cache has one output in each of them */
+export function innerOutputs(structure: Structure, count: number): InnerOutputs {
+  const { graph, blocks, producer, region, cuts } = structure;
+  const taken = new Set([
+    structure.logits,
+    ...cuts,
+    ...blocks.flatMap((b) => b.states.map((s) => s.output)),
+  ]);
+  const kinds = new Map<string, Map<number, string>>();
+  const kept: { name: string; block: number }[] = [];
+  for (const { name } of graph.outputs) {
+    const r = region[producer.get(name) ?? -1];
+    if (taken.has(name) || r === undefined || r < 1 || r > blocks.length) continue;
+    const key = kindOf(structure, name);
+    const kind = kinds.get(key) ?? new Map<number, string>();
+    if (kind.has(r - 1) || key === name) kept.push({ name, block: r - 1 });
+    kind.set(r - 1, name);
+    kinds.set(key, kind);
+  }
+  const lone = new Map<number, string[]>();
+  for (const kind of kinds.values()) {
+    for (const [block, name] of kind)
+      if (kind.size === count) lone.set(block, [...(lone.get(block) ?? []), name]);
+      else kept.push({ name, block });
+  }
+  return { lone, kept };
+}
+
+/** New names of states and lone outputs, where they change. */
+export function stateNames(
+  { before, after }: AttentionBlocks,
+  lone: InnerOutputs['lone'],
+): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [k, block] of after.entries()) {
+    const place = before[k]!;
+    if (place === block) continue;
+    for (const name of block.states.flatMap((state) => [state.input, state.output]))
+      names.set(name, renumbered(name, place.stateIndex));
+    for (const [j, name] of (lone.get(block.index) ?? []).entries()) {
+      const twin = lone.get(place.index)?.[j] ?? name;
+      names.set(name, renumbered(name, parseStateName(twin)?.index ?? place.stateIndex));
+    }
+  }
+  for (const [from, to] of [...names]) if (from === to) names.delete(from);
+  return names;
+}
+
+const kindsOf = new WeakMap<Structure, Map<string, string>>();
+
+/**
+ * What a state's name says besides its layer, or the name itself when it names no layer;
+ * remembered, since every block asks for all.
+ */
+function kindOf(structure: Structure, name: string): string {
+  let known = kindsOf.get(structure);
+  if (!known) {
+    known = new Map();
+    kindsOf.set(structure, known);
+  }
+  let kind = known.get(name);
+  if (kind === undefined) {
+    const k = parseStateName(name);
+    kind = k ? `${k.prefix}\n${k.suffix}` : name;
+    known.set(name, kind);
+  }
+  return kind;
+}

@@ -1,0 +1,171 @@
+// How a whole decoder graph is fed: which input is what, its caches and its logits; must not run
+// it.
+
+import { EspalierError } from '../../errors.ts';
+import type { OpenedModel } from '../../model/open/open.ts';
+import { inputSources } from '../../model/programs/inputs.ts';
+import type { ElementType, PositionForm, ProgramDim } from '../../model/programs/program.ts';
+import { DataType, intAttribute, type ValueInfo } from '../../onnx/graph.ts';
+
+const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
+  [DataType.float]: 'float32',
+  [DataType.float16]: 'float16',
+  [DataType.double]: 'float64',
+  [DataType.int64]: 'int64',
+  [DataType.int32]: 'int32',
+  [DataType.int8]: 'int8',
+  [DataType.uint8]: 'uint8',
+  [DataType.bool]: 'bool',
+};
+
+/** An input that is no cache. `keep`: how many rows of logits to compute, of dims () or (1). */
+export interface TokenInput {
+  name: string;
+  type: ElementType;
+  role: 'ids' | 'mask' | 'positions' | 'keep';
+  rank: number;
+  /** Dims of positions. */
+  form: PositionForm;
+}
+
+/** A cache or state: the input, and the output that replaces it in the next step. */
+export interface StateIo {
+  input: string;
+  output: string;
+  type: ElementType;
+  /** 'past' marks the dimension that grows; without one the state has a fixed size. */
+  dims: readonly ProgramDim[];
+}
+
+/** Inputs, caches and logits of a graph. */
+export interface GraphIo {
+  tokens: TokenInput[];
+  states: StateIo[];
+  logits: string;
+  logitsType: ElementType;
+  /** V as graph or config declare it, 0 when neither does. */
+  vocabSize: number;
+  /** C of the embeddings input, or null when the graph takes token ids. */
+  embeddingSize: number | null;
+  /** The attention operators want a zeroed cache of full capacity, not an empty one. */
+  staticCache: boolean;
+  /**
+   * Attention with a past takes more than one new token only for a single row (GroupQueryAttention
+   * of onnxruntime contrib operators).
+   */
+  grouped: boolean;
+  /**
+   * Every growing cache is read only by a GroupQueryAttention as its past and written by the same
+   * one: one buffer can be both.
+   */
+  shareable: boolean;
+}
+
+/**
+ * @throws EspalierError `unsupported-graph` for graphs that start from embeddings (unless stand-ins
+ * for them are enough) and for inputs of unknown meaning.
+ */
+export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphIo {
+  const { structure, config } = opened;
+  if (structure.embedsInput && !standInEmbeddings)
+    throw new EspalierError(
+      'unsupported-graph',
+      `The graph starts from embeddings ("${structure.tokenInput}"), so it cannot generate ` +
+        'from token ids.',
+      'Export the model with its embedding layer to run it.',
+    );
+  const { graph } = structure.model;
+  const sourceOf = inputSources(structure, config.headSize);
+  const outputs = new Map(
+    structure.blocks.flatMap((block) =>
+      block.states.map((state) => [state.input, state.output] as const),
+    ),
+  );
+  const tokens: TokenInput[] = [];
+  const states: StateIo[] = [];
+  for (const input of graph.inputs) {
+    if (graph.initializers.has(input.name)) continue;
+    const type = typeOf(input);
+    const output = outputs.get(input.name);
+    const source = sourceOf(input.name);
+    if (output !== undefined && source.kind === 'past')
+      states.push({ input: input.name, output, type, dims: source.dims });
+    else {
+      const form = source.kind === 'positions' ? source.form : 'rows';
+      tokens.push({
+        name: input.name,
+        type,
+        role: roleOf(input, source.kind, structure.tokenInput),
+        rank: input.dims?.length ?? 2,
+        form,
+      });
+    }
+  }
+  const logits = graph.outputs.find((value) => value.name === structure.logits);
+  const attention = graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
+  return {
+    tokens,
+    states,
+    logits: structure.logits,
+    logitsType: logits ? typeOf(logits) : 'float32',
+    vocabSize: opened.summary.vocabSize,
+    embeddingSize: structure.embedsInput ? opened.summary.hiddenSize : null,
+    staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
+    grouped: attention.length > 0,
+    shareable:
+      states.some(grows) && states.filter(grows).every((state) => isShareable(opened, state)),
+  };
+}
+
+/** True for a cache that grows with the sequence. */
+export function grows({ dims }: StateIo): boolean {
+  return dims.includes('past');
+}
+
+/** Dims of a state for M rows and so many tokens in it. */
+export function stateDims({ dims }: StateIo, batch: number, past: number): number[] {
+  return dims.map((dim) => (typeof dim === 'number' ? dim : dim === 'batch' ? batch : past));
+}
+
+function roleOf(input: ValueInfo, kind: string, tokenInput: string): TokenInput['role'] {
+  if (input.name === tokenInput) return 'ids';
+  if (kind === 'attention-mask') return 'mask';
+  if (kind === 'positions') return 'positions';
+  if (kind === 'constant') return 'keep';
+  throw new EspalierError(
+    'unsupported-graph',
+    `The graph has an input "${input.name}" that is not known here.`,
+    'Export a plain text decoder.',
+  );
+}
+
+/**
+ * GroupQueryAttention: past key and value are inputs 3 and 4, present key and value outputs 1 and 2
+ * (onnxruntime contrib operators).
+ */
+function isShareable({ structure }: OpenedModel, { input, output }: StateIo): boolean {
+  const { nodes, outputs } = structure.model.graph;
+  const readers = nodes.filter((node) => node.inputs.includes(input));
+  const [reader] = readers;
+  if (!reader || readers.length !== 1 || reader.op !== 'GroupQueryAttention') return false;
+  const slot = reader.inputs.indexOf(input);
+  const once = reader.inputs.lastIndexOf(input) === slot;
+  const present =
+    reader.outputs[slot - 2] === output && outputs.some((value) => value.name === output);
+  return (
+    once &&
+    (slot === 3 || slot === 4) &&
+    present &&
+    !nodes.some((node) => node.inputs.includes(output))
+  );
+}
+
+function typeOf(input: ValueInfo): ElementType {
+  const type = ELEMENT_TYPES[input.type];
+  if (!type)
+    throw new EspalierError(
+      'unsupported-graph',
+      `The value "${input.name}" has element type ${input.type}, which cannot be fed.`,
+    );
+  return type;
+}

@@ -1,0 +1,152 @@
+// Reads a graph file with its external data and compiles it exactly as the bytes are; must not cut
+// or change the graph.
+
+import { EspalierError, throwIfCancelled } from '../../errors.ts';
+import type { OpenedModel } from '../../model/open/open.ts';
+import { isRange, type Tensor } from '../../onnx/graph.ts';
+import type { ByteSource, Folder } from '../../onnx/source.ts';
+import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
+import { READ_BYTES } from '../weights/readRanges.ts';
+import { type GraphIo, graphIo } from './graphIo.ts';
+import { whyNotOn } from './runnable.ts';
+
+export interface LoadOptions {
+  signal?: AbortSignal | undefined;
+  /**
+   * A graph that starts from embeddings is fed with numbers made from the ids: enough to compare
+   * runs with each other, meaningless as text.
+   */
+  standInEmbeddings?: boolean;
+  /** Try whether ONNX Runtime would record runs of this graph. */
+  graphCapture?: boolean;
+  /** Bytes read so far, and all that will be read. */
+  onBytes?: ((done: number, total: number) => void) | undefined;
+  /** Everything is read; what follows is ONNX Runtime's own time. */
+  onCompile?: (() => void) | undefined;
+}
+
+/** A compiled graph file. Several decoders may use it, one run at a time. */
+export interface LoadedGraph {
+  engine: Engine;
+  compiled: Compiled;
+  io: GraphIo;
+  /**
+   * Where graph capture was asked for: the reason why ONNX Runtime would not record this graph, or
+   * null, and how long the try took, s.
+   */
+  capture?: { whyNot: string | null; seconds: number };
+  /** Gives the session back. */
+  release(): Promise<void>;
+}
+
+/**
+ * The folder may be a disk, a zip or a manifest; where the engine streams blobs and the source has
+ * them, external data is never copied to memory.
+ * @throws EspalierError `unsupported-op` (see `whyNotOn`), `unsupported-graph`, `out-of-memory`,
+ *   `missing-file`, `device-lost`, `cancelled`.
+ */
+export async function loadGraph(
+  opened: OpenedModel,
+  engine: Engine,
+  options: LoadOptions = {},
+): Promise<LoadedGraph> {
+  const io = graphIo(opened, options.standInEmbeddings ?? false);
+  const reason = whyNotOn(engine.kind, opened);
+  if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
+  const { folder, graphPath } = opened;
+  const directory = graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
+  const files = [graphPath, ...dataFiles(opened)].map((path) => ({
+    path,
+    source: openFile(folder, path),
+  }));
+  const total = files.reduce((sum, { source }) => sum + source.size, 0);
+  let done = 0;
+  const onBytes = (bytes: number): void => {
+    done += bytes;
+    options.onBytes?.(done, total);
+  };
+  let graph: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  const externalData: ExternalData[] = [];
+  for (const { path, source } of files) {
+    const blob =
+      path !== graphPath && engine.streamsBlobs ? source.blob?.(0, source.size) : undefined;
+    if (blob) onBytes(source.size);
+    const data = blob ?? (await readWhole(path, source, onBytes, options.signal));
+    if (path === graphPath && data instanceof Uint8Array) graph = data;
+    else
+      externalData.push({
+        path: path.startsWith(directory) ? path.slice(directory.length) : path,
+        data,
+      });
+  }
+  throwIfCancelled(options.signal);
+  options.onCompile?.();
+  const tried = performance.now();
+  const whyNot = options.graphCapture
+    ? await engine.whyNoCapture(graphPath, graph, externalData)
+    : undefined;
+  const seconds = (performance.now() - tried) / 1000;
+  const compiled = await engine
+    .compileModel(graphPath, graph, externalData)
+    .catch(async (error: unknown) => {
+      // ONNX Runtime reads the blobs by itself: a file that is gone by now fails again here, with a
+      // better message.
+      for (const { source } of files) await source.read(0, Math.min(1, source.size));
+      throw error;
+    });
+  return {
+    engine,
+    compiled,
+    io,
+    ...(whyNot === undefined ? {} : { capture: { whyNot, seconds } }),
+    release: async () => {
+      await engine.release([compiled]);
+      engine.trim();
+    },
+  };
+}
+
+/** Files other than the graph that its tensors lie in. */
+function dataFiles({ structure, graphPath }: OpenedModel): string[] {
+  const files = new Set<string>();
+  const add = ({ data }: Tensor): void =>
+    void (isRange(data) && data.file !== graphPath && files.add(data.file));
+  for (const tensor of structure.model.graph.initializers.values()) add(tensor);
+  return [...files].sort();
+}
+
+function openFile(folder: Folder, path: string): ByteSource {
+  const source = folder.open(path);
+  if (source) return source;
+  throw new EspalierError(
+    'missing-file',
+    `The folder has no file ${path}.`,
+    'Add the file and open the folder again.',
+  );
+}
+
+async function readWhole(
+  path: string,
+  source: ByteSource,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = new Uint8Array(source.size);
+  } catch (error) {
+    throw new EspalierError(
+      'out-of-memory',
+      `${path} (${source.size} bytes) does not fit in one piece of memory.`,
+      'Export a smaller or quantised model to run it here.',
+      String(error),
+    );
+  }
+  for (let at = 0; at < source.size; at += READ_BYTES) {
+    throwIfCancelled(signal);
+    const length = Math.min(READ_BYTES, source.size - at);
+    bytes.set(await source.read(at, length), at);
+    onBytes(length);
+  }
+  return bytes;
+}

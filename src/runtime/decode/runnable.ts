@@ -1,0 +1,35 @@
+// Whether a graph's own bytes can run on a kind of device: what has no kernel, or a kernel that is
+// known to be wrong; must not run them.
+
+import type { DeviceKind } from '../../contract/device.ts';
+import type { OpenedModel } from '../../model/open/open.ts';
+import { floatAttribute, type Node } from '../../onnx/graph.ts';
+
+/**
+ * Inputs of GroupQueryAttention that hold the weights of head norms (onnxruntime contrib
+ * operators).
+ */
+const HEAD_NORM_INPUTS = [14, 15];
+
+/**
+ * Why the unchanged graph must not run on this device, or null. Score programs are rewritten and do
+ * not ask.
+ */
+export function whyNotOn(kind: DeviceKind, { structure }: OpenedModel): string | null {
+  const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
+  if (kind === 'wasm' && attention.some(hasHeadNorms))
+    return (
+      'The attention of this graph normalises its heads inside the operator, for which ONNX ' +
+      'Runtime has no CPU kernel: only WebGPU runs the file as it is.'
+    );
+  if (kind === 'webgpu' && attention.some((node) => (floatAttribute(node, 'softcap') ?? 0) > 0))
+    return (
+      'The attention of this graph has a soft cap, which the WebGPU kernel ignores without an ' +
+      'error: only wasm runs the file rightly.'
+    );
+  return null;
+}
+
+function hasHeadNorms(node: Node): boolean {
+  return HEAD_NORM_INPUTS.some((slot) => (node.inputs[slot] ?? '') !== '');
+}

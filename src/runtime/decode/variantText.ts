@@ -1,0 +1,182 @@
+// A variant's text side: prompts to ids, ids to text that only grows, and which tokens end a text;
+// must not run the model.
+
+import type { EncodedPrompt, Prompt, VariantInfo } from '../../contract/variant.ts';
+import { EspalierError, toReport } from '../../errors.ts';
+import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, readJsonObject } from '../../json.ts';
+import type { OpenedModel } from '../../model/open/open.ts';
+import { type Folder, readText } from '../../onnx/source.ts';
+import { MAX_TEMPLATE_BYTES } from '../../text/boundedTemplate.ts';
+import { type ChatTemplate, loadChat } from '../../text/chat.ts';
+import { parseObject, tokenText } from '../../text/config.ts';
+import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
+import { TextStream } from './textStream.ts';
+
+/**
+ * What the folder's text files gave; what is missing or broken is kept as the error that using it
+ * throws.
+ */
+export class VariantText {
+  readonly eos: ReadonlySet<number>;
+  private readonly tokenizer: Tokenizer | EspalierError;
+  private readonly template: ChatTemplate | EspalierError | null;
+  private readonly hasFiles: boolean;
+
+  private constructor(
+    tokenizer: Tokenizer | EspalierError,
+    template: ChatTemplate | EspalierError | null,
+    hasFiles: boolean,
+    eos: Set<number>,
+  ) {
+    this.tokenizer = tokenizer;
+    this.template = template;
+    this.hasFiles = hasFiles;
+    this.eos = eos;
+  }
+
+  /**
+   * Reads tokenizer.json, tokenizer_config.json, chat_template.jinja and generation_config.json.
+   * Broken text files do not stop a model from running.
+   */
+  static async load({ folder, config }: OpenedModel): Promise<VariantText> {
+    const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
+    const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+    const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
+    const tokenizer = kept(() => loadTokenizer(tokenizerJson(), configJson()));
+    const template = kept(() => loadChat(configJson(), templateFile()));
+    const { model } = (config.raw.genai ?? {}) as { model?: unknown };
+    const declared = [
+      await generationConfig(folder),
+      config.raw.config,
+      config.raw.config?.text_config,
+      model,
+    ];
+    const eos = new Set(declared.flatMap(endIds));
+    const named =
+      tokenizer instanceof EspalierError
+        ? undefined
+        : kept(() => endToken(configJson(), tokenizer));
+    if (typeof named === 'number') eos.add(named);
+    return new VariantText(tokenizer, template, folder.open('tokenizer.json') !== null, eos);
+  }
+
+  get hasTokenizer(): boolean {
+    return !(this.tokenizer instanceof EspalierError);
+  }
+
+  /** State of chat prompts. */
+  get chat(): VariantInfo['chat'] {
+    if (this.tokenizer instanceof EspalierError)
+      return this.hasFiles ? { error: this.tokenizer.message } : 'none';
+    if (this.template instanceof EspalierError) return { error: this.template.message };
+    return this.template ? 'ok' : 'none';
+  }
+
+  /**
+   * @param vocabSize V, or 0 when unknown.
+   * @throws EspalierError `tokenizer`, `bad-input`.
+   */
+  encode(prompt: Prompt, vocabSize: number): EncodedPrompt {
+    const encoded = this.toIds(prompt);
+    if (encoded.ids.length === 0)
+      throw new EspalierError(
+        'bad-input',
+        'The prompt is empty.',
+        'Type a prompt, or give token ids.',
+      );
+    checkIds(encoded.ids, vocabSize);
+    return encoded;
+  }
+
+  /** The text of a generation from `prompt`, or null without a tokenizer. */
+  stream(prompt: readonly number[]): TextStream | null {
+    return this.tokenizer instanceof EspalierError ? null : new TextStream(this.tokenizer, prompt);
+  }
+
+  private toIds(prompt: Prompt): EncodedPrompt {
+    if (prompt.kind === 'ids') return { ids: [...prompt.ids], text: '' };
+    const { tokenizer, template } = this;
+    if (tokenizer instanceof EspalierError) throw tokenizer;
+    if (prompt.kind === 'raw')
+      return { ids: tokenizer.encodePrompt(prompt.text), text: prompt.text };
+    if (template instanceof EspalierError) throw template;
+    if (!template)
+      throw new EspalierError('tokenizer', 'This model has no chat template.', 'Use a raw prompt.');
+    const text = template.render(prompt.messages, { addGenerationPrompt: true });
+    return { ids: tokenizer.encode(text), text };
+  }
+}
+
+/**
+ * What a folder's chat template is worth, told without a tokenizer: one that turns out broken is an
+ * error of the prompt.
+ */
+export async function chatOf(folder: Folder): Promise<VariantInfo['chat']> {
+  if (!folder.open('tokenizer.json')) return 'none';
+  const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+  const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
+  const template = kept(() => loadChat(configJson(), templateFile()));
+  if (template instanceof EspalierError) return { error: template.message };
+  return template ? 'ok' : 'none';
+}
+
+/** @throws EspalierError `bad-input` for the first id that is outside [0, vocabSize). */
+export function checkIds(ids: readonly number[], vocabSize: number): void {
+  for (const id of ids)
+    if (!Number.isSafeInteger(id) || id < 0 || (vocabSize > 0 && id >= vocabSize))
+      throw new EspalierError(
+        'bad-input',
+        `The token id ${id} is outside the vocabulary of ${vocabSize} tokens.`,
+        'Give ids that the model has.',
+      );
+}
+
+function kept<T>(make: () => T): T | EspalierError {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof EspalierError) return error;
+    const { message, detail } = toReport(error);
+    return new EspalierError('tokenizer', message, 'Use token ids instead of text.', detail);
+  }
+}
+
+/** A text of the folder; one that is too long to be read is an error of whoever needs it. */
+async function textOf(folder: Folder, path: string, max: number): Promise<() => string | null> {
+  try {
+    const text = await readText(folder, path, max, 'tokenizer');
+    return () => text;
+  } catch (error) {
+    if (toReport(error).code !== 'tokenizer') throw error;
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/** generation_config.json, or null when it is missing or broken. */
+async function generationConfig(folder: Folder): Promise<unknown> {
+  if ((folder.open('generation_config.json')?.size ?? 0) > MAX_CONFIG_BYTES) return null;
+  const text = await readText(folder, 'generation_config.json', MAX_CONFIG_BYTES);
+  const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  return read?.ok ? read.value : null;
+}
+
+/** `eos_token_id` of a config: a number or a list. */
+function endIds(config: unknown): number[] {
+  const value = (config as { eos_token_id?: unknown } | null | undefined)?.eos_token_id;
+  return (Array.isArray(value) ? value : [value]).filter(
+    (id): id is number => typeof id === 'number',
+  );
+}
+
+/** The id of `eos_token` of tokenizer_config.json, where the tokenizer has it as one token. */
+function endToken(configJson: string | null, tokenizer: Tokenizer): number | undefined {
+  const text =
+    configJson === null
+      ? null
+      : tokenText(parseObject('tokenizer_config.json', configJson).eos_token);
+  if (text === null) return undefined;
+  const ids = tokenizer.encode(text);
+  return ids.length === 1 ? ids[0] : undefined;
+}

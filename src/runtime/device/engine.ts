@@ -1,0 +1,167 @@
+// What a device can do for the rest of the room: compile, hold bytes, run one program at a time;
+// the wasm and WebGPU engines implement it.
+
+import type { Tensor } from 'onnxruntime-web';
+import type { DeviceKind } from '../../contract/device.ts';
+import type { ElementType, Program } from '../../model/programs/program.ts';
+import type { HostTensor } from './host.ts';
+import type { Ledger, Purpose } from './ledger.ts';
+import type { OrtBuild } from './ort.ts';
+
+/** A compiled program. */
+export interface Compiled {
+  readonly key: string;
+  /** True when every node was asked to run on the CPU provider. */
+  readonly onCpu: boolean;
+}
+
+/**
+ * Bytes on the device (or in ordinary memory for the wasm device), written in pieces and then seen
+ * through views.
+ */
+export interface DeviceBuffer {
+  readonly bytes: number;
+  /** Copies `data` to `offset`. On WebGPU both must be multiples of 4 except for the last piece. */
+  write(offset: number, data: Uint8Array<ArrayBuffer>): void;
+  /** The bytes as a tensor; several views of one buffer are fine (tied tables). */
+  view(type: ElementType, dims: readonly number[]): DeviceTensor;
+  free(): void;
+}
+
+/**
+ * A tensor that programs can read. Whoever made it frees it, once; views are freed with their
+ * buffer.
+ */
+export interface DeviceTensor {
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+  /** The runtime's own handle. */
+  readonly tensor: Tensor;
+  free(): void;
+}
+
+export type Feed = DeviceTensor | HostTensor;
+
+export interface RunOutputs {
+  /** The outputs that were asked to stay on the device; the caller frees them. */
+  kept: Map<string, DeviceTensor>;
+  /** All others, read back. */
+  host: Map<string, HostTensor>;
+}
+
+/** Type and dims of an output that stays on the device. */
+export interface Shape {
+  type: ElementType;
+  dims: readonly number[];
+}
+
+export interface ExternalData {
+  path: string;
+  /** A Blob only where the engine streams blobs. */
+  data: Uint8Array | Blob;
+}
+
+/**
+ * A compiled program run with the caller's own ONNX Runtime tensors: nothing is allocated, wrapped
+ * or converted on the way.
+ */
+export interface DirectRunner {
+  readonly outputs: readonly string[];
+  /** Time spent inside ONNX Runtime's run so far, s. */
+  seconds: number;
+  /**
+   * A fetched tensor is written in place, null is given back in ordinary memory; outputs that are
+   * not named are dropped. Without `fetches` all come back: ONNX Runtime looks up named ones each
+   * among all, which a graph with many caches feels. Errors as `Engine.run`.
+   */
+  run(
+    feeds: Record<string, Tensor>,
+    fetches?: Record<string, Tensor | null>,
+  ): Promise<Record<string, Tensor>>;
+}
+
+/** A run of bytes of a tensor. */
+export interface ByteSpan {
+  offset: number;
+  length: number;
+}
+
+/** One device with its ONNX Runtime build. Creates, runs and releases never overlap. */
+export interface Engine {
+  readonly kind: DeviceKind;
+  /** For people: adapter or "wasm", with the build. */
+  readonly name: string;
+  readonly build: OrtBuild;
+  /** Version of onnxruntime-web. */
+  readonly version: string;
+  readonly ledger: Ledger;
+  /** Largest buffer (and binding) in bytes. */
+  readonly maxBufferBytes: number;
+  /** float16 programs can run here. */
+  readonly float16: boolean;
+  /**
+   * External data may be given as a Blob, which is read range by range while the weights travel to
+   * the device.
+   */
+  readonly streamsBlobs: boolean;
+  /**
+   * Compiles a program, once per program object.
+   * @throws EspalierError `unsupported-op` when no kernel exists, `device-lost`, `out-of-memory`.
+   */
+  compile(program: Program, options?: { cpu?: boolean }): Promise<Compiled>;
+  /**
+   * Compiles a whole model file with its external data; `path` as the file names it. Same errors as
+   * `compile`.
+   */
+  compileModel(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<Compiled>;
+  /**
+   * Tries to compile for graph capture: null when ONNX Runtime accepts the graph, else the reason
+   * as the end of a sentence. Nothing stays compiled.
+   */
+  whyNoCapture(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<string | null>;
+  /** @throws EspalierError `out-of-memory` with sizes when it does not fit. */
+  allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer;
+  /**
+   * True when a weight of this type for this program should stay in ordinary memory (CPU kernels
+   * read it).
+   */
+  keepsOnHost(type: ElementType, program: Program): boolean;
+  /**
+   * The elements from `start` on, as a tensor of its own of these dims: rows of a batch, positions
+   * of a row.
+   */
+  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor;
+  /**
+   * One run. Outputs in `keep` stay on the device; outputs not named in `keep` are read back.
+   * @throws EspalierError `device-lost`, `out-of-memory`, `bug` with the runtime's own message as
+   *   detail.
+   */
+  run(
+    compiled: Compiled,
+    feeds: ReadonlyMap<string, Feed>,
+    keep: ReadonlyMap<string, Shape>,
+  ): Promise<RunOutputs>;
+  /** The program as it is, for many runs in a row. */
+  direct(compiled: Compiled): Promise<DirectRunner>;
+  /** ONNX Runtime's view of a tensor in ordinary memory, sharing its bytes. */
+  wrap(host: HostTensor): Tensor;
+  /** Reads a tensor back to ordinary memory. */
+  read(tensor: DeviceTensor): Promise<HostTensor>;
+  /**
+   * Reads spans of a tensor of `allocate` into `target`, one behind the other, with one round trip.
+   * Errors as `run`.
+   */
+  readSpans(tensor: DeviceTensor, spans: readonly ByteSpan[], target: Uint8Array): Promise<void>;
+  /** Resolves when everything submitted so far has been computed. */
+  settled(): Promise<void>;
+  /**
+   * Waits for reported allocation failures. @throws EspalierError `out-of-memory`, `device-lost`.
+   */
+  check(): Promise<void>;
+  /** Releases sessions. GPU memory inside them may wait for garbage collection. */
+  release(compiled: readonly Compiled[]): Promise<void>;
+  /** Gives freed buffers that wait for re-use back to the device. */
+  trim(): void;
+  /** Releases every session and buffer; the ledger is zero afterwards. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,94 @@
+// The runtime's own messages as coded errors with a next step; must not retry anything.
+
+import { EspalierError } from '../../errors.ts';
+
+/** Bytes for people, in binary units. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+}
+
+const MEMORY_HINT =
+  'Lower the memory budget, so that weights are read as they are needed; or use fewer or ' +
+  'shorter windows, close other tabs, or open a quantised graph.';
+
+/** A buffer that did not fit; 0 bytes where the size is not known. */
+export function outOfMemory(what: string, bytes: number, detail = ''): EspalierError {
+  return new EspalierError(
+    'out-of-memory',
+    bytes > 0
+      ? `${what} needs ${formatBytes(bytes)}, which this device could not give.`
+      : `${what} needs more memory than this device could give.`,
+    MEMORY_HINT,
+    detail,
+  );
+}
+
+/** Something that one buffer cannot hold, whatever is free. */
+export function bufferLimit(
+  what: string,
+  bytes: number,
+  limit: number,
+  hint = 'Use the wasm device, or open a quantised graph of the model.',
+): EspalierError {
+  return new EspalierError(
+    'too-large',
+    `${what} is ${formatBytes(bytes)}, but this device allows at most ${formatBytes(limit)} ` +
+      'in one buffer.',
+    hint,
+  );
+}
+
+export function deviceLost(detail: string): EspalierError {
+  return new EspalierError(
+    'device-lost',
+    'The GPU was lost while it was working.',
+    'The worker starts again by itself; repeat the last step. If it happens again, use the ' +
+      'wasm device.',
+    detail,
+  );
+}
+
+/** What a failed create or run means. `doing` completes "while ...". */
+export function fault(error: unknown, doing: string): EspalierError {
+  if (error instanceof EspalierError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (
+    /out of memory|bad_alloc|memory access out of bounds|allocation failed|Array buffer allocation|Failed to allocate|Cannot enlarge/i.test(
+      text,
+    )
+  )
+    return new EspalierError('out-of-memory', `Memory ran out while ${doing}.`, MEMORY_HINT, text);
+  if (/device (is |was )?lost|DeviceLost|destroyed device/i.test(text)) return deviceLost(text);
+  if (
+    /NOT_IMPLEMENTED|Could not find an implementation|not a registered function|No Op registered|no kernel/i.test(
+      text,
+    )
+  )
+    return new EspalierError(
+      'unsupported-op',
+      `This device has no kernel for ${operator(text)} (while ${doing}).`,
+      'Try the other device (WebGPU or wasm).',
+      text,
+    );
+  return new EspalierError(
+    'bug',
+    `ONNX Runtime failed while ${doing}.`,
+    'Try the other device; if it fails there too, please report the detail.',
+    text,
+  );
+}
+
+function operator(text: string): string {
+  const name =
+    /implementation for ([\w.]+\(\d+\))/.exec(text)?.[1] ??
+    /([\w.]+:\w+)\(-?\d+\) is not a registered/.exec(text)?.[1] ??
+    /No Op registered for (\w+)/.exec(text)?.[1];
+  return name ?? 'one of its operators';
+}

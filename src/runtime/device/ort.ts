@@ -1,0 +1,82 @@
+// Which build of ONNX Runtime is loaded and how it is handed around; must not import a build itself
+// (ort.web.ts and ort.node.ts do).
+
+import type * as Ort from 'onnxruntime-web';
+import { EspalierError } from '../../errors.ts';
+
+export type OrtModule = typeof Ort;
+
+/**
+ * 'plain' = CPU kernels only, the only build whose CPU provider has GatherBlockQuantized;
+ * 'jspi' and 'asyncify' = the native WebGPU provider, differing in how wasm waits for promises
+ * (runtime notes, "Builds and loading").
+ */
+export type OrtBuild = 'plain' | 'jspi' | 'asyncify';
+
+/**
+ * How this environment (browser worker or Node) finds ONNX Runtime and the GPU; entries pass one
+ * in.
+ */
+export interface OrtLoader {
+  /** Imports the build and points it at its wasm file. Called once per build. */
+  load(build: OrtBuild): Promise<OrtModule>;
+  /** The WebGPU entry point, or null where there is none. */
+  gpu(): Promise<GPU | null>;
+}
+
+/**
+ * A loaded build. Creates, runs and releases of all its sessions go through one lock: overlapping
+ * them corrupts asyncify builds.
+ */
+export interface OrtRuntime {
+  readonly ort: OrtModule;
+  readonly build: OrtBuild;
+  readonly version: string;
+  exclusive<T>(work: () => Promise<T>): Promise<T>;
+}
+
+const loaded = new WeakMap<OrtLoader, Map<OrtBuild, Promise<OrtRuntime>>>();
+
+/**
+ * The build, loaded at most once per loader. @throws EspalierError `bug` when its files cannot be
+ * loaded.
+ */
+export function loadOrt(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime> {
+  const builds = loaded.get(loader) ?? new Map<OrtBuild, Promise<OrtRuntime>>();
+  loaded.set(loader, builds);
+  const known = builds.get(build);
+  if (known) return known;
+  const fresh = start(loader, build);
+  builds.set(build, fresh);
+  fresh.catch(() => builds.delete(build));
+  return fresh;
+}
+
+async function start(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime> {
+  try {
+    const ort = await loader.load(build);
+    return {
+      ort,
+      build,
+      version: ort.env.versions.web ?? ort.env.versions.common,
+      exclusive: createLock(),
+    };
+  } catch (error) {
+    throw new EspalierError(
+      'bug',
+      `ONNX Runtime (${build} build) could not be loaded.`,
+      'Reload the page; behind a strict Content-Security-Policy allow wasm-unsafe-eval.',
+      String(error),
+    );
+  }
+}
+
+/** A queue of one: each piece of work starts when the previous one has settled. */
+export function createLock(): <T>(work: () => Promise<T>) => Promise<T> {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = tail.then(work, work);
+    tail = turn.catch(() => {});
+    return turn;
+  };
+}

@@ -1,0 +1,222 @@
+// Tests a GPU against the CPU provider of the same build before it is trusted; must not change the
+// device's settings itself.
+
+import type { SelfTest, SelfTestCheck } from '../../contract/device.ts';
+import { describeAdapter, findAdapter } from './adapter.ts';
+import type { Engine } from './engine.ts';
+import { toFloat32 } from './host.ts';
+import { loadOrt, type OrtLoader } from './ort.ts';
+import {
+  anglesProbe,
+  attentionProbe,
+  likelihoodProbe,
+  type Probe,
+  productProbe,
+} from './probes.ts';
+import { gpuBuild, openWebgpu } from './webgpuEngine.ts';
+
+/** Raised when checks change, so that remembered results are not taken for new ones. */
+const REVISION = 1;
+
+export type CheckName =
+  | 'product'
+  | 'attention'
+  | 'attention with subgroups'
+  | 'soft cap'
+  | 'sine and cosine'
+  | 'likelihood';
+
+/** What may be done with the GPU; follows from the checks alone. */
+export interface Routes {
+  /**
+   * Matrix products, attention without subgroups and likelihoods are right: the GPU can be used.
+   */
+  usable: boolean;
+  /** Ask for the `subgroups` feature. */
+  subgroups: boolean;
+  /** Attention with a soft cap is right on the GPU. */
+  softcap: boolean;
+}
+
+interface Check {
+  name: CheckName;
+  probe: Probe;
+  /** Largest absolute error that is accepted. */
+  tolerance: number;
+  subgroups: boolean;
+  /** What follows when it fails. */
+  onFailure: string;
+}
+
+const checks = (): Check[] => [
+  {
+    name: 'product',
+    probe: productProbe(),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'the GPU is not used',
+  },
+  {
+    name: 'attention',
+    probe: attentionProbe(0),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'the GPU is not used',
+  },
+  {
+    name: 'attention with subgroups',
+    probe: attentionProbe(0),
+    tolerance: 1e-3,
+    subgroups: true,
+    onFailure: 'the device is opened without subgroups',
+  },
+  {
+    name: 'soft cap',
+    probe: attentionProbe(2),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'graphs with a soft cap run on wasm',
+  },
+  {
+    name: 'sine and cosine',
+    probe: anglesProbe(),
+    tolerance: 1e-5,
+    subgroups: false,
+    onFailure: 'rotary tables are computed on the CPU',
+  },
+  {
+    name: 'likelihood',
+    probe: likelihoodProbe(),
+    tolerance: 1e-3,
+    subgroups: false,
+    onFailure: 'the GPU is not used',
+  },
+];
+
+export interface SelfTestOptions {
+  /** Changes the GPU's values before they are compared: tests inject faults with it. */
+  tamper?: (check: CheckName, values: Float32Array) => void;
+}
+
+/** Which adapter, build and version a remembered result belongs to; null without an adapter. */
+export async function selfTestKey(loader: OrtLoader): Promise<string | null> {
+  const adapter = await findAdapter(loader);
+  if (!adapter) return null;
+  const runtime = await loadOrt(loader, gpuBuild());
+  const { name, features } = describeAdapter(adapter);
+  return [name, features.join(' '), runtime.build, runtime.version, `checks ${REVISION}`].join(
+    ' | ',
+  );
+}
+
+/**
+ * Runs all checks on fresh devices and closes them.
+ * @throws EspalierError `no-webgpu` when there is no adapter or device.
+ */
+export async function runSelfTest(
+  loader: OrtLoader,
+  options: SelfTestOptions = {},
+): Promise<SelfTest> {
+  const started = performance.now();
+  const adapter = await findAdapter(loader);
+  const hasSubgroups = adapter?.features.has('subgroups') ?? false;
+  const all = checks();
+  const results: SelfTestCheck[] = [];
+  for (const subgroups of hasSubgroups ? [false, true] : [false]) {
+    const engine = await openWebgpu(loader, { subgroups });
+    try {
+      for (const check of all)
+        if (check.subgroups === subgroups) results.push(await runCheck(engine, check, options));
+    } finally {
+      await engine.dispose();
+    }
+  }
+  if (!hasSubgroups)
+    results.push({
+      name: 'attention with subgroups',
+      ok: true,
+      maxError: null,
+      note: 'not run: the adapter has no subgroups',
+    });
+  const routes = routesOf(results);
+  return {
+    passed: routes.usable,
+    checks: results,
+    routes: describeRoutes(routes),
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/**
+ * What the checks allow. Side values always run on the CPU provider, so the check of sine and
+ * cosine only informs.
+ */
+export function routesOf(results: readonly SelfTestCheck[]): Routes {
+  const ok = (name: CheckName): boolean =>
+    results.find((check) => check.name === name)?.ok ?? false;
+  const subgroupsRan = results.some(
+    (check) => check.name === 'attention with subgroups' && check.maxError !== null,
+  );
+  return {
+    usable: ok('product') && ok('attention') && ok('likelihood'),
+    subgroups: subgroupsRan && ok('attention with subgroups'),
+    softcap: ok('soft cap'),
+  };
+}
+
+function describeRoutes(routes: Routes): string[] {
+  if (!routes.usable) return ['everything on wasm'];
+  return [
+    routes.subgroups ? 'device with subgroups' : 'device without subgroups',
+    routes.softcap ? 'soft-capped graphs on the GPU' : 'soft-capped graphs on wasm',
+    'side values on the CPU',
+  ];
+}
+
+async function runCheck(
+  engine: Engine,
+  check: Check,
+  options: SelfTestOptions,
+): Promise<SelfTestCheck> {
+  try {
+    const expected = await evaluate(engine, check.probe, true);
+    const found = await evaluate(engine, check.probe, false);
+    options.tamper?.(check.name, found);
+    const maxError = largestDifference(expected, found);
+    const ok = maxError <= check.tolerance;
+    return {
+      name: check.name,
+      ok,
+      maxError,
+      note: ok ? '' : `off by ${maxError.toPrecision(2)}: ${check.onFailure}`,
+    };
+  } catch (error) {
+    return {
+      name: check.name,
+      ok: false,
+      maxError: null,
+      note:
+        `did not run (${error instanceof Error ? error.message : String(error)}): ` +
+        `${check.onFailure}`,
+    };
+  }
+}
+
+async function evaluate(engine: Engine, probe: Probe, cpu: boolean): Promise<Float32Array> {
+  const compiled = await engine.compile(probe.program, { cpu });
+  const { host } = await engine.run(compiled, probe.feeds, new Map());
+  const output = host.get(probe.output);
+  if (!output) throw new Error(`no output ${probe.output}`);
+  return toFloat32(output).slice();
+}
+
+/** Infinite when one side is not a number where the other is. */
+function largestDifference(expected: Float32Array, found: Float32Array): number {
+  if (expected.length !== found.length) return Number.POSITIVE_INFINITY;
+  let largest = 0;
+  for (const [i, value] of expected.entries()) {
+    const difference = Math.abs(value - (found[i] ?? Number.NaN));
+    largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
+  }
+  return largest;
+}

@@ -1,0 +1,50 @@
+// Hidden states as immutable, reference-counted sets of device tensors, one per window chunk; must
+// not run anything.
+
+import type { DeviceTensor } from '../device/engine.ts';
+
+/** Intact states by cut; index b is the stream before block b. The map's owner releases them. */
+export type IntactStates = Map<number, HiddenStates>;
+
+/** The residual stream of all windows at one cut. Shared freely: the last release frees it. */
+export class HiddenStates {
+  /** One (B, S, C) tensor per chunk. */
+  readonly tensors: readonly DeviceTensor[];
+  private readonly free: () => void;
+  private users = 1;
+
+  /**
+   * @param free what the last release does; by default it frees the tensors, which views of buffers
+   * do not need.
+   */
+  constructor(
+    tensors: readonly DeviceTensor[],
+    free: () => void = () => tensors.forEach((tensor) => void tensor.free()),
+  ) {
+    this.tensors = tensors;
+    this.free = free;
+  }
+
+  retain(): this {
+    this.users += 1;
+    return this;
+  }
+
+  release(): void {
+    this.users -= 1;
+    if (this.users === 0) this.free();
+  }
+}
+
+/** Takes one state out of a map. */
+export function dropState(states: IntactStates, cut: number): void {
+  states.get(cut)?.release();
+  states.delete(cut);
+}
+
+/** The last cut up to which a map holds every state, or -1. */
+export function heldUpTo(states: IntactStates): number {
+  let cut = -1;
+  while (states.has(cut + 1)) cut++;
+  return cut;
+}

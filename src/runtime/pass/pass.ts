@@ -1,0 +1,158 @@
+// One pass over blocks and heads with shared hidden states: the loop behind the curve and behind
+// plans; must not know about statistics.
+
+import { untilAborted } from '../../async.ts';
+import { throwIfCancelled } from '../../errors.ts';
+import type { Unit } from '../../units.ts';
+import type { DeviceTensor } from '../device/engine.ts';
+import { byteSize, toFloat32 } from '../device/host.ts';
+import { createBreather } from '../device/yielder.ts';
+import type { Chunk } from '../weights/windows.ts';
+import type { Chain } from './chain.ts';
+import { HiddenStates } from './hidden.ts';
+import type { WindowBytes } from './streams.ts';
+
+/** Holds a job between two runs. */
+export interface Gate {
+  /** Resolves when the job may go on: at once, unless it is paused. */
+  wait(): Promise<void>;
+}
+
+/**
+ * Runs programs over all chunks of windows, lets the event loop turn and looks at the signal and
+ * the gate between runs.
+ */
+export class Pass {
+  readonly chain: Chain;
+  readonly chunks: readonly Chunk[];
+  /** Time spent before a closed gate so far, ms: no part of what anything took. */
+  heldMs = 0;
+  private readonly signal: AbortSignal | undefined;
+  private readonly gate: Gate | undefined;
+  private readonly breathe = createBreather();
+
+  constructor(
+    chain: Chain,
+    chunks: readonly Chunk[],
+    signal: AbortSignal | undefined,
+    gate?: Gate,
+  ) {
+    this.chain = chain;
+    this.chunks = chunks;
+    this.signal = signal;
+    this.gate = gate;
+  }
+
+  /** The residual stream before block 0. */
+  embed(): Promise<HiddenStates> {
+    return this.each((chunk) => this.chain.embed(chunk));
+  }
+
+  /** The residual stream after a block or a part of one. The input set stays with its owner. */
+  block(piece: Unit, input: HiddenStates): Promise<HiddenStates> {
+    return this.each((chunk, at) =>
+      this.chain.block(piece, input.tensors[at] as DeviceTensor, chunk),
+    );
+  }
+
+  /**
+   * The values of each chunk as (B, S, C) float32 on the host; what was given is valid until the
+   * next chunk only.
+   */
+  async each32(
+    input: HiddenStates,
+    use: (chunk: Chunk, values: Float32Array) => void,
+  ): Promise<void> {
+    for (const [at, chunk] of this.chunks.entries())
+      use(chunk, toFloat32(await this.chain.engine.read(input.tensors[at] as DeviceTensor)));
+  }
+
+  /**
+   * The raw bytes of each window, (S, C), in the order of the windows: another division into chunks
+   * can go on with them.
+   */
+  async read(input: HiddenStates): Promise<WindowBytes> {
+    const out: WindowBytes = [];
+    for (const [at, chunk] of this.chunks.entries()) {
+      const { data } = await this.chain.engine.read(input.tensors[at] as DeviceTensor);
+      const size = data.byteLength / chunk.rows;
+      for (const [row, window] of chunk.windows.entries())
+        out[window] = new Uint8Array(data.buffer, data.byteOffset + row * size, size).slice();
+    }
+    return out;
+  }
+
+  /** The way back from `read`. @throws EspalierError `out-of-memory`. */
+  restore(windows: WindowBytes): HiddenStates {
+    const { hiddenSize, residualType } = this.chain.programs;
+    const buffers: { free(): void }[] = [];
+    const free = (): void => buffers.forEach((buffer) => void buffer.free());
+    try {
+      const tensors = this.chunks.map((chunk) => {
+        const dims = [chunk.rows, chunk.length, hiddenSize];
+        const buffer = this.chain.engine.allocate(
+          byteSize(residualType, dims),
+          'hidden',
+          'hidden state',
+        );
+        buffers.push(buffer);
+        const size = byteSize(residualType, [chunk.length, hiddenSize]);
+        for (const [row, window] of chunk.windows.entries())
+          buffer.write(row * size, new Uint8Array(windows[window] ?? []));
+        return buffer.view(residualType, dims);
+      });
+      return new HiddenStates(tensors, free);
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  /** Mean NLL of each window, in the order of the windows. */
+  async head(input: HiddenStates): Promise<number[]> {
+    const out: number[] = [];
+    for (const [at, chunk] of this.chunks.entries()) {
+      await this.turn();
+      const values = await this.chain.nll(input.tensors[at] as DeviceTensor, chunk);
+      for (const [row, window] of chunk.windows.entries()) out[window] = values[row] ?? Number.NaN;
+    }
+    return out;
+  }
+
+  /** NLL of each predicted token of each window. */
+  async headPerToken(input: HiddenStates): Promise<Float32Array[]> {
+    const out: Float32Array[] = [];
+    for (const [at, chunk] of this.chunks.entries()) {
+      await this.turn();
+      const rows = await this.chain.nllPerToken(input.tensors[at] as DeviceTensor, chunk);
+      for (const [row, window] of chunk.windows.entries())
+        out[window] = rows[row] ?? new Float32Array();
+    }
+    return out;
+  }
+
+  private async each(
+    run: (chunk: Chunk, at: number) => Promise<DeviceTensor>,
+  ): Promise<HiddenStates> {
+    const done: DeviceTensor[] = [];
+    try {
+      for (const [at, chunk] of this.chunks.entries()) {
+        await this.turn();
+        done.push(await run(chunk, at));
+      }
+      return new HiddenStates(done);
+    } catch (error) {
+      for (const tensor of done) tensor.free();
+      throw error;
+    }
+  }
+
+  private async turn(): Promise<void> {
+    await this.breathe();
+    throwIfCancelled(this.signal);
+    if (!this.gate) return;
+    const start = performance.now();
+    await untilAborted(this.gate.wait(), this.signal);
+    this.heldMs += performance.now() - start;
+  }
+}

@@ -1,0 +1,137 @@
+// Keeps weights where the memory plan wants them: all of them, or the running stage and the next;
+// must not run programs.
+
+import { untilAborted } from '../../async.ts';
+import { isCancelled, toReport } from '../../errors.ts';
+import { boundOf, type Stage, stagesOf } from '../weights/stages.ts';
+import type { Chain, PrepareOptions } from './chain.ts';
+
+export interface Residency {
+  resident: boolean;
+  /** Read the next stage while one runs. */
+  prefetch: boolean;
+}
+
+/** A stage on its way to the device. */
+interface Ahead {
+  stage: Stage;
+  done: Promise<void>;
+  abort: AbortController;
+}
+
+/** Loads and drops the weights of stages on demand. */
+export class StageLoader {
+  readonly resident: boolean;
+  private readonly chain: Chain;
+  private prefetch: boolean;
+  private current: Stage | null = null;
+  private ahead: Ahead | null = null;
+
+  constructor(chain: Chain, { resident, prefetch }: Residency) {
+    this.chain = chain;
+    this.resident = resident;
+    this.prefetch = prefetch;
+  }
+
+  setPrefetch(prefetch: boolean): void {
+    this.prefetch = prefetch;
+  }
+
+  /**
+   * Loads everything that is to stay. @throws EspalierError from the weight store; nothing stays
+   * loaded then.
+   */
+  async loadPinned(options: PrepareOptions): Promise<void> {
+    const { programs, weights, engine } = this.chain;
+    try {
+      if (programs.side) await weights.load([programs.side], { ...options, cpu: true });
+      if (this.resident) {
+        await weights.load([programs.embed, programs.head], options);
+        for (const block of programs.blocks) await weights.load([block], options);
+      } else await weights.load(stagesOf(programs, engine.kind).pinned, options);
+    } catch (error) {
+      weights.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes sure that `stage` can run, and starts to read `next` (null = nobody knows what comes).
+   * Streamed, all other stages go.
+   * @throws EspalierError `cancelled` at once when the signal comes while bytes are awaited; from
+   *   the weight store.
+   */
+  async visit(stage: Stage, next: Stage | null, options: PrepareOptions = {}): Promise<void> {
+    if (this.resident) return;
+    if (this.current !== stage) {
+      if (this.ahead && this.ahead.stage !== stage) await this.giveUpAhead();
+      if (this.current !== null) {
+        await this.chain.engine.settled();
+        this.release(this.current);
+        this.current = null;
+      }
+      if (!(await this.arrived(options.signal))) await this.load(stage, options);
+      this.ahead = null;
+      this.current = stage;
+    }
+    if (next !== null && next !== stage && this.prefetch && !this.ahead)
+      this.ahead = this.start(next);
+  }
+
+  /** Resolves when the stage that is read ahead is there. True when it is. */
+  async arrived(signal: AbortSignal | undefined): Promise<boolean> {
+    if (!this.ahead) return false;
+    try {
+      await untilAborted(this.ahead.done, signal);
+      return true;
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      this.ahead = null;
+      const { code } = toReport(error);
+      if (code !== 'out-of-memory' && !isCancelled(error)) throw error;
+      // Two stages do not fit after all: one at a time from here on.
+      if (code === 'out-of-memory') this.prefetch = false;
+      return false;
+    }
+  }
+
+  /** Waits for reads under way and gives every weight back. */
+  async dispose(): Promise<void> {
+    await this.giveUpAhead();
+    this.chain.weights.dispose();
+    this.current = null;
+  }
+
+  private start(stage: Stage): Ahead {
+    const abort = new AbortController();
+    const done = this.load(stage, { signal: abort.signal });
+    done.catch(() => {});
+    return { stage, done, abort };
+  }
+
+  private async giveUpAhead(): Promise<void> {
+    const { ahead } = this;
+    this.ahead = null;
+    if (!ahead) return;
+    ahead.abort.abort();
+    await ahead.done.then(
+      () => this.release(ahead.stage),
+      () => {},
+    );
+  }
+
+  private async load(stage: Stage, options: PrepareOptions): Promise<void> {
+    const bound = boundOf(this.chain.programs, stage);
+    if (bound) await this.chain.weights.load([bound], options);
+  }
+
+  private release(stage: Stage): void {
+    const { programs, weights } = this.chain;
+    const bound = boundOf(programs, stage);
+    if (bound) weights.release([bound]);
+    // Parts that ran hold the same buffers.
+    const pair =
+      typeof stage === 'number' && this.chain.ranSublayers ? programs.sublayers?.[stage] : null;
+    if (pair) weights.release([pair.attn, pair.ffn]);
+  }
+}

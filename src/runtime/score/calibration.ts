@@ -1,0 +1,129 @@
+// Calibration windows and the record of how they came about, from a text or given ids; must not
+// read files.
+
+import { xoshiro128 } from '../../analysis/random.ts';
+import type { RecordedSettings, ScoreSettings } from '../../contract/score.ts';
+import { EspalierError, throwIfCancelled } from '../../errors.ts';
+import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES } from '../../json.ts';
+import { type Folder, readText } from '../../onnx/source.ts';
+import { sha256OfText } from '../../text/hash.ts';
+import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
+import { checkGivenWindows, resolveBos, sampleWindows } from '../../text/windows.ts';
+import { macrotask } from '../device/yielder.ts';
+
+export type CalibrationText = { name: string; text: string } | { name: string; windows: unknown };
+
+export interface Calibration {
+  /** S windows of L token ids. */
+  windows: number[][];
+  settings: RecordedSettings;
+  /** What the reader should know of the windows. */
+  notes: string[];
+}
+
+/**
+ * Windows of a text under the settings (method: even or random sampler, BOS policy), or the given
+ * ids as they are.
+ * @param model what the model's config says of its size
+ * @throws EspalierError `bad-input` (text too short, ids out of range, windows beyond the model's
+ *   context), `tokenizer` (none, or without a BOS that is asked for), `cancelled`.
+ */
+export async function calibrate(
+  source: CalibrationText,
+  wanted: Omit<ScoreSettings, 'text' | 'device'>,
+  tokenizer: () => Promise<Tokenizer>,
+  { vocabSize, contextLength }: { vocabSize: number; contextLength: number | null },
+  signal?: AbortSignal,
+): Promise<Calibration> {
+  const { samples, length, sampler, seed } = wanted;
+  if ('windows' in source) {
+    const windows = checkGivenWindows(source.windows, vocabSize);
+    const given = {
+      text: source.name,
+      textSha256: '',
+      samples: windows.length,
+      length: windows[0]?.length ?? 0,
+    };
+    checkContext(given.length, contextLength);
+    return { windows, settings: { ...given, sampler: 'given', seed, bos: 'none' }, notes: [] };
+  }
+  checkContext(length, contextLength);
+  const used = await tokenizer();
+  const { policy, bos } = resolveBos(wanted.bos, used);
+  const ids = await tokenIds(source.text, used, signal);
+  const { windows, notes } = sampleWindows({
+    ids,
+    samples,
+    length,
+    sampler,
+    random: xoshiro128(seed),
+    bos,
+  });
+  checkVocabulary(windows, vocabSize);
+  const textSha256 = await sha256OfText(source.text);
+  return {
+    windows,
+    settings: {
+      text: source.name,
+      textSha256,
+      samples: windows.length,
+      length,
+      sampler,
+      seed,
+      bos: policy,
+    },
+    notes,
+  };
+}
+
+function checkContext(length: number, contextLength: number | null): void {
+  if (contextLength !== null && length > contextLength)
+    throw new EspalierError(
+      'bad-input',
+      `Windows of ${length} tokens are longer than this model's context of ${contextLength}.`,
+      `Use windows of at most ${contextLength} tokens.`,
+    );
+}
+
+/**
+ * Token ids of a whole text, without special tokens; the event loop turns between pieces of a long
+ * one. @throws EspalierError `cancelled`.
+ */
+export function tokenIds(
+  text: string,
+  { encodeLong }: Tokenizer,
+  signal?: AbortSignal,
+): Promise<number[]> {
+  return encodeLong(text, async () => {
+    await macrotask();
+    throwIfCancelled(signal);
+  });
+}
+
+/**
+ * @throws EspalierError `tokenizer` naming the first id that the model does not have; a vocabulary
+ * of unknown size (0) has all.
+ */
+export function checkVocabulary(windows: readonly (readonly number[])[], vocabSize: number): void {
+  if (vocabSize <= 0) return;
+  for (const window of windows)
+    for (const id of window)
+      if (id >= vocabSize)
+        throw new EspalierError(
+          'tokenizer',
+          `The tokenizer gives token id ${id}, but the model's vocabulary has ${vocabSize} ` +
+            'entries.',
+          'The tokenizer.json belongs to another model: put the right one into the folder.',
+        );
+}
+
+/**
+ * The tokenizer of a model folder. @throws EspalierError `tokenizer` when it is missing or broken
+ */
+export async function folderTokenizer(folder: Folder): Promise<Tokenizer> {
+  const json = await readText(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES, 'tokenizer');
+  return loadTokenizer(
+    json,
+    await readText(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES, 'tokenizer'),
+  );
+}

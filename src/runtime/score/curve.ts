@@ -1,0 +1,243 @@
+// The importance curves over blocks and over their parts, with their events; must not choose
+// devices or windows.
+
+import { measureWindows } from '../../analysis/perplexity.ts';
+import { removalOrder } from '../../analysis/ranking.ts';
+import type { HiddenCriteria } from '../../contract/criteria.ts';
+import type { Progress } from '../../contract/progress.ts';
+import type {
+  BlockScore,
+  Measure,
+  ScoreEvent,
+  SublayerScore,
+  SublayersEvent,
+} from '../../contract/score.ts';
+import { EspalierError } from '../../errors.ts';
+import type { SublayerUnit } from '../../units.ts';
+import { readLeaveOutBody } from '../checkpoint/body.ts';
+import type { Keeper } from '../checkpoint/keeper.ts';
+import { HiddenAccumulator } from '../criteria/influence.ts';
+import type { IntactStates } from '../pass/hidden.ts';
+import { blockCandidates, lineOf, partCandidates, type Variant } from '../pass/schedule.ts';
+import type { Workbench } from '../pass/workbench.ts';
+import type { MemoryPlan } from '../weights/memory.ts';
+import { type LeaveOutJob, leaveOut } from './leaveOut.ts';
+import { blockScore, partScore, WindowResults } from './measures.ts';
+
+/** What scoring found, before the worker adds settings and device. */
+export interface Curve {
+  baseline: Measure;
+  blocks: BlockScore[];
+  /** Block indices, least important first; refused blocks are left out. */
+  order: number[];
+  /** Absent where a resumed run had lost some of the states. */
+  hidden?: HiddenCriteria;
+  seconds: number;
+  /** Wall time of the pass against the ideal of the same block and head times; 1 = no overhead. */
+  costRatio: number | null;
+}
+
+/** What scoring the parts found. */
+export interface SublayersCurve {
+  baseline: Measure;
+  /** By block, attention first; blocks whose parts cannot be told apart are missing. */
+  parts: SublayerScore[];
+  /** Least important first. */
+  order: SublayerUnit[];
+  seconds: number;
+  costRatio: number | null;
+}
+
+export interface CurveJob {
+  bench: Workbench;
+  plan: MemoryPlan;
+  /** Filled with the intact states; the caller owns them. */
+  intact: IntactStates;
+  /** Where the job is written down, if it is. */
+  keeper: Keeper | null;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * The curve over blocks. What an interrupted run had measured is told again at once.
+ * @param unremovable per block, why it cannot be left out, or null
+ * @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`.
+ */
+export async function measureCurve(
+  job: CurveJob,
+  unremovable: readonly (string | null)[],
+  onEvent: (event: ScoreEvent) => void,
+): Promise<Omit<Curve, 'seconds'>> {
+  const blocks: BlockScore[] = [];
+  const push = (block: BlockScore): void => {
+    blocks.push(block);
+    onEvent({ type: 'block', block });
+  };
+  const points = new Points(
+    (baseline) => onEvent({ type: 'baseline', baseline }),
+    (variant, nll, baseline) => push(blockScore(Number(variant), nll, baseline)),
+  );
+  const { bench } = job;
+  const line = lineOf(unremovable.length);
+  const found = await leaveOut({
+    ...(await leaveOutJob(job, line, points)),
+    candidates: blockCandidates(line, (block) => !unremovable[block]),
+    baseline: true,
+    hidden: new HiddenAccumulator(unremovable.length, bench.chain.programs.hiddenSize),
+    onProgress: (done, total, secondsLeft) =>
+      onEvent({ type: 'progress', progress: progressOf('score', done, total, secondsLeft) }),
+  });
+  const baseline = points.baseline();
+  // A block that cannot be left out has the baseline's numbers, which mean nothing, and the reason.
+  for (const [index, refused] of unremovable.entries())
+    if (refused) push({ ...blockScore(index, baseline.nllPerWindow, baseline), refused });
+  blocks.sort((a, b) => a.index - b.index);
+  return {
+    baseline,
+    blocks,
+    order: removalOrder(blocks),
+    costRatio: ratio(found),
+    ...(found.hidden ? { hidden: found.hidden } : {}),
+  };
+}
+
+/**
+ * The curve over the 2N parts. `known` = the baseline of a curve on the same windows.
+ * @throws EspalierError as `measureCurve`.
+ */
+export async function measureSublayers(
+  job: CurveJob,
+  divisible: readonly boolean[],
+  known: Measure | null,
+  onEvent: (event: SublayersEvent) => void,
+): Promise<Omit<SublayersCurve, 'seconds'>> {
+  const parts: SublayerScore[] = [];
+  const points = new Points(
+    (baseline) => onEvent({ type: 'baseline', baseline }),
+    (variant, nll, baseline) => {
+      const part = partScore(variant as SublayerUnit, nll, baseline);
+      parts.push(part);
+      onEvent({ type: 'part', part });
+    },
+  );
+  const line = lineOf(divisible.length);
+  const candidates = partCandidates(line, (block) => divisible[block] ?? false);
+  const base = await leaveOutJob(job, line, points);
+  if (known) base.results.add('intact', 0, known.nllPerWindow);
+  const found = await leaveOut({
+    ...base,
+    candidates,
+    baseline: true,
+    hidden: null,
+    onProgress: (done, total, secondsLeft) =>
+      onEvent({ type: 'progress', progress: progressOf('parts', done, total, secondsLeft) }),
+  });
+  const rank = new Map(candidates.map(({ unit }, k) => [unit, k]));
+  parts.sort((a, b) => (rank.get(a.unit) ?? 0) - (rank.get(b.unit) ?? 0));
+  const order = [...parts]
+    .sort((a, b) => (a.nll === b.nll ? 0 : a.nll - b.nll))
+    .map(({ unit }) => unit);
+  return { baseline: points.baseline(), parts, order, costRatio: ratio(found) };
+}
+
+/**
+ * The criteria of the intact pass alone: states that are there are read, the others made. @throws
+ * EspalierError as `measureCurve`.
+ */
+export async function measureHidden(
+  job: CurveJob,
+  numBlocks: number,
+  onProgress: (progress: Progress) => void,
+): Promise<HiddenCriteria> {
+  const line = lineOf(numBlocks);
+  const { plan } = job;
+  const found = await leaveOut({
+    ...(await leaveOutJob(
+      job,
+      line,
+      new Points(
+        () => {},
+        () => {},
+      ),
+    )),
+    plan: { ...plan, group: plan.planGroup },
+    candidates: [],
+    baseline: false,
+    hidden: new HiddenAccumulator(numBlocks, job.bench.chain.programs.hiddenSize),
+    onProgress: (done, total, secondsLeft) =>
+      onProgress(progressOf('criteria', done, total, secondsLeft)),
+  });
+  if (!found.hidden) throw new EspalierError('bug', 'The pass gave no criteria.');
+  return found.hidden;
+}
+
+type Base = Pick<
+  LeaveOutJob,
+  'bench' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'
+>;
+
+/** What all of them have in common, with what an interrupted run left. */
+async function leaveOutJob(
+  { bench, plan, intact, keeper, signal }: CurveJob,
+  line: LeaveOutJob['line'],
+  points: Points,
+): Promise<Base> {
+  const results = new WindowResults(bench.windows.length, (variant, nll) =>
+    points.add(variant, nll),
+  );
+  const saved = await keeper?.load();
+  const resume = saved
+    ? readLeaveOutBody(saved.body, { line, windowBytes: bench.stateBytes() })
+    : null;
+  return { bench, plan, line, intact, results, resume, signal, checkpoint: keeper };
+}
+
+function progressOf(
+  job: string,
+  done: number,
+  total: number,
+  secondsLeft: number | null,
+): Progress {
+  return { job, phase: 'score', done, total, unit: 'blocks', secondsLeft };
+}
+
+function ratio({
+  seconds,
+  idealSeconds,
+}: {
+  seconds: number;
+  idealSeconds: number | null;
+}): number | null {
+  return idealSeconds ? seconds / idealSeconds : null;
+}
+
+/** Tells complete results as they come: the baseline first, whatever came before it. */
+class Points {
+  private intact: Measure | null = null;
+  private early: [Variant, number[]][] = [];
+  private readonly onBaseline: (baseline: Measure) => void;
+  private readonly onPoint: (variant: Variant, nll: number[], baseline: Measure) => void;
+
+  constructor(
+    onBaseline: (baseline: Measure) => void,
+    onPoint: (variant: Variant, nll: number[], baseline: Measure) => void,
+  ) {
+    this.onBaseline = onBaseline;
+    this.onPoint = onPoint;
+  }
+
+  add(variant: Variant, nll: number[]): void {
+    if (variant === 'intact') {
+      this.intact = measureWindows(nll);
+      this.onBaseline(this.intact);
+      for (const [unit, values] of this.early) this.onPoint(unit, values, this.intact);
+      this.early = [];
+    } else if (this.intact) this.onPoint(variant, nll, this.intact);
+    else this.early.push([variant, nll]);
+  }
+
+  baseline(): Measure {
+    if (!this.intact) throw new EspalierError('bug', 'The pass gave no baseline.');
+    return this.intact;
+  }
+}

@@ -1,0 +1,126 @@
+// PPL of a plan from stored hidden states: the intact ones up to the first removed block, then
+// those of the last plan; must not load weights.
+
+import { blockOf, type Unit } from '../../units.ts';
+import type { HiddenStates, IntactStates } from '../pass/hidden.ts';
+import type { Pass } from '../pass/pass.ts';
+import { pieceOf } from '../pass/schedule.ts';
+import type { Stage } from '../weights/stages.ts';
+
+/** The units that a plan removes before a cut, as a key. */
+function before(removed: readonly Unit[], cut: number): string {
+  return removed.filter((unit) => blockOf(unit) < cut).join();
+}
+
+/**
+ * States of the last measured plan, by cut, valid while the removed units before that cut are the
+ * same.
+ */
+export class PlanStates {
+  private removed: readonly Unit[] = [];
+  private readonly states: IntactStates = new Map();
+
+  /** The last cut that both plans reach with the same units removed before it, and its state. */
+  resume(removed: readonly Unit[]): { cut: number; state: HiddenStates } | null {
+    let best: { cut: number; state: HiddenStates } | null = null;
+    for (const [cut, state] of this.states) {
+      if (before(removed, cut) === before(this.removed, cut) && (!best || cut > best.cut))
+        best = { cut, state };
+    }
+    return best;
+  }
+
+  /** Starts a new plan: states that it shares stay. */
+  begin(removed: readonly Unit[]): void {
+    for (const [cut, state] of [...this.states]) {
+      if (before(removed, cut) === before(this.removed, cut)) continue;
+      state.release();
+      this.states.delete(cut);
+    }
+    this.removed = removed;
+  }
+
+  store(cut: number, state: HiddenStates): void {
+    this.states.get(cut)?.release();
+    this.states.set(cut, state.retain());
+  }
+
+  clear(): void {
+    for (const state of this.states.values()) state.release();
+    this.states.clear();
+    this.removed = [];
+  }
+}
+
+/**
+ * Where states may be taken from and left for later plans; null `plan` = no room for the states of
+ * a plan.
+ */
+export interface StoredStates {
+  intact: IntactStates;
+  plan: PlanStates | null;
+}
+
+/**
+ * Runs the blocks and parts that are left and returns the final hidden states; the caller releases
+ * them. Without stored states it starts at the embedding.
+ * @throws EspalierError `cancelled`; what was stored by then stays valid.
+ */
+export async function runPlan(
+  pass: Pass,
+  removed: readonly Unit[],
+  stored: StoredStates | null,
+  hooks: {
+    onVisit(stage: Stage, next: Stage | null): Promise<void>;
+    onBlock(done: number, total: number): void;
+  },
+): Promise<HiddenStates> {
+  const numBlocks = pass.chain.programs.blocks.length;
+  const gone = new Set(removed);
+  const first = Math.min(numBlocks, ...removed.map(blockOf));
+  const pieces = Array.from({ length: numBlocks }, (_, block) => pieceOf(block, gone));
+  const firstKept = pieces.findIndex((piece) => piece !== null);
+  let { cut, state } = await startOf(pass, removed, first, stored, () =>
+    hooks.onVisit('embed', firstKept < 0 ? 'head' : firstKept),
+  );
+  stored?.plan?.begin(removed);
+  const todo = pieces.slice(cut).filter((piece) => piece !== null);
+  try {
+    for (const [done, piece] of todo.entries()) {
+      hooks.onBlock(done, todo.length);
+      const following = todo[done + 1];
+      await hooks.onVisit(blockOf(piece), following === undefined ? 'head' : blockOf(following));
+      const next = await pass.block(piece, state);
+      state.release();
+      state = next;
+      cut = blockOf(piece) + 1;
+      if (cut > first) stored?.plan?.store(cut, state);
+      else if (stored && !stored.intact.has(cut)) stored.intact.set(cut, state.retain());
+    }
+    hooks.onBlock(todo.length, todo.length);
+    return state;
+  } catch (error) {
+    state.release();
+    throw error;
+  }
+}
+
+/** The furthest stored state that the plan passes through, retained for the caller. */
+async function startOf(
+  pass: Pass,
+  removed: readonly Unit[],
+  first: number,
+  stored: StoredStates | null,
+  onEmbed: () => Promise<void>,
+): Promise<{ cut: number; state: HiddenStates }> {
+  const shared = stored?.plan?.resume(removed);
+  if (shared && shared.cut > first) return { cut: shared.cut, state: shared.state.retain() };
+  for (let cut = first; cut >= 0; cut--) {
+    const state = stored?.intact.get(cut);
+    if (state) return { cut, state: state.retain() };
+  }
+  await onEmbed();
+  const state = await pass.embed();
+  if (stored) stored.intact.set(0, state.retain());
+  return { cut: 0, state };
+}

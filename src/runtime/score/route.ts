@@ -1,0 +1,88 @@
+// Chooses the device for a model from what was asked, what the self-test found and what the graph
+// needs; must not run the model.
+
+import type { DeviceKind, SelfTest } from '../../contract/device.ts';
+import { EspalierError } from '../../errors.ts';
+import type { OpenedModel } from '../../model/open/open.ts';
+import { makeScorePrograms } from '../../model/programs/programs.ts';
+import type { Engine } from '../device/engine.ts';
+import type { OrtLoader } from '../device/ort.ts';
+import { routesOf } from '../device/selfTest.ts';
+import { openWasm } from '../device/wasmEngine.ts';
+import { openWebgpu } from '../device/webgpuEngine.ts';
+import { largestWeight } from '../weights/stages.ts';
+import { ScoreSession } from './session.ts';
+
+export interface RoutedSession {
+  session: ScoreSession;
+  engine: Engine;
+  /** The self-test whose result led here; null when no GPU was looked at. */
+  selfTest: SelfTest | null;
+  /** Why the device is another one than was asked for, and what is slow on it; for people. */
+  notes: string[];
+}
+
+/** The self-test of this machine's GPU, or null when there is no adapter. */
+export type SelfTestSource = () => Promise<SelfTest | null>;
+
+/** True when the GPU may be used at all. */
+export function gpuUsable(selfTest: SelfTest | null): boolean {
+  return selfTest !== null && routesOf(selfTest.checks).usable;
+}
+
+/**
+ * Opens a scoring session of the model on the device that fits. `auto` and `webgpu` fall back to
+ * wasm, with a note, when the GPU fails its self-test or the graph must not run on it.
+ * @throws EspalierError `no-webgpu` when WebGPU is demanded and there is no adapter;
+ *   `unsupported-graph`, `unsupported-op` from the graph.
+ */
+export async function openRouted(
+  opened: OpenedModel,
+  loader: OrtLoader,
+  wanted: 'auto' | DeviceKind,
+  selfTestOf: SelfTestSource,
+): Promise<RoutedSession> {
+  const notes: string[] = [];
+  const onWasm = async (selfTest: SelfTest | null): Promise<RoutedSession> => {
+    const engine = await openWasm(loader);
+    return { session: ScoreSession.open(opened, engine), engine, selfTest, notes };
+  };
+  if (wanted === 'wasm') return onWasm(null);
+  const selfTest = await selfTestOf();
+  if (!selfTest) {
+    if (wanted === 'webgpu')
+      throw new EspalierError(
+        'no-webgpu',
+        'There is no WebGPU adapter here.',
+        'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.',
+      );
+    return onWasm(null);
+  }
+  if (!gpuUsable(selfTest)) {
+    const failed = selfTest.checks.filter((check) => !check.ok).map((check) => check.name);
+    notes.push(`The GPU failed its self-test (${failed.join(', ')}): the wasm device is used.`);
+    return onWasm(selfTest);
+  }
+  const routes = routesOf(selfTest.checks);
+  const { wasmOnly, rowsInteract } = makeScorePrograms(opened, { device: 'webgpu' });
+  if (wasmOnly && !routes.softcap) {
+    notes.push(`${wasmOnly} The wasm device is used.`);
+    return onWasm(selfTest);
+  }
+  if (rowsInteract) {
+    notes.push(
+      'This graph quantises its activations to int8 while it runs, for which WebGPU has no ' +
+        'kernels: the wasm device is used.',
+    );
+    return onWasm(selfTest);
+  }
+  const engine = await openWebgpu(loader, { subgroups: routes.subgroups });
+  const session = ScoreSession.open(opened, engine);
+  const { obstacle } = session.memory(1, 2);
+  if (largestWeight(session.programs) > engine.maxBufferBytes && obstacle) {
+    await engine.dispose();
+    notes.push(`${obstacle} The wasm device is used.`);
+    return onWasm(selfTest);
+  }
+  return { session, engine, selfTest, notes };
+}

@@ -1,0 +1,322 @@
+// Iterative PPL (SLEB): leave-one-out over what is left, the best block goes, and again; must not
+// choose windows or devices.
+
+import { measureWindows } from '../../analysis/perplexity.ts';
+import type { BlockScore, Measure } from '../../contract/score.ts';
+import type { SearchResult, SearchStep } from '../../contract/search.ts';
+import { isJsonObject } from '../../json.ts';
+import { blockOf, sortUnits, type Unit } from '../../units.ts';
+import { readLeaveOutBody } from '../checkpoint/body.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Keeper } from '../checkpoint/keeper.ts';
+import { dropState, type IntactStates } from '../pass/hidden.ts';
+import { Pace } from '../pass/pace.ts';
+import type { Gate } from '../pass/pass.ts';
+import { blockCandidates, type Candidate, lineOf } from '../pass/schedule.ts';
+import type { Windows, Workbench } from '../pass/workbench.ts';
+import { type LeaveOutJob, type LeaveOutProgress, leaveOut } from '../score/leaveOut.ts';
+import { WindowResults } from '../score/measures.ts';
+import type { MemoryPlan } from '../weights/memory.ts';
+
+/** What a search is asked for. */
+export interface SearchPlan {
+  windows: Windows;
+  /** Removed before the search begins. */
+  start: readonly Unit[];
+  /** Blocks that stay. */
+  locked: readonly number[];
+  /** Blocks to remove, at most. */
+  count: number;
+  /** Stop before the perplexity goes above this; null = no bound. */
+  maxPpl: number | null;
+}
+
+/**
+ * What a search found, before the worker adds settings and device. `costRatio`: against the sum of
+ * the steps' N(N + 1)/2 t_block + (N + 1) t_head.
+ */
+export type Found = Pick<
+  SearchResult,
+  'baseline' | 'steps' | 'stoppedBy' | 'seconds' | 'costRatio'
+>;
+
+export interface SearchHooks {
+  onStarted(baseline: Measure, resumedSteps: number): void;
+  onCandidate(step: number, block: number, nll: number): void;
+  onStep(step: SearchStep): void;
+  onProgress(done: number, total: number, secondsLeft: number | null): void;
+}
+
+export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count' | 'maxPpl'> {
+  bench: Workbench;
+  plan: MemoryPlan;
+  /** Per block, why it cannot be left out, or null. */
+  unremovable: readonly (string | null)[];
+  /**
+   * A curve on the same windows: its baseline and, when nothing was removed before, its blocks are
+   * the first step.
+   */
+  curve: { baseline: Measure; blocks: readonly BlockScore[] } | null;
+  /** States of the model without `start`, by position in its line; taken over and released. */
+  states: IntactStates;
+  keeper: Keeper | null;
+  signal: AbortSignal | undefined;
+  gate: Gate | undefined;
+}
+
+/** Where an interrupted search was. */
+interface SearchBody {
+  baseline: Measure | null;
+  steps: SearchStep[];
+  /** Within the step that ran. */
+  inner: unknown;
+}
+
+/** Runs the steps. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
+export async function searchIteratively(
+  job: SearchJob,
+  hooks: SearchHooks,
+): Promise<Omit<Found, 'seconds'>> {
+  const search = new Search(job, hooks);
+  try {
+    return await search.run();
+  } finally {
+    search.release();
+  }
+}
+
+class Search {
+  private readonly job: SearchJob;
+  private readonly hooks: SearchHooks;
+  /** Of the line of the step that runs. */
+  private readonly states: IntactStates;
+  private readonly pace = new Pace();
+  private readonly steps: SearchStep[] = [];
+  private baseline: Measure | null;
+  private told = false;
+  private resumed = 0;
+  private seconds = 0;
+  private ideal = 0;
+
+  constructor(job: SearchJob, hooks: SearchHooks) {
+    this.job = job;
+    this.hooks = hooks;
+    this.states = job.states;
+    this.baseline = job.start.length === 0 ? (job.curve?.baseline ?? null) : null;
+  }
+
+  async run(): Promise<Omit<Found, 'seconds'>> {
+    const { job } = this;
+    const saved = readSearchBody((await job.keeper?.load())?.body, job.unremovable.length);
+    let inner: unknown = null;
+    if (saved) {
+      this.baseline = saved.baseline ?? this.baseline;
+      inner = saved.inner;
+      this.resumed = saved.steps.length;
+      this.steps.push(...saved.steps);
+    }
+    this.tell();
+    let stoppedBy: Found['stoppedBy'] | null = null;
+    while (stoppedBy === null) {
+      stoppedBy = this.steps.length >= job.count ? 'count' : await this.step(inner);
+      inner = null;
+    }
+    // Asked for nothing, it still says what the model is worth.
+    if (!this.baseline) await this.measureLine();
+    const { baseline, steps } = this;
+    return {
+      baseline: baseline ?? measureWindows([]),
+      steps,
+      stoppedBy,
+      costRatio: this.ideal > 0 ? this.seconds / this.ideal : null,
+    };
+  }
+
+  release(): void {
+    for (const cut of [...this.states.keys()]) dropState(this.states, cut);
+  }
+
+  /** Removes one block more, or says why there is none. */
+  private async step(inner: unknown): Promise<Found['stoppedBy'] | null> {
+    const { job, hooks } = this;
+    const started = performance.now();
+    const line = this.line();
+    const candidates = this.candidates(line);
+    if (candidates.length === 0) return 'locks';
+    const number = this.steps.length;
+    const found = new Map<number, Measure>();
+    const results = new WindowResults(job.bench.windows.length, (variant, nll) => {
+      if (variant === 'intact') {
+        this.baseline ??= measureWindows(nll);
+        this.tell();
+        return;
+      }
+      const block = Number(variant);
+      const measure = measureWindows(nll);
+      found.set(block, measure);
+      hooks.onCandidate(number, block, measure.nll);
+    });
+    const known = number === 0 && job.start.length === 0 ? job.curve : null;
+    if (known) {
+      this.tell();
+      const wanted = new Set(candidates.map(({ unit }) => unit));
+      for (const { index, nllPerWindow } of known.blocks)
+        if (wanted.has(index)) results.add(index, 0, nllPerWindow);
+    } else
+      await this.measure({ line, candidates, baseline: this.baseline === null, results }, inner);
+    const ranked = [...found].sort(([a, x], [b, y]) => (x.nll === y.nll ? a - b : x.nll - y.nll));
+    const [best] = ranked;
+    if (!best) return 'locks';
+    const [block, measure] = best;
+    if (job.maxPpl !== null && !(Math.exp(measure.nll) <= job.maxPpl)) return 'bound';
+    const at = line.findIndex((piece) => blockOf(piece) === block);
+    for (const cut of [...this.states.keys()]) if (cut > at) dropState(this.states, cut);
+    const seconds = (performance.now() - started) / 1000;
+    const step = {
+      block,
+      measure,
+      candidates: ranked.map(([one, { nll }]) => ({ block: one, nll })),
+      seconds,
+    };
+    this.steps.push(step);
+    hooks.onStep(step);
+    await job.keeper?.offerStep(async () => this.written({ done: 0, total: 0 }, null));
+    return null;
+  }
+
+  private line(): Unit[] {
+    return lineOf(
+      this.job.unremovable.length,
+      sortUnits([...this.job.start, ...this.steps.map(({ block }) => block)]),
+    );
+  }
+
+  private candidates(line: readonly Unit[]): Candidate[] {
+    const { locked, unremovable } = this.job;
+    if (line.length < 2) return [];
+    return blockCandidates(line, (block) => !unremovable[block] && !locked.includes(block));
+  }
+
+  private async measureLine(): Promise<void> {
+    const results = new WindowResults(this.job.bench.windows.length, (_, nll) => {
+      this.baseline = measureWindows(nll);
+      this.tell();
+    });
+    await this.measure({ line: this.line(), candidates: [], baseline: true, results }, null);
+  }
+
+  private async measure(
+    what: Pick<LeaveOutJob, 'line' | 'candidates' | 'baseline' | 'results'>,
+    inner: unknown,
+  ): Promise<void> {
+    const { bench, plan, keeper, signal, gate } = this.job;
+    const { line, candidates } = what;
+    const windowBytes = bench.stateBytes();
+    const whole = (progress: LeaveOutProgress): Checkpoint => this.written(progress, progress.body);
+    const cost = await leaveOut({
+      ...what,
+      bench,
+      plan,
+      intact: this.states,
+      hidden: null,
+      resume: inner === null ? null : readLeaveOutBody(inner, { line, windowBytes }),
+      pace: this.pace,
+      signal,
+      gate,
+      onProgress: (done, total, secondsLeft) => {
+        const [before, later] = [this.runsBefore(), this.runsAfter()];
+        const left =
+          secondsLeft === null ? null : secondsLeft * (1 + later / Math.max(1, total - done));
+        this.hooks.onProgress(before + done, before + total + later, left);
+      },
+      checkpoint: keeper && {
+        offer: (make) => keeper.offer(async () => whole(await make())),
+        last: (error, make) => keeper.last(error, async () => whole(await make())),
+      },
+    });
+    if (cost.idealSeconds === null || cost.blockRuns === 0) return;
+    this.seconds += cost.seconds;
+    const groups = Math.ceil(bench.windows.length / plan.group);
+    this.ideal += (cost.idealSeconds * groups * courseRuns(line, candidates)) / cost.blockRuns;
+  }
+
+  /** Block runs of the steps that are done, from scratch. */
+  private runsBefore(): number {
+    return this.steps.reduce((sum, _, k) => sum + triangle(this.firstLength() - k), 0);
+  }
+
+  /** Of the steps after the one that runs, at most. */
+  private runsAfter(): number {
+    let runs = 0;
+    for (let k = this.steps.length + 1; k < this.job.count && this.firstLength() - k > 1; k++)
+      runs += triangle(this.firstLength() - k);
+    return runs;
+  }
+
+  private firstLength(): number {
+    return lineOf(this.job.unremovable.length, sortUnits(this.job.start)).length;
+  }
+
+  private written({ done, total }: { done: number; total: number }, inner: unknown): Checkpoint {
+    const before = this.runsBefore();
+    const body: SearchBody = { baseline: this.baseline, steps: [...this.steps], inner };
+    return { done: before + done, total: before + total + this.runsAfter(), body };
+  }
+
+  /** Says once that the search begins, with what an interrupted one had found. */
+  private tell(): void {
+    if (!this.baseline || this.told) return;
+    this.told = true;
+    this.hooks.onStarted(this.baseline, this.resumed);
+    for (const step of this.steps.slice(0, this.resumed)) this.hooks.onStep(step);
+  }
+}
+
+/** Block runs of leave-one-out over n blocks. */
+function triangle(n: number): number {
+  return (n * (n + 1)) / 2;
+}
+
+/**
+ * Block runs of a step that finds no states: the line once, and what comes after each candidate.
+ */
+function courseRuns(line: readonly Unit[], candidates: readonly Candidate[]): number {
+  return candidates.reduce(
+    (sum, { at, rest }) => sum + rest.length + line.length - 1 - at,
+    line.length,
+  );
+}
+
+/** The body if it is a search's on a model of so many blocks, else null. */
+function readSearchBody(body: unknown, numBlocks: number): SearchBody | null {
+  if (
+    !isJsonObject(body) ||
+    !Array.isArray(body.steps) ||
+    !(body.baseline === null || isMeasure(body.baseline))
+  )
+    return null;
+  const isBlock = (value: unknown): value is number =>
+    typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < numBlocks;
+  const isStep = (step: unknown): step is SearchStep =>
+    isJsonObject(step) &&
+    isBlock(step.block) &&
+    isMeasure(step.measure) &&
+    typeof step.seconds === 'number' &&
+    Array.isArray(step.candidates) &&
+    step.candidates.every(
+      (one: unknown) => isJsonObject(one) && isBlock(one.block) && typeof one.nll === 'number',
+    );
+  const steps = body.steps.filter(isStep);
+  if (steps.length < body.steps.length || (steps.length > 0 && body.baseline === null)) return null;
+  return { baseline: body.baseline, steps, inner: body.inner };
+}
+
+function isMeasure(value: unknown): value is Measure {
+  return (
+    isJsonObject(value) &&
+    typeof value.nll === 'number' &&
+    (value.ppl === null || typeof value.ppl === 'number') &&
+    Array.isArray(value.nllPerWindow) &&
+    value.nllPerWindow.every((nll) => typeof nll === 'number')
+  );
+}

@@ -1,0 +1,198 @@
+// The checks of an export that run it: likelihoods and decoding of the whole graph, likelihoods
+// block by block; must not hold more than the budget.
+
+import type { StepChoice } from '../../model/export/steps.ts';
+import type { OpenedModel } from '../../model/open/open.ts';
+import { isRange } from '../../onnx/graph.ts';
+import { Decoder } from '../decode/decoder.ts';
+import { generateGreedily } from '../decode/greedy.ts';
+import type { GraphRunner } from '../decode/likelihood.ts';
+import type { Engine } from '../device/engine.ts';
+import { formatBytes } from '../device/fault.ts';
+import { ScoreSession } from '../score/session.ts';
+import { defaultBudget } from '../weights/budget.ts';
+import { limitsOf, precisionOf, TOLERANCES } from './tolerances.ts';
+
+const DECODE_STEPS = 8;
+const PROMPT_TOKENS = 12;
+/** Prefixes of the window that a graph with logits of the last token only is compared on. */
+const PREFIXES = 8;
+/** One session of the wasm device cannot hold more: weights, and what a run adds to them. */
+const WASM_GRAPH_BYTES = 3.5 * 2 ** 30;
+
+/** What the studio found for the plan. */
+export interface ExpectedNll {
+  /** Token ids; at least 2. */
+  window: readonly number[];
+  /** NLL of window[1..], nats; null when the graph gives no per-token logits. */
+  nll: ArrayLike<number> | null;
+  /** Why there is none, where it is not the graph's form. */
+  whyNoNll?: string | undefined;
+  /** What was done to the model after the removal: steps may ask for closer agreement. */
+  steps?: readonly StepChoice[] | undefined;
+}
+
+/** Bytes of the graph file and of all files that its tensors lie in. */
+function graphBytes({ structure, folder, graphPath }: OpenedModel): number {
+  const files = new Set([graphPath]);
+  for (const { data } of structure.model.graph.initializers.values())
+    if (isRange(data)) files.add(data.file);
+  return [...files].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
+}
+
+/** Why the graph is too large to be run whole on this engine within `budgetBytes`, or null. */
+export function whyNotWhole(
+  opened: OpenedModel,
+  engine: Engine,
+  budgetBytes: number,
+): string | null {
+  const bytes = graphBytes(opened);
+  const size = `the graph and its weights are ${formatBytes(bytes)}`;
+  if (engine.kind === 'wasm' && bytes > WASM_GRAPH_BYTES)
+    return `${size}, of which one wasm session can hold ${formatBytes(WASM_GRAPH_BYTES)}`;
+  // On wasm the files lie in memory while they are copied into the heap; elsewhere they are read by
+  // ONNX Runtime, or held whole before the upload.
+  const needed = engine.kind === 'wasm' ? 2 * bytes : bytes;
+  const most = engine.streamsBlobs
+    ? budgetBytes
+    : Math.min(budgetBytes, defaultBudget('wasm', engine.maxBufferBytes));
+  return needed > most
+    ? `${size}; loading them takes ${formatBytes(needed)}, but the budget is ${formatBytes(most)}`
+    : null;
+}
+
+/** NLL of the window by the whole graph. @throws Error with the numbers when they differ. */
+export async function compareLikelihood(
+  runner: GraphRunner,
+  opened: OpenedModel,
+  expected: ExpectedNll,
+): Promise<string> {
+  if (!expected.nll)
+    return (
+      'not compared: ' +
+      `${expected.whyNoNll ?? 'the graph gives no likelihoods of a text (no logits for every token, or embeddings in place of token ids)'}`
+    );
+  // A graph that keeps the last position is asked for a few of them, one prefix at a time.
+  const whole = await runner.nllPerToken(expected.window);
+  const at = whole ? null : spread(expected.nll.length, PREFIXES);
+  const found =
+    whole ?? (await runner.nllOfLast((at ?? []).map((t) => expected.window.slice(0, t + 2))));
+  const wanted = at ? at.map((t) => expected.nll?.[t] ?? Number.NaN) : expected.nll;
+  return agreement(
+    found,
+    wanted,
+    opened,
+    expected.steps ?? [],
+    at ? ` (over the last token of ${at.length} prefixes)` : '',
+  );
+}
+
+/**
+ * NLL of the window by programs cut out of the written graph, with weights read from the written
+ * files block by block: memory stays under the budget, whatever the size.
+ * @throws Error with the numbers when they differ; EspalierError as `ScoreSession.nllPerToken`
+ */
+export async function compareInParts(
+  opened: OpenedModel,
+  engine: Engine,
+  { window, nll, steps = [] }: ExpectedNll & { nll: ArrayLike<number> },
+  budgetBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const session = ScoreSession.open(opened, engine, { streamed: true, budgetBytes });
+  try {
+    return agreement(await session.nllPerToken([], window, signal), nll, opened, steps, '');
+  } finally {
+    await session.dispose();
+  }
+}
+
+/**
+ * The numbers in a sentence. @throws Error with the same sentence where they differ by more than
+ * the graph's precision allows.
+ */
+function agreement(
+  found: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  opened: OpenedModel,
+  steps: readonly StepChoice[],
+  where: string,
+): string {
+  if (found.length !== wanted.length)
+    throw new Error(
+      `the written graph gives ${found.length} values for ${wanted.length} predicted tokens`,
+    );
+  const precision = precisionOf(opened);
+  const limit = limitsOf(precision, steps);
+  let sumFound = 0;
+  let sumExpected = 0;
+  let worst = 0;
+  for (const [t, value] of Array.from(found).entries()) {
+    const own = wanted[t] ?? Number.NaN;
+    sumFound += value;
+    sumExpected += own;
+    const difference = Math.abs(value - own) / Math.max(1, Math.abs(own));
+    worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
+  }
+  const [mean, own] = [sumFound / found.length, sumExpected / found.length];
+  const relative = Math.abs(mean - own) / Math.max(Math.abs(own), 1e-3);
+  const detail =
+    `NLL${where} ${mean.toFixed(6)} against ${own.toFixed(6)} here: ` +
+    `${relative.toExponential(1)} relative, ${worst.toExponential(1)} at the worst token ` +
+    `(limits ${limit.mean}, ${limit.token}; ${precision})`;
+  if (!(relative <= limit.mean && worst <= limit.token)) throw new Error(detail);
+  return detail;
+}
+
+/** At most `count` indices from 0 to n - 1, the last one included. */
+function spread(n: number, count: number): number[] {
+  const few = Math.min(n, count);
+  return Array.from({ length: few }, (_, k) => Math.floor(((k + 1) * n) / few) - 1);
+}
+
+/**
+ * Eight steps with the cache, fed with the greedy ids of the cacheless run, must give its logits.
+ */
+export async function compareDecoding(
+  runner: GraphRunner,
+  opened: OpenedModel,
+  window: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const prompt = window.slice(0, Math.max(1, Math.min(PROMPT_TOKENS, window.length - 1)));
+  const decode = async (cache: boolean, forced: readonly number[] = []) => {
+    const decoder = await Decoder.over(runner.loaded, { cache });
+    try {
+      return await generateGreedily(decoder, prompt, DECODE_STEPS, {
+        keepLogits: true,
+        forced,
+        signal,
+      });
+    } finally {
+      decoder.close();
+    }
+  };
+  const plain = await decode(false);
+  if (runner.loaded.io.states.length === 0)
+    return `${DECODE_STEPS} steps ran; the graph has no cache to compare with`;
+  const cached = await decode(true, plain.ids);
+  let worst = 0;
+  for (const [step, logits] of plain.logits.entries()) {
+    const other = cached.logits[step] ?? new Float32Array();
+    let scale = 1;
+    let largest = 0;
+    for (const [id, value] of logits.entries()) {
+      scale = Math.max(scale, Math.abs(value));
+      const difference = Math.abs(value - (other[id] ?? Number.NaN));
+      largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
+    }
+    worst = Math.max(worst, largest / scale);
+  }
+  const precision = precisionOf(opened);
+  const limit = TOLERANCES[precision].logits;
+  const detail =
+    `${DECODE_STEPS} steps after ${prompt.length} tokens: logits with and without the cache ` +
+    `differ by ${worst.toExponential(1)} of their size (limit ${limit}; ${precision})`;
+  if (!(worst <= limit)) throw new Error(detail);
+  return detail;
+}

@@ -1,0 +1,43 @@
+// How many bytes scoring may take when nobody says otherwise; must not allocate or probe by
+// allocating.
+
+import type { DeviceKind } from '../../contract/device.ts';
+
+const GIB = 2 ** 30;
+/** Part of a limit that is taken by default: drivers, the page and other tabs need the rest. */
+const SHARE = 0.7;
+/**
+ * WebGPU does not tell how much memory a GPU has. A guess; where it is too high, weights are
+ * streamed from the first refusal on.
+ */
+const GPU_LIMIT_BYTES = 12 * GIB;
+/**
+ * A GPU that allows small buffers only is a small one: it is trusted with this many of its largest.
+ * Most desktops say 2 GiB, which gives 12.
+ */
+const LARGEST_BUFFERS = 6;
+/**
+ * Typed arrays of one tab. Weights and hidden states lie there; only what one run needs is copied
+ * into the 4 GiB of the wasm heap.
+ */
+const WASM_LIMIT_BYTES = 8 * GIB;
+
+/** Bytes that a device is believed to have for one tab. */
+function probedLimit(kind: DeviceKind, maxBufferBytes: number): number {
+  if (kind === 'webgpu') return Math.min(GPU_LIMIT_BYTES, LARGEST_BUFFERS * maxBufferBytes);
+  return Math.min(WASM_LIMIT_BYTES, machineMemory() ?? WASM_LIMIT_BYTES);
+}
+
+/** The default budget in bytes: 70 % of the probed limit. */
+export function defaultBudget(kind: DeviceKind, maxBufferBytes: number): number {
+  return Math.floor(SHARE * probedLimit(kind, maxBufferBytes));
+}
+
+/**
+ * Memory of the machine in bytes where the browser tells it (rounded, at most 8 GiB in older
+ * versions).
+ */
+function machineMemory(): number | null {
+  const told = (globalThis as { navigator?: { deviceMemory?: unknown } }).navigator?.deviceMemory;
+  return typeof told === 'number' && told > 0 ? told * GIB : null;
+}

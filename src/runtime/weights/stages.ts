@@ -1,0 +1,101 @@
+// The order in which scoring needs weights: embedding, blocks, head; what several of them share;
+// must not load anything.
+
+import type { DeviceKind } from '../../contract/device.ts';
+import type { BoundProgram, ScorePrograms, WeightRef } from '../../model/programs/program.ts';
+import { keyOf, storedLength } from '../../onnx/bytes.ts';
+
+/** A part of the model whose weights come and go together. */
+export type Stage = 'embed' | number | 'head';
+
+export interface Stages {
+  /** All stages in the order of a pass. */
+  order: readonly Stage[];
+  /**
+   * Programs cut down to the weights that more than one stage reads (tied tables, shared rotary
+   * tables): they stay, so that no byte is read twice.
+   */
+  pinned: readonly BoundProgram[];
+  /** Bytes of `pinned` and of the side values' program. */
+  pinnedBytes: number;
+  /** Bytes that only this stage reads. */
+  ownBytes(stage: Stage): number;
+}
+
+/** Same key, same bytes, one buffer. */
+const weightKey = ({ data }: WeightRef): string => keyOf(data);
+
+/** Bytes of the distinct ranges that the programs read, as the device rounds them. */
+export function weightBytes(programs: readonly BoundProgram[], kind: DeviceKind): number {
+  const seen = new Map<unknown, number>();
+  for (const { weights } of programs)
+    for (const ref of weights.values())
+      seen.set(
+        weightKey(ref),
+        kind === 'webgpu' ? Math.max(16, Math.ceil(ref.byteLength / 16) * 16) : ref.byteLength,
+      );
+  return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+export function allPrograms(programs: ScorePrograms): BoundProgram[] {
+  return [
+    programs.embed,
+    ...(programs.side ? [programs.side] : []),
+    ...programs.blocks,
+    programs.head,
+  ];
+}
+
+/** Bytes of the largest weight: one buffer must hold it. */
+export function largestWeight(programs: ScorePrograms): number {
+  return Math.max(
+    0,
+    ...allPrograms(programs).flatMap(({ weights }) =>
+      [...weights.values()].map((ref) => ref.byteLength),
+    ),
+  );
+}
+
+/** Bytes of the distinct ranges in the files. */
+export function storedBytes(programs: ScorePrograms): number {
+  const seen = new Map<unknown, number>();
+  for (const { weights } of allPrograms(programs))
+    for (const ref of weights.values()) seen.set(weightKey(ref), storedLength(ref.data));
+  return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+export function boundOf(programs: ScorePrograms, stage: Stage): BoundProgram | undefined {
+  return stage === 'embed'
+    ? programs.embed
+    : stage === 'head'
+      ? programs.head
+      : programs.blocks[stage];
+}
+
+export function stagesOf(programs: ScorePrograms, kind: DeviceKind): Stages {
+  const order: Stage[] = ['embed', ...programs.blocks.keys(), 'head'];
+  const bound = new Map(order.map((stage) => [stage, boundOf(programs, stage) as BoundProgram]));
+  const users = new Map<unknown, number>();
+  for (const { weights } of bound.values())
+    for (const key of new Set([...weights.values()].map(weightKey)))
+      users.set(key, (users.get(key) ?? 0) + 1);
+  const part = (program: BoundProgram, shared: boolean): BoundProgram => ({
+    ...program,
+    weights: new Map(
+      [...program.weights].filter(([, ref]) => (users.get(weightKey(ref)) ?? 0) > 1 === shared),
+    ),
+  });
+  const pinned = [...bound.values()]
+    .map((program) => part(program, true))
+    .filter(({ weights }) => weights.size > 0);
+  const own = new Map(
+    [...bound].map(([stage, program]) => [stage, weightBytes([part(program, false)], kind)]),
+  );
+  return {
+    order,
+    pinned,
+    pinnedBytes:
+      weightBytes(pinned, kind) + (programs.side ? weightBytes([programs.side], kind) : 0),
+    ownBytes: (stage) => own.get(stage) ?? 0,
+  };
+}

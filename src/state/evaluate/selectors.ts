@@ -1,0 +1,139 @@
+// Evaluations as the page shows them: what Evaluate would ask for, why it may not, and whether
+// numbers are of the present plan. Pure and memoised.
+
+import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
+import type { EvaluationRecord } from '../../model/export/provenanceStudy.ts';
+import { engineJob, JOB_WORDS } from '../jobs.ts';
+import { derive } from '../memo.ts';
+import type { OpenModel, StudioState } from '../state.ts';
+import type { EvaluateForm } from './state.ts';
+
+/** Tokens of a segment in the paper. */
+const PAPER = 128;
+/** Longer segments compare with no published number. */
+const LONGEST = 2048;
+
+/** Most tokens of a segment: what the model takes, at most 2048. */
+export function longestSegment(model: OpenModel | null): number {
+  return Math.min(LONGEST, model?.summary.contextLength ?? LONGEST);
+}
+
+/** Segment and stride in tokens that the form means for this model. */
+export function segmentsOf(
+  form: EvaluateForm,
+  model: OpenModel | null,
+): { segment: number; stride: number | null } {
+  const longest = longestSegment(model);
+  if (form.protocol === 'paper') return { segment: Math.min(PAPER, longest), stride: null };
+  const segment = form.segment ?? longest;
+  return { segment, stride: form.stride ?? Math.max(1, Math.floor(segment / 2)) };
+}
+
+/** What Evaluate would ask for now; null without a model. */
+export const evaluateRequest = derive(
+  (state: StudioState) => [
+    state.model.current,
+    state.evaluate.form,
+    state.plan.present.removed,
+    state.score.settings.device,
+    state.score.settings.budgetBytes,
+  ],
+  (model, form, removed, device, budgetBytes): EvaluateRequest | null => {
+    if (!model) return null;
+    const { text, bos, maxSegments } = form;
+    return {
+      removed: [...removed],
+      text,
+      ...segmentsOf(form, model),
+      bos,
+      maxSegments,
+      device,
+      budgetBytes,
+    };
+  },
+);
+
+/** Why nothing can be evaluated now, or ''. */
+export function whyNoEvaluating(state: StudioState): string {
+  const { current, opening } = state.model;
+  const request = evaluateRequest(state);
+  const job = engineJob(state);
+  if (!current || !request) return 'No model is open.';
+  if (!current.summary.canScore) return 'This graph gives no perplexity.';
+  if (!current.hasTokenizer) return 'A text needs a tokenizer, and this folder has none.';
+  if (job) return JOB_WORDS[job];
+  if (opening !== null) return 'A folder is being read.';
+  const { segment, stride } = request;
+  const longest = longestSegment(current);
+  if (segment < 2 || segment > longest)
+    return `A segment may have 2 to ${longest} tokens here, not ${segment}.`;
+  return stride !== null && stride > segment
+    ? `The stride may be at most the ${segment} tokens of a segment, not ${stride}.`
+    : '';
+}
+
+/** What makes two results of the same thing: plan, text and protocol. */
+export function evaluationKey({ removed, text, segment, stride, bos }: EvaluateResult): string {
+  return [removed.join(), text.sha256, segment, stride, bos].join('|');
+}
+
+/** The numbers that are shown: those of the run so far, else the last result. */
+export const evaluationShown = derive(
+  (state: StudioState) => [state.evaluate.running, state.evaluate.shown],
+  (
+    running,
+    shown,
+  ): {
+    result: EvaluateResult;
+    state: 'running' | 'stopped' | 'whole';
+    notes: readonly string[];
+  } | null => {
+    if (running)
+      return running.partial && { result: running.partial, state: 'running', notes: running.notes };
+    return (
+      shown && {
+        result: shown.result,
+        state: shown.whole ? 'whole' : 'stopped',
+        notes: shown.notes,
+      }
+    );
+  },
+);
+
+/** True when the shown numbers are of another plan than the present one. */
+export function isStaleEvaluation(state: StudioState): boolean {
+  const shown = evaluationShown(state);
+  return shown !== null && shown.result.removed.join() !== state.plan.present.removed.join();
+}
+
+/** "517 segments × 128 tokens, no BOS": what a perplexity of a text must never stand without. */
+export function protocolWords({ segments, segment, stride, bos }: EvaluateResult): string {
+  const count = `${segments.toLocaleString('en')} segment${segments === 1 ? '' : 's'} × ${segment} tokens`;
+  return (
+    `${count}${stride === null ? '' : `, stride ${stride}`}, ` +
+    `${bos === 'every' ? 'BOS in each' : 'no BOS'}`
+  );
+}
+
+/**
+ * Evaluations as an export records them, newest first; those that were stopped say by their
+ * segments how far they came.
+ */
+export const evaluationRecords = derive(
+  (state: StudioState) => [state.evaluate.results],
+  (results): EvaluationRecord[] =>
+    results.map(({ result }) => ({
+      text: result.text.name,
+      textSha256: result.text.sha256,
+      removed: result.removed,
+      segment: result.segment,
+      stride: result.stride,
+      bos: result.bos,
+      segments: result.segments,
+      predicted: result.predicted,
+      originalNll: result.original.nll,
+      planNll: result.plan?.nll ?? null,
+      top1Agreement: result.top1Agreement,
+      klDivergence: result.klDivergence,
+    })),
+);

@@ -1,0 +1,58 @@
+// What the page knows of evaluations: what to run, what runs, what came out. Types and the first
+// state only.
+
+import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
+import type { Progress } from '../../contract/progress.ts';
+
+/** What an evaluation is to run on, as typed. */
+export interface EvaluateForm {
+  text: EvaluateRequest['text'];
+  /** `paper`: 128 tokens without overlap; `long`: the fields below. */
+  protocol: 'paper' | 'long';
+  /** Tokens of a long segment; null = as many as the model takes. */
+  segment: number | null;
+  /** Tokens from one long segment to the next; null = half a segment. */
+  stride: number | null;
+  bos: EvaluateRequest['bos'];
+  /** Segments, from the start of the text; null = all. */
+  maxSegments: number | null;
+}
+
+/** A finished evaluation, or as far as it came. */
+export interface Evaluated {
+  result: EvaluateResult;
+  /** False when it was stopped or failed before all segments that were asked for. */
+  whole: boolean;
+  /** What the engine remarked. */
+  notes: readonly string[];
+}
+
+export interface EvaluateSlice {
+  form: EvaluateForm;
+  /** What runs, with the numbers so far. */
+  running: {
+    request: EvaluateRequest;
+    partial: EvaluateResult | null;
+    notes: readonly string[];
+  } | null;
+  progress: Progress | null;
+  /** The last one; of another plan when its `removed` differ from the plan's. */
+  shown: Evaluated | null;
+  /** All of this model, newest first: one for each plan, text and protocol. */
+  results: readonly Evaluated[];
+}
+
+export const NO_EVALUATE: EvaluateSlice = {
+  form: {
+    text: { kind: 'bundled' },
+    protocol: 'paper',
+    segment: null,
+    stride: null,
+    bos: null,
+    maxSegments: null,
+  },
+  running: null,
+  progress: null,
+  shown: null,
+  results: [],
+};

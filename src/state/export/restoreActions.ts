@@ -1,0 +1,110 @@
+// Bringing back a plan and its curve from an espalier.json, without scoring. Must refuse a file
+// that was made from another model.
+
+import type { ScoreResult, TextSource } from '../../contract/score.ts';
+import { EspalierError } from '../../errors.ts';
+import { difference, type Identity } from '../../model/export/identity.ts';
+import type { Unit } from '../../units.ts';
+import type { Context } from '../context.ts';
+import { settingsKey } from '../keys.ts';
+import type { ScoreActions } from '../score/actions.ts';
+import { nameOfText } from '../score/text.ts';
+import { type Restored, readRestored } from './provenance.ts';
+
+export interface RestoreActions {
+  /** Text of an espalier.json that was dropped onto the open model. */
+  restore(text: string): Promise<void>;
+}
+
+/**
+ * Why the open model is not the one the file was made from, as a sentence, or null. Block counts
+ * first: hashing reads the disk.
+ */
+async function mismatch(
+  restored: Restored,
+  numBlocks: number,
+  identity: () => Promise<Identity>,
+): Promise<string | null> {
+  if (restored.numBlocks !== numBlocks)
+    return `It was made from a model of ${restored.numBlocks} blocks, this one has ${numBlocks}.`;
+  return difference(restored.identity, await identity());
+}
+
+/** The text of a restored score where it can be had: the bundled one, or the ids in the file. */
+function textOf({ settings, windows }: ScoreResult): TextSource | null {
+  if (settings.sampler === 'given') return { kind: 'ids', name: settings.text, windows };
+  return settings.text === 'bundled' ? { kind: 'bundled' } : null;
+}
+
+export function makeRestoreActions(
+  context: Context,
+  score: ScoreActions,
+  setRemoved: (removed: readonly Unit[]) => void,
+): RestoreActions {
+  const { api, get } = context;
+  // Renamed: a name that starts with `use` reads as a React hook.
+  const { useWindows: giveWindows } = api;
+
+  /**
+   * The curve with the settings it was measured with, so that scoring again repeats it where its
+   * text is at hand.
+   */
+  function takeScore(result: ScoreResult): void {
+    const used = result.settings;
+    const notes = result.rewrites.map((text) => `For scoring: ${text}.`);
+    const text = textOf(result);
+    const { samples, length, sampler, seed, bos } = used;
+    // Given ids have their own counts and no sampler.
+    score.setSettings({
+      ...(sampler !== 'given' && { samples, length, sampler, seed, bos }),
+      ...(text && { text }),
+    });
+    if (!text) {
+      const now = nameOfText(get().score.settings.text);
+      notes.push(
+        `The text it was measured on (${used.text}) is not in the file: scoring again would ` +
+          `use ${now}.`,
+      );
+    }
+    score.takeCurve(result, text ? settingsKey(get().score.settings) : '', true, notes);
+  }
+  return {
+    async restore(text) {
+      const { current } = get().model;
+      context.clear('restore');
+      try {
+        if (!current) {
+          throw new EspalierError(
+            'bad-input',
+            'An espalier.json brings back a plan onto its source model, but no model is open.',
+            'Open the model it was made from, then drop the file again.',
+          );
+        }
+        const restored = readRestored(text);
+        const { summary } = current;
+        const why = await mismatch(restored, summary.numBlocks, api.identity);
+        if (get().model.current !== current) return;
+        if (why) {
+          throw new EspalierError(
+            'bad-input',
+            `This espalier.json does not belong to ${summary.name}. ${why}`,
+            `Open ${restored.sourceName} and drop the file again.`,
+          );
+        }
+        if (restored.score) {
+          await giveWindows(restored.score.windows, get().score.settings.device);
+          if (get().model.current !== current) return;
+          takeScore(restored.score);
+        }
+        setRemoved(restored.removed);
+        context.toast(
+          restored.score
+            ? 'Plan and curve are back.'
+            : 'The plan is back. The file holds no scores.',
+        );
+      } catch (error) {
+        context.fail('restore', error);
+      }
+    },
+  };
+}

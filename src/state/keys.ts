@@ -1,0 +1,37 @@
+// Keys that say what a number was computed from: equal keys, equal numbers.
+
+import type { ScoreSettings } from '../contract/score.ts';
+import type { Unit } from '../units.ts';
+import type { StudioState } from './state.ts';
+
+/** Keys by settings object, as texts may be long. */
+const keys = new WeakMap<ScoreSettings, string>();
+
+/** Settings as a key: equal keys give equal curves. The budget decides how, not what. */
+export function settingsKey(settings: ScoreSettings): string {
+  const key = keys.get(settings) ?? JSON.stringify({ ...settings, budgetBytes: undefined });
+  keys.set(settings, key);
+  return key;
+}
+
+/**
+ * Settings that give the windows of the curve in force: those of the page or, when they have
+ * changed since, the windows themselves.
+ */
+export function curveSettings({ score: { curve, settings } }: StudioState): ScoreSettings {
+  if (!curve || curve.settingsKey === settingsKey(settings)) return settings;
+  const { windows, settings: used, device } = curve.result;
+  const text: ScoreSettings['text'] = { kind: 'ids', name: used.text, windows };
+  return { ...settings, text, samples: windows.length, length: used.length, device: device.kind };
+}
+
+/** Key of the plan under the curve in force, or null when there is nothing to measure. */
+export function effectKey(state: StudioState): string | null {
+  const { curve } = state.score;
+  const { removed } = state.plan.present;
+  return curve && removed.length ? planKey(curve.id, removed) : null;
+}
+
+/** Key of a plan that was measured on the windows of a curve. */
+export const planKey = (curveId: number, removed: readonly Unit[]) =>
+  `${curveId}|${removed.join(',')}`;

@@ -1,0 +1,101 @@
+// The plan (which blocks go, which are locked) and its history as pure functions; must not know of
+// models or scores.
+
+import { blockOf, sortUnits, sublayerUnit, type Unit } from '../../units.ts';
+
+/**
+ * Units in the numbering of the original model, in order. A locked block is never removed, nor are
+ * its parts.
+ */
+export interface Plan {
+  readonly removed: readonly Unit[];
+  readonly locked: readonly number[];
+}
+
+/**
+ * Undo and redo of one plan. `label` and `at` (ms) merge the steps of one gesture, such as a slider
+ * that is dragged.
+ */
+export interface PlanHistory {
+  readonly present: Plan;
+  readonly past: readonly Plan[];
+  readonly future: readonly Plan[];
+  readonly label: string;
+  readonly at: number;
+}
+
+export const EMPTY_PLAN: Plan = { removed: [], locked: [] };
+
+/** Steps of the same label within this many ms are one step of undo. */
+const MERGE_MS = 1000;
+const MAX_STEPS = 200;
+
+export function startHistory(present: Plan = EMPTY_PLAN): PlanHistory {
+  return { present, past: [], future: [], label: '', at: 0 };
+}
+
+/** Ascending without repeats. */
+function sorted(blocks: Iterable<number>): number[] {
+  return [...new Set(blocks)].sort((a, b) => a - b);
+}
+
+function samePlan(a: Plan, b: Plan): boolean {
+  return a.removed.join() === b.removed.join() && a.locked.join() === b.locked.join();
+}
+
+/**
+ * Records a new plan. Equal plans record nothing; a `merge` label joins quick steps of one gesture.
+ */
+export function record(history: PlanHistory, next: Plan, merge = '', now = 0): PlanHistory {
+  if (samePlan(history.present, next)) return history;
+  const joins = merge !== '' && merge === history.label && now - history.at < MERGE_MS;
+  const past = joins ? history.past : [...history.past, history.present].slice(-MAX_STEPS);
+  return { present: next, past, future: [], label: merge, at: now };
+}
+
+export function undo(history: PlanHistory): PlanHistory {
+  const present = history.past.at(-1);
+  if (!present) return history;
+  return {
+    present,
+    past: history.past.slice(0, -1),
+    future: [history.present, ...history.future],
+    label: '',
+    at: 0,
+  };
+}
+
+export function redo(history: PlanHistory): PlanHistory {
+  const [present, ...future] = history.future;
+  if (!present) return history;
+  return { present, past: [...history.past, history.present], future, label: '', at: 0 };
+}
+
+/**
+ * The plan with `units` removed or put back; those of locked blocks stay where they are. A block
+ * that is put back comes with both parts.
+ */
+export function withUnits(plan: Plan, units: readonly Unit[], removed: boolean): Plan {
+  const free = units.filter((unit) => !plan.locked.includes(blockOf(unit)));
+  return {
+    ...plan,
+    removed: removed ? sortUnits([...plan.removed, ...free]) : putBack(plan.removed, free),
+  };
+}
+
+/** The plan with `blocks` locked (which puts them back) or unlocked. */
+export function withLocks(plan: Plan, blocks: readonly number[], locked: boolean): Plan {
+  if (!locked) return { ...plan, locked: plan.locked.filter((block) => !blocks.includes(block)) };
+  return { removed: putBack(plan.removed, blocks), locked: sorted([...plan.locked, ...blocks]) };
+}
+
+/** A part that is put back out of a removed block leaves the other part removed. */
+function putBack(removed: readonly Unit[], units: readonly Unit[]): Unit[] {
+  const back = new Set(units);
+  return removed.flatMap((unit): Unit[] => {
+    if (back.has(unit) || back.has(blockOf(unit))) return [];
+    if (typeof unit !== 'number') return [unit];
+    const parts = [sublayerUnit(unit, 'attn'), sublayerUnit(unit, 'ffn')];
+    return parts.some((part) => back.has(part)) ? parts.filter((part) => !back.has(part)) : [unit];
+  });
+}

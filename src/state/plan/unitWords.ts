@@ -1,0 +1,48 @@
+// Units of removal in words, the same everywhere: how many, which ones. Must not know of plans or
+// models.
+
+import { blockOf, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
+
+const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
+
+const joined = (items: readonly string[]) =>
+  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+
+/** How many units: "3 blocks", "2 blocks and 1 attention part", "no block". */
+export function countUnits(units: readonly Unit[]): string {
+  const blocks = wholeBlocks(units).length;
+  const parts = sublayerUnits(units);
+  const attention = parts.filter((unit) => sublayerOf(unit) === 'attn').length;
+  const feedForward = parts.length - attention;
+  const words = [
+    blocks > 0 && count(blocks, 'block'),
+    attention > 0 && count(attention, 'attention part'),
+    feedForward > 0 && count(feedForward, 'feed-forward part'),
+  ].filter((word) => word !== false);
+  return words.length > 0 ? joined(words) : 'no block';
+}
+
+/**
+ * Which units, after "without": "2, 7 and 8", "3, 8 and the attention of 7". Parts come last:
+ * numbers after one would read as more of its kind.
+ */
+export function listUnits(units: readonly Unit[]): string {
+  return joined([
+    ...wholeBlocks(units).map(String),
+    ...sublayerUnits(units).map((unit) => `the ${partName(unit)} of ${blockOf(unit)}`),
+  ]);
+}
+
+/** One unit: "block 7", "the attention of block 7". */
+export function nameUnit(unit: Unit): string {
+  return typeof unit === 'number'
+    ? `block ${unit}`
+    : `the ${partName(unit)} of block ${blockOf(unit)}`;
+}
+
+const partName = (unit: Unit) => (sublayerOf(unit) === 'attn' ? 'attention' : 'feed-forward');
+
+/** Parts that a plan takes out, two for a whole block. */
+export function countSublayers(units: readonly Unit[]): number {
+  return units.reduce<number>((sum, unit) => sum + (typeof unit === 'number' ? 2 : 1), 0);
+}

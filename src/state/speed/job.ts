@@ -1,0 +1,124 @@
+// One speed measurement from request to result, as the page follows it; used by buttons, by
+// auto-measure and by the budget. Must not decide when.
+
+import type { MeterEvent, SpeedSettings } from '../../contract/speed.ts';
+import { cancelled, EspalierError } from '../../errors.ts';
+import { blocksLeft, type Unit } from '../../units.ts';
+import type { Context } from '../context.ts';
+import { untilQuiet } from '../quiet.ts';
+import type { Measured, Measuring } from '../state.ts';
+import { foretell, isForetellable } from './prediction.ts';
+import { meterRequest, speedKey } from './settings.ts';
+
+export interface SpeedJob {
+  /**
+   * Measures original and plan; the result is known and shown afterwards. @throws whatever the
+   * meter throws, `cancelled` too
+   */
+  measure(removed: readonly Unit[], settings: SpeedSettings, auto: boolean): Promise<Measured>;
+  /** Ends it; its promise rejects with `cancelled`. */
+  cancel(): void;
+}
+
+export function makeSpeedJob(context: Context): SpeedJob {
+  const { meter, get, patch, store } = context;
+  let turn = 0;
+
+  function follow(event: MeterEvent): void {
+    const { running, notes } = get().speed;
+    if (!running) return;
+    if (event.type === 'progress') patch('speed', { progress: event.progress });
+    else if (event.type === 'note') patch('speed', { notes: [...notes, event.text] });
+    else if (event.type === 'loaded')
+      patch('speed', {
+        running: { ...running, loaded: { ...running.loaded, [event.which]: event.info } },
+      });
+    else if (!event.warmup) {
+      const { batch, tokens, seconds } = event.sample;
+      const samples = {
+        ...running.samples,
+        [event.which]: [...running.samples[event.which], (batch * tokens) / seconds],
+      };
+      patch('speed', { running: { ...running, samples } });
+    }
+  }
+
+  return {
+    async measure(removed, settings, auto) {
+      const { current } = get().model;
+      if (!current) throw new EspalierError('bug', 'There is no model to measure.');
+      const mine = ++turn;
+      const { device } = get().score.settings;
+      const key = speedKey(removed, settings, device);
+      const running: Measuring = {
+        key,
+        removed,
+        settings,
+        auto,
+        loaded: {},
+        samples: { original: [], pruned: [] },
+      };
+      patch('speed', { running, progress: null, notes: [] });
+      try {
+        await untilQuiet(store, () => mine === turn);
+        const { promptTokens, tokens, batch } = settings;
+        const request = {
+          ...meterRequest(current, removed, device, promptTokens + tokens, batch),
+          settings,
+        };
+        const plan = get().plan.present;
+        const answer = await meter.measure(request, (event) => {
+          if (mine === turn) follow(event);
+        });
+        if (mine !== turn || get().model.current !== current) throw cancelled();
+        const disturbed = !auto && get().plan.present !== plan && get().score.curve !== null;
+        const notes = [
+          ...new Set([...answer.notes, ...get().speed.notes, ...(disturbed ? [DISTURBED] : [])]),
+        ];
+        const measured: Measured = {
+          key,
+          removed: [...removed],
+          result: { ...answer, notes },
+          predicted: null,
+        };
+        const others = [...get().speed.known.values()].filter(
+          (one) => one.removed.join() !== removed.join(),
+        );
+        const blocks = blocksLeft(current.summary.numBlocks, removed);
+        measured.predicted =
+          removed.length && isForetellable(removed)
+            ? (foretell(others, measured, blocks)?.tokensPerSecond ?? null)
+            : null;
+        remember(measured);
+        return measured;
+      } finally {
+        if (mine === turn && get().model.current === current)
+          patch('speed', { running: null, progress: null, notes: [] });
+      }
+    },
+    cancel() {
+      if (!get().speed.running) return;
+      turn++;
+      patch('speed', { running: null, progress: null, notes: [] });
+      meter.cancel();
+    },
+  };
+
+  /**
+   * The newest of a key comes last. Numbers of another plan never push away those of the present
+   * one.
+   */
+  function remember(measured: Measured): void {
+    const { plan, speed } = get();
+    const known = new Map(speed.known);
+    known.delete(measured.key);
+    known.set(measured.key, measured);
+    const present = plan.present.removed.join();
+    const isShown = measured.removed.join() === present || speed.shown?.removed.join() !== present;
+    patch('speed', { known, shown: isShown ? measured : speed.shown });
+  }
+}
+
+const DISTURBED =
+  'The plan changed during this measurement, and its perplexity was computed at the same ' +
+  'time: measure again for calmer numbers.';

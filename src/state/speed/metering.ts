@@ -1,0 +1,20 @@
+// What uses the meter now, for everything that must wait for it or end it; must not start anything.
+
+import type { StudioState } from '../state.ts';
+
+/** `auto` gives way to everything else; the others were asked for. */
+export type MeterUse = 'auto' | 'measure' | 'sweep' | 'budget';
+
+/** The speed job that runs now, or null. Generating knows of itself. */
+export function meterUse({ speed, budget }: StudioState): MeterUse | null {
+  if (budget.running) return 'budget';
+  if (speed.sweep.running) return 'sweep';
+  if (!speed.running) return null;
+  return speed.running.auto ? 'auto' : 'measure';
+}
+
+/** True while a speed job runs that was asked for: nothing else may use the meter then. */
+export function isMetering(state: StudioState): boolean {
+  const use = meterUse(state);
+  return use !== null && use !== 'auto';
+}

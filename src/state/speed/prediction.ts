@@ -1,0 +1,76 @@
+// Throughput foretold from what was measured: T = a + b * blocks over measurements with the same
+// settings on the same device. Must never stand in for a measurement.
+
+import { fitLatency, type LatencyFit, predictSeconds } from '../../analysis/speed.ts';
+import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
+import { sublayerUnits, type Unit } from '../../units.ts';
+import type { Measured } from '../state.ts';
+
+export interface Prediction {
+  tokensPerSecond: number;
+  /** Number of blocks that it is for. */
+  blocks: number;
+  fit: LatencyFit;
+}
+
+/** Tokens of all rows that a run makes. */
+const made = ({ batch, tokens }: SpeedSettings) => batch * tokens;
+
+/** Where the numbers of a measurement come from: only equal ones make a line. */
+function placeOf({ info }: VariantMeasure, settings: SpeedSettings): string {
+  const { prompt, promptTokens, tokens, batch, graphCapture } = settings;
+  return JSON.stringify([
+    info.device,
+    info.runtime,
+    info.cache,
+    prompt,
+    promptTokens,
+    tokens,
+    batch,
+    graphCapture,
+  ]);
+}
+
+/** The line is over whole blocks: of parts it knows nothing. */
+export const isForetellable = (removed: readonly Unit[]): boolean =>
+  sublayerUnits(removed).length === 0;
+
+/** Either side of a measurement; the original first. */
+export function sides({ result }: Measured): VariantMeasure[] {
+  return [result.original, result.pruned].filter((side) => side !== null);
+}
+
+/**
+ * Tokens/s of a model of `blocks` blocks by the line through `known`, where `like` says which
+ * settings and device. Runs of warm-up and repeats may differ: they change the noise, not the mean.
+ * Null while fewer than two sizes are known.
+ */
+export function foretell(
+  known: Iterable<Measured>,
+  like: Measured,
+  blocks: number,
+): Prediction | null {
+  const settings = like.result.settings;
+  const place = sides(like)[0];
+  if (!place) return null;
+  const wanted = placeOf(place, settings);
+  const points: { blocks: number; seconds: number }[] = [];
+  for (const one of known) {
+    for (const side of sides(one)) {
+      if (
+        placeOf(side, one.result.settings) !== wanted ||
+        (side === one.result.pruned && !isForetellable(one.removed))
+      )
+        continue;
+      // The mean throughput as a latency, so that prediction and measurement are of the same mean.
+      points.push({
+        blocks: side.info.numBlocks,
+        seconds: made(one.result.settings) / side.speed.throughput.mean,
+      });
+    }
+  }
+  const fit = fitLatency(points);
+  if (!fit) return null;
+  const seconds = predictSeconds(fit, blocks);
+  return seconds !== null ? { tokensPerSecond: made(settings) / seconds, blocks, fit } : null;
+}

@@ -1,0 +1,103 @@
+// What a measurement is asked with: the protocols, their words, the key a result belongs to. Pure.
+
+import { PAPER_PROTOCOL, QUICK_PROTOCOL } from '../../analysis/speed.ts';
+import type { DeviceKind } from '../../contract/device.ts';
+import type { MeterRequest, SpeedSettings } from '../../contract/speed.ts';
+import { planSize } from '../../model/open/size.ts';
+import type { Unit } from '../../units.ts';
+import type { Measured, OpenModel, StudioState } from '../state.ts';
+
+export type SpeedMode = 'quick' | 'paper';
+
+export const PROTOCOLS: Record<SpeedMode, SpeedSettings> = {
+  paper: PAPER_PROTOCOL,
+  quick: QUICK_PROTOCOL,
+};
+
+/** Rows of a batch sweep. */
+export const SWEEP_BATCHES = [1, 2, 4, 8, 16, 32];
+
+const MODES: Record<SpeedSettings['mode'], string> = {
+  quick: 'quick',
+  paper: 'paper protocol',
+  custom: 'own settings',
+};
+
+/** The settings that stand beside every number: "quick: 2 + 5 runs, 12 → 32 tokens, batch 1". */
+export function protocolWords({
+  mode,
+  warmup,
+  runs,
+  promptTokens,
+  tokens,
+  batch,
+}: SpeedSettings): string {
+  return (
+    `${MODES[mode]}: ${warmup} + ${runs} runs, ${promptTokens} → ${tokens} tokens, batch ` +
+    `${batch}`
+  );
+}
+
+/** Equal keys: the same numbers up to noise, whatever plan. */
+export function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind): string {
+  return `${JSON.stringify(settings)}|${device}`;
+}
+
+/** What a measurement belongs to: plan, settings and the device that was asked for. */
+export function speedKey(
+  removed: readonly Unit[],
+  settings: SpeedSettings,
+  device: 'auto' | DeviceKind,
+): string {
+  return `${removed.join(',')}|${protocolKey(settings, device)}`;
+}
+
+/**
+ * Device bytes of a variant before it is loaded: its weights, and the cache of `tokens` tokens in
+ * `batch` rows.
+ */
+export function deviceEstimate(
+  model: OpenModel,
+  removed: readonly Unit[],
+  tokens: number,
+  batch = 1,
+): number {
+  const { bytes, kvBytesPerToken } = planSize(model.summary, removed);
+  return bytes + kvBytesPerToken * tokens * batch;
+}
+
+/**
+ * The part that every job of the meter has in common; `tokens` = prompt and new tokens of one row.
+ */
+export function meterRequest(
+  model: OpenModel,
+  removed: readonly Unit[],
+  device: 'auto' | DeviceKind,
+  tokens: number,
+  batch = 1,
+): MeterRequest {
+  return {
+    source: model.source,
+    graph: model.summary.graph,
+    removed: [...removed],
+    device,
+    estimate: {
+      original: deviceEstimate(model, [], tokens, batch),
+      pruned: deviceEstimate(model, removed, tokens, batch),
+    },
+  };
+}
+
+/**
+ * The newest measurement of `removed` on the device that is asked for now, whatever its settings.
+ */
+export function newestOf({ speed, score }: StudioState, removed: readonly Unit[]): Measured | null {
+  const plan = removed.join();
+  const { device } = score.settings;
+  let newest: Measured | null = null;
+  for (const one of speed.known.values()) {
+    if (one.removed.join() === plan && one.key === speedKey(removed, one.result.settings, device))
+      newest = one;
+  }
+  return newest;
+}

@@ -1,0 +1,180 @@
+// The calibration study as the page shows it: what it would run, how stable the order is over the
+// runs, whether the plan is within noise. Pure and memoised.
+
+import { removalOrder } from '../../analysis/ranking.ts';
+import {
+  orderStability,
+  type PlanStability,
+  planStability,
+  type Stability,
+  type StudyRun,
+} from '../../analysis/stability.ts';
+import type { ScoreSettings } from '../../contract/score.ts';
+import { wholeBlocks } from '../../units.ts';
+import { staying } from '../criteria/selectors.ts';
+import { engineJob, JOB_WORDS } from '../jobs.ts';
+import { settingsKey } from '../keys.ts';
+import { derive } from '../memo.ts';
+import { nameOfText } from '../score/text.ts';
+import { canScore, effectView } from '../selectors.ts';
+import type { StudioState } from '../state.ts';
+
+/** Numbers of windows to choose from. */
+export const STUDY_SIZES = [10, 50, 100] as const;
+
+export interface PlannedRun {
+  key: string;
+  label: string;
+  settings: ScoreSettings;
+}
+
+/**
+ * Every run that the form asks for: windows at random, with the page's own length, BOS policy and
+ * device.
+ */
+export const plannedRuns = derive(
+  (state: StudioState) => [state.stability.form, state.score.settings],
+  ({ sizes, seeds, bundled, own }, settings): PlannedRun[] => {
+    const texts: ScoreSettings['text'][] = [];
+    if (bundled || settings.text.kind !== 'text') texts.push({ kind: 'bundled' });
+    if (own && settings.text.kind === 'text') texts.push(settings.text);
+    return texts.flatMap((text) =>
+      [...sizes]
+        .sort((a, b) => a - b)
+        .flatMap((samples) =>
+          Array.from({ length: seeds }, (_, seed): PlannedRun => {
+            const asked: ScoreSettings = { ...settings, text, samples, sampler: 'random', seed };
+            return {
+              key: settingsKey(asked),
+              label: `${samples} windows, seed ${seed}, ${nameOfText(text)}`,
+              settings: asked,
+            };
+          }),
+        ),
+    );
+  },
+);
+
+/** The runs that are still to be done. */
+export const missingRuns = derive(
+  (state: StudioState) => [plannedRuns(state), state.stability.runs],
+  (planned, runs): PlannedRun[] =>
+    planned.filter(({ key }) => !runs.some((run) => run.key === key)),
+);
+
+/** Why no study can start now, or ''. */
+export function whyNoStudy(state: StudioState): string {
+  const job = engineJob(state);
+  if (!state.model.current) return 'No model is open.';
+  if (!canScore(state)) return 'This graph gives no perplexity.';
+  if (!state.model.current.hasTokenizer)
+    return 'There is no tokenizer in this folder, so no other windows can be taken.';
+  if (job) return JOB_WORDS[job];
+  if (state.model.opening !== null) return 'A folder is being read.';
+  if (plannedRuns(state).length === 0) return 'Choose a number of windows and a text.';
+  return missingRuns(state).length === 0 ? 'All these runs are done.' : '';
+}
+
+/**
+ * Seconds that the missing runs may take, foretold from those of the curve, by tokens; null without
+ * a curve of this session.
+ */
+export function studySeconds(state: StudioState): number | null {
+  const { curve } = state.score;
+  if (!curve || curve.restored) return null;
+  const tokens = curve.result.windows.reduce((sum, window) => sum + window.length, 0);
+  const asked = missingRuns(state).reduce(
+    (sum, { settings }) => sum + settings.samples * settings.length,
+    0,
+  );
+  return tokens > 0 ? (asked / tokens) * curve.result.seconds : null;
+}
+
+/**
+ * The runs of the study and the curve in force, which is one more; empty while there is no study.
+ */
+const studyRuns = derive(
+  (state: StudioState) => [state.stability.runs, state.score.curve],
+  (runs, curve): StudyRun[] => {
+    if (runs.length === 0) return [];
+    const study = runs.map(({ label, result }): StudyRun => ({ label, blocks: result.blocks }));
+    const isOwn = !curve || runs.some(({ key }) => key === curve.settingsKey);
+    return isOwn ? study : [{ label: 'curve in force', blocks: curve.result.blocks }, ...study];
+  },
+);
+
+/**
+ * The k whose lowest blocks are counted: as chosen, else as many as the plan removes, else three.
+ */
+export function studyCount(state: StudioState): number {
+  const blocks = state.model.current?.summary.numBlocks ?? 0;
+  const wanted = state.stability.k ?? (wholeBlocks(state.plan.present.removed).length || 3);
+  return Math.max(1, Math.min(wanted, blocks - staying(state).length));
+}
+
+export interface StabilityView extends Stability {
+  k: number;
+  runs: readonly StudyRun[];
+  /** The k lowest blocks of each run that may go. */
+  lowest: readonly (readonly number[])[];
+  /** Mean correlation of each run with the others; null with a single run. */
+  agreement: readonly (number | null)[];
+  /** Lowest and highest correlation of two runs; null without any. */
+  range: readonly [number, number] | null;
+}
+
+/** Null while there are fewer than two runs. */
+export const stabilityView = derive(
+  (state: StudioState) => [studyRuns(state), studyCount(state), staying(state)],
+  (runs, k, locked): StabilityView | null => {
+    if (runs.length < 2) return null;
+    const stability = orderStability(runs, k, locked);
+    const known = stability.pairs.filter(({ spearman }) => spearman !== null);
+    const agreement = runs.map((_, run) => {
+      const own = known
+        .filter(({ a, b }) => a === run || b === run)
+        .map(({ spearman }) => spearman!);
+      return own.length > 0 ? own.reduce((sum, value) => sum + value, 0) / own.length : null;
+    });
+    const lowestOf = runs.map(({ blocks }) => lowestFree(removalOrder(blocks), k, locked));
+    const all = known.map(({ spearman }) => spearman!);
+    return {
+      ...stability,
+      k,
+      runs,
+      lowest: lowestOf,
+      agreement,
+      range: all.length > 0 ? [Math.min(...all), Math.max(...all)] : null,
+    };
+  },
+);
+
+const lowestFree = (order: readonly number[], k: number, locked: readonly number[]) =>
+  order.filter((block) => !locked.includes(block)).slice(0, k);
+
+/** The plan when it was chosen by perplexity: the k lowest of the curve in force. */
+const chosenByPpl = derive(
+  (state: StudioState) => [state.score.curve, state.plan.present.removed, staying(state)],
+  (curve, removed, locked): readonly number[] | null => {
+    const blocks = wholeBlocks(removed);
+    if (blocks.length === 0 || blocks.length < removed.length) return null;
+    const lowest = lowestFree(curve?.result.order ?? [], blocks.length, locked);
+    return blocks.every((block) => lowest.includes(block)) ? blocks : null;
+  },
+);
+
+const noiseOfPlan = derive(
+  (state: StudioState) => [studyRuns(state), chosenByPpl(state), staying(state)],
+  (runs, plan, locked): PlanStability | null =>
+    plan && runs.length > 0 ? planStability(runs, plan, locked) : null,
+);
+
+/**
+ * How the runs of the study see the plan, when other windows might well have chosen another; null
+ * where nothing can be said. Not while the plan changes.
+ */
+export function planWithinNoise(state: StudioState): PlanStability | null {
+  if (state.stability.runs.length === 0 || effectView(state).stale) return null;
+  const noise = noiseOfPlan(state);
+  return noise?.withinNoise ? noise : null;
+}

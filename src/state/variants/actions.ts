@@ -1,0 +1,71 @@
+// Naming, keeping, hiding and pinning variants, and putting one in force. Must not measure.
+
+import type { Unit } from '../../units.ts';
+import type { Context } from '../context.ts';
+import { defaultName, removedOf, variantKey } from './variants.ts';
+
+export interface VariantActions {
+  /** An empty name brings the default back. */
+  nameVariant(key: string, name: string): void;
+  /** Keeps the plan in force as a row under a name. */
+  keepVariant(name: string): void;
+  hideVariant(key: string): void;
+  showAllVariants(): void;
+  /** Pins or unpins; a third one takes the place of the first. */
+  pinVariant(key: string): void;
+  /** Its plan becomes the plan, as one step of undo. */
+  applyVariant(key: string): void;
+}
+
+/** Longest name of a variant. */
+const NAME_CHARS = 60;
+
+export function makeVariantActions(
+  context: Context,
+  setRemoved: (removed: readonly Unit[]) => void,
+): VariantActions {
+  const { get, patch } = context;
+
+  function name(key: string, text: string): void {
+    const clean = text.replace(/\s+/g, ' ').trim().slice(0, NAME_CHARS);
+    const names = new Map(get().variants.names);
+    if (clean === '' || clean === defaultName(removedOf(key))) names.delete(key);
+    else names.set(key, clean);
+    patch('variants', { names });
+  }
+
+  return {
+    nameVariant: name,
+    keepVariant(text) {
+      const key = variantKey(get().plan.present.removed);
+      const { kept, hidden } = get().variants;
+      patch('variants', {
+        kept: new Set([...kept, key]),
+        hidden: new Set([...hidden].filter((one) => one !== key)),
+      });
+      name(key, text);
+    },
+    hideVariant(key) {
+      const { hidden, pinned } = get().variants;
+      patch('variants', {
+        hidden: new Set([...hidden, key]),
+        pinned: pinned.filter((one) => one !== key),
+      });
+    },
+    showAllVariants: () => patch('variants', { hidden: new Set() }),
+    pinVariant(key) {
+      const { pinned } = get().variants;
+      patch('variants', {
+        pinned: pinned.includes(key)
+          ? pinned.filter((one) => one !== key)
+          : [...pinned, key].slice(-2),
+      });
+    },
+    applyVariant(key) {
+      setRemoved(removedOf(key));
+      context.announce(
+        `The plan is now ${get().variants.names.get(key) ?? defaultName(removedOf(key))}.`,
+      );
+    },
+  };
+}

@@ -1,0 +1,149 @@
+// The variants table as CSV and JSON, with units, settings and device, so that numbers can be read
+// without the page. Pure.
+
+import type { ScoreResult } from '../../contract/score.ts';
+import type { VariantRow } from './variants.ts';
+
+export interface FileContext {
+  /** Windows, settings and device of the perplexities; null before scoring. */
+  score: ScoreResult | null;
+  /** ISO 8601. */
+  date: string;
+}
+
+export interface TableContext extends FileContext {
+  /** Name of the model's folder and the graph within it. */
+  model: string;
+  graph: string;
+  app: string;
+}
+
+const COLUMNS = [
+  'name',
+  'removed',
+  'blocks',
+  'nll_nats',
+  'ppl',
+  'throughput_mean_tok_per_s',
+  'throughput_median_tok_per_s',
+  'throughput_min_tok_per_s',
+  'throughput_max_tok_per_s',
+  'gain',
+  'decode_tok_per_s',
+  'prefill_tok_per_s',
+  'ttft_s',
+  'latency_s',
+  'load_s',
+  'file_bytes',
+  'device_bytes',
+  'protocol',
+  'device',
+  'runtime',
+  'cache',
+  'ppl_text',
+  'ppl_windows',
+  'ppl_window_tokens',
+  'ppl_device',
+  'date',
+] as const;
+
+type Cell = string | number | null;
+
+function cellsOf(
+  row: VariantRow,
+  { score, date }: FileContext,
+): Record<(typeof COLUMNS)[number], Cell> {
+  const { measure } = row;
+  const speed = measure?.speed;
+  // Perplexities of the table are all of the curve in force.
+  const of = row.nll === null ? null : score;
+  return {
+    name: row.name,
+    removed: row.removed.join(' '),
+    blocks: row.blocks,
+    nll_nats: row.nll,
+    ppl: row.nll === null ? null : finite(Math.exp(row.nll)),
+    throughput_mean_tok_per_s: speed?.throughput.mean ?? null,
+    throughput_median_tok_per_s: speed?.throughput.median ?? null,
+    throughput_min_tok_per_s: speed?.throughput.min ?? null,
+    throughput_max_tok_per_s: speed?.throughput.max ?? null,
+    gain: row.gain,
+    decode_tok_per_s: speed?.decode?.mean ?? null,
+    prefill_tok_per_s: speed?.prefill.mean ?? null,
+    ttft_s: speed?.ttft.mean ?? null,
+    latency_s: speed?.latency.mean ?? null,
+    load_s: measure?.loads[0] ?? null,
+    file_bytes: row.fileBytes,
+    device_bytes: measure?.deviceBytes ?? null,
+    protocol: row.protocol,
+    device: measure?.info.device.name ?? '',
+    runtime: measure?.info.runtime ?? '',
+    cache: measure?.info.cache ?? '',
+    ppl_text: of?.settings.text ?? '',
+    ppl_windows: of?.windows.length ?? null,
+    ppl_window_tokens: of?.windows[0]?.length ?? null,
+    ppl_device: of?.device.name ?? '',
+    date,
+  };
+}
+
+/** A PPL that overflows is null: the NLL is authoritative. */
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/**
+ * Comma-separated with a header, CRLF, quoted where needed (RFC 4180). Unknown numbers are empty.
+ */
+export function variantsCsv(rows: readonly VariantRow[], context: FileContext): string {
+  const lines = rows.map((row) => {
+    const cells = cellsOf(row, context);
+    return COLUMNS.map((column) => quoted(cells[column])).join(',');
+  });
+  return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
+}
+
+function quoted(cell: Cell): string {
+  if (cell === null) return '';
+  if (typeof cell === 'number') return String(cell);
+  // Spreadsheets take a text that begins like this for a formula.
+  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Everything that the table holds, every run included. */
+export function variantsJson(
+  rows: readonly VariantRow[],
+  { model, graph, score, app, date }: TableContext,
+): string {
+  const perplexity = score && {
+    settings: score.settings,
+    windows: score.windows,
+    device: score.device,
+    selfTest: score.selfTest,
+  };
+  const variants = rows.map((row) => ({
+    name: row.name,
+    removed: row.removed,
+    blocks: row.blocks,
+    nll: row.nll,
+    ppl: row.nll === null ? null : finite(Math.exp(row.nll)),
+    fileBytes: row.fileBytes,
+    speed: row.measure && {
+      ...row.measure.speed,
+      gain: row.gain,
+      settings: row.settings,
+      device: row.measure.info.device,
+      runtime: row.measure.info.runtime,
+      cache: row.measure.info.cache,
+      loads: row.measure.loads,
+      deviceBytes: row.measure.deviceBytes,
+      runs: row.measure.samples.map(({ ttft, seconds, promptTokens, tokens, batch }) => ({
+        ttft,
+        seconds,
+        promptTokens,
+        tokens,
+        batch,
+      })),
+    },
+  }));
+  return `${JSON.stringify({ app, date, model, graph, perplexity, variants }, null, 2)}\n`;
+}

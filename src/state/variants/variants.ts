@@ -1,0 +1,228 @@
+// The variants of this session as rows: every plan with a measured perplexity or speed, derived
+// from what is known. Pure and memoised.
+
+import { paretoFront } from '../../analysis/pareto.ts';
+import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
+import { planSize } from '../../model/open/size.ts';
+import { blocksLeft, parseUnits, sublayerUnits, type Unit } from '../../units.ts';
+import { derive } from '../memo.ts';
+import { countSublayers } from '../plan/unitWords.ts';
+import { deviceName, modelOf } from '../selectors.ts';
+import { foretell, isForetellable, sides } from '../speed/prediction.ts';
+import { protocolWords } from '../speed/settings.ts';
+import type { Measured, StudioState } from '../state.ts';
+
+export interface VariantRow {
+  /** Its removed blocks joined by commas; '' is the original. */
+  key: string;
+  removed: readonly Unit[];
+  name: string;
+  blocks: number;
+  /** Mean NLL on the windows of the curve in force, nats per token; null while unknown. */
+  nll: number | null;
+  /** The newest measurement of its speed, with what it was measured with. */
+  measure: VariantMeasure | null;
+  settings: SpeedSettings | null;
+  /**
+   * Mean throughput over the original's of the same measurement: what slows the machine as a whole
+   * cancels. Null for the original.
+   */
+  gain: number | null;
+  /** "quick: 2 + 5 runs, …"; '' without a measurement. */
+  protocol: string;
+  /**
+   * Tokens/s foretold by the line through the others that are measured in the most common way,
+   * while it is not measured.
+   */
+  predicted: number | null;
+  /** Bytes of graph and data: of the measured export, else computed from the structure. */
+  fileBytes: number;
+  /** The plan in force. */
+  present: boolean;
+  pinned: boolean;
+  /** No listed variant of the same protocol and device is both faster and better. */
+  onFront: boolean;
+}
+
+export const variantKey = (removed: readonly Unit[]): string => removed.join(',');
+
+export const removedOf = (key: string): Unit[] => parseUnits(key).units ?? [];
+
+/** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …", "−1 and 1 part: 3, 7.attn". */
+export function defaultName(removed: readonly Unit[]): string {
+  if (removed.length === 0) return 'original';
+  const listed = removed.slice(0, 8).join(', ');
+  const parts = sublayerUnits(removed).length;
+  const blocks = removed.length - parts;
+  const words = [
+    blocks > 0 && String(blocks),
+    parts > 0 && `${parts} part${parts === 1 ? '' : 's'}`,
+  ]
+    .filter(Boolean)
+    .join(' and ');
+  return `−${words}: ${listed}${removed.length > 8 ? ' …' : ''}`;
+}
+
+interface Speed {
+  measure: VariantMeasure;
+  settings: SpeedSettings;
+  gain: number | null;
+}
+
+/** The newest speed of every plan; the original's comes with every measurement. */
+function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
+  const speeds = new Map<string, Speed>();
+  for (const { removed, result } of known) {
+    if (result.original)
+      speeds.set('', { measure: result.original, settings: result.settings, gain: null });
+    if (removed.length > 0 && result.pruned)
+      speeds.set(variantKey(removed), {
+        measure: result.pruned,
+        settings: result.settings,
+        gain: result.gain?.ratio ?? null,
+      });
+  }
+  return speeds;
+}
+
+/**
+ * How a speed was measured. Only speeds of one protocol on one device can be held against each
+ * other.
+ */
+function wayOf({ info }: VariantMeasure, settings: SpeedSettings): string {
+  return `${protocolWords(settings)}, on ${deviceName(info.device)}`;
+}
+
+/** How the speed of a row was measured, in words; null while it is not. */
+export function wayOfRow({ measure, settings }: VariantRow): string | null {
+  return measure && settings ? wayOf(measure, settings) : null;
+}
+
+/**
+ * The ways in which speeds of the table were measured; first the one that most rows with a
+ * perplexity share: it is plotted.
+ */
+export function waysOf(rows: readonly VariantRow[]): string[] {
+  const counts = new Map<string, number>();
+  for (const row of rows) {
+    const way = wayOfRow(row);
+    // A row that can be plotted counts more than any number that cannot.
+    if (way !== null)
+      counts.set(way, (counts.get(way) ?? 0) + (row.nll === null ? 1 : rows.length));
+  }
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([way]) => way);
+}
+
+/** The newest measurement made in that way. */
+function madeLike(known: Iterable<Measured>, way: string | undefined): Measured | null {
+  return (
+    [...known].findLast((one) =>
+      sides(one).some((side) => wayOf(side, one.result.settings) === way),
+    ) ?? null
+  );
+}
+
+/** The original first, then by number of removed blocks. */
+export const variantRows = derive(
+  (state: StudioState) => [
+    modelOf(state),
+    state.plan.present.removed,
+    state.score.curve,
+    state.effect.known,
+    state.speed.known,
+    state.variants,
+  ],
+  (model, present, curve, effects, known, { names, kept, hidden, pinned }): VariantRow[] => {
+    if (!model) return [];
+    const nlls = new Map<string, number>();
+    if (curve) nlls.set('', curve.result.baseline.nll);
+    // Perplexities of another curve are on other windows.
+    for (const [key, result] of effects)
+      if (curve && key.startsWith(`${curve.id}|`)) nlls.set(variantKey(result.removed), result.nll);
+    const speeds = speedsOf(known.values());
+    const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), variantKey(present)]);
+    const rows = [...keys]
+      .filter((key) => !hidden.has(key) || key === variantKey(present))
+      .map((key): VariantRow => {
+        const removed = removedOf(key);
+        const speed = speeds.get(key) ?? null;
+        const blocks = blocksLeft(model.summary.numBlocks, removed);
+        return {
+          key,
+          removed,
+          name: names.get(key) ?? defaultName(removed),
+          blocks,
+          nll: nlls.get(key) ?? null,
+          measure: speed?.measure ?? null,
+          settings: speed?.settings ?? null,
+          gain: speed?.gain ?? null,
+          protocol: speed ? protocolWords(speed.settings) : '',
+          predicted: null,
+          fileBytes: speed?.measure.info.fileBytes ?? planSize(model.summary, removed).bytes,
+          present: key === variantKey(present),
+          pinned: pinned.includes(key),
+          onFront: false,
+        };
+      });
+    const front = frontOf(rows);
+    const like = madeLike(known.values(), waysOf(rows)[0]);
+    const foretold = (row: VariantRow) =>
+      row.measure || !like || !isForetellable(row.removed)
+        ? null
+        : (foretell(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
+    return rows
+      .map((row) => ({ ...row, predicted: foretold(row), onFront: front.has(row.key) }))
+      .sort(
+        (a, b) =>
+          countSublayers(a.removed) - countSublayers(b.removed) ||
+          a.key.localeCompare(b.key, 'en', { numeric: true }),
+      );
+  },
+);
+
+/** Keys of the front, among the variants that are comparable with the newest one. */
+function frontOf(rows: readonly VariantRow[]): Set<string> {
+  const points = plottable(rows).map(({ key, nll, measure }) => ({
+    key,
+    nll: nll!,
+    tokensPerSecond: measure!.speed.throughput.mean,
+  }));
+  return new Set(paretoFront(points).map(({ key }) => key));
+}
+
+/** Rows with perplexity and speed, measured in the most common way. */
+export function plottable(rows: readonly VariantRow[]): VariantRow[] {
+  const [way] = waysOf(rows);
+  return rows.filter((row) => row.nll !== null && row.measure !== null && wayOfRow(row) === way);
+}
+
+/** Rows with a perplexity whose speed is only foretold. */
+export function foretoldRows(rows: readonly VariantRow[]): VariantRow[] {
+  return rows.filter((row) => row.nll !== null && row.predicted !== null);
+}
+
+export interface Comparison {
+  a: VariantRow;
+  b: VariantRow;
+  /** Blocks that only one of them has left out. */
+  onlyA: Unit[];
+  onlyB: Unit[];
+  /** False when the two speeds were measured differently. */
+  speedsCompare: boolean;
+}
+
+/** The two pinned variants, or null. */
+export const comparison = derive(
+  (state: StudioState) => [variantRows(state), state.variants.pinned],
+  (rows, pinned): Comparison | null => {
+    const [a, b] = pinned.map((key) => rows.find((row) => row.key === key));
+    if (!a || !b) return null;
+    return {
+      a,
+      b,
+      onlyA: a.removed.filter((block) => !b.removed.includes(block)),
+      onlyB: b.removed.filter((block) => !a.removed.includes(block)),
+      speedsCompare: wayOfRow(a) !== null && wayOfRow(a) === wayOfRow(b),
+    };
+  },
+);

@@ -1,0 +1,202 @@
+// What is to be generated: prompt, examples, and the settings of sampling. Must not generate by
+// itself.
+
+import { CHAT_EXAMPLES, RAW_EXAMPLES } from '../../state/generate/examples.ts';
+import { chatState, modeOf } from '../../state/generate/prompt.ts';
+import type { GenerateForm as Form } from '../../state/state.ts';
+import { DecimalNumber } from '../kit/DecimalNumber.tsx';
+import kit from '../kit/kit.module.css';
+import { WholeNumber } from '../kit/WholeNumber.tsx';
+import { useActions, useStudio } from '../studioContext.ts';
+import { GenerateTurns, PROMPT_ID } from './GenerateTurns.tsx';
+import css from './generate.module.css';
+
+export function GenerateForm() {
+  const form = useStudio((state) => state.generate.form);
+  const mode = useStudio(modeOf);
+  const hasTokenizer = useStudio((state) => state.model.current?.hasTokenizer ?? true);
+  const actions = useActions();
+  const set = actions.setGenerateForm;
+  return (
+    <form
+      className={css.form}
+      onSubmit={(event) => event.preventDefault()}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+        event.preventDefault();
+        void actions.generate();
+      }}
+    >
+      <Mode mode={mode} hasTokenizer={hasTokenizer} />
+      {mode === 'chat' && (
+        <label className={css.prompt}>
+          <span>System text</span>
+          <textarea
+            rows={2}
+            value={form.system}
+            placeholder="Empty: the default of the model's template"
+            data-testid="system"
+            onChange={(event) => set({ system: event.target.value })}
+          />
+        </label>
+      )}
+      {mode === 'chat' && <GenerateTurns />}
+      <label className={css.prompt}>
+        <span>{mode === 'ids' ? 'Token ids' : mode === 'chat' ? 'Message' : 'Prompt'}</span>
+        <textarea
+          rows={2}
+          value={mode === 'ids' ? form.ids : form.prompt}
+          id={PROMPT_ID}
+          data-testid="prompt"
+          onChange={(event) =>
+            set(mode === 'ids' ? { ids: event.target.value } : { prompt: event.target.value })
+          }
+        />
+      </label>
+      {mode !== 'ids' && (
+        <div className={css.examples}>
+          <span className={kit.sub}>Examples</span>
+          {(mode === 'chat' ? CHAT_EXAMPLES : RAW_EXAMPLES).map((text) => (
+            <button
+              key={text}
+              type="button"
+              className={kit.chip}
+              title={text}
+              onClick={() => set({ prompt: text })}
+            >
+              {text}
+            </button>
+          ))}
+        </div>
+      )}
+      <Settings form={form} />
+    </form>
+  );
+}
+
+function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolean }) {
+  const chat = useStudio(chatState);
+  const actions = useActions();
+  if (!hasTokenizer)
+    return (
+      <p className={kit.sub}>This folder has no tokenizer: the prompt is given as token ids.</p>
+    );
+  const modes: [Form['mode'], string][] = [
+    ['raw', 'Text'],
+    ['chat', 'Chat'],
+    ['ids', 'Token ids'],
+  ];
+  return (
+    <fieldset className={css.modes}>
+      <legend className={kit.hidden}>Kind of prompt</legend>
+      {modes.map(([value, label]) => (
+        <label key={value}>
+          <input
+            type="radio"
+            name="prompt-mode"
+            value={value}
+            checked={mode === value}
+            disabled={value === 'chat' && chat !== 'ok'}
+            data-testid={`mode-${value}`}
+            onChange={() => actions.setGenerateForm({ mode: value })}
+          />{' '}
+          {label}
+        </label>
+      ))}
+      {chat === 'none' && <span className={kit.sub}>This model has no chat template.</span>}
+      {typeof chat === 'object' && (
+        <span className={kit.bad}>No chat with this model. {chat.error}</span>
+      )}
+    </fieldset>
+  );
+}
+
+function Settings({ form }: { form: Form }) {
+  const set = useActions().setGenerateForm;
+  const { sampling } = form;
+  const sample = (fields: Partial<Form['sampling']>) =>
+    set({ sampling: { ...sampling, ...fields } });
+  const greedy = sampling.temperature === 0;
+  return (
+    <details>
+      <summary>
+        Settings{' '}
+        <span className={kit.sub}>
+          {form.tokens} tokens,{' '}
+          {greedy ? 'greedy' : `temperature ${sampling.temperature}, seed ${sampling.seed}`}
+        </span>
+      </summary>
+      <div className={css.settings}>
+        <div>
+          <label htmlFor="gen-tokens">New tokens</label>
+          <WholeNumber
+            id="gen-tokens"
+            value={form.tokens}
+            min={1}
+            max={4096}
+            testId="gen-tokens"
+            onChange={(tokens) => set({ tokens })}
+          />
+        </div>
+        <div>
+          <label htmlFor="gen-temperature">Temperature</label>
+          <DecimalNumber
+            id="gen-temperature"
+            value={sampling.temperature}
+            min={0}
+            max={5}
+            step={0.1}
+            testId="gen-temperature"
+            onChange={(temperature) => sample({ temperature })}
+          />
+        </div>
+        <div>
+          <label htmlFor="gen-top-k">Top k (0: off)</label>
+          <WholeNumber
+            id="gen-top-k"
+            value={sampling.topK}
+            min={0}
+            max={1_000_000}
+            disabled={greedy}
+            testId="gen-top-k"
+            onChange={(topK) => sample({ topK })}
+          />
+        </div>
+        <div>
+          <label htmlFor="gen-top-p">Top p (1: off)</label>
+          <DecimalNumber
+            id="gen-top-p"
+            value={sampling.topP}
+            min={0.01}
+            max={1}
+            step={0.01}
+            disabled={greedy}
+            testId="gen-top-p"
+            onChange={(topP) => sample({ topP })}
+          />
+        </div>
+        <div>
+          <label htmlFor="gen-seed">Seed</label>
+          <WholeNumber
+            id="gen-seed"
+            value={sampling.seed}
+            min={0}
+            max={2 ** 31 - 1}
+            disabled={greedy}
+            testId="gen-seed"
+            onChange={(seed) => sample({ seed })}
+          />
+        </div>
+        <label className={css.wide}>
+          <input
+            type="checkbox"
+            checked={form.stopAtEos}
+            data-testid="gen-eos"
+            onChange={() => set({ stopAtEos: !form.stopAtEos })}
+          />{' '}
+          Stop at the model's end-of-text token
+        </label>
+      </div>
+    </details>
+  );
+}

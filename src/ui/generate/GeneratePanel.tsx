@@ -1,0 +1,124 @@
+// Side by side generation: one prompt, two texts that stream, their speeds, and where they part.
+// Model text is text, never markup.
+
+import { useRef } from 'react';
+import { divergence, waitsForPerplexity, whyNoGenerating } from '../../state/generate/actions.ts';
+import { continued } from '../../state/generate/prompt.ts';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import { GenerateForm } from './GenerateForm.tsx';
+import { GenerateSide } from './GenerateSide.tsx';
+import { focusPrompt } from './GenerateTurns.tsx';
+import css from './generate.module.css';
+
+export function GeneratePanel() {
+  const shown = useStudio((state) => state.generate.shown);
+  const removed = useStudio((state) => state.plan.present.removed);
+  const at = useStudio(divergence);
+  const stale = shown !== null && shown.removed.join() !== removed.join();
+  return (
+    <section className={kit.card} aria-labelledby="generate-title" data-testid="generate-panel">
+      <div className={kit.head}>
+        <h2 id="generate-title">Side by side</h2>
+        <span className={kit.sub}>the same prompt, seed and settings for original and plan</span>
+      </div>
+      <GenerateForm />
+      <Tools />
+      <ErrorNotice place="generate" />
+      {shown && (
+        <>
+          <div className={css.sides} data-stale={stale}>
+            <GenerateSide which="original" shown={shown} divergesAt={at} />
+            {shown.removed.length > 0 ? (
+              <GenerateSide which="pruned" shown={shown} divergesAt={at} />
+            ) : (
+              <p className={kit.sub}>Nothing is removed: the original goes on alone.</p>
+            )}
+          </div>
+          <p className={kit.sub} data-testid="generate-verdict">
+            {stale && 'Generated with another plan. '}
+            {shown.removed.length > 0 && at !== null && `The texts part at token ${at + 1}. `}
+            {shown.notes.join(' ')}
+          </p>
+          <Continue />
+        </>
+      )}
+    </section>
+  );
+}
+
+/** A click this soon after the start is the second one of a double click: it is no wish to stop. */
+const DOUBLE_CLICK_MS = 400;
+
+function Tools() {
+  const running = useStudio((state) => state.generate.running);
+  const progress = useStudio((state) => state.generate.progress);
+  const waiting = useStudio(waitsForPerplexity);
+  const why = useStudio(whyNoGenerating);
+  const actions = useActions();
+  const started = useRef(0);
+  return (
+    <div className={css.tools}>
+      {running ? (
+        <button
+          type="button"
+          data-testid="stop"
+          onClick={() =>
+            performance.now() - started.current > DOUBLE_CLICK_MS && actions.stopGenerating()
+          }
+        >
+          Stop
+        </button>
+      ) : (
+        <button
+          type="button"
+          data-testid="generate"
+          aria-disabled={why !== ''}
+          title={why || undefined}
+          onClick={() => {
+            started.current = performance.now();
+            void actions.generate();
+          }}
+        >
+          Generate
+        </button>
+      )}
+      {running && progress && <JobProgress progress={progress} label="Loading the variants" />}
+      {waiting && <span className={kit.sub}>Waiting for the perplexity of the plan.</span>}
+      {!running && why !== '' && <span className={kit.sub}>{why}</span>}
+    </div>
+  );
+}
+
+/** A chat goes on from one of the two answers. */
+function Continue() {
+  const { shown, running, form } = useStudio((state) => state.generate);
+  const actions = useActions();
+  const sides = (['original', 'pruned'] as const).filter((which) => continued(shown, which));
+  if (running || sides.length === 0) return null;
+  const last = form.turns.at(-1);
+  const isLast = form.turns.length > (shown?.form.turns.length ?? 0);
+  return (
+    <fieldset className={css.modes}>
+      <legend className={kit.hidden}>Continue the chat</legend>
+      {sides.map((which) => (
+        <button
+          key={which}
+          type="button"
+          aria-pressed={
+            isLast && last?.which === which && last.assistant === shown?.sides[which]?.text
+          }
+          data-testid={`continue-${which}`}
+          onClick={() => {
+            actions.continueChat(which);
+            focusPrompt();
+          }}
+        >
+          {sides.length > 1 ? `Continue with the answer of the ${which}` : 'Continue'}
+        </button>
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,92 @@
+// One side of a generation: its text with the first diverging token marked, and its own speed.
+
+import type { Side } from '../../contract/generate.ts';
+import type { Which } from '../../contract/speed.ts';
+import { markedSublayer } from '../../state/generate/mark.ts';
+import type { Generated } from '../../state/state.ts';
+import { formatRate, formatShort, plural } from '../format.ts';
+import kit from '../kit/kit.module.css';
+import css from './generate.module.css';
+
+interface Props {
+  which: Which;
+  shown: Generated;
+  divergesAt: number | null;
+}
+
+export function GenerateSide({ which, shown, divergesAt }: Props) {
+  const side = shown.sides[which];
+  const error = shown.errors[which];
+  return (
+    <section
+      className={css.side}
+      aria-label={`Text of the ${which === 'original' ? 'original' : 'pruned model'}`}
+    >
+      <h3>
+        {which}
+        <span data-testid={`gen-toks-${which}`}>
+          {side && side.tokens > 1 ? `${formatRate(rateOf(side))} tok/s` : ''}
+        </span>
+      </h3>
+      <p className={css.text} data-testid={`gen-${which}`} dir="auto">
+        <MarkedText side={side} at={divergesAt} />
+      </p>
+      {error && (
+        <p className={css.failed} role="alert" data-testid={`gen-error-${which}`}>
+          {error.message} {error.hint}
+        </p>
+      )}
+      <p className={kit.sub}>
+        {side && (
+          <>
+            first token <span data-testid={`gen-ttft-${which}`}>{formatShort(side.ttft)}</span>,{' '}
+            {plural(side.tokens, 'token')}
+            {ending(side, shown.stopped)}
+          </>
+        )}
+      </p>
+    </section>
+  );
+}
+
+/** Decode speed: the first token belongs to the prompt. */
+function rateOf({ tokens, seconds, ttft }: Side): number {
+  return (tokens - 1) / (seconds - ttft);
+}
+
+function ending({ done }: Side, stopped: boolean): string {
+  if (done === 'eos') return ', ended by the model';
+  return done === null && stopped ? ', stopped' : '';
+}
+
+/** Ids where there is no tokenizer. */
+function MarkedText({ side, at }: { side: Side | undefined; at: number | null }) {
+  if (!side) return null;
+  if (side.text === '' && (side.ends.at(-1) ?? 0) === 0) {
+    const words = side.ids.map(String);
+    if (at === null || at >= words.length) return words.join(' ');
+    return (
+      <>
+        {words.slice(0, at).join(' ')} <Mark text={words[at] ?? ''} />{' '}
+        {words.slice(at + 1).join(' ')}
+      </>
+    );
+  }
+  const part = at === null ? null : markedSublayer(side.text, side.ends, at);
+  if (!part) return side.text;
+  return (
+    <>
+      {side.text.slice(0, part[0])}
+      <Mark text={side.text.slice(...part)} />
+      {side.text.slice(part[1])}
+    </>
+  );
+}
+
+function Mark({ text }: { text: string }) {
+  return (
+    <mark data-testid="diverge" title="the first token that differs">
+      {text}
+    </mark>
+  );
+}

@@ -1,0 +1,151 @@
+// A plan by its goal instead of by its blocks: what must hold, the search step by step, how it
+// ended.
+
+import { useId, useState } from 'react';
+import { budgetWords, whyNoBudget } from '../../state/goal/actions.ts';
+import type { BudgetKind, BudgetStep } from '../../state/state.ts';
+import { plural } from '../format.ts';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './goal.module.css';
+
+const KINDS: Record<BudgetKind, { label: string; unit: string; scale: number }> = {
+  speed: { label: 'at least', unit: 'tok/s', scale: 1 },
+  file: { label: 'at most', unit: 'MB of files', scale: 1e6 },
+  device: { label: 'at most', unit: 'MB on the device', scale: 1e6 },
+};
+
+export function BudgetSection() {
+  const { steps, verdict, running, kind } = useStudio((state) => state.budget);
+  return (
+    <details className={css.budget} data-testid="budget">
+      <summary>Find a plan by goal</summary>
+      <Form />
+      {running && <Running />}
+      {steps.length > 0 && (
+        <ol className={css.log} data-testid="budget-log">
+          {steps.map((step) => (
+            <li key={step.blocks} data-meets={step.meets ?? 'unknown'}>
+              {inWords(kind, step)}
+            </li>
+          ))}
+        </ol>
+      )}
+      {verdict && (
+        <p className={css.verdict} data-testid="budget-verdict">
+          {verdict}
+        </p>
+      )}
+      <ErrorNotice place="budget" />
+    </details>
+  );
+}
+
+function Form() {
+  const { kind, goal, running } = useStudio((state) => state.budget);
+  const why = useStudio(whyNoBudget);
+  const actions = useActions();
+  const id = useId();
+  const { scale } = KINDS[kind];
+  const [typed, setTyped] = useState(goal === null ? '' : String(goal / scale));
+  const [seen, setSeen] = useState(goal);
+  const value = Number(typed);
+  // Set from elsewhere, as when another model is opened.
+  if (goal !== seen) {
+    setSeen(goal);
+    if (goal !== numberOf(typed, scale)) setTyped(goal === null ? '' : String(goal / scale));
+  }
+  const valid = typed === '' || (Number.isFinite(value) && value > 0);
+  const set = (text: string, nextScale: number) => {
+    const next = numberOf(text, nextScale);
+    setTyped(text);
+    setSeen(next);
+    actions.setBudget({ goal: next });
+  };
+  return (
+    <form
+      className={css.form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!running) void actions.findPlan();
+      }}
+    >
+      <label htmlFor={`${id}-value`}>{KINDS[kind].label}</label>
+      <input
+        id={`${id}-value`}
+        type="number"
+        min="0"
+        step="any"
+        inputMode="decimal"
+        value={typed}
+        // Not disabled: Enter in it starts the search, and the focus stays.
+        readOnly={running}
+        aria-invalid={!valid}
+        data-testid="budget-value"
+        onChange={(event) => set(event.target.value, scale)}
+      />
+      <select
+        aria-label="What to reach"
+        value={kind}
+        disabled={running}
+        data-testid="budget-kind"
+        onChange={(event) => {
+          const next = event.target.value as BudgetKind;
+          actions.setBudget({ kind: next });
+          set(typed, KINDS[next].scale);
+        }}
+      >
+        {(Object.keys(KINDS) as BudgetKind[]).map((one) => (
+          <option key={one} value={one}>
+            {KINDS[one].unit}
+          </option>
+        ))}
+      </select>
+      <button
+        type="submit"
+        aria-disabled={running || why !== ''}
+        data-testid="budget-find"
+        title={why}
+      >
+        Find plan
+      </button>
+      <p className={css.why} role="status">
+        {running || goal === null ? '' : why}
+      </p>
+    </form>
+  );
+}
+
+/** What was typed in the goal's own unit, or null when it is no positive number. */
+function numberOf(text: string, scale: number): number | null {
+  const value = Number(text);
+  return text !== '' && Number.isFinite(value) && value > 0 ? value * scale : null;
+}
+
+function Running() {
+  const progress = useStudio((state) => state.speed.progress);
+  const actions = useActions();
+  return (
+    <div className={kit.row}>
+      <JobProgress progress={progress} label="Measuring a plan" />
+      <button type="button" data-testid="budget-cancel" onClick={actions.stopBudget}>
+        Cancel
+      </button>
+    </div>
+  );
+}
+
+/** "without 6 blocks: predicted 310 tok/s, measured 288 tok/s, not enough". */
+function inWords(kind: BudgetKind, { blocks, estimated, measured, meets }: BudgetStep): string {
+  const words = [`without ${plural(blocks, 'block')}:`];
+  if (estimated !== null) words.push(`predicted ${budgetWords(kind, estimated)},`);
+  if (measured === null) words.push('measuring…');
+  else
+    words.push(
+      `measured ${budgetWords(kind, measured)}, ` +
+        `${meets ? 'enough' : kind === 'speed' ? 'not enough' : 'too much'}`,
+    );
+  return words.join(' ');
+}

@@ -1,0 +1,110 @@
+// Use elsewhere: the plan and the curve as other tools take them, and orders that came from their
+// files.
+
+import { useId } from 'react';
+import {
+  curveSnippets,
+  planSnippets,
+  type Snippet,
+  sourceOf,
+} from '../../state/interop/selectors.ts';
+import { listUnits } from '../../state/plan/unitWords.ts';
+import { CopyButton } from '../kit/CopyButton.tsx';
+import { Dialog } from '../kit/Dialog.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import kit from '../kit/kit.module.css';
+import { saveBlob } from '../saveBlob.ts';
+import { useActions, useStudio } from '../studioContext.ts';
+import { InteropFiles } from './InteropFiles.tsx';
+import css from './interop.module.css';
+
+export function InteropDialog() {
+  const plan = useStudio(planSnippets);
+  const curve = useStudio(curveSnippets);
+  const removed = useStudio((state) => state.plan.present.removed);
+  const actions = useActions();
+  return (
+    <Dialog title="Use elsewhere" onClose={() => actions.openDialog(null)} testId="interop-dialog">
+      <ErrorNotice place="interop" />
+      <InteropFiles />
+      <h3>The plan {removed.length > 0 ? `without ${listUnits(removed)}` : 'keeps all blocks'}</h3>
+      <Source />
+      {plan.map((one) => (
+        <Item key={one.id} snippet={one} />
+      ))}
+      <h3>The curve</h3>
+      {curve.map((one) => (
+        <Item key={one.id} snippet={one} />
+      ))}
+    </Dialog>
+  );
+}
+
+function Source() {
+  const source = useStudio(sourceOf);
+  const actions = useActions();
+  const id = useId();
+  return (
+    <div className={kit.row}>
+      <label htmlFor={id}>Name or path of the original for other tools</label>
+      <input
+        id={id}
+        type="text"
+        value={source}
+        size={28}
+        maxLength={300}
+        className={css.source}
+        data-testid="interop-source"
+        onChange={(event) => actions.setSource(event.target.value)}
+      />
+    </div>
+  );
+}
+
+function Item({ snippet: { id, title, what, text, why, file } }: { snippet: Snippet }) {
+  return (
+    <div className={css.item} data-testid={`interop-${id}`}>
+      <div className={css.head}>
+        <b>{title}</b> <span className={kit.sub}>{what}</span>
+      </div>
+      {text === null ? (
+        <p className={css.why} data-testid={`interop-${id}-why`}>
+          {why}
+        </p>
+      ) : (
+        <>
+          <textarea
+            readOnly
+            className={css.text}
+            rows={lines(text) === 1 ? 2 : Math.min(8, lines(text))}
+            wrap={lines(text) === 1 ? 'soft' : 'off'}
+            spellCheck={false}
+            value={text.trimEnd()}
+            aria-label={title}
+            data-testid={`interop-${id}-text`}
+          />
+          <div className={kit.row}>
+            <CopyButton name={title} text={text} testId={`interop-${id}-copy`} />
+            {file && (
+              <button
+                type="button"
+                aria-label={`Save ${file}`}
+                data-testid={`interop-${id}-save`}
+                onClick={() =>
+                  saveBlob(
+                    new Blob([text], { type: file.endsWith('.csv') ? 'text/csv' : 'text/plain' }),
+                    file,
+                  )
+                }
+              >
+                Save {file}
+              </button>
+            )}
+          </div>
+        </>
+      )}
+    </div>
+  );
+}
+
+const lines = (text: string) => text.trimEnd().split('\n').length;

@@ -1,0 +1,163 @@
+// One row of the block list: checkbox, score, group, lock, and its parts where it is open. Drawn
+// anew only when its own block changes.
+
+import { type MouseEvent, memo, useRef } from 'react';
+import type { BlockSummary } from '../../model/open/summary.ts';
+import type { CurvePoint } from '../../state/selectors.ts';
+import type { Sublayer } from '../../units.ts';
+import { formatBytes, formatPpl, listed } from '../format.ts';
+import { useActions } from '../studioContext.ts';
+import css from './blocks.module.css';
+import type { RowEvents } from './rowEvents.ts';
+import { SublayerRows } from './SublayerRows.tsx';
+
+interface Props extends RowEvents {
+  block: BlockSummary;
+  point: CurvePoint;
+  /** Length of its bar, 0 to 1. */
+  share: number;
+  hover: boolean;
+  open: boolean;
+  /** What of this block the Tab key reaches: at most one checkbox of the list. */
+  current: 'block' | Sublayer | null;
+}
+
+export const BlockRow = memo(function BlockRow(props: Props) {
+  const { block, point, share, hover, open, current, onFocus, onKey } = props;
+  const actions = useActions();
+  const shiftDown = useRef(false);
+  const { index } = block;
+  return (
+    <li
+      className={css.row}
+      data-block={index}
+      data-removed={point.removed}
+      data-gone={point.gone ?? undefined}
+      data-hover={hover}
+    >
+      <Opener {...props} />
+      <label className={css.face}>
+        <span className={css.mark}>
+          <input
+            ref={(input) => {
+              if (input) input.indeterminate = point.gone !== null;
+            }}
+            type="checkbox"
+            checked={!point.removed}
+            tabIndex={current === 'block' ? 0 : -1}
+            aria-label={nameOf(block, point)}
+            aria-disabled={block.unremovable !== undefined || point.locked}
+            data-unit={index}
+            data-testid={`block-${index}`}
+            onFocus={() => onFocus(index)}
+            onBlur={() => actions.hover(null)}
+            onClick={(event: MouseEvent) => {
+              shiftDown.current = event.shiftKey;
+            }}
+            onChange={() => (shiftDown.current ? actions.extendTo(index) : actions.toggle(index))}
+            onKeyDown={(event) => onKey(event, index, 'checkbox')}
+          />
+          <span className={css.index}>{index}</span>
+        </span>
+        <span className={css.bar}>
+          {point.nll !== null && <i style={{ width: `${100 * share}%` }} />}
+        </span>
+        <span className={css.value} title={point.refused ?? undefined}>
+          {point.nll !== null ? formatPpl(point.nll) : point.refused ? 'refused' : ''}
+        </span>
+        <span
+          className={css.group}
+          title={
+            point.equals.length ? `Cannot be told apart from ${listed(point.equals)}` : undefined
+          }
+        >
+          {point.group}
+        </span>
+      </label>
+      {block.unremovable ? (
+        <span className={css.fixed} title={block.unremovable}>
+          fixed
+        </span>
+      ) : (
+        <button
+          type="button"
+          className={css.lock}
+          aria-pressed={point.locked}
+          aria-label={`Lock block ${index}`}
+          title={point.locked ? 'Locked: never dropped' : 'Lock'}
+          tabIndex={-1}
+          data-testid={`lock-${index}`}
+          onClick={() => actions.setLock(index, !point.locked)}
+          onKeyDown={(event) => onKey(event, index, 'lock')}
+        >
+          <Padlock closed={point.locked} />
+        </button>
+      )}
+      {open && (
+        <SublayerRows
+          block={block}
+          point={point}
+          current={current}
+          onFocus={onFocus}
+          onKey={onKey}
+        />
+      )}
+    </li>
+  );
+});
+
+/** Shows the parts of the block; without parts, room for it. */
+function Opener({ block: { index, hasSublayers }, point, open, onOpen }: Props) {
+  if (!hasSublayers) return <span />;
+  return (
+    <button
+      type="button"
+      className={css.opener}
+      aria-expanded={open}
+      aria-controls={open ? `parts-${index}` : undefined}
+      aria-label={`Parts of block ${index}`}
+      title={point.gone ? 'One part is removed' : 'Attention and feed-forward'}
+      tabIndex={-1}
+      data-testid={`open-${index}`}
+      onClick={() => onOpen(index, !open)}
+    >
+      <svg viewBox="0 0 12 12" width="10" height="10" aria-hidden="true">
+        <path d="M4 2l4 4-4 4" fill="none" stroke="currentColor" strokeWidth="1.8" />
+      </svg>
+    </button>
+  );
+}
+
+function Padlock({ closed }: { closed: boolean }) {
+  return (
+    <svg viewBox="0 0 16 16" width="13" height="13" aria-hidden="true">
+      <rect
+        x="3"
+        y="7"
+        width="10"
+        height="7"
+        rx="1.5"
+        fill={closed ? 'currentColor' : 'none'}
+        stroke="currentColor"
+        strokeWidth="1.4"
+      />
+      <path
+        d={closed ? 'M5 7V5a3 3 0 0 1 6 0v2' : 'M5 7V4.5a3 3 0 0 1 5.8-1'}
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.4"
+      />
+    </svg>
+  );
+}
+
+/** All that the row shows, in words. */
+function nameOf(block: BlockSummary, point: CurvePoint): string {
+  const parts = [`Block ${block.index}`, formatBytes(block.bytes)];
+  if (point.nll !== null) parts.push(`perplexity without it ${formatPpl(point.nll)}`);
+  if (point.equals.length) parts.push(`group ${point.group}`);
+  if (point.gone) parts.push(`${point.gone === 'attn' ? 'attention' : 'feed-forward'} removed`);
+  if (point.locked) parts.push('locked');
+  if (block.unremovable) parts.push(`cannot be removed: ${block.unremovable}`);
+  return parts.join(', ');
+}

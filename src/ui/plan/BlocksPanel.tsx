@@ -1,0 +1,160 @@
+// The left column: drop the lowest, protection of the ends, the block list. On narrow screens it
+// folds.
+
+import { useState } from 'react';
+import { command, endsProtected } from '../../state/commands.ts';
+import { droppable, knownOrders, orderInForce } from '../../state/criteria/orders.ts';
+import { countSublayers } from '../../state/plan/unitWords.ts';
+import { droppableSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
+import { isOwnChoice, keptWords } from '../../state/selectors.ts';
+import { type Unit, wholeBlocks } from '../../units.ts';
+import { BudgetSection } from '../goal/GoalSection.tsx';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import { useWide } from '../useWide.ts';
+import { BlockList } from './BlockList.tsx';
+import css from './blocks.module.css';
+
+export function BlocksPanel() {
+  const model = useStudio((state) => state.model.current);
+  const removed = useStudio((state) => state.plan.present.removed);
+  const own = useStudio(isOwnChoice);
+  const wide = useWide();
+  if (!model) return null;
+  const count = `${keptWords(model, removed)} kept${own ? ', own choice' : ''}`;
+  const body = (
+    <>
+      <DropLowest removed={removed} />
+      <Protect />
+      <BudgetSection />
+      <BlockList />
+    </>
+  );
+  if (wide) {
+    return (
+      <section className={kit.card} aria-labelledby="blocks-title">
+        <div className={css.head}>
+          <div>
+            <h2 id="blocks-title">Blocks</h2>
+            <span className={kit.sub} data-testid="kept-count">
+              {count}
+            </span>
+          </div>
+          <CommandButton id="keep-all" label="Keep all" />
+        </div>
+        {body}
+      </section>
+    );
+  }
+  return (
+    <section className={kit.card} aria-labelledby="blocks-title">
+      <details>
+        <summary>
+          <h2 id="blocks-title" style={{ display: 'inline' }}>
+            Blocks
+          </h2>{' '}
+          <span className={kit.sub} data-testid="kept-count">
+            {count}
+          </span>
+        </summary>
+        <div className={css.folded}>
+          <CommandButton id="keep-all" label="Keep all" />
+          {body}
+        </div>
+      </details>
+    </section>
+  );
+}
+
+function DropLowest({ removed }: { removed: readonly Unit[] }) {
+  const ofSublayers = useStudio(showsSublayers);
+  const most = useStudio((state) =>
+    showsSublayers(state) ? droppableSublayers(state) : droppable(state),
+  );
+  const count = ofSublayers ? countSublayers(removed) : wholeBlocks(removed).length;
+  const hasOrder = useStudio((state) => orderInForce(state) !== null);
+  const refusal = useStudio((state) => state.plan.refusal);
+  const actions = useActions();
+  /** What is being typed; null when the field shows the plan. */
+  const [typed, setTyped] = useState<string | null>(null);
+  return (
+    <>
+      <div className={css.controls}>
+        <label htmlFor="lowest">{ofSublayers ? 'Drop lowest parts' : 'Drop the lowest'}</label>
+        <input
+          id="lowest"
+          type="range"
+          min="0"
+          max={most}
+          value={Math.min(count, most)}
+          disabled={!hasOrder && !ofSublayers}
+          data-testid="drop-lowest"
+          onChange={(event) => actions.dropLowest(event.target.valueAsNumber)}
+        />
+        <input
+          type="number"
+          min="0"
+          value={typed ?? count}
+          disabled={!hasOrder && !ofSublayers}
+          aria-label={`Number of ${ofSublayers ? 'parts' : 'blocks'} to drop`}
+          data-testid="drop-count"
+          onChange={(event) => {
+            setTyped(event.target.value);
+            const k = event.target.valueAsNumber;
+            if (Number.isInteger(k) && k >= 0) actions.dropLowest(k);
+          }}
+          onBlur={() => setTyped(null)}
+        />
+      </div>
+      {!ofSublayers && <OrderBy />}
+      {refusal && (
+        <p className={css.refusal} role="status" data-testid="refusal">
+          {refusal}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Which criterion says what is lowest, once there are several. */
+function OrderBy() {
+  const orders = useStudio(knownOrders);
+  const inForce = useStudio(orderInForce);
+  const actions = useActions();
+  if (orders.length < 2 || !inForce) return null;
+  return (
+    <div className={css.orderBy}>
+      <label htmlFor="order-by">lowest by</label>
+      <select
+        id="order-by"
+        value={inForce.name}
+        data-testid="order-by"
+        onChange={(event) => actions.setOrder(event.target.value)}
+      >
+        {orders.map(({ name, label, contiguous }) => (
+          <option key={name} value={name}>
+            {name === 'ppl' ? 'perplexity' : label}
+            {contiguous && ', neighbours'}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function Protect() {
+  const on = useStudio(endsProtected);
+  const actions = useActions();
+  return (
+    <label className={css.protect}>
+      <input
+        type="checkbox"
+        checked={on}
+        data-testid="protect-ends"
+        onChange={() => actions.protectEnds(!on)}
+      />
+      {command('protect-ends').label}
+    </label>
+  );
+}

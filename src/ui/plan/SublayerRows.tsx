@@ -1,0 +1,70 @@
+// Attention and feed-forward of an open row of the block list: a checkbox each, its size, and what
+// leaving it out costs.
+
+import type { BlockSummary } from '../../model/open/summary.ts';
+import { isRemoved, sublayersData } from '../../state/score/sublayerSelectors.ts';
+import type { CurvePoint } from '../../state/selectors.ts';
+import { type Sublayer, sublayerUnit } from '../../units.ts';
+import { formatBytes, formatPpl } from '../format.ts';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './blocks.module.css';
+import type { RowEvents } from './rowEvents.ts';
+
+interface Props extends Pick<RowEvents, 'onFocus' | 'onKey'> {
+  block: BlockSummary;
+  point: CurvePoint;
+  current: 'block' | Sublayer | null;
+}
+
+const PARTS = [
+  { part: 'attn', name: 'attention' },
+  { part: 'ffn', name: 'feed-forward' },
+] as const;
+
+export function SublayerRows({ block, point, current, onFocus, onKey }: Props) {
+  const actions = useActions();
+  const removed = useStudio((state) => state.plan.present.removed);
+  const scores = useStudio((state) => sublayersData(state).blocks[block.index]);
+  return (
+    <ul
+      id={`parts-${block.index}`}
+      className={css.parts}
+      aria-label={`Parts of block ${block.index}`}
+    >
+      {PARTS.map(({ part, name }, i) => {
+        const unit = sublayerUnit(block.index, part);
+        const size = part === 'attn' ? block.attention : block.feedForward;
+        const nll = scores?.[i]?.nll ?? null;
+        const gone = isRemoved(removed, unit);
+        const words = [`${name} of block ${block.index}`];
+        if (size) words.push(formatBytes(size.bytes));
+        if (nll !== null) words.push(`perplexity without it ${formatPpl(nll)}`);
+        if (point.locked) words.push('locked');
+        return (
+          <li key={part} data-removed={gone}>
+            <label className={css.part}>
+              <span className={css.mark}>
+                <input
+                  type="checkbox"
+                  checked={!gone}
+                  tabIndex={current === part ? 0 : -1}
+                  aria-label={words.join(', ')}
+                  aria-disabled={point.locked}
+                  data-unit={unit}
+                  data-testid={`part-${unit}`}
+                  onFocus={() => onFocus(unit)}
+                  onBlur={() => actions.hover(null)}
+                  onChange={() => actions.toggle(unit)}
+                  onKeyDown={(event) => onKey(event, unit, 'checkbox')}
+                />
+                <span className={css.index}>{name}</span>
+              </span>
+              <span className={css.value}>{nll !== null && formatPpl(nll)}</span>
+              <span className={css.size}>{size && formatBytes(size.bytes)}</span>
+            </label>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

@@ -1,0 +1,245 @@
+// The story: the importance curve, how it was measured, how far it is, and the way to start or stop
+// it.
+
+import { lazy, Suspense } from 'react';
+import { canScoreSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
+import { nameOfText, windowsOf } from '../../state/score/text.ts';
+import type { CurveView } from '../../state/selectors.ts';
+import {
+  canScore,
+  curveView,
+  groupsOf,
+  letter,
+  measuredOn,
+  remarksOf,
+  runningOn,
+  settingsChanged,
+  stoppedAfter,
+} from '../../state/selectors.ts';
+import type { StudioState } from '../../state/state.ts';
+import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { NotifySwitch } from '../kit/NotifySwitch.tsx';
+import { memoryInParts } from '../memoryWords.ts';
+import { useStudio } from '../studioContext.ts';
+import { InterruptedCards } from './InterruptedCard.tsx';
+import css from './importance.module.css';
+import { SublayersReading, SublayerTools } from './SublayerTools.tsx';
+
+const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
+
+const showsCurve = (state: StudioState) =>
+  state.score.running !== null ||
+  state.score.curve !== null ||
+  state.score.stopped !== null ||
+  showsSublayers(state);
+
+export function ImportancePanel() {
+  const running = useStudio((state) => state.score.running !== null);
+  const hasCurve = useStudio((state) => state.score.curve !== null);
+  const shows = useStudio(showsCurve);
+  const parts = useStudio(showsSublayers);
+  return (
+    <section className={kit.card} aria-labelledby="importance-title">
+      <div className={kit.head}>
+        <h2 id="importance-title">Importance</h2>
+        <span className={kit.sub}>
+          perplexity when a block is left out; low means it matters little
+        </span>
+      </div>
+      <Tools running={running} hasCurve={hasCurve} />
+      <SublayerTools />
+      <ErrorNotice place="score" />
+      <ErrorNotice place="parts" />
+      <InterruptedCards />
+      <ErrorNotice place="restore" />
+      {hasCurve && !running && <Warnings />}
+      {shows ? (
+        <Suspense fallback={<div className={css.space} />}>
+          <ImportanceChart />
+        </Suspense>
+      ) : (
+        <BeforeScoring />
+      )}
+      {shows && <Reading />}
+      {hasCurve && !running && !parts && <Groups />}
+    </section>
+  );
+}
+
+function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
+  const on = useStudio(measuredOn);
+  const progress = useStudio((state) => state.score.progress);
+  const cancelling = useStudio((state) => state.score.cancelling);
+  const changed = useStudio(settingsChanged);
+  const seconds = useStudio((state) =>
+    state.score.curve?.restored ? null : (state.score.curve?.result.seconds ?? null),
+  );
+  const stopped = useStudio(stoppedAfter);
+  const hasSublayers = useStudio(canScoreSublayers);
+  if (!running && !hasCurve && !stopped) return null;
+  return (
+    <div className={css.tools}>
+      {stopped && (
+        <span className={kit.sub} data-testid="stopped">
+          {stopped}
+        </span>
+      )}
+      {!running && hasCurve && (
+        <span className={kit.sub} data-testid="measured-on">
+          {on}
+          {seconds !== null && `, ${formatSeconds(seconds)}`}
+        </span>
+      )}
+      <span className={kit.grow} />
+      {running ? (
+        <>
+          {cancelling ? (
+            <span className={kit.sub}>stopping…</span>
+          ) : (
+            <JobProgress progress={progress} label="Scoring" />
+          )}
+          <NotifySwitch label="Notify me at the end" />
+          <CommandButton id="cancel" />
+        </>
+      ) : (
+        <>
+          {changed && <span className={kit.sub}>The settings have changed since.</span>}
+          <div className={css.buttons}>
+            <CommandButton id="settings" label="Settings" />
+            <CommandButton id="score" label="Score again" />
+            {hasSublayers && <CommandButton id="score-parts" label="Score parts" />}
+          </div>
+        </>
+      )}
+    </div>
+  );
+}
+
+/**
+ * One line that says what is under the pointer or the focus. Of fixed height, so that nothing
+ * jumps.
+ */
+function Reading() {
+  const view = useStudio(curveView);
+  const ofSublayers = useStudio(showsSublayers);
+  const hover = useStudio((state) => state.view.hover);
+  const on = useStudio(runningOn);
+  const point = hover === null ? undefined : view.points[hover];
+  if (ofSublayers) return <SublayersReading />;
+  return (
+    <p className={css.reading} data-testid="reading">
+      {point
+        ? inWords(point)
+        : view.growing
+          ? `The curve grows as blocks finish, on ${on}.`
+          : 'Click a block to remove it or put it back; shift-click for a range.'}
+    </p>
+  );
+}
+
+function inWords(point: CurveView['points'][number]): string {
+  const words = [`Block ${point.index}`];
+  if (point.refused) words.push(`: cannot be left out, ${point.refused}`);
+  else if (point.nll === null) words.push(' is not scored yet');
+  else {
+    words.push(`: perplexity ${formatPpl(point.nll)}`);
+    if (Number.isFinite(point.low))
+      words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
+    if (point.equals.length > 6)
+      words.push(`, one of ${point.equals.length + 1} that cannot be told apart (${point.group})`);
+    else if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
+  }
+  if (point.removed) words.push(', removed');
+  if (point.locked) words.push(', locked');
+  return `${words.join('')}.`;
+}
+
+/** What makes the numbers of this curve doubtful stands before them. */
+function Warnings() {
+  const { warnings } = useStudio(remarksOf);
+  return warnings.map((text) => (
+    <p key={text} className={css.warning} data-testid="curve-warning">
+      <strong>Doubtful numbers.</strong> {text}
+    </p>
+  ));
+}
+
+function Groups() {
+  const groups = useStudio(groupsOf);
+  const windows = useStudio((state) => state.score.curve?.result.windows.length ?? 0);
+  const { notes } = useStudio(remarksOf);
+  return (
+    <>
+      {groups.length > 0 && (
+        <details className={css.groups}>
+          <summary>
+            Groups of equals{' '}
+            <span className={kit.sub}>
+              blocks that {plural(windows, 'window')} cannot tell apart
+            </span>
+          </summary>
+          <ul>
+            {groups.map((group, i) => (
+              <li key={group.join()}>
+                <b>{letter(i)}</b>{' '}
+                {group.length === 1
+                  ? `block ${group[0]}`
+                  : `blocks ${listed([...group].sort((a, b) => a - b))}`}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {windows === 1 && (
+        <p className={css.notes}>
+          One window gives no interval: use more to see which blocks can be told apart.
+        </p>
+      )}
+      {notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
+    </>
+  );
+}
+
+/** What scoring will do and need, before it starts. */
+function BeforeScoring() {
+  const model = useStudio((state) => state.model.current);
+  const memory = useStudio((state) => state.score.memory);
+  const settings = useStudio((state) => state.score.settings);
+  const device = useStudio((state) => state.device.report);
+  const scorable = useStudio(canScore);
+  if (!model) return null;
+  if (!model.summary.canScore) {
+    const why = model.summary.problems.map((problem) => problem.message).join(' ');
+    return (
+      <p className={css.before} data-testid="cannot-score">
+        This graph gives no perplexity, so its blocks cannot be scored. {why} You can still choose
+        blocks yourself and export.
+      </p>
+    );
+  }
+  const where = settings.device === 'auto' ? (device?.preferred ?? 'this device') : settings.device;
+  return (
+    <div className={css.before}>
+      <p>
+        Leave out each of the {model.summary.numBlocks} blocks in turn and measure perplexity on{' '}
+        {windowsOf(settings)}, {nameOfText(settings.text)}, on{' '}
+        {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
+      </p>
+      <p className={kit.note} data-testid="memory">
+        {!scorable
+          ? 'There is no tokenizer in this folder. Give windows of token ids in the settings.'
+          : memory
+            ? memoryInParts(memory)
+            : 'Estimating memory…'}
+      </p>
+      <div className={kit.row}>
+        <CommandButton id="score" />
+        <CommandButton id="settings" label="Settings" />
+      </div>
+    </div>
+  );
+}

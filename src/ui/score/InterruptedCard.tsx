@@ -1,0 +1,73 @@
+// Jobs that were interrupted on this model: how far they came, and the click that goes on or lets
+// go. Must not start anything by itself.
+
+import { useEffect, useState } from 'react';
+import type { Interrupted } from '../../contract/interrupted.ts';
+import { offeredJobs, percent } from '../../state/longJob.ts';
+import { nameOfText, windowsOf } from '../../state/score/text.ts';
+import { deviceName } from '../../state/selectors.ts';
+import { formatAgo, plural } from '../format.ts';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './importance.module.css';
+
+const NAMES: Record<Interrupted['job'], string> = {
+  score: 'Scoring',
+  parts: 'Scoring of attention and feed-forward',
+  search: 'The search',
+};
+
+export function InterruptedCards() {
+  const jobs = useStudio(offeredJobs);
+  return jobs.map((job) => <InterruptedCard key={job.key} job={job} />);
+}
+
+function InterruptedCard({ job }: { job: Interrupted }) {
+  const actions = useActions();
+  const now = useMinute();
+  const { settings, device } = job;
+  return (
+    <section
+      className={css.interrupted}
+      aria-label="Interrupted job"
+      data-testid={`interrupted-${job.job}`}
+    >
+      <p>
+        <strong>
+          {NAMES[job.job]} was interrupted at {percent(job)} %, {formatAgo(now - job.savedAt)}.
+        </strong>{' '}
+        <span className={kit.note}>
+          {job.search && `${plural(job.search.count, 'block')} at most, `}
+          {windowsOf(settings)}, {nameOfText(settings.text)}, {deviceName(device)}
+        </span>
+      </p>
+      <div className={kit.row}>
+        <button
+          type="button"
+          data-testid={`resume-${job.job}`}
+          onClick={() => void actions.resume(job)}
+        >
+          Resume
+        </button>
+        <button
+          type="button"
+          className={kit.quiet}
+          data-testid={`discard-${job.job}`}
+          onClick={() => void actions.discard(job)}
+        >
+          Discard
+        </button>
+      </div>
+    </section>
+  );
+}
+
+/** The time, by the minute, in ms since 1970. */
+function useMinute(): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 60_000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}

@@ -1,0 +1,204 @@
+// Scoring settings: text, windows, sampler, BOS, device, and the memory they need. Changes hold at
+// once; the curve says if it is older.
+
+import { type ReactNode, useId, useState } from 'react';
+import type { ScoreSettings } from '../../contract/score.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import { Dialog } from '../kit/Dialog.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import kit from '../kit/kit.module.css';
+import { NotifySwitch } from '../kit/NotifySwitch.tsx';
+import { WholeNumber } from '../kit/WholeNumber.tsx';
+import { memoryInAll } from '../memoryWords.ts';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './settings.module.css';
+import { TextField } from './TextField.tsx';
+
+export function SettingsDialog() {
+  const settings = useStudio((state) => state.score.settings);
+  const context = useStudio((state) => state.model.current?.summary.contextLength ?? null);
+  const actions = useActions();
+  const given = settings.text.kind === 'ids';
+  const set = actions.setSettings;
+  return (
+    <Dialog
+      title="Scoring settings"
+      onClose={() => actions.openDialog(null)}
+      testId="settings-dialog"
+    >
+      <TextField settings={settings} />
+      <div className={css.grid}>
+        <Field label="Windows">
+          {(id) => (
+            <WholeNumber
+              id={id}
+              value={settings.samples}
+              min={1}
+              max={1000}
+              disabled={given}
+              testId="samples"
+              onChange={(samples) => set({ samples })}
+            />
+          )}
+        </Field>
+        <Field label="Tokens per window">
+          {(id) => (
+            <WholeNumber
+              id={id}
+              value={settings.length}
+              min={2}
+              max={context ?? 4096}
+              disabled={given}
+              testId="length"
+              onChange={(length) => set({ length })}
+            />
+          )}
+        </Field>
+        <Field label="Taken">
+          {(id) => (
+            <select
+              id={id}
+              value={settings.sampler}
+              disabled={given}
+              data-testid="sampler"
+              onChange={(event) => set({ sampler: event.target.value as ScoreSettings['sampler'] })}
+            >
+              <option value="even">evenly over the text</option>
+              <option value="random">at random, without overlap</option>
+            </select>
+          )}
+        </Field>
+        <Field label="Seed">
+          {(id) => (
+            <WholeNumber
+              id={id}
+              value={settings.seed}
+              min={0}
+              max={2 ** 32 - 1}
+              disabled={given || settings.sampler === 'even'}
+              testId="seed"
+              onChange={(seed) => set({ seed })}
+            />
+          )}
+        </Field>
+        <Field label="Begin with BOS">
+          {(id) => (
+            <select
+              id={id}
+              value={settings.bos ?? 'auto'}
+              disabled={given}
+              data-testid="bos"
+              onChange={(event) =>
+                set({
+                  bos:
+                    event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every'),
+                })
+              }
+            >
+              <option value="auto">as the tokenizer does</option>
+              <option value="none">never</option>
+              <option value="every">every window</option>
+            </select>
+          )}
+        </Field>
+        <Field label="Device">{(id) => <DeviceSelect id={id} value={settings.device} />}</Field>
+        <Field label="Memory budget in MB">{(id) => <BudgetField id={id} />}</Field>
+      </div>
+      <Memory />
+      <NotifySwitch />
+      <ErrorNotice place="score" />
+      <div className={kit.row}>
+        <CommandButton id="score" testId="score-with-settings" />
+        <button type="button" onClick={() => actions.openDialog(null)}>
+          Done
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+function Field({ label, children }: { label: string; children: (id: string) => ReactNode }) {
+  const id = useId();
+  return (
+    <div className={css.field}>
+      <label htmlFor={id}>{label}</label>
+      {children(id)}
+    </div>
+  );
+}
+
+function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'] }) {
+  const report = useStudio((state) => state.device.report);
+  const actions = useActions();
+  return (
+    <select
+      id={id}
+      value={value}
+      data-testid="device-select"
+      onChange={(event) =>
+        actions.setSettings({ device: event.target.value as ScoreSettings['device'] })
+      }
+    >
+      <option value="auto">
+        best here{report && ` (${report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly'})`}
+      </option>
+      <option value="webgpu" disabled={report?.webgpu === false}>
+        WebGPU
+      </option>
+      <option value="wasm">WebAssembly</option>
+    </select>
+  );
+}
+
+const MB = 1e6;
+const MOST_MB = 1e6;
+
+/** Left empty, the budget is what the device is believed to have room for. */
+function BudgetField({ id }: { id: string }) {
+  const budget = useStudio((state) => state.score.settings.budgetBytes);
+  const usual = useStudio((state) => state.score.memory?.budget);
+  const actions = useActions();
+  const [typed, setTyped] = useState(budget === undefined ? '' : String(budget / MB));
+  const number = Number(typed);
+  const valid = typed === '' || (Number.isInteger(number) && number >= 1 && number <= MOST_MB);
+  return (
+    <>
+      <input
+        id={id}
+        type="number"
+        min={1}
+        max={MOST_MB}
+        value={typed}
+        placeholder={
+          budget === undefined && usual !== undefined
+            ? `automatic: ${Math.floor(usual / MB)}`
+            : 'automatic'
+        }
+        aria-invalid={!valid}
+        data-testid="memory-budget"
+        onBlur={() => setTyped(budget === undefined ? '' : String(budget / MB))}
+        onChange={(event) => {
+          const text = event.target.value;
+          setTyped(text);
+          const next = event.target.valueAsNumber;
+          if (text === '' && !event.target.validity.badInput)
+            actions.setSettings({ budgetBytes: undefined });
+          else if (Number.isInteger(next) && next >= 1 && next <= MOST_MB)
+            actions.setSettings({ budgetBytes: next * MB });
+        }}
+      />
+      <span className={kit.bad} role="status" style={{ minHeight: '1.4em' }}>
+        {valid ? '' : `1 to ${MOST_MB}, or empty`}
+      </span>
+    </>
+  );
+}
+
+function Memory() {
+  const memory = useStudio((state) => state.score.memory);
+  return (
+    <p className={kit.note} role="status">
+      {memory ? memoryInAll(memory) : 'Memory is not known yet.'}
+    </p>
+  );
+}

@@ -1,0 +1,101 @@
+// Below the tools of the importance curve, once parts of blocks are scored: the switch between
+// blocks and parts, and what is under the pointer there.
+
+import {
+  currentSublayers,
+  type SublayerPoint,
+  showsSublayers,
+  sublayersData,
+} from '../../state/score/sublayerSelectors.ts';
+import type { StudioState } from '../../state/state.ts';
+import { sublayerOf } from '../../units.ts';
+import { formatPpl, formatSeconds } from '../format.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './importance.module.css';
+
+const VIEWS: readonly { view: StudioState['parts']['view']; label: string }[] = [
+  { view: 'blocks', label: 'blocks' },
+  { view: 'parts', label: 'attention and feed-forward' },
+];
+
+export function SublayerTools() {
+  const { running, progress } = useStudio((state) => state.parts);
+  const result = useStudio(currentSublayers);
+  const scoring = useStudio((state) => state.score.running !== null);
+  if (scoring || (!running && !result)) return null;
+  return (
+    <div className={css.sublayerTools} data-testid="parts-tools">
+      <Switch />
+      <span className={kit.grow} />
+      {running ? (
+        <>
+          <JobProgress progress={progress} label="Scoring parts" />
+          <CommandButton id="cancel" testId="cancel-parts" />
+        </>
+      ) : (
+        result && <span className={kit.sub}>parts scored in {formatSeconds(result.seconds)}</span>
+      )}
+    </div>
+  );
+}
+
+function Switch() {
+  const shown = useStudio(showsSublayers);
+  const actions = useActions();
+  return (
+    <fieldset className={css.switch}>
+      <legend className={kit.hidden}>Units of the chart</legend>
+      {VIEWS.map(({ view, label }) => (
+        <label key={view}>
+          <input
+            type="radio"
+            name="units"
+            checked={shown === (view === 'parts')}
+            data-testid={`units-${view}`}
+            onChange={() => actions.setSublayersView(view)}
+          />
+          {label}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Both parts of the block under the pointer; otherwise what the marks mean. */
+export function SublayersReading() {
+  const { blocks, growing } = useStudio(sublayersData);
+  const hover = useStudio((state) => state.view.hover);
+  const parts = hover === null ? undefined : blocks[hover];
+  if (parts === null) {
+    return <p className={css.reading}>The parts of block {hover} cannot be told apart.</p>;
+  }
+  return (
+    <p className={css.reading} data-testid="reading">
+      {parts ? (
+        `Block ${hover}: ${parts.map(inWords).join('; ')}.`
+      ) : (
+        <>
+          <span className={css.legend}>
+            <i data-part="attn" /> attention
+          </span>{' '}
+          <span className={css.legend}>
+            <i data-part="ffn" /> feed-forward
+          </span>{' '}
+          {growing
+            ? 'The curves grow as parts finish.'
+            : 'Click a part to remove it or put it back.'}
+        </>
+      )}
+    </p>
+  );
+}
+
+function inWords({ unit, nll, low, high }: SublayerPoint): string {
+  const name = sublayerOf(unit) === 'attn' ? 'attention' : 'feed-forward';
+  if (nll === null) return `${name} not scored yet`;
+  const interval = Number.isFinite(low) ? ` (95 %: ${formatPpl(low)} to ${formatPpl(high)})` : '';
+  return `perplexity ${formatPpl(nll)} without ${name}${interval}`;
+}

@@ -1,0 +1,103 @@
+// The paths as a table: a row per number of blocks removed, a column per path; a number takes its
+// plan. The accessible truth of the path chart.
+
+import { listUnits } from '../../state/plan/unitWords.ts';
+import { type PathPoint, pathsView } from '../../state/search/selectors.ts';
+import { formatPpl } from '../format.ts';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './search.module.css';
+
+interface Props {
+  hover: string | null;
+  onHover(id: string | null): void;
+}
+
+export function SearchTable({ hover, onHover }: Props) {
+  const { series } = useStudio(pathsView);
+  const counts = [
+    ...new Set(series.flatMap(({ points }) => points.map(({ count }) => count))),
+  ].sort((a, b) => a - b);
+  return (
+    <div>
+      <div className={css.scroll}>
+        <table className={css.table} data-testid="search-table">
+          <caption className={kit.hidden}>Perplexity by number of blocks removed</caption>
+          <thead>
+            <tr>
+              <th scope="col">removed</th>
+              {series.map(({ name, label }) => (
+                <th key={name} scope="col" colSpan={2}>
+                  {label}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {counts.map((count) => (
+              <tr key={count}>
+                <th scope="row">{count}</th>
+                {series.map(({ name, label, points }) => (
+                  <Cells
+                    key={name}
+                    id={`${name}/${count}`}
+                    label={label}
+                    point={points.find((one) => one.count === count)}
+                    hovered={hover === `${name}/${count}`}
+                    onHover={onHover}
+                  />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className={kit.sub}>
+        Before each perplexity: the block that went last. A click takes the plan.
+        {counts.some((count) => !Number.isInteger(count)) &&
+          ' A part alone counts as half a block.'}
+      </p>
+    </div>
+  );
+}
+
+interface CellsProps {
+  id: string;
+  label: string;
+  point: PathPoint | undefined;
+  hovered: boolean;
+  onHover(id: string | null): void;
+}
+
+function Cells({ id, label, point, hovered, onHover }: CellsProps) {
+  const present = useStudio((state) => state.plan.present.removed.join());
+  const actions = useActions();
+  if (!point) return <td colSpan={2} />;
+  const plan = point.removed.length > 0 ? `without ${listUnits(point.removed)}` : 'with all blocks';
+  const ppl = point.nll === null ? 'not measured' : formatPpl(point.nll);
+  return (
+    <>
+      <td className={css.block}>
+        {point.block !== null && <span title="the block that went last">{point.block}</span>}
+      </td>
+      <td>
+        <button
+          type="button"
+          className={kit.quiet}
+          aria-label={`${label}, ${plan}: perplexity ${ppl}. Take this plan`}
+          aria-pressed={point.removed.join() === present}
+          title={`Take the plan ${plan}`}
+          data-hover={hovered}
+          data-testid={`path-${id}`}
+          onClick={() => actions.takePath(point.removed)}
+          onPointerEnter={() => onHover(id)}
+          onPointerLeave={() => onHover(null)}
+          onFocus={() => onHover(id)}
+          onBlur={() => onHover(null)}
+        >
+          {point.nll === null ? '–' : ppl}
+        </button>
+      </td>
+    </>
+  );
+}

@@ -1,0 +1,148 @@
+// The calibration study: which runs, how far they are, and how stable the order of blocks is over
+// them. The curve in force and the plan stay as they are.
+
+import { useId } from 'react';
+import { nameOfText } from '../../state/score/text.ts';
+import {
+  missingRuns,
+  plannedRuns,
+  STUDY_SIZES,
+  stabilityView,
+  studySeconds,
+  whyNoStudy,
+} from '../../state/stability/selectors.ts';
+import css from '../criteria/criteria.module.css';
+import { formatSeconds, plural } from '../format.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import kit from '../kit/kit.module.css';
+import { WholeNumber } from '../kit/WholeNumber.tsx';
+import { useActions, useStudio } from '../studioContext.ts';
+import { StabilityRuns, StabilityTable } from './StabilityTable.tsx';
+
+/** More seeds than these say little more. */
+const MOST_SEEDS = 10;
+
+export function StabilityPanel() {
+  const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
+  const running = useStudio((state) => state.stability.running !== null);
+  const view = useStudio(stabilityView);
+  if (!canScore) return null;
+  return (
+    <section className={kit.card} aria-labelledby="stability-title" data-testid="stability-panel">
+      <div className={kit.head}>
+        <h2 id="stability-title">How stable is this order?</h2>
+        <span className={kit.sub}>the curve again on other windows; the one above stays</span>
+      </div>
+      <div className={kit.stack}>
+        {running ? <Running /> : <Form />}
+        <ErrorNotice place="stability" />
+        {view && (
+          <>
+            <StabilityTable view={view} />
+            <StabilityRuns view={view} />
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Running() {
+  const { running, progress } = useStudio((state) => state.stability);
+  if (!running) return null;
+  return (
+    <>
+      <div className={kit.row}>
+        <JobProgress progress={progress} label="Studying the order" />
+        <span className={kit.grow} />
+        <CommandButton id="cancel" testId="stability-cancel" />
+      </div>
+      <p className={kit.sub} data-testid="stability-run">
+        Run {running.at + 1} of {running.of}: {running.label}.
+      </p>
+    </>
+  );
+}
+
+function Form() {
+  const form = useStudio((state) => state.stability.form);
+  const text = useStudio((state) => state.score.settings.text);
+  const why = useStudio(whyNoStudy);
+  const { setStudy } = useActions();
+  const id = useId();
+  const toggle = (size: number) =>
+    setStudy({
+      sizes: form.sizes.includes(size)
+        ? form.sizes.filter((one) => one !== size)
+        : [...form.sizes, size],
+    });
+  return (
+    <div className={css.form}>
+      <fieldset className={css.choices}>
+        <legend>Windows</legend>
+        {STUDY_SIZES.map((size) => (
+          <label key={size}>
+            <input
+              type="checkbox"
+              checked={form.sizes.includes(size)}
+              data-testid={`study-size-${size}`}
+              onChange={() => toggle(size)}
+            />
+            {size}
+          </label>
+        ))}
+      </fieldset>
+      <span className={css.pair}>
+        <label htmlFor={id}>each with seeds</label>
+        <WholeNumber
+          id={id}
+          value={form.seeds}
+          min={1}
+          max={MOST_SEEDS}
+          testId="study-seeds"
+          onChange={(seeds) => setStudy({ seeds })}
+        />
+      </span>
+      {text.kind === 'text' && (
+        <fieldset className={css.choices}>
+          <legend>from</legend>
+          <label>
+            <input
+              type="checkbox"
+              checked={form.own}
+              data-testid="study-own"
+              onChange={() => setStudy({ own: !form.own })}
+            />
+            {nameOfText(text)}
+          </label>
+          <label>
+            <input
+              type="checkbox"
+              checked={form.bundled}
+              data-testid="study-bundled"
+              onChange={() => setStudy({ bundled: !form.bundled })}
+            />
+            bundled text
+          </label>
+        </fieldset>
+      )}
+      <CommandButton id="stability" label="Study" testId="study-start" />
+      <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="study-estimate">
+        {why || <Estimate />}
+      </p>
+    </div>
+  );
+}
+
+function Estimate() {
+  const missing = useStudio((state) => missingRuns(state).length);
+  const planned = useStudio((state) => plannedRuns(state).length);
+  const seconds = useStudio(studySeconds);
+  const kept = planned > missing ? `, ${planned - missing} of ${planned} are done` : '';
+  return (
+    `${plural(missing, 'run')}${kept}${seconds === null ? '' : `, about ${formatSeconds(seconds)}, going by the curve`}. ` +
+    'Windows are taken at random; every run is kept.'
+  );
+}

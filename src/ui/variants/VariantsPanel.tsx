@@ -1,0 +1,117 @@
+// The variants of the session: a table to name, sort, use and pin them, the plot of speed against
+// perplexity, and the table as a file.
+
+import { lazy, Suspense, useState } from 'react';
+import { variantsCsv, variantsJson } from '../../state/variants/file.ts';
+import {
+  plottable,
+  type VariantRow,
+  variantKey,
+  variantRows,
+} from '../../state/variants/variants.ts';
+import { VERSION } from '../../version.ts';
+import { plural } from '../format.ts';
+import { CopyButton } from '../kit/CopyButton.tsx';
+import kit from '../kit/kit.module.css';
+import { saveBlob } from '../saveBlob.ts';
+import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
+import { VariantComparison } from './VariantComparison.tsx';
+import { VariantTable } from './VariantTable.tsx';
+import css from './variants.module.css';
+
+const ParetoChart = lazy(() => import('../charts/ParetoChart.tsx'));
+
+export function VariantsPanel() {
+  const rows = useStudio(variantRows);
+  const [hover, setHover] = useState<string | null>(null);
+  const hidden = useStudio((state) => state.variants.hidden.size);
+  const actions = useActions();
+  const points = plottable(rows);
+  const known = rows.filter((row) => row.nll !== null || row.measure !== null);
+  if (rows.length === 0) return null;
+  return (
+    <section className={kit.card} aria-labelledby="variants-title" data-testid="variants">
+      <div className={kit.head}>
+        <h2 id="variants-title">Variants</h2>
+        <span className={kit.sub}>plans of this session, measured; pin two to compare</span>
+      </div>
+      {points.length > 1 && (
+        <Suspense fallback={<div className={css.space} />}>
+          <ParetoChart hover={hover} onHover={setHover} />
+        </Suspense>
+      )}
+      <VariantTable rows={rows} hover={hover} onHover={setHover} />
+      <VariantComparison />
+      <div className={css.tools}>
+        <Keep />
+        <span className={kit.grow} />
+        {hidden > 0 && (
+          <button type="button" className={kit.quiet} onClick={actions.showAllVariants}>
+            Show {plural(hidden, 'hidden row')}
+          </button>
+        )}
+        <Save rows={known} />
+      </div>
+    </section>
+  );
+}
+
+/** Gives the plan in force a name, and so a row of its own. */
+function Keep() {
+  const [name, setName] = useState('');
+  const key = useStudio((state) => variantKey(state.plan.present.removed));
+  const actions = useActions();
+  return (
+    <form
+      className={css.keep}
+      onSubmit={(event) => {
+        event.preventDefault();
+        actions.keepVariant(name);
+        setName('');
+      }}
+    >
+      <input
+        type="text"
+        value={name}
+        maxLength={60}
+        aria-label="Name for the present plan"
+        placeholder={key ? 'Name for this plan' : 'Name for the original'}
+        data-testid="variant-name"
+        onChange={(event) => setName(event.target.value)}
+      />
+      <button type="submit" data-testid="variant-keep">
+        Keep plan
+      </button>
+    </form>
+  );
+}
+
+function Save({ rows }: { rows: readonly VariantRow[] }) {
+  const store = useStudioStore();
+  if (rows.length === 0) return null;
+  const textOf = (kind: 'csv' | 'json') => {
+    const { model, score } = store.state.getState();
+    const context = { score: score.curve?.result ?? null, date: new Date().toISOString() };
+    if (kind === 'csv') return variantsCsv(rows, context);
+    const { name = '', graph = '' } = model.current?.summary ?? {};
+    return variantsJson(rows, { ...context, model: name, graph, app: VERSION });
+  };
+  const save = (kind: 'csv' | 'json') => {
+    const name = `${store.state.getState().model.current?.summary.name ?? 'model'}-variants.${kind}`;
+    saveBlob(
+      new Blob([textOf(kind)], { type: kind === 'csv' ? 'text/csv' : 'application/json' }),
+      name,
+    );
+  };
+  return (
+    <>
+      <CopyButton label="Copy CSV" text={() => textOf('csv')} testId="variants-copy" />
+      <button type="button" data-testid="variants-csv" onClick={() => save('csv')}>
+        Save CSV
+      </button>
+      <button type="button" data-testid="variants-json" onClick={() => save('json')}>
+        Save JSON
+      </button>
+    </>
+  );
+}

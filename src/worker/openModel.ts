@@ -1,0 +1,100 @@
+// The model that the studio has open: its files, its tokenizer, its identity, and the windows that
+// its texts give.
+
+import type { FolderSource } from '../contract/open.ts';
+import type { ScoreSettings } from '../contract/score.ts';
+import { toReport } from '../errors.ts';
+import { type Identity, identify } from '../model/export/identity.ts';
+import type { OpenedModel } from '../model/open/open.ts';
+import {
+  type Calibration,
+  type CalibrationText,
+  calibrate,
+  folderTokenizer,
+} from '../runtime/score/calibration.ts';
+import { VERIFY_TOKENS } from '../runtime/verify/verify.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+
+/** Texts that come with the page. */
+export type BundledText = 'calibration' | 'evaluation';
+
+export class OpenModel {
+  readonly opened: OpenedModel;
+  readonly source: FolderSource;
+  private readonly bundledText: (which: BundledText) => Promise<string>;
+  private known: Promise<Identity> | null = null;
+  private tokenizers: Promise<Tokenizer> | null = null;
+
+  constructor(
+    opened: OpenedModel,
+    source: FolderSource,
+    bundledText: (which: BundledText) => Promise<string>,
+  ) {
+    this.opened = opened;
+    this.source = source;
+    this.bundledText = bundledText;
+  }
+
+  /** Read once: the files of an open model either stay as they are or can no longer be read. */
+  identity(): Promise<Identity> {
+    const { folder, graphPath, structure } = this.opened;
+    this.known ??= identify(folder, graphPath, structure.model);
+    this.known.catch(() => {
+      this.known = null;
+    });
+    return this.known;
+  }
+
+  /** @throws EspalierError `tokenizer` when there is none or it cannot be used */
+  tokenizer(): Promise<Tokenizer> {
+    this.tokenizers ??= folderTokenizer(this.opened.folder);
+    this.tokenizers.catch(() => {
+      this.tokenizers = null;
+    });
+    return this.tokenizers;
+  }
+
+  /** The calibration windows of these settings. @throws EspalierError as `calibrate` */
+  async calibration(settings: ScoreSettings, signal: AbortSignal): Promise<Calibration> {
+    return calibrate(
+      await this.textOf(settings),
+      settings,
+      () => this.tokenizer(),
+      this.opened.summary,
+      signal,
+    );
+  }
+
+  private async textOf({ text }: ScoreSettings): Promise<CalibrationText> {
+    if (text.kind === 'ids') return { name: text.name, windows: text.windows };
+    return text.kind === 'text'
+      ? text
+      : { name: 'bundled', text: await this.bundledText('calibration') };
+  }
+
+  /**
+   * Token ids that an export is verified on: a window of the bundled text, or spread ids when the
+   * model has no usable tokenizer.
+   */
+  async verifyWindow(signal: AbortSignal): Promise<number[]> {
+    const settings: ScoreSettings = {
+      text: { kind: 'bundled' },
+      samples: 1,
+      length: VERIFY_TOKENS,
+      sampler: 'even',
+      seed: 0,
+      bos: null,
+      device: 'auto',
+    };
+    try {
+      return (await this.calibration(settings, signal)).windows[0] ?? [];
+    } catch (error) {
+      if (toReport(error).code !== 'tokenizer') throw error;
+      const { vocabSize } = this.opened.summary;
+      return Array.from(
+        { length: VERIFY_TOKENS },
+        (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize),
+      );
+    }
+  }
+}

@@ -1,0 +1,130 @@
+// The one scoring session of the studio and the queue of what uses it: one job at a time, on the
+// device that was asked for, within the memory budget.
+
+import type { DeviceKind, DeviceReport } from '../contract/device.ts';
+import type { MemoryEstimate, ScoreSettings } from '../contract/score.ts';
+import { throwIfCancelled, toReport } from '../errors.ts';
+import type { OpenedModel } from '../model/open/open.ts';
+import { makeScorePrograms } from '../model/programs/programs.ts';
+import { fitted } from '../model/programs/widen.ts';
+import type { OrtLoader } from '../runtime/device/ort.ts';
+import { WASM_LIMITS } from '../runtime/device/wasmEngine.ts';
+import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
+import { defaultBudget } from '../runtime/weights/budget.ts';
+import { estimateMemory } from '../runtime/weights/memory.ts';
+import { probeDevice } from './probe.ts';
+
+export class SessionHolder {
+  /** Budget of the last score: plans after it keep to that, also in a session opened anew. */
+  budgetBytes: number | undefined;
+  private readonly loader: OrtLoader;
+  private routed: RoutedSession | null = null;
+  /** The device that each request led to for the open model. */
+  private readonly resolved = new Map<'auto' | DeviceKind, DeviceKind>();
+  private report: Promise<DeviceReport> | null = null;
+  private job: AbortController | null = null;
+  /** Uses of the session never overlap: the page may ask for memory while a plan is measured. */
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(loader: OrtLoader) {
+    this.loader = loader;
+  }
+
+  /** Looks for a GPU once; a failed look is repeated with the next call. */
+  device(): Promise<DeviceReport> {
+    this.report ??= probeDevice(this.loader);
+    this.report.catch(() => {
+      this.report = null;
+    });
+    return this.report;
+  }
+
+  /** One long job at a time; a second one cancels the first and waits for it. */
+  run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.job?.abort();
+    const abort = new AbortController();
+    this.job = abort;
+    return this.exclusive(async () => {
+      throwIfCancelled(abort.signal);
+      try {
+        return await work(abort.signal);
+      } finally {
+        if (this.job === abort) this.job = null;
+      }
+    });
+  }
+
+  /** Runs `work` when all that was queued before it has ended. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const guarded = (): Promise<T> =>
+      work().catch(async (error: unknown) => {
+        // An engine that failed in an unforeseen way keeps failing: the next call gets a new one.
+        if (toReport(error).code === 'bug') await this.close().catch(() => {});
+        throw error;
+      });
+    const turn = this.queue.then(guarded, guarded);
+    this.queue = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Cancels the running job. */
+  cancel(): void {
+    this.job?.abort();
+  }
+
+  /** The session of `opened` on the requested device, opened when it is not there yet. */
+  async open(opened: OpenedModel, requested: 'auto' | DeviceKind): Promise<RoutedSession> {
+    if (this.routed && this.routed.engine.kind === (await this.resolve(requested)))
+      return this.routed;
+    await this.close();
+    this.routed = await openRouted(
+      opened,
+      this.loader,
+      requested,
+      async () => (await this.device()).selfTest,
+    );
+    this.resolved.set(requested, this.routed.engine.kind);
+    await this.routed.session.setBudget(this.budgetBytes);
+    return this.routed;
+  }
+
+  /** Frees the weights and states on the device. */
+  async close(): Promise<void> {
+    const old = this.routed;
+    this.routed = null;
+    if (!old) return;
+    await old.session.dispose();
+    await old.engine.dispose();
+  }
+
+  /** Closes the session and forgets what was found out about the model that it belonged to. */
+  async reset(): Promise<void> {
+    await this.close();
+    this.resolved.clear();
+  }
+
+  /** What scoring with these settings will need; weights are not loaded for it. */
+  async memory(opened: OpenedModel, settings: ScoreSettings): Promise<MemoryEstimate> {
+    const given = settings.text.kind === 'ids' ? settings.text.windows : null;
+    const windows = given?.length ?? settings.samples;
+    const length = given?.[0]?.length ?? settings.length;
+    const kind = await this.resolve(settings.device);
+    // The live session keeps its weights and states: other settings are estimated without one.
+    const { maxBufferBytes, features } = kind === 'webgpu' ? await this.device() : WASM_LIMITS;
+    const budget = settings.budgetBytes ?? defaultBudget(kind, maxBufferBytes);
+    if (this.routed?.engine.kind === kind)
+      return this.routed.session.memory(windows, length, budget);
+    const programs = fitted(
+      makeScorePrograms(opened, { device: kind }),
+      features.includes('shader-f16'),
+    );
+    return estimateMemory(programs, windows, length, { kind, maxBufferBytes }, budget);
+  }
+
+  /** The device of a request: known once it was opened for this model, else the preferred one. */
+  private async resolve(requested: 'auto' | DeviceKind): Promise<DeviceKind> {
+    const known = this.resolved.get(requested);
+    if (known) return known;
+    return requested === 'auto' ? (await this.device()).preferred : requested;
+  }
+}
