@@ -1,15 +1,9 @@
 // `prune`: writes the pruned folder and checks what was written, as the page's export does.
 
 import type { DeviceKind } from '../contract/device.ts';
-import { EspalierError, toReport } from '../errors.ts';
+import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/export/manifest.ts';
-import {
-  dtypeSteps,
-  EXPORT_DTYPES,
-  type ExportDtype,
-  type StepChoice,
-  stepsObstacle,
-} from '../model/export/steps.ts';
+import { stepRecords } from '../model/export/steps.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
 import { writeFolder } from '../node/writeFolder.ts';
 import type { Engine } from '../runtime/device/engine.ts';
@@ -22,8 +16,7 @@ import { VERSION } from '../version.ts';
 import { oneOf, parseCommand, parseRemove, UsageError } from './args.ts';
 import { openForCommand, openSession, withFolder } from './open.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
-
-const DTYPES = Object.keys(EXPORT_DTYPES) as ExportDtype[];
+import { checkSteps, parseSteps } from './steps.ts';
 
 export async function prune(words: string[]): Promise<number> {
   const { folder: path, values } = parseCommand(words, {
@@ -40,12 +33,11 @@ export async function prune(words: string[]): Promise<number> {
     throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const removed = parseRemove(values.remove);
-  const dtype = oneOf(values.dtype, 'dtype', DTYPES) ?? null;
-  const steps = dtypeSteps(dtype);
+  const steps = parseSteps(values.dtype);
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
-    refuseSteps(opened, steps);
+    checkSteps(opened, steps);
     const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
     await writeFolder(out, manifest.files, folder, (done, total) =>
       status(`write ${done}/${total} bytes`),
@@ -77,7 +69,15 @@ export async function prune(words: string[]): Promise<number> {
     await engine.dispose();
     const files = manifest.files.map((file) => ({ path: file.path, bytes: file.size }));
     if (json !== undefined)
-      writeJson(json, { removed, out, files, leftOut: manifest.leftOut, summary, verification });
+      writeJson(json, {
+        removed,
+        ...stepRecords(steps),
+        out,
+        files,
+        leftOut: manifest.leftOut,
+        summary,
+        verification,
+      });
     else {
       const total = files.reduce((sum, file) => sum + file.bytes, 0);
       process.stdout.write(
@@ -93,17 +93,6 @@ export async function prune(words: string[]): Promise<number> {
     note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
     return 1;
   });
-}
-
-/** @throws EspalierError `bad-input` for a precision that the source has already */
-function refuseSteps({ summary }: OpenedModel, steps: readonly StepChoice[]): void {
-  const why = stepsObstacle(summary.dtype, steps);
-  if (why)
-    throw new EspalierError(
-      'bad-input',
-      why,
-      'Leave --dtype out, or name the float32 graph with --model.',
-    );
 }
 
 /**

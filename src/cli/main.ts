@@ -27,11 +27,11 @@ const USAGE = `usage: npm run -s espalier -- <command> <folder> [options]
       [--remove 3,7.attn] [--device wasm|webgpu] [--budget <MB>] [--model <graph>] [--json <out>]
       perplexity on a text of its own, in segments without overlap or with a stride; with --remove also of that plan,
       with how often both find the same token most likely and their KL divergence
-  prune <folder> --remove 3,7 --out <dir> [--device wasm|webgpu] [--model <graph>] [--json <out>]
-      writes the pruned folder and checks it
-  bench <folder> [--remove 3,7] [--prompt <text> | --prompt-tokens 12] [--tokens 128 --warmup 10 --runs 20 --batch 1]
+  prune <folder> --remove 3,7 --out <dir> [--dtype fp16] [--device wasm|webgpu] [--model <graph>] [--json <out>]
+      writes the pruned folder and checks it; --dtype fp16: weights and activations of a float32 graph in float16
+  bench <folder> [--remove 3,7] [--dtype fp16] [--prompt <text> | --prompt-tokens 12] [--tokens 128 --warmup 10 --runs 20 --batch 1]
       [--graph-capture] [--device wasm|webgpu] [--model <graph>] [--json <out>]
-      tokens per second of the model and, with --remove, of what prune would write, run by run in turn
+      tokens per second of the model and, with --remove or --dtype, of what prune would write, run by run in turn
   generate <folder> --prompt <text> [--chat] [--remove 3,7] [--tokens 64 --temperature 0 --top-k 0 --top-p 1 --seed 0]
       [--device wasm|webgpu] [--model <graph>] [--json <out>]
       text of the model and, with --remove, of what prune would write; --chat: the prompt goes through the chat template

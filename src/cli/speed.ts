@@ -5,14 +5,17 @@ import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/s
 import type { DeviceKind } from '../contract/device.ts';
 import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../contract/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
+import { type StepChoice, stepRecords } from '../model/export/steps.ts';
 import { measureVariants } from '../speed/measure.ts';
 import type { Unit } from '../units.ts';
 import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { checkSteps, parseSteps } from './steps.ts';
 
 const OPTIONS = {
   remove: { type: 'string' },
+  dtype: { type: 'string' },
   prompt: { type: 'string' },
   'prompt-tokens': { type: 'string' },
   tokens: { type: 'string' },
@@ -40,7 +43,7 @@ export interface BenchVariant {
 }
 
 /**
- * What `bench` writes. `pruned` and `gain` are null without --remove; `errors` is there when a
+ * What `bench` writes. `pruned` and `gain` are null without --remove and --dtype; `errors` is there when a
  * variant failed.
  */
 export interface BenchReport {
@@ -54,6 +57,8 @@ export interface BenchReport {
   settings: SpeedSettings & {
     graph: string;
     removed: Unit[];
+    /** Of the pruned variant, where there are any. */
+    steps?: StepChoice[];
     promptIds: number[];
     interleaved: MeasureResult['interleaved'];
   };
@@ -88,12 +93,14 @@ export async function bench(words: string[]): Promise<number> {
   };
   const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
   const removed = parseRemove(values.remove);
+  const steps = parseSteps(values.dtype);
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
+    checkSteps(opened, steps);
     const result = await measureVariants(
-      { removed, settings },
+      { removed, steps, settings },
       await openVariants(opened, device, graphCapture),
       {
         signal: new AbortController().signal,
@@ -102,7 +109,7 @@ export async function bench(words: string[]): Promise<number> {
       },
     );
     statusDone();
-    const report = reportOf(result, opened.graphPath, removed);
+    const report = reportOf(result, opened.graphPath, removed, steps);
     writeJson(values.json, report);
     summarise(result);
     return report.errors ? 1 : 0;
@@ -120,7 +127,12 @@ function modeOf(
   return is(QUICK_PROTOCOL) ? 'quick' : 'custom';
 }
 
-function reportOf(result: MeasureResult, graph: string, removed: Unit[]): BenchReport {
+function reportOf(
+  result: MeasureResult,
+  graph: string,
+  removed: Unit[],
+  steps: readonly StepChoice[],
+): BenchReport {
   const { original, pruned, gain, errors, settings, promptIds, interleaved } = result;
   const any = original ?? pruned;
   if (!any) throw new EspalierError('bug', 'Neither variant has numbers, and neither failed.');
@@ -130,7 +142,7 @@ function reportOf(result: MeasureResult, graph: string, removed: Unit[]): BenchR
     gain: gain?.ratio ?? null,
     gainCi95: gain?.ci95 ?? null,
     gainIsNoise: gain?.noise ?? null,
-    settings: { ...settings, graph, removed, promptIds, interleaved },
+    settings: { ...settings, graph, removed, ...stepRecords(steps), promptIds, interleaved },
     device: { ...any.info.device, runtime: any.info.runtime },
     ...(errors.original || errors.pruned ? { errors } : {}),
   };

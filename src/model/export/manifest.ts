@@ -10,6 +10,7 @@ import { type Bytes, type Folder, type FolderFile, readText } from '../../onnx/s
 import type { Unit } from '../../units.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
+import { exportedModel } from './apply.ts';
 import { prunedConfigJson, prunedGenaiConfig, type WrittenGraph } from './config.ts';
 import { sortFiles } from './files.ts';
 import { identify } from './identity.ts';
@@ -19,7 +20,7 @@ import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
-import { exportedModel, exportSteps, type StepChoice, stepRecords } from './steps.ts';
+import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder, or

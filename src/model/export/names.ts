@@ -1,7 +1,10 @@
 // File names that say in which precision a graph is written; must not look at the graph.
 
-import { DTYPE_SUFFIX } from '../open/open.ts';
 import { type StepChoice, stepOf } from './steps.ts';
+
+/** Suffixes by which exporters name precisions: model_q4f16.onnx. */
+export const DTYPE_SUFFIX =
+  /[_.-](fp32|fp16|bf16|int8|uint8|int4|uint4|q2|q4|q8|q4f16|q8f16|q2f16|bnb4|quantized)$/;
 
 /** The precision that the steps write in, as file names have it; null where the source's stays. */
 export function writtenDtype(steps: readonly StepChoice[]): string | null {

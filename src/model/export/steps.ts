@@ -1,13 +1,7 @@
-// What an export does to a model, step by step, removal first: each step is one row of the table,
-// and its choices are plain data. Manifest, provenance, README, verification and size go through it.
+// What an export does to a model, step by step, removal first: what is known of each step, one row
+// for each, for whoever chooses, records, describes or verifies it. What it does: apply.ts.
 
-import type { Model } from '../../onnx/graph.ts';
-import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
-import { toFloat16 } from '../float16/convert.ts';
-import type { Removal } from '../structure/removal.ts';
-import { applyRemoval } from '../structure/remove.ts';
-import type { Structure } from '../structure/structure.ts';
 import type { Field } from './provenanceCheck.ts';
 
 /** What each step needs to be told. */
@@ -23,29 +17,14 @@ export type StepChoice<Id extends StepId = StepId> = {
   [K in Id]: { step: K } & StepParameters[K];
 }[Id];
 
-/** What a step may look at besides the model that it changes. */
-export interface StepContext {
-  /** The source, before any step. */
-  structure: Structure;
-  /** What the removal comes to. */
-  removal: Removal;
-  /** The folder is one of ONNX Runtime GenAI. */
-  genai: boolean;
-}
-
 /** How closely a verification must find the original's numbers; absent: as for any export. */
 export interface StepTolerance {
   /** Relative difference of the mean NLL. */
   mean?: number;
 }
 
+/** A row of the table. */
 export interface ExportStep<Id extends StepId> {
-  /**
-   * The model after the step; the given one stays as it is. New tensors are computed from old ones
-   * when they are read (`derive`), so that no weight is read here.
-   * @throws EspalierError `bad-input` or `unsupported-graph` when the step cannot be taken
-   */
-  apply(model: Model, choice: StepChoice<Id>, context: StepContext): Model;
   /** Why the step makes no sense for a model stored as `dtype`, or null. */
   obstacle(dtype: string): string | null;
   tolerance: StepTolerance;
@@ -66,7 +45,6 @@ export interface ExportStep<Id extends StepId> {
 
 export const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
   removal: {
-    apply: (_, __, { structure, removal }) => applyRemoval(structure, removal),
     obstacle: () => null,
     tolerance: {},
     describe: () => null,
@@ -75,10 +53,6 @@ export const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
     read: (field) => field.fail('a step that changes weights'),
   },
   float16: {
-    apply(model, _, { structure, genai }) {
-      const states = structure.blocks.flatMap((block) => block.states.map(({ input }) => input));
-      return toFloat16(model, { tokens: structure.tokenInput, states: new Set(states) }, genai);
-    },
     obstacle: (dtype) =>
       dtype === 'fp32'
         ? null
@@ -107,20 +81,6 @@ export function exportSteps(removed: readonly Unit[], steps: readonly StepChoice
 /** The row of a choice. The cast is the table's own promise: a row takes the choices of its name. */
 export function stepOf(choice: StepChoice): ExportStep<StepId> {
   return EXPORT_STEPS[choice.step] as unknown as ExportStep<StepId>;
-}
-
-/** The model that an export writes: the source's after all steps. @throws as `ExportStep.apply` */
-export function exportedModel(
-  { structure, folder }: { structure: Structure; folder: Folder },
-  removal: Removal,
-  steps: readonly StepChoice[],
-): Model {
-  const genai = folder.open('genai_config.json') !== null;
-  const context = { structure, removal, genai };
-  return steps.reduce(
-    (model, choice) => stepOf(choice).apply(model, choice, context),
-    structure.model,
-  );
 }
 
 /** What espalier.json keeps of the steps after the removal; nothing where there are none. */
@@ -156,6 +116,13 @@ export const EXPORT_DTYPES = {
 } as const satisfies Record<string, readonly StepChoice[]>;
 
 export type ExportDtype = keyof typeof EXPORT_DTYPES;
+
+/** The precision that these steps make, or null where none of the table does. */
+export function dtypeOf(steps: readonly StepChoice[]): ExportDtype | null {
+  const names = steps.map(({ step }) => step).join();
+  const entries = Object.entries(EXPORT_DTYPES) as [ExportDtype, readonly StepChoice[]][];
+  return entries.find(([, made]) => made.map(({ step }) => step).join() === names)?.[0] ?? null;
+}
 
 /** The steps of a precision; none where the source's is kept. */
 export function dtypeSteps(dtype: ExportDtype | null): StepChoice[] {

@@ -66,13 +66,13 @@ export class Variant implements VariantHandle {
   }
 
   /**
-   * Loads `opened` without the blocks `removed` on a device of its own. Errors as
+   * Loads `opened` without the blocks `removed`, after `steps`, on a device of its own. Errors as
    * `VariantApi.load`, and `cancelled`. `loadSeconds` starts when the device is open and ends when
    * the session is ready.
    */
   static async open(
     opened: OpenedModel,
-    request: Pick<VariantRequest, 'removed' | 'device' | 'selfTest' | 'graphCapture'>,
+    request: Pick<VariantRequest, 'removed' | 'steps' | 'device' | 'selfTest' | 'graphCapture'>,
     loader: OrtLoader,
     options: VariantOptions = {},
   ): Promise<Variant> {
@@ -88,7 +88,8 @@ export class Variant implements VariantHandle {
       options.onProgress?.({ job: 'load', secondsLeft: null, ...progress });
     try {
       const started = performance.now();
-      const manifest = await exportManifest(opened, request.removed, { app: VERSION });
+      const { removed, steps = [] } = request;
+      const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
       const exported = await openModel(manifestFolder(manifest, opened.folder), manifest.graph);
       const decoder = await Decoder.open(exported, engine, {
         signal: options.signal,

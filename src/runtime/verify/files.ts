@@ -2,7 +2,8 @@
 // tensor; must not load a tensor whole.
 
 import { throwIfCancelled } from '../../errors.ts';
-import { exportedModel, exportSteps, type StepChoice } from '../../model/export/steps.ts';
+import { exportedModel } from '../../model/export/apply.ts';
+import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import { BytesReader } from '../../onnx/bytes.ts';
