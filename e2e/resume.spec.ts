@@ -93,7 +93,7 @@ test('the engine dies in a long run: the click of the error goes on where it was
       });
     });
   await expect(page.getByTestId('error-score')).toContainText('The worker stopped unexpectedly.');
-  await expect(page.getByTestId('remedy-score')).toHaveText(/^Go on at [1-9]\d? %$/);
+  await expect(page.getByTestId('remedy-score')).toHaveText(/^Resume at [1-9]\d? %$/);
   await expect(page.getByTestId('interrupted-score')).toBeHidden();
   // Once the error is dismissed, the job is offered by itself.
   await page.getByTestId('error-score').getByRole('button', { name: 'Dismiss' }).click();

@@ -2,9 +2,9 @@
 // not import the store itself.
 
 import { createContext, useCallback, useContext } from 'react';
-import { type Command, type CommandId, command } from '../state/commands.ts';
+import { type Actions, type Command, type CommandId, command } from '../state/commands.ts';
 import type { StudioState } from '../state/state.ts';
-import { type Actions, type StudioStore, useStudioState } from '../state/store.ts';
+import { type StudioStore, useStudioState } from '../state/store.ts';
 
 export const StudioContext = createContext<StudioStore | null>(null);
 

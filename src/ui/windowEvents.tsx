@@ -5,8 +5,9 @@ import { useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
-import { type EngineJob, engineJob } from '../state/jobs.ts';
+import { engineJob } from '../state/jobs.ts';
 import { endOf, pageTitle } from '../state/longJob.ts';
+import { JOBS } from '../state/state.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
 
@@ -141,16 +142,12 @@ export function Toasts() {
   return null;
 }
 
-/** Jobs that do not go on where they were when the page is opened again. */
-const LOST_ON_LEAVING: readonly string[] = [
-  'export',
-  'stability',
-  'evaluate',
-] satisfies EngineJob[];
-
-/** Asks before the page is left in the middle of one. */
+/** Asks before the page is left in the middle of a job that cannot be resumed. */
 export function LeaveGuard() {
-  const asks = useStudio((state) => LOST_ON_LEAVING.includes(engineJob(state) ?? ''));
+  const asks = useStudio((state) => {
+    const job = engineJob(state);
+    return job !== null && JOBS[job].isLostOnLeaving;
+  });
   useEffect(() => {
     if (!asks) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();

@@ -7,6 +7,7 @@ import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
+import { runJob } from '../runJob.ts';
 import { missingSources } from './missing.ts';
 import type { CriteriaSlice } from './state.ts';
 
@@ -16,47 +17,52 @@ export interface CriteriaActions {
   setCriteria(fields: { [F in 'shown' | 'view' | 'norms' | 'span']?: CriteriaSlice[F] }): void;
 }
 
-export function makeCriteriaActions(context: Context, onEnd: () => void): CriteriaActions {
+type OnProgress = (progress: Progress) => void;
+
+export function makeCriteriaActions(context: Context): CriteriaActions {
   const { api, get, patch } = context;
+
+  async function measure<S extends MeasuredSource>(source: S, onProgress: OnProgress) {
+    const curve = get().score.curve?.id ?? null;
+    const result = await api.measureSource(source, curveSettings(get()), onProgress);
+    return { [source]: { curve, result } };
+  }
 
   return {
     setCriteria: (fields) => patch('criteria', fields),
     async compareCriteria() {
-      const { current } = get().model;
-      if (!current || engineJob(get())) return;
-      const isCurrent = () => get().model.current === current;
-      const onProgress = (progress: Progress) => {
-        if (isCurrent() && get().criteria.running) patch('criteria', { progress });
-      };
-      const measure = async <S extends MeasuredSource>(source: S): Promise<void> => {
-        const curve = get().score.curve?.id ?? null;
-        const result = await api.measureSource(source, curveSettings(get()), onProgress);
-        if (!isCurrent()) return;
-        const { measured } = get().criteria;
-        patch('criteria', { measured: { ...measured, [source]: { curve, result } } });
-      };
-      const sources = missingSources(get());
+      if (!get().model.current || engineJob(get())) return;
       context.clear('criteria');
       patch('criteria', { compared: true });
-      if (sources.length === 0) return;
-      context.announce('The comparison of criteria has started.');
-      let whole = true;
-      for (const source of sources) {
-        patch('criteria', { running: source, progress: null });
-        try {
-          await measure(source);
-        } catch (error) {
-          whole = false;
-          if (isCurrent()) context.fail('criteria', error);
-          // Where one source cannot be measured, another may.
-          if (isCancelled(error)) break;
-        }
-        if (!isCurrent()) return;
-      }
-      patch('criteria', { running: null, progress: null });
-      if (whole) context.announce('The criteria are computed.');
-      else if (!get().errors.criteria) context.announce('The comparison of criteria has stopped.');
-      onEnd();
+      const sources = missingSources(get());
+      const [first] = sources;
+      if (!first) return;
+      await runJob<never, void>(context, 'criteria', {
+        started: 'The comparison of criteria has started.',
+        start: () => patch('criteria', { running: first, progress: null }),
+        async call({ isCurrent }) {
+          const take = (fields: Partial<CriteriaSlice>) => {
+            if (isCurrent()) patch('criteria', fields);
+          };
+          let failure: unknown = null;
+          for (const source of sources) {
+            take({ running: source, progress: null });
+            try {
+              const entry = await measure(source, (progress) => take({ progress }));
+              take({ measured: { ...get().criteria.measured, ...entry } });
+            } catch (error) {
+              failure ??= error;
+              // Where one source cannot be measured, another may.
+              if (isCancelled(error)) break;
+            }
+            if (!isCurrent()) return;
+          }
+          if (failure) throw failure;
+        },
+        take: () => 'The criteria are computed.',
+        stop: () => 'The comparison of criteria was cancelled.',
+        end: () => patch('criteria', { running: null, progress: null }),
+      });
     },
   };
 }

@@ -13,8 +13,8 @@ import {
   planWithinNoise,
   stabilityView,
   studyCount,
+  studyObstacle,
   studySeconds,
-  whyNoStudy,
 } from '../stability/selectors.ts';
 import type { FakeOptions, FakeStudio } from '../testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
@@ -184,10 +184,10 @@ describe('the calibration study', () => {
       curve!.result.windows,
       'wasm',
     ]);
-    expect(whyNoStudy(get())).toBe('All these runs are done.');
+    expect(studyObstacle(get())).toBe('All these runs are done.');
     const view = stabilityView(get())!;
     expect(view.runs.map(({ label }) => label)).toEqual([
-      'curve in force',
+      'current curve',
       ...plannedRuns(get()).map(({ label }) => label),
     ]);
     // The stand-in scores alike on any windows.
@@ -238,7 +238,7 @@ describe('the calibration study', () => {
       new Set(['bundled', 'text']),
     );
     actions.setStudy({ sizes: [] });
-    expect(whyNoStudy(get())).toBe('Choose a number of windows and a text.');
+    expect(studyObstacle(get())).toBe('Choose a number of windows and a text.');
   });
 
   it('warns of a plan within noise only when the plan was chosen by perplexity, and not while it is measured', async () => {

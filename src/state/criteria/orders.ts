@@ -1,11 +1,13 @@
 // The orders in which blocks could go at once, one per criterion that is known for the open model,
-// and which of them is in force. Pure and memoised.
+// and which of them is in force.
 
 import { type Take, takeInOrder } from '../../analysis/criterion.ts';
 import { derive } from '../memo.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { unlockedBlocks } from '../plan/locks.ts';
 import type { StudioState } from '../state.ts';
 import { fileOrders } from './fileOrders.ts';
-import { knownCriteria, removableBlocks } from './selectors.ts';
+import { knownCriteria } from './selectors.ts';
 import type { OrderName } from './state.ts';
 
 export interface KnownOrder {
@@ -61,14 +63,12 @@ function mostOf(order: KnownOrder | null, free: readonly number[], numBlocks: nu
   return 0;
 }
 
-const numBlocksOf = (state: StudioState) => state.model.current?.summary.numBlocks ?? 0;
-
 /**
  * Number of blocks that "drop the lowest" may take: removable, in the order in force, not locked,
  * and never all blocks of the model.
  */
 export const droppable = derive(
-  (state: StudioState) => [currentOrder(state), removableBlocks(state), numBlocksOf(state)],
+  (state: StudioState) => [currentOrder(state), unlockedBlocks(state), numBlocksOf(state)],
   mostOf,
 );
 
@@ -84,5 +84,5 @@ export function takable(state: StudioState): number {
  * fewer may.
  */
 export function oneShot(state: StudioState, k: number): number[] {
-  return [...(currentOrder(state)?.take(removableBlocks(state), k) ?? [])].sort((a, b) => a - b);
+  return [...(currentOrder(state)?.take(unlockedBlocks(state), k) ?? [])].sort((a, b) => a - b);
 }

@@ -25,10 +25,10 @@ import {
   type Take,
 } from '../../analysis/criterion.ts';
 import { derive } from '../memo.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { unlockedBlocks } from '../plan/locks.ts';
 import type { StudioState } from '../state.ts';
 import { SOURCE_NAMES, SOURCES } from './sources.ts';
-
-const numBlocksOf = (state: StudioState) => state.model.current?.summary.numBlocks ?? 0;
 
 /** The n of the angular distance, within the model. */
 export function spanOf(state: StudioState): number {
@@ -155,18 +155,9 @@ export const shownCriteria = derive(
   (known, shown): CriterionView[] => known.filter(({ name }) => shown.includes(name)),
 );
 
-/** Blocks that may go: neither locked nor impossible to remove. */
-export const removableBlocks = derive(
-  (state: StudioState) => [state.model.current, state.plan.present.locked],
-  (model, locked): readonly number[] =>
-    (model?.summary.blocks ?? [])
-      .filter(({ index, unremovable }) => !unremovable && !locked.includes(index))
-      .map(({ index }) => index),
-);
-
 /** Blocks that stay, whatever an order says. */
 export const staying = derive(
-  (state: StudioState) => [removableBlocks(state), numBlocksOf(state)],
+  (state: StudioState) => [unlockedBlocks(state), numBlocksOf(state)],
   (free, numBlocks): readonly number[] =>
     Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !free.includes(block)),
 );

@@ -9,7 +9,8 @@ import {
   type SourceData,
   type SourceName,
 } from '../../analysis/criteriaTable.ts';
-import type { OpenModel, StudioState } from '../state.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { StudioState } from '../state.ts';
 import { fileScores } from './fileOrders.ts';
 
 interface SourceRow<S extends SourceName> {

@@ -1,10 +1,9 @@
-// What the page knows of criteria beside each other, and of the study of how stable an order is.
-// Types and the first state only.
+// What the page knows of criteria beside each other.
 
 import { CRITERIA, type CriterionName, type MeasuredSource } from '../../analysis/criteriaTable.ts';
 import type { SourceResult } from '../../contract/criteria.ts';
 import type { Progress } from '../../contract/progress.ts';
-import type { ScoreResult } from '../../contract/score.ts';
+import { ofModel } from '../slice.ts';
 
 /** A source, measured, as far as it is known; a row for each. */
 type MeasuredSources = {
@@ -17,26 +16,6 @@ type MeasuredSources = {
 
 /** What orders blocks: a criterion, or an order that another tool wrote. */
 export type OrderName = CriterionName | 'file-order';
-
-/** What a calibration study is to run: every size with every seed on every text. */
-export interface StudyForm {
-  /** Numbers of windows. */
-  sizes: readonly number[];
-  /** How many seeds, from 0 on. */
-  seeds: number;
-  bundled: boolean;
-  /** The text that someone gave, where there is one. */
-  own: boolean;
-}
-
-/** One run of a calibration study. */
-export interface StudyRunResult {
-  /** Key of its settings. */
-  key: string;
-  /** "50 windows, seed 1, bundled text". */
-  label: string;
-  result: Pick<ScoreResult, 'blocks' | 'order' | 'settings' | 'seconds'>;
-}
 
 export interface CriteriaSlice {
   /** The source that is being measured. */
@@ -58,18 +37,7 @@ export interface CriteriaSlice {
   orderBy: string;
 }
 
-export interface StabilitySlice {
-  form: StudyForm;
-  /** The run that goes on, from 0 on, of how many. */
-  running: { at: number; of: number; label: string } | null;
-  /** Of that run; seconds left are those of the whole study. */
-  progress: Progress | null;
-  runs: readonly StudyRunResult[];
-  /** Blocks that are counted as the lowest; null = as many as the plan removes. */
-  k: number | null;
-}
-
-export const NO_CRITERIA: CriteriaSlice = {
+const first: CriteriaSlice = {
   running: null,
   progress: null,
   compared: false,
@@ -80,10 +48,9 @@ export const NO_CRITERIA: CriteriaSlice = {
   span: 1,
   orderBy: 'ppl',
 };
-export const NO_STABILITY: StabilitySlice = {
-  form: { sizes: [10], seeds: 3, bundled: true, own: true },
+
+export const CRITERIA_SLICE = ofModel<CriteriaSlice>(first, (slice) => ({
+  ...slice,
   running: null,
   progress: null,
-  runs: [],
-  k: null,
-};
+}));

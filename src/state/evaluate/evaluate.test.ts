@@ -12,12 +12,12 @@ import { pageTitle } from '../longJob.ts';
 import { remedyOf } from '../remedies.ts';
 import { scored, setUp, until } from '../testing/setUp.ts';
 import {
+  evaluateObstacle,
   evaluateRequest,
   evaluationRecords,
   evaluationShown,
   isStaleEvaluation,
   protocolWords,
-  whyNoEvaluating,
 } from './selectors.ts';
 
 /** Longer than the page waits before it shows what came. */
@@ -67,16 +67,16 @@ describe('an evaluation', () => {
       maxSegments: 5,
     });
     actions.setEvaluation({ segment: 513 });
-    expect(whyNoEvaluating(get())).toContain('2 to 512 tokens here, not 513');
+    expect(evaluateObstacle(get())).toContain('2 to 512 tokens here, not 513');
     actions.setEvaluation({ segment: 100, stride: 101 });
-    expect(whyNoEvaluating(get())).toContain('at most the 100 tokens');
+    expect(evaluateObstacle(get())).toContain('at most the 100 tokens');
   });
 
   it('has the engine while it runs, tells partial numbers, and keeps them when it is cancelled', async () => {
     const { actions, get, studio } = setUp({}, slow);
     await actions.openSample();
     const run = actions.evaluate();
-    expect(whyNoEvaluating(get())).toBe('A text is being evaluated.');
+    expect(evaluateObstacle(get())).toBe('A text is being evaluated.');
     await until(() => get().evaluate.progress !== null);
     expect(pageTitle(get())).toContain('Evaluating');
     expect(evaluationShown(get())).toMatchObject({ state: 'running', result: { segments: 100 } });
@@ -127,9 +127,9 @@ describe('an evaluation', () => {
 
   it('needs a tokenizer and a text', async () => {
     const { actions, get } = setUp({}, { hasTokenizer: false });
-    expect(whyNoEvaluating(get())).toBe('No model is open.');
+    expect(evaluateObstacle(get())).toBe('No model is open.');
     await actions.openSample();
-    expect(whyNoEvaluating(get())).toContain('tokenizer');
+    expect(evaluateObstacle(get())).toContain('tokenizer');
     actions.setEvaluationText('empty.txt', ' \n');
     expect(get().errors.evaluate?.message).toBe('empty.txt is empty.');
     expect(get().evaluate.form.text.kind).toBe('bundled');
@@ -162,7 +162,7 @@ describe('tables of other tools', () => {
     const { actions, get } = setUp();
     await actions.openSample();
     expect(curveSnippets(get()).map(({ why }) => why)).toEqual(
-      Array(2).fill('It holds the curve: score the blocks first.'),
+      Array(2).fill('Score the blocks first: this file holds the curve.'),
     );
     actions.toggle('3.attn');
     for (const { id, text, why } of planSnippets(get())) {

@@ -5,14 +5,14 @@ import { criterionOrder } from '../../analysis/criteria.ts';
 import type { SublayersResult } from '../../contract/score.ts';
 import type { CriterionRecord, StudyRecord } from '../../model/export/provenanceStudy.ts';
 import { type RecordedCriterion, recordedCriteria } from '../criteria/selectors.ts';
-import type { StudyRunResult } from '../criteria/state.ts';
 import { evaluationRecords } from '../evaluate/selectors.ts';
-import { currentSublayers } from '../score/sublayerSelectors.ts';
 import { searchRecord } from '../search/selectors.ts';
+import type { StudyRunResult } from '../stability/state.ts';
 import type { StudioState } from '../state.ts';
+import { currentSublayers } from '../sublayers/selectors.ts';
 
 /**
- * Blocks without a score (they cannot be left out, or no window begins there) are no units of the
+ * Blocks without a score (they cannot be removed, or no window begins there) are no units of the
  * record.
  */
 function ofBlocks({ name, scores }: RecordedCriterion): CriterionRecord {

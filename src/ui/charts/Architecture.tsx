@@ -4,7 +4,7 @@
 import { useId } from 'react';
 import type { BlockSummary, ModelSummary } from '../../model/open/summary.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { isRemoved } from '../../state/score/sublayerSelectors.ts';
+import { isRemoved } from '../../state/sublayers/selectors.ts';
 import { sublayerUnit, type Unit, wholeBlocks } from '../../units.ts';
 import { formatCount } from '../format.ts';
 import { usePointing } from '../usePointing.ts';

@@ -2,8 +2,8 @@
 // there is a curve; a mirror of the block list.
 
 import { useMemo } from 'react';
-import { showsSublayers } from '../../state/score/sublayerSelectors.ts';
 import { type CurveData, curveData } from '../../state/selectors.ts';
+import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';

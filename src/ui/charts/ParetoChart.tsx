@@ -12,8 +12,8 @@ import {
   YAxis,
 } from 'recharts';
 import {
-  foretoldRows,
   plottable,
+  predictedRows,
   type VariantRow,
   variantRows,
 } from '../../state/variants/variants.ts';
@@ -39,11 +39,11 @@ export default function ParetoChart({ hover, onHover }: Props) {
   const ref = usePoints(onHover);
   const points = plottable(rows);
   const original = points.find((row) => row.key === '');
-  const foretold = foretoldRows(rows);
-  const nlls = [...points, ...foretold].map((row) => row.nll!);
+  const predicted = predictedRows(rows);
+  const nlls = [...points, ...predicted].map((row) => row.nll!);
   const scale = scaleOf(original?.nll ?? Math.min(...nlls), nlls);
   const measured = points.map((row): Datum => datum(row, scale.high));
-  const data = [...measured, ...foretold.map((row): Datum => datum(row, scale.high))];
+  const data = [...measured, ...predicted.map((row): Datum => datum(row, scale.high))];
   const front = measured.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
   const speeds = data.map(({ speed }) => speed);
   const [slowest, fastest] = [Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08];
@@ -54,7 +54,7 @@ export default function ParetoChart({ hover, onHover }: Props) {
       <figure
         ref={ref}
         className={css.sweep}
-        aria-label={inWords(measured, foretold.length)}
+        aria-label={inWords(measured, predicted.length)}
         data-testid="pareto-chart"
       >
         <ResponsiveContainer
@@ -77,7 +77,7 @@ export default function ParetoChart({ hover, onHover }: Props) {
               tickLine={false}
               axisLine={{ stroke: 'var(--line)' }}
               label={{
-                value: foretold.length > 0 ? 'tok/s; dashed: predicted' : 'tok/s, measured',
+                value: predicted.length > 0 ? 'tok/s; dashed: predicted' : 'tok/s, measured',
                 position: 'bottom',
                 offset: 2,
                 fill: 'var(--muted)',
@@ -230,7 +230,7 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
   );
 }
 
-function inWords(data: readonly Datum[], foretold: number): string {
+function inWords(data: readonly Datum[], predicted: number): string {
   const fastest = data.reduce((a, b) => (a.speed >= b.speed ? a : b));
   const best = data.reduce((a, b) => (a.row.nll! <= b.row.nll! ? a : b));
   return (
@@ -238,6 +238,6 @@ function inWords(data: readonly Datum[], foretold: number): string {
     `${formatRate(fastest.speed)} tokens per second at perplexity ` +
     `${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ` +
     `${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per ` +
-    `second.${foretold > 0 ? ` ${plural(foretold, 'more plan')} with a predicted speed.` : ''}`
+    `second.${predicted > 0 ? ` ${plural(predicted, 'more plan')} with a predicted speed.` : ''}`
   );
 }

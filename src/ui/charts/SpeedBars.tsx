@@ -11,7 +11,7 @@ const BAR = 12;
 const GAP = 8;
 
 export function SpeedBars() {
-  const { original, pruned, stale, prediction, foretold } = useStudio(speedView);
+  const { original, pruned, stale, prediction, predicted } = useStudio(speedView);
   const live = useStudio((state) => state.speed.running?.samples);
   const fresh = pruned && !stale ? pruned.speed.throughput : null;
   const outline = prediction?.tokensPerSecond ?? null;
@@ -21,7 +21,7 @@ export function SpeedBars() {
     fresh?.max ?? 0,
     old?.speed.throughput.max ?? 0,
     outline ?? 0,
-    foretold?.tokensPerSecond ?? 0,
+    predicted?.tokensPerSecond ?? 0,
     ...(live?.original ?? []),
     ...(live?.pruned ?? []),
   );
@@ -52,10 +52,10 @@ export function SpeedBars() {
           data-testid="bar-predicted"
         />
       )}
-      {foretold && (
+      {predicted && (
         <path
           className={css.predicted}
-          d={`M${x(foretold.tokensPerSecond)} ${second - 3}v${BAR + 6}`}
+          d={`M${x(predicted.tokensPerSecond)} ${second - 3}v${BAR + 6}`}
           data-testid="bar-foretold"
         />
       )}

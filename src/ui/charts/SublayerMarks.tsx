@@ -2,11 +2,7 @@
 // over their block, each with a hit column of its own.
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
-import {
-  isRemoved,
-  type SublayerPoint,
-  sublayersData,
-} from '../../state/score/sublayerSelectors.ts';
+import { isRemoved, type SublayerPoint, sublayersData } from '../../state/sublayers/selectors.ts';
 import { useStudio } from '../studioContext.ts';
 import type { MarksProps } from './CurveFrame.tsx';
 import css from './charts.module.css';

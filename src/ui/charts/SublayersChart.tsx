@@ -3,7 +3,7 @@
 
 import { useMemo } from 'react';
 import { nameUnit } from '../../state/plan/unitWords.ts';
-import { type SublayersData, sublayersData } from '../../state/score/sublayerSelectors.ts';
+import { type SublayersData, sublayersData } from '../../state/sublayers/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';

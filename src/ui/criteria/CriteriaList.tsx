@@ -9,9 +9,9 @@ import {
   type CriterionView,
   criteriaView,
   REFERENCE,
-  removableBlocks,
   spanOf,
 } from '../../state/criteria/selectors.ts';
+import { unlockedBlocks } from '../../state/plan/locks.ts';
 import { wholeBlocks } from '../../units.ts';
 import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
@@ -91,7 +91,7 @@ const signed = (value: number) => `${value < 0 ? '−' : ''}${Math.abs(value).to
 
 /** What it would remove first, and where its ranks differ most from those by perplexity. */
 function Words({ criterion: { take, apart } }: { criterion: CriterionView }) {
-  const free = useStudio(removableBlocks);
+  const free = useStudio(unlockedBlocks);
   const count = useStudio((state) => wholeBlocks(state.plan.present.removed).length || 3);
   const lowest = take(free, count);
   const first =

@@ -3,10 +3,10 @@
 
 import { Fragment, lazy, Suspense } from 'react';
 import { ALL_CRITERIA, isMeasured, type MeasuredSource } from '../../analysis/criteriaTable.ts';
-import { endsProtected } from '../../state/commands.ts';
 import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
 import { type CriterionView, criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
 import { MEASURED, SOURCES } from '../../state/criteria/sources.ts';
+import { endsLocked } from '../../state/plan/locks.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -194,7 +194,7 @@ function ordinal(rank: number): string {
 /** The paper's name for criteria with the ends locked: protection is a lock that people see. */
 function Locks() {
   const locked = useStudio((state) => state.plan.present.locked);
-  const ends = useStudio(endsProtected);
+  const ends = useStudio(endsLocked);
   const known = useStudio(knownCriteria);
   const named = known.filter(({ criterion }) => criterion.withEndsLocked);
   if (locked.length === 0 || named.length === 0) return null;

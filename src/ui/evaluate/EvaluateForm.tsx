@@ -1,7 +1,7 @@
 // What an evaluation is to run on: text, protocol, BOS, how much of the text.
 
 import { type ReactNode, useId } from 'react';
-import { longestSegment, segmentsOf, whyNoEvaluating } from '../../state/evaluate/selectors.ts';
+import { evaluateObstacle, longestSegment, segmentsOf } from '../../state/evaluate/selectors.ts';
 import type { EvaluateForm as Form } from '../../state/evaluate/state.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
@@ -13,7 +13,7 @@ import css from './evaluate.module.css';
 export function EvaluateForm() {
   const form = useStudio((state) => state.evaluate.form);
   const model = useStudio((state) => state.model.current);
-  const why = useStudio(whyNoEvaluating);
+  const obstacle = useStudio(evaluateObstacle);
   const { setEvaluation: set } = useActions();
   const longest = longestSegment(model);
   const paper = segmentsOf({ ...form, protocol: 'paper' }, model).segment;
@@ -110,7 +110,7 @@ export function EvaluateForm() {
       <div className={kit.row}>
         <CommandButton id="evaluate" label="Evaluate" />
         <span className={kit.sub} role="status" data-testid="evaluate-why">
-          {why || (form.protocol === 'long' ? LONG : PAPER)}
+          {obstacle || (form.protocol === 'long' ? LONG : PAPER)}
         </span>
       </div>
     </form>

@@ -3,7 +3,7 @@
 
 import { CHAT_EXAMPLES, RAW_EXAMPLES } from '../../state/generate/examples.ts';
 import { chatState, modeOf } from '../../state/generate/prompt.ts';
-import type { GenerateForm as Form } from '../../state/state.ts';
+import type { GenerateForm as Form } from '../../state/generate/state.ts';
 import { DecimalNumber } from '../kit/DecimalNumber.tsx';
 import kit from '../kit/kit.module.css';
 import { WholeNumber } from '../kit/WholeNumber.tsx';

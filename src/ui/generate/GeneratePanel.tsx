@@ -2,8 +2,12 @@
 // Model text is text, never markup.
 
 import { useRef } from 'react';
-import { divergence, waitsForPerplexity, whyNoGenerating } from '../../state/generate/actions.ts';
 import { continued } from '../../state/generate/prompt.ts';
+import {
+  divergence,
+  generateObstacle,
+  waitsForPerplexity,
+} from '../../state/generate/selectors.ts';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
@@ -56,7 +60,7 @@ function Tools() {
   const running = useStudio((state) => state.generate.running);
   const progress = useStudio((state) => state.generate.progress);
   const waiting = useStudio(waitsForPerplexity);
-  const why = useStudio(whyNoGenerating);
+  const obstacle = useStudio(generateObstacle);
   const actions = useActions();
   const started = useRef(0);
   return (
@@ -75,8 +79,8 @@ function Tools() {
         <button
           type="button"
           data-testid="generate"
-          aria-disabled={why !== ''}
-          title={why || undefined}
+          aria-disabled={obstacle !== null}
+          title={obstacle || undefined}
           onClick={() => {
             started.current = performance.now();
             void actions.generate();
@@ -87,7 +91,7 @@ function Tools() {
       )}
       {running && progress && <JobProgress progress={progress} label="Loading the variants" />}
       {waiting && <span className={kit.sub}>Waiting for the perplexity of the plan.</span>}
-      {!running && why !== '' && <span className={kit.sub}>{why}</span>}
+      {!running && obstacle !== null && <span className={kit.sub}>{obstacle}</span>}
     </div>
   );
 }

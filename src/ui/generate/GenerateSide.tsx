@@ -3,7 +3,7 @@
 import type { Side } from '../../contract/generate.ts';
 import type { Which } from '../../contract/speed.ts';
 import { markedSublayer } from '../../state/generate/mark.ts';
-import type { Generated } from '../../state/state.ts';
+import type { Generated } from '../../state/generate/state.ts';
 import { formatRate, formatShort, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import css from './generate.module.css';

@@ -2,8 +2,8 @@
 // ended.
 
 import { useId, useState } from 'react';
-import { budgetWords, whyNoBudget } from '../../state/goal/actions.ts';
-import type { BudgetKind, BudgetStep } from '../../state/state.ts';
+import { goalObstacle, goalWords } from '../../state/goal/selectors.ts';
+import type { GoalKind, GoalStep } from '../../state/goal/state.ts';
 import { plural } from '../format.ts';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -11,14 +11,14 @@ import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './goal.module.css';
 
-const KINDS: Record<BudgetKind, { label: string; unit: string; scale: number }> = {
+const KINDS: Record<GoalKind, { label: string; unit: string; scale: number }> = {
   speed: { label: 'at least', unit: 'tok/s', scale: 1 },
   file: { label: 'at most', unit: 'MB of files', scale: 1e6 },
   device: { label: 'at most', unit: 'MB on the device', scale: 1e6 },
 };
 
-export function BudgetSection() {
-  const { steps, verdict, running, kind } = useStudio((state) => state.budget);
+export function GoalSection() {
+  const { steps, verdict, running, kind } = useStudio((state) => state.goal);
   return (
     <details className={css.budget} data-testid="budget">
       <summary>Find a plan by goal</summary>
@@ -38,14 +38,14 @@ export function BudgetSection() {
           {verdict}
         </p>
       )}
-      <ErrorNotice place="budget" />
+      <ErrorNotice place="goal" />
     </details>
   );
 }
 
 function Form() {
-  const { kind, goal, running } = useStudio((state) => state.budget);
-  const why = useStudio(whyNoBudget);
+  const { kind, value: goal, running } = useStudio((state) => state.goal);
+  const obstacle = useStudio(goalObstacle);
   const actions = useActions();
   const id = useId();
   const { scale } = KINDS[kind];
@@ -62,7 +62,7 @@ function Form() {
     const next = numberOf(text, nextScale);
     setTyped(text);
     setSeen(next);
-    actions.setBudget({ goal: next });
+    actions.setGoal({ value: next });
   };
   return (
     <form
@@ -92,12 +92,12 @@ function Form() {
         disabled={running}
         data-testid="budget-kind"
         onChange={(event) => {
-          const next = event.target.value as BudgetKind;
-          actions.setBudget({ kind: next });
+          const next = event.target.value as GoalKind;
+          actions.setGoal({ kind: next });
           set(typed, KINDS[next].scale);
         }}
       >
-        {(Object.keys(KINDS) as BudgetKind[]).map((one) => (
+        {(Object.keys(KINDS) as GoalKind[]).map((one) => (
           <option key={one} value={one}>
             {KINDS[one].unit}
           </option>
@@ -105,14 +105,14 @@ function Form() {
       </select>
       <button
         type="submit"
-        aria-disabled={running || why !== ''}
+        aria-disabled={running || obstacle !== null}
         data-testid="budget-find"
-        title={why}
+        title={obstacle ?? undefined}
       >
         Find plan
       </button>
       <p className={css.why} role="status">
-        {running || goal === null ? '' : why}
+        {running || goal === null ? '' : obstacle}
       </p>
     </form>
   );
@@ -130,7 +130,7 @@ function Running() {
   return (
     <div className={kit.row}>
       <JobProgress progress={progress} label="Measuring a plan" />
-      <button type="button" data-testid="budget-cancel" onClick={actions.stopBudget}>
+      <button type="button" data-testid="budget-cancel" onClick={actions.stopGoalSearch}>
         Cancel
       </button>
     </div>
@@ -138,13 +138,13 @@ function Running() {
 }
 
 /** "without 6 blocks: predicted 310 tok/s, measured 288 tok/s, not enough". */
-function inWords(kind: BudgetKind, { blocks, estimated, measured, meets }: BudgetStep): string {
+function inWords(kind: GoalKind, { blocks, estimated, measured, meets }: GoalStep): string {
   const words = [`without ${plural(blocks, 'block')}:`];
-  if (estimated !== null) words.push(`predicted ${budgetWords(kind, estimated)},`);
+  if (estimated !== null) words.push(`predicted ${goalWords(kind, estimated)},`);
   if (measured === null) words.push('measuring…');
   else
     words.push(
-      `measured ${budgetWords(kind, measured)}, ` +
+      `measured ${goalWords(kind, measured)}, ` +
         `${meets ? 'enough' : kind === 'speed' ? 'not enough' : 'too much'}`,
     );
   return words.join(' ');

@@ -1,7 +1,7 @@
 // A button that runs a command: its label, key and whether it may run come from the command itself.
 
 import type { CommandId } from '../../state/commands.ts';
-import { primaryCommand } from '../../state/commands.ts';
+import { primaryCommand } from '../../state/primaryCommand.ts';
 import { useCommand, useStudio } from '../studioContext.ts';
 import { keyName } from './keyName.ts';
 

@@ -2,11 +2,11 @@
 // folded away; stays until it is dismissed or solved.
 
 import { remedyOf } from '../../state/remedies.ts';
-import type { Place } from '../../state/state.ts';
+import type { ErrorPlace } from '../../state/state.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import css from './kit.module.css';
 
-export function ErrorNotice({ place }: { place: Place }) {
+export function ErrorNotice({ place }: { place: ErrorPlace }) {
   const error = useStudio((state) => state.errors[place]);
   const remedy = useStudio((state) => remedyOf(state, place));
   const actions = useActions();

@@ -2,13 +2,14 @@
 // folds.
 
 import { useState } from 'react';
-import { command, endsProtected } from '../../state/commands.ts';
+import { command } from '../../state/commands.ts';
 import { currentOrder, droppable, knownOrders } from '../../state/criteria/orders.ts';
+import { endsLocked } from '../../state/plan/locks.ts';
 import { countSublayers } from '../../state/plan/unitWords.ts';
-import { droppableSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
 import { isOwnChoice, keptWords } from '../../state/selectors.ts';
+import { droppableSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
 import { type Unit, wholeBlocks } from '../../units.ts';
-import { BudgetSection } from '../goal/GoalSection.tsx';
+import { GoalSection } from '../goal/GoalSection.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -27,7 +28,7 @@ export function BlocksPanel() {
     <>
       <DropLowest removed={removed} />
       <Protect />
-      <BudgetSection />
+      <GoalSection />
       <BlockList />
     </>
   );
@@ -144,7 +145,7 @@ function OrderBy() {
 }
 
 function Protect() {
-  const on = useStudio(endsProtected);
+  const on = useStudio(endsLocked);
   const actions = useActions();
   return (
     <label className={css.protect}>

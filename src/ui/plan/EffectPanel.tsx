@@ -1,8 +1,9 @@
 // The consequence: what the plan does to quality and size, original beside pruned. Numbers of an
 // older plan are marked, never passed off.
 
-import { engineJob, JOB_NAMES } from '../../state/jobs.ts';
+import { engineJob } from '../../state/jobs.ts';
 import { effectView, measuredOn } from '../../state/selectors.ts';
+import { JOBS } from '../../state/state.ts';
 import { formatBytes, formatChange, formatCount, formatPpl } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -130,7 +131,7 @@ function Status() {
     const before = pruned ? ' The number is of the plan before.' : '';
     return (
       <p className={css.status}>
-        This plan is measured after {JOB_NAMES[job]}.{before}
+        This plan is measured after {JOBS[job].name}.{before}
       </p>
     );
   }

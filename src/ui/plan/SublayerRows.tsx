@@ -2,8 +2,8 @@
 // leaving it out costs.
 
 import type { BlockSummary } from '../../model/open/summary.ts';
-import { isRemoved, sublayersData } from '../../state/score/sublayerSelectors.ts';
 import type { CurvePoint } from '../../state/selectors.ts';
+import { isRemoved, sublayersData } from '../../state/sublayers/selectors.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { formatBytes, formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';

@@ -2,7 +2,6 @@
 // it.
 
 import { lazy, Suspense } from 'react';
-import { canScoreSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { CurveView } from '../../state/selectors.ts';
 import {
@@ -17,6 +16,7 @@ import {
   stoppedAfter,
 } from '../../state/selectors.ts';
 import type { StudioState } from '../../state/state.ts';
+import { canScoreSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
 import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -53,7 +53,7 @@ export function ImportancePanel() {
       <Tools running={running} hasCurve={hasCurve} />
       <SublayerTools />
       <ErrorNotice place="score" />
-      <ErrorNotice place="parts" />
+      <ErrorNotice place="sublayers" />
       <InterruptedCards />
       <ErrorNotice place="restore" />
       {hasCurve && !running && <Warnings />}

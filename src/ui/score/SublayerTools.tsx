@@ -1,13 +1,13 @@
 // Below the tools of the importance curve, once parts of blocks are scored: the switch between
 // blocks and parts, and what is under the pointer there.
 
+import type { StudioState } from '../../state/state.ts';
 import {
   currentSublayers,
   type SublayerPoint,
   showsSublayers,
   sublayersData,
-} from '../../state/score/sublayerSelectors.ts';
-import type { StudioState } from '../../state/state.ts';
+} from '../../state/sublayers/selectors.ts';
 import { sublayerOf } from '../../units.ts';
 import { formatPpl, formatSeconds } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -16,13 +16,13 @@ import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './importance.module.css';
 
-const VIEWS: readonly { view: StudioState['parts']['view']; label: string }[] = [
+const VIEWS: readonly { view: StudioState['sublayers']['view']; label: string }[] = [
   { view: 'blocks', label: 'blocks' },
-  { view: 'parts', label: 'attention and feed-forward' },
+  { view: 'sublayers', label: 'attention and feed-forward' },
 ];
 
 export function SublayerTools() {
-  const { running, progress } = useStudio((state) => state.parts);
+  const { running, progress } = useStudio((state) => state.sublayers);
   const result = useStudio(currentSublayers);
   const scoring = useStudio((state) => state.score.running !== null);
   if (scoring || (!running && !result)) return null;
@@ -53,7 +53,7 @@ function Switch() {
           <input
             type="radio"
             name="units"
-            checked={shown === (view === 'parts')}
+            checked={shown === (view === 'sublayers')}
             data-testid={`units-${view}`}
             onChange={() => actions.setSublayersView(view)}
           />

@@ -3,7 +3,7 @@
 
 import { useId } from 'react';
 import { countUnits } from '../../state/plan/unitWords.ts';
-import { searchSeconds, searchWish, whyNoSearch } from '../../state/search/selectors.ts';
+import { searchObstacle, searchParameters, searchSeconds } from '../../state/search/selectors.ts';
 import { formatSeconds } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
@@ -15,9 +15,9 @@ const LONG_S = 600;
 
 export function SearchForm() {
   const { count, maxPpl, fromPlan } = useStudio((state) => state.search.form);
-  const wish = useStudio(searchWish);
+  const parameters = useStudio(searchParameters);
   const removed = useStudio((state) => state.plan.present.removed);
-  const why = useStudio(whyNoSearch);
+  const obstacle = useStudio(searchObstacle);
   const actions = useActions();
   const id = useId();
   return (
@@ -61,11 +61,11 @@ export function SearchForm() {
           {removed.length > 0 ? `without ${countUnits(removed)}` : 'which keeps all'}
         </label>
       )}
-      <button type="submit" aria-disabled={why !== ''} data-testid="search-start">
+      <button type="submit" aria-disabled={obstacle !== null} data-testid="search-start">
         Search
       </button>
       <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="search-estimate">
-        {why || <Estimate count={wish?.count ?? 0} bounded={maxPpl !== null} />}
+        {obstacle || <Estimate count={parameters?.count ?? 0} bounded={maxPpl !== null} />}
       </p>
     </form>
   );

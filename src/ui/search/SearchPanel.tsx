@@ -4,8 +4,8 @@
 import { lazy, Suspense, useState } from 'react';
 import { engineJob } from '../../state/jobs.ts';
 import { hasPaths, isOnCurve, pathsView, unmeasured } from '../../state/search/selectors.ts';
+import type { SearchPath } from '../../state/search/state.ts';
 import { remarksOf } from '../../state/selectors.ts';
-import type { SearchPath } from '../../state/state.ts';
 import { formatPpl, formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';

@@ -1,4 +1,4 @@
-// How the speed was measured, what was foretold, whether it may be noise, what failed. Every number
+// How the speed was measured, what was predicted, whether it may be noise, what failed. Every number
 // above is of these settings.
 
 import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
@@ -28,7 +28,7 @@ export function SpeedStatus() {
         )}
         {view.stale && <p>The pruned numbers are of another plan.</p>}
         {hasPlan && <Noise view={view} />}
-        {hasPlan && <Foretold view={view} />}
+        {hasPlan && <Predicted view={view} />}
         <Failures view={view} />
       </div>
       {notes.length > 0 && (
@@ -62,7 +62,7 @@ function Noise({ view: { gain, stale, mode } }: { view: SpeedView }) {
   );
 }
 
-function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
+function Predicted({ view: { prediction, predicted } }: { view: SpeedView }) {
   if (prediction) {
     const { tokensPerSecond, fit, blocks } = prediction;
     const beyond = blocks < fit.blocks[0] || blocks > fit.blocks[1];
@@ -74,11 +74,11 @@ function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
       </p>
     );
   }
-  if (!foretold) return null;
+  if (!predicted) return null;
   return (
     <p className={css.predicted} data-testid="prediction">
-      Predicted {formatRate(foretold.tokensPerSecond)},{' '}
-      {(Math.abs(foretold.error) * 100).toFixed(1)} % off.
+      Predicted {formatRate(predicted.tokensPerSecond)},{' '}
+      {(Math.abs(predicted.error) * 100).toFixed(1)} % off.
     </p>
   );
 }

@@ -1,7 +1,7 @@
 // The buttons that measure; progress and cancel take their place while something runs, at the same
 // height.
 
-import { autoMeasures } from '../../state/speed/actions.ts';
+import { autoMeasures } from '../../state/speed/auto.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import { useActions, useStudio } from '../studioContext.ts';

@@ -4,7 +4,7 @@ import { lazy, Suspense } from 'react';
 import type { SweepPoint } from '../../contract/speed.ts';
 import { countUnits, listUnits } from '../../state/plan/unitWords.ts';
 import { protocolWords } from '../../state/speed/settings.ts';
-import type { Swept } from '../../state/state.ts';
+import type { Swept } from '../../state/speed/state.ts';
 import { formatRate, formatShort } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';

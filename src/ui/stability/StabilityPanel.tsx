@@ -8,8 +8,8 @@ import {
   plannedRuns,
   STUDY_SIZES,
   stabilityView,
+  studyObstacle,
   studySeconds,
-  whyNoStudy,
 } from '../../state/stability/selectors.ts';
 import css from '../criteria/criteria.module.css';
 import { formatSeconds, plural } from '../format.ts';
@@ -69,7 +69,7 @@ function Running() {
 function Form() {
   const form = useStudio((state) => state.stability.form);
   const text = useStudio((state) => state.score.settings.text);
-  const why = useStudio(whyNoStudy);
+  const obstacle = useStudio(studyObstacle);
   const { setStudy } = useActions();
   const id = useId();
   const toggle = (size: number) =>
@@ -130,7 +130,7 @@ function Form() {
       )}
       <CommandButton id="stability" label="Study" testId="study-start" />
       <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="study-estimate">
-        {why || <Estimate />}
+        {obstacle || <Estimate />}
       </p>
     </div>
   );
