@@ -1,5 +1,5 @@
 // Criteria over the blocks: the ranks of all that are shown on one axis, or one criterion on its
-// own. Loaded when someone compares; a mirror of its table.
+// own. Loaded on request; what it draws is in its table as text.
 
 import {
   CartesianGrid,
@@ -63,6 +63,7 @@ export default function RankChart() {
   const values = series.flatMap((each) => each.values.filter((value) => value !== null));
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const log = one !== null && low > 0 && high / low > LOG_FROM;
+  const ownDomain = log ? [low / 1.2, high * 1.2] : ['auto', 'auto'];
   return (
     <figure
       ref={ref}
@@ -99,7 +100,7 @@ export default function RankChart() {
           />
           <YAxis
             scale={log ? 'log' : 'linear'}
-            domain={one ? (log ? [low / 1.2, high * 1.2] : ['auto', 'auto']) : [-0.04, 1.04]}
+            domain={one ? ownDomain : [-0.04, 1.04]}
             {...(!one && { ticks: [0, 0.25, 0.5, 0.75, 1] })}
             tickFormatter={short}
             tick={TICK}
