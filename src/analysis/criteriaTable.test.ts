@@ -4,7 +4,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ALL_CRITERIA, CRITERIA, MEASURED_SOURCES, type SourceData } from './criteriaTable.ts';
+import {
+  CRITERIA,
+  type CriterionName,
+  MEASURED_SOURCES,
+  type SourceData,
+} from './criteriaTable.ts';
 import {
   known,
   labelOf,
@@ -15,8 +20,7 @@ import {
 } from './criterion.ts';
 
 const chosen = { norms: true, span: 3 };
-const named = (name: (typeof CRITERIA)[number]['name']) =>
-  ALL_CRITERIA.find((criterion) => criterion.name === name)!;
+const named = (name: CriterionName) => CRITERIA.find((criterion) => criterion.name === name)!;
 const hidden: SourceData['hidden'] = {
   blockInfluence: [0.4, 0.1, 0.3, 0.2],
   angular: [[0.5, 0.2, 0.1, 0.3], [0.6, 0.4, 0.2], [0.7, 0.5], [0.9]],
@@ -25,9 +29,9 @@ const hidden: SourceData['hidden'] = {
 describe('the table of criteria', () => {
   it('has one criterion to a name, a label and a name in an export', () => {
     for (const of of [
-      ALL_CRITERIA.map(({ name }) => name),
-      ALL_CRITERIA.map(({ label }) => label),
-      ALL_CRITERIA.flatMap((one) =>
+      CRITERIA.map(({ name }) => name),
+      CRITERIA.map(({ label }) => label),
+      CRITERIA.flatMap((one) =>
         recordedOptions(one, chosen).map((options) => recordName(one, options)),
       ),
     ])

@@ -90,7 +90,7 @@ type CriterionSpec = { [S in SourceName]: Spec<S> }[SourceName];
 
 const KIM = 'Kim et al., Shortened LLaMA (2024)';
 
-export const CRITERIA = [
+const ROWS = [
   {
     name: 'ppl',
     label: 'PPL',
@@ -160,13 +160,12 @@ export const CRITERIA = [
   },
 ] as const satisfies readonly CriterionSpec[];
 
-export type CriterionName = (typeof CRITERIA)[number]['name'];
+export type CriterionName = (typeof ROWS)[number]['name'];
 
 /** A row of the table. Its data is typed by `needs` in the table only: see `known`. */
 export type Criterion = Spec<SourceName> & { readonly name: CriterionName };
 
-/** The table for those who go through it row by row. */
-export const ALL_CRITERIA: readonly Criterion[] = CRITERIA;
+export const CRITERIA: readonly Criterion[] = ROWS;
 
 export const isMeasured = (source: SourceName): source is MeasuredSource =>
   source in MEASURED_SOURCES;

@@ -68,7 +68,7 @@ export function takeInOrder(order: readonly number[]): Take {
 }
 
 /** Takes the best k neighbours, or none. @param spans as `bestWindow` */
-export function takeNeighbours(spans: readonly (readonly number[])[]): Take {
+function takeNeighbours(spans: readonly (readonly number[])[]): Take {
   return (removable, k) => {
     const stays = [...(spans[0] ?? []).keys()].filter((block) => !removable.includes(block));
     const best = bestWindow(spans, k, stays);

@@ -2,7 +2,7 @@
 
 import { type BlockWindow, bestWindow, criterionOrder } from '../analysis/criteria.ts';
 import {
-  ALL_CRITERIA,
+  CRITERIA,
   type Criterion,
   type CriterionName,
   type CriterionOptions,
@@ -17,7 +17,7 @@ import type { Options } from './options.ts';
 import { showProgress } from './output.ts';
 
 /** Criteria that can be computed here; others are read from files. */
-const COMPUTED: readonly Criterion[] = ALL_CRITERIA.filter(
+const COMPUTED: readonly Criterion[] = CRITERIA.filter(
   ({ needs }) => needs === 'curve' || isMeasured(needs),
 );
 

@@ -1,6 +1,7 @@
 // Comparing criteria: measures every source that is not known yet. What is known stays when the job
 // is cancelled or fails.
 
+import type { MeasuredSource } from '../../analysis/criteriaTable.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
@@ -16,8 +17,16 @@ export interface CriteriaActions {
   setCriteria(fields: { [F in 'shown' | 'view' | 'norms' | 'span']?: CriteriaSlice[F] }): void;
 }
 
+type OnProgress = (progress: Progress) => void;
+
 export function makeCriteriaActions(context: Context): CriteriaActions {
   const { api, get, patch } = context;
+
+  async function measure<S extends MeasuredSource>(source: S, onProgress: OnProgress) {
+    const curve = get().score.curve?.id ?? null;
+    const result = await api.measureSource(source, curveSettings(get()), onProgress);
+    return { [source]: { curve, result } };
+  }
 
   return {
     setCriteria: (fields) => patch('criteria', fields),
@@ -32,23 +41,21 @@ export function makeCriteriaActions(context: Context): CriteriaActions {
         started: 'The comparison of criteria has started.',
         start: () => patch('criteria', { running: first, progress: null }),
         async call({ isCurrent }) {
-          const onProgress = (progress: Progress) => {
-            if (isCurrent()) patch('criteria', { progress });
+          const take = (fields: Partial<CriteriaSlice>) => {
+            if (isCurrent()) patch('criteria', fields);
           };
           let failure: unknown = null;
           for (const source of sources) {
-            const curve = get().score.curve?.id ?? null;
-            patch('criteria', { running: source, progress: null });
+            take({ running: source, progress: null });
             try {
-              const result = await api.measureSource(source, curveSettings(get()), onProgress);
-              if (!isCurrent()) return;
-              const { measured } = get().criteria;
-              patch('criteria', { measured: { ...measured, [source]: { curve, result } } });
+              const entry = await measure(source, (progress) => take({ progress }));
+              take({ measured: { ...get().criteria.measured, ...entry } });
             } catch (error) {
               failure ??= error;
               // Where one source cannot be measured, another may.
-              if (isCancelled(error) || !isCurrent()) break;
+              if (isCancelled(error)) break;
             }
+            if (!isCurrent()) return;
           }
           if (failure) throw failure;
         },

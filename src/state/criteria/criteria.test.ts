@@ -2,7 +2,7 @@
 // in force, what is kept and put back.
 
 import { describe, expect, it } from 'vitest';
-import { ALL_CRITERIA, type SourceName } from '../../analysis/criteriaTable.ts';
+import { CRITERIA, type SourceName } from '../../analysis/criteriaTable.ts';
 import { recordedOptions, recordName } from '../../analysis/criterion.ts';
 import { EspalierError } from '../../errors.ts';
 import { studyRecord } from '../export/study.ts';
@@ -27,7 +27,7 @@ const slow: FakeOptions = { stepMs: 15 };
 const names = (list: readonly { name: string }[]) => list.map(({ name }) => name);
 /** Criteria that need none of these sources. */
 const without = (...sources: SourceName[]) =>
-  names(ALL_CRITERIA.filter(({ needs }) => !sources.includes(needs)));
+  names(CRITERIA.filter(({ needs }) => !sources.includes(needs)));
 /** The sources that were measured, in order. */
 const measuredBy = ({ calls }: FakeStudio) =>
   calls.filter(({ name }) => name === 'measureSource').map(({ args: [source] }) => source);
@@ -282,7 +282,7 @@ describe('the record of an export', () => {
       'angular-3',
     ];
     expect(recorded.filter((name) => known.includes(name))).toEqual(known);
-    const all = ALL_CRITERIA.filter(({ needs }) => needs !== 'file').flatMap((criterion) =>
+    const all = CRITERIA.filter(({ needs }) => needs !== 'file').flatMap((criterion) =>
       recordedOptions(criterion, { norms: false, span: 3 }).map((options) =>
         recordName(criterion, options),
       ),

@@ -1,5 +1,5 @@
 // The orders in which blocks could go at once, one per criterion that is known for the open model,
-// and which of them is in force.
+// and which of them is current.
 
 import { type Take, takeInOrder } from '../../analysis/criterion.ts';
 import { derive } from '../memo.ts';
@@ -64,7 +64,7 @@ function mostOf(order: KnownOrder | null, free: readonly number[], numBlocks: nu
 }
 
 /**
- * Number of blocks that "drop the lowest" may take: removable, in the order in force, not locked,
+ * Number of blocks that "remove the lowest" may take: removable, in the current order, not locked,
  * and never all blocks of the model.
  */
 export const droppable = derive(
@@ -72,7 +72,7 @@ export const droppable = derive(
   mostOf,
 );
 
-/** Number of blocks that the order in force could take if nothing were locked. */
+/** Number of blocks that the current order could take if nothing were locked. */
 export function takable(state: StudioState): number {
   const blocks = state.model.current?.summary.blocks ?? [];
   const free = blocks.filter(({ unremovable }) => !unremovable).map(({ index }) => index);
@@ -80,7 +80,7 @@ export function takable(state: StudioState): number {
 }
 
 /**
- * The one-shot plan of k removals by the order in force: the blocks that go, ascending; fewer where
+ * The one-shot plan of k removals by the current order: its blocks, ascending; fewer where
  * fewer may.
  */
 export function oneShot(state: StudioState, k: number): number[] {

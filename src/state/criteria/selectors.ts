@@ -10,7 +10,7 @@ import {
   spearman,
 } from '../../analysis/criteria.ts';
 import {
-  ALL_CRITERIA,
+  CRITERIA,
   type Criterion,
   type CriterionName,
   type CriterionOptions,
@@ -44,7 +44,7 @@ const optionsOf = derive(
 const knownSources = derive(
   (state: StudioState) => SOURCE_NAMES.map((source) => SOURCES[source].data(state)),
   (...all): KnownCriterion[] =>
-    ALL_CRITERIA.flatMap((criterion) => {
+    CRITERIA.flatMap((criterion) => {
       const data = all[SOURCE_NAMES.indexOf(criterion.needs)];
       return data ? known(criterion, data) : [];
     }),
@@ -169,7 +169,7 @@ export interface BestSpan extends BlockWindow {
   words: string;
 }
 
-/** Null while unknown or where no such blocks may go. */
+/** Null while unknown, and where no such blocks can be removed. */
 export const bestSpan = derive(
   (state: StudioState) => [knownSources(state), spanOf(state), staying(state)],
   (all, span, stay): BestSpan | null => {

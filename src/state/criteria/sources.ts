@@ -2,7 +2,7 @@
 // data of a source is the same object until it changes.
 
 import {
-  ALL_CRITERIA,
+  CRITERIA,
   isMeasured,
   MEASURED_SOURCES,
   type MeasuredSource,
@@ -60,9 +60,7 @@ export const SOURCES: {
 };
 
 /** Sources in the order of the criteria that need them. */
-export const SOURCE_NAMES: readonly SourceName[] = [
-  ...new Set(ALL_CRITERIA.map(({ needs }) => needs)),
-];
+export const SOURCE_NAMES: readonly SourceName[] = [...new Set(CRITERIA.map(({ needs }) => needs))];
 
 /** Those that a job measures. */
 export const MEASURED: readonly MeasuredSource[] = SOURCE_NAMES.filter(isMeasured);

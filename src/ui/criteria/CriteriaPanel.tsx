@@ -2,7 +2,7 @@
 // chart. The plan changes only when another order is made the current one.
 
 import { Fragment, lazy, Suspense } from 'react';
-import { ALL_CRITERIA, isMeasured, type MeasuredSource } from '../../analysis/criteriaTable.ts';
+import { CRITERIA, isMeasured, type MeasuredSource } from '../../analysis/criteriaTable.ts';
 import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
 import { type CriterionView, criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
 import { MEASURED, SOURCES } from '../../state/criteria/sources.ts';
@@ -71,7 +71,7 @@ function Running({ source }: { source: MeasuredSource }) {
   );
 }
 
-const COMPUTED = ALL_CRITERIA.filter(({ needs }) => isMeasured(needs));
+const COMPUTED = CRITERIA.filter(({ needs }) => isMeasured(needs));
 
 function Compare() {
   const costs = useStudio(missingCosts);
