@@ -26,7 +26,7 @@ export function CurveMarks({ from, to, scale }: MarksProps) {
       {points.map((point) => {
         const cx = x(point.index);
         if (cx === undefined) return null;
-        const isEqual = hovered?.equals.includes(point.index) ?? false;
+        const isWithinNoise = hovered?.withinNoise.includes(point.index) ?? false;
         return (
           <g
             key={point.index}
@@ -49,7 +49,7 @@ export function CurveMarks({ from, to, scale }: MarksProps) {
               plot={plot}
               yOf={yOf}
               radius={point.index === hover ? radius + 1.5 : radius}
-              ring={isEqual ? radius + Math.min(4, pitch * 0.25) : null}
+              ring={isWithinNoise ? radius + Math.min(4, pitch * 0.25) : null}
             />
             {point.group && pitch >= 14 && (
               <text className={css.group} x={cx} y={plot.y + plot.height + 33} textAnchor="middle">

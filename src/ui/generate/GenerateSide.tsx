@@ -2,7 +2,7 @@
 
 import type { Side } from '../../contract/generate.ts';
 import type { Which } from '../../contract/speed.ts';
-import { markedSublayer } from '../../state/generate/mark.ts';
+import { markedRange } from '../../state/generate/mark.ts';
 import type { Generated } from '../../state/generate/state.ts';
 import { formatRate, formatShort, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
@@ -72,7 +72,7 @@ function MarkedText({ side, at }: { side: Side | undefined; at: number | null })
       </>
     );
   }
-  const range = at === null ? null : markedSublayer(side.text, side.ends, at);
+  const range = at === null ? null : markedRange(side.text, side.ends, at);
   if (!range) return side.text;
   return (
     <>

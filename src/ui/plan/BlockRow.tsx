@@ -32,7 +32,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
       className={css.row}
       data-block={index}
       data-removed={point.removed}
-      data-gone={point.gone ?? undefined}
+      data-gone={point.removedSublayer ?? undefined}
       data-hover={hover}
     >
       <Opener {...props} />
@@ -40,7 +40,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         <span className={css.mark}>
           <input
             ref={(input) => {
-              if (input) input.indeterminate = point.gone !== null;
+              if (input) input.indeterminate = point.removedSublayer !== null;
             }}
             type="checkbox"
             checked={!point.removed}
@@ -68,7 +68,9 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         </span>
         <span
           className={css.group}
-          title={point.equals.length ? `Within noise of ${listed(point.equals)}` : undefined}
+          title={
+            point.withinNoise.length ? `Within noise of ${listed(point.withinNoise)}` : undefined
+          }
         >
           {point.group}
         </span>
@@ -115,7 +117,7 @@ function Opener({ block: { index, hasSublayers }, point, open, onOpen }: Props) 
       aria-expanded={open}
       aria-controls={open ? `parts-${index}` : undefined}
       aria-label={`Sublayers of block ${index}`}
-      title={point.gone ? 'One sublayer is removed' : 'Attention and feed-forward'}
+      title={point.removedSublayer ? 'One sublayer is removed' : 'Attention and feed-forward'}
       tabIndex={-1}
       data-testid={`open-${index}`}
       onClick={() => onOpen(index, !open)}
@@ -154,8 +156,9 @@ function Padlock({ closed }: { closed: boolean }) {
 function nameOf(block: BlockSummary, point: CurvePoint): string {
   const words = [`Block ${block.index}`, formatBytes(block.bytes)];
   if (point.nll !== null) words.push(`perplexity without it ${formatPpl(point.nll)}`);
-  if (point.equals.length) words.push(`group ${point.group}`);
-  if (point.gone) words.push(`${point.gone === 'attn' ? 'attention' : 'feed-forward'} removed`);
+  if (point.withinNoise.length) words.push(`group ${point.group}`);
+  if (point.removedSublayer)
+    words.push(`${point.removedSublayer === 'attn' ? 'attention' : 'feed-forward'} removed`);
   if (point.locked) words.push('locked');
   if (block.unremovable) words.push(`cannot be removed: ${block.unremovable}`);
   return words.join(', ');

@@ -152,7 +152,7 @@ function Protect() {
         type="checkbox"
         checked={on}
         data-testid="protect-ends"
-        onChange={() => actions.protectEnds(!on)}
+        onChange={() => actions.lockEnds(!on)}
       />
       {command('protect-ends').label}
     </label>

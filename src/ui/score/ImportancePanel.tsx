@@ -144,9 +144,11 @@ function inWords(point: CurveView['points'][number]): string {
     words.push(`: perplexity ${formatPpl(point.nll)}`);
     if (Number.isFinite(point.low))
       words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
-    if (point.equals.length > 6)
-      words.push(`, one of ${point.equals.length + 1} within noise of each other (${point.group})`);
-    else if (point.equals.length) words.push(`, within noise of ${listed(point.equals)}`);
+    if (point.withinNoise.length > 6)
+      words.push(
+        `, one of ${point.withinNoise.length + 1} within noise of each other (${point.group})`,
+      );
+    else if (point.withinNoise.length) words.push(`, within noise of ${listed(point.withinNoise)}`);
   }
   if (point.removed) words.push(', removed');
   if (point.locked) words.push(', locked');
