@@ -2,7 +2,7 @@
 
 import type { CommandId } from './commands.ts';
 import { engineJob } from './jobs.ts';
-import { canScore, settingsChanged } from './selectors.ts';
+import { canScore, settingsChanged } from './score/selectors.ts';
 import type { StudioState } from './state.ts';
 
 export function primaryCommand(state: StudioState): CommandId {

@@ -8,18 +8,18 @@ import { cancelled, EspalierError, toReport } from '../errors.ts';
 import { golden, samplePath } from '../testing/fixtures.ts';
 import { COMMANDS, command } from './commands.ts';
 import { droppable } from './criteria/orders.ts';
+import { effectView } from './effect/selectors.ts';
 import { SAMPLE_FILES, sampleSource } from './open/sample.ts';
+import { isOwnChoice } from './plan/selectors.ts';
 import { primaryCommand } from './primaryCommand.ts';
-import { windowsOf } from './score/text.ts';
 import {
   curveView,
-  effectView,
-  isOwnChoice,
   measuredOn,
   runningOn,
   settingsChanged,
   stoppedAfter,
-} from './selectors.ts';
+} from './score/selectors.ts';
+import { windowsOf } from './score/text.ts';
 import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';

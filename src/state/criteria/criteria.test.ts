@@ -6,7 +6,7 @@ import { CRITERIA, type SourceName } from '../../analysis/criteriaTable.ts';
 import { recordedOptions, recordName } from '../../analysis/criterion.ts';
 import { EspalierError } from '../../errors.ts';
 import { studyRecord } from '../export/study.ts';
-import { isOwnChoice } from '../selectors.ts';
+import { isOwnChoice } from '../plan/selectors.ts';
 import {
   missingRuns,
   plannedRuns,

@@ -2,7 +2,7 @@
 
 import { MEASURED_SOURCES, type MeasuredSource } from '../../analysis/criteriaTable.ts';
 import { derive } from '../memo.ts';
-import { canScore } from '../selectors.ts';
+import { canScore } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { MEASURED, SOURCES, type SourceCost } from './sources.ts';
 

@@ -4,8 +4,9 @@
 import { describe, expect, it } from 'vitest';
 import { writeProvenance } from '../../model/export/provenance.ts';
 import { golden } from '../../testing/fixtures.ts';
+import { effectView } from '../effect/selectors.ts';
 import { sampleSource } from '../open/sample.ts';
-import { curveView, effectView, measuredOn, remarksOf, settingsChanged } from '../selectors.ts';
+import { curveView, measuredOn, remarksOf, settingsChanged } from '../score/selectors.ts';
 import { createStudioStore } from '../store.ts';
 import { fakeMeter } from '../testing/fakeMeter.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from '../testing/fakeStudio.ts';

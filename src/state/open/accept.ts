@@ -6,8 +6,8 @@ import type { Context } from '../context.ts';
 import { type Restored, readRestored } from '../export/provenance.ts';
 import { planFromHash, planToHash } from '../plan/address.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from '../plan/plan.ts';
+import { removableUnits } from '../plan/selectors.ts';
 import type { Recogniser } from '../sameModel.ts';
-import { removableUnits } from '../selectors.ts';
 import { afterOpening, type StudioState } from '../state.ts';
 import type { OpenModel } from './state.ts';
 

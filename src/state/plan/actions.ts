@@ -5,7 +5,6 @@ import { endLocks } from '../../analysis/ranking.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { currentOrder, droppable, oneShot } from '../criteria/orders.ts';
-import { isOwnChoice, removableUnits } from '../selectors.ts';
 import {
   droppableSublayers,
   isRemoved,
@@ -15,6 +14,7 @@ import {
 import { planFromHash, planToHash } from './address.ts';
 import { lowestRefusal, toggleObstacle } from './obstacles.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
+import { isOwnChoice, removableUnits } from './selectors.ts';
 
 export interface PlanActions {
   /** Removes a unit or puts it back; a block becomes the anchor of the next range. */

@@ -4,8 +4,10 @@
 import { describe, expect, it } from 'vitest';
 import type { SearchRequest } from '../../contract/search.ts';
 import { EspalierError } from '../../errors.ts';
+import { effectView } from '../effect/selectors.ts';
+import { isOwnChoice } from '../plan/selectors.ts';
 import { waitsForEffect } from '../quiet.ts';
-import { curveView, effectView, isOwnChoice } from '../selectors.ts';
+import { curveView } from '../score/selectors.ts';
 import {
   currentSublayers,
   lowestSublayers,

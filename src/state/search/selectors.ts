@@ -12,7 +12,7 @@ import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { unlockedAmong } from '../plan/locks.ts';
 import { countSublayers } from '../plan/unitWords.ts';
-import { canScore } from '../selectors.ts';
+import { canScore } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { sameWindows } from '../sublayers/selectors.ts';
 import type { SearchPath } from './state.ts';

@@ -5,10 +5,10 @@ import type { Gain, SpeedSettings, VariantMeasure, Which } from '../../contract/
 import type { CacheKind } from '../../contract/variant.ts';
 import type { ErrorReport } from '../../errors.ts';
 import { blocksLeft } from '../../units.ts';
+import { deviceName } from '../device/selectors.ts';
 import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
-import { deviceName } from '../selectors.ts';
 import type { StudioState } from '../state.ts';
 import { isMetering } from './metering.ts';
 import { isPredictable, type Prediction, predict, sides } from './prediction.ts';

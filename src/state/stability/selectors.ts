@@ -12,12 +12,13 @@ import {
 import type { ScoreSettings } from '../../contract/score.ts';
 import { wholeBlocks } from '../../units.ts';
 import { staying } from '../criteria/selectors.ts';
+import { effectView } from '../effect/selectors.ts';
 import { engineObstacle } from '../jobs.ts';
 import { settingsKey } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
+import { canScore } from '../score/selectors.ts';
 import { nameOfText } from '../score/text.ts';
-import { canScore, effectView } from '../selectors.ts';
 import type { StudioState } from '../state.ts';
 
 /** Numbers of windows to choose from. */

@@ -1,7 +1,7 @@
 // The marks of the importance curve: points, error bars, groups, one column per block to point at.
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
-import { type CurvePoint, curveView } from '../../state/selectors.ts';
+import { type CurvePoint, curveView } from '../../state/score/selectors.ts';
 import { useStudio } from '../studioContext.ts';
 import type { MarksProps } from './CurveFrame.tsx';
 import css from './charts.module.css';

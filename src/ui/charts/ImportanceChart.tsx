@@ -1,7 +1,7 @@
 // The importance curve: perplexity without each block, or without each sublayer.
 
 import { useMemo } from 'react';
-import { type CurveData, curveData } from '../../state/selectors.ts';
+import { type CurveData, curveData } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';

@@ -1,13 +1,13 @@
 // The numbers of one evaluation and what they were measured on.
 
 import type { EvaluatedSide } from '../../contract/evaluate.ts';
+import { deviceName } from '../../state/device/selectors.ts';
 import {
   evaluationShown,
   isStaleEvaluation,
   protocolWords,
 } from '../../state/evaluate/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { deviceName } from '../../state/selectors.ts';
 import { formatChange, formatPpl, formatSeconds, plural } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';

@@ -1,7 +1,7 @@
 // What an export of Espalier was made from.
 
+import { deviceName } from '../../state/device/selectors.ts';
 import { countUnits, listUnits } from '../../state/plan/unitWords.ts';
-import { deviceName } from '../../state/selectors.ts';
 import { formatPpl, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';

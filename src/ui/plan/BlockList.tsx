@@ -1,7 +1,7 @@
 // The blocks as a list of checkboxes (checked = kept) that can be used by keyboard alone.
 
 import { useCallback, useState } from 'react';
-import { curveView } from '../../state/selectors.ts';
+import { curveView } from '../../state/score/selectors.ts';
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';

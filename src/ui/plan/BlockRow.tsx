@@ -2,7 +2,7 @@
 
 import { type MouseEvent, memo, useRef } from 'react';
 import type { BlockSummary } from '../../model/open/summary.ts';
-import type { CurvePoint } from '../../state/selectors.ts';
+import type { CurvePoint } from '../../state/score/selectors.ts';
 import type { Sublayer } from '../../units.ts';
 import { formatBytes, formatPpl, listed } from '../format.ts';
 import { useActions } from '../studioContext.ts';

@@ -1,7 +1,8 @@
 // What the plan does to perplexity and size, original beside pruned.
 
+import { effectView } from '../../state/effect/selectors.ts';
 import { engineJob } from '../../state/jobs.ts';
-import { effectView, measuredOn } from '../../state/selectors.ts';
+import { measuredOn } from '../../state/score/selectors.ts';
 import { JOBS } from '../../state/state.ts';
 import { formatBytes, formatChange, formatCount, formatPpl } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';

@@ -1,7 +1,7 @@
 // The sublayers of an open row of the block list: kept or removed, perplexity without, size.
 
 import type { BlockSummary } from '../../model/open/summary.ts';
-import type { CurvePoint } from '../../state/selectors.ts';
+import type { CurvePoint } from '../../state/score/selectors.ts';
 import { isRemoved, sublayersData } from '../../state/sublayers/selectors.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { formatBytes, formatPpl } from '../format.ts';

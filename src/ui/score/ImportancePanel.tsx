@@ -1,8 +1,7 @@
 // The importance curve: how to start and stop it, how it was measured, what it says.
 
 import { lazy, Suspense } from 'react';
-import { nameOfText, windowsOf } from '../../state/score/text.ts';
-import type { CurveView } from '../../state/selectors.ts';
+import type { CurveView } from '../../state/score/selectors.ts';
 import {
   canScore,
   curveView,
@@ -13,7 +12,8 @@ import {
   runningOn,
   settingsChanged,
   stoppedAfter,
-} from '../../state/selectors.ts';
+} from '../../state/score/selectors.ts';
+import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { StudioState } from '../../state/state.ts';
 import { canScoreSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
 import { DEVICE_NAMES } from '../deviceNames.ts';

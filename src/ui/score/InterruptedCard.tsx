@@ -2,9 +2,9 @@
 
 import { useEffect, useState } from 'react';
 import type { Interrupted } from '../../contract/interrupted.ts';
+import { deviceName } from '../../state/device/selectors.ts';
 import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
-import { deviceName } from '../../state/selectors.ts';
 import { formatAgo, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

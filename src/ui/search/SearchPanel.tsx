@@ -2,9 +2,9 @@
 
 import { lazy, Suspense, useState } from 'react';
 import { engineJob } from '../../state/jobs.ts';
+import { remarksOf } from '../../state/score/selectors.ts';
 import { hasPaths, isOnCurve, pathsView, unmeasured } from '../../state/search/selectors.ts';
 import type { SearchPath } from '../../state/search/state.ts';
-import { remarksOf } from '../../state/selectors.ts';
 import { formatPpl, formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';

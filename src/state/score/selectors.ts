@@ -1,31 +1,16 @@
-// What the page shows, derived from the state: curve points, sizes, what is stale. Pure and memoised.
+// The importance curve as the page shows it: its points, what it was measured on, whether it can be
+// measured.
 
-import { equalGroups } from '../analysis/ranking.ts';
-import type { DeviceKind } from '../contract/device.ts';
-import type { PlanResult } from '../contract/plan.ts';
-import type { Measure, TextSource } from '../contract/score.ts';
-import { planSize } from '../model/open/size.ts';
-import type { ModelSummary } from '../model/open/summary.ts';
-import { unitObstacle } from '../model/structure/removable.ts';
-import {
-  blockOf,
-  blocksLeft,
-  type Sublayer,
-  sublayerOf,
-  sublayerUnits,
-  type Unit,
-} from '../units.ts';
-import { currentOrder } from './criteria/orders.ts';
-import { effectKey, settingsKey } from './keys.ts';
-import { derive } from './memo.ts';
-import { modelOf } from './open/selectors.ts';
-import type { OpenModel } from './open/state.ts';
-import { unlockedBlocks } from './plan/locks.ts';
-import { countSublayers } from './plan/unitWords.ts';
-import type { GrowingCurve } from './score/state.ts';
-import { nameOfText, windowsOf } from './score/text.ts';
-import type { StudioState } from './state.ts';
-import { lowestSublayers } from './sublayers/selectors.ts';
+import { equalGroups } from '../../analysis/ranking.ts';
+import type { Measure, TextSource } from '../../contract/score.ts';
+import { blockOf, type Sublayer, sublayerOf, sublayerUnits } from '../../units.ts';
+import { deviceName } from '../device/selectors.ts';
+import { settingsKey } from '../keys.ts';
+import { derive } from '../memo.ts';
+import { modelOf, numBlocksOf } from '../open/selectors.ts';
+import type { StudioState } from '../state.ts';
+import type { GrowingCurve } from './state.ts';
+import { nameOfText, windowsOf } from './text.ts';
 
 export interface BlockView {
   index: number;
@@ -139,49 +124,6 @@ export function letter(i: number): string {
   return (i >= 26 ? letter(Math.floor(i / 26) - 1) : '') + String.fromCharCode(97 + (i % 26));
 }
 
-export interface EffectView {
-  original: Measure | null;
-  /** Of the plan, or of an older plan while `stale`. */
-  pruned: Measure | PlanResult | null;
-  stale: boolean;
-  /** True when a measurement was asked for and is not there yet. */
-  waiting: boolean;
-  size: { params: number; bytes: number; kvBytesPerToken: number } | null;
-}
-
-export const effectView = derive(
-  (state: StudioState) => [
-    modelOf(state),
-    state.plan.present.removed,
-    state.score.curve,
-    state.score.running?.baseline,
-    state.effect,
-    effectKey(state),
-  ],
-  (model, removed, curve, growing, effect, key): EffectView => {
-    const original = curve?.result.baseline ?? growing ?? null;
-    // Nothing removed: the model as it is, although an export would write it a little differently.
-    const size =
-      model && (removed.length > 0 ? planSize(model.summary, [...removed]) : model.summary);
-    if (key === null)
-      return {
-        original,
-        pruned: removed.length ? null : original,
-        stale: false,
-        waiting: false,
-        size,
-      };
-    const stale = effect.shown?.key !== key;
-    return {
-      original,
-      pruned: effect.shown?.result ?? null,
-      stale,
-      waiting: stale && effect.asked === key,
-      size,
-    };
-  },
-);
-
 /**
  * What makes the numbers of the shown curve doubtful, and apart from that what is worth knowing
  * about how they came about.
@@ -210,12 +152,6 @@ export function canScore(state: StudioState): boolean {
   return current.hasTokenizer || state.score.settings.text.kind === 'ids';
 }
 
-/** A device as the page names it everywhere; GPUs with their own name. */
-export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): string {
-  if (kind === 'wasm') return name.replace(/^CPU \(wasm(.*)\)$/, 'WebAssembly$1');
-  return name.startsWith('WebGPU') ? name : `WebGPU (${name})`;
-}
-
 /** What the curve that grows is measured on, by the settings of its run; '' when none grows. */
 export function runningOn({ score }: StudioState): string {
   return score.running ? growingOn(score.running) : '';
@@ -229,7 +165,7 @@ export function stoppedAfter(state: StudioState): string {
   const { running, curve, stopped } = state.score;
   if (running || curve || !stopped) return '';
   return (
-    `stopped after ${stopped.blocks.length} of ${modelOf(state)?.summary.numBlocks ?? 0} ` +
+    `stopped after ${stopped.blocks.length} of ${numBlocksOf(state)} ` +
     `blocks, ${growingOn(stopped)}`
   );
 }
@@ -259,46 +195,4 @@ export function measuredOn(state: StudioState): string {
     : { kind: 'bundled' };
   const count = windowsOf({ text: source, samples: windows.length, length: used.length });
   return `${count}${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
-}
-
-/** What a plan keeps: "12 of 16", "15 of 16 (2 in part)", "15 of 16 blocks (2 in part)". */
-export function keptWords(
-  { summary: { numBlocks } }: OpenModel,
-  removed: readonly Unit[],
-  noun = '',
-): string {
-  const sublayers = sublayerUnits(removed).length;
-  return (
-    `${blocksLeft(numBlocks, removed)} of ` +
-    `${numBlocks}${noun && ` ${noun}`}${sublayers > 0 ? ` (${sublayers} in part)` : ''}`
-  );
-}
-
-/**
- * True when the plan is not simply the k lowest that can be removed, by the current order or of the
- * sublayers.
- */
-export const isOwnChoice = derive(
-  (state: StudioState) => [
-    currentOrder(state),
-    unlockedBlocks(state),
-    state.plan.present.removed,
-    lowestSublayers(state, countSublayers(state.plan.present.removed)).join(),
-  ],
-  (order, unlocked, removed, lowestOfSublayers): boolean => {
-    if (!order || removed.length === 0 || lowestOfSublayers === removed.join()) return false;
-    const lowest = order.take(unlocked, removed.length);
-    return (
-      lowest.length < removed.length ||
-      removed.some((unit) => typeof unit !== 'number' || !lowest.includes(unit))
-    );
-  },
-);
-
-/** Those of the units that can be removed from a model of these blocks. */
-export function removableUnits<U extends Unit>(
-  blocks: ModelSummary['blocks'],
-  units: readonly U[],
-): U[] {
-  return units.filter((unit) => unitObstacle(blocks, unit) === null);
 }
