@@ -1,8 +1,8 @@
 // The importance curve: how to start and stop it, how it was measured, what it says.
 
 import { lazy, Suspense } from 'react';
-import type { CurveView } from '../../state/score/selectors.ts';
 import {
+  type CurveView,
   canScore,
   curveView,
   groupsOf,
