@@ -202,7 +202,7 @@ const TABLE = [
     label: 'Lock first 4 and last 2',
     keys: ['p'],
     enabled: isOpen,
-    run: (actions, state) => actions.protectEnds(!endsLocked(state)),
+    run: (actions, state) => actions.lockEnds(!endsLocked(state)),
   },
   {
     id: 'settings',

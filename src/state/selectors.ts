@@ -38,16 +38,16 @@ export interface BlockView {
   low: number;
   high: number;
   refused: string | null;
-  /** Letter of its group of equals ("a" matters least), or '' outside one. */
+  /** Letter of its group within noise ("a": least important), or '' outside one. */
   group: string;
   /** The other blocks of its group, ascending. */
-  equals: readonly number[];
+  withinNoise: readonly number[];
 }
 
 export interface CurvePoint extends BlockView {
   removed: boolean;
   /** The sublayer that is removed alone. */
-  gone: Sublayer | null;
+  removedSublayer: Sublayer | null;
   locked: boolean;
 }
 
@@ -63,7 +63,7 @@ export interface CurveView {
   growing: boolean;
 }
 
-/** One window says nothing of how windows differ: no interval, and no equals. */
+/** One window says nothing of how windows differ: no interval, and no groups. */
 const hasIntervals = (baseline: Measure) => baseline.nllPerWindow.length > 1;
 
 /**
@@ -108,7 +108,9 @@ export const curveData = derive(
         high: known && spread ? spread.nll + score.ci95[1] : Number.NaN,
         refused: score?.refused ?? null,
         group: groupIndex < 0 ? '' : letter(groupIndex),
-        equals: (groups[groupIndex] ?? []).filter((other) => other !== index).sort((a, b) => a - b),
+        withinNoise: (groups[groupIndex] ?? [])
+          .filter((other) => other !== index)
+          .sort((a, b) => a - b),
       };
     });
     return { baseline, scores, growing: running !== null };
@@ -119,11 +121,13 @@ export const curveData = derive(
 export const curveView = derive(
   (state: StudioState) => [curveData(state), state.plan.present],
   ({ baseline, scores, growing }, { removed, locked }): CurveView => {
-    const gone = new Map(sublayerUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
+    const sublayers = new Map(
+      sublayerUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]),
+    );
     const points = scores.map((score) => ({
       ...score,
       removed: removed.includes(score.index),
-      gone: gone.get(score.index) ?? null,
+      removedSublayer: sublayers.get(score.index) ?? null,
       locked: locked.includes(score.index),
     }));
     return { baseline, points, growing };

@@ -263,7 +263,7 @@ describe('the plan', () => {
     expect(get().plan.present.removed).toEqual(
       [...numbers.ppl_order.slice(0, 4)].sort((a, b) => a - b),
     );
-    actions.protectEnds(true);
+    actions.lockEnds(true);
     expect(get().plan.present.removed).toEqual([7, 8, 9]);
     expect(droppable(get())).toBe(10);
     actions.dropLowest(11);

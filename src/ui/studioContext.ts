@@ -1,5 +1,4 @@
-// How components reach the store: the state by selector, the actions, the commands. Components must
-// not import the store itself.
+// How components reach the store: state by selector, actions, commands.
 
 import { createContext, useCallback, useContext } from 'react';
 import { type Actions, type Command, type CommandId, command } from '../state/commands.ts';

@@ -25,7 +25,10 @@ import { watched } from '../files/watched.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import type { Identity } from '../model/export/identity.ts';
 import { PROVENANCE_FILE } from '../model/export/provenance.ts';
+import type { StepChoice } from '../model/export/steps.ts';
+import { writtenSizes } from '../model/open/entries.ts';
 import { listGraphs, openModel } from '../model/open/open.ts';
+import type { WrittenSizes } from '../model/open/size.ts';
 import { readText } from '../onnx/source.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
 import { measureSource } from '../runtime/criteria/sources.ts';
@@ -301,6 +304,10 @@ export class StudioService implements StudioApi {
 
   async forget(key: string): Promise<void> {
     await this.checkpoints.forget(key);
+  }
+
+  async writtenSizes(steps: readonly StepChoice[]): Promise<WrittenSizes> {
+    return writtenSizes(this.model().opened, steps);
   }
 
   async export(

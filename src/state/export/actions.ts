@@ -2,15 +2,19 @@
 // never as done.
 
 import type { ExportRequest, ExportResult, ExportTarget } from '../../contract/export.ts';
+import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
 import { runJob } from '../runJob.ts';
-import { EXPORT } from './state.ts';
 import { studyRecord } from './study.ts';
 
 export interface ExportActions {
   setTarget(target: 'folder' | 'zip'): void;
+  /**
+   * The precision that exports, and measurements of what they write, are in; null for the source's.
+   */
+  setDtype(dtype: ExportDtype | null): Promise<void>;
   /** Back to the form, as for another export. */
   forgetExport(): void;
   /** Asks where to, writes and verifies. Must start in a click: browsers open pickers only then. */
@@ -26,6 +30,7 @@ const VERDICTS: Record<ExportResult['verification']['status'], string> = {
 
 export function makeExportActions(context: Context): ExportActions {
   const { api, disk, get, patch } = context;
+  const sizeRequests = context.newest();
 
   async function pickTarget(name: string): Promise<ExportTarget | null> {
     if (get().export.target === 'folder' && disk.canSaveFolder()) {
@@ -39,6 +44,21 @@ export function makeExportActions(context: Context): ExportActions {
 
   return {
     setTarget: (target) => patch('export', { target }),
+    async setDtype(dtype) {
+      const isNewest = sizeRequests.begin();
+      context.clear('export');
+      patch('export', { dtype });
+      const { model, export: slice } = get();
+      if (dtype === null || !model.current || slice.sizes?.dtype === dtype) return;
+      try {
+        const written = await api.writtenSizes(dtypeSteps(dtype));
+        if (isNewest()) patch('export', { sizes: { dtype, written } });
+      } catch (error) {
+        if (!isNewest()) return;
+        patch('export', { dtype: null });
+        context.fail('export', error);
+      }
+    },
     forgetExport: () => patch('export', { result: null }),
     async exportModel(name) {
       if (!get().model.current || engineJob(get())) return;
@@ -50,6 +70,7 @@ export function makeExportActions(context: Context): ExportActions {
       });
       if (!target) return;
       const { score, effect } = get();
+      const { dtype } = get().export;
       const study = studyRecord(get());
       const request: ExportRequest = {
         removed,
@@ -57,17 +78,12 @@ export function makeExportActions(context: Context): ExportActions {
         target,
         score: score.curve?.result ?? null,
         plan: effect.known.get(effectKey(get()) ?? '') ?? null,
+        steps: dtypeSteps(dtype),
         ...(study && { study }),
       };
       await runJob<never, ExportResult>(context, 'export', {
         started: 'Export has started.',
-        start: () =>
-          patch('export', {
-            ...EXPORT.first,
-            target: get().export.target,
-            running: true,
-            removed,
-          }),
+        start: () => patch('export', { running: true, progress: null, removed, result: null }),
         call: ({ isCurrent }) =>
           api.export(request, (progress) => {
             if (isCurrent()) patch('export', { progress });

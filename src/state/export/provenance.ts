@@ -3,6 +3,7 @@
 import type { ScoreResult } from '../../contract/score.ts';
 import type { Identity } from '../../model/export/identity.ts';
 import { readProvenance } from '../../model/export/provenance.ts';
+import { dtypeOf, type ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
 
 /** What the page shows and restores of an espalier.json. */
@@ -15,6 +16,8 @@ export interface Restored {
   identity: Identity;
   numBlocks: number;
   removed: readonly Unit[];
+  /** The precision it was written in; null for the source's. */
+  dtype: ExportDtype | null;
   score: ScoreResult | null;
   /** Perplexity of the plan on the windows of the score. */
   plan: { removed: readonly Unit[]; nll: number } | null;
@@ -24,7 +27,7 @@ export interface Restored {
 
 /** @throws EspalierError `bad-input` that names the first field which is not as expected. */
 export function readRestored(text: string): Restored {
-  const { app, source, removed, score, plan } = readProvenance(text);
+  const { app, source, removed, steps = [], score, plan } = readProvenance(text);
   return {
     app,
     sourceName: source.name,
@@ -32,6 +35,7 @@ export function readRestored(text: string): Restored {
     identity: source,
     numBlocks: source.numBlocks,
     removed,
+    dtype: dtypeOf(steps),
     score,
     plan,
   };

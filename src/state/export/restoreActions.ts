@@ -9,6 +9,7 @@ import { settingsKey } from '../keys.ts';
 import type { PlanActions } from '../plan/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { nameOfText } from '../score/text.ts';
+import type { ExportActions } from './actions.ts';
 import { type Restored, readRestored } from './provenance.ts';
 
 export interface RestoreActions {
@@ -38,7 +39,9 @@ function textOf({ settings, windows }: ScoreResult): TextSource | null {
 
 export function makeRestoreActions(
   context: Context,
-  others: Pick<ScoreActions, 'setSettings' | 'takeCurve'> & Pick<PlanActions, 'setRemoved'>,
+  others: Pick<ScoreActions, 'setSettings' | 'takeCurve'> &
+    Pick<PlanActions, 'setRemoved'> &
+    Pick<ExportActions, 'setDtype'>,
 ): RestoreActions {
   const { api, get } = context;
   const requests = context.newest();
@@ -98,6 +101,7 @@ export function makeRestoreActions(
           takeScore(restored.score);
         }
         others.setRemoved(restored.removed);
+        if (restored.dtype !== null) await others.setDtype(restored.dtype);
         context.toast(
           restored.score
             ? 'Plan and curve were restored.'

@@ -2,8 +2,10 @@
 
 import type { ExportResult } from '../../contract/export.ts';
 import type { Progress } from '../../contract/progress.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
+import type { WrittenSizes } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
-import { reset } from '../slice.ts';
+import { ofModel } from '../slice.ts';
 
 export interface ExportSlice {
   running: boolean;
@@ -11,12 +13,24 @@ export interface ExportSlice {
   removed: readonly Unit[];
   result: ExportResult | null;
   target: 'folder' | 'zip';
+  /** The precision to write in; null for the source's. */
+  dtype: ExportDtype | null;
+  /** What exports in a precision write, as far as it was asked. */
+  sizes: { dtype: ExportDtype; written: WrittenSizes } | null;
 }
 
-export const EXPORT = reset<ExportSlice>({
+const first: ExportSlice = {
   running: false,
   progress: null,
   removed: [],
   result: null,
   target: 'folder',
-});
+  dtype: null,
+  sizes: null,
+};
+
+export const EXPORT = ofModel<ExportSlice>(first, ({ dtype, sizes }) => ({
+  ...first,
+  dtype,
+  sizes,
+}));

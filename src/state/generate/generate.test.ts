@@ -7,7 +7,7 @@ import { EspalierError } from '../../errors.ts';
 import { command } from '../commands.ts';
 import { meterUse } from '../speed/metering.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
-import { markedSublayer } from './mark.ts';
+import { markedRange } from './mark.ts';
 import { chatState, modeOf } from './prompt.ts';
 import { divergence, generateObstacle, waitsForPerplexity } from './selectors.ts';
 
@@ -275,7 +275,7 @@ describe('prompts', () => {
 
 describe('the marked token', () => {
   const mark = (text: string, ends: number[], at: number) => {
-    const part = markedSublayer(text, ends, at);
+    const part = markedRange(text, ends, at);
     return part && text.slice(...part);
   };
 

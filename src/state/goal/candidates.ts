@@ -39,7 +39,7 @@ function originalValue(state: StudioState, kind: GoalKind): number | null {
 }
 
 function planValue(state: StudioState, kind: GoalKind, removed: readonly Unit[]): number | null {
-  const result = newestOf(state, removed)?.result;
+  const result = newestOf(state, removed, null)?.result;
   return result?.settings.mode === SETTINGS.mode && result.pruned
     ? measuredValue(kind, result.pruned)
     : null;

@@ -88,7 +88,7 @@ describe('goal', () => {
   it('says the best that can be reached and leaves the plan', async () => {
     const { actions, get } = await scored({ noise: 0 });
     actions.setAutoMeasure(false);
-    actions.protectEnds(true);
+    actions.lockEnds(true);
     actions.toggle(7);
     const before = get().plan;
     actions.setGoal({ kind: 'speed', value: 5000 });

@@ -35,7 +35,7 @@ export interface PlanActions {
   setOrder(name: string): void;
   setLock(block: number, locked: boolean): void;
   /** Locks or unlocks the first 4 and the last 2. */
-  protectEnds(on: boolean): void;
+  lockEnds(on: boolean): void;
   keepAll(): void;
   undo(): void;
   redo(): void;
@@ -112,7 +112,7 @@ export function makePlanActions(context: Context): PlanActions {
       if (follows) dropLowest(removed.length);
     },
     setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
-    protectEnds(on) {
+    lockEnds(on) {
       const numBlocks = get().model.current?.summary.numBlocks ?? 0;
       edit(withLocks(get().plan.present, endLocks(numBlocks), on));
     },

@@ -92,7 +92,7 @@ describe('sublayers', () => {
     expect(get().plan.present.removed).not.toContain(first);
     actions.toggle('12.ffn');
     expect(isOwnChoice(get())).toBe(true);
-    expect(curveView(get()).points[12]).toMatchObject({ removed: false, gone: 'ffn' });
+    expect(curveView(get()).points[12]).toMatchObject({ removed: false, removedSublayer: 'ffn' });
   });
 
   it('of a block that cannot go as a whole do not go both', async () => {

@@ -5,11 +5,11 @@ import { isCancelled } from '../../errors.ts';
 import type { GoalActions } from '../goal/actions.ts';
 import { engineJob } from '../jobs.ts';
 import { JOBS, type StudioState } from '../state.ts';
-import { autoGivesWay, autoKey, quickKey } from './auto.ts';
+import { autoGivesWay, autoKey } from './auto.ts';
 import type { SpeedContext } from './job.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
-import { newestOf, PROTOCOLS, type SpeedMode, speedKey } from './settings.ts';
+import { newestOf, PROTOCOLS, quickKey, type SpeedMode } from './settings.ts';
 import { makeSettledTimer } from './settled.ts';
 import type { Measured } from './state.ts';
 import { makeSweepJob } from './sweepJob.ts';
@@ -40,10 +40,11 @@ export function makeSpeedActions(
     context.clear('speed');
     if (!auto) context.announce('Measuring speed.');
     try {
-      context.announce(inWords(await speedJob.measure(removed, PROTOCOLS[mode], auto)));
+      const { dtype } = get().export;
+      context.announce(inWords(await speedJob.measure(removed, PROTOCOLS[mode], auto, dtype)));
     } catch (error) {
       if (get().model.current !== model || isCancelled(error)) return;
-      settled.abandon(speedKey(removed, PROTOCOLS.quick, get().score.settings.device));
+      settled.abandon(quickKey(get(), removed));
       context.fail('speed', error);
     }
   }
@@ -78,9 +79,10 @@ export function makeSpeedActions(
       if (meterUse(before) && !before.goal.running) meter.cancel();
     }
     const { removed } = state.plan.present;
-    const isOtherPlan = removed !== before.plan.present.removed;
+    const isOtherPlan =
+      removed !== before.plan.present.removed || state.export.dtype !== before.export.dtype;
     if (isOtherPlan) {
-      if (settled.abandoned() !== quickKey(state)) settled.abandon(null);
+      if (settled.abandoned() !== quickKey(state, removed)) settled.abandon(null);
       if (!meterUse(state)) context.clear('speed');
     }
     if (isOtherPlan || state.score.settings.device !== before.score.settings.device) {
@@ -116,8 +118,7 @@ export function makeSpeedActions(
     stopMeasuring() {
       others.stopGoalSearch();
       const { running } = get().speed;
-      if (running)
-        settled.abandon(speedKey(running.removed, PROTOCOLS.quick, get().score.settings.device));
+      if (running) settled.abandon(quickKey(get(), running.removed));
       stop();
     },
   };

@@ -5,7 +5,7 @@ import { effectKey } from '../keys.ts';
 import type { StudioState } from '../state.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
-import { newestOf, PROTOCOLS, speedKey } from './settings.ts';
+import { isOf, newestOf, quickKey } from './settings.ts';
 
 /**
  * Above this many bytes a measurement loads so much that it is asked for, unless it was switched
@@ -18,10 +18,6 @@ export function autoMeasures({ speed, model }: StudioState): boolean {
   return speed.auto ?? (model.current?.summary.bytes ?? 0) <= AUTO_BYTES;
 }
 
-/** Key of the automatic measurement of the present plan. */
-export const quickKey = ({ plan, score }: StudioState): string =>
-  speedKey(plan.present.removed, PROTOCOLS.quick, score.settings.device);
-
 /** Key of the measurement that the settled plan should get by itself, or null. */
 export function autoKey(state: StudioState): string | null {
   const { removed } = state.plan.present;
@@ -30,16 +26,18 @@ export function autoKey(state: StudioState): string | null {
   const effect = effectKey(state);
   const hasPpl = effect !== null && state.effect.known.has(effect);
   if (state.model.current?.summary.canScore && !hasPpl) return null;
-  return newestOf(state, removed) ? null : quickKey(state);
+  return newestOf(state, removed) ? null : quickKey(state, removed);
 }
 
 /** True when an automatic measurement that runs must end: anything else comes first. */
 export function autoGivesWay(state: StudioState): boolean {
+  const { running } = state.speed;
   return (
     engineJob(state) !== null ||
     state.generate.running ||
     !autoMeasures(state) ||
     state.model.opening !== null ||
-    state.speed.running?.removed.join() !== state.plan.present.removed.join()
+    !running ||
+    !isOf(running, state.plan.present.removed, state.export.dtype)
   );
 }

@@ -3,11 +3,12 @@
 
 import type { MeterEvent, SpeedSettings } from '../../contract/speed.ts';
 import { cancelled, EspalierError } from '../../errors.ts';
+import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { untilQuiet } from '../quiet.ts';
 import { isPredictable, predict } from './prediction.ts';
-import { meterRequest, speedKey } from './settings.ts';
+import { isOf, meterRequest, speedKey } from './settings.ts';
 import type { Measured, Measuring } from './state.ts';
 
 export interface SpeedJob {
@@ -15,7 +16,12 @@ export interface SpeedJob {
    * Measures original and plan; the result is known and shown afterwards. @throws whatever the
    * meter throws, `cancelled` too
    */
-  measure(removed: readonly Unit[], settings: SpeedSettings, auto: boolean): Promise<Measured>;
+  measure(
+    removed: readonly Unit[],
+    settings: SpeedSettings,
+    auto: boolean,
+    dtype?: ExportDtype | null,
+  ): Promise<Measured>;
   /** Ends it; its promise rejects with `cancelled`. */
   cancel(): void;
 }
@@ -49,15 +55,17 @@ export function makeSpeedJob(context: Context): SpeedJob {
   }
 
   return {
-    async measure(removed, settings, auto) {
+    async measure(removed, settings, auto, dtype = null) {
       const { current } = get().model;
       if (!current) throw new EspalierError('bug', 'There is no model to measure.');
       const isNewest = requests.begin();
       const { device } = get().score.settings;
-      const key = speedKey(removed, settings, device);
+      const key = speedKey(removed, settings, device, dtype);
+      const written = dtype === null ? {} : { dtype };
       const running: Measuring = {
         key,
         removed,
+        ...written,
         settings,
         auto,
         loaded: {},
@@ -69,6 +77,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const { promptTokens, tokens, batch } = settings;
         const request = {
           ...meterRequest(current, removed, device, promptTokens + tokens, batch),
+          steps: dtypeSteps(dtype),
           settings,
         };
         const plan = get().plan.present;
@@ -83,6 +92,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const measured: Measured = {
           key,
           removed: [...removed],
+          ...written,
           result: { ...answer, notes },
           predicted: null,
         };
@@ -91,7 +101,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         );
         const blocks = blocksLeft(current.summary.numBlocks, removed);
         measured.predicted =
-          removed.length && isPredictable(removed)
+          removed.length && dtype === null && isPredictable(removed)
             ? (predict(others, measured, blocks)?.tokensPerSecond ?? null)
             : null;
         remember(measured);
@@ -117,8 +127,8 @@ export function makeSpeedJob(context: Context): SpeedJob {
     const known = new Map(speed.known);
     known.delete(measured.key);
     known.set(measured.key, measured);
-    const present = plan.present.removed.join();
-    const isShown = measured.removed.join() === present || speed.shown?.removed.join() !== present;
+    const isPresent = (one: Measured) => isOf(one, plan.present.removed, get().export.dtype);
+    const isShown = isPresent(measured) || !speed.shown || !isPresent(speed.shown);
     patch('speed', { known, shown: isShown ? measured : speed.shown });
   }
 }

@@ -59,7 +59,7 @@ export function predict(
     for (const side of sides(one)) {
       if (
         placeOf(side, one.result.settings) !== wanted ||
-        (side === one.result.pruned && !isPredictable(one.removed))
+        (side === one.result.pruned && (one.dtype !== undefined || !isPredictable(one.removed)))
       )
         continue;
       // The mean throughput as a latency, so that prediction and measurement are of the same mean.

@@ -12,7 +12,7 @@ import { deviceName } from '../selectors.ts';
 import type { StudioState } from '../state.ts';
 import { isMetering } from './metering.ts';
 import { isPredictable, type Prediction, predict, sides } from './prediction.ts';
-import { newestOf, protocolWords } from './settings.ts';
+import { isOf, newestOf, protocolWords } from './settings.ts';
 import type { Measured } from './state.ts';
 
 /** Why nothing can be measured now, or null. */
@@ -67,9 +67,10 @@ const prediction = derive(
     state.plan.present.removed,
     state.speed.known,
     state.speed.shown,
+    state.export.dtype,
   ],
-  (model, removed, known, shown): Prediction | null =>
-    model && shown && removed.length > 0 && isPredictable(removed)
+  (model, removed, known, shown, dtype): Prediction | null =>
+    model && shown && dtype === null && removed.length > 0 && isPredictable(removed)
       ? predict(known.values(), shown, blocksLeft(model.summary.numBlocks, removed))
       : null,
 );
@@ -80,11 +81,12 @@ export const speedView = derive(
     state.speed.shown,
     newestOf(state, state.plan.present.removed),
     prediction(state),
+    state.export.dtype,
   ],
-  (removed, shown, own, nextPrediction): SpeedView => {
-    const isOwn = shown !== null && shown.removed.join() === removed.join();
+  (removed, shown, own, nextPrediction, dtype): SpeedView => {
+    const isOwn = shown !== null && isOf(shown, removed, dtype);
     const one = isOwn ? shown : (own ?? shown);
-    const fresh = one !== null && one.removed.join() === removed.join();
+    const fresh = one !== null && isOf(one, removed, dtype);
     const result = one?.result ?? null;
     const hasPlan = removed.length > 0;
     const pruned = hasPlan ? (result?.pruned ?? null) : null;
@@ -122,5 +124,8 @@ function notesOf(one: Measured, hasPlan: boolean): string[] {
           'Original and pruned did not fit at once: they were loaded in turn and measured in rounds.',
         ]
       : [];
-  return [...new Set([...rounds, ...result.notes, ...measures.flatMap(({ info }) => info.notes)])];
+  const written =
+    hasPlan && one.dtype ? [`The pruned model runs as exported in ${one.dtype}.`] : [];
+  const loaded = measures.flatMap(({ info }) => info.notes);
+  return [...new Set([...written, ...rounds, ...result.notes, ...loaded])];
 }

@@ -3,6 +3,7 @@
 import type { Progress } from '../../contract/progress.ts';
 import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../../contract/speed.ts';
 import type { VariantInfo } from '../../contract/variant.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
 import type { Slice } from '../slice.ts';
 
@@ -11,6 +12,8 @@ export interface Measured {
   /** Of plan, settings and device, as `speedKey` makes it. */
   key: string;
   removed: readonly Unit[];
+  /** The precision in which the plan was written; absent for the source's. */
+  dtype?: ExportDtype;
   result: MeasureResult;
   /**
    * Tokens/s that earlier measurements of other plans predicted for this one, or null when they
@@ -23,6 +26,7 @@ export interface Measured {
 export interface Measuring {
   key: string;
   removed: readonly Unit[];
+  dtype?: ExportDtype;
   settings: SpeedSettings;
   /** Started by itself: gives way to everything else. */
   auto: boolean;

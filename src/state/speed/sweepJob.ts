@@ -1,8 +1,9 @@
 // One batch sweep from request to result, as the page follows it.
 
+import { dtypeSteps } from '../../model/export/steps.ts';
 import type { Context } from '../context.ts';
 import { measureObstacle } from './selectors.ts';
-import { meterRequest, PROTOCOLS, protocolKey, SWEEP_BATCHES } from './settings.ts';
+import { meterRequest, PROTOCOLS, SWEEP_BATCHES, speedKey } from './settings.ts';
 import type { Swept } from './state.ts';
 
 export interface SweepJob {
@@ -24,6 +25,7 @@ export function makeSweepJob(context: Context): SweepJob {
       const isNewest = requests.begin();
       const removed = [...get().plan.present.removed];
       const { device } = get().score.settings;
+      const { dtype } = get().export;
       const settings = PROTOCOLS.quick;
       context.clear('speed');
       patch('speed', {
@@ -35,6 +37,7 @@ export function makeSweepJob(context: Context): SweepJob {
       try {
         const request = {
           ...meterRequest(current, removed, device, settings.promptTokens + settings.tokens),
+          steps: dtypeSteps(dtype),
           settings,
         };
         const result = await meter.sweep(request, SWEEP_BATCHES, (event) => {
@@ -45,7 +48,7 @@ export function makeSweepJob(context: Context): SweepJob {
         });
         if (!isNewest()) return;
         const notes = [...new Set([...result.notes, ...get().speed.notes])];
-        const key = `${removed.join(',')}|${protocolKey(settings, device)}`;
+        const key = speedKey(removed, settings, device, dtype);
         idle({ key, removed, result: { ...result, notes } });
         context.announce('The batch sweep is done.');
       } catch (error) {

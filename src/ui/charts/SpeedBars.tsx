@@ -1,5 +1,4 @@
-// Two bars of throughput with the range of their runs; a prediction is an outline of dashes. A
-// mirror of the cards: must not say what they do not.
+// Two bars of throughput with the range of their runs; predictions are dashed.
 
 import type { Stat } from '../../analysis/speed.ts';
 import { speedView } from '../../state/speed/selectors.ts';
@@ -81,6 +80,7 @@ function Bar({
   kind: string;
 }) {
   const middle = y + BAR / 2;
+  const [from, to] = [x(stat.min), x(stat.max)];
   return (
     <g data-kind={kind}>
       <rect
@@ -94,7 +94,7 @@ function Bar({
       />
       <path
         className={css.whisker}
-        d={`M${x(stat.min)} ${middle}H${x(stat.max)}M${x(stat.min)} ${y + 2}v${BAR - 4}M${x(stat.max)} ${y + 2}v${BAR - 4}`}
+        d={`M${from} ${middle}H${to}M${from} ${y + 2}v${BAR - 4}M${to} ${y + 2}v${BAR - 4}`}
       />
     </g>
   );

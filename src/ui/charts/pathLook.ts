@@ -1,5 +1,4 @@
-// How each criterion and its path are drawn, the same in all charts and legends: colour, dashes and
-// shape of its points.
+// How each criterion and its path are drawn in all charts and legends: colour, dashes, points.
 
 import type { PathName } from '../../state/search/selectors.ts';
 

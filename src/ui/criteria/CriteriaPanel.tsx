@@ -12,6 +12,7 @@ import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { CriteriaList } from './CriteriaList.tsx';
 import { CriteriaTable } from './CriteriaTable.tsx';
@@ -24,13 +25,12 @@ export function CriteriaPanel() {
   const compared = useStudio((state) => state.criteria.compared && knownCriteria(state).length > 0);
   const isMissing = useStudio((state) => missingSources(state).length > 0);
   return (
-    <section className={kit.card} aria-labelledby="criteria-title" data-testid="criteria-panel">
-      <div className={kit.head}>
-        <h2 id="criteria-title">Criteria</h2>
-        <span className={kit.sub}>
-          other ways to find the least important blocks, beside perplexity
-        </span>
-      </div>
+    <Panel
+      id="criteria"
+      title="Criteria"
+      sub="other rules that say which blocks matter little, beside perplexity"
+      testId="criteria-panel"
+    >
       <div className={kit.stack}>
         {running && <Running source={running} />}
         {!running && (isMissing || !compared) && <Compare />}
@@ -55,7 +55,7 @@ export function CriteriaPanel() {
           </>
         )}
       </div>
-    </section>
+    </Panel>
   );
 }
 

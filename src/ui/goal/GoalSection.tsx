@@ -1,5 +1,4 @@
-// A plan by its goal instead of by its blocks: what must hold, the search step by step, how it
-// ended.
+// Finding a plan by its goal: the goal, the plans that were tried, the result.
 
 import { useId, useState } from 'react';
 import { goalObstacle, goalWords } from '../../state/goal/selectors.ts';
@@ -13,8 +12,8 @@ import css from './goal.module.css';
 
 const KINDS: Record<GoalKind, { label: string; unit: string; scale: number }> = {
   speed: { label: 'at least', unit: 'tok/s', scale: 1 },
-  file: { label: 'at most', unit: 'MB of files', scale: 1e6 },
-  device: { label: 'at most', unit: 'MB on the device', scale: 1e6 },
+  file: { label: 'at most', unit: 'MB (size)', scale: 1e6 },
+  device: { label: 'at most', unit: 'MB (device memory)', scale: 1e6 },
 };
 
 export function GoalSection() {
@@ -52,7 +51,7 @@ function Form() {
   const [typed, setTyped] = useState(goal === null ? '' : String(goal / scale));
   const [seen, setSeen] = useState(goal);
   const value = Number(typed);
-  // Set from elsewhere, as when another model is opened.
+  // Changed from elsewhere, as when another model is opened.
   if (goal !== seen) {
     setSeen(goal);
     if (goal !== numberOf(typed, scale)) setTyped(goal === null ? '' : String(goal / scale));
@@ -80,7 +79,7 @@ function Form() {
         step="any"
         inputMode="decimal"
         value={typed}
-        // Not disabled: Enter in it starts the search, and the focus stays.
+        // Not disabled: Enter starts the search, and the focus stays.
         readOnly={running}
         aria-invalid={!valid}
         data-testid="budget-value"
@@ -118,7 +117,7 @@ function Form() {
   );
 }
 
-/** What was typed in the goal's own unit, or null when it is no positive number. */
+/** The number typed, in tokens/s or bytes, or null when it is not positive. */
 function numberOf(text: string, scale: number): number | null {
   const value = Number(text);
   return text !== '' && Number.isFinite(value) && value > 0 ? value * scale : null;
@@ -142,10 +141,9 @@ function inWords(kind: GoalKind, { blocks, estimated, measured, meets }: GoalSte
   const words = [`without ${plural(blocks, 'block')}:`];
   if (estimated !== null) words.push(`predicted ${goalWords(kind, estimated)},`);
   if (measured === null) words.push('measuring…');
-  else
-    words.push(
-      `measured ${goalWords(kind, measured)}, ` +
-        `${meets ? 'enough' : kind === 'speed' ? 'not enough' : 'too much'}`,
-    );
+  else {
+    const misses = kind === 'speed' ? 'not enough' : 'too much';
+    words.push(`measured ${goalWords(kind, measured)}, ${meets ? 'enough' : misses}`);
+  }
   return words.join(' ');
 }

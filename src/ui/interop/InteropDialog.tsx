@@ -1,5 +1,4 @@
-// Use elsewhere: the plan and the curve as other tools take them, and orders that came from their
-// files.
+// The plan and the curve in the forms that other tools read, and orders from their files.
 
 import { useId } from 'react';
 import {
@@ -46,7 +45,7 @@ function Source() {
   const id = useId();
   return (
     <div className={kit.row}>
-      <label htmlFor={id}>Name or path of the original for other tools</label>
+      <label htmlFor={id}>Name or path of the original model, for other tools</label>
       <input
         id={id}
         type="text"

@@ -1,5 +1,4 @@
-// One error as a sentence, what to do next, the one click that does it, and the technical detail
-// folded away; stays until it is dismissed or solved.
+// An error: what happened, what to do next, technical details folded away.
 
 import { remedyOf } from '../../state/remedies.ts';
 import type { ErrorPlace } from '../../state/state.ts';
@@ -38,7 +37,7 @@ export function ErrorNotice({ place }: { place: ErrorPlace }) {
       )}
       {error.detail && (
         <details>
-          <summary>Detail</summary>
+          <summary>Details</summary>
           <pre>{error.detail}</pre>
         </details>
       )}

@@ -1,4 +1,4 @@
-// The line and point by which a criterion or path is known in charts, for legends.
+// The line and point of a criterion or path, for legends.
 
 import type { PathName } from '../../state/search/selectors.ts';
 import { pathLook } from '../charts/pathLook.ts';

@@ -1,5 +1,4 @@
-// The left column: drop the lowest, protection of the ends, the block list. On narrow screens it
-// folds.
+// The plan: how many blocks to remove, and which; folded on narrow screens.
 
 import { useState } from 'react';
 import { command } from '../../state/commands.ts';
@@ -23,10 +22,10 @@ export function BlocksPanel() {
   const own = useStudio(isOwnChoice);
   const wide = useWide();
   if (!model) return null;
-  const count = `${keptWords(model, removed)} kept${own ? ', own choice' : ''}`;
+  const count = `${keptWords(model, removed)} kept${own ? ', edited by hand' : ''}`;
   const body = (
     <>
-      <DropLowest removed={removed} />
+      <RemoveLowest removed={removed} />
       <Protect />
       <GoalSection />
       <BlockList />
@@ -68,7 +67,7 @@ export function BlocksPanel() {
   );
 }
 
-function DropLowest({ removed }: { removed: readonly Unit[] }) {
+function RemoveLowest({ removed }: { removed: readonly Unit[] }) {
   const ofSublayers = useStudio(showsSublayers);
   const most = useStudio((state) =>
     showsSublayers(state) ? droppableSublayers(state) : droppable(state),
@@ -77,12 +76,12 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   const hasOrder = useStudio((state) => currentOrder(state) !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
-  /** What is being typed; null when the field shows the plan. */
+  /** What is being typed; null shows the plan. */
   const [typed, setTyped] = useState<string | null>(null);
   return (
     <>
       <div className={css.controls}>
-        <label htmlFor="lowest">{ofSublayers ? 'Drop lowest parts' : 'Drop the lowest'}</label>
+        <label htmlFor="lowest">{ofSublayers ? 'Remove sublayers' : 'Remove lowest'}</label>
         <input
           id="lowest"
           type="range"
@@ -98,7 +97,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           min="0"
           value={typed ?? count}
           disabled={!hasOrder && !ofSublayers}
-          aria-label={`Number of ${ofSublayers ? 'parts' : 'blocks'} to drop`}
+          aria-label={`Number of ${ofSublayers ? 'sublayers' : 'blocks'} to remove`}
           data-testid="drop-count"
           onChange={(event) => {
             setTyped(event.target.value);
@@ -118,25 +117,25 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   );
 }
 
-/** Which criterion says what is lowest, once there are several. */
+/** The criterion that says what is lowest, once there are several. */
 function OrderBy() {
   const orders = useStudio(knownOrders);
-  const inForce = useStudio(currentOrder);
+  const order = useStudio(currentOrder);
   const actions = useActions();
-  if (orders.length < 2 || !inForce) return null;
+  if (orders.length < 2 || !order) return null;
   return (
     <div className={css.orderBy}>
       <label htmlFor="order-by">lowest by</label>
       <select
         id="order-by"
-        value={inForce.name}
+        value={order.name}
         data-testid="order-by"
         onChange={(event) => actions.setOrder(event.target.value)}
       >
         {orders.map(({ name, label, contiguous }) => (
           <option key={name} value={name}>
             {name === 'ppl' ? 'perplexity' : label}
-            {contiguous && ', neighbours'}
+            {contiguous && ', neighbouring blocks'}
           </option>
         ))}
       </select>
@@ -153,7 +152,7 @@ function Protect() {
         type="checkbox"
         checked={on}
         data-testid="protect-ends"
-        onChange={() => actions.protectEnds(!on)}
+        onChange={() => actions.lockEnds(!on)}
       />
       {command('protect-ends').label}
     </label>
