@@ -19,7 +19,7 @@ export interface ExportRequest {
   /** Folder name inside the zip, or of the subfolder that is made. */
   name: string;
   target: ExportTarget;
-  /** The curve in force, recorded in espalier.json. */
+  /** The current curve, recorded in espalier.json. */
   score: ScoreResult | null;
   plan: PlanResult | null;
   /** What else was found out, recorded in espalier.json. */

@@ -1,5 +1,5 @@
 // Criteria and the calibration study on the stand-in studio: what is computed when, which order is
-// in force, what is kept and put back.
+// current, what is kept and put back.
 
 import { describe, expect, it } from 'vitest';
 import { CRITERIA, type SourceName } from '../../analysis/criteriaTable.ts';
@@ -118,7 +118,7 @@ describe('criteria', () => {
   });
 });
 
-describe('the order in force', () => {
+describe('the current order', () => {
   it('is that of perplexity until another is chosen; a plan of the lowest follows, another stays', async () => {
     const { actions, get } = await scored();
     await actions.compareCriteria();

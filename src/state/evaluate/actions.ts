@@ -14,7 +14,7 @@ export interface EvaluateActions {
   /** A dropped, picked or pasted text. Shows an error instead of throwing one. */
   setEvaluationText(name: string, text: string): void;
   takeEvaluationFile(file: File): Promise<void>;
-  /** Original and present plan on the text of the form. */
+  /** Original and current plan on the text of the form. */
   evaluate(): Promise<void>;
 }
 

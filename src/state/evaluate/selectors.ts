@@ -1,5 +1,5 @@
 // Evaluations as the page shows them: what Evaluate would ask for, why it may not, and whether
-// numbers are of the present plan.
+// numbers are of the current plan.
 
 import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
 import type { EvaluationRecord } from '../../model/export/provenanceStudy.ts';
@@ -100,7 +100,7 @@ export const evaluationShown = derive(
   },
 );
 
-/** True when the shown numbers are of another plan than the present one. */
+/** True when the shown numbers are of another plan than the current one. */
 export function isStaleEvaluation(state: StudioState): boolean {
   const shown = evaluationShown(state);
   return shown !== null && shown.result.removed.join() !== state.plan.present.removed.join();

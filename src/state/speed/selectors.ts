@@ -42,7 +42,7 @@ export interface SpeedView {
   cache: string;
   /** Remarks of the measurement, and of what was loaded. */
   notes: readonly string[];
-  /** Of the present plan, as long as it is not measured. */
+  /** Of the current plan, as long as it is not measured. */
   prediction: Prediction | null;
   /**
    * What earlier plans predicted for this one, with the relative error of that: (predicted -

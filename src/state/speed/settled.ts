@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { autoKey } from './auto.ts';
 
 export interface SettledTimer {
-  /** Call after every change; `key` is the measurement that the present plan should get. */
+  /** Call after every change; `key` is the measurement that the current plan should get. */
   schedule(key: string | null): void;
   /** Failed or was stopped: not tried again by itself until another plan comes. */
   abandon(key: string | null): void;

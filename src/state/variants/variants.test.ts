@@ -75,7 +75,7 @@ describe('rows', () => {
     const page = await session();
     page.actions.pinVariant('7');
     await page.actions.openSample();
-    // The plan of the address stays in force.
+    // The plan of the address stays.
     expect(variantRows(page.get()).map(({ key, nll, measure }) => [key, nll, measure])).toEqual([
       ['', null, null],
       ['7,9', null, null],
@@ -83,7 +83,7 @@ describe('rows', () => {
     expect(page.get().variants.pinned).toEqual([]);
   });
 
-  it('put a plan in force as one step of undo', async () => {
+  it('use a plan as one step of undo', async () => {
     const page = await session();
     page.actions.applyVariant('');
     expect(page.get().plan.present.removed).toEqual([]);
