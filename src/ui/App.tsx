@@ -1,5 +1,6 @@
 // The page: the first page or the studio, the dialogs over it, and what listens to the window.
 
+import { Suspense } from 'react';
 import { ErrorBoundary } from 'react-error-boundary';
 import { Toaster } from 'sonner';
 import type { StudioStore } from '../state/store.ts';
@@ -104,7 +105,7 @@ function Dialogs() {
     <>
       <Chooser />
       <DroppedDialog />
-      {Open && <Open />}
+      <Suspense>{Open && <Open />}</Suspense>
     </>
   );
 }

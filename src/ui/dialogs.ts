@@ -1,17 +1,14 @@
-// The dialogs over the page, by the name that the state gives them.
+// The dialogs over the page, by the name that the state gives them; the rarer ones load when opened.
 
-import type { ComponentType } from 'react';
+import { type ComponentType, lazy } from 'react';
 import type { Dialog } from '../state/view/state.ts';
-import { DeviceDialog } from './device/DeviceDialog.tsx';
 import { ExportDialog } from './export/ExportDialog.tsx';
-import { InteropDialog } from './interop/InteropDialog.tsx';
 import { SettingsDialog } from './score/SettingsDialog.tsx';
-import { HelpDialog } from './shell/HelpDialog.tsx';
 
 export const DIALOGS: Readonly<Record<NonNullable<Dialog>, ComponentType>> = {
   settings: SettingsDialog,
   export: ExportDialog,
-  interop: InteropDialog,
-  device: DeviceDialog,
-  help: HelpDialog,
+  interop: lazy(() => import('./interop/InteropDialog.tsx')),
+  device: lazy(() => import('./device/DeviceDialog.tsx')),
+  help: lazy(() => import('./shell/HelpDialog.tsx')),
 };

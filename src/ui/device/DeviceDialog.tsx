@@ -15,7 +15,7 @@ const RELEVANT = new Set([
   'chromium-experimental-subgroup-matrix',
 ]);
 
-export function DeviceDialog() {
+export default function DeviceDialog() {
   const report = useStudio((state) => state.device.report);
   const actions = useActions();
   if (!report) return null;

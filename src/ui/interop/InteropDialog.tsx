@@ -17,7 +17,7 @@ import { useActions, useStudio } from '../studioContext.ts';
 import { InteropFiles } from './InteropFiles.tsx';
 import css from './interop.module.css';
 
-export function InteropDialog() {
+export default function InteropDialog() {
   const plan = useStudio(planSnippets);
   const curve = useStudio(curveSnippets);
   const removed = useStudio((state) => state.plan.present.removed);

@@ -36,7 +36,7 @@ const TERMS: readonly string[] = [
     'same settings on the same device; it is drawn dashed and never mixed with measurements.',
 ];
 
-export function HelpDialog() {
+export default function HelpDialog() {
   const actions = useActions();
   const singleKeys = useStudio((state) => state.view.singleKeys);
   return (
