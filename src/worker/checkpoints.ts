@@ -119,7 +119,7 @@ export class Checkpoints {
   ): CheckpointStore {
     const { job, search, device } = facts;
     const settings = bounded(facts);
-    let told = false;
+    let warned = false;
     return {
       load: async () => found,
       save: async ({ done, total, body }) => {
@@ -130,12 +130,12 @@ export class Checkpoints {
             return this.shelf.keep({ key, modelKey, job, savedAt: Date.now(), about }, body);
           })
           .catch(() => false);
-        if (!kept && !told)
+        if (!kept && !warned)
           onNote(
             'The browser cannot keep how far this run has come: interrupted, it will start ' +
               'from the beginning.',
           );
-        told ||= !kept;
+        warned ||= !kept;
       },
       clear: async () => {
         const key = await keys().catch(() => null);

@@ -75,13 +75,15 @@ export class StudioService implements StudioApi {
       return { kind: 'choose', name: folder.name, graphs };
     const graph = folder.open(request.graph ?? graphs[0]?.path ?? '');
     const total = graph?.size ?? 0;
-    const tell = (done: number) =>
+    const onRead = (done: number) =>
       onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
-    tell(0);
-    const opened = { ...(await openModel(watched(folder, graph, tell), request.graph)), folder };
+    onRead(0);
+    const opened = { ...(await openModel(watched(folder, graph, onRead), request.graph)), folder };
     // One of that length was not written here, and does not keep the model from opening.
-    const told = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
-    const provenance = told ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES) : null;
+    const readable = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
+    const provenance = readable
+      ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES)
+      : null;
     const chat = await chatOf(folder);
     if (turn === this.opens) await this.cancel();
     await this.sessions.exclusive(async () => {
@@ -91,7 +93,7 @@ export class StudioService implements StudioApi {
       this.current = new OpenModel(opened, source, this.bundledText);
       this.windows = null;
     });
-    tell(total);
+    onRead(total);
     return {
       kind: 'opened',
       model: opened.summary,

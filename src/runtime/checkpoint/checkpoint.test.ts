@@ -19,7 +19,7 @@ import { type Curve, ScoreSession, type SublayersCurve } from '../score/session.
 import { allPrograms, weightBytes } from '../weights/stages.ts';
 import { readLeaveOutBody } from './body.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
-import { Keeper } from './keeper.ts';
+import { CheckpointWriter } from './writer.ts';
 
 const long = golden<SampleGolden>('sample').windows.slice(0, 2);
 const windows = golden<SampleGolden>('sample')
@@ -276,7 +276,7 @@ test('a store that fails costs nothing but the checkpoint', async () => {
   expect(result?.blocks.length).toBe(16);
 });
 
-describe('the keeper', () => {
+describe('the writer', () => {
   const checkpoint = async (): Promise<Checkpoint> => ({ done: 1, total: 2, body: null });
   test('writes after five seconds, then as seldom as its cost asks for', async () => {
     let now = 0;
@@ -290,11 +290,11 @@ describe('the keeper', () => {
         now += 400;
       },
     };
-    const keeper = new Keeper(slow, () => now);
+    const writer = new CheckpointWriter(slow, () => now);
     const at: number[] = [];
     for (; now < 60_000; now += 100) {
       const before = store.saves;
-      await keeper.offer(checkpoint);
+      await writer.offer(checkpoint);
       if (store.saves > before) at.push(Math.round((now - 400) / 1000));
     }
     expect(at).toEqual([5, 25, 46]);
@@ -302,12 +302,12 @@ describe('the keeper', () => {
   test('writes a finished step unless the last writing was a moment ago', async () => {
     let now = 0;
     const store = new MemoryStore();
-    const keeper = new Keeper(store, () => now);
+    const writer = new CheckpointWriter(store, () => now);
     const at: number[] = [];
     for (; now < 12_000; now += 400) {
       const before = store.saves;
-      await keeper.offerStep(checkpoint);
-      await keeper.offer(checkpoint);
+      await writer.offerStep(checkpoint);
+      await writer.offer(checkpoint);
       if (store.saves > before) at.push(now);
     }
     expect(at).toEqual([1200, 2400, 3600, 4800, 6000, 7200, 8400, 9600, 10_800]);
@@ -315,17 +315,17 @@ describe('the keeper', () => {
   test('writes at the end, but not from a lost device, and not slowly once it was cancelled', async () => {
     let now = 0;
     const store = new MemoryStore();
-    const keeper = new Keeper(store, () => now);
-    await keeper.last(new EspalierError('device-lost', 'x'), checkpoint);
+    const writer = new CheckpointWriter(store, () => now);
+    await writer.last(new EspalierError('device-lost', 'x'), checkpoint);
     expect(store.saves).toBe(0);
-    await keeper.last(new EspalierError('cancelled', 'x'), checkpoint);
+    await writer.last(new EspalierError('cancelled', 'x'), checkpoint);
     expect(store.saves).toBe(1);
-    await keeper.last(new EspalierError('missing-file', 'x'), async () => {
+    await writer.last(new EspalierError('missing-file', 'x'), async () => {
       now += 5000;
       return checkpoint();
     });
     expect(store.saves).toBe(2);
-    await keeper.last(new EspalierError('cancelled', 'x'), checkpoint);
+    await writer.last(new EspalierError('cancelled', 'x'), checkpoint);
     expect(store.saves).toBe(2);
   });
 });

@@ -21,7 +21,7 @@ import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { isRange, tensorBytes } from '../../onnx/graph.ts';
 import { VERSION } from '../../version.ts';
 import { createLock, type OrtLoader } from '../device/ort.ts';
-import { createBreather } from '../device/yielder.ts';
+import { createYielder } from '../device/yielder.ts';
 import { Decoder } from './decoder.ts';
 import type { TextStream } from './textStream.ts';
 import { chooseDevice } from './variantDevice.ts';
@@ -185,7 +185,7 @@ export class Variant implements VariantHandle {
         next[row] = chooser(batch === 1 ? logits : logits.subarray(row * vocab, (row + 1) * vocab));
       ids.push(next[0] ?? 0);
     };
-    const breathe = createBreather(BREATH_MS);
+    const yieldIfDue = createYielder(BREATH_MS);
 
     const started = performance.now();
     await decoder.begin(batch, prompt.length + tokens);
@@ -193,7 +193,7 @@ export class Variant implements VariantHandle {
     const first = performance.now();
     const runsBefore = decoder.runSeconds;
     for (let token = 1; token < tokens; token++) {
-      await breathe();
+      await yieldIfDue();
       this.throwIfClosed();
       choose(await decoder.step(next));
     }
@@ -218,9 +218,9 @@ export class Variant implements VariantHandle {
     const before = ids.length;
     const own = generation.seconds;
     const started = performance.now();
-    const breathe = createBreather(BREATH_MS);
+    const yieldIfDue = createYielder(BREATH_MS);
     while (!generation.done) {
-      await breathe();
+      await yieldIfDue();
       this.throwIfClosed();
       if (ids.length === 0) await decoder.begin(1, start.ids.length + start.tokens);
       const id = choose(

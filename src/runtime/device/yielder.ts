@@ -14,7 +14,7 @@ export function macrotask(): Promise<void> {
 }
 
 /** Yields only when the loop has not turned for `everyMs`. */
-export function createBreather(everyMs = 12): () => Promise<void> {
+export function createYielder(everyMs = 12): () => Promise<void> {
   let last = performance.now();
   return async () => {
     if (performance.now() - last < everyMs) return;

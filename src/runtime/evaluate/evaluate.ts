@@ -5,12 +5,12 @@ import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import { throwIfCancelled } from '../../errors.ts';
 import type { Unit } from '../../units.ts';
 import type { DeviceTensor } from '../device/engine.ts';
-import { createBreather } from '../device/yielder.ts';
+import { createYielder } from '../device/yielder.ts';
 import type { Chain } from '../pass/chain.ts';
 import type { HiddenStates } from '../pass/hidden.ts';
 import type { Pass } from '../pass/pass.ts';
 import { pieceOf } from '../pass/schedule.ts';
-import type { Workbench } from '../pass/workbench.ts';
+import type { ScoringContext } from '../pass/scoringContext.ts';
 import { headPieces } from '../weights/headPieces.ts';
 import type { Stage } from '../weights/stages.ts';
 import type { Chunk } from '../weights/windows.ts';
@@ -29,26 +29,26 @@ const ALIVE = 3;
  * Weights on the device: some segments at a time, so that partial results come early. Streamed: as
  * many as the budget holds, so that the files are read as rarely as possible.
  *
- * The bench works on the segments afterwards: its owner gives it other windows again.
+ * The context works on the segments afterwards: its owner gives it other windows again.
  * @param removed checked and sorted
- * @throws EspalierError `cancelled` after a last partial result; as `Workbench.prepare`.
+ * @throws EspalierError `cancelled` after a last partial result; as `ScoringContext.prepare`.
  */
 export async function evaluate(
-  bench: Workbench,
+  context: ScoringContext,
   text: EvaluationText,
   removed: readonly Unit[],
   signal: AbortSignal | undefined,
   onEvent: (event: EvaluateEvent) => void,
 ): Promise<EvaluateResult> {
   const started = performance.now();
-  const { chain } = bench;
+  const { chain } = context;
   const { segments, predicts, ...about } = text;
-  bench.use(segments, ALIVE);
-  const memory = await bench.prepare(signal, (p) =>
+  context.use(segments, ALIVE);
+  const memory = await context.prepare(signal, (p) =>
     onEvent({ type: 'progress', progress: { job: 'evaluate', ...p } }),
   );
   const groups = new Groups(
-    memory.resident ? Math.min(bench.rowsPerRun, memory.planGroup) : memory.planGroup,
+    memory.resident ? Math.min(context.rowsPerRun, memory.planGroup) : memory.planGroup,
     memory.resident,
   );
   const gone = new Set(removed);
@@ -61,17 +61,17 @@ export async function evaluate(
     device: { kind: chain.engine.kind, name: chain.engine.name },
     seconds: (performance.now() - started) / 1000,
   });
-  const told = new Told(segments.length, result, onEvent);
+  const reporter = new ThrottledReporter(segments.length, result, onEvent);
   try {
     for (let from = 0; from < segments.length; ) {
       const group = segments.slice(from, from + groups.size);
       const next = from + group.length;
       const more = next < segments.length;
-      const pass = bench.passOver(group, signal);
+      const pass = context.passOver(group, signal);
       const visit = (stage: Stage, next: Stage | null): Promise<void> =>
-        bench.visit(stage, next, signal);
+        context.visit(stage, next, signal);
       const ends = await runBoth(pass, pieces, visit, (share) =>
-        told.progress(from + share * group.length),
+        reporter.progress(from + share * group.length),
       );
       try {
         await visit('head', more ? 'embed' : null);
@@ -85,11 +85,11 @@ export async function evaluate(
       }
       from = next;
       groups.adapt();
-      told.progress(from);
-      if (more) told.partial(from);
+      reporter.progress(from);
+      if (more) reporter.partial(from);
     }
   } catch (error) {
-    told.last(tally.segments);
+    reporter.last(tally.segments);
     throw error;
   }
   return result(true);
@@ -175,13 +175,13 @@ async function compare(
 ): Promise<void> {
   const { chain } = pass;
   const { compare: program } = chain.programs;
-  const breathe = createBreather();
+  const yieldIfDue = createYielder();
   await chain.prepareLate([program], signal);
   try {
     for (const [at, chunk] of pass.chunks.entries()) {
       const states = [original.tensors[at] as DeviceTensor, plan.tensors[at] as DeviceTensor];
       for (const piece of comparedPieces(chain, chunk)) {
-        await breathe();
+        await yieldIfDue();
         throwIfCancelled(signal);
         const [nll = [], other = [], kl = [], top = []] = await chain.runHead(
           program,
@@ -215,7 +215,7 @@ function comparedPieces(chain: Chain, chunk: Chunk): ReturnType<typeof headPiece
 }
 
 /** Progress and partial results, not more often than somebody can read them. */
-class Told {
+class ThrottledReporter {
   private readonly total: number;
   private readonly result: (final: boolean) => EvaluateResult;
   private readonly onEvent: (event: EvaluateEvent) => void;
@@ -259,7 +259,7 @@ class Told {
     this.last(segments);
   }
 
-  /** What is known when it ends early, unless that was told. */
+  /** What is known when it ends early, unless that was reported. */
   last(segments: number): void {
     if (segments <= this.shown) return;
     this.shown = segments;

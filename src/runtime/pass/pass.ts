@@ -6,7 +6,7 @@ import { throwIfCancelled } from '../../errors.ts';
 import type { Unit } from '../../units.ts';
 import type { DeviceTensor } from '../device/engine.ts';
 import { byteSize, toFloat32 } from '../device/host.ts';
-import { createBreather } from '../device/yielder.ts';
+import { createYielder } from '../device/yielder.ts';
 import type { Chunk } from '../weights/windows.ts';
 import type { Chain } from './chain.ts';
 import { HiddenStates } from './hidden.ts';
@@ -29,7 +29,7 @@ export class Pass {
   heldMs = 0;
   private readonly signal: AbortSignal | undefined;
   private readonly gate: Gate | undefined;
-  private readonly breathe = createBreather();
+  private readonly yieldIfDue = createYielder();
 
   constructor(
     chain: Chain,
@@ -148,7 +148,7 @@ export class Pass {
   }
 
   private async turn(): Promise<void> {
-    await this.breathe();
+    await this.yieldIfDue();
     throwIfCancelled(this.signal);
     if (!this.gate) return;
     const start = performance.now();

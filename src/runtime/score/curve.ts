@@ -15,11 +15,11 @@ import type {
 import { EspalierError } from '../../errors.ts';
 import type { SublayerUnit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
-import type { Keeper } from '../checkpoint/keeper.ts';
+import type { CheckpointWriter } from '../checkpoint/writer.ts';
 import { HiddenAccumulator } from '../criteria/influence.ts';
 import type { IntactStates } from '../pass/hidden.ts';
 import { blockCandidates, lineOf, partCandidates, type Variant } from '../pass/schedule.ts';
-import type { Workbench } from '../pass/workbench.ts';
+import type { ScoringContext } from '../pass/scoringContext.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
 import { type LeaveOutJob, leaveOut } from './leaveOut.ts';
 import { blockScore, partScore, WindowResults } from './measures.ts';
@@ -49,12 +49,12 @@ export interface SublayersCurve {
 }
 
 export interface CurveJob {
-  bench: Workbench;
+  context: ScoringContext;
   plan: MemoryPlan;
   /** Filled with the intact states; the caller owns them. */
   intact: IntactStates;
   /** Where the job is written down, if it is. */
-  keeper: Keeper | null;
+  writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
 }
 
@@ -77,13 +77,13 @@ export async function measureCurve(
     (baseline) => onEvent({ type: 'baseline', baseline }),
     (variant, nll, baseline) => push(blockScore(Number(variant), nll, baseline)),
   );
-  const { bench } = job;
+  const { context } = job;
   const line = lineOf(unremovable.length);
   const found = await leaveOut({
     ...(await leaveOutJob(job, line, points)),
     candidates: blockCandidates(line, (block) => !unremovable[block]),
     baseline: true,
-    hidden: new HiddenAccumulator(unremovable.length, bench.chain.programs.hiddenSize),
+    hidden: new HiddenAccumulator(unremovable.length, context.chain.programs.hiddenSize),
     onProgress: (done, total, secondsLeft) =>
       onEvent({ type: 'progress', progress: progressOf('score', done, total, secondsLeft) }),
   });
@@ -163,7 +163,7 @@ export async function measureHidden(
     plan: { ...plan, group: plan.planGroup },
     candidates: [],
     baseline: false,
-    hidden: new HiddenAccumulator(numBlocks, job.bench.chain.programs.hiddenSize),
+    hidden: new HiddenAccumulator(numBlocks, job.context.chain.programs.hiddenSize),
     onProgress: (done, total, secondsLeft) =>
       onProgress(progressOf('criteria', done, total, secondsLeft)),
   });
@@ -173,23 +173,23 @@ export async function measureHidden(
 
 type Base = Pick<
   LeaveOutJob,
-  'bench' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'
+  'context' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'
 >;
 
 /** What all of them have in common, with what an interrupted run left. */
 async function leaveOutJob(
-  { bench, plan, intact, keeper, signal }: CurveJob,
+  { context, plan, intact, writer, signal }: CurveJob,
   line: LeaveOutJob['line'],
   points: Points,
 ): Promise<Base> {
-  const results = new WindowResults(bench.windows.length, (variant, nll) =>
+  const results = new WindowResults(context.windows.length, (variant, nll) =>
     points.add(variant, nll),
   );
-  const saved = await keeper?.load();
+  const saved = await writer?.load();
   const resume = saved
-    ? readLeaveOutBody(saved.body, { line, windowBytes: bench.stateBytes() })
+    ? readLeaveOutBody(saved.body, { line, windowBytes: context.stateBytes() })
     : null;
-  return { bench, plan, line, intact, results, resume, signal, checkpoint: keeper };
+  return { context, plan, line, intact, results, resume, signal, checkpoint: writer };
 }
 
 function progressOf(

@@ -3,8 +3,8 @@
 
 import type { Unit } from '../../units.ts';
 import type { HiddenStates, IntactStates } from '../pass/hidden.ts';
-import type { Pace } from '../pass/pace.ts';
 import type { Pass } from '../pass/pass.ts';
+import type { RunTimer } from '../pass/runTimer.ts';
 import { countBlockRuns, type Step, stageOf, type Variant } from '../pass/schedule.ts';
 import { type LiveState, type PassState, Streams } from '../pass/streams.ts';
 import type { Stage } from '../weights/stages.ts';
@@ -37,7 +37,7 @@ export interface Leg {
   /** The stage that the caller runs next, if any: its weights are read while the last step runs. */
   after: Stage | null;
   /** Times of runs so far. */
-  pace: Pace;
+  timer: RunTimer;
 }
 
 /**
@@ -59,7 +59,7 @@ export interface PassCost {
  */
 export async function leaveOneOut(
   pass: Pass,
-  { steps, starts, keepIntact, after, pace }: Leg,
+  { steps, starts, keepIntact, after, timer }: Leg,
   intact: IntactStates,
   live: LiveState,
   hooks: LeaveOneOutHooks,
@@ -81,7 +81,7 @@ export async function leaveOneOut(
     if (settle) await engine.settled();
     runs.set(kind, (runs.get(kind) ?? 0) + 1);
     if (settle || engine.kind === 'wasm' || kind === 'head')
-      pace.add(kind, (now() - start) / 1000, kind !== 'head');
+      timer.add(kind, (now() - start) / 1000, kind !== 'head');
     return result;
   };
 
@@ -103,7 +103,7 @@ export async function leaveOneOut(
         streams.advance(step.variant, step.at, output);
         if (step.variant === 'intact') await hooks.onIntact(step.at + 1, output);
         done += 1;
-        hooks.onBlock(done, total, pace.left(total - done, heads));
+        hooks.onBlock(done, total, timer.left(total - done, heads));
       } else {
         hooks.onResult(step.variant, await measure('head', false, () => pass.head(input)));
         heads -= 1;
@@ -111,7 +111,7 @@ export async function leaveOneOut(
       }
       await hooks.onStep(save);
     }
-    return { seconds: (now() - started) / 1000, idealSeconds: pace.ideal(runs), blockRuns: done };
+    return { seconds: (now() - started) / 1000, idealSeconds: timer.ideal(runs), blockRuns: done };
   } catch (error) {
     await hooks.onFailure(error, save);
     throw error;

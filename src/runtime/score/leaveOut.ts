@@ -6,8 +6,8 @@ import type { Unit } from '../../units.ts';
 import type { LeaveOutBody, SavedPass } from '../checkpoint/body.ts';
 import type { HiddenAccumulator } from '../criteria/influence.ts';
 import { dropState, type HiddenStates, heldUpTo, type IntactStates } from '../pass/hidden.ts';
-import { Pace } from '../pass/pace.ts';
 import type { Gate, Pass } from '../pass/pass.ts';
+import { RunTimer } from '../pass/runTimer.ts';
 import {
   type Candidate,
   type Course,
@@ -18,15 +18,15 @@ import {
   streamedSchedule,
   type Variant,
 } from '../pass/schedule.ts';
+import type { ScoringContext } from '../pass/scoringContext.ts';
 import { type LiveState, type PassState, stepsAfter, type WindowBytes } from '../pass/streams.ts';
-import type { Workbench } from '../pass/workbench.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
 import type { Stage } from '../weights/stages.ts';
 import { leaveOneOut, type PassCost } from './group.ts';
 import type { WindowResults } from './measures.ts';
 
 export interface LeaveOutJob {
-  bench: Workbench;
+  context: ScoringContext;
   plan: MemoryPlan;
   /** What runs when nothing is left out. */
   line: readonly Unit[];
@@ -45,7 +45,7 @@ export interface LeaveOutJob {
   /** Where an earlier run of this job ended. */
   resume: LeaveOutBody | null;
   /** Times of earlier passes over the same windows. */
-  pace?: Pace | undefined;
+  timer?: RunTimer | undefined;
   signal: AbortSignal | undefined;
   gate?: Gate | undefined;
   /** Block evaluations done, of all. */
@@ -253,10 +253,10 @@ async function runLeg(
   hidden: HiddenAccumulator | null,
   place: Place,
 ): Promise<PassCost> {
-  const { bench, plan, intact, results, signal } = job;
+  const { context, plan, intact, results, signal } = job;
   if (!plan.keepIntact) dropAll(intact);
-  const pass = bench.passOver(
-    bench.windows.slice(leg.from, leg.from + leg.count),
+  const pass = context.passOver(
+    context.windows.slice(leg.from, leg.from + leg.count),
     signal,
     job.gate,
   );
@@ -306,12 +306,12 @@ async function runLeg(
       starts,
       keepIntact: plan.keepIntact,
       after: place.after,
-      pace: job.pace ?? new Pace(),
+      timer: job.timer ?? new RunTimer(),
     },
     intact,
     live,
     {
-      onVisit: (stage, next) => bench.visit(stage, next, signal),
+      onVisit: (stage, next) => context.visit(stage, next, signal),
       onResult: (variant, values) => results.add(variant, leg.from, values),
       onBlock: (done, _, left) => {
         const secondsLeft =

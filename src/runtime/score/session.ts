@@ -16,7 +16,7 @@ import { missingBlock, unitsObstacle } from '../../model/structure/removable.ts'
 import type { Folder } from '../../onnx/source.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
-import { Keeper } from '../checkpoint/keeper.ts';
+import { CheckpointWriter } from '../checkpoint/writer.ts';
 import type { Engine } from '../device/engine.ts';
 import { createLock } from '../device/ort.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
@@ -24,7 +24,7 @@ import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
 import type { IntactStates } from '../pass/hidden.ts';
 import type { Gate } from '../pass/pass.ts';
-import { type Windows, Workbench } from '../pass/workbench.ts';
+import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { type Found, type SearchPlan, searchIteratively } from '../search/iterative.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { estimateMemory } from '../weights/memory.ts';
@@ -57,7 +57,7 @@ export class ScoreSession {
   readonly engine: Engine;
   private readonly unremovable: readonly (string | null)[];
   private budget: number;
-  private readonly bench: Workbench;
+  private readonly context: ScoringContext;
   private readonly exclusive = createLock();
   private readonly intact: IntactStates = new Map();
   private readonly planStates = new PlanStates();
@@ -76,8 +76,8 @@ export class ScoreSession {
     this.engine = engine;
     this.unremovable = unremovable;
     this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
-    this.bench = new Workbench(new Chain(programs, folder, engine), this.budget);
-    this.bench.forceStreaming = options.streamed ?? false;
+    this.context = new ScoringContext(new Chain(programs, folder, engine), this.budget);
+    this.context.forceStreaming = options.streamed ?? false;
   }
 
   /**
@@ -99,7 +99,7 @@ export class ScoreSession {
       length,
       this.engine,
       budgetBytes,
-      this.bench.forceStreaming,
+      this.context.forceStreaming,
     );
   }
 
@@ -113,7 +113,7 @@ export class ScoreSession {
       if (budget === this.budget) return;
       this.budget = budget;
       this.dropStates();
-      this.bench.setBudget(budget);
+      this.context.setBudget(budget);
     });
   }
 
@@ -142,7 +142,7 @@ export class ScoreSession {
       );
       this.dropStates();
       const found = await measureCurve(job, this.unremovable, onEvent);
-      await job.keeper?.clear();
+      await job.writer?.clear();
       this.curve = { ...found, seconds: (performance.now() - started) / 1000 };
       return this.curve;
     });
@@ -171,12 +171,12 @@ export class ScoreSession {
           'Attention and feed-forward cannot be told apart in any block of this model.',
           'Score whole blocks.',
         );
-      const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
-      const job = await this.curveJob('parts', signal, tell, store);
+      const onProgress = (progress: Progress): void => onEvent({ type: 'progress', progress });
+      const job = await this.curveJob('parts', signal, onProgress, store);
       this.planStates.clear();
-      await this.bench.prepareSublayers(divisible, signal);
+      await this.context.prepareSublayers(divisible, signal);
       const found = await measureSublayers(job, divisible, this.curve?.baseline ?? null, onEvent);
-      await job.keeper?.clear();
+      await job.writer?.clear();
       this.parts = { ...found, seconds: (performance.now() - started) / 1000 };
       return this.parts;
     });
@@ -219,8 +219,8 @@ export class ScoreSession {
       const missing = missingBlock(this.programs.blocks.length, request.locked);
       if (missing !== null) throw new EspalierError('bad-input', missing, 'Change the locks.');
       this.takeWindows(request.windows);
-      const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
-      const { intact, ...job } = await this.curveJob('search', signal, tell, store);
+      const onProgress = (progress: Progress): void => onEvent({ type: 'progress', progress });
+      const { intact, ...job } = await this.curveJob('search', signal, onProgress, store);
       this.planStates.clear();
       const first = Math.min(this.programs.blocks.length, ...start.map(blockOf));
       const states = new Map(
@@ -246,10 +246,10 @@ export class ScoreSession {
           onCandidate: (step, block, nll) => onEvent({ type: 'candidate', step, block, nll }),
           onStep: (step) => onEvent({ type: 'step', step }),
           onProgress: (done, total, secondsLeft) =>
-            tell({ job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft }),
+            onProgress({ job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft }),
         },
       );
-      await job.keeper?.clear();
+      await job.writer?.clear();
       return { ...found, seconds: (performance.now() - started) / 1000 };
     });
   }
@@ -277,16 +277,16 @@ export class ScoreSession {
       const sorted = this.checkRemoved(removed);
       const known = this.known(sorted);
       if (known) return { ...known, seconds: 0 };
-      this.takeWindows(this.bench.windows);
-      const plan = await this.bench.prepare(signal, (p) => onProgress({ job: 'plan', ...p }));
+      this.takeWindows(this.context.windows);
+      const plan = await this.context.prepare(signal, (p) => onProgress({ job: 'plan', ...p }));
       const nll: number[] = [];
-      const passes = this.bench.passes(plan.planGroup, signal);
+      const passes = this.context.passes(plan.planGroup, signal);
       for (const [k, pass] of passes.entries()) {
         const stored = plan.keepIntact
           ? { intact: this.intact, plan: plan.keepPlans ? this.planStates : null }
           : null;
         const end = await runPlan(pass, sorted, stored, {
-          onVisit: (stage, next) => this.bench.visit(stage, next, signal),
+          onVisit: (stage, next) => this.context.visit(stage, next, signal),
           onBlock: (done, total) =>
             onProgress({
               job: 'plan',
@@ -298,7 +298,7 @@ export class ScoreSession {
             }),
         });
         try {
-          await this.bench.visit('head', passes[k + 1] ? 'embed' : null, signal);
+          await this.context.visit('head', passes[k + 1] ? 'embed' : null, signal);
           nll.push(...(await pass.head(end)));
         } finally {
           end.release();
@@ -320,14 +320,14 @@ export class ScoreSession {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
       chunkWindows([window], 1, this.programs.vocabSize);
-      await this.bench.loadFor([window], signal);
-      const pass = this.bench.passOver([window], signal);
+      await this.context.loadFor([window], signal);
+      const pass = this.context.passOver([window], signal);
       const end = await runPlan(pass, sorted, null, {
-        onVisit: (stage, next) => this.bench.visit(stage, next, signal),
+        onVisit: (stage, next) => this.context.visit(stage, next, signal),
         onBlock: () => {},
       });
       try {
-        await this.bench.visit('head', null, signal);
+        await this.context.visit('head', null, signal);
         return (await pass.headPerToken(end))[0] ?? new Float32Array();
       } finally {
         end.release();
@@ -349,11 +349,11 @@ export class ScoreSession {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
       this.dropStates();
-      const { windows } = this.bench;
+      const { windows } = this.context;
       try {
-        return await evaluate(this.bench, text, sorted, signal, onEvent);
+        return await evaluate(this.context, text, sorted, signal, onEvent);
       } finally {
-        this.bench.putBack(windows);
+        this.context.putBack(windows);
       }
     });
   }
@@ -365,7 +365,7 @@ export class ScoreSession {
   dispose(): Promise<void> {
     return this.exclusive(async () => {
       this.dropStates();
-      await this.bench.dispose();
+      await this.context.dispose();
     });
   }
 
@@ -375,20 +375,20 @@ export class ScoreSession {
     onProgress: (progress: Progress) => void,
     store?: CheckpointStore,
   ): Promise<CurveJob> {
-    const plan = await this.bench.prepare(signal, (progress) =>
+    const plan = await this.context.prepare(signal, (progress) =>
       onProgress({ job: name, ...progress }),
     );
     return {
-      bench: this.bench,
+      context: this.context,
       plan,
       intact: this.intact,
-      keeper: store ? new Keeper(store) : null,
+      writer: store ? new CheckpointWriter(store) : null,
       signal,
     };
   }
 
   private takeWindows(windows: Windows): void {
-    if (!this.bench.use(windows)) return;
+    if (!this.context.use(windows)) return;
     this.dropStates();
     this.curve = null;
     this.parts = null;

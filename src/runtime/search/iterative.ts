@@ -8,12 +8,12 @@ import { isJsonObject } from '../../json.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { Keeper } from '../checkpoint/keeper.ts';
+import type { CheckpointWriter } from '../checkpoint/writer.ts';
 import { dropState, type IntactStates } from '../pass/hidden.ts';
-import { Pace } from '../pass/pace.ts';
 import type { Gate } from '../pass/pass.ts';
+import { RunTimer } from '../pass/runTimer.ts';
 import { blockCandidates, type Candidate, lineOf } from '../pass/schedule.ts';
-import type { Windows, Workbench } from '../pass/workbench.ts';
+import type { ScoringContext, Windows } from '../pass/scoringContext.ts';
 import { type LeaveOutJob, type LeaveOutProgress, leaveOut } from '../score/leaveOut.ts';
 import { WindowResults } from '../score/measures.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
@@ -48,7 +48,7 @@ export interface SearchHooks {
 }
 
 export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count' | 'maxPpl'> {
-  bench: Workbench;
+  context: ScoringContext;
   plan: MemoryPlan;
   /** Per block, why it cannot be left out, or null. */
   unremovable: readonly (string | null)[];
@@ -59,7 +59,7 @@ export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count'
   curve: { baseline: Measure; blocks: readonly BlockScore[] } | null;
   /** States of the model without `start`, by position in its line; taken over and released. */
   states: IntactStates;
-  keeper: Keeper | null;
+  writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
   gate: Gate | undefined;
 }
@@ -90,10 +90,10 @@ class Search {
   private readonly hooks: SearchHooks;
   /** Of the line of the step that runs. */
   private readonly states: IntactStates;
-  private readonly pace = new Pace();
+  private readonly timer = new RunTimer();
   private readonly steps: SearchStep[] = [];
   private baseline: Measure | null;
-  private told = false;
+  private announced = false;
   private resumed = 0;
   private seconds = 0;
   private ideal = 0;
@@ -107,7 +107,7 @@ class Search {
 
   async run(): Promise<Omit<Found, 'seconds'>> {
     const { job } = this;
-    const saved = readSearchBody((await job.keeper?.load())?.body, job.unremovable.length);
+    const saved = readSearchBody((await job.writer?.load())?.body, job.unremovable.length);
     let inner: unknown = null;
     if (saved) {
       this.baseline = saved.baseline ?? this.baseline;
@@ -115,7 +115,7 @@ class Search {
       this.resumed = saved.steps.length;
       this.steps.push(...saved.steps);
     }
-    this.tell();
+    this.announceStart();
     let stoppedBy: Found['stoppedBy'] | null = null;
     while (stoppedBy === null) {
       stoppedBy = this.steps.length >= job.count ? 'count' : await this.step(inner);
@@ -145,10 +145,10 @@ class Search {
     if (candidates.length === 0) return 'locks';
     const number = this.steps.length;
     const found = new Map<number, Measure>();
-    const results = new WindowResults(job.bench.windows.length, (variant, nll) => {
+    const results = new WindowResults(job.context.windows.length, (variant, nll) => {
       if (variant === 'intact') {
         this.baseline ??= measureWindows(nll);
-        this.tell();
+        this.announceStart();
         return;
       }
       const block = Number(variant);
@@ -158,7 +158,7 @@ class Search {
     });
     const known = number === 0 && job.start.length === 0 ? job.curve : null;
     if (known) {
-      this.tell();
+      this.announceStart();
       const wanted = new Set(candidates.map(({ unit }) => unit));
       for (const { index, nllPerWindow } of known.blocks)
         if (wanted.has(index)) results.add(index, 0, nllPerWindow);
@@ -180,7 +180,7 @@ class Search {
     };
     this.steps.push(step);
     hooks.onStep(step);
-    await job.keeper?.offerStep(async () => this.written({ done: 0, total: 0 }, null));
+    await job.writer?.offerStep(async () => this.written({ done: 0, total: 0 }, null));
     return null;
   }
 
@@ -198,9 +198,9 @@ class Search {
   }
 
   private async measureLine(): Promise<void> {
-    const results = new WindowResults(this.job.bench.windows.length, (_, nll) => {
+    const results = new WindowResults(this.job.context.windows.length, (_, nll) => {
       this.baseline = measureWindows(nll);
-      this.tell();
+      this.announceStart();
     });
     await this.measure({ line: this.line(), candidates: [], baseline: true, results }, null);
   }
@@ -209,18 +209,18 @@ class Search {
     what: Pick<LeaveOutJob, 'line' | 'candidates' | 'baseline' | 'results'>,
     inner: unknown,
   ): Promise<void> {
-    const { bench, plan, keeper, signal, gate } = this.job;
+    const { context, plan, writer, signal, gate } = this.job;
     const { line, candidates } = what;
-    const windowBytes = bench.stateBytes();
+    const windowBytes = context.stateBytes();
     const whole = (progress: LeaveOutProgress): Checkpoint => this.written(progress, progress.body);
     const cost = await leaveOut({
       ...what,
-      bench,
+      context,
       plan,
       intact: this.states,
       hidden: null,
       resume: inner === null ? null : readLeaveOutBody(inner, { line, windowBytes }),
-      pace: this.pace,
+      timer: this.timer,
       signal,
       gate,
       onProgress: (done, total, secondsLeft) => {
@@ -229,14 +229,14 @@ class Search {
           secondsLeft === null ? null : secondsLeft * (1 + later / Math.max(1, total - done));
         this.hooks.onProgress(before + done, before + total + later, left);
       },
-      checkpoint: keeper && {
-        offer: (make) => keeper.offer(async () => whole(await make())),
-        last: (error, make) => keeper.last(error, async () => whole(await make())),
+      checkpoint: writer && {
+        offer: (make) => writer.offer(async () => whole(await make())),
+        last: (error, make) => writer.last(error, async () => whole(await make())),
       },
     });
     if (cost.idealSeconds === null || cost.blockRuns === 0) return;
     this.seconds += cost.seconds;
-    const groups = Math.ceil(bench.windows.length / plan.group);
+    const groups = Math.ceil(context.windows.length / plan.group);
     this.ideal += (cost.idealSeconds * groups * courseRuns(line, candidates)) / cost.blockRuns;
   }
 
@@ -264,9 +264,9 @@ class Search {
   }
 
   /** Says once that the search begins, with what an interrupted one had found. */
-  private tell(): void {
-    if (!this.baseline || this.told) return;
-    this.told = true;
+  private announceStart(): void {
+    if (!this.baseline || this.announced) return;
+    this.announced = true;
     this.hooks.onStarted(this.baseline, this.resumed);
     for (const step of this.steps.slice(0, this.resumed)) this.hooks.onStep(step);
   }

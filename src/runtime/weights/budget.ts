@@ -38,6 +38,7 @@ export function defaultBudget(kind: DeviceKind, maxBufferBytes: number): number 
  * versions).
  */
 function machineMemory(): number | null {
-  const told = (globalThis as { navigator?: { deviceMemory?: unknown } }).navigator?.deviceMemory;
-  return typeof told === 'number' && told > 0 ? told * GIB : null;
+  const gigabytes = (globalThis as { navigator?: { deviceMemory?: unknown } }).navigator
+    ?.deviceMemory;
+  return typeof gigabytes === 'number' && gigabytes > 0 ? gigabytes * GIB : null;
 }

@@ -2,7 +2,7 @@
 // not run anything.
 
 /** Times of whole evaluations (all windows), by structural class ("head" for the head). */
-export class Pace {
+export class RunTimer {
   private readonly times = new Map<string, { seconds: number; runs: number }>();
   private smoothed: number | null = null;
 

@@ -21,7 +21,7 @@ const STEP_MS = 1000;
 const QUICK_MS = 1000;
 
 /** Keeps the checkpoint of one job. Nothing here fails the job. */
-export class Keeper {
+export class CheckpointWriter {
   private readonly store: CheckpointStore;
   private readonly now: () => number;
   private lastAt: number;

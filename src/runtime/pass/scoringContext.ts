@@ -15,10 +15,10 @@ import { chooseBlockRows, chooseHeadRows, warmShapes } from './warmup.ts';
 
 export type Windows = readonly (readonly number[])[];
 /** Progress without the name of the job. */
-export type Tell = (progress: Omit<Progress, 'job'>) => void;
+export type OnProgress = (progress: Omit<Progress, 'job'>) => void;
 
 /** A chain with its weights where the budget wants them, and the windows that are worked on. */
-export class Workbench {
+export class ScoringContext {
   readonly chain: Chain;
   windows: Windows = [];
   /** Memory ran out with all weights on the device: they are streamed from then on. */
@@ -74,12 +74,12 @@ export class Workbench {
    * Compiles, loads and warms up what is not yet; afterwards the current windows can be run.
    * @throws EspalierError `too-large` for the budget.
    */
-  async prepare(signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
+  async prepare(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<MemoryPlan> {
     if (this.plan) return this.plan;
     const { chain, windows } = this;
-    const plan = await this.load(windows, signal, tell);
+    const plan = await this.load(windows, signal, onProgress);
     const length = longest(windows);
-    tell({ phase: 'warmup', done: 0, total: 1, unit: 'runs', secondsLeft: null });
+    onProgress({ phase: 'warmup', done: 0, total: 1, unit: 'runs', secondsLeft: null });
     await chain.freeSides();
     this.headTimed = false;
     this.rows = await this.timeBlock(plan, length, signal);
@@ -93,7 +93,7 @@ export class Workbench {
     }
     chain.engine.trim();
     this.plan = plan;
-    tell({ phase: 'warmup', done: 1, total: 1, unit: 'runs', secondsLeft: null });
+    onProgress({ phase: 'warmup', done: 1, total: 1, unit: 'runs', secondsLeft: null });
     return plan;
   }
 
@@ -178,7 +178,7 @@ export class Workbench {
   private async load(
     windows: Windows,
     signal: AbortSignal | undefined,
-    tell: Tell,
+    onProgress: OnProgress,
   ): Promise<MemoryPlan> {
     const { chain } = this;
     const shape = { windows: windows.length, length: longest(windows), alive: this.alive };
@@ -195,7 +195,7 @@ export class Workbench {
     await chain.compile({
       signal,
       onProgram: (done, total) =>
-        tell({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
+        onProgress({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
     });
     const loader = new StageLoader(chain, plan);
     const { kind } = chain.engine;
@@ -205,7 +205,7 @@ export class Workbench {
     let read = 0;
     const onBytes = (bytes: number): void => {
       read = Math.min(total, read + bytes);
-      tell({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
+      onProgress({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
     };
     try {
       await loader.loadPinned({ signal, onBytes });
@@ -214,7 +214,7 @@ export class Workbench {
     } catch (error) {
       if (!plan.resident || toReport(error).code !== 'out-of-memory') throw error;
       this.forceStreaming = true;
-      return this.load(windows, signal, tell);
+      return this.load(windows, signal, onProgress);
     }
   }
 

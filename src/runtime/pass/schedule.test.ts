@@ -11,7 +11,7 @@ import { routesOf } from '../device/selfTest.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { type RangeTarget, readRanges } from '../weights/readRanges.ts';
 import { chunkWindows, sliceChunk } from '../weights/windows.ts';
-import { Pace } from './pace.ts';
+import { RunTimer } from './runTimer.ts';
 import {
   blockCandidates,
   type Candidate,
@@ -200,14 +200,14 @@ test('the ledger closes each entry once', () => {
   expect([ledger.total(), ledger.peak()]).toEqual([0, 10]);
 });
 
-test('the pace predicts what is left and the ideal cost', () => {
-  const pace = new Pace();
-  expect(pace.left(3, 1)).toBeNull();
-  pace.add('block-0', 2, true);
-  pace.add('head', 1, false);
-  expect(pace.left(3, 2)).toBe(8);
+test('the timer predicts what is left and the ideal cost', () => {
+  const timer = new RunTimer();
+  expect(timer.left(3, 1)).toBeNull();
+  timer.add('block-0', 2, true);
+  timer.add('head', 1, false);
+  expect(timer.left(3, 2)).toBe(8);
   expect(
-    pace.ideal(
+    timer.ideal(
       new Map([
         ['block-0', 4],
         ['head', 3],
