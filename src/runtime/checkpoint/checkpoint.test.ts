@@ -248,7 +248,7 @@ test.each([
     { ...RIGHT, pass: { from: 0, count: 3, front: 4, intact: [CUT_OFF], streams: [] } },
   ],
 ])('a body with %s is ignored', (_, body) => {
-  const shape = { line: LINE, windowBytes: [64, 64, 64] };
+  const shape = { sequence: LINE, windowBytes: [64, 64, 64] };
   expect(readLeaveOutBody(RIGHT, shape)).toEqual(RIGHT);
   expect(readLeaveOutBody(body, shape)).toBeNull();
 });

@@ -1,4 +1,4 @@
-// Block Influence and angular distance from the residual stream of the intact pass, as it comes cut
+// Block Influence and angular distance from the residual stream of the original pass, as it comes cut
 // by cut; must not run anything.
 
 import type { HiddenCriteria } from '../../contract/criteria.ts';

@@ -9,7 +9,7 @@ import { createYielder } from '../device/yielder.ts';
 import type { Chain } from '../pass/chain.ts';
 import type { HiddenStates } from '../pass/hidden.ts';
 import type { Pass } from '../pass/pass.ts';
-import { pieceOf } from '../pass/schedule.ts';
+import { remainderOf } from '../pass/schedule.ts';
 import type { ScoringContext } from '../pass/scoringContext.ts';
 import { headPieces } from '../weights/headPieces.ts';
 import type { Stage } from '../weights/stages.ts';
@@ -52,7 +52,7 @@ export async function evaluate(
     memory.resident,
   );
   const gone = new Set(removed);
-  const pieces = chain.programs.blocks.map((_, block) => pieceOf(block, gone));
+  const pieces = chain.programs.blocks.map((_, block) => remainderOf(block, gone));
   const tally = new Tally(text.segment, predicts, removed.length > 0);
   const result = (final: boolean): EvaluateResult => ({
     ...about,

@@ -13,39 +13,42 @@ import { type RangeTarget, readRanges } from '../weights/readRanges.ts';
 import { chunkWindows, sliceChunk } from '../weights/windows.ts';
 import { RunTimer } from './runTimer.ts';
 import {
+  type Ablation,
   blockCandidates,
   type Candidate,
   countBlockRuns,
-  lineOf,
-  partCandidates,
   residentSchedule,
   type Step,
+  sequenceOf,
   streamedSchedule,
-  type Variant,
+  sublayerCandidates,
 } from './schedule.ts';
 
-/** Replays a schedule symbolically: which pieces each variant went through. */
-function paths(steps: readonly Step[], starts: ReadonlyMap<Unit, number>): Map<Variant, Unit[]> {
-  const intact: Unit[] = [];
+/** Replays a schedule symbolically: which pieces each ablation went through. */
+function paths(
+  steps: readonly Step[],
+  branchPoints: ReadonlyMap<Unit, number>,
+): Map<Ablation, Unit[]> {
+  const original: Unit[] = [];
   const streams = new Map<Unit, Unit[]>();
-  const finished = new Map<Variant, Unit[]>();
+  const finished = new Map<Ablation, Unit[]>();
   for (const step of steps) {
-    const { variant } = step;
+    const { ablation } = step;
     const path =
-      variant === 'intact'
-        ? intact
-        : (streams.get(variant) ?? intact.slice(0, starts.get(variant)));
-    if (step.kind === 'head') finished.set(variant, [...path]);
-    else if (variant === 'intact') intact.push(step.piece);
-    else streams.set(variant, [...path, step.piece]);
+      ablation === 'original'
+        ? original
+        : (streams.get(ablation) ?? original.slice(0, branchPoints.get(ablation)));
+    if (step.kind === 'head') finished.set(ablation, [...path]);
+    else if (ablation === 'original') original.push(step.unit);
+    else streams.set(ablation, [...path, step.unit]);
   }
   return finished;
 }
 
-function course(line: readonly Unit[], candidates: readonly Candidate[]) {
+function scope(sequence: readonly Unit[], candidates: readonly Candidate[]) {
   return {
-    course: { line, candidates, from: 0, to: line.length, baseline: true },
-    starts: new Map(candidates.map((c) => [c.unit, c.at])),
+    scope: { sequence, candidates, from: 0, to: sequence.length, baseline: true },
+    branchPoints: new Map(candidates.map((c) => [c.unit, c.at])),
   };
 }
 
@@ -54,45 +57,42 @@ describe.each([
   ['streamed', streamedSchedule],
 ] as const)('%s schedule', (_, schedule) => {
   test.each([1, 2, 5, 16])(
-    '%i blocks: every variant runs all blocks but its own, N(N + 1)/2 runs in all',
+    '%i blocks: every ablation runs all blocks but its own, N(N + 1)/2 runs in all',
     (n) => {
-      const all = lineOf(n);
-      const given = course(
+      const all = sequenceOf(n);
+      const given = scope(
         all,
         blockCandidates(all, () => true),
       );
-      const steps = schedule(given.course);
-      const result = paths(steps, given.starts);
-      expect(result.get('intact')).toEqual(all);
-      for (const variant of all)
-        expect(result.get(variant)).toEqual(all.filter((block) => block !== variant));
+      const steps = schedule(given.scope);
+      const result = paths(steps, given.branchPoints);
+      expect(result.get('original')).toEqual(all);
+      for (const ablation of all)
+        expect(result.get(ablation)).toEqual(all.filter((block) => block !== ablation));
       expect(countBlockRuns(steps)).toBe((n * (n + 1)) / 2);
       expect(steps.filter((step) => step.kind === 'head').length).toBe(n + 1);
     },
   );
 
   test('leaves refused blocks out', () => {
-    const line = lineOf(4);
-    const given = course(
-      line,
-      blockCandidates(line, (block) => block !== 2),
+    const sequence = sequenceOf(4);
+    const given = scope(
+      sequence,
+      blockCandidates(sequence, (block) => block !== 2),
     );
-    expect([...paths(schedule(given.course), given.starts).keys()].map(String).sort()).toEqual([
-      '0',
-      '1',
-      '3',
-      'intact',
-    ]);
+    expect([...paths(schedule(given.scope), given.branchPoints).keys()].map(String).sort()).toEqual(
+      ['0', '1', '3', 'original'],
+    );
   });
 
-  test('parts: the other part stands in for the block, on every line', () => {
-    const line = lineOf(5, [1, '3.attn']);
-    expect(line).toEqual([0, 2, '3.ffn', 4]);
-    const given = course(
-      line,
-      partCandidates(line, () => true),
+  test('parts: the other part stands in for the block, on every sequence', () => {
+    const sequence = sequenceOf(5, [1, '3.attn']);
+    expect(sequence).toEqual([0, 2, '3.ffn', 4]);
+    const given = scope(
+      sequence,
+      sublayerCandidates(sequence, () => true),
     );
-    const result = paths(schedule(given.course), given.starts);
+    const result = paths(schedule(given.scope), given.branchPoints);
     expect([...result.keys()].length).toBe(7);
     expect(result.get('2.attn')).toEqual([0, '2.ffn', '3.ffn', 4]);
     expect(result.get('4.ffn')).toEqual([0, 2, '3.ffn', '4.attn']);
@@ -100,9 +100,12 @@ describe.each([
 });
 
 test('the streamed schedule visits each block once', () => {
-  const line = lineOf(6);
-  for (const candidates of [blockCandidates(line, () => true), partCandidates(line, () => true)]) {
-    const visits = streamedSchedule(course(line, candidates).course).flatMap((step) =>
+  const sequence = sequenceOf(6);
+  for (const candidates of [
+    blockCandidates(sequence, () => true),
+    sublayerCandidates(sequence, () => true),
+  ]) {
+    const visits = streamedSchedule(scope(sequence, candidates).scope).flatMap((step) =>
       step.kind === 'block' ? [step.at] : [],
     );
     expect(visits).toEqual([...visits].sort((a, b) => a - b));

@@ -17,12 +17,17 @@ import type { SublayerUnit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { CheckpointWriter } from '../checkpoint/writer.ts';
 import { HiddenAccumulator } from '../criteria/influence.ts';
-import type { IntactStates } from '../pass/hidden.ts';
-import { blockCandidates, lineOf, partCandidates, type Variant } from '../pass/schedule.ts';
+import type { StatesByCut } from '../pass/hidden.ts';
+import {
+  type Ablation,
+  blockCandidates,
+  sequenceOf,
+  sublayerCandidates,
+} from '../pass/schedule.ts';
 import type { ScoringContext } from '../pass/scoringContext.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
 import { type LeaveOutJob, leaveOut } from './leaveOut.ts';
-import { blockScore, partScore, WindowResults } from './measures.ts';
+import { blockScore, sublayerScore, WindowResults } from './measures.ts';
 
 /** What scoring found, before the worker adds settings and device. */
 export interface Curve {
@@ -51,8 +56,8 @@ export interface SublayersCurve {
 export interface CurveJob {
   context: ScoringContext;
   plan: MemoryPlan;
-  /** Filled with the intact states; the caller owns them. */
-  intact: IntactStates;
+  /** Filled with the original states; the caller owns them. */
+  original: StatesByCut;
   /** Where the job is written down, if it is. */
   writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
@@ -75,13 +80,13 @@ export async function measureCurve(
   };
   const points = new Points(
     (baseline) => onEvent({ type: 'baseline', baseline }),
-    (variant, nll, baseline) => push(blockScore(Number(variant), nll, baseline)),
+    (ablation, nll, baseline) => push(blockScore(Number(ablation), nll, baseline)),
   );
   const { context } = job;
-  const line = lineOf(unremovable.length);
+  const sequence = sequenceOf(unremovable.length);
   const found = await leaveOut({
-    ...(await leaveOutJob(job, line, points)),
-    candidates: blockCandidates(line, (block) => !unremovable[block]),
+    ...(await leaveOutJob(job, sequence, points)),
+    candidates: blockCandidates(sequence, (block) => !unremovable[block]),
     baseline: true,
     hidden: new HiddenAccumulator(unremovable.length, context.chain.programs.hiddenSize),
     onProgress: (done, total, secondsLeft) =>
@@ -114,16 +119,16 @@ export async function measureSublayers(
   const parts: SublayerScore[] = [];
   const points = new Points(
     (baseline) => onEvent({ type: 'baseline', baseline }),
-    (variant, nll, baseline) => {
-      const part = partScore(variant as SublayerUnit, nll, baseline);
+    (ablation, nll, baseline) => {
+      const part = sublayerScore(ablation as SublayerUnit, nll, baseline);
       parts.push(part);
       onEvent({ type: 'part', part });
     },
   );
-  const line = lineOf(divisible.length);
-  const candidates = partCandidates(line, (block) => divisible[block] ?? false);
-  const base = await leaveOutJob(job, line, points);
-  if (known) base.results.add('intact', 0, known.nllPerWindow);
+  const sequence = sequenceOf(divisible.length);
+  const candidates = sublayerCandidates(sequence, (block) => divisible[block] ?? false);
+  const base = await leaveOutJob(job, sequence, points);
+  if (known) base.results.add('original', 0, known.nllPerWindow);
   const found = await leaveOut({
     ...base,
     candidates,
@@ -141,7 +146,7 @@ export async function measureSublayers(
 }
 
 /**
- * The criteria of the intact pass alone: states that are there are read, the others made. @throws
+ * The criteria of the original pass alone: states that are there are read, the others made. @throws
  * EspalierError as `measureCurve`.
  */
 export async function measureHidden(
@@ -149,12 +154,12 @@ export async function measureHidden(
   numBlocks: number,
   onProgress: (progress: Progress) => void,
 ): Promise<HiddenCriteria> {
-  const line = lineOf(numBlocks);
+  const sequence = sequenceOf(numBlocks);
   const { plan } = job;
   const found = await leaveOut({
     ...(await leaveOutJob(
       job,
-      line,
+      sequence,
       new Points(
         () => {},
         () => {},
@@ -173,23 +178,23 @@ export async function measureHidden(
 
 type Base = Pick<
   LeaveOutJob,
-  'context' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'
+  'context' | 'plan' | 'sequence' | 'original' | 'results' | 'resume' | 'signal' | 'checkpoint'
 >;
 
 /** What all of them have in common, with what an interrupted run left. */
 async function leaveOutJob(
-  { context, plan, intact, writer, signal }: CurveJob,
-  line: LeaveOutJob['line'],
+  { context, plan, original, writer, signal }: CurveJob,
+  sequence: LeaveOutJob['sequence'],
   points: Points,
 ): Promise<Base> {
-  const results = new WindowResults(context.windows.length, (variant, nll) =>
-    points.add(variant, nll),
+  const results = new WindowResults(context.windows.length, (ablation, nll) =>
+    points.add(ablation, nll),
   );
   const saved = await writer?.load();
   const resume = saved
-    ? readLeaveOutBody(saved.body, { line, windowBytes: context.stateBytes() })
+    ? readLeaveOutBody(saved.body, { sequence, windowBytes: context.stateBytes() })
     : null;
-  return { context, plan, line, intact, results, resume, signal, checkpoint: writer };
+  return { context, plan, sequence, original, results, resume, signal, checkpoint: writer };
 }
 
 function progressOf(
@@ -213,31 +218,31 @@ function ratio({
 
 /** Tells complete results as they come: the baseline first, whatever came before it. */
 class Points {
-  private intact: Measure | null = null;
-  private early: [Variant, number[]][] = [];
+  private original: Measure | null = null;
+  private early: [Ablation, number[]][] = [];
   private readonly onBaseline: (baseline: Measure) => void;
-  private readonly onPoint: (variant: Variant, nll: number[], baseline: Measure) => void;
+  private readonly onPoint: (ablation: Ablation, nll: number[], baseline: Measure) => void;
 
   constructor(
     onBaseline: (baseline: Measure) => void,
-    onPoint: (variant: Variant, nll: number[], baseline: Measure) => void,
+    onPoint: (ablation: Ablation, nll: number[], baseline: Measure) => void,
   ) {
     this.onBaseline = onBaseline;
     this.onPoint = onPoint;
   }
 
-  add(variant: Variant, nll: number[]): void {
-    if (variant === 'intact') {
-      this.intact = measureWindows(nll);
-      this.onBaseline(this.intact);
-      for (const [unit, values] of this.early) this.onPoint(unit, values, this.intact);
+  add(ablation: Ablation, nll: number[]): void {
+    if (ablation === 'original') {
+      this.original = measureWindows(nll);
+      this.onBaseline(this.original);
+      for (const [unit, values] of this.early) this.onPoint(unit, values, this.original);
       this.early = [];
-    } else if (this.intact) this.onPoint(variant, nll, this.intact);
-    else this.early.push([variant, nll]);
+    } else if (this.original) this.onPoint(ablation, nll, this.original);
+    else this.early.push([ablation, nll]);
   }
 
   baseline(): Measure {
-    if (!this.intact) throw new EspalierError('bug', 'The pass gave no baseline.');
-    return this.intact;
+    if (!this.original) throw new EspalierError('bug', 'The pass gave no baseline.');
+    return this.original;
   }
 }

@@ -25,7 +25,7 @@ export interface HalfCheck {
 }
 
 /**
- * A sentence for people when the intact model's NLL in float16 is not that of float32 accumulation,
+ * A sentence for people when the original model's NLL in float16 is not that of float32 accumulation,
  * or when that could not be found out; null when it is, or when the programs do not use float16.
  */
 export async function checkHalf({

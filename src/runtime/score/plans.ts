@@ -1,10 +1,10 @@
-// PPL of a plan from stored hidden states: the intact ones up to the first removed block, then
+// PPL of a plan from stored hidden states: the original ones up to the first removed block, then
 // those of the last plan; must not load weights.
 
 import { blockOf, type Unit } from '../../units.ts';
-import type { HiddenStates, IntactStates } from '../pass/hidden.ts';
+import type { HiddenStates, StatesByCut } from '../pass/hidden.ts';
 import type { Pass } from '../pass/pass.ts';
-import { pieceOf } from '../pass/schedule.ts';
+import { remainderOf } from '../pass/schedule.ts';
 import type { Stage } from '../weights/stages.ts';
 
 /** The units that a plan removes before a cut, as a key. */
@@ -18,7 +18,7 @@ function before(removed: readonly Unit[], cut: number): string {
  */
 export class PlanStates {
   private removed: readonly Unit[] = [];
-  private readonly states: IntactStates = new Map();
+  private readonly states: StatesByCut = new Map();
 
   /** The last cut that both plans reach with the same units removed before it, and its state. */
   resume(removed: readonly Unit[]): { cut: number; state: HiddenStates } | null {
@@ -57,7 +57,7 @@ export class PlanStates {
  * a plan.
  */
 export interface StoredStates {
-  intact: IntactStates;
+  original: StatesByCut;
   plan: PlanStates | null;
 }
 
@@ -78,7 +78,7 @@ export async function runPlan(
   const numBlocks = pass.chain.programs.blocks.length;
   const gone = new Set(removed);
   const first = Math.min(numBlocks, ...removed.map(blockOf));
-  const pieces = Array.from({ length: numBlocks }, (_, block) => pieceOf(block, gone));
+  const pieces = Array.from({ length: numBlocks }, (_, block) => remainderOf(block, gone));
   const firstKept = pieces.findIndex((piece) => piece !== null);
   let { cut, state } = await startOf(pass, removed, first, stored, () =>
     hooks.onVisit('embed', firstKept < 0 ? 'head' : firstKept),
@@ -95,7 +95,7 @@ export async function runPlan(
       state = next;
       cut = blockOf(piece) + 1;
       if (cut > first) stored?.plan?.store(cut, state);
-      else if (stored && !stored.intact.has(cut)) stored.intact.set(cut, state.retain());
+      else if (stored && !stored.original.has(cut)) stored.original.set(cut, state.retain());
     }
     hooks.onBlock(todo.length, todo.length);
     return state;
@@ -116,11 +116,11 @@ async function startOf(
   const shared = stored?.plan?.resume(removed);
   if (shared && shared.cut > first) return { cut: shared.cut, state: shared.state.retain() };
   for (let cut = first; cut >= 0; cut--) {
-    const state = stored?.intact.get(cut);
+    const state = stored?.original.get(cut);
     if (state) return { cut, state: state.retain() };
   }
   await onEmbed();
   const state = await pass.embed();
-  if (stored) stored.intact.set(0, state.retain());
+  if (stored) stored.original.set(0, state.retain());
   return { cut: 0, state };
 }

@@ -22,7 +22,7 @@ import { createLock } from '../device/ort.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
-import type { IntactStates } from '../pass/hidden.ts';
+import type { StatesByCut } from '../pass/hidden.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { type Found, type SearchPlan, searchIteratively } from '../search/iterative.ts';
@@ -59,7 +59,7 @@ export class ScoreSession {
   private budget: number;
   private readonly context: ScoringContext;
   private readonly exclusive = createLock();
-  private readonly intact: IntactStates = new Map();
+  private readonly original: StatesByCut = new Map();
   private readonly planStates = new PlanStates();
   private curve: Curve | null = null;
   private parts: SublayersCurve | null = null;
@@ -149,7 +149,7 @@ export class ScoreSession {
   }
 
   /**
-   * The curve over attention and feed-forward parts, each left out alone. Baseline and intact
+   * The curve over attention and feed-forward parts, each left out alone. Baseline and original
    * states of a curve on the same windows are used.
    * @throws EspalierError as `score`; `bad-input` when no block can be divided.
    */
@@ -183,7 +183,7 @@ export class ScoreSession {
   }
 
   /**
-   * Block Influence and angular distance without a curve: one intact pass, or none where its states
+   * Block Influence and angular distance without a curve: one original pass, or none where its states
    * are there. @throws EspalierError as `score`.
    */
   hiddenCriteria(
@@ -220,12 +220,12 @@ export class ScoreSession {
       if (missing !== null) throw new EspalierError('bad-input', missing, 'Change the locks.');
       this.takeWindows(request.windows);
       const onProgress = (progress: Progress): void => onEvent({ type: 'progress', progress });
-      const { intact, ...job } = await this.curveJob('search', signal, onProgress, store);
+      const { original, ...job } = await this.curveJob('search', signal, onProgress, store);
       this.planStates.clear();
       const first = Math.min(this.programs.blocks.length, ...start.map(blockOf));
       const states = new Map(
-        [...intact]
-          .filter(([cut]) => job.plan.keepIntact && cut <= first)
+        [...original]
+          .filter(([cut]) => job.plan.keepOriginal && cut <= first)
           .map(([cut, state]) => [cut, state.retain()]),
       );
       if (!job.plan.keepPlans) this.dropStates();
@@ -255,7 +255,7 @@ export class ScoreSession {
   }
 
   /**
-   * Windows for plans without a curve; weights and the intact pass come with the first plan.
+   * Windows for plans without a curve; weights and the original pass come with the first plan.
    * @throws EspalierError `bad-input`.
    */
   useWindows(windows: Windows): Promise<void> {
@@ -282,8 +282,8 @@ export class ScoreSession {
       const nll: number[] = [];
       const passes = this.context.passes(plan.planGroup, signal);
       for (const [k, pass] of passes.entries()) {
-        const stored = plan.keepIntact
-          ? { intact: this.intact, plan: plan.keepPlans ? this.planStates : null }
+        const stored = plan.keepOriginal
+          ? { original: this.original, plan: plan.keepPlans ? this.planStates : null }
           : null;
         const end = await runPlan(pass, sorted, stored, {
           onVisit: (stage, next) => this.context.visit(stage, next, signal),
@@ -381,7 +381,7 @@ export class ScoreSession {
     return {
       context: this.context,
       plan,
-      intact: this.intact,
+      original: this.original,
       writer: store ? new CheckpointWriter(store) : null,
       signal,
     };
@@ -394,7 +394,7 @@ export class ScoreSession {
     this.parts = null;
   }
 
-  /** The intact model, single blocks and single parts are known from the curves. */
+  /** The original model, single blocks and single parts are known from the curves. */
   private known([unit, ...others]: readonly Unit[]): Measure | null {
     if (others.length > 0) return null;
     const measure =
@@ -419,8 +419,8 @@ export class ScoreSession {
   }
 
   private dropStates(): void {
-    for (const state of this.intact.values()) state.release();
-    this.intact.clear();
+    for (const state of this.original.values()) state.release();
+    this.original.clear();
     this.planStates.clear();
   }
 }

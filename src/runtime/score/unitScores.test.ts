@@ -61,7 +61,7 @@ describe('the sample', () => {
     expect(blocks).toBe(0);
   });
 
-  test('curve over parts within 1e-4, on the intact states that are there', async () => {
+  test('curve over parts within 1e-4, on the original states that are there', async () => {
     const events: SublayersEvent[] = [];
     const found = await session.scoreSublayers(expected.windows, undefined, (event) =>
       events.push(event),
@@ -85,7 +85,7 @@ describe('the sample', () => {
     const progress = events.flatMap((event) =>
       event.type === 'progress' && event.progress.phase === 'score' ? [event.progress] : [],
     );
-    // Of each block two halves, and what comes after them twice; the intact pass is not run again.
+    // Of each block two halves, and what comes after them twice; the original pass is not run again.
     expect(progress.at(-1)).toMatchObject({
       job: 'parts',
       done: 2 * 16 + 16 * 15,

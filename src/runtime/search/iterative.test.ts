@@ -104,7 +104,7 @@ test('a curve on the same windows is the first step; states before the last remo
     expect(found.baseline).toEqual(plain.baseline);
     // After the first step: what is left after block p runs again, and each candidate's rest.
     expect(phases.length).toBeLessThan((15 * 16 + 14 * 15 + 13 * 14 + 12 * 13) / 2);
-    // The session's own states are those of the intact model.
+    // The session's own states are those of the original model.
     const { nll } = await session.plan([found.steps[0]?.block ?? -1, found.steps[1]?.block ?? -1]);
     expect(nll).toBeCloseTo(found.steps[1]?.measure.nll ?? Number.NaN, 5);
   });

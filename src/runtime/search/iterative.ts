@@ -9,10 +9,10 @@ import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointWriter } from '../checkpoint/writer.ts';
-import { dropState, type IntactStates } from '../pass/hidden.ts';
+import { dropState, type StatesByCut } from '../pass/hidden.ts';
 import type { Gate } from '../pass/pass.ts';
 import { RunTimer } from '../pass/runTimer.ts';
-import { blockCandidates, type Candidate, lineOf } from '../pass/schedule.ts';
+import { blockCandidates, type Candidate, sequenceOf } from '../pass/schedule.ts';
 import type { ScoringContext, Windows } from '../pass/scoringContext.ts';
 import { type LeaveOutJob, type LeaveOutProgress, leaveOut } from '../score/leaveOut.ts';
 import { WindowResults } from '../score/measures.ts';
@@ -57,8 +57,8 @@ export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count'
    * the first step.
    */
   curve: { baseline: Measure; blocks: readonly BlockScore[] } | null;
-  /** States of the model without `start`, by position in its line; taken over and released. */
-  states: IntactStates;
+  /** States of the model without `start`, by position in its sequence; taken over and released. */
+  states: StatesByCut;
   writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
   gate: Gate | undefined;
@@ -88,8 +88,8 @@ export async function searchIteratively(
 class Search {
   private readonly job: SearchJob;
   private readonly hooks: SearchHooks;
-  /** Of the line of the step that runs. */
-  private readonly states: IntactStates;
+  /** Of the sequence of the step that runs. */
+  private readonly states: StatesByCut;
   private readonly timer = new RunTimer();
   private readonly steps: SearchStep[] = [];
   private baseline: Measure | null;
@@ -122,7 +122,7 @@ class Search {
       inner = null;
     }
     // Asked for nothing, it still says what the model is worth.
-    if (!this.baseline) await this.measureLine();
+    if (!this.baseline) await this.measureBaseline();
     const { baseline, steps } = this;
     return {
       baseline: baseline ?? measureWindows([]),
@@ -140,18 +140,18 @@ class Search {
   private async step(inner: unknown): Promise<Found['stoppedBy'] | null> {
     const { job, hooks } = this;
     const started = performance.now();
-    const line = this.line();
-    const candidates = this.candidates(line);
+    const sequence = this.sequence();
+    const candidates = this.candidates(sequence);
     if (candidates.length === 0) return 'locks';
     const number = this.steps.length;
     const found = new Map<number, Measure>();
-    const results = new WindowResults(job.context.windows.length, (variant, nll) => {
-      if (variant === 'intact') {
+    const results = new WindowResults(job.context.windows.length, (ablation, nll) => {
+      if (ablation === 'original') {
         this.baseline ??= measureWindows(nll);
         this.announceStart();
         return;
       }
-      const block = Number(variant);
+      const block = Number(ablation);
       const measure = measureWindows(nll);
       found.set(block, measure);
       hooks.onCandidate(number, block, measure.nll);
@@ -163,13 +163,16 @@ class Search {
       for (const { index, nllPerWindow } of known.blocks)
         if (wanted.has(index)) results.add(index, 0, nllPerWindow);
     } else
-      await this.measure({ line, candidates, baseline: this.baseline === null, results }, inner);
+      await this.measure(
+        { sequence, candidates, baseline: this.baseline === null, results },
+        inner,
+      );
     const ranked = [...found].sort(([a, x], [b, y]) => (x.nll === y.nll ? a - b : x.nll - y.nll));
     const [best] = ranked;
     if (!best) return 'locks';
     const [block, measure] = best;
     if (job.maxPpl !== null && !(Math.exp(measure.nll) <= job.maxPpl)) return 'bound';
-    const at = line.findIndex((piece) => blockOf(piece) === block);
+    const at = sequence.findIndex((piece) => blockOf(piece) === block);
     for (const cut of [...this.states.keys()]) if (cut > at) dropState(this.states, cut);
     const seconds = (performance.now() - started) / 1000;
     const step = {
@@ -184,42 +187,45 @@ class Search {
     return null;
   }
 
-  private line(): Unit[] {
-    return lineOf(
+  private sequence(): Unit[] {
+    return sequenceOf(
       this.job.unremovable.length,
       sortUnits([...this.job.start, ...this.steps.map(({ block }) => block)]),
     );
   }
 
-  private candidates(line: readonly Unit[]): Candidate[] {
+  private candidates(sequence: readonly Unit[]): Candidate[] {
     const { locked, unremovable } = this.job;
-    if (line.length < 2) return [];
-    return blockCandidates(line, (block) => !unremovable[block] && !locked.includes(block));
+    if (sequence.length < 2) return [];
+    return blockCandidates(sequence, (block) => !unremovable[block] && !locked.includes(block));
   }
 
-  private async measureLine(): Promise<void> {
+  private async measureBaseline(): Promise<void> {
     const results = new WindowResults(this.job.context.windows.length, (_, nll) => {
       this.baseline = measureWindows(nll);
       this.announceStart();
     });
-    await this.measure({ line: this.line(), candidates: [], baseline: true, results }, null);
+    await this.measure(
+      { sequence: this.sequence(), candidates: [], baseline: true, results },
+      null,
+    );
   }
 
   private async measure(
-    what: Pick<LeaveOutJob, 'line' | 'candidates' | 'baseline' | 'results'>,
+    what: Pick<LeaveOutJob, 'sequence' | 'candidates' | 'baseline' | 'results'>,
     inner: unknown,
   ): Promise<void> {
     const { context, plan, writer, signal, gate } = this.job;
-    const { line, candidates } = what;
+    const { sequence, candidates } = what;
     const windowBytes = context.stateBytes();
     const whole = (progress: LeaveOutProgress): Checkpoint => this.written(progress, progress.body);
     const cost = await leaveOut({
       ...what,
       context,
       plan,
-      intact: this.states,
+      original: this.states,
       hidden: null,
-      resume: inner === null ? null : readLeaveOutBody(inner, { line, windowBytes }),
+      resume: inner === null ? null : readLeaveOutBody(inner, { sequence, windowBytes }),
       timer: this.timer,
       signal,
       gate,
@@ -237,7 +243,8 @@ class Search {
     if (cost.idealSeconds === null || cost.blockRuns === 0) return;
     this.seconds += cost.seconds;
     const groups = Math.ceil(context.windows.length / plan.group);
-    this.ideal += (cost.idealSeconds * groups * courseRuns(line, candidates)) / cost.blockRuns;
+    this.ideal +=
+      (cost.idealSeconds * groups * runsFromScratch(sequence, candidates)) / cost.blockRuns;
   }
 
   /** Block runs of the steps that are done, from scratch. */
@@ -254,7 +261,7 @@ class Search {
   }
 
   private firstLength(): number {
-    return lineOf(this.job.unremovable.length, sortUnits(this.job.start)).length;
+    return sequenceOf(this.job.unremovable.length, sortUnits(this.job.start)).length;
   }
 
   private written({ done, total }: { done: number; total: number }, inner: unknown): Checkpoint {
@@ -278,12 +285,12 @@ function triangle(n: number): number {
 }
 
 /**
- * Block runs of a step that finds no states: the line once, and what comes after each candidate.
+ * Block runs of a step that finds no states: the sequence once, and what comes after each candidate.
  */
-function courseRuns(line: readonly Unit[], candidates: readonly Candidate[]): number {
+function runsFromScratch(sequence: readonly Unit[], candidates: readonly Candidate[]): number {
   return candidates.reduce(
-    (sum, { at, rest }) => sum + rest.length + line.length - 1 - at,
-    line.length,
+    (sum, { at, rest }) => sum + rest.length + sequence.length - 1 - at,
+    sequence.length,
   );
 }
 

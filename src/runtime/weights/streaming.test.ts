@@ -112,7 +112,7 @@ describe('a budget of a quarter of the weights', () => {
         budget,
       );
       expect(plan).toMatchObject({ resident: false, group: 1 });
-      expect(plan.variants).toBeLessThan(16);
+      expect(plan.ablations).toBeLessThan(16);
       expect(plan.rows.headTokens).toBeLessThan(127);
       const seen: number[] = [];
       const curve = await session.score(two, undefined, (event) => {
@@ -291,7 +291,7 @@ describe('the memory plan', () => {
     };
     const shape = { windows: 10, length: 128 };
     const plan = planMemory(large, shape, device, defaultBudget('webgpu', device.maxBufferBytes));
-    expect(plan).toMatchObject({ resident: true, group: 10, keepIntact: true, obstacle: null });
+    expect(plan).toMatchObject({ resident: true, group: 10, keepOriginal: true, obstacle: null });
     // Little more than the weights: smaller runs, not a stream.
     const tight = 4.65 * 2 ** 30;
     const close = planMemory(large, shape, device, tight);
