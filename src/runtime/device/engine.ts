@@ -130,7 +130,7 @@ export interface Engine {
    * The elements from `start` on, as a tensor of its own of these dims: rows of a batch, positions
    * of a row.
    */
-  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor;
+  slice(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor;
   /**
    * One run. Outputs in `keep` stay on the device; outputs not named in `keep` are read back.
    * @throws EspalierError `device-lost`, `out-of-memory`, `bug` with the runtime's own message as

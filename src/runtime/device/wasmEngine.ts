@@ -133,7 +133,7 @@ class WasmEngine implements Engine {
     return false;
   }
 
-  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
+  slice(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
     const { type, data } = hostOf(tensor);
     const part = data.subarray(start, start + count(dims)) as HostData;
     return new ArrayTensor(this.runtime, { type, dims, data: part }, () => {});

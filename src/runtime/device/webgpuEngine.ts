@@ -224,7 +224,7 @@ export class WebgpuEngine implements Engine {
     return type === 'uint8' && CPU_INTEGER_OPS.some((op) => op in program.ops);
   }
 
-  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
+  slice(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
     if (!(tensor instanceof GpuTensor))
       throw new EspalierError('bug', 'A piece was asked of a tensor that is not on the GPU.');
     const bytes = byteSize(tensor.type, dims);

@@ -49,9 +49,9 @@ export class Pass {
   }
 
   /** The residual stream after a block or a part of one. The input set stays with its owner. */
-  block(piece: Unit, input: HiddenStates): Promise<HiddenStates> {
+  block(unit: Unit, input: HiddenStates): Promise<HiddenStates> {
     return this.each((chunk, at) =>
-      this.chain.block(piece, input.tensors[at] as DeviceTensor, chunk),
+      this.chain.block(unit, input.tensors[at] as DeviceTensor, chunk),
     );
   }
 

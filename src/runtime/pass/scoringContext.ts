@@ -98,22 +98,22 @@ export class ScoringContext {
   }
 
   /**
-   * Compiles the parts of the blocks that `wanted` marks, and runs one of each class once where the
+   * Compiles the sublayers of the blocks that are `divisible`, and runs one of each class once where the
    * weights are on the device; after `prepare`.
    */
   async prepareSublayers(
-    wanted: readonly boolean[],
+    divisible: readonly boolean[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { chain, plan, windows } = this;
     const distinct = new Map<string, Unit>();
-    for (const [block, want] of wanted.entries())
-      for (const unit of want ? [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')] : []) {
+    for (const [block, own] of divisible.entries())
+      for (const unit of own ? [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')] : []) {
         const { id } = chain.boundOf(unit).program;
         if (!distinct.has(id)) distinct.set(id, unit);
       }
-    const pieces = [...distinct.values()];
-    const late = pieces.map((piece) => chain.boundOf(piece));
+    const units = [...distinct.values()];
+    const late = units.map((unit) => chain.boundOf(unit));
     await chain.compileLate(late, signal);
     if (!plan?.resident) return;
     const chunks = chunkWindows(
@@ -121,7 +121,7 @@ export class ScoringContext {
       this.rows ?? 1,
       chain.programs.vocabSize,
     );
-    await warmShapes(chain, chunks, signal, pieces);
+    await warmShapes(chain, chunks, signal, units);
   }
 
   /** Makes single windows runnable, without any timing. */

@@ -76,24 +76,24 @@ export async function runPlan(
   },
 ): Promise<HiddenStates> {
   const numBlocks = pass.chain.programs.blocks.length;
-  const gone = new Set(removed);
+  const units = new Set(removed);
   const first = Math.min(numBlocks, ...removed.map(blockOf));
-  const pieces = Array.from({ length: numBlocks }, (_, block) => remainderOf(block, gone));
-  const firstKept = pieces.findIndex((piece) => piece !== null);
-  let { cut, state } = await startOf(pass, removed, first, stored, () =>
-    hooks.onVisit('embed', firstKept < 0 ? 'head' : firstKept),
+  const remainders = Array.from({ length: numBlocks }, (_, block) => remainderOf(block, units));
+  const firstLeft = remainders.findIndex((unit) => unit !== null);
+  let { cut, state } = await furthestState(pass, removed, first, stored, () =>
+    hooks.onVisit('embed', firstLeft < 0 ? 'head' : firstLeft),
   );
   stored?.plan?.begin(removed);
-  const todo = pieces.slice(cut).filter((piece) => piece !== null);
+  const todo = remainders.slice(cut).filter((unit) => unit !== null);
   try {
-    for (const [done, piece] of todo.entries()) {
+    for (const [done, unit] of todo.entries()) {
       hooks.onBlock(done, todo.length);
       const following = todo[done + 1];
-      await hooks.onVisit(blockOf(piece), following === undefined ? 'head' : blockOf(following));
-      const next = await pass.block(piece, state);
+      await hooks.onVisit(blockOf(unit), following === undefined ? 'head' : blockOf(following));
+      const next = await pass.block(unit, state);
       state.release();
       state = next;
-      cut = blockOf(piece) + 1;
+      cut = blockOf(unit) + 1;
       if (cut > first) stored?.plan?.store(cut, state);
       else if (stored && !stored.original.has(cut)) stored.original.set(cut, state.retain());
     }
@@ -106,7 +106,7 @@ export async function runPlan(
 }
 
 /** The furthest stored state that the plan passes through, retained for the caller. */
-async function startOf(
+async function furthestState(
   pass: Pass,
   removed: readonly Unit[],
   first: number,

@@ -172,7 +172,7 @@ class Search {
     if (!best) return 'locks';
     const [block, measure] = best;
     if (job.maxPpl !== null && !(Math.exp(measure.nll) <= job.maxPpl)) return 'bound';
-    const at = sequence.findIndex((piece) => blockOf(piece) === block);
+    const at = sequence.findIndex((unit) => blockOf(unit) === block);
     for (const cut of [...this.states.keys()]) if (cut > at) dropState(this.states, cut);
     const seconds = (performance.now() - started) / 1000;
     const step = {
