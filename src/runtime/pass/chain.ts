@@ -250,7 +250,7 @@ export class Chain {
   ): Promise<Map<string, Feed>> {
     const feeds = new Map(this.weights.feeds(bound));
     const sides = bound.sides.size > 0 ? await this.inputs.sideValues(chunk) : null;
-    const valueOf = (input: ProgramInput): Feed | null | undefined => {
+    const valueFor = (input: ProgramInput): Feed | null | undefined => {
       switch (input.source.kind) {
         case 'residual':
           return states[0];
@@ -264,7 +264,7 @@ export class Chain {
     };
     for (const input of bound.program.inputs) {
       if (input.source.kind === 'weight') continue;
-      const value = valueOf(input);
+      const value = valueFor(input);
       if (!value)
         throw new EspalierError(
           'bug',

@@ -2,9 +2,9 @@
 // choose windows or devices.
 
 import { measureWindows } from '../../analysis/perplexity.ts';
+import type { DeviceKind } from '../../contract/device.ts';
 import type { BlockScore, Measure } from '../../contract/score.ts';
-import type { SearchResult, SearchStep } from '../../contract/search.ts';
-import { isJsonObject } from '../../json.ts';
+import type { SearchEvent, SearchResult, SearchStep } from '../../contract/search.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -17,6 +17,7 @@ import type { ScoringContext, Windows } from '../pass/scoringContext.ts';
 import { type LeaveOutJob, type LeaveOutProgress, leaveOut } from '../score/leaveOut.ts';
 import { WindowResults } from '../score/measures.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
+import { readSearchBody, type SearchBody } from './body.ts';
 
 /** What a search is asked for. */
 export interface SearchPlan {
@@ -47,6 +48,24 @@ export interface SearchHooks {
   onProgress(done: number, total: number, secondsLeft: number | null): void;
 }
 
+/** Hooks that report a search as events. */
+export function searchHooks(
+  device: { kind: DeviceKind; name: string },
+  onEvent: (event: SearchEvent) => void,
+): SearchHooks {
+  return {
+    onStarted: (baseline, resumedSteps) =>
+      onEvent({ type: 'started', device, baseline, resumedSteps }),
+    onCandidate: (step, block, nll) => onEvent({ type: 'candidate', step, block, nll }),
+    onStep: (step) => onEvent({ type: 'step', step }),
+    onProgress: (done, total, secondsLeft) =>
+      onEvent({
+        type: 'progress',
+        progress: { job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft },
+      }),
+  };
+}
+
 export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count' | 'maxPpl'> {
   context: ScoringContext;
   plan: MemoryPlan;
@@ -62,14 +81,6 @@ export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count'
   writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
   gate: Gate | undefined;
-}
-
-/** Where an interrupted search was. */
-interface SearchBody {
-  baseline: Measure | null;
-  steps: SearchStep[];
-  /** Within the step that ran. */
-  inner: unknown;
 }
 
 /** Runs the steps. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
@@ -291,39 +302,5 @@ function runsFromScratch(sequence: readonly Unit[], candidates: readonly Candida
   return candidates.reduce(
     (sum, { at, rest }) => sum + rest.length + sequence.length - 1 - at,
     sequence.length,
-  );
-}
-
-/** The body if it is a search's on a model of so many blocks, else null. */
-function readSearchBody(body: unknown, numBlocks: number): SearchBody | null {
-  if (
-    !isJsonObject(body) ||
-    !Array.isArray(body.steps) ||
-    !(body.baseline === null || isMeasure(body.baseline))
-  )
-    return null;
-  const isBlock = (value: unknown): value is number =>
-    typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < numBlocks;
-  const isStep = (step: unknown): step is SearchStep =>
-    isJsonObject(step) &&
-    isBlock(step.block) &&
-    isMeasure(step.measure) &&
-    typeof step.seconds === 'number' &&
-    Array.isArray(step.candidates) &&
-    step.candidates.every(
-      (one: unknown) => isJsonObject(one) && isBlock(one.block) && typeof one.nll === 'number',
-    );
-  const steps = body.steps.filter(isStep);
-  if (steps.length < body.steps.length || (steps.length > 0 && body.baseline === null)) return null;
-  return { baseline: body.baseline, steps, inner: body.inner };
-}
-
-function isMeasure(value: unknown): value is Measure {
-  return (
-    isJsonObject(value) &&
-    typeof value.nll === 'number' &&
-    (value.ppl === null || typeof value.ppl === 'number') &&
-    Array.isArray(value.nllPerWindow) &&
-    value.nllPerWindow.every((nll) => typeof nll === 'number')
   );
 }
