@@ -83,7 +83,7 @@ export async function loadGraph(
   options.onCompile?.();
   const tried = performance.now();
   const whyNot = options.graphCapture
-    ? await engine.whyNoCapture(graphPath, graph, externalData)
+    ? await engine.captureObstacle(graphPath, graph, externalData)
     : undefined;
   const seconds = (performance.now() - tried) / 1000;
   const compiled = await engine

@@ -1,5 +1,5 @@
-// The GPU device: own GPUDevice and buffers under ONNX Runtime's native WebGPU provider; must not
-// decide which routes are trusted.
+// The GPU device: a GPUDevice and buffers of our own under ONNX Runtime's native WebGPU provider.
+// Which routes are trusted is up to the self-test.
 
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../../errors.ts';
@@ -20,12 +20,12 @@ import type {
 } from './engine.ts';
 import { deviceLost, outOfMemory } from './fault.ts';
 import { GpuBuffers, type PooledBuffer } from './gpuBuffers.ts';
-import { byteSize, count, elements, fromOrt, type HostTensor } from './host.ts';
+import { GpuTensor } from './gpuTensor.ts';
+import { byteSize, count, elements, fromOrt, type HostTensor, toOrt } from './host.ts';
 import { Ledger, type Purpose } from './ledger.ts';
 import { loadOrt, type OrtBuild, type OrtLoader, type OrtRuntime } from './ort.ts';
 import { Readbacks } from './readback.ts';
 import { type Guard, Sessions } from './sessions.ts';
-import { toOrt } from './wasmEngine.ts';
 
 /**
  * Runs that may be under way on the GPU before the next one is submitted: enough to hide latency,
@@ -58,7 +58,7 @@ export function gpuBuild(): OrtBuild {
 }
 
 /**
- * Opens the GPU. `subgroups` only when the self-test found them right.
+ * Opens the GPU. `subgroups` only where the self-test has found them correct.
  * @throws EspalierError `no-webgpu` without an adapter or device.
  */
 export async function openWebgpu(
@@ -75,35 +75,6 @@ export async function openWebgpu(
   const runtime = await loadOrt(loader, gpuBuild());
   const device = await requestDevice(adapter, { subgroups: options.subgroups ?? false });
   return new WebgpuEngine(runtime, device, describeAdapter(adapter).name);
-}
-
-class GpuTensor implements DeviceTensor {
-  readonly type: ElementType;
-  readonly dims: readonly number[];
-  readonly tensor: Tensor;
-  readonly buffer: GPUBuffer;
-  private readonly done: () => void;
-
-  constructor(
-    runtime: OrtRuntime,
-    buffer: GPUBuffer,
-    type: ElementType,
-    dims: readonly number[],
-    done: () => void,
-  ) {
-    this.type = type;
-    this.dims = dims;
-    this.buffer = buffer;
-    this.done = done;
-    this.tensor = runtime.ort.Tensor.fromGpuBuffer(buffer as never, {
-      dataType: type as 'float32',
-      dims: dims as number[],
-    });
-  }
-
-  free(): void {
-    this.done();
-  }
 }
 
 export class WebgpuEngine implements Engine {
@@ -175,7 +146,7 @@ export class WebgpuEngine implements Engine {
     };
   }
 
-  async whyNoCapture(
+  async captureObstacle(
     id: string,
     bytes: Uint8Array,
     externalData: ExternalData[],
@@ -226,13 +197,13 @@ export class WebgpuEngine implements Engine {
 
   slice(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
     if (!(tensor instanceof GpuTensor))
-      throw new EspalierError('bug', 'A piece was asked of a tensor that is not on the GPU.');
+      throw new EspalierError('bug', 'A slice was asked of a tensor that is not on the GPU.');
     const bytes = byteSize(tensor.type, dims);
-    const part = this.buffers.create(bytes, 'scratch', 'piece of a hidden state');
+    const copy = this.buffers.create(bytes, 'scratch', 'slice of a hidden state');
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(tensor.buffer, byteSize(tensor.type, [start]), part.gpu, 0, bytes);
+    encoder.copyBufferToBuffer(tensor.buffer, byteSize(tensor.type, [start]), copy.gpu, 0, bytes);
     this.device.queue.submit([encoder.finish()]);
-    return this.view(part, tensor.type, dims);
+    return this.view(copy, tensor.type, dims);
   }
 
   async run(
@@ -241,10 +212,10 @@ export class WebgpuEngine implements Engine {
     keep: ReadonlyMap<string, Shape>,
   ): Promise<RunOutputs> {
     this.throwIfFailed();
-    const given: Record<string, Tensor> = {};
+    const inputs: Record<string, Tensor> = {};
     for (const [name, feed] of feeds)
-      given[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
-    const outputs: RunOutputs = { kept: new Map(), host: new Map() };
+      inputs[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
+    const outputs: RunOutputs = { device: new Map(), host: new Map() };
     const fetches: Record<string, Tensor | null> = {};
     for (const name of (await this.sessions.names(compiled.key)).outputs) {
       const shape = compiled.onCpu ? undefined : keep.get(name);
@@ -257,19 +228,19 @@ export class WebgpuEngine implements Engine {
             )
           : null;
       fetches[name] = tensor?.tensor ?? null;
-      if (tensor) outputs.kept.set(name, tensor);
+      if (tensor) outputs.device.set(name, tensor);
     }
     try {
       while (this.underWay.length >= QUEUE_DEPTH)
         await this.guard(Promise.resolve(this.underWay.shift()));
-      const results = await this.sessions.run(compiled.key, given, fetches, this.guard);
+      const results = await this.sessions.run(compiled.key, inputs, fetches, this.guard);
       for (const [name, tensor] of Object.entries(results))
-        if (!outputs.kept.has(name)) outputs.host.set(name, fromOrt(tensor));
+        if (!outputs.device.has(name)) outputs.host.set(name, fromOrt(tensor));
       if (!compiled.onCpu) this.underWay.push(this.device.queue.onSubmittedWorkDone());
       this.throwIfFailed();
       return outputs;
     } catch (error) {
-      for (const tensor of outputs.kept.values()) tensor.free();
+      for (const tensor of outputs.device.values()) tensor.free();
       throw this.failure ?? error;
     }
   }

@@ -1,5 +1,4 @@
-// Lets the event loop turn between runs so that cancel messages arrive; must not delay longer than
-// one macrotask.
+// Lets the event loop turn between runs so that cancel messages arrive.
 
 /** One macrotask. A message, not a timer: timers are clamped to 4 ms in browsers. */
 export function macrotask(): Promise<void> {

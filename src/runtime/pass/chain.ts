@@ -221,12 +221,12 @@ export class Chain {
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
     const dims = [chunk.rows, chunk.length, this.programs.hiddenSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
-    const { kept } = await this.engine.run(
+    const { device } = await this.engine.run(
       this.session(bound),
       await this.feeds(bound, chunk, ...(state ? [state] : [])),
       keep,
     );
-    const result = kept.get(output.name);
+    const result = device.get(output.name);
     if (!result || result.dims.join() !== dims.join())
       throw new EspalierError(
         'bug',
