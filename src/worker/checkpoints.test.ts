@@ -57,14 +57,14 @@ async function run(facts: JobFacts, done: number, end: 'finish' | 'fail' = 'fail
   return { notes, resumed, ended };
 }
 
-test('a run that failed goes on, and says so; one that ended leaves nothing', async () => {
+test('a run that failed is resumed, and says so; one that ended leaves nothing', async () => {
   expect(await run(FACTS, 40)).toEqual({ notes: [], resumed: null, ended: 'device-lost' });
   expect(await checkpoints().interrupted(async () => MODEL)).toMatchObject([
     { job: 'score', settings: SETTINGS, search: null, device: WASM, done: 40, total: 120 },
   ]);
   const again = await run(FACTS, 80, 'finish');
   expect(again.resumed).toEqual({ done: 40, total: 120, body: { at: 40 } });
-  expect(again.notes.join()).toContain('40 of 120');
+  expect(again.notes.join()).toContain('Resumed at 33 %');
   expect(await checkpoints().interrupted(async () => MODEL)).toEqual([]);
   expect(disk.values.size).toBe(0);
 });
@@ -108,7 +108,7 @@ test('a very long text is kept as its windows, which give the same key', async (
   });
 });
 
-test('what cannot be kept is said once and stops nothing', async () => {
+test('what cannot be stored is reported once and stops nothing', async () => {
   disk.full = true;
   const notes: string[] = [];
   const answer = await checkpoints().begin(async () => MODEL)(
@@ -122,7 +122,7 @@ test('what cannot be kept is said once and stops nothing', async () => {
   );
   expect(answer).toBe('done');
   expect(notes).toHaveLength(1);
-  expect(notes[0]).toContain('cannot keep');
+  expect(notes[0]).toContain('cannot store');
 });
 
 test('a model that cannot be recognised is scored all the same, and is not read where nothing is kept', async () => {

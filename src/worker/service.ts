@@ -117,13 +117,13 @@ export class StudioService implements StudioApi {
       const { opened } = this.model();
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
-      const { calibration, session, device, selfTest, kept } = await this.begin(
+      const { calibration, session, device, selfTest, resumable } = await this.begin(
         settings,
         signal,
         note,
       );
       const { windows } = calibration;
-      const curve = await kept('score', null, (store, resumed) => {
+      const curve = await resumable('score', null, (store, resumed) => {
         onEvent({
           type: 'started',
           device,
@@ -200,9 +200,9 @@ export class StudioService implements StudioApi {
     return this.sessions.run(async (signal) => {
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
-      const { calibration, session, device, kept } = await this.begin(settings, signal, note);
+      const { calibration, session, device, resumable } = await this.begin(settings, signal, note);
       const { windows } = calibration;
-      const found = await kept('parts', null, (store) =>
+      const found = await resumable('parts', null, (store) =>
         session.scoreSublayers(windows, signal, onEvent, store),
       );
       return {
@@ -250,11 +250,13 @@ export class StudioService implements StudioApi {
       const gate = new PauseGate(signal);
       gate.pause(this.paused);
       this.gate = gate;
-      const { calibration, session, device, kept } = await this.begin(settings, signal, (text) =>
-        onEvent({ type: 'note', text }),
+      const { calibration, session, device, resumable } = await this.begin(
+        settings,
+        signal,
+        (text) => onEvent({ type: 'note', text }),
       );
       const { windows } = calibration;
-      const found = await kept('search', request, (store) =>
+      const found = await resumable('search', request, (store) =>
         session.search({ ...request, windows }, signal, gate, onEvent, store),
       );
       return {
@@ -363,22 +365,17 @@ export class StudioService implements StudioApi {
       model.opened,
       settings.device,
     );
-    for (const text of [
-      ...notes,
-      ...calibration.notes,
-      ...session.programs.rewrites.map((r) => `For scoring: ${r}.`),
-    ])
-      onNote(text);
+    for (const text of [...notes, ...calibration.notes]) onNote(text);
     this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
     const device = { kind: engine.kind, name: engine.name };
     const { windows } = calibration;
-    const kept = <T>(
+    const resumable = <T>(
       job: Interrupted['job'],
       search: Interrupted['search'],
       work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
     ): Promise<T> => withCheckpoints({ job, settings, search, device, windows }, onNote, work);
-    return { calibration, session, device, selfTest, kept };
+    return { calibration, session, device, selfTest, resumable };
   }
 
   private model(): OpenModel {

@@ -171,7 +171,7 @@ function Warnings() {
 function Groups() {
   const groups = useStudio(groupsOf);
   const windows = useStudio((state) => state.score.curve?.result.windows.length ?? 0);
-  const { notes } = useStudio(remarksOf);
+  const { notes, details } = useStudio(remarksOf);
   return (
     <>
       {groups.length > 0 && (
@@ -200,6 +200,12 @@ function Groups() {
         </p>
       )}
       {notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
+      {details.length > 0 && (
+        <details className={css.groups}>
+          <summary>Details</summary>
+          <p className={css.notes}>{details.join(' ')}</p>
+        </details>
+      )}
     </>
   );
 }
