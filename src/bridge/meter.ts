@@ -1,5 +1,5 @@
-// The page's meter: variants in workers of their own, measured and generated with in turns. Must
-// not load or compile anything itself.
+// The page's meter: opens variants in workers of their own and has them measured, or generated
+// with, in turn.
 
 import { untilAborted } from '../async.ts';
 import type { MeterApi } from '../contract/meter.ts';

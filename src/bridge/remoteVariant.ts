@@ -1,5 +1,4 @@
-// A variant in a worker of its own, as a handle: opened, called, and gone with its memory when it
-// is closed. Must not decide what is measured.
+// A variant in a worker of its own, as a handle. Closing it ends the worker and frees its memory.
 
 import { type Remote, releaseProxy, wrap } from 'comlink';
 import type { Progress } from '../contract/progress.ts';

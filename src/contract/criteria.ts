@@ -1,4 +1,4 @@
-// Criteria other than perplexity: magnitudes of weights, and measures of the hidden states.
+// Criteria other than perplexity: magnitudes of the weights, and measures of the hidden states.
 
 /**
  * Criteria from the hidden states of the intact pass, means over the windows accumulated in

@@ -1,4 +1,4 @@
-// What a device is, what is known of the one at hand, and how its self-test went.
+// Devices: which kinds there are, what is known of the one at hand, and how its self-test went.
 
 export type DeviceKind = 'webgpu' | 'wasm';
 

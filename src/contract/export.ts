@@ -1,4 +1,4 @@
-// Writing a pruned model: where to, what is recorded, what was written.
+// Writing a pruned model: where to, what is recorded, and what was written.
 
 import type { StudyRecord } from '../model/export/provenanceStudy.ts';
 import type { Unit } from '../units.ts';

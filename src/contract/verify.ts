@@ -1,4 +1,4 @@
-// Opening a written export again and holding it against the plan.
+// Opening a written export again and checking it against the plan.
 
 import type { Unit } from '../units.ts';
 import type { DeviceKind } from './device.ts';

@@ -1,5 +1,5 @@
-// Measures the original and a pruned variant against each other, run by run, or in turns where both
-// do not fit; must not load or compile by itself.
+// Measures the original and a pruned variant against each other: run by run, or in rounds where
+// both do not fit at once.
 
 import { gainOf, summarise, throughputOf } from '../analysis/speed.ts';
 import type {

@@ -1,4 +1,4 @@
-// The prompt of a measurement and the check of its settings; must not run a model.
+// The prompt of a measurement, and the check of its settings.
 
 import { checkSampling } from '../analysis/sampling.ts';
 import type { SpeedSettings } from '../contract/speed.ts';

@@ -1,5 +1,4 @@
-// Timed runs of one or two variants in turn, with the time that is left; must not know what the
-// samples are for.
+// Timed runs of one or two variants in turn, with the time left.
 
 import type { Progress } from '../contract/progress.ts';
 import type { MeterEvent, Which } from '../contract/speed.ts';

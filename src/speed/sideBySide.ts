@@ -1,5 +1,5 @@
 // Generates with the original and a pruned variant at once, in slices of a few dozen ms, so that
-// both stream; must not choose tokens or load by itself.
+// both stream.
 
 import { firstDifference } from '../analysis/divergence.ts';
 import type { Sampling } from '../analysis/sampling.ts';

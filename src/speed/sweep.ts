@@ -1,5 +1,4 @@
-// Latency and throughput over batch sizes, each variant until it no longer fits; must not load or
-// compile by itself.
+// Latency and throughput over batch sizes, each variant until it no longer fits.
 
 import { summarise } from '../analysis/speed.ts';
 import type { SpeedSettings, SweepPoint, SweepResult, Which } from '../contract/speed.ts';

@@ -1,5 +1,5 @@
-// Entry of a bench worker: one variant on a runtime of its own, loaded, run and thrown away with
-// the worker. Must not hold logic.
+// Entry of a bench worker: one variant on a runtime of its own, discarded with the worker. Logic
+// belongs into the runtime, where Node can test it.
 
 import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';

@@ -1,5 +1,5 @@
-// Whose checkpoint it is: equal model, windows, device and search find it, anything else does not;
-// and what people are told.
+// Whose checkpoint it is: the same model, windows, device and search find it, anything else does
+// not; and which notes people see.
 
 import { beforeEach, expect, test } from 'vitest';
 import type { ScoreSettings } from '../contract/score.ts';

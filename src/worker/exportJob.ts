@@ -1,5 +1,4 @@
-// One export: the files of the plan written to disk or zip, then verified in a fresh worker. Must
-// not decide what is removed.
+// One export: the files of the plan written to disk or zip, then verified in a fresh worker.
 
 import { wrap } from 'comlink';
 import { call, type RemoteMethods } from '../bridge/wire.ts';

@@ -1,5 +1,4 @@
-// What this machine offers: the adapter, its self-test, the device that follows; must not know
-// models.
+// What this machine offers: the adapter, its self-test, and the device that follows.
 
 import type { DeviceReport, SelfTest } from '../contract/device.ts';
 import { toReport } from '../errors.ts';

@@ -1,5 +1,4 @@
-// The studio's engine behind the declared api: one open model, one scoring session, one job at a
-// time. Must not know about the page.
+// The studio worker's calls: one open model, one scoring session, one job at a time.
 
 import type { HiddenCriteria, Magnitudes } from '../contract/criteria.ts';
 import type { DeviceKind, DeviceReport } from '../contract/device.ts';

@@ -1,5 +1,5 @@
-// Entry of the worker that re-opens an export with a runtime of its own and is thrown away
-// afterwards. Must not share anything with the studio.
+// Entry of the worker that opens an export again. It must not share anything with the studio, whose
+// state could hide what the files lack.
 
 import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';

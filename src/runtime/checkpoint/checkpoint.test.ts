@@ -1,5 +1,5 @@
-// Jobs that are interrupted and go on in a new session: the same numbers bit by bit, less work, and
-// bodies that fit nothing are ignored.
+// Jobs that are interrupted and resumed in a new session: the same numbers bit for bit, less work,
+// and bodies that do not fit are ignored.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScoreEvent, SublayersEvent } from '../../contract/score.ts';

@@ -1,4 +1,5 @@
-// What a long scoring job writes down to go on later; must not know where it is kept.
+// What a long scoring job stores so that it can be resumed. Where it is stored is up to the owner
+// of the store.
 
 /**
  * A job as far as it came. Plain data that a structured clone keeps; `body` belongs to the job that

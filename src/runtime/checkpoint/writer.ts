@@ -1,5 +1,4 @@
-// When a job writes itself down: seldom enough that it costs next to nothing; must not know what is
-// written.
+// Decides when a job writes its checkpoint: rarely enough that writing costs next to nothing.
 
 import { toReport } from '../../errors.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';

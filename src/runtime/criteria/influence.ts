@@ -1,5 +1,5 @@
-// Block Influence and angular distance from the residual stream of the original pass, as it comes cut
-// by cut; must not run anything.
+// Block Influence and angular distance from the hidden states of the original, added cut by cut as
+// they are computed.
 
 import type { HiddenCriteria } from '../../contract/criteria.ts';
 import { EspalierError } from '../../errors.ts';

@@ -1,5 +1,5 @@
-// Where the past of a decoding graph lies between runs: own GPU buffers, or what ONNX Runtime gave
-// back; must not run anything.
+// Where a decoding graph's caches lie between runs: in GPU buffers of our own, or in what ONNX
+// Runtime returned.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { CacheKind } from '../../contract/variant.ts';

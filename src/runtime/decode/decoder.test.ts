@@ -1,5 +1,5 @@
 // Greedy decoding of real graphs on the real runtime equals the goldens, with and without caches,
-// in batches and in pieces; reads only committed fixtures.
+// in batches and with the prompt split; reads only committed fixtures.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { manifestFolder } from '../../model/export/folder.ts';

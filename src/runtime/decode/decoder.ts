@@ -1,5 +1,5 @@
-// Decodes with a whole graph file: prompt, then one token per step and row, caches where they
-// belong; must not choose tokens or change the graph.
+// Decodes with a whole graph file: the prompt, then one token per step and row. Which token comes
+// next is up to the caller.
 
 import type { CacheKind } from '../../contract/variant.ts';
 import { EspalierError } from '../../errors.ts';

@@ -1,5 +1,4 @@
-// Greedy decoding for comparisons: ids, margins and logits of every step; must not measure
-// anything.
+// Greedy decoding for comparisons: ids, margins and logits of every step.
 
 import { throwIfCancelled } from '../../errors.ts';
 import { createYielder } from '../device/yielder.ts';

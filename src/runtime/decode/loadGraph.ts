@@ -1,5 +1,5 @@
-// Reads a graph file with its external data and compiles it exactly as the bytes are; must not cut
-// or change the graph.
+// Reads a graph file with its external data and compiles it exactly as the bytes are: an export is
+// measured and verified as it was written.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';

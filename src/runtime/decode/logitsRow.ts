@@ -1,5 +1,5 @@
 // The last row of logits of every sequence, whatever the graph computes; on a GPU only these rows
-// leave it. Must not choose tokens.
+// are read back.
 
 import type { Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../../errors.ts';

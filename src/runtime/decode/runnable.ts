@@ -1,5 +1,5 @@
-// Whether a graph's own bytes can run on a kind of device: what has no kernel, or a kernel that is
-// known to be wrong; must not run them.
+// Whether a graph file can run unchanged on a kind of device: operators without a kernel, or with
+// one that is known to be wrong.
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { OpenedModel } from '../../model/open/open.ts';

@@ -1,5 +1,5 @@
-// The text of a generation while its tokens come: only a short tail is decoded again, and each
-// slice ends with a check against the whole. Must not choose tokens.
+// The text of a generation while its tokens arrive: only a short tail is decoded again, and each
+// slice ends with a check against the whole.
 
 /** What is needed of a tokenizer. */
 interface Decodes {

@@ -1,5 +1,4 @@
-// An evaluation text as the segments that are run, with the record of how they came about; must not
-// read files or run programs.
+// An evaluation text as the segments that are run, with the record of how they were made.
 
 import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';

@@ -1,5 +1,5 @@
-// Hidden states as immutable, reference-counted sets of device tensors, one per window chunk; must
-// not run anything.
+// Hidden states as immutable, reference-counted sets of device tensors, one tensor per chunk of
+// windows.
 
 import type { DeviceTensor } from '../device/engine.ts';
 

@@ -1,5 +1,5 @@
-// One pass over blocks and heads with shared hidden states: the loop behind the curve and behind
-// plans; must not know about statistics.
+// Runs programs over all chunks of a group of windows, yielding to the event loop, cancel and pause
+// between runs.
 
 import { untilAborted } from '../../async.ts';
 import { throwIfCancelled } from '../../errors.ts';

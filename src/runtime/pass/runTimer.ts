@@ -1,5 +1,5 @@
-// Remembers how long runs take: time left, and the ideal cost that a curve is held against; must
-// not run anything.
+// Records how long runs take: for the time left, and for the ideal cost that a curve is compared
+// with.
 
 /** Times of whole evaluations (all windows), by structural class ("head" for the head). */
 export class RunTimer {

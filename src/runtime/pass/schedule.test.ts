@@ -1,4 +1,4 @@
-// The small pure parts of the room: schedules, chunks, reads, host tensors, locks.
+// Pure parts of the runtime: schedules, chunks, reads, host tensors, locks.
 
 import { describe, expect, test } from 'vitest';
 import type { Folder } from '../../onnx/source.ts';

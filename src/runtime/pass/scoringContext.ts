@@ -1,5 +1,4 @@
-// Gets a model and its windows ready to run: sessions, weights, rows per run; must not know what is
-// run over them.
+// Prepares a model and its windows for scoring: sessions, weights, rows per run.
 
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError, toReport } from '../../errors.ts';

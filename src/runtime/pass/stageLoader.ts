@@ -1,5 +1,4 @@
-// Keeps weights where the memory plan wants them: all of them, or the running stage and the next;
-// must not run programs.
+// Holds weights as the memory plan says: all of them, or those of the running stage and the next.
 
 import { untilAborted } from '../../async.ts';
 import { isCancelled, toReport } from '../../errors.ts';

@@ -1,5 +1,5 @@
-// Streams replayed with symbols instead of tensors: any schedule, left at any step, goes on to the
-// same ends and leaks no state.
+// Streams replayed with symbols instead of tensors: any schedule, interrupted at any step, is
+// resumed to the same end and leaks no state.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

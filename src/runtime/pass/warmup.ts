@@ -1,5 +1,5 @@
 // First runs: shaders compile, a block and the head are timed, and the number of rows per run
-// follows; must not keep any state.
+// follows.
 
 import { throwIfCancelled } from '../../errors.ts';
 import type { Unit } from '../../units.ts';

@@ -1,5 +1,4 @@
-// Calibration windows and the record of how they came about, from a text or given ids; must not
-// read files.
+// Calibration windows, and the record of how they were made, from a text or from given token ids.
 
 import { xoshiro128 } from '../../analysis/random.ts';
 import type { RecordedSettings, ScoreSettings } from '../../contract/score.ts';

@@ -1,5 +1,4 @@
-// The importance curves over blocks and over their parts, with their events; must not choose
-// devices or windows.
+// The importance curves over blocks and over sublayers, with their events.
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import { removalOrder } from '../../analysis/ranking.ts';

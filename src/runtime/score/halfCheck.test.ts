@@ -1,4 +1,4 @@
-// Wrong float16 numbers are found and named; right ones pass in silence.
+// Wrong float16 numbers are found and named; correct ones pass without a warning.
 
 import { expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';

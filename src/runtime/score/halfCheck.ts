@@ -1,5 +1,5 @@
 // float16 on a GPU can overflow to finite wrong numbers: one window is computed again on the wasm
-// device, which sums in float32; must not change a score.
+// device, which sums in float32. It only warns; scores stay as they are.
 
 import { isCancelled, toReport } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';

@@ -1,4 +1,5 @@
-// Window NLLs as the measures that travel to the page; must not run anything.
+// Window NLLs as measures, with intervals, and the collection of window NLLs over groups of
+// windows.
 
 import { pairedInterval } from '../../analysis/bootstrap.ts';
 import { measureWindows } from '../../analysis/perplexity.ts';

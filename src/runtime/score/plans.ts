@@ -1,5 +1,5 @@
-// PPL of a plan from stored hidden states: the original ones up to the first removed block, then
-// those of the last plan; must not load weights.
+// Runs a plan from stored hidden states: those of the original up to the first removed unit, then
+// those that it shares with the last plan.
 
 import { blockOf, type Unit } from '../../units.ts';
 import type { HiddenStates, StatesByCut } from '../pass/hidden.ts';

@@ -1,5 +1,5 @@
-// Chooses the device for a model from what was asked, what the self-test found and what the graph
-// needs; must not run the model.
+// Chooses the device for a model from what was requested, what the self-test found, and what the
+// graph needs.
 
 import type { DeviceKind, SelfTest } from '../../contract/device.ts';
 import { EspalierError } from '../../errors.ts';

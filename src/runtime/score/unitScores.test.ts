@@ -1,5 +1,5 @@
-// Parts of blocks against the goldens: curves over them, plans with them, and the criteria of the
-// hidden states that come with a curve.
+// Sublayers against the goldens: curves over them, plans with them, and the criteria of the hidden
+// states that come with a curve.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SublayersEvent } from '../../contract/score.ts';

@@ -1,5 +1,5 @@
-// Iterative PPL (SLEB): leave-one-out over what is left, the best block goes, and again; must not
-// choose windows or devices.
+// Iterative PPL (SLEB): leave-one-out over the remaining blocks, the best one is removed, and
+// again.
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import type { DeviceKind } from '../../contract/device.ts';

@@ -1,5 +1,5 @@
-// One golden row of the sample's evaluation run whole, for tests; a row is 66,000 tokens, so each
-// has a test file of its own.
+// Evaluates one golden row of the sample whole, for tests; a row is 66,000 tokens, so each has a
+// test file of its own.
 
 import type { EvaluateResult } from '../../contract/evaluate.ts';
 import { openModel } from '../../model/open/open.ts';

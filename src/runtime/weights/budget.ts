@@ -1,5 +1,5 @@
-// How many bytes scoring may take when nobody says otherwise; must not allocate or probe by
-// allocating.
+// How many bytes scoring may take by default. Found without allocating: a probe that fails can take
+// the tab with it.
 
 import type { DeviceKind } from '../../contract/device.ts';
 

@@ -1,5 +1,5 @@
-// Plans what scoring holds at once so that it stays under a budget, and states it before it starts;
-// must not allocate.
+// Plans what scoring holds at once, so that it stays within a budget, and states it before it
+// starts.
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { MemoryEstimate } from '../../contract/score.ts';

@@ -1,4 +1,4 @@
-// How many rows and positions of a batch one run may take, by memory; must not run anything.
+// How many rows and positions of a batch one run may take, by memory.
 
 import type { ScorePrograms } from '../../model/programs/program.ts';
 

@@ -1,5 +1,4 @@
-// The weight store: byte ranges of the user's files become device buffers, each range once; must
-// not know what the weights mean.
+// The weight store: byte ranges of the user's files become device buffers, each range once.
 
 import { EspalierError } from '../../errors.ts';
 import type { BoundProgram, ElementType, WeightRef } from '../../model/programs/program.ts';

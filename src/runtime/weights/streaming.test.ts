@@ -1,5 +1,5 @@
 // Models larger than the budget: the same numbers, every byte read once per pass, memory as stated,
-// an end at once when cancelled.
+// and an immediate end when cancelled.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenedModel } from '../../model/open/open.ts';
