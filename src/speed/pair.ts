@@ -17,8 +17,7 @@ import {
 import type { Unit } from '../units.ts';
 
 /**
- * Thrown when a variant runs out of memory while the other one is open as well: alone, each may
- * fit.
+ * Thrown when a variant runs out of memory while the other is open too: alone, each may fit.
  */
 class Crowded extends Error {}
 

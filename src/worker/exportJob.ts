@@ -30,7 +30,7 @@ export interface ExportJob {
   session: () => Promise<RoutedSession>;
   /** The self-test of the GPU when it may be used, else null. */
   gpu: () => Promise<SelfTest | null>;
-  /** Gives the weights of the session back; whatever needs them next loads them again. */
+  /** Releases the weights of the session; whatever needs them next loads them again. */
   release: () => Promise<void>;
   /** Bytes that scoring and verification may take; undefined = the device's default. */
   budgetBytes: number | undefined;
@@ -44,15 +44,15 @@ interface Saved {
   blob: Blob | null;
 }
 
-/** Part of the budget from which on the studio's own weights make room for the verification's. */
+/** Share of the budget beyond which the studio's weights are released for the verification. */
 const SHARED = 1 / 3;
 
-/** Failures to score that say nothing of what is written. */
+/** Failures to score that say nothing about the written files. */
 const isNotHere = (code: ErrorCode): boolean =>
   code.startsWith('unsupported-') || code === 'out-of-memory' || code === 'too-large';
 
 /**
- * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed
+ * Writes and verifies. A cancelled or failed write leaves nothing that looks complete; a failed
  * verification leaves the files, marked failed.
  * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`,
  *   `disk-full`
@@ -62,8 +62,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const started = performance.now();
   const { removed, score, plan, study, target } = request;
   let whyNoNll: string | undefined;
-  // A graph that this machine cannot score, or has no memory for, can be written and verified all
-  // the same.
+  // A graph that this machine cannot score, or has no memory for, can still be written and verified.
   const unlessNotHere = async <T>(find: () => Promise<T>): Promise<T | null> => {
     try {
       return await find();
@@ -164,8 +163,8 @@ async function write(target: ExportRequest['target'], name: string, job: WriteJo
 }
 
 /**
- * A worker of its own: fresh runtime, fresh memory, gone when it has spoken or when the job is
- * cancelled.
+ * A worker of its own with a fresh runtime and fresh memory; it ends with its answer, or when the
+ * job is cancelled.
  */
 async function verifyInWorker(
   request: VerifyRequest,

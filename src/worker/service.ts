@@ -48,7 +48,7 @@ export class StudioService implements StudioApi {
   private current: OpenModel | null = null;
   private opens = 0;
   private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
-  /** Of the search that runs; it may be asked to pause before it has begun. */
+  /** Of the running search; it may be paused before it has begun. */
   private gate: PauseGate | null = null;
   private paused = false;
   private plans = 0;
@@ -78,7 +78,7 @@ export class StudioService implements StudioApi {
       onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
     onRead(0);
     const opened = { ...(await openModel(watched(folder, graph, onRead), request.graph)), folder };
-    // One of that length was not written here, and does not keep the model from opening.
+    // A longer one was not written by Espalier; it must not keep the model from opening.
     const readable = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
     const provenance = readable
       ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES)
@@ -86,7 +86,7 @@ export class StudioService implements StudioApi {
     const chat = await chatOf(folder);
     if (turn === this.opens) await this.cancel();
     await this.sessions.exclusive(async () => {
-      // A later open has been asked for: its model is the one that counts.
+      // A later open has been requested: its model is the one that counts.
       if (turn !== this.opens) throw cancelled();
       await this.sessions.reset();
       this.current = new OpenModel(opened, source, this.bundledText);
@@ -348,8 +348,8 @@ export class StudioService implements StudioApi {
   }
 
   /**
-   * What every job on windows begins with: the windows, the session on its device and budget, and
-   * where the job is written down.
+   * What every job over windows begins with: the windows, the session on its device and budget, and
+   * the runner that stores the job's checkpoints.
    */
   private async begin(
     settings: ScoreSettings,

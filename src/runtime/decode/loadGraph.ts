@@ -17,7 +17,7 @@ export interface LoadOptions {
    * runs with each other, meaningless as text.
    */
   standInEmbeddings?: boolean;
-  /** Try whether ONNX Runtime would record runs of this graph. */
+  /** Find out whether ONNX Runtime would record runs of this graph. */
   graphCapture?: boolean;
   /** Bytes read so far, and all that will be read. */
   onBytes?: ((done: number, total: number) => void) | undefined;
@@ -32,10 +32,10 @@ export interface LoadedGraph {
   io: GraphIo;
   /**
    * Where graph capture was asked for: the reason why ONNX Runtime would not record this graph, or
-   * null, and how long the try took, s.
+   * null, and how long finding out took, s.
    */
   capture?: { whyNot: string | null; seconds: number };
-  /** Gives the session back. */
+  /** Releases the session. */
   release(): Promise<void>;
 }
 
@@ -89,7 +89,7 @@ export async function loadGraph(
   const compiled = await engine
     .compileModel(graphPath, graph, externalData)
     .catch(async (error: unknown) => {
-      // ONNX Runtime reads the blobs by itself: a file that is gone by now fails again here, with a
+      // ONNX Runtime reads the blobs by itself: a file that has been removed since fails again here, with a
       // better message.
       for (const { source } of files) await source.read(0, Math.min(1, source.size));
       throw error;

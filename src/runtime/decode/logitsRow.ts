@@ -59,7 +59,7 @@ export class LogitsRows {
 
   /**
    * Puts where a run of `length` tokens per row writes its logits. @returns true when a buffer was
-   * asked of the device for it.
+   * allocated on the device for it.
    */
   before(fetches: Fetches, length: number): boolean {
     if (this.engine.kind !== 'webgpu') {

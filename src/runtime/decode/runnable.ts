@@ -12,8 +12,8 @@ import { floatAttribute, type Node } from '../../onnx/graph.ts';
 const HEAD_NORM_INPUTS = [14, 15];
 
 /**
- * Why the unchanged graph must not run on this device, or null. Score programs are rewritten and do
- * not ask.
+ * Why the unchanged graph cannot run on this kind of device, or null. Score programs are rewritten
+ * and need not ask.
  */
 export function whyNotOn(kind: DeviceKind, { structure }: OpenedModel): string | null {
   const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
@@ -25,7 +25,7 @@ export function whyNotOn(kind: DeviceKind, { structure }: OpenedModel): string |
   if (kind === 'webgpu' && attention.some((node) => (floatAttribute(node, 'softcap') ?? 0) > 0))
     return (
       'The attention of this graph has a soft cap, which the WebGPU kernel ignores without an ' +
-      'error: only wasm runs the file rightly.'
+      'error: only the CPU (wasm) runs the file correctly.'
     );
   return null;
 }

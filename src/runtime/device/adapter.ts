@@ -70,7 +70,7 @@ export async function requestDevice(
   } catch (error) {
     throw new EspalierError(
       'no-webgpu',
-      'The GPU adapter gave no device.',
+      'The GPU adapter provided no device.',
       'Use the wasm device, or restart the browser.',
       String(error),
     );

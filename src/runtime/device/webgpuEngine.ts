@@ -69,7 +69,7 @@ export async function openWebgpu(
   if (!adapter)
     throw new EspalierError(
       'no-webgpu',
-      'There is no WebGPU adapter here.',
+      'This browser or machine has no WebGPU adapter.',
       'Use the wasm device, or a recent Chrome or Edge with hardware acceleration on.',
     );
   const runtime = await loadOrt(loader, gpuBuild());

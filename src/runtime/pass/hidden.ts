@@ -3,7 +3,7 @@
 
 import type { DeviceTensor } from '../device/engine.ts';
 
-/** Original states by cut; index b is the stream before block b. The map's owner releases them. */
+/** States by cut; index b is the stream before block b. The owner of the map releases them. */
 export type StatesByCut = Map<number, HiddenStates>;
 
 /** The residual stream of all windows at one cut. Shared freely: the last release frees it. */

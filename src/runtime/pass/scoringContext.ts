@@ -16,11 +16,11 @@ export type Windows = readonly (readonly number[])[];
 /** Progress without the name of the job. */
 export type OnProgress = (progress: Omit<Progress, 'job'>) => void;
 
-/** A chain with its weights where the budget wants them, and the windows that are worked on. */
+/** A chain with its weights where the budget allows, and the windows in use. */
 export class ScoringContext {
   readonly chain: Chain;
   windows: Windows = [];
-  /** Memory ran out with all weights on the device: they are streamed from then on. */
+  /** Stream the weights: memory ran out with all of them on the device, or the owner asks for it. */
   forceStreaming = false;
   private budget: number;
   /** States of a window that are alive at a time, when they are not those of a curve. */
@@ -56,7 +56,7 @@ export class ScoringContext {
     return true;
   }
 
-  /** Takes the windows back that were in use before others, or none. */
+  /** Restores the windows that were in use before others, or none. */
   putBack(windows: Windows): void {
     this.windows = windows;
     this.alive = undefined;
@@ -70,7 +70,7 @@ export class ScoringContext {
   }
 
   /**
-   * Compiles, loads and warms up what is not yet; afterwards the current windows can be run.
+   * Compiles, loads and warms up what is missing; afterwards the current windows can be run.
    * @throws EspalierError `too-large` for the budget.
    */
   async prepare(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<MemoryPlan> {
@@ -97,8 +97,8 @@ export class ScoringContext {
   }
 
   /**
-   * Compiles the sublayers of the blocks that are `divisible`, and runs one of each class once where the
-   * weights are on the device; after `prepare`.
+   * Compiles the sublayers of the blocks that are `divisible`, and runs one of each class once
+   * where the weights are on the device; after `prepare`.
    */
   async prepareSublayers(
     divisible: readonly boolean[],
@@ -129,8 +129,7 @@ export class ScoringContext {
   }
 
   /**
-   * Makes sure that the weights of `stage` are on the device; `next` is the stage that comes after
-   * it.
+   * Makes sure that the weights of `stage` are on the device; `next` is the stage after it.
    */
   async visit(stage: Stage, next: Stage | null, signal: AbortSignal | undefined): Promise<void> {
     await this.loader?.visit(stage, next, { signal });
@@ -173,7 +172,7 @@ export class ScoringContext {
     await this.chain.dispose();
   }
 
-  /** Where the device has no room for all weights, they are streamed from then on. */
+  /** Where the device turns out to have no room for all weights, they are streamed from then on. */
   private async load(
     windows: Windows,
     signal: AbortSignal | undefined,
@@ -218,8 +217,8 @@ export class ScoringContext {
   }
 
   /**
-   * Streamed one stage at a time, block 0 cannot be timed without reading it twice: single rows are
-   * safe.
+   * Streamed one stage at a time, block 0 cannot be timed without reading it twice, so runs take one
+   * row.
    */
   private async timeBlock(
     plan: MemoryPlan,

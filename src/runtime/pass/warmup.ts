@@ -8,8 +8,8 @@ import type { Chunk } from '../weights/windows.ts';
 import type { Chain } from './chain.ts';
 
 /**
- * A run should not hold the device longer than this, in seconds, so that cancel and other tabs get
- * their turn.
+ * A run should not occupy the device longer than this, in seconds, so that cancel and other tabs
+ * get their turn.
  */
 const RUN_SECONDS = 0.25;
 

@@ -41,10 +41,10 @@ export interface Curve {
   costRatio: number | null;
 }
 
-/** What scoring the parts found. */
+/** What scoring the sublayers found. */
 export interface SublayersCurve {
   baseline: Measure;
-  /** By block, attention first; blocks whose parts cannot be told apart are missing. */
+  /** By block, attention first; blocks whose sublayers cannot be separated are missing. */
   parts: SublayerScore[];
   /** Least important first. */
   order: SublayerUnit[];
@@ -55,15 +55,15 @@ export interface SublayersCurve {
 export interface CurveJob {
   context: ScoringContext;
   plan: MemoryPlan;
-  /** Filled with the original states; the caller owns them. */
+  /** Filled with the states of the original; the caller owns them. */
   original: StatesByCut;
-  /** Where the job is written down, if it is. */
+  /** Writes the checkpoints of the job; null where there are none. */
   writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
 }
 
 /**
- * The curve over blocks. What an interrupted run had measured is told again at once.
+ * The curve over blocks. What an interrupted run has measured is reported again at once.
  * @param unremovable per block, why it cannot be left out, or null
  * @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`.
  */
@@ -92,7 +92,7 @@ export async function measureCurve(
       onEvent({ type: 'progress', progress: progressOf('score', done, total, secondsLeft) }),
   });
   const baseline = points.baseline();
-  // A block that cannot be left out has the baseline's numbers, which mean nothing, and the reason.
+  // A block that cannot be left out gets the reason, and the baseline's numbers as placeholders.
   for (const [index, refused] of unremovable.entries())
     if (refused) push({ ...blockScore(index, baseline.nllPerWindow, baseline), refused });
   blocks.sort((a, b) => a.index - b.index);
@@ -106,7 +106,7 @@ export async function measureCurve(
 }
 
 /**
- * The curve over the 2N parts. `known` = the baseline of a curve on the same windows.
+ * The curve over the 2N sublayers. `known` = the baseline of a curve on the same windows.
  * @throws EspalierError as `measureCurve`.
  */
 export async function measureSublayers(
@@ -145,7 +145,7 @@ export async function measureSublayers(
 }
 
 /**
- * The criteria of the original pass alone: states that are there are read, the others made. @throws
+ * The criteria of the hidden states alone: states that are held are read, the others computed. @throws
  * EspalierError as `measureCurve`.
  */
 export async function measureHidden(
@@ -180,7 +180,7 @@ type Base = Pick<
   'context' | 'plan' | 'sequence' | 'original' | 'results' | 'resume' | 'signal' | 'checkpoint'
 >;
 
-/** What all of them have in common, with what an interrupted run left. */
+/** What the curves have in common, with what an interrupted run left. */
 async function leaveOutJob(
   { context, plan, original, writer, signal }: CurveJob,
   sequence: LeaveOutJob['sequence'],
@@ -215,7 +215,7 @@ function ratio({
   return idealSeconds ? seconds / idealSeconds : null;
 }
 
-/** Tells complete results as they come: the baseline first, whatever came before it. */
+/** Reports complete results as they come, always the baseline first. */
 class Points {
   private original: Measure | null = null;
   private early: [Ablation, number[]][] = [];

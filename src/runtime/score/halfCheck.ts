@@ -8,7 +8,7 @@ import type { Engine } from '../device/engine.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
 import { ScoreSession } from './session.ts';
 
-/** Tokens that are compared at most, and at least where the model is large. */
+/** Tokens that are compared: at most, and at least (where the model is large). */
 const TOKENS = { most: 64, least: 16 };
 /** Floating-point operations that the comparison may take on the CPU: some ten seconds. */
 const OPERATIONS = 3e11;
@@ -19,14 +19,14 @@ export interface HalfCheck {
   /** The session whose numbers are in doubt. */
   session: Pick<ScoreSession, 'nllPerToken' | 'programs'>;
   window: readonly number[];
-  /** The wasm device; it is given back afterwards. */
+  /** Opens the wasm device; it is disposed of afterwards. */
   cpu: () => Promise<Engine>;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A sentence for people when the original model's NLL in float16 is not that of float32 accumulation,
- * or when that could not be found out; null when it is, or when the programs do not use float16.
+ * A sentence for people when the NLL of the original in float16 differs from that with float32
+ * sums, or when this could not be found out; null when it does not, or without float16.
  */
 export async function checkHalf({
   opened,

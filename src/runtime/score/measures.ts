@@ -20,7 +20,7 @@ export function blockScore(
   };
 }
 
-/** The same for a part of a block. */
+/** The same for a sublayer. */
 export function sublayerScore(
   unit: SublayerUnit,
   nllPerWindow: readonly number[],

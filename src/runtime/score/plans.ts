@@ -53,8 +53,8 @@ export class PlanStates {
 }
 
 /**
- * Where states may be taken from and left for later plans; null `plan` = no room for the states of
- * a plan.
+ * Where states are taken from and stored for later plans; `plan` is null where there is no room for
+ * the states of a plan.
  */
 export interface StoredStates {
   original: StatesByCut;
@@ -62,8 +62,8 @@ export interface StoredStates {
 }
 
 /**
- * Runs the blocks and parts that are left and returns the final hidden states; the caller releases
- * them. Without stored states it starts at the embedding.
+ * Runs what remains of the blocks and returns the final hidden states; the caller releases them.
+ * Without stored states it starts at the embedding.
  * @throws EspalierError `cancelled`; what was stored by then stays valid.
  */
 export async function runPlan(

@@ -24,7 +24,7 @@ export interface SearchPlan {
   windows: Windows;
   /** Removed before the search begins. */
   start: readonly Unit[];
-  /** Blocks that stay. */
+  /** Locked blocks. */
   locked: readonly number[];
   /** Blocks to remove, at most. */
   count: number;
@@ -99,7 +99,7 @@ export async function searchIteratively(
 class Search {
   private readonly job: SearchJob;
   private readonly hooks: SearchHooks;
-  /** Of the sequence of the step that runs. */
+  /** States of the running step's sequence, by position. */
   private readonly states: StatesByCut;
   private readonly timer = new RunTimer();
   private readonly steps: SearchStep[] = [];
@@ -132,7 +132,7 @@ class Search {
       stoppedBy = this.steps.length >= job.count ? 'count' : await this.step(inner);
       inner = null;
     }
-    // Asked for nothing, it still says what the model is worth.
+    // A search for no blocks still measures the model.
     if (!this.baseline) await this.measureBaseline();
     const { baseline, steps } = this;
     return {
@@ -147,7 +147,7 @@ class Search {
     for (const cut of [...this.states.keys()]) dropState(this.states, cut);
   }
 
-  /** Removes one block more, or says why there is none. */
+  /** Removes one more block, or returns why there is none. */
   private async step(inner: unknown): Promise<Found['stoppedBy'] | null> {
     const { job, hooks } = this;
     const started = performance.now();
@@ -170,9 +170,9 @@ class Search {
     const known = number === 0 && job.start.length === 0 ? job.curve : null;
     if (known) {
       this.announceStart();
-      const wanted = new Set(candidates.map(({ unit }) => unit));
+      const open = new Set(candidates.map(({ unit }) => unit));
       for (const { index, nllPerWindow } of known.blocks)
-        if (wanted.has(index)) results.add(index, 0, nllPerWindow);
+        if (open.has(index)) results.add(index, 0, nllPerWindow);
     } else
       await this.measure(
         { sequence, candidates, baseline: this.baseline === null, results },
@@ -194,7 +194,7 @@ class Search {
     };
     this.steps.push(step);
     hooks.onStep(step);
-    await job.writer?.offerStep(async () => this.written({ done: 0, total: 0 }, null));
+    await job.writer?.offerStep(async () => this.checkpoint({ done: 0, total: 0 }, null));
     return null;
   }
 
@@ -229,7 +229,8 @@ class Search {
     const { context, plan, writer, signal, gate } = this.job;
     const { sequence, candidates } = what;
     const windowBytes = context.stateBytes();
-    const whole = (progress: LeaveOutProgress): Checkpoint => this.written(progress, progress.body);
+    const whole = (progress: LeaveOutProgress): Checkpoint =>
+      this.checkpoint(progress, progress.body);
     const cost = await leaveOut({
       ...what,
       context,
@@ -275,13 +276,13 @@ class Search {
     return sequenceOf(this.job.unremovable.length, sortUnits(this.job.start)).length;
   }
 
-  private written({ done, total }: { done: number; total: number }, inner: unknown): Checkpoint {
+  private checkpoint({ done, total }: { done: number; total: number }, inner: unknown): Checkpoint {
     const before = this.runsBefore();
     const body: SearchBody = { baseline: this.baseline, steps: [...this.steps], inner };
     return { done: before + done, total: before + total + this.runsAfter(), body };
   }
 
-  /** Says once that the search begins, with what an interrupted one had found. */
+  /** Reports once that the search begins, with the steps that an interrupted one has found. */
   private announceStart(): void {
     if (!this.baseline || this.announced) return;
     this.announced = true;

@@ -40,11 +40,11 @@ export async function evaluateWhole(
   const engine = await openWasm(nodeLoader);
   const opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   const session = ScoreSession.open(opened, engine);
-  const wanted = { segment, stride: null, bos, maxSegments: null };
+  const request = { segment, stride: null, bos, maxSegments: null };
   const source = { name: 'evaluation.txt', text: bundled() };
   const text = await evaluationText(
     source,
-    wanted,
+    request,
     opened.summary,
     () => folderTokenizer(opened.folder),
     null,

@@ -4,16 +4,16 @@
 import type { DeviceKind } from '../../contract/device.ts';
 
 const GIB = 2 ** 30;
-/** Part of a limit that is taken by default: drivers, the page and other tabs need the rest. */
+/** Share of a limit that is used by default: drivers, the page and other tabs need the rest. */
 const SHARE = 0.7;
 /**
- * WebGPU does not tell how much memory a GPU has. A guess; where it is too high, weights are
+ * WebGPU does not say how much memory a GPU has. This is a guess; where it is too high, weights are
  * streamed from the first refusal on.
  */
 const GPU_LIMIT_BYTES = 12 * GIB;
 /**
- * A GPU that allows small buffers only is a small one: it is trusted with this many of its largest.
- * Most desktops say 2 GiB, which gives 12.
+ * A GPU that allows only small buffers is a small one: it is trusted with this many of its largest.
+ * Most desktops allow 2 GiB, which gives 12.
  */
 const LARGEST_BUFFERS = 6;
 /**
@@ -34,7 +34,7 @@ export function defaultBudget(kind: DeviceKind, maxBufferBytes: number): number 
 }
 
 /**
- * Memory of the machine in bytes where the browser tells it (rounded, at most 8 GiB in older
+ * Memory of the machine in bytes where the browser says it (rounded, at most 8 GiB in older
  * versions).
  */
 function machineMemory(): number | null {

@@ -23,7 +23,7 @@ export interface MemoryPlan {
   ablations: number;
   /** Windows that a plan scores together. */
   planGroup: number;
-  /** Original states stay for plans. */
+  /** States of the original stay for plans. */
   keepOriginal: boolean;
   /** So do the states of the last plan: there is room for both. */
   keepPlans: boolean;
@@ -41,7 +41,7 @@ export interface MemoryDevice {
 
 /** One run cannot hold more on the wasm device. */
 const WASM_HEAP_BYTES = 4 * 2 ** 30;
-/** What runs at a time beside the states that are kept: input, output and the stream in front. */
+/** States that a run needs beside those that stay: input, output, and the original's next one. */
 const RUNNING = 3;
 
 /**
@@ -92,13 +92,13 @@ export function planMemory(
   if (!best) throw new EspalierError('bug', 'There is no memory plan.');
   const { resident, fits, group, ablations, rows } = best;
   const curveStates = ablations + RUNNING;
-  // Streamed, the left-out ablations are alive beside the original states; resident, one at a time.
-  const kept = curveStates + (resident ? 0 : n);
-  const keepOriginal = group >= windows && ablations === n && fits >= windows * kept;
-  const keepPlans = keepOriginal && fits >= windows * (kept + n);
+  // Streamed, the ablations are alive beside the states of the original; resident, one at a time.
+  const heldStates = curveStates + (resident ? 0 : n);
+  const keepOriginal = group >= windows && ablations === n && fits >= windows * heldStates;
+  const keepPlans = keepOriginal && fits >= windows * (heldStates + n);
   const bytes = {
     weights: best.weights,
-    hiddenStates: state * group * (keepOriginal ? kept : curveStates),
+    hiddenStates: state * group * (keepOriginal ? heldStates : curveStates),
     scratch: Math.min(rows.block, group) * rows.scratchRowBytes,
     logits: rows.logitsBytes,
   };

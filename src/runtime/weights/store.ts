@@ -8,7 +8,7 @@ import type { Engine, Feed } from '../device/engine.ts';
 import { elements } from '../device/host.ts';
 import { type RangeTarget, readRanges } from './readRanges.ts';
 
-/** A place for bytes that can be seen as tensors. */
+/** Memory whose bytes can be read as tensors. */
 interface Holder {
   write(offset: number, data: Uint8Array<ArrayBuffer>): void;
   view(type: ElementType, dims: readonly number[]): Feed;
@@ -58,10 +58,10 @@ export class WeightStore {
   async load(programs: readonly BoundProgram[], options: LoadOptions = {}): Promise<void> {
     const fresh = programs.filter((program) => !this.bindings.has(program));
     if (fresh.length === 0) return;
-    const wanted: RangeTarget[] = [];
+    const targets: RangeTarget[] = [];
     try {
-      for (const program of fresh) this.bind(program, options.cpu ?? false, wanted);
-      await readRanges(this.folder, wanted, options);
+      for (const program of fresh) this.bind(program, options.cpu ?? false, targets);
+      await readRanges(this.folder, targets, options);
       await this.engine.check();
     } catch (error) {
       this.release(fresh);
@@ -77,7 +77,7 @@ export class WeightStore {
     return binding.feeds;
   }
 
-  /** Gives up the programs' weights; buffers without users are freed. */
+  /** Releases the programs' weights; buffers without users are freed. */
   release(programs: readonly BoundProgram[]): void {
     for (const program of programs) {
       for (const key of this.bindings.get(program)?.keys ?? []) {
@@ -96,21 +96,21 @@ export class WeightStore {
     this.release([...this.bindings.keys()]);
   }
 
-  private bind(program: BoundProgram, cpu: boolean, wanted: RangeTarget[]): void {
+  private bind(program: BoundProgram, cpu: boolean, targets: RangeTarget[]): void {
     const binding: Binding = { feeds: new Map(), keys: [] };
     this.bindings.set(program, binding);
     for (const [input, ref] of program.weights) {
       const host =
         cpu || ref.byteLength === 0 || this.engine.keepsOnHost(ref.type, program.program);
       const key = `${host ? 'host' : 'device'}:${this.identity(ref)}`;
-      const entry = this.stored.get(key) ?? this.add(key, ref, host, wanted);
+      const entry = this.stored.get(key) ?? this.add(key, ref, host, targets);
       entry.users += 1;
       binding.keys.push(key);
       binding.feeds.set(input, entry.holder.view(ref.type, ref.dims));
     }
   }
 
-  private add(key: string, ref: WeightRef, host: boolean, wanted: RangeTarget[]): Stored {
+  private add(key: string, ref: WeightRef, host: boolean, targets: RangeTarget[]): Stored {
     const holder = host
       ? this.hostHolder(ref.byteLength)
       : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
@@ -122,7 +122,7 @@ export class WeightStore {
     else {
       const write = (offset: number, data: Uint8Array<ArrayBuffer>): void =>
         wide ? holder.write(offset * 2, widened(data)) : holder.write(offset, data);
-      wanted.push({ range: ref.data, write });
+      targets.push({ range: ref.data, write });
     }
     return entry;
   }
