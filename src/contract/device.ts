@@ -22,7 +22,7 @@ export interface DeviceReport {
   features: string[];
   /** Largest buffer in bytes; 0 without an adapter. */
   maxBufferBytes: number;
-  /** Bytes that each device may take by default. */
+  /** Memory budget of each device by default, in bytes. */
   defaultBudget: Readonly<Record<DeviceKind, number>>;
   selfTest: SelfTest | null;
 }

@@ -18,10 +18,10 @@ export interface ExportRequest {
   /** Folder name inside the zip, or of the subfolder that is made. */
   name: string;
   target: ExportTarget;
-  /** The curve in force, recorded in espalier.json. */
+  /** The curve of the model, recorded in espalier.json. */
   score: ScoreResult | null;
   plan: PlanResult | null;
-  /** What else was found out, recorded in espalier.json. */
+  /** Further results, recorded in espalier.json. */
   study?: StudyRecord;
 }
 

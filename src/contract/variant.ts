@@ -9,8 +9,8 @@ import type { ChatSupport, FolderSource } from './open.ts';
 import type { Progress } from './progress.ts';
 
 /**
- * What a variant is asked to go on from. `chat` goes through the model's own template; `ids` needs
- * no tokenizer.
+ * What a generation continues. `chat` goes through the model's own template; `ids` needs no
+ * tokenizer.
  */
 export type Prompt =
   | { kind: 'raw'; text: string }
@@ -19,7 +19,7 @@ export type Prompt =
 
 export interface EncodedPrompt {
   ids: number[];
-  /** The text that was turned into ids: the template's output for a chat, '' for ids. */
+  /** The text that was encoded: the template's output for a chat, '' for ids. */
   text: string;
 }
 
@@ -29,21 +29,21 @@ export interface VariantRequest {
   /** Path of the graph within the source. */
   graph: string;
   /**
-   * Blocks left out, in the numbering of the source. Empty: the source as an export without
-   * removals writes it.
+   * Units left out, numbered as in the source. Empty: the source as an export without removals
+   * writes it.
    */
   removed: Unit[];
   device: 'auto' | DeviceKind;
-  /** Of the GPU where it may be used, else null: then the wasm device is taken. */
+  /** Of the GPU where it may be used; null = use the wasm device. */
   selfTest: SelfTest | null;
   /** Record the decode step once and replay it, where the graph allows it (WebGPU only). */
   graphCapture: boolean;
 }
 
 /**
- * Where the past lies: `static` = own buffers of full capacity, past and present at once; `growing`
- * = copied on by one token each step; `none` = the graph has no cache, every step repeats the whole
- * sequence.
+ * How the caches are held: `static` = buffers of full capacity, past and present at once; `growing`
+ * = copied at each step, longer by one token; `none` = the graph has no cache, every step repeats
+ * the whole sequence.
  */
 export type CacheKind = 'static' | 'growing' | 'none';
 
@@ -55,7 +55,7 @@ export interface VariantInfo {
   cache: CacheKind;
   /** True when the decode step is replayed and gives the same tokens. */
   graphCapture: boolean;
-  /** Why another device than asked for, why no graph capture, ...; sentences for people. */
+  /** Why not the requested device, why no graph capture, ...; sentences for people. */
   notes: string[];
   numBlocks: number;
   /** Bytes of the graph file and its data as export writes them. */

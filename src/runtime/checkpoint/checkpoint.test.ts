@@ -70,7 +70,7 @@ class MemoryStore implements CheckpointStore {
 type Told = { type: string };
 
 /**
- * Runs `work` in a session of its own, which is gone afterwards; `stopAt` block evaluations later
+ * Runs `work` in a session of its own, which is disposed of afterwards; `stopAt` block evaluations later
  * it is cancelled.
  */
 async function inSession<T>(
@@ -186,7 +186,7 @@ describe.each([
 test.each([
   ['resident', undefined],
   ['streamed, the candidates in three passes,', 3.4 * 2 ** 20],
-] as const)('%s parts go on where they were', async (_, budget) => {
+] as const)('%s sublayer scores are resumed', async (_, budget) => {
   const score =
     (store?: CheckpointStore) =>
     (

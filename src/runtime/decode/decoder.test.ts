@@ -53,7 +53,7 @@ async function greedy(
 }
 
 // The 4-bit graph is held to another runtime in model/manifestTransformers.test.ts.
-test('the sample, intact and pruned', async () => {
+test('the sample, original and pruned', async () => {
   const { generation, prompt_ids } = golden<SampleGolden>('sample');
   const source = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   for (const { removed, removedUnits, greedy_ids, greedyMargins } of generation) {
@@ -82,7 +82,7 @@ const FIXTURES = [
 ];
 
 describe.each(FIXTURES)('%s', (name) => {
-  test('greedy ids, intact and pruned', async () => {
+  test('greedy ids, original and pruned', async () => {
     const source = await openModel(await openFolder(fixturePath(name)));
     const { pruned, logitTol } = golden(name);
     const tolerance = Math.max(1e-3, logitTol);

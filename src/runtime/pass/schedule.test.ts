@@ -24,7 +24,7 @@ import {
   sublayerCandidates,
 } from './schedule.ts';
 
-/** Replays a schedule symbolically: which pieces each ablation went through. */
+/** Replays a schedule symbolically: which units each ablation went through. */
 function paths(
   steps: readonly Step[],
   branchPoints: ReadonlyMap<Unit, number>,
@@ -85,7 +85,7 @@ describe.each([
     );
   });
 
-  test('parts: the other part stands in for the block, on every sequence', () => {
+  test('sublayers: the other one runs in place of the block, on every sequence', () => {
     const sequence = sequenceOf(5, [1, '3.attn']);
     expect(sequence).toEqual([0, 2, '3.ffn', 4]);
     const given = scope(

@@ -24,7 +24,7 @@ import {
   type WindowBytes,
 } from './streams.ts';
 
-/** States that know which pieces they went through, and how many of them are alive. */
+/** States that know which units they went through, and how many of them are alive. */
 class World {
   alive = 0;
   private readonly paths = new WeakMap<HiddenStates, readonly Unit[]>();
@@ -52,7 +52,7 @@ class World {
 }
 
 function parseUnitsInOrder(text: string): Unit[] {
-  return text === '' ? [] : text.split(',').map((piece) => parseUnits(piece).units?.[0] ?? -1);
+  return text === '' ? [] : text.split(',').map((unit) => parseUnits(unit).units?.[0] ?? -1);
 }
 
 /**
@@ -102,7 +102,7 @@ async function run(
 const chosen = fc.record({
   numBlocks: fc.integer({ min: 1, max: 7 }),
   removed: fc.subarray<Unit>([1, '2.attn', '4.ffn', 5]),
-  parts: fc.boolean(),
+  sublayers: fc.boolean(),
   streamed: fc.boolean(),
   keepOriginal: fc.boolean(),
   baseline: fc.boolean(),
@@ -114,9 +114,18 @@ test('left at any steps, every ablation comes to the end that it has when nothin
   await fc.assert(
     fc.asyncProperty(
       chosen,
-      async ({ numBlocks, removed, parts, streamed, keepOriginal, baseline, refused, stops }) => {
+      async ({
+        numBlocks,
+        removed,
+        sublayers,
+        streamed,
+        keepOriginal,
+        baseline,
+        refused,
+        stops,
+      }) => {
         const sequence = sequenceOf(numBlocks, removed);
-        const candidates = (parts ? sublayerCandidates : blockCandidates)(
+        const candidates = (sublayers ? sublayerCandidates : blockCandidates)(
           sequence,
           (block) => block !== refused,
         );

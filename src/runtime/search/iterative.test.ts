@@ -110,7 +110,7 @@ test('a curve on the same windows is the first step; states before the last remo
   });
 });
 
-test('starts from a plan with parts, leaves locks alone, and ends with what is unlocked', async () => {
+test('starts from a plan with sublayers, keeps locked blocks, and ends when only they are left', async () => {
   const locked = [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15];
   await inSession(async (session) => {
     const found = await session.search(
@@ -207,7 +207,7 @@ describe.each([
   });
 
   test.each([3, 137, 430])(
-    'cancelled after %i block evaluations, it goes on in a new session',
+    'cancelled after %i block evaluations, it is resumed in a new session',
     async (stopAt) => {
       let kept: Checkpoint | null = null;
       const store: CheckpointStore = {
@@ -248,9 +248,9 @@ describe.each([
       expect(path(found)).toEqual(path(whole));
       expect(found.baseline).toEqual(whole.baseline);
       expect(kept).toBeNull();
-      const told = events.filter(({ type }) => type !== 'progress');
-      expect(told[0]).toMatchObject({ type: 'started', resumedSteps: done });
-      expect(told.slice(1, 1 + done).every(({ type }) => type === 'step')).toBe(true);
+      const reported = events.filter(({ type }) => type !== 'progress');
+      expect(reported[0]).toMatchObject({ type: 'started', resumedSteps: done });
+      expect(reported.slice(1, 1 + done).every(({ type }) => type === 'step')).toBe(true);
       if (stopAt > 137) {
         const scored = events.filter(
           (event) => event.type === 'progress' && event.progress.phase === 'score',
