@@ -17,8 +17,8 @@ export interface DeviceReport {
   webgpu: boolean;
   /** Adapter vendor, architecture and description; '' without an adapter. */
   adapter: string;
-  /** Why WebGPU is not used, in words; '' when it is. */
-  reason: string;
+  /** Why WebGPU is not used, in words; null when it is. */
+  reason: string | null;
   features: string[];
   /** Largest buffer in bytes; 0 without an adapter. */
   maxBufferBytes: number;

@@ -30,7 +30,7 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
   }
   const info = describeAdapter(adapter);
   let selfTest: SelfTest | null = null;
-  let reason = '';
+  let reason: string | null = null;
   try {
     const key = await selfTestKey(loader);
     selfTest = key === null ? null : asSelfTest(await recallSelfTest(key));

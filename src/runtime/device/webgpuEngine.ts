@@ -3,7 +3,6 @@
 
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../../errors.ts';
-import { FailureGuard } from '../../failureGuard.ts';
 import type { ElementType, Program } from '../../model/programs/program.ts';
 import { describeAdapter, findAdapter, requestDevice } from './adapter.ts';
 import type {
@@ -18,8 +17,8 @@ import type {
   RunOutputs,
   Shape,
 } from './engine.ts';
-import { deviceLost, outOfMemory } from './fault.ts';
 import { GpuBuffers, type PooledBuffer } from './gpuBuffers.ts';
+import { GpuFailure } from './gpuFailure.ts';
 import { GpuTensor } from './gpuTensor.ts';
 import { byteSize, count, elements, fromOrt, type HostTensor, toOrt } from './host.ts';
 import { Ledger, type Purpose } from './ledger.ts';
@@ -90,12 +89,10 @@ export class WebgpuEngine implements Engine {
   private readonly runtime: OrtRuntime;
   private readonly sessions: Sessions;
   private readonly buffers: GpuBuffers;
-  private readonly loss = new FailureGuard();
-  private readonly guard: Guard = (work) => this.loss.guard(work);
+  private readonly failure: GpuFailure;
+  private readonly guard: Guard = (work) => this.failure.guard(work);
   private readonly readbacks: Readbacks;
   private readonly underWay: Promise<unknown>[] = [];
-  private failure: EspalierError | null = null;
-  private disposed = false;
 
   constructor(runtime: OrtRuntime, device: GPUDevice, name: string) {
     this.runtime = runtime;
@@ -112,18 +109,11 @@ export class WebgpuEngine implements Engine {
     this.buffers = new GpuBuffers(device, this.ledger);
     this.readbacks = new Readbacks(device, this.ledger);
     this.streamsBlobs = runtime.build === 'jspi';
-    void device.lost.then((info) => {
-      if (this.disposed) return;
-      this.failure = deviceLost(info.message);
-      this.loss.declare(this.failure);
-    });
-    device.addEventListener('uncapturederror', (event) =>
-      this.noteError(event as GPUUncapturedErrorEvent),
-    );
+    this.failure = new GpuFailure(device);
   }
 
   async compile(program: Program, options: { cpu?: boolean } = {}): Promise<Compiled> {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     const onCpu = options.cpu ?? false;
     const key = await this.sessions.create(program, onCpu ? 'cpu' : 'webgpu', {
       executionProviders: onCpu ? ['wasm'] : [this.provider()],
@@ -136,7 +126,7 @@ export class WebgpuEngine implements Engine {
     bytes: Uint8Array,
     externalData: ExternalData[],
   ): Promise<Compiled> {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     return {
       key: await this.sessions.create({ id, bytes }, 'webgpu', {
         executionProviders: [this.provider()],
@@ -151,7 +141,7 @@ export class WebgpuEngine implements Engine {
     bytes: Uint8Array,
     externalData: ExternalData[],
   ): Promise<string | null> {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     const options = {
       executionProviders: [this.provider()],
       externalData,
@@ -175,7 +165,7 @@ export class WebgpuEngine implements Engine {
   }
 
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     const buffer = this.buffers.create(bytes, purpose, label);
     return {
       bytes,
@@ -211,7 +201,7 @@ export class WebgpuEngine implements Engine {
     feeds: ReadonlyMap<string, Feed>,
     keep: ReadonlyMap<string, Shape>,
   ): Promise<RunOutputs> {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     const inputs: Record<string, Tensor> = {};
     for (const [name, feed] of feeds)
       inputs[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
@@ -237,11 +227,11 @@ export class WebgpuEngine implements Engine {
       for (const [name, tensor] of Object.entries(results))
         if (!outputs.device.has(name)) outputs.host.set(name, fromOrt(tensor));
       if (!compiled.onCpu) this.underWay.push(this.device.queue.onSubmittedWorkDone());
-      this.throwIfFailed();
+      this.failure.throwIfFailed();
       return outputs;
     } catch (error) {
       for (const tensor of outputs.device.values()) tensor.free();
-      throw this.failure ?? error;
+      throw this.failure.reason ?? error;
     }
   }
 
@@ -259,26 +249,26 @@ export class WebgpuEngine implements Engine {
   ): Promise<void> {
     if (!(tensor instanceof GpuTensor))
       throw new EspalierError('bug', 'Bytes were read back from a tensor that is not on the GPU.');
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     try {
       await this.readbacks.read(tensor.buffer, spans, target, this.guard);
     } catch (error) {
-      throw this.failure ?? error;
+      throw this.failure.reason ?? error;
     }
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
   }
 
   async direct(compiled: Compiled): Promise<DirectRunner> {
     const runner = await this.sessions.direct(compiled.key, this.guard);
     const run = runner.run.bind(runner);
     runner.run = async (feeds, fetches) => {
-      this.throwIfFailed();
+      this.failure.throwIfFailed();
       try {
         const results = await run(feeds, fetches);
-        this.throwIfFailed();
+        this.failure.throwIfFailed();
         return results;
       } catch (error) {
-        throw this.failure ?? error;
+        throw this.failure.reason ?? error;
       }
     };
     return runner;
@@ -291,7 +281,7 @@ export class WebgpuEngine implements Engine {
   async settled(): Promise<void> {
     this.underWay.length = 0;
     await this.guard(this.device.queue.onSubmittedWorkDone());
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
   }
 
   async check(): Promise<void> {
@@ -310,7 +300,7 @@ export class WebgpuEngine implements Engine {
   }
 
   async dispose(): Promise<void> {
-    this.disposed = true;
+    this.failure.ignore();
     await this.sessions.release();
     this.readbacks.trim();
     this.buffers.dispose();
@@ -326,24 +316,6 @@ export class WebgpuEngine implements Engine {
 
   private view(buffer: PooledBuffer, type: ElementType, dims: readonly number[]): GpuTensor {
     return new GpuTensor(this.runtime, buffer.gpu, type, dims, buffer.free);
-  }
-
-  private noteError(event: GPUUncapturedErrorEvent): void {
-    event.preventDefault();
-    const { error } = event;
-    this.failure ??=
-      error.constructor.name === 'GPUOutOfMemoryError'
-        ? outOfMemory('A step on the GPU', 0, error.message)
-        : new EspalierError(
-            'bug',
-            'The GPU refused a command.',
-            'Use the wasm device; please report the detail.',
-            error.message,
-          );
-  }
-
-  private throwIfFailed(): void {
-    if (this.failure) throw this.failure;
   }
 }
 

@@ -25,12 +25,8 @@ import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
-import {
-  type Found,
-  type SearchPlan,
-  searchHooks,
-  searchIteratively,
-} from '../search/iterative.ts';
+import { searchHooks } from '../search/hooks.ts';
+import { type Found, type SearchPlan, searchIteratively } from '../search/iterative.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { estimateMemory } from '../weights/memory.ts';
 import {

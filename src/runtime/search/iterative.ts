@@ -2,9 +2,8 @@
 // again.
 
 import { measureWindows } from '../../analysis/perplexity.ts';
-import type { DeviceKind } from '../../contract/device.ts';
 import type { BlockScore, Measure } from '../../contract/score.ts';
-import type { SearchEvent, SearchResult, SearchStep } from '../../contract/search.ts';
+import type { SearchResult, SearchStep } from '../../contract/search.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -18,6 +17,7 @@ import { type LeaveOutJob, type LeaveOutProgress, leaveOut } from '../score/leav
 import { WindowResults } from '../score/measures.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
 import { readSearchBody, type SearchBody } from './body.ts';
+import type { SearchHooks } from './hooks.ts';
 
 /** What a search is asked for. */
 export interface SearchPlan {
@@ -40,31 +40,6 @@ export type Found = Pick<
   SearchResult,
   'baseline' | 'steps' | 'stoppedBy' | 'seconds' | 'costRatio'
 >;
-
-export interface SearchHooks {
-  onStarted(baseline: Measure, resumedSteps: number): void;
-  onCandidate(step: number, block: number, nll: number): void;
-  onStep(step: SearchStep): void;
-  onProgress(done: number, total: number, secondsLeft: number | null): void;
-}
-
-/** Hooks that report a search as events. */
-export function searchHooks(
-  device: { kind: DeviceKind; name: string },
-  onEvent: (event: SearchEvent) => void,
-): SearchHooks {
-  return {
-    onStarted: (baseline, resumedSteps) =>
-      onEvent({ type: 'started', device, baseline, resumedSteps }),
-    onCandidate: (step, block, nll) => onEvent({ type: 'candidate', step, block, nll }),
-    onStep: (step) => onEvent({ type: 'step', step }),
-    onProgress: (done, total, secondsLeft) =>
-      onEvent({
-        type: 'progress',
-        progress: { job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft },
-      }),
-  };
-}
 
 export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count' | 'maxPpl'> {
   context: ScoringContext;
