@@ -2,7 +2,7 @@
 
 import { wrap } from 'comlink';
 import { call, type RemoteMethods } from '../bridge/wire.ts';
-import type { SelfTest } from '../contract/device.ts';
+import type { DeviceKind, SelfTest } from '../contract/device.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
 import type { FolderSource } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
@@ -101,14 +101,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const saved = await write(target, request.name, job);
   const preferred = routed?.engine.kind ?? 'wasm';
   const selfTest = preferred === 'webgpu' || whyNotOn('wasm', opened) ? await gpu() : null;
-  const kind =
-    whyNotOn(preferred, opened) === null
-      ? preferred
-      : preferred === 'webgpu'
-        ? 'wasm'
-        : selfTest
-          ? 'webgpu'
-          : 'wasm';
+  const kind = verifyingDevice(preferred, opened, selfTest);
   const subgroups = selfTest ? routesOf(selfTest.checks).subgroups : false;
   const bytes = totalBytes(manifest.files);
   if (
@@ -141,6 +134,16 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     blob: saved.blob,
     verification,
   };
+}
+
+/** The device that scored, unless it cannot run the written graph as it is and another one can. */
+function verifyingDevice(
+  preferred: DeviceKind,
+  opened: OpenedModel,
+  gpu: SelfTest | null,
+): DeviceKind {
+  if (whyNotOn(preferred, opened) === null) return preferred;
+  return preferred === 'wasm' && gpu ? 'webgpu' : 'wasm';
 }
 
 async function write(target: ExportRequest['target'], name: string, job: WriteJob): Promise<Saved> {

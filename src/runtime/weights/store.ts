@@ -58,10 +58,10 @@ export class WeightStore {
   async load(programs: readonly BoundProgram[], options: LoadOptions = {}): Promise<void> {
     const fresh = programs.filter((program) => !this.bindings.has(program));
     if (fresh.length === 0) return;
-    const targets: RangeTarget[] = [];
+    const wanted: RangeTarget[] = [];
     try {
-      for (const program of fresh) this.bind(program, options.cpu ?? false, targets);
-      await readRanges(this.folder, targets, options);
+      for (const program of fresh) this.bind(program, options.cpu ?? false, wanted);
+      await readRanges(this.folder, wanted, options);
       await this.engine.check();
     } catch (error) {
       this.release(fresh);
@@ -96,21 +96,21 @@ export class WeightStore {
     this.release([...this.bindings.keys()]);
   }
 
-  private bind(program: BoundProgram, cpu: boolean, targets: RangeTarget[]): void {
+  private bind(program: BoundProgram, cpu: boolean, wanted: RangeTarget[]): void {
     const binding: Binding = { feeds: new Map(), keys: [] };
     this.bindings.set(program, binding);
     for (const [input, ref] of program.weights) {
       const host =
         cpu || ref.byteLength === 0 || this.engine.keepsOnHost(ref.type, program.program);
       const key = `${host ? 'host' : 'device'}:${this.identity(ref)}`;
-      const entry = this.stored.get(key) ?? this.add(key, ref, host, targets);
+      const entry = this.stored.get(key) ?? this.add(key, ref, host, wanted);
       entry.users += 1;
       binding.keys.push(key);
       binding.feeds.set(input, entry.holder.view(ref.type, ref.dims));
     }
   }
 
-  private add(key: string, ref: WeightRef, host: boolean, targets: RangeTarget[]): Stored {
+  private add(key: string, ref: WeightRef, host: boolean, wanted: RangeTarget[]): Stored {
     const holder = host
       ? this.hostHolder(ref.byteLength)
       : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
@@ -122,7 +122,7 @@ export class WeightStore {
     else {
       const write = (offset: number, data: Uint8Array<ArrayBuffer>): void =>
         wide ? holder.write(offset * 2, widened(data)) : holder.write(offset, data);
-      targets.push({ range: ref.data, write });
+      wanted.push({ range: ref.data, write });
     }
     return entry;
   }
