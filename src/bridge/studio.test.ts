@@ -26,11 +26,11 @@ function standIn(log: string[], broken: Set<string>) {
     let turn = 0;
     const api: Partial<StudioApi> = {
       async open({ source }: OpenRequest) {
-        const mine = ++turn;
+        const own = ++turn;
         await new Promise((resolve) => setTimeout(resolve, source.name.length * 10));
         if (broken.has(source.name))
           throw new EspalierError('missing-file', `${source.name} was changed`);
-        if (mine !== turn) throw new EspalierError('cancelled', 'Cancelled.');
+        if (own !== turn) throw new EspalierError('cancelled', 'Cancelled.');
         current = source.name;
         log.push(`open ${current}`);
         return { kind: 'opened' } as OpenResult;

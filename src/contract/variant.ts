@@ -121,14 +121,14 @@ export interface Advance {
   /** Length of the text after each id of this slice, in UTF-16 units. */
   ends: number[];
   /**
-   * Own seconds so far (time when the other variant ran is not in it): to the first token, and to
+   * Seconds of its own so far (without the time in which the other variant ran): to the first token, and to
    * the last.
    */
   ttft: number;
   seconds: number;
   /** New tokens so far. */
   tokens: number;
-  /** Why it ended, or null while it goes on. */
+  /** Why it ended, or null while it runs. */
   done: 'length' | 'eos' | null;
 }
 
@@ -141,8 +141,8 @@ export interface VariantApi {
    */
   load(request: VariantRequest, onProgress: (progress: Progress) => void): Promise<VariantInfo>;
   /**
-   * @throws EspalierError `tokenizer` (none, or a template without or with an error: the template's
-   * own words), `bad-input` (ids outside the vocabulary, an empty prompt)
+   * @throws@throws EspalierError `tokenizer` (no tokenizer, no template, or a template that fails: its own
+   * message), `bad-input` (ids outside the vocabulary, an empty prompt)
    */
   encode(prompt: Prompt): Promise<EncodedPrompt>;
   /**
@@ -159,7 +159,7 @@ export interface VariantApi {
 /** A loaded variant, local or in a worker. */
 export interface VariantHandle extends Omit<VariantApi, 'load'> {
   readonly info: VariantInfo;
-  /** Gives all its memory back. Calls under way reject with `cancelled`. */
+  /** Frees all its memory. Calls under way reject with `cancelled`. */
   close(): Promise<void>;
 }
 

@@ -14,10 +14,10 @@ export interface VerifyCheck {
 }
 
 /**
- * "verified" only when every check ran and passed; "in-parts" when the graph is too large to be run
- * whole here, but everything else is right and its blocks, run one after the other from the written
- * files, give the right numbers; "unverified" when those that ran passed but nothing here can run
- * the graph, or what could was lost on the way.
+ * `verified`: every check ran and passed. `in-parts`: the graph is too large to be run whole here,
+ * but all other checks passed and its blocks, run one after the other from the written files, give
+ * the expected numbers. `unverified`: the checks that ran passed, but nothing here can run the graph,
+ * or the device was lost. `failed`: a check failed.
  */
 export interface Verification {
   status: 'verified' | 'in-parts' | 'unverified' | 'failed';
@@ -38,17 +38,17 @@ export interface VerifyRequest {
   /** Token ids of one window. */
   window: number[];
   /**
-   * The studio's own NLL of window[1..] for this plan, nats; null when the graph gives no per-token
+   * NLL of window[1..] for this plan, nats; null when the graph gives no per-token
    * logits.
    */
   nll: Float32Array | null;
-  /** Why there is none, where it is not the graph's form. */
+  /** Why `nll` is null, unless the form of the graph is the reason. */
   whyNoNll?: string | undefined;
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: Unit[] };
   device: { kind: DeviceKind; subgroups: boolean };
-  /** Bytes that running may take; by default what scoring may take. */
+  /** Memory budget of the runs; by default that of scoring. */
   budgetBytes?: number | undefined;
 }
 

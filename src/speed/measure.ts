@@ -15,7 +15,7 @@ import { Pair } from './pair.ts';
 import { checkSpeedSettings, promptIds } from './prompt.ts';
 import { RunClock, runRounds } from './rounds.ts';
 
-/** Rounds of load, warm-up and runs when the variants are measured in turns. */
+/** Rounds of load, warm-up and runs when the variants do not fit at once. */
 const TURNS = 2;
 
 export interface MeasureOptions {

@@ -37,7 +37,7 @@ beforeEach(() => {
 });
 const checkpoints = () => new Checkpoints(makeJobShelf(() => disk.use));
 
-/** A run that writes down `done` and then ends as told. */
+/** A run that writes down `done` and then ends as asked. */
 async function run(facts: JobFacts, done: number, end: 'finish' | 'fail' = 'fail', model = MODEL) {
   const notes: string[] = [];
   let resumed: unknown = 'not run';
@@ -98,7 +98,7 @@ test('another budget goes on; other windows, device, job, search or model do not
   ).toMatchObject({ done: 40 });
 });
 
-test('a very long text is kept as its windows, which give the same key', async () => {
+test('a very long text is stored as its windows, which give the same key', async () => {
   const text = { kind: 'text', name: 'book.txt', text: 'a'.repeat(5e6) } as const;
   await run({ ...FACTS, settings: { ...SETTINGS, text } }, 40);
   const [job] = await checkpoints().interrupted(async () => MODEL);
@@ -125,16 +125,16 @@ test('what cannot be stored is reported once and stops nothing', async () => {
   expect(notes[0]).toContain('cannot store');
 });
 
-test('a model that cannot be recognised is scored all the same, and is not read where nothing is kept', async () => {
+test('a model that cannot be identified is scored all the same, and is not read where nothing is stored', async () => {
   let asked = 0;
-  const gone = async (): Promise<Identity> => {
+  const missing = async (): Promise<Identity> => {
     asked++;
     throw new EspalierError('missing-file', 'The file is gone.');
   };
   const work = (store: { load(): Promise<unknown> }) => store.load();
-  expect(await checkpoints().begin(gone)(FACTS, () => {}, work)).toBeNull();
-  expect(await checkpoints().interrupted(gone)).toEqual([]);
+  expect(await checkpoints().begin(missing)(FACTS, () => {}, work)).toBeNull();
+  expect(await checkpoints().interrupted(missing)).toEqual([]);
   expect(asked).toBe(0);
   await run(FACTS, 40);
-  expect(await checkpoints().begin(gone)(FACTS, () => {}, work)).toBeNull();
+  expect(await checkpoints().begin(missing)(FACTS, () => {}, work)).toBeNull();
 });

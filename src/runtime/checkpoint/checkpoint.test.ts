@@ -53,17 +53,17 @@ afterAll(async () => {
 
 /** A store as IndexedDB is one: what comes out is a copy. */
 class MemoryStore implements CheckpointStore {
-  kept: Checkpoint | null = null;
+  stored: Checkpoint | null = null;
   saves = 0;
   async load(): Promise<Checkpoint | null> {
-    return structuredClone(this.kept);
+    return structuredClone(this.stored);
   }
   async save(checkpoint: Checkpoint): Promise<void> {
     this.saves += 1;
-    this.kept = structuredClone(checkpoint);
+    this.stored = structuredClone(checkpoint);
   }
   async clear(): Promise<void> {
-    this.kept = null;
+    this.stored = null;
   }
 }
 
@@ -146,18 +146,18 @@ describe.each([
       const store = new MemoryStore();
       const first = await inSession(budget, stopAt, score(store));
       expect(first.result).toBeNull();
-      const kept = store.kept;
-      if (kept) expect(kept.done).toBeLessThanOrEqual(stopAt);
+      const stored = store.stored;
+      if (stored) expect(stored.done).toBeLessThanOrEqual(stopAt);
       const second = await inSession(budget, 0, score(store));
       expect(second.result && bitwise(second.result)).toEqual(
         whole.result && bitwise(whole.result),
       );
-      expect(store.kept).toBeNull();
+      expect(store.stored).toBeNull();
       expect(
         second.events.filter(({ type }) => type !== 'progress').map(({ type }) => type),
       ).toEqual(['baseline', ...new Array<string>(16).fill('block')]);
       if (budget) {
-        expect(kept?.done).toBeGreaterThanOrEqual(stopAt - 1);
+        expect(stored?.done).toBeGreaterThanOrEqual(stopAt - 1);
         expect(whole.runs - second.runs).toBeGreaterThan(0.9 * stopAt - 3);
       }
       if (stopAt === 100 && rows === windows) {
@@ -206,7 +206,7 @@ test.each([
       ['baseline', ...new Array<string>(32).fill('part')],
     );
     if (stopAt === 200) expect(whole.runs - second.runs).toBeGreaterThan(140);
-    expect(store.kept).toBeNull();
+    expect(store.stored).toBeNull();
   }
 });
 
@@ -256,13 +256,13 @@ test.each([
 
 test('with a body that is ignored the job begins anew', async () => {
   const store = new MemoryStore();
-  store.kept = { done: 10, total: 136, body: { ...RIGHT, line: '0,1,2' } };
+  store.stored = { done: 10, total: 136, body: { ...RIGHT, line: '0,1,2' } };
   const { runs: own, result } = await inSession(weights / 4, 0, (session, signal, onEvent) =>
     session.score(windows, signal, onEvent, store),
   );
   expect(result?.blocks.length).toBe(16);
   expect(own).toBeGreaterThan(136);
-  expect(store.kept).toBeNull();
+  expect(store.stored).toBeNull();
 });
 
 test('a store that fails costs nothing but the checkpoint', async () => {

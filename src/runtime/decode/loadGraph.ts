@@ -137,7 +137,7 @@ async function readWhole(
   } catch (error) {
     throw new EspalierError(
       'out-of-memory',
-      `${path} (${source.size} bytes) does not fit in one piece of memory.`,
+      `${path} (${source.size} bytes) does not fit into memory in one block.`,
       'Export a smaller or quantised model to run it here.',
       String(error),
     );

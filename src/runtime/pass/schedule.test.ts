@@ -60,12 +60,12 @@ describe.each([
     '%i blocks: every ablation runs all blocks but its own, N(N + 1)/2 runs in all',
     (n) => {
       const all = sequenceOf(n);
-      const given = scope(
+      const example = scope(
         all,
         blockCandidates(all, () => true),
       );
-      const steps = schedule(given.scope);
-      const result = paths(steps, given.branchPoints);
+      const steps = schedule(example.scope);
+      const result = paths(steps, example.branchPoints);
       expect(result.get('original')).toEqual(all);
       for (const ablation of all)
         expect(result.get(ablation)).toEqual(all.filter((block) => block !== ablation));
@@ -76,23 +76,23 @@ describe.each([
 
   test('leaves refused blocks out', () => {
     const sequence = sequenceOf(4);
-    const given = scope(
+    const example = scope(
       sequence,
       blockCandidates(sequence, (block) => block !== 2),
     );
-    expect([...paths(schedule(given.scope), given.branchPoints).keys()].map(String).sort()).toEqual(
-      ['0', '1', '3', 'original'],
-    );
+    expect(
+      [...paths(schedule(example.scope), example.branchPoints).keys()].map(String).sort(),
+    ).toEqual(['0', '1', '3', 'original']);
   });
 
   test('sublayers: the other one runs in place of the block, on every sequence', () => {
     const sequence = sequenceOf(5, [1, '3.attn']);
     expect(sequence).toEqual([0, 2, '3.ffn', 4]);
-    const given = scope(
+    const example = scope(
       sequence,
       sublayerCandidates(sequence, () => true),
     );
-    const result = paths(schedule(given.scope), given.branchPoints);
+    const result = paths(schedule(example.scope), example.branchPoints);
     expect([...result.keys()].length).toBe(7);
     expect(result.get('2.attn')).toEqual([0, '2.ffn', '3.ffn', 4]);
     expect(result.get('4.ffn')).toEqual([0, 2, '3.ffn', '4.attn']);
@@ -147,14 +147,14 @@ test('neighbouring ranges are read together, distant ones apart, and land where 
       },
     }),
   };
-  const wanted = [
+  const ranges = [
     [900_000, 10],
     [0, 100],
     [164, 36],
     [100, 4],
   ];
   const got = new Map<number, Uint8Array>();
-  const targets: RangeTarget[] = wanted.map(([offset = 0, length = 0]) => ({
+  const targets: RangeTarget[] = ranges.map(([offset = 0, length = 0]) => ({
     range: { file: 'w', offset, length },
     write: (at, data) => {
       const whole = got.get(offset) ?? new Uint8Array(length);
@@ -167,7 +167,7 @@ test('neighbouring ranges are read together, distant ones apart, and land where 
     [0, 200],
     [900_000, 10],
   ]);
-  for (const [offset = 0, length = 0] of wanted)
+  for (const [offset = 0, length = 0] of ranges)
     expect(got.get(offset)).toEqual(bytes.slice(offset, offset + length));
   await expect(readRanges({ ...folder, open: () => null }, targets)).rejects.toMatchObject({
     code: 'missing-file',

@@ -130,13 +130,13 @@ test('left at any steps, every ablation comes to the end that it has when nothin
           (block) => block !== refused,
         );
         const branchPoints = new Map(candidates.map(({ unit, at }) => [unit, at]));
-        const stepsFor = (open: readonly Candidate[], wanted: boolean): Step[] =>
+        const stepsFor = (open: readonly Candidate[], baselineOpen: boolean): Step[] =>
           (streamed ? streamedSchedule : residentSchedule)({
             sequence,
             candidates: open,
             from: 0,
-            to: originalEnd(sequence, open, wanted),
-            baseline: wanted,
+            to: originalEnd(sequence, open, baselineOpen),
+            baseline: baselineOpen,
           });
         const world = new World();
         const ends = new Map<Ablation, readonly Unit[]>();

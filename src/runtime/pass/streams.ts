@@ -29,7 +29,7 @@ export interface LiveState {
 
 /**
  * Owns the states of the ablations; those of the original belong to the owner of the map, except
- * where none is kept for later.
+ * where none is needed later.
  */
 export class Streams {
   private readonly original: StatesByCut;

@@ -209,14 +209,14 @@ describe.each([
   test.each([3, 137, 430])(
     'cancelled after %i block evaluations, it is resumed in a new session',
     async (stopAt) => {
-      let kept: Checkpoint | null = null;
+      let stored: Checkpoint | null = null;
       const store: CheckpointStore = {
-        load: async () => structuredClone(kept),
+        load: async () => structuredClone(stored),
         save: async (checkpoint) => {
-          kept = structuredClone(checkpoint);
+          stored = structuredClone(checkpoint);
         },
         clear: async () => {
-          kept = null;
+          stored = null;
         },
       };
       const abort = new AbortController();
@@ -247,7 +247,7 @@ describe.each([
       const found = await inSession(counted(undefined, events), budget);
       expect(path(found)).toEqual(path(whole));
       expect(found.baseline).toEqual(whole.baseline);
-      expect(kept).toBeNull();
+      expect(stored).toBeNull();
       const reported = events.filter(({ type }) => type !== 'progress');
       expect(reported[0]).toMatchObject({ type: 'started', resumedSteps: done });
       expect(reported.slice(1, 1 + done).every(({ type }) => type === 'step')).toBe(true);
