@@ -48,7 +48,7 @@ export interface SearchResult {
   /** Of the model as the search found it: without `start`. */
   baseline: Measure;
   steps: SearchStep[];
-  /** Why it ended: all blocks asked for are removed, the bound is reached, or only locked ones remain. */
+  /** Why it ended: enough blocks are removed, the bound is reached, or only locked ones remain. */
   stoppedBy: 'count' | 'bound' | 'locks';
   windows: number[][];
   settings: RecordedSettings;

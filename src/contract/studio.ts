@@ -67,8 +67,8 @@ export interface StudioApi {
     onEvent: (progress: Progress) => void,
   ): Promise<HiddenCriteria>;
   /**
-   * Iterative PPL; when it is cancelled, events have reported the steps so far. @throws EspalierError
-   * as `score`.
+   * Iterative PPL; when it is cancelled, events have reported the steps so far.
+   * @throws EspalierError as `score`.
    */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
   /** Pauses the running search between two runs, or lets it continue. */

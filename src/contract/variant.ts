@@ -121,8 +121,8 @@ export interface Advance {
   /** Length of the text after each id of this slice, in UTF-16 units. */
   ends: number[];
   /**
-   * Seconds of its own so far (without the time in which the other variant ran): to the first token, and to
-   * the last.
+   * Seconds of its own so far, without the time in which the other variant ran: to the first token,
+   * and to the last.
    */
   ttft: number;
   seconds: number;
@@ -141,8 +141,8 @@ export interface VariantApi {
    */
   load(request: VariantRequest, onProgress: (progress: Progress) => void): Promise<VariantInfo>;
   /**
-   * @throws@throws EspalierError `tokenizer` (no tokenizer, no template, or a template that fails: its own
-   * message), `bad-input` (ids outside the vocabulary, an empty prompt)
+   * @throws EspalierError `tokenizer` (no tokenizer, no template, or one that fails, with its own
+   *   message), `bad-input` (ids outside the vocabulary, an empty prompt)
    */
   encode(prompt: Prompt): Promise<EncodedPrompt>;
   /**

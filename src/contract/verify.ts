@@ -16,8 +16,8 @@ export interface VerifyCheck {
 /**
  * `verified`: every check ran and passed. `in-parts`: the graph is too large to be run whole here,
  * but all other checks passed and its blocks, run one after the other from the written files, give
- * the expected numbers. `unverified`: the checks that ran passed, but nothing here can run the graph,
- * or the device was lost. `failed`: a check failed.
+ * the expected numbers. `unverified`: the checks that ran passed, but nothing here can run the
+ * graph, or the device was lost. `failed`: a check failed.
  */
 export interface Verification {
   status: 'verified' | 'in-parts' | 'unverified' | 'failed';
@@ -38,8 +38,7 @@ export interface VerifyRequest {
   /** Token ids of one window. */
   window: number[];
   /**
-   * NLL of window[1..] for this plan, nats; null when the graph gives no per-token
-   * logits.
+   * NLL of window[1..] for this plan, nats; null when the graph gives no per-token logits.
    */
   nll: Float32Array | null;
   /** Why `nll` is null, unless the form of the graph is the reason. */

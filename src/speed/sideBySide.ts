@@ -74,7 +74,8 @@ export async function generateSideBySide(
   let ids: number[] | null = null;
 
   /**
-   * The first runs compile (shaders, and wasm itself): their times are not the speed of the variant.
+   * The first runs compile (shaders, and wasm itself): their times are not the speed of the
+   * variant.
    */
   const warmUp = async (which: Which, ids: number[]): Promise<void> => {
     let seconds = 0;

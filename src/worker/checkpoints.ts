@@ -43,8 +43,8 @@ export class Checkpoints {
   }
 
   /**
-   * For a job that is about to start: where checkpoints exist, the model is identified while weights
-   * and programs are still being loaded.
+   * For a job that is about to start: where checkpoints exist, the model is identified while
+   * weights and programs are still being loaded.
    */
   begin(identity: () => Promise<Identity>): WithCheckpoints {
     const listed = this.shelf.list();

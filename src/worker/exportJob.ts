@@ -62,7 +62,8 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const started = performance.now();
   const { removed, score, plan, study, target } = request;
   let whyNoNll: string | undefined;
-  // A graph that this machine cannot score, or has no memory for, can still be written and verified.
+  // A graph that this machine cannot score, or has no memory for, can still be written and
+  // verified.
   const unlessNotHere = async <T>(find: () => Promise<T>): Promise<T | null> => {
     try {
       return await find();

@@ -149,13 +149,11 @@ test('a cancelled run is listed as interrupted and resumed by another engine, wi
   const second = await fresh();
   expect(await second.interrupted()).toEqual([job]);
   const events: ScoreEvent[] = [];
+  const percent = Math.floor((100 * (job?.done ?? 0)) / (job?.total ?? 1));
   const resumed = await second.score(request, (event) => events.push(event));
   expect(events.find(({ type }) => type === 'started')).toMatchObject({ resumed: job?.done });
   expect(
-    events.some(
-      (event) =>
-        event.type === 'note' && event.text.includes(`after ${job?.done} of ${job?.total}`),
-    ),
+    events.some((event) => event.type === 'note' && event.text === `Resumed at ${percent} %.`),
   ).toBe(true);
   expect(await second.interrupted()).toEqual([]);
 

@@ -70,8 +70,8 @@ class MemoryStore implements CheckpointStore {
 type Told = { type: string };
 
 /**
- * Runs `work` in a session of its own, which is disposed of afterwards; `stopAt` block evaluations later
- * it is cancelled.
+ * Runs `work` in a session of its own, which is disposed of afterwards; `stopAt` block evaluations
+ * later it is cancelled.
  */
 async function inSession<T>(
   budgetBytes: number | undefined,

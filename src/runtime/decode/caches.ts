@@ -47,8 +47,8 @@ export function makeCaches(io: GraphIo, engine: Engine, { cache, growing }: Cach
 }
 
 /**
- * What ONNX Runtime returns is fed again. Its web build copies tensors in ordinary memory in and out
- * at every run, whoever allocated them.
+ * What ONNX Runtime returns is fed again. Its web build copies tensors in ordinary memory in and
+ * out at every run, whoever allocated them.
  */
 class ReturnedCaches implements Caches {
   readonly kind = 'growing';

@@ -172,8 +172,8 @@ export class Decoder {
   }
 
   /**
-   * Tokens of the next run. Attention with a past takes several new tokens for one row only; a window
-   * cache of full size takes them once.
+   * Tokens of the next run. Attention with a past takes several new tokens for one row only; a
+   * window cache of full size takes them once.
    */
   private runLength(): number {
     const { grouped, staticCache } = this.loaded.io;

@@ -89,8 +89,8 @@ export async function loadGraph(
   const compiled = await engine
     .compileModel(graphPath, graph, externalData)
     .catch(async (error: unknown) => {
-      // ONNX Runtime reads the blobs by itself: a file that has been removed since fails again here, with a
-      // better message.
+      // ONNX Runtime reads the blobs by itself: a file that has been removed since fails again
+      // here, with a better message.
       for (const { source } of files) await source.read(0, Math.min(1, source.size));
       throw error;
     });

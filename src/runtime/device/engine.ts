@@ -1,5 +1,5 @@
-// What a device does for the rest of the runtime: compile programs, hold bytes, run one program at a
-// time. The wasm and WebGPU engines implement it.
+// What a device does for the rest of the runtime: compile programs, hold bytes, run one program at
+// a time. The wasm and WebGPU engines implement it.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { DeviceKind } from '../../contract/device.ts';
@@ -70,9 +70,9 @@ export interface DirectRunner {
   /** Time spent inside ONNX Runtime's run so far, s. */
   seconds: number;
   /**
-   * A fetched tensor is written in place, for null it comes back in ordinary memory; outputs that are
-   * not named are dropped. Without `fetches` all come back: ONNX Runtime looks up named ones each
-   * among all, which is slow in a graph with many caches. Errors as `Engine.run`.
+   * A fetched tensor is written in place, for null it comes back in ordinary memory; outputs that
+   * are not named are dropped. Without `fetches` all come back: ONNX Runtime looks up named ones
+   * each among all, which is slow in a graph with many caches. Errors as `Engine.run`.
    */
   run(
     feeds: Record<string, Tensor>,

@@ -1,4 +1,5 @@
-// Why a GPU device is no longer usable: it was lost, or it refused a command outside any error scope.
+// Why a GPU device is no longer usable: it was lost, or it refused a command outside any error
+// scope.
 
 import { EspalierError } from '../../errors.ts';
 import { FailureGuard } from '../../failureGuard.ts';

@@ -1,5 +1,5 @@
-// Tests a GPU against the CPU provider of the same build before it is trusted, and says which routes
-// follow.
+// Tests a GPU against the CPU provider of the same build before it is trusted, and says which
+// routes follow.
 
 import type { SelfTest, SelfTestCheck } from '../../contract/device.ts';
 import { describeAdapter, findAdapter } from './adapter.ts';

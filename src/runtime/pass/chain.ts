@@ -146,8 +146,8 @@ export class Chain {
 
   /**
    * One run of a program that ends in values per predicted token, on a slice of a chunk.
-   * @param states final hidden states of the whole chunk: one, or the original's and the pruned model's for
-   *   a program that compares them.
+   * @param states final hidden states of the whole chunk: one, or the original's and the pruned
+   *   model's for a program that compares them.
    * @returns for each output of the program the rows of the slice
    */
   async runHead(

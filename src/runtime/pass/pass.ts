@@ -56,8 +56,8 @@ export class Pass {
   }
 
   /**
-   * Passes the values of each chunk to `use`, (B, S, C) float32 on the host; they are valid until the
-   * next chunk only.
+   * Passes the values of each chunk to `use`, (B, S, C) float32 on the host; they are valid until
+   * the next chunk only.
    */
   async each32(
     input: HiddenStates,

@@ -20,7 +20,9 @@ export type OnProgress = (progress: Omit<Progress, 'job'>) => void;
 export class ScoringContext {
   readonly chain: Chain;
   windows: Windows = [];
-  /** Stream the weights: memory ran out with all of them on the device, or the owner asks for it. */
+  /**
+   * Stream the weights: memory ran out with all of them on the device, or the owner asks for it.
+   */
   forceStreaming = false;
   private budget: number;
   /** States of a window that are alive at a time, when they are not those of a curve. */
@@ -217,8 +219,8 @@ export class ScoringContext {
   }
 
   /**
-   * Streamed one stage at a time, block 0 cannot be timed without reading it twice, so runs take one
-   * row.
+   * Streamed one stage at a time, block 0 cannot be timed without reading it twice, so runs take
+   * one row.
    */
   private async timeBlock(
     plan: MemoryPlan,

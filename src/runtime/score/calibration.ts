@@ -85,8 +85,8 @@ function checkContext(length: number, contextLength: number | null): void {
 }
 
 /**
- * Token ids of a whole text, without special tokens; the event loop turns between stretches of a long
- * one. @throws EspalierError `cancelled`.
+ * Token ids of a whole text, without special tokens; the event loop turns between stretches of a
+ * long one. @throws EspalierError `cancelled`.
  */
 export function tokenIds(
   text: string,

@@ -145,8 +145,8 @@ export async function measureSublayers(
 }
 
 /**
- * The criteria of the hidden states alone: states that are held are read, the others computed. @throws
- * EspalierError as `measureCurve`.
+ * The criteria of the hidden states alone: states that are held are read, the others computed.
+ * @throws EspalierError as `measureCurve`.
  */
 export async function measureHidden(
   job: CurveJob,

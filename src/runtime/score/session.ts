@@ -232,7 +232,8 @@ export class ScoreSession {
   }
 
   /**
-   * Windows for plans without a curve; weights are loaded, and the original runs, with the first plan.
+   * Windows for plans without a curve; weights are loaded, and the original runs, with the first
+   * plan.
    * @throws EspalierError `bad-input`.
    */
   useWindows(windows: Windows): Promise<void> {

@@ -85,7 +85,8 @@ describe('the sample', () => {
     const progress = events.flatMap((event) =>
       event.type === 'progress' && event.progress.phase === 'score' ? [event.progress] : [],
     );
-    // Of each block both sublayers, and what comes after them twice; the original does not run again.
+    // Of each block both sublayers, and what comes after them twice; the original does not run
+    // again.
     expect(progress.at(-1)).toMatchObject({
       job: 'parts',
       done: 2 * 16 + 16 * 15,

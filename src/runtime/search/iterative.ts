@@ -272,7 +272,8 @@ function triangle(n: number): number {
 }
 
 /**
- * Block runs of a step that finds no states: the sequence once, and what comes after each candidate.
+ * Block runs of a step that finds no states: the sequence once, and what comes after each
+ * candidate.
  */
 function runsFromScratch(sequence: readonly Unit[], candidates: readonly Candidate[]): number {
   return candidates.reduce(

@@ -1,5 +1,5 @@
-// How the head runs over a chunk: some rows at a time, or stretches of one row where even its logits
-// are too large.
+// How the head runs over a chunk: some rows at a time, or stretches of one row where even its
+// logits are too large.
 
 import { type Chunk, sliceChunk } from './windows.ts';
 
@@ -12,8 +12,8 @@ export interface HeadSlice {
 }
 
 /**
- * @param tokens predictions of one run when the logits of a row are too many to be computed at once;
- * null = whole rows, `rows` at a time.
+ * @param tokens predictions of one run when the logits of a row are too many to be computed at
+ *   once; null = whole rows, `rows` at a time.
  */
 export function headSlices(chunk: Chunk, rows: number, tokens: number | null): HeadSlice[] {
   const { length } = chunk;

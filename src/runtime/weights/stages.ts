@@ -1,4 +1,5 @@
-// The order in which scoring needs weights: embedding, blocks, head; and what several of them share.
+// The order in which scoring needs weights: embedding, blocks, head; and what several of them
+// share.
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../../model/programs/program.ts';
