@@ -56,7 +56,7 @@ export class Checkpoints {
         return key;
       };
       const found = (await earlier) && (await this.load(keys));
-      if (found) onNote(`Resumed at ${Math.floor((100 * found.done) / found.total)} %.`);
+      if (found) onNote(`Resumed at ${percentOf(found)} %.`);
       const lock = new JobLock();
       if (found) lock.hold((await keys())[0]);
       try {
@@ -140,6 +140,10 @@ export class Checkpoints {
     };
   }
 }
+
+/** Whole percent of a job that is neither at its start nor at its end. */
+const percentOf = ({ done, total }: Checkpoint) =>
+  Math.max(1, Math.min(99, Math.floor((100 * done) / total)));
 
 /** Includes the version: another one may compute differently or write another format. */
 const modelKeyOf = ({ graphSha256, weightsSha256 }: Identity) =>

@@ -149,7 +149,7 @@ test('a cancelled run is listed as interrupted and resumed by another engine, wi
   const second = await fresh();
   expect(await second.interrupted()).toEqual([job]);
   const events: ScoreEvent[] = [];
-  const percent = Math.floor((100 * (job?.done ?? 0)) / (job?.total ?? 1));
+  const percent = Math.max(1, Math.floor((100 * (job?.done ?? 0)) / (job?.total ?? 1)));
   const resumed = await second.score(request, (event) => events.push(event));
   expect(events.find(({ type }) => type === 'started')).toMatchObject({ resumed: job?.done });
   expect(
