@@ -6,8 +6,8 @@ import type { Unit } from '../../units.ts';
 import { remainderOf } from '../pass/schedule.ts';
 import type { ScoringContext } from '../pass/scoringContext.ts';
 import type { Stage } from '../weights/stages.ts';
+import { compareHeads, runBoth } from './compare.ts';
 import { PARTIAL_MS, ThrottledReporter } from './reporter.ts';
-import { compareHeads, runBoth } from './sideBySide.ts';
 import { Tally } from './tally.ts';
 import type { EvaluationText } from './text.ts';
 
@@ -38,7 +38,7 @@ export async function evaluate(
   const memory = await context.prepare(signal, (p) =>
     onEvent({ type: 'progress', progress: { job: 'evaluate', ...p } }),
   );
-  const groups = new Groups(
+  const groupSize = new GroupSize(
     memory.resident ? Math.min(context.rowsPerRun, memory.planGroup) : memory.planGroup,
     memory.resident,
   );
@@ -55,7 +55,7 @@ export async function evaluate(
   const reporter = new ThrottledReporter(segments.length, result, onEvent);
   try {
     for (let from = 0; from < segments.length; ) {
-      const group = segments.slice(from, from + groups.size);
+      const group = segments.slice(from, from + groupSize.segments);
       const next = from + group.length;
       const more = next < segments.length;
       const pass = context.passOver(group, signal);
@@ -75,7 +75,7 @@ export async function evaluate(
         ends.plan?.release();
       }
       from = next;
-      groups.adapt();
+      groupSize.adapt();
       reporter.progress(from);
       if (more) reporter.partial(from);
     }
@@ -90,8 +90,8 @@ export async function evaluate(
  * How many segments go through the model together: with resident weights few enough that results
  * come early, but not so few that runs are mostly overhead.
  */
-class Groups {
-  size: number;
+class GroupSize {
+  segments: number;
   private readonly most: number;
   private readonly early: boolean;
   private since = performance.now();
@@ -99,7 +99,7 @@ class Groups {
   constructor(most: number, early: boolean) {
     this.most = most;
     this.early = early;
-    this.size = early ? Math.ceil(most / 16) : most;
+    this.segments = early ? Math.ceil(most / 16) : most;
   }
 
   /** After each group. Sizes are few, because a device may compile its programs for each. */
@@ -107,7 +107,7 @@ class Groups {
     const took = performance.now() - this.since;
     this.since = performance.now();
     if (!this.early) return;
-    if (took < PARTIAL_MS / 2) this.size = Math.min(this.most, this.size * 2);
-    else if (took > PARTIAL_MS * 4) this.size = Math.ceil(this.size / 2);
+    if (took < PARTIAL_MS / 2) this.segments = Math.min(this.most, this.segments * 2);
+    else if (took > PARTIAL_MS * 4) this.segments = Math.ceil(this.segments / 2);
   }
 }

@@ -12,7 +12,7 @@ export interface Residency {
 }
 
 /** A stage on its way to the device. */
-interface Ahead {
+interface Prefetch {
   stage: Stage;
   done: Promise<void>;
   abort: AbortController;
@@ -24,7 +24,7 @@ export class StageLoader {
   private readonly chain: Chain;
   private prefetch: boolean;
   private current: Stage | null = null;
-  private ahead: Ahead | null = null;
+  private ahead: Prefetch | null = null;
 
   constructor(chain: Chain, { resident, prefetch }: Residency) {
     this.chain = chain;
@@ -101,7 +101,7 @@ export class StageLoader {
     this.current = null;
   }
 
-  private start(stage: Stage): Ahead {
+  private start(stage: Stage): Prefetch {
     const abort = new AbortController();
     const done = this.load(stage, { signal: abort.signal });
     done.catch(() => {});

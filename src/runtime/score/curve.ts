@@ -77,7 +77,7 @@ export async function measureCurve(
     blocks.push(block);
     onEvent({ type: 'block', block });
   };
-  const points = new Points(
+  const points = new CurvePoints(
     (baseline) => onEvent({ type: 'baseline', baseline }),
     (ablation, nll, baseline) => push(blockScore(Number(ablation), nll, baseline)),
   );
@@ -116,7 +116,7 @@ export async function measureSublayers(
   onEvent: (event: SublayersEvent) => void,
 ): Promise<Omit<SublayersCurve, 'seconds'>> {
   const parts: SublayerScore[] = [];
-  const points = new Points(
+  const points = new CurvePoints(
     (baseline) => onEvent({ type: 'baseline', baseline }),
     (ablation, nll, baseline) => {
       const part = sublayerScore(ablation as SublayerUnit, nll, baseline);
@@ -159,7 +159,7 @@ export async function measureHidden(
     ...(await leaveOutJob(
       job,
       sequence,
-      new Points(
+      new CurvePoints(
         () => {},
         () => {},
       ),
@@ -184,7 +184,7 @@ type Base = Pick<
 async function leaveOutJob(
   { context, plan, original, writer, signal }: CurveJob,
   sequence: LeaveOutJob['sequence'],
-  points: Points,
+  points: CurvePoints,
 ): Promise<Base> {
   const results = new WindowResults(context.windows.length, (ablation, nll) =>
     points.add(ablation, nll),
@@ -216,7 +216,7 @@ function ratio({
 }
 
 /** Reports complete results as they come, always the baseline first. */
-class Points {
+class CurvePoints {
   private original: Measure | null = null;
   private early: [Ablation, number[]][] = [];
   private readonly onBaseline: (baseline: Measure) => void;

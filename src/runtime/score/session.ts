@@ -26,7 +26,7 @@ import { Chain } from '../pass/chain.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { searchHooks } from '../search/hooks.ts';
-import { type Found, type SearchPlan, searchIteratively } from '../search/iterative.ts';
+import { type SearchOutcome, type SearchPlan, searchIteratively } from '../search/iterative.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { estimateMemory } from '../weights/memory.ts';
 import {
@@ -212,7 +212,7 @@ export class ScoreSession {
     gate: Gate | undefined,
     onEvent: (event: SearchEvent) => void,
     store?: CheckpointStore,
-  ): Promise<Found> {
+  ): Promise<SearchOutcome> {
     const start = this.checkRemoved(request.start);
     const missing = missingBlock(this.programs.blocks.length, request.locked);
     if (missing !== null) throw new EspalierError('bad-input', missing, 'Change the locks.');

@@ -11,7 +11,7 @@ import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
-import type { Found, SearchPlan } from './iterative.ts';
+import type { SearchOutcome, SearchPlan } from './iterative.ts';
 
 const { windows, greedy } = golden<{
   windows: number[][];
@@ -43,12 +43,12 @@ async function inSession<T>(
 
 const asked: SearchPlan = { windows: short, start: [], locked: [], count: 5, maxPpl: null };
 const nothing = (): void => {};
-const path = (found: Found) =>
+const path = (found: SearchOutcome) =>
   found.steps.map(({ block, measure, candidates }) => ({ block, measure, candidates }));
 
 describe('the golden path', () => {
   const events: SearchEvent[] = [];
-  let found: Found;
+  let found: SearchOutcome;
   beforeAll(async () => {
     found = await inSession((session) =>
       session.search({ ...asked, windows, count: 8 }, undefined, undefined, (event) =>
@@ -191,7 +191,7 @@ describe.each([
   ['resident', undefined],
   ['streamed', 3.4 * 2 ** 20],
 ] as const)('%s', (_, budget) => {
-  let whole: Found;
+  let whole: SearchOutcome;
   beforeAll(async () => {
     whole = await inSession(
       (session) => session.search(asked, undefined, undefined, nothing),

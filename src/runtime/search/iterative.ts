@@ -36,7 +36,7 @@ export interface SearchPlan {
  * What a search found, before the worker adds settings and device. `costRatio`: against the sum of
  * the steps' N(N + 1)/2 t_block + (N + 1) t_head.
  */
-export type Found = Pick<
+export type SearchOutcome = Pick<
   SearchResult,
   'baseline' | 'steps' | 'stoppedBy' | 'seconds' | 'costRatio'
 >;
@@ -62,7 +62,7 @@ export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count'
 export async function searchIteratively(
   job: SearchJob,
   hooks: SearchHooks,
-): Promise<Omit<Found, 'seconds'>> {
+): Promise<Omit<SearchOutcome, 'seconds'>> {
   const search = new Search(job, hooks);
   try {
     return await search.run();
@@ -91,7 +91,7 @@ class Search {
     this.baseline = job.start.length === 0 ? (job.curve?.baseline ?? null) : null;
   }
 
-  async run(): Promise<Omit<Found, 'seconds'>> {
+  async run(): Promise<Omit<SearchOutcome, 'seconds'>> {
     const { job } = this;
     const saved = readSearchBody((await job.writer?.load())?.body, job.unremovable.length);
     let inner: unknown = null;
@@ -102,7 +102,7 @@ class Search {
       this.steps.push(...saved.steps);
     }
     this.announceStart();
-    let stoppedBy: Found['stoppedBy'] | null = null;
+    let stoppedBy: SearchOutcome['stoppedBy'] | null = null;
     while (stoppedBy === null) {
       stoppedBy = this.steps.length >= job.count ? 'count' : await this.step(inner);
       inner = null;
@@ -123,7 +123,7 @@ class Search {
   }
 
   /** Removes one more block, or returns why there is none. */
-  private async step(inner: unknown): Promise<Found['stoppedBy'] | null> {
+  private async step(inner: unknown): Promise<SearchOutcome['stoppedBy'] | null> {
     const { job, hooks } = this;
     const started = performance.now();
     const sequence = this.sequence();

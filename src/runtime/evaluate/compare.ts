@@ -1,4 +1,4 @@
-// Runs the original and the pruned model side by side on one group of segments, and compares their
+// Runs the original and the pruned model over one group of segments, and compares their
 // predictions token by token.
 
 import { throwIfCancelled } from '../../errors.ts';
