@@ -13,7 +13,7 @@ import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import type { OpenedModel } from '../model/open/open.ts';
-import { whyNotOn } from '../runtime/decode/runnable.ts';
+import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
@@ -101,7 +101,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   };
   const saved = await write(target, request.name, job);
   const preferred = routed?.engine.kind ?? 'wasm';
-  const selfTest = preferred === 'webgpu' || whyNotOn('wasm', opened) ? await gpu() : null;
+  const selfTest = preferred === 'webgpu' || deviceObstacle('wasm', opened) ? await gpu() : null;
   const kind = verifyingDevice(preferred, opened, selfTest);
   const subgroups = selfTest ? routesOf(selfTest.checks).subgroups : false;
   const bytes = totalBytes(manifest.files);
@@ -143,7 +143,7 @@ function verifyingDevice(
   opened: OpenedModel,
   gpu: SelfTest | null,
 ): DeviceKind {
-  if (whyNotOn(preferred, opened) === null) return preferred;
+  if (deviceObstacle(preferred, opened) === null) return preferred;
   return preferred === 'wasm' && gpu ? 'webgpu' : 'wasm';
 }
 

@@ -8,7 +8,7 @@ import type { ByteSource, Folder } from '../../onnx/source.ts';
 import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
 import { READ_BYTES } from '../weights/readRanges.ts';
 import { type GraphIo, graphIo } from './graphIo.ts';
-import { whyNotOn } from './runnable.ts';
+import { deviceObstacle } from './runnable.ts';
 
 export interface LoadOptions {
   signal?: AbortSignal | undefined;
@@ -42,7 +42,7 @@ export interface LoadedGraph {
 /**
  * The folder may be a disk, a zip or a manifest; where the engine streams blobs and the source has
  * them, external data is never copied to memory.
- * @throws EspalierError `unsupported-op` (see `whyNotOn`), `unsupported-graph`, `out-of-memory`,
+ * @throws EspalierError `unsupported-op` (see `deviceObstacle`), `unsupported-graph`, `out-of-memory`,
  *   `missing-file`, `device-lost`, `cancelled`.
  */
 export async function loadGraph(
@@ -51,7 +51,7 @@ export async function loadGraph(
   options: LoadOptions = {},
 ): Promise<LoadedGraph> {
   const io = graphIo(opened, options.standInEmbeddings ?? false);
-  const reason = whyNotOn(engine.kind, opened);
+  const reason = deviceObstacle(engine.kind, opened);
   if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
   const { folder, graphPath } = opened;
   const directory = graphPath.slice(0, graphPath.lastIndexOf('/') + 1);

@@ -15,7 +15,7 @@ const HEAD_NORM_INPUTS = [14, 15];
  * Why the unchanged graph cannot run on this kind of device, or null. Score programs are rewritten
  * and need not ask.
  */
-export function whyNotOn(kind: DeviceKind, { structure }: OpenedModel): string | null {
+export function deviceObstacle(kind: DeviceKind, { structure }: OpenedModel): string | null {
   const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
   if (kind === 'wasm' && attention.some(hasHeadNorms))
     return (

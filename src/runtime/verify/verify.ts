@@ -8,7 +8,7 @@ import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
-import { whyNotOn } from '../decode/runnable.ts';
+import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { compareWithPlan, compareWithSource, structureProblems } from './files.ts';
@@ -69,7 +69,7 @@ type Check = (
 /**
  * Re-opens what was written and compares. A check that cannot run counts as failed, except where
  * the graph has no such thing (no caches). A graph that is too large to be run whole here is run
- * block by block and ends as `in-parts`; one that this device must not run (`whyNotOn`), cannot
+ * block by block and ends as `in-parts`; one that this device must not run (`deviceObstacle`), cannot
  * hold even so or is lost with ends as `unverified`; both only when all that could be checked is
  * right.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
@@ -126,7 +126,7 @@ export async function verifyExport(
         compareWithSource(opened, source.opened, signal, (done, all) => tell(done, all, 'bytes')),
       );
     }
-    const neverHere = whyNotOn(engine.kind, opened);
+    const neverHere = deviceObstacle(engine.kind, opened);
     const tooLarge = whyNotWhole(opened, engine, budgetBytes);
     if (neverHere) notHere(neverHere);
     else if (tooLarge)
