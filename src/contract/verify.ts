@@ -42,7 +42,7 @@ export interface VerifyRequest {
    */
   nll: Float32Array | null;
   /** Why `nll` is null, unless the form of the graph is the reason. */
-  whyNoNll?: string | undefined;
+  nllObstacle?: string | undefined;
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: Unit[] };

@@ -61,7 +61,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
   const { removed, score, plan, study, target } = request;
-  let whyNoNll: string | undefined;
+  let nllObstacle: string | undefined;
   // A graph that this machine cannot score, or has no memory for, can still be written and
   // verified.
   const unlessNotHere = async <T>(find: () => Promise<T>): Promise<T | null> => {
@@ -69,7 +69,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
       return await find();
     } catch (error) {
       if (!(error instanceof EspalierError) || !isNotHere(error.code)) throw error;
-      whyNoNll = error.message;
+      nllObstacle = error.message;
       if (!error.code.startsWith('unsupported-')) await work.release().catch(() => {});
       return null;
     }
@@ -117,7 +117,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
       graph: manifest.graph,
       window: [...ids],
       nll,
-      whyNoNll,
+      nllObstacle,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { folder: source, graph: opened.graphPath, removed },
       device: { kind, subgroups },

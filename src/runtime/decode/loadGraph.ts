@@ -34,7 +34,7 @@ export interface LoadedGraph {
    * Where graph capture was asked for: the reason why ONNX Runtime would not record this graph, or
    * null, and how long finding out took, s.
    */
-  capture?: { whyNot: string | null; seconds: number };
+  capture?: { obstacle: string | null; seconds: number };
   /** Releases the session. */
   release(): Promise<void>;
 }
@@ -42,8 +42,8 @@ export interface LoadedGraph {
 /**
  * The folder may be a disk, a zip or a manifest; where the engine streams blobs and the source has
  * them, external data is never copied to memory.
- * @throws EspalierError `unsupported-op` (see `deviceObstacle`), `unsupported-graph`, `out-of-memory`,
- *   `missing-file`, `device-lost`, `cancelled`.
+ * @throws EspalierError `unsupported-op` (see `deviceObstacle`), `unsupported-graph`,
+ *   `out-of-memory`, `missing-file`, `device-lost`, `cancelled`.
  */
 export async function loadGraph(
   opened: OpenedModel,
@@ -82,7 +82,7 @@ export async function loadGraph(
   throwIfCancelled(options.signal);
   options.onCompile?.();
   const tried = performance.now();
-  const whyNot = options.graphCapture
+  const obstacle = options.graphCapture
     ? await engine.captureObstacle(graphPath, graph, externalData)
     : undefined;
   const seconds = (performance.now() - tried) / 1000;
@@ -98,7 +98,7 @@ export async function loadGraph(
     engine,
     compiled,
     io,
-    ...(whyNot === undefined ? {} : { capture: { whyNot, seconds } }),
+    ...(obstacle === undefined ? {} : { capture: { obstacle, seconds } }),
     release: async () => {
       await engine.release([compiled]);
       engine.trim();

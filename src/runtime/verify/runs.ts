@@ -26,7 +26,7 @@ export interface ExpectedNll {
   /** NLL of window[1..], nats; null when the graph gives no per-token logits. */
   nll: ArrayLike<number> | null;
   /** Why there is none, where it is not the graph's form. */
-  whyNoNll?: string | undefined;
+  nllObstacle?: string | undefined;
 }
 
 /** Bytes of the graph file and of all files that its tensors lie in. */
@@ -38,7 +38,7 @@ function graphBytes({ structure, folder, graphPath }: OpenedModel): number {
 }
 
 /** Why the graph is too large to be run whole on this engine within `budgetBytes`, or null. */
-export function whyNotWhole(
+export function sizeObstacle(
   opened: OpenedModel,
   engine: Engine,
   budgetBytes: number,
@@ -67,7 +67,7 @@ export async function compareLikelihood(
   if (!expected.nll)
     return (
       'not compared: ' +
-      `${expected.whyNoNll ?? 'the graph gives no likelihoods of a text (no logits for every token, or embeddings in place of token ids)'}`
+      `${expected.nllObstacle ?? 'the graph gives no likelihoods of a text (no logits for every token, or embeddings in place of token ids)'}`
     );
   // A graph that keeps the last position is asked for a few of them, one prefix at a time.
   const whole = await runner.nllPerToken(expected.window);

@@ -17,7 +17,7 @@ import {
   compareInParts,
   compareLikelihood,
   type ExpectedNll,
-  whyNotWhole,
+  sizeObstacle,
 } from './runs.ts';
 
 /**
@@ -127,7 +127,7 @@ export async function verifyExport(
       );
     }
     const neverHere = deviceObstacle(engine.kind, opened);
-    const tooLarge = whyNotWhole(opened, engine, budgetBytes);
+    const tooLarge = sizeObstacle(opened, engine, budgetBytes);
     if (neverHere) notHere(neverHere);
     else if (tooLarge)
       notHere(`${tooLarge}. Decoding with the cache needs the whole graph and was not checked`);
@@ -143,16 +143,14 @@ export async function verifyExport(
   tell(total);
   const right = checks.every((c) => c.ok || excused.has(c));
   const whole = excused.size === 0 && checks.some((c) => c.name === DECODING);
+  const status = (): Verification['status'] => {
+    if (!right) return 'failed';
+    if (whole) return 'verified';
+    if (inParts) return 'in-parts';
+    return excused.size > 0 ? 'unverified' : 'failed';
+  };
   return {
-    status: !right
-      ? 'failed'
-      : whole
-        ? 'verified'
-        : inParts
-          ? 'in-parts'
-          : excused.size > 0
-            ? 'unverified'
-            : 'failed',
+    status: status(),
     checks,
     device: engine.name,
     seconds: (performance.now() - started) / 1000,
