@@ -2,6 +2,7 @@
 
 import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/export/manifest.ts';
+import { stepRecords } from '../model/export/steps.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
 import { writeFolder } from '../node/writeFolder.ts';
 import type { Engine } from '../runtime/device/engine.ts';
@@ -22,6 +23,7 @@ import {
   RUN_OPTIONS,
   type RunValues,
 } from './sharedOptions.ts';
+import { STEP_OPTIONS, stepsFor } from './steps.ts';
 
 const OPTIONS = {
   remove: {
@@ -30,6 +32,7 @@ const OPTIONS = {
     help: `${PLAN_OPTIONS.remove.help}; "" for none`,
   },
   out: { type: 'text', value: 'dir', required: true, help: 'folder to write, new or empty' },
+  ...STEP_OPTIONS,
   ...RUN_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies Options;
@@ -41,7 +44,10 @@ export const prune = defineCommand({
     'checks are printed.',
   argument: FOLDER,
   options: OPTIONS,
-  examples: ['public/sample --model onnx/model.onnx --remove 7,9.attn --out pruned-sample'],
+  examples: [
+    'public/sample --model onnx/model.onnx --remove 7,9.attn --out pruned-sample',
+    'public/sample --model onnx/model.onnx --remove "" --dtype fp16 --out sample-fp16',
+  ],
   run,
 });
 
@@ -50,7 +56,8 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
-    const manifest = await exportManifest(opened, removed, { app: VERSION });
+    const steps = stepsFor(opened, values.dtype);
+    const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
     await writeFolder(out, manifest.files, folder, (done, total) =>
       status(`write ${done}/${total} bytes`),
     );
@@ -68,6 +75,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       nllObstacle,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { opened, removed },
+      steps,
     };
     const [verification, summary] = await withFolder(out, async (written) => [
       await verifyExport(written, manifest.graph, expected, engine),
@@ -80,7 +88,15 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     await engine.dispose();
     const files = manifest.files.map((file) => ({ path: file.path, bytes: file.size }));
     if (json !== undefined)
-      writeJson(json, { removed, out, files, leftOut: manifest.leftOut, summary, verification });
+      writeJson(json, {
+        removed,
+        ...stepRecords(steps),
+        out,
+        files,
+        leftOut: manifest.leftOut,
+        summary,
+        verification,
+      });
     else {
       const total = files.reduce((sum, file) => sum + file.bytes, 0);
       process.stdout.write(

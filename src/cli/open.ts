@@ -90,8 +90,8 @@ export async function openVariants(
   graphCapture = false,
 ): Promise<OpenVariant> {
   const selfTest = device === 'webgpu' ? await selfTestOnce() : null;
-  return (removed, signal, onProgress) =>
-    LoadedVariant.open(opened, { removed, device, selfTest, graphCapture }, nodeLoader, {
+  return (removed, signal, onProgress, steps = []) =>
+    LoadedVariant.open(opened, { removed, steps, device, selfTest, graphCapture }, nodeLoader, {
       signal,
       onProgress,
     });

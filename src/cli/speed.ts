@@ -5,6 +5,7 @@ import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/s
 import type { DeviceKind } from '../contract/device.ts';
 import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../contract/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
+import { type StepChoice, stepRecords } from '../model/export/steps.ts';
 import { measureVariants } from '../speed/measure.ts';
 import type { Unit } from '../units.ts';
 import { UsageError } from './args.ts';
@@ -13,9 +14,11 @@ import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
 import { COMMON_OPTIONS, FOLDER, PLAN_OPTIONS, RUN_OPTIONS } from './sharedOptions.ts';
+import { STEP_OPTIONS, stepsFor } from './steps.ts';
 
 const OPTIONS = {
   ...PLAN_OPTIONS,
+  ...STEP_OPTIONS,
   prompt: { type: 'text', value: 'text', help: 'prompt, in place of --prompt-tokens' },
   'prompt-tokens': {
     type: 'whole',
@@ -52,7 +55,7 @@ const OPTIONS = {
 } as const satisfies Options;
 
 export const bench = defineCommand({
-  summary: 'measure the speed of the original and, with --remove, of the pruned model in turn',
+  summary: 'measure the speed of the original and, with --remove or --dtype, of an export in turn',
   about:
     'The pruned model is what prune would write. The defaults are the protocol of the paper ' +
     '(Kim et al., Shortened LLaMA, section 4).',
@@ -80,7 +83,7 @@ interface BenchVariant {
 }
 
 /**
- * What `bench` writes. `pruned` and `gain` are null without --remove; `errors` is there when a
+ * What `bench` writes. `pruned` and `gain` are null without --remove and --dtype; `errors` is there when a
  * variant failed.
  */
 export interface BenchReport {
@@ -94,6 +97,8 @@ export interface BenchReport {
   settings: SpeedSettings & {
     graph: string;
     removed: Unit[];
+    /** Of the pruned variant, where there are any. */
+    steps?: StepChoice[];
     promptIds: number[];
     interleaved: MeasureResult['interleaved'];
   };
@@ -130,8 +135,9 @@ async function run(
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
+    const steps = stepsFor(opened, values.dtype);
     const result = await measureVariants(
-      { removed, settings },
+      { removed, steps, settings },
       await openVariants(opened, values, graphCapture),
       {
         signal: new AbortController().signal,
@@ -140,7 +146,7 @@ async function run(
       },
     );
     statusDone();
-    const report = reportOf(result, opened.graphPath, removed);
+    const report = reportOf(result, opened.graphPath, removed, steps);
     writeJson(values.json, report);
     summarise(result);
     return report.errors ? 1 : 0;
@@ -158,7 +164,12 @@ function modeOf(
   return is(QUICK_PROTOCOL) ? 'quick' : 'custom';
 }
 
-function reportOf(result: MeasureResult, graph: string, removed: Unit[]): BenchReport {
+function reportOf(
+  result: MeasureResult,
+  graph: string,
+  removed: Unit[],
+  steps: readonly StepChoice[],
+): BenchReport {
   const { original, pruned, gain, errors, settings, promptIds, interleaved } = result;
   const any = original ?? pruned;
   if (!any) throw new EspalierError('bug', 'Neither variant has numbers, and neither failed.');
@@ -168,7 +179,7 @@ function reportOf(result: MeasureResult, graph: string, removed: Unit[]): BenchR
     gain: gain?.ratio ?? null,
     gainCi95: gain?.ci95 ?? null,
     gainIsNoise: gain?.noise ?? null,
-    settings: { ...settings, graph, removed, promptIds, interleaved },
+    settings: { ...settings, graph, removed, ...stepRecords(steps), promptIds, interleaved },
     device: { ...any.info.device, runtime: any.info.runtime },
     ...(errors.original || errors.pruned ? { errors } : {}),
   };

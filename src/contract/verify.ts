@@ -1,5 +1,6 @@
 // Opening a written export again and checking it against the plan.
 
+import type { StepChoice } from '../model/export/steps.ts';
 import type { Unit } from '../units.ts';
 import type { DeviceKind } from './device.ts';
 import type { Methods } from './methods.ts';
@@ -46,6 +47,8 @@ export interface VerifyRequest {
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: Unit[] };
+  /** What was done to it after the removal. */
+  steps: readonly StepChoice[];
   device: { kind: DeviceKind; subgroups: boolean };
   /** Memory budget of the runs; by default that of scoring. */
   budgetBytes?: number | undefined;

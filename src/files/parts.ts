@@ -4,11 +4,12 @@
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { manifestSource } from '../model/export/folder.ts';
 import type { ManifestFile } from '../model/export/manifest.ts';
+import { rangesOf } from '../onnx/bytes.ts';
 import type { Folder } from '../onnx/source.ts';
 
 export interface WriteJob {
   files: readonly ManifestFile[];
-  /** Where byte ranges are read from. */
+  /** Where ranges, and what is computed from them, are read from. */
   source: Folder;
   /** Called after every piece with bytes written and bytes in all. */
   onProgress?: (done: number, total: number) => void;
@@ -100,10 +101,10 @@ export async function* piecesOf(
  */
 export async function checkSource({ files, source }: WriteJob): Promise<void> {
   const asked = new Set<string>();
-  for (const part of files.flatMap((file) => file.parts)) {
-    if (part instanceof Uint8Array || asked.has(part.file)) continue;
-    asked.add(part.file);
-    await source.open(part.file)?.read(part.offset, Math.min(1, part.length));
+  for (const { file, offset, length } of files.flatMap(({ parts }) => parts.flatMap(rangesOf))) {
+    if (asked.has(file)) continue;
+    asked.add(file);
+    await source.open(file)?.read(offset, Math.min(1, length));
   }
 }
 

@@ -76,8 +76,8 @@ export function decodeModel(
 }
 
 /**
- * Serialized ModelProto. `place` says where tensors that are byte ranges go; tensors with bytes are
- * written inline.
+ * Serialized ModelProto. `place` says where tensors go that are ranges or computed; tensors with
+ * bytes are written inline.
  */
 export function encodeModel(model: Model, place: Place): Uint8Array<ArrayBuffer> {
   const proto = create(ModelProtoSchema, {

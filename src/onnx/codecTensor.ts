@@ -3,14 +3,14 @@
 
 import { create } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
-import { DataType, elementBits, elementCount, isRange, type Tensor } from './graph.ts';
+import { DataType, elementBits, elementCount, type Tensor } from './graph.ts';
 import {
   type StringStringEntryProto,
   StringStringEntryProtoSchema,
   type TensorProto,
   TensorProtoSchema,
 } from './onnx_pb.js';
-import type { ByteRange } from './source.ts';
+import type { ByteRange, DerivedRange } from './source.ts';
 
 /** What a file says of a tensor kept outside: values of its external_data entries. */
 export interface ExternalReference {
@@ -31,12 +31,13 @@ export type ResolveExternal = (
 ) => ByteRange;
 
 /**
- * Where a tensor of byte ranges goes in a written file: inline bytes, or a place in a data file.
+ * Where a tensor whose bytes are not in memory goes in a written file: inline bytes, or a place in a
+ * data file.
  */
 export type Placement = Uint8Array | { location: string; offset: number; length: number };
 export type Place = (
   tensor: Tensor,
-  range: ByteRange,
+  data: ByteRange | DerivedRange,
   owner: 'initializer' | 'attribute',
 ) => Placement;
 
@@ -110,7 +111,7 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
   return { name, type, dims, data };
 }
 
-/** TensorProto of a tensor; ranges go where `place` says. */
+/** TensorProto of a tensor; what is not in memory goes where `place` says. */
 export function encodeTensor(
   tensor: Tensor,
   place: Place,
@@ -121,11 +122,12 @@ export function encodeTensor(
     dataType: tensor.type,
     dims: tensor.dims.map(BigInt),
   });
-  if (tensor.type === DataType.string && !isRange(tensor.data)) {
+  if (tensor.type === DataType.string && tensor.data instanceof Uint8Array) {
     proto.stringData = unpackStrings(tensor.data);
     return proto;
   }
-  const placed = isRange(tensor.data) ? place(tensor, tensor.data, owner) : tensor.data;
+  const { data } = tensor;
+  const placed = data instanceof Uint8Array ? data : place(tensor, data, owner);
   if (placed instanceof Uint8Array) {
     proto.rawData = placed;
     return proto;

@@ -49,6 +49,34 @@ export interface ByteRange {
 }
 
 /**
+ * A computation over bytes as plain data: it crosses threads, and the transform of that name
+ * (transforms.ts) carries it out wherever it is read.
+ */
+export interface Derivation {
+  readonly transform: string;
+  /** What the transform needs besides its sources; part of the result's identity. */
+  readonly parameters: Readonly<Record<string, number | string | boolean>>;
+  /** What it reads: ranges of files, bytes in memory, results of other computations. */
+  readonly sources: readonly Bytes[];
+  /** What it makes, for messages; no part of its identity. */
+  readonly label: string;
+}
+
+/**
+ * A stretch of the result of a computation. Several tensors may be stretches of one result (a
+ * matrix in 4 bits, its scales, its zero points): it is then computed once for all of them.
+ */
+export interface DerivedRange {
+  readonly from: Derivation;
+  /** Within the result. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The bytes of a tensor or of a part of a file: in memory, in a file, or computed when read. */
+export type Bytes = Uint8Array | ByteRange | DerivedRange;
+
+/**
  * A file of the folder as UTF-8 text, or null when the folder has none of that path.
  * @param max most bytes; a longer file is refused before any of it is read
  * @throws EspalierError `code` for a longer file; as `ByteSource.read`

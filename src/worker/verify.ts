@@ -14,7 +14,7 @@ import { folderOf } from './folderOf.ts';
 
 const api: VerifyApi = {
   async verify(
-    { written, graph, window, nll, nllObstacle, numBlocks, source, device, budgetBytes },
+    { written, graph, window, nll, nllObstacle, numBlocks, source, steps, device, budgetBytes },
     onProgress,
   ) {
     const folder = written.kind === 'zip' ? await openZip(written.blob) : await folderOf(written);
@@ -29,6 +29,7 @@ const api: VerifyApi = {
       nllObstacle,
       numBlocks,
       source: { opened, removed: source.removed },
+      steps,
     };
     return verifyExport(folder, graph, expected, engine, { onProgress, budgetBytes });
   },

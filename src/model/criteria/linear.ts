@@ -1,7 +1,8 @@
 // Which stored tensors are the linear matrices and norm vectors of each block, found by data flow;
 // must not read weights.
 
-import { DataType, elementCount, isRange, type Node, type Tensor } from '../../onnx/graph.ts';
+import { keyOf } from '../../onnx/bytes.ts';
+import { DataType, elementCount, type Node, type Tensor } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 import {
   axisQuantised,
@@ -83,13 +84,12 @@ const SAME_VALUES: ReadonlySet<string> = new Set([
 export function countedTensors(structure: Structure): CountedTensor[] {
   const { graph, region, content, constants } = structure;
   const found = new Map<string, CountedTensor>();
-  const ids = new Map<Uint8Array, number>();
   for (const [position, node] of graph.nodes.entries()) {
     const block = region[position]! - 1;
     if (block < 0 || block >= structure.blocks.length || !node.inputs.some((x) => content.has(x)))
       continue;
     for (const item of operands(node)) {
-      const key = `${item.kind}\n${identity(item.tensor)}\n${item.quantised ? identity(item.quantised.scales) : ''}`;
+      const key = `${item.kind}\n${keyOf(item.tensor.data)}\n${item.quantised ? keyOf(item.quantised.scales.data) : ''}`;
       const known = found.get(key) ?? { ...item, blocks: new Set<number>() };
       known.blocks.add(block);
       found.set(key, known);
@@ -245,13 +245,6 @@ export function countedTensors(structure: Structure): CountedTensor[] {
       return node.inputs.some((x) => !constants.has(x) && isRoot(producerOf(x)));
     }
     return node?.op === 'Sqrt' || node?.op === 'Rsqrt';
-  }
-
-  /** Equal ranges are the same tensor, whatever their names. */
-  function identity({ data }: Tensor): string {
-    if (isRange(data)) return `${data.file}:${data.offset}:${data.length}`;
-    if (!ids.has(data)) ids.set(data, ids.size);
-    return `inline:${ids.get(data)}`;
   }
 }
 

@@ -3,7 +3,6 @@
 
 import { dependencies } from '../../onnx/captures.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
-import { isRange } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 
 /**
@@ -111,7 +110,7 @@ export function trimPiece(piece: Piece): void {
  */
 export function constantInts(piece: Piece, value: string): number[] | null {
   const tensor = constantTensor(piece, value);
-  if (tensor && !isRange(tensor.data)) return intsOf(tensor.data, tensor.type);
+  if (tensor?.data instanceof Uint8Array) return intsOf(tensor.data, tensor.type);
   const node = constantNode(piece, value);
   const ints = node?.attributes.get('value_ints') ?? node?.attributes.get('value_int');
   if (ints?.kind === 'ints') return [...ints.value];

@@ -1,7 +1,7 @@
 // The small weightless ONNX programs a model is cut into, as the runtime receives them. Types and
 // shapes only: model/ makes them, runtime/ feeds them.
 
-import type { ByteRange } from '../../onnx/source.ts';
+import type { Bytes } from '../../onnx/source.ts';
 
 /** Element types by the names that onnxruntime-web uses for tensors. */
 export type ElementType =
@@ -36,11 +36,8 @@ export interface WeightRef {
   dims: readonly number[];
   /** On the device. */
   byteLength: number;
-  data: Uint8Array | ByteRange;
-  /**
-   * Element type in the file, where it is another one: float16 is widened on its way to the device.
-   */
-  stored?: 'float16';
+  /** What the device gets; computed on the way where the file has another element type. */
+  data: Bytes;
 }
 
 /**

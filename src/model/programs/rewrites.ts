@@ -3,7 +3,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { Attribute, Node, Tensor } from '../../onnx/graph.ts';
-import { DataType, floatAttribute, intAttribute, isRange } from '../../onnx/graph.ts';
+import { DataType, floatAttribute, intAttribute } from '../../onnx/graph.ts';
 import { trimTail } from './cutCaches.ts';
 import type { Piece } from './cutPiece.ts';
 import { constantTensor, copyNode, trimPiece } from './cutPiece.ts';
@@ -94,7 +94,7 @@ function isZero(piece: Piece, value: string): boolean {
   const tensor = constantTensor(piece, value);
   return (
     tensor !== null &&
-    !isRange(tensor.data) &&
+    tensor.data instanceof Uint8Array &&
     tensor.dims.every((d) => d === 1) &&
     tensor.data.every((byte) => byte === 0)
   );

@@ -36,6 +36,17 @@ export function withParting(
   return told;
 }
 
+/** The metadata of the same graph with other names of its values. */
+export function withCutNames(
+  metadata: ReadonlyMap<string, string>,
+  nameOf: (value: string) => string,
+): Map<string, string> {
+  const parting = readParting(metadata.get(KEY));
+  if (!parting) return new Map(metadata);
+  const cuts = parting.cuts.map(nameOf);
+  return new Map(metadata).set(KEY, JSON.stringify({ ...parting, cuts }));
+}
+
 /**
  * Anchors and boundaries as the metadata tell them, or null when they tell nothing or the graph is
  * another by now: every value must be a cut, in order, and every block must hold the one anchor
