@@ -34,7 +34,7 @@ import { chatOf } from '../runtime/decode/variantText.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
-import { checkHalf } from '../runtime/score/halfCheck.ts';
+import { checkFloat16 } from '../runtime/score/float16Check.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
@@ -138,7 +138,13 @@ export class StudioService implements StudioApi {
       const [window = []] = windows;
       const warning =
         device.kind === 'webgpu'
-          ? await checkHalf({ opened, session, window, cpu: () => openWasm(this.loader), signal })
+          ? await checkFloat16({
+              opened,
+              session,
+              window,
+              cpu: () => openWasm(this.loader),
+              signal,
+            })
           : null;
       if (warning) note(warning);
       this.windows = { rows: windows, device: settings.device };

@@ -14,7 +14,7 @@ const TOKENS = { most: 64, least: 16 };
 const OPERATIONS = 3e11;
 
 /** What is compared against what. */
-export interface HalfCheck {
+export interface Float16Check {
   opened: OpenedModel;
   /** The session whose numbers are in doubt. */
   session: Pick<ScoreSession, 'nllPerToken' | 'programs'>;
@@ -28,13 +28,13 @@ export interface HalfCheck {
  * A sentence for people when the NLL of the original in float16 differs from that with float32
  * sums, or when this could not be found out; null when it does not, or without float16.
  */
-export async function checkHalf({
+export async function checkFloat16({
   opened,
   session,
   window,
   cpu,
   signal,
-}: HalfCheck): Promise<string | null> {
+}: Float16Check): Promise<string | null> {
   if (!usesHalf(session.programs)) return null;
   const affordable = Math.floor(OPERATIONS / (2 * Math.max(1, opened.summary.params)));
   const ids = window.slice(0, Math.max(TOKENS.least, Math.min(TOKENS.most, affordable)));
