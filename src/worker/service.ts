@@ -19,18 +19,12 @@ import type {
 import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
-import { watched } from '../files/watched.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { Identity } from '../model/export/identity.ts';
-import { PROVENANCE_FILE } from '../model/export/provenance.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import { writtenSizes } from '../model/open/entries.ts';
-import { listGraphs, openModel } from '../model/open/open.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
-import { readText } from '../onnx/source.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
-import { chatOf } from '../runtime/decode/variantText.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
@@ -38,9 +32,9 @@ import { checkFloat16 } from '../runtime/score/float16Check.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
-import { folderOf } from './folderOf.ts';
 import { type BundledText, OpenModel } from './openModel.ts';
 import { PauseGate } from './pauseGate.ts';
+import { readModel } from './readModel.ts';
 import { SessionHolder } from './sessionHolder.ts';
 
 export class StudioService implements StudioApi {
@@ -69,40 +63,19 @@ export class StudioService implements StudioApi {
   }
 
   async open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult> {
-    const { source } = request;
     const turn = ++this.opens;
-    const folder = await folderOf(source);
-    const graphs = listGraphs(folder);
-    if (graphs.length > 1 && request.graph === undefined)
-      return { kind: 'choose', name: folder.name, graphs };
-    const graph = folder.open(request.graph ?? graphs[0]?.path ?? '');
-    const total = graph?.size ?? 0;
-    const onRead = (done: number) =>
-      onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
-    onRead(0);
-    const opened = { ...(await openModel(watched(folder, graph, onRead), request.graph)), folder };
-    // A longer one was not written by Espalier; it must not keep the model from opening.
-    const readable = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
-    const provenance = readable
-      ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES)
-      : null;
-    const chat = await chatOf(folder);
+    const { opened, result, finish } = await readModel(request, onEvent);
+    if (!opened) return result;
     if (turn === this.opens) await this.cancel();
     await this.sessions.exclusive(async () => {
       // A later open has been requested: its model is the one that counts.
       if (turn !== this.opens) throw cancelled();
       await this.sessions.reset();
-      this.current = new OpenModel(opened, source, this.bundledText);
+      this.current = new OpenModel(opened, request.source, this.bundledText);
       this.windows = null;
     });
-    onRead(total);
-    return {
-      kind: 'opened',
-      model: opened.summary,
-      provenance,
-      hasTokenizer: folder.open('tokenizer.json') !== null,
-      chat,
-    };
+    finish();
+    return result;
   }
 
   device(): Promise<DeviceReport> {
