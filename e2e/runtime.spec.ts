@@ -13,7 +13,7 @@ import type { Verification } from '../src/contract/verify.ts';
 import type { Generation } from '../src/runtime/decode/greedy.ts';
 import type { Routes } from '../src/runtime/device/selfTest.ts';
 import type { Curve, SublayersCurve } from '../src/runtime/score/curve.ts';
-import type { Found } from '../src/runtime/search/iterative.ts';
+import type { SearchOutcome } from '../src/runtime/search/iterative.ts';
 import { type FixtureGolden, golden } from '../src/testing/fixtures.ts';
 import type { RuntimeCall, ServedFolder } from './runtimeWorker.ts';
 
@@ -261,7 +261,7 @@ test('streamed scoring that was interrupted goes on from its hidden states; part
     resumed: { curve: Curve; blocks: number };
     cleared: boolean;
     parts: SublayersCurve;
-    search: Found;
+    search: SearchOutcome;
     left: number;
   }>({ check: 'resume', ...fixture(name), device: 'webgpu', windows, budgetBytes, stopAfter: 8 });
   expect(found).toMatchObject({ stopped: true, cleared: true, left: 0, done: 8 });

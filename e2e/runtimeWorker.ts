@@ -13,7 +13,7 @@ import type { Checkpoint, CheckpointStore } from '../src/runtime/checkpoint/chec
 import { Decoder, type DecoderOptions } from '../src/runtime/decode/decoder.ts';
 import { generateGreedily } from '../src/runtime/decode/greedy.ts';
 import { loadGraph } from '../src/runtime/decode/loadGraph.ts';
-import { Variant } from '../src/runtime/decode/variant.ts';
+import { LoadedVariant } from '../src/runtime/decode/variant.ts';
 import type { Engine } from '../src/runtime/device/engine.ts';
 import { webLoader } from '../src/runtime/device/ort.web.ts';
 import { attentionProbe } from '../src/runtime/device/probes.ts';
@@ -348,7 +348,7 @@ async function variant(call: Extract<RuntimeCall, { check: 'variant' }>): Promis
   const results: unknown[] = [];
   for (let cycle = 0; cycle < call.cycles; cycle++) {
     const { removed, graphCapture, prompt, tokens } = call;
-    const loaded = await Variant.open(
+    const loaded = await LoadedVariant.open(
       source,
       { removed, device: 'webgpu', selfTest, graphCapture },
       webLoader,

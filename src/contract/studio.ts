@@ -37,22 +37,22 @@ export interface StudioApi {
   score(settings: ScoreSettings, onEvent: (event: ScoreEvent) => void): Promise<ScoreResult>;
   /**
    * Windows of a restored curve: makes `plan` possible without scoring again.
-   * Weights and the intact pass are loaded when the first plan is measured.
-   * @param budgetBytes what plans may take; by default what the last job might
+   * Weights are loaded, and the original runs, when the first plan is measured.
+   * @param budgetBytes memory budget of plans; by default that of the last job
    */
   useWindows(windows: number[][], device: 'auto' | DeviceKind, budgetBytes?: number): Promise<void>;
   /**
-   * What makes the open model recognisable: hashes of its graph and of samples of its weights
-   * (reads at most 4 MiB of them).
+   * Identifies the open model: hashes of its graph and of samples of its weights (reads at most
+   * 4 MiB of them).
    */
   identity(): Promise<Identity>;
   /**
-   * PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer
-   * call cancels an older one.
+   * PPL with the units removed, on the windows of the last `score` or `useWindows`. A newer call
+   * cancels an older one.
    */
   plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
   /**
-   * Leave-one-out over the parts of the blocks, on the windows of the last score or useWindows, or
+   * Leave-one-out over the sublayers, on the windows of the last score or useWindows, or
    * those of the settings. @throws EspalierError as `score`.
    */
   scoreSublayers(
@@ -70,15 +70,15 @@ export interface StudioApi {
     onEvent: (progress: Progress) => void,
   ): Promise<SourceResult<S>>;
   /**
-   * Iterative PPL. Cancelled, the steps so far were told by events. @throws EspalierError as
-   * `score`.
+   * Iterative PPL; when it is cancelled, events have reported the steps so far.
+   * @throws EspalierError as `score`.
    */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
-  /** Holds the running search between two runs, or lets it go on. */
+  /** Pauses the running search between two runs, or lets it continue. */
   pause(on: boolean): Promise<void>;
   /**
-   * Perplexity of original and plan on another text. Cancelled, the partial result was told by
-   * events.
+   * Perplexity of original and plan on another text; when it is cancelled, events have reported the
+   * partial result.
    */
   evaluate(
     request: EvaluateRequest,
@@ -92,7 +92,7 @@ export interface StudioApi {
   writtenSizes(steps: readonly StepChoice[]): Promise<WrittenSizes>;
   /** Writes the pruned folder, then re-opens what was written in a fresh worker and compares. */
   export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult>;
-  /** Gives weights and hidden states back to the device; what needs them next loads them again. */
+  /** Frees weights and hidden states on the device; what needs them next loads them again. */
   release(): Promise<void>;
   /** Stops the running job within 2 s. */
   cancel(): Promise<void>;

@@ -151,7 +151,7 @@ describe('the sample', () => {
     };
     expect(await runs([7])).toBe(15); // the embedding and every block but one
     expect(await runs([7, 12])).toBe(3); // 13, 14, 15 after the state that both plans share
-    expect(await runs([9])).toBe(6 + 2); // from the intact state before block 7, through 7 and 8
+    expect(await runs([9])).toBe(6 + 2); // from the original state before block 7, through 7 and 8
     expect(await runs([3, 9])).toBe(11);
     expect(await runs([])).toBe(16 - 9);
     await fresh.dispose();

@@ -1,5 +1,5 @@
 // Models larger than the budget: the same numbers, every byte read once per pass, memory as stated,
-// an end at once when cancelled.
+// and an immediate end when cancelled.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -94,8 +94,8 @@ describe('a budget of a quarter of the weights', () => {
       expect(streamed.nllPerWindow).toEqual(resident.nllPerWindow);
       // Every block has the same size; the table of 1 MiB serves embedding and head.
       const table = 2048 * 128 * 4;
-      const kept = table + ((weights - table) * 13) / 16;
-      expect((folder.bytesRead() - before) / kept).toBeCloseTo(1, 1);
+      const streamedBytes = table + ((weights - table) * 13) / 16;
+      expect((folder.bytesRead() - before) / streamedBytes).toBeCloseTo(1, 1);
       expect(folder.bytesRead() - before).toBeLessThan(weights);
     });
   });
@@ -112,7 +112,7 @@ describe('a budget of a quarter of the weights', () => {
         budget,
       );
       expect(plan).toMatchObject({ resident: false, group: 1 });
-      expect(plan.variants).toBeLessThan(16);
+      expect(plan.ablations).toBeLessThan(16);
       expect(plan.rows.headTokens).toBeLessThan(127);
       const seen: number[] = [];
       const curve = await session.score(two, undefined, (event) => {
@@ -291,7 +291,7 @@ describe('the memory plan', () => {
     };
     const shape = { windows: 10, length: 128 };
     const plan = planMemory(large, shape, device, defaultBudget('webgpu', device.maxBufferBytes));
-    expect(plan).toMatchObject({ resident: true, group: 10, keepIntact: true, obstacle: null });
+    expect(plan).toMatchObject({ resident: true, group: 10, keepOriginal: true, obstacle: null });
     // Little more than the weights: smaller runs, not a stream.
     const tight = 4.65 * 2 ** 30;
     const close = planMemory(large, shape, device, tight);

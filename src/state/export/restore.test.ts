@@ -110,7 +110,7 @@ describe('restore', () => {
   it('brings back what makes the curve doubtful, apart from the notes', async () => {
     const { actions, get, drop } = setUp();
     await actions.openSample();
-    expect(remarksOf(get())).toEqual({ warnings: [], notes: [] });
+    expect(remarksOf(get())).toEqual({ warnings: [], notes: [], details: [] });
     const doubt = 'float16 overflows in this model.';
     await drop(
       'espalier.json',
@@ -118,10 +118,11 @@ describe('restore', () => {
         text.replace('"rewrites": []', `"rewrites": ["a"], "warnings": ["${doubt}"]`),
       ),
     );
-    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['For scoring: a.'] });
+    const details = ['Graph rewritten for scoring: a.'];
+    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: [], details });
     const { result } = get().score.curve!;
     actions.takeCurve(result, '', false, [doubt, 'Fewer windows.']);
-    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['Fewer windows.'] });
+    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['Fewer windows.'], details });
   });
 
   it('says what an exported folder was made from', async () => {

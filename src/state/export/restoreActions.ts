@@ -54,7 +54,7 @@ export function makeRestoreActions(
    */
   function takeScore(result: ScoreResult): void {
     const used = result.settings;
-    const notes = result.rewrites.map((text) => `For scoring: ${text}.`);
+    const notes: string[] = [];
     const text = textOf(result);
     const { samples, length, sampler, seed, bos } = used;
     // Given ids have their own counts and no sampler.

@@ -125,14 +125,20 @@ export function letter(i: number): string {
 }
 
 /**
- * What makes the numbers of the shown curve doubtful, and apart from that what is worth knowing
- * about how they came about.
+ * What makes the numbers of the shown curve doubtful; what is worth knowing about how they came
+ * about; and details of the implementation, which are shown on request only.
  */
 export const remarksOf = derive(
   (state: StudioState) => [state.score.curve] as const,
   (curve) => {
     const warnings = curve?.result.warnings ?? [];
-    return { warnings, notes: (curve?.notes ?? []).filter((note) => !warnings.includes(note)) };
+    return {
+      warnings,
+      notes: (curve?.notes ?? []).filter((note) => !warnings.includes(note)),
+      details: (curve?.result.rewrites ?? []).map(
+        (text) => `Graph rewritten for scoring: ${text}.`,
+      ),
+    };
   },
 );
 

@@ -168,7 +168,7 @@ function Warnings() {
 function Groups() {
   const groups = useStudio(groupsOf);
   const windows = useStudio((state) => state.score.curve?.result.windows.length ?? 0);
-  const { notes } = useStudio(remarksOf);
+  const { notes, details } = useStudio(remarksOf);
   return (
     <>
       {groups.length > 0 && (
@@ -196,10 +196,11 @@ function Groups() {
           One window gives no interval: use more to see which blocks differ by more than noise.
         </p>
       )}
-      {notes.length > 0 && (
-        <details className={css.notes} data-testid="curve-notes">
+      {notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
+      {details.length > 0 && (
+        <details className={css.groups} data-testid="curve-details">
           <summary>Details</summary>
-          {notes.join(' ')}
+          <p className={css.notes}>{details.join(' ')}</p>
         </details>
       )}
     </>

@@ -1,5 +1,4 @@
-// When a job writes itself down: seldom enough that it costs next to nothing; must not know what is
-// written.
+// Decides when a job writes its checkpoint: rarely enough that writing costs next to nothing.
 
 import { toReport } from '../../errors.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
@@ -8,20 +7,20 @@ import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
 const FIRST_MS = 5000;
 const LEAST_MS = 10_000;
 /**
- * Time between two checkpoints, in times of what the last one took: writing takes less than 2 % of
- * a job.
+ * Time between two checkpoints, as a multiple of what the last one took: writing takes less than
+ * 2 % of a job.
  */
 const RATIO = 50;
-/** Work that may be lost at the end of a step that leaves little to write, ms. */
+/** Work that may be lost at the end of a step, which leaves little to write, ms. */
 const STEP_MS = 1000;
 /**
- * A cancelled job ends within 2 s: where writing took longer than this, ms, the last checkpoint
- * counts.
+ * A cancelled job must end within 2 s: where writing takes longer than this, ms, the last
+ * checkpoint has to do.
  */
 const QUICK_MS = 1000;
 
-/** Keeps the checkpoint of one job. Nothing here fails the job. */
-export class Keeper {
+/** Writes the checkpoint of one job. Nothing here fails the job. */
+export class CheckpointWriter {
   private readonly store: CheckpointStore;
   private readonly now: () => number;
   private lastAt: number;
@@ -44,7 +43,7 @@ export class Keeper {
     if (this.now() >= this.nextAt) await this.save(make);
   }
 
-  /** Writes what a finished step left, which is small. */
+  /** Writes what a finished step has left, which is small. */
   async offerStep(make: () => Promise<Checkpoint>): Promise<void> {
     if (this.now() - this.lastAt < STEP_MS) return;
     const { tookMs, nextAt } = this;
@@ -54,8 +53,8 @@ export class Keeper {
   }
 
   /**
-   * The job ends early: what it has is written down, unless there is no time or no device to read
-   * it from.
+   * The job ends early: what it has is written, unless there is no time or no device to read it
+   * from.
    */
   async last(error: unknown, make: () => Promise<Checkpoint>): Promise<void> {
     const { code } = toReport(error);
@@ -73,7 +72,7 @@ export class Keeper {
       const checkpoint = await make();
       if (checkpoint.done > 0) await this.store.save(checkpoint);
     } catch {
-      // The next run of the job tells what is wrong with the device, if anything is.
+      // If something is wrong with the device, the next run of the job reports it.
     }
     this.lastAt = this.now();
     this.tookMs = this.lastAt - start;

@@ -1,10 +1,10 @@
-// How a head goes over a chunk: some rows at a time, or stretches of one row where even its logits
-// are too large; must not run anything.
+// How the head runs over a chunk: some rows at a time, or stretches of one row where even its
+// logits are too large.
 
 import { type Chunk, sliceChunk } from './windows.ts';
 
 /** Rows from `row` on or, of a single row, the predictions from `from` on. */
-export interface HeadPiece {
+export interface HeadSlice {
   row: number;
   from: number;
   /** What a program sees; of a stretch also the position after it, whose id is its last target. */
@@ -12,28 +12,28 @@ export interface HeadPiece {
 }
 
 /**
- * @param tokens predictions of one run when the logits of a row are too many to be had at once;
- * null = whole rows, `rows` at a time.
+ * @param tokens predictions of one run when the logits of a row are too many to be computed at
+ *   once; null = whole rows, `rows` at a time.
  */
-export function headPieces(chunk: Chunk, rows: number, tokens: number | null): HeadPiece[] {
+export function headSlices(chunk: Chunk, rows: number, tokens: number | null): HeadSlice[] {
   const { length } = chunk;
-  const pieces: HeadPiece[] = [];
+  const slices: HeadSlice[] = [];
   if (tokens === null || tokens >= length - 1) {
     for (let row = 0; row < chunk.rows; row += rows) {
       const count = Math.min(rows, chunk.rows - row);
-      pieces.push({
+      slices.push({
         row,
         from: 0,
         chunk: count === chunk.rows ? chunk : sliceChunk(chunk, row, count),
       });
     }
-    return pieces;
+    return slices;
   }
   for (let row = 0; row < chunk.rows; row++)
     for (let from = 0; from < length - 1; from += tokens) {
       const positions = Math.min(tokens, length - 1 - from) + 1;
       const start = row * length + from;
-      pieces.push({
+      slices.push({
         row,
         from,
         chunk: {
@@ -44,5 +44,5 @@ export function headPieces(chunk: Chunk, rows: number, tokens: number | null): H
         },
       });
     }
-  return pieces;
+  return slices;
 }

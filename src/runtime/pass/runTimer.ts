@@ -1,8 +1,8 @@
-// Remembers how long runs take: time left, and the ideal cost that a curve is held against; must
-// not run anything.
+// Records how long runs take: for the time left, and for the ideal cost that a curve is compared
+// with.
 
 /** Times of whole evaluations (all windows), by structural class ("head" for the head). */
-export class Pace {
+export class RunTimer {
   private readonly times = new Map<string, { seconds: number; runs: number }>();
   private smoothed: number | null = null;
 

@@ -1,4 +1,4 @@
-// The small pure parts of the room: schedules, chunks, reads, host tensors, locks.
+// Pure parts of the runtime: schedules, chunks, reads, host tensors, locks.
 
 import { describe, expect, test } from 'vitest';
 import type { Folder } from '../../onnx/source.ts';
@@ -11,41 +11,44 @@ import { routesOf } from '../device/selfTest.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { type RangeTarget, readRanges } from '../weights/readRanges.ts';
 import { chunkWindows, sliceChunk } from '../weights/windows.ts';
-import { Pace } from './pace.ts';
+import { RunTimer } from './runTimer.ts';
 import {
+  type Ablation,
   blockCandidates,
   type Candidate,
   countBlockRuns,
-  lineOf,
-  partCandidates,
   residentSchedule,
   type Step,
+  sequenceOf,
   streamedSchedule,
-  type Variant,
+  sublayerCandidates,
 } from './schedule.ts';
 
-/** Replays a schedule symbolically: which pieces each variant went through. */
-function paths(steps: readonly Step[], starts: ReadonlyMap<Unit, number>): Map<Variant, Unit[]> {
-  const intact: Unit[] = [];
+/** Replays a schedule symbolically: which units each ablation went through. */
+function paths(
+  steps: readonly Step[],
+  branchPoints: ReadonlyMap<Unit, number>,
+): Map<Ablation, Unit[]> {
+  const original: Unit[] = [];
   const streams = new Map<Unit, Unit[]>();
-  const finished = new Map<Variant, Unit[]>();
+  const finished = new Map<Ablation, Unit[]>();
   for (const step of steps) {
-    const { variant } = step;
+    const { ablation } = step;
     const path =
-      variant === 'intact'
-        ? intact
-        : (streams.get(variant) ?? intact.slice(0, starts.get(variant)));
-    if (step.kind === 'head') finished.set(variant, [...path]);
-    else if (variant === 'intact') intact.push(step.piece);
-    else streams.set(variant, [...path, step.piece]);
+      ablation === 'original'
+        ? original
+        : (streams.get(ablation) ?? original.slice(0, branchPoints.get(ablation)));
+    if (step.kind === 'head') finished.set(ablation, [...path]);
+    else if (ablation === 'original') original.push(step.unit);
+    else streams.set(ablation, [...path, step.unit]);
   }
   return finished;
 }
 
-function course(line: readonly Unit[], candidates: readonly Candidate[]) {
+function scope(sequence: readonly Unit[], candidates: readonly Candidate[]) {
   return {
-    course: { line, candidates, from: 0, to: line.length, baseline: true },
-    starts: new Map(candidates.map((c) => [c.unit, c.at])),
+    scope: { sequence, candidates, from: 0, to: sequence.length, baseline: true },
+    branchPoints: new Map(candidates.map((c) => [c.unit, c.at])),
   };
 }
 
@@ -54,45 +57,42 @@ describe.each([
   ['streamed', streamedSchedule],
 ] as const)('%s schedule', (_, schedule) => {
   test.each([1, 2, 5, 16])(
-    '%i blocks: every variant runs all blocks but its own, N(N + 1)/2 runs in all',
+    '%i blocks: every ablation runs all blocks but its own, N(N + 1)/2 runs in all',
     (n) => {
-      const all = lineOf(n);
-      const given = course(
+      const all = sequenceOf(n);
+      const example = scope(
         all,
         blockCandidates(all, () => true),
       );
-      const steps = schedule(given.course);
-      const result = paths(steps, given.starts);
-      expect(result.get('intact')).toEqual(all);
-      for (const variant of all)
-        expect(result.get(variant)).toEqual(all.filter((block) => block !== variant));
+      const steps = schedule(example.scope);
+      const result = paths(steps, example.branchPoints);
+      expect(result.get('original')).toEqual(all);
+      for (const ablation of all)
+        expect(result.get(ablation)).toEqual(all.filter((block) => block !== ablation));
       expect(countBlockRuns(steps)).toBe((n * (n + 1)) / 2);
       expect(steps.filter((step) => step.kind === 'head').length).toBe(n + 1);
     },
   );
 
   test('leaves refused blocks out', () => {
-    const line = lineOf(4);
-    const given = course(
-      line,
-      blockCandidates(line, (block) => block !== 2),
+    const sequence = sequenceOf(4);
+    const example = scope(
+      sequence,
+      blockCandidates(sequence, (block) => block !== 2),
     );
-    expect([...paths(schedule(given.course), given.starts).keys()].map(String).sort()).toEqual([
-      '0',
-      '1',
-      '3',
-      'intact',
-    ]);
+    expect(
+      [...paths(schedule(example.scope), example.branchPoints).keys()].map(String).sort(),
+    ).toEqual(['0', '1', '3', 'original']);
   });
 
-  test('parts: the other part stands in for the block, on every line', () => {
-    const line = lineOf(5, [1, '3.attn']);
-    expect(line).toEqual([0, 2, '3.ffn', 4]);
-    const given = course(
-      line,
-      partCandidates(line, () => true),
+  test('sublayers: the other one runs in place of the block, on every sequence', () => {
+    const sequence = sequenceOf(5, [1, '3.attn']);
+    expect(sequence).toEqual([0, 2, '3.ffn', 4]);
+    const example = scope(
+      sequence,
+      sublayerCandidates(sequence, () => true),
     );
-    const result = paths(schedule(given.course), given.starts);
+    const result = paths(schedule(example.scope), example.branchPoints);
     expect([...result.keys()].length).toBe(7);
     expect(result.get('2.attn')).toEqual([0, '2.ffn', '3.ffn', 4]);
     expect(result.get('4.ffn')).toEqual([0, 2, '3.ffn', '4.attn']);
@@ -100,9 +100,12 @@ describe.each([
 });
 
 test('the streamed schedule visits each block once', () => {
-  const line = lineOf(6);
-  for (const candidates of [blockCandidates(line, () => true), partCandidates(line, () => true)]) {
-    const visits = streamedSchedule(course(line, candidates).course).flatMap((step) =>
+  const sequence = sequenceOf(6);
+  for (const candidates of [
+    blockCandidates(sequence, () => true),
+    sublayerCandidates(sequence, () => true),
+  ]) {
+    const visits = streamedSchedule(scope(sequence, candidates).scope).flatMap((step) =>
       step.kind === 'block' ? [step.at] : [],
     );
     expect(visits).toEqual([...visits].sort((a, b) => a - b));
@@ -144,14 +147,14 @@ test('neighbouring ranges are read together, distant ones apart, and land where 
       },
     }),
   };
-  const wanted = [
+  const ranges = [
     [900_000, 10],
     [0, 100],
     [164, 36],
     [100, 4],
   ];
   const got = new Map<number, Uint8Array>();
-  const targets: RangeTarget[] = wanted.map(([offset = 0, length = 0]) => ({
+  const targets: RangeTarget[] = ranges.map(([offset = 0, length = 0]) => ({
     range: { file: 'w', offset, length },
     write: (at, data) => {
       const whole = got.get(offset) ?? new Uint8Array(length);
@@ -164,7 +167,7 @@ test('neighbouring ranges are read together, distant ones apart, and land where 
     [0, 200],
     [900_000, 10],
   ]);
-  for (const [offset = 0, length = 0] of wanted)
+  for (const [offset = 0, length = 0] of ranges)
     expect(got.get(offset)).toEqual(bytes.slice(offset, offset + length));
   await expect(readRanges({ ...folder, open: () => null }, targets)).rejects.toMatchObject({
     code: 'missing-file',
@@ -200,14 +203,14 @@ test('the ledger closes each entry once', () => {
   expect([ledger.total(), ledger.peak()]).toEqual([0, 10]);
 });
 
-test('the pace predicts what is left and the ideal cost', () => {
-  const pace = new Pace();
-  expect(pace.left(3, 1)).toBeNull();
-  pace.add('block-0', 2, true);
-  pace.add('head', 1, false);
-  expect(pace.left(3, 2)).toBe(8);
+test('the timer predicts what is left and the ideal cost', () => {
+  const timer = new RunTimer();
+  expect(timer.left(3, 1)).toBeNull();
+  timer.add('block-0', 2, true);
+  timer.add('head', 1, false);
+  expect(timer.left(3, 2)).toBe(8);
   expect(
-    pace.ideal(
+    timer.ideal(
       new Map([
         ['block-0', 4],
         ['head', 3],

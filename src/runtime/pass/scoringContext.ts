@@ -1,5 +1,4 @@
-// Gets a model and its windows ready to run: sessions, weights, rows per run; must not know what is
-// run over them.
+// Prepares a model and its windows for scoring: sessions, weights, rows per run.
 
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError, toReport } from '../../errors.ts';
@@ -15,13 +14,15 @@ import { chooseBlockRows, chooseHeadRows, warmShapes } from './warmup.ts';
 
 export type Windows = readonly (readonly number[])[];
 /** Progress without the name of the job. */
-export type Tell = (progress: Omit<Progress, 'job'>) => void;
+export type OnProgress = (progress: Omit<Progress, 'job'>) => void;
 
-/** A chain with its weights where the budget wants them, and the windows that are worked on. */
-export class Workbench {
+/** A chain with its weights where the budget allows, and the windows in use. */
+export class ScoringContext {
   readonly chain: Chain;
   windows: Windows = [];
-  /** Memory ran out with all weights on the device: they are streamed from then on. */
+  /**
+   * Stream the weights: memory ran out with all of them on the device, or the owner asks for it.
+   */
   forceStreaming = false;
   private budget: number;
   /** States of a window that are alive at a time, when they are not those of a curve. */
@@ -57,7 +58,7 @@ export class Workbench {
     return true;
   }
 
-  /** Takes the windows back that were in use before others, or none. */
+  /** Restores the windows that were in use before others, or none. */
   putBack(windows: Windows): void {
     this.windows = windows;
     this.alive = undefined;
@@ -71,15 +72,15 @@ export class Workbench {
   }
 
   /**
-   * Compiles, loads and warms up what is not yet; afterwards the current windows can be run.
+   * Compiles, loads and warms up what is missing; afterwards the current windows can be run.
    * @throws EspalierError `too-large` for the budget.
    */
-  async prepare(signal: AbortSignal | undefined, tell: Tell): Promise<MemoryPlan> {
+  async prepare(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<MemoryPlan> {
     if (this.plan) return this.plan;
     const { chain, windows } = this;
-    const plan = await this.load(windows, signal, tell);
+    const plan = await this.load(windows, signal, onProgress);
     const length = longest(windows);
-    tell({ phase: 'warmup', done: 0, total: 1, unit: 'runs', secondsLeft: null });
+    onProgress({ phase: 'warmup', done: 0, total: 1, unit: 'runs', secondsLeft: null });
     await chain.freeSides();
     this.headTimed = false;
     this.rows = await this.timeBlock(plan, length, signal);
@@ -93,27 +94,27 @@ export class Workbench {
     }
     chain.engine.trim();
     this.plan = plan;
-    tell({ phase: 'warmup', done: 1, total: 1, unit: 'runs', secondsLeft: null });
+    onProgress({ phase: 'warmup', done: 1, total: 1, unit: 'runs', secondsLeft: null });
     return plan;
   }
 
   /**
-   * Compiles the parts of the blocks that `wanted` marks, and runs one of each class once where the
-   * weights are on the device; after `prepare`.
+   * Compiles the sublayers of the blocks that are `divisible`, and runs one of each class once
+   * where the weights are on the device; after `prepare`.
    */
   async prepareSublayers(
-    wanted: readonly boolean[],
+    divisible: readonly boolean[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { chain, plan, windows } = this;
     const distinct = new Map<string, Unit>();
-    for (const [block, want] of wanted.entries())
-      for (const unit of want ? [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')] : []) {
+    for (const [block, own] of divisible.entries())
+      for (const unit of own ? [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')] : []) {
         const { id } = chain.boundOf(unit).program;
         if (!distinct.has(id)) distinct.set(id, unit);
       }
-    const pieces = [...distinct.values()];
-    const late = pieces.map((piece) => chain.boundOf(piece));
+    const units = [...distinct.values()];
+    const late = units.map((unit) => chain.boundOf(unit));
     await chain.compileLate(late, signal);
     if (!plan?.resident) return;
     const chunks = chunkWindows(
@@ -121,7 +122,7 @@ export class Workbench {
       this.rows ?? 1,
       chain.programs.vocabSize,
     );
-    await warmShapes(chain, chunks, signal, pieces);
+    await warmShapes(chain, chunks, signal, units);
   }
 
   /** Makes single windows runnable, without any timing. */
@@ -130,8 +131,7 @@ export class Workbench {
   }
 
   /**
-   * Makes sure that the weights of `stage` are on the device; `next` is the stage that comes after
-   * it.
+   * Makes sure that the weights of `stage` are on the device; `next` is the stage after it.
    */
   async visit(stage: Stage, next: Stage | null, signal: AbortSignal | undefined): Promise<void> {
     await this.loader?.visit(stage, next, { signal });
@@ -174,11 +174,11 @@ export class Workbench {
     await this.chain.dispose();
   }
 
-  /** Where the device has no room for all weights, they are streamed from then on. */
+  /** Where the device turns out to have no room for all weights, they are streamed from then on. */
   private async load(
     windows: Windows,
     signal: AbortSignal | undefined,
-    tell: Tell,
+    onProgress: OnProgress,
   ): Promise<MemoryPlan> {
     const { chain } = this;
     const shape = { windows: windows.length, length: longest(windows), alive: this.alive };
@@ -195,7 +195,7 @@ export class Workbench {
     await chain.compile({
       signal,
       onProgram: (done, total) =>
-        tell({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
+        onProgress({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
     });
     const loader = new StageLoader(chain, plan);
     const { kind } = chain.engine;
@@ -205,7 +205,7 @@ export class Workbench {
     let read = 0;
     const onBytes = (bytes: number): void => {
       read = Math.min(total, read + bytes);
-      tell({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
+      onProgress({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
     };
     try {
       await loader.loadPinned({ signal, onBytes });
@@ -214,13 +214,13 @@ export class Workbench {
     } catch (error) {
       if (!plan.resident || toReport(error).code !== 'out-of-memory') throw error;
       this.forceStreaming = true;
-      return this.load(windows, signal, tell);
+      return this.load(windows, signal, onProgress);
     }
   }
 
   /**
-   * Streamed one stage at a time, block 0 cannot be timed without reading it twice: single rows are
-   * safe.
+   * Streamed one stage at a time, block 0 cannot be timed without reading it twice, so runs take
+   * one row.
    */
   private async timeBlock(
     plan: MemoryPlan,

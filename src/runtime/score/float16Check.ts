@@ -1,5 +1,5 @@
 // float16 on a GPU can overflow to finite wrong numbers: one window is computed again on the wasm
-// device, which sums in float32; must not change a score.
+// device, which sums in float32. It only warns; scores stay as they are.
 
 import { isCancelled, toReport } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -8,33 +8,33 @@ import type { Engine } from '../device/engine.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
 import { ScoreSession } from './session.ts';
 
-/** Tokens that are compared at most, and at least where the model is large. */
+/** Tokens that are compared: at most, and at least (where the model is large). */
 const TOKENS = { most: 64, least: 16 };
 /** Floating-point operations that the comparison may take on the CPU: some ten seconds. */
 const OPERATIONS = 3e11;
 
 /** What is compared against what. */
-export interface HalfCheck {
+export interface Float16Check {
   opened: OpenedModel;
   /** The session whose numbers are in doubt. */
   session: Pick<ScoreSession, 'nllPerToken' | 'programs'>;
   window: readonly number[];
-  /** The wasm device; it is given back afterwards. */
+  /** Opens the wasm device; it is disposed of afterwards. */
   cpu: () => Promise<Engine>;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A sentence for people when the intact model's NLL in float16 is not that of float32 accumulation,
- * or when that could not be found out; null when it is, or when the programs do not use float16.
+ * A sentence for people when the NLL of the original in float16 differs from that with float32
+ * sums, or when this could not be found out; null when it does not, or without float16.
  */
-export async function checkHalf({
+export async function checkFloat16({
   opened,
   session,
   window,
   cpu,
   signal,
-}: HalfCheck): Promise<string | null> {
+}: Float16Check): Promise<string | null> {
   if (!usesHalf(session.programs)) return null;
   const affordable = Math.floor(OPERATIONS / (2 * Math.max(1, opened.summary.params)));
   const ids = window.slice(0, Math.max(TOKENS.least, Math.min(TOKENS.most, affordable)));
