@@ -96,7 +96,8 @@ export function makeEvaluateActions(context: Context): EvaluateActions {
         stop() {
           const partial = get().evaluate.running?.partial;
           if (partial) keep(partial, false);
-          return `The evaluation was cancelled${partial ? ` after ${protocolWords(partial)}` : ''}.`;
+          const far = partial ? ` after ${protocolWords(partial)}` : '';
+          return `The evaluation was cancelled${far}.`;
         },
         end: () => patch('evaluate', { running: null, progress: null }),
       });

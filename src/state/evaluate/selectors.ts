@@ -108,7 +108,8 @@ export function isStaleEvaluation(state: StudioState): boolean {
 
 /** "517 segments × 128 tokens, no BOS": what a perplexity of a text must never stand without. */
 export function protocolWords({ segments, segment, stride, bos }: EvaluateResult): string {
-  const count = `${segments.toLocaleString('en')} segment${segments === 1 ? '' : 's'} × ${segment} tokens`;
+  const plural = segments === 1 ? '' : 's';
+  const count = `${segments.toLocaleString('en')} segment${plural} × ${segment} tokens`;
   return (
     `${count}${stride === null ? '' : `, stride ${stride}`}, ` +
     `${bos === 'every' ? 'BOS in each' : 'no BOS'}`

@@ -75,7 +75,7 @@ export function makeAccept(context: Context, recogniser: Recogniser): (accepted:
     context.announce(`${summary.name} is open: ${summary.numBlocks} blocks.`);
     if (before.score.curve && isSameFolder && before.model.current?.source !== source)
       context.toast(
-        `${summary.name} has changed since it was scored, so its curve was dropped. Score it again.`,
+        `${summary.name} has changed since it was scored: its curve was dropped. Score it again.`,
       );
   };
 }

@@ -29,8 +29,8 @@ export interface PlanActions {
    */
   dropLowest(k: number): void;
   /**
-   * Makes an order the current one. A plan of the lowest by the order before becomes the same number
-   * by this one; another plan stays.
+   * Makes an order the current one. A plan of the lowest by the order before becomes the same
+   * number by this one; another plan stays.
    */
   setOrder(name: string): void;
   setLock(block: number, locked: boolean): void;

@@ -104,7 +104,7 @@ export function makeScoreActions(
           patch('view', { dialog: null });
         },
         call({ onEvent }) {
-          // Scoring waits for the self-test by itself; this shows its report as soon as it is there.
+          // Scoring waits for the self-test by itself; this shows its report as soon as it comes.
           void others.checkDevice();
           return api.score(settings, onEvent);
         },
