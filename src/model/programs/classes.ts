@@ -201,7 +201,7 @@ function hex(bytes: Uint8Array): string {
  */
 export const MAX_PIECE_NODES = 250_000;
 /** Values that these nodes read. Real ones read two or three each. */
-export const MAX_PIECE_OPERANDS = 2_000_000;
+export const MAX_PIECE_OPERANDS = 1_000_000;
 
 /**
  * Structural class of every block, states included: blocks of one class are the same graph up to
