@@ -1,7 +1,7 @@
 // Renames values of a graph by one simultaneous map, in subgraphs too; must leave the given graph
 // untouched.
 
-import { subgraphs } from './captures.ts';
+import { capturesOf, subgraphs } from './captures.ts';
 import type { Attribute, Graph, Node, ValueInfo } from './graph.ts';
 
 /**
@@ -49,12 +49,15 @@ function renameAttribute(a: Attribute, names: ReadonlyMap<string, string>): Attr
   return a;
 }
 
-/** A subgraph's own values hide outer ones of the same name. */
+/**
+ * A subgraph's own values hide outer ones of the same name. Of the map it takes what it reads from
+ * outside: many subgraphs share one long map.
+ */
 function renameInner(graph: Graph, names: ReadonlyMap<string, string>): Graph {
-  const local = new Set<string>([
-    ...graph.inputs.map((v) => v.name),
-    ...graph.initializers.keys(),
-    ...graph.nodes.flatMap((n) => n.outputs),
-  ]);
-  return renameValues(graph, new Map([...names].filter(([from]) => !local.has(from))));
+  const outer = new Map<string, string>();
+  for (const x of capturesOf(graph)) {
+    const to = names.get(x);
+    if (to !== undefined) outer.set(x, to);
+  }
+  return renameValues(graph, outer);
 }

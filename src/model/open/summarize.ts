@@ -27,11 +27,12 @@ export function summarize(
 ): ModelSummary {
   const n = structure.blocks.length;
   const weights = distinct(storedWeights(structure));
+  const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
   const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
   const blocks = structure.blocks.map((b): BlockSummary => {
-    const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
+    const own = byRegion.get(b.index + 1) ?? [];
     const attention = own.filter((w) => w.sublayer === 'attention');
     return {
       index: b.index,
@@ -99,6 +100,20 @@ export function summarize(
   };
 }
 
+/** Weights that one region alone reads, by region. */
+function ofOneRegion(weights: readonly StoredWeight[]): Map<number, StoredWeight[]> {
+  const found = new Map<number, StoredWeight[]>();
+  for (const weight of weights) {
+    if (weight.regions.size !== 1) continue;
+    for (const region of weight.regions) {
+      const list = found.get(region);
+      if (list) list.push(weight);
+      else found.set(region, [weight]);
+    }
+  }
+  return found;
+}
+
 /** What keeps a sublayer where those of its block can be told apart. */
 function stuckSublayers(
   structure: Structure,
@@ -129,21 +144,17 @@ function sum(weights: readonly StoredWeight[]): Size {
 
 /** Tensors over the same bytes as one, with the readers of all. */
 function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
-  const found = new Map<string, StoredWeight>();
+  const found = new Map<string, StoredWeight & { regions: Set<number> }>();
   for (const w of weights) {
     const key = storageKey(w.tensor);
     const same = found.get(key);
-    found.set(
-      key,
-      same
-        ? {
-            ...same,
-            params: Math.max(same.params, w.params),
-            regions: new Set([...same.regions, ...w.regions]),
-            sublayer: same.sublayer === w.sublayer ? same.sublayer : 'both',
-          }
-        : w,
-    );
+    if (!same) {
+      found.set(key, { ...w, regions: new Set(w.regions) });
+      continue;
+    }
+    same.params = Math.max(same.params, w.params);
+    for (const region of w.regions) same.regions.add(region);
+    if (same.sublayer !== w.sublayer) same.sublayer = 'both';
   }
   return [...found.values()];
 }

@@ -8,8 +8,8 @@ import type { Attribute, Graph, Node, Tensor } from '../../onnx/graph.ts';
 import { renameNode } from '../../onnx/rename.ts';
 import { parseStateName } from '../structure/kv.ts';
 import type { Structure } from '../structure/structure.ts';
-import type { Piece } from './cutPiece.ts';
-import { cutPiece } from './cutPiece.ts';
+import type { Piece, Reach } from './cutPiece.ts';
+import { reachBack } from './cutPiece.ts';
 import { isSmallConstant } from './weights.ts';
 
 /**
@@ -32,6 +32,37 @@ export interface Canonical {
  *   ... for a role without a number.
  */
 export function canonical(piece: Piece, role: (input: string) => string): Canonical {
+  const { key, names, slots, nodes, initializers } = named(piece, role);
+  const to = (value: string): string => names.get(value) ?? value;
+  return {
+    key,
+    slots,
+    piece: {
+      nodes: nodes.map((node, k) => ({ ...renameNode(node, names), name: nodeName(k) })),
+      inputs: [...slots.keys()].filter((name) => !initializers.has(name)),
+      outputs: piece.outputs.map(to),
+      initializers,
+    },
+  };
+}
+
+const nodeName = (order: number): string => `n${order}`;
+
+interface Named {
+  key: string;
+  /** Value of the piece to its canonical name. */
+  names: ReadonlyMap<string, string>;
+  slots: Map<string, string>;
+  /** In the order of the walk, under their own names. */
+  nodes: Node[];
+  /** By canonical name. */
+  initializers: Map<string, Tensor>;
+}
+
+function named(
+  piece: Pick<Piece, 'nodes' | 'outputs' | 'initializers'>,
+  role: (input: string) => string,
+): Named {
   const producer = new Map<string, Node>();
   for (const node of piece.nodes)
     for (const value of node.outputs) if (value !== '') producer.set(value, node);
@@ -50,7 +81,7 @@ export function canonical(piece: Piece, role: (input: string) => string): Canoni
     walk(output);
     tokens.push(['out', names.get(output)]);
   }
-  return { key: JSON.stringify(tokens), piece: rebuilt(), slots };
+  return { key: JSON.stringify(tokens), names, slots, nodes, initializers };
 
   function walk(root: string): void {
     const stack: { value: string; ready: boolean }[] = [{ value: root, ready: false }];
@@ -89,7 +120,7 @@ export function canonical(piece: Piece, role: (input: string) => string): Canoni
   }
 
   function nameNode(node: Node): void {
-    const id = next('n');
+    const id = nodeName(nodes.length);
     node.outputs.forEach((value, k) => {
       if (value !== '') names.set(value, `${id}_${k}`);
     });
@@ -102,17 +133,7 @@ export function canonical(piece: Piece, role: (input: string) => string): Canoni
       node.outputs.map(to),
       attributeTokens(node, names),
     ]);
-    nodes.push({ ...renameNode(node, names), name: id });
-  }
-
-  function rebuilt(): Piece {
-    const to = (value: string): string => names.get(value) ?? value;
-    return {
-      nodes,
-      inputs: [...slots.keys()].filter((name) => !initializers.has(name)),
-      outputs: piece.outputs.map(to),
-      initializers,
-    };
+    nodes.push(node);
   }
 }
 
@@ -179,41 +200,60 @@ function hex(bytes: Uint8Array): string {
  * of nodes, so that this stays near the number of nodes.
  */
 export const MAX_PIECE_NODES = 250_000;
+/** Values that these nodes read. Real ones read two or three each. */
+export const MAX_PIECE_OPERANDS = 1_000_000;
 
 /**
  * Structural class of every block, states included: blocks of one class are the same graph up to
  * weights and names. Classes are numbered by first appearance.
- * @throws EspalierError `too-large` beyond MAX_PIECE_NODES
+ * @throws EspalierError `too-large` beyond MAX_PIECE_NODES or MAX_PIECE_OPERANDS
  */
 export function structuralClasses(structure: Structure): number[] {
-  const known = new Map<string, number>();
+  const { blocks, graph, region } = structure;
   const states = new Map(
-    structure.blocks.flatMap((block) =>
+    blocks.flatMap((block) =>
       block.states.map((state): [string, string] => [state.input, stateKind(state.input)]),
     ),
   );
   const cuts = new Set(structure.cuts);
-  let total = 0;
-  return structure.blocks.map((block, b) => {
+  const role = (input: string): string =>
+    cuts.has(input) ? 'residual' : (states.get(input) ?? 'side');
+  const pieces = blocks.map((block, b) => {
     const outputs = [block.output, ...block.states.map((state) => state.output)];
     const inside = (position: number): boolean =>
-      structure.region[position] === b + 1 || structure.copyable(b, position);
-    const piece = cutPiece(structure, structure.graph.nodes, outputs, inside);
-    total += piece.nodes.length;
-    if (total > MAX_PIECE_NODES)
-      throw new EspalierError(
-        'too-large',
-        `The blocks have more than ${MAX_PIECE_NODES} nodes together, those computed from ` +
-          'constants counted for every block that reads them.',
-        'Simplify the model (fold its constants) and open it again.',
-      );
-    const { key } = canonical(piece, (input) =>
-      cuts.has(input) ? 'residual' : (states.get(input) ?? 'side'),
-    );
+      region[position] === b + 1 || structure.copyable(b, position);
+    return { outputs, reach: () => reachBack(structure, graph.nodes, outputs, inside) };
+  });
+  requireFew(pieces);
+  const known = new Map<string, number>();
+  return pieces.map(({ outputs, reach }) => {
+    const { positions, initializers } = reach();
+    const nodes = positions.map((position) => graph.nodes[position]!);
+    const { key } = named({ nodes, outputs, initializers }, role);
     const id = known.get(key) ?? known.size;
     known.set(key, id);
     return id;
   });
+}
+
+/** Counts before anything is named: a walk alone takes a fraction of the time. */
+function requireFew(pieces: readonly { reach: () => Reach }[]): void {
+  const total = { nodes: 0, operands: 0 };
+  const tooMany = (what: string): EspalierError =>
+    new EspalierError(
+      'too-large',
+      `The blocks have more than ${what} together, those computed from constants counted for ` +
+        'every block that reads them.',
+      'Simplify the model (fold its constants) and open it again.',
+    );
+  for (const { reach } of pieces) {
+    const { positions, operands } = reach();
+    total.nodes += positions.length;
+    total.operands += operands;
+    if (total.nodes > MAX_PIECE_NODES) throw tooMany(`${MAX_PIECE_NODES} nodes`);
+    if (total.operands > MAX_PIECE_OPERANDS)
+      throw tooMany(`${MAX_PIECE_OPERANDS} operands of nodes`);
+  }
 }
 
 /** The name of a state without its layer index. */
