@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pieceBytes } from '../../src/files/parts.ts';
+import { pieceBytes } from '../../src/files/chunks.ts';
 import { saveFolder, saveZip } from '../../src/files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../../src/files/targets.ts';
 import { openZip } from '../../src/files/zip.ts';

@@ -1,7 +1,7 @@
 // What was dropped on the page, as one folder with paths; must be called within the drop event.
 
 import { fromEvent } from 'file-selector';
-import { asFolder, type PickedFolder } from './picked.ts';
+import { asFolder, type PickedFolder } from './pickedFolder.ts';
 
 /**
  * Reads the files and folders of a drop. The list of items is taken before the first wait, since

@@ -7,7 +7,7 @@ import { serve } from '../../scripts/serve.mjs';
 import { nodeFolder, samplePath } from '../testing/fixtures.ts';
 import { fileFolder } from './folder.ts';
 import { hostedFolder } from './hosted.ts';
-import { asFolder } from './picked.ts';
+import { asFolder } from './pickedFolder.ts';
 
 const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);

@@ -12,7 +12,7 @@ interface Packed {
 }
 
 /** Bytes that are gathered before they become a Blob. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /**
  * @throws EspalierError from `read`: `corrupt-file` when the entry cannot be unpacked or has
@@ -48,11 +48,11 @@ export function inflatedSource(
 }
 
 async function inflate(path: string, entry: Packed): Promise<Blob> {
-  const pieces: Blob[] = [];
+  const chunks: Blob[] = [];
   let held: Uint8Array<ArrayBuffer>[] = [];
   let [holding, size] = [0, 0];
   const release = () => {
-    pieces.push(new Blob(held));
+    chunks.push(new Blob(held));
     [held, holding] = [[], 0];
   };
   try {
@@ -67,7 +67,7 @@ async function inflate(path: string, entry: Packed): Promise<Blob> {
       }
       held.push(value as Uint8Array<ArrayBuffer>);
       holding += value.length;
-      if (holding >= PIECE_BYTES) release();
+      if (holding >= CHUNK_BYTES) release();
     }
   } catch (error) {
     throw unread(path, error) ?? damaged(path, 'cannot be unpacked', String(error));
@@ -75,7 +75,7 @@ async function inflate(path: string, entry: Packed): Promise<Blob> {
   if (size !== entry.size)
     throw damaged(path, `does not unpack to the ${entry.size} bytes that the zip says`);
   release();
-  return new Blob(pieces);
+  return new Blob(chunks);
 }
 
 function damaged(path: string, why: string, detail = ''): EspalierError {

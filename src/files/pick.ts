@@ -3,7 +3,7 @@
 
 import { directoryOpen } from 'browser-fs-access';
 import { isCancelled } from '../errors.ts';
-import { asFolder, type PickedFolder, skipFolder } from './picked.ts';
+import { asFolder, type PickedFolder, skipFolder } from './pickedFolder.ts';
 
 /** The pickers of Chromium that TypeScript's DOM types leave out. */
 interface Pickers {

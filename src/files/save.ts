@@ -2,19 +2,19 @@
 // again.
 
 import { type ErrorCode, EspalierError, isCancelled, toReport } from '../errors.ts';
-import type { FileAt } from './folder.ts';
 import {
+  type Chunk,
   checkPaths,
   checkSource,
-  type Piece,
-  pieceBytes,
-  piecesOf,
+  chunkBytes,
+  chunksOf,
   safeOrder,
   totalBytes,
   type WriteJob,
-} from './parts.ts';
+} from './chunks.ts';
+import type { FileAt } from './folder.ts';
 import type { DirectoryTarget, FileTarget } from './targets.ts';
-import { zipPieces } from './zipWrite.ts';
+import { zipChunks } from './zipWrite.ts';
 
 export interface SavedFolder {
   /** The name that the folder got: `-2`, `-3` ... is added to one that is taken. */
@@ -96,30 +96,30 @@ async function fileHandle(root: DirectoryTarget, path: string): Promise<FileTarg
 }
 
 /**
- * Fills a file from pieces, the next of which is made while one is written. An aborted or failed
+ * Fills a file from chunks, the next of which is made while one is written. An aborted or failed
  * write leaves the file as it was: the browser writes beside it and swaps at the end.
- * @param onPiece bytes of each piece, once it is written
+ * @param onChunk bytes of each chunk, once it is written
  */
 async function fill(
   handle: FileTarget,
-  pieces: AsyncGenerator<Piece>,
-  onPiece: (bytes: number) => void,
+  chunks: AsyncGenerator<Chunk>,
+  onChunk: (bytes: number) => void,
 ): Promise<void> {
   const writable = await handle.createWritable();
   try {
-    let ahead = pieces.next();
+    let ahead = chunks.next();
     for (;;) {
       const { done, value } = await ahead;
       if (done) break;
-      ahead = pieces.next();
+      ahead = chunks.next();
       ahead.catch(() => {});
       await writable.write(value);
-      onPiece(pieceBytes(value));
+      onChunk(chunkBytes(value));
     }
     await writable.close();
   } catch (error) {
     await writable.abort(error).catch(() => {});
-    void pieces.return(undefined).catch(() => {});
+    void chunks.return(undefined).catch(() => {});
     throw error;
   }
 }
@@ -151,12 +151,12 @@ export async function saveFolder(
   job.onProgress?.(0, total);
   try {
     saved = await freshFolder(parent, name);
-    await fill(await fileHandle(saved.handle, UNFINISHED), textPiece(UNFINISHED_TEXT), () => {});
+    await fill(await fileHandle(saved.handle, UNFINISHED), textChunk(UNFINISHED_TEXT), () => {});
     for (const file of safeOrder(job.files)) {
       current = file.path;
       await fill(
         await fileHandle(saved.handle, file.path),
-        piecesOf(file, job.source, job.signal),
+        chunksOf(file, job.source, job.signal),
         (bytes) => {
           done += bytes;
           job.onProgress?.(done, total);
@@ -172,7 +172,7 @@ export async function saveFolder(
   }
 }
 
-async function* textPiece(text: string): AsyncGenerator<Piece> {
+async function* textChunk(text: string): AsyncGenerator<Chunk> {
   yield new TextEncoder().encode(text);
 }
 
@@ -204,7 +204,7 @@ function withRest(failure: unknown, name: string): unknown {
  */
 export async function saveZip(handle: FileTarget, root: string, job: WriteJob): Promise<void> {
   try {
-    await fill(handle, zipPieces(root, job), () => {});
+    await fill(handle, zipChunks(root, job), () => {});
   } catch (error) {
     const left = await handle.getFile().catch(() => null);
     if (left?.size === 0) await (handle as Removable).remove?.().catch(() => {});
@@ -218,15 +218,15 @@ export async function saveZip(handle: FileTarget, root: string, job: WriteJob): 
  * @throws EspalierError as `saveFolder`
  */
 export async function zipBlob(root: string, job: WriteJob): Promise<Blob> {
-  const pieces: Blob[] = [];
+  const chunks: Blob[] = [];
   try {
-    // A Blob of its own for each piece: the browser keeps those on disk.
-    for await (const piece of zipPieces(root, job))
-      pieces.push(piece instanceof Uint8Array ? new Blob([piece]) : piece);
+    // A Blob of its own for each chunk: the browser keeps those on disk.
+    for await (const chunk of zipChunks(root, job))
+      chunks.push(chunk instanceof Uint8Array ? new Blob([chunk]) : chunk);
   } catch (error) {
     throw await writeFailure(`${root}.zip`, error, job);
   }
-  return new Blob(pieces, { type: 'application/zip' });
+  return new Blob(chunks, { type: 'application/zip' });
 }
 
 /** A handle that can delete its file, where the browser has that. */

@@ -2,7 +2,7 @@
 
 import { unzipRaw } from 'unzipit';
 import { EspalierError } from '../errors.ts';
-import { shown } from '../onnx/limits.ts';
+import { shortName } from '../onnx/limits.ts';
 import type { ByteSource } from '../onnx/source.ts';
 import { type CountingFolder, type FileAt, fileFolder, unread } from './folder.ts';
 import { inflatedSource } from './inflate.ts';
@@ -66,7 +66,7 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
       if (unpacked > MAX_INFLATION * blob.size)
         throw new EspalierError(
           'too-large',
-          `${shown(entry.name)} would unpack to more than ${MAX_INFLATION} times the size of ` +
+          `${shortName(entry.name)} would unpack to more than ${MAX_INFLATION} times the size of ` +
             'the zip.',
           'Unpack the zip and open the model folder inside it.',
         );
@@ -125,5 +125,5 @@ function unreadable(error: unknown): never {
 }
 
 function refused(name: string, why: string, hint: string): EspalierError {
-  return new EspalierError('corrupt-file', `${shown(name)} ${why}.`, hint);
+  return new EspalierError('corrupt-file', `${shortName(name)} ${why}.`, hint);
 }

@@ -1,16 +1,16 @@
-// Writes a zip piece by piece: stored entries, Zip64 where needed, checksums behind the bytes. Must
-// not hold more than a piece.
+// Writes a zip chunk by chunk: stored entries, Zip64 where needed, checksums behind the bytes. Must
+// not hold more than a chunk.
 
 import type { ManifestFile } from '../model/export/manifest.ts';
-import { crc32 } from './crc32.ts';
 import {
+  type Chunk,
   checkPaths,
-  type Piece,
-  pieceBytes,
-  piecesOf,
+  chunkBytes,
+  chunksOf,
   totalBytes,
   type WriteJob,
-} from './parts.ts';
+} from './chunks.ts';
+import { crc32 } from './crc32.ts';
 
 // Numbers and layouts: PKWARE APPNOTE 6.3, sections 4.3 to 4.5. Every number is little-endian.
 const LOCAL = 0x04034b50;
@@ -55,15 +55,15 @@ function record(...fields: Field[]): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A zip with every file under one folder `root`. While a piece is written the next one is read for
- * its checksum; memory stays at a few pieces.
- * @throws EspalierError as `piecesOf`, `bad-input` as `checkPaths`
+ * A zip with every file under one folder `root`. While a chunk is written the next one is read for
+ * its checksum; memory stays at a few chunks.
+ * @throws EspalierError as `chunksOf`, `bad-input` as `checkPaths`
  */
-export async function* zipPieces(
+export async function* zipChunks(
   root: string,
   job: WriteJob,
   modified = new Date(),
-): AsyncGenerator<Piece> {
+): AsyncGenerator<Chunk> {
   checkPaths(job.files);
   const total = totalBytes(job.files);
   const when = dosTime(modified);
@@ -76,10 +76,10 @@ export async function* zipPieces(
     const large = file.size >= FULL;
     const head = local(entry, when, large);
     yield head;
-    for await (const piece of piecesOf(file, job.source, job.signal)) {
-      entry.crc = await checksum(piece, entry.crc);
-      yield piece;
-      done += pieceBytes(piece);
+    for await (const chunk of chunksOf(file, job.source, job.signal)) {
+      entry.crc = await checksum(chunk, entry.crc);
+      yield chunk;
+      done += chunkBytes(chunk);
       job.onProgress?.(done, total);
     }
     const sizes = large ? 8 : 4;
@@ -94,11 +94,11 @@ export async function* zipPieces(
   );
 }
 
-async function checksum(piece: Piece, before: number): Promise<number> {
-  if (piece instanceof Uint8Array) return crc32(piece, before);
+async function checksum(chunk: Chunk, before: number): Promise<number> {
+  if (chunk instanceof Uint8Array) return crc32(chunk, before);
   let crc = before;
-  for (let at = 0; at < piece.size; at += READ_BYTES)
-    crc = crc32(new Uint8Array(await piece.slice(at, at + READ_BYTES).arrayBuffer()), crc);
+  for (let at = 0; at < chunk.size; at += READ_BYTES)
+    crc = crc32(new Uint8Array(await chunk.slice(at, at + READ_BYTES).arrayBuffer()), crc);
   return crc;
 }
 

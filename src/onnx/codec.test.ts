@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { corpus, fixturePath, nodeFolder } from '../testing/fixtures.ts';
-import { decodeModel, encodeModel, type Place, type ResolveExternal } from './codec.ts';
+import { decodeModel, encodeModel, type PlaceTensor, type ResolveExternal } from './codec.ts';
 import { type Attribute, DataType, isRange, type Model } from './graph.ts';
 import {
   AttributeProtoSchema,
@@ -16,7 +16,7 @@ import {
 import { readModel } from './read.ts';
 import { graphOf, modelOf, plain } from './testing/text.ts';
 
-const toPlace: Place = (_, range) => ({
+const toPlace: PlaceTensor = (_, range) => ({
   location: range.file,
   offset: range.offset,
   length: range.length,

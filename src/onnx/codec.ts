@@ -9,7 +9,7 @@ import {
   decodeTensor,
   encodeTensor,
   exact,
-  type Place,
+  type PlaceTensor,
   type ResolveExternal,
 } from './codecTensor.ts';
 import type { Dim, Graph, Model, Node, ValueInfo } from './graph.ts';
@@ -29,7 +29,7 @@ import {
   ValueInfoProtoSchema,
 } from './onnx_pb.js';
 
-export type { ExternalReference, Place, Placement, ResolveExternal } from './codecTensor.ts';
+export type { ExternalReference, Placement, PlaceTensor, ResolveExternal } from './codecTensor.ts';
 
 /**
  * A skeleton (see skim.ts), or a whole small model file, as a Model.
@@ -79,7 +79,7 @@ export function decodeModel(
  * Serialized ModelProto. `place` says where tensors that are byte ranges go; tensors with bytes are
  * written inline.
  */
-export function encodeModel(model: Model, place: Place): Uint8Array<ArrayBuffer> {
+export function encodeModel(model: Model, place: PlaceTensor): Uint8Array<ArrayBuffer> {
   const proto = create(ModelProtoSchema, {
     irVersion: BigInt(model.irVersion),
     producerName: model.producerName,
@@ -100,7 +100,7 @@ export function encodeModel(model: Model, place: Place): Uint8Array<ArrayBuffer>
  * Bytes that a graph (or a part of one) takes in a file, without the enclosing field. Cheap:
  * nothing is read.
  */
-export function encodedGraphLength(graph: Graph, place: Place): number {
+export function encodedGraphLength(graph: Graph, place: PlaceTensor): number {
   return toBinary(GraphProtoSchema, encodeGraph(graph, place)).length;
 }
 
@@ -134,7 +134,7 @@ function decodeGraph(proto: GraphProto, resolve: ResolveExternal): Graph {
   };
 }
 
-function encodeGraph(graph: Graph, place: Place): GraphProto {
+function encodeGraph(graph: Graph, place: PlaceTensor): GraphProto {
   return create(GraphProtoSchema, {
     name: graph.name,
     node: graph.nodes.map((n) => encodeNode(n, place)),
@@ -162,7 +162,7 @@ function decodeNode(proto: NodeProto, resolve: ResolveExternal): Node {
   };
 }
 
-function encodeNode(node: Node, place: Place): NodeProto {
+function encodeNode(node: Node, place: PlaceTensor): NodeProto {
   const proto = create(NodeProtoSchema, {
     input: [...node.inputs],
     output: [...node.outputs],

@@ -2,7 +2,12 @@
 // decide what an attribute means.
 
 import { create, fromBinary, isFieldSet, toBinary } from '@bufbuild/protobuf';
-import { decodeTensor, encodeTensor, type Place, type ResolveExternal } from './codecTensor.ts';
+import {
+  decodeTensor,
+  encodeTensor,
+  type PlaceTensor,
+  type ResolveExternal,
+} from './codecTensor.ts';
 import type { Attribute, Graph } from './graph.ts';
 import { type AttributeProto, AttributeProtoSchema, type GraphProto } from './onnx_pb.js';
 
@@ -61,7 +66,7 @@ export function decodeAttribute(
 
 export function encodeAttribute(
   attribute: Attribute,
-  place: Place,
+  place: PlaceTensor,
   graph: (g: Graph) => GraphProto,
 ): AttributeProto {
   const { name } = attribute;

@@ -4,7 +4,7 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
 import {
-  beyond,
+  beyondLimit,
   MAX_DEPTH,
   MAX_INTEGERS,
   MAX_MESSAGES,
@@ -144,7 +144,7 @@ class Walk {
       const sum = (seen.get(rule) ?? 0) + values;
       seen.set(rule, sum);
       if (sum > rule.most)
-        throw beyond(
+        throw beyondLimit(
           this.#file,
           `more than ${rule.most} ${rule.label} in one ${type.name} (at byte ${start})`,
           rule.most,
@@ -154,7 +154,7 @@ class Walk {
 
   #count(type: DescMessage, depth: number): void {
     if (depth > MAX_DEPTH)
-      throw beyond(
+      throw beyondLimit(
         this.#file,
         `messages nested more than ${MAX_DEPTH} deep (at byte ${this.#at})`,
         MAX_DEPTH,
@@ -167,19 +167,23 @@ class Walk {
 
   #more(what: 'messages' | 'nodes' | 'tensors' | 'graphs'): void {
     if (what === 'messages' && ++this.#messages > MAX_MESSAGES)
-      throw beyond(this.#file, `more than ${MAX_MESSAGES} parts`, MAX_MESSAGES);
+      throw beyondLimit(this.#file, `more than ${MAX_MESSAGES} parts`, MAX_MESSAGES);
     if (what === 'nodes' && ++this.#nodes > MAX_NODES)
-      throw beyond(this.#file, `more than ${MAX_NODES} nodes`, MAX_NODES);
+      throw beyondLimit(this.#file, `more than ${MAX_NODES} nodes`, MAX_NODES);
     if (what === 'tensors' && ++this.#tensors > MAX_TENSORS)
-      throw beyond(this.#file, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
+      throw beyondLimit(this.#file, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     if (what === 'graphs' && ++this.#graphs > MAX_SUBGRAPHS + 1)
-      throw beyond(this.#file, `more than ${MAX_SUBGRAPHS} graphs inside nodes`, MAX_SUBGRAPHS);
+      throw beyondLimit(
+        this.#file,
+        `more than ${MAX_SUBGRAPHS} graphs inside nodes`,
+        MAX_SUBGRAPHS,
+      );
   }
 
   #addIntegers(values: number): void {
     this.#integers += values;
     if (this.#integers > MAX_INTEGERS)
-      throw beyond(
+      throw beyondLimit(
         this.#file,
         `more than ${MAX_INTEGERS} integers that are not raw bytes`,
         MAX_INTEGERS,
@@ -207,7 +211,7 @@ class Walk {
 
   #longName(at: number, length: number): EspalierError {
     const begin = new TextDecoder().decode(this.#bytes.subarray(at, at + 40));
-    return beyond(
+    return beyondLimit(
       this.#file,
       `a name of ${length} bytes, which begins with ${JSON.stringify(begin)}`,
       MAX_NAME_BYTES,

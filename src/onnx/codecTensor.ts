@@ -34,7 +34,7 @@ export type ResolveExternal = (
  * Where a tensor of byte ranges goes in a written file: inline bytes, or a place in a data file.
  */
 export type Placement = Uint8Array | { location: string; offset: number; length: number };
-export type Place = (
+export type PlaceTensor = (
   tensor: Tensor,
   range: ByteRange,
   owner: 'initializer' | 'attribute',
@@ -113,7 +113,7 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
 /** TensorProto of a tensor; ranges go where `place` says. */
 export function encodeTensor(
   tensor: Tensor,
-  place: Place,
+  place: PlaceTensor,
   owner: 'initializer' | 'attribute',
 ): TensorProto {
   const proto = create(TensorProtoSchema, {

@@ -46,7 +46,7 @@ export const MAX_RANK = 64;
 export const MAX_SUBGRAPHS = 4096;
 
 /** The refusal of a file that goes beyond a bound. */
-export function beyond(file: string, what: string, limit: number): EspalierError {
+export function beyondLimit(file: string, what: string, limit: number): EspalierError {
   return new EspalierError(
     'too-large',
     `${file} has ${what}; Espalier stops at ${limit}.`,
@@ -56,6 +56,6 @@ export function beyond(file: string, what: string, limit: number): EspalierError
 }
 
 /** A name as it is shown in a message: at most 80 characters. */
-export function shown(name: string): string {
+export function shortName(name: string): string {
   return name.length <= 80 ? name : `${name.slice(0, 60)}… (${name.length} characters)`;
 }

@@ -2,9 +2,9 @@
 // payloads are byte ranges; must never read a payload.
 
 import { EspalierError } from '../errors.ts';
-import { beyond, MAX_DEPTH, MAX_NODES, MAX_SKELETON_BYTES, MAX_TENSORS } from './limits.ts';
+import { ForwardReader, truncated } from './forwardReader.ts';
+import { beyondLimit, MAX_DEPTH, MAX_NODES, MAX_SKELETON_BYTES, MAX_TENSORS } from './limits.ts';
 import type { ByteSource } from './source.ts';
-import { truncated, WindowReader } from './window.ts';
 
 /**
  * `location` of a payload that lies in the graph file itself. No file name can hold the first
@@ -85,7 +85,7 @@ class Bytes {
  *   `too-large` beyond limits.ts
  */
 export async function skimModel(source: ByteSource, name: string): Promise<Uint8Array> {
-  const reader = new WindowReader(source, name);
+  const reader = new ForwardReader(source, name);
   if (source.size === 0) throw notOnnx(name, 'it is empty');
   const head = new TextDecoder().decode(await reader.take(0, Math.min(source.size, 40)));
   if (head.startsWith('version https://git-lfs')) {
@@ -107,10 +107,10 @@ class Skimmer {
   #total = 0;
   #nodes = 0;
   #tensors = 0;
-  readonly #reader: WindowReader;
+  readonly #reader: ForwardReader;
   readonly #name: string;
 
-  constructor(reader: WindowReader, name: string) {
+  constructor(reader: ForwardReader, name: string) {
     this.#reader = reader;
     this.#name = name;
   }
@@ -119,15 +119,15 @@ class Skimmer {
   async message(kind: Kind, end: number, depth: number): Promise<Bytes> {
     const reader = this.#reader;
     if (depth > MAX_DEPTH)
-      throw beyond(
+      throw beyondLimit(
         this.#name,
         `messages nested more than ${MAX_DEPTH} deep (at byte ${reader.position})`,
         MAX_DEPTH,
       );
     if (kind === 'node' && ++this.#nodes > MAX_NODES)
-      throw beyond(this.#name, `more than ${MAX_NODES} nodes`, MAX_NODES);
+      throw beyondLimit(this.#name, `more than ${MAX_NODES} nodes`, MAX_NODES);
     if (kind === 'tensor' && ++this.#tensors > MAX_TENSORS)
-      throw beyond(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
+      throw beyondLimit(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     const out = new Bytes();
     let payload: { field: number; offset: number; length: number } | null = null;
     while (reader.position < end) {
@@ -159,7 +159,7 @@ class Skimmer {
       } else {
         this.#total += stop - start;
         if (this.#total > MAX_SKELETON_BYTES)
-          throw beyond(
+          throw beyondLimit(
             this.#name,
             `more than ${MAX_SKELETON_BYTES} bytes besides its weights`,
             MAX_SKELETON_BYTES,

@@ -7,7 +7,7 @@ import { makeZip } from 'client-zip';
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../contract/progress.ts';
 import type { ScoreSettings } from '../contract/score.ts';
-import { asFolder } from '../files/picked.ts';
+import { asFolder } from '../files/pickedFolder.ts';
 import { deflatedZip } from '../files/testing/deflatedZip.ts';
 import { manifestSource } from '../model/export/folder.ts';
 import { exportManifest } from '../model/export/manifest.ts';

@@ -20,7 +20,7 @@ import type {
 import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
-import { watched } from '../files/watched.ts';
+import { withReadProgress } from '../files/readProgress.ts';
 import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { Identity } from '../model/export/identity.ts';
@@ -78,7 +78,10 @@ export class StudioService implements StudioApi {
     const tell = (done: number) =>
       onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
     tell(0);
-    const opened = { ...(await openModel(watched(folder, graph, tell), request.graph)), folder };
+    const opened = {
+      ...(await openModel(withReadProgress(folder, graph, tell), request.graph)),
+      folder,
+    };
     // One of that length was not written here, and does not keep the model from opening.
     const told = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
     const provenance = told ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES) : null;

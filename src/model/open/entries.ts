@@ -2,7 +2,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import { dependencies } from '../../onnx/captures.ts';
-import { encodedGraphLength, encodeModel, type Place } from '../../onnx/codec.ts';
+import { encodedGraphLength, encodeModel, type PlaceTensor } from '../../onnx/codec.ts';
 import {
   type Graph,
   isRange,
@@ -43,7 +43,7 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   );
   // Constants of nodes and of subgraphs are written inline: `inside` counts them.
   const inner = new Set(innerRanges(model.graph));
-  const place: Place = (tensor, range, owner) =>
+  const place: PlaceTensor = (tensor, range, owner) =>
     owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);
   const regionOf = regions(structure);
 

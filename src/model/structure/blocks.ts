@@ -5,8 +5,8 @@ import type { EspalierError } from '../../errors.ts';
 import type { Graph, Model } from '../../onnx/graph.ts';
 import { expandSkipNorms } from '../../onnx/skipnorm.ts';
 import { sortedNodes } from '../../onnx/sort.ts';
+import { requireSsa } from '../../onnx/ssa.ts';
 import { elementTypes } from '../../onnx/types.ts';
-import { requireWired } from '../../onnx/wiring.ts';
 import { findAnchors, findBoundaries } from './boundaries.ts';
 import { type Flow, refuse, traceFlow } from './flow.ts';
 import { partedBlocks } from './parted.ts';
@@ -22,7 +22,7 @@ import type { Structure } from './structure.ts';
  *   made twice or by nothing
  */
 export function findBlocks(model: Model, layers: number | null): Structure {
-  requireWired(model.graph);
+  requireSsa(model.graph);
   const sorted: Graph = { ...model.graph, nodes: sortedNodes(model.graph) };
   const graph = expandSkipNorms(sorted);
   const flow = traceFlow(graph);

@@ -2,7 +2,7 @@
 // blocks; must not use node or value names.
 
 import { EspalierError } from '../../errors.ts';
-import { shown } from '../../onnx/limits.ts';
+import { shortName } from '../../onnx/limits.ts';
 import { type Cut, type Flow, refuse, SHAPE_OPS } from './flow.ts';
 
 const ATTENTION_OPS: ReadonlySet<string> = new Set([
@@ -273,7 +273,7 @@ function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
   names.sort((a, b) => made(a) - made(b));
   return refuse(
     `${names.length} values cross ${where} where one residual stream was expected: ` +
-      `${names.slice(0, 6).map(shown).join(', ')}.`,
+      `${names.slice(0, 6).map(shortName).join(', ')}.`,
     'Models that pass more than the residual stream from block to block (value residuals, ' +
       'shared states) cannot be pruned by block.',
   );

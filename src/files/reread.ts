@@ -1,7 +1,7 @@
 // The files of a folder that was dropped or picked, read anew through the handles that came with
 // them; must not open a picker.
 
-import type { PickedFolder } from './picked.ts';
+import type { PickedFolder } from './pickedFolder.ts';
 
 /**
  * What Chromium gives along with a file; `queryPermission` and `requestPermission` are not in

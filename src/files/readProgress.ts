@@ -9,7 +9,7 @@ const TELL_MS = 100;
  * @param tell gets the place in `file` that was reached, in bytes: what lies between, as weights
  * do, may have been passed over
  */
-export function watched(
+export function withReadProgress(
   folder: Folder,
   file: ByteSource | null,
   tell: (reached: number) => void,

@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Graph } from './graph.ts';
+import { requireSsa } from './ssa.ts';
 import { graphOf } from './testing/text.ts';
-import { requireWired } from './wiring.ts';
 
 const SOUND = `in x f32 [B,4]
   out y f32 [B,4]
@@ -23,35 +23,33 @@ function around(inner: Graph): Graph {
   return graph;
 }
 
-describe('requireWired', () => {
+describe('requireSsa', () => {
   it('takes graphs in any order, listed initializers and unused values', () => {
-    requireWired(graphOf(SOUND));
-    requireWired(graphOf(`${SOUND}\n in w f32 [4,4]\n unused, , z = Split(x)`));
-    requireWired(around(graphOf('out z f32 [B,4]\n z = Neg(x)')));
+    requireSsa(graphOf(SOUND));
+    requireSsa(graphOf(`${SOUND}\n in w f32 [4,4]\n unused, , z = Split(x)`));
+    requireSsa(around(graphOf('out z f32 [B,4]\n z = Neg(x)')));
   });
 
   it('names a value that is made twice', () => {
-    expect(() => requireWired(graphOf(`${SOUND}\n h = Neg(x)`))).toThrow(
+    expect(() => requireSsa(graphOf(`${SOUND}\n h = Neg(x)`))).toThrow(
       /value h is made twice, the second time by Neg/,
     );
-    expect(() => requireWired(graphOf(`${SOUND}\n w = Neg(x)`))).toThrow(/value w is made twice/);
-    expect(() => requireWired(graphOf(`${SOUND}\n a, a = Split(x)`))).toThrow(
+    expect(() => requireSsa(graphOf(`${SOUND}\n w = Neg(x)`))).toThrow(/value w is made twice/);
+    expect(() => requireSsa(graphOf(`${SOUND}\n a, a = Split(x)`))).toThrow(
       /value a is made twice/,
     );
-    expect(() => requireWired(graphOf(`${SOUND}\n in x f32 [4]`))).toThrow(
-      /Two inputs are called x/,
+    expect(() => requireSsa(graphOf(`${SOUND}\n in x f32 [4]`))).toThrow(/Two inputs are called x/);
+    expect(() => requireSsa(around(graphOf('out z f32 [B,4]\n z = Neg(x)\n z = Abs(x)')))).toThrow(
+      /value z is made twice.*Abs/,
     );
-    expect(() =>
-      requireWired(around(graphOf('out z f32 [B,4]\n z = Neg(x)\n z = Abs(x)'))),
-    ).toThrow(/value z is made twice.*Abs/);
   });
 
   it('names a value that nothing makes', () => {
-    expect(() => requireWired(graphOf(SOUND.replace('x, w', 'nowhere, w')))).toThrow(
+    expect(() => requireSsa(graphOf(SOUND.replace('x, w', 'nowhere, w')))).toThrow(
       /MatMul \S+ reads nowhere, which nothing/,
     );
-    expect(() => requireWired(graphOf(`${SOUND}\n out lost f32 [4]`))).toThrow(/gives out lost/);
-    expect(() => requireWired(around(graphOf('out z f32 [B,4]\n z = Neg(nowhere)')))).toThrow(
+    expect(() => requireSsa(graphOf(`${SOUND}\n out lost f32 [4]`))).toThrow(/gives out lost/);
+    expect(() => requireSsa(around(graphOf('out z f32 [B,4]\n z = Neg(nowhere)')))).toThrow(
       /If \S+ reads nowhere/,
     );
   });

@@ -1,5 +1,5 @@
-// Files that are still to be written, piece by piece and in which order; must not hold more than a
-// piece.
+// Files that are still to be written, chunk by chunk and in which order; must not hold more than a
+// chunk.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { manifestSource } from '../model/export/folder.ts';
@@ -10,7 +10,7 @@ export interface WriteJob {
   files: readonly ManifestFile[];
   /** Where byte ranges are read from. */
   source: Folder;
-  /** Called after every piece with bytes written and bytes in all. */
+  /** Called after every chunk with bytes written and bytes in all. */
   onProgress?: (done: number, total: number) => void;
   signal?: { readonly aborted: boolean };
 }
@@ -60,23 +60,23 @@ export function checkPaths(files: readonly ManifestFile[]): void {
  * What is written at a time: bytes, or a stretch of the user's files that the browser copies by
  * itself without showing it to us.
  */
-export type Piece = Uint8Array<ArrayBuffer> | Blob;
+export type Chunk = Uint8Array<ArrayBuffer> | Blob;
 
-/** Bytes of a piece. */
-export function pieceBytes(piece: Piece): number {
-  return piece instanceof Uint8Array ? piece.length : piece.size;
+/** Bytes of a chunk. */
+export function chunkBytes(chunk: Chunk): number {
+  return chunk instanceof Uint8Array ? chunk.length : chunk.size;
 }
 
 /**
- * One file in pieces of constant size: Blobs where the source has them, else bytes.
+ * One file in chunks of constant size: Blobs where the source has them, else bytes.
  * @throws EspalierError `missing-file` or `corrupt-file` of the source, `cancelled`, `bug` when the
  *   parts do not add up to `size`
  */
-export async function* piecesOf(
+export async function* chunksOf(
   file: ManifestFile,
   source: Folder,
   signal?: { readonly aborted: boolean },
-): AsyncGenerator<Piece> {
+): AsyncGenerator<Chunk> {
   const sum = file.parts.reduce((bytes, part) => bytes + part.length, 0);
   if (sum !== file.size)
     throw new EspalierError(

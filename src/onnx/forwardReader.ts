@@ -16,7 +16,7 @@ const MAX_WINDOW = 1024 * 1024;
 const HEADER_BYTES = 20;
 
 /** Reads varints and byte runs; awaits only when the window is used up. */
-export class WindowReader {
+export class ForwardReader {
   /** Offset of the next byte in the file. */
   position = 0;
   #buffer: Uint8Array = new Uint8Array(0);
