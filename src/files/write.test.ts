@@ -53,7 +53,7 @@ async function expectExport(folder: Folder): Promise<void> {
 }
 
 describe('parts', () => {
-  it('come as Blobs of at most 16 MiB, or bytes of at most 4 MiB where there are none', async () => {
+  it('are Blobs of at most 16 MiB, or bytes of at most 4 MiB without Blobs', async () => {
     const shapes = async (folder: Folder, file: ManifestFile): Promise<string[]> => {
       const out: string[] = [];
       for await (const chunk of chunksOf(file, folder))

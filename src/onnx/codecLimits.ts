@@ -1,5 +1,5 @@
-// Holds the wire bytes of a model to the bounds of limits.ts before any object is made of them;
-// must not decode a value.
+// Checks the serialized bytes of a model against the bounds of limits.ts, before anything is
+// decoded.
 
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
@@ -24,14 +24,14 @@ import {
   TensorShapeProtoSchema,
 } from './onnx_pb.js';
 
-/** What is counted of a field. */
+/** How a field counts towards the bounds. */
 type Kind = 'name' | 'bytes' | 'integers' | 'skipped';
 
 interface Rule {
   kind: Kind;
-  /** Set for messages. */
+  /** The rules of the message in the field, or null for other fields. */
   inner: Table | null;
-  /** Most of this field in one message, and what they are called. */
+  /** Most values of this field in one message, and what to call them. */
   most: number;
   label: string;
 }
@@ -64,7 +64,7 @@ function ruleOf(type: DescMessage, field: DescField): Rule {
   const rule: Rule = { kind: 'skipped', inner: null, most: Number.POSITIVE_INFINITY, label: '' };
   if (field.message) return { ...rule, inner: tableOf(field.message), ...bound(type, field.name) };
   if (field.scalar === ScalarType.STRING) {
-    // Values of metadata and of external data, and documentation, may be long texts.
+    // Metadata, external data and documentation may be long texts.
     const free = type === StringStringEntryProtoSchema || field.name === 'doc_string';
     return { ...rule, kind: free ? 'skipped' : 'name', ...bound(type, field.name) };
   }
@@ -86,9 +86,10 @@ function bound(type: DescMessage, field: string): { most: number; label: string 
 }
 
 /**
- * Walks a serialized ModelProto once, copying nothing.
- * @param file path for error messages
- * @throws EspalierError `too-large` naming the bound, `corrupt-file` when the bytes are no protobuf
+ * Walks a serialized ModelProto once, without copying.
+ * @param file path of the file, for error messages.
+ * @throws EspalierError `too-large`, naming the bound; `corrupt-file` for bytes that are no
+ *   protobuf.
  */
 export function requireWithinLimits(bytes: Uint8Array, file: string): void {
   const walk = new Walk(bytes, file);

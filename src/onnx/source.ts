@@ -1,27 +1,26 @@
-// Random-access bytes and folders of them, as the pure rooms see the user's disk; must not know
-// where the bytes come from.
+// Random-access byte sources and folders of them: how the pure rooms see the user's disk.
 
 import { type ErrorCode, EspalierError } from '../errors.ts';
 import { tooLong } from '../json.ts';
 
-/** A readable run of bytes: a File in the browser, a file descriptor in Node, a hosted file. */
+/** Bytes that can be read by range: a File in the browser, a file in Node, a file on a web host. */
 export interface ByteSource {
   /** Total size in bytes. */
   readonly size: number;
   /**
-   * Bytes [offset, offset + length). The array is the caller's to keep.
-   * @throws EspalierError `corrupt-file` when the range leaves the file, `missing-file` when the
-   *   file is gone.
+   * Bytes [offset, offset + length) in a new array.
+   * @throws EspalierError `corrupt-file` when the range is outside the file, `missing-file` when
+   *   the file cannot be read any more.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * Fills memory of the caller with the bytes at `offset`; absent where bytes come in arrays of
-   * their own. Errors as `read`.
+   * Reads `target.length` bytes at `offset` into memory of the caller; absent where the platform
+   * always allocates. Throws as `read`.
    */
   readInto?(offset: number, target: Uint8Array): Promise<void>;
   /**
-   * The same bytes as a Blob that nothing was read of; absent where the source is no file of the
-   * browser. Errors as `read`.
+   * The range as a Blob, without reading it; absent, or null, where the bytes are not in a file of
+   * the browser. Throws as `read`.
    */
   blob?(offset: number, length: number): Blob | null;
 }
@@ -32,16 +31,16 @@ export interface FolderFile {
   readonly size: number;
 }
 
-/** A model folder: names and sizes at once, bytes on demand. */
+/** A model folder: names and sizes are known, bytes are read on demand. */
 export interface Folder {
-  /** The folder's own name, for people. */
+  /** The name of the folder, for display. */
   readonly name: string;
   readonly files: readonly FolderFile[];
-  /** The bytes of one file, or null when the folder has none of that path. */
+  /** The bytes of one file, or null when the folder has no file of that path. */
   open(path: string): ByteSource | null;
 }
 
-/** Where a tensor's bytes lie: `file` is a path within the folder. */
+/** Where the bytes of a tensor are: `file` is a path within the folder. */
 export interface ByteRange {
   readonly file: string;
   readonly offset: number;
@@ -49,9 +48,9 @@ export interface ByteRange {
 }
 
 /**
- * A file of the folder as UTF-8 text, or null when the folder has none of that path.
- * @param max most bytes; a longer file is refused before any of it is read
- * @throws EspalierError `code` for a longer file; as `ByteSource.read`
+ * A file of the folder as UTF-8 text, or null when the folder has no file of that path.
+ * @param max most bytes; a longer file is refused before any of it is read.
+ * @throws EspalierError `code` for a longer file; otherwise as `ByteSource.read`.
  */
 export async function readText(
   folder: Folder,

@@ -30,25 +30,27 @@ describe('requireSsa', () => {
     requireSsa(around(graphOf('out z f32 [B,4]\n z = Neg(x)')));
   });
 
-  it('names a value that is made twice', () => {
+  it('names a value that is produced twice', () => {
     expect(() => requireSsa(graphOf(`${SOUND}\n h = Neg(x)`))).toThrow(
-      /value h is made twice, the second time by Neg/,
+      /value h is produced twice, the second time by Neg/,
     );
-    expect(() => requireSsa(graphOf(`${SOUND}\n w = Neg(x)`))).toThrow(/value w is made twice/);
+    expect(() => requireSsa(graphOf(`${SOUND}\n w = Neg(x)`))).toThrow(/value w is produced twice/);
     expect(() => requireSsa(graphOf(`${SOUND}\n a, a = Split(x)`))).toThrow(
-      /value a is made twice/,
+      /value a is produced twice/,
     );
     expect(() => requireSsa(graphOf(`${SOUND}\n in x f32 [4]`))).toThrow(/Two inputs are called x/);
     expect(() => requireSsa(around(graphOf('out z f32 [B,4]\n z = Neg(x)\n z = Abs(x)')))).toThrow(
-      /value z is made twice.*Abs/,
+      /value z is produced twice.*Abs/,
     );
   });
 
-  it('names a value that nothing makes', () => {
+  it('names a value that nothing produces', () => {
     expect(() => requireSsa(graphOf(SOUND.replace('x, w', 'nowhere, w')))).toThrow(
       /MatMul \S+ reads nowhere, which nothing/,
     );
-    expect(() => requireSsa(graphOf(`${SOUND}\n out lost f32 [4]`))).toThrow(/gives out lost/);
+    expect(() => requireSsa(graphOf(`${SOUND}\n out lost f32 [4]`))).toThrow(
+      /output lost is produced by nothing/,
+    );
     expect(() => requireSsa(around(graphOf('out z f32 [B,4]\n z = Neg(nowhere)')))).toThrow(
       /If \S+ reads nowhere/,
     );

@@ -1,5 +1,5 @@
-// Holds a graph to one producer for every value and a value for every read; must not ask for an
-// order and must not repair anything.
+// Checks that a graph read from a file is in static single assignment form: every value has one
+// producer, and every value that is read has one. The order of the nodes does not matter here.
 
 import { EspalierError } from '../errors.ts';
 import { dependencies, subgraphs } from './captures.ts';
@@ -7,37 +7,40 @@ import type { Graph, Node } from './graph.ts';
 import { shortName } from './limits.ts';
 
 /**
- * @throws EspalierError `corrupt-file` naming the value and the node, when a value is made twice,
- *   or when something reads a value that
- *   neither a node, a weight nor an input gives. Subgraphs and what they take from around them
- *   included.
+ * @throws EspalierError `corrupt-file`, naming the value and the node, when a value has two
+ *   producers, or when a node or output reads a value that is no node output, initializer or graph
+ *   input. Subgraphs of nodes and the outer values they read are checked too.
  */
 export function requireSsa(graph: Graph): void {
   const known = new Set<string>();
   requireSingle(graph, known);
   for (const node of graph.nodes) {
-    const lost = dependencies(node).find((x) => !known.has(x));
-    if (lost !== undefined)
-      throw damaged(`${label(node)} reads ${shortName(lost)}, which nothing in the graph makes.`);
+    const undefinedInput = dependencies(node).find((x) => !known.has(x));
+    if (undefinedInput !== undefined)
+      throw damaged(
+        `${label(node)} reads ${shortName(undefinedInput)}, which nothing in the graph produces.`,
+      );
   }
-  const given = new Set<string>();
+  const outputs = new Set<string>();
   for (const { name } of graph.outputs) {
-    if (given.has(name)) throw damaged(`Two outputs are called ${shortName(name)}.`);
-    given.add(name);
+    if (outputs.has(name)) throw damaged(`Two outputs are called ${shortName(name)}.`);
+    outputs.add(name);
   }
-  const lost = graph.outputs.find((o) => !known.has(o.name));
-  if (lost)
-    throw damaged(`The graph gives out ${shortName(lost.name)}, which nothing in it makes.`);
+  const undefinedOutput = graph.outputs.find((o) => !known.has(o.name));
+  if (undefinedOutput)
+    throw damaged(
+      `The graph output ${shortName(undefinedOutput.name)} is produced by nothing in the graph.`,
+    );
 }
 
-/** Collects the values of one scope; those of its subgraphs are scopes of their own. */
+/** Adds the values of one scope to `known`; each subgraph of a node is a scope of its own. */
 function requireSingle(graph: Graph, known: Set<string>): void {
   for (const name of graph.initializers.keys()) known.add(name);
   const inputs = new Set<string>();
   for (const { name } of graph.inputs) {
     if (inputs.has(name)) throw damaged(`Two inputs are called ${shortName(name)}.`);
     inputs.add(name);
-    // An input that is an initializer too only declares it.
+    // An input of an initializer's name declares its default value.
     known.add(name);
   }
   for (const node of graph.nodes) {
@@ -45,7 +48,7 @@ function requireSingle(graph: Graph, known: Set<string>): void {
       if (o === '') continue;
       if (known.has(o))
         throw damaged(
-          `The value ${shortName(o)} is made twice, the second time by ${label(node)}.`,
+          `The value ${shortName(o)} is produced twice, the second time by ${label(node)}.`,
         );
       known.add(o);
     }

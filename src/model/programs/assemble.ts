@@ -1,5 +1,5 @@
-// Turns canonical subgraphs into serialized programs and bindings; subgraphs with equal keys share a
-// program.
+// Turns canonical subgraphs into serialized programs and bindings; subgraphs with equal keys share
+// a program.
 
 import { EspalierError } from '../../errors.ts';
 import { subgraphs } from '../../onnx/captures.ts';

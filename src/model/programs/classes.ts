@@ -13,8 +13,8 @@ import { cutSubgraph } from './subgraph.ts';
 import { isSmallConstant } from './weights.ts';
 
 /**
- * A subgraph under canonical names. Subgraphs with equal keys are one program with different weights
- * and side values bound to its slots.
+ * A subgraph under canonical names. Subgraphs with equal keys are one program with different
+ * weights and side values bound to its slots.
  */
 export interface Canonical {
   key: string;
@@ -25,7 +25,8 @@ export interface Canonical {
 
 /**
  * Names values in a depth-first walk from the outputs.
- * @param role the role of an input; the k-th input of a role is called `<role>k` (`side0`, `side1`).
+ * @param role the role of an input; the k-th input of a role is called `<role>k` (`side0`,
+ *   `side1`).
  */
 export function canonical(subgraph: Subgraph, role: (input: string) => string): Canonical {
   const producer = new Map<string, Node>();
@@ -177,8 +178,8 @@ function hex(bytes: Uint8Array): string {
 export const MAX_BLOCK_NODES = 250_000;
 
 /**
- * The structural class of every block, states included: blocks of one class are the same graph up to
- * weights and names. Classes are numbered in order of first appearance.
+ * The structural class of every block, states included: blocks of one class are the same graph up
+ * to weights and names. Classes are numbered in order of first appearance.
  * @throws EspalierError `too-large` beyond MAX_BLOCK_NODES.
  */
 export function structuralClasses(structure: Structure): number[] {

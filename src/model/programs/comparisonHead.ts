@@ -46,7 +46,8 @@ export function comparisonHead(head: Subgraph, residual: string, opset: number):
       ? at.put('Clip', [value, floor], suffix)
       : at.put('Clip', [value], suffix, { min: { float: FLOOR } });
   const [zp, zq] = [bounded(p.shifted, 'p'), bounded(q.shifted, 'q')];
-  // log p - log q as (zp - zq) - (log sum p - log sum q): the large terms cancel before the product.
+  // log p - log q as (zp - zq) - (log sum p - log sum q): the large terms cancel before the
+  // product.
   const logRatio = at.put(
     'Sub',
     [at.put('Sub', [zp, zq], 'gap_z'), at.put('Sub', [p.logSum, q.logSum], 'gap_sum')],

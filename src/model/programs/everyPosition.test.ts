@@ -150,12 +150,10 @@ describe('position ids', () => {
     const edited: Folder = {
       name: folder.name,
       files: [...folder.files, { path: 'onnx/original.data', size: original?.size ?? 0 }],
-      open: (path) =>
-        path === 'onnx/model.onnx'
-          ? source
-          : path === 'onnx/original.data'
-            ? original
-            : folder.open(path),
+      open: (path) => {
+        if (path === 'onnx/model.onnx') return source;
+        return path === 'onnx/original.data' ? original : folder.open(path);
+      },
     };
     const opened = await openModel(edited, 'onnx/model.onnx');
     expect(opened.summary.canScore).toBe(true);

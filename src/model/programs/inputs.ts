@@ -13,8 +13,10 @@ import type { Subgraph } from './subgraph.ts';
 export type SourceOf = (value: string) => InputSource;
 
 /**
- * @param headSize head size by the config, for caches that declare it as a symbol; null when unknown.
- * @returns a function that throws EspalierError `unsupported-graph` for an input of unknown meaning.
+ * @param headSize head size by the config, for caches that declare it as a symbol; null when
+ *   unknown.
+ * @returns a function that throws EspalierError `unsupported-graph` for an input of unknown
+ *   meaning.
  */
 export function inputSources(structure: Structure, headSize: number | null): SourceOf {
   const residualStream = new Set([

@@ -1,4 +1,5 @@
-// Appends the negative log-likelihood of the next token to a head, computed on the device in float32.
+// Appends the negative log-likelihood of the next token to a head, computed on the device in
+// float32.
 
 import type { Node } from '../../onnx/graph.ts';
 import { DataType, intAttribute } from '../../onnx/graph.ts';
@@ -106,8 +107,9 @@ export class Appender {
 }
 
 /**
- * nll = log(sum(exp(z))) - z[target] with z = logits - max(logits), in float32. Written out, because
- * ReduceLogSumExp overflows in the WebGPU execution provider and LogSoftmax has no kernel there.
+ * nll = log(sum(exp(z))) - z[target] with z = logits - max(logits), in float32. Written out,
+ * because ReduceLogSumExp overflows in the WebGPU execution provider and LogSoftmax has no kernel
+ * there.
  * @param logits (B, S - 1, V), of every position but the last.
  */
 export function appendTokenNll(at: Appender, logits: string): NllValues {

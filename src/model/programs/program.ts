@@ -84,7 +84,9 @@ interface ProgramOutput {
   target: OutputTarget;
 }
 
-/** A weightless ONNX program. Blocks of one structural class share one compiled session, by `id`. */
+/**
+ * A weightless ONNX program. Blocks of one structural class share one compiled session, by `id`.
+ */
 export interface Program {
   id: string;
   /** A serialized ModelProto; the only constants in it are small (shapes, axes, flags). */
@@ -105,8 +107,8 @@ export interface BoundProgram {
 }
 
 /**
- * The attention sublayer of a block (residual before the block -> middle value) and its feed-forward
- * sublayer (middle value -> residual after the block).
+ * The attention sublayer of a block (residual before the block -> middle value) and its
+ * feed-forward sublayer (middle value -> residual after the block).
  */
 export interface BlockSublayers {
   attn: BoundProgram;
@@ -114,8 +116,8 @@ export interface BlockSublayers {
 }
 
 /**
- * All programs of a model: ids -> embed -> block 0 .. N-1 -> head -> NLL. None keeps a cache between
- * runs.
+ * All programs of a model: ids -> embed -> block 0 .. N-1 -> head -> NLL. None keeps a cache
+ * between runs.
  */
 export interface ScorePrograms {
   /** (ids) -> residual (B, S, C). */
@@ -147,11 +149,14 @@ export interface ScorePrograms {
   vocabSize: number;
   /** True when blocks write into a static cache: 'past' is then S, not 0. */
   staticPast: boolean;
-  /** Why programs made for WebGPU must run on the CPU instead, as a sentence; null when they need not. */
+  /**
+   * Why programs made for WebGPU must run on the CPU instead, as a sentence; null when they need
+   * not.
+   */
   wasmOnly: string | null;
   /**
-   * True when an operator takes one scale over the whole batch (DynamicQuantizeLinear), so that rows
-   * must be run one at a time.
+   * True when an operator takes one scale over the whole batch (DynamicQuantizeLinear), so that
+   * rows must be run one at a time.
    */
   rowsInteract: boolean;
   /** The rewrites that were applied, as phrases to show ("IsNaN ... replaced by a comparison"). */

@@ -46,8 +46,8 @@ export interface ProgramOptions {
  * The programs of the original model: ids -> embed -> block 0 .. N-1 -> head -> NLL. Blocks of one
  * structural class share a program.
  * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes
- *   embeddings instead of ids, or has inputs or side values that cannot be made from a window alone;
- *   `unsupported-op` for element types that cannot run here.
+ *   embeddings instead of ids, or has inputs or side values that cannot be made from a window
+ *   alone; `unsupported-op` for element types that cannot run here.
  */
 export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
   const { structure } = opened;
@@ -95,8 +95,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   if (!structure.perTokenLogits && !(reattached && headByPosition))
     throw withoutLogits(
       'The graph gives logits of the last token only, and ' +
-        `${reattached ? 'its head mixes positions' : 'where it drops the others is not in its head'}, ` +
-        'so perplexity over a window cannot be computed.',
+        (reattached ? 'its head mixes positions' : 'where it drops the others is not in its head') +
+        ', so perplexity over a window cannot be computed.',
     );
   const side = cutSideValues(structure, nodes, opened.summary.hiddenSize);
   const ordinals = options.blocks ?? structure.blocks.map((block) => block.index);
@@ -161,7 +161,8 @@ function requireScorable(structure: Structure): void {
   }
   if (structure.headless)
     throw withoutLogits(
-      `The graph has no head (its output is ${structure.logits}), so perplexity cannot be computed.`,
+      `The graph has no head (its output is ${structure.logits}), so perplexity cannot be ` +
+        'computed.',
     );
 }
 

@@ -148,7 +148,8 @@ export function expandHeadNorms(subgraph: Subgraph): number {
 }
 
 /**
- * Splits packed query, key and value, (B, S, (heads + 2 kv heads) x head size), into three operands.
+ * Splits packed query, key and value, (B, S, (heads + 2 kv heads) x head size), into three
+ * operands.
  */
 function splitPacked(subgraph: Subgraph, attention: Node, heads: readonly number[]): Node {
   const headSize = subgraph.initializers.get(attention.inputs[14] ?? '')?.dims[0];

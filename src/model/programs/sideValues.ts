@@ -1,5 +1,5 @@
-// Cuts out the subgraph of the side values (masks, rotary tables, lengths), which depends on lengths
-// and masks alone.
+// Cuts out the subgraph of the side values (masks, rotary tables, lengths), which depends on
+// lengths and masks alone.
 
 import { EspalierError } from '../../errors.ts';
 import { dependencies } from '../../onnx/captures.ts';

@@ -7,9 +7,9 @@ import type { BlockSublayers } from './program.ts';
 import type { Subgraph } from './subgraph.ts';
 
 /**
- * The sublayers of the given blocks, in that order. Equal sublayers share a program, as equal blocks
- * do. Null for a block without a middle value, and for one whose feed-forward sublayer reads other
- * values of its attention sublayer.
+ * The sublayers of the given blocks, in that order. Equal sublayers share a program, as equal
+ * blocks do. Null for a block without a middle value, and for one whose feed-forward sublayer reads
+ * other values of its attention sublayer.
  * @param blocks ordinals of blocks.
  * @param cut cuts out and prepares a subgraph in the way of whole blocks, from its outputs and the
  *   node positions that belong to it.

@@ -1,5 +1,5 @@
-// Turns float16 programs into float32 programs for GPUs without shader-f16; weights are widened while
-// they are uploaded.
+// Turns float16 programs into float32 programs for GPUs without shader-f16; weights are widened
+// while they are uploaded.
 
 import { subgraphs } from '../../onnx/captures.ts';
 import { decodeModel, encodeModel } from '../../onnx/codec.ts';

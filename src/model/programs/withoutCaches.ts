@@ -1,5 +1,5 @@
-// Removes the KV caches from a graph for scoring, where every run starts from an empty cache; states
-// of fixed size stay.
+// Removes the KV caches from a graph for scoring, where every run starts from an empty cache;
+// states of fixed size stay.
 
 import type { Node } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -57,7 +57,8 @@ function withoutPast(
   if (!past.every((slot) => empty.has(node.inputs[slot] ?? ''))) return node;
   const copy = copyNode(node);
   for (const slot of past) copy.inputs[slot] = '';
-  // With this flag the operator demands a cache. The sliding window itself, local_window_size, stays.
+  // With this flag the operator demands a cache. The sliding window itself, local_window_size,
+  // stays.
   copy.attributes.delete('sliding_window_cache');
   for (const slot of slots.present) if (slot < copy.outputs.length) copy.outputs[slot] = '';
   trimTail(copy.inputs);
