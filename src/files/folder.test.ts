@@ -90,7 +90,7 @@ describe('folder over files', () => {
       .open('a')!
       .read(0, 5);
     await expect(read).rejects.toEqual(
-      expect.objectContaining({ code: 'missing-file', detail: '3 of 5 bytes came' }),
+      expect.objectContaining({ code: 'missing-file', detail: 'received 3 of 5 bytes' }),
     );
   });
 });
@@ -153,7 +153,7 @@ describe('hosted folder', () => {
       expect.objectContaining({ code: 'missing-file', detail: 'HTTP 404' }),
     );
     await expect(read(plainUrl)).rejects.toEqual(
-      expect.objectContaining({ detail: '600000 bytes came, 10 were expected' }),
+      expect.objectContaining({ detail: 'received 600000 bytes, expected 10' }),
     );
     await expect(read('http://127.0.0.1:1/')).rejects.toEqual(code('missing-file'));
   });

@@ -1,29 +1,30 @@
-// A folder that tells how far one of its files is read; must not read anything by itself.
+// A folder that reports how far one of its files has been read.
 
 import type { ByteSource, Folder } from '../onnx/source.ts';
 
-/** Between two reports, in ms. */
-const TELL_MS = 100;
+/** Milliseconds between two reports. */
+const REPORT_MS = 100;
 
 /**
- * @param tell gets the place in `file` that was reached, in bytes: what lies between, as weights
- * do, may have been passed over
+ * The same folder with reports on one of its files.
+ * @param onProgress gets the highest offset read so far, in bytes; what lies before it, such as
+ *   weights, may have been skipped.
  */
 export function withReadProgress(
   folder: Folder,
   file: ByteSource | null,
-  tell: (reached: number) => void,
+  onProgress: (reached: number) => void,
 ): Folder {
   if (!file) return folder;
-  let [reached, told] = [0, performance.now()];
+  let [reached, reportedAt] = [0, performance.now()];
   const source: ByteSource = {
     size: file.size,
     async read(offset, length) {
       const bytes = await file.read(offset, length);
       reached = Math.max(reached, offset + length);
-      if (performance.now() - told >= TELL_MS) {
-        told = performance.now();
-        tell(reached);
+      if (performance.now() - reportedAt >= REPORT_MS) {
+        reportedAt = performance.now();
+        onProgress(reached);
       }
       return bytes;
     },

@@ -1,37 +1,33 @@
-// The files of a folder that was dropped or picked, read anew through the handles that came with
-// them; must not open a picker.
+// Gets the current files of a dropped or picked folder through the handles that came with them.
 
 import type { PickedFolder } from './pickedFolder.ts';
 
-/**
- * What Chromium gives along with a file; `queryPermission` and `requestPermission` are not in
- * TypeScript's DOM types.
- */
+/** A file system handle of Chromium; the permission methods are not in TypeScript's DOM types. */
 interface Readable {
-  queryPermission?: (wish: { mode: 'read' }) => Promise<PermissionState>;
-  requestPermission?: (wish: { mode: 'read' }) => Promise<PermissionState>;
+  queryPermission?: (options: { mode: 'read' }) => Promise<PermissionState>;
+  requestPermission?: (options: { mode: 'read' }) => Promise<PermissionState>;
 }
 
 interface WithHandles {
   handle?: Readable & { getFile: () => Promise<File> };
-  /** The folder that the file lies in, when it was picked. Leave for it covers all of its files. */
+  /** The folder of the file, when it was picked. Permission for it covers all of its files. */
   directoryHandle?: Readable;
 }
 
 async function isAllowed(handle: Readable): Promise<boolean> {
-  const wish = { mode: 'read' } as const;
-  const state = (await handle.queryPermission?.(wish)) ?? 'granted';
+  const options = { mode: 'read' } as const;
+  const state = (await handle.queryPermission?.(options)) ?? 'granted';
   return (
     state === 'granted' ||
-    (state === 'prompt' && (await handle.requestPermission?.(wish)) === 'granted')
+    (state === 'prompt' && (await handle.requestPermission?.(options)) === 'granted')
   );
 }
 
 /**
- * The same files as they are on the disk now. Must be called in a click: the browser may ask for
- * leave to read.
- * @returns null when a file came without a handle, is gone, or may not be read: then only the user
- *   can show the folder again
+ * The same files as they are on the disk now. Call it while handling a click: the browser may ask
+ * the user for permission to read.
+ * @returns null when a file has no handle, does not exist any more, or may not be read; the user
+ *   then has to choose the folder again.
  */
 export async function readAgain({ name, files }: PickedFolder): Promise<PickedFolder | null> {
   const fresh: PickedFolder['files'] = [];
@@ -45,7 +41,7 @@ export async function readAgain({ name, files }: PickedFolder): Promise<PickedFo
       });
     }
   } catch {
-    // NotFoundError, NotAllowedError: whatever it is, the folder has to be shown again.
+    // NotFoundError, NotAllowedError or another: the folder has to be chosen again in any case.
     return null;
   }
   return { name, files: fresh };

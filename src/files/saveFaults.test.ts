@@ -66,19 +66,19 @@ const FAULTS: [what: string, fault: Fault, code: string, words: RegExp][] = [
     'a folder that was removed',
     atWeights('NotFoundError', 'close'),
     'missing-file',
-    /is not there any more/,
+    /does not exist any more/,
   ],
   [
     'a write that the browser breaks off',
     atWeights('AbortError', 'close'),
     'disk-full',
-    /broke off writing onnx\/model.onnx_data/,
+    /stopped writing onnx\/model.onnx_data/,
   ],
   [
     'a file that is locked',
     atWeights('NoModificationAllowedError', 'create', -1),
     'bad-input',
-    /being written by something else/,
+    /being written by another program/,
   ],
   [
     'a fault that nobody knows',
@@ -127,7 +127,7 @@ describe.each(FAULTS)('%s', (_, fault, code, words) => {
       step === 'remove' ? 'NotAllowedError' : fault(step, name, bytes);
     const error = await failureOf(saveFolder(disk, 'pruned', job()));
     expect(error.code).toBe(code);
-    expect(error.hint).toContain('in the folder pruned is not whole: delete it');
+    expect(error.hint).toContain('The folder pruned is incomplete: delete it');
     const left = disk.folders.get('pruned')!;
     expect([...left.files.keys()]).toEqual([UNFINISHED]);
     expect(
