@@ -16,7 +16,7 @@ export interface StudyRun {
   blocks: readonly Ranked[];
 }
 
-export interface BlockStability {
+interface BlockStability {
   block: number;
   /** Share of the runs in which it is among the k lowest unlocked blocks. */
   chosen: number;
@@ -27,7 +27,7 @@ export interface BlockStability {
 }
 
 /** Two runs held against each other; `a` and `b` are their positions. */
-export interface RunAgreement {
+interface RunAgreement {
   a: number;
   b: number;
   spearman: number | null;

@@ -22,7 +22,7 @@ export const ARROWS = {
   main: ['bridge', 'state', 'ui'],
 } as const satisfies Record<string, readonly string[]>;
 
-export type Room = keyof typeof ARROWS;
+type Room = keyof typeof ARROWS;
 
 /** The arrows as src/README.md draws them: a line for each room, lowest first. */
 export function drawArrows(): string {

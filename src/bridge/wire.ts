@@ -5,7 +5,7 @@ import type { Methods } from '../contract/methods.ts';
 import { type ErrorReport, fromReport, toReport } from '../errors.ts';
 
 /** Errors cross the thread in this wrapper so that codes and hints survive. */
-export interface WireError {
+interface WireError {
   espalier: ErrorReport;
 }
 

@@ -25,7 +25,7 @@ export interface ExportRequest {
   study?: StudyRecord;
 }
 
-export interface ExportedFile {
+interface ExportedFile {
   path: string;
   bytes: number;
 }

@@ -43,7 +43,7 @@ export function golden<T = FixtureGolden>(name: string): T {
 }
 
 /** Mean NLL of a model over the golden windows, and of each window. */
-export interface GoldenMeasure {
+interface GoldenMeasure {
   nll: number;
   nllPerWindow: number[];
 }

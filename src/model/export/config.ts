@@ -5,7 +5,7 @@ import { EspalierError } from '../../errors.ts';
 import { MAX_CONFIG_BYTES, mapOutsideStrings, readJsonObject } from '../../json.ts';
 
 /** A parsed JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
 /** Keys under which configs keep the number of blocks. */

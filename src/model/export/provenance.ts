@@ -18,7 +18,7 @@ const SUBLAYERS = ['attn', 'ffn'] as const;
  * Mean NLL in nats per token over the windows (infinite values are null in the file) and of each
  * window.
  */
-export interface MeasureRecord {
+interface MeasureRecord {
   nll: number;
   /** exp(nll), null when it overflows. */
   ppl: number | null;
@@ -39,7 +39,7 @@ export interface SettingsRecord {
   bos: 'none' | 'every';
 }
 
-export interface SelfTestRecord {
+interface SelfTestRecord {
   passed: boolean;
   checks: { name: string; ok: boolean; maxError: number | null; note: string }[];
   routes: string[];
@@ -47,7 +47,7 @@ export interface SelfTestRecord {
 }
 
 /** The leave-one-out curve with everything needed to show it again without scoring. */
-export interface ScoreRecord {
+interface ScoreRecord {
   baseline: MeasureRecord;
   blocks: (MeasureRecord & { index: number; ci95: [number, number]; refused?: string })[];
   order: number[];

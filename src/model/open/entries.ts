@@ -1,4 +1,4 @@
-// What an export takes on disk, in all and per block; must not read weights.
+// Predicts the bytes of an export, in all and per block, without reading weights.
 
 import { EspalierError } from '../../errors.ts';
 import { dependencies } from '../../onnx/captures.ts';
@@ -17,37 +17,34 @@ import { removeUnits } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
 
-/**
- * What an export is predicted to write, in bytes. Node metadata and dead nodes of the source are no
- * part of it.
- */
+/** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
 export interface ExportBytes {
   /** Graph file and data files when no block is removed. */
   total: number;
   /**
-   * Per block: nodes, names, tensor entries and state declarations in the graph file, and the
-   * padding before its weights; not the weights.
+   * Per block: its nodes, names, tensor entries and state declarations in the graph file, and the
+   * padding before its weights, but not the weights.
    */
   entries: number[];
-  /** What of that belongs to the feed-forward sublayer; 0 where it cannot be told. */
+  /** The share of the feed-forward sublayer in `entries`; 0 when sublayers cannot be separated. */
   feedForward: number[];
 }
 
-/** Linear in the number of nodes; makes the graph of an export without removals. */
+/** Makes the graph of an export without removals and measures it. Linear in the number of nodes. */
 export function exportBytes(structure: Structure, folder: Folder, graphPath: string): ExportBytes {
-  const model = intact(structure);
+  const model = exportedModel(structure);
   const genai = folder.open('genai_config.json') !== null;
   const layout = layOut(
     model.graph,
     dataFileName(graphPath.slice(graphPath.lastIndexOf('/') + 1), genai),
   );
-  // Constants of nodes and of subgraphs are written inline: `inside` counts them.
+  // Constants of nodes and of their subgraphs are written inline; `inlineBytes` counts them.
   const inner = new Set(innerRanges(model.graph));
   const place: PlaceTensor = (tensor, range, owner) =>
     owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);
   const regionOf = regions(structure);
 
-  // Attention and feed-forward sublayer of each block in turn.
+  // One graph for each sublayer: attention and feed-forward of block 0, of block 1, and so on.
   const sublayers = structure.blocks
     .flatMap(() => [0, 1])
     .map(
@@ -60,9 +57,10 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
         valueInfo: new Map(),
       }),
     );
-  const isBehind = behind(structure);
-  const placeOf = (value: string): number => 2 * (regionOf(value) - 1) + (isBehind(value) ? 1 : 0);
-  const sublayerOf = (value: string): Graph | undefined => sublayers[placeOf(value)];
+  const isFeedForward = feedForwardValues(structure);
+  const indexOf = (value: string): number =>
+    2 * (regionOf(value) - 1) + (isFeedForward(value) ? 1 : 0);
+  const sublayerOf = (value: string): Graph | undefined => sublayers[indexOf(value)];
   const owners = new Map<string, number>();
   for (const node of model.graph.nodes)
     sublayerOf(node.outputs.find((o) => o) ?? '')?.nodes.push(withoutValue(node));
@@ -70,7 +68,7 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
     sublayerOf(name)?.initializers.set(name, isRange(tensor.data) ? tensor : emptied(tensor));
     if (!isRange(tensor.data)) continue;
     const key = keyOf(tensor.data);
-    owners.set(key, owners.has(key) && owners.get(key) !== placeOf(name) ? -1 : placeOf(name));
+    owners.set(key, owners.has(key) && owners.get(key) !== indexOf(name) ? -1 : indexOf(name));
   }
   for (const [name, info] of model.graph.valueInfo) sublayerOf(name)?.valueInfo.set(name, info);
   const infos = new Map<string, ValueInfo>(
@@ -83,7 +81,7 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
     }
   }
   const lengths = sublayers.map(
-    (sublayer) => encodedGraphLength(sublayer, place) + inside(sublayer),
+    (sublayer) => encodedGraphLength(sublayer, place) + inlineBytes(sublayer),
   );
   for (const file of layout.files) {
     for (const [k, padding] of file.parts.entries()) {
@@ -95,16 +93,14 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   }
   const total = layout.files.reduce(
     (n, file) => n + file.size,
-    encodeModel(model, place).length + inside(model.graph),
+    encodeModel(model, place).length + inlineBytes(model.graph),
   );
   const feedForward = structure.blocks.map((_, b) => lengths[2 * b + 1]!);
   return { total, entries: feedForward.map((bytes, b) => bytes + lengths[2 * b]!), feedForward };
 }
 
-/**
- * True for values that the feed-forward sublayer of a block makes, and for constants that it reads.
- */
-function behind(structure: Structure): (value: string) => boolean {
+/** True for values that a feed-forward sublayer computes, and for constants that it reads. */
+function feedForwardValues(structure: Structure): (value: string) => boolean {
   const { graph, producer, constants } = structure;
   const nodes = feedForwardNodes(structure);
   const read = new Set<string>();
@@ -114,8 +110,8 @@ function behind(structure: Structure): (value: string) => boolean {
   return (value) => nodes[producer.get(value) ?? -1] === 1 || read.has(value);
 }
 
-/** The graph that an export without removals writes; the source's own when that cannot be made. */
-function intact(structure: Structure): Model {
+/** The model that an export without removals writes; the source itself when that cannot be made. */
+function exportedModel(structure: Structure): Model {
   try {
     return removeUnits(structure, []);
   } catch (error) {
@@ -125,38 +121,38 @@ function intact(structure: Structure): Model {
 }
 
 /**
- * The region that a value belongs to; a constant belongs to its one reading region, else to region
- * 0.
+ * The region of a value: for a constant the only region that reads it, or 0 when there are several.
  */
 function regions({ graph, region, producer, constants }: Structure): (value: string) => number {
   const readers = new Map<string, Set<number>>();
-  /** Constant to the one constant node that reads it; null when there are more. */
-  const cones = new Map<string, number | null>();
+  /** Constant to the only constant node that reads it; null when there are several. */
+  const constantReaders = new Map<string, number | null>();
   for (const [p, node] of graph.nodes.entries()) {
     for (const x of dependencies(node)) {
       if (!constants.has(x)) continue;
-      if (region[p]! < 0) cones.set(x, cones.has(x) || node.outputs.length !== 1 ? null : p);
+      if (region[p]! < 0)
+        constantReaders.set(x, constantReaders.has(x) || node.outputs.length !== 1 ? null : p);
       else readers.set(x, (readers.get(x) ?? new Set()).add(region[p]!));
     }
   }
-  const homes = new Map<string, number>();
+  const resolved = new Map<string, number>();
   return (value) => {
-    // Along a chain of constant nodes, whose length the file decides, to the first value whose
-    // region is known; every step goes to a later node.
+    // Follows a chain of constant nodes (of any length, so without recursion) to the first value
+    // whose region is known.
     const passed: string[] = [];
-    let home = 0;
+    let result = 0;
     for (let at: string | undefined = value; at; ) {
-      const known = homes.get(at) ?? ownRegion(at);
+      const known = resolved.get(at) ?? ownRegion(at);
       if (known !== null) {
-        home = known;
+        result = known;
         break;
       }
       passed.push(at);
-      const next: number | null | undefined = readers.has(at) ? null : cones.get(at);
+      const next: number | null | undefined = readers.has(at) ? null : constantReaders.get(at);
       at = graph.nodes[next ?? -1]?.outputs.find((o) => o);
     }
-    for (const x of passed) homes.set(x, home);
-    return home;
+    for (const x of passed) resolved.set(x, result);
+    return result;
   };
 
   function ownRegion(value: string): number | null {
@@ -172,7 +168,7 @@ function emptied(tensor: Tensor): Tensor {
   return { ...tensor, data: new Uint8Array(0) };
 }
 
-/** A Constant without its bytes, which count as a weight. */
+/** A Constant node without its bytes, which count as weights. */
 function withoutValue(node: Node): Node {
   const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
   if (value?.kind !== 'tensor') return node;
@@ -182,7 +178,9 @@ function withoutValue(node: Node): Node {
   };
 }
 
-/** Bytes of the constants that stay in the graph file although they are ranges of the source. */
-function inside(graph: Graph): number {
+/**
+ * Bytes of constants that an export writes into the graph file although they are byte ranges here.
+ */
+function inlineBytes(graph: Graph): number {
   return innerRanges(graph).reduce((n, tensor) => n + tensor.data.length, 0);
 }

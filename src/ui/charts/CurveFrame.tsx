@@ -27,7 +27,7 @@ const LABEL_BESIDE_FROM = 480;
 /** The layer of points in recharts: over lines and axes, under labels. */
 const ABOVE_LINES = 600;
 
-export interface CurveLine {
+interface CurveLine {
   name: string;
   stroke: string;
   /** Where its points lie beside their block, in blocks. */
