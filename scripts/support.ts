@@ -33,12 +33,8 @@ function goldenOf(name: string, dtype: string, supported: boolean): SupportTask[
   const { windows, baseline, blocks } = golden(SIBLING[name] ?? name);
   if (!baseline || !blocks) return null;
   const exact = golden<Level0Golden>('level0').folders[name];
-  const limit =
-    dtype === 'fp32'
-      ? LIMIT.float32
-      : HALF_ACTIVATIONS.test(name)
-        ? LIMIT.float16
-        : LIMIT.quantised;
+  const reduced = HALF_ACTIVATIONS.test(name) ? LIMIT.float16 : LIMIT.quantised;
+  const limit = dtype === 'fp32' ? LIMIT.float32 : reduced;
   return {
     windows,
     nll: exact?.nll ?? baseline.nll,

@@ -1,7 +1,10 @@
 // Reads the JSON files of a tokenizer, within bounds.
 
 import { EspalierError } from '../errors.ts';
-import { MAX_CONFIG_BYTES, readJsonObject } from '../json.ts';
+import { readJsonObject } from '../json.ts';
+
+/** Most bytes of tokenizer_config.json; real ones stay below 3 MB (an entry per added token). */
+export const MAX_TOKENIZER_CONFIG_BYTES = 16 * 2 ** 20;
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -24,7 +27,7 @@ export function brokenTokenizer(message: string, detail: string): EspalierError 
  * Parses the JSON object in the text of the file `name`.
  * @throws EspalierError `tokenizer` when it is not a JSON object, or longer than `max` characters.
  */
-export function parseObject(name: string, text: string, max = MAX_CONFIG_BYTES): Json {
+export function parseObject(name: string, text: string, max = MAX_TOKENIZER_CONFIG_BYTES): Json {
   const read = readJsonObject(text, { max });
   if (!read.ok) throw brokenTokenizer(`${name} ${read.problem}.`, read.detail);
   return read.value;

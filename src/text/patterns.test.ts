@@ -81,13 +81,10 @@ describe('patterns of tokenizers', () => {
 
   it('of every fixture are let through', () => {
     const below = (folder: string): string[] =>
-      readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
-        entry.isDirectory()
-          ? below(join(folder, entry.name))
-          : entry.name === 'tokenizer.json'
-            ? [join(folder, entry.name)]
-            : [],
-      );
+      readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+        if (entry.isDirectory()) return below(join(folder, entry.name));
+        return entry.name === 'tokenizer.json' ? [join(folder, entry.name)] : [];
+      });
     const found = [...below(fixturePath('')), ...below(samplePath())];
     expect(found.length).toBeGreaterThan(0);
     for (const path of found)

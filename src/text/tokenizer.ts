@@ -1,9 +1,14 @@
 // The tokenizer of a model, made from its tokenizer.json.
 
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { MAX_TOKENIZER_BYTES } from '../json.ts';
 import { brief, brokenTokenizer, type Json, parseObject, tokenText } from './config.ts';
 import { requireSafePatterns } from './patterns.ts';
+
+/**
+ * Most bytes of tokenizer.json. The largest known, with 262,144 tokens and their merges, has 33 MB;
+ * parsed it takes about ten times its length.
+ */
+export const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
 
 export interface Tokenizer {
   /** Token ids of a text, without special tokens. */

@@ -9,7 +9,7 @@ import type { ScoreEvent, ScoreSettings } from '../contract/score.ts';
 import type { SearchEvent, SearchResult } from '../contract/search.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
 import { memoryStore } from '../files/testing/memoryStore.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
+import { MAX_PROVENANCE_BYTES } from '../model/export/provenance.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { calibrationText, fixturePath, golden, nodeFolder } from '../testing/fixtures.ts';
 import { Checkpoints } from './checkpoints.ts';

@@ -21,10 +21,9 @@ import type { SearchEvent, SearchRequest, SearchResult } from '../contract/searc
 import type { StudioApi } from '../contract/studio.ts';
 import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
 import { withReadProgress } from '../files/readProgress.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
 import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { Identity } from '../model/export/identity.ts';
-import { PROVENANCE_FILE } from '../model/export/provenance.ts';
+import { MAX_PROVENANCE_BYTES, PROVENANCE_FILE } from '../model/export/provenance.ts';
 import { listGraphs, openModel } from '../model/open/open.ts';
 import { readText } from '../onnx/source.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';

@@ -237,24 +237,19 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
       node.op === 'MatMulNBits' &&
       subgraph.initializers.get(node.inputs[2]!)?.type === DataType.float16;
     const identity = Array.from({ length: size * size }, (_, k) => (k % (size + 1) === 0 ? 1 : 0));
-    inputs.push({
-      name: 'identity',
-      type: integer ? DataType.uint8 : half ? DataType.float16 : DataType.float,
-      dims: null,
-    });
-    feeds.identity = integer
-      ? new OrtTensor('uint8', identity, [size, size])
-      : half
-        ? new OrtTensor(
-            'float16',
-            Uint16Array.from(identity, (v) => v * 0x3c00),
-            [size, size],
-          )
-        : new OrtTensor('float32', identity, [size, size]);
+    const floatType = half ? DataType.float16 : DataType.float;
+    inputs.push({ name: 'identity', type: integer ? DataType.uint8 : floatType, dims: null });
+    const dims = [size, size];
+    if (integer) feeds.identity = new OrtTensor('uint8', identity, dims);
+    else if (half) {
+      const halves = Uint16Array.from(identity, (v) => v * 0x3c00);
+      feeds.identity = new OrtTensor('float16', halves, dims);
+    } else feeds.identity = new OrtTensor('float32', identity, dims);
     const attributes = new Map(node.attributes);
     attributes.delete('accuracy_level');
-    const own = node.inputs.map((x, k) => (k === 0 ? 'identity' : integer && k === 2 ? '' : x));
-    nodes.push({ ...node, attributes, inputs: own, outputs: [wanted] });
+    const operandsOfNode = node.inputs.with(0, 'identity');
+    if (integer && operandsOfNode.length > 2) operandsOfNode[2] = '';
+    nodes.push({ ...node, attributes, inputs: operandsOfNode, outputs: [wanted] });
     if (integer) {
       // As ONNX Runtime's quantizer names it; the product looks for it by data flow.
       const scale = structure.graph.initializers.get(

@@ -2,12 +2,12 @@
 // small constants, never whole weights.
 
 import { EspalierError } from '../../errors.ts';
-import { MAX_CONFIG_BYTES } from '../../json.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Model, ValueInfo } from '../../onnx/graph.ts';
 import { isRange } from '../../onnx/graph.ts';
 import { type ByteRange, type Folder, type FolderFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
+import { MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import { applyRemoval } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';

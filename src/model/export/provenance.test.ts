@@ -27,7 +27,7 @@ describe('espalier.json', () => {
     };
     const cases: [string, RegExp][] = [
       ['{', /not valid JSON/],
-      ['[]', /holds no JSON object/],
+      ['[]', /is not a JSON object/],
       [
         broken((j) => Object.assign(j, { format: 'other' })),
         /"format" should be espalier-export but is "other"/,

@@ -2,7 +2,7 @@
 // writes and reads the text, touches no files.
 
 import { EspalierError } from '../../errors.ts';
-import { MAX_PROVENANCE_BYTES, readJsonObject } from '../../json.ts';
+import { readJsonObject } from '../../json.ts';
 import type { Sublayer, Unit } from '../../units.ts';
 import type { Identity } from './identity.ts';
 import { block, Field, unit } from './provenanceCheck.ts';
@@ -10,6 +10,8 @@ import { readStudy, type StudyRecord } from './provenanceStudy.ts';
 
 /** Name of the file within an exported folder. */
 export const PROVENANCE_FILE = 'espalier.json';
+/** Most bytes of it; a curve over 500 blocks and 1,000 windows takes 12 MB. */
+export const MAX_PROVENANCE_BYTES = 64 * 2 ** 20;
 const FORMAT = 'espalier-export';
 const VERSION = 1;
 const SUBLAYERS = ['attn', 'ffn'] as const;

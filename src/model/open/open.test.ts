@@ -257,7 +257,7 @@ describe('layouts and bad folders', () => {
       /config.json is not valid JSON/,
     );
     await expect(open({ 'model.onnx': tiny(), 'config.json': '[]' })).rejects.toThrow(
-      /config.json holds no JSON object/,
+      /config.json is not a JSON object/,
     );
     const lfm = new Uint8Array(readFileSync(fixturePath('genai-lfm2-fp32-cpu/model.onnx')));
     await expect(open({ 'model.onnx': lfm })).rejects.toThrow(

@@ -1,14 +1,13 @@
 // What config.json and genai_config.json declare about a model. The graph takes precedence.
 
 import { EspalierError } from '../../errors.ts';
-import {
-  isJsonObject,
-  type JsonObject,
-  type JsonResult,
-  MAX_CONFIG_BYTES,
-  readJsonObject,
-} from '../../json.ts';
+import { isJsonObject, type JsonObject, type JsonResult, readJsonObject } from '../../json.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
+
+/**
+ * Most bytes of config.json, genai_config.json or generation_config.json, far above any real one.
+ */
+export const MAX_CONFIG_BYTES = 16 * 2 ** 20;
 
 /** Declared properties; null where neither config has them. */
 export interface ModelConfig {

@@ -1,10 +1,11 @@
 // Blocks that lost a sublayer in an earlier removal: the metadata of the graph name their
 // boundaries, and the data flow must confirm them.
 
-import { MAX_CONFIG_BYTES, readJsonObject } from '../../json.ts';
+import { readJsonObject } from '../../json.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Sublayer } from '../../units.ts';
 import { type Anchors, type Boundaries, lastSum, MAX_BLOCKS, middles } from './boundaries.ts';
+import { MAX_CONFIG_BYTES } from './config.ts';
 import type { Cut, Flow } from './flow.ts';
 
 /**
