@@ -75,6 +75,9 @@ describe('rooms', () => {
 describe('files', () => {
   it('import each other in no circle, type imports counted', () => {
     expect(circles(all)).toEqual([]);
+    const file = (path: string, imports: string[]) => ({ ...all[0]!, path, imports });
+    const ring = [file('a', ['b']), file('b', ['c']), file('c', ['b', 'd']), file('d', [])];
+    expect(circles(ring).map((group) => group.sort())).toEqual([['b', 'c']]);
   });
 
   it('of selectors import no actions', () => {

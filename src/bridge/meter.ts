@@ -46,13 +46,13 @@ export function createMeter(
       // The studio holds the weights of the original.
       if (2 * estimate.original + estimate.pruned > budget) await release();
       let opens = 0;
-      const open: OpenVariant = async (removed, signal, onProgress) => {
+      const open: OpenVariant = async (removed, signal, onProgress, steps = []) => {
         // One is opened once more only after a run found no room beside the other.
         if (opens++ >= 2) await release();
         const load = () =>
           openRemote(
             spawn,
-            { source, graph, removed, device, selfTest, graphCapture },
+            { source, graph, removed, steps, device, selfTest, graphCapture },
             signal,
             onProgress,
           );

@@ -1,6 +1,7 @@
 // Writing a pruned model: where to, what is recorded, what was written.
 
 import type { StudyRecord } from '../model/export/provenanceStudy.ts';
+import type { StepChoice } from '../model/export/steps.ts';
 import type { Unit } from '../units.ts';
 import type { PlanResult } from './plan.ts';
 import type { ScoreResult } from './score.ts';
@@ -23,6 +24,8 @@ export interface ExportRequest {
   plan: PlanResult | null;
   /** What else was found out, recorded in espalier.json. */
   study?: StudyRecord;
+  /** What is done after the removal: nothing by default. */
+  steps?: readonly StepChoice[];
 }
 
 interface ExportedFile {

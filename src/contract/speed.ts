@@ -3,6 +3,7 @@
 import type { Sampling } from '../analysis/sampling.ts';
 import type { SpeedSummary, Stat } from '../analysis/speed.ts';
 import type { ErrorReport } from '../errors.ts';
+import type { StepChoice } from '../model/export/steps.ts';
 import type { Unit } from '../units.ts';
 import type { DeviceKind } from './device.ts';
 import type { FolderSource } from './open.ts';
@@ -81,10 +82,18 @@ export type MeterEvent =
   | { type: 'loaded'; which: Which; info: VariantInfo }
   | { type: 'sample'; which: Which; sample: RunSample; warmup: boolean };
 
+/** What is run against the original: what an export of it would write. */
+export interface PlannedExport {
+  removed: readonly Unit[];
+  steps?: readonly StepChoice[];
+}
+
 export interface MeterRequest {
   source: FolderSource;
   graph: string;
   removed: Unit[];
+  /** What the export of the plan does after the removal: its bytes are what is run. */
+  steps?: readonly StepChoice[];
   device: 'auto' | DeviceKind;
   /**
    * Estimated device bytes of each variant (`planSize`: weights, and the cache of prompt and new

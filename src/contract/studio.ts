@@ -1,6 +1,8 @@
 // The studio worker as the page sees it: one model open at a time.
 
 import type { Identity } from '../model/export/identity.ts';
+import type { StepChoice } from '../model/export/steps.ts';
+import type { WrittenSizes } from '../model/open/size.ts';
 import type { Unit } from '../units.ts';
 import type { HiddenCriteria, Magnitudes } from './criteria.ts';
 import type { DeviceKind, DeviceReport } from './device.ts';
@@ -85,6 +87,8 @@ export interface StudioApi {
   interrupted(): Promise<Interrupted[]>;
   /** Forgets an interrupted job. */
   forget(key: string): Promise<void>;
+  /** What an export writes after these steps, for `planSize`. @throws EspalierError as `export` */
+  writtenSizes(steps: readonly StepChoice[]): Promise<WrittenSizes>;
   /** Writes the pruned folder, then re-opens what was written in a fresh worker and compares. */
   export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult>;
   /** Gives weights and hidden states back to the device; what needs them next loads them again. */
@@ -110,6 +114,7 @@ export const METHODS = {
   evaluate: { job: true },
   interrupted: {},
   forget: {},
+  writtenSizes: {},
   export: { job: true },
   release: {},
   cancel: {},

@@ -1,6 +1,7 @@
 // One variant of a model, loaded from the bytes an export would write: runs and generation.
 
 import type { Sampling } from '../analysis/sampling.ts';
+import type { StepChoice } from '../model/export/steps.ts';
 import type { ChatMessage } from '../text/chat.ts';
 import type { Unit } from '../units.ts';
 import type { DeviceKind, SelfTest } from './device.ts';
@@ -33,6 +34,8 @@ export interface VariantRequest {
    * removals writes it.
    */
   removed: Unit[];
+  /** What an export does after the removal: nothing by default. */
+  steps?: readonly StepChoice[];
   device: 'auto' | DeviceKind;
   /** Of the GPU where it may be used, else null: then the wasm device is taken. */
   selfTest: SelfTest | null;
@@ -171,6 +174,7 @@ export type OpenVariant = (
   removed: Unit[],
   signal: AbortSignal,
   onProgress: (progress: Progress) => void,
+  steps?: readonly StepChoice[],
 ) => Promise<VariantHandle>;
 
 /** Calls of a variant's worker: every method of `VariantApi`. */

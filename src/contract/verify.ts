@@ -1,5 +1,6 @@
 // Opening a written export again and holding it against the plan.
 
+import type { StepChoice } from '../model/export/steps.ts';
 import type { Unit } from '../units.ts';
 import type { DeviceKind } from './device.ts';
 import type { Methods } from './methods.ts';
@@ -47,6 +48,8 @@ export interface VerifyRequest {
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: Unit[] };
+  /** What was done to it after the removal. */
+  steps: readonly StepChoice[];
   device: { kind: DeviceKind; subgroups: boolean };
   /** Bytes that running may take; by default what scoring may take. */
   budgetBytes?: number | undefined;

@@ -3,11 +3,12 @@
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { manifestSource } from '../model/export/folder.ts';
 import type { ManifestFile } from '../model/export/manifest.ts';
+import { rangesOf } from '../onnx/bytes.ts';
 import type { Folder } from '../onnx/source.ts';
 
 export interface WriteJob {
   files: readonly ManifestFile[];
-  /** Where byte ranges are read from. */
+  /** Where ranges, and what is computed from them, are read from. */
   source: Folder;
   /** Called after every chunk with the bytes written and the bytes in all. */
   onProgress?: (done: number, total: number) => void;
@@ -95,10 +96,10 @@ export async function* chunksOf(
  */
 export async function checkSource({ files, source }: WriteJob): Promise<void> {
   const checked = new Set<string>();
-  for (const part of files.flatMap((file) => file.parts)) {
-    if (part instanceof Uint8Array || checked.has(part.file)) continue;
-    checked.add(part.file);
-    await source.open(part.file)?.read(part.offset, Math.min(1, part.length));
+  for (const { file, offset, length } of files.flatMap(({ parts }) => parts.flatMap(rangesOf))) {
+    if (checked.has(file)) continue;
+    checked.add(file);
+    await source.open(file)?.read(offset, Math.min(1, length));
   }
 }
 

@@ -28,7 +28,7 @@ import {
   ValueInfoProtoSchema,
 } from './onnx_pb.js';
 
-export type { PlaceTensor, ResolveExternal } from './codecTensor.ts';
+export type { Placement, PlaceTensor, ResolveExternal } from './codecTensor.ts';
 
 /**
  * Decodes the skeleton of a model file (skim.ts), or a whole file that is small. Documentation
@@ -78,7 +78,7 @@ export function decodeModel(
 
 /**
  * A Model as a serialized ModelProto.
- * @param place where tensors that are byte ranges go; tensors that hold bytes are written inline.
+ * @param place where tensors go that are byte ranges or derived; others are written inline.
  */
 export function encodeModel(model: Model, place: PlaceTensor): Uint8Array<ArrayBuffer> {
   const proto = create(ModelProtoSchema, {

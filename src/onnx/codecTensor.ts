@@ -3,14 +3,14 @@
 
 import { create } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
-import { DataType, elementBits, elementCount, isRange, type Tensor } from './graph.ts';
+import { DataType, elementBits, elementCount, type Tensor } from './graph.ts';
 import {
   type StringStringEntryProto,
   StringStringEntryProtoSchema,
   type TensorProto,
   TensorProtoSchema,
 } from './onnx_pb.js';
-import type { ByteRange } from './source.ts';
+import type { ByteRange, DerivedRange } from './source.ts';
 
 /** The external_data entries of a tensor. */
 interface ExternalReference {
@@ -31,12 +31,13 @@ export type ResolveExternal = (
 ) => ByteRange;
 
 /**
- * Where a tensor goes when it is written: bytes inside the graph file, or a range of a data file.
+ * Where a tensor whose bytes are not in memory goes when it is written: bytes inside the graph
+ * file, or a range of a data file.
  */
-type Placement = Uint8Array | { location: string; offset: number; length: number };
+export type Placement = Uint8Array | { location: string; offset: number; length: number };
 export type PlaceTensor = (
   tensor: Tensor,
-  range: ByteRange,
+  data: ByteRange | DerivedRange,
   owner: 'initializer' | 'attribute',
 ) => Placement;
 
@@ -105,7 +106,7 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
   return { name, type, dims, data };
 }
 
-/** The TensorProto of a tensor; `place` says where a byte range goes. */
+/** The TensorProto of a tensor; `place` says where bytes go that are not in memory. */
 export function encodeTensor(
   tensor: Tensor,
   place: PlaceTensor,
@@ -116,11 +117,12 @@ export function encodeTensor(
     dataType: tensor.type,
     dims: tensor.dims.map(BigInt),
   });
-  if (tensor.type === DataType.string && !isRange(tensor.data)) {
+  if (tensor.type === DataType.string && tensor.data instanceof Uint8Array) {
     proto.stringData = unpackStrings(tensor.data);
     return proto;
   }
-  const placed = isRange(tensor.data) ? place(tensor, tensor.data, owner) : tensor.data;
+  const { data } = tensor;
+  const placed = data instanceof Uint8Array ? data : place(tensor, data, owner);
   if (placed instanceof Uint8Array) {
     proto.rawData = placed;
     return proto;

@@ -5,6 +5,7 @@ import { encodeModel } from './codec.ts';
 import { externalResolver, joinPath } from './external.ts';
 import { DataType, isRange } from './graph.ts';
 import { readModel } from './read.ts';
+import { inFile } from './testing/inFile.ts';
 import { memoryFolder, modelOf } from './testing/text.ts';
 
 const folder = memoryFolder({
@@ -82,11 +83,14 @@ describe('externalResolver', () => {
       dims: [],
       data: { file: 'd', offset: 9000, length: 4 },
     });
-    const bytes = encodeModel(model, (_, r) => ({
-      location: r.file,
-      offset: r.offset,
-      length: r.length,
-    }));
+    const bytes = encodeModel(
+      model,
+      inFile((r) => ({
+        location: r.file,
+        offset: r.offset,
+        length: r.length,
+      })),
+    );
     const { graph } = await readModel(
       memoryFolder({ 'm.onnx': bytes, d: Uint8Array.from({ length: 9004 }, (_, i) => i) }),
       'm.onnx',

@@ -1,7 +1,7 @@
 // The in-memory form of an ONNX model: graphs, nodes, attributes and tensors, independent of
 // protobuf.
 
-import type { ByteRange } from './source.ts';
+import type { ByteRange, Bytes } from './source.ts';
 
 /** TensorProto.DataType with the numbers of onnx.proto. */
 export const DataType = {
@@ -27,13 +27,13 @@ export type DataType = number;
 
 /**
  * A constant tensor. Large ones are byte ranges of the user's files; small ones hold their raw
- * little-endian bytes.
+ * little-endian bytes. In a graph that is about to be written some are derived from others.
  */
 export interface Tensor {
   name: string;
   type: DataType;
   dims: readonly number[];
-  data: Uint8Array | ByteRange;
+  data: Bytes;
 }
 
 /**
@@ -152,8 +152,9 @@ export function tensorBytes(tensor: Tensor): number {
   return tensor.data.length;
 }
 
-export function isRange(data: Uint8Array | ByteRange): data is ByteRange {
-  return !(data instanceof Uint8Array);
+/** True for bytes that lie in a file. */
+export function isRange(data: Bytes): data is ByteRange {
+  return 'file' in data;
 }
 
 export function intAttribute(node: Node, name: string): number | undefined {

@@ -48,6 +48,34 @@ export interface ByteRange {
 }
 
 /**
+ * A computation over bytes as plain data, which can be sent to a worker. The transform of that name
+ * (transforms.ts) carries it out where the result is read.
+ */
+export interface Derivation {
+  readonly transform: string;
+  /** Parameters of the transform; part of the identity of the result. */
+  readonly parameters: Readonly<Record<string, number | string | boolean>>;
+  /** What it reads: ranges of files, bytes in memory, results of other computations. */
+  readonly sources: readonly Bytes[];
+  /** What it computes, for messages; not part of the identity. */
+  readonly label: string;
+}
+
+/**
+ * A range of the result of a derivation. Several tensors may be ranges of one result (a 4-bit
+ * matrix, its scales, its zero points), which is then computed once for all of them.
+ */
+export interface DerivedRange {
+  readonly from: Derivation;
+  /** Within the result. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The bytes of a tensor or of a part of a file: in memory, in a file, or derived when read. */
+export type Bytes = Uint8Array | ByteRange | DerivedRange;
+
+/**
  * A file of the folder as UTF-8 text, or null when the folder has no file of that path.
  * @param max most bytes; a longer file is refused before any of it is read.
  * @throws EspalierError `code` for a longer file; otherwise as `ByteSource.read`.

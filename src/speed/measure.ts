@@ -5,12 +5,12 @@ import { gainOf, summarise, throughputOf } from '../analysis/speed.ts';
 import type {
   MeasureResult,
   MeterEvent,
+  PlannedExport,
   SpeedSettings,
   VariantMeasure,
   Which,
 } from '../contract/speed.ts';
 import type { OpenVariant, RunSample, VariantInfo } from '../contract/variant.ts';
-import type { Unit } from '../units.ts';
 import { Pair } from './pair.ts';
 import { checkSpeedSettings, promptIds } from './prompt.ts';
 import { RunClock, runRounds } from './rounds.ts';
@@ -37,13 +37,13 @@ interface Found {
  * one of each in turn. Where both do not fit (`together` false, or out of memory while both are
  * open) each is loaded, warmed up and measured twice in turns: A, B, A, B. A variant that fails
  * leaves an error; the other's numbers stay.
- * @param request `removed` empty: the original alone
+ * @param request no removals and no steps: the original alone
  * @throws EspalierError `cancelled`, `bad-input` (settings), `tokenizer` (a given prompt); when
  *   every variant fails, the error of the original
  * @source Kim et al., Shortened LLaMA (2024), section 4: 10 warm-ups, 20 runs, M * L / T
  */
 export async function measureVariants(
-  { removed, settings }: { removed: readonly Unit[]; settings: SpeedSettings },
+  { removed, steps = [], settings }: PlannedExport & { settings: SpeedSettings },
   open: OpenVariant,
   { signal, onEvent, together }: MeasureOptions,
 ): Promise<MeasureResult> {
@@ -57,7 +57,7 @@ export async function measureVariants(
   const found: { [W in Which]?: Found } = {};
   let ids: number[] | null = null;
   let interleaved: MeasureResult['interleaved'] = 'runs';
-  const pair = new Pair(removed, open, {
+  const pair = new Pair({ removed, steps }, open, {
     signal,
     onProgress: (progress) => onEvent({ type: 'progress', progress }),
     onLoaded: (which, info) => {

@@ -3,7 +3,7 @@
 
 import { untilAborted } from '../async.ts';
 import type { Progress } from '../contract/progress.ts';
-import type { Which } from '../contract/speed.ts';
+import type { PlannedExport, Which } from '../contract/speed.ts';
 import type { OpenVariant, VariantHandle, VariantInfo } from '../contract/variant.ts';
 import {
   type ErrorCode,
@@ -14,7 +14,6 @@ import {
   throwIfCancelled,
   toReport,
 } from '../errors.ts';
-import type { Unit } from '../units.ts';
 
 /**
  * Thrown when a variant runs out of memory while the other one is open as well: alone, each may
@@ -34,17 +33,18 @@ export interface PairOptions {
 }
 
 export class Pair {
-  /** `pruned` only when something is removed. */
+  /** `pruned` only when the plan changes something. */
   readonly sides: readonly Which[];
   readonly errors: { [W in Which]?: ErrorReport } = {};
-  readonly #removed: readonly Unit[];
+  readonly #plan: PlannedExport;
   readonly #open: OpenVariant;
   readonly #options: PairOptions;
   readonly #handles = new Map<Which, VariantHandle>();
 
-  constructor(removed: readonly Unit[], open: OpenVariant, options: PairOptions) {
-    this.sides = removed.length > 0 ? ['original', 'pruned'] : ['original'];
-    this.#removed = removed;
+  constructor(plan: PlannedExport, open: OpenVariant, options: PairOptions) {
+    const { removed, steps = [] } = plan;
+    this.sides = removed.length + steps.length > 0 ? ['original', 'pruned'] : ['original'];
+    this.#plan = plan;
     this.#open = open;
     this.#options = options;
   }
@@ -64,11 +64,8 @@ export class Pair {
   load(which: Which): Promise<VariantInfo | null> {
     const { signal, onProgress, onLoaded } = this.#options;
     return this.#guard(which, async () => {
-      const opening = this.#open(
-        which === 'original' ? [] : [...this.#removed],
-        signal,
-        onProgress,
-      );
+      const { removed, steps }: PlannedExport = which === 'original' ? { removed: [] } : this.#plan;
+      const opening = this.#open([...removed], signal, onProgress, steps);
       const handle = await untilAborted(opening, signal).catch((error: unknown) => {
         // A variant that arrives after the end is closed at once.
         opening.then((late) => late.close()).catch(() => {});

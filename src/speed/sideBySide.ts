@@ -5,10 +5,9 @@ import { firstDifference } from '../analysis/divergence.ts';
 import type { Sampling } from '../analysis/sampling.ts';
 import { checkSampling } from '../analysis/sampling.ts';
 import type { GenerateEvent, GenerateResult, Side } from '../contract/generate.ts';
-import type { Which } from '../contract/speed.ts';
+import type { PlannedExport, Which } from '../contract/speed.ts';
 import type { Advance, OpenVariant, Prompt, VariantInfo } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
-import type { Unit } from '../units.ts';
 import { Pair } from './pair.ts';
 
 /**
@@ -26,9 +25,8 @@ const WARM_RUNS = 12;
  */
 const WARM_TOKENS = 64;
 
-export interface SideBySideRequest {
-  /** Empty: the original alone. */
-  removed: readonly Unit[];
+/** Without removals and steps the original generates alone. */
+export interface SideBySideRequest extends PlannedExport {
   prompt: Prompt;
   /** Most new tokens. */
   tokens: number;
@@ -50,7 +48,7 @@ export interface SideBySideOptions {
  *   every variant fails, the error of the original
  */
 export async function generateSideBySide(
-  { removed, prompt, tokens, sampling, stopAtEos }: SideBySideRequest,
+  { removed, steps = [], prompt, tokens, sampling, stopAtEos }: SideBySideRequest,
   open: OpenVariant,
   { signal, onEvent, together }: SideBySideOptions,
 ): Promise<GenerateResult> {
@@ -62,7 +60,7 @@ export async function generateSideBySide(
       'Change it.',
     );
   const infos: { [W in Which]?: VariantInfo } = {};
-  const pair = new Pair(removed, open, {
+  const pair = new Pair({ removed, steps }, open, {
     signal,
     onProgress: (progress) => onEvent({ type: 'progress', progress }),
     onLoaded: (which, info) => {

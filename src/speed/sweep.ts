@@ -2,17 +2,21 @@
 // compile by itself.
 
 import { summarise } from '../analysis/speed.ts';
-import type { SpeedSettings, SweepPoint, SweepResult, Which } from '../contract/speed.ts';
+import type {
+  PlannedExport,
+  SpeedSettings,
+  SweepPoint,
+  SweepResult,
+  Which,
+} from '../contract/speed.ts';
 import type { OpenVariant, RunSample } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
-import type { Unit } from '../units.ts';
 import type { MeasureOptions } from './measure.ts';
 import { Pair } from './pair.ts';
 import { checkSpeedSettings, promptIds } from './prompt.ts';
 import { RunClock, runRounds } from './rounds.ts';
 
-export interface SweepRequest {
-  removed: readonly Unit[];
+export interface SweepRequest extends PlannedExport {
   /** Warm-ups, runs, prompt and tokens of every point; its batch is not used. */
   settings: SpeedSettings;
   /** Batch sizes M in the order to measure. */
@@ -27,7 +31,7 @@ export interface SweepRequest {
  *   when no variant has a point, the error of the original
  */
 export async function sweepBatches(
-  { removed, settings, batches }: SweepRequest,
+  { removed, steps = [], settings, batches }: SweepRequest,
   open: OpenVariant,
   { signal, onEvent, together }: MeasureOptions,
 ): Promise<SweepResult> {
@@ -48,7 +52,7 @@ export async function sweepBatches(
   let device: SweepResult['device'] = null;
   let ids: number[] | null = null;
   let at = batches[0]!;
-  const pair = new Pair(removed, open, {
+  const pair = new Pair({ removed, steps }, open, {
     signal,
     onProgress: (progress) => onEvent({ type: 'progress', progress }),
     onLoaded: (which, info) => {

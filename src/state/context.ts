@@ -170,5 +170,6 @@ export function withSameModel(state: StudioState): StudioState {
     budget: { ...budget, running: false },
     generate: { ...next.generate, form: generate.form, shown: generate.shown },
     variants: state.variants,
+    export: { ...next.export, dtype: state.export.dtype, sizes: state.export.sizes },
   };
 }

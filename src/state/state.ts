@@ -21,6 +21,8 @@ import type { SearchRequest, SearchResult, SearchStep } from '../contract/search
 import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../contract/speed.ts';
 import type { EncodedPrompt, VariantInfo } from '../contract/variant.ts';
 import type { ErrorReport } from '../errors.ts';
+import type { ExportDtype } from '../model/export/steps.ts';
+import type { WrittenSizes } from '../model/open/size.ts';
 import type { GraphChoice, ModelSummary } from '../model/open/summary.ts';
 import type { Unit } from '../units.ts';
 import {
@@ -131,6 +133,8 @@ export interface Measured {
   /** Of plan, settings and device, as `speedKey` makes it. */
   key: string;
   removed: readonly Unit[];
+  /** The precision in which the plan was written; absent for the source's. */
+  dtype?: ExportDtype;
   result: MeasureResult;
   /**
    * Tokens/s that earlier measurements of other plans foretold for this one, or null when they
@@ -143,6 +147,7 @@ export interface Measured {
 export interface Measuring {
   key: string;
   removed: readonly Unit[];
+  dtype?: ExportDtype;
   settings: SpeedSettings;
   /** Started by itself: gives way to everything else. */
   auto: boolean;
@@ -336,6 +341,10 @@ export interface StudioState {
     removed: readonly Unit[];
     result: ExportResult | null;
     target: 'folder' | 'zip';
+    /** The precision to write in; null for the source's. */
+    dtype: ExportDtype | null;
+    /** What exports in a precision write, as far as it was asked. */
+    sizes: { dtype: ExportDtype; written: WrittenSizes } | null;
   };
   view: {
     /** Block under the pointer or the focus, in all three views. */
@@ -380,6 +389,8 @@ export const NO_EXPORT: StudioState['export'] = {
   removed: [],
   result: null,
   target: 'folder',
+  dtype: null,
+  sizes: null,
 };
 
 const NO_PARTS: StudioState['parts'] = {

@@ -77,10 +77,16 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
   const plan = makePlanActions(context, address, effect.planChanged);
   const search = makeSearchActions(context, plan.setRemoved, effect.planChanged);
   const resume = makeResumeActions(context, { ...score, ...parts, ...search });
-  const restore = makeRestoreActions(context, score, (removed) => {
-    plan.setRemoved(removed);
-    effect.planChanged();
-  });
+  const exporting = makeExportActions(context, effect.measureAgain);
+  const restore = makeRestoreActions(
+    context,
+    score,
+    (removed) => {
+      plan.setRemoved(removed);
+      effect.planChanged();
+    },
+    exporting.setDtype,
+  );
   const evaluate = makeEvaluateActions(context, effect.planChanged);
   const interop = makeInteropActions(context, plan.dropLowest);
   const { setText } = score;
@@ -95,7 +101,6 @@ export function createStudioStore(deps: Deps, address: Address): StudioStore {
   const speed = makeSpeedActions(context, speedJob);
   const budget = makeBudgetActions(context, speedJob, plan.setRemoved);
   const generate = makeGenerateActions(context);
-  const exporting = makeExportActions(context, effect.measureAgain);
   return {
     state,
     canSaveFolder: deps.disk.canSaveFolder(),

@@ -61,7 +61,7 @@ const isNotHere = (code: ErrorCode): boolean =>
 export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
-  const { removed, score, plan, study, target } = request;
+  const { removed, score, plan, study, target, steps = [] } = request;
   let whyNoNll: string | undefined;
   // A graph that this machine cannot score, or has no memory for, can be written and verified all
   // the same.
@@ -81,6 +81,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     score,
     plan,
     ...(study ? { study } : {}),
+    steps,
     versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);
@@ -128,6 +129,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
       whyNoNll,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { folder: source, graph: opened.graphPath, removed },
+      steps,
       device: { kind, subgroups },
       budgetBytes,
     },

@@ -24,7 +24,10 @@ import { withReadProgress } from '../files/readProgress.ts';
 import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { Identity } from '../model/export/identity.ts';
 import { MAX_PROVENANCE_BYTES, PROVENANCE_FILE } from '../model/export/provenance.ts';
+import type { StepChoice } from '../model/export/steps.ts';
+import { writtenSizes } from '../model/open/entries.ts';
 import { listGraphs, openModel } from '../model/open/open.ts';
+import type { WrittenSizes } from '../model/open/size.ts';
 import { readText } from '../onnx/source.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
 import { chatOf } from '../runtime/decode/variantText.ts';
@@ -307,6 +310,10 @@ export class StudioService implements StudioApi {
 
   async forget(key: string): Promise<void> {
     await this.checkpoints.forget(key);
+  }
+
+  async writtenSizes(steps: readonly StepChoice[]): Promise<WrittenSizes> {
+    return writtenSizes(this.model().opened, steps);
   }
 
   async export(

@@ -14,7 +14,7 @@ import { folderOf } from './folderOf.ts';
 
 const api: VerifyApi = {
   async verify(
-    { written, graph, window, nll, whyNoNll, numBlocks, source, device, budgetBytes },
+    { written, graph, window, nll, whyNoNll, numBlocks, source, steps, device, budgetBytes },
     onProgress,
   ) {
     const folder = written.kind === 'zip' ? await openZip(written.blob) : await folderOf(written);
@@ -29,6 +29,7 @@ const api: VerifyApi = {
       whyNoNll,
       numBlocks,
       source: { opened, removed: source.removed },
+      steps,
     };
     return verifyExport(folder, graph, expected, engine, { onProgress, budgetBytes });
   },

@@ -1,6 +1,7 @@
 // Finds the linear matrices and norm vectors of each block among the stored tensors, by data flow.
 
-import { DataType, elementCount, isRange, type Node, type Tensor } from '../../onnx/graph.ts';
+import { keyOf } from '../../onnx/bytes.ts';
+import { DataType, elementCount, type Node, type Tensor } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 import {
   axisQuantised,
@@ -82,14 +83,13 @@ const SAME_VALUES: ReadonlySet<string> = new Set([
 export function countedTensors(structure: Structure): CountedTensor[] {
   const { graph, region, content, constants } = structure;
   const found = new Map<string, CountedTensor>();
-  const ids = new Map<Uint8Array, number>();
   for (const [position, node] of graph.nodes.entries()) {
     const block = region[position]! - 1;
     if (block < 0 || block >= structure.blocks.length || !node.inputs.some((x) => content.has(x)))
       continue;
     for (const item of operands(node)) {
-      const scales = item.quantised ? identity(item.quantised.scales) : '';
-      const key = `${item.kind}\n${identity(item.tensor)}\n${scales}`;
+      const scales = item.quantised ? keyOf(item.quantised.scales.data) : '';
+      const key = `${item.kind}\n${keyOf(item.tensor.data)}\n${scales}`;
       const known = found.get(key) ?? { ...item, blocks: new Set<number>() };
       known.blocks.add(block);
       found.set(key, known);
@@ -245,13 +245,6 @@ export function countedTensors(structure: Structure): CountedTensor[] {
       return node.inputs.some((x) => !constants.has(x) && isRoot(producerOf(x)));
     }
     return node?.op === 'Sqrt' || node?.op === 'Rsqrt';
-  }
-
-  /** Tensors with equal byte ranges are the same, whatever their names. */
-  function identity({ data }: Tensor): string {
-    if (isRange(data)) return `${data.file}:${data.offset}:${data.length}`;
-    if (!ids.has(data)) ids.set(data, ids.size);
-    return `inline:${ids.get(data)}`;
   }
 }
 

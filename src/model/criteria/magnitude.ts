@@ -133,10 +133,11 @@ function zerosOf(
 
 /** The reads of a tensor, each at most READ_BYTES long. */
 function chunks(
-  { data }: Tensor,
+  { name, data }: Tensor,
   take: (bytes: Uint8Array<ArrayBuffer>, last: boolean) => void,
 ): Read[] {
-  if (!isRange(data)) return [{ range: INLINE, take: () => take(data.slice(), true) }];
+  if (data instanceof Uint8Array) return [{ range: INLINE, take: () => take(data.slice(), true) }];
+  if (!isRange(data)) throw new EspalierError('bug', `${name} is not in a file.`);
   const out: Read[] = [];
   for (let from = 0; from < data.length; from += READ_BYTES) {
     const length = Math.min(READ_BYTES, data.length - from);

@@ -74,31 +74,50 @@ function renumbered(indices: readonly Json[], keep: readonly number[]): Json[] {
     .map((i) => keep.indexOf(i as number));
 }
 
+/** What transformers.js needs to know of a written graph. */
+export interface WrittenGraph {
+  /** File name. */
+  graph: string;
+  /** External data files beside it. */
+  parts: number;
+  /** Where it is another than the source's: its name, and the element type of the caches. */
+  precision?: { dtype: string; caches: 'float32' | 'float16' };
+}
+
 /**
  * config.json of the pruned model.
- * @param external graph file name and number of external data files beside it, for transformers.js;
- *   null leaves its settings alone.
+ * @param written what transformers.js is told of the graph; null leaves its settings alone.
  * @throws EspalierError `bad-input` when the text is not JSON.
  */
 export function prunedConfigJson(
   text: string,
   n: number,
   keep: readonly number[],
-  external: { graph: string; parts: number } | null,
+  written: WrittenGraph | null,
 ): string {
   return edited(text, 'config.json', (config) => {
     const changed = { ...config, ...prunedKeys(config, n, keep) };
-    if (!external) return changed;
+    if (!written) return changed;
     const settings = isObject(config['transformers.js_config'])
       ? config['transformers.js_config']
       : {};
-    const format = external.parts > 1 ? external.parts : external.parts === 1;
+    const format = written.parts > 1 ? written.parts : written.parts === 1;
     changed['transformers.js_config'] = {
       ...settings,
-      use_external_data_format: { [external.graph]: format },
+      use_external_data_format: { [written.graph]: format },
+      ...(written.precision ? precisionSettings(settings, written.precision) : {}),
     };
     return changed;
   });
+}
+
+/** The one precision that is there is the one to load; version 3 is told the type of its caches. */
+function precisionSettings(
+  settings: JsonObject,
+  { dtype, caches }: NonNullable<WrittenGraph['precision']>,
+): JsonObject {
+  const told = caches === 'float16' || settings.kv_cache_dtype !== undefined;
+  return { dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };
 }
 
 /**

@@ -1,9 +1,9 @@
-// Lays the weights of a graph out in external data files as ranges of the source; must not read a
-// weight byte.
+// Lays the weights of a graph out in external data files as ranges of the source and computations
+// over them; must not read a weight byte.
 
+import { keyOf, rangesOf } from '../../onnx/bytes.ts';
 import type { Graph, Tensor } from '../../onnx/graph.ts';
-import { isRange } from '../../onnx/graph.ts';
-import type { ByteRange } from '../../onnx/source.ts';
+import type { Bytes } from '../../onnx/source.ts';
 
 /** Largest data file. Runtimes in browsers hold a part in one ArrayBuffer, which ends at 2 GiB. */
 const PART_BYTES = 2_000_000_000;
@@ -16,18 +16,18 @@ const LARGE_BYTES = 2 ** 20;
 const LARGE_ALIGN = 64 * 1024;
 const SMALL_ALIGN = 64;
 
-/** One external data file: alternating ranges of the source and zero padding. */
+/** One external data file: tensors and zero padding by turns. */
 interface DataPart {
   /** File name beside the graph. */
   name: string;
   size: number;
-  parts: (Uint8Array | ByteRange)[];
+  parts: Bytes[];
 }
 
 export interface DataLayout {
   files: DataPart[];
-  /** Where the bytes of a range are written. Equal ranges are written once. */
-  place(range: ByteRange): { location: string; offset: number; length: number };
+  /** Where bytes are written. Equal ranges and equal computations are written once. */
+  place(data: Bytes): { location: string; offset: number; length: number };
 }
 
 /**
@@ -49,45 +49,52 @@ export function layOut(
   nameOf: (k: number) => string,
   partBytes = PART_BYTES,
 ): DataLayout {
-  const ranges = new Map<string, ByteRange>();
+  const distinct = new Map<string, Bytes>();
   for (const { data } of graph.initializers.values())
-    if (isRange(data)) ranges.set(keyOf(data), data);
-  // In the order of the source, so that it is read from front to back.
-  const sorted = [...ranges.values()].sort((a, b) =>
-    a.file === b.file ? a.offset - b.offset : a.file < b.file ? -1 : 1,
-  );
+    if (!(data instanceof Uint8Array)) distinct.set(keyOf(data), data);
+  const sorted = inSourceOrder([...distinct.entries()]);
   const places = new Map<string, { location: string; offset: number; length: number }>();
   const files: DataPart[] = [];
   let current: DataPart | null = null;
-  for (const range of sorted) {
-    let offset = current ? aligned(current.size, range.length) : 0;
-    if (!current || offset + range.length > partBytes) {
+  for (const [key, data] of sorted) {
+    let offset = current ? aligned(current.size, data.length) : 0;
+    if (!current || offset + data.length > partBytes) {
       current = { name: nameOf(files.length), size: 0, parts: [] };
       files.push(current);
       offset = 0;
     }
     if (offset > current.size) current.parts.push(new Uint8Array(offset - current.size));
-    current.parts.push(range);
-    current.size = offset + range.length;
-    places.set(keyOf(range), { location: current.name, offset, length: range.length });
+    current.parts.push(data);
+    current.size = offset + data.length;
+    places.set(key, { location: current.name, offset, length: data.length });
   }
   return {
     files,
-    place(range) {
-      const found = places.get(keyOf(range));
-      if (!found)
-        throw new Error(
-          `bytes ${range.offset} + ${range.length} of ${range.file} were not laid out`,
-        );
+    place(data) {
+      const found = places.get(keyOf(data));
+      if (!found) throw new Error(`the bytes ${keyOf(data)} were not laid out`);
       return found;
     },
   };
 }
 
-/** Equal ranges have equal keys. */
-export function keyOf(range: ByteRange): string {
-  return `${range.offset}+${range.length} ${range.file}`;
+/**
+ * In the order in which the source has what they come from, so that it is read from front to back;
+ * stretches of one result in their order, and what comes from no file at the end.
+ */
+function inSourceOrder<T extends readonly [string, Bytes]>(entries: readonly T[]): T[] {
+  const placed = entries.map((entry) => {
+    const [home] = rangesOf(entry[1]);
+    return { entry, file: home?.file ?? '\uffff', offset: home?.offset ?? 0 };
+  });
+  placed.sort((a, b) => {
+    if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+    return a.offset - b.offset || startOf(a.entry[1]) - startOf(b.entry[1]);
+  });
+  return placed.map(({ entry }) => entry);
 }
+
+const startOf = (data: Bytes): number => (data instanceof Uint8Array ? 0 : data.offset);
 
 function aligned(offset: number, length: number): number {
   const unit = length >= LARGE_BYTES ? LARGE_ALIGN : SMALL_ALIGN;
@@ -95,13 +102,13 @@ function aligned(offset: number, length: number): number {
 }
 
 /**
- * Tensors of a graph that are ranges outside its initializers: Constant nodes and constants of
- * subgraphs.
+ * Tensors of a graph that are not in memory and no initializers: Constant nodes and constants of
+ * subgraphs. A data file holds initializers only.
  */
 export function innerRanges(graph: Graph): Tensor[] {
   const found: Tensor[] = [];
   const visit = (tensor: Tensor): void => {
-    if (isRange(tensor.data)) found.push(tensor);
+    if (!(tensor.data instanceof Uint8Array)) found.push(tensor);
   };
   const walk = (inner: Graph): void => {
     for (const node of inner.nodes) {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fileFolder } from '../../files/folder.ts';
+import { BytesReader } from '../../onnx/bytes.ts';
 import { isRange } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
@@ -38,15 +39,9 @@ async function textOf(folder: Folder, path: string): Promise<string> {
 /** Bytes of every initializer by name. */
 async function tensors(opened: OpenedModel): Promise<Map<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
-  for (const [name, { data }] of opened.structure.model.graph.initializers) {
-    found.set(
-      name,
-      isRange(data)
-        ? ((await opened.folder.open(data.file)?.read(data.offset, data.length)) ??
-            new Uint8Array())
-        : data,
-    );
-  }
+  const reader = new BytesReader(opened.folder);
+  for (const [name, { data }] of opened.structure.model.graph.initializers)
+    found.set(name, await reader.open(data).read(0, data.length));
   return found;
 }
 

@@ -2,30 +2,35 @@
 // small constants, never whole weights.
 
 import { EspalierError } from '../../errors.ts';
+import { BytesReader, rangesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
-import type { Model, ValueInfo } from '../../onnx/graph.ts';
-import { isRange } from '../../onnx/graph.ts';
-import { type ByteRange, type Folder, type FolderFile, readText } from '../../onnx/source.ts';
+import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
+import { type Bytes, type Folder, type FolderFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
-import { applyRemoval } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';
-import { prunedConfigJson, prunedGenaiConfig } from './config.ts';
+import { exportedModel } from './apply.ts';
+import { prunedConfigJson, prunedGenaiConfig, type WrittenGraph } from './config.ts';
 import { sortFiles } from './files.ts';
 import { identify } from './identity.ts';
 import { dataFileName, innerRanges, layOut } from './layout.ts';
+import { exportedGraph, writtenDtype } from './names.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
+import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
 
-/** A file to write: its parts in order, bytes or ranges of files of the source folder. */
+/**
+ * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
+ * or computed from such while it is written.
+ */
 export interface ManifestFile {
   path: string;
   /** Bytes; the sum of the parts. */
   size: number;
-  parts: (Uint8Array | ByteRange)[];
+  parts: Bytes[];
 }
 
 export interface Manifest {
@@ -56,6 +61,8 @@ export interface ExportOptions {
   study?: StudyRecord;
   /** Names and versions of what computed the numbers, e.g. onnxruntime-web. */
   versions?: Record<string, string>;
+  /** What is done after the removal; nothing by default. */
+  steps?: readonly StepChoice[];
   /** Most bytes of one data file; tests make it small. */
   partBytes?: number;
 }
@@ -76,23 +83,32 @@ export async function exportManifest(
 ): Promise<Manifest> {
   const { folder, graphPath, structure } = opened;
   const removal = planRemoval(structure, removed);
-  const model = applyRemoval(structure, removal);
+  const steps = exportSteps(removal.units, options.steps ?? []);
+  const model = exportedModel(opened, removal, steps);
   const kind = folderKind(folder);
   if (kind === 'transformers.js') nameHeadSize(model, structure, opened.config.headSize);
 
-  const [graph, ...data] = await graphFiles(opened, model, kind, options.partBytes);
-  const configs = await configFiles(opened, removal, kind, data.length);
+  const written = exportedGraph(graphPath, steps, kind === 'genai');
+  const [graph, ...data] = await graphFiles(folder, written, model, kind, options.partBytes);
+  const dtype = writtenDtype(steps);
+  const configs = await configFiles(folder, removal, {
+    kind,
+    graph: splitPath(written).name,
+    parts: data.length,
+    ...(dtype ? { precision: { dtype, caches: cacheType(structure, model) } } : {}),
+  });
   const readme = await readmePath(folder);
   const { copied, leftOut } = sortFiles(
     folder.files,
     new Set([
       ...[graph, ...data, ...configs].map((file) => file.path),
+      graphPath,
       ...weightFiles(structure.model),
       readme,
     ]),
   );
-  const provenance = await provenanceOf(opened, removal, options);
-  const text = exportReadme({ provenance, removal, graph: graphPath, layout: kind });
+  const provenance = await provenanceOf(opened, removal, steps, options);
+  const text = exportReadme({ provenance, removal, steps, graph: written, layout: kind });
   const files = [
     graph,
     ...data,
@@ -101,7 +117,7 @@ export async function exportManifest(
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: graphPath, leftOut, provenance };
+  return { files, graph: written, leftOut, provenance };
 }
 
 /** By the config that a folder has, what loads it. */
@@ -114,7 +130,8 @@ function folderKind(folder: Folder): FolderKind {
 
 /** The graph file, and the data files of its weights. */
 async function graphFiles(
-  { folder, graphPath }: ExportSource,
+  folder: Folder,
+  graphPath: string,
   model: Model,
   kind: FolderKind,
   partBytes: number | undefined,
@@ -138,17 +155,15 @@ async function graphFiles(
 
 /** The configs that the folder has, counting the blocks that keep their attention. */
 async function configFiles(
-  { folder, graphPath }: ExportSource,
+  folder: Folder,
   { before, keptLayers }: Removal,
-  kind: FolderKind,
-  dataFiles: number,
+  { kind, ...written }: WrittenGraph & { kind: FolderKind },
 ): Promise<ManifestFile[]> {
   const files: ManifestFile[] = [];
   const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
   if (config !== null) {
-    const external =
-      kind === 'transformers.js' ? { graph: splitPath(graphPath).name, parts: dataFiles } : null;
-    const pruned = prunedConfigJson(config, before.length, keptLayers, external);
+    const told = kind === 'transformers.js' ? written : null;
+    const pruned = prunedConfigJson(config, before.length, keptLayers, told);
     files.push(whole('config.json', encode(pruned)));
   }
   const genai = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
@@ -162,6 +177,7 @@ async function configFiles(
 async function provenanceOf(
   { folder, graphPath, structure, config }: ExportSource,
   { units, remaining, complete, renumbering }: Removal,
+  steps: readonly StepChoice[],
   options: ExportOptions,
 ): Promise<Provenance> {
   return {
@@ -178,13 +194,27 @@ async function provenanceOf(
     score: options.score ?? null,
     plan: options.plan ?? null,
     ...(options.study ? { study: options.study } : {}),
+    ...stepRecords(steps),
     versions: options.versions ?? {},
   };
 }
 
 /** Files that hold weights of the graph. */
 function weightFiles({ graph }: Model): string[] {
-  return [...graph.initializers.values()].flatMap(({ data }) => (isRange(data) ? [data.file] : []));
+  return [...graph.initializers.values()].flatMap(({ data }) =>
+    rangesOf(data).map(({ file }) => file),
+  );
+}
+
+/** The element type of the key-value caches that the graph takes. */
+function cacheType(structure: Structure, model: Model): 'float32' | 'float16' {
+  const caches = new Set(
+    structure.blocks.flatMap(({ states }) =>
+      states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
+    ),
+  );
+  const found = model.graph.inputs.find(({ name }) => caches.has(name));
+  return found?.type === DataType.float16 ? 'float16' : 'float32';
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */
@@ -214,10 +244,10 @@ function nameHeadSize(model: Model, structure: Structure, headSize: number | nul
 }
 
 async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint8Array>> {
+  const reader = new BytesReader(folder);
   const found = new Map<object, Uint8Array>();
   let total = 0;
   for (const tensor of innerRanges(model.graph)) {
-    if (!isRange(tensor.data)) continue;
     total += tensor.data.length;
     if (total > INNER_LIMIT_BYTES) {
       throw new EspalierError(
@@ -227,8 +257,7 @@ async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint
         'Export the model with its weights as initializers.',
       );
     }
-    const { file, offset, length } = tensor.data;
-    found.set(tensor, await openFile(folder, file).read(offset, length));
+    found.set(tensor, await reader.open(tensor.data).read(0, tensor.data.length));
   }
   return found;
 }

@@ -7,6 +7,7 @@ import type { Sublayer, Unit } from '../../units.ts';
 import type { Identity } from './identity.ts';
 import { block, Field, unit } from './provenanceCheck.ts';
 import { readStudy, type StudyRecord } from './provenanceStudy.ts';
+import { readStep, type StepChoice } from './steps.ts';
 
 /** Name of the file within an exported folder. */
 export const PROVENANCE_FILE = 'espalier.json';
@@ -88,6 +89,8 @@ export interface Provenance {
    * none.
    */
   study?: StudyRecord;
+  /** What was done to the model after the removal, in order; absent when nothing was. */
+  steps?: StepChoice[];
   /** Names and versions of what computed the numbers. */
   versions: Record<string, string>;
 }
@@ -117,6 +120,7 @@ export function readProvenance(text: string): Provenance {
   const parts = root
     .at('parts')
     .optional((list) => list.list((item) => item.list((part) => part.oneOf(SUBLAYERS))));
+  const steps = root.at('steps').optional((list) => list.list(readStep));
   const study = root.at('study').optional((field) => readStudy(field, numBlocks));
   return {
     app: root.at('app').string(),
@@ -146,6 +150,7 @@ export function readProvenance(text: string): Provenance {
       seconds: plan.at('seconds').number(),
     })),
     ...(study ? { study } : {}),
+    ...(steps ? { steps } : {}),
     versions: root.at('versions').record((value) => value.string()),
   };
 }

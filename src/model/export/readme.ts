@@ -4,6 +4,7 @@
 import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 import type { Removal } from '../structure/removal.ts';
 import type { Provenance } from './provenance.ts';
+import { type StepChoice, stepOf } from './steps.ts';
 
 /**
  * First line of every README written here: another export may replace it, as it may no other file
@@ -15,6 +16,8 @@ export const README_MARK =
 export interface ReadmeFacts {
   provenance: Provenance;
   removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
+  /** What was done, removal first. */
+  steps: readonly StepChoice[];
   /** Path of the graph within the export. */
   graph: string;
   layout: 'transformers.js' | 'genai' | 'other';
@@ -32,8 +35,7 @@ export function exportReadme(facts: ReadmeFacts): string {
     `# ${title(source.name)}, depth-pruned`,
     `This is ${code(source.name)} (${code(source.family)}, ${source.numBlocks} blocks) ` +
       `${units.length > 0 ? `without ${inWords(units)}` : 'with nothing removed'}: ${left} ` +
-      'The weights that are left are those of the source, byte for byte; nothing was ' +
-      'retrained. Blocks are numbered from 0, as in the source.',
+      `${weights(facts.steps)} Blocks are numbered from 0, as in the source.`,
     [
       '## Source',
       '',
@@ -46,6 +48,15 @@ export function exportReadme(facts: ReadmeFacts): string {
   ]
     .filter((section) => section !== '')
     .join('\n\n')}\n`;
+}
+
+/** What became of the weights that are left. */
+function weights(steps: readonly StepChoice[]): string {
+  const done = steps.flatMap((choice) => stepOf(choice).describe(choice) ?? []);
+  if (steps.some((choice) => stepOf(choice).trains)) return done.join(' ');
+  return done.length > 0
+    ? `${done.join(' ')} Nothing was retrained.`
+    : 'The weights that are left are those of the source, byte for byte; nothing was retrained.';
 }
 
 /** "blocks 3 and 7, the attention of block 9 and the feed-forward part of block 11" */

@@ -6,6 +6,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
+import { inFile } from '../../onnx/testing/inFile.ts';
 import { corpus, fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
 import { sublayerUnit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
@@ -95,12 +96,15 @@ const files = new Map<string, Buffer>();
 type State = Record<string, Tensor>;
 
 async function start(folder: string, model: Model) {
-  const bytes = encodeModel(model, (_, range) => {
-    const path = `${fixturePath(folder)}/${range.file}`;
-    const file = files.get(path) ?? readFileSync(path);
-    files.set(path, file);
-    return new Uint8Array(file.subarray(range.offset, range.offset + range.length));
-  });
+  const bytes = encodeModel(
+    model,
+    inFile((range) => {
+      const path = `${fixturePath(folder)}/${range.file}`;
+      const file = files.get(path) ?? readFileSync(path);
+      files.set(path, file);
+      return new Uint8Array(file.subarray(range.offset, range.offset + range.length));
+    }),
+  );
   const session = await InferenceSession.create(bytes, {
     logSeverityLevel: 3,
     graphOptimizationLevel: 'disabled',

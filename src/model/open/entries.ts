@@ -1,21 +1,19 @@
 // Predicts the bytes of an export, in all and per block, without reading weights.
 
 import { EspalierError } from '../../errors.ts';
+import { keyOf } from '../../onnx/bytes.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import { encodedGraphLength, encodeModel, type PlaceTensor } from '../../onnx/codec.ts';
-import {
-  type Graph,
-  isRange,
-  type Model,
-  type Node,
-  type Tensor,
-  type ValueInfo,
-} from '../../onnx/graph.ts';
+import type { Graph, Model, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { dataFileName, innerRanges, keyOf, layOut } from '../export/layout.ts';
-import { removeUnits } from '../structure/remove.ts';
+import { exportedModel } from '../export/apply.ts';
+import { dataFileName, innerRanges, layOut } from '../export/layout.ts';
+import { exportedGraph } from '../export/names.ts';
+import { exportSteps, type StepChoice } from '../export/steps.ts';
+import { planRemoval } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
+import type { WrittenSizes } from './size.ts';
 
 /** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
 export interface ExportBytes {
@@ -28,21 +26,32 @@ export interface ExportBytes {
   entries: number[];
   /** The share of the feed-forward sublayer in `entries`; 0 when sublayers cannot be separated. */
   feedForward: number[];
+  /** Weights that one sublayer alone reads: attention and feed-forward of each block. */
+  weights: { attention: number; feedForward: number }[];
 }
 
-/** Makes the graph of an export without removals and measures it. Linear in the number of nodes. */
-export function exportBytes(structure: Structure, folder: Folder, graphPath: string): ExportBytes {
-  const model = exportedModel(structure);
+/**
+ * Makes the graph of an export without removals and measures it. Linear in the number of nodes.
+ * @param steps further steps of the export; none by default.
+ */
+export function exportBytes(
+  structure: Structure,
+  folder: Folder,
+  graphPath: string,
+  steps: readonly StepChoice[] = [],
+): ExportBytes {
+  const model = modelToExport(structure, folder, steps);
   const genai = folder.open('genai_config.json') !== null;
+  const written = exportedGraph(graphPath, steps, genai);
   const layout = layOut(
     model.graph,
-    dataFileName(graphPath.slice(graphPath.lastIndexOf('/') + 1), genai),
+    dataFileName(written.slice(written.lastIndexOf('/') + 1), genai),
   );
   // Constants of nodes and of their subgraphs are written inline; `inlineBytes` counts them.
   const inner = new Set(innerRanges(model.graph));
   const place: PlaceTensor = (tensor, range, owner) =>
     owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);
-  const regionOf = regions(structure);
+  const regionOf = withNewValues(model.graph, structure);
 
   // One graph for each sublayer: attention and feed-forward of block 0, of block 1, and so on.
   const sublayers = structure.blocks
@@ -62,13 +71,22 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
     2 * (regionOf(value) - 1) + (isFeedForward(value) ? 1 : 0);
   const sublayerOf = (value: string): Graph | undefined => sublayers[indexOf(value)];
   const owners = new Map<string, number>();
-  for (const node of model.graph.nodes)
-    sublayerOf(node.outputs.find((o) => o) ?? '')?.nodes.push(withoutValue(node));
+  const weights = new Map<string, number>();
+  for (const node of model.graph.nodes) {
+    const name = node.outputs.find((o) => o) ?? '';
+    sublayerOf(name)?.nodes.push(withoutValue(node));
+    const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
+    if (value?.kind !== 'tensor') continue;
+    const key = keyOf(value.value.data);
+    owners.set(key, indexOf(name));
+    weights.set(key, value.value.data.length);
+  }
   for (const [name, tensor] of model.graph.initializers) {
-    sublayerOf(name)?.initializers.set(name, isRange(tensor.data) ? tensor : emptied(tensor));
-    if (!isRange(tensor.data)) continue;
+    const inline = tensor.data instanceof Uint8Array;
+    sublayerOf(name)?.initializers.set(name, inline ? emptied(tensor) : tensor);
     const key = keyOf(tensor.data);
     owners.set(key, owners.has(key) && owners.get(key) !== indexOf(name) ? -1 : indexOf(name));
+    weights.set(key, tensor.data.length);
   }
   for (const [name, info] of model.graph.valueInfo) sublayerOf(name)?.valueInfo.set(name, info);
   const infos = new Map<string, ValueInfo>(
@@ -86,7 +104,7 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
   for (const file of layout.files) {
     for (const [k, padding] of file.parts.entries()) {
       const next = file.parts[k + 1];
-      const owner = next && isRange(next) ? (owners.get(keyOf(next)) ?? -1) : -1;
+      const owner = next ? (owners.get(keyOf(next)) ?? -1) : -1;
       if (padding instanceof Uint8Array && lengths[owner] !== undefined)
         lengths[owner] += padding.length;
     }
@@ -95,8 +113,34 @@ export function exportBytes(structure: Structure, folder: Folder, graphPath: str
     (n, file) => n + file.size,
     encodeModel(model, place).length + inlineBytes(model.graph),
   );
+  const own = sublayers.map(() => 0);
+  for (const [key, bytes] of weights) {
+    const owner = owners.get(key) ?? -1;
+    if (own[owner] !== undefined) own[owner] += bytes;
+  }
   const feedForward = structure.blocks.map((_, b) => lengths[2 * b + 1]!);
-  return { total, entries: feedForward.map((bytes, b) => bytes + lengths[2 * b]!), feedForward };
+  return {
+    total,
+    entries: feedForward.map((bytes, b) => bytes + lengths[2 * b]!),
+    feedForward,
+    weights: structure.blocks.map((_, b) => ({
+      attention: own[2 * b]!,
+      feedForward: own[2 * b + 1]!,
+    })),
+  };
+}
+
+/** What an export writes after `steps`, as plain data for `planSize`. */
+export function writtenSizes(
+  { structure, folder, graphPath }: { structure: Structure; folder: Folder; graphPath: string },
+  steps: readonly StepChoice[],
+): WrittenSizes {
+  const { total, entries, feedForward, weights } = exportBytes(structure, folder, graphPath, steps);
+  const blocks = weights.map((own, b) => ({
+    attention: own.attention + entries[b]! - feedForward[b]!,
+    feedForward: own.feedForward + feedForward[b]!,
+  }));
+  return { total, blocks };
 }
 
 /** True for values that a feed-forward sublayer computes, and for constants that it reads. */
@@ -111,13 +155,27 @@ function feedForwardValues(structure: Structure): (value: string) => boolean {
 }
 
 /** The model that an export without removals writes; the source itself when that cannot be made. */
-function exportedModel(structure: Structure): Model {
+function modelToExport(structure: Structure, folder: Folder, steps: readonly StepChoice[]): Model {
   try {
-    return removeUnits(structure, []);
+    return exportedModel({ structure, folder }, planRemoval(structure, []), exportSteps([], steps));
   } catch (error) {
-    if (error instanceof EspalierError) return structure.model;
+    if (error instanceof EspalierError && steps.length === 0) return structure.model;
     throw error;
   }
+}
+
+/** Values that a step has put into the graph belong where the first of their readers belongs. */
+function withNewValues(graph: Graph, structure: Structure): (value: string) => number {
+  const regionOf = regions(structure);
+  const isNew = (value: string): boolean =>
+    !structure.producer.has(value) && !structure.graph.initializers.has(value);
+  const readers = new Map<string, Node>();
+  for (const node of graph.nodes)
+    for (const x of dependencies(node)) if (!readers.has(x)) readers.set(x, node);
+  return (value: string): number => {
+    const reader = isNew(value) ? readers.get(value)?.outputs[0] : undefined;
+    return regionOf(reader ?? value);
+  };
 }
 
 /**

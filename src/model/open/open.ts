@@ -3,6 +3,7 @@
 import { EspalierError } from '../../errors.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Folder } from '../../onnx/source.ts';
+import { DTYPE_SUFFIX } from '../export/names.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import { type ModelConfig, readConfig } from '../structure/config.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -18,10 +19,6 @@ export interface OpenedModel {
   config: ModelConfig;
   summary: ModelSummary;
 }
-
-/** Suffixes of file names that give the precision, as in model_q4f16.onnx. */
-const DTYPE_SUFFIX =
-  /[_.-](fp32|fp16|bf16|int8|uint8|int4|uint4|q2|q4|q8|q4f16|q8f16|q2f16|bnb4|quantized)$/;
 
 /**
  * The ONNX files of a folder of any layout, shortest path first. `dtype` is taken from the name;

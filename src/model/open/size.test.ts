@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../onnx/codec.ts';
 import { type Attribute, DataType } from '../../onnx/graph.ts';
+import { inFile } from '../../onnx/testing/inFile.ts';
 import { graphOf, memoryFolder } from '../../onnx/testing/text.ts';
 import { corpus, fixturePath, nodeFolder, samplePath } from '../../testing/fixtures.ts';
 import { sublayerUnit } from '../../units.ts';
@@ -98,11 +99,14 @@ it.each(['inline', 'external'])(
         ],
       ]),
     });
-    const bytes = encodeModel(model, (_, range) => ({
-      location: range.file,
-      offset: range.offset,
-      length: range.length,
-    }));
+    const bytes = encodeModel(
+      model,
+      inFile((range) => ({
+        location: range.file,
+        offset: range.offset,
+        length: range.length,
+      })),
+    );
     const opened = await openModel(
       memoryFolder({ 'model.onnx': bytes, 'model.onnx_data': new Uint8Array(8192) }),
     );

@@ -12,18 +12,31 @@ export interface PlanSize {
   kvBytesPerToken: number;
 }
 
+/** What an export writes after steps that change weights: in all, and what goes with a sublayer. */
+export interface WrittenSizes {
+  /** Graph file and its data without removals. */
+  total: number;
+  /** Per block, weights and their entries in the graph file. */
+  blocks: { attention: number; feedForward: number }[];
+}
+
 /**
  * The size of an export without the units `removed`, numbered as in the original. Repeated units,
  * unknown blocks and sublayers that cannot be separated are ignored. Even without removals `bytes`
  * differs a little from `summary.bytes`, since an export drops metadata and lays out weights anew.
  * Exact to within 1 %, except that tables shared by removed blocks only still count, which shows in
  * tiny models that lose most of their blocks.
+ * @param written what the steps of the export write; by default the source's tensors count.
  */
-export function planSize(summary: ModelSummary, removed: readonly Unit[]): PlanSize {
+export function planSize(
+  summary: ModelSummary,
+  removed: readonly Unit[],
+  written?: WrittenSizes | null,
+): PlanSize {
   const plan = new Map(sortUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
   const size = {
     params: summary.params,
-    bytes: summary.exportBytes ?? summary.bytes,
+    bytes: written?.total ?? summary.exportBytes ?? summary.bytes,
     kvBytesPerToken: summary.kvBytesPerToken,
   };
   for (const block of summary.blocks) {
@@ -32,19 +45,31 @@ export function planSize(summary: ModelSummary, removed: readonly Unit[]): PlanS
     const unit = unitSize(block, sublayer);
     if (!unit) continue;
     size.params -= unit.params;
-    size.bytes -= unit.bytes;
+    size.bytes -= written
+      ? writtenBytes(written.blocks[block.index], sublayer)
+      : unit.bytes + entryBytes(block, sublayer);
     if (sublayer !== 'ffn') size.kvBytesPerToken -= block.kvBytesPerToken;
   }
   return size;
 }
 
-/** What an export saves without a block (`sublayer` null) or one of its sublayers. */
+/** Parameters and weight bytes of a block (`sublayer` null) or of one of its sublayers. */
 function unitSize(block: BlockSummary, sublayer: Sublayer | null): Size | null {
+  if (sublayer === null) return block;
+  return sublayer === 'attn' ? block.attention : block.feedForward;
+}
+
+/** Bytes of the nodes and tensor entries of a block, or of a sublayer, in the graph file. */
+function entryBytes(block: BlockSummary, sublayer: Sublayer | null): number {
   const entries = block.graphBytes ?? 0;
-  const feedForwardEntries = block.feedForwardGraphBytes ?? 0;
-  if (sublayer === null) return { params: block.params, bytes: block.bytes + entries };
-  const weights = sublayer === 'attn' ? block.attention : block.feedForward;
-  if (!weights) return null;
-  const ownEntries = sublayer === 'attn' ? entries - feedForwardEntries : feedForwardEntries;
-  return { params: weights.params, bytes: weights.bytes + ownEntries };
+  const feedForward = block.feedForwardGraphBytes ?? 0;
+  if (sublayer === null) return entries;
+  return sublayer === 'attn' ? entries - feedForward : feedForward;
+}
+
+function writtenBytes(
+  block: WrittenSizes['blocks'][number] = { attention: 0, feedForward: 0 },
+  sublayer: Sublayer | null,
+): number {
+  return (sublayer === 'ffn' ? 0 : block.attention) + (sublayer === 'attn' ? 0 : block.feedForward);
 }

@@ -5,7 +5,7 @@ import { EspalierError } from '../../errors.ts';
 import { subgraphs } from '../../onnx/captures.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph, Model, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
-import { elementCount, isRange } from '../../onnx/graph.ts';
+import { elementCount } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { Canonical } from './classes.ts';
 import type { SourceOf } from './inputs.ts';
@@ -143,9 +143,9 @@ function bind(program: Program, member: Canonical): BoundProgram {
 function sameInAll(members: readonly Canonical[], name: string): boolean {
   const all = members.map((member) => member.subgraph.initializers.get(name));
   const [first] = all;
-  if (!first || isRange(first.data) || elementCount(first.dims) > SMALL) return false;
+  if (!(first?.data instanceof Uint8Array) || elementCount(first.dims) > SMALL) return false;
   const bytes = first.data;
-  return all.every((other) => other && !isRange(other.data) && equalBytes(other.data, bytes));
+  return all.every((other) => other?.data instanceof Uint8Array && equalBytes(other.data, bytes));
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -2,9 +2,9 @@
 // names become one program.
 
 import { EspalierError } from '../../errors.ts';
+import { keyOf } from '../../onnx/bytes.ts';
 import { dependencies, subgraphs } from '../../onnx/captures.ts';
 import type { Attribute, Graph, Node, Tensor } from '../../onnx/graph.ts';
-import { isRange } from '../../onnx/graph.ts';
 import { renameNode } from '../../onnx/rename.ts';
 import { parseStateName } from '../structure/kv.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -81,7 +81,7 @@ export function canonical(subgraph: Subgraph, role: (input: string) => string): 
       name,
       tensor.type,
       tensor.dims,
-      small && !isRange(tensor.data) ? hex(tensor.data) : '',
+      small && tensor.data instanceof Uint8Array ? hex(tensor.data) : '',
     ]);
   }
 
@@ -161,7 +161,7 @@ function plain(attribute: Attribute): unknown {
 
 function tensorToken(tensor: Tensor): unknown {
   const { data } = tensor;
-  return [tensor.type, tensor.dims, isRange(data) ? `${data.file}:${data.offset}` : hex(data)];
+  return [tensor.type, tensor.dims, data instanceof Uint8Array ? hex(data) : keyOf(data)];
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 // The weightless ONNX programs that a model is cut into: model/ makes them, runtime/ runs them.
 
-import type { ByteRange } from '../../onnx/source.ts';
+import type { Bytes } from '../../onnx/source.ts';
 
 /** Element types under the names that onnxruntime-web uses. */
 export type ElementType =
@@ -33,9 +33,8 @@ export interface WeightRef {
   dims: readonly number[];
   /** Bytes on the device. */
   byteLength: number;
-  data: Uint8Array | ByteRange;
-  /** Element type in the file where it differs: float16 is widened while it is uploaded. */
-  stored?: 'float16';
+  /** The bytes for the device; derived while they are read where the file has another type. */
+  data: Bytes;
 }
 
 /**

@@ -20,7 +20,7 @@ function floats(name: string, dims: number[], values: readonly number[]): Tensor
   return { name, type: FLOAT, dims, data: new Uint8Array(Float32Array.from(values).buffer) };
 }
 
-function pieceOf(
+function subgraphOf(
   nodes: Subgraph['nodes'],
   inputs: string[],
   outputs: string[],
@@ -75,7 +75,7 @@ async function run(
 
 describe('IsNaN after a softmax', () => {
   const make = (): Subgraph =>
-    pieceOf(
+    subgraphOf(
       [
         makeNode('Softmax', ['x'], ['s'], { axis: -1 }),
         makeNode('IsNaN', ['s'], ['bad']),
@@ -125,7 +125,7 @@ describe('transposed tables', () => {
 
   it('are read row by row by the matrix product', async () => {
     const make = (): Subgraph =>
-      pieceOf(
+      subgraphOf(
         [
           makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }),
           makeNode('MatMul', ['x', 'wt'], ['y']),
@@ -144,16 +144,21 @@ describe('transposed tables', () => {
 
   it('stay as they are when the Transpose keeps the order of the axes', () => {
     const kept = makeNode('Transpose', ['w'], ['wt'], { perm: [0, 1] });
-    const product = pieceOf([kept, makeNode('MatMul', ['x', 'wt'], ['y'])], ['x'], ['y'], [table]);
+    const product = subgraphOf(
+      [kept, makeNode('MatMul', ['x', 'wt'], ['y'])],
+      ['x'],
+      ['y'],
+      [table],
+    );
     expect(foldTransposedWeights(product)).toBe(0);
-    const lookup = pieceOf(
+    const lookup = subgraphOf(
       [kept, makeNode('Gather', ['wt', 'ids'], ['y'])],
       ['ids'],
       ['y'],
       [table],
     );
     expect(foldTransposedLookup(lookup, 'ids')).toBe(0);
-    const bare = pieceOf(
+    const bare = subgraphOf(
       [makeNode('Transpose', ['w'], ['wt']), makeNode('MatMul', ['x', 'wt'], ['y'])],
       ['x'],
       ['y'],
@@ -164,7 +169,7 @@ describe('transposed tables', () => {
 
   it('are read column by column by the lookup', async () => {
     const make = (): Subgraph =>
-      pieceOf(
+      subgraphOf(
         [
           makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }),
           makeNode('Gather', ['wt', 'ids'], ['y']),
@@ -195,7 +200,7 @@ describe('the end of the head', () => {
 
   for (const opset of [18, 13]) {
     it(`gives the NLL of the next token at logits of 200 (operators of opset ${opset})`, () => {
-      const subgraph = pieceOf([makeNode('Identity', ['h'], ['logits'])], ['h'], ['logits'], []);
+      const subgraph = subgraphOf([makeNode('Identity', ['h'], ['logits'])], ['h'], ['logits'], []);
       appendNll(subgraph, 'h', opset);
       expect(subgraph.inputs).toContain(TARGETS);
       expect(subgraph.nodes.map((node) => node.op)).not.toContain('LogSoftmax');
@@ -205,7 +210,7 @@ describe('the end of the head', () => {
   }
 
   it('drops the last position before the head where positions do not mix', async () => {
-    const subgraph = pieceOf(
+    const subgraph = subgraphOf(
       [makeNode('Mul', ['h', 'one'], ['logits'])],
       ['h'],
       ['logits'],
@@ -219,7 +224,7 @@ describe('the end of the head', () => {
   });
 
   it('drops it after the head where they may', async () => {
-    const subgraph = pieceOf(
+    const subgraph = subgraphOf(
       [makeNode('CumSum', ['h', 'axis'], ['logits'])],
       ['h'],
       ['logits'],
@@ -241,7 +246,7 @@ describe('the end of the head', () => {
 
 describe('constants', () => {
   it('of MatMulNBits lose their coarse accuracy level', () => {
-    const subgraph = pieceOf(
+    const subgraph = subgraphOf(
       [
         makeNode(
           'MatMulNBits',
@@ -262,7 +267,7 @@ describe('constants', () => {
 
   it('that are reshaped stay one range', () => {
     const data = { file: 'model.onnx_data', offset: 64, length: 128 };
-    const subgraph = pieceOf(
+    const subgraph = subgraphOf(
       [makeNode('Reshape', ['w', 'shape'], ['table']), makeNode('Add', ['x', 'table'], ['y'])],
       ['x'],
       ['y'],
@@ -293,7 +298,7 @@ describe('constants', () => {
     };
     const node = makeNode('If', ['flag'], ['y']);
     node.attributes.set('then_branch', { name: 'then_branch', kind: 'graph', value: branch });
-    const subgraph = pieceOf([node], ['flag'], ['y'], []);
+    const subgraph = subgraphOf([node], ['flag'], ['y'], []);
     liftConstants(subgraph);
     const [name] = [...subgraph.initializers.keys()];
     expect(name).toBe('y/then_branch/big');

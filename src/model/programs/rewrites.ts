@@ -3,7 +3,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { Attribute, Node, Tensor } from '../../onnx/graph.ts';
-import { DataType, floatAttribute, intAttribute, isRange } from '../../onnx/graph.ts';
+import { DataType, floatAttribute, intAttribute } from '../../onnx/graph.ts';
 import type { Subgraph } from './subgraph.ts';
 import { constantTensor, copyNode, trimSubgraph } from './subgraph.ts';
 import { SMALL } from './weights.ts';
@@ -92,7 +92,7 @@ function isZero(subgraph: Subgraph, value: string): boolean {
   const tensor = constantTensor(subgraph, value);
   return (
     tensor !== null &&
-    !isRange(tensor.data) &&
+    tensor.data instanceof Uint8Array &&
     tensor.dims.every((d) => d === 1) &&
     tensor.data.every((byte) => byte === 0)
   );

@@ -2,7 +2,6 @@
 
 import { dependencies } from '../../onnx/captures.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
-import { isRange } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 
 /**
@@ -111,7 +110,7 @@ export function trimSubgraph(subgraph: Subgraph): void {
  */
 export function constantInts(subgraph: Subgraph, value: string): number[] | null {
   const tensor = constantTensor(subgraph, value);
-  if (tensor && !isRange(tensor.data)) return intsOf(tensor.data, tensor.type);
+  if (tensor?.data instanceof Uint8Array) return intsOf(tensor.data, tensor.type);
   const node = constantNode(subgraph, value);
   const ints = node?.attributes.get('value_ints') ?? node?.attributes.get('value_int');
   if (ints?.kind === 'ints') return [...ints.value];

@@ -1,10 +1,11 @@
 // Turns float16 programs into float32 programs for GPUs without shader-f16; weights are widened
 // while they are uploaded.
 
+import { derive } from '../../onnx/bytes.ts';
 import { subgraphs } from '../../onnx/captures.ts';
 import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
-import { DataType, isRange } from '../../onnx/graph.ts';
+import { DataType } from '../../onnx/graph.ts';
 import { widened } from '../../onnx/half.ts';
 import type { BoundProgram, ElementType, Program, ScorePrograms, WeightRef } from './program.ts';
 
@@ -82,7 +83,8 @@ const typeNumber = (type: number): number => (type === DataType.float16 ? DataTy
 
 function widenRef(ref: WeightRef): WeightRef {
   if (ref.type !== 'float16') return ref;
-  return { ...ref, type: 'float32', byteLength: ref.byteLength * 2, stored: 'float16' };
+  const data = derive('float16-to-float32', [ref.data], ref.name);
+  return { ...ref, type: 'float32', byteLength: data.length, data };
 }
 
 function widenProgram(program: Program): Program {
@@ -112,7 +114,7 @@ function widenGraph(graph: Graph): void {
 }
 
 function widenTensor(tensor: Tensor): Tensor {
-  if (tensor.type !== DataType.float16 || isRange(tensor.data)) return tensor;
+  if (tensor.type !== DataType.float16 || !(tensor.data instanceof Uint8Array)) return tensor;
   return { ...tensor, type: DataType.float, data: widened(tensor.data) };
 }
 

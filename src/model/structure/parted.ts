@@ -37,6 +37,17 @@ export function withParting(
   return entries;
 }
 
+/** The metadata of the same graph with other names of its values. */
+export function withCutNames(
+  metadata: ReadonlyMap<string, string>,
+  nameOf: (value: string) => string,
+): Map<string, string> {
+  const parting = readParting(metadata.get(KEY));
+  if (!parting) return new Map(metadata);
+  const cuts = parting.cuts.map(nameOf);
+  return new Map(metadata).set(KEY, JSON.stringify({ ...parting, cuts }));
+}
+
 /**
  * Anchors and boundaries according to the metadata; null when there is no entry, or when the graph
  * was changed since. Every named value must be a cut, in order, and a block must contain an anchor

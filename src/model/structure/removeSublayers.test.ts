@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { checkGraph } from '../../onnx/check.ts';
 import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { inFile } from '../../onnx/testing/inFile.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
 import { nodeFolder, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
@@ -49,11 +50,14 @@ const structureOf = (name: string): Structure => opened.get(name) as Structure;
 
 /** The graph as another program reads it from the file. */
 function reread(model: Model, layers: number): Structure {
-  const bytes = encodeModel(model, (_, { file, offset, length }) => ({
-    location: file,
-    offset,
-    length,
-  }));
+  const bytes = encodeModel(
+    model,
+    inFile(({ file, offset, length }) => ({
+      location: file,
+      offset,
+      length,
+    })),
+  );
   const told = decodeModel(bytes, ({ location, offset, length }) => ({
     file: location,
     offset,

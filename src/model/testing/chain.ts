@@ -205,7 +205,8 @@ interface Env {
 }
 
 async function bytesOf(ref: WeightRef, folder: Folder): Promise<Uint8Array> {
-  if (!isRange(ref.data)) return ref.data;
+  if (ref.data instanceof Uint8Array) return ref.data;
+  if (!isRange(ref.data)) throw new Error(`${ref.name} is computed`);
   const source = folder.open(ref.data.file);
   if (!source) throw new Error(`${ref.data.file} is missing`);
   return source.read(ref.data.offset, ref.data.length);

@@ -18,7 +18,8 @@ import { cancelled, EspalierError } from '../../errors.ts';
 import { manifestFolder } from '../../model/export/folder.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import { isRange, tensorBytes } from '../../onnx/graph.ts';
+import { keyOf } from '../../onnx/bytes.ts';
+import { tensorBytes } from '../../onnx/graph.ts';
 import { VERSION } from '../../version.ts';
 import { createLock, type OrtLoader } from '../device/ort.ts';
 import { createBreather } from '../device/yielder.ts';
@@ -65,13 +66,13 @@ export class Variant implements VariantHandle {
   }
 
   /**
-   * Loads `opened` without the blocks `removed` on a device of its own. Errors as
+   * Loads `opened` without the blocks `removed`, after `steps`, on a device of its own. Errors as
    * `VariantApi.load`, and `cancelled`. `loadSeconds` starts when the device is open and ends when
    * the session is ready.
    */
   static async open(
     opened: OpenedModel,
-    request: Pick<VariantRequest, 'removed' | 'device' | 'selfTest' | 'graphCapture'>,
+    request: Pick<VariantRequest, 'removed' | 'steps' | 'device' | 'selfTest' | 'graphCapture'>,
     loader: OrtLoader,
     options: VariantOptions = {},
   ): Promise<Variant> {
@@ -87,7 +88,8 @@ export class Variant implements VariantHandle {
       options.onProgress?.({ job: 'load', secondsLeft: null, ...progress });
     try {
       const started = performance.now();
-      const manifest = await exportManifest(opened, request.removed, { app: VERSION });
+      const { removed, steps = [] } = request;
+      const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
       const exported = await openModel(manifestFolder(manifest, opened.folder), manifest.graph);
       const decoder = await Decoder.open(exported, engine, {
         signal: options.signal,
@@ -279,13 +281,8 @@ function captureNote(reason: string | null): string {
 }
 
 function weightBytes({ structure }: OpenedModel): number {
-  const seen = new Map<unknown, number>();
-  for (const tensor of structure.model.graph.initializers.values()) {
-    const { data } = tensor;
-    seen.set(
-      isRange(data) ? `${data.offset}+${data.length} ${data.file}` : data,
-      tensorBytes(tensor),
-    );
-  }
+  const seen = new Map<string, number>();
+  for (const tensor of structure.model.graph.initializers.values())
+    seen.set(keyOf(tensor.data), tensorBytes(tensor));
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

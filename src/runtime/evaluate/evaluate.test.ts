@@ -8,6 +8,7 @@ import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { removeUnits } from '../../model/structure/remove.ts';
 import { encodeModel } from '../../onnx/codec.ts';
+import { inFile } from '../../onnx/testing/inFile.ts';
 import {
   evaluationText as bundled,
   calibrationText,
@@ -93,11 +94,14 @@ async function meanOf(own: ScoreSession, text: EvaluationText, removed: Unit[]):
 async function logitsOf(removed: Unit[]): Promise<(ids: number[]) => Promise<Float64Array[]>> {
   const model = removeUnits(opened.structure, removed);
   const files = new Map<string, Buffer>();
-  const bytes = encodeModel(model, (_, { file, offset, length }) => {
-    const data = files.get(file) ?? readFileSync(`${samplePath()}/${file}`);
-    files.set(file, data);
-    return new Uint8Array(data.subarray(offset, offset + length));
-  });
+  const bytes = encodeModel(
+    model,
+    inFile(({ file, offset, length }) => {
+      const data = files.get(file) ?? readFileSync(`${samplePath()}/${file}`);
+      files.set(file, data);
+      return new Uint8Array(data.subarray(offset, offset + length));
+    }),
+  );
   const run = await InferenceSession.create(bytes, { logSeverityLevel: 3, intraOpNumThreads: 1 });
   return async (ids) => {
     const feeds: Record<string, Tensor> = {};

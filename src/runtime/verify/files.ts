@@ -1,12 +1,15 @@
 // The checks of an export that need no runtime: structure, the plan's graph, and the bytes of every
 // tensor; must not load a tensor whole.
 
-import { EspalierError, throwIfCancelled } from '../../errors.ts';
+import { throwIfCancelled } from '../../errors.ts';
+import { exportedModel } from '../../model/export/apply.ts';
+import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { removeUnits } from '../../model/structure/remove.ts';
+import { planRemoval } from '../../model/structure/removal.ts';
+import { BytesReader } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
-import { isRange, type Model, type Node, type Tensor } from '../../onnx/graph.ts';
-import type { Folder } from '../../onnx/source.ts';
+import type { Model, Node, Tensor } from '../../onnx/graph.ts';
+import type { ByteSource, Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 
 /** Bytes compared at a time. */
@@ -36,16 +39,21 @@ export function structureProblems(exported: OpenedModel, numBlocks: number): str
   );
 }
 
+/** The model that an export of the source is to be. */
+export function plannedModel(
+  source: OpenedModel,
+  removed: readonly Unit[],
+  steps: readonly StepChoice[],
+): Model {
+  const removal = planRemoval(source.structure, removed);
+  return exportedModel(source, removal, exportSteps(removal.units, steps));
+}
+
 /**
  * The written graph has the nodes, inputs and outputs that the plan gives. @throws Error naming the
  * first difference.
  */
-export function compareWithPlan(
-  exported: OpenedModel,
-  source: OpenedModel,
-  removed: readonly Unit[],
-): string {
-  const planned = removeUnits(source.structure, [...removed]);
+export function compareWithPlan(exported: OpenedModel, planned: Model): string {
   const found = exported.structure.model;
   compareNames('input', planned.graph.inputs, found.graph.inputs);
   compareNames('output', planned.graph.outputs, found.graph.outputs);
@@ -68,17 +76,20 @@ export function compareWithPlan(
 }
 
 /**
- * Every tensor has the bytes it has in the source; both are read once, in pieces of 4 MiB.
+ * Every tensor has the bytes that the plan gives it: those of the source, or what the steps compute
+ * from them; both are read once, in pieces of 4 MiB.
  * @param onBytes bytes compared so far, and all
  * @throws Error naming the first that differs.
  */
 export async function compareWithSource(
   exported: OpenedModel,
-  source: OpenedModel,
+  planned: Model,
+  source: Folder,
   signal: AbortSignal | undefined,
   onBytes: (done: number, total: number) => void = () => {},
 ): Promise<string> {
-  const originals = tensorsOf(source.structure.model);
+  const originals = tensorsOf(planned);
+  const [written, expected] = [new BytesReader(exported.folder), new BytesReader(source)];
   let count = 0;
   let bytes = 0;
   const tensors = tensorsOf(exported.structure.model);
@@ -92,8 +103,12 @@ export async function compareWithSource(
           `${original.dims.join(' x ')} (type ${original.type})`,
       );
     const before = bytes;
-    await compareBytes(name, [tensor, exported.folder], [original, source.folder], signal, (done) =>
-      onBytes(before + done, total),
+    await compareBytes(
+      name,
+      written.open(tensor.data),
+      expected.open(original.data),
+      signal,
+      (done) => onBytes(before + done, total),
     );
     count += 1;
     bytes += tensor.data.length;
@@ -140,20 +155,18 @@ function tensorsOf(model: Model): Map<string, Tensor> {
   return tensors;
 }
 
-type Held = readonly [tensor: Tensor, folder: Folder];
-
 async function compareBytes(
   name: string,
-  a: Held,
-  b: Held,
+  a: ByteSource,
+  b: ByteSource,
   signal: AbortSignal | undefined,
   onBytes: (done: number) => void,
 ) {
-  const { length } = a[0].data;
-  if (length !== b[0].data.length)
-    throw new Error(`the tensor ${name} has ${length} bytes instead of ${b[0].data.length}`);
+  const length = a.size;
+  if (length !== b.size)
+    throw new Error(`the tensor ${name} has ${length} bytes instead of ${b.size}`);
   const read = (at: number) =>
-    Promise.all([a, b].map((held) => bytesOf(held, at, Math.min(PIECE_BYTES, length - at))));
+    Promise.all([a, b].map((held) => held.read(at, Math.min(PIECE_BYTES, length - at))));
   for (let at = 0; at < length; at += PIECE_BYTES) {
     throwIfCancelled(signal);
     const [left = EMPTY, right = EMPTY] = await read(at);
@@ -167,22 +180,6 @@ async function compareBytes(
 }
 
 const EMPTY = new Uint8Array(0);
-
-async function bytesOf(
-  [{ data }, folder]: Held,
-  offset: number,
-  length: number,
-): Promise<Uint8Array> {
-  if (!isRange(data)) return data.subarray(offset, offset + length);
-  const source = folder.open(data.file);
-  if (!source)
-    throw new EspalierError(
-      'missing-file',
-      `The folder has no file ${data.file}.`,
-      'Keep the source folder until the export is verified.',
-    );
-  return source.read(data.offset + offset, length);
-}
 
 /**
  * Index of the first byte that differs, or -1. Eight bytes a step where both lie on such a border,

@@ -1,6 +1,7 @@
 // The checks of an export that run it: likelihoods and decoding of the whole graph, likelihoods
 // block by block; must not hold more than the budget.
 
+import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { isRange } from '../../onnx/graph.ts';
 import { Decoder } from '../decode/decoder.ts';
@@ -10,7 +11,7 @@ import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { ScoreSession } from '../score/session.ts';
 import { defaultBudget } from '../weights/budget.ts';
-import { precisionOf, TOLERANCES } from './tolerances.ts';
+import { limitsOf, precisionOf, TOLERANCES } from './tolerances.ts';
 
 const DECODE_STEPS = 8;
 const PROMPT_TOKENS = 12;
@@ -27,6 +28,8 @@ export interface ExpectedNll {
   nll: ArrayLike<number> | null;
   /** Why there is none, where it is not the graph's form. */
   whyNoNll?: string | undefined;
+  /** What was done to the model after the removal: steps may ask for closer agreement. */
+  steps?: readonly StepChoice[] | undefined;
 }
 
 /** Bytes of the graph file and of all files that its tensors lie in. */
@@ -79,6 +82,7 @@ export async function compareLikelihood(
     found,
     wanted,
     opened,
+    expected.steps ?? [],
     at ? ` (over the last token of ${at.length} prefixes)` : '',
   );
 }
@@ -91,14 +95,13 @@ export async function compareLikelihood(
 export async function compareInParts(
   opened: OpenedModel,
   engine: Engine,
-  window: readonly number[],
-  nll: ArrayLike<number>,
+  { window, nll, steps = [] }: ExpectedNll & { nll: ArrayLike<number> },
   budgetBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const session = ScoreSession.open(opened, engine, { streamed: true, budgetBytes });
   try {
-    return agreement(await session.nllPerToken([], window, signal), nll, opened, '');
+    return agreement(await session.nllPerToken([], window, signal), nll, opened, steps, '');
   } finally {
     await session.dispose();
   }
@@ -112,6 +115,7 @@ function agreement(
   found: ArrayLike<number>,
   wanted: ArrayLike<number>,
   opened: OpenedModel,
+  steps: readonly StepChoice[],
   where: string,
 ): string {
   if (found.length !== wanted.length)
@@ -119,7 +123,7 @@ function agreement(
       `the written graph gives ${found.length} values for ${wanted.length} predicted tokens`,
     );
   const precision = precisionOf(opened);
-  const limit = TOLERANCES[precision];
+  const limit = limitsOf(precision, steps);
   let sumFound = 0;
   let sumExpected = 0;
   let worst = 0;

@@ -1,6 +1,7 @@
 // How closely an export must agree with the studio, by the precision its graph computes in; must
 // not look at results.
 
+import { type StepChoice, stepsTolerance } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { DataType, intAttribute } from '../../onnx/graph.ts';
 
@@ -24,6 +25,13 @@ export const TOLERANCES: Readonly<Record<Precision, Tolerance>> = {
   float16: { mean: 1e-2, token: 0.1, logits: 3e-2 },
   coarse: { mean: 2e-2, token: 1, logits: 0.25 },
 };
+
+/** The limits of a precision, closer where a step of the export asks for that. */
+export function limitsOf(precision: Precision, steps: readonly StepChoice[]): Tolerance {
+  const limits = TOLERANCES[precision];
+  const { mean = limits.mean } = stepsTolerance(steps);
+  return { ...limits, mean: Math.min(mean, limits.mean) };
+}
 
 const DYNAMIC_OPS = new Set([
   'DynamicQuantizeLinear',

@@ -12,6 +12,7 @@ import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Folder } from '../../onnx/source.ts';
+import { inFile } from '../../onnx/testing/inFile.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import { openFolder } from '../../testing/openFolder.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
@@ -92,11 +93,14 @@ async function withGraph(
   const model = await readModel(folder, path);
   edit(model.graph);
   const directory = path.slice(0, path.lastIndexOf('/') + 1);
-  const bytes = encodeModel(model, (_tensor, range) => ({
-    location: range.file.slice(directory.length),
-    offset: range.offset,
-    length: range.length,
-  }));
+  const bytes = encodeModel(
+    model,
+    inFile((range) => ({
+      location: range.file.slice(directory.length),
+      offset: range.offset,
+      length: range.length,
+    })),
+  );
   return withFile(folder, path, () => bytes);
 }
 

@@ -11,7 +11,7 @@ import { GraphRunner } from '../decode/likelihood.ts';
 import { whyNotOn } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { defaultBudget } from '../weights/budget.ts';
-import { compareWithPlan, compareWithSource, structureProblems } from './files.ts';
+import { compareWithPlan, compareWithSource, plannedModel, structureProblems } from './files.ts';
 import {
   compareDecoding,
   compareInParts,
@@ -119,11 +119,12 @@ export async function verifyExport(
   if (opened) {
     const { source } = expected;
     if (source) {
-      await check('graph as planned', async () =>
-        compareWithPlan(opened, source.opened, source.removed),
-      );
+      const planned = plannedModel(source.opened, source.removed, expected.steps ?? []);
+      await check('graph as planned', async () => compareWithPlan(opened, planned));
       await check('bytes of every tensor', () =>
-        compareWithSource(opened, source.opened, signal, (done, all) => tell(done, all, 'bytes')),
+        compareWithSource(opened, planned, source.opened.folder, signal, (done, all) =>
+          tell(done, all, 'bytes'),
+        ),
       );
     }
     const neverHere = whyNotOn(engine.kind, opened);
@@ -133,10 +134,10 @@ export async function verifyExport(
       notHere(`${tooLarge}. Decoding with the cache needs the whole graph and was not checked`);
     else await runWhole(opened, expected, engine, check, signal);
     // Also where the whole graph was refused for its size only while it was loaded.
-    const { window, nll } = expected;
+    const { window, nll, steps } = expected;
     const parts =
       !neverHere && excused.size > 0 && nll
-        ? () => compareInParts(opened, engine, window, nll, budgetBytes, signal)
+        ? () => compareInParts(opened, engine, { window, nll, steps }, budgetBytes, signal)
         : null;
     if (parts) inParts = await check('likelihood of one window, block by block', parts, NOT_HERE);
   }

@@ -3,6 +3,7 @@
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../../model/programs/program.ts';
+import { keyOf, storedLength } from '../../onnx/bytes.ts';
 
 /** A part of the model whose weights come and go together. */
 export type Stage = 'embed' | number | 'head';
@@ -22,9 +23,7 @@ export interface Stages {
 }
 
 /** Same key, same bytes, one buffer. */
-function weightKey({ data }: WeightRef): unknown {
-  return data instanceof Uint8Array ? data : `${data.file}:${data.offset}:${data.length}`;
-}
+const weightKey = ({ data }: WeightRef): string => keyOf(data);
 
 /** Bytes of the distinct ranges that the programs read, as the device rounds them. */
 export function weightBytes(programs: readonly BoundProgram[], kind: DeviceKind): number {
@@ -61,8 +60,7 @@ export function largestWeight(programs: ScorePrograms): number {
 export function storedBytes(programs: ScorePrograms): number {
   const seen = new Map<unknown, number>();
   for (const { weights } of allPrograms(programs))
-    for (const ref of weights.values())
-      seen.set(weightKey(ref), ref.stored === 'float16' ? ref.byteLength / 2 : ref.byteLength);
+    for (const ref of weights.values()) seen.set(weightKey(ref), storedLength(ref.data));
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 

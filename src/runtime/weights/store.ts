@@ -1,13 +1,13 @@
 // The weight store: byte ranges of the user's files become device buffers, each range once; must
 // not know what the weights mean.
 
-import { EspalierError } from '../../errors.ts';
+import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import type { BoundProgram, ElementType, WeightRef } from '../../model/programs/program.ts';
-import { widened } from '../../onnx/half.ts';
-import type { Folder } from '../../onnx/source.ts';
+import { BytesReader, keyOf, streamOf } from '../../onnx/bytes.ts';
+import type { Bytes, Folder } from '../../onnx/source.ts';
 import type { Engine, Feed } from '../device/engine.ts';
 import { elements } from '../device/host.ts';
-import { type RangeTarget, readRanges } from './readRanges.ts';
+import { type RangeTarget, READ_BYTES, readRanges } from './readRanges.ts';
 
 /** A place for bytes that can be seen as tensors. */
 interface Holder {
@@ -19,6 +19,12 @@ interface Holder {
 interface Stored {
   holder: Holder;
   users: number;
+}
+
+/** What a call of `load` has to read. */
+interface Wanted {
+  ranges: RangeTarget[];
+  computed: { data: Bytes; holder: Holder }[];
 }
 
 interface Binding {
@@ -43,8 +49,6 @@ export class WeightStore {
   private readonly folder: Folder;
   private readonly stored = new Map<string, Stored>();
   private readonly bindings = new Map<BoundProgram, Binding>();
-  private readonly inlineIds = new WeakMap<Uint8Array, number>();
-  private inlineCount = 0;
 
   constructor(engine: Engine, folder: Folder) {
     this.engine = engine;
@@ -59,10 +63,11 @@ export class WeightStore {
   async load(programs: readonly BoundProgram[], options: LoadOptions = {}): Promise<void> {
     const fresh = programs.filter((program) => !this.bindings.has(program));
     if (fresh.length === 0) return;
-    const wanted: RangeTarget[] = [];
+    const wanted: Wanted = { ranges: [], computed: [] };
     try {
       for (const program of fresh) this.bind(program, options.cpu ?? false, wanted);
-      await readRanges(this.folder, wanted, options);
+      await readRanges(this.folder, wanted.ranges, options);
+      await this.compute(wanted.computed, options);
       await this.engine.check();
     } catch (error) {
       this.release(fresh);
@@ -97,13 +102,13 @@ export class WeightStore {
     this.release([...this.bindings.keys()]);
   }
 
-  private bind(program: BoundProgram, cpu: boolean, wanted: RangeTarget[]): void {
+  private bind(program: BoundProgram, cpu: boolean, wanted: Wanted): void {
     const binding: Binding = { feeds: new Map(), keys: [] };
     this.bindings.set(program, binding);
     for (const [input, ref] of program.weights) {
       const host =
         cpu || ref.byteLength === 0 || this.engine.keepsOnHost(ref.type, program.program);
-      const key = `${host ? 'host' : 'device'}:${this.identity(ref)}`;
+      const key = `${host ? 'host' : 'device'}:${keyOf(ref.data)}`;
       const entry = this.stored.get(key) ?? this.add(key, ref, host, wanted);
       entry.users += 1;
       binding.keys.push(key);
@@ -111,21 +116,36 @@ export class WeightStore {
     }
   }
 
-  private add(key: string, ref: WeightRef, host: boolean, wanted: RangeTarget[]): Stored {
+  private add(key: string, ref: WeightRef, host: boolean, wanted: Wanted): Stored {
     const holder = host
       ? this.hostHolder(ref.byteLength)
       : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
     const entry: Stored = { holder, users: 0 };
     this.stored.set(key, entry);
-    const wide = ref.stored === 'float16';
-    if (ref.data instanceof Uint8Array)
-      holder.write(0, wide ? widened(ref.data) : ref.data.slice());
+    const stream = streamOf(ref.data);
+    if (!stream) wanted.computed.push({ data: ref.data, holder });
     else {
+      const { source, convert } = stream;
       const write = (offset: number, data: Uint8Array<ArrayBuffer>): void =>
-        wide ? holder.write(offset * 2, widened(data)) : holder.write(offset, data);
-      wanted.push({ range: ref.data, write });
+        holder.write(...convert(offset, data));
+      if (source instanceof Uint8Array) write(0, source.slice());
+      else wanted.ranges.push({ range: source, write });
     }
     return entry;
+  }
+
+  /** What no single range gives, piece by piece. */
+  private async compute(wanted: Wanted['computed'], { signal, onBytes }: LoadOptions) {
+    const reader = new BytesReader(this.folder);
+    for (const { data, holder } of wanted) {
+      const source = reader.open(data);
+      for (let at = 0; at < source.size; at += READ_BYTES) {
+        throwIfCancelled(signal);
+        const length = Math.min(READ_BYTES, source.size - at);
+        holder.write(at, await source.read(at, length));
+        onBytes?.(length);
+      }
+    }
   }
 
   private hostHolder(bytes: number): Holder {
@@ -136,15 +156,5 @@ export class WeightStore {
       view: (type, dims) => ({ type, dims, data: elements(type, memory) }),
       free: close,
     };
-  }
-
-  private identity(ref: WeightRef): string {
-    if (!(ref.data instanceof Uint8Array))
-      return `${ref.data.file}:${ref.data.offset}:${ref.data.length}`;
-    const known = this.inlineIds.get(ref.data);
-    if (known !== undefined) return `inline:${known}`;
-    this.inlineCount += 1;
-    this.inlineIds.set(ref.data, this.inlineCount);
-    return `inline:${this.inlineCount}`;
   }
 }

@@ -2,6 +2,7 @@
 // never as done.
 
 import type { ExportResult, ExportTarget } from '../../contract/export.ts';
+import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
@@ -10,6 +11,10 @@ import { studyRecord } from './study.ts';
 
 export interface ExportActions {
   setTarget(target: 'folder' | 'zip'): void;
+  /**
+   * The precision that exports, and measurements of what they write, are in; null for the source's.
+   */
+  setDtype(dtype: ExportDtype | null): Promise<void>;
   /** Back to the form, as for another export. */
   forgetExport(): void;
   /** Asks where to, writes and verifies. Must start in a click: browsers open pickers only then. */
@@ -38,6 +43,20 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
 
   return {
     setTarget: (target) => patch('export', { target }),
+    async setDtype(dtype) {
+      const { current } = get().model;
+      context.clear('export');
+      patch('export', { dtype });
+      if (dtype === null || !current || get().export.sizes?.dtype === dtype) return;
+      try {
+        const written = await api.writtenSizes(dtypeSteps(dtype));
+        if (get().model.current === current) patch('export', { sizes: { dtype, written } });
+      } catch (error) {
+        if (get().model.current !== current || get().export.dtype !== dtype) return;
+        patch('export', { dtype: null });
+        context.fail('export', error);
+      }
+    },
     forgetExport: () => patch('export', { result: null }),
     async exportModel(name) {
       const { model, score, effect, plan } = get();
@@ -47,7 +66,15 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
       try {
         const target = await pickTarget(name);
         if (!target) return;
-        patch('export', { ...NO_EXPORT, target: get().export.target, running: true, removed });
+        const { dtype, sizes } = get().export;
+        patch('export', {
+          ...NO_EXPORT,
+          target: get().export.target,
+          dtype,
+          sizes,
+          running: true,
+          removed,
+        });
         context.announce('Export has started.');
         const measured = effect.known.get(effectKey(get()) ?? '') ?? null;
         const study = studyRecord(get());
@@ -57,6 +84,7 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
           target,
           score: score.curve?.result ?? null,
           plan: measured,
+          steps: dtypeSteps(dtype),
           ...(study && { study }),
         };
         const result = await api.export(request, (progress) => patch('export', { progress }));

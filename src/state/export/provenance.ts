@@ -4,6 +4,7 @@
 import type { ScoreResult } from '../../contract/score.ts';
 import type { Identity } from '../../model/export/identity.ts';
 import { readProvenance } from '../../model/export/provenance.ts';
+import { dtypeOf, type ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
 
 /** The parts of an espalier.json that the page shows and brings back. */
@@ -16,6 +17,8 @@ export interface Restored {
   identity: Identity;
   numBlocks: number;
   removed: readonly Unit[];
+  /** The precision it was written in; null for the source's. */
+  dtype: ExportDtype | null;
   score: ScoreResult | null;
   /** Perplexity of the plan on the windows of the score. */
   plan: { removed: readonly Unit[]; nll: number } | null;
@@ -25,7 +28,7 @@ export interface Restored {
 
 /** @throws EspalierError `bad-input` that names the first field which is not as expected. */
 export function readRestored(text: string): Restored {
-  const { app, source, removed, score, plan } = readProvenance(text);
+  const { app, source, removed, steps = [], score, plan } = readProvenance(text);
   return {
     app,
     sourceName: source.name,
@@ -33,6 +36,7 @@ export function readRestored(text: string): Restored {
     identity: source,
     numBlocks: source.numBlocks,
     removed,
+    dtype: dtypeOf(steps),
     score,
     plan,
   };

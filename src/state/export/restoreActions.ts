@@ -9,6 +9,7 @@ import type { Context } from '../context.ts';
 import { settingsKey } from '../keys.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { nameOfText } from '../score/text.ts';
+import type { ExportActions } from './actions.ts';
 import { type Restored, readRestored } from './provenance.ts';
 
 export interface RestoreActions {
@@ -40,6 +41,7 @@ export function makeRestoreActions(
   context: Context,
   score: ScoreActions,
   setRemoved: (removed: readonly Unit[]) => void,
+  setDtype: ExportActions['setDtype'],
 ): RestoreActions {
   const { api, get } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
@@ -97,6 +99,7 @@ export function makeRestoreActions(
           takeScore(restored.score);
         }
         setRemoved(restored.removed);
+        if (restored.dtype !== null) await setDtype(restored.dtype);
         context.toast(
           restored.score
             ? 'Plan and curve are back.'

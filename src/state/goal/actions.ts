@@ -87,7 +87,7 @@ export function makeBudgetActions(
   }
 
   function measuredOf(kind: BudgetKind, removed: readonly Unit[]): number | null {
-    const known = newestOf(get(), removed);
+    const known = newestOf(get(), removed, null);
     const side = known?.result.pruned;
     return known?.result.settings.mode === settings.mode && side ? measuredValue(kind, side) : null;
   }

@@ -2,6 +2,7 @@
 // sweeps. Must never show a number of another plan as this one's.
 
 import { isCancelled } from '../../errors.ts';
+import { dtypeSteps } from '../../model/export/steps.ts';
 import type { Context } from '../context.ts';
 import { engineJob, JOB_NAMES, JOB_WORDS } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
@@ -9,10 +10,11 @@ import type { Measured, StudioState } from '../state.ts';
 import type { SpeedJob } from './job.ts';
 import { isMetering, meterUse } from './metering.ts';
 import {
+  isOf,
   meterRequest,
   newestOf,
   PROTOCOLS,
-  protocolKey,
+  quickKey,
   type SpeedMode,
   SWEEP_BATCHES,
   speedKey,
@@ -69,9 +71,7 @@ function autoKey(state: StudioState): string | null {
   const effect = effectKey(state);
   const hasPpl = effect !== null && state.effect.known.has(effect);
   if (state.model.current?.summary.canScore && !hasPpl) return null;
-  return newestOf(state, removed)
-    ? null
-    : speedKey(removed, PROTOCOLS.quick, state.score.settings.device);
+  return newestOf(state, removed) ? null : quickKey(state, removed);
 }
 
 export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
@@ -89,10 +89,11 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
     context.clear('speed');
     if (!auto) context.announce('Measuring speed.');
     try {
-      context.announce(inWords(await job.measure(removed, PROTOCOLS[mode], auto)));
+      const { dtype } = get().export;
+      context.announce(inWords(await job.measure(removed, PROTOCOLS[mode], auto, dtype)));
     } catch (error) {
       if (get().model.current !== model || isCancelled(error)) return;
-      given = speedKey(removed, PROTOCOLS.quick, get().score.settings.device);
+      given = quickKey(get(), removed);
       context.fail('speed', error);
     }
   }
@@ -133,7 +134,8 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
         state.generate.running ||
         !autoMeasures(state) ||
         state.model.opening !== null ||
-        running?.removed.join() !== state.plan.present.removed.join()
+        !running ||
+        !isOf(running, state.plan.present.removed, state.export.dtype)
       )
         stop();
     } else if (job && use !== 'budget') {
@@ -148,17 +150,14 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
       // The job of a model that is gone; its slice is already new.
       if (meterUse(before) && !before.budget.running) meter.cancel();
     }
-    if (state.plan.present.removed !== before.plan.present.removed) {
-      if (
-        given !== speedKey(state.plan.present.removed, PROTOCOLS.quick, state.score.settings.device)
-      )
-        given = null;
+    const changed =
+      state.plan.present.removed !== before.plan.present.removed ||
+      state.export.dtype !== before.export.dtype;
+    if (changed) {
+      if (given !== quickKey(state, state.plan.present.removed)) given = null;
       if (!meterUse(state)) context.clear('speed');
     }
-    if (
-      state.plan.present.removed !== before.plan.present.removed ||
-      state.score.settings.device !== before.score.settings.device
-    ) {
+    if (changed || state.score.settings.device !== before.score.settings.device) {
       const known = newestOf(state, state.plan.present.removed);
       if (known && known !== state.speed.shown) patch('speed', { shown: known });
     }
@@ -181,6 +180,7 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
       const mine = ++sweeps;
       const removed = [...get().plan.present.removed];
       const { device } = get().score.settings;
+      const { dtype } = get().export;
       const settings = PROTOCOLS.quick;
       context.clear('speed');
       patch('speed', {
@@ -192,6 +192,7 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
       try {
         const request = {
           ...meterRequest(current, removed, device, settings.promptTokens + settings.tokens),
+          steps: dtypeSteps(dtype),
           settings,
         };
         const result = await meter.sweep(request, SWEEP_BATCHES, (event) => {
@@ -202,7 +203,7 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
         });
         if (mine !== sweeps || get().model.current !== current) return;
         const notes = [...new Set([...result.notes, ...get().speed.notes])];
-        const key = `${removed.join(',')}|${protocolKey(settings, device)}`;
+        const key = speedKey(removed, settings, device, dtype);
         patch('speed', {
           sweep: { running: null, shown: { key, removed, result: { ...result, notes } } },
         });
@@ -220,7 +221,7 @@ export function makeSpeedActions(context: Context, job: SpeedJob): SpeedParts {
     },
     stopMeasuring() {
       const { running } = get().speed;
-      if (running) given = speedKey(running.removed, PROTOCOLS.quick, get().score.settings.device);
+      if (running) given = quickKey(get(), running.removed);
       stop();
     },
     dispose() {

@@ -3,19 +3,25 @@
 
 import type { MeterEvent, SpeedSettings } from '../../contract/speed.ts';
 import { cancelled, EspalierError } from '../../errors.ts';
+import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { untilQuiet } from '../quiet.ts';
 import type { Measured, Measuring } from '../state.ts';
 import { foretell, isForetellable } from './prediction.ts';
-import { meterRequest, speedKey } from './settings.ts';
+import { isOf, meterRequest, speedKey } from './settings.ts';
 
 export interface SpeedJob {
   /**
    * Measures original and plan; the result is known and shown afterwards. @throws whatever the
    * meter throws, `cancelled` too
    */
-  measure(removed: readonly Unit[], settings: SpeedSettings, auto: boolean): Promise<Measured>;
+  measure(
+    removed: readonly Unit[],
+    settings: SpeedSettings,
+    auto: boolean,
+    dtype?: ExportDtype | null,
+  ): Promise<Measured>;
   /** Ends it; its promise rejects with `cancelled`. */
   cancel(): void;
 }
@@ -44,15 +50,17 @@ export function makeSpeedJob(context: Context): SpeedJob {
   }
 
   return {
-    async measure(removed, settings, auto) {
+    async measure(removed, settings, auto, dtype = null) {
       const { current } = get().model;
       if (!current) throw new EspalierError('bug', 'There is no model to measure.');
       const mine = ++turn;
       const { device } = get().score.settings;
-      const key = speedKey(removed, settings, device);
+      const key = speedKey(removed, settings, device, dtype);
+      const written = dtype === null ? {} : { dtype };
       const running: Measuring = {
         key,
         removed,
+        ...written,
         settings,
         auto,
         loaded: {},
@@ -64,6 +72,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const { promptTokens, tokens, batch } = settings;
         const request = {
           ...meterRequest(current, removed, device, promptTokens + tokens, batch),
+          steps: dtypeSteps(dtype),
           settings,
         };
         const plan = get().plan.present;
@@ -78,6 +87,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const measured: Measured = {
           key,
           removed: [...removed],
+          ...written,
           result: { ...answer, notes },
           predicted: null,
         };
@@ -86,7 +96,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         );
         const blocks = blocksLeft(current.summary.numBlocks, removed);
         measured.predicted =
-          removed.length && isForetellable(removed)
+          removed.length && dtype === null && isForetellable(removed)
             ? (foretell(others, measured, blocks)?.tokensPerSecond ?? null)
             : null;
         remember(measured);
@@ -113,8 +123,8 @@ export function makeSpeedJob(context: Context): SpeedJob {
     const known = new Map(speed.known);
     known.delete(measured.key);
     known.set(measured.key, measured);
-    const present = plan.present.removed.join();
-    const isShown = measured.removed.join() === present || speed.shown?.removed.join() !== present;
+    const isPresent = (one: Measured) => isOf(one, plan.present.removed, get().export.dtype);
+    const isShown = isPresent(measured) || !speed.shown || !isPresent(speed.shown);
     patch('speed', { known, shown: isShown ? measured : speed.shown });
   }
 }

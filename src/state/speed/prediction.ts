@@ -59,7 +59,7 @@ export function foretell(
     for (const side of sides(one)) {
       if (
         placeOf(side, one.result.settings) !== wanted ||
-        (side === one.result.pruned && !isForetellable(one.removed))
+        (side === one.result.pruned && (one.dtype !== undefined || !isForetellable(one.removed)))
       )
         continue;
       // The mean throughput as a latency, so that prediction and measurement are of the same mean.

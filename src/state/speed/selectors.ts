@@ -10,7 +10,7 @@ import { derive } from '../memo.ts';
 import { deviceName, modelOf } from '../selectors.ts';
 import type { Measured, StudioState } from '../state.ts';
 import { foretell, isForetellable, type Prediction, sides } from './prediction.ts';
-import { newestOf, protocolWords } from './settings.ts';
+import { isOf, newestOf, protocolWords } from './settings.ts';
 
 export interface SpeedView {
   /** Any plan's measurement knows the original's speed. */
@@ -55,9 +55,10 @@ const prediction = derive(
     state.plan.present.removed,
     state.speed.known,
     state.speed.shown,
+    state.export.dtype,
   ],
-  (model, removed, known, shown): Prediction | null =>
-    model && shown && removed.length > 0 && isForetellable(removed)
+  (model, removed, known, shown, dtype): Prediction | null =>
+    model && shown && dtype === null && removed.length > 0 && isForetellable(removed)
       ? foretell(known.values(), shown, blocksLeft(model.summary.numBlocks, removed))
       : null,
 );
@@ -68,11 +69,12 @@ export const speedView = derive(
     state.speed.shown,
     newestOf(state, state.plan.present.removed),
     prediction(state),
+    state.export.dtype,
   ],
-  (removed, shown, own, predicted): SpeedView => {
-    const isOwn = shown !== null && shown.removed.join() === removed.join();
+  (removed, shown, own, predicted, dtype): SpeedView => {
+    const isOwn = shown !== null && isOf(shown, removed, dtype);
     const one = isOwn ? shown : (own ?? shown);
-    const fresh = one !== null && one.removed.join() === removed.join();
+    const fresh = one !== null && isOf(one, removed, dtype);
     const result = one?.result ?? null;
     const hasPlan = removed.length > 0;
     const pruned = hasPlan ? (result?.pruned ?? null) : null;
@@ -108,5 +110,14 @@ function notesOf(one: Measured, hasPlan: boolean): string[] {
     result.interleaved === 'rounds' && result.pruned
       ? ['Both did not fit at once: they were loaded in turns and measured in rounds.']
       : [];
-  return [...new Set([...rounds, ...result.notes, ...measures.flatMap(({ info }) => info.notes)])];
+  const written =
+    hasPlan && one.dtype ? [`The pruned model runs as exported in ${one.dtype}.`] : [];
+  return [
+    ...new Set([
+      ...written,
+      ...rounds,
+      ...result.notes,
+      ...measures.flatMap(({ info }) => info.notes),
+    ]),
+  ];
 }

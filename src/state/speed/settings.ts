@@ -3,6 +3,7 @@
 import { PAPER_PROTOCOL, QUICK_PROTOCOL } from '../../analysis/speed.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { MeterRequest, SpeedSettings } from '../../contract/speed.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
 import { planSize } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
 import type { Measured, OpenModel, StudioState } from '../state.ts';
@@ -43,13 +44,23 @@ export function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind
   return `${JSON.stringify(settings)}|${device}`;
 }
 
-/** What a measurement belongs to: plan, settings and the device that was asked for. */
+/**
+ * What a measurement belongs to: plan, settings, the device that was asked for, and the precision
+ * that the plan is exported in (null: the source's).
+ */
 export function speedKey(
   removed: readonly Unit[],
   settings: SpeedSettings,
   device: 'auto' | DeviceKind,
+  dtype: ExportDtype | null,
 ): string {
-  return `${removed.join(',')}|${protocolKey(settings, device)}`;
+  const written = dtype === null ? '' : `@${dtype}`;
+  return `${removed.join(',')}${written}|${protocolKey(settings, device)}`;
+}
+
+/** Key of a quick measurement of a plan as it would be exported and measured now. */
+export function quickKey({ score, export: { dtype } }: StudioState, removed: readonly Unit[]) {
+  return speedKey(removed, PROTOCOLS.quick, score.settings.device, dtype);
 }
 
 /**
@@ -88,16 +99,29 @@ export function meterRequest(
   };
 }
 
+/** True for a measurement of this plan, written in this precision. */
+export function isOf(
+  one: Pick<Measured, 'removed' | 'dtype'>,
+  removed: readonly Unit[],
+  dtype: ExportDtype | null,
+): boolean {
+  return one.removed.join() === removed.join() && (one.dtype ?? null) === dtype;
+}
+
 /**
  * The newest measurement of `removed` on the device that is asked for now, whatever its settings.
+ * @param dtype the precision in which the plan was written; by default the one chosen for exports
  */
-export function newestOf({ speed, score }: StudioState, removed: readonly Unit[]): Measured | null {
-  const plan = removed.join();
+export function newestOf(
+  { speed, score, export: { dtype: chosen } }: StudioState,
+  removed: readonly Unit[],
+  dtype: ExportDtype | null = chosen,
+): Measured | null {
   const { device } = score.settings;
   let newest: Measured | null = null;
   for (const one of speed.known.values()) {
-    if (one.removed.join() === plan && one.key === speedKey(removed, one.result.settings, device))
-      newest = one;
+    const key = speedKey(removed, one.result.settings, device, dtype);
+    if (isOf(one, removed, dtype) && one.key === key) newest = one;
   }
   return newest;
 }

@@ -482,6 +482,11 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       begin('forget', [key]);
       interruptedJobs = interruptedJobs.filter((job) => job.key !== key);
     },
+    async writtenSizes(steps) {
+      begin('writtenSizes', [steps]);
+      const block = { attention: 100_000, feedForward: 244_576 };
+      return { total: 6_153_094, blocks: Array.from({ length: numBlocks }, () => block) };
+    },
     async export(request, onEvent): Promise<ExportResult> {
       const started = begin('export', [request]);
       const bytes = 1_203_865 + blocksLeft(numBlocks, request.removed) * 689_152;

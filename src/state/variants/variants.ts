@@ -69,13 +69,16 @@ interface Speed {
   gain: number | null;
 }
 
-/** The newest speed of every plan; the original's comes with every measurement. */
+/**
+ * The newest speed of every plan in the source's precision; the original's comes with every
+ * measurement.
+ */
 function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
   const speeds = new Map<string, Speed>();
-  for (const { removed, result } of known) {
+  for (const { removed, dtype, result } of known) {
     if (result.original)
       speeds.set('', { measure: result.original, settings: result.settings, gain: null });
-    if (removed.length > 0 && result.pruned)
+    if (removed.length > 0 && result.pruned && dtype === undefined)
       speeds.set(variantKey(removed), {
         measure: result.pruned,
         settings: result.settings,

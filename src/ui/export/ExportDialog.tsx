@@ -14,6 +14,7 @@ import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { saveBlob } from '../saveBlob.ts';
 import { useActions, useCanSaveFolder, useStudio } from '../studioContext.ts';
+import { PrecisionChoice } from './PrecisionChoice.tsx';
 
 export function ExportDialog() {
   const actions = useActions();
@@ -43,9 +44,10 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
   const model = useStudio((state) => state.model.current)!;
   const removed = useStudio((state) => state.plan.present.removed);
   const chosen = useStudio((state) => state.export.target);
+  const dtype = useStudio((state) => state.export.dtype);
   const canSaveFolder = useCanSaveFolder();
   const actions = useActions();
-  const name = named ?? suggestName(model.summary, removed);
+  const name = named ?? suggestName(model.summary, removed, dtype);
   const target = canSaveFolder ? chosen : 'zip';
   const clean = name.trim();
   const wrong = whyNotName(clean);
@@ -62,7 +64,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
       <p>
         {removed.length
           ? `Writes ${keptWords(model, removed, 'blocks')}, without ${listUnits(removed)}.`
-          : 'No block is removed: this writes a copy of the model.'}{' '}
+          : `No block is removed: this writes ${dtype ? 'the whole model' : 'a copy of the model'}.`}{' '}
         {others.length > 0 &&
           `Only ${model.summary.graph} is written, not ` +
             `${listed(others.map((graph) => graph.path))}.`}
@@ -109,6 +111,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
           a zip file
         </label>
       </fieldset>
+      <PrecisionChoice />
       {sublayerUnits(removed).length > 0 && (
         <p className={kit.note} data-testid="export-parts">
           Blocks that lost a part run wherever the graph itself is run, as by ONNX Runtime and

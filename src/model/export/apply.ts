@@ -1,0 +1,54 @@
+// What each step of an export does to the model. Apart from the table of steps (steps.ts), which
+// the page loads: this is for those who write and verify.
+
+import type { Model } from '../../onnx/graph.ts';
+import type { Folder } from '../../onnx/source.ts';
+import { toFloat16 } from '../float16/convert.ts';
+import type { Removal } from '../structure/removal.ts';
+import { applyRemoval } from '../structure/remove.ts';
+import type { Structure } from '../structure/structure.ts';
+import type { StepChoice, StepId } from './steps.ts';
+
+/** What a step may look at besides the model that it changes. */
+interface StepContext {
+  /** The source, before any step. */
+  structure: Structure;
+  /** What the removal comes to. */
+  removal: Removal;
+  /** The folder is one of ONNX Runtime GenAI. */
+  genai: boolean;
+}
+
+/**
+ * The model after a step; the given one stays as it is. New tensors are computed from old ones when
+ * they are read (`derive`), so that no weight is read here.
+ * @throws EspalierError `bad-input` or `unsupported-graph` when the step cannot be taken
+ */
+type Apply<Id extends StepId> = (
+  model: Model,
+  choice: StepChoice<Id>,
+  context: StepContext,
+) => Model;
+
+const APPLY: { [Id in StepId]: Apply<Id> } = {
+  removal: (_, __, { structure, removal }) => applyRemoval(structure, removal),
+  float16(model, _, { structure, genai }) {
+    const states = structure.blocks.flatMap((block) => block.states.map(({ input }) => input));
+    return toFloat16(model, { tokens: structure.tokenInput, states: new Set(states) }, genai);
+  },
+};
+
+/**
+ * The model that an export writes: the source's after all steps. @throws EspalierError as `Apply`
+ */
+export function exportedModel(
+  { structure, folder }: { structure: Structure; folder: Folder },
+  removal: Removal,
+  steps: readonly StepChoice[],
+): Model {
+  const genai = folder.open('genai_config.json') !== null;
+  const context = { structure, removal, genai };
+  const apply = (model: Model, choice: StepChoice): Model =>
+    (APPLY[choice.step] as Apply<StepId>)(model, choice, context);
+  return steps.reduce(apply, structure.model);
+}

@@ -1,0 +1,156 @@
+// Bytes wherever they are, as one thing: their identity, the files they come from, and one way to
+// read them. Nothing else asks whether bytes lie in memory, in a file or are computed.
+
+import { EspalierError } from '../errors.ts';
+import type { ByteRange, ByteSource, Bytes, Derivation, Folder } from './source.ts';
+import { transformOf } from './transforms.ts';
+
+const memoryKeys = new WeakMap<Uint8Array, number>();
+let memoryCount = 0;
+
+/**
+ * Equal ranges have equal keys, and so have equal computations; bytes in memory equal themselves.
+ */
+export function keyOf(data: Bytes): string {
+  if (data instanceof Uint8Array) {
+    const known = memoryKeys.get(data);
+    if (known !== undefined) return `memory ${known}`;
+    memoryCount += 1;
+    memoryKeys.set(data, memoryCount);
+    return `memory ${memoryCount}`;
+  }
+  if ('file' in data) return `${data.offset}+${data.length} ${data.file}`;
+  return `${data.offset}+${data.length} of ${derivationKey(data.from)}`;
+}
+
+function derivationKey({ transform, parameters, sources }: Derivation): string {
+  return JSON.stringify([transform, parameters, sources.map(keyOf)]);
+}
+
+/** The ranges of files that the bytes come from, in the order in which they are listed. */
+export function rangesOf(data: Bytes): ByteRange[] {
+  if (data instanceof Uint8Array) return [];
+  return 'file' in data ? [data] : data.from.sources.flatMap(rangesOf);
+}
+
+/** Bytes that the sources take, in files and in memory. */
+export function storedLength(data: Bytes): number {
+  if (!('from' in data)) return data.length;
+  return data.from.sources.reduce((sum, source) => sum + storedLength(source), 0);
+}
+
+/** All bytes that a transform makes of its sources. Their length is known before any is read. */
+export function derive(
+  transform: string,
+  sources: readonly Bytes[],
+  label: string,
+  parameters: Derivation['parameters'] = {},
+): Bytes {
+  const length = transformOf(transform).length(
+    sources.map((source) => source.length),
+    parameters,
+  );
+  return { from: { transform, parameters, sources, label }, offset: 0, length };
+}
+
+/** Bytes that come from one source piece by piece, each piece as it is read. */
+export interface Stream {
+  source: Uint8Array | ByteRange;
+  /** A piece of whole elements of the source, and where it lies, as a piece of the result. */
+  convert(offset: number, piece: Uint8Array<ArrayBuffer>): [number, Uint8Array<ArrayBuffer>];
+}
+
+/** The bytes as a stream, or null where they are computed from more than one element at a time. */
+export function streamOf(data: Bytes): Stream | null {
+  if (!('from' in data)) return { source: data, convert: (offset, piece) => [offset, piece] };
+  const { transform, parameters, label } = data.from;
+  const [source] = data.from.sources;
+  const { length, elementwise } = transformOf(transform);
+  if (!source || 'from' in source || !elementwise) return null;
+  if (data.length !== length([source.length], parameters)) return null;
+  const { from, to, convert } = elementwise;
+  return {
+    source,
+    convert: (offset, piece) => [(offset / from) * to, convert(piece, parameters, label)],
+  };
+}
+
+/**
+ * Opens bytes of a folder for reading at any place. A reader keeps the computations it has opened
+ * last, so that tensors which are stretches of one result share it.
+ */
+export class BytesReader {
+  private readonly folder: Folder;
+  private readonly opened = new Map<string, ByteSource>();
+
+  constructor(folder: Folder) {
+    this.folder = folder;
+  }
+
+  /**
+   * @throws EspalierError `missing-file` when a file that the bytes come from is not in the folder;
+   *   reading throws what its sources throw, and what the transform refuses.
+   */
+  open(data: Bytes): Required<ByteSource> {
+    if (data instanceof Uint8Array) return memorySource(data);
+    if ('file' in data) return windowOf(this.file(data.file), data);
+    return windowOf(this.computation(data.from), data);
+  }
+
+  private file(path: string): ByteSource {
+    const source = this.folder.open(path);
+    if (source) return source;
+    throw new EspalierError(
+      'missing-file',
+      `The file ${path} is not in the folder ${this.folder.name} any more.`,
+      'Put it back.',
+    );
+  }
+
+  private computation(from: Derivation): ByteSource {
+    const key = derivationKey(from);
+    const source =
+      this.opened.get(key) ??
+      transformOf(from.transform).open(
+        from.sources.map((data) => this.open(data)),
+        from.parameters,
+        from.label,
+      );
+    this.opened.delete(key);
+    this.opened.set(key, source);
+    for (const oldest of this.opened.keys()) {
+      if (this.opened.size <= OPEN_COMPUTATIONS) break;
+      this.opened.delete(oldest);
+    }
+    return source;
+  }
+}
+
+/**
+ * Results that a reader keeps open: the one it reads, and the next while two lanes cross a border.
+ */
+const OPEN_COMPUTATIONS = 2;
+
+function memorySource(data: Uint8Array): Required<ByteSource> {
+  return {
+    size: data.length,
+    read: async (offset, length) => data.slice(offset, offset + length) as Uint8Array<ArrayBuffer>,
+    readInto: async (offset, target) => target.set(data.subarray(offset, offset + target.length)),
+    blob: (offset, length) => new Blob([data.slice(offset, offset + length)]),
+  };
+}
+
+function windowOf(
+  source: ByteSource,
+  { offset: start, length: size }: { offset: number; length: number },
+): Required<ByteSource> {
+  return {
+    size,
+    read: (offset, length) => source.read(start + offset, length),
+    async readInto(offset, target) {
+      if (source.readInto) await source.readInto(start + offset, target);
+      else target.set(await source.read(start + offset, target.length));
+    },
+    blob: (offset, length) => source.blob?.(start + offset, length) ?? null,
+  };
+}

@@ -1,0 +1,109 @@
+// The computations that turn stored bytes into others, by name: each knows the length of its result
+// beforehand and gives any stretch of it in bounded memory.
+
+import { EspalierError } from '../errors.ts';
+import { HALF_MAX, narrowed, widened } from './half.ts';
+import type { ByteSource, Derivation } from './source.ts';
+
+type Parameters = Derivation['parameters'];
+
+/** What a computation is. It holds no state: `open` gives a source that may. */
+export interface Transform {
+  /** Bytes of the result, from the bytes of the sources. */
+  length(sources: readonly number[], parameters: Parameters): number;
+  /**
+   * The result as a source. Reads may come in any order and overlap in time; in one pass from the
+   * front every byte of the sources should be read once. Memory stays bounded whatever the length.
+   * @param label what is computed, for messages
+   */
+  open(sources: readonly ByteSource[], parameters: Parameters, label: string): ByteSource;
+  /** Present where element k of the result depends on element k of the one source alone. */
+  elementwise?: Elementwise;
+}
+
+interface Elementwise {
+  /** Bytes of an element of the source and of the result. */
+  from: number;
+  to: number;
+  /** Whole elements to whole elements. @param label as in `Transform.open` */
+  convert(bytes: Uint8Array, parameters: Parameters, label: string): Uint8Array<ArrayBuffer>;
+}
+
+/** Elements converted at a time. */
+const STEP_ELEMENTS = 2 ** 20;
+
+function perElement(elementwise: Elementwise): Transform {
+  const { from, to, convert } = elementwise;
+  return {
+    elementwise,
+    length: ([bytes = 0]) => (bytes / from) * to,
+    open([source], parameters, label) {
+      if (!source) throw new EspalierError('bug', `${label} has nothing to be computed from.`);
+      const readInto = async (offset: number, target: Uint8Array): Promise<void> => {
+        for (let done = 0; done < target.length; ) {
+          const first = Math.floor((offset + done) / to);
+          const last = Math.ceil((offset + target.length) / to);
+          const count = Math.min(last - first, STEP_ELEMENTS);
+          const read = await source.read(first * from, count * from);
+          const bytes = convert(read, parameters, label);
+          const skip = offset + done - first * to;
+          const part = bytes.subarray(skip, skip + target.length - done);
+          target.set(part, done);
+          done += part.length;
+        }
+      };
+      return {
+        size: (source.size / from) * to,
+        readInto,
+        async read(offset, length) {
+          const target = new Uint8Array(length);
+          await readInto(offset, target);
+          return target;
+        },
+      };
+    },
+  };
+}
+
+const TRANSFORMS = {
+  /**
+   * Rounded to the nearest, ties to even. Values that float16 has no number for are refused, or
+   * with the parameter `mask` become those of an attention mask.
+   */
+  'float32-to-float16': perElement({
+    from: 4,
+    to: 2,
+    convert: (bytes, { mask }, label) =>
+      narrowed(bytes, mask ? maskValue : (value) => refuse(label, value)),
+  }),
+  /** Exact. */
+  'float16-to-float32': perElement({ from: 2, to: 4, convert: widened }),
+} satisfies Record<string, Transform>;
+
+type TransformName = keyof typeof TRANSFORMS;
+
+/** @throws EspalierError `bug` for a name that nothing has registered */
+export function transformOf(name: string): Transform {
+  if (Object.hasOwn(TRANSFORMS, name)) return TRANSFORMS[name as TransformName];
+  throw new EspalierError('bug', `There is no transform called ${name}.`);
+}
+
+/**
+ * What stands for "never look here" in float16: far below any score, and still finite when several
+ * masks are added. Other converters use the same number.
+ */
+export const MASKED = 1e4;
+
+/** A value of an additive attention mask that float16 cannot hold, as one that it can. */
+function maskValue(value: number): number {
+  if (!Number.isFinite(value)) return value;
+  return Math.sign(value) * MASKED;
+}
+
+function refuse(label: string, value: number): never {
+  throw new EspalierError(
+    'bad-input',
+    `The tensor ${label} holds ${value}, which float16 cannot: its largest value is ${HALF_MAX}.`,
+    'Export the model in the precision of the source.',
+  );
+}

@@ -1,0 +1,53 @@
+// The precision that an export is written in, with the size of graph and weights.
+
+import { dtypeSteps, stepsObstacle } from '../../model/export/steps.ts';
+import { planSize } from '../../model/open/size.ts';
+import { formatBytes } from '../format.ts';
+import kit from '../kit/kit.module.css';
+import { useActions, useStudio } from '../studioContext.ts';
+
+/** As the source, or another precision, with the size of the files that each writes. */
+export function PrecisionChoice() {
+  const summary = useStudio((state) => state.model.current)!.summary;
+  const removed = useStudio((state) => state.plan.present.removed);
+  const dtype = useStudio((state) => state.export.dtype);
+  const sizes = useStudio((state) => state.export.sizes);
+  const actions = useActions();
+  const obstacle = stepsObstacle(summary.dtype, dtypeSteps('fp16'));
+  const written = sizes && sizes.dtype === dtype ? sizes.written : null;
+  const known = dtype === null || written !== null;
+  const bytes = planSize(summary, removed, dtype === null ? null : written).bytes;
+  return (
+    <fieldset className={kit.field}>
+      <legend>Precision</legend>
+      <label>
+        <input
+          type="radio"
+          name="dtype"
+          checked={dtype === null}
+          data-testid="dtype-source"
+          onChange={() => void actions.setDtype(null)}
+        />{' '}
+        as the source ({summary.dtype})
+      </label>
+      <br />
+      <label>
+        <input
+          type="radio"
+          name="dtype"
+          checked={dtype === 'fp16'}
+          disabled={obstacle !== null}
+          data-testid="dtype-fp16"
+          onChange={() => void actions.setDtype('fp16')}
+        />{' '}
+        float16{' '}
+        <span className={kit.note}>
+          {obstacle ?? 'half the size; weights and activations are rounded'}
+        </span>
+      </label>
+      <p className={kit.note} data-testid="export-size" aria-live="polite">
+        {known ? `Graph and weights: ${formatBytes(bytes)}.` : 'Graph and weights: …'}
+      </p>
+    </fieldset>
+  );
+}
