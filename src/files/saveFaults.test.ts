@@ -121,7 +121,7 @@ describe.each(FAULTS)('%s', (_, fault, code, words) => {
     ]);
   });
 
-  it('leaves a folder marked unfinished, without graph and configs, if it cannot be removed', async () => {
+  it('leaves a folder marked unfinished if it cannot be removed', async () => {
     const disk = new MemoryDirectory();
     disk.fault = (step, name, bytes) =>
       step === 'remove' ? 'NotAllowedError' : fault(step, name, bytes);

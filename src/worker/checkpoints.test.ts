@@ -125,7 +125,7 @@ test('what cannot be kept is said once and stops nothing', async () => {
   expect(notes[0]).toContain('cannot keep');
 });
 
-test('a model that cannot be recognised is scored all the same, and is not read where nothing is kept', async () => {
+test('a model without an identity is scored, and not read where nothing is stored', async () => {
   let asked = 0;
   const gone = async (): Promise<Identity> => {
     asked++;

@@ -45,7 +45,8 @@ export const SMALL_INTEGERS: ReadonlySet<number> = new Set([
 export function refuse(node: Node, value: string, why: string): EspalierError {
   return new EspalierError(
     'unsupported-op',
-    `The magnitude of the weights "${value}" of ${node.op} "${node.name}" cannot be computed: ${why}.`,
+    `The magnitude of the weights "${value}" of ${node.op} "${node.name}" cannot be computed: ` +
+      `${why}.`,
     'Use another criterion; perplexity needs no magnitudes.',
   );
 }

@@ -99,7 +99,7 @@ describe('configs', () => {
     );
   });
 
-  it('filter lists per block and renumber lists of indices, nested language models included', () => {
+  it('filter lists per block and renumber lists of indices, also in nested models', () => {
     const layers = {
       num_hidden_layers: 4,
       layer_types: ['a', 'b', 'c', 'd'],
