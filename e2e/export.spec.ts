@@ -50,7 +50,7 @@ test('a disk that runs full, then one with room', async ({ app: page, baseURL })
   await page.getByTestId('export-start').click();
   // Chromium tells a full disk in one of two ways.
   await expect(page.getByTestId('error-export')).toContainText(
-    /(There is no room left on the disk for|The browser broke off writing) onnx\/model\.onnx_data\..*free some space.* or choose another/i,
+    /(There is no room left on the disk for|The browser stopped writing) onnx\/model\.onnx_data\..*free some space.* or choose another/i,
   );
   await expectKept(page);
 
@@ -74,7 +74,10 @@ test('leave to write that is withdrawn, a folder that goes away, then an export'
   await prepare(page);
   for (const [words, hint] of [
     ['The browser may not write onnx/model.onnx_data.', 'allow writing'],
-    ['The place that onnx/model.onnx_data was written to is not there any more.', 'choose a place'],
+    [
+      'The folder that onnx/model.onnx_data was written to does not exist any more.',
+      'choose a place',
+    ],
   ] as const) {
     await page.getByTestId('export-start').click();
     await expect(page.getByTestId('error-export')).toContainText(words);

@@ -7,7 +7,7 @@ import { guardedFolder, judge } from '../../onnx/testing/hostile.ts';
 import { startCounting, type Work, type WorkCounter } from '../../testing/work.ts';
 import { exportManifest } from '../export/manifest.ts';
 import { openModel } from '../open/open.ts';
-import { MAX_PIECE_NODES, MAX_PIECE_OPERANDS } from '../programs/classes.ts';
+import { MAX_BLOCK_NODES, MAX_BLOCK_OPERANDS } from '../programs/classes.ts';
 import { bombBytes, bombs } from '../testing/bombs.ts';
 import { PLAIN, residualModel } from '../testing/residual.ts';
 import { findBlocks } from './blocks.ts';
@@ -24,7 +24,7 @@ const PER_BYTE = { steps: 50, bytes: 3500 };
 const GROWTH = { steps: 1.1, bytes: 1.3 };
 /** Most bytes allocated at the large scale, those freed meanwhile included. */
 const MOST_BYTES = 512 * 2 ** 20;
-/** Every block takes these along, until MAX_PIECE_NODES or MAX_PIECE_OPERANDS ends it. */
+/** Every block takes these along, until MAX_BLOCK_NODES or MAX_BLOCK_OPERANDS ends it. */
 const SHARED = Object.keys(bombs(1)).filter((name) => name.endsWith('that all blocks read'));
 
 let counter: WorkCounter;
@@ -65,7 +65,7 @@ describe('decoders blown up towards the limits', () => {
     const [small, large] = [await workOf(name, SCALES[0]), await workOf(name, SCALES[1])];
     // Accepted, they are cut out with every block; refused, they are counted and no more.
     expect([small.end, large.end]).toEqual(['accepted', 'too-large']);
-    expect(small.steps).toBeLessThan(50 * MAX_PIECE_NODES + 25 * MAX_PIECE_OPERANDS);
+    expect(small.steps).toBeLessThan(50 * MAX_BLOCK_NODES + 25 * MAX_BLOCK_OPERANDS);
     expect(large.steps / large.size).toBeLessThan(PER_BYTE.steps);
     for (const { bytes } of [small, large]) expect(bytes).toBeLessThan(MOST_BYTES);
   });

@@ -1,34 +1,34 @@
-// Cuts the nodes behind some values out of a graph, up to a frontier of inputs; must not know what
-// the values mean.
+// Cuts out of a graph the nodes that compute given values, back to a frontier of input values.
 
 import { dependencies } from '../../onnx/captures.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 
 /**
- * A part of a graph on its way to a program: nodes in topological order, values at the frontier,
- * constants it uses.
+ * Nodes cut out of a graph on their way to becoming a program: nodes in topological order, input
+ * values at the frontier, and the constants they use.
  */
-export interface Piece {
+export interface Subgraph {
   nodes: Node[];
-  /** Values that come from outside, in order of first use. */
+  /** Values computed outside the subgraph, in order of first use. */
   inputs: string[];
   outputs: string[];
-  /** Constants by value name; large ones become weights later. */
+  /** Constants by value name; large ones become weights of the program later. */
   initializers: Map<string, Tensor>;
 }
 
 /**
- * The nodes that compute `outputs`, walking back as long as `inside` allows it; constant cones are
- * always inside.
+ * The nodes that compute `outputs`, following producers backwards for as long as `inside` allows.
+ * Nodes that depend on constants alone are always included.
  * @param nodes parallel to `structure.graph.nodes`; may hold rewritten nodes at the same positions.
+ * @param inside whether the node at a position of `nodes` belongs to the subgraph.
  */
-export function cutPiece(
+export function cutSubgraph(
   structure: Structure,
   nodes: readonly Node[],
   outputs: readonly string[],
   inside: (position: number) => boolean,
-): Piece {
+): Subgraph {
   const { positions, inputs, initializers } = reachBack(structure, nodes, outputs, inside);
   return {
     nodes: positions.map((position) => copyNode(nodes[position] as Node)),
@@ -39,7 +39,7 @@ export function cutPiece(
 }
 
 /** What `outputs` are computed from. */
-export interface Reach {
+export interface SubgraphReach {
   /** Of the nodes, ascending. */
   positions: number[];
   /** Values that come from outside, in order of first use. */
@@ -49,13 +49,13 @@ export interface Reach {
   operands: number;
 }
 
-/** The walk of `cutPiece`, without copies of the nodes. */
+/** The walk of `cutSubgraph`, without copies of the nodes. */
 export function reachBack(
   structure: Structure,
   nodes: readonly Node[],
   outputs: readonly string[],
   inside: (position: number) => boolean,
-): Reach {
+): SubgraphReach {
   const { graph, producer, region } = structure;
   const taken = new Set<number>();
   const seen = new Set<string>();
@@ -86,8 +86,8 @@ export function reachBack(
 }
 
 /**
- * A node that may be edited without touching the original; attributes are shared and must be
- * replaced, not changed.
+ * A copy of a node whose lists and attribute map may be edited. The attribute objects themselves
+ * are shared with the original: replace them, do not change them.
  */
 export function copyNode(node: Node): Node {
   const { name, op, domain } = node;
@@ -102,16 +102,16 @@ export function copyNode(node: Node): Node {
 }
 
 /**
- * Drops nodes and constants that no output needs any more, and recomputes the inputs; call after a
- * rewrite.
+ * Drops nodes and constants that no output depends on any more and recomputes the inputs. Call it
+ * after a rewrite.
  */
-export function trimPiece(piece: Piece): void {
+export function trimSubgraph(subgraph: Subgraph): void {
   const producer = new Map<string, Node>();
-  for (const node of piece.nodes)
+  for (const node of subgraph.nodes)
     for (const value of node.outputs) if (value !== '') producer.set(value, node);
   const seen = new Set<string>();
   const alive = new Set<Node>();
-  const stack = [...piece.outputs];
+  const stack = [...subgraph.outputs];
   const inputs: string[] = [];
   while (stack.length > 0) {
     const value = stack.pop() as string;
@@ -121,43 +121,40 @@ export function trimPiece(piece: Piece): void {
     if (node) {
       if (!alive.has(node)) for (const x of dependencies(node)) stack.push(x);
       alive.add(node);
-    } else if (!piece.initializers.has(value)) inputs.push(value);
+    } else if (!subgraph.initializers.has(value)) inputs.push(value);
   }
-  const rank = new Map(piece.inputs.map((value, k) => [value, k]));
-  piece.nodes = piece.nodes.filter((node) => alive.has(node));
-  piece.inputs = inputs.sort((a, b) => (rank.get(a) ?? 1e9) - (rank.get(b) ?? 1e9));
-  for (const name of [...piece.initializers.keys()])
-    if (!seen.has(name)) piece.initializers.delete(name);
+  const rank = new Map(subgraph.inputs.map((value, k) => [value, k]));
+  subgraph.nodes = subgraph.nodes.filter((node) => alive.has(node));
+  subgraph.inputs = inputs.sort((a, b) => (rank.get(a) ?? 1e9) - (rank.get(b) ?? 1e9));
+  for (const name of [...subgraph.initializers.keys()])
+    if (!seen.has(name)) subgraph.initializers.delete(name);
 }
 
 /**
- * Integers of a constant value of the piece (initializer or Constant node), or null when it is not
- * a small known constant.
+ * The int32 or int64 elements of a constant of the subgraph (initializer or Constant node), or null
+ * when the value is not constant, has another type, or has not been read from its file.
  */
-export function constantInts(piece: Piece, value: string): number[] | null {
-  const tensor = constantTensor(piece, value);
+export function constantInts(subgraph: Subgraph, value: string): number[] | null {
+  const tensor = constantTensor(subgraph, value);
   if (tensor?.data instanceof Uint8Array) return intsOf(tensor.data, tensor.type);
-  const node = constantNode(piece, value);
+  const node = constantNode(subgraph, value);
   const ints = node?.attributes.get('value_ints') ?? node?.attributes.get('value_int');
   if (ints?.kind === 'ints') return [...ints.value];
   return ints?.kind === 'int' ? [ints.value] : null;
 }
 
-/** The tensor of an initializer or Constant node of the piece. */
-export function constantTensor(piece: Piece, value: string): Tensor | null {
-  const tensor = piece.initializers.get(value);
+/** The tensor of an initializer or of a Constant node of the subgraph; null when there is none. */
+export function constantTensor(subgraph: Subgraph, value: string): Tensor | null {
+  const tensor = subgraph.initializers.get(value);
   if (tensor) return tensor;
-  const attribute = constantNode(piece, value)?.attributes.get('value');
+  const attribute = constantNode(subgraph, value)?.attributes.get('value');
   return attribute?.kind === 'tensor' ? attribute.value : null;
 }
 
 const constants = new WeakMap<readonly Node[], { length: number; byValue: Map<string, Node> }>();
 
-/**
- * The Constant node of a value; the list is gone through once for as long as it stays the same list
- * of the same length.
- */
-function constantNode({ nodes }: Piece, value: string): Node | undefined {
+/** The Constant node that produces a value. One index per node list, rebuilt when it grows. */
+function constantNode({ nodes }: Subgraph, value: string): Node | undefined {
   let known = constants.get(nodes);
   if (known?.length !== nodes.length) {
     known = { length: nodes.length, byValue: new Map() };
