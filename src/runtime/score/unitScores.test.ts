@@ -147,7 +147,7 @@ test('streamed, with a curve or without, the sublayer scores are the same', asyn
   expect(engine.ledger.total()).toBe(0);
 });
 
-test('windows one after the other, candidates that have no room together: the same sublayer scores and criteria', async () => {
+test('windows and candidates in groups give the same sublayers and criteria', async () => {
   const windows = expected.windows.slice(0, 2);
   const whole = ScoreSession.open(opened, engine);
   const parts = await whole.scoreSublayers(windows, undefined, () => {});
