@@ -47,6 +47,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
   const target = canSaveFolder ? chosen : 'zip';
   const clean = name.trim();
   const wrong = whyNotName(clean);
+  const whole = dtype ? 'the whole model' : 'a copy of the model';
   const others = model.graphs.filter((graph) => graph.path !== model.summary.graph);
   return (
     <form
@@ -60,7 +61,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
       <p>
         {removed.length
           ? `Writes ${keptWords(model, removed, 'blocks')}, without ${listUnits(removed)}.`
-          : `Nothing is removed: this writes ${dtype ? 'the whole model' : 'a copy of the model'}.`}{' '}
+          : `Nothing is removed: this writes ${whole}.`}{' '}
         {others.length > 0 &&
           `Only ${model.summary.graph} is written, not ` +
             `${listed(others.map((graph) => graph.path))}.`}

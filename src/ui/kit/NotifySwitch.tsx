@@ -21,8 +21,8 @@ export function NotifySwitch({ label = 'Notify me when a long job ends' }: { lab
   return (
     <div>
       <label>
-        <input type="checkbox" checked={on} data-testid="notify" onChange={() => void toggle()} />{' '}
-        {label}
+        <input type="checkbox" checked={on} data-testid="notify" onChange={() => void toggle()} />
+        {` ${label}`}
       </label>
       {refusal && (
         <p className={kit.note} role="status" data-testid="notify-refused">

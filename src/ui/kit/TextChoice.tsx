@@ -43,8 +43,8 @@ export function TextChoice(props: Props) {
   const showsOwn = own !== null && !(pasting && paste.onDraft);
   const radio = (label: string, checked: boolean, testId: string, onChange: () => void) => (
     <label>
-      <input type="radio" name={name} checked={checked} data-testid={testId} onChange={onChange} />{' '}
-      {label}
+      <input type="radio" name={name} checked={checked} data-testid={testId} onChange={onChange} />
+      {` ${label}`}
     </label>
   );
   return (

@@ -35,7 +35,7 @@ function OriginalCard() {
         <abbr title="perplexity">PPL</abbr>{' '}
         <b data-testid="speed-ppl-original">{baseline ? formatPpl(baseline.nll) : '–'}</b> <i />
         <span>size</span>{' '}
-        <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b>{' '}
+        <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b>
         <i />
       </p>
     </article>
@@ -66,7 +66,7 @@ function PrunedCard() {
         </b>{' '}
         <i className={effect.stale ? kit.stale : sign}>{ppl}</i>
         <span>size</span>{' '}
-        <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>{' '}
+        <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>
         <i className={kit.good}>
           {hasPlan && fileBytes
             ? formatChange(view.original?.info.fileBytes ?? bytes, fileBytes)

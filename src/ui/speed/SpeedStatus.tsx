@@ -61,11 +61,11 @@ function Noise({ view: { gain, stale, mode } }: { view: SpeedView }) {
 function Predicted({ view: { prediction, predicted } }: { view: SpeedView }) {
   if (prediction) {
     const { tokensPerSecond, fit, blocks } = prediction;
+    const line = `${ms(fit.a)} + ${ms(fit.b)} × blocks`;
     const beyond = blocks < fit.blocks[0] || blocks > fit.blocks[1];
     return (
       <p className={css.predicted} data-testid="prediction">
-        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from a latency of {ms(fit.a)} +{' '}
-        {ms(fit.b)} × blocks ms
+        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from a latency of {line} ms
         {beyond && `, outside the measured ${fit.blocks[0]} to ${fit.blocks[1]} blocks`}.
       </p>
     );
