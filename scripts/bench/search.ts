@@ -2,7 +2,7 @@
 // steps.
 
 import { ScoreSession } from '../../src/runtime/score/session.ts';
-import type { Found } from '../../src/runtime/search/iterative.ts';
+import type { SearchOutcome } from '../../src/runtime/search/iterative.ts';
 import {
   blockAndHead,
   type Clock,
@@ -52,7 +52,7 @@ interface Round {
 async function searchAnew(
   { opened, engine }: SampleModel,
   windows: number[][],
-): Promise<{ time: Timed; found: Found }> {
+): Promise<{ time: Timed; found: SearchOutcome }> {
   const session = ScoreSession.open(opened, engine);
   let clocks = startClocks();
   const request = { windows, start: [], locked: [], count: COUNT, maxPpl: null };

@@ -116,7 +116,7 @@ function studio() {
     preferred: 'wasm',
     webgpu: false,
     adapter: '',
-    reason: '',
+    reason: null,
     features: [],
     maxBufferBytes: 0,
     defaultBudget: { webgpu: 0, wasm: 5.6 * GB },

@@ -26,11 +26,11 @@ function standIn(log: string[], broken: Set<string>) {
     let turn = 0;
     const api: Partial<StudioApi> = {
       async open({ source }: OpenRequest) {
-        const mine = ++turn;
+        const own = ++turn;
         await new Promise((resolve) => setTimeout(resolve, source.name.length * 10));
         if (broken.has(source.name))
           throw new EspalierError('missing-file', `${source.name} was changed`);
-        if (mine !== turn) throw new EspalierError('cancelled', 'Cancelled.');
+        if (own !== turn) throw new EspalierError('cancelled', 'Cancelled.');
         current = source.name;
         log.push(`open ${current}`);
         return { kind: 'opened' } as OpenResult;
@@ -88,13 +88,13 @@ test('after memory ran out the next call gets a fresh worker with the same model
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, onReplaced, dispose } = createStudio(spawn);
-  const told: string[] = [];
-  onReplaced(({ message }) => told.push(message));
+  const reported: string[] = [];
+  onReplaced(({ message }) => reported.push(message));
   await api.open(request('a'), nothing);
   Object.assign(lose, { next: true, code: 'out-of-memory' });
   await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'out-of-memory' });
   await api.plan([1], nothing);
-  expect([log, told]).toEqual([['open a', 'open a', 'plan on a'], ['lost']]);
+  expect([log, reported]).toEqual([['open a', 'open a', 'plan on a'], ['lost']]);
   dispose();
 });
 

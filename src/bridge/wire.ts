@@ -1,4 +1,4 @@
-// Calls across the thread boundary with coded errors intact; must not know what the calls do.
+// Calls across the thread boundary; thrown errors keep their codes and hints.
 
 import { proxy, type Remote } from 'comlink';
 import type { Methods } from '../contract/methods.ts';

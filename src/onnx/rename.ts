@@ -1,6 +1,6 @@
 // Renames values of a graph and its subgraphs by a map that is applied simultaneously, in a copy.
 
-import { subgraphs } from './captures.ts';
+import { capturesOf, subgraphs } from './captures.ts';
 import type { Attribute, Graph, Node, ValueInfo } from './graph.ts';
 
 /** The graph with every value `old` renamed to `names.get(old)`; swaps and cycles work. */
@@ -47,12 +47,15 @@ function renameAttribute(a: Attribute, names: ReadonlyMap<string, string>): Attr
   return a;
 }
 
-/** Values of a subgraph shadow outer ones of the same name. */
+/**
+ * A subgraph's own values hide outer ones of the same name. Of the map it takes what it reads from
+ * outside: many subgraphs share one long map.
+ */
 function renameInner(graph: Graph, names: ReadonlyMap<string, string>): Graph {
-  const local = new Set<string>([
-    ...graph.inputs.map((v) => v.name),
-    ...graph.initializers.keys(),
-    ...graph.nodes.flatMap((n) => n.outputs),
-  ]);
-  return renameValues(graph, new Map([...names].filter(([from]) => !local.has(from))));
+  const outer = new Map<string, string>();
+  for (const x of capturesOf(graph)) {
+    const to = names.get(x);
+    if (to !== undefined) outer.set(x, to);
+  }
+  return renameValues(graph, outer);
 }

@@ -207,13 +207,13 @@ describe('compressed zips', () => {
 
 it('tells how far the graph is read, in bytes', async () => {
   const source = dropped(await filesOf(OPTIMUM), OPTIMUM);
-  const told: Progress[] = [];
+  const reported: Progress[] = [];
   await new StudioService(nodeLoader, async () => '').open({ source }, (progress) =>
-    told.push(progress),
+    reported.push(progress),
   );
   const size = source.files.find(({ path }) => path === 'onnx/model.onnx')!.file.size;
   expect(
-    told.every(({ unit, total, done }) => unit === 'bytes' && total === size && done <= size),
+    reported.every(({ unit, total, done }) => unit === 'bytes' && total === size && done <= size),
   ).toBe(true);
-  expect(told.at(-1)).toMatchObject({ done: size, phase: 'read' });
+  expect(reported.at(-1)).toMatchObject({ done: size, phase: 'read' });
 });

@@ -18,7 +18,7 @@ const AHEAD = 3;
 /** Reads at most this far apart are merged. */
 const GAP_BYTES = 4096;
 
-/** Sums per block. `Magnitudes` in contract/ adds the time that it took. */
+/** Sums per block, as the table of criteria reads them, and what they cost. */
 export interface BlockMagnitudes {
   l1: number[];
   l2: number[];

@@ -26,11 +26,12 @@ export function summarize(
 ): ModelSummary {
   const n = structure.blocks.length;
   const weights = distinct(storedWeights(structure));
+  const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
   const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
   const blocks = structure.blocks.map((b): BlockSummary => {
-    const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
+    const own = byRegion.get(b.index + 1) ?? [];
     return {
       index: b.index,
       class: classes[b.index] ?? 0,
@@ -91,6 +92,20 @@ export function summarize(
   };
 }
 
+/** Weights that one region alone reads, by region. */
+function ofOneRegion(weights: readonly StoredWeight[]): Map<number, StoredWeight[]> {
+  const found = new Map<number, StoredWeight[]>();
+  for (const weight of weights) {
+    if (weight.regions.size !== 1) continue;
+    for (const region of weight.regions) {
+      const list = found.get(region);
+      if (list) list.push(weight);
+      else found.set(region, [weight]);
+    }
+  }
+  return found;
+}
+
 /** Sizes of the two sublayers, null where they cannot be separated or one is missing. */
 function sublayerSizes(
   { mid, lacks }: Block,
@@ -137,21 +152,17 @@ function sum(weights: readonly StoredWeight[]): Size {
 
 /** Merges tensors over the same bytes into one with all of their readers. */
 function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
-  const found = new Map<string, StoredWeight>();
+  const found = new Map<string, StoredWeight & { regions: Set<number> }>();
   for (const w of weights) {
     const key = storageKey(w.tensor);
     const same = found.get(key);
-    found.set(
-      key,
-      same
-        ? {
-            ...same,
-            params: Math.max(same.params, w.params),
-            regions: new Set([...same.regions, ...w.regions]),
-            sublayer: same.sublayer === w.sublayer ? same.sublayer : 'both',
-          }
-        : w,
-    );
+    if (!same) {
+      found.set(key, { ...w, regions: new Set(w.regions) });
+      continue;
+    }
+    same.params = Math.max(same.params, w.params);
+    for (const region of w.regions) same.regions.add(region);
+    if (same.sublayer !== w.sublayer) same.sublayer = 'both';
   }
   return [...found.values()];
 }

@@ -8,8 +8,7 @@ import type { Attribute, Graph, Node, Tensor } from '../../onnx/graph.ts';
 import { renameNode } from '../../onnx/rename.ts';
 import { parseStateName } from '../structure/kv.ts';
 import type { Structure } from '../structure/structure.ts';
-import type { Subgraph } from './subgraph.ts';
-import { cutSubgraph } from './subgraph.ts';
+import { reachBack, type Subgraph, type SubgraphReach } from './subgraph.ts';
 import { isSmallConstant } from './weights.ts';
 
 /**
@@ -29,6 +28,37 @@ export interface Canonical {
  *   `side1`).
  */
 export function canonical(subgraph: Subgraph, role: (input: string) => string): Canonical {
+  const { key, names, slots, nodes, initializers } = named(subgraph, role);
+  const to = (value: string): string => names.get(value) ?? value;
+  return {
+    key,
+    slots,
+    subgraph: {
+      nodes: nodes.map((node, k) => ({ ...renameNode(node, names), name: nodeName(k) })),
+      inputs: [...slots.keys()].filter((name) => !initializers.has(name)),
+      outputs: subgraph.outputs.map(to),
+      initializers,
+    },
+  };
+}
+
+const nodeName = (order: number): string => `n${order}`;
+
+interface Named {
+  key: string;
+  /** Value of the subgraph to its canonical name. */
+  names: ReadonlyMap<string, string>;
+  slots: Map<string, string>;
+  /** In the order of the walk, under their own names. */
+  nodes: Node[];
+  /** By canonical name. */
+  initializers: Map<string, Tensor>;
+}
+
+function named(
+  subgraph: Pick<Subgraph, 'nodes' | 'outputs' | 'initializers'>,
+  role: (input: string) => string,
+): Named {
   const producer = new Map<string, Node>();
   for (const node of subgraph.nodes)
     for (const value of node.outputs) if (value !== '') producer.set(value, node);
@@ -47,7 +77,7 @@ export function canonical(subgraph: Subgraph, role: (input: string) => string): 
     walk(output);
     tokens.push(['out', names.get(output)]);
   }
-  return { key: JSON.stringify(tokens), subgraph: rebuilt(), slots };
+  return { key: JSON.stringify(tokens), names, slots, nodes, initializers };
 
   function walk(root: string): void {
     const stack: { value: string; ready: boolean }[] = [{ value: root, ready: false }];
@@ -86,7 +116,7 @@ export function canonical(subgraph: Subgraph, role: (input: string) => string): 
   }
 
   function nameNode(node: Node): void {
-    const id = next('n');
+    const id = nodeName(nodes.length);
     node.outputs.forEach((value, k) => {
       if (value !== '') names.set(value, `${id}_${k}`);
     });
@@ -99,17 +129,7 @@ export function canonical(subgraph: Subgraph, role: (input: string) => string): 
       node.outputs.map(to),
       attributeTokens(node, names),
     ]);
-    nodes.push({ ...renameNode(node, names), name: id });
-  }
-
-  function rebuilt(): Subgraph {
-    const to = (value: string): string => names.get(value) ?? value;
-    return {
-      nodes,
-      inputs: [...slots.keys()].filter((name) => !initializers.has(name)),
-      outputs: subgraph.outputs.map(to),
-      initializers,
-    };
+    nodes.push(node);
   }
 }
 
@@ -176,41 +196,60 @@ function hex(bytes: Uint8Array): string {
  * the number of nodes of the graph.
  */
 export const MAX_BLOCK_NODES = 250_000;
+/** Values that these nodes read. Real ones read two or three each. */
+export const MAX_BLOCK_OPERANDS = 1_000_000;
 
 /**
- * The structural class of every block, states included: blocks of one class are the same graph up
- * to weights and names. Classes are numbered in order of first appearance.
- * @throws EspalierError `too-large` beyond MAX_BLOCK_NODES.
+ * Structural class of every block, states included: blocks of one class are the same graph up to
+ * weights and names. Classes are numbered by first appearance.
+ * @throws EspalierError `too-large` beyond MAX_BLOCK_NODES or MAX_BLOCK_OPERANDS
  */
 export function structuralClasses(structure: Structure): number[] {
-  const known = new Map<string, number>();
+  const { blocks, graph, region } = structure;
   const states = new Map(
-    structure.blocks.flatMap((block) =>
+    blocks.flatMap((block) =>
       block.states.map((state): [string, string] => [state.input, stateKind(state.input)]),
     ),
   );
   const cuts = new Set(structure.cuts);
-  let total = 0;
-  return structure.blocks.map((block, b) => {
+  const role = (input: string): string =>
+    cuts.has(input) ? 'residual' : (states.get(input) ?? 'side');
+  const subgraphs = blocks.map((block, b) => {
     const outputs = [block.output, ...block.states.map((state) => state.output)];
     const inside = (position: number): boolean =>
-      structure.region[position] === b + 1 || structure.copyable(b, position);
-    const subgraph = cutSubgraph(structure, structure.graph.nodes, outputs, inside);
-    total += subgraph.nodes.length;
-    if (total > MAX_BLOCK_NODES)
-      throw new EspalierError(
-        'too-large',
-        `The blocks have more than ${MAX_BLOCK_NODES} nodes together, counting those computed ` +
-          'from constants once for every block that reads them.',
-        'Simplify the model (fold its constants) and open it again.',
-      );
-    const { key } = canonical(subgraph, (input) =>
-      cuts.has(input) ? 'residual' : (states.get(input) ?? 'side'),
-    );
+      region[position] === b + 1 || structure.copyable(b, position);
+    return { outputs, reach: () => reachBack(structure, graph.nodes, outputs, inside) };
+  });
+  requireFew(subgraphs);
+  const known = new Map<string, number>();
+  return subgraphs.map(({ outputs, reach }) => {
+    const { positions, initializers } = reach();
+    const nodes = positions.map((position) => graph.nodes[position]!);
+    const { key } = named({ nodes, outputs, initializers }, role);
     const id = known.get(key) ?? known.size;
     known.set(key, id);
     return id;
   });
+}
+
+/** Counts before anything is named: a walk alone takes a fraction of the time. */
+function requireFew(subgraphs: readonly { reach: () => SubgraphReach }[]): void {
+  const total = { nodes: 0, operands: 0 };
+  const tooMany = (what: string): EspalierError =>
+    new EspalierError(
+      'too-large',
+      `The blocks have more than ${what} together, those computed from constants counted for ` +
+        'every block that reads them.',
+      'Simplify the model (fold its constants) and open it again.',
+    );
+  for (const { reach } of subgraphs) {
+    const { positions, operands } = reach();
+    total.nodes += positions.length;
+    total.operands += operands;
+    if (total.nodes > MAX_BLOCK_NODES) throw tooMany(`${MAX_BLOCK_NODES} nodes`);
+    if (total.operands > MAX_BLOCK_OPERANDS)
+      throw tooMany(`${MAX_BLOCK_OPERANDS} operands of nodes`);
+  }
 }
 
 /** The name of a state without its layer index. */

@@ -29,11 +29,39 @@ export function cutSubgraph(
   outputs: readonly string[],
   inside: (position: number) => boolean,
 ): Subgraph {
+  const { positions, inputs, initializers } = reachBack(structure, nodes, outputs, inside);
+  return {
+    nodes: positions.map((position) => copyNode(nodes[position] as Node)),
+    inputs,
+    outputs: [...outputs],
+    initializers,
+  };
+}
+
+/** What `outputs` are computed from. */
+export interface SubgraphReach {
+  /** Of the nodes, ascending. */
+  positions: number[];
+  /** Values that come from outside, in order of first use. */
+  inputs: string[];
+  initializers: Map<string, Tensor>;
+  /** How many values the nodes read, counted at every node. */
+  operands: number;
+}
+
+/** The walk of `cutSubgraph`, without copies of the nodes. */
+export function reachBack(
+  structure: Structure,
+  nodes: readonly Node[],
+  outputs: readonly string[],
+  inside: (position: number) => boolean,
+): SubgraphReach {
   const { graph, producer, region } = structure;
   const taken = new Set<number>();
   const seen = new Set<string>();
   const inputs: string[] = [];
   const initializers = new Map<string, Tensor>();
+  let operands = 0;
   const stack = [...outputs].reverse();
   while (stack.length > 0) {
     const value = stack.pop() as string;
@@ -45,18 +73,16 @@ export function cutSubgraph(
       continue;
     }
     const position = producer.get(value);
-    if (position !== undefined && (region[position] === -1 || inside(position))) {
+    if (position === undefined || (region[position] !== -1 && !inside(position)))
+      inputs.push(value);
+    else if (!taken.has(position)) {
       taken.add(position);
-      for (const x of dependencies(nodes[position] as Node).reverse()) stack.push(x);
-    } else inputs.push(value);
+      const read = dependencies(nodes[position] as Node);
+      operands += read.length;
+      for (const x of read.reverse()) stack.push(x);
+    }
   }
-  const order = [...taken].sort((a, b) => a - b);
-  return {
-    nodes: order.map((position) => copyNode(nodes[position] as Node)),
-    inputs,
-    outputs: [...outputs],
-    initializers,
-  };
+  return { positions: [...taken].sort((a, b) => a - b), inputs, initializers, operands };
 }
 
 /**

@@ -82,7 +82,7 @@ export function graphRemoval(
   refuse(swappedState(structure, goneInputs, goes));
   const replace = replacements(structure, gone, sublayers);
   refuse(outputObstacle(structure, goneInputs, replace));
-  const { lone, kept } = innerOutputs(structure, before.length);
+  const { lone, kept } = innerOutputs(structure);
   const made = (value: string): boolean => goes(structure.producer.get(value) ?? -1);
   const inner = kept.find(({ name }) => made(name));
   if (inner)

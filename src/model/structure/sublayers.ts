@@ -57,16 +57,30 @@ function findFeedForward({ graph, region, blocks }: Structure): Uint8Array {
  * case that all states belong to attention.
  */
 export function feedForwardState(structure: Structure, block: number): StatePair | null {
-  const { graph, region, producer, blocks } = structure;
+  const { producer, blocks } = structure;
   const isFeedForward = feedForwardNodes(structure);
   const states = blocks[block]!.states;
   const computed = states.find((state) => isFeedForward[producer.get(state.output) ?? -1] === 1);
   if (computed) return computed;
-  const read = new Set<string>();
-  graph.nodes.forEach((node, p) => {
-    if (isFeedForward[p] !== 1 || region[p] !== block + 1) return;
-    if (node.op === 'Shape' || node.op === 'Size') return;
+  const read = feedForwardReads(structure).get(block + 1);
+  return states.find((state) => read?.has(state.input)) ?? null;
+}
+
+const readers = new WeakMap<Structure, Map<number, Set<string>>>();
+
+/** Per region, what its feed-forward nodes read the data of; sizes do not count. */
+function feedForwardReads(structure: Structure): Map<number, Set<string>> {
+  let found = readers.get(structure);
+  if (found) return found;
+  found = new Map();
+  const { graph, region } = structure;
+  const isFeedForward = feedForwardNodes(structure);
+  for (const [p, node] of graph.nodes.entries()) {
+    if (isFeedForward[p] !== 1 || node.op === 'Shape' || node.op === 'Size') continue;
+    const read = found.get(region[p]!) ?? new Set();
     for (const x of dependencies(node)) read.add(x);
-  });
-  return states.find((state) => read.has(state.input)) ?? null;
+    found.set(region[p]!, read);
+  }
+  readers.set(structure, found);
+  return found;
 }

@@ -1,5 +1,5 @@
-// Room for logits on a device is what the runs need, and the right rows are read of it; the device
-// is ordinary memory that says it is a GPU.
+// Room for logits on a device is what the runs need, and the correct rows are read from it; the
+// device is ordinary memory that claims to be a GPU.
 
 import { expect, test } from 'vitest';
 import { nodeLoader } from '../device/ort.node.ts';

@@ -1,4 +1,4 @@
-// The runtime's own messages as coded errors with a next step; must not retry anything.
+// ONNX Runtime's own messages as coded errors with a next step.
 
 import { EspalierError } from '../../errors.ts';
 
@@ -23,8 +23,8 @@ export function outOfMemory(what: string, bytes: number, detail = ''): EspalierE
   return new EspalierError(
     'out-of-memory',
     bytes > 0
-      ? `${what} needs ${formatBytes(bytes)}, which this device could not give.`
-      : `${what} needs more memory than this device could give.`,
+      ? `${what} needs ${formatBytes(bytes)}, which this device could not provide.`
+      : `${what} needs more memory than this device could provide.`,
     MEMORY_HINT,
     detail,
   );
