@@ -1,5 +1,5 @@
-// The long job that runs, as the title of the page and a notification report it, and the interrupted
-// ones that are offered.
+// The long job that runs, as the title of the page and a notification report it, and the
+// interrupted ones that are offered.
 
 import type { Interrupted } from '../contract/interrupted.ts';
 import { engineJob } from './jobs.ts';

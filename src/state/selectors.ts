@@ -1,4 +1,5 @@
-// What the page shows, derived from the state: curve points, sizes, what is stale. Pure and memoised.
+// What the page shows, derived from the state: curve points, sizes, what is stale. Pure and
+// memoised.
 
 import { equalGroups } from '../analysis/ranking.ts';
 import type { DeviceKind } from '../contract/device.ts';

@@ -1,4 +1,5 @@
-// The dialogs over the page, by the name that the state gives them; the rarer ones load when opened.
+// The dialogs over the page, by the name that the state gives them; the rarer ones load when
+// opened.
 
 import { type ComponentType, lazy } from 'react';
 import type { Dialog } from '../state/view/state.ts';

@@ -1,5 +1,5 @@
-// Restoring a plan and its curve from an espalier.json, without scoring. Must refuse a file that was
-// made from another model.
+// Restoring a plan and its curve from an espalier.json, without scoring. Must refuse a file that
+// was made from another model.
 
 import type { ScoreResult, TextSource } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';

@@ -1,5 +1,5 @@
-// Orders and tables of other tools, read from files: kept beside the curve until they are forgotten.
-// A file that cannot be read changes nothing.
+// Orders and tables of other tools, read from files: kept beside the curve until they are
+// forgotten. A file that cannot be read changes nothing.
 
 import { EspalierError } from '../../errors.ts';
 import { readBlockOrder, readPplTable } from '../../model/interop/tables.ts';

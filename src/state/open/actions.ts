@@ -30,7 +30,9 @@ export interface ModelActions {
   closeChooser(): void;
 }
 
-/** Opening takes the engine from the job that has it: that job, in words; null when none was lost. */
+/**
+ * Opening takes the engine from the job that has it: that job, in words; null when none was lost.
+ */
 function stoppedBy(before: StudioState, { model, score }: StudioState): string | null {
   const job = engineJob(before);
   if (!job) return null;

@@ -21,7 +21,9 @@ export function toggleObstacle({ model, plan }: StudioState, unit: Unit): string
   return locked.includes(block) ? `Block ${block} is locked. Unlock it first.` : null;
 }
 
-/** Why no more than `most` blocks can be removed by the current order; counts of the whole model. */
+/**
+ * Why no more than `most` blocks can be removed by the current order; counts of the whole model.
+ */
 export function lowestRefusal(state: StudioState, k: number, most: number): string {
   const blocks = numBlocksOf(state);
   if (currentOrder(state)?.contiguous)

@@ -22,7 +22,10 @@ export interface PathPoint {
   /** Blocks removed; a sublayer alone counts half. */
   count: number;
   removed: readonly Unit[];
-  /** The block that was removed last; null at the start of the path, and where several changed places. */
+  /**
+   * The block that was removed last; null at the start of the path, and where several changed
+   * places.
+   */
   block: number | null;
   /** Measured mean NLL in nats, or null while it is not measured. */
   nll: number | null;
@@ -98,8 +101,8 @@ export function searchObstacle(state: StudioState): string | null {
 }
 
 /**
- * Seconds that the search of the form takes at most, predicted from those of the curve: scoring n of N
- * blocks costs n(n+1) / (N(N+1)) of it. Null without a curve of this session.
+ * Seconds that the search of the form takes at most, predicted from those of the curve: scoring n
+ * of N blocks costs n(n+1) / (N(N+1)) of it. Null without a curve of this session.
  */
 export function searchSeconds(state: StudioState): number | null {
   const { curve } = state.score;

@@ -76,8 +76,8 @@ export function studyObstacle(state: StudioState): string | null {
 }
 
 /**
- * Seconds that the missing runs may take, predicted from those of the curve, by tokens; null without
- * a curve of this session.
+ * Seconds that the missing runs may take, predicted from those of the curve, by tokens; null
+ * without a curve of this session.
  */
 export function studySeconds(state: StudioState): number | null {
   const { curve } = state.score;
