@@ -1,5 +1,4 @@
-// What the end-to-end tests share: opening the page, dropping folders as the system does, reading
-// what was exported.
+// Shared by the end-to-end tests: opens the page, drops folders as the system does, reads exports.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

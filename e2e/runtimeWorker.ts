@@ -1,5 +1,5 @@
-// Checks of the runtime room on the browser's GPU, run in a module worker as the product does;
-// results are plain data for the tests to judge.
+// Runs the checks of runtime/ on the browser's GPU in a module worker, as the product does, and
+// returns plain data for the tests to judge.
 
 import { argmax, GREEDY } from '../src/analysis/sampling.ts';
 import type { EvaluateResult } from '../src/contract/evaluate.ts';

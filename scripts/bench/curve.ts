@@ -1,5 +1,5 @@
-// What the whole importance curve of the sample costs on wasm, resident and streamed, against the
-// ideal of the breadth-first pass with times of the same run.
+// The cost of the importance curve of the sample on the CPU, resident and streamed, against the
+// ideal of a breadth-first pass with times of the same run.
 
 import { ScoreSession } from '../../src/runtime/score/session.ts';
 import { allPrograms, weightBytes } from '../../src/runtime/weights/stages.ts';

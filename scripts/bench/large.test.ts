@@ -1,5 +1,5 @@
-// Exports past 4 GiB from sparse files: parts, offsets, Zip64 and memory; what is written becomes
-// sparse files too.
+// Exports past 4 GiB from sparse files: parts, offsets, Zip64 and memory. What is written is sparse
+// too.
 
 import {
   closeSync,

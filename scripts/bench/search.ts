@@ -1,5 +1,5 @@
-// What an iterative search of the sample costs on wasm against the sum of its steps' ideals with
-// times of the same run.
+// The cost of an iterative search of the sample on the CPU against the sum of the ideals of its
+// steps.
 
 import { ScoreSession } from '../../src/runtime/score/session.ts';
 import type { SearchOutcome } from '../../src/runtime/search/iterative.ts';

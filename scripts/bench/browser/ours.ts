@@ -1,4 +1,4 @@
-// Ours: the variant that the product measures, opened from the same folder.
+// Espalier as a contestant: the variant that the product measures, opened from the same folder.
 
 import { hostedFolder } from '../../../src/files/hosted.ts';
 import { openModel } from '../../../src/model/open/open.ts';

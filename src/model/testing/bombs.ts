@@ -1,5 +1,4 @@
-// Small files that would be much work: decoders with one part blown up to the limits, for tests;
-// must not be imported by the product.
+// Small files that could take much work, for tests: decoders with one part enlarged to the limits.
 
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';

@@ -1,5 +1,5 @@
-// Runs score programs one after the other on the wasm build of ONNX Runtime Web, for tests only;
-// the product's executor is in runtime/.
+// Runs score programs one after the other on the wasm build of ONNX Runtime Web, for tests; the
+// product's executor is in runtime/.
 
 import type * as Ort from 'onnxruntime-web/wasm';
 import { isRange } from '../../onnx/graph.ts';

@@ -1,5 +1,4 @@
-// Damages bytes and JSON by recipe and judges how code takes it, for tests; must not be imported by
-// the product.
+// Damages bytes and JSON in reproducible ways and judges how code handles them, for tests.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect } from 'vitest';

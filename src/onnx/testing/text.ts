@@ -1,4 +1,4 @@
-// Small graphs as text and folders in memory, for tests; must not be imported by the product.
+// Small graphs written as text, and folders in memory, for tests.
 
 import type { Attribute, Graph, Model, Node, ValueInfo } from '../graph.ts';
 import { DataType, elementBits, elementCount } from '../graph.ts';
