@@ -105,10 +105,10 @@ test('a model above the budget is verified block by block, and the verdict says 
   await expect(page.getByTestId('verdict')).toHaveAttribute('data-status', 'in-parts', {
     timeout: 100_000,
   });
-  await expect(page.getByTestId('verdict')).toContainText('Right block by block');
+  await expect(page.getByTestId('verdict')).toContainText('Verified block by block');
   await expect(page.getByTestId('verify-checks')).toContainText('not run: runs whole');
   await expect(page.getByTestId('verify-checks')).toContainText(
-    'right: likelihood of one window, block by block',
+    '✓ likelihood of one window, block by block',
   );
   await expect(page.getByTestId('save-zip')).toBeVisible();
 });

@@ -54,7 +54,7 @@ test('the engine dies: it is said, the next click goes on, plan and scores are k
     });
   });
   await expect(
-    page.getByText('The worker stopped unexpectedly. The engine was started again.').first(),
+    page.getByText('The worker stopped unexpectedly. The engine was restarted.').first(),
   ).toBeVisible();
   // A plan that nobody measured yet needs the model and its windows in the new engine.
   await page.getByTestId('block-2').uncheck();

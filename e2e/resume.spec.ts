@@ -69,6 +69,7 @@ test('a run that a reload interrupts is offered again, goes on where it was and 
   await expect(card).toBeHidden();
   await expectGolden(page);
   await expect(page.getByTestId('measured-on')).toContainText('40 windows × 128 tokens');
+  await page.getByTestId('curve-notes').locator('summary').click();
   await expect(page.getByText(/Resumed at [1-9]\d? %/)).toBeVisible();
   await expect(page).toHaveTitle('Espalier');
 
@@ -93,7 +94,7 @@ test('the engine dies in a long run: the click of the error goes on where it was
       });
     });
   await expect(page.getByTestId('error-score')).toContainText('The worker stopped unexpectedly.');
-  await expect(page.getByTestId('remedy-score')).toHaveText(/^Go on at [1-9]\d? %$/);
+  await expect(page.getByTestId('remedy-score')).toHaveText(/^Resume at [1-9]\d? %$/);
   await expect(page.getByTestId('interrupted-score')).toBeHidden();
   // Once the error is dismissed, the job is offered by itself.
   await page.getByTestId('error-score').getByRole('button', { name: 'Dismiss' }).click();

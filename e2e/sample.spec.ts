@@ -113,7 +113,7 @@ test('a budget below the model: streamed, said so, and the same numbers', async 
   await expect(dialog).toContainText('but the budget is');
   await budget.fill('8');
   await expect(dialog).toContainText(
-    'does not fit into 8.0 MB, so its weights are read from the files',
+    'does not fit into 8.0 MB, so weights are read from the files',
   );
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(

@@ -235,7 +235,7 @@ test('missing and broken text files, a graph without caches: what still works, a
   await expect(page.getByTestId('speed-measure')).toBeEnabled();
   await page.getByTestId('speed-measure').click();
   await expect(page.getByTestId('speed-protocol')).toContainText(
-    'no cache: every step repeats the whole text',
+    'no KV cache: each step runs the whole text again',
     { timeout: 60_000 },
   );
 });

@@ -55,7 +55,7 @@ async function expectNoObstacles(page: Page): Promise<void> {
 test('parts: scored, removed alone, exported and verified', async ({ app: page }) => {
   await scored(page);
   await page.getByTestId('score-parts').click();
-  await expect(page.getByTestId('parts-tools')).toContainText('parts scored in', {
+  await expect(page.getByTestId('parts-tools')).toContainText('sublayers scored in', {
     timeout: 60_000,
   });
   await expect(page.getByTestId('parts-chart')).toBeVisible();
@@ -139,7 +139,7 @@ test('the iterative search: steps, their plan in one click, one-shot paths besid
 }) => {
   await scored(page);
   await page.getByTestId('search-count').fill('2');
-  await expect(page.getByTestId('search-estimate')).toContainText('2 steps, about');
+  await expect(page.getByTestId('search-estimate')).toContainText('2 steps, up to about');
   await page.getByTestId('search-start').click();
   await expect(page.getByTestId('search-verdict')).toContainText('All 2 blocks removed', {
     timeout: 60_000,

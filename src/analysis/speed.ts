@@ -214,7 +214,7 @@ export function fitLatency(
 }
 
 /**
- * Latency that the line foretells for a number of blocks, s; null where the line falls to 0 or
+ * Latency that the line predicts for a number of blocks, s; null where the line falls to 0 or
  * below, far outside what was measured.
  */
 export function predictSeconds(fit: LatencyFit, blocks: number): number | null {

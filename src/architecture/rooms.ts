@@ -15,7 +15,7 @@ export const ARROWS = {
   runtime: ['onnx', 'analysis', 'text', 'model', 'contract'],
   speed: ['analysis', 'contract'],
   bridge: ['contract', 'speed'],
-  worker: ['onnx', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
+  worker: ['onnx', 'analysis', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
   state: ['analysis', 'model', 'contract', 'files', 'bridge'],
   ui: ['analysis', 'model', 'contract', 'state'],
   cli: ['analysis', 'model', 'contract', 'node', 'runtime', 'speed'],

@@ -1,10 +1,11 @@
 // The studio worker as the page sees it: one model open at a time.
 
+import type { MeasuredSource } from '../analysis/criteriaTable.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import type { Unit } from '../units.ts';
-import type { HiddenCriteria, Magnitudes } from './criteria.ts';
+import type { SourceResult } from './criteria.ts';
 import type { DeviceKind, DeviceReport } from './device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from './evaluate.ts';
 import type { ExportRequest, ExportResult } from './export.ts';
@@ -59,15 +60,15 @@ export interface StudioApi {
     onEvent: (event: SublayersEvent) => void,
   ): Promise<SublayersResult>;
   /**
-   * Reads every weight byte of the blocks once, in bounded memory. @throws EspalierError
-   * `cancelled`, `missing-file`, `unsupported-op` for a quantisation that cannot be undone.
+   * The source of one or several criteria; on the windows of the settings where it needs windows.
+   * @throws EspalierError `cancelled`; as `score`, or for weights `missing-file` and
+   *   `unsupported-op` for a quantisation that cannot be undone.
    */
-  magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes>;
-  /** The criteria of the hidden states, for a curve that has none. */
-  hiddenCriteria(
+  measureSource<S extends MeasuredSource>(
+    source: S,
     settings: ScoreSettings,
     onEvent: (progress: Progress) => void,
-  ): Promise<HiddenCriteria>;
+  ): Promise<SourceResult<S>>;
   /**
    * Iterative PPL; when it is cancelled, events have reported the steps so far.
    * @throws EspalierError as `score`.
@@ -107,8 +108,7 @@ export const METHODS = {
   identity: {},
   plan: { job: true },
   scoreSublayers: { job: true },
-  magnitudes: { job: true },
-  hiddenCriteria: { job: true },
+  measureSource: { job: true },
   search: { job: true },
   pause: {},
   evaluate: { job: true },

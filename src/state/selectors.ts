@@ -1,5 +1,4 @@
-// What the page shows, derived from the state: curve points, sizes, what is stale, the one main
-// action. Pure and memoised.
+// What the page shows, derived from the state: curve points, sizes, what is stale. Pure and memoised.
 
 import { equalGroups } from '../analysis/ranking.ts';
 import type { DeviceKind } from '../contract/device.ts';
@@ -16,36 +15,39 @@ import {
   sublayerUnits,
   type Unit,
 } from '../units.ts';
-import { orderInForce } from './criteria/orders.ts';
-import { freeBlocks } from './criteria/selectors.ts';
+import { currentOrder } from './criteria/orders.ts';
 import { effectKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
+import { modelOf } from './open/selectors.ts';
+import type { OpenModel } from './open/state.ts';
+import { unlockedBlocks } from './plan/locks.ts';
 import { countSublayers } from './plan/unitWords.ts';
-import { lowestSublayers } from './score/sublayerSelectors.ts';
+import type { GrowingCurve } from './score/state.ts';
 import { nameOfText, windowsOf } from './score/text.ts';
-import type { GrowingCurve, OpenModel, StudioState } from './state.ts';
+import type { StudioState } from './state.ts';
+import { lowestSublayers } from './sublayers/selectors.ts';
 
 export interface BlockView {
   index: number;
   /** Mean NLL in nats without the block, or null while unknown. */
   nll: number | null;
   /**
-   * 95 % interval of that NLL, paired with the intact model; NaN while unknown and for a single
+   * 95 % interval of that NLL, paired with the original; NaN while unknown and for a single
    * window.
    */
   low: number;
   high: number;
   refused: string | null;
-  /** Letter of its group of equals ("a" matters least), or '' outside one. */
+  /** Letter of its group within noise ("a": least important), or '' outside one. */
   group: string;
   /** The other blocks of its group, ascending. */
-  equals: readonly number[];
+  withinNoise: readonly number[];
 }
 
 export interface CurvePoint extends BlockView {
   removed: boolean;
-  /** The part that is removed alone. */
-  gone: Sublayer | null;
+  /** The sublayer that is removed alone. */
+  removedSublayer: Sublayer | null;
   locked: boolean;
 }
 
@@ -61,13 +63,11 @@ export interface CurveView {
   growing: boolean;
 }
 
-export const modelOf = (state: StudioState) => state.model.current;
-
-/** One window says nothing of how windows differ: no interval, and no equals. */
+/** One window says nothing of how windows differ: no interval, and no groups. */
 const hasIntervals = (baseline: Measure) => baseline.nllPerWindow.length > 1;
 
 /**
- * Groups of two or more blocks that the windows cannot tell apart, least important first; empty
+ * Groups of two or more blocks that are within noise of each other, least important first; empty
  * while the curve grows.
  */
 export const groupsOf = derive(
@@ -79,7 +79,7 @@ export const groupsOf = derive(
 );
 
 /**
- * The curve that is shown: the one that grows, else the one in force, else what a stopped run left.
+ * The curve that is shown: the one that grows, else the current one, else what a stopped run left.
  * Does not change with the plan.
  */
 export const curveData = derive(
@@ -108,7 +108,9 @@ export const curveData = derive(
         high: known && spread ? spread.nll + score.ci95[1] : Number.NaN,
         refused: score?.refused ?? null,
         group: groupIndex < 0 ? '' : letter(groupIndex),
-        equals: (groups[groupIndex] ?? []).filter((other) => other !== index).sort((a, b) => a - b),
+        withinNoise: (groups[groupIndex] ?? [])
+          .filter((other) => other !== index)
+          .sort((a, b) => a - b),
       };
     });
     return { baseline, scores, growing: running !== null };
@@ -119,11 +121,13 @@ export const curveData = derive(
 export const curveView = derive(
   (state: StudioState) => [curveData(state), state.plan.present],
   ({ baseline, scores, growing }, { removed, locked }): CurveView => {
-    const gone = new Map(sublayerUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
+    const sublayers = new Map(
+      sublayerUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]),
+    );
     const points = scores.map((score) => ({
       ...score,
       removed: removed.includes(score.index),
-      gone: gone.get(score.index) ?? null,
+      removedSublayer: sublayers.get(score.index) ?? null,
       locked: locked.includes(score.index),
     }));
     return { baseline, points, growing };
@@ -245,7 +249,7 @@ function growingOn({ settings, windows, device }: GrowingCurve): string {
 }
 
 /**
- * What the curve in force was measured on: "10 windows × 128 tokens, bundled text, WebAssembly".
+ * What the current curve was measured on: "10 windows × 128 tokens, bundled text, WebAssembly".
  * The one that grows counts only before there is any.
  */
 export function measuredOn(state: StudioState): string {
@@ -269,26 +273,27 @@ export function keptWords(
   removed: readonly Unit[],
   noun = '',
 ): string {
-  const halves = sublayerUnits(removed).length;
+  const sublayers = sublayerUnits(removed).length;
   return (
     `${blocksLeft(numBlocks, removed)} of ` +
-    `${numBlocks}${noun && ` ${noun}`}${halves > 0 ? ` (${halves} in part)` : ''}`
+    `${numBlocks}${noun && ` ${noun}`}${sublayers > 0 ? ` (${sublayers} in part)` : ''}`
   );
 }
 
 /**
- * True when the plan is not simply the k lowest that may go, by the order in force or of the parts.
+ * True when the plan is not simply the k lowest that can be removed, by the current order or of the
+ * sublayers.
  */
 export const isOwnChoice = derive(
   (state: StudioState) => [
-    orderInForce(state),
-    freeBlocks(state),
+    currentOrder(state),
+    unlockedBlocks(state),
     state.plan.present.removed,
     lowestSublayers(state, countSublayers(state.plan.present.removed)).join(),
   ],
-  (order, free, removed, parts): boolean => {
-    if (!order || removed.length === 0 || parts === removed.join()) return false;
-    const lowest = order.take(free, removed.length);
+  (order, unlocked, removed, lowestOfSublayers): boolean => {
+    if (!order || removed.length === 0 || lowestOfSublayers === removed.join()) return false;
+    const lowest = order.take(unlocked, removed.length);
     return (
       lowest.length < removed.length ||
       removed.some((unit) => typeof unit !== 'number' || !lowest.includes(unit))

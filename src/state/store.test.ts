@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cancelled, EspalierError, toReport } from '../errors.ts';
 import { golden, samplePath } from '../testing/fixtures.ts';
-import { COMMANDS, command, primaryCommand } from './commands.ts';
+import { COMMANDS, command } from './commands.ts';
 import { droppable } from './criteria/orders.ts';
 import { SAMPLE_FILES, sampleSource } from './open/sample.ts';
+import { primaryCommand } from './primaryCommand.ts';
 import { windowsOf } from './score/text.ts';
 import {
   curveView,
@@ -262,7 +263,7 @@ describe('the plan', () => {
     expect(get().plan.present.removed).toEqual(
       [...numbers.ppl_order.slice(0, 4)].sort((a, b) => a - b),
     );
-    actions.protectEnds(true);
+    actions.lockEnds(true);
     expect(get().plan.present.removed).toEqual([7, 8, 9]);
     expect(droppable(get())).toBe(10);
     actions.dropLowest(11);
@@ -439,7 +440,7 @@ describe('a replaced engine', () => {
     await until(() => get().device.report !== null && get().score.memory !== null);
     const before = fake.calls.length;
     actions.engineReplaced(toReport(new EspalierError('device-lost', 'The GPU went away.')));
-    expect(get().view.toast?.text).toBe('The GPU went away. The engine was started again.');
+    expect(get().view.toast?.text).toBe('The GPU went away. The engine was restarted.');
     expect(fake.calls).toHaveLength(before);
   });
 });

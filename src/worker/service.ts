@@ -1,6 +1,7 @@
 // The studio worker's calls: one open model, one scoring session, one job at a time.
 
-import type { HiddenCriteria, Magnitudes } from '../contract/criteria.ts';
+import { MEASURED_SOURCES, type MeasuredSource } from '../analysis/criteriaTable.ts';
+import type { SourceResult } from '../contract/criteria.ts';
 import type { DeviceKind, DeviceReport } from '../contract/device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
@@ -19,12 +20,12 @@ import type {
 import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
-import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import { writtenSizes } from '../model/open/entries.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
+import { measureSource } from '../runtime/criteria/sources.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
@@ -196,28 +197,23 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes> {
-    return this.sessions.run(async (signal) => {
-      const started = performance.now();
-      const onBytes = (done: number, total: number): void => {
-        const secondsLeft =
-          done > 0 ? ((performance.now() - started) / 1000 / done) * (total - done) : null;
-        onEvent({ job: 'magnitudes', phase: 'read', done, total, unit: 'bytes', secondsLeft });
-      };
-      const found = await measureMagnitudes(this.model().opened, { signal, onBytes });
-      return { ...found, seconds: (performance.now() - started) / 1000 };
-    });
-  }
-
-  async hiddenCriteria(
+  async measureSource<S extends MeasuredSource>(
+    source: S,
     settings: ScoreSettings,
     onEvent: (progress: Progress) => void,
-  ): Promise<HiddenCriteria> {
-    this.planJob?.abort();
-    return this.sessions.run(async (signal) => {
-      const { calibration, session } = await this.begin(settings, signal, () => {});
-      return session.hiddenCriteria(calibration.windows, signal, onEvent);
-    });
+  ): Promise<SourceResult<S>> {
+    if (MEASURED_SOURCES[source].onWindows) this.planJob?.abort();
+    return this.sessions.run(async (signal) =>
+      measureSource(source, {
+        opened: this.model().opened,
+        onWindows: async () => {
+          const { calibration, session } = await this.begin(settings, signal, () => {});
+          return { session, windows: calibration.windows };
+        },
+        signal,
+        onProgress: onEvent,
+      }),
+    );
   }
 
   async search(

@@ -21,9 +21,7 @@ const AHEAD = 3;
 /** Reads that lie this close are one. */
 const GAP_BYTES = 4096;
 
-/**
- * Sums per block: the worker's contract `Magnitudes` without the time, which this room cannot tell.
- */
+/** Sums per block, as the table of criteria reads them, and what they cost. */
 export interface BlockMagnitudes {
   l1: number[];
   l2: number[];

@@ -5,44 +5,46 @@ import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
-import { countUnits } from './unitWords.ts';
+import { countUnits } from '../plan/unitWords.ts';
+import { pplWords } from '../pplWords.ts';
+import type { StudioState } from '../state.ts';
 
 export interface EffectActions {
-  /** Call after the plan or the curve changed. */
-  planChanged(): void;
   /** Asks again, as after an error. */
   measureAgain(): void;
-  dispose(): void;
+}
+
+/** True when the plan, the curve or the model became another one. */
+function isAnotherPlan(state: StudioState, before: StudioState): boolean {
+  if (state.model.current !== before.model.current) return true;
+  const changed =
+    state.plan.present !== before.plan.present || state.score.curve !== before.score.curve;
+  return changed && effectKey(state) !== effectKey(before);
 }
 
 export function makeEffectActions(context: Context): EffectActions {
-  const { api, get, patch } = context;
+  const { api, get, patch, store } = context;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  /** Counts up with every wish: only the newest call may change what is shown. */
-  let turn = 0;
+  const requests = context.newest();
 
-  async function measure(key: string): Promise<void> {
+  async function measure(key: string, isNewest: () => boolean): Promise<void> {
     if (get().effect.asked !== key || engineJob(get())) return;
-    const mine = turn;
     const removed = [...get().plan.present.removed];
     try {
       const result = await api.plan(removed, (progress) => {
         // It comes by another channel than the result, which may overtake it.
-        if (mine === turn && get().effect.asked === key && !get().effect.known.has(key))
+        if (isNewest() && get().effect.asked === key && !get().effect.known.has(key))
           patch('effect', { progress });
       });
       if (key.split('|')[0] !== String(get().score.curve?.id)) return;
       const known = new Map(get().effect.known).set(key, result);
       patch('effect', { known });
-      if (mine !== turn) return;
+      if (!isNewest()) return;
       patch('effect', { shown: { key, result }, progress: null });
       context.clear('plan');
-      context.announce(
-        `Perplexity without ${countUnits(removed)}: ` +
-          `${result.ppl?.toPrecision(4) ?? 'beyond all bounds'}.`,
-      );
+      context.announce(`Perplexity without ${countUnits(removed)}: ${pplWords(result.ppl)}.`);
     } catch (error) {
-      if (mine !== turn) return;
+      if (!isNewest()) return;
       patch('effect', { asked: null, progress: null });
       if (!isCancelled(error)) context.fail('plan', error);
     }
@@ -50,7 +52,7 @@ export function makeEffectActions(context: Context): EffectActions {
 
   function ask(): void {
     clearTimeout(timer);
-    turn++;
+    const isNewest = requests.begin();
     const key = effectKey(get());
     if (key === null) {
       patch('effect', { asked: null, shown: null, progress: null });
@@ -63,8 +65,18 @@ export function makeEffectActions(context: Context): EffectActions {
         ? { asked: key, shown: { key, result: known }, progress: null }
         : { asked: key, progress: null },
     );
-    if (!known) timer = setTimeout(() => void measure(key), context.planDelayMs);
+    if (!known) timer = setTimeout(() => void measure(key, isNewest), context.planDelayMs);
   }
 
-  return { planChanged: ask, measureAgain: ask, dispose: () => clearTimeout(timer) };
+  const unsubscribe = store.subscribe((state, before) => {
+    // The end of a job frees the engine: what waited for it, or was cut off by it, is asked again.
+    const jobEnded = engineJob(before) !== null && engineJob(state) === null;
+    if (jobEnded || isAnotherPlan(state, before)) ask();
+  });
+  context.onDispose(() => {
+    clearTimeout(timer);
+    unsubscribe();
+  });
+
+  return { measureAgain: ask };
 }

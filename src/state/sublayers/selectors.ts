@@ -1,5 +1,5 @@
-// What is known of the parts of blocks: their scores beside the curve of the same windows, and the
-// parts that "drop the lowest" takes. Pure and memoised.
+// What is known of sublayers: their scores beside the curve of the same windows, and those that
+// "remove the lowest" takes.
 
 import type { Measure, SublayersResult } from '../../contract/score.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
@@ -9,10 +9,10 @@ import type { StudioState } from '../state.ts';
 
 export interface SublayerPoint {
   unit: SublayerUnit;
-  /** Mean NLL in nats without the part, or null while unknown. */
+  /** Mean NLL in nats without the sublayer, or null while unknown. */
   nll: number | null;
   /**
-   * 95 % interval of that NLL, paired with the intact model; NaN while unknown and for a single
+   * 95 % interval of that NLL, paired with the original; NaN while unknown and for a single
    * window.
    */
   low: number;
@@ -21,7 +21,7 @@ export interface SublayerPoint {
 
 export interface SublayersData {
   baseline: Measure | null;
-  /** Attention and feed-forward of each block; null where they cannot be told apart. */
+  /** Attention and feed-forward of each block; null where they cannot be separated. */
   blocks: readonly (readonly [SublayerPoint, SublayerPoint] | null)[];
   growing: boolean;
 }
@@ -37,21 +37,23 @@ export function sameWindows(
 }
 
 /**
- * The scores of parts that may stand beside the curve in force: of the same windows, on the same
+ * The scores of sublayers that may stand beside the current curve: of the same windows, on the same
  * kind of device.
  */
 export const currentSublayers = derive(
-  (state: StudioState) => [state.parts.result, state.score.curve],
-  (parts, curve): SublayersResult | null => {
-    if (!parts || !curve) return parts;
+  (state: StudioState) => [state.sublayers.result, state.score.curve],
+  (sublayers, curve): SublayersResult | null => {
+    if (!sublayers || !curve) return sublayers;
     const { windows, device } = curve.result;
-    return parts.device.kind === device.kind && sameWindows(parts.windows, windows) ? parts : null;
+    const isOfCurve =
+      sublayers.device.kind === device.kind && sameWindows(sublayers.windows, windows);
+    return isOfCurve ? sublayers : null;
   },
 );
 
 /** Does not change with the plan. */
 export const sublayersData = derive(
-  (state: StudioState) => [state.model.current, state.parts.running, currentSublayers(state)],
+  (state: StudioState) => [state.model.current, state.sublayers.running, currentSublayers(state)],
   (model, running, result): SublayersData => {
     const shown = running ?? result;
     const baseline = shown?.baseline ?? null;
@@ -71,33 +73,34 @@ export const sublayersData = derive(
   },
 );
 
-/** True when there is a curve to score parts beside, and blocks whose parts can be told apart. */
+/** True when there is a curve to score sublayers beside, and blocks that have any. */
 export function canScoreSublayers(state: StudioState): boolean {
   return state.score.curve !== null && blocksOf(state).some(({ hasSublayers }) => hasSublayers);
 }
 
-/** True when the chart shows parts, and "drop the lowest" takes them. */
+/** True when the chart shows sublayers, and "remove the lowest" takes them. */
 export function showsSublayers(state: StudioState): boolean {
   return (
-    state.parts.view === 'parts' &&
-    (state.parts.running !== null || currentSublayers(state) !== null)
+    state.sublayers.view === 'sublayers' &&
+    (state.sublayers.running !== null || currentSublayers(state) !== null)
   );
 }
 
-/** True when the unit is gone, alone or with its block. */
+/** True when the unit is removed, alone or with its block. */
 export function isRemoved(removed: readonly Unit[], unit: Unit): boolean {
   return removed.includes(unit) || removed.includes(blockOf(unit));
 }
 
 /**
- * Parts that may go, least important first: of blocks that are unlocked and could go as a whole.
+ * Sublayers that can be removed, least important first: of blocks that are unlocked and could be
+ * removed as a whole.
  */
 function unlockedSublayers(
-  parts: SublayersResult | null,
+  scores: SublayersResult | null,
   blocks: ModelSummary['blocks'],
   locked: readonly number[],
 ): SublayerUnit[] {
-  return (parts?.order ?? []).filter((unit) => {
+  return (scores?.order ?? []).filter((unit) => {
     const block = blocks[blockOf(unit)];
     return block?.hasSublayers && !block.unremovable && !locked.includes(block.index);
   });
@@ -105,7 +108,7 @@ function unlockedSublayers(
 
 const blocksOf = (state: StudioState) => state.model.current?.summary.blocks ?? [];
 
-/** Number of parts that "drop the lowest" may take: never all of the model. */
+/** Number of sublayers that "remove the lowest" may take: never all of the model. */
 export function droppableSublayers(state: StudioState): number {
   const blocks = blocksOf(state);
   return Math.max(
@@ -117,7 +120,7 @@ export function droppableSublayers(state: StudioState): number {
   );
 }
 
-/** The one-shot plan of k parts; both parts of a block become the block. */
+/** The one-shot plan of k sublayers; both of a block become the block. */
 export function lowestSublayers(state: StudioState, k: number): Unit[] {
   return sortUnits(
     unlockedSublayers(currentSublayers(state), blocksOf(state), state.plan.present.locked).slice(

@@ -81,7 +81,7 @@ test('a lost device: the one click of the error goes on where it was, and says s
   await actions.score();
   await until(() => get().interrupted.jobs.length > 0);
   const remedy = remedyOf(get(), 'score');
-  expect(remedy?.label).toBe('Go on at 63 %');
+  expect(remedy?.label).toBe('Resume at 63 %');
   expect(remedyOf(get(), 'score')).toBe(remedy);
   expect(offeredJobs(get())).toEqual([other]);
   remedy?.run(actions, get());
@@ -108,7 +108,7 @@ test('a failed search goes on with its own request', async () => {
     ...state,
     interrupted: { jobs: [interrupted({ job: 'search', search })] },
   });
-  expect(remedyOf(withJob(REQUEST), 'search')?.label).toBe('Go on at 63 %');
+  expect(remedyOf(withJob(REQUEST), 'search')?.label).toBe('Resume at 63 %');
   expect(remedyOf(withJob({ ...REQUEST, count: 3 }), 'search')?.label).toBe('Search again');
 });
 
