@@ -98,7 +98,7 @@ test('after memory ran out the next call gets a fresh worker with the same model
   dispose();
 });
 
-test('a fresh worker gets the windows and the budget of the last score; an error of the old one does not reach it', async () => {
+test('a fresh worker gets windows and budget of the last score, no old errors', async () => {
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, dispose } = createStudio(spawn);
@@ -114,7 +114,7 @@ test('a fresh worker gets the windows and the budget of the last score; an error
   dispose();
 });
 
-test('a worker that dies ends what waits for it, and the next call gets a fresh one with the same model', async () => {
+test('a dead worker rejects its calls; the next call gets a fresh one', async () => {
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, dispose } = createStudio(spawn);
@@ -149,7 +149,7 @@ test('an open takes the place of a restore, whichever is slower', async () => {
   dispose();
 });
 
-test('a restore that fails is reported once and does not stand in the way of another model', async () => {
+test('a failed restore is reported once; another model can be opened', async () => {
   const log: string[] = [];
   const broken = new Set<string>();
   const { spawn, lose } = standIn(log, broken);

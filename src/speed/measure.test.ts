@@ -118,7 +118,7 @@ describe('measuring', () => {
     expect([result.pruned, result.gain, result.interleaved]).toEqual([null, null, 'runs']);
   });
 
-  it('cuts its own text to the number of prompt tokens, repeats it, or takes the given one whole', async () => {
+  it('cuts or repeats its own text, or takes the given one whole', async () => {
     const { measure, shapes } = measuring();
     expect((await measure()).promptIds).toHaveLength(12);
     const long = (await measure({ promptTokens: 200 })).promptIds;
@@ -204,7 +204,7 @@ describe('measuring', () => {
     expect(openNow()).toBe(0);
   });
 
-  it('measures in turns what does not fit together, from the start or once memory runs out', async () => {
+  it('measures in turns what does not fit, at once or when memory runs out', async () => {
     const turn = (which: string, runs: number) => [
       `${which} load`,
       ...Array(1 + runs).fill(`${which} run`),
@@ -490,7 +490,7 @@ describe('side by side', () => {
     expect(starts.map(({ ids }) => ids.length)).toEqual([99, 99, 99, 99]);
   });
 
-  it('diverges where one ends its text and the other goes on; not where they are the same', async () => {
+  it('diverges where only one ends its text; not where they are equal', async () => {
     expect(
       (await generating({ ids: { original: [1, 2, 3], pruned: [1] } }).generate()).divergesAt,
     ).toBe(1);

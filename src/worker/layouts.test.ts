@@ -123,7 +123,7 @@ describe('a model opens and gives the golden likelihoods', () => {
     });
   });
 
-  it('with spaces and letters of any script in the names of folder, graph and weights', async () => {
+  it('with spaces and letters of any script in their names', async () => {
     const strange = renamed(await filesOf(OPTIMUM), (path) =>
       path.replace('model.onnx', `${STRANGE}.onnx`),
     );

@@ -110,7 +110,7 @@ const chosen = fc.record({
   stops: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 3 }),
 });
 
-test('left at any steps, every ablation comes to the end that it has when nothing is interrupted', async () => {
+test('interrupted at any steps, every ablation comes to the same end', async () => {
   await fc.assert(
     fc.asyncProperty(
       chosen,

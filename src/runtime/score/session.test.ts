@@ -135,7 +135,7 @@ describe('the sample', () => {
     expect(engine.ledger.total()).toBe(0);
   });
 
-  test('a restored curve: plans without a score, each starting where the last one agrees', async () => {
+  test('a restored curve: plans without a score, from shared states', async () => {
     const fresh = ScoreSession.open(opened, engine);
     const windows = expected.windows.slice(0, 2);
     await fresh.useWindows(windows);

@@ -91,7 +91,7 @@ describe('the golden path', () => {
   });
 });
 
-test('a curve on the same windows is the first step; states before the last removed block are used', async () => {
+test('a curve on the same windows is the first step; states are reused', async () => {
   const plain = await inSession((session) => session.search(asked, undefined, undefined, nothing));
   await inSession(async (session) => {
     await session.score(short, undefined, () => {});
@@ -110,7 +110,7 @@ test('a curve on the same windows is the first step; states before the last remo
   });
 });
 
-test('starts from a plan with sublayers, keeps locked blocks, and ends when only they are left', async () => {
+test('starts from a plan with sublayers; ends when only locked blocks remain', async () => {
   const locked = [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15];
   await inSession(async (session) => {
     const found = await session.search(
@@ -131,7 +131,7 @@ test('starts from a plan with sublayers, keeps locked blocks, and ends when only
   });
 });
 
-test('windows one after the other: the same blocks, the cost held against what all groups would take', async () => {
+test('windows in groups: the same blocks, and a cost ratio over all groups', async () => {
   const two = { ...asked, windows: windows.slice(0, 2), count: 2 };
   const whole = await inSession((session) => session.search(two, undefined, undefined, nothing));
   const found = await inSession(
@@ -159,7 +159,7 @@ test('stops before the bound', async () => {
   });
 });
 
-test('paused, it waits between two runs and counts no time; cancelled while it waits, it ends', async () => {
+test('paused, it waits between two runs; cancelled while it waits, it ends', async () => {
   await inSession(async (session) => {
     let open = (): void => {};
     let gate = Promise.resolve();

@@ -64,7 +64,7 @@ const score = (session: ScoreSession, rows: readonly number[][]): Promise<Curve>
   session.score(rows, undefined, () => {});
 
 describe('a budget of a quarter of the weights', () => {
-  test('gives the NLLs of resident weights bit by bit, reads each byte once and holds what it said', async () => {
+  test('gives the NLLs of resident weights bit for bit, in the stated memory', async () => {
     const resident = await withSession(undefined, (session) => score(session, short));
     await withSession(weights / 4, async (session, own) => {
       const stated = session.memory(short.length, 16);
@@ -100,7 +100,7 @@ describe('a budget of a quarter of the weights', () => {
     });
   });
 
-  test('windows that do not fit together, left-out blocks that do not, positions of the head one by one: the same NLLs', async () => {
+  test('windows, ablations and head positions in parts: the same NLLs', async () => {
     const two = windows.slice(0, 2);
     const resident = await withSession(undefined, (session) => score(session, two));
     const budget = 3.4 * 2 ** 20;
@@ -128,7 +128,7 @@ describe('a budget of a quarter of the weights', () => {
     });
   });
 
-  test('a session that goes over the weights once streams them although they would fit', async () => {
+  test('a session for a single pass streams weights that would fit', async () => {
     const own = await openWasm(nodeLoader);
     const once = ScoreSession.open(opened, own, { streamed: true });
     const [first = []] = short;
@@ -328,7 +328,7 @@ describe('the memory plan', () => {
     });
   });
 
-  test('gives tables of 256,000 words in float32 to the wasm device, not to a GPU with buffers of 2 GiB', () => {
+  test('tables of 256,000 words in float32 fit wasm, not a GPU with 2 GiB buffers', () => {
     const own = programs(256_000, 2304);
     const bytes = 256_000 * 2304 * 4;
     const table = {
