@@ -198,6 +198,8 @@ async function resume(
     return { curve, blocks };
   };
   const stopped = await scored(call.stopAfter);
+  // What the stop left; the run that goes on may write itself down too, if it takes long.
+  const doneAtStop = done;
   const resumed = await scored(0);
   const session = ScoreSession.open(source, engine, { budgetBytes });
   const parts = await session.scoreSublayers(windows, undefined, () => {});
@@ -206,7 +208,7 @@ async function resume(
   await session.dispose();
   return {
     stopped: stopped.curve === null,
-    done,
+    done: doneAtStop,
     resumed,
     cleared: kept === null,
     parts,
@@ -381,12 +383,12 @@ async function score(
 ): Promise<unknown> {
   const session = ScoreSession.open(await opened(call), engine, { budgetBytes: call.budgetBytes });
   const abort = new AbortController();
-  const longestGap = { ms: 0, last: performance.now() };
-  let stoppedAt = 0;
+  let stopped = false;
+  let runsAfterStop = 0;
   const events: string[] = [];
   const estimate = session.memory(call.windows.length, call.windows[0]?.length ?? 2);
   const stop = (): void => {
-    stoppedAt = performance.now();
+    stopped = true;
     if (call.stopAfter?.by === 'cancel') abort.abort();
     else if (engine instanceof WebgpuEngine) engine.device.destroy();
   };
@@ -394,11 +396,9 @@ async function score(
     const curve = await session.score(call.windows, abort.signal, (event) => {
       if (event.type !== 'progress') events.push(event.type);
       else if (event.progress.phase === 'score') {
-        longestGap.ms = Math.max(longestGap.ms, performance.now() - longestGap.last);
-        if (call.stopAfter && event.progress.done >= call.stopAfter.blocks && stoppedAt === 0)
-          stop();
+        if (stopped) runsAfterStop += 1;
+        else if (call.stopAfter && event.progress.done >= call.stopAfter.blocks) stop();
       }
-      longestGap.last = performance.now();
     });
     const peak = { weights: engine.ledger.peak('weights'), hidden: engine.ledger.peak('hidden') };
     const plans = [];
@@ -414,13 +414,12 @@ async function score(
       estimate,
       peak,
       left: engine.ledger.total(),
-      longestGapMs: longestGap.ms,
     };
   } catch (error) {
-    if (!(error instanceof EspalierError) || stoppedAt === 0) throw error;
-    const stopMs = performance.now() - stoppedAt;
+    if (!(error instanceof EspalierError) || !stopped) throw error;
+    const { code, message } = error;
     await session.dispose();
-    return { code: error.code, message: error.message, stopMs, left: engine.ledger.total() };
+    return { code, message, runsAfterStop, left: engine.ledger.total() };
   }
 }
 

@@ -17,7 +17,7 @@ import { atMost, type Check, report } from './limits.ts';
 import { openSample, type SampleModel } from './scored.ts';
 
 /** By one clock. */
-export interface CurveCost {
+interface CurveCost {
   /**
    * Seconds of the pass over all variants, programs and weights in place (streamed: being read);
    * one of each round.

@@ -22,8 +22,6 @@ export const ARROWS = {
   main: ['bridge', 'state', 'ui'],
 } as const satisfies Record<string, readonly string[]>;
 
-export type Room = keyof typeof ARROWS;
-
 /** The arrows as src/README.md draws them: a line for each room, lowest first. */
 export function drawArrows(): string {
   const width = Math.max(...Object.keys(ARROWS).map((room) => room.length));

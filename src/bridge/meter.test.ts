@@ -204,7 +204,7 @@ test('a load that runs out of memory is tried again without the studio', async (
   expect(result.original && result.pruned).toBeTruthy();
 });
 
-test('runs without room beside the other are made in turns, without the studio', async () => {
+test('runs that do not fit together are made in turn and without the studio', async () => {
   const { spawn, alive } = standIns({ crowded: true });
   const { release, device, released } = studio();
   const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
@@ -217,7 +217,7 @@ test('runs without room beside the other are made in turns, without the studio',
   expect(alive.size).toBe(0);
 });
 
-test('cancel ends a job whose worker never answers; so does a new job', async () => {
+test('cancel ends a job whose worker never answers; a new job ends the last one', async () => {
   const { spawn, alive } = standIns({ hangs: true });
   const { release, device } = studio();
   const meter = createMeter({ release, device }, spawn);

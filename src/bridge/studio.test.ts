@@ -98,7 +98,7 @@ test('after memory ran out the next call gets a fresh worker with the same model
   dispose();
 });
 
-test('a fresh worker gets windows and budget of the last score, no old errors', async () => {
+test('a new worker gets windows and budget of the last score, but no old error', async () => {
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, dispose } = createStudio(spawn);
@@ -114,7 +114,7 @@ test('a fresh worker gets windows and budget of the last score, no old errors', 
   dispose();
 });
 
-test('a dead worker rejects its calls; the next call gets a fresh one', async () => {
+test('a worker that dies ends its calls, and the next call gets a new one', async () => {
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, dispose } = createStudio(spawn);
@@ -149,7 +149,7 @@ test('an open takes the place of a restore, whichever is slower', async () => {
   dispose();
 });
 
-test('a failed restore is reported once; another model can be opened', async () => {
+test('a failed restore is reported once and does not block another model', async () => {
   const log: string[] = [];
   const broken = new Set<string>();
   const { spawn, lose } = standIn(log, broken);

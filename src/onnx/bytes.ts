@@ -8,7 +8,9 @@ import { transformOf } from './transforms.ts';
 const memoryKeys = new WeakMap<Uint8Array, number>();
 let memoryCount = 0;
 
-/** Equal ranges have equal keys, and so have equal computations; bytes in memory equal themselves. */
+/**
+ * Equal ranges have equal keys, and so have equal computations; bytes in memory equal themselves.
+ */
 export function keyOf(data: Bytes): string {
   if (data instanceof Uint8Array) {
     const known = memoryKeys.get(data);

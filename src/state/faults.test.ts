@@ -34,7 +34,7 @@ async function working() {
 }
 
 describe('a folder that is read again', () => {
-  it('keeps plan, locks, curve and perplexity of the same model, and can measure plans', async () => {
+  it('keeps plan, locks, curve and perplexity of the same model', async () => {
     const { actions, get, studio, disk } = await working();
     const { curve } = get().score;
     const { shown } = get().effect;
@@ -55,7 +55,7 @@ describe('a folder that is read again', () => {
     expect(get().plan.present.removed).toEqual([3]);
   });
 
-  it('asks for the folder when its files cannot be read without, and leaves everything when nobody chooses', async () => {
+  it('asks for the folder when its files cannot be read again', async () => {
     const { actions, get, disk } = await working();
     const before = get().model.current;
     await actions.readAgain();

@@ -429,7 +429,7 @@ describe('export', () => {
 });
 
 describe('a replaced engine', () => {
-  it('is asked again for device and memory after a slow cancel, and for nothing after a fault', async () => {
+  it('is asked for device and memory after a slow cancel, not after a fault', async () => {
     const { actions, get, fake } = setUp();
     fake.failNext('device', new EspalierError('cancelled', 'Cancelled.'));
     fake.failNext('memory', new EspalierError('cancelled', 'Cancelled.'));

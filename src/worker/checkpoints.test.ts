@@ -125,7 +125,7 @@ test('what cannot be stored is reported once and stops nothing', async () => {
   expect(notes[0]).toContain('cannot store');
 });
 
-test('a model that cannot be identified is scored all the same', async () => {
+test('a model without an identity is scored, and not read where nothing is stored', async () => {
   let asked = 0;
   const missing = async (): Promise<Identity> => {
     asked++;

@@ -8,7 +8,7 @@ import type { FolderSource } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
 import type { Verification, VerifyRequest, Written } from '../contract/verify.ts';
 import { cancelled, type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
-import { totalBytes, type WriteJob } from '../files/parts.ts';
+import { totalBytes, type WriteJob } from '../files/chunks.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { exportManifest } from '../model/export/manifest.ts';

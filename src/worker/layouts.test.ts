@@ -7,7 +7,7 @@ import { makeZip } from 'client-zip';
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../contract/progress.ts';
 import type { ScoreSettings } from '../contract/score.ts';
-import { asFolder } from '../files/picked.ts';
+import { asFolder } from '../files/pickedFolder.ts';
 import { deflatedZip } from '../files/testing/deflatedZip.ts';
 import { manifestSource } from '../model/export/folder.ts';
 import { exportManifest } from '../model/export/manifest.ts';
@@ -123,7 +123,7 @@ describe('a model opens and gives the golden likelihoods', () => {
     });
   });
 
-  it('with spaces and letters of any script in their names', async () => {
+  it('with spaces and letters of any script in the names of all files', async () => {
     const strange = renamed(await filesOf(OPTIMUM), (path) =>
       path.replace('model.onnx', `${STRANGE}.onnx`),
     );
@@ -200,7 +200,7 @@ describe('compressed zips', () => {
     new DataView(longer.buffer).setUint32(central + 24, graph.length + 1, true);
     await expect(open(longer)).rejects.toMatchObject({
       code: 'corrupt-file',
-      message: expect.stringMatching(/model.onnx of the zip .*unpack/),
+      message: expect.stringMatching(/model.onnx in the zip .*unpack/),
     });
   });
 });

@@ -2,7 +2,7 @@
 
 import type { DeviceReport, SelfTest } from '../contract/device.ts';
 import { toReport } from '../errors.ts';
-import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
+import { recallSelfTest, rememberSelfTest } from '../files/rememberedValues.ts';
 import { describeAdapter, findAdapter } from '../runtime/device/adapter.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { runSelfTest, selfTestKey } from '../runtime/device/selfTest.ts';

@@ -3,9 +3,8 @@
 
 import type { OpenRequest, OpenResult } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
-import { watched } from '../files/watched.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
-import { PROVENANCE_FILE } from '../model/export/provenance.ts';
+import { withReadProgress } from '../files/readProgress.ts';
+import { MAX_PROVENANCE_BYTES, PROVENANCE_FILE } from '../model/export/provenance.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { chatOf } from '../runtime/decode/variantText.ts';
@@ -38,7 +37,7 @@ export async function readModel(
   const onRead = (done: number): void =>
     onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
   onRead(0);
-  const opened = { ...(await openModel(watched(folder, graph, onRead), chosen)), folder };
+  const opened = { ...(await openModel(withReadProgress(folder, graph, onRead), chosen)), folder };
   const result: OpenResult = {
     kind: 'opened',
     model: opened.summary,

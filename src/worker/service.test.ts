@@ -9,7 +9,7 @@ import type { ScoreEvent, ScoreSettings } from '../contract/score.ts';
 import type { SearchEvent, SearchResult } from '../contract/search.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
 import { memoryStore } from '../files/testing/memoryStore.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
+import { MAX_PROVENANCE_BYTES } from '../model/export/provenance.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { calibrationText, fixturePath, golden, nodeFolder } from '../testing/fixtures.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -96,7 +96,7 @@ test('plans keep to the budget of the score, also after the session was released
   expect(streamed).toBeLessThan(await bytesFirst());
 });
 
-test('a huge espalier.json is not read and lets the model open', async () => {
+test('a huge espalier.json is not read and does not keep a model from opening', async () => {
   const { source } = await request('optimum-llama-nokv');
   if (source.kind !== 'files') throw new Error('files');
   const long = new File([new Uint8Array(MAX_PROVENANCE_BYTES + 1)], 'espalier.json');
@@ -134,7 +134,7 @@ function engines() {
   };
 }
 
-test('a cancelled run is listed and resumed by another engine, same numbers', async () => {
+test('a cancelled run is resumed by another engine, with the same numbers', async () => {
   const fresh = engines();
   const request = settings('optimum-llama-nokv', 'wasm');
   const first = await fresh();
@@ -205,7 +205,7 @@ test('scoring without a model, planning without windows: clear refusals', async 
   await expect(studio.plan([1], nothing)).rejects.toThrow(/no windows/);
 });
 
-test('opening reports the chat template, even without a tokenizer', async () => {
+test('opening reports the chat template, without needing a tokenizer', async () => {
   const studio = service();
   const chatOf = async (
     name: string,

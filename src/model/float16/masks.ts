@@ -1,4 +1,5 @@
-// Constants beyond float16's range that mean "never look here": which they are, and what they become.
+// Constants beyond float16's range that mean "never look here": which they are, and what they
+// become.
 
 import type { Node } from '../../onnx/graph.ts';
 import { MASK_INPUTS, MOVERS } from './operators.ts';

@@ -210,7 +210,7 @@ test.each([
   }
 });
 
-test('a checkpoint made under another memory plan still serves', async () => {
+test('a checkpoint of another residency, or of other groups of windows, still serves', async () => {
   const store = new MemoryStore();
   const whole = await inSession(undefined, 0, (session) =>
     session.score(windows, undefined, () => {}),
@@ -313,7 +313,7 @@ describe('the writer', () => {
     }
     expect(at).toEqual([1200, 2400, 3600, 4800, 6000, 7200, 8400, 9600, 10_800]);
   });
-  test('writes at the end, but not from a lost device, nor slowly when cancelled', async () => {
+  test('writes at the end, but not from a lost device, and quickly when cancelled', async () => {
     let now = 0;
     const store = new MemoryStore();
     const writer = new CheckpointWriter(store, () => now);

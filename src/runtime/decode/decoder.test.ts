@@ -145,7 +145,7 @@ describe('rows and runs', () => {
       await whole.dispose();
     });
 
-  test('too many tokens are refused, and so is a step before the beginning', async () => {
+  test('too many tokens are refused, and so is a step before the prompt', async () => {
     const decoder = await Decoder.open(
       await openModel(await openFolder(fixturePath('optimum-llama-fp32'))),
       engine,

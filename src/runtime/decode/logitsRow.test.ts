@@ -10,7 +10,7 @@ import { LogitsRows } from './logitsRow.ts';
 const ROWS = 2;
 const VOCAB = 5;
 
-test('a long context allocates no unused logits; each row is the last one', async () => {
+test('a long context takes no room for unused logits; each row is the last one', async () => {
   const engine = await openWasm(nodeLoader);
   const { readSpans } = engine;
   const device = { kind: 'webgpu' as const, allocate: engine.allocate.bind(engine), readSpans };

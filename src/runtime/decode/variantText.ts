@@ -2,13 +2,14 @@
 
 import type { EncodedPrompt, Prompt, VariantInfo } from '../../contract/variant.ts';
 import { EspalierError, toReport } from '../../errors.ts';
-import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, readJsonObject } from '../../json.ts';
+import { readJsonObject } from '../../json.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { MAX_CONFIG_BYTES } from '../../model/structure/config.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
 import { MAX_TEMPLATE_BYTES } from '../../text/boundedTemplate.ts';
 import { type ChatTemplate, loadChat } from '../../text/chat.ts';
-import { parseObject, tokenText } from '../../text/config.ts';
-import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
+import { MAX_TOKENIZER_CONFIG_BYTES, parseObject, tokenText } from '../../text/config.ts';
+import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
 import { TextStream } from './textStream.ts';
 
 /**
@@ -39,7 +40,7 @@ export class VariantText {
    */
   static async load({ folder, config }: OpenedModel): Promise<VariantText> {
     const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
-    const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+    const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
     const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
     const tokenizer = orError(() => loadTokenizer(tokenizerJson(), configJson()));
     const template = orError(() => loadChat(configJson(), templateFile()));
@@ -112,7 +113,7 @@ export class VariantText {
  */
 export async function chatOf(folder: Folder): Promise<VariantInfo['chat']> {
   if (!folder.open('tokenizer.json')) return 'none';
-  const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+  const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
   const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
   const template = orError(() => loadChat(configJson(), templateFile()));
   if (template instanceof EspalierError) return { error: template.message };

@@ -110,7 +110,7 @@ const chosen = fc.record({
   stops: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 3 }),
 });
 
-test('interrupted at any steps, every ablation comes to the same end', async () => {
+test('interrupted at any step, every ablation ends as if uninterrupted', async () => {
   await fc.assert(
     fc.asyncProperty(
       chosen,

@@ -3,10 +3,10 @@
 import { xoshiro128 } from '../../analysis/random.ts';
 import type { RecordedSettings, ScoreSettings } from '../../contract/score.ts';
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
-import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES } from '../../json.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
+import { MAX_TOKENIZER_CONFIG_BYTES } from '../../text/config.ts';
 import { sha256OfText } from '../../text/hash.ts';
-import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
+import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
 import { checkGivenWindows, resolveBos, sampleWindows } from '../../text/windows.ts';
 import { macrotask } from '../device/yielder.ts';
 
@@ -123,6 +123,6 @@ export async function folderTokenizer(folder: Folder): Promise<Tokenizer> {
   const json = await readText(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES, 'tokenizer');
   return loadTokenizer(
     json,
-    await readText(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES, 'tokenizer'),
+    await readText(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES, 'tokenizer'),
   );
 }

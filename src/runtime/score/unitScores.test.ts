@@ -61,7 +61,7 @@ describe('the sample', () => {
     expect(blocks).toBe(0);
   });
 
-  test('curve over sublayers within 1e-4, on held states of the original', async () => {
+  test('curve over sublayers within 1e-4, on the states of the original that are held', async () => {
     const events: SublayersEvent[] = [];
     const found = await session.scoreSublayers(expected.windows, undefined, (event) =>
       events.push(event),
@@ -147,7 +147,7 @@ test('streamed, with a curve or without, the sublayer scores are the same', asyn
   expect(engine.ledger.total()).toBe(0);
 });
 
-test('windows and candidates in several batches: the same scores and criteria', async () => {
+test('windows and candidates in groups give the same sublayers and criteria', async () => {
   const windows = expected.windows.slice(0, 2);
   const whole = ScoreSession.open(opened, engine);
   const parts = await whole.scoreSublayers(windows, undefined, () => {});

@@ -91,7 +91,7 @@ describe('the golden path', () => {
   });
 });
 
-test('a curve on the same windows is the first step; states are reused', async () => {
+test('a curve on the same windows is the first step; hidden states are reused', async () => {
   const plain = await inSession((session) => session.search(asked, undefined, undefined, nothing));
   await inSession(async (session) => {
     await session.score(short, undefined, () => {});
@@ -110,7 +110,7 @@ test('a curve on the same windows is the first step; states are reused', async (
   });
 });
 
-test('starts from a plan with sublayers; ends when only locked blocks remain', async () => {
+test('starts from a plan with sublayers, keeps locked blocks, ends with them', async () => {
   const locked = [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15];
   await inSession(async (session) => {
     const found = await session.search(
@@ -131,7 +131,7 @@ test('starts from a plan with sublayers; ends when only locked blocks remain', a
   });
 });
 
-test('windows in groups: the same blocks, and a cost ratio over all groups', async () => {
+test('windows one after the other: the same blocks, at the cost of all groups', async () => {
   const two = { ...asked, windows: windows.slice(0, 2), count: 2 };
   const whole = await inSession((session) => session.search(two, undefined, undefined, nothing));
   const found = await inSession(
@@ -159,7 +159,7 @@ test('stops before the bound', async () => {
   });
 });
 
-test('paused, it waits between two runs; cancelled while it waits, it ends', async () => {
+test('a paused search waits between runs, counts no time and can be cancelled', async () => {
   await inSession(async (session) => {
     let open = (): void => {};
     let gate = Promise.resolve();

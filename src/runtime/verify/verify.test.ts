@@ -291,7 +291,7 @@ describe('an export that is too large to be run whole', () => {
     expect(failed(without)).toContain('likelihood of one window, block by block');
   });
 
-  test('stays unverified without a likelihood, or where no block fits', async () => {
+  test('stays unverified without an NLL to compare, and where no block fits', async () => {
     const without = await verifyExport(made.folder, made.graph, { ...whole, nll: null }, engine, {
       budgetBytes,
     });

@@ -24,7 +24,7 @@ import {
 const slow = { stepMs: 120 };
 
 describe('an evaluation', () => {
-  it('asks for original and plan by the paper’s protocol, and keeps what it was measured on', async () => {
+  it('evaluates original and plan by the paper’s protocol', async () => {
     const { actions, get, studio } = await scored();
     actions.setRemoved([7, 9]);
     await actions.evaluate();
@@ -72,7 +72,7 @@ describe('an evaluation', () => {
     expect(evaluateObstacle(get())).toContain('at most the 100 tokens');
   });
 
-  it('has the engine while it runs, tells partial numbers, and keeps them when it is cancelled', async () => {
+  it('holds the engine, shows partial numbers, and keeps them when cancelled', async () => {
     const { actions, get, studio } = setUp({}, slow);
     await actions.openSample();
     const run = actions.evaluate();

@@ -9,7 +9,7 @@ import { curveView, effectView, measuredOn, remarksOf, settingsChanged } from '.
 import { createStudioStore } from '../store.ts';
 import { fakeMeter } from '../testing/fakeMeter.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from '../testing/fakeStudio.ts';
-import { noDisk } from '../testing/setUp.ts';
+import { noDisk, until } from '../testing/setUp.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 
@@ -69,8 +69,7 @@ describe('restore', () => {
     expect(measuredOn(get())).toContain('from a file');
     expect(fake.calls.some((call) => call.name === 'score')).toBe(false);
     expect(fake.calls.find((call) => call.name === 'useWindows')?.args[0]).toEqual(numbers.windows);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(effectView(get())).toMatchObject({ stale: false });
+    await until(() => !effectView(get()).stale);
   });
 
   it('brings back the settings of the curve, and keeps the locks of other blocks', async () => {

@@ -44,7 +44,7 @@ describe('goal', () => {
     expect(get().plan.present).toEqual(before);
   });
 
-  it('does not stop at an estimate that holds: a slower measurement is corrected upwards', async () => {
+  it('does not stop at an estimate: a slower measurement is corrected upwards', async () => {
     const { actions, get } = await scored({
       noise: 0,
       drift: [1, 1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9],

@@ -72,7 +72,7 @@ test('a discarded job is gone at once and forgotten', async () => {
   expect(studio.calls.find(({ name }) => name === 'forget')?.args).toEqual(['k']);
 });
 
-test('a lost device: the one click of the error goes on where it was, and says so; it is not offered twice', async () => {
+test('a lost device: one click resumes, and is not offered twice', async () => {
   const job = interrupted({ settings: firstState().score.settings });
   const other = interrupted({ key: 'p', job: 'parts' });
   const { actions, get, studio } = setUp({}, { interrupted: [job, other] });

@@ -57,7 +57,7 @@ describe('sublayers', () => {
     expect(currentSublayers(get())).not.toBeNull();
   });
 
-  it('keep what was there when they fail or are cancelled, and say why in their place', async () => {
+  it('keep earlier results when they fail or are cancelled, and say why', async () => {
     const { actions, get, studio } = await scored(slow);
     await actions.scoreSublayers();
     const before = get().sublayers.result;
@@ -75,7 +75,7 @@ describe('sublayers', () => {
     expect(get().sublayers).toMatchObject({ running: null, result: before });
   });
 
-  it('are dropped from the lowest on, both of a block as the block, locks respected', async () => {
+  it('are removed lowest first, both sublayers as the block, never locked ones', async () => {
     const { actions, get } = await scored();
     await actions.scoreSublayers();
     actions.dropLowest(3);

@@ -135,7 +135,7 @@ describe('measuring by button', () => {
     expect(speedView(get()).notes).toEqual([]);
   });
 
-  it('says that the plan changed under a measurement, whose numbers stay with their plan', async () => {
+  it('says that the plan changed during a measurement and keeps its numbers', async () => {
     const { actions, get } = await scored({ stepMs: 3 });
     actions.setAutoMeasure(false);
     actions.toggle(3);
@@ -274,7 +274,7 @@ describe('auto-measure', () => {
 });
 
 describe('prediction', () => {
-  it('needs two sizes, is of the plan that is not measured, and shows its error afterwards', async () => {
+  it('needs two sizes, and shows its error once the plan is measured', async () => {
     const { actions, get } = await scored({ noise: 0, drift: [1, 1.02] });
     actions.setAutoMeasure(false);
     await actions.measureSpeed('quick');

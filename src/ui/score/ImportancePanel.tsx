@@ -196,10 +196,11 @@ function Groups() {
           One window gives no interval: use more to see which blocks differ by more than noise.
         </p>
       )}
-      {notes.length + details.length > 0 && (
-        <details className={css.notes} data-testid="curve-notes">
+      {notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
+      {details.length > 0 && (
+        <details className={css.groups} data-testid="curve-details">
           <summary>Details</summary>
-          {[...notes, ...details].join(' ')}
+          <p className={css.notes}>{details.join(' ')}</p>
         </details>
       )}
     </>

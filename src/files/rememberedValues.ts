@@ -1,9 +1,9 @@
-// What the page remembers between visits: device self-test results, switches. Without IndexedDB
+// Values that the page remembers between visits: self-test results and switches. Without IndexedDB
 // nothing is remembered and nothing fails.
 
 import { createStore, get, set, type UseStore } from 'idb-keyval';
 
-/** One store for all; null where IndexedDB is missing. */
+/** Opened once; null where IndexedDB is missing. */
 let store: UseStore | null | undefined;
 
 function open(): UseStore | null {
@@ -23,24 +23,24 @@ async function keep(key: string, value: unknown): Promise<void> {
 }
 
 /**
- * Keeps a device self-test as JSON. `key` names adapter, driver features and version of the page.
+ * Stores the result of a self-test. `key` names the adapter, its features and the page's version.
  */
 export async function rememberSelfTest(key: string, result: unknown): Promise<void> {
   await keep(`self-test ${key}`, JSON.stringify(result));
 }
 
-/** Keeps a switch of the page. */
+/** Stores the position of a switch. */
 export async function rememberChoice(name: string, on: boolean): Promise<void> {
   await keep(`choice ${name}`, on);
 }
 
-/** How a switch was left, or null when it never was. */
+/** The stored position of a switch, or null when it was never set. */
 export async function recallChoice(name: string): Promise<boolean | null> {
   const value = await recall(`choice ${name}`);
   return typeof value === 'boolean' ? value : null;
 }
 
-/** A device self-test that was kept under this key, or null; the caller checks its shape. */
+/** The self-test stored under this key, or null; the caller checks its form. */
 export async function recallSelfTest(key: string): Promise<unknown> {
   const value = await recall(`self-test ${key}`);
   try {

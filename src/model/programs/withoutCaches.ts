@@ -1,13 +1,13 @@
-// Takes the KV cache out of blocks for scoring, where every run starts from an empty one; must not
-// touch states of fixed size.
+// Removes the KV caches from a graph for scoring, where every run starts from an empty cache;
+// states of fixed size stay.
 
 import type { Node } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
-import { copyNode } from './cutPiece.ts';
+import { copyNode } from './subgraph.ts';
 
 /**
- * Where attention operators take the past and give the present; both may be omitted (ONNX 23 and
- * com.microsoft operator definitions).
+ * Positions of past inputs and present outputs of attention operators. All are optional (operator
+ * definitions of ONNX opset 23 and of com.microsoft).
  */
 const CACHED: Readonly<Record<string, { past: readonly number[]; present: readonly number[] }>> = {
   '.Attention': { past: [4, 5], present: [1, 2] },
@@ -16,13 +16,13 @@ const CACHED: Readonly<Record<string, { past: readonly number[]; present: readon
   'com.microsoft.MultiHeadAttention': { past: [6, 7], present: [1, 2] },
 };
 
-/** What keeps an empty tensor empty along its sequence axis. */
+/** Operators that keep a tensor empty that is empty along its sequence axis. */
 const KEEPS_EMPTY = new Set(['Cast', 'Identity', 'Transpose', 'Unsqueeze', 'Squeeze']);
 
 /**
- * Nodes parallel to `structure.graph.nodes` in which the growing caches are gone: attention
- * operators without past and present, and Concat(past, k) as Identity(k). Readers that remain (a
- * Shape of the past, say) still name the cache input and get an empty one.
+ * Nodes parallel to `structure.graph.nodes` without the growing caches: attention operators without
+ * past and present, and Identity(k) in place of Concat(past, k). Other readers of a cache (a Shape
+ * of the past, say) still name the cache input and are fed an empty one.
  */
 export function withoutCaches(structure: Structure): Node[] {
   const empty = new Set<string>();
@@ -47,7 +47,7 @@ export function withoutCaches(structure: Structure): Node[] {
   });
 }
 
-/** Only caches that are graph states are dropped: another past would change the numbers. */
+/** Drops only pasts that are states of the graph: dropping another would change the numbers. */
 function withoutPast(
   node: Node,
   slots: { past: readonly number[]; present: readonly number[] },
@@ -57,7 +57,8 @@ function withoutPast(
   if (!past.every((slot) => empty.has(node.inputs[slot] ?? ''))) return node;
   const copy = copyNode(node);
   for (const slot of past) copy.inputs[slot] = '';
-  // A rolling cache must be fed; the window itself is local_window_size, which stays.
+  // With this flag the operator demands a cache. The sliding window itself, local_window_size,
+  // stays.
   copy.attributes.delete('sliding_window_cache');
   for (const slot of slots.present) if (slot < copy.outputs.length) copy.outputs[slot] = '';
   trimTail(copy.inputs);
@@ -65,7 +66,7 @@ function withoutPast(
   return copy;
 }
 
-/** Drops omitted operands at the end of a list. */
+/** Drops omitted operands (empty names) from the end of a list. */
 export function trimTail(values: string[]): void {
   while (values.length > 0 && values[values.length - 1] === '') values.pop();
 }

@@ -2,7 +2,7 @@
 // are gone.
 
 import { expect, it } from 'vitest';
-import { readAgain } from './again.ts';
+import { readAgain } from './reread.ts';
 
 interface Setting {
   /** What the browser says before and after it is asked. */

@@ -1,45 +1,45 @@
-// Proves of a regular expression that no repetition can read a text in several ways; must not run
-// the expression.
+// Proves that a regular expression cannot backtrack exponentially: no repetition may match a text
+// in more than one way.
 
-/** Characters that one place of a pattern stands for. */
-interface Place {
-  /** As JavaScript writes it: a class, an escape, a character. */
+/** A position of Glushkov's automaton: the set of characters that matches there. */
+interface Position {
+  /** In the syntax of JavaScript: a class, an escape or a character. */
   source: string;
-  /** The character itself where there is just one and case matters. */
+  /** The character itself when there is only one and case matters. */
   literal: string | null;
   flags: 'u' | 'iu';
 }
 
-/** A part of a pattern: places `from` to `to` (not included). */
+/** A subexpression: positions `from` to `to` (exclusive), with those that can be first and last. */
 interface Part {
   from: number;
   to: number;
   first: readonly number[];
   last: readonly number[];
-  /** Matches nothing at all, too. */
+  /** True when it can match the empty string. */
   empty: boolean;
-  /** Choices on the longest way through it. */
+  /** Choices on the longest path through it. */
   forks: number;
 }
 
 /**
- * Choices that a search may meet one after the other, each doubling its work; known tokenizers have
- * at most a dozen.
+ * Most choices in sequence, each of which can double the work; known tokenizers have at most a
+ * dozen.
  */
 const MAX_FORKS = 24;
-/** A loop that stands beside others multiplies the work by the length of the text. */
+/** Choices that a loop counts for: it multiplies the work by the length of the text. */
 const LOOP_FORKS = 4;
 const MAX_NESTING = 40;
-/** Successions of places; what a pattern costs to look at. */
+/** Most transitions between positions, which bounds the cost of the check. */
 const MAX_EDGES = 20_000;
-/** Classes compared character by character, at some 50 ms each, in all patterns of a tokenizer. */
+/** Most classes compared character by character, at 50 ms each, in all patterns of a tokenizer. */
 const MAX_SCANS = 12;
 const MAX_COPIES = 16;
 
-/** Thrown within this file only. */
-class Wild extends Error {}
+/** The proof fails; the message completes "The pattern ...". Never leaves this file. */
+class Unproven extends Error {}
 
-/** Oniguruma's classes in JavaScript's words; `\w` is wider there. */
+/** Oniguruma's classes in the syntax of JavaScript; its `\w` is wider than JavaScript's. */
 const ESCAPES: Readonly<Record<string, string>> = {
   w: '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xB2\\xB3\\xB9\\xBC-\\xBE',
   d: '\\p{Nd}',
@@ -60,20 +60,20 @@ const CONTROLS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A judge for all patterns of a tokenizer: why a search for one can take time exponential in the
- * text, as the end of a sentence, or null when it cannot. Every repetition must be deterministic:
- * after each character the next one alone says where in the pattern it belongs (Brüggemann-Klein
- * and Wood, "One-unambiguous regular languages", 1998, on Glushkov's automaton). What cannot be
- * proven is refused.
+ * A check for all patterns of a tokenizer. It returns null when a search takes no exponential time,
+ * else why it might, as the end of a sentence that starts with the pattern. Every repetition must
+ * be deterministic: each character determines alone at which position of the pattern it matches
+ * (Brüggemann-Klein and Wood, "One-unambiguous regular languages", 1998, on Glushkov's automaton).
+ * Patterns for which this cannot be proven are refused.
  */
-export function patternJudge(): (pattern: string) => string | null {
+export function backtrackingCheck(): (pattern: string) => string | null {
   const overlaps = new Overlaps();
   return (pattern) => {
     try {
       new Reader(pattern, overlaps).read();
       return null;
     } catch (error) {
-      if (error instanceof Wild) return error.message;
+      if (error instanceof Unproven) return error.message;
       throw error;
     }
   };
@@ -83,7 +83,7 @@ class Reader {
   private readonly text: string[];
   private at = 0;
   private depth = 0;
-  private readonly places: Place[] = [];
+  private readonly positions: Position[] = [];
   private readonly next: number[][] = [];
   private edges = 0;
   private ignoreCase = false;
@@ -97,13 +97,13 @@ class Reader {
   read(): void {
     while (this.at < this.text.length) {
       this.alternatives();
-      // A closing parenthesis too many: the pattern will not compile.
+      // A surplus closing parenthesis: the pattern will not compile.
       this.at++;
     }
   }
 
   private alternatives(): Part {
-    if (++this.depth > MAX_NESTING) throw new Wild(`nests deeper than ${MAX_NESTING} groups`);
+    if (++this.depth > MAX_NESTING) throw new Unproven(`nests deeper than ${MAX_NESTING} groups`);
     const outer = this.ignoreCase;
     let all = this.sequence();
     let forks = all.forks;
@@ -144,10 +144,10 @@ class Reader {
   private item(): Part {
     const c = this.text[this.at++]!;
     if (c === '(') return this.group();
-    if (c === '[') return this.place(this.classSource(), null);
+    if (c === '[') return this.position(this.classSource(), null);
     if (c === '\\') return this.escape();
     if (c === '^' || c === '$') return this.nothing();
-    return c === '.' ? this.place('[^\\n]', null) : this.character(c);
+    return c === '.' ? this.position('[^\\n]', null) : this.character(c);
   }
 
   private group(): Part {
@@ -163,12 +163,12 @@ class Reader {
     const outer = this.ignoreCase;
     if (flags !== undefined)
       this.ignoreCase = /^[a-z]*i/.test(flags) || (outer && !/-.*i/.test(flags));
-    // (?i) without a body holds up to the end of the group around it.
+    // (?i) without a body applies until the end of the enclosing group.
     if (opening.endsWith(')')) return this.nothing();
     const body = this.alternatives();
     this.at++;
     this.ignoreCase = outer;
-    // What is looked at ahead or behind takes no characters.
+    // Lookahead and lookbehind consume no characters.
     return /^\?<?[=!]/.test(opening) ? { ...this.nothing(), forks: body.forks } : body;
   }
 
@@ -179,16 +179,14 @@ class Reader {
       const [sign, low, open, high] = /^(?:[*+?]|\{(\d{0,6})(,?)(\d{0,6})\})/.exec(rest) ?? [];
       if (sign === undefined || sign === '{}' || sign === '{,}') return all;
       this.at += sign.length;
-      // Lazy and possessive ones read the same texts.
+      // Lazy and possessive quantifiers match the same texts.
       if (/[?+]/.test(this.text[this.at] ?? '')) this.at++;
       if (sign === '?') all = { ...all, empty: true, forks: this.counted(all.forks + 1) };
       else if (sign === '*' || sign === '+') all = this.loop(all, sign === '*');
-      else
-        all = this.times(
-          all,
-          Number(low ?? 0),
-          open ? (high === '' ? Number.POSITIVE_INFINITY : Number(high)) : Number(low),
-        );
+      else {
+        const bounded = open && high === '' ? Number.POSITIVE_INFINITY : Number(high);
+        all = this.times(all, Number(low ?? 0), open ? bounded : Number(low));
+      }
     }
   }
 
@@ -196,7 +194,7 @@ class Reader {
     if (high <= 1)
       return low === high ? part : { ...part, empty: true, forks: this.counted(part.forks + 1) };
     if (low !== high || low > MAX_COPIES) return this.loop(part, low === 0);
-    // A fixed count is a sequence of copies.
+    // A fixed number of repetitions is a sequence of copies.
     this.requireDeterministic(part);
     let all = part;
     for (let k = 1; k < low; k++) {
@@ -217,16 +215,16 @@ class Reader {
     return { ...part, empty, forks: this.counted(LOOP_FORKS) };
   }
 
-  /** One way at most from each place of the part to the next, and from its beginning. */
+  /** Requires that each character determines the next position, from everywhere in the part. */
   private requireDeterministic(part: Part): void {
     if (part.empty && part.to > part.from)
-      throw new Wild('repeats what can be empty, which can take forever on a text');
+      throw new Unproven('repeats what can be empty, which can take forever on a text');
     const ways = [part.first, ...this.next.slice(part.from, part.to)];
     for (const way of ways)
       for (const [i, a] of way.entries())
         for (const b of way.slice(i + 1))
-          if (a === b || this.overlaps.between(this.places[a]!, this.places[b]!))
-            throw new Wild(
+          if (a === b || this.overlaps.between(this.positions[a]!, this.positions[b]!))
+            throw new Unproven(
               'repeats a repetition or a choice that can be read in several ways, which can ' +
                 'take forever on a text',
             );
@@ -237,14 +235,14 @@ class Reader {
     const rest = this.text.slice(this.at, this.at + 80).join('');
     if (/[bBAzZG]/.test(c)) return this.nothing();
     if (/[1-9k]/.test(c))
-      throw new Wild('refers back to what it matched, which can take forever on a text');
+      throw new Unproven('refers back to what it matched, which can take forever on a text');
     const [braces] = (/[pP]/.test(c) && /^\{[^}]*\}/.exec(rest)) || [];
     if (braces) {
       this.at += braces.length;
-      return this.place(`\\${c}${braces}`, null);
+      return this.position(`\\${c}${braces}`, null);
     }
-    if (ESCAPES[c]) return this.place(`[${ESCAPES[c]}]`, null);
-    if (c === 'W' || c === 'H') return this.place(`[^${ESCAPES[c.toLowerCase()]}]`, null);
+    if (ESCAPES[c]) return this.position(`[${ESCAPES[c]}]`, null);
+    if (c === 'W' || c === 'H') return this.position(`[^${ESCAPES[c.toLowerCase()]}]`, null);
     const [digits, code = digits] =
       (/[xu]/.test(c) && /^(?:\{([0-9a-f]{1,6})\}|[0-9a-f]{4}|[0-9a-f]{2})/i.exec(rest)) || [];
     if (digits) {
@@ -252,13 +250,13 @@ class Reader {
       this.at += c === 'x' && !digits.startsWith('{') ? 2 : digits.length;
       const value = Number.parseInt(hex, 16);
       return value > 0x10ffff
-        ? this.place('[^]', null)
+        ? this.position('[^]', null)
         : this.character(String.fromCodePoint(value));
     }
     return this.character(CONTROLS[c] ?? c);
   }
 
-  /** The class that begins here, nested ones included, in JavaScript's words. */
+  /** The character class that begins here, with nested ones, in the syntax of JavaScript. */
   private classSource(): string {
     let source = '[';
     let open = 1;
@@ -279,25 +277,25 @@ class Reader {
 
   private character(c: string): Part {
     const source = `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`;
-    return this.place(source, this.ignoreCase ? null : c);
+    return this.position(source, this.ignoreCase ? null : c);
   }
 
-  private place(source: string, literal: string | null): Part {
-    const index = this.places.length;
-    this.places.push({ source, literal, flags: this.ignoreCase ? 'iu' : 'u' });
+  private position(source: string, literal: string | null): Part {
+    const index = this.positions.length;
+    this.positions.push({ source, literal, flags: this.ignoreCase ? 'iu' : 'u' });
     this.next.push([]);
     return { from: index, to: index + 1, first: [index], last: [index], empty: false, forks: 0 };
   }
 
   private nothing(): Part {
-    const { length } = this.places;
+    const { length } = this.positions;
     return { from: length, to: length, first: [], last: [], empty: true, forks: 0 };
   }
 
   private copy(part: Part): Part {
-    const shift = this.places.length - part.from;
+    const shift = this.positions.length - part.from;
     for (let k = part.from; k < part.to; k++) {
-      this.places.push(this.places[k]!);
+      this.positions.push(this.positions[k]!);
       this.next.push([]);
     }
     const moved = (all: readonly number[]) => all.map((k) => k + shift);
@@ -316,13 +314,13 @@ class Reader {
 
   private follow(from: number, to: readonly number[]): void {
     this.edges += to.length;
-    if (this.edges > MAX_EDGES) throw new Wild('is too tangled to be judged');
+    if (this.edges > MAX_EDGES) throw new Unproven('is too tangled to be judged');
     this.next[from]!.push(...to);
   }
 
   private counted(forks: number): number {
     if (forks > MAX_FORKS)
-      throw new Wild(
+      throw new Unproven(
         'leaves too many choices one after the other, which can take forever on a text',
       );
     return forks;
@@ -335,12 +333,12 @@ const joined = (a: Part, b: Part): Part => ({
   to: Math.max(a.to, b.to),
 });
 
-/** Whether two places can stand for one and the same character. */
+/** Whether two positions can match the same character. */
 class Overlaps {
   private readonly known = new Map<string, boolean>();
   private everything = '';
 
-  between(a: Place, b: Place): boolean {
+  between(a: Position, b: Position): boolean {
     if (a.literal !== null && b.literal !== null) return a.literal === b.literal;
     const key = `${a.source} ${a.flags} ${b.source} ${b.flags}`;
     const answer = this.known.get(key) ?? this.scan(a, b);
@@ -348,22 +346,22 @@ class Overlaps {
     return answer;
   }
 
-  private scan(a: Place, b: Place): boolean {
+  private scan(a: Position, b: Position): boolean {
     if (a.source === b.source) return true;
     try {
       if (a.literal !== null) return new RegExp(b.source, b.flags).test(a.literal);
       if (b.literal !== null) return new RegExp(a.source, a.flags).test(b.literal);
       if (this.known.size >= MAX_SCANS) return true;
-      // One expression cannot ignore case in a half of it.
+      // A single expression cannot ignore case in one half only.
       if (a.flags !== b.flags) return true;
       return new RegExp(`(?=${a.source})${b.source}`, a.flags).test(this.everyCharacter());
     } catch {
-      // A class of another dialect.
+      // A class that JavaScript does not know.
       return true;
     }
   }
 
-  /** All characters of Unicode but surrogates. */
+  /** All characters of Unicode except surrogates. */
   private everyCharacter(): string {
     if (this.everything) return this.everything;
     const parts: string[] = [];

@@ -1,5 +1,4 @@
-// Files that are still to be written, piece by piece and in which order; must not hold more than a
-// piece.
+// The files of an export as chunks of bounded size, in the order in which they are written.
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { manifestSource } from '../model/export/folder.ts';
@@ -11,7 +10,7 @@ export interface WriteJob {
   files: readonly ManifestFile[];
   /** Where ranges, and what is computed from them, are read from. */
   source: Folder;
-  /** Called after every piece with bytes written and bytes in all. */
+  /** Called after every chunk with the bytes written and the bytes in all. */
   onProgress?: (done: number, total: number) => void;
   signal?: { readonly aborted: boolean };
 }
@@ -19,20 +18,17 @@ export interface WriteJob {
 /** Bytes held at a time where the source has no Blobs. */
 const CHUNK_BYTES = 4 * 2 ** 20;
 /**
- * Bytes that the browser copies at a time: large enough that the waits between them do not count,
- * small enough for progress and cancel.
+ * Bytes that the browser copies at a time: enough for the waits in between not to matter, few
+ * enough for progress and cancellation.
  */
 const BLOB_BYTES = 16 * 2 ** 20;
 
-/** Bytes of a whole job. */
+/** Bytes of all files. */
 export function totalBytes(files: readonly ManifestFile[]): number {
   return files.reduce((sum, file) => sum + file.size, 0);
 }
 
-/**
- * Refuses paths that leave the folder or are written twice.
- * @throws EspalierError `bad-input`
- */
+/** @throws EspalierError `bad-input` for a path outside the folder or one that occurs twice. */
 export function checkPaths(files: readonly ManifestFile[]): void {
   const seen = new Set<string>();
   for (const { path } of files) {
@@ -44,7 +40,7 @@ export function checkPaths(files: readonly ManifestFile[]): void {
     )
       throw new EspalierError(
         'bad-input',
-        `The path ${JSON.stringify(path)} leaves the folder that is written.`,
+        `The path ${JSON.stringify(path)} is outside the export folder.`,
         'Nothing was written.',
       );
     if (seen.has(path))
@@ -58,31 +54,30 @@ export function checkPaths(files: readonly ManifestFile[]): void {
 }
 
 /**
- * What is written at a time: bytes, or a stretch of the user's files that the browser copies by
- * itself without showing it to us.
+ * What is written at a time: bytes, or a range of the user's files that the browser copies itself.
  */
-export type Piece = Uint8Array<ArrayBuffer> | Blob;
+export type Chunk = Uint8Array<ArrayBuffer> | Blob;
 
-/** Bytes of a piece. */
-export function pieceBytes(piece: Piece): number {
-  return piece instanceof Uint8Array ? piece.length : piece.size;
+/** Number of bytes of a chunk. */
+export function chunkBytes(chunk: Chunk): number {
+  return chunk instanceof Uint8Array ? chunk.length : chunk.size;
 }
 
 /**
- * One file in pieces of constant size: Blobs where the source has them, else bytes.
- * @throws EspalierError `missing-file` or `corrupt-file` of the source, `cancelled`, `bug` when the
- *   parts do not add up to `size`
+ * One file in chunks of constant size: Blobs where the source has them, bytes otherwise.
+ * @throws EspalierError `missing-file` or `corrupt-file` of the source; `cancelled`; `bug` when the
+ *   parts do not add up to `size`.
  */
-export async function* piecesOf(
+export async function* chunksOf(
   file: ManifestFile,
   source: Folder,
   signal?: { readonly aborted: boolean },
-): AsyncGenerator<Piece> {
+): AsyncGenerator<Chunk> {
   const sum = file.parts.reduce((bytes, part) => bytes + part.length, 0);
   if (sum !== file.size)
     throw new EspalierError(
       'bug',
-      `The parts of ${file.path} are ${sum} bytes, ${file.size} were announced.`,
+      `The parts of ${file.path} have ${sum} bytes, but its size is ${file.size}.`,
     );
   const bytes = manifestSource(file, source);
   const blob = bytes.blob?.(0, file.size) ?? null;
@@ -95,22 +90,22 @@ export async function* piecesOf(
 }
 
 /**
- * A browser that copies Blobs says of a source that is gone only that writing failed: this asks the
- * source itself.
- * @throws EspalierError `missing-file` when a file that the job reads was changed, moved or removed
+ * Reads one byte of every source file. When a browser copies Blobs and a source file is gone, it
+ * reports only that writing failed; this finds out.
+ * @throws EspalierError `missing-file` when a source file was changed, moved or removed.
  */
 export async function checkSource({ files, source }: WriteJob): Promise<void> {
-  const asked = new Set<string>();
+  const checked = new Set<string>();
   for (const { file, offset, length } of files.flatMap(({ parts }) => parts.flatMap(rangesOf))) {
-    if (asked.has(file)) continue;
-    asked.add(file);
+    if (checked.has(file)) continue;
+    checked.add(file);
     await source.open(file)?.read(offset, Math.min(1, length));
   }
 }
 
 /**
- * Weights first, then graphs, then what names them: a folder that was cut off has no graph, no
- * config and no espalier.json.
+ * Weights first, then graphs, then configs, espalier.json last, so that an unfinished folder cannot
+ * be taken for a complete one.
  */
 export function safeOrder(files: readonly ManifestFile[]): ManifestFile[] {
   const rank = ({ path }: ManifestFile): number => {

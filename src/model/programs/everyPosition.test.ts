@@ -9,11 +9,11 @@ import type { Folder } from '../../onnx/source.ts';
 import { fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { Chain } from '../testing/chain.ts';
-import { appendNll } from './cutHead.ts';
-import type { Piece } from './cutPiece.ts';
+import { keepEveryPosition } from './everyPosition.ts';
+import { appendNll } from './nll.ts';
 import { makeScorePrograms } from './programs.ts';
 import { foldTransposedWeights, int64Tensor, makeNode } from './rewrites.ts';
-import { keepEveryPosition } from './wholeHead.ts';
+import type { Subgraph } from './subgraph.ts';
 
 const scalar = (name: string, value: number): Tensor => ({
   ...int64Tensor(name, [value]),
@@ -26,7 +26,7 @@ const table: Tensor = {
   data: { file: 'model.onnx_data', offset: 0, length: 128 },
 };
 
-function headOf(nodes: Node[], tensors: Tensor[]): Piece {
+function headOf(nodes: Node[], tensors: Tensor[]): Subgraph {
   return {
     nodes,
     inputs: ['h'],
@@ -76,10 +76,10 @@ describe('a head that keeps the last position', () => {
   ];
 
   it.each(forms)('%s computes every position afterwards', (_, nodes, tensors) => {
-    const piece = headOf(nodes, tensors);
-    expect(keepEveryPosition(piece, 'h')).toBe(true);
-    expect(piece.nodes.map(({ op, inputs }) => [op, inputs])).toEqual([['MatMul', ['h', 'w']]]);
-    expect(appendNll(piece, 'h', 18)).toBe(true);
+    const subgraph = headOf(nodes, tensors);
+    expect(keepEveryPosition(subgraph, 'h')).toBe(true);
+    expect(subgraph.nodes.map(({ op, inputs }) => [op, inputs])).toEqual([['MatMul', ['h', 'w']]]);
+    expect(appendNll(subgraph, 'h', 18)).toBe(true);
   });
 
   it.each([
@@ -96,25 +96,25 @@ describe('a head that keeps the last position', () => {
     ],
     ['no selection', [product('h')], []],
   ] as [string, Node[], Tensor[]][])('leaves %s alone', (_, nodes, tensors) => {
-    const piece = headOf(nodes, tensors);
-    expect(keepEveryPosition(piece, 'h')).toBe(false);
-    expect(piece.nodes.length).toBe(nodes.length);
+    const subgraph = headOf(nodes, tensors);
+    expect(keepEveryPosition(subgraph, 'h')).toBe(false);
+    expect(subgraph.nodes.length).toBe(nodes.length);
   });
 });
 
 describe('a head with a product by row', () => {
   it('may be run on any stretch of positions', () => {
-    const piece = headOf(
+    const subgraph = headOf(
       [
         makeNode('Transpose', ['t'], ['tt'], { perm: [1, 0] }),
         makeNode('MatMul', ['h', 'tt'], ['logits']),
       ],
       [],
     );
-    piece.initializers.set('t', { ...table, name: 't' });
-    expect(foldTransposedWeights(piece)).toBe(1);
-    expect(appendNll(piece, 'h', 18)).toBe(true);
-    expect(piece.nodes[0]?.op).toBe('Slice');
+    subgraph.initializers.set('t', { ...table, name: 't' });
+    expect(foldTransposedWeights(subgraph)).toBe(1);
+    expect(appendNll(subgraph, 'h', 18)).toBe(true);
+    expect(subgraph.nodes[0]?.op).toBe('Slice');
   });
 
   it('may not when rows are mixed on the way', () => {
@@ -122,11 +122,11 @@ describe('a head with a product by row', () => {
       makeNode('Reshape', ['h', 'to'], ['f']),
       makeNode('Softmax', ['f'], ['s'], { axis: 0 }),
     ];
-    const piece = headOf(
+    const subgraph = headOf(
       [...flat, makeNode('MatMul', ['s', 'w'], ['logits'])],
       [int64Tensor('to', [-1, 8])],
     );
-    expect(appendNll(piece, 'h', 18)).toBe(false);
+    expect(appendNll(subgraph, 'h', 18)).toBe(false);
   });
 });
 
@@ -150,12 +150,10 @@ describe('position ids', () => {
     const edited: Folder = {
       name: folder.name,
       files: [...folder.files, { path: 'onnx/original.data', size: original?.size ?? 0 }],
-      open: (path) =>
-        path === 'onnx/model.onnx'
-          ? source
-          : path === 'onnx/original.data'
-            ? original
-            : folder.open(path),
+      open: (path) => {
+        if (path === 'onnx/model.onnx') return source;
+        return path === 'onnx/original.data' ? original : folder.open(path);
+      },
     };
     const opened = await openModel(edited, 'onnx/model.onnx');
     expect(opened.summary.canScore).toBe(true);

@@ -1,31 +1,31 @@
-// A forward reader over a ByteSource with a small read-ahead window; must not read payloads that
-// its user jumps over.
+// Reads a ByteSource from front to back with a small read-ahead buffer; what the caller jumps over
+// is not read.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource } from './source.ts';
 
 /**
- * First window of a file, and the window after a jump, in bytes. A jump lands beside a payload:
- * reading far ahead would read weights.
+ * Bytes read ahead at the start of a file and after a jump. The next payload is close after a jump,
+ * so that reading far ahead would read weights.
  */
-const FIRST_WINDOW = 16 * 1024;
-const JUMP_WINDOW = 2 * 1024;
-/** Largest window of a long sequential stretch, in bytes. */
-const MAX_WINDOW = 1024 * 1024;
+const FIRST_READ = 16 * 1024;
+const READ_AFTER_JUMP = 2 * 1024;
+/** Most bytes read ahead; each sequential read doubles the amount up to here. */
+const MAX_READ = 1024 * 1024;
 /** Longest protobuf field header: two varints of ten bytes. */
 const HEADER_BYTES = 20;
 
-/** Reads varints and byte runs; awaits only when the window is used up. */
-export class WindowReader {
+/** Reads varints and byte ranges; waits for the source only when its buffer is used up. */
+export class ForwardReader {
   /** Offset of the next byte in the file. */
   position = 0;
   #buffer: Uint8Array = new Uint8Array(0);
   #start = 0;
-  #window = FIRST_WINDOW;
+  #ahead = FIRST_READ;
   readonly #source: ByteSource;
   readonly #name: string;
 
-  /** `name` is the file's path, for error messages. */
+  /** @param name path of the file, for error messages. */
   constructor(source: ByteSource, name: string) {
     this.#source = source;
     this.#name = name;
@@ -39,15 +39,15 @@ export class WindowReader {
     return this.#start + this.#buffer.length;
   }
 
-  /** A promise when bytes must be read before a field header can be parsed, else null. */
+  /** Makes the next field header available: a promise when bytes must be read for it, else null. */
   header(): Promise<void> | null {
     const wanted = Math.min(HEADER_BYTES, this.size - this.position);
     return this.#has(wanted) ? null : this.#fill(wanted);
   }
 
   /**
-   * The varint at `position`, as a number; call after `header()`. @throws EspalierError
-   * `corrupt-file`
+   * Reads the varint at `position` as a number. Call `header()` before.
+   * @throws EspalierError `corrupt-file` when it is cut off or longer than ten bytes.
    */
   varint(): number {
     let value = 0;
@@ -62,14 +62,14 @@ export class WindowReader {
     }
     throw new EspalierError(
       'corrupt-file',
-      `${this.#name} is damaged: a number at byte ${this.position - 10} does not end.`,
+      `${this.#name} is damaged: the number at byte ${this.position - 10} does not end.`,
       'Download or export the file again.',
     );
   }
 
   /**
-   * A copy of `length` bytes from `from`, leaving `position` behind them. @throws EspalierError
-   * `corrupt-file` when the file is too short
+   * A copy of bytes [from, from + length); `position` is then after them.
+   * @throws EspalierError `corrupt-file` when the file is too short.
    */
   async take(from: number, length: number): Promise<Uint8Array> {
     if (from + length > this.size) throw truncated(this.#name, from, this.size);
@@ -86,14 +86,14 @@ export class WindowReader {
   async #fill(length: number): Promise<void> {
     const sequential = this.position >= this.#start && this.position <= this.#end;
     if (!sequential) {
-      this.#window = JUMP_WINDOW;
+      this.#ahead = READ_AFTER_JUMP;
       this.#buffer = new Uint8Array(0);
       this.#start = this.position;
     }
     const kept = this.#buffer.subarray(this.position - this.#start);
     const from = this.position + kept.length;
-    const more = Math.min(Math.max(length - kept.length, this.#window), this.size - from);
-    this.#window = Math.min(this.#window * 2, MAX_WINDOW);
+    const more = Math.min(Math.max(length - kept.length, this.#ahead), this.size - from);
+    this.#ahead = Math.min(this.#ahead * 2, MAX_READ);
     const read = await this.#source.read(from, more);
     const joined = new Uint8Array(kept.length + read.length);
     joined.set(kept);
@@ -103,7 +103,7 @@ export class WindowReader {
   }
 }
 
-/** The file ends before what its own lengths announce. */
+/** The error of a file that ends before the lengths in it say. */
 export function truncated(name: string, offset: number, size: number): EspalierError {
   return new EspalierError(
     'corrupt-file',
