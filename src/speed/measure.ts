@@ -110,8 +110,8 @@ export async function measureVariants(
   const inTurns = async (): Promise<void> => {
     interleaved = 'rounds';
     note(
-      'The two models do not fit in memory at once: they were loaded and measured in turns, which ' +
-        'compares them less precisely.',
+      'The two models do not fit in memory at once: they were loaded and measured in turns, ' +
+        'which compares them less precisely.',
     );
     const turns = Math.min(TURNS, settings.runs);
     const total = turns * settings.warmup + settings.runs;

@@ -6,8 +6,10 @@ import type { VariantHandle } from '../contract/variant.ts';
 import { EspalierError, toReport } from '../errors.ts';
 
 const OWN_TEXT =
-  'In the first days of spring the old gardener walked along the wall, looked at every branch of the pear tree, and took away what had grown ' +
-  'in the wrong direction. A tree that is trained on a wall needs little room, he said, but it needs a patient hand. By the evening the ground ' +
+  'In the first days of spring the old gardener walked along the wall, looked at every branch ' +
+  'of the pear tree, and took away what had grown in the wrong direction. A tree that is ' +
+  'trained on a wall needs little room, he said, but it needs a patient hand. By the evening ' +
+  'the ground ' +
   'was covered with twigs, the tree looked smaller than before, and it bore more fruit that ' +
   'year than in any other that he remembered.';
 

@@ -56,8 +56,8 @@ export async function chooseDevice(
   if (needsFloat16(opened) && !engine.float16) {
     await engine.dispose();
     notes.push(
-      'This graph computes in float16, which the GPU does not offer (shader-f16): the model runs on ' +
-        'the CPU (wasm).',
+      'This graph computes in float16, which the GPU does not offer (shader-f16): the model ' +
+        'runs on the CPU (wasm).',
     );
     return onWasm();
   }

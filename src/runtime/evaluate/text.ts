@@ -43,8 +43,11 @@ export async function evaluationText(
   if (request.segment > limit)
     throw new EspalierError(
       'bad-input',
-      `Segments of ${request.segment} tokens are longer than ` +
-        `${limit < LONGEST_SEGMENT ? `this model's context of ${limit}` : `the ${limit} that can be evaluated`}.`,
+      `Segments of ${request.segment} tokens are longer than ${
+        limit < LONGEST_SEGMENT
+          ? `this model's context of ${limit}`
+          : `the ${limit} that can be evaluated`
+      }.`,
       `Use segments of at most ${limit} tokens.`,
     );
   const used = await tokenizer();

@@ -22,8 +22,8 @@ const PREFIXES = 8;
 const WASM_GRAPH_BYTES = 3.5 * 2 ** 30;
 
 const NO_LIKELIHOODS =
-  'the graph gives no likelihoods of a text (no logits for every token, or embeddings in place of ' +
-  'token ids)';
+  'the graph gives no likelihoods of a text (no logits for every token, or embeddings in ' +
+  'place of token ids)';
 
 /** What scoring found for the plan. */
 export interface ExpectedNll {

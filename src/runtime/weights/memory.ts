@@ -189,6 +189,7 @@ function bufferObstacle(
 
 function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {
   const { weights, hiddenStates, scratch, logits } = bytes;
+  const total = weights + hiddenStates + scratch + logits;
   const parts = [
     `${formatBytes(weights)} of weights`,
     `${formatBytes(hiddenStates)} of hidden states`,
@@ -197,9 +198,8 @@ function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {
   ];
   return new EspalierError(
     'too-large',
-    `Even streamed from the files, this model needs ${formatBytes(weights + hiddenStates + scratch + logits)} at once (${parts.join(
-      ', ',
-    )}), but the budget is ${formatBytes(budget)}.`,
+    `Even streamed from the files, this model needs ${formatBytes(total)} at once ` +
+      `(${parts.join(', ')}), but the budget is ${formatBytes(budget)}.`,
     'Raise the memory budget, use shorter windows, or open a quantised graph of the model.',
   );
 }

@@ -30,7 +30,7 @@ interface Curve {
   settingsKey: string;
   /** True when it was read from an espalier.json. */
   restored: boolean;
-  /** What the engine remarked while it ran: fewer windows than asked, another device, rewrites. */
+  /** What the engine remarked while it ran: fewer windows than asked, another device. */
   notes: readonly string[];
 }
 
