@@ -73,7 +73,10 @@ export function readCriterion(
   return { criterion, options: { norms: values.norms, span: values.contiguous ?? 1 } };
 }
 
-/** Measures what a criterion needs. @throws EspalierError as `measureSource`, `ScoreSession.score` */
+/**
+ * Measures what a criterion needs.
+ * @throws EspalierError as `measureSource`, `ScoreSession.score`
+ */
 export async function measureCriterion(
   criterion: Criterion,
   context: Pick<SourceContext, 'opened' | 'onWindows'>,
