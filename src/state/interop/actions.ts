@@ -1,4 +1,5 @@
-// Orders and tables of other tools, read from files: kept beside the curve until they are forgotten.
+// Orders and tables of other tools, read from files: shown beside the curve until they are
+// forgotten.
 // A file that cannot be read changes nothing.
 
 import { EspalierError } from '../../errors.ts';
