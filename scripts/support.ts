@@ -28,22 +28,21 @@ const SIBLING: Readonly<Record<string, string>> = {
 /** float16 activations. */
 const HALF_ACTIVATIONS = /fp16|q4f16|int4-webgpu/;
 
+function limitOf(name: string, dtype: string): number {
+  if (dtype === 'fp32') return LIMIT.float32;
+  return HALF_ACTIVATIONS.test(name) ? LIMIT.float16 : LIMIT.quantised;
+}
+
 function goldenOf(name: string, dtype: string, supported: boolean): SupportTask['golden'] {
   if (!supported) return null;
   const { windows, baseline, blocks } = golden(SIBLING[name] ?? name);
   if (!baseline || !blocks) return null;
   const exact = golden<Level0Golden>('level0').folders[name];
-  const limit =
-    dtype === 'fp32'
-      ? LIMIT.float32
-      : HALF_ACTIVATIONS.test(name)
-        ? LIMIT.float16
-        : LIMIT.quantised;
   return {
     windows,
     nll: exact?.nll ?? baseline.nll,
     blocks: exact?.blocks ?? blocks,
-    tolerance: limit,
+    tolerance: limitOf(name, dtype),
   };
 }
 

@@ -192,7 +192,7 @@ describe('prune to a folder', () => {
       at('to.json'),
     ]);
 
-  test('what stands beside it stays', async () => {
+  test('what is beside it stays', async () => {
     mkdirSync(at('kept.part'));
     writeFileSync(at('kept.part/mine.txt'), 'mine');
     expect(await to(at('kept'))).toBe(0);
@@ -261,7 +261,7 @@ test('prune writes a folder that verifies, and overwrites nothing', async () => 
   await expect(prune(words)).rejects.toThrow(/not an empty folder/);
 });
 
-test('prune takes parts of blocks, and what it writes is inspected, scored and pruned again', async () => {
+test('prune takes sublayers, and what it writes is inspected, scored and pruned again', async () => {
   const windows = [[5, 6, 7, 8, 9, 10, 11, 12]];
   writeFileSync(at('some.json'), JSON.stringify(windows));
   const words = [

@@ -15,7 +15,7 @@ export interface CriterionReport {
   scores: number[];
   /**
    * Blocks (with `contiguous` above 1 the first block of each window), lowest score first; those
-   * that cannot be left out are missing.
+   * that cannot be removed are missing.
    */
   order: number[];
   seconds: number;
@@ -82,7 +82,7 @@ export function angularOf(
   };
 }
 
-/** Blocks that cannot be left out. */
+/** Blocks that cannot be removed. */
 function fixed({ structure }: OpenedModel): number[] {
   return structure.blocks
     .filter(({ unremovable }) => unremovable !== null)

@@ -25,7 +25,7 @@ const json = <T>(name: string): T => JSON.parse(readFileSync(at(name), 'utf8')) 
 const SAMPLE = [samplePath(), '--model', 'onnx/model.onnx'];
 
 describe('eval', () => {
-  test('writes both sides of a plan with parts, with segment length and BOS policy beside them', async () => {
+  test('writes original and plan, sublayers included, with segment length and BOS policy beside them', async () => {
     const words = [
       '--segment',
       '64',
@@ -137,7 +137,7 @@ describe('search', () => {
     ).toBeLessThan(1e-3);
   }, 240_000);
 
-  test('iterative goes on from --remove, up to the bound', async () => {
+  test('iterative continues from --remove, up to the bound', async () => {
     writeFileSync(
       at('short.json'),
       JSON.stringify(expected.windows.slice(0, 2).map((window) => window.slice(0, 16))),
@@ -184,10 +184,10 @@ describe('search', () => {
 
   test.each([
     [['--lock', '3,16'], 'There is no block 16; the model has blocks 0 to 15.'],
-    [['--lock', '3,7', '--remove', '7.attn'], '--remove takes 7.attn, and --lock keeps block 7.'],
-    [['--lock', '0-14'], '--remove-count is 2, but at most 1 can go.'],
-    [['--lock', '0-15'], '--remove-count is 2, but no block can go.'],
-    [['--remove', '1-14'], 'but at most 1 can go.'],
+    [['--lock', '3,7', '--remove', '7.attn'], '--remove removes 7.attn, but --lock keeps block 7.'],
+    [['--lock', '0-14'], '--remove-count is 2, but at most 1 can be removed.'],
+    [['--lock', '0-15'], '--remove-count is 2, but no block can be removed.'],
+    [['--remove', '1-14'], 'but at most 1 can be removed.'],
   ])('%j is refused before it searches', async (words, message) => {
     await expect(
       search([...SAMPLE, '--remove-count', '2', ...words, ...windows()]),

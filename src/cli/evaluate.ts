@@ -1,47 +1,72 @@
-// `eval`: perplexity of a model and of a plan on a text of its own, as JSON with the numbers in
-// words beside it.
+// `eval`: perplexity of the original and of a plan on a text of your own; JSON, with the numbers in
+// words on standard error.
 
 import type { EvaluatedSide, EvaluateEvent, EvaluateResult } from '../contract/evaluate.ts';
 import type { ScoreResult } from '../contract/score.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
 import { folderTokenizer } from '../runtime/score/calibration.ts';
 import { formatUnits } from '../units.ts';
-import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { defineCommand } from './command.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import {
+  BOS_OPTIONS,
+  BUDGET_OPTIONS,
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+} from './sharedOptions.ts';
 import { readTextFile } from './texts.ts';
 
 const OPTIONS = {
-  text: { type: 'string' },
-  segment: { type: 'string' },
-  stride: { type: 'string' },
-  'max-segments': { type: 'string' },
-  bos: { type: 'string' },
-  remove: { type: 'string' },
-  device: { type: 'string' },
-  budget: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+  text: { type: 'text', value: 'file', required: true, help: 'plain text to evaluate on' },
+  segment: { type: 'whole', min: 2, default: 128, value: 'tokens', help: 'length of a segment' },
+  stride: {
+    type: 'whole',
+    min: 1,
+    value: 'tokens',
+    help: 'distance of segments that overlap; without it they do not',
+  },
+  'max-segments': {
+    type: 'whole',
+    min: 1,
+    value: 'n',
+    help: 'evaluate at most this many segments; by default all',
+  },
+  ...BOS_OPTIONS,
+  ...PLAN_OPTIONS,
+  ...RUN_OPTIONS,
+  ...BUDGET_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
 
-/** What `eval` writes: the result of the page's evaluation. */
+export const evaluate = defineCommand({
+  summary: 'measure the perplexity of the original, and of a plan, on a text of your own',
+  about:
+    'With --remove also how often original and pruned find the same token most likely, and their ' +
+    'KL divergence. Use a text that the blocks were not scored on.',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --text public/text/evaluation.txt --max-segments 20',
+    'public/sample --model onnx/model.onnx --text public/text/evaluation.txt --remove 7,9.attn',
+  ],
+  run,
+});
+
+/** What `eval` writes: what the page's evaluation gives. */
 export type EvalReport = EvaluateResult & Pick<ScoreResult, 'selfTest' | 'rewrites'>;
 
-export async function evaluate(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  if (values.text === undefined) throw new UsageError('Give --text <file>.');
-  const whole = (text: string | undefined, option: string): number | null =>
-    text === undefined ? null : wholeNumber(text, option, 1);
+async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
   const wanted = {
-    segment: wholeNumber(values.segment, 'segment', 128, 2),
-    stride: whole(values.stride, 'stride'),
-    maxSegments: whole(values['max-segments'], 'max-segments'),
-    bos: oneOf(values.bos, 'bos', ['none', 'every']),
+    segment: values.segment,
+    stride: values.stride ?? null,
+    maxSegments: values['max-segments'] ?? null,
+    bos: values.bos ?? null,
   };
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget =
-    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
-  const removed = parseRemove(values.remove);
+  const removed = values.remove;
   const source = readTextFile(values.text);
 
   checkJsonTarget(values.json);
@@ -55,13 +80,13 @@ export async function evaluate(words: string[]): Promise<number> {
       () => folderTokenizer(folder),
       null,
     );
-    const { session, engine, selfTest, notes } = await openSession(opened, device);
+    const { session, engine, selfTest, notes } = await openSession(opened, values);
     for (const line of notes) note(line);
-    await session.setBudget(budget);
-    const told = (event: EvaluateEvent): void => {
+    await session.setBudget(values.budget);
+    const onEvent = (event: EvaluateEvent): void => {
       if (event.type === 'progress') showProgress(event.progress);
     };
-    const result = await session.evaluate(text, removed, undefined, told);
+    const result = await session.evaluate(text, removed, undefined, onEvent);
     const report: EvalReport = { ...result, selfTest, rewrites: [...session.programs.rewrites] };
     statusDone();
     writeJson(values.json, report);
@@ -90,12 +115,15 @@ function linesOf(report: EvalReport): string[] {
   const windows =
     `${segments} segments of ${segment} tokens${stride === null ? '' : `, stride ${stride}`}, ` +
     `BOS ${bos}`;
-  const lines = [`${text.name}, ${windows}, on ${device.name}`, `PPL ${inWords(original)}`];
+  const lines = [
+    `${text.name}, ${windows}, on ${device.name}`,
+    `original: PPL ${inWords(original)}`,
+  ];
   if (plan) {
-    lines.push(`PPL ${inWords(plan)} without ${formatUnits(removed)}`);
+    lines.push(`without ${formatUnits(removed)}: PPL ${inWords(plan)}`);
     lines.push(
-      `same most likely token at ${((top1Agreement ?? 0) * 100).toFixed(1)} %, KL divergence ` +
-        `${klDivergence?.toPrecision(3)} nats`,
+      `most likely token agrees at ${((top1Agreement ?? 0) * 100).toFixed(1)} % of positions, ` +
+        `KL divergence ${klDivergence?.toPrecision(3)} nats`,
     );
   }
   return [...lines, ...warnings];

@@ -1,6 +1,5 @@
 // `prune`: writes the pruned folder and checks what was written, as the page's export does.
 
-import type { DeviceKind } from '../contract/device.ts';
 import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import { stepRecords } from '../model/export/steps.ts';
@@ -13,31 +12,51 @@ import type { RoutedSession } from '../runtime/score/route.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
-import { oneOf, parseCommand, parseRemove, UsageError } from './args.ts';
+import { defineCommand } from './command.ts';
 import { openForCommand, openSession, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
-import { checkSteps, parseSteps } from './steps.ts';
+import {
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+  type RunValues,
+} from './sharedOptions.ts';
+import { STEP_OPTIONS, stepsFor } from './steps.ts';
 
-export async function prune(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, {
-    remove: { type: 'string' },
-    out: { type: 'string' },
-    model: { type: 'string' },
-    dtype: { type: 'string' },
-    device: { type: 'string' },
-    json: { type: 'string' },
-  });
-  const { out, json } = values;
-  if (out === undefined) throw new UsageError('Name the folder to write: --out <dir>.');
-  if (values.remove === undefined)
-    throw new UsageError('Name the blocks to remove: --remove 3,7 (or --remove "" for none).');
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const removed = parseRemove(values.remove);
-  const steps = parseSteps(values.dtype);
+const OPTIONS = {
+  remove: {
+    ...PLAN_OPTIONS.remove,
+    required: true,
+    help: `${PLAN_OPTIONS.remove.help}; "" for none`,
+  },
+  out: { type: 'text', value: 'dir', required: true, help: 'folder to write, new or empty' },
+  ...STEP_OPTIONS,
+  ...RUN_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
+
+export const prune = defineCommand({
+  summary: 'write the pruned model folder and verify it',
+  about:
+    'The written files are opened again, run and compared with the original. Without --json the ' +
+    'checks are printed.',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --remove 7,9.attn --out pruned-sample',
+    'public/sample --model onnx/model.onnx --remove "" --dtype fp16 --out sample-fp16',
+  ],
+  run,
+});
+
+async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
+  const { out, json, remove: removed } = values;
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
-    checkSteps(opened, steps);
+    const steps = stepsFor(opened, values.dtype);
     const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
     await writeFolder(out, manifest.files, folder, (done, total) =>
       status(`write ${done}/${total} bytes`),
@@ -49,7 +68,7 @@ export async function prune(words: string[]): Promise<number> {
       { length: VERIFY_TOKENS },
       (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize),
     );
-    const { nll, whyNoNll, engine } = await likelihood(opened, removed, window, device);
+    const { nll, whyNoNll, engine } = await likelihood(opened, removed, window, values);
     const expected = {
       window,
       nll,
@@ -103,13 +122,13 @@ async function likelihood(
   opened: OpenedModel,
   removed: readonly Unit[],
   window: readonly number[],
-  device: DeviceKind,
+  values: RunValues,
 ): Promise<{ nll: Float32Array | null; whyNoNll?: string; engine: Engine }> {
   let whyNoNll: string | undefined;
   if (opened.summary.canScore) {
     let routed: RoutedSession | null = null;
     try {
-      routed = await openSession(opened, device);
+      routed = await openSession(opened, values);
       for (const text of routed.notes) note(text);
       const nll = await routed.session.nllPerToken(removed, window);
       await routed.session.dispose();

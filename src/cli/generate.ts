@@ -1,5 +1,5 @@
-// `generate`: text of a model, and of a plan beside it, from the bytes that export would write; as
-// JSON and the texts themselves.
+// `generate`: text of the original and of a plan, from the bytes that an export would write; JSON,
+// with the texts on standard error.
 
 import { checkSampling, type Sampling } from '../analysis/sampling.ts';
 import type { DeviceKind } from '../contract/device.ts';
@@ -9,25 +9,53 @@ import type { EncodedPrompt, Prompt } from '../contract/variant.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
 import { generateSideBySide } from '../speed/sideBySide.ts';
 import type { Unit } from '../units.ts';
-import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { defineCommand } from './command.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { COMMON_OPTIONS, FOLDER, PLAN_OPTIONS, RUN_OPTIONS } from './sharedOptions.ts';
 
 const OPTIONS = {
-  prompt: { type: 'string' },
-  chat: { type: 'boolean' },
-  remove: { type: 'string' },
-  tokens: { type: 'string' },
-  temperature: { type: 'string' },
-  'top-k': { type: 'string' },
-  'top-p': { type: 'string' },
-  seed: { type: 'string' },
-  device: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+  prompt: { type: 'text', value: 'text', required: true, help: 'text to continue' },
+  chat: { type: 'flag', help: "put the prompt through the model's chat template" },
+  ...PLAN_OPTIONS,
+  tokens: { type: 'whole', min: 1, default: 64, value: 'n', help: 'new tokens at most' },
+  temperature: {
+    type: 'decimal',
+    default: 0,
+    value: 'x',
+    help: 'sampling temperature; 0 always takes the most likely token',
+  },
+  'top-k': {
+    type: 'whole',
+    min: 0,
+    default: 0,
+    value: 'n',
+    help: 'sample from the n most likely tokens; 0 for all',
+  },
+  'top-p': {
+    type: 'decimal',
+    default: 1,
+    value: 'x',
+    help: 'sample from the most likely tokens that hold this probability, up to 1',
+  },
+  seed: { type: 'whole', min: 0, default: 0, value: 'n', help: 'seed of the sampling' },
+  ...RUN_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
 
-export interface GeneratedVariant {
+export const generate = defineCommand({
+  summary: 'continue a prompt with the original and, with --remove, with the pruned model',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --prompt "It was a fine morning" --remove 7,9',
+    'public/sample --model onnx/model.onnx --prompt "Anne" --temperature 0.8 --top-p 0.9 --seed 1',
+  ],
+  run,
+});
+
+interface GeneratedVariant {
   /** New token ids. */
   ids: number[];
   text: string;
@@ -60,19 +88,14 @@ export interface GenerateReport {
   errors?: { readonly [W in Which]?: ErrorReport };
 }
 
-export async function generate(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  const { prompt: text, chat = false } = values;
-  if (text === undefined) throw new UsageError('Give a prompt: --prompt <text>.');
+async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
+  const { prompt: text, chat, tokens, remove: removed } = values;
   const sampling: Sampling = {
-    temperature: decimal(values.temperature, 'temperature', 0),
-    topK: wholeNumber(values['top-k'], 'top-k', 0, 0),
-    topP: decimal(values['top-p'], 'top-p', 1),
-    seed: wholeNumber(values.seed, 'seed', 0, 0),
+    temperature: values.temperature,
+    topK: values['top-k'],
+    topP: values['top-p'],
+    seed: values.seed,
   };
-  const tokens = wholeNumber(values.tokens, 'tokens', 64);
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const removed = parseRemove(values.remove);
   checkSampling(sampling);
   checkJsonTarget(values.json);
   const prompt: Prompt = chat
@@ -83,7 +106,7 @@ export async function generate(words: string[]): Promise<number> {
     checkPlan(opened, removed);
     let encoded: EncodedPrompt = { ids: [], text: '' };
     const request = { removed, prompt, tokens, sampling, stopAtEos: true };
-    const result = await generateSideBySide(request, await openVariants(opened, device), {
+    const result = await generateSideBySide(request, await openVariants(opened, values), {
       signal: new AbortController().signal,
       together: true,
       onEvent: (event) => {
@@ -157,7 +180,7 @@ function summarise(
     note(
       divergesAt === null
         ? 'Both texts are the same.'
-        : `They differ from new token ${divergesAt + 1} on.`,
+        : `First difference at new token ${divergesAt + 1}.`,
     );
   for (const [name, error] of Object.entries(errors ?? {}))
     if (error) note(`${name} failed: ${error.message} ${error.hint}`);

@@ -1,15 +1,21 @@
 // `inspect`: what is known of a model before any weight is read, as JSON.
 
 import type { BlockSummary } from '../model/open/summary.ts';
-import { parseCommand } from './args.ts';
+import { defineCommand } from './command.ts';
 import { openForCommand, withFolder } from './open.ts';
+import type { Values } from './options.ts';
 import { checkJsonTarget, writeJson } from './output.ts';
+import { COMMON_OPTIONS, FOLDER } from './sharedOptions.ts';
 
-export async function inspect(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, {
-    model: { type: 'string' },
-    json: { type: 'string' },
-  });
+export const inspect = defineCommand({
+  summary: 'show the structure of a model: blocks, sizes, cuts, problems; reads no weights',
+  argument: FOLDER,
+  options: COMMON_OPTIONS,
+  examples: ['public/sample --model onnx/model.onnx --json -'],
+  run,
+});
+
+async function run(path: string, values: Values<typeof COMMON_OPTIONS>): Promise<number> {
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const { summary } = await openForCommand(folder, values.model);

@@ -1,7 +1,7 @@
 // Opens a model folder for a command: which graph, which device; prints nothing.
 
 import { existsSync } from 'node:fs';
-import type { DeviceKind, SelfTest } from '../contract/device.ts';
+import type { SelfTest } from '../contract/device.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
 import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
@@ -15,6 +15,7 @@ import { runSelfTest } from '../runtime/device/selfTest.ts';
 import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
 import type { Unit } from '../units.ts';
 import { graphPath, UsageError } from './args.ts';
+import type { RunValues } from './sharedOptions.ts';
 
 /**
  * What `use` makes of a folder that exists; its files are closed afterwards. @throws EspalierError
@@ -49,7 +50,7 @@ export async function openForCommand(
     const list = graphs
       .map((g) => `  --model ${g.path}  (${g.dtype}, ${(g.bytes / 1e6).toFixed(1)} MB)`)
       .join('\n');
-    throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}\n`);
+    throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}`);
   }
   if (graph !== undefined && !graphs.some((g) => g.path === graph)) {
     const known = graphs.map((g) => g.path).join(', ') || 'none';
@@ -85,7 +86,7 @@ function selfTestOnce(): Promise<SelfTest | null> {
  */
 export async function openVariants(
   opened: OpenedModel,
-  device: DeviceKind,
+  { device }: RunValues,
   graphCapture = false,
 ): Promise<OpenVariant> {
   const selfTest = device === 'webgpu' ? await selfTestOnce() : null;
@@ -97,6 +98,6 @@ export async function openVariants(
 }
 
 /** A scoring session on the wasm device, or on WebGPU when it is asked for. */
-export function openSession(opened: OpenedModel, device: DeviceKind): Promise<RoutedSession> {
+export function openSession(opened: OpenedModel, { device }: RunValues): Promise<RoutedSession> {
   return openRouted(opened, nodeLoader, device, selfTestOnce);
 }

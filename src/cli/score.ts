@@ -1,5 +1,5 @@
-// `score`: every block, or part of a block, by one criterion, and perplexity of a plan, as JSON
-// with the order in words beside it.
+// `score`: scores every block, or one sublayer of each, by one criterion, and the perplexity of a
+// plan; JSON, with the order in words on standard error.
 
 import type { PlanResult } from '../contract/plan.ts';
 import type {
@@ -12,7 +12,8 @@ import { EspalierError } from '../errors.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { SublayersCurve } from '../runtime/score/curve.ts';
 import { type Sublayer, sublayerOf } from '../units.ts';
-import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { UsageError } from './args.ts';
+import { defineCommand } from './command.ts';
 import {
   angularOf,
   criterionLines,
@@ -22,54 +23,93 @@ import {
   sublayersLines,
 } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
-import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
-
-const OPTIONS = {
-  criterion: { type: 'string' },
-  unit: { type: 'string' },
-  norms: { type: 'boolean' },
-  contiguous: { type: 'string' },
-  ...CALIBRATION_OPTIONS,
-  remove: { type: 'string' },
-  device: { type: 'string' },
-  budget: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+import {
+  BUDGET_OPTIONS,
+  CALIBRATION_OPTIONS,
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+} from './sharedOptions.ts';
+import { readCalibration, samplingOf } from './texts.ts';
 
 const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
 
-/** What `score` writes: the result of the page's Score, and the plan when blocks are named. */
+const OPTIONS = {
+  criterion: {
+    type: 'choice',
+    value: 'name',
+    choices: CRITERIA,
+    default: 'ppl',
+    help: 'what scores a block',
+  },
+  unit: {
+    type: 'choice',
+    value: 'name',
+    choices: ['block', 'attention', 'ffn'],
+    default: 'block',
+    help: 'what to score: whole blocks, or one sublayer of each by ppl',
+  },
+  norms: { type: 'flag', help: 'count norm weights; mag-l1 and mag-l2 only' },
+  contiguous: {
+    type: 'whole',
+    min: 1,
+    default: 1,
+    value: 'n',
+    help: 'score every n contiguous blocks; angular only',
+  },
+  ...CALIBRATION_OPTIONS,
+  ...PLAN_OPTIONS,
+  ...RUN_OPTIONS,
+  ...BUDGET_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
+
+export const score = defineCommand({
+  summary: 'score every block, or one sublayer of each, by a criterion: perplexity or another',
+  about:
+    'By ppl: the perplexity of the original and without each block, on calibration windows, and ' +
+    'with --remove also the perplexity of that plan. Give --text or --windows; mag-l1 and mag-l2 ' +
+    'need neither, they read the weights and run nothing.',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --json scores.json',
+    'public/sample --model onnx/model.onnx --criterion mag-l1 --json -',
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --unit attention',
+  ],
+  run,
+});
+
+/** What `score` writes: what the page's Score gives, and the plan where --remove names one. */
 export type ScoreReport = ScoreResult & { plan?: PlanResult };
 
 /** Windows, settings and device of a criterion that runs the model. */
 type Ran = Pick<ScoreResult, 'windows' | 'settings' | 'device' | 'selfTest' | 'rewrites'>;
 
-/** What `score` writes for the parts of one kind. */
+/** What `score` writes for one sublayer of each block. */
 export type SublayersReport = SublayersResult & Ran & { unit: Sublayer };
 
-export async function score(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  const criterion = oneOf(values.criterion, 'criterion', CRITERIA) ?? 'ppl';
-  const unit = oneOf(values.unit, 'unit', ['block', 'attention', 'ffn']) ?? 'block';
-  const contiguous = wholeNumber(values.contiguous, 'contiguous', 1);
-  const removed = parseRemove(values.remove);
+async function run(
+  path: string,
+  values: Values<typeof OPTIONS>,
+  given: ReadonlySet<string>,
+): Promise<number> {
+  const { criterion, unit, contiguous, remove: removed } = values;
   const magnitude = criterion === 'mag-l1' || criterion === 'mag-l2';
   if (values.norms && !magnitude)
     throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
-  if (values.contiguous !== undefined && criterion !== 'angular')
+  if (given.has('contiguous') && criterion !== 'angular')
     throw new UsageError('--contiguous goes with --criterion angular.');
   if (unit !== 'block' && criterion !== 'ppl')
-    throw new UsageError('--unit goes with --criterion ppl; the others are of whole blocks.');
+    throw new UsageError('--unit goes with --criterion ppl; the others score whole blocks.');
   if (removed.length > 0 && (criterion !== 'ppl' || unit !== 'block'))
     throw new UsageError(
       '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
     );
   const wanted = samplingOf(values);
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget =
-    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const source = magnitude ? null : readCalibration(values);
 
   checkJsonTarget(values.json);
@@ -82,7 +122,7 @@ export async function score(words: string[]): Promise<number> {
       const report = await scoreMagnitude(
         opened,
         criterion === 'mag-l1' ? 'l1' : 'l2',
-        values.norms ?? false,
+        values.norms,
         seconds,
       );
       finish(values.json, report, criterionLines(report));
@@ -100,9 +140,9 @@ export async function score(words: string[]): Promise<number> {
       () => folderTokenizer(folder),
       opened.summary,
     );
-    const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, device);
+    const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, values);
     for (const text of [...routeNotes, ...notes]) note(text);
-    await session.setBudget(budget);
+    await session.setBudget(values.budget);
     const memory = session.memory(
       windows.length,
       Math.max(...windows.map((window) => window.length)),
@@ -120,7 +160,7 @@ export async function score(words: string[]): Promise<number> {
       selfTest,
       rewrites: [...rewrites],
     };
-    const told = (event: ScoreEvent | SublayersEvent): void => {
+    const onEvent = (event: ScoreEvent | SublayersEvent): void => {
       if (event.type === 'progress') showProgress(event.progress);
     };
     if (criterion === 'block-influence' || criterion === 'angular') {
@@ -133,14 +173,14 @@ export async function score(words: string[]): Promise<number> {
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {
       const report = sublayersOf(
-        await session.scoreSublayers(windows, undefined, told),
+        await session.scoreSublayers(windows, undefined, onEvent),
         unit === 'attention' ? 'attn' : 'ffn',
         ran,
         seconds(),
       );
       finish(values.json, report, sublayersLines(report));
     } else {
-      const curve = await session.score(windows, undefined, told);
+      const curve = await session.score(windows, undefined, onEvent);
       const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
       const report: ScoreReport = {
         ...curve,
@@ -162,14 +202,14 @@ function finish(target: string | undefined, report: unknown, lines: readonly str
   for (const line of lines) note(line);
 }
 
-/** The parts of one kind; both kinds are scored together. */
+/** One sublayer of each block; both are scored together. */
 function sublayersOf(
   curve: SublayersCurve,
   unit: Sublayer,
   ran: Ran,
   seconds: number,
 ): SublayersReport {
-  const parts = curve.parts.filter((part) => sublayerOf(part.unit) === unit);
+  const parts = curve.parts.filter((scored) => sublayerOf(scored.unit) === unit);
   const order = curve.order.filter((one) => sublayerOf(one) === unit);
   return { unit, ...curve, parts, order, ...ran, seconds };
 }

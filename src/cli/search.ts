@@ -1,46 +1,86 @@
-// `search`: which blocks to remove, one by one or all at once, with the measured perplexity of
-// every step, as JSON with the path in words beside it.
+// `search`: finds the blocks to remove, iterative or one-shot, and measures every plan on the way;
+// JSON, with the path in words on standard error.
 
 import { bestWindow } from '../analysis/criteria.ts';
 import type { Progress } from '../contract/progress.ts';
 import type { Measure } from '../contract/score.ts';
-import type { SearchResult, SearchStep } from '../contract/search.ts';
+import type { SearchResult } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { missingBlock } from '../model/structure/removable.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { ScoreSession } from '../runtime/score/session.ts';
-import { blockOf, blocksLeft, formatUnits, sortUnits, type Unit } from '../units.ts';
-import { decimal, oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { blockOf, blocksLeft, formatUnits, type Unit } from '../units.ts';
+import { UsageError } from './args.ts';
+import { defineCommand } from './command.ts';
 import { influenceOf, scoreMagnitude } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
-import { CALIBRATION_OPTIONS, readCalibration, samplingOf } from './texts.ts';
-
-const OPTIONS = {
-  ...CALIBRATION_OPTIONS,
-  method: { type: 'string' },
-  criterion: { type: 'string' },
-  norms: { type: 'boolean' },
-  'remove-count': { type: 'string' },
-  'max-ppl': { type: 'string' },
-  lock: { type: 'string' },
-  remove: { type: 'string' },
-  device: { type: 'string' },
-  budget: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+import {
+  iterativePath,
+  type Orders,
+  oneShotPath,
+  type SearchPath,
+  type SearchWanted,
+} from './searchPath.ts';
+import {
+  BUDGET_OPTIONS,
+  CALIBRATION_OPTIONS,
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+} from './sharedOptions.ts';
+import { readCalibration, samplingOf } from './texts.ts';
 
 const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
 type Criterion = (typeof CRITERIA)[number];
 
-/** One plan of the path, measured; `block` is the one that went, where plans grow by one block. */
-export interface PathStep extends Partial<Pick<SearchStep, 'block' | 'candidates'>> {
-  removed: Unit[];
-  measure: Measure;
-  seconds: number;
-}
+const OPTIONS = {
+  'remove-count': {
+    type: 'whole',
+    min: 1,
+    value: 'n',
+    required: true,
+    help: 'number of blocks to remove',
+  },
+  method: {
+    type: 'choice',
+    value: 'name',
+    choices: ['one-shot', 'iterative'],
+    default: 'iterative',
+    help: 'remove all blocks by one order, or one at a time and score the rest again',
+  },
+  criterion: {
+    type: 'choice',
+    value: 'name',
+    choices: CRITERIA,
+    default: 'ppl',
+    help: 'what orders the blocks; iterative takes ppl only',
+  },
+  norms: { type: 'flag', help: 'count norm weights; mag-l1 and mag-l2 only' },
+  'max-ppl': { type: 'decimal', value: 'x', help: 'stop if perplexity exceeds this' },
+  lock: { type: 'blocks', value: 'blocks', help: 'blocks to keep, such as 0,15' },
+  remove: { ...PLAN_OPTIONS.remove, help: 'units removed before the search, such as 3,7.attn' },
+  ...CALIBRATION_OPTIONS,
+  ...RUN_OPTIONS,
+  ...BUDGET_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
+
+export const search = defineCommand({
+  summary: 'find the blocks to remove, with the perplexity of every plan on the way',
+  about: 'Give --text or --windows.',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --remove-count 4',
+    'public/sample --model onnx/model.onnx --text public/text/calibration.txt --remove-count 4 ' +
+      '--method one-shot --criterion block-influence --lock 0,15 --json path.json',
+  ],
+  run,
+});
 
 /** What `search` writes. */
 export interface SearchReport extends Omit<SearchResult, 'steps'> {
@@ -48,38 +88,22 @@ export interface SearchReport extends Omit<SearchResult, 'steps'> {
   criterion: Criterion;
   start: Unit[];
   locked: number[];
-  steps: PathStep[];
+  steps: SearchPath['steps'];
 }
 
-interface Wanted {
-  start: Unit[];
-  locked: number[];
-  count: number;
-  maxPpl: number | null;
-}
-
-type Path = Pick<SearchReport, 'baseline' | 'steps' | 'stoppedBy' | 'costRatio'>;
-
-export async function search(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  const method = oneOf(values.method, 'method', ['one-shot', 'iterative']) ?? 'iterative';
-  const criterion = oneOf(values.criterion, 'criterion', CRITERIA) ?? 'ppl';
+async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
+  const { method, criterion } = values;
   if (method === 'iterative' && criterion !== 'ppl')
     throw new UsageError('--method iterative goes by --criterion ppl.');
   if (values.norms && !criterion.startsWith('mag'))
     throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
-  if (values['remove-count'] === undefined)
-    throw new UsageError('Give --remove-count <number of blocks>.');
-  const wanted: Wanted = {
-    start: parseRemove(values.remove),
-    locked: lockedOf(values.lock),
-    count: wholeNumber(values['remove-count'], 'remove-count', 1),
-    maxPpl: values['max-ppl'] === undefined ? null : decimal(values['max-ppl'], 'max-ppl', 0),
+  const wanted: SearchWanted = {
+    start: values.remove,
+    locked: values.lock,
+    count: values['remove-count'],
+    maxPpl: values['max-ppl'] ?? null,
   };
   const sampling = samplingOf(values);
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const budget =
-    values.budget === undefined ? undefined : wholeNumber(values.budget, 'budget', 1) * 1e6;
   const source = readCalibration(values);
 
   checkJsonTarget(values.json);
@@ -94,17 +118,17 @@ export async function search(words: string[]): Promise<number> {
       () => folderTokenizer(folder),
       opened.summary,
     );
-    const { session, engine, notes: routeNotes } = await openSession(opened, device);
+    const { session, engine, notes: routeNotes } = await openSession(opened, values);
     for (const text of [...routeNotes, ...notes]) note(text);
-    await session.setBudget(budget);
+    await session.setBudget(values.budget);
     await session.useWindows(windows);
     const found =
       method === 'iterative'
-        ? await iterative(session, windows, wanted)
-        : await oneShot(
+        ? await iterativePath(session, windows, wanted)
+        : await oneShotPath(
             session,
             wanted,
-            await ordersOf(criterion, values.norms ?? false, opened, session, windows, wanted),
+            await ordersOf(criterion, values.norms, opened, session, windows, wanted),
           );
     const report: SearchReport = {
       method,
@@ -126,21 +150,13 @@ export async function search(words: string[]): Promise<number> {
   });
 }
 
-/** Whole blocks of --lock. @throws UsageError */
-function lockedOf(text: string | undefined): number[] {
-  return parseRemove(text, 'lock').map((unit) => {
-    if (typeof unit !== 'number') throw new UsageError(`--lock takes whole blocks, not ${unit}.`);
-    return unit;
-  });
-}
-
 /**
- * @throws EspalierError `bad-input` for locks that name no block, or one that --remove takes out,
- * and for more removals than there may be
+ * @throws EspalierError `bad-input` for locks that name no block, or one that --remove removes,
+ * and for more removals than are possible
  */
 function checkWanted(
   { structure: { blocks } }: OpenedModel,
-  { start, locked, count }: Wanted,
+  { start, locked, count }: SearchWanted,
 ): void {
   const numBlocks = blocks.length;
   const missing = missingBlock(numBlocks, locked);
@@ -149,48 +165,22 @@ function checkWanted(
   if (both !== undefined)
     throw new EspalierError(
       'bad-input',
-      `--remove takes ${both}, and --lock keeps block ${blockOf(both)}.`,
-      'Name it in one of them.',
+      `--remove removes ${both}, but --lock keeps block ${blockOf(both)}.`,
+      'Name it in one of the two.',
     );
-  const free = blocks.filter(
+  const unlocked = blocks.filter(
     ({ index, unremovable }) =>
       unremovable === null && !locked.includes(index) && !start.includes(index),
   );
-  const most = Math.min(free.length, blocksLeft(numBlocks, start) - 1);
+  const most = Math.min(unlocked.length, blocksLeft(numBlocks, start) - 1);
   if (count > most)
     throw new EspalierError(
       'bad-input',
-      `--remove-count is ${count}, but ${most === 0 ? 'no block' : `at most ${most}`} can go.`,
+      `--remove-count is ${count}, but ${most === 0 ? 'no block' : `at most ${most}`} can be ` +
+        'removed.',
       'Ask for fewer, or unlock blocks; one must stay.',
     );
 }
-
-async function iterative(
-  session: ScoreSession,
-  windows: number[][],
-  wanted: Wanted,
-): Promise<Path> {
-  const found = await session.search(
-    { windows, ...wanted },
-    undefined,
-    undefined,
-    (event) => event.type === 'progress' && showProgress(event.progress),
-  );
-  const removed: Unit[] = [...wanted.start];
-  const steps = found.steps.map((step): PathStep => {
-    removed.push(step.block);
-    return { ...step, removed: sortUnits(removed) };
-  });
-  return {
-    baseline: found.baseline,
-    steps,
-    stoppedBy: found.stoppedBy,
-    costRatio: found.costRatio,
-  };
-}
-
-/** For each number of blocks the ones that go, or null when there are not so many. */
-type Orders = (count: number) => number[] | null;
 
 async function ordersOf(
   criterion: Criterion,
@@ -198,7 +188,7 @@ async function ordersOf(
   opened: OpenedModel,
   session: ScoreSession,
   windows: number[][],
-  { start, locked }: Wanted,
+  { start, locked }: SearchWanted,
 ): Promise<Orders> {
   const gone = new Set([...start.map(blockOf), ...locked]);
   const from = (order: readonly number[]): Orders => {
@@ -228,49 +218,10 @@ function told(event: { type: string; progress?: Progress }): void {
   if (event.type === 'progress' && event.progress) showProgress(event.progress);
 }
 
-/**
- * Scores stay as they were on the intact model; the perplexity of every plan on the way is
- * measured.
- */
-async function oneShot(
-  session: ScoreSession,
-  { start, count, maxPpl }: Wanted,
-  orders: Orders,
-): Promise<Path> {
-  const baseline = await session.plan(start);
-  const most = session.programs.blocks.length - new Set(start.map(blockOf)).size - 1;
-  const steps: PathStep[] = [];
-  let stoppedBy: Path['stoppedBy'] = 'count';
-  for (let size = 1; size <= count; size++) {
-    const blocks = size <= most ? orders(size) : null;
-    if (!blocks) {
-      stoppedBy = 'locks';
-      break;
-    }
-    const removed = sortUnits([...start, ...blocks]);
-    const { seconds, ...measure } = await session.plan(removed, undefined, showProgress);
-    if (maxPpl !== null && !(measure.ppl !== null && measure.ppl <= maxPpl)) {
-      stoppedBy = 'bound';
-      break;
-    }
-    const last = steps.at(-1)?.removed ?? start;
-    const added = removed.filter((unit) => !last.includes(unit));
-    const [block] = added;
-    steps.push({
-      ...(added.length === 1 && typeof block === 'number' ? { block } : {}),
-      removed,
-      measure,
-      seconds,
-    });
-  }
-  const { seconds: _, ...intact } = baseline;
-  return { baseline: intact, steps, stoppedBy, costRatio: null };
-}
-
-const STOPS: Record<Path['stoppedBy'], string> = {
-  count: 'all that were asked for',
-  bound: 'one more would go above --max-ppl',
-  locks: 'no other block can go',
+const STOPS: Record<SearchPath['stoppedBy'], string> = {
+  count: 'as many as were asked for',
+  bound: 'one more would exceed --max-ppl',
+  locks: 'no other block can be removed',
 };
 
 function linesOf({
@@ -283,7 +234,7 @@ function linesOf({
   windows,
   device,
 }: SearchReport): string[] {
-  const by = method === 'iterative' ? 'iterative PPL' : `one-shot by ${criterion}`;
+  const by = method === 'iterative' ? 'iterative by ppl' : `one-shot by ${criterion}`;
   const ppl = (measure: Measure): string =>
     measure.ppl === null ? 'off the scale' : measure.ppl.toPrecision(5);
   return [

@@ -1,5 +1,5 @@
-// `bench`: speed of a model, and of a plan beside it, from the bytes that export would write; as
-// JSON and a few lines.
+// `bench`: speed of the original and of a plan, in turn, from the bytes that an export would write;
+// JSON, with a few lines on standard error.
 
 import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/speed.ts';
 import type { DeviceKind } from '../contract/device.ts';
@@ -8,31 +8,71 @@ import { type ErrorReport, EspalierError } from '../errors.ts';
 import { type StepChoice, stepRecords } from '../model/export/steps.ts';
 import { measureVariants } from '../speed/measure.ts';
 import type { Unit } from '../units.ts';
-import { oneOf, parseCommand, parseRemove, UsageError, wholeNumber } from './args.ts';
+import { UsageError } from './args.ts';
+import { defineCommand } from './command.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
+import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
-import { checkSteps, parseSteps } from './steps.ts';
+import { COMMON_OPTIONS, FOLDER, PLAN_OPTIONS, RUN_OPTIONS } from './sharedOptions.ts';
+import { STEP_OPTIONS, stepsFor } from './steps.ts';
 
 const OPTIONS = {
-  remove: { type: 'string' },
-  dtype: { type: 'string' },
-  prompt: { type: 'string' },
-  'prompt-tokens': { type: 'string' },
-  tokens: { type: 'string' },
-  warmup: { type: 'string' },
-  runs: { type: 'string' },
-  batch: { type: 'string' },
-  'graph-capture': { type: 'boolean' },
-  device: { type: 'string' },
-  model: { type: 'string' },
-  json: { type: 'string' },
-} as const;
+  ...PLAN_OPTIONS,
+  ...STEP_OPTIONS,
+  prompt: { type: 'text', value: 'text', help: 'prompt, in place of --prompt-tokens' },
+  'prompt-tokens': {
+    type: 'whole',
+    min: 1,
+    default: PAPER_PROTOCOL.promptTokens,
+    value: 'n',
+    help: 'length of the prompt where none is given',
+  },
+  tokens: {
+    type: 'whole',
+    min: 1,
+    default: PAPER_PROTOCOL.tokens,
+    value: 'n',
+    help: 'new tokens of a run',
+  },
+  warmup: {
+    type: 'whole',
+    min: 0,
+    default: PAPER_PROTOCOL.warmup,
+    value: 'n',
+    help: 'runs before the timed ones',
+  },
+  runs: { type: 'whole', min: 1, default: PAPER_PROTOCOL.runs, value: 'n', help: 'timed runs' },
+  batch: {
+    type: 'whole',
+    min: 1,
+    default: PAPER_PROTOCOL.batch,
+    value: 'n',
+    help: 'sequences of a run',
+  },
+  'graph-capture': { type: 'flag', help: 'try graph capture on WebGPU' },
+  ...RUN_OPTIONS,
+  ...COMMON_OPTIONS,
+} as const satisfies Options;
+
+export const bench = defineCommand({
+  summary: 'measure the speed of the original and, with --remove or --dtype, of an export in turn',
+  about:
+    'The pruned model is what prune would write. The defaults are the protocol of the paper ' +
+    '(Kim et al., Shortened LLaMA, section 4).',
+  argument: FOLDER,
+  options: OPTIONS,
+  examples: [
+    'public/sample --model onnx/model.onnx --remove 7,9 --tokens 32 --warmup 2 --runs 5',
+    'public/sample --model onnx/model.onnx --remove 7,9 --batch 4 --json speed.json',
+  ],
+  run,
+});
 
 /**
  * Speeds in tokens/s, times in s, each over the timed runs; `decode` is null for one new token,
- * `bytes` are those held on the device.
+ * `bytes` is device memory.
  */
-export interface BenchVariant {
+interface BenchVariant {
   throughput: Stat;
   latency: Stat;
   ttft: Stat;
@@ -49,7 +89,7 @@ export interface BenchVariant {
 export interface BenchReport {
   original: BenchVariant | null;
   pruned: BenchVariant | null;
-  /** Mean throughput of the pruned over that of the original. */
+  /** Mean throughput of the pruned model over that of the original. */
   gain: number | null;
   /** Its 95 % bootstrap interval, and whether that holds 1. */
   gainCi95: [number, number] | null;
@@ -66,42 +106,39 @@ export interface BenchReport {
   errors?: { readonly [W in Which]?: ErrorReport };
 }
 
-export async function bench(words: string[]): Promise<number> {
-  const { folder: path, values } = parseCommand(words, OPTIONS);
-  if (values.prompt !== undefined && values['prompt-tokens'] !== undefined)
+async function run(
+  path: string,
+  values: Values<typeof OPTIONS>,
+  given: ReadonlySet<string>,
+): Promise<number> {
+  if (given.has('prompt') && given.has('prompt-tokens'))
     throw new UsageError(
       'Give --prompt or --prompt-tokens, not both: a given prompt sets its own length.',
     );
   const asked = {
     prompt: values.prompt ?? null,
-    promptTokens: wholeNumber(
-      values['prompt-tokens'],
-      'prompt-tokens',
-      PAPER_PROTOCOL.promptTokens,
-    ),
-    tokens: wholeNumber(values.tokens, 'tokens', PAPER_PROTOCOL.tokens),
-    warmup: wholeNumber(values.warmup, 'warmup', PAPER_PROTOCOL.warmup, 0),
-    runs: wholeNumber(values.runs, 'runs', PAPER_PROTOCOL.runs),
-    batch: wholeNumber(values.batch, 'batch', PAPER_PROTOCOL.batch),
+    promptTokens: values['prompt-tokens'],
+    tokens: values.tokens,
+    warmup: values.warmup,
+    runs: values.runs,
+    batch: values.batch,
   };
-  const graphCapture = values['graph-capture'] ?? false;
+  const graphCapture = values['graph-capture'];
   const settings: SpeedSettings = {
     ...PAPER_PROTOCOL,
     ...asked,
     mode: modeOf(asked),
     graphCapture,
   };
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  const removed = parseRemove(values.remove);
-  const steps = parseSteps(values.dtype);
+  const removed = values.remove;
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
-    checkSteps(opened, steps);
+    const steps = stepsFor(opened, values.dtype);
     const result = await measureVariants(
       { removed, steps, settings },
-      await openVariants(opened, device, graphCapture),
+      await openVariants(opened, values, graphCapture),
       {
         signal: new AbortController().signal,
         onEvent: (event) => event.type === 'progress' && showProgress(event.progress),
@@ -172,8 +209,10 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
       `${runs === 1 ? 'run' : 'runs'}`;
     note(
       `${name}: ${info.numBlocks} blocks, ${throughput.mean.toFixed(1)} tokens/s (${spread}), ` +
-        `first token after ${(ttft.mean * 1000).toFixed(1)} ms, ${decode ? `decode ${decode.mean.toFixed(1)} tokens/s, ` : ''}` +
-        `${(deviceBytes / 1e6).toFixed(1)} MB on ${info.device.name}, ${info.cache} cache`,
+        `first token after ${(ttft.mean * 1000).toFixed(1)} ms, ` +
+        `${decode ? `decode ${decode.mean.toFixed(1)} tokens/s, ` : ''}` +
+        `${(deviceBytes / 1e6).toFixed(1)} MB of device memory on ${info.device.name}, ` +
+        `${info.cache} cache`,
     );
     for (const text of info.notes) note(`${name}: ${text}`);
   }
@@ -182,7 +221,7 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
     const [low, high] = gain.ci95.map((x) => x.toFixed(2));
     note(
       `gain: ${gain.ratio.toFixed(2)} x (${low} to ` +
-        `${high})${gain.noise ? ': the runs spread more than the two differ' : ''}`,
+        `${high})${gain.noise ? ', within the noise of the runs' : ''}`,
     );
   }
   for (const [name, error] of Object.entries(errors))

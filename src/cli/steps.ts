@@ -9,19 +9,26 @@ import {
   stepsObstacle,
 } from '../model/export/steps.ts';
 import type { OpenedModel } from '../model/open/open.ts';
-import { oneOf } from './args.ts';
+import type { Options } from './options.ts';
 
-const DTYPES = Object.keys(EXPORT_DTYPES) as ExportDtype[];
+/** Of commands that write an export or measure what one would write. */
+export const STEP_OPTIONS = {
+  dtype: {
+    type: 'choice',
+    value: 'type',
+    choices: Object.keys(EXPORT_DTYPES) as ExportDtype[],
+    help: 'precision of the export; by default that of the original',
+  },
+} as const satisfies Options;
 
-/** The steps that `--dtype` asks for. @throws UsageError for one that there is not */
-export function parseSteps(dtype: string | undefined): StepChoice[] {
-  return dtypeSteps(oneOf(dtype, 'dtype', DTYPES) ?? null);
-}
-
-/** @throws EspalierError `bad-input` for a precision that the graph has already, or cannot take */
-export function checkSteps({ summary }: OpenedModel, steps: readonly StepChoice[]): void {
+/**
+ * The steps that `--dtype` asks for.
+ * @throws EspalierError `bad-input` for a precision that the graph has already, or cannot take
+ */
+export function stepsFor({ summary }: OpenedModel, dtype: ExportDtype | undefined): StepChoice[] {
+  const steps = dtypeSteps(dtype ?? null);
   const why = stepsObstacle(summary.dtype, steps);
-  if (why === null) return;
+  if (why === null) return steps;
   throw new EspalierError(
     'bad-input',
     why,

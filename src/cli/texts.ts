@@ -1,42 +1,32 @@
-// Texts and token windows that commands are given, and the options that say how windows come about;
-// must not tokenise.
+// Texts and token windows that commands read; must not tokenise.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { ScoreSettings } from '../contract/score.ts';
 import { EspalierError } from '../errors.ts';
 import type { CalibrationText } from '../runtime/score/calibration.ts';
-import { oneOf, UsageError, wholeNumber } from './args.ts';
+import { UsageError } from './args.ts';
+import type { Values } from './options.ts';
+import type { CALIBRATION_OPTIONS } from './sharedOptions.ts';
 
-/** Options of commands that run the model on calibration windows. */
-export const CALIBRATION_OPTIONS = {
-  text: { type: 'string' },
-  windows: { type: 'string' },
-  samples: { type: 'string' },
-  length: { type: 'string' },
-  sampler: { type: 'string' },
-  seed: { type: 'string' },
-  bos: { type: 'string' },
-} as const;
+type CalibrationValues = Values<typeof CALIBRATION_OPTIONS>;
 
-type Values = { readonly [K in keyof typeof CALIBRATION_OPTIONS]?: string | undefined };
-
-/** How windows are asked for. @throws UsageError */
-export function samplingOf(values: Values): Omit<ScoreSettings, 'text' | 'device'> {
-  return {
-    samples: wholeNumber(values.samples, 'samples', 10),
-    length: wholeNumber(values.length, 'length', 128, 2),
-    sampler: oneOf(values.sampler, 'sampler', ['even', 'random']) ?? 'even',
-    seed: wholeNumber(values.seed, 'seed', 0, 0),
-    bos: oneOf(values.bos, 'bos', ['none', 'every']),
-  };
+/** How windows are asked for. */
+export function samplingOf({
+  samples,
+  length,
+  sampler,
+  seed,
+  bos,
+}: CalibrationValues): Omit<ScoreSettings, 'text' | 'device'> {
+  return { samples, length, sampler, seed, bos: bos ?? null };
 }
 
 /**
  * The text, or the windows of a JSON file. @throws UsageError unless one of them is given;
  * EspalierError `missing-file`, `bad-input`
  */
-export function readCalibration({ text, windows }: Values): CalibrationText {
+export function readCalibration({ text, windows }: CalibrationValues): CalibrationText {
   if ((text === undefined) === (windows === undefined))
     throw new UsageError('Give either --text <file> or --windows <json>.');
   if (text !== undefined) return readTextFile(text);

@@ -1,7 +1,6 @@
 // Holds one model folder of a corpus against its golden numbers: structure, scores, pruned exports.
 // Decides nothing about the corpus as a whole.
 
-import type { DeviceKind } from '../../contract/device.ts';
 import { EspalierError, toReport } from '../../errors.ts';
 import { manifestFolder } from '../../model/export/folder.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
@@ -13,6 +12,7 @@ import type { Engine } from '../../runtime/device/engine.ts';
 import { blocksLeft } from '../../units.ts';
 import { VERSION } from '../../version.ts';
 import { openSession } from '../open.ts';
+import type { RunValues } from '../sharedOptions.ts';
 import { checkSublayerExports, checkUnits } from './sublayers.ts';
 import type { CorpusGolden, Findings } from './types.ts';
 
@@ -74,12 +74,12 @@ function numbered(classes: readonly number[]): number[] {
   return classes.map((c) => seen.indexOf(c));
 }
 
-/** @param spare runs what needs no scoring session */
+/** @param spare engine for what needs no scoring session */
 export async function checkScores(
   opened: OpenedModel,
   entry: CorpusEntry,
   golden: CorpusGolden,
-  device: DeviceKind,
+  values: RunValues,
   spare: Engine,
   found: Findings,
 ): Promise<void> {
@@ -94,7 +94,7 @@ export async function checkScores(
     await checkSublayerExports(opened, null, golden, spare, found);
     return;
   }
-  const { session, engine, notes } = await openSession(opened, device);
+  const { session, engine, notes } = await openSession(opened, values);
   found.notes.push(...notes);
   try {
     const curve = await session.score(golden.windows, undefined, () => {});

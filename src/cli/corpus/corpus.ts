@@ -1,9 +1,8 @@
-// `corpus`: opens, scores, prunes and checks every folder of a corpus against its goldens; one row
-// each, exit code 1 on any miss.
+// `corpus`: opens, scores, prunes and checks every folder of a corpus against its golden numbers;
+// one row each, exit code 1 on any miss.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeviceKind } from '../../contract/device.ts';
 import { EspalierError, toReport } from '../../errors.ts';
 import { openModel } from '../../model/open/open.ts';
 import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
@@ -11,8 +10,11 @@ import type { Engine } from '../../runtime/device/engine.ts';
 import { nodeLoader } from '../../runtime/device/ort.node.ts';
 import { openWasm } from '../../runtime/device/wasmEngine.ts';
 import { openWebgpu } from '../../runtime/device/webgpuEngine.ts';
-import { graphPath, oneOf, parseCommand, UsageError } from '../args.ts';
+import { graphPath, UsageError } from '../args.ts';
+import { defineCommand } from '../command.ts';
+import type { Options, Values } from '../options.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from '../output.ts';
+import { COMMON_OPTIONS, RUN_OPTIONS, type RunValues } from '../sharedOptions.ts';
 import { type CorpusEntry, checkPruned, checkScores, checkStructure, noFindings } from './check.ts';
 import type { CorpusGolden } from './types.ts';
 
@@ -32,17 +34,32 @@ export interface CorpusRow {
   why?: string;
 }
 
-export async function corpus(words: string[]): Promise<number> {
-  const { folder: root, values } = parseCommand(words, {
-    golden: { type: 'string' },
-    device: { type: 'string' },
-    only: { type: 'string' },
-    model: { type: 'string' },
-    json: { type: 'string' },
-  });
-  const device = oneOf(values.device, 'device', ['wasm', 'webgpu']) ?? 'wasm';
-  if (values.golden === undefined)
-    throw new UsageError('Name the folder of the goldens: --golden <dir>.');
+const OPTIONS = {
+  golden: { type: 'text', value: 'dir', required: true, help: 'folder of the golden numbers' },
+  only: { type: 'text', value: 'names', help: 'folders to check, such as a,b; by default all' },
+  ...RUN_OPTIONS,
+  json: COMMON_OPTIONS.json,
+  model: {
+    type: 'text',
+    value: 'graph',
+    help: 'graph inside each folder, in place of the one that corpus.json names',
+  },
+} as const satisfies Options;
+
+export const corpus = defineCommand({
+  summary: 'check a corpus of model folders against its golden numbers',
+  about:
+    'For work on Espalier itself: opens, scores, prunes and checks every folder that corpus.json ' +
+    'lists; a row each, exit code 1 on any miss.',
+  argument: { value: 'dir', help: 'the folder that holds corpus.json' },
+  options: OPTIONS,
+  examples: [
+    'e2e/fixtures --golden e2e/fixtures/golden --only optimum-llama-fp32,neg-value-residual',
+  ],
+  run,
+});
+
+async function run(root: string, values: Values<typeof OPTIONS>): Promise<number> {
   checkJsonTarget(values.json);
   const only = values.only?.split(',');
   const all = readEntries(root);
@@ -54,11 +71,12 @@ export async function corpus(words: string[]): Promise<number> {
     .map((entry) =>
       values.model === undefined ? entry : { ...entry, file: graphPath(values.model) },
     );
-  const engine = device === 'webgpu' ? await openWebgpu(nodeLoader) : await openWasm(nodeLoader);
+  const engine =
+    values.device === 'webgpu' ? await openWebgpu(nodeLoader) : await openWasm(nodeLoader);
   const rows: CorpusRow[] = [];
   for (const [k, entry] of entries.entries()) {
     status(`${k + 1}/${entries.length} ${entry.folder}`);
-    rows.push(await checkFolder(root, entry, values.golden, device, engine));
+    rows.push(await checkFolder(root, entry, values.golden, values, engine));
   }
   statusDone();
   await engine.dispose();
@@ -97,7 +115,7 @@ async function checkFolder(
   root: string,
   entry: CorpusEntry,
   goldens: string,
-  device: DeviceKind,
+  values: RunValues,
   engine: Engine,
 ): Promise<CorpusRow> {
   const found = noFindings();
@@ -117,14 +135,14 @@ async function checkFolder(
       if (!existsSync(path)) found.misses.push(`there is no golden ${entry.folder}.json`);
       else {
         const golden = JSON.parse(readFileSync(path, 'utf8')) as CorpusGolden;
-        await checkScores(model, entry, golden, device, engine, found);
+        await checkScores(model, entry, golden, values, engine, found);
         await checkPruned(model, entry, golden, engine, found);
       }
     }
   } catch (error) {
     const report = toReport(error);
     if (!opened) refusal = report.message;
-    // A folder or graph that is not there is no refusal of what is in it.
+    // A missing folder or graph is not a refusal of what it holds.
     const expected = there && !opened && !entry.supported && report.code !== 'bug';
     if (!expected)
       found.misses.push(

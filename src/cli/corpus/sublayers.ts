@@ -1,5 +1,5 @@
-// Holds single parts of blocks of one model folder against its golden numbers: likelihoods without
-// each, and one export without either kind.
+// Holds the removal of single sublayers of one model folder against its golden numbers: the NLL
+// without each, and one export without an attention and one without a feed-forward.
 
 import { toReport } from '../../errors.ts';
 import { manifestFolder } from '../../model/export/folder.ts';
@@ -14,14 +14,14 @@ import type { CorpusGolden, Findings } from './types.ts';
 
 const SUBLAYERS: readonly Sublayer[] = ['attn', 'ffn'];
 /**
- * Kernels of several devices round int8 activations each in its own way: without some parts that
+ * Kernels of different devices round int8 activations differently: without some sublayers that
  * alone moves a mean by 0.002 nats.
  */
 const DYNAMIC_TOLERANCE = 1e-2;
 
 /**
- * Means without each part, over the windows that the session has scored; blocks whose parts cannot
- * be told apart, or may not go, are left out.
+ * Mean NLL without each sublayer, over the windows that the session has scored; blocks whose
+ * sublayers cannot be separated or removed are skipped.
  */
 export async function checkUnits(
   opened: OpenedModel,
@@ -34,25 +34,25 @@ export async function checkUnits(
     (problem) => problem.code === 'dynamic-quantisation',
   );
   const most = dynamic ? Math.max(tolerance, DYNAMIC_TOLERANCE) : tolerance;
-  for (const part of SUBLAYERS) {
-    for (const [index, want] of golden.units?.[part].entries() ?? []) {
+  for (const sublayer of SUBLAYERS) {
+    for (const [index, want] of golden.units?.[sublayer].entries() ?? []) {
       const block = opened.summary.blocks[index];
       if (want === null || !block?.hasSublayers || block.unremovable) continue;
-      const { nll } = await session.plan([sublayerUnit(index, part)]);
+      const unit = sublayerUnit(index, sublayer);
+      const { nll } = await session.plan([unit]);
       const difference = Math.abs(nll - want);
       found.maxUnitDiff = Math.max(found.maxUnitDiff ?? 0, difference);
       if (!(difference <= most))
         found.misses.push(
-          `NLL without ${sublayerUnit(index, part)} differs by ${difference.toExponential(1)} ` +
-            `(at most ${most})`,
+          `NLL without ${unit} differs by ${difference.toExponential(1)} ` + `(at most ${most})`,
         );
     }
   }
 }
 
 /**
- * One export without attention and one without feed-forward, of blocks in the middle, each verified
- * as the page verifies it.
+ * One export without the attention and one without the feed-forward of a block in the middle, each
+ * verified as the page verifies it.
  */
 export async function checkSublayerExports(
   opened: OpenedModel,
@@ -61,14 +61,14 @@ export async function checkSublayerExports(
   engine: Engine,
   found: Findings,
 ): Promise<void> {
-  const free = opened.summary.blocks
+  const removable = opened.summary.blocks
     .filter((block) => block.hasSublayers && !block.unremovableSublayers)
     .map((block) => block.index);
-  const middle = free[free.length >> 1];
+  const middle = removable[removable.length >> 1];
   if (middle === undefined) return;
   const window = (golden.windows[0] ?? []).slice(0, VERIFY_TOKENS);
-  for (const part of SUBLAYERS) {
-    const removed = [sublayerUnit(middle, part)];
+  for (const sublayer of SUBLAYERS) {
+    const removed = [sublayerUnit(middle, sublayer)];
     const label = `removed [${removed}]`;
     try {
       const manifest = await exportManifest(opened, removed, { app: VERSION });

@@ -7,7 +7,7 @@ export interface CorpusGolden {
   windows: number[][];
   baseline: { nll: number } | null;
   blocks: { index: number; nll?: number; refused?: string }[] | null;
-  /** Mean NLL without each part; null where its removal is refused. */
+  /** Mean NLL without each sublayer; null where its removal is refused. */
   units?: Record<Sublayer, (number | null)[]>;
   pruned: {
     removed: Unit[];
@@ -31,13 +31,13 @@ export interface CorpusGolden {
 /** What one folder gave. Differences are null where nothing could be compared. */
 export interface Findings {
   maxNllDiff: number | null;
-  /** The same without single parts of blocks. */
+  /** The same without single sublayers. */
   maxUnitDiff: number | null;
   maxLogitDiff: number | null;
   greedyEqual: boolean | null;
   /** Pruned exports that were compared with a golden. */
   prunedChecked: number;
-  /** Exports without one part of a block that passed verification. */
+  /** Exports without one sublayer that passed verification. */
   partsVerified: number;
   /** Misses; empty when the folder is as expected. */
   misses: string[];

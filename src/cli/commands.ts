@@ -1,0 +1,23 @@
+// The subcommands by name, in the order of the help; help, usage errors and dispatch follow this
+// table. A subcommand is one file and one row.
+
+import type { Command } from './command.ts';
+import { corpus } from './corpus/corpus.ts';
+import { evaluate } from './evaluate.ts';
+import { prune } from './export.ts';
+import { generate } from './generate.ts';
+import { inspect } from './inspect.ts';
+import { score } from './score.ts';
+import { search } from './search.ts';
+import { bench } from './speed.ts';
+
+export const COMMANDS: { readonly [name: string]: Command } = {
+  inspect,
+  score,
+  search,
+  eval: evaluate,
+  prune,
+  bench,
+  generate,
+  corpus,
+};

@@ -1,0 +1,76 @@
+// Options that several commands share, each declared once.
+
+import type { Argument, Options, Values } from './options.ts';
+
+export const FOLDER: Argument = { value: 'folder', help: 'the model folder' };
+
+export const COMMON_OPTIONS = {
+  model: {
+    type: 'text',
+    value: 'graph',
+    help: 'graph inside the folder, such as onnx/model.onnx; needed where there are several',
+  },
+  json: { type: 'text', value: 'file', help: 'write the result as JSON; - is standard output' },
+} as const satisfies Options;
+
+/** Of commands that run the model. */
+export const RUN_OPTIONS = {
+  device: {
+    type: 'choice',
+    value: 'name',
+    choices: ['wasm', 'webgpu'],
+    default: 'wasm',
+    help: 'device that runs the model',
+  },
+} as const satisfies Options;
+
+export type RunValues = Values<typeof RUN_OPTIONS>;
+
+/** Of commands that stream weights. */
+export const BUDGET_OPTIONS = {
+  budget: {
+    type: 'megabytes',
+    value: 'MB',
+    help: 'memory that scoring may take; by default 70 % of what the device has',
+  },
+} as const satisfies Options;
+
+/** Of commands that compare the original with a plan. */
+export const PLAN_OPTIONS = {
+  remove: {
+    type: 'units',
+    value: 'units',
+    help: 'units to remove (the plan), such as 3,7.attn,9.ffn,12-14',
+  },
+} as const satisfies Options;
+
+/** Of commands that run the model on windows or segments of a text. */
+export const BOS_OPTIONS = {
+  bos: {
+    type: 'choice',
+    value: 'name',
+    choices: ['none', 'every'],
+    help: 'whether the BOS token opens a sequence; by default as the tokenizer does',
+  },
+} as const satisfies Options;
+
+/** Of commands that run the model on calibration windows. */
+export const CALIBRATION_OPTIONS = {
+  text: { type: 'text', value: 'file', help: 'plain text to take calibration windows from' },
+  windows: {
+    type: 'text',
+    value: 'json',
+    help: 'JSON file with windows as rows of token ids, in place of --text',
+  },
+  samples: { type: 'whole', min: 1, default: 10, value: 'n', help: 'number of windows' },
+  length: { type: 'whole', min: 2, default: 128, value: 'tokens', help: 'length of a window' },
+  sampler: {
+    type: 'choice',
+    value: 'name',
+    choices: ['even', 'random'],
+    default: 'even',
+    help: 'where windows begin in the text',
+  },
+  seed: { type: 'whole', min: 0, default: 0, value: 'n', help: 'seed of the random sampler' },
+  ...BOS_OPTIONS,
+} as const satisfies Options;
