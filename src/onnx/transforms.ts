@@ -5,7 +5,7 @@ import { EspalierError } from '../errors.ts';
 import { HALF_MAX, narrowed, widened } from './half.ts';
 import type { ByteSource, Derivation } from './source.ts';
 
-export type Parameters = Derivation['parameters'];
+type Parameters = Derivation['parameters'];
 
 /** What a computation is. It holds no state: `open` gives a source that may. */
 export interface Transform {
@@ -21,7 +21,7 @@ export interface Transform {
   elementwise?: Elementwise;
 }
 
-export interface Elementwise {
+interface Elementwise {
   /** Bytes of an element of the source and of the result. */
   from: number;
   to: number;
@@ -65,7 +65,7 @@ function perElement(elementwise: Elementwise): Transform {
   };
 }
 
-export const TRANSFORMS = {
+const TRANSFORMS = {
   /**
    * Rounded to the nearest, ties to even. Values that float16 has no number for are refused, or
    * with the parameter `mask` become those of an attention mask.
@@ -80,7 +80,7 @@ export const TRANSFORMS = {
   'float16-to-float32': perElement({ from: 2, to: 4, convert: widened }),
 } satisfies Record<string, Transform>;
 
-export type TransformName = keyof typeof TRANSFORMS;
+type TransformName = keyof typeof TRANSFORMS;
 
 /** @throws EspalierError `bug` for a name that nothing has registered */
 export function transformOf(name: string): Transform {

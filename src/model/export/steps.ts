@@ -43,7 +43,7 @@ export interface ExportStep<Id extends StepId> {
   read(field: Field): StepChoice<Id>;
 }
 
-export const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
+const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
   removal: {
     obstacle: () => null,
     tolerance: {},

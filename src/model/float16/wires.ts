@@ -13,7 +13,7 @@ export interface Interface {
   states: ReadonlySet<string>;
 }
 
-export interface Reader {
+interface Reader {
   node: Node;
   /** Input slot; -1 for a value that a subgraph captures. */
   slot: number;

@@ -40,7 +40,7 @@ export function protocolWords({
 }
 
 /** Equal keys: the same numbers up to noise, whatever plan. */
-export function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind): string {
+function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind): string {
   return `${JSON.stringify(settings)}|${device}`;
 }
 
