@@ -7,6 +7,7 @@ import { BytesReader, derive, keyOf, rangesOf, storedLength, streamOf } from './
 import { narrowed, widened } from './half.ts';
 import type { Bytes, DerivedRange } from './source.ts';
 import { memoryFolder } from './testing/text.ts';
+import type { Transform } from './transforms.ts';
 
 const COUNT = 300;
 const floats = Float32Array.from({ length: COUNT }, (_, k) => Math.sin(k) * 2 ** ((k % 21) - 10));
@@ -71,6 +72,59 @@ describe('computed bytes', () => {
     expect(keyOf({ ...computed, offset: 2, length: 8 })).not.toBe(key);
     expect(keyOf(wide)).toBe(keyOf(wide));
     expect(keyOf(wide)).not.toBe(keyOf(wide.slice()));
+  });
+
+  it('can come of several sources, and are computed once for all stretches of a result', async () => {
+    // W + A B, rank 1, as bytes: rows of the sum, then the sum of each row.
+    const [rows, columns] = [4, 8];
+    const opened: string[] = [];
+    const merge: Transform = {
+      length: ([w = 0]) => w + rows,
+      open([w, a, b], { scale }, label) {
+        opened.push(label);
+        const row = async (r: number): Promise<Uint8Array> => {
+          const [base, left, right] = await Promise.all([
+            w!.read(r * columns, columns),
+            a!.read(r, 1),
+            b!.read(0, columns),
+          ]);
+          return base.map((x, c) => x + Number(scale) * left[0]! * right[c]!);
+        };
+        const byte = async (k: number): Promise<number> => {
+          if (k < rows * columns) return (await row(Math.floor(k / columns)))[k % columns]!;
+          return (await row(k - rows * columns)).reduce((sum, x) => sum + x, 0) % 256;
+        };
+        return {
+          size: rows * columns + rows,
+          read: async (offset, length) =>
+            Uint8Array.from(await Promise.all(Array.from({ length }, (_, k) => byte(offset + k)))),
+        };
+      },
+    };
+    const weights = memoryFolder({ w: Uint8Array.from({ length: 32 }, (_, k) => k) });
+    const from = {
+      transform: 'merge',
+      parameters: { scale: 2 },
+      sources: [
+        { file: 'w', offset: 0, length: 32 },
+        Uint8Array.of(0, 1, 2, 3),
+        new Uint8Array(8).fill(1),
+      ],
+      label: 'merged',
+    };
+    const reader = new BytesReader(weights, () => merge);
+    const matrix = { from, offset: 0, length: 32 };
+    const sums = { from: { ...from, label: 'its sums' }, offset: 32, length: 4 };
+    const expected = Array.from({ length: 32 }, (_, k) => k + 2 * Math.floor(k / 8));
+    expect([...(await reader.open(matrix).read(0, 32))]).toEqual(expected);
+    expect([...(await reader.open(matrix).read(13, 2))]).toEqual(expected.slice(13, 15));
+    expect([...(await reader.open(sums).read(1, 2))]).toEqual([108, 188]);
+    expect(opened).toEqual(['merged']);
+    expect(rangesOf(matrix)).toEqual([{ file: 'w', offset: 0, length: 32 }]);
+    expect(storedLength(matrix)).toBe(32 + 4 + 8);
+    expect(
+      keyOf(structuredClone({ ...matrix, from: { ...from, sources: from.sources.slice(0, 1) } })),
+    ).toBe(keyOf({ ...matrix, from: { ...from, sources: from.sources.slice(0, 1) } }));
   });
 
   it('can be made while the source streams by', () => {

@@ -118,11 +118,14 @@ export async function compareWithSource(
 
 function compareNames(
   what: string,
-  planned: readonly { name: string }[],
-  found: readonly { name: string }[],
+  planned: readonly { name: string; type: number }[],
+  found: readonly { name: string; type: number }[],
 ): void {
   const [a, b] = [planned.map((v) => v.name).join(', '), found.map((v) => v.name).join(', ')];
   if (a !== b) throw new Error(`the graph's ${what}s are ${b} instead of ${a}`);
+  for (const [k, { name, type }] of planned.entries())
+    if (found[k]?.type !== type)
+      throw new Error(`the ${what} ${name} has type ${found[k]?.type} instead of ${type}`);
 }
 
 /**

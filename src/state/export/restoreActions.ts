@@ -99,7 +99,7 @@ export function makeRestoreActions(
           takeScore(restored.score);
         }
         setRemoved(restored.removed);
-        if (restored.dtype !== null) await setDtype(restored.dtype);
+        await setDtype(restored.dtype);
         context.toast(
           restored.score
             ? 'Plan and curve are back.'
