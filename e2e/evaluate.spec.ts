@@ -88,9 +88,7 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
   await expect(page.getByTestId('evaluate-own')).toBeChecked();
   await page.getByTestId('evaluate-most').fill('9');
   await page.getByTestId('evaluate').click();
-  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'whole', {
-    timeout: 100_000,
-  });
+  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'whole');
   await expectNumber(page, 'evaluate-original', expected.original.ppl ?? 0);
   await expectNumber(page, 'evaluate-plan', expected.plan?.ppl ?? 0);
   await expectNumber(page, 'evaluate-top1', (expected.top1Agreement ?? 0) * 100);
@@ -108,7 +106,6 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
   await page.getByTestId('evaluate').click();
   await expect(page.getByTestId('evaluate-on')).toContainText(
     '3 segments × 256 tokens, stride 64, BOS in each',
-    { timeout: 100_000 },
   );
   const long = evaluated(
     own,
@@ -127,10 +124,8 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
   await page.getByTestId('block-9').check();
   await expect(page.getByTestId('evaluate-stale')).toContainText('without 7 and 9');
   await page.getByTestId('evaluate-again').click();
-  await expect(page.getByTestId('evaluate-stale')).toBeHidden({ timeout: 100_000 });
-  await expect(page.getByTestId('evaluate-table').locator('tbody tr')).toHaveCount(3, {
-    timeout: 100_000,
-  });
+  await expect(page.getByTestId('evaluate-stale')).toBeHidden();
+  await expect(page.getByTestId('evaluate-table').locator('tbody tr')).toHaveCount(3);
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
@@ -144,11 +139,9 @@ test('a cancelled evaluation keeps what it had; a text that was scored on is nam
   await finished(page);
   await page.getByTestId('block-7').uncheck();
   await page.getByTestId('evaluate').click();
-  await expect(page.getByTestId('evaluate-partial')).toContainText('So far', { timeout: 100_000 });
+  await expect(page.getByTestId('evaluate-partial')).toContainText('So far');
   await page.getByTestId('evaluate-cancel').click();
-  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'stopped', {
-    timeout: 20_000,
-  });
+  await expect(page.getByTestId('evaluate-result')).toHaveAttribute('data-state', 'stopped');
   await expect(page.getByTestId('evaluate-partial')).toContainText(/Stopped after [\d,]+ segments/);
   await expect(page.getByTestId('evaluate-original')).toHaveText(/^\d+\.\d+$/);
 
@@ -163,7 +156,6 @@ test('a cancelled evaluation keeps what it had; a text that was scored on is nam
   await page.getByTestId('evaluate').click();
   await expect(page.getByTestId('evaluate-warning')).toContainText(
     'also occur in the calibration windows',
-    { timeout: 100_000 },
   );
 });
 

@@ -51,6 +51,9 @@ async function policyFromHost(page: Page): Promise<void> {
   await page.reload();
 }
 
+// What a page still loads must not come to a handler when it is closed.
+bare.afterEach(({ page }) => page.context().unrouteAll({ behavior: 'ignoreErrors' }));
+
 test('the sample is scored, pruned and exported under the policy, workers included', async ({
   app: page,
 }) => {
@@ -80,7 +83,6 @@ bare('a worker reaches no other origin when the host sends the policy', async ({
     ELSEWHERE,
   );
   expect(reached).toBe('blocked');
-  await page.context().unrouteAll({ behavior: 'ignoreErrors' });
 });
 
 bare('scripts inside the page, evaluated text and other origins are blocked', async ({ page }) => {

@@ -12,7 +12,7 @@ interface SampleGolden {
 }
 
 // More than one run of some 20 s on an idle machine.
-test.describe.configure({ timeout: 300_000 });
+test.describe.configure({ timeout: 800_000 });
 
 const expected = golden<SampleGolden>('sample');
 /** The golden's windows several times over: the same means, and long enough to be interrupted. */
@@ -35,18 +35,16 @@ async function somethingKept(page: Page): Promise<void> {
       opening.result.close();
       return counting.result;
     });
-  await expect.poll(count, { timeout: 100_000 }).toBeGreaterThan(0);
+  await expect.poll(count).toBeGreaterThan(0);
 }
 
 async function expectGolden(page: Page): Promise<void> {
-  await finished(page, 200_000);
+  await finished(page);
   await expect(page.getByTestId('ppl-original')).toHaveText(expected.baseline_ppl.toFixed(2));
   await page.getByTestId('drop-count').fill('4');
   for (const block of expected.ppl_order.slice(0, 4))
     await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
-  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false', {
-    timeout: 60_000,
-  });
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   await expect(page.getByTestId('ppl-pruned')).toHaveText((expected.oneshot['4'] ?? 0).toFixed(2));
 }
 
@@ -56,7 +54,7 @@ test('a run that a reload interrupts is offered again, goes on where it was and 
   await openSample(page);
   await giveWindows(page, LONG);
   await page.getByTestId('score').click();
-  await expect(page).toHaveTitle(/^\d{1,2} % · Scoring · Espalier$/, { timeout: 60_000 });
+  await expect(page).toHaveTitle(/^\d{1,2} % · Scoring · Espalier$/);
   await somethingKept(page);
   await page.reload();
   await expect(page).toHaveTitle('Espalier');
@@ -69,7 +67,7 @@ test('a run that a reload interrupts is offered again, goes on where it was and 
   await expect(card).toBeHidden();
   await expectGolden(page);
   await expect(page.getByTestId('measured-on')).toContainText('40 windows × 128 tokens');
-  await expect(page.getByText(/It goes on after [1-9]\d* of \d+ block evaluations/)).toBeVisible();
+  await expect(page.getByText(/Resumed at [1-9]\d? %/)).toBeVisible();
   await expect(page).toHaveTitle('Espalier');
 
   // Nothing is left of a job that is done.
@@ -93,7 +91,7 @@ test('the engine dies in a long run: the click of the error goes on where it was
       });
     });
   await expect(page.getByTestId('error-score')).toContainText('The worker stopped unexpectedly.');
-  await expect(page.getByTestId('remedy-score')).toHaveText(/^Go on at [1-9]\d? %$/);
+  await expect(page.getByTestId('remedy-score')).toHaveText(/^Resume at [1-9]\d? %$/);
   await expect(page.getByTestId('interrupted-score')).toBeHidden();
   // Once the error is dismissed, the job is offered by itself.
   await page.getByTestId('error-score').getByRole('button', { name: 'Dismiss' }).click();
@@ -158,7 +156,7 @@ test('a notification at the end of a long job, when it was asked for and the pag
   await page.evaluate(() => document.body.classList.add('test-hidden'));
   await page.getByTestId('score').click();
   await expect
-    .poll(shown, { timeout: 60_000 })
+    .poll(shown)
     .toEqual([expect.stringMatching(/^Scoring has ended · sample: Scored 16 blocks in /)]);
 
   // The switch is remembered; the browser's leave is its own.

@@ -3,7 +3,7 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, type Page, test } from '@playwright/test';
+import { type Browser, expect, type Page, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
 import type { SelfTest } from '../src/contract/device.ts';
 import type { EvaluateResult } from '../src/contract/evaluate.ts';
@@ -13,7 +13,7 @@ import type { Verification } from '../src/contract/verify.ts';
 import type { Generation } from '../src/runtime/decode/greedy.ts';
 import type { Routes } from '../src/runtime/device/selfTest.ts';
 import type { Curve, SublayersCurve } from '../src/runtime/score/curve.ts';
-import type { Found } from '../src/runtime/search/iterative.ts';
+import type { SearchOutcome } from '../src/runtime/search/iterative.ts';
 import { type FixtureGolden, golden } from '../src/testing/fixtures.ts';
 import type { RuntimeCall, ServedFolder } from './runtimeWorker.ts';
 
@@ -34,13 +34,13 @@ interface Scored {
   peak: { weights: number; hidden: number };
   /** Bytes in the ledger after dispose. */
   left: number;
-  longestGapMs: number;
 }
 
 let server: ViteDevServer;
 let page: Page;
 
-test.describe.configure({ mode: 'serial' });
+// One after the other on one page; each stands for itself, so that a retry repeats one alone.
+test.describe.configure({ mode: 'default' });
 
 test.beforeAll(async ({ browser }) => {
   // A server of its own: the page of these checks is no part of the built site.
@@ -50,9 +50,7 @@ test.beforeAll(async ({ browser }) => {
     server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
   });
   await server.listen();
-  page = await browser.newPage();
-  await page.goto(new URL('e2e/runtime.html', server.resolvedUrls?.local[0]).href);
-  await page.waitForFunction(() => 'runtimeCheck' in window);
+  page = await checksPage(browser);
 });
 
 test.afterAll(async () => {
@@ -60,8 +58,15 @@ test.afterAll(async () => {
   await server?.close();
 });
 
-function call<T>(request: RuntimeCall): Promise<T> {
-  return page.evaluate((r) => window.runtimeCheck(r), request) as Promise<T>;
+async function checksPage(browser: Browser): Promise<Page> {
+  const opened = await browser.newPage();
+  await opened.goto(new URL('e2e/runtime.html', server.resolvedUrls?.local[0]).href);
+  await opened.waitForFunction(() => 'runtimeCheck' in window);
+  return opened;
+}
+
+function call<T>(request: RuntimeCall, on = page): Promise<T> {
+  return on.evaluate((r) => window.runtimeCheck(r), request) as Promise<T>;
 }
 
 function filesBelow(folder: string, path = ''): { path: string; size: number }[] {
@@ -164,7 +169,6 @@ test('an evaluation compares model and plan on the device as on wasm, whole and 
 });
 
 test('the sample hits the goldens of one window for every block', async () => {
-  test.setTimeout(400_000);
   const scored = await call<Scored>({
     check: 'score',
     ...sample,
@@ -218,7 +222,6 @@ for (const name of [
 }
 
 test('a budget of a quarter of the weights streams them: the numbers of resident weights, bit by bit', async () => {
-  test.setTimeout(400_000);
   const windows = sampleGolden.windows.slice(0, 1).map((window) => window.slice(0, 16));
   const resident = await call<Scored>({ check: 'score', ...sample, device: 'webgpu', windows });
   const budgetBytes = resident.peak.weights / 4;
@@ -239,7 +242,6 @@ test('a budget of a quarter of the weights streams them: the numbers of resident
 });
 
 test('streamed scoring that was interrupted goes on from its hidden states; parts and a search on the GPU', async () => {
-  test.setTimeout(400_000);
   const name = 'optimum-llama-fp32';
   const { windows, blocks, units } = golden<
     FixtureGolden & { units: { attn: number[]; ffn: number[] } }
@@ -261,7 +263,7 @@ test('streamed scoring that was interrupted goes on from its hidden states; part
     resumed: { curve: Curve; blocks: number };
     cleared: boolean;
     parts: SublayersCurve;
-    search: Found;
+    search: SearchOutcome;
     left: number;
   }>({ check: 'resume', ...fixture(name), device: 'webgpu', windows, budgetBytes, stopAfter: 8 });
   expect(found).toMatchObject({ stopped: true, cleared: true, left: 0, done: 8 });
@@ -292,7 +294,7 @@ test('a float16 graph is widened on this device, which has no shader-f16', async
   expect(left).toBe(0);
 });
 
-test('cancel acts within two seconds and frees everything', async () => {
+test('cancel acts before the next block run and frees everything', async () => {
   const windows = sampleGolden.windows.slice(0, 2);
   const stopped = await call({
     check: 'score',
@@ -301,8 +303,7 @@ test('cancel acts within two seconds and frees everything', async () => {
     windows,
     stopAfter: { blocks: 3, by: 'cancel' },
   });
-  expect(stopped).toMatchObject({ code: 'cancelled', left: 0 });
-  expect((stopped as { stopMs: number }).stopMs).toBeLessThan(2000);
+  expect(stopped).toMatchObject({ code: 'cancelled', left: 0, runsAfterStop: 0 });
 });
 
 test('a device that is lost in the middle is said to be lost', async () => {
@@ -453,18 +454,16 @@ test('a variant streams Blobs to the GPU, runs, and leaves nothing in the ledger
   }
 });
 
-test('without JSPI the asyncify build gives the same numbers', async () => {
+test('without JSPI the asyncify build gives the same numbers', async ({ browser }) => {
   const window = sampleGolden.windows[0]?.slice(0, 32) ?? [];
-  const nll = (asyncify: boolean) =>
-    call<{ build: string; values: number[] }>({
-      check: 'nll',
-      ...sample,
-      device: 'webgpu',
-      window,
-      removed: [3],
-      asyncify,
-    });
+  // A worker that has lost JSPI does not get it back.
+  const own = await checksPage(browser);
+  const nll = (asyncify: boolean) => {
+    const what = { check: 'nll', device: 'webgpu', window, asyncify } as const;
+    return call<{ build: string; values: number[] }>({ ...sample, ...what, removed: [3] }, own);
+  };
   const [jspi, asyncify] = [await nll(false), await nll(true)];
+  await own.close();
   expect([jspi.build, asyncify.build]).toEqual(['jspi', 'asyncify']);
   expect(largestDifference(jspi.values, asyncify.values)).toBeLessThan(1e-5);
 });

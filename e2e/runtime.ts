@@ -1,5 +1,4 @@
-// The page end of the runtime checks: forwards calls of the browser tests to a worker; must not run
-// anything itself.
+// The page side of the runtime checks: forwards calls of the tests to a worker.
 
 import type { RuntimeCall, RuntimeReply } from './runtimeWorker.ts';
 

@@ -1,5 +1,5 @@
-// Checks of the runtime room on the browser's GPU, run in a module worker as the product does;
-// results are plain data for the tests to judge.
+// Runs the checks of runtime/ on the browser's GPU in a module worker, as the product does, and
+// returns plain data for the tests to judge.
 
 import { argmax, GREEDY } from '../src/analysis/sampling.ts';
 import type { EvaluateResult } from '../src/contract/evaluate.ts';
@@ -13,7 +13,7 @@ import type { Checkpoint, CheckpointStore } from '../src/runtime/checkpoint/chec
 import { Decoder, type DecoderOptions } from '../src/runtime/decode/decoder.ts';
 import { generateGreedily } from '../src/runtime/decode/greedy.ts';
 import { loadGraph } from '../src/runtime/decode/loadGraph.ts';
-import { Variant } from '../src/runtime/decode/variant.ts';
+import { LoadedVariant } from '../src/runtime/decode/variant.ts';
 import type { Engine } from '../src/runtime/device/engine.ts';
 import { webLoader } from '../src/runtime/device/ort.web.ts';
 import { attentionProbe } from '../src/runtime/device/probes.ts';
@@ -198,6 +198,8 @@ async function resume(
     return { curve, blocks };
   };
   const stopped = await scored(call.stopAfter);
+  // What the stop left; the run that goes on may write itself down too, if it takes long.
+  const doneAtStop = done;
   const resumed = await scored(0);
   const session = ScoreSession.open(source, engine, { budgetBytes });
   const parts = await session.scoreSublayers(windows, undefined, () => {});
@@ -206,7 +208,7 @@ async function resume(
   await session.dispose();
   return {
     stopped: stopped.curve === null,
-    done,
+    done: doneAtStop,
     resumed,
     cleared: kept === null,
     parts,
@@ -348,7 +350,7 @@ async function variant(call: Extract<RuntimeCall, { check: 'variant' }>): Promis
   const results: unknown[] = [];
   for (let cycle = 0; cycle < call.cycles; cycle++) {
     const { removed, graphCapture, prompt, tokens } = call;
-    const loaded = await Variant.open(
+    const loaded = await LoadedVariant.open(
       source,
       { removed, device: 'webgpu', selfTest, graphCapture },
       webLoader,
@@ -381,12 +383,12 @@ async function score(
 ): Promise<unknown> {
   const session = ScoreSession.open(await opened(call), engine, { budgetBytes: call.budgetBytes });
   const abort = new AbortController();
-  const longestGap = { ms: 0, last: performance.now() };
-  let stoppedAt = 0;
+  let stopped = false;
+  let runsAfterStop = 0;
   const events: string[] = [];
   const estimate = session.memory(call.windows.length, call.windows[0]?.length ?? 2);
   const stop = (): void => {
-    stoppedAt = performance.now();
+    stopped = true;
     if (call.stopAfter?.by === 'cancel') abort.abort();
     else if (engine instanceof WebgpuEngine) engine.device.destroy();
   };
@@ -394,11 +396,9 @@ async function score(
     const curve = await session.score(call.windows, abort.signal, (event) => {
       if (event.type !== 'progress') events.push(event.type);
       else if (event.progress.phase === 'score') {
-        longestGap.ms = Math.max(longestGap.ms, performance.now() - longestGap.last);
-        if (call.stopAfter && event.progress.done >= call.stopAfter.blocks && stoppedAt === 0)
-          stop();
+        if (stopped) runsAfterStop += 1;
+        else if (call.stopAfter && event.progress.done >= call.stopAfter.blocks) stop();
       }
-      longestGap.last = performance.now();
     });
     const peak = { weights: engine.ledger.peak('weights'), hidden: engine.ledger.peak('hidden') };
     const plans = [];
@@ -414,13 +414,12 @@ async function score(
       estimate,
       peak,
       left: engine.ledger.total(),
-      longestGapMs: longestGap.ms,
     };
   } catch (error) {
-    if (!(error instanceof EspalierError) || stoppedAt === 0) throw error;
-    const stopMs = performance.now() - stoppedAt;
+    if (!(error instanceof EspalierError) || !stopped) throw error;
+    const { code, message } = error;
     await session.dispose();
-    return { code: error.code, message: error.message, stopMs, left: engine.ledger.total() };
+    return { code, message, runsAfterStop, left: engine.ledger.total() };
   }
 }
 

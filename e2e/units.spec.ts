@@ -55,9 +55,7 @@ async function expectNoObstacles(page: Page): Promise<void> {
 test('parts: scored, removed alone, exported and verified', async ({ app: page }) => {
   await scored(page);
   await page.getByTestId('score-parts').click();
-  await expect(page.getByTestId('parts-tools')).toContainText('parts scored in', {
-    timeout: 60_000,
-  });
+  await expect(page.getByTestId('parts-tools')).toContainText('sublayers scored in');
   await expect(page.getByTestId('parts-chart')).toBeVisible();
 
   // Every part shows what leaving it out costs.
@@ -139,11 +137,9 @@ test('the iterative search: steps, their plan in one click, one-shot paths besid
 }) => {
   await scored(page);
   await page.getByTestId('search-count').fill('2');
-  await expect(page.getByTestId('search-estimate')).toContainText('2 steps, about');
+  await expect(page.getByTestId('search-estimate')).toContainText('2 steps, up to about');
   await page.getByTestId('search-start').click();
-  await expect(page.getByTestId('search-verdict')).toContainText('All 2 blocks removed', {
-    timeout: 60_000,
-  });
+  await expect(page.getByTestId('search-verdict')).toContainText('All 2 blocks removed');
   await expect(page.getByTestId('path-chart')).toBeVisible();
 
   // The first step is the curve's own answer.
@@ -185,15 +181,13 @@ test('a search is held, goes on and is cancelled; its steps stay', async ({ app:
   await expect(page.getByTestId('cancel')).toBeHidden();
   await page.getByTestId('search-count').fill('6');
   await page.getByTestId('search-start').click();
-  await expect(page.getByTestId('search-step')).toContainText('tried', { timeout: 60_000 });
+  await expect(page.getByTestId('search-step')).toContainText('tried');
   await page.getByTestId('search-pause').click();
   await expect(page.getByTestId('search-panel')).toContainText('paused');
   await page.getByTestId('search-pause').click();
-  await expect(page.getByTestId('search-step')).toContainText('Step 2', { timeout: 120_000 });
+  await expect(page.getByTestId('search-step')).toContainText('Step 2', { timeout: 200_000 });
   await page.getByTestId('search-pause').click();
   await page.getByTestId('search-cancel').click();
-  await expect(page.getByTestId('search-verdict')).toContainText(/Stopped after \d step/, {
-    timeout: 20_000,
-  });
+  await expect(page.getByTestId('search-verdict')).toContainText(/Stopped after \d step/);
   await expect(page.getByTestId('path-iterative/1')).toHaveAccessibleName(/without 7:/);
 });

@@ -1,6 +1,5 @@
-// The numbers that the project holds itself to, measured: opening, curve, search, memory,
-// magnitudes, evaluation, the page's thread, decoding, exports. `npm run bench -- [open] [curve]
-// ... [--webgpu] [--json file]`.
+// Runs the benchmarks that have limits: opening, curve, search, memory, magnitudes, evaluation, the
+// page, decoding, exports. `npm run bench -- [open] [curve] ... [--webgpu] [--json file]`.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';

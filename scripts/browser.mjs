@@ -1,4 +1,4 @@
-// Finds a Chrome or Chromium for the tests, or installs one; must not be used by the product.
+// Finds a Chrome or Chromium for the tests, or installs one.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Keeps the test corpus small: `pack` turns fixture folders into recipes over others, `unpack`
-// makes the whole corpus for the corpus command.
+// Keeps the test corpus small: `pack` turns fixture folders into recipes, `unpack` builds the whole
+// corpus for the corpus command.
 
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// A plain static file server with byte ranges, no special headers unless asked for: what any web
-// host does. For tests and the bench only.
+// A plain static file server with byte ranges, for tests and benchmarks; it sends no special
+// headers unless told to.
 
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';

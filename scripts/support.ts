@@ -1,4 +1,4 @@
-// Runs the whole test corpus and writes e2e/fixtures/support.json and docs/support.md: npx tsx
+// Runs the test corpus and writes e2e/fixtures/support.json and docs/support.md: npx tsx
 // scripts/support.ts
 
 import { writeFileSync } from 'node:fs';

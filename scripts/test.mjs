@@ -1,5 +1,4 @@
-// The whole test suite, in order, with one closing line "N passed, N failed"; used by `npm test`
-// and by CI alike.
+// Runs the whole test suite and ends with one line, "N passed, N failed"; `npm test` and CI use it.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';

@@ -1,9 +1,8 @@
-// Waiting that ends with the signal, although what is waited for goes on; must not stop the work
-// itself.
+// Stops waiting for work when a signal is aborted; the work itself goes on.
 
 import { cancelled, throwIfCancelled } from './errors.ts';
 
-/** The result of `work`, unless the signal comes first. @throws EspalierError `cancelled`. */
+/** The result of `work`. @throws EspalierError `cancelled` as soon as the signal is aborted. */
 export async function untilAborted<T>(
   work: Promise<T>,
   signal: AbortSignal | undefined,

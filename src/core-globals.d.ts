@@ -1,5 +1,4 @@
-// The few globals that browsers, workers and Node share and that the pure rooms may use; anything
-// else of the DOM stays out of them.
+// The globals that browsers, workers and Node share: all that the pure rooms may use of a platform.
 declare class TextEncoder {
   encode(text?: string): Uint8Array<ArrayBuffer>;
 }
@@ -10,7 +9,7 @@ declare class TextDecoder {
 declare const crypto: {
   subtle: { digest(algorithm: 'SHA-256', data: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> };
 };
-/** A run of bytes that is read only where it is used. */
+/** Bytes that are read only when they are used. */
 declare class Blob {
   constructor(parts: (Blob | Uint8Array<ArrayBuffer>)[]);
   readonly size: number;

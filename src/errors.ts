@@ -1,7 +1,6 @@
-// Coded errors that cross every boundary of the studio; a message says what, which value, and what
-// to do next.
+// Errors with a code, a message that names the offending value, and a hint what to do next.
 
-/** Closed union of error codes. Cancellation is not an error but travels the same way. */
+/** All error codes. Cancellation is no failure but is thrown the same way. */
 export type ErrorCode =
   | 'unsupported-op'
   | 'unsupported-graph'
@@ -17,21 +16,18 @@ export type ErrorCode =
   | 'cancelled'
   | 'bug';
 
-/** The plain form in which an error crosses a thread or lands in a JSON file. */
+/** An error as plain data, for another thread or a JSON file. */
 export interface ErrorReport {
   readonly code: ErrorCode;
-  /** What went wrong, naming the offending value. One sentence for people. */
+  /** What went wrong, in one sentence that names the offending value. */
   readonly message: string;
   /** What to do next. */
   readonly hint: string;
-  /** Technical detail (a stack, a runtime's own message); may be empty. */
+  /** Technical detail (a stack trace, the message of a library); may be empty. */
   readonly detail: string;
 }
 
-/**
- * An expected failure: bad input, an unsupported graph, a lost device. Anything else that is thrown
- * is a bug.
- */
+/** An expected failure: bad input, an unsupported graph, a lost device. Anything else is a bug. */
 export class EspalierError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
@@ -46,25 +42,27 @@ export class EspalierError extends Error {
   }
 }
 
-/** How a job ends that was cancelled. */
+/** The error with which a cancelled job ends. */
 export function cancelled(): EspalierError {
   return new EspalierError('cancelled', 'Cancelled.');
 }
 
-/** True for the way a cancelled job ends. */
+/** True for the error of a cancelled job, and for an AbortError. */
 export function isCancelled(error: unknown): boolean {
   return error instanceof EspalierError
     ? error.code === 'cancelled'
     : (error as { name?: string } | null)?.name === 'AbortError';
 }
 
-/** Any thrown value as a report; what is not an EspalierError becomes code `bug`. */
+/**
+ * Any thrown value as a report; unexpected ones get the code `bug`, failed allocations their own.
+ */
 export function toReport(error: unknown): ErrorReport {
   if (error instanceof EspalierError)
     return { code: error.code, message: error.message, hint: error.hint, detail: error.detail };
   if (isCancelled(error)) return { code: 'cancelled', message: 'Cancelled.', hint: '', detail: '' };
   const e = error instanceof Error ? error : new Error(String(error));
-  // An array that did not fit, in the words of V8, SpiderMonkey and JavaScriptCore.
+  // The messages of V8, SpiderMonkey and JavaScriptCore when an allocation fails.
   if (
     /allocation failed|allocation size overflow|out of memory/i.test(e.message) &&
     /RangeError|InternalError/.test(e.name)
@@ -85,12 +83,12 @@ export function toReport(error: unknown): ErrorReport {
   };
 }
 
-/** A report back as a throwable error. */
+/** The error of a report. */
 export function fromReport(report: ErrorReport): EspalierError {
   return new EspalierError(report.code, report.message, report.hint, report.detail);
 }
 
-/** Throws the `cancelled` error when the signal is set; call between runs and chunks. */
+/** Throws `cancelled` when the signal is aborted. Call it between runs and chunks. */
 export function throwIfCancelled(signal: { readonly aborted: boolean } | undefined): void {
   if (signal?.aborted) throw cancelled();
 }

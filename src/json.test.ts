@@ -10,7 +10,7 @@ describe('JSON of unknown origin', () => {
   it('is bounded in length and nesting', () => {
     expect(readJsonObject('{"a": 1}', { max: 8 })).toEqual({ ok: true, value: { a: 1 } });
     expect(readJsonObject('{"a": 12}', { max: 8 })).toMatchObject({
-      problem: 'is 9 bytes long, where at most 8 are expected',
+      problem: 'is 9 bytes long, but at most 8 are allowed',
     });
     expect(boundsProblem(nested(MAX_JSON_DEPTH), 1000)).toBeNull();
     expect(boundsProblem(nested(MAX_JSON_DEPTH + 1), 1000)).toMatch(
@@ -22,7 +22,7 @@ describe('JSON of unknown origin', () => {
 
   it('must be an object', () => {
     for (const text of ['[]', '1', 'null', '"x"'])
-      expect(readJsonObject(text, { max: 99 })).toMatchObject({ problem: 'holds no JSON object' });
+      expect(readJsonObject(text, { max: 99 })).toMatchObject({ problem: 'is not a JSON object' });
     for (const text of ['', '{', '{"a": NaN}', '"', '\\"', '{"a\\"}'])
       expect(readJsonObject(text, { max: 99 })).toMatchObject({ problem: 'is not valid JSON' });
   });

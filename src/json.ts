@@ -1,35 +1,22 @@
-// Reads JSON that nobody vouches for: length and nesting are bounded before anything is built from
-// it; must not know what a document means.
+// Reads JSON of unknown origin: length and nesting are bounded before anything is parsed.
 
 /**
- * Objects and lists within each other. Real configs nest 8 deep and tokenizers 12; what clones or
- * writes a value calls itself once per level, so that thousands of levels would overflow its stack.
+ * Most levels of nested objects and arrays. Real configs nest 8 deep and tokenizers 12. Code that
+ * clones or writes a value recurses once per level, so that thousands would overflow its stack.
  */
 export const MAX_JSON_DEPTH = 64;
-/**
- * config.json, genai_config.json, tokenizer_config.json in bytes: real ones stay below 3 MB (one
- * entry per added token).
- */
-export const MAX_CONFIG_BYTES = 16 * 2 ** 20;
-/** espalier.json in bytes: a curve over 500 blocks and 1,000 windows takes 12 MB. */
-export const MAX_PROVENANCE_BYTES = 64 * 2 ** 20;
-/**
- * tokenizer.json in bytes: the largest known, with 262,144 tokens and their merges, has 33 MB.
- * Parsed it takes about ten times its length.
- */
-export const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
 
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** The object, or what is wrong as the end of a sentence that begins with the file's name. */
+/** The object, or the problem as the end of a sentence that begins with the name of the file. */
 export type JsonResult =
   | { ok: true; value: JsonObject }
   | { ok: false; problem: string; detail: string };
 
 /**
- * The JSON object of a text.
- * @param options.max most characters
- * @param options.python read Infinity and -Infinity as such and NaN as null, as Python writes them
+ * Parses a JSON object.
+ * @param options.max most characters of the text.
+ * @param options.python accept Infinity and -Infinity, and NaN as null, which Python writes.
  */
 export function readJsonObject(
   text: string,
@@ -45,14 +32,14 @@ export function readJsonObject(
   }
   return isJsonObject(value)
     ? { ok: true, value }
-    : { ok: false, problem: 'holds no JSON object', detail: '' };
+    : { ok: false, problem: 'is not a JSON object', detail: '' };
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Why a text is not even tried, or null. One pass over the characters. */
+/** Why a text is not parsed at all, or null; one pass over its characters. */
 export function boundsProblem(text: string, max: number): string | null {
   if (text.length > max) return tooLong(text.length, max);
   let depth = 0;
@@ -64,7 +51,7 @@ export function boundsProblem(text: string, max: number): string | null {
       case 0x5b: // [
       case 0x7b: // {
         if (++depth > MAX_JSON_DEPTH)
-          return `nests lists and objects more than ${MAX_JSON_DEPTH} deep (at character ${at})`;
+          return `nests arrays and objects more than ${MAX_JSON_DEPTH} deep (at character ${at})`;
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -75,15 +62,12 @@ export function boundsProblem(text: string, max: number): string | null {
   return null;
 }
 
-/** What is said of a file of `size` bytes or characters, of which at most `max` are read. */
+/** The problem of a file that is longer than `max` bytes or characters. */
 export function tooLong(size: number, max: number): string {
-  return `is ${size} bytes long, where at most ${max} are expected`;
+  return `is ${size} bytes long, but at most ${max} are allowed`;
 }
 
-/**
- * The text with every stretch between JSON strings replaced; strings stay as they are. Linear in
- * the length.
- */
+/** Applies a function to every stretch of text between JSON strings. Linear in the length. */
 export function mapOutsideStrings(text: string, replace: (stretch: string) => string): string {
   const parts: string[] = [];
   for (let at = 0; at < text.length; ) {
@@ -96,10 +80,7 @@ export function mapOutsideStrings(text: string, replace: (stretch: string) => st
   return parts.join('');
 }
 
-/**
- * Position of the quote that ends the string that begins at `quote`; the last character when none
- * does.
- */
+/** Position of the closing quote of the string that begins at `quote`, or of the last character. */
 function stringEnd(text: string, quote: number): number {
   for (let at = quote + 1; ; at++) {
     at = text.indexOf('"', at);

@@ -1,23 +1,18 @@
-// What may be removed: a whole block or one of its two sublayers, as plain values that every room
-// can hold and compare. Must not know graphs or weights.
+// Units: what can be removed from a model, a block or one of its two sublayers, as plain values.
 
-/**
- * The attention sublayer (MHA) or the feed-forward sublayer (FFN) of a block, as plans, addresses
- * and the command line write them.
- */
+/** The attention (MHA) or the feed-forward sublayer (FFN) of a block. */
 export type Sublayer = 'attn' | 'ffn';
 
-/** A sublayer alone: "7.attn" is the attention of block 7. */
+/** A sublayer of a block: "7.attn" is the attention of block 7. */
 export type SublayerUnit = `${number}.${Sublayer}`;
 
 /**
- * A unit in the numbering of the original model: the number of a whole block, or a sublayer of one.
- * Lists of units (plans) are kept in the order that `sortUnits` gives, so that `join()` is a key of
- * the plan: "3,7.attn,9".
+ * A block or a sublayer, numbered as in the original. Plans are lists of units in the order of
+ * `sortUnits`, so that `join()` identifies a plan: "3,7.attn,9".
  */
 export type Unit = number | SublayerUnit;
 
-const WRITTEN = /^(\d{1,4})(?:\.(attn|ffn))?$/;
+const UNIT = /^(\d{1,4})(?:\.(attn|ffn))?$/;
 const RANGE = /^(\d{1,4})\s*-\s*(\d{1,4})$/;
 
 export function sublayerUnit(block: number, sublayer: Sublayer): SublayerUnit {
@@ -28,22 +23,23 @@ export function blockOf(unit: Unit): number {
   return typeof unit === 'number' ? unit : Number.parseInt(unit, 10);
 }
 
-/** null for a whole block. */
+/** The sublayer of a unit; null for a block. */
 export function sublayerOf(unit: Unit): Sublayer | null {
-  return typeof unit === 'number' ? null : unit.endsWith('.attn') ? 'attn' : 'ffn';
+  if (typeof unit === 'number') return null;
+  return unit.endsWith('.attn') ? 'attn' : 'ffn';
 }
 
-/** A unit as it is written ("7", "7.attn"), or null for anything else. */
+/** Parses a unit ("7", "7.attn"); null for anything else. */
 export function parseUnit(text: string): Unit | null {
-  const match = WRITTEN.exec(text.trim());
+  const match = UNIT.exec(text.trim());
   if (!match) return null;
   const block = Number(match[1]);
   return match[2] ? sublayerUnit(block, match[2] as Sublayer) : block;
 }
 
 /**
- * Ascending by block, attention before feed-forward, without repeats; both sublayers of a block, or
- * a sublayer beside its block, become the block.
+ * Units in ascending order of blocks, each once. Both sublayers of a block, or a sublayer together
+ * with its block, become the block.
  */
 export function sortUnits(units: Iterable<Unit>): Unit[] {
   const found = new Map<number, Set<Sublayer | null>>();
@@ -51,31 +47,28 @@ export function sortUnits(units: Iterable<Unit>): Unit[] {
     found.set(blockOf(unit), (found.get(blockOf(unit)) ?? new Set()).add(sublayerOf(unit)));
   return [...found]
     .sort(([a], [b]) => a - b)
-    .map(([block, sublayers]) =>
-      sublayers.has(null) || sublayers.size > 1
-        ? block
-        : sublayers.has('attn')
-          ? sublayerUnit(block, 'attn')
-          : sublayerUnit(block, 'ffn'),
-    );
+    .map(([block, sublayers]) => {
+      const [only = null] = sublayers;
+      return only === null || sublayers.size > 1 ? block : sublayerUnit(block, only);
+    });
 }
 
-/** Whole blocks of a plan, ascending. */
+/** The blocks that a plan removes entirely, ascending. */
 export function wholeBlocks(units: readonly Unit[]): number[] {
   return units.filter((unit) => typeof unit === 'number');
 }
 
-/** Sublayers of a plan that are removed alone, in its order. */
+/** The sublayers that a plan removes alone, in its order. */
 export function sublayerUnits(units: readonly Unit[]): SublayerUnit[] {
   return units.filter((unit) => typeof unit !== 'number');
 }
 
-/** How many of `numBlocks` blocks a plan leaves, those that lost one sublayer among them. */
+/** How many of `numBlocks` blocks remain, including those that lose one sublayer. */
 export function blocksLeft(numBlocks: number, removed: readonly Unit[]): number {
   return numBlocks - wholeBlocks(removed).length;
 }
 
-/** `[3, 7, 8, 9, '11.attn']` as "3,7-9,11.attn"; runs of two stay apart. */
+/** `[3, 7, 8, 9, '11.attn']` as "3,7-9,11.attn"; only ranges of three and more are abbreviated. */
 export function formatUnits(units: readonly Unit[]): string {
   const written: string[] = [];
   for (let i = 0; i < units.length; ) {
@@ -88,23 +81,20 @@ export function formatUnits(units: readonly Unit[]): string {
   return written.join(',');
 }
 
-/**
- * The units of "3,7-9,11.attn" in order, or the first piece of the text that is none; an empty text
- * has none.
- */
+/** Parses "3,7-9,11.attn": the units in order, or the first item that is not a unit or range. */
 export function parseUnits(
   text: string,
 ): { units: Unit[]; wrong: null } | { units: null; wrong: string } {
   const units: Unit[] = [];
-  for (const piece of text.split(',').map((word) => word.trim())) {
-    if (piece === '') continue;
-    const range = RANGE.exec(piece);
+  for (const item of text.split(',').map((word) => word.trim())) {
+    if (item === '') continue;
+    const range = RANGE.exec(item);
     const [first, last] = [Number(range?.[1]), Number(range?.[2])];
-    const unit = parseUnit(piece);
+    const unit = parseUnit(item);
     if (unit !== null) units.push(unit);
     else if (range && first <= last)
       for (let block = first; block <= last; block++) units.push(block);
-    else return { units: null, wrong: piece };
+    else return { units: null, wrong: item };
   }
   return { units: sortUnits(units), wrong: null };
 }

@@ -1,4 +1,3 @@
-// The version of this application, as files it writes name it; must equal package.json (a test
-// holds it).
+// The version of Espalier that written files record; a test keeps it equal to package.json.
 
 export const VERSION = '0.3.0';

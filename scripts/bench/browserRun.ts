@@ -1,5 +1,5 @@
-// Builds the decode bench's page, serves it isolated from other origins and opens it in Chromium;
-// must not measure.
+// Builds the page of the decode benchmark, serves it cross-origin isolated and opens it in
+// Chromium.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Two clocks, and the times of a block and of the head as a line through plans of different length;
-// must not choose what is run.
+// Wall and processor time, and the times of a block and of the head from a line fitted to plans of
+// different length.
 
 import type { ScoreSession } from '../../src/runtime/score/session.ts';
 

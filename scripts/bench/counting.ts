@@ -1,5 +1,4 @@
-// Records which bytes of a folder were read, and how many of them are weights; must not change what
-// is read.
+// Records which bytes of a folder are read, and how many of them are weights.
 
 import { type Graph, isRange, type Model } from '../../src/onnx/graph.ts';
 import type { ByteRange, Folder } from '../../src/onnx/source.ts';

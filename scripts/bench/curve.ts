@@ -1,5 +1,5 @@
-// What the whole importance curve of the sample costs on wasm, resident and streamed, against the
-// ideal of the breadth-first pass with times of the same run.
+// The cost of the importance curve of the sample on the CPU, resident and streamed, against the
+// ideal of a breadth-first pass with times of the same run.
 
 import { ScoreSession } from '../../src/runtime/score/session.ts';
 import { allPrograms, weightBytes } from '../../src/runtime/weights/stages.ts';
@@ -17,7 +17,7 @@ import { atMost, type Check, report } from './limits.ts';
 import { openSample, type SampleModel } from './scored.ts';
 
 /** By one clock. */
-export interface CurveCost {
+interface CurveCost {
   /**
    * Seconds of the pass over all variants, programs and weights in place (streamed: being read);
    * one of each round.

@@ -1,4 +1,4 @@
-// Ten times load, measure, terminate in one page: what of the memory comes back.
+// Loads, measures and terminates ten times in one page, to see how much memory is released.
 
 import type { MemoryPoint, Served } from './browser/contract.ts';
 import type { BrowserRun } from './browserRun.ts';

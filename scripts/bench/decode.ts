@@ -1,5 +1,5 @@
-// Decoding in one browser run: ours against transformers.js and a bare loop, host time, the gain of
-// half of the blocks, memory over ten loads.
+// Decoding in a browser: Espalier against transformers.js and a bare loop, host time, the gain
+// without half of the blocks, memory over ten loads.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Ours against transformers.js and a bare loop on the same folder, runtime and device: decode
+// Espalier against transformers.js and a bare loop on the same folder, runtime and device: decoded
 // tokens per second, paired by round.
 
 import type { Page } from '@playwright/test';

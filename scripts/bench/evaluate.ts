@@ -1,5 +1,5 @@
-// Evaluation by the paper's protocol: tokens per second (information), and whole texts against
-// PyTorch's perplexities.
+// Evaluation by the paper's protocol: tokens per second, and perplexities of whole texts against
+// PyTorch.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

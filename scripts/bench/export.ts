@@ -1,5 +1,5 @@
-// Seconds to write an export against a plain copy of the same bytes, from Node and in the browser;
-// memory that the writing takes.
+// Time to write an export against a plain copy of the same bytes, in Node and in the browser, and
+// the memory that it takes.
 
 import { mkdirSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';

@@ -1,5 +1,4 @@
-// Writes the sample as an export without removals writes it, one folder per graph; the decode bench
-// runs everyone on these bytes.
+// Writes the sample as an export without removals, one folder per graph, for the decode benchmark.
 
 import { join } from 'node:path';
 import { exportManifest } from '../../src/model/export/manifest.ts';

@@ -1,5 +1,4 @@
-// Runs one measurement in a process of its own, where memory says something; must not know what is
-// measured.
+// Runs a measurement in a new process, where memory figures are meaningful.
 
 import { fork } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

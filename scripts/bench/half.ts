@@ -1,5 +1,4 @@
-// What the sample gains without half of its blocks, by the product's own measurement in its own
-// workers.
+// The gain of the sample without half of its blocks, measured by the product in its own workers.
 
 import type { Page } from '@playwright/test';
 import { PAPER_PROTOCOL, type SpeedSummary } from '../../src/analysis/speed.ts';

@@ -1,5 +1,5 @@
-// Exports past 4 GiB from sparse files: parts, offsets, Zip64 and memory; what is written becomes
-// sparse files too.
+// Exports past 4 GiB from sparse files: parts, offsets, Zip64 and memory. What is written is sparse
+// too.
 
 import {
   closeSync,
@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pieceBytes } from '../../src/files/parts.ts';
+import { chunkBytes } from '../../src/files/chunks.ts';
 import { saveFolder, saveZip } from '../../src/files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../../src/files/targets.ts';
 import { openZip } from '../../src/files/zip.ts';
@@ -63,7 +63,7 @@ function sparseFile(path: string): FileTarget {
           if (Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) !== 0)
             writeSync(file, bytes, 0, bytes.length, at);
           at += bytes.length;
-          seen.piece = Math.max(seen.piece, pieceBytes(piece));
+          seen.piece = Math.max(seen.piece, chunkBytes(piece));
           seen.arrays = Math.max(seen.arrays, process.memoryUsage().arrayBuffers);
         },
         close: async () => {

@@ -1,4 +1,4 @@
-// A number with its limit, and how the bench prints it.
+// A measured number with its limit, and how the benchmark prints it.
 
 export interface Check {
   name: string;

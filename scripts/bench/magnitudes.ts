@@ -1,5 +1,4 @@
-// Magnitudes of large folders: bytes that are read, memory that is held, speed against reading the
-// files.
+// Magnitudes of large folders: bytes read, memory held, speed against reading the files.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

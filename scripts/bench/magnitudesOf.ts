@@ -1,5 +1,4 @@
-// A process of its own: magnitudes of one folder, the memory they took, and how fast its weights
-// are read; must not judge.
+// A process that computes the magnitudes of one folder and reports memory and speed.
 
 import { execFileSync } from 'node:child_process';
 import { open } from 'node:fs/promises';

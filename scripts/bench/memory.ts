@@ -1,5 +1,5 @@
-// Memory that scoring holds against the memory that it states before: weights and hidden states by
-// the engine's own books, the rest by the heap of the wasm module.
+// Memory held while scoring against the estimate: weights and hidden states by the engine's
+// accounting, the rest by the heap of the wasm module.
 
 import { join } from 'node:path';
 import { fixturePath, golden, samplePath } from '../../src/testing/fixtures.ts';

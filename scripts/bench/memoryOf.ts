@@ -1,5 +1,4 @@
-// A process of its own: scores one model and says what was held against what was stated; must not
-// judge.
+// A process that scores one model and reports the memory held and the memory estimated.
 
 import type { MemoryEstimate } from '../../src/contract/score.ts';
 import { openModel } from '../../src/model/open/open.ts';

@@ -1,5 +1,5 @@
-// The goal "opening reads less than 1 % of the weights" on disk, hosted, at 2 GB and at 8 GB, and
-// the counting behind it.
+// Opening reads less than 1 % of the weights: on disk, hosted, at 2 GB and at 8 GB; and the
+// counting behind it.
 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
-// How much of a folder is read, and how long it takes, until its structure is known: the sample,
-// large sparse folders, and every fixture that is supported.
+// How many bytes and how much time opening takes: the sample, large sparse folders, and every
+// supported fixture.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// The built page in Chromium: seconds from "Try the sample" to the curve, tasks that block the
-// thread of the page, seconds from a click to its perplexity.
+// The built page in Chromium: seconds from "Try the sample" to the curve, long tasks of the main
+// thread, seconds from a click to the perplexity.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// The paired ratio: exact where rounds agree, unmoved by a round that something else slowed, wide
-// where rounds disagree.
+// The paired ratio: exact where rounds agree, unaffected by one disturbed round, wide where rounds
+// disagree.
 
 import { describe, expect, it } from 'vitest';
 import { bestOf, pairedRatio } from './paired.ts';

@@ -1,5 +1,4 @@
-// How much faster one is than another when both ran once a round; robust against rounds in which
-// the machine did something else.
+// The ratio of two speeds measured once per round each; robust against disturbed rounds.
 
 import { xoshiro128 } from '../../src/analysis/random.ts';
 

@@ -1,4 +1,4 @@
-// The sample on the wasm device with windows of the bundled text; must not measure.
+// The sample on the CPU, with windows of the bundled text.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

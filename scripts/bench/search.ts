@@ -1,8 +1,8 @@
-// What an iterative search of the sample costs on wasm against the sum of its steps' ideals with
-// times of the same run.
+// The cost of an iterative search of the sample on the CPU against the sum of the ideals of its
+// steps.
 
 import { ScoreSession } from '../../src/runtime/score/session.ts';
-import type { Found } from '../../src/runtime/search/iterative.ts';
+import type { SearchOutcome } from '../../src/runtime/search/iterative.ts';
 import {
   blockAndHead,
   type Clock,
@@ -52,7 +52,7 @@ interface Round {
 async function searchAnew(
   { opened, engine }: SampleModel,
   windows: number[][],
-): Promise<{ time: Timed; found: Found }> {
+): Promise<{ time: Timed; found: SearchOutcome }> {
   const session = ScoreSession.open(opened, engine);
   let clocks = startClocks();
   const request = { windows, start: [], locked: [], count: COUNT, maxPpl: null };

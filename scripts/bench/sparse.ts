@@ -1,5 +1,5 @@
-// Makes folders of any size: real graphs whose weight matrices are stretched, over holes of sparse
-// files that take no room or over their own values again and again. For the bench only.
+// Makes folders of any size for the benchmark: real graphs with enlarged weight matrices, which are
+// holes of sparse files or repeat their own values.
 
 import {
   closeSync,

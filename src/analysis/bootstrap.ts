@@ -1,4 +1,4 @@
-// Paired percentile bootstrap over windows; must not draw from anything but its fixed seed.
+// The paired percentile bootstrap over windows, with a fixed seed.
 
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
@@ -6,7 +6,7 @@ import { xoshiro128 } from './random.ts';
 export const RESAMPLES = 2000;
 export const SEED = 20240215;
 
-/** Quantile q of ascending values, linear between neighbours (numpy's default). */
+/** Quantile q of ascending values, interpolated linearly (the default of NumPy). */
 export function quantile(sorted: Float64Array, q: number): number {
   const position = q * (sorted.length - 1);
   const below = Math.floor(position);
@@ -17,11 +17,12 @@ export function quantile(sorted: Float64Array, q: number): number {
 }
 
 /**
- * 95 % interval of mean(a - b) over windows: windows are drawn with replacement, the same ones for
- * a and b. Every call draws the same windows, so intervals of different blocks can be compared. One
- * window gives an interval without width.
- * @param a, b NLL of each window (nats per token), of one length
- * @source method.md 2; Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
+ * The 95 % interval of mean(a - b): windows are drawn with replacement, the same ones for a and b.
+ * Every call draws the same windows, so that intervals of different blocks are comparable. A single
+ * window gives an interval of width 0.
+ * @param a, b NLL of each window, nats per token; equal lengths.
+ * @throws RangeError for unequal lengths or no windows.
+ * @source Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13; docs/numerics.md
  */
 export function pairedInterval(
   a: readonly number[],
@@ -48,10 +49,7 @@ export function pairedInterval(
   return [quantile(means, 0.025), quantile(means, 0.975)];
 }
 
-/**
- * True when the paired interval of the difference holds 0, or when one window leaves the question
- * open.
- */
+/** True when the paired interval of the difference contains 0, or when there is only one window. */
 export function indistinguishable(a: readonly number[], b: readonly number[]): boolean {
   if (a.length < 2) return true;
   const [low, high] = pairedInterval(a, b);

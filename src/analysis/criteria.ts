@@ -152,5 +152,6 @@ function common(a: Scores, b: Scores): number[][] {
 
 /** As `a - b`, also for infinite values. */
 function compare(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  if (a < b) return -1;
+  return a > b ? 1 : 0;
 }

@@ -1,14 +1,14 @@
-// Where two texts of token ids part; must not know what the ids mean.
+// The first difference between two generated texts.
 
 interface Text {
   ids: readonly number[];
-  /** Why it ended, or null while it goes on. */
+  /** Why it ended, or null while it is being generated. */
   done: 'length' | 'eos' | null;
 }
 
 /**
- * Index of the first new token that differs, or that only one has because the other ended its text;
- * null while they are the same so far.
+ * Index of the first token that differs, or that only one text has because the other has ended;
+ * null while there is no difference.
  */
 export function firstDifference(a: Text, b: Text): number | null {
   const shorter = a.ids.length <= b.ids.length ? a : b;

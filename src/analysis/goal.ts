@@ -1,57 +1,53 @@
-// Searches along the one-shot order for the fewest removals whose measured value meets a goal; must
-// not measure anything itself.
+// Searches along the one-shot order for the fewest removals that meet a goal; the caller measures.
 
-/** At least so many tokens/s, or at most so many bytes. */
+/** At least this many tokens/s, or at most this many bytes. */
 export interface Goal {
   sense: 'atLeast' | 'atMost';
   value: number;
 }
 
-/**
- * The plan that leaves out the k least important blocks, k being the candidate's index. In the
- * goal's unit.
- */
+/** The plan that removes the k least important blocks, k being its index; in units of the goal. */
 export interface Candidate {
-  /** What is expected before measuring, or null. */
+  /** The predicted value, or null. */
   estimated: number | null;
   measured: number | null;
 }
 
 /**
- * What to do now: measure candidate k, take it, or give up. `best`: the measured candidate that
- * comes closest, or null when there is no candidate.
+ * What to do next: measure candidate k, accept it, or give up. `best` is the measured candidate
+ * closest to the goal, or null when there is none.
  */
 export type NextPlan =
   | { kind: 'try'; k: number; expected: number | null }
   | { kind: 'done'; k: number }
   | { kind: 'impossible'; best: number | null };
 
-export function meetsGoal(value: number, { sense, value: wanted }: Goal): boolean {
-  return sense === 'atLeast' ? value >= wanted : value <= wanted;
+export function meetsGoal(value: number, { sense, value: target }: Goal): boolean {
+  return sense === 'atLeast' ? value >= target : value <= target;
 }
 
 /**
- * The next step of the search. Ends with the fewest removals whose measured value meets the goal:
- * upwards while measurements miss, downwards while the plan with one removal less is not known to
- * miss. Values are taken to improve with every removal; where noise breaks that, the search still
- * ends, for no candidate is tried twice: at most one measurement per candidate.
- * @param candidates k = 0, 1, ..., as many removals as the locks allow
+ * The next step of the search for the fewest removals whose measured value meets the goal. It goes
+ * up while measurements miss the goal, and down until one removal less is known to miss it. Values
+ * are assumed to improve with every removal. Even where noise violates that, the search ends, since
+ * each candidate is measured at most once.
+ * @param candidates k = 0, 1, ... up to the number of unlocked blocks.
  */
 export function nextPlan(candidates: readonly Candidate[], goal: Goal): NextPlan {
   const last = candidates.length - 1;
-  const met = candidates.findIndex(
+  const hit = candidates.findIndex(
     ({ measured }) => measured !== null && meetsGoal(measured, goal),
   );
-  const upper = met < 0 ? candidates.length : met;
+  const upper = hit < 0 ? candidates.length : hit;
   let missed = -1;
   for (let k = 0; k < upper; k++) if (candidates[k]!.measured !== null) missed = k;
   if (missed === last || missed === upper - 1)
-    return met < 0
+    return hit < 0
       ? { kind: 'impossible', best: closest(candidates, goal) }
-      : { kind: 'done', k: met };
+      : { kind: 'done', k: hit };
 
-  // Everything strictly between the last miss and the first hit is open and unmeasured.
-  const scale = correction(candidates, missed >= 0 ? missed : met);
+  // Everything strictly between the last miss and the first hit is still unmeasured.
+  const scale = correction(candidates, missed >= 0 ? missed : hit);
   const expected = (k: number): number | null => {
     const { estimated } = candidates[k]!;
     return estimated === null ? null : estimated * scale;
@@ -62,15 +58,13 @@ export function nextPlan(candidates: readonly Candidate[], goal: Goal): NextPlan
     if (value === null) unknown++;
     else if (meetsGoal(value, goal)) return { kind: 'try', k, expected: value };
   }
-  // Nothing is expected to meet it: halve where nothing is known, else try the strongest that is
-  // left.
+  // No prediction meets the goal: bisect if some are missing, else try the most removals left.
   const k = unknown > 0 ? Math.floor((missed + upper) / 2) : upper - 1;
   return { kind: 'try', k: Math.max(k, missed + 1), expected: expected(Math.max(k, missed + 1)) };
 }
 
 /**
- * Measured over estimated at a candidate that was measured: what the estimates of its neighbours
- * are off by, too.
+ * Measured over predicted value of a candidate, by which predictions for its neighbours are scaled.
  */
 function correction(candidates: readonly Candidate[], k: number): number {
   const candidate = candidates[k];

@@ -1,16 +1,15 @@
-// Which variants are worth having: no other is both faster and better; must not know how they came
-// about.
+// The Pareto front: the variants for which no other is both faster and better.
 
-/** Higher tokens/s and lower NLL are better. */
+/** Speed and quality of a variant: more tokens/s and a lower NLL are better. */
 export interface TradeOff {
   tokensPerSecond: number;
-  /** Mean negative log-likelihood, nats per token: orders like perplexity and does not overflow. */
+  /** Mean NLL, nats per token: orders variants as perplexity does, without overflow. */
   nll: number;
 }
 
 /**
- * The points that none other beats (at least as good in both and better in one), slowest first; of
- * equals the first one. Points with NaN are left out.
+ * The points that no other dominates (at least as good in both, better in one), slowest first. Of
+ * equal points the first is kept; points with NaN are dropped.
  */
 export function paretoFront<T extends TradeOff>(points: readonly T[]): T[] {
   const fastestFirst = points

@@ -1,10 +1,6 @@
-// Mean negative log-likelihoods and perplexities derived from them; must not know where the numbers
-// come from.
+// Mean negative log-likelihoods, and perplexities derived from them.
 
-/**
- * A mean NLL in nats per predicted token with what is derived from it; has the shape of the
- * worker's `Measure`.
- */
+/** A mean NLL in nats per predicted token, its perplexity, and the NLL of each window. */
 export interface Perplexity {
   nll: number;
   /** exp(nll), or null when that is not a finite float64. */
@@ -12,16 +8,13 @@ export interface Perplexity {
   nllPerWindow: number[];
 }
 
-/**
- * exp(nll); null when it overflows or the NLL is no number. JSON has no infinity, the NLL is
- * authoritative.
- */
+/** exp(nll); null when it overflows or the NLL is NaN, since JSON has neither. Compare by NLL. */
 export function perplexity(nll: number): number | null {
   const ppl = Math.exp(nll);
   return Number.isFinite(ppl) ? ppl : null;
 }
 
-/** Arithmetic mean, in float64; NaN of nothing. */
+/** Arithmetic mean in float64; NaN for an empty list. */
 export function mean(values: readonly number[]): number {
   let sum = 0;
   for (const value of values) sum += value;
@@ -29,9 +22,9 @@ export function mean(values: readonly number[]): number {
 }
 
 /**
- * The measure of a set of windows of one length: every window predicts as many tokens, so the mean
- * of window means is the mean over tokens.
- * @param nllPerWindow mean NLL of each window, nats per token
+ * NLL and perplexity over windows of one length. Every window predicts as many tokens as any other,
+ * so that the mean of window means is the mean over tokens.
+ * @param nllPerWindow mean NLL of each window, nats per token.
  */
 export function measureWindows(nllPerWindow: readonly number[]): Perplexity {
   const nll = mean(nllPerWindow);

@@ -1,7 +1,7 @@
-// The one seeded generator of the studio (xoshiro128**), so that every sampled number can be
-// reproduced; must not read a clock.
+// The seeded random number generator of the studio, xoshiro128**, which makes every sample
+// reproducible.
 
-/** Spreads a seed over the state: splitmix32, four draws. */
+/** Expands a seed to the state: four outputs of splitmix32. */
 function expand(seed: number): Uint32Array {
   const state = new Uint32Array(4);
   let x = seed >>> 0;
@@ -18,8 +18,9 @@ function expand(seed: number): Uint32Array {
 const rotl = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
 
 /**
- * xoshiro128** of Blackman and Vigna (2018): uniform unsigned 32-bit integers, period 2^128 - 1.
- * @param seed any integer; its low 32 bits count. A state of four words can be given instead.
+ * xoshiro128**: uniform unsigned 32-bit integers with period 2^128 - 1.
+ * @param seed any integer, of which the low 32 bits count; or the state itself, four words.
+ * @source Blackman and Vigna, Scrambled Linear Pseudorandom Number Generators (2018)
  */
 export function xoshiro128(seed: number | readonly [number, number, number, number]): () => number {
   const s = typeof seed === 'number' ? expand(seed) : Uint32Array.from(seed);

@@ -1,5 +1,4 @@
-// From scores to an order, groups of equals and the lowest k; must not change a score or hide a
-// lock.
+// From scores to an order, to groups within noise of each other, and to the lowest k blocks.
 
 import { EspalierError } from '../errors.ts';
 import { indistinguishable } from './bootstrap.ts';
@@ -10,14 +9,11 @@ export interface Ranked {
   /** Mean NLL without the block, nats per token. */
   nll: number;
   nllPerWindow: readonly number[];
-  /** Set when the block cannot be left out; such a block is in no order and no group. */
+  /** Why the block cannot be removed; such a block is in no order and no group. */
   refused?: string;
 }
 
-/**
- * Block indices by NLL without the block, least important first; equal NLLs keep block order, NaN
- * comes last.
- */
+/** Block indices by NLL without the block, least important first; ties by index, NaN last. */
 export function removalOrder(blocks: readonly Ranked[]): number[] {
   const key = (block: Ranked): number =>
     Number.isNaN(block.nll) ? Number.POSITIVE_INFINITY : block.nll;
@@ -28,11 +24,9 @@ export function removalOrder(blocks: readonly Ranked[]): number[] {
 }
 
 /**
- * Runs of the removal order whose blocks the windows cannot tell from the run's lowest block
- * (paired bootstrap, 95 %). Each is held against the lowest, not against its neighbour: a chain of
- * small steps does not make equals.
- * @returns every ranked block once, groups in removal order; most groups have several blocks when
- *   windows are few
+ * Groups of blocks within noise of each other (paired bootstrap, 95 %). Each block is compared with
+ * the lowest of its group, not with its neighbour, so that many small steps do not make one group.
+ * @returns every ranked block once, in removal order.
  */
 export function equalGroups(blocks: readonly Ranked[]): number[][] {
   const byIndex = new Map(blocks.map((block) => [block.index, block]));
@@ -51,33 +45,32 @@ export function equalGroups(blocks: readonly Ranked[]): number[][] {
 }
 
 /**
- * The k least important blocks that are not locked, least important first.
- * @param order removal order
- * @param locked indices that must stay
- * @throws EspalierError `bad-input` when k is more than there are unlocked blocks: locks are never
- *   overruled
+ * The k least important unlocked blocks, least important first.
+ * @param order removal order.
+ * @param locked indices of locked blocks.
+ * @throws EspalierError `bad-input` when there are fewer than k unlocked blocks.
  */
 export function lowest(order: readonly number[], k: number, locked: Iterable<number>): number[] {
-  const stays = new Set(locked);
-  const free = order.filter((index) => !stays.has(index));
+  const lockedSet = new Set(locked);
+  const unlocked = order.filter((index) => !lockedSet.has(index));
   if (!Number.isInteger(k) || k < 0)
     throw new EspalierError(
       'bad-input',
-      `${k} is no number of blocks to remove.`,
-      'Choose a whole number from 0 on.',
+      `${k} is not a number of blocks.`,
+      'Choose a whole number of at least 0.',
     );
-  if (k > free.length)
+  if (k > unlocked.length)
     throw new EspalierError(
       'bad-input',
-      `${k} blocks cannot be removed: only ${free.length} of ${order.length} are unlocked.`,
-      `Unlock blocks or remove at most ${free.length}.`,
+      `${k} blocks cannot be removed: only ${unlocked.length} of ${order.length} are unlocked.`,
+      `Unlock blocks or remove at most ${unlocked.length}.`,
     );
-  return free.slice(0, k);
+  return unlocked.slice(0, k);
 }
 
 /**
- * The blocks that "protect the ends" locks: the first four and the last two (Mag+ and Taylor+ of
- * the paper), fewer when there are fewer.
+ * The blocks at the ends that the paper's Mag+ and Taylor+ lock: the first four and the last two,
+ * or all of them in shorter models.
  */
 export function endLocks(numBlocks: number, first = 4, last = 2): number[] {
   return Array.from({ length: numBlocks }, (_, index) => index).filter(

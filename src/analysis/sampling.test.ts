@@ -124,7 +124,7 @@ describe('sampling', () => {
     }
   });
 
-  it('keeps equals of the k-th logit and the lower ids of equals at the edge of the nucleus', () => {
+  it('keeps ties of the k-th logit, and the lower ids of ties at the edge of the nucleus', () => {
     const drawn = (row: number[], s: Sampling): number[] => {
       const choose = createSampler(s);
       const seen = new Set(Array.from({ length: 400 }, () => choose(Float32Array.from(row))));

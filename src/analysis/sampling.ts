@@ -1,11 +1,11 @@
-// How the next token is chosen from one row of logits: greedy, or sampled with temperature, top-k
-// and top-p; must not know where logits come from.
+// Chooses the next token from a row of logits: greedily, or sampled with temperature, top-k and
+// top-p.
 
 import { EspalierError } from '../errors.ts';
 import { xoshiro128 } from './random.ts';
 import { selectFromTop } from './select.ts';
 
-/** `temperature` 0 is greedy and looks at nothing else; `topK` 0 and `topP` 1 are off. */
+/** Temperature 0 is greedy, whatever the rest; `topK` 0 and `topP` 1 are off. */
 export interface Sampling {
   temperature: number;
   topK: number;
@@ -13,10 +13,10 @@ export interface Sampling {
   seed: number;
 }
 
-/** The greedy choice, as defaults. */
+/** The defaults: greedy. */
 export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };
 
-/** @throws EspalierError `bad-input` naming the first value that makes no sense */
+/** @throws EspalierError `bad-input`, naming the first invalid value. */
 export function checkSampling({ temperature, topK, topP, seed }: Sampling): void {
   const wrong = (message: string): EspalierError =>
     new EspalierError('bad-input', message, 'Change the sampling settings.');
@@ -27,11 +27,11 @@ export function checkSampling({ temperature, topK, topP, seed }: Sampling): void
   if (!Number.isSafeInteger(topK) || topK < 0)
     throw wrong(`Top-k must be a whole number of at least 0 (0 is off), not ${topK}.`);
   if (!(topP > 0 && topP <= 1))
-    throw wrong(`Top-p must lie above 0 and at most at 1 (1 is off), not ${topP}.`);
+    throw wrong(`Top-p must be above 0 and at most 1 (1 is off), not ${topP}.`);
   if (!Number.isSafeInteger(seed)) throw wrong(`The seed must be a whole number, not ${seed}.`);
 }
 
-/** Index of the first largest value, or -1 when there is none: NaN and -Infinity never win. */
+/** Index of the first largest logit; -1 when all are NaN or -Infinity. */
 export function argmax(logits: Float32Array): number {
   let best = -1;
   let top = Number.NEGATIVE_INFINITY;
@@ -46,13 +46,13 @@ export function argmax(logits: Float32Array): number {
 }
 
 /**
- * A chooser of token ids, one per call, over one row of logits (V,). Logits are not changed.
- * Sampled: temperature, then top-k (equals of the k-th logit stay), then top-p (the fewest most
- * likely tokens whose probability reaches p; of equals the lower ids), in the order of Hugging Face
- * transformers' generate(). Each call draws two words of the generator, whatever is kept, so two
- * models with one seed stay in step. O(V), without sorting. NaN and -Infinity are never chosen.
- * @throws EspalierError `bad-input` as `checkSampling`; the chooser throws `unsupported-graph` when
- *   no logit is a number
+ * A function that chooses one token id per call from a row of logits (V,), which it does not
+ * change. When sampling: temperature, then top-k (ties with the k-th logit stay), then top-p (the
+ * fewest most likely tokens whose probability reaches p; of ties the lower ids), in the order of
+ * generate() in Hugging Face Transformers. Each call takes two words from the generator, so that
+ * two models with one seed stay in step. O(V), without sorting. NaN and -Infinity are never chosen.
+ * @throws EspalierError `bad-input` as `checkSampling`. The function throws `unsupported-graph`
+ *   when all logits are NaN or -Infinity.
  */
 export function createSampler(sampling: Sampling): (logits: Float32Array) => number {
   checkSampling(sampling);
@@ -89,7 +89,7 @@ export function createSampler(sampling: Sampling): (logits: Float32Array) => num
   };
 }
 
-/** An index with the probability of its weight; never one of weight 0. */
+/** Draws an index with probability proportional to its weight; never one of weight 0. */
 function draw(weights: Float64Array, count: number, random: () => number): number {
   let total = 0;
   for (let i = 0; i < count; i++) total += weights[i]!;
@@ -116,13 +116,13 @@ function usable(id: number, vocab: number): number {
 }
 
 /**
- * The k-th largest logit, NaN left aside; -Infinity when there are fewer. `scratch` is at least as
- * long as the logits.
+ * The k-th largest logit, ignoring NaN; -Infinity when there are at most k.
+ * @param scratch at least as long as the logits.
  */
 function kthLargest(logits: Float32Array, k: number, scratch: Float64Array): number {
   let least = Number.NEGATIVE_INFINITY;
   let count = 0;
-  // Few values pass the k-th largest of those before them, so that the buffer seldom fills.
+  // Few values exceed the k-th largest of those before them, so that the buffer seldom fills up.
   const full = Math.min(scratch.length, 4 * k + 1024);
   for (let id = 0; id < logits.length; id++) {
     const value = logits[id]!;
@@ -138,7 +138,7 @@ function kthLargest(logits: Float32Array, k: number, scratch: Float64Array): num
     : selectFromTop(scratch.subarray(0, count), k, 'count').value;
 }
 
-/** Moves the k values that are the largest to the front; `least` is the smallest of them. */
+/** Moves the k largest values to the front; `least` is the smallest of them. */
 function keepTop(values: Float64Array, count: number, least: number, k: number): number {
   let kept = 0;
   for (let i = 0; i < count; i++) if (values[i]! > least) values[kept++] = values[i]!;
@@ -147,8 +147,8 @@ function keepTop(values: Float64Array, count: number, least: number, k: number):
 }
 
 /**
- * Keeps the fewest largest weights whose share of all reaches `topP`, in their order, and returns
- * their number.
+ * Keeps the fewest largest weights whose share of the total reaches `topP`, in the given order, and
+ * returns how many there are.
  */
 function keepNucleus(
   ids: Int32Array,

@@ -1,17 +1,16 @@
-// Finds the least of the largest values that together reach an amount, without sorting; must not
-// know what the values mean.
+// Selects how many of the largest values reach a given number or sum, without sorting.
 
-/** A value and what all values above it amount to. */
+/** A value, and the number or sum of the values above it. */
 export interface Selected {
   value: number;
   above: number;
 }
 
 /**
- * The largest v such that the values >= v reach `target`: in number (`count`: the target-th largest
- * value) or in sum (`sum`: values >= 0). Where all together fall short (rounding), v is the
- * smallest value. Reorders `values`. O(n) expected: quickselect with three-way partition.
- * @param values at least one number, no NaN
+ * The largest v such that the values >= v reach `target`, in number (`count`: the target-th largest
+ * value) or in sum (`sum`: values >= 0). When all values together fall short, by rounding, v is the
+ * smallest. Reorders `values`. O(n) expected: quickselect with three-way partitioning.
+ * @param values at least one value, no NaN.
  * @source Hoare, Algorithm 65: Find (1961); Bentley and McIlroy, Engineering a Sort Function
  *   (1993), for equal values
  */
@@ -22,7 +21,7 @@ export function selectFromTop(values: Float64Array, target: number, by: 'count' 
   let found: Selected = { value: Number.NaN, above: 0 };
   while (from < to) {
     const pivot = medianOfThree(values[from]!, values[(from + to) >> 1]!, values[to - 1]!);
-    // [from, equal) above the pivot, [equal, at) equal to it, [less, to) below it.
+    // Values in [from, equal) are above the pivot, in [equal, at) equal to it, in [less, to) below.
     let equal = from;
     let less = to;
     let sum = 0;

@@ -1,37 +1,37 @@
-// Speed statistics: what timed runs say, the gain of one set over another, the line through
-// latencies; must not measure anything.
+// Speed statistics: summaries of timed runs, the gain of one model over another, and a line fitted
+// to latencies.
 
 import { quantile, RESAMPLES, SEED } from './bootstrap.ts';
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import { GREEDY } from './sampling.ts';
 
-/** One number over several runs. */
+/** Statistics of a quantity over several runs. */
 export interface Stat {
   mean: number;
   median: number;
   min: number;
   max: number;
-  /** e.g. "tokens/s", "s". */
+  /** For example "tokens/s" or "s". */
   unit: string;
 }
 
-/** What the runs of one variant say. */
+/** The speed of one model over its timed runs; M = rows, L = new tokens per row. */
 export interface SpeedSummary {
-  /** M * L / T, the mean over runs (Shortened LLaMA, section 4), tokens/s. */
+  /** M * L / T, averaged over runs (Shortened LLaMA, section 4), tokens/s. */
   throughput: Stat;
-  /** T: prompt, all tokens and sampling, s. */
+  /** T: time for the prompt, all tokens and sampling, s. */
   latency: Stat;
   /** Time to the first token, s. */
   ttft: Stat;
-  /** Prompt tokens of all rows over the time to the first token, tokens/s. */
+  /** Prompt tokens of all rows divided by the time to the first token, tokens/s. */
   prefill: Stat;
-  /** M * (n - 1) / (t_n - t_1), tokens/s; null when runs have one token. */
+  /** M * (L - 1) / (t_L - t_1), tokens/s; null when some run has only one token. */
   decode: Stat | null;
   runs: number;
 }
 
-/** Times of one run in seconds from its start, with its shape. */
+/** Times of a run in seconds from its start, and its shape. */
 export interface RunTimes {
   promptTokens: number;
   /** New tokens per row. */
@@ -39,15 +39,15 @@ export interface RunTimes {
   batch: number;
   /** Until the first token is chosen (t_1). */
   ttft: number;
-  /** Until the last token is chosen (t_n): the latency T. */
+  /** Until the last token is chosen (t_L): the latency T. */
   seconds: number;
 }
 
 const COMMON = { prompt: null, promptTokens: 12, batch: 1, sampling: GREEDY, graphCapture: false };
 
 /**
- * 12 -> 128 tokens, batch 1, 10 warm-up and 20 timed runs. @source Kim et al., Shortened LLaMA
- * (2024), section 4
+ * The paper's protocol: 12 prompt tokens, 128 new ones, batch 1, 10 warm-up and 20 timed runs.
+ * @source Kim et al., Shortened LLaMA (2024), section 4
  */
 export const PAPER_PROTOCOL = {
   ...COMMON,
@@ -57,10 +57,12 @@ export const PAPER_PROTOCOL = {
   runs: 20,
 };
 
-/** For interaction, and labelled so: 12 -> 32 tokens, 2 + 5 runs. */
+/**
+ * A quick protocol, labelled as such: 12 prompt tokens, 32 new ones, 2 warm-up and 5 timed runs.
+ */
 export const QUICK_PROTOCOL = { ...COMMON, mode: 'quick' as const, tokens: 32, warmup: 2, runs: 5 };
 
-/** @throws RangeError for no values */
+/** @throws RangeError when there are no values. */
 export function statOf(values: readonly number[], unit: string): Stat {
   if (values.length === 0) throw new RangeError(`statistics of no values in ${unit}`);
   const sorted = Float64Array.from(values).sort();
@@ -73,17 +75,19 @@ export function statOf(values: readonly number[], unit: string): Stat {
   };
 }
 
-/** Browsers' clocks tick in steps of up to 0.1 ms: a tiny model may take none. */
+/**
+ * Clocks of browsers advance in steps of up to 0.1 ms, so that a tiny model may seem to take none.
+ */
 const LEAST_SECONDS = 1e-6;
 
 const rate = (tokens: number, seconds: number): number => tokens / Math.max(seconds, LEAST_SECONDS);
 
-/** M * L / T of one run, tokens/s. */
+/** M * L / T of a run, tokens/s. */
 export function throughputOf({ batch, tokens, seconds }: RunTimes): number {
   return rate(batch * tokens, seconds);
 }
 
-/** What the timed runs of one variant say. @throws RangeError for no runs */
+/** The speed over timed runs. @throws RangeError when there are no runs. */
 export function summarise(samples: readonly RunTimes[]): SpeedSummary {
   const each = (of: (run: RunTimes) => number, unit: string): Stat => statOf(samples.map(of), unit);
   return {
@@ -100,8 +104,8 @@ export function summarise(samples: readonly RunTimes[]): SpeedSummary {
 }
 
 /**
- * Mean throughput of `pruned` over that of `original`, with a 95 % bootstrap interval; `noise` when
- * it holds 1, or with fewer than two runs.
+ * Mean throughput of the pruned model over that of the original, with a 95 % bootstrap interval.
+ * `noise` is true when the interval contains 1, or with fewer than two runs.
  */
 export interface Ratio {
   ratio: number;
@@ -109,12 +113,12 @@ export interface Ratio {
   noise: boolean;
 }
 
-/** 97.5 % points of Student's t for 1, 2, ... degrees of freedom. */
+/** 97.5 % quantiles of Student's t distribution for 1, 2, ... degrees of freedom. */
 const T_975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
 /**
- * Share of the resamples to leave out at each end so that intervals of few runs are as wide as they
- * should be: the expanded percentile interval. Five runs: 0.1 %, twenty: 1.6 %, many: 2.5 %.
+ * Share of the resamples to cut off at each end so that intervals of few runs are wide enough: the
+ * expanded percentile interval. 0.1 % for five runs, 1.6 % for twenty, 2.5 % for many.
  * @source Hesterberg, What Teachers Should Know About the Bootstrap (2015), section 4.2
  */
 function expandedTail(n: number): number {
@@ -123,7 +127,9 @@ function expandedTail(n: number): number {
   return normalTail(t * Math.sqrt(n / df));
 }
 
-/** P(Z > z) for z >= 0, to 1e-7. @source Abramowitz and Stegun, 26.2.17 */
+/**
+ * P(Z > z) of the normal distribution for z >= 0, to 1e-7. @source Abramowitz and Stegun, 26.2.17
+ */
 function normalTail(z: number): number {
   const t = 1 / (1 + 0.2316419 * z);
   const polynomial =
@@ -133,11 +139,12 @@ function normalTail(z: number): number {
 }
 
 /**
- * How much faster: the ratio of means, resampled over runs (2,000 times, fixed seed).
- * @param original, pruned throughput of each run in the order of the rounds, tokens/s
- * @param byRound run k of both was made one right after the other: they are drawn as pairs, so that
- *   what slows a whole round cancels
- * @throws RangeError for no runs
+ * The gain in speed: the ratio of mean throughputs, bootstrapped over runs (2,000 resamples, fixed
+ * seed).
+ * @param original, pruned throughput of each run in the order of rounds, tokens/s.
+ * @param byRound true when run k of both models followed one another: they are then drawn as pairs,
+ *   so that whatever slows an entire round cancels.
+ * @throws RangeError when there are no runs.
  * @source Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
  */
 export function gainOf(
@@ -168,22 +175,22 @@ export function gainOf(
   return { ratio, ci95, noise: ci95[0] <= 1 && ci95[1] >= 1 };
 }
 
-/** T = a + b * blocks, in seconds, fitted to what was measured. */
+/** T = a + b * blocks in seconds, fitted to measured latencies. */
 export interface LatencyFit {
-  /** Seconds that no block takes part in: embedding, head, sampling. */
+  /** Seconds outside blocks: embedding, head, sampling. */
   a: number;
   /** Seconds per block. */
   b: number;
-  /** Share of the variance that the line explains. */
+  /** Coefficient of determination: the share of the variance that the line explains. */
   r2: number;
-  /** Fewest and most blocks that were measured: beyond them the line is a guess. */
+  /** Smallest and largest number of blocks measured; outside of them the line extrapolates. */
   blocks: [number, number];
 }
 
 /**
- * The line through latencies by least squares, or null when it would say nothing: fewer than two
- * different numbers of blocks, or a slope that is not positive.
- * @source Shortened LLaMA: T(128) = 0.39 + 0.0609 * blocks on an H100
+ * Fits a line to latencies by least squares. Null for fewer than two different numbers of blocks,
+ * or a slope that is not positive.
+ * @source Kim et al., Shortened LLaMA (2024): T(128) = 0.39 + 0.0609 * blocks on an H100
  */
 export function fitLatency(
   points: readonly { blocks: number; seconds: number }[],
@@ -214,15 +221,15 @@ export function fitLatency(
 }
 
 /**
- * Latency that the line foretells for a number of blocks, s; null where the line falls to 0 or
- * below, far outside what was measured.
+ * Predicted latency for a number of blocks, s; null where the line is not positive, far from all
+ * measurements.
  */
 export function predictSeconds(fit: LatencyFit, blocks: number): number | null {
   const seconds = fit.a + fit.b * blocks;
   return seconds > 0 ? seconds : null;
 }
 
-/** How far a prediction was off, as a share of what was measured; positive when it was too high. */
+/** Relative error of a prediction; positive when it was too high. */
 export function relativeError(predicted: number, measured: number): number {
   return (predicted - measured) / measured;
 }

@@ -1,5 +1,4 @@
-// How far an order of blocks depends on the windows it was measured on (the calibration study);
-// must not choose anything itself.
+// How much an order of blocks depends on the calibration windows (the calibration study).
 
 import { pairedInterval, RESAMPLES, SEED } from './bootstrap.ts';
 import { averageRanks, criterionOrder, kendall, spearman } from './criteria.ts';
@@ -7,42 +6,39 @@ import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import type { Ranked } from './ranking.ts';
 
-/**
- * Leave-one-out on one choice of windows: a seed, a size, a text. The runs of a study are of one
- * model.
- */
+/** The importance curve on one choice of windows (a seed, a size, a text); a study has several. */
 export interface StudyRun {
   label: string;
   blocks: readonly Ranked[];
 }
 
-export interface BlockStability {
+interface BlockStability {
   block: number;
   /** Share of the runs in which it is among the k lowest unlocked blocks. */
   chosen: number;
-  /** Rank by NLL over all blocks of the model, from 1 on: mean over the runs, and its range. */
+  /** Rank by NLL among all blocks of the model, from 1: mean over the runs, and range. */
   meanRank: number;
   lowestRank: number;
   highestRank: number;
 }
 
-/** Two runs held against each other; `a` and `b` are their positions. */
-export interface RunAgreement {
+/** The agreement of two runs; `a` and `b` are their indices. */
+interface RunAgreement {
   a: number;
   b: number;
   spearman: number | null;
   kendall: number | null;
-  /** Share of the k lowest unlocked blocks that both have. */
+  /** Share of the k lowest unlocked blocks that both runs have in common. */
   overlap: number;
 }
 
 export interface Stability {
-  /** Every block that all runs could leave out, lowest mean rank first. */
+  /** Every block that is ranked in all runs, lowest mean rank first. */
   blocks: BlockStability[];
   pairs: RunAgreement[];
 }
 
-/** Spread of the order over the runs. Empty lists without runs. */
+/** The spread of the order over the runs; empty lists when there are no runs. */
 export function orderStability(
   runs: readonly StudyRun[],
   k: number,
@@ -81,30 +77,27 @@ export function orderStability(
 }
 
 export interface PlanStability {
-  /** Windows of all runs together. */
+  /** Number of windows of all runs together. */
   windows: number;
-  /** Share of the runs whose k lowest unlocked blocks are the plan's k blocks. */
+  /** Share of the runs in which the k lowest unlocked blocks are the k blocks of the plan. */
   runs: number;
-  /** The same of resamples of all windows; NaN with fewer than two windows. */
+  /** The same share among resamples of all windows; NaN with fewer than two windows. */
   resamples: number;
-  /** Mean share of the plan's blocks among the k lowest of a resample. */
+  /** Share of the plan's blocks among the k lowest, averaged over resamples. */
   overlap: number;
   /**
-   * On all windows: the plan's block with the highest NLL, and the lowest unlocked block outside;
-   * null when there is none.
+   * On all windows: the block of the plan with the highest NLL, and the unlocked block outside it
+   * with the lowest; null when there is none.
    */
   inside: number | null;
   outside: number | null;
   /**
-   * NLL(without `outside`) - NLL(without `inside`) in nats, with its 95 % paired interval; negative
-   * when the plan is not the k lowest.
+   * NLL(without `outside`) - NLL(without `inside`) in nats, and its paired 95 % interval. Negative
+   * when the blocks of the plan are not the k lowest.
    */
   gap: number;
   gapInterval: [number, number];
-  /**
-   * Other windows of the same kind might well choose other blocks: fewer than 95 % of the resamples
-   * choose the plan's.
-   */
+  /** True when fewer than 95 % of the resamples choose the blocks of the plan. */
   withinNoise: boolean;
 }
 
@@ -112,12 +105,11 @@ export interface PlanStability {
 const CONFIDENCE = 0.95;
 
 /**
- * Whether other windows would have chosen the plan's blocks too: a paired bootstrap over the
- * windows of all runs (drawn with replacement, the same ones for every block), counting how often
- * the k lowest unlocked blocks are exactly the plan's k. Every window counts alike, whatever its
- * length.
- * @param plan whole blocks; null comes back for an empty plan, one with locked blocks, or without
- *   runs
+ * Whether other windows would have chosen the same blocks. A paired bootstrap over the windows of
+ * all runs (drawn with replacement, the same ones for every block) counts how often the k lowest
+ * unlocked blocks are exactly those of the plan. Windows of all lengths count alike.
+ * @param plan whole blocks.
+ * @returns null without runs, for an empty plan, and for a plan with locked or unranked blocks.
  * @source Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
  */
 export function planStability(
@@ -128,26 +120,26 @@ export function planStability(
   const blocks = scoresOf(runs)[0]?.keys();
   const values = [...(blocks ?? [])].map((block) => windowsOf(runs, block));
   const windows = Math.max(0, ...values.map((list) => list?.length ?? 0));
-  const wanted = new Set(plan);
+  const planned = new Set(plan);
   if (
-    wanted.size === 0 ||
+    planned.size === 0 ||
     windows === 0 ||
     plan.some((block) => locked.includes(block) || !values[block])
   )
     return null;
   const scores = values.map((list) => (list ? mean(list) : Number.NaN));
   const order = criterionOrder(scores, locked);
-  const inside = order.filter((block) => wanted.has(block)).at(-1) ?? null;
-  const outside = order.find((block) => !wanted.has(block)) ?? null;
+  const inside = order.filter((block) => planned.has(block)).at(-1) ?? null;
+  const outside = order.find((block) => !planned.has(block)) ?? null;
   const bound = inside !== null && outside !== null;
-  const same = (list: Scores): number =>
+  const shared = (list: Scores): number =>
     criterionOrder(list, locked)
-      .slice(0, wanted.size)
-      .filter((block) => wanted.has(block)).length;
-  const found = resampled(values, windows, same, wanted.size);
+      .slice(0, planned.size)
+      .filter((block) => planned.has(block)).length;
+  const found = resampled(values, windows, shared, planned.size);
   return {
     windows,
-    runs: mean(scoresOf(runs).map((list) => (same(list) === wanted.size ? 1 : 0))),
+    runs: mean(scoresOf(runs).map((list) => (shared(list) === planned.size ? 1 : 0))),
     ...found,
     inside,
     outside,
@@ -164,7 +156,7 @@ type Scores = readonly number[];
 function resampled(
   values: readonly (readonly number[] | null)[],
   windows: number,
-  same: (scores: Scores) => number,
+  shared: (scores: Scores) => number,
   size: number,
 ): { resamples: number; overlap: number } {
   if (windows < 2) return { resamples: Number.NaN, overlap: Number.NaN };
@@ -175,21 +167,21 @@ function resampled(
   for (let r = 0; r < RESAMPLES; r++) {
     times.fill(0);
     for (let i = 0; i < windows; i++) times[Math.floor((random() / 2 ** 32) * windows)]! += 1;
-    const shared = same(values.map((list) => (list ? weighted(list, times) : Number.NaN)));
-    if (shared === size) equal++;
-    overlap += shared / size;
+    const common = shared(values.map((list) => (list ? weighted(list, times) : Number.NaN)));
+    if (common === size) equal++;
+    overlap += common / size;
   }
   return { resamples: equal / RESAMPLES, overlap: overlap / RESAMPLES };
 }
 
-/** Sum of the drawn windows; an infinite value that is not drawn does not count. */
+/** Sum over the drawn windows. Those not drawn are skipped, since 0 x Infinity is NaN. */
 function weighted(values: Scores, times: Uint32Array): number {
   let sum = 0;
   for (const [k, value] of values.entries()) if (times[k]! > 0) sum += value * times[k]!;
   return sum;
 }
 
-/** Mean NLL by block of each run; NaN for a block that cannot be left out. */
+/** The mean NLL of each run by block; NaN for a block that cannot be removed. */
 function scoresOf(runs: readonly StudyRun[]): number[][] {
   const count = Math.max(0, ...runs.flatMap(({ blocks }) => blocks.map(({ index }) => index + 1)));
   return runs.map(({ blocks }) => {
@@ -199,7 +191,7 @@ function scoresOf(runs: readonly StudyRun[]): number[][] {
   });
 }
 
-/** NLL of every window of all runs without a block; null when a run could not leave it out. */
+/** NLL of every window of all runs without a block; null when it cannot be removed in some run. */
 function windowsOf(runs: readonly StudyRun[], index: number): number[] | null {
   const all: number[] = [];
   for (const { blocks } of runs) {

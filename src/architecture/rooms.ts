@@ -15,14 +15,12 @@ export const ARROWS = {
   runtime: ['onnx', 'analysis', 'text', 'model', 'contract'],
   speed: ['analysis', 'contract'],
   bridge: ['contract', 'speed'],
-  worker: ['onnx', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
+  worker: ['onnx', 'analysis', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
   state: ['analysis', 'model', 'contract', 'files', 'bridge'],
   ui: ['analysis', 'model', 'contract', 'state'],
   cli: ['analysis', 'model', 'contract', 'node', 'runtime', 'speed'],
   main: ['bridge', 'state', 'ui'],
 } as const satisfies Record<string, readonly string[]>;
-
-export type Room = keyof typeof ARROWS;
 
 /** The arrows as src/README.md draws them: a line for each room, lowest first. */
 export function drawArrows(): string {

@@ -116,7 +116,7 @@ function studio() {
     preferred: 'wasm',
     webgpu: false,
     adapter: '',
-    reason: '',
+    reason: null,
     features: [],
     maxBufferBytes: 0,
     defaultBudget: { webgpu: 0, wasm: 5.6 * GB },
@@ -166,7 +166,7 @@ test('both variants run in turns, and their workers end with the job', async () 
   expect(released).toEqual([]);
 });
 
-test('what does not fit beside the studio makes it give its weights back, and says so', async () => {
+test('what does not fit beside the studio makes it release its weights', async () => {
   const { spawn } = standIns();
   const { release, device, released } = studio();
   const notes: string[] = [];
@@ -204,7 +204,7 @@ test('a load that runs out of memory is tried again without the studio', async (
   expect(result.original && result.pruned).toBeTruthy();
 });
 
-test('runs that find no room beside the other are made in turns and without the studio', async () => {
+test('runs that do not fit together are made in turn and without the studio', async () => {
   const { spawn, alive } = standIns({ crowded: true });
   const { release, device, released } = studio();
   const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
@@ -217,7 +217,7 @@ test('runs that find no room beside the other are made in turns and without the 
   expect(alive.size).toBe(0);
 });
 
-test('cancel ends a job whose worker never answers, and a new job ends the one before', async () => {
+test('cancel ends a job whose worker never answers; a new job ends the last one', async () => {
   const { spawn, alive } = standIns({ hangs: true });
   const { release, device } = studio();
   const meter = createMeter({ release, device }, spawn);

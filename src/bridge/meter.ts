@@ -1,5 +1,5 @@
-// The page's meter: variants in workers of their own, measured and generated with in turns. Must
-// not load or compile anything itself.
+// The page's meter: opens variants in workers of their own and has them measured, or generated
+// with, in turn.
 
 import { untilAborted } from '../async.ts';
 import type { MeterApi } from '../contract/meter.ts';
@@ -13,8 +13,8 @@ import { sweepBatches } from '../speed/sweep.ts';
 import { openRemote, spawnBenchWorker } from './remoteVariant.ts';
 
 const RELEASED =
-  "The studio's weights were released to make room for the measurement; they are loaded " +
-  'again with the next score or perplexity.';
+  'The weights that scoring had loaded were released to make room for the measurement; they are ' +
+  'loaded again when they are needed.';
 
 export function createMeter(
   studio: Pick<StudioApi, 'device' | 'release'>,
@@ -22,7 +22,7 @@ export function createMeter(
 ): MeterApi {
   let running: AbortController | null = null;
 
-  /** One job at a time: a new one ends the one before. */
+  /** One job at a time: a new one cancels the one before. */
   async function job<T>(
     request: MeterRequest & { graphCapture: boolean },
     note: (text: string) => void,
@@ -47,7 +47,7 @@ export function createMeter(
       if (2 * estimate.original + estimate.pruned > budget) await release();
       let opens = 0;
       const open: OpenVariant = async (removed, signal, onProgress, steps = []) => {
-        // One is opened once more only after a run found no room beside the other.
+        // A third open means that a run found no room beside the other variant.
         if (opens++ >= 2) await release();
         const load = () =>
           openRemote(

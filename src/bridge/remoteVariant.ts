@@ -1,5 +1,4 @@
-// A variant in a worker of its own, as a handle: opened, called, and gone with its memory when it
-// is closed. Must not decide what is measured.
+// A variant in a worker of its own, as a handle. Closing it ends the worker and frees its memory.
 
 import { type Remote, releaseProxy, wrap } from 'comlink';
 import type { Progress } from '../contract/progress.ts';
@@ -38,16 +37,16 @@ export async function openRemote(
   const failure = new FailureGuard();
   let ended = false;
   const end = (): void => {
-    // A released proxy throws whatever is asked of it.
+    // A released proxy throws at every call.
     if (ended) return;
     ended = true;
     signal.removeEventListener('abort', end);
     worker.terminate();
-    // Comlink's books hold the worker for as long as the proxy lives, and this listener and
-    // unanswered calls would keep the proxy alive through it.
+    // Comlink holds the worker for as long as the proxy lives, and this listener and unanswered
+    // calls would keep the proxy alive through it.
     worker.onerror = null;
     remote[releaseProxy]();
-    // Nothing more comes from a worker that is gone: whoever waits for it is told.
+    // No more answers come from a terminated worker: calls that wait for one are rejected.
     failure.declare(cancelled());
   };
   signal.addEventListener('abort', end);

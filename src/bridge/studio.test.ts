@@ -26,11 +26,11 @@ function standIn(log: string[], broken: Set<string>) {
     let turn = 0;
     const api: Partial<StudioApi> = {
       async open({ source }: OpenRequest) {
-        const mine = ++turn;
+        const own = ++turn;
         await new Promise((resolve) => setTimeout(resolve, source.name.length * 10));
         if (broken.has(source.name))
           throw new EspalierError('missing-file', `${source.name} was changed`);
-        if (mine !== turn) throw new EspalierError('cancelled', 'Cancelled.');
+        if (own !== turn) throw new EspalierError('cancelled', 'Cancelled.');
         current = source.name;
         log.push(`open ${current}`);
         return { kind: 'opened' } as OpenResult;
@@ -88,17 +88,17 @@ test('after memory ran out the next call gets a fresh worker with the same model
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, onReplaced, dispose } = createStudio(spawn);
-  const told: string[] = [];
-  onReplaced(({ message }) => told.push(message));
+  const reported: string[] = [];
+  onReplaced(({ message }) => reported.push(message));
   await api.open(request('a'), nothing);
   Object.assign(lose, { next: true, code: 'out-of-memory' });
   await expect(api.plan([1], nothing)).rejects.toMatchObject({ code: 'out-of-memory' });
   await api.plan([1], nothing);
-  expect([log, told]).toEqual([['open a', 'open a', 'plan on a'], ['lost']]);
+  expect([log, reported]).toEqual([['open a', 'open a', 'plan on a'], ['lost']]);
   dispose();
 });
 
-test('a fresh worker gets the windows and the budget of the last score; an error of the old one does not reach it', async () => {
+test('a new worker gets windows and budget of the last score, but no old error', async () => {
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, dispose } = createStudio(spawn);
@@ -114,7 +114,7 @@ test('a fresh worker gets the windows and the budget of the last score; an error
   dispose();
 });
 
-test('a worker that dies ends what waits for it, and the next call gets a fresh one with the same model', async () => {
+test('a worker that dies ends its calls, and the next call gets a new one', async () => {
   const log: string[] = [];
   const { spawn, lose } = standIn(log, new Set());
   const { api, dispose } = createStudio(spawn);
@@ -149,7 +149,7 @@ test('an open takes the place of a restore, whichever is slower', async () => {
   dispose();
 });
 
-test('a restore that fails is told once and does not stand in the way of another model', async () => {
+test('a failed restore is reported once and does not block another model', async () => {
   const log: string[] = [];
   const broken = new Set<string>();
   const { spawn, lose } = standIn(log, broken);

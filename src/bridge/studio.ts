@@ -9,14 +9,14 @@ import { cancelled, type ErrorReport, EspalierError, toReport } from '../errors.
 import { FailureGuard } from '../failureGuard.ts';
 import { call, incoming, type RemoteMethods } from './wire.ts';
 
-/** How long a cancelled job may go on before its worker is replaced, in ms. */
+/** How long a cancelled job may still run before its worker is replaced, ms. */
 const CANCEL_DEADLINE_MS = 2000;
 
 export interface Studio {
   api: StudioApi;
   /**
-   * Called after the worker died or was replaced; the open model and the windows are brought back
-   * with the next call.
+   * Called after the worker died or was replaced; the open model and the windows are restored with
+   * the next call.
    */
   onReplaced(listener: (error: ErrorReport) => void): void;
   dispose(): void;
@@ -32,15 +32,15 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   const listeners: ((error: ErrorReport) => void)[] = [];
   let worker: Worker | null = null;
   let remote: Remote<RemoteMethods> | null = null;
-  /** Of the worker that runs now. */
+  /** Rejects the calls of the current worker when it dies. */
   let failure = new FailureGuard();
   let lastOpen: OpenRequest | null = null;
   let lastWindows: Parameters<StudioApi['useWindows']> | null = null;
-  /** What the last score might take: plans in a new worker keep to it. */
+  /** Memory budget of the last score: plans in a new worker keep to it. */
   let lastBudget: number | undefined;
   /**
-   * The model of a replaced worker being opened again; calls wait for it, except an open, which
-   * takes its place.
+   * Resolves when the model of a replaced worker is open again; calls wait for it, except an open,
+   * which takes its place.
    */
   let restored: Promise<unknown> = Promise.resolve();
   let opens = 0;
@@ -55,13 +55,13 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     failure = new FailureGuard();
     spawned.onerror = (event) => {
       event.preventDefault();
-      // What a worker still said before it was replaced must not end its successor.
+      // A late error of a replaced worker must not end its successor.
       if (worker !== spawned) return;
       replace(
         new EspalierError(
           'bug',
           'The worker stopped unexpectedly.',
-          'It was started again; repeat the last step.',
+          'It has been started again; repeat the last step.',
           event.message ?? '',
         ),
       );
@@ -73,8 +73,8 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
   }
 
   /**
-   * A restore that fails takes its worker along, so that the next call tries again; one that an
-   * open overtook is of no interest.
+   * A restore that fails ends its worker, so that the next call tries again; one that was overtaken
+   * by an open is ignored.
    */
   async function reopen(
     fresh: Remote<RemoteMethods>,
@@ -132,8 +132,8 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
       throw error;
     } finally {
       running.delete(answer);
-      // An open that opened nothing (refused, or a choice of graphs) took the place of a restore:
-      // that is made up for.
+      // An open that opened nothing (refused, or a choice of graphs) took the place of a restore,
+      // which is done now.
       if (opening && turn === opens && remote === target && holder !== target && lastOpen) {
         restored = reopen(target, lastOpen, lastWindows);
         restored.catch(() => {});

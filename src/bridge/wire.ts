@@ -1,11 +1,11 @@
-// Calls across the thread boundary with coded errors intact; must not know what the calls do.
+// Calls across the thread boundary; thrown errors keep their codes and hints.
 
 import { proxy, type Remote } from 'comlink';
 import type { Methods } from '../contract/methods.ts';
 import { type ErrorReport, fromReport, toReport } from '../errors.ts';
 
 /** Errors cross the thread in this wrapper so that codes and hints survive. */
-export interface WireError {
+interface WireError {
   espalier: ErrorReport;
 }
 

@@ -216,7 +216,7 @@ describe('prune to a folder', () => {
     await expect(to('')).rejects.toBeInstanceOf(UsageError);
   });
 
-  test('a model that ONNX Runtime cannot run is written all the same, and the failed check is named', async () => {
+  test('a model that cannot be run is written, and the failed check is named', async () => {
     const source = at('unrunnable');
     cpSync(fixturePath('optimum-llama-nokv'), source, { recursive: true });
     const graph = join(source, 'onnx/model.onnx');
@@ -281,7 +281,7 @@ test('prune in float16 writes half the size, verifies, and refuses what is not f
   );
 });
 
-test('prune takes sublayers, and what it writes is inspected, scored and pruned again', async () => {
+test('prune takes sublayers; its export is inspected, scored and pruned again', async () => {
   const windows = [[5, 6, 7, 8, 9, 10, 11, 12]];
   writeFileSync(at('some.json'), JSON.stringify(windows));
   const words = [
@@ -386,7 +386,7 @@ describe('corpus', () => {
     expect(rows.find((row) => row.expected === 'supported')).not.toHaveProperty('refusal');
   });
 
-  test('folders that are not there are rows that miss, also where a refusal is expected', async () => {
+  test('missing folders are failed rows, also where a refusal is expected', async () => {
     const { code, rows } = await run(fixturePath('golden'), {}, { folders: [] });
     expect(code).toBe(1);
     expect(rows.map((row) => [row.opened, row.ok])).toEqual([

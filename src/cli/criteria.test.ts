@@ -129,7 +129,7 @@ describe('score --criterion', () => {
 
   test.each([
     [
-      ['--criterion', 'taylor'],
+      ['--criterion', 'magnitude'],
       '--criterion is one of ppl, mag-l1, mag-l2, block-influence, angular',
     ],
     [['--criterion', 'angular'], 'Give either --text <file> or --windows <json>.'],

@@ -1,84 +1,141 @@
-// The criteria beside perplexity as `score` reports them, and what people read of any of them; must
-// not open models or files.
+// Criteria on the command line: how they are asked for, measured and reported.
 
 import { type BlockWindow, bestWindow, criterionOrder } from '../analysis/criteria.ts';
-import type { HiddenCriteria } from '../contract/criteria.ts';
+import {
+  CRITERIA,
+  type Criterion,
+  type CriterionName,
+  type CriterionOptions,
+  isMeasured,
+} from '../analysis/criteriaTable.ts';
+import { isOnWindows, type KnownCriterion, known } from '../analysis/criterion.ts';
 import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
-import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { OpenedModel } from '../model/open/open.ts';
+import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
+import { UsageError } from './args.ts';
+import type { Options } from './options.ts';
 import { showProgress } from './output.ts';
+
+/** Criteria that can be computed here; others are read from files. */
+const COMPUTED: readonly Criterion[] = CRITERIA.filter(
+  ({ needs }) => needs === 'curve' || isMeasured(needs),
+);
+
+const NAMES: readonly CriterionName[] = COMPUTED.map(({ name }) => name);
+
+const named = (criteria: readonly Criterion[], word: 'and' | 'or'): string =>
+  criteria.map(({ name }) => name).join(` ${word} `);
+
+/** "mag-l1 or mag-l2" */
+const withOption = (option: keyof CriterionOptions): string =>
+  named(
+    COMPUTED.filter((one) => one.option === option),
+    'or',
+  );
+
+/** Criteria that need no windows: "mag-l1 and mag-l2". */
+export const OF_WEIGHTS = named(
+  COMPUTED.filter((one) => !isOnWindows(one)),
+  'and',
+);
+
+export const CRITERION_OPTIONS = {
+  criterion: {
+    type: 'choice',
+    value: 'name',
+    choices: NAMES,
+    default: 'ppl',
+    help: 'what scores a block',
+  },
+  norms: { type: 'flag', help: `count norm weights; ${withOption('norms')} only` },
+} as const satisfies Options;
+
+export const CONTIGUOUS_OPTION = {
+  contiguous: {
+    type: 'whole',
+    min: 1,
+    default: 1,
+    value: 'n',
+    help: `score every n contiguous blocks; ${withOption('span')} only`,
+  },
+} as const satisfies Options;
+
+/** The criterion that is asked for, with its options. @throws UsageError */
+export function readCriterion(
+  values: { criterion: CriterionName; norms: boolean; contiguous?: number },
+  given: ReadonlySet<string>,
+): { criterion: Criterion; options: CriterionOptions } {
+  const criterion = COMPUTED.find(({ name }) => name === values.criterion)!;
+  const words = { norms: 'norms', span: 'contiguous' } as const;
+  for (const option of ['norms', 'span'] as const)
+    if (given.has(words[option]) && criterion.option !== option)
+      throw new UsageError(`--${words[option]} goes with --criterion ${withOption(option)}.`);
+  return { criterion, options: { norms: values.norms, span: values.contiguous ?? 1 } };
+}
+
+/**
+ * Measures what a criterion needs. @throws EspalierError as `measureSource`, `ScoreSession.score`
+ */
+export async function measureCriterion(
+  criterion: Criterion,
+  context: Pick<SourceContext, 'opened' | 'onWindows'>,
+): Promise<KnownCriterion & { bytesRead?: number | undefined }> {
+  const { needs } = criterion;
+  if (isMeasured(needs)) {
+    const { data, bytesRead } = await measureSource(needs, {
+      ...context,
+      onProgress: showProgress,
+    });
+    return { ...known(criterion, data), bytesRead };
+  }
+  const { session, windows } = await context.onWindows();
+  const curve = await session.score(windows, undefined, (event) => {
+    if (event.type === 'progress') showProgress(event.progress);
+  });
+  return known(criterion, curve);
+}
 
 /** Scores of whole blocks by a criterion other than perplexity; low = safe to remove. */
 export interface CriterionReport {
-  criterion: 'mag-l1' | 'mag-l2' | 'block-influence' | 'angular';
+  criterion: CriterionName;
   /** With `contiguous` n above 1: of the n blocks from each block on, N - n + 1 of them. */
-  scores: number[];
+  scores: readonly number[];
   /**
    * Blocks (with `contiguous` above 1 the first block of each window), lowest score first; those
    * that cannot be removed are missing.
    */
   order: number[];
   seconds: number;
-  /** Of magnitudes: whether the norm vectors count. */
+  /** Of criteria that have the option. */
   norms?: boolean;
+  /** Of criteria that read weights by themselves. */
   bytesRead?: number;
-  /** Of angular distance. */
+  /** Of criteria that remove neighbours. */
   contiguous?: number;
   best?: BlockWindow | null;
 }
 
-/** @throws EspalierError as `measureMagnitudes` */
-export async function scoreMagnitude(
-  opened: OpenedModel,
-  power: 'l1' | 'l2',
-  norms: boolean,
-  seconds: () => number,
-): Promise<CriterionReport> {
-  const found = await measureMagnitudes(opened, {
-    onBytes: (done, total) => {
-      const secondsLeft = (seconds() / done) * (total - done);
-      showProgress({ job: 'magnitudes', phase: 'read', done, total, unit: 'bytes', secondsLeft });
-    },
-  });
-  const scores = found[norms ? (`${power}WithNorms` as const) : power];
-  const order = criterionOrder(scores, fixed(opened));
-  return {
-    criterion: `mag-${power}`,
-    norms,
-    scores,
-    order,
-    bytesRead: found.bytesRead,
-    seconds: seconds(),
-  };
-}
-
-export function influenceOf(
-  opened: OpenedModel,
-  { blockInfluence }: HiddenCriteria,
-): Omit<CriterionReport, 'seconds'> {
-  return {
-    criterion: 'block-influence',
-    scores: blockInfluence,
-    order: criterionOrder(blockInfluence, fixed(opened)),
-  };
-}
-
-export function angularOf(
-  opened: OpenedModel,
-  { angular }: HiddenCriteria,
-  contiguous: number,
-): Omit<CriterionReport, 'seconds'> {
-  const scores = angular[contiguous - 1] ?? [];
-  const stays = fixed(opened);
+export async function scoreByCriterion(
+  criterion: Criterion,
+  options: CriterionOptions,
+  context: Pick<SourceContext, 'opened' | 'onWindows'>,
+): Promise<Omit<CriterionReport, 'seconds'>> {
+  const found = await measureCriterion(criterion, context);
+  const { spans, bytesRead } = found;
+  const scores = found.scores(options);
+  const stays = fixed(context.opened);
+  const count = spans ? options.span : 1;
   const blocked = [...scores.keys()].filter((first) =>
-    stays.some((block) => block >= first && block < first + contiguous),
+    stays.some((block) => block >= first && block < first + count),
   );
   return {
-    criterion: 'angular',
-    contiguous,
+    criterion: criterion.name,
+    ...(criterion.option === 'norms' && { norms: options.norms }),
+    ...(spans && { contiguous: count }),
     scores,
     order: criterionOrder(scores, blocked),
-    best: bestWindow(angular, contiguous, stays),
+    ...(spans && { best: bestWindow(spans, count, stays) }),
+    ...(bytesRead !== undefined && { bytesRead }),
   };
 }
 

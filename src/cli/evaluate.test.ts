@@ -25,7 +25,7 @@ const json = <T>(name: string): T => JSON.parse(readFileSync(at(name), 'utf8')) 
 const SAMPLE = [samplePath(), '--model', 'onnx/model.onnx'];
 
 describe('eval', () => {
-  test('writes original and plan, sublayers included, with segment length and BOS policy beside them', async () => {
+  test('writes original and plan, with segment length and BOS policy', async () => {
     const words = [
       '--segment',
       '64',

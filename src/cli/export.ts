@@ -68,11 +68,11 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       { length: VERIFY_TOKENS },
       (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize),
     );
-    const { nll, whyNoNll, engine } = await likelihood(opened, removed, window, values);
+    const { nll, nllObstacle, engine } = await likelihood(opened, removed, window, values);
     const expected = {
       window,
       nll,
-      whyNoNll,
+      nllObstacle,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { opened, removed },
       steps,
@@ -123,8 +123,8 @@ async function likelihood(
   removed: readonly Unit[],
   window: readonly number[],
   values: RunValues,
-): Promise<{ nll: Float32Array | null; whyNoNll?: string; engine: Engine }> {
-  let whyNoNll: string | undefined;
+): Promise<{ nll: Float32Array | null; nllObstacle?: string; engine: Engine }> {
+  let nllObstacle: string | undefined;
   if (opened.summary.canScore) {
     let routed: RoutedSession | null = null;
     try {
@@ -136,11 +136,11 @@ async function likelihood(
     } catch (error) {
       const { message, detail } = toReport(error);
       note(`The likelihood is not compared: ${message} ${detail}`);
-      whyNoNll = message;
+      nllObstacle = message;
       // The engine may have failed with the model: verification gets a new one.
       await routed?.session.dispose().catch(() => {});
       await routed?.engine.dispose().catch(() => {});
     }
   }
-  return { nll: null, ...(whyNoNll ? { whyNoNll } : {}), engine: await openWasm(nodeLoader) };
+  return { nll: null, ...(nllObstacle ? { nllObstacle } : {}), engine: await openWasm(nodeLoader) };
 }

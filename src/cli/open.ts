@@ -8,7 +8,7 @@ import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
 import { unitsObstacle } from '../model/structure/removable.ts';
 import { removalObstacle } from '../model/structure/removeGraph.ts';
 import { type CountingFolder, nodeFolder } from '../node/folder.ts';
-import { Variant } from '../runtime/decode/variant.ts';
+import { LoadedVariant } from '../runtime/decode/variant.ts';
 import { findAdapter } from '../runtime/device/adapter.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { runSelfTest } from '../runtime/device/selfTest.ts';
@@ -91,7 +91,7 @@ export async function openVariants(
 ): Promise<OpenVariant> {
   const selfTest = device === 'webgpu' ? await selfTestOnce() : null;
   return (removed, signal, onProgress, steps = []) =>
-    Variant.open(opened, { removed, steps, device, selfTest, graphCapture }, nodeLoader, {
+    LoadedVariant.open(opened, { removed, steps, device, selfTest, graphCapture }, nodeLoader, {
       signal,
       onProgress,
     });

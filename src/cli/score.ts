@@ -1,6 +1,7 @@
 // `score`: scores every block, or one sublayer of each, by one criterion, and the perplexity of a
 // plan; JSON, with the order in words on standard error.
 
+import { isOnWindows } from '../analysis/criterion.ts';
 import type { PlanResult } from '../contract/plan.ts';
 import type {
   ScoreEvent,
@@ -15,11 +16,13 @@ import { type Sublayer, sublayerOf } from '../units.ts';
 import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
 import {
-  angularOf,
+  CONTIGUOUS_OPTION,
+  CRITERION_OPTIONS,
   criterionLines,
   curveLines,
-  influenceOf,
-  scoreMagnitude,
+  OF_WEIGHTS,
+  readCriterion,
+  scoreByCriterion,
   sublayersLines,
 } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
@@ -35,16 +38,8 @@ import {
 } from './sharedOptions.ts';
 import { readCalibration, samplingOf } from './texts.ts';
 
-const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
-
 const OPTIONS = {
-  criterion: {
-    type: 'choice',
-    value: 'name',
-    choices: CRITERIA,
-    default: 'ppl',
-    help: 'what scores a block',
-  },
+  ...CRITERION_OPTIONS,
   unit: {
     type: 'choice',
     value: 'name',
@@ -52,14 +47,7 @@ const OPTIONS = {
     default: 'block',
     help: 'what to score: whole blocks, or one sublayer of each by ppl',
   },
-  norms: { type: 'flag', help: 'count norm weights; mag-l1 and mag-l2 only' },
-  contiguous: {
-    type: 'whole',
-    min: 1,
-    default: 1,
-    value: 'n',
-    help: 'score every n contiguous blocks; angular only',
-  },
+  ...CONTIGUOUS_OPTION,
   ...CALIBRATION_OPTIONS,
   ...PLAN_OPTIONS,
   ...RUN_OPTIONS,
@@ -71,8 +59,8 @@ export const score = defineCommand({
   summary: 'score every block, or one sublayer of each, by a criterion: perplexity or another',
   about:
     'By ppl: the perplexity of the original and without each block, on calibration windows, and ' +
-    'with --remove also the perplexity of that plan. Give --text or --windows; mag-l1 and mag-l2 ' +
-    'need neither, they read the weights and run nothing.',
+    'with --remove also the perplexity of that plan. Give --text or --windows, except for ' +
+    `${OF_WEIGHTS}: they read the weights and run nothing.`,
   argument: FOLDER,
   options: OPTIONS,
   examples: [
@@ -97,20 +85,17 @@ async function run(
   values: Values<typeof OPTIONS>,
   given: ReadonlySet<string>,
 ): Promise<number> {
-  const { criterion, unit, contiguous, remove: removed } = values;
-  const magnitude = criterion === 'mag-l1' || criterion === 'mag-l2';
-  if (values.norms && !magnitude)
-    throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
-  if (given.has('contiguous') && criterion !== 'angular')
-    throw new UsageError('--contiguous goes with --criterion angular.');
-  if (unit !== 'block' && criterion !== 'ppl')
+  const { unit, remove: removed } = values;
+  const { criterion, options } = readCriterion(values, given);
+  const ofCurve = criterion.needs === 'curve';
+  if (unit !== 'block' && !ofCurve)
     throw new UsageError('--unit goes with --criterion ppl; the others score whole blocks.');
-  if (removed.length > 0 && (criterion !== 'ppl' || unit !== 'block'))
+  if (removed.length > 0 && (!ofCurve || unit !== 'block'))
     throw new UsageError(
       '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
     );
   const wanted = samplingOf(values);
-  const source = magnitude ? null : readCalibration(values);
+  const source = isOnWindows(criterion) ? readCalibration(values) : null;
 
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
@@ -119,19 +104,18 @@ async function run(
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     if (!source) {
-      const report = await scoreMagnitude(
-        opened,
-        criterion === 'mag-l1' ? 'l1' : 'l2',
-        values.norms,
-        seconds,
-      );
+      const onWindows = async () => {
+        throw new EspalierError('bug', `${criterion.name} asked for windows it does not need.`);
+      };
+      const found = await scoreByCriterion(criterion, options, { opened, onWindows });
+      const report = { ...found, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
       return 0;
     }
-    if (contiguous > opened.summary.numBlocks)
+    if (options.span > opened.summary.numBlocks)
       throw new EspalierError(
         'bad-input',
-        `There are no ${contiguous} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
+        `There are no ${options.span} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
         'Choose fewer with --contiguous.',
       );
     const { windows, settings, notes } = await calibrate(
@@ -163,12 +147,9 @@ async function run(
     const onEvent = (event: ScoreEvent | SublayersEvent): void => {
       if (event.type === 'progress') showProgress(event.progress);
     };
-    if (criterion === 'block-influence' || criterion === 'angular') {
-      const hidden = await session.hiddenCriteria(windows, undefined, showProgress);
-      const found =
-        criterion === 'angular'
-          ? angularOf(opened, hidden, contiguous)
-          : influenceOf(opened, hidden);
+    if (!ofCurve) {
+      const onWindows = async () => ({ session, windows });
+      const found = await scoreByCriterion(criterion, options, { opened, onWindows });
       const report = { ...found, ...ran, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {

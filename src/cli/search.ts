@@ -1,22 +1,21 @@
 // `search`: finds the blocks to remove, iterative or one-shot, and measures every plan on the way;
 // JSON, with the path in words on standard error.
 
-import { bestWindow } from '../analysis/criteria.ts';
-import type { Progress } from '../contract/progress.ts';
+import type { CriterionName } from '../analysis/criteriaTable.ts';
+import type { Take } from '../analysis/criterion.ts';
 import type { Measure } from '../contract/score.ts';
 import type { SearchResult } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { missingBlock } from '../model/structure/removable.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
-import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, type Unit } from '../units.ts';
 import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
-import { influenceOf, scoreMagnitude } from './criteria.ts';
+import { CRITERION_OPTIONS, measureCriterion, readCriterion } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
-import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { checkJsonTarget, note, statusDone, writeJson } from './output.ts';
 import {
   iterativePath,
   type Orders,
@@ -34,9 +33,6 @@ import {
 } from './sharedOptions.ts';
 import { readCalibration, samplingOf } from './texts.ts';
 
-const CRITERIA = ['ppl', 'mag-l1', 'mag-l2', 'block-influence', 'angular'] as const;
-type Criterion = (typeof CRITERIA)[number];
-
 const OPTIONS = {
   'remove-count': {
     type: 'whole',
@@ -53,13 +49,10 @@ const OPTIONS = {
     help: 'remove all blocks by one order, or one at a time and score the rest again',
   },
   criterion: {
-    type: 'choice',
-    value: 'name',
-    choices: CRITERIA,
-    default: 'ppl',
+    ...CRITERION_OPTIONS.criterion,
     help: 'what orders the blocks; iterative takes ppl only',
   },
-  norms: { type: 'flag', help: 'count norm weights; mag-l1 and mag-l2 only' },
+  norms: CRITERION_OPTIONS.norms,
   'max-ppl': { type: 'decimal', value: 'x', help: 'stop if perplexity exceeds this' },
   lock: { type: 'blocks', value: 'blocks', help: 'blocks to keep, such as 0,15' },
   remove: { ...PLAN_OPTIONS.remove, help: 'units removed before the search, such as 3,7.attn' },
@@ -85,18 +78,21 @@ export const search = defineCommand({
 /** What `search` writes. */
 export interface SearchReport extends Omit<SearchResult, 'steps'> {
   method: 'one-shot' | 'iterative';
-  criterion: Criterion;
+  criterion: CriterionName;
   start: Unit[];
   locked: number[];
   steps: SearchPath['steps'];
 }
 
-async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
-  const { method, criterion } = values;
-  if (method === 'iterative' && criterion !== 'ppl')
+async function run(
+  path: string,
+  values: Values<typeof OPTIONS>,
+  given: ReadonlySet<string>,
+): Promise<number> {
+  const { method } = values;
+  const { criterion, options } = readCriterion(values, given);
+  if (method === 'iterative' && criterion.needs !== 'curve')
     throw new UsageError('--method iterative goes by --criterion ppl.');
-  if (values.norms && !criterion.startsWith('mag'))
-    throw new UsageError('--norms goes with --criterion mag-l1 or mag-l2.');
   const wanted: SearchWanted = {
     start: values.remove,
     locked: values.lock,
@@ -122,17 +118,19 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(values.budget);
     await session.useWindows(windows);
+    const onWindows = async () => ({ session, windows });
+    const measured = () => measureCriterion(criterion, { opened, onWindows });
     const found =
       method === 'iterative'
         ? await iterativePath(session, windows, wanted)
         : await oneShotPath(
             session,
             wanted,
-            await ordersOf(criterion, values.norms, opened, session, windows, wanted),
+            ordersOf(opened, wanted, (await measured()).take(options)),
           );
     const report: SearchReport = {
       method,
-      criterion,
+      criterion: criterion.name,
       start: wanted.start,
       locked: wanted.locked,
       ...found,
@@ -182,40 +180,16 @@ function checkWanted(
     );
 }
 
-async function ordersOf(
-  criterion: Criterion,
-  norms: boolean,
-  opened: OpenedModel,
-  session: ScoreSession,
-  windows: number[][],
-  { start, locked }: SearchWanted,
-): Promise<Orders> {
+/** What a criterion takes of the blocks that are neither locked nor touched by --remove. */
+function ordersOf({ structure }: OpenedModel, { start, locked }: SearchWanted, take: Take): Orders {
   const gone = new Set([...start.map(blockOf), ...locked]);
-  const from = (order: readonly number[]): Orders => {
-    const free = order.filter((block) => !gone.has(block));
-    return (count) => (count <= free.length ? free.slice(0, count) : null);
-  };
-  if (criterion === 'ppl') return from((await session.score(windows, undefined, told)).order);
-  if (criterion === 'mag-l1' || criterion === 'mag-l2') {
-    const began = performance.now();
-    const power = criterion === 'mag-l1' ? 'l1' : 'l2';
-    return from(
-      (await scoreMagnitude(opened, power, norms, () => (performance.now() - began) / 1000)).order,
-    );
-  }
-  const hidden = await session.hiddenCriteria(windows, undefined, showProgress);
-  if (criterion === 'block-influence') return from(influenceOf(opened, hidden).order);
-  const stays = opened.structure.blocks.flatMap(({ index, unremovable }) =>
-    unremovable === null ? [] : [index],
-  );
+  const removable = structure.blocks
+    .filter(({ index, unremovable }) => unremovable === null && !gone.has(index))
+    .map(({ index }) => index);
   return (count) => {
-    const best = bestWindow(hidden.angular, count, [...gone, ...stays]);
-    return best && Array.from({ length: count }, (_, k) => best.first + k);
+    const blocks = take(removable, count);
+    return blocks.length === count ? [...blocks] : null;
   };
-}
-
-function told(event: { type: string; progress?: Progress }): void {
-  if (event.type === 'progress' && event.progress) showProgress(event.progress);
 }
 
 const STOPS: Record<SearchPath['stoppedBy'], string> = {

@@ -176,7 +176,7 @@ describe('generate', () => {
   const sample = golden<SampleGolden>('sample');
   const tokenizer = loadTokenizer(readFileSync(`${samplePath()}/tokenizer.json`, 'utf8'), null);
 
-  test('gives the greedy ids of PyTorch, of original and pruned, and where they first differ', async () => {
+  test('gives the greedy ids of PyTorch, and where original and pruned first differ', async () => {
     const prompt = tokenizer.decode(sample.prompt_ids);
     expect(tokenizer.encode(prompt)).toEqual(sample.prompt_ids);
     const words = [

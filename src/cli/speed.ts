@@ -83,8 +83,8 @@ interface BenchVariant {
 }
 
 /**
- * What `bench` writes. `pruned` and `gain` are null without --remove and --dtype; `errors` is there when a
- * variant failed.
+ * What `bench` writes. `pruned` and `gain` are null without --remove and --dtype; `errors` is there
+ * when a variant failed.
  */
 export interface BenchReport {
   original: BenchVariant | null;

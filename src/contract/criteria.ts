@@ -1,29 +1,14 @@
-// Criteria other than perplexity: magnitudes of weights, and measures of the hidden states.
+// Sources of criteria other than perplexity, as jobs measure them.
 
-/**
- * Criteria from the hidden states of the intact pass, means over the windows accumulated in
- * float64. Block Influence: 1 - mean cos(h_in, h_out) over tokens (ShortGPT). Angular distance:
- * mean arccos(cos(h_l, h_(l+n)))/pi at the last token (Gromov et al.). Both: low = safe to remove.
- */
-export interface HiddenCriteria {
-  /** One per block. */
-  blockInfluence: number[];
-  /** `angular[n - 1][l]`: n contiguous blocks from block l on; N - n + 1 values. */
-  angular: number[][];
-}
+import type { MeasuredSource, SourceData } from '../analysis/criteriaTable.ts';
 
-/**
- * Sums over the linear matrices of each block, dequantised as the graph does it, accumulated in
- * float64. Low = safe to remove.
- */
-export interface Magnitudes {
-  /** Sum of absolute values, one per block. */
-  l1: number[];
-  /** Sum of squares, not its root. */
-  l2: number[];
-  /** The same with the norm vectors of the block. */
-  l1WithNorms: number[];
-  l2WithNorms: number[];
-  bytesRead: number;
+/** What the hidden states of the original give: the source of two criteria. */
+export type HiddenCriteria = SourceData['hidden'];
+
+/** A source, measured. */
+export interface SourceResult<S extends MeasuredSource = MeasuredSource> {
+  data: SourceData[S];
+  /** Bytes of weights read from the files, where the source reads them by itself. */
+  bytesRead?: number;
   seconds: number;
 }

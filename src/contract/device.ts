@@ -1,4 +1,4 @@
-// What a device is, what is known of the one at hand, and how its self-test went.
+// Devices: which kinds there are, what is known of the one at hand, and how its self-test went.
 
 export type DeviceKind = 'webgpu' | 'wasm';
 
@@ -17,12 +17,12 @@ export interface DeviceReport {
   webgpu: boolean;
   /** Adapter vendor, architecture and description; '' without an adapter. */
   adapter: string;
-  /** Why WebGPU is not used, in words; '' when it is. */
-  reason: string;
+  /** Why WebGPU is not used, in words; null when it is. */
+  reason: string | null;
   features: string[];
   /** Largest buffer in bytes; 0 without an adapter. */
   maxBufferBytes: number;
-  /** Bytes that each device may take by default. */
+  /** Memory budget of each device by default, in bytes. */
   defaultBudget: Readonly<Record<DeviceKind, number>>;
   selfTest: SelfTest | null;
 }

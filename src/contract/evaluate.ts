@@ -1,4 +1,4 @@
-// Perplexity of the original and a plan on a text that did not choose the plan.
+// Perplexity of the original and of a plan on a text that had no part in choosing the plan.
 
 import type { Unit } from '../units.ts';
 import type { DeviceKind } from './device.ts';

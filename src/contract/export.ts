@@ -1,4 +1,4 @@
-// Writing a pruned model: where to, what is recorded, what was written.
+// Writing a pruned model: where to, what is recorded, and what was written.
 
 import type { StudyRecord } from '../model/export/provenanceStudy.ts';
 import type { StepChoice } from '../model/export/steps.ts';
@@ -19,16 +19,16 @@ export interface ExportRequest {
   /** Folder name inside the zip, or of the subfolder that is made. */
   name: string;
   target: ExportTarget;
-  /** The curve in force, recorded in espalier.json. */
+  /** The curve of the model, recorded in espalier.json. */
   score: ScoreResult | null;
   plan: PlanResult | null;
-  /** What else was found out, recorded in espalier.json. */
+  /** Further results, recorded in espalier.json. */
   study?: StudyRecord;
   /** What is done after the removal: nothing by default. */
   steps?: readonly StepChoice[];
 }
 
-export interface ExportedFile {
+interface ExportedFile {
   path: string;
   bytes: number;
 }

@@ -5,12 +5,12 @@ import type { ScoreSettings } from './score.ts';
 import type { SearchRequest } from './search.ts';
 
 /**
- * A long job that did not come to its end; it goes on when it is asked for with the same settings.
+ * A long job that was interrupted; it is resumed when it is started with the same settings.
  */
 export interface Interrupted {
   key: string;
   job: 'score' | 'parts' | 'search';
-  /** What it was asked with. */
+  /** The settings it was started with. */
   settings: ScoreSettings;
   search: Omit<SearchRequest, 'settings'> | null;
   device: { kind: DeviceKind; name: string };

@@ -2,7 +2,7 @@
 // from them, so a method that is missing in one is a type error.
 
 /** What the page needs to know of a call besides its type. */
-export interface MethodSpec {
+interface MethodSpec {
   /** Cancelled by `cancel()`, also while it waits for its worker. */
   job?: true;
 }

@@ -1,4 +1,4 @@
-// How far a long job is: one shape for every job.
+// How far a long job is: one form for every job.
 
 /** One progress shape everywhere. */
 export interface Progress {

@@ -42,14 +42,14 @@ export interface Measure {
 
 export interface BlockScore extends Measure {
   index: number;
-  /** 95 % paired bootstrap interval of NLL(without block) - NLL(intact), in nats. */
+  /** 95 % paired bootstrap interval of NLL(without block) - NLL(original), in nats. */
   ci95: [number, number];
-  /** Set instead of numbers that mean anything when the block cannot be left out. */
+  /** Why the block cannot be left out; its numbers then mean nothing. */
   refused?: string;
 }
 
 export interface ScoreResult {
-  /** Free with the intact pass; absent in curves of older versions. */
+  /** Comes with the pass of the original at no cost; absent in curves of older versions. */
   hidden?: HiddenCriteria;
   baseline: Measure;
   blocks: BlockScore[];
@@ -59,7 +59,7 @@ export interface ScoreResult {
   settings: RecordedSettings;
   device: { kind: DeviceKind; name: string };
   selfTest: SelfTest | null;
-  /** Rewrites applied so that the graph runs on the device, in words. */
+  /** Rewrites applied so that the graph runs on the device; remarks on the implementation. */
   rewrites: string[];
   /**
    * What makes the numbers doubtful, in sentences (float16 that overflows); absent when nothing was
@@ -106,17 +106,17 @@ export interface MemoryEstimate {
   obstacle?: string;
 }
 
-/** A part of a block (attention or feed-forward) scored when it alone is left out. */
+/** A sublayer, scored by leaving it out alone. */
 export interface SublayerScore extends Measure {
   unit: SublayerUnit;
-  /** 95 % paired bootstrap interval of NLL(without it) - NLL(intact), in nats. */
+  /** 95 % paired bootstrap interval of NLL(without it) - NLL(original), in nats. */
   ci95: [number, number];
 }
 
-/** Leave-one-out over the 2N parts, on the same windows as a curve. */
+/** Leave-one-out over the 2N sublayers, on the same windows as a curve. */
 export interface SublayersResult {
   baseline: Measure;
-  /** By block, attention first; blocks whose parts cannot be told apart are missing. */
+  /** By block, attention first; blocks whose sublayers cannot be separated are missing. */
   parts: SublayerScore[];
   /** Least important first. */
   order: SublayerUnit[];

@@ -6,13 +6,14 @@ import type { Progress } from './progress.ts';
 import type { Measure, RecordedSettings, ScoreSettings } from './score.ts';
 
 /**
- * Iterative PPL (SLEB): the block whose removal costs least goes, and what is left is scored again.
+ * Iterative PPL (SLEB): the block whose removal costs least is removed, and what remains is scored
+ * again.
  */
 export interface SearchRequest {
   settings: ScoreSettings;
   /** Removed before the search begins. */
   start: Unit[];
-  /** Blocks that stay. */
+  /** Locked blocks. */
   locked: number[];
   /** Blocks to remove, at most. */
   count: number;
@@ -21,9 +22,9 @@ export interface SearchRequest {
 }
 
 export interface SearchStep {
-  /** The block that went in this step. */
+  /** The block that this step removed. */
   block: number;
-  /** Of the model without it and all that went before. */
+  /** Of the model without it and those removed before. */
   measure: Measure;
   /** NLL of every candidate of this step, in nats, ascending. */
   candidates: { block: number; nll: number }[];
@@ -39,7 +40,7 @@ export type SearchEvent =
       baseline: Measure;
       resumedSteps: number;
     }
-  /** A candidate of the step that runs. */
+  /** A candidate of the running step. */
   | { type: 'candidate'; step: number; block: number; nll: number }
   | { type: 'step'; step: SearchStep };
 
@@ -47,7 +48,7 @@ export interface SearchResult {
   /** Of the model as the search found it: without `start`. */
   baseline: Measure;
   steps: SearchStep[];
-  /** Why it ended: all asked blocks went, the bound was reached, or nothing unlocked is left. */
+  /** Why it ended: enough blocks are removed, the bound is reached, or only locked ones remain. */
   stoppedBy: 'count' | 'bound' | 'locks';
   windows: number[][];
   settings: RecordedSettings;

@@ -19,8 +19,7 @@ export type Which = 'original' | 'pruned';
 export interface SpeedSettings {
   mode: 'paper' | 'quick' | 'custom';
   /**
-   * null = a text of our own cut to `promptTokens`; a string is encoded as it is and sets the
-   * length.
+   * null = a built-in text cut to `promptTokens`; a string is encoded as it is and sets the length.
    */
   prompt: string | null;
   promptTokens: number;
@@ -38,7 +37,7 @@ export interface VariantMeasure {
   speed: SpeedSummary;
   samples: RunSample[];
   /**
-   * Seconds of each load; several when the variants did not fit together and were loaded in turns.
+   * Seconds of each load; several when the variants did not fit at once and were loaded in turns.
    */
   loads: number[];
   /** Most bytes held on the device. */
@@ -50,7 +49,7 @@ export interface Gain {
   ratio: number;
   /** 95 % bootstrap interval of the ratio over runs. */
   ci95: [number, number];
-  /** True when the spread of the runs exceeds the difference: the interval holds 1. */
+  /** True when the spread of the runs exceeds the difference: the interval contains 1. */
   noise: boolean;
 }
 

@@ -1,10 +1,11 @@
 // The studio worker as the page sees it: one model open at a time.
 
+import type { MeasuredSource } from '../analysis/criteriaTable.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import type { Unit } from '../units.ts';
-import type { HiddenCriteria, Magnitudes } from './criteria.ts';
+import type { SourceResult } from './criteria.ts';
 import type { DeviceKind, DeviceReport } from './device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from './evaluate.ts';
 import type { ExportRequest, ExportResult } from './export.ts';
@@ -36,22 +37,22 @@ export interface StudioApi {
   score(settings: ScoreSettings, onEvent: (event: ScoreEvent) => void): Promise<ScoreResult>;
   /**
    * Windows of a restored curve: makes `plan` possible without scoring again.
-   * Weights and the intact pass are loaded when the first plan is measured.
-   * @param budgetBytes what plans may take; by default what the last job might
+   * Weights are loaded, and the original runs, when the first plan is measured.
+   * @param budgetBytes memory budget of plans; by default that of the last job
    */
   useWindows(windows: number[][], device: 'auto' | DeviceKind, budgetBytes?: number): Promise<void>;
   /**
-   * What makes the open model recognisable: hashes of its graph and of samples of its weights
-   * (reads at most 4 MiB of them).
+   * Identifies the open model: hashes of its graph and of samples of its weights (reads at most
+   * 4 MiB of them).
    */
   identity(): Promise<Identity>;
   /**
-   * PPL with the given blocks removed, on the windows of the last score or useWindows call. A newer
-   * call cancels an older one.
+   * PPL with the units removed, on the windows of the last `score` or `useWindows`. A newer call
+   * cancels an older one.
    */
   plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
   /**
-   * Leave-one-out over the parts of the blocks, on the windows of the last score or useWindows, or
+   * Leave-one-out over the sublayers, on the windows of the last score or useWindows, or
    * those of the settings. @throws EspalierError as `score`.
    */
   scoreSublayers(
@@ -59,25 +60,25 @@ export interface StudioApi {
     onEvent: (event: SublayersEvent) => void,
   ): Promise<SublayersResult>;
   /**
-   * Reads every weight byte of the blocks once, in bounded memory. @throws EspalierError
-   * `cancelled`, `missing-file`, `unsupported-op` for a quantisation that cannot be undone.
+   * The source of one or several criteria; on the windows of the settings where it needs windows.
+   * @throws EspalierError `cancelled`; as `score`, or for weights `missing-file` and
+   *   `unsupported-op` for a quantisation that cannot be undone.
    */
-  magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes>;
-  /** The criteria of the intact pass, for a curve that came without them. */
-  hiddenCriteria(
+  measureSource<S extends MeasuredSource>(
+    source: S,
     settings: ScoreSettings,
     onEvent: (progress: Progress) => void,
-  ): Promise<HiddenCriteria>;
+  ): Promise<SourceResult<S>>;
   /**
-   * Iterative PPL. Cancelled, the steps so far were told by events. @throws EspalierError as
-   * `score`.
+   * Iterative PPL; when it is cancelled, events have reported the steps so far.
+   * @throws EspalierError as `score`.
    */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
-  /** Holds the running search between two runs, or lets it go on. */
+  /** Pauses the running search between two runs, or lets it continue. */
   pause(on: boolean): Promise<void>;
   /**
-   * Perplexity of original and plan on another text. Cancelled, the partial result was told by
-   * events.
+   * Perplexity of original and plan on another text; when it is cancelled, events have reported the
+   * partial result.
    */
   evaluate(
     request: EvaluateRequest,
@@ -91,7 +92,7 @@ export interface StudioApi {
   writtenSizes(steps: readonly StepChoice[]): Promise<WrittenSizes>;
   /** Writes the pruned folder, then re-opens what was written in a fresh worker and compares. */
   export(request: ExportRequest, onEvent: (progress: Progress) => void): Promise<ExportResult>;
-  /** Gives weights and hidden states back to the device; what needs them next loads them again. */
+  /** Frees weights and hidden states on the device; what needs them next loads them again. */
   release(): Promise<void>;
   /** Stops the running job within 2 s. */
   cancel(): Promise<void>;
@@ -107,8 +108,7 @@ export const METHODS = {
   identity: {},
   plan: { job: true },
   scoreSublayers: { job: true },
-  magnitudes: { job: true },
-  hiddenCriteria: { job: true },
+  measureSource: { job: true },
   search: { job: true },
   pause: {},
   evaluate: { job: true },

@@ -10,8 +10,8 @@ import type { ChatSupport, FolderSource } from './open.ts';
 import type { Progress } from './progress.ts';
 
 /**
- * What a variant is asked to go on from. `chat` goes through the model's own template; `ids` needs
- * no tokenizer.
+ * What a generation continues. `chat` goes through the model's own template; `ids` needs no
+ * tokenizer.
  */
 export type Prompt =
   | { kind: 'raw'; text: string }
@@ -20,7 +20,7 @@ export type Prompt =
 
 export interface EncodedPrompt {
   ids: number[];
-  /** The text that was turned into ids: the template's output for a chat, '' for ids. */
+  /** The text that was encoded: the template's output for a chat, '' for ids. */
   text: string;
 }
 
@@ -30,23 +30,23 @@ export interface VariantRequest {
   /** Path of the graph within the source. */
   graph: string;
   /**
-   * Blocks left out, in the numbering of the source. Empty: the source as an export without
-   * removals writes it.
+   * Units left out, numbered as in the source. Empty: the source as an export without removals
+   * writes it.
    */
   removed: Unit[];
   /** What an export does after the removal: nothing by default. */
   steps?: readonly StepChoice[];
   device: 'auto' | DeviceKind;
-  /** Of the GPU where it may be used, else null: then the wasm device is taken. */
+  /** Of the GPU where it may be used; null = use the wasm device. */
   selfTest: SelfTest | null;
   /** Record the decode step once and replay it, where the graph allows it (WebGPU only). */
   graphCapture: boolean;
 }
 
 /**
- * Where the past lies: `static` = own buffers of full capacity, past and present at once; `growing`
- * = copied on by one token each step; `none` = the graph has no cache, every step repeats the whole
- * sequence.
+ * How the caches are held: `static` = buffers of full capacity, past and present at once; `growing`
+ * = copied at each step, longer by one token; `none` = the graph has no cache, every step repeats
+ * the whole sequence.
  */
 export type CacheKind = 'static' | 'growing' | 'none';
 
@@ -58,7 +58,7 @@ export interface VariantInfo {
   cache: CacheKind;
   /** True when the decode step is replayed and gives the same tokens. */
   graphCapture: boolean;
-  /** Why another device than asked for, why no graph capture, ...; sentences for people. */
+  /** Why not the requested device, why no graph capture, ...; sentences for people. */
   notes: string[];
   numBlocks: number;
   /** Bytes of the graph file and its data as export writes them. */
@@ -124,14 +124,14 @@ export interface Advance {
   /** Length of the text after each id of this slice, in UTF-16 units. */
   ends: number[];
   /**
-   * Own seconds so far (time when the other variant ran is not in it): to the first token, and to
-   * the last.
+   * Seconds of its own so far, without the time in which the other variant ran: to the first token,
+   * and to the last.
    */
   ttft: number;
   seconds: number;
   /** New tokens so far. */
   tokens: number;
-  /** Why it ended, or null while it goes on. */
+  /** Why it ended, or null while it runs. */
   done: 'length' | 'eos' | null;
 }
 
@@ -144,8 +144,8 @@ export interface VariantApi {
    */
   load(request: VariantRequest, onProgress: (progress: Progress) => void): Promise<VariantInfo>;
   /**
-   * @throws EspalierError `tokenizer` (none, or a template without or with an error: the template's
-   * own words), `bad-input` (ids outside the vocabulary, an empty prompt)
+   * @throws EspalierError `tokenizer` (no tokenizer, no template, or one that fails, with its own
+   *   message), `bad-input` (ids outside the vocabulary, an empty prompt)
    */
   encode(prompt: Prompt): Promise<EncodedPrompt>;
   /**
@@ -162,7 +162,7 @@ export interface VariantApi {
 /** A loaded variant, local or in a worker. */
 export interface VariantHandle extends Omit<VariantApi, 'load'> {
   readonly info: VariantInfo;
-  /** Gives all its memory back. Calls under way reject with `cancelled`. */
+  /** Frees all its memory. Calls under way reject with `cancelled`. */
   close(): Promise<void>;
 }
 

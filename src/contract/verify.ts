@@ -1,4 +1,4 @@
-// Opening a written export again and holding it against the plan.
+// Opening a written export again and checking it against the plan.
 
 import type { StepChoice } from '../model/export/steps.ts';
 import type { Unit } from '../units.ts';
@@ -15,10 +15,10 @@ export interface VerifyCheck {
 }
 
 /**
- * "verified" only when every check ran and passed; "in-parts" when the graph is too large to be run
- * whole here, but everything else is right and its blocks, run one after the other from the written
- * files, give the right numbers; "unverified" when those that ran passed but nothing here can run
- * the graph, or what could was lost on the way.
+ * `verified`: every check ran and passed. `in-parts`: the graph is too large to be run whole here,
+ * but all other checks passed and its blocks, run one after the other from the written files, give
+ * the expected numbers. `unverified`: the checks that ran passed, but nothing here can run the
+ * graph, or the device was lost. `failed`: a check failed.
  */
 export interface Verification {
   status: 'verified' | 'in-parts' | 'unverified' | 'failed';
@@ -39,19 +39,18 @@ export interface VerifyRequest {
   /** Token ids of one window. */
   window: number[];
   /**
-   * The studio's own NLL of window[1..] for this plan, nats; null when the graph gives no per-token
-   * logits.
+   * NLL of window[1..] for this plan, nats; null when the graph gives no per-token logits.
    */
   nll: Float32Array | null;
-  /** Why there is none, where it is not the graph's form. */
-  whyNoNll?: string | undefined;
+  /** Why `nll` is null, unless the form of the graph is the reason. */
+  nllObstacle?: string | undefined;
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: Unit[] };
   /** What was done to it after the removal. */
   steps: readonly StepChoice[];
   device: { kind: DeviceKind; subgroups: boolean };
-  /** Bytes that running may take; by default what scoring may take. */
+  /** Memory budget of the runs; by default that of scoring. */
   budgetBytes?: number | undefined;
 }
 

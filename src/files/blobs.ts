@@ -1,9 +1,9 @@
-// Large byte arrays inside plain data as Blobs and back: IndexedDB keeps Blobs as files, but
-// refuses a value of more than 127 MiB (Chromium 156).
+// Converts large byte arrays inside plain data to Blobs and back: IndexedDB stores Blobs as files
+// but refuses values above 127 MiB (Chromium 156).
 
 const LARGE_BYTES = 64 * 1024;
 
-/** The same data with large byte arrays as Blobs. */
+/** A copy of plain data in which byte arrays of 64 KiB or more are Blobs. */
 export function withBlobs(data: unknown): unknown {
   if (data instanceof Uint8Array)
     return data.byteLength < LARGE_BYTES ? data : new Blob([asPlain(data)]);
@@ -13,7 +13,10 @@ export function withBlobs(data: unknown): unknown {
     : data;
 }
 
-/** The same data with Blobs as byte arrays. @throws DOMException when the file of one is gone. */
+/**
+ * A copy of plain data in which Blobs are byte arrays.
+ * @throws DOMException when the browser has lost the file behind a Blob.
+ */
 export async function withoutBlobs(data: unknown): Promise<unknown> {
   if (data instanceof Blob) return new Uint8Array(await data.arrayBuffer());
   if (Array.isArray(data)) {
@@ -33,7 +36,7 @@ function isPlain(data: unknown): data is object {
   );
 }
 
-/** A Blob does not take views of shared memory. */
+/** A Blob cannot be made from a view of shared memory: such a view is copied. */
 function asPlain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -37,7 +37,7 @@ test('what is kept comes back, body and all, until it is forgotten', async () =>
   expect(store.values.size).toBe(0);
 });
 
-test('large arrays of bytes come back as they were; on the disk they are files of their own', async () => {
+test('large byte arrays come back unchanged and are stored as Blobs', async () => {
   const { store, jobs, job } = shelf();
   const large = new Uint8Array(80_000).map((_, i) => i % 251);
   const body = {
@@ -103,7 +103,7 @@ test('a full disk keeps what was there, and fails nothing', async () => {
   expect(await jobs.body('a')).toBe(1);
 });
 
-test('without IndexedDB, or with one that does not open, nothing is kept and nothing fails', async () => {
+test('without a working IndexedDB nothing is stored and nothing fails', async () => {
   const broken = () => {
     throw new Error('The operation is insecure.');
   };

@@ -1,28 +1,25 @@
-// Long jobs as far as they came, kept in IndexedDB; must not know what the jobs do, and never fails
-// one: what cannot be kept is not kept.
+// Stores checkpoints of long jobs in IndexedDB. A failure to store one never fails the job.
 
 import { createStore, delMany, get, getMany, keys, setMany, type UseStore } from 'idb-keyval';
 import { withBlobs, withoutBlobs } from './blobs.ts';
 
-/** A job that was kept, without its body. Plain data that a structured clone keeps. */
+/** A stored job without its body. Plain data that can be cloned. */
 export interface KeptJob {
   key: string;
-  /** Jobs on one model share it. */
+  /** Equal for all jobs on one model. */
   modelKey: string;
   job: string;
   /** ms since 1970. */
   savedAt: number;
-  /** What the keeper wants to know of it without reading the body. */
+  /** Whatever the caller needs to know without reading the body. */
   about: unknown;
 }
 
-/**
- * At most so many are kept of one job on one model, as settings differ, and in all; the oldest go
- * first. Bodies of streamed jobs may be hundreds of MB.
- */
-const MOST_ALIKE = 3;
-const MOST_JOBS = 20;
-const LONGEST_MS = 30 * 24 * 3600 * 1000;
+/** Most checkpoints of one job on one model (they differ in settings); the oldest are dropped. */
+const MAX_PER_JOB = 3;
+/** Most checkpoints in all; those of streamed jobs may take hundreds of MB. */
+const MAX_JOBS = 20;
+const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
 
 const ABOUT = 'about ';
 const BODY = 'body ';
@@ -30,14 +27,14 @@ const BODY = 'body ';
 export interface JobShelf {
   /** Newest first. Reads no body. */
   list(): Promise<KeptJob[]>;
-  /** The body that was kept under this key; undefined when there is none. */
+  /** The body stored under this key; undefined when there is none. */
   body(key: string): Promise<unknown>;
-  /** Replaces what was kept under this key. False when it could not be kept. */
+  /** Stores a job in place of the one with the same key. False when it could not be stored. */
   keep(job: KeptJob, body: unknown): Promise<boolean>;
   forget(key: string): Promise<void>;
 }
 
-/** One for all; null where IndexedDB is missing. */
+/** Opened once; null where IndexedDB is missing. */
 let browserStore: UseStore | null | undefined;
 
 function openStore(): UseStore | null {
@@ -50,7 +47,7 @@ export function makeJobShelf(
   open: () => UseStore | null = openStore,
   now: () => number = Date.now,
 ): JobShelf {
-  /** Null when it failed, or where there is no IndexedDB. */
+  /** Null when the work fails or there is no IndexedDB. */
   async function attempt<T>(work: (store: UseStore) => Promise<T>): Promise<T | null> {
     try {
       const store = open();
@@ -60,9 +57,9 @@ export function makeJobShelf(
     }
   }
 
-  const remove = (store: UseStore, gone: readonly string[]) =>
+  const remove = (store: UseStore, jobKeys: readonly string[]) =>
     delMany(
-      gone.flatMap((key) => [ABOUT + key, BODY + key]),
+      jobKeys.flatMap((key) => [ABOUT + key, BODY + key]),
       store,
     );
 
@@ -72,22 +69,22 @@ export function makeJobShelf(
     );
     const jobs = (await getMany<unknown>(names, store)).filter(isKeptJob);
     return jobs
-      .filter(({ savedAt }) => now() - savedAt < LONGEST_MS)
+      .filter(({ savedAt }) => now() - savedAt < MAX_AGE_MS)
       .sort((a, b) => b.savedAt - a.savedAt);
   }
 
-  /** Frees what this job replaces and what is beyond the bounds. */
+  /** Removes what is too old or beyond the bounds once this job is stored. */
   async function makeRoom(store: UseStore, { key, modelKey, job }: KeptJob): Promise<void> {
-    // Asked first: what another tab keeps from here on is not among them.
+    // Listed before reading, so that a checkpoint that another tab stores meanwhile is not removed.
     const names = (await keys<string>(store)).map((name) => name.slice(name.indexOf(' ') + 1));
     const others = (await read(store)).filter((one) => one.key !== key);
-    const alike = others
+    const surplus = others
       .filter((one) => one.modelKey === modelKey && one.job === job)
-      .slice(MOST_ALIKE - 1);
-    const stays = others.filter((one) => !alike.includes(one));
-    const kept = new Set([key, ...stays.slice(0, MOST_JOBS - 1).map((one) => one.key)]);
-    const gone = [...new Set(names)].filter((name) => !kept.has(name));
-    if (gone.length > 0) await remove(store, gone);
+      .slice(MAX_PER_JOB - 1);
+    const rest = others.filter((one) => !surplus.includes(one));
+    const kept = new Set([key, ...rest.slice(0, MAX_JOBS - 1).map((one) => one.key)]);
+    const removed = [...new Set(names)].filter((name) => !kept.has(name));
+    if (removed.length > 0) await remove(store, removed);
   }
 
   return {
@@ -98,7 +95,7 @@ export function makeJobShelf(
     async keep(job, body) {
       const done = await attempt(async (store) => {
         await makeRoom(store, job);
-        // One transaction: a body never stands beside the account of another one.
+        // One transaction, so that a job and its body always belong together.
         await setMany(
           [
             [ABOUT + job.key, job],

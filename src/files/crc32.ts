@@ -1,10 +1,9 @@
-// CRC-32 of a stream of bytes, eight bytes a step: a checksum that keeps up with a disk. Must not
-// copy what it reads.
+// CRC-32 of a stream of bytes, eight bytes per step ("slicing by 8"), fast enough for a disk.
 
-/** Reversed polynomial of ISO 3309, as zip uses it. */
+/** The reversed polynomial of ISO 3309, which zip uses. */
 const POLYNOMIAL = 0xedb88320;
 
-/** Eight tables of 256: table k gives the effect of a byte that is followed by k others. */
+/** Eight tables of 256 entries: table k holds the effect of a byte followed by k others. */
 const TABLES = makeTables();
 
 function makeTables(): Int32Array {
@@ -25,11 +24,11 @@ function at(table: Int32Array, index: number): number {
   return table[index] as number;
 }
 
-/** The checksum after `bytes`, unsigned, where that of all bytes before them is `before`. */
+/** The unsigned checksum of a stream up to and including `bytes`; `before` is that of the rest. */
 export function crc32(bytes: Uint8Array<ArrayBuffer>, before = 0): number {
   let crc = ~before;
   let k = 0;
-  // Words are read as the machine has them: every browser runs little-endian.
+  // Words are read in the byte order of the machine: every browser runs on little-endian machines.
   const words =
     bytes.byteOffset % 4 === 0
       ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)

@@ -1,10 +1,10 @@
-// The browser's side of the disk port of the state room, in one object; holds nothing of its own.
+// The browser's implementation of the disk port of `state/`, as one object.
 
-import { readAgain } from './again.ts';
 import { readDrop } from './drop.ts';
 import { canSaveFile, canSaveFolder, pickFolder, pickSaveFolder, pickZipFile } from './pick.ts';
+import { readAgain } from './reread.ts';
 
-/** Drop, pick and save as this browser can. */
+/** Drop, pick and save with the means of this browser. */
 export const browserDisk = {
   pickFolder,
   readAgain,

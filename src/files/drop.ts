@@ -1,12 +1,12 @@
-// What was dropped on the page, as one folder with paths; must be called within the drop event.
+// Reads what was dropped on the page as one folder with paths.
 
 import { fromEvent } from 'file-selector';
-import { asFolder, type PickedFolder } from './picked.ts';
+import { asFolder, type PickedFolder } from './pickedFolder.ts';
 
 /**
- * Reads the files and folders of a drop. The list of items is taken before the first wait, since
- * browsers empty it afterwards.
- * @returns null when nothing readable was dropped (a link, a text selection)
+ * Reads the files and folders of a drop. Call it in the drop event: browsers empty the list of
+ * items once the handler returns or awaits.
+ * @returns null when no file was dropped (a link, a text selection).
  */
 export async function readDrop(data: DataTransfer): Promise<PickedFolder | null> {
   const found = await fromEvent({ type: 'drop', dataTransfer: data });

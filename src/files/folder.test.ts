@@ -7,7 +7,7 @@ import { serve } from '../../scripts/serve.mjs';
 import { nodeFolder, samplePath } from '../testing/fixtures.ts';
 import { fileFolder } from './folder.ts';
 import { hostedFolder } from './hosted.ts';
-import { asFolder } from './picked.ts';
+import { asFolder } from './pickedFolder.ts';
 
 const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
@@ -90,7 +90,7 @@ describe('folder over files', () => {
       .open('a')!
       .read(0, 5);
     await expect(read).rejects.toEqual(
-      expect.objectContaining({ code: 'missing-file', detail: '3 of 5 bytes came' }),
+      expect.objectContaining({ code: 'missing-file', detail: 'received 3 of 5 bytes' }),
     );
   });
 });
@@ -153,7 +153,7 @@ describe('hosted folder', () => {
       expect.objectContaining({ code: 'missing-file', detail: 'HTTP 404' }),
     );
     await expect(read(plainUrl)).rejects.toEqual(
-      expect.objectContaining({ detail: '600000 bytes came, 10 were expected' }),
+      expect.objectContaining({ detail: 'received 600000 bytes, expected 10' }),
     );
     await expect(read('http://127.0.0.1:1/')).rejects.toEqual(code('missing-file'));
   });

@@ -1,21 +1,23 @@
-// A model folder over File objects, read by slices; must not hold a file's bytes.
+// A model folder over File objects, read by slices.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource, Folder } from '../onnx/source.ts';
 
-/** A folder that knows how many bytes were read from it. */
+/** A folder that counts the bytes read from it. */
 export interface CountingFolder extends Folder {
   /** Bytes read so far, over all files. */
   bytesRead(): number;
 }
 
-/** A file with its path inside the folder. */
+/** A file and its path within the folder. */
 export interface FileAt {
   path: string;
   file: Blob;
 }
 
-/** The refusal to read outside a file: the graph asks for more than there is. */
+/**
+ * The error of a read outside a file, which happens when a graph names a range that is not there.
+ */
 export function outOfRange(
   path: string,
   size: number,
@@ -24,7 +26,7 @@ export function outOfRange(
 ): EspalierError {
   return new EspalierError(
     'corrupt-file',
-    `The file ${path} has ${size} bytes; bytes ${offset} to ${offset + length} were asked for.`,
+    `The file ${path} has ${size} bytes; bytes ${offset} to ${offset + length} were requested.`,
     'The file is shorter than the graph says: download it again.',
   );
 }
@@ -50,7 +52,7 @@ function changed(path: string, detail: string): EspalierError {
   );
 }
 
-/** A failure to read the user's disk, in words; null when the error tells of something else. */
+/** The coded error of a failure to read the user's disk; null for an error of another kind. */
 export function unread(path: string, error: unknown): EspalierError | null {
   const { name = '' } = error as { name?: string };
   if (name === 'NotReadableError' || name === 'NotFoundError') return changed(path, String(error));
@@ -65,8 +67,8 @@ export function unread(path: string, error: unknown): EspalierError | null {
 }
 
 /**
- * Browsers tell with one name, NotReadableError, of files that changed and of memory that ran out:
- * one byte tells which.
+ * Browsers throw a NotReadableError both for a changed file and when memory ran out. Reading a
+ * single byte tells the two apart.
  */
 async function whyUnread(
   path: string,
@@ -106,7 +108,7 @@ function blobSource(path: string, blob: Blob, count: (bytes: number) => void): B
           throw await whyUnread(path, blob, offset, length, error);
         });
       if (buffer.byteLength !== length)
-        throw changed(path, `${buffer.byteLength} of ${length} bytes came`);
+        throw changed(path, `received ${buffer.byteLength} of ${length} bytes`);
       count(length);
       return new Uint8Array(buffer);
     },
@@ -117,10 +119,7 @@ function blobSource(path: string, blob: Blob, count: (bytes: number) => void): B
   };
 }
 
-/**
- * A folder over dropped, picked or zipped files; `path` is relative to the folder, with forward
- * slashes.
- */
+/** A folder over File objects or other Blobs; paths are relative to it, with forward slashes. */
 export function fileFolder(name: string, files: readonly FileAt[]): CountingFolder {
   let bytes = 0;
   const count = (n: number): void => {

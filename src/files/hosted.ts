@@ -1,23 +1,22 @@
-// A model folder on the page's own host, read by HTTP ranges; must not ask any other host or fetch
-// more than is needed.
+// A model folder on a web host, read by HTTP range requests.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource, FolderFile } from '../onnx/source.ts';
 import { type CountingFolder, inRange, outOfRange } from './folder.ts';
 
-/** A file up to this size is fetched whole at its first read: one request instead of many. */
-const WHOLE_BYTES = 256 * 1024;
+/** A file up to this size is fetched entirely at its first read: one request instead of many. */
+const SMALL_FILE_BYTES = 256 * 1024;
 
 export interface HostedFiles {
   name: string;
-  /** Absolute address of the folder; a missing slash at the end is added. */
+  /** Absolute URL of the folder; a missing slash at the end is added. */
   baseUrl: string;
   files: readonly FolderFile[];
 }
 
 type Fetch = (url: string, init?: { headers?: Record<string, string> }) => Promise<Response>;
 
-function gone(path: string, detail: string): EspalierError {
+function fetchFailed(path: string, detail: string): EspalierError {
   return new EspalierError(
     'missing-file',
     `The file ${path} could not be fetched.`,
@@ -30,7 +29,7 @@ async function bodyOf(path: string, response: Response): Promise<Uint8Array<Arra
   try {
     return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    throw gone(path, String(error));
+    throw fetchFailed(path, String(error));
   }
 }
 
@@ -40,35 +39,35 @@ function hostedSource(
   fetchImpl: Fetch,
   count: (bytes: number) => void,
 ): ByteSource {
-  let whole: Promise<Uint8Array<ArrayBuffer>> | null = null;
+  let content: Promise<Uint8Array<ArrayBuffer>> | null = null;
 
   async function request(headers: Record<string, string>): Promise<Response> {
     let response: Response;
     try {
       response = await fetchImpl(url, { headers });
     } catch (error) {
-      throw gone(file.path, String(error));
+      throw fetchFailed(file.path, String(error));
     }
-    if (!response.ok) throw gone(file.path, `HTTP ${response.status}`);
+    if (!response.ok) throw fetchFailed(file.path, `HTTP ${response.status}`);
     return response;
   }
 
-  async function take(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  async function contentOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await bodyOf(file.path, response);
     count(bytes.length);
-    // A host that answers unknown paths with its start page gives something of another size.
+    // A host that answers unknown paths with its start page sends another number of bytes.
     if (bytes.length !== file.size)
-      throw gone(file.path, `${bytes.length} bytes came, ${file.size} were expected`);
+      throw fetchFailed(file.path, `received ${bytes.length} bytes, expected ${file.size}`);
     return bytes;
   }
 
-  function fetchWhole(): Promise<Uint8Array<ArrayBuffer>> {
-    whole ??= request({}).then(take);
-    // A failed fetch is not remembered: the next read tries again.
-    whole.catch(() => {
-      whole = null;
+  function fetchContent(): Promise<Uint8Array<ArrayBuffer>> {
+    content ??= request({}).then(contentOf);
+    // A failed fetch is not kept: the next read tries again.
+    content.catch(() => {
+      content = null;
     });
-    return whole;
+    return content;
   }
 
   return {
@@ -77,27 +76,26 @@ function hostedSource(
       if (!inRange(file.size, offset, length))
         throw outOfRange(file.path, file.size, offset, length);
       if (length === 0) return new Uint8Array(0);
-      if (whole || file.size <= WHOLE_BYTES)
-        return (await fetchWhole()).slice(offset, offset + length);
+      if (content || file.size <= SMALL_FILE_BYTES)
+        return (await fetchContent()).slice(offset, offset + length);
       const response = await request({ Range: `bytes=${offset}-${offset + length - 1}` });
       if (response.status === 206) {
         const bytes = await bodyOf(file.path, response);
         count(bytes.length);
         if (bytes.length !== length)
-          throw gone(file.path, `${bytes.length} of ${length} bytes came`);
+          throw fetchFailed(file.path, `received ${bytes.length} of ${length} bytes`);
         return bytes;
       }
-      // The host ignores ranges and sends everything: keep it, one fetch is enough.
-      whole ??= take(response);
-      return (await fetchWhole()).slice(offset, offset + length);
+      // The host ignored the range and sent the entire file, which is kept for later reads.
+      content ??= contentOf(response);
+      return (await fetchContent()).slice(offset, offset + length);
     },
   };
 }
 
 /**
- * A folder of a web host; names and sizes are known beforehand, bytes come on demand.
- * @throws EspalierError from `read`: `missing-file` when the host does not give the file with the
- *   size that was declared
+ * A folder on a web host; names and sizes are known beforehand, bytes are fetched on demand. Reads
+ * throw EspalierError `missing-file` when the host does not send a file, or one of another size.
  */
 export function hostedFolder(
   { name, baseUrl, files }: HostedFiles,

@@ -1,37 +1,39 @@
-// A compressed file of a zip, unpacked at its first read into Blobs, which browsers keep on disk
-// when they are large; must not hold its bytes in an array.
+// A compressed entry of a zip, unpacked at its first read into Blobs, which browsers keep on disk
+// when they are large.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteSource } from '../onnx/source.ts';
 import { inRange, outOfRange, unread } from './folder.ts';
 
-/** What is read of an entry: its size when unpacked, as the zip says it, and its bytes. */
+/** A compressed entry: its unpacked size according to the zip, and its unpacked bytes. */
 interface Packed {
   readonly size: number;
   stream(): Promise<ReadableStream<Uint8Array>>;
 }
 
-/** Bytes that are gathered before they become a Blob. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+/** Bytes collected before they are made a Blob. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /**
- * @throws EspalierError from `read`: `corrupt-file` when the entry cannot be unpacked or has
- * another size than the zip says, `missing-file` when the zip is gone
+ * The unpacked bytes of an entry. Reads throw EspalierError `corrupt-file` when the entry cannot be
+ * unpacked or does not have the size that the zip gives, `missing-file` when the zip cannot be read
+ * any more.
+ * @param count called with the number of bytes of each read.
  */
 export function inflatedSource(
   path: string,
   entry: Packed,
   count: (bytes: number) => void,
 ): ByteSource {
-  let whole: Promise<Blob> | null = null;
+  let content: Promise<Blob> | null = null;
 
   function unpacked(): Promise<Blob> {
-    whole ??= inflate(path, entry);
-    // A failure is not remembered: the next read tries again.
-    whole.catch(() => {
-      whole = null;
+    content ??= inflate(path, entry);
+    // A failure is not kept: the next read tries again.
+    content.catch(() => {
+      content = null;
     });
-    return whole;
+    return content;
   }
 
   return {
@@ -48,11 +50,11 @@ export function inflatedSource(
 }
 
 async function inflate(path: string, entry: Packed): Promise<Blob> {
-  const pieces: Blob[] = [];
+  const chunks: Blob[] = [];
   let held: Uint8Array<ArrayBuffer>[] = [];
   let [holding, size] = [0, 0];
   const release = () => {
-    pieces.push(new Blob(held));
+    chunks.push(new Blob(held));
     [held, holding] = [[], 0];
   };
   try {
@@ -67,21 +69,21 @@ async function inflate(path: string, entry: Packed): Promise<Blob> {
       }
       held.push(value as Uint8Array<ArrayBuffer>);
       holding += value.length;
-      if (holding >= PIECE_BYTES) release();
+      if (holding >= CHUNK_BYTES) release();
     }
   } catch (error) {
     throw unread(path, error) ?? damaged(path, 'cannot be unpacked', String(error));
   }
   if (size !== entry.size)
-    throw damaged(path, `does not unpack to the ${entry.size} bytes that the zip says`);
+    throw damaged(path, `does not unpack to ${entry.size} bytes, as the zip says it does`);
   release();
-  return new Blob(pieces);
+  return new Blob(chunks);
 }
 
 function damaged(path: string, why: string, detail = ''): EspalierError {
   return new EspalierError(
     'corrupt-file',
-    `The file ${path} of the zip ${why}.`,
+    `The file ${path} in the zip ${why}.`,
     'Make the zip again, or open the folder itself.',
     detail,
   );

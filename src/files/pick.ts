@@ -1,11 +1,11 @@
-// The browser's pickers: a folder to read, a folder or a zip file to write. Null means that the
-// user changed their mind.
+// The browser's pickers: a folder to read, a folder or a zip file to write. They return null when
+// the user cancels.
 
 import { directoryOpen } from 'browser-fs-access';
 import { isCancelled } from '../errors.ts';
-import { asFolder, type PickedFolder, skipFolder } from './picked.ts';
+import { asFolder, type PickedFolder, skipFolder } from './pickedFolder.ts';
 
-/** The pickers of Chromium that TypeScript's DOM types leave out. */
+/** Pickers of Chromium that are missing from TypeScript's DOM types. */
 interface Pickers {
   showDirectoryPicker?: (options: {
     id: string;
@@ -20,9 +20,9 @@ interface Pickers {
 
 const pickers = (): Pickers => globalThis as Pickers;
 
-async function unlessCancelled<T>(asked: Promise<T>): Promise<T | null> {
+async function unlessCancelled<T>(picked: Promise<T>): Promise<T | null> {
   try {
-    return await asked;
+    return await picked;
   } catch (error) {
     if (isCancelled(error)) return null;
     throw error;
@@ -30,8 +30,8 @@ async function unlessCancelled<T>(asked: Promise<T>): Promise<T | null> {
 }
 
 /**
- * A model folder through the folder picker, or through a file input with `webkitdirectory` where
- * there is none.
+ * A model folder to read, chosen in the folder picker or, where there is none, through a file input
+ * with `webkitdirectory`.
  */
 export async function pickFolder(): Promise<PickedFolder | null> {
   const found = await unlessCancelled(
@@ -54,18 +54,18 @@ export function canSaveFolder(): boolean {
   return typeof pickers().showDirectoryPicker === 'function';
 }
 
-/** The folder that an export is to be written into, with leave to write. */
+/** The folder to write an export into, with permission to write. */
 export async function pickSaveFolder(): Promise<FileSystemDirectoryHandle | null> {
   const show = pickers().showDirectoryPicker;
   return show ? await unlessCancelled(show({ id: 'espalier-save', mode: 'readwrite' })) : null;
 }
 
-/** False where the browser cannot stream into a file: a zip then is built as a Blob. */
+/** False where the browser cannot stream into a file; a zip is then built as a Blob. */
 export function canSaveFile(): boolean {
   return typeof pickers().showSaveFilePicker === 'function';
 }
 
-/** The zip file that an export is to be written into. */
+/** The zip file to write an export into. */
 export async function pickZipFile(suggestedName: string): Promise<FileSystemFileHandle | null> {
   const show = pickers().showSaveFilePicker;
   const types = [{ description: 'Zip archive', accept: { 'application/zip': ['.zip'] } }];

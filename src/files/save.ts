@@ -1,23 +1,22 @@
-// Writes an export into a folder or a zip of the user's disk; what did not get whole is taken away
-// again.
+// Writes an export to the user's disk, as a folder or a zip; an incomplete one is removed again.
 
 import { type ErrorCode, EspalierError, isCancelled, toReport } from '../errors.ts';
-import type { FileAt } from './folder.ts';
 import {
+  type Chunk,
   checkPaths,
   checkSource,
-  type Piece,
-  pieceBytes,
-  piecesOf,
+  chunkBytes,
+  chunksOf,
   safeOrder,
   totalBytes,
   type WriteJob,
-} from './parts.ts';
+} from './chunks.ts';
+import type { FileAt } from './folder.ts';
 import type { DirectoryTarget, FileTarget } from './targets.ts';
-import { zipPieces } from './zipWrite.ts';
+import { zipChunks } from './zipWrite.ts';
 
 export interface SavedFolder {
-  /** The name that the folder got: `-2`, `-3` ... is added to one that is taken. */
+  /** Name of the new folder; `-2`, `-3` and so on is added to a name that is taken. */
   name: string;
   handle: DirectoryTarget;
 }
@@ -36,32 +35,32 @@ const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => stri
     ],
     AbortError: [
       'disk-full',
-      (path) => `The browser broke off writing ${path}.`,
+      (path) => `The browser stopped writing ${path}.`,
       'The disk may be full, or the browser refuses the file: free some space, or choose ' +
         'another place.',
     ],
     NoModificationAllowedError: [
       'bad-input',
-      (path) => `${path} is being written by something else.`,
-      'Close what uses it, or choose another place.',
+      (path) => `${path} is being written by another program.`,
+      'Close the program that uses it, or choose another place.',
     ],
     NotFoundError: [
       'missing-file',
-      (path) => `The place that ${path} was written to is not there any more.`,
+      (path) => `The folder that ${path} was written to does not exist any more.`,
       'Export again and choose a place that stays.',
     ],
   };
 
 /**
- * A failure to write, in words; errors that already speak pass. A source that is gone is named
- * first: the browser reports it as a failed write.
+ * The coded error of a failure to write; coded errors pass unchanged. Browsers report a source file
+ * that is gone as a failed write too, so the source is checked first.
  */
 async function writeFailure(path: string, error: unknown, job: WriteJob): Promise<unknown> {
   if (error instanceof EspalierError || (job.signal?.aborted && isCancelled(error))) return error;
   const known = FAILURES[(error as { name?: string } | null)?.name ?? ''];
   if (known?.[0] !== 'disk-full') {
-    const gone = await checkSource(job).catch((reason: unknown) => reason);
-    if (gone instanceof EspalierError) return gone;
+    const sourceError = await checkSource(job).catch((reason: unknown) => reason);
+    if (sourceError instanceof EspalierError) return sourceError;
   }
   const [code, message, hint] = known ?? [
     'missing-file',
@@ -76,7 +75,7 @@ async function exists(parent: DirectoryTarget, name: string): Promise<boolean> {
     await parent.getDirectoryHandle(name);
     return true;
   } catch (error) {
-    // A file of that name is in the way just as much.
+    // A file of that name takes the name as well.
     return (error as { name?: string }).name === 'TypeMismatchError';
   }
 }
@@ -96,47 +95,44 @@ async function fileHandle(root: DirectoryTarget, path: string): Promise<FileTarg
 }
 
 /**
- * Fills a file from pieces, the next of which is made while one is written. An aborted or failed
- * write leaves the file as it was: the browser writes beside it and swaps at the end.
- * @param onPiece bytes of each piece, once it is written
+ * Fills a file from chunks; while one is written, the next is produced. An aborted or failed write
+ * leaves the file as it was: the browser writes to a temporary file and swaps at the end.
+ * @param onChunk called with the bytes of each chunk once it is written.
  */
 async function fill(
   handle: FileTarget,
-  pieces: AsyncGenerator<Piece>,
-  onPiece: (bytes: number) => void,
+  chunks: AsyncGenerator<Chunk>,
+  onChunk: (bytes: number) => void,
 ): Promise<void> {
   const writable = await handle.createWritable();
   try {
-    let ahead = pieces.next();
+    let ahead = chunks.next();
     for (;;) {
       const { done, value } = await ahead;
       if (done) break;
-      ahead = pieces.next();
+      ahead = chunks.next();
       ahead.catch(() => {});
       await writable.write(value);
-      onPiece(pieceBytes(value));
+      onChunk(chunkBytes(value));
     }
     await writable.close();
   } catch (error) {
     await writable.abort(error).catch(() => {});
-    void pieces.return(undefined).catch(() => {});
+    void chunks.return(undefined).catch(() => {});
     throw error;
   }
 }
 
-/**
- * Lies in a folder until everything is written: whoever finds it there knows that a closed tab or a
- * lost disk ended the export.
- */
+/** File that marks an export folder as unfinished until everything is written. */
 export const UNFINISHED = 'unfinished-export.txt';
 const UNFINISHED_TEXT = 'This export was not finished. Delete the folder and export again.\n';
 
 /**
- * Writes files into a new subfolder `name` of `parent`, in constant memory.
- * When it fails or is cancelled the subfolder is removed; where even that fails it keeps the file
- * UNFINISHED, and the error says so.
- * @throws EspalierError `cancelled`, `disk-full`, `bad-input` (not allowed), `missing-file` (the
- *   place is gone), or what the source throws
+ * Writes files into a new subfolder `name` of `parent`, in constant memory. The subfolder is
+ * removed when writing fails or is cancelled; if that fails too, the file UNFINISHED stays in it
+ * and the error says so.
+ * @throws EspalierError `cancelled`; `disk-full`; `bad-input` when writing is not allowed;
+ *   `missing-file` when the parent does not exist any more; whatever the source throws.
  */
 export async function saveFolder(
   parent: DirectoryTarget,
@@ -151,12 +147,12 @@ export async function saveFolder(
   job.onProgress?.(0, total);
   try {
     saved = await freshFolder(parent, name);
-    await fill(await fileHandle(saved.handle, UNFINISHED), textPiece(UNFINISHED_TEXT), () => {});
+    await fill(await fileHandle(saved.handle, UNFINISHED), textChunk(UNFINISHED_TEXT), () => {});
     for (const file of safeOrder(job.files)) {
       current = file.path;
       await fill(
         await fileHandle(saved.handle, file.path),
-        piecesOf(file, job.source, job.signal),
+        chunksOf(file, job.source, job.signal),
         (bytes) => {
           done += bytes;
           job.onProgress?.(done, total);
@@ -167,16 +163,16 @@ export async function saveFolder(
     return saved;
   } catch (error) {
     const failure = await writeFailure(current, error, job);
-    const left = saved !== null && !(await removed(parent, saved.name));
-    throw left ? withRest(failure, saved?.name ?? name) : failure;
+    const remains = saved !== null && !(await removed(parent, saved.name));
+    throw remains ? withRemainder(failure, saved?.name ?? name) : failure;
   }
 }
 
-async function* textPiece(text: string): AsyncGenerator<Piece> {
+async function* textChunk(text: string): AsyncGenerator<Chunk> {
   yield new TextEncoder().encode(text);
 }
 
-/** False when the folder is still there. */
+/** Removes a folder; false when it is still there. */
 async function removed(parent: DirectoryTarget, name: string): Promise<boolean> {
   try {
     await parent.removeEntry(name, { recursive: true });
@@ -186,25 +182,25 @@ async function removed(parent: DirectoryTarget, name: string): Promise<boolean> 
   }
 }
 
-/** The error of a folder that could not be taken away. */
-function withRest(failure: unknown, name: string): unknown {
+/** The error with a note on the folder that could not be removed. */
+function withRemainder(failure: unknown, name: string): unknown {
   const { code, message, hint, detail } = toReport(failure);
   return new EspalierError(
     code,
     message,
-    `${hint} What is left in the folder ${name} is not whole: delete it.`.trim(),
+    `${hint} The folder ${name} is incomplete: delete it.`.trim(),
     detail,
   );
 }
 
 /**
- * Streams a zip into a file that the user chose. When it fails or is cancelled an empty file is
- * taken away again where the browser can.
- * @throws EspalierError as `saveFolder`
+ * Streams a zip into a file that the user chose. When writing fails or is cancelled, the empty file
+ * is removed where the browser can do that.
+ * @throws EspalierError as `saveFolder`.
  */
 export async function saveZip(handle: FileTarget, root: string, job: WriteJob): Promise<void> {
   try {
-    await fill(handle, zipPieces(root, job), () => {});
+    await fill(handle, zipChunks(root, job), () => {});
   } catch (error) {
     const left = await handle.getFile().catch(() => null);
     if (left?.size === 0) await (handle as Removable).remove?.().catch(() => {});
@@ -213,28 +209,28 @@ export async function saveZip(handle: FileTarget, root: string, job: WriteJob): 
 }
 
 /**
- * The zip as one Blob, for browsers without a file picker: files of the user's disk stay where they
- * are, as ranges.
- * @throws EspalierError as `saveFolder`
+ * The zip as one Blob, for browsers without a file picker. Ranges of the user's files are
+ * referenced, not read into memory.
+ * @throws EspalierError as `saveFolder`.
  */
 export async function zipBlob(root: string, job: WriteJob): Promise<Blob> {
-  const pieces: Blob[] = [];
+  const chunks: Blob[] = [];
   try {
-    // A Blob of its own for each piece: the browser keeps those on disk.
-    for await (const piece of zipPieces(root, job))
-      pieces.push(piece instanceof Uint8Array ? new Blob([piece]) : piece);
+    // One Blob per chunk: the browser can then keep them on disk.
+    for await (const chunk of zipChunks(root, job))
+      chunks.push(chunk instanceof Uint8Array ? new Blob([chunk]) : chunk);
   } catch (error) {
     throw await writeFailure(`${root}.zip`, error, job);
   }
-  return new Blob(pieces, { type: 'application/zip' });
+  return new Blob(chunks, { type: 'application/zip' });
 }
 
-/** A handle that can delete its file, where the browser has that. */
+/** `FileSystemHandle.remove`, which some browsers lack. */
 interface Removable {
   remove?: () => Promise<void>;
 }
 
-/** The files that `saveFolder` wrote, as the disk has them now: what a verification has to read. */
+/** The files that `saveFolder` wrote, opened again from the disk for verification. */
 export async function readBack(
   folder: DirectoryTarget,
   files: readonly { path: string }[],
@@ -250,7 +246,7 @@ export async function readBack(
     } catch (error) {
       throw new EspalierError(
         'missing-file',
-        `The file ${path} is not in the folder that was written.`,
+        `The file ${path} is missing from the folder that was written.`,
         'Save again.',
         String(error),
       );

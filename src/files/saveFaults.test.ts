@@ -8,8 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError, toReport } from '../errors.ts';
 import type { ManifestFile } from '../model/export/manifest.ts';
 import type { Folder } from '../onnx/source.ts';
+import type { WriteJob } from './chunks.ts';
 import { fileFolder } from './folder.ts';
-import type { WriteJob } from './parts.ts';
 import { readBack, saveFolder, saveZip, UNFINISHED, zipBlob } from './save.ts';
 import { deflatedZip } from './testing/deflatedZip.ts';
 import { type Fault, MemoryDirectory, MemoryFile } from './testing/memoryDisk.ts';
@@ -66,19 +66,19 @@ const FAULTS: [what: string, fault: Fault, code: string, words: RegExp][] = [
     'a folder that was removed',
     atWeights('NotFoundError', 'close'),
     'missing-file',
-    /is not there any more/,
+    /does not exist any more/,
   ],
   [
     'a write that the browser breaks off',
     atWeights('AbortError', 'close'),
     'disk-full',
-    /broke off writing onnx\/model.onnx_data/,
+    /stopped writing onnx\/model.onnx_data/,
   ],
   [
     'a file that is locked',
     atWeights('NoModificationAllowedError', 'create', -1),
     'bad-input',
-    /being written by something else/,
+    /being written by another program/,
   ],
   [
     'a fault that nobody knows',
@@ -121,13 +121,13 @@ describe.each(FAULTS)('%s', (_, fault, code, words) => {
     ]);
   });
 
-  it('leaves a folder that says so and has neither graph nor configs where it cannot be taken away', async () => {
+  it('leaves a folder marked unfinished if it cannot be removed', async () => {
     const disk = new MemoryDirectory();
     disk.fault = (step, name, bytes) =>
       step === 'remove' ? 'NotAllowedError' : fault(step, name, bytes);
     const error = await failureOf(saveFolder(disk, 'pruned', job()));
     expect(error.code).toBe(code);
-    expect(error.hint).toContain('in the folder pruned is not whole: delete it');
+    expect(error.hint).toContain('The folder pruned is incomplete: delete it');
     const left = disk.folders.get('pruned')!;
     expect([...left.files.keys()]).toEqual([UNFINISHED]);
     expect(

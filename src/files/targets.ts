@@ -1,11 +1,11 @@
-// What is asked of a place to write to: the part of the browser's directory and file handles that
-// an export uses. Types only.
+// The part of the browser's directory and file handles that an export needs, as types, so that
+// tests can stand in for the disk.
 
 export interface WritableTarget {
   write(data: Uint8Array<ArrayBuffer> | Blob): Promise<void>;
-  /** Puts the new content in place of the old. */
+  /** Replaces the old content of the file by what was written. */
   close(): Promise<void>;
-  /** Leaves the old content. */
+  /** Keeps the old content. */
   abort(reason?: unknown): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// Writing exports: pieces, folders, zips; what a cancel leaves behind; memory held. Failing disks
+// Writing exports: chunks, folders, zips; what a cancel leaves behind; memory held. Failing disks
 // are in saveFaults.test.ts.
 
 import { makeZip } from 'client-zip';
@@ -6,12 +6,12 @@ import { unzip } from 'unzipit';
 import { describe, expect, it } from 'vitest';
 import type { ManifestFile } from '../model/export/manifest.ts';
 import type { Folder } from '../onnx/source.ts';
+import { chunkBytes, chunksOf, safeOrder, type WriteJob } from './chunks.ts';
 import { fileFolder } from './folder.ts';
-import { pieceBytes, piecesOf, safeOrder, type WriteJob } from './parts.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from './save.ts';
 import { MemoryDirectory, MemoryFile } from './testing/memoryDisk.ts';
 import { openZip } from './zip.ts';
-import { zipPieces } from './zipWrite.ts';
+import { zipChunks } from './zipWrite.ts';
 
 const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
@@ -53,11 +53,11 @@ async function expectExport(folder: Folder): Promise<void> {
 }
 
 describe('parts', () => {
-  it('come as Blobs of at most 16 MiB, or bytes of at most 4 MiB where there are none', async () => {
+  it('are Blobs of at most 16 MiB, or bytes of at most 4 MiB without Blobs', async () => {
     const shapes = async (folder: Folder, file: ManifestFile): Promise<string[]> => {
       const out: string[] = [];
-      for await (const piece of piecesOf(file, folder))
-        out.push(`${piece.constructor.name} ${pieceBytes(piece) / MIB}`);
+      for await (const chunk of chunksOf(file, folder))
+        out.push(`${chunk.constructor.name} ${chunkBytes(chunk) / MIB}`);
       return out;
     };
     const twice: ManifestFile = {
@@ -77,7 +77,7 @@ describe('parts', () => {
 
   it('must add up and must be there', async () => {
     const drain = async (file: ManifestFile): Promise<void> => {
-      for await (const _ of piecesOf(file, source));
+      for await (const _ of chunksOf(file, source));
     };
     await expect(drain({ path: 'a', size: 3, parts: [bytes(2)] })).rejects.toEqual(
       expect.objectContaining({ code: 'bug' }),
@@ -153,8 +153,8 @@ describe('zip export', () => {
       parts: [{ file: 'onnx/w', offset: 0, length: 9 * MIB }],
     };
     const own: Uint8Array[] = [];
-    for await (const piece of zipPieces('p', job({ files: [copied], source: hosted }), modified))
-      own.push(piece as Uint8Array);
+    for await (const chunk of zipChunks('p', job({ files: [copied], source: hosted }), modified))
+      own.push(chunk as Uint8Array);
     const a = new Uint8Array(await new Response(others).arrayBuffer());
     const b = new Uint8Array(await new Blob(own as Uint8Array<ArrayBuffer>[]).arrayBuffer());
     expect(b.length).toBe(a.length);
@@ -191,7 +191,7 @@ describe('zip export', () => {
     expect([cancelled.aborted, cancelled.removed, cancelled.content.length]).toEqual([1, true, 0]);
   });
 
-  it('holds a few pieces of a 200 MB export, not all of it', async () => {
+  it('holds a few chunks of a 200 MB export, not all of it', async () => {
     let open = 0;
     let most = 0;
     const zeros: Folder = {
@@ -209,9 +209,9 @@ describe('zip export', () => {
     const target = new MemoryFile('z.zip');
     let sent = 0;
     target.createWritable = async () => ({
-      write: async (piece) => {
-        if (pieceBytes(piece) > 1000) open -= pieceBytes(piece);
-        sent += pieceBytes(piece);
+      write: async (chunk) => {
+        if (chunkBytes(chunk) > 1000) open -= chunkBytes(chunk);
+        sent += chunkBytes(chunk);
       },
       close: async () => {},
       abort: async () => {},

@@ -1,20 +1,17 @@
-// Reads a zip as a folder without unpacking it; must not hold an entry.
+// Reads a zip as a folder without unpacking it first.
 
 import { unzipRaw } from 'unzipit';
 import { EspalierError } from '../errors.ts';
-import { shown } from '../onnx/limits.ts';
+import { shortName } from '../onnx/limits.ts';
 import type { ByteSource } from '../onnx/source.ts';
 import { type CountingFolder, type FileAt, fileFolder, unread } from './folder.ts';
 import { inflatedSource } from './inflate.ts';
 
-/**
- * Entries of one zip; a model folder has some dozens. Each costs two reads before anything is
- * shown.
- */
+/** Entries of one zip; a model folder has some dozens. Each takes two reads to open the zip. */
 export const MAX_ZIP_ENTRIES = 10_000;
 /**
- * What compressed entries may unpack to, in sizes of the zip: weights shrink by a tenth, texts to a
- * fifth.
+ * Bytes that compressed entries may unpack to, as a multiple of the size of the zip. Compression
+ * takes a tenth off weights and leaves a fifth of texts.
  */
 export const MAX_INFLATION = 8;
 
@@ -23,12 +20,11 @@ const STORED = 0;
 const DEFLATED = 8;
 
 /**
- * A zip as a folder: stored entries are ranges of the blob, compressed ones are unpacked when they
- * are read. A folder that all entries share is taken off their paths and names the result.
- * @throws EspalierError `corrupt-file` when it is no zip, an entry is encrypted or packed in an
- *   unknown way, or its path leaves the folder or
- *   comes twice, `too-large` beyond MAX_ZIP_ENTRIES and MAX_INFLATION, `missing-file` when the zip
- *   is gone
+ * A zip as a folder: stored entries are ranges of the Blob, compressed ones are unpacked when they
+ * are first read. A top folder that all entries share becomes the name of the folder.
+ * @throws EspalierError `corrupt-file` when the file is no zip, when an entry is encrypted or has
+ *   an unknown compression, or when its path is outside the folder or occurs twice; `too-large`
+ *   beyond MAX_ZIP_ENTRIES and MAX_INFLATION; `missing-file` when the zip cannot be read any more.
  */
 export async function openZip(blob: Blob): Promise<CountingFolder> {
   const { entries } = await unzipRaw(boundedReader(blob)).catch(unreadable);
@@ -56,7 +52,7 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
       throw refused(
         entry.name,
         'has a path that leaves the zip',
-        'Get the zip from where you trust it.',
+        'Get the zip from a source you trust.',
       );
     if (paths.has(path))
       throw refused(entry.name, 'is in the zip twice', 'Unpack the zip and open the folder.');
@@ -66,7 +62,7 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
       if (unpacked > MAX_INFLATION * blob.size)
         throw new EspalierError(
           'too-large',
-          `${shown(entry.name)} would unpack to more than ${MAX_INFLATION} times the size of ` +
+          `${shortName(entry.name)} would unpack to more than ${MAX_INFLATION} times the size of ` +
             'the zip.',
           'Unpack the zip and open the model folder inside it.',
         );
@@ -74,7 +70,7 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
         read += bytes;
       });
       inflated.set(path, source);
-      // Stored entries come as a slice of the blob, not as bytes.
+      // The blob of a stored entry is a slice of the zip, not a copy.
     } else files.push({ path, file: await entry.blob().catch(unreadable) });
   }
   const [first = ''] = paths;
@@ -94,7 +90,7 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
   };
 }
 
-/** Reads ranges of the blob, none that ends behind it: lengths come from the file itself. */
+/** Reads ranges of the Blob and refuses those outside it: lengths come from the file itself. */
 function boundedReader(blob: Blob) {
   const inside = (offset: number, length: number): Blob => {
     if (offset < 0 || length < 0 || offset + length > blob.size)
@@ -117,13 +113,13 @@ function isInside(path: string): boolean {
 }
 
 function unreadable(error: unknown): never {
-  const why = 'The file is not a zip that can be read.';
+  const message = 'The file is not a readable zip.';
   throw (
     unread('of the zip', error) ??
-    new EspalierError('corrupt-file', why, 'Choose another file.', String(error))
+    new EspalierError('corrupt-file', message, 'Choose another file.', String(error))
   );
 }
 
 function refused(name: string, why: string, hint: string): EspalierError {
-  return new EspalierError('corrupt-file', `${shown(name)} ${why}.`, hint);
+  return new EspalierError('corrupt-file', `${shortName(name)} ${why}.`, hint);
 }

@@ -1,32 +1,31 @@
-// Writes a zip piece by piece: stored entries, Zip64 where needed, checksums behind the bytes. Must
-// not hold more than a piece.
+// Produces a zip chunk by chunk: stored entries, Zip64 where needed, checksums after the bytes.
 
 import type { ManifestFile } from '../model/export/manifest.ts';
-import { crc32 } from './crc32.ts';
 import {
+  type Chunk,
   checkPaths,
-  type Piece,
-  pieceBytes,
-  piecesOf,
+  chunkBytes,
+  chunksOf,
   totalBytes,
   type WriteJob,
-} from './parts.ts';
+} from './chunks.ts';
+import { crc32 } from './crc32.ts';
 
-// Numbers and layouts: PKWARE APPNOTE 6.3, sections 4.3 to 4.5. Every number is little-endian.
+// Signatures and layouts: PKWARE APPNOTE 6.3, sections 4.3 to 4.5. All numbers are little-endian.
 const LOCAL = 0x04034b50;
 const DESCRIPTOR = 0x08074b50;
 const CENTRAL = 0x02014b50;
 const END = 0x06054b50;
 const END64 = 0x06064b50;
 const LOCATOR64 = 0x07064b50;
-/** 4.5: Zip64. Made by Unix, so that the file mode counts. */
+/** Version 4.5: Zip64. Made by Unix, so that the file mode counts. */
 const VERSION = 45;
 const MADE_BY = (3 << 8) | VERSION;
 /** Checksum and sizes follow the bytes; names are UTF-8. */
 const FLAGS = 0x0808;
-/** A regular file that its owner and group may write. */
+/** Unix mode of a regular file that owner and group may write. */
 const MODE = 0o100664 * 0x10000;
-/** What stands in a 32-bit field whose number is in the Zip64 part. */
+/** Value of a 32-bit, or 16-bit, field whose number is in the Zip64 record instead. */
 const FULL = 0xffffffff;
 const FULL_COUNT = 0xffff;
 /** Bytes whose checksum is computed at a time. */
@@ -39,7 +38,7 @@ interface Entry {
   crc: number;
 }
 
-/** Fields in a row: [bytes, value]. */
+/** A field of a record: [bytes, value]. */
 type Field = readonly [2 | 4 | 8, number];
 
 function record(...fields: Field[]): Uint8Array<ArrayBuffer> {
@@ -55,15 +54,15 @@ function record(...fields: Field[]): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A zip with every file under one folder `root`. While a piece is written the next one is read for
- * its checksum; memory stays at a few pieces.
- * @throws EspalierError as `piecesOf`, `bad-input` as `checkPaths`
+ * A zip with every file in one folder `root`. Memory stays at a few chunks.
+ * @param modified the time that all entries carry.
+ * @throws EspalierError as `chunksOf`, and `bad-input` as `checkPaths`.
  */
-export async function* zipPieces(
+export async function* zipChunks(
   root: string,
   job: WriteJob,
   modified = new Date(),
-): AsyncGenerator<Piece> {
+): AsyncGenerator<Chunk> {
   checkPaths(job.files);
   const total = totalBytes(job.files);
   const when = dosTime(modified);
@@ -76,10 +75,10 @@ export async function* zipPieces(
     const large = file.size >= FULL;
     const head = local(entry, when, large);
     yield head;
-    for await (const piece of piecesOf(file, job.source, job.signal)) {
-      entry.crc = await checksum(piece, entry.crc);
-      yield piece;
-      done += pieceBytes(piece);
+    for await (const chunk of chunksOf(file, job.source, job.signal)) {
+      entry.crc = await checksum(chunk, entry.crc);
+      yield chunk;
+      done += chunkBytes(chunk);
       job.onProgress?.(done, total);
     }
     const sizes = large ? 8 : 4;
@@ -94,15 +93,15 @@ export async function* zipPieces(
   );
 }
 
-async function checksum(piece: Piece, before: number): Promise<number> {
-  if (piece instanceof Uint8Array) return crc32(piece, before);
+async function checksum(chunk: Chunk, before: number): Promise<number> {
+  if (chunk instanceof Uint8Array) return crc32(chunk, before);
   let crc = before;
-  for (let at = 0; at < piece.size; at += READ_BYTES)
-    crc = crc32(new Uint8Array(await piece.slice(at, at + READ_BYTES).arrayBuffer()), crc);
+  for (let at = 0; at < chunk.size; at += READ_BYTES)
+    crc = crc32(new Uint8Array(await chunk.slice(at, at + READ_BYTES).arrayBuffer()), crc);
   return crc;
 }
 
-/** Before the bytes: no checksum yet; a Zip64 part says that sizes have eight bytes. */
+/** The local header, without a checksum yet; a Zip64 extra field announces sizes of eight bytes. */
 function local({ name, size }: Entry, when: number, large: boolean): Uint8Array<ArrayBuffer> {
   const [field, extra] = large
     ? [FULL, record([2, 1], [2, 16], [8, size], [8, size])]
@@ -147,7 +146,7 @@ function central(entry: Entry, when: number): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** The Zip64 part of an entry: only what does not fit its 32-bit field, sizes first. */
+/** The Zip64 extra field of an entry: only numbers that do not fit 32 bits, sizes first. */
 function central64({ size, offset }: Entry): Uint8Array<ArrayBuffer> {
   const large: Field[] = [];
   if (size >= FULL) large.push([8, size], [8, size]);
@@ -155,7 +154,7 @@ function central64({ size, offset }: Entry): Uint8Array<ArrayBuffer> {
   return large.length === 0 ? new Uint8Array(0) : record([2, 1], [2, 8 * large.length], ...large);
 }
 
-/** The end of the directory that starts at `offset`. */
+/** The end-of-directory records of the central directory that starts at `offset`. */
 function end(entries: readonly Entry[], offset: number): Uint8Array<ArrayBuffer> {
   const count = entries.length;
   const size = entries.reduce(
@@ -193,10 +192,7 @@ function nameOf(root: string, { path }: ManifestFile): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${root}/${path}`);
 }
 
-/**
- * MS-DOS time in the low half, date in the high one: local time in steps of two seconds, from 1980
- * on.
- */
+/** MS-DOS time (low 16 bits) and date (high 16 bits): local time, two-second steps, from 1980. */
 function dosTime(date: Date): number {
   const time = (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1);
   return (

@@ -1,5 +1,4 @@
-// A model folder on the local disk, read by range through file descriptors; must not load whole
-// weight files.
+// A model folder on the local disk, read by range through file descriptors.
 
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -7,15 +6,15 @@ import { EspalierError } from '../errors.ts';
 import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
 
-/** A folder that knows how many bytes were read from it. */
+/** A folder that counts the bytes read from it. */
 export interface CountingFolder extends Folder {
   /** Bytes read so far, over all files. */
   bytesRead(): number;
-  /** Closes every file descriptor; later reads open them again. */
+  /** Closes all file descriptors; later reads open them again. */
   close(): Promise<void>;
 }
 
-/** Files deeper than this are not part of a model folder. */
+/** Folders below this depth are not searched. */
 const MAX_DEPTH = 4;
 
 async function walk(
@@ -29,7 +28,7 @@ async function walk(
   for (const entry of entries) {
     if (entry.name === '.git' || entry.name === 'node_modules') continue;
     const path = relative ? `${relative}/${entry.name}` : entry.name;
-    // stat, not the entry: model caches keep their files as symbolic links.
+    // stat follows symbolic links, which model caches use for their files; the entry does not.
     const info = await stat(join(root, path)).catch(() => null);
     if (info?.isDirectory() && depth < MAX_DEPTH) await walk(root, path, depth + 1, out);
     else if (info?.isFile()) out.push({ path, size: info.size });
@@ -77,7 +76,7 @@ class NodeSource implements ByteSource {
       throw new EspalierError(
         'corrupt-file',
         `The file ${this.#path} has ${this.size} bytes; bytes ${offset} to ` +
-          `${offset + length} were asked for.`,
+          `${offset + length} were requested.`,
         'The file is shorter than the graph says: download it again.',
       );
   }
@@ -111,8 +110,8 @@ class NodeSource implements ByteSource {
 }
 
 /**
- * A folder of the local disk with its files (to a depth of four folders), sorted by path.
- * @throws EspalierError `missing-file` when `path` is no folder, `bad-input` when it must not be
+ * A folder of the local disk with its files down to a depth of four folders, sorted by path.
+ * @throws EspalierError `missing-file` when `path` is not a folder; `bad-input` when it may not be
  *   read.
  */
 export async function nodeFolder(path: string): Promise<CountingFolder> {

@@ -1,12 +1,12 @@
-// Failed file operations as sentences; must not hide errors of another kind.
+// Turns errors of file operations into coded errors with a sentence.
 
 import { type ErrorCode, EspalierError } from '../errors.ts';
 
 const REASONS: Record<string, [code: ErrorCode, reason: string, hint: string]> = {
   ENOENT: [
     'missing-file',
-    'a part of the path is not there',
-    'Make the folder first or name another path.',
+    'a part of the path does not exist',
+    'Create the folder first or name another path.',
   ],
   ENOTDIR: ['bad-input', 'a part of the path is a file', 'Name another path.'],
   EISDIR: ['bad-input', 'it is a folder', 'Name a file.'],
@@ -29,8 +29,7 @@ const REASONS: Record<string, [code: ErrorCode, reason: string, hint: string]> =
 };
 
 /**
- * The error of a file operation as an EspalierError "`what` failed: reason"; any other error as it
- * is.
+ * The error of a file operation as an EspalierError "`what`: reason."; any other error unchanged.
  */
 export function fsError(error: unknown, what: string): unknown {
   if (error instanceof EspalierError || !(error instanceof Error)) return error;
@@ -38,7 +37,7 @@ export function fsError(error: unknown, what: string): unknown {
   if (code === undefined || syscall === undefined) return error;
   const [kind, reason, hint] = REASONS[code] ?? [
     'bad-input',
-    `the system says ${code}`,
+    `the system reports ${code}`,
     'Name another path.',
   ];
   return new EspalierError(kind, `${what}: ${reason}.`, hint, error.message);

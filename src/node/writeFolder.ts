@@ -1,5 +1,5 @@
-// Writes the files of an export to the local disk in constant memory; a run that fails leaves
-// nothing that looks whole, and nothing is overwritten.
+// Writes an export to the local disk in constant memory; nothing is overwritten, and a failure
+// leaves nothing that looks complete.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -11,16 +11,17 @@ import type { ManifestFile } from '../model/export/manifest.ts';
 import type { Folder } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
 
-/** Bytes held by a lane. */
+/** Bytes of a chunk; each worker holds one. */
 const CHUNK_BYTES = 4 * 2 ** 20;
-/** While one chunk is written, another is read. */
-const LANES = 2;
+/** Two, so that one chunk is read while another is written. */
+const WORKERS = 2;
 
 /**
- * Writes into a new folder beside `out` and renames it at the end; an `out` that is there and empty
- * is filled in place, so that it may be the current folder or a mounted disk.
- * @throws EspalierError `bad-input` when `out` exists and is not an empty folder, `disk-full` and
- *   others of the disk; what the source throws.
+ * Writes into a temporary folder beside `out` and renames it at the end. An existing empty `out` is
+ * filled in place instead, since it may be the current folder or a mount point.
+ * @param onBytes called with the bytes written and the bytes in all.
+ * @throws EspalierError `bad-input` when `out` exists and is not an empty folder; `disk-full` and
+ *   other errors of the disk; whatever the source throws.
  */
 export async function writeFolder(
   out: string,
@@ -29,22 +30,22 @@ export async function writeFolder(
   onBytes: (done: number, total: number) => void,
 ): Promise<void> {
   const target = resolve(out);
-  const there = existsSync(target);
-  if (there && (await readdir(target).catch(() => ['a file'])).length > 0)
+  const exists = existsSync(target);
+  if (exists && (await readdir(target).catch(() => ['a file'])).length > 0)
     throw new EspalierError(
       'bad-input',
       `${out} exists and is not an empty folder.`,
       'Name a new folder; nothing is overwritten.',
     );
   const temporary = join(
-    there ? target : dirname(target),
+    exists ? target : dirname(target),
     `.${basename(target)}.${randomUUID()}.part`,
   );
   try {
     await mkdir(dirname(temporary), { recursive: true });
     await mkdir(temporary);
     await writeFiles(temporary, files, source, onBytes);
-    if (there) {
+    if (exists) {
       for (const name of await readdir(temporary))
         await rename(join(temporary, name), join(target, name));
       await rmdir(temporary);
@@ -84,7 +85,7 @@ async function fill(
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   let next = 0;
-  const lane = async (): Promise<void> => {
+  const copyChunks = async (): Promise<void> => {
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, source.size));
     while (next < source.size) {
       const at = next;
@@ -98,10 +99,10 @@ async function fill(
       onBytes(length);
     }
   };
-  // Where one lane fails, the others stop at their next chunk.
+  // When one worker fails, the other stops at its next chunk.
   const stop = (error: unknown): never => {
     next = source.size;
     throw error;
   };
-  await Promise.all(Array.from({ length: LANES }, () => lane().catch(stop)));
+  await Promise.all(Array.from({ length: WORKERS }, () => copyChunks().catch(stop)));
 }

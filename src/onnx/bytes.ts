@@ -1,5 +1,5 @@
-// Bytes wherever they are, as one thing: their identity, the files they come from, and one way to
-// read them. Nothing else asks whether bytes lie in memory, in a file or are computed.
+// Bytes wherever they are, in memory, in a file or derived: their identity, the files they come
+// from, and one way to read them.
 
 import { EspalierError } from '../errors.ts';
 import type { ByteRange, ByteSource, Bytes, Derivation, Folder } from './source.ts';
@@ -8,7 +8,9 @@ import { type Transform, transformOf } from './transforms.ts';
 const memoryKeys = new WeakMap<Uint8Array, number>();
 let memoryCount = 0;
 
-/** Equal ranges have equal keys, and so have equal computations; bytes in memory equal themselves. */
+/**
+ * Equal ranges and equal derivations have equal keys; bytes in memory are equal only to themselves.
+ */
 export function keyOf(data: Bytes): string {
   if (data instanceof Uint8Array) {
     const known = memoryKeys.get(data);
@@ -51,16 +53,16 @@ export function derive(
   return { from: { transform, parameters, sources, label }, offset: 0, length };
 }
 
-/** Bytes that come from one source piece by piece, each piece as it is read. */
+/** Bytes that come from one source and can be converted chunk by chunk as they are read. */
 export interface Stream {
   source: Uint8Array | ByteRange;
-  /** A piece of whole elements of the source, and where it lies, as a piece of the result. */
-  convert(offset: number, piece: Uint8Array<ArrayBuffer>): [number, Uint8Array<ArrayBuffer>];
+  /** Converts a chunk of whole elements of the source at an offset to a chunk of the result. */
+  convert(offset: number, chunk: Uint8Array<ArrayBuffer>): [number, Uint8Array<ArrayBuffer>];
 }
 
 /** The bytes as a stream, or null where they are computed from more than one element at a time. */
 export function streamOf(data: Bytes): Stream | null {
-  if (!('from' in data)) return { source: data, convert: (offset, piece) => [offset, piece] };
+  if (!('from' in data)) return { source: data, convert: (offset, chunk) => [offset, chunk] };
   const { transform, parameters, label } = data.from;
   const [source] = data.from.sources;
   const { length, elementwise } = transformOf(transform);
@@ -69,7 +71,7 @@ export function streamOf(data: Bytes): Stream | null {
   const { from, to, convert } = elementwise;
   return {
     source,
-    convert: (offset, piece) => [(offset / from) * to, convert(piece, parameters, label)],
+    convert: (offset, chunk) => [(offset / from) * to, convert(chunk, parameters, label)],
   };
 }
 

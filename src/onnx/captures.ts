@@ -1,8 +1,8 @@
-// What a node depends on, values captured by its subgraphs included; must not change anything.
+// The values that a node depends on, including those that its subgraphs capture from outer scopes.
 
 import type { Graph, Node } from './graph.ts';
 
-/** Subgraphs of a node (branches of If, bodies of Loop and Scan). */
+/** The subgraphs of a node (branches of If, bodies of Loop and Scan). */
 export function subgraphs(node: Node): Graph[] {
   const found: Graph[] = [];
   for (const a of node.attributes.values()) {
@@ -12,7 +12,7 @@ export function subgraphs(node: Node): Graph[] {
   return found;
 }
 
-/** Names that a subgraph takes from the scopes around it, without repeats. */
+/** Names that a subgraph reads from outer scopes, each once. */
 export function capturesOf(graph: Graph): string[] {
   const local = new Set<string>([...graph.inputs.map((v) => v.name), ...graph.initializers.keys()]);
   for (const node of graph.nodes) for (const o of node.outputs) local.add(o);
@@ -24,7 +24,8 @@ export function capturesOf(graph: Graph): string[] {
 }
 
 /**
- * Names of all values a node reads: its inputs, then the captures of its subgraphs. Repeats stay.
+ * Names of all values that a node reads: its inputs, then the captures of its subgraphs; not
+ * deduplicated.
  */
 export function dependencies(node: Node): string[] {
   const names = node.inputs.filter((x) => x !== '');

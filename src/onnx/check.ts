@@ -1,12 +1,12 @@
-// Structural check of a finished graph; must not repair anything.
+// Structural check of a graph that is about to be written.
 
 import { dependencies } from './captures.ts';
 import type { Graph } from './graph.ts';
 
 /**
- * What is wrong with a graph that is about to be written, one sentence each; empty when sound:
- * every value has one producer that comes first, every output exists, nothing is unused (inputs
- * that must be fed excepted).
+ * The defects of a graph, one phrase each; empty when it is sound. In a sound graph every value has
+ * one producer, which comes before its readers, every output exists, and nothing is unused except
+ * inputs that must be fed.
  */
 export function checkGraph(graph: Graph): string[] {
   const wrong: string[] = [];
@@ -22,28 +22,28 @@ export function checkGraph(graph: Graph): string[] {
     const label = `${node.op} ${node.name || node.outputs[0] || ''}`.trim();
     for (const x of dependencies(node)) {
       used.add(x);
-      if (!known.has(x)) wrong.push(`${label} reads ${x}, which nothing before it makes`);
+      if (!known.has(x)) wrong.push(`${label} reads ${x}, which nothing before it produces`);
     }
     for (const o of node.outputs) {
       if (!o) continue;
-      if (known.has(o)) wrong.push(`${o} is made twice, the second time by ${label}`);
+      if (known.has(o)) wrong.push(`${o} is produced twice, the second time by ${label}`);
       known.add(o);
     }
   }
   const outputs = new Set<string>();
   for (const o of graph.outputs) {
-    if (!known.has(o.name)) wrong.push(`output ${o.name} is made by nothing`);
+    if (!known.has(o.name)) wrong.push(`output ${o.name} is produced by nothing`);
     if (outputs.has(o.name)) wrong.push(`two outputs are called ${o.name}`);
     outputs.add(o.name);
   }
   for (const node of graph.nodes) {
     if (!node.outputs.some((o) => o && used.has(o)))
       wrong.push(`${node.op} ${node.name || node.outputs[0] || ''} is used by nothing`);
-    if (node.tag) wrong.push(`${node.name} is still half of an expanded ${node.tag.op}`);
+    if (node.tag) wrong.push(`${node.name} still belongs to an expanded ${node.tag.op}`);
   }
   for (const [name, tensor] of graph.initializers) {
     if (!used.has(name)) wrong.push(`weight ${name} is used by nothing`);
-    if (tensor.name !== name) wrong.push(`weight ${name} calls itself ${tensor.name}`);
+    if (tensor.name !== name) wrong.push(`weight ${name} has the tensor name ${tensor.name}`);
   }
   for (const name of graph.valueInfo.keys())
     if (!known.has(name)) wrong.push(`a type is declared for ${name}, which does not exist`);

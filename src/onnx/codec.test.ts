@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { corpus, fixturePath, nodeFolder } from '../testing/fixtures.ts';
-import { decodeModel, encodeModel, type Place, type ResolveExternal } from './codec.ts';
+import { decodeModel, encodeModel, type PlaceTensor, type ResolveExternal } from './codec.ts';
 import { type Attribute, DataType, type Model } from './graph.ts';
 import {
   AttributeProtoSchema,
@@ -17,7 +17,7 @@ import { readModel } from './read.ts';
 import { inFile } from './testing/inFile.ts';
 import { graphOf, modelOf, plain } from './testing/text.ts';
 
-const toPlace: Place = inFile((range) => ({
+const toPlace: PlaceTensor = inFile((range) => ({
   location: range.file,
   offset: range.offset,
   length: range.length,

@@ -1,5 +1,4 @@
-// ONNX protobuf bytes to the object graph and back; must not read files and must not know what a
-// graph computes.
+// Decodes ONNX protobuf bytes to a Model and encodes a Model again; reads no files.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
@@ -9,7 +8,7 @@ import {
   decodeTensor,
   encodeTensor,
   exact,
-  type Place,
+  type PlaceTensor,
   type ResolveExternal,
 } from './codecTensor.ts';
 import type { Dim, Graph, Model, Node, ValueInfo } from './graph.ts';
@@ -29,13 +28,15 @@ import {
   ValueInfoProtoSchema,
 } from './onnx_pb.js';
 
-export type { ExternalReference, Place, Placement, ResolveExternal } from './codecTensor.ts';
+export type { Placement, PlaceTensor, ResolveExternal } from './codecTensor.ts';
 
 /**
- * A skeleton (see skim.ts), or a whole small model file, as a Model.
- * Documentation strings, node metadata and quantization annotations are dropped.
- * @param name the file's path, for error messages
- * @throws EspalierError `corrupt-file`, `unsupported-graph`, `too-large` beyond limits.ts
+ * Decodes the skeleton of a model file (skim.ts), or a whole file that is small. Documentation
+ * strings, node metadata and quantization annotations are dropped.
+ * @param resolve finds the byte range of external data.
+ * @param name path of the file, for error messages.
+ * @throws EspalierError `corrupt-file`; `unsupported-graph` for sparse tensors; `too-large` beyond
+ *   a bound of limits.ts.
  */
 export function decodeModel(
   bytes: Uint8Array,
@@ -76,10 +77,10 @@ export function decodeModel(
 }
 
 /**
- * Serialized ModelProto. `place` says where tensors go that are ranges or computed; tensors with
- * bytes are written inline.
+ * A Model as a serialized ModelProto.
+ * @param place where tensors go that are byte ranges or derived; others are written inline.
  */
-export function encodeModel(model: Model, place: Place): Uint8Array<ArrayBuffer> {
+export function encodeModel(model: Model, place: PlaceTensor): Uint8Array<ArrayBuffer> {
   const proto = create(ModelProtoSchema, {
     irVersion: BigInt(model.irVersion),
     producerName: model.producerName,
@@ -96,11 +97,8 @@ export function encodeModel(model: Model, place: Place): Uint8Array<ArrayBuffer>
   return toBinary(ModelProtoSchema, proto);
 }
 
-/**
- * Bytes that a graph (or a part of one) takes in a file, without the enclosing field. Cheap:
- * nothing is read.
- */
-export function encodedGraphLength(graph: Graph, place: Place): number {
+/** Bytes that a graph, or some nodes of one, takes in a file, without the enclosing field. */
+export function encodedGraphLength(graph: Graph, place: PlaceTensor): number {
   return toBinary(GraphProtoSchema, encodeGraph(graph, place)).length;
 }
 
@@ -109,8 +107,8 @@ function decodeGraph(proto: GraphProto, resolve: ResolveExternal): Graph {
     throw new EspalierError(
       'unsupported-graph',
       'The graph has sparse weights ' +
-        `(${proto.sparseInitializer[0]?.values?.name ?? 'unnamed'}), which Espalier cannot ` +
-        'move.',
+        `(${proto.sparseInitializer[0]?.values?.name ?? 'unnamed'}), which Espalier does not ` +
+        'support.',
       'Export the model with dense weights.',
     );
   }
@@ -134,7 +132,7 @@ function decodeGraph(proto: GraphProto, resolve: ResolveExternal): Graph {
   };
 }
 
-function encodeGraph(graph: Graph, place: Place): GraphProto {
+function encodeGraph(graph: Graph, place: PlaceTensor): GraphProto {
   return create(GraphProtoSchema, {
     name: graph.name,
     node: graph.nodes.map((n) => encodeNode(n, place)),
@@ -162,7 +160,7 @@ function decodeNode(proto: NodeProto, resolve: ResolveExternal): Node {
   };
 }
 
-function encodeNode(node: Node, place: Place): NodeProto {
+function encodeNode(node: Node, place: PlaceTensor): NodeProto {
   const proto = create(NodeProtoSchema, {
     input: [...node.inputs],
     output: [...node.outputs],
@@ -203,16 +201,13 @@ function encodeValue(value: ValueInfo): ValueInfoProto {
 function encodeType(value: ValueInfo): TypeProto | null {
   if (value.opaqueType) return fromBinary(TypeProtoSchema, value.opaqueType);
   if (value.type === 0) return null;
-  const shape = value.dims && {
-    dim: value.dims.map((d) => ({
-      value:
-        d === null
-          ? { case: undefined }
-          : typeof d === 'number'
-            ? { case: 'dimValue' as const, value: BigInt(d) }
-            : { case: 'dimParam' as const, value: d },
-    })),
+  const dimOf = (dim: Dim) => {
+    if (dim === null) return { case: undefined };
+    return typeof dim === 'number'
+      ? { case: 'dimValue' as const, value: BigInt(dim) }
+      : { case: 'dimParam' as const, value: dim };
   };
+  const shape = value.dims && { dim: value.dims.map((dim) => ({ value: dimOf(dim) })) };
   return create(TypeProtoSchema, {
     value: { case: 'tensorType', value: { elemType: value.type, ...(shape ? { shape } : {}) } },
   });

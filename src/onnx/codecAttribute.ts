@@ -1,8 +1,12 @@
-// AttributeProto to Attribute and back, subgraphs through the functions it is given; must not
-// decide what an attribute means.
+// Decodes an AttributeProto to an Attribute and encodes it again.
 
 import { create, fromBinary, isFieldSet, toBinary } from '@bufbuild/protobuf';
-import { decodeTensor, encodeTensor, type Place, type ResolveExternal } from './codecTensor.ts';
+import {
+  decodeTensor,
+  encodeTensor,
+  type PlaceTensor,
+  type ResolveExternal,
+} from './codecTensor.ts';
 import type { Attribute, Graph } from './graph.ts';
 import { type AttributeProto, AttributeProtoSchema, type GraphProto } from './onnx_pb.js';
 
@@ -21,7 +25,8 @@ const Type = {
 } as const;
 
 /**
- * Attributes of kinds we do not look into, and integers beyond 2^53, stay wire bytes (`opaque`).
+ * Attributes of unused kinds, and those with integers beyond 2^53, become `opaque`.
+ * @param graph decodes a subgraph.
  */
 export function decodeAttribute(
   proto: AttributeProto,
@@ -61,7 +66,7 @@ export function decodeAttribute(
 
 export function encodeAttribute(
   attribute: Attribute,
-  place: Place,
+  place: PlaceTensor,
   graph: (g: Graph) => GraphProto,
 ): AttributeProto {
   const { name } = attribute;
@@ -115,7 +120,7 @@ export function encodeAttribute(
   }
 }
 
-/** Files older than IR version 2 leave the type out: the field that is set tells. */
+/** The type by the field that is set: files before IR version 2 leave the type out. */
 function guessType(proto: AttributeProto): number {
   const { field } = AttributeProtoSchema;
   const scalar = (

@@ -1,10 +1,10 @@
-// Holds the wire bytes of a model to the bounds of limits.ts before any object is made of them;
-// must not decode a value.
+// Checks the serialized bytes of a model against the bounds of limits.ts, before anything is
+// decoded.
 
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
 import {
-  beyond,
+  beyondLimit,
   MAX_DEPTH,
   MAX_INTEGERS,
   MAX_MESSAGES,
@@ -24,14 +24,14 @@ import {
   TensorShapeProtoSchema,
 } from './onnx_pb.js';
 
-/** What is counted of a field. */
+/** How a field counts towards the bounds. */
 type Kind = 'name' | 'bytes' | 'integers' | 'skipped';
 
 interface Rule {
   kind: Kind;
-  /** Set for messages. */
+  /** The rules of the message in the field, or null for other fields. */
   inner: Table | null;
-  /** Most of this field in one message, and what they are called. */
+  /** Most values of this field in one message, and what to call them. */
   most: number;
   label: string;
 }
@@ -64,7 +64,7 @@ function ruleOf(type: DescMessage, field: DescField): Rule {
   const rule: Rule = { kind: 'skipped', inner: null, most: Number.POSITIVE_INFINITY, label: '' };
   if (field.message) return { ...rule, inner: tableOf(field.message), ...bound(type, field.name) };
   if (field.scalar === ScalarType.STRING) {
-    // Values of metadata and of external data, and documentation, may be long texts.
+    // Metadata, external data and documentation may be long texts.
     const free = type === StringStringEntryProtoSchema || field.name === 'doc_string';
     return { ...rule, kind: free ? 'skipped' : 'name', ...bound(type, field.name) };
   }
@@ -86,9 +86,10 @@ function bound(type: DescMessage, field: string): { most: number; label: string 
 }
 
 /**
- * Walks a serialized ModelProto once, copying nothing.
- * @param file path for error messages
- * @throws EspalierError `too-large` naming the bound, `corrupt-file` when the bytes are no protobuf
+ * Walks a serialized ModelProto once, without copying.
+ * @param file path of the file, for error messages.
+ * @throws EspalierError `too-large`, naming the bound; `corrupt-file` for bytes that are no
+ *   protobuf.
  */
 export function requireWithinLimits(bytes: Uint8Array, file: string): void {
   const walk = new Walk(bytes, file);
@@ -144,7 +145,7 @@ class Walk {
       const sum = (seen.get(rule) ?? 0) + values;
       seen.set(rule, sum);
       if (sum > rule.most)
-        throw beyond(
+        throw beyondLimit(
           this.#file,
           `more than ${rule.most} ${rule.label} in one ${type.name} (at byte ${start})`,
           rule.most,
@@ -154,7 +155,7 @@ class Walk {
 
   #count(type: DescMessage, depth: number): void {
     if (depth > MAX_DEPTH)
-      throw beyond(
+      throw beyondLimit(
         this.#file,
         `messages nested more than ${MAX_DEPTH} deep (at byte ${this.#at})`,
         MAX_DEPTH,
@@ -167,19 +168,23 @@ class Walk {
 
   #more(what: 'messages' | 'nodes' | 'tensors' | 'graphs'): void {
     if (what === 'messages' && ++this.#messages > MAX_MESSAGES)
-      throw beyond(this.#file, `more than ${MAX_MESSAGES} parts`, MAX_MESSAGES);
+      throw beyondLimit(this.#file, `more than ${MAX_MESSAGES} parts`, MAX_MESSAGES);
     if (what === 'nodes' && ++this.#nodes > MAX_NODES)
-      throw beyond(this.#file, `more than ${MAX_NODES} nodes`, MAX_NODES);
+      throw beyondLimit(this.#file, `more than ${MAX_NODES} nodes`, MAX_NODES);
     if (what === 'tensors' && ++this.#tensors > MAX_TENSORS)
-      throw beyond(this.#file, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
+      throw beyondLimit(this.#file, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     if (what === 'graphs' && ++this.#graphs > MAX_SUBGRAPHS + 1)
-      throw beyond(this.#file, `more than ${MAX_SUBGRAPHS} graphs inside nodes`, MAX_SUBGRAPHS);
+      throw beyondLimit(
+        this.#file,
+        `more than ${MAX_SUBGRAPHS} graphs inside nodes`,
+        MAX_SUBGRAPHS,
+      );
   }
 
   #addIntegers(values: number): void {
     this.#integers += values;
     if (this.#integers > MAX_INTEGERS)
-      throw beyond(
+      throw beyondLimit(
         this.#file,
         `more than ${MAX_INTEGERS} integers that are not raw bytes`,
         MAX_INTEGERS,
@@ -207,7 +212,7 @@ class Walk {
 
   #longName(at: number, length: number): EspalierError {
     const begin = new TextDecoder().decode(this.#bytes.subarray(at, at + 40));
-    return beyond(
+    return beyondLimit(
       this.#file,
       `a name of ${length} bytes, which begins with ${JSON.stringify(begin)}`,
       MAX_NAME_BYTES,

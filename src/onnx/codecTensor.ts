@@ -1,5 +1,5 @@
-// TensorProto to Tensor and back; the one place that knows protobuf's typed data fields. Must not
-// read files.
+// Decodes a TensorProto to a Tensor and encodes it again; only this file knows protobuf's typed
+// data fields.
 
 import { create } from '@bufbuild/protobuf';
 import { EspalierError } from '../errors.ts';
@@ -12,17 +12,17 @@ import {
 } from './onnx_pb.js';
 import type { ByteRange, DerivedRange } from './source.ts';
 
-/** What a file says of a tensor kept outside: values of its external_data entries. */
-export interface ExternalReference {
+/** The external_data entries of a tensor. */
+interface ExternalReference {
   location: string;
   offset: number;
-  /** Null when the file leaves it out: then the dims tell. */
+  /** Null when absent: it then follows from type and dims. */
   length: number | null;
 }
 
 /**
- * Turns an external reference into a range of the folder; `expected` is the byte length that type
- * and dims ask for, or null. @throws EspalierError
+ * Finds the byte range of external data; throws an EspalierError when there is none. `expected` is
+ * the number of bytes by type and dims, or null for types of unknown size.
  */
 export type ResolveExternal = (
   reference: ExternalReference,
@@ -31,17 +31,17 @@ export type ResolveExternal = (
 ) => ByteRange;
 
 /**
- * Where a tensor whose bytes are not in memory goes in a written file: inline bytes, or a place in a
- * data file.
+ * Where a tensor whose bytes are not in memory goes when it is written: bytes inside the graph
+ * file, or a range of a data file.
  */
 export type Placement = Uint8Array | { location: string; offset: number; length: number };
-export type Place = (
+export type PlaceTensor = (
   tensor: Tensor,
   data: ByteRange | DerivedRange,
   owner: 'initializer' | 'attribute',
 ) => Placement;
 
-/** Bits of types that graph.ts does not name: float8 kinds, float4, 2-bit integers. */
+/** Bits of ONNX types that graph.ts does not name: float8 variants, float4, 2-bit integers. */
 const RARE_BITS: Readonly<Record<number, number>> = {
   17: 8,
   18: 8,
@@ -53,13 +53,13 @@ const RARE_BITS: Readonly<Record<number, number>> = {
   26: 2,
 };
 
-/** Bytes of raw data for a type and dims, or null for strings and unknown types. */
+/** Bytes of raw data by type and dims; null for strings and unknown types. */
 function rawLength(type: DataType, dims: readonly number[]): number | null {
   const bits = elementBits(type) ?? RARE_BITS[type] ?? null;
   return bits === null ? null : Math.ceil((elementCount(dims) * bits) / 8);
 }
 
-/** An int64 of the wire as a number. @throws EspalierError `corrupt-file` beyond 2^53 */
+/** A protobuf int64 as a number. @throws EspalierError `corrupt-file` beyond 2^53. */
 export function exact(value: bigint, what: string): number {
   const n = Number(value);
   if (!Number.isSafeInteger(n))
@@ -71,7 +71,7 @@ export function exact(value: bigint, what: string): number {
   return n;
 }
 
-/** @throws EspalierError `corrupt-file` when dims and data disagree */
+/** @throws EspalierError `corrupt-file` when the size of the data does not fit type and dims. */
 export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tensor {
   const name = proto.name;
   const dims = proto.dims.map((d) => {
@@ -94,12 +94,7 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
     );
   if (proto.dataLocation === 1)
     return { name, type, dims, data: resolve(reference(proto.externalData, name), name, expected) };
-  const data =
-    type === DataType.string
-      ? packStrings(proto.stringData)
-      : proto.rawData.length > 0
-        ? proto.rawData
-        : typedBytes(proto);
+  const data = inlineBytes(proto);
   if (expected !== null && data.length !== expected) {
     throw new EspalierError(
       'corrupt-file',
@@ -111,10 +106,10 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
   return { name, type, dims, data };
 }
 
-/** TensorProto of a tensor; what is not in memory goes where `place` says. */
+/** The TensorProto of a tensor; `place` says where bytes go that are not in memory. */
 export function encodeTensor(
   tensor: Tensor,
-  place: Place,
+  place: PlaceTensor,
   owner: 'initializer' | 'attribute',
 ): TensorProto {
   const proto = create(TensorProtoSchema, {
@@ -164,6 +159,11 @@ function reference(entries: readonly StringStringEntryProto[], tensor: string): 
   return { location, offset: number('offset') ?? 0, length: number('length') };
 }
 
+function inlineBytes(proto: TensorProto): Uint8Array {
+  if (proto.dataType === DataType.string) return packStrings(proto.stringData);
+  return proto.rawData.length > 0 ? proto.rawData : typedBytes(proto);
+}
+
 /** Raw little-endian bytes of float_data, int32_data, int64_data, uint64_data or double_data. */
 function typedBytes(proto: TensorProto): Uint8Array {
   const bytes = (a: ArrayBufferView): Uint8Array =>
@@ -191,7 +191,7 @@ function typedBytes(proto: TensorProto): Uint8Array {
   }
 }
 
-/** Strings as 32-bit length + bytes each, so that a string tensor is raw bytes like any other. */
+/** Strings as raw bytes, like any other tensor: the 32-bit length of each, then its bytes. */
 function packStrings(strings: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(strings.reduce((n, s) => n + 4 + s.length, 0));
   const view = new DataView(out.buffer);

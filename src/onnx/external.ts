@@ -1,4 +1,4 @@
-// Where tensors kept outside the graph file lie in the folder; must not read any bytes.
+// Resolves the external data of tensors to byte ranges of files in the folder.
 
 import { EspalierError } from '../errors.ts';
 import type { ResolveExternal } from './codec.ts';
@@ -6,10 +6,9 @@ import { SELF_LOCATION } from './skim.ts';
 import type { Folder } from './source.ts';
 
 /**
- * Resolves external locations, which are relative to the graph file, to ranges of files of the
- * folder.
- * @throws EspalierError `bad-input` for a path that leaves the folder, `missing-file` for a file
- *   that is not there, `corrupt-file` for a file that is too short
+ * A resolver of external data locations, which are relative to the graph file.
+ * @returns a function that throws EspalierError `bad-input` for a path outside the folder,
+ *   `missing-file` for a file that is not there, and `corrupt-file` for a file that is too short.
  */
 export function externalResolver(folder: Folder, graphPath: string): ResolveExternal {
   const sizes = new Map(folder.files.map((f) => [f.path, f.size]));
@@ -34,13 +33,13 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
     if (bytes === null)
       throw new EspalierError(
         'corrupt-file',
-        `The length of tensor ${tensor} in ${file} is not given.`,
+        `The graph does not say how long tensor ${tensor} in ${file} is.`,
         'Export the model again.',
       );
     if (expected !== null && bytes !== expected) {
       throw new EspalierError(
         'corrupt-file',
-        `Tensor ${tensor} needs ${expected} bytes, but ${file} is said to hold ${bytes}.`,
+        `Tensor ${tensor} needs ${expected} bytes, but the graph gives it ${bytes} in ${file}.`,
         'Export the model again.',
       );
     }
@@ -57,8 +56,8 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
 }
 
 /**
- * A location relative to the graph file as a path of the folder. @throws EspalierError `bad-input`
- * when it leaves the folder
+ * A location relative to the graph file as a path within the folder.
+ * @throws EspalierError `bad-input` when it is outside the folder.
  */
 export function joinPath(graphPath: string, location: string): string {
   const parts = graphPath.split('/').slice(0, -1);

@@ -1,9 +1,9 @@
-// The object form of an ONNX graph that every other file of this room works on; must not know about
-// protobuf or language models.
+// The in-memory form of an ONNX model: graphs, nodes, attributes and tensors, independent of
+// protobuf.
 
 import type { ByteRange, Bytes } from './source.ts';
 
-/** TensorProto.DataType, the ONNX numbers. */
+/** TensorProto.DataType with the numbers of onnx.proto. */
 export const DataType = {
   undefined: 0,
   float: 1,
@@ -26,8 +26,8 @@ export const DataType = {
 export type DataType = number;
 
 /**
- * A constant tensor. Large ones are byte ranges into the user's files; small ones hold their raw
- * little-endian bytes. In a graph that is about to be written some are computed from others.
+ * A constant tensor. Large ones are byte ranges of the user's files; small ones hold their raw
+ * little-endian bytes. In a graph that is about to be written some are derived from others.
  */
 export interface Tensor {
   name: string;
@@ -37,8 +37,8 @@ export interface Tensor {
 }
 
 /**
- * An attribute of a node: exactly one kind of value. Integers are numbers (exact to 2^53; an
- * attribute with larger ones is kept as `opaque`).
+ * An attribute of a node, with one kind of value. Integers are numbers; an attribute with integers
+ * beyond 2^53 is `opaque`.
  */
 export type Attribute =
   | { name: string; kind: 'float'; value: number }
@@ -52,12 +52,12 @@ export type Attribute =
   | { name: string; kind: 'tensors'; value: readonly Tensor[] }
   | { name: string; kind: 'graphs'; value: readonly Graph[] }
   /**
-   * Kinds that decoder exports do not use (type protos, sparse tensors, integers beyond 2^53): kept
-   * as wire bytes of the AttributeProto, never looked into.
+   * Kinds that decoders do not use (type protos, sparse tensors, integers beyond 2^53): the bytes
+   * of the AttributeProto, passed through.
    */
   | { name: string; kind: 'opaque'; value: Uint8Array };
 
-/** One operator call. Empty strings in `inputs` and `outputs` are omitted optional operands. */
+/** An operator call. Empty names in `inputs` and `outputs` are omitted optional operands. */
 export interface Node {
   name: string;
   op: string;
@@ -66,49 +66,43 @@ export interface Node {
   inputs: string[];
   outputs: string[];
   attributes: Map<string, Attribute>;
-  /** Which overload of a local function is called; absent for operators. */
+  /** The overload of a local function; absent for operators. */
   overload?: string;
-  /** Set by skip-norm expansion so that the pair can be fused again; never written to a file. */
+  /** Set when a skip norm is expanded, so that it can be fused again; never written to a file. */
   tag?: SkipTag;
 }
 
-/** Which part of an expanded Skip(Simplified)LayerNormalization a node is. */
-export interface SkipTag {
+/** The role of a node in an expanded Skip(Simplified)LayerNormalization. */
+interface SkipTag {
   part: 'add' | 'bias' | 'norm';
   /** The fused operator it came from. */
   op: string;
 }
 
-/** A dimension: a number, a symbol, or unknown (null). */
+/** A dimension: a number, a symbol (dim_param), or unknown (null). */
 export type Dim = number | string | null;
 
-/**
- * Name, element type and, when declared, shape of a value. `dims` null means that no shape is
- * declared.
- */
+/** Name, element type (0: not declared) and shape of a value (`dims` null: not declared). */
 export interface ValueInfo {
   name: string;
   type: DataType;
   dims: readonly Dim[] | null;
-  /**
-   * Wire bytes of a TypeProto that is not a tensor (sequence, map, optional); such values are
-   * passed through untouched.
-   */
+  /** Bytes of a TypeProto that is not a tensor (sequence, map, optional), passed through. */
   opaqueType?: Uint8Array;
 }
 
-/** A graph or subgraph. Values are named; `nodes` may be in any order until sorted. */
+/** A graph or subgraph; `nodes` may be in any order until they are sorted. */
 export interface Graph {
   name: string;
   nodes: Node[];
   initializers: Map<string, Tensor>;
   inputs: ValueInfo[];
   outputs: ValueInfo[];
-  /** Types of inner values that the file declares. */
+  /** Declared types of values that are neither inputs nor outputs. */
   valueInfo: Map<string, ValueInfo>;
 }
 
-/** A model file. Local functions are kept as wire bytes. */
+/** A model file. Local functions are kept as bytes of FunctionProto. */
 export interface Model {
   irVersion: number;
   producerName: string;
@@ -120,12 +114,12 @@ export interface Model {
   functions: Uint8Array[];
 }
 
-/** Number of elements; 1 for a scalar. */
+/** Number of elements of a tensor with these dimensions; 1 for a scalar. */
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((n, d) => n * d, 1);
 }
 
-/** Bits of one element, or null for strings and unknown types. */
+/** Bits of one element; null for strings and types not listed in `DataType`. */
 export function elementBits(type: DataType): number | null {
   switch (type) {
     case DataType.uint4:
@@ -153,7 +147,7 @@ export function elementBits(type: DataType): number | null {
   }
 }
 
-/** Bytes of a tensor's raw data. */
+/** Number of bytes of a tensor's raw data. */
 export function tensorBytes(tensor: Tensor): number {
   return tensor.data.length;
 }

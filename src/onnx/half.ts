@@ -1,4 +1,4 @@
-// IEEE half-precision bits as numbers and back; must not know about tensors.
+// Converts between IEEE half-precision bits and numbers.
 
 /** The value of one float16, exact in float32. */
 export function fromHalf(bits: number): number {

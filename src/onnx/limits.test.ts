@@ -15,7 +15,7 @@ import {
   MAX_SKELETON_BYTES,
   MAX_SUBGRAPHS,
   MAX_TENSORS,
-  shown,
+  shortName,
 } from './limits.ts';
 import { skimModel } from './skim.ts';
 import { memoryFolder } from './testing/text.ts';
@@ -177,8 +177,8 @@ describe('bounds on a graph file', () => {
   }, 120_000);
 
   it('names are shortened where they are shown', () => {
-    expect(shown('a'.repeat(80))).toBe('a'.repeat(80));
-    expect(shown('a'.repeat(4000))).toBe(`${'a'.repeat(60)}… (4000 characters)`);
+    expect(shortName('a'.repeat(80))).toBe('a'.repeat(80));
+    expect(shortName('a'.repeat(4000))).toBe(`${'a'.repeat(60)}… (4000 characters)`);
   });
 
   it('damaged lengths are no numbers to trust', () => {

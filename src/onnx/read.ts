@@ -1,4 +1,4 @@
-// Opens one ONNX file of a folder as an object graph; must not read weights.
+// Reads one ONNX file of a folder as a Model, without its weights.
 
 import { EspalierError } from '../errors.ts';
 import { decodeModel } from './codec.ts';
@@ -7,18 +7,16 @@ import { DataType, elementCount, isRange, type Model, type Tensor } from './grap
 import { skimModel } from './skim.ts';
 import type { ByteRange, Folder } from './source.ts';
 
-/**
- * External integer tensors of at most this many elements are operands such as shapes and axes: they
- * are loaded.
- */
+/** External integer tensors of at most this many elements (shapes, axes) are read. */
 const SMALL_ELEMENTS = 16;
-/** Operands this close together are read at once. */
+/** Small tensors this many bytes apart are read at once. */
 const NEIGHBOUR_BYTES = 4096;
 const SMALL_TYPES: ReadonlySet<number> = new Set([DataType.int64, DataType.int32, DataType.bool]);
 
 /**
- * The model of a graph file with large tensors as byte ranges, inline and external ones alike.
- * @throws EspalierError `missing-file`, `corrupt-file`, `unsupported-graph`, `bad-input`
+ * The model of a graph file; large tensors, inline or external, are byte ranges.
+ * @throws EspalierError `missing-file`, `corrupt-file`, `too-large`, `unsupported-graph` (sparse
+ *   tensors), `bad-input` (external data outside the folder).
  */
 export async function readModel(folder: Folder, graphPath: string): Promise<Model> {
   const source = folder.open(graphPath);
@@ -34,10 +32,7 @@ export async function readModel(folder: Folder, graphPath: string): Promise<Mode
   return model;
 }
 
-/**
- * Some exporters move every tensor out of the file, shapes included; the graph cannot be understood
- * without those.
- */
+/** Some exporters move every tensor to external data, even shapes, which the analysis needs. */
 async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
   const wanted = [...model.graph.initializers.values()].filter(
     (t) => isRange(t.data) && SMALL_TYPES.has(t.type) && elementCount(t.dims) <= SMALL_ELEMENTS,

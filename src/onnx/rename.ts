@@ -1,13 +1,9 @@
-// Renames values of a graph by one simultaneous map, in subgraphs too; must leave the given graph
-// untouched.
+// Renames values of a graph and its subgraphs by a map that is applied simultaneously, in a copy.
 
-import { subgraphs } from './captures.ts';
+import { capturesOf, subgraphs } from './captures.ts';
 import type { Attribute, Graph, Node, ValueInfo } from './graph.ts';
 
-/**
- * The graph with every value `old` called `names.get(old)`. Swaps and cycles are fine: the map is
- * applied at once.
- */
+/** The graph with every value `old` renamed to `names.get(old)`; swaps and cycles work. */
 export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): Graph {
   if (names.size === 0) return graph;
   const to = (x: string): string => names.get(x) ?? x;
@@ -27,7 +23,9 @@ export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): 
   };
 }
 
-/** The node with renamed operands; the same object when nothing of it is in the map. */
+/**
+ * The node with renamed operands; the same object when it has no subgraphs and nothing to rename.
+ */
 export function renameNode(node: Node, names: ReadonlyMap<string, string>): Node {
   const touched = node.inputs.some((x) => names.has(x)) || node.outputs.some((x) => names.has(x));
   const inner = subgraphs(node).length > 0;
@@ -49,12 +47,15 @@ function renameAttribute(a: Attribute, names: ReadonlyMap<string, string>): Attr
   return a;
 }
 
-/** A subgraph's own values hide outer ones of the same name. */
+/**
+ * A subgraph's own values hide outer ones of the same name. Of the map it takes what it reads from
+ * outside: many subgraphs share one long map.
+ */
 function renameInner(graph: Graph, names: ReadonlyMap<string, string>): Graph {
-  const local = new Set<string>([
-    ...graph.inputs.map((v) => v.name),
-    ...graph.initializers.keys(),
-    ...graph.nodes.flatMap((n) => n.outputs),
-  ]);
-  return renameValues(graph, new Map([...names].filter(([from]) => !local.has(from))));
+  const outer = new Map<string, string>();
+  for (const x of capturesOf(graph)) {
+    const to = names.get(x);
+    if (to !== undefined) outer.set(x, to);
+  }
+  return renameValues(graph, outer);
 }

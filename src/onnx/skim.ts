@@ -1,28 +1,22 @@
-// Walks the protobuf of a model file and returns a small skeleton of it, in which large tensor
-// payloads are byte ranges; must never read a payload.
+// Walks the protobuf of a model file and returns a small skeleton in which large tensor payloads
+// are byte ranges; the payloads are never read.
 
 import { EspalierError } from '../errors.ts';
-import { beyond, MAX_DEPTH, MAX_NODES, MAX_SKELETON_BYTES, MAX_TENSORS } from './limits.ts';
+import { ForwardReader, truncated } from './forwardReader.ts';
+import { beyondLimit, MAX_DEPTH, MAX_NODES, MAX_SKELETON_BYTES, MAX_TENSORS } from './limits.ts';
 import type { ByteSource } from './source.ts';
-import { truncated, WindowReader } from './window.ts';
 
-/**
- * `location` of a payload that lies in the graph file itself. No file name can hold the first
- * character.
- */
+/** `location` of a payload inside the graph file itself; NUL cannot occur in a file name. */
 export const SELF_LOCATION = '\u0000self';
 
-/**
- * Payloads above this many bytes become ranges; a message of at most this size is copied without a
- * look inside.
- */
+/** Payloads above this many bytes become ranges; messages up to this size are copied unparsed. */
 const INLINE_LIMIT = 1024;
 
 type Kind = 'model' | 'graph' | 'node' | 'attribute' | 'tensor';
 
 /**
- * Message fields to look into, and fields that carry nothing we use (documentation, training).
- * Field numbers of onnx.proto.
+ * Message fields to descend into, and fields to drop (documentation, training information). Field
+ * numbers of onnx.proto.
  */
 const FIELDS: Record<Kind, Readonly<Record<number, Kind | 'drop'>>> = {
   model: { 6: 'drop', 7: 'graph', 20: 'drop' },
@@ -32,12 +26,12 @@ const FIELDS: Record<Kind, Readonly<Record<number, Kind | 'drop'>>> = {
   tensor: { 12: 'drop' },
 };
 /**
- * TensorProto fields whose packed bytes are the little-endian tensor itself: float_data, raw_data,
- * double_data.
+ * TensorProto fields whose packed bytes are the little-endian elements of the tensor: float_data,
+ * raw_data, double_data.
  */
 const PAYLOAD_FIELDS = new Set([4, 9, 10]);
 
-/** A growing run of bytes. */
+/** A growing byte buffer with protobuf encoding. */
 class Bytes {
   #buffer = new Uint8Array(4096);
   length = 0;
@@ -78,14 +72,13 @@ class Bytes {
 
 /**
  * The skeleton of a model file: a serialized ModelProto whose payloads above 1 KiB are external
- * data of location SELF_LOCATION. Reads about as many bytes as the graph without its weights is
- * long.
- * @param name the file's path, for error messages
- * @throws EspalierError `corrupt-file` when it is not a protobuf, is cut off, or has no graph,
- *   `too-large` beyond limits.ts
+ * data with the location SELF_LOCATION. Reads little more than the bytes between the payloads.
+ * @param name path of the file, for error messages.
+ * @throws EspalierError `corrupt-file` when it is not a protobuf, is cut off, or has no graph;
+ *   `too-large` beyond a bound of limits.ts.
  */
 export async function skimModel(source: ByteSource, name: string): Promise<Uint8Array> {
-  const reader = new WindowReader(source, name);
+  const reader = new ForwardReader(source, name);
   if (source.size === 0) throw notOnnx(name, 'it is empty');
   const head = new TextDecoder().decode(await reader.take(0, Math.min(source.size, 40)));
   if (head.startsWith('version https://git-lfs')) {
@@ -107,10 +100,10 @@ class Skimmer {
   #total = 0;
   #nodes = 0;
   #tensors = 0;
-  readonly #reader: WindowReader;
+  readonly #reader: ForwardReader;
   readonly #name: string;
 
-  constructor(reader: WindowReader, name: string) {
+  constructor(reader: ForwardReader, name: string) {
     this.#reader = reader;
     this.#name = name;
   }
@@ -119,15 +112,15 @@ class Skimmer {
   async message(kind: Kind, end: number, depth: number): Promise<Bytes> {
     const reader = this.#reader;
     if (depth > MAX_DEPTH)
-      throw beyond(
+      throw beyondLimit(
         this.#name,
         `messages nested more than ${MAX_DEPTH} deep (at byte ${reader.position})`,
         MAX_DEPTH,
       );
     if (kind === 'node' && ++this.#nodes > MAX_NODES)
-      throw beyond(this.#name, `more than ${MAX_NODES} nodes`, MAX_NODES);
+      throw beyondLimit(this.#name, `more than ${MAX_NODES} nodes`, MAX_NODES);
     if (kind === 'tensor' && ++this.#tensors > MAX_TENSORS)
-      throw beyond(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
+      throw beyondLimit(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     const out = new Bytes();
     let payload: { field: number; offset: number; length: number } | null = null;
     while (reader.position < end) {
@@ -159,7 +152,7 @@ class Skimmer {
       } else {
         this.#total += stop - start;
         if (this.#total > MAX_SKELETON_BYTES)
-          throw beyond(
+          throw beyondLimit(
             this.#name,
             `more than ${MAX_SKELETON_BYTES} bytes besides its weights`,
             MAX_SKELETON_BYTES,
@@ -171,10 +164,7 @@ class Skimmer {
     return out;
   }
 
-  /**
-   * Length of the field's body; moves the reader behind the length prefix. Varint bodies are
-   * measured.
-   */
+  /** Length of the field's body; moves the reader past the length prefix, not past the body. */
   #fieldLength(wire: number, field: number, start: number, end: number, kind: Kind): number {
     const reader = this.#reader;
     const body = reader.position;
@@ -199,12 +189,12 @@ class Skimmer {
         throw start < 16 && !(kind === 'model' && field === 7)
           ? notOnnx(this.#name, 'its first bytes are not a model')
           : truncated(this.#name, start, reader.size);
-      throw this.#damaged(`what begins at byte ${start} is longer than the ${kind} around it`);
+      throw this.#damaged(`the field at byte ${start} is longer than the ${kind} it is in`);
     }
     return length;
   }
 
-  /** external_data entries (field 13) and data_location = EXTERNAL (field 14). */
+  /** Appends external_data entries (field 13) and data_location = EXTERNAL (field 14). */
   #external(out: Bytes, offset: number, length: number): void {
     const encoder = new TextEncoder();
     for (const [key, value] of [

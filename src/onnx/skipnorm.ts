@@ -1,23 +1,19 @@
-// Expands fused Skip(Simplified)LayerNormalization nodes to Add + norm and fuses them again; must
-// leave every other node as it is.
+// Expands fused Skip(Simplified)LayerNormalization nodes into Add and norm, and fuses them again.
 
 import { dependencies } from './captures.ts';
 import type { Attribute, Graph, Node } from './graph.ts';
 import { sortedNodes } from './sort.ts';
 
-/**
- * Fused operator to the plain norm inside it (com.microsoft to the default domain, where ORT keeps
- * both).
- */
+/** Fused operator (com.microsoft) to the norm inside it (ai.onnx, where ONNX Runtime has both). */
 const NORM_OF: ReadonlyMap<string, string> = new Map([
   ['SkipSimplifiedLayerNormalization', 'SimplifiedLayerNormalization'],
   ['SkipLayerNormalization', 'LayerNormalization'],
 ]);
 
 /**
- * The graph with every fused skip norm as Add (+ bias Add) + norm, tagged for `fuseSkipNorms`. The
- * sum keeps the name of output 3 or gets one ending in /espalier_sum. Nodes that give out mean or
- * variance stay fused. Returns the same object when there is nothing to expand.
+ * The graph with every fused skip norm as Add (and an Add of the bias) and norm, tagged for
+ * `fuseSkipNorms`. The sum keeps the name of output 3, or gets one ending in /espalier_sum. Nodes
+ * that output mean or variance stay fused. Returns the same object when nothing is expanded.
  */
 export function expandSkipNorms(graph: Graph): Graph {
   let found = false;
@@ -88,9 +84,9 @@ function tagged(
 }
 
 /**
- * Inverse of `expandSkipNorms` for every tagged pair that is still together; what is not stays
- * plain. Tags are gone afterwards, the nodes sorted. A survivor's norm joins whichever Add now
- * makes its input, so its own gamma follows.
+ * Inverse of `expandSkipNorms` for tagged nodes that still belong together; the rest stay plain.
+ * The result is sorted and has no tags. A norm is fused with whichever Add now produces its input,
+ * so that after a removal each norm keeps its own gamma.
  */
 export function fuseSkipNorms(graph: Graph): Graph {
   if (!graph.nodes.some((n) => n.tag)) return graph;
@@ -101,8 +97,8 @@ export function fuseSkipNorms(graph: Graph): Graph {
     for (const x of new Set(dependencies(node))) readers.set(x, (readers.get(x) ?? 0) + 1);
   }
   const outputs = new Set(graph.outputs.map((o) => o.name));
-  const gone = new Set<Node>();
-  const placed = new Map<Node, Node>();
+  const absorbed = new Set<Node>();
+  const fusedAt = new Map<Node, Node>();
   for (const norm of graph.nodes) {
     if (norm.tag?.part !== 'norm') continue;
     const sum = norm.inputs[0] ?? '';
@@ -113,7 +109,8 @@ export function fuseSkipNorms(graph: Graph): Graph {
       bias = last.inputs[1] ?? '';
       add = producer.get(last.inputs[0] ?? '');
     }
-    if (!last || !add || add.tag?.part !== 'add' || gone.has(add) || gone.has(last)) continue;
+    if (!last || !add || add.tag?.part !== 'add' || absorbed.has(add) || absorbed.has(last))
+      continue;
     const op = norm.tag.op;
     const inputs = [add.inputs[0] ?? '', add.inputs[1] ?? '', norm.inputs[1] ?? ''];
     if (op === 'SkipSimplifiedLayerNormalization') inputs.push(bias);
@@ -121,8 +118,8 @@ export function fuseSkipNorms(graph: Graph): Graph {
     while (inputs.at(-1) === '') inputs.pop();
     const keepsSum = (readers.get(sum) ?? 0) > 1 || outputs.has(sum);
     const epsilon = norm.attributes.get('epsilon');
-    // The fused node takes the place of the Add, so all later readers of the sum stay after it.
-    placed.set(last, {
+    // The fused node takes the position of the Add, so that all readers of the sum come after it.
+    fusedAt.set(last, {
       name: norm.name,
       op,
       domain: 'com.microsoft',
@@ -130,12 +127,12 @@ export function fuseSkipNorms(graph: Graph): Graph {
       outputs: keepsSum ? [norm.outputs[0] ?? '', '', '', sum] : [norm.outputs[0] ?? ''],
       attributes: new Map(epsilon ? [['epsilon', epsilon]] : []),
     });
-    for (const node of [add, last, norm]) gone.add(node);
+    for (const node of [add, last, norm]) absorbed.add(node);
   }
   const nodes = graph.nodes.flatMap((node) => {
-    const fused = placed.get(node);
+    const fused = fusedAt.get(node);
     if (fused) return [fused];
-    return gone.has(node) ? [] : [untagged(node)];
+    return absorbed.has(node) ? [] : [untagged(node)];
   });
   const fused = { ...graph, nodes };
   return { ...fused, nodes: sortedNodes(fused) };

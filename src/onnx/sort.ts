@@ -1,12 +1,12 @@
-// Topological order of a graph's nodes; must not add, drop or change a node.
+// Topological order of the nodes of a graph.
 
 import { EspalierError } from '../errors.ts';
 import { dependencies } from './captures.ts';
 import type { Graph, Node } from './graph.ts';
 
 /**
- * True when every node comes after the producers of what it reads (ONNX asks for this; some
- * converters do not keep to it).
+ * True when every node comes after the producers of its inputs. ONNX requires this, but some
+ * converters do not comply.
  */
 export function isSorted(graph: Graph): boolean {
   const later = new Set<string>();
@@ -19,9 +19,9 @@ export function isSorted(graph: Graph): boolean {
 }
 
 /**
- * The nodes in topological order: the given order when it is one, else depth first from the nodes
+ * The nodes in topological order: the file's order when it is one, else depth-first from the nodes
  * in file order.
- * @throws EspalierError `corrupt-file` when nodes wait for each other in a circle
+ * @throws EspalierError `corrupt-file` when the graph has a cycle.
  */
 export function sortedNodes(graph: Graph): Node[] {
   if (isSorted(graph)) return [...graph.nodes];
@@ -50,7 +50,7 @@ export function sortedNodes(graph: Graph): Node[] {
       if (state.get(before) === 'open')
         throw new EspalierError(
           'corrupt-file',
-          `The graph runs in a circle through ${name}.`,
+          `The graph has a cycle through ${name}.`,
           'Export the model again.',
         );
       open(before);

@@ -1,27 +1,26 @@
-// Random-access bytes and folders of them, as the pure rooms see the user's disk; must not know
-// where the bytes come from.
+// Random-access byte sources and folders of them: how the pure rooms see the user's disk.
 
 import { type ErrorCode, EspalierError } from '../errors.ts';
 import { tooLong } from '../json.ts';
 
-/** A readable run of bytes: a File in the browser, a file descriptor in Node, a hosted file. */
+/** Bytes that can be read by range: a File in the browser, a file in Node, a file on a web host. */
 export interface ByteSource {
   /** Total size in bytes. */
   readonly size: number;
   /**
-   * Bytes [offset, offset + length). The array is the caller's to keep.
-   * @throws EspalierError `corrupt-file` when the range leaves the file, `missing-file` when the
-   *   file is gone.
+   * Bytes [offset, offset + length) in a new array.
+   * @throws EspalierError `corrupt-file` when the range is outside the file, `missing-file` when
+   *   the file cannot be read any more.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * Fills memory of the caller with the bytes at `offset`; absent where bytes come in arrays of
-   * their own. Errors as `read`.
+   * Reads `target.length` bytes at `offset` into memory of the caller; absent where the platform
+   * always allocates. Throws as `read`.
    */
   readInto?(offset: number, target: Uint8Array): Promise<void>;
   /**
-   * The same bytes as a Blob that nothing was read of; absent where the source is no file of the
-   * browser. Errors as `read`.
+   * The range as a Blob, without reading it; absent, or null, where the bytes are not in a file of
+   * the browser. Throws as `read`.
    */
   blob?(offset: number, length: number): Blob | null;
 }
@@ -32,16 +31,16 @@ export interface FolderFile {
   readonly size: number;
 }
 
-/** A model folder: names and sizes at once, bytes on demand. */
+/** A model folder: names and sizes are known, bytes are read on demand. */
 export interface Folder {
-  /** The folder's own name, for people. */
+  /** The name of the folder, for display. */
   readonly name: string;
   readonly files: readonly FolderFile[];
-  /** The bytes of one file, or null when the folder has none of that path. */
+  /** The bytes of one file, or null when the folder has no file of that path. */
   open(path: string): ByteSource | null;
 }
 
-/** Where a tensor's bytes lie: `file` is a path within the folder. */
+/** Where the bytes of a tensor are: `file` is a path within the folder. */
 export interface ByteRange {
   readonly file: string;
   readonly offset: number;
@@ -49,22 +48,22 @@ export interface ByteRange {
 }
 
 /**
- * A computation over bytes as plain data: it crosses threads, and the transform of that name
- * (transforms.ts) carries it out wherever it is read.
+ * A computation over bytes as plain data, which can be sent to a worker. The transform of that name
+ * (transforms.ts) carries it out where the result is read.
  */
 export interface Derivation {
   readonly transform: string;
-  /** What the transform needs besides its sources; part of the result's identity. */
+  /** Parameters of the transform; part of the identity of the result. */
   readonly parameters: Readonly<Record<string, number | string | boolean>>;
   /** What it reads: ranges of files, bytes in memory, results of other computations. */
   readonly sources: readonly Bytes[];
-  /** What it makes, for messages; no part of its identity. */
+  /** What it computes, for messages; not part of the identity. */
   readonly label: string;
 }
 
 /**
- * A stretch of the result of a computation. Several tensors may be stretches of one result (a
- * matrix in 4 bits, its scales, its zero points): it is then computed once for all of them.
+ * A range of the result of a derivation. Several tensors may be ranges of one result (a 4-bit
+ * matrix, its scales, its zero points), which is then computed once for all of them.
  */
 export interface DerivedRange {
   readonly from: Derivation;
@@ -73,13 +72,13 @@ export interface DerivedRange {
   readonly length: number;
 }
 
-/** The bytes of a tensor or of a part of a file: in memory, in a file, or computed when read. */
+/** The bytes of a tensor or of a part of a file: in memory, in a file, or derived when read. */
 export type Bytes = Uint8Array | ByteRange | DerivedRange;
 
 /**
- * A file of the folder as UTF-8 text, or null when the folder has none of that path.
- * @param max most bytes; a longer file is refused before any of it is read
- * @throws EspalierError `code` for a longer file; as `ByteSource.read`
+ * A file of the folder as UTF-8 text, or null when the folder has no file of that path.
+ * @param max most bytes; a longer file is refused before any of it is read.
+ * @throws EspalierError `code` for a longer file; otherwise as `ByteSource.read`.
  */
 export async function readText(
   folder: Folder,

@@ -36,11 +36,11 @@ describe('sort and captures', () => {
     expect(isSorted({ ...graph, nodes: sorted })).toBe(true);
   });
 
-  it('leaves a sorted graph in its order and refuses circles', () => {
+  it('leaves a sorted graph in its order and refuses cycles', () => {
     const graph = graphOf('in x f32 [2]\nb = Neg(x)\na = Abs(x)\ny = Add(a, b)\nout y f32 [2]');
     expect(sortedNodes(graph)).toEqual(graph.nodes);
     expect(() => sortedNodes(graphOf('a = Neg(b)\nb = Neg(a)\nout b f32 [1]'))).toThrow(
-      /circle through [ab]/,
+      /cycle through [ab]/,
     );
   });
 
@@ -71,7 +71,7 @@ describe('renameValues', () => {
 });
 
 describe('trimGraph', () => {
-  it('drops dead nodes, weights, listed inputs and stale types, and keeps inputs that must be fed', () => {
+  it('drops dead nodes, weights, inputs and types, but no inputs that must be fed', () => {
     const graph = graphOf(
       'in x f32 [2]\nin unused f32 [2]\nin w f32 [2]\nin dead f32 [2]\ninit w f32 [2]\ninit ' +
         'dead f32 [2]\ninfo d f32 [2]\ninfo y f32 [2]\nd = Add(x, dead)\ny = Add(x, w)\nout y ' +
@@ -126,7 +126,7 @@ describe('skip norms', () => {
     expect(plain(fuseSkipNorms(open))).toEqual(plain(fused));
   });
 
-  it('stay fused when mean or variance is given out, and a norm whose Add is gone stays plain', () => {
+  it('stay fused when they output mean or variance; a norm without its Add stays plain', () => {
     const training = graphOf(
       'in x f32 [1]\ninit g f32 [1]\nn, mean = com.microsoft.SkipLayerNormalization(x, x, ' +
         'g)\nout n f32 [1]\nout mean f32 [1]',
@@ -157,9 +157,9 @@ describe('checkGraph', () => {
       ),
     );
     expect(wrong).toEqual([
-      'Neg Neg_0 reads b, which nothing before it makes',
-      'b is made twice, the second time by Abs Abs_2',
-      'output c is made by nothing',
+      'Neg Neg_0 reads b, which nothing before it produces',
+      'b is produced twice, the second time by Abs Abs_2',
+      'output c is produced by nothing',
       'Neg Neg_3 is used by nothing',
       'weight w is used by nothing',
       'a type is declared for gone, which does not exist',

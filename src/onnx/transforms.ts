@@ -1,5 +1,5 @@
-// The computations that turn stored bytes into others, by name: each knows the length of its result
-// beforehand and gives any stretch of it in bounded memory.
+// The transforms of derived bytes, by name: each knows the length of its result beforehand and
+// produces any range of it in bounded memory.
 
 import { EspalierError } from '../errors.ts';
 import { HALF_MAX, narrowed, widened } from './half.ts';
@@ -7,14 +7,14 @@ import type { ByteSource, Derivation } from './source.ts';
 
 type Parameters = Derivation['parameters'];
 
-/** What a computation is. It holds no state: `open` gives a source that may. */
+/** A transform. It has no state; the source that `open` returns may have. */
 export interface Transform {
-  /** Bytes of the result, from the bytes of the sources. */
+  /** Number of bytes of the result, from those of the sources. */
   length(sources: readonly number[], parameters: Parameters): number;
   /**
-   * The result as a source. Reads may come in any order and overlap in time; in one pass from the
-   * front every byte of the sources should be read once. Memory stays bounded whatever the length.
-   * @param label what is computed, for messages
+   * The result as a source. Reads may come in any order and concurrently; one sequential pass should
+   * read every byte of the sources once. Memory is bounded, whatever the length.
+   * @param label what is computed, for messages.
    */
   open(sources: readonly ByteSource[], parameters: Parameters, label: string): ByteSource;
   /** Present where element k of the result depends on element k of the one source alone. */

@@ -1,10 +1,13 @@
-// Drops what no output of a graph needs: nodes, initializers, inputs that only list an initializer,
-// stale types. Must not change what is left.
+// Drops what no output of a graph depends on: nodes, initializers, inputs that only declare an
+// initializer, and declared types of values that are gone.
 
 import { dependencies } from './captures.ts';
 import type { Graph, Node } from './graph.ts';
 
-/** The graph without dead nodes and values. Inputs that must be fed stay, read or not. */
+/**
+ * The graph without dead nodes and values. Inputs that must be fed stay even when nothing reads
+ * them.
+ */
 export function trimGraph(graph: Graph): Graph {
   const producer = new Map<string, Node>();
   for (const node of graph.nodes) for (const o of node.outputs) if (o) producer.set(o, node);

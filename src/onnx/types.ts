@@ -1,12 +1,11 @@
-// Element types of all values of a graph, from what is declared and from the operators; must not
-// infer shapes.
+// Infers the element types of all values of a graph from declared types and operators; no shapes.
 
 import { subgraphs } from './captures.ts';
 import { DataType, type Graph, intAttribute, type Node } from './graph.ts';
 
 const { int64, int32, bool, float, uint8 } = DataType;
 
-/** Operators whose output type does not depend on their inputs. */
+/** Output type of operators for which it does not depend on the inputs. */
 const FIXED: ReadonlyMap<string, DataType> = new Map(
   Object.entries({
     Shape: int64,
@@ -30,7 +29,7 @@ const FIXED: ReadonlyMap<string, DataType> = new Map(
   }),
 );
 
-/** Operators whose outputs have the type of another input than the first. */
+/** Operators whose outputs have the type of an input other than the first, by its position. */
 const LIKE_INPUT: ReadonlyMap<string, number> = new Map(
   Object.entries({
     Where: 1,
@@ -44,14 +43,14 @@ const LIKE_INPUT: ReadonlyMap<string, number> = new Map(
 type TypeOf = (value: string) => DataType | undefined;
 
 /**
- * Value name to element type. Nodes must be sorted; a value whose type cannot be told is absent.
- * Declared types win.
+ * Element types by value name. The nodes must be sorted. Declared types take precedence; a value
+ * whose type cannot be inferred is absent.
  */
 export function elementTypes(graph: Graph): Map<string, DataType> {
   return typesWithin(graph, () => undefined);
 }
 
-/** `outer` tells the types of the scopes around the graph. */
+/** @param outer types of values in outer scopes. */
 function typesWithin(graph: Graph, outer: TypeOf): Map<string, DataType> {
   const types = new Map<string, DataType>();
   const typeOf: TypeOf = (value) => types.get(value) ?? outer(value);
@@ -61,16 +60,16 @@ function typesWithin(graph: Graph, outer: TypeOf): Map<string, DataType> {
   }
   const declared = new Set(types.keys());
   for (const node of graph.nodes) {
-    const found = outputTypes(node, typeOf);
+    const inferred = outputTypes(node, typeOf);
     for (const [k, name] of node.outputs.entries()) {
-      const type = found[k] ?? (found.length === 1 ? found[0] : undefined);
+      const type = inferred[k] ?? (inferred.length === 1 ? inferred[0] : undefined);
       if (name && type && !declared.has(name)) types.set(name, type);
     }
   }
   return types;
 }
 
-/** Types of the outputs; a single entry stands for all of them. */
+/** Types of a node's outputs; a single entry applies to all of them. */
 function outputTypes(node: Node, typeOf: TypeOf): (DataType | undefined)[] {
   const input = (k: number): DataType | undefined => typeOf(node.inputs[k] ?? '');
   const fixed = FIXED.get(node.op);

@@ -1,5 +1,5 @@
-// Measures the original and a pruned variant against each other, run by run, or in turns where both
-// do not fit; must not load or compile by itself.
+// Measures the original and a pruned variant against each other: run by run, or in rounds where
+// both do not fit at once.
 
 import { gainOf, summarise, throughputOf } from '../analysis/speed.ts';
 import type {
@@ -15,7 +15,7 @@ import { Pair } from './pair.ts';
 import { checkSpeedSettings, promptIds } from './prompt.ts';
 import { RunClock, runRounds } from './rounds.ts';
 
-/** Rounds of load, warm-up and runs when the variants are measured in turns. */
+/** Rounds of load, warm-up and runs when the variants do not fit at once. */
 const TURNS = 2;
 
 export interface MeasureOptions {
@@ -110,8 +110,8 @@ export async function measureVariants(
   const inTurns = async (): Promise<void> => {
     interleaved = 'rounds';
     note(
-      'Both variants do not fit at once: they were loaded and measured in turns, which ' +
-        'compares them less sharply.',
+      'The two models do not fit in memory at once: they were loaded and measured in turns, ' +
+        'which compares them less precisely.',
     );
     const turns = Math.min(TURNS, settings.runs);
     const total = turns * settings.warmup + settings.runs;
@@ -150,7 +150,7 @@ export async function measureVariants(
   const original = measureOf('original');
   const pruned = measureOf('pruned');
   const alike = !original || !pruned || original.info.device.kind === pruned.info.device.kind;
-  if (!alike) note('The two ran on different devices: their speeds cannot be compared.');
+  if (!alike) note('The two models ran on different devices: their speeds cannot be compared.');
   const speeds = ({ samples }: VariantMeasure): number[] => samples.map(throughputOf);
   return {
     original,

@@ -6,7 +6,7 @@ import { QUICK_PROTOCOL } from '../analysis/speed.ts';
 import type { SpeedSettings } from '../contract/speed.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { openModel } from '../model/open/open.ts';
-import { Variant } from '../runtime/decode/variant.ts';
+import { LoadedVariant } from '../runtime/decode/variant.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { fixturePath, golden } from '../testing/fixtures.ts';
 import { openFolder } from '../testing/openFolder.ts';
@@ -23,7 +23,7 @@ async function variants(name: string): Promise<{ open: OpenVariant; openNow: () 
   let live = 0;
   const open: OpenVariant = async (removed, signal, onProgress) => {
     const request = { removed, device: 'wasm' as const, selfTest: null, graphCapture: false };
-    const variant = await Variant.open(opened, request, nodeLoader, { signal, onProgress });
+    const variant = await LoadedVariant.open(opened, request, nodeLoader, { signal, onProgress });
     live++;
     const close = variant.close.bind(variant);
     variant.close = () => {

@@ -1,5 +1,5 @@
-// The two variants of a job, opened one after the other, failing one by one and always closed; must
-// not measure or generate.
+// The two variants of a job: opened one after the other, each may fail alone, and both are always
+// closed.
 
 import { untilAborted } from '../async.ts';
 import type { Progress } from '../contract/progress.ts';
@@ -16,8 +16,7 @@ import {
 } from '../errors.ts';
 
 /**
- * Thrown when a variant runs out of memory while the other one is open as well: alone, each may
- * fit.
+ * Thrown when a variant runs out of memory while the other is open too: alone, each may fit.
  */
 class Crowded extends Error {}
 

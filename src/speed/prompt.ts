@@ -1,4 +1,4 @@
-// The prompt of a measurement and the check of its settings; must not run a model.
+// The prompt of a measurement, and the check of its settings.
 
 import { checkSampling } from '../analysis/sampling.ts';
 import type { SpeedSettings } from '../contract/speed.ts';
@@ -6,12 +6,14 @@ import type { VariantHandle } from '../contract/variant.ts';
 import { EspalierError, toReport } from '../errors.ts';
 
 const OWN_TEXT =
-  'In the first days of spring the old gardener walked along the wall, looked at every branch of the pear tree, and took away what had grown ' +
-  'in the wrong direction. A tree that is trained on a wall needs little room, he said, but it needs a patient hand. By the evening the ground ' +
+  'In the first days of spring the old gardener walked along the wall, looked at every branch ' +
+  'of the pear tree, and took away what had grown in the wrong direction. A tree that is ' +
+  'trained on a wall needs little room, he said, but it needs a patient hand. By the evening ' +
+  'the ground ' +
   'was covered with twigs, the tree looked smaller than before, and it bore more fruit that ' +
   'year than in any other that he remembered.';
 
-/** @throws EspalierError `bad-input` naming the first setting that makes no sense */
+/** @throws EspalierError `bad-input` naming the first setting that is out of range */
 export function checkSpeedSettings(settings: SpeedSettings): void {
   const least: [value: number, name: string, min: number][] = [
     [settings.tokens, 'The number of new tokens', 1],
@@ -33,8 +35,8 @@ export function checkSpeedSettings(settings: SpeedSettings): void {
 
 /**
  * Prompt ids of a measurement: the given text as it is, or a text of our own cut (or repeated) to
- * exactly `promptTokens` ids. A model without a usable tokenizer (one of another vocabulary
- * neither) gets ids spread over its vocabulary, with a note: speed does not depend on which.
+ * exactly `promptTokens` ids. A model without a usable tokenizer (or with one of another
+ * vocabulary) gets ids spread over its vocabulary, with a note: speed does not depend on them.
  * @throws EspalierError `tokenizer` when a given text cannot be encoded, `bad-input` when it is
  *   empty or its ids are not the model's
  */
@@ -53,7 +55,7 @@ export async function promptIds(
           ids: Array.from({ length: promptTokens }, (_, i) => ids[i % ids.length]!),
           note: null,
         };
-      why = 'The tokenizer gives no ids';
+      why = 'The tokenizer returns no ids';
     } catch (error) {
       const { code, message } = toReport(error);
       if (code !== 'tokenizer' && code !== 'bad-input') throw error;

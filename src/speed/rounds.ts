@@ -1,5 +1,4 @@
-// Timed runs of one or two variants in turn, with the time that is left; must not know what the
-// samples are for.
+// Timed runs of one or two variants in turn, with the time left.
 
 import type { Progress } from '../contract/progress.ts';
 import type { MeterEvent, Which } from '../contract/speed.ts';
@@ -7,8 +6,8 @@ import type { RunSample, RunShape } from '../contract/variant.ts';
 import type { Pair } from './pair.ts';
 
 /**
- * Runs that are still to come and how long they take. A run of a larger batch is taken to be longer
- * in proportion.
+ * How many runs remain and how long they take. A run of a larger batch is assumed to take longer in
+ * proportion.
  */
 export class RunClock {
   readonly #job: string;
@@ -45,12 +44,12 @@ export class RunClock {
     this.#report(phase);
   }
 
-  /** The side has failed, or has nothing more to run. */
+  /** The side has failed, or has no more runs. */
   drop(which: Which): void {
     this.#left[which] = { runs: 0, rows: 0 };
   }
 
-  /** All runs of the sides are to be made again, in another way. */
+  /** All runs of the sides are made again, in another way. */
   restart(sides: readonly Which[], runs: number, rows: number): void {
     for (const which of sides) this.#left[which] = { runs, rows };
   }

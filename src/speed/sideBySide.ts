@@ -1,5 +1,5 @@
 // Generates with the original and a pruned variant at once, in slices of a few dozen ms, so that
-// both stream; must not choose tokens or load by itself.
+// both stream.
 
 import { firstDifference } from '../analysis/divergence.ts';
 import type { Sampling } from '../analysis/sampling.ts';
@@ -11,16 +11,15 @@ import { EspalierError } from '../errors.ts';
 import { Pair } from './pair.ts';
 
 /**
- * Length of a slice: with two variants each is heard of about every 80 ms. A single one is heard of
- * every 50 ms.
+ * Length of a slice, ms: with two variants each reports about every 80 ms, a single one every 50.
  */
 const SLICE_MS = { two: 40, one: 50 };
 
-/** Untimed runs before a generation: no more after this many seconds of them. */
+/** Untimed runs before a generation: none are added after this many seconds of them. */
 const WARM_SECONDS = 0.5;
 const WARM_RUNS = 12;
 /**
- * Their prompt is cut to so many tokens: reading a long one twice would double the wait for the
+ * Their prompt is cut to this many tokens: reading a long one twice would double the wait for the
  * first token.
  */
 const WARM_TOKENS = 64;
@@ -73,7 +72,7 @@ export async function generateSideBySide(
   let ids: number[] | null = null;
 
   /**
-   * The first runs compile (shaders, and wasm itself): they would be taken for the speed of the
+   * The first runs compile (shaders, and wasm itself): their times are not the speed of the
    * variant.
    */
   const warmUp = async (which: Which, ids: number[]): Promise<void> => {
@@ -112,14 +111,14 @@ export async function generateSideBySide(
         onEvent({ type: 'prompt', prompt: encoded });
       }
       const start = { ids, tokens, sampling, stopAtEos };
-      // What cannot be generated is refused before anything runs.
+      // Settings that cannot be generated with are refused before anything runs.
       await pair.ask(which, (handle) => handle.begin(start));
       await warmUp(which, ids);
       await pair.ask(which, (handle) => handle.begin(start));
     }
-    const going = (): Which[] =>
+    const unfinished = (): Which[] =>
       pair.alive.filter((which) => (found[which]?.done ?? null) === null);
-    for (let turn = going(); turn.length > 0; turn = going()) {
+    for (let turn = unfinished(); turn.length > 0; turn = unfinished()) {
       for (const which of turn) {
         const slice = await pair.use(which, (handle) =>
           handle.advance(turn.length > 1 ? SLICE_MS.two : SLICE_MS.one),
@@ -136,7 +135,7 @@ export async function generateSideBySide(
   const inTurns = async (): Promise<void> => {
     onEvent({
       type: 'note',
-      text: 'Both variants do not fit at once: they generate one after the other.',
+      text: 'The two models do not fit in memory at once: they generate one after the other.',
     });
     for (const which of pair.sides) {
       if (pair.errors[which]) continue;

@@ -1,5 +1,4 @@
-// Latency and throughput over batch sizes, each variant until it no longer fits; must not load or
-// compile by itself.
+// Latency and throughput over batch sizes, each variant until it no longer fits.
 
 import { summarise } from '../analysis/speed.ts';
 import type {
@@ -25,7 +24,7 @@ export interface SweepRequest extends PlannedExport {
 
 /**
  * One point per batch size and variant. A variant that fails at a size stops there, is closed and
- * not opened again; the other goes on. Both are open at once and take turns where they fit; else
+ * not opened again; the other continues. Both are open at once and take turns where they fit; else
  * the original's points come first.
  * @throws EspalierError `cancelled`, `bad-input` (settings, batches), `tokenizer` (a given prompt);
  *   when no variant has a point, the error of the original
@@ -100,8 +99,8 @@ export async function sweepBatches(
 
   const inTurns = async (): Promise<void> => {
     note(
-      'Both variants do not fit at once: from here on they were loaded and measured one ' +
-        'after the other.',
+      'The two models do not fit in memory at once: from here on they were loaded and measured ' +
+        'one after the other.',
     );
     const left = sides.filter((which) => !stopped.some((stop) => stop.which === which));
     for (const which of left) {

@@ -1,5 +1,5 @@
-// Joins the events of a fast job, so that the page follows it a few times per second; must not drop
-// or reorder any.
+// Joins the events of a fast job, so that the page follows it a few times per second. None is
+// dropped or reordered.
 
 /** The page redraws what grows no more often than this. */
 const BATCH_MS = 80;

@@ -3,7 +3,7 @@
 import { createMeter } from '../bridge/meter.ts';
 import type { Studio } from '../bridge/studio.ts';
 import { browserDisk } from '../files/disk.ts';
-import { recallChoice, rememberChoice } from '../files/remember.ts';
+import { recallChoice, rememberChoice } from '../files/rememberedValues.ts';
 import type { Address } from './context.ts';
 import { sampleSource } from './open/sample.ts';
 import { createStudioStore, type StudioStore } from './store.ts';

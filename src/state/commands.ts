@@ -1,45 +1,91 @@
-// Everything a person can do as data: one list for buttons, shortcuts, the help page and tests.
-// Must not hold logic beyond "may I now".
+// Everything a person can do: the actions, and the commands that run them, as data for buttons,
+// shortcuts, the help page and tests.
 
-import { whyNoEvaluating } from './evaluate/selectors.ts';
-import { whyNoGenerating } from './generate/actions.ts';
+import { EspalierError } from '../errors.ts';
+import { makeCriteriaActions } from './criteria/actions.ts';
+import { makeDeviceActions } from './device/actions.ts';
+import { makeEffectActions } from './effect/actions.ts';
+import { makeEvaluateActions } from './evaluate/actions.ts';
+import { evaluateObstacle } from './evaluate/selectors.ts';
+import { makeExportActions } from './export/actions.ts';
+import { makeRestoreActions } from './export/restoreActions.ts';
+import { makeGenerateActions } from './generate/actions.ts';
+import { makeConversationActions } from './generate/conversation.ts';
+import { generateObstacle } from './generate/selectors.ts';
+import { makeGoalActions } from './goal/actions.ts';
+import { makeInteropActions } from './interop/actions.ts';
+import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
-import { canScoreSublayers } from './score/sublayerSelectors.ts';
-import { whyNoSearch } from './search/selectors.ts';
-import { canScore, settingsChanged } from './selectors.ts';
-import { whyNoMeasuring } from './speed/actions.ts';
+import { makeModelActions } from './open/actions.ts';
+import { makeDropActions } from './open/dropActions.ts';
+import { makePlanActions } from './plan/actions.ts';
+import { endsLocked } from './plan/locks.ts';
+import { makeScoreActions } from './score/actions.ts';
+import { canScore } from './score/selectors.ts';
+import { makeSearchActions } from './search/actions.ts';
+import { makePathActions } from './search/pathActions.ts';
+import { searchObstacle } from './search/selectors.ts';
+import { makeSpeedActions } from './speed/actions.ts';
+import type { SpeedContext } from './speed/job.ts';
 import { meterUse } from './speed/metering.ts';
-import { whyNoStudy } from './stability/selectors.ts';
+import { measureObstacle } from './speed/selectors.ts';
+import { makeStabilityActions } from './stability/actions.ts';
+import { studyObstacle } from './stability/selectors.ts';
 import type { StudioState } from './state.ts';
-import type { Actions } from './store.ts';
+import { makeSublayerActions } from './sublayers/actions.ts';
+import { canScoreSublayers } from './sublayers/selectors.ts';
+import { makeVariantActions } from './variants/actions.ts';
+import { makeViewActions } from './view/actions.ts';
 
-export type CommandId =
-  | 'sample'
-  | 'open'
-  | 'score'
-  | 'score-parts'
-  | 'compare-criteria'
-  | 'stability'
-  | 'search'
-  | 'pause'
-  | 'evaluate'
-  | 'interop'
-  | 'cancel'
-  | 'undo'
-  | 'redo'
-  | 'keep-all'
-  | 'protect-ends'
-  | 'settings'
-  | 'export'
-  | 'measure'
-  | 'measure-paper'
-  | 'sweep'
-  | 'generate'
-  | 'device'
-  | 'help';
+/**
+ * What makes the actions. Each maker gets the actions of all as its second parameter; they are
+ * complete by the time that any of them is called.
+ */
+const MAKERS = [
+  makeDeviceActions,
+  makeModelActions,
+  makeScoreActions,
+  makeSublayerActions,
+  makeCriteriaActions,
+  makeStabilityActions,
+  makePlanActions,
+  makeEffectActions,
+  makeSearchActions,
+  makePathActions,
+  makeEvaluateActions,
+  makeInteropActions,
+  makeResumeActions,
+  makeRestoreActions,
+  makeDropActions,
+  makeExportActions,
+  makeGoalActions,
+  makeSpeedActions,
+  makeGenerateActions,
+  makeConversationActions,
+  makeVariantActions,
+  makeViewActions,
+];
+
+type Both<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void
+  ? I
+  : never;
+
+export type Actions = Both<ReturnType<(typeof MAKERS)[number]>>;
+
+export function makeActions(context: SpeedContext): Actions {
+  const actions = {} as Actions;
+  for (const make of MAKERS) {
+    const made = make(context, actions);
+    const twice = Object.keys(made).filter((name) => name in actions);
+    if (twice.length > 0) throw new EspalierError('bug', `Two makers make ${twice.join(', ')}.`);
+    Object.assign(actions, made);
+  }
+  return actions;
+}
 
 export interface Command {
-  id: CommandId;
+  /** Unique. */
+  id: string;
   label: string;
   /** Key bindings in tinykeys' notation; the first one is shown. */
   keys: readonly string[];
@@ -50,9 +96,9 @@ export interface Command {
 const isOpen = (state: StudioState) => state.model.current !== null;
 const isIdle = (state: StudioState) => engineJob(state) === null && state.model.opening === null;
 const isBusy = (state: StudioState) => engineJob(state) !== null || state.effect.progress !== null;
-const isMeasurable = (state: StudioState) => whyNoMeasuring(state) === '';
+const isMeasurable = (state: StudioState) => measureObstacle(state) === null;
 
-export const COMMANDS: readonly Command[] = [
+const TABLE = [
   {
     id: 'sample',
     label: 'Try the sample',
@@ -76,7 +122,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     id: 'score-parts',
-    label: 'Score parts of blocks',
+    label: 'Score sublayers',
     keys: ['a'],
     enabled: (state) => isIdle(state) && canScoreSublayers(state),
     run: (actions) => void actions.scoreSublayers(),
@@ -92,19 +138,19 @@ export const COMMANDS: readonly Command[] = [
     id: 'stability',
     label: 'Study how stable the order is',
     keys: ['t'],
-    enabled: (state) => whyNoStudy(state) === '',
+    enabled: (state) => studyObstacle(state) === null,
     run: (actions) => void actions.studyStability(),
   },
   {
     id: 'search',
     label: 'Start the iterative search',
     keys: ['i'],
-    enabled: (state) => whyNoSearch(state) === '',
+    enabled: (state) => searchObstacle(state) === null,
     run: (actions) => void actions.search(),
   },
   {
     id: 'pause',
-    label: 'Pause the search or go on',
+    label: 'Pause or continue the search',
     keys: ['h'],
     enabled: (state) => state.search.running,
     run: (actions, state) => actions.pauseSearch(!state.search.paused),
@@ -113,7 +159,7 @@ export const COMMANDS: readonly Command[] = [
     id: 'evaluate',
     label: 'Evaluate on a text',
     keys: ['v'],
-    enabled: (state) => whyNoEvaluating(state) === '',
+    enabled: (state) => evaluateObstacle(state) === null,
     run: (actions) => void actions.evaluate(),
   },
   {
@@ -153,10 +199,10 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     id: 'protect-ends',
-    label: 'Protect first 4 and last 2',
+    label: 'Lock first 4 and last 2',
     keys: ['p'],
     enabled: isOpen,
-    run: (actions, state) => actions.protectEnds(!endsProtected(state)),
+    run: (actions, state) => actions.lockEnds(!endsLocked(state)),
   },
   {
     id: 'settings',
@@ -184,7 +230,7 @@ export const COMMANDS: readonly Command[] = [
     id: 'generate',
     label: 'Generate side by side',
     keys: ['g'],
-    enabled: (state) => whyNoGenerating(state) === '',
+    enabled: (state) => generateObstacle(state) === null,
     run: (actions) => void actions.generate(),
   },
   {
@@ -222,38 +268,20 @@ export const COMMANDS: readonly Command[] = [
     enabled: () => true,
     run: (actions) => actions.openDialog('help'),
   },
-];
+] as const satisfies readonly Command[];
 
-export function command(id: CommandId): Command {
-  return COMMANDS.find((one) => one.id === id)!;
-}
+export type CommandId = (typeof TABLE)[number]['id'];
 
-/** True when the first 4 and the last 2 blocks are all locked. */
-export function endsProtected(state: StudioState): boolean {
-  const n = state.model.current?.summary.numBlocks ?? 0;
-  const { locked } = state.plan.present;
-  return (
-    n > 0 &&
-    [0, 1, 2, 3, n - 2, n - 1].every((block) => block < 0 || block >= n || locked.includes(block))
-  );
-}
+export const COMMANDS: readonly Command[] = TABLE;
+
+const BY_ID = Object.fromEntries(COMMANDS.map((one) => [one.id, one])) as Record<
+  CommandId,
+  Command
+>;
+
+export const command = (id: CommandId): Command => BY_ID[id];
 
 /** The sample is scored at once: from one click to a live curve. */
 async function trySample(actions: Actions): Promise<void> {
   if (await actions.openSample()) await actions.score();
-}
-
-/** The one primary button of the present state. */
-export function primaryCommand(state: StudioState): CommandId {
-  const { current } = state.model;
-  if (!current) return 'sample';
-  const job = engineJob(state);
-  if (job && job !== 'export') return 'cancel';
-  if (state.score.curve && !settingsChanged(state)) return 'export';
-  if (!current.summary.canScore) return 'export';
-  if (!canScore(state)) return 'settings';
-  // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
-  return state.errors.score && state.plan.present.removed.length && !state.score.curve
-    ? 'export'
-    : 'score';
 }

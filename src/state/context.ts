@@ -1,20 +1,19 @@
-// What every action gets: the store, the studio, the disk; and the small helpers they share. Must
-// not hold state of its own.
+// What every action gets: the store, the studio, the disk; and the small helpers they share.
+
+import type { StoreApi } from 'zustand/vanilla';
+import type { MeterApi } from '../contract/meter.ts';
+import type { FolderSource } from '../contract/open.ts';
+import type { StudioApi } from '../contract/studio.ts';
+import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
+import type { Disk } from './disk.ts';
+import { makeNewest, type Newest } from './newest.ts';
+import type { ErrorPlace, StudioState } from './state.ts';
 
 /** Hash of the page, so that Node tests need none. */
 export interface Address {
   read(): string;
   write(hash: string): void;
 }
-
-import type { StoreApi } from 'zustand/vanilla';
-import type { MeterApi } from '../contract/meter.ts';
-import type { FolderSource } from '../contract/open.ts';
-import type { ScoreSettings } from '../contract/score.ts';
-import type { StudioApi } from '../contract/studio.ts';
-import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
-import type { Disk } from './disk.ts';
-import { firstState, type Place, type StudioState } from './state.ts';
 
 export interface Deps {
   api: StudioApi;
@@ -39,6 +38,7 @@ export interface Deps {
 }
 
 export interface Context extends Deps {
+  address: Address;
   store: StoreApi<StudioState>;
   get(): StudioState;
   /** Merges fields into one slice. */
@@ -47,19 +47,29 @@ export interface Context extends Deps {
     fields: { [F in keyof StudioState[K]]?: StudioState[K][F] },
   ): void;
   /** Shows an error at its place, unless it is a cancellation. */
-  fail(place: Place, error: unknown): void;
-  clear(place: Place): void;
+  fail(place: ErrorPlace, error: unknown): void;
+  clear(place: ErrorPlace): void;
   announce(text: string): void;
   toast(text: string): void;
+  /** For requests of one kind about the open model. */
+  newest(): Newest;
+  /** What ends with the store: timers, subscriptions, running measurements. */
+  onDispose(end: () => void): void;
 }
 
-export function makeContext(store: StoreApi<StudioState>, deps: Deps): Context {
+export function makeContext(
+  store: StoreApi<StudioState>,
+  deps: Deps,
+  address: Address,
+): Context & { dispose(): void } {
   const patch: Context['patch'] = (slice, fields) =>
     store.setState((state) => ({ ...state, [slice]: { ...state[slice], ...fields } }));
   const announce = (text: string) => patch('view', { announcement: text });
   let toasts = 0;
+  const ends: (() => void)[] = [];
   return {
     ...deps,
+    address,
     store,
     get: store.getState,
     patch,
@@ -80,96 +90,10 @@ export function makeContext(store: StoreApi<StudioState>, deps: Deps): Context {
     toast(text) {
       patch('view', { toast: { id: ++toasts, text }, announcement: text });
     },
-  };
-}
-
-/**
- * Everything that belongs to the model that is open, back at its start; device and settings stay,
- * but for token ids, which are of its vocabulary.
- */
-export function withoutModel(state: StudioState, sameFolder: boolean): StudioState {
-  const first = firstState();
-  const { text } = state.score.settings;
-  const settings: ScoreSettings =
-    text.kind === 'ids' && !sameFolder
-      ? { ...state.score.settings, text: { kind: 'bundled' } }
-      : state.score.settings;
-  return {
-    ...first,
-    device: state.device,
-    score: { ...first.score, settings },
-    speed: { ...first.speed, auto: state.speed.auto },
-    budget: { ...first.budget, kind: state.budget.kind },
-    evaluate: { ...first.evaluate, form: { ...state.evaluate.form, segment: null, stride: null } },
-    generate: { ...first.generate, form: { ...state.generate.form, mode: 'raw', turns: [] } },
-    view: {
-      ...first.view,
-      toast: state.view.toast,
-      singleKeys: state.view.singleKeys,
-      notify: state.view.notify,
+    newest: () => makeNewest(() => store.getState().model.current),
+    onDispose: (end) => void ends.push(end),
+    dispose() {
+      for (const end of ends) end();
     },
-  };
-}
-
-/**
- * The open model, read once more: what was chosen and measured stays, what was running has ended
- * with its files.
- */
-export function withSameModel(state: StudioState): StudioState {
-  const {
-    score,
-    effect,
-    parts,
-    criteria,
-    stability,
-    search,
-    evaluate,
-    interop,
-    speed,
-    budget,
-    generate,
-  } = state;
-  const next = withoutModel(state, true);
-  return {
-    ...next,
-    plan: state.plan,
-    score: {
-      ...next.score,
-      memory: score.memory,
-      curve: score.curve,
-      stopped: score.curve ? null : (score.running ?? score.stopped),
-    },
-    parts: { ...next.parts, view: parts.view, result: parts.result },
-    criteria: { ...criteria, running: null, progress: null },
-    stability: { ...stability, running: null, progress: null },
-    search: {
-      ...next.search,
-      form: search.form,
-      path: search.path && {
-        ...search.path,
-        ended: search.path.ended ?? 'cancelled',
-        candidates: [],
-      },
-      measured: search.measured,
-    },
-    evaluate: {
-      ...next.evaluate,
-      form: evaluate.form,
-      shown: evaluate.shown,
-      results: evaluate.results,
-    },
-    interop,
-    effect: { ...next.effect, known: effect.known, shown: effect.shown },
-    speed: {
-      ...next.speed,
-      known: speed.known,
-      shown: speed.shown,
-      notes: speed.notes,
-      sweep: { ...next.speed.sweep, shown: speed.sweep.shown },
-    },
-    budget: { ...budget, running: false },
-    generate: { ...next.generate, form: generate.form, shown: generate.shown },
-    variants: state.variants,
-    export: { ...next.export, dtype: state.export.dtype, sizes: state.export.sizes },
   };
 }

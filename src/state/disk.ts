@@ -8,9 +8,9 @@ export interface PickedFolder {
 }
 
 export interface Disk {
-  /** Null when the user changes their mind. */
+  /** Null when the picker is closed without a choice. */
   pickFolder(): Promise<PickedFolder | null>;
-  /** Must be called within the drop event: the list of items is gone afterwards. */
+  /** Must be called within the drop event: the list of items is empty afterwards. */
   readDrop(data: DataTransfer): Promise<PickedFolder | null>;
   /**
    * The files as they are on the disk now, without a picker; null when that cannot be had. Must be

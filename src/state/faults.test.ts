@@ -6,7 +6,7 @@ import type { FolderSource } from '../contract/open.ts';
 import { type ErrorCode, EspalierError } from '../errors.ts';
 import type { PickedFolder } from './disk.ts';
 import { remedyOf } from './remedies.ts';
-import type { Place } from './state.ts';
+import type { ErrorPlace } from './state.ts';
 import { FAKE_IDENTITY } from './testing/fakeStudio.ts';
 import { noDisk, setUp, until } from './testing/setUp.ts';
 
@@ -34,7 +34,7 @@ async function working() {
 }
 
 describe('a folder that is read again', () => {
-  it('keeps plan, locks, curve and perplexity of the same model, and can measure plans', async () => {
+  it('keeps plan, locks, curve and perplexity of the same model', async () => {
     const { actions, get, studio, disk } = await working();
     const { curve } = get().score;
     const { shown } = get().effect;
@@ -55,7 +55,7 @@ describe('a folder that is read again', () => {
     expect(get().plan.present.removed).toEqual([3]);
   });
 
-  it('asks for the folder when its files cannot be read without, and leaves everything when nobody chooses', async () => {
+  it('asks for the folder when its files cannot be read again', async () => {
     const { actions, get, disk } = await working();
     const before = get().model.current;
     await actions.readAgain();
@@ -72,7 +72,7 @@ describe('a folder that is read again', () => {
     disk.readAgain = async () => folder('mine');
     await actions.readAgain();
     expect([get().plan.present.removed, get().score.curve]).toEqual([[3], null]);
-    expect(get().view.toast?.text).toMatch(/is not what it was/);
+    expect(get().view.toast?.text).toMatch(/has changed since it was scored/);
   });
 
   it('keeps everything when it was not there', async () => {
@@ -98,11 +98,11 @@ describe('a folder that is read again', () => {
 });
 
 describe('the click that goes on', () => {
-  it.each<[Place, ErrorCode, string | undefined]>([
+  it.each<[ErrorPlace, ErrorCode, string | undefined]>([
     ['score', 'device-lost', 'Score again'],
     ['score', 'bug', 'Score again'],
     ['score', 'out-of-memory', 'Score again with half the memory'],
-    ['parts', 'out-of-memory', 'Score parts again with half the memory'],
+    ['sublayers', 'out-of-memory', 'Score sublayers again with half the memory'],
     ['search', 'out-of-memory', 'Search again with half the memory'],
     ['evaluate', 'out-of-memory', 'Evaluate again with half the memory'],
     ['plan', 'out-of-memory', 'Measure again'],

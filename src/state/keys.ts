@@ -15,7 +15,7 @@ export function settingsKey(settings: ScoreSettings): string {
 }
 
 /**
- * Settings that give the windows of the curve in force: those of the page or, when they have
+ * Settings that give the windows of the current curve: those of the page or, when they have
  * changed since, the windows themselves.
  */
 export function curveSettings({ score: { curve, settings } }: StudioState): ScoreSettings {
@@ -25,7 +25,7 @@ export function curveSettings({ score: { curve, settings } }: StudioState): Scor
   return { ...settings, text, samples: windows.length, length: used.length, device: device.kind };
 }
 
-/** Key of the plan under the curve in force, or null when there is nothing to measure. */
+/** Key of the plan under the current curve, or null when there is nothing to measure. */
 export function effectKey(state: StudioState): string | null {
   const { curve } = state.score;
   const { removed } = state.plan.present;

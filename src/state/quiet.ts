@@ -1,5 +1,4 @@
-// Waiting for the perplexity of the plan, for what would disturb it or be disturbed by it; must not
-// start or end anything.
+// Waiting for the perplexity of the plan, for what would disturb it or be disturbed by it.
 
 import type { StoreApi } from 'zustand/vanilla';
 import { cancelled } from '../errors.ts';

@@ -1,19 +1,24 @@
-// The one click that goes on after an error, by what went wrong and where; must not decide whether
-// it will help.
+// The one click that continues after an error, by what went wrong and where. Whether it will help
+// is not known.
 
 import type { Interrupted } from '../contract/interrupted.ts';
-import { type CommandId, command } from './commands.ts';
-import { goesOn, percent } from './longJob.ts';
+import { type Actions, type CommandId, command } from './commands.ts';
+import { interruptedAt, percent } from './longJob.ts';
 import { derive } from './memo.ts';
-import type { Place, StudioState } from './state.ts';
-import type { Actions } from './store.ts';
+import {
+  type EngineJob,
+  type ErrorPlace,
+  JOBS,
+  type OtherPlace,
+  type StudioState,
+} from './state.ts';
 
 export interface Remedy {
   label: string;
   run(actions: Actions, state: StudioState): void;
 }
 
-const like = (id: CommandId, label: string): Remedy => ({
+const byCommand = (id: CommandId, label: string): Remedy => ({
   label,
   run: (actions, state) => {
     const one = command(id);
@@ -21,31 +26,7 @@ const like = (id: CommandId, label: string): Remedy => ({
   },
 });
 
-/** The step that failed, once more. An export starts in its dialog, which says it. */
-const AGAIN: { readonly [P in Place]?: Remedy } = {
-  device: { label: 'Test the device again', run: (actions) => void actions.checkDevice() },
-  score: like('score', 'Score again'),
-  parts: like('score-parts', 'Score parts again'),
-  criteria: like('compare-criteria', 'Compare again'),
-  stability: like('stability', 'Go on with the study'),
-  search: like('search', 'Search again'),
-  evaluate: like('evaluate', 'Evaluate again'),
-  plan: { label: 'Measure again', run: (actions) => actions.measureAgain() },
-  speed: like('measure', 'Measure again'),
-  budget: { label: 'Search again', run: (actions) => void actions.findPlan() },
-  generate: like('generate', 'Generate again'),
-};
-
-const READ_AGAIN: Remedy = {
-  label: 'Read the folder again',
-  run: (actions) => void actions.readAgain(),
-};
-const CHOOSE_AGAIN: Remedy = {
-  label: 'Choose the folder again',
-  run: (actions) => void actions.openFolder(),
-};
-
-/** Weights that do not stay within the budget are read from the files while the job goes on. */
+/** Weights that do not stay within the budget are read from the files while the job runs. */
 const withHalfTheMemory = ({ label, run }: Remedy): Remedy => ({
   label: `${label} with half the memory`,
   run(actions, state) {
@@ -59,36 +40,66 @@ const withHalfTheMemory = ({ label, run }: Remedy): Remedy => ({
   },
 });
 
-/** After memory ran out. What an interrupted job has done is found by any budget. */
-const WITH_LESS: { readonly [P in Place]?: Remedy } = {
-  score: withHalfTheMemory(like('score', 'Score again')),
-  parts: withHalfTheMemory(like('score-parts', 'Score parts again')),
-  search: withHalfTheMemory(like('search', 'Search again')),
-  evaluate: withHalfTheMemory(like('evaluate', 'Evaluate again')),
+/** What failed outside engine jobs, once more. */
+const OTHERS: Record<OtherPlace, Remedy | null> = {
+  open: null,
+  restore: null,
+  interop: null,
+  device: { label: 'Test the device again', run: (actions) => void actions.checkDevice() },
+  plan: { label: 'Measure again', run: (actions) => actions.measureAgain() },
+  speed: byCommand('measure', 'Measure again'),
+  goal: { label: 'Search again', run: (actions) => void actions.findPlan() },
+  generate: byCommand('generate', 'Generate again'),
+};
+
+/** What failed at each place, once more: as it was, and with less memory where that helps. */
+const AGAIN = new Map<ErrorPlace, { again: Remedy; withLess: Remedy | null }>();
+for (const [place, again] of Object.entries(OTHERS))
+  if (again) AGAIN.set(place as OtherPlace, { again, withLess: null });
+for (const name of Object.keys(JOBS) as EngineJob[]) {
+  const { place, again, takesLessMemory } = JOBS[name];
+  if (!again) continue;
+  const remedy = byCommand(again.command, again.label);
+  AGAIN.set(place, { again: remedy, withLess: takesLessMemory ? withHalfTheMemory(remedy) : null });
+}
+
+const READ_AGAIN: Remedy = {
+  label: 'Read the folder again',
+  run: (actions) => void actions.readAgain(),
+};
+const CHOOSE_AGAIN: Remedy = {
+  label: 'Choose the folder again',
+  run: (actions) => void actions.openFolder(),
 };
 
 /** What an interrupted job has done is not done again. */
-const goOn = derive(
+const resume = derive(
   (job: Interrupted) => [job],
   (job): Remedy => ({
-    label: `Go on at ${percent(job)} %`,
+    label: `Resume at ${percent(job)} %`,
     run: (actions) => void actions.resume(job),
   }),
 );
 
-function again(state: StudioState, place: Place): Remedy | null {
-  const job = goesOn(state, place);
-  return job ? goOn(job) : (AGAIN[place] ?? null);
+function again(state: StudioState, place: ErrorPlace): Remedy | null {
+  const job = interruptedAt(state, place);
+  return job ? resume(job) : (AGAIN.get(place)?.again ?? null);
 }
 
-/** What goes on from the error at this place, or null when only the user can know. */
-export function remedyOf(state: StudioState, place: Place): Remedy | null {
+function afterMissingFile(state: StudioState, place: ErrorPlace): Remedy | null {
+  if (state.model.current?.source.kind !== 'files') return again(state, place);
+  if (place === 'open') return CHOOSE_AGAIN;
+  return place === 'restore' ? null : READ_AGAIN;
+}
+
+/** What continues after the error at this place, or null when only the user can know. */
+export function remedyOf(state: StudioState, place: ErrorPlace): Remedy | null {
   switch (state.errors[place]?.code) {
     case 'missing-file':
-      if (state.model.current?.source.kind !== 'files') return again(state, place);
-      return place === 'open' ? CHOOSE_AGAIN : place === 'restore' ? null : READ_AGAIN;
+      return afterMissingFile(state, place);
     case 'out-of-memory':
-      return WITH_LESS[place] ?? again(state, place);
+      // What an interrupted job has done is found with any budget.
+      return AGAIN.get(place)?.withLess ?? again(state, place);
     case 'device-lost':
     case 'bug':
       return again(state, place);

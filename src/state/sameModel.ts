@@ -1,9 +1,8 @@
-// Recognises a model that is opened a second time, by the identities of both; must not decide what
-// follows from it.
+// Recognises a model that is opened a second time, by the identities of both.
 
 import type { StudioApi } from '../contract/studio.ts';
 import { difference, type Identity } from '../model/export/identity.ts';
-import type { OpenModel } from './state.ts';
+import type { OpenModel } from './open/state.ts';
 
 export interface Recogniser {
   /**
@@ -11,7 +10,7 @@ export interface Recogniser {
    * model, again after a failure.
    */
   identityOf(model: OpenModel): Promise<Identity | null>;
-  /** True when the model that was just opened is `before`, whose files may be gone by now. */
+  /** True when the model that was just opened is `before`, whose files may no longer exist. */
   isStill(before: OpenModel): Promise<boolean>;
 }
 

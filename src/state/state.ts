@@ -1,488 +1,223 @@
-// The shape of the one store: each field with one plain sentence. Types and the first state only.
+// The two tables that the store follows: its slices, and the jobs that have the engine to
+// themselves. The state, its first value and what opening a model leaves of it derive from them.
 
-import { GREEDY, type Sampling } from '../analysis/sampling.ts';
-import type { DeviceKind, DeviceReport } from '../contract/device.ts';
-import type { ExportResult } from '../contract/export.ts';
-import type { Side } from '../contract/generate.ts';
 import type { Interrupted } from '../contract/interrupted.ts';
-import type { FolderSource } from '../contract/open.ts';
-import type { PlanResult } from '../contract/plan.ts';
 import type { Progress } from '../contract/progress.ts';
-import type {
-  BlockScore,
-  Measure,
-  MemoryEstimate,
-  ScoreResult,
-  ScoreSettings,
-  SublayerScore,
-  SublayersResult,
-} from '../contract/score.ts';
-import type { SearchRequest, SearchResult, SearchStep } from '../contract/search.ts';
-import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../contract/speed.ts';
-import type { EncodedPrompt, VariantInfo } from '../contract/variant.ts';
 import type { ErrorReport } from '../errors.ts';
-import type { ExportDtype } from '../model/export/steps.ts';
-import type { WrittenSizes } from '../model/open/size.ts';
-import type { GraphChoice, ModelSummary } from '../model/open/summary.ts';
-import type { Unit } from '../units.ts';
-import {
-  type CriteriaSlice,
-  NO_CRITERIA,
-  NO_STABILITY,
-  type StabilitySlice,
-} from './criteria/state.ts';
-import { type EvaluateSlice, NO_EVALUATE } from './evaluate/state.ts';
-import type { Restored } from './export/provenance.ts';
-import { type InteropSlice, NO_INTEROP } from './interop/state.ts';
-import { type PlanHistory, startHistory } from './plan/plan.ts';
+import { CRITERIA_SLICE } from './criteria/state.ts';
+import { DEVICE } from './device/state.ts';
+import { EFFECT } from './effect/state.ts';
+import { EVALUATE } from './evaluate/state.ts';
+import { EXPORT } from './export/state.ts';
+import { GENERATE } from './generate/state.ts';
+import { GOAL } from './goal/state.ts';
+import { INTEROP } from './interop/state.ts';
+import { INTERRUPTED } from './interrupted/state.ts';
+import { MODEL } from './open/state.ts';
+import { PLAN } from './plan/state.ts';
+import { SCORE } from './score/state.ts';
+import { SEARCH } from './search/state.ts';
+import type { Opened, Slice } from './slice.ts';
+import { SPEED } from './speed/state.ts';
+import { STABILITY } from './stability/state.ts';
+import { SUBLAYERS } from './sublayers/state.ts';
+import { VARIANTS } from './variants/state.ts';
+import { VIEW } from './view/state.ts';
 
-/** What an error belongs to, and so where it is shown. */
-export type Place =
+/** Every slice but the errors, whose places the jobs decide. */
+const SLICES = {
+  model: MODEL,
+  device: DEVICE,
+  score: SCORE,
+  sublayers: SUBLAYERS,
+  criteria: CRITERIA_SLICE,
+  stability: STABILITY,
+  search: SEARCH,
+  evaluate: EVALUATE,
+  interop: INTEROP,
+  interrupted: INTERRUPTED,
+  plan: PLAN,
+  effect: EFFECT,
+  speed: SPEED,
+  goal: GOAL,
+  generate: GENERATE,
+  variants: VARIANTS,
+  export: EXPORT,
+  view: VIEW,
+} satisfies Record<string, { first: unknown; keep(slice: never, opened: Opened): unknown }>;
+
+type Slices = { [K in keyof typeof SLICES]: (typeof SLICES)[K]['first'] };
+
+export type Share = Pick<Progress, 'done' | 'total'>;
+
+/** A long job that has the engine to itself, as the whole page speaks of it. */
+interface JobSpec {
+  /** In the title of the page and of notifications. */
+  title: string;
+  /** In the middle of a sentence: "after the search". */
+  name: string;
+  /** Why others must wait. */
+  busy: string;
+  /** Where its errors are shown. */
+  place: string;
+  runs(state: Slices): boolean;
+  /** How far it is; null while it prepares. */
+  share(state: Slices): Share | null;
+  /** The command that runs it again after an error; null where there is no such single click. */
+  again: { command: string; label: string } | null;
+  /** After memory ran out, it can be run again with half the memory. */
+  takesLessMemory: boolean;
+  /** What its checkpoints are stored under; null when it cannot be resumed. */
+  checkpoint: Interrupted['job'] | null;
+  /** Leaving the page loses so much work that it is asked about first. */
+  isLostOnLeaving: boolean;
+}
+
+/** Phases that are the job itself, not its preparation. */
+const SHARED: readonly Progress['phase'][] = ['score', 'write'];
+
+const shareOf = (progress: Progress | null): Share | null =>
+  progress && SHARED.includes(progress.phase) ? progress : null;
+
+export const JOBS = {
+  score: {
+    title: 'Scoring',
+    name: 'scoring',
+    busy: 'Blocks are being scored.',
+    place: 'score',
+    runs: ({ score }) => score.running !== null,
+    share: ({ score }) => shareOf(score.progress),
+    again: { command: 'score', label: 'Score again' },
+    takesLessMemory: true,
+    checkpoint: 'score',
+    isLostOnLeaving: false,
+  },
+  sublayers: {
+    title: 'Scoring sublayers',
+    name: 'scoring of sublayers',
+    busy: 'Sublayers are being scored.',
+    place: 'sublayers',
+    runs: ({ sublayers }) => sublayers.running !== null,
+    share: ({ sublayers }) => shareOf(sublayers.progress),
+    again: { command: 'score-parts', label: 'Score sublayers again' },
+    takesLessMemory: true,
+    checkpoint: 'parts',
+    isLostOnLeaving: false,
+  },
+  criteria: {
+    title: 'Comparing criteria',
+    name: 'the comparison of criteria',
+    busy: 'Criteria are being computed.',
+    place: 'criteria',
+    runs: ({ criteria }) => criteria.running !== null,
+    // Reading the weights is the job, not its preparation.
+    share: ({ criteria }) => criteria.progress,
+    again: { command: 'compare-criteria', label: 'Compare again' },
+    takesLessMemory: false,
+    checkpoint: null,
+    isLostOnLeaving: false,
+  },
+  stability: {
+    title: 'Running the calibration study',
+    name: 'the calibration study',
+    busy: 'A calibration study is running.',
+    place: 'stability',
+    runs: ({ stability }) => stability.running !== null,
+    share({ stability: { running, progress } }) {
+      const share = shareOf(progress);
+      return (
+        running &&
+        share && { done: running.at + share.done / Math.max(1, share.total), total: running.of }
+      );
+    },
+    again: { command: 'stability', label: 'Continue the study' },
+    takesLessMemory: false,
+    checkpoint: null,
+    isLostOnLeaving: true,
+  },
+  search: {
+    title: 'Searching',
+    name: 'the search',
+    busy: 'A search is running.',
+    place: 'search',
+    runs: ({ search }) => search.running,
+    share: ({ search }) => shareOf(search.progress),
+    again: { command: 'search', label: 'Search again' },
+    takesLessMemory: true,
+    checkpoint: 'search',
+    isLostOnLeaving: false,
+  },
+  paths: {
+    title: 'Measuring plans',
+    name: 'the measurement of one-shot paths',
+    busy: 'Plans are being measured.',
+    place: 'search',
+    runs: ({ search }) => search.measuring !== null,
+    share: ({ search }) => search.measuring,
+    again: null,
+    takesLessMemory: false,
+    checkpoint: null,
+    isLostOnLeaving: false,
+  },
+  evaluate: {
+    title: 'Evaluating',
+    name: 'the evaluation',
+    busy: 'A text is being evaluated.',
+    place: 'evaluate',
+    runs: ({ evaluate }) => evaluate.running !== null,
+    share: ({ evaluate }) => shareOf(evaluate.progress),
+    again: { command: 'evaluate', label: 'Evaluate again' },
+    takesLessMemory: true,
+    checkpoint: null,
+    isLostOnLeaving: true,
+  },
+  export: {
+    title: 'Exporting',
+    name: 'the export',
+    busy: 'An export is running.',
+    place: 'export',
+    runs: ({ export: { running } }) => running,
+    share: ({ export: { progress } }) => shareOf(progress),
+    // It starts in its dialog, which offers it again.
+    again: null,
+    takesLessMemory: false,
+    checkpoint: null,
+    isLostOnLeaving: true,
+  },
+} as const satisfies Record<string, JobSpec>;
+
+export type EngineJob = keyof typeof JOBS;
+
+/** Where errors are shown that belong to no engine job. */
+export type OtherPlace =
   | 'open'
   | 'device'
-  | 'score'
-  | 'parts'
-  | 'criteria'
-  | 'stability'
-  | 'search'
   | 'plan'
-  | 'export'
   | 'restore'
   | 'speed'
-  | 'budget'
-  | 'evaluate'
+  | 'goal'
   | 'interop'
   | 'generate';
 
-export interface OpenModel {
-  source: FolderSource;
-  summary: ModelSummary;
-  hasTokenizer: boolean;
-  /** State of its chat template, an error in the template's own words. */
-  chat: VariantInfo['chat'];
-  /** Graphs of the folder when it has several, so that another one can be chosen. */
-  graphs: readonly GraphChoice[];
-  /** What the folder was made from, when it is an export of ours. */
-  madeFrom: Restored | null;
+/** What an error belongs to, and so where it is shown. */
+export type ErrorPlace = (typeof JOBS)[EngineJob]['place'] | OtherPlace;
+
+export interface StudioState extends Slices {
+  errors: { readonly [P in ErrorPlace]?: ErrorReport };
 }
 
-/** A curve while it grows. */
-export interface GrowingCurve {
-  /** Settings of the run; those of the page may change meanwhile. */
-  settings: ScoreSettings;
-  device: { kind: DeviceKind; name: string } | null;
-  windows: number;
-  baseline: Measure | null;
-  blocks: readonly BlockScore[];
-  notes: readonly string[];
+/** The slices, each as `make` makes it. */
+function slicesBy(make: (slice: Slice<unknown>, name: keyof Slices) => unknown): Slices {
+  const names = Object.keys(SLICES) as (keyof Slices)[];
+  const values = names.map((name) => [name, make(SLICES[name] as Slice<unknown>, name)]);
+  return Object.fromEntries(values) as Slices;
 }
-
-/** Scores of parts while they come. */
-export interface GrowingSublayers {
-  baseline: Measure | null;
-  parts: readonly SublayerScore[];
-  notes: readonly string[];
-}
-
-/** What an iterative search is to do, as typed; it ends at whichever comes first. */
-export interface SearchForm {
-  /** Blocks to remove, at most; null = all that may go. */
-  count: number | null;
-  /** Perplexity that must not be passed; null = no bound. */
-  maxPpl: number | null;
-  /** Goes on from the plan instead of from the whole model. */
-  fromPlan: boolean;
-}
-
-/** An iterative search, whole or as far as it came. */
-export interface SearchPath {
-  request: SearchRequest;
-  /** Key of its settings. */
-  settingsKey: string;
-  /** Null while unknown: it was asked for without a curve and has not ended. */
-  windows: number[][] | null;
-  device: { kind: DeviceKind; name: string } | null;
-  /** Before anything was removed. */
-  baseline: Measure | null;
-  steps: readonly SearchStep[];
-  /** Steps that an earlier, interrupted run had done. */
-  resumedSteps: number;
-  /** Candidates of the step that runs, as they were scored. */
-  candidates: readonly { block: number; nll: number }[];
-  notes: readonly string[];
-  /** How it ended; null while it runs. */
-  ended: SearchResult['stoppedBy'] | 'cancelled' | 'failed' | null;
-  seconds: number | null;
-  costRatio: number | null;
-}
-
-interface Curve {
-  /** Counts up with every curve: results that belong to it carry it in their key. */
-  id: number;
-  result: ScoreResult;
-  /** Key of the settings it was asked with. */
-  settingsKey: string;
-  /** True when it was read from an espalier.json. */
-  restored: boolean;
-  /** What the engine remarked while it ran: fewer windows than asked, another device, rewrites. */
-  notes: readonly string[];
-}
-
-/** A finished measurement with what it belongs to. */
-export interface Measured {
-  /** Of plan, settings and device, as `speedKey` makes it. */
-  key: string;
-  removed: readonly Unit[];
-  /** The precision in which the plan was written; absent for the source's. */
-  dtype?: ExportDtype;
-  result: MeasureResult;
-  /**
-   * Tokens/s that earlier measurements of other plans foretold for this one, or null when they
-   * could not.
-   */
-  predicted: number | null;
-}
-
-/** A measurement under way. */
-export interface Measuring {
-  key: string;
-  removed: readonly Unit[];
-  dtype?: ExportDtype;
-  settings: SpeedSettings;
-  /** Started by itself: gives way to everything else. */
-  auto: boolean;
-  loaded: { readonly [W in Which]?: VariantInfo };
-  /** Throughput of the timed runs so far, tokens/s. */
-  samples: { readonly [W in Which]: readonly number[] };
-}
-
-/** A finished batch sweep with what it belongs to. */
-export interface Swept {
-  key: string;
-  removed: readonly Unit[];
-  result: SweepResult;
-}
-
-/** A message and the answer that the conversation goes on from. */
-export interface Exchange {
-  /** Counts up within a conversation. */
-  id: number;
-  user: string;
-  assistant: string;
-  /** Whose answer it is. */
-  which: Which;
-}
-
-/** What is to be generated, as typed. */
-export interface GenerateForm {
-  /**
-   * `chat` goes through the model's template; `ids` are token ids, for models without a tokenizer.
-   */
-  mode: 'raw' | 'chat' | 'ids';
-  prompt: string;
-  /** System text of a chat; empty: the template's own default. */
-  system: string;
-  /** What was said before the prompt, in a chat. */
-  turns: readonly Exchange[];
-  /** Token ids as typed, separated by commas or blanks. */
-  ids: string;
-  /** Most new tokens. */
-  tokens: number;
-  sampling: Sampling;
-  stopAtEos: boolean;
-}
-
-/** A generation, whole or as far as it came. */
-export interface Generated {
-  removed: readonly Unit[];
-  form: GenerateForm;
-  /** What the prompt was taken for. */
-  mode: GenerateForm['mode'];
-  /** What the prompt was turned into; null until it is. */
-  prompt: EncodedPrompt | null;
-  sides: { readonly [W in Which]?: Side };
-  errors: { readonly [W in Which]?: ErrorReport };
-  notes: readonly string[];
-  /** Ended by hand. */
-  stopped: boolean;
-}
-
-/**
- * What a plan must reach: tokens/s at least, or bytes at most, of the exported files or on the
- * device.
- */
-export type BudgetKind = 'speed' | 'file' | 'device';
-
-/** One plan that the search looked at: estimated, then measured. */
-export interface BudgetStep {
-  /** Number of blocks left out. */
-  blocks: number;
-  /** In the goal's unit (tokens/s or bytes), or null where nothing is known yet. */
-  estimated: number | null;
-  measured: number | null;
-  meets: boolean | null;
-}
-
-export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | null;
-
-export interface StudioState {
-  model: {
-    current: OpenModel | null;
-    /** Name of the folder that is being read, or null. */
-    opening: string | null;
-    /** How far its graph is read, in bytes; null until that is known. */
-    progress: Progress | null;
-    /** A folder with several graphs waits for a choice. */
-    chooser: { source: FolderSource; name: string; graphs: readonly GraphChoice[] } | null;
-  };
-  device: { report: DeviceReport | null; checking: boolean };
-  score: {
-    settings: ScoreSettings;
-    /** What scoring would need with these settings, or null while unknown. */
-    memory: MemoryEstimate | null;
-    running: GrowingCurve | null;
-    /**
-     * What the last run had measured when it was stopped or failed, while there is no whole curve;
-     * only to look at.
-     */
-    stopped: GrowingCurve | null;
-    progress: Progress | null;
-    cancelling: boolean;
-    curve: Curve | null;
-  };
-  parts: {
-    /** What the importance chart shows and "drop the lowest" takes: blocks or their parts. */
-    view: 'blocks' | 'parts';
-    running: GrowingSublayers | null;
-    progress: Progress | null;
-    /** Shown beside the curve of the same windows only. */
-    result: SublayersResult | null;
-  };
-  criteria: CriteriaSlice;
-  stability: StabilitySlice;
-  search: {
-    form: SearchForm;
-    running: boolean;
-    paused: boolean;
-    progress: Progress | null;
-    /** The last search, or the one that runs. */
-    path: SearchPath | null;
-    /** Plans of one-shot paths that are being measured. */
-    measuring: { done: number; total: number } | null;
-    /** Plans measured for paths, by the key that `effectKey` gives them. */
-    measured: ReadonlyMap<string, PlanResult>;
-  };
-  evaluate: EvaluateSlice;
-  interop: InteropSlice;
-  /** Long jobs on the open model that did not come to their end. */
-  interrupted: { jobs: readonly Interrupted[] };
-  plan: PlanHistory & {
-    /** Why the last "drop the k lowest" was refused, or ''. */
-    refusal: string;
-  };
-  effect: {
-    /** Key of the plan whose perplexity was asked for, or null. */
-    asked: string | null;
-    /** Key and result that are shown; stale when the keys differ. */
-    shown: { key: string; result: PlanResult } | null;
-    progress: Progress | null;
-    /** Measured plans of the current curve by key: going back costs nothing. */
-    known: ReadonlyMap<string, PlanResult>;
-  };
-  speed: {
-    /**
-     * A settled plan is quick-measured by itself; null while nobody has said so: then the model's
-     * size decides.
-     */
-    auto: boolean | null;
-    running: Measuring | null;
-    progress: Progress | null;
-    /** What the meter remarked during the job that runs. */
-    notes: readonly string[];
-    /** Measurements of this model by key, oldest first. */
-    known: ReadonlyMap<string, Measured>;
-    /** What the cards show; of another plan when its `removed` differ from the plan's. */
-    shown: Measured | null;
-    sweep: { running: { removed: readonly Unit[] } | null; shown: Swept | null };
-  };
-  budget: {
-    kind: BudgetKind;
-    /** Tokens/s or bytes; null while nothing is typed. */
-    goal: number | null;
-    running: boolean;
-    steps: readonly BudgetStep[];
-    /** How the last search ended, in words; '' before. */
-    verdict: string;
-  };
-  generate: {
-    form: GenerateForm;
-    running: boolean;
-    /** Of loading; null while tokens come. */
-    progress: Progress | null;
-    /**
-     * The last generation, or the one that runs; of another plan when its `removed` differ from the
-     * plan's.
-     */
-    shown: Generated | null;
-  };
-  variants: {
-    /** Names given by hand, by plan (its removed blocks joined by commas). */
-    names: ReadonlyMap<string, string>;
-    /** Plans kept as rows although nothing is measured yet. */
-    kept: ReadonlySet<string>;
-    /** Plans that are not listed. */
-    hidden: ReadonlySet<string>;
-    /** Plans that are compared: the last two that were pinned. */
-    pinned: readonly string[];
-  };
-  export: {
-    running: boolean;
-    progress: Progress | null;
-    removed: readonly Unit[];
-    result: ExportResult | null;
-    target: 'folder' | 'zip';
-    /** The precision to write in; null for the source's. */
-    dtype: ExportDtype | null;
-    /** What exports in a precision write, as far as it was asked. */
-    sizes: { dtype: ExportDtype; written: WrittenSizes } | null;
-  };
-  view: {
-    /** Block under the pointer or the focus, in all three views. */
-    hover: number | null;
-    dialog: Dialog;
-    /** A text that was dropped and waits to be told what it is for. */
-    dropped: { name: string; text: string } | null;
-    /** Single letters run commands; can be switched off for speech input. */
-    singleKeys: boolean;
-    /**
-     * A notification tells of the end of a long job while the page is hidden; the browser may still
-     * refuse.
-     */
-    notify: boolean;
-    /** Last thing to be read aloud. */
-    announcement: string;
-    /** A short message that goes away by itself; counted so that equal ones show twice. */
-    toast: { id: number; text: string } | null;
-  };
-  errors: { readonly [P in Place]?: ErrorReport };
-}
-
-const DEFAULT_SETTINGS: ScoreSettings = {
-  text: { kind: 'bundled' },
-  samples: 10,
-  length: 128,
-  sampler: 'even',
-  seed: 0,
-  bos: null,
-  device: 'auto',
-};
-
-export const NO_EFFECT: StudioState['effect'] = {
-  asked: null,
-  shown: null,
-  progress: null,
-  known: new Map(),
-};
-export const NO_EXPORT: StudioState['export'] = {
-  running: false,
-  progress: null,
-  removed: [],
-  result: null,
-  target: 'folder',
-  dtype: null,
-  sizes: null,
-};
-
-const NO_PARTS: StudioState['parts'] = {
-  view: 'blocks',
-  running: null,
-  progress: null,
-  result: null,
-};
-const NO_SEARCH: StudioState['search'] = {
-  form: { count: 4, maxPpl: null, fromPlan: false },
-  running: false,
-  paused: false,
-  progress: null,
-  path: null,
-  measuring: null,
-  measured: new Map(),
-};
-const NO_SPEED: StudioState['speed'] = {
-  auto: null,
-  running: null,
-  progress: null,
-  notes: [],
-  known: new Map(),
-  shown: null,
-  sweep: { running: null, shown: null },
-};
-const FORM: GenerateForm = {
-  mode: 'raw',
-  prompt: 'It was a fine morning, and Anne',
-  system: '',
-  turns: [],
-  ids: '1, 2, 3',
-  tokens: 64,
-  sampling: GREEDY,
-  stopAtEos: true,
-};
-const NO_GENERATE: StudioState['generate'] = {
-  form: FORM,
-  running: false,
-  progress: null,
-  shown: null,
-};
-const NO_VARIANTS: StudioState['variants'] = {
-  names: new Map(),
-  kept: new Set(),
-  hidden: new Set(),
-  pinned: [],
-};
-const NO_BUDGET: StudioState['budget'] = {
-  kind: 'speed',
-  goal: null,
-  running: false,
-  steps: [],
-  verdict: '',
-};
 
 export function firstState(): StudioState {
-  return {
-    model: { current: null, opening: null, progress: null, chooser: null },
-    device: { report: null, checking: false },
-    score: {
-      settings: DEFAULT_SETTINGS,
-      memory: null,
-      running: null,
-      stopped: null,
-      progress: null,
-      cancelling: false,
-      curve: null,
-    },
-    parts: NO_PARTS,
-    criteria: NO_CRITERIA,
-    stability: NO_STABILITY,
-    search: NO_SEARCH,
-    evaluate: NO_EVALUATE,
-    interop: NO_INTEROP,
-    interrupted: { jobs: [] },
-    plan: { ...startHistory(), refusal: '' },
-    effect: NO_EFFECT,
-    speed: NO_SPEED,
-    budget: NO_BUDGET,
-    generate: NO_GENERATE,
-    variants: NO_VARIANTS,
-    export: NO_EXPORT,
-    view: {
-      hover: null,
-      dialog: null,
-      dropped: null,
-      singleKeys: true,
-      notify: false,
-      announcement: '',
-      toast: null,
-    },
-    errors: {},
-  };
+  return { ...slicesBy(({ first }) => first), errors: {} };
+}
+
+/** What is left of the state when a model was opened. */
+export function afterOpening(state: StudioState, opened: Opened): StudioState {
+  return { ...slicesBy(({ keep }, name) => keep(state[name], opened)), errors: {} };
 }

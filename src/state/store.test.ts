@@ -6,19 +6,20 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cancelled, EspalierError, toReport } from '../errors.ts';
 import { golden, samplePath } from '../testing/fixtures.ts';
-import { COMMANDS, command, primaryCommand } from './commands.ts';
+import { COMMANDS, command } from './commands.ts';
 import { droppable } from './criteria/orders.ts';
+import { effectView } from './effect/selectors.ts';
 import { SAMPLE_FILES, sampleSource } from './open/sample.ts';
-import { windowsOf } from './score/text.ts';
+import { isOwnChoice } from './plan/selectors.ts';
+import { primaryCommand } from './primaryCommand.ts';
 import {
   curveView,
-  effectView,
-  isOwnChoice,
   measuredOn,
   runningOn,
   settingsChanged,
   stoppedAfter,
-} from './selectors.ts';
+} from './score/selectors.ts';
+import { windowsOf } from './score/text.ts';
 import { createStudioStore } from './store.ts';
 import { fakeMeter } from './testing/fakeMeter.ts';
 import { createFakeStudio, type FakeOptions, type SampleNumbers } from './testing/fakeStudio.ts';
@@ -262,7 +263,7 @@ describe('the plan', () => {
     expect(get().plan.present.removed).toEqual(
       [...numbers.ppl_order.slice(0, 4)].sort((a, b) => a - b),
     );
-    actions.protectEnds(true);
+    actions.lockEnds(true);
     expect(get().plan.present.removed).toEqual([7, 8, 9]);
     expect(droppable(get())).toBe(10);
     actions.dropLowest(11);
@@ -428,7 +429,7 @@ describe('export', () => {
 });
 
 describe('a replaced engine', () => {
-  it('is asked again for device and memory after a slow cancel, and for nothing after a fault', async () => {
+  it('is asked for device and memory after a slow cancel, not after a fault', async () => {
     const { actions, get, fake } = setUp();
     fake.failNext('device', new EspalierError('cancelled', 'Cancelled.'));
     fake.failNext('memory', new EspalierError('cancelled', 'Cancelled.'));
@@ -439,7 +440,7 @@ describe('a replaced engine', () => {
     await until(() => get().device.report !== null && get().score.memory !== null);
     const before = fake.calls.length;
     actions.engineReplaced(toReport(new EspalierError('device-lost', 'The GPU went away.')));
-    expect(get().view.toast?.text).toBe('The GPU went away. The engine was started again.');
+    expect(get().view.toast?.text).toBe('The GPU went away. The engine was restarted.');
     expect(fake.calls).toHaveLength(before);
   });
 });

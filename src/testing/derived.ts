@@ -1,5 +1,5 @@
-// Fixture folders that are mostly pieces of other fixtures, kept as recipes and made whole on first
-// use; for tests in Node only.
+// Fixture folders that consist mostly of parts of other fixtures: stored as recipes and built on
+// first use, for tests in Node.
 
 import { createHash } from 'node:crypto';
 import {
@@ -20,7 +20,7 @@ const FIXTURES = join(ROOT, 'e2e/fixtures');
 const RECIPES = join(FIXTURES, 'derived');
 const CACHE = join(ROOT, 'node_modules/.cache/espalier-fixtures');
 
-/** A run of bytes of a fixture file (`folder/path`), or the next bytes of the recipe itself. */
+/** A byte range of a fixture file (`folder/path`), or a number of bytes of the recipe itself. */
 export type Piece = [file: string, offset: number, length: number] | number;
 
 export interface RecipeFile {
@@ -30,13 +30,13 @@ export interface RecipeFile {
   pieces: Piece[];
 }
 
-/** All files of a folder; `literals` are the bytes that no other fixture has. */
+/** The files of a folder; `literals` are the bytes that no other fixture contains. */
 export interface Recipe {
   files: RecipeFile[];
   literals: Uint8Array;
 }
 
-/** Recipe as bytes: header length, JSON header, literals; brotli over all. */
+/** A recipe as bytes: header length, JSON header and literals, compressed with Brotli. */
 export function packRecipe({ files, literals }: Recipe): Uint8Array {
   const header = Buffer.from(JSON.stringify(files));
   const size = Buffer.alloc(4);
@@ -59,7 +59,7 @@ function unpackRecipe(bytes: Uint8Array): Recipe {
   };
 }
 
-/** Names of the folders that are kept as recipes. */
+/** Names of the folders that are stored as recipes. */
 export function derivedNames(): string[] {
   return existsSync(RECIPES)
     ? readdirSync(RECIPES)
@@ -69,9 +69,9 @@ export function derivedNames(): string[] {
 }
 
 /**
- * Absolute path of a fixture folder: the committed one, or one that is made from its recipe under
+ * Absolute path of a fixture folder: the committed one, or one built from its recipe under
  * node_modules/.cache.
- * @throws Error when there is neither, or when a file does not come out with its SHA-256
+ * @throws Error when there is neither, or when a built file does not have its SHA-256.
  */
 export function fixtureFolder(name: string): string {
   const committed = join(FIXTURES, name);
@@ -83,7 +83,7 @@ export function fixtureFolder(name: string): string {
   if (existsSync(made)) return made;
 
   const { files, literals } = unpackRecipe(packed);
-  // Test processes run side by side: each makes its own copy, and the first to rename it wins.
+  // Test processes run in parallel: each builds its own copy, and the first to rename it wins.
   const own = `${made}.${process.pid}`;
   let at = 0;
   for (const file of files) {

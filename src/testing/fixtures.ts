@@ -1,5 +1,4 @@
-// Where the test models, goldens and texts lie, for tests in Node; must not be imported by the
-// product.
+// Paths and contents of test models, goldens and texts, for tests in Node.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +9,8 @@ export { type CountingFolder, nodeFolder } from '../node/folder.ts';
 const ROOT = new URL('../../', import.meta.url);
 
 /**
- * Absolute path of a fixture folder or file, e.g. `optimum-llama-fp32`; folders that are kept as
- * recipes are made on first use.
+ * Absolute path of a fixture folder or file, such as `optimum-llama-fp32`; folders stored as
+ * recipes are built on first use.
  */
 export function fixturePath(name: string): string {
   if (derivedNames().includes(name)) return fixtureFolder(name);
@@ -43,12 +42,12 @@ export function golden<T = FixtureGolden>(name: string): T {
 }
 
 /** Mean NLL of a model over the golden windows, and of each window. */
-export interface GoldenMeasure {
+interface GoldenMeasure {
   nll: number;
   nllPerWindow: number[];
 }
 
-/** Goldens of one fixture folder; tools/README.md says how to read them. */
+/** The goldens of a fixture folder; tools/README.md describes them. */
 export interface FixtureGolden {
   fixture: string;
   maker: string;
@@ -86,7 +85,7 @@ export interface Level0Golden {
   >;
 }
 
-/** The part of the sample's goldens that tests read; tools/sample_golden.py makes more. */
+/** The sample's goldens as far as tests read them; tools/sample_golden.py writes more. */
 export interface SampleGolden {
   windows: number[][];
   samples: number;
@@ -115,7 +114,7 @@ export interface SampleGolden {
   }[];
 }
 
-/** One row of corpus.json: what tools/blocks.py finds in a folder. */
+/** A row of corpus.json: what tools/blocks.py finds in a folder. */
 export interface CorpusRow {
   folder: string;
   /** Path of the graph within the folder. */
@@ -134,7 +133,7 @@ export interface CorpusRow {
   /** False when the graph gives the last token's logits only. */
   perToken: boolean;
   staticCache: boolean;
-  /** The rest is there for folders whose blocks were found. */
+  /** From here on: only in rows of folders whose blocks were found. */
   anchor?: string;
   cuts?: string[];
   midCuts?: string[] | null;
@@ -149,17 +148,14 @@ export interface CorpusRow {
 const rows = (name: string): CorpusRow[] =>
   JSON.parse(readFileSync(fixturePath(name), 'utf8')) as CorpusRow[];
 
-/**
- * What to expect of the folders that most tests run: every family, exporter and precision, and the
- * obstacles.
- */
+/** The folders that most tests use: every family, exporter and precision, and every obstacle. */
 export function corpus(): CorpusRow[] {
   return [...rows('corpus.json'), ...rows('derived/corpus.json')];
 }
 
 /**
- * The same with further forms of the small Llama: simplified, renamed, without caches, without an
- * embedding table, one logits row, and so on.
+ * The same, and variants of the small Llama: simplified, renamed, without caches, without an
+ * embedding table, with logits of the last token only, and so on.
  */
 export function wholeCorpus(): CorpusRow[] {
   return [...corpus(), ...rows('derived/variants.json')];

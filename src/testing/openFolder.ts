@@ -1,5 +1,4 @@
-// Opens folders that a test file needs to its end, and closes them then; must not be imported by
-// the product.
+// Opens folders for a test file and closes them after its last test.
 
 import { afterAll } from 'vitest';
 import { type CountingFolder, nodeFolder } from './fixtures.ts';

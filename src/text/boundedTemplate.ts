@@ -1,20 +1,20 @@
-// Renders a chat template within a bounded number of steps, since the template comes with the
-// model; must not know what a conversation is.
+// Renders a Jinja template within a bounded number of steps, since templates come with models of
+// unknown origin.
 
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
 
-/** Characters of a template; the longest known, with tools and reasoning, has 20,000. */
+/** Most characters of a template; the longest known, with tools and reasoning, has 20,000. */
 export const MAX_TEMPLATE_CHARS = 256 * 1024;
-/** Bytes of a template's file: a character takes at most four. */
+/** Most bytes of a template file: a character takes at most four. */
 export const MAX_TEMPLATE_BYTES = 4 * MAX_TEMPLATE_CHARS;
 /**
- * Evaluations of one rendering, lists counted by their length; 100 turns take some 20,000. About a
- * second of work.
+ * Most evaluations in one rendering, with lists counted by their length: about a second of work. A
+ * conversation of 100 turns takes some 20,000.
  */
 export const MAX_STEPS = 400_000;
-/** Numbers that range() gives at once. */
+/** Most numbers of a range(). */
 export const MAX_RANGE = 10_000;
-/** Characters that count as one step, so that texts which double themselves end too. */
+/** Characters of a string that count as one step, so that repeated doubling ends too. */
 const STEP_CHARS = 64;
 
 const MONTHS = [
@@ -54,9 +54,9 @@ class BoundedInterpreter extends Interpreter {
 }
 
 /**
- * A parsed template as a function of its variables.
- * @throws Error in the library's words when it cannot be parsed, is longer than MAX_TEMPLATE_CHARS,
- *   or (when called) fails or takes more than MAX_STEPS
+ * Parses a template and returns a function of its variables, which throws when the template fails
+ * or takes more than MAX_STEPS.
+ * @throws Error when the template cannot be parsed or is longer than MAX_TEMPLATE_CHARS.
  */
 export function boundedTemplate(
   source: string,
@@ -73,8 +73,8 @@ export function boundedTemplate(
 }
 
 /**
- * What templates find without being given it. @source Hugging Face transformers, chat template
- * utilities
+ * Names that are defined in every template.
+ * @source Hugging Face Transformers, chat template utilities
  */
 function globals(): Record<string, unknown> {
   return {
@@ -92,11 +92,11 @@ function globals(): Record<string, unknown> {
   };
 }
 
-/** As in Python, at most MAX_RANGE numbers. */
+/** Python's range, of at most MAX_RANGE numbers. */
 function range(first: number, second?: number, step = 1): number[] {
   const [start, stop] = second === undefined ? [0, first] : [first, second];
   const count = Math.max(0, Math.ceil((stop - start) / step));
-  // Not a number (a step of 0, a text) fails here too.
+  // NaN (a step of 0, a string) fails here too.
   if (!(count <= MAX_RANGE)) throw new Error(`range() of more than ${MAX_RANGE} numbers`);
   return Array.from({ length: count }, (_, k) => start + k * step);
 }

@@ -85,7 +85,9 @@ describe('chat templates', () => {
     expect(() => loadChat(named('rag', 'tools'), null)).toThrow(
       /"rag", "tools".*none named "default"/,
     );
-    expect(() => loadChat(config({ chat_template: 3 }), null)).toThrow(/neither a text nor a list/);
+    expect(() => loadChat(config({ chat_template: 3 }), null)).toThrow(
+      /neither a string nor a list/,
+    );
   });
 
   it('passes special tokens as texts, and those that are missing as nothing', () => {

@@ -1,5 +1,4 @@
-// Turns a conversation into the text that a model was trained on, by its own chat template; must
-// not tokenize.
+// Renders a conversation with the chat template of a model.
 
 import { EspalierError } from '../errors.ts';
 import { boundedTemplate } from './boundedTemplate.ts';
@@ -13,24 +12,23 @@ export interface ChatMessage {
 
 export interface ChatTemplate {
   /**
-   * The text of a conversation. It holds the special tokens that the template writes, the beginning
-   * of sequence too: turn it into ids without adding another.
-   * @param addGenerationPrompt true: ends where the assistant's answer begins
-   * @throws EspalierError `tokenizer` with the template's own words, e.g. of a conversation in an
-   *   order that it does not know
+   * The text of a conversation. It contains the special tokens that the template writes, including
+   * the beginning of sequence: tokenize it without adding another.
+   * @param options.addGenerationPrompt end the text where the assistant's answer begins.
+   * @throws EspalierError `tokenizer` with the message of the template, for example about the order
+   *   of roles.
    */
   render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
 }
 
 /**
  * The chat template of a model folder, or null when it has none.
- * @param tokenizerConfigJson text of tokenizer_config.json: its `chat_template` is a template, or a
- *   list of named ones of which "default" is taken; its `bos_token` and so on are passed to the
- *   template
- * @param templateFile text of chat_template.jinja, which wins over the config
- * @throws EspalierError `tokenizer` when the config is no JSON, or with the template's own words
- *   when it cannot be parsed
- * @source Hugging Face transformers, apply_chat_template
+ * @param tokenizerConfigJson text of tokenizer_config.json. Its `chat_template` is a template or a
+ *   list of named templates, of which "default" is used; `bos_token` and the like are variables of
+ *   the template.
+ * @param templateFile text of chat_template.jinja, which takes precedence over the config.
+ * @throws EspalierError `tokenizer` when the config is not JSON or the template cannot be parsed.
+ * @source Hugging Face Transformers, apply_chat_template
  */
 export function loadChat(
   tokenizerConfigJson: string | null,
@@ -58,7 +56,7 @@ export function loadChat(
           ...tokens,
         });
       } catch (error) {
-        throw failed('The chat template of the model does not take this conversation', error);
+        throw failed('The chat template of the model does not accept this conversation', error);
       }
     },
   };
@@ -89,12 +87,13 @@ function chosenTemplate(value: unknown): string | null {
     'tokenizer',
     named.length > 0
       ? `tokenizer_config.json has the chat templates ${brief(names)}, but none named "default".`
-      : 'The chat_template of tokenizer_config.json is neither a text nor a list of named ones.',
-    'Use a raw prompt, or put the wanted template into a file chat_template.jinja.',
+      : 'The chat_template of tokenizer_config.json is neither a string nor a list of named ' +
+          'templates.',
+    'Use a raw prompt, or put the template into a file chat_template.jinja.',
   );
 }
 
-/** Every `*_token` of the config as text, and the list of additional ones. */
+/** Every `*_token` of the config as text, and the list of additional special tokens. */
 function specialTokens(config: Json): Json {
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(config)) {

@@ -1,14 +1,16 @@
-// The JSON files around a tokenizer, checked before they are used; must not interpret more than
-// their outer form.
+// Reads the JSON files of a tokenizer, within bounds.
 
 import { EspalierError } from '../errors.ts';
-import { MAX_CONFIG_BYTES, readJsonObject } from '../json.ts';
+import { readJsonObject } from '../json.ts';
+
+/** Most bytes of tokenizer_config.json; real ones stay below 3 MB (an entry per added token). */
+export const MAX_TOKENIZER_CONFIG_BYTES = 16 * 2 ** 20;
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** Words of a file or of a library within a message: at most 300 characters. */
-export function brief(words: string): string {
-  return words.length <= 300 ? words : `${words.slice(0, 300)}…`;
+/** Text from a file or a library as messages quote it: at most 300 characters. */
+export function brief(text: string): string {
+  return text.length <= 300 ? text : `${text.slice(0, 300)}…`;
 }
 
 export function brokenTokenizer(message: string, detail: string): EspalierError {
@@ -22,19 +24,16 @@ export function brokenTokenizer(message: string, detail: string): EspalierError 
 }
 
 /**
- * @throws EspalierError `tokenizer` when the text of the file `name` is no JSON object, or longer
- * than `max`
+ * Parses the JSON object in the text of the file `name`.
+ * @throws EspalierError `tokenizer` when it is not a JSON object, or longer than `max` characters.
  */
-export function parseObject(name: string, text: string, max = MAX_CONFIG_BYTES): Json {
+export function parseObject(name: string, text: string, max = MAX_TOKENIZER_CONFIG_BYTES): Json {
   const read = readJsonObject(text, { max });
   if (!read.ok) throw brokenTokenizer(`${name} ${read.problem}.`, read.detail);
   return read.value;
 }
 
-/**
- * The text of a token in a config, such as `bos_token`: a string, or an object with the string in
- * `content`.
- */
+/** The text of a token in a config, such as `bos_token`: a string or an object with `content`. */
 export function tokenText(value: unknown): string | null {
   if (typeof value === 'string') return value;
   const content = (value as { content?: unknown } | null | undefined)?.content;

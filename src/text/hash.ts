@@ -1,8 +1,8 @@
-// The identity of a text; must not be used for secrets.
+// Hashes a text, to recognise it again.
 
 /**
- * SHA-256 of the text's UTF-8 bytes, 64 hex digits; '' where the page has no Web Crypto (plain http
- * on another host).
+ * SHA-256 of the UTF-8 bytes of a text as 64 hex digits; '' where the page has no Web Crypto (over
+ * plain http from another host).
  */
 export async function sha256OfText(text: string): Promise<string> {
   if (typeof crypto === 'undefined' || !crypto.subtle) return '';

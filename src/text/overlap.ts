@@ -1,16 +1,16 @@
-// How much of an evaluation text was seen by the calibration, in token n-grams; must not tokenise.
+// The overlap of an evaluation text with the calibration windows, in token n-grams.
 
 /**
- * Tokens of an n-gram: long enough that two texts rarely share one by chance (GPT-3's contamination
- * study uses 13 words).
+ * Tokens of an n-gram: long enough for two texts rarely to share one by chance. The contamination
+ * study of GPT-3 (Brown et al., 2020, appendix C) uses 13 words.
  */
 const OVERLAP_TOKENS = 13;
 
 /**
- * Share of the text's n-grams (every position counts) that occur inside a calibration window; 0 for
- * a text or windows shorter than n.
- * @param ids of the evaluation text, without special tokens
- * @param windows of the calibration; a BOS in front does no harm
+ * Share of the n-grams of a text, one per position, that occur in a calibration window; 0 for a
+ * text or windows shorter than n.
+ * @param ids token ids of the evaluation text, without special tokens.
+ * @param windows calibration windows, with or without BOS.
  */
 export function overlapShare(
   ids: readonly number[],
@@ -33,19 +33,19 @@ export function overlapShare(
   return shared / count;
 }
 
-/** What the reader should know of a shared part, or null when there is none. */
+/** A warning about the overlap, or null when there is none. */
 export function overlapWarning(share: number, n = OVERLAP_TOKENS): string | null {
   if (share <= 0) return null;
   const percent = share * 100;
   const shown = percent < 0.1 ? 'under 0.1' : percent.toFixed(percent < 10 ? 1 : 0);
   return (
-    `${shown} % of the evaluation text's runs of ${n} tokens also occur in the calibration ` +
-    'windows: the plan was chosen on text that it is now measured on, so these numbers flatter ' +
-    'it.'
+    `${shown} % of the ${n}-token sequences of the evaluation text also occur in the calibration ` +
+    'windows: the plan was chosen on text that it is now measured on, so these numbers are too ' +
+    'good.'
   );
 }
 
-/** FNV-1a over the ids of each run, folded to 32 bits; runs of one hash are compared id by id. */
+/** 32-bit FNV-1a over the ids of each n-gram; n-grams of equal hash are compared id by id. */
 function eachHash(
   ids: readonly number[],
   n: number,

@@ -1,24 +1,23 @@
-// Judges the regular expressions that a tokenizer.json brings, which run on the user's text; must
-// not run one.
+// Checks the regular expressions in a tokenizer.json before they are run on the user's text.
 
+import { backtrackingCheck } from './backtracking.ts';
 import { brokenTokenizer } from './config.ts';
-import { patternJudge } from './patternForks.ts';
 
-/** Characters of one pattern; the longest known has 500. */
+/** Most characters of a pattern; the longest known has 500. */
 export const MAX_PATTERN_CHARS = 10_000;
 
 /**
- * Refuses patterns that can take time exponential in the text, as (a+)+ and (a|ab)* can. The
- * tokenizers of known models have none. Looks at every `Regex` member of a part of tokenizer.json.
- * @throws EspalierError `tokenizer` with the pattern
+ * Refuses patterns that can take exponential time, as (a+)+ and (a|ab)* can. Tokenizers of known
+ * models have none. Checks every member `Regex` of a section of tokenizer.json.
+ * @throws EspalierError `tokenizer`, naming the pattern.
  */
-export function requireTamePatterns(part: unknown): void {
-  const why = patternJudge();
+export function requireSafePatterns(part: unknown): void {
+  const obstacle = backtrackingCheck();
   visit(part, (pattern) => {
     const reason =
       pattern.length > MAX_PATTERN_CHARS
         ? `is longer than ${MAX_PATTERN_CHARS} characters`
-        : why(pattern);
+        : obstacle(pattern);
     if (reason)
       throw brokenTokenizer(
         `The pattern ${JSON.stringify(pattern.slice(0, 80))} of tokenizer.json ${reason}.`,
@@ -27,10 +26,10 @@ export function requireTamePatterns(part: unknown): void {
   });
 }
 
-function visit(part: unknown, judge: (pattern: string) => void): void {
+function visit(part: unknown, check: (pattern: string) => void): void {
   if (typeof part !== 'object' || part === null) return;
   for (const [key, value] of Object.entries(part)) {
-    if (key === 'Regex' && typeof value === 'string') judge(value);
-    else visit(value, judge);
+    if (key === 'Regex' && typeof value === 'string') check(value);
+    else visit(value, check);
   }
 }

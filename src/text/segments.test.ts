@@ -133,7 +133,9 @@ describe('overlap', () => {
     const text = counted(100);
     expect(overlapShare(text, [text.slice(10, 30), text.slice(30, 50)])).toBeCloseTo(16 / 88, 12);
     expect(overlapShare(text, [[7, ...text.slice(10, 30)]])).toBeCloseTo(8 / 88, 12);
-    expect(overlapWarning(16 / 88)).toContain('18 % of the evaluation text');
+    expect(overlapWarning(16 / 88)).toContain(
+      '18 % of the 13-token sequences of the evaluation text',
+    );
     expect(overlapWarning(1e-5)).toContain('under 0.1 %');
   });
 });

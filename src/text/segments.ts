@@ -1,5 +1,4 @@
-// A text's token ids as the segments that perplexity is measured on (method: non-overlapping, or
-// with a stride); must not tokenise.
+// Cuts the token ids of a text into the segments on which perplexity is measured.
 
 import { EspalierError } from '../errors.ts';
 
@@ -9,39 +8,38 @@ export interface SegmentRequest {
   /** Tokens per segment, BOS included. */
   segment: number;
   /**
-   * Tokens from one segment to the next; a segment then predicts its last `stride` tokens only, the
-   * first all. null = no overlap.
+   * Tokens from one segment to the next. Each segment but the first then predicts only its last
+   * `stride` tokens. null = no overlap.
    */
   stride: number | null;
-  /** The token that opens every segment, or null for none. */
+  /** The token put before every segment, or null for none. */
   bos: number | null;
-  /** At most this many segments, from the start; null = all. */
+  /** Most segments, from the start of the text; null = all. */
   maxSegments: number | null;
 }
 
 export interface Segments {
-  /** Segments of `segment` ids. */
+  /** Segments of `segment` token ids each. */
   segments: number[][];
-  /** How many of its last tokens each segment predicts. */
+  /** Number of tokens, counted from the end, that each segment predicts. */
   predicts: number[];
-  /** Segments that the whole text gives; what is left over at its end is dropped. */
+  /** Number of segments in the entire text; an incomplete one at the end is dropped. */
   total: number;
-  /** null also where the stride is a whole segment. */
+  /** The stride; null without overlap, also when a stride of one segment was requested. */
   stride: number | null;
 }
 
 /**
- * Cuts a text into segments. With a BOS, a segment is BOS + segment - 1 tokens of the text, and all
- * of these are predicted; without, the first token of a segment is not predicted.
- * @throws EspalierError `bad-input` for sizes that make no sense, or a text too short for one
- *   segment
- * @source method.md 6; strided windows as Hugging Face's "Perplexity of fixed-length models" counts
- *   them
+ * Cuts a text into segments. With a BOS token, a segment is BOS + (segment - 1) tokens of the text,
+ * all of which are predicted; without one, the first token of a segment is not predicted.
+ * @throws EspalierError `bad-input` for invalid sizes, or a text too short for one segment.
+ * @source docs/numerics.md, evaluation; strides as in Hugging Face, "Perplexity of fixed-length
+ *   models"
  */
 export function cutSegments({ ids, segment, stride, bos, maxSegments }: SegmentRequest): Segments {
-  whole(segment, 'The segment length', 2);
-  if (stride !== null) whole(stride, 'The stride', 1);
-  if (maxSegments !== null) whole(maxSegments, 'The number of segments', 1);
+  requireInteger(segment, 'The segment length', 2);
+  if (stride !== null) requireInteger(stride, 'The stride', 1);
+  if (maxSegments !== null) requireInteger(maxSegments, 'The number of segments', 1);
   if (stride !== null && stride > segment)
     throw new EspalierError(
       'bad-input',
@@ -68,7 +66,7 @@ export function cutSegments({ ids, segment, stride, bos, maxSegments }: SegmentR
   return { segments, predicts, total, stride: overlap };
 }
 
-function whole(value: number, name: string, least: number): void {
+function requireInteger(value: number, name: string, least: number): void {
   if (!Number.isSafeInteger(value) || value < least)
     throw new EspalierError(
       'bad-input',

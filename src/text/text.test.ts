@@ -71,7 +71,7 @@ describe('tokenizer', () => {
       '{"bos_token":{"content":"<s>"},"add_bos_token":true}',
     );
     expect([config.addsBos, config.bosId]).toEqual([true, 0]);
-    expect(() => resolveBos('every', eos)).toThrow('names no beginning-of-sequence token');
+    expect(() => resolveBos('every', eos)).toThrow('has no beginning-of-sequence token');
   });
 
   it('encodes a long text in pieces with the ids of the whole', async () => {

@@ -1,71 +1,72 @@
-// A model's tokenizer from its tokenizer.json; must not know about windows, models or files.
+// The tokenizer of a model, made from its tokenizer.json.
 
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { MAX_TOKENIZER_BYTES } from '../json.ts';
 import { brief, brokenTokenizer, type Json, parseObject, tokenText } from './config.ts';
-import { requireTamePatterns } from './patterns.ts';
+import { requireSafePatterns } from './patterns.ts';
+
+/**
+ * Most bytes of tokenizer.json. The largest known, with 262,144 tokens and their merges, has 33 MB;
+ * parsed it takes about ten times its length.
+ */
+export const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
 
 export interface Tokenizer {
   /** Token ids of a text, without special tokens. */
   encode(text: string): number[];
   /**
-   * Token ids of a prompt as it stands: the ids of `encode`, after the beginning-of-sequence token
-   * if the tokenizer puts one first by itself. Of a text without tokens, none.
+   * Token ids of a prompt: the ids of `encode`, after the beginning-of-sequence token when the
+   * tokenizer adds one. Empty for a text without tokens.
    */
   encodePrompt(text: string): number[];
   /**
-   * The same ids as `encode`, computed in pieces of about 200,000 characters where the text can be
-   * cut without changing them.
-   * @param between awaited before every piece with the characters done and in all: the place to
-   *   yield, to report, and to throw when cancelled
+   * The same ids as `encode`, computed in parts of about 200,000 characters where the text can be
+   * split without changing them.
+   * @param between awaited before every part with the characters done and in all: the place to
+   *   yield, to report progress, and to throw when cancelled.
    */
   encodeLong(
     text: string,
     between: (done: number, total: number) => Promise<void>,
   ): Promise<number[]>;
-  /** Text of token ids; special tokens are left out. */
+  /** The text of token ids without special tokens. */
   decode(ids: readonly number[]): string;
-  /**
-   * True when the tokenizer puts a beginning-of-sequence token first by itself: the default BOS
-   * policy is `every` then.
-   */
+  /** True when the tokenizer adds a BOS token by itself; the default BOS policy is then `every`. */
   readonly addsBos: boolean;
   /** The beginning-of-sequence token, or null when the tokenizer has none. */
   readonly bosId: number | null;
 }
 
-const PIECE_CHARS = 200_000;
+const PART_CHARS = 200_000;
 const CONTEXT_CHARS = 400;
 
 /**
- * Cuts a text into pieces whose ids, joined, are the ids of the whole. A cut lies between a single
- * line feed and a letter, where the usual byte-level patterns start a new word; each cut is proven
- * on the text around it, and a tokenizer without words (no pre_tokenizer) is never cut.
+ * Splits a text into parts whose token ids, concatenated, are those of the entire text. Splits are
+ * made between a single line feed and a letter, where the usual byte-level patterns start a new
+ * word, and each is verified on the text around it. If one fails, the text is not split at all.
  */
-function exactPieces(text: string, encode: (part: string) => number[]): string[] {
-  const pieces: string[] = [];
+function splitExactly(text: string, encode: (part: string) => number[]): string[] {
+  const parts: string[] = [];
   let start = 0;
   const boundary = /\S\n(?=\p{L})/gu;
-  while (text.length - start > PIECE_CHARS) {
-    boundary.lastIndex = start + PIECE_CHARS;
+  while (text.length - start > PART_CHARS) {
+    boundary.lastIndex = start + PART_CHARS;
     const found = boundary.exec(text);
     if (!found) break;
     const cut = found.index + found[0].length;
-    // The ids around the cut must be the ids of its two sides; one that fails means that this
-    // tokenizer is not to be cut at all.
     const left = text.slice(Math.max(start, cut - CONTEXT_CHARS), cut);
     const right = text.slice(cut, cut + CONTEXT_CHARS);
-    const whole = encode(left + right);
-    const parts = [...encode(left), ...encode(right)];
-    if (whole.length !== parts.length || whole.some((id, i) => id !== parts[i])) return [text];
-    pieces.push(text.slice(start, cut));
+    const joint = encode(left + right);
+    const separate = [...encode(left), ...encode(right)];
+    if (joint.length !== separate.length || joint.some((id, i) => id !== separate[i]))
+      return [text];
+    parts.push(text.slice(start, cut));
     start = cut;
   }
-  pieces.push(text.slice(start));
-  return pieces;
+  parts.push(text.slice(start));
+  return parts;
 }
 
-/** What the library throws of a tokenizer.json that fits no form, as a coded error. */
+/** Turns what the library throws into a coded error; `what` completes "cannot be used to". */
 function attempt<T>(what: string, run: () => T): T {
   try {
     return run();
@@ -79,10 +80,10 @@ function attempt<T>(what: string, run: () => T): T {
 }
 
 /**
- * Makes a tokenizer of the text of tokenizer.json and, where the folder has one, of
+ * Makes a tokenizer from the texts of tokenizer.json and, where there is one,
  * tokenizer_config.json.
- * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is no JSON, or is of a
- *   kind that is not supported
+ * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is not JSON, or is of an
+ *   unsupported kind.
  */
 export function loadTokenizer(tokenizerJson: string | null, configJson: string | null): Tokenizer {
   if (tokenizerJson === null)
@@ -93,7 +94,7 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
   const json = parseObject('tokenizer.json', tokenizerJson, MAX_TOKENIZER_BYTES);
   const config = configJson === null ? {} : parseObject('tokenizer_config.json', configJson);
   for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'])
-    requireTamePatterns(json[part]);
+    requireSafePatterns(json[part]);
   let inner: HuggingFaceTokenizer;
   try {
     inner = new HuggingFaceTokenizer(
@@ -117,7 +118,7 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
     const bad = out.findIndex((id) => !Number.isSafeInteger(id) || id < 0);
     if (bad >= 0)
       throw brokenTokenizer(
-        `The tokenizer gives no id for the ${bad + 1}. token of the text.`,
+        `The tokenizer gives no id for token ${bad + 1} of the text.`,
         `model type ${JSON.stringify((json.model as Json | null | undefined)?.type)}`,
       );
     return out;
@@ -126,7 +127,7 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
 
   const plain = encode('a');
   const special = ids('a', true);
-  // A token that the post-processor puts in front; one that it only appends (an end token) is none.
+  // A token that the post-processor puts first; one that it only appends (an end token) is no BOS.
   const leading = special.length > plain.length && special[0] !== plain[0] ? special[0] : undefined;
   const named = tokenText(config.bos_token);
   const namedId =
@@ -141,17 +142,18 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
   return {
     encode,
     encodePrompt(text) {
-      const own = encode(text);
-      return addsBos && bosId !== null && own.length > 0 ? [bosId, ...own] : own;
+      const plainIds = encode(text);
+      return addsBos && bosId !== null && plainIds.length > 0 ? [bosId, ...plainIds] : plainIds;
     },
     async encodeLong(text, between) {
-      const pieces = hasWords ? exactPieces(text, encode) : [text];
+      // Without a pre_tokenizer the text is a single word, which cannot be split.
+      const parts = hasWords ? splitExactly(text, encode) : [text];
       const out: number[] = [];
       let done = 0;
-      for (const piece of pieces) {
+      for (const part of parts) {
         await between(done, text.length);
-        for (const id of encode(piece)) out.push(id);
-        done += piece.length;
+        for (const id of encode(part)) out.push(id);
+        done += part.length;
       }
       return out;
     },

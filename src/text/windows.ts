@@ -1,32 +1,31 @@
-// Calibration windows from token ids (method: even or random sampler, BOS policy); must not
-// tokenise or draw its own random numbers.
+// Takes calibration windows out of the token ids of a text, evenly spaced or at random.
 
 import { EspalierError } from '../errors.ts';
 
 export interface WindowRequest {
   /** Token ids of the whole text, without special tokens. */
   ids: readonly number[];
-  /** Number of windows S that is asked for. */
+  /** Number of windows S. */
   samples: number;
   /** Tokens per window L, BOS included. */
   length: number;
   sampler: 'even' | 'random';
-  /** Uniform unsigned 32-bit integers of a seeded generator; only the random sampler draws. */
+  /** Uniform unsigned 32-bit integers of a seeded generator, for the random sampler. */
   random: () => number;
-  /** The token that opens every window, or null for none. */
+  /** The token put before every window, or null for none. */
   bos: number | null;
 }
 
 export interface Windows {
   /** S windows of L token ids. */
   windows: number[][];
-  /** Index of each window's first content token in `ids`, ascending. */
+  /** Index in `ids` of the first token of each window (BOS not counted), ascending. */
   starts: number[];
-  /** What the reader should know: fewer windows than asked for, or windows that overlap. */
+  /** Notes to show: fewer windows than requested, or windows that overlap. */
   notes: string[];
 }
 
-function positiveInteger(value: number, name: string, least: number): void {
+function requireInteger(value: number, name: string, least: number): void {
   if (!Number.isSafeInteger(value) || value < least)
     throw new EspalierError(
       'bad-input',
@@ -36,7 +35,7 @@ function positiveInteger(value: number, name: string, least: number): void {
 }
 
 /**
- * Starts at k * (n - L) / S, floored, for k = 0..S-1; S falls to the number of different starts.
+ * Starts at floor(k * (n - L) / S) for k = 0..S-1, with S at most the number of distinct starts.
  */
 function evenStarts(n: number, length: number, samples: number): number[] {
   const room = n - length;
@@ -54,14 +53,14 @@ function below(random: () => number, bound: number): number {
 }
 
 /**
- * S disjoint windows, every placement equally likely: S different gaps out of n - S * L + S, each
- * moved up by the windows before it.
+ * Starts of S disjoint windows, every placement equally likely: S distinct slots out of
+ * n - S * L + S, each shifted by the lengths of the windows before it.
  */
 function randomStarts(n: number, length: number, samples: number, random: () => number): number[] {
   const count = Math.min(samples, Math.floor(n / length));
   const slots = n - count * length + count;
   const chosen = new Set<number>();
-  // Floyd's sampling: count draws, no rejection.
+  // Floyd's algorithm: one draw per window, without rejection.
   for (let j = slots - count; j < slots; j++) {
     const pick = below(random, j + 1);
     chosen.add(chosen.has(pick) ? j : pick);
@@ -70,11 +69,10 @@ function randomStarts(n: number, length: number, samples: number, random: () => 
 }
 
 /**
- * Cuts S windows of L tokens out of a text's ids.
- * With a BOS, a window is BOS + L-1 content tokens, and L-1 replaces L in the starts (method.md,
- * perplexity).
- * @throws EspalierError `bad-input` when the text is too short for one window, or samples or length
- *   make no sense
+ * Takes S windows of L tokens out of a text. With a BOS token, a window is BOS + L - 1 tokens of
+ * the text, and L - 1 replaces L in the computation of the starts (docs/numerics.md).
+ * @throws EspalierError `bad-input` when the text is too short for one window, or when samples or
+ *   length are invalid.
  */
 export function sampleWindows({
   ids,
@@ -84,8 +82,8 @@ export function sampleWindows({
   random,
   bos,
 }: WindowRequest): Windows {
-  positiveInteger(samples, 'The number of windows', 1);
-  positiveInteger(length, 'The window length', 2);
+  requireInteger(samples, 'The number of windows', 1);
+  requireInteger(length, 'The window length', 2);
   const content = bos === null ? length : length - 1;
   if (ids.length < content)
     throw new EspalierError(
@@ -101,12 +99,12 @@ export function sampleWindows({
   if (starts.length < samples)
     notes.push(
       `The text has ${ids.length} tokens, enough for ${starts.length} of the ${samples} ` +
-        'windows asked for.',
+        'requested windows.',
     );
   if (starts.some((start, k) => k > 0 && start < starts[k - 1]! + content))
     notes.push(
       `The text has ${ids.length} tokens, so the ${starts.length} windows of ${content} ` +
-        'tokens overlap: error bars come out too small.',
+        'tokens overlap: intervals come out too narrow.',
     );
   const windows = starts.map((start) => {
     const window = ids.slice(start, start + content);
@@ -116,27 +114,27 @@ export function sampleWindows({
 }
 
 /**
- * The BOS policy in force: what was asked for, or what the tokenizer does by itself.
- * @throws EspalierError `tokenizer` when `every` is asked of a tokenizer without a BOS token
+ * The BOS policy to use: the requested one, or by default what the tokenizer does by itself.
+ * @throws EspalierError `tokenizer` when `every` is requested and the tokenizer has no BOS token.
  */
 export function resolveBos(
-  asked: 'none' | 'every' | null,
+  requested: 'none' | 'every' | null,
   tokenizer: { addsBos: boolean; bosId: number | null },
 ): { policy: 'none' | 'every'; bos: number | null } {
-  const policy = asked ?? (tokenizer.addsBos ? 'every' : 'none');
+  const policy = requested ?? (tokenizer.addsBos ? 'every' : 'none');
   if (policy === 'none') return { policy, bos: null };
   if (tokenizer.bosId === null)
     throw new EspalierError(
       'tokenizer',
-      'The tokenizer names no beginning-of-sequence token.',
+      'The tokenizer has no beginning-of-sequence token.',
       'Choose the BOS policy "none".',
     );
   return { policy, bos: tokenizer.bosId };
 }
 
 /**
- * Windows of token ids that were given ready-made: any number of rows of one common length.
- * @throws EspalierError `bad-input` naming the first row that does not fit
+ * Checks windows of token ids that the user provides: any number of rows of one length.
+ * @throws EspalierError `bad-input`, naming the first row that does not fit.
  */
 export function checkGivenWindows(value: unknown, vocabSize: number): number[][] {
   const fail = (message: string): EspalierError =>
@@ -158,7 +156,9 @@ export function checkGivenWindows(value: unknown, vocabSize: number): number[][]
       );
     return (row as unknown[]).map((id, t) => {
       if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocabSize)
-        throw fail(`Window ${r}, position ${t}: ${String(id)} is no token id below ${vocabSize}.`);
+        throw fail(
+          `Window ${r}, position ${t}: ${String(id)} is not a token id below ${vocabSize}.`,
+        );
       return id;
     });
   });

@@ -1,16 +1,11 @@
-// The page: first page or studio, the dialogs over it, and what listens to the whole window. Must
-// not compute.
+// The page: the first page or the studio, the dialogs over it, and what listens to the window.
 
+import { Suspense } from 'react';
 import { ErrorBoundary } from 'react-error-boundary';
 import { Toaster } from 'sonner';
 import type { StudioStore } from '../state/store.ts';
 import css from './app.module.css';
-import { CriteriaPanel } from './criteria/CriteriaPanel.tsx';
-import { DeviceDialog } from './device/DeviceDialog.tsx';
-import { EvaluatePanel } from './evaluate/EvaluatePanel.tsx';
-import { ExportDialog } from './export/ExportDialog.tsx';
-import { GeneratePanel } from './generate/GeneratePanel.tsx';
-import { InteropDialog } from './interop/InteropDialog.tsx';
+import { DIALOGS } from './dialogs.ts';
 import { CommandButton } from './kit/CommandButton.tsx';
 import { ErrorNotice } from './kit/ErrorNotice.tsx';
 import { JobProgress } from './kit/JobProgress.tsx';
@@ -19,20 +14,9 @@ import { Opening } from './kit/Opening.tsx';
 import { Chooser } from './open/Chooser.tsx';
 import { DroppedDialog } from './open/DroppedDialog.tsx';
 import { EmptyPage } from './open/EmptyPage.tsx';
-import { MadeFromPanel, ModelPanel } from './open/ModelPanel.tsx';
-import { ProblemsPanel } from './open/ProblemsPanel.tsx';
-import { ArchitecturePanel } from './plan/ArchitecturePanel.tsx';
-import { BlocksPanel } from './plan/BlocksPanel.tsx';
-import { EffectPanel } from './plan/EffectPanel.tsx';
-import { ImportancePanel } from './score/ImportancePanel.tsx';
-import { SettingsDialog } from './score/SettingsDialog.tsx';
-import { SearchPanel } from './search/SearchPanel.tsx';
+import { COLUMNS, PANELS, type PanelSpec } from './panels.ts';
 import { Header } from './shell/Header.tsx';
-import { HelpDialog } from './shell/HelpDialog.tsx';
-import { SpeedPanel } from './speed/SpeedPanel.tsx';
-import { StabilityPanel } from './stability/StabilityPanel.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
-import { VariantsPanel } from './variants/VariantsPanel.tsx';
 import {
   DropTarget,
   FocusKeeper,
@@ -75,40 +59,33 @@ function Page() {
         <ExportStatus />
       </div>
       <main className={css.studio}>
-        <div className={css.left}>
-          <BlocksPanel />
-        </div>
-        <div className={css.middle}>
-          <ImportancePanel />
-          <ArchitecturePanel />
-          <GeneratePanel />
-          <VariantsPanel />
-          <SearchPanel />
-          <CriteriaPanel />
-          <StabilityPanel />
-          <EvaluatePanel />
-        </div>
-        <div className={css.right}>
-          <EffectPanel />
-          <SpeedPanel />
-          <MadeFromPanel />
-          <ProblemsPanel />
-          <ModelPanel />
-        </div>
+        {COLUMNS.map((column) => (
+          <div key={column} className={css[column]}>
+            {PANELS.filter(({ place }) => place === column).map((spec) => (
+              <Slot key={spec.id} {...spec} />
+            ))}
+          </div>
+        ))}
       </main>
       <footer className={css.footer}>
         <span>Nothing leaves this tab.</span>
         <span className={kit.grow} />
         <span>
-          Drop a folder anywhere to open another model, a .txt to score or evaluate on it, an
-          espalier.json to bring back a plan, a block_order.csv to use its order.
+          Drop a folder anywhere to open another model, a .txt file to score or evaluate on it, an
+          espalier.json to restore a plan, a block_order.csv to use its order.
         </span>
       </footer>
     </>
   );
 }
 
-/** An export goes on when its dialog is closed. */
+const always = () => true;
+
+function Slot({ Panel, shown = always }: PanelSpec) {
+  return useStudio(shown) && <Panel />;
+}
+
+/** An export continues when its dialog is closed. */
 function ExportStatus() {
   const { running, progress } = useStudio((state) => state.export);
   const dialog = useStudio((state) => state.view.dialog);
@@ -123,15 +100,12 @@ function ExportStatus() {
 
 function Dialogs() {
   const dialog = useStudio((state) => state.view.dialog);
+  const Open = dialog && DIALOGS[dialog];
   return (
     <>
       <Chooser />
       <DroppedDialog />
-      {dialog === 'settings' && <SettingsDialog />}
-      {dialog === 'export' && <ExportDialog />}
-      {dialog === 'interop' && <InteropDialog />}
-      {dialog === 'device' && <DeviceDialog />}
-      {dialog === 'help' && <HelpDialog />}
+      <Suspense>{Open && <Open />}</Suspense>
     </>
   );
 }
@@ -149,8 +123,8 @@ function Announcer() {
 function Broken({ error }: { error: unknown }) {
   return (
     <main className={css.broken} role="alert">
-      <h2>The page has a fault.</h2>
-      <p>Reload it: the plan is in the address and comes back when the model is opened again.</p>
+      <h2>Something on this page broke.</h2>
+      <p>Reload it: your plan is in the address and returns when you open the model again.</p>
       <pre>{error instanceof Error ? error.message : String(error)}</pre>
     </main>
   );

@@ -1,13 +1,12 @@
-// Numbers as people read them; must not compute anything new. English digits everywhere, so that
-// numbers can be compared and searched.
+// Numbers as people read them, with English digits everywhere so that they can be compared.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 /**
- * Perplexity from its mean NLL in nats, four significant digits; powers of ten from a million on,
- * as it may overflow a double.
+ * Perplexity from its mean NLL in nats: four significant digits, and powers of ten from a million
+ * on, as it may overflow a float64.
  */
 export function formatPpl(nll: number, decimalsOfPower = 1): string {
   if (Number.isNaN(nll)) return 'not a number';
@@ -24,7 +23,8 @@ export function formatPpl(nll: number, decimalsOfPower = 1): string {
     return `${digits} × 10${[...String(exponent)].map((d) => SUPERSCRIPTS[Number(d)]).join('')}`;
   }
   if (ppl >= 999.95) return whole.format(ppl);
-  return ppl.toFixed(ppl >= 99.995 ? 1 : ppl >= 9.9995 ? 2 : 3);
+  if (ppl >= 99.995) return ppl.toFixed(1);
+  return ppl.toFixed(ppl >= 9.9995 ? 2 : 3);
 }
 
 /** A score of any criterion in four digits: 9,202, 833.8, 0.01661, 2.023 M. */
@@ -55,13 +55,11 @@ function scaled(value: number, units: readonly string[], decimals = 1): string {
     v /= 1000;
     i++;
   }
-  const places = i === 0 || v >= 100 ? 0 : v >= 10 ? Math.min(decimals, 1) : decimals;
-  return `${v.toFixed(places)} ${units[i]}`;
+  const places = v >= 10 ? Math.min(decimals, 1) : decimals;
+  return `${v.toFixed(i === 0 || v >= 100 ? 0 : places)} ${units[i]}`;
 }
 
-/**
- * Change from `from` to `to` in percent with a true minus sign; '' when there is none to speak of.
- */
+/** Change from `from` to `to` in percent, with a true minus sign; '' when there is none. */
 export function formatChange(from: number, to: number): string {
   if (from === to) return '';
   const percent = (to / from - 1) * 100;
@@ -80,10 +78,15 @@ export function formatSeconds(seconds: number): string {
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+function threeDigits(value: number): string {
+  if (value >= 99.95) return value.toFixed(0);
+  return value.toFixed(value >= 9.995 ? 1 : 2);
+}
+
 /** Tokens/s in three digits: 7.62, 212, 4,930. */
 export function formatRate(rate: number): string {
   if (rate >= 999.5) return whole.format(rate);
-  return rate.toFixed(rate >= 99.95 ? 0 : rate >= 9.995 ? 1 : 2);
+  return threeDigits(rate);
 }
 
 /** 0.82 ms, 9.8 ms, 132 ms, 1.24 s; long times as `formatSeconds` has them. */
@@ -91,7 +94,7 @@ export function formatShort(seconds: number): string {
   const ms = seconds * 1000;
   if (ms >= 9995) return formatSeconds(seconds);
   if (ms >= 999.5) return `${seconds.toFixed(2)} s`;
-  return `${ms.toFixed(ms >= 99.95 ? 0 : ms >= 9.995 ? 1 : 2)} ms`;
+  return `${threeDigits(ms)} ms`;
 }
 
 /** "1 block", "3 blocks". */

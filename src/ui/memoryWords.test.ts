@@ -1,4 +1,4 @@
-// What people read of a memory plan: parts, streaming, what stands in the way.
+// The sentences on memory: items, streaming, obstacles.
 
 import { expect, test } from 'vitest';
 import { memoryInAll, memoryInParts } from './memoryWords.ts';
@@ -16,7 +16,7 @@ const resident = {
   bytesRead: 12 * MB,
 };
 
-test('a model that fits is told by its parts', () => {
+test('a model that fits is described item by item', () => {
   expect(memoryInParts(resident)).toBe(
     'Needs about 18.0 MB: weights 12.0 MB, hidden states 3.0 MB, scratch 2.0 MB, logits 1.0 MB.',
   );
@@ -26,13 +26,13 @@ test('a model that fits is told by its parts', () => {
 test('a model that does not says that it is streamed, and how much is read', () => {
   const streamed = { ...resident, streaming: true, budget: 6 * MB };
   const words =
-    'The whole model does not fit into 6.0 MB, so its weights are read from the files while ' +
-    'it is scored, 12.0 MB in all.';
+    'The whole model does not fit into 6.0 MB, so weights are read from the files during ' +
+    'scoring, 12.0 MB in total.';
   expect(memoryInParts(streamed)).toContain(words);
   expect(memoryInAll(streamed)).toContain(words);
 });
 
-test('what stands in the way is all that is said', () => {
+test('an obstacle is all that is said', () => {
   const obstacle =
     'Even streamed from the files, this model needs 2.5 MiB at once, but the budget is 1.00 ' +
     'MiB. Raise the memory budget.';

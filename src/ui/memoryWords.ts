@@ -1,22 +1,22 @@
-// The memory that scoring needs, in sentences; must not compute bytes.
+// The memory that scoring needs, in sentences.
 
 import type { MemoryEstimate } from '../contract/score.ts';
 import { formatBytes } from './format.ts';
 
-/** What is needed, part by part, and how the model gets along with the budget. */
+/** What is needed, item by item, and whether the weights fit into the budget. */
 export function memoryInParts(memory: MemoryEstimate): string {
   const { weights, hiddenStates, scratch, logits, total } = memory;
   if (memory.obstacle) return memory.obstacle;
-  const [needs, held, states, work, rows] = [total, weights, hiddenStates, scratch, logits].map(
-    formatBytes,
-  );
-  return (
-    `Needs about ${needs}: weights ${held}, hidden states ${states}, scratch ${work}, logits ` +
-    `${rows}.${streaming(memory)}`
-  );
+  const items = [
+    `weights ${formatBytes(weights)}`,
+    `hidden states ${formatBytes(hiddenStates)}`,
+    `scratch ${formatBytes(scratch)}`,
+    `logits ${formatBytes(logits)}`,
+  ];
+  return `Needs about ${formatBytes(total)}: ${items.join(', ')}.${streaming(memory)}`;
 }
 
-/** What is needed in all. */
+/** What is needed in total. */
 export function memoryInAll(memory: MemoryEstimate): string {
   if (memory.obstacle) return memory.obstacle;
   return (
@@ -27,9 +27,9 @@ export function memoryInAll(memory: MemoryEstimate): string {
 
 function streaming({ streaming: streamed, budget, bytesRead }: MemoryEstimate): string {
   if (!streamed || budget === undefined) return '';
-  const read = bytesRead === undefined ? '' : `, ${formatBytes(bytesRead)} in all`;
+  const read = bytesRead === undefined ? '' : `, ${formatBytes(bytesRead)} in total`;
   return (
-    ` The whole model does not fit into ${formatBytes(budget)}, so its weights are read from ` +
-    `the files while it is scored${read}.`
+    ` The whole model does not fit into ${formatBytes(budget)}, so weights are read from the ` +
+    `files during scoring${read}.`
   );
 }

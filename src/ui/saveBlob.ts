@@ -1,4 +1,4 @@
-// Hands a Blob to the browser's download; the address is given back right after.
+// Saves a Blob through the browser's download.
 
 export function saveBlob(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);

@@ -1,10 +1,9 @@
-// How components reach the store: the state by selector, the actions, the commands. Components must
-// not import the store itself.
+// How components reach the store: state by selector, actions, commands.
 
 import { createContext, useCallback, useContext } from 'react';
-import { type Command, type CommandId, command } from '../state/commands.ts';
+import { type Actions, type Command, type CommandId, command } from '../state/commands.ts';
 import type { StudioState } from '../state/state.ts';
-import { type Actions, type StudioStore, useStudioState } from '../state/store.ts';
+import { type StudioStore, useStudioState } from '../state/store.ts';
 
 export const StudioContext = createContext<StudioStore | null>(null);
 

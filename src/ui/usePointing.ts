@@ -1,5 +1,4 @@
-// Hover and click of anything with a data-block attribute, and of its parts with a data-unit: list,
-// curve and architecture are three views of one selection.
+// Hover and click of anything with a data-block attribute, and of its sublayers by data-unit.
 
 import { type RefObject, useEffect, useRef } from 'react';
 import { parseUnit } from '../units.ts';
@@ -11,11 +10,11 @@ function attributeOf(event: Event, name: string): string | null {
 }
 
 function blockOf(event: Event): number | null {
-  const written = attributeOf(event, 'data-block');
-  return written === null ? null : Number(written);
+  const block = attributeOf(event, 'data-block');
+  return block === null ? null : Number(block);
 }
 
-/** `clicks: false` for the list, whose checkboxes answer clicks themselves. */
+/** @param clicks false for the block list, whose checkboxes answer clicks themselves */
 export function usePointing<E extends Element>(clicks = true): RefObject<E | null> {
   const ref = useRef<E | null>(null);
   const actions = useActions();
@@ -24,7 +23,7 @@ export function usePointing<E extends Element>(clicks = true): RefObject<E | nul
     if (!element) return;
     const stop = new AbortController();
     const { signal } = stop;
-    // Moves and presses only: what appears under a resting pointer is not pointed at.
+    // Moves and presses only: what appears under a resting pointer is not meant.
     let last: number | null = null;
     const point = (block: number | null) => {
       if (block !== last) actions.hover(block);
@@ -39,8 +38,8 @@ export function usePointing<E extends Element>(clicks = true): RefObject<E | nul
         (event) => {
           const block = blockOf(event);
           if (block === null) return;
-          const part = parseUnit(attributeOf(event, 'data-unit') ?? '');
-          if (part !== null) actions.toggle(part);
+          const unit = parseUnit(attributeOf(event, 'data-unit') ?? '');
+          if (unit !== null) actions.toggle(unit);
           else if ((event as MouseEvent).shiftKey) actions.extendTo(block);
           else actions.toggle(block);
         },

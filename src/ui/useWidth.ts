@@ -1,4 +1,4 @@
-// The width of an element in CSS pixels, so that a drawing keeps its type size at any width.
+// The width of an element in CSS pixels, so that drawings keep their type size.
 
 import { type RefObject, useEffect, useState } from 'react';
 

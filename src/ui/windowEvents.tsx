@@ -1,16 +1,17 @@
-// What listens to the whole window: drops, shortcuts, lost focus; and what speaks beyond the page's
-// content: toasts, its title, notifications.
+// What listens to the whole window: drops, shortcuts, focus; and what shows outside the page's
+// content: toasts, title, notifications.
 
 import { useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
-import { type EngineJob, engineJob } from '../state/jobs.ts';
+import { engineJob } from '../state/jobs.ts';
 import { endOf, pageTitle } from '../state/longJob.ts';
+import { JOBS } from '../state/state.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
 
-/** The whole window takes drops, and says so while something hovers over it. */
+/** Files can be dropped anywhere; an overlay says so while something is dragged over the window. */
 export function DropTarget() {
   const actions = useActions();
   const [over, setOver] = useState(false);
@@ -48,15 +49,12 @@ export function DropTarget() {
   }, [actions]);
   return over ? (
     <aside className={css.overlay} data-testid="drop-overlay">
-      Drop a model folder, a text, a CSV or an espalier.json
+      Drop a model folder, a text, a CSV file or an espalier.json
     </aside>
   ) : null;
 }
 
-/**
- * Commands by key; not while someone types or a dialog is open, and single keys only while they are
- * switched on.
- */
+/** Commands by key, except while someone types or a dialog is open. */
 export function Shortcuts() {
   const store = useStudioStore();
   useEffect(() => {
@@ -93,10 +91,7 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 
-/**
- * Where the focus goes when what had it leaves the page: to the nearest part around it that is
- * still there.
- */
+/** When what has the focus leaves the page, the nearest element around it gets the focus. */
 export function FocusKeeper() {
   useEffect(() => {
     const stop = new AbortController();
@@ -106,7 +101,7 @@ export function FocusKeeper() {
       for (let at = target instanceof Element ? target : null; at; at = at.parentElement)
         around.push(at);
     };
-    // Focus that is given up on purpose stays given up.
+    // A blur on purpose is left alone.
     const forget = ({ target }: FocusEvent) =>
       queueMicrotask(() => {
         if (target === around[0] && around[0]?.isConnected) around = [];
@@ -116,13 +111,13 @@ export function FocusKeeper() {
     const observer = new MutationObserver(() => {
       if (around.length === 0 || around[0]?.isConnected || document.activeElement !== document.body)
         return;
-      const part =
+      const next =
         around.find((one) => one.isConnected && one.matches('fieldset, section, dialog, main')) ??
         document.querySelector('main');
       around = [];
-      if (!(part instanceof HTMLElement)) return;
-      part.tabIndex = -1;
-      part.focus({ preventScroll: true });
+      if (!(next instanceof HTMLElement)) return;
+      next.tabIndex = -1;
+      next.focus({ preventScroll: true });
     });
     observer.observe(document.body, { childList: true, subtree: true });
     return () => {
@@ -141,16 +136,12 @@ export function Toasts() {
   return null;
 }
 
-/** Jobs that do not go on where they were when the page is opened again. */
-const LOST_ON_LEAVING: readonly string[] = [
-  'export',
-  'stability',
-  'evaluate',
-] satisfies EngineJob[];
-
-/** Asks before the page is left in the middle of one. */
+/** Asks before the page is left in the middle of a job that cannot be resumed. */
 export function LeaveGuard() {
-  const asks = useStudio((state) => LOST_ON_LEAVING.includes(engineJob(state) ?? ''));
+  const asks = useStudio((state) => {
+    const job = engineJob(state);
+    return job !== null && JOBS[job].isLostOnLeaving;
+  });
   useEffect(() => {
     if (!asks) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -160,10 +151,7 @@ export function LeaveGuard() {
   return null;
 }
 
-/**
- * The title says how far the long job is; its end is told by a notification while the page is
- * hidden, where that is switched on.
- */
+/** Shows the progress of a long job in the title, and its end as a notification if that is on. */
 export function JobTitle() {
   const store = useStudioStore();
   const title = useStudio(pageTitle);

@@ -1,18 +1,18 @@
-// Entry of a bench worker: one variant on a runtime of its own, loaded, run and thrown away with
-// the worker. Must not hold logic.
+// Entry of a bench worker: one variant on a runtime of its own, discarded with the worker. Logic
+// belongs into the runtime, where Node can test it.
 
 import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';
 import { VARIANT_METHODS, type VariantApi } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
 import { openModel } from '../model/open/open.ts';
-import { Variant } from '../runtime/decode/variant.ts';
+import { LoadedVariant } from '../runtime/decode/variant.ts';
 import { webLoader } from '../runtime/device/ort.web.ts';
 import { folderOf } from './folderOf.ts';
 
-let variant: Variant | null = null;
+let variant: LoadedVariant | null = null;
 
-function loaded(): Variant {
+function loaded(): LoadedVariant {
   if (!variant)
     throw new EspalierError('bug', 'The worker was asked to run before it loaded a variant.');
   return variant;
@@ -21,7 +21,7 @@ function loaded(): Variant {
 const api: VariantApi = {
   async load(request, onProgress) {
     const opened = await openModel(await folderOf(request.source), request.graph);
-    variant = await Variant.open(opened, request, webLoader, { onProgress });
+    variant = await LoadedVariant.open(opened, request, webLoader, { onProgress });
     return variant.info;
   },
   encode: async (prompt) => loaded().encode(prompt),

@@ -1,5 +1,5 @@
-// Whose checkpoint it is: equal model, windows, device and search find it, anything else does not;
-// and what people are told.
+// Whose checkpoint it is: the same model, windows, device and search find it, anything else does
+// not; and which notes people see.
 
 import { beforeEach, expect, test } from 'vitest';
 import type { ScoreSettings } from '../contract/score.ts';
@@ -37,7 +37,7 @@ beforeEach(() => {
 });
 const checkpoints = () => new Checkpoints(makeJobShelf(() => disk.use));
 
-/** A run that writes down `done` and then ends as told. */
+/** A run that writes down `done` and then ends as asked. */
 async function run(facts: JobFacts, done: number, end: 'finish' | 'fail' = 'fail', model = MODEL) {
   const notes: string[] = [];
   let resumed: unknown = 'not run';
@@ -57,14 +57,14 @@ async function run(facts: JobFacts, done: number, end: 'finish' | 'fail' = 'fail
   return { notes, resumed, ended };
 }
 
-test('a run that failed goes on, and says so; one that ended leaves nothing', async () => {
+test('a run that failed is resumed, and says so; one that ended leaves nothing', async () => {
   expect(await run(FACTS, 40)).toEqual({ notes: [], resumed: null, ended: 'device-lost' });
   expect(await checkpoints().interrupted(async () => MODEL)).toMatchObject([
     { job: 'score', settings: SETTINGS, search: null, device: WASM, done: 40, total: 120 },
   ]);
   const again = await run(FACTS, 80, 'finish');
   expect(again.resumed).toEqual({ done: 40, total: 120, body: { at: 40 } });
-  expect(again.notes.join()).toContain('40 of 120');
+  expect(again.notes.join()).toContain('Resumed at 33 %');
   expect(await checkpoints().interrupted(async () => MODEL)).toEqual([]);
   expect(disk.values.size).toBe(0);
 });
@@ -98,7 +98,7 @@ test('another budget goes on; other windows, device, job, search or model do not
   ).toMatchObject({ done: 40 });
 });
 
-test('a very long text is kept as its windows, which give the same key', async () => {
+test('a very long text is stored as its windows, which give the same key', async () => {
   const text = { kind: 'text', name: 'book.txt', text: 'a'.repeat(5e6) } as const;
   await run({ ...FACTS, settings: { ...SETTINGS, text } }, 40);
   const [job] = await checkpoints().interrupted(async () => MODEL);
@@ -108,7 +108,7 @@ test('a very long text is kept as its windows, which give the same key', async (
   });
 });
 
-test('what cannot be kept is said once and stops nothing', async () => {
+test('what cannot be stored is reported once and stops nothing', async () => {
   disk.full = true;
   const notes: string[] = [];
   const answer = await checkpoints().begin(async () => MODEL)(
@@ -122,19 +122,19 @@ test('what cannot be kept is said once and stops nothing', async () => {
   );
   expect(answer).toBe('done');
   expect(notes).toHaveLength(1);
-  expect(notes[0]).toContain('cannot keep');
+  expect(notes[0]).toContain('cannot store');
 });
 
-test('a model that cannot be recognised is scored all the same, and is not read where nothing is kept', async () => {
+test('a model without an identity is scored, and not read where nothing is stored', async () => {
   let asked = 0;
-  const gone = async (): Promise<Identity> => {
+  const missing = async (): Promise<Identity> => {
     asked++;
     throw new EspalierError('missing-file', 'The file is gone.');
   };
   const work = (store: { load(): Promise<unknown> }) => store.load();
-  expect(await checkpoints().begin(gone)(FACTS, () => {}, work)).toBeNull();
-  expect(await checkpoints().interrupted(gone)).toEqual([]);
+  expect(await checkpoints().begin(missing)(FACTS, () => {}, work)).toBeNull();
+  expect(await checkpoints().interrupted(missing)).toEqual([]);
   expect(asked).toBe(0);
   await run(FACTS, 40);
-  expect(await checkpoints().begin(gone)(FACTS, () => {}, work)).toBeNull();
+  expect(await checkpoints().begin(missing)(FACTS, () => {}, work)).toBeNull();
 });

@@ -1,5 +1,5 @@
-// Which kept job belongs to which model, windows, device and settings, and which of them nobody
-// runs; must not know how a job runs.
+// The checkpoints of long jobs in this browser: which belongs to which model, windows, device and
+// settings, and which of these jobs no tab is running.
 
 import type { Interrupted } from '../contract/interrupted.ts';
 import type { ScoreSettings } from '../contract/score.ts';
@@ -21,8 +21,8 @@ export interface JobFacts extends Pick<Interrupted, 'job' | 'settings' | 'search
 type About = Omit<Interrupted, 'key' | 'job' | 'savedAt'>;
 
 /**
- * Runs a job with a place for its checkpoints. `resumed` = what an earlier run of the same job had
- * done, or null.
+ * Runs a job with a place for its checkpoints. `resumed` = what an interrupted run of the
+ * same job has done, or null.
  */
 export type WithCheckpoints = <T>(
   facts: JobFacts,
@@ -30,9 +30,9 @@ export type WithCheckpoints = <T>(
   work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
 ) => Promise<T>;
 
-/** A longer text is not kept: its windows are, which give the same numbers. */
+/** A longer text is not stored; its windows are, which give the same numbers. */
 const MOST_TEXT = 4e6;
-/** Within which a browser lets go of what a dead worker held. */
+/** Time within which a browser releases the locks of a worker that died, ms. */
 const LOCK_MS = 1000;
 
 export class Checkpoints {
@@ -43,7 +43,7 @@ export class Checkpoints {
   }
 
   /**
-   * For a job that is about to start: where something is kept, the model is recognised while
+   * For a job that is about to start: where checkpoints exist, the model is identified while
    * weights and programs are still being loaded.
    */
   begin(identity: () => Promise<Identity>): WithCheckpoints {
@@ -56,11 +56,7 @@ export class Checkpoints {
         return key;
       };
       const found = (await earlier) && (await this.load(keys));
-      if (found)
-        onNote(
-          `It goes on after ${found.done} of ${found.total} block evaluations, done by a run ` +
-            'that was interrupted.',
-        );
+      if (found) onNote(`Resumed at ${percentOf(found)} %.`);
       const lock = new JobLock();
       if (found) lock.hold((await keys())[0]);
       try {
@@ -73,7 +69,7 @@ export class Checkpoints {
 
   /**
    * Jobs on this model that were interrupted, newest first; not those that another tab runs. Reads
-   * the model only when something is kept.
+   * the model only where checkpoints exist.
    */
   async interrupted(identity: () => Promise<Identity>): Promise<Interrupted[]> {
     const jobs = await this.shelf.list();
@@ -82,7 +78,7 @@ export class Checkpoints {
     const own = jobs.filter((one) => one.modelKey === modelKey);
     let running = await heldLocks();
     if (own.some(({ key }) => running.has(lockName(key)))) {
-      // A worker that has just died may not have let go yet.
+      // The locks of a worker that has just died may not be released yet.
       await new Promise((resolve) => setTimeout(resolve, LOCK_MS));
       running = await heldLocks();
     }
@@ -119,23 +115,23 @@ export class Checkpoints {
   ): CheckpointStore {
     const { job, search, device } = facts;
     const settings = bounded(facts);
-    let told = false;
+    let warned = false;
     return {
       load: async () => found,
       save: async ({ done, total, body }) => {
         const about: About = { settings, search, device, done, total };
-        const kept = await keys()
+        const stored = await keys()
           .then(([key, modelKey]) => {
             lock.hold(key);
             return this.shelf.keep({ key, modelKey, job, savedAt: Date.now(), about }, body);
           })
           .catch(() => false);
-        if (!kept && !told)
+        if (!stored && !warned)
           onNote(
-            'The browser cannot keep how far this run has come: interrupted, it will start ' +
-              'from the beginning.',
+            'The browser cannot store the progress of this run: if it is interrupted, it will ' +
+              'start from the beginning.',
           );
-        told ||= !kept;
+        warned ||= !stored;
       },
       clear: async () => {
         const key = await keys().catch(() => null);
@@ -145,7 +141,11 @@ export class Checkpoints {
   }
 }
 
-/** Of this version: other versions may compute and write down otherwise. */
+/** Whole percent of a job that is neither at its start nor at its end. */
+const percentOf = ({ done, total }: Checkpoint) =>
+  Math.max(1, Math.min(99, Math.floor((100 * done) / total)));
+
+/** Includes the version: another one may compute differently or write another format. */
 const modelKeyOf = ({ graphSha256, weightsSha256 }: Identity) =>
   `${VERSION} ${graphSha256} ${weightsSha256}`;
 
@@ -180,7 +180,7 @@ const lockName = (key: string) => `espalier job ${key}`;
 const locks = () =>
   typeof navigator === 'undefined' ? undefined : (navigator as Partial<typeof navigator>).locks;
 
-/** Says to other tabs that a job runs; the browser lets go of it when the worker dies. */
+/** Shows other tabs that a job runs; the browser releases it when the worker dies. */
 class JobLock {
   private end = (): void => {};
   private readonly over = new Promise<void>((resolve) => {

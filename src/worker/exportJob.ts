@@ -1,20 +1,19 @@
-// One export: the files of the plan written to disk or zip, then verified in a fresh worker. Must
-// not decide what is removed.
+// One export: the files of the plan written to disk or zip, then verified in a fresh worker.
 
 import { wrap } from 'comlink';
 import { call, type RemoteMethods } from '../bridge/wire.ts';
-import type { SelfTest } from '../contract/device.ts';
+import type { DeviceKind, SelfTest } from '../contract/device.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
 import type { FolderSource } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
 import type { Verification, VerifyRequest, Written } from '../contract/verify.ts';
 import { cancelled, type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
-import { totalBytes, type WriteJob } from '../files/parts.ts';
+import { totalBytes, type WriteJob } from '../files/chunks.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import type { OpenedModel } from '../model/open/open.ts';
-import { whyNotOn } from '../runtime/decode/runnable.ts';
+import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
@@ -31,7 +30,7 @@ export interface ExportJob {
   session: () => Promise<RoutedSession>;
   /** The self-test of the GPU when it may be used, else null. */
   gpu: () => Promise<SelfTest | null>;
-  /** Gives the weights of the session back; whatever needs them next loads them again. */
+  /** Releases the weights of the session; whatever needs them next loads them again. */
   release: () => Promise<void>;
   /** Bytes that scoring and verification may take; undefined = the device's default. */
   budgetBytes: number | undefined;
@@ -45,15 +44,15 @@ interface Saved {
   blob: Blob | null;
 }
 
-/** Part of the budget from which on the studio's own weights make room for the verification's. */
+/** Share of the budget beyond which the studio's weights are released for the verification. */
 const SHARED = 1 / 3;
 
-/** Failures to score that say nothing of what is written. */
+/** Failures to score that say nothing about the written files. */
 const isNotHere = (code: ErrorCode): boolean =>
   code.startsWith('unsupported-') || code === 'out-of-memory' || code === 'too-large';
 
 /**
- * Writes and verifies. A cancelled or failed write leaves nothing that looks whole; a failed
+ * Writes and verifies. A cancelled or failed write leaves nothing that looks complete; a failed
  * verification leaves the files, marked failed.
  * @throws EspalierError `cancelled`, `bad-input` (blocks that cannot be removed), `missing-file`,
  *   `disk-full`
@@ -62,15 +61,15 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
   const { removed, score, plan, study, target, steps = [] } = request;
-  let whyNoNll: string | undefined;
-  // A graph that this machine cannot score, or has no memory for, can be written and verified all
-  // the same.
+  let nllObstacle: string | undefined;
+  // A graph that this machine cannot score, or has no memory for, can still be written and
+  // verified.
   const unlessNotHere = async <T>(find: () => Promise<T>): Promise<T | null> => {
     try {
       return await find();
     } catch (error) {
       if (!(error instanceof EspalierError) || !isNotHere(error.code)) throw error;
-      whyNoNll = error.message;
+      nllObstacle = error.message;
       if (!error.code.startsWith('unsupported-')) await work.release().catch(() => {});
       return null;
     }
@@ -103,15 +102,8 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   };
   const saved = await write(target, request.name, job);
   const preferred = routed?.engine.kind ?? 'wasm';
-  const selfTest = preferred === 'webgpu' || whyNotOn('wasm', opened) ? await gpu() : null;
-  const kind =
-    whyNotOn(preferred, opened) === null
-      ? preferred
-      : preferred === 'webgpu'
-        ? 'wasm'
-        : selfTest
-          ? 'webgpu'
-          : 'wasm';
+  const selfTest = preferred === 'webgpu' || deviceObstacle('wasm', opened) ? await gpu() : null;
+  const kind = verifyingDevice(preferred, opened, selfTest);
   const subgroups = selfTest ? routesOf(selfTest.checks).subgroups : false;
   const bytes = totalBytes(manifest.files);
   if (
@@ -126,7 +118,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
       graph: manifest.graph,
       window: [...ids],
       nll,
-      whyNoNll,
+      nllObstacle,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { folder: source, graph: opened.graphPath, removed },
       steps,
@@ -145,6 +137,16 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     blob: saved.blob,
     verification,
   };
+}
+
+/** The device that scored, unless it cannot run the written graph as it is and another one can. */
+function verifyingDevice(
+  preferred: DeviceKind,
+  opened: OpenedModel,
+  gpu: SelfTest | null,
+): DeviceKind {
+  if (deviceObstacle(preferred, opened) === null) return preferred;
+  return preferred === 'wasm' && gpu ? 'webgpu' : 'wasm';
 }
 
 async function write(target: ExportRequest['target'], name: string, job: WriteJob): Promise<Saved> {
@@ -167,8 +169,8 @@ async function write(target: ExportRequest['target'], name: string, job: WriteJo
 }
 
 /**
- * A worker of its own: fresh runtime, fresh memory, gone when it has spoken or when the job is
- * cancelled.
+ * A worker of its own with a fresh runtime and fresh memory; it ends with its answer, or when the
+ * job is cancelled.
  */
 async function verifyInWorker(
   request: VerifyRequest,

@@ -1,4 +1,5 @@
-// The folder behind what crossed the thread: files, a hosted folder, or a single zip.
+// The folder behind a source that crossed the thread boundary: files, a hosted folder, or a single
+// zip.
 
 import { type AnySource, openSource } from '../files/source.ts';
 import { openZip } from '../files/zip.ts';

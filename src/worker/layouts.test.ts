@@ -7,7 +7,7 @@ import { makeZip } from 'client-zip';
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../contract/progress.ts';
 import type { ScoreSettings } from '../contract/score.ts';
-import { asFolder } from '../files/picked.ts';
+import { asFolder } from '../files/pickedFolder.ts';
 import { deflatedZip } from '../files/testing/deflatedZip.ts';
 import { manifestSource } from '../model/export/folder.ts';
 import { exportManifest } from '../model/export/manifest.ts';
@@ -123,7 +123,7 @@ describe('a model opens and gives the golden likelihoods', () => {
     });
   });
 
-  it('with spaces and letters of any script in the names of folder, graph and weights', async () => {
+  it('with spaces and letters of any script in the names of all files', async () => {
     const strange = renamed(await filesOf(OPTIMUM), (path) =>
       path.replace('model.onnx', `${STRANGE}.onnx`),
     );
@@ -200,20 +200,20 @@ describe('compressed zips', () => {
     new DataView(longer.buffer).setUint32(central + 24, graph.length + 1, true);
     await expect(open(longer)).rejects.toMatchObject({
       code: 'corrupt-file',
-      message: expect.stringMatching(/model.onnx of the zip .*unpack/),
+      message: expect.stringMatching(/model.onnx in the zip .*unpack/),
     });
   });
 });
 
 it('tells how far the graph is read, in bytes', async () => {
   const source = dropped(await filesOf(OPTIMUM), OPTIMUM);
-  const told: Progress[] = [];
+  const reported: Progress[] = [];
   await new StudioService(nodeLoader, async () => '').open({ source }, (progress) =>
-    told.push(progress),
+    reported.push(progress),
   );
   const size = source.files.find(({ path }) => path === 'onnx/model.onnx')!.file.size;
   expect(
-    told.every(({ unit, total, done }) => unit === 'bytes' && total === size && done <= size),
+    reported.every(({ unit, total, done }) => unit === 'bytes' && total === size && done <= size),
   ).toBe(true);
-  expect(told.at(-1)).toMatchObject({ done: size, phase: 'read' });
+  expect(reported.at(-1)).toMatchObject({ done: size, phase: 'read' });
 });

@@ -35,7 +35,7 @@ export class OpenModel {
     this.bundledText = bundledText;
   }
 
-  /** Read once: the files of an open model either stay as they are or can no longer be read. */
+  /** Read once: the files of an open model do not change; changed files can no longer be read. */
   identity(): Promise<Identity> {
     const { folder, graphPath, structure } = this.opened;
     this.known ??= identify(folder, graphPath, structure.model);

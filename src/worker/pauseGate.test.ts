@@ -1,4 +1,4 @@
-// A paused job waits, goes on when it is let, and never waits once it is cancelled.
+// A paused job waits, continues when it is released, and never waits once it is cancelled.
 
 import { expect, test } from 'vitest';
 import { PauseGate } from './pauseGate.ts';

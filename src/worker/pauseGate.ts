@@ -1,4 +1,4 @@
-// Holds a job between two runs while it is paused; must not hold one that is cancelled.
+// Holds a job between two runs while it is paused; a cancelled job is never held.
 
 import type { Gate } from '../runtime/pass/pass.ts';
 

@@ -1,9 +1,8 @@
-// What this machine offers: the adapter, its self-test, the device that follows; must not know
-// models.
+// What this machine offers: the adapter, its self-test, and the device that follows.
 
 import type { DeviceReport, SelfTest } from '../contract/device.ts';
 import { toReport } from '../errors.ts';
-import { recallSelfTest, rememberSelfTest } from '../files/remember.ts';
+import { recallSelfTest, rememberSelfTest } from '../files/rememberedValues.ts';
 import { describeAdapter, findAdapter } from '../runtime/device/adapter.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { runSelfTest, selfTestKey } from '../runtime/device/selfTest.ts';
@@ -17,7 +16,7 @@ import { defaultBudget } from '../runtime/weights/budget.ts';
 export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
   const adapter = await findAdapter(loader);
   if (!adapter) {
-    const reason = 'This browser offers no WebGPU adapter; the wasm device is used.';
+    const reason = 'This browser offers no WebGPU adapter, so models run on the CPU (wasm).';
     return {
       preferred: 'wasm',
       webgpu: false,
@@ -31,7 +30,7 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
   }
   const info = describeAdapter(adapter);
   let selfTest: SelfTest | null = null;
-  let reason = '';
+  let reason: string | null = null;
   try {
     const key = await selfTestKey(loader);
     selfTest = key === null ? null : asSelfTest(await recallSelfTest(key));
@@ -39,9 +38,10 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
       selfTest = await runSelfTest(loader);
       if (key !== null) await rememberSelfTest(key, selfTest);
     }
-    if (!gpuUsable(selfTest)) reason = 'The GPU failed its self-test; the wasm device is used.';
+    if (!gpuUsable(selfTest))
+      reason = 'The GPU failed its self-test, so models run on the CPU (wasm).';
   } catch (error) {
-    reason = `${toReport(error).message} The wasm device is used.`;
+    reason = `${toReport(error).message} Models run on the CPU (wasm).`;
   }
   const usable = gpuUsable(selfTest);
   return {
@@ -61,7 +61,7 @@ const budgets = (maxBufferBytes: number): DeviceReport['defaultBudget'] => ({
   wasm: defaultBudget('wasm', maxBufferBytes),
 });
 
-/** A remembered result is used only when it has the form of one. */
+/** A remembered result, if it has the form of one. */
 function asSelfTest(value: unknown): SelfTest | null {
   const test = value as Partial<SelfTest> | null;
   return test &&

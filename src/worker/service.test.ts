@@ -9,7 +9,7 @@ import type { ScoreEvent, ScoreSettings } from '../contract/score.ts';
 import type { SearchEvent, SearchResult } from '../contract/search.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
 import { memoryStore } from '../files/testing/memoryStore.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
+import { MAX_PROVENANCE_BYTES } from '../model/export/provenance.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { calibrationText, fixturePath, golden, nodeFolder } from '../testing/fixtures.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -69,7 +69,7 @@ test('asking for the memory of another device keeps the session and its states',
   expect([...phases]).not.toContain('compile');
 });
 
-test('plans keep to the budget of the score, also after the session was given back', async () => {
+test('plans keep to the budget of the score, also after the session was released', async () => {
   const studio = service();
   await studio.open(await request('optimum-llama-nokv'), nothing);
   const wasm = settings('optimum-llama-nokv', 'wasm');
@@ -96,7 +96,7 @@ test('plans keep to the budget of the score, also after the session was given ba
   expect(streamed).toBeLessThan(await bytesFirst());
 });
 
-test('a file espalier.json beyond all bounds is not read and does not keep a model from opening', async () => {
+test('a huge espalier.json is not read and does not keep a model from opening', async () => {
   const { source } = await request('optimum-llama-nokv');
   if (source.kind !== 'files') throw new Error('files');
   const long = new File([new Uint8Array(MAX_PROVENANCE_BYTES + 1)], 'espalier.json');
@@ -134,40 +134,38 @@ function engines() {
   };
 }
 
-test('a cancelled run is told as interrupted and resumed by another engine, with the numbers of a whole run', async () => {
+test('a cancelled run is resumed by another engine, with the same numbers', async () => {
   const fresh = engines();
-  const wanted = settings('optimum-llama-nokv', 'wasm');
+  const request = settings('optimum-llama-nokv', 'wasm');
   const first = await fresh();
   let points = 0;
-  const cancelled = first.score(wanted, ({ type }) => {
+  const cancelled = first.score(request, ({ type }) => {
     if (type === 'block' && ++points === 2) void first.cancel();
   });
   await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
   const [job] = await first.interrupted();
-  expect(job).toMatchObject({ job: 'score', settings: wanted, device: { kind: 'wasm' } });
+  expect(job).toMatchObject({ job: 'score', settings: request, device: { kind: 'wasm' } });
 
   const second = await fresh();
   expect(await second.interrupted()).toEqual([job]);
   const events: ScoreEvent[] = [];
-  const resumed = await second.score(wanted, (event) => events.push(event));
+  const percent = Math.max(1, Math.floor((100 * (job?.done ?? 0)) / (job?.total ?? 1)));
+  const resumed = await second.score(request, (event) => events.push(event));
   expect(events.find(({ type }) => type === 'started')).toMatchObject({ resumed: job?.done });
   expect(
-    events.some(
-      (event) =>
-        event.type === 'note' && event.text.includes(`after ${job?.done} of ${job?.total}`),
-    ),
+    events.some((event) => event.type === 'note' && event.text === `Resumed at ${percent} %.`),
   ).toBe(true);
   expect(await second.interrupted()).toEqual([]);
 
-  const whole = await (await fresh()).score(wanted, nothing);
+  const whole = await (await fresh()).score(request, nothing);
   expect(resumed.blocks).toEqual(whole.blocks);
   expect(resumed.baseline).toEqual(whole.baseline);
 });
 
-test('a search is held, stopped, and resumed by another engine after the steps it had made', async () => {
+test('a search is paused, stopped, and resumed by another engine', async () => {
   const fresh = engines();
-  const wanted = { start: [], locked: [0], count: 3, maxPpl: null };
-  const asked = { ...wanted, settings: settings('optimum-llama-nokv', 'wasm') };
+  const request = { start: [], locked: [0], count: 3, maxPpl: null };
+  const asked = { ...request, settings: settings('optimum-llama-nokv', 'wasm') };
   const first = await fresh();
   let steps = 0;
   let held: Promise<void> | null = null;
@@ -181,7 +179,7 @@ test('a search is held, stopped, and resumed by another engine after the steps i
   expect(held).not.toBeNull();
   expect(steps).toBe(1);
   expect(await first.interrupted()).toMatchObject([
-    { job: 'search', search: wanted, settings: asked.settings },
+    { job: 'search', search: request, settings: asked.settings },
   ]);
 
   const second = await fresh();
@@ -207,7 +205,7 @@ test('scoring without a model, planning without windows: clear refusals', async 
   await expect(studio.plan([1], nothing)).rejects.toThrow(/no windows/);
 });
 
-test('opening tells of the chat template, without a tokenizer and without its errors in the way', async () => {
+test('opening reports the chat template, without needing a tokenizer', async () => {
   const studio = service();
   const chatOf = async (
     name: string,

@@ -1,7 +1,7 @@
-// The studio's engine behind the declared api: one open model, one scoring session, one job at a
-// time. Must not know about the page.
+// The studio worker's calls: one open model, one scoring session, one job at a time.
 
-import type { HiddenCriteria, Magnitudes } from '../contract/criteria.ts';
+import { MEASURED_SOURCES, type MeasuredSource } from '../analysis/criteriaTable.ts';
+import type { SourceResult } from '../contract/criteria.ts';
 import type { DeviceKind, DeviceReport } from '../contract/device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
@@ -20,28 +20,22 @@ import type {
 import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
-import { watched } from '../files/watched.ts';
-import { MAX_PROVENANCE_BYTES } from '../json.ts';
-import { measureMagnitudes } from '../model/criteria/magnitude.ts';
 import type { Identity } from '../model/export/identity.ts';
-import { PROVENANCE_FILE } from '../model/export/provenance.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import { writtenSizes } from '../model/open/entries.ts';
-import { listGraphs, openModel } from '../model/open/open.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
-import { readText } from '../onnx/source.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
-import { chatOf } from '../runtime/decode/variantText.ts';
+import { measureSource } from '../runtime/criteria/sources.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
-import { checkHalf } from '../runtime/score/halfCheck.ts';
+import { checkFloat16 } from '../runtime/score/float16Check.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
-import { folderOf } from './folderOf.ts';
 import { type BundledText, OpenModel } from './openModel.ts';
 import { PauseGate } from './pauseGate.ts';
+import { readModel } from './readModel.ts';
 import { SessionHolder } from './sessionHolder.ts';
 
 export class StudioService implements StudioApi {
@@ -52,7 +46,7 @@ export class StudioService implements StudioApi {
   private current: OpenModel | null = null;
   private opens = 0;
   private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
-  /** Of the search that runs; it may be asked to pause before it has begun. */
+  /** Of the running search; it may be paused before it has begun. */
   private gate: PauseGate | null = null;
   private paused = false;
   private plans = 0;
@@ -70,38 +64,19 @@ export class StudioService implements StudioApi {
   }
 
   async open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult> {
-    const { source } = request;
     const turn = ++this.opens;
-    const folder = await folderOf(source);
-    const graphs = listGraphs(folder);
-    if (graphs.length > 1 && request.graph === undefined)
-      return { kind: 'choose', name: folder.name, graphs };
-    const graph = folder.open(request.graph ?? graphs[0]?.path ?? '');
-    const total = graph?.size ?? 0;
-    const tell = (done: number) =>
-      onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
-    tell(0);
-    const opened = { ...(await openModel(watched(folder, graph, tell), request.graph)), folder };
-    // One of that length was not written here, and does not keep the model from opening.
-    const told = (folder.open(PROVENANCE_FILE)?.size ?? 0) <= MAX_PROVENANCE_BYTES;
-    const provenance = told ? await readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES) : null;
-    const chat = await chatOf(folder);
+    const { opened, result, finish } = await readModel(request, onEvent);
+    if (!opened) return result;
     if (turn === this.opens) await this.cancel();
     await this.sessions.exclusive(async () => {
-      // A later open has been asked for: its model is the one that counts.
+      // A later open has been requested: its model is the one that counts.
       if (turn !== this.opens) throw cancelled();
       await this.sessions.reset();
-      this.current = new OpenModel(opened, source, this.bundledText);
+      this.current = new OpenModel(opened, request.source, this.bundledText);
       this.windows = null;
     });
-    tell(total);
-    return {
-      kind: 'opened',
-      model: opened.summary,
-      provenance,
-      hasTokenizer: folder.open('tokenizer.json') !== null,
-      chat,
-    };
+    finish();
+    return result;
   }
 
   device(): Promise<DeviceReport> {
@@ -118,13 +93,13 @@ export class StudioService implements StudioApi {
       const { opened } = this.model();
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
-      const { calibration, session, device, selfTest, kept } = await this.begin(
+      const { calibration, session, device, selfTest, resumable } = await this.begin(
         settings,
         signal,
         note,
       );
       const { windows } = calibration;
-      const curve = await kept('score', null, (store, resumed) => {
+      const curve = await resumable('score', null, (store, resumed) => {
         onEvent({
           type: 'started',
           device,
@@ -137,7 +112,13 @@ export class StudioService implements StudioApi {
       const [window = []] = windows;
       const warning =
         device.kind === 'webgpu'
-          ? await checkHalf({ opened, session, window, cpu: () => openWasm(this.loader), signal })
+          ? await checkFloat16({
+              opened,
+              session,
+              window,
+              cpu: () => openWasm(this.loader),
+              signal,
+            })
           : null;
       if (warning) note(warning);
       this.windows = { rows: windows, device: settings.device };
@@ -201,9 +182,9 @@ export class StudioService implements StudioApi {
     return this.sessions.run(async (signal) => {
       const started = performance.now();
       const note = (text: string) => onEvent({ type: 'note', text });
-      const { calibration, session, device, kept } = await this.begin(settings, signal, note);
+      const { calibration, session, device, resumable } = await this.begin(settings, signal, note);
       const { windows } = calibration;
-      const found = await kept('parts', null, (store) =>
+      const found = await resumable('parts', null, (store) =>
         session.scoreSublayers(windows, signal, onEvent, store),
       );
       return {
@@ -216,28 +197,23 @@ export class StudioService implements StudioApi {
     });
   }
 
-  async magnitudes(onEvent: (progress: Progress) => void): Promise<Magnitudes> {
-    return this.sessions.run(async (signal) => {
-      const started = performance.now();
-      const onBytes = (done: number, total: number): void => {
-        const secondsLeft =
-          done > 0 ? ((performance.now() - started) / 1000 / done) * (total - done) : null;
-        onEvent({ job: 'magnitudes', phase: 'read', done, total, unit: 'bytes', secondsLeft });
-      };
-      const found = await measureMagnitudes(this.model().opened, { signal, onBytes });
-      return { ...found, seconds: (performance.now() - started) / 1000 };
-    });
-  }
-
-  async hiddenCriteria(
+  async measureSource<S extends MeasuredSource>(
+    source: S,
     settings: ScoreSettings,
     onEvent: (progress: Progress) => void,
-  ): Promise<HiddenCriteria> {
-    this.planJob?.abort();
-    return this.sessions.run(async (signal) => {
-      const { calibration, session } = await this.begin(settings, signal, () => {});
-      return session.hiddenCriteria(calibration.windows, signal, onEvent);
-    });
+  ): Promise<SourceResult<S>> {
+    if (MEASURED_SOURCES[source].onWindows) this.planJob?.abort();
+    return this.sessions.run(async (signal) =>
+      measureSource(source, {
+        opened: this.model().opened,
+        onWindows: async () => {
+          const { calibration, session } = await this.begin(settings, signal, () => {});
+          return { session, windows: calibration.windows };
+        },
+        signal,
+        onProgress: onEvent,
+      }),
+    );
   }
 
   async search(
@@ -251,11 +227,13 @@ export class StudioService implements StudioApi {
       const gate = new PauseGate(signal);
       gate.pause(this.paused);
       this.gate = gate;
-      const { calibration, session, device, kept } = await this.begin(settings, signal, (text) =>
-        onEvent({ type: 'note', text }),
+      const { calibration, session, device, resumable } = await this.begin(
+        settings,
+        signal,
+        (text) => onEvent({ type: 'note', text }),
       );
       const { windows } = calibration;
-      const found = await kept('search', request, (store) =>
+      const found = await resumable('search', request, (store) =>
         session.search({ ...request, windows }, signal, gate, onEvent, store),
       );
       return {
@@ -352,8 +330,8 @@ export class StudioService implements StudioApi {
   }
 
   /**
-   * What every job on windows begins with: the windows, the session on its device and budget, and
-   * where the job is written down.
+   * What every job over windows begins with: the windows, the session on its device and budget, and
+   * the runner that stores the job's checkpoints.
    */
   private async begin(
     settings: ScoreSettings,
@@ -368,22 +346,17 @@ export class StudioService implements StudioApi {
       model.opened,
       settings.device,
     );
-    for (const text of [
-      ...notes,
-      ...calibration.notes,
-      ...session.programs.rewrites.map((r) => `For scoring: ${r}.`),
-    ])
-      onNote(text);
+    for (const text of [...notes, ...calibration.notes]) onNote(text);
     this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
     const device = { kind: engine.kind, name: engine.name };
     const { windows } = calibration;
-    const kept = <T>(
+    const resumable = <T>(
       job: Interrupted['job'],
       search: Interrupted['search'],
       work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
     ): Promise<T> => withCheckpoints({ job, settings, search, device, windows }, onNote, work);
-    return { calibration, session, device, selfTest, kept };
+    return { calibration, session, device, selfTest, resumable };
   }
 
   private model(): OpenModel {

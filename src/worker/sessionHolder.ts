@@ -105,9 +105,9 @@ export class SessionHolder {
 
   /** What scoring with these settings will need; weights are not loaded for it. */
   async memory(opened: OpenedModel, settings: ScoreSettings): Promise<MemoryEstimate> {
-    const given = settings.text.kind === 'ids' ? settings.text.windows : null;
-    const windows = given?.length ?? settings.samples;
-    const length = given?.[0]?.length ?? settings.length;
+    const ids = settings.text.kind === 'ids' ? settings.text.windows : null;
+    const windows = ids?.length ?? settings.samples;
+    const length = ids?.[0]?.length ?? settings.length;
     const kind = await this.resolve(settings.device);
     // The live session keeps its weights and states: other settings are estimated without one.
     const { maxBufferBytes, features } = kind === 'webgpu' ? await this.device() : WASM_LIMITS;

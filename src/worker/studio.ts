@@ -1,5 +1,5 @@
 // Entry of the studio worker: the service on this browser's ONNX Runtime, behind the thread
-// boundary. Must not hold logic.
+// boundary. Logic belongs in the service, which Node can test.
 
 import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';

@@ -1,5 +1,5 @@
-// Entry of the worker that re-opens an export with a runtime of its own and is thrown away
-// afterwards. Must not share anything with the studio.
+// Entry of the worker that opens an export again. It must not share anything with the studio, whose
+// state could hide what the files lack.
 
 import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';
@@ -14,7 +14,7 @@ import { folderOf } from './folderOf.ts';
 
 const api: VerifyApi = {
   async verify(
-    { written, graph, window, nll, whyNoNll, numBlocks, source, steps, device, budgetBytes },
+    { written, graph, window, nll, nllObstacle, numBlocks, source, steps, device, budgetBytes },
     onProgress,
   ) {
     const folder = written.kind === 'zip' ? await openZip(written.blob) : await folderOf(written);
@@ -26,7 +26,7 @@ const api: VerifyApi = {
     const expected = {
       window,
       nll,
-      whyNoNll,
+      nllObstacle,
       numBlocks,
       source: { opened, removed: source.removed },
       steps,

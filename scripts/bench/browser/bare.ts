@@ -1,5 +1,5 @@
-// The least that decodes: run the graph, take the largest logit, feed the caches again. Knows this
-// sample's inputs only.
+// The least that decodes: run the graph, take the largest logit, feed the caches back. It knows the
+// inputs of the sample only.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { ContestantApi } from './contract.ts';

@@ -1,5 +1,5 @@
-// Stands where transformers.js imports ONNX Runtime: gives it the module that the other contestants
-// use. Must be loaded after `provideOrt`.
+// Replaces ONNX Runtime in transformers.js by the module that the other contestants use. Load it
+// after `provideOrt`.
 
 import type { OrtModule } from '../../../src/runtime/device/ort.ts';
 

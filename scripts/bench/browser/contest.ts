@@ -1,4 +1,4 @@
-// The interleaving: everyone runs in turn, in an order that changes every turn; must not judge.
+// Runs all contestants in turn, in an order that changes every turn.
 
 import { type Remote, wrap } from 'comlink';
 import type {

@@ -1,4 +1,4 @@
-// A worker that holds one contestant and times its runs; must not know the others' results.
+// A worker that holds one contestant and times its runs.
 
 import { expose } from 'comlink';
 import { type Contestant, openBare } from './bare.ts';

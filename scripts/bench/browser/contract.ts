@@ -1,4 +1,4 @@
-// What the decode bench asks of its page and of a contestant's worker. Types only.
+// What the decode benchmark asks of its page and of a contestant's worker, as types.
 
 import type { SpeedSettings } from '../../../src/contract/speed.ts';
 

@@ -1,5 +1,4 @@
-// A worker that writes one large file as an export does and as a plain copy does, in turns; must
-// not judge.
+// A worker that writes a large file as an export does and as a plain copy does, in turn.
 
 import { expose } from 'comlink';
 import { fileFolder } from '../../../src/files/folder.ts';

@@ -1,4 +1,4 @@
-// Fetches the files of an exported folder; for contestants that take them whole.
+// Fetches the files of an exported folder for contestants that need them in memory.
 
 import type { Served } from './contract.ts';
 

@@ -1,8 +1,8 @@
-// Ours: the variant that the product measures, opened from the same folder.
+// Espalier as a contestant: the variant that the product measures, opened from the same folder.
 
 import { hostedFolder } from '../../../src/files/hosted.ts';
 import { openModel } from '../../../src/model/open/open.ts';
-import { Variant } from '../../../src/runtime/decode/variant.ts';
+import { LoadedVariant } from '../../../src/runtime/decode/variant.ts';
 import { webLoader } from '../../../src/runtime/device/ort.web.ts';
 import { runSelfTest } from '../../../src/runtime/device/selfTest.ts';
 import { VERSION } from '../../../src/version.ts';
@@ -22,7 +22,7 @@ export const openOurs = async (
     served.graph,
   );
   const selfTest = device === 'webgpu' ? await runSelfTest(webLoader) : null;
-  const variant = await Variant.open(
+  const variant = await LoadedVariant.open(
     opened,
     { removed: [], device, selfTest, graphCapture: false },
     webLoader,

@@ -1,5 +1,4 @@
-// The bench's page: forwards to workers and reads the browser's own counters; must not compute
-// results.
+// The page of the benchmark: forwards calls to workers and reads the browser's counters.
 
 import { wrap } from 'comlink';
 import { createMeter } from '../../../src/bridge/meter.ts';

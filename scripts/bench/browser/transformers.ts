@@ -1,5 +1,4 @@
-// transformers.js as its documentation says: generate() on a local folder, greedy, no streamer.
-// Must not reach any host but the page's own.
+// transformers.js as documented: generate() on a local folder, greedy, without a streamer.
 
 import type { Contestant } from './bare.ts';
 import type { ContestantApi } from './contract.ts';

@@ -7,7 +7,7 @@ import { manifestFolder } from '../../model/export/folder.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { nodeFolder } from '../../node/folder.ts';
-import { whyNotOn } from '../../runtime/decode/runnable.ts';
+import { deviceObstacle } from '../../runtime/decode/runnable.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
 import { ScoreSession } from '../../runtime/score/session.ts';
 import { VERIFY_TOKENS, verifyExport } from '../../runtime/verify/verify.ts';
@@ -126,7 +126,7 @@ async function prune(
   const nll = session ? await session.nllPerToken(removed, ids) : null;
   const expected = { window: ids, nll, numBlocks: blocks.length - 1, source: { opened, removed } };
   row.verified = (await verifyExport(written, manifest.graph, expected, engine)).status;
-  const reason = whyNotOn(engine.kind, opened);
+  const reason = deviceObstacle(engine.kind, opened);
   if (reason) row.note = reason;
 }
 

@@ -1,4 +1,4 @@
-// Makes a compressed zip as systems make them from a folder, for tests: client-zip only stores.
+// Makes a compressed zip as operating systems do, for tests; client-zip only stores.
 
 import { crc32, deflateRawSync } from 'node:zlib';
 

@@ -1,5 +1,5 @@
-// A disk in memory that behaves like the browser's handles (content appears at close), for tests in
-// Node only.
+// A disk in memory that behaves like the browser's handles (content appears on close), for tests in
+// Node.
 
 import type { DirectoryTarget, FileTarget, WritableTarget } from '../targets.ts';
 

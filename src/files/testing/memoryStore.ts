@@ -1,5 +1,4 @@
-// An object store of IndexedDB in memory, as far as idb-keyval uses it; for tests, never in the
-// app.
+// An IndexedDB object store in memory, as far as idb-keyval uses it, for tests.
 
 import type { UseStore } from 'idb-keyval';
 

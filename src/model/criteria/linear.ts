@@ -1,5 +1,4 @@
-// Which stored tensors are the linear matrices and norm vectors of each block, found by data flow;
-// must not read weights.
+// Finds the linear matrices and norm vectors of each block among the stored tensors, by data flow.
 
 import { keyOf } from '../../onnx/bytes.ts';
 import { DataType, elementCount, type Node, type Tensor } from '../../onnx/graph.ts';
@@ -14,19 +13,19 @@ import {
   SMALL_INTEGERS,
 } from './linearQuantised.ts';
 
-/** A stored tensor whose values count, and the blocks that use them. */
+/** A stored tensor whose values count towards the magnitude, and the blocks that use it. */
 export interface CountedTensor {
   kind: 'linear' | 'norm';
   tensor: Tensor;
   /** How stored integers become values; null for floats. */
   quantised: Quantised | null;
-  /** Block ordinals. A tensor that several blocks share counts in each, once. */
+  /** Ordinals of blocks. A tensor that several blocks share counts once in each. */
   blocks: Set<number>;
 }
 
 /**
- * Operand slots of matrices in floats (or behind DequantizeLinear), by operator. Slots that turn
- * out to hold activations are passed over.
+ * Positions of inputs that may be matrices of floats (possibly from DequantizeLinear), by operator.
+ * Inputs that turn out to be activations are skipped.
  */
 const FLOAT_SLOTS: ReadonlyMap<string, readonly number[]> = new Map(
   Object.entries({
@@ -41,7 +40,7 @@ const FLOAT_SLOTS: ReadonlyMap<string, readonly number[]> = new Map(
   }),
 );
 
-/** Slots of matrix, scale and zero point of operators that compute on integers. */
+/** Input positions of matrix, scale and zero point of operators that compute on integers. */
 const INTEGER_SLOTS: ReadonlyMap<string, readonly [number, number, number]> = new Map(
   Object.entries({
     MatMulIntegerToFloat: [1, 3, 5],
@@ -52,7 +51,7 @@ const INTEGER_SLOTS: ReadonlyMap<string, readonly [number, number, number]> = ne
   }),
 );
 
-/** Slots of the scale vectors of norms; their offsets are biases and do not count. */
+/** Input positions of the scale vectors of norms; their biases do not count. */
 const NORM_SLOTS: ReadonlyMap<string, readonly number[]> = new Map(
   Object.entries({
     LayerNormalization: [1],
@@ -62,7 +61,7 @@ const NORM_SLOTS: ReadonlyMap<string, readonly number[]> = new Map(
   }),
 );
 
-/** Operators that move values or change their type and leave the sums as they are. */
+/** Operators that rearrange values or change their type, which leaves the sums as they are. */
 const SAME_VALUES: ReadonlySet<string> = new Set([
   'Transpose',
   'Reshape',
@@ -75,11 +74,11 @@ const SAME_VALUES: ReadonlySet<string> = new Set([
 
 /**
  * Every matrix that multiplies activations within a block: dense, fused or packed projections,
- * routers, experts and stacks of experts, and the kernels of convolutions (some exports write
- * projections as such, and the short one of hybrids stands where others have attention). Biases,
- * rotary tables and embeddings do not count. Norm vectors are listed apart.
- * @throws EspalierError `unsupported-op` for a quantisation or a computation on weights that is not
- *   followed
+ * routers, experts and stacks of experts, and kernels of convolutions (some exports write
+ * projections as convolutions, and hybrid models have a short one in place of attention). Biases,
+ * rotary tables and embeddings do not count. Norm vectors have a kind of their own.
+ * @throws EspalierError `unsupported-op` for an unknown quantisation, and for weights computed in
+ *   the graph in an unknown way.
  */
 export function countedTensors(structure: Structure): CountedTensor[] {
   const { graph, region, content, constants } = structure;
@@ -89,7 +88,8 @@ export function countedTensors(structure: Structure): CountedTensor[] {
     if (block < 0 || block >= structure.blocks.length || !node.inputs.some((x) => content.has(x)))
       continue;
     for (const item of operands(node)) {
-      const key = `${item.kind}\n${keyOf(item.tensor.data)}\n${item.quantised ? keyOf(item.quantised.scales.data) : ''}`;
+      const scales = item.quantised ? keyOf(item.quantised.scales.data) : '';
+      const key = `${item.kind}\n${keyOf(item.tensor.data)}\n${scales}`;
       const known = found.get(key) ?? { ...item, blocks: new Set<number>() };
       known.blocks.add(block);
       found.set(key, known);
@@ -166,7 +166,7 @@ export function countedTensors(structure: Structure): CountedTensor[] {
     return { kind: 'linear', tensor, quantised: how(tensor) };
   }
 
-  /** The tensors whose values a constant holds, in whatever order. */
+  /** The stored tensors that a constant consists of, in any arrangement. */
   function follow(value: string, reader: Node): { tensor: Tensor; quantised: Quantised | null }[] {
     const tensor = plain(value);
     if (tensor) {
@@ -191,7 +191,7 @@ export function countedTensors(structure: Structure): CountedTensor[] {
     return plain(node.inputs[slot] ?? '');
   }
 
-  /** The tensor of an initializer or a Constant node, also behind Identity. */
+  /** The tensor of an initializer or a Constant node, possibly passed through Identity. */
   function plain(value: string): Tensor | null {
     const tensor = graph.initializers.get(value);
     if (tensor) return tensor;
@@ -206,7 +206,7 @@ export function countedTensors(structure: Structure): CountedTensor[] {
   }
 
   /**
-   * Scale of the matrix of a MatMulInteger: its product is cast and multiplied by (scale of the
+   * Scale of the matrix of a MatMulInteger, whose result is cast and multiplied by (scale of the
    * activations x scale of the matrix).
    */
   function productScale(node: Node): Tensor | null {
@@ -227,7 +227,7 @@ export function countedTensors(structure: Structure): CountedTensor[] {
     return null;
   }
 
-  /** The last product of a norm that is written out: x / sqrt(mean square) times a vector. */
+  /** True for the last product of a norm written out in operators: x / sqrt(mean(x^2)) x vector. */
   function isNormProduct(node: Node): boolean {
     if (node.op !== 'Mul') return false;
     const vector = node.inputs.findIndex((x) => constants.has(x));

@@ -1,29 +1,26 @@
-// How quantised matrices are stored, operator by operator: bits, scales, zero points and which of
-// them belongs to which value; must not read weights.
+// How each operator stores quantised matrices: bits, scales, zero points, and which of them belong
+// to which value.
 
 import { EspalierError } from '../../errors.ts';
 import { DataType, elementCount, intAttribute, type Node, type Tensor } from '../../onnx/graph.ts';
 
-/** Integers q as values (q - zero point) x scale. */
+/** A matrix of integers q with the values (q - zero point) x scale. */
 export interface Quantised {
   bits: 2 | 4 | 8;
   signed: boolean;
   scales: Tensor;
-  /** One for each scale, as integers of `bits` bits or floats; null: all are `zero`. */
+  /** One zero point for each scale, as integers of `bits` bits or floats; null: all are `zero`. */
   zeros: Tensor | null;
   zero: number;
-  /**
-   * Zero points are packed in rows of this many, each row from a byte on; null: one behind the
-   * other.
-   */
+  /** Zero points per row when every row is packed from a byte on; null when they are contiguous. */
   zeroRow: number | null;
   layout: Layout;
 }
 
 /**
- * Where the scale of a stored value is. Values lie in rows of `stored`, of which the first
- * `columns` count. A row has a scale for every `run` columns. Of each `period` rows, `group`
- * neighbours have the same row of scales; there are `scaleRows`, gone through again and again.
+ * Which scale a stored value has. Values are in rows of `stored`, of which the first `columns`
+ * count. A row of scales has one scale for every `run` columns. Within each `period` rows, `group`
+ * neighbouring rows share a row of scales; after `scaleRows` rows of scales the first comes again.
  */
 export interface Layout {
   columns: number;
@@ -32,7 +29,7 @@ export interface Layout {
   period: number;
   group: number;
   scaleRows: number;
-  /** Stored values in all; half of the last byte of packed ones may be beyond. */
+  /** Stored values in all; the last byte of packed values may be partly unused. */
   total: number;
 }
 
@@ -44,18 +41,19 @@ export const SMALL_INTEGERS: ReadonlySet<number> = new Set([
   DataType.uint4,
 ]);
 
-/** @returns the error for a matrix whose values cannot be told */
+/** The error of a matrix whose values cannot be determined. */
 export function refuse(node: Node, value: string, why: string): EspalierError {
   return new EspalierError(
     'unsupported-op',
-    `The magnitude of the weights "${value}" of ${node.op} "${node.name}" cannot be told: ${why}.`,
+    `The magnitude of the weights "${value}" of ${node.op} "${node.name}" cannot be computed: ` +
+      `${why}.`,
     'Use another criterion; perplexity needs no magnitudes.',
   );
 }
 
 /**
- * MatMulNBits: (N, blocks of K, bytes of a block), scales (N, blocks), zero points packed by row of
- * N or of the scales' type; 2^(bits - 1) without.
+ * MatMulNBits: weights (N, blocks of K, bytes of a block), scales (N, blocks), zero points packed
+ * per row of N or floats of the scales' type; 2^(bits - 1) when there are none.
  * @source onnxruntime/docs/ContribOperators.md, com.microsoft.MatMulNBits
  */
 export function blockedNBits(
@@ -72,7 +70,7 @@ export function blockedNBits(
   if (!scales || (node.inputs[3] && !stored(3)))
     throw refuse(node, tensor.name, 'its scales are computed while the graph runs');
   if (node.inputs[4])
-    throw refuse(node, tensor.name, 'its columns are in groups of their own order (g_idx)');
+    throw refuse(node, tensor.name, 'its columns are reordered into groups (g_idx)');
   const layout = {
     columns,
     stored: perRow * run,
@@ -96,8 +94,8 @@ export function blockedNBits(
 }
 
 /**
- * One stack of experts of QMoE: (experts, rows, packed columns), a scale for each row or each
- * `block_size` columns of it.
+ * A stack of experts of QMoE: weights (experts, rows, packed columns), a scale for each row or for
+ * each `block_size` columns of a row.
  * @source onnxruntime/docs/ContribOperators.md, com.microsoft.QMoE
  */
 export function expertQuantised(
@@ -136,7 +134,7 @@ export function expertQuantised(
 }
 
 /**
- * DequantizeLinear: one scale, one for each index of `axis`, or one for each `block_size`
+ * DequantizeLinear: a scale for the tensor, for each index along `axis`, or for each `block_size`
  * neighbours along it.
  * @source onnx/docs/Operators.md, DequantizeLinear-21
  */
@@ -149,15 +147,15 @@ export function axisQuantised(
   if (node.inputs[2] && !zeros)
     throw refuse(node, tensor.name, 'its zero points are computed while the graph runs');
   const { dims } = tensor;
-  const given = intAttribute(node, 'axis') ?? 1;
-  const axis = given < 0 ? given + dims.length : given;
+  const declared = intAttribute(node, 'axis') ?? 1;
+  const axis = declared < 0 ? declared + dims.length : declared;
   const block = intAttribute(node, 'block_size') ?? 0;
   return alongAxis(node, tensor, scales, zeros, axis, block);
 }
 
 /**
- * Matrices of operators that compute on integers: one scale, or one for each output column (each
- * row where B is transposed).
+ * Matrices of operators that compute on integers: a scale for the matrix, or for each output column
+ * (each row where B is transposed).
  */
 export function linearQuantised(
   node: Node,
@@ -195,8 +193,8 @@ function alongAxis(
   let layout: Layout;
   if (block > 0) {
     const groups = Math.ceil(along / block);
-    // Along the last axis a run is a block; else each column has its own scale and `block` rows
-    // share them.
+    // Along the last axis a run is a block; along another, every column has its own scale, which
+    // `block` rows share.
     layout =
       inner === 1
         ? {
@@ -247,7 +245,7 @@ function bitsOf(node: Node, bits: number): 2 | 4 | 8 {
   throw refuse(node, node.inputs[1] ?? '', `it is stored in ${bits} bits`);
 }
 
-/** @throws EspalierError `unsupported-op` when scales and stored values do not fit the layout */
+/** @throws EspalierError `unsupported-op` when scales or stored values do not fit the layout. */
 function checked(node: Node, tensor: Tensor, quantised: Quantised): Quantised {
   const { bits, scales, zeros, zeroRow, layout } = quantised;
   const { columns, stored, run, scaleRows, total } = layout;

@@ -15,7 +15,7 @@ import {
   wholeCorpus,
 } from '../../testing/fixtures.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
-import { cutPiece } from '../programs/cutPiece.ts';
+import { cutSubgraph } from '../programs/subgraph.ts';
 import { countedTensors } from './linear.ts';
 import { type BlockMagnitudes, measureMagnitudes } from './magnitude.ts';
 
@@ -225,8 +225,8 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
   const feeds: Record<string, OrtTensor> = {};
   const operands =
     wanted === 'product' ? node.inputs.filter((x) => structure.constants.has(x)) : [wanted];
-  const piece = cutPiece(structure, structure.graph.nodes, operands, () => false);
-  nodes.push(...piece.nodes);
+  const subgraph = cutSubgraph(structure, structure.graph.nodes, operands, () => false);
+  nodes.push(...subgraph.nodes);
   const weight = structure.graph.initializers.get(node.inputs[slot]!);
   let factor = 1;
   if (wanted === 'product') {
@@ -235,26 +235,21 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
     const size = integer ? weight!.dims[0]! : intAttribute(node, 'K')!;
     const half =
       node.op === 'MatMulNBits' &&
-      piece.initializers.get(node.inputs[2]!)?.type === DataType.float16;
+      subgraph.initializers.get(node.inputs[2]!)?.type === DataType.float16;
     const identity = Array.from({ length: size * size }, (_, k) => (k % (size + 1) === 0 ? 1 : 0));
-    inputs.push({
-      name: 'identity',
-      type: integer ? DataType.uint8 : half ? DataType.float16 : DataType.float,
-      dims: null,
-    });
-    feeds.identity = integer
-      ? new OrtTensor('uint8', identity, [size, size])
-      : half
-        ? new OrtTensor(
-            'float16',
-            Uint16Array.from(identity, (v) => v * 0x3c00),
-            [size, size],
-          )
-        : new OrtTensor('float32', identity, [size, size]);
+    const floatType = half ? DataType.float16 : DataType.float;
+    inputs.push({ name: 'identity', type: integer ? DataType.uint8 : floatType, dims: null });
+    const dims = [size, size];
+    if (integer) feeds.identity = new OrtTensor('uint8', identity, dims);
+    else if (half) {
+      const halves = Uint16Array.from(identity, (v) => v * 0x3c00);
+      feeds.identity = new OrtTensor('float16', halves, dims);
+    } else feeds.identity = new OrtTensor('float32', identity, dims);
     const attributes = new Map(node.attributes);
     attributes.delete('accuracy_level');
-    const own = node.inputs.map((x, k) => (k === 0 ? 'identity' : integer && k === 2 ? '' : x));
-    nodes.push({ ...node, attributes, inputs: own, outputs: [wanted] });
+    const operandsOfNode = node.inputs.with(0, 'identity');
+    if (integer && operandsOfNode.length > 2) operandsOfNode[2] = '';
+    nodes.push({ ...node, attributes, inputs: operandsOfNode, outputs: [wanted] });
     if (integer) {
       // As ONNX Runtime's quantizer names it; the product looks for it by data flow.
       const scale = structure.graph.initializers.get(
@@ -264,7 +259,7 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
     }
   }
   const initializers = new Map<string, Tensor>();
-  for (const [name, tensor] of piece.initializers) initializers.set(name, await read(tensor));
+  for (const [name, tensor] of subgraph.initializers) initializers.set(name, await read(tensor));
   // Results in float32, whatever they are in.
   nodes.push({
     name: 'cast',
@@ -275,7 +270,7 @@ async function dequantised(opened: OpenedModel, node: Node): Promise<number[]> {
     attributes: new Map([['to', { name: 'to', kind: 'int', value: DataType.float }]]),
   });
   const graph = {
-    name: 'piece',
+    name: 'subgraph',
     nodes,
     initializers,
     inputs,

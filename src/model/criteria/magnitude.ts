@@ -1,29 +1,24 @@
-// Magnitude of each block: sums over its linear matrices and norm vectors, read piece by piece;
-// must not keep weights.
+// The magnitude of each block: sums over its linear matrices and norm vectors, read in bounded
+// chunks.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import { elementCount, isRange, type Tensor } from '../../onnx/graph.ts';
 import type { ByteRange, ByteSource, Folder } from '../../onnx/source.ts';
 import type { OpenedModel } from '../open/open.ts';
 import { type CountedTensor, countedTensors } from './linear.ts';
-import { SMALL_INTEGERS } from './linearQuantised.ts';
+import { type Quantised, SMALL_INTEGERS } from './linearQuantised.ts';
 import { floatSums, type Summing, toFloats } from './magnitudeFloats.ts';
 import { quantisedSums } from './magnitudeIntegers.ts';
 import { unpackIntegers } from './magnitudeTables.ts';
 
-/** One read is at most this long. A multiple of 8, so that no element is cut. */
+/** Most bytes of a read. A multiple of 8, so that no element is split. */
 const READ_BYTES = 8 * 2 ** 20;
-/**
- * Reads on their way while one is summed: small ones (scales) between large ones would let the sums
- * wait.
- */
+/** Reads in flight while one is summed; with fewer, small reads (scales) would stall the sums. */
 const AHEAD = 3;
-/** Reads that lie this close are one. */
+/** Reads at most this far apart are merged. */
 const GAP_BYTES = 4096;
 
-/**
- * Sums per block: the worker's contract `Magnitudes` without the time, which this room cannot tell.
- */
+/** Sums per block, as the table of criteria reads them, and what they cost. */
 export interface BlockMagnitudes {
   l1: number[];
   l2: number[];
@@ -35,11 +30,11 @@ export interface BlockMagnitudes {
 
 export interface MagnitudeOptions {
   signal?: { readonly aborted: boolean } | undefined;
-  /** Bytes read so far, of all. */
+  /** Called with the bytes read so far and the bytes in all. */
   onBytes?: ((done: number, total: number) => void) | undefined;
 }
 
-/** A run of bytes and where it goes. */
+/** A byte range to read and the function that takes its bytes. */
 interface Read {
   range: ByteRange;
   take(bytes: Uint8Array<ArrayBuffer>): void;
@@ -47,11 +42,11 @@ interface Read {
 
 /**
  * L1 (sum of absolute values) and L2 (sum of squares, not its root) of each block. Quantised values
- * are scale x (integer - zero point) without rounding, everything is added in float64. Every byte
- * is read once; held at a time: four reads, and scales and zero points of one matrix.
- * @throws EspalierError `cancelled`, `missing-file`, `corrupt-file`, `unsupported-op` for a
- *   quantisation that cannot be undone
- * @source method.md 3; Kim et al., Shortened LLaMA (2024), section 3.1 (Mag)
+ * count as scale x (integer - zero point) without rounding; sums are float64. Every byte is read
+ * once; memory holds four reads, and the scales and zero points of one matrix.
+ * @throws EspalierError `cancelled`; `missing-file`; `corrupt-file`; `unsupported-op` for an
+ *   unknown quantisation.
+ * @source Kim et al., Shortened LLaMA (2024), section 3.1 (Mag); docs/numerics.md
  */
 export async function measureMagnitudes(
   opened: OpenedModel,
@@ -84,8 +79,8 @@ export async function measureMagnitudes(
 }
 
 /**
- * Scales and zero points first, then the values; `done` gets the sums. Tensors within the graph
- * file are taken at once.
+ * The reads of a tensor: scales and zero points first, then the values. `done` gets the sums.
+ * Tensors whose bytes are in memory already have empty reads.
  */
 function readsOf(
   { tensor, quantised }: CountedTensor,
@@ -93,7 +88,7 @@ function readsOf(
 ): Read[] {
   let summing: Summing | null = null;
   if (!quantised) {
-    return pieces(tensor, (bytes, last) => {
+    return chunks(tensor, (bytes, last) => {
       summing ??= floatSums(tensor.type);
       summing.add(bytes);
       if (last) done(summing.sums);
@@ -102,30 +97,20 @@ function readsOf(
   let scales: Uint8Array<ArrayBuffer> | null = null;
   let zeroPoints: Uint8Array<ArrayBuffer> | null = null;
   const start = (): Summing => {
-    const { bits, signed, layout, zeros, zero, zeroRow } = quantised;
-    const count = zeros
-      ? zeroRow === null
-        ? elementCount(zeros.dims)
-        : elementCount(quantised.scales.dims)
-      : 1;
-    const points = zeros && zeroPoints;
+    const { bits, signed, layout, zeros } = quantised;
     return quantisedSums({
       bits,
       signed,
       layout,
       zerosPacked: zeros === null || SMALL_INTEGERS.has(zeros.type),
       scales: toFloats(quantised.scales.type, scales ?? new Uint8Array()),
-      zeros: !points
-        ? Float32Array.of(zero)
-        : SMALL_INTEGERS.has(zeros.type)
-          ? unpackIntegers(points, bits, signed, zeroRow, count)
-          : toFloats(zeros.type, points),
+      zeros: zerosOf(quantised, zeroPoints),
     });
   };
   return [
-    ...whole(quantised.scales, (bytes) => (scales = bytes)),
-    ...(quantised.zeros ? whole(quantised.zeros, (bytes) => (zeroPoints = bytes)) : []),
-    ...pieces(tensor, (bytes, last) => {
+    ...inOneArray(quantised.scales, (bytes) => (scales = bytes)),
+    ...(quantised.zeros ? inOneArray(quantised.zeros, (bytes) => (zeroPoints = bytes)) : []),
+    ...chunks(tensor, (bytes, last) => {
       summing ??= start();
       summing.add(bytes);
       if (!last) return;
@@ -135,7 +120,19 @@ function readsOf(
   ];
 }
 
-function pieces(
+/** Zero points as floats: one for each scale, or a single one for all. */
+function zerosOf(
+  { bits, signed, scales, zeros, zero, zeroRow }: Quantised,
+  bytes: Uint8Array<ArrayBuffer> | null,
+): Float32Array {
+  if (!zeros || !bytes) return Float32Array.of(zero);
+  if (!SMALL_INTEGERS.has(zeros.type)) return toFloats(zeros.type, bytes);
+  const count = elementCount(zeroRow === null ? zeros.dims : scales.dims);
+  return unpackIntegers(bytes, bits, signed, zeroRow, count);
+}
+
+/** The reads of a tensor, each at most READ_BYTES long. */
+function chunks(
   { name, data }: Tensor,
   take: (bytes: Uint8Array<ArrayBuffer>, last: boolean) => void,
 ): Read[] {
@@ -153,11 +150,11 @@ function pieces(
   return out;
 }
 
-/** A tensor that is needed in one piece. */
-function whole(tensor: Tensor, take: (bytes: Uint8Array<ArrayBuffer>) => void): Read[] {
+/** The reads of a tensor that is needed in one array. */
+function inOneArray(tensor: Tensor, take: (bytes: Uint8Array<ArrayBuffer>) => void): Read[] {
   let all: Uint8Array<ArrayBuffer> | null = null;
   let filled = 0;
-  return pieces(tensor, (bytes, last) => {
+  return chunks(tensor, (bytes, last) => {
     if (last && !all) return take(bytes.slice());
     all ??= new Uint8Array(tensor.data.length);
     all.set(bytes, filled);
@@ -168,16 +165,19 @@ function whole(tensor: Tensor, take: (bytes: Uint8Array<ArrayBuffer>) => void): 
   });
 }
 
-/** Nothing to read: the bytes came with the graph. */
+/** The empty read of a tensor whose bytes are in memory already. */
 const INLINE: ByteRange = { file: '', offset: 0, length: 0 };
 
 function inFileOrder(a: Tensor, b: Tensor): number {
   const x = isRange(a.data) ? a.data : INLINE;
   const y = isRange(b.data) ? b.data : INLINE;
-  return x.file < y.file ? -1 : x.file > y.file ? 1 : x.offset - y.offset;
+  if (x.file !== y.file) return x.file < y.file ? -1 : 1;
+  return x.offset - y.offset;
 }
 
-/** Reads in the given order, the next ones on their way while one is taken. @returns bytes read */
+/**
+ * Reads in the given order, with the next reads in flight while one is taken; returns bytes read.
+ */
 async function readInOrder(
   folder: Folder,
   reads: readonly Read[],
@@ -215,15 +215,15 @@ async function readInOrder(
             'Add the file and open the folder again.',
           ),
         );
-    // A read that nobody waits for any more may fail unheard.
+    // After an error elsewhere nobody awaits this read; its own failure must not go unhandled.
     read.catch(() => {});
     return read;
   }
 }
 
 /**
- * Reads into buffers in turn where the source can: fresh arrays cost as much as the sums. What was
- * read is valid until AHEAD more reads have begun.
+ * Reads into a ring of buffers where the source can: new arrays would cost as much time as the
+ * sums. The bytes are valid until AHEAD more reads have begun.
  */
 async function intoBuffer(
   source: ByteSource,
@@ -240,7 +240,7 @@ async function intoBuffer(
   return bytes;
 }
 
-/** Neighbours in one read. */
+/** Merges neighbouring reads. */
 function merged(reads: readonly Read[]): { range: ByteRange; parts: Read[] }[] {
   const out: { range: ByteRange; parts: Read[] }[] = [];
   for (const read of reads) {

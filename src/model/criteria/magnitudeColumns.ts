@@ -1,17 +1,16 @@
-// Sums over quantised numbers whose scale changes from value to value; must not know where they
-// come from.
+// Sums over quantised numbers whose scale changes from value to value.
 
 import type { Sums } from './magnitudeFloats.ts';
 
 /**
- * A part of one row: elements [from, to) of a piece, from the row's column `column` on; the row's
- * scales begin at `base`.
+ * Adds a stretch of one row: elements [from, to) of `bytes`, which begin at column `column` of the
+ * row. The scales of the row begin at index `base`.
  */
 export interface RowSums {
   add(bytes: Uint8Array<ArrayBuffer>, from: number, to: number, base: number, column: number): void;
 }
 
-/** Each value with a scale and a zero point of its own. */
+/** Sums over rows in which every value has its own scale and zero point. */
 export class Columns implements RowSums {
   private readonly sums: Sums;
   private readonly values: Float64Array;
@@ -54,7 +53,7 @@ export class Columns implements RowSums {
     sums.square += value * value;
   }
 
-  /** Bytes [from, to) of two values each. */
+  /** Adds bytes [from, to) of two values each. */
   private addPairs(bytes: Uint8Array, from: number, to: number, index: number): void {
     const { values, scales, zeros, sums } = this;
     const end = to | 0;
@@ -72,7 +71,7 @@ export class Columns implements RowSums {
     sums.square += square;
   }
 
-  /** Bytes [from, to) of one value each. */
+  /** Adds bytes [from, to) of one value each. */
   private addBytes(bytes: Uint8Array, from: number, to: number, index: number): void {
     const { values, scales, zeros, sums } = this;
     const end = to | 0;

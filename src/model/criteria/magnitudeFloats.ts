@@ -1,22 +1,21 @@
-// Sums of absolute values and of squares over stored floats as they come in pieces; must not know
-// where they come from.
+// Sums of absolute values and of squares over floats that arrive in chunks.
 
 import { DataType } from '../../onnx/graph.ts';
 import { fromHalf } from '../../onnx/half.ts';
 
-/** float64 sums. A value that is no number makes both NaN. */
+/** Sums in float64; a NaN among the values makes both NaN. */
 export interface Sums {
   abs: number;
   square: number;
 }
 
-/** Takes the bytes of one tensor in order, in pieces that begin and end with a whole element. */
+/** Takes the bytes of a tensor in order, in chunks of whole elements. */
 export interface Summing {
   add(bytes: Uint8Array<ArrayBuffer>): void;
   readonly sums: Sums;
 }
 
-/** Magnitudes of the 32768 positive patterns of a 16-bit float. */
+/** Values of the 32768 non-negative patterns of each 16-bit float type. */
 const tables = new Map<number, Float32Array>();
 
 function magnitudes(type: number): Float32Array {
@@ -32,7 +31,7 @@ function magnitudes(type: number): Float32Array {
   return table;
 }
 
-/** Little-endian floats of any width as float32 (float64 is rounded). */
+/** Little-endian floats of any type as float32; float64 is rounded. */
 export function toFloats(type: number, bytes: Uint8Array<ArrayBuffer>): Float32Array {
   const data = aligned(bytes);
   if (type === DataType.float)
@@ -49,10 +48,7 @@ export function toFloats(type: number, bytes: Uint8Array<ArrayBuffer>): Float32A
   return out;
 }
 
-/**
- * Floats of `type`: float32, float64, float16 or bfloat16. Four sums each, so that additions need
- * not wait for each other.
- */
+/** Sums over floats of `type`: float32, float64 (rounded to float32), float16 or bfloat16. */
 export function floatSums(type: number): Summing {
   const sums: Sums = { abs: 0, square: 0 };
   const halves = type === DataType.float16 || type === DataType.bfloat16 ? magnitudes(type) : null;
@@ -67,6 +63,9 @@ export function floatSums(type: number): Summing {
     },
   };
 }
+
+// The two loops below are separate, and unrolled into four accumulators that do not wait for each
+// other, because they decide the speed of the criterion.
 
 function addFloats(sums: Sums, values: Float32Array): void {
   const n = values.length;
@@ -136,7 +135,7 @@ function addHalves(sums: Sums, words: Uint16Array, table: Float32Array): void {
   sums.square += e + f + (g + h);
 }
 
-/** The same bytes, copied when they do not begin where numbers of any width may. */
+/** The same bytes, copied when their offset is not a multiple of 8, as typed arrays require. */
 export function aligned(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
 }

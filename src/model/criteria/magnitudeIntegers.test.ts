@@ -76,13 +76,11 @@ describe('sums of quantised values', () => {
           const scaleRows = Math.ceil(rows / group);
           const scales = Float32Array.from({ length: scaleRows * perRow }, () => next() - 0.5);
           const zeroCount = zero === 'each' || zero === 'fraction' ? scales.length : 1;
-          const zeros = Float32Array.from({ length: zeroCount }, () =>
-            zero === 'none'
-              ? 0
-              : zero === 'fraction'
-                ? next() * 3
-                : Math.floor(next() * 2 ** bits) - (signed ? 2 ** (bits - 1) : 0),
-          );
+          const zeros = Float32Array.from({ length: zeroCount }, () => {
+            if (zero === 'none') return 0;
+            if (zero === 'fraction') return next() * 3;
+            return Math.floor(next() * 2 ** bits) - (signed ? 2 ** (bits - 1) : 0);
+          });
           const summing = quantisedSums({
             bits,
             signed,
@@ -152,13 +150,15 @@ function bytesOf(length: number): Uint8Array<ArrayBuffer> {
 
 function tensor(name: string, type: number, dims: number[]): Tensor {
   const length = Math.ceil((elementCount(dims) * elementBits(type)!) / 8);
-  const data =
-    type === DataType.float
-      ? new Uint8Array(Float32Array.from(bytesOf(length / 4), (byte) => (byte - 99) / 512).buffer)
-      : type === DataType.float16
-        ? new Uint8Array(Uint16Array.from(bytesOf(length / 2), (byte) => 0x2000 + byte * 4).buffer)
-        : bytesOf(length);
-  return { name, type, dims, data };
+  return { name, type, dims, data: dataOf(type, length) };
+}
+
+function dataOf(type: number, length: number): Uint8Array {
+  if (type === DataType.float)
+    return new Uint8Array(Float32Array.from(bytesOf(length / 4), (b) => (b - 99) / 512).buffer);
+  if (type === DataType.float16)
+    return new Uint8Array(Uint16Array.from(bytesOf(length / 2), (b) => 0x2000 + b * 4).buffer);
+  return bytesOf(length);
 }
 
 function node(
@@ -229,11 +229,10 @@ async function run(
 function sumsOf(source: Tensor, { bits, signed, layout, scales, zeros, zero, zeroRow }: Quantised) {
   const raw = (one: Tensor): Uint8Array<ArrayBuffer> => (one.data as Uint8Array).slice();
   const count = zeroRow === null ? elementCount(zeros?.dims ?? []) : elementCount(scales.dims);
-  const points = !zeros
-    ? Float32Array.of(zero)
-    : SMALL_INTEGERS.has(zeros.type)
-      ? unpackIntegers(raw(zeros), bits, signed, zeroRow, count)
-      : toFloats(zeros.type, raw(zeros));
+  let points: Float32Array = Float32Array.of(zero);
+  if (zeros && SMALL_INTEGERS.has(zeros.type))
+    points = unpackIntegers(raw(zeros), bits, signed, zeroRow, count);
+  else if (zeros) points = toFloats(zeros.type, raw(zeros));
   const summing = quantisedSums({
     bits,
     signed,

@@ -1,5 +1,4 @@
-// Sums of absolute values and of squares over quantised numbers as they come in pieces; must not
-// know where they come from.
+// Sums of absolute values and of squares over quantised numbers that arrive in chunks.
 
 import type { Layout } from './linearQuantised.ts';
 import { Columns, type RowSums } from './magnitudeColumns.ts';
@@ -17,17 +16,17 @@ export interface QuantisedValues {
   bits: 2 | 4 | 8;
   signed: boolean;
   layout: Layout;
-  /** One for each row of scales and run; a single one serves all. */
+  /** One for each run of each row of scales, or a single one for all. */
   scales: Float32Array;
-  /** Zero points likewise. */
+  /** Zero points, in the same order. */
   zeros: Float32Array;
-  /** They were stored as integers of `bits` bits. */
+  /** True when zero points were stored as integers of `bits` bits. */
   zerosPacked: boolean;
 }
 
 /**
- * Integers as (q - zero) x scale: exact integer sums over each run of one scale, then one float64
- * product.
+ * Sums over the values (q - zero) x scale: exact integer sums over each run of one scale, and one
+ * float64 product per run.
  */
 export function quantisedSums(quantised: QuantisedValues): Summing {
   const { bits, signed, layout, scales, zeros } = quantised;
@@ -46,8 +45,8 @@ export function quantisedSums(quantised: QuantisedValues): Summing {
   let seen = 0;
   return {
     sums,
-    add(piece) {
-      const bytes = aligned(piece);
+    add(chunk) {
+      const bytes = aligned(chunk);
       const start = seen;
       const end = Math.min(total, start + bytes.length * perByte);
       let at = start;
@@ -67,14 +66,14 @@ export function quantisedSums(quantised: QuantisedValues): Summing {
 }
 
 interface Tables {
-  /** By zero point - lowest. */
+  /** Byte tables, indexed by zero point - lowest. */
   bytes: Float64Array[];
   lowest: number;
-  /** For at most 4 bits and one zero point. */
+  /** The narrow table, for at most 4 bits and a single zero point. */
   narrow: Int32Array | null;
 }
 
-/** Null when zero points are floats that are no integers of as many bits. */
+/** Null when some zero point is not an integer of `bits` bits. */
 function tablesOf({ bits, signed, zeros, zerosPacked }: QuantisedValues): Tables | null {
   const lowest = signed ? -(2 ** (bits - 1)) : 0;
   const fits = (zero: number): boolean =>
@@ -87,7 +86,7 @@ function tablesOf({ bits, signed, zeros, zerosPacked }: QuantisedValues): Tables
   };
 }
 
-/** Neighbours that share a scale. */
+/** Sums over rows in which runs of neighbouring values share a scale. */
 class Runs implements RowSums {
   private readonly sums: Sums;
   private readonly quantised: QuantisedValues;
@@ -130,7 +129,7 @@ class Runs implements RowSums {
     }
   }
 
-  /** True when runs from `from` on begin and end with a byte, and one table sum holds a run. */
+  /** True when runs from `from` on are whole bytes and the sum of one stays exact. */
   private byBytes(from: number): boolean {
     const { run } = this.quantised.layout;
     return (
@@ -141,7 +140,7 @@ class Runs implements RowSums {
     );
   }
 
-  /** `count` runs that begin and end with a byte. */
+  /** Adds `count` runs of whole bytes. */
   private addWhole(
     bytes: Uint8Array<ArrayBuffer>,
     from: number,
@@ -158,7 +157,7 @@ class Runs implements RowSums {
     }
     const scaleStep = scales.length === 1 ? 0 : 1;
     const zeroStep = zeros.length === 1 ? 0 : 1;
-    // | 0: as integers of 32 bits, indices cost nothing.
+    // | 0 keeps indices 32-bit integers, which compile to cheaper code.
     const step = runBytes | 0;
     let at = from | 0;
     let scaleAt = (scaleStep * index) | 0;
@@ -180,8 +179,8 @@ class Runs implements RowSums {
   }
 
   /**
-   * Elements [from, to) of one run that is long, cut off, not in whole bytes, or whose zero point
-   * is no integer.
+   * Adds elements [from, to) of a run that is long, incomplete, not in whole bytes, or whose zero
+   * point is not an integer.
    */
   private addRun(bytes: Uint8Array, from: number, to: number, index: number): void {
     const { perByte, values, tables } = this;
@@ -213,7 +212,10 @@ class Runs implements RowSums {
   }
 }
 
-/** Table entries of bytes [from, to); four sums, so that additions need not wait for each other. */
+/**
+ * Sum of the table entries of bytes [from, to), in four accumulators that do not wait for each
+ * other.
+ */
 function sumBytes(bytes: Uint8Array, from: number, to: number, table: Float64Array): number {
   let a = 0;
   let b = 0;
@@ -230,7 +232,7 @@ function sumBytes(bytes: Uint8Array, from: number, to: number, table: Float64Arr
   return a + b + (c + d);
 }
 
-/** `count` runs of `step` words from `from` on, by bytes; the scale of the first is at `index`. */
+/** Adds `count` runs of `step` words each from `from` on; the scale of the first is at `index`. */
 function sumWords(
   sums: Sums,
   words: Uint32Array,
@@ -249,7 +251,7 @@ function sumWords(
   for (let r = 0; r < count; r++) {
     const stop = (at + step) | 0;
     let sum = 0;
-    // Four words side by side: their sums need not wait for each other.
+    // Four words at a time, whose sums do not wait for each other.
     for (const fours = (stop - 3) | 0; at < fours; at = (at + 4) | 0) {
       const p = words[at]!;
       const q = words[at + 1]!;

@@ -1,16 +1,15 @@
-// Packed integers by table: the values in a byte, and the sums over the values of a byte; must not
-// know scales.
+// Lookup tables for packed integers: the values in a byte, and sums over the values of a byte.
 
 /**
- * In byte tables, sums of |q - zero| times this are added to sums of squares. Both stay exact in
- * float64 over MAX_BYTES bytes.
+ * Byte tables hold ABS x (sum of |q - zero|) + (sum of squares) in one number. Both sums stay exact
+ * in float64 over MAX_BYTES bytes.
  */
 export const ABS = 2 ** 27;
 /** MAX_BYTES x 255^2 < ABS, and MAX_BYTES x 255 x ABS < 2^53. */
 export const MAX_BYTES = 1024;
 /**
- * Bytes whose sums of squares fit the low 16 bits of narrow tables, for values of at most 4 bits:
- * 128 x 2 x 15^2 < 2^16.
+ * Most bytes whose sum of squares fits the low 16 bits of a narrow table, for values of at most 4
+ * bits: 128 x 2 x 15^2 < 2^16.
  */
 export const MAX_NARROW_BYTES = 128;
 
@@ -18,7 +17,7 @@ const valueTables = new Map<string, Float64Array>();
 const byteTables = new Map<string, Float64Array>();
 const narrowTables = new Map<string, Int32Array>();
 
-function kept<T>(tables: Map<string, T>, key: string, make: () => T): T {
+function cached<T>(tables: Map<string, T>, key: string, make: () => T): T {
   const known = tables.get(key) ?? make();
   tables.set(key, known);
   return known;
@@ -26,7 +25,7 @@ function kept<T>(tables: Map<string, T>, key: string, make: () => T): T {
 
 /** The integers in each byte, lowest bits first: (256, 8 / bits). */
 export function valueTable(bits: number, signed: boolean): Float64Array {
-  return kept(valueTables, `${bits} ${signed}`, () => {
+  return cached(valueTables, `${bits} ${signed}`, () => {
     const perByte = 8 / bits;
     const codes = 2 ** bits;
     return Float64Array.from({ length: 256 * perByte }, (_, k) => {
@@ -36,15 +35,15 @@ export function valueTable(bits: number, signed: boolean): Float64Array {
   });
 }
 
-/** The byte tables of all zero points of `bits` bits, lowest first. */
+/** The byte tables of all zero points of `bits` bits, in ascending order. */
 export function allByteTables(bits: number, signed: boolean): Float64Array[] {
   const lowest = signed ? -(2 ** (bits - 1)) : 0;
   return Array.from({ length: 2 ** bits }, (_, k) => byteTable(bits, signed, lowest + k));
 }
 
-/** For each byte the sum of |q - zero| x ABS + (q - zero)^2 over its values. */
+/** For each byte: the sum over its values of |q - zero| x ABS + (q - zero)^2. */
 function byteTable(bits: number, signed: boolean, zero: number): Float64Array {
-  return kept(byteTables, `${bits} ${signed} ${zero}`, () => {
+  return cached(byteTables, `${bits} ${signed} ${zero}`, () => {
     const table = new Float64Array(256);
     const perByte = 8 / bits;
     valueTable(bits, signed).forEach((value, k) => {
@@ -55,11 +54,11 @@ function byteTable(bits: number, signed: boolean, zero: number): Float64Array {
 }
 
 /**
- * The same of values of at most 4 bits: the sum of |q - zero| in the high 16 bits, that of squares
- * in the low ones. 1 KiB, which stays in the first cache.
+ * A byte table for values of at most 4 bits: the sum of |q - zero| in the high 16 bits and the sum
+ * of squares in the low 16 bits. Its 1 KiB stays in the first-level cache.
  */
 export function narrowTable(bits: number, signed: boolean, zero: number): Int32Array {
-  return kept(narrowTables, `${bits} ${signed} ${zero}`, () =>
+  return cached(narrowTables, `${bits} ${signed} ${zero}`, () =>
     Int32Array.from(
       byteTable(bits, signed, zero),
       (sum) => (Math.floor(sum / ABS) << 16) + (sum % ABS),
@@ -68,10 +67,9 @@ export function narrowTable(bits: number, signed: boolean, zero: number): Int32A
 }
 
 /**
- * Packed integers, one number each.
- * @param row how many there are in a row, when each row begins with a byte; null when they lie one
- *   behind the other
- * @param count how many there are in all
+ * Packed integers as floats.
+ * @param row integers per row when every row starts at a byte; null when they are contiguous.
+ * @param count integers in all.
  */
 export function unpackIntegers(
   bytes: Uint8Array,

@@ -1,5 +1,5 @@
-// What each step of an export does to the model. Apart from the table of steps (steps.ts), which the
-// page loads: this is for those who write and verify.
+// What each step of an export does to the model. Apart from the table of steps (steps.ts), which
+// the page loads: this is for those who write and verify.
 
 import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
@@ -38,7 +38,9 @@ const APPLY: { [Id in StepId]: Apply<Id> } = {
   },
 };
 
-/** The model that an export writes: the source's after all steps. @throws EspalierError as `Apply` */
+/**
+ * The model that an export writes: the source's after all steps. @throws EspalierError as `Apply`
+ */
 export function exportedModel(
   { structure, folder }: { structure: Structure; folder: Folder },
   removal: Removal,

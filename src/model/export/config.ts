@@ -2,10 +2,11 @@
 // keep every other number as it was written.
 
 import { EspalierError } from '../../errors.ts';
-import { MAX_CONFIG_BYTES, mapOutsideStrings, readJsonObject } from '../../json.ts';
+import { mapOutsideStrings, readJsonObject } from '../../json.ts';
+import { MAX_CONFIG_BYTES } from '../structure/config.ts';
 
 /** A parsed JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
 /** Keys under which configs keep the number of blocks. */

@@ -7,8 +7,8 @@ import { dirname, join } from 'node:path';
 import { AutoModelForCausalLM, env, Tensor as JsTensor } from '@huggingface/transformers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { piecesOf } from '../../files/parts.ts';
-import { zipPieces } from '../../files/zipWrite.ts';
+import { chunksOf } from '../../files/chunks.ts';
+import { zipChunks } from '../../files/zipWrite.ts';
 import { DataType, isRange } from '../../onnx/graph.ts';
 import { fromHalf } from '../../onnx/half.ts';
 import type { ByteRange, Folder } from '../../onnx/source.ts';
@@ -151,7 +151,7 @@ describe('files', () => {
       expect(await sent.read(at, length)).toEqual(whole.slice(at, at + length));
     }
     const pieces: Uint8Array[] = [];
-    for await (const piece of zipPieces('x', { files: [data], source: opened.folder }))
+    for await (const piece of zipChunks('x', { files: [data], source: opened.folder }))
       pieces.push(piece as Uint8Array);
     const zip = Buffer.concat(pieces);
     expect(zip.includes(Buffer.from(whole.slice(0, 4096)))).toBe(true);
@@ -196,7 +196,7 @@ it('refuses a weight that float16 cannot hold, by its name, when it is written',
   const source = { ...opened, folder: broken };
   const { files } = await exportManifest(source, [], { app: 'test', steps: STEPS });
   const write = async (): Promise<void> => {
-    for (const one of files) for await (const _ of piecesOf(one, broken));
+    for (const one of files) for await (const _ of chunksOf(one, broken));
   };
   await expect(write()).rejects.toThrow(
     `The tensor ${name} holds -131072, which float16 cannot: its largest value is 65504.`,

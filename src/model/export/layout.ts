@@ -17,7 +17,7 @@ const LARGE_ALIGN = 64 * 1024;
 const SMALL_ALIGN = 64;
 
 /** One external data file: tensors and zero padding by turns. */
-export interface DataPart {
+interface DataPart {
   /** File name beside the graph. */
   name: string;
   size: number;

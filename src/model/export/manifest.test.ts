@@ -154,7 +154,7 @@ describe('a pruned export', () => {
 });
 
 describe('the files of an export', () => {
-  it('hold the chosen graph only, name what is left out and tell transformers.js of the data file', () =>
+  it('hold the chosen graph only, name the rest and tell transformers.js of the data file', () =>
     withFixture('sample', 'onnx/model_q4.onnx', async (opened) => {
       const manifest = await exportManifest(opened, [3], { app: '0.1.0' });
       expect(manifest.files.map((file) => file.path).sort()).toEqual(

@@ -2,12 +2,12 @@
 // small constants, never whole weights.
 
 import { EspalierError } from '../../errors.ts';
-import { MAX_CONFIG_BYTES } from '../../json.ts';
 import { BytesReader, rangesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import { type Bytes, type Folder, type FolderFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
+import { MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { exportedModel } from './apply.ts';
@@ -23,8 +23,8 @@ import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
 
 /**
- * A file to write: its parts in order, each of them bytes, a range of a file of the source folder, or
- * computed from such while it is written.
+ * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
+ * or computed from such while it is written.
  */
 export interface ManifestFile {
   path: string;

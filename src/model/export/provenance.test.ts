@@ -27,7 +27,7 @@ describe('espalier.json', () => {
     };
     const cases: [string, RegExp][] = [
       ['{', /not valid JSON/],
-      ['[]', /holds no JSON object/],
+      ['[]', /is not a JSON object/],
       [
         broken((j) => Object.assign(j, { format: 'other' })),
         /"format" should be espalier-export but is "other"/,
@@ -99,7 +99,7 @@ describe('configs', () => {
     );
   });
 
-  it('filter lists per block and renumber lists of indices, nested language models included', () => {
+  it('filter lists per block and renumber lists of indices, also in nested models', () => {
     const layers = {
       num_hidden_layers: 4,
       layer_types: ['a', 'b', 'c', 'd'],

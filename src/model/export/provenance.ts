@@ -2,7 +2,7 @@
 // writes and reads the text, touches no files.
 
 import { EspalierError } from '../../errors.ts';
-import { MAX_PROVENANCE_BYTES, readJsonObject } from '../../json.ts';
+import { readJsonObject } from '../../json.ts';
 import type { Sublayer, Unit } from '../../units.ts';
 import type { Identity } from './identity.ts';
 import { block, Field, unit } from './provenanceCheck.ts';
@@ -11,6 +11,8 @@ import { readStep, type StepChoice } from './steps.ts';
 
 /** Name of the file within an exported folder. */
 export const PROVENANCE_FILE = 'espalier.json';
+/** Most bytes of it; a curve over 500 blocks and 1,000 windows takes 12 MB. */
+export const MAX_PROVENANCE_BYTES = 64 * 2 ** 20;
 const FORMAT = 'espalier-export';
 const VERSION = 1;
 const SUBLAYERS = ['attn', 'ffn'] as const;
@@ -19,7 +21,7 @@ const SUBLAYERS = ['attn', 'ffn'] as const;
  * Mean NLL in nats per token over the windows (infinite values are null in the file) and of each
  * window.
  */
-export interface MeasureRecord {
+interface MeasureRecord {
   nll: number;
   /** exp(nll), null when it overflows. */
   ppl: number | null;
@@ -40,7 +42,7 @@ export interface SettingsRecord {
   bos: 'none' | 'every';
 }
 
-export interface SelfTestRecord {
+interface SelfTestRecord {
   passed: boolean;
   checks: { name: string; ok: boolean; maxError: number | null; note: string }[];
   routes: string[];
@@ -48,7 +50,7 @@ export interface SelfTestRecord {
 }
 
 /** The leave-one-out curve with everything needed to show it again without scoring. */
-export interface ScoreRecord {
+interface ScoreRecord {
   baseline: MeasureRecord;
   blocks: (MeasureRecord & { index: number; ci95: [number, number]; refused?: string })[];
   order: number[];

@@ -7,8 +7,8 @@ import { block, type Field, unit } from './provenanceCheck.ts';
 /** One criterion with its order; `scores` per unit in the order of `units`. */
 export interface CriterionRecord {
   /**
-   * "ppl", "ppl-parts", "mag-l1", "mag-l2", "mag-l1-norms", "mag-l2-norms", "block-influence",
-   * "angular-<n>".
+   * A criterion of analysis/criteriaTable.ts with its option, as `recordName` writes it: "ppl",
+   * "mag-l1-norms", "angular-3"; "ppl-parts" for sublayers.
    */
   name: string;
   units: Unit[];

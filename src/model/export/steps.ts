@@ -78,7 +78,9 @@ export function exportSteps(removed: readonly Unit[], steps: readonly StepChoice
   );
 }
 
-/** The row of a choice. The cast is the table's own promise: a row takes the choices of its name. */
+/**
+ * The row of a choice. The cast is the table's own promise: a row takes the choices of its name.
+ */
 export function stepOf(choice: StepChoice): ExportStep<StepId> {
   return EXPORT_STEPS[choice.step] as unknown as ExportStep<StepId>;
 }
@@ -110,7 +112,9 @@ export function stepsTolerance(steps: readonly StepChoice[]): StepTolerance {
   return means.length > 0 ? { mean: Math.min(...means) } : {};
 }
 
-/** Precisions in which a model can be written, as they are asked for, and the steps that make them. */
+/**
+ * Precisions in which a model can be written, as they are asked for, and the steps that make them.
+ */
 export const EXPORT_DTYPES = {
   fp16: [{ step: 'float16' }],
 } as const satisfies Record<string, readonly StepChoice[]>;

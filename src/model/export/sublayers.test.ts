@@ -80,7 +80,7 @@ describe('the sample without parts', () => {
   const { generation, prompt_ids, windows } = golden<SampleGolden>('sample');
   for (const entry of generation.filter(({ removedUnits }) => removedUnits.length > 0)) {
     const removed = parseUnits([...entry.removed, ...entry.removedUnits].join()).units ?? [];
-    it(`[${removed}] gives the golden logits, likelihood and greedy ids from the written files`, async () => {
+    it(`[${removed}] gives the golden logits, NLL and greedy ids when written`, async () => {
       const root = await write(sample, removed);
       const session = await InferenceSession.create(join(root, 'onnx/model.onnx'), {
         logSeverityLevel: 3,

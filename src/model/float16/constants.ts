@@ -1,5 +1,5 @@
-// Float32 constants as float16: rounded now where they are in memory, as they are written where they
-// are in a file.
+// Float32 constants as float16: rounded now where they are in memory, as they are written where
+// they are in a file.
 
 import { derive } from '../../onnx/bytes.ts';
 import { type Attribute, DataType, type Node, type Tensor } from '../../onnx/graph.ts';
@@ -28,8 +28,8 @@ export function halfTensor(wires: Wires, tensor: Tensor, value: string): Tensor 
 }
 
 /**
- * A tensor that stays float32, with the numbers of a mask made such as float16 can hold: what a mask
- * is made of in float32 is cast in the end.
+ * A tensor that stays float32, with the numbers of a mask made such as float16 can hold: what a
+ * mask is made of in float32 is cast in the end.
  */
 export function fullTensor(wires: Wires, tensor: Tensor, value: string): Tensor {
   const { data, type } = tensor;

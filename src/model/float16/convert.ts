@@ -28,8 +28,8 @@ const SUFFIX: Readonly<Record<Precision, string>> = { half: '_f16', full: '_f32'
 /**
  * The model in float16, with the same names, nodes and shapes; the given one stays as it is.
  * @param genai the folder is one of ONNX Runtime GenAI, whose caches and logits are float16
- * @throws EspalierError `bad-input` naming a constant that float16 cannot hold. Weights in files are
- *   held to it when they are read.
+ * @throws EspalierError `bad-input` naming a constant that float16 cannot hold. Weights in files
+ *   are held to it when they are read.
  */
 export function toFloat16(model: Model, known: Interface, genai: boolean): Model {
   const rewriter = new Rewriter(model.graph, known, genai);

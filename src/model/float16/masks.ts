@@ -1,4 +1,5 @@
-// Constants beyond float16's range that mean "never look here": which they are, and what they become.
+// Constants beyond float16's range that mean "never look here": which they are, and what they
+// become.
 
 import { MASK_INPUTS, MOVERS } from './operators.ts';
 import type { Wires } from './wires.ts';

@@ -43,7 +43,9 @@ export const FULL_OUTPUTS: ReadonlyMap<string, readonly number[]> = new Map([
   ['SkipSimplifiedLayerNormalization', [1, 2]],
 ]);
 
-/** Operators that take a cache and give out the next one, so that both have the type of the rest. */
+/**
+ * Operators that take a cache and give out the next one, so that both have the type of the rest.
+ */
 export const CACHE_OPS: ReadonlySet<string> = new Set([
   'Attention',
   'MultiHeadAttention',

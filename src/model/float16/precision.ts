@@ -138,7 +138,9 @@ export function decidePrecisions(wires: Wires, given: ReadonlyMap<string, Precis
     return asked.length > 0 && asked.every((as) => as === 'half');
   }
 
-  /** A value whose numbers nobody reads, only its size: it has the precision of what it is made of. */
+  /**
+   * A value whose numbers nobody reads, only its size: it has the precision of what it is made of.
+   */
   function follow(node: Node): void {
     const [source = ''] = floatInputs(node);
     const as = made.get(source) ?? (onlyHalf(source) ? 'half' : 'full');

@@ -84,9 +84,9 @@ describe('block_order.csv', () => {
   it.each([
     ['', 'line 1: it is empty'],
     ['1,2\n3', 'line 2: it is a second line'],
-    ['1,x', 'line 1: entry 2: "x" is no block number'],
-    ['1,,2', 'entry 2: "" is no block number'],
-    ['1,-2', '"-2" is no block number'],
+    ['1,x', 'line 1: entry 2: "x" is not a block number'],
+    ['1,,2', 'entry 2: "" is not a block number'],
+    ['1,-2', '"-2" is not a block number'],
     ['\n\n1,99', 'line 3: entry 2: There is no block 99; the model has blocks 0 to 31'],
     ['1,2,1', 'names block 1 twice'],
   ])('%j is refused', (text, message) => {
@@ -131,10 +131,10 @@ describe('all_ppl_unsorted.csv', () => {
     ['removed_block,ppl_x', 'is the only line'],
     ['removed_block,ppl_x\n1', 'line 2: it has 1 columns, the header 2'],
     ['removed_block,ppl_x\n1,2\n1,3', 'line 3: it is the second row of block 1'],
-    ['removed_block,ppl_x\n\n1,abc', 'line 3: "abc" is no perplexity'],
-    ['removed_block,ppl_x\n1,0.5', '"0.5" is no perplexity'],
+    ['removed_block,ppl_x\n\n1,abc', 'line 3: "abc" is not a perplexity'],
+    ['removed_block,ppl_x\n1,0.5', '"0.5" is not a perplexity'],
     ['removed_block,ppl_x\n9,2', 'There is no block 9'],
-    ['removed_block,ppl_x,params\n1,2,many', 'params: "many" is no number'],
+    ['removed_block,ppl_x,params\n1,2,many', 'params: "many" is not a number'],
   ])('%j is refused', (text, message) => {
     expect(() => readPplTable(text, 4)).toThrow(message);
   });

@@ -1,14 +1,14 @@
-// A plan in the words of other tools: mergekit, llama.cpp, Hugging Face Transformers and our own
-// command line; must not run or read anything.
+// A plan in the formats of other tools: mergekit, llama.cpp, Hugging Face Transformers and
+// Espalier's command line.
 
 import { EspalierError } from '../../errors.ts';
 import { formatUnits, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 import { listObstacle } from '../structure/removable.ts';
 
 /**
- * A mergekit configuration that stacks the runs of blocks that stay (`layer_range` is half-open).
- * @param model name or path of the original on the Hugging Face hub or disk
- * @throws EspalierError `bad-input` for a plan with sublayers of blocks, or one that leaves nothing
+ * A mergekit configuration that stacks the ranges of remaining blocks (`layer_range` is half-open).
+ * @param model name on the Hugging Face hub, or path, of the original.
+ * @throws EspalierError `bad-input` for a plan with sublayers, or one that leaves no block.
  */
 export function mergekitYaml(model: string, removed: readonly Unit[], numBlocks: number): string {
   const keep = kept('mergekit', removed, numBlocks);
@@ -21,9 +21,9 @@ export function mergekitYaml(model: string, removed: readonly Unit[], numBlocks:
 }
 
 /**
- * A command for llama.cpp, which takes blocks out of a GGUF file while it converts the weights.
- * @param name of the files, without their ending
- * @throws EspalierError `bad-input` as `mergekitYaml`, and for a plan that removes nothing
+ * A llama-quantize command, which removes blocks from a GGUF file while it converts the weights.
+ * @param name name of the files without extension.
+ * @throws EspalierError `bad-input` as `mergekitYaml`, and for a plan that removes nothing.
  */
 export function llamaQuantizeLine(
   name: string,
@@ -45,10 +45,10 @@ export function llamaQuantizeLine(
 }
 
 /**
- * The command that writes the same plan from the original folder. Takes sublayers of blocks, too.
- * @param folder path of the original
- * @param graph path of the graph within it
- * @param out folder to write
+ * The Espalier command that exports the plan from the original folder; it takes sublayers too.
+ * @param folder path of the original.
+ * @param graph path of the graph within it.
+ * @param out folder to write.
  */
 export function espalierLine(
   folder: string,
@@ -63,7 +63,9 @@ export function espalierLine(
   );
 }
 
-/** Where Transformers keeps the list of blocks, by `model_type`; most have it in `model.layers`. */
+/**
+ * Attribute path of the list of blocks in Transformers, by `model_type`; otherwise `model.layers`.
+ */
 const LAYERS: Readonly<Record<string, string>> = {
   gpt2: 'transformer.h',
   gpt_neo: 'transformer.h',
@@ -77,15 +79,15 @@ const LAYERS: Readonly<Record<string, string>> = {
   opt: 'model.decoder.layers',
 };
 
-/** GPT-Neo makes the kinds of its blocks anew from this list. */
+/** GPT-Neo derives the attention type of its blocks from this list when it is loaded. */
 const GPT_NEO = 'config.attention_types = [[[kind], 1] for kind in config.attention_layers]\n';
 
 /**
- * Python that takes the same blocks out of the original model with Hugging Face Transformers, and
- * saves it: the kept layers, their `layer_idx`, the number of layers, and every list of the config
- * with one entry per layer.
- * @param family `model_type` of the config
- * @throws EspalierError `bad-input` as `mergekitYaml`
+ * Python code that removes the same blocks from the original with Hugging Face Transformers and
+ * saves the result: the remaining layers, their `layer_idx`, the number of layers, and every list
+ * of the config with one entry per layer.
+ * @param family `model_type` of the config.
+ * @throws EspalierError `bad-input` as `mergekitYaml`.
  */
 export function huggingFaceSnippet(
   model: string,
@@ -127,7 +129,7 @@ AutoTokenizer.from_pretrained(source).save_pretrained(target)
 `;
 }
 
-/** Blocks that stay, ascending. */
+/** The remaining blocks, ascending. */
 function kept(tool: string, removed: readonly Unit[], numBlocks: number): number[] {
   const [sublayer] = sublayerUnits(removed);
   if (sublayer !== undefined)
@@ -138,8 +140,8 @@ function kept(tool: string, removed: readonly Unit[], numBlocks: number): number
     );
   const wrong = listObstacle(numBlocks, removed);
   if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
-  const gone = new Set(removed);
-  return Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !gone.has(block));
+  const out = new Set(removed);
+  return Array.from({ length: numBlocks }, (_, block) => block).filter((block) => !out.has(block));
 }
 
 /** `[0, 1, 2, 5]` as `[[0, 3], [5, 6]]`. */
@@ -153,10 +155,7 @@ function runs(keep: readonly number[]): [number, number][] {
   return out;
 }
 
-/**
- * A double-quoted string that YAML and Python read alike: whatever is not printable ASCII is
- * escaped by its code point.
- */
+/** A double-quoted string for YAML and Python, with everything but printable ASCII escaped. */
 function quoted(text: string): string {
   const escaped = [...text].map((char) => {
     if (char === '"' || char === '\\') return `\\${char}`;
@@ -169,7 +168,7 @@ function quoted(text: string): string {
   return `"${escaped.join('')}"`;
 }
 
-/** One word of a POSIX shell; one that begins with "-" would be read as an option. */
+/** A word for a POSIX shell. "./" is put before a leading "-", which would make it an option. */
 function shellWord(text: string): string {
   const word = text.startsWith('-') ? `./${text}` : text;
   return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

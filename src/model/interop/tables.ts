@@ -1,10 +1,9 @@
-// The tables that the paper's code writes: block_order.csv and all_ppl_unsorted.csv, written and
-// read; must not know models.
+// Writes and reads the tables of the paper's code: block_order.csv and all_ppl_unsorted.csv.
 
 import { EspalierError } from '../../errors.ts';
 import { missingBlock } from '../structure/removable.ts';
 
-/** Both are short: one number, or one row, for each block. */
+/** Both tables are short: one number, or one row, for each block. */
 const MAX_CHARS = 1_000_000;
 const ORDER_FILE = 'block_order.csv';
 const TABLE_FILE = 'all_ppl_unsorted.csv';
@@ -15,15 +14,15 @@ export function writeBlockOrder(order: readonly number[]): string {
 }
 
 /**
- * An order written by this or another tool: blocks that were protected may be missing.
- * @throws EspalierError `bad-input` naming line and entry
+ * Reads an order written by this or another tool; locked blocks may be missing.
+ * @throws EspalierError `bad-input`, naming line and entry.
  */
 export function readBlockOrder(text: string, numBlocks: number): number[] {
   const found = linesOf(text, ORDER_FILE);
   const [line, second] = found;
   if (!line) throw wrong(ORDER_FILE, 1, 'is empty: one line of block numbers is expected');
   if (second)
-    throw wrong(ORDER_FILE, second.number, 'is a second line: all block numbers stand on one');
+    throw wrong(ORDER_FILE, second.number, 'is a second line: all block numbers belong on one');
   const order: number[] = [];
   for (const [k, entry] of line.cells.entries()) {
     const block = blockNumber(entry, numBlocks, ORDER_FILE, line.number, `entry ${k + 1}`);
@@ -33,17 +32,17 @@ export function readBlockOrder(text: string, numBlocks: number): number[] {
   return order;
 }
 
-/** One row of all_ppl_unsorted.csv: the model without one block. */
-export interface PplRow {
+/** A row of all_ppl_unsorted.csv: the model without one block. */
+interface PplRow {
   block: number;
-  /** null where it overflows. */
+  /** Perplexity; null where it overflows. */
   ppl: number | null;
-  /** Parameters of what is left; null where the table does not say. */
+  /** Parameters of the model without the block; null where the table does not say. */
   params: number | null;
 }
 
 export interface PplTable {
-  /** Of the calibration, as the header names it: `ppl_<dataset>`. */
+  /** Name of the calibration text, from the column `ppl_<dataset>`. */
   dataset: string;
   /** Calibration windows; null where the table does not say. */
   samples: number | null;
@@ -51,7 +50,7 @@ export interface PplTable {
   rows: PplRow[];
 }
 
-/** Infinite values are written as Python writes them. */
+/** Writes a table; infinite values as Python writes them. */
 export function writePplTable({ dataset, samples, rows }: PplTable): string {
   const name = dataset.replace(/[^A-Za-z0-9_.-]+/g, '_') || 'text';
   const lines = rows.map(
@@ -60,7 +59,7 @@ export function writePplTable({ dataset, samples, rows }: PplTable): string {
   return [`removed_block,ppl_${name},num_calib_data,params`, ...lines, ''].join('\n');
 }
 
-/** @throws EspalierError `bad-input` naming line and column */
+/** @throws EspalierError `bad-input`, naming line and column. */
 export function readPplTable(text: string, numBlocks: number): PplTable {
   const [header, ...lines] = linesOf(text, TABLE_FILE);
   if (!header)
@@ -109,14 +108,14 @@ export function readPplTable(text: string, numBlocks: number): PplTable {
 }
 
 interface Line {
-  /** From 1. */
+  /** Line number, from 1. */
   number: number;
   cells: string[];
 }
 
 /**
- * Lines that hold something, with or without carriage returns, spaces around cells, and a byte
- * order mark.
+ * The lines that are not empty; carriage returns, spaces around cells and a byte order mark are
+ * allowed.
  */
 function linesOf(text: string, file: string): Line[] {
   if (text.length > MAX_CHARS)
@@ -140,7 +139,7 @@ function blockNumber(
   where: string,
 ): number {
   if (!/^\d{1,9}$/.test(text))
-    throw wrong(file, line, `${where}: "${shortened(text)}" is no block number`);
+    throw wrong(file, line, `${where}: "${shortened(text)}" is not a block number`);
   const block = Number(text);
   const missing = missingBlock(numBlocks, [block]);
   if (missing !== null) throw wrong(file, line, `${where}: ${missing.slice(0, -1)}`);
@@ -151,7 +150,7 @@ function perplexityOf(text: string, line: number): number | null {
   if (/^\+?(inf|infinity|nan)$/i.test(text)) return null;
   const value = text === '' ? Number.NaN : Number(text);
   if (!(value >= 1) || !Number.isFinite(value))
-    throw wrong(TABLE_FILE, line, `"${shortened(text)}" is no perplexity`);
+    throw wrong(TABLE_FILE, line, `"${shortened(text)}" is not a perplexity`);
   return value;
 }
 
@@ -159,7 +158,7 @@ function optional(text: string | undefined, name: string, line: number): number 
   if (text === undefined || text === '') return null;
   const value = Number(text);
   if (!Number.isFinite(value) || value < 0)
-    throw wrong(TABLE_FILE, line, `${name}: "${shortened(text)}" is no number`);
+    throw wrong(TABLE_FILE, line, `${name}: "${shortened(text)}" is not a number`);
   return value;
 }
 

@@ -1,9 +1,9 @@
-// What an export takes on disk, in all and per block; must not read weights.
+// Predicts the bytes of an export, in all and per block, without reading weights.
 
 import { EspalierError } from '../../errors.ts';
 import { keyOf } from '../../onnx/bytes.ts';
 import { dependencies } from '../../onnx/captures.ts';
-import { encodedGraphLength, encodeModel, type Place } from '../../onnx/codec.ts';
+import { encodedGraphLength, encodeModel, type PlaceTensor } from '../../onnx/codec.ts';
 import type { Graph, Model, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { exportedModel } from '../export/apply.ts';
@@ -15,27 +15,24 @@ import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
 import type { WrittenSizes } from './size.ts';
 
-/**
- * What an export is predicted to write, in bytes. Node metadata and dead nodes of the source are no
- * part of it.
- */
+/** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
 export interface ExportBytes {
   /** Graph file and data files when no block is removed. */
   total: number;
   /**
-   * Per block: nodes, names, tensor entries and state declarations in the graph file, and the
-   * padding before its weights; not the weights.
+   * Per block: its nodes, names, tensor entries and state declarations in the graph file, and the
+   * padding before its weights, but not the weights.
    */
   entries: number[];
-  /** What of that belongs to the feed-forward sublayer; 0 where it cannot be told. */
+  /** The share of the feed-forward sublayer in `entries`; 0 when sublayers cannot be separated. */
   feedForward: number[];
   /** Weights that one sublayer alone reads: attention and feed-forward of each block. */
   weights: { attention: number; feedForward: number }[];
 }
 
 /**
- * Linear in the number of nodes; makes the graph of an export without removals.
- * @param steps what the export does besides; by default nothing
+ * Makes the graph of an export without removals and measures it. Linear in the number of nodes.
+ * @param steps further steps of the export; none by default.
  */
 export function exportBytes(
   structure: Structure,
@@ -43,20 +40,20 @@ export function exportBytes(
   graphPath: string,
   steps: readonly StepChoice[] = [],
 ): ExportBytes {
-  const model = intact(structure, folder, steps);
+  const model = modelToExport(structure, folder, steps);
   const genai = folder.open('genai_config.json') !== null;
   const written = exportedGraph(graphPath, steps, genai);
   const layout = layOut(
     model.graph,
     dataFileName(written.slice(written.lastIndexOf('/') + 1), genai),
   );
-  // Constants of nodes and of subgraphs are written inline: `inside` counts them.
+  // Constants of nodes and of their subgraphs are written inline; `inlineBytes` counts them.
   const inner = new Set(innerRanges(model.graph));
-  const place: Place = (tensor, range, owner) =>
+  const place: PlaceTensor = (tensor, range, owner) =>
     owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);
   const regionOf = withNewValues(model.graph, structure);
 
-  // Attention and feed-forward sublayer of each block in turn.
+  // One graph for each sublayer: attention and feed-forward of block 0, of block 1, and so on.
   const sublayers = structure.blocks
     .flatMap(() => [0, 1])
     .map(
@@ -69,9 +66,10 @@ export function exportBytes(
         valueInfo: new Map(),
       }),
     );
-  const isBehind = behind(structure);
-  const placeOf = (value: string): number => 2 * (regionOf(value) - 1) + (isBehind(value) ? 1 : 0);
-  const sublayerOf = (value: string): Graph | undefined => sublayers[placeOf(value)];
+  const isFeedForward = feedForwardValues(structure);
+  const indexOf = (value: string): number =>
+    2 * (regionOf(value) - 1) + (isFeedForward(value) ? 1 : 0);
+  const sublayerOf = (value: string): Graph | undefined => sublayers[indexOf(value)];
   const owners = new Map<string, number>();
   const weights = new Map<string, number>();
   for (const node of model.graph.nodes) {
@@ -80,14 +78,14 @@ export function exportBytes(
     const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
     if (value?.kind !== 'tensor') continue;
     const key = keyOf(value.value.data);
-    owners.set(key, placeOf(name));
+    owners.set(key, indexOf(name));
     weights.set(key, value.value.data.length);
   }
   for (const [name, tensor] of model.graph.initializers) {
     const inline = tensor.data instanceof Uint8Array;
     sublayerOf(name)?.initializers.set(name, inline ? emptied(tensor) : tensor);
     const key = keyOf(tensor.data);
-    owners.set(key, owners.has(key) && owners.get(key) !== placeOf(name) ? -1 : placeOf(name));
+    owners.set(key, owners.has(key) && owners.get(key) !== indexOf(name) ? -1 : indexOf(name));
     weights.set(key, tensor.data.length);
   }
   for (const [name, info] of model.graph.valueInfo) sublayerOf(name)?.valueInfo.set(name, info);
@@ -101,7 +99,7 @@ export function exportBytes(
     }
   }
   const lengths = sublayers.map(
-    (sublayer) => encodedGraphLength(sublayer, place) + inside(sublayer),
+    (sublayer) => encodedGraphLength(sublayer, place) + inlineBytes(sublayer),
   );
   for (const file of layout.files) {
     for (const [k, padding] of file.parts.entries()) {
@@ -113,7 +111,7 @@ export function exportBytes(
   }
   const total = layout.files.reduce(
     (n, file) => n + file.size,
-    encodeModel(model, place).length + inside(model.graph),
+    encodeModel(model, place).length + inlineBytes(model.graph),
   );
   const own = sublayers.map(() => 0);
   for (const [key, bytes] of weights) {
@@ -145,10 +143,8 @@ export function writtenSizes(
   return { total, blocks };
 }
 
-/**
- * True for values that the feed-forward sublayer of a block makes, and for constants that it reads.
- */
-function behind(structure: Structure): (value: string) => boolean {
+/** True for values that a feed-forward sublayer computes, and for constants that it reads. */
+function feedForwardValues(structure: Structure): (value: string) => boolean {
   const { graph, producer, constants } = structure;
   const nodes = feedForwardNodes(structure);
   const read = new Set<string>();
@@ -158,8 +154,8 @@ function behind(structure: Structure): (value: string) => boolean {
   return (value) => nodes[producer.get(value) ?? -1] === 1 || read.has(value);
 }
 
-/** The graph that an export without removals writes; the source's own when that cannot be made. */
-function intact(structure: Structure, folder: Folder, steps: readonly StepChoice[]): Model {
+/** The model that an export without removals writes; the source itself when that cannot be made. */
+function modelToExport(structure: Structure, folder: Folder, steps: readonly StepChoice[]): Model {
   try {
     return exportedModel({ structure, folder }, planRemoval(structure, []), exportSteps([], steps));
   } catch (error) {
@@ -183,38 +179,38 @@ function withNewValues(graph: Graph, structure: Structure): (value: string) => n
 }
 
 /**
- * The region that a value belongs to; a constant belongs to its one reading region, else to region
- * 0.
+ * The region of a value: for a constant the only region that reads it, or 0 when there are several.
  */
 function regions({ graph, region, producer, constants }: Structure): (value: string) => number {
   const readers = new Map<string, Set<number>>();
-  /** Constant to the one constant node that reads it; null when there are more. */
-  const cones = new Map<string, number | null>();
+  /** Constant to the only constant node that reads it; null when there are several. */
+  const constantReaders = new Map<string, number | null>();
   for (const [p, node] of graph.nodes.entries()) {
     for (const x of dependencies(node)) {
       if (!constants.has(x)) continue;
-      if (region[p]! < 0) cones.set(x, cones.has(x) || node.outputs.length !== 1 ? null : p);
+      if (region[p]! < 0)
+        constantReaders.set(x, constantReaders.has(x) || node.outputs.length !== 1 ? null : p);
       else readers.set(x, (readers.get(x) ?? new Set()).add(region[p]!));
     }
   }
-  const homes = new Map<string, number>();
+  const resolved = new Map<string, number>();
   return (value) => {
-    // Along a chain of constant nodes, whose length the file decides, to the first value whose
-    // region is known; every step goes to a later node.
+    // Follows a chain of constant nodes (of any length, so without recursion) to the first value
+    // whose region is known.
     const passed: string[] = [];
-    let home = 0;
+    let result = 0;
     for (let at: string | undefined = value; at; ) {
-      const known = homes.get(at) ?? ownRegion(at);
+      const known = resolved.get(at) ?? ownRegion(at);
       if (known !== null) {
-        home = known;
+        result = known;
         break;
       }
       passed.push(at);
-      const next: number | null | undefined = readers.has(at) ? null : cones.get(at);
+      const next: number | null | undefined = readers.has(at) ? null : constantReaders.get(at);
       at = graph.nodes[next ?? -1]?.outputs.find((o) => o);
     }
-    for (const x of passed) homes.set(x, home);
-    return home;
+    for (const x of passed) resolved.set(x, result);
+    return result;
   };
 
   function ownRegion(value: string): number | null {
@@ -230,7 +226,7 @@ function emptied(tensor: Tensor): Tensor {
   return { ...tensor, data: new Uint8Array(0) };
 }
 
-/** A Constant without its bytes, which count as a weight. */
+/** A Constant node without its bytes, which count as weights. */
 function withoutValue(node: Node): Node {
   const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
   if (value?.kind !== 'tensor') return node;
@@ -240,7 +236,9 @@ function withoutValue(node: Node): Node {
   };
 }
 
-/** Bytes of the constants that stay in the graph file although they are ranges of the source. */
-function inside(graph: Graph): number {
+/**
+ * Bytes of constants that an export writes into the graph file although they are byte ranges here.
+ */
+function inlineBytes(graph: Graph): number {
   return innerRanges(graph).reduce((n, tensor) => n + tensor.data.length, 0);
 }

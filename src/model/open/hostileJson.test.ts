@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../onnx/codec.ts';
-import { guardedFolder, judge } from '../../onnx/testing/hostile.ts';
+import { boundWork, guardedFolder, judge } from '../../onnx/testing/hostile.ts';
 import { editedJson, jsonRecipe } from '../../onnx/testing/hostileJson.ts';
 import { fixturePath, samplePath } from '../../testing/fixtures.ts';
 import { prunedConfigJson, prunedGenaiConfig } from '../export/config.ts';
@@ -52,6 +52,8 @@ const GENAI = [
 const PROVENANCE: unknown = JSON.parse(writeProvenance(EXAMPLE));
 
 describe(`hostile JSON beside a graph (seed ${SEED})`, () => {
+  boundWork({ steps: 2e6, bytes: 64 * 2 ** 20 });
+
   it('as config.json', async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...CONFIGS), jsonRecipe, async (config, recipe) => {

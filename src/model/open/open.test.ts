@@ -257,7 +257,7 @@ describe('layouts and bad folders', () => {
       /config.json is not valid JSON/,
     );
     await expect(open({ 'model.onnx': tiny(), 'config.json': '[]' })).rejects.toThrow(
-      /config.json holds no JSON object/,
+      /config.json is not a JSON object/,
     );
     const lfm = new Uint8Array(readFileSync(fixturePath('genai-lfm2-fp32-cpu/model.onnx')));
     await expect(open({ 'model.onnx': lfm })).rejects.toThrow(
@@ -303,7 +303,7 @@ describe('layouts and bad folders', () => {
     ]);
   });
 
-  it('refuses a graph in which a value is made twice or by nothing', async () => {
+  it('refuses a graph in which a value has two producers or none', async () => {
     const open = (text: (node: string) => string): Promise<unknown> => {
       const model = residualModel(PLAIN);
       const node = model.graph.nodes.find((n) => n.outputs[0] === 'u1');
@@ -316,7 +316,7 @@ describe('layouts and bad folders', () => {
     await expect(open((x) => x)).resolves.toBeDefined();
     await expect(open((x) => x || 'twice')).rejects.toMatchObject({
       code: 'corrupt-file',
-      message: expect.stringMatching(/q0 is made twice/),
+      message: expect.stringMatching(/q0 is produced twice/),
     });
     await expect(open((x) => x && `${x}?`)).rejects.toMatchObject({
       code: 'corrupt-file',

@@ -1,4 +1,4 @@
-// Opens a model folder: lists its graphs, reads one, finds its blocks; must not read weights.
+// Opens a model folder: lists its graphs, reads one and finds its blocks, without reading weights.
 
 import { EspalierError } from '../../errors.ts';
 import { readModel } from '../../onnx/read.ts';
@@ -21,8 +21,8 @@ export interface OpenedModel {
 }
 
 /**
- * The ONNX files of a folder, in any layout, shortest name first. `dtype` is what the name says;
- * the real one is known after opening.
+ * The ONNX files of a folder of any layout, shortest path first. `dtype` is taken from the name;
+ * the real one is known once the graph is opened.
  */
 export function listGraphs(folder: Folder): GraphChoice[] {
   const graphs = folder.files.filter(
@@ -40,10 +40,10 @@ export function listGraphs(folder: Folder): GraphChoice[] {
 }
 
 /**
- * Reads the structure of a folder's model. Without `graphPath` the folder must hold exactly one
- * graph.
- * @throws EspalierError `missing-file` (no graph), `bad-input` (several), `corrupt-file`,
- *   `unsupported-graph`
+ * Opens the model of a folder.
+ * @param graphPath graph file to open; may be omitted when the folder has only one.
+ * @throws EspalierError `missing-file` when there is no graph; `bad-input` when there are several;
+ *   `corrupt-file`; `unsupported-graph`; `too-large`.
  */
 export async function openModel(folder: Folder, graphPath?: string): Promise<OpenedModel> {
   const path = graphPath ?? onlyGraph(folder);
@@ -99,14 +99,11 @@ function dtypeOfName(path: string): string {
   return suffix ?? 'fp32';
 }
 
-/** model.onnx_data, model.onnx_data_1, model.onnx.data, model.data beside model.onnx. */
+/** True for external data: model.onnx_data, model.onnx_data_1, model.onnx.data or model.data. */
 function isDataOf(file: string, graph: string): boolean {
   if (file === graph) return false;
   const stem = graph.slice(0, -'.onnx'.length);
-  const rest = file.startsWith(graph)
-    ? file.slice(graph.length)
-    : file.startsWith(stem)
-      ? file.slice(stem.length)
-      : '';
-  return /^[_.]data(_\d+)?$/.test(rest);
+  return [graph, stem].some(
+    (prefix) => file.startsWith(prefix) && /^[_.]data(_\d+)?$/.test(file.slice(prefix.length)),
+  );
 }

@@ -1,13 +1,12 @@
-// What is unsupported or worth knowing of an opened model, in sentences; must not refuse anything
-// that the graph allows.
+// Lists what is unsupported or worth knowing about an opened model, in sentences.
 
 import { DataType, floatAttribute, intAttribute } from '../../onnx/graph.ts';
 import { makeScorePrograms, type ProgramSource } from '../programs/programs.ts';
 import type { Problem } from './summary.ts';
 
 /**
- * Problems in order of weight, and whether perplexity can be computed at all.
- * @param classes structural class of every block
+ * The problems, most important first, and whether perplexity can be computed at all.
+ * @param classes structural class of every block.
  */
 export function findProblems(
   source: ProgramSource,
@@ -30,7 +29,7 @@ export function findProblems(
     canScore = false;
     add(
       'no-logits',
-      `The graph has no head (it gives out ${structure.logits}): blocks can be removed, but ` +
+      `The graph has no head (its output is ${structure.logits}): blocks can be removed, but ` +
         'perplexity cannot be computed.',
     );
   }
@@ -53,8 +52,8 @@ export function findProblems(
   } else if (canScore && !structure.perTokenLogits) {
     add(
       'last-token-logits',
-      'The graph gives logits of the last token only: for scoring, its head is computed for ' +
-        'every token; the export keeps its own head.',
+      'The graph outputs logits of the last token only. For scoring, its head is computed for ' +
+        'every token; the export keeps the original head.',
     );
   }
   for (const b of blocks)
@@ -66,14 +65,14 @@ export function findProblems(
   if (incomplete.length > 0)
     add(
       'lost-parts',
-      `An earlier export took a part of blocks ${incomplete.join(', ')}: they can be removed as ` +
-        'a whole.',
+      `An earlier export removed a sublayer of blocks ${incomplete.join(', ')}: they can only be ` +
+        'removed as a whole.',
     );
   if (blocks.some((b) => b.mid === null && b.lacks === null)) {
     add(
       'no-halves',
-      'Attention and feed-forward of some blocks run side by side or cannot be told apart: ' +
-        'only whole blocks can be removed.',
+      'Attention and feed-forward of some blocks run in parallel or cannot be separated: only ' +
+        'whole blocks can be removed.',
     );
   }
   const has = (test: (n: (typeof graph.nodes)[number]) => boolean): boolean =>
@@ -88,16 +87,15 @@ export function findProblems(
   if (has((n) => n.op === 'MatMulNBits' && intAttribute(n, 'accuracy_level') === 4)) {
     add(
       'accuracy-level',
-      'MatMulNBits asks for accuracy level 4 (int8 activations): scoring uses float ' +
-        'activations; the exported graph keeps its level, which moves its likelihoods by up to ' +
-        '0.03 nats.',
+      'MatMulNBits has accuracy level 4 (int8 activations): scoring uses float activations; ' +
+        'exported graphs keep their level, which changes their NLL by up to 0.03 nats.',
     );
   }
   if (has((n) => n.op === 'GroupQueryAttention' && (floatAttribute(n, 'softcap') ?? 0) !== 0)) {
     add(
       'soft-cap',
-      'Attention scores are soft-capped, which the WebGPU kernel ignores: scoring takes the ' +
-        'wasm device.',
+      'Attention scores have a soft cap, which the WebGPU kernel ignores: scoring runs on the ' +
+        'CPU (wasm).',
     );
   }
   if (has((n) => n.op === 'GroupQueryAttention' && n.inputs.slice(12).some((x) => x !== ''))) {
@@ -111,8 +109,8 @@ export function findProblems(
 }
 
 /**
- * Why no device can score the graph, as a sentence, or null. One block of each class stands for
- * all: milliseconds even for thousands of nodes.
+ * Why no device can score the graph, as a sentence, or null. Only one block of each class is tried,
+ * which takes milliseconds even for thousands of nodes.
  */
 function scoringObstacle(source: ProgramSource, classes: readonly number[]): string | null {
   const blocks = [...new Set(classes)].map((c) => classes.indexOf(c));

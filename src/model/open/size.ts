@@ -1,17 +1,14 @@
-// Size of a model without some of its blocks, from the summary alone; must not look at graphs.
+// The predicted size of a pruned model, from the summary alone.
 
 import { blockOf, type Sublayer, sortUnits, sublayerOf, type Unit } from '../../units.ts';
-import type { BlockSummary, ModelSummary } from './summary.ts';
+import type { BlockSummary, ModelSummary, Size } from './summary.ts';
 
-/** What a plan leaves. */
+/** The size of the pruned model. */
 export interface PlanSize {
   params: number;
-  /**
-   * Bytes of the graph file and its data that an export of the plan writes; other files (tokenizer,
-   * configs) are not counted.
-   */
+  /** Bytes of graph file and external data in an export; tokenizer and configs do not count. */
   bytes: number;
-  /** Bytes that the KV caches grow by per token. */
+  /** Bytes by which the KV caches grow per token. */
   kvBytesPerToken: number;
 }
 
@@ -24,45 +21,50 @@ export interface WrittenSizes {
 }
 
 /**
- * Size with the units `removed` (in the numbering of the original) taken out. Repeats, unknown
- * ordinals and sublayers that cannot be told apart count for nothing. Without removals too these
- * are the bytes of an export, which differ a little from `summary.bytes`: metadata is dropped, and
- * the weights are laid out anew. Exact to within 1 %; tables that several removed blocks and no
- * others share still count, so that tiny models without most blocks come out larger.
- * @param written what the steps of the export write; without them the source's tensors count
+ * The size of an export without the units `removed`, numbered as in the original. Repeated units,
+ * unknown blocks and sublayers that cannot be separated are ignored. Even without removals `bytes`
+ * differs a little from `summary.bytes`, since an export drops metadata and lays out weights anew.
+ * Exact to within 1 %, except that tables shared by removed blocks only still count, which shows in
+ * tiny models that lose most of their blocks.
+ * @param written what the steps of the export write; by default the source's tensors count.
  */
 export function planSize(
   summary: ModelSummary,
   removed: readonly Unit[],
   written?: WrittenSizes | null,
 ): PlanSize {
-  const gone = new Map(sortUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
+  const plan = new Map(sortUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
   const size = {
     params: summary.params,
     bytes: written?.total ?? summary.exportBytes ?? summary.bytes,
     kvBytesPerToken: summary.kvBytesPerToken,
   };
   for (const block of summary.blocks) {
-    const sublayer = gone.get(block.index);
-    if (sublayer === undefined) continue;
-    const own =
-      sublayer === null ? block : sublayer === 'attn' ? block.attention : block.feedForward;
-    if (!own || (sublayer !== null && !block.hasSublayers)) continue;
-    size.params -= own.params;
+    const sublayer = plan.get(block.index);
+    if (sublayer === undefined || (sublayer !== null && !block.hasSublayers)) continue;
+    const unit = unitSize(block, sublayer);
+    if (!unit) continue;
+    size.params -= unit.params;
     size.bytes -= written
       ? writtenBytes(written.blocks[block.index], sublayer)
-      : own.bytes + entryBytes(block, sublayer);
+      : unit.bytes + entryBytes(block, sublayer);
     if (sublayer !== 'ffn') size.kvBytesPerToken -= block.kvBytesPerToken;
   }
   return size;
 }
 
-/** What the nodes and tensor entries of a block, or of a sublayer, take in the graph file. */
+/** Parameters and weight bytes of a block (`sublayer` null) or of one of its sublayers. */
+function unitSize(block: BlockSummary, sublayer: Sublayer | null): Size | null {
+  if (sublayer === null) return block;
+  return sublayer === 'attn' ? block.attention : block.feedForward;
+}
+
+/** Bytes of the nodes and tensor entries of a block, or of a sublayer, in the graph file. */
 function entryBytes(block: BlockSummary, sublayer: Sublayer | null): number {
-  const whole = block.graphBytes ?? 0;
-  const behind = block.feedForwardGraphBytes ?? 0;
-  if (sublayer === null) return whole;
-  return sublayer === 'attn' ? whole - behind : behind;
+  const entries = block.graphBytes ?? 0;
+  const feedForward = block.feedForwardGraphBytes ?? 0;
+  if (sublayer === null) return entries;
+  return sublayer === 'attn' ? entries - feedForward : feedForward;
 }
 
 function writtenBytes(

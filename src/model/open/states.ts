@@ -1,5 +1,4 @@
-// Bytes of a block's caches and states per token or in all; must not decide which states belong
-// together.
+// The bytes of a block's caches and states.
 
 import { elementBits, type ValueInfo } from '../../onnx/graph.ts';
 import type { ModelConfig } from '../structure/config.ts';
@@ -12,8 +11,8 @@ export interface StateBytes {
 }
 
 /**
- * Heads x head size x element bytes over the block's caches; sizes that the graph leaves open come
- * from the config.
+ * Heads x head size x bytes per element, summed over the caches of a block; symbolic sizes are
+ * taken from the config.
  */
 export function stateBytes(structure: Structure, block: Block, config: ModelConfig): StateBytes {
   const infos = interfaceOf(structure);
@@ -34,8 +33,7 @@ export function stateBytes(structure: Structure, block: Block, config: ModelConf
 }
 
 /**
- * A symbolic dimension of a cache: the last one is the head size, one before it the number of
- * heads.
+ * The size of a symbolic dimension of a cache: the last is the head size, any other the KV heads.
  */
 function openDim(k: number, rank: number, config: ModelConfig): number {
   return (k === rank - 1 ? config.headSize : config.kvHeads) ?? 1;

@@ -1,5 +1,4 @@
-// A model's structure as plain data for people: parts, sizes, what is unsupported; must not read
-// weights.
+// Summarizes the structure of a model as plain data: blocks, sizes, what is unsupported.
 
 import { DataType, isRange, type Model, tensorBytes } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
@@ -18,7 +17,7 @@ const TYPE_NAMES = new Map<number, string>(
   Object.entries(DataType).map(([name, type]) => [type, name]),
 );
 
-/** Everything the page and `inspect` show of a model before any weight is read. */
+/** Everything that the page and `inspect` show about a model before any weight is read. */
 export function summarize(
   folder: Folder,
   graphPath: string,
@@ -27,23 +26,17 @@ export function summarize(
 ): ModelSummary {
   const n = structure.blocks.length;
   const weights = distinct(storedWeights(structure));
+  const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
   const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
   const blocks = structure.blocks.map((b): BlockSummary => {
-    const own = weights.filter((w) => w.regions.size === 1 && w.regions.has(b.index + 1));
-    const attention = own.filter((w) => w.sublayer === 'attention');
+    const own = byRegion.get(b.index + 1) ?? [];
     return {
       index: b.index,
       class: classes[b.index] ?? 0,
       hasSublayers: b.mid !== null,
-      attention: b.mid === null ? (b.lacks === 'ffn' ? sum(own) : null) : sum(attention),
-      feedForward:
-        b.mid === null
-          ? b.lacks === 'attn'
-            ? sum(own)
-            : null
-          : sum(own.filter((w) => w.sublayer !== 'attention')),
+      ...sublayerSizes(b, own),
       kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
       graphBytes: entries[b.index] ?? 0,
       ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
@@ -99,7 +92,37 @@ export function summarize(
   };
 }
 
-/** What keeps a sublayer where those of its block can be told apart. */
+/** Weights that one region alone reads, by region. */
+function ofOneRegion(weights: readonly StoredWeight[]): Map<number, StoredWeight[]> {
+  const found = new Map<number, StoredWeight[]>();
+  for (const weight of weights) {
+    if (weight.regions.size !== 1) continue;
+    for (const region of weight.regions) {
+      const list = found.get(region);
+      if (list) list.push(weight);
+      else found.set(region, [weight]);
+    }
+  }
+  return found;
+}
+
+/** Sizes of the two sublayers, null where they cannot be separated or one is missing. */
+function sublayerSizes(
+  { mid, lacks }: Block,
+  weights: readonly StoredWeight[],
+): Pick<BlockSummary, 'attention' | 'feedForward'> {
+  if (mid === null)
+    return {
+      attention: lacks === 'ffn' ? sum(weights) : null,
+      feedForward: lacks === 'attn' ? sum(weights) : null,
+    };
+  return {
+    attention: sum(weights.filter((w) => w.sublayer === 'attention')),
+    feedForward: sum(weights.filter((w) => w.sublayer !== 'attention')),
+  };
+}
+
+/** Why sublayers cannot be removed alone, for blocks whose sublayers can be separated. */
 function stuckSublayers(
   structure: Structure,
   { index, mid }: Block,
@@ -112,7 +135,7 @@ function stuckSublayers(
   return Object.keys(sublayers).length > 0 ? { unremovableSublayers: sublayers } : {};
 }
 
-/** ONNX's name of an element type in lower case, or "unknown". */
+/** The ONNX name of an element type in lower case, or "unknown". */
 function typeName(type: number): string {
   return type === 0 ? 'unknown' : (TYPE_NAMES.get(type) ?? `type ${type}`);
 }
@@ -127,23 +150,19 @@ function sum(weights: readonly StoredWeight[]): Size {
   return { params, bytes };
 }
 
-/** Tensors over the same bytes as one, with the readers of all. */
+/** Merges tensors over the same bytes into one with all of their readers. */
 function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
-  const found = new Map<string, StoredWeight>();
+  const found = new Map<string, StoredWeight & { regions: Set<number> }>();
   for (const w of weights) {
     const key = storageKey(w.tensor);
     const same = found.get(key);
-    found.set(
-      key,
-      same
-        ? {
-            ...same,
-            params: Math.max(same.params, w.params),
-            regions: new Set([...same.regions, ...w.regions]),
-            sublayer: same.sublayer === w.sublayer ? same.sublayer : 'both',
-          }
-        : w,
-    );
+    if (!same) {
+      found.set(key, { ...w, regions: new Set(w.regions) });
+      continue;
+    }
+    same.params = Math.max(same.params, w.params);
+    for (const region of w.regions) same.regions.add(region);
+    if (same.sublayer !== w.sublayer) same.sublayer = 'both';
   }
   return [...found.values()];
 }
@@ -160,7 +179,7 @@ function layoutOf(folder: Folder, graphPath: string): ModelSummary['layout'] {
   return graphPath.startsWith('onnx/') ? 'transformers.js' : 'flat';
 }
 
-/** As far as the producer fields tell; nothing depends on it. */
+/** The exporter by the producer fields of the model; for display only. */
 function exporterOf(model: Model): string {
   const dynamo = model.graph.nodes.some((n) => n.outputs.some((o) => /^val_\d+$/.test(o)));
   const name =
@@ -170,10 +189,7 @@ function exporterOf(model: Model): string {
   return [name || 'unknown', model.producerVersion].filter(Boolean).join(' ');
 }
 
-/**
- * fp32, fp16, bf16, q4, q4f16, q8, int8 ...: what most parameters are stored in, and float16
- * arithmetic on top.
- */
+/** fp32, fp16, bf16, q4, q8, int8 ...: how weights are stored, with f16 for float16 activations. */
 function dtypeOf(structure: Structure, weights: readonly StoredWeight[]): string {
   const params = new Map<string, number>();
   for (const w of weights) {

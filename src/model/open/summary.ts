@@ -1,11 +1,10 @@
-// What is known of a model before any weight is read, as plain data for the page and for `inspect`.
-// Types only.
+// What is known about a model before any weight is read, as plain data for the page and `inspect`.
 
 import type { Sublayer } from '../../units.ts';
 
 /**
- * Parameters (elements of weight tensors, quantised ones counted unpacked, scales and zero points
- * not counted) and bytes (all of them).
+ * Parameters (elements of weight tensors; quantised ones count unpacked, scales and zero points do
+ * not count) and bytes (of everything).
  */
 export interface Size {
   params: number;
@@ -14,39 +13,30 @@ export interface Size {
 
 export interface BlockSummary extends Size {
   index: number;
-  /** Structural class: blocks of one class share one compiled program. */
+  /** Structural class: blocks of one class share a compiled program. */
   class: number;
-  /** True when attention and feed-forward can be told apart (a cut between them exists). */
+  /** True when attention and feed-forward can be separated (there is a cut between them). */
   hasSublayers: boolean;
   attention: Size | null;
   feedForward: Size | null;
-  /** Bytes its KV cache grows by per token; 0 for blocks with fixed states only. */
+  /** Bytes by which its KV cache grows per token; 0 for blocks with fixed states only. */
   kvBytesPerToken: number;
   /**
-   * What its nodes, names and tensor entries take in the graph file of an export, and padding of
-   * its weights, in bytes; not in `bytes`.
+   * Bytes of its nodes, names and tensor entries in the graph file of an export, and of the padding
+   * before its weights; not part of `bytes`.
    */
   graphBytes?: number;
-  /**
-   * What of `graphBytes` belongs to the feed-forward sublayer; absent where sublayers cannot be
-   * told apart.
-   */
+  /** The share of the feed-forward sublayer in `graphBytes`; absent without `hasSublayers`. */
   feedForwardGraphBytes?: number;
-  /** Why it cannot be removed. Absent when it can. */
+  /** Why it cannot be removed, as a sentence; absent when it can. */
   unremovable?: string;
-  /**
-   * Why a sublayer of it cannot be removed alone although `hasSublayers`; absent for sublayers that
-   * can.
-   */
+  /** Why a sublayer cannot be removed alone although `hasSublayers`; absent for those that can. */
   unremovableSublayers?: Partial<Record<Sublayer, string>>;
-  /** The sublayer that an earlier removal has taken; absent for whole blocks. */
+  /** The sublayer that an earlier removal took; absent when it has both. */
   lacks?: Sublayer;
 }
 
-/**
- * Something unsupported or worth knowing. `code` is one of the documented problem codes
- * (docs/formats.md).
- */
+/** Something unsupported or worth knowing; docs/formats.md lists the codes. */
 export interface Problem {
   code: string;
   message: string;
@@ -57,7 +47,7 @@ export interface ModelSummary {
   name: string;
   /** config.json `model_type`, genai_config `model.type`, or "unknown". */
   family: string;
-  /** Which exporter wrote the graph, as far as the graph tells. */
+  /** The exporter that wrote the graph, as far as the graph says. */
   exporter: string;
   layout: 'transformers.js' | 'flat' | 'genai';
   /** Path of the graph file within the folder. */
@@ -67,18 +57,18 @@ export interface ModelSummary {
   numBlocks: number;
   blocks: BlockSummary[];
   embedding: Size;
-  /** `tied`: its matrix is the embedding table, whose bytes are counted there. */
+  /** `tied`: its matrix is the embedding table, which counts there. */
   head: Size & { tied: boolean };
   params: number;
-  /** Graph file plus external data that it uses. */
+  /** Bytes of the graph file and the external data that it uses. */
   bytes: number;
   /**
-   * What an export without removals writes as graph file and data: `bytes` without node metadata,
-   * dead nodes and unread weights.
+   * Bytes of graph file and external data in an export without removals: `bytes` without node
+   * metadata, dead nodes and unused weights.
    */
   exportBytes?: number;
   kvBytesPerToken: number;
-  /** States of fixed size (convolution states, windows), listed apart. */
+  /** States of fixed size (of convolutions, say). */
   otherStates: { name: string; block: number; bytes: number }[];
   cuts: string[];
   /** The cut between attention and feed-forward of each block, or null. */
@@ -93,10 +83,10 @@ export interface ModelSummary {
   problems: Problem[];
 }
 
-/** A graph of a folder that has several. */
+/** One of several graphs of a folder. */
 export interface GraphChoice {
   path: string;
   dtype: string;
-  /** Graph file plus its external data files. */
+  /** Bytes of the graph file and its external data files. */
   bytes: number;
 }

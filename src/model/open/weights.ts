@@ -1,5 +1,4 @@
-// Which part of a model each constant belongs to and how many parameters it holds; must not read
-// weights.
+// Where each stored tensor of a model is used, and how many parameters it holds.
 
 import { dependencies } from '../../onnx/captures.ts';
 import {
@@ -13,23 +12,23 @@ import {
 } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 
-/** One stored tensor: an initializer, or the value of a Constant node. */
+/** A stored tensor: an initializer, or the value of a Constant node. */
 export interface StoredWeight {
   tensor: Tensor;
-  /** Parameters in it, unpacked; 0 for scales, zero points, tables and shapes. */
+  /** Parameters in it, counted unpacked; 0 for scales, zero points, tables and shapes. */
   params: number;
   /**
-   * Regions that read it: 0 = prologue, 1..N = blocks, N + 1 = head. Of more than four blocks only
-   * four are listed.
+   * Regions that read it: 0 = prologue, 1..N = blocks, N + 1 = head. When many blocks read it, only
+   * some of them are listed.
    */
   regions: ReadonlySet<number>;
-  /** Within its block: read before the middle cut only, after it only, or both. */
+  /** Whether nodes before the middle value of its block read it, nodes after it, or both. */
   sublayer: 'attention' | 'feed-forward' | 'both';
-  /** Bits per parameter as computed with: 4 for packed int4. */
+  /** Bits per parameter, 4 for packed int4. */
   bits: number;
 }
 
-/** Operand slots that hold no parameters: scales, zero points, rotary tables, indices. */
+/** Input positions without parameters: scales, zero points, rotary tables, indices. */
 const NO_PARAMETERS: ReadonlyMap<string, readonly number[]> = new Map(
   Object.entries({
     MatMulNBits: [2, 3, 4],
@@ -64,15 +63,14 @@ const PARAMETER_TYPES: ReadonlySet<number> = new Set([
 interface Use {
   regions: Set<number>;
   sublayers: Set<'attention' | 'feed-forward'>;
-  /**
-   * Elements per stored element (2 for packed int4), or the exact count that the operator states.
-   */
+  /** Parameters per stored element (2 for packed int4); null when it holds no parameters. */
   factor: number | null;
+  /** The number of parameters when the operator states it. */
   exact: number | null;
   bits: number | null;
 }
 
-/** All stored tensors of the graph that anything reads, each once. */
+/** Every stored tensor of the graph that is read, once each. */
 export function storedWeights(structure: Structure): StoredWeight[] {
   const { graph, region, constants } = structure;
   const embedding = embeddingNodes(structure);
@@ -140,7 +138,7 @@ export function storedWeights(structure: Structure): StoredWeight[] {
   for (const [name, tensor] of graph.initializers) add(name, tensor);
   for (const node of graph.nodes) {
     const value = node.op === 'Constant' ? node.attributes.get('value') : undefined;
-    // Tensors of Constant nodes have no name of their own, or all the same.
+    // The tensors of Constant nodes have no name, or all the same one.
     const name = node.outputs[0] ?? '';
     if (value?.kind === 'tensor') add(name, { ...value.value, name });
   }
@@ -148,14 +146,14 @@ export function storedWeights(structure: Structure): StoredWeight[] {
 }
 
 /**
- * What matters is whether one block reads a constant, or more, or prologue or head: long chains of
- * constants need not carry hundreds of blocks along.
+ * It only matters whether one block reads a constant or several, and whether prologue or head do.
+ * Listing at most four blocks keeps long chains of constants cheap.
  */
 function addRegion(regions: Set<number>, region: number, n: number): void {
   if (regions.size < 4 || region === 0 || region === n + 1) regions.add(region);
 }
 
-/** Key of the bytes of a tensor: tensors that share a range are stored once. */
+/** Identifies the bytes of a tensor: tensors with equal byte ranges are stored once. */
 export function storageKey(tensor: Tensor): string {
   return isRange(tensor.data)
     ? `${tensor.data.file}\n${tensor.data.offset}\n${tensor.data.length}`
@@ -163,8 +161,8 @@ export function storageKey(tensor: Tensor): string {
 }
 
 /**
- * Positions of prologue nodes that the first boundary depends on: the embedding, position tables
- * included; not masks and rotary tables.
+ * Positions of the prologue nodes that the first boundary depends on: the embedding, including
+ * position tables, but no masks or rotary tables.
  */
 function embeddingNodes(structure: Structure): ReadonlySet<number> {
   const found = new Set<number>();
@@ -187,7 +185,7 @@ function isWeightReader(
   return embedding.has(position) || dependencies(node).some((x) => structure.content.has(x));
 }
 
-/** Scale of activations times scale of weights, in dynamically quantised graphs: no parameters. */
+/** True for (scale of activations) x (scale of weights) in dynamically quantised graphs. */
 function isScaleProduct(structure: Structure, node: Node): boolean {
   if (node.op !== 'Mul') return false;
   return node.inputs.some((x) => {
@@ -197,7 +195,7 @@ function isScaleProduct(structure: Structure, node: Node): boolean {
   });
 }
 
-/** How a quantised operand is packed. */
+/** How a quantised input is packed. */
 function packing(
   node: Node,
   slot: number,

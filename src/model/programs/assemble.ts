@@ -1,5 +1,5 @@
-// Turns canonical pieces into serialized programs with their bindings; pieces of one key share one
-// program.
+// Turns canonical subgraphs into serialized programs and bindings; subgraphs with equal keys share
+// a program.
 
 import { EspalierError } from '../../errors.ts';
 import { subgraphs } from '../../onnx/captures.ts';
@@ -19,20 +19,20 @@ import type {
 } from './program.ts';
 import { elementType, isSmallConstant, SMALL, weightRef } from './weights.ts';
 
-/** What all programs of a model share. */
+/** What is needed to assemble any program of a model. */
 export interface AssembleContext {
   structure: Structure;
   sourceOf: SourceOf;
-  /** Element type of a value by its name in the model; made values included. */
+  /** ONNX element type of a value by its name in the model, values added for scoring included. */
   typeOf(value: string): number;
 }
 
-/** Outputs of a program: the model's own name of each value and what it is for. */
+/** Outputs of a program: the name of each value in the model and what it is used for. */
 export type Outputs = readonly { value: string; target: OutputTarget }[];
 
 /**
- * One program for members with equal keys, and the binding of each.
- * Small constants that all members agree on stay inside, so that they need no binding on every run.
+ * Makes one program for members with equal keys and binds it for each of them. Small constants that
+ * are the same in all members stay inside, so that they need not be fed on every run.
  */
 export function assemble(
   id: string,
@@ -42,14 +42,14 @@ export function assemble(
 ): BoundProgram[] {
   const first = members[0] as Canonical;
   const inside = new Map<string, Tensor>();
-  for (const [name, tensor] of first.piece.initializers) {
-    if (isSmallConstant(tensor) || agreed(members, name)) inside.set(name, tensor);
+  for (const [name, tensor] of first.subgraph.initializers) {
+    if (isSmallConstant(tensor) || sameInAll(members, name)) inside.set(name, tensor);
   }
   const inputs: ProgramInput[] = [];
   const infos: ValueInfo[] = [];
   for (const [name, value] of first.slots) {
     if (inside.has(name)) continue;
-    const weight = first.piece.initializers.get(name);
+    const weight = first.subgraph.initializers.get(name);
     const type = weight ? weight.type : context.typeOf(value);
     inputs.push({
       name,
@@ -58,14 +58,14 @@ export function assemble(
     });
     infos.push({ name, type, dims: weight ? weight.dims : dimsOf(context.sourceOf(value)) });
   }
-  const outputInfos = first.piece.outputs.map((name, k) => ({
+  const outputInfos = first.subgraph.outputs.map((name, k) => ({
     name,
     type: context.typeOf(outputs[k]?.value ?? ''),
     dims: null,
   }));
   const graph: Graph = {
     name: id,
-    nodes: first.piece.nodes,
+    nodes: first.subgraph.nodes,
     initializers: inside,
     inputs: infos,
     outputs: outputInfos,
@@ -86,9 +86,10 @@ export function assemble(
 }
 
 /**
- * Pieces with equal keys share a program; programs are numbered by first appearance, after the name
- * of what they are.
- * @param output a value of the residual stream, for its type
+ * Makes one program for each group of blocks with equal keys, called `<name>-0`, `<name>-1` and so
+ * on in order of first appearance.
+ * @param output a value of the residual stream, for its type.
+ * @returns one bound program per block, in the order given.
  */
 export function assembleClasses(
   name: string,
@@ -118,8 +119,8 @@ export function assembleClasses(
 }
 
 /**
- * The rank of the residual stream is declared: without it ONNX Runtime takes the query of an
- * attention operator for packed QKV.
+ * Declares the rank of the residual stream: without it ONNX Runtime takes the query of an attention
+ * operator for packed query, key and value.
  */
 function dimsOf(source: InputSource): ValueInfo['dims'] {
   return source.kind === 'residual' || source.kind === 'other-residual'
@@ -132,15 +133,15 @@ function bind(program: Program, member: Canonical): BoundProgram {
   const sides = new Map<string, string>();
   for (const { name, source } of program.inputs) {
     const value = member.slots.get(name) ?? name;
-    const tensor = member.piece.initializers.get(name);
+    const tensor = member.subgraph.initializers.get(name);
     if (source.kind === 'weight' && tensor) weights.set(name, weightRef(tensor, value));
     else if (source.kind === 'side') sides.set(name, value);
   }
   return { program, weights, sides };
 }
 
-function agreed(members: readonly Canonical[], name: string): boolean {
-  const all = members.map((member) => member.piece.initializers.get(name));
+function sameInAll(members: readonly Canonical[], name: string): boolean {
+  const all = members.map((member) => member.subgraph.initializers.get(name));
   const [first] = all;
   if (!(first?.data instanceof Uint8Array) || elementCount(first.dims) > SMALL) return false;
   const bytes = first.data;
@@ -166,7 +167,7 @@ function asModel(graph: Graph, source: Model): Model {
   };
 }
 
-/** Programs hold no byte ranges: a large tensor that is left in one was missed on the way. */
+/** Programs must not hold byte ranges: every large tensor should have become a weight before. */
 function inlineOnly(tensor: Tensor): never {
   throw new EspalierError(
     'bug',
@@ -175,7 +176,10 @@ function inlineOnly(tensor: Tensor): never {
   );
 }
 
-/** Operators with their counts, subgraphs included; those of other domains as `domain.Operator`. */
+/**
+ * How often each operator occurs, branches and loop bodies included; operators of other domains as
+ * `domain.Operator`.
+ */
 function countOps(graph: Graph): Record<string, number> {
   const counts: Record<string, number> = {};
   const visit = (nodes: readonly Node[]): void => {

@@ -3,8 +3,8 @@ import { fixtureFolder } from '../../testing/derived.ts';
 import { nodeFolder, wholeCorpus } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { canonical, structuralClasses } from './classes.ts';
-import type { Piece } from './cutPiece.ts';
 import { addInts, makeNode } from './rewrites.ts';
+import type { Subgraph } from './subgraph.ts';
 
 describe('structural classes of the fixtures', () => {
   for (const row of wholeCorpus().filter((r) => r.structuralClasses)) {
@@ -18,9 +18,9 @@ describe('structural classes of the fixtures', () => {
 });
 
 /** x -> Reshape(x, shape) + w */
-function piece(names: string, shape: number[], weightDims: number[]): Piece {
-  const initializers: Piece['initializers'] = new Map();
-  const made: Piece = {
+function subgraph(names: string, shape: number[], weightDims: number[]): Subgraph {
+  const initializers: Subgraph['initializers'] = new Map();
+  const made: Subgraph = {
     nodes: [
       makeNode('Reshape', [`${names}x`, `${names}shape`], [`${names}r`]),
       makeNode('Add', [`${names}r`, `${names}w`], [`${names}y`]),
@@ -40,22 +40,22 @@ function piece(names: string, shape: number[], weightDims: number[]): Piece {
 }
 
 describe('canonical names', () => {
-  const key = (p: Piece): string => canonical(p, () => 'residual').key;
+  const key = (p: Subgraph): string => canonical(p, () => 'residual').key;
 
   it('forget the names and bytes of weights', () => {
-    expect(key(piece('a', [2, 8], [16]))).toBe(key(piece('b', [2, 8], [16])));
+    expect(key(subgraph('a', [2, 8], [16]))).toBe(key(subgraph('b', [2, 8], [16])));
   });
 
   it('tell shapes of weights, small integer constants and operators apart', () => {
-    expect(key(piece('a', [2, 8], [16]))).not.toBe(key(piece('a', [2, 8], [4, 4])));
-    expect(key(piece('a', [2, 8], [16]))).not.toBe(key(piece('a', [4, 4], [16])));
-    const other = piece('a', [2, 8], [16]);
+    expect(key(subgraph('a', [2, 8], [16]))).not.toBe(key(subgraph('a', [2, 8], [4, 4])));
+    expect(key(subgraph('a', [2, 8], [16]))).not.toBe(key(subgraph('a', [4, 4], [16])));
+    const other = subgraph('a', [2, 8], [16]);
     other.nodes[1] = makeNode('Mul', ['ar', 'aw'], ['ay']);
-    expect(key(piece('a', [2, 8], [16]))).not.toBe(key(other));
+    expect(key(subgraph('a', [2, 8], [16]))).not.toBe(key(other));
   });
 
   it('remember which value each slot stands for', () => {
-    const { slots } = canonical(piece('a', [2, 8], [16]), () => 'residual');
+    const { slots } = canonical(subgraph('a', [2, 8], [16]), () => 'residual');
     expect([...slots]).toEqual([
       ['residual0', 'ax'],
       ['weight0', 'aw'],

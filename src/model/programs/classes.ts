@@ -1,5 +1,5 @@
-// Names the values of a piece canonically, so that blocks that differ in weights and names alone
-// become one program; never compares weight bytes.
+// Gives the values of a subgraph canonical names, so that blocks that differ only in weights and
+// names become one program.
 
 import { EspalierError } from '../../errors.ts';
 import { keyOf } from '../../onnx/bytes.ts';
@@ -8,32 +8,59 @@ import type { Attribute, Graph, Node, Tensor } from '../../onnx/graph.ts';
 import { renameNode } from '../../onnx/rename.ts';
 import { parseStateName } from '../structure/kv.ts';
 import type { Structure } from '../structure/structure.ts';
-import type { Piece } from './cutPiece.ts';
-import { cutPiece } from './cutPiece.ts';
+import { reachBack, type Subgraph, type SubgraphReach } from './subgraph.ts';
 import { isSmallConstant } from './weights.ts';
 
 /**
- * A piece under canonical names. Equal keys are equal programs up to the weights and side values
- * bound to the slots.
+ * A subgraph under canonical names. Subgraphs with equal keys are one program with different
+ * weights and side values bound to its slots.
  */
 export interface Canonical {
   key: string;
-  piece: Piece;
-  /**
-   * Canonical name of every outside input and weight to its own name in the model, in order of
-   * encounter.
-   */
+  subgraph: Subgraph;
+  /** Canonical name of each input and weight to its name in the model, in order of first use. */
   slots: Map<string, string>;
 }
 
 /**
- * Names values by a depth-first walk from the outputs.
- * @param role what an outside input is: inputs of one role and order share a name, `side0`, `side1`
- *   ... for a role without a number.
+ * Names values in a depth-first walk from the outputs.
+ * @param role the role of an input; the k-th input of a role is called `<role>k` (`side0`,
+ *   `side1`).
  */
-export function canonical(piece: Piece, role: (input: string) => string): Canonical {
+export function canonical(subgraph: Subgraph, role: (input: string) => string): Canonical {
+  const { key, names, slots, nodes, initializers } = named(subgraph, role);
+  const to = (value: string): string => names.get(value) ?? value;
+  return {
+    key,
+    slots,
+    subgraph: {
+      nodes: nodes.map((node, k) => ({ ...renameNode(node, names), name: nodeName(k) })),
+      inputs: [...slots.keys()].filter((name) => !initializers.has(name)),
+      outputs: subgraph.outputs.map(to),
+      initializers,
+    },
+  };
+}
+
+const nodeName = (order: number): string => `n${order}`;
+
+interface Named {
+  key: string;
+  /** Value of the subgraph to its canonical name. */
+  names: ReadonlyMap<string, string>;
+  slots: Map<string, string>;
+  /** In the order of the walk, under their own names. */
+  nodes: Node[];
+  /** By canonical name. */
+  initializers: Map<string, Tensor>;
+}
+
+function named(
+  subgraph: Pick<Subgraph, 'nodes' | 'outputs' | 'initializers'>,
+  role: (input: string) => string,
+): Named {
   const producer = new Map<string, Node>();
-  for (const node of piece.nodes)
+  for (const node of subgraph.nodes)
     for (const value of node.outputs) if (value !== '') producer.set(value, node);
   const names = new Map<string, string>();
   const slots = new Map<string, string>();
@@ -46,18 +73,18 @@ export function canonical(piece: Piece, role: (input: string) => string): Canoni
     counts.set(kind, n + 1);
     return `${kind}${n}`;
   };
-  for (const output of piece.outputs) {
+  for (const output of subgraph.outputs) {
     walk(output);
     tokens.push(['out', names.get(output)]);
   }
-  return { key: JSON.stringify(tokens), piece: rebuilt(), slots };
+  return { key: JSON.stringify(tokens), names, slots, nodes, initializers };
 
   function walk(root: string): void {
     const stack: { value: string; ready: boolean }[] = [{ value: root, ready: false }];
     while (stack.length > 0) {
       const { value, ready } = stack.pop() as { value: string; ready: boolean };
       if (names.has(value)) continue;
-      const tensor = piece.initializers.get(value);
+      const tensor = subgraph.initializers.get(value);
       const node = producer.get(value);
       if (tensor) nameConstant(value, tensor);
       else if (!node) {
@@ -89,7 +116,7 @@ export function canonical(piece: Piece, role: (input: string) => string): Canoni
   }
 
   function nameNode(node: Node): void {
-    const id = next('n');
+    const id = nodeName(nodes.length);
     node.outputs.forEach((value, k) => {
       if (value !== '') names.set(value, `${id}_${k}`);
     });
@@ -102,17 +129,7 @@ export function canonical(piece: Piece, role: (input: string) => string): Canoni
       node.outputs.map(to),
       attributeTokens(node, names),
     ]);
-    nodes.push({ ...renameNode(node, names), name: id });
-  }
-
-  function rebuilt(): Piece {
-    const to = (value: string): string => names.get(value) ?? value;
-    return {
-      nodes,
-      inputs: [...slots.keys()].filter((name) => !initializers.has(name)),
-      outputs: piece.outputs.map(to),
-      initializers,
-    };
+    nodes.push(node);
   }
 }
 
@@ -174,46 +191,65 @@ function hex(bytes: Uint8Array): string {
 }
 
 /**
- * Nodes of all blocks together, those that several blocks share counted for each: what is computed
- * from constants alone is cut out with every block that reads it. Real ones are shared by a handful
- * of nodes, so that this stays near the number of nodes.
+ * Most nodes of all blocks together. Nodes computed from constants alone are cut out with every
+ * block that reads them and count for each. Real models share a handful, so that this stays near
+ * the number of nodes of the graph.
  */
-export const MAX_PIECE_NODES = 250_000;
+export const MAX_BLOCK_NODES = 250_000;
+/** Values that these nodes read. Real ones read two or three each. */
+export const MAX_BLOCK_OPERANDS = 1_000_000;
 
 /**
  * Structural class of every block, states included: blocks of one class are the same graph up to
  * weights and names. Classes are numbered by first appearance.
- * @throws EspalierError `too-large` beyond MAX_PIECE_NODES
+ * @throws EspalierError `too-large` beyond MAX_BLOCK_NODES or MAX_BLOCK_OPERANDS
  */
 export function structuralClasses(structure: Structure): number[] {
-  const known = new Map<string, number>();
+  const { blocks, graph, region } = structure;
   const states = new Map(
-    structure.blocks.flatMap((block) =>
+    blocks.flatMap((block) =>
       block.states.map((state): [string, string] => [state.input, stateKind(state.input)]),
     ),
   );
   const cuts = new Set(structure.cuts);
-  let total = 0;
-  return structure.blocks.map((block, b) => {
+  const role = (input: string): string =>
+    cuts.has(input) ? 'residual' : (states.get(input) ?? 'side');
+  const subgraphs = blocks.map((block, b) => {
     const outputs = [block.output, ...block.states.map((state) => state.output)];
     const inside = (position: number): boolean =>
-      structure.region[position] === b + 1 || structure.copyable(b, position);
-    const piece = cutPiece(structure, structure.graph.nodes, outputs, inside);
-    total += piece.nodes.length;
-    if (total > MAX_PIECE_NODES)
-      throw new EspalierError(
-        'too-large',
-        `The blocks have more than ${MAX_PIECE_NODES} nodes together, those computed from ` +
-          'constants counted for every block that reads them.',
-        'Simplify the model (fold its constants) and open it again.',
-      );
-    const { key } = canonical(piece, (input) =>
-      cuts.has(input) ? 'residual' : (states.get(input) ?? 'side'),
-    );
+      region[position] === b + 1 || structure.copyable(b, position);
+    return { outputs, reach: () => reachBack(structure, graph.nodes, outputs, inside) };
+  });
+  requireFew(subgraphs);
+  const known = new Map<string, number>();
+  return subgraphs.map(({ outputs, reach }) => {
+    const { positions, initializers } = reach();
+    const nodes = positions.map((position) => graph.nodes[position]!);
+    const { key } = named({ nodes, outputs, initializers }, role);
     const id = known.get(key) ?? known.size;
     known.set(key, id);
     return id;
   });
+}
+
+/** Counts before anything is named: a walk alone takes a fraction of the time. */
+function requireFew(subgraphs: readonly { reach: () => SubgraphReach }[]): void {
+  const total = { nodes: 0, operands: 0 };
+  const tooMany = (what: string): EspalierError =>
+    new EspalierError(
+      'too-large',
+      `The blocks have more than ${what} together, those computed from constants counted for ` +
+        'every block that reads them.',
+      'Simplify the model (fold its constants) and open it again.',
+    );
+  for (const { reach } of subgraphs) {
+    const { positions, operands } = reach();
+    total.nodes += positions.length;
+    total.operands += operands;
+    if (total.nodes > MAX_BLOCK_NODES) throw tooMany(`${MAX_BLOCK_NODES} nodes`);
+    if (total.operands > MAX_BLOCK_OPERANDS)
+      throw tooMany(`${MAX_BLOCK_OPERANDS} operands of nodes`);
+  }
 }
 
 /** The name of a state without its layer index. */

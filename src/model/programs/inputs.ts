@@ -1,24 +1,25 @@
-// Says where the value of every outside input of a program comes from; must not invent values that
-// the graph's interface does not explain.
+// Says where the runtime gets the value of each input of a program.
 
 import { EspalierError } from '../../errors.ts';
 import type { ValueInfo } from '../../onnx/graph.ts';
 import { stateShape } from '../structure/kv.ts';
 import type { StatePair, Structure } from '../structure/structure.ts';
-import { OTHER } from './compareHead.ts';
-import { TARGETS } from './cutHead.ts';
-import type { Piece } from './cutPiece.ts';
+import { OTHER } from './comparisonHead.ts';
+import { TARGETS } from './nll.ts';
 import type { InputSource, PositionForm, ProgramDim } from './program.ts';
+import type { Subgraph } from './subgraph.ts';
 
-/** Finds the source of a value that a piece reads from outside. */
+/** The source of a value that a subgraph reads but does not compute. */
 export type SourceOf = (value: string) => InputSource;
 
 /**
- * @param headSize of the config, for caches whose head size is a symbol; null when unknown.
- * @throws EspalierError `unsupported-graph` (when called) for inputs whose meaning is unknown.
+ * @param headSize head size by the config, for caches that declare it as a symbol; null when
+ *   unknown.
+ * @returns a function that throws EspalierError `unsupported-graph` for an input of unknown
+ *   meaning.
  */
 export function inputSources(structure: Structure, headSize: number | null): SourceOf {
-  const stream = new Set([
+  const residualStream = new Set([
     ...structure.cuts,
     ...structure.blocks.flatMap(({ mid }) => (mid === null ? [] : [mid])),
   ]);
@@ -32,7 +33,7 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
   return (value) => {
     if (value === TARGETS) return { kind: 'targets' };
     if (value === OTHER) return { kind: 'other-residual' };
-    if (stream.has(value)) return { kind: 'residual' };
+    if (residualStream.has(value)) return { kind: 'residual' };
     const input = graphInputs.get(value);
     if (!input) return { kind: 'side' };
     if (value === structure.tokenInput) return { kind: 'ids' };
@@ -52,14 +53,14 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
       return { kind: 'constant', value: 0, dims: input.dims?.length ? [1] : [] };
     throw new EspalierError(
       'unsupported-graph',
-      `The graph input "${value}" of rank ${rank} is none of token ids, attention mask, ` +
-        'position ids or a cache, so it is unknown what to feed it.',
+      `The graph input "${value}" of rank ${rank} is not token ids, an attention mask, ` +
+        'position ids or a cache, so there is no value to feed it.',
       'Export the model for plain text generation (ids, mask, positions and caches only).',
     );
   };
 }
 
-/** Text has the same position on every axis of a multimodal rotary embedding. */
+/** A text token has the same position on every axis of a multimodal rotary embedding. */
 function positionForm(dims: ValueInfo['dims']): PositionForm | null {
   if (dims === null || dims.length === 2) return 'rows';
   if (dims.length === 1) return 'row';
@@ -70,7 +71,7 @@ function positionForm(dims: ValueInfo['dims']): PositionForm | null {
 /** Time, height, width, and text. */
 const MAX_POSITION_AXES = 4;
 
-/** Dims of an empty past or a zero state: (B, heads, past, head size) and relatives. */
+/** Dimensions of an empty past, (B, heads, past, head size) and the like, or of a zero state. */
 function pastDims(
   input: ValueInfo,
   output: ValueInfo | undefined,
@@ -89,47 +90,48 @@ function pastDims(
     throw new EspalierError(
       'unsupported-graph',
       `Dimension ${k} of the cache input "${input.name}" is the symbol "${dim ?? '?'}", ` +
-        'whose size neither the graph nor the config tells.',
+        'whose size neither the graph nor the config gives.',
       'Add the number of heads and the head size to config.json.',
     );
   });
 }
 
 /**
- * The first value a piece reads that a chain cannot give it: neither side value nor graph input nor
- * the one boundary.
+ * The first input of a subgraph that is not available when programs run one after the other: not a
+ * side value, not a graph input, not the boundary `residual`.
  */
 function foreignInput(
-  piece: Piece,
+  subgraph: Subgraph,
   residual: string | null,
   structure: Structure,
 ): string | undefined {
-  const given = new Set([
+  const available = new Set([
     ...structure.graph.inputs.map((input) => input.name),
     ...structure.sideValues.map((side) => side.name),
   ]);
-  if (residual !== null) given.add(residual);
-  return piece.inputs.find((value) => !given.has(value));
+  if (residual !== null) available.add(residual);
+  return subgraph.inputs.find((value) => !available.has(value));
 }
 
-/** True for a piece that a chain can run from the boundary `residual`. */
-export function readsOnly(piece: Piece, residual: string, structure: Structure): boolean {
-  return foreignInput(piece, residual, structure) === undefined;
+/** True when a subgraph reads no value of the model's interior other than `residual`. */
+export function readsOnly(subgraph: Subgraph, residual: string, structure: Structure): boolean {
+  return foreignInput(subgraph, residual, structure) === undefined;
 }
 
 /**
- * Holds a piece to what a chain can give it: one value of the residual stream and side values of
- * the prologue.
+ * Requires a subgraph to read one value of the residual stream, side values and graph inputs only,
+ * so that the programs can run one after the other.
  * @param residual the only boundary it may read, or null for none.
+ * @param where what the subgraph is, as the first words of the message.
  * @throws EspalierError `unsupported-graph` naming the value that another block computes.
  */
 export function requireChainable(
-  piece: Piece,
+  subgraph: Subgraph,
   residual: string | null,
   where: string,
   structure: Structure,
 ): void {
-  const foreign = foreignInput(piece, residual, structure);
+  const foreign = foreignInput(subgraph, residual, structure);
   if (foreign === undefined) return;
   throw new EspalierError(
     'unsupported-graph',

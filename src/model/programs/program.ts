@@ -1,9 +1,8 @@
-// The small weightless ONNX programs a model is cut into, as the runtime receives them. Types and
-// shapes only: model/ makes them, runtime/ feeds them.
+// The weightless ONNX programs that a model is cut into: model/ makes them, runtime/ runs them.
 
 import type { Bytes } from '../../onnx/source.ts';
 
-/** Element types by the names that onnxruntime-web uses for tensors. */
+/** Element types under the names that onnxruntime-web uses. */
 export type ElementType =
   | 'float32'
   | 'float16'
@@ -20,40 +19,39 @@ export type ElementType =
   | 'int4'
   | 'uint4';
 
-/**
- * A dimension of a fed state: B rows, S tokens, a number, or the (empty or static) cache length.
- */
+/** A dimension of a state input: B rows, S tokens, the length of the cache, or a number. */
 export type ProgramDim = number | 'batch' | 'sequence' | 'past';
 
 /**
- * A weight: where its bytes are and how a program sees them. Equal ranges are one buffer, whatever
- * the dims (tied tables).
+ * A weight: where its bytes are and how a program sees them. Weights with equal byte ranges share
+ * one buffer, whatever their dims (tied tables).
  */
 export interface WeightRef {
   name: string;
   type: ElementType;
-  /** In elements (int4 too). */
+  /** In elements, for 4-bit types too. */
   dims: readonly number[];
-  /** On the device. */
+  /** Bytes on the device. */
   byteLength: number;
-  /** What the device gets; computed on the way where the file has another element type. */
+  /** The bytes for the device; derived while they are read where the file has another type. */
   data: Bytes;
 }
 
 /**
- * Dims of position ids: (B, S), one row for all (S), or one table for each axis of a multimodal
- * rotary embedding (n, B, S).
+ * Shape of position ids: `rows` (B, S), `row` (S), or a number n for (n, B, S), one table for each
+ * axis of a multimodal rotary embedding.
  */
 export type PositionForm = 'rows' | 'row' | number;
 
-/** The dims of position ids. */
+/** Dimensions of position ids for B = `rows` and S = `length`. */
 export function positionDims(form: PositionForm, rows: number, length: number): number[] {
-  return form === 'row' ? [length] : form === 'rows' ? [rows, length] : [form, rows, length];
+  if (form === 'row') return [length];
+  return form === 'rows' ? [rows, length] : [form, rows, length];
 }
 
 /**
  * Where the value of a program input comes from. B = rows (windows) of this run, S = tokens per
- * row.
+ * row. The size 'past' is 0 unless the program asks for a static cache.
  */
 export type InputSource =
   | { kind: 'ids' } // token ids (B, S)
@@ -61,11 +59,11 @@ export type InputSource =
   | { kind: 'attention-mask' } // ones (B, S)
   | { kind: 'positions'; form: PositionForm } // 0 .. S - 1 in every row
   | { kind: 'constant'; value: number; dims: readonly number[] } // e.g. num_logits_to_keep
-  | { kind: 'past'; dims: readonly ProgramDim[] } // zeros; 'past' is 0 unless the program asks for a static cache
+  | { kind: 'past'; dims: readonly ProgramDim[] } // zeros
   | { kind: 'residual' } // (B, S, C)
   | { kind: 'other-residual' } // (B, S, C), of the plan that is compared with the original
-  | { kind: 'side' } // a side value; which one is in the binding
-  | { kind: 'weight' }; // which one is in the binding
+  | { kind: 'side' } // a side value; the binding says which
+  | { kind: 'weight' }; // the binding says which
 
 export interface ProgramInput {
   name: string;
@@ -79,25 +77,22 @@ export type OutputTarget =
   | { kind: 'nll' }
   | { kind: 'compared'; value: 'nll' | 'nll-other' | 'kl' | 'top' };
 
-export interface ProgramOutput {
+interface ProgramOutput {
   name: string;
   type: ElementType;
   target: OutputTarget;
 }
 
 /**
- * One weightless ONNX program. Blocks of the same structural class share one, so `id` keys the
- * compiled session.
+ * A weightless ONNX program. Blocks of one structural class share one compiled session, by `id`.
  */
 export interface Program {
   id: string;
-  /**
-   * A serialized ModelProto without weights: only small integer and boolean constants are inside.
-   */
+  /** A serialized ModelProto; the only constants in it are small (shapes, axes, flags). */
   bytes: Uint8Array;
   inputs: readonly ProgramInput[];
   outputs: readonly ProgramOutput[];
-  /** Operators in it, with their counts: what a device must have. */
+  /** How often each operator occurs: the device must have a kernel for each. */
   ops: Readonly<Record<string, number>>;
 }
 
@@ -111,8 +106,8 @@ export interface BoundProgram {
 }
 
 /**
- * The attention sublayer (residual before the block -> middle) and the feed-forward sublayer
- * (middle -> residual after it) of one block.
+ * The attention sublayer of a block (residual before the block -> middle value) and its
+ * feed-forward sublayer (middle value -> residual after the block).
  */
 export interface BlockSublayers {
   attn: BoundProgram;
@@ -120,51 +115,49 @@ export interface BlockSublayers {
 }
 
 /**
- * Everything scoring runs: ids -> embed -> block 0 .. N-1 -> head -> NLL. No program carries a
- * cache between runs.
+ * All programs of a model: ids -> embed -> block 0 .. N-1 -> head -> NLL. None keeps a cache
+ * between runs.
  */
 export interface ScorePrograms {
   /** (ids) -> residual (B, S, C). */
   embed: BoundProgram;
   /**
-   * (ids, mask, positions) -> side values; always run on the CPU provider. Null when no block reads
-   * any.
+   * (ids, mask, positions) -> side values; always run by the CPU execution provider. Null when no
+   * block reads a computed side value.
    */
   side: BoundProgram | null;
   blocks: readonly BoundProgram[];
   /**
-   * The sublayers of each block, (B, S, C) -> (B, S, C) each, block b = ffn(attn(x)); their weights
-   * are subsets of the block's. Null where the two cannot be told apart, absent where nobody needs
-   * them. Made when first read, which takes about as long as making the blocks did.
+   * The sublayers of each block, (B, S, C) -> (B, S, C) each, with block(x) = ffn(attn(x)); their
+   * weights are subsets of the block's. Null for a block whose sublayers cannot be separated. Made
+   * on first access, which takes about as long as making the blocks did.
    */
   sublayers?: readonly (BlockSublayers | null)[];
-  /**
-   * (residual, targets) -> nll (B, S - 1) float32, natural logarithm, logits cast to float32 first.
-   */
+  /** (residual, targets) -> nll (B, S - 1) in nats, float32; logits are cast to float32 first. */
   head: BoundProgram;
   /**
    * (residual of the original, residual of the plan, targets) -> (B, S - 1) float32 each: both
-   * NLLs, KL(original || plan) in nats, and a value that is 0 where both have a most likely token
-   * in common. The weights are the head's. Made when first read.
+   * NLLs, KL(original || plan) in nats, and a value that is 0 where the two share a most likely
+   * token. The weights are the head's. Made on first access.
    */
   compare: BoundProgram;
-  /** The head treats every position alike: it may be run on any stretch of positions. */
+  /** True when the head treats every position alike and may be run on any range of positions. */
   headByPosition: boolean;
   residualType: 'float32' | 'float16';
   hiddenSize: number;
   vocabSize: number;
-  /** 0, or S when the attention operator demands a static zeroed cache of at least S. */
+  /** True when blocks write into a static cache: 'past' is then S, not 0. */
   staticPast: boolean;
-  /** Why these programs must run on the wasm device although they were made for WebGPU, or null. */
+  /**
+   * Why programs made for WebGPU must run on the CPU instead, as a sentence; null when they need
+   * not.
+   */
   wasmOnly: string | null;
   /**
-   * True when an operator takes one scale over the whole batch (DynamicQuantizeLinear): rows must
-   * then be run one at a time.
+   * True when an operator takes one scale over the whole batch (DynamicQuantizeLinear), so that
+   * rows must be run one at a time.
    */
   rowsInteract: boolean;
-  /**
-   * Rewrites that were applied so that it runs here, in words for people ("IsNaN replaced by a
-   * comparison"). Empty when none.
-   */
+  /** The rewrites that were applied, as phrases to show ("IsNaN ... replaced by a comparison"). */
   rewrites: readonly string[];
 }

@@ -1,5 +1,4 @@
-// Cuts an opened model into the weightless programs that scoring runs; knows ONNX and blocks, but
-// never runs anything or reads weights.
+// Cuts an opened model into the weightless programs that scoring runs; reads no weights.
 
 import { EspalierError } from '../../errors.ts';
 import { DataType } from '../../onnx/graph.ts';
@@ -7,14 +6,11 @@ import type { Structure } from '../structure/structure.ts';
 import type { AssembleContext, Outputs } from './assemble.ts';
 import { assemble, assembleClasses } from './assemble.ts';
 import { canonical } from './classes.ts';
-import { COMPARED, compareHead, OTHER } from './compareHead.ts';
-import { withoutCaches } from './cutCaches.ts';
-import { appendNll, TARGETS } from './cutHead.ts';
-import type { Piece } from './cutPiece.ts';
-import { copyNode, cutPiece, trimPiece } from './cutPiece.ts';
-import { cutSide } from './cutSide.ts';
+import { COMPARED, comparisonHead, OTHER } from './comparisonHead.ts';
+import { keepEveryPosition } from './everyPosition.ts';
 import type { SourceOf } from './inputs.ts';
 import { inputSources, requireChainable } from './inputs.ts';
+import { appendNll, TARGETS } from './nll.ts';
 import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import {
   exactQuantisedMatMul,
@@ -24,11 +20,14 @@ import {
   replaceIsNaN,
   softcapOf,
 } from './rewrites.ts';
+import { cutSideValues } from './sideValues.ts';
+import type { Subgraph } from './subgraph.ts';
+import { copyNode, cutSubgraph, trimSubgraph } from './subgraph.ts';
 import { makeSublayers } from './sublayers.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
-import { keepEveryPosition } from './wholeHead.ts';
+import { withoutCaches } from './withoutCaches.ts';
 
-/** What programs need to know of an opened model. */
+/** What making programs needs of an opened model. */
 export interface ProgramSource {
   structure: Structure;
   config: { headSize: number | null };
@@ -37,22 +36,18 @@ export interface ProgramSource {
 
 export interface ProgramOptions {
   device: 'wasm' | 'webgpu';
-  /**
-   * Keep accuracy_level of MatMulNBits as the file has it (coarse, but what the deployed file
-   * does).
-   */
+  /** Keep the file's accuracy_level of MatMulNBits: coarse, but what the exported model will do. */
   keepAccuracyLevel?: boolean;
-  /** Ordinals of the only blocks to cut; all without it. For a look at what stands in the way. */
+  /** Ordinals of the blocks to cut, all by default. Used to look for obstacles quickly. */
   blocks?: readonly number[];
 }
 
 /**
- * The programs of the intact model: ids -> embed -> block 0 .. N-1 -> head -> NLL, equal blocks
- * sharing one program.
+ * The programs of the original model: ids -> embed -> block 0 .. N-1 -> head -> NLL. Blocks of one
+ * structural class share a program.
  * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes
- *   embeddings instead of ids, or has inputs or
- *   side values that cannot be made from a window alone; `unsupported-op` for element types that
- *   cannot run here.
+ *   embeddings instead of ids, or has inputs or side values that cannot be made from a window
+ *   alone; `unsupported-op` for element types that cannot run here.
  */
 export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
   const { structure } = opened;
@@ -60,29 +55,29 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const nodes = withoutCaches(structure);
   const applied = new Map<string, number>();
   let softcap = 0;
-  const prepare = (piece: Piece): Piece => {
-    liftConstants(piece);
-    aliasReshapes(piece);
-    trimPiece(piece);
-    softcap = Math.max(softcap, softcapOf(piece));
+  const prepare = (subgraph: Subgraph): Subgraph => {
+    liftConstants(subgraph);
+    aliasReshapes(subgraph);
+    trimSubgraph(subgraph);
+    softcap = Math.max(softcap, softcapOf(subgraph));
     for (const [label, rewrite] of rewritesFor(options, structure)) {
-      const count = rewrite(piece);
+      const count = rewrite(subgraph);
       if (count > 0) applied.set(label, (applied.get(label) ?? 0) + count);
     }
-    return piece;
+    return subgraph;
   };
   const inRegion = (r: number) => (position: number) =>
     structure.region[position] === r ||
     (r > 0 && r <= structure.blocks.length && structure.copyable(r - 1, position));
   const sourceOf = inputSources(structure, opened.config.headSize);
   const context: AssembleContext = { structure, sourceOf, typeOf: typesOf(structure) };
-  const single = (id: string, piece: Piece, outputs: Outputs): BoundProgram =>
-    assemble(id, [canonical(piece, roleOf(sourceOf))], outputs, context)[0] as BoundProgram;
+  const single = (id: string, subgraph: Subgraph, outputs: Outputs): BoundProgram =>
+    assemble(id, [canonical(subgraph, roleOf(sourceOf))], outputs, context)[0] as BoundProgram;
 
   const cut = (k: number): string => structure.cuts[k] as string;
-  const embed = prepare(cutPiece(structure, nodes, [cut(0)], inRegion(0)));
+  const embed = prepare(cutSubgraph(structure, nodes, [cut(0)], inRegion(0)));
   const head = prepare(
-    cutPiece(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)),
+    cutSubgraph(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)),
   );
   requireChainable(embed, null, 'The embedding', structure);
   requireChainable(head, cut(structure.blocks.length), 'The head', structure);
@@ -90,7 +85,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
   if (reattached) applied.set('head computed for every position, not the last one only', 1);
   const opset = structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18;
-  const plainHead: Piece = {
+  const headWithLogits: Subgraph = {
     ...head,
     nodes: head.nodes.map(copyNode),
     inputs: [...head.inputs],
@@ -100,15 +95,15 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   if (!structure.perTokenLogits && !(reattached && headByPosition))
     throw withoutLogits(
       'The graph gives logits of the last token only, and ' +
-        `${reattached ? 'its head mixes positions' : 'where it drops the others is not in its head'}, ` +
-        'so perplexity over a window cannot be computed.',
+        (reattached ? 'its head mixes positions' : 'where it drops the others is not in its head') +
+        ', so perplexity over a window cannot be computed.',
     );
-  const side = cutSide(structure, nodes, opened.summary.hiddenSize);
-  const chosen = options.blocks ?? structure.blocks.map((block) => block.index);
-  const blocks = chosen.map((b) => {
-    const piece = prepare(cutPiece(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
-    requireChainable(piece, cut(b), `Block ${b}`, structure);
-    return canonical(piece, roleOf(sourceOf));
+  const side = cutSideValues(structure, nodes, opened.summary.hiddenSize);
+  const ordinals = options.blocks ?? structure.blocks.map((block) => block.index);
+  const blocks = ordinals.map((b) => {
+    const subgraph = prepare(cutSubgraph(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
+    requireChainable(subgraph, cut(b), `Block ${b}`, structure);
+    return canonical(subgraph, roleOf(sourceOf));
   });
   const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
   const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
@@ -121,9 +116,9 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     blocks: blocksBound,
     get sublayers() {
       sublayers ??= makeSublayers(
-        chosen,
+        ordinals,
         context,
-        (outputs, inside) => prepare(cutPiece(structure, nodes, outputs, inside)),
+        (outputs, inside) => prepare(cutSubgraph(structure, nodes, outputs, inside)),
         roleOf(sourceOf),
       );
       return sublayers;
@@ -132,7 +127,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     get compare() {
       compare ??= single(
         'compare',
-        compareHead(plainHead, cut(structure.blocks.length), opset),
+        comparisonHead(headWithLogits, cut(structure.blocks.length), opset),
         comparedOutputs(),
       );
       return compare;
@@ -152,7 +147,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   };
 }
 
-/** Name by which the context knows the type of the head's output. */
+/** Stands for the outputs of the heads in `typesOf`. */
 const NLL = 'espalier/nll';
 
 function requireScorable(structure: Structure): void {
@@ -166,7 +161,8 @@ function requireScorable(structure: Structure): void {
   }
   if (structure.headless)
     throw withoutLogits(
-      `The graph has no head (it gives out ${structure.logits}), so perplexity cannot be computed.`,
+      `The graph has no head (its output is ${structure.logits}), so perplexity cannot be ` +
+        'computed.',
     );
 }
 
@@ -179,17 +175,14 @@ function withoutLogits(message: string): EspalierError {
   );
 }
 
-const WHOLE_TENSOR_SCALE = ['DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'];
+const PER_TENSOR_SCALE = ['DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'];
 
-/**
- * Dynamic quantisation takes its scale from the largest value of the whole tensor, other rows
- * included.
- */
+/** Dynamic quantisation takes its scale from the range of the whole tensor, other rows included. */
 function rowsInteract(bound: readonly BoundProgram[]): boolean {
-  return bound.some(({ program }) => WHOLE_TENSOR_SCALE.some((op) => op in program.ops));
+  return bound.some(({ program }) => PER_TENSOR_SCALE.some((op) => op in program.ops));
 }
 
-/** A cache that the graph writes into by position needs room for the whole window. */
+/** A static cache, which the graph writes into by position, needs room for the whole window. */
 function writesIntoPast({ inputs, ops }: Program): boolean {
   return (
     inputs.some(({ source }) => source.kind === 'past' && source.dims.includes('past')) &&
@@ -202,12 +195,12 @@ const SCATTERS = ['TensorScatter', 'ScatterElements', 'ScatterND'];
 function rewritesFor(
   options: ProgramOptions,
   structure: Structure,
-): [string, (piece: Piece) => number][] {
-  const list: [string, (piece: Piece) => number][] = [
+): [string, (subgraph: Subgraph) => number][] {
+  const list: [string, (subgraph: Subgraph) => number][] = [
     ['transposed weights folded into the matrix product', foldTransposedWeights],
     [
       'lookup in a transposed table reads its columns',
-      (piece) => foldTransposedLookup(piece, structure.tokenInput),
+      (subgraph) => foldTransposedLookup(subgraph, structure.tokenInput),
     ],
   ];
   if (options.device === 'webgpu')
@@ -221,12 +214,12 @@ function rewritesFor(
   return list;
 }
 
-/** Inputs of one role are interchangeable in a class; the rest must match by kind. */
+/** Blocks of one class have inputs of the same roles in the same order. */
 function roleOf(sourceOf: SourceOf): (value: string) => string {
   return (value) => sourceOf(value).kind.replace('-', '_');
 }
 
-function sideOutputs(side: Piece): Outputs {
+function sideOutputs(side: Subgraph): Outputs {
   return side.outputs.map((value) => ({ value, target: { kind: 'side', value } }));
 }
 

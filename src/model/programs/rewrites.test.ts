@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Tensor } from '../../onnx/graph.ts';
 import { runtime } from '../testing/ort.ts';
-import { appendNll, TARGETS } from './cutHead.ts';
-import type { Piece } from './cutPiece.ts';
+import { appendNll, TARGETS } from './nll.ts';
 import {
   exactQuantisedMatMul,
   foldTransposedLookup,
@@ -11,6 +10,7 @@ import {
   makeNode,
   replaceIsNaN,
 } from './rewrites.ts';
+import type { Subgraph } from './subgraph.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 
 const FLOAT = 1;
@@ -20,21 +20,21 @@ function floats(name: string, dims: number[], values: readonly number[]): Tensor
   return { name, type: FLOAT, dims, data: new Uint8Array(Float32Array.from(values).buffer) };
 }
 
-function pieceOf(
-  nodes: Piece['nodes'],
+function subgraphOf(
+  nodes: Subgraph['nodes'],
   inputs: string[],
   outputs: string[],
   tensors: Tensor[],
-): Piece {
+): Subgraph {
   return { nodes, inputs, outputs, initializers: new Map(tensors.map((t) => [t.name, t])) };
 }
 
 /**
- * Runs a piece on the real runtime; constants stay inside, values are float32 unless they are
+ * Runs a subgraph on the real runtime; constants stay inside, values are float32 unless they are
  * bigint.
  */
 async function run(
-  piece: Piece,
+  subgraph: Subgraph,
   feeds: Record<string, { dims: number[]; values: readonly number[] | readonly bigint[] }>,
 ): Promise<number[]> {
   const ort = await runtime();
@@ -48,11 +48,11 @@ async function run(
       opsets: new Map([['', 18]]),
       metadata: new Map(),
       graph: {
-        name: 'piece',
-        nodes: piece.nodes,
-        initializers: piece.initializers,
-        inputs: piece.inputs.map((name) => ({ name, type: typed(name), dims: null })),
-        outputs: piece.outputs.map((name) => ({ name, type: FLOAT, dims: null })),
+        name: 'subgraph',
+        nodes: subgraph.nodes,
+        initializers: subgraph.initializers,
+        inputs: subgraph.inputs.map((name) => ({ name, type: typed(name), dims: null })),
+        outputs: subgraph.outputs.map((name) => ({ name, type: FLOAT, dims: null })),
         valueInfo: new Map(),
       },
       functions: [],
@@ -68,14 +68,14 @@ async function run(
       ? new ort.Tensor('int64', BigInt64Array.from(values as bigint[]), dims)
       : new ort.Tensor('float32', Float32Array.from(values as number[]), dims),
   ]);
-  const result = (await session.run(Object.fromEntries(tensors)))[piece.outputs[0] ?? ''];
+  const result = (await session.run(Object.fromEntries(tensors)))[subgraph.outputs[0] ?? ''];
   await session.release();
   return Array.from(result?.data as Float32Array);
 }
 
 describe('IsNaN after a softmax', () => {
-  const make = (): Piece =>
-    pieceOf(
+  const make = (): Subgraph =>
+    subgraphOf(
       [
         makeNode('Softmax', ['x'], ['s'], { axis: -1 }),
         makeNode('IsNaN', ['s'], ['bad']),
@@ -100,18 +100,18 @@ describe('IsNaN after a softmax', () => {
 
   it('becomes a comparison that gives the same bits, fully masked rows included', async () => {
     const before = await run(make(), { x });
-    const piece = make();
-    expect(replaceIsNaN(piece)).toBe(1);
-    expect(piece.nodes.map((node) => node.op)).toEqual(['Softmax', 'GreaterOrEqual', 'Where']);
-    const after = await run(piece, { x });
+    const subgraph = make();
+    expect(replaceIsNaN(subgraph)).toBe(1);
+    expect(subgraph.nodes.map((node) => node.op)).toEqual(['Softmax', 'GreaterOrEqual', 'Where']);
+    const after = await run(subgraph, { x });
     expect(after).toEqual(before);
     expect(after.slice(3, 6)).toEqual([0, 0, 0]);
   });
 
   it('stays where the tested value may be negative', () => {
-    const piece = make();
-    piece.nodes[0] = makeNode('Tanh', ['x'], ['s']);
-    expect(replaceIsNaN(piece)).toBe(0);
+    const subgraph = make();
+    subgraph.nodes[0] = makeNode('Tanh', ['x'], ['s']);
+    expect(replaceIsNaN(subgraph)).toBe(0);
   });
 });
 
@@ -124,8 +124,8 @@ describe('transposed tables', () => {
   const x = { dims: [2, 3, 4], values: [...Array(24).keys()].map((k) => Math.cos(k)) };
 
   it('are read row by row by the matrix product', async () => {
-    const make = (): Piece =>
-      pieceOf(
+    const make = (): Subgraph =>
+      subgraphOf(
         [
           makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }),
           makeNode('MatMul', ['x', 'wt'], ['y']),
@@ -134,26 +134,31 @@ describe('transposed tables', () => {
         ['y'],
         [table],
       );
-    const piece = make();
-    expect(foldTransposedWeights(piece)).toBe(1);
-    expect(piece.nodes.some((node) => node.op === 'Transpose')).toBe(false);
-    const [before, after] = [await run(make(), { x }), await run(piece, { x })];
+    const subgraph = make();
+    expect(foldTransposedWeights(subgraph)).toBe(1);
+    expect(subgraph.nodes.some((node) => node.op === 'Transpose')).toBe(false);
+    const [before, after] = [await run(make(), { x }), await run(subgraph, { x })];
     expect(after.length).toBe(2 * 3 * 5);
     for (const [k, value] of after.entries()) expect(value).toBeCloseTo(before[k] as number, 6);
   });
 
   it('stay as they are when the Transpose keeps the order of the axes', () => {
     const kept = makeNode('Transpose', ['w'], ['wt'], { perm: [0, 1] });
-    const product = pieceOf([kept, makeNode('MatMul', ['x', 'wt'], ['y'])], ['x'], ['y'], [table]);
+    const product = subgraphOf(
+      [kept, makeNode('MatMul', ['x', 'wt'], ['y'])],
+      ['x'],
+      ['y'],
+      [table],
+    );
     expect(foldTransposedWeights(product)).toBe(0);
-    const lookup = pieceOf(
+    const lookup = subgraphOf(
       [kept, makeNode('Gather', ['wt', 'ids'], ['y'])],
       ['ids'],
       ['y'],
       [table],
     );
     expect(foldTransposedLookup(lookup, 'ids')).toBe(0);
-    const bare = pieceOf(
+    const bare = subgraphOf(
       [makeNode('Transpose', ['w'], ['wt']), makeNode('MatMul', ['x', 'wt'], ['y'])],
       ['x'],
       ['y'],
@@ -163,8 +168,8 @@ describe('transposed tables', () => {
   });
 
   it('are read column by column by the lookup', async () => {
-    const make = (): Piece =>
-      pieceOf(
+    const make = (): Subgraph =>
+      subgraphOf(
         [
           makeNode('Transpose', ['w'], ['wt'], { perm: [1, 0] }),
           makeNode('Gather', ['wt', 'ids'], ['y']),
@@ -174,9 +179,9 @@ describe('transposed tables', () => {
         [table],
       );
     const ids = { dims: [2, 3], values: [0n, 3n, 1n, 2n, 2n, 0n] };
-    const piece = make();
-    expect(foldTransposedLookup(piece, 'ids')).toBe(1);
-    expect(await run(piece, { ids })).toEqual(await run(make(), { ids }));
+    const subgraph = make();
+    expect(foldTransposedLookup(subgraph, 'ids')).toBe(1);
+    expect(await run(subgraph, { ids })).toEqual(await run(make(), { ids }));
   });
 });
 
@@ -195,40 +200,45 @@ describe('the end of the head', () => {
 
   for (const opset of [18, 13]) {
     it(`gives the NLL of the next token at logits of 200 (operators of opset ${opset})`, () => {
-      const piece = pieceOf([makeNode('Identity', ['h'], ['logits'])], ['h'], ['logits'], []);
-      appendNll(piece, 'h', opset);
-      expect(piece.inputs).toContain(TARGETS);
-      expect(piece.nodes.map((node) => node.op)).not.toContain('LogSoftmax');
-      const max = piece.nodes.find((node) => node.op === 'ReduceMax');
+      const subgraph = subgraphOf([makeNode('Identity', ['h'], ['logits'])], ['h'], ['logits'], []);
+      appendNll(subgraph, 'h', opset);
+      expect(subgraph.inputs).toContain(TARGETS);
+      expect(subgraph.nodes.map((node) => node.op)).not.toContain('LogSoftmax');
+      const max = subgraph.nodes.find((node) => node.op === 'ReduceMax');
       expect(max?.inputs.length).toBe(opset >= 18 ? 2 : 1);
     });
   }
 
   it('drops the last position before the head where positions do not mix', async () => {
-    const piece = pieceOf(
+    const subgraph = subgraphOf(
       [makeNode('Mul', ['h', 'one'], ['logits'])],
       ['h'],
       ['logits'],
       [floats('one', [], [1])],
     );
-    appendNll(piece, 'h', 18);
-    expect(piece.nodes[0]?.op).toBe('Slice');
-    const got = await run(piece, { h: { dims: [1, 4, 3], values: logits }, [TARGETS]: targets });
+    appendNll(subgraph, 'h', 18);
+    expect(subgraph.nodes[0]?.op).toBe('Slice');
+    const got = await run(subgraph, { h: { dims: [1, 4, 3], values: logits }, [TARGETS]: targets });
     for (const [t, value] of got.entries())
       expect(Math.abs(value - (expected[t] as number))).toBeLessThan(2e-5);
   });
 
   it('drops it after the head where they may', async () => {
-    const piece = pieceOf([makeNode('CumSum', ['h', 'axis'], ['logits'])], ['h'], ['logits'], []);
-    piece.initializers.set('axis', {
+    const subgraph = subgraphOf(
+      [makeNode('CumSum', ['h', 'axis'], ['logits'])],
+      ['h'],
+      ['logits'],
+      [],
+    );
+    subgraph.initializers.set('axis', {
       name: 'axis',
       type: INT64,
       dims: [],
       data: new Uint8Array(8).fill(0),
     });
-    appendNll(piece, 'h', 18);
-    expect(piece.nodes[0]?.op).toBe('CumSum');
-    const got = await run(piece, { h: { dims: [1, 4, 3], values: logits }, [TARGETS]: targets });
+    appendNll(subgraph, 'h', 18);
+    expect(subgraph.nodes[0]?.op).toBe('CumSum');
+    const got = await run(subgraph, { h: { dims: [1, 4, 3], values: logits }, [TARGETS]: targets });
     for (const [t, value] of got.entries())
       expect(Math.abs(value - (expected[t] as number))).toBeLessThan(2e-5);
   });
@@ -236,7 +246,7 @@ describe('the end of the head', () => {
 
 describe('constants', () => {
   it('of MatMulNBits lose their coarse accuracy level', () => {
-    const piece = pieceOf(
+    const subgraph = subgraphOf(
       [
         makeNode(
           'MatMulNBits',
@@ -250,28 +260,28 @@ describe('constants', () => {
       ['y'],
       [],
     );
-    expect(exactQuantisedMatMul(piece)).toBe(1);
-    expect(piece.nodes[0]?.attributes.get('accuracy_level')).toMatchObject({ value: 0 });
-    expect(exactQuantisedMatMul(piece)).toBe(0);
+    expect(exactQuantisedMatMul(subgraph)).toBe(1);
+    expect(subgraph.nodes[0]?.attributes.get('accuracy_level')).toMatchObject({ value: 0 });
+    expect(exactQuantisedMatMul(subgraph)).toBe(0);
   });
 
   it('that are reshaped stay one range', () => {
     const data = { file: 'model.onnx_data', offset: 64, length: 128 };
-    const piece = pieceOf(
+    const subgraph = subgraphOf(
       [makeNode('Reshape', ['w', 'shape'], ['table']), makeNode('Add', ['x', 'table'], ['y'])],
       ['x'],
       ['y'],
       [{ name: 'w', type: FLOAT, dims: [4, 8], data }],
     );
-    piece.initializers.set('shape', {
+    subgraph.initializers.set('shape', {
       name: 'shape',
       type: INT64,
       dims: [2],
       data: new Uint8Array(BigInt64Array.from([-1n, 2n]).buffer),
     });
-    aliasReshapes(piece);
-    expect(piece.nodes.map((node) => node.op)).toEqual(['Add']);
-    expect(piece.initializers.get('table')).toMatchObject({ dims: [16, 2], data });
+    aliasReshapes(subgraph);
+    expect(subgraph.nodes.map((node) => node.op)).toEqual(['Add']);
+    expect(subgraph.initializers.get('table')).toMatchObject({ dims: [16, 2], data });
   });
 
   it('inside a branch become weights that the branch captures', () => {
@@ -288,11 +298,11 @@ describe('constants', () => {
     };
     const node = makeNode('If', ['flag'], ['y']);
     node.attributes.set('then_branch', { name: 'then_branch', kind: 'graph', value: branch });
-    const piece = pieceOf([node], ['flag'], ['y'], []);
-    liftConstants(piece);
-    const [name] = [...piece.initializers.keys()];
+    const subgraph = subgraphOf([node], ['flag'], ['y'], []);
+    liftConstants(subgraph);
+    const [name] = [...subgraph.initializers.keys()];
     expect(name).toBe('y/then_branch/big');
-    const lifted = piece.nodes[0]?.attributes.get('then_branch');
+    const lifted = subgraph.nodes[0]?.attributes.get('then_branch');
     expect(
       lifted?.kind === 'graph' && lifted.value.nodes.map((n) => [n.op, n.inputs, n.outputs]),
     ).toEqual([['Identity', [name], ['big']]]);

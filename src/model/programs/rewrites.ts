@@ -1,17 +1,17 @@
-// Replaces operators that a device lacks, or runs badly, by equal ones inside a piece; every
-// rewrite is counted so that it can be named.
+// Rewrites of a subgraph: operators that a device lacks or runs badly are replaced by equivalent
+// ones. Each returns how many nodes it replaced, so that applied rewrites can be reported.
 
 import { EspalierError } from '../../errors.ts';
 import type { Attribute, Node, Tensor } from '../../onnx/graph.ts';
 import { DataType, floatAttribute, intAttribute } from '../../onnx/graph.ts';
-import { trimTail } from './cutCaches.ts';
-import type { Piece } from './cutPiece.ts';
-import { constantTensor, copyNode, trimPiece } from './cutPiece.ts';
+import type { Subgraph } from './subgraph.ts';
+import { constantTensor, copyNode, trimSubgraph } from './subgraph.ts';
 import { SMALL } from './weights.ts';
+import { trimTail } from './withoutCaches.ts';
 
 /**
- * A node of this piece; attributes by plain value: integers and lists of integers as such, `{ float
- * }` for floats.
+ * A new node named after its first output. Attributes are plain values: integers and lists of
+ * integers as they are, floats as `{ float }`.
  */
 export function makeNode(
   op: string,
@@ -29,7 +29,7 @@ export function makeNode(
   return { name: outputs[0] ?? '', op, domain, inputs, outputs, attributes: map };
 }
 
-/** An int64 constant; a list is 1-D. */
+/** A one-dimensional int64 constant. */
 export function int64Tensor(name: string, values: readonly number[]): Tensor {
   const view = new DataView(new ArrayBuffer(values.length * 8));
   values.forEach((v, k) => {
@@ -38,40 +38,38 @@ export function int64Tensor(name: string, values: readonly number[]): Tensor {
   return { name, type: DataType.int64, dims: [values.length], data: new Uint8Array(view.buffer) };
 }
 
-/** Adds an int64 constant to a piece and returns its name. */
-export function addInts(piece: Piece, name: string, values: readonly number[]): string {
-  piece.initializers.set(name, int64Tensor(name, values));
+/** Adds an int64 constant to a subgraph and returns its name. */
+export function addInts(subgraph: Subgraph, name: string, values: readonly number[]): string {
+  subgraph.initializers.set(name, int64Tensor(name, values));
   return name;
 }
 
-/**
- * Replaces nodes one by one; `replace` gives null for "as it is". Returns how many were replaced.
- */
-function rewrite(piece: Piece, replace: (node: Node) => Node[] | null): number {
+/** Replaces nodes for which `replace` returns a list, null meaning "keep"; returns how many. */
+function rewrite(subgraph: Subgraph, replace: (node: Node) => Node[] | null): number {
   let count = 0;
-  piece.nodes = piece.nodes.flatMap((node) => {
+  subgraph.nodes = subgraph.nodes.flatMap((node) => {
     const replacement = replace(node);
     if (!replacement) return [node];
     count++;
     return replacement;
   });
-  if (count > 0) trimPiece(piece);
+  if (count > 0) trimSubgraph(subgraph);
   return count;
 }
 
 /**
- * Where(IsNaN(s), 0, s) after a Softmax becomes Where(s >= 0, s, 0): IsNaN has no WebGPU kernel, a
- * softmax is never negative and a comparison with NaN is false, so both give the same bits, fully
- * masked rows included.
+ * Replaces Where(IsNaN(s), 0, s) after a Softmax by Where(s >= 0, s, 0), since IsNaN has no WebGPU
+ * kernel. A softmax is never negative and a comparison with NaN is false, so both give the same
+ * bits, fully masked rows (NaN) included.
  */
-export function replaceIsNaN(piece: Piece): number {
-  const producer = producers(piece);
+export function replaceIsNaN(subgraph: Subgraph): number {
+  const producer = producers(subgraph);
   const fromSoftmax = (value: string): boolean => {
     const node = producer.get(value);
     if (node?.op === 'Cast' || node?.op === 'Identity') return fromSoftmax(node.inputs[0] ?? '');
     return node?.op === 'Softmax';
   };
-  return rewrite(piece, (node) => {
+  return rewrite(subgraph, (node) => {
     if (node.op !== 'Where') return null;
     const [condition = '', zero = '', score = ''] = node.inputs;
     const test = producer.get(condition);
@@ -79,7 +77,7 @@ export function replaceIsNaN(piece: Piece): number {
       test?.op !== 'IsNaN' ||
       test.inputs[0] !== score ||
       !fromSoftmax(score) ||
-      !isZero(piece, zero)
+      !isZero(subgraph, zero)
     )
       return null;
     const positive = `${node.outputs[0]}/is_number`;
@@ -90,8 +88,8 @@ export function replaceIsNaN(piece: Piece): number {
   });
 }
 
-function isZero(piece: Piece, value: string): boolean {
-  const tensor = constantTensor(piece, value);
+function isZero(subgraph: Subgraph, value: string): boolean {
+  const tensor = constantTensor(subgraph, value);
   return (
     tensor !== null &&
     tensor.data instanceof Uint8Array &&
@@ -100,36 +98,37 @@ function isZero(piece: Piece, value: string): boolean {
   );
 }
 
-function producers(piece: Piece): Map<string, Node> {
+function producers(subgraph: Subgraph): Map<string, Node> {
   return new Map(
-    piece.nodes.flatMap((node) => node.outputs.map((value): [string, Node] => [value, node])),
+    subgraph.nodes.flatMap((node) => node.outputs.map((value): [string, Node] => [value, node])),
   );
 }
 
 /**
- * GroupQueryAttention with q_norm and k_norm weights (operands 14 and 15, WebGPU and CUDA kernels
- * only) becomes explicit norms over the head size before it, as exporters write them for the CPU.
- * @throws EspalierError `unsupported-op` when the norm weights are computed in the graph, so that
- *   the head size is unknown.
+ * Takes the q_norm and k_norm of GroupQueryAttention (inputs 14 and 15, which only the WebGPU and
+ * CUDA kernels know) out of the operator: explicit norms over the head size before it, as exporters
+ * write them for the CPU.
+ * @throws EspalierError `unsupported-op` when the norm weights are computed in the graph and the
+ *   head size is therefore unknown.
  */
-export function expandHeadNorms(piece: Piece): number {
-  return rewrite(piece, (node) => {
+export function expandHeadNorms(subgraph: Subgraph): number {
+  return rewrite(subgraph, (node) => {
     if (node.op !== 'GroupQueryAttention' || !node.inputs[14]) return null;
     const epsilon = [...node.attributes.keys()].find((name) => name.includes('epsilon'));
     const eps = (epsilon && floatAttribute(node, epsilon)) || 1e-6;
     const heads = [intAttribute(node, 'num_heads') ?? 1, intAttribute(node, 'kv_num_heads') ?? 1];
     const attention = copyNode(node);
-    const added = attention.inputs[1] ? [] : [splitPacked(piece, attention, heads)];
+    const added = attention.inputs[1] ? [] : [splitPacked(subgraph, attention, heads)];
     for (const slot of [0, 1]) {
       const gamma = attention.inputs[14 + slot];
       if (!gamma) continue;
       const at = `${node.outputs[0]}/norm${slot}`;
       const count = heads[slot] ?? 1;
-      // Sizes in full where they are known: shape inference gets -1 wrong when the batch is
-      // unknown.
-      const size = piece.initializers.get(gamma)?.dims[0];
-      const byHead = addInts(piece, `${at}/by_head`, [0, 0, count, size ?? -1]);
-      const packed = addInts(piece, `${at}/packed`, [0, 0, size ? size * count : -1]);
+      // Sizes are written out where known: ONNX Runtime's shape inference resolves -1 wrongly when
+      // the batch size is symbolic.
+      const size = subgraph.initializers.get(gamma)?.dims[0];
+      const byHead = addInts(subgraph, `${at}/by_head`, [0, 0, count, size ?? -1]);
+      const packed = addInts(subgraph, `${at}/packed`, [0, 0, size ? size * count : -1]);
       added.push(
         makeNode('Reshape', [attention.inputs[slot] ?? '', byHead], [`${at}/x`]),
         makeNode('SimplifiedLayerNormalization', [`${at}/x`, gamma], [`${at}/y`], {
@@ -149,10 +148,11 @@ export function expandHeadNorms(piece: Piece): number {
 }
 
 /**
- * Query, key and value in one operand, (B, S, (heads + 2 kv heads) x head size): three operands.
+ * Splits packed query, key and value, (B, S, (heads + 2 kv heads) x head size), into three
+ * operands.
  */
-function splitPacked(piece: Piece, attention: Node, heads: readonly number[]): Node {
-  const headSize = piece.initializers.get(attention.inputs[14] ?? '')?.dims[0];
+function splitPacked(subgraph: Subgraph, attention: Node, heads: readonly number[]): Node {
+  const headSize = subgraph.initializers.get(attention.inputs[14] ?? '')?.dims[0];
   if (!headSize) {
     throw new EspalierError(
       'unsupported-op',
@@ -163,7 +163,11 @@ function splitPacked(piece: Piece, attention: Node, heads: readonly number[]): N
   }
   const [query = 1, keys = 1] = heads;
   const at = `${attention.outputs[0]}/split`;
-  const sizes = addInts(piece, `${at}/sizes`, [query * headSize, keys * headSize, keys * headSize]);
+  const sizes = addInts(subgraph, `${at}/sizes`, [
+    query * headSize,
+    keys * headSize,
+    keys * headSize,
+  ]);
   const parts = [`${at}/q`, `${at}/k`, `${at}/v`];
   const node = makeNode('Split', [attention.inputs[0] ?? '', sizes], parts, { axis: -1 });
   attention.inputs.splice(0, 3, ...parts);
@@ -171,11 +175,11 @@ function splitPacked(piece: Piece, attention: Node, heads: readonly number[]): N
 }
 
 /**
- * MatMulNBits with accuracy_level 4 rounds activations to int8, which makes scores coarse: level 0
- * computes with the float activations.
+ * Sets accuracy_level of MatMulNBits to 0, which computes with float activations. Level 4 rounds
+ * them to int8, too coarse for scores.
  */
-export function exactQuantisedMatMul(piece: Piece): number {
-  return rewrite(piece, (node) => {
+export function exactQuantisedMatMul(subgraph: Subgraph): number {
+  return rewrite(subgraph, (node) => {
     if (node.op !== 'MatMulNBits' || (intAttribute(node, 'accuracy_level') ?? 0) < 2) return null;
     const copy = copyNode(node);
     copy.attributes.set('accuracy_level', { name: 'accuracy_level', kind: 'int', value: 0 });
@@ -184,15 +188,15 @@ export function exactQuantisedMatMul(piece: Piece): number {
 }
 
 /**
- * A product with a transposed table (a tied head) becomes Reshape, Gemm(transB = 1), Reshape: the
- * table is not transposed on every run, and lookup and head share one buffer. Shapes: x (..., C)
- * times W (V, C) transposed -> (..., V).
+ * Replaces MatMul(x, Transpose(W)), a tied head, by Reshape, Gemm(transB = 1), Reshape, so that the
+ * table is not transposed on every run and lookup and head share one buffer.
+ * Shapes: x (..., C), W (V, C) -> (..., V).
  */
-export function foldTransposedWeights(piece: Piece): number {
-  const producer = producers(piece);
-  return rewrite(piece, (node) => {
+export function foldTransposedWeights(subgraph: Subgraph): number {
+  const producer = producers(subgraph);
+  return rewrite(subgraph, (node) => {
     const transpose = producer.get(node.inputs[1] ?? '');
-    const weight = piece.initializers.get(transpose?.inputs[0] ?? '');
+    const weight = subgraph.initializers.get(transpose?.inputs[0] ?? '');
     if (
       !swapsAxes(transpose) ||
       weight?.dims.length !== 2 ||
@@ -211,10 +215,10 @@ export function foldTransposedWeights(piece: Piece): number {
     const [v = 0, c = 0] = weight.dims;
     const x = node.inputs[0] as string;
     const constants = [
-      addInts(piece, `${at}/rows`, [-1, c]),
-      addInts(piece, `${at}/zero`, [0]),
-      addInts(piece, `${at}/last`, [-1]),
-      addInts(piece, `${at}/width`, [v]),
+      addInts(subgraph, `${at}/rows`, [-1, c]),
+      addInts(subgraph, `${at}/zero`, [0]),
+      addInts(subgraph, `${at}/last`, [-1]),
+      addInts(subgraph, `${at}/width`, [v]),
     ];
     const [rows = '', zero = '', last = '', width = ''] = constants;
     return [
@@ -229,16 +233,16 @@ export function foldTransposedWeights(piece: Piece): number {
 }
 
 /**
- * A lookup in a transposed table, Gather(Transpose(W), ids) with W (C, V), reads the columns of W
- * instead: (C, B, S), then (B, S, C). The table of a tied head in (C, V) order is then not
- * transposed on every run.
- * @param ids the token ids of the graph, (B, S).
+ * Replaces Gather(Transpose(W), ids), W (C, V), by Gather(W, ids, axis = 1), (C, B, S), and a
+ * Transpose to (B, S, C), so that the table of a tied head in (C, V) order is not transposed on
+ * every run.
+ * @param ids name of the token ids, (B, S).
  */
-export function foldTransposedLookup(piece: Piece, ids: string): number {
-  const producer = producers(piece);
-  return rewrite(piece, (node) => {
+export function foldTransposedLookup(subgraph: Subgraph, ids: string): number {
+  const producer = producers(subgraph);
+  return rewrite(subgraph, (node) => {
     const transpose = producer.get(node.inputs[0] ?? '');
-    const weight = piece.initializers.get(transpose?.inputs[0] ?? '');
+    const weight = subgraph.initializers.get(transpose?.inputs[0] ?? '');
     if (node.op !== 'Gather' || node.inputs[1] !== ids || (intAttribute(node, 'axis') ?? 0) !== 0)
       return null;
     if (!swapsAxes(transpose) || weight?.dims.length !== 2) return null;
@@ -251,7 +255,7 @@ export function foldTransposedLookup(piece: Piece, ids: string): number {
   });
 }
 
-/** True for a Transpose that swaps two axes; with the order [0, 1] it does nothing. */
+/** True for a Transpose of two axes that swaps them; one with perm [0, 1] does nothing. */
 function swapsAxes(node: Node | undefined): node is Node {
   if (node?.op !== 'Transpose') return false;
   const perm = node.attributes.get('perm');
@@ -259,11 +263,11 @@ function swapsAxes(node: Node | undefined): node is Node {
 }
 
 /**
- * The largest soft cap of the piece's GroupQueryAttention nodes, 0 without one: the WebGPU kernel
- * ignores it without an error.
+ * The largest softcap of the GroupQueryAttention nodes, 0 when there is none. The WebGPU kernel
+ * ignores the attribute without an error.
  */
-export function softcapOf(piece: Piece): number {
-  const caps = piece.nodes
+export function softcapOf(subgraph: Subgraph): number {
+  const caps = subgraph.nodes
     .filter((node) => node.op === 'GroupQueryAttention')
     .map((node) => Math.abs(floatAttribute(node, 'softcap') ?? 0));
   return Math.max(0, ...caps);

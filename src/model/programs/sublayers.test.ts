@@ -58,7 +58,7 @@ const scored = (row: CorpusRow): boolean =>
 
 describe('the sublayers of blocks', () => {
   for (const row of wholeCorpus().filter(scored)) {
-    it(`${row.folder}: one after the other are the block, one alone gives the golden likelihood`, () =>
+    it(`${row.folder}: both make the block, one alone gives the golden NLL`, () =>
       withFixture(row.folder, row.file, async (opened) => {
         const programs = makeScorePrograms(opened, { device: 'wasm' });
         expect(programs.sublayers?.map((pair) => pair !== null)).toEqual(
@@ -84,7 +84,7 @@ describe('the sublayers of blocks', () => {
       }));
   }
 
-  it('of the sample are one program for attention and one for feed-forward, and read the weights of the block', () =>
+  it('of the sample share one program each and read the weights of their block', () =>
     withFixture('sample', 'onnx/model.onnx', async (opened) => {
       const programs = makeScorePrograms(opened, { device: 'webgpu' });
       const sublayers = programs.sublayers ?? [];

@@ -1,28 +1,28 @@
-// Cuts every block at its middle value into an attention and a feed-forward program; must not
-// change what the block computes.
+// Cuts each block at its middle value into an attention program and a feed-forward program.
 
 import { type AssembleContext, assembleClasses } from './assemble.ts';
 import { canonical } from './classes.ts';
-import type { Piece } from './cutPiece.ts';
 import { readsOnly } from './inputs.ts';
 import type { BlockSublayers } from './program.ts';
+import type { Subgraph } from './subgraph.ts';
 
 /**
- * The sublayers of the blocks `chosen`, in that order: equal ones share a program as equal blocks
- * do. Null where a block has no middle value, or where its feed-forward sublayer reads more of the
- * attention sublayer than that.
- * @param cut makes a piece as those of the blocks are made, from its outputs and the positions it
- *   may take.
- * @param role what an outside input is, for names in a class.
+ * The sublayers of the given blocks, in that order. Equal sublayers share a program, as equal
+ * blocks do. Null for a block without a middle value, and for one whose feed-forward sublayer reads
+ * other values of its attention sublayer.
+ * @param blocks ordinals of blocks.
+ * @param cut cuts out and prepares a subgraph in the way of whole blocks, from its outputs and the
+ *   node positions that belong to it.
+ * @param role the role of an input, as `canonical` takes it.
  */
 export function makeSublayers(
-  chosen: readonly number[],
+  blocks: readonly number[],
   context: AssembleContext,
-  cut: (outputs: readonly string[], inside: (position: number) => boolean) => Piece,
+  cut: (outputs: readonly string[], inside: (position: number) => boolean) => Subgraph,
   role: (input: string) => string,
 ): (BlockSublayers | null)[] {
   const { structure } = context;
-  const pieces = chosen.map((b) => {
+  const pairs = blocks.map((b) => {
     const { input, mid, output } = structure.blocks[b]!;
     if (mid === null) return null;
     const middle = structure.producer.get(mid) ?? -1;
@@ -34,19 +34,19 @@ export function makeSublayers(
       ? { attn, ffn }
       : null;
   });
-  const found = pieces.filter((piece) => piece !== null);
+  const found = pairs.filter((pair) => pair !== null);
   const output = structure.cuts[1] ?? '';
   const assemble = (name: 'attn' | 'ffn') =>
     assembleClasses(
       name,
-      found.map((piece) => canonical(piece[name], role)),
+      found.map((pair) => canonical(pair[name], role)),
       context,
       output,
     );
   const [attn, ffn] = [assemble('attn'), assemble('ffn')];
   let next = 0;
-  return pieces.map((piece) => {
-    if (piece === null) return null;
+  return pairs.map((pair) => {
+    if (pair === null) return null;
     const k = next++;
     return { attn: attn[k]!, ffn: ffn[k]! };
   });

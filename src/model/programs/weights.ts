@@ -1,14 +1,14 @@
-// Decides which constants of a piece stay inside its program and which become weights that the
-// runtime feeds; reads no weight bytes.
+// Decides which constants of a subgraph stay inside its program and which become weights that the
+// runtime feeds.
 
 import { EspalierError } from '../../errors.ts';
 import { subgraphs } from '../../onnx/captures.ts';
 import type { Attribute, Graph, Node, Tensor } from '../../onnx/graph.ts';
 import { DataType, elementCount, isRange, tensorBytes } from '../../onnx/graph.ts';
 import { renameNode } from '../../onnx/rename.ts';
-import type { Piece } from './cutPiece.ts';
-import { constantInts } from './cutPiece.ts';
 import type { ElementType, WeightRef } from './program.ts';
+import type { Subgraph } from './subgraph.ts';
+import { constantInts } from './subgraph.ts';
 
 /** Constants of at most this many elements may stay inside a program. */
 export const SMALL = 16;
@@ -31,9 +31,10 @@ const NAMES: Readonly<Record<number, ElementType>> = {
 };
 
 /**
- * The runtime's name of an ONNX element type.
- * @throws EspalierError `unsupported-op` for types that ONNX Runtime Web cannot hold (bfloat16,
- *   float8, strings).
+ * The name that onnxruntime-web uses for an ONNX element type.
+ * @param value name of a value of that type, for the error message.
+ * @throws EspalierError `unsupported-op` for types that ONNX Runtime Web has no tensors of
+ *   (bfloat16, float8, strings).
  */
 export function elementType(type: number, value: string): ElementType {
   const name = NAMES[type];
@@ -47,18 +48,18 @@ export function elementType(type: number, value: string): ElementType {
 }
 
 /**
- * Integer and boolean constants of at most 16 elements: shapes, axes, flags. They shape the
- * program, so they are part of its class.
+ * True for int32, int64 and boolean constants of at most 16 elements: shapes, axes, flags. They
+ * determine what a program computes, so they are part of its structural class.
  */
 export function isSmallConstant(tensor: Tensor): boolean {
-  const whole =
+  const isInteger =
     tensor.type === DataType.int64 ||
     tensor.type === DataType.int32 ||
     tensor.type === DataType.bool;
-  return whole && !isRange(tensor.data) && elementCount(tensor.dims) <= SMALL;
+  return isInteger && !isRange(tensor.data) && elementCount(tensor.dims) <= SMALL;
 }
 
-/** A constant as a weight. Its range is its identity: equal ranges are one buffer. */
+/** A constant as a weight. Its byte range identifies it: equal ranges share one buffer. */
 export function weightRef(tensor: Tensor, name: string): WeightRef {
   const { dims, data } = tensor;
   return {
@@ -71,17 +72,17 @@ export function weightRef(tensor: Tensor, name: string): WeightRef {
 }
 
 /**
- * Turns Constant nodes of more than 16 elements, also those within subgraphs, into initializers of
- * the piece.
+ * Turns Constant nodes of more than 16 elements, those in branches and loop bodies included, into
+ * initializers of the subgraph.
  */
-export function liftConstants(piece: Piece): void {
+export function liftConstants(subgraph: Subgraph): void {
   const kept: Node[] = [];
-  for (const node of piece.nodes) {
+  for (const node of subgraph.nodes) {
     const tensor = largeConstant(node);
-    if (tensor) piece.initializers.set(node.outputs[0] as string, tensor);
-    else kept.push(subgraphs(node).length > 0 ? liftFromSubgraphs(node, piece) : node);
+    if (tensor) subgraph.initializers.set(node.outputs[0] as string, tensor);
+    else kept.push(subgraphs(node).length > 0 ? liftFromSubgraphs(node, subgraph) : node);
   }
-  piece.nodes = kept;
+  subgraph.nodes = kept;
 }
 
 function largeConstant(node: Node): Tensor | null {
@@ -89,16 +90,19 @@ function largeConstant(node: Node): Tensor | null {
   return value?.kind === 'tensor' && elementCount(value.value.dims) > SMALL ? value.value : null;
 }
 
-function liftFromSubgraphs(node: Node, piece: Piece): Node {
+function liftFromSubgraphs(node: Node, subgraph: Subgraph): Node {
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {
     const scope = `${node.outputs[0]}/${name}`;
     if (attribute.kind === 'graph')
-      attributes.set(name, { ...attribute, value: liftFromGraph(attribute.value, scope, piece) });
+      attributes.set(name, {
+        ...attribute,
+        value: liftFromGraph(attribute.value, scope, subgraph),
+      });
     else if (attribute.kind === 'graphs') {
       attributes.set(name, {
         ...attribute,
-        value: attribute.value.map((graph, k) => liftFromGraph(graph, `${scope}${k}`, piece)),
+        value: attribute.value.map((graph, k) => liftFromGraph(graph, `${scope}${k}`, subgraph)),
       });
     } else attributes.set(name, attribute);
   }
@@ -106,10 +110,10 @@ function liftFromSubgraphs(node: Node, piece: Piece): Node {
 }
 
 /**
- * Large constants of a branch become captured values; an Identity keeps them producible as outputs
- * of the branch.
+ * Lifts large constants out of a branch, which then captures them from the outer scope. One that is
+ * an output of the branch is produced there by an Identity.
  */
-function liftFromGraph(graph: Graph, scope: string, piece: Piece): Graph {
+function liftFromGraph(graph: Graph, scope: string, subgraph: Subgraph): Graph {
   const rename = new Map<string, string>();
   const initializers = new Map<string, Tensor>();
   for (const [name, tensor] of graph.initializers) {
@@ -120,7 +124,7 @@ function liftFromGraph(graph: Graph, scope: string, piece: Piece): Graph {
   for (const node of graph.nodes) {
     const tensor = largeConstant(node);
     if (tensor) lift(node.outputs[0] as string, tensor);
-    else nodes.push(subgraphs(node).length > 0 ? liftFromSubgraphs(node, piece) : node);
+    else nodes.push(subgraphs(node).length > 0 ? liftFromSubgraphs(node, subgraph) : node);
   }
   const lifted = nodes.map((node) => renameNode(node, rename));
   for (const { name } of graph.outputs) {
@@ -140,23 +144,31 @@ function liftFromGraph(graph: Graph, scope: string, piece: Piece): Graph {
   function lift(name: string, tensor: Tensor): void {
     const outer = `${scope}/${name}`;
     rename.set(name, outer);
-    piece.initializers.set(outer, tensor);
+    subgraph.initializers.set(outer, tensor);
   }
 }
 
-/** Reshapes of a constant are the same bytes with other dims: a tied table stays one buffer. */
-export function aliasReshapes(piece: Piece): void {
-  piece.nodes = piece.nodes.filter((node) => {
-    const source = piece.initializers.get(node.inputs[0] ?? '');
+/**
+ * Replaces a Reshape or Identity of a large constant by the same bytes with other dimensions, so
+ * that a tied table stays one buffer.
+ */
+export function aliasReshapes(subgraph: Subgraph): void {
+  subgraph.nodes = subgraph.nodes.filter((node) => {
+    const source = subgraph.initializers.get(node.inputs[0] ?? '');
     const output = node.outputs[0];
-    if (!source || !output || elementCount(source.dims) <= SMALL || piece.outputs.includes(output))
+    if (
+      !source ||
+      !output ||
+      elementCount(source.dims) <= SMALL ||
+      subgraph.outputs.includes(output)
+    )
       return true;
     let dims: readonly number[] | null = null;
     if (node.op === 'Identity') dims = source.dims;
     if (node.op === 'Reshape')
-      dims = reshaped(source.dims, constantInts(piece, node.inputs[1] ?? ''));
+      dims = reshaped(source.dims, constantInts(subgraph, node.inputs[1] ?? ''));
     if (!dims) return true;
-    piece.initializers.set(output, { ...source, name: output, dims });
+    subgraph.initializers.set(output, { ...source, name: output, dims });
     return false;
   });
 }
@@ -166,6 +178,6 @@ function reshaped(from: readonly number[], shape: readonly number[] | null): num
   const dims = shape.map((d, k) => (d === 0 ? (from[k] ?? 0) : d));
   const known = dims.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const total = elementCount(from);
-  const whole = dims.map((d) => (d === -1 ? total / known : d));
-  return elementCount(whole) === total && whole.every(Number.isInteger) ? whole : null;
+  const full = dims.map((d) => (d === -1 ? total / known : d));
+  return elementCount(full) === total && full.every(Number.isInteger) ? full : null;
 }

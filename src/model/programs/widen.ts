@@ -1,5 +1,5 @@
-// float16 programs as float32 programs, for GPUs without shader-f16: weights are widened while they
-// are uploaded; must not touch exports.
+// Turns float16 programs into float32 programs for GPUs without shader-f16; weights are widened
+// while they are uploaded.
 
 import { derive } from '../../onnx/bytes.ts';
 import { subgraphs } from '../../onnx/captures.ts';
@@ -21,15 +21,14 @@ export function usesHalf(programs: ScorePrograms): boolean {
   });
 }
 
-/** The programs as a device runs them: widened where it has no float16. */
+/** The programs as a device can run them: widened where it has no float16. */
 export function fitted(programs: ScorePrograms, float16: boolean): ScorePrograms {
   return !float16 && usesHalf(programs) ? widenPrograms(programs) : programs;
 }
 
 /**
- * The same programs in float32. Every float16 value has a float32 of the same size, so weights are
- * exact; sums and activations are those of float32, closer to the model than float16 gives them.
- * Weights take twice the bytes on the device and as many in the files.
+ * The same programs in float32. Every float16 value is a float32 value, so weights stay exact; sums
+ * and activations are more precise than in float16. Weights take twice the bytes on the device.
  */
 function widenPrograms(programs: ScorePrograms): ScorePrograms {
   const done = new Map<Program, Program>();
@@ -49,7 +48,7 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     embed: bind(programs.embed),
     side: programs.side && bind(programs.side),
     blocks: programs.blocks.map(bind),
-    // Not spread with the rest: they are made when first read.
+    // Accessors, not copies: both are made on first access.
     get sublayers() {
       sublayers ??=
         programs.sublayers?.map((pair) => pair && { attn: bind(pair.attn), ffn: bind(pair.ffn) }) ??
@@ -119,7 +118,7 @@ function widenTensor(tensor: Tensor): Tensor {
   return { ...tensor, type: DataType.float, data: widened(tensor.data) };
 }
 
-/** Attributes that name an element type by its ONNX number. */
+/** Attributes that hold an element type as its ONNX number. */
 const TYPE_ATTRIBUTES: ReadonlySet<string> = new Set([
   'to',
   'dtype',

@@ -177,29 +177,4 @@ describe('hostile looks', () => {
     for (const n of bare.graph.nodes) if (n.op === 'Softmax') n.op = 'Relu';
     expect(() => findBlocks(bare, null)).toThrow(/No blocks were found/);
   });
-
-  it('stays linear: 7,400 nodes in well under half a second', () => {
-    const big = residualModel({
-      blocks: 30,
-      caches: true,
-      parallel: false,
-      fused: false,
-      sizeFrom: 0,
-      casts: true,
-      filler: 225,
-      listed: false,
-      reversed: false,
-    });
-    expect(big.graph.nodes.length).toBeGreaterThan(7400);
-    // Processor time, best of three: a busy machine must not fail it. An idle core takes about 0.1
-    // s.
-    const seconds = [1, 2, 3].map(() => {
-      const start = process.cpuUsage();
-      const structure = findBlocks(big, 30);
-      const { user } = process.cpuUsage(start);
-      expect(removeUnits(structure, [3, 7, 20]).graph.outputs.length).toBe(2 * 27 + 1);
-      return user / 1e6;
-    });
-    expect(Math.min(...seconds)).toBeLessThan(0.5);
-  });
 });

@@ -1,12 +1,11 @@
-// Finds the transformer blocks of a decoder graph by data flow alone, whatever its nodes are
-// called; must not change the model.
+// Finds the transformer blocks of a decoder graph by data flow, whatever its nodes are called.
 
 import type { EspalierError } from '../../errors.ts';
 import type { Graph, Model } from '../../onnx/graph.ts';
 import { expandSkipNorms } from '../../onnx/skipnorm.ts';
 import { sortedNodes } from '../../onnx/sort.ts';
+import { requireSsa } from '../../onnx/ssa.ts';
 import { elementTypes } from '../../onnx/types.ts';
-import { requireWired } from '../../onnx/wiring.ts';
 import { findAnchors, findBoundaries } from './boundaries.ts';
 import { type Flow, refuse, traceFlow } from './flow.ts';
 import { partedBlocks } from './parted.ts';
@@ -16,13 +15,13 @@ import type { Structure } from './structure.ts';
 
 /**
  * The structure of a decoder. Linear in the number of nodes; reads no weights.
- * @param layers layer count of the config, or null: another number of blocks with attention is
- *   refused
- * @throws EspalierError `unsupported-graph`, naming the obstacle; `corrupt-file` when values are
- *   made twice or by nothing
+ * @param layers layer count of the config, which must equal the number of blocks with attention, or
+ *   null when it is not known.
+ * @throws EspalierError `unsupported-graph`, naming the obstacle; `corrupt-file` when a value has
+ *   two producers or none, or the graph has a cycle.
  */
 export function findBlocks(model: Model, layers: number | null): Structure {
-  requireWired(model.graph);
+  requireSsa(model.graph);
   const sorted: Graph = { ...model.graph, nodes: sortedNodes(model.graph) };
   const graph = expandSkipNorms(sorted);
   const flow = traceFlow(graph);
@@ -81,14 +80,14 @@ function otherCount(layers: number, blocks: number): EspalierError {
       )
     : refuse(
         `The config says ${layers} layers, but the graph has ${blocks} separable blocks.`,
-        'The config belongs to another model or is stale: correct its layer count ' +
+        'The config belongs to another model or is outdated: correct its layer count ' +
           '(num_hidden_layers).',
       );
 }
 
 /**
- * False when the head keeps the last position only: by the declared shape, else by a Gather or
- * Slice of the residual stream in the head.
+ * False when the head keeps only the last position, judged by the declared shape of the logits,
+ * else by a Gather or Slice of the residual stream in the head.
  */
 function givesEveryPosition(flow: Flow, region: Int32Array, n: number): boolean {
   const declared = flow.graph.outputs.find((o) => o.name === flow.logits)?.dims;
@@ -107,7 +106,7 @@ function givesEveryPosition(flow: Flow, region: Int32Array, n: number): boolean 
   });
 }
 
-/** True for the constant start -1 of a Slice. */
+/** True when the start of a Slice is the constant -1. */
 function startsAtEnd(flow: Flow, start: string): boolean {
   const data = flow.graph.initializers.get(start)?.data ?? constantBytes(flow, start);
   return data instanceof Uint8Array && data.length > 0 && data.every((byte) => byte === 255);

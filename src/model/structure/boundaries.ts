@@ -1,8 +1,8 @@
-// Anchors of blocks (first reader of each cache, or attention operators) and the cuts between
-// blocks; must not use node or value names.
+// Finds the anchor of each block (first reader of its cache, or attention operator) and the cuts
+// between blocks, without using names.
 
 import { EspalierError } from '../../errors.ts';
-import { shown } from '../../onnx/limits.ts';
+import { shortName } from '../../onnx/limits.ts';
 import { type Cut, type Flow, refuse, SHAPE_OPS } from './flow.ts';
 
 const ATTENTION_OPS: ReadonlySet<string> = new Set([
@@ -21,12 +21,12 @@ const PRODUCT_OPS: ReadonlySet<string> = new Set([
   'FusedMatMul',
   'Einsum',
 ]);
-/** Nodes that hand the residual stream on unchanged: no boundary of their own. */
+/** Operators that pass the residual stream on unchanged; their outputs are no boundaries. */
 const PASSING_OPS: ReadonlySet<string> = new Set(['Cast', 'Identity']);
 
 export interface Anchors {
   kind: 'kv' | 'attention-op';
-  /** State index of each block; equal to the ordinal without states. */
+  /** State index of each block; its ordinal in graphs without states. */
   stateIndices: number[];
   /** Position of the anchor of each block, ascending. */
   positions: number[];
@@ -35,15 +35,19 @@ export interface Anchors {
 export interface Boundaries {
   /** N + 1 cuts: before block 0, ..., after block N - 1. */
   cuts: Cut[];
+  /** The value between attention and feed-forward of each block, or null. */
   mids: (string | null)[];
 }
 
 /**
- * Blocks of one model. The deepest known decoders have 126; several steps take the square of it.
+ * Most blocks of a model. The deepest known decoders have 126; several steps are quadratic in it.
  */
 export const MAX_BLOCKS = 512;
 
-/** @throws EspalierError `unsupported-graph`, `too-large` beyond MAX_BLOCKS */
+/**
+ * One anchor per block, in graph order.
+ * @throws EspalierError `unsupported-graph`; `too-large` beyond MAX_BLOCKS.
+ */
 export function findAnchors(flow: Flow): Anchors {
   const anchors = allAnchors(flow);
   const n = anchors.positions.length;
@@ -72,7 +76,7 @@ function allAnchors(flow: Flow): Anchors {
     }
     return { kind: 'attention-op', stateIndices: positions.map((_, i) => i), positions };
   }
-  // Which layers' data a side value carries; sizes do not count.
+  // Layers whose caches a value without content depends on; sizes do not count.
   const carried = new Map<string, ReadonlySet<number>>();
   for (const [i, pairs] of states) for (const s of pairs) carried.set(s.input, new Set([i]));
   const first = new Map<number, number>();
@@ -86,11 +90,11 @@ function allAnchors(flow: Flow): Anchors {
       for (const o of n.outputs) if (o) carried.set(o, layers);
     } else if (onPath[p]) for (const i of layers) if (!first.has(i)) first.set(i, p);
   }
-  const lost = indices.filter((i) => !first.has(i));
-  if (lost.length > 0) {
+  const unread = indices.filter((i) => !first.has(i));
+  if (unread.length > 0) {
     throw refuse(
-      `The caches of layers ${lost.join(', ')} never reach the logits ` +
-        `(${states.get(lost[0]!)?.[0]?.input ?? ''}).`,
+      `The caches of layers ${unread.join(', ')} never reach the logits ` +
+        `(${states.get(unread[0]!)?.[0]?.input ?? ''}).`,
       'Export the model again; its cache inputs do not belong to this graph.',
     );
   }
@@ -107,8 +111,8 @@ function allAnchors(flow: Flow): Anchors {
 }
 
 /**
- * The union; one of the sets itself when it holds the others, so that long chains of side values
- * share it.
+ * The union of sets: the largest of them itself when it contains the others, so that long chains of
+ * values share one set.
  */
 function union(sets: readonly ReadonlySet<number>[]): ReadonlySet<number> {
   let most: ReadonlySet<number> = new Set();
@@ -119,7 +123,7 @@ function union(sets: readonly ReadonlySet<number>[]): ReadonlySet<number> {
   return more.size === 0 ? most : new Set([...most, ...more]);
 }
 
-/** Attention scores are a product of two activations; a router multiplies by a weight. */
+/** Attention scores are the product of two activations; a router multiplies by a weight. */
 function isAttentionSoftmax(flow: Flow, position: number): boolean {
   let value = flow.nodes[position]!.inputs[0] ?? '';
   for (let step = 0; step < 40; step++) {
@@ -136,9 +140,9 @@ function isAttentionSoftmax(flow: Flow, position: number): boolean {
 }
 
 /**
- * Boundary i is the last cut before anchor i; the end of the last block is the cut with the same
- * ordinal and producers as in the blocks before.
- * @throws EspalierError `unsupported-graph` when more than one value crosses between two blocks
+ * The boundaries between blocks: boundary i is the last cut before anchor i. The end of the last
+ * block is found by comparing the operators that follow its anchor with those of other blocks.
+ * @throws EspalierError `unsupported-graph` when more than one value crosses between two blocks.
  */
 export function findBoundaries(
   flow: Flow,
@@ -188,8 +192,8 @@ export function findBoundaries(
 }
 
 /**
- * The value between attention and feed-forward of the block between each two cuts: the first of
- * exactly two sums. Null where it cannot be told.
+ * For the block between each two cuts, the value between attention and feed-forward: the first of
+ * exactly two residual sums. Null where there are not two.
  */
 export function middles(
   flow: Flow,
@@ -213,10 +217,7 @@ export function middles(
   );
 }
 
-/**
- * The last of some cuts that adds two values of the residual stream: what ends a block, unlike a
- * bias of the head.
- */
+/** The last cut that adds two content values: it ends a block, unlike the addition of a bias. */
 export function lastSum(flow: Flow, cuts: readonly Cut[]): Cut | undefined {
   return cuts.findLast(({ position }) => {
     const node = flow.nodes[position];
@@ -225,8 +226,8 @@ export function lastSum(flow: Flow, cuts: readonly Cut[]): Cut | undefined {
 }
 
 /**
- * Of the blocks before, the longest that fits what follows the last anchor: one that lost its
- * feed-forward sublayer is the beginning of a whole one.
+ * The end of the last block: the cuts after its anchor are matched against those of earlier blocks.
+ * The longest match counts, since a block without feed-forward matches the beginning of any other.
  */
 function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | undefined {
   const tail = candidates[n]!;
@@ -245,17 +246,17 @@ function lastEnd(candidates: readonly Cut[][], n: number, flow: Flow): Cut | und
   return longest > 0 ? tail[longest - 1] : lastSum(flow, tail);
 }
 
-/** Names the values that cross where one was expected: at the gap with the fewest. */
+/** The error of several values between two blocks; it names those at the narrowest position. */
 function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
   const where =
     i === 0 ? 'between the embedding and block 0' : `between block ${i - 1} and block ${i}`;
-  const made = (x: string): number => flow.producer.get(x) ?? -1;
-  // Values alive at each gap, as sums of steps: one more where a value is made, one less at its
-  // last use.
+  const definedAt = (x: string): number => flow.producer.get(x) ?? -1;
+  // Differences of the number of live values from node to node: one more where a value is computed,
+  // one less at its last use.
   const steps = new Int32Array(flow.nodes.length + 2);
   for (const [x, last] of flow.lastUse) {
-    if (made(x) >= last) continue;
-    steps[Math.max(made(x), 0)]!++;
+    if (definedAt(x) >= last) continue;
+    steps[Math.max(definedAt(x), 0)]!++;
     steps[last]!--;
   }
   const from = Math.max(i ? at[i - 1]! : 0, 0);
@@ -268,12 +269,12 @@ function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
     best = gap;
   }
   const names = [...flow.lastUse]
-    .filter(([x, last]) => best >= 0 && made(x) <= best && best < last)
+    .filter(([x, last]) => best >= 0 && definedAt(x) <= best && best < last)
     .map(([x]) => x);
-  names.sort((a, b) => made(a) - made(b));
+  names.sort((a, b) => definedAt(a) - definedAt(b));
   return refuse(
     `${names.length} values cross ${where} where one residual stream was expected: ` +
-      `${names.slice(0, 6).map(shown).join(', ')}.`,
+      `${names.slice(0, 6).map(shortName).join(', ')}.`,
     'Models that pass more than the residual stream from block to block (value residuals, ' +
       'shared states) cannot be pruned by block.',
   );

@@ -1,19 +1,17 @@
-// What config.json or genai_config.json says of a model, under our names; must not decide anything
-// that the graph can tell.
+// What config.json and genai_config.json declare about a model. The graph takes precedence.
 
 import { EspalierError } from '../../errors.ts';
-import {
-  isJsonObject,
-  type JsonObject,
-  type JsonResult,
-  MAX_CONFIG_BYTES,
-  readJsonObject,
-} from '../../json.ts';
+import { isJsonObject, type JsonObject, type JsonResult, readJsonObject } from '../../json.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
 
-/** Declared facts; null where a config does not say. */
+/**
+ * Most bytes of config.json, genai_config.json or generation_config.json, far above any real one.
+ */
+export const MAX_CONFIG_BYTES = 16 * 2 ** 20;
+
+/** Declared properties; null where neither config has them. */
 export interface ModelConfig {
-  /** config.json `model_type`, genai_config `model.type`, or "unknown". Information only. */
+  /** config.json `model_type`, genai_config `model.type`, or "unknown". For display only. */
   family: string;
   /** Declared number of layers. */
   layers: number | null;
@@ -24,16 +22,17 @@ export interface ModelConfig {
   vocabSize: number | null;
   /** Tokens. */
   contextLength: number | null;
-  /** The files as they are, or null when the folder has none. */
+  /** The parsed files, or null where the folder has none. */
   raw: { config: JsonObject | null; genai: JsonObject | null };
 }
 
-/** Keys under which families write their layer count. */
+/** Keys of the layer count in various model families. */
 const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'] as const;
 
 /**
- * @throws EspalierError `corrupt-file` when a config is not JSON, `bad-input` when the two configs
- * declare different layer counts
+ * Reads both configs of a folder.
+ * @throws EspalierError `corrupt-file` when one is not JSON; `bad-input` when they declare
+ *   different layer counts.
  */
 export async function readConfig(folder: Folder): Promise<ModelConfig> {
   const config = await readJson(folder, 'config.json');
@@ -43,20 +42,20 @@ export async function readConfig(folder: Folder): Promise<ModelConfig> {
     throw new EspalierError(
       'bad-input',
       `config.json says ${one} layers, but genai_config.json says ${other}.`,
-      'One of them belongs to another model or is stale: correct or remove it.',
+      'One of them belongs to another model or is outdated: correct or remove it.',
     );
   }
   return interpretConfig(config, genai);
 }
 
 /**
- * The declared facts; config.json is asked first, then genai_config.json, text_config within
+ * The declared properties: from config.json first, then genai_config.json, and from text_config in
  * either.
  */
 export function interpretConfig(config: JsonObject | null, genai: JsonObject | null): ModelConfig {
   const model = object(genai?.model);
   const decoder = object(model?.decoder);
-  const places = [
+  const sections = [
     config,
     object(config?.text_config),
     decoder,
@@ -64,9 +63,9 @@ export function interpretConfig(config: JsonObject | null, genai: JsonObject | n
     model,
   ].filter((c) => c !== null);
   const number = (...keys: readonly string[]): number | null => {
-    for (const place of places) {
+    for (const section of sections) {
       for (const key of keys) {
-        const value = place[key];
+        const value = section[key];
         if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
       }
     }
@@ -97,8 +96,8 @@ export function interpretConfig(config: JsonObject | null, genai: JsonObject | n
 }
 
 /**
- * A JSON object of the folder, or null when there is no such file. @throws EspalierError
- * `corrupt-file`
+ * A JSON file of the folder, or null when there is none.
+ * @throws EspalierError `corrupt-file` when it is not a JSON object.
  */
 async function readJson(folder: Folder, path: string): Promise<JsonObject | null> {
   const text = await readText(folder, path, MAX_CONFIG_BYTES, 'corrupt-file');

@@ -1,5 +1,5 @@
-// Data flow of a decoder graph from the embedding lookup to the logits: content values, the path,
-// and the values at which one wire crosses; knows no operator families.
+// Data flow of a decoder graph from the embedding lookup to the logits: which values depend on the
+// tokens, and at which single values the graph can be cut.
 
 import { EspalierError } from '../../errors.ts';
 import { dependencies, subgraphs } from '../../onnx/captures.ts';
@@ -7,9 +7,9 @@ import type { Graph, Node } from '../../onnx/graph.ts';
 import { pairStates } from './kv.ts';
 import type { StatePair } from './structure.ts';
 
-/** Operators that read sizes, not data. */
+/** Operators that read only the size of their input. */
 export const SHAPE_OPS: ReadonlySet<string> = new Set(['Shape', 'Size']);
-/** Operators that hand token ids on unchanged. */
+/** Operators that pass token ids on unchanged. */
 const ID_OPS: ReadonlySet<string> = new Set([
   'Identity',
   'Cast',
@@ -27,15 +27,16 @@ const RANDOM_OPS: ReadonlySet<string> = new Set(['RandomNormal', 'RandomUniform'
 const ID_INPUTS = ['input_ids', 'decoder_input_ids', 'tokens', 'ids'];
 const EMBEDDING_INPUTS = ['inputs_embeds', 'input_embeds'];
 
-/** A value that is the only live one after the node at `position` (-1: a graph input). */
+/** A value that is the only live content after the node at `position` (-1: a graph input). */
 export interface Cut {
   position: number;
   value: string;
 }
 
 /**
- * Everything the later steps need; positions index `nodes`, which are sorted with skip norms
- * expanded.
+ * The data flow of a graph. Positions index `nodes`, which are sorted, with skip norms expanded.
+ * Content values depend on the embedded tokens; the path consists of the content nodes that the
+ * logits depend on.
  */
 export interface Flow {
   graph: Graph;
@@ -49,22 +50,25 @@ export interface Flow {
   states: ReadonlyMap<number, StatePair[]>;
   tokenInput: string;
   embedsInput: boolean;
-  /** The embedded tokens. */
+  /** The value of the embedded tokens. */
   source: string;
   logits: string;
-  /** `logits` is the last hidden state: the graph has no head. */
+  /** True when the graph has no head; `logits` is then the last hidden state. */
   headless: boolean;
   content: ReadonlySet<string>;
-  /** Per node: carries content. */
+  /** Per node: computes content. */
   isContent: Uint8Array;
-  /** Per node: carries content to the logits. */
+  /** Per node: computes content that the logits depend on. */
   onPath: Uint8Array;
-  /** Last on-path reader of a content value. */
+  /** Position of the last node on the path that reads a content value. */
   lastUse: ReadonlyMap<string, number>;
   cuts: readonly Cut[];
 }
 
-/** @throws EspalierError `unsupported-graph`, naming the obstacle */
+/**
+ * Traces the flow of a sorted graph.
+ * @throws EspalierError `unsupported-graph`, naming the obstacle.
+ */
 export function traceFlow(graph: Graph): Flow {
   const nodes = graph.nodes;
   const deps = nodes.map(dependencies);
@@ -125,8 +129,8 @@ function findConstants(
 }
 
 /**
- * The embedded tokens: the output of the one table lookup made with the token ids, or the
- * embeddings input.
+ * The embedded tokens: the result of the only table lookup of the token ids, or the embeddings
+ * input.
  */
 function findSource(
   graph: Graph,
@@ -175,8 +179,8 @@ function findSource(
     )
   ) {
     throw refuse(
-      'This is a merged decoder: the whole model is inside an If node that chooses between a ' +
-        'graph with and one without past.',
+      'This is a merged decoder: the entire model is inside an If node with one branch with ' +
+        'and one without past.',
       'Use the decoder_with_past_model.onnx or the plain model.onnx export instead.',
     );
   }
@@ -187,8 +191,8 @@ function findSource(
 }
 
 /**
- * `logits`, else the first output that is no state and is not itself as wide as the residual
- * stream, else a cached decoder's only other output.
+ * The output `logits`; else the first output that is no state and not as wide as the residual
+ * stream; else, when there are caches, the only other output.
  */
 function findLogits(
   graph: Graph,
@@ -224,7 +228,7 @@ function findLogits(
   const [only, ...more] = others;
   if (states.size > 0 && only && more.length === 0) return { logits: only.name, headless: true };
   throw refuse(
-    `The graph gives out no logits (its outputs: ${
+    `The graph has no logits output (its outputs: ${
       others
         .map((o) => o.name)
         .slice(0, 4)
@@ -234,7 +238,7 @@ function findLogits(
   );
 }
 
-/** What flows from the source, stopped where only a size is read. */
+/** All values that depend on the source other than through its size. */
 function taint(
   nodes: readonly Node[],
   deps: readonly string[][],
@@ -272,9 +276,7 @@ function ancestors(
   return onPath;
 }
 
-/**
- * One linear pass: where the live set of content values is exactly one value, the graph can be cut.
- */
+/** Finds all cuts in one linear pass: positions after which exactly one content value is live. */
 function sweep(
   flow: Pick<Flow, 'nodes' | 'deps' | 'producer' | 'content' | 'onPath' | 'source' | 'logits'>,
 ): {

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { damaged, guardedFolder, judge, steps } from '../../onnx/testing/hostile.ts';
+import { boundWork, damaged, guardedFolder, judge, steps } from '../../onnx/testing/hostile.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
 import { sublayerUnit, type Unit } from '../../units.ts';
 import { manifestFolder } from '../export/folder.ts';
@@ -26,6 +26,9 @@ const cases = (numRuns: number): fc.Parameters<unknown> => ({
   numRuns,
   endOnFailure: false,
 });
+
+/** Thousands of cases of some ms each: seconds on an idle machine, a minute on a slow, busy one. */
+const THOUSANDS_MS = 300_000;
 
 const fixture = (path: string): Uint8Array => new Uint8Array(readFileSync(fixturePath(path)));
 const bytesOf = (model: Model): Uint8Array =>
@@ -79,11 +82,14 @@ function sublayersOf({ summary }: OpenedModel): Unit[] {
   );
 }
 
-describe(`hostile graph files (seed ${SEED})`, () => {
+describe(`hostile graph files (seed ${SEED})`, { timeout: THOUSANDS_MS }, () => {
+  boundWork({ steps: 2e6, bytes: 64 * 2 ** 20 });
+
   it('take damaged bytes of small graphs', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(SMALL.length - 1), steps(4), async (which, recipe) => {
-        await judge(() => useFolder({ 'model.onnx': damaged(SMALL[which]!, recipe) }, false));
+        const graph = damaged(SMALL[which]!, recipe);
+        await judge(() => useFolder({ 'model.onnx': graph }, false), [which, recipe]);
       }),
       cases(6000),
     );
@@ -93,9 +99,8 @@ describe(`hostile graph files (seed ${SEED})`, () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(REAL.length - 1), steps(3), async (which, recipe) => {
         const files = REAL[which]!;
-        await judge(() =>
-          useFolder({ ...files, 'model.onnx': damaged(files['model.onnx'], recipe) }, false),
-        );
+        const graph = damaged(files['model.onnx'], recipe);
+        await judge(() => useFolder({ ...files, 'model.onnx': graph }, false), [which, recipe]);
       }),
       cases(1000),
     );
@@ -108,11 +113,10 @@ describe(`hostile graph files (seed ${SEED})`, () => {
         edits(3),
         fc.nat(3),
         async (which, recipe, depth) => {
-          await judge(() =>
-            useFolder(
-              { 'model.onnx': edited(SMALL[which]!, recipe), 'd.bin': new Uint8Array(64) },
-              depth === 0,
-            ),
+          const graph = edited(SMALL[which]!, recipe);
+          await judge(
+            () => useFolder({ 'model.onnx': graph, 'd.bin': new Uint8Array(64) }, depth === 0),
+            [which, recipe, depth],
           );
         },
       ),
@@ -124,9 +128,8 @@ describe(`hostile graph files (seed ${SEED})`, () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(REAL.length - 1), edits(2), async (which, recipe) => {
         const files = REAL[which]!;
-        await judge(() =>
-          useFolder({ ...files, 'model.onnx': edited(files['model.onnx'], recipe) }, true),
-        );
+        const graph = edited(files['model.onnx'], recipe);
+        await judge(() => useFolder({ ...files, 'model.onnx': graph }, true), [which, recipe]);
       }),
       cases(300),
     );

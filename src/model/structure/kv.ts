@@ -1,13 +1,12 @@
-// Caches and states in a graph's interface: names with a layer index, paired input to output; must
-// not look at operators.
+// Finds the caches and states among the inputs and outputs of a graph, by names with a layer index.
 
 import { EspalierError } from '../../errors.ts';
 import type { Dim, ValueInfo } from '../../onnx/graph.ts';
 import type { StatePair } from './structure.ts';
 
 /**
- * A name as prefix, layer index, suffix: past_key_values. 3 .key, past.layers. 3 .self_attn.key,
- * layer_ 3 _past_key_fp32
+ * A name split at its layer index: past_key_values. 3 .key, past.layers. 3 .self_attn.key,
+ * layer_ 3 _past_key_fp32.
  */
 export interface StateName {
   prefix: string;
@@ -15,14 +14,14 @@ export interface StateName {
   suffix: string;
 }
 
-/** Inputs to feed, or outputs: four states for each of 1,000 blocks. */
+/** Most inputs to feed, and most outputs: four states for each of 1,000 blocks. */
 export const MAX_INTERFACE = 4096;
-/** Layer numbers above this are no layer numbers. */
+/** An integer above this is not taken for a layer index. */
 const MAX_INDEX = 1_000_000;
 
 /**
- * The parts of a name that holds one layer index, or null. The index is the only integer, or the
- * only one that is no part of a word (fp32, conv1d).
+ * A name split at its layer index, or null when it has none. The index is the only integer, else
+ * the only one that is not part of a word (fp32, conv1d), else the last before the final word.
  */
 export function parseStateName(name: string): StateName | null {
   for (const integers of [/\d+/g, /(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])/g]) {
@@ -33,8 +32,8 @@ export function parseStateName(name: string): StateName | null {
 }
 
 /**
- * The last integer before one word, for names with several integers of which none stands alone;
- * from the end, so that long names cost no more.
+ * The last integer before the final word, for names in which the other rules find several. Scans
+ * from the end, so that long names take no longer.
  */
 function lastInteger(name: string): StateName | null {
   let end = name.length;
@@ -45,7 +44,7 @@ function lastInteger(name: string): StateName | null {
   return start < end ? stateName(name, start, end) : null;
 }
 
-/** Null for an integer that no layer has: its digits would not survive. */
+/** Null for an integer above MAX_INDEX, which might not survive as a number. */
 function stateName(name: string, start: number, end: number): StateName | null {
   const index = Number(name.slice(start, end));
   return index <= MAX_INDEX
@@ -66,11 +65,11 @@ interface Pattern {
 }
 
 /**
- * State pairs by layer index, in order of the index. An input pattern (prefix, suffix) is a state
- * when outputs of the same suffix (past and present aside) have the same set of indices: an output
- * that only ends in a number (hidden_states_2) is none.
- * @throws EspalierError `unsupported-graph` when a state input has no output that continues it,
- *   `too-large` beyond MAX_INTERFACE
+ * State pairs by layer index, in ascending order. Inputs of one prefix and suffix are states when
+ * there are outputs of the same suffix (past and present aside) with the same set of indices; an
+ * output that merely ends in a number (hidden_states_2) has no such counterpart.
+ * @throws EspalierError `unsupported-graph` when a state input has no output for its next value;
+ *   `too-large` beyond MAX_INTERFACE.
  */
 export function pairStates(
   inputs: readonly ValueInfo[],
@@ -126,7 +125,7 @@ export function pairStates(
     throw new EspalierError(
       'unsupported-graph',
       `The cache input ${lone.name} has no matching output: the graph reads this state but ` +
-        'never gives out its next value.',
+        'does not output its next value.',
       'Export the decoder with all past and present caches (the "with past" variant).',
     );
   }
@@ -134,8 +133,8 @@ export function pairStates(
 }
 
 /**
- * Which dimension of a state grows with the sequence (null: fixed size), and its other dimensions
- * without the batch.
+ * The dimension of a state that grows with the sequence (null: fixed size), and its other
+ * dimensions except the batch.
  */
 export function stateShape(
   input: ValueInfo | undefined,
@@ -143,7 +142,7 @@ export function stateShape(
 ): { sequence: number | null; perToken: Dim[] } {
   const dims = input?.dims;
   if (!dims) return { sequence: 2, perToken: [null, null] };
-  // Keys and values in one tensor (2, B, heads, P, d) put the batch second.
+  // Keys and values in one tensor, (2, B, heads, P, d), have the batch in second place.
   const batch = dims.length === 5 && typeof dims[0] === 'number' ? 1 : 0;
   const open = dims.flatMap((d, k) => (k > batch && typeof d !== 'number' ? [k] : []));
   const grows = open.find((k) => output?.dims?.[k] !== dims[k]);
@@ -164,10 +163,7 @@ function patterns(values: readonly ValueInfo[]): Pattern[] {
   return [...found.values()];
 }
 
-/**
- * A suffix without the word that tells inputs from outputs: layer_1_past_key and
- * layer_1_present_key.
- */
+/** A suffix without the word for the direction: layer_1_past_key and layer_1_present_key match. */
 function undirected(suffix: string): string {
   return suffix.replace(/(?<![A-Za-z])(past|present|in|out)(?![A-Za-z])/gi, '*');
 }
@@ -176,9 +172,7 @@ function sameIndices(a: Pattern, b: Pattern): boolean {
   return a.names.size === b.names.size && [...a.names.keys()].every((i) => b.names.has(i));
 }
 
-/**
- * Number of equal characters at the ends: past_key_ belongs to present_key_, not to present_value_.
- */
+/** Length of the common ending: past_key_ belongs to present_key_, not to present_value_. */
 function commonEnd(a: string, b: string): number {
   let n = 0;
   while (n < a.length && n < b.length && a[a.length - 1 - n] === b[b.length - 1 - n]) n++;
@@ -190,8 +184,8 @@ function isIndexed(pattern: Pattern): boolean {
 }
 
 /**
- * Rank 3 or 4, or siblings of states that are paired (same prefix): not an ordinary input whose
- * name ends in a number.
+ * True for inputs of rank 3 or more, and for those with the prefix of paired states: not for an
+ * ordinary input whose name ends in a number.
  */
 function isStateLike(
   pattern: Pattern,

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../onnx/graph.ts';
-import { MAX_PIECE_NODES, structuralClasses } from '../programs/classes.ts';
+import { MAX_BLOCK_NODES, structuralClasses } from '../programs/classes.ts';
 import { PLAIN, residualModel } from '../testing/residual.ts';
 import { findBlocks } from './blocks.ts';
 import { MAX_BLOCKS } from './boundaries.ts';
@@ -35,7 +35,7 @@ describe('bounds on a decoder', () => {
 
   it('constants that every block computes', () => {
     const model = decoder(60);
-    const length = Math.ceil(MAX_PIECE_NODES / 60);
+    const length = Math.ceil(MAX_BLOCK_NODES / 60);
     const chain = Array.from({ length }, (_, k) => ({
       name: '',
       op: 'Neg',

@@ -1,19 +1,20 @@
-// Blocks that lost a sublayer in an earlier removal: the graph's metadata say where they are, the
-// data flow must agree; must not trust the names alone.
+// Blocks that lost a sublayer in an earlier removal: the metadata of the graph name their
+// boundaries, and the data flow must confirm them.
 
-import { MAX_CONFIG_BYTES, readJsonObject } from '../../json.ts';
+import { readJsonObject } from '../../json.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Sublayer } from '../../units.ts';
 import { type Anchors, type Boundaries, lastSum, MAX_BLOCKS, middles } from './boundaries.ts';
+import { MAX_CONFIG_BYTES } from './config.ts';
 import type { Cut, Flow } from './flow.ts';
 
 /**
- * Key of the metadata of a graph in which some block lacks a sublayer: without its attention
- * nothing in the graph tells a block from its neighbour.
+ * Metadata key of a graph in which some block lacks a sublayer. Without its attention nothing in
+ * the graph separates a block from its neighbour.
  */
 const KEY = 'espalier_parts';
 
-/** N + 1 values of the residual stream, and what each of the N blocks between them is made of. */
+/** N + 1 values of the residual stream, and the sublayers of each of the N blocks between them. */
 export interface Parting {
   cuts: string[];
   parts: Sublayer[][];
@@ -25,15 +26,15 @@ export interface Parted {
   lacks: (Sublayer | null)[];
 }
 
-/** The metadata of a graph with these blocks. */
+/** The metadata with an entry for these blocks; without one when every block has both sublayers. */
 export function withParting(
   metadata: ReadonlyMap<string, string>,
   parting: Parting,
 ): Map<string, string> {
-  const told = new Map(metadata);
-  if (parting.parts.every((sublayers) => sublayers.length === 2)) told.delete(KEY);
-  else told.set(KEY, JSON.stringify(parting));
-  return told;
+  const entries = new Map(metadata);
+  if (parting.parts.every((sublayers) => sublayers.length === 2)) entries.delete(KEY);
+  else entries.set(KEY, JSON.stringify(parting));
+  return entries;
 }
 
 /** The metadata of the same graph with other names of its values. */
@@ -48,10 +49,10 @@ export function withCutNames(
 }
 
 /**
- * Anchors and boundaries as the metadata tell them, or null when they tell nothing or the graph is
- * another by now: every value must be a cut, in order, and every block must hold the one anchor
- * that it says it has.
- * @param found anchors of the blocks that have attention
+ * Anchors and boundaries according to the metadata; null when there is no entry, or when the graph
+ * was changed since. Every named value must be a cut, in order, and a block must contain an anchor
+ * exactly if it is said to have attention.
+ * @param found anchors of the blocks that have attention.
  */
 export function partedBlocks(
   model: Model,
@@ -78,14 +79,15 @@ export function partedBlocks(
   const mids = middles(flow, cuts, typeOf).map((mid, i) =>
     parting.parts[i]!.length < 2 ? null : mid,
   );
-  const lacks = parting.parts.map((sublayers): Sublayer | null =>
-    sublayers.length === 2 ? null : sublayers[0] === 'attn' ? 'ffn' : 'attn',
-  );
+  const lacks = parting.parts.map((sublayers): Sublayer | null => {
+    if (sublayers.length === 2) return null;
+    return sublayers[0] === 'attn' ? 'ffn' : 'attn';
+  });
   return { anchors, boundaries: { cuts, mids }, lacks };
 }
 
 /**
- * The cuts of these names. The sum before the final norm may have lost its name to the norm: it is
+ * The cuts of these names. Fusing the final norm may have renamed the sum before it; that cut is
  * then the last sum of two content values.
  */
 function cutsNamed(flow: Flow, names: readonly string[]): Cut[] | null {

@@ -1,5 +1,5 @@
 // Assigns every node to the prologue, a block or the head, and lists the side values that blocks
-// read; must not move the boundaries.
+// read.
 
 import type { Anchors, Boundaries } from './boundaries.ts';
 import type { Flow } from './flow.ts';
@@ -22,38 +22,39 @@ export const LAYOUT_OPS: ReadonlySet<string> = new Set([
   'CastLike',
 ]);
 /**
- * Layout operators that stay in the prologue even when one block alone reads them: they make sizes,
- * which cost nothing there.
+ * Layout operators that compute sizes; they stay in the prologue even when only one block reads
+ * them.
  */
 const SIZE_OPS: ReadonlySet<string> = new Set(['Shape', 'Gather', 'Concat']);
 const ARITHMETIC_OPS: ReadonlySet<string> = new Set(['Mul', 'Add', 'Sub', 'Div']);
-/** Marks a dependency on content before boundary 0. */
+/** Stands for a dependency on content before boundary 0. */
 const CONTENT = '';
 /**
- * Inputs that are told apart behind one prologue node. A block has a handful of states; a node that
- * reads more belongs to no single block.
+ * Most inputs recorded for a prologue node. A block has a handful of states; a node that depends on
+ * more inputs than this belongs to no single block.
  */
 const MAX_SOURCES = 64;
 const MANY: Set<string> = new Set([CONTENT]);
 const CONSTANT_CONE = -1;
 
 /** A value of one region that another region reads although it is no boundary. */
-export interface Leak {
+interface Leak {
   value: string;
-  /** Region that makes it; 0 for prologue content. */
+  /** Region that computes it; 0 for prologue content. */
   from: number;
   /** Region that reads it. */
   to: number;
 }
 
 export interface Regions {
-  /** Per node: 0 = prologue, 1..N = block 0..N-1, N + 1 = head, -1 = constant cone. */
+  /** Region of each node: 0 = prologue, 1..N = block 0..N-1, N + 1 = head, -1 = constants. */
   region: Int32Array;
   leaks: Leak[];
   sideValues: { name: string; blocks: number[] }[];
   copyable(block: number, position: number): boolean;
 }
 
+/** Regions, leaks and side values, as `Structure` describes them. */
 export function assignRegions(flow: Flow, anchors: Anchors, boundaries: Boundaries): Regions {
   const { nodes, deps } = flow;
   const n = anchors.positions.length;
@@ -117,9 +118,7 @@ export function assignRegions(flow: Flow, anchors: Anchors, boundaries: Boundari
   return { region, leaks, sideValues, copyable };
 }
 
-/**
- * On-path nodes by their position between the boundaries, all others by the latest of their inputs.
- */
+/** Nodes on the path by their position between the boundaries, others by their latest input. */
 function byPosition(
   flow: Flow,
   boundaries: Boundaries,
@@ -140,8 +139,8 @@ function byPosition(
       for (const x of deps[p]!) {
         if (flow.constants.has(x)) continue;
         const b = boundary.get(x);
-        // Boundary 0 counts as prologue for side nodes; content off the path (present outputs)
-        // belongs to the block that the boundary enters.
+        // For nodes without content, boundary 0 counts as prologue. Content off the path (present
+        // outputs) belongs to the block that the boundary enters.
         if (b === undefined) r = Math.max(r, valueRegion.get(x) ?? 0);
         else if (b > 0 || flow.isContent[p]) r = Math.max(r, b + 1);
       }
@@ -153,8 +152,8 @@ function byPosition(
 }
 
 /**
- * Per prologue node off the content: the graph inputs (and boundary 0) that it depends on, and
- * whether only layout operators lie between.
+ * For each prologue node without content: the graph inputs (and boundary 0) that it depends on, and
+ * whether it does so through layout operators only.
  */
 function prologueSources(
   flow: Flow,
@@ -187,8 +186,8 @@ function prologueSources(
 }
 
 /**
- * Moves side nodes that one block alone uses into it; returns the reading regions of every node's
- * outputs.
+ * Moves prologue nodes that only one block reads into that block. Returns, for each node, the
+ * regions that read its outputs.
  */
 function sinkSideNodes(at: {
   flow: Flow;

@@ -8,14 +8,14 @@ import { type GraphRemoval, graphRemoval } from './removeGraph.ts';
 import type { Structure } from './structure.ts';
 
 /** A block that stays, and what it is made of. */
-export interface RemainingBlock {
+interface RemainingBlock {
   /** Its number before the removal. */
   block: number;
   sublayers: Sublayer[];
 }
 
 /** A block that stays, and the numbers of its caches; null without attention. */
-export interface Renumbering {
+interface Renumbering {
   block: number;
   newBlock: number;
   state: number | null;

@@ -29,12 +29,21 @@ export function sizeSources(
   gone: readonly StatePair[],
   after: readonly Block[],
 ): Map<string, string | null> {
-  const twins = new Map<string, string>();
-  for (const { input } of after.flatMap((block) => block.states)) {
+  const twins = new Map<string, string | null>();
+  const sources = new Map<string, string | null>();
+  for (const { input } of gone) {
     const kind = kindOf(structure, input);
-    if (!twins.has(kind)) twins.set(kind, input);
+    const twin = twins.get(kind) ?? firstOfKind(structure, kind, after);
+    twins.set(kind, twin);
+    sources.set(input, twin);
   }
-  return new Map(gone.map(({ input }) => [input, twins.get(kindOf(structure, input)) ?? null]));
+  return sources;
+}
+
+function firstOfKind(structure: Structure, kind: string, blocks: readonly Block[]): string | null {
+  for (const { states } of blocks)
+    for (const { input } of states) if (kindOf(structure, input) === kind) return input;
+  return null;
 }
 
 /**
@@ -46,26 +55,37 @@ export function swappedState(
   goneInputs: ReadonlySet<string>,
   goes: (position: number) => boolean,
 ): string | null {
-  const { blocks, region, producer } = structure;
-  for (const block of blocks) {
-    for (const { input, output } of block.states) {
+  const swapped = statesMadeElsewhere(structure).find(
+    ({ input, position }) => goes(position) !== goneInputs.has(input),
+  );
+  if (!swapped) return null;
+  const { block, input, output, maker } = swapped;
+  return (
+    `Block ${block} reads the cache ${input}, but its next value ${output} is made by block ` +
+    `${maker}.`
+  );
+}
+
+interface StateMadeElsewhere extends Pick<StatePair, 'input' | 'output'> {
+  block: number;
+  /** The block that makes the next value. */
+  maker: number;
+  /** The node that makes it. */
+  position: number;
+}
+
+const statesMadeElsewhere = remembered(({ blocks, region, producer }) => {
+  const found: StateMadeElsewhere[] = [];
+  for (const { index, states } of blocks) {
+    for (const { input, output } of states) {
       const position = producer.get(output) ?? -1;
       const maker = (region[position] ?? 0) - 1;
-      if (
-        maker < 0 ||
-        maker >= blocks.length ||
-        maker === block.index ||
-        goes(position) === goneInputs.has(input)
-      )
-        continue;
-      return (
-        `Block ${block.index} reads the cache ${input}, but its next value ${output} is made ` +
-        `by block ${maker}.`
-      );
+      if (maker >= 0 && maker < blocks.length && maker !== index)
+        found.push({ block: index, input, output, maker, position });
     }
   }
-  return null;
-}
+  return found;
+});
 
 /** Graph outputs made inside blocks that are neither states nor boundaries. */
 export interface InnerOutputs {
@@ -75,9 +95,10 @@ export interface InnerOutputs {
   kept: readonly { name: string; block: number }[];
 }
 
-/** @param count blocks that have attention: a present cache has one output in each of them */
-export function innerOutputs(structure: Structure, count: number): InnerOutputs {
+export const innerOutputs = remembered((structure): InnerOutputs => {
   const { graph, blocks, producer, region, cuts } = structure;
+  // A present cache has one output in each block with attention.
+  const count = attentionBlocks(structure, []).before.length;
   const taken = new Set([
     structure.logits,
     ...cuts,
@@ -101,7 +122,7 @@ export function innerOutputs(structure: Structure, count: number): InnerOutputs 
       else kept.push({ name, block });
   }
   return { lone, kept };
-}
+});
 
 /** New names of states and lone outputs, where they change. */
 export function stateNames(
@@ -123,18 +144,11 @@ export function stateNames(
   return names;
 }
 
-const kindsOf = new WeakMap<Structure, Map<string, string>>();
+const kindsOf = remembered(() => new Map<string, string>());
 
-/**
- * What a state's name says besides its layer, or the name itself when it names no layer;
- * remembered, since every block asks for all.
- */
+/** What a state's name says besides its layer, or the name itself when it names no layer. */
 function kindOf(structure: Structure, name: string): string {
-  let known = kindsOf.get(structure);
-  if (!known) {
-    known = new Map();
-    kindsOf.set(structure, known);
-  }
+  const known = kindsOf(structure);
   let kind = known.get(name);
   if (kind === undefined) {
     const k = parseStateName(name);
@@ -142,4 +156,17 @@ function kindOf(structure: Structure, name: string): string {
     known.set(name, kind);
   }
   return kind;
+}
+
+/** The function, which computes once for each structure: every block asks about its removal. */
+function remembered<T>(compute: (structure: Structure) => T): (structure: Structure) => T {
+  const known = new WeakMap<Structure, { value: T }>();
+  return (structure) => {
+    let entry = known.get(structure);
+    if (!entry) {
+      entry = { value: compute(structure) };
+      known.set(structure, entry);
+    }
+    return entry.value;
+  };
 }

@@ -2,7 +2,7 @@
 // exact, and must not change the graph.
 
 import { EspalierError } from '../../errors.ts';
-import { shown } from '../../onnx/limits.ts';
+import { shortName } from '../../onnx/limits.ts';
 import {
   blockOf,
   type SublayerUnit,
@@ -82,7 +82,7 @@ export function graphRemoval(
   refuse(swappedState(structure, goneInputs, goes));
   const replace = replacements(structure, gone, sublayers);
   refuse(outputObstacle(structure, goneInputs, replace));
-  const { lone, kept } = innerOutputs(structure, before.length);
+  const { lone, kept } = innerOutputs(structure);
   const made = (value: string): boolean => goes(structure.producer.get(value) ?? -1);
   const inner = kept.find(({ name }) => made(name));
   if (inner)
@@ -212,7 +212,7 @@ function outputObstacle(
 ): string | null {
   for (const { name } of structure.graph.outputs) {
     if (goneInputs.has(name))
-      return `The cache input ${shown(name)} is a graph output too: the graph gives it out.`;
+      return `The cache input ${shortName(name)} is a graph output too: the graph gives it out.`;
     if (replace.has(name))
       return (
         `The graph output ${name} is the residual stream after ` +

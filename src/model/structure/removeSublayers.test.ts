@@ -244,7 +244,7 @@ describe('removing units', () => {
       expect(told(wrong), JSON.stringify(wrong)).toBe(4);
   });
 
-  it('is found again from the file, and without the note in its metadata never taken for whole blocks', () => {
+  it('is found from the file; without its metadata never taken for whole blocks', () => {
     for (const name of ['optimum-llama-fp32', 'genai-llama-fp32-webgpu', 'sample']) {
       const structure = structureOf(name);
       const last = structure.blocks.length - 1;

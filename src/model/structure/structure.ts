@@ -1,19 +1,14 @@
-// What was found in a decoder graph: the blocks, the cuts between them and what belongs where.
-// Types only.
+// The structure of a decoder graph: its blocks, the cuts between them, and the region of every
+// node.
 
 import type { Graph, Model } from '../../onnx/graph.ts';
 import type { Sublayer } from '../../units.ts';
 
-/**
- * One cache or state of a block: a graph input and the output that replaces it in the next step.
- */
+/** A cache or state of a block: a graph input, and the output that replaces it in the next step. */
 export interface StatePair {
   input: string;
   output: string;
-  /**
-   * 'kv' grows with the sequence (or is a static buffer of its capacity); 'fixed' has a constant
-   * size (convolution state).
-   */
+  /** 'kv' grows with the sequence (or is a static cache); 'fixed' has a constant size. */
   kind: 'kv' | 'fixed';
 }
 
@@ -22,8 +17,8 @@ export interface Block {
   /** 0-based ordinal in the original model. */
   index: number;
   /**
-   * The integer in the names of its states (may have gaps); equals `index` for graphs without
-   * states, -1 for a block that lacks attention.
+   * The layer index in the names of its states; indices may have gaps. Equal to `index` in graphs
+   * without states, -1 for a block without attention.
    */
   stateIndex: number;
   states: StatePair[];
@@ -31,21 +26,18 @@ export interface Block {
   input: string;
   /** Residual stream value after the block, (B, T, C). */
   output: string;
-  /** The value between attention and feed-forward, or null (parallel residual, unusual blocks). */
+  /** The value between attention and feed-forward; null for parallel and unusual blocks. */
   mid: string | null;
-  /**
-   * The sublayer that an earlier removal has taken from it, as far as the export tells; null for
-   * whole blocks.
-   */
+  /** The sublayer that an earlier removal took, according to the graph's metadata, or null. */
   lacks: Sublayer | null;
-  /** Why the block cannot be removed, or null. */
+  /** Why the block cannot be removed, as a sentence, or null. */
   unremovable: string | null;
 }
 
 /**
- * Result of the analysis. `graph` is the sorted graph with skip-norms expanded; node positions
- * index `graph.nodes`. Regions: 0 = embedding and prologue, 1..N = block 0..N-1, N + 1 = head, -1 =
- * constant cone (copied where needed).
+ * A decoder graph and its blocks. `graph` is sorted, with skip norms expanded; node positions index
+ * `graph.nodes`. Regions: 0 = embedding and prologue, 1..N = block 0..N-1, N + 1 = head, -1 =
+ * computed from constants alone (copied where needed).
  */
 export interface Structure {
   model: Model;
@@ -53,41 +45,39 @@ export interface Structure {
   /** N + 1 residual-stream values: before block 0, ..., after block N - 1. */
   cuts: string[];
   blocks: Block[];
-  /** How blocks were recognised. */
+  /** What the blocks were recognised by: caches or attention operators. */
   anchor: 'kv' | 'attention-op';
-  /** Token ids or embeddings input. */
+  /** The graph input of token ids or embeddings. */
   tokenInput: string;
   /** True when the token input is `inputs_embeds`: there is no embedding table in the graph. */
   embedsInput: boolean;
   logits: string;
-  /**
-   * False when only the last position's logits come out, or none: perplexity is then impossible.
-   */
+  /** False when the graph outputs logits of the last position only, or none. */
   perTokenLogits: boolean;
-  /** True when there is no head: `logits` then names the last hidden state. */
+  /** True when there is no head; `logits` is then the last hidden state. */
   headless: boolean;
+  /** Region of each node. */
   region: Int32Array;
   /**
-   * Side values (mask, rotary tables, lengths): prologue values that blocks or the head read, in
-   * order of first use, with the ordinals of the reading blocks.
+   * Side values (masks, rotary tables, lengths): values of the prologue that blocks or the head
+   * read, in order of first use, with the ordinals of the reading blocks.
    */
   sideValues: { name: string; blocks: number[] }[];
   /** Names of values that depend on initializers and constants alone. */
   constants: ReadonlySet<string>;
-  /** Names of values that carry the embedded tokens (sizes of them excepted). */
+  /** Names of values that depend on the embedded tokens other than through their sizes. */
   content: ReadonlySet<string>;
   /**
-   * Values of one region that another one reads although they are no boundary; a block with such
-   * readers outside a removal stays.
+   * Values of one region that another region reads although they are no boundary. A block cannot be
+   * removed while such a reader stays.
    */
   leaks: readonly { value: string; from: number; to: number }[];
-  /** Value name to the position of its producer in `graph.nodes`. */
+  /** Value name to the position of its producer. */
   producer: ReadonlyMap<string, number>;
   /**
-   * Positions of prologue nodes that block `b` may duplicate (layout-only cones over its own
-   * cache).
+   * True for a prologue node that only rearranges caches of this block: it may be duplicated there.
    */
   copyable(block: number, position: number): boolean;
-  /** Element type of a value, or 0 when unknown. */
+  /** ONNX element type of a value; 0 when unknown. */
   typeOf(value: string): number;
 }

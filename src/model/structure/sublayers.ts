@@ -1,5 +1,5 @@
-// Which nodes and states of a block belong to its attention and which to its feed-forward sublayer;
-// must not decide what is removed.
+// Which nodes and states of a block belong to its attention sublayer and which to its feed-forward
+// sublayer.
 
 import { dependencies } from '../../onnx/captures.ts';
 import type { StatePair, Structure } from './structure.ts';
@@ -7,9 +7,9 @@ import type { StatePair, Structure } from './structure.ts';
 const known = new WeakMap<Structure, Uint8Array>();
 
 /**
- * Per node of the graph: 1 when it belongs to the feed-forward sublayer of its block, that is when
- * it reads what follows the middle value, or when what follows reads it. Blocks without a middle
- * value have none.
+ * Per node of the graph: 1 when it belongs to the feed-forward sublayer of its block, which means
+ * that it depends on the middle value, or that the output of the block depends on it other than
+ * through the middle value. Blocks without a middle value have no such nodes.
  */
 export function feedForwardNodes(structure: Structure): Uint8Array {
   let found = known.get(structure);
@@ -23,7 +23,7 @@ export function feedForwardNodes(structure: Structure): Uint8Array {
 function findFeedForward({ graph, region, blocks }: Structure): Uint8Array {
   const found = new Uint8Array(graph.nodes.length);
   const mids = new Set(blocks.map((block) => block.mid));
-  // Value to the region in which it follows the middle value, or is needed behind it.
+  // Value to the region in which it depends on the middle value, or is needed after it.
   const follows = new Map<string, number>();
   const needed = new Map<string, number>();
   for (const { index, mid, output } of blocks) {
@@ -53,20 +53,34 @@ function findFeedForward({ graph, region, blocks }: Structure): Uint8Array {
 }
 
 /**
- * The first state of a block that its feed-forward sublayer reads or makes, or null: caches belong
- * to attention.
+ * The first state of a block that its feed-forward sublayer reads or computes; null in the usual
+ * case that all states belong to attention.
  */
 export function feedForwardState(structure: Structure, block: number): StatePair | null {
-  const { graph, region, producer, blocks } = structure;
-  const behind = feedForwardNodes(structure);
+  const { producer, blocks } = structure;
+  const isFeedForward = feedForwardNodes(structure);
   const states = blocks[block]!.states;
-  const made = states.find((state) => behind[producer.get(state.output) ?? -1] === 1);
-  if (made) return made;
-  const read = new Set<string>();
-  graph.nodes.forEach((node, p) => {
-    if (behind[p] !== 1 || region[p] !== block + 1 || node.op === 'Shape' || node.op === 'Size')
-      return;
+  const computed = states.find((state) => isFeedForward[producer.get(state.output) ?? -1] === 1);
+  if (computed) return computed;
+  const read = feedForwardReads(structure).get(block + 1);
+  return states.find((state) => read?.has(state.input)) ?? null;
+}
+
+const readers = new WeakMap<Structure, Map<number, Set<string>>>();
+
+/** Per region, what its feed-forward nodes read the data of; sizes do not count. */
+function feedForwardReads(structure: Structure): Map<number, Set<string>> {
+  let found = readers.get(structure);
+  if (found) return found;
+  found = new Map();
+  const { graph, region } = structure;
+  const isFeedForward = feedForwardNodes(structure);
+  for (const [p, node] of graph.nodes.entries()) {
+    if (isFeedForward[p] !== 1 || node.op === 'Shape' || node.op === 'Size') continue;
+    const read = found.get(region[p]!) ?? new Set();
     for (const x of dependencies(node)) read.add(x);
-  });
-  return states.find((state) => read.has(state.input)) ?? null;
+    found.set(region[p]!, read);
+  }
+  readers.set(structure, found);
+  return found;
 }

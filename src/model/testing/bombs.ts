@@ -1,5 +1,4 @@
-// Small files that would be much work: decoders with one part blown up to the limits, for tests;
-// must not be imported by the product.
+// Small files that could take much work, for tests: decoders with one part enlarged to the limits.
 
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
@@ -83,6 +82,11 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
       before(g, chain('Neg', 't0', n(40_000), 'c'));
       for (let b = 0; b < n(500); b++) reads(g, `u${b}`, `c${n(40000)}`);
     }),
+    'wide constants that all blocks read': decoder({ blocks: n(500) }, (g) => {
+      const wide = Array.from({ length: 4000 }, () => 't0');
+      before(g, chain('Concat', 't0', n(150), 'c', wide));
+      for (let b = 0; b < n(500); b++) reads(g, `u${b}`, `c${n(150)}`);
+    }),
     'a constant read by constant nodes': decoder({}, (g) => {
       before(
         g,
@@ -100,13 +104,7 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
     'many chains behind caches': decoder({ blocks: n(400) }, (g) => {
       before(
         g,
-        chain(
-          'Identity',
-          'past_key_values.0.key',
-          50_000,
-          'c',
-          Array.from({ length: 1 }, () => 'past_key_values.1.key'),
-        ),
+        chain('Identity', 'past_key_values.0.key', n(50_000), 'c', ['past_key_values.1.key']),
       );
       before(
         g,
@@ -171,6 +169,49 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
     'a reversed chain': decoder({}, (g) => {
       before(g, chain('Cast', 'input_ids', long, 'c').reverse());
       reads(g, 'u1', `c${long}`);
+    }),
+    'If nodes in a row within a block': decoder({ filler: n(8000) }, (g) => {
+      const at = g.nodes.findIndex((n) => n.outputs[0] === 'f1');
+      const f = g.nodes[at]!;
+      const nodes = Array.from({ length: n(4000) }, (_, k) => {
+        const inner = node('Neg', [k === 0 ? f.inputs[0]! : `i${k - 1}`], ['x']);
+        const outputs = [{ name: 'x', type: 1, dims: null }];
+        return withBranch(node('If', ['mask'], [`i${k}`]), {
+          ...branch(),
+          nodes: [inner],
+          outputs,
+        });
+      });
+      g.nodes.splice(at, 0, ...nodes);
+      f.inputs[0] = `i${n(4000) - 1}`;
+    }),
+    'nodes of thousands of outputs and inputs': decoder({}, (g) => {
+      const inputs = Array.from({ length: 4000 }, (_, k) => `in${k}`);
+      before(
+        g,
+        inputs.map((x) => node('Neg', ['input_ids'], [x])),
+      );
+      const at = g.nodes.findIndex((n) => n.outputs[0] === 'f1');
+      const f = g.nodes[at]!;
+      for (let k = 0; k < n(40); k++) {
+        const outputs = Array.from({ length: 4000 }, (_, j) => `out${k}_${j}`);
+        const from = k === 0 ? [f.inputs[0]!, ...inputs.slice(1)] : g.nodes[at + k - 1]!.outputs;
+        g.nodes.splice(at + k, 0, node('Split', [...from], outputs));
+      }
+      f.inputs[0] = `out${n(40) - 1}_0`;
+    }),
+    'weights by thousands beside blocks by hundreds': decoder({ blocks: n(500) }, (g) => {
+      for (let k = 0; k < n(150_000); k++)
+        g.initializers.set(`w${k}`, {
+          name: `w${k}`,
+          type: 1,
+          dims: [1],
+          data: new Uint8Array(4),
+        });
+      for (let k = 0; k < n(150); k++) {
+        const weights = Array.from({ length: 1000 }, (_, j) => `w${k * 1000 + j}`);
+        g.nodes.push(node('Concat', ['input_ids', ...weights], [`kk${k}`]));
+      }
     }),
     'If nodes by thousands': decoder({}, (g) => {
       g.nodes.push(

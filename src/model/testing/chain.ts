@@ -1,5 +1,5 @@
-// Runs score programs one after the other on the wasm build of ONNX Runtime Web, for tests only;
-// the product's executor is in runtime/.
+// Runs score programs one after the other on the wasm build of ONNX Runtime Web, for tests; the
+// product's executor is in runtime/.
 
 import type * as Ort from 'onnxruntime-web/wasm';
 import { isRange } from '../../onnx/graph.ts';
@@ -150,9 +150,8 @@ export class Chain {
       case 'constant':
         return this.#integers(type, [source.value], source.dims);
       case 'past': {
-        const dims = source.dims.map((d) =>
-          d === 'batch' ? b : d === 'sequence' ? s : d === 'past' ? 0 : d,
-        );
+        const sizes = { batch: b, sequence: s, past: 0 };
+        const dims = source.dims.map((d) => (typeof d === 'number' ? d : sizes[d]));
         const elements = dims.reduce((n, d) => n * d, 1);
         return this.#tensor(type, new Uint8Array(elements * (type === 'float16' ? 2 : 4)), dims);
       }

@@ -1,5 +1,4 @@
-// Edits an ONNX graph into something that no exporter writes, by recipe, for tests; must not be
-// imported by the product.
+// Edits an ONNX graph reproducibly into something that no exporter writes, for tests.
 
 import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// Loads the wasm build of ONNX Runtime Web in Node, for tests of model/ only; the product's loader
-// is in runtime/.
+// Loads the wasm build of ONNX Runtime Web in Node for tests of model/; the product's loader is in
+// runtime/.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

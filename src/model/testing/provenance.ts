@@ -1,4 +1,4 @@
-// A provenance record with every field in use, for tests; must not be imported by the product.
+// A provenance record that uses every field, for tests.
 
 import type { Provenance } from '../export/provenance.ts';
 

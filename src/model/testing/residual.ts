@@ -1,5 +1,4 @@
-// Random small decoder graphs in the manner of different exporters, for property tests; must not be
-// imported by the product.
+// Random small decoder graphs in the style of different exporters, for property tests.
 
 import type { Model } from '../../onnx/graph.ts';
 import { modelOf } from '../../onnx/testing/text.ts';

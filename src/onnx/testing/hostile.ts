@@ -1,8 +1,9 @@
-// Damages bytes and JSON by recipe and judges how code takes it, for tests; must not be imported by
-// the product.
+// Damages bytes and JSON in reproducible ways and judges how code handles them, for tests.
 
 import fc from 'fast-check';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { EspalierError } from '../../errors.ts';
+import { startCounting, type Work, type WorkCounter } from '../../testing/work.ts';
 import type { Folder } from '../source.ts';
 
 /** One step of damage: what, where (modulo the length) and how. A failing case prints its steps. */
@@ -101,21 +102,39 @@ function apply(bytes: Uint8Array<ArrayBuffer>, [op, place, value]: Step): Uint8A
   }
 }
 
-/** Longest a file may keep anyone waiting, in ms. */
-const PATIENCE_MS = 2000;
+/**
+ * Last resort against code that does not end, in ms: far above what any case takes on a slow and
+ * busy machine. What cases may cost is bounded by counts.
+ */
+const LAST_RESORT_MS = 30_000;
+
+/** Of how many cases the work is counted once all have run. */
+const SUSPECTS = 8;
+/** The cases that took longest, longest first. */
+const suspects: { ms: number; run: () => unknown; recipe: unknown }[] = [];
 
 /**
  * Runs one case: it may succeed, or end in a coded error with a sentence and a hint.
+ * @param recipe how the case is made, for the message when it turns out to be much work
  * @returns 'accepted' or the code
  * @throws Error for anything else that is thrown, code `bug` included, and for a case that takes
- *   longer than `patienceMs`
+ *   longer than the last resort
  */
-export async function judge(run: () => unknown, patienceMs = PATIENCE_MS): Promise<string> {
+export async function judge(run: () => unknown, recipe?: unknown): Promise<string> {
   const start = performance.now();
-  const spent = process.cpuUsage();
-  let outcome = 'accepted';
+  const outcome = await outcomeOf(run);
+  const ms = performance.now() - start;
+  if (ms > LAST_RESORT_MS) throw new Error(`took ${ms.toFixed(0)} ms`);
+  suspects.push({ ms, run, recipe });
+  suspects.sort((a, b) => b.ms - a.ms);
+  suspects.length = Math.min(suspects.length, SUSPECTS);
+  return outcome;
+}
+
+async function outcomeOf(run: () => unknown): Promise<string> {
   try {
     await run();
+    return 'accepted';
   } catch (error) {
     if (!(error instanceof EspalierError) || error.code === 'bug') throw error;
     if (error.message === '' || error.hint === '')
@@ -124,13 +143,29 @@ export async function judge(run: () => unknown, patienceMs = PATIENCE_MS): Promi
       throw new Error(
         `a message of ${error.message.length} characters: ${error.message.slice(0, 200)}`,
       );
-    outcome = error.code;
+    return error.code;
   }
-  // Both clocks: a machine that is busy with other things stretches the one on the wall.
-  const { user, system } = process.cpuUsage(spent);
-  const took = Math.min(performance.now() - start, (user + system) / 1000);
-  if (took > patienceMs) throw new Error(`took ${took.toFixed(0)} ms`);
-  return outcome;
+}
+
+/**
+ * Bounds the work of the cases that the suite around judges: those that took longest are run again
+ * and counted. Time only says which to look at; a case that does far more than the others is among
+ * them on any machine. Call it before the tests, since it starts to count.
+ */
+export function boundWork(most: Work): void {
+  let counter: WorkCounter;
+  beforeAll(async () => {
+    counter = await startCounting();
+  });
+  afterAll(async () => {
+    for (const { run, recipe } of suspects.splice(0)) {
+      const { steps, bytes } = await counter.count(() => outcomeOf(run));
+      const which = recipe === undefined ? 'one case' : JSON.stringify(recipe);
+      expect(steps, `steps of ${which}`).toBeLessThan(most.steps);
+      expect(bytes, `bytes allocated by ${which}`).toBeLessThan(most.bytes);
+    }
+    counter.stop();
+  });
 }
 
 /** A folder in memory that fails the test when it is read outside its files, and counts. */

@@ -1,4 +1,4 @@
-// JSON that no tool writes, by recipe, for tests; must not be imported by the product.
+// JSON that no tool writes, generated reproducibly, for tests.
 
 import fc from 'fast-check';
 import { damaged, type Step, steps } from './hostile.ts';

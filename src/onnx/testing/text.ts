@@ -1,4 +1,4 @@
-// Small graphs as text and folders in memory, for tests; must not be imported by the product.
+// Small graphs written as text, and folders in memory, for tests.
 
 import type { Attribute, Graph, Model, Node, ValueInfo } from '../graph.ts';
 import { DataType, elementBits, elementCount } from '../graph.ts';
@@ -58,11 +58,8 @@ export function memoryFolder(
   const read = { bytes: 0 };
   const bytesOf = (path: string): Uint8Array | null => {
     const data = files[path];
-    return data === undefined
-      ? null
-      : typeof data === 'string'
-        ? new TextEncoder().encode(data)
-        : data;
+    if (data === undefined) return null;
+    return typeof data === 'string' ? new TextEncoder().encode(data) : data;
   };
   return {
     name: 'memory',
@@ -104,16 +101,14 @@ function addValue(graph: Graph, kind: string, info: ValueInfo): void {
 }
 
 function infoOf(name: string, type: string, dims: string | undefined): ValueInfo {
-  const parse = (d: string): number | string | null =>
-    d === '?' ? null : /^\d+$/.test(d) ? Number(d) : d;
+  const dimOf = (text: string): number | string | null => {
+    if (text === '?') return null;
+    return /^\d+$/.test(text) ? Number(text) : text;
+  };
   const known = TYPES[type];
   if (known === undefined) throw new Error(`unknown type ${type}`);
-  return {
-    name,
-    type: known,
-    dims:
-      dims === undefined ? null : dims === '' ? [] : dims.split(',').map((d) => parse(d.trim())),
-  };
+  const listed = dims === '' ? [] : dims?.split(',').map((d) => dimOf(d.trim()));
+  return { name, type: known, dims: listed ?? null };
 }
 
 function nodeOf(line: string, k: number): Node {

@@ -1,14 +1,14 @@
-// What a leave-one-out job writes down: window NLLs, and where weights are streamed the states that
-// are alive; must not trust what it reads.
+// What a leave-one-out job writes down: window NLLs and, where weights are streamed, the hidden
+// states that are alive. What is read back is checked, since other versions may have written it.
 
 import { isJsonObject } from '../../json.ts';
 import { parseUnit, type Unit } from '../../units.ts';
 import { type HiddenSnapshot, isHiddenSnapshot } from '../criteria/influence.ts';
-import type { Variant } from '../pass/schedule.ts';
+import type { Ablation } from '../pass/schedule.ts';
 import type { PassState, WindowBytes } from '../pass/streams.ts';
-import type { VariantNlls } from '../score/measures.ts';
+import type { AblationNlls } from '../score/measures.ts';
 
-/** A pass over some of the windows that was left in the middle. */
+/** A pass over some of the windows that was interrupted. */
 export interface SavedPass extends PassState {
   /** Windows `from` up to `from + count`. */
   from: number;
@@ -16,48 +16,80 @@ export interface SavedPass extends PassState {
 }
 
 export interface LeaveOutBody {
-  /** The line that units are left out of, joined. */
-  line: string;
-  results: VariantNlls[];
+  results: AblationNlls[];
   pass: SavedPass | null;
-  /**
-   * Criteria of the hidden states up to `pass`, or up to the last group of windows that was
-   * finished.
-   */
+  /** Criteria of the hidden states up to `pass`, or up to the last group of finished windows. */
+  hidden: HiddenSnapshot | null;
+}
+
+/** The body as it is stored. Its field names are a file format: they do not follow renames. */
+interface StoredBody {
+  /** The sequence that units are left out of, joined. */
+  line: string;
+  results: { variant: 'intact' | Unit; nll: (number | null)[] }[];
+  pass: {
+    from: number;
+    count: number;
+    front: number;
+    intact: PassState['original'];
+    streams: PassState['streams'];
+  } | null;
   hidden: HiddenSnapshot | null;
 }
 
 /** What a body must fit. */
 export interface BodyShape {
-  line: readonly Unit[];
+  sequence: readonly Unit[];
   /** Bytes of the hidden state of each window. */
   windowBytes: readonly number[];
 }
 
-/** The body if it is one of this job, else null. */
+/** The body in the form in which it is stored. */
+export function storedBody(
+  { results, pass, hidden }: LeaveOutBody,
+  sequence: readonly Unit[],
+): StoredBody {
+  return {
+    line: sequence.join(),
+    results: results.map(({ ablation, nll }) => ({
+      variant: ablation === 'original' ? 'intact' : ablation,
+      nll,
+    })),
+    pass: pass && {
+      from: pass.from,
+      count: pass.count,
+      front: pass.position,
+      intact: pass.original,
+      streams: pass.streams,
+    },
+    hidden,
+  };
+}
+
+/** The stored body if it belongs to this job, else null. */
 export function readLeaveOutBody(body: unknown, shape: BodyShape): LeaveOutBody | null {
-  if (!isJsonObject(body) || body.line !== shape.line.join() || !Array.isArray(body.results))
+  if (!isJsonObject(body) || body.line !== shape.sequence.join() || !Array.isArray(body.results))
     return null;
   const results = body.results.map((entry) => readResult(entry, shape.windowBytes.length));
   if (results.includes(null)) return null;
   const pass = body.pass === null ? null : readPass(body.pass, shape);
   if (body.pass !== null && pass === null) return null;
   const hidden = isHiddenSnapshot(body.hidden) ? body.hidden : null;
-  return { line: body.line, results: results.filter((result) => result !== null), pass, hidden };
+  return { results: results.filter((result) => result !== null), pass, hidden };
 }
 
-function readResult(entry: unknown, windows: number): VariantNlls | null {
+function readResult(entry: unknown, windows: number): AblationNlls | null {
   if (!isJsonObject(entry) || !Array.isArray(entry.nll) || entry.nll.length !== windows)
     return null;
-  const variant = readVariant(entry.variant);
+  const ablation = readAblation(entry.variant);
   const nll = entry.nll.map((value: unknown) =>
     typeof value === 'number' && !Number.isNaN(value) ? value : null,
   );
-  return variant === null ? null : { variant, nll };
+  return ablation === null ? null : { ablation, nll };
 }
 
-function readVariant(value: unknown): Variant | null {
-  return value === 'intact' ? value : readUnit(value);
+function readAblation(value: unknown): Ablation | null {
+  return value === 'intact' ? 'original' : readUnit(value);
 }
 
 function readUnit(value: unknown): Unit | null {
@@ -65,7 +97,7 @@ function readUnit(value: unknown): Unit | null {
   return unit === value ? unit : null;
 }
 
-function readPass(pass: unknown, { line, windowBytes }: BodyShape): SavedPass | null {
+function readPass(pass: unknown, { sequence, windowBytes }: BodyShape): SavedPass | null {
   if (!isJsonObject(pass) || !Array.isArray(pass.intact) || !Array.isArray(pass.streams))
     return null;
   const { from, count, front } = pass;
@@ -73,12 +105,12 @@ function readPass(pass: unknown, { line, windowBytes }: BodyShape): SavedPass | 
     !isIndex(from, windowBytes.length) ||
     !isIndex(count, windowBytes.length - from) ||
     count === 0 ||
-    !isIndex(front, line.length)
+    !isIndex(front, sequence.length)
   )
     return null;
   const bytes = windowBytes.slice(from, from + count);
-  const intact = pass.intact.map((entry: unknown) =>
-    isJsonObject(entry) && isIndex(entry.at, line.length) && isBytes(entry.windows, bytes)
+  const original = pass.intact.map((entry: unknown) =>
+    isJsonObject(entry) && isIndex(entry.at, sequence.length) && isBytes(entry.windows, bytes)
       ? { at: entry.at, windows: entry.windows }
       : null,
   );
@@ -86,17 +118,17 @@ function readPass(pass: unknown, { line, windowBytes }: BodyShape): SavedPass | 
     const unit = isJsonObject(entry) ? readUnit(entry.unit) : null;
     return isJsonObject(entry) &&
       unit !== null &&
-      isIndex(entry.next, line.length) &&
+      isIndex(entry.next, sequence.length) &&
       isBytes(entry.windows, bytes)
       ? { unit, next: entry.next, windows: entry.windows }
       : null;
   });
-  if (intact.includes(null) || streams.includes(null)) return null;
+  if (original.includes(null) || streams.includes(null)) return null;
   return {
     from,
     count,
-    front,
-    intact: intact.filter((entry) => entry !== null),
+    position: front,
+    original: original.filter((entry) => entry !== null),
     streams: streams.filter((entry) => entry !== null),
   };
 }

@@ -1,5 +1,5 @@
-// Jobs that are interrupted and go on in a new session: the same numbers bit by bit, less work, and
-// bodies that fit nothing are ignored.
+// Jobs that are interrupted and resumed in a new session: the same numbers bit for bit, less work,
+// and bodies that do not fit are ignored.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScoreEvent, SublayersEvent } from '../../contract/score.ts';
@@ -17,9 +17,9 @@ import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { type Curve, ScoreSession, type SublayersCurve } from '../score/session.ts';
 import { allPrograms, weightBytes } from '../weights/stages.ts';
-import { readLeaveOutBody } from './body.ts';
+import { readLeaveOutBody, storedBody } from './body.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
-import { Keeper } from './keeper.ts';
+import { CheckpointWriter } from './writer.ts';
 
 const long = golden<SampleGolden>('sample').windows.slice(0, 2);
 const windows = golden<SampleGolden>('sample')
@@ -53,25 +53,25 @@ afterAll(async () => {
 
 /** A store as IndexedDB is one: what comes out is a copy. */
 class MemoryStore implements CheckpointStore {
-  kept: Checkpoint | null = null;
+  stored: Checkpoint | null = null;
   saves = 0;
   async load(): Promise<Checkpoint | null> {
-    return structuredClone(this.kept);
+    return structuredClone(this.stored);
   }
   async save(checkpoint: Checkpoint): Promise<void> {
     this.saves += 1;
-    this.kept = structuredClone(checkpoint);
+    this.stored = structuredClone(checkpoint);
   }
   async clear(): Promise<void> {
-    this.kept = null;
+    this.stored = null;
   }
 }
 
 type Told = { type: string };
 
 /**
- * Runs `work` in a session of its own, which is gone afterwards; `stopAt` block evaluations later
- * it is cancelled.
+ * Runs `work` in a session of its own, which is disposed of afterwards; `stopAt` block evaluations
+ * later it is cancelled.
  */
 async function inSession<T>(
   budgetBytes: number | undefined,
@@ -146,18 +146,18 @@ describe.each([
       const store = new MemoryStore();
       const first = await inSession(budget, stopAt, score(store));
       expect(first.result).toBeNull();
-      const kept = store.kept;
-      if (kept) expect(kept.done).toBeLessThanOrEqual(stopAt);
+      const stored = store.stored;
+      if (stored) expect(stored.done).toBeLessThanOrEqual(stopAt);
       const second = await inSession(budget, 0, score(store));
       expect(second.result && bitwise(second.result)).toEqual(
         whole.result && bitwise(whole.result),
       );
-      expect(store.kept).toBeNull();
+      expect(store.stored).toBeNull();
       expect(
         second.events.filter(({ type }) => type !== 'progress').map(({ type }) => type),
       ).toEqual(['baseline', ...new Array<string>(16).fill('block')]);
       if (budget) {
-        expect(kept?.done).toBeGreaterThanOrEqual(stopAt - 1);
+        expect(stored?.done).toBeGreaterThanOrEqual(stopAt - 1);
         expect(whole.runs - second.runs).toBeGreaterThan(0.9 * stopAt - 3);
       }
       if (stopAt === 100 && rows === windows) {
@@ -186,7 +186,7 @@ describe.each([
 test.each([
   ['resident', undefined],
   ['streamed, the candidates in three passes,', 3.4 * 2 ** 20],
-] as const)('%s parts go on where they were', async (_, budget) => {
+] as const)('%s sublayer scores are resumed', async (_, budget) => {
   const score =
     (store?: CheckpointStore) =>
     (
@@ -206,11 +206,11 @@ test.each([
       ['baseline', ...new Array<string>(32).fill('part')],
     );
     if (stopAt === 200) expect(whole.runs - second.runs).toBeGreaterThan(140);
-    expect(store.kept).toBeNull();
+    expect(store.stored).toBeNull();
   }
 });
 
-test('a checkpoint of other weights residency, or of a group of other windows, still serves', async () => {
+test('a checkpoint of another residency, or of other groups of windows, still serves', async () => {
   const store = new MemoryStore();
   const whole = await inSession(undefined, 0, (session) =>
     session.score(windows, undefined, () => {}),
@@ -239,29 +239,30 @@ const CUT_OFF = { at: 4, windows: [new Uint8Array(8), new Uint8Array(8), new Uin
 
 test.each([
   ['nothing', null],
-  ['another line', { ...RIGHT, line: '0,1,2' }],
+  ['another sequence', { ...RIGHT, line: '0,1,2' }],
   ['no results', { ...RIGHT, results: undefined }],
-  ['a variant that there is not', { ...RIGHT, results: [{ variant: '3.x', nll: [1, 2, 3] }] }],
+  ['an unknown unit', { ...RIGHT, results: [{ variant: '3.x', nll: [1, 2, 3] }] }],
   ['windows that are missing', { ...RIGHT, results: [{ variant: 3, nll: [1] }] }],
   [
     'states that are cut off',
     { ...RIGHT, pass: { from: 0, count: 3, front: 4, intact: [CUT_OFF], streams: [] } },
   ],
 ])('a body with %s is ignored', (_, body) => {
-  const shape = { line: LINE, windowBytes: [64, 64, 64] };
-  expect(readLeaveOutBody(RIGHT, shape)).toEqual(RIGHT);
+  const shape = { sequence: LINE, windowBytes: [64, 64, 64] };
+  const read = readLeaveOutBody(RIGHT, shape);
+  expect(read && storedBody(read, LINE)).toEqual(RIGHT);
   expect(readLeaveOutBody(body, shape)).toBeNull();
 });
 
 test('with a body that is ignored the job begins anew', async () => {
   const store = new MemoryStore();
-  store.kept = { done: 10, total: 136, body: { ...RIGHT, line: '0,1,2' } };
+  store.stored = { done: 10, total: 136, body: { ...RIGHT, line: '0,1,2' } };
   const { runs: own, result } = await inSession(weights / 4, 0, (session, signal, onEvent) =>
     session.score(windows, signal, onEvent, store),
   );
   expect(result?.blocks.length).toBe(16);
   expect(own).toBeGreaterThan(136);
-  expect(store.kept).toBeNull();
+  expect(store.stored).toBeNull();
 });
 
 test('a store that fails costs nothing but the checkpoint', async () => {
@@ -276,7 +277,7 @@ test('a store that fails costs nothing but the checkpoint', async () => {
   expect(result?.blocks.length).toBe(16);
 });
 
-describe('the keeper', () => {
+describe('the writer', () => {
   const checkpoint = async (): Promise<Checkpoint> => ({ done: 1, total: 2, body: null });
   test('writes after five seconds, then as seldom as its cost asks for', async () => {
     let now = 0;
@@ -290,11 +291,11 @@ describe('the keeper', () => {
         now += 400;
       },
     };
-    const keeper = new Keeper(slow, () => now);
+    const writer = new CheckpointWriter(slow, () => now);
     const at: number[] = [];
     for (; now < 60_000; now += 100) {
       const before = store.saves;
-      await keeper.offer(checkpoint);
+      await writer.offer(checkpoint);
       if (store.saves > before) at.push(Math.round((now - 400) / 1000));
     }
     expect(at).toEqual([5, 25, 46]);
@@ -302,30 +303,30 @@ describe('the keeper', () => {
   test('writes a finished step unless the last writing was a moment ago', async () => {
     let now = 0;
     const store = new MemoryStore();
-    const keeper = new Keeper(store, () => now);
+    const writer = new CheckpointWriter(store, () => now);
     const at: number[] = [];
     for (; now < 12_000; now += 400) {
       const before = store.saves;
-      await keeper.offerStep(checkpoint);
-      await keeper.offer(checkpoint);
+      await writer.offerStep(checkpoint);
+      await writer.offer(checkpoint);
       if (store.saves > before) at.push(now);
     }
     expect(at).toEqual([1200, 2400, 3600, 4800, 6000, 7200, 8400, 9600, 10_800]);
   });
-  test('writes at the end, but not from a lost device, and not slowly once it was cancelled', async () => {
+  test('writes at the end, but not from a lost device, and quickly when cancelled', async () => {
     let now = 0;
     const store = new MemoryStore();
-    const keeper = new Keeper(store, () => now);
-    await keeper.last(new EspalierError('device-lost', 'x'), checkpoint);
+    const writer = new CheckpointWriter(store, () => now);
+    await writer.last(new EspalierError('device-lost', 'x'), checkpoint);
     expect(store.saves).toBe(0);
-    await keeper.last(new EspalierError('cancelled', 'x'), checkpoint);
+    await writer.last(new EspalierError('cancelled', 'x'), checkpoint);
     expect(store.saves).toBe(1);
-    await keeper.last(new EspalierError('missing-file', 'x'), async () => {
+    await writer.last(new EspalierError('missing-file', 'x'), async () => {
       now += 5000;
       return checkpoint();
     });
     expect(store.saves).toBe(2);
-    await keeper.last(new EspalierError('cancelled', 'x'), checkpoint);
+    await writer.last(new EspalierError('cancelled', 'x'), checkpoint);
     expect(store.saves).toBe(2);
   });
 });

@@ -1,9 +1,10 @@
-// What a long scoring job writes down to go on later; must not know where it is kept.
+// What a long scoring job stores so that it can be resumed. Where it is stored is up to the owner
+// of the store.
 
 /**
- * A job as far as it came. Plain data that a structured clone keeps; `body` belongs to the job that
- * wrote it and is valid only for the same model, windows, device and settings: whoever keeps
- * checkpoints makes the key.
+ * How far a job came. Plain data that survives a structured clone; `body` belongs to the job that
+ * wrote it and is valid only for the same model, windows, device and settings, from which the owner
+ * of the store makes its key.
  */
 export interface Checkpoint {
   /** Block evaluations done, of all. */
@@ -13,12 +14,12 @@ export interface Checkpoint {
 }
 
 /**
- * Where one job's checkpoint is kept. None of these may fail the job: what cannot be kept is not
- * kept.
+ * Where the checkpoint of one job is stored. None of these may fail the job: what cannot be stored
+ * is not stored.
  */
 export interface CheckpointStore {
   load(): Promise<Checkpoint | null>;
-  /** Replaces the one that was kept. */
+  /** Replaces the stored one. */
   save(checkpoint: Checkpoint): Promise<void>;
   /** The job is done. */
   clear(): Promise<void>;

@@ -94,7 +94,7 @@ describe('hidden criteria', () => {
     });
   });
 
-  test('tokens count alike whatever the length of their window, and windows start anew at cut 0', () => {
+  test('tokens of all windows count alike, and windows start again at cut 0', () => {
     const found = new HiddenAccumulator(1, 2);
     found.add(0, [5, 2], 1, Float32Array.of(1, 0, 1, 0));
     found.add(0, [7], 3, Float32Array.of(9, 9, 9, 9, 9, 9));

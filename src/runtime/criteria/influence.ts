@@ -1,5 +1,5 @@
-// Block Influence and angular distance from the residual stream of the intact pass, as it comes cut
-// by cut; must not run anything.
+// Block Influence and angular distance from the hidden states of the original, added cut by cut as
+// they are computed.
 
 import type { HiddenCriteria } from '../../contract/criteria.ts';
 import { EspalierError } from '../../errors.ts';
@@ -14,7 +14,7 @@ export interface HiddenSnapshot {
   tracks: [window: number, track: Track][];
 }
 
-/** What is kept of a window until its pass is over. */
+/** What is held of a window until its pass is over. */
 interface Track {
   /** The cut that came last. */
   cut: number;
@@ -29,8 +29,8 @@ interface Track {
 
 /**
  * Collects both criteria from float32 states on the host, in float64. Memory: the states of one cut
- * of the windows on their way, and their last tokens at all cuts so far; a window that has reached
- * the last cut is let go. A vector that is zero or not finite has no direction: its cosine with
+ * of the windows under way, and their last tokens at all cuts so far; a window that has reached
+ * the last cut is dropped. A vector that is zero or not finite has no direction: its cosine with
  * anything counts as 0, so such a block looks like one to keep.
  * @source Men et al., ShortGPT (2024): Block Influence; Gromov et al., The Unreasonable
  *   Ineffectiveness of the Deeper Layers (2024): angular distance
@@ -75,7 +75,7 @@ export class HiddenAccumulator {
       this.addWindow(cut, window, states.slice(row * size, (row + 1) * size));
   }
 
-  /** A copy of what was collected; `restore` goes on from it. */
+  /** A copy of what was collected, for `restore`. */
   snapshot(): HiddenSnapshot {
     return {
       cosines: this.cosines.slice(),
@@ -90,8 +90,8 @@ export class HiddenAccumulator {
   }
 
   /**
-   * Takes over what another one of the same model had collected; false, and unchanged, when its
-   * sizes are others.
+   * Takes over what another accumulator of the same model has collected; false, and unchanged, when
+   * its sizes differ.
    */
   restore(saved: HiddenSnapshot): boolean {
     const { numBlocks, hiddenSize } = this;
@@ -197,7 +197,7 @@ export class HiddenAccumulator {
   }
 }
 
-/** True for what `snapshot` gave, after it was kept somewhere. */
+/** True for what `snapshot` returned, also after it was stored. */
 export function isHiddenSnapshot(value: unknown): value is HiddenSnapshot {
   const isTrack = (entry: unknown): boolean =>
     Array.isArray(entry) &&

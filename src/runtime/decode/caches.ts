@@ -1,5 +1,5 @@
-// Where the past of a decoding graph lies between runs: own GPU buffers, or what ONNX Runtime gave
-// back; must not run anything.
+// Where a decoding graph's caches lie between runs: in GPU buffers of our own, or in what ONNX
+// Runtime returned.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { CacheKind } from '../../contract/variant.ts';
@@ -29,7 +29,7 @@ export interface Caches {
 export interface CacheOptions {
   /** False: the graph's caches stay empty and every run gets the whole sequence. */
   cache: boolean;
-  /** Two buffers in turn even where one could be past and present at once. */
+  /** Alternate two buffers even where one could be past and present at once. */
   growing: boolean;
 }
 
@@ -47,8 +47,8 @@ export function makeCaches(io: GraphIo, engine: Engine, { cache, growing }: Cach
 }
 
 /**
- * What ONNX Runtime gives back is fed again. Its web build copies tensors in ordinary memory in and
- * out at every run, whoever made them.
+ * What ONNX Runtime returns is fed again. Its web build copies tensors in ordinary memory in and
+ * out at every run, whoever allocated them.
  */
 class ReturnedCaches implements Caches {
   readonly kind = 'growing';
@@ -186,7 +186,7 @@ class OwnCaches implements Caches {
   }
 }
 
-/** Every run starts from nothing; new caches are not asked for. */
+/** Every run starts with empty caches; the caches that it writes are not fetched. */
 class NoCaches implements Caches {
   readonly kind = 'none';
   readonly bytes = 0;

@@ -1,5 +1,5 @@
 // Greedy decoding of real graphs on the real runtime equals the goldens, with and without caches,
-// in batches and in pieces; reads only committed fixtures.
+// in batches and with the prompt split; reads only committed fixtures.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { manifestFolder } from '../../model/export/folder.ts';
@@ -53,7 +53,7 @@ async function greedy(
 }
 
 // The 4-bit graph is held to another runtime in model/manifestTransformers.test.ts.
-test('the sample, intact and pruned', async () => {
+test('the sample, original and pruned', async () => {
   const { generation, prompt_ids } = golden<SampleGolden>('sample');
   const source = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   for (const { removed, removedUnits, greedy_ids, greedyMargins } of generation) {
@@ -82,7 +82,7 @@ const FIXTURES = [
 ];
 
 describe.each(FIXTURES)('%s', (name) => {
-  test('greedy ids, intact and pruned', async () => {
+  test('greedy ids, original and pruned', async () => {
     const source = await openModel(await openFolder(fixturePath(name)));
     const { pruned, logitTol } = golden(name);
     const tolerance = Math.max(1e-3, logitTol);
@@ -102,7 +102,7 @@ describe.each(FIXTURES)('%s', (name) => {
   });
 });
 
-describe('rows and pieces', () => {
+describe('rows and runs', () => {
   // Attention that takes several tokens after a past for one row only, one that takes them always,
   // states of fixed size, and a window cache of full size.
   for (const name of [
@@ -112,7 +112,7 @@ describe('rows and pieces', () => {
     'genai-gemma2-fp32-cpu',
     'optimum-llama-nokv',
   ])
-    test(`${name}: rows are alike, and a prompt in pieces gives the same logits`, async () => {
+    test(`${name}: rows are alike, and a split prompt gives the same logits`, async () => {
       const opened = await openModel(await openFolder(fixturePath(name)));
       const prompt = golden(name).windows[0]?.slice(0, 12) ?? [];
       const whole = await Decoder.open(opened, engine);
@@ -134,7 +134,7 @@ describe('rows and pieces', () => {
               worst,
               Math.abs(value - (expected[i % expected.length] ?? Number.NaN)),
             );
-          expect(worst, `batch ${batch}, pieces of ${prefillTokens}, step ${step}`).toBeLessThan(
+          expect(worst, `batch ${batch}, runs of ${prefillTokens}, step ${step}`).toBeLessThan(
             1e-4,
           );
           if (step < 3)
@@ -145,7 +145,7 @@ describe('rows and pieces', () => {
       await whole.dispose();
     });
 
-  test('more tokens than there is room for are refused, and so is a step before the beginning', async () => {
+  test('too many tokens are refused, and so is a step before the prompt', async () => {
     const decoder = await Decoder.open(
       await openModel(await openFolder(fixturePath('optimum-llama-fp32'))),
       engine,

@@ -1,5 +1,5 @@
-// Decodes with a whole graph file: prompt, then one token per step and row, caches where they
-// belong; must not choose tokens or change the graph.
+// Decodes with a whole graph file: the prompt, then one token per step and row. Which token comes
+// next is up to the caller.
 
 import type { CacheKind } from '../../contract/variant.ts';
 import { EspalierError } from '../../errors.ts';
@@ -11,7 +11,7 @@ import { LogitsRows } from './logitsRow.ts';
 import { type Feeds, TokenFeeds } from './tokenFeeds.ts';
 
 /**
- * Most tokens of a prompt in one run: the logits of all of them are made, whether wanted or not.
+ * Most tokens of a prompt in one run: the logits of all of them are computed, needed or not.
  */
 const PREFILL_TOKENS = 512;
 /** Most bytes of logits of one run. */
@@ -20,9 +20,9 @@ const PREFILL_LOGITS_BYTES = 256 * 2 ** 20;
 export interface DecoderOptions {
   /** False repeats the whole sequence at every step. */
   cache?: boolean;
-  /** Two buffers per cache in turn even where one could be past and present at once. */
+  /** Alternate two buffers per cache even where one could be past and present at once. */
   growing?: boolean;
-  /** Most prompt tokens of one run; PREFILL_TOKENS unless told. */
+  /** Most prompt tokens of one run; PREFILL_TOKENS by default. */
   prefillTokens?: number;
 }
 
@@ -35,7 +35,7 @@ export class Decoder {
   private readonly logits: LogitsRows;
   private readonly runner: DirectRunner;
   private readonly prefillTokens: number;
-  /** Every output comes back to ordinary memory and is wanted. */
+  /** Every output is needed and comes back to ordinary memory. */
   private readonly readsAll: boolean;
   private readonly feeds: Feeds = {};
   private readonly fetches: Fetches = {};
@@ -56,12 +56,12 @@ export class Decoder {
       growing: options.growing ?? false,
     });
     this.logits = new LogitsRows(loaded.io, loaded.engine);
-    const wanted = new Set([
+    const needed = new Set([
       loaded.io.logits,
       ...(this.cache === 'none' ? [] : loaded.io.states.map(({ output }) => output)),
     ]);
     this.readsAll =
-      loaded.engine.kind === 'wasm' && runner.outputs.every((name) => wanted.has(name));
+      loaded.engine.kind === 'wasm' && runner.outputs.every((name) => needed.has(name));
     this.prefillTokens = options.prefillTokens ?? PREFILL_TOKENS;
   }
 
@@ -120,8 +120,7 @@ export class Decoder {
     try {
       if (fresh) this.tokens = new TokenFeeds(io, engine, batch, capacity);
       this.caches.begin(this.feeds, this.fetches, batch, capacity);
-      // With a cache only pieces of the prompt have several tokens, and their room is what they
-      // need.
+      // With a cache only prompts have runs of several tokens; room for those is made as needed.
       this.logits.begin(batch, this.cache === 'none' ? capacity : 1);
       if (fresh) await engine.check();
     } catch (error) {
@@ -141,9 +140,9 @@ export class Decoder {
       throw new EspalierError('bad-input', 'The prompt has no tokens.', 'Type a prompt.');
     let logits: Float32Array = new Float32Array(0);
     for (let at = 0; at < ids.length; ) {
-      const piece = ids.slice(at, at + this.pieceLength());
-      at += piece.length;
-      const rows = Array.from({ length: this.batch }, () => piece).flat();
+      const part = ids.slice(at, at + this.runLength());
+      at += part.length;
+      const rows = Array.from({ length: this.batch }, () => part).flat();
       logits = await this.forward(rows, at === ids.length);
     }
     return logits;
@@ -173,10 +172,10 @@ export class Decoder {
   }
 
   /**
-   * Attention with a past takes several new tokens of one row only; a window cache of full size
-   * takes them once.
+   * Tokens of the next run. Attention with a past takes several new tokens for one row only; a
+   * window cache of full size takes them once.
    */
-  private pieceLength(): number {
+  private runLength(): number {
     const { grouped, staticCache } = this.loaded.io;
     if (this.cache === 'none') return Number.POSITIVE_INFINITY;
     if (this.start > 0 && ((grouped && this.batch > 1) || staticCache)) return 1;
@@ -185,12 +184,12 @@ export class Decoder {
     return Math.max(1, Math.min(this.prefillTokens, Math.floor(limit / row)));
   }
 
-  /** @param added (M, S) row by row; `wanted`: whether the logits are looked at. */
-  private async forward(added: ArrayLike<number>, wanted: boolean): Promise<Float32Array> {
+  /** @param added (M, S) row by row; `readLogits`: whether the logits are needed. */
+  private async forward(added: ArrayLike<number>, readLogits: boolean): Promise<Float32Array> {
     const { tokens, feeds, fetches } = this;
     const length = added.length / this.batch;
     if (!tokens || this.shape === '')
-      throw new EspalierError('bug', 'A decoder was asked for a step before its beginning.');
+      throw new EspalierError('bug', 'A decoder was asked for a step before it began.');
     if (this.length + length > this.capacity)
       throw new EspalierError(
         'bug',
@@ -206,8 +205,7 @@ export class Decoder {
     }
     this.caches.before(feeds, fetches, this.start, run);
     if (this.logits.before(fetches, run))
-      // A refused buffer is told apart from other failures here: the run itself would fail in other
-      // words.
+      // A refused buffer is reported as such here; the run itself would fail with another message.
       await this.loaded.engine.check().catch((error: unknown) => {
         this.close();
         throw error;
@@ -218,6 +216,6 @@ export class Decoder {
       : this.runner.run(feeds, fetches));
     this.caches.after(feeds, results);
     if (this.cache !== 'none') this.start += run;
-    return wanted ? this.logits.last(results, run) : new Float32Array(0);
+    return readLogits ? this.logits.last(results, run) : new Float32Array(0);
   }
 }

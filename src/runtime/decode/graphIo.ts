@@ -1,5 +1,4 @@
-// How a whole decoder graph is fed: which input is what, its caches and its logits; must not run
-// it.
+// How a whole decoder graph is fed: what each input means, its caches and its logits.
 
 import { EspalierError } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -124,7 +123,10 @@ export function grows({ dims }: StateIo): boolean {
 
 /** Dims of a state for M rows and so many tokens in it. */
 export function stateDims({ dims }: StateIo, batch: number, past: number): number[] {
-  return dims.map((dim) => (typeof dim === 'number' ? dim : dim === 'batch' ? batch : past));
+  return dims.map((dim) => {
+    if (typeof dim === 'number') return dim;
+    return dim === 'batch' ? batch : past;
+  });
 }
 
 function roleOf(input: ValueInfo, kind: string, tokenInput: string): TokenInput['role'] {
@@ -134,7 +136,7 @@ function roleOf(input: ValueInfo, kind: string, tokenInput: string): TokenInput[
   if (kind === 'constant') return 'keep';
   throw new EspalierError(
     'unsupported-graph',
-    `The graph has an input "${input.name}" that is not known here.`,
+    `The graph has an input "${input.name}" whose meaning is not known.`,
     'Export a plain text decoder.',
   );
 }

@@ -1,8 +1,7 @@
-// Greedy decoding for comparisons: ids, margins and logits of every step; must not measure
-// anything.
+// Greedy decoding for comparisons: ids, margins and logits of every step.
 
 import { throwIfCancelled } from '../../errors.ts';
-import { createBreather } from '../device/yielder.ts';
+import { createYielder } from '../device/yielder.ts';
 import type { Decoder } from './decoder.ts';
 
 export interface Generation {
@@ -32,10 +31,10 @@ export async function generateGreedily(
   options: GreedyOptions = {},
 ): Promise<Generation> {
   const out: Generation = { ids: [], margins: [], logits: [] };
-  const breathe = createBreather();
+  const yieldIfDue = createYielder();
   await decoder.begin(1, prompt.length + steps);
   for (let step = 0; step < steps; step++) {
-    await breathe();
+    await yieldIfDue();
     throwIfCancelled(options.signal);
     const logits =
       step === 0

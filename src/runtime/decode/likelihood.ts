@@ -1,5 +1,4 @@
-// Logits and likelihoods of a prompt in one pass over a whole graph file, every row of it; must not
-// cut or change the graph, or decode.
+// Logits and likelihoods of a token sequence from one pass over a whole graph file.
 
 import { EspalierError } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';

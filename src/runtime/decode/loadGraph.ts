@@ -1,5 +1,5 @@
-// Reads a graph file with its external data and compiles it exactly as the bytes are; must not cut
-// or change the graph.
+// Reads a graph file with its external data and compiles it exactly as the bytes are: an export is
+// measured and verified as it was written.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -8,7 +8,7 @@ import type { ByteSource, Folder } from '../../onnx/source.ts';
 import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
 import { READ_BYTES } from '../weights/readRanges.ts';
 import { type GraphIo, graphIo } from './graphIo.ts';
-import { whyNotOn } from './runnable.ts';
+import { deviceObstacle } from './runnable.ts';
 
 export interface LoadOptions {
   signal?: AbortSignal | undefined;
@@ -17,7 +17,7 @@ export interface LoadOptions {
    * runs with each other, meaningless as text.
    */
   standInEmbeddings?: boolean;
-  /** Try whether ONNX Runtime would record runs of this graph. */
+  /** Find out whether ONNX Runtime would record runs of this graph. */
   graphCapture?: boolean;
   /** Bytes read so far, and all that will be read. */
   onBytes?: ((done: number, total: number) => void) | undefined;
@@ -32,18 +32,18 @@ export interface LoadedGraph {
   io: GraphIo;
   /**
    * Where graph capture was asked for: the reason why ONNX Runtime would not record this graph, or
-   * null, and how long the try took, s.
+   * null, and how long finding out took, s.
    */
-  capture?: { whyNot: string | null; seconds: number };
-  /** Gives the session back. */
+  capture?: { obstacle: string | null; seconds: number };
+  /** Releases the session. */
   release(): Promise<void>;
 }
 
 /**
  * The folder may be a disk, a zip or a manifest; where the engine streams blobs and the source has
  * them, external data is never copied to memory.
- * @throws EspalierError `unsupported-op` (see `whyNotOn`), `unsupported-graph`, `out-of-memory`,
- *   `missing-file`, `device-lost`, `cancelled`.
+ * @throws EspalierError `unsupported-op` (see `deviceObstacle`), `unsupported-graph`,
+ *   `out-of-memory`, `missing-file`, `device-lost`, `cancelled`.
  */
 export async function loadGraph(
   opened: OpenedModel,
@@ -51,7 +51,7 @@ export async function loadGraph(
   options: LoadOptions = {},
 ): Promise<LoadedGraph> {
   const io = graphIo(opened, options.standInEmbeddings ?? false);
-  const reason = whyNotOn(engine.kind, opened);
+  const reason = deviceObstacle(engine.kind, opened);
   if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
   const { folder, graphPath } = opened;
   const directory = graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
@@ -82,15 +82,15 @@ export async function loadGraph(
   throwIfCancelled(options.signal);
   options.onCompile?.();
   const tried = performance.now();
-  const whyNot = options.graphCapture
-    ? await engine.whyNoCapture(graphPath, graph, externalData)
+  const obstacle = options.graphCapture
+    ? await engine.captureObstacle(graphPath, graph, externalData)
     : undefined;
   const seconds = (performance.now() - tried) / 1000;
   const compiled = await engine
     .compileModel(graphPath, graph, externalData)
     .catch(async (error: unknown) => {
-      // ONNX Runtime reads the blobs by itself: a file that is gone by now fails again here, with a
-      // better message.
+      // ONNX Runtime reads the blobs by itself: a file that has been removed since fails again
+      // here, with a better message.
       for (const { source } of files) await source.read(0, Math.min(1, source.size));
       throw error;
     });
@@ -98,7 +98,7 @@ export async function loadGraph(
     engine,
     compiled,
     io,
-    ...(whyNot === undefined ? {} : { capture: { whyNot, seconds } }),
+    ...(obstacle === undefined ? {} : { capture: { obstacle, seconds } }),
     release: async () => {
       await engine.release([compiled]);
       engine.trim();
@@ -137,7 +137,7 @@ async function readWhole(
   } catch (error) {
     throw new EspalierError(
       'out-of-memory',
-      `${path} (${source.size} bytes) does not fit in one piece of memory.`,
+      `${path} (${source.size} bytes) does not fit into memory in one block.`,
       'Export a smaller or quantised model to run it here.',
       String(error),
     );

@@ -1,5 +1,5 @@
-// Room for logits on a device is what the runs need, and the right rows are read of it; the device
-// is ordinary memory that says it is a GPU.
+// Room for logits on a device is what the runs need, and the correct rows are read from it; the
+// device is ordinary memory that claims to be a GPU.
 
 import { expect, test } from 'vitest';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -10,7 +10,7 @@ import { LogitsRows } from './logitsRow.ts';
 const ROWS = 2;
 const VOCAB = 5;
 
-test('a long context makes no room for logits that no run gives; each row is the last of its sequence', async () => {
+test('a long context takes no room for unused logits; each row is the last one', async () => {
   const engine = await openWasm(nodeLoader);
   const { readSpans } = engine;
   const device = { kind: 'webgpu' as const, allocate: engine.allocate.bind(engine), readSpans };

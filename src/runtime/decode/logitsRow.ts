@@ -1,5 +1,5 @@
 // The last row of logits of every sequence, whatever the graph computes; on a GPU only these rows
-// leave it. Must not choose tokens.
+// are read back.
 
 import type { Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../../errors.ts';
@@ -12,7 +12,7 @@ type Named = Pick<GraphIo, 'logits' | 'logitsType'>;
 type Device = Pick<Engine, 'kind' | 'allocate' | 'readSpans'>;
 
 /**
- * What the first run told: V, and whether the graph gives one row per sequence or one per token
+ * What the first run showed: V, and whether the graph gives one row per sequence or one per token
  * (unknown while all runs had one token).
  */
 interface Known {
@@ -59,7 +59,7 @@ export class LogitsRows {
 
   /**
    * Puts where a run of `length` tokens per row writes its logits. @returns true when a buffer was
-   * asked of the device for it.
+   * allocated on the device for it.
    */
   before(fetches: Fetches, length: number): boolean {
     if (this.engine.kind !== 'webgpu') {
@@ -131,12 +131,14 @@ export class LogitsRows {
   }
 
   private learn(vocab: number, rows: number, length: number): void {
-    const seen = length === 1 ? (this.known?.rows ?? null) : rows === 1 ? 'one' : 'all';
-    this.known = { vocab, rows: seen };
+    // One token per row says nothing: both kinds of graph give one row then.
+    if (length === 1) this.known = { vocab, rows: this.known?.rows ?? null };
+    else this.known = { vocab, rows: rows === 1 ? 'one' : 'all' };
   }
 
   private rowsOf(length: number): number | null {
     if (length === 1) return 1;
-    return this.known?.rows === 'one' ? 1 : this.known?.rows === 'all' ? length : null;
+    if (this.known?.rows === 'one') return 1;
+    return this.known?.rows === 'all' ? length : null;
   }
 }

@@ -1,5 +1,5 @@
-// Whether a graph's own bytes can run on a kind of device: what has no kernel, or a kernel that is
-// known to be wrong; must not run them.
+// Whether a graph file can run unchanged on a kind of device: operators without a kernel, or with
+// one that is known to be wrong.
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -12,10 +12,10 @@ import { floatAttribute, type Node } from '../../onnx/graph.ts';
 const HEAD_NORM_INPUTS = [14, 15];
 
 /**
- * Why the unchanged graph must not run on this device, or null. Score programs are rewritten and do
- * not ask.
+ * Why the unchanged graph cannot run on this kind of device, or null. Score programs are rewritten
+ * and need not ask.
  */
-export function whyNotOn(kind: DeviceKind, { structure }: OpenedModel): string | null {
+export function deviceObstacle(kind: DeviceKind, { structure }: OpenedModel): string | null {
   const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
   if (kind === 'wasm' && attention.some(hasHeadNorms))
     return (
@@ -25,7 +25,7 @@ export function whyNotOn(kind: DeviceKind, { structure }: OpenedModel): string |
   if (kind === 'webgpu' && attention.some((node) => (floatAttribute(node, 'softcap') ?? 0) > 0))
     return (
       'The attention of this graph has a soft cap, which the WebGPU kernel ignores without an ' +
-      'error: only wasm runs the file rightly.'
+      'error: only the CPU (wasm) runs the file correctly.'
     );
   return null;
 }

@@ -128,7 +128,7 @@ describe.each(Object.entries(TOKENIZERS))('%s', (_, { tokenizer, size }) => {
   });
 });
 
-test('a character that is not whole is held back, and shown as it is when nothing more comes', () => {
+test('an incomplete character is held back, and shown at the end of the text', () => {
   const { tokenizer } = TOKENIZERS['byte-level, the sample']!;
   const [so = 0, ...rest] = tokenizer.encode('so 😀!');
   const stream = new TextStream(tokenizer, [so]);

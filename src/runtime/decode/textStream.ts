@@ -1,5 +1,5 @@
-// The text of a generation while its tokens come: only a short tail is decoded again, and each
-// slice ends with a check against the whole. Must not choose tokens.
+// The text of a generation while its tokens arrive: only a short tail is decoded again, and each
+// slice ends with a check against the whole.
 
 /** What is needed of a tokenizer. */
 interface Decodes {
@@ -7,8 +7,7 @@ interface Decodes {
 }
 
 /**
- * What a slice brought: the whole text so far, and its length after each id of the slice, in UTF-16
- * units.
+ * The whole text after a slice, and its length after each id of the slice, in UTF-16 units.
  */
 export interface Streamed {
   text: string;
@@ -18,7 +17,7 @@ export interface Streamed {
 const REPLACEMENTS = /\uFFFD+$/;
 
 /**
- * Text of `ids` as it goes on from a prompt. An incomplete character at the end is held back until
+ * Text of the ids that follow a prompt. An incomplete character at the end is held back until
  * it is whole or the text is finished.
  */
 export class TextStream {
@@ -49,7 +48,7 @@ export class TextStream {
     this.#lead = this.#before;
   }
 
-  /** @param finished true: nothing more comes, so that the end is shown as it is */
+  /** @param finished no more ids will come: an incomplete character at the end is shown as it is */
   push(ids: readonly number[], finished: boolean): Streamed {
     const start = this.#all.length;
     const ends = ids.map((id) => this.#grow(id));
@@ -59,7 +58,7 @@ export class TextStream {
     if (heard === whole.replace(REPLACEMENTS, '').length)
       return { text, ends: ends.map((end) => Math.min(end, text.length)) };
     // A tokenizer whose text is not the sum of its parts: each end is taken from the whole, and the
-    // tail begins anew.
+    // tail starts again.
     const exact = ids.map((_, k) =>
       Math.min(this.#whole(start + k + 1).replace(REPLACEMENTS, '').length, text.length),
     );

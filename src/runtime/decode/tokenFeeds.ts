@@ -1,5 +1,4 @@
-// Token ids, mask and positions of M rows as tensors that are made once and changed in place; must
-// not know about caches.
+// Token ids, mask and positions of M rows as tensors that are allocated once and changed in place.
 
 import type { Tensor } from 'onnxruntime-web';
 import { positionDims } from '../../model/programs/program.ts';

@@ -1,5 +1,5 @@
-// One variant of a model, loaded from exactly the bytes that export would write: timed runs and
-// generation; must not compare variants.
+// One variant of a model, loaded from exactly the bytes that an export would write: timed runs and
+// generation.
 
 import { createSampler } from '../../analysis/sampling.ts';
 import type { Progress } from '../../contract/progress.ts';
@@ -22,14 +22,14 @@ import { keyOf } from '../../onnx/bytes.ts';
 import { tensorBytes } from '../../onnx/graph.ts';
 import { VERSION } from '../../version.ts';
 import { createLock, type OrtLoader } from '../device/ort.ts';
-import { createBreather } from '../device/yielder.ts';
+import { createYielder } from '../device/yielder.ts';
 import { Decoder } from './decoder.ts';
 import type { TextStream } from './textStream.ts';
 import { chooseDevice } from './variantDevice.ts';
 import { checkIds, VariantText } from './variantText.ts';
 
 /** A run lets the event loop turn this rarely: each turn costs as much as a small step. */
-const BREATH_MS = 1000;
+const YIELD_MS = 1000;
 
 export interface VariantOptions {
   signal?: AbortSignal | undefined;
@@ -48,7 +48,7 @@ interface Generation {
 }
 
 /** A loaded variant. Calls take turns; `close` ends them. */
-export class Variant implements VariantHandle {
+export class LoadedVariant implements VariantHandle {
   readonly info: VariantInfo;
   private readonly decoder: Decoder;
   private readonly text: VariantText;
@@ -75,7 +75,7 @@ export class Variant implements VariantHandle {
     request: Pick<VariantRequest, 'removed' | 'steps' | 'device' | 'selfTest' | 'graphCapture'>,
     loader: OrtLoader,
     options: VariantOptions = {},
-  ): Promise<Variant> {
+  ): Promise<LoadedVariant> {
     if (opened.structure.headless)
       throw new EspalierError(
         'unsupported-graph',
@@ -84,7 +84,7 @@ export class Variant implements VariantHandle {
         'Export the model with its head.',
       );
     const { engine, notes } = await chooseDevice(opened, request, loader);
-    const tell = (progress: Pick<Progress, 'phase' | 'done' | 'total' | 'unit'>): void =>
+    const report = (progress: Pick<Progress, 'phase' | 'done' | 'total' | 'unit'>): void =>
       options.onProgress?.({ job: 'load', secondsLeft: null, ...progress });
     try {
       const started = performance.now();
@@ -94,15 +94,15 @@ export class Variant implements VariantHandle {
       const decoder = await Decoder.open(exported, engine, {
         signal: options.signal,
         graphCapture: request.graphCapture,
-        onBytes: (done, total) => tell({ phase: 'read', done, total, unit: 'bytes' }),
-        onCompile: () => tell({ phase: 'compile', done: 0, total: 1, unit: 'programs' }),
+        onBytes: (done, total) => report({ phase: 'read', done, total, unit: 'bytes' }),
+        onCompile: () => report({ phase: 'compile', done: 0, total: 1, unit: 'programs' }),
       });
       const { capture } = decoder.loaded;
-      // The try of graph capture compiles the graph once more: that is no part of loading it.
+      // Trying graph capture compiles the graph once more, which is not part of loading it.
       const loadSeconds = (performance.now() - started) / 1000 - (capture?.seconds ?? 0);
-      tell({ phase: 'compile', done: 1, total: 1, unit: 'programs' });
+      report({ phase: 'compile', done: 1, total: 1, unit: 'programs' });
       const text = await VariantText.load(exported);
-      if (capture) notes.push(captureNote(capture.whyNot));
+      if (capture) notes.push(captureNote(capture.obstacle));
       const { summary } = exported;
       const info: VariantInfo = {
         device: { kind: engine.kind, name: engine.name },
@@ -118,7 +118,7 @@ export class Variant implements VariantHandle {
         hasTokenizer: text.hasTokenizer,
         chat: text.chat,
       };
-      return new Variant(info, decoder, text, weightBytes(exported));
+      return new LoadedVariant(info, decoder, text, weightBytes(exported));
     } catch (error) {
       await engine.dispose();
       throw error;
@@ -187,7 +187,7 @@ export class Variant implements VariantHandle {
         next[row] = chooser(batch === 1 ? logits : logits.subarray(row * vocab, (row + 1) * vocab));
       ids.push(next[0] ?? 0);
     };
-    const breathe = createBreather(BREATH_MS);
+    const yieldIfDue = createYielder(YIELD_MS);
 
     const started = performance.now();
     await decoder.begin(batch, prompt.length + tokens);
@@ -195,7 +195,7 @@ export class Variant implements VariantHandle {
     const first = performance.now();
     const runsBefore = decoder.runSeconds;
     for (let token = 1; token < tokens; token++) {
-      await breathe();
+      await yieldIfDue();
       this.throwIfClosed();
       choose(await decoder.step(next));
     }
@@ -215,14 +215,14 @@ export class Variant implements VariantHandle {
   private async slice(ms: number): Promise<Advance> {
     const { generation, decoder } = this;
     if (!generation)
-      throw new EspalierError('bug', 'A generation was asked to go on before it was begun.');
+      throw new EspalierError('bug', 'A generation was continued before it was begun.');
     const { start, ids, choose } = generation;
     const before = ids.length;
     const own = generation.seconds;
     const started = performance.now();
-    const breathe = createBreather(BREATH_MS);
+    const yieldIfDue = createYielder(YIELD_MS);
     while (!generation.done) {
-      await breathe();
+      await yieldIfDue();
       this.throwIfClosed();
       if (ids.length === 0) await decoder.begin(1, start.ids.length + start.tokens);
       const id = choose(

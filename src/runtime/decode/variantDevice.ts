@@ -1,5 +1,5 @@
-// Chooses the device for a variant from what was asked, what the self-test found and what its graph
-// needs; must not load the graph.
+// Chooses the device for a variant from what was requested, what the self-test found, and what its
+// graph needs.
 
 import type { VariantRequest } from '../../contract/variant.ts';
 import { EspalierError } from '../../errors.ts';
@@ -10,18 +10,18 @@ import type { OrtLoader } from '../device/ort.ts';
 import { routesOf } from '../device/selfTest.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { openWebgpu } from '../device/webgpuEngine.ts';
-import { whyNotOn } from './runnable.ts';
+import { deviceObstacle } from './runnable.ts';
 
 export interface ChosenDevice {
   engine: Engine;
-  /** Why it is another device than asked for; sentences for people. */
+  /** Why it is not the requested device; sentences for people. */
   notes: string[];
 }
 
 /**
- * `auto` takes the GPU where it passed its self-test and the graph runs rightly on it; a GPU that
- * was asked for must pass, but a graph that must not run on it goes to wasm with a note.
- * @throws EspalierError `no-webgpu` when WebGPU is asked for and there is none that may be used.
+ * `auto` takes the GPU where it has passed its self-test and the graph runs correctly on it. A GPU
+ * that is requested must pass, but a graph that it cannot run goes to wasm with a note.
+ * @throws EspalierError `no-webgpu` when WebGPU is requested and there is none that may be used.
  */
 export async function chooseDevice(
   opened: OpenedModel,
@@ -37,26 +37,27 @@ export async function chooseDevice(
     const failed = selfTest?.checks.filter((check) => !check.ok).map((check) => check.name) ?? [];
     const reason = selfTest
       ? `The GPU failed its self-test (${failed.join(', ')}).`
-      : 'There is no WebGPU adapter here that may be used.';
+      : 'This browser or machine has no WebGPU adapter that may be used.';
     if (device === 'webgpu')
       throw new EspalierError(
         'no-webgpu',
         reason,
         'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.',
       );
-    if (selfTest) notes.push(`${reason} The wasm device is used.`);
+    if (selfTest) notes.push(`${reason} The model runs on the CPU (wasm).`);
     return onWasm();
   }
-  const reason = whyNotOn('webgpu', opened);
+  const reason = deviceObstacle('webgpu', opened);
   if (reason) {
-    notes.push(`${reason} The wasm device is used.`);
+    notes.push(`${reason} The model runs on the CPU (wasm).`);
     return onWasm();
   }
   const engine = await openWebgpu(loader, { subgroups: routes.subgroups });
   if (needsFloat16(opened) && !engine.float16) {
     await engine.dispose();
     notes.push(
-      'This graph computes in float16 and the GPU offers no shader-f16: the wasm device is used.',
+      'This graph computes in float16, which the GPU does not offer (shader-f16): the model ' +
+        'runs on the CPU (wasm).',
     );
     return onWasm();
   }

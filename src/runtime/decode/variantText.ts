@@ -1,19 +1,19 @@
-// A variant's text side: prompts to ids, ids to text that only grows, and which tokens end a text;
-// must not run the model.
+// The text side of a variant: prompts to ids, ids to text that only grows, and which tokens end it.
 
 import type { EncodedPrompt, Prompt, VariantInfo } from '../../contract/variant.ts';
 import { EspalierError, toReport } from '../../errors.ts';
-import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, readJsonObject } from '../../json.ts';
+import { readJsonObject } from '../../json.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { MAX_CONFIG_BYTES } from '../../model/structure/config.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
 import { MAX_TEMPLATE_BYTES } from '../../text/boundedTemplate.ts';
 import { type ChatTemplate, loadChat } from '../../text/chat.ts';
-import { parseObject, tokenText } from '../../text/config.ts';
-import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
+import { MAX_TOKENIZER_CONFIG_BYTES, parseObject, tokenText } from '../../text/config.ts';
+import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
 import { TextStream } from './textStream.ts';
 
 /**
- * What the folder's text files gave; what is missing or broken is kept as the error that using it
+ * What the text files of a folder contain; for a missing or broken one, the error that using it
  * throws.
  */
 export class VariantText {
@@ -40,10 +40,10 @@ export class VariantText {
    */
   static async load({ folder, config }: OpenedModel): Promise<VariantText> {
     const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
-    const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+    const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
     const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
-    const tokenizer = kept(() => loadTokenizer(tokenizerJson(), configJson()));
-    const template = kept(() => loadChat(configJson(), templateFile()));
+    const tokenizer = orError(() => loadTokenizer(tokenizerJson(), configJson()));
+    const template = orError(() => loadChat(configJson(), templateFile()));
     const { model } = (config.raw.genai ?? {}) as { model?: unknown };
     const declared = [
       await generationConfig(folder),
@@ -55,7 +55,7 @@ export class VariantText {
     const named =
       tokenizer instanceof EspalierError
         ? undefined
-        : kept(() => endToken(configJson(), tokenizer));
+        : orError(() => endToken(configJson(), tokenizer));
     if (typeof named === 'number') eos.add(named);
     return new VariantText(tokenizer, template, folder.open('tokenizer.json') !== null, eos);
   }
@@ -108,14 +108,14 @@ export class VariantText {
 }
 
 /**
- * What a folder's chat template is worth, told without a tokenizer: one that turns out broken is an
- * error of the prompt.
+ * Whether a folder has a usable chat template. The tokenizer is not loaded: one that turns out
+ * broken is an error of the prompt.
  */
 export async function chatOf(folder: Folder): Promise<VariantInfo['chat']> {
   if (!folder.open('tokenizer.json')) return 'none';
-  const configJson = await textOf(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES);
+  const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
   const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
-  const template = kept(() => loadChat(configJson(), templateFile()));
+  const template = orError(() => loadChat(configJson(), templateFile()));
   if (template instanceof EspalierError) return { error: template.message };
   return template ? 'ok' : 'none';
 }
@@ -131,7 +131,7 @@ export function checkIds(ids: readonly number[], vocabSize: number): void {
       );
 }
 
-function kept<T>(make: () => T): T | EspalierError {
+function orError<T>(make: () => T): T | EspalierError {
   try {
     return make();
   } catch (error) {

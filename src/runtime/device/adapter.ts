@@ -1,5 +1,4 @@
-// Asks for the GPU: adapter, limits, features, and a device of our own; must not run anything on
-// it.
+// Asks for the GPU: adapter, limits, features, and a device of our own.
 
 import { EspalierError } from '../../errors.ts';
 import type { OrtLoader } from './ort.ts';
@@ -52,16 +51,18 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
 }
 
 /**
- * A device of our own. ONNX Runtime's default device dies with its last session, with every buffer
- * on it.
+ * A device of our own. ONNX Runtime's default device is destroyed with its last session, and every
+ * buffer on it too.
  * @throws EspalierError `no-webgpu` when the adapter gives none.
  */
 export async function requestDevice(
   adapter: GPUAdapter,
   options: { subgroups: boolean },
 ): Promise<GPUDevice> {
-  const wanted = options.subgroups ? [...FEATURES, 'subgroups'] : FEATURES;
-  const requiredFeatures = wanted.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
+  const requested = options.subgroups ? [...FEATURES, 'subgroups'] : FEATURES;
+  const requiredFeatures = requested.filter((name) =>
+    adapter.features.has(name),
+  ) as GPUFeatureName[];
   const requiredLimits: Record<string, number> = {};
   for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
   try {
@@ -69,7 +70,7 @@ export async function requestDevice(
   } catch (error) {
     throw new EspalierError(
       'no-webgpu',
-      'The GPU adapter gave no device.',
+      'The GPU adapter provided no device.',
       'Use the wasm device, or restart the browser.',
       String(error),
     );

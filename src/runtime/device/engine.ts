@@ -1,5 +1,5 @@
-// What a device can do for the rest of the room: compile, hold bytes, run one program at a time;
-// the wasm and WebGPU engines implement it.
+// What a device does for the rest of the runtime: compile programs, hold bytes, run one program at
+// a time. The wasm and WebGPU engines implement it.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { DeviceKind } from '../../contract/device.ts';
@@ -16,12 +16,12 @@ export interface Compiled {
 }
 
 /**
- * Bytes on the device (or in ordinary memory for the wasm device), written in pieces and then seen
+ * Bytes on the device (or in ordinary memory for the wasm device), written by ranges and then read
  * through views.
  */
 export interface DeviceBuffer {
   readonly bytes: number;
-  /** Copies `data` to `offset`. On WebGPU both must be multiples of 4 except for the last piece. */
+  /** Copies `data` to `offset`. On WebGPU both must be multiples of 4 except for the last range. */
   write(offset: number, data: Uint8Array<ArrayBuffer>): void;
   /** The bytes as a tensor; several views of one buffer are fine (tied tables). */
   view(type: ElementType, dims: readonly number[]): DeviceTensor;
@@ -43,8 +43,8 @@ export interface DeviceTensor {
 export type Feed = DeviceTensor | HostTensor;
 
 export interface RunOutputs {
-  /** The outputs that were asked to stay on the device; the caller frees them. */
-  kept: Map<string, DeviceTensor>;
+  /** The outputs that stay on the device, as asked; the caller frees them. */
+  device: Map<string, DeviceTensor>;
   /** All others, read back. */
   host: Map<string, HostTensor>;
 }
@@ -70,9 +70,9 @@ export interface DirectRunner {
   /** Time spent inside ONNX Runtime's run so far, s. */
   seconds: number;
   /**
-   * A fetched tensor is written in place, null is given back in ordinary memory; outputs that are
-   * not named are dropped. Without `fetches` all come back: ONNX Runtime looks up named ones each
-   * among all, which a graph with many caches feels. Errors as `Engine.run`.
+   * A fetched tensor is written in place, for null it comes back in ordinary memory; outputs that
+   * are not named are dropped. Without `fetches` all come back: ONNX Runtime looks up named ones
+   * each among all, which is slow in a graph with many caches. Errors as `Engine.run`.
    */
   run(
     feeds: Record<string, Tensor>,
@@ -80,7 +80,7 @@ export interface DirectRunner {
   ): Promise<Record<string, Tensor>>;
 }
 
-/** A run of bytes of a tensor. */
+/** A range of bytes of a tensor. */
 export interface ByteSpan {
   offset: number;
   length: number;
@@ -89,7 +89,7 @@ export interface ByteSpan {
 /** One device with its ONNX Runtime build. Creates, runs and releases never overlap. */
 export interface Engine {
   readonly kind: DeviceKind;
-  /** For people: adapter or "wasm", with the build. */
+  /** For people: the adapter, or the CPU with its number of threads. */
   readonly name: string;
   readonly build: OrtBuild;
   /** Version of onnxruntime-web. */
@@ -118,7 +118,11 @@ export interface Engine {
    * Tries to compile for graph capture: null when ONNX Runtime accepts the graph, else the reason
    * as the end of a sentence. Nothing stays compiled.
    */
-  whyNoCapture(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<string | null>;
+  captureObstacle(
+    id: string,
+    bytes: Uint8Array,
+    externalData: ExternalData[],
+  ): Promise<string | null>;
   /** @throws EspalierError `out-of-memory` with sizes when it does not fit. */
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer;
   /**
@@ -127,10 +131,9 @@ export interface Engine {
    */
   keepsOnHost(type: ElementType, program: Program): boolean;
   /**
-   * The elements from `start` on, as a tensor of its own of these dims: rows of a batch, positions
-   * of a row.
+   * The elements from `start` on, as a tensor of these dims: rows of a batch, positions of a row.
    */
-  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor;
+  slice(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor;
   /**
    * One run. Outputs in `keep` stay on the device; outputs not named in `keep` are read back.
    * @throws EspalierError `device-lost`, `out-of-memory`, `bug` with the runtime's own message as

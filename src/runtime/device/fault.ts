@@ -1,4 +1,4 @@
-// The runtime's own messages as coded errors with a next step; must not retry anything.
+// ONNX Runtime's own messages as coded errors with a next step.
 
 import { EspalierError } from '../../errors.ts';
 
@@ -23,8 +23,8 @@ export function outOfMemory(what: string, bytes: number, detail = ''): EspalierE
   return new EspalierError(
     'out-of-memory',
     bytes > 0
-      ? `${what} needs ${formatBytes(bytes)}, which this device could not give.`
-      : `${what} needs more memory than this device could give.`,
+      ? `${what} needs ${formatBytes(bytes)}, which this device could not provide.`
+      : `${what} needs more memory than this device could provide.`,
     MEMORY_HINT,
     detail,
   );
@@ -55,22 +55,23 @@ export function deviceLost(detail: string): EspalierError {
   );
 }
 
+const OUT_OF_MEMORY = [
+  /out of memory|bad_alloc|memory access out of bounds/i,
+  /allocation failed|Array buffer allocation|Failed to allocate|Cannot enlarge/i,
+];
+const NO_KERNEL = [
+  /NOT_IMPLEMENTED|Could not find an implementation/i,
+  /not a registered function|No Op registered|no kernel/i,
+];
+
 /** What a failed create or run means. `doing` completes "while ...". */
 export function fault(error: unknown, doing: string): EspalierError {
   if (error instanceof EspalierError) return error;
   const text = error instanceof Error ? error.message : String(error);
-  if (
-    /out of memory|bad_alloc|memory access out of bounds|allocation failed|Array buffer allocation|Failed to allocate|Cannot enlarge/i.test(
-      text,
-    )
-  )
+  if (OUT_OF_MEMORY.some((pattern) => pattern.test(text)))
     return new EspalierError('out-of-memory', `Memory ran out while ${doing}.`, MEMORY_HINT, text);
   if (/device (is |was )?lost|DeviceLost|destroyed device/i.test(text)) return deviceLost(text);
-  if (
-    /NOT_IMPLEMENTED|Could not find an implementation|not a registered function|No Op registered|no kernel/i.test(
-      text,
-    )
-  )
+  if (NO_KERNEL.some((pattern) => pattern.test(text)))
     return new EspalierError(
       'unsupported-op',
       `This device has no kernel for ${operator(text)} (while ${doing}).`,

@@ -1,5 +1,5 @@
-// Own GPU buffers: creation with limits and error scopes, re-use of freed ones by size, one ledger;
-// must not know about programs.
+// GPU buffers of our own: created within limits and error scopes, re-used by size when freed, and
+// counted in one ledger.
 
 import { bufferLimit, outOfMemory } from './fault.ts';
 import type { Ledger, Purpose } from './ledger.ts';
@@ -20,7 +20,7 @@ export interface PooledBuffer {
 const DESTROYED: ReadonlySet<Purpose> = new Set<Purpose>(['weights', 'cache']);
 
 /**
- * Buffers of one device. Freed hidden-state buffers are kept for the next run of the same size;
+ * Buffers of one device. Freed hidden-state buffers wait for the next run of the same size;
  * weights and caches are destroyed at once, so that caches start as zeros.
  */
 export class GpuBuffers {

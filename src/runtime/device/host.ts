@@ -1,10 +1,10 @@
-// Tensors in ordinary memory: element types, their typed arrays and sizes; must not know about
-// devices.
+// Tensors in ordinary memory: element types, their typed arrays and sizes.
 
 import type { Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../../errors.ts';
 import type { ElementType } from '../../model/programs/program.ts';
 import { fromHalf } from '../../onnx/half.ts';
+import type { OrtRuntime } from './ort.ts';
 
 export type HostData =
   | Float32Array
@@ -135,6 +135,11 @@ let halves: Float32Array | null = null;
 function float16Values(): Float32Array {
   halves ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
   return halves;
+}
+
+/** A host tensor as ONNX Runtime's, sharing memory. */
+export function toOrt(runtime: OrtRuntime, host: HostTensor): Tensor {
+  return new runtime.ort.Tensor(host.type, host.data as Float32Array, host.dims as number[]);
 }
 
 /** Takes over an output that ONNX Runtime left in ordinary memory. */

@@ -1,5 +1,4 @@
-// Counts the bytes that the runtime itself holds on a device, by purpose; must not allocate
-// anything.
+// Counts the bytes that the runtime itself holds on a device, by purpose.
 
 export type Purpose = 'weights' | 'hidden' | 'scratch' | 'cache';
 
@@ -9,7 +8,7 @@ export class Ledger {
   private readonly top: Record<Purpose, number> = { weights: 0, hidden: 0, scratch: 0, cache: 0 };
   private topTotal = 0;
 
-  /** Records an allocation; the returned function records its end, once. */
+  /** Records an allocation; the returned function records that it was freed, once. */
   add(purpose: Purpose, bytes: number): () => void {
     this.live[purpose] += bytes;
     this.top[purpose] = Math.max(this.top[purpose], this.live[purpose]);

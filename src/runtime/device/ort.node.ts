@@ -1,5 +1,4 @@
-// ONNX Runtime Web inside Node, for the command line and the tests; must not be imported from the
-// page or a worker.
+// ONNX Runtime Web inside Node, for the command line and the tests. Not for the page or workers.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -1,5 +1,5 @@
-// Which build of ONNX Runtime is loaded and how it is handed around; must not import a build itself
-// (ort.web.ts and ort.node.ts do).
+// Which build of ONNX Runtime is loaded, once per loader. It must not import a build itself: that
+// would put every build into every bundle (ort.web.ts and ort.node.ts import them by need).
 
 import type * as Ort from 'onnxruntime-web';
 import { EspalierError } from '../../errors.ts';

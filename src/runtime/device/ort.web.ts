@@ -1,5 +1,4 @@
-// ONNX Runtime in a browser worker: wasm files as hashed assets of the site; must not be imported
-// from Node.
+// ONNX Runtime in a browser worker: wasm files as hashed assets of the site. Not for Node.
 
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import jspiUrl from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url';
@@ -15,7 +14,7 @@ const WASM_URL: Record<OrtBuild, string> = {
   asyncify: asyncifyUrl,
 };
 
-/** Loads a build by dynamic import, so that only one chunk and one wasm file travel. */
+/** Loads a build by dynamic import, so that only one chunk and one wasm file are downloaded. */
 export const webLoader: OrtLoader = {
   async load(build) {
     const ort = await importBuild(build);

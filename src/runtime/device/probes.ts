@@ -1,5 +1,4 @@
-// Tiny programs whose right answer is known from the CPU provider: what the self-test runs; must
-// not judge the answers.
+// Tiny programs for the self-test; the CPU provider gives the answers to compare with.
 
 import type { Program, ProgramInput } from '../../model/programs/program.ts';
 import { encodeModel } from '../../onnx/codec.ts';
@@ -146,13 +145,13 @@ function probe(id: string, nodes: Node[], feeds: Map<string, HostTensor>, output
       throw new Error('a probe has no external tensors');
     },
   );
-  const given = new Map([...feeds].filter(([name]) => name !== 'axes'));
-  const inputs: ProgramInput[] = [...given].map(([name, { type, dims }]) => ({
+  const fed = new Map([...feeds].filter(([name]) => name !== 'axes'));
+  const inputs: ProgramInput[] = [...fed].map(([name, { type, dims }]) => ({
     name,
     type,
     source: { kind: 'constant', value: 0, dims },
   }));
-  return { program: { id, bytes, inputs, outputs: [], ops: {} }, feeds: given, output };
+  return { program: { id, bytes, inputs, outputs: [], ops: {} }, feeds: fed, output };
 }
 
 /** The number 1 as a little-endian int64. */

@@ -1,5 +1,4 @@
-// Brings bytes of GPU buffers to ordinary memory through one mapped buffer that is kept for the
-// next time; must not know about tensors.
+// Reads bytes of GPU buffers back to ordinary memory through one mapped staging buffer.
 
 import type { ByteSpan } from './engine.ts';
 import type { Ledger } from './ledger.ts';
@@ -46,7 +45,7 @@ export class Readbacks {
     target: Uint8Array,
     guard: Guard,
   ): Promise<void> {
-    const pieces = spans.map(({ offset, length }) => {
+    const copies = spans.map(({ offset, length }) => {
       const start = Math.floor(offset / ALIGN) * ALIGN;
       return {
         start,
@@ -55,11 +54,11 @@ export class Readbacks {
         size: Math.ceil((offset + length - start) / ALIGN) * ALIGN,
       };
     });
-    const total = pieces.reduce((sum, { size }) => sum + size, 0);
+    const total = copies.reduce((sum, { size }) => sum + size, 0);
     const staging = this.stagingOf(total);
     const encoder = this.device.createCommandEncoder();
     let at = 0;
-    for (const { start, size } of pieces) {
+    for (const { start, size } of copies) {
       encoder.copyBufferToBuffer(source, start, staging, at, size);
       at += size;
     }
@@ -68,7 +67,7 @@ export class Readbacks {
     const mapped = new Uint8Array(staging.getMappedRange(0, total));
     let from = 0;
     let to = 0;
-    for (const { skip, length, size } of pieces) {
+    for (const { skip, length, size } of copies) {
       target.set(mapped.subarray(from + skip, from + skip + length), to);
       from += size;
       to += length;

@@ -1,5 +1,5 @@
-// Tests a GPU against the CPU provider of the same build before it is trusted; must not change the
-// device's settings itself.
+// Tests a GPU against the CPU provider of the same build before it is trusted, and says which
+// routes follow.
 
 import type { SelfTest, SelfTestCheck } from '../../contract/device.ts';
 import { describeAdapter, findAdapter } from './adapter.ts';
@@ -15,7 +15,7 @@ import {
 } from './probes.ts';
 import { gpuBuild, openWebgpu } from './webgpuEngine.ts';
 
-/** Raised when checks change, so that remembered results are not taken for new ones. */
+/** Increased when checks change, so that remembered results of older checks are not used. */
 const REVISION = 1;
 
 export type CheckName =
@@ -29,12 +29,12 @@ export type CheckName =
 /** What may be done with the GPU; follows from the checks alone. */
 export interface Routes {
   /**
-   * Matrix products, attention without subgroups and likelihoods are right: the GPU can be used.
+   * Matrix products, attention without subgroups and likelihoods are correct: the GPU can be used.
    */
   usable: boolean;
   /** Ask for the `subgroups` feature. */
   subgroups: boolean;
-  /** Attention with a soft cap is right on the GPU. */
+  /** Attention with a soft cap is correct on the GPU. */
   softcap: boolean;
 }
 
@@ -149,7 +149,7 @@ export async function runSelfTest(
 
 /**
  * What the checks allow. Side values always run on the CPU provider, so the check of sine and
- * cosine only informs.
+ * cosine is for information only.
  */
 export function routesOf(results: readonly SelfTestCheck[]): Routes {
   const ok = (name: CheckName): boolean =>

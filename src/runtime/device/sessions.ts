@@ -1,4 +1,4 @@
-// Compiled sessions by program, created once, run and released one at a time; must not own tensors.
+// Compiled sessions by program: created once, run and released one at a time.
 
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import type { Program } from '../../model/programs/program.ts';
@@ -8,7 +8,7 @@ import type { OrtRuntime } from './ort.ts';
 
 export type Fetches = Record<string, Tensor | null>;
 
-/** Rejects when the device dies, so that a run that will never return does not hang its caller. */
+/** Rejects when the device is lost, so that a run that never returns does not hang its caller. */
 export type Guard = <T>(work: Promise<T>) => Promise<T>;
 
 export class Sessions {
@@ -22,8 +22,8 @@ export class Sessions {
   }
 
   /**
-   * Creates the session of `program` unless it is there. `kind` tells apart sessions of one program
-   * on several providers.
+   * Creates the session of `program` unless it is there. `kind` distinguishes sessions of one
+   * program on several providers.
    */
   async create(
     program: Pick<Program, 'id' | 'bytes'>,
@@ -104,8 +104,7 @@ export class Sessions {
   }
 
   /**
-   * Ids such as "block-0" are those of one model only, so sessions are told apart by the program
-   * object.
+   * Ids such as "block-0" are unique within one model only, so the key also counts program objects.
    */
   private keyOf(program: object & { id: string }, kind: string): string {
     const known = this.numbers.get(program) ?? ++this.count;

@@ -1,5 +1,4 @@
-// The CPU device: plain wasm build, weights and hidden states in ordinary typed arrays; must not
-// touch WebGPU.
+// The CPU device: ONNX Runtime's plain wasm build, weights and hidden states in typed arrays.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { ElementType, Program } from '../../model/programs/program.ts';
@@ -16,7 +15,15 @@ import type {
   Shape,
 } from './engine.ts';
 import { outOfMemory } from './fault.ts';
-import { byteSize, count, elements, fromOrt, type HostData, type HostTensor } from './host.ts';
+import {
+  byteSize,
+  count,
+  elements,
+  fromOrt,
+  type HostData,
+  type HostTensor,
+  toOrt,
+} from './host.ts';
 import { Ledger, type Purpose } from './ledger.ts';
 import { loadOrt, type OrtLoader, type OrtRuntime } from './ort.ts';
 import { Sessions } from './sessions.ts';
@@ -55,11 +62,6 @@ class ArrayTensor implements DeviceTensor {
   free(): void {
     this.done();
   }
-}
-
-/** A host tensor as ONNX Runtime's, sharing memory. */
-export function toOrt(runtime: OrtRuntime, host: HostTensor): Tensor {
-  return new runtime.ort.Tensor(host.type, host.data as Float32Array, host.dims as number[]);
 }
 
 class WasmEngine implements Engine {
@@ -104,7 +106,7 @@ class WasmEngine implements Engine {
     };
   }
 
-  async whyNoCapture(): Promise<string | null> {
+  async captureObstacle(): Promise<string | null> {
     return 'only a GPU records runs.';
   }
 
@@ -133,10 +135,10 @@ class WasmEngine implements Engine {
     return false;
   }
 
-  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
+  slice(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
     const { type, data } = hostOf(tensor);
-    const part = data.subarray(start, start + count(dims)) as HostData;
-    return new ArrayTensor(this.runtime, { type, dims, data: part }, () => {});
+    const view = data.subarray(start, start + count(dims)) as HostData;
+    return new ArrayTensor(this.runtime, { type, dims, data: view }, () => {});
   }
 
   async run(
@@ -144,18 +146,18 @@ class WasmEngine implements Engine {
     feeds: ReadonlyMap<string, Feed>,
     keep: ReadonlyMap<string, Shape>,
   ): Promise<RunOutputs> {
-    const given: Record<string, Tensor> = {};
+    const inputs: Record<string, Tensor> = {};
     for (const [name, feed] of feeds)
-      given[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
+      inputs[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
     const fetches = Object.fromEntries(
       (await this.sessions.names(compiled.key)).outputs.map((name) => [name, null]),
     );
-    const results = await this.sessions.run(compiled.key, given, fetches, null);
-    const outputs: RunOutputs = { kept: new Map(), host: new Map() };
+    const results = await this.sessions.run(compiled.key, inputs, fetches, null);
+    const outputs: RunOutputs = { device: new Map(), host: new Map() };
     for (const [name, tensor] of Object.entries(results)) {
       const host = fromOrt(tensor);
       if (keep.has(name))
-        outputs.kept.set(
+        outputs.device.set(
           name,
           new ArrayTensor(this.runtime, host, this.record('hidden', host.data.byteLength)),
         );

@@ -1,9 +1,8 @@
-// The GPU device: own GPUDevice and buffers under ONNX Runtime's native WebGPU provider; must not
-// decide which routes are trusted.
+// The GPU device: a GPUDevice and buffers of our own under ONNX Runtime's native WebGPU provider.
+// Which routes are trusted is up to the self-test.
 
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { EspalierError } from '../../errors.ts';
-import { FailureGuard } from '../../failureGuard.ts';
 import type { ElementType, Program } from '../../model/programs/program.ts';
 import { describeAdapter, findAdapter, requestDevice } from './adapter.ts';
 import type {
@@ -18,14 +17,14 @@ import type {
   RunOutputs,
   Shape,
 } from './engine.ts';
-import { deviceLost, outOfMemory } from './fault.ts';
 import { GpuBuffers, type PooledBuffer } from './gpuBuffers.ts';
-import { byteSize, count, elements, fromOrt, type HostTensor } from './host.ts';
+import { GpuFailure } from './gpuFailure.ts';
+import { GpuTensor } from './gpuTensor.ts';
+import { byteSize, count, elements, fromOrt, type HostTensor, toOrt } from './host.ts';
 import { Ledger, type Purpose } from './ledger.ts';
 import { loadOrt, type OrtBuild, type OrtLoader, type OrtRuntime } from './ort.ts';
 import { Readbacks } from './readback.ts';
 import { type Guard, Sessions } from './sessions.ts';
-import { toOrt } from './wasmEngine.ts';
 
 /**
  * Runs that may be under way on the GPU before the next one is submitted: enough to hide latency,
@@ -58,7 +57,7 @@ export function gpuBuild(): OrtBuild {
 }
 
 /**
- * Opens the GPU. `subgroups` only when the self-test found them right.
+ * Opens the GPU. `subgroups` only where the self-test has found them correct.
  * @throws EspalierError `no-webgpu` without an adapter or device.
  */
 export async function openWebgpu(
@@ -69,41 +68,12 @@ export async function openWebgpu(
   if (!adapter)
     throw new EspalierError(
       'no-webgpu',
-      'There is no WebGPU adapter here.',
+      'This browser or machine has no WebGPU adapter.',
       'Use the wasm device, or a recent Chrome or Edge with hardware acceleration on.',
     );
   const runtime = await loadOrt(loader, gpuBuild());
   const device = await requestDevice(adapter, { subgroups: options.subgroups ?? false });
   return new WebgpuEngine(runtime, device, describeAdapter(adapter).name);
-}
-
-class GpuTensor implements DeviceTensor {
-  readonly type: ElementType;
-  readonly dims: readonly number[];
-  readonly tensor: Tensor;
-  readonly buffer: GPUBuffer;
-  private readonly done: () => void;
-
-  constructor(
-    runtime: OrtRuntime,
-    buffer: GPUBuffer,
-    type: ElementType,
-    dims: readonly number[],
-    done: () => void,
-  ) {
-    this.type = type;
-    this.dims = dims;
-    this.buffer = buffer;
-    this.done = done;
-    this.tensor = runtime.ort.Tensor.fromGpuBuffer(buffer as never, {
-      dataType: type as 'float32',
-      dims: dims as number[],
-    });
-  }
-
-  free(): void {
-    this.done();
-  }
 }
 
 export class WebgpuEngine implements Engine {
@@ -119,12 +89,10 @@ export class WebgpuEngine implements Engine {
   private readonly runtime: OrtRuntime;
   private readonly sessions: Sessions;
   private readonly buffers: GpuBuffers;
-  private readonly loss = new FailureGuard();
-  private readonly guard: Guard = (work) => this.loss.guard(work);
+  private readonly failure: GpuFailure;
+  private readonly guard: Guard = (work) => this.failure.guard(work);
   private readonly readbacks: Readbacks;
   private readonly underWay: Promise<unknown>[] = [];
-  private failure: EspalierError | null = null;
-  private disposed = false;
 
   constructor(runtime: OrtRuntime, device: GPUDevice, name: string) {
     this.runtime = runtime;
@@ -141,18 +109,11 @@ export class WebgpuEngine implements Engine {
     this.buffers = new GpuBuffers(device, this.ledger);
     this.readbacks = new Readbacks(device, this.ledger);
     this.streamsBlobs = runtime.build === 'jspi';
-    void device.lost.then((info) => {
-      if (this.disposed) return;
-      this.failure = deviceLost(info.message);
-      this.loss.declare(this.failure);
-    });
-    device.addEventListener('uncapturederror', (event) =>
-      this.noteError(event as GPUUncapturedErrorEvent),
-    );
+    this.failure = new GpuFailure(device);
   }
 
   async compile(program: Program, options: { cpu?: boolean } = {}): Promise<Compiled> {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     const onCpu = options.cpu ?? false;
     const key = await this.sessions.create(program, onCpu ? 'cpu' : 'webgpu', {
       executionProviders: onCpu ? ['wasm'] : [this.provider()],
@@ -165,7 +126,7 @@ export class WebgpuEngine implements Engine {
     bytes: Uint8Array,
     externalData: ExternalData[],
   ): Promise<Compiled> {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     return {
       key: await this.sessions.create({ id, bytes }, 'webgpu', {
         executionProviders: [this.provider()],
@@ -175,12 +136,12 @@ export class WebgpuEngine implements Engine {
     };
   }
 
-  async whyNoCapture(
+  async captureObstacle(
     id: string,
     bytes: Uint8Array,
     externalData: ExternalData[],
   ): Promise<string | null> {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     const options = {
       executionProviders: [this.provider()],
       externalData,
@@ -204,7 +165,7 @@ export class WebgpuEngine implements Engine {
   }
 
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer {
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     const buffer = this.buffers.create(bytes, purpose, label);
     return {
       bytes,
@@ -224,15 +185,15 @@ export class WebgpuEngine implements Engine {
     return type === 'uint8' && CPU_INTEGER_OPS.some((op) => op in program.ops);
   }
 
-  piece(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
+  slice(tensor: DeviceTensor, start: number, dims: readonly number[]): DeviceTensor {
     if (!(tensor instanceof GpuTensor))
-      throw new EspalierError('bug', 'A piece was asked of a tensor that is not on the GPU.');
+      throw new EspalierError('bug', 'A slice was asked of a tensor that is not on the GPU.');
     const bytes = byteSize(tensor.type, dims);
-    const part = this.buffers.create(bytes, 'scratch', 'piece of a hidden state');
+    const copy = this.buffers.create(bytes, 'scratch', 'slice of a hidden state');
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(tensor.buffer, byteSize(tensor.type, [start]), part.gpu, 0, bytes);
+    encoder.copyBufferToBuffer(tensor.buffer, byteSize(tensor.type, [start]), copy.gpu, 0, bytes);
     this.device.queue.submit([encoder.finish()]);
-    return this.view(part, tensor.type, dims);
+    return this.view(copy, tensor.type, dims);
   }
 
   async run(
@@ -240,11 +201,11 @@ export class WebgpuEngine implements Engine {
     feeds: ReadonlyMap<string, Feed>,
     keep: ReadonlyMap<string, Shape>,
   ): Promise<RunOutputs> {
-    this.throwIfFailed();
-    const given: Record<string, Tensor> = {};
+    this.failure.throwIfFailed();
+    const inputs: Record<string, Tensor> = {};
     for (const [name, feed] of feeds)
-      given[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
-    const outputs: RunOutputs = { kept: new Map(), host: new Map() };
+      inputs[name] = 'tensor' in feed ? feed.tensor : toOrt(this.runtime, feed);
+    const outputs: RunOutputs = { device: new Map(), host: new Map() };
     const fetches: Record<string, Tensor | null> = {};
     for (const name of (await this.sessions.names(compiled.key)).outputs) {
       const shape = compiled.onCpu ? undefined : keep.get(name);
@@ -257,20 +218,20 @@ export class WebgpuEngine implements Engine {
             )
           : null;
       fetches[name] = tensor?.tensor ?? null;
-      if (tensor) outputs.kept.set(name, tensor);
+      if (tensor) outputs.device.set(name, tensor);
     }
     try {
       while (this.underWay.length >= QUEUE_DEPTH)
         await this.guard(Promise.resolve(this.underWay.shift()));
-      const results = await this.sessions.run(compiled.key, given, fetches, this.guard);
+      const results = await this.sessions.run(compiled.key, inputs, fetches, this.guard);
       for (const [name, tensor] of Object.entries(results))
-        if (!outputs.kept.has(name)) outputs.host.set(name, fromOrt(tensor));
+        if (!outputs.device.has(name)) outputs.host.set(name, fromOrt(tensor));
       if (!compiled.onCpu) this.underWay.push(this.device.queue.onSubmittedWorkDone());
-      this.throwIfFailed();
+      this.failure.throwIfFailed();
       return outputs;
     } catch (error) {
-      for (const tensor of outputs.kept.values()) tensor.free();
-      throw this.failure ?? error;
+      for (const tensor of outputs.device.values()) tensor.free();
+      throw this.failure.reason ?? error;
     }
   }
 
@@ -288,26 +249,26 @@ export class WebgpuEngine implements Engine {
   ): Promise<void> {
     if (!(tensor instanceof GpuTensor))
       throw new EspalierError('bug', 'Bytes were read back from a tensor that is not on the GPU.');
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
     try {
       await this.readbacks.read(tensor.buffer, spans, target, this.guard);
     } catch (error) {
-      throw this.failure ?? error;
+      throw this.failure.reason ?? error;
     }
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
   }
 
   async direct(compiled: Compiled): Promise<DirectRunner> {
     const runner = await this.sessions.direct(compiled.key, this.guard);
     const run = runner.run.bind(runner);
     runner.run = async (feeds, fetches) => {
-      this.throwIfFailed();
+      this.failure.throwIfFailed();
       try {
         const results = await run(feeds, fetches);
-        this.throwIfFailed();
+        this.failure.throwIfFailed();
         return results;
       } catch (error) {
-        throw this.failure ?? error;
+        throw this.failure.reason ?? error;
       }
     };
     return runner;
@@ -320,7 +281,7 @@ export class WebgpuEngine implements Engine {
   async settled(): Promise<void> {
     this.underWay.length = 0;
     await this.guard(this.device.queue.onSubmittedWorkDone());
-    this.throwIfFailed();
+    this.failure.throwIfFailed();
   }
 
   async check(): Promise<void> {
@@ -339,7 +300,7 @@ export class WebgpuEngine implements Engine {
   }
 
   async dispose(): Promise<void> {
-    this.disposed = true;
+    this.failure.ignore();
     await this.sessions.release();
     this.readbacks.trim();
     this.buffers.dispose();
@@ -355,24 +316,6 @@ export class WebgpuEngine implements Engine {
 
   private view(buffer: PooledBuffer, type: ElementType, dims: readonly number[]): GpuTensor {
     return new GpuTensor(this.runtime, buffer.gpu, type, dims, buffer.free);
-  }
-
-  private noteError(event: GPUUncapturedErrorEvent): void {
-    event.preventDefault();
-    const { error } = event;
-    this.failure ??=
-      error.constructor.name === 'GPUOutOfMemoryError'
-        ? outOfMemory('A step on the GPU', 0, error.message)
-        : new EspalierError(
-            'bug',
-            'The GPU refused a command.',
-            'Use the wasm device; please report the detail.',
-            error.message,
-          );
-  }
-
-  private throwIfFailed(): void {
-    if (this.failure) throw this.failure;
   }
 }
 

@@ -1,5 +1,4 @@
-// Lets the event loop turn between runs so that cancel messages arrive; must not delay longer than
-// one macrotask.
+// Lets the event loop turn between runs so that cancel messages arrive.
 
 /** One macrotask. A message, not a timer: timers are clamped to 4 ms in browsers. */
 export function macrotask(): Promise<void> {
@@ -14,7 +13,7 @@ export function macrotask(): Promise<void> {
 }
 
 /** Yields only when the loop has not turned for `everyMs`. */
-export function createBreather(everyMs = 12): () => Promise<void> {
+export function createYielder(everyMs = 12): () => Promise<void> {
   let last = performance.now();
   return async () => {
     if (performance.now() - last < everyMs) return;

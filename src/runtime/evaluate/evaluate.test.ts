@@ -40,14 +40,14 @@ afterAll(async () => {
   await engine.dispose();
 });
 
-type Wanted = Parameters<typeof evaluationText>[1];
+type Choice = Parameters<typeof evaluationText>[1];
 
 function textOf(
-  wanted: Partial<Wanted>,
+  choice: Partial<Choice>,
   text = bundled(),
   calibration: number[][] | null = null,
 ): Promise<EvaluationText> {
-  const whole = { segment: 64, stride: null, bos: null, maxSegments: null, ...wanted };
+  const whole = { segment: 64, stride: null, bos: null, maxSegments: null, ...choice };
   return evaluationText(
     { name: 'evaluation.txt', text },
     whole,
@@ -58,7 +58,7 @@ function textOf(
 }
 
 /** Given windows as segments that predict all they can. */
-function given(windows: number[][]): EvaluationText {
+function ofWindows(windows: number[][]): EvaluationText {
   const length = windows[0]?.length ?? 0;
   return {
     text: { name: 'given', sha256: '', tokens: windows.flat().length },
@@ -139,15 +139,15 @@ function logSoftmax(row: Float64Array): Float64Array {
 
 describe('against another ONNX Runtime, in float64', () => {
   test.each([
-    { removed: [7, 9], wanted: { maxSegments: 6 } },
-    { removed: [0, 15], wanted: { maxSegments: 3, bos: 'every' } },
-    { removed: [1, 2, 3, 7, 8, 9, 13, 14], wanted: { maxSegments: 2, segment: 512 } },
-    { removed: [5], wanted: { maxSegments: 4, segment: 48, stride: 20 } },
-    { removed: ['3.attn', 9, '12.ffn'], wanted: { maxSegments: 3 } },
-  ] satisfies { removed: Unit[]; wanted: Partial<Wanted> }[])(
-    'without $removed, $wanted',
-    async ({ removed, wanted }) => {
-      const text = await textOf(wanted);
+    { removed: [7, 9], choice: { maxSegments: 6 } },
+    { removed: [0, 15], choice: { maxSegments: 3, bos: 'every' } },
+    { removed: [1, 2, 3, 7, 8, 9, 13, 14], choice: { maxSegments: 2, segment: 512 } },
+    { removed: [5], choice: { maxSegments: 4, segment: 48, stride: 20 } },
+    { removed: ['3.attn', 9, '12.ffn'], choice: { maxSegments: 3 } },
+  ] satisfies { removed: Unit[]; choice: Partial<Choice> }[])(
+    'without $removed, $choice',
+    async ({ removed, choice }) => {
+      const text = await textOf(choice);
       const result = await session.evaluate(text, removed, undefined, ignore);
       const [own, other] = [await logitsOf([]), await logitsOf(removed)];
       const sums = { own: 0, other: 0, kl: 0, agreed: 0, count: 0 };
@@ -188,7 +188,7 @@ describe('the same numbers however they are computed', () => {
   ])('%s: both sides are the likelihoods of the plain head', async (name) => {
     const model = await openModel(await openFolder(fixturePath(name)));
     const own = ScoreSession.open(model, engine);
-    const text = given(
+    const text = ofWindows(
       golden(name.endsWith('prunehead') ? 'genai-llama-fp32-webgpu' : name).windows,
     );
     const result = await own.evaluate(text, [1], undefined, ignore);
@@ -221,10 +221,10 @@ describe('the same numbers however they are computed', () => {
     const text = await textOf({ maxSegments: 3, segment: 128 });
     const whole = await session.evaluate(text, [7], undefined, ignore);
     const narrow = ScoreSession.open(opened, engine, { budgetBytes: 6 * 2 ** 20 });
-    const pieces = await narrow.evaluate(text, [7], undefined, ignore);
-    expect(Math.abs(pieces.klDivergence! - whole.klDivergence!)).toBeLessThan(1e-6);
-    expect(Math.abs(pieces.plan!.nll - whole.plan!.nll)).toBeLessThan(1e-6);
-    expect(pieces.top1Agreement).toBe(whole.top1Agreement);
+    const sliced = await narrow.evaluate(text, [7], undefined, ignore);
+    expect(Math.abs(sliced.klDivergence! - whole.klDivergence!)).toBeLessThan(1e-6);
+    expect(Math.abs(sliced.plan!.nll - whole.plan!.nll)).toBeLessThan(1e-6);
+    expect(sliced.top1Agreement).toBe(whole.top1Agreement);
     await narrow.dispose();
   });
 
@@ -278,7 +278,7 @@ describe('while it runs', () => {
     await own.dispose();
   });
 
-  test('cancel tells the last partial result', async () => {
+  test('cancel reports the last partial result', async () => {
     const own = ScoreSession.open(opened, engine);
     const abort = new AbortController();
     let last: EvaluateResult | null = null;
@@ -309,10 +309,10 @@ describe('the text', () => {
       "513 tokens are longer than this model's context of 512",
     );
     const wide = { ...opened.summary, contextLength: 4096 };
-    const wanted = { segment: 2049, stride: null, bos: null, maxSegments: null };
+    const choice = { segment: 2049, stride: null, bos: null, maxSegments: null };
     const long = evaluationText(
       { name: 'x', text: 'x' },
-      wanted,
+      choice,
       wide,
       () => folderTokenizer(opened.folder),
       null,
@@ -330,10 +330,10 @@ describe('the text', () => {
 
   test('ids beyond the vocabulary are refused', async () => {
     const small = { vocabSize: 100, contextLength: null };
-    const wanted = { segment: 64, stride: null, bos: null, maxSegments: 1 };
+    const choice = { segment: 64, stride: null, bos: null, maxSegments: 1 };
     const text = evaluationText(
       { name: 'x', text: bundled() },
-      wanted,
+      choice,
       small,
       () => folderTokenizer(opened.folder),
       null,

@@ -30,7 +30,7 @@ describe('a text file', () => {
     expect(await readText(folder, 'none', 8)).toBeNull();
     await expect(readText(folder, 'large', 8)).rejects.toMatchObject({
       code: 'too-large',
-      message: 'large is 9 bytes long, where at most 8 are expected.',
+      message: 'large is 9 bytes long, but at most 8 are allowed.',
     });
   });
 

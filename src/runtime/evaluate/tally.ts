@@ -1,5 +1,4 @@
-// Per-token values of an evaluation as they come, and the result over the segments so far; must not
-// run anything.
+// Sums of the per-token values of an evaluation, and the result over the segments so far.
 
 import { pairedInterval, RESAMPLES } from '../../analysis/bootstrap.ts';
 import { perplexity } from '../../analysis/perplexity.ts';

@@ -1,5 +1,4 @@
-// An evaluation text as the segments that are run, with the record of how they came about; must not
-// read files or run programs.
+// An evaluation text as the segments that are run, with the record of how they were made.
 
 import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';
@@ -10,7 +9,7 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import { resolveBos } from '../../text/windows.ts';
 import { checkVocabulary, tokenIds } from '../score/calibration.ts';
 
-/** What an evaluation needs to know of its text, in the words of its result. */
+/** What an evaluation needs to know about its text, in the fields of its result. */
 export interface EvaluationText
   extends Pick<
     EvaluateResult,
@@ -22,7 +21,7 @@ export interface EvaluationText
   predicts: number[];
 }
 
-/** Longer segments cost memory by their square and compare with no published number. */
+/** Longer segments cost memory by their square, and no published number uses them. */
 const LONGEST_SEGMENT = 2048;
 
 /**
@@ -34,29 +33,32 @@ const LONGEST_SEGMENT = 2048;
  */
 export async function evaluationText(
   source: { name: string; text: string },
-  wanted: Pick<EvaluateRequest, 'segment' | 'stride' | 'bos' | 'maxSegments'>,
+  request: Pick<EvaluateRequest, 'segment' | 'stride' | 'bos' | 'maxSegments'>,
   model: { vocabSize: number; contextLength: number | null },
   tokenizer: () => Promise<Tokenizer>,
   calibration: readonly (readonly number[])[] | null,
   signal?: AbortSignal,
 ): Promise<EvaluationText> {
   const limit = Math.min(LONGEST_SEGMENT, model.contextLength ?? LONGEST_SEGMENT);
-  if (wanted.segment > limit)
+  if (request.segment > limit)
     throw new EspalierError(
       'bad-input',
-      `Segments of ${wanted.segment} tokens are longer than ` +
-        `${limit < LONGEST_SEGMENT ? `this model's context of ${limit}` : `the ${limit} that can be evaluated`}.`,
+      `Segments of ${request.segment} tokens are longer than ${
+        limit < LONGEST_SEGMENT
+          ? `this model's context of ${limit}`
+          : `the ${limit} that can be evaluated`
+      }.`,
       `Use segments of at most ${limit} tokens.`,
     );
   const used = await tokenizer();
-  const { policy, bos } = resolveBos(wanted.bos, used);
+  const { policy, bos } = resolveBos(request.bos, used);
   const ids = await tokenIds(source.text, used, signal);
-  const { segments, predicts, total, stride } = cutSegments({ ids, ...wanted, bos });
+  const { segments, predicts, total, stride } = cutSegments({ ids, ...request, bos });
   checkVocabulary(segments, model.vocabSize);
   const warning = calibration && overlapWarning(overlapShare(ids, calibration));
   return {
     text: { name: source.name, sha256: await sha256OfText(source.text), tokens: ids.length },
-    segment: wanted.segment,
+    segment: request.segment,
     stride,
     bos: policy,
     totalSegments: total,

@@ -1,20 +1,16 @@
-// Runs the weightless programs of a model one at a time on an engine: embedding, side values,
-// blocks, head; must not decide their order.
+// Runs the programs of a model one at a time on an engine: embedding, side values, blocks, head. In
+// which order is up to the callers.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
-import {
-  type BoundProgram,
-  type ProgramInput,
-  positionDims,
-  type ScorePrograms,
-} from '../../model/programs/program.ts';
+import type { BoundProgram, ProgramInput, ScorePrograms } from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from '../device/engine.ts';
-import { byteSize, count, filled, type HostTensor, numbers, toFloat32 } from '../device/host.ts';
-import { type HeadPiece, headPieces } from '../weights/headPieces.ts';
+import { byteSize, count, type HostTensor, toFloat32 } from '../device/host.ts';
+import { type HeadSlice, headSlices } from '../weights/headSlices.ts';
 import { WeightStore } from '../weights/store.ts';
 import type { Chunk } from '../weights/windows.ts';
+import { InputValues } from './inputValues.ts';
 
 export interface PrepareOptions {
   signal?: AbortSignal | undefined;
@@ -22,15 +18,9 @@ export interface PrepareOptions {
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** Side values of one run shape. */
-interface Sides {
-  values: Map<string, Feed>;
-  free(): void;
-}
-
 /**
- * The programs of one model on one engine. Weights are loaded per part, sessions once per
- * structural class.
+ * The programs of one model on one engine. Weights are loaded by stage, sessions once per
+ * class of blocks.
  */
 export class Chain {
   readonly programs: ScorePrograms;
@@ -39,20 +29,23 @@ export class Chain {
   /** Rows of one head run; set by the warm-up. */
   headRows = 1;
   /**
-   * Positions of one head run when the logits of one row are too large to be had at once; null =
-   * whole rows.
+   * Positions of one head run when the logits of one row are too large to be computed at once;
+   * null = whole rows.
    */
   headTokens: number | null = null;
-  /** Parts of blocks were run: they share the weights of their blocks. */
+  /** Sublayers were run: they share the weights of their blocks. */
   ranSublayers = false;
   private readonly compiled = new Map<string, Compiled>();
-  private readonly sides = new Map<string, Promise<Sides>>();
-  private readonly zeros = new Map<string, HostTensor>();
+  private readonly inputs: InputValues;
 
   constructor(programs: ScorePrograms, folder: Folder, engine: Engine) {
     this.programs = programs;
     this.engine = engine;
     this.weights = new WeightStore(engine, folder);
+    this.inputs = new InputValues(programs, engine, async (side, chunk) => {
+      const feeds = await this.feeds(side, chunk);
+      return (await engine.run(this.session(side), feeds, new Map())).host;
+    });
   }
 
   /** Compiles every distinct program. @throws EspalierError from the engine. */
@@ -80,27 +73,30 @@ export class Chain {
   }
 
   /**
-   * One block, or one part of it, on one chunk: (B, S, C) -> (B, S, C). The input stays valid; the
-   * block's weights are loaded.
+   * A block or a sublayer on one chunk: (B, S, C) -> (B, S, C). The input stays valid; the weights
+   * of the block must be loaded.
    */
-  async block(piece: Unit, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
-    const bound = this.boundOf(piece);
-    if (typeof piece !== 'number') {
+  async block(unit: Unit, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
+    const bound = this.boundOf(unit);
+    if (typeof unit !== 'number') {
       this.ranSublayers = true;
       await this.prepareLate([bound]);
     }
     return this.residual(bound, chunk, state);
   }
 
-  /** @throws EspalierError `bug` for what the model does not have. */
-  boundOf(piece: Unit): BoundProgram {
-    const part = sublayerOf(piece);
+  /** The program of a block or sublayer. @throws EspalierError `bug` where there is none. */
+  boundOf(unit: Unit): BoundProgram {
+    const sublayer = sublayerOf(unit);
     const bound =
-      part === null
-        ? this.programs.blocks[blockOf(piece)]
-        : this.programs.sublayers?.[blockOf(piece)]?.[part];
+      sublayer === null
+        ? this.programs.blocks[blockOf(unit)]
+        : this.programs.sublayers?.[blockOf(unit)]?.[sublayer];
     if (!bound)
-      throw new EspalierError('bug', `There is no ${part ? 'part' : 'block'} ${piece} to run.`);
+      throw new EspalierError(
+        'bug',
+        `There is no ${sublayer ? 'sublayer' : 'block'} ${unit} to run.`,
+      );
     return bound;
   }
 
@@ -141,41 +137,41 @@ export class Chain {
    */
   async nllPerToken(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
     const out = Array.from({ length: chunk.rows }, () => new Float32Array(chunk.length - 1));
-    for (const piece of headPieces(chunk, this.headRows, this.headTokens)) {
-      const [values = []] = await this.runHead(this.programs.head, piece, chunk, [state]);
-      for (const [k, row] of values.entries()) out[piece.row + k]?.set(row, piece.from);
+    for (const slice of headSlices(chunk, this.headRows, this.headTokens)) {
+      const [values = []] = await this.runHead(this.programs.head, slice, chunk, [state]);
+      for (const [k, row] of values.entries()) out[slice.row + k]?.set(row, slice.from);
     }
     return out;
   }
 
   /**
-   * One run of a program that ends in values per predicted token, on a piece of a chunk.
-   * @param states final hidden states of the whole chunk: one, or the original's and the plan's for
-   *   a program that compares them.
-   * @returns for each output of the program the rows of the piece
+   * One run of a program that ends in values per predicted token, on a slice of a chunk.
+   * @param states final hidden states of the whole chunk: one, or the original's and the pruned
+   *   model's for a program that compares them.
+   * @returns for each output of the program the rows of the slice
    */
   async runHead(
     bound: BoundProgram,
-    piece: HeadPiece,
+    slice: HeadSlice,
     chunk: Chunk,
     states: readonly DeviceTensor[],
   ): Promise<Float32Array[][]> {
-    const { rows, length } = piece.chunk;
+    const { rows, length } = slice.chunk;
     const { hiddenSize } = this.programs;
-    const whole = piece.chunk === chunk;
-    const start = (piece.row * chunk.length + piece.from) * hiddenSize;
-    const parts = whole
+    const whole = slice.chunk === chunk;
+    const start = (slice.row * chunk.length + slice.from) * hiddenSize;
+    const inputs = whole
       ? states
-      : states.map((state) => this.engine.piece(state, start, [rows, length, hiddenSize]));
+      : states.map((state) => this.engine.slice(state, start, [rows, length, hiddenSize]));
     try {
       const { host } = await this.engine.run(
         this.session(bound),
-        await this.feeds(bound, piece.chunk, ...parts),
+        await this.feeds(bound, slice.chunk, ...inputs),
         new Map(),
       );
       return bound.program.outputs.map(({ name }) => this.rowsOf(host.get(name), rows, length - 1));
     } finally {
-      if (!whole) for (const part of parts) part.free();
+      if (!whole) for (const input of inputs) input.free();
     }
   }
 
@@ -192,10 +188,8 @@ export class Chain {
   }
 
   /** Frees the side values of all shapes. */
-  async freeSides(): Promise<void> {
-    const all = [...this.sides.values()];
-    this.sides.clear();
-    for (const pending of all) (await pending.catch(() => null))?.free();
+  freeSides(): Promise<void> {
+    return this.inputs.freeSides();
   }
 
   /** Frees weights, side values and sessions; hidden states belong to their makers. */
@@ -227,12 +221,12 @@ export class Chain {
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
     const dims = [chunk.rows, chunk.length, this.programs.hiddenSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
-    const { kept } = await this.engine.run(
+    const { device } = await this.engine.run(
       this.session(bound),
       await this.feeds(bound, chunk, ...(state ? [state] : [])),
       keep,
     );
-    const result = kept.get(output.name);
+    const result = device.get(output.name);
     if (!result || result.dims.join() !== dims.join())
       throw new EspalierError(
         'bug',
@@ -248,25 +242,29 @@ export class Chain {
     return compiled;
   }
 
-  /** @param state, other residual streams of the programs that read one or two. */
+  /** @param states residual streams of the programs that read one or two. */
   private async feeds(
     bound: BoundProgram,
     chunk: Chunk,
-    state?: DeviceTensor,
-    other?: DeviceTensor,
+    ...states: readonly DeviceTensor[]
   ): Promise<Map<string, Feed>> {
     const feeds = new Map(this.weights.feeds(bound));
-    const sides = bound.sides.size > 0 ? await this.sideValues(chunk) : null;
+    const sides = bound.sides.size > 0 ? await this.inputs.sideValues(chunk) : null;
+    const valueFor = (input: ProgramInput): Feed | null | undefined => {
+      switch (input.source.kind) {
+        case 'residual':
+          return states[0];
+        case 'other-residual':
+          return states[1];
+        case 'side':
+          return sides?.get(bound.sides.get(input.name) ?? '');
+        default:
+          return this.inputs.ofChunk(input, chunk);
+      }
+    };
     for (const input of bound.program.inputs) {
       if (input.source.kind === 'weight') continue;
-      const value =
-        input.source.kind === 'residual'
-          ? state
-          : input.source.kind === 'other-residual'
-            ? other
-            : input.source.kind === 'side'
-              ? sides?.values.get(bound.sides.get(input.name) ?? '')
-              : this.given(input, chunk);
+      const value = valueFor(input);
       if (!value)
         throw new EspalierError(
           'bug',
@@ -275,98 +273,5 @@ export class Chain {
       feeds.set(input.name, value);
     }
     return feeds;
-  }
-
-  private sideValues(chunk: Chunk): Promise<Sides> {
-    const key = `${chunk.rows}x${chunk.length}`;
-    const known = this.sides.get(key) ?? this.computeSides(chunk);
-    this.sides.set(key, known);
-    return known;
-  }
-
-  /**
-   * Mask, positions, rotary tables: computed on the CPU provider (a GPU's sin and cos may be off by
-   * 2e-4), floats then moved to the device.
-   */
-  private async computeSides(chunk: Chunk): Promise<Sides> {
-    const side = this.programs.side;
-    const values = new Map<string, Feed>();
-    const owned: { free(): void }[] = [];
-    if (side) {
-      const { host } = await this.engine.run(
-        this.session(side),
-        await this.feeds(side, chunk),
-        new Map(),
-      );
-      for (const output of side.program.outputs) {
-        const tensor = host.get(output.name);
-        if (output.target.kind !== 'side' || !tensor) continue;
-        values.set(output.target.value, this.toDevice(tensor, owned));
-      }
-    }
-    return { values, free: () => owned.forEach((buffer) => void buffer.free()) };
-  }
-
-  private toDevice(tensor: HostTensor, owned: { free(): void }[]): Feed {
-    const onDevice =
-      this.engine.kind === 'webgpu' &&
-      (tensor.type === 'float32' || tensor.type === 'float16') &&
-      tensor.data.byteLength > 0;
-    if (!onDevice) return tensor;
-    const buffer = this.engine.allocate(tensor.data.byteLength, 'scratch', 'side value');
-    owned.push(buffer);
-    buffer.write(
-      0,
-      new Uint8Array(
-        tensor.data.buffer as ArrayBuffer,
-        tensor.data.byteOffset,
-        tensor.data.byteLength,
-      ),
-    );
-    return buffer.view(tensor.type, tensor.dims);
-  }
-
-  private given(input: ProgramInput, chunk: Chunk): HostTensor | null {
-    const { rows, length } = chunk;
-    switch (input.source.kind) {
-      case 'ids':
-        return numbers(input.type, [rows, length], chunk.ids);
-      case 'targets':
-        return numbers(
-          input.type,
-          [rows, length - 1],
-          chunk.ids.filter((_, at) => at % length !== 0),
-        );
-      case 'attention-mask':
-        return this.constant(input, [rows, length], 1);
-      case 'positions': {
-        const dims = positionDims(input.source.form, rows, length);
-        return numbers(
-          input.type,
-          dims,
-          Array.from({ length: count(dims) }, (_, at) => at % length),
-        );
-      }
-      case 'constant':
-        return this.constant(input, input.source.dims, input.source.value);
-      case 'past': {
-        const past = this.programs.staticPast ? length : 0;
-        const size = { batch: rows, sequence: length, past };
-        return this.constant(
-          input,
-          input.source.dims.map((dim) => (typeof dim === 'number' ? dim : size[dim])),
-          0,
-        );
-      }
-      default:
-        return null;
-    }
-  }
-
-  private constant(input: ProgramInput, dims: readonly number[], value: number): HostTensor {
-    const key = `${input.type}:${value}:${dims.join('x')}`;
-    const tensor = this.zeros.get(key) ?? filled(input.type, dims, value);
-    this.zeros.set(key, tensor);
-    return tensor;
   }
 }

@@ -1,10 +1,10 @@
-// Hidden states as immutable, reference-counted sets of device tensors, one per window chunk; must
-// not run anything.
+// Hidden states as immutable, reference-counted sets of device tensors, one tensor per chunk of
+// windows.
 
 import type { DeviceTensor } from '../device/engine.ts';
 
-/** Intact states by cut; index b is the stream before block b. The map's owner releases them. */
-export type IntactStates = Map<number, HiddenStates>;
+/** States by cut; index b is the stream before block b. The owner of the map releases them. */
+export type StatesByCut = Map<number, HiddenStates>;
 
 /** The residual stream of all windows at one cut. Shared freely: the last release frees it. */
 export class HiddenStates {
@@ -37,13 +37,13 @@ export class HiddenStates {
 }
 
 /** Takes one state out of a map. */
-export function dropState(states: IntactStates, cut: number): void {
+export function dropState(states: StatesByCut, cut: number): void {
   states.get(cut)?.release();
   states.delete(cut);
 }
 
 /** The last cut up to which a map holds every state, or -1. */
-export function heldUpTo(states: IntactStates): number {
+export function heldUpTo(states: StatesByCut): number {
   let cut = -1;
   while (states.has(cut + 1)) cut++;
   return cut;

@@ -1,12 +1,12 @@
-// One pass over blocks and heads with shared hidden states: the loop behind the curve and behind
-// plans; must not know about statistics.
+// Runs programs over all chunks of a group of windows, yielding to the event loop, cancel and pause
+// between runs.
 
 import { untilAborted } from '../../async.ts';
 import { throwIfCancelled } from '../../errors.ts';
 import type { Unit } from '../../units.ts';
 import type { DeviceTensor } from '../device/engine.ts';
 import { byteSize, toFloat32 } from '../device/host.ts';
-import { createBreather } from '../device/yielder.ts';
+import { createYielder } from '../device/yielder.ts';
 import type { Chunk } from '../weights/windows.ts';
 import type { Chain } from './chain.ts';
 import { HiddenStates } from './hidden.ts';
@@ -14,7 +14,7 @@ import type { WindowBytes } from './streams.ts';
 
 /** Holds a job between two runs. */
 export interface Gate {
-  /** Resolves when the job may go on: at once, unless it is paused. */
+  /** Resolves when the job may continue: at once, unless it is paused. */
   wait(): Promise<void>;
 }
 
@@ -25,11 +25,11 @@ export interface Gate {
 export class Pass {
   readonly chain: Chain;
   readonly chunks: readonly Chunk[];
-  /** Time spent before a closed gate so far, ms: no part of what anything took. */
+  /** Time spent waiting at the gate so far, ms: not part of any measured time. */
   heldMs = 0;
   private readonly signal: AbortSignal | undefined;
   private readonly gate: Gate | undefined;
-  private readonly breathe = createBreather();
+  private readonly yieldIfDue = createYielder();
 
   constructor(
     chain: Chain,
@@ -48,16 +48,16 @@ export class Pass {
     return this.each((chunk) => this.chain.embed(chunk));
   }
 
-  /** The residual stream after a block or a part of one. The input set stays with its owner. */
-  block(piece: Unit, input: HiddenStates): Promise<HiddenStates> {
+  /** The residual stream after a block or a sublayer. The input stays with its owner. */
+  block(unit: Unit, input: HiddenStates): Promise<HiddenStates> {
     return this.each((chunk, at) =>
-      this.chain.block(piece, input.tensors[at] as DeviceTensor, chunk),
+      this.chain.block(unit, input.tensors[at] as DeviceTensor, chunk),
     );
   }
 
   /**
-   * The values of each chunk as (B, S, C) float32 on the host; what was given is valid until the
-   * next chunk only.
+   * Passes the values of each chunk to `use`, (B, S, C) float32 on the host; they are valid until
+   * the next chunk only.
    */
   async each32(
     input: HiddenStates,
@@ -68,8 +68,8 @@ export class Pass {
   }
 
   /**
-   * The raw bytes of each window, (S, C), in the order of the windows: another division into chunks
-   * can go on with them.
+   * The raw bytes of each window, (S, C), in the order of the windows: they can be restored with
+   * another division into chunks.
    */
   async read(input: HiddenStates): Promise<WindowBytes> {
     const out: WindowBytes = [];
@@ -82,7 +82,7 @@ export class Pass {
     return out;
   }
 
-  /** The way back from `read`. @throws EspalierError `out-of-memory`. */
+  /** The inverse of `read`. @throws EspalierError `out-of-memory`. */
   restore(windows: WindowBytes): HiddenStates {
     const { hiddenSize, residualType } = this.chain.programs;
     const buffers: { free(): void }[] = [];
@@ -148,7 +148,7 @@ export class Pass {
   }
 
   private async turn(): Promise<void> {
-    await this.breathe();
+    await this.yieldIfDue();
     throwIfCancelled(this.signal);
     if (!this.gate) return;
     const start = performance.now();

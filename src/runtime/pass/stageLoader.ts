@@ -1,5 +1,4 @@
-// Keeps weights where the memory plan wants them: all of them, or the running stage and the next;
-// must not run programs.
+// Holds weights as the memory plan says: all of them, or those of the running stage and the next.
 
 import { untilAborted } from '../../async.ts';
 import { isCancelled, toReport } from '../../errors.ts';
@@ -13,7 +12,7 @@ export interface Residency {
 }
 
 /** A stage on its way to the device. */
-interface Ahead {
+interface Prefetch {
   stage: Stage;
   done: Promise<void>;
   abort: AbortController;
@@ -25,7 +24,7 @@ export class StageLoader {
   private readonly chain: Chain;
   private prefetch: boolean;
   private current: Stage | null = null;
-  private ahead: Ahead | null = null;
+  private ahead: Prefetch | null = null;
 
   constructor(chain: Chain, { resident, prefetch }: Residency) {
     this.chain = chain;
@@ -38,7 +37,7 @@ export class StageLoader {
   }
 
   /**
-   * Loads everything that is to stay. @throws EspalierError from the weight store; nothing stays
+   * Loads everything that stays. @throws EspalierError from the weight store; nothing stays
    * loaded then.
    */
   async loadPinned(options: PrepareOptions): Promise<void> {
@@ -56,15 +55,15 @@ export class StageLoader {
   }
 
   /**
-   * Makes sure that `stage` can run, and starts to read `next` (null = nobody knows what comes).
-   * Streamed, all other stages go.
+   * Makes sure that `stage` can run, and starts to read `next` (null = not known).
+   * Streamed, the weights of all other stages are dropped.
    * @throws EspalierError `cancelled` at once when the signal comes while bytes are awaited; from
    *   the weight store.
    */
   async visit(stage: Stage, next: Stage | null, options: PrepareOptions = {}): Promise<void> {
     if (this.resident) return;
     if (this.current !== stage) {
-      if (this.ahead && this.ahead.stage !== stage) await this.giveUpAhead();
+      if (this.ahead && this.ahead.stage !== stage) await this.dropAhead();
       if (this.current !== null) {
         await this.chain.engine.settled();
         this.release(this.current);
@@ -78,7 +77,7 @@ export class StageLoader {
       this.ahead = this.start(next);
   }
 
-  /** Resolves when the stage that is read ahead is there. True when it is. */
+  /** Resolves when the stage that is read ahead has arrived: true, or false when there is none. */
   async arrived(signal: AbortSignal | undefined): Promise<boolean> {
     if (!this.ahead) return false;
     try {
@@ -95,21 +94,21 @@ export class StageLoader {
     }
   }
 
-  /** Waits for reads under way and gives every weight back. */
+  /** Waits for reads under way and frees every weight. */
   async dispose(): Promise<void> {
-    await this.giveUpAhead();
+    await this.dropAhead();
     this.chain.weights.dispose();
     this.current = null;
   }
 
-  private start(stage: Stage): Ahead {
+  private start(stage: Stage): Prefetch {
     const abort = new AbortController();
     const done = this.load(stage, { signal: abort.signal });
     done.catch(() => {});
     return { stage, done, abort };
   }
 
-  private async giveUpAhead(): Promise<void> {
+  private async dropAhead(): Promise<void> {
     const { ahead } = this;
     this.ahead = null;
     if (!ahead) return;
@@ -129,7 +128,7 @@ export class StageLoader {
     const { programs, weights } = this.chain;
     const bound = boundOf(programs, stage);
     if (bound) weights.release([bound]);
-    // Parts that ran hold the same buffers.
+    // Sublayers that ran hold the same buffers.
     const pair =
       typeof stage === 'number' && this.chain.ranSublayers ? programs.sublayers?.[stage] : null;
     if (pair) weights.release([pair.attn, pair.ffn]);

@@ -1,20 +1,20 @@
-// Streams replayed with symbols instead of tensors: any schedule, left at any step, goes on to the
-// same ends and leaks no state.
+// Streams replayed with symbols instead of tensors: any schedule, interrupted at any step, is
+// resumed to the same end and leaks no state.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseUnits, type Unit } from '../../units.ts';
-import { dropState, HiddenStates, type IntactStates } from './hidden.ts';
+import { dropState, HiddenStates, type StatesByCut } from './hidden.ts';
 import {
+  type Ablation,
   blockCandidates,
   type Candidate,
-  intactEnd,
-  lineOf,
-  partCandidates,
+  originalEnd,
   residentSchedule,
   type Step,
+  sequenceOf,
   streamedSchedule,
-  type Variant,
+  sublayerCandidates,
 } from './schedule.ts';
 import {
   type LiveState,
@@ -24,7 +24,7 @@ import {
   type WindowBytes,
 } from './streams.ts';
 
-/** States that know which pieces they went through, and how many of them are alive. */
+/** States that know which units they went through, and how many of them are alive. */
 class World {
   alive = 0;
   private readonly paths = new WeakMap<HiddenStates, readonly Unit[]>();
@@ -52,28 +52,28 @@ class World {
 }
 
 function parseUnitsInOrder(text: string): Unit[] {
-  return text === '' ? [] : text.split(',').map((piece) => parseUnits(piece).units?.[0] ?? -1);
+  return text === '' ? [] : text.split(',').map((unit) => parseUnits(unit).units?.[0] ?? -1);
 }
 
 /**
- * Runs up to `stop` steps; what the variants went through, and everything alive when it stopped.
+ * Runs up to `stop` steps; what the ablations went through, and everything alive when it stopped.
  */
 async function run(
   world: World,
   steps: readonly Step[],
-  starts: ReadonlyMap<Unit, number>,
-  keepIntact: boolean,
+  branchPoints: ReadonlyMap<Unit, number>,
+  keepOriginal: boolean,
   saved: PassState | null,
   stop: number,
-): Promise<{ ends: Map<Variant, readonly Unit[]>; left: PassState }> {
-  const intact: IntactStates = new Map(
-    (saved?.intact ?? [{ at: 0, windows: [] }]).map(({ at, windows }) => [
+): Promise<{ ends: Map<Ablation, readonly Unit[]>; left: PassState }> {
+  const original: StatesByCut = new Map(
+    (saved?.original ?? [{ at: 0, windows: [] }]).map(({ at, windows }) => [
       at,
       world.restore(windows),
     ]),
   );
   const live: LiveState = {
-    front: saved?.front ?? 0,
+    position: saved?.position ?? 0,
     streams: new Map(
       (saved?.streams ?? []).map(({ unit, next, windows }) => [
         unit,
@@ -81,20 +81,20 @@ async function run(
       ]),
     ),
   };
-  const streams = new Streams(intact, steps, starts, keepIntact, live);
-  const ends = new Map<Variant, readonly Unit[]>();
+  const streams = new Streams(original, steps, branchPoints, keepOriginal, live);
+  const ends = new Map<Ablation, readonly Unit[]>();
   for (const step of steps.slice(0, stop)) {
-    const input = streams.of(step.variant);
+    const input = streams.of(step.ablation);
     if (step.kind === 'block')
-      streams.advance(step.variant, step.at, world.state([...world.path(input), step.piece]));
+      streams.advance(step.ablation, step.at, world.state([...world.path(input), step.unit]));
     else {
-      ends.set(step.variant, world.path(input));
-      streams.end(step.variant);
+      ends.set(step.ablation, world.path(input));
+      streams.end(step.ablation);
     }
   }
   const left = await streams.save(world.read);
   streams.release();
-  for (const cut of [...intact.keys()]) dropState(intact, cut);
+  for (const cut of [...original.keys()]) dropState(original, cut);
   expect(world.alive).toBe(0);
   return { ends, left };
 }
@@ -102,53 +102,66 @@ async function run(
 const chosen = fc.record({
   numBlocks: fc.integer({ min: 1, max: 7 }),
   removed: fc.subarray<Unit>([1, '2.attn', '4.ffn', 5]),
-  parts: fc.boolean(),
+  sublayers: fc.boolean(),
   streamed: fc.boolean(),
-  keepIntact: fc.boolean(),
+  keepOriginal: fc.boolean(),
   baseline: fc.boolean(),
   refused: fc.integer({ min: 0, max: 9 }),
   stops: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 3 }),
 });
 
-test('left at any steps, every variant comes to the end that it has when nothing is interrupted', async () => {
+test('interrupted at any step, every ablation ends as if uninterrupted', async () => {
   await fc.assert(
     fc.asyncProperty(
       chosen,
-      async ({ numBlocks, removed, parts, streamed, keepIntact, baseline, refused, stops }) => {
-        const line = lineOf(numBlocks, removed);
-        const candidates = (parts ? partCandidates : blockCandidates)(
-          line,
+      async ({
+        numBlocks,
+        removed,
+        sublayers,
+        streamed,
+        keepOriginal,
+        baseline,
+        refused,
+        stops,
+      }) => {
+        const sequence = sequenceOf(numBlocks, removed);
+        const candidates = (sublayers ? sublayerCandidates : blockCandidates)(
+          sequence,
           (block) => block !== refused,
         );
-        const starts = new Map(candidates.map(({ unit, at }) => [unit, at]));
-        const stepsFor = (open: readonly Candidate[], wanted: boolean): Step[] =>
+        const branchPoints = new Map(candidates.map(({ unit, at }) => [unit, at]));
+        const stepsFor = (open: readonly Candidate[], baselineOpen: boolean): Step[] =>
           (streamed ? streamedSchedule : residentSchedule)({
-            line,
+            sequence,
             candidates: open,
             from: 0,
-            to: intactEnd(line, open, wanted),
-            baseline: wanted,
+            to: originalEnd(sequence, open, baselineOpen),
+            baseline: baselineOpen,
           });
         const world = new World();
-        const ends = new Map<Variant, readonly Unit[]>();
+        const ends = new Map<Ablation, readonly Unit[]>();
         let saved: PassState | null = null;
         for (const stop of [...stops, Number.POSITIVE_INFINITY]) {
           const steps = stepsFor(
             candidates.filter(({ unit }) => !ends.has(unit)),
-            baseline && !ends.has('intact'),
+            baseline && !ends.has('original'),
           );
           const left: readonly Step[] | null = saved
-            ? stepsAfter(steps, starts, saved, new Set())
+            ? stepsAfter(steps, branchPoints, saved, new Set())
             : steps;
           // What was alive is always enough to go on.
           expect(left).not.toBeNull();
-          const turn = await run(world, left ?? steps, starts, keepIntact, saved, stop);
-          for (const [variant, path] of turn.ends) ends.set(variant, path);
+          const turn = await run(world, left ?? steps, branchPoints, keepOriginal, saved, stop);
+          for (const [ablation, path] of turn.ends) ends.set(ablation, path);
           saved = turn.left;
         }
         for (const { unit, at, rest } of candidates)
-          expect(ends.get(unit)).toEqual([...line.slice(0, at), ...rest, ...line.slice(at + 1)]);
-        expect(ends.get('intact')).toEqual(baseline ? line : undefined);
+          expect(ends.get(unit)).toEqual([
+            ...sequence.slice(0, at),
+            ...rest,
+            ...sequence.slice(at + 1),
+          ]);
+        expect(ends.get('original')).toEqual(baseline ? sequence : undefined);
       },
     ),
     { numRuns: 400 },

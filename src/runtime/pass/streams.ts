@@ -1,111 +1,112 @@
-// The hidden states that are alive while variants are run: who still needs which, and all of them
-// as bytes; must not run anything.
+// The hidden states that are alive while ablations run: which steps still need which state, and all
+// of them as bytes for a checkpoint.
 
 import type { Unit } from '../../units.ts';
-import { dropState, type HiddenStates, type IntactStates } from './hidden.ts';
-import type { Step, Variant } from './schedule.ts';
+import { dropState, type HiddenStates, type StatesByCut } from './hidden.ts';
+import type { Ablation, Step } from './schedule.ts';
 
 /** A state as raw bytes, (S, C) of each window in the order of the windows. */
 export type WindowBytes = Uint8Array[];
 
 /**
- * How far a pass over the line came, so that it can go on without the blocks before. Positions are
- * those of the line.
+ * How far a pass over the sequence came, so that it can be resumed without running the blocks
+ * before. Positions are those of the sequence.
  */
 export interface PassState {
-  /** The intact stream has gone through the line up to here. */
-  front: number;
-  /** Intact states that are still needed, by position. */
-  intact: { at: number; windows: WindowBytes }[];
-  /** Variants on their way, and the position that they run next. */
+  /** The original has run the sequence up to here. */
+  position: number;
+  /** States of the original that are still needed, by position. */
+  original: { at: number; windows: WindowBytes }[];
+  /** Ablations under way, and the position that each runs next. */
   streams: { unit: Unit; next: number; windows: WindowBytes }[];
 }
 
 /** The same, on the device. */
 export interface LiveState {
-  front: number;
+  position: number;
   streams: Map<Unit, { next: number; state: HiddenStates }>;
 }
 
 /**
- * Owns the variants' states; those of the intact stream belong to the owner of the map, unless
- * nothing is kept for later.
+ * Owns the states of the ablations; those of the original belong to the owner of the map, except
+ * where none is needed later.
  */
 export class Streams {
-  private readonly intact: IntactStates;
-  private readonly starts: ReadonlyMap<Unit, number>;
-  private readonly keepIntact: boolean;
+  private readonly original: StatesByCut;
+  private readonly branchPoints: ReadonlyMap<Unit, number>;
+  private readonly keepOriginal: boolean;
   private readonly streams: LiveState['streams'];
-  private front: number;
-  private intactSteps: number;
-  /** Variants that have yet to leave the intact stream, by position. */
+  private position: number;
+  private originalSteps: number;
+  /** Ablations that have yet to leave the original, by position. */
   private readonly waiting = new Map<number, number>();
 
   /**
-   * @param starts where each variant leaves the intact stream
-   * @param keepIntact false: an intact state goes as soon as no variant needs it
+   * @param branchPoints where each ablation leaves the original
+   * @param keepOriginal false: a state of the original is dropped as soon as no ablation needs it
    */
   constructor(
-    intact: IntactStates,
+    original: StatesByCut,
     steps: readonly Step[],
-    starts: ReadonlyMap<Unit, number>,
-    keepIntact: boolean,
-    { front, streams }: LiveState,
+    branchPoints: ReadonlyMap<Unit, number>,
+    keepOriginal: boolean,
+    { position, streams }: LiveState,
   ) {
-    this.intact = intact;
-    this.starts = starts;
-    this.keepIntact = keepIntact;
-    this.front = front;
+    this.original = original;
+    this.branchPoints = branchPoints;
+    this.keepOriginal = keepOriginal;
+    this.position = position;
     this.streams = new Map(streams);
-    this.intactSteps = steps.filter(({ variant }) => variant === 'intact').length;
-    for (const variant of new Set(steps.map((step) => step.variant)))
-      if (variant !== 'intact' && !this.streams.has(variant)) this.wait(this.startOf(variant), 1);
+    this.originalSteps = steps.filter(({ ablation }) => ablation === 'original').length;
+    for (const ablation of new Set(steps.map((step) => step.ablation)))
+      if (ablation !== 'original' && !this.streams.has(ablation))
+        this.wait(this.branchPointOf(ablation), 1);
   }
 
-  /** What the next step of a variant reads. */
-  of(variant: Variant): HiddenStates {
+  /** The state that the next step of an ablation reads. */
+  of(ablation: Ablation): HiddenStates {
     const state =
-      variant === 'intact'
-        ? this.intact.get(this.front)
-        : (this.streams.get(variant)?.state ?? this.start(variant));
-    if (!state) throw new Error(`no hidden state for ${variant}`);
+      ablation === 'original'
+        ? this.original.get(this.position)
+        : (this.streams.get(ablation)?.state ?? this.start(ablation));
+    if (!state) throw new Error(`no hidden state for ${ablation}`);
     return state;
   }
 
-  /** A variant has run what stands at `at`. */
-  advance(variant: Variant, at: number, output: HiddenStates): void {
-    if (variant === 'intact') {
-      this.front = at + 1;
-      dropState(this.intact, this.front);
-      this.intact.set(this.front, output);
-      this.intactSteps -= 1;
+  /** An ablation has run the unit at `at`. */
+  advance(ablation: Ablation, at: number, output: HiddenStates): void {
+    if (ablation === 'original') {
+      this.position = at + 1;
+      dropState(this.original, this.position);
+      this.original.set(this.position, output);
+      this.originalSteps -= 1;
       this.tidy(at);
       return;
     }
-    const before = this.streams.get(variant);
-    this.streams.set(variant, { next: at + 1, state: output });
+    const before = this.streams.get(ablation);
+    this.streams.set(ablation, { next: at + 1, state: output });
     if (before) before.state.release();
-    else this.leave(variant);
+    else this.leave(ablation);
   }
 
-  /** The head has run on a variant. */
-  end(variant: Variant): void {
-    if (variant === 'intact') {
-      this.intactSteps -= 1;
-      this.tidy(this.front);
+  /** The head has run on an ablation. */
+  end(ablation: Ablation): void {
+    if (ablation === 'original') {
+      this.originalSteps -= 1;
+      this.tidy(this.position);
       return;
     }
-    const before = this.streams.get(variant);
-    this.streams.delete(variant);
+    const before = this.streams.get(ablation);
+    this.streams.delete(ablation);
     if (before) before.state.release();
-    else this.leave(variant);
+    else this.leave(ablation);
   }
 
   /** Everything that the steps to come need, read back. */
   async save(read: (state: HiddenStates) => Promise<WindowBytes>): Promise<PassState> {
-    const out: PassState = { front: this.front, intact: [], streams: [] };
-    for (const [at, state] of [...this.intact])
-      if (this.isNeeded(at)) out.intact.push({ at, windows: await read(state) });
+    const out: PassState = { position: this.position, original: [], streams: [] };
+    for (const [at, state] of [...this.original])
+      if (this.isNeeded(at)) out.original.push({ at, windows: await read(state) });
     for (const [unit, { next, state }] of [...this.streams])
       out.streams.push({ unit, next, windows: await read(state) });
     return out;
@@ -117,17 +118,17 @@ export class Streams {
   }
 
   private start(unit: Unit): HiddenStates | undefined {
-    return this.intact.get(this.startOf(unit));
+    return this.original.get(this.branchPointOf(unit));
   }
 
-  private startOf(unit: Unit): number {
-    const at = this.starts.get(unit);
+  private branchPointOf(unit: Unit): number {
+    const at = this.branchPoints.get(unit);
     if (at === undefined) throw new Error(`${unit} is no candidate`);
     return at;
   }
 
   private leave(unit: Unit): void {
-    const at = this.startOf(unit);
+    const at = this.branchPointOf(unit);
     this.wait(at, -1);
     this.tidy(at);
   }
@@ -137,22 +138,22 @@ export class Streams {
   }
 
   private isNeeded(at: number): boolean {
-    return (this.waiting.get(at) ?? 0) > 0 || (at === this.front && this.intactSteps > 0);
+    return (this.waiting.get(at) ?? 0) > 0 || (at === this.position && this.originalSteps > 0);
   }
 
   private tidy(at: number): void {
-    if (!this.keepIntact && !this.isNeeded(at)) dropState(this.intact, at);
+    if (!this.keepOriginal && !this.isNeeded(at)) dropState(this.original, at);
   }
 }
 
 /**
- * The steps that a pass which came as far as `state` has yet to run, or null when they need
- * something that it has not.
- * @param held positions whose intact states are there anyway
+ * The steps that a pass interrupted at `state` has yet to run; null when they need a state that is
+ * neither saved nor held.
+ * @param held positions whose states of the original are there anyway
  */
 export function stepsAfter(
   steps: readonly Step[],
-  starts: ReadonlyMap<Unit, number>,
+  branchPoints: ReadonlyMap<Unit, number>,
   state: PassState,
   held: ReadonlySet<number>,
 ): Step[] | null {
@@ -160,15 +161,15 @@ export function stepsAfter(
   const left = steps.filter(
     (step) =>
       step.kind === 'head' ||
-      step.at >= (step.variant === 'intact' ? state.front : (next.get(step.variant) ?? 0)),
+      step.at >= (step.ablation === 'original' ? state.position : (next.get(step.ablation) ?? 0)),
   );
-  const intact = new Set([...held, ...state.intact.map(({ at }) => at)]);
-  for (const { variant } of left) {
-    if (variant === 'intact') {
-      if (!intact.has(state.front)) return null;
-    } else if (!next.has(variant)) {
-      const start = starts.get(variant) ?? 0;
-      if (start <= state.front && !intact.has(start)) return null;
+  const original = new Set([...held, ...state.original.map(({ at }) => at)]);
+  for (const { ablation } of left) {
+    if (ablation === 'original') {
+      if (!original.has(state.position)) return null;
+    } else if (!next.has(ablation)) {
+      const start = branchPoints.get(ablation) ?? 0;
+      if (start <= state.position && !original.has(start)) return null;
     }
   }
   return left;

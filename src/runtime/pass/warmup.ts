@@ -1,5 +1,5 @@
 // First runs: shaders compile, a block and the head are timed, and the number of rows per run
-// follows; must not keep any state.
+// follows.
 
 import { throwIfCancelled } from '../../errors.ts';
 import type { Unit } from '../../units.ts';
@@ -8,8 +8,8 @@ import type { Chunk } from '../weights/windows.ts';
 import type { Chain } from './chain.ts';
 
 /**
- * A run should not hold the device longer than this, in seconds, so that cancel and other tabs get
- * their turn.
+ * A run should not occupy the device longer than this, in seconds, so that cancel and other tabs
+ * get their turn.
  */
 const RUN_SECONDS = 0.25;
 
@@ -84,22 +84,22 @@ async function timed(
 }
 
 /**
- * One run of each of `pieces` (absent: of every distinct block) at every chunk shape, so that
+ * One run of each of `units` (absent: of every distinct block) at every chunk shape, so that
  * shader compilation is over before anything is timed.
  */
 export async function warmShapes(
   chain: Chain,
   chunks: readonly Chunk[],
   signal: AbortSignal | undefined,
-  pieces: readonly Unit[] = firstOfClass(chain),
+  units: readonly Unit[] = firstOfClass(chain),
 ): Promise<void> {
   const shapes = new Map(chunks.map((chunk) => [`${chunk.rows}x${chunk.length}`, chunk]));
   for (const chunk of shapes.values()) {
     const state = await chain.embed(chunk);
     try {
-      for (const piece of pieces) {
+      for (const unit of units) {
         throwIfCancelled(signal);
-        (await chain.block(piece, state, chunk)).free();
+        (await chain.block(unit, state, chunk)).free();
       }
       throwIfCancelled(signal);
       await chain.nllPerToken(state, chunk);

@@ -1,13 +1,12 @@
-// Calibration windows and the record of how they came about, from a text or given ids; must not
-// read files.
+// Calibration windows, and the record of how they were made, from a text or from given token ids.
 
 import { xoshiro128 } from '../../analysis/random.ts';
 import type { RecordedSettings, ScoreSettings } from '../../contract/score.ts';
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
-import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES } from '../../json.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
+import { MAX_TOKENIZER_CONFIG_BYTES } from '../../text/config.ts';
 import { sha256OfText } from '../../text/hash.ts';
-import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
+import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
 import { checkGivenWindows, resolveBos, sampleWindows } from '../../text/windows.ts';
 import { macrotask } from '../device/yielder.ts';
 
@@ -17,39 +16,39 @@ export interface Calibration {
   /** S windows of L token ids. */
   windows: number[][];
   settings: RecordedSettings;
-  /** What the reader should know of the windows. */
+  /** What the reader should know about the windows. */
   notes: string[];
 }
 
 /**
- * Windows of a text under the settings (method: even or random sampler, BOS policy), or the given
- * ids as they are.
+ * Windows of a text by the settings (even or random sampler, BOS policy: docs/numerics.md), or the
+ * given ids as they are.
  * @param model what the model's config says of its size
  * @throws EspalierError `bad-input` (text too short, ids out of range, windows beyond the model's
  *   context), `tokenizer` (none, or without a BOS that is asked for), `cancelled`.
  */
 export async function calibrate(
   source: CalibrationText,
-  wanted: Omit<ScoreSettings, 'text' | 'device'>,
+  requested: Omit<ScoreSettings, 'text' | 'device'>,
   tokenizer: () => Promise<Tokenizer>,
   { vocabSize, contextLength }: { vocabSize: number; contextLength: number | null },
   signal?: AbortSignal,
 ): Promise<Calibration> {
-  const { samples, length, sampler, seed } = wanted;
+  const { samples, length, sampler, seed } = requested;
   if ('windows' in source) {
     const windows = checkGivenWindows(source.windows, vocabSize);
-    const given = {
+    const record = {
       text: source.name,
       textSha256: '',
       samples: windows.length,
       length: windows[0]?.length ?? 0,
     };
-    checkContext(given.length, contextLength);
-    return { windows, settings: { ...given, sampler: 'given', seed, bos: 'none' }, notes: [] };
+    checkContext(record.length, contextLength);
+    return { windows, settings: { ...record, sampler: 'given', seed, bos: 'none' }, notes: [] };
   }
   checkContext(length, contextLength);
   const used = await tokenizer();
-  const { policy, bos } = resolveBos(wanted.bos, used);
+  const { policy, bos } = resolveBos(requested.bos, used);
   const ids = await tokenIds(source.text, used, signal);
   const { windows, notes } = sampleWindows({
     ids,
@@ -86,8 +85,8 @@ function checkContext(length: number, contextLength: number | null): void {
 }
 
 /**
- * Token ids of a whole text, without special tokens; the event loop turns between pieces of a long
- * one. @throws EspalierError `cancelled`.
+ * Token ids of a whole text, without special tokens; the event loop turns between stretches of a
+ * long one. @throws EspalierError `cancelled`.
  */
 export function tokenIds(
   text: string,
@@ -124,6 +123,6 @@ export async function folderTokenizer(folder: Folder): Promise<Tokenizer> {
   const json = await readText(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES, 'tokenizer');
   return loadTokenizer(
     json,
-    await readText(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES, 'tokenizer'),
+    await readText(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES, 'tokenizer'),
   );
 }

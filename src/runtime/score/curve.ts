@@ -1,5 +1,4 @@
-// The importance curves over blocks and over their parts, with their events; must not choose
-// devices or windows.
+// The importance curves over blocks and over sublayers, with their events.
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import { removalOrder } from '../../analysis/ranking.ts';
@@ -15,14 +14,19 @@ import type {
 import { EspalierError } from '../../errors.ts';
 import type { SublayerUnit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
-import type { Keeper } from '../checkpoint/keeper.ts';
+import type { CheckpointWriter } from '../checkpoint/writer.ts';
 import { HiddenAccumulator } from '../criteria/influence.ts';
-import type { IntactStates } from '../pass/hidden.ts';
-import { blockCandidates, lineOf, partCandidates, type Variant } from '../pass/schedule.ts';
-import type { Workbench } from '../pass/workbench.ts';
+import type { StatesByCut } from '../pass/hidden.ts';
+import {
+  type Ablation,
+  blockCandidates,
+  sequenceOf,
+  sublayerCandidates,
+} from '../pass/schedule.ts';
+import type { ScoringContext } from '../pass/scoringContext.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
 import { type LeaveOutJob, leaveOut } from './leaveOut.ts';
-import { blockScore, partScore, WindowResults } from './measures.ts';
+import { blockScore, sublayerScore, WindowResults } from './measures.ts';
 
 /** What scoring found, before the worker adds settings and device. */
 export interface Curve {
@@ -37,10 +41,10 @@ export interface Curve {
   costRatio: number | null;
 }
 
-/** What scoring the parts found. */
+/** What scoring the sublayers found. */
 export interface SublayersCurve {
   baseline: Measure;
-  /** By block, attention first; blocks whose parts cannot be told apart are missing. */
+  /** By block, attention first; blocks whose sublayers cannot be separated are missing. */
   parts: SublayerScore[];
   /** Least important first. */
   order: SublayerUnit[];
@@ -49,17 +53,17 @@ export interface SublayersCurve {
 }
 
 export interface CurveJob {
-  bench: Workbench;
+  context: ScoringContext;
   plan: MemoryPlan;
-  /** Filled with the intact states; the caller owns them. */
-  intact: IntactStates;
-  /** Where the job is written down, if it is. */
-  keeper: Keeper | null;
+  /** Filled with the states of the original; the caller owns them. */
+  original: StatesByCut;
+  /** Writes the checkpoints of the job; null where there are none. */
+  writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
 }
 
 /**
- * The curve over blocks. What an interrupted run had measured is told again at once.
+ * The curve over blocks. What an interrupted run has measured is reported again at once.
  * @param unremovable per block, why it cannot be left out, or null
  * @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`.
  */
@@ -73,22 +77,22 @@ export async function measureCurve(
     blocks.push(block);
     onEvent({ type: 'block', block });
   };
-  const points = new Points(
+  const points = new CurvePoints(
     (baseline) => onEvent({ type: 'baseline', baseline }),
-    (variant, nll, baseline) => push(blockScore(Number(variant), nll, baseline)),
+    (ablation, nll, baseline) => push(blockScore(Number(ablation), nll, baseline)),
   );
-  const { bench } = job;
-  const line = lineOf(unremovable.length);
+  const { context } = job;
+  const sequence = sequenceOf(unremovable.length);
   const found = await leaveOut({
-    ...(await leaveOutJob(job, line, points)),
-    candidates: blockCandidates(line, (block) => !unremovable[block]),
+    ...(await leaveOutJob(job, sequence, points)),
+    candidates: blockCandidates(sequence, (block) => !unremovable[block]),
     baseline: true,
-    hidden: new HiddenAccumulator(unremovable.length, bench.chain.programs.hiddenSize),
+    hidden: new HiddenAccumulator(unremovable.length, context.chain.programs.hiddenSize),
     onProgress: (done, total, secondsLeft) =>
       onEvent({ type: 'progress', progress: progressOf('score', done, total, secondsLeft) }),
   });
   const baseline = points.baseline();
-  // A block that cannot be left out has the baseline's numbers, which mean nothing, and the reason.
+  // A block that cannot be left out gets the reason, and the baseline's numbers as placeholders.
   for (const [index, refused] of unremovable.entries())
     if (refused) push({ ...blockScore(index, baseline.nllPerWindow, baseline), refused });
   blocks.sort((a, b) => a.index - b.index);
@@ -102,7 +106,7 @@ export async function measureCurve(
 }
 
 /**
- * The curve over the 2N parts. `known` = the baseline of a curve on the same windows.
+ * The curve over the 2N sublayers. `known` = the baseline of a curve on the same windows.
  * @throws EspalierError as `measureCurve`.
  */
 export async function measureSublayers(
@@ -112,18 +116,18 @@ export async function measureSublayers(
   onEvent: (event: SublayersEvent) => void,
 ): Promise<Omit<SublayersCurve, 'seconds'>> {
   const parts: SublayerScore[] = [];
-  const points = new Points(
+  const points = new CurvePoints(
     (baseline) => onEvent({ type: 'baseline', baseline }),
-    (variant, nll, baseline) => {
-      const part = partScore(variant as SublayerUnit, nll, baseline);
+    (ablation, nll, baseline) => {
+      const part = sublayerScore(ablation as SublayerUnit, nll, baseline);
       parts.push(part);
       onEvent({ type: 'part', part });
     },
   );
-  const line = lineOf(divisible.length);
-  const candidates = partCandidates(line, (block) => divisible[block] ?? false);
-  const base = await leaveOutJob(job, line, points);
-  if (known) base.results.add('intact', 0, known.nllPerWindow);
+  const sequence = sequenceOf(divisible.length);
+  const candidates = sublayerCandidates(sequence, (block) => divisible[block] ?? false);
+  const base = await leaveOutJob(job, sequence, points);
+  if (known) base.results.add('original', 0, known.nllPerWindow);
   const found = await leaveOut({
     ...base,
     candidates,
@@ -141,21 +145,21 @@ export async function measureSublayers(
 }
 
 /**
- * The criteria of the intact pass alone: states that are there are read, the others made. @throws
- * EspalierError as `measureCurve`.
+ * The criteria of the hidden states alone: states that are held are read, the others computed.
+ * @throws EspalierError as `measureCurve`.
  */
 export async function measureHidden(
   job: CurveJob,
   numBlocks: number,
   onProgress: (progress: Progress) => void,
 ): Promise<HiddenCriteria> {
-  const line = lineOf(numBlocks);
+  const sequence = sequenceOf(numBlocks);
   const { plan } = job;
   const found = await leaveOut({
     ...(await leaveOutJob(
       job,
-      line,
-      new Points(
+      sequence,
+      new CurvePoints(
         () => {},
         () => {},
       ),
@@ -163,7 +167,7 @@ export async function measureHidden(
     plan: { ...plan, group: plan.planGroup },
     candidates: [],
     baseline: false,
-    hidden: new HiddenAccumulator(numBlocks, job.bench.chain.programs.hiddenSize),
+    hidden: new HiddenAccumulator(numBlocks, job.context.chain.programs.hiddenSize),
     onProgress: (done, total, secondsLeft) =>
       onProgress(progressOf('criteria', done, total, secondsLeft)),
   });
@@ -173,23 +177,23 @@ export async function measureHidden(
 
 type Base = Pick<
   LeaveOutJob,
-  'bench' | 'plan' | 'line' | 'intact' | 'results' | 'resume' | 'signal' | 'checkpoint'
+  'context' | 'plan' | 'sequence' | 'original' | 'results' | 'resume' | 'signal' | 'checkpoint'
 >;
 
-/** What all of them have in common, with what an interrupted run left. */
+/** What the curves have in common, with what an interrupted run left. */
 async function leaveOutJob(
-  { bench, plan, intact, keeper, signal }: CurveJob,
-  line: LeaveOutJob['line'],
-  points: Points,
+  { context, plan, original, writer, signal }: CurveJob,
+  sequence: LeaveOutJob['sequence'],
+  points: CurvePoints,
 ): Promise<Base> {
-  const results = new WindowResults(bench.windows.length, (variant, nll) =>
-    points.add(variant, nll),
+  const results = new WindowResults(context.windows.length, (ablation, nll) =>
+    points.add(ablation, nll),
   );
-  const saved = await keeper?.load();
+  const saved = await writer?.load();
   const resume = saved
-    ? readLeaveOutBody(saved.body, { line, windowBytes: bench.stateBytes() })
+    ? readLeaveOutBody(saved.body, { sequence, windowBytes: context.stateBytes() })
     : null;
-  return { bench, plan, line, intact, results, resume, signal, checkpoint: keeper };
+  return { context, plan, sequence, original, results, resume, signal, checkpoint: writer };
 }
 
 function progressOf(
@@ -211,33 +215,33 @@ function ratio({
   return idealSeconds ? seconds / idealSeconds : null;
 }
 
-/** Tells complete results as they come: the baseline first, whatever came before it. */
-class Points {
-  private intact: Measure | null = null;
-  private early: [Variant, number[]][] = [];
+/** Reports complete results as they come, always the baseline first. */
+class CurvePoints {
+  private original: Measure | null = null;
+  private early: [Ablation, number[]][] = [];
   private readonly onBaseline: (baseline: Measure) => void;
-  private readonly onPoint: (variant: Variant, nll: number[], baseline: Measure) => void;
+  private readonly onPoint: (ablation: Ablation, nll: number[], baseline: Measure) => void;
 
   constructor(
     onBaseline: (baseline: Measure) => void,
-    onPoint: (variant: Variant, nll: number[], baseline: Measure) => void,
+    onPoint: (ablation: Ablation, nll: number[], baseline: Measure) => void,
   ) {
     this.onBaseline = onBaseline;
     this.onPoint = onPoint;
   }
 
-  add(variant: Variant, nll: number[]): void {
-    if (variant === 'intact') {
-      this.intact = measureWindows(nll);
-      this.onBaseline(this.intact);
-      for (const [unit, values] of this.early) this.onPoint(unit, values, this.intact);
+  add(ablation: Ablation, nll: number[]): void {
+    if (ablation === 'original') {
+      this.original = measureWindows(nll);
+      this.onBaseline(this.original);
+      for (const [unit, values] of this.early) this.onPoint(unit, values, this.original);
       this.early = [];
-    } else if (this.intact) this.onPoint(variant, nll, this.intact);
-    else this.early.push([variant, nll]);
+    } else if (this.original) this.onPoint(ablation, nll, this.original);
+    else this.early.push([ablation, nll]);
   }
 
   baseline(): Measure {
-    if (!this.intact) throw new EspalierError('bug', 'The pass gave no baseline.');
-    return this.intact;
+    if (!this.original) throw new EspalierError('bug', 'The pass gave no baseline.');
+    return this.original;
   }
 }

@@ -1,10 +1,10 @@
-// PPL of a plan from stored hidden states: the intact ones up to the first removed block, then
-// those of the last plan; must not load weights.
+// Runs a plan from stored hidden states: those of the original up to the first removed unit, then
+// those that it shares with the last plan.
 
 import { blockOf, type Unit } from '../../units.ts';
-import type { HiddenStates, IntactStates } from '../pass/hidden.ts';
+import type { HiddenStates, StatesByCut } from '../pass/hidden.ts';
 import type { Pass } from '../pass/pass.ts';
-import { pieceOf } from '../pass/schedule.ts';
+import { remainderOf } from '../pass/schedule.ts';
 import type { Stage } from '../weights/stages.ts';
 
 /** The units that a plan removes before a cut, as a key. */
@@ -18,7 +18,7 @@ function before(removed: readonly Unit[], cut: number): string {
  */
 export class PlanStates {
   private removed: readonly Unit[] = [];
-  private readonly states: IntactStates = new Map();
+  private readonly states: StatesByCut = new Map();
 
   /** The last cut that both plans reach with the same units removed before it, and its state. */
   resume(removed: readonly Unit[]): { cut: number; state: HiddenStates } | null {
@@ -53,17 +53,17 @@ export class PlanStates {
 }
 
 /**
- * Where states may be taken from and left for later plans; null `plan` = no room for the states of
- * a plan.
+ * Where states are taken from and stored for later plans; `plan` is null where there is no room for
+ * the states of a plan.
  */
 export interface StoredStates {
-  intact: IntactStates;
+  original: StatesByCut;
   plan: PlanStates | null;
 }
 
 /**
- * Runs the blocks and parts that are left and returns the final hidden states; the caller releases
- * them. Without stored states it starts at the embedding.
+ * Runs what remains of the blocks and returns the final hidden states; the caller releases them.
+ * Without stored states it starts at the embedding.
  * @throws EspalierError `cancelled`; what was stored by then stays valid.
  */
 export async function runPlan(
@@ -76,26 +76,26 @@ export async function runPlan(
   },
 ): Promise<HiddenStates> {
   const numBlocks = pass.chain.programs.blocks.length;
-  const gone = new Set(removed);
+  const units = new Set(removed);
   const first = Math.min(numBlocks, ...removed.map(blockOf));
-  const pieces = Array.from({ length: numBlocks }, (_, block) => pieceOf(block, gone));
-  const firstKept = pieces.findIndex((piece) => piece !== null);
-  let { cut, state } = await startOf(pass, removed, first, stored, () =>
-    hooks.onVisit('embed', firstKept < 0 ? 'head' : firstKept),
+  const remainders = Array.from({ length: numBlocks }, (_, block) => remainderOf(block, units));
+  const firstLeft = remainders.findIndex((unit) => unit !== null);
+  let { cut, state } = await furthestState(pass, removed, first, stored, () =>
+    hooks.onVisit('embed', firstLeft < 0 ? 'head' : firstLeft),
   );
   stored?.plan?.begin(removed);
-  const todo = pieces.slice(cut).filter((piece) => piece !== null);
+  const todo = remainders.slice(cut).filter((unit) => unit !== null);
   try {
-    for (const [done, piece] of todo.entries()) {
+    for (const [done, unit] of todo.entries()) {
       hooks.onBlock(done, todo.length);
       const following = todo[done + 1];
-      await hooks.onVisit(blockOf(piece), following === undefined ? 'head' : blockOf(following));
-      const next = await pass.block(piece, state);
+      await hooks.onVisit(blockOf(unit), following === undefined ? 'head' : blockOf(following));
+      const next = await pass.block(unit, state);
       state.release();
       state = next;
-      cut = blockOf(piece) + 1;
+      cut = blockOf(unit) + 1;
       if (cut > first) stored?.plan?.store(cut, state);
-      else if (stored && !stored.intact.has(cut)) stored.intact.set(cut, state.retain());
+      else if (stored && !stored.original.has(cut)) stored.original.set(cut, state.retain());
     }
     hooks.onBlock(todo.length, todo.length);
     return state;
@@ -106,7 +106,7 @@ export async function runPlan(
 }
 
 /** The furthest stored state that the plan passes through, retained for the caller. */
-async function startOf(
+async function furthestState(
   pass: Pass,
   removed: readonly Unit[],
   first: number,
@@ -116,11 +116,11 @@ async function startOf(
   const shared = stored?.plan?.resume(removed);
   if (shared && shared.cut > first) return { cut: shared.cut, state: shared.state.retain() };
   for (let cut = first; cut >= 0; cut--) {
-    const state = stored?.intact.get(cut);
+    const state = stored?.original.get(cut);
     if (state) return { cut, state: state.retain() };
   }
   await onEmbed();
   const state = await pass.embed();
-  if (stored) stored.intact.set(0, state.retain());
+  if (stored) stored.original.set(0, state.retain());
   return { cut: 0, state };
 }

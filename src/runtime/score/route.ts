@@ -1,5 +1,5 @@
-// Chooses the device for a model from what was asked, what the self-test found and what the graph
-// needs; must not run the model.
+// Chooses the device for a model from what was requested, what the self-test found, and what the
+// graph needs.
 
 import type { DeviceKind, SelfTest } from '../../contract/device.ts';
 import { EspalierError } from '../../errors.ts';
@@ -18,7 +18,7 @@ export interface RoutedSession {
   engine: Engine;
   /** The self-test whose result led here; null when no GPU was looked at. */
   selfTest: SelfTest | null;
-  /** Why the device is another one than was asked for, and what is slow on it; for people. */
+  /** Why the device is not the requested one, and what is slow on it; sentences for people. */
   notes: string[];
 }
 
@@ -33,13 +33,13 @@ export function gpuUsable(selfTest: SelfTest | null): boolean {
 /**
  * Opens a scoring session of the model on the device that fits. `auto` and `webgpu` fall back to
  * wasm, with a note, when the GPU fails its self-test or the graph must not run on it.
- * @throws EspalierError `no-webgpu` when WebGPU is demanded and there is no adapter;
+ * @throws EspalierError `no-webgpu` when WebGPU is requested and there is no adapter;
  *   `unsupported-graph`, `unsupported-op` from the graph.
  */
 export async function openRouted(
   opened: OpenedModel,
   loader: OrtLoader,
-  wanted: 'auto' | DeviceKind,
+  requested: 'auto' | DeviceKind,
   selfTestOf: SelfTestSource,
 ): Promise<RoutedSession> {
   const notes: string[] = [];
@@ -47,32 +47,34 @@ export async function openRouted(
     const engine = await openWasm(loader);
     return { session: ScoreSession.open(opened, engine), engine, selfTest, notes };
   };
-  if (wanted === 'wasm') return onWasm(null);
+  if (requested === 'wasm') return onWasm(null);
   const selfTest = await selfTestOf();
   if (!selfTest) {
-    if (wanted === 'webgpu')
+    if (requested === 'webgpu')
       throw new EspalierError(
         'no-webgpu',
-        'There is no WebGPU adapter here.',
+        'This browser or machine has no WebGPU adapter.',
         'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.',
       );
     return onWasm(null);
   }
   if (!gpuUsable(selfTest)) {
     const failed = selfTest.checks.filter((check) => !check.ok).map((check) => check.name);
-    notes.push(`The GPU failed its self-test (${failed.join(', ')}): the wasm device is used.`);
+    notes.push(
+      `The GPU failed its self-test (${failed.join(', ')}), so scoring runs on the CPU (wasm).`,
+    );
     return onWasm(selfTest);
   }
   const routes = routesOf(selfTest.checks);
   const { wasmOnly, rowsInteract } = makeScorePrograms(opened, { device: 'webgpu' });
   if (wasmOnly && !routes.softcap) {
-    notes.push(`${wasmOnly} The wasm device is used.`);
+    notes.push(`${wasmOnly} Scoring runs on the CPU (wasm).`);
     return onWasm(selfTest);
   }
   if (rowsInteract) {
     notes.push(
-      'This graph quantises its activations to int8 while it runs, for which WebGPU has no ' +
-        'kernels: the wasm device is used.',
+      'This graph quantises its activations to int8 while it runs. WebGPU has no kernels for ' +
+        'that, so scoring runs on the CPU (wasm).',
     );
     return onWasm(selfTest);
   }
@@ -81,7 +83,7 @@ export async function openRouted(
   const { obstacle } = session.memory(1, 2);
   if (largestWeight(session.programs) > engine.maxBufferBytes && obstacle) {
     await engine.dispose();
-    notes.push(`${obstacle} The wasm device is used.`);
+    notes.push(`${obstacle} Scoring runs on the CPU (wasm).`);
     return onWasm(selfTest);
   }
   return { session, engine, selfTest, notes };

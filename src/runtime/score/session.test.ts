@@ -100,19 +100,14 @@ describe('the sample', () => {
 
   test('cancel acts between runs and leaves a session that can score again', async () => {
     const abort = new AbortController();
-    let cancelledAt = 0;
+    const runs: number[] = [];
     const running = session.score(expected.windows.slice(0, 4), abort.signal, (event) => {
-      if (
-        event.type !== 'progress' ||
-        event.progress.phase !== 'score' ||
-        event.progress.done !== 5
-      )
-        return;
-      cancelledAt = performance.now();
-      abort.abort();
+      if (event.type !== 'progress' || event.progress.phase !== 'score') return;
+      runs.push(event.progress.done);
+      if (event.progress.done === 5) abort.abort();
     });
     await expect(running).rejects.toMatchObject({ code: 'cancelled' });
-    expect(performance.now() - cancelledAt).toBeLessThan(2000);
+    expect(runs.at(-1)).toBe(5);
     const plan = await session.plan([7, 9]);
     expect(plan.nllPerWindow.length).toBe(4);
     const own = await session.plan([]);
@@ -135,7 +130,7 @@ describe('the sample', () => {
     expect(engine.ledger.total()).toBe(0);
   });
 
-  test('a restored curve: plans without a score, each starting where the last one agrees', async () => {
+  test('a restored curve: plans without a score start where the last one agrees', async () => {
     const fresh = ScoreSession.open(opened, engine);
     const windows = expected.windows.slice(0, 2);
     await fresh.useWindows(windows);
@@ -151,7 +146,7 @@ describe('the sample', () => {
     };
     expect(await runs([7])).toBe(15); // the embedding and every block but one
     expect(await runs([7, 12])).toBe(3); // 13, 14, 15 after the state that both plans share
-    expect(await runs([9])).toBe(6 + 2); // from the intact state before block 7, through 7 and 8
+    expect(await runs([9])).toBe(6 + 2); // from the original state before block 7, through 7 and 8
     expect(await runs([3, 9])).toBe(11);
     expect(await runs([])).toBe(16 - 9);
     await fresh.dispose();

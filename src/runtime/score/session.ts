@@ -1,8 +1,9 @@
-// A model ready to be scored on one engine: curve, plans and memory over the same windows; must not
-// know about texts, files on disk or the page.
+// A model ready to be scored on one engine: curves, plans, search and evaluation over the same
+// windows. Texts and files are up to the callers.
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import type { HiddenCriteria } from '../../contract/criteria.ts';
+import type { DeviceKind } from '../../contract/device.ts';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure, MemoryEstimate, ScoreEvent, SublayersEvent } from '../../contract/score.ts';
@@ -16,19 +17,18 @@ import { missingBlock, unitsObstacle } from '../../model/structure/removable.ts'
 import type { Folder } from '../../onnx/source.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
-import { Keeper } from '../checkpoint/keeper.ts';
+import { CheckpointWriter } from '../checkpoint/writer.ts';
 import type { Engine } from '../device/engine.ts';
 import { createLock } from '../device/ort.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
-import type { IntactStates } from '../pass/hidden.ts';
 import type { Gate } from '../pass/pass.ts';
-import { type Windows, Workbench } from '../pass/workbench.ts';
-import { type Found, type SearchPlan, searchIteratively } from '../search/iterative.ts';
+import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
+import { searchHooks } from '../search/hooks.ts';
+import { type SearchOutcome, type SearchPlan, searchIteratively } from '../search/iterative.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { estimateMemory } from '../weights/memory.ts';
-import { chunkWindows } from '../weights/windows.ts';
 import {
   type Curve,
   type CurveJob,
@@ -37,7 +37,9 @@ import {
   measureSublayers,
   type SublayersCurve,
 } from './curve.ts';
-import { PlanStates, runPlan } from './plans.ts';
+import { KnownMeasures } from './knownMeasures.ts';
+import { nllPerToken, nllPerWindow } from './planMeasure.ts';
+import { SessionStates } from './sessionStates.ts';
 
 export type { Curve, SublayersCurve } from './curve.ts';
 
@@ -51,18 +53,28 @@ export interface SessionOptions {
   streamed?: boolean;
 }
 
+interface ProgressOptions {
+  signal: AbortSignal | undefined;
+  onProgress: (progress: Progress) => void;
+  store?: CheckpointStore | undefined;
+}
+
+interface EventOptions {
+  signal: AbortSignal | undefined;
+  onEvent: (event: { type: 'progress'; progress: Progress }) => void;
+  store: CheckpointStore | undefined;
+}
+
 /** One model on one engine. Calls are queued: score and plan never overlap. */
 export class ScoreSession {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
   private readonly unremovable: readonly (string | null)[];
   private budget: number;
-  private readonly bench: Workbench;
+  private readonly context: ScoringContext;
   private readonly exclusive = createLock();
-  private readonly intact: IntactStates = new Map();
-  private readonly planStates = new PlanStates();
-  private curve: Curve | null = null;
-  private parts: SublayersCurve | null = null;
+  private readonly states = new SessionStates();
+  private readonly known = new KnownMeasures();
 
   /** @param unremovable per block, why it cannot be left out, or null. */
   constructor(
@@ -76,8 +88,8 @@ export class ScoreSession {
     this.engine = engine;
     this.unremovable = unremovable;
     this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
-    this.bench = new Workbench(new Chain(programs, folder, engine), this.budget);
-    this.bench.forceStreaming = options.streamed ?? false;
+    this.context = new ScoringContext(new Chain(programs, folder, engine), this.budget);
+    this.context.forceStreaming = options.streamed ?? false;
   }
 
   /**
@@ -99,7 +111,7 @@ export class ScoreSession {
       length,
       this.engine,
       budgetBytes,
-      this.bench.forceStreaming,
+      this.context.forceStreaming,
     );
   }
 
@@ -112,18 +124,17 @@ export class ScoreSession {
     return this.exclusive(async () => {
       if (budget === this.budget) return;
       this.budget = budget;
-      this.dropStates();
-      this.bench.setBudget(budget);
+      this.states.drop();
+      this.context.setBudget(budget);
     });
   }
 
   /**
    * The leave-one-out curve, with the criteria of the hidden states.
-   * @param store where the job writes itself down; what an interrupted run of it had measured is
-   *   told at once
-   * @throws EspalierError `cancelled`, `bad-input`, `missing-file`, `out-of-memory`, `device-lost`,
-   *   `too-large` when the budget cannot hold even
-   *   one stage of the model.
+   * @param store where the job is written down; what an interrupted run of it has measured is
+   *   reported at once
+   * @throws EspalierError `cancelled`, `bad-input`, `missing-file`, `out-of-memory`, `device-lost`;
+   *   `too-large` when the budget cannot hold even one stage of the model.
    */
   score(
     windows: Windows,
@@ -131,26 +142,17 @@ export class ScoreSession {
     onEvent: (event: ScoreEvent) => void,
     store?: CheckpointStore,
   ): Promise<Curve> {
-    return this.exclusive(async () => {
-      const started = performance.now();
-      this.takeWindows(windows);
-      const job = await this.curveJob(
-        'score',
-        signal,
-        (progress) => onEvent({ type: 'progress', progress }),
-        store,
-      );
-      this.dropStates();
-      const found = await measureCurve(job, this.unremovable, onEvent);
-      await job.keeper?.clear();
-      this.curve = { ...found, seconds: (performance.now() - started) / 1000 };
-      return this.curve;
+    return this.job('score', windows, { signal, onEvent, store }, async (job) => {
+      this.states.drop();
+      const curve = await measureCurve(job, this.unremovable, onEvent);
+      this.known.curve = curve;
+      return curve;
     });
   }
 
   /**
-   * The curve over attention and feed-forward parts, each left out alone. Baseline and intact
-   * states of a curve on the same windows are used.
+   * The curve over sublayers, each left out alone. Baseline and states of the original from a curve
+   * on the same windows are used.
    * @throws EspalierError as `score`; `bad-input` when no block can be divided.
    */
   scoreSublayers(
@@ -159,32 +161,30 @@ export class ScoreSession {
     onEvent: (event: SublayersEvent) => void,
     store?: CheckpointStore,
   ): Promise<SublayersCurve> {
-    return this.exclusive(async () => {
-      const started = performance.now();
-      this.takeWindows(windows);
-      const divisible = this.unremovable.map(
-        (reason, block) => reason === null && Boolean(this.programs.sublayers?.[block]),
-      );
-      if (!divisible.includes(true))
-        throw new EspalierError(
+    const divisible = this.unremovable.map(
+      (reason, block) => reason === null && Boolean(this.programs.sublayers?.[block]),
+    );
+    if (!divisible.includes(true))
+      return Promise.reject(
+        new EspalierError(
           'bad-input',
           'Attention and feed-forward cannot be told apart in any block of this model.',
           'Score whole blocks.',
-        );
-      const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
-      const job = await this.curveJob('parts', signal, tell, store);
-      this.planStates.clear();
-      await this.bench.prepareSublayers(divisible, signal);
-      const found = await measureSublayers(job, divisible, this.curve?.baseline ?? null, onEvent);
-      await job.keeper?.clear();
-      this.parts = { ...found, seconds: (performance.now() - started) / 1000 };
-      return this.parts;
+        ),
+      );
+    return this.job('parts', windows, { signal, onEvent, store }, async (job) => {
+      this.states.plans.clear();
+      await this.context.prepareSublayers(divisible, signal);
+      const baseline = this.known.curve?.baseline ?? null;
+      const sublayers = await measureSublayers(job, divisible, baseline, onEvent);
+      this.known.sublayers = sublayers;
+      return sublayers;
     });
   }
 
   /**
-   * Block Influence and angular distance without a curve: one intact pass, or none where its states
-   * are there. @throws EspalierError as `score`.
+   * Block Influence and angular distance without a curve: one pass of the original, or none where
+   * its states are there. @throws EspalierError as `score`.
    */
   hiddenCriteria(
     windows: Windows,
@@ -193,69 +193,47 @@ export class ScoreSession {
   ): Promise<HiddenCriteria> {
     return this.exclusive(async () => {
       this.takeWindows(windows);
-      if (this.curve?.hidden) return this.curve.hidden;
-      const job = await this.curveJob('criteria', signal, onProgress);
+      if (this.known.curve?.hidden) return this.known.curve.hidden;
+      const job = await this.prepare('criteria', { signal, onProgress });
       return measureHidden(job, this.programs.blocks.length, onProgress);
     });
   }
 
   /**
    * Iterative PPL: at each step every block that is left and not locked is left out alone, and the
-   * one whose absence costs least goes; equals by lower index. A curve on the same windows is the
-   * first step of a search that starts from the whole model.
+   * one whose absence costs least is removed; equals by lower index. A curve on the same windows is
+   * the first step of a search that starts from the whole model.
    * @param gate holds the search between two runs
    * @throws EspalierError as `score`; `bad-input` for units or locks that the model does not have.
    */
-  search(
+  async search(
     request: SearchPlan,
     signal: AbortSignal | undefined,
     gate: Gate | undefined,
     onEvent: (event: SearchEvent) => void,
     store?: CheckpointStore,
-  ): Promise<Found> {
-    return this.exclusive(async () => {
-      const started = performance.now();
-      const start = this.checkRemoved(request.start);
-      const missing = missingBlock(this.programs.blocks.length, request.locked);
-      if (missing !== null) throw new EspalierError('bad-input', missing, 'Change the locks.');
-      this.takeWindows(request.windows);
-      const tell = (progress: Progress): void => onEvent({ type: 'progress', progress });
-      const { intact, ...job } = await this.curveJob('search', signal, tell, store);
-      this.planStates.clear();
+  ): Promise<SearchOutcome> {
+    const start = this.checkRemoved(request.start);
+    const missing = missingBlock(this.programs.blocks.length, request.locked);
+    if (missing !== null) throw new EspalierError('bad-input', missing, 'Change the locks.');
+    return this.job('search', request.windows, { signal, onEvent, store }, (job) => {
+      const { original: _, ...rest } = job;
+      this.states.plans.clear();
       const first = Math.min(this.programs.blocks.length, ...start.map(blockOf));
-      const states = new Map(
-        [...intact]
-          .filter(([cut]) => job.plan.keepIntact && cut <= first)
-          .map(([cut, state]) => [cut, state.retain()]),
+      const states = job.plan.keepOriginal ? this.states.upTo(first) : new Map();
+      if (!job.plan.keepPlans) this.states.drop();
+      const { curve } = this.known;
+      const { unremovable } = this;
+      return searchIteratively(
+        { ...request, ...rest, start, states, gate, unremovable, curve },
+        searchHooks(this.device, onEvent),
       );
-      if (!job.plan.keepPlans) this.dropStates();
-      const device = { kind: this.engine.kind, name: this.engine.name };
-      const found = await searchIteratively(
-        {
-          ...request,
-          ...job,
-          start,
-          states,
-          gate,
-          unremovable: this.unremovable,
-          curve: this.curve,
-        },
-        {
-          onStarted: (baseline, resumedSteps) =>
-            onEvent({ type: 'started', device, baseline, resumedSteps }),
-          onCandidate: (step, block, nll) => onEvent({ type: 'candidate', step, block, nll }),
-          onStep: (step) => onEvent({ type: 'step', step }),
-          onProgress: (done, total, secondsLeft) =>
-            tell({ job: 'search', phase: 'score', done, total, unit: 'blocks', secondsLeft }),
-        },
-      );
-      await job.keeper?.clear();
-      return { ...found, seconds: (performance.now() - started) / 1000 };
     });
   }
 
   /**
-   * Windows for plans without a curve; weights and the intact pass come with the first plan.
+   * Windows for plans without a curve; weights are loaded, and the original runs, with the first
+   * plan.
    * @throws EspalierError `bad-input`.
    */
   useWindows(windows: Windows): Promise<void> {
@@ -275,35 +253,10 @@ export class ScoreSession {
     return this.exclusive(async () => {
       const started = performance.now();
       const sorted = this.checkRemoved(removed);
-      const known = this.known(sorted);
+      const known = this.known.of(sorted);
       if (known) return { ...known, seconds: 0 };
-      this.takeWindows(this.bench.windows);
-      const plan = await this.bench.prepare(signal, (p) => onProgress({ job: 'plan', ...p }));
-      const nll: number[] = [];
-      const passes = this.bench.passes(plan.planGroup, signal);
-      for (const [k, pass] of passes.entries()) {
-        const stored = plan.keepIntact
-          ? { intact: this.intact, plan: plan.keepPlans ? this.planStates : null }
-          : null;
-        const end = await runPlan(pass, sorted, stored, {
-          onVisit: (stage, next) => this.bench.visit(stage, next, signal),
-          onBlock: (done, total) =>
-            onProgress({
-              job: 'plan',
-              phase: 'score',
-              done,
-              total,
-              unit: 'blocks',
-              secondsLeft: null,
-            }),
-        });
-        try {
-          await this.bench.visit('head', passes[k + 1] ? 'embed' : null, signal);
-          nll.push(...(await pass.head(end)));
-        } finally {
-          end.release();
-        }
-      }
+      this.takeWindows(this.context.windows);
+      const nll = await nllPerWindow(this.context, sorted, this.states, signal, onProgress);
       return { ...measureWindows(nll), seconds: (performance.now() - started) / 1000 };
     });
   }
@@ -317,28 +270,15 @@ export class ScoreSession {
     window: readonly number[],
     signal?: AbortSignal,
   ): Promise<Float32Array> {
-    return this.exclusive(async () => {
-      const sorted = this.checkRemoved(removed);
-      chunkWindows([window], 1, this.programs.vocabSize);
-      await this.bench.loadFor([window], signal);
-      const pass = this.bench.passOver([window], signal);
-      const end = await runPlan(pass, sorted, null, {
-        onVisit: (stage, next) => this.bench.visit(stage, next, signal),
-        onBlock: () => {},
-      });
-      try {
-        await this.bench.visit('head', null, signal);
-        return (await pass.headPerToken(end))[0] ?? new Float32Array();
-      } finally {
-        end.release();
-      }
-    });
+    return this.exclusive(async () =>
+      nllPerToken(this.context, this.checkRemoved(removed), window, signal),
+    );
   }
 
   /**
-   * Perplexity of the model and of a plan on another text. Hidden states of the curve and of plans
-   * are dropped, and made again when a plan is measured next; its windows and numbers stay.
-   * @throws EspalierError as `plan`; cancelled, the last partial result was told by an event.
+   * Perplexity of the original and of a plan on another text. Hidden states of the curve and of
+   * plans are dropped, and computed again when a plan is measured next; windows and numbers stay.
+   * @throws EspalierError as `plan`; when cancelled, an event has reported the last partial result.
    */
   evaluate(
     text: EvaluationText,
@@ -348,12 +288,12 @@ export class ScoreSession {
   ): Promise<EvaluateResult> {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
-      this.dropStates();
-      const { windows } = this.bench;
+      this.states.drop();
+      const { windows } = this.context;
       try {
-        return await evaluate(this.bench, text, sorted, signal, onEvent);
+        return await evaluate(this.context, text, sorted, signal, onEvent);
       } finally {
-        this.bench.putBack(windows);
+        this.context.putBack(windows);
       }
     });
   }
@@ -364,47 +304,53 @@ export class ScoreSession {
    */
   dispose(): Promise<void> {
     return this.exclusive(async () => {
-      this.dropStates();
-      await this.bench.dispose();
+      this.states.drop();
+      await this.context.dispose();
     });
   }
 
-  private async curveJob(
+  private get device(): { kind: DeviceKind; name: string } {
+    return { kind: this.engine.kind, name: this.engine.name };
+  }
+
+  /** Runs a long job over windows; what its store holds is cleared when it has finished. */
+  private job<T extends object>(
     name: string,
-    signal: AbortSignal | undefined,
-    onProgress: (progress: Progress) => void,
-    store?: CheckpointStore,
+    windows: Windows,
+    { signal, onEvent, store }: EventOptions,
+    work: (job: CurveJob) => Promise<T>,
+  ): Promise<T & { seconds: number }> {
+    return this.exclusive(async () => {
+      const started = performance.now();
+      this.takeWindows(windows);
+      const onProgress = (progress: Progress): void => onEvent({ type: 'progress', progress });
+      const job = await this.prepare(name, { signal, onProgress, store });
+      const found = await work(job);
+      await job.writer?.clear();
+      return { ...found, seconds: (performance.now() - started) / 1000 };
+    });
+  }
+
+  private async prepare(
+    name: string,
+    { signal, onProgress, store }: ProgressOptions,
   ): Promise<CurveJob> {
-    const plan = await this.bench.prepare(signal, (progress) =>
+    const plan = await this.context.prepare(signal, (progress) =>
       onProgress({ job: name, ...progress }),
     );
     return {
-      bench: this.bench,
+      context: this.context,
       plan,
-      intact: this.intact,
-      keeper: store ? new Keeper(store) : null,
+      original: this.states.original,
+      writer: store ? new CheckpointWriter(store) : null,
       signal,
     };
   }
 
   private takeWindows(windows: Windows): void {
-    if (!this.bench.use(windows)) return;
-    this.dropStates();
-    this.curve = null;
-    this.parts = null;
-  }
-
-  /** The intact model, single blocks and single parts are known from the curves. */
-  private known([unit, ...others]: readonly Unit[]): Measure | null {
-    if (others.length > 0) return null;
-    const measure =
-      unit === undefined
-        ? (this.curve ?? this.parts)?.baseline
-        : (this.curve?.blocks.find(({ index }) => index === unit) ??
-          this.parts?.parts.find((part) => part.unit === unit));
-    return measure
-      ? { nll: measure.nll, ppl: measure.ppl, nllPerWindow: [...measure.nllPerWindow] }
-      : null;
+    if (!this.context.use(windows)) return;
+    this.states.drop();
+    this.known.clear();
   }
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
@@ -416,11 +362,5 @@ export class ScoreSession {
     const wrong = unitsObstacle(blocks, units);
     if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
     return units;
-  }
-
-  private dropStates(): void {
-    for (const state of this.intact.values()) state.release();
-    this.intact.clear();
-    this.planStates.clear();
   }
 }

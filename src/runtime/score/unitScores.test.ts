@@ -1,5 +1,5 @@
-// Parts of blocks against the goldens: curves over them, plans with them, and the criteria of the
-// hidden states that come with a curve.
+// Sublayers against the goldens: curves over them, plans with them, and the criteria of the hidden
+// states that come with a curve.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SublayersEvent } from '../../contract/score.ts';
@@ -61,7 +61,7 @@ describe('the sample', () => {
     expect(blocks).toBe(0);
   });
 
-  test('curve over parts within 1e-4, on the intact states that are there', async () => {
+  test('curve over sublayers within 1e-4, on the states of the original that are held', async () => {
     const events: SublayersEvent[] = [];
     const found = await session.scoreSublayers(expected.windows, undefined, (event) =>
       events.push(event),
@@ -85,7 +85,8 @@ describe('the sample', () => {
     const progress = events.flatMap((event) =>
       event.type === 'progress' && event.progress.phase === 'score' ? [event.progress] : [],
     );
-    // Of each block two halves, and what comes after them twice; the intact pass is not run again.
+    // Of each block both sublayers, and what comes after them twice; the original does not run
+    // again.
     expect(progress.at(-1)).toMatchObject({
       job: 'parts',
       done: 2 * 16 + 16 * 15,
@@ -95,7 +96,7 @@ describe('the sample', () => {
     expect(events.find(({ type }) => type !== 'progress')?.type).toBe('baseline');
   }, 120_000);
 
-  test('plans with parts, and single parts at once', async () => {
+  test('plans with sublayers, and single sublayers at once', async () => {
     for (const { removed, removedUnits, nll } of expected.generation) {
       const plan = await session.plan([...removed, ...removedUnits]);
       expect(Math.abs(plan.nll - nll)).toBeLessThan(1e-4);
@@ -112,7 +113,7 @@ describe('the sample', () => {
     await expect(session.plan(['16.attn'])).rejects.toThrow(/no block 16/);
   });
 
-  test('a plan goes on where the last one agrees, part by part', async () => {
+  test('a plan resumes where it agrees with the last one, sublayer by sublayer', async () => {
     const runs = async (removed: Unit[]): Promise<number> => {
       let total = 0;
       await session.plan(removed, undefined, (progress) => {
@@ -126,7 +127,7 @@ describe('the sample', () => {
   });
 });
 
-test('streamed, with a curve or without, the parts are the same', async () => {
+test('streamed, with a curve or without, the sublayer scores are the same', async () => {
   const windows = expected.windows.slice(0, 2).map((window) => window.slice(0, 16));
   const whole = ScoreSession.open(opened, engine);
   const parts = await whole.scoreSublayers(windows, undefined, () => {});
@@ -146,7 +147,7 @@ test('streamed, with a curve or without, the parts are the same', async () => {
   expect(engine.ledger.total()).toBe(0);
 });
 
-test('windows one after the other, candidates that have no room together: the same parts and criteria', async () => {
+test('windows and candidates in groups give the same sublayers and criteria', async () => {
   const windows = expected.windows.slice(0, 2);
   const whole = ScoreSession.open(opened, engine);
   const parts = await whole.scoreSublayers(windows, undefined, () => {});

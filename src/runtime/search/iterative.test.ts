@@ -11,7 +11,7 @@ import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
-import type { Found, SearchPlan } from './iterative.ts';
+import type { SearchOutcome, SearchPlan } from './iterative.ts';
 
 const { windows, greedy } = golden<{
   windows: number[][];
@@ -43,12 +43,12 @@ async function inSession<T>(
 
 const asked: SearchPlan = { windows: short, start: [], locked: [], count: 5, maxPpl: null };
 const nothing = (): void => {};
-const path = (found: Found) =>
+const path = (found: SearchOutcome) =>
   found.steps.map(({ block, measure, candidates }) => ({ block, measure, candidates }));
 
 describe('the golden path', () => {
   const events: SearchEvent[] = [];
-  let found: Found;
+  let found: SearchOutcome;
   beforeAll(async () => {
     found = await inSession((session) =>
       session.search({ ...asked, windows, count: 8 }, undefined, undefined, (event) =>
@@ -91,7 +91,7 @@ describe('the golden path', () => {
   });
 });
 
-test('a curve on the same windows is the first step; states before the last removed block are used', async () => {
+test('a curve on the same windows is the first step; hidden states are reused', async () => {
   const plain = await inSession((session) => session.search(asked, undefined, undefined, nothing));
   await inSession(async (session) => {
     await session.score(short, undefined, () => {});
@@ -104,13 +104,13 @@ test('a curve on the same windows is the first step; states before the last remo
     expect(found.baseline).toEqual(plain.baseline);
     // After the first step: what is left after block p runs again, and each candidate's rest.
     expect(phases.length).toBeLessThan((15 * 16 + 14 * 15 + 13 * 14 + 12 * 13) / 2);
-    // The session's own states are those of the intact model.
+    // The session's own states are those of the original model.
     const { nll } = await session.plan([found.steps[0]?.block ?? -1, found.steps[1]?.block ?? -1]);
     expect(nll).toBeCloseTo(found.steps[1]?.measure.nll ?? Number.NaN, 5);
   });
 });
 
-test('starts from a plan with parts, leaves locks alone, and ends with what is unlocked', async () => {
+test('starts from a plan with sublayers, keeps locked blocks, ends with them', async () => {
   const locked = [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15];
   await inSession(async (session) => {
     const found = await session.search(
@@ -131,7 +131,7 @@ test('starts from a plan with parts, leaves locks alone, and ends with what is u
   });
 });
 
-test('windows one after the other: the same blocks, the cost held against what all groups would take', async () => {
+test('windows one after the other: the same blocks, at the cost of all groups', async () => {
   const two = { ...asked, windows: windows.slice(0, 2), count: 2 };
   const whole = await inSession((session) => session.search(two, undefined, undefined, nothing));
   const found = await inSession(
@@ -159,7 +159,7 @@ test('stops before the bound', async () => {
   });
 });
 
-test('paused, it waits between two runs and counts no time; cancelled while it waits, it ends', async () => {
+test('a paused search waits between runs, counts no time and can be cancelled', async () => {
   await inSession(async (session) => {
     let open = (): void => {};
     let gate = Promise.resolve();
@@ -191,7 +191,7 @@ describe.each([
   ['resident', undefined],
   ['streamed', 3.4 * 2 ** 20],
 ] as const)('%s', (_, budget) => {
-  let whole: Found;
+  let whole: SearchOutcome;
   beforeAll(async () => {
     whole = await inSession(
       (session) => session.search(asked, undefined, undefined, nothing),
@@ -207,16 +207,16 @@ describe.each([
   });
 
   test.each([3, 137, 430])(
-    'cancelled after %i block evaluations, it goes on in a new session',
+    'cancelled after %i block evaluations, it is resumed in a new session',
     async (stopAt) => {
-      let kept: Checkpoint | null = null;
+      let stored: Checkpoint | null = null;
       const store: CheckpointStore = {
-        load: async () => structuredClone(kept),
+        load: async () => structuredClone(stored),
         save: async (checkpoint) => {
-          kept = structuredClone(checkpoint);
+          stored = structuredClone(checkpoint);
         },
         clear: async () => {
-          kept = null;
+          stored = null;
         },
       };
       const abort = new AbortController();
@@ -247,10 +247,10 @@ describe.each([
       const found = await inSession(counted(undefined, events), budget);
       expect(path(found)).toEqual(path(whole));
       expect(found.baseline).toEqual(whole.baseline);
-      expect(kept).toBeNull();
-      const told = events.filter(({ type }) => type !== 'progress');
-      expect(told[0]).toMatchObject({ type: 'started', resumedSteps: done });
-      expect(told.slice(1, 1 + done).every(({ type }) => type === 'step')).toBe(true);
+      expect(stored).toBeNull();
+      const reported = events.filter(({ type }) => type !== 'progress');
+      expect(reported[0]).toMatchObject({ type: 'started', resumedSteps: done });
+      expect(reported.slice(1, 1 + done).every(({ type }) => type === 'step')).toBe(true);
       if (stopAt > 137) {
         const scored = events.filter(
           (event) => event.type === 'progress' && event.progress.phase === 'score',

@@ -1,29 +1,30 @@
-// Iterative PPL (SLEB): leave-one-out over what is left, the best block goes, and again; must not
-// choose windows or devices.
+// Iterative PPL (SLEB): leave-one-out over the remaining blocks, the best one is removed, and
+// again.
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import type { BlockScore, Measure } from '../../contract/score.ts';
 import type { SearchResult, SearchStep } from '../../contract/search.ts';
-import { isJsonObject } from '../../json.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { Keeper } from '../checkpoint/keeper.ts';
-import { dropState, type IntactStates } from '../pass/hidden.ts';
-import { Pace } from '../pass/pace.ts';
+import type { CheckpointWriter } from '../checkpoint/writer.ts';
+import { dropState, type StatesByCut } from '../pass/hidden.ts';
 import type { Gate } from '../pass/pass.ts';
-import { blockCandidates, type Candidate, lineOf } from '../pass/schedule.ts';
-import type { Windows, Workbench } from '../pass/workbench.ts';
+import { RunTimer } from '../pass/runTimer.ts';
+import { blockCandidates, type Candidate, sequenceOf } from '../pass/schedule.ts';
+import type { ScoringContext, Windows } from '../pass/scoringContext.ts';
 import { type LeaveOutJob, type LeaveOutProgress, leaveOut } from '../score/leaveOut.ts';
 import { WindowResults } from '../score/measures.ts';
 import type { MemoryPlan } from '../weights/memory.ts';
+import { readSearchBody, type SearchBody } from './body.ts';
+import type { SearchHooks } from './hooks.ts';
 
 /** What a search is asked for. */
 export interface SearchPlan {
   windows: Windows;
   /** Removed before the search begins. */
   start: readonly Unit[];
-  /** Blocks that stay. */
+  /** Locked blocks. */
   locked: readonly number[];
   /** Blocks to remove, at most. */
   count: number;
@@ -35,20 +36,13 @@ export interface SearchPlan {
  * What a search found, before the worker adds settings and device. `costRatio`: against the sum of
  * the steps' N(N + 1)/2 t_block + (N + 1) t_head.
  */
-export type Found = Pick<
+export type SearchOutcome = Pick<
   SearchResult,
   'baseline' | 'steps' | 'stoppedBy' | 'seconds' | 'costRatio'
 >;
 
-export interface SearchHooks {
-  onStarted(baseline: Measure, resumedSteps: number): void;
-  onCandidate(step: number, block: number, nll: number): void;
-  onStep(step: SearchStep): void;
-  onProgress(done: number, total: number, secondsLeft: number | null): void;
-}
-
 export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count' | 'maxPpl'> {
-  bench: Workbench;
+  context: ScoringContext;
   plan: MemoryPlan;
   /** Per block, why it cannot be left out, or null. */
   unremovable: readonly (string | null)[];
@@ -57,26 +51,18 @@ export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count'
    * the first step.
    */
   curve: { baseline: Measure; blocks: readonly BlockScore[] } | null;
-  /** States of the model without `start`, by position in its line; taken over and released. */
-  states: IntactStates;
-  keeper: Keeper | null;
+  /** States of the model without `start`, by position in its sequence; taken over and released. */
+  states: StatesByCut;
+  writer: CheckpointWriter | null;
   signal: AbortSignal | undefined;
   gate: Gate | undefined;
-}
-
-/** Where an interrupted search was. */
-interface SearchBody {
-  baseline: Measure | null;
-  steps: SearchStep[];
-  /** Within the step that ran. */
-  inner: unknown;
 }
 
 /** Runs the steps. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
 export async function searchIteratively(
   job: SearchJob,
   hooks: SearchHooks,
-): Promise<Omit<Found, 'seconds'>> {
+): Promise<Omit<SearchOutcome, 'seconds'>> {
   const search = new Search(job, hooks);
   try {
     return await search.run();
@@ -88,12 +74,12 @@ export async function searchIteratively(
 class Search {
   private readonly job: SearchJob;
   private readonly hooks: SearchHooks;
-  /** Of the line of the step that runs. */
-  private readonly states: IntactStates;
-  private readonly pace = new Pace();
+  /** States of the running step's sequence, by position. */
+  private readonly states: StatesByCut;
+  private readonly timer = new RunTimer();
   private readonly steps: SearchStep[] = [];
   private baseline: Measure | null;
-  private told = false;
+  private announced = false;
   private resumed = 0;
   private seconds = 0;
   private ideal = 0;
@@ -105,9 +91,9 @@ class Search {
     this.baseline = job.start.length === 0 ? (job.curve?.baseline ?? null) : null;
   }
 
-  async run(): Promise<Omit<Found, 'seconds'>> {
+  async run(): Promise<Omit<SearchOutcome, 'seconds'>> {
     const { job } = this;
-    const saved = readSearchBody((await job.keeper?.load())?.body, job.unremovable.length);
+    const saved = readSearchBody((await job.writer?.load())?.body, job.unremovable.length);
     let inner: unknown = null;
     if (saved) {
       this.baseline = saved.baseline ?? this.baseline;
@@ -115,14 +101,14 @@ class Search {
       this.resumed = saved.steps.length;
       this.steps.push(...saved.steps);
     }
-    this.tell();
-    let stoppedBy: Found['stoppedBy'] | null = null;
+    this.announceStart();
+    let stoppedBy: SearchOutcome['stoppedBy'] | null = null;
     while (stoppedBy === null) {
       stoppedBy = this.steps.length >= job.count ? 'count' : await this.step(inner);
       inner = null;
     }
-    // Asked for nothing, it still says what the model is worth.
-    if (!this.baseline) await this.measureLine();
+    // A search for no blocks still measures the model.
+    if (!this.baseline) await this.measureBaseline();
     const { baseline, steps } = this;
     return {
       baseline: baseline ?? measureWindows([]),
@@ -136,40 +122,43 @@ class Search {
     for (const cut of [...this.states.keys()]) dropState(this.states, cut);
   }
 
-  /** Removes one block more, or says why there is none. */
-  private async step(inner: unknown): Promise<Found['stoppedBy'] | null> {
+  /** Removes one more block, or returns why there is none. */
+  private async step(inner: unknown): Promise<SearchOutcome['stoppedBy'] | null> {
     const { job, hooks } = this;
     const started = performance.now();
-    const line = this.line();
-    const candidates = this.candidates(line);
+    const sequence = this.sequence();
+    const candidates = this.candidates(sequence);
     if (candidates.length === 0) return 'locks';
     const number = this.steps.length;
     const found = new Map<number, Measure>();
-    const results = new WindowResults(job.bench.windows.length, (variant, nll) => {
-      if (variant === 'intact') {
+    const results = new WindowResults(job.context.windows.length, (ablation, nll) => {
+      if (ablation === 'original') {
         this.baseline ??= measureWindows(nll);
-        this.tell();
+        this.announceStart();
         return;
       }
-      const block = Number(variant);
+      const block = Number(ablation);
       const measure = measureWindows(nll);
       found.set(block, measure);
       hooks.onCandidate(number, block, measure.nll);
     });
     const known = number === 0 && job.start.length === 0 ? job.curve : null;
     if (known) {
-      this.tell();
-      const wanted = new Set(candidates.map(({ unit }) => unit));
+      this.announceStart();
+      const open = new Set(candidates.map(({ unit }) => unit));
       for (const { index, nllPerWindow } of known.blocks)
-        if (wanted.has(index)) results.add(index, 0, nllPerWindow);
+        if (open.has(index)) results.add(index, 0, nllPerWindow);
     } else
-      await this.measure({ line, candidates, baseline: this.baseline === null, results }, inner);
+      await this.measure(
+        { sequence, candidates, baseline: this.baseline === null, results },
+        inner,
+      );
     const ranked = [...found].sort(([a, x], [b, y]) => (x.nll === y.nll ? a - b : x.nll - y.nll));
     const [best] = ranked;
     if (!best) return 'locks';
     const [block, measure] = best;
     if (job.maxPpl !== null && !(Math.exp(measure.nll) <= job.maxPpl)) return 'bound';
-    const at = line.findIndex((piece) => blockOf(piece) === block);
+    const at = sequence.findIndex((unit) => blockOf(unit) === block);
     for (const cut of [...this.states.keys()]) if (cut > at) dropState(this.states, cut);
     const seconds = (performance.now() - started) / 1000;
     const step = {
@@ -180,47 +169,51 @@ class Search {
     };
     this.steps.push(step);
     hooks.onStep(step);
-    await job.keeper?.offerStep(async () => this.written({ done: 0, total: 0 }, null));
+    await job.writer?.offerStep(async () => this.checkpoint({ done: 0, total: 0 }, null));
     return null;
   }
 
-  private line(): Unit[] {
-    return lineOf(
+  private sequence(): Unit[] {
+    return sequenceOf(
       this.job.unremovable.length,
       sortUnits([...this.job.start, ...this.steps.map(({ block }) => block)]),
     );
   }
 
-  private candidates(line: readonly Unit[]): Candidate[] {
+  private candidates(sequence: readonly Unit[]): Candidate[] {
     const { locked, unremovable } = this.job;
-    if (line.length < 2) return [];
-    return blockCandidates(line, (block) => !unremovable[block] && !locked.includes(block));
+    if (sequence.length < 2) return [];
+    return blockCandidates(sequence, (block) => !unremovable[block] && !locked.includes(block));
   }
 
-  private async measureLine(): Promise<void> {
-    const results = new WindowResults(this.job.bench.windows.length, (_, nll) => {
+  private async measureBaseline(): Promise<void> {
+    const results = new WindowResults(this.job.context.windows.length, (_, nll) => {
       this.baseline = measureWindows(nll);
-      this.tell();
+      this.announceStart();
     });
-    await this.measure({ line: this.line(), candidates: [], baseline: true, results }, null);
+    await this.measure(
+      { sequence: this.sequence(), candidates: [], baseline: true, results },
+      null,
+    );
   }
 
   private async measure(
-    what: Pick<LeaveOutJob, 'line' | 'candidates' | 'baseline' | 'results'>,
+    what: Pick<LeaveOutJob, 'sequence' | 'candidates' | 'baseline' | 'results'>,
     inner: unknown,
   ): Promise<void> {
-    const { bench, plan, keeper, signal, gate } = this.job;
-    const { line, candidates } = what;
-    const windowBytes = bench.stateBytes();
-    const whole = (progress: LeaveOutProgress): Checkpoint => this.written(progress, progress.body);
+    const { context, plan, writer, signal, gate } = this.job;
+    const { sequence, candidates } = what;
+    const windowBytes = context.stateBytes();
+    const whole = (progress: LeaveOutProgress): Checkpoint =>
+      this.checkpoint(progress, progress.body);
     const cost = await leaveOut({
       ...what,
-      bench,
+      context,
       plan,
-      intact: this.states,
+      original: this.states,
       hidden: null,
-      resume: inner === null ? null : readLeaveOutBody(inner, { line, windowBytes }),
-      pace: this.pace,
+      resume: inner === null ? null : readLeaveOutBody(inner, { sequence, windowBytes }),
+      timer: this.timer,
       signal,
       gate,
       onProgress: (done, total, secondsLeft) => {
@@ -229,15 +222,16 @@ class Search {
           secondsLeft === null ? null : secondsLeft * (1 + later / Math.max(1, total - done));
         this.hooks.onProgress(before + done, before + total + later, left);
       },
-      checkpoint: keeper && {
-        offer: (make) => keeper.offer(async () => whole(await make())),
-        last: (error, make) => keeper.last(error, async () => whole(await make())),
+      checkpoint: writer && {
+        offer: (make) => writer.offer(async () => whole(await make())),
+        last: (error, make) => writer.last(error, async () => whole(await make())),
       },
     });
     if (cost.idealSeconds === null || cost.blockRuns === 0) return;
     this.seconds += cost.seconds;
-    const groups = Math.ceil(bench.windows.length / plan.group);
-    this.ideal += (cost.idealSeconds * groups * courseRuns(line, candidates)) / cost.blockRuns;
+    const groups = Math.ceil(context.windows.length / plan.group);
+    this.ideal +=
+      (cost.idealSeconds * groups * runsFromScratch(sequence, candidates)) / cost.blockRuns;
   }
 
   /** Block runs of the steps that are done, from scratch. */
@@ -254,19 +248,19 @@ class Search {
   }
 
   private firstLength(): number {
-    return lineOf(this.job.unremovable.length, sortUnits(this.job.start)).length;
+    return sequenceOf(this.job.unremovable.length, sortUnits(this.job.start)).length;
   }
 
-  private written({ done, total }: { done: number; total: number }, inner: unknown): Checkpoint {
+  private checkpoint({ done, total }: { done: number; total: number }, inner: unknown): Checkpoint {
     const before = this.runsBefore();
     const body: SearchBody = { baseline: this.baseline, steps: [...this.steps], inner };
     return { done: before + done, total: before + total + this.runsAfter(), body };
   }
 
-  /** Says once that the search begins, with what an interrupted one had found. */
-  private tell(): void {
-    if (!this.baseline || this.told) return;
-    this.told = true;
+  /** Reports once that the search begins, with the steps that an interrupted one has found. */
+  private announceStart(): void {
+    if (!this.baseline || this.announced) return;
+    this.announced = true;
     this.hooks.onStarted(this.baseline, this.resumed);
     for (const step of this.steps.slice(0, this.resumed)) this.hooks.onStep(step);
   }
@@ -278,45 +272,12 @@ function triangle(n: number): number {
 }
 
 /**
- * Block runs of a step that finds no states: the line once, and what comes after each candidate.
+ * Block runs of a step that finds no states: the sequence once, and what comes after each
+ * candidate.
  */
-function courseRuns(line: readonly Unit[], candidates: readonly Candidate[]): number {
+function runsFromScratch(sequence: readonly Unit[], candidates: readonly Candidate[]): number {
   return candidates.reduce(
-    (sum, { at, rest }) => sum + rest.length + line.length - 1 - at,
-    line.length,
-  );
-}
-
-/** The body if it is a search's on a model of so many blocks, else null. */
-function readSearchBody(body: unknown, numBlocks: number): SearchBody | null {
-  if (
-    !isJsonObject(body) ||
-    !Array.isArray(body.steps) ||
-    !(body.baseline === null || isMeasure(body.baseline))
-  )
-    return null;
-  const isBlock = (value: unknown): value is number =>
-    typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < numBlocks;
-  const isStep = (step: unknown): step is SearchStep =>
-    isJsonObject(step) &&
-    isBlock(step.block) &&
-    isMeasure(step.measure) &&
-    typeof step.seconds === 'number' &&
-    Array.isArray(step.candidates) &&
-    step.candidates.every(
-      (one: unknown) => isJsonObject(one) && isBlock(one.block) && typeof one.nll === 'number',
-    );
-  const steps = body.steps.filter(isStep);
-  if (steps.length < body.steps.length || (steps.length > 0 && body.baseline === null)) return null;
-  return { baseline: body.baseline, steps, inner: body.inner };
-}
-
-function isMeasure(value: unknown): value is Measure {
-  return (
-    isJsonObject(value) &&
-    typeof value.nll === 'number' &&
-    (value.ppl === null || typeof value.ppl === 'number') &&
-    Array.isArray(value.nllPerWindow) &&
-    value.nllPerWindow.every((nll) => typeof nll === 'number')
+    (sum, { at, rest }) => sum + rest.length + sequence.length - 1 - at,
+    sequence.length,
   );
 }

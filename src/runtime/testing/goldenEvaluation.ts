@@ -1,5 +1,5 @@
-// One golden row of the sample's evaluation run whole, for tests; a row is 66,000 tokens, so each
-// has a test file of its own.
+// Evaluates one golden row of the sample whole, for tests; a row is 66,000 tokens, so each has a
+// test file of its own.
 
 import type { EvaluateResult } from '../../contract/evaluate.ts';
 import { openModel } from '../../model/open/open.ts';
@@ -40,11 +40,11 @@ export async function evaluateWhole(
   const engine = await openWasm(nodeLoader);
   const opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   const session = ScoreSession.open(opened, engine);
-  const wanted = { segment, stride: null, bos, maxSegments: null };
+  const request = { segment, stride: null, bos, maxSegments: null };
   const source = { name: 'evaluation.txt', text: bundled() };
   const text = await evaluationText(
     source,
-    wanted,
+    request,
     opened.summary,
     () => folderTokenizer(opened.folder),
     null,

@@ -1,5 +1,5 @@
-// The checks of an export that need no runtime: structure, the plan's graph, and the bytes of every
-// tensor; must not load a tensor whole.
+// The checks of an export that need no runtime: its structure, its graph against the plan, and the
+// bytes of every tensor. Tensors may exceed the memory, so none is read whole.
 
 import { throwIfCancelled } from '../../errors.ts';
 import { exportedModel } from '../../model/export/apply.ts';
@@ -11,35 +11,36 @@ import { checkGraph } from '../../onnx/check.ts';
 import type { Model, Node, Tensor } from '../../onnx/graph.ts';
 import type { ByteSource, Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
+import { failed, type Outcome, passed } from './outcome.ts';
 
 /** Bytes compared at a time. */
-const PIECE_BYTES = 4 * 2 ** 20;
+const READ_BYTES = 4 * 2 ** 20;
 
-/** @returns what was checked. @throws Error naming the first problem. */
-export function structureProblems(exported: OpenedModel, numBlocks: number): string {
+/** The written graph is well-formed, has its blocks, and agrees with its config. */
+export function checkStructure(exported: OpenedModel, numBlocks: number): Outcome {
   const { structure, config } = exported;
   const problems = checkGraph(structure.model.graph);
   if (problems.length > 0)
-    throw new Error(`${problems.length} problems in the graph, first: ${problems[0]}`);
+    return failed(`${problems.length} problems in the graph, first: ${problems[0]}`);
   if (structure.blocks.length !== numBlocks)
-    throw new Error(`the graph has ${structure.blocks.length} blocks instead of ${numBlocks}`);
+    return failed(`the graph has ${structure.blocks.length} blocks instead of ${numBlocks}`);
   const withAttention = structure.blocks.filter((block) => block.lacks !== 'attn');
   if (config.layers !== null && config.layers !== withAttention.length)
-    throw new Error(
+    return failed(
       `the config says ${config.layers} layers, the graph has ${withAttention.length} blocks ` +
         'with attention',
     );
   const order = withAttention.map((block) => block.stateIndex);
   if (order.some((index, k) => k > 0 && index <= (order[k - 1] ?? 0)))
-    throw new Error(`the caches are numbered out of order: ${order.join(', ')}`);
+    return failed(`the caches are numbered out of order: ${order.join(', ')}`);
   const states = structure.blocks.reduce((sum, block) => sum + block.states.length, 0);
-  return (
+  return passed(
     `${numBlocks} blocks, ${structure.model.graph.nodes.length} nodes, ${states} caches and ` +
-    'states; nothing dangling or unused; config agrees'
+      'states; nothing dangling or unused; config agrees',
   );
 }
 
-/** The model that an export of the source is to be. */
+/** The model that an export of the source should contain. */
 export function plannedModel(
   source: OpenedModel,
   removed: readonly Unit[],
@@ -49,37 +50,35 @@ export function plannedModel(
   return exportedModel(source, removal, exportSteps(removal.units, steps));
 }
 
-/**
- * The written graph has the nodes, inputs and outputs that the plan gives. @throws Error naming the
- * first difference.
- */
-export function compareWithPlan(exported: OpenedModel, planned: Model): string {
+/** The written graph has the nodes, inputs and outputs of the planned one. */
+export function compareWithPlan(exported: OpenedModel, planned: Model): Outcome {
   const found = exported.structure.model;
-  compareNames('input', planned.graph.inputs, found.graph.inputs);
-  compareNames('output', planned.graph.outputs, found.graph.outputs);
+  const names =
+    nameDifference('input', planned.graph.inputs, found.graph.inputs) ??
+    nameDifference('output', planned.graph.outputs, found.graph.outputs);
+  if (names) return failed(names);
   const nodes = new Map(found.graph.nodes.map((node) => [node.outputs.join('\n'), node]));
   for (const node of planned.graph.nodes) {
     const twin = nodes.get(node.outputs.join('\n'));
-    if (!twin) throw new Error(`the node that makes ${node.outputs[0]} is missing`);
+    if (!twin) return failed(`the node that makes ${node.outputs[0]} is missing`);
     if (wiring(twin) !== wiring(node))
-      throw new Error(
+      return failed(
         `the node that makes ${node.outputs[0]} reads ${twin.inputs.join(', ')} instead of ` +
           `${node.inputs.join(', ')}`,
       );
   }
   if (nodes.size !== planned.graph.nodes.length)
-    throw new Error(`the graph has ${nodes.size} nodes instead of ${planned.graph.nodes.length}`);
-  return (
+    return failed(`the graph has ${nodes.size} nodes instead of ${planned.graph.nodes.length}`);
+  return passed(
     `${nodes.size} nodes, ${planned.graph.inputs.length} inputs and ` +
-    `${planned.graph.outputs.length} outputs as planned`
+      `${planned.graph.outputs.length} outputs as planned`,
   );
 }
 
 /**
  * Every tensor has the bytes that the plan gives it: those of the source, or what the steps compute
- * from them; both are read once, in pieces of 4 MiB.
+ * from them; both are read once, 4 MiB at a time.
  * @param onBytes bytes compared so far, and all
- * @throws Error naming the first that differs.
  */
 export async function compareWithSource(
   exported: OpenedModel,
@@ -87,7 +86,7 @@ export async function compareWithSource(
   source: Folder,
   signal: AbortSignal | undefined,
   onBytes: (done: number, total: number) => void = () => {},
-): Promise<string> {
+): Promise<Outcome> {
   const originals = tensorsOf(planned);
   const [written, expected] = [new BytesReader(exported.folder), new BytesReader(source)];
   let count = 0;
@@ -96,36 +95,38 @@ export async function compareWithSource(
   const total = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
   for (const [name, tensor] of tensors) {
     const original = originals.get(name);
-    if (!original) throw new Error(`the tensor ${name} is not in the source`);
+    if (!original) return failed(`the tensor ${name} is not in the source`);
     if (original.type !== tensor.type || original.dims.join() !== tensor.dims.join())
-      throw new Error(
+      return failed(
         `the tensor ${name} is ${tensor.dims.join(' x ')} (type ${tensor.type}) instead of ` +
           `${original.dims.join(' x ')} (type ${original.type})`,
       );
     const before = bytes;
-    await compareBytes(
+    const difference = await byteDifference(
       name,
       written.open(tensor.data),
       expected.open(original.data),
       signal,
       (done) => onBytes(before + done, total),
     );
+    if (difference) return failed(difference);
     count += 1;
     bytes += tensor.data.length;
   }
-  return `${count} tensors, ${bytes} bytes, all equal to the source`;
+  return passed(`${count} tensors, ${bytes} bytes, all equal to the source`);
 }
 
-function compareNames(
+/** What differs between two lists of names, or null. */
+function nameDifference(
   what: string,
   planned: readonly { name: string; type: number }[],
   found: readonly { name: string; type: number }[],
-): void {
+): string | null {
   const [a, b] = [planned.map((v) => v.name).join(', '), found.map((v) => v.name).join(', ')];
-  if (a !== b) throw new Error(`the graph's ${what}s are ${b} instead of ${a}`);
-  for (const [k, { name, type }] of planned.entries())
-    if (found[k]?.type !== type)
-      throw new Error(`the ${what} ${name} has type ${found[k]?.type} instead of ${type}`);
+  if (a !== b) return `the graph's ${what}s are ${b} instead of ${a}`;
+  const k = planned.findIndex(({ type }, at) => found[at]?.type !== type);
+  if (k < 0) return null;
+  return `the ${what} ${planned[k]?.name} has type ${found[k]?.type} instead of ${planned[k]?.type}`;
 }
 
 /**
@@ -158,35 +159,34 @@ function tensorsOf(model: Model): Map<string, Tensor> {
   return tensors;
 }
 
-async function compareBytes(
+/** Where the bytes of a tensor first differ, or null. */
+async function byteDifference(
   name: string,
   a: ByteSource,
   b: ByteSource,
   signal: AbortSignal | undefined,
   onBytes: (done: number) => void,
-) {
+): Promise<string | null> {
   const length = a.size;
-  if (length !== b.size)
-    throw new Error(`the tensor ${name} has ${length} bytes instead of ${b.size}`);
+  if (length !== b.size) return `the tensor ${name} has ${length} bytes instead of ${b.size}`;
   const read = (at: number) =>
-    Promise.all([a, b].map((held) => held.read(at, Math.min(PIECE_BYTES, length - at))));
-  for (let at = 0; at < length; at += PIECE_BYTES) {
+    Promise.all([a, b].map((held) => held.read(at, Math.min(READ_BYTES, length - at))));
+  for (let at = 0; at < length; at += READ_BYTES) {
     throwIfCancelled(signal);
     const [left = EMPTY, right = EMPTY] = await read(at);
     const wrong = firstDifference(left, right);
     if (wrong >= 0)
-      throw new Error(
-        `the tensor ${name} differs from the source at byte ${at + wrong} of ${length}`,
-      );
+      return `the tensor ${name} differs from the source at byte ${at + wrong} of ${length}`;
     onBytes(at + left.length);
   }
+  return null;
 }
 
 const EMPTY = new Uint8Array(0);
 
 /**
- * Index of the first byte that differs, or -1. Eight bytes a step where both lie on such a border,
- * as whole pieces do.
+ * Index of the first byte that differs, or -1. Eight bytes a step where both are aligned to eight,
+ * as whole reads are.
  */
 function firstDifference(a: Uint8Array, b: Uint8Array): number {
   let k = 0;

@@ -1,5 +1,5 @@
-// The checks of an export that run it: likelihoods and decoding of the whole graph, likelihoods
-// block by block; must not hold more than the budget.
+// The checks of an export that run it: likelihoods and decoding with the whole graph, or
+// likelihoods block by block within the budget.
 
 import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -11,6 +11,7 @@ import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { ScoreSession } from '../score/session.ts';
 import { defaultBudget } from '../weights/budget.ts';
+import { failed, type Outcome, passed } from './outcome.ts';
 import { limitsOf, precisionOf, TOLERANCES } from './tolerances.ts';
 
 const DECODE_STEPS = 8;
@@ -20,14 +21,18 @@ const PREFIXES = 8;
 /** One session of the wasm device cannot hold more: weights, and what a run adds to them. */
 const WASM_GRAPH_BYTES = 3.5 * 2 ** 30;
 
-/** What the studio found for the plan. */
+const NO_LIKELIHOODS =
+  'the graph gives no likelihoods of a text (no logits for every token, or embeddings in ' +
+  'place of token ids)';
+
+/** What scoring found for the plan. */
 export interface ExpectedNll {
   /** Token ids; at least 2. */
   window: readonly number[];
   /** NLL of window[1..], nats; null when the graph gives no per-token logits. */
   nll: ArrayLike<number> | null;
-  /** Why there is none, where it is not the graph's form. */
-  whyNoNll?: string | undefined;
+  /** Why `nll` is null, unless the form of the graph is the reason. */
+  nllObstacle?: string | undefined;
   /** What was done to the model after the removal: steps may ask for closer agreement. */
   steps?: readonly StepChoice[] | undefined;
 }
@@ -41,7 +46,7 @@ function graphBytes({ structure, folder, graphPath }: OpenedModel): number {
 }
 
 /** Why the graph is too large to be run whole on this engine within `budgetBytes`, or null. */
-export function whyNotWhole(
+export function sizeObstacle(
   opened: OpenedModel,
   engine: Engine,
   budgetBytes: number,
@@ -61,26 +66,22 @@ export function whyNotWhole(
     : null;
 }
 
-/** NLL of the window by the whole graph. @throws Error with the numbers when they differ. */
+/** NLL of the window by the whole graph. */
 export async function compareLikelihood(
   runner: GraphRunner,
   opened: OpenedModel,
   expected: ExpectedNll,
-): Promise<string> {
-  if (!expected.nll)
-    return (
-      'not compared: ' +
-      `${expected.whyNoNll ?? 'the graph gives no likelihoods of a text (no logits for every token, or embeddings in place of token ids)'}`
-    );
+): Promise<Outcome> {
+  if (!expected.nll) return passed(`not compared: ${expected.nllObstacle ?? NO_LIKELIHOODS}`);
   // A graph that keeps the last position is asked for a few of them, one prefix at a time.
   const whole = await runner.nllPerToken(expected.window);
   const at = whole ? null : spread(expected.nll.length, PREFIXES);
   const found =
     whole ?? (await runner.nllOfLast((at ?? []).map((t) => expected.window.slice(0, t + 2))));
-  const wanted = at ? at.map((t) => expected.nll?.[t] ?? Number.NaN) : expected.nll;
+  const reference = at ? at.map((t) => expected.nll?.[t] ?? Number.NaN) : expected.nll;
   return agreement(
     found,
-    wanted,
+    reference,
     opened,
     expected.steps ?? [],
     at ? ` (over the last token of ${at.length} prefixes)` : '',
@@ -90,7 +91,7 @@ export async function compareLikelihood(
 /**
  * NLL of the window by programs cut out of the written graph, with weights read from the written
  * files block by block: memory stays under the budget, whatever the size.
- * @throws Error with the numbers when they differ; EspalierError as `ScoreSession.nllPerToken`
+ * @throws EspalierError as `ScoreSession.nllPerToken`
  */
 export async function compareInParts(
   opened: OpenedModel,
@@ -98,7 +99,7 @@ export async function compareInParts(
   { window, nll, steps = [] }: ExpectedNll & { nll: ArrayLike<number> },
   budgetBytes: number,
   signal: AbortSignal | undefined,
-): Promise<string> {
+): Promise<Outcome> {
   const session = ScoreSession.open(opened, engine, { streamed: true, budgetBytes });
   try {
     return agreement(await session.nllPerToken([], window, signal), nll, opened, steps, '');
@@ -107,20 +108,17 @@ export async function compareInParts(
   }
 }
 
-/**
- * The numbers in a sentence. @throws Error with the same sentence where they differ by more than
- * the graph's precision allows.
- */
+/** Whether NLLs agree within what the precision of the graph allows, with the numbers. */
 function agreement(
   found: ArrayLike<number>,
-  wanted: ArrayLike<number>,
+  reference: ArrayLike<number>,
   opened: OpenedModel,
   steps: readonly StepChoice[],
   where: string,
-): string {
-  if (found.length !== wanted.length)
-    throw new Error(
-      `the written graph gives ${found.length} values for ${wanted.length} predicted tokens`,
+): Outcome {
+  if (found.length !== reference.length)
+    return failed(
+      `the written graph gives ${found.length} values for ${reference.length} predicted tokens`,
     );
   const precision = precisionOf(opened);
   const limit = limitsOf(precision, steps);
@@ -128,7 +126,7 @@ function agreement(
   let sumExpected = 0;
   let worst = 0;
   for (const [t, value] of Array.from(found).entries()) {
-    const own = wanted[t] ?? Number.NaN;
+    const own = reference[t] ?? Number.NaN;
     sumFound += value;
     sumExpected += own;
     const difference = Math.abs(value - own) / Math.max(1, Math.abs(own));
@@ -140,8 +138,7 @@ function agreement(
     `NLL${where} ${mean.toFixed(6)} against ${own.toFixed(6)} here: ` +
     `${relative.toExponential(1)} relative, ${worst.toExponential(1)} at the worst token ` +
     `(limits ${limit.mean}, ${limit.token}; ${precision})`;
-  if (!(relative <= limit.mean && worst <= limit.token)) throw new Error(detail);
-  return detail;
+  return { ok: relative <= limit.mean && worst <= limit.token, detail };
 }
 
 /** At most `count` indices from 0 to n - 1, the last one included. */
@@ -158,7 +155,7 @@ export async function compareDecoding(
   opened: OpenedModel,
   window: readonly number[],
   signal: AbortSignal | undefined,
-): Promise<string> {
+): Promise<Outcome> {
   const prompt = window.slice(0, Math.max(1, Math.min(PROMPT_TOKENS, window.length - 1)));
   const decode = async (cache: boolean, forced: readonly number[] = []) => {
     const decoder = await Decoder.over(runner.loaded, { cache });
@@ -174,7 +171,7 @@ export async function compareDecoding(
   };
   const plain = await decode(false);
   if (runner.loaded.io.states.length === 0)
-    return `${DECODE_STEPS} steps ran; the graph has no cache to compare with`;
+    return passed(`${DECODE_STEPS} steps ran; the graph has no cache to compare with`);
   const cached = await decode(true, plain.ids);
   let worst = 0;
   for (const [step, logits] of plain.logits.entries()) {
@@ -193,6 +190,5 @@ export async function compareDecoding(
   const detail =
     `${DECODE_STEPS} steps after ${prompt.length} tokens: logits with and without the cache ` +
     `differ by ${worst.toExponential(1)} of their size (limit ${limit}; ${precision})`;
-  if (!(worst <= limit)) throw new Error(detail);
-  return detail;
+  return { ok: worst <= limit, detail };
 }

@@ -1,5 +1,4 @@
-// How closely an export must agree with the studio, by the precision its graph computes in; must
-// not look at results.
+// How closely an export must agree with scoring, by the precision that its graph computes in.
 
 import { type StepChoice, stepsTolerance } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';

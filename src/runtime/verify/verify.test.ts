@@ -16,7 +16,7 @@ import { inFile } from '../../onnx/testing/inFile.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import { openFolder } from '../../testing/openFolder.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
-import { whyNotOn } from '../decode/runnable.ts';
+import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { deviceLost } from '../device/fault.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -116,11 +116,11 @@ test('graphs whose own bytes a device would run wrongly are refused there, in wo
     await open('genai-gemma2-fp32-cpu'),
     await open('optimum-llama-fp32'),
   ];
-  expect(whyNotOn('wasm', headNorms)).toMatch(/no CPU kernel/);
-  expect(whyNotOn('webgpu', headNorms)).toBeNull();
-  expect(whyNotOn('webgpu', softcap)).toMatch(/soft cap/);
-  expect(whyNotOn('wasm', softcap)).toBeNull();
-  expect([whyNotOn('wasm', plain), whyNotOn('webgpu', plain)]).toEqual([null, null]);
+  expect(deviceObstacle('wasm', headNorms)).toMatch(/no CPU kernel/);
+  expect(deviceObstacle('webgpu', headNorms)).toBeNull();
+  expect(deviceObstacle('webgpu', softcap)).toMatch(/soft cap/);
+  expect(deviceObstacle('wasm', softcap)).toBeNull();
+  expect([deviceObstacle('wasm', plain), deviceObstacle('webgpu', plain)]).toEqual([null, null]);
   await expect(GraphRunner.open(headNorms, engine)).rejects.toMatchObject({
     code: 'unsupported-op',
   });
@@ -291,7 +291,7 @@ describe('an export that is too large to be run whole', () => {
     expect(failed(without)).toContain('likelihood of one window, block by block');
   });
 
-  test('stays unverified without a likelihood to compare, and where not even a block fits', async () => {
+  test('stays unverified without an NLL to compare, and where no block fits', async () => {
     const without = await verifyExport(made.folder, made.graph, { ...whole, nll: null }, engine, {
       budgetBytes,
     });

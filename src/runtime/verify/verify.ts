@@ -1,23 +1,25 @@
-// Holds a written export against its plan: structure, bytes, likelihoods, decoding; must not repair
-// anything or trust what it is told.
+// Checks a written export against its plan: structure, bytes, likelihoods, decoding. It reads the
+// files again rather than trusting what the writer says.
 
 import type { Progress } from '../../contract/progress.ts';
 import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
-import { whyNotOn } from '../decode/runnable.ts';
+import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { defaultBudget } from '../weights/budget.ts';
-import { compareWithPlan, compareWithSource, plannedModel, structureProblems } from './files.ts';
+import { checkStructure, compareWithPlan, compareWithSource, plannedModel } from './files.ts';
+import { failed, type Outcome, passed } from './outcome.ts';
 import {
   compareDecoding,
   compareInParts,
   compareLikelihood,
   type ExpectedNll,
-  whyNotWhole,
+  sizeObstacle,
 } from './runs.ts';
 
 /**
@@ -26,8 +28,8 @@ import {
  */
 export const VERIFY_TOKENS = 64;
 /**
- * Failures to run a graph that lie in this machine and say nothing of the files: what does not run
- * here may run where it is meant to.
+ * Failures to run a graph that are due to this machine and say nothing about the files: what does
+ * not run here may run where it is meant to.
  */
 export const NOT_HERE: ReadonlySet<string> = new Set([
   'out-of-memory',
@@ -40,38 +42,38 @@ const DECODING = 'decoding with the cache';
 
 /** What the export must be. Take the first VERIFY_TOKENS of a scored window. */
 export interface Expectation extends ExpectedNll {
-  /** Number of blocks that are left. */
+  /** Number of remaining blocks. */
   numBlocks: number;
   /**
-   * The model it was made of, where it is still at hand: every tensor is then compared byte by
-   * byte.
+   * The model it was made from, where that is still available: every tensor is then compared byte
+   * by byte.
    */
   source: { opened: OpenedModel; removed: readonly Unit[] } | null;
 }
 
 export interface VerifyOptions {
-  /** Bytes that the runs may take; by default what scoring may take on this engine. */
+  /** Memory budget of the runs; by default that of scoring on this engine. */
   budgetBytes?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /**
- * Runs a check and keeps its result; false when it failed. `excusable` are codes that say nothing
- * against the files.
+ * Runs a check and records its result; false when it failed. `excusable` are error codes that say
+ * nothing against the files.
  */
 type Check = (
   name: string,
-  run: () => Promise<string>,
+  run: () => Promise<Outcome>,
   excusable?: ReadonlySet<string>,
 ) => Promise<boolean>;
 
 /**
- * Re-opens what was written and compares. A check that cannot run counts as failed, except where
- * the graph has no such thing (no caches). A graph that is too large to be run whole here is run
- * block by block and ends as `in-parts`; one that this device must not run (`whyNotOn`), cannot
- * hold even so or is lost with ends as `unverified`; both only when all that could be checked is
- * right.
+ * Opens the written files again and compares. A check that cannot run counts as failed, except
+ * where the graph has nothing to check (no caches). A graph that is too large to be run whole here
+ * is run block by block: `in-parts`. One that this device cannot run (`deviceObstacle`) or hold
+ * even so, or that loses the device, is `unverified`. Both only when everything that could be
+ * checked passed.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
@@ -84,10 +86,10 @@ export async function verifyExport(
   const started = performance.now();
   const { signal, budgetBytes = defaultBudget(engine.kind, engine.maxBufferBytes) } = options;
   const checks: VerifyCheck[] = [];
-  /** Failed for what this machine cannot do, which says nothing against the files. */
+  /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
   const total = 5;
-  const tell = (done: number, of = total, unit: Progress['unit'] = 'steps'): void =>
+  const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void =>
     options.onProgress?.({
       job: 'verify',
       phase: 'verify',
@@ -97,7 +99,7 @@ export async function verifyExport(
       secondsLeft: null,
     });
   const check: Check = async (name, run, excusable = NONE) => {
-    tell(checks.length);
+    report(checks.length);
     const { code, ...result } = await attempt(name, run);
     checks.push(result);
     if (code && excusable.has(code)) excused.add(result);
@@ -113,27 +115,32 @@ export async function verifyExport(
   let inParts = false;
   await check('structure', async () => {
     exported = await openModel(folder, graphPath);
-    return structureProblems(exported, expected.numBlocks);
+    return checkStructure(exported, expected.numBlocks);
   });
   const opened = exported as OpenedModel | null;
   if (opened) {
     const { source } = expected;
     if (source) {
-      const planned = plannedModel(source.opened, source.removed, expected.steps ?? []);
-      await check('graph as planned', async () => compareWithPlan(opened, planned));
-      await check('bytes of every tensor', () =>
-        compareWithSource(opened, planned, source.opened.folder, signal, (done, all) =>
-          tell(done, all, 'bytes'),
-        ),
+      let planned: Model | null = null;
+      await check('graph as planned', async () => {
+        planned = plannedModel(source.opened, source.removed, expected.steps ?? []);
+        return compareWithPlan(opened, planned);
+      });
+      await check('bytes of every tensor', async () =>
+        planned
+          ? compareWithSource(opened, planned, source.opened.folder, signal, (done, all) =>
+              report(done, all, 'bytes'),
+            )
+          : failed('there is no planned graph to compare with'),
       );
     }
-    const neverHere = whyNotOn(engine.kind, opened);
-    const tooLarge = whyNotWhole(opened, engine, budgetBytes);
+    const neverHere = deviceObstacle(engine.kind, opened);
+    const tooLarge = sizeObstacle(opened, engine, budgetBytes);
     if (neverHere) notHere(neverHere);
     else if (tooLarge)
       notHere(`${tooLarge}. Decoding with the cache needs the whole graph and was not checked`);
     else await runWhole(opened, expected, engine, check, signal);
-    // Also where the whole graph was refused for its size only while it was loaded.
+    // This includes graphs whose size was found to be too large only while they were loaded.
     const { window, nll, steps } = expected;
     const parts =
       !neverHere && excused.size > 0 && nll
@@ -141,19 +148,17 @@ export async function verifyExport(
         : null;
     if (parts) inParts = await check('likelihood of one window, block by block', parts, NOT_HERE);
   }
-  tell(total);
-  const right = checks.every((c) => c.ok || excused.has(c));
+  report(total);
+  const allPassed = checks.every((c) => c.ok || excused.has(c));
   const whole = excused.size === 0 && checks.some((c) => c.name === DECODING);
+  const status = (): Verification['status'] => {
+    if (!allPassed) return 'failed';
+    if (whole) return 'verified';
+    if (inParts) return 'in-parts';
+    return excused.size > 0 ? 'unverified' : 'failed';
+  };
   return {
-    status: !right
-      ? 'failed'
-      : whole
-        ? 'verified'
-        : inParts
-          ? 'in-parts'
-          : excused.size > 0
-            ? 'unverified'
-            : 'failed',
+    status: status(),
     checks,
     device: engine.name,
     seconds: (performance.now() - started) / 1000,
@@ -174,7 +179,7 @@ async function runWhole(
       'loads',
       async () => {
         runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
-        return `ONNX Runtime ${engine.version} opened the written files`;
+        return passed(`ONNX Runtime ${engine.version} opened the written files`);
       },
       NOT_HERE,
     );
@@ -191,13 +196,13 @@ async function runWhole(
   }
 }
 
-/** A check's sentence, or its failure with its code. Plain errors carry the numbers that differ. */
+/** The outcome of a check; an error is a failure with its code. */
 async function attempt(
   name: string,
-  run: () => Promise<string>,
+  run: () => Promise<Outcome>,
 ): Promise<VerifyCheck & { code?: string }> {
   try {
-    return { name, ok: true, detail: await run() };
+    return { name, ...(await run()) };
   } catch (error) {
     if (isCancelled(error)) throw error;
     if (!(error instanceof EspalierError))

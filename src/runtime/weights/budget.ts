@@ -1,19 +1,19 @@
-// How many bytes scoring may take when nobody says otherwise; must not allocate or probe by
-// allocating.
+// How many bytes scoring may take by default. Found without allocating: a probe that fails can take
+// the tab with it.
 
 import type { DeviceKind } from '../../contract/device.ts';
 
 const GIB = 2 ** 30;
-/** Part of a limit that is taken by default: drivers, the page and other tabs need the rest. */
+/** Share of a limit that is used by default: drivers, the page and other tabs need the rest. */
 const SHARE = 0.7;
 /**
- * WebGPU does not tell how much memory a GPU has. A guess; where it is too high, weights are
+ * WebGPU does not say how much memory a GPU has. This is a guess; where it is too high, weights are
  * streamed from the first refusal on.
  */
 const GPU_LIMIT_BYTES = 12 * GIB;
 /**
- * A GPU that allows small buffers only is a small one: it is trusted with this many of its largest.
- * Most desktops say 2 GiB, which gives 12.
+ * A GPU that allows only small buffers is a small one: it is trusted with this many of its largest.
+ * Most desktops allow 2 GiB, which gives 12.
  */
 const LARGEST_BUFFERS = 6;
 /**
@@ -34,10 +34,11 @@ export function defaultBudget(kind: DeviceKind, maxBufferBytes: number): number 
 }
 
 /**
- * Memory of the machine in bytes where the browser tells it (rounded, at most 8 GiB in older
+ * Memory of the machine in bytes where the browser says it (rounded, at most 8 GiB in older
  * versions).
  */
 function machineMemory(): number | null {
-  const told = (globalThis as { navigator?: { deviceMemory?: unknown } }).navigator?.deviceMemory;
-  return typeof told === 'number' && told > 0 ? told * GIB : null;
+  const gigabytes = (globalThis as { navigator?: { deviceMemory?: unknown } }).navigator
+    ?.deviceMemory;
+  return typeof gigabytes === 'number' && gigabytes > 0 ? gigabytes * GIB : null;
 }

@@ -1,5 +1,5 @@
-// Plans what scoring holds at once so that it stays under a budget, and states it before it starts;
-// must not allocate.
+// Plans what scoring holds at once, so that it stays within a budget, and states it before it
+// starts.
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { MemoryEstimate } from '../../contract/score.ts';
@@ -20,11 +20,11 @@ export interface MemoryPlan {
    * Left-out blocks of one pass over the weights: all of them, unless not even one window has room
    * for that.
    */
-  variants: number;
+  ablations: number;
   /** Windows that a plan scores together. */
   planGroup: number;
-  /** Intact states stay for plans. */
-  keepIntact: boolean;
+  /** States of the original stay for plans. */
+  keepOriginal: boolean;
   /** So do the states of the last plan: there is room for both. */
   keepPlans: boolean;
   rows: RowLimits;
@@ -41,7 +41,7 @@ export interface MemoryDevice {
 
 /** One run cannot hold more on the wasm device. */
 const WASM_HEAP_BYTES = 4 * 2 ** 30;
-/** What runs at a time beside the states that are kept: input, output and the stream in front. */
+/** States that a run needs beside those that stay: input, output, and the original's next one. */
 const RUNNING = 3;
 
 /**
@@ -80,23 +80,25 @@ export function planMemory(
     );
     const alive = shape.alive ?? n + RUNNING;
     const group = Math.max(1, Math.min(windows, Math.floor(fits / alive)));
-    const variants = Math.max(1, Math.min(n, Math.floor(fits / group) - RUNNING));
-    const weightPasses = choice.resident ? 1 : Math.ceil(windows / group) * Math.ceil(n / variants);
+    const ablations = Math.max(1, Math.min(n, Math.floor(fits / group) - RUNNING));
+    const weightPasses = choice.resident
+      ? 1
+      : Math.ceil(windows / group) * Math.ceil(n / ablations);
     const possible = choice.resident ? fits >= alive : fits > RUNNING;
-    return { ...choice, rows, fits, group, variants, weightPasses, possible };
+    return { ...choice, rows, fits, group, ablations, weightPasses, possible };
   });
   const possible = candidates.filter((candidate) => candidate.possible);
   const [best = candidates.at(-1)] = [...possible].sort((a, b) => a.weightPasses - b.weightPasses);
   if (!best) throw new EspalierError('bug', 'There is no memory plan.');
-  const { resident, fits, group, variants, rows } = best;
-  const curveStates = variants + RUNNING;
-  // Streamed, the left-out variants are alive beside the intact states; resident, one at a time.
-  const kept = curveStates + (resident ? 0 : n);
-  const keepIntact = group >= windows && variants === n && fits >= windows * kept;
-  const keepPlans = keepIntact && fits >= windows * (kept + n);
+  const { resident, fits, group, ablations, rows } = best;
+  const curveStates = ablations + RUNNING;
+  // Streamed, the ablations are alive beside the states of the original; resident, one at a time.
+  const heldStates = curveStates + (resident ? 0 : n);
+  const keepOriginal = group >= windows && ablations === n && fits >= windows * heldStates;
+  const keepPlans = keepOriginal && fits >= windows * (heldStates + n);
   const bytes = {
     weights: best.weights,
-    hiddenStates: state * group * (keepIntact ? kept : curveStates),
+    hiddenStates: state * group * (keepOriginal ? heldStates : curveStates),
     scratch: Math.min(rows.block, group) * rows.scratchRowBytes,
     logits: rows.logitsBytes,
   };
@@ -104,9 +106,9 @@ export function planMemory(
     resident,
     prefetch: best.prefetch,
     group,
-    variants,
+    ablations,
     planGroup: Math.max(1, Math.min(windows, Math.floor(fits / RUNNING))),
-    keepIntact,
+    keepOriginal,
     keepPlans,
     rows,
     bytes,
@@ -129,7 +131,7 @@ export function estimateMemory(
   const { weights, hiddenStates, scratch, logits } = plan.bytes;
   const passes = plan.resident
     ? 1
-    : Math.ceil(windows / plan.group) * Math.ceil(programs.blocks.length / plan.variants);
+    : Math.ceil(windows / plan.group) * Math.ceil(programs.blocks.length / plan.ablations);
   return {
     weights,
     hiddenStates,
@@ -187,6 +189,7 @@ function bufferObstacle(
 
 function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {
   const { weights, hiddenStates, scratch, logits } = bytes;
+  const total = weights + hiddenStates + scratch + logits;
   const parts = [
     `${formatBytes(weights)} of weights`,
     `${formatBytes(hiddenStates)} of hidden states`,
@@ -195,9 +198,8 @@ function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {
   ];
   return new EspalierError(
     'too-large',
-    `Even streamed from the files, this model needs ${formatBytes(weights + hiddenStates + scratch + logits)} at once (${parts.join(
-      ', ',
-    )}), but the budget is ${formatBytes(budget)}.`,
+    `Even streamed from the files, this model needs ${formatBytes(total)} at once ` +
+      `(${parts.join(', ')}), but the budget is ${formatBytes(budget)}.`,
     'Raise the memory budget, use shorter windows, or open a quantised graph of the model.',
   );
 }

@@ -1,11 +1,11 @@
-// Reads many byte ranges of a folder with few, bounded reads; must not keep the bytes.
+// Reads many byte ranges of a folder with few, bounded reads.
 
 import { untilAborted } from '../../async.ts';
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import type { ByteRange, Folder } from '../../onnx/source.ts';
 
 /**
- * One read is at most this long; a longer range is read in pieces. A multiple of 16, as GPU writes
+ * One read is at most this long; a longer range takes several. A multiple of 16, as GPU writes
  * need.
  */
 export const READ_BYTES = 32 * 2 ** 20;
@@ -61,19 +61,16 @@ interface Group {
 }
 
 /**
- * Neighbours merged until a read is full; ranges longer than one read stand alone, so that their
- * pieces start at multiples of READ_BYTES.
+ * Neighbours merged until a read is full; ranges longer than one read stand alone, so that
+ * each of their reads starts at a multiple of READ_BYTES.
  */
 function groups(targets: readonly RangeTarget[]): Group[] {
   const sorted = targets
     .filter(({ range }) => range.length > 0)
-    .sort((a, b) =>
-      a.range.file < b.range.file
-        ? -1
-        : a.range.file > b.range.file
-          ? 1
-          : a.range.offset - b.range.offset,
-    );
+    .sort(({ range: a }, { range: b }) => {
+      if (a.file === b.file) return a.offset - b.offset;
+      return a.file < b.file ? -1 : 1;
+    });
   const out: Group[] = [];
   for (const target of sorted) {
     const { file, offset, length } = target.range;

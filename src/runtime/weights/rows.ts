@@ -1,4 +1,4 @@
-// How many rows and positions of a batch one run may take, by memory; must not run anything.
+// How many rows and positions of a batch one run may take, by memory.
 
 import type { ScorePrograms } from '../../model/programs/program.ts';
 
@@ -6,7 +6,7 @@ import type { ScorePrograms } from '../../model/programs/program.ts';
 const RUN_BYTES = 256 * 2 ** 20;
 /** Logits of one head run (with two temporaries of the same size) stay under this. */
 const HEAD_BYTES = 384 * 2 ** 20;
-/** Of a small budget, a run takes at most this part. */
+/** Of a small budget, a run takes at most one part in this many. */
 const PART = 8;
 /** A run over fewer positions than this wastes more time than it saves memory. */
 const MIN_TOKENS = 8;

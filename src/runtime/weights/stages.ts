@@ -1,11 +1,11 @@
-// The order in which scoring needs weights: embedding, blocks, head; what several of them share;
-// must not load anything.
+// The order in which scoring needs weights: embedding, blocks, head; and what several of them
+// share.
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../../model/programs/program.ts';
 import { keyOf, storedLength } from '../../onnx/bytes.ts';
 
-/** A part of the model whose weights come and go together. */
+/** A part of the model whose weights are loaded and dropped together. */
 export type Stage = 'embed' | number | 'head';
 
 export interface Stages {
@@ -65,11 +65,8 @@ export function storedBytes(programs: ScorePrograms): number {
 }
 
 export function boundOf(programs: ScorePrograms, stage: Stage): BoundProgram | undefined {
-  return stage === 'embed'
-    ? programs.embed
-    : stage === 'head'
-      ? programs.head
-      : programs.blocks[stage];
+  if (stage === 'embed') return programs.embed;
+  return stage === 'head' ? programs.head : programs.blocks[stage];
 }
 
 export function stagesOf(programs: ScorePrograms, kind: DeviceKind): Stages {

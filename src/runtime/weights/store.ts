@@ -1,5 +1,4 @@
-// The weight store: byte ranges of the user's files become device buffers, each range once; must
-// not know what the weights mean.
+// The weight store: byte ranges of the user's files become device buffers, each range once.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import type { BoundProgram, ElementType, WeightRef } from '../../model/programs/program.ts';
@@ -9,7 +8,7 @@ import type { Engine, Feed } from '../device/engine.ts';
 import { elements } from '../device/host.ts';
 import { type RangeTarget, READ_BYTES, readRanges } from './readRanges.ts';
 
-/** A place for bytes that can be seen as tensors. */
+/** Memory whose bytes can be read as tensors. */
 interface Holder {
   write(offset: number, data: Uint8Array<ArrayBuffer>): void;
   view(type: ElementType, dims: readonly number[]): Feed;
@@ -22,7 +21,7 @@ interface Stored {
 }
 
 /** What a call of `load` has to read. */
-interface Wanted {
+interface Reads {
   ranges: RangeTarget[];
   computed: { data: Bytes; holder: Holder }[];
 }
@@ -63,11 +62,11 @@ export class WeightStore {
   async load(programs: readonly BoundProgram[], options: LoadOptions = {}): Promise<void> {
     const fresh = programs.filter((program) => !this.bindings.has(program));
     if (fresh.length === 0) return;
-    const wanted: Wanted = { ranges: [], computed: [] };
+    const reads: Reads = { ranges: [], computed: [] };
     try {
-      for (const program of fresh) this.bind(program, options.cpu ?? false, wanted);
-      await readRanges(this.folder, wanted.ranges, options);
-      await this.compute(wanted.computed, options);
+      for (const program of fresh) this.bind(program, options.cpu ?? false, reads);
+      await readRanges(this.folder, reads.ranges, options);
+      await this.compute(reads.computed, options);
       await this.engine.check();
     } catch (error) {
       this.release(fresh);
@@ -83,7 +82,7 @@ export class WeightStore {
     return binding.feeds;
   }
 
-  /** Gives up the programs' weights; buffers without users are freed. */
+  /** Releases the programs' weights; buffers without users are freed. */
   release(programs: readonly BoundProgram[]): void {
     for (const program of programs) {
       for (const key of this.bindings.get(program)?.keys ?? []) {
@@ -102,42 +101,42 @@ export class WeightStore {
     this.release([...this.bindings.keys()]);
   }
 
-  private bind(program: BoundProgram, cpu: boolean, wanted: Wanted): void {
+  private bind(program: BoundProgram, cpu: boolean, reads: Reads): void {
     const binding: Binding = { feeds: new Map(), keys: [] };
     this.bindings.set(program, binding);
     for (const [input, ref] of program.weights) {
       const host =
         cpu || ref.byteLength === 0 || this.engine.keepsOnHost(ref.type, program.program);
       const key = `${host ? 'host' : 'device'}:${keyOf(ref.data)}`;
-      const entry = this.stored.get(key) ?? this.add(key, ref, host, wanted);
+      const entry = this.stored.get(key) ?? this.add(key, ref, host, reads);
       entry.users += 1;
       binding.keys.push(key);
       binding.feeds.set(input, entry.holder.view(ref.type, ref.dims));
     }
   }
 
-  private add(key: string, ref: WeightRef, host: boolean, wanted: Wanted): Stored {
+  private add(key: string, ref: WeightRef, host: boolean, reads: Reads): Stored {
     const holder = host
       ? this.hostHolder(ref.byteLength)
       : this.engine.allocate(ref.byteLength, 'weights', `weight ${ref.name}`);
     const entry: Stored = { holder, users: 0 };
     this.stored.set(key, entry);
     const stream = streamOf(ref.data);
-    if (!stream) wanted.computed.push({ data: ref.data, holder });
+    if (!stream) reads.computed.push({ data: ref.data, holder });
     else {
       const { source, convert } = stream;
       const write = (offset: number, data: Uint8Array<ArrayBuffer>): void =>
         holder.write(...convert(offset, data));
       if (source instanceof Uint8Array) write(0, source.slice());
-      else wanted.ranges.push({ range: source, write });
+      else reads.ranges.push({ range: source, write });
     }
     return entry;
   }
 
-  /** What no single range gives, piece by piece. */
-  private async compute(wanted: Wanted['computed'], { signal, onBytes }: LoadOptions) {
+  /** What is computed from several ranges, one stretch at a time. */
+  private async compute(reads: Reads['computed'], { signal, onBytes }: LoadOptions) {
     const reader = new BytesReader(this.folder);
-    for (const { data, holder } of wanted) {
+    for (const { data, holder } of reads) {
       const source = reader.open(data);
       for (let at = 0; at < source.size; at += READ_BYTES) {
         throwIfCancelled(signal);

@@ -1,4 +1,4 @@
-// Token windows cut into chunks that one run can take; pure.
+// Token windows divided into chunks that one run can take.
 
 import { EspalierError } from '../../errors.ts';
 

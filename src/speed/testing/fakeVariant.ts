@@ -1,5 +1,4 @@
-// Variants without a model, for tests of orchestration: they log every call and fail where they are
-// told to.
+// Variants without a model, for tests of orchestration: they log every call and fail on request.
 
 import type { Which } from '../../contract/speed.ts';
 import type {
@@ -111,7 +110,8 @@ export function fakeVariants(options: FakeOptions = {}): Fakes {
         const ids = text.slice(position, position + 2);
         position += ids.length;
         const limit = starts.at(-1)?.tokens ?? 0;
-        const done = position >= limit ? 'length' : position >= text.length ? 'eos' : null;
+        const ended = position >= text.length ? 'eos' : null;
+        const done = position >= limit ? 'length' : ended;
         const ends = ids.map(
           (_, i) => text.slice(0, position - ids.length + i + 1).join(' ').length,
         );

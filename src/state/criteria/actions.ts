@@ -1,14 +1,14 @@
-// Comparing criteria: magnitudes are read when someone asks, criteria of hidden states where the
-// curve came without them. What is known stays when a job is cancelled or fails.
+// Comparing criteria: measures every source that is not known yet. What is known stays when the job
+// is cancelled or fails.
 
+import type { MeasuredSource } from '../../analysis/criteriaTable.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
-import { canScore } from '../selectors.ts';
-import type { StudioState } from '../state.ts';
-import { hiddenInForce } from './selectors.ts';
+import { runJob } from '../runJob.ts';
+import { missingSources } from './missing.ts';
 import type { CriteriaSlice } from './state.ts';
 
 export interface CriteriaActions {
@@ -17,66 +17,52 @@ export interface CriteriaActions {
   setCriteria(fields: { [F in 'shown' | 'view' | 'norms' | 'span']?: CriteriaSlice[F] }): void;
 }
 
-/** What "compare criteria" would still compute. */
-export function missingCriteria(state: StudioState): { magnitudes: boolean; hidden: boolean } {
-  return {
-    magnitudes: state.criteria.magnitudes === null,
-    hidden: hiddenInForce(state) === null && canScore(state),
-  };
-}
+type OnProgress = (progress: Progress) => void;
 
-export function makeCriteriaActions(context: Context, onEnd: () => void): CriteriaActions {
+export function makeCriteriaActions(context: Context): CriteriaActions {
   const { api, get, patch } = context;
+
+  async function measure<S extends MeasuredSource>(source: S, onProgress: OnProgress) {
+    const curve = get().score.curve?.id ?? null;
+    const result = await api.measureSource(source, curveSettings(get()), onProgress);
+    return { [source]: { curve, result } };
+  }
 
   return {
     setCriteria: (fields) => patch('criteria', fields),
     async compareCriteria() {
-      const { current } = get().model;
-      if (!current || engineJob(get())) return;
-      const isCurrent = () => get().model.current === current;
-      const onProgress = (progress: Progress) => {
-        if (isCurrent() && get().criteria.running) patch('criteria', { progress });
-      };
-      const take = (fields: Partial<CriteriaSlice>) => {
-        if (isCurrent()) patch('criteria', fields);
-      };
-      const missing = missingCriteria(get());
-      const jobs = [
-        missing.magnitudes && {
-          name: 'magnitudes' as const,
-          run: async () => take({ magnitudes: await api.magnitudes(onProgress) }),
-        },
-        missing.hidden && {
-          name: 'hidden' as const,
-          run: async () => {
-            const curve = get().score.curve?.id ?? null;
-            take({
-              hidden: { curve, values: await api.hiddenCriteria(curveSettings(get()), onProgress) },
-            });
-          },
-        },
-      ].filter((job) => job !== false);
+      if (!get().model.current || engineJob(get())) return;
       context.clear('criteria');
       patch('criteria', { compared: true });
-      if (jobs.length === 0) return;
-      context.announce('The comparison of criteria has started.');
-      let whole = true;
-      for (const { name, run } of jobs) {
-        patch('criteria', { running: name, progress: null });
-        try {
-          await run();
-        } catch (error) {
-          whole = false;
-          if (isCurrent()) context.fail('criteria', error);
-          // What one criterion cannot do, another may.
-          if (isCancelled(error)) break;
-        }
-        if (!isCurrent()) return;
-      }
-      patch('criteria', { running: null, progress: null });
-      if (whole) context.announce('The criteria are there.');
-      else if (!get().errors.criteria) context.announce('The comparison of criteria has stopped.');
-      onEnd();
+      const sources = missingSources(get());
+      const [first] = sources;
+      if (!first) return;
+      await runJob<never, void>(context, 'criteria', {
+        started: 'The comparison of criteria has started.',
+        start: () => patch('criteria', { running: first, progress: null }),
+        async call({ isCurrent }) {
+          const take = (fields: Partial<CriteriaSlice>) => {
+            if (isCurrent()) patch('criteria', fields);
+          };
+          let failure: unknown = null;
+          for (const source of sources) {
+            take({ running: source, progress: null });
+            try {
+              const entry = await measure(source, (progress) => take({ progress }));
+              take({ measured: { ...get().criteria.measured, ...entry } });
+            } catch (error) {
+              failure ??= error;
+              // Where one source cannot be measured, another may.
+              if (isCancelled(error)) break;
+            }
+            if (!isCurrent()) return;
+          }
+          if (failure) throw failure;
+        },
+        take: () => 'The criteria are computed.',
+        stop: () => 'The comparison of criteria was cancelled.',
+        end: () => patch('criteria', { running: null, progress: null }),
+      });
     },
   };
 }

@@ -1,81 +1,78 @@
 // Criteria and the calibration study on the stand-in studio: what is computed when, which order is
-// in force, what is kept and put back.
+// current, what is kept and put back.
 
 import { describe, expect, it } from 'vitest';
+import { CRITERIA, type SourceName } from '../../analysis/criteriaTable.ts';
+import { recordedOptions, recordName } from '../../analysis/criterion.ts';
 import { EspalierError } from '../../errors.ts';
 import { studyRecord } from '../export/study.ts';
-import { isOwnChoice } from '../selectors.ts';
+import { isOwnChoice } from '../plan/selectors.ts';
 import {
   missingRuns,
   plannedRuns,
   planWithinNoise,
   stabilityView,
   studyCount,
+  studyObstacle,
   studySeconds,
-  whyNoStudy,
 } from '../stability/selectors.ts';
-import type { FakeOptions } from '../testing/fakeStudio.ts';
+import type { FakeOptions, FakeStudio } from '../testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
-import { droppable, knownOrders, oneShot, orderInForce, shownOrders } from './orders.ts';
-import {
-  bestSpan,
-  criteriaView,
-  hiddenInForce,
-  knownCriteria,
-  shownCriteria,
-} from './selectors.ts';
+import { currentOrder, droppable, knownOrders, oneShot, shownOrders } from './orders.ts';
+import { bestSpan, criteriaView, knownCriteria, shownCriteria } from './selectors.ts';
+import { MEASURED, SOURCES } from './sources.ts';
 
 const scored = (options: FakeOptions = {}) => scoredWith({}, options);
 const slow: FakeOptions = { stepMs: 15 };
 const names = (list: readonly { name: string }[]) => list.map(({ name }) => name);
+/** Criteria that need none of these sources. */
+const without = (...sources: SourceName[]) =>
+  names(CRITERIA.filter(({ needs }) => !sources.includes(needs)));
+/** The sources that were measured, in order. */
+const measuredBy = ({ calls }: FakeStudio) =>
+  calls.filter(({ name }) => name === 'measureSource').map(({ args: [source] }) => source);
 
 describe('criteria', () => {
   it('of hidden states come with the curve, magnitudes when they are asked for', async () => {
     const { actions, get, studio } = await scored();
     expect(names(knownCriteria(get()))).toEqual(['ppl', 'block-influence', 'angular']);
     await actions.compareCriteria();
-    expect(names(knownCriteria(get()))).toEqual([
-      'ppl',
-      'mag-l1',
-      'mag-l2',
-      'block-influence',
-      'angular',
-    ]);
-    expect(
-      names(studio.calls).filter((name) => name === 'magnitudes' || name === 'hiddenCriteria'),
-    ).toEqual(['magnitudes']);
+    expect(names(knownCriteria(get()))).toEqual(without('file'));
+    expect(names(knownCriteria(get())).slice(0, 3)).toEqual(['ppl', 'mag-l1', 'mag-l2']);
+    // One run for both magnitudes, and none for what came with the curve.
+    expect(measuredBy(studio)).toEqual(MEASURED.filter((source) => source !== 'hidden'));
     actions.setCriteria({ norms: true });
     expect(knownCriteria(get())[1]).toMatchObject({
       label: 'Mag L1 with norms',
-      scores: get().criteria.magnitudes!.l1WithNorms,
+      scores: get().criteria.measured.magnitudes!.result.data.l1WithNorms,
     });
     // What is known is not computed again.
     await actions.compareCriteria();
-    expect(studio.calls.filter(({ name }) => name === 'magnitudes')).toHaveLength(1);
+    expect(measuredBy(studio).filter((source) => source === 'magnitudes')).toHaveLength(1);
   });
 
   it('of hidden states are measured on the windows of a curve that came without them, and belong to it alone', async () => {
     const { actions, get, studio } = await scored();
     const { hidden: _, ...older } = get().score.curve!.result;
     actions.takeCurve(older, 'other', true);
-    expect(hiddenInForce(get())).toBeNull();
+    expect(SOURCES.hidden.data(get())).toBeNull();
     await actions.compareCriteria();
-    const [settings] = studio.calls.findLast(({ name }) => name === 'hiddenCriteria')!.args;
+    const [, settings] = studio.calls.findLast(({ args: [source] }) => source === 'hidden')!.args;
     expect(settings).toMatchObject({ text: { kind: 'ids', windows: older.windows } });
-    expect(hiddenInForce(get())).not.toBeNull();
+    expect(SOURCES.hidden.data(get())).not.toBeNull();
     actions.takeCurve(older, 'another', true);
-    expect(hiddenInForce(get())).toBeNull();
+    expect(SOURCES.hidden.data(get())).toBeNull();
   });
 
   it('are known without a curve, and order the blocks', async () => {
     const { actions, get } = setUp();
     await actions.openSample();
     await actions.compareCriteria();
-    expect(names(knownCriteria(get()))).toEqual(['mag-l1', 'mag-l2', 'block-influence', 'angular']);
+    expect(names(knownCriteria(get()))).toEqual(without('curve', 'file'));
     expect(criteriaView(get())[0]!.spearman).toBeNull();
-    expect(orderInForce(get())?.name).toBe('mag-l1');
+    expect(currentOrder(get())?.name).toBe('mag-l1');
     actions.dropLowest(2);
-    const { l1 } = get().criteria.magnitudes!;
+    const { l1 } = get().criteria.measured.magnitudes!.result.data;
     const lowest = [...l1.keys()].sort((a, b) => l1[a]! - l1[b]!).slice(0, 2);
     expect(get().plan.present.removed).toEqual(lowest.sort((a, b) => a - b));
   });
@@ -97,37 +94,38 @@ describe('criteria', () => {
     actions.setCriteria({ shown: ['ppl', 'angular'] });
     expect(names(shownCriteria(get()))).toEqual(['ppl', 'angular']);
     expect(names(shownOrders(get()))).toEqual(['ppl', 'angular']);
-    expect(knownOrders(get())).toHaveLength(5);
+    expect(names(knownOrders(get()))).toEqual(without('file'));
   });
 
   it('fail in their place, each by itself; a cancel stops all', async () => {
     const { actions, get, studio } = setUp({}, slow);
     await actions.openSample();
     studio.failNext(
-      'magnitudes',
+      'measureSource',
       new EspalierError('unsupported-op', 'These weights cannot be read.', 'Use another graph.'),
     );
     await actions.compareCriteria();
     expect(get().errors.criteria?.message).toBe('These weights cannot be read.');
-    expect(names(knownCriteria(get()))).toEqual(['block-influence', 'angular']);
+    expect(names(knownCriteria(get()))).toEqual(without('curve', 'magnitudes', 'file'));
     const run = actions.compareCriteria();
     await until(() => get().criteria.progress !== null);
     expect(get().criteria.progress).toMatchObject({ phase: 'read', unit: 'bytes' });
     await actions.cancel();
     await run;
     expect(get().errors.criteria).toBeUndefined();
-    expect(get().criteria).toMatchObject({ running: null, magnitudes: null });
+    expect(get().criteria).toMatchObject({ running: null });
+    expect(get().criteria.measured.magnitudes).toBeUndefined();
   });
 });
 
-describe('the order in force', () => {
+describe('the current order', () => {
   it('is that of perplexity until another is chosen; a plan of the lowest follows, another stays', async () => {
     const { actions, get } = await scored();
     await actions.compareCriteria();
     actions.dropLowest(3);
     expect(get().plan.present.removed).toEqual([7, 8, 9]);
     actions.setOrder('mag-l1');
-    const { l1 } = get().criteria.magnitudes!;
+    const { l1 } = get().criteria.measured.magnitudes!.result.data;
     const lowest = [...l1.keys()].sort((a, b) => l1[a]! - l1[b]!).slice(0, 3);
     expect(new Set(get().plan.present.removed)).toEqual(new Set(lowest));
     expect(isOwnChoice(get())).toBe(false);
@@ -160,7 +158,7 @@ describe('the order in force', () => {
     const { actions, get } = await scored();
     actions.setOrder('angular');
     await actions.openSource({ kind: 'files', name: 'other', files: [] });
-    expect(orderInForce(get())).toBeNull();
+    expect(currentOrder(get())).toBeNull();
     expect(get().criteria.orderBy).toBe('ppl');
   });
 });
@@ -186,10 +184,10 @@ describe('the calibration study', () => {
       curve!.result.windows,
       'wasm',
     ]);
-    expect(whyNoStudy(get())).toBe('All these runs are done.');
+    expect(studyObstacle(get())).toBe('All these runs are done.');
     const view = stabilityView(get())!;
     expect(view.runs.map(({ label }) => label)).toEqual([
-      'curve in force',
+      'current curve',
       ...plannedRuns(get()).map(({ label }) => label),
     ]);
     // The stand-in scores alike on any windows.
@@ -240,7 +238,7 @@ describe('the calibration study', () => {
       new Set(['bundled', 'text']),
     );
     actions.setStudy({ sizes: [] });
-    expect(whyNoStudy(get())).toBe('Choose a number of windows and a text.');
+    expect(studyObstacle(get())).toBe('Choose a number of windows and a text.');
   });
 
   it('warns of a plan within noise only when the plan was chosen by perplexity, and not while it is measured', async () => {
@@ -272,7 +270,8 @@ describe('the record of an export', () => {
     actions.setSearch({ count: 2 });
     await actions.search();
     const record = studyRecord(get())!;
-    expect(names(record.criteria)).toEqual([
+    const recorded = names(record.criteria);
+    const known = [
       'ppl',
       'mag-l1',
       'mag-l1-norms',
@@ -281,8 +280,14 @@ describe('the record of an export', () => {
       'block-influence',
       'angular-1',
       'angular-3',
-      'ppl-10x128-seed-0-bundled',
-    ]);
+    ];
+    expect(recorded.filter((name) => known.includes(name))).toEqual(known);
+    const all = CRITERIA.filter(({ needs }) => needs !== 'file').flatMap((criterion) =>
+      recordedOptions(criterion, { norms: false, span: 3 }).map((options) =>
+        recordName(criterion, options),
+      ),
+    );
+    expect(recorded).toEqual([...all, 'ppl-10x128-seed-0-bundled']);
     for (const { units, scores, order } of record.criteria) {
       expect(scores).toHaveLength(units.length);
       expect(order.every((unit) => units.includes(unit))).toBe(true);

@@ -1,4 +1,4 @@
-// The orders and scores that came from files of other tools. Pure and memoised.
+// The orders and scores that came from files of other tools.
 
 import { derive } from '../memo.ts';
 import type { StudioState } from '../state.ts';

@@ -1,54 +1,35 @@
 // The orders in which blocks could go at once, one per criterion that is known for the open model,
-// and which of them is in force. Pure and memoised.
+// and which of them is current.
 
-import { bestWindow, criterionOrder } from '../../analysis/criteria.ts';
+import { type Take, takeInOrder } from '../../analysis/criterion.ts';
 import { derive } from '../memo.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { unlockedBlocks } from '../plan/locks.ts';
 import type { StudioState } from '../state.ts';
 import { fileOrders } from './fileOrders.ts';
-import { freeBlocks, hiddenInForce, knownCriteria } from './selectors.ts';
+import { knownCriteria } from './selectors.ts';
+import type { OrderName } from './state.ts';
 
 export interface KnownOrder {
-  /** Short and unique: "ppl". */
-  name: string;
+  name: OrderName;
   /** As legends and tables write it. */
   label: string;
   /** Takes neighbours only: the k blocks of one plan need not be among the k + 1 of the next. */
   contiguous?: true;
-  /** The k of the free blocks that go at once, least important first; fewer where fewer may. */
-  take(free: readonly number[], k: number): readonly number[];
-}
-
-/** An order of single blocks, least important first. */
-function inOrder(name: string, label: string, order: readonly number[]): KnownOrder {
-  return {
-    name,
-    label,
-    take: (free, k) => order.filter((block) => free.includes(block)).slice(0, k),
-  };
+  take: Take;
 }
 
 export const knownOrders = derive(
-  (state: StudioState) => [
-    knownCriteria(state),
-    hiddenInForce(state),
-    fileOrders(state),
-    state.score.curve,
-  ],
-  (known, hidden, files, curve): KnownOrder[] => [
-    ...known.map(({ name, label, scores }): KnownOrder => {
-      if (name === 'ppl') return inOrder(name, 'one-shot perplexity', curve?.result.order ?? []);
-      if (name !== 'angular') return inOrder(name, label, criterionOrder(scores));
-      const take: KnownOrder['take'] = (free, k) => {
-        const stay = [...scores.keys()].filter((block) => !free.includes(block));
-        const best = bestWindow(hidden?.angular ?? [], k, stay);
-        return best ? Array.from({ length: k }, (_, i) => best.first + i) : [];
-      };
-      return { name, label: 'angular distance', contiguous: true, take };
+  (state: StudioState) => [knownCriteria(state), fileOrders(state)],
+  (known, files): KnownOrder[] => [
+    ...known.map(({ criterion, name, orderLabel, take }): KnownOrder => {
+      const order = { name, label: orderLabel, take };
+      return criterion.contiguous ? { ...order, contiguous: true } : order;
     }),
     // A table of perplexities is a criterion; an order alone is not.
     ...files
       .filter(({ name }) => name === 'file-order')
-      .map(({ name, label, blocks }) => inOrder(name, label, blocks)),
+      .map(({ name, label, blocks }) => ({ name, label, take: takeInOrder(blocks) })),
   ],
 );
 
@@ -65,7 +46,7 @@ export const shownOrders = derive(
  * The order that "drop the lowest" takes: the chosen one while it is known, else the first. Null
  * when none is known.
  */
-export const orderInForce = derive(
+export const currentOrder = derive(
   (state: StudioState) => [knownOrders(state), state.criteria.orderBy],
   (orders, name): KnownOrder | null =>
     orders.find((order) => order.name === name) ?? orders[0] ?? null,
@@ -82,28 +63,26 @@ function mostOf(order: KnownOrder | null, free: readonly number[], numBlocks: nu
   return 0;
 }
 
-const numBlocksOf = (state: StudioState) => state.model.current?.summary.numBlocks ?? 0;
-
 /**
- * Number of blocks that "drop the lowest" may take: removable, in the order in force, not locked,
+ * Number of blocks that "remove the lowest" may take: removable, in the current order, not locked,
  * and never all blocks of the model.
  */
 export const droppable = derive(
-  (state: StudioState) => [orderInForce(state), freeBlocks(state), numBlocksOf(state)],
+  (state: StudioState) => [currentOrder(state), unlockedBlocks(state), numBlocksOf(state)],
   mostOf,
 );
 
-/** Number of blocks that the order in force could take if nothing were locked. */
+/** Number of blocks that the current order could take if nothing were locked. */
 export function takable(state: StudioState): number {
   const blocks = state.model.current?.summary.blocks ?? [];
   const free = blocks.filter(({ unremovable }) => !unremovable).map(({ index }) => index);
-  return orderInForce(state)?.take(free, free.length).length ?? 0;
+  return currentOrder(state)?.take(free, free.length).length ?? 0;
 }
 
 /**
- * The one-shot plan of k removals by the order in force: the blocks that go, ascending; fewer where
+ * The one-shot plan of k removals by the current order: its blocks, ascending; fewer where
  * fewer may.
  */
 export function oneShot(state: StudioState, k: number): number[] {
-  return [...(orderInForce(state)?.take(freeBlocks(state), k) ?? [])].sort((a, b) => a - b);
+  return [...(currentOrder(state)?.take(unlockedBlocks(state), k) ?? [])].sort((a, b) => a - b);
 }

@@ -1,19 +1,20 @@
-// Perplexity on a text of its own: what to run on, start, follow. A run that is stopped keeps the
+// Perplexity on a text of its own: what to run on, start, follow. A run that is cancelled keeps the
 // numbers it had; earlier results stay to be compared.
 
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
-import { EspalierError, isCancelled } from '../../errors.ts';
-import { batched } from '../batch.ts';
+import { EspalierError } from '../../errors.ts';
 import type { Context } from '../context.ts';
-import { evaluateRequest, evaluationKey, protocolWords, whyNoEvaluating } from './selectors.ts';
-import type { Evaluated, EvaluateForm } from './state.ts';
+import { pplWords } from '../pplWords.ts';
+import { runJob } from '../runJob.ts';
+import { evaluateObstacle, evaluateRequest, evaluationKey, protocolWords } from './selectors.ts';
+import type { Evaluated, EvaluateForm, EvaluateSlice } from './state.ts';
 
 export interface EvaluateActions {
   setEvaluation(fields: { [F in keyof EvaluateForm]?: EvaluateForm[F] }): void;
   /** A dropped, picked or pasted text. Shows an error instead of throwing one. */
   setEvaluationText(name: string, text: string): void;
   takeEvaluationFile(file: File): Promise<void>;
-  /** Original and present plan on the text of the form. */
+  /** Original and current plan on the text of the form. */
   evaluate(): Promise<void>;
 }
 
@@ -28,21 +29,16 @@ function withResult(results: readonly Evaluated[], next: Evaluated): readonly Ev
   return [next, ...results.filter((one) => one !== same)].slice(0, MOST);
 }
 
-export function makeEvaluateActions(context: Context, onEnd: () => void): EvaluateActions {
-  const { api, get, patch } = context;
+type Event = Exclude<EvaluateEvent, { type: 'progress' }>;
+type Running = NonNullable<EvaluateSlice['running']>;
 
-  function follower(model: unknown) {
-    return batched<EvaluateEvent>((batch) => {
-      let { running, progress } = get().evaluate;
-      if (!running || get().model.current !== model) return;
-      for (const event of batch) {
-        if (event.type === 'progress') progress = event.progress;
-        else if (event.type === 'partial') running = { ...running, partial: event.result };
-        else running = { ...running, notes: [...running.notes, event.text] };
-      }
-      patch('evaluate', { running, progress });
-    });
-  }
+function withEvent(running: Running, event: Event): Running {
+  if (event.type === 'partial') return { ...running, partial: event.result };
+  return { ...running, notes: [...running.notes, event.text] };
+}
+
+export function makeEvaluateActions(context: Context): EvaluateActions {
+  const { api, get, patch } = context;
 
   function keep(result: EvaluateResult, whole: boolean): void {
     const { results, running } = get().evaluate;
@@ -77,41 +73,35 @@ export function makeEvaluateActions(context: Context, onEnd: () => void): Evalua
       }
     },
     async evaluate() {
-      const { current } = get().model;
       const request = evaluateRequest(get());
-      if (!current || !request || whyNoEvaluating(get())) return;
-      context.clear('evaluate');
-      patch('evaluate', { running: { request, partial: null, notes: [] }, progress: null });
-      context.announce('The evaluation has started.');
-      const events = follower(current);
-      const isCurrent = () => get().model.current === current;
-      try {
-        const result = await api.evaluate(request, events.onEvent);
-        events.flush();
-        if (!isCurrent()) return;
-        keep(result, true);
-        const of = result.plan
-          ? ` Perplexity of the plan ${words(result.plan.ppl)}, of the original`
-          : ' Perplexity';
-        context.announce(
-          `The evaluation is done.${of} ${words(result.original.ppl)}, ${protocolWords(result)}.`,
-        );
-      } catch (error) {
-        events.flush();
-        if (!isCurrent()) return;
-        const partial = get().evaluate.running?.partial;
-        if (partial) keep(partial, false);
-        context.fail('evaluate', error);
-        const far = partial ? ` after ${protocolWords(partial)}` : '';
-        if (isCancelled(error)) context.announce(`The evaluation was stopped${far}.`);
-      } finally {
-        events.stop();
-        if (isCurrent()) patch('evaluate', { running: null, progress: null });
-      }
-      onEnd();
+      if (!request || evaluateObstacle(get()) !== null) return;
+      await runJob<Event, EvaluateResult>(context, 'evaluate', {
+        started: 'The evaluation has started.',
+        start: () =>
+          patch('evaluate', { running: { request, partial: null, notes: [] }, progress: null }),
+        call: ({ onEvent }) => api.evaluate(request, onEvent),
+        follow(events, progress) {
+          const { running } = get().evaluate;
+          if (running)
+            patch('evaluate', { running: events.reduce(withEvent, running), ...progress });
+        },
+        take(result) {
+          keep(result, true);
+          const original = `${pplWords(result.original.ppl)}, ${protocolWords(result)}`;
+          return result.plan
+            ? `The evaluation is done. Perplexity of the pruned model ` +
+                `${pplWords(result.plan.ppl)}, of the original ${original}.`
+            : `The evaluation is done. Perplexity ${original}.`;
+        },
+        stop() {
+          const partial = get().evaluate.running?.partial;
+          if (partial) keep(partial, false);
+          const far = partial ? ` after ${protocolWords(partial)}` : '';
+          return `The evaluation was cancelled${far}.`;
+        },
+        end: () => patch('evaluate', { running: null, progress: null }),
+      });
     },
   };
   return actions;
 }
-
-const words = (ppl: number | null) => ppl?.toPrecision(4) ?? 'beyond all bounds';

@@ -5,26 +5,26 @@ import { describe, expect, it } from 'vitest';
 import type { EvaluateRequest } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';
 import { fileOrders } from '../criteria/fileOrders.ts';
-import { orderInForce } from '../criteria/orders.ts';
+import { currentOrder } from '../criteria/orders.ts';
 import { criteriaView } from '../criteria/selectors.ts';
 import { curveSnippets, planSnippets } from '../interop/selectors.ts';
 import { pageTitle } from '../longJob.ts';
 import { remedyOf } from '../remedies.ts';
 import { scored, setUp, until } from '../testing/setUp.ts';
 import {
+  evaluateObstacle,
   evaluateRequest,
   evaluationRecords,
   evaluationShown,
   isStaleEvaluation,
   protocolWords,
-  whyNoEvaluating,
 } from './selectors.ts';
 
 /** Longer than the page waits before it shows what came. */
 const slow = { stepMs: 120 };
 
 describe('an evaluation', () => {
-  it('asks for original and plan by the paper’s protocol, and keeps what it was measured on', async () => {
+  it('evaluates original and plan by the paper’s protocol', async () => {
     const { actions, get, studio } = await scored();
     actions.setRemoved([7, 9]);
     await actions.evaluate();
@@ -67,16 +67,16 @@ describe('an evaluation', () => {
       maxSegments: 5,
     });
     actions.setEvaluation({ segment: 513 });
-    expect(whyNoEvaluating(get())).toContain('2 to 512 tokens here, not 513');
+    expect(evaluateObstacle(get())).toContain('2 to 512 tokens here, not 513');
     actions.setEvaluation({ segment: 100, stride: 101 });
-    expect(whyNoEvaluating(get())).toContain('at most the 100 tokens');
+    expect(evaluateObstacle(get())).toContain('at most the 100 tokens');
   });
 
-  it('has the engine while it runs, tells partial numbers, and keeps them when it is cancelled', async () => {
+  it('holds the engine, shows partial numbers, and keeps them when cancelled', async () => {
     const { actions, get, studio } = setUp({}, slow);
     await actions.openSample();
     const run = actions.evaluate();
-    expect(whyNoEvaluating(get())).toBe('A text is being evaluated.');
+    expect(evaluateObstacle(get())).toBe('A text is being evaluated.');
     await until(() => get().evaluate.progress !== null);
     expect(pageTitle(get())).toContain('Evaluating');
     expect(evaluationShown(get())).toMatchObject({ state: 'running', result: { segments: 100 } });
@@ -127,9 +127,9 @@ describe('an evaluation', () => {
 
   it('needs a tokenizer and a text', async () => {
     const { actions, get } = setUp({}, { hasTokenizer: false });
-    expect(whyNoEvaluating(get())).toBe('No model is open.');
+    expect(evaluateObstacle(get())).toBe('No model is open.');
     await actions.openSample();
-    expect(whyNoEvaluating(get())).toContain('tokenizer');
+    expect(evaluateObstacle(get())).toContain('tokenizer');
     actions.setEvaluationText('empty.txt', ' \n');
     expect(get().errors.evaluate?.message).toBe('empty.txt is empty.');
     expect(get().evaluate.form.text.kind).toBe('bundled');
@@ -162,7 +162,7 @@ describe('tables of other tools', () => {
     const { actions, get } = setUp();
     await actions.openSample();
     expect(curveSnippets(get()).map(({ why }) => why)).toEqual(
-      Array(2).fill('It holds the curve: score the blocks first.'),
+      Array(2).fill('Score the blocks first: this file holds the curve.'),
     );
     actions.toggle('3.attn');
     for (const { id, text, why } of planSnippets(get())) {
@@ -178,7 +178,7 @@ describe('tables of other tools', () => {
     expect(fileOrders(get())).toMatchObject([{ name: 'file-order', blocks: [5, 11, 3, 2] }]);
     actions.dropByFile('file-order', 2);
     expect(get().plan.present.removed).toEqual([5, 11]);
-    expect(orderInForce(get())?.name).toBe('file-order');
+    expect(currentOrder(get())?.name).toBe('file-order');
     actions.dropByFile('file-order', 5);
     expect(get().plan.refusal).toContain('5 blocks cannot be removed');
     actions.takeTable('all_ppl_unsorted.csv', 'removed_block,ppl_x\n0,99\n4,12.5\n8,inf\n');
@@ -191,7 +191,7 @@ describe('tables of other tools', () => {
     ).toEqual([2, 1, 3]);
     actions.forgetFiles();
     expect(fileOrders(get())).toEqual([]);
-    expect(orderInForce(get())?.name).toBe('ppl');
+    expect(currentOrder(get())?.name).toBe('ppl');
   });
 
   it('serve a model that was never scored', async () => {

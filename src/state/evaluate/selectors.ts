@@ -1,11 +1,12 @@
 // Evaluations as the page shows them: what Evaluate would ask for, why it may not, and whether
-// numbers are of the present plan. Pure and memoised.
+// numbers are of the current plan.
 
 import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
 import type { EvaluationRecord } from '../../model/export/provenanceStudy.ts';
-import { engineJob, JOB_WORDS } from '../jobs.ts';
+import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
-import type { OpenModel, StudioState } from '../state.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { StudioState } from '../state.ts';
 import type { EvaluateForm } from './state.ts';
 
 /** Tokens of a segment in the paper. */
@@ -53,23 +54,22 @@ export const evaluateRequest = derive(
   },
 );
 
-/** Why nothing can be evaluated now, or ''. */
-export function whyNoEvaluating(state: StudioState): string {
-  const { current, opening } = state.model;
+/** Why nothing can be evaluated now, or null. */
+export function evaluateObstacle(state: StudioState): string | null {
+  const { current } = state.model;
   const request = evaluateRequest(state);
-  const job = engineJob(state);
   if (!current || !request) return 'No model is open.';
   if (!current.summary.canScore) return 'This graph gives no perplexity.';
   if (!current.hasTokenizer) return 'A text needs a tokenizer, and this folder has none.';
-  if (job) return JOB_WORDS[job];
-  if (opening !== null) return 'A folder is being read.';
+  const busy = engineObstacle(state);
+  if (busy !== null) return busy;
   const { segment, stride } = request;
   const longest = longestSegment(current);
   if (segment < 2 || segment > longest)
     return `A segment may have 2 to ${longest} tokens here, not ${segment}.`;
   return stride !== null && stride > segment
     ? `The stride may be at most the ${segment} tokens of a segment, not ${stride}.`
-    : '';
+    : null;
 }
 
 /** What makes two results of the same thing: plan, text and protocol. */
@@ -100,7 +100,7 @@ export const evaluationShown = derive(
   },
 );
 
-/** True when the shown numbers are of another plan than the present one. */
+/** True when the shown numbers are of another plan than the current one. */
 export function isStaleEvaluation(state: StudioState): boolean {
   const shown = evaluationShown(state);
   return shown !== null && shown.result.removed.join() !== state.plan.present.removed.join();
@@ -108,7 +108,8 @@ export function isStaleEvaluation(state: StudioState): boolean {
 
 /** "517 segments × 128 tokens, no BOS": what a perplexity of a text must never stand without. */
 export function protocolWords({ segments, segment, stride, bos }: EvaluateResult): string {
-  const count = `${segments.toLocaleString('en')} segment${segments === 1 ? '' : 's'} × ${segment} tokens`;
+  const plural = segments === 1 ? '' : 's';
+  const count = `${segments.toLocaleString('en')} segment${plural} × ${segment} tokens`;
   return (
     `${count}${stride === null ? '' : `, stride ${stride}`}, ` +
     `${bos === 'every' ? 'BOS in each' : 'no BOS'}`

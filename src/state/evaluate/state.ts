@@ -1,8 +1,8 @@
-// What the page knows of evaluations: what to run, what runs, what came out. Types and the first
-// state only.
+// What the page knows of evaluations: what to run, what runs, what came out.
 
 import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
+import type { Slice } from '../slice.ts';
 
 /** What an evaluation is to run on, as typed. */
 export interface EvaluateForm {
@@ -42,7 +42,7 @@ export interface EvaluateSlice {
   results: readonly Evaluated[];
 }
 
-export const NO_EVALUATE: EvaluateSlice = {
+const first: EvaluateSlice = {
   form: {
     text: { kind: 'bundled' },
     protocol: 'paper',
@@ -55,4 +55,12 @@ export const NO_EVALUATE: EvaluateSlice = {
   progress: null,
   shown: null,
   results: [],
+};
+
+export const EVALUATE: Slice<EvaluateSlice> = {
+  first,
+  keep: (slice, opened) =>
+    opened === 'same-model'
+      ? { ...slice, running: null, progress: null }
+      : { ...first, form: { ...slice.form, segment: null, stride: null } },
 };

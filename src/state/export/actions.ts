@@ -1,12 +1,12 @@
 // Saving the pruned folder and what verification said of it. A failed export is shown as failed,
 // never as done.
 
-import type { ExportResult, ExportTarget } from '../../contract/export.ts';
+import type { ExportRequest, ExportResult, ExportTarget } from '../../contract/export.ts';
 import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
-import { NO_EXPORT } from '../state.ts';
+import { runJob } from '../runJob.ts';
 import { studyRecord } from './study.ts';
 
 export interface ExportActions {
@@ -23,13 +23,14 @@ export interface ExportActions {
 
 const VERDICTS: Record<ExportResult['verification']['status'], string> = {
   verified: 'Exported and verified.',
-  'in-parts': 'Exported; right block by block, but too large to be run whole here.',
+  'in-parts': 'Exported. Every block is verified by itself; the whole is too large to run here.',
   unverified: 'Exported, but not verified.',
   failed: 'The export failed verification.',
 };
 
-export function makeExportActions(context: Context, measureAgain: () => void): ExportActions {
+export function makeExportActions(context: Context): ExportActions {
   const { api, disk, get, patch } = context;
+  const sizeRequests = context.newest();
 
   async function pickTarget(name: string): Promise<ExportTarget | null> {
     if (get().export.target === 'folder' && disk.canSaveFolder()) {
@@ -44,62 +45,59 @@ export function makeExportActions(context: Context, measureAgain: () => void): E
   return {
     setTarget: (target) => patch('export', { target }),
     async setDtype(dtype) {
-      const { current } = get().model;
+      const isNewest = sizeRequests.begin();
       context.clear('export');
       patch('export', { dtype });
-      if (dtype === null || !current || get().export.sizes?.dtype === dtype) return;
+      const { model, export: slice } = get();
+      if (dtype === null || !model.current || slice.sizes?.dtype === dtype) return;
       try {
         const written = await api.writtenSizes(dtypeSteps(dtype));
-        if (get().model.current === current) patch('export', { sizes: { dtype, written } });
+        if (isNewest()) patch('export', { sizes: { dtype, written } });
       } catch (error) {
-        if (get().model.current !== current || get().export.dtype !== dtype) return;
+        if (!isNewest()) return;
         patch('export', { dtype: null });
         context.fail('export', error);
       }
     },
     forgetExport: () => patch('export', { result: null }),
     async exportModel(name) {
-      const { model, score, effect, plan } = get();
-      if (!model.current || engineJob(get())) return;
+      if (!get().model.current || engineJob(get())) return;
       context.clear('export');
-      const removed = [...plan.present.removed];
-      try {
-        const target = await pickTarget(name);
-        if (!target) return;
-        const { dtype, sizes } = get().export;
-        patch('export', {
-          ...NO_EXPORT,
-          target: get().export.target,
-          dtype,
-          sizes,
-          running: true,
-          removed,
-        });
-        context.announce('Export has started.');
-        const measured = effect.known.get(effectKey(get()) ?? '') ?? null;
-        const study = studyRecord(get());
-        const request = {
-          removed,
-          name,
-          target,
-          score: score.curve?.result ?? null,
-          plan: measured,
-          steps: dtypeSteps(dtype),
-          ...(study && { study }),
-        };
-        const result = await api.export(request, (progress) => patch('export', { progress }));
-        patch('export', { result });
-        const verdict = VERDICTS[result.verification.status];
-        // Whoever closed the dialog meanwhile still hears of it.
-        if (get().view.dialog === 'export') context.announce(verdict);
-        else context.toast(verdict);
-      } catch (error) {
+      const removed = [...get().plan.present.removed];
+      const target = await pickTarget(name).catch((error: unknown) => {
         context.fail('export', error);
-        context.announce('The export has stopped.');
-      } finally {
-        patch('export', { running: false, progress: null });
-        measureAgain();
-      }
+        return null;
+      });
+      if (!target) return;
+      const { score, effect } = get();
+      const { dtype } = get().export;
+      const study = studyRecord(get());
+      const request: ExportRequest = {
+        removed,
+        name,
+        target,
+        score: score.curve?.result ?? null,
+        plan: effect.known.get(effectKey(get()) ?? '') ?? null,
+        steps: dtypeSteps(dtype),
+        ...(study && { study }),
+      };
+      await runJob<never, ExportResult>(context, 'export', {
+        started: 'Export has started.',
+        start: () => patch('export', { running: true, progress: null, removed, result: null }),
+        call: ({ isCurrent }) =>
+          api.export(request, (progress) => {
+            if (isCurrent()) patch('export', { progress });
+          }),
+        take(result) {
+          patch('export', { result });
+          const verdict = VERDICTS[result.verification.status];
+          // Whoever closed the dialog meanwhile still hears of it.
+          if (get().view.dialog !== 'export') context.toast(verdict);
+          return verdict;
+        },
+        stop: () => 'The export was cancelled.',
+        end: () => patch('export', { running: false, progress: null }),
+      });
     },
   };
 }

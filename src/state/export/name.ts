@@ -11,8 +11,8 @@ export function suggestName(
   dtype: ExportDtype | null = null,
 ): string {
   const base = name.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '') || 'model';
-  const parts = sublayerUnits(removed).length;
-  const less = parts === 0 ? '' : parts === 1 ? '-less-1-part' : `-less-${parts}-parts`;
+  const sublayers = sublayerUnits(removed).length;
+  const less = sublayers > 0 ? `-less-${sublayers}-part${sublayers === 1 ? '' : 's'}` : '';
   const written = dtype === null ? '' : `-${dtype}`;
   return `${base}-${blocksLeft(numBlocks, removed)}-of-${numBlocks}${less}${written}`;
 }

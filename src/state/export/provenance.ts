@@ -1,5 +1,4 @@
-// What an espalier.json tells the page; the one place that knows its reader. Must not touch the
-// model that is open.
+// What the page reads of an espalier.json; the one place that knows its reader.
 
 import type { ScoreResult } from '../../contract/score.ts';
 import type { Identity } from '../../model/export/identity.ts';
@@ -7,13 +6,13 @@ import { readProvenance } from '../../model/export/provenance.ts';
 import { dtypeOf, type ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
 
-/** The parts of an espalier.json that the page shows and brings back. */
+/** What the page shows and restores of an espalier.json. */
 export interface Restored {
   /** Name of the source folder. */
   sourceName: string;
   /** Path of the source graph. */
   graph: string;
-  /** For telling whether a model is that source. */
+  /** Recognises the source among models. */
   identity: Identity;
   numBlocks: number;
   removed: readonly Unit[];

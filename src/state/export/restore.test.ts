@@ -4,12 +4,13 @@
 import { describe, expect, it } from 'vitest';
 import { writeProvenance } from '../../model/export/provenance.ts';
 import { golden } from '../../testing/fixtures.ts';
+import { effectView } from '../effect/selectors.ts';
 import { sampleSource } from '../open/sample.ts';
-import { curveView, effectView, measuredOn, remarksOf, settingsChanged } from '../selectors.ts';
+import { curveView, measuredOn, remarksOf, settingsChanged } from '../score/selectors.ts';
 import { createStudioStore } from '../store.ts';
 import { fakeMeter } from '../testing/fakeMeter.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from '../testing/fakeStudio.ts';
-import { noDisk } from '../testing/setUp.ts';
+import { noDisk, until } from '../testing/setUp.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 
@@ -69,8 +70,7 @@ describe('restore', () => {
     expect(measuredOn(get())).toContain('from a file');
     expect(fake.calls.some((call) => call.name === 'score')).toBe(false);
     expect(fake.calls.find((call) => call.name === 'useWindows')?.args[0]).toEqual(numbers.windows);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(effectView(get())).toMatchObject({ stale: false });
+    await until(() => !effectView(get()).stale);
   });
 
   it('brings back the precision that the export was written in', async () => {
@@ -128,7 +128,7 @@ describe('restore', () => {
   it('brings back what makes the curve doubtful, apart from the notes', async () => {
     const { actions, get, drop } = setUp();
     await actions.openSample();
-    expect(remarksOf(get())).toEqual({ warnings: [], notes: [] });
+    expect(remarksOf(get())).toEqual({ warnings: [], notes: [], details: [] });
     const doubt = 'float16 overflows in this model.';
     await drop(
       'espalier.json',
@@ -136,10 +136,11 @@ describe('restore', () => {
         text.replace('"rewrites": []', `"rewrites": ["a"], "warnings": ["${doubt}"]`),
       ),
     );
-    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['For scoring: a.'] });
+    const details = ['Graph rewritten for scoring: a.'];
+    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: [], details });
     const { result } = get().score.curve!;
     actions.takeCurve(result, '', false, [doubt, 'Fewer windows.']);
-    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['Fewer windows.'] });
+    expect(remarksOf(get())).toEqual({ warnings: [doubt], notes: ['Fewer windows.'], details });
   });
 
   it('says what an exported folder was made from', async () => {

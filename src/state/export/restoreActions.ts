@@ -1,12 +1,12 @@
-// Bringing back a plan and its curve from an espalier.json, without scoring. Must refuse a file
-// that was made from another model.
+// Restoring a plan and its curve from an espalier.json, without scoring. Must refuse a file that
+// was made from another model.
 
 import type { ScoreResult, TextSource } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { difference, type Identity } from '../../model/export/identity.ts';
-import type { Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { settingsKey } from '../keys.ts';
+import type { PlanActions } from '../plan/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { nameOfText } from '../score/text.ts';
 import type { ExportActions } from './actions.ts';
@@ -39,11 +39,12 @@ function textOf({ settings, windows }: ScoreResult): TextSource | null {
 
 export function makeRestoreActions(
   context: Context,
-  score: ScoreActions,
-  setRemoved: (removed: readonly Unit[]) => void,
-  setDtype: ExportActions['setDtype'],
+  others: Pick<ScoreActions, 'setSettings' | 'takeCurve'> &
+    Pick<PlanActions, 'setRemoved'> &
+    Pick<ExportActions, 'setDtype'>,
 ): RestoreActions {
   const { api, get } = context;
+  const requests = context.newest();
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
 
@@ -53,11 +54,11 @@ export function makeRestoreActions(
    */
   function takeScore(result: ScoreResult): void {
     const used = result.settings;
-    const notes = result.rewrites.map((text) => `For scoring: ${text}.`);
+    const notes: string[] = [];
     const text = textOf(result);
     const { samples, length, sampler, seed, bos } = used;
     // Given ids have their own counts and no sampler.
-    score.setSettings({
+    others.setSettings({
       ...(sampler !== 'given' && { samples, length, sampler, seed, bos }),
       ...(text && { text }),
     });
@@ -68,24 +69,25 @@ export function makeRestoreActions(
           `use ${now}.`,
       );
     }
-    score.takeCurve(result, text ? settingsKey(get().score.settings) : '', true, notes);
+    others.takeCurve(result, text ? settingsKey(get().score.settings) : '', true, notes);
   }
   return {
     async restore(text) {
       const { current } = get().model;
+      const isNewest = requests.begin();
       context.clear('restore');
       try {
         if (!current) {
           throw new EspalierError(
             'bad-input',
-            'An espalier.json brings back a plan onto its source model, but no model is open.',
+            'An espalier.json restores a plan of its source model, but no model is open.',
             'Open the model it was made from, then drop the file again.',
           );
         }
         const restored = readRestored(text);
         const { summary } = current;
         const why = await mismatch(restored, summary.numBlocks, api.identity);
-        if (get().model.current !== current) return;
+        if (!isNewest()) return;
         if (why) {
           throw new EspalierError(
             'bad-input',
@@ -95,15 +97,15 @@ export function makeRestoreActions(
         }
         if (restored.score) {
           await giveWindows(restored.score.windows, get().score.settings.device);
-          if (get().model.current !== current) return;
+          if (!isNewest()) return;
           takeScore(restored.score);
         }
-        setRemoved(restored.removed);
-        await setDtype(restored.dtype);
+        others.setRemoved(restored.removed);
+        await others.setDtype(restored.dtype);
         context.toast(
           restored.score
-            ? 'Plan and curve are back.'
-            : 'The plan is back. The file holds no scores.',
+            ? 'Plan and curve were restored.'
+            : 'The plan was restored. The file holds no scores.',
         );
       } catch (error) {
         context.fail('restore', error);

@@ -1,20 +1,21 @@
-// What was found out about the model beside the curve, as an export records it. The one place that
-// gathers it; computes no score.
+// What is known of the model beside the curve, as an export records it. The one place that gathers
+// it; computes no score.
 
 import { criterionOrder } from '../../analysis/criteria.ts';
+import type { SublayersResult } from '../../contract/score.ts';
 import type { CriterionRecord, StudyRecord } from '../../model/export/provenanceStudy.ts';
-import { hiddenInForce, knownCriteria, spanOf } from '../criteria/selectors.ts';
-import type { StudyRunResult } from '../criteria/state.ts';
+import { type RecordedCriterion, recordedCriteria } from '../criteria/selectors.ts';
 import { evaluationRecords } from '../evaluate/selectors.ts';
-import { currentSublayers } from '../score/sublayerSelectors.ts';
 import { searchRecord } from '../search/selectors.ts';
+import type { StudyRunResult } from '../stability/state.ts';
 import type { StudioState } from '../state.ts';
+import { currentSublayers } from '../sublayers/selectors.ts';
 
 /**
- * Blocks without a score (they cannot be left out, or no window begins there) are no units of the
+ * Blocks without a score (they cannot be removed, or no window begins there) are no units of the
  * record.
  */
-function ofBlocks(name: string, scores: readonly number[]): CriterionRecord {
+function ofBlocks({ name, scores }: RecordedCriterion): CriterionRecord {
   const units = [...scores.keys()].filter((block) => !Number.isNaN(scores[block]!));
   return {
     name,
@@ -25,34 +26,24 @@ function ofBlocks(name: string, scores: readonly number[]): CriterionRecord {
 }
 
 function criteriaRecords(state: StudioState): CriterionRecord[] {
-  const { magnitudes } = state.criteria;
-  const hidden = hiddenInForce(state);
-  const ppl = knownCriteria(state).find(({ name }) => name === 'ppl');
-  const parts = currentSublayers(state);
-  const records = ppl ? [ofBlocks('ppl', ppl.scores)] : [];
-  if (parts) {
-    const { order } = parts;
-    records.push({
-      name: 'ppl-parts',
-      units: parts.parts.map(({ unit }) => unit),
-      scores: parts.parts.map(({ nll }) => nll),
-      order,
-    });
-  }
-  if (magnitudes)
-    for (const power of ['l1', 'l2'] as const)
-      records.push(
-        ofBlocks(`mag-${power}`, magnitudes[power]),
-        ofBlocks(`mag-${power}-norms`, magnitudes[`${power}WithNorms`]),
-      );
-  if (hidden) {
-    records.push(ofBlocks('block-influence', hidden.blockInfluence));
-    for (const n of new Set([1, spanOf(state)]))
-      records.push(ofBlocks(`angular-${n}`, hidden.angular[n - 1] ?? []));
-  }
-  for (const { result } of state.stability.runs) records.push(ofRun(result));
-  return records;
+  const criteria = recordedCriteria(state);
+  const ofCurve = criteria.filter(({ criterion }) => criterion.needs === 'curve');
+  const others = criteria.filter(({ criterion }) => criterion.needs !== 'curve');
+  const sublayers = currentSublayers(state);
+  return [
+    ...ofCurve.map(ofBlocks),
+    ...(sublayers ? [ofSublayers(sublayers)] : []),
+    ...others.map(ofBlocks),
+    ...state.stability.runs.map(({ result }) => ofRun(result)),
+  ];
 }
+
+const ofSublayers = ({ parts, order }: SublayersResult): CriterionRecord => ({
+  name: 'ppl-parts',
+  units: parts.map(({ unit }) => unit),
+  scores: parts.map(({ nll }) => nll),
+  order,
+});
 
 /** A run of the calibration study: perplexity on other windows. */
 function ofRun({ blocks, order, settings }: StudyRunResult['result']): CriterionRecord {

@@ -1,202 +1,161 @@
 // Side by side generation: one prompt for original and plan, streamed. Must not measure speed or
 // change the plan.
 
-import { firstDifference } from '../../analysis/divergence.ts';
-import type { GenerateEvent } from '../../contract/generate.ts';
-import type { Which } from '../../contract/speed.ts';
+import type { GenerateEvent, GenerateRequest } from '../../contract/generate.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
-import { engineJob, JOB_WORDS } from '../jobs.ts';
-import { derive } from '../memo.ts';
-import { untilQuiet, waitsForEffect } from '../quiet.ts';
-import { isMetering } from '../speed/metering.ts';
+import { engineJob } from '../jobs.ts';
+import type { OpenModel } from '../open/state.ts';
+import { untilQuiet } from '../quiet.ts';
 import { meterRequest } from '../speed/settings.ts';
-import type { Generated, GenerateForm, StudioState } from '../state.ts';
-import { continued, guessTokens, modeOf, promptOf } from './prompt.ts';
+import type { StudioState } from '../state.ts';
+import { guessTokens, modeOf, promptOf } from './prompt.ts';
+import { divergence, generateObstacle } from './selectors.ts';
+import type { Generated } from './state.ts';
 
 export interface GenerateActions {
-  setGenerateForm(fields: Partial<GenerateForm>): void;
-  /** Both variants go on from the prompt; nothing happens while a generation runs. */
+  /** Both variants continue the prompt; nothing happens while a generation runs. */
   generate(): Promise<void>;
   /** What was generated so far stays. */
   stopGenerating(): void;
-  /**
-   * The answer of one side becomes part of the conversation, and the next message goes on from it.
-   */
-  continueChat(which: Which): void;
-  /** Takes a message and its answer out of the conversation. */
-  removeTurn(index: number): void;
-  newChat(): void;
 }
 
-/** Why nothing can be generated now, or ''. An automatic measurement gives way. */
-export function whyNoGenerating(state: StudioState): string {
-  if (!state.model.current) return 'No model is open.';
-  const job = engineJob(state);
-  if (job) return JOB_WORDS[job];
-  if (state.model.opening !== null) return 'A folder is being read.';
-  if (state.generate.running) return 'A generation is running.';
-  return isMetering(state) ? 'A measurement is running.' : '';
+/** The generation after an event other than progress. */
+function withEvent(
+  shown: Generated,
+  event: Exclude<GenerateEvent, { type: 'progress' }>,
+): Generated {
+  switch (event.type) {
+    case 'note':
+      return { ...shown, notes: [...shown.notes, event.text] };
+    case 'prompt':
+      return { ...shown, prompt: event.prompt };
+    case 'side':
+      return { ...shown, sides: { ...shown.sides, [event.which]: event.side } };
+    case 'failed':
+      return { ...shown, errors: { ...shown.errors, [event.which]: event.error } };
+  }
 }
 
-/** Index of the first new token in which the two differ, or null. */
-export const divergence = derive(
-  (state: StudioState) => [state.generate.shown],
-  (shown): number | null => {
-    const { original, pruned } = shown?.sides ?? {};
-    return original && pruned ? firstDifference(original, pruned) : null;
-  },
-);
-
-/** True while a generation waits for the perplexity of the plan. */
-export function waitsForPerplexity(state: StudioState): boolean {
-  const { running, progress, shown } = state.generate;
-  return running && progress === null && !shown?.prompt && waitsForEffect(state);
+/**
+ * What the engine is asked for, and the generation before anything came.
+ * @throws EspalierError `bad-input`
+ */
+function generation(
+  state: StudioState,
+  model: OpenModel,
+): { request: GenerateRequest; shown: Generated } {
+  const { form } = state.generate;
+  const mode = modeOf(state);
+  const removed = [...state.plan.present.removed];
+  const prompt = promptOf(form, mode);
+  const { tokens, sampling, stopAtEos } = form;
+  const { device } = state.score.settings;
+  const base = meterRequest(model, removed, device, guessTokens(prompt) + tokens);
+  return {
+    request: { ...base, prompt, tokens, sampling, stopAtEos },
+    shown: {
+      removed,
+      form,
+      mode,
+      prompt: null,
+      sides: {},
+      errors: {},
+      notes: [],
+      stopped: false,
+    },
+  };
 }
 
-export function makeGenerateActions(context: Context): GenerateActions & { dispose(): void } {
+const isEmpty = (shown: Generated | null) => !shown?.sides.original && !shown?.sides.pruned;
+
+export function makeGenerateActions(context: Context): GenerateActions {
   const { meter, get, patch, store } = context;
-  let turn = 0;
+  const requests = context.newest();
 
   function follow(event: GenerateEvent): void {
     const { shown } = get().generate;
-    if (event.type === 'progress') {
-      patch('generate', { progress: event.progress });
-      return;
-    }
-    if (!shown) return;
-    const next: Partial<Generated> =
-      event.type === 'note'
-        ? { notes: [...shown.notes, event.text] }
-        : event.type === 'prompt'
-          ? { prompt: event.prompt }
-          : event.type === 'side'
-            ? { sides: { ...shown.sides, [event.which]: event.side } }
-            : { errors: { ...shown.errors, [event.which]: event.error } };
-    patch('generate', {
-      shown: { ...shown, ...next },
-      ...(event.type === 'side' ? { progress: null } : {}),
-    });
+    if (event.type === 'progress') patch('generate', { progress: event.progress });
+    else if (shown)
+      patch('generate', {
+        shown: withEvent(shown, event),
+        ...(event.type === 'side' ? { progress: null } : {}),
+      });
   }
 
   /**
-   * What the sides already say is not said again; what they both say is said once, by the notice.
+   * An error that both sides share is shown once, by the notice; different errors are shown at
+   * their sides, and only announced here.
    */
   function fail(error: unknown): void {
     const { shown, running } = get().generate;
-    const told = shown && running ? Object.values(shown.errors).map(({ message }) => message) : [];
-    if (new Set(told).size > 1) {
-      context.announce(`Generating failed. ${told.join(' ')}`);
+    const ofSides = shown && running ? Object.values(shown.errors) : [];
+    const messages = ofSides.map(({ message }) => message);
+    if (new Set(messages).size > 1) {
+      context.announce(`Generating failed. ${messages.join(' ')}`);
       return;
     }
     context.fail('generate', error);
-    if (!shown || !running) return;
-    const isEmpty = !shown.sides.original && !shown.sides.pruned;
-    patch('generate', { shown: isEmpty ? null : { ...shown, errors: {} } });
+    if (shown && running)
+      patch('generate', { shown: isEmpty(shown) ? null : { ...shown, errors: {} } });
   }
 
   function stop(words: string): void {
     const { running, shown } = get().generate;
     if (!running) return;
-    turn++;
+    requests.drop();
     meter.cancel();
-    const isEmpty = !shown?.sides.original && !shown?.sides.pruned;
     patch('generate', {
       running: false,
       progress: null,
-      shown: shown && (isEmpty ? null : { ...shown, stopped: true }),
+      shown: shown && !isEmpty(shown) ? { ...shown, stopped: true } : null,
     });
     context.announce(words);
+  }
+
+  function generatedWords(isPruned: boolean): string {
+    if (!isPruned) return 'Generated.';
+    const at = divergence(get());
+    if (at === null) return 'Generated. Both texts are the same.';
+    return `Generated. They differ from token ${at + 1} on.`;
+  }
+
+  async function generate(): Promise<void> {
+    const { current } = get().model;
+    if (!current || generateObstacle(get()) !== null) return;
+    context.clear('generate');
+    const isNewest = requests.begin();
+    const isPruned = get().plan.present.removed.length > 0;
+    try {
+      const { request, shown } = generation(get(), current);
+      patch('generate', { running: true, progress: null, shown });
+      await untilQuiet(store, isNewest);
+      context.announce('Generating.');
+      await meter.generate(request, (event) => {
+        if (isNewest()) follow(event);
+      });
+      if (isNewest()) context.announce(generatedWords(isPruned));
+    } catch (error) {
+      if (isNewest() && !isCancelled(error)) fail(error);
+    } finally {
+      if (isNewest()) patch('generate', { running: false, progress: null });
+    }
   }
 
   const unsubscribe = store.subscribe((state, before) => {
     if (state.model.current !== before.model.current && before.generate.running) {
       // The slice is already that of the new model.
-      turn++;
+      requests.drop();
       meter.cancel();
     } else if (state.generate.running && engineJob(state)) stop('Generating was stopped.');
   });
+  context.onDispose(() => {
+    unsubscribe();
+    stop('');
+  });
 
   return {
-    setGenerateForm: (fields) => patch('generate', { form: { ...get().generate.form, ...fields } }),
-    async generate() {
-      const { current } = get().model;
-      if (!current || whyNoGenerating(get())) return;
-      context.clear('generate');
-      const mine = ++turn;
-      const { form } = get().generate;
-      const mode = modeOf(get());
-      const removed = [...get().plan.present.removed];
-      const { device } = get().score.settings;
-      try {
-        const prompt = promptOf(form, mode);
-        const { tokens, sampling, stopAtEos } = form;
-        const shown: Generated = {
-          removed,
-          form,
-          mode,
-          prompt: null,
-          sides: {},
-          errors: {},
-          notes: [],
-          stopped: false,
-        };
-        patch('generate', { running: true, progress: null, shown });
-        await untilQuiet(store, () => mine === turn);
-        context.announce('Generating.');
-        const request = {
-          ...meterRequest(current, removed, device, guessTokens(prompt) + tokens),
-          prompt,
-          tokens,
-          sampling,
-          stopAtEos,
-        };
-        await meter.generate(request, (event) => {
-          if (mine === turn) follow(event);
-        });
-        if (mine !== turn) return;
-        const at = divergence(get());
-        const same =
-          removed.length === 0
-            ? ''
-            : at === null
-              ? ' Both texts are the same.'
-              : ` They differ from token ${at + 1} on.`;
-        context.announce(`Generated.${same}`);
-      } catch (error) {
-        if (mine === turn && !isCancelled(error)) fail(error);
-      } finally {
-        if (mine === turn) patch('generate', { running: false, progress: null });
-      }
-    },
+    generate,
     stopGenerating: () => stop('Stopped.'),
-    continueChat(which) {
-      const { shown, form } = get().generate;
-      const turns = continued(shown, which);
-      if (!shown || !turns) return;
-      // A next message that is already typed stays.
-      patch('generate', {
-        form: {
-          ...form,
-          mode: 'chat',
-          turns,
-          prompt: form.prompt === shown.form.prompt ? '' : form.prompt,
-        },
-      });
-      context.announce('The answer is part of the conversation. Type the next message.');
-    },
-    removeTurn(index) {
-      const { form } = get().generate;
-      patch('generate', { form: { ...form, turns: form.turns.filter((_, i) => i !== index) } });
-    },
-    newChat() {
-      const { form } = get().generate;
-      patch('generate', { form: { ...form, turns: [] } });
-      context.announce('A new chat.');
-    },
-    dispose() {
-      unsubscribe();
-      stop('');
-    },
   };
 }

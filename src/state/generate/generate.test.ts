@@ -7,9 +7,9 @@ import { EspalierError } from '../../errors.ts';
 import { command } from '../commands.ts';
 import { meterUse } from '../speed/metering.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
-import { divergence, waitsForPerplexity, whyNoGenerating } from './actions.ts';
-import { markedSublayer } from './mark.ts';
+import { markedRange } from './mark.ts';
 import { chatState, modeOf } from './prompt.ts';
+import { divergence, generateObstacle, waitsForPerplexity } from './selectors.ts';
 
 const asked = ({ meter }: ReturnType<typeof setUp>): GenerateRequest =>
   meter.calls.filter((call) => call.name === 'generate').at(-1)?.args[0] as GenerateRequest;
@@ -132,7 +132,7 @@ describe('generating', () => {
     page.actions.setAutoMeasure(false);
     const measuring = page.actions.measureSpeed('quick');
     await until(() => meterUse(page.get()) === 'measure');
-    expect(whyNoGenerating(page.get())).toBe('A measurement is running.');
+    expect(generateObstacle(page.get())).toBe('A measurement is running.');
     expect(command('generate').enabled(page.get())).toBe(false);
     page.actions.stopMeasuring();
     await measuring;
@@ -275,7 +275,7 @@ describe('prompts', () => {
 
 describe('the marked token', () => {
   const mark = (text: string, ends: number[], at: number) => {
-    const part = markedSublayer(text, ends, at);
+    const part = markedRange(text, ends, at);
     return part && text.slice(...part);
   };
 

@@ -8,7 +8,7 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
  * complete it. Null when the text does not reach it.
  * @param ends length of the text after each token, in UTF-16 units
  */
-export function markedSublayer(
+export function markedRange(
   text: string,
   ends: readonly number[],
   at: number,

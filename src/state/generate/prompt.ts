@@ -3,7 +3,8 @@
 import type { Which } from '../../contract/speed.ts';
 import type { Prompt, VariantInfo } from '../../contract/variant.ts';
 import { EspalierError } from '../../errors.ts';
-import type { Exchange, Generated, GenerateForm, StudioState } from '../state.ts';
+import type { StudioState } from '../state.ts';
+import type { Exchange, Generated, GenerateForm } from './state.ts';
 
 /** Fewest tokens that a prompt is taken to have before it is encoded, for the memory estimate. */
 const PROMPT_TOKENS = 256;

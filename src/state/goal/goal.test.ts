@@ -1,4 +1,4 @@
-// The budget on the stand-in meter: found plans hold by measurement, noise is corrected, and
+// The goal search on the stand-in meter: found plans hold by measurement, noise is corrected, and
 // nothing changes when the goal is out of reach.
 
 import { describe, expect, it } from 'vitest';
@@ -10,41 +10,41 @@ import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
 
 const rate = (blocks: number) => 1 / (0.0005 + 0.0002 * blocks);
 
-describe('budget', () => {
+describe('goal', () => {
   it('needs a curve and a goal', async () => {
     const { actions, get, meter } = setUp();
     await actions.openSample();
-    actions.setBudget({ kind: 'speed', goal: 400 });
+    actions.setGoal({ kind: 'speed', value: 400 });
     await actions.findPlan();
     expect(meter.calls).toEqual([]);
     await actions.score();
-    actions.setBudget({ goal: null });
+    actions.setGoal({ value: null });
     await actions.findPlan();
     expect(meter.calls).toEqual([]);
-    expect(get().budget).toMatchObject({ running: false, steps: [] });
+    expect(get().goal).toMatchObject({ running: false, steps: [] });
   });
 
   it('finds the fewest removals whose measured speed holds, as one undo step', async () => {
     const { actions, get } = await scored({ noise: 0 });
     actions.toggle(15);
     const before = get().plan.present;
-    actions.setBudget({ kind: 'speed', goal: 400 });
+    actions.setGoal({ kind: 'speed', value: 400 });
     await actions.findPlan();
     // 1 / 400 = 0.0005 + 0.0002 * 10: ten blocks stay.
     expect(get().plan.present.removed).toEqual(oneShot(get(), 6));
     expect(get().plan.past.at(-1)).toEqual(before);
-    expect(get().budget.verdict).toBe(
+    expect(get().goal.verdict).toBe(
       'Found: without 6 blocks 400 tok/s measured, at least 400 tok/s wanted.',
     );
-    expect(get().budget.steps.at(-1)?.measured).not.toBeNull();
-    expect(get().budget.steps.every((step) => step.meets !== null)).toBe(true);
+    expect(get().goal.steps.at(-1)?.measured).not.toBeNull();
+    expect(get().goal.steps.every((step) => step.meets !== null)).toBe(true);
     // Its numbers are there without measuring again.
     expect(get().speed.shown?.removed).toEqual(get().plan.present.removed);
     actions.undo();
     expect(get().plan.present).toEqual(before);
   });
 
-  it('does not stop at an estimate that holds: a slower measurement is corrected upwards', async () => {
+  it('does not stop at an estimate: a slower measurement is corrected upwards', async () => {
     const { actions, get } = await scored({
       noise: 0,
       drift: [1, 1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9],
@@ -54,9 +54,9 @@ describe('budget', () => {
     await actions.measureSpeed('quick');
     actions.dropLowest(4);
     await actions.measureSpeed('quick');
-    actions.setBudget({ kind: 'speed', goal: 400 });
+    actions.setGoal({ kind: 'speed', value: 400 });
     await actions.findPlan();
-    const { steps, verdict } = get().budget;
+    const { steps, verdict } = get().goal;
     expect(steps[0]).toMatchObject({ blocks: 6, meets: false });
     expect(steps[0]!.estimated).toBeGreaterThanOrEqual(400);
     const k = get().plan.present.removed.length;
@@ -67,7 +67,7 @@ describe('budget', () => {
 
   it.each(['file', 'device'] as const)('finds a plan by bytes: %s', async (kind) => {
     const { actions, get } = await scored();
-    actions.setBudget({ kind, goal: 9e6 });
+    actions.setGoal({ kind, value: 9e6 });
     await actions.findPlan();
     const { pruned } = get().speed.shown!.result;
     const bytes = kind === 'file' ? pruned!.info.fileBytes : pruned!.deviceBytes;
@@ -79,55 +79,55 @@ describe('budget', () => {
   it('says that the original meets it, and gives its blocks back', async () => {
     const { actions, get } = await scored();
     actions.toggle(3);
-    actions.setBudget({ kind: 'speed', goal: 10 });
+    actions.setGoal({ kind: 'speed', value: 10 });
     await actions.findPlan();
-    expect(get().budget.verdict).toMatch(/^The original meets it already/);
+    expect(get().goal.verdict).toMatch(/^The original meets it already/);
     expect(get().plan.present.removed).toEqual([]);
   });
 
   it('says the best that can be reached and leaves the plan', async () => {
     const { actions, get } = await scored({ noise: 0 });
     actions.setAutoMeasure(false);
-    actions.protectEnds(true);
+    actions.lockEnds(true);
     actions.toggle(7);
     const before = get().plan;
-    actions.setBudget({ kind: 'speed', goal: 5000 });
+    actions.setGoal({ kind: 'speed', value: 5000 });
     await actions.findPlan();
     expect(droppable(get())).toBe(10);
-    expect(get().budget.verdict).toMatch(
-      /cannot be reached by leaving out at most 10 blocks.*The closest is 588\.2 tok\/s without 10 blocks\./,
+    expect(get().goal.verdict).toMatch(
+      /cannot be reached by removing at most 10 blocks.*The closest is 588\.2 tok\/s without 10 blocks\./,
     );
     expect(get().plan).toBe(before);
   });
 
   it('is cancelled at any time and leaves the plan', async () => {
     const { actions, get } = await scored({ stepMs: 4 });
-    actions.setBudget({ kind: 'speed', goal: 400 });
+    actions.setGoal({ kind: 'speed', value: 400 });
     const searching = actions.findPlan();
     await until(() => get().speed.progress !== null);
     expect(isMetering(get())).toBe(true);
     command('cancel').run(actions, get());
     await searching;
-    expect(get().budget).toMatchObject({
+    expect(get().goal).toMatchObject({
       running: false,
-      verdict: 'Stopped. The plan is as it was.',
+      verdict: 'Stopped. The plan is unchanged.',
     });
-    expect(get().budget.steps.every(({ measured }) => measured !== null)).toBe(true);
+    expect(get().goal.steps.every(({ measured }) => measured !== null)).toBe(true);
     expect(get().plan.present.removed).toEqual([]);
     await aWhile();
     expect(isMetering(get())).toBe(false);
-    expect(get().errors.budget).toBeUndefined();
+    expect(get().errors.goal).toBeUndefined();
   });
 
   it('stops when the plan changes under it', async () => {
     const { actions, get } = await scored({ stepMs: 4 });
     actions.setAutoMeasure(false);
-    actions.setBudget({ kind: 'speed', goal: 400 });
+    actions.setGoal({ kind: 'speed', value: 400 });
     const searching = actions.findPlan();
     await until(() => get().speed.progress !== null);
     actions.toggle(3);
     await searching;
-    expect(get().budget.running).toBe(false);
+    expect(get().goal.running).toBe(false);
     expect(get().plan.present.removed).toEqual([3]);
   });
 
@@ -137,24 +137,24 @@ describe('budget', () => {
       'pruned',
       new EspalierError('out-of-memory', 'It does not fit.', 'Close other tabs.'),
     );
-    actions.setBudget({ kind: 'speed', goal: 400 });
+    actions.setGoal({ kind: 'speed', value: 400 });
     await actions.findPlan();
-    expect(get().errors.budget?.message).toBe('It does not fit.');
+    expect(get().errors.goal?.message).toBe('It does not fit.');
     expect(get().plan.present.removed).toEqual([]);
-    expect(get().budget.running).toBe(false);
+    expect(get().goal.running).toBe(false);
   });
 
   it('forgets its goal with the model, and ends what it measures', async () => {
     const { actions, get, meter } = await scored({ stepMs: 4 });
-    actions.setBudget({ kind: 'file', goal: 9e6 });
+    actions.setGoal({ kind: 'file', value: 9e6 });
     const searching = actions.findPlan();
     await until(() => get().speed.progress !== null);
     await actions.openSample();
     expect(meter.calls.at(-1)?.name).toBe('cancel');
     await searching;
-    expect(get().budget).toEqual({
+    expect(get().goal).toEqual({
       kind: 'file',
-      goal: null,
+      value: null,
       running: false,
       steps: [],
       verdict: '',

@@ -1,28 +1,29 @@
-// Orders and tables of other tools, read from files: kept beside the curve until they are taken
-// back. A file that cannot be read changes nothing.
+// Orders and tables of other tools, read from files: kept beside the curve until they are
+// forgotten. A file that cannot be read changes nothing.
 
 import { EspalierError } from '../../errors.ts';
 import { readBlockOrder, readPplTable } from '../../model/interop/tables.ts';
 import type { Context } from '../context.ts';
 import type { FileOrder } from '../criteria/fileOrders.ts';
-import { NO_INTEROP } from './state.ts';
+import type { PlanActions } from '../plan/actions.ts';
+import { INTEROP } from './state.ts';
 
 export interface InteropActions {
-  /** Name or path of the original, as other tools are told; empty = that of the folder. */
+  /** Name or path of the original for other tools; empty = that of the folder. */
   setSource(text: string): void;
   /**
-   * A block_order.csv or an all_ppl_unsorted.csv, told apart by its header, and shows what it
-   * holds. Shows an error instead of throwing one.
+   * Reads a block_order.csv or an all_ppl_unsorted.csv, by its header, and shows what it holds.
+   * Shows an error instead of throwing one.
    */
   takeTable(name: string, text: string): void;
-  /** The k lowest of a file go, and no others; its order is in force from then on. */
+  /** Removes the k lowest of a file, and no others; its order is the current one from then on. */
   dropByFile(name: FileOrder['name'], k: number): void;
   forgetFiles(): void;
 }
 
 export function makeInteropActions(
   context: Context,
-  dropLowest: (k: number) => void,
+  others: Pick<PlanActions, 'dropLowest'>,
 ): InteropActions {
   const { get, patch } = context;
 
@@ -60,13 +61,13 @@ export function makeInteropActions(
       }
     },
     dropByFile(name, k) {
-      patch('parts', { view: 'blocks' });
+      patch('sublayers', { view: 'blocks' });
       patch('criteria', { orderBy: name });
-      dropLowest(k);
+      others.dropLowest(k);
     },
     forgetFiles() {
       context.clear('interop');
-      patch('interop', { order: NO_INTEROP.order, table: NO_INTEROP.table });
+      patch('interop', { order: INTEROP.first.order, table: INTEROP.first.table });
     },
   };
 }

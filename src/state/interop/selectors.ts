@@ -1,4 +1,4 @@
-// The plan and the curve as other tools take them. Pure and memoised.
+// The plan and the curve as other tools take them.
 
 import type { ScoreResult } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
@@ -12,7 +12,8 @@ import { writeBlockOrder, writePplTable } from '../../model/interop/tables.ts';
 import { planSize } from '../../model/open/size.ts';
 import { suggestName } from '../export/name.ts';
 import { derive } from '../memo.ts';
-import type { OpenModel, StudioState } from '../state.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { StudioState } from '../state.ts';
 
 /** One thing that can be taken to another tool. */
 export interface Snippet {
@@ -38,9 +39,9 @@ function snippet(head: Head, make: () => string): Snippet {
   }
 }
 
-const NO_CURVE = 'It holds the curve: score the blocks first.';
+const NO_CURVE = 'Score the blocks first: this file holds the curve.';
 
-/** Name or path of the original, as other tools are told. */
+/** Name or path of the original for other tools. */
 export const sourceOf = ({ interop, model }: StudioState): string =>
   interop.source ?? model.current?.summary.name ?? '';
 
@@ -61,7 +62,7 @@ export const planSnippets = derive(
         line(
           'espalier',
           'Espalier on the command line',
-          'Writes and checks the same export, where Espalier is installed; give the folder ' +
+          'Writes and checks the same export where Espalier is installed. Give the folder ' +
             'with its path.',
         ),
         () => espalierLine(name, graph, removed, suggestName(summary, removed)),
@@ -76,7 +77,7 @@ export const planSnippets = derive(
         () => mergekitYaml(source, removed, numBlocks),
       ),
       snippet(
-        line('llama-cpp', 'llama.cpp', 'Takes the same blocks out of a GGUF file of the original.'),
+        line('llama-cpp', 'llama.cpp', 'Removes the same blocks from a GGUF file of the original.'),
         () =>
           llamaQuantizeLine(
             source.split(/[\\/]/).findLast((part) => part !== '') ?? 'model',
@@ -88,7 +89,7 @@ export const planSnippets = derive(
         line(
           'transformers',
           'Hugging Face Transformers',
-          'Python that prunes the original, as for retraining it afterwards.',
+          'Python that prunes the original, for example to retrain it afterwards.',
           'prune.py',
         ),
         () => huggingFaceSnippet(source, family, removed, numBlocks),
@@ -127,7 +128,7 @@ export const curveSnippets = derive(
   },
 );
 
-/** Blocks that cannot be left out have no row. */
+/** Blocks that cannot be removed have no row. */
 function pplTable({ summary }: OpenModel, { blocks, settings, windows }: ScoreResult): string {
   const rows = blocks
     .filter(({ refused }) => !refused)

@@ -1,6 +1,7 @@
-// What came from files of other tools, and what they are told. Types and the first state only.
+// What came from files of other tools, and the name under which they know the original.
 
 import type { PplTable } from '../../model/interop/tables.ts';
+import { ofModel } from '../slice.ts';
 
 export interface InteropSlice {
   /** Name or path of the original for other tools, as typed; null = that of the folder. */
@@ -11,4 +12,7 @@ export interface InteropSlice {
   table: { file: string; table: PplTable } | null;
 }
 
-export const NO_INTEROP: InteropSlice = { source: null, order: null, table: null };
+export const INTEROP = ofModel<InteropSlice>(
+  { source: null, order: null, table: null },
+  (slice) => slice,
+);

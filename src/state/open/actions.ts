@@ -1,18 +1,19 @@
 // Opening models: by drop, by picker, the sample, another graph of the same folder. Must not lose
 // the open model when a new one fails.
 
-import type { FolderSource, OpenResult } from '../../contract/open.ts';
+import type { FolderSource } from '../../contract/open.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError } from '../../errors.ts';
-import type { Address } from '../context.ts';
-import { type Context, withoutModel, withSameModel } from '../context.ts';
-import { readRestored } from '../export/provenance.ts';
-import { engineJob, JOB_NAMES } from '../jobs.ts';
-import { planFromHash, planToHash } from '../plan/address.ts';
-import { EMPTY_PLAN, startHistory, withUnits } from '../plan/plan.ts';
+import type { Context } from '../context.ts';
+import type { DeviceActions } from '../device/actions.ts';
+import { engineJob } from '../jobs.ts';
+import { makeNewest } from '../newest.ts';
 import { makeRecogniser } from '../sameModel.ts';
-import { removableUnits } from '../selectors.ts';
-import type { OpenModel, StudioState } from '../state.ts';
+import type { ScoreActions } from '../score/actions.ts';
+import { JOBS, type StudioState } from '../state.ts';
+import { makeAccept } from './accept.ts';
+import { type OpenOptions, readFolder } from './read.ts';
+import type { OpenModel } from './state.ts';
 
 export interface ModelActions {
   openSample(): Promise<boolean>;
@@ -27,83 +28,27 @@ export interface ModelActions {
   readAgain(): Promise<void>;
   chooseGraph(path: string): Promise<boolean>;
   closeChooser(): void;
-  checkDevice(): Promise<void>;
+}
+
+/** The job that opening took the engine from, in words; null when none was lost. */
+function stoppedBy(before: StudioState, { model, score }: StudioState): string | null {
+  const job = engineJob(before);
+  if (!job) return null;
+  const hasOtherModel = model.current !== before.model.current;
+  const lostCurve = job === 'score' && !score.running && score.curve === before.score.curve;
+  if (!hasOtherModel && !lostCurve) return null;
+  return `${JOBS[job].name} of ${before.model.current?.summary.name ?? 'the model'}`;
 }
 
 export function makeModelActions(
   context: Context,
-  address: Address,
-  opened: () => void,
+  others: Pick<DeviceActions, 'checkDevice'> & Pick<ScoreActions, 'refreshMemory'>,
 ): ModelActions {
-  const { api, get, patch, store } = context;
+  const { api, get, patch } = context;
   const recogniser = makeRecogniser(api);
-  let turn = 0;
-  let deviceTurn = 0;
-  // Renamed: a name that starts with `use` reads as a React hook.
-  const { useWindows: givenWindows } = api;
-
-  /**
-   * `preferred` is opened without a question when the folder has several graphs. `again`: it stands
-   * for the folder that is open.
-   */
-  async function openSource(
-    source: FolderSource,
-    graph?: string,
-    preferred?: string,
-    again = false,
-  ): Promise<boolean> {
-    const mine = ++turn;
-    const { chooser, current } = get().model;
-    const job = engineJob(get());
-    const { curve } = get().score;
-    const asked = chooser?.source === source ? chooser : null;
-    let graphs = knownGraphs(source);
-    context.clear('open');
-    context.clear('restore');
-    patch('model', { opening: source.name, progress: null, chooser: null });
-    const follow = (progress: Progress) => {
-      if (mine === turn) patch('model', { progress });
-    };
-    try {
-      let result = await api.open(graph === undefined ? { source } : { source, graph }, follow);
-      if (
-        mine === turn &&
-        result.kind === 'choose' &&
-        result.graphs.some((choice) => choice.path === preferred)
-      ) {
-        graphs = result.graphs;
-        result = await api.open({ source, graph: preferred! }, follow);
-      }
-      if (mine !== turn) return false;
-      if (result.kind === 'choose') {
-        patch('model', { chooser: { source, name: result.name, graphs: result.graphs } });
-        context.announce(`${result.name} has ${result.graphs.length} graphs. Choose one.`);
-        return false;
-      }
-      const same = current && (await recogniser.isStill(current));
-      if (mine !== turn) return false;
-      accept(source, result, graphs, again || current?.source === source, same ?? false);
-      return true;
-    } catch (error) {
-      if (mine === turn) {
-        context.fail('open', error);
-        patch('model', { chooser: asked });
-      }
-      return false;
-    } finally {
-      if (mine === turn) patch('model', { opening: null, progress: null });
-      // Opening takes the engine from the job that has it.
-      const now = get();
-      const lost =
-        now.model.current !== current ||
-        (job === 'score' && !now.score.running && now.score.curve === curve);
-      if (job && lost)
-        context.toast(
-          `Opening ${source.name} stopped ${JOB_NAMES[job]} of ` +
-            `${current?.summary.name ?? 'the model'}.`,
-        );
-    }
-  }
+  const accept = makeAccept(context, recogniser);
+  // Opening changes the model by itself: only a newer opening outdates one.
+  const openings = makeNewest(() => null);
 
   function knownGraphs(source: FolderSource): OpenModel['graphs'] {
     const { chooser, current } = get().model;
@@ -111,88 +56,55 @@ export function makeModelActions(
     return current?.source === source ? current.graphs : [];
   }
 
-  function accept(
-    source: FolderSource,
-    result: Extract<OpenResult, { kind: 'opened' }>,
-    graphs: OpenModel['graphs'],
-    sameFolder: boolean,
-    same: boolean,
-  ): void {
+  async function openSource(source: FolderSource, options: OpenOptions = {}): Promise<boolean> {
+    const isNewest = openings.begin();
     const before = get();
-    // The address belongs to the page that was just loaded, or to another graph of the same model;
-    // never to a new model.
-    const keepPlan = !before.model.current || sameFolder;
-    const wanted = keepPlan ? (planFromHash(address.read()) ?? []) : [];
-    const summary = result.model;
-    let madeFrom: OpenModel['madeFrom'] = null;
-    let unread: unknown = null;
+    const { chooser, current } = before.model;
+    context.clear('open');
+    context.clear('restore');
+    const known = knownGraphs(source);
+    const onProgress = (progress: Progress) => patch('model', { progress });
+    patch('model', { opening: source.name, progress: null, chooser: null });
     try {
-      madeFrom = result.provenance ? readRestored(result.provenance) : null;
+      const { result, graphs } = await readFolder(
+        api,
+        source,
+        options,
+        known,
+        isNewest,
+        onProgress,
+      );
+      if (!isNewest()) return false;
+      if (result.kind === 'choose') {
+        patch('model', { chooser: { source, name: result.name, graphs: result.graphs } });
+        context.announce(`${result.name} has ${result.graphs.length} graphs. Choose one.`);
+        return false;
+      }
+      const isSameModel = current !== null && (await recogniser.isStill(current));
+      if (!isNewest()) return false;
+      const isSameFolder = options.again === true || current?.source === source;
+      accept({ source, result, graphs, isSameFolder, isSameModel });
+      void others.refreshMemory();
+      void others.checkDevice();
+      return true;
     } catch (error) {
-      unread = error;
-    }
-    const removable = removableUnits(summary.blocks, wanted);
-    const current: OpenModel = {
-      source,
-      summary,
-      hasTokenizer: result.hasTokenizer,
-      chat: result.chat,
-      graphs,
-      madeFrom,
-    };
-    store.setState((state) => ({
-      ...(same
-        ? withSameModel(state)
-        : {
-            ...withoutModel(state, keepPlan),
-            plan: { ...startHistory(withUnits(EMPTY_PLAN, removable, true)), refusal: '' },
-          }),
-      model: { current, opening: null, progress: null, chooser: null },
-    }));
-    // Files of the disk can change or go; by then it is too late to ask what they were.
-    if (source.kind === 'files') void recogniser.identityOf(current);
-    if (unread) context.fail('restore', unread);
-    if (same) takeUp(before, summary.name);
-    else {
-      address.write(planToHash(removable));
-      context.announce(`${summary.name} is open: ${summary.numBlocks} blocks.`);
-      if (before.score.curve && sameFolder && before.model.current?.source !== source)
-        context.toast(`${summary.name} is not what it was: its curve is gone. Score it again.`);
-    }
-    opened();
-    void checkDevice();
-  }
-
-  /**
-   * What was measured before goes on where it was: the engine forgot the windows with the files.
-   */
-  function takeUp({ score: { curve } }: StudioState, name: string): void {
-    context.toast(`${name} is open again, with its plan${curve ? ' and curve' : ''}.`);
-    if (!curve) return;
-    const { windows, device } = curve.result;
-    givenWindows(windows, device.kind).catch((error: unknown) => context.fail('plan', error));
-  }
-
-  async function checkDevice(): Promise<void> {
-    if (get().device.report) return;
-    const mine = ++deviceTurn;
-    patch('device', { checking: true });
-    try {
-      const report = await api.device();
-      if (mine === deviceTurn) patch('device', { report });
-    } catch (error) {
-      if (mine === deviceTurn) context.fail('device', error);
+      if (isNewest()) {
+        context.fail('open', error);
+        patch('model', { chooser: chooser?.source === source ? chooser : null });
+      }
+      return false;
     } finally {
-      if (mine === deviceTurn) patch('device', { checking: false });
+      if (isNewest()) patch('model', { opening: null, progress: null });
+      const stopped = stoppedBy(before, get());
+      if (stopped) context.toast(`Opening ${source.name} stopped ${stopped}.`);
     }
   }
 
   return {
-    openSource,
-    checkDevice,
-    async openSample() {
+    openSource: (source, graph) => openSource(source, { graph }),
+    openSample() {
       const { source, graph } = context.sample;
-      return openSource(source, undefined, graph);
+      return openSource(source, { preferred: graph });
     },
     async openFolder() {
       try {
@@ -208,8 +120,9 @@ export function makeModelActions(
       try {
         const fresh =
           (await context.disk.readAgain(current.source)) ?? (await context.disk.pickFolder());
-        if (fresh)
-          await openSource({ kind: 'files', ...fresh }, undefined, current.summary.graph, true);
+        if (!fresh) return;
+        const source: FolderSource = { kind: 'files', ...fresh };
+        await openSource(source, { preferred: current.summary.graph, again: true });
       } catch (error) {
         context.fail('open', error);
       }
@@ -217,7 +130,7 @@ export function makeModelActions(
     async chooseGraph(path) {
       const source = get().model.chooser?.source ?? get().model.current?.source;
       if (!source) throw new EspalierError('bug', `There is no folder to choose ${path} from.`);
-      return openSource(source, path);
+      return openSource(source, { graph: path });
     },
     closeChooser: () => patch('model', { chooser: null }),
   };

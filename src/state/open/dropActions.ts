@@ -1,5 +1,5 @@
 // Sorts what people drop on the page: a model folder, a text, a list of token ids, a table of
-// another tool, an espalier.json. Must not parse any of them.
+// another tool, an espalier.json.
 
 import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
 import type { Context } from '../context.ts';
@@ -13,7 +13,7 @@ import type { ModelActions } from './actions.ts';
 export interface DropActions {
   /** Call within the drop event. */
   drop(data: DataTransfer): Promise<void>;
-  /** A file for scoring, as text or token ids; an espalier.json is taken for what it is. */
+  /** A file for scoring, as text or token ids; an espalier.json is recognised. */
   takeFile(file: File): Promise<void>;
   /** What a dropped text is for; null forgets it. */
   answerDropped(purpose: 'score' | 'evaluate' | null): void;
@@ -33,25 +33,25 @@ function isProvenance(name: string, text: string): boolean {
   }
 }
 
-type Parts = Pick<ModelActions, 'openSource'> &
+type Others = Pick<ModelActions, 'openSource'> &
   Pick<ScoreActions, 'setText'> &
   Pick<EvaluateActions, 'setEvaluationText'> &
   Pick<InteropActions, 'takeTable'> &
   RestoreActions;
 
-export function makeDropActions(context: Context, parts: Parts): DropActions {
+export function makeDropActions(context: Context, others: Others): DropActions {
   const { get, patch } = context;
 
-  /** A text serves two ends that must not be mixed, so whoever drops one is asked. */
+  /** Scoring and evaluation need different texts, so whoever drops one is asked what it is for. */
   async function takeFile(
     file: File,
-    take: (name: string, text: string) => void = parts.setText,
+    take: (name: string, text: string) => void = others.setText,
   ): Promise<void> {
     try {
       const text = await file.text();
-      if (isProvenance(file.name, text)) await parts.restore(text);
-      else if (/\.csv$/i.test(file.name)) parts.takeTable(file.name, text);
-      else if (/\.json$/i.test(file.name)) parts.setText(file.name, text);
+      if (isProvenance(file.name, text)) await others.restore(text);
+      else if (/\.csv$/i.test(file.name)) others.takeTable(file.name, text);
+      else if (/\.json$/i.test(file.name)) others.setText(file.name, text);
       else take(file.name, text);
     } catch (error) {
       context.fail('restore', error);
@@ -60,7 +60,7 @@ export function makeDropActions(context: Context, parts: Parts): DropActions {
 
   function ask(name: string, text: string): void {
     if (text.trim()) patch('view', { dropped: { name, text } });
-    else parts.setText(name, text);
+    else others.setText(name, text);
   }
 
   const isSmallFile = (folder: PickedFolder) =>
@@ -72,8 +72,8 @@ export function makeDropActions(context: Context, parts: Parts): DropActions {
       const { dropped } = get().view;
       patch('view', { dropped: null });
       if (!dropped) return;
-      if (purpose === 'score') parts.setText(dropped.name, dropped.text);
-      if (purpose === 'evaluate') parts.setEvaluationText(dropped.name, dropped.text);
+      if (purpose === 'score') others.setText(dropped.name, dropped.text);
+      if (purpose === 'evaluate') others.setEvaluationText(dropped.name, dropped.text);
     },
     async drop(data) {
       try {
@@ -85,7 +85,7 @@ export function makeDropActions(context: Context, parts: Parts): DropActions {
             `${folder.name} was not opened: an export is running. Wait for it or cancel it, ` +
               'then drop the folder again.',
           );
-        else await parts.openSource({ kind: 'files', ...folder });
+        else await others.openSource({ kind: 'files', ...folder });
       } catch (error) {
         context.fail('open', error);
       }

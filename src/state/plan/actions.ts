@@ -2,19 +2,19 @@
 // one place so that history and address follow.
 
 import { endLocks } from '../../analysis/ranking.ts';
-import { unitObstacle } from '../../model/structure/removable.ts';
-import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
-import type { Address, Context } from '../context.ts';
-import { droppable, oneShot, orderInForce, takable } from '../criteria/orders.ts';
+import { blockOf, sortUnits, type Unit } from '../../units.ts';
+import type { Context } from '../context.ts';
+import { currentOrder, droppable, oneShot } from '../criteria/orders.ts';
 import {
   droppableSublayers,
   isRemoved,
   lowestSublayers,
   showsSublayers,
-} from '../score/sublayerSelectors.ts';
-import { isOwnChoice, removableUnits } from '../selectors.ts';
+} from '../sublayers/selectors.ts';
 import { planFromHash, planToHash } from './address.ts';
+import { lowestRefusal, toggleObstacle } from './obstacles.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
+import { isOwnChoice, removableUnits } from './selectors.ts';
 
 export interface PlanActions {
   /** Removes a unit or puts it back; a block becomes the anchor of the next range. */
@@ -24,36 +24,32 @@ export interface PlanActions {
   /** All blocks from `a` to `b`, both included; locked and unremovable ones stay. */
   setRange(a: number, b: number, removed: boolean): void;
   /**
-   * The k least important blocks by the order in force (parts of blocks where those are shown), and
-   * no others. A refusal leaves the plan as it is.
+   * Removes the k least important blocks by the current order (sublayers where those are shown),
+   * and no others. A refusal leaves the plan as it is.
    */
   dropLowest(k: number): void;
   /**
-   * Puts an order in force. A plan of the lowest by the order before becomes the same number by
-   * this one; another plan stays.
+   * Makes an order the current one. A plan of the lowest by the order before becomes the same
+   * number by this one; another plan stays.
    */
   setOrder(name: string): void;
   setLock(block: number, locked: boolean): void;
   /** Locks or unlocks the first 4 and the last 2. */
-  protectEnds(on: boolean): void;
+  lockEnds(on: boolean): void;
   keepAll(): void;
   undo(): void;
   redo(): void;
-  /** Takes a whole set, as from a file; locks of other blocks stay. */
+  /** Removes exactly these, as from a file; locks of other blocks stay. */
   setRemoved(removed: readonly Unit[]): void;
   /**
-   * Takes the plan of the address bar, after someone edited it; an address that cannot be read is
-   * set right.
+   * Follows the plan of the address bar after someone edited it; an address that cannot be read is
+   * written anew.
    */
   followAddress(): void;
 }
 
-export function makePlanActions(
-  context: Context,
-  address: Address,
-  onChange: () => void,
-): PlanActions {
-  const { get, patch } = context;
+export function makePlanActions(context: Context): PlanActions {
+  const { get, patch, address } = context;
   let anchor: number | null = null;
 
   function commit(history: PlanHistory): void {
@@ -63,47 +59,12 @@ export function makePlanActions(
     address.write(planToHash(history.present.removed));
     context.clear('plan');
     context.clear('export');
-    onChange();
   }
 
   const edit = (plan: Plan, merge = '') => commit(record(get().plan, plan, merge, context.now()));
 
   const removable = <U extends Unit>(units: readonly U[]): U[] =>
     removableUnits(get().model.current?.summary.blocks ?? [], units);
-
-  function whyNot(unit: Unit): string | null {
-    const block = blockOf(unit);
-    const blocks = get().model.current?.summary.blocks ?? [];
-    const wrong = unitObstacle(blocks, unit);
-    if (wrong !== null) return wrong;
-    // With its other part removed before, this one takes the whole block.
-    const other = sublayerUnit(block, sublayerOf(unit) === 'attn' ? 'ffn' : 'attn');
-    const { removed } = get().plan.present;
-    const takesBlock = removed.includes(other) && !removed.includes(unit);
-    const whole = takesBlock ? unitObstacle(blocks, block) : null;
-    if (whole !== null) return whole;
-    return get().plan.present.locked.includes(block)
-      ? `Block ${block} is locked. Unlock it first.`
-      : null;
-  }
-
-  /** Why the k lowest cannot go, with counts of the whole model. */
-  function whyNotLowest(k: number, most: number): string {
-    const blocks = get().model.current?.summary.numBlocks ?? 0;
-    if (orderInForce(get())?.contiguous)
-      return (
-        `${k} neighbouring blocks cannot be removed: no more than ${most} unlocked ones of ` +
-        `${blocks} lie side by side. Unlock blocks or remove at most ${most}.`
-      );
-    if (most === blocks - 1)
-      return `${k} blocks cannot be removed: one of the ${blocks} must stay. Remove at most ${most}.`;
-    const kept = blocks - takable(get());
-    const fixed = kept > 0 ? ` (${kept} cannot be left out)` : '';
-    return (
-      `${k} blocks cannot be removed: only ${most} of ${blocks} are unlocked${fixed}. Unlock ` +
-      `blocks or remove at most ${most}.`
-    );
-  }
 
   function setRange(a: number, b: number, removed: boolean): void {
     const blocks = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
@@ -112,13 +73,13 @@ export function makePlanActions(
 
   function dropLowest(k: number): void {
     const ofSublayers = showsSublayers(get());
-    if (!ofSublayers && !orderInForce(get())) return;
+    if (!ofSublayers && !currentOrder(get())) return;
     const plan = get().plan.present;
     const most = ofSublayers ? droppableSublayers(get()) : droppable(get());
     if (!Number.isInteger(k) || k < 0 || k > most) {
       const refusal = ofSublayers
-        ? `${k} parts cannot be removed: at most ${most} may go.`
-        : whyNotLowest(k, most);
+        ? `${k} sublayers cannot be removed: at most ${most} can.`
+        : lowestRefusal(get(), k, most);
       patch('plan', { refusal });
       context.announce(refusal);
       return;
@@ -131,7 +92,7 @@ export function makePlanActions(
 
   return {
     toggle(unit) {
-      const reason = whyNot(unit);
+      const reason = toggleObstacle(get(), unit);
       if (reason) return context.toast(reason);
       const plan = get().plan.present;
       if (typeof unit === 'number') anchor = unit;
@@ -151,7 +112,7 @@ export function makePlanActions(
       if (follows) dropLowest(removed.length);
     },
     setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
-    protectEnds(on) {
+    lockEnds(on) {
       const numBlocks = get().model.current?.summary.numBlocks ?? 0;
       edit(withLocks(get().plan.present, endLocks(numBlocks), on));
     },

@@ -1,4 +1,4 @@
-// The plan in the address bar, `#plan=3,7-9`; must not decide what a model makes of it.
+// The plan in the address bar, `#plan=3,7-9`.
 
 import { formatUnits, parseUnits, type Unit } from '../../units.ts';
 

@@ -1,11 +1,10 @@
-// The plan (which blocks go, which are locked) and its history as pure functions; must not know of
-// models or scores.
+// The plan (which blocks are removed, which are locked) and its history, as pure functions.
 
 import { blockOf, sortUnits, sublayerUnit, type Unit } from '../../units.ts';
 
 /**
  * Units in the numbering of the original model, in order. A locked block is never removed, nor are
- * its parts.
+ * its sublayers.
  */
 export interface Plan {
   readonly removed: readonly Unit[];
@@ -73,7 +72,7 @@ export function redo(history: PlanHistory): PlanHistory {
 
 /**
  * The plan with `units` removed or put back; those of locked blocks stay where they are. A block
- * that is put back comes with both parts.
+ * that is put back comes with both sublayers.
  */
 export function withUnits(plan: Plan, units: readonly Unit[], removed: boolean): Plan {
   const free = units.filter((unit) => !plan.locked.includes(blockOf(unit)));
@@ -89,13 +88,13 @@ export function withLocks(plan: Plan, blocks: readonly number[], locked: boolean
   return { removed: putBack(plan.removed, blocks), locked: sorted([...plan.locked, ...blocks]) };
 }
 
-/** A part that is put back out of a removed block leaves the other part removed. */
+/** A sublayer that is put back out of a removed block leaves the other one removed. */
 function putBack(removed: readonly Unit[], units: readonly Unit[]): Unit[] {
   const back = new Set(units);
   return removed.flatMap((unit): Unit[] => {
     if (back.has(unit) || back.has(blockOf(unit))) return [];
     if (typeof unit !== 'number') return [unit];
-    const parts = [sublayerUnit(unit, 'attn'), sublayerUnit(unit, 'ffn')];
-    return parts.some((part) => back.has(part)) ? parts.filter((part) => !back.has(part)) : [unit];
+    const both = [sublayerUnit(unit, 'attn'), sublayerUnit(unit, 'ffn')];
+    return both.some((one) => back.has(one)) ? both.filter((one) => !back.has(one)) : [unit];
   });
 }

@@ -1,16 +1,16 @@
-// Units in words: singular, plural, parts beside blocks.
+// Units in words: singular, plural, sublayers beside blocks.
 
 import { describe, expect, it } from 'vitest';
 import { countSublayers, countUnits, listUnits, nameUnit } from './unitWords.ts';
 
 describe('units in words', () => {
-  it('counts blocks and parts apart', () => {
+  it('counts blocks and sublayers apart', () => {
     expect(countUnits([])).toBe('no block');
     expect(countUnits([3])).toBe('1 block');
-    expect(countUnits([3, 4, '7.attn'])).toBe('2 blocks and 1 attention part');
-    expect(countUnits(['1.ffn', '7.ffn'])).toBe('2 feed-forward parts');
+    expect(countUnits([3, 4, '7.attn'])).toBe('2 blocks and 1 attention sublayer');
+    expect(countUnits(['1.ffn', '7.ffn'])).toBe('2 feed-forward sublayers');
     expect(countUnits([2, '3.attn', '4.ffn'])).toBe(
-      '1 block, 1 attention part and 1 feed-forward part',
+      '1 block, 1 attention sublayer and 1 feed-forward sublayer',
     );
   });
 
@@ -23,7 +23,7 @@ describe('units in words', () => {
     expect(nameUnit('4.ffn')).toBe('the feed-forward of block 4');
   });
 
-  it('counts a block as two parts', () => {
+  it('counts a block as two sublayers', () => {
     expect(countSublayers([3, '7.attn'])).toBe(3);
   });
 });

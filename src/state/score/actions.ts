@@ -3,11 +3,12 @@
 
 import type { ScoreEvent, ScoreResult, ScoreSettings } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
-import { batched } from '../batch.ts';
 import type { Context } from '../context.ts';
-import { engineJob } from '../jobs.ts';
+import type { DeviceActions } from '../device/actions.ts';
+import { EFFECT } from '../effect/state.ts';
 import { settingsKey } from '../keys.ts';
-import { type GrowingCurve, NO_EFFECT } from '../state.ts';
+import { runJob } from '../runJob.ts';
+import type { GrowingCurve } from './state.ts';
 import { parseWindows } from './text.ts';
 
 export interface ScoreActions {
@@ -19,7 +20,7 @@ export interface ScoreActions {
   setText(name: string, text: string, quiet?: boolean): void;
   refreshMemory(): Promise<void>;
   score(): Promise<void>;
-  /** Takes a curve in force: measured just now, or restored from a file. */
+  /** The current curve from now on: measured just now, or restored from a file. */
   takeCurve(
     result: ScoreResult,
     settingsKey: string,
@@ -38,10 +39,9 @@ const NO_CURVE_YET: Omit<GrowingCurve, 'settings'> = {
   notes: [],
 };
 
-function withEvent(
-  curve: GrowingCurve,
-  event: Exclude<ScoreEvent, { type: 'progress' }>,
-): GrowingCurve {
+type Event = Exclude<ScoreEvent, { type: 'progress' }>;
+
+function withEvent(curve: GrowingCurve, event: Event): GrowingCurve {
   if (event.type === 'note') return { ...curve, notes: [...curve.notes, event.text] };
   if (event.type === 'started') return { ...curve, device: event.device, windows: event.windows };
   if (event.type === 'baseline') return { ...curve, baseline: event.baseline };
@@ -50,25 +50,11 @@ function withEvent(
 
 export function makeScoreActions(
   context: Context,
-  checkDevice: () => Promise<void>,
-  onCurve: () => void,
+  others: Pick<DeviceActions, 'checkDevice'>,
 ): ScoreActions {
   const { api, get, patch } = context;
-  let memoryTurn = 0;
+  const memoryRequests = context.newest();
   let curves = 0;
-
-  /** Follows a run, unless another model was opened meanwhile. */
-  function follower(model: unknown) {
-    return batched<ScoreEvent>((events) => {
-      let { running, progress } = get().score;
-      if (!running || get().model.current !== model) return;
-      for (const event of events) {
-        if (event.type === 'progress') progress = event.progress;
-        else running = withEvent(running, event);
-      }
-      patch('score', { running, progress });
-    });
-  }
 
   const actions: ScoreActions = {
     setSettings(fields) {
@@ -94,69 +80,63 @@ export function makeScoreActions(
       }
     },
     async refreshMemory() {
-      const { current } = get().model;
-      if (!current?.summary.canScore) return;
-      const mine = ++memoryTurn;
+      if (!get().model.current?.summary.canScore) return;
+      const isNewest = memoryRequests.begin();
       try {
         const memory = await api.memory(get().score.settings);
-        if (mine === memoryTurn && get().model.current === current) patch('score', { memory });
+        if (isNewest()) patch('score', { memory });
       } catch (error) {
-        if (mine === memoryTurn && !get().score.running) context.fail('score', error);
+        if (isNewest() && !get().score.running) context.fail('score', error);
       }
     },
-    async score() {
-      const { current } = get().model;
-      if (!current || engineJob(get())) return;
+    score() {
       const { settings } = get().score;
-      context.clear('score');
-      patch('score', {
-        running: { ...NO_CURVE_YET, settings },
-        stopped: null,
-        progress: null,
-        cancelling: false,
-      });
-      // Whoever starts wants to see the curve grow.
-      patch('view', { dialog: null });
-      context.announce('Scoring has started.');
-      const events = follower(current);
-      try {
-        // Scoring waits for the self-test by itself; this shows its report as soon as it is there.
-        void checkDevice();
-        const result = await api.score(settings, events.onEvent);
-        events.flush();
-        if (get().model.current !== current) return;
-        actions.takeCurve(result, settingsKey(settings), false, get().score.running?.notes);
-        context.announce(
-          `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. ` +
-            `Block ${result.order[0] ?? 0} matters least.`,
-        );
-      } catch (error) {
-        events.flush();
-        if (get().model.current === current) {
+      return runJob<Event, ScoreResult>(context, 'score', {
+        started: 'Scoring has started.',
+        start() {
+          patch('score', {
+            running: { ...NO_CURVE_YET, settings },
+            stopped: null,
+            progress: null,
+            cancelling: false,
+          });
+          // Whoever starts wants to see the curve grow.
+          patch('view', { dialog: null });
+        },
+        call({ onEvent }) {
+          // Scoring waits for the self-test by itself; this shows its report as soon as it comes.
+          void others.checkDevice();
+          return api.score(settings, onEvent);
+        },
+        follow(events, progress) {
+          const { running } = get().score;
+          if (running) patch('score', { running: events.reduce(withEvent, running), ...progress });
+        },
+        take(result) {
+          actions.takeCurve(result, settingsKey(settings), false, get().score.running?.notes);
+          return (
+            `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. ` +
+            `Removing block ${result.order[0] ?? 0} costs least.`
+          );
+        },
+        stop() {
           const { running, curve } = get().score;
           if (!curve && running?.blocks.length) patch('score', { stopped: running });
-          context.fail('score', error);
-        }
-        context.announce('Scoring has stopped.');
-      } finally {
-        events.stop();
-        if (get().model.current === current)
-          patch('score', { running: null, progress: null, cancelling: false });
-      }
-      onCurve();
+          return 'Scoring was cancelled.';
+        },
+        end: () => patch('score', { running: null, progress: null, cancelling: false }),
+      });
     },
     takeCurve(result, key, restored, notes = []) {
-      patch('score', {
-        stopped: null,
-        curve: { id: ++curves, result, settingsKey: key, restored, notes },
-      });
+      const curve = { id: ++curves, result, settingsKey: key, restored, notes };
       // Perplexities of another curve's windows must never stand beside this one.
-      patch('effect', NO_EFFECT);
+      patch('effect', EFFECT.first);
+      patch('score', { stopped: null, curve });
     },
     async cancel() {
       patch('score', { cancelling: get().score.running !== null });
       const stopped = api.cancel();
-      // What is held must go on to find out that it is over.
+      // A paused search notices that it was cancelled only when it continues.
       if (get().search.paused) void api.pause(false);
       await stopped;
     },

@@ -1,4 +1,4 @@
-// Calibration texts and token ids from what people paste or drop; must not tokenise.
+// Calibration texts and token ids from what people paste or drop, and their names.
 
 import type { EvaluateRequest } from '../../contract/evaluate.ts';
 import type { ScoreSettings, TextSource } from '../../contract/score.ts';

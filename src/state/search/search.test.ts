@@ -4,23 +4,25 @@
 import { describe, expect, it } from 'vitest';
 import type { SearchRequest } from '../../contract/search.ts';
 import { EspalierError } from '../../errors.ts';
+import { effectView } from '../effect/selectors.ts';
+import { isOwnChoice } from '../plan/selectors.ts';
 import { waitsForEffect } from '../quiet.ts';
+import { curveView } from '../score/selectors.ts';
 import {
   currentSublayers,
   lowestSublayers,
   showsSublayers,
   sublayersData,
-} from '../score/sublayerSelectors.ts';
-import { curveView, effectView, isOwnChoice } from '../selectors.ts';
+} from '../sublayers/selectors.ts';
 import type { FakeOptions } from '../testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
-import { isOnCurve, pathsView, searchSeconds, unmeasured, whyNoSearch } from './selectors.ts';
+import { isOnCurve, pathsView, searchObstacle, searchSeconds, unmeasured } from './selectors.ts';
 
 const scored = (options: FakeOptions = {}) => scoredWith({}, options);
 
 const slow: FakeOptions = { stepMs: 15 };
 
-describe('parts', () => {
+describe('sublayers', () => {
   it('are scored on the windows of the curve and shown beside it', async () => {
     const { actions, get, studio } = await scored();
     await actions.scoreSublayers();
@@ -57,25 +59,25 @@ describe('parts', () => {
     expect(currentSublayers(get())).not.toBeNull();
   });
 
-  it('keep what was there when they fail or are cancelled, and say why in their place', async () => {
+  it('keep earlier results when they fail or are cancelled, and say why', async () => {
     const { actions, get, studio } = await scored(slow);
     await actions.scoreSublayers();
-    const before = get().parts.result;
+    const before = get().sublayers.result;
     studio.failNext(
       'scoreSublayers',
       new EspalierError('device-lost', 'The GPU went away.', 'Score again.'),
     );
     await actions.scoreSublayers();
-    expect(get().errors.parts?.code).toBe('device-lost');
+    expect(get().errors.sublayers?.code).toBe('device-lost');
     const run = actions.scoreSublayers();
-    await until(() => (get().parts.running?.parts.length ?? 0) > 2);
+    await until(() => (get().sublayers.running?.parts.length ?? 0) > 2);
     await actions.cancel();
     await run;
-    expect(get().errors.parts).toBeUndefined();
-    expect(get().parts).toMatchObject({ running: null, result: before });
+    expect(get().errors.sublayers).toBeUndefined();
+    expect(get().sublayers).toMatchObject({ running: null, result: before });
   });
 
-  it('are dropped from the lowest on, both parts of a block as the block, locks respected', async () => {
+  it('are removed lowest first, both sublayers as the block, never locked ones', async () => {
     const { actions, get } = await scored();
     await actions.scoreSublayers();
     actions.dropLowest(3);
@@ -84,15 +86,15 @@ describe('parts', () => {
     actions.dropLowest(31);
     expect(get().plan.refusal).toBe('');
     actions.dropLowest(32);
-    expect(get().plan.refusal).toBe('32 parts cannot be removed: at most 31 may go.');
+    expect(get().plan.refusal).toBe('32 sublayers cannot be removed: at most 31 can.');
     actions.dropLowest(0);
-    const [first] = get().parts.result!.order;
+    const [first] = get().sublayers.result!.order;
     actions.setLock(Number.parseInt(first!, 10), true);
     actions.dropLowest(4);
     expect(get().plan.present.removed).not.toContain(first);
     actions.toggle('12.ffn');
     expect(isOwnChoice(get())).toBe(true);
-    expect(curveView(get()).points[12]).toMatchObject({ removed: false, gone: 'ffn' });
+    expect(curveView(get()).points[12]).toMatchObject({ removed: false, removedSublayer: 'ffn' });
   });
 
   it('of a block that cannot go as a whole do not go both', async () => {
@@ -133,7 +135,7 @@ describe('the iterative search', () => {
     actions.setSearch({ count: 15 });
     const run = actions.search();
     await until(() => (get().search.path?.steps.length ?? 0) > 0);
-    expect(whyNoSearch(get())).toBe('A search is running.');
+    expect(searchObstacle(get())).toBe('A search is running.');
     await actions.cancel();
     await run;
     const { path } = get().search;
@@ -173,7 +175,7 @@ describe('the iterative search', () => {
     const [iterative] = pathsView(get()).series;
     expect(iterative?.points[0]).toMatchObject({ count: 1, removed: [3] });
     actions.setSearch({ maxPpl: null });
-    expect(whyNoSearch(get())).toBe('Say how many blocks, or up to which perplexity.');
+    expect(searchObstacle(get())).toBe('Enter a number of blocks or a perplexity.');
   });
 
   it('says how long it may take, from the curve', async () => {

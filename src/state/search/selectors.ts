@@ -1,32 +1,40 @@
 // The iterative search as the page shows it: what Start would ask for, how long that may take, and
-// its path beside the one-shot paths. Pure and memoised.
+// its path beside the one-shot paths.
 
 import type { SearchRequest } from '../../contract/search.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
-import { blocksLeft, sortUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { blocksLeft, sortUnits, type Unit } from '../../units.ts';
 import { shownOrders } from '../criteria/orders.ts';
-import { engineJob, JOB_WORDS } from '../jobs.ts';
+import type { OrderName } from '../criteria/state.ts';
+import { engineObstacle } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
 import { derive } from '../memo.ts';
+import { modelOf } from '../open/selectors.ts';
+import { unlockedAmong } from '../plan/locks.ts';
 import { countSublayers } from '../plan/unitWords.ts';
-import { sameWindows } from '../score/sublayerSelectors.ts';
-import { canScore, modelOf } from '../selectors.ts';
-import type { SearchPath, StudioState } from '../state.ts';
+import { canScore } from '../score/selectors.ts';
+import type { StudioState } from '../state.ts';
+import { sameWindows } from '../sublayers/selectors.ts';
+import type { SearchPath } from './state.ts';
 
 /** One plan of a path. */
 export interface PathPoint {
-  /** Blocks removed; a part alone counts half. */
+  /** Blocks removed; a sublayer alone counts half. */
   count: number;
   removed: readonly Unit[];
-  /** The block that went last; null at the start of the path, and where several changed places. */
+  /**
+   * The block that was removed last; null at the start of the path, and where several changed
+   * places.
+   */
   block: number | null;
   /** Measured mean NLL in nats, or null while it is not measured. */
   nll: number | null;
 }
 
+export type PathName = OrderName | 'iterative';
+
 export interface PathSeries {
-  /** `iterative`, or the name of a known order. */
-  name: string;
+  name: PathName;
   label: string;
   points: readonly PathPoint[];
 }
@@ -35,25 +43,12 @@ export interface PathsView {
   series: readonly PathSeries[];
   /**
    * False when the search was run on other windows than the curve's or on another device: then
-   * nothing is drawn against it.
+   * nothing is drawn beside it.
    */
   sameWindows: boolean;
 }
 
-/** Blocks that may go after `start`, whichever criterion chooses; one block of the model stays. */
-function freeBlocks(
-  blocks: ModelSummary['blocks'],
-  start: readonly Unit[],
-  locked: readonly number[],
-): number[] {
-  const gone = wholeBlocks(start);
-  return blocks
-    .filter(
-      ({ index, unremovable }) => !unremovable && !locked.includes(index) && !gone.includes(index),
-    )
-    .map(({ index }) => index);
-}
-
+/** Blocks that can be removed after `start`, whichever criterion chooses; one block stays. */
 function mostSteps(
   blocks: ModelSummary['blocks'],
   start: readonly Unit[],
@@ -61,12 +56,12 @@ function mostSteps(
 ): number {
   return Math.max(
     0,
-    Math.min(freeBlocks(blocks, start, locked).length, blocksLeft(blocks.length, start) - 1),
+    Math.min(unlockedAmong(blocks, locked, start).length, blocksLeft(blocks.length, start) - 1),
   );
 }
 
 /** What the form asks for, but for the settings; null without a model. */
-export const searchWish = derive(
+export const searchParameters = derive(
   (state: StudioState) => [modelOf(state), state.plan.present, state.search.form],
   (
     model,
@@ -76,55 +71,54 @@ export const searchWish = derive(
     if (!model) return null;
     const { blocks } = model.summary;
     const start = fromPlan ? [...removed] : [];
-    // Blocks that can never go stay as locked ones do.
+    // Blocks that cannot be removed stay, as locked ones do.
     const fixed = blocks.filter(({ unremovable }) => unremovable).map(({ index }) => index);
-    const stays = [...new Set([...locked, ...fixed])].sort((a, b) => a - b);
+    const staying = [...new Set([...locked, ...fixed])].sort((a, b) => a - b);
     return {
       start,
-      locked: stays,
-      count: Math.min(count ?? Number.POSITIVE_INFINITY, mostSteps(blocks, start, stays)),
+      locked: staying,
+      count: Math.min(count ?? Number.POSITIVE_INFINITY, mostSteps(blocks, start, staying)),
       maxPpl,
     };
   },
 );
 
 export const searchRequest = (state: StudioState): SearchRequest | null => {
-  const wish = searchWish(state);
-  return wish && { settings: curveSettings(state), ...wish };
+  const parameters = searchParameters(state);
+  return parameters && { settings: curveSettings(state), ...parameters };
 };
 
-/** Why no search can start now, or ''. */
-export function whyNoSearch(state: StudioState): string {
-  const wish = searchWish(state);
-  const job = engineJob(state);
-  if (!wish) return 'No model is open.';
+/** Why no search can start now, or null. */
+export function searchObstacle(state: StudioState): string | null {
+  const parameters = searchParameters(state);
+  if (!parameters) return 'No model is open.';
   if (!canScore(state)) return 'This graph gives no perplexity.';
-  if (job) return JOB_WORDS[job];
-  if (state.model.opening !== null) return 'A folder is being read.';
+  const busy = engineObstacle(state);
+  if (busy !== null) return busy;
   const { count, maxPpl } = state.search.form;
-  if (count === null && maxPpl === null) return 'Say how many blocks, or up to which perplexity.';
-  return wish.count < 1 ? 'No unlocked block is left to remove.' : '';
+  if (count === null && maxPpl === null) return 'Enter a number of blocks or a perplexity.';
+  return parameters.count < 1 ? 'No removable blocks are left.' : null;
 }
 
 /**
- * Seconds that the wished search takes at most, foretold from those of the curve: scoring n of N
- * blocks costs n(n+1) / (N(N+1)) of it. Null without a curve of this session.
+ * Seconds that the search of the form takes at most, predicted from those of the curve: scoring n of
+ * N blocks costs n(n+1) / (N(N+1)) of it. Null without a curve of this session.
  */
 export function searchSeconds(state: StudioState): number | null {
   const { curve } = state.score;
-  const wish = searchWish(state);
+  const parameters = searchParameters(state);
   const model = modelOf(state);
-  if (!curve || curve.restored || !wish || !model) return null;
+  if (!curve || curve.restored || !parameters || !model) return null;
   const all = model.summary.numBlocks;
-  const left = blocksLeft(all, wish.start);
+  const left = blocksLeft(all, parameters.start);
   let share = 0;
-  for (let n = left; n > left - wish.count; n--) share += (n * (n + 1)) / (all * (all + 1));
+  for (let n = left; n > left - parameters.count; n--) share += (n * (n + 1)) / (all * (all + 1));
   return share * curve.result.seconds;
 }
 
 /**
  * True when search and curve are of the same windows on the same kind of device, so that their
- * perplexities can be held against each other.
+ * perplexities can be compared.
  */
 export const isOnCurve = derive(
   (state: StudioState) => [state.search.path, state.score.curve],
@@ -137,18 +131,18 @@ export const isOnCurve = derive(
   },
 );
 
-const halves = (removed: readonly Unit[]) => countSublayers(removed) / 2;
+const countBlocks = (removed: readonly Unit[]) => countSublayers(removed) / 2;
 
 function iterative({ request: { start }, baseline, steps }: SearchPath): PathSeries {
   const first: PathPoint = {
-    count: halves(start),
+    count: countBlocks(start),
     removed: sortUnits(start),
     block: null,
     nll: baseline?.nll ?? null,
   };
   const points = steps.map(({ block, measure }, i): PathPoint => {
     const removed = sortUnits([...start, ...steps.slice(0, i + 1).map((step) => step.block)]);
-    return { count: halves(removed), removed, block, nll: measure.nll };
+    return { count: countBlocks(removed), removed, block, nll: measure.nll };
   });
   return { name: 'iterative', label: 'iterative', points: [first, ...points] };
 }
@@ -161,20 +155,22 @@ export const pathsView = derive(
   (state: StudioState) => [
     modelOf(state),
     state.search.path,
-    searchWish(state),
+    searchParameters(state),
     shownOrders(state),
     state.score.curve,
     isOnCurve(state),
     state.search.measured,
     state.effect.known,
   ],
-  (model, path, wish, orders, curve, onCurve, measured, known): PathsView => {
+  (model, path, parameters, orders, curve, onCurve, measured, known): PathsView => {
     const searched = path?.baseline ? [iterative(path)] : [];
     if (!model || !curve || (path && !onCurve))
       return { series: searched, sameWindows: path === null || !curve };
-    const { start, locked } = path?.request ?? wish!;
-    const count = path ? (path.ended && path.steps.length) || path.request.count : wish!.count;
-    const free = freeBlocks(model.summary.blocks, start, locked);
+    const { start, locked } = path?.request ?? parameters!;
+    const count = path
+      ? (path.ended && path.steps.length) || path.request.count
+      : parameters!.count;
+    const unlocked = unlockedAmong(model.summary.blocks, locked, start);
     const nlls = new Map([['', curve.result.baseline.nll]]);
     for (const block of curve.result.blocks)
       if (!block.refused) nlls.set(String(block.index), block.nll);
@@ -186,18 +182,18 @@ export const pathsView = derive(
     const series = orders.map(({ name, label, take }): PathSeries => {
       const points: PathPoint[] = [];
       for (let k = 0, before: readonly number[] = []; k <= count; k++) {
-        const gone = take(free, k);
-        if (gone.length < k) break;
-        const added = gone.filter((block) => !before.includes(block));
-        const removed = sortUnits([...start, ...gone]);
+        const taken = take(unlocked, k);
+        if (taken.length < k) break;
+        const added = taken.filter((block) => !before.includes(block));
+        const removed = sortUnits([...start, ...taken]);
         const block = added.length === 1 ? added[0]! : null;
         points.push({
-          count: halves(removed),
+          count: countBlocks(removed),
           removed,
           block,
           nll: nlls.get(removed.join()) ?? null,
         });
-        before = gone;
+        before = taken;
       }
       return { name, label, points };
     });

@@ -1,5 +1,5 @@
 // One speed measurement from request to result, as the page follows it; used by buttons, by
-// auto-measure and by the budget. Must not decide when.
+// auto-measure and by the goal search.
 
 import type { MeterEvent, SpeedSettings } from '../../contract/speed.ts';
 import { cancelled, EspalierError } from '../../errors.ts';
@@ -7,9 +7,9 @@ import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { untilQuiet } from '../quiet.ts';
-import type { Measured, Measuring } from '../state.ts';
-import { foretell, isForetellable } from './prediction.ts';
+import { isPredictable, predict } from './prediction.ts';
 import { isOf, meterRequest, speedKey } from './settings.ts';
+import type { Measured, Measuring } from './state.ts';
 
 export interface SpeedJob {
   /**
@@ -26,9 +26,14 @@ export interface SpeedJob {
   cancel(): void;
 }
 
+/** What actions that measure get besides. */
+export interface SpeedContext extends Context {
+  speedJob: SpeedJob;
+}
+
 export function makeSpeedJob(context: Context): SpeedJob {
   const { meter, get, patch, store } = context;
-  let turn = 0;
+  const requests = context.newest();
 
   function follow(event: MeterEvent): void {
     const { running, notes } = get().speed;
@@ -53,7 +58,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
     async measure(removed, settings, auto, dtype = null) {
       const { current } = get().model;
       if (!current) throw new EspalierError('bug', 'There is no model to measure.');
-      const mine = ++turn;
+      const isNewest = requests.begin();
       const { device } = get().score.settings;
       const key = speedKey(removed, settings, device, dtype);
       const written = dtype === null ? {} : { dtype };
@@ -68,7 +73,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
       };
       patch('speed', { running, progress: null, notes: [] });
       try {
-        await untilQuiet(store, () => mine === turn);
+        await untilQuiet(store, isNewest);
         const { promptTokens, tokens, batch } = settings;
         const request = {
           ...meterRequest(current, removed, device, promptTokens + tokens, batch),
@@ -77,9 +82,9 @@ export function makeSpeedJob(context: Context): SpeedJob {
         };
         const plan = get().plan.present;
         const answer = await meter.measure(request, (event) => {
-          if (mine === turn) follow(event);
+          if (isNewest()) follow(event);
         });
-        if (mine !== turn || get().model.current !== current) throw cancelled();
+        if (!isNewest()) throw cancelled();
         const disturbed = !auto && get().plan.present !== plan && get().score.curve !== null;
         const notes = [
           ...new Set([...answer.notes, ...get().speed.notes, ...(disturbed ? [DISTURBED] : [])]),
@@ -96,19 +101,18 @@ export function makeSpeedJob(context: Context): SpeedJob {
         );
         const blocks = blocksLeft(current.summary.numBlocks, removed);
         measured.predicted =
-          removed.length && dtype === null && isForetellable(removed)
-            ? (foretell(others, measured, blocks)?.tokensPerSecond ?? null)
+          removed.length && dtype === null && isPredictable(removed)
+            ? (predict(others, measured, blocks)?.tokensPerSecond ?? null)
             : null;
         remember(measured);
         return measured;
       } finally {
-        if (mine === turn && get().model.current === current)
-          patch('speed', { running: null, progress: null, notes: [] });
+        if (isNewest()) patch('speed', { running: null, progress: null, notes: [] });
       }
     },
     cancel() {
       if (!get().speed.running) return;
-      turn++;
+      requests.drop();
       patch('speed', { running: null, progress: null, notes: [] });
       meter.cancel();
     },

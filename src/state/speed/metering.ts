@@ -1,13 +1,13 @@
-// What uses the meter now, for everything that must wait for it or end it; must not start anything.
+// What uses the meter now, for everything that must wait for it or end it.
 
 import type { StudioState } from '../state.ts';
 
 /** `auto` gives way to everything else; the others were asked for. */
-export type MeterUse = 'auto' | 'measure' | 'sweep' | 'budget';
+export type MeterUse = 'auto' | 'measure' | 'sweep' | 'goal';
 
 /** The speed job that runs now, or null. Generating knows of itself. */
-export function meterUse({ speed, budget }: StudioState): MeterUse | null {
-  if (budget.running) return 'budget';
+export function meterUse({ speed, goal }: StudioState): MeterUse | null {
+  if (goal.running) return 'goal';
   if (speed.sweep.running) return 'sweep';
   if (!speed.running) return null;
   return speed.running.auto ? 'auto' : 'measure';

@@ -1,10 +1,10 @@
-// Throughput foretold from what was measured: T = a + b * blocks over measurements with the same
-// settings on the same device. Must never stand in for a measurement.
+// Throughput predicted from what was measured: latency = a + b * blocks over measurements with the
+// same settings on the same device. Must never stand in for a measurement.
 
 import { fitLatency, type LatencyFit, predictSeconds } from '../../analysis/speed.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
 import { sublayerUnits, type Unit } from '../../units.ts';
-import type { Measured } from '../state.ts';
+import type { Measured } from './state.ts';
 
 export interface Prediction {
   tokensPerSecond: number;
@@ -31,8 +31,8 @@ function placeOf({ info }: VariantMeasure, settings: SpeedSettings): string {
   ]);
 }
 
-/** The line is over whole blocks: of parts it knows nothing. */
-export const isForetellable = (removed: readonly Unit[]): boolean =>
+/** The line is over whole blocks: it says nothing of sublayers. */
+export const isPredictable = (removed: readonly Unit[]): boolean =>
   sublayerUnits(removed).length === 0;
 
 /** Either side of a measurement; the original first. */
@@ -45,7 +45,7 @@ export function sides({ result }: Measured): VariantMeasure[] {
  * settings and device. Runs of warm-up and repeats may differ: they change the noise, not the mean.
  * Null while fewer than two sizes are known.
  */
-export function foretell(
+export function predict(
   known: Iterable<Measured>,
   like: Measured,
   blocks: number,
@@ -59,7 +59,7 @@ export function foretell(
     for (const side of sides(one)) {
       if (
         placeOf(side, one.result.settings) !== wanted ||
-        (side === one.result.pruned && (one.dtype !== undefined || !isForetellable(one.removed)))
+        (side === one.result.pruned && (one.dtype !== undefined || !isPredictable(one.removed)))
       )
         continue;
       // The mean throughput as a latency, so that prediction and measurement are of the same mean.

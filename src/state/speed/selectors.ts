@@ -1,16 +1,28 @@
-// What the speed cards show, derived from the state: whose numbers, how fresh, what was foretold.
-// Pure and memoised.
+// What the speed cards show, derived from the state: whose numbers, how fresh, what was predicted.
 
 import { relativeError } from '../../analysis/speed.ts';
 import type { Gain, SpeedSettings, VariantMeasure, Which } from '../../contract/speed.ts';
 import type { CacheKind } from '../../contract/variant.ts';
 import type { ErrorReport } from '../../errors.ts';
 import { blocksLeft } from '../../units.ts';
+import { deviceName } from '../device/selectors.ts';
+import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
-import { deviceName, modelOf } from '../selectors.ts';
-import type { Measured, StudioState } from '../state.ts';
-import { foretell, isForetellable, type Prediction, sides } from './prediction.ts';
+import { modelOf } from '../open/selectors.ts';
+import type { StudioState } from '../state.ts';
+import { isMetering } from './metering.ts';
+import { isPredictable, type Prediction, predict, sides } from './prediction.ts';
 import { isOf, newestOf, protocolWords } from './settings.ts';
+import type { Measured } from './state.ts';
+
+/** Why nothing can be measured now, or null. */
+export function measureObstacle(state: StudioState): string | null {
+  if (!state.model.current) return 'No model is open.';
+  const busy = engineObstacle(state);
+  if (busy !== null) return busy;
+  if (state.generate.running) return 'Text is being generated.';
+  return isMetering(state) ? 'A measurement is running.' : null;
+}
 
 export interface SpeedView {
   /** Any plan's measurement knows the original's speed. */
@@ -30,19 +42,19 @@ export interface SpeedView {
   cache: string;
   /** Remarks of the measurement, and of what was loaded. */
   notes: readonly string[];
-  /** Of the present plan, as long as it is not measured. */
+  /** Of the current plan, as long as it is not measured. */
   prediction: Prediction | null;
   /**
-   * What earlier plans foretold of this one, with the relative error of that: (foretold - measured)
-   * / measured.
+   * What earlier plans predicted for this one, with the relative error of that: (predicted -
+   * measured) / measured.
    */
-  foretold: { tokensPerSecond: number; error: number } | null;
+  predicted: { tokensPerSecond: number; error: number } | null;
 }
 
 const CACHES: Record<CacheKind, string> = {
   static: '',
-  growing: 'growing cache: the past is copied at every step',
-  none: 'no cache: every step repeats the whole text',
+  growing: 'KV cache is copied each step (slow path)',
+  none: 'no KV cache: each step runs the whole text again (slow path)',
 };
 
 /**
@@ -58,8 +70,8 @@ const prediction = derive(
     state.export.dtype,
   ],
   (model, removed, known, shown, dtype): Prediction | null =>
-    model && shown && dtype === null && removed.length > 0 && isForetellable(removed)
-      ? foretell(known.values(), shown, blocksLeft(model.summary.numBlocks, removed))
+    model && shown && dtype === null && removed.length > 0 && isPredictable(removed)
+      ? predict(known.values(), shown, blocksLeft(model.summary.numBlocks, removed))
       : null,
 );
 
@@ -71,7 +83,7 @@ export const speedView = derive(
     prediction(state),
     state.export.dtype,
   ],
-  (removed, shown, own, predicted, dtype): SpeedView => {
+  (removed, shown, own, nextPrediction, dtype): SpeedView => {
     const isOwn = shown !== null && isOf(shown, removed, dtype);
     const one = isOwn ? shown : (own ?? shown);
     const fresh = one !== null && isOf(one, removed, dtype);
@@ -93,8 +105,8 @@ export const speedView = derive(
         ? [...new Set(sides(one).map(({ info }) => CACHES[info.cache]))].filter(Boolean).join('; ')
         : '',
       notes: one ? notesOf(one, hasPlan) : [],
-      prediction: fresh && pruned ? null : predicted,
-      foretold: fresh && pruned && one?.predicted ? withError(one.predicted, pruned) : null,
+      prediction: fresh && pruned ? null : nextPrediction,
+      predicted: fresh && pruned && one?.predicted ? withError(one.predicted, pruned) : null,
     };
   },
 );
@@ -108,16 +120,10 @@ function notesOf(one: Measured, hasPlan: boolean): string[] {
   const measures = hasPlan ? sides(one) : sides(one).slice(0, 1);
   const rounds =
     result.interleaved === 'rounds' && result.pruned
-      ? ['Both did not fit at once: they were loaded in turns and measured in rounds.']
+      ? ['Original and pruned did not fit at once: loaded in turn and measured in rounds.']
       : [];
   const written =
     hasPlan && one.dtype ? [`The pruned model runs as exported in ${one.dtype}.`] : [];
-  return [
-    ...new Set([
-      ...written,
-      ...rounds,
-      ...result.notes,
-      ...measures.flatMap(({ info }) => info.notes),
-    ]),
-  ];
+  const loaded = measures.flatMap(({ info }) => info.notes);
+  return [...new Set([...written, ...rounds, ...result.notes, ...loaded])];
 }

@@ -6,7 +6,9 @@ import type { MeterRequest, SpeedSettings } from '../../contract/speed.ts';
 import type { ExportDtype } from '../../model/export/steps.ts';
 import { planSize } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
-import type { Measured, OpenModel, StudioState } from '../state.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { StudioState } from '../state.ts';
+import type { Measured } from './state.ts';
 
 export type SpeedMode = 'quick' | 'paper';
 
@@ -78,7 +80,7 @@ export function deviceEstimate(
 }
 
 /**
- * The part that every job of the meter has in common; `tokens` = prompt and new tokens of one row.
+ * What every job of the meter has in common; `tokens` = prompt and new tokens of one row.
  */
 export function meterRequest(
   model: OpenModel,

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../errors.ts';
 import { command } from '../commands.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
-import { autoMeasures } from './actions.ts';
+import { autoMeasures } from './auto.ts';
 import { meterUse } from './metering.ts';
 import { speedView } from './selectors.ts';
 
@@ -153,7 +153,7 @@ describe('measuring by button', () => {
     expect(speedView(get()).notes).toEqual([]);
   });
 
-  it('says that the plan changed under a measurement, whose numbers stay with their plan', async () => {
+  it('says that the plan changed during a measurement and keeps its numbers', async () => {
     const { actions, get } = await scored({ stepMs: 3 });
     actions.setAutoMeasure(false);
     actions.toggle(3);
@@ -292,26 +292,26 @@ describe('auto-measure', () => {
 });
 
 describe('prediction', () => {
-  it('needs two sizes, is of the plan that is not measured, and shows its error afterwards', async () => {
+  it('needs two sizes, and shows its error once the plan is measured', async () => {
     const { actions, get } = await scored({ noise: 0, drift: [1, 1.02] });
     actions.setAutoMeasure(false);
     await actions.measureSpeed('quick');
     actions.dropLowest(4);
     expect(speedView(get()).prediction).toBeNull();
     await actions.measureSpeed('quick');
-    expect(speedView(get())).toMatchObject({ prediction: null, foretold: null });
+    expect(speedView(get())).toMatchObject({ prediction: null, predicted: null });
     actions.dropLowest(8);
     const { prediction } = speedView(get());
     expect(prediction?.tokensPerSecond).toBeCloseTo(rate(8), 4);
     expect(prediction?.fit.b).toBeCloseTo(32 * 0.0002, 8);
     await actions.measureSpeed('quick');
-    const { foretold, pruned } = speedView(get());
+    const { predicted, pruned } = speedView(get());
     expect(pruned?.speed.throughput.mean).toBeCloseTo(rate(8) * 1.02, 4);
-    expect(foretold?.tokensPerSecond).toBeCloseTo(rate(8), 4);
-    expect(foretold?.error).toBeCloseTo(1 / 1.02 - 1, 6);
+    expect(predicted?.tokensPerSecond).toBeCloseTo(rate(8), 4);
+    expect(predicted?.error).toBeCloseTo(1 / 1.02 - 1, 6);
     // Measured again: still what other plans said, not its own number.
     await actions.measureSpeed('quick');
-    expect(speedView(get()).foretold?.tokensPerSecond).toBeCloseTo(rate(8), 4);
+    expect(speedView(get()).predicted?.tokensPerSecond).toBeCloseTo(rate(8), 4);
   });
 
   it('does not mix settings', async () => {

@@ -1,14 +1,12 @@
 // The calibration study: the curve scored anew on other windows, run by run. Every run is kept; the
-// windows and the curve in force stay what they were.
+// windows and the current curve stay what they were.
 
 import type { Progress } from '../../contract/progress.ts';
 import type { ScoreEvent } from '../../contract/score.ts';
-import { isCancelled } from '../../errors.ts';
-import { batched } from '../batch.ts';
 import type { Context } from '../context.ts';
-import type { StudyForm } from '../criteria/state.ts';
-import { engineJob } from '../jobs.ts';
-import { missingRuns, type PlannedRun, whyNoStudy } from './selectors.ts';
+import { type Run, runJob } from '../runJob.ts';
+import { missingRuns, type PlannedRun, studyObstacle } from './selectors.ts';
+import type { StudyForm } from './state.ts';
 
 export interface StabilityActions {
   setStudy(fields: { [F in keyof StudyForm]?: StudyForm[F] }): void;
@@ -35,7 +33,9 @@ function leftOf(
   return done > 0 ? (elapsed / done) * (sum(work) - done) : null;
 }
 
-export function makeStabilityActions(context: Context, onEnd: () => void): StabilityActions {
+type Event = Exclude<ScoreEvent, { type: 'progress' }>;
+
+export function makeStabilityActions(context: Context): StabilityActions {
   const { api, get, patch, store } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
@@ -56,13 +56,16 @@ export function makeStabilityActions(context: Context, onEnd: () => void): Stabi
   }
 
   /**
-   * The engine measures plans on the windows of the last scoring: those of the curve in force are
+   * The engine measures plans on the windows of the last scoring: those of the current curve are
    * given back.
    */
-  async function putBack(isCurrent: () => boolean): Promise<void> {
+  async function putBack({ isCurrent }: Pick<Run<never>, 'isCurrent'>): Promise<void> {
     await opened();
     const { curve } = get().score;
-    if (curve && isCurrent()) await giveWindows(curve.result.windows, curve.result.device.kind);
+    if (!curve || !isCurrent()) return;
+    await giveWindows(curve.result.windows, curve.result.device.kind).catch((error: unknown) =>
+      context.fail('plan', error),
+    );
   }
 
   return {
@@ -70,57 +73,40 @@ export function makeStabilityActions(context: Context, onEnd: () => void): Stabi
     setStudyCount: (k) => patch('stability', { k }),
     forgetStudy: () => patch('stability', { runs: [] }),
     async studyStability() {
-      const { current } = get().model;
-      if (whyNoStudy(get()) !== '' || engineJob(get())) return;
+      if (studyObstacle(get()) !== null) return;
       const runs = missingRuns(get());
-      const isCurrent = () => get().model.current === current;
       const started = performance.now();
-      context.clear('stability');
-      context.announce(`The calibration study has started: ${runs.length} runs.`);
-      try {
-        for (const [at, { key, label, settings }] of runs.entries()) {
-          patch('stability', { running: { at, of: runs.length, label }, progress: null });
-          const events = batched<ScoreEvent>((batch) => {
-            const last = batch.findLast((event) => event.type === 'progress');
-            if (!last || !isCurrent() || !get().stability.running) return;
-            const elapsed = (performance.now() - started) / 1000;
-            patch('stability', {
-              progress: { ...last.progress, secondsLeft: leftOf(runs, at, last.progress, elapsed) },
-            });
-          });
-          try {
-            const {
-              blocks,
-              order,
-              settings: used,
-              seconds,
-            } = await api.score(settings, events.onEvent);
+      let at = 0;
+      const begin = () => {
+        const running = { at, of: runs.length, label: runs[at]!.label };
+        patch('stability', { running, progress: null });
+      };
+      await runJob<Event, void>(context, 'stability', {
+        started: `The calibration study has started: ${runs.length} runs.`,
+        start: begin,
+        async call({ onEvent, flush, isCurrent }) {
+          for (; at < runs.length; at++) {
+            const { key, label, settings } = runs[at]!;
+            begin();
+            const scored = await api.score(settings, onEvent);
+            flush();
             if (!isCurrent()) return;
-            patch('stability', {
-              runs: [
-                ...get().stability.runs,
-                { key, label, result: { blocks, order, settings: used, seconds } },
-              ],
-            });
-          } finally {
-            events.stop();
+            const { blocks, order, settings: used, seconds } = scored;
+            const run = { key, label, result: { blocks, order, settings: used, seconds } };
+            patch('stability', { runs: [...get().stability.runs, run] });
           }
-        }
-        context.announce('The calibration study is done.');
-      } catch (error) {
-        if (!isCurrent()) return;
-        context.fail('stability', error);
-        if (isCancelled(error))
-          context.announce('The calibration study was stopped. Its runs stay.');
-      } finally {
-        if (isCurrent()) {
-          await putBack(isCurrent).catch((error: unknown) => context.fail('plan', error));
-          if (isCurrent()) {
-            patch('stability', { running: null, progress: null });
-            onEnd();
-          }
-        }
-      }
+        },
+        follow(_, { progress }) {
+          if (!progress) return;
+          const elapsed = (performance.now() - started) / 1000;
+          const secondsLeft = leftOf(runs, at, progress, elapsed);
+          patch('stability', { progress: { ...progress, secondsLeft } });
+        },
+        take: () => 'The calibration study is done.',
+        stop: () => 'The calibration study was cancelled. Its finished runs are kept.',
+        settle: putBack,
+        end: () => patch('stability', { running: null, progress: null }),
+      });
     },
   };
 }

@@ -1,5 +1,5 @@
 // The calibration study as the page shows it: what it would run, how stable the order is over the
-// runs, whether the plan is within noise. Pure and memoised.
+// runs, whether the plan is within noise.
 
 import { removalOrder } from '../../analysis/ranking.ts';
 import {
@@ -12,11 +12,13 @@ import {
 import type { ScoreSettings } from '../../contract/score.ts';
 import { wholeBlocks } from '../../units.ts';
 import { staying } from '../criteria/selectors.ts';
-import { engineJob, JOB_WORDS } from '../jobs.ts';
+import { effectView } from '../effect/selectors.ts';
+import { engineObstacle } from '../jobs.ts';
 import { settingsKey } from '../keys.ts';
 import { derive } from '../memo.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { canScore } from '../score/selectors.ts';
 import { nameOfText } from '../score/text.ts';
-import { canScore, effectView } from '../selectors.ts';
 import type { StudioState } from '../state.ts';
 
 /** Numbers of windows to choose from. */
@@ -62,22 +64,21 @@ export const missingRuns = derive(
     planned.filter(({ key }) => !runs.some((run) => run.key === key)),
 );
 
-/** Why no study can start now, or ''. */
-export function whyNoStudy(state: StudioState): string {
-  const job = engineJob(state);
+/** Why no study can start now, or null. */
+export function studyObstacle(state: StudioState): string | null {
   if (!state.model.current) return 'No model is open.';
   if (!canScore(state)) return 'This graph gives no perplexity.';
   if (!state.model.current.hasTokenizer)
-    return 'There is no tokenizer in this folder, so no other windows can be taken.';
-  if (job) return JOB_WORDS[job];
-  if (state.model.opening !== null) return 'A folder is being read.';
+    return 'There is no tokenizer in this folder, so no other windows can be sampled.';
+  const busy = engineObstacle(state);
+  if (busy !== null) return busy;
   if (plannedRuns(state).length === 0) return 'Choose a number of windows and a text.';
-  return missingRuns(state).length === 0 ? 'All these runs are done.' : '';
+  return missingRuns(state).length === 0 ? 'All these runs are done.' : null;
 }
 
 /**
- * Seconds that the missing runs may take, foretold from those of the curve, by tokens; null without
- * a curve of this session.
+ * Seconds that the missing runs may take, predicted from those of the curve, by tokens; null
+ * without a curve of this session.
  */
 export function studySeconds(state: StudioState): number | null {
   const { curve } = state.score;
@@ -91,7 +92,7 @@ export function studySeconds(state: StudioState): number | null {
 }
 
 /**
- * The runs of the study and the curve in force, which is one more; empty while there is no study.
+ * The runs of the study and the current curve, which is one more; empty while there is no study.
  */
 const studyRuns = derive(
   (state: StudioState) => [state.stability.runs, state.score.curve],
@@ -99,7 +100,7 @@ const studyRuns = derive(
     if (runs.length === 0) return [];
     const study = runs.map(({ label, result }): StudyRun => ({ label, blocks: result.blocks }));
     const isOwn = !curve || runs.some(({ key }) => key === curve.settingsKey);
-    return isOwn ? study : [{ label: 'curve in force', blocks: curve.result.blocks }, ...study];
+    return isOwn ? study : [{ label: 'current curve', blocks: curve.result.blocks }, ...study];
   },
 );
 
@@ -107,7 +108,7 @@ const studyRuns = derive(
  * The k whose lowest blocks are counted: as chosen, else as many as the plan removes, else three.
  */
 export function studyCount(state: StudioState): number {
-  const blocks = state.model.current?.summary.numBlocks ?? 0;
+  const blocks = numBlocksOf(state);
   const wanted = state.stability.k ?? (wholeBlocks(state.plan.present.removed).length || 3);
   return Math.max(1, Math.min(wanted, blocks - staying(state).length));
 }
@@ -115,7 +116,7 @@ export function studyCount(state: StudioState): number {
 export interface StabilityView extends Stability {
   k: number;
   runs: readonly StudyRun[];
-  /** The k lowest blocks of each run that may go. */
+  /** The k lowest unlocked blocks of each run. */
   lowest: readonly (readonly number[])[];
   /** Mean correlation of each run with the others; null with a single run. */
   agreement: readonly (number | null)[];
@@ -152,7 +153,7 @@ export const stabilityView = derive(
 const lowestFree = (order: readonly number[], k: number, locked: readonly number[]) =>
   order.filter((block) => !locked.includes(block)).slice(0, k);
 
-/** The plan when it was chosen by perplexity: the k lowest of the curve in force. */
+/** The plan when it was chosen by perplexity: the k lowest of the current curve. */
 const chosenByPpl = derive(
   (state: StudioState) => [state.score.curve, state.plan.present.removed, staying(state)],
   (curve, removed, locked): readonly number[] | null => {

@@ -1,7 +1,8 @@
 // A stand-in for the studio worker with the sample's golden numbers, delays and errors on demand;
 // for tests, never in the app.
 
-import type { HiddenCriteria, Magnitudes } from '../../contract/criteria.ts';
+import type { MeasuredSource, SourceData } from '../../analysis/criteriaTable.ts';
+import type { HiddenCriteria, SourceResult } from '../../contract/criteria.ts';
 import type { DeviceReport } from '../../contract/device.ts';
 import type { EvaluateResult } from '../../contract/evaluate.ts';
 import type { ExportResult } from '../../contract/export.ts';
@@ -179,6 +180,17 @@ function fakeHidden(numBlocks: number): HiddenCriteria {
   return { blockInfluence, angular };
 }
 
+function fakeMagnitudes(numBlocks: number): SourceData['magnitudes'] {
+  const l1 = Array.from({ length: numBlocks }, (_, b) => 7300 + 250 * ((b * 5) % 16));
+  const times = (factor: number) => l1.map((value) => value * factor);
+  return { l1, l2: times(0.06), l1WithNorms: times(1.01), l2WithNorms: times(0.065) };
+}
+
+const FAKE_SOURCES: { readonly [S in MeasuredSource]: (numBlocks: number) => SourceData[S] } = {
+  magnitudes: fakeMagnitudes,
+  hidden: fakeHidden,
+};
+
 export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = {}): FakeStudio {
   const { stepMs = 0, numBlocks = 16 } = options;
   const failures = new Map<keyof StudioApi, EspalierError>();
@@ -350,30 +362,19 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         costRatio: 1.02,
       };
     },
-    async magnitudes(onEvent): Promise<Magnitudes> {
-      const started = begin('magnitudes', []);
-      const l1 = Array.from({ length: numBlocks }, (_, b) => 7300 + 250 * ((b * 5) % 16));
+    async measureSource<S extends MeasuredSource>(
+      source: S,
+      settings: ScoreSettings,
+      onEvent: (progress: Progress) => void,
+    ): Promise<SourceResult<S>> {
+      const started = begin('measureSource', [source, settings]);
       for (let i = 1; i <= 4; i++) {
         await step(started);
-        onEvent({
-          ...progressOf('magnitudes', i * 2_756_608, 4 * 2_756_608),
-          phase: 'read',
-          unit: 'bytes',
-        });
+        const progress = progressOf(source, i * 2_756_608, 4 * 2_756_608);
+        onEvent({ ...progress, phase: 'read', unit: 'bytes' });
       }
-      const times = (factor: number) => l1.map((value) => value * factor);
-      return {
-        l1,
-        l2: times(0.06),
-        l1WithNorms: times(1.01),
-        l2WithNorms: times(0.065),
-        bytesRead: numBlocks * 689_152,
-        seconds: 0.1,
-      };
-    },
-    async hiddenCriteria(settings): Promise<HiddenCriteria> {
-      await step(begin('hiddenCriteria', [settings]));
-      return fakeHidden(numBlocks);
+      const data = FAKE_SOURCES[source](numBlocks);
+      return { data, bytesRead: numBlocks * 689_152, seconds: 0.1 };
     },
     async search(request, onEvent): Promise<SearchResult> {
       const started = begin('search', [request]);

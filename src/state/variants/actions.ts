@@ -1,13 +1,13 @@
-// Naming, keeping, hiding and pinning variants, and putting one in force. Must not measure.
+// Naming, keeping, hiding and pinning variants, and using one as the plan.
 
-import type { Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
+import type { PlanActions } from '../plan/actions.ts';
 import { defaultName, removedOf, variantKey } from './variants.ts';
 
 export interface VariantActions {
   /** An empty name brings the default back. */
   nameVariant(key: string, name: string): void;
-  /** Keeps the plan in force as a row under a name. */
+  /** Keeps the current plan as a row under a name. */
   keepVariant(name: string): void;
   hideVariant(key: string): void;
   showAllVariants(): void;
@@ -22,7 +22,7 @@ const NAME_CHARS = 60;
 
 export function makeVariantActions(
   context: Context,
-  setRemoved: (removed: readonly Unit[]) => void,
+  others: Pick<PlanActions, 'setRemoved'>,
 ): VariantActions {
   const { get, patch } = context;
 
@@ -62,7 +62,7 @@ export function makeVariantActions(
       });
     },
     applyVariant(key) {
-      setRemoved(removedOf(key));
+      others.setRemoved(removedOf(key));
       context.announce(
         `The plan is now ${get().variants.names.get(key) ?? defaultName(removedOf(key))}.`,
       );

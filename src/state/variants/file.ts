@@ -55,7 +55,7 @@ function cellsOf(
 ): Record<(typeof COLUMNS)[number], Cell> {
   const { measure } = row;
   const speed = measure?.speed;
-  // Perplexities of the table are all of the curve in force.
+  // Perplexities of the table are all of the current curve.
   const of = row.nll === null ? null : score;
   return {
     name: row.name,

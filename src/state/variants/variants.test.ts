@@ -9,8 +9,8 @@ import { variantsCsv, variantsJson } from './file.ts';
 import {
   comparison,
   defaultName,
-  foretoldRows,
   plottable,
+  predictedRows,
   type VariantRow,
   variantRows,
   wayOfRow,
@@ -47,7 +47,7 @@ describe('rows', () => {
     expect(rows.map((row) => row.present)).toEqual([false, false, true]);
   });
 
-  it('list the present plan before it is measured, with a foretold speed', async () => {
+  it('list the present plan before it is measured, with a predicted speed', async () => {
     const page = await session();
     page.actions.setRemoved([2, 7, 9]);
     const row = variantRows(page.get()).at(-1)!;
@@ -75,7 +75,7 @@ describe('rows', () => {
     const page = await session();
     page.actions.pinVariant('7');
     await page.actions.openSample();
-    // The plan of the address stays in force.
+    // The plan of the address stays.
     expect(variantRows(page.get()).map(({ key, nll, measure }) => [key, nll, measure])).toEqual([
       ['', null, null],
       ['7,9', null, null],
@@ -83,7 +83,7 @@ describe('rows', () => {
     expect(page.get().variants.pinned).toEqual([]);
   });
 
-  it('put a plan in force as one step of undo', async () => {
+  it('use a plan as one step of undo', async () => {
     const page = await session();
     page.actions.applyVariant('');
     expect(page.get().plan.present.removed).toEqual([]);
@@ -118,17 +118,17 @@ describe('plot and pair', () => {
     expect(now.map((row) => ways.indexOf(wayOfRow(row) ?? ''))).toEqual([0, 1, 0]);
   });
 
-  it('foretells plans with a perplexity and no speed, apart from the front', async () => {
+  it('predicts plans with a perplexity and no speed, apart from the front', async () => {
     const page = await session();
     page.actions.setRemoved([2, 7, 9]);
-    expect(foretoldRows(variantRows(page.get()))).toEqual([]);
+    expect(predictedRows(variantRows(page.get()))).toEqual([]);
     await until(() => page.get().effect.known.size === 3);
     const rows = variantRows(page.get());
-    expect(foretoldRows(rows).map(({ key, onFront, measure }) => [key, onFront, measure])).toEqual([
-      ['2,7,9', false, null],
-    ]);
+    expect(predictedRows(rows).map(({ key, onFront, measure }) => [key, onFront, measure])).toEqual(
+      [['2,7,9', false, null]],
+    );
     expect(plottable(rows)).toHaveLength(3);
-    expect(foretoldRows(rows)[0]!.predicted).toBeGreaterThan(
+    expect(predictedRows(rows)[0]!.predicted).toBeGreaterThan(
       rows[0]!.measure!.speed.throughput.mean,
     );
   });
@@ -153,8 +153,8 @@ describe('default names', () => {
   it('list eight blocks at most', () => {
     expect(defaultName([])).toBe('original');
     expect(defaultName([0, 1, 2, 3, 4, 5, 6, 7, 8])).toBe('−9: 0, 1, 2, 3, 4, 5, 6, 7 …');
-    expect(defaultName([3, '7.attn'])).toBe('−1 and 1 part: 3, 7.attn');
-    expect(defaultName(['7.attn', '9.ffn'])).toBe('−2 parts: 7.attn, 9.ffn');
+    expect(defaultName([3, '7.attn'])).toBe('−1 and 1 sublayer: 3, 7.attn');
+    expect(defaultName(['7.attn', '9.ffn'])).toBe('−2 sublayers: 7.attn, 9.ffn');
   });
 });
 
@@ -263,7 +263,7 @@ describe('files', () => {
     expect(end).toBe('');
   });
 
-  it('keeps every run in the JSON, and a perplexity beyond all bounds as null', () => {
+  it('keeps every run in the JSON, and a perplexity off the scale as null', () => {
     const told = JSON.parse(
       variantsJson([row], {
         model: 'm',

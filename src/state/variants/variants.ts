@@ -1,16 +1,17 @@
-// The variants of this session as rows: every plan with a measured perplexity or speed, derived
-// from what is known. Pure and memoised.
+// The variants of this session as rows: every plan with a measured perplexity or speed.
 
 import { paretoFront } from '../../analysis/pareto.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, parseUnits, sublayerUnits, type Unit } from '../../units.ts';
+import { deviceName } from '../device/selectors.ts';
 import { derive } from '../memo.ts';
+import { modelOf } from '../open/selectors.ts';
 import { countSublayers } from '../plan/unitWords.ts';
-import { deviceName, modelOf } from '../selectors.ts';
-import { foretell, isForetellable, sides } from '../speed/prediction.ts';
+import { isPredictable, predict, sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
-import type { Measured, StudioState } from '../state.ts';
+import type { Measured } from '../speed/state.ts';
+import type { StudioState } from '../state.ts';
 
 export interface VariantRow {
   /** Its removed blocks joined by commas; '' is the original. */
@@ -18,7 +19,7 @@ export interface VariantRow {
   removed: readonly Unit[];
   name: string;
   blocks: number;
-  /** Mean NLL on the windows of the curve in force, nats per token; null while unknown. */
+  /** Mean NLL on the windows of the current curve, nats per token; null while unknown. */
   nll: number | null;
   /** The newest measurement of its speed, with what it was measured with. */
   measure: VariantMeasure | null;
@@ -31,13 +32,13 @@ export interface VariantRow {
   /** "quick: 2 + 5 runs, …"; '' without a measurement. */
   protocol: string;
   /**
-   * Tokens/s foretold by the line through the others that are measured in the most common way,
+   * Tokens/s predicted by the line through the others that are measured in the most common way,
    * while it is not measured.
    */
   predicted: number | null;
   /** Bytes of graph and data: of the measured export, else computed from the structure. */
   fileBytes: number;
-  /** The plan in force. */
+  /** The current plan. */
   present: boolean;
   pinned: boolean;
   /** No listed variant of the same protocol and device is both faster and better. */
@@ -48,15 +49,15 @@ export const variantKey = (removed: readonly Unit[]): string => removed.join(','
 
 export const removedOf = (key: string): Unit[] => parseUnits(key).units ?? [];
 
-/** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …", "−1 and 1 part: 3, 7.attn". */
+/** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …", "−1 and 1 sublayer: 3, 7.attn". */
 export function defaultName(removed: readonly Unit[]): string {
   if (removed.length === 0) return 'original';
   const listed = removed.slice(0, 8).join(', ');
-  const parts = sublayerUnits(removed).length;
-  const blocks = removed.length - parts;
+  const sublayers = sublayerUnits(removed).length;
+  const blocks = removed.length - sublayers;
   const words = [
     blocks > 0 && String(blocks),
-    parts > 0 && `${parts} part${parts === 1 ? '' : 's'}`,
+    sublayers > 0 && `${sublayers} sublayer${sublayers === 1 ? '' : 's'}`,
   ]
     .filter(Boolean)
     .join(' and ');
@@ -169,12 +170,12 @@ export const variantRows = derive(
       });
     const front = frontOf(rows);
     const like = madeLike(known.values(), waysOf(rows)[0]);
-    const foretold = (row: VariantRow) =>
-      row.measure || !like || !isForetellable(row.removed)
+    const predictedOf = (row: VariantRow) =>
+      row.measure || !like || !isPredictable(row.removed)
         ? null
-        : (foretell(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
+        : (predict(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
     return rows
-      .map((row) => ({ ...row, predicted: foretold(row), onFront: front.has(row.key) }))
+      .map((row) => ({ ...row, predicted: predictedOf(row), onFront: front.has(row.key) }))
       .sort(
         (a, b) =>
           countSublayers(a.removed) - countSublayers(b.removed) ||
@@ -199,15 +200,15 @@ export function plottable(rows: readonly VariantRow[]): VariantRow[] {
   return rows.filter((row) => row.nll !== null && row.measure !== null && wayOfRow(row) === way);
 }
 
-/** Rows with a perplexity whose speed is only foretold. */
-export function foretoldRows(rows: readonly VariantRow[]): VariantRow[] {
+/** Rows with a perplexity whose speed is only predicted. */
+export function predictedRows(rows: readonly VariantRow[]): VariantRow[] {
   return rows.filter((row) => row.nll !== null && row.predicted !== null);
 }
 
 export interface Comparison {
   a: VariantRow;
   b: VariantRow;
-  /** Blocks that only one of them has left out. */
+  /** Units that only one of them has removed. */
   onlyA: Unit[];
   onlyB: Unit[];
   /** False when the two speeds were measured differently. */

@@ -1,10 +1,9 @@
-// The model as a trunk with blocks on it, parts scaled by their bytes; removed blocks are hatched
-// and bypassed. A mirror of the block list.
+// The model as a trunk with its blocks, sized by their bytes; removed ones are bypassed.
 
 import { useId } from 'react';
 import type { BlockSummary, ModelSummary } from '../../model/open/summary.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { isRemoved } from '../../state/score/sublayerSelectors.ts';
+import { isRemoved } from '../../state/sublayers/selectors.ts';
 import { sublayerUnit, type Unit, wholeBlocks } from '../../units.ts';
 import { formatCount } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
@@ -21,7 +20,7 @@ interface Props {
 const TOP = 34;
 const TALLEST = 96;
 const MIDDLE = TOP + TALLEST / 2;
-/** Room for embedding and head, px: text of 12 px keeps its size at any width. */
+/** Room for embedding and head, in px; text keeps its size at any width. */
 const LEFT = 84;
 const RIGHT = 98;
 
@@ -33,7 +32,7 @@ export function Architecture({ model, removed, locked, hover }: Props) {
   const pitch = Math.min(48, Math.max(1, width - LEFT - RIGHT) / Math.max(n, 1));
   const start = LEFT + Math.max(0, (width - LEFT - RIGHT - n * pitch) / 2);
   const most = Math.max(...model.blocks.map((block) => block.bytes), 1);
-  const every = pitch >= 18 ? 1 : pitch >= 5 ? 5 : 10;
+  const every = numberEvery(pitch);
   const label =
     `${n} blocks between embedding and head; ` +
     `${removed.length ? `without ${listUnits(removed)}` : 'none removed'}.`;
@@ -73,8 +72,8 @@ export function Architecture({ model, removed, locked, hover }: Props) {
           x={start + (block.index + 0.1) * pitch}
           pitch={pitch}
           height={Math.max(14, (block.bytes / most) * TALLEST)}
-          attentionGone={isRemoved(removed, sublayerUnit(block.index, 'attn'))}
-          feedForwardGone={isRemoved(removed, sublayerUnit(block.index, 'ffn'))}
+          attentionRemoved={isRemoved(removed, sublayerUnit(block.index, 'attn'))}
+          feedForwardRemoved={isRemoved(removed, sublayerUnit(block.index, 'ffn'))}
           locked={locked.includes(block.index)}
           hover={hover === block.index}
           hatch={`url(#${hatch})`}
@@ -121,8 +120,8 @@ interface ColumnProps {
   x: number;
   pitch: number;
   height: number;
-  attentionGone: boolean;
-  feedForwardGone: boolean;
+  attentionRemoved: boolean;
+  feedForwardRemoved: boolean;
   locked: boolean;
   hover: boolean;
   hatch: string;
@@ -134,8 +133,8 @@ function BlockColumn({
   x,
   pitch,
   height,
-  attentionGone,
-  feedForwardGone,
+  attentionRemoved,
+  feedForwardRemoved,
   locked,
   hover,
   hatch,
@@ -147,20 +146,23 @@ function BlockColumn({
   const split = block.hasSublayers && share > 0;
   const attention = Math.max(5, height * share - 1.5);
   const rx = Math.min(5, w / 4);
-  const look = (gone: boolean) => ({ 'data-removed': gone, style: gone ? { fill: hatch } : {} });
-  const removed = attentionGone && feedForwardGone;
+  const look = (hatched: boolean) => ({
+    'data-removed': hatched,
+    style: hatched ? { fill: hatch } : {},
+  });
+  const removed = attentionRemoved && feedForwardRemoved;
   return (
     <g
       className={css.block}
       data-block={block.index}
-      data-removed={removed || (!attentionGone && !feedForwardGone ? false : 'part')}
+      data-removed={removed || (!attentionRemoved && !feedForwardRemoved ? false : 'part')}
       data-hover={hover}
     >
       <rect className={css.hit} x={x - pitch * 0.1} y="8" width={pitch} height="144" rx="4" />
       {split && (
         <rect
           className={css.attention}
-          {...look(attentionGone)}
+          {...look(attentionRemoved)}
           x={x}
           y={y}
           width={w}
@@ -170,7 +172,7 @@ function BlockColumn({
       )}
       <rect
         className={css.feedForward}
-        {...look(split ? feedForwardGone : removed)}
+        {...look(split ? feedForwardRemoved : removed)}
         x={x}
         y={split ? y + attention + 3 : y}
         width={w}
@@ -185,6 +187,12 @@ function BlockColumn({
       {locked && <circle className={css.lock} cx={x + w / 2} cy={TOP - 8} r="2.5" />}
     </g>
   );
+}
+
+/** Blocks from one number to the next, so that the numbers do not touch. */
+function numberEvery(pitch: number): number {
+  if (pitch >= 18) return 1;
+  return pitch >= 5 ? 5 : 10;
 }
 
 /** Neighbouring removed blocks are bypassed together. */

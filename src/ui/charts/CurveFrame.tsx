@@ -1,5 +1,4 @@
-// What the charts of blocks and of parts share: perplexity on a log axis over the blocks, the
-// intact line, a range that can be narrowed. Marks come from outside.
+// The frame of the importance charts: perplexity on a log axis over blocks, the baseline, a range.
 
 import { type ReactNode, useMemo, useState } from 'react';
 import {
@@ -8,7 +7,6 @@ import {
   ComposedChart,
   Line,
   ReferenceLine,
-  ResponsiveContainer,
   XAxis,
   YAxis,
   ZIndexLayer,
@@ -16,18 +14,17 @@ import {
 import { formatPpl } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
-import { TICK } from './axis.ts';
+import { ABOVE_LINES, STILL, X_AXIS, Y_AXIS } from './axis.ts';
+import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
-import { type Scale, scaleOf, ticksOf } from './scale.ts';
+import { formatTick, type Scale, scaleOf, ticksOf } from './scale.ts';
 
 /** From this many blocks on the curve can be narrowed to a range. */
 const BRUSH_FROM = 40;
-/** Pixels of the chart from which the intact label stands at the right of the curve. */
+/** Pixels of the chart from which the label of the baseline stands at the right of the curve. */
 const LABEL_BESIDE_FROM = 480;
-/** The layer of points in recharts: over lines and axes, under labels. */
-const ABOVE_LINES = 600;
 
-export interface CurveLine {
+interface CurveLine {
   name: string;
   stroke: string;
   /** Where its points lie beside their block, in blocks. */
@@ -52,20 +49,17 @@ interface Props {
   /** The curve in words. */
   label: string;
   testId: string;
-  /** NLL of the intact model, or null while unknown. */
-  intact: number | null;
-  /**
-   * The same array as long as the scores are the same: recharts ends a drag of the brush when its
-   * data change.
-   */
+  /** NLL of the original model, or null while unknown. */
+  baseline: number | null;
+  /** The same array while the scores are the same: new data would end a drag of the brush. */
   lines: readonly CurveLine[];
   /** Room for letters below the axis. */
   lettered: boolean;
   marks(props: MarksProps): ReactNode;
 }
 
-/** Drawn anew when scores or the range change; plan and pointer change the marks alone. */
-export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Props) {
+/** Rendered again for new scores or another range; plan and pointer change the marks alone. */
+export function CurveFrame({ label, testId, baseline, lines, lettered, marks }: Props) {
   const ref = usePointing<HTMLElement>();
   const data = useMemo(
     () =>
@@ -75,110 +69,111 @@ export function CurveFrame({ label, testId, intact, lines, lettered, marks }: Pr
     [lines],
   );
   const last = data.length - 1;
-  const [range, setRange] = useState<{ from: number; to: number } | null>(null);
+  const [range, setRange] = useState<Range | null>(null);
   const from = Math.min(range?.from ?? 0, last);
   const to = Math.min(range?.to ?? last, last);
   const shown = data.slice(from, to + 1);
   const known = shown.flatMap(({ nlls }) => nlls.filter((nll) => nll !== null));
-  const scale = scaleOf(intact, known);
+  const scale = scaleOf(baseline, known);
   const width = useWidth(ref, 640);
-  // Beside the curve where there is room: over it, the label hides points near the intact line.
+  // Beside the curve where there is room: over it, the label hides points near the baseline.
   const beside = width >= LABEL_BESIDE_FROM;
-  const every = Math.ceil(shown.length / Math.max(4, (width - (beside ? 142 : 72)) / 26));
+  const every = Math.ceil(shown.length / Math.max(4, (width - (beside ? 156 : 72)) / 26));
   return (
-    <figure ref={ref} className={css.chart} aria-label={label} data-testid={testId}>
-      <ResponsiveContainer
-        width="100%"
-        height="100%"
-        initialDimension={{ width: 640, height: 300 }}
+    <ChartFrame
+      ref={ref}
+      className={css.chart}
+      label={label}
+      testId={testId}
+      width={640}
+      height={300}
+    >
+      <ComposedChart
+        data={data}
+        margin={{ top: 22, right: beside ? 98 : 14, bottom: lettered ? 16 : 4, left: 0 }}
+        accessibilityLayer={false}
       >
-        <ComposedChart
-          data={data}
-          margin={{ top: 22, right: beside ? 84 : 14, bottom: lettered ? 16 : 4, left: 0 }}
-          accessibilityLayer={false}
-        >
-          <CartesianGrid vertical={false} syncWithTicks stroke="var(--line)" />
-          <XAxis
+        <CartesianGrid vertical={false} syncWithTicks stroke="var(--line)" />
+        <XAxis
+          {...X_AXIS}
+          dataKey="index"
+          domain={[from - 0.5, to + 0.5]}
+          allowDataOverflow
+          ticks={shown.filter((_, i) => i % every === 0).map((point) => point.index)}
+          interval={0}
+          height={26}
+        />
+        <YAxis
+          {...Y_AXIS}
+          scale="log"
+          domain={[Math.exp(scale.low), Math.exp(scale.high)]}
+          allowDataOverflow
+          ticks={baseline === null && known.length === 0 ? [] : ticksOf(scale)}
+          interval={0}
+          tickFormatter={formatTick}
+          width={scale.high > Math.log(1e6) ? 84 : 58}
+        />
+        {lines.map((line) => (
+          <Curve key={line.name} {...line} high={scale.high} />
+        ))}
+        {baseline !== null && <Baseline nll={baseline} beside={beside} />}
+        <ZIndexLayer zIndex={ABOVE_LINES}>{marks({ from, to, scale })}</ZIndexLayer>
+        {last + 1 >= BRUSH_FROM && (
+          <Brush
             dataKey="index"
-            type="number"
-            domain={[from - 0.5, to + 0.5]}
-            allowDataOverflow
-            ticks={shown.filter((_, i) => i % every === 0).map((point) => point.index)}
-            interval={0}
-            tick={TICK}
-            tickLine={false}
-            axisLine={{ stroke: 'var(--line)' }}
-            height={26}
-          />
-          <YAxis
-            scale="log"
-            domain={[Math.exp(scale.low), Math.exp(scale.high)]}
-            allowDataOverflow
-            ticks={intact === null && known.length === 0 ? [] : ticksOf(scale)}
-            interval={0}
-            tickFormatter={(ppl: number) =>
-              ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en')
+            ariaLabel="Range of blocks shown"
+            height={22}
+            travellerWidth={9}
+            stroke="var(--edge)"
+            fill="var(--card)"
+            startIndex={from}
+            endIndex={to}
+            onChange={({ startIndex, endIndex }) =>
+              setRange({ from: startIndex ?? 0, to: endIndex ?? last })
             }
-            tick={TICK}
-            tickLine={false}
-            axisLine={false}
-            width={scale.high > Math.log(1e6) ? 84 : 58}
           />
-          {lines.map(({ name, stroke, shift, nlls }) => (
-            <Line
-              key={name}
-              {...(shift !== 0 && {
-                data: nlls.map(
-                  (_, index): Datum => ({
-                    index: index + shift,
-                    nlls: nlls.slice(index, index + 1),
-                  }),
-                ),
-              })}
-              dataKey={({ nlls: [nll] }: Datum) =>
-                nll == null ? null : Math.exp(Math.min(nll, scale.high))
-              }
-              stroke={stroke}
-              strokeWidth={2}
-              dot={false}
-              activeDot={false}
-              isAnimationActive={false}
-            />
-          ))}
-          {intact !== null && (
-            <ReferenceLine
-              y={Math.exp(intact)}
-              stroke="var(--gold)"
-              strokeDasharray="5 4"
-              strokeWidth={1.5}
-              label={{
-                value: `intact ${formatPpl(intact)}`,
-                position: beside ? 'right' : 'insideBottomRight',
-                fill: 'var(--gold)',
-                fontSize: 12,
-                dy: beside ? 0 : 16,
-                className: css.intact ?? '',
-              }}
-            />
-          )}
-          <ZIndexLayer zIndex={ABOVE_LINES}>{marks({ from, to, scale })}</ZIndexLayer>
-          {last + 1 >= BRUSH_FROM && (
-            <Brush
-              dataKey="index"
-              ariaLabel="Range of blocks shown"
-              height={22}
-              travellerWidth={9}
-              stroke="var(--edge)"
-              fill="var(--card)"
-              startIndex={from}
-              endIndex={to}
-              onChange={({ startIndex, endIndex }) =>
-                setRange({ from: startIndex ?? 0, to: endIndex ?? last })
-              }
-            />
-          )}
-        </ComposedChart>
-      </ResponsiveContainer>
-    </figure>
+        )}
+      </ComposedChart>
+    </ChartFrame>
+  );
+}
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+/** One line through its own points; values off the scale lie on its edge. */
+function Curve({ stroke, shift, nlls, high }: CurveLine & { high: number }) {
+  const shifted = () =>
+    nlls.map((_, i): Datum => ({ index: i + shift, nlls: nlls.slice(i, i + 1) }));
+  return (
+    <Line
+      {...STILL}
+      {...(shift !== 0 && { data: shifted() })}
+      dataKey={({ nlls: [nll] }: Datum) => (nll == null ? null : Math.exp(Math.min(nll, high)))}
+      stroke={stroke}
+      strokeWidth={2}
+      dot={false}
+    />
+  );
+}
+
+function Baseline({ nll, beside }: { nll: number; beside: boolean }) {
+  return (
+    <ReferenceLine
+      y={Math.exp(nll)}
+      stroke="var(--gold)"
+      strokeDasharray="5 4"
+      strokeWidth={1.5}
+      label={{
+        value: `original ${formatPpl(nll)}`,
+        position: beside ? 'right' : 'insideBottomRight',
+        fill: 'var(--gold)',
+        fontSize: 12,
+        dy: beside ? 0 : 16,
+        className: css.halo ?? '',
+      }}
+    />
   );
 }

@@ -1,12 +1,12 @@
-// What recharts has no words for: points kept and removed, error bars, values off the scale, groups
-// of equals, one hit column per block.
+// The marks of the importance curve: points, error bars, groups, one column per block to point at.
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
-import { curveView } from '../../state/selectors.ts';
+import { type CurvePoint, curveView } from '../../state/score/selectors.ts';
 import { useStudio } from '../studioContext.ts';
 import type { MarksProps } from './CurveFrame.tsx';
 import css from './charts.module.css';
-import { Beyond, Missing, OffScale } from './MarkShapes.tsx';
+import { ErrorBar, isOff, Missing, OffScale } from './MarkShapes.tsx';
+import type { Scale } from './scale.ts';
 
 export function CurveMarks({ from, to, scale }: MarksProps) {
   const view = useStudio(curveView);
@@ -26,7 +26,7 @@ export function CurveMarks({ from, to, scale }: MarksProps) {
       {points.map((point) => {
         const cx = x(point.index);
         if (cx === undefined) return null;
-        const isEqual = hovered?.equals.includes(point.index) ?? false;
+        const isWithinNoise = hovered?.withinNoise.includes(point.index) ?? false;
         return (
           <g
             key={point.index}
@@ -42,44 +42,15 @@ export function CurveMarks({ from, to, scale }: MarksProps) {
               width={pitch}
               height={plot.height + 40}
             />
-            {point.nll === null ? (
-              point.refused && <Missing cx={cx} cy={plot.y + plot.height - 8} />
-            ) : point.nll > scale.high || !Number.isFinite(point.nll) ? (
-              <OffScale
-                cx={cx}
-                top={plot.y}
-                nll={point.nll}
-                left={cx > plot.x + plot.width * 0.8}
-              />
-            ) : (
-              <>
-                {Number.isFinite(point.low) && (
-                  <line
-                    className={css.interval}
-                    x1={cx}
-                    x2={cx}
-                    y1={yOf(point.low)}
-                    y2={yOf(point.high)}
-                  />
-                )}
-                {point.high > scale.high && <Beyond cx={cx} cy={yOf(point.high)} down={false} />}
-                {point.low < scale.low && <Beyond cx={cx} cy={yOf(point.low)} down />}
-                {isEqual && (
-                  <circle
-                    className={css.equal}
-                    cx={cx}
-                    cy={yOf(point.nll)}
-                    r={radius + Math.min(4, pitch * 0.25)}
-                  />
-                )}
-                <circle
-                  className={css.point}
-                  cx={cx}
-                  cy={yOf(point.nll)}
-                  r={point.index === hover ? radius + 1.5 : radius}
-                />
-              </>
-            )}
+            <Mark
+              point={point}
+              cx={cx}
+              scale={scale}
+              plot={plot}
+              yOf={yOf}
+              radius={point.index === hover ? radius + 1.5 : radius}
+              ring={isWithinNoise ? radius + Math.min(4, pitch * 0.25) : null}
+            />
             {point.group && pitch >= 14 && (
               <text className={css.group} x={cx} y={plot.y + plot.height + 33} textAnchor="middle">
                 {point.group}
@@ -89,5 +60,38 @@ export function CurveMarks({ from, to, scale }: MarksProps) {
         );
       })}
     </g>
+  );
+}
+
+interface MarkProps {
+  point: CurvePoint;
+  cx: number;
+  scale: Scale;
+  plot: { x: number; y: number; width: number; height: number };
+  yOf(nll: number): number;
+  radius: number;
+  /** Radius of the ring around a block within noise of the one pointed at; null without it. */
+  ring: number | null;
+}
+
+function Mark({
+  point: { nll, low, high, refused },
+  cx,
+  scale,
+  plot,
+  yOf,
+  radius,
+  ring,
+}: MarkProps) {
+  if (nll === null) return refused && <Missing cx={cx} cy={plot.y + plot.height - 8} />;
+  if (isOff(nll, scale))
+    return <OffScale cx={cx} top={plot.y} nll={nll} left={cx > plot.x + plot.width * 0.8} />;
+  const cy = yOf(nll);
+  return (
+    <>
+      <ErrorBar cx={cx} low={low} high={high} scale={scale} yOf={yOf} />
+      {ring !== null && <circle className={css.equal} cx={cx} cy={cy} r={ring} />}
+      <circle className={css.point} cx={cx} cy={cy} r={radius} />
+    </>
   );
 }

@@ -1,22 +1,21 @@
-// The importance curve: perplexity with each block, or each part of a block, left out. Loaded when
-// there is a curve; a mirror of the block list.
+// The importance curve: perplexity without each block, or without each sublayer.
 
 import { useMemo } from 'react';
-import { showsSublayers } from '../../state/score/sublayerSelectors.ts';
-import { type CurveData, curveData } from '../../state/selectors.ts';
+import { type CurveData, curveData } from '../../state/score/selectors.ts';
+import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
 import { CurveMarks } from './CurveMarks.tsx';
 import { SublayersChart } from './SublayersChart.tsx';
 
-/** Another model starts with its whole range. */
+/** Another model begins with its full range. */
 export default function ImportanceChart() {
   const model = useStudio((state) => state.model.current?.summary);
-  const parts = useStudio(showsSublayers);
+  const ofSublayers = useStudio(showsSublayers);
   if (!model) return null;
   const key = `${model.name}/${model.graph}/${model.numBlocks}`;
-  return parts ? <SublayersChart key={key} /> : <BlocksChart key={key} />;
+  return ofSublayers ? <SublayersChart key={key} /> : <BlocksChart key={key} />;
 }
 
 function BlocksChart() {
@@ -32,7 +31,7 @@ function BlocksChart() {
     <CurveFrame
       label={inWords(view)}
       testId="importance-chart"
-      intact={baseline?.nll ?? null}
+      baseline={baseline?.nll ?? null}
       lines={lines}
       lettered={scores.some((point) => point.group)}
       marks={(props) => <CurveMarks {...props} />}
@@ -40,15 +39,15 @@ function BlocksChart() {
   );
 }
 
-/** The curve in one sentence, for those who do not see it; the list has every number. */
+/** The curve in words, for screen readers; the block list has every number. */
 function inWords(view: CurveData): string {
   const known = view.scores.filter((point) => point.nll !== null).sort((a, b) => a.nll! - b.nll!);
   const [least] = known;
   const most = known.at(-1);
   if (!least || !most) return 'Importance of blocks: nothing scored yet.';
-  const intact = view.baseline ? ` Intact: ${formatPpl(view.baseline.nll)}.` : '';
+  const original = view.baseline ? ` Original: ${formatPpl(view.baseline.nll)}.` : '';
   const ends =
     `Lowest without block ${least.index}: ${formatPpl(least.nll!)}. Highest without block ` +
     `${most.index}: ${formatPpl(most.nll!)}.`;
-  return `Perplexity with each of ${known.length} blocks left out.${intact} ${ends}`;
+  return `Perplexity without each of ${known.length} blocks.${original} ${ends}`;
 }

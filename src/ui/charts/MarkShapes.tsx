@@ -1,10 +1,35 @@
-// Shapes that charts of perplexity share: what lies beyond the axis, and what is missing.
+// Marks that the charts of perplexity share: error bars, values off the scale, missing values.
 
 import { formatPpl } from '../format.ts';
 import css from './charts.module.css';
+import type { Scale } from './scale.ts';
 
-/** An arrowhead where the axis cuts an error bar. */
-export function Beyond({ cx, cy, down }: { cx: number; cy: number; down: boolean }) {
+/** True for what lies above the axis. */
+export const isOff = (nll: number, { high }: Scale) => nll > high || !Number.isFinite(nll);
+
+interface ErrorBarProps {
+  cx: number;
+  low: number;
+  high: number;
+  scale: Scale;
+  /** Pixels of an NLL, held to the axis. */
+  yOf(nll: number): number;
+}
+
+/** A 95 % interval, with arrowheads where the axis cuts it; nothing without one. */
+export function ErrorBar({ cx, low, high, scale, yOf }: ErrorBarProps) {
+  return (
+    <>
+      {Number.isFinite(low) && (
+        <line className={css.interval} x1={cx} x2={cx} y1={yOf(low)} y2={yOf(high)} />
+      )}
+      {high > scale.high && <Beyond cx={cx} cy={yOf(high)} down={false} />}
+      {low < scale.low && <Beyond cx={cx} cy={yOf(low)} down />}
+    </>
+  );
+}
+
+function Beyond({ cx, cy, down }: { cx: number; cy: number; down: boolean }) {
   return (
     <path
       className={css.beyond}

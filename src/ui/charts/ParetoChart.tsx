@@ -1,27 +1,19 @@
-// Speed against perplexity, one point per measured variant, with the front of those that no other
-// beats. Loaded when there are two; a mirror of the table.
+// Speed against perplexity of the variants, with the Pareto front of those that were measured.
 
-import { type RefObject, useEffect, useRef } from 'react';
+import { CartesianGrid, ComposedChart, Line, Scatter, XAxis, YAxis } from 'recharts';
 import {
-  CartesianGrid,
-  ComposedChart,
-  Line,
-  ResponsiveContainer,
-  Scatter,
-  XAxis,
-  YAxis,
-} from 'recharts';
-import {
-  foretoldRows,
   plottable,
+  predictedRows,
   type VariantRow,
   variantRows,
 } from '../../state/variants/variants.ts';
 import { formatPpl, formatRate, plural } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
-import { TICK } from './axis.ts';
+import { type DotProps, STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { roundTicks, scaleOf, ticksOf } from './scale.ts';
+import { usePoints } from './usePoints.ts';
 
 interface Datum {
   speed: number;
@@ -36,14 +28,15 @@ interface Props {
 
 export default function ParetoChart({ hover, onHover }: Props) {
   const rows = useStudio(variantRows);
-  const ref = usePoints(onHover);
+  const { applyVariant } = useActions();
+  const ref = usePoints('data-variant', onHover, applyVariant);
   const points = plottable(rows);
   const original = points.find((row) => row.key === '');
-  const foretold = foretoldRows(rows);
-  const nlls = [...points, ...foretold].map((row) => row.nll!);
+  const predicted = predictedRows(rows);
+  const nlls = [...points, ...predicted].map((row) => row.nll!);
   const scale = scaleOf(original?.nll ?? Math.min(...nlls), nlls);
   const measured = points.map((row): Datum => datum(row, scale.high));
-  const data = [...measured, ...foretold.map((row): Datum => datum(row, scale.high))];
+  const data = [...measured, ...predicted.map((row): Datum => datum(row, scale.high))];
   const front = measured.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
   const speeds = data.map(({ speed }) => speed);
   const [slowest, fastest] = [Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08];
@@ -51,96 +44,68 @@ export default function ParetoChart({ hover, onHover }: Props) {
     rows.filter((row) => row.nll !== null && row.measure !== null).length - points.length;
   return (
     <>
-      <figure
+      <ChartFrame
         ref={ref}
         className={css.sweep}
-        aria-label={inWords(measured, foretold.length)}
-        data-testid="pareto-chart"
+        label={inWords(measured, predicted.length)}
+        testId="pareto-chart"
+        width={600}
+        height={220}
       >
-        <ResponsiveContainer
-          width="100%"
-          height="100%"
-          initialDimension={{ width: 600, height: 220 }}
+        <ComposedChart
+          margin={{ top: 20, right: 24, bottom: 18, left: 0 }}
+          accessibilityLayer={false}
         >
-          <ComposedChart
-            margin={{ top: 20, right: 24, bottom: 18, left: 0 }}
-            accessibilityLayer={false}
-          >
-            <CartesianGrid vertical={false} stroke="var(--line)" />
-            <XAxis
-              dataKey="speed"
-              type="number"
-              domain={[slowest, fastest]}
-              ticks={roundTicks(slowest, fastest)}
-              tickFormatter={(rate: number) => rate.toLocaleString('en')}
-              tick={TICK}
-              tickLine={false}
-              axisLine={{ stroke: 'var(--line)' }}
-              label={{
-                value: foretold.length > 0 ? 'tok/s; dashed: predicted' : 'tok/s, measured',
-                position: 'bottom',
-                offset: 2,
-                fill: 'var(--muted)',
-                fontSize: 11.5,
-              }}
-            />
-            <YAxis
-              dataKey="ppl"
-              type="number"
-              scale="log"
-              domain={[Math.exp(scale.low), Math.exp(scale.high)]}
-              ticks={ticksOf(scale)}
-              tickFormatter={(ppl: number) => ppl.toLocaleString('en')}
-              tick={TICK}
-              tickLine={false}
-              axisLine={false}
-              width={58}
-              label={{
-                value: 'perplexity',
-                position: 'top',
-                offset: 8,
-                fill: 'var(--muted)',
-                fontSize: 11.5,
-              }}
-            />
-            <Line
-              data={front}
-              dataKey="ppl"
-              stroke="var(--leaf-soft)"
-              strokeWidth={2}
-              dot={false}
-              activeDot={false}
-              isAnimationActive={false}
-            />
-            <Scatter
-              data={data}
-              dataKey="ppl"
-              isAnimationActive={false}
-              shape={({
-                cx,
-                cy,
-                payload,
-              }: {
-                cx?: number | undefined;
-                cy?: number | undefined;
-                payload?: Datum;
-              }) =>
-                payload ? (
-                  <Point
-                    cx={cx ?? 0}
-                    cy={cy ?? 0}
-                    row={payload.row}
-                    hovered={hover === payload.row.key}
-                    right={payload.speed > (slowest + 3 * fastest) / 4}
-                  />
-                ) : (
-                  <g />
-                )
-              }
-            />
-          </ComposedChart>
-        </ResponsiveContainer>
-      </figure>
+          <CartesianGrid vertical={false} stroke="var(--line)" />
+          <XAxis
+            {...X_AXIS}
+            dataKey="speed"
+            domain={[slowest, fastest]}
+            ticks={roundTicks(slowest, fastest)}
+            tickFormatter={(rate: number) => rate.toLocaleString('en')}
+            label={titleBelow(
+              predicted.length > 0 ? 'tok/s; dashed: predicted' : 'tok/s, measured',
+            )}
+          />
+          <YAxis
+            {...Y_AXIS}
+            dataKey="ppl"
+            type="number"
+            scale="log"
+            domain={[Math.exp(scale.low), Math.exp(scale.high)]}
+            ticks={ticksOf(scale)}
+            tickFormatter={(ppl: number) => ppl.toLocaleString('en')}
+            width={58}
+            label={titleAbove('perplexity', 8)}
+          />
+          <Line
+            data={front}
+            dataKey="ppl"
+            stroke="var(--leaf-soft)"
+            strokeWidth={2}
+            dot={false}
+            {...STILL}
+          />
+          <Scatter
+            data={data}
+            dataKey="ppl"
+            isAnimationActive={false}
+            shape={({ cx, cy, payload }: DotProps<Datum>) =>
+              payload ? (
+                <Point
+                  cx={cx ?? 0}
+                  cy={cy ?? 0}
+                  row={payload.row}
+                  hovered={hover === payload.row.key}
+                  right={payload.speed > (slowest + 3 * fastest) / 4}
+                />
+              ) : (
+                <g />
+              )
+            }
+          />
+        </ComposedChart>
+      </ChartFrame>
       {left > 0 && (
         <p className={css.beside}>
           Not drawn: {plural(left, 'variant')} measured with another protocol or device.
@@ -150,27 +115,7 @@ export default function ParetoChart({ hover, onHover }: Props) {
   );
 }
 
-/** Hover and click of the points, heard on the figure: the table answers keys. */
-function usePoints(onHover: Props['onHover']): RefObject<HTMLElement | null> {
-  const ref = useRef<HTMLElement | null>(null);
-  const actions = useActions();
-  useEffect(() => {
-    const stop = new AbortController();
-    const keyOf = ({ target }: Event) =>
-      (target instanceof Element
-        ? target.closest('[data-variant]')?.getAttribute('data-variant')
-        : null) ?? null;
-    const listen = (name: string, act: (key: string | null) => void) =>
-      ref.current?.addEventListener(name, (event) => act(keyOf(event)), { signal: stop.signal });
-    listen('pointermove', onHover);
-    listen('pointerleave', () => onHover(null));
-    listen('click', (key) => key !== null && actions.applyVariant(key));
-    return () => stop.abort();
-  }, [actions, onHover]);
-  return ref;
-}
-
-/** Perplexities beyond the axis lie on its edge. */
+/** Perplexities off the scale lie on its edge. */
 function datum(row: VariantRow, high: number): Datum {
   return {
     row,
@@ -190,8 +135,7 @@ interface PointProps {
 
 function Point({ cx, cy, row, hovered, right }: PointProps) {
   const isMeasured = row.measure !== null;
-  const name = row.key === '' ? 'original' : hovered || row.present ? row.name : '';
-  const label = name && !isMeasured ? `${name}, predicted` : name;
+  const label = labelOf(row, hovered);
   return (
     <g
       className={css.column}
@@ -203,15 +147,7 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
         cx={cx}
         cy={cy}
         r={hovered ? 6.5 : 5}
-        fill={
-          !isMeasured
-            ? 'var(--card)'
-            : row.present
-              ? 'var(--gold)'
-              : row.onFront
-                ? 'var(--leaf)'
-                : 'var(--card)'
-        }
+        fill={fillOf(row)}
         stroke={row.present ? 'var(--gold)' : 'var(--leaf)'}
         strokeWidth={2}
         strokeDasharray={isMeasured ? undefined : '3 2'}
@@ -221,7 +157,7 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
           x={right ? cx + 8 : cx}
           y={cy - 11}
           textAnchor={right ? 'end' : 'middle'}
-          className={`${css.offLabel} ${css.intact}`}
+          className={`${css.offLabel} ${css.halo}`}
         >
           {label}
         </text>
@@ -230,7 +166,21 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
   );
 }
 
-function inWords(data: readonly Datum[], foretold: number): string {
+function labelOf(row: VariantRow, hovered: boolean): string {
+  const isOriginal = row.key === '';
+  if (!isOriginal && !hovered && !row.present) return '';
+  const name = isOriginal ? 'original' : row.name;
+  return row.measure ? name : `${name}, predicted`;
+}
+
+function fillOf({ measure, present, onFront }: VariantRow): string {
+  if (!measure) return 'var(--card)';
+  if (present) return 'var(--gold)';
+  return onFront ? 'var(--leaf)' : 'var(--card)';
+}
+
+/** The ends of the chart in words, for screen readers; the table has every number. */
+function inWords(data: readonly Datum[], predicted: number): string {
   const fastest = data.reduce((a, b) => (a.speed >= b.speed ? a : b));
   const best = data.reduce((a, b) => (a.row.nll! <= b.row.nll! ? a : b));
   return (
@@ -238,6 +188,6 @@ function inWords(data: readonly Datum[], foretold: number): string {
     `${formatRate(fastest.speed)} tokens per second at perplexity ` +
     `${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ` +
     `${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per ` +
-    `second.${foretold > 0 ? ` ${plural(foretold, 'more plan')} with a predicted speed.` : ''}`
+    `second.${predicted > 0 ? ` ${plural(predicted, 'more plan')} with a predicted speed.` : ''}`
   );
 }

@@ -1,27 +1,20 @@
-// Perplexity against the number of blocks removed: the path of the iterative search and the
-// one-shot paths. Loaded when there is one; a mirror of its table.
+// Perplexity against the number of removed blocks: the iterative search and the one-shot paths.
 
-import { type RefObject, useEffect, useRef } from 'react';
-import {
-  CartesianGrid,
-  ComposedChart,
-  Line,
-  ReferenceLine,
-  ResponsiveContainer,
-  XAxis,
-  YAxis,
-} from 'recharts';
+import { useCallback } from 'react';
+import { CartesianGrid, ComposedChart, Line, ReferenceLine, XAxis, YAxis } from 'recharts';
 import { type PathPoint, type PathSeries, pathsView } from '../../state/search/selectors.ts';
 import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useWidth } from '../useWidth.ts';
-import { TICK } from './axis.ts';
+import { type DotProps, STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { pathLook } from './pathLook.ts';
-import { scaleOf, ticksOf } from './scale.ts';
+import { formatTick, scaleOf, ticksOf } from './scale.ts';
+import { usePoints } from './usePoints.ts';
 
 interface Props {
-  /** `name/count` of the point that is pointed at, here or in the table. */
+  /** `name/count` of the point under the pointer, here or in the table. */
   hover: string | null;
   onHover(id: string | null): void;
 }
@@ -34,17 +27,26 @@ interface Datum {
 
 export default function PathChart({ hover, onHover }: Props) {
   const { series } = useStudio(pathsView);
-  const ref = usePoints(series, onHover);
+  const { takePath } = useActions();
+  const take = useCallback(
+    (id: string) => {
+      const point = series
+        .flatMap(({ name, points }) => points.filter(({ count }) => id === `${name}/${count}`))
+        .at(0);
+      if (point) takePath(point.removed);
+    },
+    [series, takePath],
+  );
+  const ref = usePoints('data-point', onHover, take);
   const width = useWidth(ref, 600);
-  const present = useStudio((state) => state.plan.present.removed.join());
   const known = series.map((one) => ({
     ...one,
     points: one.points.filter(({ nll }) => nll !== null),
   }));
   const points = known.flatMap((one) => one.points);
-  const intact = Math.min(...points.map(({ nll }) => nll!));
+  const baseline = Math.min(...points.map(({ nll }) => nll!));
   const scale = scaleOf(
-    Number.isFinite(intact) ? intact : null,
+    Number.isFinite(baseline) ? baseline : null,
     points.map(({ nll }) => nll!),
   );
   const counts = series.flatMap((one) => one.points.map(({ count }) => count));
@@ -55,110 +57,98 @@ export default function PathChart({ hover, onHover }: Props) {
     (_, i) => first + i * every,
   );
   return (
-    <figure ref={ref} className={css.path} aria-label={inWords(known)} data-testid="path-chart">
-      <ResponsiveContainer
-        width="100%"
-        height="100%"
-        initialDimension={{ width: 600, height: 240 }}
+    <ChartFrame
+      ref={ref}
+      className={css.path}
+      label={inWords(known)}
+      testId="path-chart"
+      width={600}
+      height={240}
+    >
+      <ComposedChart
+        margin={{ top: 24, right: 20, bottom: 18, left: 0 }}
+        accessibilityLayer={false}
       >
-        <ComposedChart
-          margin={{ top: 24, right: 20, bottom: 18, left: 0 }}
-          accessibilityLayer={false}
-        >
-          <CartesianGrid vertical={false} stroke="var(--line)" />
-          <XAxis
-            dataKey="count"
-            type="number"
-            domain={[first - 0.3, last + 0.3]}
-            ticks={ticks}
-            interval={0}
-            tick={TICK}
-            tickLine={false}
-            axisLine={{ stroke: 'var(--line)' }}
-            label={{
-              value: 'blocks removed',
-              position: 'bottom',
-              offset: 2,
-              fill: 'var(--muted)',
-              fontSize: 11.5,
-            }}
-          />
-          <YAxis
-            scale="log"
-            domain={[Math.exp(scale.low), Math.exp(scale.high)]}
-            allowDataOverflow
-            ticks={points.length > 0 ? ticksOf(scale) : []}
-            interval={0}
-            tickFormatter={(ppl: number) =>
-              ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en')
-            }
-            tick={TICK}
-            tickLine={false}
-            axisLine={false}
-            width={58}
-            label={{
-              value: 'perplexity',
-              position: 'top',
-              offset: 10,
-              fill: 'var(--muted)',
-              fontSize: 11.5,
-            }}
-          />
-          <Bound high={scale.high} />
-          {/* The iterative path lies over the others. */}
-          {known.toReversed().map(({ name, points: measured }) => {
-            const { stroke, dash, shape } = pathLook(name);
-            return (
-              <Line
-                key={name}
-                data={measured.map(
-                  (point): Datum => ({
-                    count: point.count,
-                    ppl: Math.exp(Math.min(point.nll!, scale.high)),
-                    point,
-                  }),
-                )}
-                dataKey="ppl"
-                stroke={stroke}
-                strokeWidth={2}
-                strokeDasharray={dash}
-                activeDot={false}
-                isAnimationActive={false}
-                dot={({
-                  cx,
-                  cy,
-                  payload,
-                }: {
-                  cx?: number | undefined;
-                  cy?: number | undefined;
-                  payload?: Datum;
-                }) => (
-                  <Point
-                    key={payload?.count ?? 0}
-                    id={`${name}/${payload?.count ?? 0}`}
-                    cx={cx ?? 0}
-                    cy={cy ?? 0}
-                    stroke={stroke}
-                    shape={shape}
-                    beyond={
-                      payload && payload.point.nll! > scale.high
-                        ? { nll: payload.point.nll!, left: payload.count === last }
-                        : null
-                    }
-                    big={hover === `${name}/${payload?.count ?? 0}`}
-                    present={payload?.point.removed.join() === present}
-                  />
-                )}
-              />
-            );
-          })}
-        </ComposedChart>
-      </ResponsiveContainer>
-    </figure>
+        <CartesianGrid vertical={false} stroke="var(--line)" />
+        <XAxis
+          dataKey="count"
+          {...X_AXIS}
+          domain={[first - 0.3, last + 0.3]}
+          ticks={ticks}
+          interval={0}
+          label={titleBelow('blocks removed')}
+        />
+        <YAxis
+          {...Y_AXIS}
+          scale="log"
+          domain={[Math.exp(scale.low), Math.exp(scale.high)]}
+          allowDataOverflow
+          ticks={points.length > 0 ? ticksOf(scale) : []}
+          interval={0}
+          tickFormatter={formatTick}
+          width={58}
+          label={titleAbove('perplexity')}
+        />
+        <Bound high={scale.high} />
+        {/* The iterative path lies over the others. */}
+        {known.toReversed().map((one) => (
+          <Path key={one.name} path={one} high={scale.high} last={last} hover={hover} />
+        ))}
+      </ComposedChart>
+    </ChartFrame>
   );
 }
 
-/** The perplexity that the search must not pass. */
+interface PathProps {
+  /** With measured points only. */
+  path: PathSeries;
+  /** NLL at the top of the axis, in nats. */
+  high: number;
+  /** The highest number of blocks on the axis. */
+  last: number;
+  hover: string | null;
+}
+
+function Path({ path: { name, points }, high, last, hover }: PathProps) {
+  const present = useStudio((state) => state.plan.present.removed.join());
+  const { stroke, dash, shape } = pathLook(name);
+  const dot = ({ cx, cy, payload }: DotProps<Datum>) => {
+    const id = `${name}/${payload?.count ?? 0}`;
+    const nll = payload?.point.nll ?? 0;
+    return (
+      <Point
+        key={id}
+        id={id}
+        cx={cx ?? 0}
+        cy={cy ?? 0}
+        stroke={stroke}
+        shape={shape}
+        beyond={nll > high ? { nll, left: payload?.count === last } : null}
+        big={hover === id}
+        present={payload?.point.removed.join() === present}
+      />
+    );
+  };
+  return (
+    <Line
+      {...STILL}
+      data={points.map(
+        (point): Datum => ({
+          count: point.count,
+          ppl: Math.exp(Math.min(point.nll!, high)),
+          point,
+        }),
+      )}
+      dataKey="ppl"
+      stroke={stroke}
+      strokeWidth={2}
+      strokeDasharray={dash}
+      dot={dot}
+    />
+  );
+}
+
+/** The perplexity that the search must not exceed. */
 function Bound({ high }: { high: number }) {
   const bound = useStudio((state) => state.search.path?.request.maxPpl ?? null);
   if (bound === null || Math.log(bound) > high) return null;
@@ -174,7 +164,7 @@ interface PointProps {
   /** Its NLL when the axis ends below it; the number then stands at that side. */
   beyond: { nll: number; left: boolean } | null;
   big: boolean;
-  /** The plan in force. */
+  /** It is the current plan. */
   present: boolean;
 }
 
@@ -204,35 +194,7 @@ function Point({ id, cx, cy, stroke, shape, beyond, big, present }: PointProps) 
   );
 }
 
-/** Hover and click of the points, heard on the figure: the table answers keys. */
-function usePoints(
-  series: readonly PathSeries[],
-  onHover: Props['onHover'],
-): RefObject<HTMLElement | null> {
-  const ref = useRef<HTMLElement | null>(null);
-  const actions = useActions();
-  useEffect(() => {
-    const stop = new AbortController();
-    const idOf = ({ target }: Event) =>
-      (target instanceof Element
-        ? target.closest('[data-point]')?.getAttribute('data-point')
-        : null) ?? null;
-    const listen = (name: string, act: (id: string | null) => void) =>
-      ref.current?.addEventListener(name, (event) => act(idOf(event)), { signal: stop.signal });
-    listen('pointermove', onHover);
-    listen('pointerleave', () => onHover(null));
-    listen('click', (id) => {
-      const point = series.flatMap(({ name, points }) =>
-        points.filter(({ count }) => id === `${name}/${count}`),
-      )[0];
-      if (point) actions.takePath(point.removed);
-    });
-    return () => stop.abort();
-  }, [actions, onHover, series]);
-  return ref;
-}
-
-/** The paths in a sentence each, for those who do not see them; the table has every number. */
+/** The end of each path in a sentence, for screen readers; the table has every number. */
 function inWords(series: readonly PathSeries[]): string {
   const ends = series.flatMap(({ label, points }) => {
     const last = points.at(-1);

@@ -1,18 +1,17 @@
-// Criteria over the blocks: the ranks of all that are shown on one axis, or one criterion on its
-// own. Loaded when someone compares; a mirror of its table.
+// Criteria over the blocks: the ranks by all that are ticked, or the scores of one.
 
 import {
   CartesianGrid,
   ComposedChart,
   Line,
   ReferenceArea,
-  ResponsiveContainer,
   usePlotArea,
   useXAxisScale,
   XAxis,
   YAxis,
   ZIndexLayer,
 } from 'recharts';
+import type { CriterionName } from '../../analysis/criteriaTable.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import {
   bestSpan,
@@ -25,21 +24,30 @@ import { formatScore } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
-import { TICK } from './axis.ts';
+import {
+  ABOVE_LINES,
+  type DotProps,
+  longTitleAbove,
+  STILL,
+  titleBelow,
+  X_AXIS,
+  Y_AXIS,
+} from './axis.ts';
+import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { pathLook } from './pathLook.ts';
 
-/** From this ratio of the highest to the lowest score on, an axis of its own is logarithmic. */
+/** From this ratio of highest to lowest score on, the axis of one criterion is logarithmic. */
 const LOG_FROM = 8;
-/** The layer of points in recharts: over lines and axes, under labels. */
-const ABOVE_LINES = 600;
-/** Perplexities beyond it are drawn at it. */
+/** Perplexities off this scale are drawn at its end. */
 const MOST_NATS = 690;
 
 const NONE: ModelSummary['blocks'] = [];
 
+type AxisDomain = [number, number] | ['auto', 'auto'];
+
 interface Series {
-  name: string;
+  name: CriterionName;
   values: readonly (number | null)[];
 }
 
@@ -62,111 +70,76 @@ export default function RankChart() {
   const values = series.flatMap((each) => each.values.filter((value) => value !== null));
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const log = one !== null && low > 0 && high / low > LOG_FROM;
+  const ownDomain: AxisDomain = log ? [low / 1.2, high * 1.2] : ['auto', 'auto'];
+  const ownTitle = one && axisOf(one);
   return (
-    <figure
+    <ChartFrame
       ref={ref}
       className={css.path}
-      aria-label={one ? inWords(one) : ranksInWords(shown)}
-      data-testid="rank-chart"
+      label={one ? inWords(one) : ranksInWords(shown)}
+      testId="rank-chart"
+      width={640}
+      height={240}
     >
-      <ResponsiveContainer
-        width="100%"
-        height="100%"
-        initialDimension={{ width: 640, height: 240 }}
+      <ComposedChart
+        margin={{ top: 24, right: 20, bottom: 18, left: 0 }}
+        accessibilityLayer={false}
       >
-        <ComposedChart
-          margin={{ top: 24, right: 20, bottom: 18, left: 0 }}
-          accessibilityLayer={false}
-        >
-          <CartesianGrid vertical={false} stroke="var(--line)" />
-          <XAxis
-            dataKey="block"
-            type="number"
-            domain={[-0.5, blocks - 0.5]}
-            ticks={Array.from({ length: Math.ceil(blocks / every) }, (_, i) => i * every)}
-            interval={0}
-            tick={TICK}
-            tickLine={false}
-            axisLine={{ stroke: 'var(--line)' }}
-            label={{
-              value: 'block',
-              position: 'bottom',
-              offset: 2,
-              fill: 'var(--muted)',
-              fontSize: 11.5,
-            }}
-          />
-          <YAxis
-            scale={log ? 'log' : 'linear'}
-            domain={one ? (log ? [low / 1.2, high * 1.2] : ['auto', 'auto']) : [-0.04, 1.04]}
-            {...(!one && { ticks: [0, 0.25, 0.5, 0.75, 1] })}
-            tickFormatter={short}
-            tick={TICK}
-            tickLine={false}
-            axisLine={false}
-            width={62}
-            label={{
-              value: one
-                ? one.name === 'ppl'
-                  ? 'perplexity without'
-                  : one.label
-                : 'normalised rank, 0 = removed first',
-              position: 'insideTopLeft',
-              dy: -22,
-              fill: 'var(--muted)',
-              fontSize: 11.5,
-            }}
-          />
-          <BestSpan shows={list.some(({ name }) => name === 'angular')} />
-          {series.toReversed().map(({ name, values: own }) => {
-            const { stroke, dash, shape } = pathLook(name);
-            return (
-              <Line
-                key={name}
-                data={own.map((value, block) => ({ block, value }))}
-                dataKey="value"
-                stroke={stroke}
-                strokeWidth={1.5}
-                strokeDasharray={dash}
-                activeDot={false}
-                isAnimationActive={false}
-                dot={({
-                  cx,
-                  cy,
-                  payload,
-                }: {
-                  cx?: number | undefined;
-                  cy?: number | undefined;
-                  payload?: { block: number };
-                }) =>
-                  cy === undefined || !Number.isFinite(cy) ? (
-                    <g key={payload?.block ?? -1} />
-                  ) : (
-                    <path
-                      key={payload?.block ?? -1}
-                      d={shape(cx ?? 0, cy, blocks > 40 ? 2.5 : 4)}
-                      fill="var(--card)"
-                      stroke={stroke}
-                      strokeWidth={1.8}
-                    />
-                  )
-                }
-              />
-            );
-          })}
-          <ZIndexLayer zIndex={ABOVE_LINES}>
-            <Columns />
-          </ZIndexLayer>
-        </ComposedChart>
-      </ResponsiveContainer>
-    </figure>
+        <CartesianGrid vertical={false} stroke="var(--line)" />
+        <XAxis
+          {...X_AXIS}
+          dataKey="block"
+          domain={[-0.5, blocks - 0.5]}
+          ticks={Array.from({ length: Math.ceil(blocks / every) }, (_, i) => i * every)}
+          interval={0}
+          label={titleBelow('block')}
+        />
+        <YAxis
+          {...Y_AXIS}
+          scale={log ? 'log' : 'linear'}
+          domain={one ? ownDomain : [-0.04, 1.04]}
+          {...(!one && { ticks: [0, 0.25, 0.5, 0.75, 1] })}
+          tickFormatter={short}
+          width={62}
+          label={longTitleAbove(ownTitle ?? 'normalised rank, 0 = removed first')}
+        />
+        <BestSpan of={list} />
+        {series.toReversed().map((each) => (
+          <CriterionLine key={each.name} {...each} radius={blocks > 40 ? 2.5 : 4} />
+        ))}
+        <ZIndexLayer zIndex={ABOVE_LINES}>
+          <Columns />
+        </ZIndexLayer>
+      </ComposedChart>
+    </ChartFrame>
   );
 }
 
-/** The n neighbours that turn the stream least. */
-function BestSpan({ shows }: { shows: boolean }) {
+function CriterionLine({ name, values, radius }: Series & { radius: number }) {
+  const { stroke, dash, shape } = pathLook(name);
+  const dot = ({ cx, cy, payload }: DotProps<{ block: number }>) => {
+    const key = payload?.block ?? -1;
+    if (cy === undefined || !Number.isFinite(cy)) return <g key={key} />;
+    const d = shape(cx ?? 0, cy, radius);
+    return <path key={key} d={d} fill="var(--card)" stroke={stroke} strokeWidth={1.8} />;
+  };
+  return (
+    <Line
+      {...STILL}
+      data={values.map((value, block) => ({ block, value }))}
+      dataKey="value"
+      stroke={stroke}
+      strokeWidth={1.5}
+      strokeDasharray={dash}
+      dot={dot}
+    />
+  );
+}
+
+/** The best n neighbours, by the criterion that has them. */
+function BestSpan({ of }: { of: readonly CriterionView[] }) {
   const best = useStudio(bestSpan);
-  if (!shows || !best) return null;
+  if (!best || !of.some(({ name }) => name === best.name)) return null;
   return (
     <ReferenceArea
       x1={best.first - 0.5}
@@ -187,7 +160,7 @@ function Columns() {
   const x = useXAxisScale();
   const plot = usePlotArea();
   if (!x || !plot || plot.width <= 0) return null;
-  const gone = wholeBlocks(removed);
+  const removedBlocks = wholeBlocks(removed);
   const pitch = plot.width / Math.max(blocks.length, 1);
   return (
     <g>
@@ -199,7 +172,7 @@ function Columns() {
             key={block}
             data-block={block}
             className={css.column}
-            data-removed={gone.includes(block)}
+            data-removed={removedBlocks.includes(block)}
           >
             <rect
               className={css.hit}
@@ -209,9 +182,9 @@ function Columns() {
               width={pitch}
               height={plot.height + 18}
             />
-            {gone.includes(block) && (
+            {removedBlocks.includes(block) && (
               <rect
-                className={css.gone}
+                className={css.removedBlock}
                 x={cx - pitch * 0.35}
                 y={plot.y + plot.height - 2}
                 width={pitch * 0.7}
@@ -232,14 +205,17 @@ const short = (value: number) =>
 const drawn = (values: readonly number[]) =>
   values.map((value) => (Number.isFinite(value) ? value : null));
 
-function valuesOf({ name, scores }: CriterionView): (number | null)[] {
-  if (name !== 'ppl') return drawn(scores);
+const axisOf = ({ criterion, label }: CriterionView) =>
+  criterion.perplexity ? 'perplexity without' : label;
+
+function valuesOf({ criterion, scores }: CriterionView): (number | null)[] {
+  if (!criterion.perplexity) return drawn(scores);
   return scores.map((nll) => (Number.isNaN(nll) ? null : Math.exp(Math.min(nll, MOST_NATS))));
 }
 
-/** In a sentence, for those who do not see it; the table has every number. */
-function inWords({ name, label, ranks }: CriterionView): string {
-  const what = name === 'ppl' ? 'Perplexity with each block left out' : label;
+/** One criterion in a sentence, for screen readers; the table has every number. */
+function inWords({ criterion, label, ranks }: CriterionView): string {
+  const what = criterion.subject ?? label;
   const least = ranks.indexOf(Math.min(...ranks.filter((rank) => !Number.isNaN(rank))));
   const most = ranks.indexOf(Math.max(...ranks.filter((rank) => !Number.isNaN(rank))));
   return `${what} over the blocks: lowest for block ${least}, highest for block ${most}.`;

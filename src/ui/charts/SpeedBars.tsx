@@ -1,5 +1,4 @@
-// Two bars of throughput with the range of their runs; a prediction is an outline of dashes. A
-// mirror of the cards: must not say what they do not.
+// Two bars of throughput with the range of their runs; predictions are dashed.
 
 import type { Stat } from '../../analysis/speed.ts';
 import { speedView } from '../../state/speed/selectors.ts';
@@ -11,7 +10,7 @@ const BAR = 12;
 const GAP = 8;
 
 export function SpeedBars() {
-  const { original, pruned, stale, prediction, foretold } = useStudio(speedView);
+  const { original, pruned, stale, prediction, predicted } = useStudio(speedView);
   const live = useStudio((state) => state.speed.running?.samples);
   const fresh = pruned && !stale ? pruned.speed.throughput : null;
   const outline = prediction?.tokensPerSecond ?? null;
@@ -21,7 +20,7 @@ export function SpeedBars() {
     fresh?.max ?? 0,
     old?.speed.throughput.max ?? 0,
     outline ?? 0,
-    foretold?.tokensPerSecond ?? 0,
+    predicted?.tokensPerSecond ?? 0,
     ...(live?.original ?? []),
     ...(live?.pruned ?? []),
   );
@@ -52,10 +51,10 @@ export function SpeedBars() {
           data-testid="bar-predicted"
         />
       )}
-      {foretold && (
+      {predicted && (
         <path
           className={css.predicted}
-          d={`M${x(foretold.tokensPerSecond)} ${second - 3}v${BAR + 6}`}
+          d={`M${x(predicted.tokensPerSecond)} ${second - 3}v${BAR + 6}`}
           data-testid="bar-foretold"
         />
       )}
@@ -81,6 +80,7 @@ function Bar({
   kind: string;
 }) {
   const middle = y + BAR / 2;
+  const [from, to] = [x(stat.min), x(stat.max)];
   return (
     <g data-kind={kind}>
       <rect
@@ -94,7 +94,7 @@ function Bar({
       />
       <path
         className={css.whisker}
-        d={`M${x(stat.min)} ${middle}H${x(stat.max)}M${x(stat.min)} ${y + 2}v${BAR - 4}M${x(stat.max)} ${y + 2}v${BAR - 4}`}
+        d={`M${from} ${middle}H${to}M${from} ${y + 2}v${BAR - 4}M${to} ${y + 2}v${BAR - 4}`}
       />
     </g>
   );

@@ -1,19 +1,14 @@
-// The points of the chart of parts: attention as a diamond, feed-forward as a disc, side by side
-// over their block, each with a hit column of its own.
+// The marks of the sublayers chart: attention as diamonds, feed-forward as dots, with error bars.
 
 import { usePlotArea, useXAxisScale, useYAxisScale } from 'recharts';
-import {
-  isRemoved,
-  type SublayerPoint,
-  sublayersData,
-} from '../../state/score/sublayerSelectors.ts';
+import { isRemoved, type SublayerPoint, sublayersData } from '../../state/sublayers/selectors.ts';
 import { useStudio } from '../studioContext.ts';
 import type { MarksProps } from './CurveFrame.tsx';
 import css from './charts.module.css';
-import { Beyond, OffScale } from './MarkShapes.tsx';
+import { ErrorBar, isOff, OffScale } from './MarkShapes.tsx';
 
 /** Attention lies this far left of its block, feed-forward as far right, in blocks. */
-export const PART_SHIFT = 0.2;
+export const SUBLAYER_SHIFT = 0.2;
 
 export function SublayerMarks({ from, to, scale }: MarksProps) {
   const { blocks } = useStudio(sublayersData);
@@ -34,7 +29,7 @@ export function SublayerMarks({ from, to, scale }: MarksProps) {
     side: -1 | 1,
     size: number,
   ) {
-    const cx = center + side * PART_SHIFT * pitch;
+    const cx = center + side * SUBLAYER_SHIFT * pitch;
     const isAttention = side === -1;
     return (
       <g key={unit} data-unit={unit} className={css.column} data-removed={isRemoved(removed, unit)}>
@@ -45,21 +40,18 @@ export function SublayerMarks({ from, to, scale }: MarksProps) {
           width={pitch / 2}
           height={plot!.height + 40}
         />
-        {nll === null ? null : nll > scale.high || !Number.isFinite(nll) ? (
-          // The numbers of both parts of a block stand below each other.
+        {nll !== null && isOff(nll, scale) && (
+          // The numbers of both sublayers of a block stand below each other.
           <OffScale
             cx={cx}
             top={plot!.y + (isAttention ? -4 : 9)}
             nll={nll}
             left={cx > plot!.x + plot!.width * 0.8}
           />
-        ) : (
+        )}
+        {nll !== null && !isOff(nll, scale) && (
           <>
-            {Number.isFinite(low) && (
-              <line className={css.interval} x1={cx} x2={cx} y1={yOf(low)} y2={yOf(high)} />
-            )}
-            {high > scale.high && <Beyond cx={cx} cy={yOf(high)} down={false} />}
-            {low < scale.low && <Beyond cx={cx} cy={yOf(low)} down />}
+            <ErrorBar cx={cx} low={low} high={high} scale={scale} yOf={yOf} />
             {isAttention ? (
               <path className={css.attention} d={diamond(cx, yOf(nll), size + 1)} />
             ) : (
@@ -73,7 +65,7 @@ export function SublayerMarks({ from, to, scale }: MarksProps) {
 
   return (
     <g>
-      {blocks.slice(from, to + 1).map((parts, i) => {
+      {blocks.slice(from, to + 1).map((pair, i) => {
         const index = from + i;
         const cx = x(index);
         if (cx === undefined) return null;
@@ -88,8 +80,8 @@ export function SublayerMarks({ from, to, scale }: MarksProps) {
               width={pitch}
               height={plot.height + 40}
             />
-            {parts && mark(parts[0], cx, -1, size)}
-            {parts && mark(parts[1], cx, 1, size)}
+            {pair && mark(pair[0], cx, -1, size)}
+            {pair && mark(pair[1], cx, 1, size)}
           </g>
         );
       })}

@@ -1,3 +1,39 @@
-// How the numbers along an axis look, in every chart.
+// What the axes and lines of all charts have in common.
 
-export const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
+const TICK = { fill: 'var(--muted)', fontSize: 11.5 };
+
+export const X_AXIS = {
+  type: 'number',
+  tick: TICK,
+  tickLine: false,
+  axisLine: { stroke: 'var(--line)' },
+} as const;
+
+export const Y_AXIS = { tick: TICK, tickLine: false, axisLine: false } as const;
+
+/** A line that neither moves nor answers the pointer. */
+export const STILL = { activeDot: false, isAnimationActive: false } as const;
+
+/** The layer of points in recharts: over lines and axes, under labels. */
+export const ABOVE_LINES = 600;
+
+/** What recharts hands to the renderer of a point. */
+export interface DotProps<Datum> {
+  cx?: number | undefined;
+  cy?: number | undefined;
+  payload?: Datum;
+}
+
+const LABEL = { fill: 'var(--muted)', fontSize: 11.5 } as const;
+
+/** The title below a horizontal axis. */
+export const titleBelow = (value: string) =>
+  ({ ...LABEL, value, position: 'bottom', offset: 2 }) as const;
+
+/** The title above a vertical axis, `offset` pixels away. */
+export const titleAbove = (value: string, offset = 10) =>
+  ({ ...LABEL, value, position: 'top', offset }) as const;
+
+/** A long title above a vertical axis: it begins at the left edge of the plot. */
+export const longTitleAbove = (value: string) =>
+  ({ ...LABEL, value, position: 'insideTopLeft', dy: -22 }) as const;

@@ -1,5 +1,6 @@
-// How each criterion and its path are drawn, the same in all charts and legends: colour, dashes and
-// shape of its points.
+// How each criterion and its path are drawn in all charts and legends: colour, dashes, points.
+
+import type { PathName } from '../../state/search/selectors.ts';
 
 interface PathLook {
   stroke: string;
@@ -16,18 +17,15 @@ const square = (cx: number, cy: number, r: number) =>
 const triangle = (cx: number, cy: number, r: number) =>
   `M${cx} ${cy - r - 1} l${r + 1} ${2 * r} h${-2 * r - 2} z`;
 
-const LOOKS: Readonly<Record<string, PathLook>> = {
+const LOOKS: Readonly<Record<PathName, PathLook>> = {
   iterative: { stroke: 'var(--leaf)', dash: '', shape: circle },
   ppl: { stroke: 'var(--gold)', dash: '6 3', shape: diamond },
   'mag-l1': { stroke: 'var(--cut)', dash: '2 3', shape: square },
   'mag-l2': { stroke: 'var(--edge)', dash: '8 3 2 3', shape: triangle },
   'block-influence': { stroke: 'var(--ink)', dash: '1 3', shape: diamond },
   'file-ppl': { stroke: 'var(--leaf)', dash: '3 2 1 2', shape: triangle },
+  'file-order': { stroke: 'var(--ink)', dash: '10 4', shape: triangle },
   angular: { stroke: 'var(--muted)', dash: '4 4', shape: square },
 };
-const OTHER: PathLook = { stroke: 'var(--ink)', dash: '10 4', shape: triangle };
 
-/** By the name of the criterion or path. */
-export function pathLook(name: string): PathLook {
-  return LOOKS[name] ?? OTHER;
-}
+export const pathLook = (name: PathName): PathLook => LOOKS[name];

@@ -22,7 +22,7 @@ describe('scale', () => {
     expect(ticksOf(scale).length).toBeLessThanOrEqual(8);
   });
 
-  it('shows every block when the intact model itself is hopeless', () => {
+  it('shows every block when the original itself is hopeless', () => {
     const values = [17.5, 17.3, 17.9];
     const scale = scaleOf(17.4, values);
     expect(values.every((value) => value > scale.low && value < scale.high)).toBe(true);

@@ -1,7 +1,7 @@
-// Where the axis of the importance chart begins and ends and where its ticks lie. Perplexity is
-// drawn on a log axis: linear in NLL.
+// The perplexity axis of the charts: its range and its ticks, on a log scale (linear in NLL).
 
 import { chartScale } from '../../analysis/scales.ts';
+import { formatPpl } from '../format.ts';
 
 /** The NLL range of the axis, in nats; what lies above `high` is marked off the scale. */
 export interface Scale {
@@ -10,21 +10,21 @@ export interface Scale {
 }
 
 /**
- * @param intact NLL of the intact model, or null while unknown
+ * @param baseline NLL of the original model, or null while unknown
  * @param values NLLs of the blocks, in nats
  */
-export function scaleOf(intact: number | null, values: readonly number[]): Scale {
-  const floor = intact ?? Math.min(...values.filter(Number.isFinite));
+export function scaleOf(baseline: number | null, values: readonly number[]): Scale {
+  const floor = baseline ?? Math.min(...values.filter(Number.isFinite));
   if (!Number.isFinite(floor)) return { low: 0, high: 1 };
   const [low, high] =
     floor < HOPELESS ? chartScale(floor, values).domain.map(Math.log) : everything(floor, values);
-  // Room below for the label of the intact line.
+  // Room below for the label of the baseline.
   return { low: low! - 0.06 * (high! - low!), high: high! };
 }
 
 /**
- * From this NLL on (a perplexity of a million) the intact model itself is off any usual scale:
- * random weights, the wrong tokenizer.
+ * From this NLL on (a perplexity of a million) the original itself is off any usual scale: random
+ * weights, the wrong tokenizer.
  */
 const HOPELESS = Math.log(1e6);
 
@@ -64,3 +64,7 @@ export function roundTicks(from: number, to: number): number[] {
     ticks.push(Number(value.toPrecision(12)));
   return ticks;
 }
+
+/** A perplexity beside its tick. */
+export const formatTick = (ppl: number): string =>
+  ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en');

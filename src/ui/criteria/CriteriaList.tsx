@@ -1,17 +1,19 @@
-// One line per criterion: whether it is drawn, how far it agrees with perplexity and where not,
-// what it would remove, and the button that puts its order in force.
+// One row per criterion: whether it is drawn, how far it agrees with perplexity and where it does
+// not, what it would remove, and the button that makes its order the current one.
 
 import { useId } from 'react';
-import { knownOrders, orderInForce } from '../../state/criteria/orders.ts';
+import { currentOrder } from '../../state/criteria/orders.ts';
 import {
+  type BestSpan,
   bestSpan,
   type CriterionView,
   criteriaView,
-  freeBlocks,
+  REFERENCE,
   spanOf,
 } from '../../state/criteria/selectors.ts';
+import { unlockedBlocks } from '../../state/plan/locks.ts';
 import { wholeBlocks } from '../../units.ts';
-import { formatScore, listed } from '../format.ts';
+import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Sign } from '../kit/Sign.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
@@ -31,9 +33,10 @@ export function CriteriaList() {
 
 function Row({ criterion }: { criterion: CriterionView }) {
   const { name, label, spearman } = criterion;
+  const { option } = criterion.criterion;
   const shown = useStudio((state) => state.criteria.shown);
   const hasPpl = useStudio((state) => state.score.curve !== null);
-  const inForce = useStudio((state) => orderInForce(state)?.name === name);
+  const isCurrent = useStudio((state) => currentOrder(state)?.name === name);
   const actions = useActions();
   const id = useId();
   return (
@@ -56,7 +59,7 @@ function Row({ criterion }: { criterion: CriterionView }) {
         className={css.correlation}
         title="Spearman's rank correlation with perplexity, over the blocks"
       >
-        {name !== 'ppl' && hasPpl && (
+        {name !== REFERENCE && hasPpl && (
           <>
             <small>Spearman with PPL</small>{' '}
             <b data-testid={`spearman-${name}`}>{spearman === null ? '–' : signed(spearman)}</b>
@@ -65,41 +68,43 @@ function Row({ criterion }: { criterion: CriterionView }) {
       </span>
       <button
         type="button"
-        aria-pressed={inForce}
+        aria-pressed={isCurrent}
         aria-describedby={id}
-        title="“Drop the lowest” takes its order from this criterion"
+        title="Remove the least important blocks by this criterion"
         data-testid={`use-${name}`}
         onClick={() => actions.setOrder(name)}
       >
-        {inForce ? 'In force' : 'Use this order'}
+        {isCurrent ? 'Current' : 'Use this order'}
       </button>
       <p className={css.words}>
         <Words criterion={criterion} />
       </p>
-      {name === 'angular' && <Span />}
+      {option === 'span' && <Span />}
     </li>
   );
 }
 
+const blocksOf = ({ first, count }: BestSpan) =>
+  count === 1 ? `block ${first}` : `blocks ${first} to ${first + count - 1}`;
+
 const signed = (value: number) => `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)}`;
 
-/** What goes first by it, and where it and perplexity are farthest apart. */
-function Words({ criterion: { name, apart } }: { criterion: CriterionView }) {
-  const free = useStudio(freeBlocks);
+/** What it would remove first, and where its ranks differ most from those by perplexity. */
+function Words({ criterion: { take, apart } }: { criterion: CriterionView }) {
+  const free = useStudio(unlockedBlocks);
   const count = useStudio((state) => wholeBlocks(state.plan.present.removed).length || 3);
-  const order = useStudio((state) => knownOrders(state).find((one) => one.name === name) ?? null);
-  const gone = order?.take(free, count) ?? [];
+  const lowest = take(free, count);
   const first =
-    gone.length > 0
-      ? `The ${gone.length === 1 ? '' : `${gone.length} `}lowest: ${listed(gone)}.`
-      : 'No block may go.';
+    lowest.length > 0
+      ? `The ${lowest.length === 1 ? '' : `${lowest.length} `}lowest: ${listed(lowest)}.`
+      : 'No block can be removed.';
   const where = apart.map(
     ({ block, rank, pplRank }) => `block ${block} (rank ${rank}, by PPL ${pplRank})`,
   );
-  return `${first}${where.length > 0 ? ` Farthest from PPL: ${listed(where)}.` : ''}`;
+  return `${first}${where.length > 0 ? ` Differs most from PPL: ${listed(where)}.` : ''}`;
 }
 
-/** How many neighbours the angular distance spans. */
+/** Number of contiguous blocks that one score is of, and the best of them. */
 function Span() {
   const span = useStudio(spanOf);
   const most = useStudio((state) => Math.max(1, (state.model.current?.summary.numBlocks ?? 2) - 1));
@@ -108,7 +113,7 @@ function Span() {
   const id = useId();
   return (
     <p className={css.span}>
-      <label htmlFor={id}>Neighbours</label>
+      <label htmlFor={id}>Contiguous blocks</label>
       <WholeNumber
         id={id}
         value={span}
@@ -118,11 +123,7 @@ function Span() {
         onChange={(next) => actions.setCriteria({ span: next })}
       />
       <span className={kit.sub} data-testid="best-span">
-        {best
-          ? 'best: ' +
-            `${best.count === 1 ? `block ${best.first}` : `blocks ${best.first} to ${best.first + best.count - 1}`}, ` +
-            `${formatScore(best.distance)} of a half turn`
-          : 'no such neighbours are unlocked'}
+        {best ? `best: ${blocksOf(best)} (${best.words})` : 'too few unlocked blocks in a row'}
       </span>
     </p>
   );

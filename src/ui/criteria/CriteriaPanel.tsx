@@ -1,17 +1,18 @@
-// Criteria side by side: computed when someone asks, each with its correlation with perplexity, in
-// one chart. The plan changes only when an order is put in force.
+// Criteria side by side: computed on request, each with its correlation with perplexity, in one
+// chart. The plan changes only when another order is made the current one.
 
-import { lazy, Suspense } from 'react';
-import { endsProtected } from '../../state/commands.ts';
-import { missingCriteria } from '../../state/criteria/actions.ts';
-import { CRITERIA, criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
-import type { CriteriaSlice } from '../../state/criteria/state.ts';
-import type { StudioState } from '../../state/state.ts';
+import { Fragment, lazy, Suspense } from 'react';
+import { CRITERIA, isMeasured, type MeasuredSource } from '../../analysis/criteriaTable.ts';
+import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
+import { type CriterionView, criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
+import { MEASURED, SOURCES } from '../../state/criteria/sources.ts';
+import { endsLocked } from '../../state/plan/locks.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { CriteriaList } from './CriteriaList.tsx';
 import { CriteriaTable } from './CriteriaTable.tsx';
@@ -19,23 +20,20 @@ import css from './criteria.module.css';
 
 const RankChart = lazy(() => import('../charts/RankChart.tsx'));
 
-const hasMissing = (state: StudioState) =>
-  missingCriteria(state).magnitudes || missingCriteria(state).hidden;
-
 export function CriteriaPanel() {
   const running = useStudio((state) => state.criteria.running);
   const compared = useStudio((state) => state.criteria.compared && knownCriteria(state).length > 0);
-  const missing = useStudio(hasMissing);
+  const isMissing = useStudio((state) => missingSources(state).length > 0);
   return (
-    <section className={kit.card} aria-labelledby="criteria-title" data-testid="criteria-panel">
-      <div className={kit.head}>
-        <h2 id="criteria-title">Criteria</h2>
-        <span className={kit.sub}>
-          other rules that say which blocks matter little, beside perplexity
-        </span>
-      </div>
+    <Panel
+      id="criteria"
+      title="Criteria"
+      sub="other rules that say which blocks matter little, beside perplexity"
+      testId="criteria-panel"
+    >
       <div className={kit.stack}>
-        {running ? <Running what={running} /> : (missing || !compared) && <Compare />}
+        {running && <Running source={running} />}
+        {!running && (isMissing || !compared) && <Compare />}
         <ErrorNotice place="criteria" />
         {compared && (
           <>
@@ -50,18 +48,22 @@ export function CriteriaPanel() {
               <summary>As a table</summary>
               <CriteriaTable />
             </details>
+            <details>
+              <summary>How they are computed</summary>
+              <Formulas />
+            </details>
           </>
         )}
       </div>
-    </section>
+    </Panel>
   );
 }
 
-function Running({ what }: { what: NonNullable<CriteriaSlice['running']> }) {
+function Running({ source }: { source: MeasuredSource }) {
   const progress = useStudio((state) => state.criteria.progress);
   return (
     <div className={kit.row}>
-      <span className={kit.sub}>{what === 'magnitudes' ? 'Magnitudes' : 'Hidden states'}</span>
+      <span className={kit.sub}>{SOURCES[source].title}</span>
       <JobProgress progress={progress} label="Comparing criteria" />
       <span className={kit.grow} />
       <CommandButton id="cancel" testId="criteria-cancel" />
@@ -69,32 +71,46 @@ function Running({ what }: { what: NonNullable<CriteriaSlice['running']> }) {
   );
 }
 
+const COMPUTED = CRITERIA.filter(({ needs }) => isMeasured(needs));
+
 function Compare() {
-  const magnitudes = useStudio((state) => missingCriteria(state).magnitudes);
-  const hidden = useStudio((state) => missingCriteria(state).hidden);
-  const bytes = useStudio((state) =>
-    (state.model.current?.summary.blocks ?? []).reduce((sum, block) => sum + block.bytes, 0),
+  const costs = useStudio(missingCosts);
+  const todo = costs.map(({ words, bytes }) =>
+    bytes ? `${words} (${formatBytes(bytes)})` : words,
   );
-  const todo = [
-    magnitudes && `reads the weights of the blocks once (${formatBytes(bytes)})`,
-    hidden && 'runs the intact model once over the windows',
-  ].filter((one) => one !== false);
   return (
     <div className={kit.row}>
       <CommandButton id="compare-criteria" />
       <span className={kit.sub}>
-        Magnitude, Block Influence and angular distance
-        {todo.length > 0 && `; ${todo.join(', and ')}, here`}.
+        {listed(COMPUTED.map(({ label }) => label))}
+        {todo.length > 0 && `; ${listed(todo)}`}.
       </span>
     </div>
   );
 }
 
+function Formulas() {
+  const known = useStudio(knownCriteria);
+  return (
+    <dl className={kit.facts} data-testid="criteria-formulas">
+      {known.map(({ name, criterion: { label, formula, source } }) => (
+        <Fragment key={name}>
+          <dt>{label}</dt>
+          <dd>
+            {formula} ({source})
+          </dd>
+        </Fragment>
+      ))}
+    </dl>
+  );
+}
+
 function Tools() {
   const known = useStudio(knownCriteria);
-  const { view, norms, magnitudes } = useStudio((state) => state.criteria);
+  const { view, norms } = useStudio((state) => state.criteria);
   const actions = useActions();
   const isKnown = known.some(({ name }) => name === view);
+  const hasNorms = known.some(({ criterion }) => criterion.option === 'norms');
   return (
     <div className={kit.row}>
       <label className={css.pair}>
@@ -104,11 +120,11 @@ function Tools() {
           data-testid="criteria-view"
           onChange={(event) =>
             actions.setCriteria({
-              view: CRITERIA.find(({ name }) => name === event.target.value)?.name ?? 'ranks',
+              view: known.find(({ name }) => name === event.target.value)?.name ?? 'ranks',
             })
           }
         >
-          <option value="ranks">ranks of all ticked</option>
+          <option value="ranks">ranks by the selected criteria</option>
           {known.map(({ name, label }) => (
             <option key={name} value={name}>
               {label}, on its own axis
@@ -116,7 +132,7 @@ function Tools() {
           ))}
         </select>
       </label>
-      {magnitudes && (
+      {hasNorms && (
         <label className={css.pair}>
           <input
             type="checkbox"
@@ -124,32 +140,48 @@ function Tools() {
             data-testid="criteria-norms"
             onChange={() => actions.setCriteria({ norms: !norms })}
           />
-          magnitudes count the norm vectors
+          include norm weights in magnitude
         </label>
       )}
-      {magnitudes && (
-        <span className={kit.sub}>
-          {formatBytes(magnitudes.bytesRead)} read in {formatSeconds(magnitudes.seconds)}
-        </span>
-      )}
+      <BytesRead />
     </div>
   );
+}
+
+/** What the sources that read weights by themselves have read. */
+function BytesRead() {
+  const measured = useStudio((state) => state.criteria.measured);
+  return MEASURED.map((source) => {
+    const result = measured[source]?.result;
+    if (result?.bytesRead === undefined) return null;
+    return (
+      <span key={source} className={kit.sub}>
+        {SOURCES[source].title}: {formatBytes(result.bytesRead)} read in{' '}
+        {formatSeconds(result.seconds)}
+      </span>
+    );
+  });
 }
 
 /** Ranks of the block under the pointer or the focus. Of fixed height, so that nothing jumps. */
 function Reading() {
   const hover = useStudio((state) => state.view.hover);
   const known = useStudio(criteriaView);
-  const ranks =
-    hover === null ? [] : known.filter(({ ranks }) => !Number.isNaN(ranks[hover] ?? Number.NaN));
+  const ranks = hover === null ? [] : known.flatMap((view) => rankIn(view, hover) ?? []);
   return (
     <p className={css.reading} data-testid="criteria-reading">
-      {hover !== null && ranks.length > 0
-        ? `Block ${hover} goes ` +
-          `${ranks.map(({ label, ranks: own, scores }) => `${ordinal(own[hover]!)} of ${scores.filter((score) => !Number.isNaN(score)).length} by ${label}`).join(', ')}.`
+      {ranks.length > 0
+        ? `Block ${hover} is removed ${ranks.join(', ')}.`
         : 'Click a block to remove it or put it back.'}
     </p>
   );
+}
+
+/** "3rd of 16 by Mag L1"; null for a block without a score. */
+function rankIn({ label, ranks, scores }: CriterionView, block: number): string | null {
+  const rank = ranks[block] ?? Number.NaN;
+  const count = scores.filter((score) => !Number.isNaN(score)).length;
+  return Number.isNaN(rank) ? null : `${ordinal(rank)} of ${count} by ${label}`;
 }
 
 /** 1st, 2nd, 3rd; 4.5th for a shared rank. */
@@ -159,19 +191,22 @@ function ordinal(rank: number): string {
   return `${rank}${ending ?? 'th'}`;
 }
 
-/** Protection is a lock that people see; with it, magnitude is what the paper calls Mag+. */
+/** The paper's name for criteria with the ends locked: protection is a lock that people see. */
 function Locks() {
   const locked = useStudio((state) => state.plan.present.locked);
-  const ends = useStudio(endsProtected);
-  const hasMagnitudes = useStudio((state) => state.criteria.magnitudes !== null);
-  if (locked.length === 0 || !hasMagnitudes) return null;
+  const ends = useStudio(endsLocked);
+  const known = useStudio(knownCriteria);
+  const named = known.filter(({ criterion }) => criterion.withEndsLocked);
+  if (locked.length === 0 || named.length === 0) return null;
+  const names = listed(
+    named.map(({ label, criterion }) => `${label} is ${criterion.withEndsLocked}`),
+  );
+  const more = locked.length > 6 ? `; ${plural(locked.length - 6, 'more block')} locked` : '';
   return (
     <p className={kit.sub} data-testid="criteria-locks">
       {ends
-        ? 'With the first 4 and the last 2 blocks locked, an order by magnitude is ' +
-          `Mag+${locked.length > 6 ? `; ${plural(locked.length - 6, 'more block')} locked` : ''}.`
-        : `Locked: ${listed(locked)}. An order by magnitude that leaves locked blocks out is ` +
-          `Mag+; the paper's locks are the first 4 and the last 2.`}
+        ? `With the first 4 and the last 2 blocks locked, ${names}${more}.`
+        : `Locked: ${listed(locked)}. With the first 4 and the last 2 blocks locked, ${names}.`}
     </p>
   );
 }

@@ -1,58 +1,54 @@
-// Scores and ranks of every known criterion, a row per block: the accessible truth of the chart of
-// criteria.
+// Scores and ranks by every known criterion, a row per block.
 
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { criteriaView } from '../../state/criteria/selectors.ts';
 import { formatPpl, formatScore } from '../format.ts';
+import { DataTable } from '../kit/DataTable.tsx';
 import { Scroll } from '../kit/Scroll.tsx';
 import { useStudio } from '../studioContext.ts';
 import css from './criteria.module.css';
 
 const NONE: ModelSummary['blocks'] = [];
 
+const CAPTION =
+  'Score and rank (1 = removed first) of each block. Angular distance is listed at the first of ' +
+  'its blocks.';
+
 export function CriteriaTable() {
   const known = useStudio(criteriaView);
   const blocks = useStudio((state) => state.model.current?.summary.blocks ?? NONE);
   return (
     <Scroll label="Scores and ranks of the blocks">
-      <table className={css.table} data-testid="criteria-table">
-        <caption>
-          Score and rank (1 = removed first) of each block. Angular distance stands at the first of
-          its blocks.
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">block</th>
-            {known.map(({ name, label }) => (
-              <th key={name} scope="col" colSpan={2}>
-                {label}
-              </th>
-            ))}
+      <DataTable
+        testId="criteria-table"
+        caption={CAPTION}
+        className={css.table}
+        columns={[
+          { key: 'block', title: 'block' },
+          ...known.map(({ name, label }) => ({ key: name, title: label, span: 2 })),
+        ]}
+      >
+        {blocks.map(({ index: block }) => (
+          <tr key={block}>
+            <th scope="row">{block}</th>
+            {known.map(({ criterion, name, scores, ranks }) => {
+              const score = scores[block] ?? Number.NaN;
+              return Number.isNaN(score) ? (
+                <td key={name} colSpan={2}>
+                  –
+                </td>
+              ) : (
+                <Cells
+                  key={name}
+                  id={`${name}/${block}`}
+                  score={criterion.perplexity ? formatPpl(score) : formatScore(score)}
+                  rank={ranks[block]!}
+                />
+              );
+            })}
           </tr>
-        </thead>
-        <tbody>
-          {blocks.map(({ index: block }) => (
-            <tr key={block}>
-              <th scope="row">{block}</th>
-              {known.map(({ name, scores, ranks }) => {
-                const score = scores[block] ?? Number.NaN;
-                return Number.isNaN(score) ? (
-                  <td key={name} colSpan={2}>
-                    –
-                  </td>
-                ) : (
-                  <Cells
-                    key={name}
-                    id={`${name}/${block}`}
-                    score={name === 'ppl' ? formatPpl(score) : formatScore(score)}
-                    rank={ranks[block]!}
-                  />
-                );
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
     </Scroll>
   );
 }

@@ -1,5 +1,6 @@
-// The device and its self-test: what was tried, how far it was off, which routes follow.
+// The device and its self-test: what was checked, how large the errors are, which routes follow.
 
+import { DEVICE_NAMES } from '../deviceNames.ts';
 import { formatBytes } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
@@ -14,16 +15,17 @@ const RELEVANT = new Set([
   'chromium-experimental-subgroup-matrix',
 ]);
 
-export function DeviceDialog() {
+export default function DeviceDialog() {
   const report = useStudio((state) => state.device.report);
   const actions = useActions();
   if (!report) return null;
   const { selfTest } = report;
+  const wrong = selfTest?.passed ? 'wrong, avoided' : 'wrong';
   return (
     <Dialog title="Device" onClose={() => actions.openDialog(null)} testId="device-dialog">
       <dl className={kit.facts}>
         <dt>runs on</dt>
-        <dd>{report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly'}</dd>
+        <dd>{DEVICE_NAMES[report.preferred]}</dd>
         <dt>adapter</dt>
         <dd>{report.adapter || 'none found'}</dd>
         {report.reason && (
@@ -39,10 +41,7 @@ export function DeviceDialog() {
           </>
         )}
         <dt>features</dt>
-        <dd>
-          {report.features.filter((name) => RELEVANT.has(name)).join(', ') ||
-            'none that matter here'}
-        </dd>
+        <dd>{report.features.filter((name) => RELEVANT.has(name)).join(', ') || 'none'}</dd>
         {selfTest && (
           <>
             <dt>self-test</dt>
@@ -76,9 +75,7 @@ export function DeviceDialog() {
                   {check.note && <div className={kit.note}>{check.note}</div>}
                 </th>
                 <td>{check.maxError === null ? 'not run' : check.maxError.toExponential(1)}</td>
-                <td className={check.ok ? kit.good : kit.bad}>
-                  {check.ok ? 'right' : selfTest.passed ? 'wrong, avoided' : 'wrong'}
-                </td>
+                <td className={check.ok ? kit.good : kit.bad}>{check.ok ? 'correct' : wrong}</td>
               </tr>
             ))}
           </tbody>

@@ -1,9 +1,11 @@
-// What an evaluation is to run on: text, protocol, BOS, how much of the text.
+// What an evaluation is to run on: text, protocol, BOS token, number of segments.
 
-import { type ReactNode, useId } from 'react';
-import { longestSegment, segmentsOf, whyNoEvaluating } from '../../state/evaluate/selectors.ts';
+import type { ReactNode } from 'react';
+import { evaluateObstacle, longestSegment, segmentsOf } from '../../state/evaluate/selectors.ts';
 import type { EvaluateForm as Form } from '../../state/evaluate/state.ts';
+import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
+import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -13,7 +15,7 @@ import css from './evaluate.module.css';
 export function EvaluateForm() {
   const form = useStudio((state) => state.evaluate.form);
   const model = useStudio((state) => state.model.current);
-  const why = useStudio(whyNoEvaluating);
+  const obstacle = useStudio(evaluateObstacle);
   const { setEvaluation: set } = useActions();
   const longest = longestSegment(model);
   const paper = segmentsOf({ ...form, protocol: 'paper' }, model).segment;
@@ -45,53 +47,16 @@ export function EvaluateForm() {
         </div>
       </fieldset>
       <div className={css.row}>
-        {form.protocol === 'long' && (
-          <>
-            <Field label="Tokens per segment">
-              {(id) => (
-                <OptionalNumber
-                  id={id}
-                  value={form.segment}
-                  whole
-                  max={longest}
-                  placeholder={String(longest)}
-                  testId="evaluate-segment"
-                  onChange={(segment) => set({ segment })}
-                />
-              )}
-            </Field>
-            <Field label="Stride">
-              {(id) => (
-                <OptionalNumber
-                  id={id}
-                  value={form.stride}
-                  whole
-                  max={long.segment}
-                  placeholder={String(long.stride)}
-                  testId="evaluate-stride"
-                  onChange={(stride) => set({ stride })}
-                />
-              )}
-            </Field>
-          </>
-        )}
-        <Field label="Begin with BOS">
+        {form.protocol === 'long' && <LongContext longest={longest} usual={long} />}
+        <Field label="Prepend BOS token">
           {(id) => (
-            <select
+            <BosSelect
               id={id}
-              value={form.bos ?? 'auto'}
-              data-testid="evaluate-bos"
-              onChange={(event) =>
-                set({
-                  bos:
-                    event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every'),
-                })
-              }
-            >
-              <option value="auto">as the tokenizer does</option>
-              <option value="none">never</option>
-              <option value="every">every segment</option>
-            </select>
+              value={form.bos}
+              noun="segment"
+              testId="evaluate-bos"
+              onChange={(bos) => set({ bos })}
+            />
           )}
         </Field>
         <Field label="Segments, at most">
@@ -110,24 +75,55 @@ export function EvaluateForm() {
       <div className={kit.row}>
         <CommandButton id="evaluate" label="Evaluate" />
         <span className={kit.sub} role="status" data-testid="evaluate-why">
-          {why || (form.protocol === 'long' ? LONG : PAPER)}
+          {obstacle ?? (form.protocol === 'long' ? LONG : PAPER)}
         </span>
       </div>
     </form>
   );
 }
 
-const PAPER =
-  'Perplexities of short segments are higher than those of long ones: compare equal lengths only.';
+const PAPER = 'Short segments give higher perplexities than long ones: compare equal lengths only.';
 const LONG =
-  'Each segment predicts its last tokens, as many as the stride; the ones before are context.';
+  'Each segment predicts as many of its last tokens as the stride; the tokens before are context.';
 
-function Field({ label, children }: { label: string; children: (id: string) => ReactNode }) {
-  const id = useId();
+interface LongContextProps {
+  /** Tokens of the longest segment that the model takes. */
+  longest: number;
+  /** What empty fields mean, in tokens. */
+  usual: { segment: number; stride: number | null };
+}
+
+function LongContext({ longest, usual }: LongContextProps) {
+  const form = useStudio((state) => state.evaluate.form);
+  const { setEvaluation: set } = useActions();
   return (
-    <span className={css.pair}>
-      <label htmlFor={id}>{label}</label>
-      {children(id)}
-    </span>
+    <>
+      <Field label="Tokens per segment">
+        {(id) => (
+          <OptionalNumber
+            id={id}
+            value={form.segment}
+            whole
+            max={longest}
+            placeholder={String(longest)}
+            testId="evaluate-segment"
+            onChange={(segment) => set({ segment })}
+          />
+        )}
+      </Field>
+      <Field label="Stride">
+        {(id) => (
+          <OptionalNumber
+            id={id}
+            value={form.stride}
+            whole
+            max={usual.segment}
+            placeholder={String(usual.stride)}
+            testId="evaluate-stride"
+            onChange={(stride) => set({ stride })}
+          />
+        )}
+      </Field>
+    </>
   );
 }

@@ -1,14 +1,13 @@
-// The numbers of one evaluation: perplexities with intervals, how far the predictions part, and
-// always what they were measured on.
+// The numbers of one evaluation and what they were measured on.
 
 import type { EvaluatedSide } from '../../contract/evaluate.ts';
+import { deviceName } from '../../state/device/selectors.ts';
 import {
   evaluationShown,
   isStaleEvaluation,
   protocolWords,
 } from '../../state/evaluate/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { deviceName } from '../../state/selectors.ts';
 import { formatChange, formatPpl, formatSeconds, plural } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
@@ -32,7 +31,7 @@ export function EvaluateNumbers() {
         </p>
       )}
       <table className={css.numbers} data-stale={stale}>
-        <ComparedHead to="plan" />
+        <ComparedHead />
         <tbody>
           <tr>
             <th scope="row">perplexity</th>
@@ -55,7 +54,7 @@ export function EvaluateNumbers() {
           </tr>
           {result.top1Agreement !== null && (
             <Single
-              name="same most likely token"
+              name="same top token"
               value={`${(result.top1Agreement * 100).toFixed(1)} %`}
               testId="evaluate-top1"
             />
@@ -87,7 +86,7 @@ function intervalOf({ ci95: [low, high] }: EvaluatedSide): string {
   return low === high ? '–' : `${formatPpl(low)} to ${formatPpl(high)}`;
 }
 
-/** A number that compares both: it stands under the plan. */
+/** A number that compares both sides, in the column of the pruned model. */
 function Single({ name, value, testId }: { name: string; value: string; testId: string }) {
   return (
     <tr>
@@ -104,9 +103,10 @@ function Stale() {
   const running = useStudio((state) => state.evaluate.running !== null);
   const actions = useActions();
   if (!removed) return null;
+  const plan = removed.length > 0 ? `without ${listUnits(removed)}` : 'with all blocks';
   return (
     <p className={css.mark} data-testid="evaluate-stale">
-      Of another plan: {removed.length > 0 ? `without ${listUnits(removed)}` : 'with all blocks'}.{' '}
+      Of another plan, {plan}.{' '}
       {!running && (
         <button type="button" data-testid="evaluate-again" onClick={() => void actions.evaluate()}>
           Evaluate this plan

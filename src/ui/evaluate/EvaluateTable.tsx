@@ -1,44 +1,44 @@
-// Evaluations of the session beside each other: plan, text, segments, BOS and what came out. A plan
-// can be taken.
+// The evaluations of this session side by side.
 
 import { evaluationKey } from '../../state/evaluate/selectors.ts';
 import type { Evaluated } from '../../state/evaluate/state.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { formatPpl } from '../format.ts';
+import { type Column, DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './evaluate.module.css';
+
+const COLUMNS: readonly Column[] = [
+  { key: 'plan', title: 'plan', text: true },
+  { key: 'text', title: 'text', text: true },
+  { key: 'segments', title: 'segments' },
+  { key: 'bos', title: 'BOS' },
+  { key: 'original', title: 'original PPL' },
+  { key: 'pruned', title: 'pruned PPL' },
+  { key: 'top1', title: 'same top token' },
+  { key: 'kl', title: 'KL, nats' },
+];
 
 export function EvaluateTable() {
   const results = useStudio((state) => state.evaluate.results);
   return (
     <div>
       <div className={css.scroll}>
-        <table className={css.table} data-testid="evaluate-table">
-          <caption className={kit.hidden}>Evaluations of this model</caption>
-          <thead>
-            <tr>
-              <th scope="col">plan</th>
-              <th scope="col" className={css.text}>
-                text
-              </th>
-              <th scope="col">segments</th>
-              <th scope="col">BOS</th>
-              <th scope="col">original PPL</th>
-              <th scope="col">plan PPL</th>
-              <th scope="col">same token</th>
-              <th scope="col">KL, nats</th>
-            </tr>
-          </thead>
-          <tbody>
-            {results.map((one) => (
-              <Row key={evaluationKey(one.result)} one={one} />
-            ))}
-          </tbody>
-        </table>
+        <DataTable
+          testId="evaluate-table"
+          caption="Evaluations of this model"
+          captionHidden
+          className={css.table}
+          columns={COLUMNS}
+        >
+          {results.map((one) => (
+            <Row key={evaluationKey(one.result)} one={one} />
+          ))}
+        </DataTable>
       </div>
       <p className={kit.sub}>
-        Compare rows of the same text, segments and BOS. A click on a plan takes it.
+        Compare rows of the same text, segments and BOS. Click a plan to use it.
       </p>
     </div>
   );
@@ -67,7 +67,7 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
           type="button"
           className={`${kit.quiet} ${css.plan}`}
           aria-pressed={removed.join() === present}
-          title={`Take the plan ${name}`}
+          title={`Use the plan ${name}`}
           onClick={() => actions.setRemoved(removed)}
         >
           {name}
@@ -81,7 +81,7 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
         {stride !== null && `, stride ${stride}`}
         {!whole && <span className={css.mark}> stopped</span>}
       </td>
-      <td>{bos === 'every' ? 'each' : 'no'}</td>
+      <td>{bos === 'every' ? 'every' : 'no'}</td>
       <td>{formatPpl(original.nll)}</td>
       <td>{plan ? formatPpl(plan.nll) : '–'}</td>
       <td>{top1Agreement === null ? '–' : `${(top1Agreement * 100).toFixed(1)} %`}</td>

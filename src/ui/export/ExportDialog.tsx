@@ -1,11 +1,11 @@
-// Saving the pruned model: name, folder or zip, progress, and the verdict of verification with its
-// numbers.
+// Exporting the pruned model: name and target, progress, the result of verification.
 
 import { useState } from 'react';
 import type { ExportResult } from '../../contract/export.ts';
+import { deviceName } from '../../state/device/selectors.ts';
 import { suggestName } from '../../state/export/name.ts';
+import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { deviceName, keptWords } from '../../state/selectors.ts';
 import { sublayerUnits } from '../../units.ts';
 import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
@@ -28,13 +28,9 @@ export function ExportDialog() {
       onClose={() => actions.openDialog(null)}
       testId="export-dialog"
     >
-      {running ? (
-        <Running />
-      ) : result ? (
-        <Done result={result} />
-      ) : (
-        <Form named={name} setName={setName} />
-      )}
+      {running && <Running />}
+      {!running && result && <Done result={result} />}
+      {!running && !result && <Form named={name} setName={setName} />}
       <ErrorNotice place="export" />
     </Dialog>
   );
@@ -51,6 +47,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
   const target = canSaveFolder ? chosen : 'zip';
   const clean = name.trim();
   const wrong = whyNotName(clean);
+  const whole = dtype ? 'the whole model' : 'a copy of the model';
   const others = model.graphs.filter((graph) => graph.path !== model.summary.graph);
   return (
     <form
@@ -64,7 +61,7 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
       <p>
         {removed.length
           ? `Writes ${keptWords(model, removed, 'blocks')}, without ${listUnits(removed)}.`
-          : `No block is removed: this writes ${dtype ? 'the whole model' : 'a copy of the model'}.`}{' '}
+          : `Nothing is removed: this writes ${whole}.`}{' '}
         {others.length > 0 &&
           `Only ${model.summary.graph} is written, not ` +
             `${listed(others.map((graph) => graph.path))}.`}
@@ -114,13 +111,13 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
       <PrecisionChoice />
       {sublayerUnits(removed).length > 0 && (
         <p className={kit.note} data-testid="export-parts">
-          Blocks that lost a part run wherever the graph itself is run, as by ONNX Runtime and
-          transformers.js, but not where a model is built from its config, as by Python transformers
-          or converters to GGUF. The README of the export says more.
+          A block without one of its sublayers works wherever the graph itself is run, as in ONNX
+          Runtime and transformers.js, but not where a model is built from its config, as in Python
+          transformers or by GGUF converters. The README of the export says more.
         </p>
       )}
       <p className={kit.note}>
-        What was written is opened again, run and compared before it counts as verified.
+        The export is verified: opened again, run, and compared with the original.
       </p>
       <div className={kit.row}>
         <button
@@ -140,8 +137,8 @@ function Form({ named, setName }: { named: string | null; setName(name: string):
 function whyNotName(name: string): string | null {
   if (!name) return 'The export needs a name.';
   const sign = /[\\/:*?"<>|]/.exec(name)?.[0];
-  if (sign) return `A folder's name cannot hold “${sign}”.`;
-  return /^\.+$/.test(name) ? 'A name of dots alone is no name for a folder.' : null;
+  if (sign) return `The name of a folder cannot contain “${sign}”.`;
+  return /^\.+$/.test(name) ? 'The name of a folder cannot consist of dots only.' : null;
 }
 
 function Running() {
@@ -161,8 +158,8 @@ function Running() {
 
 const VERDICT: Record<ExportResult['verification']['status'], string> = {
   verified: '✓ Verified',
-  'in-parts': '✓ Right block by block, but too large to be run whole here',
-  unverified: 'Written whole, but not verified',
+  'in-parts': '✓ Verified block by block; too large to run whole here',
+  unverified: 'Written completely, but not verified',
   failed: '✕ Failed verification: do not use this export',
 };
 
@@ -172,6 +169,7 @@ const checkedOn = (name: string) =>
 function Done({ result }: { result: ExportResult }) {
   const actions = useActions();
   const { verification, blob } = result;
+  const notOk = verification.status === 'failed' ? '✕' : 'not run:';
   const verified = verification.status === 'verified' || verification.status === 'in-parts';
   return (
     <div className={kit.stack}>
@@ -192,15 +190,15 @@ function Done({ result }: { result: ExportResult }) {
       <ul style={{ margin: 0, paddingLeft: 18 }} data-testid="verify-checks">
         {verification.checks.map((check) => (
           <li key={check.name}>
-            <span className={check.ok ? kit.good : kit.bad}>
-              {check.ok ? 'right' : verification.status === 'failed' ? 'wrong' : 'not run'}
-            </span>
-            : {check.name}
+            <span className={check.ok ? kit.good : kit.bad}>{check.ok ? '✓' : notOk}</span>{' '}
+            {check.name}
             <div className={kit.note}>{check.detail}</div>
           </li>
         ))}
       </ul>
-      {result.leftOut.length > 0 && <p className={kit.note}>Left out: {listed(result.leftOut)}.</p>}
+      {result.leftOut.length > 0 && (
+        <p className={kit.note}>Not copied: {listed(result.leftOut)}.</p>
+      )}
       <div className={kit.row}>
         {blob && (
           <button

@@ -1,15 +1,21 @@
-// What is to be generated: prompt, examples, and the settings of sampling. Must not generate by
-// itself.
+// What to generate from: prompt, conversation, examples, sampling settings.
 
 import { CHAT_EXAMPLES, RAW_EXAMPLES } from '../../state/generate/examples.ts';
 import { chatState, modeOf } from '../../state/generate/prompt.ts';
-import type { GenerateForm as Form } from '../../state/state.ts';
+import type { GenerateForm as Form } from '../../state/generate/state.ts';
 import { DecimalNumber } from '../kit/DecimalNumber.tsx';
+import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { GenerateTurns, PROMPT_ID } from './GenerateTurns.tsx';
 import css from './generate.module.css';
+
+const PROMPT_LABELS: Record<Form['mode'], string> = {
+  raw: 'Prompt',
+  chat: 'Message',
+  ids: 'Token ids',
+};
 
 export function GenerateForm() {
   const form = useStudio((state) => state.generate.form);
@@ -30,11 +36,11 @@ export function GenerateForm() {
       <Mode mode={mode} hasTokenizer={hasTokenizer} />
       {mode === 'chat' && (
         <label className={css.prompt}>
-          <span>System text</span>
+          <span>System prompt</span>
           <textarea
             rows={2}
             value={form.system}
-            placeholder="Empty: the default of the model's template"
+            placeholder="Empty uses the default of the model's template"
             data-testid="system"
             onChange={(event) => set({ system: event.target.value })}
           />
@@ -42,7 +48,7 @@ export function GenerateForm() {
       )}
       {mode === 'chat' && <GenerateTurns />}
       <label className={css.prompt}>
-        <span>{mode === 'ids' ? 'Token ids' : mode === 'chat' ? 'Message' : 'Prompt'}</span>
+        <span>{PROMPT_LABELS[mode]}</span>
         <textarea
           rows={2}
           value={mode === 'ids' ? form.ids : form.prompt}
@@ -78,9 +84,7 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
   const chat = useStudio(chatState);
   const actions = useActions();
   if (!hasTokenizer)
-    return (
-      <p className={kit.sub}>This folder has no tokenizer: the prompt is given as token ids.</p>
-    );
+    return <p className={kit.sub}>This folder has no tokenizer: give the prompt as token ids.</p>;
   const modes: [Form['mode'], string][] = [
     ['raw', 'Text'],
     ['chat', 'Chat'],
@@ -105,7 +109,7 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
       ))}
       {chat === 'none' && <span className={kit.sub}>This model has no chat template.</span>}
       {typeof chat === 'object' && (
-        <span className={kit.bad}>No chat with this model. {chat.error}</span>
+        <span className={kit.bad}>This model cannot chat: {chat.error}</span>
       )}
     </fieldset>
   );
@@ -114,8 +118,6 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
 function Settings({ form }: { form: Form }) {
   const set = useActions().setGenerateForm;
   const { sampling } = form;
-  const sample = (fields: Partial<Form['sampling']>) =>
-    set({ sampling: { ...sampling, ...fields } });
   const greedy = sampling.temperature === 0;
   return (
     <details>
@@ -127,66 +129,19 @@ function Settings({ form }: { form: Form }) {
         </span>
       </summary>
       <div className={css.settings}>
-        <div>
-          <label htmlFor="gen-tokens">New tokens</label>
-          <WholeNumber
-            id="gen-tokens"
-            value={form.tokens}
-            min={1}
-            max={4096}
-            testId="gen-tokens"
-            onChange={(tokens) => set({ tokens })}
-          />
-        </div>
-        <div>
-          <label htmlFor="gen-temperature">Temperature</label>
-          <DecimalNumber
-            id="gen-temperature"
-            value={sampling.temperature}
-            min={0}
-            max={5}
-            step={0.1}
-            testId="gen-temperature"
-            onChange={(temperature) => sample({ temperature })}
-          />
-        </div>
-        <div>
-          <label htmlFor="gen-top-k">Top k (0: off)</label>
-          <WholeNumber
-            id="gen-top-k"
-            value={sampling.topK}
-            min={0}
-            max={1_000_000}
-            disabled={greedy}
-            testId="gen-top-k"
-            onChange={(topK) => sample({ topK })}
-          />
-        </div>
-        <div>
-          <label htmlFor="gen-top-p">Top p (1: off)</label>
-          <DecimalNumber
-            id="gen-top-p"
-            value={sampling.topP}
-            min={0.01}
-            max={1}
-            step={0.01}
-            disabled={greedy}
-            testId="gen-top-p"
-            onChange={(topP) => sample({ topP })}
-          />
-        </div>
-        <div>
-          <label htmlFor="gen-seed">Seed</label>
-          <WholeNumber
-            id="gen-seed"
-            value={sampling.seed}
-            min={0}
-            max={2 ** 31 - 1}
-            disabled={greedy}
-            testId="gen-seed"
-            onChange={(seed) => sample({ seed })}
-          />
-        </div>
+        <Field className={css.setting} label="New tokens">
+          {(id) => (
+            <WholeNumber
+              id={id}
+              value={form.tokens}
+              min={1}
+              max={4096}
+              testId="gen-tokens"
+              onChange={(tokens) => set({ tokens })}
+            />
+          )}
+        </Field>
+        <SamplingFields sampling={form.sampling} />
         <label className={css.wide}>
           <input
             type="checkbox"
@@ -198,5 +153,69 @@ function Settings({ form }: { form: Form }) {
         </label>
       </div>
     </details>
+  );
+}
+
+function SamplingFields({ sampling }: Pick<Form, 'sampling'>) {
+  const { setGenerateForm } = useActions();
+  const sample = (fields: Partial<Form['sampling']>) =>
+    setGenerateForm({ sampling: { ...sampling, ...fields } });
+  const greedy = sampling.temperature === 0;
+  return (
+    <>
+      <Field className={css.setting} label="Temperature">
+        {(id) => (
+          <DecimalNumber
+            id={id}
+            value={sampling.temperature}
+            min={0}
+            max={5}
+            step={0.1}
+            testId="gen-temperature"
+            onChange={(temperature) => sample({ temperature })}
+          />
+        )}
+      </Field>
+      <Field className={css.setting} label="Top k (0: off)">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={sampling.topK}
+            min={0}
+            max={1_000_000}
+            disabled={greedy}
+            testId="gen-top-k"
+            onChange={(topK) => sample({ topK })}
+          />
+        )}
+      </Field>
+      <Field className={css.setting} label="Top p (1: off)">
+        {(id) => (
+          <DecimalNumber
+            id={id}
+            value={sampling.topP}
+            min={0.01}
+            max={1}
+            step={0.01}
+            disabled={greedy}
+            testId="gen-top-p"
+            onChange={(topP) => sample({ topP })}
+          />
+        )}
+      </Field>
+      <Field className={css.setting} label="Seed">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={sampling.seed}
+            min={0}
+            max={2 ** 31 - 1}
+            disabled={greedy}
+            testId="gen-seed"
+            onChange={(seed) => sample({ seed })}
+          />
+        )}
+      </Field>
+    </>
   );
 }

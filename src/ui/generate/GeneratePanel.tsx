@@ -1,12 +1,17 @@
-// Side by side generation: one prompt, two texts that stream, their speeds, and where they part.
-// Model text is text, never markup.
+// Generation side by side: one prompt, the texts of both models, and where they first differ.
 
 import { useRef } from 'react';
-import { divergence, waitsForPerplexity, whyNoGenerating } from '../../state/generate/actions.ts';
+import type { Which } from '../../contract/speed.ts';
 import { continued } from '../../state/generate/prompt.ts';
+import {
+  divergence,
+  generateObstacle,
+  waitsForPerplexity,
+} from '../../state/generate/selectors.ts';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { GenerateForm } from './GenerateForm.tsx';
 import { GenerateSide } from './GenerateSide.tsx';
@@ -19,11 +24,12 @@ export function GeneratePanel() {
   const at = useStudio(divergence);
   const stale = shown !== null && shown.removed.join() !== removed.join();
   return (
-    <section className={kit.card} aria-labelledby="generate-title" data-testid="generate-panel">
-      <div className={kit.head}>
-        <h2 id="generate-title">Side by side</h2>
-        <span className={kit.sub}>the same prompt, seed and settings for original and plan</span>
-      </div>
+    <Panel
+      id="generate"
+      title="Side by side"
+      sub="same prompt and settings for both"
+      testId="generate-panel"
+    >
       <GenerateForm />
       <Tools />
       <ErrorNotice place="generate" />
@@ -34,29 +40,31 @@ export function GeneratePanel() {
             {shown.removed.length > 0 ? (
               <GenerateSide which="pruned" shown={shown} divergesAt={at} />
             ) : (
-              <p className={kit.sub}>Nothing is removed: the original goes on alone.</p>
+              <p className={kit.sub}>Nothing is removed: only the original generates.</p>
             )}
           </div>
           <p className={kit.sub} data-testid="generate-verdict">
             {stale && 'Generated with another plan. '}
-            {shown.removed.length > 0 && at !== null && `The texts part at token ${at + 1}. `}
+            {shown.removed.length > 0 && at !== null && `First difference at token ${at + 1}. `}
             {shown.notes.join(' ')}
           </p>
           <Continue />
         </>
       )}
-    </section>
+    </Panel>
   );
 }
 
-/** A click this soon after the start is the second one of a double click: it is no wish to stop. */
+const nameOf = (which: Which) => (which === 'original' ? 'original' : 'pruned model');
+
+/** A click this soon after the start is the second of a double click, not meant to stop. */
 const DOUBLE_CLICK_MS = 400;
 
 function Tools() {
   const running = useStudio((state) => state.generate.running);
   const progress = useStudio((state) => state.generate.progress);
   const waiting = useStudio(waitsForPerplexity);
-  const why = useStudio(whyNoGenerating);
+  const obstacle = useStudio(generateObstacle);
   const actions = useActions();
   const started = useRef(0);
   return (
@@ -75,8 +83,8 @@ function Tools() {
         <button
           type="button"
           data-testid="generate"
-          aria-disabled={why !== ''}
-          title={why || undefined}
+          aria-disabled={obstacle !== null}
+          title={obstacle ?? undefined}
           onClick={() => {
             started.current = performance.now();
             void actions.generate();
@@ -85,14 +93,14 @@ function Tools() {
           Generate
         </button>
       )}
-      {running && progress && <JobProgress progress={progress} label="Loading the variants" />}
+      {running && progress && <JobProgress progress={progress} label="Loading the models" />}
       {waiting && <span className={kit.sub}>Waiting for the perplexity of the plan.</span>}
-      {!running && why !== '' && <span className={kit.sub}>{why}</span>}
+      {!running && obstacle !== null && <span className={kit.sub}>{obstacle}</span>}
     </div>
   );
 }
 
-/** A chat goes on from one of the two answers. */
+/** A chat continues from one of the two answers. */
 function Continue() {
   const { shown, running, form } = useStudio((state) => state.generate);
   const actions = useActions();
@@ -116,7 +124,7 @@ function Continue() {
             focusPrompt();
           }}
         >
-          {sides.length > 1 ? `Continue with the answer of the ${which}` : 'Continue'}
+          {sides.length > 1 ? `Continue with the answer of the ${nameOf(which)}` : 'Continue'}
         </button>
       ))}
     </fieldset>

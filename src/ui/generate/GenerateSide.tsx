@@ -1,9 +1,9 @@
-// One side of a generation: its text with the first diverging token marked, and its own speed.
+// One side of a generation: its text with the first different token marked, and its speed.
 
 import type { Side } from '../../contract/generate.ts';
 import type { Which } from '../../contract/speed.ts';
-import { markedSublayer } from '../../state/generate/mark.ts';
-import type { Generated } from '../../state/state.ts';
+import { markedRange } from '../../state/generate/mark.ts';
+import type { Generated } from '../../state/generate/state.ts';
 import { formatRate, formatShort, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import css from './generate.module.css';
@@ -39,7 +39,7 @@ export function GenerateSide({ which, shown, divergesAt }: Props) {
       <p className={kit.sub}>
         {side && (
           <>
-            first token <span data-testid={`gen-ttft-${which}`}>{formatShort(side.ttft)}</span>,{' '}
+            TTFT <span data-testid={`gen-ttft-${which}`}>{formatShort(side.ttft)}</span>,{' '}
             {plural(side.tokens, 'token')}
             {ending(side, shown.stopped)}
           </>
@@ -49,7 +49,7 @@ export function GenerateSide({ which, shown, divergesAt }: Props) {
   );
 }
 
-/** Decode speed: the first token belongs to the prompt. */
+/** Decode speed in tokens/s: the first token counts as part of the prompt. */
 function rateOf({ tokens, seconds, ttft }: Side): number {
   return (tokens - 1) / (seconds - ttft);
 }
@@ -59,7 +59,7 @@ function ending({ done }: Side, stopped: boolean): string {
   return done === null && stopped ? ', stopped' : '';
 }
 
-/** Ids where there is no tokenizer. */
+/** Token ids where there is no tokenizer. Model text is text, never markup. */
 function MarkedText({ side, at }: { side: Side | undefined; at: number | null }) {
   if (!side) return null;
   if (side.text === '' && (side.ends.at(-1) ?? 0) === 0) {
@@ -72,20 +72,20 @@ function MarkedText({ side, at }: { side: Side | undefined; at: number | null })
       </>
     );
   }
-  const part = at === null ? null : markedSublayer(side.text, side.ends, at);
-  if (!part) return side.text;
+  const range = at === null ? null : markedRange(side.text, side.ends, at);
+  if (!range) return side.text;
   return (
     <>
-      {side.text.slice(0, part[0])}
-      <Mark text={side.text.slice(...part)} />
-      {side.text.slice(part[1])}
+      {side.text.slice(0, range[0])}
+      <Mark text={side.text.slice(...range)} />
+      {side.text.slice(range[1])}
     </>
   );
 }
 
 function Mark({ text }: { text: string }) {
   return (
-    <mark data-testid="diverge" title="the first token that differs">
+    <mark data-testid="diverge" title="first different token">
       {text}
     </mark>
   );

@@ -1,11 +1,10 @@
-// The conversation so far: what was asked and answered before the next message. Model text is text,
-// never markup.
+// The conversation before the next message.
 
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './generate.module.css';
 
-/** Id of the field that is typed in next. */
+/** Id of the field of the next message. */
 export const PROMPT_ID = 'generate-prompt';
 
 export function GenerateTurns() {
@@ -53,7 +52,7 @@ export function GenerateTurns() {
   );
 }
 
-/** What had the focus is gone: the next thing to do is to type. */
+/** For when what had the focus has left the page: typing comes next. */
 export function focusPrompt(): void {
   document.getElementById(PROMPT_ID)?.focus();
 }

@@ -1,9 +1,8 @@
-// A plan by its goal instead of by its blocks: what must hold, the search step by step, how it
-// ended.
+// Finding a plan by its goal: the goal, the plans that were tried, the result.
 
 import { useId, useState } from 'react';
-import { budgetWords, whyNoBudget } from '../../state/goal/actions.ts';
-import type { BudgetKind, BudgetStep } from '../../state/state.ts';
+import { goalObstacle, goalWords } from '../../state/goal/selectors.ts';
+import type { GoalKind, GoalStep } from '../../state/goal/state.ts';
 import { plural } from '../format.ts';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -11,14 +10,14 @@ import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './goal.module.css';
 
-const KINDS: Record<BudgetKind, { label: string; unit: string; scale: number }> = {
+const KINDS: Record<GoalKind, { label: string; unit: string; scale: number }> = {
   speed: { label: 'at least', unit: 'tok/s', scale: 1 },
-  file: { label: 'at most', unit: 'MB of files', scale: 1e6 },
-  device: { label: 'at most', unit: 'MB on the device', scale: 1e6 },
+  file: { label: 'at most', unit: 'MB (size)', scale: 1e6 },
+  device: { label: 'at most', unit: 'MB (device memory)', scale: 1e6 },
 };
 
-export function BudgetSection() {
-  const { steps, verdict, running, kind } = useStudio((state) => state.budget);
+export function GoalSection() {
+  const { steps, verdict, running, kind } = useStudio((state) => state.goal);
   return (
     <details className={css.budget} data-testid="budget">
       <summary>Find a plan by goal</summary>
@@ -38,21 +37,21 @@ export function BudgetSection() {
           {verdict}
         </p>
       )}
-      <ErrorNotice place="budget" />
+      <ErrorNotice place="goal" />
     </details>
   );
 }
 
 function Form() {
-  const { kind, goal, running } = useStudio((state) => state.budget);
-  const why = useStudio(whyNoBudget);
+  const { kind, value: goal, running } = useStudio((state) => state.goal);
+  const obstacle = useStudio(goalObstacle);
   const actions = useActions();
   const id = useId();
   const { scale } = KINDS[kind];
   const [typed, setTyped] = useState(goal === null ? '' : String(goal / scale));
   const [seen, setSeen] = useState(goal);
   const value = Number(typed);
-  // Set from elsewhere, as when another model is opened.
+  // Changed from elsewhere, as when another model is opened.
   if (goal !== seen) {
     setSeen(goal);
     if (goal !== numberOf(typed, scale)) setTyped(goal === null ? '' : String(goal / scale));
@@ -62,7 +61,7 @@ function Form() {
     const next = numberOf(text, nextScale);
     setTyped(text);
     setSeen(next);
-    actions.setBudget({ goal: next });
+    actions.setGoal({ value: next });
   };
   return (
     <form
@@ -80,7 +79,7 @@ function Form() {
         step="any"
         inputMode="decimal"
         value={typed}
-        // Not disabled: Enter in it starts the search, and the focus stays.
+        // Not disabled: Enter starts the search, and the focus stays.
         readOnly={running}
         aria-invalid={!valid}
         data-testid="budget-value"
@@ -92,12 +91,12 @@ function Form() {
         disabled={running}
         data-testid="budget-kind"
         onChange={(event) => {
-          const next = event.target.value as BudgetKind;
-          actions.setBudget({ kind: next });
+          const next = event.target.value as GoalKind;
+          actions.setGoal({ kind: next });
           set(typed, KINDS[next].scale);
         }}
       >
-        {(Object.keys(KINDS) as BudgetKind[]).map((one) => (
+        {(Object.keys(KINDS) as GoalKind[]).map((one) => (
           <option key={one} value={one}>
             {KINDS[one].unit}
           </option>
@@ -105,20 +104,20 @@ function Form() {
       </select>
       <button
         type="submit"
-        aria-disabled={running || why !== ''}
+        aria-disabled={running || obstacle !== null}
         data-testid="budget-find"
-        title={why}
+        title={obstacle ?? undefined}
       >
         Find plan
       </button>
       <p className={css.why} role="status">
-        {running || goal === null ? '' : why}
+        {running || goal === null ? '' : obstacle}
       </p>
     </form>
   );
 }
 
-/** What was typed in the goal's own unit, or null when it is no positive number. */
+/** The number typed, in tokens/s or bytes, or null when it is not positive. */
 function numberOf(text: string, scale: number): number | null {
   const value = Number(text);
   return text !== '' && Number.isFinite(value) && value > 0 ? value * scale : null;
@@ -130,7 +129,7 @@ function Running() {
   return (
     <div className={kit.row}>
       <JobProgress progress={progress} label="Measuring a plan" />
-      <button type="button" data-testid="budget-cancel" onClick={actions.stopBudget}>
+      <button type="button" data-testid="budget-cancel" onClick={actions.stopGoalSearch}>
         Cancel
       </button>
     </div>
@@ -138,14 +137,13 @@ function Running() {
 }
 
 /** "without 6 blocks: predicted 310 tok/s, measured 288 tok/s, not enough". */
-function inWords(kind: BudgetKind, { blocks, estimated, measured, meets }: BudgetStep): string {
+function inWords(kind: GoalKind, { blocks, estimated, measured, meets }: GoalStep): string {
   const words = [`without ${plural(blocks, 'block')}:`];
-  if (estimated !== null) words.push(`predicted ${budgetWords(kind, estimated)},`);
+  if (estimated !== null) words.push(`predicted ${goalWords(kind, estimated)},`);
   if (measured === null) words.push('measuring…');
-  else
-    words.push(
-      `measured ${budgetWords(kind, measured)}, ` +
-        `${meets ? 'enough' : kind === 'speed' ? 'not enough' : 'too much'}`,
-    );
+  else {
+    const misses = kind === 'speed' ? 'not enough' : 'too much';
+    words.push(`measured ${goalWords(kind, measured)}, ${meets ? 'enough' : misses}`);
+  }
   return words.join(' ');
 }

@@ -1,5 +1,4 @@
-// Use elsewhere: the plan and the curve as other tools take them, and orders that came from their
-// files.
+// The plan and the curve in the forms that other tools read, and orders from their files.
 
 import { useId } from 'react';
 import {
@@ -18,7 +17,7 @@ import { useActions, useStudio } from '../studioContext.ts';
 import { InteropFiles } from './InteropFiles.tsx';
 import css from './interop.module.css';
 
-export function InteropDialog() {
+export default function InteropDialog() {
   const plan = useStudio(planSnippets);
   const curve = useStudio(curveSnippets);
   const removed = useStudio((state) => state.plan.present.removed);
@@ -46,7 +45,7 @@ function Source() {
   const id = useId();
   return (
     <div className={kit.row}>
-      <label htmlFor={id}>Name or path of the original for other tools</label>
+      <label htmlFor={id}>Name or path of the original model, for other tools</label>
       <input
         id={id}
         type="text"

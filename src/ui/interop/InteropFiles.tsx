@@ -1,9 +1,9 @@
-// Orders that came from files of other tools: what they say, and "remove the k lowest of this
-// file".
+// Orders from files of other tools, and removal of the lowest blocks by one of them.
 
-import { useId, useState } from 'react';
+import { useState } from 'react';
 import { type FileOrder, fileOrders } from '../../state/criteria/fileOrders.ts';
 import { plural } from '../format.ts';
+import { Field } from '../kit/Field.tsx';
 import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
@@ -32,7 +32,7 @@ export function InteropFiles() {
             data-testid="interop-forget"
             onClick={actions.forgetFiles}
           >
-            Forget {orders.length > 1 ? 'both' : 'it'}
+            Forget {orders.length > 1 ? 'these files' : 'this file'}
           </button>
         )}
       </div>
@@ -40,14 +40,13 @@ export function InteropFiles() {
   );
 }
 
-/** As many blocks as an order usually is read for at a glance. */
+/** Blocks of an order that are listed. */
 const SHOWN = 12;
 
 function Order({ order: { name, label, file, blocks } }: { order: FileOrder }) {
   const refusal = useStudio((state) => state.plan.refusal);
   const [k, setK] = useState(Math.min(4, blocks.length));
   const actions = useActions();
-  const id = useId();
   return (
     <div className={css.item} data-testid={`interop-${name}`}>
       <div className={css.head}>
@@ -59,21 +58,24 @@ function Order({ order: { name, label, file, blocks } }: { order: FileOrder }) {
         </span>
       </div>
       <div className={kit.row}>
-        <label htmlFor={id}>Remove the lowest</label>
-        <WholeNumber
-          id={id}
-          value={k}
-          min={0}
-          max={blocks.length}
-          testId={`${name}-k`}
-          onChange={setK}
-        />
+        <Field label="Remove the lowest">
+          {(id) => (
+            <WholeNumber
+              id={id}
+              value={k}
+              min={0}
+              max={blocks.length}
+              testId={`${name}-k`}
+              onChange={setK}
+            />
+          )}
+        </Field>
         <button
           type="button"
           data-testid={`${name}-drop`}
           onClick={() => actions.dropByFile(name, k)}
         >
-          Remove {k}, and no others
+          Remove only these {k}
         </button>
       </div>
       {refusal && (

@@ -1,7 +1,7 @@
-// A button that runs a command: its label, key and whether it may run come from the command itself.
+// A button that runs a command, with the command's label and key.
 
 import type { CommandId } from '../../state/commands.ts';
-import { primaryCommand } from '../../state/commands.ts';
+import { primaryCommand } from '../../state/primaryCommand.ts';
 import { useCommand, useStudio } from '../studioContext.ts';
 import { keyName } from './keyName.ts';
 
@@ -14,10 +14,7 @@ interface Props {
   testId?: string;
 }
 
-/**
- * Stays focusable while the command may not run: a button that goes dead under the focus would lose
- * it.
- */
+/** Stays focusable while the command is unavailable: a disabled button would lose the focus. */
 export function CommandButton({ id, label, icon, testId }: Props) {
   const { command, enabled, run } = useCommand(id);
   const primary = useStudio((state) => primaryCommand(state) === id);

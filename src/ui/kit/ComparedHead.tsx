@@ -1,4 +1,4 @@
-// The head of a table that holds two things against each other: a name, both values, the change.
+// The head of a table that compares two columns.
 
 import css from './kit.module.css';
 

@@ -1,4 +1,4 @@
-// A button that copies a text, and says whether it did.
+// A button that copies a text and says whether it did.
 
 import { useRef, useState } from 'react';
 import css from './kit.module.css';
@@ -16,7 +16,7 @@ export function CopyButton({ label = 'Copy', name, text, testId }: Props) {
   const button = useRef<HTMLButtonElement>(null);
   const copy = async () => {
     const ok = await copied(typeof text === 'string' ? text : text(), button.current);
-    setSaid(ok ? 'Copied.' : 'The browser does not let this page copy.');
+    setSaid(ok ? 'Copied.' : 'The browser does not allow this page to copy.');
   };
   return (
     <span className={css.copy}>
@@ -37,7 +37,7 @@ export function CopyButton({ label = 'Copy', name, text, testId }: Props) {
   );
 }
 
-/** There is no clipboard on pages that were not loaded over HTTPS: there a selection is copied. */
+/** Pages that were not loaded over HTTPS have no clipboard: they copy a selection instead. */
 async function copied(text: string, near: HTMLElement | null): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

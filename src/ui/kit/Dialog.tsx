@@ -1,5 +1,4 @@
-// A native modal dialog that is open while it is mounted; must not hold what it asks for. Close
-// comes last, so that the first field has the focus.
+// A native modal dialog that is open while it is mounted.
 
 import { type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
 import { useStudio } from '../studioContext.ts';
@@ -43,6 +42,7 @@ export function Dialog({
         <h2 id={heading}>{title}</h2>
         {children}
         <News />
+        {/* Last, so that the first field has the focus. */}
         <button
           type="button"
           className={css.close}
@@ -56,10 +56,7 @@ export function Dialog({
   );
 }
 
-/**
- * What happens while the dialog is open, read aloud: a modal dialog silences the announcer of the
- * page.
- */
+/** Reads aloud what happens meanwhile: a modal dialog silences the announcer of the page. */
 function News() {
   const text = useStudio((state) => state.view.announcement);
   const [before] = useState(text);

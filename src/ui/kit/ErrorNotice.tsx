@@ -1,12 +1,11 @@
-// One error as a sentence, what to do next, the one click that does it, and the technical detail
-// folded away; stays until it is dismissed or solved.
+// An error: what happened, what to do next, technical details folded away.
 
 import { remedyOf } from '../../state/remedies.ts';
-import type { Place } from '../../state/state.ts';
+import type { ErrorPlace } from '../../state/state.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import css from './kit.module.css';
 
-export function ErrorNotice({ place }: { place: Place }) {
+export function ErrorNotice({ place }: { place: ErrorPlace }) {
   const error = useStudio((state) => state.errors[place]);
   const remedy = useStudio((state) => remedyOf(state, place));
   const actions = useActions();
@@ -38,7 +37,7 @@ export function ErrorNotice({ place }: { place: Place }) {
       )}
       {error.detail && (
         <details>
-          <summary>Detail</summary>
+          <summary>Details</summary>
           <pre>{error.detail}</pre>
         </details>
       )}

@@ -1,5 +1,4 @@
-// A button that asks for one file of the disk; the input covers it, so that keyboard and drop work
-// as the browser does them.
+// A button that asks for one file. The input covers it, so that keyboard and drop work natively.
 
 import css from './kit.module.css';
 

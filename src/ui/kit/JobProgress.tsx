@@ -1,4 +1,4 @@
-// A running job: what it does, how far it is, how long it will take.
+// A running job: its phase, how far it is, the time left.
 
 import type { Progress } from '../../contract/progress.ts';
 import { formatBytes, formatSeconds } from '../format.ts';
@@ -8,7 +8,7 @@ const PHASES: Record<Progress['phase'], string> = {
   read: 'reading',
   compile: 'compiling programs',
   warmup: 'warming up',
-  // The bar says so itself.
+  // The bar alone says so.
   score: '',
   decode: 'generating',
   write: 'writing',

@@ -1,5 +1,4 @@
-// The switch for a notification at the end of a long job; asks the browser for leave only when it
-// is switched on.
+// Whether the end of a long job is notified; permission is asked for when it is switched on.
 
 import { useState } from 'react';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -15,15 +14,15 @@ export function NotifySwitch({ label = 'Notify me when a long job ends' }: { lab
     if (on || (await mayNotify())) actions.setNotify(!on);
     else
       setRefusal(
-        'This browser does not allow this page to notify: its settings for this site decide.',
+        'The browser blocks notifications here: allow them in its settings for this site.',
       );
   }
 
   return (
     <div>
       <label>
-        <input type="checkbox" checked={on} data-testid="notify" onChange={() => void toggle()} />{' '}
-        {label}
+        <input type="checkbox" checked={on} data-testid="notify" onChange={() => void toggle()} />
+        {` ${label}`}
       </label>
       {refusal && (
         <p className={kit.note} role="status" data-testid="notify-refused">

@@ -1,4 +1,4 @@
-// The folder that is being read, with the bytes of its graph on a disk that takes its time.
+// The folder that is being read, and how far it is.
 
 import { useStudio } from '../studioContext.ts';
 import { JobProgress } from './JobProgress.tsx';

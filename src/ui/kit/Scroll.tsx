@@ -1,9 +1,9 @@
-// A box for a table that may be wider or longer than there is room: keys scroll it, too.
+// A scrolling box for a table, which the keyboard scrolls, too.
 
 import { type ReactNode, useEffect, useRef } from 'react';
 import css from './kit.module.css';
 
-/** Takes the focus only because nothing inside it does. */
+/** Focusable because nothing inside it is. */
 export function Scroll({ label, children }: { label: string; children: ReactNode }) {
   const ref = useRef<HTMLElement>(null);
   useEffect(() => {

@@ -1,8 +1,9 @@
-// The line and point by which a criterion or path is known in charts, for legends.
+// The line and point of a criterion or path, for legends.
 
+import type { PathName } from '../../state/search/selectors.ts';
 import { pathLook } from '../charts/pathLook.ts';
 
-export function Sign({ name }: { name: string }) {
+export function Sign({ name }: { name: PathName }) {
   const { stroke, dash, shape } = pathLook(name);
   return (
     <svg viewBox="0 0 30 12" width="30" height="12" aria-hidden="true">

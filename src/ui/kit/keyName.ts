@@ -1,4 +1,4 @@
-// Key bindings as people read them.
+// Key bindings as people write them.
 
 const isMac = typeof navigator !== 'undefined' && /mac|iphone|ipad/i.test(navigator.userAgent);
 
@@ -12,6 +12,6 @@ const NAMES: Record<string, string> = {
 export function keyName(binding: string): string {
   return binding
     .split('+')
-    .map((part) => NAMES[part] ?? (part.length === 1 ? part.toUpperCase() : part))
+    .map((key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key))
     .join('+');
 }

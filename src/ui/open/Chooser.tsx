@@ -1,4 +1,4 @@
-// Asks which graph of a folder to open, with dtype and size.
+// Asks which graph of a folder to open: dtype, path, size.
 
 import { formatBytes } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';

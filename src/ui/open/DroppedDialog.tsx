@@ -1,5 +1,4 @@
-// Asks what a dropped text is for: to choose blocks by, or to judge the plan by. The two must not
-// be the same text.
+// Asks what a dropped text is for: scoring blocks or evaluating plans.
 
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
@@ -32,8 +31,8 @@ export function DroppedDialog() {
         </button>
       </div>
       <p className={kit.note}>
-        Scoring chooses blocks by a text; an evaluation judges the plan by another one. On the same
-        text the plan looks better than it is.
+        Scoring chooses blocks on one text, an evaluation judges the plan on another. On the same
+        text, the plan looks better than it is.
       </p>
     </Dialog>
   );

@@ -1,5 +1,4 @@
-// The first page: what this is, three doors (drop, open, sample), and the sample's finished curve
-// as a picture.
+// The first page: what Espalier is, three ways in, and the importance curve of the sample.
 
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -14,10 +13,10 @@ export function EmptyPage() {
   return (
     <main className={css.empty}>
       <section className={css.story}>
-        <p className={css.lead}>Which blocks of your language model can go?</p>
+        <p className={css.lead}>Which blocks can your language model do without?</p>
         <p>
-          Open an ONNX model folder. Espalier leaves out each transformer block in turn, shows what
-          that does to perplexity, and saves a smaller model that runs wherever the original ran.
+          Open an ONNX model folder. Espalier removes each transformer block in turn, shows what
+          that does to perplexity, and exports a smaller model that runs wherever the original runs.
         </p>
         <div className={css.doors} aria-busy={opening !== null}>
           <CommandButton id="sample" testId="open-sample" />
@@ -28,7 +27,7 @@ export function EmptyPage() {
           <Opening />
         ) : (
           <p className={kit.note}>
-            Folders for transformers.js, ONNX Runtime GenAI and optimum, or a zip of one. Nothing
+            Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing
             leaves this tab.
           </p>
         )}

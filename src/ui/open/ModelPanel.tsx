@@ -1,10 +1,8 @@
-// What is known of the model before any weight is read, what it was made from, and what is not
-// supported.
+// What is known of the model before any weight is read.
 
-import { countUnits, listUnits } from '../../state/plan/unitWords.ts';
-import { deviceName } from '../../state/selectors.ts';
-import { formatBytes, formatCount, formatPpl, plural } from '../format.ts';
+import { formatBytes, formatCount, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { useStudio } from '../studioContext.ts';
 
 const LAYOUTS = {
@@ -22,11 +20,7 @@ export function ModelPanel() {
   const largest = Math.max(...sizes);
   const classes = new Set(summary.blocks.map((block) => block.class)).size;
   return (
-    <section className={kit.card} aria-labelledby="model-title">
-      <div className={kit.head}>
-        <h2 id="model-title">Model</h2>
-        <span className={kit.sub}>read without its weights</span>
-      </div>
+    <Panel id="model" title="Model" sub="read without its weights">
       <dl className={kit.facts} data-testid="model-facts">
         <dt>family</dt>
         <dd>{summary.family}</dd>
@@ -70,7 +64,7 @@ export function ModelPanel() {
         )}
         {summary.otherStates.length > 0 && (
           <>
-            <dt>fixed states</dt>
+            <dt>other states</dt>
             <dd>
               {plural(summary.otherStates.length, 'state')},{' '}
               {formatBytes(summary.otherStates.reduce((sum, state) => sum + state.bytes, 0))}
@@ -78,56 +72,6 @@ export function ModelPanel() {
           </>
         )}
       </dl>
-    </section>
-  );
-}
-
-/** An export of ours says what it was made from. */
-export function MadeFromPanel() {
-  const madeFrom = useStudio((state) => state.model.current?.madeFrom);
-  if (!madeFrom) return null;
-  const intact = madeFrom.score?.baseline.nll;
-  return (
-    <section className={kit.card} aria-labelledby="made-from-title" data-testid="made-from">
-      <div className={kit.head}>
-        <h2 id="made-from-title">Made by Espalier</h2>
-      </div>
-      <dl className={kit.facts}>
-        <dt>source</dt>
-        <dd>
-          {madeFrom.sourceName}, {madeFrom.graph}, {plural(madeFrom.numBlocks, 'block')}
-        </dd>
-        <dt>removed</dt>
-        <dd>
-          {madeFrom.removed.length
-            ? `${countUnits(madeFrom.removed)}: ${listUnits(madeFrom.removed)}`
-            : 'no block'}
-        </dd>
-        {madeFrom.plan && (
-          <>
-            <dt>perplexity</dt>
-            <dd>
-              {formatPpl(madeFrom.plan.nll)}
-              {intact !== undefined && `, ${formatPpl(intact)} before pruning`}
-            </dd>
-          </>
-        )}
-        {madeFrom.score && (
-          <>
-            <dt>measured on</dt>
-            <dd>
-              {plural(madeFrom.score.windows.length, 'window')} × {madeFrom.score.settings.length}{' '}
-              tokens,{' '}
-              {madeFrom.score.settings.text === 'bundled'
-                ? 'bundled text'
-                : madeFrom.score.settings.text}
-              , {deviceName(madeFrom.score.device)}
-            </dd>
-          </>
-        )}
-        <dt>version</dt>
-        <dd>{madeFrom.app}</dd>
-      </dl>
-    </section>
+    </Panel>
   );
 }

@@ -1,33 +1,36 @@
-// Everything that is not supported or worth knowing, each with its reason. Nothing is skipped in
-// silence.
+// What this model does not support, and what else is worth knowing, each with its reason.
 
-import kit from '../kit/kit.module.css';
+import type { ModelSummary } from '../../model/open/summary.ts';
+import type { StudioState } from '../../state/state.ts';
+import { Panel } from '../kit/Panel.tsx';
 import { useStudio } from '../studioContext.ts';
+
+/** Blocks that cannot be removed, unless the summary already says so as a problem. */
+function fixedBlocks({ blocks, problems }: ModelSummary): ModelSummary['blocks'] {
+  const said = problems.map((problem) => problem.message).join(' ');
+  return blocks.filter((block) => block.unremovable && !said.includes(block.unremovable));
+}
+
+export function hasProblems({ model }: StudioState): boolean {
+  const summary = model.current?.summary;
+  return !!summary && (summary.problems.length > 0 || fixedBlocks(summary).length > 0);
+}
 
 export function ProblemsPanel() {
   const summary = useStudio((state) => state.model.current?.summary);
   if (!summary) return null;
-  // The summary may already have said it as a problem.
-  const said = summary.problems.map((problem) => problem.message).join(' ');
-  const fixed = summary.blocks.filter(
-    (block) => block.unremovable && !said.includes(block.unremovable),
-  );
-  if (summary.problems.length === 0 && fixed.length === 0) return null;
   return (
-    <section className={kit.card} aria-labelledby="problems-title" data-testid="problems">
-      <div className={kit.head}>
-        <h2 id="problems-title">Worth knowing</h2>
-      </div>
+    <Panel id="problems" title="Worth knowing" testId="problems">
       <ul style={{ margin: 0, paddingLeft: 18 }}>
         {summary.problems.map((problem) => (
           <li key={problem.code + problem.message}>{problem.message}</li>
         ))}
-        {fixed.map((block) => (
+        {fixedBlocks(summary).map((block) => (
           <li key={block.index}>
             Block {block.index} cannot be removed: {block.unremovable}
           </li>
         ))}
       </ul>
-    </section>
+    </Panel>
   );
 }

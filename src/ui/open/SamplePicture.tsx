@@ -1,4 +1,4 @@
-// The finished curve of the sample model, drawn from its golden numbers; a picture, not a chart.
+// The importance curve of the sample, as a picture for the first page.
 
 import css from './empty.module.css';
 import { SAMPLE_CURVE } from './sampleCurve.ts';
@@ -7,23 +7,22 @@ const y = (ppl: number) =>
   150 - ((Math.log(Math.min(ppl, 58)) - Math.log(40.5)) / (Math.log(58) - Math.log(40.5))) * 120;
 const x = (block: number) => 24 + block * 29;
 
+const LABEL =
+  'Importance curve of the sample: block 0 matters most by far, blocks 7 and 9 matter least.';
+
 export function SamplePicture() {
   const points = SAMPLE_CURVE.without
     .map((ppl, block) => `${x(block)},${y(ppl).toFixed(1)}`)
     .join(' ');
   return (
     <figure className={css.figure}>
-      <svg
-        viewBox="0 0 484 190"
-        role="img"
-        aria-label="Importance curve of the sample: block 0 matters most by far, blocks 7 and 9 least."
-      >
+      <svg viewBox="0 0 484 190" role="img" aria-label={LABEL}>
         <line
-          className={css.intact}
+          className={css.baseline}
           x1="12"
           x2="472"
-          y1={y(SAMPLE_CURVE.intact)}
-          y2={y(SAMPLE_CURVE.intact)}
+          y1={y(SAMPLE_CURVE.baseline)}
+          y2={y(SAMPLE_CURVE.baseline)}
         />
         <polyline className={css.line} points={points} />
         {SAMPLE_CURVE.without.map((ppl, block) =>
@@ -40,15 +39,15 @@ export function SamplePicture() {
         <text className={css.caption} x={x(0) + 11} y={y(58)}>
           5,886
         </text>
-        <text className={css.caption} x="472" y={y(SAMPLE_CURVE.intact) + 16} textAnchor="end">
-          intact 41.26
+        <text className={css.caption} x="472" y={y(SAMPLE_CURVE.baseline) + 16} textAnchor="end">
+          original 41.26
         </text>
         <text className={css.caption} x="24" y="186">
-          block left out: 0 to 15
+          removed block: 0 to 15
         </text>
       </svg>
       <figcaption>
-        The sample, a 3 M parameter Llama of 16 blocks: perplexity with each block left out.
+        The sample, a 3 M parameter Llama of 16 blocks: perplexity without each block.
       </figcaption>
     </figure>
   );

@@ -1,24 +1,24 @@
-// The architecture card.
+// The architecture of the model with its plan.
 
 import { Architecture } from '../charts/Architecture.tsx';
-import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { useStudio } from '../studioContext.ts';
+
+const BYPASSED = 'removed blocks are bypassed';
 
 export function ArchitecturePanel() {
   const model = useStudio((state) => state.model.current?.summary);
   const plan = useStudio((state) => state.plan.present);
   const hover = useStudio((state) => state.view.hover);
   if (!model) return null;
-  const halves = model.blocks.some((block) => block.hasSublayers);
+  const hasSublayers = model.blocks.some((block) => block.hasSublayers);
   return (
-    <section className={kit.card} aria-labelledby="architecture-title">
-      <div className={kit.head}>
-        <h2 id="architecture-title">Architecture</h2>
-        <span className={kit.sub}>
-          removed blocks are bypassed{halves && '; attention above feed-forward, by bytes'}
-        </span>
-      </div>
+    <Panel
+      id="architecture"
+      title="Architecture"
+      sub={hasSublayers ? `${BYPASSED}; attention above feed-forward, by size` : BYPASSED}
+    >
       <Architecture model={model} removed={plan.removed} locked={plan.locked} hover={hover} />
-    </section>
+    </Panel>
   );
 }

@@ -1,9 +1,8 @@
-// One row of the block list: checkbox, score, group, lock, and its parts where it is open. Drawn
-// anew only when its own block changes.
+// One row of the block list: checkbox, score, group, lock, and its sublayers while it is open.
 
 import { type MouseEvent, memo, useRef } from 'react';
 import type { BlockSummary } from '../../model/open/summary.ts';
-import type { CurvePoint } from '../../state/selectors.ts';
+import type { CurvePoint } from '../../state/score/selectors.ts';
 import type { Sublayer } from '../../units.ts';
 import { formatBytes, formatPpl, listed } from '../format.ts';
 import { useActions } from '../studioContext.ts';
@@ -18,10 +17,11 @@ interface Props extends RowEvents {
   share: number;
   hover: boolean;
   open: boolean;
-  /** What of this block the Tab key reaches: at most one checkbox of the list. */
+  /** What the Tab key reaches of this block: at most one checkbox of the list. */
   current: 'block' | Sublayer | null;
 }
 
+/** Rendered again only when its own block changes. */
 export const BlockRow = memo(function BlockRow(props: Props) {
   const { block, point, share, hover, open, current, onFocus, onKey } = props;
   const actions = useActions();
@@ -32,7 +32,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
       className={css.row}
       data-block={index}
       data-removed={point.removed}
-      data-gone={point.gone ?? undefined}
+      data-gone={point.removedSublayer ?? undefined}
       data-hover={hover}
     >
       <Opener {...props} />
@@ -40,7 +40,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         <span className={css.mark}>
           <input
             ref={(input) => {
-              if (input) input.indeterminate = point.gone !== null;
+              if (input) input.indeterminate = point.removedSublayer !== null;
             }}
             type="checkbox"
             checked={!point.removed}
@@ -63,12 +63,13 @@ export const BlockRow = memo(function BlockRow(props: Props) {
           {point.nll !== null && <i style={{ width: `${100 * share}%` }} />}
         </span>
         <span className={css.value} title={point.refused ?? undefined}>
-          {point.nll !== null ? formatPpl(point.nll) : point.refused ? 'refused' : ''}
+          {point.nll !== null && formatPpl(point.nll)}
+          {point.nll === null && point.refused && 'refused'}
         </span>
         <span
           className={css.group}
           title={
-            point.equals.length ? `Cannot be told apart from ${listed(point.equals)}` : undefined
+            point.withinNoise.length ? `Within noise of ${listed(point.withinNoise)}` : undefined
           }
         >
           {point.group}
@@ -84,7 +85,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
           className={css.lock}
           aria-pressed={point.locked}
           aria-label={`Lock block ${index}`}
-          title={point.locked ? 'Locked: never dropped' : 'Lock'}
+          title={point.locked ? 'Locked: never removed' : 'Lock'}
           tabIndex={-1}
           data-testid={`lock-${index}`}
           onClick={() => actions.setLock(index, !point.locked)}
@@ -106,7 +107,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
   );
 });
 
-/** Shows the parts of the block; without parts, room for it. */
+/** Shows and hides the sublayers; an empty cell where the block has none. */
 function Opener({ block: { index, hasSublayers }, point, open, onOpen }: Props) {
   if (!hasSublayers) return <span />;
   return (
@@ -115,8 +116,8 @@ function Opener({ block: { index, hasSublayers }, point, open, onOpen }: Props) 
       className={css.opener}
       aria-expanded={open}
       aria-controls={open ? `parts-${index}` : undefined}
-      aria-label={`Parts of block ${index}`}
-      title={point.gone ? 'One part is removed' : 'Attention and feed-forward'}
+      aria-label={`Sublayers of block ${index}`}
+      title={point.removedSublayer ? 'One sublayer is removed' : 'Attention and feed-forward'}
       tabIndex={-1}
       data-testid={`open-${index}`}
       onClick={() => onOpen(index, !open)}
@@ -153,11 +154,12 @@ function Padlock({ closed }: { closed: boolean }) {
 
 /** All that the row shows, in words. */
 function nameOf(block: BlockSummary, point: CurvePoint): string {
-  const parts = [`Block ${block.index}`, formatBytes(block.bytes)];
-  if (point.nll !== null) parts.push(`perplexity without it ${formatPpl(point.nll)}`);
-  if (point.equals.length) parts.push(`group ${point.group}`);
-  if (point.gone) parts.push(`${point.gone === 'attn' ? 'attention' : 'feed-forward'} removed`);
-  if (point.locked) parts.push('locked');
-  if (block.unremovable) parts.push(`cannot be removed: ${block.unremovable}`);
-  return parts.join(', ');
+  const words = [`Block ${block.index}`, formatBytes(block.bytes)];
+  if (point.nll !== null) words.push(`perplexity without it ${formatPpl(point.nll)}`);
+  if (point.withinNoise.length) words.push(`group ${point.group}`);
+  if (point.removedSublayer)
+    words.push(`${point.removedSublayer === 'attn' ? 'attention' : 'feed-forward'} removed`);
+  if (point.locked) words.push('locked');
+  if (block.unremovable) words.push(`cannot be removed: ${block.unremovable}`);
+  return words.join(', ');
 }

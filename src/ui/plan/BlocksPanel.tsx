@@ -1,14 +1,14 @@
-// The left column: drop the lowest, protection of the ends, the block list. On narrow screens it
-// folds.
+// The plan: how many blocks to remove, and which; folded on narrow screens.
 
 import { useState } from 'react';
-import { command, endsProtected } from '../../state/commands.ts';
-import { droppable, knownOrders, orderInForce } from '../../state/criteria/orders.ts';
+import { command } from '../../state/commands.ts';
+import { currentOrder, droppable, knownOrders } from '../../state/criteria/orders.ts';
+import { endsLocked } from '../../state/plan/locks.ts';
+import { isOwnChoice, keptWords } from '../../state/plan/selectors.ts';
 import { countSublayers } from '../../state/plan/unitWords.ts';
-import { droppableSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
-import { isOwnChoice, keptWords } from '../../state/selectors.ts';
+import { droppableSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
 import { type Unit, wholeBlocks } from '../../units.ts';
-import { BudgetSection } from '../goal/GoalSection.tsx';
+import { GoalSection } from '../goal/GoalSection.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -22,12 +22,12 @@ export function BlocksPanel() {
   const own = useStudio(isOwnChoice);
   const wide = useWide();
   if (!model) return null;
-  const count = `${keptWords(model, removed)} kept${own ? ', own choice' : ''}`;
+  const count = `${keptWords(model, removed)} kept${own ? ', edited by hand' : ''}`;
   const body = (
     <>
-      <DropLowest removed={removed} />
+      <RemoveLowest removed={removed} />
       <Protect />
-      <BudgetSection />
+      <GoalSection />
       <BlockList />
     </>
   );
@@ -67,21 +67,21 @@ export function BlocksPanel() {
   );
 }
 
-function DropLowest({ removed }: { removed: readonly Unit[] }) {
+function RemoveLowest({ removed }: { removed: readonly Unit[] }) {
   const ofSublayers = useStudio(showsSublayers);
   const most = useStudio((state) =>
     showsSublayers(state) ? droppableSublayers(state) : droppable(state),
   );
   const count = ofSublayers ? countSublayers(removed) : wholeBlocks(removed).length;
-  const hasOrder = useStudio((state) => orderInForce(state) !== null);
+  const hasOrder = useStudio((state) => currentOrder(state) !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
-  /** What is being typed; null when the field shows the plan. */
+  /** What is being typed; null shows the plan. */
   const [typed, setTyped] = useState<string | null>(null);
   return (
     <>
       <div className={css.controls}>
-        <label htmlFor="lowest">{ofSublayers ? 'Drop lowest parts' : 'Drop the lowest'}</label>
+        <label htmlFor="lowest">{ofSublayers ? 'Remove sublayers' : 'Remove lowest'}</label>
         <input
           id="lowest"
           type="range"
@@ -97,7 +97,7 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
           min="0"
           value={typed ?? count}
           disabled={!hasOrder && !ofSublayers}
-          aria-label={`Number of ${ofSublayers ? 'parts' : 'blocks'} to drop`}
+          aria-label={`Number of ${ofSublayers ? 'sublayers' : 'blocks'} to remove`}
           data-testid="drop-count"
           onChange={(event) => {
             setTyped(event.target.value);
@@ -117,25 +117,25 @@ function DropLowest({ removed }: { removed: readonly Unit[] }) {
   );
 }
 
-/** Which criterion says what is lowest, once there are several. */
+/** The criterion that says what is lowest, once there are several. */
 function OrderBy() {
   const orders = useStudio(knownOrders);
-  const inForce = useStudio(orderInForce);
+  const order = useStudio(currentOrder);
   const actions = useActions();
-  if (orders.length < 2 || !inForce) return null;
+  if (orders.length < 2 || !order) return null;
   return (
     <div className={css.orderBy}>
       <label htmlFor="order-by">lowest by</label>
       <select
         id="order-by"
-        value={inForce.name}
+        value={order.name}
         data-testid="order-by"
         onChange={(event) => actions.setOrder(event.target.value)}
       >
         {orders.map(({ name, label, contiguous }) => (
           <option key={name} value={name}>
             {name === 'ppl' ? 'perplexity' : label}
-            {contiguous && ', neighbours'}
+            {contiguous && ', neighbouring blocks'}
           </option>
         ))}
       </select>
@@ -144,7 +144,7 @@ function OrderBy() {
 }
 
 function Protect() {
-  const on = useStudio(endsProtected);
+  const on = useStudio(endsLocked);
   const actions = useActions();
   return (
     <label className={css.protect}>
@@ -152,7 +152,7 @@ function Protect() {
         type="checkbox"
         checked={on}
         data-testid="protect-ends"
-        onChange={() => actions.protectEnds(!on)}
+        onChange={() => actions.lockEnds(!on)}
       />
       {command('protect-ends').label}
     </label>

@@ -1,13 +1,15 @@
-// The consequence: what the plan does to quality and size, original beside pruned. Numbers of an
-// older plan are marked, never passed off.
+// What the plan does to perplexity and size, original beside pruned.
 
-import { engineJob, JOB_NAMES } from '../../state/jobs.ts';
-import { effectView, measuredOn } from '../../state/selectors.ts';
+import { effectView } from '../../state/effect/selectors.ts';
+import { engineJob } from '../../state/jobs.ts';
+import { measuredOn } from '../../state/score/selectors.ts';
+import { JOBS } from '../../state/state.ts';
 import { formatBytes, formatChange, formatCount, formatPpl } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { StabilityNoise } from '../stability/StabilityNoise.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './effect.module.css';
@@ -18,18 +20,29 @@ export function EffectPanel() {
   if (!model || !view.size) return null;
   const { size } = view;
   return (
-    <section className={kit.card} aria-labelledby="effect-title">
-      <div className={kit.head}>
-        <h2 id="effect-title">Effect</h2>
-      </div>
+    <Panel id="effect" title="Effect">
       <table className={css.table}>
         <ComparedHead />
         <tbody>
           <PerplexityRow />
-          <Row name="size" from={model.bytes} to={size.bytes} format={formatBytes} unit=" B" />
-          <Row name="parameters" from={model.params} to={size.params} format={formatCount} />
+          <Row
+            id="size"
+            name="size"
+            from={model.bytes}
+            to={size.bytes}
+            format={formatBytes}
+            unit=" B"
+          />
+          <Row
+            id="parameters"
+            name="parameters"
+            from={model.params}
+            to={size.params}
+            format={formatCount}
+          />
           {model.kvBytesPerToken > 0 && (
             <Row
+              id="kv-per-token"
               name="KV per token"
               from={model.kvBytesPerToken}
               to={size.kvBytesPerToken}
@@ -42,7 +55,7 @@ export function EffectPanel() {
       <Status />
       <StabilityNoise />
       <ErrorNotice place="plan" />
-    </section>
+    </Panel>
   );
 }
 
@@ -53,14 +66,15 @@ function PerplexityRow() {
       ? formatChange(Math.exp(original.nll), Math.exp(pruned.nll))
       : '';
   const worse = original && pruned ? pruned.nll > original.nll : false;
+  const none = stale && waiting ? '…' : '–';
   return (
     <tr>
       <th scope="row">perplexity</th>
       <td data-testid="ppl-original">{original ? formatPpl(original.nll) : '–'}</td>
-      <td data-testid="ppl-pruned" data-stale={stale} className={stale ? css.stale : undefined}>
-        {pruned ? formatPpl(pruned.nll) : stale && waiting ? '…' : '–'}
+      <td data-testid="ppl-pruned" data-stale={stale} className={stale ? kit.stale : undefined}>
+        {pruned ? formatPpl(pruned.nll) : none}
       </td>
-      <td className={stale ? css.stale : worse ? kit.bad : kit.good}>
+      <td className={stale ? kit.stale : signOf(worse)}>
         {change && (
           <>
             {change} <small>{worse ? 'worse' : 'better'}</small>
@@ -71,19 +85,22 @@ function PerplexityRow() {
   );
 }
 
+const signOf = (worse: boolean) => (worse ? kit.bad : kit.good);
+
 interface RowProps {
+  /** Of its cells, for tests. */
+  id: string;
   name: string;
   from: number;
   to: number;
   format: (value: number) => string;
-  /** Of the exact value, which the cell's title tells. */
+  /** Of the exact value in the cell's title. */
   unit?: string;
 }
 
-function Row({ name, from, to, format, unit = '' }: RowProps) {
+function Row({ id, name, from, to, format, unit = '' }: RowProps) {
   const exact = (value: number) => value.toLocaleString('en') + unit;
   const change = formatChange(from, to);
-  const id = name.toLowerCase().replaceAll(' ', '-');
   return (
     <tr>
       <th scope="row">{name}</th>
@@ -93,13 +110,7 @@ function Row({ name, from, to, format, unit = '' }: RowProps) {
       <td data-testid={`${id}-pruned`} title={exact(to)}>
         {format(to)}
       </td>
-      <td className={kit.good}>
-        {change && (
-          <>
-            {change} <small>less</small>
-          </>
-        )}
-      </td>
+      <td className={kit.good}>{change}</td>
     </tr>
   );
 }
@@ -112,13 +123,10 @@ function Status() {
   const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const actions = useActions();
   if (!original) {
-    if (!canScore)
-      return (
-        <p className={css.status}>Sizes are those of the export. This graph gives no perplexity.</p>
-      );
     return (
       <p className={css.status}>
-        Sizes are those of the export. Score the blocks to see perplexity.
+        Sizes are those of the export.{' '}
+        {canScore ? 'Score the blocks to see perplexity.' : 'This graph yields no perplexity.'}
       </p>
     );
   }
@@ -126,11 +134,11 @@ function Status() {
     return (
       <p className={css.status}>Perplexity measured on {on}. Sizes are those of the export.</p>
     );
+  const older = pruned ? ' The number shown is of the previous plan.' : '';
   if (job) {
-    const before = pruned ? ' The number is of the plan before.' : '';
     return (
       <p className={css.status}>
-        This plan is measured after {JOB_NAMES[job]}.{before}
+        This plan will be measured after {JOBS[job].name}.{older}
       </p>
     );
   }
@@ -144,12 +152,13 @@ function Status() {
       </div>
     );
   }
-  const waitingWords = pruned
-    ? 'Measuring this plan; the number is of the plan before.'
-    : 'Measuring this plan.';
   return (
     <div className={css.status} data-testid="measuring">
-      {progress ? <JobProgress progress={progress} label="Measuring the plan" /> : waitingWords}
+      {progress ? (
+        <JobProgress progress={progress} label="Measuring the plan" />
+      ) : (
+        `Measuring this plan.${older}`
+      )}
     </div>
   );
 }

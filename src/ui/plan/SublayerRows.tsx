@@ -1,9 +1,8 @@
-// Attention and feed-forward of an open row of the block list: a checkbox each, its size, and what
-// leaving it out costs.
+// The sublayers of an open row of the block list: kept or removed, perplexity without, size.
 
 import type { BlockSummary } from '../../model/open/summary.ts';
-import { isRemoved, sublayersData } from '../../state/score/sublayerSelectors.ts';
-import type { CurvePoint } from '../../state/selectors.ts';
+import type { CurvePoint } from '../../state/score/selectors.ts';
+import { isRemoved, sublayersData } from '../../state/sublayers/selectors.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { formatBytes, formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -16,9 +15,9 @@ interface Props extends Pick<RowEvents, 'onFocus' | 'onKey'> {
   current: 'block' | Sublayer | null;
 }
 
-const PARTS = [
-  { part: 'attn', name: 'attention' },
-  { part: 'ffn', name: 'feed-forward' },
+const SUBLAYERS = [
+  { sublayer: 'attn', name: 'attention' },
+  { sublayer: 'ffn', name: 'feed-forward' },
 ] as const;
 
 export function SublayerRows({ block, point, current, onFocus, onKey }: Props) {
@@ -29,25 +28,25 @@ export function SublayerRows({ block, point, current, onFocus, onKey }: Props) {
     <ul
       id={`parts-${block.index}`}
       className={css.parts}
-      aria-label={`Parts of block ${block.index}`}
+      aria-label={`Sublayers of block ${block.index}`}
     >
-      {PARTS.map(({ part, name }, i) => {
-        const unit = sublayerUnit(block.index, part);
-        const size = part === 'attn' ? block.attention : block.feedForward;
+      {SUBLAYERS.map(({ sublayer, name }, i) => {
+        const unit = sublayerUnit(block.index, sublayer);
+        const size = sublayer === 'attn' ? block.attention : block.feedForward;
         const nll = scores?.[i]?.nll ?? null;
-        const gone = isRemoved(removed, unit);
+        const isOut = isRemoved(removed, unit);
         const words = [`${name} of block ${block.index}`];
         if (size) words.push(formatBytes(size.bytes));
         if (nll !== null) words.push(`perplexity without it ${formatPpl(nll)}`);
         if (point.locked) words.push('locked');
         return (
-          <li key={part} data-removed={gone}>
+          <li key={sublayer} data-removed={isOut}>
             <label className={css.part}>
               <span className={css.mark}>
                 <input
                   type="checkbox"
-                  checked={!gone}
-                  tabIndex={current === part ? 0 : -1}
+                  checked={!isOut}
+                  tabIndex={current === sublayer ? 0 : -1}
                   aria-label={words.join(', ')}
                   aria-disabled={point.locked}
                   data-unit={unit}

@@ -1,4 +1,4 @@
-// What happens in a row of the block list, for its keyboard and focus handling.
+// The events of a row of the block list: focus, keys, opening.
 
 import type { KeyboardEvent } from 'react';
 import type { Unit } from '../../units.ts';
@@ -7,6 +7,6 @@ export type RowElement = 'checkbox' | 'lock';
 
 export interface RowEvents {
   onFocus(unit: Unit): void;
-  onKey(event: KeyboardEvent, unit: Unit, part: RowElement): void;
+  onKey(event: KeyboardEvent, unit: Unit, element: RowElement): void;
   onOpen(index: number, open: boolean): void;
 }

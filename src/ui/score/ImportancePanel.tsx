@@ -1,11 +1,8 @@
-// The story: the importance curve, how it was measured, how far it is, and the way to start or stop
-// it.
+// The importance curve: how to start and stop it, how it was measured, what it says.
 
 import { lazy, Suspense } from 'react';
-import { canScoreSublayers, showsSublayers } from '../../state/score/sublayerSelectors.ts';
-import { nameOfText, windowsOf } from '../../state/score/text.ts';
-import type { CurveView } from '../../state/selectors.ts';
 import {
+  type CurveView,
   canScore,
   curveView,
   groupsOf,
@@ -15,14 +12,18 @@ import {
   runningOn,
   settingsChanged,
   stoppedAfter,
-} from '../../state/selectors.ts';
+} from '../../state/score/selectors.ts';
+import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { StudioState } from '../../state/state.ts';
+import { canScoreSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
+import { DEVICE_NAMES } from '../deviceNames.ts';
 import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { NotifySwitch } from '../kit/NotifySwitch.tsx';
+import { Panel } from '../kit/Panel.tsx';
 import { memoryInParts } from '../memoryWords.ts';
 import { useStudio } from '../studioContext.ts';
 import { InterruptedCards } from './InterruptedCard.tsx';
@@ -41,19 +42,17 @@ export function ImportancePanel() {
   const running = useStudio((state) => state.score.running !== null);
   const hasCurve = useStudio((state) => state.score.curve !== null);
   const shows = useStudio(showsCurve);
-  const parts = useStudio(showsSublayers);
+  const ofSublayers = useStudio(showsSublayers);
   return (
-    <section className={kit.card} aria-labelledby="importance-title">
-      <div className={kit.head}>
-        <h2 id="importance-title">Importance</h2>
-        <span className={kit.sub}>
-          perplexity when a block is left out; low means it matters little
-        </span>
-      </div>
+    <Panel
+      id="importance"
+      title="Importance"
+      sub="perplexity without a block; low means the block matters little"
+    >
       <Tools running={running} hasCurve={hasCurve} />
       <SublayerTools />
       <ErrorNotice place="score" />
-      <ErrorNotice place="parts" />
+      <ErrorNotice place="sublayers" />
       <InterruptedCards />
       <ErrorNotice place="restore" />
       {hasCurve && !running && <Warnings />}
@@ -65,8 +64,8 @@ export function ImportancePanel() {
         <BeforeScoring />
       )}
       {shows && <Reading />}
-      {hasCurve && !running && !parts && <Groups />}
-    </section>
+      {hasCurve && !running && !ofSublayers && <Groups />}
+    </Panel>
   );
 }
 
@@ -102,16 +101,16 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
           ) : (
             <JobProgress progress={progress} label="Scoring" />
           )}
-          <NotifySwitch label="Notify me at the end" />
+          <NotifySwitch label="Notify me when done" />
           <CommandButton id="cancel" />
         </>
       ) : (
         <>
-          {changed && <span className={kit.sub}>The settings have changed since.</span>}
+          {changed && <span className={kit.sub}>Settings have changed since.</span>}
           <div className={css.buttons}>
             <CommandButton id="settings" label="Settings" />
             <CommandButton id="score" label="Score again" />
-            {hasSublayers && <CommandButton id="score-parts" label="Score parts" />}
+            {hasSublayers && <CommandButton id="score-parts" label="Score sublayers" />}
           </div>
         </>
       )}
@@ -119,10 +118,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
   );
 }
 
-/**
- * One line that says what is under the pointer or the focus. Of fixed height, so that nothing
- * jumps.
- */
+/** What is under the pointer or the focus, in words; of fixed height, so that nothing jumps. */
 function Reading() {
   const view = useStudio(curveView);
   const ofSublayers = useStudio(showsSublayers);
@@ -130,39 +126,40 @@ function Reading() {
   const on = useStudio(runningOn);
   const point = hover === null ? undefined : view.points[hover];
   if (ofSublayers) return <SublayersReading />;
+  const idle = view.growing
+    ? `The curve grows as blocks are scored, on ${on}.`
+    : 'Click a block to remove or restore it; shift-click for a range.';
   return (
     <p className={css.reading} data-testid="reading">
-      {point
-        ? inWords(point)
-        : view.growing
-          ? `The curve grows as blocks finish, on ${on}.`
-          : 'Click a block to remove it or put it back; shift-click for a range.'}
+      {point ? inWords(point) : idle}
     </p>
   );
 }
 
 function inWords(point: CurveView['points'][number]): string {
   const words = [`Block ${point.index}`];
-  if (point.refused) words.push(`: cannot be left out, ${point.refused}`);
+  if (point.refused) words.push(`: cannot be scored, ${point.refused}`);
   else if (point.nll === null) words.push(' is not scored yet');
   else {
     words.push(`: perplexity ${formatPpl(point.nll)}`);
     if (Number.isFinite(point.low))
       words.push(` (95 %: ${formatPpl(point.low)} to ${formatPpl(point.high)})`);
-    if (point.equals.length > 6)
-      words.push(`, one of ${point.equals.length + 1} that cannot be told apart (${point.group})`);
-    else if (point.equals.length) words.push(`, cannot be told apart from ${listed(point.equals)}`);
+    if (point.withinNoise.length > 6)
+      words.push(
+        `, one of ${point.withinNoise.length + 1} within noise of each other (${point.group})`,
+      );
+    else if (point.withinNoise.length) words.push(`, within noise of ${listed(point.withinNoise)}`);
   }
   if (point.removed) words.push(', removed');
   if (point.locked) words.push(', locked');
   return `${words.join('')}.`;
 }
 
-/** What makes the numbers of this curve doubtful stands before them. */
+/** What makes the numbers of this curve doubtful. */
 function Warnings() {
   const { warnings } = useStudio(remarksOf);
   return warnings.map((text) => (
-    <p key={text} className={css.warning} data-testid="curve-warning">
+    <p key={text} className={`${kit.callout} ${css.warning}`} data-testid="curve-warning">
       <strong>Doubtful numbers.</strong> {text}
     </p>
   ));
@@ -171,15 +168,15 @@ function Warnings() {
 function Groups() {
   const groups = useStudio(groupsOf);
   const windows = useStudio((state) => state.score.curve?.result.windows.length ?? 0);
-  const { notes } = useStudio(remarksOf);
+  const { notes, details } = useStudio(remarksOf);
   return (
     <>
       {groups.length > 0 && (
         <details className={css.groups}>
           <summary>
-            Groups of equals{' '}
+            Blocks too close to call{' '}
             <span className={kit.sub}>
-              blocks that {plural(windows, 'window')} cannot tell apart
+              within noise of each other on {plural(windows, 'window')}
             </span>
           </summary>
           <ul>
@@ -196,13 +193,22 @@ function Groups() {
       )}
       {windows === 1 && (
         <p className={css.notes}>
-          One window gives no interval: use more to see which blocks can be told apart.
+          One window gives no interval: use more to see which blocks differ by more than noise.
         </p>
       )}
       {notes.length > 0 && <p className={css.notes}>{notes.join(' ')}</p>}
+      {details.length > 0 && (
+        <details className={css.groups} data-testid="curve-details">
+          <summary>Details</summary>
+          <p className={css.notes}>{details.join(' ')}</p>
+        </details>
+      )}
     </>
   );
 }
+
+const NO_TOKENIZER =
+  'This folder has no tokenizer. Give windows of token ids in the settings instead.';
 
 /** What scoring will do and need, before it starts. */
 function BeforeScoring() {
@@ -216,25 +222,22 @@ function BeforeScoring() {
     const why = model.summary.problems.map((problem) => problem.message).join(' ');
     return (
       <p className={css.before} data-testid="cannot-score">
-        This graph gives no perplexity, so its blocks cannot be scored. {why} You can still choose
-        blocks yourself and export.
+        This graph yields no perplexity, so its blocks cannot be scored. {why} You can still choose
+        blocks by hand and export.
       </p>
     );
   }
-  const where = settings.device === 'auto' ? (device?.preferred ?? 'this device') : settings.device;
+  const chosen = settings.device === 'auto' ? device?.preferred : settings.device;
+  const needs = memory ? memoryInParts(memory) : 'Estimating memory…';
   return (
     <div className={css.before}>
       <p>
-        Leave out each of the {model.summary.numBlocks} blocks in turn and measure perplexity on{' '}
+        Removes each of the {model.summary.numBlocks} blocks in turn and measures perplexity on{' '}
         {windowsOf(settings)}, {nameOfText(settings.text)}, on{' '}
-        {where === 'webgpu' ? 'WebGPU' : where === 'wasm' ? 'WebAssembly' : where}.
+        {chosen ? DEVICE_NAMES[chosen] : 'this device'}.
       </p>
       <p className={kit.note} data-testid="memory">
-        {!scorable
-          ? 'There is no tokenizer in this folder. Give windows of token ids in the settings.'
-          : memory
-            ? memoryInParts(memory)
-            : 'Estimating memory…'}
+        {scorable ? needs : NO_TOKENIZER}
       </p>
       <div className={kit.row}>
         <CommandButton id="score" />

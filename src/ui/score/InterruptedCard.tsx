@@ -1,11 +1,10 @@
-// Jobs that were interrupted on this model: how far they came, and the click that goes on or lets
-// go. Must not start anything by itself.
+// Interrupted jobs of this model: how far they came, and the choice to resume or discard them.
 
 import { useEffect, useState } from 'react';
 import type { Interrupted } from '../../contract/interrupted.ts';
+import { deviceName } from '../../state/device/selectors.ts';
 import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
-import { deviceName } from '../../state/selectors.ts';
 import { formatAgo, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -13,7 +12,7 @@ import css from './importance.module.css';
 
 const NAMES: Record<Interrupted['job'], string> = {
   score: 'Scoring',
-  parts: 'Scoring of attention and feed-forward',
+  parts: 'Scoring of sublayers',
   search: 'The search',
 };
 
@@ -37,7 +36,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
           {NAMES[job.job]} was interrupted at {percent(job)} %, {formatAgo(now - job.savedAt)}.
         </strong>{' '}
         <span className={kit.note}>
-          {job.search && `${plural(job.search.count, 'block')} at most, `}
+          {job.search && `up to ${plural(job.search.count, 'block')}, `}
           {windowsOf(settings)}, {nameOfText(settings.text)}, {deviceName(device)}
         </span>
       </p>
@@ -62,7 +61,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
   );
 }
 
-/** The time, by the minute, in ms since 1970. */
+/** The time in ms since 1970, brought up to date every minute. */
 function useMinute(): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

@@ -1,24 +1,25 @@
-// Scoring settings: text, windows, sampler, BOS, device, and the memory they need. Changes hold at
-// once; the curve says if it is older.
+// The scoring settings and the memory that they need; changes take effect at once.
 
-import { type ReactNode, useId, useState } from 'react';
+import { useState } from 'react';
 import type { ScoreSettings } from '../../contract/score.ts';
+import { DEVICE_NAMES } from '../deviceNames.ts';
+import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { NotifySwitch } from '../kit/NotifySwitch.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { memoryInAll } from '../memoryWords.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import { ScoringText } from './ScoringText.tsx';
 import css from './settings.module.css';
-import { TextField } from './TextField.tsx';
 
 export function SettingsDialog() {
   const settings = useStudio((state) => state.score.settings);
-  const context = useStudio((state) => state.model.current?.summary.contextLength ?? null);
   const actions = useActions();
-  const given = settings.text.kind === 'ids';
+  const hasIds = settings.text.kind === 'ids';
   const set = actions.setSettings;
   return (
     <Dialog
@@ -26,83 +27,27 @@ export function SettingsDialog() {
       onClose={() => actions.openDialog(null)}
       testId="settings-dialog"
     >
-      <TextField settings={settings} />
+      <ScoringText text={settings.text} />
       <div className={css.grid}>
-        <Field label="Windows">
+        <WindowFields settings={settings} />
+        <Field className={css.field} label="Prepend BOS token">
           {(id) => (
-            <WholeNumber
+            <BosSelect
               id={id}
-              value={settings.samples}
-              min={1}
-              max={1000}
-              disabled={given}
-              testId="samples"
-              onChange={(samples) => set({ samples })}
+              value={settings.bos}
+              noun="window"
+              disabled={hasIds}
+              testId="bos"
+              onChange={(bos) => set({ bos })}
             />
           )}
         </Field>
-        <Field label="Tokens per window">
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={settings.length}
-              min={2}
-              max={context ?? 4096}
-              disabled={given}
-              testId="length"
-              onChange={(length) => set({ length })}
-            />
-          )}
+        <Field className={css.field} label="Device">
+          {(id) => <DeviceSelect id={id} value={settings.device} />}
         </Field>
-        <Field label="Taken">
-          {(id) => (
-            <select
-              id={id}
-              value={settings.sampler}
-              disabled={given}
-              data-testid="sampler"
-              onChange={(event) => set({ sampler: event.target.value as ScoreSettings['sampler'] })}
-            >
-              <option value="even">evenly over the text</option>
-              <option value="random">at random, without overlap</option>
-            </select>
-          )}
+        <Field className={css.field} label="Memory budget in MB">
+          {(id) => <BudgetField id={id} />}
         </Field>
-        <Field label="Seed">
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={settings.seed}
-              min={0}
-              max={2 ** 32 - 1}
-              disabled={given || settings.sampler === 'even'}
-              testId="seed"
-              onChange={(seed) => set({ seed })}
-            />
-          )}
-        </Field>
-        <Field label="Begin with BOS">
-          {(id) => (
-            <select
-              id={id}
-              value={settings.bos ?? 'auto'}
-              disabled={given}
-              data-testid="bos"
-              onChange={(event) =>
-                set({
-                  bos:
-                    event.target.value === 'auto' ? null : (event.target.value as 'none' | 'every'),
-                })
-              }
-            >
-              <option value="auto">as the tokenizer does</option>
-              <option value="none">never</option>
-              <option value="every">every window</option>
-            </select>
-          )}
-        </Field>
-        <Field label="Device">{(id) => <DeviceSelect id={id} value={settings.device} />}</Field>
-        <Field label="Memory budget in MB">{(id) => <BudgetField id={id} />}</Field>
       </div>
       <Memory />
       <NotifySwitch />
@@ -117,13 +62,67 @@ export function SettingsDialog() {
   );
 }
 
-function Field({ label, children }: { label: string; children: (id: string) => ReactNode }) {
-  const id = useId();
+/** How many windows, of how many tokens, from where in the text. */
+function WindowFields({ settings }: { settings: ScoreSettings }) {
+  const context = useStudio((state) => state.model.current?.summary.contextLength ?? null);
+  const { setSettings: set } = useActions();
+  const hasIds = settings.text.kind === 'ids';
   return (
-    <div className={css.field}>
-      <label htmlFor={id}>{label}</label>
-      {children(id)}
-    </div>
+    <>
+      <Field className={css.field} label="Windows">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={settings.samples}
+            min={1}
+            max={1000}
+            disabled={hasIds}
+            testId="samples"
+            onChange={(samples) => set({ samples })}
+          />
+        )}
+      </Field>
+      <Field className={css.field} label="Tokens per window">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={settings.length}
+            min={2}
+            max={context ?? 4096}
+            disabled={hasIds}
+            testId="length"
+            onChange={(length) => set({ length })}
+          />
+        )}
+      </Field>
+      <Field className={css.field} label="Sampling">
+        {(id) => (
+          <select
+            id={id}
+            value={settings.sampler}
+            disabled={hasIds}
+            data-testid="sampler"
+            onChange={(event) => set({ sampler: event.target.value as ScoreSettings['sampler'] })}
+          >
+            <option value="even">evenly spaced</option>
+            <option value="random">random, without overlap</option>
+          </select>
+        )}
+      </Field>
+      <Field className={css.field} label="Seed">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={settings.seed}
+            min={0}
+            max={2 ** 32 - 1}
+            disabled={hasIds || settings.sampler === 'even'}
+            testId="seed"
+            onChange={(seed) => set({ seed })}
+          />
+        )}
+      </Field>
+    </>
   );
 }
 
@@ -139,9 +138,7 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
         actions.setSettings({ device: event.target.value as ScoreSettings['device'] })
       }
     >
-      <option value="auto">
-        best here{report && ` (${report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly'})`}
-      </option>
+      <option value="auto">Auto{report && ` (${DEVICE_NAMES[report.preferred]})`}</option>
       <option value="webgpu" disabled={report?.webgpu === false}>
         WebGPU
       </option>
@@ -153,7 +150,7 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
 const MB = 1e6;
 const MOST_MB = 1e6;
 
-/** Left empty, the budget is what the device is believed to have room for. */
+/** Left empty, the budget is what the device is estimated to have room for. */
 function BudgetField({ id }: { id: string }) {
   const budget = useStudio((state) => state.score.settings.budgetBytes);
   const usual = useStudio((state) => state.score.memory?.budget);

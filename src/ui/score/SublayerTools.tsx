@@ -1,13 +1,12 @@
-// Below the tools of the importance curve, once parts of blocks are scored: the switch between
-// blocks and parts, and what is under the pointer there.
+// Once sublayers are scored: the switch between blocks and sublayers, and what the marks say.
 
+import type { StudioState } from '../../state/state.ts';
 import {
   currentSublayers,
   type SublayerPoint,
   showsSublayers,
   sublayersData,
-} from '../../state/score/sublayerSelectors.ts';
-import type { StudioState } from '../../state/state.ts';
+} from '../../state/sublayers/selectors.ts';
 import { sublayerOf } from '../../units.ts';
 import { formatPpl, formatSeconds } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -16,13 +15,13 @@ import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './importance.module.css';
 
-const VIEWS: readonly { view: StudioState['parts']['view']; label: string }[] = [
+const VIEWS: readonly { view: StudioState['sublayers']['view']; label: string }[] = [
   { view: 'blocks', label: 'blocks' },
-  { view: 'parts', label: 'attention and feed-forward' },
+  { view: 'sublayers', label: 'attention and feed-forward' },
 ];
 
 export function SublayerTools() {
-  const { running, progress } = useStudio((state) => state.parts);
+  const { running, progress } = useStudio((state) => state.sublayers);
   const result = useStudio(currentSublayers);
   const scoring = useStudio((state) => state.score.running !== null);
   if (scoring || (!running && !result)) return null;
@@ -32,11 +31,13 @@ export function SublayerTools() {
       <span className={kit.grow} />
       {running ? (
         <>
-          <JobProgress progress={progress} label="Scoring parts" />
+          <JobProgress progress={progress} label="Scoring sublayers" />
           <CommandButton id="cancel" testId="cancel-parts" />
         </>
       ) : (
-        result && <span className={kit.sub}>parts scored in {formatSeconds(result.seconds)}</span>
+        result && (
+          <span className={kit.sub}>sublayers scored in {formatSeconds(result.seconds)}</span>
+        )
       )}
     </div>
   );
@@ -47,13 +48,13 @@ function Switch() {
   const actions = useActions();
   return (
     <fieldset className={css.switch}>
-      <legend className={kit.hidden}>Units of the chart</legend>
+      <legend className={kit.hidden}>What the chart shows</legend>
       {VIEWS.map(({ view, label }) => (
         <label key={view}>
           <input
             type="radio"
             name="units"
-            checked={shown === (view === 'parts')}
+            checked={shown === (view === 'sublayers')}
             data-testid={`units-${view}`}
             onChange={() => actions.setSublayersView(view)}
           />
@@ -64,18 +65,18 @@ function Switch() {
   );
 }
 
-/** Both parts of the block under the pointer; otherwise what the marks mean. */
+/** Both sublayers of the block under the pointer; otherwise what the marks mean. */
 export function SublayersReading() {
   const { blocks, growing } = useStudio(sublayersData);
   const hover = useStudio((state) => state.view.hover);
-  const parts = hover === null ? undefined : blocks[hover];
-  if (parts === null) {
-    return <p className={css.reading}>The parts of block {hover} cannot be told apart.</p>;
+  const pair = hover === null ? undefined : blocks[hover];
+  if (pair === null) {
+    return <p className={css.reading}>The sublayers of block {hover} could not be separated.</p>;
   }
   return (
     <p className={css.reading} data-testid="reading">
-      {parts ? (
-        `Block ${hover}: ${parts.map(inWords).join('; ')}.`
+      {pair ? (
+        `Block ${hover}: ${pair.map(inWords).join('; ')}.`
       ) : (
         <>
           <span className={css.legend}>
@@ -85,8 +86,8 @@ export function SublayersReading() {
             <i data-part="ffn" /> feed-forward
           </span>{' '}
           {growing
-            ? 'The curves grow as parts finish.'
-            : 'Click a part to remove it or put it back.'}
+            ? 'The curves grow as sublayers are scored.'
+            : 'Click a sublayer to remove or restore it.'}
         </>
       )}
     </p>

@@ -1,25 +1,23 @@
-// What an iterative search is to do: how many blocks, up to which perplexity, from where; and how
-// long that takes, before it starts.
+// What an iterative search is to do, and how long that will take.
 
-import { useId } from 'react';
 import { countUnits } from '../../state/plan/unitWords.ts';
-import { searchSeconds, searchWish, whyNoSearch } from '../../state/search/selectors.ts';
+import { searchObstacle, searchParameters, searchSeconds } from '../../state/search/selectors.ts';
 import { formatSeconds } from '../format.ts';
+import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './search.module.css';
 
-/** From this many seconds on the wait is said with emphasis. */
+/** Longer estimates are emphasised. */
 const LONG_S = 600;
 
 export function SearchForm() {
   const { count, maxPpl, fromPlan } = useStudio((state) => state.search.form);
-  const wish = useStudio(searchWish);
+  const parameters = useStudio(searchParameters);
   const removed = useStudio((state) => state.plan.present.removed);
-  const why = useStudio(whyNoSearch);
+  const obstacle = useStudio(searchObstacle);
   const actions = useActions();
-  const id = useId();
   return (
     <form
       className={css.form}
@@ -28,27 +26,29 @@ export function SearchForm() {
         void actions.search();
       }}
     >
-      <span className={css.pair}>
-        <label htmlFor={`${id}-count`}>Blocks to remove, at most</label>
-        <OptionalNumber
-          id={`${id}-count`}
-          value={count}
-          whole
-          placeholder="all"
-          testId="search-count"
-          onChange={(next) => actions.setSearch({ count: next })}
-        />
-      </span>
-      <span className={css.pair}>
-        <label htmlFor={`${id}-ppl`}>while perplexity stays up to</label>
-        <OptionalNumber
-          id={`${id}-ppl`}
-          value={maxPpl}
-          placeholder="any"
-          testId="search-ppl"
-          onChange={(next) => actions.setSearch({ maxPpl: next })}
-        />
-      </span>
+      <Field label="Blocks to remove, at most">
+        {(id) => (
+          <OptionalNumber
+            id={id}
+            value={count}
+            whole
+            placeholder="all"
+            testId="search-count"
+            onChange={(next) => actions.setSearch({ count: next })}
+          />
+        )}
+      </Field>
+      <Field label="stop if perplexity exceeds">
+        {(id) => (
+          <OptionalNumber
+            id={id}
+            value={maxPpl}
+            placeholder="any"
+            testId="search-ppl"
+            onChange={(next) => actions.setSearch({ maxPpl: next })}
+          />
+        )}
+      </Field>
       {(removed.length > 0 || fromPlan) && (
         <label className={css.check}>
           <input
@@ -57,15 +57,15 @@ export function SearchForm() {
             data-testid="search-from-plan"
             onChange={() => actions.setSearch({ fromPlan: !fromPlan })}
           />
-          go on from the plan,{' '}
-          {removed.length > 0 ? `without ${countUnits(removed)}` : 'which keeps all'}
+          continue from the current plan (
+          {removed.length > 0 ? `${countUnits(removed)} removed` : 'nothing removed'})
         </label>
       )}
-      <button type="submit" aria-disabled={why !== ''} data-testid="search-start">
+      <button type="submit" aria-disabled={obstacle !== null} data-testid="search-start">
         Search
       </button>
       <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="search-estimate">
-        {why || <Estimate count={wish?.count ?? 0} bounded={maxPpl !== null} />}
+        {obstacle ?? <Estimate count={parameters?.count ?? 0} bounded={maxPpl !== null} />}
       </p>
     </form>
   );
@@ -74,14 +74,13 @@ export function SearchForm() {
 function Estimate({ count, bounded }: { count: number; bounded: boolean }) {
   const seconds = useStudio(searchSeconds);
   const what = count === 1 ? '1 step' : `${bounded ? 'up to ' : ''}${count} steps`;
-  if (seconds === null)
-    return `${what}. How long they take is known once the blocks were scored here.`;
-  const time = `${what}, about ${formatSeconds(seconds)} at most, going by the curve.`;
+  if (seconds === null) return `${what}. Score the blocks to see how long that takes.`;
+  const time = `${what}, up to about ${formatSeconds(seconds)}.`;
   return seconds < LONG_S ? (
     time
   ) : (
     <strong className={css.long}>
-      This takes long: {time} It can be paused and cancelled; its steps stay.
+      This takes a while: {time} You can pause or cancel it; finished steps are kept.
     </strong>
   );
 }

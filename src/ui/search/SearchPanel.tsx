@@ -1,16 +1,16 @@
-// Iterative search: what to look for, the steps as they come, and its path against the one-shot
-// paths. The plan changes only when a point is taken.
+// The iterative search: its form, its steps, and its path beside the one-shot paths.
 
 import { lazy, Suspense, useState } from 'react';
 import { engineJob } from '../../state/jobs.ts';
+import { remarksOf } from '../../state/score/selectors.ts';
 import { hasPaths, isOnCurve, pathsView, unmeasured } from '../../state/search/selectors.ts';
-import { remarksOf } from '../../state/selectors.ts';
-import type { SearchPath } from '../../state/state.ts';
+import type { SearchPath } from '../../state/search/state.ts';
 import { formatPpl, formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { Sign } from '../kit/Sign.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { SearchForm } from './SearchForm.tsx';
@@ -20,19 +20,16 @@ import css from './search.module.css';
 const PathChart = lazy(() => import('../charts/PathChart.tsx'));
 
 export function SearchPanel() {
-  const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const running = useStudio((state) => state.search.running);
   const shows = useStudio(hasPaths);
   const [hover, setHover] = useState<string | null>(null);
-  if (!canScore) return null;
   return (
-    <section className={kit.card} aria-labelledby="search-title" data-testid="search-panel">
-      <div className={kit.head}>
-        <h2 id="search-title">Iterative search</h2>
-        <span className={kit.sub}>
-          the block that costs least goes, and what is left is scored again
-        </span>
-      </div>
+    <Panel
+      id="search"
+      title="Iterative search"
+      sub="removes the cheapest block, re-scores the rest, repeats"
+      testId="search-panel"
+    >
       <div className={kit.stack}>
         {running ? <Running /> : <SearchForm />}
         <ErrorNotice place="search" />
@@ -48,7 +45,7 @@ export function SearchPanel() {
         )}
         <Paths />
       </div>
-    </section>
+    </Panel>
   );
 }
 
@@ -70,7 +67,7 @@ function Running() {
           data-testid="search-pause"
           onClick={() => actions.pauseSearch(!paused)}
         >
-          {paused ? 'Go on' : 'Pause'}
+          {paused ? 'Continue' : 'Pause'}
         </button>
         <CommandButton id="cancel" testId="search-cancel" />
       </div>
@@ -86,19 +83,16 @@ function stepWords({ steps, request, candidates, resumedSteps }: SearchPath): st
     (a, b) => (a && a.nll <= b.nll ? a : b),
     null,
   );
-  const resumed =
-    resumedSteps > 0 ? ` It goes on after ${plural(resumedSteps, 'step')} of an earlier run.` : '';
+  const resumed = resumedSteps > 0 ? ` Resumed after ${plural(resumedSteps, 'step')}.` : '';
   const soFar = best
-    ? `: ${plural(candidates.length, 'block')} tried, best so far block ${best.block} ` +
+    ? `: ${plural(candidates.length, 'block')} tried, best so far: block ${best.block} ` +
       `(${formatPpl(best.nll)})`
     : '';
-  return (
-    `Step ${Math.min(steps.length + 1, request.count)} of at most ` +
-    `${request.count}${soFar}.${resumed}`
-  );
+  const step = Math.min(steps.length + 1, request.count);
+  return `Step ${step} of at most ${request.count}${soFar}.${resumed}`;
 }
 
-/** How the last search ended, and what it cost. */
+/** How the last search ended. */
 function Verdict() {
   const path = useStudio((state) => state.search.path);
   const alone = useStudio(
@@ -106,29 +100,28 @@ function Verdict() {
   );
   const { notes } = useStudio(remarksOf);
   if (!path?.ended) return null;
-  // What stands below the curve is not said again.
+  // Notes of the curve are shown there.
   const news = path.notes.filter((note) => !notes.includes(note));
   return (
     <p className={kit.sub} data-testid="search-verdict">
       {endWords(path)} {news.join(' ')}{' '}
       {alone &&
-        'It ran on other windows than the curve in force, or on another device: nothing is ' +
-          'drawn against it.'}
+        'It ran on other windows or another device than the curve, so the one-shot paths are ' +
+          'not drawn.'}
     </p>
   );
 }
 
-function endWords({ ended, steps, request, seconds, costRatio }: SearchPath): string {
+function endWords({ ended, steps, request, seconds }: SearchPath): string {
   const done = plural(steps.length, 'block');
-  const cost = costRatio === null ? '' : `, ${costRatio.toFixed(2)} × the ideal cost`;
-  const took = seconds === null ? '' : ` It took ${formatSeconds(seconds)}${cost}.`;
+  const took = seconds === null ? '' : ` Took ${formatSeconds(seconds)}.`;
   switch (ended) {
     case 'count':
       return `All ${done} removed, one at a time.${took}`;
     case 'bound':
-      return `${done} removed: one more would go above a perplexity of ${request.maxPpl}.${took}`;
+      return `${done} removed: one more would exceed a perplexity of ${request.maxPpl}.${took}`;
     case 'locks':
-      return `${done} removed: nothing else may go.${took}`;
+      return `${done} removed: no removable blocks left.${took}`;
     case 'cancelled':
       return `Stopped after ${plural(steps.length, 'step')}.`;
     default:
@@ -139,7 +132,7 @@ function endWords({ ended, steps, request, seconds, costRatio }: SearchPath): st
 function Legend() {
   const { series } = useStudio(pathsView);
   return (
-    <p className={css.legend}>
+    <p className={kit.legend}>
       {series.map(({ name, label }) => (
         <span key={name}>
           <Sign name={name} /> {label}
@@ -149,7 +142,7 @@ function Legend() {
   );
 }
 
-/** One-shot paths are measured when someone asks: one plan each, as the effect measures them. */
+/** One-shot paths are measured on request, one plan at a time. */
 function Paths() {
   const measuring = useStudio((state) => state.search.measuring);
   const missing = useStudio(unmeasured);
@@ -180,9 +173,7 @@ function Paths() {
       <button type="button" data-testid="measure-paths" onClick={() => void actions.measurePaths()}>
         Measure one-shot paths
       </button>
-      <span className={kit.sub}>
-        {plural(missing.length, 'plan')}, each as the effect measures one
-      </span>
+      <span className={kit.sub}>Measures perplexity of {plural(missing.length, 'plan')}.</span>
     </div>
   );
 }

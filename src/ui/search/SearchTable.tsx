@@ -1,9 +1,9 @@
-// The paths as a table: a row per number of blocks removed, a column per path; a number takes its
-// plan. The accessible truth of the path chart.
+// The paths as a table: a row per number of removed blocks, a column per path.
 
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { type PathPoint, pathsView } from '../../state/search/selectors.ts';
 import { formatPpl } from '../format.ts';
+import { DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './search.module.css';
@@ -21,41 +21,36 @@ export function SearchTable({ hover, onHover }: Props) {
   return (
     <div>
       <div className={css.scroll}>
-        <table className={css.table} data-testid="search-table">
-          <caption className={kit.hidden}>Perplexity by number of blocks removed</caption>
-          <thead>
-            <tr>
-              <th scope="col">removed</th>
-              {series.map(({ name, label }) => (
-                <th key={name} scope="col" colSpan={2}>
-                  {label}
-                </th>
+        <DataTable
+          testId="search-table"
+          caption="Perplexity by number of removed blocks"
+          captionHidden
+          className={css.table}
+          columns={[
+            { key: 'removed', title: 'removed' },
+            ...series.map(({ name, label }) => ({ key: name, title: label, span: 2 })),
+          ]}
+        >
+          {counts.map((count) => (
+            <tr key={count}>
+              <th scope="row">{count}</th>
+              {series.map(({ name, label, points }) => (
+                <Cells
+                  key={name}
+                  id={`${name}/${count}`}
+                  label={label}
+                  point={points.find((one) => one.count === count)}
+                  hovered={hover === `${name}/${count}`}
+                  onHover={onHover}
+                />
               ))}
             </tr>
-          </thead>
-          <tbody>
-            {counts.map((count) => (
-              <tr key={count}>
-                <th scope="row">{count}</th>
-                {series.map(({ name, label, points }) => (
-                  <Cells
-                    key={name}
-                    id={`${name}/${count}`}
-                    label={label}
-                    point={points.find((one) => one.count === count)}
-                    hovered={hover === `${name}/${count}`}
-                    onHover={onHover}
-                  />
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </DataTable>
       </div>
       <p className={kit.sub}>
-        Before each perplexity: the block that went last. A click takes the plan.
-        {counts.some((count) => !Number.isInteger(count)) &&
-          ' A part alone counts as half a block.'}
+        The small number is the block removed at that step. Click a perplexity to use its plan.
+        {counts.some((count) => !Number.isInteger(count)) && ' A sublayer counts as half a block.'}
       </p>
     </div>
   );
@@ -78,15 +73,15 @@ function Cells({ id, label, point, hovered, onHover }: CellsProps) {
   return (
     <>
       <td className={css.block}>
-        {point.block !== null && <span title="the block that went last">{point.block}</span>}
+        {point.block !== null && <span title="the block removed at this step">{point.block}</span>}
       </td>
       <td>
         <button
           type="button"
           className={kit.quiet}
-          aria-label={`${label}, ${plan}: perplexity ${ppl}. Take this plan`}
+          aria-label={`${label}, ${plan}: perplexity ${ppl}. Use this plan`}
           aria-pressed={point.removed.join() === present}
-          title={`Take the plan ${plan}`}
+          title={`Use the plan ${plan}`}
           data-hover={hovered}
           data-testid={`path-${id}`}
           onClick={() => actions.takePath(point.removed)}

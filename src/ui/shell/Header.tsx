@@ -1,6 +1,7 @@
-// The top line: what is open, on which device, and the commands that are always at hand.
+// The top line: the open model, the device, and the commands that are always at hand.
 
 import { engineJob } from '../../state/jobs.ts';
+import { DEVICE_NAMES } from '../deviceNames.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
@@ -12,7 +13,7 @@ export function Header() {
   const facts = model
     ? [`${model.summary.numBlocks} blocks`, `${formatCount(model.summary.params)} parameters`]
     : [];
-  // Where the graph can be chosen, its dtype and size are said there.
+  // Where the graph can be chosen, the choice shows its dtype and size.
   if (model && model.graphs.length < 2)
     facts.push(model.summary.dtype, formatBytes(model.summary.bytes));
   return (
@@ -71,12 +72,7 @@ function DeviceChip() {
   const actions = useActions();
   if (checking) return <span className={kit.chip}>testing the device…</span>;
   if (!report) return null;
-  const name = report.preferred === 'webgpu' ? 'WebGPU' : 'WebAssembly';
-  const test = report.selfTest
-    ? report.selfTest.passed
-      ? ', self-test passed'
-      : ', self-test failed'
-    : '';
+  const { preferred, selfTest } = report;
   return (
     <button
       type="button"
@@ -84,9 +80,9 @@ function DeviceChip() {
       data-testid="device-chip"
       onClick={() => actions.openDialog('device')}
     >
-      <span className={report.selfTest?.passed === false ? kit.bad : undefined}>
-        {name}
-        {test}
+      <span className={selfTest?.passed === false ? kit.bad : undefined}>
+        {DEVICE_NAMES[preferred]}
+        {selfTest && `, self-test ${selfTest.passed ? 'passed' : 'failed'}`}
       </span>
     </button>
   );

@@ -1,8 +1,7 @@
-// The two cards: tokens per second of original and plan, large, with perplexity and bytes below. A
-// number that was not measured says so.
+// Tokens per second of original and pruned, each on a card with its perplexity and size.
 
 import type { VariantMeasure } from '../../contract/speed.ts';
-import { effectView } from '../../state/selectors.ts';
+import { effectView } from '../../state/effect/selectors.ts';
 import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
 import { formatBytes, formatChange, formatPpl, formatRate } from '../format.ts';
 import kit from '../kit/kit.module.css';
@@ -20,8 +19,9 @@ export function SpeedCards() {
 
 function OriginalCard() {
   const { original, errors } = useStudio(speedView);
-  const { original: intact } = useStudio(effectView);
+  const { original: baseline } = useStudio(effectView);
   const bytes = useStudio((state) => state.model.current?.summary.bytes ?? 0);
+  const runs = original ? spread(original) : 'not measured';
   return (
     <article className={css.card} aria-labelledby="speed-original">
       <h3 id="speed-original">original</h3>
@@ -29,19 +29,13 @@ function OriginalCard() {
         {original ? formatRate(original.speed.throughput.mean) : '–'} <small>tok/s</small>
       </p>
       <p className={css.spread}>
-        {errors.original ? (
-          <Failed message={errors.original.message} />
-        ) : original ? (
-          spread(original)
-        ) : (
-          'not measured'
-        )}
+        {errors.original ? <Failed message={errors.original.message} /> : runs}
       </p>
       <p className={css.line}>
         <abbr title="perplexity">PPL</abbr>{' '}
-        <b data-testid="speed-ppl-original">{intact ? formatPpl(intact.nll) : '–'}</b> <i />
-        <span>files</span>{' '}
-        <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b>{' '}
+        <b data-testid="speed-ppl-original">{baseline ? formatPpl(baseline.nll) : '–'}</b> <i />
+        <span>size</span>{' '}
+        <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b>
         <i />
       </p>
     </article>
@@ -53,11 +47,12 @@ function PrunedCard() {
   const effect = useStudio(effectView);
   const hasPlan = useStudio((state) => state.plan.present.removed.length > 0);
   const bytes = useStudio((state) => state.model.current?.summary.bytes ?? 0);
-  const { original: intact, pruned: without } = effect;
+  const { original: baseline, pruned } = effect;
   const fileBytes = view.pruned && !view.stale ? view.pruned.info.fileBytes : effect.size?.bytes;
   const ppl =
-    hasPlan && without && intact ? formatChange(Math.exp(intact.nll), Math.exp(without.nll)) : '';
-  const worse = !!intact && !!without && without.nll > intact.nll;
+    hasPlan && pruned && baseline ? formatChange(Math.exp(baseline.nll), Math.exp(pruned.nll)) : '';
+  const worse = !!baseline && !!pruned && pruned.nll > baseline.nll;
+  const sign = worse ? kit.bad : kit.good;
   return (
     <article className={css.card} aria-labelledby="speed-pruned">
       <h3 id="speed-pruned">
@@ -66,12 +61,12 @@ function PrunedCard() {
       <Figure view={view} hasPlan={hasPlan} />
       <p className={css.line}>
         <abbr title="perplexity">PPL</abbr>{' '}
-        <b data-testid="speed-ppl-pruned" className={effect.stale ? css.stale : undefined}>
-          {hasPlan && without ? formatPpl(without.nll) : '–'}
+        <b data-testid="speed-ppl-pruned" className={effect.stale ? kit.stale : undefined}>
+          {hasPlan && pruned ? formatPpl(pruned.nll) : '–'}
         </b>{' '}
-        <i className={effect.stale ? css.stale : worse ? kit.bad : kit.good}>{ppl}</i>
-        <span>files</span>{' '}
-        <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>{' '}
+        <i className={effect.stale ? kit.stale : sign}>{ppl}</i>
+        <span>size</span>{' '}
+        <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>
         <i className={kit.good}>
           {hasPlan && fileBytes
             ? formatChange(view.original?.info.fileBytes ?? bytes, fileBytes)
@@ -82,37 +77,39 @@ function PrunedCard() {
   );
 }
 
-/** Measured, else predicted, else that of an older plan, else nothing. */
 function Figure({ view, hasPlan }: { view: SpeedView; hasPlan: boolean }) {
-  const { pruned, stale, prediction, errors } = view;
-  const [kind, value, words] =
-    pruned && !stale
-      ? (['measured', pruned.speed.throughput.mean, spread(pruned)] as const)
-      : prediction
-        ? (['predicted', prediction.tokensPerSecond, 'predicted'] as const)
-        : pruned
-          ? (['stale', pruned.speed.throughput.mean, 'of another plan'] as const)
-          : (['none', null, hasPlan ? 'not measured' : 'nothing is removed'] as const);
+  const { kind, rate, words } = figureOf(view, hasPlan);
+  const { pruned: failure } = view.errors;
+  const stale = kind === 'stale' ? kit.stale : '';
   return (
     <>
-      <p className={css.big} data-testid="toks-pruned" data-kind={kind}>
-        {value === null ? '–' : formatRate(value)} <small>tok/s</small>
+      <p className={`${css.big} ${stale}`} data-testid="toks-pruned" data-kind={kind}>
+        {rate === null ? '–' : formatRate(rate)} <small>tok/s</small>
       </p>
-      <p className={css.spread}>
-        {errors.pruned ? <Failed message={errors.pruned.message} /> : words}
-      </p>
+      <p className={css.spread}>{failure ? <Failed message={failure.message} /> : words}</p>
     </>
   );
 }
 
+/** Measured, else predicted, else that of an older plan, else nothing. */
+function figureOf({ pruned, stale, prediction }: SpeedView, hasPlan: boolean) {
+  if (pruned && !stale)
+    return { kind: 'measured', rate: pruned.speed.throughput.mean, words: spread(pruned) };
+  if (prediction)
+    return { kind: 'predicted', rate: prediction.tokensPerSecond, words: 'predicted' };
+  if (pruned)
+    return { kind: 'stale', rate: pruned.speed.throughput.mean, words: 'of another plan' };
+  return { kind: 'none', rate: null, words: hasPlan ? 'not measured' : 'nothing is removed' };
+}
+
 function Gain({ view: { gain, stale } }: { view: SpeedView }) {
   if (!gain || stale) return null;
-  const sign = gain.noise ? kit.sub : gain.ratio > 1 ? kit.good : kit.bad;
+  const sign = gain.ratio > 1 ? kit.good : kit.bad;
   return (
     <span
-      className={`${css.gain} ${sign}`}
+      className={`${css.gain} ${gain.noise ? kit.sub : sign}`}
       data-testid="gain"
-      title={`95 % interval over runs: ${times(gain.ci95[0])} to ${times(gain.ci95[1])}`}
+      title={`95 % interval over the runs: ${times(gain.ci95[0])} to ${times(gain.ci95[1])}`}
     >
       {times(gain.ratio)}
     </span>

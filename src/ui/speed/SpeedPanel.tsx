@@ -1,10 +1,9 @@
-// How fast original and plan run: two cards, bars with the range of the runs, and how it was
-// measured. Measured and predicted never look alike.
+// How fast original and pruned run, and how that was measured.
 
 import { SpeedBars } from '../charts/SpeedBars.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
-import { useStudio } from '../studioContext.ts';
+import { Panel } from '../kit/Panel.tsx';
 import { SpeedCards } from './SpeedCards.tsx';
 import { SpeedStatus } from './SpeedStatus.tsx';
 import { SpeedTable } from './SpeedTable.tsx';
@@ -12,14 +11,8 @@ import { SpeedTools } from './SpeedTools.tsx';
 import { SweepSection } from './SweepSection.tsx';
 
 export function SpeedPanel() {
-  const isOpen = useStudio((state) => state.model.current !== null);
-  if (!isOpen) return null;
   return (
-    <section className={kit.card} aria-labelledby="speed-title" data-testid="speed">
-      <div className={kit.head}>
-        <h2 id="speed-title">Speed</h2>
-        <span className={kit.sub}>of the files that an export writes</span>
-      </div>
+    <Panel id="speed" title="Speed" sub="measured on the exported files" testId="speed">
       <div className={kit.stack}>
         <SpeedCards />
         <SpeedBars />
@@ -29,6 +22,6 @@ export function SpeedPanel() {
         <SpeedStatus />
         <SweepSection />
       </div>
-    </section>
+    </Panel>
   );
 }

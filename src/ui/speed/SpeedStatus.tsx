@@ -1,5 +1,4 @@
-// How the speed was measured, what was foretold, whether it may be noise, what failed. Every number
-// above is of these settings.
+// How the speed was measured, whether the gain may be noise, what was predicted, what failed.
 
 import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
 import { formatRate } from '../format.ts';
@@ -21,14 +20,11 @@ export function SpeedStatus() {
             {view.cache && `, ${view.cache}`}.
           </p>
         ) : (
-          <p>
-            Not measured yet. Original and pruned take turns run by run, in a worker of their own
-            that is ended afterwards.
-          </p>
+          <p>Not measured yet. Runs alternate between original and pruned.</p>
         )}
         {view.stale && <p>The pruned numbers are of another plan.</p>}
         {hasPlan && <Noise view={view} />}
-        {hasPlan && <Foretold view={view} />}
+        {hasPlan && <Predicted view={view} />}
         <Failures view={view} />
       </div>
       {notes.length > 0 && (
@@ -49,8 +45,8 @@ function Noise({ view: { gain, stale, mode } }: { view: SpeedView }) {
   if (gain.noise) {
     return (
       <p className={kit.bad} data-testid="speed-noise">
-        Gain {gain.ratio.toFixed(2)} × ({interval}) may be noise: the runs differ more than the
-        variants do.
+        Gain {gain.ratio.toFixed(2)} × ({interval}) may be noise: runs differ more than the models
+        do.
         {mode === 'quick' && ' The paper’s protocol makes more runs.'}
       </p>
     );
@@ -62,23 +58,22 @@ function Noise({ view: { gain, stale, mode } }: { view: SpeedView }) {
   );
 }
 
-function Foretold({ view: { prediction, foretold } }: { view: SpeedView }) {
+function Predicted({ view: { prediction, predicted } }: { view: SpeedView }) {
   if (prediction) {
     const { tokensPerSecond, fit, blocks } = prediction;
+    const line = `${ms(fit.a)} + ${ms(fit.b)} × blocks`;
     const beyond = blocks < fit.blocks[0] || blocks > fit.blocks[1];
     return (
       <p className={css.predicted} data-testid="prediction">
-        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from T = {ms(fit.a)} +{' '}
-        {ms(fit.b)} × blocks ms
-        {beyond && `, beyond the measured ${fit.blocks[0]} to ${fit.blocks[1]} blocks`}.
+        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from a latency of {line} ms
+        {beyond && `, outside the measured ${fit.blocks[0]} to ${fit.blocks[1]} blocks`}.
       </p>
     );
   }
-  if (!foretold) return null;
+  if (!predicted) return null;
   return (
     <p className={css.predicted} data-testid="prediction">
-      Predicted {formatRate(foretold.tokensPerSecond)},{' '}
-      {(Math.abs(foretold.error) * 100).toFixed(1)} % off.
+      Predicted {formatRate(predicted.tokensPerSecond)} tok/s.
     </p>
   );
 }

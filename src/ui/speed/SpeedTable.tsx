@@ -1,5 +1,4 @@
-// The smaller numbers of speed, original beside plan: first token, prefill, decode, load, bytes on
-// the device.
+// The other numbers of a speed measurement, original beside pruned.
 
 import { mean } from '../../analysis/perplexity.ts';
 import type { Stat } from '../../analysis/speed.ts';
@@ -15,17 +14,17 @@ interface Line {
   id: string;
   name: string;
   of(measure: VariantMeasure): number | null;
-  /** Range of the runs for the cell's title. */
+  /** The runs, for the cell's title. */
   stat?(measure: VariantMeasure): Stat | null;
   format(value: number): string;
-  /** Whether more is better. */
+  /** Whether a higher value is better. */
   more: boolean;
 }
 
 const LINES: readonly Line[] = [
   {
     id: 'ttft',
-    name: 'first token',
+    name: 'TTFT',
     of: ({ speed }) => speed.ttft.mean,
     stat: ({ speed }) => speed.ttft,
     format: formatShort,
@@ -49,14 +48,14 @@ const LINES: readonly Line[] = [
   },
   {
     id: 'load',
-    name: 'load',
+    name: 'load time',
     of: ({ loads }) => (loads.length ? mean(loads) : null),
     format: formatShort,
     more: false,
   },
   {
     id: 'device-bytes',
-    name: 'on device',
+    name: 'device memory',
     of: ({ deviceBytes }) => deviceBytes,
     format: formatBytes,
     more: false,
@@ -89,6 +88,7 @@ function Row({ line, original, pruned, stale }: RowProps) {
   const to = pruned && line.of(pruned);
   const change = from !== null && to !== null ? formatChange(from, to) : '';
   const better = from !== null && to !== null && to > from === line.more;
+  const sign = better ? kit.good : kit.bad;
   return (
     <tr>
       <th scope="row">{line.name}</th>
@@ -99,11 +99,11 @@ function Row({ line, original, pruned, stale }: RowProps) {
         data-testid={`${line.id}-pruned`}
         title={range(line, pruned)}
         data-stale={stale}
-        className={stale ? css.stale : undefined}
+        className={stale ? kit.stale : undefined}
       >
         {to === null ? '–' : line.format(to)}
       </td>
-      <td className={stale ? css.stale : better ? kit.good : kit.bad}>{change}</td>
+      <td className={stale ? kit.stale : sign}>{change}</td>
     </tr>
   );
 }

@@ -1,7 +1,6 @@
-// The buttons that measure; progress and cancel take their place while something runs, at the same
-// height.
+// The buttons that measure speed, or the progress of what runs in their place.
 
-import { autoMeasures } from '../../state/speed/actions.ts';
+import { autoMeasures } from '../../state/speed/auto.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -41,7 +40,7 @@ export function SpeedTools() {
           data-testid="speed-auto"
           onChange={() => actions.setAutoMeasure(!auto)}
         />{' '}
-        Measure each settled plan by itself (quick)
+        Measure automatically after each change
       </label>
     </div>
   );

@@ -1,10 +1,10 @@
-// The batch sweep: a chart of latency against throughput, the same as a table, and why it stopped.
+// The batch sweep: latency against throughput as a chart and a table, and why it stopped.
 
 import { lazy, Suspense } from 'react';
 import type { SweepPoint } from '../../contract/speed.ts';
 import { countUnits, listUnits } from '../../state/plan/unitWords.ts';
 import { protocolWords } from '../../state/speed/settings.ts';
-import type { Swept } from '../../state/state.ts';
+import type { Swept } from '../../state/speed/state.ts';
 import { formatRate, formatShort } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
@@ -26,7 +26,7 @@ export function SweepSection() {
       data-stale={stale}
     >
       <h3 id="sweep-title">Batch sweep</h3>
-      <p className={css.legend}>
+      <p className={`${kit.legend} ${css.legend}`}>
         <span>
           <i /> original
         </span>
@@ -47,7 +47,7 @@ export function SweepSection() {
         </p>
       ))}
       <p className={kit.sub}>
-        {protocolWords(result.settings).replace(/, batch \d+$/, '')}; M = rows decoded together.{' '}
+        {protocolWords(result.settings).replace(/, batch \d+$/, '')}; M is the batch size.{' '}
         {result.notes.join(' ')}
       </p>
       <details>
@@ -77,11 +77,11 @@ function Table({ shown: { result } }: { shown: Swept }) {
       <thead>
         <tr>
           <th scope="col">M</th>
-          <th scope="col">original T</th>
+          <th scope="col">original latency</th>
           <th scope="col">tok/s</th>
           {hasPruned && (
             <>
-              <th scope="col">pruned T</th>
+              <th scope="col">pruned latency</th>
               <th scope="col">tok/s</th>
             </>
           )}

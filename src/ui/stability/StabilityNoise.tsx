@@ -1,11 +1,11 @@
-// One line in the effect panel: other windows might well have chosen other blocks. Only after a
-// study, and with its numbers.
+// After a calibration study: whether other windows would have chosen other blocks.
 
 import { planWithinNoise } from '../../state/stability/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
-import css from '../criteria/criteria.module.css';
 import { plural } from '../format.ts';
+import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
+import css from './stability.module.css';
 
 export function StabilityNoise() {
   const noise = useStudio(planWithinNoise);
@@ -15,16 +15,16 @@ export function StabilityNoise() {
   const these = count === 1 ? 'this block' : `these ${count} blocks`;
   const share = Number.isNaN(resamples)
     ? ''
-    : ` ${percent(resamples)} of resamples of the study's ${plural(windows, 'window')} choose ` +
-      `${these}.`;
+    : ` Of random resamples of the study's ${plural(windows, 'window')}, ${percent(resamples)} ` +
+      `choose ${these}.`;
   const edge =
     inside === null || outside === null
       ? ''
-      : ` Leaving out ${outside} costs ${nats(gap)} nats against ${inside} (95 %: ` +
-        `${nats(gapInterval[0])} to ${nats(gapInterval[1])}).`;
+      : ` Removing block ${outside} instead of block ${inside} changes NLL by ${nats(gap)} nats ` +
+        `(95 %: ${nats(gapInterval[0])} to ${nats(gapInterval[1])}).`;
   return (
-    <p className={css.noise} data-testid="within-noise">
-      <strong>{gap < 0 ? 'Other windows choose otherwise.' : 'Within noise.'}</strong>
+    <p className={`${kit.callout} ${css.noise}`} data-testid="within-noise">
+      <strong>{gap < 0 ? 'Other windows disagree.' : 'Within noise.'}</strong>
       {share}
       {edge}
     </p>
@@ -32,5 +32,5 @@ export function StabilityNoise() {
 }
 
 const percent = (value: number) =>
-  value < 0.005 ? 'Fewer than 1 %' : `${Math.round(100 * value)} %`;
+  value < 0.005 ? 'fewer than 1 %' : `${Math.round(100 * value)} %`;
 const nats = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;

@@ -1,40 +1,39 @@
-// The calibration study: which runs, how far they are, and how stable the order of blocks is over
-// them. The curve in force and the plan stay as they are.
+// The calibration study: its runs, and how stable the order of blocks is across them.
 
-import { useId } from 'react';
 import { nameOfText } from '../../state/score/text.ts';
 import {
   missingRuns,
   plannedRuns,
   STUDY_SIZES,
   stabilityView,
+  studyObstacle,
   studySeconds,
-  whyNoStudy,
 } from '../../state/stability/selectors.ts';
-import css from '../criteria/criteria.module.css';
 import { formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { Field } from '../kit/Field.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { StabilityRuns, StabilityTable } from './StabilityTable.tsx';
+import css from './stability.module.css';
 
-/** More seeds than these say little more. */
+/** More seeds add little. */
 const MOST_SEEDS = 10;
 
 export function StabilityPanel() {
-  const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const running = useStudio((state) => state.stability.running !== null);
   const view = useStudio(stabilityView);
-  if (!canScore) return null;
   return (
-    <section className={kit.card} aria-labelledby="stability-title" data-testid="stability-panel">
-      <div className={kit.head}>
-        <h2 id="stability-title">How stable is this order?</h2>
-        <span className={kit.sub}>the curve again on other windows; the one above stays</span>
-      </div>
+    <Panel
+      id="stability"
+      title="How stable is this order?"
+      sub="re-scores on other windows; your curve is kept"
+      testId="stability-panel"
+    >
       <div className={kit.stack}>
         {running ? <Running /> : <Form />}
         <ErrorNotice place="stability" />
@@ -45,7 +44,7 @@ export function StabilityPanel() {
           </>
         )}
       </div>
-    </section>
+    </Panel>
   );
 }
 
@@ -69,9 +68,8 @@ function Running() {
 function Form() {
   const form = useStudio((state) => state.stability.form);
   const text = useStudio((state) => state.score.settings.text);
-  const why = useStudio(whyNoStudy);
+  const obstacle = useStudio(studyObstacle);
   const { setStudy } = useActions();
-  const id = useId();
   const toggle = (size: number) =>
     setStudy({
       sizes: form.sizes.includes(size)
@@ -94,17 +92,18 @@ function Form() {
           </label>
         ))}
       </fieldset>
-      <span className={css.pair}>
-        <label htmlFor={id}>each with seeds</label>
-        <WholeNumber
-          id={id}
-          value={form.seeds}
-          min={1}
-          max={MOST_SEEDS}
-          testId="study-seeds"
-          onChange={(seeds) => setStudy({ seeds })}
-        />
-      </span>
+      <Field label="seeds for each">
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={form.seeds}
+            min={1}
+            max={MOST_SEEDS}
+            testId="study-seeds"
+            onChange={(seeds) => setStudy({ seeds })}
+          />
+        )}
+      </Field>
       {text.kind === 'text' && (
         <fieldset className={css.choices}>
           <legend>from</legend>
@@ -130,7 +129,7 @@ function Form() {
       )}
       <CommandButton id="stability" label="Study" testId="study-start" />
       <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="study-estimate">
-        {why || <Estimate />}
+        {obstacle ?? <Estimate />}
       </p>
     </div>
   );
@@ -140,9 +139,10 @@ function Estimate() {
   const missing = useStudio((state) => missingRuns(state).length);
   const planned = useStudio((state) => plannedRuns(state).length);
   const seconds = useStudio(studySeconds);
-  const kept = planned > missing ? `, ${planned - missing} of ${planned} are done` : '';
+  const done = planned > missing ? `, ${planned - missing} of ${planned} are done` : '';
+  const time = seconds === null ? '' : `, about ${formatSeconds(seconds)}`;
   return (
-    `${plural(missing, 'run')}${kept}${seconds === null ? '' : `, about ${formatSeconds(seconds)}, going by the curve`}. ` +
-    'Windows are taken at random; every run is kept.'
+    `${plural(missing, 'run')}${done}${time}. ` +
+    'Windows are sampled at random; every run is kept.'
   );
 }

@@ -1,75 +1,68 @@
-// What the calibration study found: per block how often it is among the lowest and the range of its
-// ranks, and how far the runs agree.
+// What the calibration study found: how often each block is among the lowest, and its ranks.
 
-import { useId } from 'react';
 import type { StabilityView } from '../../state/stability/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
-import css from '../criteria/criteria.module.css';
 import { plural } from '../format.ts';
+import { type Column, DataTable } from '../kit/DataTable.tsx';
+import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { Scroll } from '../kit/Scroll.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
+import css from './stability.module.css';
+
+const columnsFor = (k: number): Column[] => [
+  { key: 'block', title: 'block' },
+  { key: 'chosen', title: `among the ${k} lowest` },
+  { key: 'mean', title: 'mean rank' },
+  { key: 'ranks', title: 'ranks' },
+  { key: 'range', title: <span className={kit.hidden}>range of ranks</span> },
+];
 
 export function StabilityTable({ view }: { view: StabilityView }) {
   const removed = useStudio((state) => state.plan.present.removed);
   const actions = useActions();
-  const id = useId();
-  const gone = wholeBlocks(removed);
+  const removedBlocks = wholeBlocks(removed);
   const { blocks, runs, k } = view;
   return (
     <>
       <div className={kit.row}>
-        <span className={`${css.pair} ${css.form}`}>
-          <label htmlFor={id}>Lowest blocks that are counted</label>
-          <WholeNumber
-            id={id}
-            value={k}
-            min={1}
-            max={Math.max(1, blocks.length)}
-            testId="study-count"
-            onChange={(next) => actions.setStudyCount(next)}
-          />
-        </span>
+        <Field className={css.count} label="Count the lowest">
+          {(id) => (
+            <WholeNumber
+              id={id}
+              value={k}
+              min={1}
+              max={Math.max(1, blocks.length)}
+              testId="study-count"
+              onChange={(next) => actions.setStudyCount(next)}
+            />
+          )}
+        </Field>
         <span className={kit.sub} data-testid="study-agreement">
           {agreement(view)}
         </span>
       </div>
       <Scroll label="Stability of the blocks">
-        <table className={css.table} data-testid="stability-table">
-          <thead>
-            <tr>
-              <th scope="col">block</th>
-              <th scope="col">among the {k} lowest</th>
-              <th scope="col">mean rank</th>
-              <th scope="col">ranks</th>
-              <th scope="col">
-                <span className={kit.hidden}>range of ranks</span>
-              </th>
+        <DataTable testId="stability-table" className={css.table} columns={columnsFor(k)}>
+          {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
+            <tr
+              key={block}
+              data-removed={removedBlocks.includes(block)}
+              data-testid={`stability-${block}`}
+            >
+              <th scope="row">{block}</th>
+              <td>
+                {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
+              </td>
+              <td>{meanRank.toFixed(1)}</td>
+              <td>{lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}</td>
+              <td className={css.bar}>
+                <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
-              <tr
-                key={block}
-                data-removed={gone.includes(block)}
-                data-testid={`stability-${block}`}
-              >
-                <th scope="row">{block}</th>
-                <td>
-                  {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
-                </td>
-                <td>{meanRank.toFixed(1)}</td>
-                <td>
-                  {lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}
-                </td>
-                <td className={css.bar}>
-                  <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </DataTable>
       </Scroll>
     </>
   );
@@ -89,7 +82,7 @@ function agreement({ range, runs }: StabilityView): string {
   return `Spearman between ${runs.length} runs: ${low === high ? low : `${low} to ${high}`}.`;
 }
 
-/** Each run by itself: what it chose, and how far it agrees with the others. */
+/** Each run: how far it agrees with the others, and what it chose. */
 export function StabilityRuns({
   view: { runs, agreement: of, k, lowest },
 }: {
@@ -98,30 +91,27 @@ export function StabilityRuns({
   const actions = useActions();
   return (
     <details>
-      <summary>The runs</summary>
+      <summary>Runs</summary>
       <Scroll label="Runs of the study">
-        <table className={css.table} data-testid="study-runs">
-          <thead>
-            <tr>
-              <th scope="col" className={css.left}>
-                run
+        <DataTable
+          testId="study-runs"
+          className={css.table}
+          columns={[
+            { key: 'run', title: 'run', text: true },
+            { key: 'agreement', title: 'Spearman with the others' },
+            { key: 'lowest', title: `its ${k} lowest` },
+          ]}
+        >
+          {runs.map(({ label }, i) => (
+            <tr key={label}>
+              <th scope="row" className={css.left}>
+                {label}
               </th>
-              <th scope="col">Spearman with the others</th>
-              <th scope="col">its {k} lowest</th>
+              <td>{of[i]?.toFixed(2) ?? '–'}</td>
+              <td>{lowest[i]?.join(', ')}</td>
             </tr>
-          </thead>
-          <tbody>
-            {runs.map(({ label }, i) => (
-              <tr key={label}>
-                <th scope="row" className={css.left}>
-                  {label}
-                </th>
-                <td>{of[i]?.toFixed(2) ?? '–'}</td>
-                <td>{lowest[i]?.join(', ')}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </DataTable>
       </Scroll>
       <button
         type="button"

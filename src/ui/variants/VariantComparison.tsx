@@ -1,5 +1,4 @@
-// Two pinned variants held against each other, the second in terms of the first. Speeds of
-// different protocols are not divided.
+// Two pinned variants side by side, with the change from the first to the second.
 
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { comparison } from '../../state/variants/variants.ts';
@@ -36,7 +35,7 @@ export function VariantComparison() {
       true,
     ],
     [
-      'first token',
+      'TTFT',
       a.measure?.speed.ttft.mean ?? null,
       b.measure?.speed.ttft.mean ?? null,
       formatShort,
@@ -44,14 +43,14 @@ export function VariantComparison() {
     ],
     ['size', a.fileBytes, b.fileBytes, formatBytes, false],
     [
-      'on device',
+      'device memory',
       a.measure?.deviceBytes ?? null,
       b.measure?.deviceBytes ?? null,
       formatBytes,
       false,
     ],
   ];
-  const isSpeed = (name: string) => name === 'tok/s' || name === 'first token';
+  const isSpeed = (name: string) => name === 'tok/s' || name === 'TTFT';
   return (
     <section className={css.compare} aria-label="Comparison of two variants" data-testid="compare">
       <table>
@@ -75,12 +74,12 @@ export function VariantComparison() {
         </tbody>
       </table>
       <p className={kit.sub}>
-        {onlyA.length > 0 && `Left out only in ${a.name}: ${listUnits(onlyA)}. `}
-        {onlyB.length > 0 && `Left out only in ${b.name}: ${listUnits(onlyB)}. `}
+        {onlyA.length > 0 && `Removed only in ${a.name}: ${listUnits(onlyA)}. `}
+        {onlyB.length > 0 && `Removed only in ${b.name}: ${listUnits(onlyB)}. `}
         {!speedsCompare &&
           a.measure &&
           b.measure &&
-          'Their speeds were measured differently and are not compared.'}
+          'Their speeds were measured differently and cannot be compared.'}
       </p>
       <button
         type="button"

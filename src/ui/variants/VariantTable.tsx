@@ -1,78 +1,27 @@
-// The variants as a table: the accessible truth of the plot. Numbers that are not measured say so.
+// The variants as a table that can be sorted, named and pinned.
 
 import { useState } from 'react';
 import { type VariantRow, wayOfRow, waysOf } from '../../state/variants/variants.ts';
-import { formatBytes, formatPpl, formatRate, formatShort } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions } from '../studioContext.ts';
+import { COLUMNS } from './columns.ts';
 import css from './variants.module.css';
-
-interface Column {
-  id: string;
-  title: string;
-  /** What it is, where the title is short. */
-  hint?: string;
-  value(row: VariantRow): number | null;
-  text(row: VariantRow): string;
-}
-
-const COLUMNS: readonly Column[] = [
-  { id: 'blocks', title: 'blocks', value: (row) => row.blocks, text: (row) => String(row.blocks) },
-  {
-    id: 'ppl',
-    title: 'PPL',
-    value: (row) => row.nll,
-    text: (row) => (row.nll === null ? '–' : formatPpl(row.nll)),
-  },
-  {
-    id: 'toks',
-    title: 'tok/s',
-    value: (row) => row.measure?.speed.throughput.mean ?? row.predicted,
-    text: (row) => {
-      if (row.measure) return formatRate(row.measure.speed.throughput.mean);
-      return row.predicted === null ? '–' : `≈ ${formatRate(row.predicted)}`;
-    },
-  },
-  {
-    id: 'gain',
-    title: 'gain',
-    value: (row) => row.gain,
-    text: (row) => (row.gain === null ? '–' : `${row.gain.toFixed(2)} ×`),
-  },
-  {
-    id: 'decode',
-    title: 'decode',
-    hint: 'tokens per second after the first token',
-    value: (row) => row.measure?.speed.decode?.mean ?? null,
-    text: (row) => (row.measure?.speed.decode ? formatRate(row.measure.speed.decode.mean) : '–'),
-  },
-  {
-    id: 'ttft',
-    title: 'TTFT',
-    hint: 'time to the first token',
-    value: (row) => row.measure?.speed.ttft.mean ?? null,
-    text: (row) => (row.measure ? formatShort(row.measure.speed.ttft.mean) : '–'),
-  },
-  {
-    id: 'size',
-    title: 'files',
-    hint: 'bytes of graph and data',
-    value: (row) => row.fileBytes,
-    text: (row) => formatBytes(row.fileBytes),
-  },
-  {
-    id: 'device',
-    title: 'memory',
-    hint: 'bytes held on the device during a run',
-    value: (row) => row.measure?.deviceBytes ?? null,
-    text: (row) => (row.measure ? formatBytes(row.measure.deviceBytes) : '–'),
-  },
-];
 
 interface Sort {
   id: string;
   down: boolean;
 }
+
+type Order = 'none' | 'ascending' | 'descending';
+
+const ARROWS: Record<Order, string> = { none: '', ascending: ' ↑', descending: ' ↓' };
+
+/** What a click on the head of a column makes of its order. */
+const NEXT: Record<Order, (id: string) => Sort | null> = {
+  none: (id) => ({ id, down: false }),
+  ascending: (id) => ({ id, down: true }),
+  descending: () => null,
+};
 
 interface Props {
   rows: readonly VariantRow[];
@@ -87,6 +36,10 @@ export function VariantTable({ rows, hover, onHover }: Props) {
     ? [...rows].sort((a, b) => compare(column.value(a), column.value(b), sort?.down ?? false))
     : rows;
   const ways = waysOf(rows);
+  const orderOf = (id: string): Order => {
+    if (sort?.id !== id) return 'none';
+    return sort.down ? 'descending' : 'ascending';
+  };
   return (
     <>
       <div className={css.scroll}>
@@ -98,29 +51,15 @@ export function VariantTable({ rows, hover, onHover }: Props) {
               </th>
               <th scope="col">name</th>
               {COLUMNS.map(({ id, title, hint }) => (
-                <th
-                  key={id}
-                  scope="col"
-                  aria-sort={sort?.id === id ? (sort.down ? 'descending' : 'ascending') : 'none'}
-                >
+                <th key={id} scope="col" aria-sort={orderOf(id)}>
                   <button
                     type="button"
                     className={css.sort}
                     title={hint}
-                    onClick={() =>
-                      setSort(
-                        sort?.id === id
-                          ? sort.down
-                            ? null
-                            : { id, down: true }
-                          : { id, down: false },
-                      )
-                    }
+                    onClick={() => setSort(NEXT[orderOf(id)](id))}
                   >
                     {title}
-                    <span aria-hidden="true">
-                      {sort?.id === id ? (sort.down ? ' ↓' : ' ↑') : ''}
-                    </span>
+                    <span aria-hidden="true">{ARROWS[orderOf(id)]}</span>
                   </button>
                 </th>
               ))}
@@ -147,12 +86,12 @@ export function VariantTable({ rows, hover, onHover }: Props) {
   );
 }
 
-/** Footnote of a speed that was measured otherwise than most; '' without one. */
+/** The footnote of a speed that was measured differently from most; '' without one. */
 function markOf(row: VariantRow, ways: readonly string[]): string {
   return 'abcdefghij'[ways.indexOf(wayOfRow(row) ?? '') - 1] ?? '';
 }
 
-/** What the speeds are of. */
+/** How the speeds were measured. */
 function Ways({ ways }: { ways: readonly string[] }) {
   if (ways.length === 0) return null;
   return (
@@ -168,7 +107,7 @@ function Ways({ ways }: { ways: readonly string[] }) {
   );
 }
 
-/** Unknown numbers come last either way. */
+/** Unknown numbers come last in either order. */
 function compare(a: number | null, b: number | null, down: boolean): number {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
   return down ? b - a : a - b;
@@ -224,7 +163,7 @@ function Row({
       ))}
       <td className={css.actions}>
         {row.present ? (
-          <span className={css.mark}>in force</span>
+          <span className={css.mark}>current</span>
         ) : (
           <>
             <button
@@ -251,7 +190,7 @@ function Row({
   );
 }
 
-/** A name that can be typed over; empty brings the default back. */
+/** A name that can be edited; an empty one restores the default. */
 function Name({ row }: { row: VariantRow }) {
   const actions = useActions();
   return (

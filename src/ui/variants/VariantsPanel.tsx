@@ -1,5 +1,4 @@
-// The variants of the session: a table to name, sort, use and pin them, the plot of speed against
-// perplexity, and the table as a file.
+// The variants of this session: speed against perplexity, their table, and the table as a file.
 
 import { lazy, Suspense, useState } from 'react';
 import { variantsCsv, variantsJson } from '../../state/variants/file.ts';
@@ -13,6 +12,7 @@ import { VERSION } from '../../version.ts';
 import { plural } from '../format.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import kit from '../kit/kit.module.css';
+import { Panel } from '../kit/Panel.tsx';
 import { saveBlob } from '../saveBlob.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import { VariantComparison } from './VariantComparison.tsx';
@@ -28,13 +28,13 @@ export function VariantsPanel() {
   const actions = useActions();
   const points = plottable(rows);
   const known = rows.filter((row) => row.nll !== null || row.measure !== null);
-  if (rows.length === 0) return null;
   return (
-    <section className={kit.card} aria-labelledby="variants-title" data-testid="variants">
-      <div className={kit.head}>
-        <h2 id="variants-title">Variants</h2>
-        <span className={kit.sub}>plans of this session, measured; pin two to compare</span>
-      </div>
+    <Panel
+      id="variants"
+      title="Variants"
+      sub="measured plans of this session; pin two to compare"
+      testId="variants"
+    >
       {points.length > 1 && (
         <Suspense fallback={<div className={css.space} />}>
           <ParetoChart hover={hover} onHover={setHover} />
@@ -52,11 +52,11 @@ export function VariantsPanel() {
         )}
         <Save rows={known} />
       </div>
-    </section>
+    </Panel>
   );
 }
 
-/** Gives the plan in force a name, and so a row of its own. */
+/** Gives the current plan a name, and so a row of its own. */
 function Keep() {
   const [name, setName] = useState('');
   const key = useStudio((state) => variantKey(state.plan.present.removed));
@@ -74,7 +74,7 @@ function Keep() {
         type="text"
         value={name}
         maxLength={60}
-        aria-label="Name for the present plan"
+        aria-label="Name for the current plan"
         placeholder={key ? 'Name for this plan' : 'Name for the original'}
         data-testid="variant-name"
         onChange={(event) => setName(event.target.value)}
@@ -97,11 +97,9 @@ function Save({ rows }: { rows: readonly VariantRow[] }) {
     return variantsJson(rows, { ...context, model: name, graph, app: VERSION });
   };
   const save = (kind: 'csv' | 'json') => {
-    const name = `${store.state.getState().model.current?.summary.name ?? 'model'}-variants.${kind}`;
-    saveBlob(
-      new Blob([textOf(kind)], { type: kind === 'csv' ? 'text/csv' : 'application/json' }),
-      name,
-    );
+    const model = store.state.getState().model.current?.summary.name ?? 'model';
+    const type = kind === 'csv' ? 'text/csv' : 'application/json';
+    saveBlob(new Blob([textOf(kind)], { type }), `${model}-variants.${kind}`);
   };
   return (
     <>

@@ -1,0 +1,46 @@
+// Makes one folder, with a name and relative paths, out of dropped or picked files.
+
+/** A dropped or picked folder: files with their paths relative to it. */
+export interface PickedFolder {
+  name: string;
+  files: { path: string; file: File }[];
+}
+
+/** Folders that hold no part of a model. */
+const SKIPPED_FOLDERS = new Set(['.git', 'node_modules', '__MACOSX', '.cache']);
+/** Files that operating systems leave in folders. */
+const SKIPPED_FILES = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini']);
+
+/** True for a folder that is not entered. */
+export function skipFolder(name: string): boolean {
+  return SKIPPED_FOLDERS.has(name);
+}
+
+function stepsOf(path: string): string[] {
+  return path.split('/').filter((step) => step !== '' && step !== '.');
+}
+
+/**
+ * Makes a folder of files with paths. A top folder that all paths share becomes its name and is
+ * removed from the paths; a single file gives its own name.
+ * @param fallbackName name of several files without a common folder.
+ * @returns null when there are no files.
+ */
+export function asFolder(
+  files: readonly { path: string; file: File }[],
+  fallbackName: string,
+): PickedFolder | null {
+  const kept = files
+    .map(({ path, file }) => ({ steps: stepsOf(path), file }))
+    .filter(
+      ({ steps }) => !steps.slice(0, -1).some(skipFolder) && !SKIPPED_FILES.has(steps.at(-1) ?? ''),
+    );
+  if (kept.length === 0) return null;
+  const root = kept[0]!.steps[0]!;
+  const shared = kept.every(({ steps }) => steps.length > 1 && steps[0] === root);
+  const inside = kept
+    .map(({ steps, file }) => ({ path: (shared ? steps.slice(1) : steps).join('/'), file }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  const ownName = inside.length === 1 ? inside[0]!.path : fallbackName;
+  return { name: shared ? root : ownName, files: inside };
+}

@@ -1,0 +1,51 @@
+// Values that the page remembers between visits: self-test results and switches. Without IndexedDB
+// nothing is remembered and nothing fails.
+
+import { createStore, get, set, type UseStore } from 'idb-keyval';
+
+/** Opened once; null where IndexedDB is missing. */
+let store: UseStore | null | undefined;
+
+function open(): UseStore | null {
+  if (store === undefined)
+    store = typeof indexedDB === 'undefined' ? null : createStore('espalier', 'remembered');
+  return store;
+}
+
+async function recall(key: string): Promise<unknown> {
+  const at = open();
+  return at ? await get<unknown>(key, at).catch(() => undefined) : undefined;
+}
+
+async function keep(key: string, value: unknown): Promise<void> {
+  const at = open();
+  if (at) await set(key, value, at).catch(() => {});
+}
+
+/**
+ * Stores the result of a self-test. `key` names the adapter, its features and the page's version.
+ */
+export async function rememberSelfTest(key: string, result: unknown): Promise<void> {
+  await keep(`self-test ${key}`, JSON.stringify(result));
+}
+
+/** Stores the position of a switch. */
+export async function rememberChoice(name: string, on: boolean): Promise<void> {
+  await keep(`choice ${name}`, on);
+}
+
+/** The stored position of a switch, or null when it was never set. */
+export async function recallChoice(name: string): Promise<boolean | null> {
+  const value = await recall(`choice ${name}`);
+  return typeof value === 'boolean' ? value : null;
+}
+
+/** The self-test stored under this key, or null; the caller checks its form. */
+export async function recallSelfTest(key: string): Promise<unknown> {
+  const value = await recall(`self-test ${key}`);
+  try {
+    return typeof value === 'string' ? (JSON.parse(value) as unknown) : null;
+  } catch {
+    return null;
+  }
+}

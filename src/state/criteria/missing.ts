@@ -1,0 +1,24 @@
+// Which sources of criteria are not known yet and can be measured. Pure and memoised.
+
+import { MEASURED_SOURCES, type MeasuredSource } from '../../analysis/criteriaTable.ts';
+import { derive } from '../memo.ts';
+import { canScore } from '../score/selectors.ts';
+import type { StudioState } from '../state.ts';
+import { MEASURED, SOURCES, type SourceCost } from './sources.ts';
+
+/** What "compare criteria" would still measure. */
+export const missingSources = derive(
+  (state: StudioState) =>
+    MEASURED.map(
+      (source) =>
+        SOURCES[source].data(state) === null &&
+        (!MEASURED_SOURCES[source].onWindows || canScore(state)),
+    ),
+  (...missing): MeasuredSource[] => MEASURED.filter((_, i) => missing[i]),
+);
+
+/** What measuring them costs, for people. */
+export const missingCosts = derive(
+  (state: StudioState) => [missingSources(state), state.model.current] as const,
+  (missing, model): SourceCost[] => missing.map((source) => SOURCES[source].cost(model)),
+);

@@ -1,0 +1,82 @@
+// The live effect: asks for the perplexity of the plan shortly after it changed. Must never show a
+// number of another plan as this one's.
+
+import { isCancelled } from '../../errors.ts';
+import type { Context } from '../context.ts';
+import { engineJob } from '../jobs.ts';
+import { effectKey } from '../keys.ts';
+import { countUnits } from '../plan/unitWords.ts';
+import { pplWords } from '../pplWords.ts';
+import type { StudioState } from '../state.ts';
+
+export interface EffectActions {
+  /** Asks again, as after an error. */
+  measureAgain(): void;
+}
+
+/** True when the plan, the curve or the model became another one. */
+function isAnotherPlan(state: StudioState, before: StudioState): boolean {
+  if (state.model.current !== before.model.current) return true;
+  const changed =
+    state.plan.present !== before.plan.present || state.score.curve !== before.score.curve;
+  return changed && effectKey(state) !== effectKey(before);
+}
+
+export function makeEffectActions(context: Context): EffectActions {
+  const { api, get, patch, store } = context;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const requests = context.newest();
+
+  async function measure(key: string, isNewest: () => boolean): Promise<void> {
+    if (get().effect.asked !== key || engineJob(get())) return;
+    const removed = [...get().plan.present.removed];
+    try {
+      const result = await api.plan(removed, (progress) => {
+        // It comes by another channel than the result, which may overtake it.
+        if (isNewest() && get().effect.asked === key && !get().effect.known.has(key))
+          patch('effect', { progress });
+      });
+      if (key.split('|')[0] !== String(get().score.curve?.id)) return;
+      const known = new Map(get().effect.known).set(key, result);
+      patch('effect', { known });
+      if (!isNewest()) return;
+      patch('effect', { shown: { key, result }, progress: null });
+      context.clear('plan');
+      context.announce(`Perplexity without ${countUnits(removed)}: ${pplWords(result.ppl)}.`);
+    } catch (error) {
+      if (!isNewest()) return;
+      patch('effect', { asked: null, progress: null });
+      if (!isCancelled(error)) context.fail('plan', error);
+    }
+  }
+
+  function ask(): void {
+    clearTimeout(timer);
+    const isNewest = requests.begin();
+    const key = effectKey(get());
+    if (key === null) {
+      patch('effect', { asked: null, shown: null, progress: null });
+      return;
+    }
+    const known = get().effect.known.get(key);
+    patch(
+      'effect',
+      known
+        ? { asked: key, shown: { key, result: known }, progress: null }
+        : { asked: key, progress: null },
+    );
+    if (!known) timer = setTimeout(() => void measure(key, isNewest), context.planDelayMs);
+  }
+
+  const unsubscribe = store.subscribe((state, before) => {
+    // The end of a job frees the engine: what waited for it, or was cut off by it, is asked again.
+    const jobEnded = engineJob(before) !== null && engineJob(state) === null;
+    if (jobEnded || isAnotherPlan(state, before)) ask();
+  });
+  context.onDispose(() => {
+    clearTimeout(timer);
+    unsubscribe();
+  });
+
+  return { measureAgain: ask };
+}

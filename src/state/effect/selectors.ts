@@ -1,0 +1,52 @@
+// What the plan does to quality and size, as the page shows it.
+
+import type { PlanResult } from '../../contract/plan.ts';
+import type { Measure } from '../../contract/score.ts';
+import { planSize } from '../../model/open/size.ts';
+import { effectKey } from '../keys.ts';
+import { derive } from '../memo.ts';
+import { modelOf } from '../open/selectors.ts';
+import type { StudioState } from '../state.ts';
+
+export interface EffectView {
+  original: Measure | null;
+  /** Of the plan, or of an older plan while `stale`. */
+  pruned: Measure | PlanResult | null;
+  stale: boolean;
+  /** True when a measurement was asked for and is not there yet. */
+  waiting: boolean;
+  size: { params: number; bytes: number; kvBytesPerToken: number } | null;
+}
+
+export const effectView = derive(
+  (state: StudioState) => [
+    modelOf(state),
+    state.plan.present.removed,
+    state.score.curve,
+    state.score.running?.baseline,
+    state.effect,
+    effectKey(state),
+  ],
+  (model, removed, curve, growing, effect, key): EffectView => {
+    const original = curve?.result.baseline ?? growing ?? null;
+    // Nothing removed: the model as it is, although an export would write it a little differently.
+    const size =
+      model && (removed.length > 0 ? planSize(model.summary, [...removed]) : model.summary);
+    if (key === null)
+      return {
+        original,
+        pruned: removed.length ? null : original,
+        stale: false,
+        waiting: false,
+        size,
+      };
+    const stale = effect.shown?.key !== key;
+    return {
+      original,
+      pruned: effect.shown?.result ?? null,
+      stale,
+      waiting: stale && effect.asked === key,
+      size,
+    };
+  },
+);

@@ -1,0 +1,20 @@
+// What the page knows of the live effect: the perplexity of the plan.
+
+import type { PlanResult } from '../../contract/plan.ts';
+import type { Progress } from '../../contract/progress.ts';
+import { ofModel } from '../slice.ts';
+
+export interface EffectSlice {
+  /** Key of the plan whose perplexity was asked for, or null. */
+  asked: string | null;
+  /** Key and result that are shown; stale when the keys differ. */
+  shown: { key: string; result: PlanResult } | null;
+  progress: Progress | null;
+  /** Measured plans of the current curve by key: going back costs nothing. */
+  known: ReadonlyMap<string, PlanResult>;
+}
+
+export const EFFECT = ofModel<EffectSlice>(
+  { asked: null, shown: null, progress: null, known: new Map() },
+  (slice) => ({ ...slice, asked: null, progress: null }),
+);

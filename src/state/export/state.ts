@@ -1,0 +1,36 @@
+// What the page knows of the export: the one that runs, and what verification said of the last.
+
+import type { ExportResult } from '../../contract/export.ts';
+import type { Progress } from '../../contract/progress.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
+import type { WrittenSizes } from '../../model/open/size.ts';
+import type { Unit } from '../../units.ts';
+import { ofModel } from '../slice.ts';
+
+export interface ExportSlice {
+  running: boolean;
+  progress: Progress | null;
+  removed: readonly Unit[];
+  result: ExportResult | null;
+  target: 'folder' | 'zip';
+  /** The precision to write in; null for the source's. */
+  dtype: ExportDtype | null;
+  /** What exports in a precision write, as far as it was asked. */
+  sizes: { dtype: ExportDtype; written: WrittenSizes } | null;
+}
+
+const first: ExportSlice = {
+  running: false,
+  progress: null,
+  removed: [],
+  result: null,
+  target: 'folder',
+  dtype: null,
+  sizes: null,
+};
+
+export const EXPORT = ofModel<ExportSlice>(first, ({ dtype, sizes }) => ({
+  ...first,
+  dtype,
+  sizes,
+}));

@@ -1,0 +1,77 @@
+// Jobs that were interrupted on the open model: asked for when it opens and when a job ends;
+// resumed or discarded on request.
+
+import type { Interrupted } from '../../contract/interrupted.ts';
+import type { ScoreSettings } from '../../contract/score.ts';
+import type { Context } from '../context.ts';
+import { engineJob } from '../jobs.ts';
+import type { ScoreActions } from '../score/actions.ts';
+import type { SearchActions } from '../search/actions.ts';
+import { JOBS, type StudioState } from '../state.ts';
+import type { SublayerActions } from '../sublayers/actions.ts';
+
+export interface ResumeActions {
+  /**
+   * Starts the job with the settings it had; they become those of the page. The engine finds what
+   * was done by them.
+   */
+  resume(job: Interrupted): Promise<void>;
+  discard(job: Interrupted): Promise<void>;
+}
+
+type Others = Pick<ScoreActions, 'setSettings' | 'score'> &
+  Pick<SublayerActions, 'scoreSublayers'> &
+  Pick<SearchActions, 'search'>;
+
+function resumableRuns(state: StudioState): boolean {
+  const job = engineJob(state);
+  return job !== null && JOBS[job].checkpoint !== null;
+}
+
+export function makeResumeActions(context: Context, actions: Others): ResumeActions {
+  const { api, get, patch, store } = context;
+  const requests = context.newest();
+
+  async function ask(): Promise<void> {
+    const isNewest = requests.begin();
+    if (!get().model.current) return;
+    // Without an answer there is nothing to offer, and nothing to complain of.
+    const jobs = await api.interrupted().catch(() => []);
+    if (isNewest()) patch('interrupted', { jobs });
+  }
+
+  const unsubscribe = store.subscribe((state, before) => {
+    const [runs, ran] = [resumableRuns(state), resumableRuns(before)];
+    if (runs && !ran) {
+      requests.drop();
+      patch('interrupted', { jobs: [] });
+    } else if (state.model.current !== before.model.current || (ran && !runs)) void ask();
+  });
+  context.onDispose(unsubscribe);
+
+  /** Each kind of checkpoint with the job that continues from it. */
+  const resumers: Record<
+    Interrupted['job'],
+    (settings: ScoreSettings, search: Interrupted['search']) => Promise<void>
+  > = {
+    score: () => actions.score(),
+    parts: (settings) => actions.scoreSublayers(settings),
+    search: async (settings, request) => {
+      if (request) await actions.search({ ...request, settings });
+    },
+  };
+
+  return {
+    async resume({ job, settings, search }) {
+      if (!get().model.current || engineJob(get())) return;
+      const asked: ScoreSettings = { budgetBytes: undefined, ...settings };
+      actions.setSettings(asked);
+      await resumers[job](asked, search);
+    },
+    async discard({ key }) {
+      patch('interrupted', { jobs: get().interrupted.jobs.filter((one) => one.key !== key) });
+      await api.forget(key).catch(() => {});
+      context.announce('The interrupted run was discarded.');
+    },
+  };
+}

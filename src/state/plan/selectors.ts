@@ -1,0 +1,54 @@
+// The plan in words, and whether it follows an order.
+
+import type { ModelSummary } from '../../model/open/summary.ts';
+import { unitObstacle } from '../../model/structure/removable.ts';
+import { blocksLeft, sublayerUnits, type Unit } from '../../units.ts';
+import { currentOrder } from '../criteria/orders.ts';
+import { derive } from '../memo.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { StudioState } from '../state.ts';
+import { lowestSublayers } from '../sublayers/selectors.ts';
+import { unlockedBlocks } from './locks.ts';
+import { countSublayers } from './unitWords.ts';
+
+/** What a plan keeps: "12 of 16", "15 of 16 (2 in part)", "15 of 16 blocks (2 in part)". */
+export function keptWords(
+  { summary: { numBlocks } }: OpenModel,
+  removed: readonly Unit[],
+  noun = '',
+): string {
+  const sublayers = sublayerUnits(removed).length;
+  return (
+    `${blocksLeft(numBlocks, removed)} of ` +
+    `${numBlocks}${noun && ` ${noun}`}${sublayers > 0 ? ` (${sublayers} in part)` : ''}`
+  );
+}
+
+/**
+ * True when the plan is not simply the k lowest that can be removed, by the current order or of the
+ * sublayers.
+ */
+export const isOwnChoice = derive(
+  (state: StudioState) => [
+    currentOrder(state),
+    unlockedBlocks(state),
+    state.plan.present.removed,
+    lowestSublayers(state, countSublayers(state.plan.present.removed)).join(),
+  ],
+  (order, unlocked, removed, lowestOfSublayers): boolean => {
+    if (!order || removed.length === 0 || lowestOfSublayers === removed.join()) return false;
+    const lowest = order.take(unlocked, removed.length);
+    return (
+      lowest.length < removed.length ||
+      removed.some((unit) => typeof unit !== 'number' || !lowest.includes(unit))
+    );
+  },
+);
+
+/** Those of the units that can be removed from a model of these blocks. */
+export function removableUnits<U extends Unit>(
+  blocks: ModelSummary['blocks'],
+  units: readonly U[],
+): U[] {
+  return units.filter((unit) => unitObstacle(blocks, unit) === null);
+}

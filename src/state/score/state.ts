@@ -1,0 +1,85 @@
+// What the page knows of the importance curve: settings, the run, the curve it gave.
+
+import type { DeviceKind } from '../../contract/device.ts';
+import type { Progress } from '../../contract/progress.ts';
+import type {
+  BlockScore,
+  Measure,
+  MemoryEstimate,
+  ScoreResult,
+  ScoreSettings,
+} from '../../contract/score.ts';
+import type { Opened, Slice } from '../slice.ts';
+
+/** A curve while it grows. */
+export interface GrowingCurve {
+  /** Settings of the run; those of the page may change meanwhile. */
+  settings: ScoreSettings;
+  device: { kind: DeviceKind; name: string } | null;
+  windows: number;
+  baseline: Measure | null;
+  blocks: readonly BlockScore[];
+  notes: readonly string[];
+}
+
+interface Curve {
+  /** Counts up with every curve: results that belong to it carry it in their key. */
+  id: number;
+  result: ScoreResult;
+  /** Key of the settings it was asked with. */
+  settingsKey: string;
+  /** True when it was read from an espalier.json. */
+  restored: boolean;
+  /** What the engine remarked while it ran: fewer windows than asked, another device. */
+  notes: readonly string[];
+}
+
+export interface ScoreSlice {
+  settings: ScoreSettings;
+  /** What scoring would need with these settings, or null while unknown. */
+  memory: MemoryEstimate | null;
+  running: GrowingCurve | null;
+  /**
+   * What the last run had measured when it was stopped or failed, while there is no whole curve;
+   * only to look at.
+   */
+  stopped: GrowingCurve | null;
+  progress: Progress | null;
+  cancelling: boolean;
+  curve: Curve | null;
+}
+
+const first: ScoreSlice = {
+  settings: {
+    text: { kind: 'bundled' },
+    samples: 10,
+    length: 128,
+    sampler: 'even',
+    seed: 0,
+    bos: null,
+    device: 'auto',
+  },
+  memory: null,
+  running: null,
+  stopped: null,
+  progress: null,
+  cancelling: false,
+  curve: null,
+};
+
+/** Settings stay, but for token ids, which are of a model's vocabulary. */
+function keptSettings({ settings }: ScoreSlice, opened: Opened): ScoreSettings {
+  return settings.text.kind === 'ids' && opened === 'new-model'
+    ? { ...settings, text: { kind: 'bundled' } }
+    : settings;
+}
+
+export const SCORE: Slice<ScoreSlice> = {
+  first,
+  keep(slice, opened) {
+    const next = { ...first, settings: keptSettings(slice, opened) };
+    if (opened !== 'same-model') return next;
+    const { memory, curve, running, stopped } = slice;
+    return { ...next, memory, curve, stopped: curve ? null : (running ?? stopped) };
+  },
+};

@@ -1,0 +1,73 @@
+// What the page knows of the iterative search and of the one-shot paths beside it.
+
+import type { DeviceKind } from '../../contract/device.ts';
+import type { PlanResult } from '../../contract/plan.ts';
+import type { Progress } from '../../contract/progress.ts';
+import type { Measure } from '../../contract/score.ts';
+import type { SearchRequest, SearchResult, SearchStep } from '../../contract/search.ts';
+import { ofModel } from '../slice.ts';
+
+/** What an iterative search is to do, as typed; it ends at whichever comes first. */
+export interface SearchForm {
+  /** Blocks to remove, at most; null = all that can be removed. */
+  count: number | null;
+  /** Perplexity that must not be passed; null = no bound. */
+  maxPpl: number | null;
+  /** Continues from the plan instead of from the whole model. */
+  fromPlan: boolean;
+}
+
+/** An iterative search, whole or as far as it came. */
+export interface SearchPath {
+  request: SearchRequest;
+  /** Key of its settings. */
+  settingsKey: string;
+  /** Null while unknown: it was asked for without a curve and has not ended. */
+  windows: number[][] | null;
+  device: { kind: DeviceKind; name: string } | null;
+  /** Before anything was removed. */
+  baseline: Measure | null;
+  steps: readonly SearchStep[];
+  /** Steps that an earlier, interrupted run had done. */
+  resumedSteps: number;
+  /** Candidates of the step that runs, as they were scored. */
+  candidates: readonly { block: number; nll: number }[];
+  notes: readonly string[];
+  /** How it ended; null while it runs. */
+  ended: SearchResult['stoppedBy'] | 'cancelled' | 'failed' | null;
+  seconds: number | null;
+  costRatio: number | null;
+}
+
+export interface SearchSlice {
+  form: SearchForm;
+  running: boolean;
+  paused: boolean;
+  progress: Progress | null;
+  /** The last search, or the one that runs. */
+  path: SearchPath | null;
+  /** Plans of one-shot paths that are being measured. */
+  measuring: { done: number; total: number } | null;
+  /** Plans measured for paths, by the key that `effectKey` gives them. */
+  measured: ReadonlyMap<string, PlanResult>;
+}
+
+export const SEARCH = ofModel<SearchSlice>(
+  {
+    form: { count: 4, maxPpl: null, fromPlan: false },
+    running: false,
+    paused: false,
+    progress: null,
+    path: null,
+    measuring: null,
+    measured: new Map(),
+  },
+  (slice) => ({
+    ...slice,
+    running: false,
+    paused: false,
+    progress: null,
+    path: slice.path && { ...slice.path, ended: slice.path.ended ?? 'cancelled', candidates: [] },
+    measuring: null,
+  }),
+);

@@ -1,0 +1,28 @@
+// A slice of the store: its first value, and what of it stays when a model is opened.
+
+/**
+ * What was opened: `new-model`, another folder than before; `same-folder`, another graph of the
+ * folder, its files after they changed, or the first model of the page; `same-model`, the model
+ * that was open, read once more.
+ */
+export type Opened = 'new-model' | 'same-folder' | 'same-model';
+
+export interface Slice<S> {
+  first: S;
+  /**
+   * The slice after a model was opened. Whatever ran has ended with the files of the model before.
+   */
+  keep(slice: S, opened: Opened): S;
+}
+
+/** A slice of the person or the machine: no model changes it. */
+export const kept = <S>(first: S): Slice<S> => ({ first, keep: (slice) => slice });
+
+/** A slice of one opening, dropped with it. */
+export const reset = <S>(first: S): Slice<S> => ({ first, keep: () => first });
+
+/** A slice of the model: `idle` is what stays when the same one is read once more. */
+export const ofModel = <S>(first: S, idle: (slice: S) => S): Slice<S> => ({
+  first,
+  keep: (slice, opened) => (opened === 'same-model' ? idle(slice) : first),
+});

@@ -1,0 +1,83 @@
+// What the page knows of speed: measurements of original and plan, and batch sweeps.
+
+import type { Progress } from '../../contract/progress.ts';
+import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../../contract/speed.ts';
+import type { VariantInfo } from '../../contract/variant.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
+import type { Unit } from '../../units.ts';
+import type { Slice } from '../slice.ts';
+
+/** A finished measurement with what it belongs to. */
+export interface Measured {
+  /** Of plan, settings and device, as `speedKey` makes it. */
+  key: string;
+  removed: readonly Unit[];
+  /** The precision in which the plan was written; absent for the source's. */
+  dtype?: ExportDtype;
+  result: MeasureResult;
+  /**
+   * Tokens/s that earlier measurements of other plans predicted for this one, or null when they
+   * could not.
+   */
+  predicted: number | null;
+}
+
+/** A measurement under way. */
+export interface Measuring {
+  key: string;
+  removed: readonly Unit[];
+  dtype?: ExportDtype;
+  settings: SpeedSettings;
+  /** Started by itself: gives way to everything else. */
+  auto: boolean;
+  loaded: { readonly [W in Which]?: VariantInfo };
+  /** Throughput of the timed runs so far, tokens/s. */
+  samples: { readonly [W in Which]: readonly number[] };
+}
+
+/** A finished batch sweep with what it belongs to. */
+export interface Swept {
+  key: string;
+  removed: readonly Unit[];
+  result: SweepResult;
+}
+
+export interface SpeedSlice {
+  /**
+   * A settled plan is quick-measured by itself; null while nobody has said so: then the model's
+   * size decides.
+   */
+  auto: boolean | null;
+  running: Measuring | null;
+  progress: Progress | null;
+  /** What the meter remarked during the job that runs. */
+  notes: readonly string[];
+  /** Measurements of this model by key, oldest first. */
+  known: ReadonlyMap<string, Measured>;
+  /** What the cards show; of another plan when its `removed` differ from the plan's. */
+  shown: Measured | null;
+  sweep: { running: { removed: readonly Unit[] } | null; shown: Swept | null };
+}
+
+const first: SpeedSlice = {
+  auto: null,
+  running: null,
+  progress: null,
+  notes: [],
+  known: new Map(),
+  shown: null,
+  sweep: { running: null, shown: null },
+};
+
+export const SPEED: Slice<SpeedSlice> = {
+  first,
+  keep(slice, opened) {
+    if (opened !== 'same-model') return { ...first, auto: slice.auto };
+    return {
+      ...slice,
+      running: null,
+      progress: null,
+      sweep: { ...slice.sweep, running: null },
+    };
+  },
+};

@@ -1,0 +1,39 @@
+// What the page shows beyond its numbers: the block under the pointer, dialogs, announcements.
+
+import type { Slice } from '../slice.ts';
+
+export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | null;
+
+export interface ViewSlice {
+  /** Block under the pointer or the focus, in all three views. */
+  hover: number | null;
+  dialog: Dialog;
+  /** A text that was dropped; a dialog asks what it is for. */
+  dropped: { name: string; text: string } | null;
+  /** Single letters run commands; can be switched off for speech input. */
+  singleKeys: boolean;
+  /**
+   * A notification reports the end of a long job while the page is hidden; the browser may still
+   * refuse.
+   */
+  notify: boolean;
+  /** Last thing to be read aloud. */
+  announcement: string;
+  /** A short message that goes away by itself; counted so that equal ones show twice. */
+  toast: { id: number; text: string } | null;
+}
+
+const first: ViewSlice = {
+  hover: null,
+  dialog: null,
+  dropped: null,
+  singleKeys: true,
+  notify: false,
+  announcement: '',
+  toast: null,
+};
+
+export const VIEW: Slice<ViewSlice> = {
+  first,
+  keep: ({ toast, singleKeys, notify }) => ({ ...first, toast, singleKeys, notify }),
+};

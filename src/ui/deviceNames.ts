@@ -1,0 +1,8 @@
+// The devices by name.
+
+import type { DeviceKind } from '../contract/device.ts';
+
+export const DEVICE_NAMES: Readonly<Record<DeviceKind, string>> = {
+  webgpu: 'WebGPU',
+  wasm: 'WebAssembly',
+};
