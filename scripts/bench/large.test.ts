@@ -152,9 +152,7 @@ async function endsOf(folder: Folder, { file, offset, length }: ByteRange): Prom
   return ends.map((bytes) => Buffer.from(bytes ?? []).toString('hex')).join(' ');
 }
 
-test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, memory of a few pieces', {
-  timeout: 120_000,
-}, async () => {
+test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, memory of a few pieces', async () => {
   const [model, out] = [join(scratch, 'model'), join(scratch, 'out')];
   mkdirSync(model);
   mkdirSync(out);
@@ -196,9 +194,7 @@ test('a folder past 4 GiB: parts below 2 GB, every tensor where the graph says, 
   await written.close();
 });
 
-test('a zip past 4 GiB: Zip64 sizes and offsets that open again', {
-  timeout: 120_000,
-}, async () => {
+test('a zip past 4 GiB: Zip64 sizes and offsets that open again', async () => {
   // One buffer of zeros stands for all of the source.
   const size = 4.3e9;
   const source: Folder = {

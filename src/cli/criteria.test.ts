@@ -98,7 +98,7 @@ describe('score --criterion', () => {
     const first = ascending(angles)[0]!;
     expect(angular.found.best).toMatchObject({ first, count: 4 });
     expect(angular.said).toContain(`best 4 contiguous blocks: ${first} to ${first + 3}`);
-  }, 60_000);
+  });
 
   test('ppl of attention parts alone', async () => {
     const windows = expected.windows.slice(0, 2);
@@ -118,14 +118,14 @@ describe('score --criterion', () => {
       4,
     );
     expect(said).toContain(`remove first: ${found.order[0]}`);
-  }, 120_000);
+  });
 
   test('ppl of blocks also brings the criteria of hidden states', async () => {
     writeFileSync(at('two.json'), JSON.stringify(expected.windows.slice(0, 2)));
     const { found, said } = await report<ScoreReport>('--windows', at('two.json'));
     expect(found.hidden?.blockInfluence.length).toBe(16);
     expect(said).toContain('2 windows of 128 tokens');
-  }, 120_000);
+  });
 
   test.each([
     [

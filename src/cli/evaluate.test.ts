@@ -108,7 +108,7 @@ describe('search', () => {
       ),
     ).toBe(true);
     expect(steps.map(({ block }) => typeof block)).toEqual(['number', 'number', 'number']);
-  }, 120_000);
+  });
 
   test('one-shot by angular distance takes contiguous blocks', async () => {
     const words = [
@@ -125,7 +125,7 @@ describe('search', () => {
     const { steps } = json<SearchReport>('search.json');
     const [first, second] = (steps[1]?.removed ?? []) as number[];
     expect(second).toBe((first ?? 0) + 1);
-  }, 120_000);
+  });
 
   test('iterative takes the golden first step', async () => {
     expect(await search([...SAMPLE, '--remove-count', '1', ...windows()])).toBe(0);
@@ -135,7 +135,7 @@ describe('search', () => {
     expect(
       Math.abs((steps[0]?.measure.ppl ?? Number.NaN) / (expected.greedy[0]?.ppl ?? Number.NaN) - 1),
     ).toBeLessThan(1e-3);
-  }, 240_000);
+  });
 
   test('iterative continues from --remove, up to the bound', async () => {
     writeFileSync(
@@ -163,7 +163,7 @@ describe('search', () => {
     expect(await search([...SAMPLE, ...words, ...bound])).toBe(0);
     const stopped = json<SearchReport>('search.json');
     expect([stopped.stoppedBy, stopped.steps.length]).toEqual(['bound', first > second ? 0 : 1]);
-  }, 120_000);
+  });
 
   test.each([
     [

@@ -174,7 +174,7 @@ describe('bounds on a graph file', () => {
       /more than 134217728 bytes besides its weights/,
     );
     expect(read).toBeLessThan(MAX_SKELETON_BYTES * 1.1);
-  }, 120_000);
+  });
 
   it('names are shortened where they are shown', () => {
     expect(shortName('a'.repeat(80))).toBe('a'.repeat(80));

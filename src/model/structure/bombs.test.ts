@@ -14,7 +14,7 @@ import { findBlocks } from './blocks.ts';
 import { removeUnits } from './remove.ts';
 
 /** Of the limits. */
-const SCALES = [0.05, 0.15] as const;
+const SCALES = [0.04, 0.12] as const;
 /** Most for each byte of a file: twice what the worst of these takes. */
 const PER_BYTE = { steps: 50, bytes: 3500 };
 /**

@@ -32,7 +32,7 @@ beforeAll(async () => {
     await folder.close();
     opened.set(name, structure);
   }
-}, 120_000);
+});
 
 /** Everything that tells two graphs apart, weights by their place. */
 function shape({ graph, metadata }: Model): unknown {

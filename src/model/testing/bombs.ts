@@ -226,7 +226,7 @@ export function bombs(scale: number): Readonly<Record<string, Bomb>> {
         nodes: Array.from({ length: 200 }, (_, k) => node('Neg', [`q${k % 3}`], [`n${k}`])),
       };
       g.nodes.push(
-        ...Array.from({ length: 190 }, (_, k) =>
+        ...Array.from({ length: n(190) }, (_, k) =>
           withBranch(node('If', ['input_ids'], [`i${k}`]), nested(18, captures)),
         ),
       );

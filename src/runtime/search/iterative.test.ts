@@ -55,7 +55,7 @@ describe('the golden path', () => {
         events.push(event),
       ),
     );
-  }, 300_000);
+  });
 
   test('removes the same blocks, with PPLs within 1e-3 relative', () => {
     expect(found.steps.map(({ block }) => block)).toEqual(greedy.map(({ removed }) => removed));
