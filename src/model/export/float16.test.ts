@@ -221,7 +221,7 @@ async function nativeNll(folder: string, graph: string, windows: number[][]): Pr
       else if (name === 'attention_mask') feeds[name] = ints(ids.map(() => 1));
       else if (name === 'position_ids') feeds[name] = ints(ids.map((_, k) => k));
       else {
-        const dims = shape.map((d, k) => (typeof d === 'number' ? d : k === 0 ? 1 : 0));
+        const dims = shape.map((d, k) => (typeof d === 'number' ? d : Number(k === 0)));
         const memory = type === 'float16' ? new Uint16Array(0) : new Float32Array(0);
         feeds[name] = new Tensor(type as 'float32', memory as Float32Array, dims);
       }

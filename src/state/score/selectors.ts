@@ -193,8 +193,8 @@ export function measuredOn(state: StudioState): string {
   if (!curve) return runningOn(state);
   const { settings: used, windows, device } = curve.result;
   const given = used.sampler === 'given';
-  const text =
-    used.text === 'bundled' ? 'bundled text' : given ? `token ids of ${used.text}` : used.text;
+  const name = given ? `token ids of ${used.text}` : used.text;
+  const text = used.text === 'bundled' ? 'bundled text' : name;
   const start = used.bos === 'every' ? ', each with BOS' : '';
   const source: TextSource = given
     ? { kind: 'ids', name: used.text, windows }
