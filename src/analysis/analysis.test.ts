@@ -39,8 +39,8 @@ describe('xoshiro128**', () => {
 
 describe('perplexity', () => {
   it('reproduces the sample: the mean of window means is the mean over tokens', () => {
-    const intact = measureWindows(sample.baseline_nll_per_sample);
-    expect(intact.ppl).toBeCloseTo(sample.baseline_ppl, 4);
+    const original = measureWindows(sample.baseline_nll_per_sample);
+    expect(original.ppl).toBeCloseTo(sample.baseline_ppl, 4);
     for (const block of blocks)
       expect(Math.abs(block.nll - sample.loo_nll[block.index]!)).toBeLessThan(2e-6);
   });
