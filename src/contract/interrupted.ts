@@ -2,7 +2,7 @@
 
 import type { DeviceKind } from './device.ts';
 import type { ScoreSettings } from './score.ts';
-import type { SearchRequest } from './search.ts';
+import type { SearchParameters } from './search.ts';
 
 /**
  * A long job that was interrupted; it is resumed when it is started with the same settings.
@@ -12,7 +12,7 @@ export interface Interrupted {
   job: 'score' | 'parts' | 'search';
   /** The settings it was started with. */
   settings: ScoreSettings;
-  search: Omit<SearchRequest, 'settings'> | null;
+  search: SearchParameters | null;
   device: { kind: DeviceKind; name: string };
   /** Block evaluations done, of all. */
   done: number;

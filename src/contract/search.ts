@@ -5,20 +5,24 @@ import type { DeviceKind } from './device.ts';
 import type { Progress } from './progress.ts';
 import type { Measure, RecordedSettings, ScoreSettings } from './score.ts';
 
-/**
- * Iterative PPL (SLEB): the block whose removal costs least is removed, and what remains is scored
- * again.
- */
-export interface SearchRequest {
-  settings: ScoreSettings;
+/** What an iterative search is to do. */
+export interface SearchParameters {
   /** Removed before the search begins. */
-  start: Unit[];
+  start: readonly Unit[];
   /** Locked blocks. */
-  locked: number[];
+  locked: readonly number[];
   /** Blocks to remove, at most. */
   count: number;
   /** Stop before the perplexity of the plan goes above this; null = no bound. */
   maxPpl: number | null;
+}
+
+/**
+ * Iterative PPL (SLEB): the block whose removal costs least is removed, and what remains is scored
+ * again.
+ */
+export interface SearchRequest extends SearchParameters {
+  settings: ScoreSettings;
 }
 
 export interface SearchStep {

@@ -26,7 +26,11 @@ import { Chain } from '../pass/chain.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { searchHooks } from '../search/hooks.ts';
-import { type SearchOutcome, type SearchPlan, searchIteratively } from '../search/iterative.ts';
+import {
+  type SearchOnWindows,
+  type SearchOutcome,
+  searchIteratively,
+} from '../search/iterative.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { estimateMemory } from '../weights/memory.ts';
 import {
@@ -207,7 +211,7 @@ export class ScoreSession {
    * @throws EspalierError as `score`; `bad-input` for units or locks that the model does not have.
    */
   async search(
-    request: SearchPlan,
+    request: SearchOnWindows,
     signal: AbortSignal | undefined,
     gate: Gate | undefined,
     onEvent: (event: SearchEvent) => void,
