@@ -1,6 +1,6 @@
 // Long jobs that did not finish and can be resumed.
 
-import type { DeviceKind } from './device.ts';
+import type { UsedDevice } from './device.ts';
 import type { ScoreSettings } from './score.ts';
 import type { SearchParameters } from './search.ts';
 
@@ -13,7 +13,7 @@ export interface Interrupted {
   /** The settings it was started with. */
   settings: ScoreSettings;
   search: SearchParameters | null;
-  device: { kind: DeviceKind; name: string };
+  device: UsedDevice;
   /** Block evaluations done, of all. */
   done: number;
   total: number;

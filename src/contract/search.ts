@@ -1,7 +1,7 @@
 // Iterative search: one block removed at a time, the rest scored again.
 
 import type { Unit } from '../units.ts';
-import type { DeviceKind } from './device.ts';
+import type { UsedDevice } from './device.ts';
 import type { Progress } from './progress.ts';
 import type { Measure, RecordedSettings, ScoreSettings } from './score.ts';
 
@@ -40,7 +40,7 @@ export type SearchEvent =
   | { type: 'note'; text: string }
   | {
       type: 'started';
-      device: { kind: DeviceKind; name: string };
+      device: UsedDevice;
       baseline: Measure;
       resumedSteps: number;
     }
@@ -56,7 +56,7 @@ export interface SearchResult {
   stoppedBy: 'count' | 'bound' | 'locks';
   windows: number[][];
   settings: RecordedSettings;
-  device: { kind: DeviceKind; name: string };
+  device: UsedDevice;
   seconds: number;
   /** Cost against the sum of the steps' ideals, measured in the run; null when unknown. */
   costRatio: number | null;

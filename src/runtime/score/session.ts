@@ -3,7 +3,7 @@
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import type { HiddenCriteria } from '../../contract/criteria.ts';
-import type { DeviceKind } from '../../contract/device.ts';
+import type { UsedDevice } from '../../contract/device.ts';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure, MemoryEstimate, ScoreEvent, SublayersEvent } from '../../contract/score.ts';
@@ -313,7 +313,7 @@ export class ScoreSession {
     });
   }
 
-  private get device(): { kind: DeviceKind; name: string } {
+  private get device(): UsedDevice {
     return { kind: this.engine.kind, name: this.engine.name };
   }
 
