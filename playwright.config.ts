@@ -30,15 +30,16 @@ export default defineConfig({
     viewport: { width: 1440, height: 900 },
   },
   projects: [
-    {
-      name: 'wasm',
-      testIgnore: /(webgpu|runtime|firefox)\.spec\.ts/,
-      use: { launchOptions: { executablePath, args: ARGS } },
-    },
+    // First, since its longest file runs in one worker: the others' tests fill the second one.
     {
       name: 'webgpu',
       testMatch: /(webgpu|runtime)\.spec\.ts/,
       use: { launchOptions: { executablePath, args: [...ARGS, ...SWIFTSHADER] } },
+    },
+    {
+      name: 'wasm',
+      testIgnore: /(webgpu|runtime|firefox)\.spec\.ts/,
+      use: { launchOptions: { executablePath, args: ARGS } },
     },
     // Starts its browser itself, where there is one.
     { name: 'firefox', testMatch: /firefox\.spec\.ts/ },

@@ -62,6 +62,7 @@ async function lastLogits(
 ): Promise<Float32Array> {
   const session = await ort.InferenceSession.create(join(root, opened.graphPath), {
     logSeverityLevel: 4,
+    intraOpNumThreads: 1,
   });
   const feeds: Record<string, ort.Tensor> = {};
   const row = (values: readonly number[]): ort.Tensor =>

@@ -84,6 +84,7 @@ describe('the sample without parts', () => {
       const root = await write(sample, removed);
       const session = await InferenceSession.create(join(root, 'onnx/model.onnx'), {
         logSeverityLevel: 3,
+        intraOpNumThreads: 1,
       });
       const last = (await logitsOf(session, prompt_ids)).at(-1)!;
       for (const [k, id] of entry.top8_ids.entries())
