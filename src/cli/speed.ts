@@ -2,7 +2,7 @@
 // JSON, with a few lines on standard error.
 
 import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/speed.ts';
-import type { DeviceKind } from '../contract/device.ts';
+import type { UsedDevice } from '../contract/device.ts';
 import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../contract/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
 import { type StepChoice, stepRecords } from '../model/export/steps.ts';
@@ -102,7 +102,7 @@ export interface BenchReport {
     promptIds: number[];
     interleaved: MeasureResult['interleaved'];
   };
-  device: { kind: DeviceKind; name: string; runtime: string };
+  device: UsedDevice & { runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
 }
 

@@ -2,6 +2,12 @@
 
 export type DeviceKind = 'webgpu' | 'wasm';
 
+/** The device that a job ran on, with its own name. */
+export interface UsedDevice {
+  kind: DeviceKind;
+  name: string;
+}
+
 /** Result of one check of the device self-test. */
 export interface SelfTestCheck {
   name: string;

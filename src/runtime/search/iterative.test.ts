@@ -11,7 +11,7 @@ import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
-import type { SearchOutcome, SearchPlan } from './iterative.ts';
+import type { SearchOnWindows, SearchOutcome } from './iterative.ts';
 
 const { windows, greedy } = golden<{
   windows: number[][];
@@ -41,7 +41,7 @@ async function inSession<T>(
   }
 }
 
-const asked: SearchPlan = { windows: short, start: [], locked: [], count: 5, maxPpl: null };
+const asked: SearchOnWindows = { windows: short, start: [], locked: [], count: 5, maxPpl: null };
 const nothing = (): void => {};
 const path = (found: SearchOutcome) =>
   found.steps.map(({ block, measure, candidates }) => ({ block, measure, candidates }));
