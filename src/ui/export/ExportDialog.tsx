@@ -158,7 +158,7 @@ function Running() {
 
 const VERDICT: Record<ExportResult['verification']['status'], string> = {
   verified: '✓ Verified',
-  'in-parts': '✓ Verified block by block; too large to run whole here',
+  'in-parts': '✓ Verified block by block; the whole model is too large to run here',
   unverified: 'Written completely, but not verified',
   failed: '✕ Failed verification: do not use this export',
 };
