@@ -18,7 +18,7 @@ const DECODE_STEPS = 8;
 const PROMPT_TOKENS = 12;
 /** Prefixes of the window that a graph with logits of the last token only is compared on. */
 const PREFIXES = 8;
-/** One session of the wasm device cannot hold more: weights, and what a run adds to them. */
+/** One session on the CPU (wasm) cannot load more: weights, and what a run adds to them. */
 const WASM_GRAPH_BYTES = 3.5 * 2 ** 30;
 
 const NO_LIKELIHOODS =

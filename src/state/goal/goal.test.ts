@@ -95,7 +95,7 @@ describe('goal', () => {
     await actions.findPlan();
     expect(droppable(get())).toBe(10);
     expect(get().goal.verdict).toMatch(
-      /cannot be reached by removing at most 10 blocks.*The closest is 588\.2 tok\/s without 10 blocks\./,
+      /cannot be reached: at most 10 blocks can be removed\. The closest is 588\.2 tok\/s without 10 blocks\./,
     );
     expect(get().plan).toBe(before);
   });

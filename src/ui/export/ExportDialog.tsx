@@ -164,7 +164,7 @@ const VERDICT: Record<ExportResult['verification']['status'], string> = {
 };
 
 const checkedOn = (name: string) =>
-  deviceName({ kind: /wasm|WebAssembly/.test(name) ? 'wasm' : 'webgpu', name });
+  deviceName({ kind: name.includes('wasm') ? 'wasm' : 'webgpu', name });
 
 function Done({ result }: { result: ExportResult }) {
   const actions = useActions();
