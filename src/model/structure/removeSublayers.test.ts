@@ -202,7 +202,7 @@ describe('removing units', () => {
     expect(() => removeUnits(left, ['2.ffn'])).toThrow(
       'Block 2 has only its feed-forward left: it can only be removed as a whole.',
     );
-    expect(() => removeUnits(left, ['3.attn'])).toThrow(/only its attention part left/);
+    expect(() => removeUnits(left, ['3.attn'])).toThrow(/only its attention left/);
     expect(removalObstacle(left, [2])).toBe(null);
     const plain = findBlocks(removeUnits(left, [2, 3]), null);
     expect(plain.model.metadata.size).toBe(structure.model.metadata.size);
