@@ -181,7 +181,7 @@ test('a model whose blocks cannot be divided says so', async () => {
   await session.dispose();
 });
 
-test('a part of a block that cannot go as a whole', async () => {
+test('a sublayer of a block that cannot be removed as a whole', async () => {
   const session = ScoreSession.open(
     await openModel(await openFolder(fixturePath('neg-aux-hidden'))),
     engine,
