@@ -15,7 +15,7 @@ import type { OpenedModel } from '../model/open/open.ts';
 import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
 import { UsageError } from './args.ts';
 import type { Options } from './options.ts';
-import { showProgress } from './output.ts';
+import { megabytes, showProgress } from './output.ts';
 
 /** Criteria that can be computed here; others are read from files. */
 const COMPUTED: readonly Criterion[] = CRITERIA.filter(
@@ -70,7 +70,7 @@ export function readCriterion(
   const words = { norms: 'norms', span: 'contiguous' } as const;
   for (const option of ['norms', 'span'] as const)
     if (given.has(words[option]) && criterion.option !== option)
-      throw new UsageError(`--${words[option]} goes with --criterion ${withOption(option)}.`);
+      throw new UsageError(`--${words[option]} needs --criterion ${withOption(option)}.`);
   return { criterion, options: { norms: values.norms, span: values.contiguous ?? 1 } };
 }
 
@@ -183,7 +183,7 @@ export function criterionLines({
     bytesRead === undefined
       ? ''
       : ` over linear matrices${norms ? ' and norm vectors' : ''}, ` +
-        `${(bytesRead / 1e6).toFixed(1)} MB read`;
+        `${megabytes(bytesRead)} read`;
   const lines = [
     `${criterion}${of}: ${(scores[order[0] ?? 0] ?? Number.NaN).toPrecision(5)} at the lowest`,
   ];
@@ -193,6 +193,6 @@ export function criterionLines({
     ...lines,
     best
       ? `best ${contiguous} contiguous blocks: ${best.first} to ${last}`
-      : `no ${contiguous} contiguous blocks can go`,
+      : `no ${contiguous} contiguous blocks can be removed`,
   ];
 }

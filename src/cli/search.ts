@@ -87,7 +87,7 @@ async function run(
   const { method } = values;
   const { criterion, options } = readCriterion(values, given);
   if (method === 'iterative' && criterion.needs !== 'curve')
-    throw new UsageError('--method iterative goes by --criterion ppl.');
+    throw new UsageError('--method iterative needs --criterion ppl.');
   const parameters: SearchParameters = {
     start: values.remove,
     locked: values.lock,

@@ -1,5 +1,4 @@
-// The two ways of a search, each with the measured perplexity of every plan on the way; must not
-// choose an order.
+// The two ways of a search, each with the measured perplexity of every plan on the way.
 
 import type { Measure } from '../contract/score.ts';
 import type { SearchParameters, SearchResult, SearchStep } from '../contract/search.ts';

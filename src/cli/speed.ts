@@ -12,7 +12,7 @@ import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
-import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { checkJsonTarget, megabytes, note, showProgress, statusDone, writeJson } from './output.ts';
 import { COMMON_OPTIONS, FOLDER, PLAN_OPTIONS, RUN_OPTIONS } from './sharedOptions.ts';
 import { STEP_OPTIONS, stepsFor } from './steps.ts';
 
@@ -211,7 +211,7 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
       `${name}: ${info.numBlocks} blocks, ${throughput.mean.toFixed(1)} tokens/s (${spread}), ` +
         `first token after ${(ttft.mean * 1000).toFixed(1)} ms, ` +
         `${decode ? `decode ${decode.mean.toFixed(1)} tokens/s, ` : ''}` +
-        `${(deviceBytes / 1e6).toFixed(1)} MB of device memory on ${info.device.name}, ` +
+        `${megabytes(deviceBytes)} of device memory on ${info.device.name}, ` +
         `${info.cache} cache`,
     );
     for (const text of info.notes) note(`${name}: ${text}`);

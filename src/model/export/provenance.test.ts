@@ -39,7 +39,7 @@ describe('espalier.json', () => {
       ],
       [
         broken((j) => Object.assign(j, { removed: ['7.attn'] })),
-        /"removed\[0\]" should be a block index below 3, or a part/,
+        /"removed\[0\]" should be a block index below 3, or a sublayer/,
       ],
       [broken((j) => Object.assign(j, { removed: ['1'] })), /"removed\[0\]" should be/],
       [

@@ -136,7 +136,7 @@ describe('the files of an export without parts', () => {
     ]);
     const readme = await text('README.md');
     expect(readme).toContain(
-      'without block 7, the attention of block 9 and the feed-forward part of block 0: 15 of ' +
+      'without block 7, the attention of block 9 and the feed-forward of block 0: 15 of ' +
         '16 blocks are left, 14 of them with',
     );
     expect(readme).toContain('| 8 | 9 | feed-forward | none |');

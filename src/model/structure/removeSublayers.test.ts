@@ -200,9 +200,9 @@ describe('removing units', () => {
     expect(() => removeUnits(structure, attentions)).toThrow(/No block would keep its attention/);
     const left = findBlocks(removeUnits(structure, ['2.attn', '3.ffn']), null);
     expect(() => removeUnits(left, ['2.ffn'])).toThrow(
-      'Block 2 has only its feed-forward part left: it can go as a whole.',
+      'Block 2 has only its feed-forward left: it can only be removed as a whole.',
     );
-    expect(() => removeUnits(left, ['3.attn'])).toThrow(/only its attention part left/);
+    expect(() => removeUnits(left, ['3.attn'])).toThrow(/only its attention left/);
     expect(removalObstacle(left, [2])).toBe(null);
     const plain = findBlocks(removeUnits(left, [2, 3]), null);
     expect(plain.model.metadata.size).toBe(structure.model.metadata.size);

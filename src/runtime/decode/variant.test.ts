@@ -111,7 +111,7 @@ describe('runs', () => {
     await using(await open(source, { graphCapture: true }), async ({ info }) =>
       expect(info).toMatchObject({
         graphCapture: false,
-        notes: ['The decode step is not recorded: only a GPU records runs.'],
+        notes: ['Graph capture is not used: it needs WebGPU.'],
       }),
     );
     const read = progress.filter(({ phase }) => phase === 'read');

@@ -172,7 +172,7 @@ export class ScoreSession {
       return Promise.reject(
         new EspalierError(
           'bad-input',
-          'Attention and feed-forward cannot be told apart in any block of this model.',
+          'Attention and feed-forward cannot be separated in any block of this model.',
           'Score whole blocks.',
         ),
       );

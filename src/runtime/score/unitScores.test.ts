@@ -172,16 +172,16 @@ test('a model whose blocks cannot be divided says so', async () => {
   );
   const { windows } = golden('optimum-gptneox-fp32');
   await expect(session.scoreSublayers(windows, undefined, () => {})).rejects.toThrow(
-    /cannot be told apart in any block/,
+    /cannot be separated in any block/,
   );
   await session.useWindows(windows);
   await expect(session.plan([1, '2.attn'])).rejects.toThrow(
-    /block 2 cannot be told apart, so 2\.attn/,
+    /block 2 cannot be separated, so 2\.attn/,
   );
   await session.dispose();
 });
 
-test('a part of a block that cannot go as a whole', async () => {
+test('a sublayer of a block that cannot be removed as a whole', async () => {
   const session = ScoreSession.open(
     await openModel(await openFolder(fixturePath('neg-aux-hidden'))),
     engine,

@@ -11,6 +11,7 @@ import { checkGraph } from '../../onnx/check.ts';
 import type { Model, Node, Tensor } from '../../onnx/graph.ts';
 import type { ByteSource, Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
+import { formatBytes } from '../device/fault.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 
 /** Bytes compared at a time. */
@@ -113,7 +114,7 @@ export async function compareWithSource(
     count += 1;
     bytes += tensor.data.length;
   }
-  return passed(`${count} tensors, ${bytes} bytes, all equal to the source`);
+  return passed(`${count} tensors, ${formatBytes(bytes)}, all equal to the source`);
 }
 
 /** What differs between two lists of names, or null. */

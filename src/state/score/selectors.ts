@@ -185,7 +185,7 @@ function growingOn({ settings, windows, device }: GrowingCurve): string {
 }
 
 /**
- * What the current curve was measured on: "10 windows × 128 tokens, bundled text, WebAssembly".
+ * What the current curve was measured on: "10 windows × 128 tokens, bundled text, CPU (wasm)".
  * The one that grows counts only before there is any.
  */
 export function measuredOn(state: StudioState): string {

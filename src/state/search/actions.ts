@@ -59,7 +59,7 @@ function newPath(request: SearchRequest, windows: SearchPath['windows']): Search
 
 const ENDS: Record<Exclude<SearchPath['ended'], null>, string> = {
   count: 'The search is done.',
-  bound: 'The search has reached the bound.',
+  bound: 'The search has reached the perplexity limit.',
   locks: 'The search has no removable blocks left.',
   cancelled: 'The search was cancelled.',
   failed: 'The search has failed.',

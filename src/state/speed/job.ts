@@ -135,4 +135,4 @@ export function makeSpeedJob(context: Context): SpeedJob {
 
 const DISTURBED =
   'The plan changed during this measurement, and its perplexity was computed at the same ' +
-  'time: measure again for calmer numbers.';
+  'time: measure again for steadier numbers.';

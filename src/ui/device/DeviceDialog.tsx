@@ -61,7 +61,7 @@ export default function DeviceDialog() {
           <thead>
             <tr>
               <th scope="col" style={{ textAlign: 'left' }}>
-                check against WebAssembly
+                check against the CPU (wasm)
               </th>
               <th scope="col">largest error</th>
               <th scope="col">result</th>

@@ -127,7 +127,7 @@ function Status() {
     return (
       <p className={css.status}>
         Sizes are those of the export.{' '}
-        {canScore ? 'Score the blocks to see perplexity.' : 'This graph yields no perplexity.'}
+        {canScore ? 'Score the blocks to see perplexity.' : 'This graph gives no perplexity.'}
       </p>
     );
   }
