@@ -70,6 +70,16 @@ describe('rooms', () => {
       );
     expect(upwards).toEqual([]);
   });
+
+  it('rest on test support that imports no room', () => {
+    const support = all.filter(({ room, path }) => room === 'testing' && !/\.test\./.test(path));
+    const wrong = support.flatMap(({ path, imports }) =>
+      imports
+        .filter((target) => !['testing', ''].includes(roomOf(target)))
+        .map((target) => `${path} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
 });
 
 describe('files', () => {

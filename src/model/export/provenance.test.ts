@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fixturePath, nodeFolder } from '../../testing/fixtures.ts';
+import { nodeFolder } from '../../node/folder.ts';
+import { fixturePath } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { EXAMPLE as example } from '../testing/provenance.ts';
 import { prunedConfigJson, prunedGenaiConfig, prunedKeys } from './config.ts';

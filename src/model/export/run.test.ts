@@ -4,10 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
-import { corpus, fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
+import { corpus, fixturePath, golden } from '../../testing/fixtures.ts';
 import { sublayerUnit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { removeUnits } from '../structure/remove.ts';

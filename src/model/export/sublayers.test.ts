@@ -6,15 +6,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
-import {
-  type CountingFolder,
-  golden,
-  nodeFolder,
-  type SampleGolden,
-  samplePath,
-} from '../../testing/fixtures.ts';
+import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import { blocksLeft, parseUnits, type Unit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { manifestFolder, manifestSource } from './folder.ts';

@@ -1,14 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { decodeModel } from '../../onnx/codec.ts';
 import { elementCount, isRange } from '../../onnx/graph.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
-import {
-  golden,
-  nodeFolder,
-  type SampleGolden,
-  samplePath,
-  wholeCorpus,
-} from '../../testing/fixtures.ts';
+import { golden, type SampleGolden, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { Chain } from '../testing/chain.ts';
 import type { BoundProgram, ScorePrograms } from './program.ts';

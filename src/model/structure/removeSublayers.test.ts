@@ -3,12 +3,13 @@
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { checkGraph } from '../../onnx/check.ts';
 import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
-import { nodeFolder, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
+import { samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
 import { openModel } from '../open/open.ts';
 import { findBlocks } from './blocks.ts';

@@ -7,9 +7,9 @@ import type { Progress } from '../../contract/progress.ts';
 import type { VariantRequest } from '../../contract/variant.ts';
 import { isCancelled } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import type { ByteSource, Folder } from '../../onnx/source.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { LoadedVariant, type VariantOptions } from './variant.ts';
 

@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SearchEvent } from '../../contract/search.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { golden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';

@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
 import { usesHalf } from '../../model/programs/widen.ts';
-import { fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
+import { nodeFolder } from '../../node/folder.ts';
+import { fixturePath, golden } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
