@@ -3,7 +3,7 @@
 
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { bestWindow, criterionOrder, spearman } from '../src/analysis/criteria.ts';
+import { bestWindow, criterionOrder, spearman } from '../src/analysis/criteriaComparison.ts';
 import { planFromHash } from '../src/state/plan/address.ts';
 import { expect, exportZip, finished, golden, test, text } from './app.ts';
 

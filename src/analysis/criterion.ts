@@ -1,7 +1,7 @@
 // One criterion in use: its label and its name in an export under the chosen options, its scores
 // over the data of its source, and the blocks that it would remove at once.
 
-import { bestWindow, criterionOrder } from './criteria.ts';
+import { bestWindow, criterionOrder } from './criteriaComparison.ts';
 import {
   type Criterion,
   type CriterionOptions,

@@ -1,7 +1,7 @@
 // How much an order of blocks depends on the calibration windows (the calibration study).
 
 import { pairedInterval, RESAMPLES, SEED } from './bootstrap.ts';
-import { averageRanks, criterionOrder, kendall, spearman } from './criteria.ts';
+import { averageRanks, criterionOrder, kendall, spearman } from './criteriaComparison.ts';
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import type { Ranked } from './ranking.ts';

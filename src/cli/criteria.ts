@@ -1,6 +1,6 @@
 // Criteria on the command line: how they are asked for, measured and reported.
 
-import { type BlockWindow, bestWindow, criterionOrder } from '../analysis/criteria.ts';
+import { type BlockWindow, bestWindow, criterionOrder } from '../analysis/criteriaComparison.ts';
 import {
   CRITERIA,
   type Criterion,

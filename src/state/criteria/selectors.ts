@@ -8,7 +8,7 @@ import {
   disagreements,
   normalisedRanks,
   spearman,
-} from '../../analysis/criteria.ts';
+} from '../../analysis/criteriaComparison.ts';
 import {
   CRITERIA,
   type Criterion,

@@ -1,7 +1,7 @@
 // What is known of the model beside the curve, as an export records it. The one place that gathers
 // it; computes no score.
 
-import { criterionOrder } from '../../analysis/criteria.ts';
+import { criterionOrder } from '../../analysis/criteriaComparison.ts';
 import type { SublayersResult } from '../../contract/score.ts';
 import type { CriterionRecord, StudyRecord } from '../../model/export/provenanceStudy.ts';
 import { type RecordedCriterion, recordedCriteria } from '../criteria/selectors.ts';

@@ -7,8 +7,8 @@ import { type Restored, readRestored } from '../export/provenance.ts';
 import { planFromHash, planToHash } from '../plan/address.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from '../plan/plan.ts';
 import { removableUnits } from '../plan/selectors.ts';
-import type { Recogniser } from '../sameModel.ts';
 import { afterOpening, type StudioState } from '../state.ts';
+import type { Recogniser } from './sameModel.ts';
 import type { OpenModel } from './state.ts';
 
 interface Accepted {

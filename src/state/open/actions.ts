@@ -8,11 +8,11 @@ import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import { engineJob } from '../jobs.ts';
 import { makeNewest } from '../newest.ts';
-import { makeRecogniser } from '../sameModel.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { JOBS, type StudioState } from '../state.ts';
 import { makeAccept } from './accept.ts';
 import { type OpenOptions, readFolder } from './read.ts';
+import { makeRecogniser } from './sameModel.ts';
 import type { OpenModel } from './state.ts';
 
 export interface ModelActions {

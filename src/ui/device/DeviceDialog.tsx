@@ -1,11 +1,11 @@
 // The device and its self-test: what was checked, how large the errors are, which routes follow.
 
-import { DEVICE_NAMES } from '../deviceNames.ts';
 import { formatBytes } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
+import { DEVICE_NAMES } from './deviceNames.ts';
 
 /** Features that change what runs where; an adapter has dozens of others. */
 const RELEVANT = new Set([

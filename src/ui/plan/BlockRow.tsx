@@ -6,9 +6,9 @@ import type { CurvePoint } from '../../state/score/selectors.ts';
 import type { Sublayer } from '../../units.ts';
 import { formatBytes, formatPpl, listed } from '../format.ts';
 import { useActions } from '../studioContext.ts';
+import { SublayerRows } from '../sublayers/SublayerRows.tsx';
 import css from './blocks.module.css';
 import type { RowEvents } from './rowEvents.ts';
-import { SublayerRows } from './SublayerRows.tsx';
 
 interface Props extends RowEvents {
   block: BlockSummary;

@@ -16,8 +16,9 @@ import {
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { StudioState } from '../../state/state.ts';
 import { canScoreSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
-import { DEVICE_NAMES } from '../deviceNames.ts';
+import { DEVICE_NAMES } from '../device/deviceNames.ts';
 import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
+import { InterruptedCards } from '../interrupted/InterruptedCard.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -26,9 +27,8 @@ import { NotifySwitch } from '../kit/NotifySwitch.tsx';
 import { Panel } from '../kit/Panel.tsx';
 import { memoryInParts } from '../memoryWords.ts';
 import { useStudio } from '../studioContext.ts';
-import { InterruptedCards } from './InterruptedCard.tsx';
+import { SublayersReading, SublayerTools } from '../sublayers/SublayerTools.tsx';
 import css from './importance.module.css';
-import { SublayersReading, SublayerTools } from './SublayerTools.tsx';
 
 const ImportanceChart = lazy(() => import('../charts/ImportanceChart.tsx'));
 

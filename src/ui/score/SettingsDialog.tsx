@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 import type { ScoreSettings } from '../../contract/score.ts';
-import { DEVICE_NAMES } from '../deviceNames.ts';
+import { DEVICE_NAMES } from '../device/deviceNames.ts';
 import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';

@@ -1,7 +1,7 @@
 // The top line: the open model, the device, and the commands that are always at hand.
 
 import { engineJob } from '../../state/jobs.ts';
-import { DEVICE_NAMES } from '../deviceNames.ts';
+import { DEVICE_NAMES } from '../device/deviceNames.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';

@@ -12,8 +12,8 @@ import { formatPpl, formatSeconds } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
+import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
-import css from './importance.module.css';
 
 const VIEWS: readonly { view: StudioState['sublayers']['view']; label: string }[] = [
   { view: 'blocks', label: 'blocks' },

@@ -5,9 +5,9 @@ import type { CurvePoint } from '../../state/score/selectors.ts';
 import { isRemoved, sublayersData } from '../../state/sublayers/selectors.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { formatBytes, formatPpl } from '../format.ts';
+import css from '../plan/blocks.module.css';
+import type { RowEvents } from '../plan/rowEvents.ts';
 import { useActions, useStudio } from '../studioContext.ts';
-import css from './blocks.module.css';
-import type { RowEvents } from './rowEvents.ts';
 
 interface Props extends Pick<RowEvents, 'onFocus' | 'onKey'> {
   block: BlockSummary;

@@ -1,8 +1,8 @@
 // Recognises a model that is opened a second time, by the identities of both.
 
-import type { StudioApi } from '../contract/studio.ts';
-import { difference, type Identity } from '../model/export/identity.ts';
-import type { OpenModel } from './open/state.ts';
+import type { StudioApi } from '../../contract/studio.ts';
+import { difference, type Identity } from '../../model/export/identity.ts';
+import type { OpenModel } from './state.ts';
 
 export interface Recogniser {
   /**

@@ -7,8 +7,8 @@ import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import { formatAgo, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
+import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
-import css from './importance.module.css';
 
 const NAMES: Record<Interrupted['job'], string> = {
   score: 'Scoring',

@@ -12,7 +12,7 @@ import {
   kendall,
   normalisedRanks,
   spearman,
-} from './criteria.ts';
+} from './criteriaComparison.ts';
 import { endLocks } from './ranking.ts';
 
 const sample = golden<
