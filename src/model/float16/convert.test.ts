@@ -272,6 +272,28 @@ describe('inputs and outputs', () => {
     expect(shown(graph)).toContain('Cast:f32(present.0.key_f16) -> present.0.key');
   });
 
+  it('casts embeddings that are fed once, so that block 0 reads them like any other', () => {
+    const graph = converted(`
+      in ids f32 [B,S,4]
+      out logits f32 [B,S,6]
+      init gain f32 [4]
+      init head f32 [4,6]
+      square = Pow(ids, two)
+      mean = ReduceMean{keepdims=1}(square)
+      root = Sqrt(mean)
+      normed = Div(ids, root)
+      scaled = Mul(normed, gain)
+      y = Add(ids, scaled)
+      logits = MatMul(y, head)
+      init two f32 []`);
+    expect(typeOf(graph, 'ids')).toBe('f32');
+    const lines = shown(graph);
+    expect(lines.filter((line) => /\(ids\)|ids,/.test(line))).toEqual(['Cast:f16(ids) -> ids_f16']);
+    expect(lines).toContain('Cast:f32(ids_f16) -> ids_f32');
+    expect(lines).toContain('Pow(ids_f32, two) -> square');
+    expect(lines.some((line) => line.startsWith('Add(ids_f16, scaled'))).toBe(true);
+  });
+
   it('makes caches that attention itself takes and gives float16', () => {
     const graph = converted(around(fused));
     expect(typeOf(graph, 'past.0.key')).toBe('f16');
