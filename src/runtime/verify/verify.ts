@@ -134,7 +134,7 @@ export async function verifyExport(
       });
       await check('bytes of every tensor', async () =>
         planned
-          ? compareWithSource(opened, planned, source.opened.folder, signal, (done, all) =>
+          ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>
               report(done, all, 'bytes'),
             )
           : failed('there is no planned graph to compare with'),
