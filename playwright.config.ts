@@ -17,8 +17,8 @@ const SWIFTSHADER = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/e2e',
-  // Last resorts, some times what a slow machine takes that is busy with other things; no test
-  // measures time.
+  // Last resorts, several times what a slow machine takes that is busy with other things; no test
+  // depends on time.
   timeout: 400_000,
   expect: { timeout: 100_000 },
   fullyParallel: true,
@@ -30,15 +30,16 @@ export default defineConfig({
     viewport: { width: 1440, height: 900 },
   },
   projects: [
-    {
-      name: 'wasm',
-      testIgnore: /(webgpu|runtime|firefox)\.spec\.ts/,
-      use: { launchOptions: { executablePath, args: ARGS } },
-    },
+    // First, since its longest file runs in one worker: the others' tests fill the second one.
     {
       name: 'webgpu',
       testMatch: /(webgpu|runtime)\.spec\.ts/,
       use: { launchOptions: { executablePath, args: [...ARGS, ...SWIFTSHADER] } },
+    },
+    {
+      name: 'wasm',
+      testIgnore: /(webgpu|runtime|firefox)\.spec\.ts/,
+      use: { launchOptions: { executablePath, args: ARGS } },
     },
     // Starts its browser itself, where there is one.
     { name: 'firefox', testMatch: /firefox\.spec\.ts/ },

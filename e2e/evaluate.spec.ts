@@ -198,12 +198,12 @@ test('tables and plans for other tools: the golden order is written, read and us
     await expect(page.getByTestId(`block-${block}`)).not.toBeChecked();
   await expect(page.getByTestId('kept-count')).toContainText('13 of 16');
 
-  // A part of a block has no words there.
+  // These tools cannot remove a sublayer.
   await page.getByTestId('open-1').click();
   await page.getByTestId('part-1.attn').uncheck();
   await page.keyboard.press('u');
   await expect(page.getByTestId('interop-mergekit-why')).toContainText(
-    'holds 1.attn, a part of a block',
+    'removes 1.attn, a sublayer',
   );
   await page.keyboard.press('Escape');
   await drop(page, file('wrong.csv', '1,2,99\n'));

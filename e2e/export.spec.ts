@@ -49,7 +49,7 @@ test('a disk that runs full, then one with room', async ({ app: page, baseURL })
   await prepare(page);
   await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 5e6 });
   await page.getByTestId('export-start').click();
-  // Chromium tells a full disk in one of two ways.
+  // Chromium reports a full disk in several ways.
   await expect(page.getByTestId('error-export')).toContainText(
     /(There is no room left on the disk for|The browser stopped writing) onnx\/model\.onnx_data\..*free some space.* or choose another/i,
   );

@@ -36,7 +36,9 @@ test('the device is lost while it scores: one click scores again, the plan is ke
   const [window = []] = golden<{ windows: number[][] }>('sample').windows;
   await giveWindows(page, [window.slice(0, 48)]);
   await page.getByTestId('score').click();
-  await expect(page.getByTestId('progress')).toContainText('block runs', { timeout: 200_000 });
+  await expect(page.getByTestId('progress')).toContainText('block evaluations', {
+    timeout: 200_000,
+  });
   await page.getByTestId('block-2').uncheck();
   // A worker that took too long to stop was replaced by another.
   const worker = page.workers().findLast((one) => one.url().includes('studio'));

@@ -80,7 +80,7 @@ test('the sample in Firefox: scored on wasm, pruned, saved as a zip, verified', 
   await page.goto(base);
   await page.getByTestId('open-sample').click();
   await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
-  await expect(page.getByTestId('measured-on')).toContainText('WebAssembly', { timeout: 200_000 });
+  await expect(page.getByTestId('measured-on')).toContainText('CPU (wasm', { timeout: 200_000 });
   await expect(page.getByTestId('ppl-original')).toHaveText(expected.baseline_ppl.toFixed(2));
   await page.getByTestId(`block-${expected.ppl_order[0]}`).uncheck();
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');

@@ -443,7 +443,7 @@ test('a variant streams Blobs to the GPU, runs, and leaves nothing in the ledger
     // plain path still runs.
     expect(info.notes).toEqual([
       expect.stringMatching(
-        /not recorded: ONNX Runtime says .*partitioned to the WebGpuExecutionProvider/,
+        /not used: ONNX Runtime says .*partitioned to the WebGpuExecutionProvider/,
       ),
     ]);
     expect(run.ids).toEqual(greedy.slice(0, 6));

@@ -52,7 +52,7 @@ test('a settled plan is measured by itself, on what export writes', async ({ app
   await expect(page.getByTestId('speed-protocol')).toContainText(
     'quick: 2 + 5 runs, 12 → 32 tokens, batch 1',
   );
-  await expect(page.getByTestId('speed-protocol')).toContainText('WebAssembly');
+  await expect(page.getByTestId('speed-protocol')).toContainText('CPU (wasm');
   await expect(page.getByTestId('device-bytes-pruned')).toContainText(/MB/);
 
   // Another plan: the numbers are marked at once, a prediction stands in until it is measured.

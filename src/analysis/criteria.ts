@@ -1,5 +1,5 @@
-// Criteria held against each other: ranks, rank correlation, where they disagree, and what each
-// would remove; must not know how scores were made.
+// Criteria compared by their scores: ranks, rank correlation, the blocks on which they disagree, and
+// what each would remove.
 
 import { mean } from './perplexity.ts';
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ARROWS, drawArrows } from './rooms.ts';
-import { circles, loadedFrom, sourceFiles } from './sources.ts';
+import { circles, loadedFrom, roomOf, sourceFiles } from './sources.ts';
 
 /** Folders of `src/` that are no rooms of the product: test support, and these tests. */
 const SUPPORT = new Set(['testing', 'architecture']);
@@ -69,6 +69,16 @@ describe('rooms', () => {
           .map((target) => `${path} imports ${target}`),
       );
     expect(upwards).toEqual([]);
+  });
+
+  it('rest on test support that imports no room', () => {
+    const support = all.filter(({ room, path }) => room === 'testing' && !/\.test\./.test(path));
+    const wrong = support.flatMap(({ path, imports }) =>
+      imports
+        .filter((target) => !['testing', ''].includes(roomOf(target)))
+        .map((target) => `${path} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
   });
 });
 
@@ -135,8 +145,4 @@ describe('files', () => {
 
 function arrows(room: string): readonly string[] {
   return (ARROWS as Record<string, readonly string[]>)[room] ?? [];
-}
-
-function roomOf(path: string): string {
-  return path === 'main.tsx' ? 'main' : path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
 }

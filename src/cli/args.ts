@@ -1,4 +1,4 @@
-// One word of the command line to one value; must not touch files or models.
+// Parses single words of the command line into values.
 
 import { parseUnits, type Unit } from '../units.ts';
 

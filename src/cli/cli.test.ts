@@ -319,7 +319,7 @@ test('prune takes sublayers; its export is inspected, scored and pruned again', 
   expect(after.baseline.nll).toBeCloseTo(json<ScoreReport>('before.json').plan?.nll ?? 0, 5);
 
   await expect(prune([at('parts'), '--remove', '1.ffn', '--out', at('again')])).rejects.toThrow(
-    /only its feed-forward part left/,
+    /only its feed-forward left/,
   );
   const again = [
     at('parts'),

@@ -133,9 +133,9 @@ describe('score --criterion', () => {
       '--criterion is one of ppl, mag-l1, mag-l2, block-influence, angular',
     ],
     [['--criterion', 'angular'], 'Give either --text <file> or --windows <json>.'],
-    [['--criterion', 'ppl', '--norms', '--text', 'x'], '--norms goes with'],
-    [['--contiguous', '2', '--text', 'x'], '--contiguous goes with'],
-    [['--criterion', 'mag-l1', '--unit', 'ffn'], '--unit goes with'],
+    [['--criterion', 'ppl', '--norms', '--text', 'x'], '--norms needs'],
+    [['--contiguous', '2', '--text', 'x'], '--contiguous needs'],
+    [['--criterion', 'mag-l1', '--unit', 'ffn'], '--unit needs'],
     [['--unit', 'ffn', '--remove', '3', '--text', 'x'], '--remove measures a plan'],
     [
       ['--criterion', 'angular', '--contiguous', '0', '--text', 'x'],

@@ -9,12 +9,13 @@ import {
   isMeasured,
 } from '../analysis/criteriaTable.ts';
 import { isOnWindows, type KnownCriterion, known } from '../analysis/criterion.ts';
+import { pplWords } from '../analysis/perplexity.ts';
 import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
 import { UsageError } from './args.ts';
 import type { Options } from './options.ts';
-import { showProgress } from './output.ts';
+import { megabytes, showProgress } from './output.ts';
 
 /** Criteria that can be computed here; others are read from files. */
 const COMPUTED: readonly Criterion[] = CRITERIA.filter(
@@ -69,7 +70,7 @@ export function readCriterion(
   const words = { norms: 'norms', span: 'contiguous' } as const;
   for (const option of ['norms', 'span'] as const)
     if (given.has(words[option]) && criterion.option !== option)
-      throw new UsageError(`--${words[option]} goes with --criterion ${withOption(option)}.`);
+      throw new UsageError(`--${words[option]} needs --criterion ${withOption(option)}.`);
   return { criterion, options: { norms: values.norms, span: values.contiguous ?? 1 } };
 }
 
@@ -146,8 +147,6 @@ function fixed({ structure }: OpenedModel): number[] {
     .map(({ index }) => index);
 }
 
-const perplexity = ({ ppl }: Measure): string =>
-  ppl === null ? 'off the scale' : ppl.toPrecision(5);
 const windowsOf = ({ windows, device }: Pick<ScoreResult, 'windows' | 'device'>): string =>
   `${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ${device.name}`;
 
@@ -156,15 +155,17 @@ export function curveLines(
 ): string[] {
   const { baseline, order, plan } = report;
   const lines = [
-    `PPL ${perplexity(baseline)}, ${windowsOf(report)}`,
+    `PPL ${pplWords(baseline.ppl, 5)}, ${windowsOf(report)}`,
     `remove first: ${order.join(', ')}`,
   ];
-  return plan ? [...lines, `PPL ${perplexity(plan)} without ${plan.removed.join(', ')}`] : lines;
+  return plan
+    ? [...lines, `PPL ${pplWords(plan.ppl, 5)} without ${plan.removed.join(', ')}`]
+    : lines;
 }
 
 export function sublayersLines(report: SublayersResult): string[] {
   return [
-    `PPL ${perplexity(report.baseline)}, ${windowsOf(report)}`,
+    `PPL ${pplWords(report.baseline.ppl, 5)}, ${windowsOf(report)}`,
     `remove first: ${report.order.join(', ')}`,
   ];
 }
@@ -182,7 +183,7 @@ export function criterionLines({
     bytesRead === undefined
       ? ''
       : ` over linear matrices${norms ? ' and norm vectors' : ''}, ` +
-        `${(bytesRead / 1e6).toFixed(1)} MB read`;
+        `${megabytes(bytesRead)} read`;
   const lines = [
     `${criterion}${of}: ${(scores[order[0] ?? 0] ?? Number.NaN).toPrecision(5)} at the lowest`,
   ];
@@ -192,6 +193,6 @@ export function criterionLines({
     ...lines,
     best
       ? `best ${contiguous} contiguous blocks: ${best.first} to ${last}`
-      : `no ${contiguous} contiguous blocks can go`,
+      : `no ${contiguous} contiguous blocks can be removed`,
   ];
 }

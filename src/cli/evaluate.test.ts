@@ -166,12 +166,9 @@ describe('search', () => {
   });
 
   test.each([
-    [
-      ['--remove-count', '2', '--criterion', 'angular'],
-      '--method iterative goes by --criterion ppl',
-    ],
+    [['--remove-count', '2', '--criterion', 'angular'], '--method iterative needs --criterion ppl'],
     [['--method', 'one-shot'], 'Give --remove-count'],
-    [['--remove-count', '2', '--norms'], '--norms goes with'],
+    [['--remove-count', '2', '--norms'], '--norms needs'],
     [['--remove-count', '2', '--lock', '3.attn'], '--lock takes whole blocks, not 3.attn'],
     [['--remove-count', '2', '--lock', 'x'], '--lock takes units'],
   ])('%j is wrong usage', async (words, message) => {

@@ -1,5 +1,6 @@
 // `prune`: writes the pruned folder and checks what was written, as the page's export does.
 
+import type { Verification } from '../contract/verify.ts';
 import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import { stepRecords } from '../model/export/steps.ts';
@@ -15,7 +16,7 @@ import { VERSION } from '../version.ts';
 import { defineCommand } from './command.ts';
 import { openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
-import { checkJsonTarget, note, status, statusDone, writeJson } from './output.ts';
+import { checkJsonTarget, megabytes, note, status, statusDone, writeJson } from './output.ts';
 import {
   COMMON_OPTIONS,
   FOLDER,
@@ -51,6 +52,13 @@ export const prune = defineCommand({
   run,
 });
 
+const VERDICTS: Readonly<Record<Verification['status'], string>> = {
+  verified: 'verified',
+  'in-parts': 'verified block by block',
+  unverified: 'not verified',
+  failed: 'failed verification',
+};
+
 async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
   const { out, json, remove: removed } = values;
   checkJsonTarget(json);
@@ -59,7 +67,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     const steps = stepsFor(opened, values.dtype);
     const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
     await writeFolder(out, manifest.files, folder, (done, total) =>
-      status(`write ${done}/${total} bytes`),
+      status(`write ${megabytes(done)} of ${megabytes(total)}`),
     );
     statusDone();
 
@@ -100,8 +108,8 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     else {
       const total = files.reduce((sum, file) => sum + file.bytes, 0);
       process.stdout.write(
-        `${out}: ${expected.numBlocks} blocks, ${(total / 1e6).toFixed(1)} MB, ` +
-          `${verification.status}\n`,
+        `${out}: ${expected.numBlocks} blocks, ${megabytes(total)}, ` +
+          `${VERDICTS[verification.status]}\n`,
       );
       const wrong = verification.status === 'failed' ? 'FAILED' : 'not run';
       for (const check of verification.checks)

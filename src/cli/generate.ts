@@ -2,7 +2,7 @@
 // with the texts on standard error.
 
 import { checkSampling, type Sampling } from '../analysis/sampling.ts';
-import type { DeviceKind } from '../contract/device.ts';
+import type { UsedDevice } from '../contract/device.ts';
 import type { GenerateResult, Side } from '../contract/generate.ts';
 import type { Which } from '../contract/speed.ts';
 import type { EncodedPrompt, Prompt } from '../contract/variant.ts';
@@ -84,7 +84,7 @@ export interface GenerateReport {
     graph: string;
     removed: Unit[];
   };
-  device: { kind: DeviceKind; name: string; runtime: string };
+  device: UsedDevice & { runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
 }
 

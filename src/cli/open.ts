@@ -15,6 +15,7 @@ import { runSelfTest } from '../runtime/device/selfTest.ts';
 import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
 import type { Unit } from '../units.ts';
 import { graphPath, UsageError } from './args.ts';
+import { megabytes } from './output.ts';
 import type { RunValues } from './sharedOptions.ts';
 
 /**
@@ -48,7 +49,7 @@ export async function openForCommand(
   const graph = named === undefined ? undefined : graphPath(named);
   if (graph === undefined && graphs.length > 1) {
     const list = graphs
-      .map((g) => `  --model ${g.path}  (${g.dtype}, ${(g.bytes / 1e6).toFixed(1)} MB)`)
+      .map((g) => `  --model ${g.path}  (${g.dtype}, ${megabytes(g.bytes)})`)
       .join('\n');
     throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}`);
   }

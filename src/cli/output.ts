@@ -54,11 +54,15 @@ export function status(text: string): void {
 
 /** Where a job is, as the status line. */
 export function showProgress({ phase, done, total, unit, secondsLeft }: Progress): void {
-  status(
-    `${phase} ${done}/${total} ` +
-      `${unit}${secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`}`,
-  );
+  const far =
+    unit === 'bytes'
+      ? `${megabytes(done)} of ${megabytes(total)}`
+      : `${Math.round(done)} of ${Math.round(total)} ${unit === 'blocks' ? 'block evaluations' : unit}`;
+  status(`${phase} ${far}${secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`}`);
 }
+
+/** Bytes as the command line gives them: "9.4 MB". */
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** Ends the status line. */
 export function statusDone(): void {

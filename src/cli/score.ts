@@ -27,7 +27,7 @@ import {
 } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
-import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { checkJsonTarget, megabytes, note, showProgress, statusDone, writeJson } from './output.ts';
 import {
   BUDGET_OPTIONS,
   CALIBRATION_OPTIONS,
@@ -89,7 +89,7 @@ async function run(
   const { criterion, options } = readCriterion(values, given);
   const ofCurve = criterion.needs === 'curve';
   if (unit !== 'block' && !ofCurve)
-    throw new UsageError('--unit goes with --criterion ppl; the others score whole blocks.');
+    throw new UsageError('--unit needs --criterion ppl; other criteria score whole blocks.');
   if (removed.length > 0 && (!ofCurve || unit !== 'block'))
     throw new UsageError(
       '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
@@ -133,8 +133,8 @@ async function run(
     );
     if (memory.streaming)
       note(
-        `Weights are streamed: ${megabytes(memory.bytesRead)} are read, ` +
-          `${megabytes(memory.total)} held at once.`,
+        `Weights are streamed: ${megabytes(memory.bytesRead ?? 0)} are read, at most ` +
+          `${megabytes(memory.total)} are in memory at once.`,
       );
     const { rewrites } = session.programs;
     const ran: Ran = {
@@ -193,8 +193,4 @@ function sublayersOf(
   const parts = curve.parts.filter((scored) => sublayerOf(scored.unit) === unit);
   const order = curve.order.filter((one) => sublayerOf(one) === unit);
   return { unit, ...curve, parts, order, ...ran, seconds };
-}
-
-function megabytes(bytes = 0): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -3,8 +3,9 @@
 
 import type { CriterionName } from '../analysis/criteriaTable.ts';
 import type { Take } from '../analysis/criterion.ts';
+import { pplWords } from '../analysis/perplexity.ts';
 import type { Measure } from '../contract/score.ts';
-import type { SearchResult } from '../contract/search.ts';
+import type { SearchParameters, SearchResult } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { missingBlock } from '../model/structure/removable.ts';
@@ -16,13 +17,7 @@ import { CRITERION_OPTIONS, measureCriterion, readCriterion } from './criteria.t
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, statusDone, writeJson } from './output.ts';
-import {
-  iterativePath,
-  type Orders,
-  oneShotPath,
-  type SearchPath,
-  type SearchWanted,
-} from './searchPath.ts';
+import { iterativePath, type Orders, oneShotPath, type SearchPath } from './searchPath.ts';
 import {
   BUDGET_OPTIONS,
   CALIBRATION_OPTIONS,
@@ -79,8 +74,8 @@ export const search = defineCommand({
 export interface SearchReport extends Omit<SearchResult, 'steps'> {
   method: 'one-shot' | 'iterative';
   criterion: CriterionName;
-  start: Unit[];
-  locked: number[];
+  start: readonly Unit[];
+  locked: readonly number[];
   steps: SearchPath['steps'];
 }
 
@@ -92,8 +87,8 @@ async function run(
   const { method } = values;
   const { criterion, options } = readCriterion(values, given);
   if (method === 'iterative' && criterion.needs !== 'curve')
-    throw new UsageError('--method iterative goes by --criterion ppl.');
-  const wanted: SearchWanted = {
+    throw new UsageError('--method iterative needs --criterion ppl.');
+  const parameters: SearchParameters = {
     start: values.remove,
     locked: values.lock,
     count: values['remove-count'],
@@ -105,8 +100,8 @@ async function run(
   checkJsonTarget(values.json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
-    checkPlan(opened, wanted.start);
-    checkWanted(opened, wanted);
+    checkPlan(opened, parameters.start);
+    checkParameters(opened, parameters);
     const started = performance.now();
     const { windows, settings, notes } = await calibrate(
       source,
@@ -122,17 +117,17 @@ async function run(
     const measured = () => measureCriterion(criterion, { opened, onWindows });
     const found =
       method === 'iterative'
-        ? await iterativePath(session, windows, wanted)
+        ? await iterativePath(session, windows, parameters)
         : await oneShotPath(
             session,
-            wanted,
-            ordersOf(opened, wanted, (await measured()).take(options)),
+            parameters,
+            ordersOf(opened, parameters, (await measured()).take(options)),
           );
     const report: SearchReport = {
       method,
       criterion: criterion.name,
-      start: wanted.start,
-      locked: wanted.locked,
+      start: parameters.start,
+      locked: parameters.locked,
       ...found,
       windows,
       settings,
@@ -152,9 +147,9 @@ async function run(
  * @throws EspalierError `bad-input` for locks that name no block, or one that --remove removes,
  * and for more removals than are possible
  */
-function checkWanted(
+function checkParameters(
   { structure: { blocks } }: OpenedModel,
-  { start, locked, count }: SearchWanted,
+  { start, locked, count }: SearchParameters,
 ): void {
   const numBlocks = blocks.length;
   const missing = missingBlock(numBlocks, locked);
@@ -181,7 +176,11 @@ function checkWanted(
 }
 
 /** What a criterion takes of the blocks that are neither locked nor touched by --remove. */
-function ordersOf({ structure }: OpenedModel, { start, locked }: SearchWanted, take: Take): Orders {
+function ordersOf(
+  { structure }: OpenedModel,
+  { start, locked }: SearchParameters,
+  take: Take,
+): Orders {
   const gone = new Set([...start.map(blockOf), ...locked]);
   const removable = structure.blocks
     .filter(({ index, unremovable }) => unremovable === null && !gone.has(index))
@@ -209,8 +208,7 @@ function linesOf({
   device,
 }: SearchReport): string[] {
   const by = method === 'iterative' ? 'iterative by ppl' : `one-shot by ${criterion}`;
-  const ppl = (measure: Measure): string =>
-    measure.ppl === null ? 'off the scale' : measure.ppl.toPrecision(5);
+  const ppl = (measure: Measure): string => pplWords(measure.ppl, 5);
   return [
     `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ` +
       `${device.name}: PPL ` +

@@ -1,8 +1,7 @@
-// The two ways of a search, each with the measured perplexity of every plan on the way; must not
-// choose an order.
+// The two ways of a search, each with the measured perplexity of every plan on the way.
 
 import type { Measure } from '../contract/score.ts';
-import type { SearchResult, SearchStep } from '../contract/search.ts';
+import type { SearchParameters, SearchResult, SearchStep } from '../contract/search.ts';
 import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, sortUnits, type Unit } from '../units.ts';
 import { showProgress } from './output.ts';
@@ -14,13 +13,6 @@ interface PathStep extends Partial<Pick<SearchStep, 'block' | 'candidates'>> {
   seconds: number;
 }
 
-export interface SearchWanted {
-  start: Unit[];
-  locked: number[];
-  count: number;
-  maxPpl: number | null;
-}
-
 export interface SearchPath extends Pick<SearchResult, 'baseline' | 'stoppedBy' | 'costRatio'> {
   steps: PathStep[];
 }
@@ -29,15 +21,15 @@ export interface SearchPath extends Pick<SearchResult, 'baseline' | 'stoppedBy' 
 export async function iterativePath(
   session: ScoreSession,
   windows: number[][],
-  wanted: SearchWanted,
+  parameters: SearchParameters,
 ): Promise<SearchPath> {
   const found = await session.search(
-    { windows, ...wanted },
+    { windows, ...parameters },
     undefined,
     undefined,
     (event) => event.type === 'progress' && showProgress(event.progress),
   );
-  const removed: Unit[] = [...wanted.start];
+  const removed: Unit[] = [...parameters.start];
   const steps = found.steps.map((step): PathStep => {
     removed.push(step.block);
     return { ...step, removed: sortUnits(removed) };
@@ -56,7 +48,7 @@ export type Orders = (count: number) => number[] | null;
 /** Removes the first blocks of one order, scored once. */
 export async function oneShotPath(
   session: ScoreSession,
-  { start, count, maxPpl }: SearchWanted,
+  { start, count, maxPpl }: SearchParameters,
   orders: Orders,
 ): Promise<SearchPath> {
   const baseline = await session.plan(start);

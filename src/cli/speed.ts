@@ -2,7 +2,7 @@
 // JSON, with a few lines on standard error.
 
 import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/speed.ts';
-import type { DeviceKind } from '../contract/device.ts';
+import type { UsedDevice } from '../contract/device.ts';
 import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../contract/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
 import { type StepChoice, stepRecords } from '../model/export/steps.ts';
@@ -12,7 +12,7 @@ import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
-import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
+import { checkJsonTarget, megabytes, note, showProgress, statusDone, writeJson } from './output.ts';
 import { COMMON_OPTIONS, FOLDER, PLAN_OPTIONS, RUN_OPTIONS } from './sharedOptions.ts';
 import { STEP_OPTIONS, stepsFor } from './steps.ts';
 
@@ -102,7 +102,7 @@ export interface BenchReport {
     promptIds: number[];
     interleaved: MeasureResult['interleaved'];
   };
-  device: { kind: DeviceKind; name: string; runtime: string };
+  device: UsedDevice & { runtime: string };
   errors?: { readonly [W in Which]?: ErrorReport };
 }
 
@@ -211,7 +211,7 @@ function summarise({ original, pruned, gain, errors, notes }: MeasureResult): vo
       `${name}: ${info.numBlocks} blocks, ${throughput.mean.toFixed(1)} tokens/s (${spread}), ` +
         `first token after ${(ttft.mean * 1000).toFixed(1)} ms, ` +
         `${decode ? `decode ${decode.mean.toFixed(1)} tokens/s, ` : ''}` +
-        `${(deviceBytes / 1e6).toFixed(1)} MB of device memory on ${info.device.name}, ` +
+        `${megabytes(deviceBytes)} of device memory on ${info.device.name}, ` +
         `${info.cache} cache`,
     );
     for (const text of info.notes) note(`${name}: ${text}`);

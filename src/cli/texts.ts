@@ -1,4 +1,4 @@
-// Texts and token windows that commands read; must not tokenise.
+// Reads the text and window files that commands are given.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';

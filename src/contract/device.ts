@@ -2,6 +2,12 @@
 
 export type DeviceKind = 'webgpu' | 'wasm';
 
+/** The device that a job ran on, with its own name. */
+export interface UsedDevice {
+  kind: DeviceKind;
+  name: string;
+}
+
 /** Result of one check of the device self-test. */
 export interface SelfTestCheck {
   name: string;
@@ -30,7 +36,7 @@ export interface DeviceReport {
 export interface SelfTest {
   passed: boolean;
   checks: SelfTestCheck[];
-  /** Which routes follow: e.g. "device without subgroups", "soft-capped graphs on wasm". */
+  /** Which routes follow: e.g. "device without subgroups", "soft-capped graphs on the CPU (wasm)". */
   routes: string[];
   seconds: number;
 }

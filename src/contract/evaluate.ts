@@ -1,7 +1,7 @@
 // Perplexity of the original and of a plan on a text that had no part in choosing the plan.
 
 import type { Unit } from '../units.ts';
-import type { DeviceKind } from './device.ts';
+import type { DeviceKind, UsedDevice } from './device.ts';
 import type { Progress } from './progress.ts';
 
 /**
@@ -58,7 +58,7 @@ export interface EvaluateResult {
    * Mean KL(original || plan) in nats over the predicted positions; null when nothing is removed.
    */
   klDivergence: number | null;
-  device: { kind: DeviceKind; name: string };
+  device: UsedDevice;
   /** What makes the numbers doubtful: overlap with the calibration text. */
   warnings: string[];
   seconds: number;

@@ -1,8 +1,8 @@
 // Long jobs that did not finish and can be resumed.
 
-import type { DeviceKind } from './device.ts';
+import type { UsedDevice } from './device.ts';
 import type { ScoreSettings } from './score.ts';
-import type { SearchRequest } from './search.ts';
+import type { SearchParameters } from './search.ts';
 
 /**
  * A long job that was interrupted; it is resumed when it is started with the same settings.
@@ -12,8 +12,8 @@ export interface Interrupted {
   job: 'score' | 'parts' | 'search';
   /** The settings it was started with. */
   settings: ScoreSettings;
-  search: Omit<SearchRequest, 'settings'> | null;
-  device: { kind: DeviceKind; name: string };
+  search: SearchParameters | null;
+  device: UsedDevice;
   /** Block evaluations done, of all. */
   done: number;
   total: number;

@@ -3,7 +3,7 @@
 import type { SettingsRecord } from '../model/export/provenance.ts';
 import type { SublayerUnit } from '../units.ts';
 import type { HiddenCriteria } from './criteria.ts';
-import type { DeviceKind, SelfTest } from './device.ts';
+import type { DeviceKind, SelfTest, UsedDevice } from './device.ts';
 import type { Progress } from './progress.ts';
 
 export type TextSource =
@@ -57,7 +57,7 @@ export interface ScoreResult {
   order: number[];
   windows: number[][];
   settings: RecordedSettings;
-  device: { kind: DeviceKind; name: string };
+  device: UsedDevice;
   selfTest: SelfTest | null;
   /** Rewrites applied so that the graph runs on the device; remarks on the implementation. */
   rewrites: string[];
@@ -80,7 +80,7 @@ export type ScoreEvent =
   /** `resumed` = block evaluations that an earlier, interrupted run had done. */
   | {
       type: 'started';
-      device: { kind: DeviceKind; name: string };
+      device: UsedDevice;
       windows: number;
       resumed?: number;
     }
@@ -122,7 +122,7 @@ export interface SublayersResult {
   order: SublayerUnit[];
   windows: number[][];
   settings: RecordedSettings;
-  device: { kind: DeviceKind; name: string };
+  device: UsedDevice;
   seconds: number;
   costRatio: number | null;
 }

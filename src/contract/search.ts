@@ -1,24 +1,28 @@
 // Iterative search: one block removed at a time, the rest scored again.
 
 import type { Unit } from '../units.ts';
-import type { DeviceKind } from './device.ts';
+import type { UsedDevice } from './device.ts';
 import type { Progress } from './progress.ts';
 import type { Measure, RecordedSettings, ScoreSettings } from './score.ts';
+
+/** What an iterative search is to do. */
+export interface SearchParameters {
+  /** Removed before the search begins. */
+  start: readonly Unit[];
+  /** Locked blocks. */
+  locked: readonly number[];
+  /** Blocks to remove, at most. */
+  count: number;
+  /** Stop before the perplexity of the plan goes above this; null = no bound. */
+  maxPpl: number | null;
+}
 
 /**
  * Iterative PPL (SLEB): the block whose removal costs least is removed, and what remains is scored
  * again.
  */
-export interface SearchRequest {
+export interface SearchRequest extends SearchParameters {
   settings: ScoreSettings;
-  /** Removed before the search begins. */
-  start: Unit[];
-  /** Locked blocks. */
-  locked: number[];
-  /** Blocks to remove, at most. */
-  count: number;
-  /** Stop before the perplexity of the plan goes above this; null = no bound. */
-  maxPpl: number | null;
 }
 
 export interface SearchStep {
@@ -36,7 +40,7 @@ export type SearchEvent =
   | { type: 'note'; text: string }
   | {
       type: 'started';
-      device: { kind: DeviceKind; name: string };
+      device: UsedDevice;
       baseline: Measure;
       resumedSteps: number;
     }
@@ -52,7 +56,7 @@ export interface SearchResult {
   stoppedBy: 'count' | 'bound' | 'locks';
   windows: number[][];
   settings: RecordedSettings;
-  device: { kind: DeviceKind; name: string };
+  device: UsedDevice;
   seconds: number;
   /** Cost against the sum of the steps' ideals, measured in the run; null when unknown. */
   costRatio: number | null;

@@ -5,7 +5,7 @@ import type { SpeedSummary, Stat } from '../analysis/speed.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { Unit } from '../units.ts';
-import type { DeviceKind } from './device.ts';
+import type { DeviceKind, UsedDevice } from './device.ts';
 import type { FolderSource } from './open.ts';
 import type { Progress } from './progress.ts';
 import type { RunSample, VariantInfo } from './variant.ts';
@@ -118,6 +118,6 @@ export interface SweepResult {
   /** Where a variant stopped before the last batch size, and why. */
   stopped: { which: Which; batch: number; error: ErrorReport }[];
   settings: SpeedSettings;
-  device: { kind: DeviceKind; name: string } | null;
+  device: UsedDevice | null;
   notes: string[];
 }

@@ -4,7 +4,7 @@ import type { Sampling } from '../analysis/sampling.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { ChatMessage } from '../text/chat.ts';
 import type { Unit } from '../units.ts';
-import type { DeviceKind, SelfTest } from './device.ts';
+import type { DeviceKind, SelfTest, UsedDevice } from './device.ts';
 import type { Methods } from './methods.ts';
 import type { ChatSupport, FolderSource } from './open.ts';
 import type { Progress } from './progress.ts';
@@ -52,7 +52,7 @@ export type CacheKind = 'static' | 'growing' | 'none';
 
 /** What was loaded. */
 export interface VariantInfo {
-  device: { kind: DeviceKind; name: string };
+  device: UsedDevice;
   /** Build and version of ONNX Runtime, e.g. "onnxruntime-web 1.30.0 (jspi)". */
   runtime: string;
   cache: CacheKind;

@@ -21,35 +21,40 @@ export interface SavedFolder {
   handle: DirectoryTarget;
 }
 
-const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => string, hint: string]> =
-  {
-    QuotaExceededError: [
-      'disk-full',
-      (path) => `There is no room left on the disk for ${path}.`,
-      'Free some space or choose another disk.',
-    ],
-    NotAllowedError: [
-      'bad-input',
-      (path) => `The browser may not write ${path}.`,
-      'Export again and allow writing when the browser asks, or save a zip.',
-    ],
-    AbortError: [
-      'disk-full',
-      (path) => `The browser stopped writing ${path}.`,
-      'The disk may be full, or the browser refuses the file: free some space, or choose ' +
-        'another place.',
-    ],
-    NoModificationAllowedError: [
-      'bad-input',
-      (path) => `${path} is being written by another program.`,
-      'Close the program that uses it, or choose another place.',
-    ],
-    NotFoundError: [
-      'missing-file',
-      (path) => `The folder that ${path} was written to does not exist any more.`,
-      'Export again and choose a place that stays.',
-    ],
-  };
+type Failure = [code: ErrorCode, message: (path: string) => string, hint: string];
+
+const STOPPED: Failure = [
+  'disk-full',
+  (path) => `The browser stopped writing ${path}.`,
+  'The disk may be full, or the browser refuses the file: free some space, or choose ' +
+    'another place.',
+];
+
+const FAILURES: Record<string, Failure> = {
+  QuotaExceededError: [
+    'disk-full',
+    (path) => `There is no room left on the disk for ${path}.`,
+    'Free some space or choose another disk.',
+  ],
+  NotAllowedError: [
+    'bad-input',
+    (path) => `The browser may not write ${path}.`,
+    'Export again and allow writing when the browser asks, or save a zip.',
+  ],
+  AbortError: STOPPED,
+  // Chromium stops copying from a source that can be read when the disk is full.
+  NotReadableError: STOPPED,
+  NoModificationAllowedError: [
+    'bad-input',
+    (path) => `${path} is being written by another program.`,
+    'Close the program that uses it, or choose another place.',
+  ],
+  NotFoundError: [
+    'missing-file',
+    (path) => `The folder that ${path} was written to does not exist any more.`,
+    'Export again and choose a place that stays.',
+  ],
+};
 
 /**
  * The coded error of a failure to write; coded errors pass unchanged. Browsers report a source file
@@ -57,8 +62,9 @@ const FAILURES: Record<string, [code: ErrorCode, message: (path: string) => stri
  */
 async function writeFailure(path: string, error: unknown, job: WriteJob): Promise<unknown> {
   if (error instanceof EspalierError || (job.signal?.aborted && isCancelled(error))) return error;
-  const known = FAILURES[(error as { name?: string } | null)?.name ?? ''];
-  if (known?.[0] !== 'disk-full') {
+  const { name = '' } = (error ?? {}) as { name?: string };
+  const known = FAILURES[name];
+  if (name !== 'QuotaExceededError' && name !== 'AbortError') {
     const sourceError = await checkSource(job).catch((reason: unknown) => reason);
     if (sourceError instanceof EspalierError) return sourceError;
   }

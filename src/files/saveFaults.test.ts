@@ -75,6 +75,12 @@ const FAULTS: [what: string, fault: Fault, code: string, words: RegExp][] = [
     /stopped writing onnx\/model.onnx_data/,
   ],
   [
+    'a copy that the browser stops although the source can be read',
+    atWeights('NotReadableError', 'write', 20 * MIB),
+    'disk-full',
+    /stopped writing onnx\/model.onnx_data/,
+  ],
+  [
     'a file that is locked',
     atWeights('NoModificationAllowedError', 'create', -1),
     'bad-input',

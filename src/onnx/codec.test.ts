@@ -4,7 +4,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { corpus, fixturePath, nodeFolder } from '../testing/fixtures.ts';
+import { corpus, fixturePath } from '../testing/fixtures.ts';
 import { decodeModel, encodeModel, type PlaceTensor, type ResolveExternal } from './codec.ts';
 import { type Attribute, DataType, type Model } from './graph.ts';
 import {
@@ -14,6 +14,7 @@ import {
   TensorProtoSchema,
 } from './onnx_pb.js';
 import { readModel } from './read.ts';
+import { diskFolder } from './testing/diskFolder.ts';
 import { inFile } from './testing/inFile.ts';
 import { graphOf, modelOf, plain } from './testing/text.ts';
 
@@ -43,9 +44,7 @@ function dataOf(bytes: Uint8Array): Uint8Array {
 
 describe('codec', () => {
   it.each(corpus())('keeps every part of $folder', async ({ folder, file }) => {
-    const source = await nodeFolder(fixturePath(folder));
-    const model = await readModel(source, file);
-    await source.close();
+    const model = await readModel(diskFolder(fixturePath(folder)), file);
     const back = again(model);
     expect(plain(back.graph)).toEqual(plain(model.graph));
     expect({ ...back, graph: null }).toEqual({ ...model, graph: null });

@@ -26,7 +26,7 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
         'missing-file',
         `The weights file ${file} is not in the folder ${folder.name}; ${graphPath} keeps ` +
           `${tensor} in it.`,
-        'Add the file to the folder (drop the folder, not single files) and open it again.',
+        'Add the file to the folder and open the whole folder again.',
       );
     }
     const bytes = length ?? expected;

@@ -4,12 +4,13 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EspalierError } from '../errors.ts';
-import { fixturePath, nodeFolder, samplePath } from '../testing/fixtures.ts';
+import { fixturePath, samplePath } from '../testing/fixtures.ts';
 import { encodeModel } from './codec.ts';
 import { DataType, isRange, type Model } from './graph.ts';
 import { readModel } from './read.ts';
 import { skimModel } from './skim.ts';
 import type { ByteSource } from './source.ts';
+import { diskFolder } from './testing/diskFolder.ts';
 import { memoryFolder, modelOf } from './testing/text.ts';
 
 const inline = (model: Model): Uint8Array =>
@@ -102,11 +103,10 @@ describe('skimModel', () => {
   });
 
   it('reads none of the sample weights', async () => {
-    const folder = await nodeFolder(samplePath());
+    const folder = diskFolder(samplePath());
     await readModel(folder, 'onnx/model.onnx');
     const size = folder.files.find((f) => f.path === 'onnx/model.onnx')!.size;
-    await folder.close();
-    expect(folder.bytesRead()).toBeLessThanOrEqual(size + 40);
+    expect(folder.read.bytes).toBeLessThanOrEqual(size + 40);
   });
 });
 

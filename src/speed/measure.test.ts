@@ -227,7 +227,7 @@ describe('measuring', () => {
       [0.5, 0.5],
       3,
     ]);
-    expect(result.notes).toEqual([expect.stringMatching(/in turns/)]);
+    expect(result.notes).toEqual([expect.stringMatching(/in turn/)]);
     const left = known.events.flatMap((e) =>
       e.type === 'progress' && e.progress.unit === 'runs' ? [e.progress] : [],
     );

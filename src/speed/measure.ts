@@ -110,7 +110,7 @@ export async function measureVariants(
   const inTurns = async (): Promise<void> => {
     interleaved = 'rounds';
     note(
-      'The two models do not fit in memory at once: they were loaded and measured in turns, ' +
+      'The two models do not fit in memory at once: they were loaded and measured in turn, ' +
         'which compares them less precisely.',
     );
     const turns = Math.min(TURNS, settings.runs);

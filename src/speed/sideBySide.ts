@@ -135,7 +135,7 @@ export async function generateSideBySide(
   const inTurns = async (): Promise<void> => {
     onEvent({
       type: 'note',
-      text: 'The two models do not fit in memory at once: they generate one after the other.',
+      text: 'The two models do not fit in memory at once: they generate in turn.',
     });
     for (const which of pair.sides) {
       if (pair.errors[which]) continue;

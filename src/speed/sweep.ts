@@ -100,7 +100,7 @@ export async function sweepBatches(
   const inTurns = async (): Promise<void> => {
     note(
       'The two models do not fit in memory at once: from here on they were loaded and measured ' +
-        'one after the other.',
+        'in turn.',
     );
     const left = sides.filter((which) => !stopped.some((stop) => stop.which === which));
     for (const which of left) {

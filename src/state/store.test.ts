@@ -122,7 +122,7 @@ describe('scoring', () => {
     expect(Math.exp(view.baseline!.nll)).toBeCloseTo(41.2582, 3);
     expect(view.points[7]!.nll).toBeCloseTo(3.7423, 3);
     expect(get().score.curve!.result.order[0]).toBe(7);
-    expect(measuredOn(get())).toBe('10 windows × 128 tokens, bundled text, WebAssembly');
+    expect(measuredOn(get())).toBe('10 windows × 128 tokens, bundled text, CPU (wasm)');
   });
 
   it('grows, and a cancel keeps the curve that was there', async () => {
@@ -150,7 +150,7 @@ describe('scoring', () => {
     expect(known).toBeGreaterThan(2);
     expect(known).toBeLessThan(16);
     expect(stoppedAfter(get())).toBe(
-      `stopped after ${known} of 16 blocks, 10 windows × 128 tokens, bundled text, WebAssembly`,
+      `stopped after ${known} of 16 blocks, 10 windows × 128 tokens, bundled text, CPU (wasm)`,
     );
     expect(droppable(get())).toBe(0);
     expect(primaryCommand(get())).toBe('score');
@@ -213,8 +213,8 @@ describe('a run and the settings of the page', () => {
     const run = actions.score();
     await until(() => get().score.running?.device != null);
     actions.setText('own.txt', 'It was a dark night.');
-    expect(runningOn(get())).toBe('4 windows × 64 tokens, bundled text, WebAssembly');
-    expect(measuredOn(get())).toBe('10 windows × 128 tokens, bundled text, WebAssembly');
+    expect(runningOn(get())).toBe('4 windows × 64 tokens, bundled text, CPU (wasm)');
+    expect(measuredOn(get())).toBe('10 windows × 128 tokens, bundled text, CPU (wasm)');
     await run;
     expect(settingsChanged(get())).toBe(true);
   });
@@ -252,7 +252,7 @@ describe('a run and the settings of the page', () => {
         (point) => point.nll !== null && Number.isNaN(point.low) && point.group === '',
       ),
     ).toBe(true);
-    expect(measuredOn(get())).toBe('1 window × 128 tokens, bundled text, WebAssembly');
+    expect(measuredOn(get())).toBe('1 window × 128 tokens, bundled text, CPU (wasm)');
   });
 });
 
@@ -463,7 +463,7 @@ describe('commands', () => {
       'stability',
       'search',
       'evaluate',
-      'protect-ends',
+      'lock-ends',
       'settings',
       'export',
       'interop',
@@ -474,7 +474,7 @@ describe('commands', () => {
       'device',
       'help',
     ]);
-    command('protect-ends').run(actions, get());
+    command('lock-ends').run(actions, get());
     expect(get().plan.present.locked).toEqual([0, 1, 2, 3, 14, 15]);
   });
 });

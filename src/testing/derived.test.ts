@@ -3,8 +3,9 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../node/folder.ts';
 import { derivedNames, fixtureFolder } from './derived.ts';
-import { fixturePath, golden, nodeFolder, wholeCorpus } from './fixtures.ts';
+import { fixturePath, golden, wholeCorpus } from './fixtures.ts';
 
 describe('corpus', () => {
   it('has 34 folders, each once, with goldens where the model is supported', () => {

@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { derivedNames, fixtureFolder } from './derived.ts';
 
-export { type CountingFolder, nodeFolder } from '../node/folder.ts';
-
 const ROOT = new URL('../../', import.meta.url);
 
 /**

@@ -1,5 +1,5 @@
 // Counts what a call does, in steps and in bytes allocated, so that a test can bound it however
-// busy the machine is; must not be imported by the product.
+// busy the machine is.
 
 import { type HeapProfiler, type Profiler, Session } from 'node:inspector/promises';
 import { resolve, sep } from 'node:path';

@@ -4,5 +4,5 @@ import type { DeviceKind } from '../contract/device.ts';
 
 export const DEVICE_NAMES: Readonly<Record<DeviceKind, string>> = {
   webgpu: 'WebGPU',
-  wasm: 'WebAssembly',
+  wasm: 'CPU (wasm)',
 };

@@ -19,7 +19,7 @@ const SETTINGS: ScoreSettings = {
   bos: null,
   device: 'auto',
 };
-const WASM = { kind: 'wasm', name: 'WebAssembly' } as const;
+const WASM = { kind: 'wasm', name: 'CPU (wasm)' } as const;
 const FACTS: JobFacts = {
   job: 'score',
   settings: SETTINGS,

@@ -12,8 +12,9 @@ import { deflatedZip } from '../files/testing/deflatedZip.ts';
 import { manifestSource } from '../model/export/folder.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import { openModel } from '../model/open/open.ts';
+import { nodeFolder } from '../node/folder.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
-import { calibrationText, fixturePath, golden, nodeFolder } from '../testing/fixtures.ts';
+import { calibrationText, fixturePath, golden } from '../testing/fixtures.ts';
 import { StudioService } from './service.ts';
 
 const OPTIMUM = 'optimum-llama-fp32';

@@ -10,8 +10,9 @@ import type { SearchEvent, SearchResult } from '../contract/search.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
 import { memoryStore } from '../files/testing/memoryStore.ts';
 import { MAX_PROVENANCE_BYTES } from '../model/export/provenance.ts';
+import { nodeFolder } from '../node/folder.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
-import { calibrationText, fixturePath, golden, nodeFolder } from '../testing/fixtures.ts';
+import { calibrationText, fixturePath, golden } from '../testing/fixtures.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StudioService } from './service.ts';
 

@@ -1,5 +1,5 @@
-// Entry of the worker that opens an export again. It must not share anything with the studio, whose
-// state could hide what the files lack.
+// Entry of the worker that opens an export again. It shares nothing with the studio,
+// whose state could hide what the files lack.
 
 import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';

@@ -5,16 +5,11 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
+import { nodeFolder } from '../../node/folder.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
 import { nodeLoader } from '../../runtime/device/ort.node.ts';
 import { openWasm } from '../../runtime/device/wasmEngine.ts';
-import {
-  fixturePath,
-  golden,
-  type Level0Golden,
-  nodeFolder,
-  wholeCorpus,
-} from '../../testing/fixtures.ts';
+import { fixturePath, golden, type Level0Golden, wholeCorpus } from '../../testing/fixtures.ts';
 import { type SupportRow, supportOf, supportTable } from './support.ts';
 
 const read = (path: string): string =>

@@ -4,16 +4,10 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../errors.ts';
+import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, intAttribute, isRange, type Node, type Tensor } from '../../onnx/graph.ts';
-import {
-  type CountingFolder,
-  fixturePath,
-  golden,
-  nodeFolder,
-  samplePath,
-  wholeCorpus,
-} from '../../testing/fixtures.ts';
+import { fixturePath, golden, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { cutSubgraph } from '../programs/subgraph.ts';
 import { countedTensors } from './linear.ts';

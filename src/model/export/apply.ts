@@ -1,5 +1,5 @@
-// What each step of an export does to the model. Apart from the table of steps (steps.ts), which
-// the page loads: this is for those who write and verify.
+// What each step of an export does to the model. Separate from the table of steps (steps.ts), so
+// that the page does not load the code that transforms graphs.
 
 import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';

@@ -1,5 +1,5 @@
-// Sorts the files of a source folder into those an export copies and those it leaves out; looks at
-// names and sizes only.
+// The files of a source folder that an export copies and those that it leaves out, by name and
+// size.
 
 import type { FolderFile } from '../../onnx/source.ts';
 import { PROVENANCE_FILE } from './provenance.ts';

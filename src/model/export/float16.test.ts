@@ -9,6 +9,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chunksOf } from '../../files/chunks.ts';
 import { zipChunks } from '../../files/zipWrite.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { DataType, isRange } from '../../onnx/graph.ts';
 import { fromHalf } from '../../onnx/half.ts';
 import type { ByteRange, Folder } from '../../onnx/source.ts';
@@ -21,7 +22,6 @@ import { ScoreSession } from '../../runtime/score/session.ts';
 import { TOLERANCES } from '../../runtime/verify/tolerances.ts';
 import { verifyExport } from '../../runtime/verify/verify.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import { blocksLeft, parseUnits, type Unit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { manifestFolder, manifestSource } from './folder.ts';
@@ -257,7 +257,7 @@ async function nativeNll(folder: string, graph: string, windows: number[][]): Pr
       else if (name === 'attention_mask') feeds[name] = ints(ids.map(() => 1));
       else if (name === 'position_ids') feeds[name] = ints(ids.map((_, k) => k));
       else {
-        const dims = shape.map((d, k) => (typeof d === 'number' ? d : k === 0 ? 1 : 0));
+        const dims = shape.map((d, k) => (typeof d === 'number' ? d : Number(k === 0)));
         const memory = type === 'float16' ? new Uint16Array(0) : new Float32Array(0);
         feeds[name] = new Tensor(type as 'float32', memory as Float32Array, dims);
       }

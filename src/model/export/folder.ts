@@ -1,5 +1,5 @@
-// Shows a manifest as a folder whose files are read from the source on demand; must not copy or
-// keep bytes.
+// A manifest as a folder: its files are read from the source on demand, so that an export can be
+// opened and measured before it is written.
 
 import { EspalierError } from '../../errors.ts';
 import { BytesReader } from '../../onnx/bytes.ts';

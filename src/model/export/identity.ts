@@ -1,5 +1,5 @@
-// Recognises a model by its graph, its file list and samples of its weights; must not read weights
-// as a whole.
+// Recognises a model by its graph, its file list and samples of its weights, which are never
+// read whole.
 
 import { EspalierError } from '../../errors.ts';
 import { isRange, type Model } from '../../onnx/graph.ts';

@@ -5,11 +5,12 @@ import fc from 'fast-check';
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fileFolder } from '../../files/folder.ts';
+import { nodeFolder } from '../../node/folder.ts';
 import { BytesReader } from '../../onnx/bytes.ts';
 import { isRange } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
-import { golden, nodeFolder, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
+import { golden, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { manifestFolder, manifestSource } from './folder.ts';
 import { exportManifest, type Manifest } from './manifest.ts';
@@ -62,6 +63,7 @@ async function lastLogits(
 ): Promise<Float32Array> {
   const session = await ort.InferenceSession.create(join(root, opened.graphPath), {
     logSeverityLevel: 4,
+    intraOpNumThreads: 1,
   });
   const feeds: Record<string, ort.Tensor> = {};
   const row = (values: readonly number[]): ort.Tensor =>
@@ -72,9 +74,11 @@ async function lastLogits(
     else if (name === 'position_ids') feeds[name] = row([...ids.keys()]);
     else {
       const head = opened.config.headSize ?? 0;
-      const shape = (dims ?? []).map((d, k, all) =>
-        typeof d === 'number' ? d : k === 0 ? 1 : k === all.length - 1 ? head : 0,
-      );
+      const shape = (dims ?? []).map((d, k, all) => {
+        if (typeof d === 'number') return d;
+        if (k === 0) return 1;
+        return k === all.length - 1 ? head : 0;
+      });
       feeds[name] = new ort.Tensor(
         'float32',
         new Float32Array(shape.reduce((n, d) => n * d, 1)),

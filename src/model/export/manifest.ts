@@ -1,5 +1,5 @@
-// Plans an export: every file as new bytes and byte ranges of the source folder; reads configs and
-// small constants, never whole weights.
+// Plans an export: every file as given bytes, byte ranges of the source and derived bytes. Configs
+// and small constants are read, weights only while they are written.
 
 import { EspalierError } from '../../errors.ts';
 import { BytesReader, rangesOf } from '../../onnx/bytes.ts';
@@ -53,7 +53,7 @@ export interface ExportSource {
 export interface ExportOptions {
   /** Version of this application. */
   app: string;
-  /** The curve in force, or null. */
+  /** The current curve, or null. */
   score?: Provenance['score'];
   /** The measured plan, or null. */
   plan?: Provenance['plan'];

@@ -1,4 +1,4 @@
-// File names that say in which precision a graph is written; must not look at the graph.
+// File names of graphs by precision: model.onnx, model_fp16.onnx, ...
 
 import { type StepChoice, stepOf } from './steps.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fixturePath, nodeFolder } from '../../testing/fixtures.ts';
+import { nodeFolder } from '../../node/folder.ts';
+import { fixturePath } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { EXAMPLE as example } from '../testing/provenance.ts';
 import { prunedConfigJson, prunedGenaiConfig, prunedKeys } from './config.ts';
@@ -39,7 +40,7 @@ describe('espalier.json', () => {
       ],
       [
         broken((j) => Object.assign(j, { removed: ['7.attn'] })),
-        /"removed\[0\]" should be a block index below 3, or a part/,
+        /"removed\[0\]" should be a block index below 3, or a sublayer/,
       ],
       [broken((j) => Object.assign(j, { removed: ['1'] })), /"removed\[0\]" should be/],
       [

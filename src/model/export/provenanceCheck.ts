@@ -1,5 +1,4 @@
-// Reads untrusted JSON field by field with errors that name the field; must not know what the
-// fields are for.
+// Reads untrusted JSON field by field; every error names the field.
 
 import { EspalierError } from '../../errors.ts';
 import { blockOf, parseUnit, type Unit } from '../../units.ts';
@@ -108,6 +107,6 @@ export function unit(numBlocks: number): (field: Field) => Unit {
     const known = typeof found === 'string' && blockOf(found) < numBlocks;
     return known
       ? found
-      : field.fail(`a block index below ${numBlocks}, or a part of such a block ("3.attn")`);
+      : field.fail(`a block index below ${numBlocks}, or a sublayer of such a block ("3.attn")`);
   };
 }

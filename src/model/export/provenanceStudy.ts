@@ -1,5 +1,4 @@
-// What a study of a model found beside the curve, as espalier.json keeps it: criteria, search,
-// evaluations; must not compute any of it.
+// The studies that espalier.json keeps beside the curve: criteria, search path, evaluations.
 
 import type { Unit } from '../../units.ts';
 import { block, type Field, unit } from './provenanceCheck.ts';

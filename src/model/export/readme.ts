@@ -1,5 +1,4 @@
-// The README of an export: what was removed from what, what can load the folder and how; must not
-// read files.
+// The README of an export: what was removed from what, what can load the folder, and how.
 
 import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 import type { Removal } from '../structure/removal.ts';
@@ -61,7 +60,7 @@ function weights(steps: readonly StepChoice[]): string {
     : 'The weights that are left are those of the source, byte for byte; nothing was retrained.';
 }
 
-/** "blocks 3 and 7, the attention of block 9 and the feed-forward part of block 11" */
+/** "blocks 3 and 7, the attention of block 9 and the feed-forward of block 11" */
 function inWords(removed: readonly Unit[]): string {
   const of = (units: readonly Unit[], what: string): string[] =>
     units.length === 0
@@ -79,7 +78,7 @@ function inWords(removed: readonly Unit[]): string {
     ),
     ...of(
       sublayers.filter((unit) => sublayerOf(unit) === 'ffn'),
-      'the feed-forward part of ',
+      'the feed-forward of ',
     ),
   ]);
 }
@@ -102,22 +101,22 @@ function sublayersSection({ removal, layout }: ReadmeFacts): string {
   );
   const config = layout === 'genai' ? 'genai_config.json' : 'config.json';
   return [
-    '## Blocks that lost a part',
+    '## Blocks without a sublayer',
     '',
     '| block here | block of the source | what is left | cache number |',
     '|---|---|---|---|',
     ...rows,
     '',
     'A block without attention has no key-value cache; caches are numbered over the ' +
-      `${withAttention} blocks that have attention. ${code(config)} has no words for such ` +
+      `${withAttention} blocks that have attention. ${code(config)} cannot describe such ` +
       `blocks: its layer count (and its lists with one entry per layer) says ${withAttention}, ` +
-      'the number of caches, which is what the loaders below ask it for. `espalier.json` ' +
-      '(`parts`, `renumbering`) says the rest.',
+      'the number of caches, which is what the loaders below need. `espalier.json` ' +
+      '(`parts`, `renumbering`) has the rest.',
     '',
-    'Runs it: whatever executes the graph as it is (ONNX Runtime, ONNX Runtime Web, ' +
+    'What can run it: anything that executes the graph as it is (ONNX Runtime, ONNX Runtime Web, ' +
       'transformers.js, ONNX Runtime GenAI).',
     '',
-    `Cannot run it: whatever builds the model anew from ${code(config)}, for it would build ` +
+    `What cannot run it: anything that rebuilds the model from ${code(config)}, which would give ` +
       `${withAttention} whole blocks: Python transformers, converters to GGUF, MLX or ` +
       'safetensors, and exporters.',
   ].join('\n');

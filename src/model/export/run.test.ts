@@ -4,10 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
-import { corpus, fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
+import { corpus, fixturePath, golden } from '../../testing/fixtures.ts';
 import { sublayerUnit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { removeUnits } from '../structure/remove.ts';
@@ -159,8 +160,10 @@ function ints(values: readonly number[]): Tensor {
 
 function zeros(v: ValueInfo, rows: number, headSize: number): Tensor {
   expect(v.type).toBe(DataType.float);
-  const dims = v.dims!.map((d, k) =>
-    k === 0 ? 1 : typeof d === 'number' ? d : k === 2 ? rows : headSize,
-  );
+  const dims = v.dims!.map((d, k) => {
+    if (k === 0) return 1;
+    if (typeof d === 'number') return d;
+    return k === 2 ? rows : headSize;
+  });
   return new Tensor('float32', new Float32Array(dims.reduce((n, d) => n * d, 1)), dims);
 }

@@ -1,5 +1,5 @@
-// What an export does to a model, step by step, removal first: what is known of each step, one row
-// for each, for whoever chooses, records, describes or verifies it. What it does: apply.ts.
+// The steps of an export in their order, removal first, one row each: how a step is chosen,
+// recorded, described and verified. What it does to the graph is in apply.ts.
 
 import type { Unit } from '../../units.ts';
 import type { Field } from './provenanceCheck.ts';

@@ -6,15 +6,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
-import {
-  type CountingFolder,
-  golden,
-  nodeFolder,
-  type SampleGolden,
-  samplePath,
-} from '../../testing/fixtures.ts';
+import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import { blocksLeft, parseUnits, type Unit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { manifestFolder, manifestSource } from './folder.ts';
@@ -84,6 +79,7 @@ describe('the sample without parts', () => {
       const root = await write(sample, removed);
       const session = await InferenceSession.create(join(root, 'onnx/model.onnx'), {
         logSeverityLevel: 3,
+        intraOpNumThreads: 1,
       });
       const last = (await logitsOf(session, prompt_ids)).at(-1)!;
       for (const [k, id] of entry.top8_ids.entries())
@@ -135,7 +131,7 @@ describe('the files of an export without parts', () => {
     ]);
     const readme = await text('README.md');
     expect(readme).toContain(
-      'without block 7, the attention of block 9 and the feed-forward part of block 0: 15 of ' +
+      'without block 7, the attention of block 9 and the feed-forward of block 0: 15 of ' +
         '16 blocks are left, 14 of them with',
     );
     expect(readme).toContain('| 8 | 9 | feed-forward | none |');

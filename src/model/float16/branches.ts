@@ -1,5 +1,5 @@
 // Subgraphs that only choose between constants and move elements, such as the tables of a long and
-// a short rotary embedding: they can be float16 as a whole. Others stay as they are.
+// a short rotary embedding, become float16 as a whole. All others stay as they are.
 
 import { subgraphs } from '../../onnx/captures.ts';
 import { type Attribute, DataType, type Graph, type Node, type Tensor } from '../../onnx/graph.ts';

@@ -1,5 +1,5 @@
-// Float32 constants as float16: rounded now where they are in memory, as they are written where
-// they are in a file.
+// Float32 constants as float16: those in memory are rounded at once, those in a file while they are
+// written.
 
 import { derive } from '../../onnx/bytes.ts';
 import { type Attribute, DataType, type Node, type Tensor } from '../../onnx/graph.ts';

@@ -222,7 +222,7 @@ describe('numbers that float16 cannot hold', () => {
     const scaled = around('y = Mul(x, huge)');
     for (const value of [70000, -1e30, Number.POSITIVE_INFINITY, Number.NaN])
       expect(() => converted(scaled, scalar('huge', value))).toThrow(
-        /^The tensor huge holds (70000|-1\.0000000150474662e\+30|Infinity|NaN), which float16/,
+        /^The tensor huge holds (70000, which|-1\.0000000150474662e\+30, which|Infinity: only|NaN: only)/,
       );
   });
 

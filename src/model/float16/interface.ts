@@ -1,5 +1,5 @@
-// Element types of a float16 graph's inputs and outputs, as the ecosystems have them; must not
-// decide on anything inside.
+// Element types of a float16 graph's inputs and outputs, as the loaders of each ecosystem expect
+// them.
 
 import type { Graph } from '../../onnx/graph.ts';
 import { CACHE_OPS } from './operators.ts';

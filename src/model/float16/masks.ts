@@ -1,5 +1,4 @@
-// Constants beyond float16's range that mean "never look here": which they are, and what they
-// become.
+// Mask constants beyond float16's range, such as -1e9: which they are, and what they become.
 
 import { MASK_INPUTS, MOVERS } from './operators.ts';
 import type { Wires } from './wires.ts';

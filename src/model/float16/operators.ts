@@ -1,5 +1,5 @@
-// What each operator does with float16, as tables: which compute in it, which must not, which only
-// move values. An operator that no table names stays in float32.
+// Operators by what they do in float16: those that compute in it, those that would lose too much,
+// and those that only move values. An operator in no table stays in float32.
 
 /**
  * Computes in float16: products and the fused operators, whose kernels add up in float32 or in

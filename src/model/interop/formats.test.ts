@@ -60,7 +60,7 @@ describe('plans for other tools', () => {
       (removed: (number | '2.attn')[]) => llamaQuantizeLine('m', removed, 4),
       (removed: (number | '2.attn')[]) => huggingFaceSnippet('m', 'llama', removed, 4),
     ]) {
-      expect(() => make([1, '2.attn'])).toThrow('holds 2.attn, a part of a block');
+      expect(() => make([1, '2.attn'])).toThrow('removes 2.attn, a sublayer');
       expect(() => make([4])).toThrow('no block 4');
       expect(() => make([0, 1, 2, 3])).toThrow('At least one block must stay');
     }

@@ -135,7 +135,7 @@ function kept(tool: string, removed: readonly Unit[], numBlocks: number): number
   if (sublayer !== undefined)
     throw new EspalierError(
       'bad-input',
-      `${tool} removes whole blocks only, and the plan holds ${sublayer}, a part of a block.`,
+      `${tool} removes whole blocks only, and the plan removes ${sublayer}, a sublayer.`,
       'Remove the whole block, keep it, or use the exported ONNX folder.',
     );
   const wrong = listObstacle(numBlocks, removed);

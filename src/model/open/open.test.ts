@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../errors.ts';
+import { nodeFolder } from '../../node/folder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model } from '../../onnx/graph.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
@@ -12,7 +13,6 @@ import {
   corpus,
   fixturePath,
   golden,
-  nodeFolder,
   type SampleGolden,
   samplePath,
 } from '../../testing/fixtures.ts';

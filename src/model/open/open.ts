@@ -68,7 +68,7 @@ function onlyGraph(folder: Folder): string {
       throw new EspalierError(
         'missing-file',
         `The file ${folder.name} is not an ONNX file.`,
-        'Drop a folder with model.onnx.',
+        'Choose a folder with model.onnx.',
       );
     }
     throw new EspalierError(
@@ -78,7 +78,7 @@ function onlyGraph(folder: Folder): string {
       other
         ? 'Export the model to ONNX first, for example with optimum-cli or the ONNX Runtime ' +
             'GenAI model builder.'
-        : 'Drop a folder with model.onnx, or with onnx/model.onnx.',
+        : 'Choose a folder with model.onnx or onnx/model.onnx.',
     );
   }
   if (second) {

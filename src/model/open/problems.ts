@@ -21,7 +21,7 @@ export function findProblems(
     canScore = false;
     add(
       'embeddings-input',
-      `The graph takes embeddings (${structure.tokenInput}) and holds no embedding table: ` +
+      `The graph takes embeddings (${structure.tokenInput}) and has no embedding table: ` +
         'blocks can be removed, but text cannot be scored.',
     );
   }
@@ -102,7 +102,7 @@ export function findProblems(
     add(
       'query-key-norm',
       'Query and key norms are inside GroupQueryAttention: the exported graph runs on WebGPU ' +
-        'only; scoring on wasm rewrites them.',
+        'only; scoring on the CPU (wasm) takes them out.',
     );
   }
   return { canScore, problems };

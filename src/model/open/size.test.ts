@@ -1,11 +1,12 @@
 // The bytes predicted for a plan are the bytes that its export writes.
 
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { type Attribute, DataType } from '../../onnx/graph.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
 import { graphOf, memoryFolder } from '../../onnx/testing/text.ts';
-import { corpus, fixturePath, nodeFolder, samplePath } from '../../testing/fixtures.ts';
+import { corpus, fixturePath, samplePath } from '../../testing/fixtures.ts';
 import { sublayerUnit } from '../../units.ts';
 import { manifestFolder } from '../export/folder.ts';
 import { exportManifest, type Manifest } from '../export/manifest.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
-import { nodeFolder, wholeCorpus } from '../../testing/fixtures.ts';
+import { wholeCorpus } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { canonical, structuralClasses } from './classes.ts';
 import { addInts, makeNode } from './rewrites.ts';

@@ -2,11 +2,12 @@
 // flat products.
 
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph, Node, Tensor } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
+import { fixturePath, golden } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { Chain } from '../testing/chain.ts';
 import { keepEveryPosition } from './everyPosition.ts';

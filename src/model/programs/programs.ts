@@ -83,7 +83,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   requireChainable(head, cut(structure.blocks.length), 'The head', structure);
   const reattached =
     !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
-  if (reattached) applied.set('head computed for every position, not the last one only', 1);
+  if (reattached) applied.set('logits computed for every token, not only the last', 1);
   const opset = structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18;
   const headWithLogits: Subgraph = {
     ...head,
@@ -197,18 +197,18 @@ function rewritesFor(
   structure: Structure,
 ): [string, (subgraph: Subgraph) => number][] {
   const list: [string, (subgraph: Subgraph) => number][] = [
-    ['transposed weights folded into the matrix product', foldTransposedWeights],
+    ['transposed weights multiplied without transposing them first', foldTransposedWeights],
     [
-      'lookup in a transposed table reads its columns',
+      'token embeddings read from a table that is stored transposed',
       (subgraph) => foldTransposedLookup(subgraph, structure.tokenInput),
     ],
   ];
   if (options.device === 'webgpu')
-    list.push(['IsNaN after softmax replaced by a comparison', replaceIsNaN]);
-  else list.push(['head norms taken out of the attention operator', expandHeadNorms]);
+    list.push(['NaN after softmax found by comparison, which WebGPU can run', replaceIsNaN]);
+  else list.push(['query and key norms computed outside the attention operator', expandHeadNorms]);
   if (!options.keepAccuracyLevel)
     list.push([
-      '4-bit products computed with float activations (accuracy level 0)',
+      '4-bit weights multiplied with float activations (accuracy level 0)',
       exactQuantisedMatMul,
     ]);
   return list;

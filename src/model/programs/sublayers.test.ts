@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { isRange } from '../../onnx/graph.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
 import {
   type CorpusRow,
   golden,
-  nodeFolder,
   type SampleGolden,
   samplePath,
   wholeCorpus,

@@ -9,7 +9,7 @@ import { DataType } from '../../onnx/graph.ts';
 import { widened } from '../../onnx/half.ts';
 import type { BoundProgram, ElementType, Program, ScorePrograms, WeightRef } from './program.ts';
 
-const LABEL = 'float16 widened to float32, which this GPU needs (no shader-f16)';
+const LABEL = 'float16 computed as float32, because this GPU has no float16 (shader-f16)';
 
 /** True when a program computes in float16 or reads float16 weights. */
 export function usesHalf(programs: ScorePrograms): boolean {

@@ -2,16 +2,11 @@
 // disguised.
 
 import { beforeAll, describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { DataType, type Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import { renameValues } from '../../onnx/rename.ts';
-import {
-  type CorpusRow,
-  corpus,
-  fixturePath,
-  nodeFolder,
-  wholeCorpus,
-} from '../../testing/fixtures.ts';
+import { type CorpusRow, corpus, fixturePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { residualModel } from '../testing/residual.ts';
 import { findBlocks } from './blocks.ts';
 import { readConfig } from './config.ts';

@@ -70,7 +70,7 @@ async function useFolder(
   if (deep) await openModel(manifestFolder(manifest, folder), 'model.onnx');
 }
 
-/** The parts that the summary says can go alone. */
+/** The sublayers that the summary says can be removed on their own. */
 function sublayersOf({ summary }: OpenedModel): Unit[] {
   return summary.blocks.flatMap(({ index, hasSublayers, unremovableSublayers }) =>
     (hasSublayers ? (['attn', 'ffn'] as const) : [])

@@ -1,11 +1,11 @@
-// Which lists of units may be removed from a model, by what is known of its blocks; must not look
-// at a graph.
+// Which units can be removed from a model, and why not the others, judged by its summary alone: the
+// page and the command line ask without a graph.
 
 import { blockOf, blocksLeft, type Sublayer, sublayerOf, type Unit } from '../../units.ts';
 
 /** What decides whether a block or a sublayer of it may be removed; a `BlockSummary` has it all. */
 export interface RemovableBlock {
-  /** True when attention and feed-forward can be told apart. */
+  /** True when attention and feed-forward can be separated. */
   hasSublayers: boolean;
   /** The sublayer that an earlier removal has taken. */
   lacks?: Sublayer | null;
@@ -49,12 +49,12 @@ export function unitObstacle(blocks: readonly RemovableBlock[], unit: Unit): str
   if (block.lacks)
     return (
       `Block ${index} has only its ${block.lacks === 'attn' ? 'feed-forward' : 'attention'} ` +
-      'part left: it can go as a whole.'
+      'left: it can only be removed as a whole.'
     );
   if (!block.hasSublayers)
     return (
-      `Attention and feed-forward of block ${index} cannot be told apart, so ${unit} cannot be ` +
-      'removed alone.'
+      `Attention and feed-forward of block ${index} cannot be separated, so ${unit} cannot be ` +
+      'removed on its own.'
     );
   return block.unremovableSublayers?.[sublayer] ?? null;
 }

@@ -1,5 +1,5 @@
-// Takes blocks, or sublayers of blocks, out of a decoder graph exactly; must leave the given
-// structure untouched.
+// Removes blocks or sublayers from a decoder graph: the result is a new graph that computes exactly
+// what the original would without them.
 
 import { EspalierError } from '../../errors.ts';
 import { dependencies } from '../../onnx/captures.ts';
@@ -23,7 +23,7 @@ export function removeUnits(structure: Structure, removed: readonly Unit[]): Mod
 /**
  * The model without what the removal takes: sorted, skip norms fused again, dead weights gone,
  * states renumbered over the blocks that keep their attention, in their order.
- * @throws EspalierError `unsupported-graph` when what stays still reads a cache that goes
+ * @throws EspalierError `unsupported-graph` when a node that stays reads a removed cache
  */
 export function applyRemoval({ graph, model }: Structure, removal: Removal): Model {
   const { goneInputs, goneOutputs } = removal;
@@ -34,7 +34,7 @@ export function applyRemoval({ graph, model }: Structure, removal: Removal): Mod
   });
   const used = new Set(trimmed.nodes.flatMap(dependencies));
   const read = [...goneInputs].find((name) => used.has(name));
-  if (read) refuse(`The cache ${read} of a removed block is still read by what stays.`);
+  if (read) refuse(`The cache ${read} of a removed block is still read by a node that stays.`);
   const open: Graph = {
     ...trimmed,
     inputs: trimmed.inputs.filter(({ name }) => !goneInputs.has(name)),
@@ -44,7 +44,7 @@ export function applyRemoval({ graph, model }: Structure, removal: Removal): Mod
   if (wrong.length > 0)
     throw new EspalierError(
       'bug',
-      `The pruned graph is not sound: ${wrong[0]}.`,
+      `The pruned graph is not valid: ${wrong[0]}.`,
       'Please report this model.',
       wrong.join('\n'),
     );

@@ -1,5 +1,5 @@
-// What a removal does to caches and states: which go, which others lend their size, and the numbers
-// of those that stay; must not look at operators.
+// What a removal does to caches and states: which are removed, which others provide a size that is
+// still read, and how the rest are renumbered.
 
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import { parseStateName, renumbered } from './kv.ts';

@@ -1,5 +1,5 @@
-// What a removal takes out of the graph and what takes its place; refuses whatever could not be
-// exact, and must not change the graph.
+// What a removal takes out of the graph and what replaces it. A removal that could not be exact is
+// refused.
 
 import { EspalierError } from '../../errors.ts';
 import { shortName } from '../../onnx/limits.ts';
@@ -71,7 +71,7 @@ export function graphRemoval(
   if (after.length === 0 && !only)
     throw new EspalierError(
       'bad-input',
-      'No block would keep its attention: a graph without any is no decoder.',
+      'No block would keep its attention: a graph without attention is not a decoder.',
       'Keep the attention of at least one block.',
     );
 
@@ -86,10 +86,7 @@ export function graphRemoval(
   const made = (value: string): boolean => goes(structure.producer.get(value) ?? -1);
   const inner = kept.find(({ name }) => made(name));
   if (inner)
-    refuse(
-      `The graph output ${inner.name} is computed inside block ${inner.block}: the graph gives ` +
-        'it out.',
-    );
+    refuse(`The graph output ${inner.name} is computed inside block ${inner.block} and must stay.`);
   const sizeOf = sizeSources(structure, states, after);
   refuse(readerObstacle(structure, { goes, replace, sizeOf }, after.length === 0));
   const outputs = [
@@ -119,7 +116,7 @@ export function refuse(obstacle: string | null): void {
     );
 }
 
-/** Sublayers that cannot be told apart, or that hold states which attention does not own. */
+/** Sublayers that cannot be separated, or that have states which attention does not own. */
 function sublayersObstacle(
   structure: Structure,
   sublayers: readonly SublayerUnit[],
@@ -131,8 +128,8 @@ function sublayersObstacle(
     const state = feedForwardState(structure, blockOf(unit));
     if (state)
       return (
-        `The feed-forward part of block ${blockOf(unit)} has a state of its own ` +
-        `(${state.input}): its halves share the number.`
+        `The feed-forward of block ${blockOf(unit)} has a state of its own (${state.input}), ` +
+        'which shares its number with the attention.'
       );
   }
   return null;
@@ -154,7 +151,7 @@ function goesWith(
   };
 }
 
-/** A value that goes although something outside the removed blocks reads it. */
+/** A value that would be removed although something outside the removed blocks reads it. */
 function leakObstacle(
   { blocks, leaks, producer }: Structure,
   gone: ReadonlySet<number>,
@@ -212,11 +209,11 @@ function outputObstacle(
 ): string | null {
   for (const { name } of structure.graph.outputs) {
     if (goneInputs.has(name))
-      return `The cache input ${shortName(name)} is a graph output too: the graph gives it out.`;
+      return `The cache input ${shortName(name)} is also a graph output and must stay.`;
     if (replace.has(name))
       return (
         `The graph output ${name} is the residual stream after ` +
-        `${boundaryOwner(structure, name)}: the graph gives it out.`
+        `${boundaryOwner(structure, name)} and must stay.`
       );
   }
   return null;

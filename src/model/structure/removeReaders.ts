@@ -1,5 +1,5 @@
-// Who reads the values that a removal replaces, and whether they can read something else instead;
-// must not decide what is removed.
+// The nodes that read a value which a removal replaces, and whether each can read the replacement
+// instead.
 
 import { capturesOf, dependencies, subgraphs } from '../../onnx/captures.ts';
 import type { Graph, Node } from '../../onnx/graph.ts';

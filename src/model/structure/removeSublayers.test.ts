@@ -3,12 +3,13 @@
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { nodeFolder } from '../../node/folder.ts';
 import { checkGraph } from '../../onnx/check.ts';
 import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
-import { nodeFolder, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
+import { samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { blockOf, sortUnits, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
 import { openModel } from '../open/open.ts';
 import { findBlocks } from './blocks.ts';
@@ -200,9 +201,9 @@ describe('removing units', () => {
     expect(() => removeUnits(structure, attentions)).toThrow(/No block would keep its attention/);
     const left = findBlocks(removeUnits(structure, ['2.attn', '3.ffn']), null);
     expect(() => removeUnits(left, ['2.ffn'])).toThrow(
-      'Block 2 has only its feed-forward part left: it can go as a whole.',
+      'Block 2 has only its feed-forward left: it can only be removed as a whole.',
     );
-    expect(() => removeUnits(left, ['3.attn'])).toThrow(/only its attention part left/);
+    expect(() => removeUnits(left, ['3.attn'])).toThrow(/only its attention left/);
     expect(removalObstacle(left, [2])).toBe(null);
     const plain = findBlocks(removeUnits(left, [2, 3]), null);
     expect(plain.model.metadata.size).toBe(structure.model.metadata.size);

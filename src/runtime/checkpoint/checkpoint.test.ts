@@ -5,13 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScoreEvent, SublayersEvent } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import {
-  type CountingFolder,
-  golden,
-  nodeFolder,
-  type SampleGolden,
-  samplePath,
-} from '../../testing/fixtures.ts';
+import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';

@@ -4,8 +4,8 @@
 import { describe, expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { golden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import { toFloat32 } from '../device/host.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';

@@ -6,6 +6,7 @@ import type { OpenedModel } from '../../model/open/open.ts';
 import { isRange, type Tensor } from '../../onnx/graph.ts';
 import type { ByteSource, Folder } from '../../onnx/source.ts';
 import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
+import { formatBytes } from '../device/fault.ts';
 import { READ_BYTES } from '../weights/readRanges.ts';
 import { type GraphIo, graphIo } from './graphIo.ts';
 import { deviceObstacle } from './runnable.ts';
@@ -137,7 +138,7 @@ async function readWhole(
   } catch (error) {
     throw new EspalierError(
       'out-of-memory',
-      `${path} (${source.size} bytes) does not fit into memory in one block.`,
+      `${path} (${formatBytes(source.size)}) does not fit into memory.`,
       'Export a smaller or quantised model to run it here.',
       String(error),
     );

@@ -7,9 +7,9 @@ import type { Progress } from '../../contract/progress.ts';
 import type { VariantRequest } from '../../contract/variant.ts';
 import { isCancelled } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import type { ByteSource, Folder } from '../../onnx/source.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { LoadedVariant, type VariantOptions } from './variant.ts';
 
@@ -111,7 +111,7 @@ describe('runs', () => {
     await using(await open(source, { graphCapture: true }), async ({ info }) =>
       expect(info).toMatchObject({
         graphCapture: false,
-        notes: ['The decode step is not recorded: only a GPU records runs.'],
+        notes: ['Graph capture is not used: it needs WebGPU.'],
       }),
     );
     const read = progress.filter(({ phase }) => phase === 'read');

@@ -276,8 +276,8 @@ export class LoadedVariant implements VariantHandle {
  * is not replayed even where ONNX Runtime would record it.
  */
 function captureNote(reason: string | null): string {
-  const why = reason ?? 'its attention mask has another shape at every step.';
-  return `The decode step is not recorded: ${why}`;
+  const why = reason ?? 'the attention mask changes its shape at every step.';
+  return `Graph capture is not used: ${why}`;
 }
 
 function weightBytes({ structure }: OpenedModel): number {

@@ -42,7 +42,7 @@ export async function chooseDevice(
       throw new EspalierError(
         'no-webgpu',
         reason,
-        'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.',
+        'Choose the CPU (wasm), or use a recent Chrome or Edge with hardware acceleration on.',
       );
     if (selfTest) notes.push(`${reason} The model runs on the CPU (wasm).`);
     return onWasm();

@@ -71,7 +71,7 @@ export async function requestDevice(
     throw new EspalierError(
       'no-webgpu',
       'The GPU adapter provided no device.',
-      'Use the wasm device, or restart the browser.',
+      'Use the CPU (wasm), or restart the browser.',
       String(error),
     );
   }

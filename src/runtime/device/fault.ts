@@ -35,7 +35,7 @@ export function bufferLimit(
   what: string,
   bytes: number,
   limit: number,
-  hint = 'Use the wasm device, or open a quantised graph of the model.',
+  hint = 'Use the CPU (wasm), or open a quantised graph of the model.',
 ): EspalierError {
   return new EspalierError(
     'too-large',
@@ -49,8 +49,8 @@ export function deviceLost(detail: string): EspalierError {
   return new EspalierError(
     'device-lost',
     'The GPU was lost while it was working.',
-    'The worker starts again by itself; repeat the last step. If it happens again, use the ' +
-      'wasm device.',
+    'The engine restarts by itself: repeat the last step. If it happens again, use the CPU ' +
+      '(wasm).',
     detail,
   );
 }
@@ -75,7 +75,7 @@ export function fault(error: unknown, doing: string): EspalierError {
     return new EspalierError(
       'unsupported-op',
       `This device has no kernel for ${operator(text)} (while ${doing}).`,
-      'Try the other device (WebGPU or wasm).',
+      'Try the other device: WebGPU or the CPU (wasm).',
       text,
     );
   return new EspalierError(

@@ -50,7 +50,7 @@ export class GpuFailure {
         : new EspalierError(
             'bug',
             'The GPU refused a command.',
-            'Use the wasm device; please report the detail.',
+            'Use the CPU (wasm); please report the detail.',
             error.message,
           );
   }

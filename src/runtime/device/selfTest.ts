@@ -75,7 +75,7 @@ const checks = (): Check[] => [
     probe: attentionProbe(2),
     tolerance: 1e-3,
     subgroups: false,
-    onFailure: 'graphs with a soft cap run on wasm',
+    onFailure: 'graphs with a soft cap run on the CPU (wasm)',
   },
   {
     name: 'sine and cosine',
@@ -165,10 +165,10 @@ export function routesOf(results: readonly SelfTestCheck[]): Routes {
 }
 
 function describeRoutes(routes: Routes): string[] {
-  if (!routes.usable) return ['everything on wasm'];
+  if (!routes.usable) return ['everything on the CPU (wasm)'];
   return [
     routes.subgroups ? 'device with subgroups' : 'device without subgroups',
-    routes.softcap ? 'soft-capped graphs on the GPU' : 'soft-capped graphs on wasm',
+    routes.softcap ? 'soft-capped graphs on the GPU' : 'soft-capped graphs on the CPU (wasm)',
     'side values on the CPU',
   ];
 }

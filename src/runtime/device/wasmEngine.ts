@@ -107,7 +107,7 @@ class WasmEngine implements Engine {
   }
 
   async captureObstacle(): Promise<string | null> {
-    return 'only a GPU records runs.';
+    return 'it needs WebGPU.';
   }
 
   allocate(bytes: number, purpose: Purpose, label: string): DeviceBuffer {

@@ -69,7 +69,7 @@ export async function openWebgpu(
     throw new EspalierError(
       'no-webgpu',
       'This browser or machine has no WebGPU adapter.',
-      'Use the wasm device, or a recent Chrome or Edge with hardware acceleration on.',
+      'Use the CPU (wasm), or a recent Chrome or Edge with hardware acceleration on.',
     );
   const runtime = await loadOrt(loader, gpuBuild());
   const device = await requestDevice(adapter, { subgroups: options.subgroups ?? false });

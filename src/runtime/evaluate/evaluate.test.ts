@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { removeUnits } from '../../model/structure/remove.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
 import {
@@ -16,7 +17,6 @@ import {
   golden,
   samplePath,
 } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import type { Unit } from '../../units.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';

@@ -90,7 +90,7 @@ export function originalEnd(
 /**
  * All weights are on the device: the original first, then each ablation to its end, the last
  * candidate first. The baseline is known after one forward pass, and a point of the curve after
- * each ablation. N(N + 1)/2 block runs for N blocks, like the breadth-first order.
+ * each ablation. N(N + 1)/2 block evaluations for N blocks, like the breadth-first order.
  */
 export function residentSchedule({
   sequence,

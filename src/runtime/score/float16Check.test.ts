@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
-import { fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
+import { nodeFolder } from '../../node/folder.ts';
+import { fixturePath, golden } from '../../testing/fixtures.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { checkFloat16, type Float16Check } from './float16Check.ts';

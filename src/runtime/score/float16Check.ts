@@ -59,11 +59,11 @@ function judge(half: number, full: number, tokens: number): string | null {
   if (Math.abs(half - full) <= limit) return null;
   const numbers =
     `NLL of ${tokens} tokens: ${half.toFixed(4)} here, ${full.toFixed(4)} with float32 sums on ` +
-    'the wasm device';
+    'the CPU (wasm)';
   return Number.isFinite(half)
-    ? `float16 loses too much in this model (${numbers}): score on the wasm device, or use a ` +
+    ? `float16 loses too much in this model (${numbers}): score on the CPU (wasm), or use a ` +
         'float32 or q4 graph.'
-    : `float16 overflows in this model (${numbers}): score on the wasm device, or use a ` +
+    : `float16 overflows in this model (${numbers}): score on the CPU (wasm), or use a ` +
         'float32 or q4 graph.';
 }
 

@@ -54,7 +54,7 @@ export async function openRouted(
       throw new EspalierError(
         'no-webgpu',
         'This browser or machine has no WebGPU adapter.',
-        'Choose the wasm device, or use a recent Chrome or Edge with hardware acceleration on.',
+        'Choose the CPU (wasm), or use a recent Chrome or Edge with hardware acceleration on.',
       );
     return onWasm(null);
   }

@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScoreEvent } from '../../contract/score.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import type { Engine } from '../device/engine.ts';
 import { outOfMemory } from '../device/fault.ts';
 import type { Purpose } from '../device/ledger.ts';

@@ -3,7 +3,7 @@
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import type { HiddenCriteria } from '../../contract/criteria.ts';
-import type { DeviceKind } from '../../contract/device.ts';
+import type { UsedDevice } from '../../contract/device.ts';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure, MemoryEstimate, ScoreEvent, SublayersEvent } from '../../contract/score.ts';
@@ -26,7 +26,11 @@ import { Chain } from '../pass/chain.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { searchHooks } from '../search/hooks.ts';
-import { type SearchOutcome, type SearchPlan, searchIteratively } from '../search/iterative.ts';
+import {
+  type SearchOnWindows,
+  type SearchOutcome,
+  searchIteratively,
+} from '../search/iterative.ts';
 import { defaultBudget } from '../weights/budget.ts';
 import { estimateMemory } from '../weights/memory.ts';
 import {
@@ -168,7 +172,7 @@ export class ScoreSession {
       return Promise.reject(
         new EspalierError(
           'bad-input',
-          'Attention and feed-forward cannot be told apart in any block of this model.',
+          'Attention and feed-forward cannot be separated in any block of this model.',
           'Score whole blocks.',
         ),
       );
@@ -207,7 +211,7 @@ export class ScoreSession {
    * @throws EspalierError as `score`; `bad-input` for units or locks that the model does not have.
    */
   async search(
-    request: SearchPlan,
+    request: SearchOnWindows,
     signal: AbortSignal | undefined,
     gate: Gate | undefined,
     onEvent: (event: SearchEvent) => void,
@@ -309,7 +313,7 @@ export class ScoreSession {
     });
   }
 
-  private get device(): { kind: DeviceKind; name: string } {
+  private get device(): UsedDevice {
     return { kind: this.engine.kind, name: this.engine.name };
   }
 

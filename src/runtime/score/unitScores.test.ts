@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SublayersEvent } from '../../contract/score.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import { sublayerUnit, type Unit } from '../../units.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -172,16 +172,16 @@ test('a model whose blocks cannot be divided says so', async () => {
   );
   const { windows } = golden('optimum-gptneox-fp32');
   await expect(session.scoreSublayers(windows, undefined, () => {})).rejects.toThrow(
-    /cannot be told apart in any block/,
+    /cannot be separated in any block/,
   );
   await session.useWindows(windows);
   await expect(session.plan([1, '2.attn'])).rejects.toThrow(
-    /block 2 cannot be told apart, so 2\.attn/,
+    /block 2 cannot be separated, so 2\.attn/,
   );
   await session.dispose();
 });
 
-test('a part of a block that cannot go as a whole', async () => {
+test('a sublayer of a block that cannot be removed as a whole', async () => {
   const session = ScoreSession.open(
     await openModel(await openFolder(fixturePath('neg-aux-hidden'))),
     engine,

@@ -1,6 +1,6 @@
 // What a running search reports, and its form as events.
 
-import type { DeviceKind } from '../../contract/device.ts';
+import type { UsedDevice } from '../../contract/device.ts';
 import type { Measure } from '../../contract/score.ts';
 import type { SearchEvent, SearchStep } from '../../contract/search.ts';
 
@@ -13,7 +13,7 @@ export interface SearchHooks {
 
 /** Hooks that report a search as events. */
 export function searchHooks(
-  device: { kind: DeviceKind; name: string },
+  device: UsedDevice,
   onEvent: (event: SearchEvent) => void,
 ): SearchHooks {
   return {

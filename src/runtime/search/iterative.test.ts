@@ -4,14 +4,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SearchEvent } from '../../contract/search.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { golden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
-import type { SearchOutcome, SearchPlan } from './iterative.ts';
+import type { SearchOnWindows, SearchOutcome } from './iterative.ts';
 
 const { windows, greedy } = golden<{
   windows: number[][];
@@ -41,7 +41,7 @@ async function inSession<T>(
   }
 }
 
-const asked: SearchPlan = { windows: short, start: [], locked: [], count: 5, maxPpl: null };
+const asked: SearchOnWindows = { windows: short, start: [], locked: [], count: 5, maxPpl: null };
 const nothing = (): void => {};
 const path = (found: SearchOutcome) =>
   found.steps.map(({ block, measure, candidates }) => ({ block, measure, candidates }));

@@ -3,7 +3,7 @@
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import type { BlockScore, Measure } from '../../contract/score.ts';
-import type { SearchResult, SearchStep } from '../../contract/search.ts';
+import type { SearchParameters, SearchResult, SearchStep } from '../../contract/search.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -19,18 +19,8 @@ import type { MemoryPlan } from '../weights/memory.ts';
 import { readSearchBody, type SearchBody } from './body.ts';
 import type { SearchHooks } from './hooks.ts';
 
-/** What a search is asked for. */
-export interface SearchPlan {
-  windows: Windows;
-  /** Removed before the search begins. */
-  start: readonly Unit[];
-  /** Locked blocks. */
-  locked: readonly number[];
-  /** Blocks to remove, at most. */
-  count: number;
-  /** Stop before the perplexity goes above this; null = no bound. */
-  maxPpl: number | null;
-}
+/** What a search does, and the windows it goes by. */
+export type SearchOnWindows = SearchParameters & { windows: Windows };
 
 /**
  * What a search found, before the worker adds settings and device. `costRatio`: against the sum of
@@ -41,7 +31,7 @@ export type SearchOutcome = Pick<
   'baseline' | 'steps' | 'stoppedBy' | 'seconds' | 'costRatio'
 >;
 
-export interface SearchJob extends Pick<SearchPlan, 'start' | 'locked' | 'count' | 'maxPpl'> {
+export interface SearchJob extends SearchParameters {
   context: ScoringContext;
   plan: MemoryPlan;
   /** Per block, why it cannot be left out, or null. */

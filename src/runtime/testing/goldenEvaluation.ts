@@ -3,8 +3,8 @@
 
 import type { EvaluateResult } from '../../contract/evaluate.ts';
 import { openModel } from '../../model/open/open.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { evaluationText as bundled, golden, samplePath } from '../../testing/fixtures.ts';
-import { openFolder } from '../../testing/openFolder.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { evaluationText } from '../evaluate/text.ts';

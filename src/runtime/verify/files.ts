@@ -11,6 +11,7 @@ import { checkGraph } from '../../onnx/check.ts';
 import type { Model, Node, Tensor } from '../../onnx/graph.ts';
 import type { ByteSource } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
+import { formatBytes } from '../device/fault.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 
 /** Bytes compared at a time. */
@@ -120,7 +121,7 @@ export async function compareWithSource(
     if (made) computed += 1;
     bytes += tensor.data.length;
   }
-  const all = `${count} tensors, ${bytes} bytes`;
+  const all = `${count} tensors, ${formatBytes(bytes)}`;
   return passed(
     computed === 0
       ? `${all}, all equal to the source`

@@ -18,7 +18,7 @@ const DECODE_STEPS = 8;
 const PROMPT_TOKENS = 12;
 /** Prefixes of the window that a graph with logits of the last token only is compared on. */
 const PREFIXES = 8;
-/** One session of the wasm device cannot hold more: weights, and what a run adds to them. */
+/** One session on the CPU (wasm) cannot load more: weights, and what a run adds to them. */
 const WASM_GRAPH_BYTES = 3.5 * 2 ** 30;
 
 const NO_LIKELIHOODS =
@@ -54,7 +54,7 @@ export function sizeObstacle(
   const bytes = graphBytes(opened);
   const size = `the graph and its weights are ${formatBytes(bytes)}`;
   if (engine.kind === 'wasm' && bytes > WASM_GRAPH_BYTES)
-    return `${size}, of which one wasm session can hold ${formatBytes(WASM_GRAPH_BYTES)}`;
+    return `${size}, and the CPU (wasm) can load ${formatBytes(WASM_GRAPH_BYTES)} at most`;
   // On wasm the files lie in memory while they are copied into the heap; elsewhere they are read by
   // ONNX Runtime, or held whole before the upload.
   const needed = engine.kind === 'wasm' ? 2 * bytes : bytes;

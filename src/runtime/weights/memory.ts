@@ -39,7 +39,7 @@ export interface MemoryDevice {
   maxBufferBytes: number;
 }
 
-/** One run cannot hold more on the wasm device. */
+/** One run cannot hold more on the CPU (wasm). */
 const WASM_HEAP_BYTES = 4 * 2 ** 30;
 /** States that a run needs beside those that stay: input, output, and the original's next one. */
 const RUNNING = 3;
@@ -183,7 +183,7 @@ function bufferObstacle(
     'One window of logits',
     logits,
     maxBufferBytes,
-    'Use shorter windows, or the wasm device.',
+    'Use shorter windows, or the CPU (wasm).',
   );
 }
 

@@ -4,13 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { openModel } from '../../model/open/open.ts';
-import {
-  type CountingFolder,
-  golden,
-  nodeFolder,
-  type SampleGolden,
-  samplePath,
-} from '../../testing/fixtures.ts';
+import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';

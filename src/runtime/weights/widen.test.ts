@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
 import { usesHalf } from '../../model/programs/widen.ts';
-import { fixturePath, golden, nodeFolder } from '../../testing/fixtures.ts';
+import { nodeFolder } from '../../node/folder.ts';
+import { fixturePath, golden } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -31,7 +32,7 @@ describe.each(['optimum-llama-fp16', 'optimum-llama-q4f16', 'genai-llama-fp16-we
       const wide = ScoreSession.open(opened, without);
       expect(usesHalf(wide.programs)).toBe(false);
       expect(wide.programs.residualType).toBe('float32');
-      expect(wide.programs.rewrites.join()).toContain('widened');
+      expect(wide.programs.rewrites.join()).toContain('float16 computed as float32');
       expect(wide.memory(1, 8).weights).toBeGreaterThan(half.memory(1, 8).weights);
       expect(wide.memory(1, 8).bytesRead).toBe(half.memory(1, 8).bytesRead);
       const curve = await wide.score(windows, undefined, () => {});

@@ -167,7 +167,7 @@ describe('tables of other tools', () => {
     actions.toggle('3.attn');
     for (const { id, text, why } of planSnippets(get())) {
       if (id === 'espalier') expect(text).toContain('--remove 3.attn');
-      else expect(why).toContain('holds 3.attn, a part of a block');
+      else expect(why).toContain('removes 3.attn, a sublayer');
     }
   });
 

@@ -23,7 +23,7 @@ export interface ExportActions {
 
 const VERDICTS: Record<ExportResult['verification']['status'], string> = {
   verified: 'Exported and verified.',
-  'in-parts': 'Exported. Every block is verified by itself; the whole is too large to run here.',
+  'in-parts': 'Exported and verified block by block; the whole model is too large to run here.',
   unverified: 'Exported, but not verified.',
   failed: 'The export failed verification.',
 };

@@ -105,7 +105,7 @@ export function makeRestoreActions(
         context.toast(
           restored.score
             ? 'Plan and curve were restored.'
-            : 'The plan was restored. The file holds no scores.',
+            : 'The plan was restored. The file has no scores.',
         );
       } catch (error) {
         context.fail('restore', error);

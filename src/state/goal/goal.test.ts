@@ -34,7 +34,7 @@ describe('goal', () => {
     expect(get().plan.present.removed).toEqual(oneShot(get(), 6));
     expect(get().plan.past.at(-1)).toEqual(before);
     expect(get().goal.verdict).toBe(
-      'Found: without 6 blocks 400 tok/s measured, at least 400 tok/s wanted.',
+      'Found: 400 tok/s measured without 6 blocks; the goal is at least 400 tok/s.',
     );
     expect(get().goal.steps.at(-1)?.measured).not.toBeNull();
     expect(get().goal.steps.every((step) => step.meets !== null)).toBe(true);
@@ -81,7 +81,7 @@ describe('goal', () => {
     actions.toggle(3);
     actions.setGoal({ kind: 'speed', value: 10 });
     await actions.findPlan();
-    expect(get().goal.verdict).toMatch(/^The original meets it already/);
+    expect(get().goal.verdict).toMatch(/^The original already meets the goal/);
     expect(get().plan.present.removed).toEqual([]);
   });
 
@@ -95,7 +95,7 @@ describe('goal', () => {
     await actions.findPlan();
     expect(droppable(get())).toBe(10);
     expect(get().goal.verdict).toMatch(
-      /cannot be reached by removing at most 10 blocks.*The closest is 588\.2 tok\/s without 10 blocks\./,
+      /cannot be reached: at most 10 blocks can be removed\. The closest is 588\.2 tok\/s without 10 blocks\./,
     );
     expect(get().plan).toBe(before);
   });

@@ -15,7 +15,7 @@ export function goalObstacle(state: StudioState): string | null {
 const UNITS: Record<GoalKind, string> = {
   speed: 'tok/s',
   file: 'MB',
-  device: 'MB on the device',
+  device: 'MB of device memory',
 };
 
 /**

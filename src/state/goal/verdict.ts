@@ -14,12 +14,12 @@ export function outcomeWords(kind: GoalKind, goal: number, { met, k, all }: Outc
   const wanted = `${bound(kind)} ${goalWords(kind, goal)}`;
   const reached = k === null ? null : (all[k]?.measured ?? null);
   const value = reached === null ? '' : goalWords(kind, reached);
-  if (met && k === 0) return `The original meets it already: ${value} measured, ${wanted} wanted.`;
-  if (met) return `Found: without ${blocks(k)} ${value} measured, ${wanted} wanted.`;
+  if (met && k === 0) return `The original already meets the goal: ${value} measured.`;
+  if (met) return `Found: ${value} measured without ${blocks(k)}; the goal is ${wanted}.`;
   const closest =
     k === null || reached === null ? '' : ` The closest is ${value} without ${blocks(k)}.`;
   return (
-    `${wanted[0]!.toUpperCase()}${wanted.slice(1)} cannot be reached by removing at most ` +
-    `${blocks(all.length - 1)}, which is all that locks and model allow.${closest} ${UNCHANGED}`
+    `${wanted[0]!.toUpperCase()}${wanted.slice(1)} cannot be reached: at most ` +
+    `${blocks(all.length - 1)} can be removed.${closest} ${UNCHANGED}`
   );
 }

@@ -62,8 +62,8 @@ export const planSnippets = derive(
         line(
           'espalier',
           'Espalier on the command line',
-          'Writes and checks the same export where Espalier is installed. Give the folder ' +
-            'with its path.',
+          'Writes and checks the same export where Espalier is installed. Replace the ' +
+            'folder name by its path.',
         ),
         () => espalierLine(name, graph, removed, suggestName(summary, removed)),
       ),

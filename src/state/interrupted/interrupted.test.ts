@@ -17,7 +17,7 @@ const interrupted = (fields: Partial<Interrupted> = {}): Interrupted => ({
   job: 'score',
   settings: SETTINGS,
   search: null,
-  device: { kind: 'wasm', name: 'WebAssembly' },
+  device: { kind: 'wasm', name: 'CPU (wasm)' },
   done: 76,
   total: 120,
   savedAt: 1,

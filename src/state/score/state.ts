@@ -1,6 +1,6 @@
 // What the page knows of the importance curve: settings, the run, the curve it gave.
 
-import type { DeviceKind } from '../../contract/device.ts';
+import type { UsedDevice } from '../../contract/device.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type {
   BlockScore,
@@ -15,7 +15,7 @@ import type { Opened, Slice } from '../slice.ts';
 export interface GrowingCurve {
   /** Settings of the run; those of the page may change meanwhile. */
   settings: ScoreSettings;
-  device: { kind: DeviceKind; name: string } | null;
+  device: UsedDevice | null;
   windows: number;
   baseline: Measure | null;
   blocks: readonly BlockScore[];

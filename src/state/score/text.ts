@@ -23,7 +23,7 @@ export function parseWindows(name: string, json: string): TextSource {
   if (!Array.isArray(windows) || windows.length === 0) {
     throw new EspalierError(
       'bad-input',
-      `${name} holds no windows of token ids.`,
+      `${name} has no windows of token ids.`,
       'Give windows as [[1, 2, 3], [4, 5, 6]].',
     );
   }

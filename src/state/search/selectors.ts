@@ -1,7 +1,7 @@
 // The iterative search as the page shows it: what Start would ask for, how long that may take, and
 // its path beside the one-shot paths.
 
-import type { SearchRequest } from '../../contract/search.ts';
+import type { SearchParameters, SearchRequest } from '../../contract/search.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blocksLeft, sortUnits, type Unit } from '../../units.ts';
 import { shownOrders } from '../criteria/orders.ts';
@@ -63,11 +63,7 @@ function mostSteps(
 /** What the form asks for, but for the settings; null without a model. */
 export const searchParameters = derive(
   (state: StudioState) => [modelOf(state), state.plan.present, state.search.form],
-  (
-    model,
-    { removed, locked },
-    { count, maxPpl, fromPlan },
-  ): Omit<SearchRequest, 'settings'> | null => {
+  (model, { removed, locked }, { count, maxPpl, fromPlan }): SearchParameters | null => {
     if (!model) return null;
     const { blocks } = model.summary;
     const start = fromPlan ? [...removed] : [];

@@ -1,6 +1,6 @@
 // What the page knows of the iterative search and of the one-shot paths beside it.
 
-import type { DeviceKind } from '../../contract/device.ts';
+import type { UsedDevice } from '../../contract/device.ts';
 import type { PlanResult } from '../../contract/plan.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure } from '../../contract/score.ts';
@@ -24,7 +24,7 @@ export interface SearchPath {
   settingsKey: string;
   /** Null while unknown: it was asked for without a curve and has not ended. */
   windows: number[][] | null;
-  device: { kind: DeviceKind; name: string } | null;
+  device: UsedDevice | null;
   /** Before anything was removed. */
   baseline: Measure | null;
   steps: readonly SearchStep[];

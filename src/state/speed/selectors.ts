@@ -120,7 +120,7 @@ function notesOf(one: Measured, hasPlan: boolean): string[] {
   const measures = hasPlan ? sides(one) : sides(one).slice(0, 1);
   const rounds =
     result.interleaved === 'rounds' && result.pruned
-      ? ['Original and pruned did not fit at once: loaded in turn and measured in rounds.']
+      ? ['Original and pruned did not fit in memory together: loaded and measured in turn.']
       : [];
   const written =
     hasPlan && one.dtype ? [`The pruned model runs as exported in ${one.dtype}.`] : [];

@@ -265,7 +265,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       const total = (numBlocks * (numBlocks + 1)) / 2;
       onEvent({
         type: 'started',
-        device: { kind: 'wasm', name: 'WebAssembly' },
+        device: { kind: 'wasm', name: 'CPU (wasm)' },
         windows: settings.samples,
       });
       const blocks: BlockScore[] = [];
@@ -298,7 +298,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
           seed: settings.seed,
           bos: 'none',
         },
-        device: { kind: 'wasm', name: 'WebAssembly' },
+        device: { kind: 'wasm', name: 'CPU (wasm)' },
         selfTest: FAKE_DEVICE.selfTest,
         rewrites: [],
         seconds: 4.5,
@@ -518,7 +518,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
               detail: '3.8672 written, 3.8672 in the studio, 2.1e-7 relative',
             },
           ],
-          device: 'WebAssembly',
+          device: 'CPU (wasm)',
           seconds: 0.4,
         },
       };

@@ -114,7 +114,7 @@ describe('plot and pair', () => {
     expect(plottable(now).map((row) => row.key)).toEqual(['', '7,9']);
     const ways = waysOf(now);
     expect(ways.map((way) => way.split(':')[0])).toEqual(['paper protocol', 'quick']);
-    expect(ways[0]).toMatch(/20 runs.*, on WebAssembly/);
+    expect(ways[0]).toMatch(/20 runs.*, on CPU \(wasm/);
     expect(now.map((row) => ways.indexOf(wayOfRow(row) ?? ''))).toEqual([0, 1, 0]);
   });
 

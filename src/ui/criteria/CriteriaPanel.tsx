@@ -28,7 +28,7 @@ export function CriteriaPanel() {
     <Panel
       id="criteria"
       title="Criteria"
-      sub="other rules that say which blocks matter little, beside perplexity"
+      sub="ways to rank blocks other than perplexity"
       testId="criteria-panel"
     >
       <div className={kit.stack}>

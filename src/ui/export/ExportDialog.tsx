@@ -158,13 +158,13 @@ function Running() {
 
 const VERDICT: Record<ExportResult['verification']['status'], string> = {
   verified: '✓ Verified',
-  'in-parts': '✓ Verified block by block; too large to run whole here',
+  'in-parts': '✓ Verified block by block; the whole model is too large to run here',
   unverified: 'Written completely, but not verified',
   failed: '✕ Failed verification: do not use this export',
 };
 
 const checkedOn = (name: string) =>
-  deviceName({ kind: /wasm|WebAssembly/.test(name) ? 'wasm' : 'webgpu', name });
+  deviceName({ kind: name.includes('wasm') ? 'wasm' : 'webgpu', name });
 
 function Done({ result }: { result: ExportResult }) {
   const actions = useActions();

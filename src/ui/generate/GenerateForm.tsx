@@ -40,7 +40,7 @@ export function GenerateForm() {
           <textarea
             rows={2}
             value={form.system}
-            placeholder="Empty uses the default of the model's template"
+            placeholder="Leave empty to use the default of the model's template"
             data-testid="system"
             onChange={(event) => set({ system: event.target.value })}
           />

@@ -86,7 +86,7 @@ function Form() {
         onChange={(event) => set(event.target.value, scale)}
       />
       <select
-        aria-label="What to reach"
+        aria-label="Kind of goal"
         value={kind}
         disabled={running}
         data-testid="budget-kind"

@@ -17,7 +17,7 @@ const PHASES: Record<Progress['phase'], string> = {
 
 const UNITS: Record<Progress['unit'], string> = {
   bytes: '',
-  blocks: 'block runs',
+  blocks: 'block evaluations',
   programs: 'programs',
   runs: 'runs',
   steps: 'steps',

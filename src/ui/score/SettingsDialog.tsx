@@ -142,7 +142,7 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
       <option value="webgpu" disabled={report?.webgpu === false}>
         WebGPU
       </option>
-      <option value="wasm">WebAssembly</option>
+      <option value="wasm">{DEVICE_NAMES.wasm}</option>
     </select>
   );
 }

@@ -38,7 +38,7 @@ export function SearchForm() {
           />
         )}
       </Field>
-      <Field label="stop if perplexity exceeds">
+      <Field label="Stop if perplexity exceeds">
         {(id) => (
           <OptionalNumber
             id={id}

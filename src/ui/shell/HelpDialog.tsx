@@ -23,7 +23,7 @@ const TERMS: readonly string[] = [
   'The sublayers of a block, attention and feed-forward, can be scored and removed on their ' +
     'own. The iterative search removes the block that costs least, scores the rest again, and ' +
     'repeats; a one-shot path removes blocks in the order of one criterion.',
-  'By every criterion, low means safe to remove; the panel Criteria says how each is computed. A ' +
+  'By every criterion, low means safe to remove; the Criteria panel says how each is computed. A ' +
     'calibration study shows how far an order depends on its windows.',
   'An evaluation measures original and pruned model on a text that the plan was not chosen ' +
     'on; compare its numbers only with others of the same text, segment length and BOS ' +

@@ -92,7 +92,7 @@ function Form() {
           </label>
         ))}
       </fieldset>
-      <Field label="seeds for each">
+      <Field label="Seeds per size">
         {(id) => (
           <WholeNumber
             id={id}
@@ -127,7 +127,7 @@ function Form() {
           </label>
         </fieldset>
       )}
-      <CommandButton id="stability" label="Study" testId="study-start" />
+      <CommandButton id="stability" label="Run study" testId="study-start" />
       <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="study-estimate">
         {obstacle ?? <Estimate />}
       </p>

@@ -1,7 +1,7 @@
 // Opens folders for a test file and closes them after its last test.
 
 import { afterAll } from 'vitest';
-import { type CountingFolder, nodeFolder } from './fixtures.ts';
+import { type CountingFolder, nodeFolder } from '../folder.ts';
 
 const opened: CountingFolder[] = [];
 afterAll(async () => {
