@@ -146,5 +146,9 @@ describe('computed bytes', () => {
       'The tensor model.layers.3.mlp.weight holds -70000, which float16 cannot',
     );
     expect(await refused.read(0, 2)).toEqual(new Uint8Array([0, 0x3c]));
+    const none = derive('float32-to-float16', [new Uint8Array(Float32Array.of(NaN).buffer)], 'w');
+    await expect(new BytesReader(folder()).open(none).read(0, 2)).rejects.toThrow(
+      'The tensor w holds NaN: only finite weights are written in float16.',
+    );
   });
 });

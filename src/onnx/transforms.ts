@@ -104,7 +104,9 @@ export function maskValue(label: string, value: number): number {
 export function refuseHalf(label: string, value: number): never {
   throw new EspalierError(
     'bad-input',
-    `The tensor ${label} holds ${value}, which float16 cannot: its largest value is ${HALF_MAX}.`,
-    'Export the model in the precision of the source.',
+    Number.isFinite(value)
+      ? `The tensor ${label} holds ${value}, which float16 cannot: its largest value is ${HALF_MAX}.`
+      : `The tensor ${label} holds ${value}: only finite weights are written in float16.`,
+    'Export the model in the precision of the original.',
   );
 }

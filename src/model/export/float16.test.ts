@@ -104,6 +104,10 @@ describe.each([
     expect(status).toBe('verified');
     const likelihood = checks.find((check) => check.name === 'likelihood of one window');
     expect(likelihood?.detail).toContain('limits 0.001, 0.1; float16');
+    const bytes = checks.find((check) => check.name === 'bytes of every tensor');
+    expect(bytes?.detail).toMatch(
+      /: \d+ equal to those of the source, [1-9]\d* to what the export computes from the source$/,
+    );
     const again = await openModel(folder, manifest.graph);
     expect(again.summary.dtype).toBe('fp16');
     expect(again.structure.typeOf(again.structure.cuts[1] ?? '')).toBe(DataType.float16);
@@ -130,6 +134,35 @@ describe('files', () => {
     expect(readme).toContain('rounded to float16');
     expect(readme).not.toContain('byte for byte');
     expect(readme).toContain('dtype: "fp16"');
+    expect(readme).toContain(
+      'inputs and outputs have the names of the source, with 14 blocks of caches. Caches are ' +
+        'float16 where those of the source are float32.',
+    );
+  });
+
+  it('name a graph of that precision that the source has, and how another name is loaded', async () => {
+    const { opened } = await exported(fixturePath('optimum-llama-extN'), []);
+    const { folder } = opened;
+    const also = ['onnx/model_fp16.onnx', 'onnx/model_fp16.onnx_data'];
+    const files = [...folder.files, ...also.map((path) => ({ path, size: 9 }))];
+    const more = { ...opened, folder: { ...folder, files } };
+    const { leftOut } = await exportManifest(more, [], { app: 'test', steps: STEPS });
+    expect(leftOut).toEqual(also);
+
+    const from = folder.open('onnx/model.onnx')!;
+    const graphPath = 'onnx/my model.onnx';
+    const renamed = {
+      ...opened,
+      graphPath,
+      folder: {
+        ...folder,
+        open: (path: string) => (path === graphPath ? from : folder.open(path)),
+      },
+    };
+    const made = await exportManifest(renamed, [], { app: 'test', steps: STEPS });
+    expect(made.graph).toBe('onnx/my model_fp16.onnx');
+    const readme = await textOf(manifestFolder(made, renamed.folder), 'README.md');
+    expect(readme).toContain('{ model_file_name: "my model", dtype: "fp16" }');
   });
 
   it('keep the name that genai_config.json gives', async () => {
@@ -137,6 +170,9 @@ describe('files', () => {
     expect(manifest.graph).toBe('model.onnx');
     const { model } = JSON.parse(await textOf(folder, 'genai_config.json'));
     expect(model.decoder.filename).toBe('model.onnx');
+    expect(await textOf(folder, 'README.md')).toContain(
+      'They are float16 where those of the source are float32.',
+    );
   });
 
   it('are the same in a zip, in pieces and after a trip to another thread', async () => {

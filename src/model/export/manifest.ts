@@ -101,14 +101,21 @@ export async function exportManifest(
   const { copied, leftOut } = sortFiles(
     folder.files,
     new Set([
-      ...[graph, ...data, ...configs].map((file) => file.path),
+      ...configs.map((file) => file.path),
       graphPath,
       ...weightFiles(structure.model),
       readme,
     ]),
   );
   const provenance = await provenanceOf(opened, removal, steps, options);
-  const text = exportReadme({ provenance, removal, steps, graph: written, layout: kind });
+  const text = exportReadme({
+    provenance,
+    removal,
+    steps,
+    graph: written,
+    layout: kind,
+    retyped: retypedValues(structure, model),
+  });
   const files = [
     graph,
     ...data,
@@ -215,6 +222,15 @@ function cacheType(structure: Structure, model: Model): 'float32' | 'float16' {
   );
   const found = model.graph.inputs.find(({ name }) => caches.has(name));
   return found?.type === DataType.float16 ? 'float16' : 'float32';
+}
+
+/** Which inputs and outputs have another element type than those of the original. */
+function retypedValues({ model }: Structure, { graph }: Model): ReadmeFacts['retyped'] {
+  const types = (of: Model['graph']): Set<number> =>
+    new Set([...of.inputs, ...of.outputs].map(({ type }) => type));
+  const [before, after] = [types(model.graph), types(graph)];
+  if (before.has(DataType.float16) || !after.has(DataType.float16)) return null;
+  return after.has(DataType.float) ? 'caches' : 'all';
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */

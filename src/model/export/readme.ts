@@ -20,6 +20,8 @@ export interface ReadmeFacts {
   /** Path of the graph within the export. */
   graph: string;
   layout: 'transformers.js' | 'genai' | 'other';
+  /** The float32 inputs and outputs of the source that are float16 here, or null. */
+  retyped: 'caches' | 'all' | null;
 }
 
 /** Markdown; a title, the source, what was removed, what loads it and how. */
@@ -120,21 +122,30 @@ function sublayersSection({ removal, layout }: ReadmeFacts): string {
   ].join('\n');
 }
 
-function usage({ graph, layout, removal }: ReadmeFacts): string {
+/** Suffixes by which transformers.js finds a graph of a `dtype`. */
+const JS_SUFFIX = /_(fp16|int8|uint8|q2|q2f16|q4|q4f16|bnb4|quantized)$/;
+
+const RETYPED = {
+  caches: ' Caches are float16 where those of the source are float32.',
+  all: ' They are float16 where those of the source are float32.',
+};
+
+function usage({ graph, layout, removal, retyped }: ReadmeFacts): string {
   const plain =
-    `With ONNX Runtime, open ${code(graph)}; inputs and outputs are those of the source, with ` +
-    `${removal.after.length} blocks of caches.`;
+    `With ONNX Runtime, open ${code(graph)}; inputs and outputs ` +
+    `${retyped ? 'have the names' : 'are those'} of the source, with ` +
+    `${removal.after.length} blocks of caches.${retyped ? RETYPED[retyped] : ''}`;
   if (layout === 'transformers.js') {
     const at = graph.lastIndexOf('/');
-    const file = /^model(?:_([a-z0-9]+))?\.onnx$/.exec(graph.slice(at + 1));
+    const whole = graph.slice(at + 1).replace(/\.onnx$/, '');
+    const suffix = JS_SUFFIX.exec(whole)?.[1] ?? 'fp32';
+    const name = whole.replace(JS_SUFFIX, '');
     const options = [
       ...(at === 4 && graph.startsWith('onnx/')
         ? []
         : [`subfolder: ${JSON.stringify(graph.slice(0, Math.max(0, at)))}`]),
-      ...(file
-        ? []
-        : [`model_file_name: ${JSON.stringify(graph.slice(at + 1).replace(/\.onnx$/, ''))}`]),
-      `dtype: ${JSON.stringify(file?.[1] === 'quantized' ? 'q8' : (file?.[1] ?? 'fp32'))}`,
+      ...(name === 'model' ? [] : [`model_file_name: ${JSON.stringify(name)}`]),
+      `dtype: ${JSON.stringify(suffix === 'quantized' ? 'q8' : suffix)}`,
     ];
     return [
       'With transformers.js:',

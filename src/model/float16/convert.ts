@@ -45,11 +45,16 @@ class Rewriter {
   private readonly source: Graph;
   private readonly wires;
   private readonly given;
+  /** Embeddings that are fed as float32: read in float16 by all, so that every block is alike. */
+  private readonly narrowed: string | null;
   private readonly precisions;
   private readonly names: Set<string>;
   private readonly nodes: Node[] = [];
   private readonly initializers: Graph['initializers'] = new Map();
-  /** Values that give their name to the graph output that is cast from them. */
+  /**
+   * Values that give their name to the graph output that is cast from them, or keep it for the
+   * graph input that they are cast from.
+   */
   private readonly renamed = new Map<string, string>();
   /** Precision and value to its name in that precision, where it is not the value's own. */
   private readonly versions = new Map<string, string>();
@@ -60,7 +65,10 @@ class Rewriter {
     this.source = source;
     this.wires = wiresOf(source, known);
     this.given = interfacePrecisions(source, this.wires, known, genai);
-    this.precisions = decidePrecisions(this.wires, this.given);
+    this.narrowed = this.given.get(known.tokens) === 'full' ? known.tokens : null;
+    const made = new Map(this.given);
+    if (this.narrowed !== null) made.set(this.narrowed, 'half');
+    this.precisions = decidePrecisions(this.wires, made);
     this.names = new Set([
       ...source.initializers.keys(),
       ...source.inputs.map(({ name }) => name),
@@ -74,6 +82,11 @@ class Rewriter {
   graph(): Graph {
     const { source, wires } = this;
     const inputs = new Set(source.inputs.map(({ name }) => name));
+    if (this.narrowed !== null) {
+      const name = this.unique(this.narrowed, 'half');
+      this.renamed.set(this.narrowed, name);
+      this.nodes.push(castOf(this.narrowed, name, DataType.float16));
+    }
     for (const { name } of source.outputs) {
       const as = this.given.get(name);
       const value = wires.root(name);
@@ -96,7 +109,10 @@ class Rewriter {
       ...source,
       nodes: this.nodes,
       initializers: this.initializers,
-      inputs: source.inputs.map((info) => this.typed(info)),
+      inputs: source.inputs.map((info) => {
+        const as = this.given.get(info.name);
+        return as ? { ...info, type: TYPES[as] } : this.typed(info);
+      }),
       outputs: source.outputs.map((info) => {
         const as = this.given.get(info.name);
         return as ? { ...info, type: TYPES[as] } : info;

@@ -6,10 +6,10 @@ import { exportedModel } from '../../model/export/apply.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
-import { BytesReader } from '../../onnx/bytes.ts';
+import { BytesReader, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
 import type { Model, Node, Tensor } from '../../onnx/graph.ts';
-import type { ByteSource, Folder } from '../../onnx/source.ts';
+import type { ByteSource } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { formatBytes } from '../device/fault.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
@@ -84,12 +84,16 @@ export function compareWithPlan(exported: OpenedModel, planned: Model): Outcome 
 export async function compareWithSource(
   exported: OpenedModel,
   planned: Model,
-  source: Folder,
+  source: OpenedModel,
   signal: AbortSignal | undefined,
   onBytes: (done: number, total: number) => void = () => {},
 ): Promise<Outcome> {
   const originals = tensorsOf(planned);
-  const [written, expected] = [new BytesReader(exported.folder), new BytesReader(source)];
+  const [written, expected] = [new BytesReader(exported.folder), new BytesReader(source.folder)];
+  const taken = new Set(
+    [...tensorsOf(source.structure.model).values()].map(({ data }) => keyOf(data)),
+  );
+  let computed = 0;
   let count = 0;
   let bytes = 0;
   const tensors = tensorsOf(exported.structure.model);
@@ -103,8 +107,10 @@ export async function compareWithSource(
           `${original.dims.join(' x ')} (type ${original.type})`,
       );
     const before = bytes;
+    const made = !taken.has(keyOf(original.data));
     const difference = await byteDifference(
       name,
+      made ? COMPUTED : 'the source',
       written.open(tensor.data),
       expected.open(original.data),
       signal,
@@ -112,9 +118,15 @@ export async function compareWithSource(
     );
     if (difference) return failed(difference);
     count += 1;
+    if (made) computed += 1;
     bytes += tensor.data.length;
   }
-  return passed(`${count} tensors, ${formatBytes(bytes)}, all equal to the source`);
+  const all = `${count} tensors, ${formatBytes(bytes)}`;
+  return passed(
+    computed === 0
+      ? `${all}, all equal to the source`
+      : `${all}: ${count - computed} equal to those of the source, ${computed} to ${COMPUTED}`,
+  );
 }
 
 /** What differs between two lists of names, or null. */
@@ -160,9 +172,13 @@ function tensorsOf(model: Model): Map<string, Tensor> {
   return tensors;
 }
 
-/** Where the bytes of a tensor first differ, or null. */
+/** What tensors are compared with that the source does not have so. */
+const COMPUTED = 'what the export computes from the source';
+
+/** Where the bytes of a tensor first differ, or null. @param what it is compared with */
 async function byteDifference(
   name: string,
+  what: string,
   a: ByteSource,
   b: ByteSource,
   signal: AbortSignal | undefined,
@@ -177,7 +193,7 @@ async function byteDifference(
     const [left = EMPTY, right = EMPTY] = await read(at);
     const wrong = firstDifference(left, right);
     if (wrong >= 0)
-      return `the tensor ${name} differs from the source at byte ${at + wrong} of ${length}`;
+      return `the tensor ${name} differs from ${what} at byte ${at + wrong} of ${length}`;
     onBytes(at + left.length);
   }
   return null;

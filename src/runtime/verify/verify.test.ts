@@ -7,6 +7,7 @@ import type { Verification } from '../../contract/verify.ts';
 import { EspalierError } from '../../errors.ts';
 import { manifestFolder } from '../../model/export/folder.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
+import { dtypeSteps } from '../../model/export/steps.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
@@ -108,6 +109,33 @@ function rewire(graph: Graph, swap: ReadonlyMap<string, string>): void {
   for (const node of graph.nodes)
     node.inputs = node.inputs.map((value) => swap.get(value) ?? value);
 }
+
+test('what no kernel here runs is unverified when the original has it as well, else failed', async () => {
+  const { source, folder, graph, expected } = await exportOf('optimum-llama-fp32');
+  const unknownOperator = (to: Graph): void => {
+    for (const node of to.nodes) if (node.op === 'Sigmoid') node.domain = 'com.microsoft';
+  };
+  const damaged = await withGraph(folder, graph, unknownOperator);
+  const nowhere = { ...expected, source: { opened: source, removed: REMOVED } };
+  const wrong = await verifyExport(damaged, graph, { ...expected, nll: null }, engine);
+  expect([wrong.status, failed(wrong)]).toEqual(['failed', ['loads']]);
+  expect((await verifyExport(damaged, graph, nowhere, engine)).status).toBe('failed');
+
+  const opened = await openModel(damaged, graph);
+  const numBlocks = expected.numBlocks - 1;
+  for (const steps of [[], dtypeSteps('fp16')]) {
+    const manifest = await exportManifest(opened, REMOVED, { app: 'test', steps });
+    const { status, checks } = await verifyExport(
+      manifestFolder(manifest, opened.folder),
+      manifest.graph,
+      { ...expected, numBlocks, source: { opened, removed: REMOVED }, steps },
+      engine,
+    );
+    const last = checks.at(-1);
+    expect([status, last?.name]).toEqual(['unverified', 'loads']);
+    expect(last?.detail).toMatch(/^this device cannot run the original either: .*Sigmoid/);
+  }
+});
 
 test('graphs whose own bytes a device would run wrongly are refused there, in words', async () => {
   const open = async (name: string) => openModel(await openFolder(fixturePath(name)));

@@ -3,7 +3,7 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import type { Verification, VerifyCheck } from '../../contract/verify.ts';
-import { EspalierError, isCancelled } from '../../errors.ts';
+import { EspalierError, isCancelled, toReport } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
@@ -12,6 +12,7 @@ import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { defaultBudget } from '../weights/budget.ts';
+import { type Original, originalFailsToo } from './excuse.ts';
 import { checkStructure, compareWithPlan, compareWithSource, plannedModel } from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
@@ -37,7 +38,6 @@ export const NOT_HERE: ReadonlySet<string> = new Set([
   'device-lost',
   'no-webgpu',
 ]);
-const NONE: ReadonlySet<string> = new Set();
 const DECODING = 'decoding with the cache';
 
 /** What the export must be. Take the first VERIFY_TOKENS of a scored window. */
@@ -59,21 +59,22 @@ export interface VerifyOptions {
 }
 
 /**
- * Runs a check and records its result; false when it failed. `excusable` are error codes that say
- * nothing against the files.
+ * Why an error of a check says nothing against the files, as words to put before it (none where it
+ * says so itself); null when it is a failure.
  */
-type Check = (
-  name: string,
-  run: () => Promise<Outcome>,
-  excusable?: ReadonlySet<string>,
-) => Promise<boolean>;
+type Excuse = (error: unknown) => string | null | Promise<string | null>;
+
+/** Runs a check and records its result; false when it failed. */
+type Check = (name: string, run: () => Promise<Outcome>, excuse?: Excuse) => Promise<boolean>;
+
+const ofThisMachine: Excuse = (error) => (NOT_HERE.has(toReport(error).code) ? '' : null);
 
 /**
  * Opens the written files again and compares. A check that cannot run counts as failed, except
  * where the graph has nothing to check (no caches). A graph that is too large to be run whole here
- * is run block by block: `in-parts`. One that this device cannot run (`deviceObstacle`) or hold
- * even so, or that loses the device, is `unverified`. Both only when everything that could be
- * checked passed.
+ * is run block by block: `in-parts`. One that this device cannot run (`deviceObstacle`, or the
+ * original fails here for the same reason) or hold even so, or that loses the device, is
+ * `unverified`. Both only when everything that could be checked passed.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
@@ -98,11 +99,15 @@ export async function verifyExport(
       unit,
       secondsLeft: null,
     });
-  const check: Check = async (name, run, excusable = NONE) => {
+  const check: Check = async (name, run, excuse = () => null) => {
     report(checks.length);
-    const { code, ...result } = await attempt(name, run);
+    const { error, ...result } = await attempt(name, run);
+    const why = error === undefined ? null : await excuse(error);
     checks.push(result);
-    if (code && excusable.has(code)) excused.add(result);
+    if (why !== null) {
+      result.detail = why + result.detail;
+      excused.add(result);
+    }
     return result.ok;
   };
   const notHere = (why: string): void => {
@@ -113,6 +118,7 @@ export async function verifyExport(
 
   let exported: OpenedModel | null = null;
   let inParts = false;
+  let noKernel = false;
   await check('structure', async () => {
     exported = await openModel(folder, graphPath);
     return checkStructure(exported, expected.numBlocks);
@@ -128,7 +134,7 @@ export async function verifyExport(
       });
       await check('bytes of every tensor', async () =>
         planned
-          ? compareWithSource(opened, planned, source.opened.folder, signal, (done, all) =>
+          ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>
               report(done, all, 'bytes'),
             )
           : failed('there is no planned graph to compare with'),
@@ -139,14 +145,18 @@ export async function verifyExport(
     if (neverHere) notHere(neverHere);
     else if (tooLarge)
       notHere(`${tooLarge}. Decoding with the cache needs the whole graph and was not checked`);
-    else await runWhole(opened, expected, engine, check, signal);
+    else {
+      const original = source && { opened: source.opened, engine, budgetBytes, signal };
+      noKernel = await runWhole(opened, expected, engine, check, original, signal);
+    }
     // This includes graphs whose size was found to be too large only while they were loaded.
     const { window, nll, steps } = expected;
     const parts =
-      !neverHere && excused.size > 0 && nll
+      !neverHere && !noKernel && excused.size > 0 && nll
         ? () => compareInParts(opened, engine, { window, nll, steps }, budgetBytes, signal)
         : null;
-    if (parts) inParts = await check('likelihood of one window, block by block', parts, NOT_HERE);
+    if (parts)
+      inParts = await check('likelihood of one window, block by block', parts, ofThisMachine);
   }
   report(total);
   const allPassed = checks.every((c) => c.ok || excused.has(c));
@@ -165,15 +175,29 @@ export async function verifyExport(
   };
 }
 
-/** Loads the written files as ONNX Runtime loads any model, and runs them. */
+/**
+ * Loads the written files as ONNX Runtime loads any model, and runs them.
+ * @returns true when this device cannot run the original either, for the same reason
+ */
 async function runWhole(
   opened: OpenedModel,
   expected: Expectation,
   engine: Engine,
   check: Check,
+  original: Original | null,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<boolean> {
   let runner: GraphRunner | null = null;
+  let noKernel = false;
+  const excuse =
+    (work?: (runner: GraphRunner) => Promise<unknown>): Excuse =>
+    async (error) => {
+      const here = await ofThisMachine(error);
+      if (here !== null || !original) return here;
+      if (!(await originalFailsToo(error, original, work))) return null;
+      noKernel = true;
+      return 'this device cannot run the original either: ';
+    };
   try {
     await check(
       'loads',
@@ -181,37 +205,38 @@ async function runWhole(
         runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
         return passed(`ONNX Runtime ${engine.version} opened the written files`);
       },
-      NOT_HERE,
+      excuse(),
     );
     const ready = runner as GraphRunner | null;
-    if (!ready) return;
+    if (!ready) return noKernel;
+    const { window } = expected;
     await check(
       'likelihood of one window',
       () => compareLikelihood(ready, opened, expected),
-      NOT_HERE,
+      excuse((whole) => whole.nllPerToken(window)),
     );
-    await check(DECODING, () => compareDecoding(ready, opened, expected.window, signal), NOT_HERE);
+    await check(
+      DECODING,
+      () => compareDecoding(ready, opened, window, signal),
+      excuse((whole) => compareDecoding(whole, original?.opened ?? opened, window, signal)),
+    );
+    return noKernel;
   } finally {
     await (runner as GraphRunner | null)?.dispose();
   }
 }
 
-/** The outcome of a check; an error is a failure with its code. */
+/** The outcome of a check; an error is a failure. */
 async function attempt(
   name: string,
   run: () => Promise<Outcome>,
-): Promise<VerifyCheck & { code?: string }> {
+): Promise<VerifyCheck & { error?: unknown }> {
   try {
     return { name, ...(await run()) };
   } catch (error) {
     if (isCancelled(error)) throw error;
-    if (!(error instanceof EspalierError))
-      return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
-    return {
-      name,
-      ok: false,
-      detail: `${error.message}${error.detail ? ` (${error.detail})` : ''}`,
-      code: error.code,
-    };
+    const { message } = toReport(error);
+    const more = error instanceof EspalierError && error.detail ? ` (${error.detail.trim()})` : '';
+    return { name, ok: false, detail: `${message}${more}`, error };
   }
 }

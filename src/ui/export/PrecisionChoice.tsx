@@ -6,7 +6,7 @@ import { formatBytes } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 
-/** As the source, or another precision, with the size of the files that each writes. */
+/** As the original, or another precision, with the size of the files that each writes. */
 export function PrecisionChoice() {
   const summary = useStudio((state) => state.model.current)!.summary;
   const removed = useStudio((state) => state.plan.present.removed);
@@ -28,7 +28,7 @@ export function PrecisionChoice() {
           data-testid="dtype-source"
           onChange={() => void actions.setDtype(null)}
         />{' '}
-        as the source ({summary.dtype})
+        as the original ({summary.dtype})
       </label>
       <br />
       <label>
