@@ -17,8 +17,8 @@ const SWIFTSHADER = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/e2e',
-  // Last resorts, some times what a slow machine takes that is busy with other things; no test
-  // measures time.
+  // Last resorts, several times what a slow machine takes that is busy with other things; no test
+  // depends on time.
   timeout: 400_000,
   expect: { timeout: 100_000 },
   fullyParallel: true,

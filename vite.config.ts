@@ -66,7 +66,12 @@ export default defineConfig({
   // the user's first click.
   optimizeDeps: {
     exclude: ['onnxruntime-web'],
-    entries: ['index.html', 'src/worker/studio.ts', 'src/worker/verify.ts', 'src/worker/bench.ts'],
+    entries: [
+      'index.html',
+      'src/worker/studio.ts',
+      'src/worker/verify.ts',
+      'src/worker/variant.ts',
+    ],
   },
   build: { target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
 });

@@ -5,8 +5,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'],
-    // Last resorts, some times what a slow machine takes that is busy with other things: no test
-    // measures time.
+    // Last resorts, several times what a slow machine takes that is busy with other things: no test
+    // depends on time.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     pool: 'forks',

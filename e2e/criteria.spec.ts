@@ -72,7 +72,7 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
   await expectScores(page, 'mag-l1', expected.mag_l1_with_norms);
   await page.getByTestId('criteria-norms').uncheck();
 
-  // A plan of the lowest follows the order that is put in force.
+  // A plan of the lowest follows the order that is made the current one.
   await page.getByTestId('drop-count').fill('3');
   await expectRemoved(page, criterionOrder(expected.loo_nll).slice(0, 3));
   await page.getByTestId('use-mag-l1').click();
@@ -86,7 +86,7 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
 
   // Locks are what makes magnitude Mag+.
   await page.getByTestId('use-mag-l1').click();
-  await page.getByTestId('protect-ends').check();
+  await page.getByTestId('lock-ends').check();
   await expect(page.getByTestId('criteria-locks')).toContainText('Mag+');
   await page.getByTestId('drop-count').fill('2');
   await expectRemoved(

@@ -1,8 +1,9 @@
 // Exports that the disk ends: the page says why, keeps plan and scores, leaves no folder, and the
 // next click goes on.
 
+import { writeFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
-import { expect, finished, giveWindows, golden, openSample, test } from './app.ts';
+import { drop, expect, finished, giveWindows, golden, openSample, test } from './app.ts';
 
 const {
   windows: [tokens = []],
@@ -111,6 +112,64 @@ test('a model above the budget is verified block by block, and the verdict says 
     '✓ likelihood of one window, block by block',
   );
   await expect(page.getByTestId('save-zip')).toBeVisible();
+});
+
+test('in float16: the size said before, verified, recorded, and back with espalier.json', async ({
+  app: page,
+}, testInfo) => {
+  await prepare(page);
+  const dialog = page.getByTestId('export-dialog');
+  await expect(dialog.getByTestId('dtype-source')).toBeChecked();
+  const megabytes = async (): Promise<number> => {
+    const text = await dialog.getByTestId('export-size').textContent();
+    return Number(/([\d.]+) MB/.exec(text ?? '')?.[1]);
+  };
+  const whole = await megabytes();
+  await dialog.getByTestId('dtype-fp16').check();
+  await expect(dialog.getByTestId('export-size')).toContainText('MB');
+  const half = await megabytes();
+  expect(half / whole).toBeGreaterThan(0.48);
+  expect(half / whole).toBeLessThan(0.53);
+  await page.getByTestId('export-start').click();
+  await expect(page.getByTestId('verdict')).toHaveText(/Verified/, { timeout: 100_000 });
+  await expect(page.getByTestId('verify-checks')).toContainText('limits 0.001, 0.1; float16');
+
+  const written = await page.evaluate(async () => {
+    const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('mine');
+    const onnx = await root.getDirectoryHandle('onnx');
+    const sizes: Record<string, number> = {};
+    for await (const [name, handle] of onnx.entries())
+      sizes[name] = (await (handle as FileSystemFileHandle).getFile()).size;
+    const record = await (await root.getFileHandle('espalier.json')).getFile();
+    return { sizes, record: await record.text() };
+  });
+  expect(Object.keys(written.sizes).sort()).toEqual(['model_fp16.onnx', 'model_fp16.onnx_data']);
+  const bytes = Object.values(written.sizes).reduce((sum, size) => sum + size, 0);
+  // As it was said, to the last digit that was shown.
+  expect(Math.abs(bytes / 1e6 - half)).toBeLessThan(0.06);
+  expect(JSON.parse(written.record).steps).toEqual([{ step: 'float16' }]);
+
+  const json = testInfo.outputPath('espalier.json');
+  writeFileSync(json, written.record);
+  await page.getByTestId('export-again').click();
+  await dialog.getByTestId('dtype-source').check();
+  await page.keyboard.press('Escape');
+  await page.getByTestId('block-9').check();
+  await drop(page, json);
+  await expect(page.getByTestId('kept-count')).toContainText('15 of 16');
+  await page.getByTestId('export').click();
+  await expect(dialog.getByTestId('dtype-fp16')).toBeChecked();
+});
+
+test('a graph in 4 bits is not offered float16, and says why', async ({ app: page }) => {
+  await drop(page, 'public/sample');
+  await page.getByTestId('graph-onnx/model_q4.onnx').click();
+  await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
+  await page.getByTestId('speed-auto').uncheck();
+  await page.getByTestId('export').click();
+  const dialog = page.getByTestId('export-dialog');
+  await expect(dialog.getByTestId('dtype-fp16')).toBeDisabled();
+  await expect(dialog).toContainText('stored as q4 already');
 });
 
 /** Put before the worker's own code: large writes fail twice, then all is well. */

@@ -54,7 +54,7 @@ async function expectNoObstacles(page: Page): Promise<void> {
 
 test('parts: scored, removed alone, exported and verified', async ({ app: page }) => {
   await scored(page);
-  await page.getByTestId('score-parts').click();
+  await page.getByTestId('score-sublayers').click();
   await expect(page.getByTestId('parts-tools')).toContainText('sublayers scored in');
   await expect(page.getByTestId('parts-chart')).toBeVisible();
 

@@ -1,3 +1,5 @@
+// The version in written files is that of the package.
+
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { VERSION } from './version.ts';

@@ -7,7 +7,7 @@ import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import { indistinguishable, pairedInterval } from './bootstrap.ts';
 import { mean, measureWindows, perplexity } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
-import { endLocks, equalGroups, lowest, removalOrder } from './ranking.ts';
+import { endLocks, lowest, noiseGroups, removalOrder } from './ranking.ts';
 import { chartScale } from './scales.ts';
 
 const sample = golden<SampleGolden>('sample');
@@ -39,8 +39,8 @@ describe('xoshiro128**', () => {
 
 describe('perplexity', () => {
   it('reproduces the sample: the mean of window means is the mean over tokens', () => {
-    const intact = measureWindows(sample.baseline_nll_per_sample);
-    expect(intact.ppl).toBeCloseTo(sample.baseline_ppl, 4);
+    const original = measureWindows(sample.baseline_nll_per_sample);
+    expect(original.ppl).toBeCloseTo(sample.baseline_ppl, 4);
     for (const block of blocks)
       expect(Math.abs(block.nll - sample.loo_nll[block.index]!)).toBeLessThan(2e-6);
   });
@@ -116,8 +116,8 @@ describe('ranking', () => {
     expect(removalOrder(blocks)).toEqual(sample.ppl_order);
   });
 
-  it('groups equals in order, each block once, and sets the clear cases apart', () => {
-    const groups = equalGroups(blocks);
+  it('groups blocks within noise of each other in order, each block once, and sets the clear cases apart', () => {
+    const groups = noiseGroups(blocks);
     expect(groups.flat()).toEqual(sample.ppl_order);
     expect(groups.length).toBeGreaterThan(2);
     expect(groups.at(-1)).toEqual([0]);

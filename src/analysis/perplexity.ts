@@ -14,6 +14,11 @@ export function perplexity(nll: number): number | null {
   return Number.isFinite(ppl) ? ppl : null;
 }
 
+/** A perplexity in a sentence, with so many digits. */
+export function pplWords(ppl: number | null, digits = 4): string {
+  return ppl?.toPrecision(digits) ?? 'off the scale';
+}
+
 /** Arithmetic mean in float64; NaN for an empty list. */
 export function mean(values: readonly number[]): number {
   let sum = 0;

@@ -28,7 +28,7 @@ export function removalOrder(blocks: readonly Ranked[]): number[] {
  * the lowest of its group, not with its neighbour, so that many small steps do not make one group.
  * @returns every ranked block once, in removal order.
  */
-export function equalGroups(blocks: readonly Ranked[]): number[][] {
+export function noiseGroups(blocks: readonly Ranked[]): number[][] {
   const byIndex = new Map(blocks.map((block) => [block.index, block]));
   const groups: number[][] = [];
   let lowest: Ranked | null = null;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ARROWS, drawArrows } from './rooms.ts';
-import { circles, loadedFrom, sourceFiles } from './sources.ts';
+import { circles, loadedFrom, roomOf, sourceFiles } from './sources.ts';
 
 /** Folders of `src/` that are no rooms of the product: test support, and these tests. */
 const SUPPORT = new Set(['testing', 'architecture']);
@@ -135,8 +135,4 @@ describe('files', () => {
 
 function arrows(room: string): readonly string[] {
   return (ARROWS as Record<string, readonly string[]>)[room] ?? [];
-}
-
-function roomOf(path: string): string {
-  return path === 'main.tsx' ? 'main' : path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
 }

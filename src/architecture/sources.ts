@@ -52,7 +52,8 @@ function walk(folder: string): string[] {
   });
 }
 
-function roomOf(path: string): string {
+/** The room of a file; `''` for the files beside the rooms. */
+export function roomOf(path: string): string {
   if (path === 'main.tsx') return 'main';
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
 }

@@ -10,7 +10,7 @@ import { toReport } from '../errors.ts';
 import { measureVariants } from '../speed/measure.ts';
 import { generateSideBySide } from '../speed/sideBySide.ts';
 import { sweepBatches } from '../speed/sweep.ts';
-import { openRemote, spawnBenchWorker } from './remoteVariant.ts';
+import { openRemote, spawnVariantWorker } from './remoteVariant.ts';
 
 const RELEASED =
   'The weights that scoring had loaded were released to make room for the measurement; they are ' +
@@ -18,7 +18,7 @@ const RELEASED =
 
 export function createMeter(
   studio: Pick<StudioApi, 'device' | 'release'>,
-  spawn: () => Worker = spawnBenchWorker,
+  spawn: () => Worker = spawnVariantWorker,
 ): MeterApi {
   let running: AbortController | null = null;
 

@@ -12,10 +12,10 @@ import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
 import { FailureGuard } from '../failureGuard.ts';
 import { call, type RemoteMethods } from './wire.ts';
 
-export function spawnBenchWorker(): Worker {
-  return new Worker(new URL('../worker/bench.ts', import.meta.url), {
+export function spawnVariantWorker(): Worker {
+  return new Worker(new URL('../worker/variant.ts', import.meta.url), {
     type: 'module',
-    name: 'espalier-bench',
+    name: 'espalier-variant',
   });
 }
 

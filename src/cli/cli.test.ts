@@ -261,6 +261,26 @@ test('prune writes a folder that verifies, and overwrites nothing', async () => 
   await expect(prune(words)).rejects.toThrow(/not an empty folder/);
 });
 
+test('prune in float16 writes half the size, verifies, and refuses what is not float32', async () => {
+  const source = fixturePath('optimum-llama-fp32');
+  const words = [source, '--remove', '', '--dtype', 'fp16', '--out', at('half')];
+  expect(await prune([...words, '--json', at('half.json')])).toBe(0);
+  const { verification, steps, summary } = json<{
+    verification: { status: string };
+    steps: unknown;
+    summary: { dtype: string };
+  }>('half.json');
+  expect(verification.status).toBe('verified');
+  expect(steps).toEqual([{ step: 'float16' }]);
+  expect(summary.dtype).toBe('fp16');
+  expect(existsSync(at('half/onnx/model_fp16.onnx_data'))).toBe(true);
+  const again = [at('half'), '--remove', '1', '--dtype', 'fp16', '--out', at('half-again')];
+  await expect(prune(again)).rejects.toThrow(/stored as fp16 already/);
+  await expect(prune([source, '--remove', '', '--dtype', 'q4', '--out', at('q')])).rejects.toThrow(
+    /dtype/,
+  );
+});
+
 test('prune takes sublayers; its export is inspected, scored and pruned again', async () => {
   const windows = [[5, 6, 7, 8, 9, 10, 11, 12]];
   writeFileSync(at('some.json'), JSON.stringify(windows));

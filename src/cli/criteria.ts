@@ -9,6 +9,7 @@ import {
   isMeasured,
 } from '../analysis/criteriaTable.ts';
 import { isOnWindows, type KnownCriterion, known } from '../analysis/criterion.ts';
+import { pplWords } from '../analysis/perplexity.ts';
 import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
@@ -146,8 +147,6 @@ function fixed({ structure }: OpenedModel): number[] {
     .map(({ index }) => index);
 }
 
-const perplexity = ({ ppl }: Measure): string =>
-  ppl === null ? 'off the scale' : ppl.toPrecision(5);
 const windowsOf = ({ windows, device }: Pick<ScoreResult, 'windows' | 'device'>): string =>
   `${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ${device.name}`;
 
@@ -156,15 +155,17 @@ export function curveLines(
 ): string[] {
   const { baseline, order, plan } = report;
   const lines = [
-    `PPL ${perplexity(baseline)}, ${windowsOf(report)}`,
+    `PPL ${pplWords(baseline.ppl, 5)}, ${windowsOf(report)}`,
     `remove first: ${order.join(', ')}`,
   ];
-  return plan ? [...lines, `PPL ${perplexity(plan)} without ${plan.removed.join(', ')}`] : lines;
+  return plan
+    ? [...lines, `PPL ${pplWords(plan.ppl, 5)} without ${plan.removed.join(', ')}`]
+    : lines;
 }
 
 export function sublayersLines(report: SublayersResult): string[] {
   return [
-    `PPL ${perplexity(report.baseline)}, ${windowsOf(report)}`,
+    `PPL ${pplWords(report.baseline.ppl, 5)}, ${windowsOf(report)}`,
     `remove first: ${report.order.join(', ')}`,
   ];
 }

@@ -1,6 +1,7 @@
 // `eval`: perplexity of the original and of a plan on a text of your own; JSON, with the numbers in
 // words on standard error.
 
+import { pplWords } from '../analysis/perplexity.ts';
 import type { EvaluatedSide, EvaluateEvent, EvaluateResult } from '../contract/evaluate.ts';
 import type { ScoreResult } from '../contract/score.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
@@ -131,7 +132,8 @@ function linesOf(report: EvalReport): string[] {
 
 /** With the 95 % interval over segments. */
 function inWords({ ppl, ci95 }: EvaluatedSide): string {
-  if (ppl === null) return 'off the scale';
+  const words = pplWords(ppl, 5);
+  if (ppl === null) return words;
   const [low, high] = ci95.map((nll) => Math.exp(nll).toPrecision(4));
-  return `${ppl.toPrecision(5)} (${low} to ${high})`;
+  return `${words} (${low} to ${high})`;
 }

@@ -3,6 +3,7 @@
 
 import type { CriterionName } from '../analysis/criteriaTable.ts';
 import type { Take } from '../analysis/criterion.ts';
+import { pplWords } from '../analysis/perplexity.ts';
 import type { Measure } from '../contract/score.ts';
 import type { SearchResult } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
@@ -209,8 +210,7 @@ function linesOf({
   device,
 }: SearchReport): string[] {
   const by = method === 'iterative' ? 'iterative by ppl' : `one-shot by ${criterion}`;
-  const ppl = (measure: Measure): string =>
-    measure.ppl === null ? 'off the scale' : measure.ppl.toPrecision(5);
+  const ppl = (measure: Measure): string => pplWords(measure.ppl, 5);
   return [
     `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ` +
       `${device.name}: PPL ` +

@@ -3,7 +3,7 @@
 
 import { EspalierError } from '../errors.ts';
 import type { ByteRange, ByteSource, Bytes, Derivation, Folder } from './source.ts';
-import { transformOf } from './transforms.ts';
+import { type Transform, transformOf } from './transforms.ts';
 
 const memoryKeys = new WeakMap<Uint8Array, number>();
 let memoryCount = 0;
@@ -81,10 +81,13 @@ export function streamOf(data: Bytes): Stream | null {
  */
 export class BytesReader {
   private readonly folder: Folder;
+  private readonly lookUp: (name: string) => Transform;
   private readonly opened = new Map<string, ByteSource>();
 
-  constructor(folder: Folder) {
+  /** @param lookUp the transforms by name; tests bring their own */
+  constructor(folder: Folder, lookUp: (name: string) => Transform = transformOf) {
     this.folder = folder;
+    this.lookUp = lookUp;
   }
 
   /**
@@ -111,7 +114,7 @@ export class BytesReader {
     const key = derivationKey(from);
     const source =
       this.opened.get(key) ??
-      transformOf(from.transform).open(
+      this.lookUp(from.transform).open(
         from.sources.map((data) => this.open(data)),
         from.parameters,
         from.label,

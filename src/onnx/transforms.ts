@@ -74,7 +74,7 @@ const TRANSFORMS = {
     from: 4,
     to: 2,
     convert: (bytes, { mask }, label) =>
-      narrowed(bytes, mask ? maskValue : (value) => refuse(label, value)),
+      narrowed(bytes, (value) => (mask ? maskValue : refuseHalf)(label, value)),
   }),
   /** Exact. */
   'float16-to-float32': perElement({ from: 2, to: 4, convert: widened }),
@@ -92,15 +92,16 @@ export function transformOf(name: string): Transform {
  * What stands for "never look here" in float16: far below any score, and still finite when several
  * masks are added. Other converters use the same number.
  */
-export const MASKED = 1e4;
+const MASKED = 1e4;
 
 /** A value of an additive attention mask that float16 cannot hold, as one that it can. */
-function maskValue(value: number): number {
-  if (!Number.isFinite(value)) return value;
-  return Math.sign(value) * MASKED;
+export function maskValue(label: string, value: number): number {
+  if (Number.isNaN(value)) return refuseHalf(label, value);
+  return Number.isFinite(value) ? Math.sign(value) * MASKED : value;
 }
 
-function refuse(label: string, value: number): never {
+/** @throws EspalierError `bad-input` naming the tensor and the value */
+export function refuseHalf(label: string, value: number): never {
   throw new EspalierError(
     'bad-input',
     `The tensor ${label} holds ${value}, which float16 cannot: its largest value is ${HALF_MAX}.`,

@@ -121,7 +121,7 @@ const TABLE = [
     run: (actions) => void actions.score(),
   },
   {
-    id: 'score-parts',
+    id: 'score-sublayers',
     label: 'Score sublayers',
     keys: ['a'],
     enabled: (state) => isIdle(state) && canScoreSublayers(state),
@@ -198,7 +198,7 @@ const TABLE = [
     run: (actions) => actions.keepAll(),
   },
   {
-    id: 'protect-ends',
+    id: 'lock-ends',
     label: 'Lock first 4 and last 2',
     keys: ['p'],
     enabled: isOpen,

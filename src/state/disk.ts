@@ -1,11 +1,7 @@
 // What the state room asks of the user's disk, as one small port; the browser's side of it is in
 // files/.
 
-/** Files with their paths inside the folder that was dropped or picked. */
-export interface PickedFolder {
-  name: string;
-  files: { path: string; file: File }[];
-}
+import type { PickedFolder } from '../files/pickedFolder.ts';
 
 export interface Disk {
   /** Null when the picker is closed without a choice. */

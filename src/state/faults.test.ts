@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FolderSource } from '../contract/open.ts';
 import { type ErrorCode, EspalierError } from '../errors.ts';
-import type { PickedFolder } from './disk.ts';
+import type { PickedFolder } from '../files/pickedFolder.ts';
 import { remedyOf } from './remedies.ts';
 import type { ErrorPlace } from './state.ts';
 import { FAKE_IDENTITY } from './testing/fakeStudio.ts';

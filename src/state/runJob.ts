@@ -3,7 +3,7 @@
 
 import type { Progress } from '../contract/progress.ts';
 import { isCancelled } from '../errors.ts';
-import { batched } from './batch.ts';
+import { batchEvents } from './batchEvents.ts';
 import type { Context } from './context.ts';
 import { engineJob } from './jobs.ts';
 import { type EngineJob, JOBS } from './state.ts';
@@ -58,7 +58,7 @@ export async function runJob<E extends { type: string }, R>(
   context.clear(JOBS[job].place);
   steps.start();
   if (steps.started) context.announce(steps.started);
-  const events = batched<E | ProgressEvent>((batch) => {
+  const events = batchEvents<E | ProgressEvent>((batch) => {
     if (!isCurrent()) return;
     const progress = batch.findLast(isProgress)?.progress;
     const others = batch.filter((event): event is E => !isProgress(event));

@@ -99,7 +99,7 @@ export const JOBS = {
     place: 'sublayers',
     runs: ({ sublayers }) => sublayers.running !== null,
     share: ({ sublayers }) => shareOf(sublayers.progress),
-    again: { command: 'score-parts', label: 'Score sublayers again' },
+    again: { command: 'score-sublayers', label: 'Score sublayers again' },
     takesLessMemory: true,
     checkpoint: 'parts',
     isLostOnLeaving: false,

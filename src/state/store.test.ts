@@ -463,7 +463,7 @@ describe('commands', () => {
       'stability',
       'search',
       'evaluate',
-      'protect-ends',
+      'lock-ends',
       'settings',
       'export',
       'interop',
@@ -474,7 +474,7 @@ describe('commands', () => {
       'device',
       'help',
     ]);
-    command('protect-ends').run(actions, get());
+    command('lock-ends').run(actions, get());
     expect(get().plan.present.locked).toEqual([0, 1, 2, 3, 14, 15]);
   });
 });

@@ -33,17 +33,17 @@ import { checkFloat16 } from '../runtime/score/float16Check.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
-import { type BundledText, OpenModel } from './openModel.ts';
 import { PauseGate } from './pauseGate.ts';
 import { readModel } from './readModel.ts';
 import { SessionHolder } from './sessionHolder.ts';
+import { type BundledText, StudioModel } from './studioModel.ts';
 
 export class StudioService implements StudioApi {
   private readonly loader: OrtLoader;
   private readonly sessions: SessionHolder;
   private readonly bundledText: (which: BundledText) => Promise<string>;
   private readonly checkpoints: Checkpoints;
-  private current: OpenModel | null = null;
+  private current: StudioModel | null = null;
   private opens = 0;
   private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
   /** Of the running search; it may be paused before it has begun. */
@@ -72,7 +72,7 @@ export class StudioService implements StudioApi {
       // A later open has been requested: its model is the one that counts.
       if (turn !== this.opens) throw cancelled();
       await this.sessions.reset();
-      this.current = new OpenModel(opened, request.source, this.bundledText);
+      this.current = new StudioModel(opened, request.source, this.bundledText);
       this.windows = null;
     });
     finish();
@@ -359,7 +359,7 @@ export class StudioService implements StudioApi {
     return { calibration, session, device, selfTest, resumable };
   }
 
-  private model(): OpenModel {
+  private model(): StudioModel {
     if (!this.current)
       throw new EspalierError(
         'bad-input',

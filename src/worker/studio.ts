@@ -6,8 +6,8 @@ import { outgoing } from '../bridge/wire.ts';
 import { METHODS, type StudioApi } from '../contract/studio.ts';
 import { EspalierError } from '../errors.ts';
 import { webLoader } from '../runtime/device/ort.web.ts';
-import type { BundledText } from './openModel.ts';
 import { StudioService } from './service.ts';
+import type { BundledText } from './studioModel.ts';
 
 /** The bundled texts lie beside the page; workers are built into `assets/`, one folder below it. */
 const TEXTS = new URL(import.meta.env.DEV ? '/text/' : '../text/', self.location.href);

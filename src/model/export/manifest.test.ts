@@ -73,9 +73,11 @@ async function lastLogits(
     else if (name === 'position_ids') feeds[name] = row([...ids.keys()]);
     else {
       const head = opened.config.headSize ?? 0;
-      const shape = (dims ?? []).map((d, k, all) =>
-        typeof d === 'number' ? d : k === 0 ? 1 : k === all.length - 1 ? head : 0,
-      );
+      const shape = (dims ?? []).map((d, k, all) => {
+        if (typeof d === 'number') return d;
+        if (k === 0) return 1;
+        return k === all.length - 1 ? head : 0;
+      });
       feeds[name] = new ort.Tensor(
         'float32',
         new Float32Array(shape.reduce((n, d) => n * d, 1)),

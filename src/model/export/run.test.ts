@@ -159,8 +159,10 @@ function ints(values: readonly number[]): Tensor {
 
 function zeros(v: ValueInfo, rows: number, headSize: number): Tensor {
   expect(v.type).toBe(DataType.float);
-  const dims = v.dims!.map((d, k) =>
-    k === 0 ? 1 : typeof d === 'number' ? d : k === 2 ? rows : headSize,
-  );
+  const dims = v.dims!.map((d, k) => {
+    if (k === 0) return 1;
+    if (typeof d === 'number') return d;
+    return k === 2 ? rows : headSize;
+  });
   return new Tensor('float32', new Float32Array(dims.reduce((n, d) => n * d, 1)), dims);
 }

@@ -4,7 +4,7 @@
 import { derive } from '../../onnx/bytes.ts';
 import { type Attribute, DataType, type Node, type Tensor } from '../../onnx/graph.ts';
 import { HALF_MAX, narrowed } from '../../onnx/half.ts';
-import { MASKED, transformOf } from '../../onnx/transforms.ts';
+import { maskValue, refuseHalf } from '../../onnx/transforms.ts';
 import { isAttentionMask, isClipLimit } from './masks.ts';
 import type { Wires } from './wires.ts';
 
@@ -16,14 +16,14 @@ const NARROW = 'float32-to-float16';
  */
 export function halfTensor(wires: Wires, tensor: Tensor, value: string): Tensor {
   const { data } = tensor;
-  const mask = isAttentionMask(wires, value);
   if (!(data instanceof Uint8Array)) {
-    const parameters = mask ? { mask } : undefined;
+    const parameters = isAttentionMask(wires, value) ? { mask: true } : undefined;
     return { ...tensor, type: DataType.float16, data: derive(NARROW, [data], value, parameters) };
   }
-  const bytes = isClipLimit(wires, value)
-    ? narrowed(data, (limit) => Math.sign(limit) * HALF_MAX)
-    : transformOf(NARROW).elementwise!.convert(data, { mask }, value);
+  const bytes = narrowed(data, (beyond) => {
+    if (isClipLimit(wires, value)) return Math.sign(beyond) * HALF_MAX;
+    return (isAttentionMask(wires, value) ? maskValue : refuseHalf)(value, beyond);
+  });
   return { ...tensor, type: DataType.float16, data: bytes };
 }
 
@@ -37,7 +37,7 @@ export function fullTensor(wires: Wires, tensor: Tensor, value: string): Tensor 
   const floats = new Float32Array(data.slice().buffer);
   const beyond = (x: number): boolean => Number.isFinite(x) && Math.abs(x) > HALF_MAX;
   if (!floats.some(beyond) || !isAttentionMask(wires, value)) return tensor;
-  const kept = floats.map((x) => (beyond(x) ? Math.sign(x) * MASKED : x));
+  const kept = floats.map((x) => (beyond(x) ? maskValue(value, x) : x));
   return { ...tensor, data: new Uint8Array(kept.buffer) };
 }
 

@@ -1,7 +1,6 @@
 // Constants beyond float16's range that mean "never look here": which they are, and what they
 // become.
 
-import type { Node } from '../../onnx/graph.ts';
 import { MASK_INPUTS, MOVERS } from './operators.ts';
 import type { Wires } from './wires.ts';
 
@@ -30,15 +29,13 @@ export function isAttentionMask(wires: Wires, value: string): boolean {
     if (readers.length === 0) return false;
     for (const { node, slot } of readers) {
       if (node.op === 'Softmax' || MASK_INPUTS.get(node.op)?.includes(slot)) ends++;
-      else if (passes(node)) for (const y of node.outputs) if (y) pending.push(wires.root(y));
-      if (!(node.op === 'Softmax' || MASK_INPUTS.get(node.op)?.includes(slot) || passes(node)))
-        if (!COMPARING.has(node.op)) return false;
+      else if (MOVERS.has(node.op) || MIXING.has(node.op)) {
+        for (const y of node.outputs) if (y) pending.push(wires.root(y));
+      } else if (!COMPARING.has(node.op)) return false;
     }
   }
   return ends > 0;
 }
-
-const passes = (node: Node): boolean => MOVERS.has(node.op) || MIXING.has(node.op);
 
 /** True when a value is nothing but a limit of Clip. */
 export function isClipLimit(wires: Wires, value: string): boolean {

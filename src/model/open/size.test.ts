@@ -8,8 +8,10 @@ import { graphOf, memoryFolder } from '../../onnx/testing/text.ts';
 import { corpus, fixturePath, nodeFolder, samplePath } from '../../testing/fixtures.ts';
 import { sublayerUnit } from '../../units.ts';
 import { manifestFolder } from '../export/folder.ts';
-import { exportManifest } from '../export/manifest.ts';
+import { exportManifest, type Manifest } from '../export/manifest.ts';
+import { dtypeSteps } from '../export/steps.ts';
 import { PLAIN, residualModel } from '../testing/residual.ts';
+import { writtenSizes } from './entries.ts';
 import { openModel } from './open.ts';
 import { planSize } from './size.ts';
 
@@ -20,6 +22,15 @@ const models = [
     .filter((row) => row.supported)
     .map((row) => ({ name: row.folder, path: fixturePath(row.folder), graph: row.file })),
 ];
+
+const FP16 = dtypeSteps('fp16');
+
+/** Bytes of the graph file and its data. */
+function bytesOf({ files, graph }: Manifest): number {
+  return files
+    .filter(({ path }) => path === graph || /\.onnx[._]data/.test(path))
+    .reduce((sum, { size }) => sum + size, 0);
+}
 
 describe('planSize', () => {
   it.each(models)('predicts the export of $name within 1 %', async ({ path, graph }) => {
@@ -43,11 +54,18 @@ describe('planSize', () => {
       [removable[0] ?? 0, removable.at(-1) ?? 0],
       ...units,
     ]) {
+      if (summary.dtype === 'fp32') {
+        const written = bytesOf(
+          await exportManifest(opened, removed, { app: 'test', steps: FP16 }),
+        );
+        const { bytes } = planSize(summary, removed, writtenSizes(opened, FP16));
+        expect(Math.abs(bytes - written) / written, `float16 ${removed}`).toBeLessThan(
+          removed.length === 0 ? 1e-3 : 0.01,
+        );
+      }
       const manifest = await exportManifest(opened, removed, { app: 'test' });
-      const { files, graph: written } = manifest;
-      const bytes = files
-        .filter((f) => f.path === written || /\.onnx[._]data/.test(f.path))
-        .reduce((n, f) => n + f.size, 0);
+      const written = manifest.graph;
+      const bytes = bytesOf(manifest);
       const size = planSize(summary, removed);
       expect(Math.abs(size.bytes - bytes) / bytes, String(removed)).toBeLessThan(
         removed.length === 0 ? 1e-3 : 0.01,

@@ -31,8 +31,8 @@ async function withFixture(
 }
 
 /**
- * Largest difference of a window's mean NLL to the golden, intact and with each single block left
- * out.
+ * Largest difference of a window's mean NLL to the golden, of the original and with each single
+ * block left out.
  */
 async function largestDifference(
   programs: ScorePrograms,
@@ -65,7 +65,7 @@ const scored = wholeCorpus().filter(
 
 describe('chains of programs against the goldens', () => {
   for (const row of scored.filter((r) => r.dtype === 'fp32')) {
-    it(`${row.folder}: NLL within 1e-4, intact and without each block`, () =>
+    it(`${row.folder}: NLL within 1e-4, of the original and without each block`, () =>
       withFixture(row.folder, row.file, async (opened) => {
         expect(
           await largestDifference(

@@ -7,7 +7,7 @@ import { sortedNodes } from '../../onnx/sort.ts';
 import { requireSsa } from '../../onnx/ssa.ts';
 import { elementTypes } from '../../onnx/types.ts';
 import { findAnchors, findBoundaries } from './boundaries.ts';
-import { type Flow, refuse, traceFlow } from './flow.ts';
+import { type Flow, traceFlow, unsupported } from './flow.ts';
 import { partedBlocks } from './parted.ts';
 import { assignRegions } from './regions.ts';
 import { removalObstacle } from './removeGraph.ts';
@@ -72,13 +72,13 @@ export function findBlocks(model: Model, layers: number | null): Structure {
 
 function otherCount(layers: number, blocks: number): EspalierError {
   return blocks < layers
-    ? refuse(
+    ? unsupported(
         `The config says ${layers} layers, but the graph has ${blocks} separable blocks: ` +
           'some layers share one KV cache, or have none.',
         'Models whose layers share a cache cannot be pruned by block; if the config is ' +
           'wrong, correct its layer count.',
       )
-    : refuse(
+    : unsupported(
         `The config says ${layers} layers, but the graph has ${blocks} separable blocks.`,
         'The config belongs to another model or is outdated: correct its layer count ' +
           '(num_hidden_layers).',

@@ -3,7 +3,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import { shortName } from '../../onnx/limits.ts';
-import { type Cut, type Flow, refuse, SHAPE_OPS } from './flow.ts';
+import { type Cut, type Flow, SHAPE_OPS, unsupported } from './flow.ts';
 
 const ATTENTION_OPS: ReadonlySet<string> = new Set([
   'GroupQueryAttention',
@@ -69,7 +69,7 @@ function allAnchors(flow: Flow): Anchors {
         : [],
     );
     if (positions.length === 0) {
-      throw refuse(
+      throw unsupported(
         'No blocks were found: the graph has no cache inputs and no attention operators.',
         'Choose the decoder graph of a transformer language model.',
       );
@@ -92,7 +92,7 @@ function allAnchors(flow: Flow): Anchors {
   }
   const unread = indices.filter((i) => !first.has(i));
   if (unread.length > 0) {
-    throw refuse(
+    throw unsupported(
       `The caches of layers ${unread.join(', ')} never reach the logits ` +
         `(${states.get(unread[0]!)?.[0]?.input ?? ''}).`,
       'Export the model again; its cache inputs do not belong to this graph.',
@@ -101,7 +101,7 @@ function allAnchors(flow: Flow): Anchors {
   const positions = indices.map((i) => first.get(i)!);
   const wrong = positions.findIndex((p, k) => k > 0 && p < positions[k - 1]!);
   if (wrong > 0) {
-    throw refuse(
+    throw unsupported(
       `The caches are not in graph order: layer ${indices[wrong]} is read before layer ` +
         `${indices[wrong - 1]}.`,
       'Models whose layers run in another order than their caches cannot be pruned here.',
@@ -175,14 +175,14 @@ export function findBoundaries(
   const cuts = lasts(candidates).map((c) => c!);
   const end = lastEnd(candidates, n, flow);
   if (!end)
-    throw refuse(
+    throw unsupported(
       'The end of the last block was not found: what follows it looks unlike the other blocks.',
       'Export the model without fusing its head into the last block.',
     );
   cuts.push(end);
   const types = new Set(cuts.map((c) => typeOf(c.value)));
   if (types.size > 1) {
-    throw refuse(
+    throw unsupported(
       'The residual stream changes its element type between blocks (ONNX types ' +
         `${[...types].join(', ')}).`,
       'Export the model in one precision (float32 or float16).',
@@ -272,7 +272,7 @@ function crossing(flow: Flow, at: readonly number[], i: number): EspalierError {
     .filter(([x, last]) => best >= 0 && definedAt(x) <= best && best < last)
     .map(([x]) => x);
   names.sort((a, b) => definedAt(a) - definedAt(b));
-  return refuse(
+  return unsupported(
     `${names.length} values cross ${where} where one residual stream was expected: ` +
       `${names.slice(0, 6).map(shortName).join(', ')}.`,
     'Models that pass more than the residual stream from block to block (value residuals, ' +

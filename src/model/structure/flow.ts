@@ -82,7 +82,7 @@ export function traceFlow(graph: Graph): Flow {
   const { logits, headless } = findLogits(graph, states, source, producer);
   const { content, isContent } = taint(nodes, deps, source);
   if (!content.has(logits))
-    throw refuse(
+    throw unsupported(
       `The output ${logits} does not depend on the token embedding.`,
       'Choose the decoder graph of the model.',
     );
@@ -110,7 +110,7 @@ export function traceFlow(graph: Graph): Flow {
   };
 }
 
-export function refuse(message: string, hint: string): EspalierError {
+export function unsupported(message: string, hint: string): EspalierError {
   return new EspalierError('unsupported-graph', message, hint);
 }
 
@@ -142,7 +142,7 @@ function findSource(
   if (embeddings) return { tokenInput: embeddings, embedsInput: true, source: embeddings };
   const tokenInput = [...inputs].find((x) => ID_INPUTS.includes(x));
   if (!tokenInput) {
-    throw refuse(
+    throw unsupported(
       'The graph has neither an input_ids nor an inputs_embeds input (its inputs: ' +
         `${[...inputs].slice(0, 4).join(', ') || 'none'}).`,
       'Choose the text decoder of the model; image, audio and pooling graphs cannot be pruned.',
@@ -159,7 +159,7 @@ function findSource(
   if (lookups.length === 1 && first)
     return { tokenInput, embedsInput: false, source: first.outputs[0] ?? '' };
   if (lookups.length > 1) {
-    throw refuse(
+    throw unsupported(
       `The token ids are looked up in ${lookups.length} tables (${lookups
         .map((n) => n.name || n.outputs[0])
         .slice(0, 3)
@@ -178,13 +178,13 @@ function findSource(
         ),
     )
   ) {
-    throw refuse(
+    throw unsupported(
       'This is a merged decoder: the entire model is inside an If node with one branch with ' +
         'and one without past.',
       'Use the decoder_with_past_model.onnx or the plain model.onnx export instead.',
     );
   }
-  throw refuse(
+  throw unsupported(
     `No token embedding lookup was found: nothing looks up ${tokenInput} in a constant table.`,
     'Export the model with its embedding inside the graph, or with an inputs_embeds input.',
   );
@@ -209,7 +209,7 @@ function findLogits(
     const classes = named.dims?.length === 2 ? named.dims[1] : null;
     if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0))
       return { logits: named.name, headless: false };
-    throw refuse(
+    throw unsupported(
       `The output logits scores ${classes} classes, not the ${table.dims[0]} tokens of the ` +
         'vocabulary: it is a classifier, not a decoder language model.',
       'Choose a text-generation export of the model.',
@@ -227,7 +227,7 @@ function findLogits(
   // A decoder without its head: it keeps caches, and its one other output is the last hidden state.
   const [only, ...more] = others;
   if (states.size > 0 && only && more.length === 0) return { logits: only.name, headless: true };
-  throw refuse(
+  throw unsupported(
     `The graph has no logits output (its outputs: ${
       others
         .map((o) => o.name)

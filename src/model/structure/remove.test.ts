@@ -180,9 +180,10 @@ describe('removeUnits', () => {
     const model = residualModel(PLAIN);
     model.graph.inputs = model.graph.inputs.filter((v) => v.name === 'input_ids');
     for (const n of model.graph.nodes)
-      n.inputs = n.inputs.map((x) =>
-        x.startsWith('past_') ? (n.op === 'Shape' ? 'input_ids' : n.inputs[1]!) : x,
-      );
+      n.inputs = n.inputs.map((x) => {
+        if (!x.startsWith('past_')) return x;
+        return n.op === 'Shape' ? 'input_ids' : n.inputs[1]!;
+      });
     const pruned = removeUnits(findBlocks(model, 3), [1]).graph;
     expect(pruned.outputs.map((o) => o.name)).toEqual([
       'present.0.key',

@@ -119,11 +119,14 @@ export async function compareWithSource(
 /** What differs between two lists of names, or null. */
 function nameDifference(
   what: string,
-  planned: readonly { name: string }[],
-  found: readonly { name: string }[],
+  planned: readonly { name: string; type: number }[],
+  found: readonly { name: string; type: number }[],
 ): string | null {
   const [a, b] = [planned.map((v) => v.name).join(', '), found.map((v) => v.name).join(', ')];
-  return a === b ? null : `the graph's ${what}s are ${b} instead of ${a}`;
+  if (a !== b) return `the graph's ${what}s are ${b} instead of ${a}`;
+  const k = planned.findIndex(({ type }, at) => found[at]?.type !== type);
+  if (k < 0) return null;
+  return `the ${what} ${planned[k]?.name} has type ${found[k]?.type} instead of ${planned[k]?.type}`;
 }
 
 /**

@@ -1,12 +1,12 @@
 // The live effect: asks for the perplexity of the plan shortly after it changed. Must never show a
 // number of another plan as this one's.
 
+import { pplWords } from '../../analysis/perplexity.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
 import { countUnits } from '../plan/unitWords.ts';
-import { pplWords } from '../pplWords.ts';
 import type { StudioState } from '../state.ts';
 
 export interface EffectActions {

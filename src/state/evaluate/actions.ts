@@ -1,10 +1,10 @@
 // Perplexity on a text of its own: what to run on, start, follow. A run that is cancelled keeps the
 // numbers it had; earlier results stay to be compared.
 
+import { pplWords } from '../../analysis/perplexity.ts';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';
 import type { Context } from '../context.ts';
-import { pplWords } from '../pplWords.ts';
 import { runJob } from '../runJob.ts';
 import { evaluateObstacle, evaluateRequest, evaluationKey, protocolWords } from './selectors.ts';
 import type { Evaluated, EvaluateForm, EvaluateSlice } from './state.ts';

@@ -73,6 +73,25 @@ describe('restore', () => {
     await until(() => !effectView(get()).stale);
   });
 
+  it('brings back the precision that the export was written in', async () => {
+    const { actions, get, fake, drop } = setUp();
+    await actions.openSample();
+    await drop(
+      'espalier.json',
+      await exported((text) =>
+        text.replace('"versions": {}', '"steps": [{ "step": "float16" }], "versions": {}'),
+      ),
+    );
+    expect(get().errors).toEqual({});
+    expect(get().export.dtype).toBe('fp16');
+    expect(get().export.sizes?.written.total).toBeGreaterThan(0);
+    await actions.exportModel('mine');
+    const request = fake.calls.find(({ name }) => name === 'export')?.args[0];
+    expect(request).toMatchObject({ removed: [7, 9], steps: [{ step: 'float16' }] });
+    await drop('espalier.json', await exported());
+    expect(get().export.dtype).toBeNull();
+  });
+
   it('brings back the settings of the curve, and keeps the locks of other blocks', async () => {
     const { actions, get, drop } = setUp();
     await actions.openSample();

@@ -101,7 +101,7 @@ export function makeRestoreActions(
           takeScore(restored.score);
         }
         others.setRemoved(restored.removed);
-        if (restored.dtype !== null) await others.setDtype(restored.dtype);
+        await others.setDtype(restored.dtype);
         context.toast(
           restored.score
             ? 'Plan and curve were restored.'

@@ -4,9 +4,9 @@
 import type { GenerateEvent, GenerateRequest } from '../../contract/generate.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
+import { untilEffectMeasured } from '../effect/waiting.ts';
 import { engineJob } from '../jobs.ts';
 import type { OpenModel } from '../open/state.ts';
-import { untilQuiet } from '../quiet.ts';
 import { meterRequest } from '../speed/settings.ts';
 import type { StudioState } from '../state.ts';
 import { guessTokens, modeOf, promptOf } from './prompt.ts';
@@ -129,7 +129,7 @@ export function makeGenerateActions(context: Context): GenerateActions {
     try {
       const { request, shown } = generation(get(), current);
       patch('generate', { running: true, progress: null, shown });
-      await untilQuiet(store, isNewest);
+      await untilEffectMeasured(store, isNewest);
       context.announce('Generating.');
       await meter.generate(request, (event) => {
         if (isNewest()) follow(event);

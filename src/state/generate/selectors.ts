@@ -1,9 +1,9 @@
 // Side by side generation as the page shows it: why it cannot start, where the texts differ.
 
 import { firstDifference } from '../../analysis/divergence.ts';
+import { waitsForEffect } from '../effect/waiting.ts';
 import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
-import { waitsForEffect } from '../quiet.ts';
 import { isMetering } from '../speed/metering.ts';
 import type { StudioState } from '../state.ts';
 

@@ -6,7 +6,7 @@ import { ofModel } from '../slice.ts';
 export interface InteropSlice {
   /** Name or path of the original for other tools, as typed; null = that of the folder. */
   source: string | null;
-  /** A block_order.csv: least important first; protected blocks may be missing. */
+  /** A block_order.csv: least important first; blocks that always stay may be missing. */
   order: { file: string; blocks: readonly number[] } | null;
   /** An all_ppl_unsorted.csv. */
   table: { file: string; table: PplTable } | null;

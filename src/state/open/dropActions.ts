@@ -1,9 +1,9 @@
 // Sorts what people drop on the page: a model folder, a text, a list of token ids, a table of
 // another tool, an espalier.json.
 
+import type { PickedFolder } from '../../files/pickedFolder.ts';
 import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
 import type { Context } from '../context.ts';
-import type { PickedFolder } from '../disk.ts';
 import type { EvaluateActions } from '../evaluate/actions.ts';
 import type { RestoreActions } from '../export/restoreActions.ts';
 import type { InteropActions } from '../interop/actions.ts';

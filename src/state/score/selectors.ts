@@ -1,7 +1,7 @@
 // The importance curve as the page shows it: its points, what it was measured on, whether it can be
 // measured.
 
-import { equalGroups } from '../../analysis/ranking.ts';
+import { noiseGroups } from '../../analysis/ranking.ts';
 import type { Measure, TextSource } from '../../contract/score.ts';
 import { blockOf, type Sublayer, sublayerOf, sublayerUnits } from '../../units.ts';
 import { deviceName } from '../device/selectors.ts';
@@ -59,7 +59,7 @@ export const groupsOf = derive(
   (state: StudioState) => [state.score.curve],
   (curve) =>
     curve && hasIntervals(curve.result.baseline)
-      ? equalGroups(curve.result.blocks).filter((group) => group.length > 1)
+      ? noiseGroups(curve.result.blocks).filter((group) => group.length > 1)
       : [],
 );
 
@@ -193,8 +193,8 @@ export function measuredOn(state: StudioState): string {
   if (!curve) return runningOn(state);
   const { settings: used, windows, device } = curve.result;
   const given = used.sampler === 'given';
-  const text =
-    used.text === 'bundled' ? 'bundled text' : given ? `token ids of ${used.text}` : used.text;
+  const name = given ? `token ids of ${used.text}` : used.text;
+  const text = used.text === 'bundled' ? 'bundled text' : name;
   const start = used.bos === 'every' ? ', each with BOS' : '';
   const source: TextSource = given
     ? { kind: 'ids', name: used.text, windows }

@@ -1,12 +1,12 @@
 // The iterative search: start, follow, pause. A search that is cancelled keeps its steps; the plan
 // changes only when one of its plans is used.
 
+import { pplWords } from '../../analysis/perplexity.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { SearchEvent, SearchRequest, SearchResult } from '../../contract/search.ts';
 import type { Context } from '../context.ts';
 import { settingsKey } from '../keys.ts';
 import { countUnits } from '../plan/unitWords.ts';
-import { pplWords } from '../pplWords.ts';
 import { runJob } from '../runJob.ts';
 import { searchObstacle, searchRequest } from './selectors.ts';
 import type { SearchForm, SearchPath } from './state.ts';

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import type { SearchRequest } from '../../contract/search.ts';
 import { EspalierError } from '../../errors.ts';
 import { effectView } from '../effect/selectors.ts';
+import { waitsForEffect } from '../effect/waiting.ts';
 import { isOwnChoice } from '../plan/selectors.ts';
-import { waitsForEffect } from '../quiet.ts';
 import { curveView } from '../score/selectors.ts';
 import {
   currentSublayers,

@@ -6,7 +6,7 @@ import { cancelled, EspalierError } from '../../errors.ts';
 import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
-import { untilQuiet } from '../quiet.ts';
+import { untilEffectMeasured } from '../effect/waiting.ts';
 import { isPredictable, predict } from './prediction.ts';
 import { isOf, meterRequest, speedKey } from './settings.ts';
 import type { Measured, Measuring } from './state.ts';
@@ -73,7 +73,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
       };
       patch('speed', { running, progress: null, notes: [] });
       try {
-        await untilQuiet(store, isNewest);
+        await untilEffectMeasured(store, isNewest);
         const { promptTokens, tokens, batch } = settings;
         const request = {
           ...meterRequest(current, removed, device, promptTokens + tokens, batch),

@@ -70,6 +70,24 @@ describe('measuring by button', () => {
     expect(meter.calls.filter((call) => call.name === 'measure')).toHaveLength(1);
   });
 
+  it('measures what an export in another precision writes, apart from the source’s', async () => {
+    const { actions, get, meter } = await scored();
+    actions.setAutoMeasure(false);
+    actions.toggle(3);
+    await actions.measureSpeed('quick');
+    await actions.setDtype('fp16');
+    expect(speedView(get())).toMatchObject({ stale: true, prediction: null });
+    await actions.measureSpeed('quick');
+    const asked = meter.calls.filter((call) => call.name === 'measure').map((call) => call.args[0]);
+    expect(asked).toMatchObject([{ steps: [] }, { steps: [{ step: 'float16' }] }]);
+    expect(speedView(get())).toMatchObject({ stale: false });
+    expect(speedView(get()).notes).toContain('The pruned model runs as exported in fp16.');
+    expect(get().speed.known.size).toBe(2);
+    await actions.setDtype(null);
+    expect(speedView(get())).toMatchObject({ stale: false });
+    expect(speedView(get()).notes.join()).not.toContain('fp16');
+  });
+
   it('keeps the other variant when one fails, and says so of this plan only', async () => {
     const { actions, get, meter } = await scored();
     actions.setAutoMeasure(false);

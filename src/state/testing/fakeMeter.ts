@@ -147,8 +147,7 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
     i: number,
   ): RunSample {
     const pace = which === 'pruned' ? (drift[measured] ?? 1) : 1;
-    const wobble =
-      1 + (i % 3 === 0 ? 0 : i % 3 === 1 ? noise : -noise) * (which === 'pruned' ? -1 : 1);
+    const wobble = 1 + [0, noise, -noise][i % 3]! * (which === 'pruned' ? -1 : 1);
     const perToken = ((a + b * blocksOf(which, request)) * wobble * (0.7 + 0.3 * batch)) / pace;
     const ids = Array.from({ length: settings.tokens }, (_, t) => (t * 7) % 2048);
     return {

@@ -4,7 +4,7 @@ import { DEVICE_NAMES } from '../deviceNames.ts';
 import { formatBytes } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
-import css from '../plan/effect.module.css';
+import css from '../kit/plainTable.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 
 /** Features that change what runs where; an adapter has dozens of others. */

@@ -26,7 +26,7 @@ export function BlocksPanel() {
   const body = (
     <>
       <RemoveLowest removed={removed} />
-      <Protect />
+      <LockEnds />
       <GoalSection />
       <BlockList />
     </>
@@ -143,18 +143,18 @@ function OrderBy() {
   );
 }
 
-function Protect() {
+function LockEnds() {
   const on = useStudio(endsLocked);
   const actions = useActions();
   return (
-    <label className={css.protect}>
+    <label className={css.lockEnds}>
       <input
         type="checkbox"
         checked={on}
-        data-testid="protect-ends"
+        data-testid="lock-ends"
         onChange={() => actions.lockEnds(!on)}
       />
-      {command('protect-ends').label}
+      {command('lock-ends').label}
     </label>
   );
 }

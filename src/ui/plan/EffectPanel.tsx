@@ -10,6 +10,7 @@ import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
+import table from '../kit/plainTable.module.css';
 import { StabilityNoise } from '../stability/StabilityNoise.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './effect.module.css';
@@ -21,7 +22,7 @@ export function EffectPanel() {
   const { size } = view;
   return (
     <Panel id="effect" title="Effect">
-      <table className={css.table}>
+      <table className={table.table}>
         <ComparedHead />
         <tbody>
           <PerplexityRow />

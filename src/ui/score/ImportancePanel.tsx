@@ -110,7 +110,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
           <div className={css.buttons}>
             <CommandButton id="settings" label="Settings" />
             <CommandButton id="score" label="Score again" />
-            {hasSublayers && <CommandButton id="score-parts" label="Score sublayers" />}
+            {hasSublayers && <CommandButton id="score-sublayers" label="Score sublayers" />}
           </div>
         </>
       )}

@@ -7,7 +7,7 @@ import { speedView } from '../../state/speed/selectors.ts';
 import { formatBytes, formatChange, formatRate, formatShort } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
-import css from '../plan/effect.module.css';
+import css from '../kit/plainTable.module.css';
 import { useStudio } from '../studioContext.ts';
 
 interface Line {

@@ -1,9 +1,9 @@
 // Waiting for the perplexity of the plan, for what would disturb it or be disturbed by it.
 
 import type { StoreApi } from 'zustand/vanilla';
-import { cancelled } from '../errors.ts';
-import { effectKey } from './keys.ts';
-import type { StudioState } from './state.ts';
+import { cancelled } from '../../errors.ts';
+import { effectKey } from '../keys.ts';
+import type { StudioState } from '../state.ts';
 
 /**
  * True while the perplexity of the plan is being measured: it and speeds would disturb each other.
@@ -18,7 +18,7 @@ export function waitsForEffect(state: StudioState): boolean {
  * @param isWanted asked whenever the state changes: false ends the wait
  * @throws EspalierError `cancelled` when it is no longer wanted
  */
-export async function untilQuiet(
+export async function untilEffectMeasured(
   store: StoreApi<StudioState>,
   isWanted: () => boolean,
 ): Promise<void> {

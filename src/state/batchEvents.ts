@@ -4,7 +4,7 @@
 /** The page redraws what grows no more often than this. */
 const BATCH_MS = 80;
 
-export interface Batch<E> {
+export interface EventBatcher<E> {
   onEvent(event: E): void;
   /** Hands over what waits, at once. */
   flush(): void;
@@ -12,7 +12,7 @@ export interface Batch<E> {
   stop(): void;
 }
 
-export function batched<E>(apply: (events: readonly E[]) => void): Batch<E> {
+export function batchEvents<E>(apply: (events: readonly E[]) => void): EventBatcher<E> {
   let waiting: E[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   function flush(): void {

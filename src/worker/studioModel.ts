@@ -18,7 +18,7 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 /** Texts that come with the page. */
 export type BundledText = 'calibration' | 'evaluation';
 
-export class OpenModel {
+export class StudioModel {
   readonly opened: OpenedModel;
   readonly source: FolderSource;
   private readonly bundledText: (which: BundledText) => Promise<string>;

@@ -1,5 +1,5 @@
-// Entry of a bench worker: one variant on a runtime of its own, discarded with the worker. Logic
-// belongs into the runtime, where Node can test it.
+// Entry of a variant worker: one variant on a runtime of its own, discarded with the worker. Logic
+// belongs in the runtime, which Node can test.
 
 import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';
