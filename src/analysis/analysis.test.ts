@@ -116,7 +116,7 @@ describe('ranking', () => {
     expect(removalOrder(blocks)).toEqual(sample.ppl_order);
   });
 
-  it('groups blocks within noise of each other in order, each block once, and sets the clear cases apart', () => {
+  it('groups blocks within noise of each other in order, each block once', () => {
     const groups = noiseGroups(blocks);
     expect(groups.flat()).toEqual(sample.ppl_order);
     expect(groups.length).toBeGreaterThan(2);

@@ -1,5 +1,5 @@
-// Criteria compared by their scores: ranks, rank correlation, the blocks on which they disagree, and
-// what each would remove.
+// Criteria compared by their scores: ranks, rank correlation, the blocks on which they disagree,
+// and what each would remove.
 
 import { mean } from './perplexity.ts';
 

@@ -57,7 +57,8 @@ export function showProgress({ phase, done, total, unit, secondsLeft }: Progress
   const far =
     unit === 'bytes'
       ? `${megabytes(done)} of ${megabytes(total)}`
-      : `${Math.round(done)} of ${Math.round(total)} ${unit === 'blocks' ? 'block evaluations' : unit}`;
+      : `${Math.round(done)} of ${Math.round(total)} ` +
+        `${unit === 'blocks' ? 'block evaluations' : unit}`;
   status(`${phase} ${far}${secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`}`);
 }
 

@@ -115,7 +115,8 @@ async function run(
     if (options.span > opened.summary.numBlocks)
       throw new EspalierError(
         'bad-input',
-        `There are no ${options.span} contiguous blocks; the model has ${opened.summary.numBlocks}.`,
+        `There are no ${options.span} contiguous blocks; the model has ` +
+          `${opened.summary.numBlocks}.`,
         'Choose fewer with --contiguous.',
       );
     const { windows, settings, notes } = await calibrate(

@@ -36,7 +36,9 @@ export interface DeviceReport {
 export interface SelfTest {
   passed: boolean;
   checks: SelfTestCheck[];
-  /** Which routes follow: e.g. "device without subgroups", "soft-capped graphs on the CPU (wasm)". */
+  /**
+   * Which routes follow: e.g. "device without subgroups", "soft-capped graphs on the CPU (wasm)".
+   */
   routes: string[];
   seconds: number;
 }

@@ -74,7 +74,7 @@ describe('computed bytes', () => {
     expect(keyOf(wide)).not.toBe(keyOf(wide.slice()));
   });
 
-  it('can come of several sources, and are computed once for all stretches of a result', async () => {
+  it('can have several sources, and are computed once for all stretches', async () => {
     // W + A B, rank 1, as bytes: rows of the sum, then the sum of each row.
     const [rows, columns] = [4, 8];
     const opened: string[] = [];

@@ -12,8 +12,8 @@ export interface Transform {
   /** Number of bytes of the result, from those of the sources. */
   length(sources: readonly number[], parameters: Parameters): number;
   /**
-   * The result as a source. Reads may come in any order and concurrently; one sequential pass should
-   * read every byte of the sources once. Memory is bounded, whatever the length.
+   * The result as a source. Reads may come in any order and concurrently; one sequential pass
+   * should read every byte of the sources once. Memory is bounded, whatever the length.
    * @param label what is computed, for messages.
    */
   open(sources: readonly ByteSource[], parameters: Parameters, label: string): ByteSource;
@@ -105,7 +105,8 @@ export function refuseHalf(label: string, value: number): never {
   throw new EspalierError(
     'bad-input',
     Number.isFinite(value)
-      ? `The tensor ${label} holds ${value}, which float16 cannot: its largest value is ${HALF_MAX}.`
+      ? `The tensor ${label} holds ${value}, which float16 cannot: its largest value is ` +
+          `${HALF_MAX}.`
       : `The tensor ${label} holds ${value}: only finite weights are written in float16.`,
     'Export the model in the precision of the original.',
   );

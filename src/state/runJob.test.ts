@@ -178,7 +178,7 @@ describe('a job', () => {
     await again;
   });
 
-  it('stays in charge until what remains to be done is done, and leaves a new model alone', async () => {
+  it('stays in charge until all is done, and leaves a new model alone', async () => {
     let settled!: () => void;
     const settle = () => new Promise<void>((resolve) => (settled = resolve));
     const { log, get, start, engine, openAnother } = running({ settle });

@@ -1,5 +1,5 @@
-// Rewrites config.json and genai_config.json for a pruned model. Only what changes is touched: every
-// other number stays as it was written, digit for digit.
+// Rewrites config.json and genai_config.json for a pruned model. Only what changes is touched:
+// every other number stays as it was written, digit for digit.
 
 import { EspalierError } from '../../errors.ts';
 import { mapOutsideStrings, readJsonObject } from '../../json.ts';

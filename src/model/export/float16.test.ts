@@ -140,7 +140,7 @@ describe('files', () => {
     );
   });
 
-  it('name a graph of that precision that the source has, and how another name is loaded', async () => {
+  it('name a graph of the source in that precision, and how another name is loaded', async () => {
     const { opened } = await exported(fixturePath('optimum-llama-extN'), []);
     const { folder } = opened;
     const also = ['onnx/model_fp16.onnx', 'onnx/model_fp16.onnx_data'];
@@ -333,7 +333,8 @@ describe('transformers.js', () => {
   }
 
   it.each(generation)(
-    'generates the golden ids from the sample without $removed $removedUnits, asked for fp16 or not',
+    'generates the golden ids from the sample without $removed $removedUnits, asked for fp16 ' +
+      'or not',
     async ({ removed, removedUnits, greedy_ids, greedyMargins }) => {
       const units = parseUnits([...removed, ...removedUnits].join()).units ?? [];
       const name = `js-${units.join('-') || 'none'}`;

@@ -1,5 +1,5 @@
-// Where each weight of a graph goes in the external data files of an export, as ranges of the source
-// or bytes derived from them. No weights are read.
+// Where each weight of a graph goes in the external data files of an export, as ranges of the
+// source or bytes derived from them. No weights are read.
 
 import { keyOf, rangesOf } from '../../onnx/bytes.ts';
 import type { Graph, Tensor } from '../../onnx/graph.ts';

@@ -1,5 +1,5 @@
-// The espalier.json of an export: the source, what was removed and the scores behind that choice, to
-// text and back.
+// The espalier.json of an export: the source, what was removed and the scores behind that choice,
+// to text and back.
 
 import { EspalierError } from '../../errors.ts';
 import { readJsonObject } from '../../json.ts';

@@ -56,7 +56,8 @@ const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
     obstacle: (dtype) =>
       dtype === 'fp32'
         ? null
-        : `The weights of this graph are stored as ${dtype} already: float16 is for float32 graphs.`,
+        : `The weights of this graph are stored as ${dtype} already: float16 is for float32 ` +
+          'graphs.',
     tolerance: { mean: 1e-3 },
     describe: () =>
       'Float32 weights are rounded to float16 (to the nearest, ties to even), and activations are ' +

@@ -1,5 +1,5 @@
-// A removal as a value: what leaves a model, what stays and how that is renumbered. Worked out once,
-// then shared by the code that writes it, counts it and describes it.
+// A removal as a value: what leaves a model, what stays and how that is renumbered. Worked out
+// once, then shared by the code that writes it, counts it and describes it.
 
 import { type Sublayer, sublayerUnit, type Unit } from '../../units.ts';
 import type { Parting } from './parted.ts';

@@ -61,7 +61,7 @@ describe('the sample', () => {
     expect(blocks).toBe(0);
   });
 
-  test('curve over sublayers within 1e-4, on the states of the original that are held', async () => {
+  test('curve over sublayers within 1e-4, on the stored states of the original', async () => {
     const events: SublayersEvent[] = [];
     const found = await session.scoreSublayers(expected.windows, undefined, (event) =>
       events.push(event),

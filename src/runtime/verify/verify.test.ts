@@ -110,7 +110,7 @@ function rewire(graph: Graph, swap: ReadonlyMap<string, string>): void {
     node.inputs = node.inputs.map((value) => swap.get(value) ?? value);
 }
 
-test('what no kernel here runs is unverified when the original has it as well, else failed', async () => {
+test('what no kernel here runs is unverified if the original has it too, else failed', async () => {
   const { source, folder, graph, expected } = await exportOf('optimum-llama-fp32');
   const unknownOperator = (to: Graph): void => {
     for (const node of to.nodes) if (node.op === 'Sigmoid') node.domain = 'com.microsoft';

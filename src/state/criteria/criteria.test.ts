@@ -51,7 +51,7 @@ describe('criteria', () => {
     expect(measuredBy(studio).filter((source) => source === 'magnitudes')).toHaveLength(1);
   });
 
-  it('of hidden states are measured on the windows of a curve that came without them, and belong to it alone', async () => {
+  it('of hidden states are measured for a curve without them, and belong to it alone', async () => {
     const { actions, get, studio } = await scored();
     const { hidden: _, ...older } = get().score.curve!.result;
     actions.takeCurve(older, 'other', true);
@@ -119,7 +119,7 @@ describe('criteria', () => {
 });
 
 describe('the current order', () => {
-  it('is that of perplexity until another is chosen; a plan of the lowest follows, another stays', async () => {
+  it('is that of perplexity until another is chosen; a plan of the lowest follows', async () => {
     const { actions, get } = await scored();
     await actions.compareCriteria();
     actions.dropLowest(3);
@@ -136,7 +136,7 @@ describe('the current order', () => {
     expect(get().plan.present.removed).toEqual([7, 8, 9]);
   });
 
-  it('of angular distance takes the best k neighbours, around locks, and says when there are too few', async () => {
+  it('of angular distance takes the best k neighbours around locks', async () => {
     const { actions, get } = await scored();
     actions.setOrder('angular');
     expect(droppable(get())).toBe(15);
@@ -164,7 +164,7 @@ describe('the current order', () => {
 });
 
 describe('the calibration study', () => {
-  it('scores with every size and seed, keeps each run, and puts the windows of the curve back', async () => {
+  it('scores with every size and seed, keeps each run, restores the windows', async () => {
     const { actions, get, studio } = await scored();
     const { curve } = get().score;
     actions.setStudy({ sizes: [50, 10], seeds: 2 });
@@ -241,7 +241,7 @@ describe('the calibration study', () => {
     expect(studyObstacle(get())).toBe('Choose a number of windows and a text.');
   });
 
-  it('warns of a plan within noise only when the plan was chosen by perplexity, and not while it is measured', async () => {
+  it('warns of a plan within noise only when it was chosen by perplexity', async () => {
     const { actions, get } = await scored();
     actions.dropLowest(2);
     await until(() => get().effect.shown !== null);

@@ -97,8 +97,8 @@ export function searchObstacle(state: StudioState): string | null {
 }
 
 /**
- * Seconds that the search of the form takes at most, predicted from those of the curve: scoring n of
- * N blocks costs n(n+1) / (N(N+1)) of it. Null without a curve of this session.
+ * Seconds that the search of the form takes at most, predicted from those of the curve: scoring n
+ * of N blocks costs n(n+1) / (N(N+1)) of it. Null without a curve of this session.
  */
 export function searchSeconds(state: StudioState): number | null {
   const { curve } = state.score;
