@@ -1,8 +1,14 @@
 // Bytes wherever they are, in memory, in a file or derived: their identity, the files they come
 // from, and one way to read them.
 
-import { EspalierError } from '../errors.ts';
-import type { ByteRange, ByteSource, Bytes, Derivation, Folder } from './source.ts';
+import {
+  type ByteRange,
+  type ByteSource,
+  type Bytes,
+  type Derivation,
+  type Folder,
+  openFile,
+} from './source.ts';
 import { type Transform, transformOf } from './transforms.ts';
 
 const memoryKeys = new WeakMap<Uint8Array, number>();
@@ -96,18 +102,8 @@ export class BytesReader {
    */
   open(data: Bytes): Required<ByteSource> {
     if (data instanceof Uint8Array) return memorySource(data);
-    if ('file' in data) return windowOf(this.file(data.file), data);
+    if ('file' in data) return windowOf(openFile(this.folder, data.file), data);
     return windowOf(this.computation(data.from), data);
-  }
-
-  private file(path: string): ByteSource {
-    const source = this.folder.open(path);
-    if (source) return source;
-    throw new EspalierError(
-      'missing-file',
-      `The file ${path} is not in the folder ${this.folder.name} any more.`,
-      'Put it back.',
-    );
   }
 
   private computation(from: Derivation): ByteSource {

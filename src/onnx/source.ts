@@ -75,6 +75,17 @@ export interface DerivedRange {
 /** The bytes of a tensor or of a part of a file: in memory, in a file, or derived when read. */
 export type Bytes = Uint8Array | ByteRange | DerivedRange;
 
+/** A file that the folder had when it was opened. @throws EspalierError `missing-file` */
+export function openFile(folder: Folder, path: string): ByteSource {
+  const source = folder.open(path);
+  if (source) return source;
+  throw new EspalierError(
+    'missing-file',
+    `The file ${path} is not in the folder ${folder.name} any more.`,
+    'Put it back and open the folder again.',
+  );
+}
+
 /**
  * A file of the folder as UTF-8 text, or null when the folder has no file of that path.
  * @param max most bytes; a longer file is refused before any of it is read.

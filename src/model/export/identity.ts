@@ -1,9 +1,8 @@
 // Recognises a model by its graph, its file list and samples of its weights, which are never
 // read whole.
 
-import { EspalierError } from '../../errors.ts';
 import { isRange, type Model } from '../../onnx/graph.ts';
-import type { Folder } from '../../onnx/source.ts';
+import { type Folder, openFile } from '../../onnx/source.ts';
 
 /** Graph files above this size hold weights inside; then the first bytes stand for the file. */
 const WHOLE_GRAPH_BYTES = 64 * 2 ** 20;
@@ -32,7 +31,7 @@ export async function identify(folder: Folder, graphPath: string, model: Model):
   const files = folder.files
     .map(({ path, size }) => ({ path, bytes: size }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
-  const graph = open(folder, graphPath);
+  const graph = openFile(folder, graphPath);
   const graphSha256 = await sha256(await graph.read(0, Math.min(graph.size, WHOLE_GRAPH_BYTES)));
   return {
     graph: graphPath,
@@ -61,7 +60,7 @@ function weightFiles(model: Model): string[] {
 }
 
 async function hashSamples(folder: Folder, names: readonly string[]): Promise<string> {
-  const sources = names.map((name) => open(folder, name));
+  const sources = names.map((name) => openFile(folder, name));
   const total = sources.reduce((sum, source) => sum + source.size, 0);
   const chunks: Uint8Array[] = [];
   for (let k = 0; k < SAMPLES; k++) {
@@ -80,16 +79,6 @@ async function hashSamples(folder: Folder, names: readonly string[]): Promise<st
     offset += chunk.length;
   }
   return sha256(joined);
-}
-
-function open(folder: Folder, path: string) {
-  const source = folder.open(path);
-  if (source) return source;
-  throw new EspalierError(
-    'missing-file',
-    `The file ${path} is not in the folder ${folder.name} any more.`,
-    'Open the folder again.',
-  );
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

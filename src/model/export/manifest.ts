@@ -5,7 +5,7 @@ import { EspalierError } from '../../errors.ts';
 import { BytesReader, rangesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
-import { type Bytes, type Folder, type FolderFile, readText } from '../../onnx/source.ts';
+import { type Bytes, type Folder, type FolderFile, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
@@ -276,16 +276,6 @@ async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint
     found.set(tensor, await reader.open(tensor.data).read(0, tensor.data.length));
   }
   return found;
-}
-
-function openFile(folder: Folder, path: string) {
-  const source = folder.open(path);
-  if (source) return source;
-  throw new EspalierError(
-    'missing-file',
-    `The file ${path} is not in the folder ${folder.name} any more.`,
-    'Open the folder again.',
-  );
 }
 
 function splitPath(path: string): { directory: string; name: string } {
