@@ -4,7 +4,14 @@ import { EspalierError } from '../../errors.ts';
 import { keyOf } from '../../onnx/bytes.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import { encodedGraphLength, encodeModel, type PlaceTensor } from '../../onnx/codec.ts';
-import type { Graph, Model, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
+import {
+  elementBits,
+  type Graph,
+  type Model,
+  type Node,
+  type Tensor,
+  type ValueInfo,
+} from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { exportedModel } from '../export/apply.ts';
 import { dataFileName, innerRanges, layOut } from '../export/layout.ts';
@@ -28,6 +35,8 @@ export interface ExportBytes {
   feedForward: number[];
   /** Weights that one sublayer alone reads: attention and feed-forward of each block. */
   weights: { attention: number; feedForward: number }[];
+  /** Per block, bytes of an element of its KV caches relative to the source; 1 without caches. */
+  cacheRatio: number[];
 }
 
 /**
@@ -119,6 +128,7 @@ export function exportBytes(
     if (own[owner] !== undefined) own[owner] += bytes;
   }
   const feedForward = structure.blocks.map((_, b) => lengths[2 * b + 1]!);
+  const sourceTypes = new Map(structure.graph.inputs.map(({ name, type }) => [name, type]));
   return {
     total,
     entries: feedForward.map((bytes, b) => bytes + lengths[2 * b]!),
@@ -127,6 +137,12 @@ export function exportBytes(
       attention: own[2 * b]!,
       feedForward: own[2 * b + 1]!,
     })),
+    cacheRatio: structure.blocks.map(({ states }) => {
+      const cache = states.find(({ kind }) => kind === 'kv')?.input ?? '';
+      const before = elementBits(sourceTypes.get(cache) ?? 0);
+      const after = elementBits(infos.get(cache)?.type ?? 0);
+      return before && after ? after / before : 1;
+    }),
   };
 }
 
@@ -135,10 +151,12 @@ export function writtenSizes(
   { structure, folder, graphPath }: { structure: Structure; folder: Folder; graphPath: string },
   steps: readonly StepChoice[],
 ): WrittenSizes {
-  const { total, entries, feedForward, weights } = exportBytes(structure, folder, graphPath, steps);
+  const sizes = exportBytes(structure, folder, graphPath, steps);
+  const { total, entries, feedForward, weights, cacheRatio } = sizes;
   const blocks = weights.map((own, b) => ({
     attention: own.attention + entries[b]! - feedForward[b]!,
     feedForward: own.feedForward + feedForward[b]!,
+    cacheRatio: cacheRatio[b]!,
   }));
   return { total, blocks };
 }

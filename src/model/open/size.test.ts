@@ -56,10 +56,11 @@ describe('planSize', () => {
       ...units,
     ]) {
       if (summary.dtype === 'fp32') {
-        const written = bytesOf(
-          await exportManifest(opened, removed, { app: 'test', steps: FP16 }),
-        );
-        const { bytes } = planSize(summary, removed, writtenSizes(opened, FP16));
+        const half = await exportManifest(opened, removed, { app: 'test', steps: FP16 });
+        const written = bytesOf(half);
+        const { bytes, kvBytesPerToken } = planSize(summary, removed, writtenSizes(opened, FP16));
+        const reopened = await openModel(manifestFolder(half, folder), half.graph);
+        expect(kvBytesPerToken, `float16 ${removed}`).toBe(reopened.summary.kvBytesPerToken);
         expect(Math.abs(bytes - written) / written, `float16 ${removed}`).toBeLessThan(
           removed.length === 0 ? 1e-3 : 0.01,
         );

@@ -16,8 +16,11 @@ export interface PlanSize {
 export interface WrittenSizes {
   /** Graph file and its data without removals. */
   total: number;
-  /** Per block, weights and their entries in the graph file. */
-  blocks: { attention: number; feedForward: number }[];
+  /**
+   * Per block, weights and their entries in the graph file, and bytes of an element of its KV
+   * caches relative to the source.
+   */
+  blocks: { attention: number; feedForward: number; cacheRatio: number }[];
 }
 
 /**
@@ -34,10 +37,12 @@ export function planSize(
   written?: WrittenSizes | null,
 ): PlanSize {
   const plan = new Map(sortUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
+  const cacheBytes = ({ index, kvBytesPerToken }: BlockSummary): number =>
+    kvBytesPerToken * (written?.blocks[index]?.cacheRatio ?? 1);
   const size = {
     params: summary.params,
     bytes: written?.total ?? summary.exportBytes ?? summary.bytes,
-    kvBytesPerToken: summary.kvBytesPerToken,
+    kvBytesPerToken: summary.blocks.reduce((total, block) => total + cacheBytes(block), 0),
   };
   for (const block of summary.blocks) {
     const sublayer = plan.get(block.index);
@@ -48,7 +53,7 @@ export function planSize(
     size.bytes -= written
       ? writtenBytes(written.blocks[block.index], sublayer)
       : unit.bytes + entryBytes(block, sublayer);
-    if (sublayer !== 'ffn') size.kvBytesPerToken -= block.kvBytesPerToken;
+    if (sublayer !== 'ffn') size.kvBytesPerToken -= cacheBytes(block);
   }
   return size;
 }
@@ -68,7 +73,7 @@ function entryBytes(block: BlockSummary, sublayer: Sublayer | null): number {
 }
 
 function writtenBytes(
-  block: WrittenSizes['blocks'][number] = { attention: 0, feedForward: 0 },
+  block: Omit<WrittenSizes['blocks'][number], 'cacheRatio'> = { attention: 0, feedForward: 0 },
   sublayer: Sublayer | null,
 ): number {
   return (sublayer === 'ffn' ? 0 : block.attention) + (sublayer === 'attn' ? 0 : block.feedForward);

@@ -11,7 +11,6 @@ import { checkGraph } from '../../onnx/check.ts';
 import type { Model, Node, Tensor } from '../../onnx/graph.ts';
 import type { ByteSource } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
-import { formatBytes } from '../device/fault.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 
 /** Bytes compared at a time. */
@@ -121,7 +120,7 @@ export async function compareWithSource(
     if (made) computed += 1;
     bytes += tensor.data.length;
   }
-  const all = `${count} tensors, ${formatBytes(bytes)}`;
+  const all = `${count} tensors, ${(bytes / 1e6).toPrecision(3)} MB`;
   return passed(
     computed === 0
       ? `${all}, all equal to the source`

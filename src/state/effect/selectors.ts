@@ -2,7 +2,8 @@
 
 import type { PlanResult } from '../../contract/plan.ts';
 import type { Measure } from '../../contract/score.ts';
-import { planSize } from '../../model/open/size.ts';
+import type { PlanSize } from '../../model/open/size.ts';
+import { exportSize } from '../export/selectors.ts';
 import { effectKey } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
@@ -15,23 +16,26 @@ export interface EffectView {
   stale: boolean;
   /** True when a measurement was asked for and is not there yet. */
   waiting: boolean;
-  size: { params: number; bytes: number; kvBytesPerToken: number } | null;
+  /** Null while the size in the chosen precision is not known yet. */
+  size: PlanSize | null;
 }
 
 export const effectView = derive(
   (state: StudioState) => [
     modelOf(state),
     state.plan.present.removed,
+    state.export.dtype,
+    exportSize(state),
     state.score.curve,
     state.score.running?.baseline,
     state.effect,
     effectKey(state),
   ],
-  (model, removed, curve, growing, effect, key): EffectView => {
+  (model, removed, dtype, written, curve, growing, effect, key): EffectView => {
     const original = curve?.result.baseline ?? growing ?? null;
     // Nothing removed: the model as it is, although an export would write it a little differently.
-    const size =
-      model && (removed.length > 0 ? planSize(model.summary, [...removed]) : model.summary);
+    const isOriginal = removed.length === 0 && dtype === null;
+    const size = isOriginal ? (model?.summary ?? null) : written;
     if (key === null)
       return {
         original,

@@ -29,8 +29,10 @@ export interface SpeedView {
   original: VariantMeasure | null;
   /** Of the plan, or of an older one while `stale`; null when nothing is removed. */
   pruned: VariantMeasure | null;
-  /** True when the numbers under `pruned` and `gain` are of another plan. */
+  /** True when the numbers under `pruned` and `gain` are of another plan or precision. */
   stale: boolean;
+  /** What stale numbers belong to: "of another plan", "in another precision". */
+  staleWords: string;
   gain: Gain | null;
   errors: { readonly [W in Which]?: ErrorReport };
   /** Settings of the numbers: "quick: 2 + 5 runs, …"; '' before the first. */
@@ -95,6 +97,8 @@ export const speedView = derive(
       original: result?.original ?? null,
       pruned,
       stale,
+      staleWords:
+        one?.removed.join() === removed.join() ? 'in another precision' : 'of another plan',
       gain: hasPlan ? (result?.gain ?? null) : null,
       // A variant that failed in another plan says nothing of this one.
       errors: fresh ? (result?.errors ?? {}) : {},

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../errors.ts';
 import { command } from '../commands.ts';
+import { effectView } from '../effect/selectors.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
 import { autoMeasures } from './auto.ts';
 import { meterUse } from './metering.ts';
@@ -60,7 +61,7 @@ describe('measuring by button', () => {
     actions.toggle(3);
     await actions.measureSpeed('quick');
     actions.toggle(5);
-    expect(speedView(get())).toMatchObject({ stale: true });
+    expect(speedView(get())).toMatchObject({ stale: true, staleWords: 'of another plan' });
     expect(speedView(get()).pruned?.removed).toEqual([3]);
     actions.undo();
     expect(speedView(get())).toMatchObject({ stale: false });
@@ -75,8 +76,16 @@ describe('measuring by button', () => {
     actions.setAutoMeasure(false);
     actions.toggle(3);
     await actions.measureSpeed('quick');
+    const { bytes = 0, kvBytesPerToken = 0 } = effectView(get()).size ?? {};
     await actions.setDtype('fp16');
-    expect(speedView(get())).toMatchObject({ stale: true, prediction: null });
+    expect(speedView(get())).toMatchObject({
+      stale: true,
+      staleWords: 'in another precision',
+      prediction: null,
+    });
+    // The effect shows the size of the same export.
+    expect(effectView(get()).size!.bytes).toBeLessThan(0.6 * bytes);
+    expect(effectView(get()).size!.kvBytesPerToken).toBe(kvBytesPerToken / 2);
     await actions.measureSpeed('quick');
     const asked = meter.calls.filter((call) => call.name === 'measure').map((call) => call.args[0]);
     expect(asked).toMatchObject([{ steps: [] }, { steps: [{ step: 'float16' }] }]);

@@ -485,7 +485,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     },
     async writtenSizes(steps) {
       begin('writtenSizes', [steps]);
-      const block = { attention: 100_000, feedForward: 244_576 };
+      const block = { attention: 100_000, feedForward: 244_576, cacheRatio: 0.5 };
       return { total: 6_153_094, blocks: Array.from({ length: numBlocks }, () => block) };
     },
     async export(request, onEvent): Promise<ExportResult> {

@@ -18,7 +18,7 @@ import css from './effect.module.css';
 export function EffectPanel() {
   const model = useStudio((state) => state.model.current?.summary);
   const view = useStudio(effectView);
-  if (!model || !view.size) return null;
+  if (!model) return null;
   const { size } = view;
   return (
     <Panel id="effect" title="Effect">
@@ -30,7 +30,7 @@ export function EffectPanel() {
             id="size"
             name="size"
             from={model.bytes}
-            to={size.bytes}
+            to={size?.bytes}
             format={formatBytes}
             unit=" B"
           />
@@ -38,7 +38,7 @@ export function EffectPanel() {
             id="parameters"
             name="parameters"
             from={model.params}
-            to={size.params}
+            to={size?.params}
             format={formatCount}
           />
           {model.kvBytesPerToken > 0 && (
@@ -46,7 +46,7 @@ export function EffectPanel() {
               id="kv-per-token"
               name="KV per token"
               from={model.kvBytesPerToken}
-              to={size.kvBytesPerToken}
+              to={size?.kvBytesPerToken}
               format={formatBytes}
               unit=" B"
             />
@@ -93,7 +93,8 @@ interface RowProps {
   id: string;
   name: string;
   from: number;
-  to: number;
+  /** Absent while it is not known yet. */
+  to: number | undefined;
   format: (value: number) => string;
   /** Of the exact value in the cell's title. */
   unit?: string;
@@ -101,15 +102,15 @@ interface RowProps {
 
 function Row({ id, name, from, to, format, unit = '' }: RowProps) {
   const exact = (value: number) => value.toLocaleString('en') + unit;
-  const change = formatChange(from, to);
+  const change = to === undefined ? '' : formatChange(from, to);
   return (
     <tr>
       <th scope="row">{name}</th>
       <td data-testid={`${id}-original`} title={exact(from)}>
         {format(from)}
       </td>
-      <td data-testid={`${id}-pruned`} title={exact(to)}>
-        {format(to)}
+      <td data-testid={`${id}-pruned`} title={to === undefined ? undefined : exact(to)}>
+        {to === undefined ? '…' : format(to)}
       </td>
       <td className={kit.good}>{change}</td>
     </tr>
@@ -122,18 +123,22 @@ function Status() {
   const progress = useStudio((state) => state.effect.progress);
   const job = useStudio(engineJob);
   const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
+  const dtype = useStudio((state) => state.export.dtype);
   const actions = useActions();
+  const sizes = `Sizes are those of the export${dtype === null ? '' : ` in ${dtype}`}.`;
   if (!original) {
     return (
       <p className={css.status}>
-        Sizes are those of the export.{' '}
+        {sizes}{' '}
         {canScore ? 'Score the blocks to see perplexity.' : 'This graph gives no perplexity.'}
       </p>
     );
   }
   if (!stale)
     return (
-      <p className={css.status}>Perplexity measured on {on}. Sizes are those of the export.</p>
+      <p className={css.status}>
+        Perplexity measured on {on}. {sizes}
+      </p>
     );
   const older = pruned ? ' The number shown is of the previous plan.' : '';
   if (job) {

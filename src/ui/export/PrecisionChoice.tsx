@@ -1,7 +1,7 @@
 // The precision that an export is written in, with the size of graph and weights.
 
 import { dtypeSteps, stepsObstacle } from '../../model/export/steps.ts';
-import { planSize } from '../../model/open/size.ts';
+import { exportSize } from '../../state/export/selectors.ts';
 import { formatBytes } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -9,14 +9,10 @@ import { useActions, useStudio } from '../studioContext.ts';
 /** As the original, or another precision, with the size of the files that each writes. */
 export function PrecisionChoice() {
   const summary = useStudio((state) => state.model.current)!.summary;
-  const removed = useStudio((state) => state.plan.present.removed);
   const dtype = useStudio((state) => state.export.dtype);
-  const sizes = useStudio((state) => state.export.sizes);
+  const size = useStudio(exportSize);
   const actions = useActions();
   const obstacle = stepsObstacle(summary.dtype, dtypeSteps('fp16'));
-  const written = sizes && sizes.dtype === dtype ? sizes.written : null;
-  const known = dtype === null || written !== null;
-  const bytes = planSize(summary, removed, dtype === null ? null : written).bytes;
   return (
     <fieldset className={kit.field}>
       <legend>Precision</legend>
@@ -46,7 +42,7 @@ export function PrecisionChoice() {
         </span>
       </label>
       <p className={kit.note} data-testid="export-size" aria-live="polite">
-        {known ? `Graph and weights: ${formatBytes(bytes)}.` : 'Graph and weights: …'}
+        {size ? `Graph and weights: ${formatBytes(size.bytes)}.` : 'Graph and weights: …'}
       </p>
     </fieldset>
   );

@@ -92,13 +92,12 @@ function Figure({ view, hasPlan }: { view: SpeedView; hasPlan: boolean }) {
 }
 
 /** Measured, else predicted, else that of an older plan, else nothing. */
-function figureOf({ pruned, stale, prediction }: SpeedView, hasPlan: boolean) {
+function figureOf({ pruned, stale, staleWords, prediction }: SpeedView, hasPlan: boolean) {
   if (pruned && !stale)
     return { kind: 'measured', rate: pruned.speed.throughput.mean, words: spread(pruned) };
   if (prediction)
     return { kind: 'predicted', rate: prediction.tokensPerSecond, words: 'predicted' };
-  if (pruned)
-    return { kind: 'stale', rate: pruned.speed.throughput.mean, words: 'of another plan' };
+  if (pruned) return { kind: 'stale', rate: pruned.speed.throughput.mean, words: staleWords };
   return { kind: 'none', rate: null, words: hasPlan ? 'not measured' : 'nothing is removed' };
 }
 

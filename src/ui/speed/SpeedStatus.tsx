@@ -22,7 +22,7 @@ export function SpeedStatus() {
         ) : (
           <p>Not measured yet. Runs alternate between original and pruned.</p>
         )}
-        {view.stale && <p>The pruned numbers are of another plan.</p>}
+        {view.stale && <p>The pruned numbers are {view.staleWords}.</p>}
         {hasPlan && <Noise view={view} />}
         {hasPlan && <Predicted view={view} />}
         <Failures view={view} />
