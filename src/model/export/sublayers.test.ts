@@ -135,7 +135,7 @@ describe('the files of an export without parts', () => {
         '16 blocks are left, 14 of them with',
     );
     expect(readme).toContain('| 8 | 9 | feed-forward | none |');
-    expect(readme).toContain('Cannot run it');
+    expect(readme).toContain('What cannot run it');
     expect(readme).toContain('{ dtype: "fp32" }');
   });
 
