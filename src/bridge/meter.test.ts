@@ -119,7 +119,6 @@ function studio() {
     reason: null,
     features: [],
     maxBufferBytes: 0,
-    defaultBudget: { webgpu: 0, wasm: 5.6 * GB },
     selfTest: null,
   };
   return {

@@ -7,6 +7,7 @@ import type { MeterRequest } from '../contract/speed.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { toReport } from '../errors.ts';
+import { defaultBudget } from '../memoryBudget.ts';
 import { measureVariants } from '../speed/measure.ts';
 import { generateSideBySide } from '../speed/sideBySide.ts';
 import { sweepBatches } from '../speed/sweep.ts';
@@ -33,9 +34,10 @@ export function createMeter(
     running = abort;
     try {
       const { source, graph, device, graphCapture, estimate } = request;
-      const report = await untilAborted(studio.device(), abort.signal);
-      const selfTest = report.webgpu && device !== 'wasm' ? report.selfTest : null;
-      const budget = report.defaultBudget[selfTest ? 'webgpu' : 'wasm'];
+      // A job on the CPU does not wait for the self-test of a GPU.
+      const report = device === 'wasm' ? null : await untilAborted(studio.device(), abort.signal);
+      const selfTest = report?.webgpu ? report.selfTest : null;
+      const budget = defaultBudget(selfTest ? 'webgpu' : 'wasm', report?.maxBufferBytes ?? 0);
       let released = false;
       const release = async (): Promise<void> => {
         if (released) return;

@@ -28,8 +28,6 @@ export interface DeviceReport {
   features: string[];
   /** Largest buffer in bytes; 0 without an adapter. */
   maxBufferBytes: number;
-  /** Memory budget of each device by default, in bytes. */
-  defaultBudget: Readonly<Record<DeviceKind, number>>;
   selfTest: SelfTest | null;
 }
 

@@ -11,13 +11,13 @@ import { cancelled, type ErrorCode, EspalierError, throwIfCancelled, toReport } 
 import { totalBytes, type WriteJob } from '../files/chunks.ts';
 import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
+import { defaultBudget } from '../memoryBudget.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
-import { defaultBudget } from '../runtime/weights/budget.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
 

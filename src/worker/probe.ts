@@ -7,7 +7,6 @@ import { describeAdapter, findAdapter } from '../runtime/device/adapter.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { runSelfTest, selfTestKey } from '../runtime/device/selfTest.ts';
 import { gpuUsable } from '../runtime/score/route.ts';
-import { defaultBudget } from '../runtime/weights/budget.ts';
 
 /**
  * Looks for a GPU and tests it, unless the result is remembered. Never throws: what is wrong is the
@@ -24,7 +23,6 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
       reason,
       features: [],
       maxBufferBytes: 0,
-      defaultBudget: budgets(0),
       selfTest: null,
     };
   }
@@ -51,15 +49,9 @@ export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
     reason,
     features: info.features,
     maxBufferBytes: info.maxBufferBytes,
-    defaultBudget: budgets(info.maxBufferBytes),
     selfTest,
   };
 }
-
-const budgets = (maxBufferBytes: number): DeviceReport['defaultBudget'] => ({
-  webgpu: defaultBudget('webgpu', maxBufferBytes),
-  wasm: defaultBudget('wasm', maxBufferBytes),
-});
 
 /** A remembered result, if it has the form of one. */
 function asSelfTest(value: unknown): SelfTest | null {

@@ -4,13 +4,13 @@
 import type { DeviceKind, DeviceReport } from '../contract/device.ts';
 import type { MemoryEstimate, ScoreSettings } from '../contract/score.ts';
 import { throwIfCancelled, toReport } from '../errors.ts';
+import { defaultBudget } from '../memoryBudget.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { WASM_LIMITS } from '../runtime/device/wasmEngine.ts';
 import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
-import { defaultBudget } from '../runtime/weights/budget.ts';
 import { estimateMemory } from '../runtime/weights/memory.ts';
 import { probeDevice } from './probe.ts';
 

@@ -1,6 +1,7 @@
 // Pure parts of the runtime: schedules, chunks, reads, host tensors, locks.
 
 import { describe, expect, test } from 'vitest';
+import { defaultBudget } from '../../memoryBudget.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { bufferLimit, fault } from '../device/fault.ts';
@@ -8,7 +9,6 @@ import { byteSize, filled, numbers, toFloat32 } from '../device/host.ts';
 import { Ledger } from '../device/ledger.ts';
 import { createLock } from '../device/ort.ts';
 import { routesOf } from '../device/selfTest.ts';
-import { defaultBudget } from '../weights/budget.ts';
 import { type RangeTarget, readRanges } from '../weights/readRanges.ts';
 import { chunkWindows, sliceChunk } from '../weights/windows.ts';
 import { RunTimer } from './runTimer.ts';

@@ -9,6 +9,7 @@ import type { Progress } from '../../contract/progress.ts';
 import type { Measure, MemoryEstimate, ScoreEvent, SublayersEvent } from '../../contract/score.ts';
 import type { SearchEvent } from '../../contract/search.ts';
 import { EspalierError } from '../../errors.ts';
+import { defaultBudget } from '../../memoryBudget.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
@@ -31,7 +32,6 @@ import {
   type SearchOutcome,
   searchIteratively,
 } from '../search/iterative.ts';
-import { defaultBudget } from '../weights/budget.ts';
 import { estimateMemory } from '../weights/memory.ts';
 import {
   type Curve,

@@ -1,6 +1,7 @@
 // The checks of an export that run it: likelihoods and decoding with the whole graph, or
 // likelihoods block by block within the budget.
 
+import { defaultBudget } from '../../memoryBudget.ts';
 import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { isRange } from '../../onnx/graph.ts';
@@ -10,7 +11,6 @@ import type { GraphRunner } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { ScoreSession } from '../score/session.ts';
-import { defaultBudget } from '../weights/budget.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import { limitsOf, precisionOf, TOLERANCES } from './tolerances.ts';
 

@@ -4,6 +4,7 @@
 import type { Progress } from '../../contract/progress.ts';
 import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled, toReport } from '../../errors.ts';
+import { defaultBudget } from '../../memoryBudget.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
@@ -11,7 +12,6 @@ import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
-import { defaultBudget } from '../weights/budget.ts';
 import { type Original, originalFailsToo } from './excuse.ts';
 import { checkStructure, compareWithPlan, compareWithSource, plannedModel } from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';

@@ -2,6 +2,7 @@
 // and an immediate end when cancelled.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { defaultBudget } from '../../memoryBudget.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { openModel } from '../../model/open/open.ts';
 import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
@@ -12,7 +13,6 @@ import { openWasm } from '../device/wasmEngine.ts';
 import { Chain } from '../pass/chain.ts';
 import { StageLoader } from '../pass/stageLoader.ts';
 import { type Curve, ScoreSession } from '../score/session.ts';
-import { defaultBudget } from './budget.ts';
 import { planMemory } from './memory.ts';
 import { allPrograms, weightBytes } from './stages.ts';
 

@@ -118,7 +118,6 @@ const FAKE_DEVICE: DeviceReport = {
   reason: 'the adapter is a software device',
   features: [],
   maxBufferBytes: 2 ** 30,
-  defaultBudget: { webgpu: 4 * 2 ** 30, wasm: 5 * 2 ** 30 },
   selfTest: {
     passed: true,
     checks: [

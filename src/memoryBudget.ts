@@ -1,8 +1,6 @@
 // How many bytes scoring may take by default. Found without allocating: a probe that fails can take
 // the tab with it.
 
-import type { DeviceKind } from '../../contract/device.ts';
-
 const GIB = 2 ** 30;
 /** Share of a limit that is used by default: drivers, the page and other tabs need the rest. */
 const SHARE = 0.7;
@@ -23,13 +21,13 @@ const LARGEST_BUFFERS = 6;
 const WASM_LIMIT_BYTES = 8 * GIB;
 
 /** Bytes that a device is believed to have for one tab. */
-function probedLimit(kind: DeviceKind, maxBufferBytes: number): number {
+function probedLimit(kind: 'webgpu' | 'wasm', maxBufferBytes: number): number {
   if (kind === 'webgpu') return Math.min(GPU_LIMIT_BYTES, LARGEST_BUFFERS * maxBufferBytes);
   return Math.min(WASM_LIMIT_BYTES, machineMemory() ?? WASM_LIMIT_BYTES);
 }
 
 /** The default budget in bytes: 70 % of the probed limit. */
-export function defaultBudget(kind: DeviceKind, maxBufferBytes: number): number {
+export function defaultBudget(kind: 'webgpu' | 'wasm', maxBufferBytes: number): number {
   return Math.floor(SHARE * probedLimit(kind, maxBufferBytes));
 }
 
