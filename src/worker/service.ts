@@ -179,22 +179,13 @@ export class StudioService implements StudioApi {
     onEvent: (event: SublayersEvent) => void,
   ): Promise<SublayersResult> {
     this.planJob?.abort();
-    return this.sessions.run(async (signal) => {
-      const started = performance.now();
-      const note = (text: string) => onEvent({ type: 'note', text });
-      const { calibration, session, device, resumable } = await this.begin(settings, signal, note);
-      const { windows } = calibration;
-      const found = await resumable('parts', null, (store) =>
-        session.scoreSublayers(windows, signal, onEvent, store),
-      );
-      return {
-        ...found,
-        windows,
-        settings: calibration.settings,
-        device,
-        seconds: (performance.now() - started) / 1000,
-      };
-    });
+    return this.sessions.run((signal) =>
+      this.measured(settings, signal, onEvent, ({ session, resumable }, windows) =>
+        resumable('parts', null, (store) =>
+          session.scoreSublayers(windows, signal, onEvent, store),
+        ),
+      ),
+    );
   }
 
   async measureSource<S extends MeasuredSource>(
@@ -222,27 +213,15 @@ export class StudioService implements StudioApi {
   ): Promise<SearchResult> {
     this.planJob?.abort();
     this.paused = false;
-    return this.sessions.run(async (signal) => {
-      const started = performance.now();
+    return this.sessions.run((signal) => {
       const gate = new PauseGate(signal);
       gate.pause(this.paused);
       this.gate = gate;
-      const { calibration, session, device, resumable } = await this.begin(
-        settings,
-        signal,
-        (text) => onEvent({ type: 'note', text }),
+      return this.measured(settings, signal, onEvent, ({ session, resumable }, windows) =>
+        resumable('search', request, (store) =>
+          session.search({ ...request, windows }, signal, gate, onEvent, store),
+        ),
       );
-      const { windows } = calibration;
-      const found = await resumable('search', request, (store) =>
-        session.search({ ...request, windows }, signal, gate, onEvent, store),
-      );
-      return {
-        ...found,
-        windows,
-        settings: calibration.settings,
-        device,
-        seconds: (performance.now() - started) / 1000,
-      };
     });
   }
 
@@ -327,6 +306,21 @@ export class StudioService implements StudioApi {
   async cancel(): Promise<void> {
     this.sessions.cancel();
     this.planJob?.abort();
+  }
+
+  /** What a job finds on the windows of its settings, with what it was measured on. */
+  private async measured<T extends object>(
+    settings: ScoreSettings,
+    signal: AbortSignal,
+    onEvent: (event: { type: 'note'; text: string }) => void,
+    work: (begun: Awaited<ReturnType<StudioService['begin']>>, windows: number[][]) => Promise<T>,
+  ) {
+    const started = performance.now();
+    const begun = await this.begin(settings, signal, (text) => onEvent({ type: 'note', text }));
+    const { windows, settings: used } = begun.calibration;
+    const found = await work(begun, windows);
+    const seconds = (performance.now() - started) / 1000;
+    return { ...found, windows, settings: used, device: begun.device, seconds };
   }
 
   /**
