@@ -1,9 +1,9 @@
 // Numbers as people read them.
 
 import { describe, expect, it } from 'vitest';
+import { formatBytes } from '../quantities.ts';
 import {
   formatAgo,
-  formatBytes,
   formatChange,
   formatCount,
   formatPpl,

@@ -1,5 +1,7 @@
 // Numbers as people read them, with English digits everywhere so that they can be compared.
 
+import { scaled } from '../quantities.ts';
+
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
@@ -38,25 +40,9 @@ export function formatScore(value: number): string {
   return Math.abs(value) >= 999.95 ? whole.format(value) : value.toPrecision(4);
 }
 
-/** Three digits and a unit of 1000: 12.1 MB, 512 B. */
-export function formatBytes(bytes: number): string {
-  return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);
-}
-
 /** Parameters or elements: 3.02 M, 6.74 B. */
 export function formatCount(count: number): string {
   return scaled(count, ['', 'k', 'M', 'B', 'T'], 2).trim();
-}
-
-function scaled(value: number, units: readonly string[], decimals = 1): string {
-  let i = 0;
-  let v = value;
-  while (v >= 999.5 && i < units.length - 1) {
-    v /= 1000;
-    i++;
-  }
-  const places = v >= 10 ? Math.min(decimals, 1) : decimals;
-  return `${v.toFixed(i === 0 || v >= 100 ? 0 : places)} ${units[i]}`;
 }
 
 /** Change from `from` to `to` in percent, with a true minus sign; '' when there is none. */

@@ -1,7 +1,7 @@
 // The memory that scoring needs, in sentences.
 
 import type { MemoryEstimate } from '../contract/score.ts';
-import { formatBytes } from './format.ts';
+import { formatBytes } from '../quantities.ts';
 
 /** What is needed, item by item, and whether the weights fit into the budget. */
 export function memoryInParts(memory: MemoryEstimate): string {

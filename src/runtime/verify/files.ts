@@ -10,6 +10,7 @@ import { BytesReader, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
 import type { Model, Node, Tensor } from '../../onnx/graph.ts';
 import type { ByteSource } from '../../onnx/source.ts';
+import { formatBytes } from '../../quantities.ts';
 import type { Unit } from '../../units.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 
@@ -120,7 +121,7 @@ export async function compareWithSource(
     if (made) computed += 1;
     bytes += tensor.data.length;
   }
-  const all = `${count} tensors, ${(bytes / 1e6).toPrecision(3)} MB`;
+  const all = `${count} tensors, ${formatBytes(bytes)}`;
   return passed(
     computed === 0
       ? `${all}, all equal to the source`

@@ -3,11 +3,12 @@
 
 import { Fragment, lazy, Suspense } from 'react';
 import { CRITERIA, isMeasured, type MeasuredSource } from '../../analysis/criteriaTable.ts';
+import { formatBytes } from '../../quantities.ts';
 import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
 import { type CriterionView, criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
 import { MEASURED, SOURCES } from '../../state/criteria/sources.ts';
 import { endsLocked } from '../../state/plan/locks.ts';
-import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
+import { formatSeconds, listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';

@@ -1,6 +1,6 @@
 // The device and its self-test: what was checked, how large the errors are, which routes follow.
 
-import { formatBytes } from '../format.ts';
+import { formatBytes } from '../../quantities.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';

@@ -1,10 +1,11 @@
 // What the plan does to perplexity and size, original beside pruned.
 
+import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
 import { engineJob } from '../../state/jobs.ts';
 import { measuredOn } from '../../state/score/selectors.ts';
 import { JOBS } from '../../state/state.ts';
-import { formatBytes, formatChange, formatCount, formatPpl } from '../format.ts';
+import { formatChange, formatCount, formatPpl } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';

@@ -2,12 +2,13 @@
 
 import { useState } from 'react';
 import type { ExportResult } from '../../contract/export.ts';
+import { formatBytes } from '../../quantities.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import { suggestName } from '../../state/export/name.ts';
 import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { sublayerUnits } from '../../units.ts';
-import { formatBytes, formatSeconds, listed, plural } from '../format.ts';
+import { formatSeconds, listed, plural } from '../format.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';

@@ -1,8 +1,8 @@
 // The precision that an export is written in, with the size of graph and weights.
 
 import { dtypeSteps, stepsObstacle } from '../../model/export/steps.ts';
+import { formatBytes } from '../../quantities.ts';
 import { exportSize } from '../../state/export/selectors.ts';
-import { formatBytes } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 

@@ -1,7 +1,8 @@
 // A running job: its phase, how far it is, the time left.
 
 import type { Progress } from '../../contract/progress.ts';
-import { formatBytes, formatSeconds } from '../format.ts';
+import { formatBytes } from '../../quantities.ts';
+import { formatSeconds } from '../format.ts';
 import css from './kit.module.css';
 
 const PHASES: Record<Progress['phase'], string> = {

@@ -1,6 +1,6 @@
 // Asks which graph of a folder to open: dtype, path, size.
 
-import { formatBytes } from '../format.ts';
+import { formatBytes } from '../../quantities.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { useActions, useStudio } from '../studioContext.ts';

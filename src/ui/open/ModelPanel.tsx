@@ -1,6 +1,7 @@
 // What is known of the model before any weight is read.
 
-import { formatBytes, formatCount, plural } from '../format.ts';
+import { formatBytes } from '../../quantities.ts';
+import { formatCount, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
 import { useStudio } from '../studioContext.ts';

@@ -1,8 +1,9 @@
 // The top line: the open model, the device, and the commands that are always at hand.
 
+import { formatBytes } from '../../quantities.ts';
 import { engineJob } from '../../state/jobs.ts';
 import { DEVICE_NAMES } from '../device/deviceNames.ts';
-import { formatBytes, formatCount } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

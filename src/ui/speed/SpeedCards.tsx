@@ -1,9 +1,10 @@
 // Tokens per second of original and pruned, each on a card with its perplexity and size.
 
 import type { VariantMeasure } from '../../contract/speed.ts';
+import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
 import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
-import { formatBytes, formatChange, formatPpl, formatRate } from '../format.ts';
+import { formatChange, formatPpl, formatRate } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
 import css from './speed.module.css';

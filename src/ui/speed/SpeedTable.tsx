@@ -3,8 +3,9 @@
 import { mean } from '../../analysis/perplexity.ts';
 import type { Stat } from '../../analysis/speed.ts';
 import type { VariantMeasure } from '../../contract/speed.ts';
+import { formatBytes } from '../../quantities.ts';
 import { speedView } from '../../state/speed/selectors.ts';
-import { formatBytes, formatChange, formatRate, formatShort } from '../format.ts';
+import { formatChange, formatRate, formatShort } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';

@@ -1,10 +1,11 @@
 // The sublayers of an open row of the block list: kept or removed, perplexity without, size.
 
 import type { BlockSummary } from '../../model/open/summary.ts';
+import { formatBytes } from '../../quantities.ts';
 import type { CurvePoint } from '../../state/score/selectors.ts';
 import { isRemoved, sublayersData } from '../../state/sublayers/selectors.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
-import { formatBytes, formatPpl } from '../format.ts';
+import { formatPpl } from '../format.ts';
 import css from '../plan/blocks.module.css';
 import type { RowEvents } from '../plan/rowEvents.ts';
 import { useActions, useStudio } from '../studioContext.ts';

@@ -1,8 +1,9 @@
 // Two pinned variants side by side, with the change from the first to the second.
 
+import { formatBytes } from '../../quantities.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { comparison } from '../../state/variants/variants.ts';
-import { formatBytes, formatChange, formatPpl, formatRate, formatShort } from '../format.ts';
+import { formatChange, formatPpl, formatRate, formatShort } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

@@ -1,7 +1,8 @@
 // The columns of the Variants table.
 
+import { formatBytes } from '../../quantities.ts';
 import type { VariantRow } from '../../state/variants/variants.ts';
-import { formatBytes, formatPpl, formatRate, formatShort } from '../format.ts';
+import { formatPpl, formatRate, formatShort } from '../format.ts';
 
 interface Column {
   id: string;
