@@ -4,7 +4,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { bestWindow, criterionOrder, spearman } from '../src/analysis/criteriaComparison.ts';
-import { planFromHash } from '../src/state/plan/address.ts';
+import { planFromHash } from '../src/state/address.ts';
 import { expect, exportZip, finished, golden, test, text } from './app.ts';
 
 interface Golden {
