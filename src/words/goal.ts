@@ -1,12 +1,16 @@
 // What the page says about the goal: its form, its steps, how a run ended.
 
 import { formatBytes } from '../quantities.ts';
-import { formatGain, formatGainSpread, formatSpread } from '../spread.ts';
+import { formatGainSpread, formatSpread } from '../spread.ts';
 import { formatUnits, type Unit } from '../units.ts';
 
+/**
+ * What a plan must reach: `faster` and `smaller` than the original in percent, `size` of the
+ * exported files and `memory` on the device at most in bytes, `speed` at least in tokens/s.
+ */
 export type GoalKind = 'faster' | 'smaller' | 'size' | 'memory' | 'speed';
 
-export const blocks = (n: number): string => `${n} block${n === 1 ? '' : 's'}`;
+const blocks = (n: number): string => `${n} block${n === 1 ? '' : 's'}`;
 
 /** "+19 %", "−2 %", "+8.5 %": a change of perplexity, with one digit below ten. */
 export function rise(share: number): string {
@@ -18,7 +22,7 @@ export function rise(share: number): string {
 }
 
 /** "40 s", "3 min": a time that is not known better. */
-export function about(seconds: number): string {
+function about(seconds: number): string {
   if (seconds < 1) return 'a second';
   if (seconds < 10) return `${Math.ceil(seconds)} s`;
   if (seconds < 95) return `${Math.ceil(seconds / 5) * 5} s`;
@@ -27,7 +31,7 @@ export function about(seconds: number): string {
 }
 
 /** "4 blocks (9, 11, 13-15)". */
-export const blocksOf = (removed: readonly Unit[]): string =>
+const blocksOf = (removed: readonly Unit[]): string =>
   `${blocks(removed.length)} (${formatUnits(removed).replaceAll(',', ', ')})`;
 
 const isGain = (kind: GoalKind) => kind === 'faster' || kind === 'speed';
@@ -73,7 +77,9 @@ const listed = (items: readonly string[]): string =>
 
 export const FORM = {
   title: 'Goal',
+  sub: 'finds the fewest blocks to remove',
   lead: 'Make it',
+  placeholder: 'number',
   kinds: {
     faster: '% faster',
     smaller: '% smaller',
@@ -81,19 +87,24 @@ export const FORM = {
     memory: 'MB at most (device memory)',
     speed: 'tok/s at least',
   } satisfies Record<GoalKind, string>,
-  value: 'How much',
   kind: 'Kind of goal',
-  bound: 'with perplexity at most',
+  boundBefore: 'with',
+  perplexity: 'perplexity',
+  boundAfter: 'at most',
+  boundOn: 'Bound the perplexity',
   boundValue: 'Most that perplexity may rise, in percent',
-  boundOff: 'whatever the perplexity',
   boundUnit: '% higher',
   find: 'Find a plan',
   cancel: 'Cancel',
   closest: 'Use the closest',
-  look: 'Score the blocks first on',
-  quick: 'a quick look',
-  usual: 'the default',
-  steps: 'What was done',
+  openSpeed: 'Open Speed',
+  look: 'How much to score on',
+  lookBefore: 'Scores the blocks first, on',
+  lookOn: 'windows of text:',
+  usual: 'default',
+  quick: 'quick look',
+  asSet: 'as set',
+  steps: 'Steps',
   progress: 'Finding a plan',
 } as const;
 
@@ -137,7 +148,9 @@ export function costs({ score, plans, speed, search }: Cost): string {
   const sentences: string[] = [];
   if (known.length > 0)
     sentences.push(
-      known.length === 1 ? `Takes about ${about(total)} (${known[0]!.name}).` : `Takes about ${about(total)}: ${each}.`,
+      known.length === 1
+        ? `Takes about ${about(total)} (${known[0]!.name}).`
+        : `Takes about ${about(total)}: ${each}.`,
     );
   if (known.length === 0 && unknown.length === 0) sentences.push('Takes a moment.');
   if (unknown.length > 0)
@@ -148,19 +161,28 @@ export function costs({ score, plans, speed, search }: Cost): string {
   return sentences.join(' ');
 }
 
+/** What an interval says of the goal. */
+export const VERDICTS = {
+  enough: 'enough',
+  probably: 'enough on average only',
+  hardly: 'not enough on average',
+  not: 'not enough',
+} as const;
+
 export const STEPS = {
   score: (n: number, on: string) => `Score ${blocks(n)} on ${on}`,
   scored: (ppl: string, lowest: number | undefined) =>
     `perplexity of the original ${ppl}${lowest === undefined ? '' : `; block ${lowest} costs least`}`,
   orders: 'Order the blocks by the magnitude of their weights',
   ordered: (label: string) => `by ${label}; no perplexity is measured`,
-  original: 'Measure the speed of the original',
-  originalSpeed: (read: string) => read,
+  original: 'Measure the original',
   choose: (k: number, count: number) =>
     `Without ${blocks(k)}: compare ${count === 1 ? 'the one plan' : `${count} plans`}`,
   search: (k: number, why: string) => `Iterative search for ${blocks(k)}, because ${why}`,
-  searched: (best: string | null, k: number, far: number) =>
-    best === null ? `it ended after ${blocks(far)}, short of ${k}` : best,
+  searched: (share: number | null, k: number, far: number) =>
+    share === null
+      ? `after ${blocks(far)} the next step would pass the bound, short of ${k}`
+      : `perplexity ${rise(share)}`,
   notSearched: (seconds: number | null) =>
     seconds === null
       ? 'left out: how long it takes is not known for a curve from a file. Start it in Compare'
@@ -169,14 +191,15 @@ export const STEPS = {
   speed: (k: number, expectedValue: string | null, again: string | null) =>
     `${again === null ? 'Measure' : 'Measure again'} without ${blocks(k)}` +
     `${again === null ? '' : ` (${again})`}${expectedValue === null ? '' : `, ${expectedValue} predicted`}`,
-  speedRead: (read: string, runs: number, verdict: 'enough' | 'probably' | 'not') => {
-    const ends = { enough: 'enough', probably: 'enough on average only', not: 'not enough' };
-    return `${read}${runs > 1 ? `, ${runs} measurements pooled` : ''}: ${ends[verdict]}`;
+  knownSpeed: (k: number) => `Speed without ${blocks(k)}, measured before`,
+  speedRead: (read: string, runs: number, left: number, verdict: keyof typeof VERDICTS) => {
+    const pooled = runs > 1 ? `, ${runs} measurements pooled` : '';
+    const without = left > 0 ? `, ${left} left out as disturbed` : '';
+    return `${read}${pooled}${without}: ${VERDICTS[verdict]}`;
   },
   apart: 'prediction and measurement are more than 30 % apart',
+  unequal: 'two measurements are more than 30 % apart',
   straddles: 'the interval contains the goal',
-  refused: (k: number, share: number, bound: number) =>
-    `Most blocks within the bound: ${blocks(k)} ${rise(share)} is above ${rise(bound)}`,
 } as const;
 
 /** "the one-shot order by perplexity", "Block Influence and angular distance". */
@@ -197,7 +220,7 @@ export function compared(
     : found;
 }
 
-export const UNCHANGED = 'The plan is unchanged.';
+const UNCHANGED = 'The plan is unchanged.';
 
 export const ENDS = {
   started: 'Looking for a plan.',
@@ -206,7 +229,8 @@ export const ENDS = {
   failed: `The run failed. ${UNCHANGED}`,
   scoreFailed: `Scoring ended without a curve. ${UNCHANGED}`,
   noBlocks: `No block can be removed: unlock one. ${UNCHANGED}`,
-  original: (goal: string, value: string) => `The original already meets it: ${value}, ${goal} asked for.`,
+  original: (goal: string, value: string) =>
+    `The original already meets it: ${value}, ${goal} asked for.`,
 } as const;
 
 /** What a plan reached, for the last sentence. */
@@ -226,8 +250,7 @@ const plan = ({ removed, value, rise: share }: Reached): string =>
     .filter(Boolean)
     .join(', ');
 
-export const found = (goal: string, one: Reached): string =>
-  `Found, ${goal}: ${plan(one)}.`;
+export const found = (goal: string, one: Reached): string => `Found, ${goal}: ${plan(one)}.`;
 
 export const probably = (goal: string, one: Reached): string =>
   `Probably ${goal}: ${plan(one)}. The mean meets the goal, its 95 % interval does not. Measure ` +
@@ -244,7 +267,3 @@ export const REASONS = {
     `the best plan known without ${blocks(k)} has perplexity ${rise(share)}, and at most ` +
     `${rise(bound)} is allowed`,
 } as const;
-
-/** A gain before it was measured: "1.3 ×". */
-export const predictedGain = (ratio: number): string =>
-  formatGain(ratio, [ratio * 0.95, ratio * 1.05]);

@@ -66,6 +66,12 @@ export const TERMS = {
       'Speed of the pruned model over that of the original, measured in turns: 1.30 × is 30 % ' +
       'faster. What slows the whole machine cancels out.',
   },
+  kl: {
+    name: 'KL divergence',
+    explanation:
+      'How far the next-token probabilities of the pruned model are from those of the original, ' +
+      'in nats per token. 0 means the same predictions; lower is better.',
+  },
 } as const satisfies Record<string, ExplainedTerm>;
 
 export type TermId = keyof typeof TERMS;

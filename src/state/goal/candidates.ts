@@ -27,7 +27,7 @@ export const mostRemovals = derive(
 /** The plan of the last iterative search after k removals, where it may be used; else null. */
 export function iterativePlan(state: StudioState, k: number): Unit[] | null {
   const { path } = state.search;
-  if (!path || !isOnCurve(state)) return null;
+  if (!path || !isOnCurve(state) || k < path.request.start.length) return null;
   const steps = path.steps.slice(0, k - path.request.start.length).map(({ block }) => block);
   const removed = sortUnits([...path.request.start, ...steps]);
   const unlocked = unlockedBlocks(state);
@@ -64,7 +64,8 @@ export function candidatesOf(state: StudioState, k: number): Candidate[] {
 
 /** The lowest perplexity; the first plan where none is known. */
 export function bestOf(candidates: readonly Candidate[]): Candidate | null {
-  const rank = ({ rise }: Candidate) => rise ?? Number.POSITIVE_INFINITY;
+  const rank = ({ rise }: Candidate) =>
+    rise === null || Number.isNaN(rise) ? Number.POSITIVE_INFINITY : rise;
   return candidates.reduce<Candidate | null>(
     (best, one) => (best && rank(best) <= rank(one) ? best : one),
     null,

@@ -43,7 +43,10 @@ export function pooled(before: Measured, next: Measured): Measured {
     pruned,
     gain,
     interleaved,
-    notes: [...notes, `Pooled over ${runs} runs of ${readings({ ...next, result: { ...b, original } })} measurements.`],
+    notes: [
+      ...notes,
+      `Pooled over ${runs} runs of ${readings({ ...next, result: { ...b, original } })} measurements.`,
+    ],
     seconds: a.seconds + b.seconds,
   };
   return { ...next, result, predicted: before.predicted };

@@ -1,13 +1,8 @@
 // What the page knows of the goal: what a plan should reach, the steps of the run, how it ended.
 
 import type { Unit } from '../../units.ts';
+import type { GoalKind } from '../../words/goal.ts';
 import type { Slice } from '../slice.ts';
-
-/**
- * What a plan must reach: `faster` and `smaller` than the original in percent, `size` of the
- * exported files and `memory` on the device at most in bytes, `speed` at least in tokens/s.
- */
-export type GoalKind = 'faster' | 'smaller' | 'size' | 'memory' | 'speed';
 
 /** What runs now. */
 export type GoalPhase = 'score' | 'orders' | 'choose' | 'search' | 'speed';
@@ -23,7 +18,7 @@ export interface GoalStep {
  * How a run ended. `met`: by a computed size, or by the lower end of the interval of a measured
  * gain; `probably`: by its mean only.
  */
-export type GoalEnd = 'met' | 'probably' | 'original' | 'unreachable' | 'stopped' | 'failed';
+type GoalEnd = 'met' | 'probably' | 'original' | 'unreachable' | 'stopped' | 'failed';
 
 export interface GoalOutcome {
   end: GoalEnd;

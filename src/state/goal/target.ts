@@ -6,11 +6,11 @@ import { fitLatency, gainOf, predictSeconds, throughputOf } from '../../analysis
 import type { VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
+import type { GoalKind } from '../../words/goal.ts';
 import { isPredictable } from '../speed/prediction.ts';
 import { deviceEstimate, isOf, newestOf, PROTOCOLS, speedKey } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
-import type { GoalKind } from './state.ts';
 
 export const SETTINGS = PROTOCOLS.quick;
 
@@ -22,6 +22,9 @@ export interface Reading {
   value: number;
   ci95: readonly [low: number, high: number];
 }
+
+/** A reading without a spread. */
+export const exactly = (value: number): Reading => ({ value, ci95: [value, value] });
 
 /** Bytes of the files that an export of the plan writes; null while the precision's are unknown. */
 export function sizeOf(state: StudioState, removed: readonly Unit[]): number | null {

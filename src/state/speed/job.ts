@@ -22,6 +22,8 @@ export interface SpeedJob {
     auto: boolean,
     dtype?: ExportDtype | null,
   ): Promise<Measured>;
+  /** Takes a measurement in the place of the one of the same key. */
+  keep(measured: Measured): void;
   /** Ends it; its promise rejects with `cancelled`. */
   cancel(): void;
 }
@@ -110,6 +112,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         if (isNewest()) patch('speed', { running: null, progress: null, notes: [] });
       }
     },
+    keep: remember,
     cancel() {
       if (!get().speed.running) return;
       requests.drop();

@@ -43,10 +43,3 @@ export const knownPlans = derive(
 
 /** By how much perplexity rises from `before` to `after`, as a share: 0.19 is +19 %. */
 export const riseOf = (before: number, after: number): number => Math.expm1(after - before);
-
-/** The rise of a plan over the original on the windows of the curve; null while unknown. */
-export function knownRise(state: StudioState, removed: readonly Unit[]): number | null {
-  const plans = knownPlans(state);
-  const [original, plan] = [plans.get(''), plans.get(removed.join())];
-  return original && plan ? riseOf(original.nll, plan.nll) : null;
-}

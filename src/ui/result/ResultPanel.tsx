@@ -8,6 +8,7 @@ import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { Panel } from '../kit/Panel.tsx';
 import { StabilityNoise } from '../stability/StabilityNoise.tsx';
 import { useStudio } from '../studioContext.ts';
+import { Verdict } from '../verdict/Verdict.tsx';
 import { EffectStatus } from './EffectStatus.tsx';
 import { EffectTable } from './EffectTable.tsx';
 import css from './result.module.css';
@@ -17,6 +18,7 @@ export function ResultPanel() {
   return (
     <Panel id="result" title={RESULT.title} sub={kept}>
       <EffectTable />
+      <Verdict />
       <EffectStatus />
       <StabilityNoise />
       <ErrorNotice place="plan" />
