@@ -12,13 +12,20 @@ export type GoalKind = 'faster' | 'smaller' | 'size' | 'memory' | 'speed';
 
 const blocks = (n: number): string => `${n} block${n === 1 ? '' : 's'}`;
 
-/** "+19 %", "−2 %", "+8.5 %": a change of perplexity, with one digit below ten. */
-export function rise(share: number): string {
+/**
+ * "+19 %", "−2 %", "+8.5 %": a change of perplexity, with one digit below ten.
+ * @param beside a bound that it must not look equal to: then it has one digit more
+ */
+export function rise(share: number, beside: number | null = null): string {
   if (!Number.isFinite(share)) return 'off the scale';
   const percent = Math.abs(100 * share);
   if (percent >= 999.5) return `${(1 + share).toPrecision(3)} ×`;
   const digits = percent < 9.95 && percent >= 0.05 ? 1 : 0;
-  return `${share < 0 ? '−' : '+'}${percent.toFixed(digits)} %`;
+  const inDigits = (some: number) => `${share < 0 ? '−' : '+'}${percent.toFixed(some)} %`;
+  const text = inDigits(digits);
+  const isTie =
+    beside !== null && share !== beside && Math.round(percent) === Math.round(100 * beside);
+  return isTie ? inDigits(digits === 0 ? 1 : 2) : text;
 }
 
 /** "40 s", "3 min": a time that is not known better. */
@@ -188,9 +195,9 @@ export const STEPS = {
       ? 'left out: how long it takes is not known for a curve from a file. Start it in Compare'
       : `left out: it would take up to ${about(seconds)}. Start it in Compare`,
   whyBound: (share: number) => `the best plan so far has perplexity ${rise(share)}`,
-  speed: (k: number, expectedValue: string | null, again: string | null) =>
-    `${again === null ? 'Measure' : 'Measure again'} without ${blocks(k)}` +
-    `${again === null ? '' : ` (${again})`}${expectedValue === null ? '' : `, ${expectedValue} predicted`}`,
+  speed: (k: number, predicted: string | null) =>
+    `Measure without ${blocks(k)}${predicted === null ? '' : `, ${predicted} predicted`}`,
+  speedAgain: (k: number, reason: string) => `Measure again without ${blocks(k)}: ${reason}`,
   knownSpeed: (k: number) => `Speed without ${blocks(k)}, measured before`,
   speedRead: (read: string, runs: number, left: number, verdict: keyof typeof VERDICTS) => {
     const pooled = runs > 1 ? `, ${runs} measurements pooled` : '';
@@ -264,6 +271,6 @@ export function unreachable(goal: string, why: string, closest: Reached | null):
 export const REASONS = {
   tooFew: (most: number) => `at most ${blocks(most)} can be removed`,
   bound: (k: number, share: number, bound: number) =>
-    `the best plan known without ${blocks(k)} has perplexity ${rise(share)}, and at most ` +
+    `the best plan known without ${blocks(k)} has perplexity ${rise(share, bound)}, and at most ` +
     `${rise(bound)} is allowed`,
 } as const;

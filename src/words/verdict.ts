@@ -43,11 +43,14 @@ export interface Evidence {
 /** "Perplexity +19 % on 10 windows. Ours: usable up to +10 %, broken above +100 %." */
 export function why({ rise: share, kl: nats, on, by }: Evidence, limits: Thresholds): string {
   const divergence = nats === null ? '' : `, KL divergence ${kl(nats)}`;
+  const { usableRise, brokenRise, usableKl, brokenKl } = limits;
   const bounds =
     by === 'kl'
-      ? `usable up to ${kl(limits.usableKl)}, broken above ${kl(limits.brokenKl)}`
-      : `usable up to ${rise(limits.usableRise)}, broken above ${rise(limits.brokenRise)}`;
-  return `Perplexity ${rise(share)}${divergence} on ${on}. Our thresholds: ${bounds}.`;
+      ? `usable up to ${kl(usableKl)}, broken above ${kl(brokenKl)}`
+      : `usable up to ${rise(usableRise)}, broken above ${rise(brokenRise)}`;
+  const nearest =
+    Math.abs(share - usableRise) < Math.abs(share - brokenRise) ? usableRise : brokenRise;
+  return `Perplexity ${rise(share, nearest)}${divergence} on ${on}. Our thresholds: ${bounds}.`;
 }
 
 export const onWindows = (count: number): string => `${count} window${count === 1 ? '' : 's'}`;
@@ -83,8 +86,9 @@ export const VERDICT = {
     },
   ],
   ours:
-    'The thresholds are ours, not a standard. They depend on the model and the task; change them ' +
-    'here. The worse of perplexity and KL divergence decides.',
+    'The thresholds are ours, not a standard: model and task decide what is good enough. Change ' +
+    'them here. The worse of both numbers decides; an evaluation also measures the',
+  divergence: 'KL divergence',
   usableRise: 'Usable up to a perplexity of +',
   brokenRise: 'Broken above a perplexity of +',
   usableKl: 'Usable up to a KL divergence of',

@@ -115,7 +115,8 @@ export function makeMeasuring(
         const { length } = parts;
         const predicted = before?.isPredicted ? inWords(exactly(before.value)) : null;
         if (length === 0 || again !== null) {
-          steps.begin('speed', words.STEPS.speed(removed.length, again ? null : predicted, again));
+          if (again === null) steps.begin('speed', words.STEPS.speed(removed.length, predicted));
+          else steps.again('speed', words.STEPS.speedAgain(removed.length, again));
           parts.push(await measure(removed));
         } else steps.begin('speed', words.STEPS.knownSpeed(removed.length));
         const used = agreeing(parts, (one) => read(one).value);

@@ -8,6 +8,7 @@ import { canScore } from '../score/selectors.ts';
 import { measureObstacle } from '../speed/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { CHEAP_SECONDS, iterativeSeconds } from './iterative.ts';
+import { readings } from './pooled.ts';
 import { isExact, sizeOf } from './target.ts';
 
 /** Why no plan can be looked for now, or null. */
@@ -30,12 +31,15 @@ const USUAL_SIZES = 2;
 /** Share of the blocks that a usual plan removes. */
 const USUAL_SHARE = 0.25;
 
+/** Measurements of a usual run: two plans, one of them twice. */
+const USUAL_READINGS = 3;
+
 /** Seconds of the newest quick measurement; null without one. */
 function speedSeconds({ speed }: StudioState): number | null {
   const last = [...speed.known.values()].findLast(
     ({ result }) => result.settings.mode === 'quick' && result.pruned !== null,
   );
-  return last && last.result.seconds > 0 ? last.result.seconds : null;
+  return last && last.result.seconds > 0 ? last.result.seconds / readings(last) : null;
 }
 
 /** What a run will take, as far as it is known before it starts. */
@@ -45,11 +49,12 @@ function costOf(state: StudioState): Cost {
   const ofPlan = curve && !curve.restored ? (2 * curve.result.seconds) / (blocks + 1) : null;
   const orders = Math.max(curve ? knownOrders(state).length : ORDERS_OF_A_CURVE, 1);
   const search = iterativeSeconds(state, Math.max(2, Math.round(blocks * USUAL_SHARE)));
+  const speed = speedSeconds(state);
   const measuresPerplexity = curve !== null || canScore(state);
   return {
     score: measuresPerplexity && !curve ? null : 0,
     plans: measuresPerplexity ? ofPlan && ofPlan * orders * USUAL_SIZES : 0,
-    speed: isExact(state.goal.kind) ? 0 : speedSeconds(state),
+    speed: isExact(state.goal.kind) ? 0 : speed && speed * USUAL_READINGS,
     search: search === null ? null : Math.min(search, CHEAP_SECONDS),
   };
 }

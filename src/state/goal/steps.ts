@@ -7,6 +7,8 @@ export interface Steps {
   /** The last step runs until it is ended. */
   begin(phase: GoalPhase, what: string): void;
   end(outcome: string): void;
+  /** The last step once more, in its place: the list stays short. */
+  again(phase: GoalPhase, what: string): void;
   /** A step that took no time. */
   note(phase: GoalPhase, what: string, outcome: string): void;
 }
@@ -20,6 +22,8 @@ export function makeSteps({ get, patch }: Pick<Context, 'get' | 'patch'>): Steps
       const { steps } = get().goal;
       write([...steps.slice(0, -1), { ...steps.at(-1)!, outcome }], null);
     },
+    again: (phase, what) =>
+      write([...get().goal.steps.slice(0, -1), { phase, what, outcome: null }], phase),
     note: (phase, what, outcome) =>
       write([...get().goal.steps, { phase, what, outcome }], get().goal.phase),
   };

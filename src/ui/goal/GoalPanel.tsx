@@ -39,7 +39,7 @@ function Steps() {
           // biome-ignore lint/suspicious/noArrayIndexKey: two steps may read the same
           <li key={at} data-running={outcome === null}>
             {what}
-            {outcome === null ? '…' : <b> {outcome}</b>}
+            {outcome === null ? '…' : <b className={css.came}>{outcome}</b>}
           </li>
         ))}
       </ol>

@@ -37,7 +37,7 @@ export function Thresholds() {
         ))}
       </dl>
       <p>
-        {VERDICT.ours} <Term id="kl" />
+        {VERDICT.ours} <Term id="kl">{VERDICT.divergence}</Term>.
       </p>
       {FIELDS.map(({ name, label, unit, scale, step }) => (
         <Field key={name} label={label} className={css.field}>
