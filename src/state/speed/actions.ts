@@ -17,7 +17,11 @@ import { makeSweepJob } from './sweepJob.ts';
 export interface SpeedActions {
   /** Measures original and plan; without removals the original alone. */
   measureSpeed(mode: SpeedMode): Promise<void>;
-  setAutoMeasure(on: boolean): void;
+  /**
+   * True: settled plans are measured by themselves, however long it takes; null: those that take
+   * long are asked about; false: none.
+   */
+  setAutoMeasure(auto: boolean | null): void;
   /** Latency and throughput of original and plan at growing batch sizes. */
   sweepBatches(): Promise<void>;
   /**
@@ -106,9 +110,9 @@ export function makeSpeedActions(
     measureSpeed: async (mode) => {
       if (measureObstacle(get()) === null) await measure(mode, false);
     },
-    setAutoMeasure(on) {
+    setAutoMeasure(auto) {
       settled.abandon(null);
-      patch('speed', { auto: on });
+      patch('speed', { auto });
     },
     async sweepBatches() {
       if (!get().model.current || measureObstacle(get()) !== null) return;

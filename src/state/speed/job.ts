@@ -1,20 +1,23 @@
 // One speed measurement from request to result, as the page follows it; used by buttons, by
 // auto-measure and by the goal search.
 
-import type { MeterEvent, SpeedSettings } from '../../contract/speed.ts';
+import type { SpeedSettings } from '../../contract/speed.ts';
 import { cancelled, EspalierError } from '../../errors.ts';
 import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { untilEffectMeasured } from '../effect/waiting.ts';
+import { followMeasuring, rememberPace } from './follow.ts';
+import { pooled } from './pooled.ts';
 import { isPredictable, predict } from './prediction.ts';
 import { isOf, meterRequest, speedKey } from './settings.ts';
 import type { Measured, Measuring } from './state.ts';
+import { paceOfMeasure, timeOf } from './time.ts';
 
 export interface SpeedJob {
   /**
-   * Measures original and plan; the result is known and shown afterwards. @throws whatever the
-   * meter throws, `cancelled` too
+   * Measures original and plan; the result is known and shown afterwards, pooled with earlier
+   * measurements of the same key. @throws whatever the meter throws, `cancelled` too
    */
   measure(
     removed: readonly Unit[],
@@ -34,25 +37,6 @@ export interface SpeedContext extends Context {
 export function makeSpeedJob(context: Context): SpeedJob {
   const { meter, get, patch, store } = context;
   const requests = context.newest();
-
-  function follow(event: MeterEvent): void {
-    const { running, notes } = get().speed;
-    if (!running) return;
-    if (event.type === 'progress') patch('speed', { progress: event.progress });
-    else if (event.type === 'note') patch('speed', { notes: [...notes, event.text] });
-    else if (event.type === 'loaded')
-      patch('speed', {
-        running: { ...running, loaded: { ...running.loaded, [event.which]: event.info } },
-      });
-    else if (!event.warmup) {
-      const { batch, tokens, seconds } = event.sample;
-      const samples = {
-        ...running.samples,
-        [event.which]: [...running.samples[event.which], (batch * tokens) / seconds],
-      };
-      patch('speed', { running: { ...running, samples } });
-    }
-  }
 
   return {
     async measure(removed, settings, auto, dtype = null) {
@@ -81,6 +65,8 @@ export function makeSpeedJob(context: Context): SpeedJob {
           settings,
         };
         const plan = get().plan.present;
+        const needed = timeOf(current, removed, settings, get().speed.paces.get(device));
+        const follow = followMeasuring(context, current, device, needed);
         const answer = await meter.measure(request, (event) => {
           if (isNewest()) follow(event);
         });
@@ -89,11 +75,13 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const notes = [
           ...new Set([...answer.notes, ...get().speed.notes, ...(disturbed ? [DISTURBED] : [])]),
         ];
+        if (answer.original && settings.batch === 1)
+          rememberPace(context, device, paceOfMeasure(current, answer.original));
         const measured: Measured = {
           key,
           removed: [...removed],
           ...written,
-          result: { ...answer, notes },
+          ...pooled(get().speed.known.get(key), { ...answer, notes }),
           predicted: null,
         };
         const others = [...get().speed.known.values()].filter(
