@@ -10,7 +10,7 @@ import { isOf, newestOf, quickKey } from './settings.ts';
 import { TIMES } from './time.ts';
 
 /** What takes longer is asked about before it starts by itself. */
-export const ASK_SECONDS = 30;
+const ASK_SECONDS = 30;
 
 /** While no time is known: a model of more bytes is asked about. */
 const UNKNOWN_BYTES = 100e6;

@@ -4,7 +4,8 @@
 import type { MeterEvent, Which } from '../../contract/speed.ts';
 import type { Context } from '../context.ts';
 import type { OpenModel } from '../open/state.ts';
-import { type DeviceAsked, type Pace, paceOf, type TimeNeeded } from './time.ts';
+import { type DeviceAsked, type Pace, paceOf } from './pace.ts';
+import type { TimeNeeded } from './time.ts';
 
 /** The pace of a device from now on. */
 export function rememberPace({ get, patch }: Context, device: DeviceAsked, pace: Pace): void {

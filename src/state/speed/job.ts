@@ -8,11 +8,12 @@ import { blocksLeft, type Unit } from '../../units.ts';
 import type { Context } from '../context.ts';
 import { untilEffectMeasured } from '../effect/waiting.ts';
 import { followMeasuring, rememberPace } from './follow.ts';
+import { paceOfMeasure } from './pace.ts';
 import { pooled } from './pooled.ts';
 import { isPredictable, predict } from './prediction.ts';
 import { isOf, meterRequest, speedKey } from './settings.ts';
 import type { Measured, Measuring } from './state.ts';
-import { paceOfMeasure, timeOf } from './time.ts';
+import { timeOf } from './time.ts';
 
 export interface SpeedJob {
   /**

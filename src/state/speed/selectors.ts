@@ -58,7 +58,7 @@ export interface SpeedView {
 }
 
 /** A larger relative error of a prediction calls for another measurement. */
-export const PARTED = 0.3;
+const PARTED = 0.3;
 
 const CACHES: Record<CacheKind, string> = {
   static: '',

@@ -12,7 +12,7 @@ import type { VariantInfo } from '../../contract/variant.ts';
 import type { ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
 import type { Slice } from '../slice.ts';
-import type { DeviceAsked, Pace } from './time.ts';
+import type { DeviceAsked, Pace } from './pace.ts';
 
 /** A finished measurement with what it belongs to. */
 export interface Measured {

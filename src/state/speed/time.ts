@@ -1,29 +1,16 @@
 // About how long a measurement will take, from what was measured before: of this model or, for its
 // size, of another one.
 
-import { mean } from '../../analysis/perplexity.ts';
-import type { DeviceKind } from '../../contract/device.ts';
-import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
-import type { RunSample, VariantInfo } from '../../contract/variant.ts';
+import type { SpeedSettings } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import type { OpenModel } from '../open/state.ts';
 import type { StudioState } from '../state.ts';
+import { nameOf, type Pace } from './pace.ts';
 import { PROTOCOLS, type SpeedMode, SWEEP_BATCHES } from './settings.ts';
 import type { Swept } from './state.ts';
-
-/** Seconds per byte of a model's files on one device: runs and loads grow with them. */
-export interface Pace {
-  /** Folder and graph of the model that it was measured on. */
-  model: string;
-  load: number;
-  /** Per token of the prompt. */
-  prompt: number;
-  /** Per new token. */
-  token: number;
-}
 
 export interface TimeNeeded {
   seconds: number;
@@ -31,37 +18,6 @@ export interface TimeNeeded {
   isOfOther: boolean;
   /** An upper bound: it may end earlier. */
   isMost: boolean;
-}
-
-export type DeviceAsked = 'auto' | DeviceKind;
-
-const nameOf = ({ summary }: OpenModel) => `${summary.name}/${summary.graph}`;
-
-/** The pace that a run shows. */
-export function paceOf(
-  model: OpenModel,
-  info: VariantInfo,
-  { ttft, seconds, promptTokens, tokens, batch }: RunSample,
-): Pace {
-  const { fileBytes, loadSeconds } = info;
-  const prompt = ttft / Math.max(1, promptTokens * batch);
-  return {
-    model: nameOf(model),
-    load: loadSeconds / fileBytes,
-    prompt: prompt / fileBytes,
-    token: (tokens > 1 ? (seconds - ttft) / ((tokens - 1) * batch) : prompt) / fileBytes,
-  };
-}
-
-/** The pace that a finished measurement shows: the mean of its runs. */
-export function paceOfMeasure(model: OpenModel, { info, samples, loads }: VariantMeasure): Pace {
-  const each = samples.map((sample) => paceOf(model, info, sample));
-  return {
-    model: nameOf(model),
-    load: mean(loads) / info.fileBytes,
-    prompt: mean(each.map(({ prompt }) => prompt)),
-    token: mean(each.map(({ token }) => token)),
-  };
 }
 
 /** Starting a worker and the runtime in it. */
