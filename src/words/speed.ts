@@ -23,8 +23,9 @@ export const SPEED = {
   autoAlways: 'also when it takes long',
   none: 'Not measured yet. Runs alternate between original and pruned.',
   again: 'Measure again',
+  protocol: 'Protocol',
+  paired: 'Paired',
   paperSteadier: 'The paper’s protocol makes more runs.',
-  notes: 'Notes on this measurement',
   bars: 'tok/s, whole run; whiskers: slowest and fastest run',
   barsPredicted: 'dashed: predicted',
 } as const;
@@ -40,17 +41,21 @@ export const SPEED_ROWS = {
 /** "253 to 386 over 5 runs". */
 export const rangeOfRuns = (range: string, runs: number): string => `${range} over ${runs} runs`;
 
+/** The runs behind a mean. */
+export const medianAndRange = (runs: number, median: string, min: string, max: string): string =>
+  `mean of ${runs} runs, median ${median}, ${min} to ${max}`;
+
 /** "95 %: 1.38 to 1.49". */
 export const interval = (range: string): string => `95 %: ${range}`;
 
 /** How it was measured: protocol, devices, a slow cache. */
 export const measuredBy = (protocol: string, devices: readonly string[], cache: string): string =>
-  `${protocol[0]?.toUpperCase() ?? ''}${protocol.slice(1)}, on ${devices.join(' against ')}` +
-  `${cache && `, ${cache}`}.`;
+  `${protocol}, on ${devices.join(' against ')}${cache && `, ${cache}`}.`;
 
 export const staleWords = (whose: string): string => `The pruned numbers are ${whose}.`;
 
-export const gainWords = (gain: string, of: string): string => `Gain ${gain}${of}.`;
+/** "Gain 1.43 × (1.38 to 1.49)." */
+export const gainWords = (gain: string): string => `Gain ${gain}.`;
 
 export const noiseWords = (gain: string): string =>
   `Gain ${gain} is within noise: runs differ more than the two models do.`;
@@ -66,8 +71,8 @@ export const partedWords = (measured: string, predicted: string, times: number):
     ? `After ${times} measurements the prediction is the likelier to be wrong.`
     : 'Other work may have disturbed the runs.');
 
-export const predictedWords = (rate: string, gain: string): string =>
-  `Predicted ${rate} tok/s (gain ${gain}).`;
+export const predictedWords = (rate: string, gain?: string): string =>
+  gain === undefined ? `Predicted ${rate} tok/s.` : `Predicted ${rate} tok/s, gain ${gain}.`;
 
 /** Where the prediction comes from. */
 export const lineWords = (a: string, b: string): string =>
@@ -81,7 +86,6 @@ export const failedWords = (which: 'original' | 'pruned', message: string, hint:
 
 export const SWEEP = {
   title: 'Batch sweep',
-  original: 'original',
   stale: 'The pruned numbers are of another plan.',
   batch: 'batch',
   originalLatency: 'original latency',

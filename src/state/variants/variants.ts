@@ -191,7 +191,7 @@ export function plottable(rows: readonly VariantRow[]): VariantRow[] {
 
 /** Rows with a perplexity whose speed is only predicted. */
 export function predictedRows(rows: readonly VariantRow[]): VariantRow[] {
-  return rows.filter((row) => row.nll !== null && row.predicted !== null);
+  return rows.filter((row) => row.nll !== null && row.predictedGain !== null);
 }
 
 export interface Comparison {
