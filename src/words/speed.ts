@@ -54,8 +54,8 @@ export const measuredBy = (protocol: string, devices: readonly string[], cache: 
 
 export const staleWords = (whose: string): string => `The pruned numbers are ${whose}.`;
 
-/** "Gain 1.43 × (1.38 to 1.49)." */
-export const gainWords = (gain: string): string => `Gain ${gain}.`;
+/** After "Paired": "gain 1.43 × (1.38 to 1.49)." */
+export const gainWords = (gain: string): string => `gain ${gain}.`;
 
 export const noiseWords = (gain: string): string =>
   `Gain ${gain} is within noise: runs differ more than the two models do.`;

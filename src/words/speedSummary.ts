@@ -17,11 +17,39 @@ export const SPEED_SUMMARY = {
   unknownTime: 'Time unknown until the first run.',
 } as const;
 
-/** "Measured 5 times each, quick protocol." */
+/** "Measured over 5 runs each, quick protocol." */
 export const measuredWords = (runs: number, mode: 'quick' | 'paper' | 'custom' | null): string => {
   const protocol = { quick: ', quick protocol', paper: ', paper protocol', custom: '' };
   return `Measured over ${runs} ${runs === 1 ? 'run' : 'runs'} each${mode ? protocol[mode] : ''}.`;
 };
+
+/** Said once a measurement has ended, with what failed. */
+export function announced(
+  gain: string | null,
+  original: string | null,
+  pruned: string | null,
+  failures: readonly string[],
+): string {
+  const words = [
+    gain && `gain ${gain}`,
+    original && `original ${original} tokens per second`,
+    pruned && `pruned ${pruned} tokens per second`,
+    ...failures,
+  ];
+  return `Speed measured: ${words.filter(Boolean).join(', ')}.`;
+}
+
+export const SPEED_EVENTS = {
+  started: 'Measuring speed.',
+  sweepStarted: 'The batch sweep has started.',
+  sweepDone: 'The batch sweep is done.',
+  disturbed:
+    'The plan changed during this measurement, and its perplexity was computed at the same time: ' +
+    'measure again for steadier numbers.',
+} as const;
+
+export const stoppedFor = (job: string): string =>
+  `Measuring was stopped: ${job} needs the device.`;
 
 /** "These numbers are of another plan." */
 export const staleNumbers = (whose: string): string => `These numbers are ${whose}.`;

@@ -5,6 +5,7 @@ import type { SpeedSettings } from '../../contract/speed.ts';
 import { cancelled, EspalierError } from '../../errors.ts';
 import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
+import { SPEED_EVENTS } from '../../words/speedSummary.ts';
 import type { Context } from '../context.ts';
 import { untilEffectMeasured } from '../effect/waiting.ts';
 import { followMeasuring, rememberPace } from './follow.ts';
@@ -74,7 +75,11 @@ export function makeSpeedJob(context: Context): SpeedJob {
         if (!isNewest()) throw cancelled();
         const disturbed = !auto && get().plan.present !== plan && get().score.curve !== null;
         const notes = [
-          ...new Set([...answer.notes, ...get().speed.notes, ...(disturbed ? [DISTURBED] : [])]),
+          ...new Set([
+            ...answer.notes,
+            ...get().speed.notes,
+            ...(disturbed ? [SPEED_EVENTS.disturbed] : []),
+          ]),
         ];
         if (answer.original && settings.batch === 1)
           rememberPace(context, device, paceOfMeasure(current, answer.original));
@@ -121,7 +126,3 @@ export function makeSpeedJob(context: Context): SpeedJob {
     patch('speed', { known, shown: isShown ? measured : speed.shown });
   }
 }
-
-const DISTURBED =
-  'The plan changed during this measurement, and its perplexity was computed at the same ' +
-  'time: measure again for steadier numbers.';

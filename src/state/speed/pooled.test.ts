@@ -52,6 +52,18 @@ describe('prediction and measurement', () => {
     expect(speedView(get()).parted).toBe(true);
   });
 
+  it('are never of a gain that removing blocks cannot bring', async () => {
+    // Two blocks of sixteen cannot make it three times as fast.
+    const { actions, get } = await scored({ noise: 0, drift: [3] });
+    actions.setAutoMeasure(false);
+    actions.setRange(4, 5, true);
+    await actions.measureSpeed('quick');
+    actions.setRange(4, 11, true);
+    const { prediction } = speedView(get());
+    expect(prediction!.fit.a).toBe(0);
+    expect(prediction!.gain).toBeLessThan(16 / 8 + 1);
+  });
+
   it('do not part because the machine was slower for a while', async () => {
     const { actions, get } = await scored({ noise: 0, load: [1, 3] });
     actions.setAutoMeasure(false);

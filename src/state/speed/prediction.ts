@@ -45,6 +45,20 @@ export function sides({ result }: Measured): VariantMeasure[] {
 }
 
 /**
+ * No block makes up for time that the others take: a line that would be below zero without blocks is
+ * noise, and would promise gains above original blocks / pruned blocks.
+ */
+function throughZero(
+  line: LatencyFit,
+  points: readonly { blocks: number; seconds: number }[],
+): LatencyFit {
+  const sum = (of: (point: { blocks: number; seconds: number }) => number) =>
+    points.reduce((total, point) => total + of(point), 0);
+  const b = sum(({ blocks, seconds }) => blocks * seconds) / sum(({ blocks }) => blocks ** 2);
+  return { ...line, a: 0, b };
+}
+
+/**
  * The speed of a model of `blocks` blocks by the line through `known`, where `like` says which
  * settings and device. The points are paired gains on one original, so that a machine that was
  * slower for a while does not bend the line. Runs of warm-up and repeats may differ: they change the
@@ -74,8 +88,9 @@ export function predict(
     if (gain && one.dtype === undefined && isPredictable(one.removed) && isThere(pruned, one))
       add(pruned, gain.ratio);
   }
-  const fit = fitLatency(points);
-  if (!fit) return null;
+  const line = fitLatency(points);
+  if (!line) return null;
+  const fit = line.a < 0 ? throughZero(line, points) : line;
   const seconds = predictSeconds(fit, blocks);
   if (seconds === null) return null;
   const tokensPerSecond = made(settings) / seconds;

@@ -28,6 +28,9 @@ import css from './charts.module.css';
 import { roundTicks, scaleOf, ticksOf } from './scale.ts';
 import { usePoints } from './usePoints.ts';
 
+/** So close to the top a label lies below its point. */
+const TOP = 46;
+
 interface Datum {
   gain: number;
   /** From the gain to the ends of its interval; null without one. */
@@ -64,10 +67,10 @@ export default function ParetoChart({ hover, onHover }: Props) {
         label={inWords(measured, predicted.length)}
         testId="pareto-chart"
         width={600}
-        height={220}
+        height={240}
       >
         <ComposedChart
-          margin={{ top: 20, right: 24, bottom: 18, left: 0 }}
+          margin={{ top: 28, right: 24, bottom: 18, left: 0 }}
           accessibilityLayer={false}
         >
           <CartesianGrid vertical={false} stroke="var(--line)" />
@@ -185,7 +188,7 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
       {label && (
         <text
           x={right ? cx + 8 : cx}
-          y={cy - 11}
+          y={cy < TOP ? cy + 20 : cy - 11}
           textAnchor={right ? 'end' : 'middle'}
           className={`${css.offLabel} ${css.halo}`}
         >

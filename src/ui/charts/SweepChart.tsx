@@ -8,6 +8,7 @@ import { formatShort } from '../format.ts';
 import { longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
+import { roundTicks } from './scale.ts';
 
 interface Datum {
   latency: number;
@@ -28,6 +29,9 @@ export default function SweepChart({ result }: { result: SweepResult }) {
     { name: 'pruned', points: dataOf(result.pruned), stroke: 'var(--leaf)' },
   ].filter(({ points }) => points.length > 0);
   const latencies = series.flatMap(({ points }) => points.map((point) => point.latency));
+  const fastest = Math.max(
+    ...series.flatMap(({ points }) => points.map(({ throughput }) => throughput)),
+  );
   return (
     <ChartFrame
       className={css.sweep}
@@ -48,7 +52,8 @@ export default function SweepChart({ result }: { result: SweepResult }) {
         />
         <YAxis
           {...Y_AXIS}
-          domain={[0, 'auto']}
+          domain={[0, fastest * 1.1]}
+          ticks={roundTicks(0, fastest * 1.1)}
           tickFormatter={(rate: number) => rate.toLocaleString('en')}
           width={50}
           label={longTitleAbove(SWEEP.rateAxis)}

@@ -17,7 +17,6 @@ import {
   staleWords,
 } from '../../words/speed.ts';
 import { withTime } from '../../words/speedSummary.ts';
-import { formatRate } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
@@ -67,7 +66,7 @@ function Gain({ view: { gain, gains, stale, mode } }: { view: SpeedView }) {
         </p>
       ) : (
         <p data-testid="speed-gain">
-          {gainWords(shown)} <Term id="paired">{SPEED.paired}</Term>.
+          <Term id="paired">{SPEED.paired}</Term> {gainWords(shown)}
         </p>
       )}
       {gains.length > 1 && (
@@ -86,7 +85,7 @@ function Predicted({ view }: { view: SpeedView }) {
     const beyond = blocks < fit.blocks[0] || blocks > fit.blocks[1];
     return (
       <p className={css.predicted} data-testid="prediction">
-        {predictedWords(formatRate(tokensPerSecond), `${gain.toFixed(2)} ×`)}{' '}
+        {predictedWords(rate(tokensPerSecond), `${gain.toFixed(2)} ×`)}{' '}
         {lineWords(ms(fit.a), ms(fit.b))}
         {beyond && outsideWords(...fit.blocks)}.
       </p>
@@ -96,7 +95,7 @@ function Predicted({ view }: { view: SpeedView }) {
   if (parted) return <Parted view={view} predicted={predicted.tokensPerSecond} />;
   return (
     <p className={css.predicted} data-testid="prediction">
-      {predictedWords(formatRate(predicted.tokensPerSecond))}
+      {predictedWords(rate(predicted.tokensPerSecond))}
     </p>
   );
 }
@@ -111,7 +110,7 @@ function Parted({ view: { pruned, gains }, predicted }: { view: SpeedView; predi
       <p>
         {partedWords(
           formatSpread(mean, [min, max], 'tok/s'),
-          `${formatBySpread(predicted, [predicted, predicted])} tok/s`,
+          `${rate(predicted)} tok/s`,
           Math.max(1, gains.length),
         )}
       </p>
@@ -123,6 +122,9 @@ function Parted({ view: { pruned, gains }, predicted }: { view: SpeedView; predi
     </div>
   );
 }
+
+/** A predicted rate has no spread of its own. */
+const rate = (value: number) => formatBySpread(value, [value, value]);
 
 const ms = (seconds: number) => (seconds * 1000).toPrecision(3).replace('-', '−');
 

@@ -80,7 +80,7 @@ interface HeadProps {
 /** The word explains itself; the arrow beside it sorts. */
 function Head({ column: { id, term }, order, onSort }: HeadProps) {
   return (
-    <th scope="col" aria-sort={order}>
+    <th scope="col" aria-sort={order} className={id === 'device' ? css.long : undefined}>
       <Term id={term}>{COLUMN_TITLES[id]}</Term>
       <button
         type="button"

@@ -5,7 +5,7 @@ import { formatBySpread, formatGain } from '../../spread.ts';
 import { gainOf, type VariantRow } from '../../state/variants/variants.ts';
 import type { TermId } from '../../words/terms.ts';
 import type { COLUMN_TITLES } from '../../words/variants.ts';
-import { formatPpl, formatRate, formatShort } from '../format.ts';
+import { formatPpl, formatShort } from '../format.ts';
 
 export interface Column {
   id: keyof typeof COLUMN_TITLES;
@@ -22,6 +22,16 @@ export const isPredicted = ({ id }: Column, row: VariantRow): boolean =>
   (id === 'gain' || id === 'toks') && !row.measure && row.predictedGain !== null;
 
 const none = '–';
+
+const rate = (value: number) => formatBySpread(value, [value, value]);
+
+/** As it was measured, times what brings it onto the one original. */
+function decodeWords({ rebased, measure }: VariantRow): string {
+  const stat = measure?.speed.decode;
+  if (!stat) return none;
+  const scale = rebased?.decode ? rebased.decode / stat.mean : 1;
+  return formatBySpread(stat.mean * scale, [stat.min * scale, stat.max * scale]);
+}
 
 export const COLUMNS: readonly Column[] = [
   {
@@ -53,7 +63,7 @@ export const COLUMNS: readonly Column[] = [
         const { mean, min, max } = measure.speed.throughput;
         return formatBySpread(mean, [min, max]);
       }
-      return predicted === null ? none : `≈ ${formatRate(predicted)}`;
+      return predicted === null ? none : `≈ ${rate(predicted)}`;
     },
   },
   {
@@ -62,10 +72,7 @@ export const COLUMNS: readonly Column[] = [
     ofSpeed: true,
     value: ({ rebased, measure }) =>
       rebased ? rebased.decode : (measure?.speed.decode?.mean ?? null),
-    text: ({ rebased, measure }) => {
-      const decode = rebased ? rebased.decode : (measure?.speed.decode?.mean ?? null);
-      return decode === null ? none : formatRate(decode);
-    },
+    text: decodeWords,
   },
   {
     id: 'ttft',
