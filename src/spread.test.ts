@@ -24,6 +24,11 @@ describe('a number with its spread', () => {
     expect(formatBySpread(43, [2, 400])).toBe('40');
   });
 
+  it('is not moved by much: another digit stays where rounding would', () => {
+    expect(formatBySpread(1503, [1010, 2200])).toBe('1,500');
+    expect(formatBySpread(653, [453, 804])).toBe('650');
+  });
+
   it('has no ends without a spread', () => {
     expect(formatSpread(152.34, [152.34, 152.34], 'tok/s')).toBe('152 tok/s');
     expect(formatGainSpread(1.752, [1.752, 1.752])).toBe('1.75 ×');
@@ -40,18 +45,20 @@ describe('a gain', () => {
     expect(formatGainSpread(1.432, [1.38, 1.49])).toBe('1.43 × (1.38 to 1.49)');
     expect(formatGainSpread(1.712, [1.05, 2.61])).toBe('1.7 × (1.05 to 2.61)');
     expect(formatGain(1, [0.99, 1.01])).toBe('1.00 ×');
-    expect(formatGainSpread(0.968, [0.91, 1.04])).toBe('1.0 × (0.91 to 1.04)');
+    expect(formatGainSpread(0.968, [0.91, 1.04])).toBe('0.97 × (0.91 to 1.04)');
     expect(formatGainSpread(0.9677, [0.962, 0.974])).toBe('0.97 × (0.96 to 0.97)');
   });
 });
 
-it('rounds by no more than half the spread', () => {
+it('rounds by no more than an eighth of the spread, or in the third digit', () => {
   const number = fc.double({ min: 1e-3, max: 1e5, noNaN: true });
   fc.assert(
     fc.property(number, fc.double({ min: 0.01, max: 0.9, noNaN: true }), (value, share) => {
       const ends = [value * (1 - share), value * (1 + share)] as const;
       const shown = Number(formatBySpread(value, ends).replaceAll(',', ''));
-      expect(Math.abs(shown - value)).toBeLessThanOrEqual((ends[1] - ends[0]) / 2);
+      expect(Math.abs(shown - value)).toBeLessThanOrEqual(
+        Math.max((ends[1] - ends[0]) / 8, 0.0051 * value),
+      );
     }),
   );
 });

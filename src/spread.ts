@@ -9,6 +9,9 @@ const MOST_DIGITS = 3;
 /** The last digit that is shown may stand for at most this share of the spread. */
 const SHARE = 0.8;
 
+/** Rounding may move a number by at most this share of the spread. */
+const MOVED = 1 / 8;
+
 /** The power of ten of a number's first digit: 2 for 305.8, -1 for 0.43. */
 const exponentOf = (value: number): number =>
   value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
@@ -22,14 +25,20 @@ function lastDigit(value: number, [low, high]: Ends): number {
   const finest = first - MOST_DIGITS + 1;
   const spread = Math.abs(high - low);
   if (!(spread > 0) || !Number.isFinite(spread)) return finest;
-  return Math.min(first, Math.max(finest, Math.floor(Math.log10(SHARE * spread))));
+  const coarsest = Math.min(first, Math.floor(Math.log10(SHARE * spread)));
+  let digit = Math.max(finest, coarsest);
+  while (digit > finest && Math.abs(rounded(value, digit) - value) > MOVED * spread) digit--;
+  return digit;
+}
+
+function rounded(value: number, digit: number): number {
+  const unit = 10 ** digit;
+  return Math.round(value / unit) * unit;
 }
 
 function atDigit(value: number, digit: number): string {
-  const unit = 10 ** digit;
-  const rounded = digit > 0 ? Math.round(value / unit) * unit : value;
   const places = Math.max(0, -digit);
-  return rounded.toLocaleString('en', {
+  return (digit > 0 ? rounded(value, digit) : value).toLocaleString('en', {
     minimumFractionDigits: places,
     maximumFractionDigits: places,
   });

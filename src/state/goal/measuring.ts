@@ -2,18 +2,18 @@
 // pools what was measured.
 
 import { type Goal, meetsGoal } from '../../analysis/goal.ts';
-import { relativeError } from '../../analysis/speed.ts';
+import type { VariantMeasure } from '../../contract/speed.ts';
 import { cancelled, fromReport } from '../../errors.ts';
 import type { Unit } from '../../units.ts';
 import * as words from '../../words/goal.ts';
 import type { SpeedContext } from '../speed/job.ts';
 import type { Measured } from '../speed/state.ts';
-import { pooled, readings } from './pooled.ts';
+import { gainsOf, isApart, withoutOdd } from './odd.ts';
 import type { Steps } from './steps.ts';
 import {
   exactly,
   expected,
-  originalSpeed,
+  originalMeasure,
   quickPair,
   type Reading,
   readingOf,
@@ -23,13 +23,12 @@ import {
 /** A plan is measured at most this often, and all together at most this often again; ours. */
 const MOST_READINGS = 3;
 const MOST_REPEATS = 4;
-/** Gains that are farther apart are a reason to measure again, as a share; ours. */
-const APART = 0.3;
 
 export interface Measuring {
   /** In the words of the goal. */
   inWords(reading: Reading): string;
-  measureOriginal(): Promise<void>;
+  /** The one original that absolute speeds are gains of; stays the same for the whole run. */
+  original(): Promise<VariantMeasure>;
   read(removed: readonly Unit[], goal: Goal): Promise<Reading>;
 }
 
@@ -43,38 +42,22 @@ function verdictOf(reading: Reading, goal: Goal): keyof typeof words.VERDICTS {
   return reading.ci95.some((end) => meetsGoal(end, goal)) ? 'hardly' : 'not';
 }
 
-const isApart = (a: number, b: number) => Math.abs(relativeError(a, b)) > APART;
-
 /**
  * Why a plan is measured once more, or null: it contradicts the prediction or itself, or its
  * interval leaves open whether it meets the goal.
  */
-function doubt(
-  parts: readonly Reading[],
-  all: Reading,
-  goal: Goal,
-  gain: number | null,
-): string | null {
-  if (parts.length >= MOST_READINGS) return null;
-  const [first] = parts;
-  if (parts.length === 1 && gain !== null && isApart(gain, first!.value)) return words.STEPS.apart;
-  if (parts.some(({ value }) => isApart(value, first!.value))) return words.STEPS.unequal;
-  const [low, high] = all.ci95;
+function doubt(one: Measured, reading: Reading, goal: Goal, predicted: number | null) {
+  const gains = gainsOf(one);
+  const [first] = gains;
+  if (first === undefined || gains.length >= MOST_READINGS) return null;
+  if (gains.length === 1 && predicted !== null && isApart(predicted, first))
+    return words.STEPS.apart;
+  if (gains.some((gain) => isApart(gain, first))) return words.STEPS.unequal;
+  const [low, high] = reading.ci95;
   const isOpen = meetsGoal(low, goal) !== meetsGoal(high, goal);
   // A mean that misses the goal is looked at once more, one that meets it until it is sure.
-  return isOpen && (parts.length === 1 || meetsGoal(all.value, goal))
-    ? words.STEPS.straddles
-    : null;
-}
-
-/** Of three measurements that contradict each other, the two that agree best. */
-function agreeing(parts: readonly Measured[], ratioOf: (one: Measured) => number): Measured[] {
-  const ratios = parts.map(ratioOf);
-  const isOdd = parts.length > 2 && isApart(Math.max(...ratios), Math.min(...ratios));
-  if (!isOdd) return [...parts];
-  const middle = [...ratios].sort((a, b) => a - b)[1]!;
-  const distance = (one: Measured) => Math.abs(Math.log(ratioOf(one) / middle));
-  return [...parts].sort((a, b) => distance(a) - distance(b)).slice(0, 2);
+  const isWorth = gains.length === 1 || meetsGoal(reading.value, goal);
+  return isOpen && isWorth ? words.STEPS.straddles : null;
 }
 
 export function makeMeasuring(
@@ -83,8 +66,9 @@ export function makeMeasuring(
   isWanted: () => boolean,
 ): Measuring {
   let repeats = 0;
+  let base: VariantMeasure | null = null;
   const inWords = (reading: Reading) =>
-    words.reached(get().goal.kind, reading, originalSpeed(get())?.speed.throughput.mean ?? null);
+    words.reached(get().goal.kind, reading, base?.speed.throughput.mean ?? null);
 
   async function measure(removed: readonly Unit[]): Promise<Measured> {
     const one = await speedJob.measure(removed, SETTINGS, false, get().export.dtype);
@@ -97,38 +81,37 @@ export function makeMeasuring(
 
   return {
     inWords,
-    async measureOriginal() {
+    async original() {
+      base ??= originalMeasure(get());
+      if (base) return base;
       steps.begin('speed', words.STEPS.original);
-      await measure([]);
-      const { min, max, mean } = originalSpeed(get())!.speed.throughput;
+      base = (await measure([])).result.original!;
+      const { min, max, mean } = base.speed.throughput;
       steps.end(inWords({ value: 1, ci95: [min / mean, max / mean] }));
+      return base;
     },
     async read(removed, goal) {
       const { kind } = get().goal;
-      const read = (one: Measured) => readingOf(kind, one)!;
+      const k = removed.length;
       const before = expected(get(), removed);
-      const gain = before?.isPredicted && kind !== 'memory' ? before.value : null;
-      const known = quickPair(get(), removed);
-      const parts: Measured[] = known ? [known] : [];
+      const predicted = before?.isPredicted ? before.value : null;
+      let one = quickPair(get(), removed);
       let again: string | null = null;
       for (;;) {
-        const { length } = parts;
-        const predicted = before?.isPredicted ? inWords(exactly(before.value)) : null;
-        if (length === 0 || again !== null) {
-          if (again === null) steps.begin('speed', words.STEPS.speed(removed.length, predicted));
-          else steps.again('speed', words.STEPS.speedAgain(removed.length, again));
-          parts.push(await measure(removed));
-        } else steps.begin('speed', words.STEPS.knownSpeed(removed.length));
-        const used = agreeing(parts, (one) => read(one).value);
-        const one = used.reduce(pooled);
-        speedJob.keep(one);
-        const reading = read(one);
-        const left = parts.length - used.length;
-        steps.end(
-          words.STEPS.speedRead(inWords(reading), readings(one), left, verdictOf(reading, goal)),
-        );
+        if (again !== null) steps.again('speed', words.STEPS.speedAgain(k, again));
+        else if (one) steps.begin('speed', words.STEPS.knownSpeed(k));
+        else {
+          const inAdvance = predicted === null ? null : inWords(exactly(predicted));
+          steps.begin('speed', words.STEPS.speed(k, inAdvance));
+        }
+        if (!one || again !== null) one = await measure(removed);
+        const { used, left } = withoutOdd(one);
+        if (left > 0) speedJob.keep(used);
+        const reading = readingOf(kind, used)!;
+        const count = gainsOf(used).length;
+        steps.end(words.STEPS.speedRead(inWords(reading), count, left, verdictOf(reading, goal)));
         // Equal bytes need no second look.
-        again = kind === 'memory' ? null : doubt(parts.map(read), reading, goal, gain);
+        again = kind === 'memory' ? null : doubt(one, reading, goal, predicted);
         if (again === null || repeats === MOST_REPEATS) return reading;
         repeats++;
       }

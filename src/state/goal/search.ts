@@ -7,15 +7,7 @@ import type { Context } from '../context.ts';
 import { type Candidate, candidatesOf, mostRemovals } from './candidates.ts';
 import { isMet, type Measuring } from './measuring.ts';
 import type { Quality } from './quality.ts';
-import {
-  exactly,
-  expected,
-  measuredGoal,
-  originalSpeed,
-  type Reading,
-  sizeOf,
-  targetBytes,
-} from './target.ts';
+import { exactly, expected, measuredGoal, type Reading, sizeOf, targetBytes } from './target.ts';
 
 /** A plan with what was found out about it. */
 export interface Tested extends Candidate {
@@ -68,9 +60,11 @@ export async function searchByMeasuring(
   { quality, measuring }: Parts,
 ): Promise<Outcome> {
   const { get } = context;
-  if (get().goal.kind !== 'faster' && !originalSpeed(get())) await measuring.measureOriginal();
-  const goal = measuredGoal(get())!;
-  const start = originalReading(context);
+  const { kind } = get().goal;
+  const original = kind === 'faster' ? null : await measuring.original();
+  const goal = measuredGoal(get(), original?.speed.throughput.mean ?? Number.NaN);
+  // A gain over itself is 1.
+  const start = exactly(kind === 'memory' && original ? original.deviceBytes : 1);
   if (meetsGoal(start.value, goal)) return { end: 'original', reading: start };
   const tested = new Map<number, Tested>();
   let limit = mostRemovals(get());
@@ -99,12 +93,6 @@ export async function searchByMeasuring(
     why: broken ? boundReason(context, broken) : REASONS.tooFew(limit),
     closest: farthest ?? (broken && { ...broken, reading: null }),
   };
-}
-
-/** Device memory, or 1, the gain of the original over itself. */
-function originalReading({ get }: Context): Reading {
-  const original = get().goal.kind === 'memory' ? originalSpeed(get()) : null;
-  return exactly(original ? original.deviceBytes : 1);
 }
 
 function fewestThatMeet(tested: ReadonlyMap<number, Tested>, goal: Goal): Tested | null {

@@ -6,10 +6,10 @@ import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { canScore } from '../score/selectors.ts';
 import { measureObstacle } from '../speed/selectors.ts';
+import { timeOf } from '../speed/time.ts';
 import type { StudioState } from '../state.ts';
 import { CHEAP_SECONDS, iterativeSeconds } from './iterative.ts';
-import { readings } from './pooled.ts';
-import { isExact, sizeOf } from './target.ts';
+import { isExact, SETTINGS, sizeOf } from './target.ts';
 
 /** Why no plan can be looked for now, or null. */
 export function goalObstacle(state: StudioState): string | null {
@@ -34,12 +34,14 @@ const USUAL_SHARE = 0.25;
 /** Measurements of a usual run: two plans, one of them twice. */
 const USUAL_READINGS = 3;
 
-/** Seconds of the newest quick measurement; null without one. */
-function speedSeconds({ speed }: StudioState): number | null {
-  const last = [...speed.known.values()].findLast(
-    ({ result }) => result.settings.mode === 'quick' && result.pruned !== null,
-  );
-  return last && last.result.seconds > 0 ? last.result.seconds / readings(last) : null;
+/** Seconds of one measurement of a usual plan; null while nothing is known of the device. */
+function speedSeconds({ model, score, speed }: StudioState): number | null {
+  const { current } = model;
+  if (!current) return null;
+  const { numBlocks } = current.summary;
+  const removed = Array.from({ length: Math.round(numBlocks * USUAL_SHARE) }, (_, block) => block);
+  const pace = speed.paces.get(score.settings.device);
+  return timeOf(current, removed, SETTINGS, pace)?.seconds ?? null;
 }
 
 /** What a run will take, as far as it is known before it starts. */

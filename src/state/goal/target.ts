@@ -2,13 +2,12 @@
 // measured, with what is expected of a plan before that.
 
 import type { Goal } from '../../analysis/goal.ts';
-import { fitLatency, gainOf, predictSeconds, throughputOf } from '../../analysis/speed.ts';
 import type { VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { GoalKind } from '../../words/goal.ts';
-import { isPredictable } from '../speed/prediction.ts';
-import { deviceEstimate, isOf, newestOf, PROTOCOLS, speedKey } from '../speed/settings.ts';
+import { predict } from '../speed/prediction.ts';
+import { deviceEstimate, newestOf, PROTOCOLS, speedKey } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
 
@@ -57,22 +56,20 @@ function quickOnes(state: StudioState): Measured[] {
   );
 }
 
-/**
- * Tokens/s of the original that absolute speeds are gains of: the oldest measurement, so that it
- * does not change while a plan is looked for. Null while there is none.
- */
-export function originalSpeed(state: StudioState): VariantMeasure | null {
-  return quickOnes(state).find(({ result }) => result.original)?.result.original ?? null;
+/** The newest quick measurement of the original; null while there is none. */
+export function originalMeasure(state: StudioState): VariantMeasure | null {
+  return quickOnes(state).findLast(({ result }) => result.original)?.result.original ?? null;
 }
 
-/** What a measured value must reach; null while the original that it depends on is not measured. */
-export function measuredGoal(state: StudioState): Goal | null {
-  const { kind, value } = state.goal;
-  if (value === null) return null;
-  if (kind === 'memory') return { sense: 'atMost', value };
-  if (kind === 'faster') return { sense: 'atLeast', value: 1 + value / 100 };
-  const original = originalSpeed(state);
-  return original && { sense: 'atLeast', value: value / original.speed.throughput.mean };
+/**
+ * What a measured value must reach.
+ * @param original tokens/s that absolute speeds are gains of
+ */
+export function measuredGoal({ goal }: StudioState, original: number): Goal {
+  const value = goal.value ?? Number.NaN;
+  if (goal.kind === 'memory') return { sense: 'atMost', value };
+  if (goal.kind === 'faster') return { sense: 'atLeast', value: 1 + value / 100 };
+  return { sense: 'atLeast', value: value / original };
 }
 
 /** The quick measurement of a plan, original and pruned; null without one. */
@@ -83,24 +80,14 @@ export function quickPair(state: StudioState, removed: readonly Unit[]): Measure
 
 /** What a measurement says of the goal; null when the pruned model was not measured. */
 export function readingOf(kind: GoalKind, { result }: Measured): Reading | null {
-  const { original, pruned, interleaved } = result;
-  if (!original || !pruned) return null;
-  if (kind === 'memory')
-    return { value: pruned.deviceBytes, ci95: [pruned.deviceBytes, pruned.deviceBytes] };
-  const { ratio, ci95 } =
-    result.gain ??
-    gainOf(
-      original.samples.map(throughputOf),
-      pruned.samples.map(throughputOf),
-      interleaved === 'runs',
-    );
-  return { value: ratio, ci95 };
+  const { pruned, gain } = result;
+  if (kind === 'memory') return pruned && exactly(pruned.deviceBytes);
+  return gain && { value: gain.ratio, ci95: gain.ci95 };
 }
 
 /**
- * What a plan may reach before it is measured. Gains follow from a line through the times relative
- * to the original's of the same measurement, so that what slows the whole machine cancels; before
- * the first measurement, from the sizes.
+ * What a plan may reach before it is measured: by the line through the gains of others or, before the
+ * first measurement, by the sizes, which says only what to try first.
  */
 export function expected(
   state: StudioState,
@@ -112,20 +99,13 @@ export function expected(
     const value = deviceEstimate(model, removed, SETTINGS.promptTokens + SETTINGS.tokens);
     return { value, isPredicted: true };
   }
-  const all = model.summary.numBlocks;
-  const points = quickOnes(state).flatMap((one) => {
-    const ratio = one.result.gain?.ratio;
-    const isLike = isOf(one, one.removed, state.export.dtype) && isPredictable(one.removed);
-    return ratio && isLike && one.removed.join() !== removed.join()
-      ? [
-          { blocks: all, seconds: 1 },
-          { blocks: blocksLeft(all, one.removed), seconds: 1 / ratio },
-        ]
-      : [];
-  });
-  const fit = fitLatency(points);
-  const relative = fit && predictSeconds(fit, blocksLeft(all, removed));
-  if (relative) return { value: 1 / relative, isPredicted: true };
+  const key = removed.join();
+  const others = quickOnes(state).filter((one) => one.removed.join() !== key);
+  const like = others.findLast(({ result }) => result.gain);
+  const blocks = blocksLeft(model.summary.numBlocks, removed);
+  // The line is of the source's precision.
+  const line = like && state.export.dtype === null ? predict(others, like, blocks) : null;
+  if (line) return { value: line.gain, isPredicted: true };
   const left = planSize(model.summary, removed).bytes;
   return { value: planSize(model.summary, []).bytes / left, isPredicted: false };
 }

@@ -6,6 +6,7 @@ import { CommandButton } from '../kit/CommandButton.tsx';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { Panel } from '../kit/Panel.tsx';
+import { SpeedSummary } from '../speed/SpeedSummary.tsx';
 import { StabilityNoise } from '../stability/StabilityNoise.tsx';
 import { useStudio } from '../studioContext.ts';
 import { Verdict } from '../verdict/Verdict.tsx';
@@ -20,6 +21,7 @@ export function ResultPanel() {
       <EffectTable />
       <Verdict />
       <EffectStatus />
+      <SpeedSummary />
       <StabilityNoise />
       <ErrorNotice place="plan" />
       <div className={css.actions}>
