@@ -7,6 +7,7 @@ import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
 import { engineJob } from '../state/jobs.ts';
 import { endOf, pageTitle } from '../state/longJob.ts';
+import { runByKey } from '../state/runByKey.ts';
 import { JOBS } from '../state/state.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
@@ -70,7 +71,7 @@ export function Shortcuts() {
           )
             return;
           event.preventDefault();
-          command.run(store.actions, state);
+          runByKey(command, store.actions, state);
         };
         return [key, handler] as const;
       }),

@@ -51,6 +51,9 @@ const KINDS: readonly { name: RegExp; is: string; hint: string }[] = [
 
 const kindOf = (path: string) => KINDS.find(({ name }) => name.test(path));
 
+/** True for a file that stands beside the graph in a model folder, such as tokenizer.json. */
+export const isFileOfModel = (path: string): boolean => kindOf(path)?.hint === WHOLE_FOLDER;
+
 /** The error of files among which there is no graph. */
 export function noGraph(folder: Pick<Folder, 'name' | 'what' | 'files'>): EspalierError {
   const { files } = folder;

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { ErrorPlace } from '../state.ts';
-import type { Dialog } from './state.ts';
+import type { Dialog, ToastAction } from './state.ts';
 
 export interface ViewActions {
   hover(block: number | null): void;
@@ -14,6 +14,8 @@ export interface ViewActions {
   /** Remembered between visits. */
   setNotify(on: boolean): void;
   dismiss(place: ErrorPlace): void;
+  /** Says something with a button for a command. */
+  offer(text: string, action: ToastAction): void;
   /** The engine was started anew after it died or hung. */
   engineReplaced(error: ErrorReport): void;
 }
@@ -48,6 +50,7 @@ export function makeViewActions(
       void choices?.remember('notify', on);
     },
     dismiss: context.clear,
+    offer: context.toast,
     engineReplaced(error) {
       // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a
       // fault nothing is asked again, so that one fault cannot repeat for ever.
