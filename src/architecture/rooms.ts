@@ -7,8 +7,8 @@
 export const ARROWS = {
   onnx: [],
   analysis: [],
-  words: [],
   text: [],
+  words: [],
   model: ['onnx'],
   contract: ['analysis', 'text', 'model'],
   files: ['onnx', 'model'],
@@ -17,8 +17,8 @@ export const ARROWS = {
   speed: ['analysis', 'contract'],
   bridge: ['contract', 'speed'],
   worker: ['onnx', 'analysis', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
-  state: ['words', 'analysis', 'model', 'contract', 'files', 'bridge'],
-  ui: ['words', 'analysis', 'model', 'contract', 'state'],
+  state: ['analysis', 'words', 'model', 'contract', 'files', 'bridge'],
+  ui: ['analysis', 'words', 'model', 'contract', 'state'],
   cli: ['analysis', 'model', 'contract', 'node', 'runtime', 'speed'],
   main: ['bridge', 'state', 'ui'],
 } as const satisfies Record<string, readonly string[]>;
