@@ -1,8 +1,7 @@
-// What listens to the whole window: drops, shortcuts, focus; and what shows outside the page's
-// content: toasts, title, notifications.
+// What listens to the whole window: drops, shortcuts, focus; and what shows outside the page: its
+// title, notifications.
 
 import { useEffect, useRef, useState } from 'react';
-import { toast } from 'sonner';
 import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
 import { engineJob } from '../state/jobs.ts';
@@ -126,14 +125,6 @@ export function FocusKeeper() {
       observer.disconnect();
     };
   }, []);
-  return null;
-}
-
-export function Toasts() {
-  const last = useStudio((state) => state.view.toast);
-  useEffect(() => {
-    if (last) toast(last.text);
-  }, [last]);
   return null;
 }
 
