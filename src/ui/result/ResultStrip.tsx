@@ -32,7 +32,7 @@ export function ResultStrip() {
       <JobBar />
       {!wide && usable && (
         <div className={css.slider}>
-          <span>{BLOCKS.remove}</span>
+          <span>{BLOCKS.removeShort}</span>
           <LowestSlider testId="strip-lowest" />
           <b>{count}</b>
         </div>
