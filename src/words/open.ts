@@ -60,12 +60,12 @@ export const busyExporting = (name: string) =>
   'again.';
 
 /** The kinds of JSON that the page understands. */
-export const JSON_KINDS =
+const JSON_KINDS =
   'Espalier reads two kinds of JSON file: an espalier.json, which restores a plan, and windows of ' +
   'token ids, as in [[1, 2, 3], [4, 5, 6]].';
 
 /** Where a text stops being JSON. `found` is '' at its end. */
-export function jsonFaultWords({ line, column, found }: JsonPlace): string {
+function jsonFaultWords({ line, column, found }: JsonPlace): string {
   if (found === '') return `it breaks off at line ${line}, column ${column}`;
   const sign = found < ' ' ? 'a line break or control character' : `“${found}”`;
   return `the first fault is at line ${line}, column ${column} (${sign})`;
