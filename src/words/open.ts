@@ -18,6 +18,8 @@ export const FIRST_PAGE = {
     'does to perplexity, and exports a smaller model that runs wherever the original runs.',
   method: 'The method is depth pruning as in',
   drop: 'or drop a folder anywhere on this page',
+  /** Where folders cannot be dropped, and on some phones not be chosen. */
+  zip: 'Open a zip',
   kinds:
     'Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing leaves ' +
     'this tab.',

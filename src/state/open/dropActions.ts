@@ -1,6 +1,7 @@
 // Takes what people drop on the page: a model folder, a text, a list of token ids, a table of
 // another tool, an espalier.json. Whatever it is, the page answers.
 
+import type { PickedFolder } from '../../files/pickedFolder.ts';
 import * as words from '../../words/open.ts';
 import type { Context } from '../context.ts';
 import type { EvaluateActions } from '../evaluate/actions.ts';
@@ -13,6 +14,8 @@ import { type Dropped, sortDropped, sortJson } from './dropped.ts';
 export interface DropActions {
   /** Call within the drop event. */
   drop(data: DataTransfer): Promise<void>;
+  /** One file as if it had been dropped, such as a zip of a model folder. */
+  openFile(file: File): Promise<void>;
   /** A file for scoring, as text or token ids; tables and an espalier.json are recognised. */
   takeFile(file: File): Promise<void>;
   /** What a dropped text is for; null forgets it. */
@@ -57,6 +60,18 @@ export function makeDropActions(context: Context, others: Others): DropActions {
     else await takeJson(file.name, text);
   }
 
+  /** Whatever cannot be used is answered with what it is and what to do. */
+  async function answer(read: () => Promise<PickedFolder | null>): Promise<void> {
+    try {
+      const folder = await read();
+      if (!folder) return;
+      context.clear('open');
+      await take(sortDropped(folder));
+    } catch (error) {
+      context.fail('open', error);
+    }
+  }
+
   return {
     async takeFile(file) {
       const text = await file.text().catch((error: unknown) => {
@@ -76,14 +91,10 @@ export function makeDropActions(context: Context, others: Others): DropActions {
       if (purpose === 'evaluate') others.setEvaluationText(dropped.name, dropped.text);
     },
     async drop(data) {
-      try {
-        const folder = await context.disk.readDrop(data);
-        if (!folder) return;
-        context.clear('open');
-        await take(sortDropped(folder));
-      } catch (error) {
-        context.fail('open', error);
-      }
+      await answer(() => context.disk.readDrop(data));
+    },
+    async openFile(file) {
+      await answer(async () => ({ name: file.name, files: [{ path: file.name, file }] }));
     },
   };
 }

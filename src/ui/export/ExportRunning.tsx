@@ -82,6 +82,7 @@ function Time({ estimate: { seconds } }: { estimate: ExportEstimate }) {
     return () => clearInterval(timer);
   }, []);
   if (!seconds) return null;
-  const spent = formatSeconds(Math.round(elapsed));
+  const whole = Math.round(elapsed);
+  const spent = whole < 10 ? `${whole} s` : formatSeconds(whole);
   return <p className={kit.note}>{elapsedOf(spent, secondsWords(seconds))}</p>;
 }

@@ -5,9 +5,11 @@ import { nextStep } from '../../state/export/nextStep.ts';
 import { NEXT } from '../../words/export.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import kit from '../kit/kit.module.css';
+import { useStudio } from '../studioContext.ts';
 import css from './export.module.css';
 
 export function NextStep({ result, isZip }: { result: ExportResult; isZip: boolean }) {
+  const isPruned = useStudio((state) => state.export.removed.length > 0);
   const step = nextStep(result);
   if (!step) return null;
   const { loader, code, hub } = step;
@@ -24,7 +26,7 @@ export function NextStep({ result, isZip }: { result: ExportResult; isZip: boole
           {NEXT.guide}
         </a>
       </Code>
-      <p className={kit.note}>{NEXT.healing}</p>
+      {isPruned && <p className={kit.note}>{NEXT.healing}</p>}
     </section>
   );
 }

@@ -1,6 +1,5 @@
 // Asks which graph of a folder to open: precision, path, size, what loads it, and a recommendation.
 
-import { useEffect, useRef } from 'react';
 import { formatBytes } from '../../quantities.ts';
 import { adviseGraphs } from '../../state/open/graphAdvice.ts';
 import type { ModelSlice } from '../../state/open/state.ts';
@@ -8,6 +7,7 @@ import { CHOOSER } from '../../words/choosing.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
+import { useFirstFocus } from '../kit/useFirstFocus.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './chooser.module.css';
 
@@ -26,13 +26,8 @@ export function Chooser() {
 
 function Graphs({ chooser }: { chooser: NonNullable<ModelSlice['chooser']> }) {
   const actions = useActions();
-  const best = useRef<HTMLButtonElement>(null);
+  const best = useFirstFocus<HTMLButtonElement>();
   const graphs = adviseGraphs(chooser.graphs);
-  // After the dialog has opened and put the focus on its first button.
-  useEffect(() => {
-    const frame = requestAnimationFrame(() => best.current?.focus());
-    return () => cancelAnimationFrame(frame);
-  }, []);
   return (
     <>
       <ul className={css.graphs}>

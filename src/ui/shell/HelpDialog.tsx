@@ -8,6 +8,7 @@ import { Dialog } from '../kit/Dialog.tsx';
 import { keyName } from '../kit/keyName.ts';
 import kit from '../kit/kit.module.css';
 import { PaperLink } from '../kit/PaperLink.tsx';
+import { useFirstFocus } from '../kit/useFirstFocus.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './help.module.css';
 
@@ -16,9 +17,10 @@ const isTouch = () => window.matchMedia('(pointer: coarse)').matches;
 
 export default function HelpDialog() {
   const actions = useActions();
+  const top = useFirstFocus<HTMLElement>();
   return (
     <Dialog title={HELP.title} onClose={() => actions.openDialog(null)} testId="help-dialog">
-      <section className={css.part} aria-labelledby="help-does">
+      <section ref={top} tabIndex={-1} className={css.part} aria-labelledby="help-does">
         <h3 id="help-does">{HELP.does}</h3>
         <ol className={css.steps}>
           {HELP.steps.map((step) => (
