@@ -42,9 +42,8 @@ interface CodeProps {
 function Code({ title, code, testId, children }: CodeProps) {
   return (
     <div className={css.snippet}>
-      <div className={kit.row}>
+      <div className={css.head}>
         <b>{title}</b>
-        <span className={kit.grow} />
         <CopyButton name={title} text={code} testId={`next-${testId}-copy`} />
       </div>
       <pre className={css.code} data-testid={`next-${testId}`}>

@@ -45,7 +45,8 @@ export function Toasts() {
     <div id={LAYER} popover="manual" className={css.layer}>
       <Messages />
       <Faults />
-      <Toaster position="bottom-center" theme="system" />
+      {/* Above the strip with the result. */}
+      <Toaster position="bottom-center" theme="system" mobileOffset={{ bottom: 96 }} />
     </div>
   );
 }
