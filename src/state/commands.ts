@@ -275,7 +275,7 @@ const TABLE = [
   },
   {
     id: 'help',
-    label: 'Keyboard and help',
+    label: 'Help and about',
     keys: ['?', 'Shift+?'],
     enabled: () => true,
     run: (actions) => actions.openDialog('help'),
