@@ -2,6 +2,7 @@
 
 export const SPEED_SUMMARY = {
   title: 'speed',
+  label: 'Speed of this plan',
   tokensPerSecond: 'tok/s',
   arrow: 'to',
   measure: 'Measure',

@@ -20,7 +20,7 @@ export function SpeedSummary() {
   const hasPlan = useStudio((state) => state.plan.present.removed.length > 0);
   const figures = figuresOf(view, hasPlan);
   return (
-    <section className={css.summary} aria-label={SPEED_SUMMARY.title} data-testid="speed-summary">
+    <section className={css.summary} aria-label={SPEED_SUMMARY.label} data-testid="speed-summary">
       <p className={css.line} data-kind={figures.kind}>
         <Term id="gain">{SPEED_SUMMARY.title}</Term>
         <Gain figures={figures} />
