@@ -22,6 +22,7 @@ describe('a number with its spread', () => {
 
   it('keeps one digit when the spread is larger than the number', () => {
     expect(formatBySpread(43, [2, 400])).toBe('40');
+    expect(formatBySpread(43, [2, 400], 2)).toBe('43');
   });
 
   it('is not moved by much: another digit stays where rounding would', () => {

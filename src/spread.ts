@@ -50,9 +50,12 @@ export function formatEnds([low, high]: Ends): string {
   return `${atDigit(low, digit)} to ${atDigit(high, digit)}`;
 }
 
-/** The number alone: "300" for 305.8 of 253 to 386, "306" of 303 to 309. */
-export const formatBySpread = (value: number, ends: Ends): string =>
-  atDigit(value, lastDigit(value, ends));
+/**
+ * The number alone: "300" for 305.8 of 253 to 386, "306" of 303 to 309.
+ * @param least digits at least: two beside a change in percent, which they should not contradict
+ */
+export const formatBySpread = (value: number, ends: Ends, least: 1 | 2 = 1): string =>
+  atDigit(value, Math.min(exponentOf(value) + 1 - least, lastDigit(value, ends)));
 
 /**
  * The number with its ends: "about 300 tok/s (253 to 386)", "306 tok/s (303 to 309)"; "about" where

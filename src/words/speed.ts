@@ -6,7 +6,7 @@ export const SPEED = {
   original: 'original',
   pruned: 'pruned',
   gain: 'gain',
-  wholeRun: 'whole run, prompt included',
+  wholeRun: 'whole run',
   notMeasured: 'not measured',
   nothingRemoved: 'nothing is removed',
   predicted: 'predicted',

@@ -2,7 +2,9 @@
 
 export const SPEED_SUMMARY = {
   title: 'speed',
+  label: 'Speed of this plan',
   tokensPerSecond: 'tok/s',
+  wholeRun: 'tok/s, whole run',
   arrow: 'to',
   measure: 'Measure',
   always: 'Always measure',

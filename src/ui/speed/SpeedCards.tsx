@@ -29,7 +29,9 @@ function OriginalCard({ view: { original, errors } }: { view: SpeedView }) {
   const stat = original?.speed.throughput;
   return (
     <article className={css.card} aria-labelledby="speed-original">
-      <h3 id="speed-original">{SPEED.original}</h3>
+      <h3 id="speed-original">
+        {SPEED.original}, {SPEED.wholeRun}
+      </h3>
       <p className={css.big} data-testid="toks-original" data-kind={stat ? 'measured' : 'none'}>
         {stat ? formatBySpread(stat.mean, [stat.min, stat.max]) : '–'} <Rate />
       </p>
@@ -57,7 +59,9 @@ function PrunedCard({ view, hasPlan }: Props) {
   };
   return (
     <article className={css.card} aria-labelledby="speed-pruned">
-      <h3 id="speed-pruned">{SPEED.pruned}</h3>
+      <h3 id="speed-pruned">
+        {SPEED.pruned}, {SPEED.wholeRun}
+      </h3>
       <p
         className={`${css.big} ${kind === 'stale' ? kit.stale : ''}`}
         data-testid="toks-pruned"
@@ -85,7 +89,7 @@ function GainCard({ view, hasPlan }: Props) {
   return (
     <article className={css.card} aria-labelledby="speed-gain-title">
       <h3 id="speed-gain-title">
-        <Term id="gain">{SPEED.gain}</Term>
+        <Term id="gain">{SPEED.gain}</Term>, {SPEED.wholeRun}
       </h3>
       <p
         className={`${css.big} ${kind === 'stale' ? kit.stale : ''}`}

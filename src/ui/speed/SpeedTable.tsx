@@ -29,7 +29,7 @@ interface Line {
 }
 
 const rate = (value: number, stat?: Stat | null) =>
-  formatBySpread(value, stat ? [stat.min, stat.max] : [value, value]);
+  formatBySpread(value, stat ? [stat.min, stat.max] : [value, value], 2);
 
 const LINES: readonly Line[] = [
   {
