@@ -14,6 +14,8 @@ export interface ViewActions {
   /** Remembered between visits. */
   setNotify(on: boolean): void;
   dismiss(place: ErrorPlace): void;
+  /** A short message that goes away by itself, read aloud too. */
+  toast(text: string): void;
   /** The engine was started anew after it died or hung. */
   engineReplaced(error: ErrorReport): void;
 }
@@ -48,6 +50,7 @@ export function makeViewActions(
       void choices?.remember('notify', on);
     },
     dismiss: context.clear,
+    toast: context.toast,
     engineReplaced(error) {
       // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a
       // fault nothing is asked again, so that one fault cannot repeat for ever.

@@ -18,7 +18,7 @@ export default function ImportanceChart() {
   return ofSublayers ? <SublayersChart key={key} /> : <BlocksChart key={key} />;
 }
 
-function BlocksChart() {
+export function BlocksChart() {
   const view = useStudio(curveData);
   const { scores, baseline } = view;
   const lines = useMemo(
