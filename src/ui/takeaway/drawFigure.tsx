@@ -36,14 +36,16 @@ export async function drawFigure(
   maker: Maker,
   when: Date,
 ): Promise<Figure> {
+  // What the pointer rests on is no part of a figure.
+  store.actions.hover(null);
   const figure = FIGURES[id];
   const state = store.state.getState();
   const legend = figure.legend(state);
   const host = document.createElement('div');
   host.inert = true;
+  host.dataset.scheme = 'light';
   host.style.cssText =
-    `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px; color-scheme: light; ` +
-    'pointer-events: none;';
+    `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px; pointer-events: none;`;
   document.body.append(host);
   const root = createRoot(host, { identifierPrefix: `figure-${id}-` });
   try {
