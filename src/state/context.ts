@@ -5,6 +5,7 @@ import type { MeterApi } from '../contract/meter.ts';
 import type { FolderSource } from '../contract/open.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
+import { toHash } from './address.ts';
 import type { Disk } from './disk.ts';
 import { makeNewest, type Newest } from './newest.ts';
 import type { ErrorPlace, StudioState } from './state.ts';
@@ -46,6 +47,8 @@ export interface Context extends Deps {
     slice: K,
     fields: { [F in keyof StudioState[K]]?: StudioState[K][F] },
   ): void;
+  /** Writes plan and workspace into the address bar. */
+  writeAddress(): void;
   /** Shows an error at its place, unless it is a cancellation. */
   fail(place: ErrorPlace, error: unknown): void;
   clear(place: ErrorPlace): void;
@@ -74,6 +77,10 @@ export function makeContext(
     get: store.getState,
     patch,
     announce,
+    writeAddress() {
+      const { plan, view } = store.getState();
+      address.write(toHash(plan.present.removed, view.workspace));
+    },
     fail(place, error) {
       if (isCancelled(error)) return;
       const report: ErrorReport = toReport(error);
