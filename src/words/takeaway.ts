@@ -97,6 +97,8 @@ export const legendWords = {
   block: 'without the block',
   removedBlock: 'removed by the plan',
   removed: 'removed by the plan',
+  struck: 'numbers struck through: removed by the plan',
+  lowestOf: (k: number) => `the ${k} that the criterion removes first`,
   locked: 'locked',
   interval: '95 % interval',
   offScale: 'off the scale',
@@ -116,14 +118,4 @@ export const legendWords = {
   onFront: 'none is both faster and better',
   variant: 'other variant',
   predicted: 'predicted speed',
-};
-
-export const axisTitles = {
-  block: 'block',
-  group: 'noise',
-  pplWithout: 'perplexity without the block (logarithmic scale)',
-  pplWithoutSublayer: 'perplexity without the sublayer (logarithmic scale)',
-  rate: 'tokens per second',
-  rank: 'rank by perplexity (1 = removed first)',
-  byMeanRank: 'block, in the order of mean ranks',
 };

@@ -120,7 +120,5 @@ export const TAKEAWAYS = [
   },
 ] as const satisfies readonly Takeaway[];
 
-export type TakeawayId = (typeof TAKEAWAYS)[number]['id'];
-
 /** Those that have a chart. */
 export type FigureId = Extract<(typeof TAKEAWAYS)[number], { chart: true }>['id'];

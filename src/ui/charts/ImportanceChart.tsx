@@ -3,6 +3,7 @@
 import { useMemo } from 'react';
 import { type CurveData, curveData } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
+import { axisTitles } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
@@ -31,6 +32,7 @@ export function BlocksChart() {
     <CurveFrame
       label={inWords(view)}
       testId="importance-chart"
+      title={axisTitles.pplWithout}
       baseline={baseline?.nll ?? null}
       lines={lines}
       lettered={scores.some((point) => point.group)}

@@ -3,7 +3,8 @@
 
 import type { VariantMeasure } from '../../contract/speed.ts';
 import { speedView } from '../../state/speed/selectors.ts';
-import { axisTitles, columnHeads } from '../../words/takeaway.ts';
+import { axisTitles } from '../../words/charts.ts';
+import { columnHeads } from '../../words/takeaway.ts';
 import { roundTicks } from '../charts/scale.ts';
 import { formatRate } from '../format.ts';
 import { useStudio } from '../studioContext.ts';

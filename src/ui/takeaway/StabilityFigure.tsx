@@ -3,7 +3,7 @@
 
 import { stabilityView } from '../../state/stability/selectors.ts';
 import { isRemoved } from '../../state/sublayers/selectors.ts';
-import { axisTitles } from '../../words/takeaway.ts';
+import { axisTitles } from '../../words/charts.ts';
 import { useStudio } from '../studioContext.ts';
 import { AxisText, FIGURE_WIDTH } from './plainAxis.tsx';
 

@@ -44,8 +44,7 @@ export async function drawFigure(
   const host = document.createElement('div');
   host.inert = true;
   host.dataset.scheme = 'light';
-  host.style.cssText =
-    `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px; pointer-events: none;`;
+  host.style.cssText = `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px; pointer-events: none;`;
   document.body.append(host);
   const root = createRoot(host, { identifierPrefix: `figure-${id}-` });
   try {

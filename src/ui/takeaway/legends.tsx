@@ -1,11 +1,12 @@
 // The legends of figures: every mark that a chart may have, drawn as the chart draws it, and only
 // those that it has now.
 
-import { shownCriteria } from '../../state/criteria/selectors.ts';
+import { criteriaView } from '../../state/criteria/selectors.ts';
 import { curveView } from '../../state/score/selectors.ts';
 import { pathsView } from '../../state/search/selectors.ts';
 import type { StudioState } from '../../state/state.ts';
 import { plottable, predictedRows, variantRows } from '../../state/variants/variants.ts';
+import { wholeBlocks } from '../../units.ts';
 import { legendWords as words } from '../../words/takeaway.ts';
 import { SignMarks } from '../kit/Sign.tsx';
 import type { LegendEntry } from './figures.tsx';
@@ -98,15 +99,22 @@ export const architecture: Legend = ({ plan: { present } }) => [
   { label: words.heights, mark: null },
 ];
 
-export const criteria: Legend = (state) => [
-  ...shownCriteria(state)
-    .filter(({ name }) => [name, 'ranks'].includes(state.criteria.view))
-    .map(({ name, label }) => ({ label, mark: <SignMarks name={name} /> })),
-  ...when(state.plan.present.removed.length > 0, {
-    label: words.removed,
-    mark: <rect x="4" y="4" width="22" height="4" fill="var(--cut)" />,
-  }),
-];
+export const criteria: Legend = (state) => {
+  const { view } = state.criteria;
+  const one = criteriaView(state).find(({ name }) => name === view);
+  if (one) {
+    const bar = <rect x="4" y="4" width="22" height="4" fill="var(--cut)" />;
+    return [
+      { label: one.label, mark: <SignMarks name={one.name} /> },
+      ...when(state.plan.present.removed.length > 0, { label: words.removed, mark: bar }),
+    ];
+  }
+  const count = wholeBlocks(state.plan.present.removed).length || 3;
+  return [
+    { label: words.lowestOf(count), mark: box('var(--card)', 'var(--leaf)') },
+    ...when(state.plan.present.removed.length > 0, { label: words.struck, mark: null }),
+  ];
+};
 
 export const search: Legend = (state) => [
   ...pathsView(state).series.map(({ name, label }) => ({
