@@ -47,11 +47,15 @@ export default function TakeawayMenu({ id, panel, anchor, start, onClose }: Prop
       !menu.current?.contains(target) &&
       !anchor.current?.contains(target);
     const leave = (event: Event) => isOutside(event) && onClose(false);
-    // The menu stands where its button was.
-    document.addEventListener('scroll', leave, { signal, capture: true });
+    // What grows or scrolls moves the button, and the menu with it.
+    const follow = () => {
+      if (menu.current && anchor.current)
+        place(menu.current, anchor.current.getBoundingClientRect());
+    };
+    document.addEventListener('scroll', follow, { signal, capture: true });
+    window.addEventListener('resize', follow, { signal });
     document.addEventListener('pointerdown', leave, { signal });
     document.addEventListener('focusin', leave, { signal });
-    window.addEventListener('resize', () => onClose(false), { signal });
     return () => stop.abort();
   }, [anchor, onClose]);
 

@@ -12,16 +12,13 @@ import { captionOf } from './caption.ts';
 import { FIGURES } from './figures.tsx';
 import { drawingOf } from './inline.ts';
 import { FIGURE_WIDTH } from './plainAxis.tsx';
-import { composeSvg, type FigureParts, plainColor } from './svg.ts';
+import { type Composed, composeSvg, type FigureParts, plainColor } from './svg.ts';
 
 /** Looks at the chart until it has not changed from one to the next. */
 const LOOKS = 80;
 const LOOK_MS = 50;
 
-export interface Figure {
-  text: string;
-  width: number;
-  height: number;
+export interface Figure extends Composed {
   /** The colours of the page by the value they have here: a report has both schemes. */
   tokens: ReadonlyMap<string, string>;
 }

@@ -28,43 +28,64 @@ const SMALL = 12;
 const LINE = 18;
 const FONT = "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
 
-/** The file, and its size in CSS pixels. */
-export function composeSvg(parts: FigureParts): { text: string; width: number; height: number } {
-  const { chart, colors, measure } = parts;
+export interface Composed {
+  /** The file, with title, caption and ground. */
+  text: string;
+  /** CSS pixels. */
+  width: number;
+  height: number;
+  /** Chart and legend alone, for a page that says the rest. */
+  bare: string;
+}
+
+export function composeSvg(parts: FigureParts): Composed {
+  const { chart, colors, measure, title } = parts;
   const inside = chart.width;
   const width = inside + 2 * MARGIN;
-  const body: string[] = [];
-  let y = MARGIN + TITLE;
-  body.push(textAt(MARGIN, y, parts.title, TITLE, colors.ink, ' font-weight="600"'));
-  y += 10;
-  body.push(`<g transform="translate(${MARGIN} ${round(y)})">${chart.inner}</g>`);
-  y += chart.height + 8;
+  const drawing: string[] = [chart.inner];
+  let y = chart.height + 8;
   for (const row of rowsOf(parts.legend, inside, measure)) {
     for (const { x, label, mark } of row) {
       const top = round(y + (LINE - mark.height) / 2);
-      body.push(`<g transform="translate(${round(MARGIN + x)} ${top})">${mark.inner}</g>`);
-      body.push(textAt(MARGIN + x + besideMark(mark), y + 13, label, SMALL, colors.ink));
+      if (mark.inner)
+        drawing.push(`<g transform="translate(${round(x)} ${top})">${mark.inner}</g>`);
+      drawing.push(textAt(x + besideMark(mark), y + 13, label, SMALL, colors.ink));
     }
     y += LINE + 2;
   }
-  y += 4;
+  const bare = svgFile(parts, inside, y, drawing.join(''));
+  const top = MARGIN + TITLE + 10;
+  const body = [
+    `<rect width="100%" height="100%" fill="${colors.ground}"/>`,
+    textAt(MARGIN, MARGIN + TITLE, title, TITLE, colors.ink, ' font-weight="600"'),
+    `<g transform="translate(${MARGIN} ${top})">${drawing.join('')}</g>`,
+  ];
+  y += top + 4;
   for (const line of parts.caption.flatMap((each) => wrap(each, inside, SMALL, measure))) {
     y += LINE - 2;
     body.push(textAt(MARGIN, y, line, SMALL, colors.muted));
   }
   const height = Math.ceil(y + MARGIN);
-  const text =
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
-    `viewBox="0 0 ${width} ${height}" role="img" font-family="${FONT}">` +
-    `<title>${escapeXml(parts.title)}</title><desc>${escapeXml(parts.description)}</desc>` +
-    `<rect width="${width}" height="${height}" fill="${colors.ground}"/>${body.join('')}</svg>`;
-  return { text, width, height };
+  return { text: svgFile(parts, width, height, body.join('')), width, height, bare };
 }
 
-type Entry = FigureParts['legend'][number];
+function svgFile(
+  { title, description }: FigureParts,
+  width: number,
+  height: number,
+  inner: string,
+): string {
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+    `viewBox="0 0 ${width} ${height}" role="img" font-family="${FONT}">` +
+    `<title>${escapeXml(title)}</title><desc>${escapeXml(description)}</desc>${inner}</svg>`
+  );
+}
 
 /** Where the label begins. */
 const besideMark = (mark: Drawing) => (mark.inner ? mark.width + 6 : 0);
+
+type Entry = FigureParts['legend'][number];
 
 /** The legend in rows that fit. */
 function rowsOf(
