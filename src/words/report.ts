@@ -109,7 +109,7 @@ export const REPORT_WORDS = {
   kept: (kept: number, of: number) => `${kept} of ${of}`,
   blocksKept: 'blocks kept',
   change: 'change',
-  from: (from: string, change: string) => `original ${from}${change && ` (${change})`}`,
+  from: (from: string, change: string) => `from ${from}${change && ` (${change})`}`,
   byHand: 'edited by hand',
   underOne: 'fewer than 1 %',
   architecture:

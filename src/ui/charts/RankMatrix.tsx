@@ -20,8 +20,8 @@ const NUMBERED_FROM = 17;
 /** Pixels of the chart from which the names stand beside the rows, not above them. */
 const BESIDE_FROM = 480;
 const LABEL_WIDTH = 140;
-/** Shade of the block that is removed first, in percent of the leaf's colour. */
-const DARKEST = 46;
+/** Opacity of the block that is removed first: its number stays readable in both schemes. */
+const DARKEST = 0.46;
 
 /** As many blocks as the plan removes; three while it removes none. */
 const countOf = ({ plan }: StudioState) => wholeBlocks(plan.present.removed).length || 3;
@@ -131,7 +131,8 @@ function Row({ criterion, left, pitch, top, beside }: RowProps) {
               width={Math.max(1, pitch - GAP - 1.5)}
               height={size - 1.5}
               rx={Math.min(4, pitch / 5)}
-              fill={`color-mix(in srgb, var(--leaf) ${shade.toFixed(1)}%, var(--card))`}
+              fill="var(--leaf)"
+              fillOpacity={shade}
             />
             {known && pitch >= NUMBERED_FROM && (
               <text

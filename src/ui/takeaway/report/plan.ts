@@ -49,9 +49,9 @@ function effectTable(state: StudioState): Table {
   return {
     columns: [
       { name: 'quantity', head: ' ', kind: 'text' },
-      { name: 'original', head: heads.original, kind: 'text' },
-      { name: 'pruned', head: heads.pruned, kind: 'text' },
-      { name: 'change', head: W.change, kind: 'text' },
+      { name: 'original', head: heads.original, kind: 'number' },
+      { name: 'pruned', head: heads.pruned, kind: 'number' },
+      { name: 'change', head: W.change, kind: 'number' },
     ],
     rows: [
       ...(original

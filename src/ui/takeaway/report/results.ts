@@ -127,7 +127,7 @@ export function texts(state: StudioState): Section | null {
       text: pruned.text,
     });
   if (original && pruned)
-    parts.push({ kind: 'text', text: at === null ? W.same : W.firstDifference(at) });
+    parts.push({ kind: 'text', text: at === null ? W.same : W.firstDifference(at + 1) });
   return { id: 'texts', title: REPORT.texts, parts };
 }
 

@@ -49,6 +49,7 @@ dl { margin: 0 0 14px; }
 .facts div { display: grid; grid-template-columns: 130px 1fr; gap: 12px; padding: 4px 0;
   border-bottom: 1px solid var(--line); }
 dt { color: var(--muted); }
+.cards small { white-space: nowrap; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px;
   margin: 18px 0; }
@@ -69,7 +70,9 @@ caption { text-align: left; color: var(--muted); padding-bottom: 6px; }
 th, td { padding: 4px 8px; text-align: right; border-bottom: 1px solid var(--line); }
 thead th { color: var(--muted); font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 500; }
-.text { text-align: left; overflow-wrap: anywhere; }
+td, th { white-space: nowrap; }
+thead th { white-space: normal; }
+.text { text-align: left; white-space: normal; overflow-wrap: break-word; }
 .warnings { list-style: none; padding: 0; }
 .warnings li { padding: 8px 14px; margin: 8px 0; background: var(--card);
   border: 1px solid var(--gold); border-left-width: 4px; border-radius: 8px; }
