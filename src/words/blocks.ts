@@ -6,6 +6,7 @@ export const BLOCKS = {
   showList: 'Choose blocks one by one',
   keepAll: 'Keep all',
   remove: 'Remove the',
+  removeShort: 'Remove',
   leastBlocks: 'least important blocks',
   leastSublayers: 'least important sublayers',
   leastBlock: 'least important block',

@@ -23,8 +23,12 @@ export function Header() {
       <h1 className={css.name}>Espalier</h1>
       {model && (
         <>
-          <span className={kit.chip} data-testid="model-chip" title={model.summary.graph}>
-            <b>{model.summary.name}</b> {facts.join(', ')}
+          <span
+            className={`${kit.chip} ${css.model}`}
+            data-testid="model-chip"
+            title={`${model.summary.name}, ${model.summary.graph}`}
+          >
+            <b>{model.summary.name}</b> <span>{facts.join(', ')}</span>
           </span>
           <GraphSelect />
         </>
