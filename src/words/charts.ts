@@ -22,3 +22,7 @@ export const matrixWords = {
   inWords: (criteria: number, firsts: readonly string[]) =>
     [`Ranks of the blocks by ${criteria} criteria.`, ...firsts].join(' '),
 };
+
+export const curveWords = {
+  waiting: 'The original is measured first.',
+};

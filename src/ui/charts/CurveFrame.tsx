@@ -12,7 +12,7 @@ import {
   YAxis,
   ZIndexLayer,
 } from 'recharts';
-import { axisTitles } from '../../words/charts.ts';
+import { axisTitles, curveWords } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
@@ -119,6 +119,7 @@ export function CurveFrame({ label, testId, title, baseline, lines, lettered, ma
           label={longTitleAbove(title, -38)}
         />
         <AxisNames lettered={lettered} />
+        {baseline === null && known.length === 0 && <Waiting />}
         {lines.map((line) => (
           <Curve key={line.name} {...line} high={scale.high} />
         ))}
@@ -141,6 +142,22 @@ export function CurveFrame({ label, testId, title, baseline, lines, lettered, ma
         )}
       </ComposedChart>
     </ChartFrame>
+  );
+}
+
+/** The original is measured before any block. */
+function Waiting() {
+  const plot = usePlotArea();
+  if (!plot || plot.width <= 0) return null;
+  return (
+    <text
+      className={css.axisName}
+      x={plot.x + plot.width / 2}
+      y={plot.y + plot.height / 2}
+      textAnchor="middle"
+    >
+      {curveWords.waiting}
+    </text>
   );
 }
 

@@ -1,7 +1,6 @@
 // The charts that can be taken away, by the id of their take-away: the chart and its legend.
 
-import type { ComponentType, ReactNode } from 'react';
-import type { StudioState } from '../../state/state.ts';
+import type { ComponentType } from 'react';
 import type { FigureId } from '../../state/takeaway/takeaways.ts';
 import { Architecture } from '../charts/Architecture.tsx';
 import { BlocksChart } from '../charts/ImportanceChart.tsx';
@@ -15,15 +14,9 @@ import * as legends from './legends.tsx';
 import { SpeedFigure } from './SpeedFigure.tsx';
 import { StabilityFigure } from './StabilityFigure.tsx';
 
-export interface LegendEntry {
-  label: string;
-  /** In a box of 30 x 12. */
-  mark: ReactNode;
-}
-
 interface FigureSpec {
   Chart: ComponentType;
-  legend(state: StudioState): readonly LegendEntry[];
+  legend: legends.Legend;
 }
 
 export const FIGURES: Readonly<Record<FigureId, FigureSpec>> = {

@@ -1,6 +1,7 @@
 // The legends of figures: every mark that a chart may have, drawn as the chart draws it, and only
 // those that it has now.
 
+import type { ReactNode } from 'react';
 import { criteriaView } from '../../state/criteria/selectors.ts';
 import { curveView } from '../../state/score/selectors.ts';
 import { pathsView } from '../../state/search/selectors.ts';
@@ -9,9 +10,14 @@ import { plottable, predictedRows, variantRows } from '../../state/variants/vari
 import { wholeBlocks } from '../../units.ts';
 import { legendWords as words } from '../../words/takeaway.ts';
 import { SignMarks } from '../kit/Sign.tsx';
-import type { LegendEntry } from './figures.tsx';
 
-type Legend = (state: StudioState) => readonly LegendEntry[];
+interface LegendEntry {
+  label: string;
+  /** In a box of 30 x 12; null where words are enough. */
+  mark: ReactNode;
+}
+
+export type Legend = (state: StudioState) => readonly LegendEntry[];
 
 const when = (shown: boolean, entry: LegendEntry): LegendEntry[] => (shown ? [entry] : []);
 
