@@ -66,6 +66,7 @@ export const columnHeads = {
   kl: 'KL (nats)',
   top1: 'Same top token',
   model: 'Model',
+  quantity: 'Quantity',
   name: 'Name',
   newTokens: 'New tokens',
   ttft: 'TTFT',

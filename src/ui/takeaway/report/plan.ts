@@ -48,7 +48,7 @@ function effectTable(state: StudioState): Table {
   const isCompared = original !== null && known !== undefined;
   return {
     columns: [
-      { name: 'quantity', head: ' ', kind: 'text' },
+      { name: 'quantity', head: heads.quantity, kind: 'text' },
       { name: 'original', head: heads.original, kind: 'number' },
       { name: 'pruned', head: heads.pruned, kind: 'number' },
       { name: 'change', head: W.change, kind: 'number' },
