@@ -47,6 +47,7 @@ const box = (fill: string, stroke = 'none', dash?: string) => (
     strokeDasharray={dash}
   />
 );
+const outline = dot('var(--card)', 'var(--cut)', '3 2');
 const interval = <line x1="15" x2="15" y1="0" y2="12" stroke="var(--edge)" strokeWidth="1.4" />;
 const arrow = <path d="M9 11 l6 -10 l6 10 z" fill="var(--leaf)" />;
 const ring = <circle cx="15" cy="6" r="5" fill="none" stroke="var(--gold)" strokeWidth="1.5" />;
@@ -58,7 +59,7 @@ export const importance: Legend = (state) => {
     { label: words.block, mark: dot('var(--leaf)') },
     ...when(
       points.some(({ removed }) => removed),
-      { label: words.removedBlock, mark: dot('var(--card)', 'var(--cut)', '3 2') },
+      { label: words.removedBlock, mark: outline },
     ),
     ...when(
       points.some(({ low }) => Number.isFinite(low)),
@@ -80,12 +81,13 @@ export const importance: Legend = (state) => {
   ];
 };
 
-export const sublayers: Legend = () => [
+export const sublayers: Legend = ({ plan: { present } }) => [
   {
     label: words.attention,
     mark: <path d="M15 0 l6 6 l-6 6 l-6 -6 z" fill="var(--gold)" />,
   },
   { label: words.feedForward, mark: dot('var(--leaf)') },
+  ...when(present.removed.length > 0, { label: words.removed, mark: outline }),
   { label: words.interval, mark: interval },
   { label: words.offScale, mark: arrow },
   baseline,
@@ -142,7 +144,7 @@ export const stability: Legend = (state) => [
   },
   ...when(state.plan.present.removed.length > 0, {
     label: words.removedBlock,
-    mark: dot('var(--card)', 'var(--cut)', '3 2'),
+    mark: outline,
   }),
 ];
 
