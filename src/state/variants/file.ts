@@ -51,7 +51,6 @@ const COLUMNS = [
   'rebased_tok_per_s',
 ] as const;
 
-
 function cellsOf(
   row: VariantRow,
   { score, date }: FileContext,
