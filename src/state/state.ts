@@ -6,6 +6,7 @@ import type { Progress } from '../contract/progress.ts';
 import type { ErrorReport } from '../errors.ts';
 import { CRITERIA_SLICE } from './criteria/state.ts';
 import { DEVICE } from './device/state.ts';
+import { DRAFTS } from './drafts/state.ts';
 import { EFFECT } from './effect/state.ts';
 import { EVALUATE } from './evaluate/state.ts';
 import { EXPORT } from './export/state.ts';
@@ -34,6 +35,7 @@ const SLICES = {
   stability: STABILITY,
   search: SEARCH,
   evaluate: EVALUATE,
+  drafts: DRAFTS,
   interop: INTEROP,
   interrupted: INTERRUPTED,
   plan: PLAN,
