@@ -8,13 +8,16 @@ import { planKey } from '../keys.ts';
 import type { PlanActions } from '../plan/actions.ts';
 import { runJob } from '../runJob.ts';
 import type { StudioState } from '../state.ts';
-import { isOnCurve, unmeasured } from './selectors.ts';
+import { type Candidate, isOnCurve } from './measured.ts';
+import { unmeasured } from './selectors.ts';
 
 export interface PathActions {
   /** Measures every plan of the one-shot paths that is not measured yet. */
   measurePaths(): Promise<void>;
   /** Uses a plan of a path, in one undo step; what was measured of it is known at once. */
   takePath(removed: readonly Unit[]): void;
+  /** Uses a measured plan; the order that proposes it becomes the current one. */
+  takeCandidate(candidate: Candidate): void;
 }
 
 /** What the search found out about a plan, when it is of the curve's windows. */
@@ -36,7 +39,7 @@ export function makePathActions(
 ): PathActions {
   const { api, get, patch } = context;
 
-  return {
+  const actions: PathActions = {
     async measurePaths() {
       const { curve } = get().score;
       const plans = unmeasured(get());
@@ -67,5 +70,11 @@ export function makePathActions(
       }
       others.setRemoved(removed);
     },
+    takeCandidate({ removed, by }) {
+      const order = by.find(({ name }) => name !== 'iterative');
+      if (order) patch('criteria', { orderBy: order.name });
+      actions.takePath(removed);
+    },
   };
+  return actions;
 }
