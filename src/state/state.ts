@@ -7,6 +7,7 @@ import type { ErrorReport } from '../errors.ts';
 import { CRITERIA_SLICE } from './criteria/state.ts';
 import { DEVICE } from './device/state.ts';
 import { EFFECT } from './effect/state.ts';
+import { ESTIMATE } from './estimate/state.ts';
 import { EVALUATE } from './evaluate/state.ts';
 import { EXPORT } from './export/state.ts';
 import { GENERATE } from './generate/state.ts';
@@ -33,6 +34,7 @@ const SLICES = {
   criteria: CRITERIA_SLICE,
   stability: STABILITY,
   search: SEARCH,
+  estimate: ESTIMATE,
   evaluate: EVALUATE,
   interop: INTEROP,
   interrupted: INTERRUPTED,
