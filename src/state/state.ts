@@ -8,6 +8,7 @@ import { CRITERIA_SLICE } from './criteria/state.ts';
 import { DEVICE } from './device/state.ts';
 import { DRAFTS } from './drafts/state.ts';
 import { EFFECT } from './effect/state.ts';
+import { ESTIMATE } from './estimate/state.ts';
 import { EVALUATE } from './evaluate/state.ts';
 import { EXPORT } from './export/state.ts';
 import { GENERATE } from './generate/state.ts';
@@ -34,6 +35,7 @@ const SLICES = {
   criteria: CRITERIA_SLICE,
   stability: STABILITY,
   search: SEARCH,
+  estimate: ESTIMATE,
   evaluate: EVALUATE,
   drafts: DRAFTS,
   interop: INTEROP,
