@@ -3,7 +3,7 @@
 import type { MeasureResult, SweepPoint, VariantMeasure } from '../../contract/speed.ts';
 import { formatUnits } from '../../units.ts';
 import { VERSION } from '../../version.ts';
-import { columnHeads as heads } from '../../words/takeaway.ts';
+import { columnHeads as heads } from '../../words/takenFiles.ts';
 import { deviceName } from '../device/selectors.ts';
 import { measuredOn } from '../score/selectors.ts';
 import { sides } from '../speed/prediction.ts';

@@ -4,7 +4,7 @@
 import type { VariantMeasure } from '../../contract/speed.ts';
 import { speedView } from '../../state/speed/selectors.ts';
 import { axisTitles } from '../../words/charts.ts';
-import { columnHeads } from '../../words/takeaway.ts';
+import { columnHeads } from '../../words/takenFiles.ts';
 import { roundTicks } from '../charts/scale.ts';
 import { formatRate } from '../format.ts';
 import { useStudio } from '../studioContext.ts';

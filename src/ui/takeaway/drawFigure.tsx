@@ -4,9 +4,9 @@ import type { ReactNode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { EspalierError } from '../../errors.ts';
 import type { StudioStore } from '../../state/store.ts';
-import type { Maker } from '../../state/takeaway/maker.ts';
-import type { FigureId } from '../../state/takeaway/takeaways.ts';
-import { takenWords } from '../../words/takeaway.ts';
+import { MAKERS } from '../../state/takeaway/makers.ts';
+import type { FigureId, Takeaway } from '../../state/takeaway/takeaways.ts';
+import { takenWords } from '../../words/takenFiles.ts';
 import { StudioContext } from '../studioContext.ts';
 import { captionOf } from './caption.ts';
 import { FIGURES } from './figures.tsx';
@@ -28,14 +28,12 @@ const TOKENS = 'paper card ink muted line edge leaf leaf-soft cut gold'.split(' 
 /** @throws EspalierError `bug` when the chart does not appear */
 export async function drawFigure(
   store: StudioStore,
-  id: FigureId,
-  title: string,
-  maker: Maker,
+  { id, title }: Takeaway,
   when: Date,
 ): Promise<Figure> {
   // What the pointer rests on is no part of a figure.
   store.actions.hover(null);
-  const figure = FIGURES[id];
+  const figure = FIGURES[id as FigureId];
   const state = store.state.getState();
   const legend = figure.legend(state);
   const host = document.createElement('div');
@@ -64,7 +62,7 @@ export async function drawFigure(
       description: wordsOf(host),
       chart: drawingOf(chart, id),
       legend: legend.map(({ label }, i) => ({ label, mark: drawingOf(marks[i]!, `${id}-${i}`) })),
-      caption: captionOf(state, maker.measured(state).words, when),
+      caption: captionOf(state, MAKERS[id].measured(state).words, when),
       colors: {
         ground: byName.get('card') ?? '#ffffff',
         ink: byName.get('ink') ?? '#000000',
