@@ -2,7 +2,7 @@
 
 import type { EvaluatedSide } from '../../contract/evaluate.ts';
 import { formatUnits } from '../../units.ts';
-import { columnHeads as heads } from '../../words/takenFiles.ts';
+import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
 import { protocolWords } from '../evaluate/selectors.ts';
 import { divergence } from '../generate/selectors.ts';

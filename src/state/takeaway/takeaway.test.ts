@@ -71,7 +71,7 @@ it('names of files keep letters and digits of any script, and the day of the clo
   expect(fileName('***', 'speed', WHEN, 'svg')).toBe('model-speed-20260314.svg');
 });
 
-it('the importance of blocks has every digit of the curve, with ranks, groups and the plan', async () => {
+it('the importance of blocks has every digit of the curve, ranks, groups and the plan', async () => {
   const { actions, get, store } = await scored();
   actions.toggle(7);
   const [header, ...lines] = parseCsv(csvFile(importance, get(), WHEN));

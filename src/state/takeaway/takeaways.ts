@@ -1,7 +1,7 @@
-// The table of what can be taken away: for each panel its tables and charts. Loaded with the page, to
-// know when there is something; what makes it (`makers.ts`) comes with the menu.
+// The table of what can be taken away: for each panel its tables and charts. Loaded with the page,
+// to know when there is something; what makes it (`makers.ts`) comes with the menu.
 
-import { takeawayTitles as titles } from '../../words/takeaway.ts';
+import { takeawayTitles as titles } from '../../words/takeaway/menu.ts';
 import { knownCriteria } from '../criteria/selectors.ts';
 import { hasPaths } from '../search/selectors.ts';
 import { stabilityView } from '../stability/selectors.ts';

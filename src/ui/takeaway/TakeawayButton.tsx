@@ -3,7 +3,7 @@
 
 import { lazy, Suspense, useCallback, useId, useRef, useState } from 'react';
 import { TAKEAWAYS } from '../../state/takeaway/takeaways.ts';
-import { menuWords } from '../../words/takeaway.ts';
+import { menuWords } from '../../words/takeaway/menu.ts';
 import { useStudio } from '../studioContext.ts';
 import css from './takeaway.module.css';
 

@@ -3,7 +3,7 @@
 
 import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
 import { TAKEAWAYS, type Takeaway } from '../../state/takeaway/takeaways.ts';
-import { menuWords } from '../../words/takeaway.ts';
+import { menuWords } from '../../words/takeaway/menu.ts';
 import { useActions, useStudioStore } from '../studioContext.ts';
 import css from './takeaway.module.css';
 import { TAKES, type Take } from './takes.ts';

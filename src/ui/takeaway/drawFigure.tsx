@@ -6,7 +6,7 @@ import { EspalierError } from '../../errors.ts';
 import type { StudioStore } from '../../state/store.ts';
 import { MAKERS } from '../../state/takeaway/makers.ts';
 import type { FigureId, Takeaway } from '../../state/takeaway/takeaways.ts';
-import { takenWords } from '../../words/takenFiles.ts';
+import { takenWords } from '../../words/takeaway/files.ts';
 import { StudioContext } from '../studioContext.ts';
 import { captionOf } from './caption.ts';
 import { FIGURES } from './figures.tsx';
@@ -39,7 +39,7 @@ export async function drawFigure(
   const host = document.createElement('div');
   host.inert = true;
   host.dataset.scheme = 'light';
-  host.style.cssText = `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px; pointer-events: none;`;
+  host.style.cssText = `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px;`;
   document.body.append(host);
   const root = createRoot(host, { identifierPrefix: `figure-${id}-` });
   try {

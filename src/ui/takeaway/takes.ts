@@ -5,8 +5,8 @@ import type { StudioStore } from '../../state/store.ts';
 import { csvFile, fileName, jsonFile } from '../../state/takeaway/file.ts';
 import { MAKERS } from '../../state/takeaway/makers.ts';
 import type { Takeaway } from '../../state/takeaway/takeaways.ts';
-import type { menuWords } from '../../words/takeaway.ts';
-import { takenWords } from '../../words/takenFiles.ts';
+import { takenWords } from '../../words/takeaway/files.ts';
+import type { menuWords } from '../../words/takeaway/menu.ts';
 import { copyText } from '../kit/copyText.ts';
 import { saveBlob } from '../saveBlob.ts';
 

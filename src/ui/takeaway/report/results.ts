@@ -11,8 +11,8 @@ import { evaluation as evaluations } from '../../../state/takeaway/quality.ts';
 import * as scores from '../../../state/takeaway/scores.ts';
 import { variants as variantsMaker } from '../../../state/takeaway/speed.ts';
 import { plottable, variantRows } from '../../../state/variants/variants.ts';
-import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/report.ts';
-import { columnHeads } from '../../../words/takenFiles.ts';
+import { columnHeads } from '../../../words/takeaway/files.ts';
+import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import type { Part, Section } from './parts.ts';
 
 export function importance(state: StudioState): Section | null {

@@ -5,7 +5,7 @@ import type { StudioStore } from '../../../state/store.ts';
 import { fileName } from '../../../state/takeaway/file.ts';
 import { type FigureId, TAKEAWAYS } from '../../../state/takeaway/takeaways.ts';
 import { VERSION } from '../../../version.ts';
-import { REPORT } from '../../../words/report.ts';
+import { REPORT } from '../../../words/takeaway/report.ts';
 import { saveBlob } from '../../saveBlob.ts';
 import { dayInWords } from '../caption.ts';
 import { drawFigure } from '../drawFigure.tsx';

@@ -1,5 +1,5 @@
-// What stands in files and figures that are taken away: heads of tables, captions, legends; and what
-// is said of them.
+// What stands in files and figures that are taken away: heads of tables, captions, legends; and
+// what is said of them.
 
 export const takenWords = {
   copied: (title: string) => `Copied as CSV: ${title}.`,
@@ -47,6 +47,7 @@ export const columnHeads = {
   newTokens: 'New tokens',
   ttft: 'TTFT',
   rate: 'tok/s',
+  rebased: 'tok/s on one original',
   min: 'lowest',
   max: 'highest',
   gain: 'Gain',
