@@ -15,6 +15,7 @@ import { makeGenerateActions } from './generate/actions.ts';
 import { makeConversationActions } from './generate/conversation.ts';
 import { generateObstacle } from './generate/selectors.ts';
 import { makeGoalActions } from './goal/actions.ts';
+import { goalObstacle } from './goal/selectors.ts';
 import { makeInteropActions } from './interop/actions.ts';
 import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
@@ -37,6 +38,7 @@ import type { StudioState } from './state.ts';
 import { makeSublayerActions } from './sublayers/actions.ts';
 import { canScoreSublayers } from './sublayers/selectors.ts';
 import { makeVariantActions } from './variants/actions.ts';
+import { makeVerdictActions } from './verdict/actions.ts';
 import { makeViewActions } from './view/actions.ts';
 
 /**
@@ -65,6 +67,7 @@ const MAKERS = [
   makeGenerateActions,
   makeConversationActions,
   makeVariantActions,
+  makeVerdictActions,
   makeViewActions,
 ];
 
@@ -114,6 +117,13 @@ const TABLE = [
     keys: ['o'],
     enabled: isIdle,
     run: (actions) => void actions.openFolder(),
+  },
+  {
+    id: 'find-plan',
+    label: 'Find a plan for the goal',
+    keys: ['f'],
+    enabled: (state) => !state.goal.running && goalObstacle(state) === null,
+    run: (actions) => void actions.findPlan(),
   },
   {
     id: 'score',

@@ -32,10 +32,12 @@ export interface Deps {
    */
   settleMs?: number;
   now(): number;
-  /** What the page remembers of switches between visits; nothing when missing. */
+  /** What the page remembers of switches and settings between visits; nothing when missing. */
   choices?: {
     recall(name: string): Promise<boolean | null>;
     remember(name: string, on: boolean): Promise<void>;
+    recallNumbers(name: string): Promise<readonly number[] | null>;
+    rememberNumbers(name: string, numbers: readonly number[]): Promise<void>;
   };
 }
 

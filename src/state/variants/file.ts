@@ -45,6 +45,9 @@ const COLUMNS = [
   'ppl_window_tokens',
   'ppl_device',
   'date',
+  'gain_low',
+  'gain_high',
+  'rebased_tok_per_s',
 ] as const;
 
 type Cell = string | number | null;
@@ -84,6 +87,9 @@ function cellsOf(
     ppl_window_tokens: of?.windows[0]?.length ?? null,
     ppl_device: of?.device.name ?? '',
     date,
+    gain_low: row.ci95?.[0] ?? null,
+    gain_high: row.ci95?.[1] ?? null,
+    rebased_tok_per_s: row.rebased?.throughput ?? null,
   };
 }
 
@@ -130,6 +136,8 @@ export function variantsJson(
     speed: row.measure && {
       ...row.measure.speed,
       gain: row.gain,
+      gainInterval: row.ci95,
+      rebasedTokensPerSecond: row.rebased?.throughput ?? null,
       settings: row.settings,
       device: row.measure.info.device,
       runtime: row.measure.info.runtime,
