@@ -239,6 +239,13 @@ const TABLE = [
     run: (actions) => actions.openDialog('interop'),
   },
   {
+    id: 'report',
+    label: 'Save report',
+    keys: ['r'],
+    enabled: isOpen,
+    run: (actions) => actions.openDialog('report'),
+  },
+  {
     id: 'generate',
     label: 'Generate side by side',
     keys: ['g'],

@@ -2,6 +2,7 @@
 // without the page. Pure.
 
 import type { ScoreResult } from '../../contract/score.ts';
+import { type Cell, quoted } from '../takeaway/table.ts';
 import type { VariantRow } from './variants.ts';
 
 export interface FileContext {
@@ -49,8 +50,6 @@ const COLUMNS = [
   'gain_high',
   'rebased_tok_per_s',
 ] as const;
-
-type Cell = string | number | null;
 
 function cellsOf(
   row: VariantRow,
@@ -105,14 +104,6 @@ export function variantsCsv(rows: readonly VariantRow[], context: FileContext): 
     return COLUMNS.map((column) => quoted(cells[column])).join(',');
   });
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
-}
-
-function quoted(cell: Cell): string {
-  if (cell === null) return '';
-  if (typeof cell === 'number') return String(cell);
-  // Spreadsheets take a text that begins like this for a formula.
-  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Everything that the table holds, every run included. */

@@ -3,7 +3,7 @@
 import type { WorkspaceId } from '../../words/workspaces.ts';
 import type { Slice } from '../slice.ts';
 
-export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | null;
+export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | 'report' | null;
 
 /** A command that a message offers. */
 export interface ToastAction {
