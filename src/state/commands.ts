@@ -7,6 +7,7 @@ import { WORKSPACES } from '../words/workspaces.ts';
 import { makeCriteriaActions } from './criteria/actions.ts';
 import { makeDeviceActions } from './device/actions.ts';
 import { makeEffectActions } from './effect/actions.ts';
+import { makeEstimateActions } from './estimate/actions.ts';
 import { makeEvaluateActions } from './evaluate/actions.ts';
 import { evaluateObstacle } from './evaluate/selectors.ts';
 import { makeExportActions } from './export/actions.ts';
@@ -52,6 +53,7 @@ const MAKERS = [
   makeStabilityActions,
   makePlanActions,
   makeEffectActions,
+  makeEstimateActions,
   makeSearchActions,
   makePathActions,
   makeEvaluateActions,

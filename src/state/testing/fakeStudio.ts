@@ -259,6 +259,16 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         largestBuffer: hiddenStates,
       };
     },
+    async timeRuns({ sizes }) {
+      const started = begin('timeRuns', [sizes]);
+      await step(started);
+      const runs = sizes.map((size) => ({
+        ...size,
+        blockSeconds: 0.003 * (size.length / 128),
+        headSeconds: 0.005 * (size.length / 128),
+      }));
+      return { device: WASM, runs, compileSeconds: 0.02, bytesRead: 1_737_728, readSeconds: 0.002 };
+    },
     async score(settings, onEvent) {
       const started = begin('score', [settings]);
       const total = (numBlocks * (numBlocks + 1)) / 2;
