@@ -6,6 +6,7 @@ import type { Progress } from '../contract/progress.ts';
 import type { ErrorReport } from '../errors.ts';
 import { CRITERIA_SLICE } from './criteria/state.ts';
 import { DEVICE } from './device/state.ts';
+import { DRAFTS } from './drafts/state.ts';
 import { EFFECT } from './effect/state.ts';
 import { ESTIMATE } from './estimate/state.ts';
 import { EVALUATE } from './evaluate/state.ts';
@@ -23,6 +24,7 @@ import { SPEED } from './speed/state.ts';
 import { STABILITY } from './stability/state.ts';
 import { SUBLAYERS } from './sublayers/state.ts';
 import { VARIANTS } from './variants/state.ts';
+import { VERDICT } from './verdict/state.ts';
 import { VIEW } from './view/state.ts';
 
 /** Every slice but the errors, whose places the jobs decide. */
@@ -36,6 +38,7 @@ const SLICES = {
   search: SEARCH,
   estimate: ESTIMATE,
   evaluate: EVALUATE,
+  drafts: DRAFTS,
   interop: INTEROP,
   interrupted: INTERRUPTED,
   plan: PLAN,
@@ -44,6 +47,7 @@ const SLICES = {
   goal: GOAL,
   generate: GENERATE,
   variants: VARIANTS,
+  verdict: VERDICT,
   export: EXPORT,
   view: VIEW,
 } satisfies Record<string, { first: unknown; keep(slice: never, opened: Opened): unknown }>;
