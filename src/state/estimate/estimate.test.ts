@@ -4,9 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { EspalierError } from '../../errors.ts';
+import { effectView } from '../effect/selectors.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
 import {
   criteriaSeconds,
+  effectIsLong,
   effectSeconds,
   evaluationSeconds,
   plansSeconds,
@@ -121,6 +123,25 @@ test('a scoring that starts at once is not kept waiting by timed runs', async ()
   expect(studio.calls.map(({ name }) => name)).not.toContain('timeRuns');
   const call = studio.calls.find(({ name }) => name === 'score');
   expect(call!.args[0]).toMatchObject({ samples: 2, length: 32 });
+});
+
+test('a perplexity that takes long is not measured by itself, but on request', async () => {
+  // Half an hour for the curve: more than a minute for a plan.
+  const { actions, get, studio } = await scored({}, { curveSeconds: 1800 });
+  actions.toggle(2);
+  expect(effectIsLong(get())).toBe(true);
+  await aWhile();
+  const plans = () => studio.calls.filter(({ name }) => name === 'plan').length;
+  expect(plans()).toBe(0);
+  expect(effectView(get())).toMatchObject({ stale: true, waiting: false });
+  actions.measureAgain();
+  await until(() => !effectView(get()).stale);
+  expect(plans()).toBe(1);
+  // Going back to it costs nothing, and so does not ask.
+  actions.toggle(2);
+  actions.toggle(2);
+  await until(() => !effectView(get()).stale);
+  expect(plans()).toBe(1);
 });
 
 test('the bundled evaluation text has the length that the page counts with', () => {

@@ -35,6 +35,8 @@ export interface SampleNumbers {
 }
 
 export interface FakeOptions {
+  /** Seconds that a curve says it took; 4.5 unless told. */
+  curveSeconds?: number;
   /** Wait of each step of a job, in ms. */
   stepMs?: number;
   /** Blocks of the model; beyond the golden's 16 the numbers repeat. */
@@ -310,7 +312,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         device: { kind: 'wasm', name: 'CPU (wasm)' },
         selfTest: FAKE_DEVICE.selfTest,
         rewrites: [],
-        seconds: 4.5,
+        seconds: options.curveSeconds ?? 4.5,
         costRatio: 1.08,
         hidden: fakeHidden(numBlocks),
       } satisfies ScoreResult;
