@@ -12,8 +12,8 @@ import { type Candidate, isOnCurve } from './measured.ts';
 import { unmeasured } from './selectors.ts';
 
 export interface PathActions {
-  /** Measures every plan of the one-shot paths that is not measured yet. */
-  measurePaths(): Promise<void>;
+  /** Measures these plans; by default those of the one-shot paths that are not measured yet. */
+  measurePaths(plans?: readonly (readonly Unit[])[]): Promise<void>;
   /** Uses a plan of a path, in one undo step; what was measured of it is known at once. */
   takePath(removed: readonly Unit[]): void;
   /** Uses a measured plan; the order that proposes it becomes the current one. */
@@ -40,9 +40,8 @@ export function makePathActions(
   const { api, get, patch } = context;
 
   const actions: PathActions = {
-    async measurePaths() {
+    async measurePaths(plans = unmeasured(get())) {
       const { curve } = get().score;
-      const plans = unmeasured(get());
       if (!curve || plans.length === 0) return;
       await runJob<never, void>(context, 'paths', {
         started: '',
@@ -55,8 +54,8 @@ export function makePathActions(
             patch('search', { measured, measuring: { done: done + 1, total: plans.length } });
           }
         },
-        take: () => `Measured ${plans.length} plans of the one-shot paths.`,
-        stop: () => 'Measuring the one-shot paths was cancelled.',
+        take: () => `Measured the perplexity of ${plans.length} plans.`,
+        stop: () => 'Measuring the plans was cancelled.',
         end: () => patch('search', { measuring: null }),
       });
     },

@@ -12,10 +12,12 @@ interface Props {
   /** A sign instead of the label; the label is then read aloud. */
   icon?: string;
   testId?: string;
+  /** Id of what describes it: a hint, or why it is unavailable. */
+  describedBy?: string;
 }
 
 /** Stays focusable while the command is unavailable: a disabled button would lose the focus. */
-export function CommandButton({ id, label, icon, testId }: Props) {
+export function CommandButton({ id, label, icon, testId, describedBy }: Props) {
   const { command, enabled, run } = useCommand(id);
   const primary = useStudio((state) => primaryCommand(state) === id);
   const key = command.keys[0];
@@ -28,6 +30,7 @@ export function CommandButton({ id, label, icon, testId }: Props) {
       aria-disabled={!enabled}
       title={key ? `${command.label} (${keyName(key)})` : command.label}
       aria-label={icon ? name : undefined}
+      aria-describedby={describedBy}
       onClick={run}
     >
       {icon ?? name}
