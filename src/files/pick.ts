@@ -42,11 +42,13 @@ export async function pickFolder(): Promise<PickedFolder | null> {
       skipDirectory: ({ name }) => skipFolder(name),
     }),
   );
-  // An empty folder comes back as its handle instead of files.
   const files = (found ?? []).flatMap((file) =>
     file instanceof File ? [{ path: file.webkitRelativePath || file.name, file }] : [],
   );
-  return asFolder(files, 'picked files');
+  // An empty folder comes back as its handle instead of files.
+  const [first] = (found ?? []) as readonly { name: string }[];
+  const empty = first && !(first instanceof File) ? { name: first.name, files: [] } : null;
+  return asFolder(files, 'picked files') ?? empty;
 }
 
 /** False where the browser cannot write into a folder. */

@@ -3,7 +3,12 @@
 import { createMeter } from '../bridge/meter.ts';
 import type { Studio } from '../bridge/studio.ts';
 import { browserDisk } from '../files/disk.ts';
-import { recallChoice, rememberChoice } from '../files/rememberedValues.ts';
+import {
+  recallChoice,
+  recallNumbers,
+  rememberChoice,
+  rememberNumbers,
+} from '../files/rememberedValues.ts';
 import type { Address } from './context.ts';
 import { sampleSource } from './open/sample.ts';
 import { createStudioStore, type StudioStore } from './store.ts';
@@ -17,7 +22,12 @@ export function createBrowserStore(studio: Studio, address: Address): StudioStor
       sample: sampleSource(document.baseURI),
       planDelayMs: 150,
       now: () => performance.now(),
-      choices: { recall: recallChoice, remember: rememberChoice },
+      choices: {
+        recall: recallChoice,
+        remember: rememberChoice,
+        recallNumbers,
+        rememberNumbers,
+      },
     },
     address,
   );

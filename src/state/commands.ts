@@ -16,6 +16,7 @@ import { makeGenerateActions } from './generate/actions.ts';
 import { makeConversationActions } from './generate/conversation.ts';
 import { generateObstacle } from './generate/selectors.ts';
 import { makeGoalActions } from './goal/actions.ts';
+import { goalObstacle } from './goal/selectors.ts';
 import { makeInteropActions } from './interop/actions.ts';
 import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
@@ -38,6 +39,7 @@ import type { StudioState } from './state.ts';
 import { makeSublayerActions } from './sublayers/actions.ts';
 import { canScoreSublayers } from './sublayers/selectors.ts';
 import { makeVariantActions } from './variants/actions.ts';
+import { makeVerdictActions } from './verdict/actions.ts';
 import { makeViewActions } from './view/actions.ts';
 
 /**
@@ -67,6 +69,7 @@ const MAKERS = [
   makeGenerateActions,
   makeConversationActions,
   makeVariantActions,
+  makeVerdictActions,
   makeViewActions,
 ];
 
@@ -116,6 +119,13 @@ const TABLE = [
     keys: ['o'],
     enabled: isIdle,
     run: (actions) => void actions.openFolder(),
+  },
+  {
+    id: 'find-plan',
+    label: 'Find a plan for the goal',
+    keys: ['f'],
+    enabled: (state) => !state.goal.running && goalObstacle(state) === null,
+    run: (actions) => void actions.findPlan(),
   },
   {
     id: 'score',
@@ -231,6 +241,13 @@ const TABLE = [
     run: (actions) => actions.openDialog('interop'),
   },
   {
+    id: 'report',
+    label: 'Save report',
+    keys: ['r'],
+    enabled: isOpen,
+    run: (actions) => actions.openDialog('report'),
+  },
+  {
     id: 'generate',
     label: 'Generate side by side',
     keys: ['g'],
@@ -267,7 +284,7 @@ const TABLE = [
   },
   {
     id: 'help',
-    label: 'Keyboard and help',
+    label: 'Help and about',
     keys: ['?', 'Shift+?'],
     enabled: () => true,
     run: (actions) => actions.openDialog('help'),

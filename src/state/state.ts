@@ -24,6 +24,7 @@ import { SPEED } from './speed/state.ts';
 import { STABILITY } from './stability/state.ts';
 import { SUBLAYERS } from './sublayers/state.ts';
 import { VARIANTS } from './variants/state.ts';
+import { VERDICT } from './verdict/state.ts';
 import { VIEW } from './view/state.ts';
 
 /** Every slice but the errors, whose places the jobs decide. */
@@ -46,6 +47,7 @@ const SLICES = {
   goal: GOAL,
   generate: GENERATE,
   variants: VARIANTS,
+  verdict: VERDICT,
   export: EXPORT,
   view: VIEW,
 } satisfies Record<string, { first: unknown; keep(slice: never, opened: Opened): unknown }>;

@@ -521,7 +521,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
               detail: '3.8672 written, 3.8672 in the studio, 2.1e-7 relative',
             },
           ],
-          device: 'CPU (wasm)',
+          device: { kind: 'wasm', name: 'CPU (wasm)' },
           seconds: 0.4,
         },
       };
