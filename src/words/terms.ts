@@ -69,7 +69,6 @@ export const TERMS = {
   kl: {
     name: 'KL divergence',
     explanation:
-<<<<<<< HEAD
       'How far the pruned model’s predictions are from the original’s, averaged over the tokens of ' +
       'the text, in nats. 0 means equal; lower is better.',
   },
@@ -150,24 +149,10 @@ export const TERMS = {
       'One block is removed, then the rest is scored again, and so on (Song et al., SLEB, 2024). ' +
       'Takes longer, and often gives a lower perplexity when many blocks go.',
   },
-  ttft: {
-    name: 'Time to first token (TTFT)',
-    explanation:
-      'From the start of a run until the first new token: the time in which the prompt is read.',
-  },
-  decode: {
-    name: 'Decode speed',
-    explanation:
-      'New tokens per second after the first one, without the time in which the prompt is read. ' +
-      'The Speed workspace also measures whole runs, prompt included, which gives lower numbers.',
-  },
   greedy: {
     name: 'Greedy',
     explanation:
       'Always the most likely next token: at temperature 0 the same prompt gives the same text.',
-=======
-      'How far the next-token probabilities of the pruned model are from those of the original, ' +
-      'in nats per token. 0 means the same predictions; lower is better.',
   },
   tokensPerSecond: {
     name: 'tok/s',
@@ -218,7 +203,6 @@ export const TERMS = {
     explanation:
       'How speed is measured: untimed warm-up runs, timed runs, prompt and new tokens. Quick: ' +
       '2 + 5 runs, 12 prompt and 32 new tokens. The paper’s: 10 + 20 runs, 12 and 128 tokens.',
->>>>>>> main
   },
 } as const satisfies Record<string, ExplainedTerm>;
 

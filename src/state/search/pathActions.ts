@@ -11,16 +11,11 @@ import type { StudioState } from '../state.ts';
 import { type Candidate, isOnCurve } from './measured.ts';
 import { unmeasured } from './selectors.ts';
 
-export type PathActions = {}
-<<<<<<< HEAD
-  /** Measures these plans; by default those of the one-shot paths that are not measured yet. */
-  measurePaths(plans?: readonly (readonly Unit[])[]): Promise<void>;
-=======
+export interface PathActions {
   /** Measures every plan of the one-shot paths that is not measured yet. */
   measurePaths(): Promise<void>;
   /** Measures the perplexity of these plans on the windows of the curve. */
   measurePlans(plans: readonly (readonly Unit[])[]): Promise<void>;
->>>>>>> main
   /** Uses a plan of a path, in one undo step; what was measured of it is known at once. */
   takePath(removed: readonly Unit[]): void;
   /** Uses a measured plan; the order that proposes it becomes the current one. */
@@ -47,12 +42,8 @@ export function makePathActions(
   const { api, get, patch } = context;
 
   const actions: PathActions = {
-<<<<<<< HEAD
-    async measurePaths(plans = unmeasured(get())) 
-=======
     measurePaths: () => actions.measurePlans(unmeasured(get())),
     async measurePlans(plans) {
->>>>>>> main
       const { curve } = get().score;
       if (!curve || plans.length === 0) return;
       await runJob<never, void>(context, 'paths', {
@@ -67,13 +58,10 @@ export function makePathActions(
           }
         },
         take: () => `Measured the perplexity of ${plans.length} plans.`,
-<<<<<<< HEAD
-        stop: () => 'Measuring the plans was cancelled.',
-=======
         stop: () => 'Measuring plans was cancelled.',
->>>>>>> main
         end: () => patch('search', { measuring: null }),
-      });,
+      });
+    },
     takePath(removed) {
       const { score, effect, search } = get();
       if (score.curve) {
@@ -84,7 +72,7 @@ export function makePathActions(
       }
       others.setRemoved(removed);
     },
-    takeCandidate(removed, by ) {
+    takeCandidate({ removed, by }) {
       const order = by.find(({ name }) => name !== 'iterative');
       if (order) patch('criteria', { orderBy: order.name });
       actions.takePath(removed);

@@ -110,7 +110,7 @@ function Measure() {
         type="button"
         aria-describedby={hint}
         data-testid="measure-lowest"
-        onClick={() => void actions.measurePaths(plans)}
+        onClick={() => void actions.measurePlans(plans)}
       >
         {CRITERIA_WORDS.measure}
       </button>

@@ -20,11 +20,8 @@ interface Props {
 }
 
 /** Stays focusable while the command is unavailable: a disabled button would lose the focus. */
-<<<<<<< HEAD
-export function CommandButton({ id, label, icon, testId, describedBy }: Props) {
-=======
-export function CommandButton({ id, label, icon, quiet = false, testId }: Props) {
->>>>>>> main
+export function CommandButton(props: Props) {
+  const { id, label, icon, quiet = false, testId, describedBy } = props;
   const { command, enabled, run } = useCommand(id);
   const primary = useStudio((state) => primaryCommand(state) === id);
   const key = command.keys[0];
