@@ -1,4 +1,4 @@
-// What the Compare workspace says: criteria, the iterative search and orders, the calibration study.
+// What the Compare workspace says: criteria, the iterative search and orders, the study.
 
 export const CRITERIA_WORDS = {
   title: 'Criteria',
@@ -23,8 +23,8 @@ export const CRITERIA_WORDS = {
   scores: 'All scores and ranks',
   scoresLabel: 'Scores and ranks of the blocks',
   caption:
-    'Score and rank (1 = removed first) of each block. Angular distance is listed at the first of ' +
-    'its blocks.',
+    'Score and rank (1 = removed first) of each block. Angular distance is listed at the first ' +
+    'of its blocks.',
   formulas: 'How they are computed',
 } as const;
 
@@ -62,7 +62,9 @@ export const SEARCH_WORDS = {
     'drawn.',
   tableCaption: 'Perplexity by number of removed blocks',
   removed: 'removed',
-  how: 'The small number is the block removed at that step; the lowest perplexity of a row is bold. Select one to use its plan.',
+  how:
+    'The small number is the block removed at that step; the lowest perplexity of a row is bold. ' +
+    'Select one to use its plan.',
   halves: 'A sublayer counts as half a block.',
   notMeasured: 'not measured',
   measure: 'Measure the one-shot orders',
@@ -105,6 +107,7 @@ export const STUDY_WORDS = {
   random: 'Windows are sampled at random; every run is kept.',
   count: 'Count the lowest',
   table: 'Stability of the blocks',
+  each: 'Rank of each block over the runs',
   block: 'block',
   mean: 'mean rank',
   ranks: 'ranks',

@@ -69,8 +69,8 @@ export const TERMS = {
   kl: {
     name: 'KL divergence',
     explanation:
-      'How far the pruned model’s predictions are from the original’s, averaged over the tokens of ' +
-      'the text, in nats. 0 means equal; lower is better.',
+      'How far the next-token probabilities of the pruned model are from those of the original, ' +
+      'in nats per token. 0 means the same predictions; lower is better.',
   },
   top1: {
     name: 'Same top token',
@@ -81,8 +81,8 @@ export const TERMS = {
   nats: {
     name: 'Nats',
     explanation:
-      'The unit of a natural logarithm. 0.01 nats more is a perplexity about 1 % higher, 0.1 nats ' +
-      'about 11 %.',
+      'The unit of a natural logarithm. 0.01 nats more is a perplexity about 1 % higher, 0.1 ' +
+      'nats about 11 %.',
   },
   bos: {
     name: 'BOS token',
@@ -105,14 +105,14 @@ export const TERMS = {
   interval: {
     name: '95 % interval',
     explanation:
-      'Where the number would lie in 95 of 100 cases if other windows or segments of the same kind ' +
-      'were taken.',
+      'Where the number would lie in 95 of 100 cases if other windows or segments of the same ' +
+      'kind were taken.',
   },
   resamples: {
     name: 'Resampled windows',
     explanation:
-      'The windows are drawn again at random, some twice and some not at all, 2,000 times. If most ' +
-      'draws choose the same blocks, the choice does not hang on a few windows.',
+      'The windows are drawn again at random, some twice and some not at all, 2,000 times. If ' +
+      'most draws choose the same blocks, the choice does not hang on a few windows.',
   },
   spearman: {
     name: 'Spearman correlation',
@@ -122,8 +122,8 @@ export const TERMS = {
   angular: {
     name: 'Angular distance',
     explanation:
-      'The angle by which one or several blocks in a row turn the hidden state of the last token: ' +
-      '0 to 180 degrees. Small means that they change little (Gromov et al., 2024).',
+      'The angle by which one or several blocks in a row turn the hidden state of the last ' +
+      'token: 0 to 180 degrees. Small means that they change little (Gromov et al., 2024).',
   },
   blockInfluence: {
     name: 'Block Influence',
@@ -140,8 +140,8 @@ export const TERMS = {
   oneShot: {
     name: 'One-shot',
     explanation:
-      'All blocks are removed at once by one order that was measured on the whole model. Fast, and ' +
-      'blind to how blocks make up for each other.',
+      'All blocks are removed at once by one order that was measured on the whole model. Fast, ' +
+      'and blind to how blocks make up for each other.',
   },
   iterative: {
     name: 'Iterative',

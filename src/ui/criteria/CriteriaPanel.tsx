@@ -48,9 +48,11 @@ export function CriteriaPanel() {
             <Measure />
             <Locks />
             <CriteriaTools />
-            <Suspense fallback={<div className={css.space} />}>
-              <RankChart />
-            </Suspense>
+            <div className={css.plot}>
+              <Suspense fallback={null}>
+                <RankChart />
+              </Suspense>
+            </div>
             <CriteriaReading />
             <CriteriaDetails />
           </>

@@ -50,9 +50,6 @@ export function EvaluateForm({ running }: { running: boolean }) {
         <div className={css.row}>
           {choice('paper', paperProtocol(paper))}
           {choice('long', EVALUATION.long)}
-          <span className={kit.sub}>
-            <Term id="segments" />, <Term id="stride" />, <Term id="bos" />
-          </span>
         </div>
       </fieldset>
       <div className={css.row}>
@@ -80,6 +77,11 @@ export function EvaluateForm({ running }: { running: boolean }) {
             />
           )}
         </Field>
+        <span className={kit.sub}>
+          {EVALUATION.explained} <Term id="segments">{EVALUATION.columns.segments}</Term>,{' '}
+          <Term id="stride">{EVALUATION.strideTerm}</Term>,{' '}
+          <Term id="bos">{EVALUATION.bosTerm}</Term>
+        </span>
       </div>
       {!running && (
         <div className={kit.row}>

@@ -1,4 +1,4 @@
-// Which order gave the lowest perplexity at one number of removed blocks, and its plan in one click.
+// Which order gave the lowest perplexity at one number of removed blocks; its plan in one click.
 
 import { type Candidate, comparedCount, measuredAt } from '../../state/search/measured.ts';
 import { comparedWords, SEARCH_WORDS, takeWords } from '../../words/compare.ts';

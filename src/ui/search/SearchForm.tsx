@@ -76,7 +76,7 @@ export function SearchForm({ running }: { running: boolean }) {
           >
             {SEARCH_WORDS.start}
           </button>
-          <p id={hint} className={`${kit.sub} ${css.wide}`} data-testid="search-estimate">
+          <p id={hint} className={kit.sub} data-testid="search-estimate">
             {obstacle ?? <Estimate count={parameters?.count ?? 0} bounded={maxPpl !== null} />}
           </p>
         </>

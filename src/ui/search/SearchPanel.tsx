@@ -38,9 +38,11 @@ export function SearchPanel() {
         {shows && (
           <>
             <Legend />
-            <Suspense fallback={<div className={css.space} />}>
-              <PathChart hover={hover} onHover={setHover} />
-            </Suspense>
+            <div className={css.plot}>
+              <Suspense fallback={null}>
+                <PathChart hover={hover} onHover={setHover} />
+              </Suspense>
+            </div>
             <Verdict />
             <SearchTable hover={hover} onHover={setHover} />
           </>

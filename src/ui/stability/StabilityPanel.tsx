@@ -115,7 +115,7 @@ function Form({ running }: { running: boolean }) {
             testId="study-start"
             describedBy={hint}
           />
-          <p id={hint} className={`${kit.sub} ${css.wide}`} data-testid="study-estimate">
+          <p id={hint} className={kit.sub} data-testid="study-estimate">
             {obstacle ?? <Estimate />}
           </p>
         </>

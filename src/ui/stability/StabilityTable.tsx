@@ -56,27 +56,32 @@ export function StabilityTable({ view }: { view: StabilityView }) {
           {isCurrent ? STUDY_WORDS.current : STUDY_WORDS.use}
         </button>
       </div>
-      <Scroll label={STUDY_WORDS.table}>
-        <DataTable testId="stability-table" className={css.table} columns={columnsFor(k)}>
-          {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
-            <tr
-              key={block}
-              data-removed={removedBlocks.includes(block)}
-              data-testid={`stability-${block}`}
-            >
-              <th scope="row">{block}</th>
-              <td>
-                {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
-              </td>
-              <td>{meanRank.toFixed(1)}</td>
-              <td>{lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}</td>
-              <td className={css.bar}>
-                <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
-              </td>
-            </tr>
-          ))}
-        </DataTable>
-      </Scroll>
+      <details>
+        <summary>{STUDY_WORDS.each}</summary>
+        <Scroll label={STUDY_WORDS.table}>
+          <DataTable testId="stability-table" className={css.table} columns={columnsFor(k)}>
+            {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
+              <tr
+                key={block}
+                data-removed={removedBlocks.includes(block)}
+                data-testid={`stability-${block}`}
+              >
+                <th scope="row">{block}</th>
+                <td>
+                  {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
+                </td>
+                <td>{meanRank.toFixed(1)}</td>
+                <td>
+                  {lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}
+                </td>
+                <td className={css.bar}>
+                  <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
+                </td>
+              </tr>
+            ))}
+          </DataTable>
+        </Scroll>
+      </details>
     </>
   );
 }
