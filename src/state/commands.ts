@@ -6,6 +6,7 @@ import { WORKSPACE_LABELS } from '../words/page.ts';
 import { WORKSPACES } from '../words/workspaces.ts';
 import { makeCriteriaActions } from './criteria/actions.ts';
 import { makeDeviceActions } from './device/actions.ts';
+import { makeDraftActions } from './drafts/actions.ts';
 import { makeEffectActions } from './effect/actions.ts';
 import { makeEvaluateActions } from './evaluate/actions.ts';
 import { evaluateObstacle } from './evaluate/selectors.ts';
@@ -57,6 +58,7 @@ const MAKERS = [
   makeSearchActions,
   makePathActions,
   makeEvaluateActions,
+  makeDraftActions,
   makeInteropActions,
   makeResumeActions,
   makeRestoreActions,

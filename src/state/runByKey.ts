@@ -27,6 +27,6 @@ export function runByKey(one: Command, actions: Actions, state: StudioState): vo
   const { id } = one;
   if (isLongWork(id) && IS_DONE[id](state)) {
     const { text, label } = againByKey[id];
-    actions.offer(text, { command: id, label });
+    actions.toast(text, { command: id, label });
   } else one.run(actions, state);
 }

@@ -6,7 +6,9 @@ import type { Progress } from '../contract/progress.ts';
 import type { ErrorReport } from '../errors.ts';
 import { CRITERIA_SLICE } from './criteria/state.ts';
 import { DEVICE } from './device/state.ts';
+import { DRAFTS } from './drafts/state.ts';
 import { EFFECT } from './effect/state.ts';
+import { ESTIMATE } from './estimate/state.ts';
 import { EVALUATE } from './evaluate/state.ts';
 import { EXPORT } from './export/state.ts';
 import { GENERATE } from './generate/state.ts';
@@ -34,7 +36,9 @@ const SLICES = {
   criteria: CRITERIA_SLICE,
   stability: STABILITY,
   search: SEARCH,
+  estimate: ESTIMATE,
   evaluate: EVALUATE,
+  drafts: DRAFTS,
   interop: INTEROP,
   interrupted: INTERRUPTED,
   plan: PLAN,

@@ -1,12 +1,12 @@
-// The plans of k removals that a goal may end with: one-shot by every order that is known, and those
-// of the iterative search.
+// The plans of k removals that a goal may end with: one-shot by every known order, and by the
+// iterative search.
 
 import { sortUnits, type Unit } from '../../units.ts';
 import { currentOrder, knownOrders } from '../criteria/orders.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
-import { isOnCurve } from '../search/selectors.ts';
+import { isOnCurve } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
 import { knownPlans, riseOf } from '../verdict/known.ts';
 

@@ -20,6 +20,8 @@ export interface GrowingCurve {
   baseline: Measure | null;
   blocks: readonly BlockScore[];
   notes: readonly string[];
+  /** Some of it was done by a run that had been interrupted. */
+  resumed?: boolean;
 }
 
 interface Curve {
@@ -30,6 +32,8 @@ interface Curve {
   settingsKey: string;
   /** True when it was read from an espalier.json. */
   restored: boolean;
+  /** True when an interrupted run had done some of it: its seconds are not those of all. */
+  resumed?: boolean;
   /** What the engine remarked while it ran: fewer windows than asked, another device. */
   notes: readonly string[];
 }

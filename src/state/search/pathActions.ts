@@ -8,7 +8,8 @@ import { planKey } from '../keys.ts';
 import type { PlanActions } from '../plan/actions.ts';
 import { runJob } from '../runJob.ts';
 import type { StudioState } from '../state.ts';
-import { isOnCurve, unmeasured } from './selectors.ts';
+import { type Candidate, isOnCurve } from './measured.ts';
+import { unmeasured } from './selectors.ts';
 
 export interface PathActions {
   /** Measures every plan of the one-shot paths that is not measured yet. */
@@ -17,6 +18,8 @@ export interface PathActions {
   measurePlans(plans: readonly (readonly Unit[])[]): Promise<void>;
   /** Uses a plan of a path, in one undo step; what was measured of it is known at once. */
   takePath(removed: readonly Unit[]): void;
+  /** Uses a measured plan; the order that proposes it becomes the current one. */
+  takeCandidate(candidate: Candidate): void;
 }
 
 /** What the search found out about a plan, when it is of the curve's windows. */
@@ -68,6 +71,11 @@ export function makePathActions(
         if (result) patch('effect', { known: new Map(effect.known).set(key, result) });
       }
       others.setRemoved(removed);
+    },
+    takeCandidate({ removed, by }) {
+      const order = by.find(({ name }) => name !== 'iterative');
+      if (order) patch('criteria', { orderBy: order.name });
+      actions.takePath(removed);
     },
   };
   return actions;

@@ -474,6 +474,10 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       await step(started);
       return result(517);
     },
+    async countTokens(text) {
+      begin('countTokens', [text]);
+      return { tokens: text.split(/\s+/).filter((word) => word !== '').length, addsBos: false };
+    },
     async interrupted() {
       begin('interrupted', []);
       return interruptedJobs;

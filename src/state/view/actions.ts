@@ -18,12 +18,10 @@ export interface ViewActions {
   /** Remembered between visits. */
   setNotify(on: boolean): void;
   dismiss(place: ErrorPlace): void;
-  /** A short message that goes away by itself, read aloud too. */
-  toast(text: string): void;
   /** Opens the workspace or the dialog that shows the error, and closes what covers it. */
   showError(place: ErrorPlace): void;
-  /** Says something with a button for a command. */
-  offer(text: string, action: ToastAction): void;
+  /** A short message that goes away by itself, read aloud too; perhaps with a button. */
+  toast(text: string, action?: ToastAction): void;
   /** The engine was started anew after it died or hung. */
   engineReplaced(error: ErrorReport): void;
 }
@@ -65,13 +63,12 @@ export function makeViewActions(
       void choices?.remember('notify', on);
     },
     dismiss: context.clear,
-    toast: (text) => context.toast(text),
     showError(place) {
       const where = ERROR_PLACES[place];
       patch('view', { dialog: where !== 'page' && 'dialog' in where ? where.dialog : null });
       if (where !== 'page' && 'workspace' in where) openWorkspace(where.workspace);
     },
-    offer: context.toast,
+    toast: context.toast,
     engineReplaced(error) {
       // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a
       // fault nothing is asked again, so that one fault cannot repeat for ever.

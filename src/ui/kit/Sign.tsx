@@ -1,6 +1,6 @@
 // The line and point of a criterion or path, for legends.
 
-import type { PathName } from '../../state/search/selectors.ts';
+import type { PathName } from '../../state/search/state.ts';
 import { pathLook } from '../charts/pathLook.ts';
 
 export function Sign({ name }: { name: PathName }) {
