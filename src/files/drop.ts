@@ -1,6 +1,7 @@
 // Reads what was dropped on the page as one folder with paths.
 
 import { fromEvent } from 'file-selector';
+import { handlesOf, withHandle } from './handles.ts';
 import { asFolder, type PickedFolder } from './pickedFolder.ts';
 
 /**
@@ -9,7 +10,8 @@ import { asFolder, type PickedFolder } from './pickedFolder.ts';
  * @returns null when no file was dropped (a link, a text selection).
  */
 export async function readDrop(data: DataTransfer): Promise<PickedFolder | null> {
+  const handles = handlesOf(data);
   const found = await fromEvent({ type: 'drop', dataTransfer: data });
   const files = found.flatMap((item) => ('path' in item ? [{ path: item.path, file: item }] : []));
-  return asFolder(files, 'dropped files');
+  return withHandle(asFolder(files, 'dropped files'), await handles);
 }

@@ -3,6 +3,8 @@
 import { createMeter } from '../bridge/meter.ts';
 import type { Studio } from '../bridge/studio.ts';
 import { browserDisk } from '../files/disk.ts';
+import { makeKeptShelf } from '../files/keptStudies.ts';
+import { makeRecentShelf } from '../files/recentFolders.ts';
 import { recallChoice, rememberChoice } from '../files/rememberedValues.ts';
 import type { Address } from './context.ts';
 import { sampleSource } from './open/sample.ts';
@@ -17,6 +19,8 @@ export function createBrowserStore(studio: Studio, address: Address): StudioStor
       sample: sampleSource(document.baseURI),
       planDelayMs: 150,
       now: () => performance.now(),
+      kept: makeKeptShelf(),
+      recents: makeRecentShelf(),
       choices: { recall: recallChoice, remember: rememberChoice },
     },
     address,

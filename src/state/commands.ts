@@ -16,10 +16,12 @@ import { makeGoalActions } from './goal/actions.ts';
 import { makeInteropActions } from './interop/actions.ts';
 import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
+import { makeKeptActions } from './kept/actions.ts';
 import { makeModelActions } from './open/actions.ts';
 import { makeDropActions } from './open/dropActions.ts';
 import { makePlanActions } from './plan/actions.ts';
 import { endsLocked } from './plan/locks.ts';
+import { makeRecentActions } from './recents/actions.ts';
 import { makeScoreActions } from './score/actions.ts';
 import { canScore } from './score/selectors.ts';
 import { makeSearchActions } from './search/actions.ts';
@@ -64,6 +66,8 @@ const MAKERS = [
   makeConversationActions,
   makeVariantActions,
   makeViewActions,
+  makeKeptActions,
+  makeRecentActions,
 ];
 
 type Both<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void
@@ -255,6 +259,13 @@ const TABLE = [
     run: (actions) => void actions.sweepBatches(),
   },
   {
+    id: 'kept',
+    label: 'Kept results',
+    keys: [],
+    enabled: (state) => (state.kept.models?.length ?? 0) > 0,
+    run: (actions) => actions.openDialog('kept'),
+  },
+  {
     id: 'device',
     label: 'Device and self-test',
     keys: ['d'],
@@ -281,7 +292,7 @@ const BY_ID = Object.fromEntries(COMMANDS.map((one) => [one.id, one])) as Record
 
 export const command = (id: CommandId): Command => BY_ID[id];
 
-/** The sample is scored at once: from one click to a live curve. */
+/** The sample is scored at once, unless its curve is kept: from one click to a live curve. */
 async function trySample(actions: Actions): Promise<void> {
-  if (await actions.openSample()) await actions.score();
+  if ((await actions.openSample()) && !(await actions.untilRestored())) await actions.score();
 }

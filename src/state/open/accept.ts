@@ -8,7 +8,6 @@ import { planFromHash, planToHash } from '../plan/address.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from '../plan/plan.ts';
 import { removableUnits } from '../plan/selectors.ts';
 import { afterOpening, type StudioState } from '../state.ts';
-import type { Recogniser } from './sameModel.ts';
 import type { OpenModel } from './state.ts';
 
 interface Accepted {
@@ -19,8 +18,8 @@ interface Accepted {
   isSameModel: boolean;
 }
 
-export function makeAccept(context: Context, recogniser: Recogniser): (accepted: Accepted) => void {
-  const { api, get, store, address } = context;
+export function makeAccept(context: Context): (accepted: Accepted) => void {
+  const { api, get, store, address, recogniser } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
 

@@ -4,6 +4,7 @@
 import type { FolderSource } from '../../contract/open.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError } from '../../errors.ts';
+import type { PickedFolder } from '../../files/pickedFolder.ts';
 import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import { engineJob } from '../jobs.ts';
@@ -12,13 +13,14 @@ import type { ScoreActions } from '../score/actions.ts';
 import { JOBS, type StudioState } from '../state.ts';
 import { makeAccept } from './accept.ts';
 import { type OpenOptions, readFolder } from './read.ts';
-import { makeRecogniser } from './sameModel.ts';
 import type { OpenModel } from './state.ts';
 
 export interface ModelActions {
   openSample(): Promise<boolean>;
   /** Lets the user pick a folder and opens it. */
   openFolder(): Promise<void>;
+  /** Of several graphs the preferred one, where the folder still has it. */
+  openPicked(folder: PickedFolder, preferred: string): Promise<boolean>;
   /** The open model read once more keeps its plan, its curve and what was measured. */
   openSource(source: FolderSource, graph?: string): Promise<boolean>;
   /**
@@ -45,8 +47,8 @@ export function makeModelActions(
   others: Pick<DeviceActions, 'checkDevice'> & Pick<ScoreActions, 'refreshMemory'>,
 ): ModelActions {
   const { api, get, patch } = context;
-  const recogniser = makeRecogniser(api);
-  const accept = makeAccept(context, recogniser);
+  const { recogniser } = context;
+  const accept = makeAccept(context);
   // Opening changes the model by itself: only a newer opening outdates one.
   const openings = makeNewest(() => null);
 
@@ -102,6 +104,7 @@ export function makeModelActions(
 
   return {
     openSource: (source, graph) => openSource(source, { graph }),
+    openPicked: (folder, preferred) => openSource({ kind: 'files', ...folder }, { preferred }),
     openSample() {
       const { source, graph } = context.sample;
       return openSource(source, { preferred: graph });

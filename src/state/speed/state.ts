@@ -3,8 +3,11 @@
 import type { Progress } from '../../contract/progress.ts';
 import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../../contract/speed.ts';
 import type { VariantInfo } from '../../contract/variant.ts';
-import type { ExportDtype } from '../../model/export/steps.ts';
+import { EXPORT_DTYPES, type ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
+import { mapOf, maybe, number, oneOf, orNull, shape, text } from '../kept/form.ts';
+import { measureResult, sweepResult, units } from '../kept/forms.ts';
+import { joinMaps } from '../kept/part.ts';
 import type { Slice } from '../slice.ts';
 
 /** A finished measurement with what it belongs to. */
@@ -69,6 +72,14 @@ const first: SpeedSlice = {
   sweep: { running: null, shown: null },
 };
 
+const measured = shape<Measured>({
+  key: text,
+  removed: units,
+  dtype: maybe(oneOf(...(Object.keys(EXPORT_DTYPES) as ExportDtype[]))),
+  result: measureResult,
+  predicted: orNull(number),
+});
+
 export const SPEED: Slice<SpeedSlice> = {
   first,
   keep(slice, opened) {
@@ -79,5 +90,26 @@ export const SPEED: Slice<SpeedSlice> = {
       progress: null,
       sweep: { ...slice.sweep, running: null },
     };
+  },
+  kept: {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      known: { is: mapOf(measured), join: joinMaps },
+      shown: { is: orNull(measured) },
+      sweep: {
+        is: shape<SpeedSlice['sweep']>({
+          shown: orNull(shape<Swept>({ key: text, removed: units, result: sweepResult })),
+        }),
+        pack: (sweep) => ({ ...sweep, running: null }),
+      },
+    },
+    count: ({ known, sweep }) => (known?.size ?? 0) + (sweep?.shown ? 1 : 0),
+    // A sweep that runs goes on.
+    put: (slice, kept) => ({
+      ...slice,
+      ...kept,
+      sweep: { ...(kept.sweep ?? slice.sweep), running: slice.sweep.running },
+    }),
   },
 };

@@ -2,7 +2,7 @@
 
 import type { Slice } from '../slice.ts';
 
-export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | null;
+export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | 'kept' | null;
 
 export interface ViewSlice {
   /** Block under the pointer or the focus, in all three views. */
