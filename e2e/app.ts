@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { test as base, expect, type Page } from '@playwright/test';
 import { unzip } from 'unzipit';
 import { fixturePath, golden } from '../src/testing/fixtures.ts';
+import type { WorkspaceId } from '../src/words/workspaces.ts';
 
 export { expect, fixturePath as fixture, golden };
 
@@ -58,12 +59,26 @@ export async function giveWindows(
   await page.keyboard.press('Escape');
 }
 
+/** Opens a workspace by its tab. */
+export async function workspace(page: Page, id: WorkspaceId): Promise<void> {
+  await page.getByTestId(`tab-${id}`).click();
+  await expect(page.getByTestId(`workspace-${id}`)).toBeVisible();
+}
+
+/** No plan is measured by itself from now on; the workspace stays. */
+export async function measureByHand(page: Page): Promise<void> {
+  const before = (await page.getByRole('tab', { selected: true }).textContent()) ?? '';
+  await workspace(page, 'speed');
+  await page.getByTestId('speed-auto').uncheck();
+  await page.getByRole('tab', { name: before }).click();
+}
+
 /** The sample as a folder of the disk: nothing is scored or measured by itself. */
 export async function openSample(page: Page): Promise<void> {
   await drop(page, 'public/sample');
   await page.getByTestId('graph-onnx/model.onnx').click();
   await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
 }
 
 /** Waits for the finished curve. */

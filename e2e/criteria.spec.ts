@@ -4,8 +4,8 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { bestWindow, criterionOrder, spearman } from '../src/analysis/criteriaComparison.ts';
-import { planFromHash } from '../src/state/plan/address.ts';
-import { expect, exportZip, finished, golden, test, text } from './app.ts';
+import { planFromHash } from '../src/state/address.ts';
+import { expect, exportZip, finished, golden, test, text, workspace } from './app.ts';
 
 interface Golden {
   loo_nll: number[];
@@ -53,6 +53,7 @@ async function expectNoObstacles(page: Page): Promise<void> {
 
 test('criteria: scores, correlation, and orders that the plan takes', async ({ app: page }) => {
   await scored(page);
+  await workspace(page, 'compare');
   await page.getByTestId('compare-criteria').click();
   await expect(page.getByTestId('criterion-mag-l1')).toBeVisible();
   await expect(page.getByTestId('rank-chart')).toBeVisible();
@@ -128,6 +129,7 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   await page.getByTestId('drop-count').fill('3');
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   const before = await page.getByTestId('ppl-pruned').textContent();
+  await workspace(page, 'compare');
   await page.getByTestId('study-seeds').fill('2');
   await expect(page.getByTestId('study-estimate')).toContainText('2 runs, about');
   await page.getByTestId('study-start').click();

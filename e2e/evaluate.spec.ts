@@ -10,7 +10,7 @@ import type { Page } from '@playwright/test';
 import type { EvaluateResult } from '../src/contract/evaluate.ts';
 import { readPplTable } from '../src/model/interop/tables.ts';
 import { evaluationText, samplePath } from '../src/testing/fixtures.ts';
-import { drop, expect, finished, golden, test } from './app.ts';
+import { drop, expect, finished, golden, test, workspace } from './app.ts';
 
 const sample = golden<{ ppl_order: number[]; loo_nll_per_sample: number[][] }>('sample');
 
@@ -85,6 +85,7 @@ test('an evaluation of a plan gives the numbers of the command line; results sta
   await expect(page.getByTestId('dropped-dialog')).toBeVisible();
   await expectNoObstacles(page);
   await page.getByTestId('dropped-evaluate').click();
+  await workspace(page, 'quality');
   await expect(page.getByTestId('evaluate-own')).toBeChecked();
   await page.getByTestId('evaluate-most').fill('9');
   await page.getByTestId('evaluate').click();
@@ -138,6 +139,7 @@ test('a cancelled evaluation keeps what it had; a text that was scored on is nam
   await page.getByTestId('open-sample').click();
   await finished(page);
   await page.getByTestId('block-7').uncheck();
+  await workspace(page, 'quality');
   await page.getByTestId('evaluate').click();
   await expect(page.getByTestId('evaluate-partial')).toContainText('So far');
   await page.getByTestId('evaluate-cancel').click();

@@ -3,7 +3,16 @@
 
 import { writeFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
-import { drop, expect, finished, giveWindows, golden, openSample, test } from './app.ts';
+import {
+  drop,
+  expect,
+  finished,
+  giveWindows,
+  golden,
+  measureByHand,
+  openSample,
+  test,
+} from './app.ts';
 
 const {
   windows: [tokens = []],
@@ -165,7 +174,7 @@ test('a graph in 4 bits is not offered float16, and says why', async ({ app: pag
   await drop(page, 'public/sample');
   await page.getByTestId('graph-onnx/model_q4.onnx').click();
   await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await page.getByTestId('export').click();
   const dialog = page.getByTestId('export-dialog');
   await expect(dialog.getByTestId('dtype-fp16')).toBeDisabled();

@@ -5,7 +5,17 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { drop, expect, exportZip, finished, fixture, giveWindows, golden, test } from './app.ts';
+import {
+  drop,
+  expect,
+  exportZip,
+  finished,
+  fixture,
+  giveWindows,
+  golden,
+  measureByHand,
+  test,
+} from './app.ts';
 
 const NAME = 'genai-llama-fp32-webgpu';
 const DATA = 'model.onnx.data';
@@ -29,7 +39,7 @@ function rewrite(path: string): void {
 async function scoredFolder(page: Page, folder: string): Promise<string> {
   await drop(page, folder);
   await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await giveWindows(page, golden(NAME).windows.slice(0, 1));
   await page.getByTestId('score').click();
   await finished(page);
@@ -135,7 +145,7 @@ test('a file is changed before it is read: one click reads the folder again, the
     await page.getByTestId('open-folder').click();
     await (await opening).setFiles(folder);
     await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
-    await page.getByTestId('speed-auto').uncheck();
+    await measureByHand(page);
     await giveWindows(page, golden(NAME).windows.slice(0, 1));
     await page.getByTestId('block-2').uncheck();
     rewrite(join(folder, DATA));

@@ -1,7 +1,7 @@
 // The device is lost while the page scores on WebGPU: it is said, and one click scores again with
 // the plan as it was.
 
-import { expect, finished, giveWindows, golden, test } from './app.ts';
+import { expect, finished, giveWindows, golden, measureByHand, test } from './app.ts';
 
 declare global {
   /** Devices that the engine was given, kept by the test. */
@@ -32,7 +32,7 @@ test('the device is lost while it scores: one click scores again, the plan is ke
   await expect(page.getByTestId('device-chip')).toContainText('WebGPU');
   await page.getByTestId('cancel').click();
   await expect(page.getByTestId('cancel')).toBeHidden();
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   const [window = []] = golden<{ windows: number[][] }>('sample').windows;
   await giveWindows(page, [window.slice(0, 48)]);
   await page.getByTestId('score').click();

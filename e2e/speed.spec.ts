@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { drop, expect, finished, fixture, golden, test } from './app.ts';
+import { drop, expect, finished, fixture, golden, measureByHand, test, workspace } from './app.ts';
 
 interface Generation {
   removed: number[];
@@ -47,6 +47,7 @@ function certain(text: string, { greedy_ids, greedyMargins }: Generation): strin
 test('a settled plan is measured by itself, on what export writes', async ({ app: page }) => {
   await openSample(page);
   await page.getByTestId('drop-count').fill('8');
+  await workspace(page, 'speed');
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured');
   await expect(page.getByTestId('toks-original')).toContainText(/\d/);
   await expect(page.getByTestId('speed-protocol')).toContainText(
@@ -59,11 +60,12 @@ test('a settled plan is measured by itself, on what export writes', async ({ app
   await page.getByTestId('drop-count').fill('4');
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', /predicted|stale/);
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured');
+  await workspace(page, 'variants');
   await expect(page.getByTestId('variant-row')).toHaveCount(3);
   await expect(page.getByTestId('pareto-chart')).toBeVisible();
 
   // Off, nothing is measured by itself; going back finds the old numbers.
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await page.getByTestId('drop-count').fill('8');
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured');
   const { violations } = await new AxeBuilder({ page }).analyze();
@@ -74,8 +76,9 @@ test('a settled plan is measured by itself, on what export writes', async ({ app
 
 test('cancel ends the paper protocol at once, and the page goes on', async ({ app: page }) => {
   await openSample(page);
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await page.getByTestId('block-7').uncheck();
+  await workspace(page, 'speed');
   await page.getByTestId('speed-measure-paper').click();
   await expect(page.getByTestId('speed-cancel')).toBeVisible();
   await expect.poll(() => page.workers().length).toBe(3);
@@ -89,7 +92,7 @@ test('cancel ends the paper protocol at once, and the page goes on', async ({ ap
 
 test('a plan by its goal: the fewest blocks whose measured bytes hold', async ({ app: page }) => {
   await openSample(page);
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await page.getByTestId('budget').locator('summary').click();
   await page.getByTestId('budget-kind').selectOption('file');
   await page.getByTestId('budget-value').fill('9');
@@ -107,8 +110,9 @@ for (const removed of [
 ]) {
   test(`side by side without ${removed}: both texts are PyTorch's`, async ({ app: page }) => {
     await openSample(page);
-    await page.getByTestId('speed-auto').uncheck();
+    await measureByHand(page);
     await setPlan(page, removed);
+    await workspace(page, 'quality');
     await page.getByTestId('mode-ids').check();
     await page.getByTestId('prompt').fill(sample.prompt_ids.join(', '));
     await page.getByTestId('generate-panel').locator('summary').click();
@@ -135,6 +139,7 @@ for (const removed of [
 
 test('a generation is stopped where it was started, by keyboard too', async ({ app: page }) => {
   await openSample(page);
+  await workspace(page, 'quality');
   await page.getByTestId('generate-panel').locator('summary').click();
   await page.getByTestId('gen-tokens').fill('400');
   await page.getByTestId('prompt').focus();
@@ -153,11 +158,13 @@ test('a generation is stopped where it was started, by keyboard too', async ({ a
 
 test('variants: names, a pair, and the table as files', async ({ app: page }) => {
   await openSample(page);
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await page.getByTestId('block-7').uncheck();
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
+  await workspace(page, 'speed');
   await page.getByTestId('speed-measure').click();
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured');
+  await workspace(page, 'variants');
   await page.getByTestId('variant-name').fill('without "seven"');
   await page.getByTestId('variant-keep').click();
   await page.getByTestId('pin-original').check();
@@ -181,6 +188,7 @@ test('chat through the template of the model, with its default system text', asy
 }) => {
   await drop(page, fixture('optimum-llama-chat'));
   await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
+  await workspace(page, 'quality');
   await page.getByTestId('mode-chat').check();
   await page.getByTestId('prompt').fill('Who is Anne?');
   await page.getByTestId('generate-panel').locator('details summary').click();
@@ -204,12 +212,14 @@ test('missing and broken text files, a graph without caches: what still works, a
     );
     await drop(page, folder);
     await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
+    await workspace(page, 'quality');
     await page.getByTestId('mode-chat').check();
     await page.getByTestId('generate').click();
     await expect(page.getByTestId('error-generate')).toContainText('no talking here');
 
     rmSync(join(folder, 'tokenizer.json'));
     await drop(page, folder);
+    await workspace(page, 'quality');
     await expect(page.getByTestId('generate-panel')).toContainText('no tokenizer');
     await page.getByTestId('prompt').fill('5, 6, 7');
     await generated(page);
@@ -222,6 +232,7 @@ test('missing and broken text files, a graph without caches: what still works, a
   }
   await drop(page, fixture('optimum-llama-nokv'));
   await expect(page.getByTestId('model-chip')).toContainText('optimum-llama-nokv');
+  await workspace(page, 'speed');
   await expect(page.getByTestId('speed-measure')).toBeEnabled();
   await page.getByTestId('speed-measure').click();
   await expect(page.getByTestId('speed-protocol')).toContainText(
@@ -232,8 +243,9 @@ test('missing and broken text files, a graph without caches: what still works, a
 test('a batch sweep draws and tells latency and throughput of both', async ({ app: page }) => {
   await drop(page, fixture('optimum-llama-fp32'));
   await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await page.getByTestId('block-2').uncheck();
+  await workspace(page, 'speed');
   await page.getByTestId('sweep').click();
   await expect(page.getByTestId('sweep-chart')).toBeVisible();
   await page.getByTestId('sweep-result').locator('summary').click();

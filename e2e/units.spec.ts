@@ -13,6 +13,7 @@ import {
   golden,
   test,
   text,
+  workspace,
 } from './app.ts';
 
 interface Golden {
@@ -136,6 +137,7 @@ test('the iterative search: steps, their plan in one click, one-shot paths besid
   app: page,
 }) => {
   await scored(page);
+  await workspace(page, 'compare');
   await page.getByTestId('search-count').fill('2');
   await expect(page.getByTestId('search-estimate')).toContainText('2 steps, up to about');
   await page.getByTestId('search-start').click();
@@ -179,6 +181,7 @@ test('a search is held, goes on and is cancelled; its steps stay', async ({ app:
   await page.getByTestId('open-sample').click();
   await page.getByTestId('cancel').click();
   await expect(page.getByTestId('cancel')).toBeHidden();
+  await workspace(page, 'compare');
   await page.getByTestId('search-count').fill('6');
   await page.getByTestId('search-start').click();
   await expect(page.getByTestId('search-step')).toContainText('tried');

@@ -8,8 +8,10 @@ import {
   fixture,
   giveWindows,
   golden,
+  measureByHand,
   test,
   text,
+  workspace,
 } from './app.ts';
 
 interface Golden {
@@ -62,8 +64,9 @@ for (const name of ['genai-llama-fp32-webgpu', 'optimum-llama-nokv']) {
 test('side by side on WebGPU', async ({ app: page }) => {
   await drop(page, fixture('genai-llama-fp32-webgpu'));
   await expect(page.getByTestId('device-chip')).toContainText('WebGPU');
-  await page.getByTestId('speed-auto').uncheck();
+  await measureByHand(page);
   await page.getByTestId('block-2').uncheck();
+  await workspace(page, 'quality');
   await page.getByTestId('generate-panel').locator('details summary').click();
   await page.getByTestId('gen-tokens').fill('6');
   await page.getByTestId('gen-eos').uncheck();

@@ -8,6 +8,7 @@ export const ARROWS = {
   onnx: [],
   analysis: [],
   text: [],
+  words: [],
   model: ['onnx'],
   contract: ['analysis', 'text', 'model'],
   files: ['onnx', 'model'],
@@ -16,8 +17,8 @@ export const ARROWS = {
   speed: ['analysis', 'contract'],
   bridge: ['contract', 'speed'],
   worker: ['onnx', 'analysis', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
-  state: ['analysis', 'model', 'contract', 'files', 'bridge'],
-  ui: ['analysis', 'model', 'contract', 'state'],
+  state: ['analysis', 'words', 'model', 'contract', 'files', 'bridge'],
+  ui: ['analysis', 'words', 'model', 'contract', 'state'],
   cli: ['analysis', 'model', 'contract', 'node', 'runtime', 'speed'],
   main: ['bridge', 'state', 'ui'],
 } as const satisfies Record<string, readonly string[]>;

@@ -32,7 +32,7 @@ export interface KeptAbout {
   counts: Readonly<Record<string, number>>;
 }
 
-export type NewRecord = { about: Omit<KeptAbout, 'key' | 'bytes'>; body: unknown };
+type NewRecord = { about: Omit<KeptAbout, 'key' | 'bytes'>; body: unknown };
 
 export interface KeptShelf {
   /** Newest use first; null when this browser stores nothing. Reads no body. */
@@ -191,7 +191,7 @@ function isAbout(value: unknown): value is KeptAbout {
 }
 
 /** About as many bytes as a stored value takes; what it holds twice counts twice. */
-export function roughBytes(value: unknown): number {
+function roughBytes(value: unknown): number {
   if (typeof value === 'string') return 2 * value.length;
   if (typeof value !== 'object' || value === null) return 8;
   if (ArrayBuffer.isView(value)) return value.byteLength;

@@ -2,6 +2,8 @@
 // shortcuts, the help page and tests.
 
 import { EspalierError } from '../errors.ts';
+import { WORKSPACE_LABELS } from '../words/page.ts';
+import { WORKSPACES } from '../words/workspaces.ts';
 import { makeCriteriaActions } from './criteria/actions.ts';
 import { makeDeviceActions } from './device/actions.ts';
 import { makeEffectActions } from './effect/actions.ts';
@@ -283,9 +285,20 @@ const TABLE = [
 
 export type CommandId = (typeof TABLE)[number]['id'];
 
-export const COMMANDS: readonly Command[] = TABLE;
+/** 1, 2, 3 ... open the workspaces in the order of their tabs. */
+const OPEN_WORKSPACE = WORKSPACES.map(
+  (id, at): Command => ({
+    id: `workspace-${id}`,
+    label: `Open ${WORKSPACE_LABELS[id]}`,
+    keys: [String(at + 1)],
+    enabled: isOpen,
+    run: (actions) => actions.openWorkspace(id),
+  }),
+);
 
-const BY_ID = Object.fromEntries(COMMANDS.map((one) => [one.id, one])) as Record<
+export const COMMANDS: readonly Command[] = [...TABLE, ...OPEN_WORKSPACE];
+
+const BY_ID = Object.fromEntries(TABLE.map((one) => [one.id, one])) as unknown as Record<
   CommandId,
   Command
 >;

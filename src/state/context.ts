@@ -7,6 +7,7 @@ import type { StudioApi } from '../contract/studio.ts';
 import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
 import type { KeptShelf } from '../files/keptStudies.ts';
 import type { RecentShelf } from '../files/recentFolders.ts';
+import { toHash } from './address.ts';
 import type { Disk } from './disk.ts';
 import { makeNewest, type Newest } from './newest.ts';
 import { makeRecogniser, type Recogniser } from './open/sameModel.ts';
@@ -58,6 +59,8 @@ export interface Context extends Deps {
     slice: K,
     fields: { [F in keyof StudioState[K]]?: StudioState[K][F] },
   ): void;
+  /** Writes plan and workspace into the address bar. */
+  writeAddress(): void;
   /** Shows an error at its place, unless it is a cancellation. */
   fail(place: ErrorPlace, error: unknown): void;
   clear(place: ErrorPlace): void;
@@ -88,6 +91,10 @@ export function makeContext(
     get: store.getState,
     patch,
     announce,
+    writeAddress() {
+      const { plan, view } = store.getState();
+      address.write(toHash(plan.present.removed, view.workspace));
+    },
     fail(place, error) {
       if (isCancelled(error)) return;
       const report: ErrorReport = toReport(error);

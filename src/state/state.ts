@@ -71,6 +71,8 @@ interface JobSpec {
   /** Where its errors are shown. */
   place: string;
   runs(state: Slices): boolean;
+  /** What it does now, with the time left; null while nothing is known. */
+  progress(state: Slices): Progress | null;
   /** How far it is; null while it prepares. */
   share(state: Slices): Share | null;
   /** The command that runs it again after an error; null where there is no such single click. */
@@ -96,6 +98,7 @@ export const JOBS = {
     busy: 'Blocks are being scored.',
     place: 'score',
     runs: ({ score }) => score.running !== null,
+    progress: ({ score }) => score.progress,
     share: ({ score }) => shareOf(score.progress),
     again: { command: 'score', label: 'Score again' },
     takesLessMemory: true,
@@ -108,6 +111,7 @@ export const JOBS = {
     busy: 'Sublayers are being scored.',
     place: 'sublayers',
     runs: ({ sublayers }) => sublayers.running !== null,
+    progress: ({ sublayers }) => sublayers.progress,
     share: ({ sublayers }) => shareOf(sublayers.progress),
     again: { command: 'score-sublayers', label: 'Score sublayers again' },
     takesLessMemory: true,
@@ -120,6 +124,7 @@ export const JOBS = {
     busy: 'Criteria are being computed.',
     place: 'criteria',
     runs: ({ criteria }) => criteria.running !== null,
+    progress: ({ criteria }) => criteria.progress,
     // Reading the weights is the job, not its preparation.
     share: ({ criteria }) => criteria.progress,
     again: { command: 'compare-criteria', label: 'Compare again' },
@@ -133,6 +138,7 @@ export const JOBS = {
     busy: 'A calibration study is running.',
     place: 'stability',
     runs: ({ stability }) => stability.running !== null,
+    progress: ({ stability }) => stability.progress,
     share({ stability: { running, progress } }) {
       const share = shareOf(progress);
       return (
@@ -151,6 +157,7 @@ export const JOBS = {
     busy: 'A search is running.',
     place: 'search',
     runs: ({ search }) => search.running,
+    progress: ({ search }) => search.progress,
     share: ({ search }) => shareOf(search.progress),
     again: { command: 'search', label: 'Search again' },
     takesLessMemory: true,
@@ -163,6 +170,7 @@ export const JOBS = {
     busy: 'Plans are being measured.',
     place: 'search',
     runs: ({ search }) => search.measuring !== null,
+    progress: () => null,
     share: ({ search }) => search.measuring,
     again: null,
     takesLessMemory: false,
@@ -175,6 +183,7 @@ export const JOBS = {
     busy: 'A text is being evaluated.',
     place: 'evaluate',
     runs: ({ evaluate }) => evaluate.running !== null,
+    progress: ({ evaluate }) => evaluate.progress,
     share: ({ evaluate }) => shareOf(evaluate.progress),
     again: { command: 'evaluate', label: 'Evaluate again' },
     takesLessMemory: true,
@@ -187,6 +196,7 @@ export const JOBS = {
     busy: 'An export is running.',
     place: 'export',
     runs: ({ export: { running } }) => running,
+    progress: (state) => state.export.progress,
     share: ({ export: { progress } }) => shareOf(progress),
     // It starts in its dialog, which offers it again.
     again: null,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cancelled, EspalierError, toReport } from '../errors.ts';
 import { golden, samplePath } from '../testing/fixtures.ts';
+import { WORKSPACES } from '../words/workspaces.ts';
 import { COMMANDS, command } from './commands.ts';
 import { droppable } from './criteria/orders.ts';
 import { effectView } from './effect/selectors.ts';
@@ -473,6 +474,7 @@ describe('commands', () => {
       'sweep',
       'device',
       'help',
+      ...WORKSPACES.map((id) => `workspace-${id}`),
     ]);
     command('lock-ends').run(actions, get());
     expect(get().plan.present.locked).toEqual([0, 1, 2, 3, 14, 15]);

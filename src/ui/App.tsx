@@ -4,8 +4,10 @@ import { Suspense } from 'react';
 import { ErrorBoundary } from 'react-error-boundary';
 import { Toaster } from 'sonner';
 import type { StudioStore } from '../state/store.ts';
+import { PAGE } from '../words/page.ts';
 import css from './app.module.css';
 import { DIALOGS } from './dialogs.ts';
+import { KeptButton } from './kept/KeptNotes.tsx';
 import { CommandButton } from './kit/CommandButton.tsx';
 import { ErrorNotice } from './kit/ErrorNotice.tsx';
 import { JobProgress } from './kit/JobProgress.tsx';
@@ -14,9 +16,12 @@ import { Opening } from './kit/Opening.tsx';
 import { Chooser } from './open/Chooser.tsx';
 import { DroppedDialog } from './open/DroppedDialog.tsx';
 import { EmptyPage } from './open/EmptyPage.tsx';
-import { COLUMNS, PANELS, type PanelSpec } from './panels.ts';
+import { OpenQuestion } from './open/OpenQuestion.tsx';
+import { panelsOf } from './panels.ts';
+import { ResultStrip } from './result/ResultStrip.tsx';
 import { Header } from './shell/Header.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
+import { useWide } from './useWide.ts';
 import {
   DropTarget,
   FocusKeeper,
@@ -25,6 +30,8 @@ import {
   Shortcuts,
   Toasts,
 } from './windowEvents.tsx';
+import { Slot } from './workspaces/Slot.tsx';
+import { Workspaces } from './workspaces/Workspaces.tsx';
 
 export function App({ store }: { store: StudioStore }) {
   return (
@@ -49,6 +56,7 @@ export function App({ store }: { store: StudioStore }) {
 function Page() {
   const isOpen = useStudio((state) => state.model.current !== null);
   const opening = useStudio((state) => state.model.opening);
+  const wide = useWide();
   if (!isOpen) return <EmptyPage />;
   return (
     <>
@@ -59,30 +67,30 @@ function Page() {
         <ExportStatus />
       </div>
       <main className={css.studio}>
-        {COLUMNS.map((column) => (
-          <div key={column} className={css[column]}>
-            {PANELS.filter(({ place }) => place === column).map((spec) => (
-              <Slot key={spec.id} {...spec} />
-            ))}
-          </div>
-        ))}
+        {wide && <Beside place="blocks" />}
+        <Workspaces />
+        <Beside place="result" />
       </main>
       <footer className={css.footer}>
-        <span>Nothing leaves this tab.</span>
+        <span>{PAGE.private}</span>
+        <KeptButton />
         <span className={kit.grow} />
-        <span>
-          Drop a folder anywhere to open another model, a .txt file to score or evaluate on it, an
-          espalier.json to restore a plan, a block_order.csv to use its order.
-        </span>
+        <span>{PAGE.drop}</span>
       </footer>
+      <ResultStrip />
     </>
   );
 }
 
-const always = () => true;
-
-function Slot({ Panel, shown = always }: PanelSpec) {
-  return useStudio(shown) && <Panel />;
+/** A column beside the workspace, always in view where the window is wide enough. */
+function Beside({ place }: { place: 'blocks' | 'result' }) {
+  return (
+    <div className={css[place]}>
+      {panelsOf(place, false).map((spec) => (
+        <Slot key={spec.id} {...spec} />
+      ))}
+    </div>
+  );
 }
 
 /** An export continues when its dialog is closed. */
@@ -104,6 +112,7 @@ function Dialogs() {
   return (
     <>
       <Chooser />
+      <OpenQuestion />
       <DroppedDialog />
       <Suspense>{Open && <Open />}</Suspense>
     </>
@@ -123,8 +132,8 @@ function Announcer() {
 function Broken({ error }: { error: unknown }) {
   return (
     <main className={css.broken} role="alert">
-      <h2>Something on this page broke.</h2>
-      <p>Reload it: your plan is in the address and returns when you open the model again.</p>
+      <h2>{PAGE.broken}</h2>
+      <p>{PAGE.brokenNext}</p>
       <pre>{error instanceof Error ? error.message : String(error)}</pre>
     </main>
   );

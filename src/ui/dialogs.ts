@@ -10,5 +10,6 @@ export const DIALOGS: Readonly<Record<NonNullable<Dialog>, ComponentType>> = {
   export: ExportDialog,
   interop: lazy(() => import('./interop/InteropDialog.tsx')),
   device: lazy(() => import('./device/DeviceDialog.tsx')),
+  kept: lazy(() => import('./kept/KeptDialog.tsx')),
   help: lazy(() => import('./shell/HelpDialog.tsx')),
 };

@@ -1,31 +1,48 @@
 // The panels of the page: where each lives and when it is shown. A panel is its folder and one row.
 
-import type { ComponentType } from 'react';
+import { type ComponentType, lazy } from 'react';
 import type { StudioState } from '../state/state.ts';
 import { variantRows } from '../state/variants/variants.ts';
-import { CriteriaPanel } from './criteria/CriteriaPanel.tsx';
-import { EffectPanel } from './effect/EffectPanel.tsx';
-import { EvaluatePanel } from './evaluate/EvaluatePanel.tsx';
-import { GeneratePanel } from './generate/GeneratePanel.tsx';
+import type { WorkspaceId } from '../words/workspaces.ts';
 import { MadeFromPanel } from './open/MadeFromPanel.tsx';
 import { ModelPanel } from './open/ModelPanel.tsx';
 import { hasProblems, ProblemsPanel } from './open/ProblemsPanel.tsx';
 import { ArchitecturePanel } from './plan/ArchitecturePanel.tsx';
 import { BlocksPanel } from './plan/BlocksPanel.tsx';
+import { ResultPanel } from './result/ResultPanel.tsx';
 import { ImportancePanel } from './score/ImportancePanel.tsx';
-import { SearchPanel } from './search/SearchPanel.tsx';
-import { SpeedPanel } from './speed/SpeedPanel.tsx';
-import { StabilityPanel } from './stability/StabilityPanel.tsx';
-import { VariantsPanel } from './variants/VariantsPanel.tsx';
 
-/** From left to right. */
-export const COLUMNS = ['left', 'middle', 'right'] as const;
+// What is not needed before the first score loads with its workspace.
+const CriteriaPanel = lazy(async () => ({
+  default: (await import('./criteria/CriteriaPanel.tsx')).CriteriaPanel,
+}));
+const EvaluatePanel = lazy(async () => ({
+  default: (await import('./evaluate/EvaluatePanel.tsx')).EvaluatePanel,
+}));
+const GeneratePanel = lazy(async () => ({
+  default: (await import('./generate/GeneratePanel.tsx')).GeneratePanel,
+}));
+const SearchPanel = lazy(async () => ({
+  default: (await import('./search/SearchPanel.tsx')).SearchPanel,
+}));
+const SpeedPanel = lazy(async () => ({
+  default: (await import('./speed/SpeedPanel.tsx')).SpeedPanel,
+}));
+const StabilityPanel = lazy(async () => ({
+  default: (await import('./stability/StabilityPanel.tsx')).StabilityPanel,
+}));
+const VariantsPanel = lazy(async () => ({
+  default: (await import('./variants/VariantsPanel.tsx')).VariantsPanel,
+}));
+
+/** Beside the workspace, or in it. */
+type Place = 'blocks' | 'result' | WorkspaceId;
 
 export interface PanelSpec {
   id: string;
   Panel: ComponentType;
   /** Where it lives; panels of one place follow each other in the order of the table. */
-  place: (typeof COLUMNS)[number];
+  place: Place;
   /** Whether it is shown while a model is open; always, when absent. */
   shown?(state: StudioState): boolean;
 }
@@ -34,19 +51,30 @@ const canScore = (state: StudioState) => state.model.current?.summary.canScore ?
 const isExport = (state: StudioState) => state.model.current?.madeFrom != null;
 const hasVariants = (state: StudioState) => variantRows(state).length > 0;
 
-export const PANELS: readonly PanelSpec[] = [
-  { id: 'blocks', place: 'left', Panel: BlocksPanel },
-  { id: 'importance', place: 'middle', Panel: ImportancePanel },
-  { id: 'architecture', place: 'middle', Panel: ArchitecturePanel },
-  { id: 'generate', place: 'middle', Panel: GeneratePanel },
-  { id: 'variants', place: 'middle', Panel: VariantsPanel, shown: hasVariants },
-  { id: 'search', place: 'middle', Panel: SearchPanel, shown: canScore },
-  { id: 'criteria', place: 'middle', Panel: CriteriaPanel },
-  { id: 'stability', place: 'middle', Panel: StabilityPanel, shown: canScore },
-  { id: 'evaluate', place: 'middle', Panel: EvaluatePanel, shown: canScore },
-  { id: 'effect', place: 'right', Panel: EffectPanel },
-  { id: 'speed', place: 'right', Panel: SpeedPanel },
-  { id: 'made-from', place: 'right', Panel: MadeFromPanel, shown: isExport },
-  { id: 'problems', place: 'right', Panel: ProblemsPanel, shown: hasProblems },
-  { id: 'model', place: 'right', Panel: ModelPanel },
+const PANELS: readonly PanelSpec[] = [
+  { id: 'blocks', place: 'blocks', Panel: BlocksPanel },
+  { id: 'problems', place: 'choose', Panel: ProblemsPanel, shown: hasProblems },
+  { id: 'made-from', place: 'choose', Panel: MadeFromPanel, shown: isExport },
+  { id: 'importance', place: 'choose', Panel: ImportancePanel },
+  { id: 'architecture', place: 'choose', Panel: ArchitecturePanel },
+  { id: 'model', place: 'choose', Panel: ModelPanel },
+  { id: 'criteria', place: 'compare', Panel: CriteriaPanel },
+  { id: 'search', place: 'compare', Panel: SearchPanel, shown: canScore },
+  { id: 'stability', place: 'compare', Panel: StabilityPanel, shown: canScore },
+  { id: 'evaluate', place: 'quality', Panel: EvaluatePanel, shown: canScore },
+  { id: 'generate', place: 'quality', Panel: GeneratePanel },
+  { id: 'speed', place: 'speed', Panel: SpeedPanel },
+  { id: 'variants', place: 'variants', Panel: VariantsPanel, shown: hasVariants },
+  { id: 'result', place: 'result', Panel: ResultPanel },
 ];
+
+/** On a narrow screen the curve and the blocks come first, one below the other. */
+const NARROW_FIRST = ['problems', 'made-from', 'importance', 'blocks'];
+
+/** The panels of a place; a narrow screen has the blocks in the first workspace. */
+export function panelsOf(place: Place, narrow: boolean): readonly PanelSpec[] {
+  const here = PANELS.filter((panel) => panel.place === place);
+  if (!narrow || place !== 'choose') return here;
+  const first = NARROW_FIRST.flatMap((id) => PANELS.filter((panel) => panel.id === id));
+  return [...first, ...here.filter((panel) => !first.includes(panel))];
+}

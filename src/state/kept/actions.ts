@@ -4,10 +4,10 @@
 import type { Stored } from '../../files/keptStudies.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { VERSION } from '../../version.ts';
+import { keptAreBack, STORAGE_FAILED } from '../../words/kept.ts';
 import type { Context } from '../context.ts';
 import { engineObstacle } from '../jobs.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';
-import { planToHash } from '../plan/address.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { ScoreSlice } from '../score/state.ts';
 import { firstState, type StudioState } from '../state.ts';
@@ -114,12 +114,7 @@ export function makeKeptActions(
     if (get().kept.storage !== storage[result]) patch('kept', { storage: storage[result] });
     if (result === 'done' || hasWarned) return;
     hasWarned = true;
-    context.toast(
-      result === 'full'
-        ? 'This browser has no room left to keep results. They stay until this page is closed: ' +
-            'export what you need, or erase results of other models under “Kept results”.'
-        : 'This browser does not keep results: they stay until this page is closed.',
-    );
+    context.toast(STORAGE_FAILED[result === 'full' ? 'full' : 'none']);
   }
 
   async function write(one: Session, own: Study): Promise<void> {
@@ -173,8 +168,7 @@ export function makeKeptActions(
     store.setState(withStudy(before, merged));
     patch('kept', { restoredFrom: savedAt });
     const { score, plan } = get();
-    if (plan.present !== before.plan.present)
-      context.address.write(planToHash(plan.present.removed));
+    if (plan.present !== before.plan.present) context.writeAddress();
     if (score.curve !== before.score.curve) void continueWith(one, score.curve);
     if (score.settings !== before.score.settings) void others.refreshMemory();
   }
@@ -196,6 +190,7 @@ export function makeKeptActions(
     const stored = await inTurn(async () => readBody(await shelf.read(key)));
     if (!isOpen(one) || Object.keys(countsOf(stored)).length === 0) return;
     putBack(one, stored, about.savedAt);
+    context.toast(keptAreBack(one.summary.name, context.date() - about.savedAt));
     void inTurn(() => shelf.touch(key, context.date()));
   }
 

@@ -190,7 +190,7 @@ export const evaluateResult = shape<EvaluateResult>({
 
 const stat = shape<Stat>({ mean: number, median: number, min: number, max: number, unit: text });
 
-export const speedSettings = shape<SpeedSettings>({
+const speedSettings = shape<SpeedSettings>({
   mode: oneOf('paper', 'quick', 'custom'),
   promptTokens: number,
   tokens: number,

@@ -4,7 +4,7 @@
 import type { Form } from './form.ts';
 
 /** One field of a slice that is kept. */
-export interface KeptField<V> {
+interface KeptField<V> {
   /** Whether what was read has the form of the field. */
   is: Form<V>;
   /**
@@ -16,7 +16,7 @@ export interface KeptField<V> {
   pack?(value: V): V;
 }
 
-export type Fields<S> = { readonly [F in keyof S]?: S[F] };
+type Fields<S> = { readonly [F in keyof S]?: S[F] };
 
 export interface KeptPart<S> {
   /** Counts up with the form: what was kept in another one is dropped. */

@@ -8,7 +8,7 @@ import type { Slice } from '../slice.ts';
 import type { SpeedSlice } from '../speed/state.ts';
 
 /** What is kept of the model that an open export was made from. */
-export interface KeptSource {
+interface KeptSource {
   name: string;
   savedAt: number;
   curve: ScoreSlice['curve'];

@@ -2,9 +2,9 @@
 // starts with, what is announced.
 
 import type { FolderSource, OpenResult } from '../../contract/open.ts';
+import { planFromHash, workspaceFromHash } from '../address.ts';
 import type { Context } from '../context.ts';
 import { type Restored, readRestored } from '../export/provenance.ts';
-import { planFromHash, planToHash } from '../plan/address.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from '../plan/plan.ts';
 import { removableUnits } from '../plan/selectors.ts';
 import { afterOpening, type StudioState } from '../state.ts';
@@ -19,7 +19,7 @@ interface Accepted {
 }
 
 export function makeAccept(context: Context): (accepted: Accepted) => void {
-  const { api, get, store, address, recogniser } = context;
+  const { api, get, patch, store, address, recogniser } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
 
@@ -48,6 +48,7 @@ export function makeAccept(context: Context): (accepted: Accepted) => void {
     const followsAddress = !before.model.current || isSameFolder;
     const wanted = followsAddress ? (planFromHash(address.read()) ?? []) : [];
     const removed = removableUnits(summary.blocks, wanted);
+    const workspace = followsAddress ? workspaceFromHash(address.read()) : 'choose';
     const { restored, error } = madeFrom(provenance);
     const current: OpenModel = {
       source,
@@ -64,13 +65,14 @@ export function makeAccept(context: Context): (accepted: Accepted) => void {
             ...afterOpening(state, followsAddress ? 'same-folder' : 'new-model'),
             plan: { ...startHistory(withUnits(EMPTY_PLAN, removed, true)), refusal: '' },
           }),
-      model: { current, opening: null, progress: null, chooser: null },
+      model: { current, opening: null, progress: null, chooser: null, asking: null },
     }));
     // Files of the disk can change or go; by then it is too late to ask what they were.
     if (source.kind === 'files') void recogniser.identityOf(current);
     if (error) context.fail('restore', error);
     if (isSameModel) return continueWith(before, summary.name);
-    address.write(planToHash(removed));
+    patch('view', { workspace });
+    context.writeAddress();
     context.announce(`${summary.name} is open: ${summary.numBlocks} blocks.`);
     if (before.score.curve && isSameFolder && before.model.current?.source !== source)
       context.toast(

@@ -3,6 +3,7 @@
 
 import { endLocks } from '../../analysis/ranking.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
+import { planFromHash, workspaceFromHash } from '../address.ts';
 import type { Context } from '../context.ts';
 import { currentOrder, droppable, oneShot } from '../criteria/orders.ts';
 import {
@@ -11,7 +12,6 @@ import {
   lowestSublayers,
   showsSublayers,
 } from '../sublayers/selectors.ts';
-import { planFromHash, planToHash } from './address.ts';
 import { lowestRefusal, toggleObstacle } from './obstacles.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
 import { isOwnChoice, removableUnits } from './selectors.ts';
@@ -42,7 +42,7 @@ export interface PlanActions {
   /** Removes exactly these, as from a file; locks of other blocks stay. */
   setRemoved(removed: readonly Unit[]): void;
   /**
-   * Follows the plan of the address bar after someone edited it; an address that cannot be read is
+   * Follows plan and workspace of the address bar after someone edited it; an address that cannot be read is
    * written anew.
    */
   followAddress(): void;
@@ -56,7 +56,7 @@ export function makePlanActions(context: Context): PlanActions {
     const before = get().plan.present.removed;
     patch('plan', { ...history, refusal: '' });
     if (before.join() === history.present.removed.join()) return;
-    address.write(planToHash(history.present.removed));
+    context.writeAddress();
     context.clear('plan');
     context.clear('export');
   }
@@ -129,9 +129,12 @@ export function makePlanActions(context: Context): PlanActions {
       });
     },
     followAddress() {
-      const removed = planFromHash(address.read());
+      const hash = address.read();
+      const removed = planFromHash(hash);
       const plan = get().plan.present;
-      if (!get().model.current || removed?.join() === plan.removed.join()) return;
+      if (!get().model.current) return;
+      patch('view', { workspace: workspaceFromHash(hash) });
+      if (removed?.join() === plan.removed.join()) return;
       if (removed)
         edit({
           ...plan,
@@ -139,7 +142,7 @@ export function makePlanActions(context: Context): PlanActions {
             removable(removed).filter((unit) => !plan.locked.includes(blockOf(unit))),
           ),
         });
-      address.write(planToHash(get().plan.present.removed));
+      context.writeAddress();
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planFromHash, planToHash } from './address.ts';
+import { planFromHash, toHash, workspaceFromHash } from '../address.ts';
 import { EMPTY_PLAN, record, redo, startHistory, undo, withLocks, withUnits } from './plan.ts';
 
 const blocks = fc
@@ -59,14 +59,24 @@ describe('address', () => {
   it('reads back what it writes', () => {
     fc.assert(
       fc.property(blocks, (list) => {
-        expect(planFromHash(planToHash(list)) ?? []).toEqual(list);
+        expect(planFromHash(toHash(list, 'choose')) ?? []).toEqual(list);
       }),
     );
   });
 
   it('writes runs of three and more as ranges, and parts', () => {
-    expect(planToHash([3, 7, 8, 9, '10.attn', 12, 13])).toBe('#plan=3,7-9,10.attn,12,13');
+    expect(toHash([3, 7, 8, 9, '10.attn', 12, 13], 'choose')).toBe('#plan=3,7-9,10.attn,12,13');
     expect(planFromHash('#plan=3,7-9,10.attn')).toEqual([3, 7, 8, 9, '10.attn']);
+  });
+
+  it('has the workspace beside the plan', () => {
+    expect(toHash([3, 7], 'speed')).toBe('#plan=3,7&tab=speed');
+    expect(toHash([], 'choose')).toBe('');
+    expect(toHash([], 'compare')).toBe('#tab=compare');
+    expect(planFromHash('#tab=compare')).toEqual([]);
+    expect(planFromHash('#plan=3,7&tab=speed')).toEqual([3, 7]);
+    expect(workspaceFromHash('#plan=3,7&tab=speed')).toBe('speed');
+    expect(workspaceFromHash('#tab=nowhere')).toBe('choose');
   });
 
   it('refuses what is no list', () => {

@@ -24,6 +24,14 @@ export function keptWords(
   );
 }
 
+/** "12 of 16 kept", "15 of 16 kept, edited by hand"; '' while no model is open. */
+export function countWords(state: StudioState): string {
+  const { current } = state.model;
+  if (!current) return '';
+  const own = isOwnChoice(state) ? ', edited by hand' : '';
+  return `${keptWords(current, state.plan.present.removed)} kept${own}`;
+}
+
 /**
  * True when the plan is not simply the k lowest that can be removed, by the current order or of the
  * sublayers.

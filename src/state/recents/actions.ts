@@ -2,6 +2,7 @@
 // opened, opened again in one click.
 
 import { EspalierError } from '../../errors.ts';
+import { RECENT_NEXT, recentGone } from '../../words/kept.ts';
 import type { Context } from '../context.ts';
 import type { ModelActions } from '../open/actions.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';
@@ -50,12 +51,7 @@ export function makeRecentActions(
       if (picked) return void (await others.openPicked(picked, folder.graph));
       context.fail(
         'open',
-        new EspalierError(
-          'missing-file',
-          `The folder ${folder.folder} could not be read: it was moved, renamed or deleted, or ` +
-            'the browser may not read it.',
-          'Choose it again with Open folder.',
-        ),
+        new EspalierError('missing-file', recentGone(folder.folder), RECENT_NEXT),
       );
     },
     async forgetRecent(id) {

@@ -1,6 +1,7 @@
 // What is shown and said beyond numbers: pointing at a block, dialogs, switches, a new engine.
 
 import type { ErrorReport } from '../../errors.ts';
+import type { WorkspaceId } from '../../words/workspaces.ts';
 import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
@@ -10,6 +11,8 @@ import type { Dialog } from './state.ts';
 export interface ViewActions {
   hover(block: number | null): void;
   openDialog(dialog: Dialog): void;
+  /** Shows a workspace in the middle of the page; computes nothing. */
+  openWorkspace(id: WorkspaceId): void;
   setSingleKeys(on: boolean): void;
   /** Remembered between visits. */
   setNotify(on: boolean): void;
@@ -41,6 +44,11 @@ export function makeViewActions(
       if (dialog !== 'export') return;
       context.clear('export');
       forgetOtherExport();
+    },
+    openWorkspace(workspace) {
+      if (get().view.workspace === workspace) return;
+      patch('view', { workspace });
+      context.writeAddress();
     },
     setSingleKeys: (on) => patch('view', { singleKeys: on }),
     setNotify(on) {

@@ -1,5 +1,6 @@
 // What the page shows beyond its numbers: the block under the pointer, dialogs, announcements.
 
+import type { WorkspaceId } from '../../words/workspaces.ts';
 import type { Slice } from '../slice.ts';
 
 export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | 'kept' | null;
@@ -8,6 +9,8 @@ export interface ViewSlice {
   /** Block under the pointer or the focus, in all three views. */
   hover: number | null;
   dialog: Dialog;
+  /** What the middle of the page shows; opening a model decides it. */
+  workspace: WorkspaceId;
   /** A text that was dropped; a dialog asks what it is for. */
   dropped: { name: string; text: string } | null;
   /** Single letters run commands; can be switched off for speech input. */
@@ -26,6 +29,7 @@ export interface ViewSlice {
 const first: ViewSlice = {
   hover: null,
   dialog: null,
+  workspace: 'choose',
   dropped: null,
   singleKeys: true,
   notify: false,
@@ -35,5 +39,11 @@ const first: ViewSlice = {
 
 export const VIEW: Slice<ViewSlice> = {
   first,
-  keep: ({ toast, singleKeys, notify }) => ({ ...first, toast, singleKeys, notify }),
+  keep: ({ workspace, toast, singleKeys, notify }) => ({
+    ...first,
+    workspace,
+    toast,
+    singleKeys,
+    notify,
+  }),
 };

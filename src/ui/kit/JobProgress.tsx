@@ -26,7 +26,14 @@ const UNITS: Record<Progress['unit'], string> = {
   segments: 'segments',
 };
 
-export function JobProgress({ progress, label }: { progress: Progress | null; label: string }) {
+interface Props {
+  progress: Progress | null;
+  label: string;
+  /** Percent instead of amounts, where there is little room. */
+  compact?: boolean;
+}
+
+export function JobProgress({ progress, label, compact = false }: Props) {
   if (!progress) {
     return (
       <div className={css.progress}>
@@ -35,19 +42,26 @@ export function JobProgress({ progress, label }: { progress: Progress | null; la
       </div>
     );
   }
-  const { done, total, unit } = progress;
-  const amount =
-    unit === 'bytes'
-      ? `${formatBytes(done)} of ${formatBytes(total)}`
-      : `${Math.round(done)} of ${Math.round(total)} ${UNITS[unit]}`;
+  const { done, total } = progress;
+  const phase = PHASES[progress.phase];
+  const amount = compact ? percentOf(progress) : amountOf(progress);
   return (
     <div className={css.progress} data-testid="progress">
       <progress aria-label={label} max={Math.max(total, 1)} value={Math.min(done, total)} />
       <span>
-        {PHASES[progress.phase] && `${PHASES[progress.phase]}, `}
+        {phase && `${phase}, `}
         {amount}
         {progress.secondsLeft !== null && `, ${formatSeconds(progress.secondsLeft)} left`}
       </span>
     </div>
   );
 }
+
+function amountOf({ done, total, unit }: Progress): string {
+  return unit === 'bytes'
+    ? `${formatBytes(done)} of ${formatBytes(total)}`
+    : `${Math.round(done)} of ${Math.round(total)} ${UNITS[unit]}`;
+}
+
+const percentOf = ({ done, total }: Progress) =>
+  `${Math.floor((100 * Math.min(done, total)) / Math.max(1, total))} %`;

@@ -4,6 +4,7 @@ import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
 import { Opening } from '../kit/Opening.tsx';
+import { Earlier } from '../recents/Earlier.tsx';
 import { useStudio } from '../studioContext.ts';
 import css from './empty.module.css';
 import { SamplePicture } from './SamplePicture.tsx';
@@ -33,6 +34,7 @@ export function EmptyPage() {
         )}
         <ErrorNotice place="open" />
         <ErrorNotice place="restore" />
+        <Earlier />
       </section>
       <SamplePicture />
     </main>

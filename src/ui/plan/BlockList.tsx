@@ -3,6 +3,7 @@
 import { useCallback, useState } from 'react';
 import { curveView } from '../../state/score/selectors.ts';
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
+import { BLOCKS } from '../../words/blocks.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { BlockRow } from './BlockRow.tsx';
@@ -47,12 +48,7 @@ export function BlockList() {
     ? current
     : Math.min(blockOf(current), last);
   return (
-    <ul
-      ref={list}
-      className={css.list}
-      data-dense={blocks.length > 40}
-      aria-label="Blocks; checked blocks are kept"
-    >
+    <ul ref={list} className={css.list} data-dense={blocks.length > 40} aria-label={BLOCKS.list}>
       {blocks.map((block) => {
         const point = view.points[block.index]!;
         return (
@@ -60,7 +56,8 @@ export function BlockList() {
             key={block.index}
             block={block}
             point={point}
-            share={point.nll === null ? 0 : bar(point.nll)}
+            share={point.nll === null ? 0 : Math.min(1, bar(point.nll))}
+            clipped={point.nll !== null && bar(point.nll) > 1}
             hover={hover === block.index}
             open={block.hasSublayers && opened.has(block.index)}
             current={blockOf(reached) === block.index ? (sublayerOf(reached) ?? 'block') : null}
@@ -83,5 +80,5 @@ function barScale(
   const low = Math.min(sorted[0] ?? 0, baseline ?? Number.POSITIVE_INFINITY);
   const upperQuartile = sorted[Math.floor((sorted.length - 1) * 0.75)] ?? low;
   const span = Math.max(0.25, 4 * (upperQuartile - low));
-  return (nll) => Math.max(0.04, Math.min(1, (nll - low) / span));
+  return (nll) => Math.max(0.04, (nll - low) / span);
 }

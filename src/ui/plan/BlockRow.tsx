@@ -5,6 +5,7 @@ import type { BlockSummary } from '../../model/open/summary.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { CurvePoint } from '../../state/score/selectors.ts';
 import type { Sublayer } from '../../units.ts';
+import { BLOCKS } from '../../words/blocks.ts';
 import { formatPpl, listed } from '../format.ts';
 import { useActions } from '../studioContext.ts';
 import { SublayerRows } from '../sublayers/SublayerRows.tsx';
@@ -16,6 +17,8 @@ interface Props extends RowEvents {
   point: CurvePoint;
   /** Length of its bar, 0 to 1. */
   share: number;
+  /** Its value is larger than the bar can show. */
+  clipped: boolean;
   hover: boolean;
   open: boolean;
   /** What the Tab key reaches of this block: at most one checkbox of the list. */
@@ -24,7 +27,7 @@ interface Props extends RowEvents {
 
 /** Rendered again only when its own block changes. */
 export const BlockRow = memo(function BlockRow(props: Props) {
-  const { block, point, share, hover, open, current, onFocus, onKey } = props;
+  const { block, point, share, clipped, hover, open, current, onFocus, onKey } = props;
   const actions = useActions();
   const shiftDown = useRef(false);
   const { index } = block;
@@ -60,8 +63,8 @@ export const BlockRow = memo(function BlockRow(props: Props) {
           />
           <span className={css.index}>{index}</span>
         </span>
-        <span className={css.bar}>
-          {point.nll !== null && <i style={{ width: `${100 * share}%` }} />}
+        <span className={css.bar} title={clipped ? BLOCKS.clipped : undefined}>
+          {point.nll !== null && <i style={{ width: `${100 * share}%` }} data-clipped={clipped} />}
         </span>
         <span className={css.value} title={point.refused ?? undefined}>
           {point.nll !== null && formatPpl(point.nll)}

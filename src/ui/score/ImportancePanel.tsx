@@ -19,6 +19,7 @@ import { canScoreSublayers, showsSublayers } from '../../state/sublayers/selecto
 import { DEVICE_NAMES } from '../device/deviceNames.ts';
 import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { InterruptedCards } from '../interrupted/InterruptedCard.tsx';
+import { KeptLooking, ScoredAgo } from '../kept/KeptNotes.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -56,6 +57,7 @@ export function ImportancePanel() {
       <InterruptedCards />
       <ErrorNotice place="restore" />
       {hasCurve && !running && <Warnings />}
+      <KeptLooking />
       {shows ? (
         <Suspense fallback={<div className={css.space} />}>
           <ImportanceChart />
@@ -87,6 +89,7 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
           {stopped}
         </span>
       )}
+      {!running && hasCurve && <ScoredAgo />}
       {!running && hasCurve && (
         <span className={kit.sub} data-testid="measured-on">
           {on}

@@ -39,8 +39,6 @@ export function Header() {
           </>
         )}
         <CommandButton id="help" icon="?" />
-        {model && <CommandButton id="interop" />}
-        {model && <CommandButton id="export" />}
       </div>
     </header>
   );

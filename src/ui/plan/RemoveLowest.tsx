@@ -1,0 +1,97 @@
+// How many of the least important blocks to remove, and by which order.
+
+import { useId, useState } from 'react';
+import { currentOrder, droppable, knownOrders } from '../../state/criteria/orders.ts';
+import { engineJob } from '../../state/jobs.ts';
+import { countSublayers } from '../../state/plan/unitWords.ts';
+import { droppableSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
+import { wholeBlocks } from '../../units.ts';
+import { BLOCKS, countLabel, leastWords } from '../../words/blocks.ts';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './blocks.module.css';
+
+export function RemoveLowest() {
+  const removed = useStudio((state) => state.plan.present.removed);
+  const ofSublayers = useStudio(showsSublayers);
+  const most = useStudio((state) =>
+    showsSublayers(state) ? droppableSublayers(state) : droppable(state),
+  );
+  const hasOrder = useStudio((state) => currentOrder(state) !== null);
+  const busy = useStudio((state) => engineJob(state) !== null);
+  const refusal = useStudio((state) => state.plan.refusal);
+  const actions = useActions();
+  const hint = useId();
+  /** What is being typed; null shows the plan. */
+  const [typed, setTyped] = useState<string | null>(null);
+  const count = ofSublayers ? countSublayers(removed) : wholeBlocks(removed).length;
+  const disabled = !hasOrder && !ofSublayers;
+  return (
+    <div className={css.lowest}>
+      <label className={css.count}>
+        {BLOCKS.remove}{' '}
+        <input
+          type="number"
+          min="0"
+          value={typed ?? count}
+          disabled={disabled}
+          aria-label={countLabel(ofSublayers)}
+          aria-describedby={hint}
+          data-testid="drop-count"
+          onChange={(event) => {
+            setTyped(event.target.value);
+            const k = event.target.valueAsNumber;
+            if (Number.isInteger(k) && k >= 0) actions.dropLowest(k);
+          }}
+          onBlur={() => setTyped(null)}
+        />{' '}
+        {leastWords(ofSublayers, count)}
+      </label>
+      <input
+        type="range"
+        min="0"
+        max={Math.max(most, 1)}
+        value={Math.min(count, most)}
+        disabled={disabled}
+        aria-label={countLabel(ofSublayers)}
+        aria-describedby={hint}
+        data-testid="drop-lowest"
+        onChange={(event) => actions.dropLowest(event.target.valueAsNumber)}
+      />
+      <p id={hint} className={css.hint}>
+        {disabled && (busy ? BLOCKS.scoring : BLOCKS.scoreFirst)}
+      </p>
+      {!ofSublayers && <OrderBy />}
+      {refusal && (
+        <p className={css.refusal} role="status" data-testid="refusal">
+          {refusal}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** The criterion that says what is least important, once there are several. */
+function OrderBy() {
+  const orders = useStudio(knownOrders);
+  const order = useStudio(currentOrder);
+  const actions = useActions();
+  if (orders.length < 2 || !order) return null;
+  return (
+    <div className={css.orderBy}>
+      <label htmlFor="order-by">{BLOCKS.orderBy}</label>
+      <select
+        id="order-by"
+        value={order.name}
+        data-testid="order-by"
+        onChange={(event) => actions.setOrder(event.target.value)}
+      >
+        {orders.map(({ name, label, contiguous }) => (
+          <option key={name} value={name}>
+            {name === 'ppl' ? BLOCKS.perplexity : label}
+            {contiguous && BLOCKS.contiguous}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}

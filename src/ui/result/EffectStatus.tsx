@@ -1,0 +1,59 @@
+// What the numbers of the result were measured on, or why there are none yet.
+
+import { effectView } from '../../state/effect/selectors.ts';
+import { engineJob } from '../../state/jobs.ts';
+import { measuredOn } from '../../state/score/selectors.ts';
+import { JOBS } from '../../state/state.ts';
+import { measuredAfter, measuredOnWords, RESULT, sizesAre } from '../../words/result.ts';
+import { JobProgress } from '../kit/JobProgress.tsx';
+import { useActions, useStudio } from '../studioContext.ts';
+import css from './result.module.css';
+
+export function EffectStatus() {
+  const { stale, waiting, original, pruned } = useStudio(effectView);
+  const on = useStudio(measuredOn);
+  const progress = useStudio((state) => state.effect.progress);
+  const job = useStudio(engineJob);
+  const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
+  const dtype = useStudio((state) => state.export.dtype);
+  const actions = useActions();
+  const sizes = sizesAre(dtype);
+  if (!original)
+    return (
+      <p className={css.status}>
+        {sizes} {canScore ? RESULT.scoreFirst : RESULT.noPerplexity}
+      </p>
+    );
+  if (!stale)
+    return (
+      <p className={css.status}>
+        {measuredOnWords(on)} {sizes}
+      </p>
+    );
+  const older = pruned ? ` ${RESULT.older}` : '';
+  if (job)
+    return (
+      <p className={css.status}>
+        {measuredAfter(JOBS[job].name)}
+        {older}
+      </p>
+    );
+  if (!waiting)
+    return (
+      <div className={css.status}>
+        {RESULT.notMeasured}{' '}
+        <button type="button" data-testid="measure" onClick={actions.measureAgain}>
+          {RESULT.measure}
+        </button>
+      </div>
+    );
+  return (
+    <div className={css.status} data-testid="measuring">
+      {progress ? (
+        <JobProgress progress={progress} label={RESULT.measuringLabel} />
+      ) : (
+        `${RESULT.measuring}${older}`
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,110 @@
+// What the plan does to perplexity, size and caches, original beside pruned.
+
+import type { ReactNode } from 'react';
+import { formatBytes } from '../../quantities.ts';
+import { effectView } from '../../state/effect/selectors.ts';
+import { RESULT } from '../../words/result.ts';
+import { formatChange, formatCount, formatPpl } from '../format.ts';
+import { ComparedHead } from '../kit/ComparedHead.tsx';
+import kit from '../kit/kit.module.css';
+import table from '../kit/plainTable.module.css';
+import { Term } from '../kit/Term.tsx';
+import { useStudio } from '../studioContext.ts';
+
+export function EffectTable() {
+  const model = useStudio((state) => state.model.current?.summary);
+  const { size } = useStudio(effectView);
+  if (!model) return null;
+  return (
+    <table className={table.table}>
+      <ComparedHead />
+      <tbody>
+        <PerplexityRow />
+        <Row
+          id="size"
+          name={<Term id="size">{RESULT.size}</Term>}
+          from={model.bytes}
+          to={size?.bytes}
+          format={formatBytes}
+          unit=" B"
+        />
+        <Row
+          id="parameters"
+          name={<Term id="parameters">{RESULT.parameters}</Term>}
+          from={model.params}
+          to={size?.params}
+          format={formatCount}
+        />
+        {model.kvBytesPerToken > 0 && (
+          <Row
+            id="kv-per-token"
+            name={<Term id="kvCache">{RESULT.kvCache}</Term>}
+            from={model.kvBytesPerToken}
+            to={size?.kvBytesPerToken}
+            format={formatBytes}
+            unit=" B"
+          />
+        )}
+      </tbody>
+    </table>
+  );
+}
+
+function PerplexityRow() {
+  const { original, pruned, stale, waiting } = useStudio(effectView);
+  const change =
+    original && pruned && original !== pruned
+      ? formatChange(Math.exp(original.nll), Math.exp(pruned.nll))
+      : '';
+  const worse = original && pruned ? pruned.nll > original.nll : false;
+  const none = stale && waiting ? '…' : '–';
+  return (
+    <tr>
+      <th scope="row">
+        <Term id="perplexity">{RESULT.perplexity}</Term>
+      </th>
+      <td data-testid="ppl-original">{original ? formatPpl(original.nll) : '–'}</td>
+      <td data-testid="ppl-pruned" data-stale={stale} className={stale ? kit.stale : undefined}>
+        {pruned ? formatPpl(pruned.nll) : none}
+      </td>
+      <td className={stale ? kit.stale : signOf(worse)}>
+        {change && (
+          <>
+            {change} <span className={kit.hidden}>{worse ? RESULT.worse : RESULT.better}</span>
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+const signOf = (worse: boolean) => (worse ? kit.bad : kit.good);
+
+interface RowProps {
+  /** Of its cells, for tests. */
+  id: string;
+  name: ReactNode;
+  from: number;
+  /** Absent while it is not known yet. */
+  to: number | undefined;
+  format: (value: number) => string;
+  /** Of the exact value in the cell's title. */
+  unit?: string;
+}
+
+function Row({ id, name, from, to, format, unit = '' }: RowProps) {
+  const exact = (value: number) => value.toLocaleString('en') + unit;
+  const change = to === undefined ? '' : formatChange(from, to);
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td data-testid={`${id}-original`} title={exact(from)}>
+        {format(from)}
+      </td>
+      <td data-testid={`${id}-pruned`} title={to === undefined ? undefined : exact(to)}>
+        {to === undefined ? '…' : format(to)}
+      </td>
+      <td className={kit.good}>{change}</td>
+    </tr>
+  );
+}

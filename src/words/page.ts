@@ -1,0 +1,44 @@
+// What the frame of the page says: header, workspaces, the running job, footer.
+
+import type { WorkspaceId } from './workspaces.ts';
+
+export const WORKSPACE_LABELS: Readonly<Record<WorkspaceId, string>> = {
+  choose: 'Choose',
+  compare: 'Compare',
+  quality: 'Quality',
+  speed: 'Speed',
+  variants: 'Variants',
+};
+
+/** What each workspace is for, as the description of its tab. */
+export const WORKSPACE_PURPOSES: Readonly<Record<WorkspaceId, string>> = {
+  choose: 'Score the blocks and choose which to remove',
+  compare: 'Compare criteria, search step by step, see how stable the order is',
+  quality: 'Evaluate on another text; read both models side by side',
+  speed: 'Measure how fast original and pruned run',
+  variants: 'All measured plans in one table and chart',
+};
+
+export const PAGE = {
+  tabs: 'Workspaces',
+  blocks: 'Blocks and what to remove',
+  result: 'Result',
+  job: 'Running job',
+  cancel: 'Cancel',
+  stopping: 'stopping…',
+  private: 'Nothing leaves this tab.',
+  drop:
+    'Drop a folder anywhere to open another model, a .txt file to score or evaluate on it, an ' +
+    'espalier.json to restore a plan, a block_order.csv to use its order.',
+  broken: 'Something on this page broke.',
+  brokenNext: 'Reload it: your plan is in the address and returns when you open the model again.',
+} as const;
+
+/** Work that is no engine job, in the job bar. */
+export const RUNNING = {
+  goal: 'Finding a plan',
+  sweep: 'Sweeping batch sizes',
+  measure: 'Measuring speed',
+  auto: 'Measuring speed',
+  generate: 'Generating',
+} as const;

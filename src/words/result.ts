@@ -1,0 +1,28 @@
+// What the Result column and its strip on narrow screens say.
+
+export const RESULT = {
+  title: 'Result',
+  perplexity: 'perplexity',
+  size: 'size',
+  parameters: 'parameters',
+  kvCache: 'KV cache per token',
+  change: 'change',
+  worse: 'worse',
+  better: 'better',
+  scoreFirst: 'Score the blocks to see perplexity.',
+  noPerplexity: 'This graph gives no perplexity.',
+  notMeasured: 'Not measured for this plan.',
+  measure: 'Measure',
+  measuring: 'Measuring this plan.',
+  measuringLabel: 'Measuring the plan',
+  older: 'The number shown is of the previous plan.',
+  copyLink: 'Copy link to this plan',
+  showResult: 'Show the result',
+} as const;
+
+export const sizesAre = (dtype: string | null): string =>
+  `Sizes are those of the export${dtype === null ? '' : ` in ${dtype}`}.`;
+
+export const measuredOnWords = (on: string): string => `Perplexity measured on ${on}.`;
+
+export const measuredAfter = (job: string): string => `This plan will be measured after ${job}.`;
