@@ -1,11 +1,12 @@
 // Runs the benchmarks that have limits: opening, curve, search, memory, magnitudes, evaluation, the
-// page, decoding, exports. `npm run bench -- [open] [curve] ... [--webgpu] [--json file]`.
+// page, decoding, exports. `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json
+// file]`; `--before` names the built page of an older version to compare the first page with.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { benchCurve } from './bench/curve.ts';
-import { benchDecode, type DecodeOptions } from './bench/decode.ts';
+import { benchDecode } from './bench/decode.ts';
 import { benchEvaluate } from './bench/evaluate.ts';
 import { benchExport } from './bench/export.ts';
 import { benchMagnitudes } from './bench/magnitudes.ts';
@@ -14,10 +15,16 @@ import { benchOpen } from './bench/open.ts';
 import { benchPage } from './bench/page.ts';
 import { benchSearch } from './bench/search.ts';
 
+interface BenchOptions {
+  webgpu: boolean;
+  /** A built page. */
+  before?: string;
+}
+
 const ROOT = join(import.meta.dirname, '..');
 const PARTS: Record<
   string,
-  (root: string, options: DecodeOptions) => Promise<{ ok: boolean } | { ok: boolean }[]>
+  (root: string, options: BenchOptions) => Promise<{ ok: boolean } | { ok: boolean }[]>
 > = {
   open: benchOpen,
   curve: benchCurve,
@@ -33,14 +40,22 @@ const PARTS: Record<
 const words = process.argv.slice(2);
 const flag = words.indexOf('--json');
 const target = flag >= 0 ? words[flag + 1] : join(ROOT, 'bench-results', 'bench.json');
-const options = { webgpu: words.includes('--webgpu') };
+const beforeFlag = words.indexOf('--before');
+const before = beforeFlag >= 0 ? words[beforeFlag + 1] : undefined;
+const options: BenchOptions = {
+  webgpu: words.includes('--webgpu'),
+  ...(before === undefined ? {} : { before }),
+};
 const asked = words.filter(
-  (word, i) => word !== '--json' && word !== '--webgpu' && (flag < 0 || i !== flag + 1),
+  (word, i) =>
+    !word.startsWith('--') &&
+    (flag < 0 || i !== flag + 1) &&
+    (beforeFlag < 0 || i !== beforeFlag + 1),
 );
 const unknown = asked.find((name) => !PARTS[name]);
 if (unknown !== undefined || target === undefined) {
   console.error(
-    `usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--webgpu] [--json file]`,
+    `usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--webgpu] [--before folder] [--json file]`,
   );
   process.exit(2);
 }

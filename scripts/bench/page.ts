@@ -8,6 +8,7 @@ import { chromium, type Page } from '@playwright/test';
 import { build } from 'vite';
 import { ensureBrowser } from '../browser.mjs';
 import { serve } from '../serve.mjs';
+import { benchFirstPage, type FirstPages } from './firstPage.ts';
 
 /** A task of at least 50 ms on the page's thread, in ms since the page started. */
 interface LongTask {
@@ -24,6 +25,12 @@ interface Phase {
   longestProcessorMs: number;
 }
 
+/** An entry of the layout shifts of a page, which TypeScript does not know. */
+interface LayoutShift extends PerformanceEntry {
+  value: number;
+  hadRecentInput: boolean;
+}
+
 /** A task on the page's thread from Chromium's trace; times in ms, `at` since the page started. */
 interface TracedTask {
   at: number;
@@ -32,6 +39,7 @@ interface TracedTask {
 
 export interface PageRow {
   browser: string;
+  first: FirstPages;
   device: string;
   secondsToFirstPoint: number;
   secondsToCurve: number;
@@ -40,21 +48,28 @@ export interface PageRow {
   phases: Phase[];
   longestMs: number;
   longestProcessorMs: number;
+  /** Shifts of the layout that no input caused, from the first page to the last plan. */
+  layoutShift: number;
   /**
-   * Limits: 10 s to the first point; 100 ms of one task once the page is there, in processor time,
-   * since other work of the machine adds to the rest.
+   * Limits: the first page in 557 kB, or no heavier than the older version given; 2.5 s to the first
+   * point; 1 s to the perplexity of a plan; 50 ms of one task once the page is there, in processor
+   * time, since other work of the machine adds to the rest; a layout shift of 0.02.
    */
   ok: boolean;
 }
 
-const FIRST_POINT_LIMIT_S = 10;
-const BLOCKING_LIMIT_MS = 100;
+/** The first page of 0.3.0. */
+const BYTES_LIMIT = 557_000;
+const FIRST_POINT_LIMIT_S = 2.5;
+const PLAN_LIMIT_S = 1;
+const BLOCKING_LIMIT_MS = 50;
+const SHIFT_LIMIT = 0.02;
 const WAIT = { timeout: 240_000 };
 
 /**
  * Builds the page into a scratch folder, serves it under a sub-path and uses it as a person would.
  */
-export async function benchPage(root: string): Promise<PageRow> {
+export async function benchPage(root: string, { before }: { before?: string }): Promise<PageRow> {
   const scratch = mkdtempSync(join(tmpdir(), 'espalier-page-'));
   await build({ root, logLevel: 'error', build: { outDir: scratch, emptyOutDir: true } });
   const server = await serve(scratch, { base: '/espalier/' });
@@ -70,7 +85,10 @@ export async function benchPage(root: string): Promise<PageRow> {
   });
   try {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    return { browser: browser.version(), ...(await use(page, server.url)) };
+    const used = await use(page, server.url);
+    const first = await benchFirstPage(browser, before ? [scratch, before] : [scratch]);
+    const isLight = first.now.bytes <= (first.before?.bytes ?? BYTES_LIMIT);
+    return { browser: browser.version(), first, ...used, ok: used.ok && isLight };
   } finally {
     await browser.close();
     await server.close();
@@ -125,7 +143,7 @@ async function traceTasks(
   };
 }
 
-async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
+async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser' | 'first'>> {
   await page.addInitScript(() => {
     const tasks: LongTask[] = [];
     Object.assign(globalThis, { longTasks: tasks });
@@ -133,6 +151,12 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
       for (const { startTime, duration } of list.getEntries())
         tasks.push({ start: startTime, duration });
     }).observe({ type: 'longtask', buffered: true });
+    const shifts: number[] = [];
+    Object.assign(globalThis, { shifts });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as LayoutShift[])
+        if (!entry.hadRecentInput) shifts.push(entry.value);
+    }).observe({ type: 'layout-shift', buffered: true });
   });
   const now = (): Promise<number> => page.evaluate(() => performance.now());
   const stopTrace = await traceTasks(page);
@@ -171,6 +195,9 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
   const tasks = await page.evaluate(
     () => (globalThis as typeof globalThis & { longTasks: LongTask[] }).longTasks,
   );
+  const layoutShift = await page.evaluate(() =>
+    (globalThis as typeof globalThis & { shifts: number[] }).shifts.reduce((sum, x) => sum + x, 0),
+  );
   const traced = await stopTrace(mark);
   const phase = (name: string, from: number, to: number): Phase => {
     const inside = tasks.filter((task) => task.start >= from && task.start < to);
@@ -201,6 +228,11 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser'>> {
     phases,
     longestMs,
     longestProcessorMs,
-    ok: secondsToFirstPoint < FIRST_POINT_LIMIT_S && longestProcessorMs < BLOCKING_LIMIT_MS,
+    layoutShift,
+    ok:
+      secondsToFirstPoint < FIRST_POINT_LIMIT_S &&
+      Math.max(...secondsToPlan) < PLAN_LIMIT_S &&
+      longestProcessorMs < BLOCKING_LIMIT_MS &&
+      layoutShift < SHIFT_LIMIT,
   };
 }

@@ -57,6 +57,7 @@ function Page() {
   const isOpen = useStudio((state) => state.model.current !== null);
   const opening = useStudio((state) => state.model.opening);
   const wide = useWide();
+  const hasColumn = useWide('resultBeside');
   if (!isOpen) return <EmptyPage />;
   return (
     <>
@@ -77,7 +78,7 @@ function Page() {
         <span className={kit.grow} />
         <span>{PAGE.drop}</span>
       </footer>
-      <ResultStrip />
+      {!hasColumn && <ResultStrip />}
     </>
   );
 }

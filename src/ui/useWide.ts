@@ -2,15 +2,17 @@
 
 import { useSyncExternalStore } from 'react';
 
-const query = () => window.matchMedia('(min-width: 760px)');
+/** From these widths in CSS pixels on: the style sheets say the same. */
+const FROM = { blocksBeside: 760, resultBeside: 1180 } as const;
 
-export function useWide(): boolean {
+export function useWide(what: keyof typeof FROM = 'blocksBeside'): boolean {
+  const query = `(min-width: ${FROM[what]}px)`;
   return useSyncExternalStore(
     (changed) => {
-      const media = query();
+      const media = window.matchMedia(query);
       media.addEventListener('change', changed);
       return () => media.removeEventListener('change', changed);
     },
-    () => query().matches,
+    () => window.matchMedia(query).matches,
   );
 }

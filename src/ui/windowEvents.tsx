@@ -8,6 +8,7 @@ import { COMMANDS } from '../state/commands.ts';
 import { engineJob } from '../state/jobs.ts';
 import { lossByOpening } from '../state/kept/selectors.ts';
 import { endOf, pageTitle } from '../state/longJob.ts';
+import { PAGE } from '../words/page.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
 
@@ -49,7 +50,7 @@ export function DropTarget() {
   }, [actions]);
   return over ? (
     <aside className={css.overlay} data-testid="drop-overlay">
-      Drop a model folder, a text, a CSV file or an espalier.json
+      {PAGE.dropHere}
     </aside>
   ) : null;
 }

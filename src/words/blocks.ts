@@ -1,11 +1,24 @@
-// What the Blocks panel says: how many to remove, by which order, and the list.
+// What the Blocks and Architecture panels say: how many to remove, by which order, and the list.
+
+export const ARCHITECTURE = {
+  title: 'Architecture',
+  bypassed: 'removed blocks are bypassed',
+  sublayers: 'attention above feed-forward, by size',
+} as const;
 
 export const BLOCKS = {
+  refused: 'refused',
+  fixed: 'fixed',
+  locked: 'Locked: never removed',
+  lock: 'Lock this block: automatic choices will keep it',
+  sublayers: 'Attention and feed-forward',
+  oneSublayerRemoved: 'One sublayer is removed',
   title: 'Blocks',
   list: 'Blocks; checked blocks are kept',
   showList: 'Choose blocks one by one',
   keepAll: 'Keep all',
   remove: 'Remove the',
+  removeShort: 'Remove',
   leastBlocks: 'least important blocks',
   leastSublayers: 'least important sublayers',
   leastBlock: 'least important block',
@@ -25,4 +38,35 @@ export const countLabel = (ofSublayers: boolean): string =>
 export function leastWords(ofSublayers: boolean, count: number): string {
   if (ofSublayers) return count === 1 ? BLOCKS.leastSublayer : BLOCKS.leastSublayers;
   return count === 1 ? BLOCKS.leastBlock : BLOCKS.leastBlocks;
+}
+
+export const lockLabel = (block: number): string => `Lock block ${block}`;
+
+export const sublayersLabel = (block: number): string => `Sublayers of block ${block}`;
+
+export const withinNoiseOf = (blocks: string): string => `Within noise of ${blocks}`;
+
+interface RowFacts {
+  index: number;
+  size: string;
+  perplexity: string | null;
+  /** Letter of its group; '' where it is in none. */
+  group: string;
+  removedSublayer: 'attn' | 'ffn' | null;
+  locked: boolean;
+  /** Why it cannot be removed. */
+  unremovable: string | undefined;
+}
+
+/** All that a row of the block list shows, in words. */
+export function rowWords(facts: RowFacts): string {
+  const { index, size, perplexity, group, removedSublayer, locked, unremovable } = facts;
+  const words = [`Block ${index}`, size];
+  if (perplexity !== null) words.push(`perplexity without it ${perplexity}`);
+  if (group) words.push(`group ${group}`);
+  if (removedSublayer)
+    words.push(`${removedSublayer === 'attn' ? 'attention' : 'feed-forward'} removed`);
+  if (locked) words.push('locked');
+  if (unremovable) words.push(`cannot be removed: ${unremovable}`);
+  return words.join(', ');
 }

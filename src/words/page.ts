@@ -20,6 +20,9 @@ export const WORKSPACE_PURPOSES: Readonly<Record<WorkspaceId, string>> = {
 };
 
 export const PAGE = {
+  graph: 'Graph',
+  testingDevice: 'testing the device…',
+  dropHere: 'Drop a model folder, a text, a CSV file or an espalier.json',
   tabs: 'Workspaces',
   blocks: 'Blocks and what to remove',
   result: 'Result',
@@ -42,3 +45,9 @@ export const RUNNING = {
   auto: 'Measuring speed',
   generate: 'Generating',
 } as const;
+
+/** "WebGPU, self-test passed"; the device alone without a self-test. */
+export function deviceWords(name: string, passed: boolean | null): string {
+  if (passed === null) return name;
+  return `${name}, self-test ${passed ? 'passed' : 'failed'}`;
+}

@@ -46,7 +46,7 @@ export function JobProgress({ progress, label, compact = false }: Props) {
   const phase = PHASES[progress.phase];
   const amount = compact ? percentOf(progress) : amountOf(progress);
   return (
-    <div className={css.progress} data-testid="progress">
+    <div className={css.progress} data-testid={compact ? 'job-progress' : 'progress'}>
       <progress aria-label={label} max={Math.max(total, 1)} value={Math.min(done, total)} />
       <span>
         {phase && `${phase}, `}

@@ -1,10 +1,9 @@
 // The architecture of the model with its plan.
 
+import { ARCHITECTURE } from '../../words/blocks.ts';
 import { Architecture } from '../charts/Architecture.tsx';
 import { Panel } from '../kit/Panel.tsx';
 import { useStudio } from '../studioContext.ts';
-
-const BYPASSED = 'removed blocks are bypassed';
 
 export function ArchitecturePanel() {
   const model = useStudio((state) => state.model.current?.summary);
@@ -15,8 +14,10 @@ export function ArchitecturePanel() {
   return (
     <Panel
       id="architecture"
-      title="Architecture"
-      sub={hasSublayers ? `${BYPASSED}; attention above feed-forward, by size` : BYPASSED}
+      title={ARCHITECTURE.title}
+      sub={
+        hasSublayers ? `${ARCHITECTURE.bypassed}; ${ARCHITECTURE.sublayers}` : ARCHITECTURE.bypassed
+      }
     >
       <Architecture model={model} removed={plan.removed} locked={plan.locked} hover={hover} />
     </Panel>

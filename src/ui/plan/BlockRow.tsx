@@ -5,7 +5,7 @@ import type { BlockSummary } from '../../model/open/summary.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { CurvePoint } from '../../state/score/selectors.ts';
 import type { Sublayer } from '../../units.ts';
-import { BLOCKS } from '../../words/blocks.ts';
+import { BLOCKS, lockLabel, rowWords, sublayersLabel, withinNoiseOf } from '../../words/blocks.ts';
 import { formatPpl, listed } from '../format.ts';
 import { useActions } from '../studioContext.ts';
 import { SublayerRows } from '../sublayers/SublayerRows.tsx';
@@ -68,28 +68,26 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         </span>
         <span className={css.value} title={point.refused ?? undefined}>
           {point.nll !== null && formatPpl(point.nll)}
-          {point.nll === null && point.refused && 'refused'}
+          {point.nll === null && point.refused && BLOCKS.refused}
         </span>
         <span
           className={css.group}
-          title={
-            point.withinNoise.length ? `Within noise of ${listed(point.withinNoise)}` : undefined
-          }
+          title={point.withinNoise.length ? withinNoiseOf(listed(point.withinNoise)) : undefined}
         >
           {point.group}
         </span>
       </label>
       {block.unremovable ? (
         <span className={css.fixed} title={block.unremovable}>
-          fixed
+          {BLOCKS.fixed}
         </span>
       ) : (
         <button
           type="button"
           className={css.lock}
           aria-pressed={point.locked}
-          aria-label={`Lock block ${index}`}
-          title={point.locked ? 'Locked: never removed' : 'Lock'}
+          aria-label={lockLabel(index)}
+          title={point.locked ? BLOCKS.locked : BLOCKS.lock}
           tabIndex={-1}
           data-testid={`lock-${index}`}
           onClick={() => actions.setLock(index, !point.locked)}
@@ -120,8 +118,8 @@ function Opener({ block: { index, hasSublayers }, point, open, onOpen }: Props) 
       className={css.opener}
       aria-expanded={open}
       aria-controls={open ? `parts-${index}` : undefined}
-      aria-label={`Sublayers of block ${index}`}
-      title={point.removedSublayer ? 'One sublayer is removed' : 'Attention and feed-forward'}
+      aria-label={sublayersLabel(index)}
+      title={point.removedSublayer ? BLOCKS.oneSublayerRemoved : BLOCKS.sublayers}
       tabIndex={-1}
       data-testid={`open-${index}`}
       onClick={() => onOpen(index, !open)}
@@ -158,12 +156,13 @@ function Padlock({ closed }: { closed: boolean }) {
 
 /** All that the row shows, in words. */
 function nameOf(block: BlockSummary, point: CurvePoint): string {
-  const words = [`Block ${block.index}`, formatBytes(block.bytes)];
-  if (point.nll !== null) words.push(`perplexity without it ${formatPpl(point.nll)}`);
-  if (point.withinNoise.length) words.push(`group ${point.group}`);
-  if (point.removedSublayer)
-    words.push(`${point.removedSublayer === 'attn' ? 'attention' : 'feed-forward'} removed`);
-  if (point.locked) words.push('locked');
-  if (block.unremovable) words.push(`cannot be removed: ${block.unremovable}`);
-  return words.join(', ');
+  return rowWords({
+    index: block.index,
+    size: formatBytes(block.bytes),
+    perplexity: point.nll === null ? null : formatPpl(point.nll),
+    group: point.withinNoise.length ? point.group : '',
+    removedSublayer: point.removedSublayer,
+    locked: point.locked,
+    unremovable: block.unremovable,
+  });
 }

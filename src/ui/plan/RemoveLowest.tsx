@@ -1,30 +1,24 @@
 // How many of the least important blocks to remove, and by which order.
 
 import { useId, useState } from 'react';
-import { currentOrder, droppable, knownOrders } from '../../state/criteria/orders.ts';
+import { currentOrder, knownOrders } from '../../state/criteria/orders.ts';
 import { engineJob } from '../../state/jobs.ts';
-import { countSublayers } from '../../state/plan/unitWords.ts';
-import { droppableSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
-import { wholeBlocks } from '../../units.ts';
+import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { BLOCKS, countLabel, leastWords } from '../../words/blocks.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './blocks.module.css';
+import { hasOrder, LowestSlider, lowestCount } from './LowestSlider.tsx';
 
 export function RemoveLowest() {
-  const removed = useStudio((state) => state.plan.present.removed);
   const ofSublayers = useStudio(showsSublayers);
-  const most = useStudio((state) =>
-    showsSublayers(state) ? droppableSublayers(state) : droppable(state),
-  );
-  const hasOrder = useStudio((state) => currentOrder(state) !== null);
+  const count = useStudio(lowestCount);
+  const usable = useStudio(hasOrder);
   const busy = useStudio((state) => engineJob(state) !== null);
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
   const hint = useId();
   /** What is being typed; null shows the plan. */
   const [typed, setTyped] = useState<string | null>(null);
-  const count = ofSublayers ? countSublayers(removed) : wholeBlocks(removed).length;
-  const disabled = !hasOrder && !ofSublayers;
   return (
     <div className={css.lowest}>
       <label className={css.count}>
@@ -33,7 +27,7 @@ export function RemoveLowest() {
           type="number"
           min="0"
           value={typed ?? count}
-          disabled={disabled}
+          disabled={!usable}
           aria-label={countLabel(ofSublayers)}
           aria-describedby={hint}
           data-testid="drop-count"
@@ -46,19 +40,9 @@ export function RemoveLowest() {
         />{' '}
         {leastWords(ofSublayers, count)}
       </label>
-      <input
-        type="range"
-        min="0"
-        max={Math.max(most, 1)}
-        value={Math.min(count, most)}
-        disabled={disabled}
-        aria-label={countLabel(ofSublayers)}
-        aria-describedby={hint}
-        data-testid="drop-lowest"
-        onChange={(event) => actions.dropLowest(event.target.valueAsNumber)}
-      />
+      <LowestSlider testId="drop-lowest" hint={hint} />
       <p id={hint} className={css.hint}>
-        {disabled && (busy ? BLOCKS.scoring : BLOCKS.scoreFirst)}
+        {!usable && (busy ? BLOCKS.scoring : BLOCKS.scoreFirst)}
       </p>
       {!ofSublayers && <OrderBy />}
       {refusal && (

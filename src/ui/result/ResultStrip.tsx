@@ -1,18 +1,26 @@
-// The result in one line at the bottom of a narrow screen, where cause and effect stay together.
+// What stays in view at the bottom of a narrow screen: the running job, how many blocks to remove,
+// the result in one line.
 
 import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
 import { countWords } from '../../state/plan/selectors.ts';
 import { speedView } from '../../state/speed/selectors.ts';
+import { BLOCKS } from '../../words/blocks.ts';
 import { RESULT } from '../../words/result.ts';
 import { formatChange, formatPpl } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
+import { hasOrder, LowestSlider, lowestCount } from '../plan/LowestSlider.tsx';
 import { useStudio } from '../studioContext.ts';
+import { useWide } from '../useWide.ts';
+import { JobBar } from '../workspaces/JobBar.tsx';
 import css from './strip.module.css';
 
 export function ResultStrip() {
   const kept = useStudio(countWords);
+  const wide = useWide();
+  const usable = useStudio(hasOrder);
+  const count = useStudio(lowestCount);
   const { original, pruned, stale, size } = useStudio(effectView);
   const speed = useStudio(speedView);
   const change =
@@ -20,23 +28,33 @@ export function ResultStrip() {
       ? ` (${formatChange(Math.exp(original.nll), Math.exp(pruned.nll))})`
       : '';
   return (
-    <section className={css.strip} aria-label={RESULT.title} data-testid="result-strip">
-      <button type="button" className={css.numbers} title={RESULT.showResult} onClick={show}>
-        <b>{kept}</b>
-        {pruned && (
-          <span className={stale ? kit.stale : undefined}>
-            PPL {formatPpl(pruned.nll)}
-            {change}
-          </span>
-        )}
-        {size && <span>{formatBytes(size.bytes)}</span>}
-        {speed.gain && (
-          <span className={speed.stale ? kit.stale : undefined}>
-            {speed.gain.ratio.toFixed(2)} ×
-          </span>
-        )}
-      </button>
-      <CommandButton id="export" label="Export" testId="strip-export" />
+    <section className={css.dock} aria-label={RESULT.title} data-testid="result-strip">
+      <JobBar />
+      {!wide && usable && (
+        <div className={css.slider}>
+          <span>{BLOCKS.removeShort}</span>
+          <LowestSlider testId="strip-lowest" />
+          <b>{count}</b>
+        </div>
+      )}
+      <div className={css.strip}>
+        <button type="button" className={css.numbers} title={RESULT.showResult} onClick={show}>
+          <b>{kept}</b>
+          {pruned && (
+            <span className={stale ? kit.stale : undefined}>
+              PPL {formatPpl(pruned.nll)}
+              {change}
+            </span>
+          )}
+          {size && <span>{formatBytes(size.bytes)}</span>}
+          {speed.gain && (
+            <span className={speed.stale ? kit.stale : undefined}>
+              {speed.gain.ratio.toFixed(2)} ×
+            </span>
+          )}
+        </button>
+        <CommandButton id="export" label="Export" testId="strip-export" />
+      </div>
     </section>
   );
 }

@@ -2,6 +2,7 @@
 
 import { formatBytes } from '../../quantities.ts';
 import { engineJob } from '../../state/jobs.ts';
+import { deviceWords, PAGE } from '../../words/page.ts';
 import { DEVICE_NAMES } from '../device/deviceNames.ts';
 import { formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -18,13 +19,17 @@ export function Header() {
   if (model && model.graphs.length < 2)
     facts.push(model.summary.dtype, formatBytes(model.summary.bytes));
   return (
-    <header className={css.header}>
+    <header className={css.header} data-open={model !== null}>
       <Logo />
       <h1 className={css.name}>Espalier</h1>
       {model && (
         <>
-          <span className={kit.chip} data-testid="model-chip" title={model.summary.graph}>
-            <b>{model.summary.name}</b> {facts.join(', ')}
+          <span
+            className={`${kit.chip} ${css.model}`}
+            data-testid="model-chip"
+            title={`${model.summary.name}, ${model.summary.graph}`}
+          >
+            <b>{model.summary.name}</b> <span>{facts.join(', ')}</span>
           </span>
           <GraphSelect />
         </>
@@ -51,7 +56,7 @@ function GraphSelect() {
   if (!model || model.graphs.length < 2) return null;
   return (
     <select
-      aria-label="Graph"
+      aria-label={PAGE.graph}
       value={model.summary.graph}
       disabled={busy}
       data-testid="graph-select"
@@ -69,7 +74,7 @@ function GraphSelect() {
 function DeviceChip() {
   const { report, checking } = useStudio((state) => state.device);
   const actions = useActions();
-  if (checking) return <span className={kit.chip}>testing the device…</span>;
+  if (checking) return <span className={kit.chip}>{PAGE.testingDevice}</span>;
   if (!report) return null;
   const { preferred, selfTest } = report;
   return (
@@ -80,8 +85,7 @@ function DeviceChip() {
       onClick={() => actions.openDialog('device')}
     >
       <span className={selfTest?.passed === false ? kit.bad : undefined}>
-        {DEVICE_NAMES[preferred]}
-        {selfTest && `, self-test ${selfTest.passed ? 'passed' : 'failed'}`}
+        {deviceWords(DEVICE_NAMES[preferred], selfTest?.passed ?? null)}
       </span>
     </button>
   );

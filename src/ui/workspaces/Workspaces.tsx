@@ -16,13 +16,14 @@ import css from './workspaces.module.css';
  */
 export function Workspaces() {
   const open = useStudio((state) => state.view.workspace);
+  const wide = useWide('resultBeside');
   const [visited, setVisited] = useState<readonly WorkspaceId[]>([]);
   if (!visited.includes(open)) setVisited([...visited, open]);
   return (
     <div className={css.middle}>
       <div className={css.bar}>
         <Tabs />
-        <JobBar />
+        {wide && <JobBar />}
       </div>
       {WORKSPACES.map((id) => (
         <div
