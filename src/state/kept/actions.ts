@@ -6,7 +6,7 @@ import type { ModelSummary } from '../../model/open/summary.ts';
 import { VERSION } from '../../version.ts';
 import { keptAreBack, STORAGE_FAILED } from '../../words/kept.ts';
 import type { Context } from '../context.ts';
-import { engineObstacle } from '../jobs.ts';
+import { engineJob, engineObstacle } from '../jobs.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { ScoreSlice } from '../score/state.ts';
@@ -54,8 +54,9 @@ interface Session {
   restored: Promise<void>;
 }
 
-/** Time between a change and its storing, ms: changes come in bursts. */
-const KEEP_MS = 500;
+/** Time between a change and its storing, ms: changes come in bursts, those of a job for long. */
+const KEEP_MS = 150;
+const KEEP_IN_JOB_MS = 2000;
 
 /** What a summary says of a model before it is identified, which reads its files. */
 const looksOf = ({ family, numBlocks, params, bytes, dtype }: ModelSummary): string =>
@@ -145,9 +146,13 @@ export function makeKeptActions(
     });
   }
 
-  function flush(state = get()): void {
+  function clearTimer(): void {
     clearTimeout(timer);
     timer = undefined;
+  }
+
+  function flush(state = get()): void {
+    clearTimer();
     if (session && !session.paused && changed(state, session.base))
       void write(session, studyOf(state));
   }
@@ -241,10 +246,12 @@ export function makeKeptActions(
     if (session.paused || !changed(state, session.base)) return;
     // Asked while the engine has the model.
     if (!session.key && Object.keys(countsOf(studyOf(state))).length > 0) void keyOf(session);
-    timer ??= setTimeout(flush, KEEP_MS);
+    // What a job has found is stored as soon as it ends.
+    if (engineJob(before) && !engineJob(state)) clearTimer();
+    timer ??= setTimeout(flush, engineJob(state) ? KEEP_IN_JOB_MS : KEEP_MS);
   });
   context.onDispose(() => {
-    clearTimeout(timer);
+    clearTimer();
     unsubscribe();
   });
 

@@ -85,7 +85,7 @@ export function unpack(part: AnyPart, value: unknown): AnyFields | null {
   return fieldsOf(part).every(([name, field]) => field.is(fields[name])) ? fields : null;
 }
 
-/** Maps by key: what memory removed since `base` goes, what it set counts, the rest stays. */
+/** Maps by key: what either side removed or set since `base` counts, memory where both did. */
 export function joinMaps<V>(
   base: ReadonlyMap<string, V>,
   own: ReadonlyMap<string, V>,
@@ -93,7 +93,7 @@ export function joinMaps<V>(
 ): Map<string, V> {
   const joined = new Map([...stored].filter(([key]) => own.has(key) || !base.has(key)));
   for (const [key, value] of own) {
-    if (joined.has(key) && base.get(key) === value) continue;
+    if (base.has(key) && base.get(key) === value) continue;
     // The newest of a key comes last.
     joined.delete(key);
     joined.set(key, value);
@@ -106,15 +106,19 @@ export function joinSets<V>(
   own: ReadonlySet<V>,
   stored: ReadonlySet<V>,
 ): Set<V> {
-  return new Set([...[...stored].filter((one) => own.has(one) || !base.has(one)), ...own]);
+  return new Set([
+    ...[...stored].filter((one) => own.has(one) || !base.has(one)),
+    ...[...own].filter((one) => !base.has(one)),
+  ]);
 }
 
 /** Lists as maps by `keyOf`; those of memory come first when it has `newestFirst`. */
 export const joinLists =
   <V>(keyOf: (item: V) => string, newestFirst: boolean, most = Number.POSITIVE_INFINITY) =>
   (base: readonly V[], own: readonly V[], stored: readonly V[]): V[] => {
-    const ownKeys = new Set(own.map(keyOf));
-    const baseKeys = new Set(base.map(keyOf));
+    const keysOf = (items: readonly V[]) => new Set(items.map(keyOf));
+    const [ownKeys, baseKeys, storedKeys] = [keysOf(own), keysOf(base), keysOf(stored)];
+    const mine = own.filter((item) => storedKeys.has(keyOf(item)) || !base.includes(item));
     const others = stored.filter((item) => !ownKeys.has(keyOf(item)) && !baseKeys.has(keyOf(item)));
-    return newestFirst ? [...own, ...others].slice(0, most) : [...others, ...own].slice(-most);
+    return newestFirst ? [...mine, ...others].slice(0, most) : [...others, ...mine].slice(-most);
   };

@@ -12,11 +12,7 @@ export function ScoredAgo() {
   const curve = useStudio((state) => state.score.curve);
   const now = useMinute();
   if (!curve || curve.restored) return null;
-  return (
-    <span className={kit.sub} data-testid="scored-ago">
-      {scoredAgo(now - curve.id)}
-    </span>
-  );
+  return <span data-testid="scored-ago">{scoredAgo(now - curve.id)}</span>;
 }
 
 export function KeptLooking() {

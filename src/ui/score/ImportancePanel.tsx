@@ -89,11 +89,13 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
           {stopped}
         </span>
       )}
-      {!running && hasCurve && <ScoredAgo />}
       {!running && hasCurve && (
-        <span className={kit.sub} data-testid="measured-on">
-          {on}
-          {seconds !== null && `, ${formatSeconds(seconds)}`}
+        <span className={kit.sub}>
+          <ScoredAgo />{' '}
+          <span data-testid="measured-on">
+            {on}
+            {seconds !== null && `, ${formatSeconds(seconds)}`}
+          </span>
         </span>
       )}
       <span className={kit.grow} />
