@@ -10,6 +10,8 @@ const POLICY = [
   "default-src 'self'",
   // ONNX Runtime compiles WebAssembly, which counts as evaluating.
   "script-src 'self' 'wasm-unsafe-eval'",
+  // A chart that is saved as a PNG is drawn from a blob of this page.
+  "img-src 'self' blob:",
   "object-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",

@@ -116,7 +116,7 @@ test('a model above the budget is verified block by block, and the verdict says 
   await page.getByTestId('export-start').click();
   await expect(page.getByTestId('verdict')).toHaveAttribute('data-status', 'in-parts');
   await expect(page.getByTestId('verdict')).toContainText('Verified block by block');
-  await expect(page.getByTestId('verify-checks')).toContainText('not run: runs whole');
+  await expect(page.getByTestId('verify-checks')).toContainText('not run: Runs as a whole');
   await expect(page.getByTestId('verify-checks')).toContainText(
     '✓ likelihood of one window, block by block',
   );

@@ -10,8 +10,8 @@ import { encodeModel } from '../src/onnx/codec.ts';
 import { drop, expect, exportZip, finished, test } from './app.ts';
 
 const POLICY =
-  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri " +
-  "'none'; form-action 'none'";
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob:; object-src " +
+  "'none'; base-uri 'none'; form-action 'none'";
 /** Another origin that answers: the server of the runtime checks. */
 const ELSEWHERE = 'http://127.0.0.1:4174/e2e/runtime.html';
 

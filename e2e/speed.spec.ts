@@ -1,4 +1,4 @@
-// Speed and generation in the built page, without WebGPU: auto-measure, cancel, goal, side by side
+// Speed and generation in the built page, without WebGPU: auto-measure, cancel, side by side
 // against the goldens, variants and their files, faults.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -88,20 +88,6 @@ test('cancel ends the paper protocol at once, and the page goes on', async ({ ap
   await page.getByTestId('speed-measure').click();
   await expect(page.getByTestId('toks-pruned')).toHaveAttribute('data-kind', 'measured');
   await expect.poll(() => page.workers().length).toBe(1);
-});
-
-test('a plan by its goal: the fewest blocks whose measured bytes hold', async ({ app: page }) => {
-  await openSample(page);
-  await measureByHand(page);
-  await page.getByTestId('budget').locator('summary').click();
-  await page.getByTestId('budget-kind').selectOption('file');
-  await page.getByTestId('budget-value').fill('9');
-  await page.getByTestId('budget-find').click();
-  await expect(page.getByTestId('budget-verdict')).not.toBeEmpty();
-  // A block is 0.69 MB of 12.2 MB: five must go.
-  await expect(page.getByTestId('kept-count')).toContainText('11 of 16');
-  await page.keyboard.press('Control+z');
-  await expect(page.getByTestId('kept-count')).toContainText('16 of 16');
 });
 
 for (const removed of [

@@ -1,8 +1,9 @@
 // The Pareto front: the variants for which no other is both faster and better.
 
-/** Speed and quality of a variant: more tokens/s and a lower NLL are better. */
+/** Speed and quality of a variant: more speed and a lower NLL are better. */
 export interface TradeOff {
-  tokensPerSecond: number;
+  /** The gain over one original, or tokens/s of one device. */
+  speed: number;
   /** Mean NLL, nats per token: orders variants as perplexity does, without overflow. */
   nll: number;
 }
@@ -13,8 +14,8 @@ export interface TradeOff {
  */
 export function paretoFront<T extends TradeOff>(points: readonly T[]): T[] {
   const fastestFirst = points
-    .filter((point) => !Number.isNaN(point.tokensPerSecond) && !Number.isNaN(point.nll))
-    .sort((a, b) => b.tokensPerSecond - a.tokensPerSecond || a.nll - b.nll);
+    .filter((point) => !Number.isNaN(point.speed) && !Number.isNaN(point.nll))
+    .sort((a, b) => b.speed - a.speed || a.nll - b.nll);
   const front: T[] = [];
   for (const point of fastestFirst) {
     const last = front.at(-1);

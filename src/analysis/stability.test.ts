@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
-import { orderStability, planStability, type StudyRun } from './stability.ts';
+import { orderStability, planStability, type StudyRun, studyOrder } from './stability.ts';
 
 function run(label: string, nllPerWindow: readonly (readonly number[])[]): StudyRun {
   return {
@@ -41,6 +41,11 @@ const halves = [0, 5].map((from) =>
 );
 
 describe('the order over the runs', () => {
+  it('taken together is that of all windows: two halves give the order of the whole', () => {
+    expect(studyOrder(halves)).toEqual(sample.ppl_order);
+    expect(studyOrder([])).toEqual([]);
+  });
+
   it('is the same where the noise is small', () => {
     const runs = [1, 2, 3].map((seed) => noisy(seed, 6, 8, 0.2));
     const { blocks, pairs } = orderStability(runs, 2, []);

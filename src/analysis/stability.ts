@@ -76,6 +76,14 @@ export function orderStability(
   return { blocks, pairs };
 }
 
+/**
+ * Blocks by their mean NLL over all windows of all runs, lowest first; without blocks that cannot
+ * be removed in some run. Windows count alike, and one that several runs have counts in each.
+ */
+export function studyOrder(runs: readonly StudyRun[]): number[] {
+  return criterionOrder(allWindows(runs).map((list) => (list ? mean(list) : Number.NaN)));
+}
+
 export interface PlanStability {
   /** Number of windows of all runs together. */
   windows: number;
@@ -117,8 +125,7 @@ export function planStability(
   plan: readonly number[],
   locked: readonly number[],
 ): PlanStability | null {
-  const blocks = scoresOf(runs)[0]?.keys();
-  const values = [...(blocks ?? [])].map((block) => windowsOf(runs, block));
+  const values = allWindows(runs);
   const windows = Math.max(0, ...values.map((list) => list?.length ?? 0));
   const planned = new Set(plan);
   if (
@@ -190,6 +197,10 @@ function scoresOf(runs: readonly StudyRun[]): number[][] {
     return list;
   });
 }
+
+/** By block. */
+const allWindows = (runs: readonly StudyRun[]): (readonly number[] | null)[] =>
+  [...(scoresOf(runs)[0]?.keys() ?? [])].map((block) => windowsOf(runs, block));
 
 /** NLL of every window of all runs without a block; null when it cannot be removed in some run. */
 function windowsOf(runs: readonly StudyRun[], index: number): number[] | null {

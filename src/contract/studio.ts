@@ -23,6 +23,7 @@ import type {
   SublayersResult,
 } from './score.ts';
 import type { SearchEvent, SearchRequest, SearchResult } from './search.ts';
+import type { TokenCount } from './tokens.ts';
 
 export interface StudioApi {
   /**
@@ -84,6 +85,11 @@ export interface StudioApi {
     request: EvaluateRequest,
     onEvent: (event: EvaluateEvent) => void,
   ): Promise<EvaluateResult>;
+  /**
+   * Counts the tokens of a text; a newer call cancels an older one.
+   * @throws EspalierError `tokenizer`, `cancelled`
+   */
+  countTokens(text: string): Promise<TokenCount>;
   /** Jobs on the open model that were interrupted, newest first. */
   interrupted(): Promise<Interrupted[]>;
   /** Forgets an interrupted job. */
@@ -112,6 +118,7 @@ export const METHODS = {
   search: { job: true },
   pause: {},
   evaluate: { job: true },
+  countTokens: {},
   interrupted: {},
   forget: {},
   writtenSizes: {},

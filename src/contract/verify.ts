@@ -23,7 +23,8 @@ export interface VerifyCheck {
 export interface Verification {
   status: 'verified' | 'in-parts' | 'unverified' | 'failed';
   checks: VerifyCheck[];
-  device: string;
+  /** What the checks ran on; null when none ran. */
+  device: { kind: DeviceKind; name: string } | null;
   seconds: number;
 }
 

@@ -7,11 +7,14 @@ import { asFolder, type PickedFolder } from './pickedFolder.ts';
 /**
  * Reads the files and folders of a drop. Call it in the drop event: browsers empty the list of
  * items once the handler returns or awaits.
- * @returns null when no file was dropped (a link, a text selection).
+ * @returns null when no file was dropped (a link, a text selection); no files for an empty folder.
  */
 export async function readDrop(data: DataTransfer): Promise<PickedFolder | null> {
+  const names = [...data.items].flatMap((item) => item.webkitGetAsEntry?.()?.name ?? []);
   const handles = handlesOf(data);
   const found = await fromEvent({ type: 'drop', dataTransfer: data });
   const files = found.flatMap((item) => ('path' in item ? [{ path: item.path, file: item }] : []));
-  return withHandle(asFolder(files, 'dropped files'), await handles);
+  const [first] = names;
+  const empty = first === undefined ? null : { name: first, files: [] };
+  return withHandle(asFolder(files, 'dropped files'), await handles) ?? empty;
 }

@@ -43,11 +43,13 @@ export async function pickFolder(): Promise<PickedFolder | null> {
       skipDirectory: ({ name }) => skipFolder(name),
     }),
   );
-  // An empty folder comes back as its handle instead of files.
   const files = (found ?? []).flatMap((file) =>
     file instanceof File ? [{ path: file.webkitRelativePath || file.name, file }] : [],
   );
-  return withHandle(asFolder(files, 'picked files'), [rootOf(files)]);
+  // An empty folder comes back as its handle instead of files.
+  const [first] = (found ?? []) as readonly { name: string }[];
+  const empty = first && !(first instanceof File) ? { name: first.name, files: [] } : null;
+  return withHandle(asFolder(files, 'picked files'), [rootOf(files)]) ?? empty;
 }
 
 /** The handle of the folder that was picked, as the files that lie directly in it know it. */

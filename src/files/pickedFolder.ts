@@ -3,6 +3,8 @@
 /** A dropped or picked folder: files with their paths relative to it. */
 export interface PickedFolder {
   name: string;
+  /** Names of the folders among what was dropped at once; absent for one folder or one file. */
+  folders?: string[];
   files: { path: string; file: File }[];
 }
 
@@ -42,5 +44,7 @@ export function asFolder(
     .map(({ steps, file }) => ({ path: (shared ? steps.slice(1) : steps).join('/'), file }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const ownName = inside.length === 1 ? inside[0]!.path : fallbackName;
-  return { name: shared ? root : ownName, files: inside };
+  if (shared || inside.length === 1) return { name: shared ? root : ownName, files: inside };
+  const tops = kept.flatMap(({ steps }) => (steps.length > 1 ? steps.slice(0, 1) : []));
+  return { name: ownName, folders: [...new Set(tops)].sort(), files: inside };
 }

@@ -30,8 +30,7 @@ export function withReadProgress(
     },
   };
   return {
-    name: folder.name,
-    files: folder.files,
+    ...folder,
     open(path) {
       const opened = folder.open(path);
       return opened === file ? source : opened;

@@ -40,6 +40,17 @@ export async function recallChoice(name: string): Promise<boolean | null> {
   return typeof value === 'boolean' ? value : null;
 }
 
+/** Stores numbers that a person has set. */
+export async function rememberNumbers(name: string, numbers: readonly number[]): Promise<void> {
+  await keep(`numbers ${name}`, [...numbers]);
+}
+
+/** The stored numbers, or null when there are none. */
+export async function recallNumbers(name: string): Promise<readonly number[] | null> {
+  const value = await recall(`numbers ${name}`);
+  return Array.isArray(value) && value.every((one) => typeof one === 'number') ? value : null;
+}
+
 /** The self-test stored under this key, or null; the caller checks its form. */
 export async function recallSelfTest(key: string): Promise<unknown> {
   const value = await recall(`self-test ${key}`);

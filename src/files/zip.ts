@@ -21,12 +21,14 @@ const DEFLATED = 8;
 
 /**
  * A zip as a folder: stored entries are ranges of the Blob, compressed ones are unpacked when they
- * are first read. A top folder that all entries share becomes the name of the folder.
+ * are first read. A top folder that all entries share becomes the name of the folder, else the file
+ * name of the zip does.
+ * @param file name of the zip for people; none for one in memory.
  * @throws EspalierError `corrupt-file` when the file is no zip, when an entry is encrypted or has
  *   an unknown compression, or when its path is outside the folder or occurs twice; `too-large`
  *   beyond MAX_ZIP_ENTRIES and MAX_INFLATION; `missing-file` when the zip cannot be read any more.
  */
-export async function openZip(blob: Blob): Promise<CountingFolder> {
+export async function openZip(blob: Blob, file = 'zip'): Promise<CountingFolder> {
   const { entries } = await unzipRaw(boundedReader(blob)).catch(unreadable);
   if (entries.length > MAX_ZIP_ENTRIES)
     throw new EspalierError(
@@ -78,12 +80,13 @@ export async function openZip(blob: Blob): Promise<CountingFolder> {
   const shared = paths.size > 0 && [...paths].every((path) => path.startsWith(`${root}/`));
   const inside = shared ? root.length + 1 : 0;
   const stored = fileFolder(
-    shared ? root : 'zip',
+    shared ? root : file.replace(/\.zip$/i, ''),
     files.map(({ path, file }) => ({ path: path.slice(inside), file })),
   );
   const sources = new Map([...inflated].map(([path, source]) => [path.slice(inside), source]));
   return {
     name: stored.name,
+    what: file === 'zip' ? 'the zip' : `the zip ${file}`,
     files: [...stored.files, ...[...sources].map(([path, { size }]) => ({ path, size }))],
     open: (path) => sources.get(path) ?? stored.open(path),
     bytesRead: () => stored.bytesRead() + read,

@@ -3,7 +3,7 @@
 import { EspalierError } from '../errors.ts';
 import type { ResolveExternal } from './codec.ts';
 import { SELF_LOCATION } from './skim.ts';
-import type { Folder } from './source.ts';
+import { type Folder, isLoneFile, nameInWords } from './source.ts';
 
 /**
  * A resolver of external data locations, which are relative to the graph file.
@@ -21,14 +21,7 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
       known.set(location, file);
     }
     const size = sizes.get(file);
-    if (size === undefined) {
-      throw new EspalierError(
-        'missing-file',
-        `The weights file ${file} is not in the folder ${folder.name}; ${graphPath} keeps ` +
-          `${tensor} in it.`,
-        'Add the file to the folder and open the whole folder again.',
-      );
-    }
+    if (size === undefined) throw withoutWeights(folder, graphPath, file, tensor);
     const bytes = length ?? expected;
     if (bytes === null)
       throw new EspalierError(
@@ -53,6 +46,26 @@ export function externalResolver(folder: Folder, graphPath: string): ResolveExte
     }
     return { file, offset, length: bytes };
   };
+}
+
+function withoutWeights(
+  folder: Folder,
+  graphPath: string,
+  file: string,
+  tensor: string,
+): EspalierError {
+  if (isLoneFile(folder))
+    return new EspalierError(
+      'missing-file',
+      `The file ${graphPath} keeps its weights (${tensor}, for one) in ${file}, which was not ` +
+        'opened with it.',
+      'Open the whole folder that holds both files.',
+    );
+  return new EspalierError(
+    'missing-file',
+    `The weights file ${file} is not in ${nameInWords(folder)}; ${graphPath} keeps ${tensor} in it.`,
+    'Add the file and open the whole folder again.',
+  );
 }
 
 /**

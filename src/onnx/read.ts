@@ -5,7 +5,7 @@ import { decodeModel } from './codec.ts';
 import { externalResolver } from './external.ts';
 import { DataType, elementCount, isRange, type Model, type Tensor } from './graph.ts';
 import { skimModel } from './skim.ts';
-import type { ByteRange, Folder } from './source.ts';
+import { type ByteRange, type Folder, nameInWords } from './source.ts';
 
 /** External integer tensors of at most this many elements (shapes, axes) are read. */
 const SMALL_ELEMENTS = 16;
@@ -49,7 +49,7 @@ async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
     if (!source)
       throw new EspalierError(
         'missing-file',
-        `The weights file ${file} is not in the folder ${folder.name}.`,
+        `The weights file ${file} is not in ${nameInWords(folder)}.`,
         'Add the file and open the folder again.',
       );
     list.sort((a, b) => a.range.offset - b.range.offset);

@@ -35,6 +35,8 @@ export interface FolderFile {
 export interface Folder {
   /** The name of the folder, for display. */
   readonly name: string;
+  /** What messages call it where it is no folder of the disk: "the zip models.zip". */
+  readonly what?: string;
   readonly files: readonly FolderFile[];
   /** The bytes of one file, or null when the folder has no file of that path. */
   open(path: string): ByteSource | null;
@@ -75,13 +77,23 @@ export interface DerivedRange {
 /** The bytes of a tensor or of a part of a file: in memory, in a file, or derived when read. */
 export type Bytes = Uint8Array | ByteRange | DerivedRange;
 
+/** True for a single file that was opened as if it were a folder. */
+export function isLoneFile({ name, files }: Pick<Folder, 'name' | 'files'>): boolean {
+  return files.length === 1 && files[0]?.path === name;
+}
+
+/** What messages call a folder: "the folder austen", "the zip models.zip". */
+export function nameInWords({ name, what }: Pick<Folder, 'name' | 'what'>): string {
+  return what ?? `the folder ${name}`;
+}
+
 /** A file that the folder had when it was opened. @throws EspalierError `missing-file` */
 export function openFile(folder: Folder, path: string): ByteSource {
   const source = folder.open(path);
   if (source) return source;
   throw new EspalierError(
     'missing-file',
-    `The file ${path} is not in the folder ${folder.name} any more.`,
+    `The file ${path} is not in ${nameInWords(folder)} any more.`,
     'Put it back and open the folder again.',
   );
 }

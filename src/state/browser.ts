@@ -5,7 +5,12 @@ import type { Studio } from '../bridge/studio.ts';
 import { browserDisk } from '../files/disk.ts';
 import { makeKeptShelf } from '../files/keptStudies.ts';
 import { makeRecentShelf } from '../files/recentFolders.ts';
-import { recallChoice, rememberChoice } from '../files/rememberedValues.ts';
+import {
+  recallChoice,
+  recallNumbers,
+  rememberChoice,
+  rememberNumbers,
+} from '../files/rememberedValues.ts';
 import type { Address } from './context.ts';
 import { sampleSource } from './open/sample.ts';
 import { createStudioStore, type StudioStore } from './store.ts';
@@ -21,7 +26,12 @@ export function createBrowserStore(studio: Studio, address: Address): StudioStor
       now: () => performance.now(),
       kept: makeKeptShelf(),
       recents: makeRecentShelf(),
-      choices: { recall: recallChoice, remember: rememberChoice },
+      choices: {
+        recall: recallChoice,
+        remember: rememberChoice,
+        recallNumbers,
+        rememberNumbers,
+      },
     },
     address,
   );

@@ -6,6 +6,7 @@ import { WORKSPACE_LABELS } from '../words/page.ts';
 import { WORKSPACES } from '../words/workspaces.ts';
 import { makeCriteriaActions } from './criteria/actions.ts';
 import { makeDeviceActions } from './device/actions.ts';
+import { makeDraftActions } from './drafts/actions.ts';
 import { makeEffectActions } from './effect/actions.ts';
 import { makeEvaluateActions } from './evaluate/actions.ts';
 import { evaluateObstacle } from './evaluate/selectors.ts';
@@ -15,6 +16,7 @@ import { makeGenerateActions } from './generate/actions.ts';
 import { makeConversationActions } from './generate/conversation.ts';
 import { generateObstacle } from './generate/selectors.ts';
 import { makeGoalActions } from './goal/actions.ts';
+import { goalObstacle } from './goal/selectors.ts';
 import { makeInteropActions } from './interop/actions.ts';
 import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
@@ -39,6 +41,7 @@ import type { StudioState } from './state.ts';
 import { makeSublayerActions } from './sublayers/actions.ts';
 import { canScoreSublayers } from './sublayers/selectors.ts';
 import { makeVariantActions } from './variants/actions.ts';
+import { makeVerdictActions } from './verdict/actions.ts';
 import { makeViewActions } from './view/actions.ts';
 
 /**
@@ -57,6 +60,7 @@ const MAKERS = [
   makeSearchActions,
   makePathActions,
   makeEvaluateActions,
+  makeDraftActions,
   makeInteropActions,
   makeResumeActions,
   makeRestoreActions,
@@ -67,6 +71,7 @@ const MAKERS = [
   makeGenerateActions,
   makeConversationActions,
   makeVariantActions,
+  makeVerdictActions,
   makeViewActions,
   makeKeptActions,
   makeRecentActions,
@@ -118,6 +123,13 @@ const TABLE = [
     keys: ['o'],
     enabled: isIdle,
     run: (actions) => void actions.openFolder(),
+  },
+  {
+    id: 'find-plan',
+    label: 'Find a plan for the goal',
+    keys: ['f'],
+    enabled: (state) => !state.goal.running && goalObstacle(state) === null,
+    run: (actions) => void actions.findPlan(),
   },
   {
     id: 'score',
@@ -233,6 +245,13 @@ const TABLE = [
     run: (actions) => actions.openDialog('interop'),
   },
   {
+    id: 'report',
+    label: 'Save report',
+    keys: ['r'],
+    enabled: isOpen,
+    run: (actions) => actions.openDialog('report'),
+  },
+  {
     id: 'generate',
     label: 'Generate side by side',
     keys: ['g'],
@@ -276,7 +295,7 @@ const TABLE = [
   },
   {
     id: 'help',
-    label: 'Keyboard and help',
+    label: 'Help and about',
     keys: ['?', 'Shift+?'],
     enabled: () => true,
     run: (actions) => actions.openDialog('help'),

@@ -12,6 +12,7 @@ import type { Disk } from './disk.ts';
 import { makeNewest, type Newest } from './newest.ts';
 import { makeRecogniser, type Recogniser } from './open/sameModel.ts';
 import type { ErrorPlace, StudioState } from './state.ts';
+import type { ToastAction } from './view/state.ts';
 
 /** Hash of the page, so that Node tests need none. */
 export interface Address {
@@ -40,10 +41,12 @@ export interface Deps {
   kept?: KeptShelf;
   /** Remembers folders that were opened; none when missing. */
   recents?: RecentShelf;
-  /** What the page remembers of switches between visits; nothing when missing. */
+  /** What the page remembers of switches and settings between visits; nothing when missing. */
   choices?: {
     recall(name: string): Promise<boolean | null>;
     remember(name: string, on: boolean): Promise<void>;
+    recallNumbers(name: string): Promise<readonly number[] | null>;
+    rememberNumbers(name: string, numbers: readonly number[]): Promise<void>;
   };
 }
 
@@ -65,7 +68,8 @@ export interface Context extends Deps {
   fail(place: ErrorPlace, error: unknown): void;
   clear(place: ErrorPlace): void;
   announce(text: string): void;
-  toast(text: string): void;
+  /** A short message that goes away by itself; an action makes a button of it. */
+  toast(text: string, action?: ToastAction): void;
   /** For requests of one kind about the open model. */
   newest(): Newest;
   /** What ends with the store: timers, subscriptions, running measurements. */
@@ -99,6 +103,7 @@ export function makeContext(
       if (isCancelled(error)) return;
       const report: ErrorReport = toReport(error);
       patch('errors', { [place]: report });
+      patch('view', { fault: { id: ++toasts, place } });
       announce(`${report.message} ${report.hint}`);
     },
     clear(place) {
@@ -108,8 +113,9 @@ export function makeContext(
         return { ...state, errors };
       });
     },
-    toast(text) {
-      patch('view', { toast: { id: ++toasts, text }, announcement: text });
+    toast(text, action) {
+      const toast = { id: ++toasts, text, ...(action && { action }) };
+      patch('view', { toast, announcement: text });
     },
     newest: () => makeNewest(() => store.getState().model.current),
     onDispose: (end) => void ends.push(end),

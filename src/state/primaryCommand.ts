@@ -1,6 +1,7 @@
 // The one primary button of the present state.
 
 import type { CommandId } from './commands.ts';
+import { goalObstacle } from './goal/selectors.ts';
 import { engineJob } from './jobs.ts';
 import { canScore, settingsChanged } from './score/selectors.ts';
 import type { StudioState } from './state.ts';
@@ -10,11 +11,14 @@ export function primaryCommand(state: StudioState): CommandId {
   if (!current) return 'sample';
   const job = engineJob(state);
   if (job && job !== 'export') return 'cancel';
-  if (state.score.curve && !settingsChanged(state)) return 'export';
+  const canFind = goalObstacle(state) === null;
+  if (state.score.curve && !settingsChanged(state))
+    return canFind && state.plan.present.removed.length === 0 ? 'find-plan' : 'export';
   if (!current.summary.canScore) return 'export';
   if (!canScore(state)) return 'settings';
+  if (state.score.curve) return 'score';
   // Scoring has just failed and there is a plan made by hand: it can be saved as it is.
-  return state.errors.score && state.plan.present.removed.length && !state.score.curve
-    ? 'export'
-    : 'score';
+  if (state.errors.score && state.plan.present.removed.length) return 'export';
+  // It scores by itself.
+  return canFind ? 'find-plan' : 'score';
 }

@@ -58,6 +58,7 @@ export async function runJob<E extends { type: string }, R>(
   context.clear(JOBS[job].place);
   steps.start();
   if (steps.started) context.announce(steps.started);
+  const stopSaying = sayQuarters(context, job);
   const events = batchEvents<E | ProgressEvent>((batch) => {
     if (!isCurrent()) return;
     const progress = batch.findLast(isProgress)?.progress;
@@ -77,10 +78,31 @@ export async function runJob<E extends { type: string }, R>(
     }
   } finally {
     events.stop();
+    stopSaying();
     if (isCurrent()) await steps.settle?.({ isCurrent });
     if (isCurrent()) steps.end();
     isOver = true;
   }
+}
+
+/** Two sentences of a job are at least so far apart. */
+const SAY_MS = 5000;
+
+/** Says each quarter of a job, unless it goes by faster than one can listen. */
+function sayQuarters({ store, now, announce }: Context, job: EngineJob): () => void {
+  let said = 0;
+  let at = now();
+  return store.subscribe((state) => {
+    const share = JOBS[job].runs(state) ? JOBS[job].share(state) : null;
+    if (!share || share.total <= 0) return;
+    const quarter = Math.min(3, Math.floor((4 * share.done) / share.total));
+    if (quarter <= said) return;
+    said = quarter;
+    const time = now();
+    if (time - at < SAY_MS) return;
+    at = time;
+    announce(`${JOBS[job].title}: ${25 * quarter} % done.`);
+  });
 }
 
 const isProgress = (event: { type: string }): event is ProgressEvent => event.type === 'progress';

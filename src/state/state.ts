@@ -6,7 +6,9 @@ import type { Progress } from '../contract/progress.ts';
 import type { ErrorReport } from '../errors.ts';
 import { CRITERIA_SLICE } from './criteria/state.ts';
 import { DEVICE } from './device/state.ts';
+import { DRAFTS } from './drafts/state.ts';
 import { EFFECT } from './effect/state.ts';
+import { ESTIMATE } from './estimate/state.ts';
 import { EVALUATE } from './evaluate/state.ts';
 import { EXPORT } from './export/state.ts';
 import { GENERATE } from './generate/state.ts';
@@ -25,6 +27,7 @@ import { SPEED } from './speed/state.ts';
 import { STABILITY } from './stability/state.ts';
 import { SUBLAYERS } from './sublayers/state.ts';
 import { VARIANTS } from './variants/state.ts';
+import { VERDICT } from './verdict/state.ts';
 import { VIEW } from './view/state.ts';
 
 /** Every slice but the errors, whose places the jobs decide. */
@@ -36,7 +39,9 @@ const SLICES = {
   criteria: CRITERIA_SLICE,
   stability: STABILITY,
   search: SEARCH,
+  estimate: ESTIMATE,
   evaluate: EVALUATE,
+  drafts: DRAFTS,
   interop: INTEROP,
   interrupted: INTERRUPTED,
   plan: PLAN,
@@ -45,6 +50,7 @@ const SLICES = {
   goal: GOAL,
   generate: GENERATE,
   variants: VARIANTS,
+  verdict: VERDICT,
   export: EXPORT,
   kept: KEPT,
   recents: RECENTS,

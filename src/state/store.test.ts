@@ -154,7 +154,7 @@ describe('scoring', () => {
       `stopped after ${known} of 16 blocks, 10 windows × 128 tokens, bundled text, CPU (wasm)`,
     );
     expect(droppable(get())).toBe(0);
-    expect(primaryCommand(get())).toBe('score');
+    expect(primaryCommand(get())).toBe('find-plan');
     await actions.score();
     expect(stoppedAfter(get())).toBe('');
     expect(curveView(get()).points.every((point) => point.nll !== null)).toBe(true);
@@ -175,6 +175,8 @@ describe('scoring', () => {
 
   it('says when the settings are no longer those of the curve', async () => {
     const { actions, get } = await scored();
+    expect(primaryCommand(get())).toBe('find-plan');
+    actions.toggle(3);
     expect(primaryCommand(get())).toBe('export');
     actions.setSettings({ samples: 4 });
     expect(settingsChanged(get())).toBe(true);
@@ -459,6 +461,7 @@ describe('commands', () => {
     expect(enabled()).toEqual([
       'sample',
       'open',
+      'find-plan',
       'score',
       'compare-criteria',
       'stability',

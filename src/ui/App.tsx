@@ -2,7 +2,6 @@
 
 import { Suspense } from 'react';
 import { ErrorBoundary } from 'react-error-boundary';
-import { Toaster } from 'sonner';
 import type { StudioStore } from '../state/store.ts';
 import { PAGE } from '../words/page.ts';
 import css from './app.module.css';
@@ -20,16 +19,10 @@ import { OpenQuestion } from './open/OpenQuestion.tsx';
 import { panelsOf } from './panels.ts';
 import { ResultStrip } from './result/ResultStrip.tsx';
 import { Header } from './shell/Header.tsx';
+import { Toasts } from './shell/Toasts.tsx';
 import { StudioContext, useStudio } from './studioContext.ts';
 import { useWide } from './useWide.ts';
-import {
-  DropTarget,
-  FocusKeeper,
-  JobTitle,
-  LeaveGuard,
-  Shortcuts,
-  Toasts,
-} from './windowEvents.tsx';
+import { DropTarget, FocusKeeper, JobTitle, LeaveGuard, Shortcuts } from './windowEvents.tsx';
 import { Slot } from './workspaces/Slot.tsx';
 import { Workspaces } from './workspaces/Workspaces.tsx';
 
@@ -47,7 +40,6 @@ export function App({ store }: { store: StudioStore }) {
         <JobTitle />
         <Announcer />
         <Toasts />
-        <Toaster position="bottom-center" theme="system" />
       </ErrorBoundary>
     </StudioContext>
   );

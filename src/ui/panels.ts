@@ -4,6 +4,7 @@ import { type ComponentType, lazy } from 'react';
 import type { StudioState } from '../state/state.ts';
 import { variantRows } from '../state/variants/variants.ts';
 import type { WorkspaceId } from '../words/workspaces.ts';
+import { GoalPanel } from './goal/GoalPanel.tsx';
 import { MadeFromPanel } from './open/MadeFromPanel.tsx';
 import { ModelPanel } from './open/ModelPanel.tsx';
 import { hasProblems, ProblemsPanel } from './open/ProblemsPanel.tsx';
@@ -55,6 +56,7 @@ const PANELS: readonly PanelSpec[] = [
   { id: 'blocks', place: 'blocks', Panel: BlocksPanel },
   { id: 'problems', place: 'choose', Panel: ProblemsPanel, shown: hasProblems },
   { id: 'made-from', place: 'choose', Panel: MadeFromPanel, shown: isExport },
+  { id: 'goal', place: 'choose', Panel: GoalPanel },
   { id: 'importance', place: 'choose', Panel: ImportancePanel },
   { id: 'architecture', place: 'choose', Panel: ArchitecturePanel },
   { id: 'model', place: 'choose', Panel: ModelPanel },

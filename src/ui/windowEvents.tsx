@@ -1,13 +1,13 @@
-// What listens to the whole window: drops, shortcuts, focus; and what shows outside the page's
-// content: toasts, title, notifications.
+// What listens to the whole window: drops, shortcuts, focus; and what shows outside the page: its
+// title, notifications.
 
 import { useEffect, useRef, useState } from 'react';
-import { toast } from 'sonner';
 import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
 import { engineJob } from '../state/jobs.ts';
 import { lossByOpening } from '../state/kept/selectors.ts';
 import { endOf, pageTitle } from '../state/longJob.ts';
+import { runByKey } from '../state/runByKey.ts';
 import { PAGE } from '../words/page.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
@@ -71,7 +71,7 @@ export function Shortcuts() {
           )
             return;
           event.preventDefault();
-          command.run(store.actions, state);
+          runByKey(command, store.actions, state);
         };
         return [key, handler] as const;
       }),
@@ -126,14 +126,6 @@ export function FocusKeeper() {
       observer.disconnect();
     };
   }, []);
-  return null;
-}
-
-export function Toasts() {
-  const last = useStudio((state) => state.view.toast);
-  useEffect(() => {
-    if (last) toast(last.text);
-  }, [last]);
   return null;
 }
 

@@ -37,6 +37,9 @@ export const PAGE = {
   brokenNext: 'Reload it: your plan is in the address and returns when you open the model again.',
 } as const;
 
+/** Leads from a message to the error that it repeats. */
+export const SHOW_ERROR = 'Show';
+
 /** Work that is no engine job, in the job bar. */
 export const RUNNING = {
   goal: 'Finding a plan',

@@ -66,6 +66,62 @@ export const TERMS = {
       'Speed of the pruned model over that of the original, measured in turns: 1.30 × is 30 % ' +
       'faster. What slows the whole machine cancels out.',
   },
+  kl: {
+    name: 'KL divergence',
+    explanation:
+      'How far the next-token probabilities of the pruned model are from those of the original, ' +
+      'in nats per token. 0 means the same predictions; lower is better.',
+  },
+  tokensPerSecond: {
+    name: 'tok/s',
+    explanation:
+      'New tokens per second over a whole run: reading the prompt counts, as the user waits for ' +
+      'it. Higher is better. The mean of several runs; the range is that of the runs.',
+  },
+  paired: {
+    name: 'Paired',
+    explanation:
+      'Original and pruned run in turns on the same prompt, and each run is compared with the ' +
+      'one beside it. The interval is where the gain lies with 95 % confidence.',
+  },
+  rebased: {
+    name: 'tok/s on one original',
+    explanation:
+      'The gain times the speed of the original, so that all rows can be compared: measured ' +
+      'minutes apart, tokens per second also change with whatever else the machine does. The ' +
+      'files have the speeds as measured, too.',
+  },
+  decode: {
+    name: 'Decode',
+    explanation:
+      'Tokens per second after the first token, one token at a time, without the prompt. Higher ' +
+      'is better.',
+  },
+  prefill: {
+    name: 'Prefill',
+    explanation: 'Prompt tokens per second while the prompt is read. Higher is better.',
+  },
+  ttft: {
+    name: 'TTFT',
+    explanation:
+      'Time to the first token: reading the prompt and choosing one token. Lower is better.',
+  },
+  deviceMemory: {
+    name: 'Device memory',
+    explanation:
+      'Bytes of weights, caches and buffers held during a run, in the GPU’s memory or in that of ' +
+      'the tab. Memory inside ONNX Runtime’s kernels is not counted.',
+  },
+  loadTime: {
+    name: 'Load time',
+    explanation: 'From the first byte read to a model that is ready to run.',
+  },
+  protocol: {
+    name: 'Protocol',
+    explanation:
+      'How speed is measured: untimed warm-up runs, timed runs, prompt and new tokens. Quick: ' +
+      '2 + 5 runs, 12 prompt and 32 new tokens. The paper’s: 10 + 20 runs, 12 and 128 tokens.',
+  },
 } as const satisfies Record<string, ExplainedTerm>;
 
 export type TermId = keyof typeof TERMS;

@@ -5,7 +5,7 @@ import { call, type RemoteMethods } from '../bridge/wire.ts';
 import type { DeviceKind, SelfTest } from '../contract/device.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
 import type { FolderSource } from '../contract/open.ts';
-import type { Progress } from '../contract/progress.ts';
+import type { ExportStep, Progress } from '../contract/progress.ts';
 import type { Verification, VerifyRequest, Written } from '../contract/verify.ts';
 import { cancelled, type ErrorCode, EspalierError, throwIfCancelled, toReport } from '../errors.ts';
 import { totalBytes, type WriteJob } from '../files/chunks.ts';
@@ -74,6 +74,9 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
       return null;
     }
   };
+  const begin = (step: ExportStep, phase: Progress['phase']): void =>
+    onEvent({ job: 'export', step, phase, done: 0, total: 0, unit: 'steps', secondsLeft: null });
+  begin('source', 'read');
   const routed = opened.summary.canScore ? await unlessNotHere(session) : null;
   const manifest = await exportManifest(opened, removed, {
     app: VERSION,
@@ -84,6 +87,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);
+  if (routed) begin('expect', 'verify');
   const nll = routed
     ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal))
     : null;
@@ -97,7 +101,8 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     onProgress: (done, total) => {
       const seconds = (performance.now() - writing) / 1000;
       const secondsLeft = done > 0 && seconds > 0.5 ? (seconds / done) * (total - done) : null;
-      onEvent({ job: 'export', phase: 'write', done, total, unit: 'bytes', secondsLeft });
+      const step = { step: 'write', phase: 'write' } as const;
+      onEvent({ job: 'export', ...step, done, total, unit: 'bytes', secondsLeft });
     },
   };
   const saved = await write(target, request.name, job);
@@ -219,5 +224,10 @@ async function verifyInWorker(
 }
 
 function notVerified(detail: string, status: Verification['status']): Verification {
-  return { status, checks: [{ name: 'verification', ok: false, detail }], device: '', seconds: 0 };
+  return {
+    status,
+    checks: [{ name: 'verification', ok: false, detail }],
+    device: null,
+    seconds: 0,
+  };
 }

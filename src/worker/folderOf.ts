@@ -8,5 +8,7 @@ import type { Folder } from '../onnx/source.ts';
 /** @throws EspalierError `corrupt-file` when a zip cannot be read in place. */
 export async function folderOf(source: AnySource): Promise<Folder> {
   const only = source.kind === 'files' && source.files.length === 1 ? source.files[0] : undefined;
-  return only?.path.toLowerCase().endsWith('.zip') ? openZip(only.file) : openSource(source);
+  return only?.path.toLowerCase().endsWith('.zip')
+    ? openZip(only.file, only.path)
+    : openSource(source);
 }

@@ -19,6 +19,7 @@ import type {
 } from '../contract/score.ts';
 import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
 import type { StudioApi } from '../contract/studio.ts';
+import type { TokenCount } from '../contract/tokens.ts';
 import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { StepChoice } from '../model/export/steps.ts';
@@ -29,6 +30,7 @@ import { measureSource } from '../runtime/criteria/sources.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
+import { countTokens } from '../runtime/score/calibration.ts';
 import { checkFloat16 } from '../runtime/score/float16Check.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -51,6 +53,7 @@ export class StudioService implements StudioApi {
   private paused = false;
   private plans = 0;
   private planJob: AbortController | null = null;
+  private counting: AbortController | null = null;
 
   constructor(
     loader: OrtLoader,
@@ -257,6 +260,14 @@ export class StudioService implements StudioApi {
       await session.setBudget(request.budgetBytes ?? this.sessions.budgetBytes);
       return session.evaluate(segments, request.removed, signal, onEvent);
     });
+  }
+
+  /** Needs no session: it may run beside a job. */
+  async countTokens(text: string): Promise<TokenCount> {
+    this.counting?.abort();
+    const abort = new AbortController();
+    this.counting = abort;
+    return countTokens(text, await this.model().tokenizer(), abort.signal);
   }
 
   async interrupted(): Promise<Interrupted[]> {

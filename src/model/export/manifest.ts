@@ -21,6 +21,7 @@ import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
+import { type Loader, loaderOf } from './usage.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
@@ -85,7 +86,7 @@ export async function exportManifest(
   const removal = planRemoval(structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
   const model = exportedModel(opened, removal, steps);
-  const kind = folderKind(folder);
+  const kind = loaderOf((path) => folder.open(path) !== null);
   if (kind === 'transformers.js') nameHeadSize(model, structure, opened.config.headSize);
 
   const written = exportedGraph(graphPath, steps, kind === 'genai');
@@ -127,20 +128,12 @@ export async function exportManifest(
   return { files, graph: written, leftOut, provenance };
 }
 
-/** By the config that a folder has, what loads it. */
-type FolderKind = ReadmeFacts['layout'];
-
-function folderKind(folder: Folder): FolderKind {
-  if (folder.open('genai_config.json') !== null) return 'genai';
-  return folder.open('config.json') === null ? 'other' : 'transformers.js';
-}
-
 /** The graph file, and the data files of its weights. */
 async function graphFiles(
   folder: Folder,
   graphPath: string,
   model: Model,
-  kind: FolderKind,
+  kind: Loader,
   partBytes: number | undefined,
 ): Promise<[ManifestFile, ...ManifestFile[]]> {
   const { directory, name } = splitPath(graphPath);
@@ -164,7 +157,7 @@ async function graphFiles(
 async function configFiles(
   folder: Folder,
   { before, keptLayers }: Removal,
-  { kind, ...written }: WrittenGraph & { kind: FolderKind },
+  { kind, ...written }: WrittenGraph & { kind: Loader },
 ): Promise<ManifestFile[]> {
   const files: ManifestFile[] = [];
   const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);

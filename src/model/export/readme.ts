@@ -4,6 +4,7 @@ import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '
 import type { Removal } from '../structure/removal.ts';
 import type { Provenance } from './provenance.ts';
 import { type StepChoice, stepOf } from './steps.ts';
+import { genaiCode, type Loader, transformersJsCode } from './usage.ts';
 
 /**
  * First line of every README written here: another export may replace it, as it may no other file
@@ -19,7 +20,7 @@ export interface ReadmeFacts {
   steps: readonly StepChoice[];
   /** Path of the graph within the export. */
   graph: string;
-  layout: 'transformers.js' | 'genai' | 'other';
+  layout: Loader;
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
   retyped: 'caches' | 'all' | null;
 }
@@ -122,9 +123,6 @@ function sublayersSection({ removal, layout }: ReadmeFacts): string {
   ].join('\n');
 }
 
-/** Suffixes by which transformers.js finds a graph of a `dtype`. */
-const JS_SUFFIX = /_(fp16|int8|uint8|q2|q2f16|q4|q4f16|bnb4|quantized)$/;
-
 const RETYPED = {
   caches: ' Caches are float16 where those of the source are float32.',
   all: ' They are float16 where those of the source are float32.',
@@ -136,25 +134,11 @@ function usage({ graph, layout, removal, retyped }: ReadmeFacts): string {
     `${retyped ? 'have the names' : 'are those'} of the source, with ` +
     `${removal.after.length} blocks of caches.${retyped ? RETYPED[retyped] : ''}`;
   if (layout === 'transformers.js') {
-    const at = graph.lastIndexOf('/');
-    const whole = graph.slice(at + 1).replace(/\.onnx$/, '');
-    const suffix = JS_SUFFIX.exec(whole)?.[1] ?? 'fp32';
-    const name = whole.replace(JS_SUFFIX, '');
-    const options = [
-      ...(at === 4 && graph.startsWith('onnx/')
-        ? []
-        : [`subfolder: ${JSON.stringify(graph.slice(0, Math.max(0, at)))}`]),
-      ...(name === 'model' ? [] : [`model_file_name: ${JSON.stringify(name)}`]),
-      `dtype: ${JSON.stringify(suffix === 'quantized' ? 'q8' : suffix)}`,
-    ];
     return [
       'With transformers.js:',
       '',
       '```js',
-      "import { AutoModelForCausalLM, AutoTokenizer } from '@huggingface/transformers';",
-      "const tokenizer = await AutoTokenizer.from_pretrained('this-folder');",
-      `const model = await AutoModelForCausalLM.from_pretrained('this-folder', { ` +
-        `${options.join(', ')} });`,
+      transformersJsCode('this-folder', graph),
       '```',
       '',
       plain,
@@ -165,8 +149,7 @@ function usage({ graph, layout, removal, retyped }: ReadmeFacts): string {
       'With ONNX Runtime GenAI:',
       '',
       '```python',
-      'import onnxruntime_genai as og',
-      'model = og.Model("this-folder")',
+      genaiCode('this-folder'),
       '```',
       '',
       plain,

@@ -85,7 +85,7 @@ describe('the sample', () => {
       { path: 'onnx/model_q4.onnx', dtype: 'q4', bytes: 136027 + 1949696 },
     ]);
     await expect(openModel(await nodeFolder(samplePath()))).rejects.toThrow(
-      /holds 2 graphs: onnx\/model.onnx, onnx\/model_q4.onnx/,
+      /2 graphs in the folder sample: onnx\/model.onnx, onnx\/model_q4.onnx/,
     );
   });
 });

@@ -2,11 +2,12 @@
 
 import { EspalierError } from '../../errors.ts';
 import { readModel } from '../../onnx/read.ts';
-import type { Folder } from '../../onnx/source.ts';
+import { type Folder, nameInWords } from '../../onnx/source.ts';
 import { DTYPE_SUFFIX } from '../export/names.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import { type ModelConfig, readConfig } from '../structure/config.ts';
 import type { Structure } from '../structure/structure.ts';
+import { noGraph } from './noGraph.ts';
 import { summarize } from './summarize.ts';
 import type { GraphChoice, ModelSummary } from './summary.ts';
 
@@ -61,30 +62,11 @@ export async function openModel(folder: Folder, graphPath?: string): Promise<Ope
 
 function onlyGraph(folder: Folder): string {
   const [first, second, ...more] = listGraphs(folder);
-  if (!first) {
-    const other = folder.files.find((f) => /\.(safetensors|gguf|bin|pt|pth)$/i.test(f.path));
-    const [single] = folder.files;
-    if (folder.files.length === 1 && single?.path === folder.name) {
-      throw new EspalierError(
-        'missing-file',
-        `The file ${folder.name} is not an ONNX file.`,
-        'Choose a folder with model.onnx.',
-      );
-    }
-    throw new EspalierError(
-      'missing-file',
-      'There is no ONNX file in the folder ' +
-        `${folder.name}${other ? ` (it holds ${other.path})` : ''}.`,
-      other
-        ? 'Export the model to ONNX first, for example with optimum-cli or the ONNX Runtime ' +
-            'GenAI model builder.'
-        : 'Choose a folder with model.onnx or onnx/model.onnx.',
-    );
-  }
+  if (!first) throw noGraph(folder);
   if (second) {
     throw new EspalierError(
       'bad-input',
-      `The folder ${folder.name} holds ${2 + more.length} graphs: ` +
+      `There are ${2 + more.length} graphs in ${nameInWords(folder)}: ` +
         `${[first, second, ...more].map((g) => g.path).join(', ')}.`,
       'Choose one of them.',
     );

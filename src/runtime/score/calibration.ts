@@ -2,6 +2,7 @@
 
 import { xoshiro128 } from '../../analysis/random.ts';
 import type { RecordedSettings, ScoreSettings } from '../../contract/score.ts';
+import type { TokenCount } from '../../contract/tokens.ts';
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
 import { MAX_TOKENIZER_CONFIG_BYTES } from '../../text/config.ts';
@@ -97,6 +98,16 @@ export function tokenIds(
     await macrotask();
     throwIfCancelled(signal);
   });
+}
+
+/** What a text gives before it is cut into windows or segments. @throws EspalierError `cancelled` */
+export async function countTokens(
+  text: string,
+  tokenizer: Tokenizer,
+  signal?: AbortSignal,
+): Promise<TokenCount> {
+  const { length } = await tokenIds(text, tokenizer, signal);
+  return { tokens: length, addsBos: resolveBos(null, tokenizer).bos !== null };
 }
 
 /**

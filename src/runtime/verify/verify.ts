@@ -1,7 +1,7 @@
 // Checks a written export against its plan: structure, bytes, likelihoods, decoding. It reads the
 // files again rather than trusting what the writer says.
 
-import type { Progress } from '../../contract/progress.ts';
+import type { ExportStep, Progress } from '../../contract/progress.ts';
 import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled, toReport } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
@@ -39,6 +39,18 @@ export const NOT_HERE: ReadonlySet<string> = new Set([
   'no-webgpu',
 ]);
 const DECODING = 'decoding with the cache';
+const IN_PARTS = 'likelihood of one window, block by block';
+
+/** The step that each check is, by its name. */
+const STEPS: Readonly<Record<string, ExportStep>> = {
+  structure: 'reopen',
+  'graph as planned': 'graph',
+  'bytes of every tensor': 'bytes',
+  loads: 'load',
+  'likelihood of one window': 'likelihood',
+  [DECODING]: 'decode',
+  [IN_PARTS]: 'parts',
+};
 
 /** What the export must be. Take the first VERIFY_TOKENS of a scored window. */
 export interface Expectation extends ExpectedNll {
@@ -90,16 +102,24 @@ export async function verifyExport(
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
   const total = 5;
-  const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void =>
+  let step: ExportStep | undefined;
+  let stepStarted = started;
+  const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
+    const seconds = (performance.now() - stepStarted) / 1000;
+    const known = unit === 'bytes' && done > 0 && seconds > 0.5;
     options.onProgress?.({
       job: 'verify',
+      ...(step && { step }),
       phase: 'verify',
       done,
       total: of,
       unit,
-      secondsLeft: null,
+      secondsLeft: known ? (seconds / done) * (of - done) : null,
     });
+  };
   const check: Check = async (name, run, excuse = () => null) => {
+    step = STEPS[name];
+    stepStarted = performance.now();
     report(checks.length);
     const { error, ...result } = await attempt(name, run);
     const why = error === undefined ? null : await excuse(error);
@@ -155,8 +175,7 @@ export async function verifyExport(
       !neverHere && !noKernel && excused.size > 0 && nll
         ? () => compareInParts(opened, engine, { window, nll, steps }, budgetBytes, signal)
         : null;
-    if (parts)
-      inParts = await check('likelihood of one window, block by block', parts, ofThisMachine);
+    if (parts) inParts = await check(IN_PARTS, parts, ofThisMachine);
   }
   report(total);
   const allPassed = checks.every((c) => c.ok || excused.has(c));
@@ -170,7 +189,7 @@ export async function verifyExport(
   return {
     status: status(),
     checks,
-    device: engine.name,
+    device: { kind: engine.kind, name: engine.name },
     seconds: (performance.now() - started) / 1000,
   };
 }

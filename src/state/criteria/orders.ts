@@ -5,6 +5,7 @@ import { type Take, takeInOrder } from '../../analysis/criterion.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
+import { orderOfStudy } from '../stability/order.ts';
 import type { StudioState } from '../state.ts';
 import { fileOrders } from './fileOrders.ts';
 import { knownCriteria } from './selectors.ts';
@@ -19,13 +20,16 @@ export interface KnownOrder {
   take: Take;
 }
 
+const STUDY_ORDER = 'study order';
+
 export const knownOrders = derive(
-  (state: StudioState) => [knownCriteria(state), fileOrders(state)],
-  (known, files): KnownOrder[] => [
+  (state: StudioState) => [knownCriteria(state), orderOfStudy(state), fileOrders(state)],
+  (known, study, files): KnownOrder[] => [
     ...known.map(({ criterion, name, orderLabel, take }): KnownOrder => {
       const order = { name, label: orderLabel, take };
       return criterion.contiguous ? { ...order, contiguous: true } : order;
     }),
+    ...(study ? [{ name: 'study' as const, label: STUDY_ORDER, take: takeInOrder(study) }] : []),
     // A table of perplexities is a criterion; an order alone is not.
     ...files
       .filter(({ name }) => name === 'file-order')

@@ -26,8 +26,8 @@ type MeasuredSources = {
   };
 };
 
-/** What orders blocks: a criterion, or an order that another tool wrote. */
-export type OrderName = CriterionName | 'file-order';
+/** What orders blocks: a criterion, the calibration study, or an order that another tool wrote. */
+export type OrderName = CriterionName | 'study' | 'file-order';
 
 export interface CriteriaSlice {
   /** The source that is being measured. */

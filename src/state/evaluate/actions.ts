@@ -17,8 +17,11 @@ import {
 
 export interface EvaluateActions {
   setEvaluation(fields: { [F in keyof EvaluateForm]?: EvaluateForm[F] }): void;
-  /** A dropped, picked or pasted text. Shows an error instead of throwing one. */
-  setEvaluationText(name: string, text: string): void;
+  /**
+   * A dropped, picked or pasted text. Shows an error instead of throwing one; announces nothing
+   * when `quiet`.
+   */
+  setEvaluationText(name: string, text: string, quiet?: boolean): void;
   takeEvaluationFile(file: File): Promise<void>;
   /** Original and current plan on the text of the form. */
   evaluate(): Promise<void>;
@@ -54,10 +57,10 @@ export function makeEvaluateActions(context: Context): EvaluateActions {
       context.clear('evaluate');
       patch('evaluate', { form: { ...get().evaluate.form, ...fields } });
     },
-    setEvaluationText(name, text) {
+    setEvaluationText(name, text, quiet = false) {
       if (text.trim()) {
         actions.setEvaluation({ text: { kind: 'text', name, text } });
-        context.announce(`An evaluation will use ${name}.`);
+        if (!quiet) context.announce(`An evaluation will use ${name}.`);
       } else
         context.fail(
           'evaluate',

@@ -63,6 +63,8 @@ export function evaluateObstacle(state: StudioState): string | null {
   if (!current.hasTokenizer) return 'A text needs a tokenizer, and this folder has none.';
   const busy = engineObstacle(state);
   if (busy !== null) return busy;
+  const { open, text } = state.drafts.evaluation;
+  if (open && text.trim() === '') return 'Paste a text, or choose another one.';
   const { segment, stride } = request;
   const longest = longestSegment(current);
   if (segment < 2 || segment > longest)

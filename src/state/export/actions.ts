@@ -3,6 +3,7 @@
 
 import type { ExportRequest, ExportResult, ExportTarget } from '../../contract/export.ts';
 import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
+import { VERDICTS_SAID } from '../../words/exporting.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
@@ -20,13 +21,6 @@ export interface ExportActions {
   /** Asks where to, writes and verifies. Must start in a click: browsers open pickers only then. */
   exportModel(name: string): Promise<void>;
 }
-
-const VERDICTS: Record<ExportResult['verification']['status'], string> = {
-  verified: 'Exported and verified.',
-  'in-parts': 'Exported and verified block by block; the whole model is too large to run here.',
-  unverified: 'Exported, but not verified.',
-  failed: 'The export failed verification.',
-};
 
 export function makeExportActions(context: Context): ExportActions {
   const { api, disk, get, patch } = context;
@@ -89,8 +83,9 @@ export function makeExportActions(context: Context): ExportActions {
             if (isCurrent()) patch('export', { progress });
           }),
         take(result) {
-          patch('export', { result });
-          const verdict = VERDICTS[result.verification.status];
+          const { bytes, seconds } = result;
+          patch('export', { result, measured: { bytes, seconds } });
+          const verdict = VERDICTS_SAID[result.verification.status];
           // Whoever closed the dialog meanwhile still hears of it.
           if (get().view.dialog !== 'export') context.toast(verdict);
           return verdict;

@@ -5,13 +5,15 @@ import type { Progress } from '../../contract/progress.ts';
 import type { ExportDtype } from '../../model/export/steps.ts';
 import type { WrittenSizes } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
-import { ofModel } from '../slice.ts';
+import type { Slice } from '../slice.ts';
 
 export interface ExportSlice {
   running: boolean;
   progress: Progress | null;
   removed: readonly Unit[];
   result: ExportResult | null;
+  /** What the last export took, of any model: it tells how long the next one takes. */
+  measured: { bytes: number; seconds: number } | null;
   target: 'folder' | 'zip';
   /** The precision to write in; null for the source's. */
   dtype: ExportDtype | null;
@@ -24,13 +26,14 @@ const first: ExportSlice = {
   progress: null,
   removed: [],
   result: null,
+  measured: null,
   target: 'folder',
   dtype: null,
   sizes: null,
 };
 
-export const EXPORT = ofModel<ExportSlice>(first, ({ dtype, sizes }) => ({
-  ...first,
-  dtype,
-  sizes,
-}));
+export const EXPORT: Slice<ExportSlice> = {
+  first,
+  keep: ({ measured, dtype, sizes }, opened) =>
+    opened === 'same-model' ? { ...first, measured, dtype, sizes } : { ...first, measured },
+};

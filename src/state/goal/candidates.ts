@@ -1,69 +1,73 @@
-// The plans that a goal search may try, with what is estimated and measured of each.
+// The plans of k removals that a goal may end with: one-shot by every order that is known, and those
+// of the iterative search.
 
-import type { Candidate, Goal } from '../../analysis/goal.ts';
-import type { VariantMeasure } from '../../contract/speed.ts';
-import { planSize } from '../../model/open/size.ts';
-import { blocksLeft, type Unit } from '../../units.ts';
-import { droppable, oneShot } from '../criteria/orders.ts';
-import { predict } from '../speed/prediction.ts';
-import { deviceEstimate, newestOf, PROTOCOLS } from '../speed/settings.ts';
+import { sortUnits, type Unit } from '../../units.ts';
+import { currentOrder, knownOrders } from '../criteria/orders.ts';
+import { derive } from '../memo.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { unlockedBlocks } from '../plan/locks.ts';
+import { isOnCurve } from '../search/selectors.ts';
 import type { StudioState } from '../state.ts';
-import type { GoalKind } from './state.ts';
+import { knownPlans, riseOf } from '../verdict/known.ts';
 
-export const SETTINGS = PROTOCOLS.quick;
-
-export const goalOf = (kind: GoalKind, value: number): Goal => ({
-  sense: kind === 'speed' ? 'atLeast' : 'atMost',
-  value,
-});
-
-export function measuredValue(
-  kind: GoalKind,
-  { info, speed, deviceBytes }: VariantMeasure,
-): number {
-  if (kind === 'speed') return speed.throughput.mean;
-  return kind === 'file' ? info.fileBytes : deviceBytes;
+export interface Candidate {
+  removed: readonly Unit[];
+  /** The orders that choose these blocks: "curve", "Block Influence", "iterative search". */
+  by: readonly string[];
+  /** Rise of perplexity as a share of the original's; null while unknown. */
+  rise: number | null;
 }
 
-/**
- * The original as a candidate: the oldest measurement, so that it does not change during a search.
- */
-function originalValue(state: StudioState, kind: GoalKind): number | null {
-  const { device } = state.score.settings;
-  for (const one of state.speed.known.values()) {
-    const { original, settings } = one.result;
-    if (original && settings.mode === SETTINGS.mode && one.key.endsWith(`|${device}`))
-      return measuredValue(kind, original);
+/** Most blocks that a goal may remove: unlocked ones, and never all of the model. */
+export const mostRemovals = derive(
+  (state: StudioState) => [unlockedBlocks(state), numBlocksOf(state)],
+  (unlocked, numBlocks): number => Math.max(0, Math.min(unlocked.length, numBlocks - 1)),
+);
+
+/** The plan of the last iterative search after k removals, where it may be used; else null. */
+export function iterativePlan(state: StudioState, k: number): Unit[] | null {
+  const { path } = state.search;
+  if (!path || !isOnCurve(state) || k < path.request.start.length) return null;
+  const steps = path.steps.slice(0, k - path.request.start.length).map(({ block }) => block);
+  const removed = sortUnits([...path.request.start, ...steps]);
+  const unlocked = unlockedBlocks(state);
+  const isAllowed = removed.every((unit) => typeof unit === 'number' && unlocked.includes(unit));
+  return isAllowed && removed.length === k ? removed : null;
+}
+
+/** Each plan once, the current order's first. */
+export function candidatesOf(state: StudioState, k: number): Candidate[] {
+  const unlocked = unlockedBlocks(state);
+  const current = currentOrder(state);
+  const orders = [...knownOrders(state)].sort(
+    (a, b) => Number(b === current) - Number(a === current),
+  );
+  const plans = orders.map(({ label, take }) => ({
+    label,
+    removed: sortUnits(take(unlocked, k)),
+  }));
+  const iterative = iterativePlan(state, k);
+  if (iterative) plans.push({ label: 'iterative search', removed: iterative });
+  const known = knownPlans(state);
+  const original = known.get('');
+  const found = new Map<string, Candidate>();
+  for (const { label, removed } of plans) {
+    if (removed.length !== k) continue;
+    const key = removed.join();
+    const nll = known.get(key)?.nll;
+    const rise = original && nll !== undefined ? riseOf(original.nll, nll) : null;
+    const by = [...(found.get(key)?.by ?? []), label];
+    found.set(key, { removed, by, rise });
   }
-  return null;
+  return [...found.values()];
 }
 
-function planValue(state: StudioState, kind: GoalKind, removed: readonly Unit[]): number | null {
-  const result = newestOf(state, removed, null)?.result;
-  return result?.settings.mode === SETTINGS.mode && result.pruned
-    ? measuredValue(kind, result.pruned)
-    : null;
-}
-
-function estimateOf(state: StudioState, kind: GoalKind, removed: readonly Unit[]): number | null {
-  const model = state.model.current;
-  if (!model) return null;
-  if (kind === 'file') return planSize(model.summary, removed).bytes;
-  if (kind === 'device')
-    return deviceEstimate(model, removed, SETTINGS.promptTokens + SETTINGS.tokens);
-  const all = [...state.speed.known.values()];
-  const like = all.findLast((one) => one.result.settings.mode === SETTINGS.mode);
-  const blocks = blocksLeft(model.summary.numBlocks, removed);
-  return like ? (predict(all, like, blocks)?.tokensPerSecond ?? null) : null;
-}
-
-/** The one-shot plans of the current order, by number of removals from 0 on. */
-export function candidates(state: StudioState, kind: GoalKind): Candidate[] {
-  return Array.from({ length: droppable(state) + 1 }, (_, k) => {
-    const removed = oneShot(state, k);
-    return {
-      estimated: estimateOf(state, kind, removed),
-      measured: k === 0 ? originalValue(state, kind) : planValue(state, kind, removed),
-    };
-  });
+/** The lowest perplexity; the first plan where none is known. */
+export function bestOf(candidates: readonly Candidate[]): Candidate | null {
+  const rank = ({ rise }: Candidate) =>
+    rise === null || Number.isNaN(rise) ? Number.POSITIVE_INFINITY : rise;
+  return candidates.reduce<Candidate | null>(
+    (best, one) => (best && rank(best) <= rank(one) ? best : one),
+    null,
+  );
 }

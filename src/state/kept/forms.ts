@@ -223,11 +223,13 @@ const variantMeasure = shape<VariantMeasure>({
   deviceBytes: number,
 });
 
+export const gain = shape<Gain>({ ratio: number, ci95: pair, noise: flag });
+
 export const measureResult = shape<MeasureResult>({
   original: orNull(variantMeasure),
   pruned: orNull(variantMeasure),
   errors: shape({}),
-  gain: orNull(shape<Gain>({ ratio: number, ci95: pair, noise: flag })),
+  gain: orNull(gain),
   settings: speedSettings,
   interleaved: oneOf('runs', 'rounds'),
   notes: texts,

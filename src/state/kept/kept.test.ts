@@ -21,7 +21,7 @@ const identityOf = (name: string): Identity => ({
 
 /** A page on the same browser as others with this store. */
 function visit(disk: ReturnType<typeof memoryStore>, options: FakeOptions = {}, at = MINUTE) {
-  return setUp({}, { identity: identityOf, ...options }, noDisk, {
+  return setUp({}, { identity: identityOf, ...options }, noDisk, '', {
     kept: makeKeptShelf(() => disk.use),
     date: () => at,
   });

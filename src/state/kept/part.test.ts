@@ -21,7 +21,8 @@ it('sets and lists', () => {
   const set = (text: string) => new Set(text);
   expect([...joinSets(set('ab'), set('ac'), set('abd'))].join('')).toBe('adc');
   expect([...joinSets(set('ab'), set('abc'), set('b'))].join('')).toBe('bc');
-  const list = (newestFirst: boolean, most?: number) => joinLists((one: string) => one, newestFirst, most);
+  const list = (newestFirst: boolean, most?: number) =>
+    joinLists((one: string) => one, newestFirst, most);
   const strings = (text: string): string[] => [...text];
   const join = (newestFirst: boolean, most?: number) =>
     list(newestFirst, most)(strings('ab'), strings('cab'), strings('abd')).join('');

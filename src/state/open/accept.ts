@@ -6,7 +6,7 @@ import { planFromHash, workspaceFromHash } from '../address.ts';
 import type { Context } from '../context.ts';
 import { type Restored, readRestored } from '../export/provenance.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from '../plan/plan.ts';
-import { removableUnits } from '../plan/selectors.ts';
+import { planFor } from '../plan/selectors.ts';
 import { afterOpening, type StudioState } from '../state.ts';
 import type { OpenModel } from './state.ts';
 
@@ -47,7 +47,7 @@ export function makeAccept(context: Context): (accepted: Accepted) => void {
     // never to a new model.
     const followsAddress = !before.model.current || isSameFolder;
     const wanted = followsAddress ? (planFromHash(address.read()) ?? []) : [];
-    const removed = removableUnits(summary.blocks, wanted);
+    const removed = planFor(summary.blocks, wanted);
     const workspace = followsAddress ? workspaceFromHash(address.read()) : 'choose';
     const { restored, error } = madeFrom(provenance);
     const current: OpenModel = {

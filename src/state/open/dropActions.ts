@@ -1,36 +1,25 @@
-// Sorts what people drop on the page: a model folder, a text, a list of token ids, a table of
-// another tool, an espalier.json.
+// Takes what people drop on the page: a model folder, a text, a list of token ids, a table of
+// another tool, an espalier.json. Whatever it is, the page answers.
 
 import type { PickedFolder } from '../../files/pickedFolder.ts';
-import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
+import * as words from '../../words/open.ts';
 import type { Context } from '../context.ts';
 import type { EvaluateActions } from '../evaluate/actions.ts';
 import type { RestoreActions } from '../export/restoreActions.ts';
 import type { InteropActions } from '../interop/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { ModelActions } from './actions.ts';
+import { type Dropped, sortDropped, sortJson } from './dropped.ts';
 
 export interface DropActions {
   /** Call within the drop event. */
   drop(data: DataTransfer): Promise<void>;
-  /** A file for scoring, as text or token ids; an espalier.json is recognised. */
+  /** One file as if it had been dropped, such as a zip of a model folder. */
+  openFile(file: File): Promise<void>;
+  /** A file for scoring, as text or token ids; tables and an espalier.json are recognised. */
   takeFile(file: File): Promise<void>;
   /** What a dropped text is for; null forgets it. */
   answerDropped(purpose: 'score' | 'evaluate' | null): void;
-}
-
-/**
- * An espalier.json says what it is, by name or by format; other JSON files are windows of token
- * ids.
- */
-function isProvenance(name: string, text: string): boolean {
-  if (name === PROVENANCE_FILE) return true;
-  if (!name.endsWith('.json')) return false;
-  try {
-    return (JSON.parse(text) as { format?: unknown } | null)?.format === 'espalier-export';
-  } catch {
-    return false;
-  }
 }
 
 type Others = Pick<ModelActions, 'openSource'> &
@@ -43,31 +32,57 @@ export function makeDropActions(context: Context, others: Others): DropActions {
   const { get, patch } = context;
 
   /** Scoring and evaluation need different texts, so whoever drops one is asked what it is for. */
-  async function takeFile(
-    file: File,
-    take: (name: string, text: string) => void = others.setText,
-  ): Promise<void> {
-    try {
-      const text = await file.text();
-      if (isProvenance(file.name, text)) await others.restore(text);
-      else if (/\.csv$/i.test(file.name)) others.takeTable(file.name, text);
-      else if (/\.json$/i.test(file.name)) others.setText(file.name, text);
-      else take(file.name, text);
-    } catch (error) {
-      context.fail('restore', error);
+  function ask(name: string, text: string): void {
+    if (!text.trim()) others.setText(name, text);
+    else {
+      patch('view', { dropped: { name, text } });
+      if (!get().model.current) context.toast(words.textWaits(name));
     }
   }
 
-  function ask(name: string, text: string): void {
-    if (text.trim()) patch('view', { dropped: { name, text } });
+  async function takeJson(name: string, text: string): Promise<void> {
+    if (sortJson(name, text) === 'provenance') await others.restore(text);
     else others.setText(name, text);
   }
 
-  const isSmallFile = (folder: PickedFolder) =>
-    folder.files.length === 1 && /\.(txt|md|json|csv)$/i.test(folder.files[0]!.path);
+  async function take(dropped: Dropped): Promise<void> {
+    if (dropped.kind === 'model') {
+      const { folder, note } = dropped;
+      if (get().export.running) return context.toast(words.busyExporting(folder.name));
+      if (note) context.toast(note);
+      await others.openSource({ kind: 'files', ...folder });
+      return;
+    }
+    const { kind, file } = dropped;
+    const text = await file.text();
+    if (kind === 'text') ask(file.name, text);
+    else if (kind === 'table') others.takeTable(file.name, text);
+    else await takeJson(file.name, text);
+  }
+
+  /** Whatever cannot be used is answered with what it is and what to do. */
+  async function answer(read: () => Promise<PickedFolder | null>): Promise<void> {
+    try {
+      const folder = await read();
+      if (!folder) return;
+      context.clear('open');
+      await take(sortDropped(folder));
+    } catch (error) {
+      context.fail('open', error);
+    }
+  }
 
   return {
-    takeFile: (file) => takeFile(file),
+    async takeFile(file) {
+      const text = await file.text().catch((error: unknown) => {
+        context.fail('restore', error);
+        return null;
+      });
+      if (text === null) return;
+      if (/\.csv$/i.test(file.name)) others.takeTable(file.name, text);
+      else if (!/\.json$/i.test(file.name)) others.setText(file.name, text);
+      else await takeJson(file.name, text).catch((error) => context.fail('score', error));
+    },
     answerDropped(purpose) {
       const { dropped } = get().view;
       patch('view', { dropped: null });
@@ -76,19 +91,10 @@ export function makeDropActions(context: Context, others: Others): DropActions {
       if (purpose === 'evaluate') others.setEvaluationText(dropped.name, dropped.text);
     },
     async drop(data) {
-      try {
-        const folder = await context.disk.readDrop(data);
-        if (!folder || folder.files.length === 0) return;
-        if (isSmallFile(folder)) await takeFile(folder.files[0]!.file, ask);
-        else if (get().export.running)
-          context.toast(
-            `${folder.name} was not opened: an export is running. Wait for it or cancel it, ` +
-              'then drop the folder again.',
-          );
-        else await others.openSource({ kind: 'files', ...folder });
-      } catch (error) {
-        context.fail('open', error);
-      }
+      await answer(() => context.disk.readDrop(data));
+    },
+    async openFile(file) {
+      await answer(async () => ({ name: file.name, files: [{ path: file.name, file }] }));
     },
   };
 }

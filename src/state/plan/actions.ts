@@ -3,18 +3,23 @@
 
 import { endLocks } from '../../analysis/ranking.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
+import * as words from '../../words/plan.ts';
 import { planFromHash, workspaceFromHash } from '../address.ts';
 import type { Context } from '../context.ts';
 import { currentOrder, droppable, oneShot } from '../criteria/orders.ts';
+import { numBlocksOf } from '../open/selectors.ts';
 import {
   droppableSublayers,
   isRemoved,
   lowestSublayers,
   showsSublayers,
 } from '../sublayers/selectors.ts';
-import { lowestRefusal, toggleObstacle } from './obstacles.ts';
+import type { ToastAction } from '../view/state.ts';
+import { emptyObstacle, lowestRefusal, toggleObstacle } from './obstacles.ts';
 import { type Plan, type PlanHistory, record, redo, undo, withLocks, withUnits } from './plan.ts';
-import { isOwnChoice, removableUnits } from './selectors.ts';
+import { isOwnChoice, keptWords, removableUnits } from './selectors.ts';
+
+const UNDO: ToastAction = { command: 'undo', label: words.UNDO };
 
 export interface PlanActions {
   /** Removes a unit or puts it back; a block becomes the anchor of the next range. */
@@ -61,7 +66,20 @@ export function makePlanActions(context: Context): PlanActions {
     context.clear('export');
   }
 
-  const edit = (plan: Plan, merge = '') => commit(record(get().plan, plan, merge, context.now()));
+  /** Every edit comes by here; one that leaves no block is refused. @returns whether it was made */
+  function edit(plan: Plan, merge = ''): boolean {
+    const refused = emptyObstacle(numBlocksOf(get()), plan.removed);
+    if (refused !== null) context.toast(refused);
+    else commit(record(get().plan, plan, merge, context.now()));
+    return refused === null;
+  }
+
+  /** Says what a step that shows nowhere else has led to. */
+  function say(what: string): void {
+    const { model, plan } = get();
+    if (model.current)
+      context.announce(words.keptAfter(what, keptWords(model.current, plan.present.removed)));
+  }
 
   const removable = <U extends Unit>(units: readonly U[]): U[] =>
     removableUnits(get().model.current?.summary.blocks ?? [], units);
@@ -111,14 +129,28 @@ export function makePlanActions(context: Context): PlanActions {
       patch('criteria', { orderBy: name });
       if (follows) dropLowest(removed.length);
     },
-    setLock: (block, locked) => edit(withLocks(get().plan.present, [block], locked)),
-    lockEnds(on) {
-      const numBlocks = get().model.current?.summary.numBlocks ?? 0;
-      edit(withLocks(get().plan.present, endLocks(numBlocks), on));
+    setLock(block, locked) {
+      edit(withLocks(get().plan.present, [block], locked));
+      say(words.DONE.lock(block, locked));
     },
-    keepAll: () => edit({ ...get().plan.present, removed: [] }),
-    undo: () => commit(undo(get().plan)),
-    redo: () => commit(redo(get().plan)),
+    lockEnds(on) {
+      edit(withLocks(get().plan.present, endLocks(numBlocksOf(get())), on));
+      say(words.DONE.lockEnds(on));
+    },
+    keepAll() {
+      const { present } = get().plan;
+      if (present.removed.length === 0) return;
+      edit({ ...present, removed: [] });
+      context.toast(words.allKept(numBlocksOf(get())), UNDO);
+    },
+    undo() {
+      commit(undo(get().plan));
+      say(words.DONE.undo);
+    },
+    redo() {
+      commit(redo(get().plan));
+      say(words.DONE.redo);
+    },
     setRemoved(units) {
       const removed = sortUnits(removable(units));
       edit({

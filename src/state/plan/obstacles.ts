@@ -1,10 +1,23 @@
-// Why a unit cannot be toggled, and why the k lowest cannot be removed.
+// Why a unit cannot be toggled, why the k lowest cannot be removed, and that one block must stay.
 
 import { unitObstacle } from '../../model/structure/removable.ts';
-import { blockOf, sublayerOf, sublayerUnit, type Unit } from '../../units.ts';
+import {
+  blockOf,
+  blocksLeft,
+  sortUnits,
+  sublayerOf,
+  sublayerUnit,
+  type Unit,
+} from '../../units.ts';
+import { noBlockLeft } from '../../words/plan.ts';
 import { currentOrder, takable } from '../criteria/orders.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
+
+/** Why a plan cannot be made that leaves no block; null when one is left. */
+export function emptyObstacle(numBlocks: number, removed: readonly Unit[]): string | null {
+  return numBlocks > 0 && blocksLeft(numBlocks, removed) < 1 ? noBlockLeft(numBlocks) : null;
+}
 
 /** Null when the unit can be removed or put back. */
 export function toggleObstacle({ model, plan }: StudioState, unit: Unit): string | null {
@@ -18,7 +31,10 @@ export function toggleObstacle({ model, plan }: StudioState, unit: Unit): string
   const takesBlock = removed.includes(other) && !removed.includes(unit);
   const whole = takesBlock ? unitObstacle(blocks, block) : null;
   if (whole !== null) return whole;
-  return locked.includes(block) ? `Block ${block} is locked. Unlock it first.` : null;
+  if (locked.includes(block)) return `Block ${block} is locked. Unlock it first.`;
+  return removed.includes(unit)
+    ? null
+    : emptyObstacle(blocks.length, sortUnits([...removed, unit]));
 }
 
 /** Why no more than `most` blocks can be removed by the current order, of all of the model. */

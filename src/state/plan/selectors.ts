@@ -53,6 +53,12 @@ export const isOwnChoice = derive(
   },
 );
 
+/** The plan of an address, as far as the model can lose it; none when no block would be left. */
+export function planFor(blocks: ModelSummary['blocks'], wanted: readonly Unit[]): Unit[] {
+  const units = removableUnits(blocks, wanted);
+  return blocksLeft(blocks.length, units) > 0 ? units : [];
+}
+
 /** Those of the units that can be removed from a model of these blocks. */
 export function removableUnits<U extends Unit>(
   blocks: ModelSummary['blocks'],

@@ -33,7 +33,7 @@ function fakeShelf(folders: RecentFolder[], isThere = true) {
 }
 
 const visit = (recents: RecentShelf) =>
-  setUp({}, { severalGraphs: true }, noDisk, { recents, date: () => 5 });
+  setUp({}, { severalGraphs: true }, noDisk, '', { recents, date: () => 5 });
 
 test('one click opens the folder with the graph it had, and remembers it anew', async () => {
   const { shelf, added } = fakeShelf([FOLDER]);

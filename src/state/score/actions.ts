@@ -43,7 +43,10 @@ type Event = Exclude<ScoreEvent, { type: 'progress' }>;
 
 function withEvent(curve: GrowingCurve, event: Event): GrowingCurve {
   if (event.type === 'note') return { ...curve, notes: [...curve.notes, event.text] };
-  if (event.type === 'started') return { ...curve, device: event.device, windows: event.windows };
+  if (event.type === 'started') {
+    const { device, windows, resumed = 0 } = event;
+    return { ...curve, device, windows, resumed: resumed > 0 };
+  }
   if (event.type === 'baseline') return { ...curve, baseline: event.baseline };
   return { ...curve, blocks: [...curve.blocks, event.block] };
 }
@@ -130,7 +133,8 @@ export function makeScoreActions(
     },
     takeCurve(result, key, restored, notes = []) {
       lastId = Math.max(lastId + 1, context.date());
-      const curve = { id: lastId, result, settingsKey: key, restored, notes };
+      const resumed = get().score.running?.resumed ?? false;
+      const curve = { id: lastId, result, settingsKey: key, restored, resumed, notes };
       // Perplexities of another curve's windows must never stand beside this one.
       patch('effect', EFFECT.first);
       patch('score', { stopped: null, curve });

@@ -22,6 +22,8 @@ export interface GrowingCurve {
   baseline: Measure | null;
   blocks: readonly BlockScore[];
   notes: readonly string[];
+  /** Some of it was done by a run that had been interrupted. */
+  resumed?: boolean;
 }
 
 interface Curve {
@@ -35,6 +37,8 @@ interface Curve {
   settingsKey: string;
   /** True when it was read from an espalier.json. */
   restored: boolean;
+  /** True when an interrupted run had done some of it: its seconds are not those of all. */
+  resumed?: boolean;
   /** What the engine remarked while it ran: fewer windows than asked, another device. */
   notes: readonly string[];
 }
@@ -107,10 +111,10 @@ export const SCORE: Slice<ScoreSlice> = {
       },
     },
     count: ({ curve }) => (curve ? 1 : 0),
+    // A run that is under way goes on with the settings of the page.
     put: (slice, { settings = slice.settings, curve = slice.curve }) => ({
       ...slice,
-      settings,
-      memory: settings === slice.settings ? slice.memory : null,
+      ...(!slice.running && settings !== slice.settings && { settings, memory: null }),
       curve,
       stopped: curve ? null : slice.stopped,
     }),

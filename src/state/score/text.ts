@@ -3,6 +3,8 @@
 import type { EvaluateRequest } from '../../contract/evaluate.ts';
 import type { ScoreSettings, TextSource } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
+import { jsonFault } from '../../jsonFault.ts';
+import { notJson } from '../../words/open.ts';
 
 /**
  * Windows of token ids from JSON: a list of lists of non-negative integers, or an object with such
@@ -12,12 +14,9 @@ export function parseWindows(name: string, json: string): TextSource {
   let value: unknown;
   try {
     value = JSON.parse(json);
-  } catch (error) {
-    throw new EspalierError(
-      'bad-input',
-      `${name} is not JSON: ${(error as Error).message}.`,
-      'Give windows as [[1, 2, 3], [4, 5, 6]].',
-    );
+  } catch {
+    const { message, hint } = notJson(name, jsonFault(json));
+    throw new EspalierError('bad-input', message, hint);
   }
   const windows = Array.isArray(value) ? value : (value as { windows?: unknown } | null)?.windows;
   if (!Array.isArray(windows) || windows.length === 0) {

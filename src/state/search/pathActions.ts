@@ -8,13 +8,18 @@ import { planKey } from '../keys.ts';
 import type { PlanActions } from '../plan/actions.ts';
 import { runJob } from '../runJob.ts';
 import type { StudioState } from '../state.ts';
-import { isOnCurve, unmeasured } from './selectors.ts';
+import { type Candidate, isOnCurve } from './measured.ts';
+import { unmeasured } from './selectors.ts';
 
 export interface PathActions {
   /** Measures every plan of the one-shot paths that is not measured yet. */
   measurePaths(): Promise<void>;
+  /** Measures the perplexity of these plans on the windows of the curve. */
+  measurePlans(plans: readonly (readonly Unit[])[]): Promise<void>;
   /** Uses a plan of a path, in one undo step; what was measured of it is known at once. */
   takePath(removed: readonly Unit[]): void;
+  /** Uses a measured plan; the order that proposes it becomes the current one. */
+  takeCandidate(candidate: Candidate): void;
 }
 
 /** What the search found out about a plan, when it is of the curve's windows. */
@@ -36,10 +41,10 @@ export function makePathActions(
 ): PathActions {
   const { api, get, patch } = context;
 
-  return {
-    async measurePaths() {
+  const actions: PathActions = {
+    measurePaths: () => actions.measurePlans(unmeasured(get())),
+    async measurePlans(plans) {
       const { curve } = get().score;
-      const plans = unmeasured(get());
       if (!curve || plans.length === 0) return;
       await runJob<never, void>(context, 'paths', {
         started: '',
@@ -52,8 +57,8 @@ export function makePathActions(
             patch('search', { measured, measuring: { done: done + 1, total: plans.length } });
           }
         },
-        take: () => `Measured ${plans.length} plans of the one-shot paths.`,
-        stop: () => 'Measuring the one-shot paths was cancelled.',
+        take: () => `Measured the perplexity of ${plans.length} plans.`,
+        stop: () => 'Measuring plans was cancelled.',
         end: () => patch('search', { measuring: null }),
       });
     },
@@ -67,5 +72,11 @@ export function makePathActions(
       }
       others.setRemoved(removed);
     },
+    takeCandidate({ removed, by }) {
+      const order = by.find(({ name }) => name !== 'iterative');
+      if (order) patch('criteria', { orderBy: order.name });
+      actions.takePath(removed);
+    },
   };
+  return actions;
 }

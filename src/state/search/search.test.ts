@@ -16,7 +16,8 @@ import {
 } from '../sublayers/selectors.ts';
 import type { FakeOptions } from '../testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
-import { isOnCurve, pathsView, searchObstacle, searchSeconds, unmeasured } from './selectors.ts';
+import { isOnCurve } from './measured.ts';
+import { pathsView, searchObstacle, searchSeconds, unmeasured } from './selectors.ts';
 
 const scored = (options: FakeOptions = {}) => scoredWith({}, options);
 

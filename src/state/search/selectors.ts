@@ -5,17 +5,15 @@ import type { SearchParameters, SearchRequest } from '../../contract/search.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blocksLeft, sortUnits, type Unit } from '../../units.ts';
 import { shownOrders } from '../criteria/orders.ts';
-import type { OrderName } from '../criteria/state.ts';
 import { engineObstacle } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { unlockedAmong } from '../plan/locks.ts';
-import { countSublayers } from '../plan/unitWords.ts';
 import { canScore } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
-import { sameWindows } from '../sublayers/selectors.ts';
-import type { SearchPath } from './state.ts';
+import { countBlocks, isOnCurve, measuredPlans } from './measured.ts';
+import type { PathName, SearchPath } from './state.ts';
 
 /** One plan of a path. */
 export interface PathPoint {
@@ -30,8 +28,6 @@ export interface PathPoint {
   /** Measured mean NLL in nats, or null while it is not measured. */
   nll: number | null;
 }
-
-export type PathName = OrderName | 'iterative';
 
 export interface PathSeries {
   name: PathName;
@@ -112,23 +108,6 @@ export function searchSeconds(state: StudioState): number | null {
   return share * curve.result.seconds;
 }
 
-/**
- * True when search and curve are of the same windows on the same kind of device, so that their
- * perplexities can be compared.
- */
-export const isOnCurve = derive(
-  (state: StudioState) => [state.search.path, state.score.curve],
-  (path, curve): boolean => {
-    if (!path || !curve || (path.device && path.device.kind !== curve.result.device.kind))
-      return false;
-    return path.windows
-      ? sameWindows(path.windows, curve.result.windows)
-      : path.settingsKey === curve.settingsKey;
-  },
-);
-
-const countBlocks = (removed: readonly Unit[]) => countSublayers(removed) / 2;
-
 function iterative({ request: { start }, baseline, steps }: SearchPath): PathSeries {
   const first: PathPoint = {
     count: countBlocks(start),
@@ -155,10 +134,9 @@ export const pathsView = derive(
     shownOrders(state),
     state.score.curve,
     isOnCurve(state),
-    state.search.measured,
-    state.effect.known,
+    measuredPlans(state),
   ],
-  (model, path, parameters, orders, curve, onCurve, measured, known): PathsView => {
+  (model, path, parameters, orders, curve, onCurve, plans): PathsView => {
     const searched = path?.baseline ? [iterative(path)] : [];
     if (!model || !curve || (path && !onCurve))
       return { series: searched, sameWindows: path === null || !curve };
@@ -167,14 +145,6 @@ export const pathsView = derive(
       ? (path.ended && path.steps.length) || path.request.count
       : parameters!.count;
     const unlocked = unlockedAmong(model.summary.blocks, locked, start);
-    const nlls = new Map([['', curve.result.baseline.nll]]);
-    for (const block of curve.result.blocks)
-      if (!block.refused) nlls.set(String(block.index), block.nll);
-    for (const results of [known, measured])
-      for (const [key, { removed, nll }] of results)
-        if (key.startsWith(`${curve.id}|`)) nlls.set(removed.join(), nll);
-    for (const { removed, nll } of searched[0]?.points ?? [])
-      if (nll !== null) nlls.set(removed.join(), nll);
     const series = orders.map(({ name, label, take }): PathSeries => {
       const points: PathPoint[] = [];
       for (let k = 0, before: readonly number[] = []; k <= count; k++) {
@@ -187,7 +157,7 @@ export const pathsView = derive(
           count: countBlocks(removed),
           removed,
           block,
-          nll: nlls.get(removed.join()) ?? null,
+          nll: plans.get(removed.join())?.nll ?? null,
         });
         before = taken;
       }

@@ -5,6 +5,7 @@ import type { PlanResult } from '../../contract/plan.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure } from '../../contract/score.ts';
 import type { SearchRequest, SearchResult, SearchStep } from '../../contract/search.ts';
+import type { OrderName } from '../criteria/state.ts';
 import { flag, listOf, mapOf, number, oneOf, orNull, shape, text } from '../kept/form.ts';
 import {
   blocks,
@@ -19,6 +20,9 @@ import {
 } from '../kept/forms.ts';
 import { joinMaps } from '../kept/part.ts';
 import { ofModel } from '../slice.ts';
+
+/** What gives the plans of a path: an order, all at once, or the search, one at a time. */
+export type PathName = OrderName | 'iterative';
 
 /** What an iterative search is to do, as typed; it ends at whichever comes first. */
 export interface SearchForm {

@@ -1,7 +1,10 @@
 // Speed of original and plan: measured by button or, once a plan has settled, by itself; batch
 // sweeps. Must never show a number of another plan as this one's.
 
+import type { VariantMeasure } from '../../contract/speed.ts';
 import { isCancelled } from '../../errors.ts';
+import { formatBySpread, formatGainSpread } from '../../spread.ts';
+import { announced, SPEED_EVENTS, stoppedFor } from '../../words/speedSummary.ts';
 import type { GoalActions } from '../goal/actions.ts';
 import { engineJob } from '../jobs.ts';
 import { JOBS, type StudioState } from '../state.ts';
@@ -17,7 +20,11 @@ import { makeSweepJob } from './sweepJob.ts';
 export interface SpeedActions {
   /** Measures original and plan; without removals the original alone. */
   measureSpeed(mode: SpeedMode): Promise<void>;
-  setAutoMeasure(on: boolean): void;
+  /**
+   * True: settled plans are measured by themselves, however long it takes; null: those that take
+   * long are asked about; false: none.
+   */
+  setAutoMeasure(auto: boolean | null): void;
   /** Latency and throughput of original and plan at growing batch sizes. */
   sweepBatches(): Promise<void>;
   /**
@@ -38,7 +45,7 @@ export function makeSpeedActions(
     const removed = [...get().plan.present.removed];
     const model = get().model.current;
     context.clear('speed');
-    if (!auto) context.announce('Measuring speed.');
+    if (!auto) context.announce(SPEED_EVENTS.started);
     try {
       const { dtype } = get().export;
       context.announce(inWords(await speedJob.measure(removed, PROTOCOLS[mode], auto, dtype)));
@@ -67,7 +74,7 @@ export function makeSpeedActions(
       if (autoGivesWay(state)) stop();
     } else if (job) {
       stop();
-      context.toast(`Measuring was stopped: ${JOBS[job].name} needs the device.`);
+      context.toast(stoppedFor(JOBS[job].name));
     }
   }
 
@@ -106,9 +113,9 @@ export function makeSpeedActions(
     measureSpeed: async (mode) => {
       if (measureObstacle(get()) === null) await measure(mode, false);
     },
-    setAutoMeasure(on) {
+    setAutoMeasure(auto) {
       settled.abandon(null);
-      patch('speed', { auto: on });
+      patch('speed', { auto });
     },
     async sweepBatches() {
       if (!get().model.current || measureObstacle(get()) !== null) return;
@@ -124,13 +131,17 @@ export function makeSpeedActions(
   };
 }
 
-const perSecond = (value: number) => value.toPrecision(3);
-
-function inWords({ result: { original, pruned, errors } }: Measured): string {
-  const words = [];
-  if (original)
-    words.push(`original ${perSecond(original.speed.throughput.mean)} tokens per second`);
-  if (pruned) words.push(`pruned ${perSecond(pruned.speed.throughput.mean)} tokens per second`);
-  for (const error of [errors.original, errors.pruned]) if (error) words.push(error.message);
-  return `Measured: ${words.join(', ')}.`;
+function inWords({ result: { original, pruned, errors, gain } }: Measured): string {
+  const rate = (measure: VariantMeasure | null) =>
+    measure &&
+    formatBySpread(measure.speed.throughput.mean, [
+      measure.speed.throughput.min,
+      measure.speed.throughput.max,
+    ]);
+  return announced(
+    gain && formatGainSpread(gain.ratio, gain.ci95),
+    rate(original),
+    rate(pruned),
+    [errors.original, errors.pruned].flatMap((error) => (error ? [error.message] : [])),
+  );
 }

@@ -1,4 +1,5 @@
-// Which plan is measured by itself once it has settled, and when such a measurement gives way.
+// Which plan is measured by itself once it has settled, which one is asked about first, and when
+// such a measurement gives way.
 
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
@@ -6,27 +7,52 @@ import type { StudioState } from '../state.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
 import { isOf, newestOf, quickKey } from './settings.ts';
+import { TIMES } from './time.ts';
 
-/**
- * Above this many bytes a measurement loads so much that it is asked for, unless it was switched
- * on.
- */
-const AUTO_BYTES = 1e9;
+/** What takes longer is asked about before it starts by itself. */
+const ASK_SECONDS = 30;
 
-/** True when settled plans are measured by themselves. */
-export function autoMeasures({ speed, model }: StudioState): boolean {
-  return speed.auto ?? (model.current?.summary.bytes ?? 0) <= AUTO_BYTES;
+/** While no time is known: a model of more bytes is asked about. */
+const UNKNOWN_BYTES = 100e6;
+
+/** Whether a settled plan is measured by itself, is asked about, or neither. */
+export function autoStance(state: StudioState): 'starts' | 'asks' | 'off' {
+  const { auto } = state.speed;
+  if (auto !== null) return auto ? 'starts' : 'off';
+  const time = TIMES.quick(state);
+  const isShort = time
+    ? time.seconds <= ASK_SECONDS
+    : (state.model.current?.summary.bytes ?? 0) <= UNKNOWN_BYTES;
+  return isShort ? 'starts' : 'asks';
 }
 
-/** Key of the measurement that the settled plan should get by itself, or null. */
-export function autoKey(state: StudioState): string | null {
+/** Key of the measurement that the settled plan lacks, while nothing else runs; or null. */
+function wantedKey(state: StudioState): string | null {
   const { removed } = state.plan.present;
-  if (!autoMeasures(state) || removed.length === 0) return null;
-  if (meterUse(state) !== null || measureObstacle(state) !== null) return null;
+  if (removed.length === 0 || meterUse(state) !== null || measureObstacle(state) !== null)
+    return null;
   const effect = effectKey(state);
   const hasPpl = effect !== null && state.effect.known.has(effect);
   if (state.model.current?.summary.canScore && !hasPpl) return null;
   return newestOf(state, removed) ? null : quickKey(state, removed);
+}
+
+/** Key of the measurement that the settled plan should get by itself, or null. */
+export const autoKey = (state: StudioState): string | null =>
+  autoStance(state) === 'starts' ? wantedKey(state) : null;
+
+/** True when the page should ask whether to measure the plan. */
+export const asksToMeasure = (state: StudioState): boolean =>
+  autoStance(state) === 'asks' && wantedKey(state) !== null;
+
+/** It turned out to take so long that it should have been asked about. */
+function tookLonger(state: StudioState): boolean {
+  const { progress } = state.speed;
+  return (
+    autoStance(state) === 'asks' &&
+    progress?.unit === 'runs' &&
+    (progress.secondsLeft ?? 0) > ASK_SECONDS
+  );
 }
 
 /** True when an automatic measurement that runs must end: anything else comes first. */
@@ -35,7 +61,8 @@ export function autoGivesWay(state: StudioState): boolean {
   return (
     engineJob(state) !== null ||
     state.generate.running ||
-    !autoMeasures(state) ||
+    autoStance(state) === 'off' ||
+    tookLonger(state) ||
     state.model.opening !== null ||
     !running ||
     !isOf(running, state.plan.present.removed, state.export.dtype)

@@ -1,20 +1,25 @@
 // One speed measurement from request to result, as the page follows it; used by buttons, by
 // auto-measure and by the goal search.
 
-import type { MeterEvent, SpeedSettings } from '../../contract/speed.ts';
+import type { SpeedSettings } from '../../contract/speed.ts';
 import { cancelled, EspalierError } from '../../errors.ts';
 import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
+import { SPEED_EVENTS } from '../../words/speedSummary.ts';
 import type { Context } from '../context.ts';
 import { untilEffectMeasured } from '../effect/waiting.ts';
+import { followMeasuring, rememberPace } from './follow.ts';
+import { paceOfMeasure } from './pace.ts';
+import { pooled } from './pooled.ts';
 import { isPredictable, predict } from './prediction.ts';
 import { isOf, meterRequest, speedKey } from './settings.ts';
 import type { Measured, Measuring } from './state.ts';
+import { timeOf } from './time.ts';
 
 export interface SpeedJob {
   /**
-   * Measures original and plan; the result is known and shown afterwards. @throws whatever the
-   * meter throws, `cancelled` too
+   * Measures original and plan; the result is known and shown afterwards, pooled with earlier
+   * measurements of the same key. @throws whatever the meter throws, `cancelled` too
    */
   measure(
     removed: readonly Unit[],
@@ -22,6 +27,8 @@ export interface SpeedJob {
     auto: boolean,
     dtype?: ExportDtype | null,
   ): Promise<Measured>;
+  /** Takes a measurement in the place of the one of the same key. */
+  keep(measured: Measured): void;
   /** Ends it; its promise rejects with `cancelled`. */
   cancel(): void;
 }
@@ -34,25 +41,6 @@ export interface SpeedContext extends Context {
 export function makeSpeedJob(context: Context): SpeedJob {
   const { meter, get, patch, store } = context;
   const requests = context.newest();
-
-  function follow(event: MeterEvent): void {
-    const { running, notes } = get().speed;
-    if (!running) return;
-    if (event.type === 'progress') patch('speed', { progress: event.progress });
-    else if (event.type === 'note') patch('speed', { notes: [...notes, event.text] });
-    else if (event.type === 'loaded')
-      patch('speed', {
-        running: { ...running, loaded: { ...running.loaded, [event.which]: event.info } },
-      });
-    else if (!event.warmup) {
-      const { batch, tokens, seconds } = event.sample;
-      const samples = {
-        ...running.samples,
-        [event.which]: [...running.samples[event.which], (batch * tokens) / seconds],
-      };
-      patch('speed', { running: { ...running, samples } });
-    }
-  }
 
   return {
     async measure(removed, settings, auto, dtype = null) {
@@ -81,19 +69,27 @@ export function makeSpeedJob(context: Context): SpeedJob {
           settings,
         };
         const plan = get().plan.present;
+        const needed = timeOf(current, removed, settings, get().speed.paces.get(device));
+        const follow = followMeasuring(context, current, device, needed);
         const answer = await meter.measure(request, (event) => {
           if (isNewest()) follow(event);
         });
         if (!isNewest()) throw cancelled();
         const disturbed = !auto && get().plan.present !== plan && get().score.curve !== null;
         const notes = [
-          ...new Set([...answer.notes, ...get().speed.notes, ...(disturbed ? [DISTURBED] : [])]),
+          ...new Set([
+            ...answer.notes,
+            ...get().speed.notes,
+            ...(disturbed ? [SPEED_EVENTS.disturbed] : []),
+          ]),
         ];
+        if (answer.original && settings.batch === 1)
+          rememberPace(context, device, paceOfMeasure(current, answer.original));
         const measured: Measured = {
           key,
           removed: [...removed],
           ...written,
-          result: { ...answer, notes },
+          ...pooled(get().speed.known.get(key), { ...answer, notes }),
           predicted: null,
         };
         const others = [...get().speed.known.values()].filter(
@@ -110,6 +106,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         if (isNewest()) patch('speed', { running: null, progress: null, notes: [] });
       }
     },
+    keep: remember,
     cancel() {
       if (!get().speed.running) return;
       requests.drop();
@@ -132,7 +129,3 @@ export function makeSpeedJob(context: Context): SpeedJob {
     patch('speed', { known, shown: isShown ? measured : speed.shown });
   }
 }
-
-const DISTURBED =
-  'The plan changed during this measurement, and its perplexity was computed at the same ' +
-  'time: measure again for steadier numbers.';

@@ -1,5 +1,6 @@
 // Throughput predicted from what was measured: latency = a + b * blocks over measurements with the
-// same settings on the same device. Must never stand in for a measurement.
+// same settings on the same device, each relative to the original that it was paired with. Must
+// never stand in for a measurement.
 
 import { fitLatency, type LatencyFit, predictSeconds } from '../../analysis/speed.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
@@ -7,7 +8,10 @@ import { sublayerUnits, type Unit } from '../../units.ts';
 import type { Measured } from './state.ts';
 
 export interface Prediction {
+  /** The gain times the speed of the original. */
   tokensPerSecond: number;
+  /** Over the original. */
+  gain: number;
   /** Number of blocks that it is for. */
   blocks: number;
   fit: LatencyFit;
@@ -41,9 +45,24 @@ export function sides({ result }: Measured): VariantMeasure[] {
 }
 
 /**
- * Tokens/s of a model of `blocks` blocks by the line through `known`, where `like` says which
- * settings and device. Runs of warm-up and repeats may differ: they change the noise, not the mean.
- * Null while fewer than two sizes are known.
+ * No block makes up for time that the others take: a line that would be below zero without blocks is
+ * noise, and would promise gains above original blocks / pruned blocks.
+ */
+function throughZero(
+  line: LatencyFit,
+  points: readonly { blocks: number; seconds: number }[],
+): LatencyFit {
+  const sum = (of: (point: { blocks: number; seconds: number }) => number) =>
+    points.reduce((total, point) => total + of(point), 0);
+  const b = sum(({ blocks, seconds }) => blocks * seconds) / sum(({ blocks }) => blocks ** 2);
+  return { ...line, a: 0, b };
+}
+
+/**
+ * The speed of a model of `blocks` blocks by the line through `known`, where `like` says which
+ * settings and device. The points are paired gains on one original, so that a machine that was
+ * slower for a while does not bend the line. Runs of warm-up and repeats may differ: they change the
+ * noise, not the mean. Null while fewer than two sizes are known.
  */
 export function predict(
   known: Iterable<Measured>,
@@ -54,23 +73,26 @@ export function predict(
   const place = sides(like)[0];
   if (!place) return null;
   const wanted = placeOf(place, settings);
+  const isThere = (side: VariantMeasure | null, one: Measured): side is VariantMeasure =>
+    side !== null && placeOf(side, one.result.settings) === wanted;
+  const all = [...known].filter((one) => isThere(one.result.original, one));
+  const base = (like.result.original ?? all.at(-1)?.result.original)?.speed.throughput.mean;
+  if (base === undefined) return null;
   const points: { blocks: number; seconds: number }[] = [];
-  for (const one of known) {
-    for (const side of sides(one)) {
-      if (
-        placeOf(side, one.result.settings) !== wanted ||
-        (side === one.result.pruned && (one.dtype !== undefined || !isPredictable(one.removed)))
-      )
-        continue;
-      // The mean throughput as a latency, so that prediction and measurement are of the same mean.
-      points.push({
-        blocks: side.info.numBlocks,
-        seconds: made(one.result.settings) / side.speed.throughput.mean,
-      });
-    }
+  // The mean throughput as a latency, so that prediction and measurement are of the same mean.
+  const add = (side: VariantMeasure, gain: number) =>
+    points.push({ blocks: side.info.numBlocks, seconds: made(settings) / (base * gain) });
+  for (const one of all) {
+    const { original, pruned, gain } = one.result;
+    if (original) add(original, 1);
+    if (gain && one.dtype === undefined && isPredictable(one.removed) && isThere(pruned, one))
+      add(pruned, gain.ratio);
   }
-  const fit = fitLatency(points);
-  if (!fit) return null;
+  const line = fitLatency(points);
+  if (!line) return null;
+  const fit = line.a < 0 ? throughZero(line, points) : line;
   const seconds = predictSeconds(fit, blocks);
-  return seconds !== null ? { tokensPerSecond: made(settings) / seconds, blocks, fit } : null;
+  if (seconds === null) return null;
+  const tokensPerSecond = made(settings) / seconds;
+  return { tokensPerSecond, gain: tokensPerSecond / base, blocks, fit };
 }

@@ -51,7 +51,14 @@ export interface SpeedView {
    * measured) / measured.
    */
   predicted: { tokensPerSecond: number; error: number } | null;
+  /** Prediction and measurement differ so much that one of them is wrong. */
+  parted: boolean;
+  /** The gain of each measurement that is pooled in the numbers; empty for a single one. */
+  gains: readonly Gain[];
 }
+
+/** A larger relative error of a prediction calls for another measurement. */
+const PARTED = 0.3;
 
 const CACHES: Record<CacheKind, string> = {
   static: '',
@@ -93,6 +100,7 @@ export const speedView = derive(
     const hasPlan = removed.length > 0;
     const pruned = hasPlan ? (result?.pruned ?? null) : null;
     const stale = hasPlan && !fresh && pruned !== null;
+    const predicted = fresh && pruned && one?.predicted ? withError(one.predicted, pruned) : null;
     return {
       original: result?.original ?? null,
       pruned,
@@ -110,7 +118,9 @@ export const speedView = derive(
         : '',
       notes: one ? notesOf(one, hasPlan) : [],
       prediction: fresh && pruned ? null : nextPrediction,
-      predicted: fresh && pruned && one?.predicted ? withError(one.predicted, pruned) : null,
+      predicted,
+      parted: predicted !== null && Math.abs(predicted.error) > PARTED,
+      gains: (hasPlan && one?.gains) || [],
     };
   },
 );

@@ -6,7 +6,6 @@ import { EspalierError } from '../../errors.ts';
 import { command } from '../commands.ts';
 import { effectView } from '../effect/selectors.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
-import { autoMeasures } from './auto.ts';
 import { meterUse } from './metering.ts';
 import { speedView } from './selectors.ts';
 
@@ -123,17 +122,6 @@ describe('measuring by button', () => {
     expect(get().speed.running).toBeNull();
     actions.toggle(3);
     expect(get().errors.speed).toBeUndefined();
-  });
-
-  it('is left to the button for large models, unless it was switched on', async () => {
-    const { actions, get } = await scored(
-      {},
-      { adjust: (summary) => ({ ...summary, bytes: 2e9 }) },
-    );
-    expect(autoMeasures(get())).toBe(false);
-    actions.setAutoMeasure(true);
-    expect(autoMeasures(get())).toBe(true);
-    expect(autoMeasures((await scored()).get())).toBe(true);
   });
 
   it('is cancelled by the command, at once and without an error', async () => {

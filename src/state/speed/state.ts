@@ -1,14 +1,21 @@
 // What the page knows of speed: measurements of original and plan, and batch sweeps.
 
 import type { Progress } from '../../contract/progress.ts';
-import type { MeasureResult, SpeedSettings, SweepResult, Which } from '../../contract/speed.ts';
+import type {
+  Gain,
+  MeasureResult,
+  SpeedSettings,
+  SweepResult,
+  Which,
+} from '../../contract/speed.ts';
 import type { VariantInfo } from '../../contract/variant.ts';
 import { EXPORT_DTYPES, type ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
-import { mapOf, maybe, number, oneOf, orNull, shape, text } from '../kept/form.ts';
-import { measureResult, sweepResult, units } from '../kept/forms.ts';
+import { listOf, mapOf, maybe, number, oneOf, orNull, shape, text } from '../kept/form.ts';
+import { gain, measureResult, sweepResult, units } from '../kept/forms.ts';
 import { joinMaps } from '../kept/part.ts';
 import type { Slice } from '../slice.ts';
+import type { DeviceAsked, Pace } from './pace.ts';
 
 /** A finished measurement with what it belongs to. */
 export interface Measured {
@@ -17,7 +24,10 @@ export interface Measured {
   removed: readonly Unit[];
   /** The precision in which the plan was written; absent for the source's. */
   dtype?: ExportDtype;
+  /** Of all measurements with this key, where they could be pooled; else of the newest. */
   result: MeasureResult;
+  /** The gain of each measurement that is pooled in `result`, oldest first; absent for a single one. */
+  gains?: readonly Gain[];
   /**
    * Tokens/s that earlier measurements of other plans predicted for this one, or null when they
    * could not.
@@ -47,8 +57,8 @@ export interface Swept {
 
 export interface SpeedSlice {
   /**
-   * A settled plan is quick-measured by itself; null while nobody has said so: then the model's
-   * size decides.
+   * A settled plan is quick-measured by itself, however long that takes; never, when false; null
+   * while nobody has said so: then what takes long is asked about first.
    */
   auto: boolean | null;
   running: Measuring | null;
@@ -57,6 +67,8 @@ export interface SpeedSlice {
   notes: readonly string[];
   /** Measurements of this model by key, oldest first. */
   known: ReadonlyMap<string, Measured>;
+  /** How fast each device was with the model that it measured last; stays when another is opened. */
+  paces: ReadonlyMap<DeviceAsked, Pace>;
   /** What the cards show; of another plan when its `removed` differ from the plan's. */
   shown: Measured | null;
   sweep: { running: { removed: readonly Unit[] } | null; shown: Swept | null };
@@ -68,6 +80,7 @@ const first: SpeedSlice = {
   progress: null,
   notes: [],
   known: new Map(),
+  paces: new Map(),
   shown: null,
   sweep: { running: null, shown: null },
 };
@@ -77,13 +90,16 @@ const measured = shape<Measured>({
   removed: units,
   dtype: maybe(oneOf(...(Object.keys(EXPORT_DTYPES) as ExportDtype[]))),
   result: measureResult,
+  gains: maybe(listOf(gain)),
   predicted: orNull(number),
 });
 
 export const SPEED: Slice<SpeedSlice> = {
   first,
   keep(slice, opened) {
-    if (opened !== 'same-model') return { ...first, auto: slice.auto };
+    // "Always" was said of one model; another one may take much longer.
+    if (opened !== 'same-model')
+      return { ...first, auto: slice.auto === false ? false : null, paces: slice.paces };
     return {
       ...slice,
       running: null,

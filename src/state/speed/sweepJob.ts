@@ -1,6 +1,7 @@
 // One batch sweep from request to result, as the page follows it.
 
 import { dtypeSteps } from '../../model/export/steps.ts';
+import { SPEED_EVENTS } from '../../words/speedSummary.ts';
 import type { Context } from '../context.ts';
 import { measureObstacle } from './selectors.ts';
 import { meterRequest, PROTOCOLS, SWEEP_BATCHES, speedKey } from './settings.ts';
@@ -33,7 +34,7 @@ export function makeSweepJob(context: Context): SweepJob {
         progress: null,
         notes: [],
       });
-      context.announce('The batch sweep has started.');
+      context.announce(SPEED_EVENTS.sweepStarted);
       try {
         const request = {
           ...meterRequest(current, removed, device, settings.promptTokens + settings.tokens),
@@ -50,7 +51,7 @@ export function makeSweepJob(context: Context): SweepJob {
         const notes = [...new Set([...result.notes, ...get().speed.notes])];
         const key = speedKey(removed, settings, device, dtype);
         idle({ key, removed, result: { ...result, notes } });
-        context.announce('The batch sweep is done.');
+        context.announce(SPEED_EVENTS.sweepDone);
       } catch (error) {
         if (!isNewest()) return;
         context.fail('speed', error);

@@ -3,7 +3,10 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import type { ScoreEvent } from '../../contract/score.ts';
+import { blockOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 import type { Context } from '../context.ts';
+import { oneShot } from '../criteria/orders.ts';
+import type { PlanActions } from '../plan/actions.ts';
 import { type Run, runJob } from '../runJob.ts';
 import { missingRuns, type PlannedRun, studyObstacle } from './selectors.ts';
 import type { StudyForm } from './state.ts';
@@ -15,6 +18,8 @@ export interface StabilityActions {
   /** Does the runs of the form that are not done yet. */
   studyStability(): Promise<void>;
   forgetStudy(): void;
+  /** Makes the study's order the current one; the plan becomes its lowest, as many as before. */
+  takeStudyOrder(): void;
 }
 
 /**
@@ -35,7 +40,14 @@ function leftOf(
 
 type Event = Exclude<ScoreEvent, { type: 'progress' }>;
 
-export function makeStabilityActions(context: Context): StabilityActions {
+/** The sublayers that a plan removes of other blocks than these. */
+const sublayersBeside = (removed: readonly Unit[], blocks: readonly number[]) =>
+  sublayerUnits(removed).filter((unit) => !blocks.includes(blockOf(unit)));
+
+export function makeStabilityActions(
+  context: Context,
+  others: Pick<PlanActions, 'setRemoved'>,
+): StabilityActions {
   const { api, get, patch, store } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
@@ -72,6 +84,14 @@ export function makeStabilityActions(context: Context): StabilityActions {
     setStudy: (fields) => patch('stability', { form: { ...get().stability.form, ...fields } }),
     setStudyCount: (k) => patch('stability', { k }),
     forgetStudy: () => patch('stability', { runs: [] }),
+    takeStudyOrder() {
+      if (get().stability.runs.length === 0) return;
+      patch('criteria', { orderBy: 'study' });
+      const { removed } = get().plan.present;
+      const lowest = oneShot(get(), wholeBlocks(removed).length);
+      if (lowest.length > 0) others.setRemoved([...lowest, ...sublayersBeside(removed, lowest)]);
+      context.announce('The order of the study is the current one.');
+    },
     async studyStability() {
       if (studyObstacle(get()) !== null) return;
       const runs = missingRuns(get());

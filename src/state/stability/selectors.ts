@@ -20,6 +20,7 @@ import { numBlocksOf } from '../open/selectors.ts';
 import { canScore } from '../score/selectors.ts';
 import { nameOfText } from '../score/text.ts';
 import type { StudioState } from '../state.ts';
+import { studyRuns } from './order.ts';
 
 /** Numbers of windows to choose from. */
 export const STUDY_SIZES = [10, 50, 100] as const;
@@ -90,19 +91,6 @@ export function studySeconds(state: StudioState): number | null {
   );
   return tokens > 0 ? (asked / tokens) * curve.result.seconds : null;
 }
-
-/**
- * The runs of the study and the current curve, which is one more; empty while there is no study.
- */
-const studyRuns = derive(
-  (state: StudioState) => [state.stability.runs, state.score.curve],
-  (runs, curve): StudyRun[] => {
-    if (runs.length === 0) return [];
-    const study = runs.map(({ label, result }): StudyRun => ({ label, blocks: result.blocks }));
-    const isOwn = !curve || runs.some(({ key }) => key === curve.settingsKey);
-    return isOwn ? study : [{ label: 'current curve', blocks: curve.result.blocks }, ...study];
-  },
-);
 
 /**
  * The k whose lowest blocks are counted: as chosen, else as many as the plan removes, else three.

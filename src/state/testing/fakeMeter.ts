@@ -32,6 +32,10 @@ export interface FakeMeterOptions {
    * missing.
    */
   drift?: readonly number[];
+  /** Both take this many times as long in each new measurement; 1 when missing. */
+  load?: readonly number[];
+  /** What a run is said to take in the time left; by default what it takes. */
+  secondsPerRun?: number;
   /** Most rows that fit in a sweep. */
   maxBatch?: number;
 }
@@ -94,6 +98,8 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
     b = 0.0002,
     noise = 0.01,
     drift = [],
+    load = [],
+    secondsPerRun = stepMs / 1000,
     maxBatch = 16,
   } = options;
   const calls: FakeMeter['calls'] = [];
@@ -148,7 +154,9 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
   ): RunSample {
     const pace = which === 'pruned' ? (drift[measured] ?? 1) : 1;
     const wobble = 1 + [0, noise, -noise][i % 3]! * (which === 'pruned' ? -1 : 1);
-    const perToken = ((a + b * blocksOf(which, request)) * wobble * (0.7 + 0.3 * batch)) / pace;
+    const perToken =
+      ((a + b * blocksOf(which, request)) * wobble * (0.7 + 0.3 * batch) * (load[measured] ?? 1)) /
+      pace;
     const ids = Array.from({ length: settings.tokens }, (_, t) => (t * 7) % 2048);
     return {
       promptTokens: settings.promptTokens,
@@ -168,7 +176,7 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
     done,
     total,
     unit: 'runs',
-    secondsLeft: ((total - done) * stepMs) / 1000,
+    secondsLeft: (total - done) * secondsPerRun,
   });
 
   const api: MeterApi = {

@@ -478,6 +478,10 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       await step(started);
       return result(517);
     },
+    async countTokens(text) {
+      begin('countTokens', [text]);
+      return { tokens: text.split(/\s+/).filter((word) => word !== '').length, addsBos: false };
+    },
     async interrupted() {
       begin('interrupted', []);
       return interruptedJobs;
@@ -521,7 +525,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
               detail: '3.8672 written, 3.8672 in the studio, 2.1e-7 relative',
             },
           ],
-          device: 'CPU (wasm)',
+          device: { kind: 'wasm', name: 'CPU (wasm)' },
           seconds: 0.4,
         },
       };

@@ -23,11 +23,12 @@ export function setUp(
   meterOptions: FakeMeterOptions = {},
   studioOptions: FakeOptions = {},
   disk: Disk = noDisk,
+  hash = '',
   others: Partial<Deps> = {},
 ) {
   const studio = createFakeStudio(golden<SampleNumbers>('sample'), studioOptions);
   const meter = fakeMeter(meterOptions);
-  let address = '';
+  let address = hash;
   let clock = 0;
   const store = createStudioStore(
     {

@@ -2,6 +2,7 @@
 // without the page. Pure.
 
 import type { ScoreResult } from '../../contract/score.ts';
+import { type Cell, quoted } from '../takeaway/table.ts';
 import type { VariantRow } from './variants.ts';
 
 export interface FileContext {
@@ -45,9 +46,10 @@ const COLUMNS = [
   'ppl_window_tokens',
   'ppl_device',
   'date',
+  'gain_low',
+  'gain_high',
+  'rebased_tok_per_s',
 ] as const;
-
-type Cell = string | number | null;
 
 function cellsOf(
   row: VariantRow,
@@ -84,6 +86,9 @@ function cellsOf(
     ppl_window_tokens: of?.windows[0]?.length ?? null,
     ppl_device: of?.device.name ?? '',
     date,
+    gain_low: row.ci95?.[0] ?? null,
+    gain_high: row.ci95?.[1] ?? null,
+    rebased_tok_per_s: row.rebased?.throughput ?? null,
   };
 }
 
@@ -99,14 +104,6 @@ export function variantsCsv(rows: readonly VariantRow[], context: FileContext): 
     return COLUMNS.map((column) => quoted(cells[column])).join(',');
   });
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
-}
-
-function quoted(cell: Cell): string {
-  if (cell === null) return '';
-  if (typeof cell === 'number') return String(cell);
-  // Spreadsheets take a text that begins like this for a formula.
-  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Everything that the table holds, every run included. */
@@ -130,6 +127,8 @@ export function variantsJson(
     speed: row.measure && {
       ...row.measure.speed,
       gain: row.gain,
+      gainInterval: row.ci95,
+      rebasedTokensPerSecond: row.rebased?.throughput ?? null,
       settings: row.settings,
       device: row.measure.info.device,
       runtime: row.measure.info.runtime,

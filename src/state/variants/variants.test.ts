@@ -4,11 +4,13 @@
 import { describe, expect, it } from 'vitest';
 import type { ScoreResult } from '../../contract/score.ts';
 import type { RunSample } from '../../contract/variant.ts';
+import { EspalierError } from '../../errors.ts';
 import { aWhile, scored, until } from '../testing/setUp.ts';
 import { variantsCsv, variantsJson } from './file.ts';
 import {
   comparison,
   defaultName,
+  gainOf,
   plottable,
   predictedRows,
   type VariantRow,
@@ -133,6 +135,39 @@ describe('plot and pair', () => {
     );
   });
 
+  it('puts every speed on one original, however loaded the machine was in between', async () => {
+    // The second measurement ran while everything was half as fast.
+    const page = await scored({ noise: 0, load: [1, 2] });
+    page.actions.setAutoMeasure(false);
+    await measured(page, [7]);
+    await measured(page, [7, 9]);
+    const [original, one, two] = variantRows(page.get());
+    expect(one!.measure!.speed.throughput.mean).toBeGreaterThan(
+      two!.measure!.speed.throughput.mean,
+    );
+    expect(two!.gain).toBeGreaterThan(one!.gain!);
+    const base = original!.rebased!.throughput;
+    expect(base).toBe(original!.measure!.speed.throughput.mean);
+    for (const row of [one!, two!]) {
+      expect(row.rebased!.throughput).toBeCloseTo(row.gain! * base, 6);
+      expect(row.rebased!.decode).toBeGreaterThan(original!.rebased!.decode!);
+      expect(row.rebased!.ttft).toBeLessThan(original!.rebased!.ttft);
+    }
+    expect(two!.rebased!.throughput).toBeGreaterThan(one!.rebased!.throughput);
+    expect(plottable([original!, one!, two!]).map(gainOf)[0]).toBe(1);
+  });
+
+  it('keeps a speed apart that was not paired with the original', async () => {
+    const page = await session();
+    page.meter.failVariant('original', new EspalierError('out-of-memory', 'Full.', 'Close tabs.'));
+    await measured(page, [2]);
+    const rows = variantRows(page.get());
+    const alone = rows.find(({ key }) => key === '2')!;
+    expect(alone).toMatchObject({ gain: null, ci95: null, rebased: null });
+    expect(wayOfRow(alone)).toMatch(/without the original$/);
+    expect(plottable(rows).map(({ key }) => key)).toEqual(['', '7', '7,9']);
+  });
+
   it('compares the last two pinned', async () => {
     const page = await session();
     expect(comparison(page.get())).toBeNull();
@@ -206,8 +241,11 @@ describe('files', () => {
     },
     settings: null,
     gain: 1.25,
+    ci95: [1.125, 1.375],
+    rebased: { throughput: 15, ends: [13.5, 16.5], decode: null, ttft: 0.4 },
     protocol: 'quick',
     predicted: null,
+    predictedGain: null,
     fileBytes: 40,
     present: true,
     pinned: false,
@@ -222,6 +260,8 @@ describe('files', () => {
     nll: null,
     measure: null,
     gain: null,
+    ci95: null,
+    rebased: null,
     protocol: '',
   };
 
@@ -254,12 +294,13 @@ describe('files', () => {
       score,
       date: '2026-01-01',
     }).split('\r\n');
-    expect(header?.split(',')).toHaveLength(26);
+    expect(header?.split(',')).toHaveLength(29);
     expect(first).toBe(
       `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU ` +
-        '(wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01',
+        '(wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01,' +
+        '1.125,1.375,15',
     );
-    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01');
+    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01,,,');
     expect(end).toBe('');
   });
 
@@ -278,7 +319,7 @@ describe('files', () => {
       removed: [3, 7],
       nll: 1000,
       ppl: null,
-      speed: { loads: [0.25], runs: [{ seconds: 2 }] },
+      speed: { gainInterval: [1.125, 1.375], loads: [0.25], runs: [{ seconds: 2 }] },
     });
   });
 });

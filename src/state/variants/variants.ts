@@ -4,7 +4,6 @@ import { paretoFront } from '../../analysis/pareto.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, parseUnits, sublayerUnits, type Unit } from '../../units.ts';
-import { deviceName } from '../device/selectors.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { countSublayers } from '../plan/unitWords.ts';
@@ -12,6 +11,7 @@ import { isPredictable, predict, sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
+import { commonest, type Rebased, rebase, speedsOf, wayOf } from './speeds.ts';
 
 export interface VariantRow {
   /** Its removed blocks joined by commas; '' is the original. */
@@ -29,6 +29,10 @@ export interface VariantRow {
    * cancels. Null for the original.
    */
   gain: number | null;
+  /** 95 % interval of the gain; null where there is no gain. */
+  ci95: readonly [number, number] | null;
+  /** Its speeds on one original, the newest that was measured in the same way: see `rebase`. */
+  rebased: Rebased | null;
   /** "quick: 2 + 5 runs, …"; '' without a measurement. */
   protocol: string;
   /**
@@ -36,6 +40,8 @@ export interface VariantRow {
    * while it is not measured.
    */
   predicted: number | null;
+  /** The gain over the original that goes with it. */
+  predictedGain: number | null;
   /** Bytes of graph and data: of the measured export, else computed from the structure. */
   fileBytes: number;
   /** The current plan. */
@@ -64,43 +70,14 @@ export function defaultName(removed: readonly Unit[]): string {
   return `−${words}: ${listed}${removed.length > 8 ? ' …' : ''}`;
 }
 
-interface Speed {
-  measure: VariantMeasure;
-  settings: SpeedSettings;
-  gain: number | null;
-}
-
-/**
- * The newest speed of every plan in the source's precision; the original's comes with every
- * measurement.
- */
-function speedsOf(known: Iterable<Measured>): Map<string, Speed> {
-  const speeds = new Map<string, Speed>();
-  for (const { removed, dtype, result } of known) {
-    if (result.original)
-      speeds.set('', { measure: result.original, settings: result.settings, gain: null });
-    if (removed.length > 0 && result.pruned && dtype === undefined)
-      speeds.set(variantKey(removed), {
-        measure: result.pruned,
-        settings: result.settings,
-        gain: result.gain?.ratio ?? null,
-      });
-  }
-  return speeds;
-}
-
-/**
- * How a speed was measured. Only speeds of one protocol on one device can be held against each
- * other.
- */
-function wayOf({ info }: VariantMeasure, settings: SpeedSettings): string {
-  return `${protocolWords(settings)}, on ${deviceName(info.device)}`;
-}
-
 /** How the speed of a row was measured, in words; null while it is not. */
-export function wayOfRow({ measure, settings }: VariantRow): string | null {
-  return measure && settings ? wayOf(measure, settings) : null;
+export function wayOfRow({ key, measure, settings, gain }: VariantRow): string | null {
+  return measure && settings ? wayOf(measure, settings, key === '' || gain !== null) : null;
 }
+
+/** The gain of a row as it is plotted and sorted: the original's own is 1. */
+export const gainOf = ({ key, measure, gain }: VariantRow): number | null =>
+  key === '' && measure ? 1 : gain;
 
 /**
  * The ways in which speeds of the table were measured; first the one that most rows with a
@@ -121,7 +98,7 @@ export function waysOf(rows: readonly VariantRow[]): string[] {
 function madeLike(known: Iterable<Measured>, way: string | undefined): Measured | null {
   return (
     [...known].findLast((one) =>
-      sides(one).some((side) => wayOf(side, one.result.settings) === way),
+      sides(one).some((side) => wayOf(side, one.result.settings, true) === way),
     ) ?? null
   );
 }
@@ -143,7 +120,10 @@ export const variantRows = derive(
     // Perplexities of another curve are on other windows.
     for (const [key, result] of effects)
       if (curve && key.startsWith(`${curve.id}|`)) nlls.set(variantKey(result.removed), result.nll);
-    const speeds = speedsOf(known.values());
+    const { plans, originals } = speedsOf(known.values());
+    const main = commonest([...plans.values()].map(({ way }) => way));
+    const original = originals.get(main ?? '') ?? [...originals.values()].at(-1);
+    const speeds = new Map(original ? [['', original], ...plans] : plans);
     const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), variantKey(present)]);
     const rows = [...keys]
       .filter((key) => !hidden.has(key) || key === variantKey(present))
@@ -159,9 +139,12 @@ export const variantRows = derive(
           nll: nlls.get(key) ?? null,
           measure: speed?.measure ?? null,
           settings: speed?.settings ?? null,
-          gain: speed?.gain ?? null,
+          gain: speed?.gain?.ratio ?? null,
+          ci95: speed?.gain?.ci95 ?? null,
+          rebased: speed && rebase(speed, originals.get(speed.way)?.measure),
           protocol: speed ? protocolWords(speed.settings) : '',
           predicted: null,
+          predictedGain: null,
           fileBytes: speed?.measure.info.fileBytes ?? planSize(model.summary, removed).bytes,
           present: key === variantKey(present),
           pinned: pinned.includes(key),
@@ -170,12 +153,18 @@ export const variantRows = derive(
       });
     const front = frontOf(rows);
     const like = madeLike(known.values(), waysOf(rows)[0]);
-    const predictedOf = (row: VariantRow) =>
-      row.measure || !like || !isPredictable(row.removed)
-        ? null
-        : (predict(known.values(), like, row.blocks)?.tokensPerSecond ?? null);
+    const predictionOf = (row: VariantRow) => {
+      const found =
+        row.measure || !like || !isPredictable(row.removed)
+          ? null
+          : predict(known.values(), like, row.blocks);
+      return {
+        predicted: found?.tokensPerSecond ?? null,
+        predictedGain: found?.gain ?? null,
+      };
+    };
     return rows
-      .map((row) => ({ ...row, predicted: predictedOf(row), onFront: front.has(row.key) }))
+      .map((row) => ({ ...row, ...predictionOf(row), onFront: front.has(row.key) }))
       .sort(
         (a, b) =>
           countSublayers(a.removed) - countSublayers(b.removed) ||
@@ -186,23 +175,23 @@ export const variantRows = derive(
 
 /** Keys of the front, among the variants that are comparable with the newest one. */
 function frontOf(rows: readonly VariantRow[]): Set<string> {
-  const points = plottable(rows).map(({ key, nll, measure }) => ({
-    key,
-    nll: nll!,
-    tokensPerSecond: measure!.speed.throughput.mean,
+  const points = plottable(rows).map((row) => ({
+    key: row.key,
+    nll: row.nll!,
+    speed: gainOf(row)!,
   }));
   return new Set(paretoFront(points).map(({ key }) => key));
 }
 
-/** Rows with perplexity and speed, measured in the most common way. */
+/** Rows with perplexity and gain, measured in the most common way. */
 export function plottable(rows: readonly VariantRow[]): VariantRow[] {
   const [way] = waysOf(rows);
-  return rows.filter((row) => row.nll !== null && row.measure !== null && wayOfRow(row) === way);
+  return rows.filter((row) => row.nll !== null && gainOf(row) !== null && wayOfRow(row) === way);
 }
 
 /** Rows with a perplexity whose speed is only predicted. */
 export function predictedRows(rows: readonly VariantRow[]): VariantRow[] {
-  return rows.filter((row) => row.nll !== null && row.predicted !== null);
+  return rows.filter((row) => row.nll !== null && row.predictedGain !== null);
 }
 
 export interface Comparison {

@@ -6,7 +6,8 @@ import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { ErrorPlace } from '../state.ts';
-import type { Dialog } from './state.ts';
+import { ERROR_PLACES } from './errorPlaces.ts';
+import type { Dialog, ToastAction } from './state.ts';
 
 export interface ViewActions {
   hover(block: number | null): void;
@@ -17,6 +18,10 @@ export interface ViewActions {
   /** Remembered between visits. */
   setNotify(on: boolean): void;
   dismiss(place: ErrorPlace): void;
+  /** Opens the workspace or the dialog that shows the error, and closes what covers it. */
+  showError(place: ErrorPlace): void;
+  /** A short message that goes away by itself, read aloud too; perhaps with a button. */
+  toast(text: string, action?: ToastAction): void;
   /** The engine was started anew after it died or hung. */
   engineReplaced(error: ErrorReport): void;
 }
@@ -35,6 +40,12 @@ export function makeViewActions(
     if (!exported.running && !isOfPlan) patch('export', { result: null });
   }
 
+  function openWorkspace(workspace: WorkspaceId): void {
+    if (get().view.workspace === workspace) return;
+    patch('view', { workspace });
+    context.writeAddress();
+  }
+
   return {
     hover(block) {
       if (get().view.hover !== block) patch('view', { hover: block });
@@ -45,17 +56,19 @@ export function makeViewActions(
       context.clear('export');
       forgetOtherExport();
     },
-    openWorkspace(workspace) {
-      if (get().view.workspace === workspace) return;
-      patch('view', { workspace });
-      context.writeAddress();
-    },
+    openWorkspace,
     setSingleKeys: (on) => patch('view', { singleKeys: on }),
     setNotify(on) {
       patch('view', { notify: on });
       void choices?.remember('notify', on);
     },
     dismiss: context.clear,
+    showError(place) {
+      const where = ERROR_PLACES[place];
+      patch('view', { dialog: where !== 'page' && 'dialog' in where ? where.dialog : null });
+      if (where !== 'page' && 'workspace' in where) openWorkspace(where.workspace);
+    },
+    toast: context.toast,
     engineReplaced(error) {
       // A slow cancel also replaces the engine: what it was asked meanwhile is asked again. After a
       // fault nothing is asked again, so that one fault cannot repeat for ever.

@@ -3,7 +3,22 @@
 import type { WorkspaceId } from '../../words/workspaces.ts';
 import type { Slice } from '../slice.ts';
 
-export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | 'kept' | null;
+export type Dialog =
+  | 'settings'
+  | 'export'
+  | 'interop'
+  | 'help'
+  | 'device'
+  | 'kept'
+  | 'report'
+  | null;
+
+/** A command that a message offers. */
+export interface ToastAction {
+  /** Id of the command. */
+  command: string;
+  label: string;
+}
 
 export interface ViewSlice {
   /** Block under the pointer or the focus, in all three views. */
@@ -23,7 +38,9 @@ export interface ViewSlice {
   /** Last thing to be read aloud. */
   announcement: string;
   /** A short message that goes away by itself; counted so that equal ones show twice. */
-  toast: { id: number; text: string } | null;
+  toast: { id: number; text: string; action?: ToastAction } | null;
+  /** The last error, counted, and the place (`ErrorPlace`) where it is shown. */
+  fault: { id: number; place: string } | null;
 }
 
 const first: ViewSlice = {
@@ -35,15 +52,17 @@ const first: ViewSlice = {
   notify: false,
   announcement: '',
   toast: null,
+  fault: null,
 };
 
 export const VIEW: Slice<ViewSlice> = {
   first,
-  keep: ({ workspace, toast, singleKeys, notify }) => ({
+  keep: ({ workspace, toast, singleKeys, notify, dropped }) => ({
     ...first,
     workspace,
     toast,
     singleKeys,
     notify,
+    dropped,
   }),
 };

@@ -7,14 +7,16 @@ import {
   ComposedChart,
   Line,
   ReferenceLine,
+  usePlotArea,
   XAxis,
   YAxis,
   ZIndexLayer,
 } from 'recharts';
+import { axisTitles, curveWords } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
-import { ABOVE_LINES, STILL, X_AXIS, Y_AXIS } from './axis.ts';
+import { ABOVE_LINES, longTitleAbove, STILL, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { formatTick, type Scale, scaleOf, ticksOf } from './scale.ts';
@@ -49,6 +51,8 @@ interface Props {
   /** The curve in words. */
   label: string;
   testId: string;
+  /** Title of the vertical axis. */
+  title: string;
   /** NLL of the original model, or null while unknown. */
   baseline: number | null;
   /** The same array while the scores are the same: new data would end a drag of the brush. */
@@ -59,7 +63,7 @@ interface Props {
 }
 
 /** Rendered again for new scores or another range; plan and pointer change the marks alone. */
-export function CurveFrame({ label, testId, baseline, lines, lettered, marks }: Props) {
+export function CurveFrame({ label, testId, title, baseline, lines, lettered, marks }: Props) {
   const ref = usePointing<HTMLElement>();
   const data = useMemo(
     () =>
@@ -90,7 +94,7 @@ export function CurveFrame({ label, testId, baseline, lines, lettered, marks }: 
     >
       <ComposedChart
         data={data}
-        margin={{ top: 22, right: beside ? 98 : 14, bottom: lettered ? 16 : 4, left: 0 }}
+        margin={{ top: 38, right: beside ? 98 : 14, bottom: lettered ? 16 : 4, left: 0 }}
         accessibilityLayer={false}
       >
         <CartesianGrid vertical={false} syncWithTicks stroke="var(--line)" />
@@ -112,7 +116,10 @@ export function CurveFrame({ label, testId, baseline, lines, lettered, marks }: 
           interval={0}
           tickFormatter={formatTick}
           width={scale.high > Math.log(1e6) ? 84 : 58}
+          label={longTitleAbove(title, -38)}
         />
+        <AxisNames lettered={lettered} />
+        {baseline === null && known.length === 0 && <Waiting />}
         {lines.map((line) => (
           <Curve key={line.name} {...line} high={scale.high} />
         ))}
@@ -135,6 +142,41 @@ export function CurveFrame({ label, testId, baseline, lines, lettered, marks }: 
         )}
       </ComposedChart>
     </ChartFrame>
+  );
+}
+
+/** The original is measured before any block. */
+function Waiting() {
+  const plot = usePlotArea();
+  if (!plot || plot.width <= 0) return null;
+  return (
+    <text
+      className={css.axisName}
+      x={plot.x + plot.width / 2}
+      y={plot.y + plot.height / 2}
+      textAnchor="middle"
+    >
+      {curveWords.waiting}
+    </text>
+  );
+}
+
+/** What the numbers and letters below the plot are, in the room left of them. */
+function AxisNames({ lettered }: { lettered: boolean }) {
+  const plot = usePlotArea();
+  if (!plot || plot.width <= 0) return null;
+  const below = plot.y + plot.height;
+  return (
+    <g className={css.axisName} textAnchor="end">
+      <text x={plot.x - 8} y={below + 16}>
+        {axisTitles.block}
+      </text>
+      {lettered && (
+        <text x={plot.x - 8} y={below + 33}>
+          {axisTitles.noise}
+        </text>
+      )}
+    </g>
   );
 }
 

@@ -3,6 +3,7 @@
 import { useMemo } from 'react';
 import { type CurveData, curveData } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
+import { axisTitles } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
@@ -18,7 +19,7 @@ export default function ImportanceChart() {
   return ofSublayers ? <SublayersChart key={key} /> : <BlocksChart key={key} />;
 }
 
-function BlocksChart() {
+export function BlocksChart() {
   const view = useStudio(curveData);
   const { scores, baseline } = view;
   const lines = useMemo(
@@ -31,6 +32,7 @@ function BlocksChart() {
     <CurveFrame
       label={inWords(view)}
       testId="importance-chart"
+      title={axisTitles.pplWithout}
       baseline={baseline?.nll ?? null}
       lines={lines}
       lettered={scores.some((point) => point.group)}

@@ -1,22 +1,40 @@
-// Speed against perplexity of the variants, with the Pareto front of those that were measured.
+// Gain over the original against perplexity of the variants, with the intervals of the gains and the
+// Pareto front of those that were measured.
 
-import { CartesianGrid, ComposedChart, Line, Scatter, XAxis, YAxis } from 'recharts';
 import {
+  CartesianGrid,
+  ComposedChart,
+  ErrorBar,
+  Line,
+  ReferenceLine,
+  Scatter,
+  XAxis,
+  YAxis,
+} from 'recharts';
+import { formatGain } from '../../spread.ts';
+import {
+  gainOf,
   plottable,
   predictedRows,
   type VariantRow,
   variantRows,
 } from '../../state/variants/variants.ts';
-import { formatPpl, formatRate, plural } from '../format.ts';
+import { chartWords, notDrawn, predictedName, VARIANTS } from '../../words/variants.ts';
+import { formatPpl, plural } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
-import { type DotProps, STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { roundTicks, scaleOf, ticksOf } from './scale.ts';
 import { usePoints } from './usePoints.ts';
 
+/** So close to the top a label lies below its point. */
+const TOP = 46;
+
 interface Datum {
-  speed: number;
+  gain: number;
+  /** From the gain to the ends of its interval; null without one. */
+  interval: [below: number, above: number] | null;
   ppl: number;
   row: VariantRow;
 }
@@ -37,9 +55,8 @@ export default function ParetoChart({ hover, onHover }: Props) {
   const scale = scaleOf(original?.nll ?? Math.min(...nlls), nlls);
   const measured = points.map((row): Datum => datum(row, scale.high));
   const data = [...measured, ...predicted.map((row): Datum => datum(row, scale.high))];
-  const front = measured.filter(({ row }) => row.onFront).sort((a, b) => a.speed - b.speed);
-  const speeds = data.map(({ speed }) => speed);
-  const [slowest, fastest] = [Math.min(...speeds) * 0.92, Math.max(...speeds) * 1.08];
+  const front = measured.filter(({ row }) => row.onFront).sort((a, b) => a.gain - b.gain);
+  const [slowest, fastest] = rangeOf(data);
   const left =
     rows.filter((row) => row.nll !== null && row.measure !== null).length - points.length;
   return (
@@ -50,21 +67,21 @@ export default function ParetoChart({ hover, onHover }: Props) {
         label={inWords(measured, predicted.length)}
         testId="pareto-chart"
         width={600}
-        height={220}
+        height={240}
       >
         <ComposedChart
-          margin={{ top: 20, right: 24, bottom: 18, left: 0 }}
+          margin={{ top: 28, right: 24, bottom: 18, left: 0 }}
           accessibilityLayer={false}
         >
           <CartesianGrid vertical={false} stroke="var(--line)" />
           <XAxis
             {...X_AXIS}
-            dataKey="speed"
+            dataKey="gain"
             domain={[slowest, fastest]}
             ticks={roundTicks(slowest, fastest)}
-            tickFormatter={(rate: number) => rate.toLocaleString('en')}
+            tickFormatter={(gain: number) => `${gain.toLocaleString('en')} ×`}
             label={titleBelow(
-              predicted.length > 0 ? 'tok/s; dashed: predicted' : 'tok/s, measured',
+              predicted.length > 0 ? VARIANTS.gainAxisPredicted : VARIANTS.gainAxis,
             )}
           />
           <YAxis
@@ -76,8 +93,9 @@ export default function ParetoChart({ hover, onHover }: Props) {
             ticks={ticksOf(scale)}
             tickFormatter={(ppl: number) => ppl.toLocaleString('en')}
             width={58}
-            label={titleAbove('perplexity', 8)}
+            label={longTitleAbove(VARIANTS.pplAxis)}
           />
+          <ReferenceLine x={1} stroke="var(--edge)" strokeDasharray="2 3" />
           <Line
             data={front}
             dataKey="ppl"
@@ -97,31 +115,46 @@ export default function ParetoChart({ hover, onHover }: Props) {
                   cy={cy ?? 0}
                   row={payload.row}
                   hovered={hover === payload.row.key}
-                  right={payload.speed > (slowest + 3 * fastest) / 4}
+                  right={payload.gain > (slowest + 3 * fastest) / 4}
                 />
               ) : (
                 <g />
               )
             }
-          />
+          >
+            <ErrorBar
+              dataKey={({ interval }: Datum) => interval ?? 0}
+              direction="x"
+              width={7}
+              stroke="var(--edge)"
+              strokeWidth={1.4}
+              isAnimationActive={false}
+            />
+          </Scatter>
         </ComposedChart>
       </ChartFrame>
-      {left > 0 && (
-        <p className={css.beside}>
-          Not drawn: {plural(left, 'variant')} measured with another protocol or device.
-        </p>
-      )}
+      {left > 0 && <p className={css.beside}>{notDrawn(plural(left, 'variant'))}</p>}
     </>
   );
 }
 
 /** Perplexities off the scale lie on its edge. */
 function datum(row: VariantRow, high: number): Datum {
+  const gain = gainOf(row) ?? row.predictedGain!;
   return {
     row,
-    speed: row.measure?.speed.throughput.mean ?? row.predicted!,
+    gain,
+    interval: row.ci95 && [gain - row.ci95[0], row.ci95[1] - gain],
     ppl: Math.exp(Math.min(row.nll!, high)),
   };
+}
+
+/** Wide enough for every interval, with some room beside it. */
+function rangeOf(data: readonly Datum[]): [number, number] {
+  const low = Math.min(...data.map(({ gain, interval }) => gain - (interval?.[0] ?? 0)));
+  const high = Math.max(...data.map(({ gain, interval }) => gain + (interval?.[1] ?? 0)));
+  const room = Math.max(0.05, 0.06 * (high - low));
+  return [Math.max(0, low - room), high + room];
 }
 
 interface PointProps {
@@ -155,7 +188,7 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
       {label && (
         <text
           x={right ? cx + 8 : cx}
-          y={cy - 11}
+          y={cy < TOP ? cy + 20 : cy - 11}
           textAnchor={right ? 'end' : 'middle'}
           className={`${css.offLabel} ${css.halo}`}
         >
@@ -169,8 +202,8 @@ function Point({ cx, cy, row, hovered, right }: PointProps) {
 function labelOf(row: VariantRow, hovered: boolean): string {
   const isOriginal = row.key === '';
   if (!isOriginal && !hovered && !row.present) return '';
-  const name = isOriginal ? 'original' : row.name;
-  return row.measure ? name : `${name}, predicted`;
+  const name = isOriginal ? VARIANTS.original : row.name;
+  return row.measure ? name : predictedName(name);
 }
 
 function fillOf({ measure, present, onFront }: VariantRow): string {
@@ -181,13 +214,13 @@ function fillOf({ measure, present, onFront }: VariantRow): string {
 
 /** The ends of the chart in words, for screen readers; the table has every number. */
 function inWords(data: readonly Datum[], predicted: number): string {
-  const fastest = data.reduce((a, b) => (a.speed >= b.speed ? a : b));
+  const fastest = data.reduce((a, b) => (a.gain >= b.gain ? a : b));
   const best = data.reduce((a, b) => (a.row.nll! <= b.row.nll! ? a : b));
-  return (
-    `Speed against perplexity of ${data.length} variants. Fastest: ${fastest.row.name}, ` +
-    `${formatRate(fastest.speed)} tokens per second at perplexity ` +
-    `${formatPpl(fastest.row.nll!)}. Lowest perplexity: ${best.row.name}, ` +
-    `${formatPpl(best.row.nll!)} at ${formatRate(best.speed)} tokens per ` +
-    `second.${predicted > 0 ? ` ${plural(predicted, 'more plan')} with a predicted speed.` : ''}`
-  );
+  const words = ({ row, gain }: Datum) => ({
+    name: row.name,
+    gain: formatGain(gain, row.ci95 ?? [gain, gain]),
+    ppl: formatPpl(row.nll!),
+  });
+  const more = predicted > 0 ? plural(predicted, 'more plan') : '';
+  return chartWords(data.length, words(fastest), words(best), more);
 }

@@ -3,10 +3,11 @@
 import { useCallback } from 'react';
 import { CartesianGrid, ComposedChart, Line, ReferenceLine, XAxis, YAxis } from 'recharts';
 import { type PathPoint, type PathSeries, pathsView } from '../../state/search/selectors.ts';
+import { axisTitles } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useWidth } from '../useWidth.ts';
-import { type DotProps, STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { pathLook } from './pathLook.ts';
@@ -76,7 +77,7 @@ export default function PathChart({ hover, onHover }: Props) {
           domain={[first - 0.3, last + 0.3]}
           ticks={ticks}
           interval={0}
-          label={titleBelow('blocks removed')}
+          label={titleBelow(axisTitles.blocksRemoved)}
         />
         <YAxis
           {...Y_AXIS}
@@ -87,7 +88,7 @@ export default function PathChart({ hover, onHover }: Props) {
           interval={0}
           tickFormatter={formatTick}
           width={58}
-          label={titleAbove('perplexity')}
+          label={longTitleAbove(axisTitles.pathPpl)}
         />
         <Bound high={scale.high} />
         {/* The iterative path lies over the others. */}

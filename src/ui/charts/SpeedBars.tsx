@@ -1,13 +1,17 @@
-// Two bars of throughput with the range of their runs; predictions are dashed.
+// Two bars of throughput with the range of their runs on one axis; predictions are dashed.
 
+import type { ReactNode } from 'react';
 import type { Stat } from '../../analysis/speed.ts';
 import { speedView } from '../../state/speed/selectors.ts';
+import { SPEED } from '../../words/speed.ts';
 import { useStudio } from '../studioContext.ts';
+import { roundTicks } from './scale.ts';
 import css from './speedBars.module.css';
 
-const WIDTH = 320;
-const BAR = 12;
+const BAR = 14;
 const GAP = 8;
+const SECOND = BAR + GAP;
+const BOTTOM = 2 * BAR + GAP + 4;
 
 export function SpeedBars() {
   const { original, pruned, stale, prediction, predicted } = useStudio(speedView);
@@ -24,61 +28,108 @@ export function SpeedBars() {
     ...(live?.original ?? []),
     ...(live?.pruned ?? []),
   );
-  const x = (value: number) => (most > 0 ? (value / (most * 1.03)) * WIDTH : 0);
-  const dots = (values: readonly number[], y: number) =>
-    values.map((value) => `M${x(value)} ${y}h0`).join('');
-  const second = BAR + GAP;
+  if (most === 0) return null;
+  /** Percent of the width. */
+  const x = (value: number) => (value / (most * 1.03)) * 100;
   return (
-    <svg
-      viewBox={`0 -2 ${WIDTH} ${2 * BAR + GAP + 6}`}
-      className={css.bars}
-      aria-hidden="true"
-      data-testid="speed-bars"
-    >
-      <rect className={css.base} x={0} y={0} width={WIDTH} height={BAR} rx={2} />
-      <rect className={css.base} x={0} y={second} width={WIDTH} height={BAR} rx={2} />
-      {original && <Bar stat={original.speed.throughput} y={0} x={x} kind="original" />}
-      {fresh && <Bar stat={fresh} y={second} x={x} kind="pruned" />}
-      {old && <Bar stat={old.speed.throughput} y={second} x={x} kind="stale" />}
-      {outline !== null && (
-        <rect
-          className={css.predicted}
-          x={0.75}
-          y={second - 1.5}
-          width={Math.max(0, x(outline) - 1.5)}
-          height={BAR + 3}
-          rx={2}
-          data-testid="bar-predicted"
-        />
-      )}
-      {predicted && (
-        <path
-          className={css.predicted}
-          d={`M${x(predicted.tokensPerSecond)} ${second - 3}v${BAR + 6}`}
-          data-testid="bar-foretold"
-        />
-      )}
-      {live && (
-        <path
-          className={css.live}
-          d={dots(live.original, BAR / 2) + dots(live.pruned, second + BAR / 2)}
-        />
-      )}
-    </svg>
+    <figure className={css.figure} data-testid="speed-bars" aria-hidden="true">
+      <div className={css.names}>
+        <span>{SPEED.original}</span>
+        <span>{SPEED.pruned}</span>
+      </div>
+      <div className={css.plot}>
+        <svg className={css.bars} height={BOTTOM} aria-hidden="true">
+          <rect className={css.base} x={0} y={0} width="100%" height={BAR} rx={2} />
+          <rect className={css.base} x={0} y={SECOND} width="100%" height={BAR} rx={2} />
+          {original && <Bar stat={original.speed.throughput} y={0} x={x} kind="original" />}
+          {fresh && <Bar stat={fresh} y={SECOND} x={x} kind="pruned" />}
+          {old && <Bar stat={old.speed.throughput} y={SECOND} x={x} kind="stale" />}
+          {outline !== null && (
+            <rect
+              className={css.predicted}
+              x={1}
+              y={SECOND + 1}
+              width={`${x(outline)}%`}
+              height={BAR - 2}
+              rx={2}
+              data-testid="bar-predicted"
+            />
+          )}
+          {predicted && (
+            <Upright
+              className={css.predicted}
+              at={x(predicted.tokensPerSecond)}
+              from={SECOND - 3}
+              to={SECOND + BAR + 3}
+              testId="bar-foretold"
+            />
+          )}
+          {live && (
+            <>
+              <Dots values={live.original} x={x} y={BAR / 2} />
+              <Dots values={live.pruned} x={x} y={SECOND + BAR / 2} />
+            </>
+          )}
+        </svg>
+        <Axis most={most * 1.03} x={x} />
+      </div>
+      <figcaption className={css.title}>
+        {SPEED.bars}
+        {(outline !== null || predicted) && `; ${SPEED.barsPredicted}`}
+      </figcaption>
+    </figure>
   );
 }
 
-function Bar({
-  stat,
-  y,
+function Axis({ most, x }: { most: number; x(value: number): number }): ReactNode {
+  return (
+    <div className={css.axis}>
+      {[0, ...roundTicks(most / 100, most)]
+        .filter((tick) => x(tick) < 97)
+        .map((tick) => (
+          <span key={tick} style={{ left: `${x(tick)}%` }}>
+            {tick.toLocaleString('en')}
+          </span>
+        ))}
+    </div>
+  );
+}
+
+interface UprightProps {
+  className: string | undefined;
+  at: number;
+  from: number;
+  to: number;
+  testId?: string;
+}
+
+const Upright = ({ className, at, from, to, testId }: UprightProps) => (
+  <line className={className} x1={`${at}%`} x2={`${at}%`} y1={from} y2={to} data-testid={testId} />
+);
+
+function Dots({
+  values,
   x,
-  kind,
+  y,
 }: {
+  values: readonly number[];
+  x(value: number): number;
+  y: number;
+}) {
+  return values.map((value, i) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: runs only grow.
+    <circle key={i} className={css.live} cx={`${x(value)}%`} cy={y} r={2.5} />
+  ));
+}
+
+interface BarProps {
   stat: Stat;
   y: number;
-  x: (value: number) => number;
+  x(value: number): number;
   kind: string;
-}) {
+}
+
+function Bar({ stat, y, x, kind }: BarProps) {
   const middle = y + BAR / 2;
   const [from, to] = [x(stat.min), x(stat.max)];
   return (
@@ -88,14 +139,13 @@ function Bar({
         data-kind={kind}
         x={0}
         y={y}
-        width={x(stat.mean)}
+        width={`${x(stat.mean)}%`}
         height={BAR}
         rx={2}
       />
-      <path
-        className={css.whisker}
-        d={`M${from} ${middle}H${to}M${from} ${y + 2}v${BAR - 4}M${to} ${y + 2}v${BAR - 4}`}
-      />
+      <line className={css.whisker} x1={`${from}%`} x2={`${to}%`} y1={middle} y2={middle} />
+      <Upright className={css.whisker} at={from} from={y + 3} to={y + BAR - 3} />
+      <Upright className={css.whisker} at={to} from={y + 3} to={y + BAR - 3} />
     </g>
   );
 }

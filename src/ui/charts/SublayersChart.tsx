@@ -3,6 +3,7 @@
 import { useMemo } from 'react';
 import { nameUnit } from '../../state/plan/unitWords.ts';
 import { type SublayersData, sublayersData } from '../../state/sublayers/selectors.ts';
+import { axisTitles } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
@@ -32,6 +33,7 @@ export function SublayersChart() {
     <CurveFrame
       label={inWords(data)}
       testId="parts-chart"
+      title={axisTitles.pplWithoutSublayer}
       baseline={baseline?.nll ?? null}
       lines={lines}
       lettered={false}

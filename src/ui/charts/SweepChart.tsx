@@ -2,10 +2,13 @@
 
 import { CartesianGrid, Line, LineChart, XAxis, YAxis } from 'recharts';
 import type { SweepPoint, SweepResult } from '../../contract/speed.ts';
-import { formatRate, formatShort } from '../format.ts';
-import { STILL, titleAbove, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { formatBySpread } from '../../spread.ts';
+import { SPEED, SWEEP, sweepBest, sweepInWords } from '../../words/speed.ts';
+import { formatShort } from '../format.ts';
+import { longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
+import { roundTicks } from './scale.ts';
 
 interface Datum {
   latency: number;
@@ -26,12 +29,15 @@ export default function SweepChart({ result }: { result: SweepResult }) {
     { name: 'pruned', points: dataOf(result.pruned), stroke: 'var(--leaf)' },
   ].filter(({ points }) => points.length > 0);
   const latencies = series.flatMap(({ points }) => points.map((point) => point.latency));
+  const fastest = Math.max(
+    ...series.flatMap(({ points }) => points.map(({ throughput }) => throughput)),
+  );
   return (
     <ChartFrame
       className={css.sweep}
       label={inWords(result)}
       testId="sweep-chart"
-      width={320}
+      width={600}
       height={220}
     >
       <LineChart margin={{ top: 24, right: 16, bottom: 18, left: 0 }} accessibilityLayer={false}>
@@ -42,14 +48,15 @@ export default function SweepChart({ result }: { result: SweepResult }) {
           scale="log"
           domain={[Math.min(...latencies) / 1.15, Math.max(...latencies) * 1.15]}
           tickFormatter={formatShort}
-          label={titleBelow('latency of a run')}
+          label={titleBelow(SWEEP.latencyAxis)}
         />
         <YAxis
           {...Y_AXIS}
-          domain={[0, 'auto']}
+          domain={[0, fastest * 1.1]}
+          ticks={roundTicks(0, fastest * 1.1)}
           tickFormatter={(rate: number) => rate.toLocaleString('en')}
           width={50}
-          label={titleAbove('tok/s')}
+          label={longTitleAbove(SWEEP.rateAxis)}
         />
         {series.map(({ name, points, stroke }) => (
           <Line
@@ -82,13 +89,9 @@ function inWords({ original, pruned }: SweepResult): string {
       (a, b) => (a && a.throughput.mean >= b.throughput.mean ? a : b),
       null,
     );
-    return best
-      ? ` ${name}: highest at M = ${best.batch}, ${formatRate(best.throughput.mean)} tokens per ` +
-          'second.'
-      : '';
+    if (!best) return '';
+    const { mean, min, max } = best.throughput;
+    return sweepBest(name, best.batch, formatBySpread(mean, [min, max]));
   };
-  return (
-    'Throughput against latency at growing batch ' +
-    `sizes.${side('Original', original)}${side('Pruned', pruned)}`
-  );
+  return sweepInWords(side(SPEED.original, original), side(SPEED.pruned, pruned));
 }

@@ -34,6 +34,6 @@ export const titleBelow = (value: string) =>
 export const titleAbove = (value: string, offset = 10) =>
   ({ ...LABEL, value, position: 'top', offset }) as const;
 
-/** A long title above a vertical axis: it begins at the left edge of the plot. */
-export const longTitleAbove = (value: string) =>
-  ({ ...LABEL, value, position: 'insideTopLeft', dy: -22 }) as const;
+/** A long title above a vertical axis, from its left edge on. */
+export const longTitleAbove = (value: string, dy = -22) =>
+  ({ ...LABEL, value, position: 'insideTopLeft', dx: 2, dy, width: 600 }) as const;

@@ -5,7 +5,7 @@ import { CRITERIA } from '../../analysis/criteriaTable.ts';
 import { pathLook } from './pathLook.ts';
 
 it('criteria and paths are told apart by their dashes alone', () => {
-  const names = [...CRITERIA.map(({ name }) => name), 'iterative', 'file-order'] as const;
+  const names = [...CRITERIA.map(({ name }) => name), 'iterative', 'study', 'file-order'] as const;
   const dashes = names.map((name) => pathLook(name).dash);
   expect(new Set(dashes).size).toBe(names.length);
 });

@@ -1,6 +1,6 @@
 // How each criterion and its path are drawn in all charts and legends: colour, dashes, points.
 
-import type { PathName } from '../../state/search/selectors.ts';
+import type { PathName } from '../../state/search/state.ts';
 
 interface PathLook {
   stroke: string;
@@ -25,6 +25,7 @@ const LOOKS: Readonly<Record<PathName, PathLook>> = {
   'block-influence': { stroke: 'var(--ink)', dash: '1 3', shape: diamond },
   'file-ppl': { stroke: 'var(--leaf)', dash: '3 2 1 2', shape: triangle },
   'file-order': { stroke: 'var(--ink)', dash: '10 4', shape: triangle },
+  study: { stroke: 'var(--gold)', dash: '12 3', shape: circle },
   angular: { stroke: 'var(--muted)', dash: '4 4', shape: square },
 };
 

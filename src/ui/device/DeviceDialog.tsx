@@ -1,11 +1,11 @@
 // The device and its self-test: what was checked, how large the errors are, which routes follow.
 
 import { formatBytes } from '../../quantities.ts';
+import { DEVICE, DEVICE_NAMES } from '../../words/device.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
-import { DEVICE_NAMES } from './deviceNames.ts';
 
 /** Features that change what runs where; an adapter has dozens of others. */
 const RELEVANT = new Set([
@@ -20,39 +20,39 @@ export default function DeviceDialog() {
   const actions = useActions();
   if (!report) return null;
   const { selfTest } = report;
-  const wrong = selfTest?.passed ? 'wrong, avoided' : 'wrong';
+  const wrong = selfTest?.passed ? DEVICE.avoided : DEVICE.wrong;
   return (
-    <Dialog title="Device" onClose={() => actions.openDialog(null)} testId="device-dialog">
+    <Dialog title={DEVICE.title} onClose={() => actions.openDialog(null)} testId="device-dialog">
       <dl className={kit.facts}>
-        <dt>runs on</dt>
+        <dt>{DEVICE.runsOn}</dt>
         <dd>{DEVICE_NAMES[report.preferred]}</dd>
-        <dt>adapter</dt>
-        <dd>{report.adapter || 'none found'}</dd>
+        <dt>{DEVICE.adapter}</dt>
+        <dd>{report.adapter || DEVICE.noAdapter}</dd>
         {report.reason && (
           <>
-            <dt>why not WebGPU</dt>
+            <dt>{DEVICE.why}</dt>
             <dd>{report.reason}</dd>
           </>
         )}
         {report.maxBufferBytes > 0 && (
           <>
-            <dt>largest buffer</dt>
+            <dt>{DEVICE.largest}</dt>
             <dd>{formatBytes(report.maxBufferBytes)}</dd>
           </>
         )}
-        <dt>features</dt>
-        <dd>{report.features.filter((name) => RELEVANT.has(name)).join(', ') || 'none'}</dd>
+        <dt>{DEVICE.features}</dt>
+        <dd>{report.features.filter((name) => RELEVANT.has(name)).join(', ') || DEVICE.none}</dd>
         {selfTest && (
           <>
-            <dt>self-test</dt>
+            <dt>{DEVICE.selfTest}</dt>
             <dd>
               <span className={selfTest.passed ? kit.good : kit.bad}>
-                {selfTest.passed ? 'passed' : 'failed'}
+                {selfTest.passed ? DEVICE.passed : DEVICE.failed}
               </span>{' '}
-              in {selfTest.seconds.toFixed(1)} s
+              {DEVICE.within(selfTest.seconds.toFixed(1))}
             </dd>
-            <dt>routes</dt>
-            <dd>{selfTest.routes.join('; ') || 'none needed'}</dd>
+            <dt>{DEVICE.routes}</dt>
+            <dd>{selfTest.routes.join('; ') || DEVICE.noRoutes}</dd>
           </>
         )}
       </dl>
@@ -61,10 +61,10 @@ export default function DeviceDialog() {
           <thead>
             <tr>
               <th scope="col" style={{ textAlign: 'left' }}>
-                check against the CPU (wasm)
+                {DEVICE.check}
               </th>
-              <th scope="col">largest error</th>
-              <th scope="col">result</th>
+              <th scope="col">{DEVICE.error}</th>
+              <th scope="col">{DEVICE.result}</th>
             </tr>
           </thead>
           <tbody>
@@ -74,8 +74,10 @@ export default function DeviceDialog() {
                   {check.name}
                   {check.note && <div className={kit.note}>{check.note}</div>}
                 </th>
-                <td>{check.maxError === null ? 'not run' : check.maxError.toExponential(1)}</td>
-                <td className={check.ok ? kit.good : kit.bad}>{check.ok ? 'correct' : wrong}</td>
+                <td>{check.maxError === null ? DEVICE.notRun : check.maxError.toExponential(1)}</td>
+                <td className={check.ok ? kit.good : kit.bad}>
+                  {check.ok ? DEVICE.correct : wrong}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -1,6 +1,6 @@
 // Which text an evaluation uses.
 
-import { nameOfEvaluationText, nameOfPasted } from '../../state/score/text.ts';
+import { nameOfEvaluationText } from '../../state/score/text.ts';
 import { TextChoice } from '../kit/TextChoice.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 
@@ -9,6 +9,9 @@ const TEST_IDS = {
   own: 'evaluate-own',
   paste: 'evaluate-paste',
   file: 'evaluate-file',
+  text: 'evaluate-pasted',
+  use: 'evaluate-use-pasted',
+  count: 'evaluate-count',
 };
 
 export function EvaluateText() {
@@ -16,23 +19,12 @@ export function EvaluateText() {
   const actions = useActions();
   return (
     <TextChoice
-      name="evaluate-text"
+      field="evaluation"
       bundled={nameOfEvaluationText({ kind: 'bundled' })}
       isBundled={text.kind === 'bundled'}
       own={text.kind === 'bundled' ? null : text.name}
       accept=".txt,.md"
-      note="WikiText-2, PTB or any other text. You can also drop a .txt file on the page."
-      paste={{
-        label: 'Evaluation text',
-        placeholder: 'A few hundred words or more',
-        rows: 4,
-        beside: true,
-        testIds: { text: 'evaluate-pasted', use: 'evaluate-use-pasted' },
-        draft: '',
-        // Token ids in brackets are a text like any other here.
-        onUse: (pasted) =>
-          actions.setEvaluationText(nameOfPasted(pasted).replace(/\.json$/, ' text'), pasted),
-      }}
+      rows={4}
       testIds={TEST_IDS}
       onBundled={() => actions.setEvaluation({ text: { kind: 'bundled' } })}
       onFile={(file) => void actions.takeEvaluationFile(file)}

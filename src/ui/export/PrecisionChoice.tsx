@@ -3,6 +3,7 @@
 import { dtypeSteps, stepsObstacle } from '../../model/export/steps.ts';
 import { formatBytes } from '../../quantities.ts';
 import { exportSize } from '../../state/export/selectors.ts';
+import { EXPORT, precisionOfOriginal } from '../../words/export.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 
@@ -15,7 +16,7 @@ export function PrecisionChoice() {
   const obstacle = stepsObstacle(summary.dtype, dtypeSteps('fp16'));
   return (
     <fieldset className={kit.field}>
-      <legend>Precision</legend>
+      <legend>{EXPORT.precision}</legend>
       <label>
         <input
           type="radio"
@@ -24,7 +25,7 @@ export function PrecisionChoice() {
           data-testid="dtype-source"
           onChange={() => void actions.setDtype(null)}
         />{' '}
-        as the original ({summary.dtype})
+        {precisionOfOriginal(summary.dtype)}
       </label>
       <br />
       <label>
@@ -36,10 +37,7 @@ export function PrecisionChoice() {
           data-testid="dtype-fp16"
           onChange={() => void actions.setDtype('fp16')}
         />{' '}
-        float16{' '}
-        <span className={kit.note}>
-          {obstacle ?? 'half the size; weights and activations are rounded'}
-        </span>
+        float16 <span className={kit.note}>{obstacle ?? EXPORT.half}</span>
       </label>
       <p className={kit.note} data-testid="export-size" aria-live="polite">
         {size ? `Graph and weights: ${formatBytes(size.bytes)}.` : 'Graph and weights: …'}

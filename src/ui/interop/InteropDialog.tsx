@@ -8,6 +8,7 @@ import {
   sourceOf,
 } from '../../state/interop/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
+import { INTEROP } from '../../words/interop.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -23,15 +24,15 @@ export default function InteropDialog() {
   const removed = useStudio((state) => state.plan.present.removed);
   const actions = useActions();
   return (
-    <Dialog title="Use elsewhere" onClose={() => actions.openDialog(null)} testId="interop-dialog">
+    <Dialog title={INTEROP.title} onClose={() => actions.openDialog(null)} testId="interop-dialog">
       <ErrorNotice place="interop" />
       <InteropFiles />
-      <h3>The plan {removed.length > 0 ? `without ${listUnits(removed)}` : 'keeps all blocks'}</h3>
+      <h3>{removed.length > 0 ? INTEROP.planWithout(listUnits(removed)) : INTEROP.planOfAll}</h3>
       <Source />
       {plan.map((one) => (
         <Item key={one.id} snippet={one} />
       ))}
-      <h3>The curve</h3>
+      <h3>{INTEROP.curve}</h3>
       {curve.map((one) => (
         <Item key={one.id} snippet={one} />
       ))}
@@ -45,7 +46,7 @@ function Source() {
   const id = useId();
   return (
     <div className={kit.row}>
-      <label htmlFor={id}>Name or path of the original model, for other tools</label>
+      <label htmlFor={id}>{INTEROP.source}</label>
       <input
         id={id}
         type="text"

@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import { type FileOrder, fileOrders } from '../../state/criteria/fileOrders.ts';
+import { INTEROP } from '../../words/interop.ts';
 import { plural } from '../format.ts';
 import { Field } from '../kit/Field.tsx';
 import { FileButton } from '../kit/FileButton.tsx';
@@ -20,7 +21,7 @@ export function InteropFiles() {
       ))}
       <div className={kit.row}>
         <FileButton
-          label="Read a block_order.csv or all_ppl_unsorted.csv"
+          label={INTEROP.read}
           accept=".csv"
           testId="interop-file"
           onFile={(file) => void actions.takeFile(file)}
@@ -32,7 +33,7 @@ export function InteropFiles() {
             data-testid="interop-forget"
             onClick={actions.forgetFiles}
           >
-            Forget {orders.length > 1 ? 'these files' : 'this file'}
+            {orders.length > 1 ? INTEROP.forgetAll : INTEROP.forgetOne}
           </button>
         )}
       </div>
@@ -47,18 +48,17 @@ function Order({ order: { name, label, file, blocks } }: { order: FileOrder }) {
   const refusal = useStudio((state) => state.plan.refusal);
   const [k, setK] = useState(Math.min(4, blocks.length));
   const actions = useActions();
+  const shown = blocks.slice(0, SHOWN).join(', ') + (blocks.length > SHOWN ? ', …' : '');
   return (
     <div className={css.item} data-testid={`interop-${name}`}>
       <div className={css.head}>
         <b>{file}</b>{' '}
         <span className={kit.sub}>
-          {label}, {plural(blocks.length, 'block')}, lowest first:{' '}
-          {blocks.slice(0, SHOWN).join(', ')}
-          {blocks.length > SHOWN && ', …'}
+          {INTEROP.lowestFirst(label, plural(blocks.length, 'block'), shown)}
         </span>
       </div>
       <div className={kit.row}>
-        <Field label="Remove the lowest">
+        <Field label={INTEROP.remove}>
           {(id) => (
             <WholeNumber
               id={id}
@@ -75,14 +75,10 @@ function Order({ order: { name, label, file, blocks } }: { order: FileOrder }) {
           data-testid={`${name}-drop`}
           onClick={() => actions.dropByFile(name, k)}
         >
-          Remove only these {k}
+          {INTEROP.removeOnly(k)}
         </button>
       </div>
-      {refusal && (
-        <p className={css.why} role="status">
-          {refusal}
-        </p>
-      )}
+      {refusal && <p className={css.why}>{refusal}</p>}
     </div>
   );
 }

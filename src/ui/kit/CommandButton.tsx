@@ -4,6 +4,7 @@ import type { CommandId } from '../../state/commands.ts';
 import { primaryCommand } from '../../state/primaryCommand.ts';
 import { useCommand, useStudio } from '../studioContext.ts';
 import { keyName } from './keyName.ts';
+import css from './kit.module.css';
 
 interface Props {
   id: CommandId;
@@ -11,11 +12,13 @@ interface Props {
   label?: string;
   /** A sign instead of the label; the label is then read aloud. */
   icon?: string;
+  /** As a link within a sentence. */
+  quiet?: boolean;
   testId?: string;
 }
 
 /** Stays focusable while the command is unavailable: a disabled button would lose the focus. */
-export function CommandButton({ id, label, icon, testId }: Props) {
+export function CommandButton({ id, label, icon, quiet = false, testId }: Props) {
   const { command, enabled, run } = useCommand(id);
   const primary = useStudio((state) => primaryCommand(state) === id);
   const key = command.keys[0];
@@ -23,6 +26,7 @@ export function CommandButton({ id, label, icon, testId }: Props) {
   return (
     <button
       type="button"
+      className={quiet ? css.asLink : undefined}
       data-primary={primary}
       data-testid={testId ?? id}
       aria-disabled={!enabled}

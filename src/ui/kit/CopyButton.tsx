@@ -1,6 +1,7 @@
 // A button that copies a text and says whether it did.
 
 import { useRef, useState } from 'react';
+import { copyText } from './copyText.ts';
 import css from './kit.module.css';
 
 interface Props {
@@ -15,7 +16,7 @@ export function CopyButton({ label = 'Copy', name, text, testId }: Props) {
   const [said, setSaid] = useState('');
   const button = useRef<HTMLButtonElement>(null);
   const copy = async () => {
-    const ok = await copied(typeof text === 'string' ? text : text(), button.current);
+    const ok = await copyText(typeof text === 'string' ? text : text(), button.current);
     setSaid(ok ? 'Copied.' : 'The browser does not allow this page to copy.');
   };
   return (
@@ -35,23 +36,4 @@ export function CopyButton({ label = 'Copy', name, text, testId }: Props) {
       </span>
     </span>
   );
-}
-
-/** Pages that were not loaded over HTTPS have no clipboard: they copy a selection instead. */
-async function copied(text: string, near: HTMLElement | null): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const area = document.createElement('textarea');
-    area.value = text;
-    area.className = css.hidden ?? '';
-    // Beside the button: what lies outside an open dialog cannot be selected.
-    near?.after(area);
-    area.select();
-    const done = document.execCommand('copy');
-    area.remove();
-    near?.focus();
-    return done;
-  }
 }

@@ -12,7 +12,7 @@ export function ErrorNotice({ place }: { place: ErrorPlace }) {
   const store = useStudioStore();
   if (!error) return null;
   return (
-    <div className={css.error} role="alert" data-testid={`error-${place}`}>
+    <div className={css.error} role="alert" tabIndex={-1} data-testid={`error-${place}`}>
       <div>
         <strong>{error.message}</strong> {error.hint}
       </div>

@@ -2,6 +2,7 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import { formatBytes } from '../../quantities.ts';
+import { STEPS_SHORT } from '../../words/exporting.ts';
 import { formatSeconds } from '../format.ts';
 import css from './kit.module.css';
 
@@ -43,14 +44,17 @@ export function JobProgress({ progress, label, compact = false }: Props) {
     );
   }
   const { done, total } = progress;
-  const phase = PHASES[progress.phase];
+  const phase = progress.step ? STEPS_SHORT[progress.step] : PHASES[progress.phase];
   const amount = compact ? percentOf(progress) : amountOf(progress);
   return (
     <div className={css.progress} data-testid={compact ? 'job-progress' : 'progress'}>
-      <progress aria-label={label} max={Math.max(total, 1)} value={Math.min(done, total)} />
+      {total > 0 ? (
+        <progress aria-label={label} max={total} value={Math.min(done, total)} />
+      ) : (
+        <progress aria-label={label} />
+      )}
       <span>
-        {phase && `${phase}, `}
-        {amount}
+        {[phase, total > 0 && amount].filter(Boolean).join(', ')}
         {progress.secondsLeft !== null && `, ${formatSeconds(progress.secondsLeft)} left`}
       </span>
     </div>

@@ -1,10 +1,11 @@
-// A card of the page: its heading, a line on what it shows, its content.
+// A card of the page: its heading, a line on what it shows, a menu to take that away, its content.
 
 import type { ReactNode } from 'react';
+import { TakeawayButton } from '../takeaway/TakeawayButton.tsx';
 import css from './kit.module.css';
 
 interface Props {
-  /** Names the heading: `<id>-title`. */
+  /** Names the heading, `<id>-title`, and what can be taken away (`TAKEAWAYS`). */
   id: string;
   title: string;
   /** What the card shows, beside the heading. */
@@ -19,6 +20,7 @@ export function Panel({ id, title, sub, testId, children }: Props) {
       <div className={css.head}>
         <h2 id={`${id}-title`}>{title}</h2>
         {sub && <span className={css.sub}>{sub}</span>}
+        <TakeawayButton panel={id} title={title} />
       </div>
       {children}
     </section>

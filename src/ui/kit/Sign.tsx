@@ -1,12 +1,21 @@
 // The line and point of a criterion or path, for legends.
 
-import type { PathName } from '../../state/search/selectors.ts';
+import type { PathName } from '../../state/search/state.ts';
 import { pathLook } from '../charts/pathLook.ts';
 
 export function Sign({ name }: { name: PathName }) {
-  const { stroke, dash, shape } = pathLook(name);
   return (
     <svg viewBox="0 0 30 12" width="30" height="12" aria-hidden="true">
+      <SignMarks name={name} />
+    </svg>
+  );
+}
+
+/** The same within an SVG, in a box of 30 x 12. */
+export function SignMarks({ name }: { name: PathName }) {
+  const { stroke, dash, shape } = pathLook(name);
+  return (
+    <>
       <line x1="0" x2="30" y1="6" y2="6" stroke={stroke} strokeWidth="2" strokeDasharray={dash} />
       <path
         d={shape(15, 6, 3.5)}
@@ -14,6 +23,6 @@ export function Sign({ name }: { name: PathName }) {
         stroke={stroke}
         strokeWidth="1.6"
       />
-    </svg>
+    </>
   );
 }

@@ -1,12 +1,16 @@
-// The text of a job: the bundled one, one of the user's, or one that is pasted.
+// The text of a job: the bundled one, one of the user's, or one that is typed or pasted.
 
-import { useState } from 'react';
+import { useId } from 'react';
+import { isTokenIds, tokensNeeded } from '../../state/drafts/selectors.ts';
+import type { TextField } from '../../state/drafts/state.ts';
+import { countWords, TEXTS } from '../../words/texts.ts';
+import { useActions, useStudio } from '../studioContext.ts';
 import { FileButton } from './FileButton.tsx';
 import kit from './kit.module.css';
 
 interface Props {
-  /** Of the radio buttons. */
-  name: string;
+  /** Whose text it is; what is typed is kept under this name. */
+  field: TextField;
   /** Name of the bundled text. */
   bundled: string;
   isBundled: boolean;
@@ -14,106 +18,112 @@ interface Props {
   own: string | null;
   /** Extensions of files, as the input's `accept`. */
   accept: string;
-  note: string;
-  paste: PasteField;
-  testIds: { bundled: string; own: string; paste: string; file: string };
+  /** Lines of the field. */
+  rows: number;
+  testIds: {
+    bundled: string;
+    own: string;
+    paste: string;
+    file: string;
+    text: string;
+    use: string;
+    count: string;
+  };
   onBundled(): void;
   onFile(file: File): void;
 }
 
-interface PasteField {
-  label: string;
-  placeholder: string;
-  rows: number;
-  /** Puts the button beside the field instead of below. */
-  beside?: boolean;
-  testIds: { text: string; use: string };
-  /** What stands in the field at first. */
-  draft: string;
-  onUse(text: string): void;
-  /** Takes what has been typed so far, when the field is opened or left. */
-  onDraft?(text: string): void;
-}
-
 export function TextChoice(props: Props) {
-  const { name, bundled, isBundled, own, testIds, paste } = props;
-  const [pasting, setPasting] = useState(false);
-  const [draft, setDraft] = useState(paste.draft);
-  // A draft that takes effect while it is typed is itself the text in use.
-  const showsOwn = own !== null && !(pasting && paste.onDraft);
+  const { field, bundled, isBundled, own, testIds } = props;
+  const { open, used } = useStudio((state) => state.drafts[field]);
+  const actions = useActions();
   const radio = (label: string, checked: boolean, testId: string, onChange: () => void) => (
     <label>
-      <input type="radio" name={name} checked={checked} data-testid={testId} onChange={onChange} />
+      <input
+        type="radio"
+        name={`text-of-${field}`}
+        checked={checked}
+        data-testid={testId}
+        onChange={onChange}
+      />
       {` ${label}`}
     </label>
   );
   return (
     <fieldset className={kit.field}>
-      <legend>Text</legend>
-      <div className={paste.beside ? undefined : kit.stack}>
+      <legend>{TEXTS.legend}</legend>
+      <div className={kit.stack}>
         <div className={kit.choices}>
-          {radio(bundled, !pasting && isBundled, testIds.bundled, () => {
-            setPasting(false);
+          {radio(bundled, !open && isBundled, testIds.bundled, () => {
+            actions.closeDraft(field);
             props.onBundled();
           })}
-          {showsOwn && radio(own, !pasting, testIds.own, () => setPasting(false))}
-          {radio('paste', pasting, testIds.paste, () => {
-            setPasting(true);
-            paste.onDraft?.(draft);
-          })}
+          {own !== null &&
+            used === null &&
+            radio(own, !open, testIds.own, () => actions.closeDraft(field))}
+          {radio(TEXTS.paste, open, testIds.paste, () => actions.openDraft(field))}
           <FileButton
-            label="Choose a file"
+            label={TEXTS.file}
             accept={props.accept}
             testId={testIds.file}
             onFile={(file) => {
-              setPasting(false);
+              actions.closeDraft(field);
               props.onFile(file);
             }}
           />
         </div>
-        {pasting && (
-          <Paste field={paste} draft={draft} onDraft={setDraft} onUsed={() => setPasting(false)} />
-        )}
-        <p className={kit.note}>{props.note}</p>
+        {open && <Paste field={field} rows={props.rows} testIds={testIds} />}
+        <p className={kit.note}>{TEXTS[field].note}</p>
       </div>
     </fieldset>
   );
 }
 
-interface PasteProps {
-  field: PasteField;
-  draft: string;
-  onDraft(text: string): void;
-  onUsed(): void;
-}
-
-function Paste({ field, draft, onDraft, onUsed }: PasteProps) {
-  const isEmpty = !draft.trim();
+/** Stays open with what was typed, whatever comes of it. */
+function Paste({ field, rows, testIds }: Pick<Props, 'field' | 'rows' | 'testIds'>) {
+  const { text, used } = useStudio((state) => state.drafts[field]);
+  const actions = useActions();
+  const count = useId();
+  const words = TEXTS[field];
+  const isUsed = text === used;
+  const idle = isUsed || text.trim() === '';
   return (
-    <div className={field.beside ? kit.pasteBeside : kit.stack}>
+    <div className={kit.paste}>
       <textarea
-        rows={field.rows}
-        value={draft}
-        aria-label={field.label}
-        placeholder={field.placeholder}
-        data-testid={field.testIds.text}
-        onChange={(event) => onDraft(event.target.value)}
-        onBlur={() => field.onDraft?.(draft)}
+        rows={rows}
+        value={text}
+        aria-label={words.label}
+        aria-describedby={count}
+        placeholder={words.placeholder}
+        data-testid={testIds.text}
+        onChange={(event) => actions.setDraft(field, event.target.value)}
+        onBlur={() => actions.takeDraft(field, true)}
       />
       <div className={kit.row}>
         <button
           type="button"
-          aria-disabled={isEmpty}
-          data-testid={field.testIds.use}
-          onClick={() => {
-            if (isEmpty) return;
-            onUsed();
-            field.onUse(draft);
-          }}
+          aria-disabled={idle}
+          data-testid={testIds.use}
+          onClick={() => !idle && actions.takeDraft(field)}
         >
-          Use this text
+          {isUsed ? TEXTS.inUse : TEXTS.use}
         </button>
+        <Count id={count} field={field} testId={testIds.count} />
       </div>
     </div>
+  );
+}
+
+function Count({ id, field, testId }: { id: string; field: TextField; testId: string }) {
+  const count = useStudio((state) => state.drafts[field].count);
+  const needed = useStudio((state) => tokensNeeded(state, field));
+  const ofIds = useStudio((state) => isTokenIds(state, field));
+  const noun = field === 'scoring' ? 'window' : 'segment';
+  const short = count !== null && count.tokens < needed;
+  return (
+    <span id={id} className={short ? kit.bad : kit.sub} data-testid={testId}>
+      {ofIds && TEXTS.tokenIds}
+      {count && countWords(count.tokens, needed, noun)}
+    </span>
   );
 }

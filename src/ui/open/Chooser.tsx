@@ -1,8 +1,13 @@
-// Asks which graph of a folder to open: dtype, path, size.
+// Asks which graph of a folder to open: precision, path, size, what loads it, and a recommendation.
 
 import { formatBytes } from '../../quantities.ts';
+import { adviseGraphs } from '../../state/open/graphAdvice.ts';
+import type { ModelSlice } from '../../state/open/state.ts';
+import { CHOOSER } from '../../words/choosing.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import kit from '../kit/kit.module.css';
+import { useFirstFocus } from '../kit/useFirstFocus.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './chooser.module.css';
 
@@ -11,23 +16,46 @@ export function Chooser() {
   const actions = useActions();
   if (!chooser) return null;
   return (
-    <Dialog title={`Graphs in ${chooser.name}`} onClose={actions.closeChooser} testId="chooser">
+    <Dialog title={CHOOSER.title(chooser.name)} onClose={actions.closeChooser} testId="chooser">
       <ErrorNotice place="open" />
+      <p>{CHOOSER.advice}</p>
+      <Graphs chooser={chooser} />
+    </Dialog>
+  );
+}
+
+function Graphs({ chooser }: { chooser: NonNullable<ModelSlice['chooser']> }) {
+  const actions = useActions();
+  const best = useFirstFocus<HTMLButtonElement>();
+  const graphs = adviseGraphs(chooser.graphs);
+  return (
+    <>
       <ul className={css.graphs}>
-        {chooser.graphs.map((graph) => (
-          <li key={graph.path}>
+        {graphs.map(({ path, dtype, bytes, use, recommended }) => (
+          <li key={path}>
             <button
+              ref={recommended ? best : undefined}
               type="button"
-              data-testid={`graph-${graph.path}`}
-              onClick={() => void actions.chooseGraph(graph.path)}
+              data-testid={`graph-${path}`}
+              data-recommended={recommended}
+              onClick={() => void actions.chooseGraph(path)}
             >
-              <b>{graph.dtype}</b>
-              <span>{graph.path}</span>
-              <span>{formatBytes(graph.bytes)}</span>
+              <b>{dtype}</b>
+              <span>
+                {path}
+                <span className={css.use}>{use}</span>
+              </span>
+              <span className={css.size}>
+                {formatBytes(bytes)}
+                {recommended && <span className={css.best}>{CHOOSER.recommended}</span>}
+              </span>
             </button>
           </li>
         ))}
       </ul>
-    </Dialog>
+      {graphs.some(({ recommended }) => recommended) && (
+        <p className={kit.note}>{CHOOSER.reason}</p>
+      )}
+    </>
   );
 }

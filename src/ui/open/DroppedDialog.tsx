@@ -1,16 +1,19 @@
 // Asks what a dropped text is for: scoring blocks or evaluating plans.
 
+import { DROPPED } from '../../words/open.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 
 export function DroppedDialog() {
   const dropped = useStudio((state) => state.view.dropped);
+  const isOpen = useStudio((state) => state.model.current !== null);
   const actions = useActions();
-  if (!dropped) return null;
+  // Without a model there is nothing to score: the first page keeps the text.
+  if (!dropped || !isOpen) return null;
   return (
     <Dialog
-      title={`What is ${dropped.name} for?`}
+      title={DROPPED.title(dropped.name)}
       onClose={() => actions.answerDropped(null)}
       testId="dropped-dialog"
     >
@@ -20,20 +23,17 @@ export function DroppedDialog() {
           data-testid="dropped-score"
           onClick={() => actions.answerDropped('score')}
         >
-          Score blocks on it
+          {DROPPED.score}
         </button>
         <button
           type="button"
           data-testid="dropped-evaluate"
           onClick={() => actions.answerDropped('evaluate')}
         >
-          Evaluate plans on it
+          {DROPPED.evaluate}
         </button>
       </div>
-      <p className={kit.note}>
-        Scoring chooses blocks on one text, an evaluation judges the plan on another. On the same
-        text, the plan looks better than it is.
-      </p>
+      <p className={kit.note}>{DROPPED.note}</p>
     </Dialog>
   );
 }

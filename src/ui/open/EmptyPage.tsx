@@ -1,42 +1,64 @@
 // The first page: what Espalier is, three ways in, and the importance curve of the sample.
 
+import { FIRST_PAGE } from '../../words/open.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
+import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';
 import { Opening } from '../kit/Opening.tsx';
+import { PaperLink } from '../kit/PaperLink.tsx';
 import { Earlier } from '../recents/Earlier.tsx';
-import { useStudio } from '../studioContext.ts';
+import { useActions, useStudio } from '../studioContext.ts';
 import css from './empty.module.css';
 import { SamplePicture } from './SamplePicture.tsx';
 
 export function EmptyPage() {
   const opening = useStudio((state) => state.model.opening);
+  const actions = useActions();
   return (
     <main className={css.empty}>
       <section className={css.story}>
-        <p className={css.lead}>Which blocks can your language model do without?</p>
-        <p>
-          Open an ONNX model folder. Espalier removes each transformer block in turn, shows what
-          that does to perplexity, and exports a smaller model that runs wherever the original runs.
-        </p>
+        <p className={css.lead}>{FIRST_PAGE.lead}</p>
+        <p>{FIRST_PAGE.story}</p>
         <div className={css.doors} aria-busy={opening !== null}>
           <CommandButton id="sample" testId="open-sample" />
           <CommandButton id="open" testId="open-folder" />
-          <span className={css.dropHint}>or drop a folder anywhere on this page</span>
+          <span className={css.touch}>
+            <FileButton
+              label={FIRST_PAGE.zip}
+              accept=".zip,.onnx"
+              testId="open-zip"
+              onFile={(file) => void actions.openFile(file)}
+            />
+          </span>
+          <span className={css.dropHint}>{FIRST_PAGE.drop}</span>
         </div>
-        {opening ? (
-          <Opening />
-        ) : (
-          <p className={kit.note}>
-            Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing
-            leaves this tab.
-          </p>
-        )}
+        {opening ? <Opening /> : <p className={kit.note}>{FIRST_PAGE.kinds}</p>}
         <ErrorNotice place="open" />
         <ErrorNotice place="restore" />
         <Earlier />
+        <KeptText />
+        <p className={kit.note}>
+          {FIRST_PAGE.method} <PaperLink />.{' '}
+          <CommandButton id="help" label={FIRST_PAGE.help} quiet testId="first-help" />
+        </p>
       </section>
       <SamplePicture />
     </main>
+  );
+}
+
+/** A text that was dropped before a model was open. */
+function KeptText() {
+  const dropped = useStudio((state) => state.view.dropped);
+  const actions = useActions();
+  if (!dropped) return null;
+  return (
+    <p className={kit.row} data-testid="kept-text">
+      {FIRST_PAGE.kept(dropped.name)}
+      <button type="button" className={kit.quiet} onClick={() => actions.answerDropped(null)}>
+        {FIRST_PAGE.forget}
+      </button>
+    </p>
   );
 }

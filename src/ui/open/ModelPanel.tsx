@@ -1,16 +1,14 @@
 // What is known of the model before any weight is read.
 
 import { formatBytes } from '../../quantities.ts';
+import { isStoredTwice } from '../../state/effect/sizes.ts';
+import { MODEL } from '../../words/model.ts';
+import { shareOfSize, storedTwice } from '../../words/sizes.ts';
 import { formatCount, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
+import { Term } from '../kit/Term.tsx';
 import { useStudio } from '../studioContext.ts';
-
-const LAYOUTS = {
-  'transformers.js': 'transformers.js folder',
-  flat: 'flat folder',
-  genai: 'ONNX Runtime GenAI folder',
-} as const;
 
 export function ModelPanel() {
   const model = useStudio((state) => state.model.current);
@@ -21,17 +19,19 @@ export function ModelPanel() {
   const largest = Math.max(...sizes);
   const classes = new Set(summary.blocks.map((block) => block.class)).size;
   return (
-    <Panel id="model" title="Model" sub="read without its weights">
+    <Panel id="model" title={MODEL.title} sub={MODEL.sub}>
       <dl className={kit.facts} data-testid="model-facts">
-        <dt>family</dt>
+        <dt>{MODEL.family}</dt>
         <dd>{summary.family}</dd>
-        <dt>exporter</dt>
+        <dt>{MODEL.exporter}</dt>
         <dd>{summary.exporter}</dd>
-        <dt>graph</dt>
+        <dt>{MODEL.graph}</dt>
         <dd>
-          {summary.graph}, {summary.dtype}, {LAYOUTS[summary.layout]}
+          {summary.graph}, {summary.dtype}, {MODEL.layouts[summary.layout]}
         </dd>
-        <dt>blocks</dt>
+        <dt>
+          <Term id="block">{MODEL.blocks}</Term>
+        </dt>
         <dd>
           {summary.numBlocks},{' '}
           {smallest === largest
@@ -40,32 +40,32 @@ export function ModelPanel() {
           parameters each
           {classes > 1 && `, ${classes} kinds`}
         </dd>
-        <dt>embedding</dt>
+        <dt>{MODEL.embedding}</dt>
         <dd>
           {summary.embedding.params
-            ? `${formatCount(summary.embedding.params)} parameters`
-            : 'not in this graph'}
+            ? `${formatCount(summary.embedding.params)} parameters, ` +
+              shareOfSize(summary.embedding.bytes, summary.bytes)
+            : MODEL.noEmbedding}
         </dd>
-        <dt>head</dt>
+        <dt>{MODEL.head}</dt>
         <dd>
-          {summary.head.tied
-            ? 'tied to the embedding'
-            : `${formatCount(summary.head.params)} parameters`}
+          {summary.head.tied ? MODEL.tied : `${formatCount(summary.head.params)} parameters`}
+          {isStoredTwice(summary) && `, ${storedTwice(summary.head.bytes)}`}
         </dd>
-        <dt>vocabulary</dt>
+        <dt>{MODEL.vocabulary}</dt>
         <dd>
           {summary.vocabSize.toLocaleString('en')} tokens, width{' '}
           {summary.hiddenSize.toLocaleString('en')}
         </dd>
         {summary.contextLength !== null && (
           <>
-            <dt>context</dt>
+            <dt>{MODEL.context}</dt>
             <dd>{summary.contextLength.toLocaleString('en')} tokens</dd>
           </>
         )}
         {summary.otherStates.length > 0 && (
           <>
-            <dt>other states</dt>
+            <dt>{MODEL.states}</dt>
             <dd>
               {plural(summary.otherStates.length, 'state')},{' '}
               {formatBytes(summary.otherStates.reduce((sum, state) => sum + state.bytes, 0))}

@@ -2,6 +2,7 @@
 
 import type { ModelSummary } from '../../model/open/summary.ts';
 import type { StudioState } from '../../state/state.ts';
+import { PROBLEMS } from '../../words/model.ts';
 import { Panel } from '../kit/Panel.tsx';
 import { useStudio } from '../studioContext.ts';
 
@@ -20,15 +21,13 @@ export function ProblemsPanel() {
   const summary = useStudio((state) => state.model.current?.summary);
   if (!summary) return null;
   return (
-    <Panel id="problems" title="Worth knowing" testId="problems">
+    <Panel id="problems" title={PROBLEMS.title} testId="problems">
       <ul style={{ margin: 0, paddingLeft: 18 }}>
         {summary.problems.map((problem) => (
           <li key={problem.code + problem.message}>{problem.message}</li>
         ))}
         {fixedBlocks(summary).map((block) => (
-          <li key={block.index}>
-            Block {block.index} cannot be removed: {block.unremovable}
-          </li>
+          <li key={block.index}>{PROBLEMS.fixed(block.index, block.unremovable ?? '')}</li>
         ))}
       </ul>
     </Panel>

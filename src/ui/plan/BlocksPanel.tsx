@@ -4,7 +4,6 @@ import { command } from '../../state/commands.ts';
 import { endsLocked } from '../../state/plan/locks.ts';
 import { countWords } from '../../state/plan/selectors.ts';
 import { BLOCKS } from '../../words/blocks.ts';
-import { GoalSection } from '../goal/GoalSection.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -36,7 +35,6 @@ export function BlocksPanel() {
         <CommandButton id="keep-all" label={BLOCKS.keepAll} />
       </div>
       <RemoveLowest />
-      <GoalSection />
       {wide ? (
         list
       ) : (

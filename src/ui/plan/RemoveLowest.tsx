@@ -46,7 +46,7 @@ export function RemoveLowest() {
       </p>
       {!ofSublayers && <OrderBy />}
       {refusal && (
-        <p className={css.refusal} role="status" data-testid="refusal">
+        <p className={css.refusal} data-testid="refusal">
           {refusal}
         </p>
       )}

@@ -1,6 +1,7 @@
 // What the numbers of the result were measured on, or why there are none yet.
 
 import { effectView } from '../../state/effect/selectors.ts';
+import { sizeRemark } from '../../state/effect/sizes.ts';
 import { engineJob } from '../../state/jobs.ts';
 import { measuredOn } from '../../state/score/selectors.ts';
 import { JOBS } from '../../state/state.ts';
@@ -17,7 +18,8 @@ export function EffectStatus() {
   const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const dtype = useStudio((state) => state.export.dtype);
   const actions = useActions();
-  const sizes = sizesAre(dtype);
+  const remark = useStudio(sizeRemark);
+  const sizes = [sizesAre(dtype), remark].filter(Boolean).join(' ');
   if (!original)
     return (
       <p className={css.status}>

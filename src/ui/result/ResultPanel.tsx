@@ -6,8 +6,10 @@ import { CommandButton } from '../kit/CommandButton.tsx';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { Panel } from '../kit/Panel.tsx';
+import { SpeedSummary } from '../speed/SpeedSummary.tsx';
 import { StabilityNoise } from '../stability/StabilityNoise.tsx';
 import { useStudio } from '../studioContext.ts';
+import { Verdict } from '../verdict/Verdict.tsx';
 import { EffectStatus } from './EffectStatus.tsx';
 import { EffectTable } from './EffectTable.tsx';
 import css from './result.module.css';
@@ -17,7 +19,9 @@ export function ResultPanel() {
   return (
     <Panel id="result" title={RESULT.title} sub={kept}>
       <EffectTable />
+      <Verdict />
       <EffectStatus />
+      <SpeedSummary />
       <StabilityNoise />
       <ErrorNotice place="plan" />
       <div className={css.actions}>

@@ -2,6 +2,7 @@
 // the result in one line.
 
 import { formatBytes } from '../../quantities.ts';
+import { formatGain } from '../../spread.ts';
 import { effectView } from '../../state/effect/selectors.ts';
 import { countWords } from '../../state/plan/selectors.ts';
 import { speedView } from '../../state/speed/selectors.ts';
@@ -49,7 +50,7 @@ export function ResultStrip() {
           {size && <span>{formatBytes(size.bytes)}</span>}
           {speed.gain && (
             <span className={speed.stale ? kit.stale : undefined}>
-              {speed.gain.ratio.toFixed(2)} ×
+              {formatGain(speed.gain.ratio, speed.gain.ci95)}
             </span>
           )}
         </button>

@@ -16,7 +16,7 @@ import {
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { StudioState } from '../../state/state.ts';
 import { canScoreSublayers, showsSublayers } from '../../state/sublayers/selectors.ts';
-import { DEVICE_NAMES } from '../device/deviceNames.ts';
+import { DEVICE_NAMES } from '../../words/device.ts';
 import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { InterruptedCards } from '../interrupted/InterruptedCard.tsx';
 import { KeptLooking, ScoredAgo } from '../kept/KeptNotes.tsx';
@@ -133,7 +133,7 @@ function Reading() {
   if (ofSublayers) return <SublayersReading />;
   const idle = view.growing
     ? `The curve grows as blocks are scored, on ${on}.`
-    : 'Click a block to remove or restore it; shift-click for a range.';
+    : 'Select a block to remove or restore it; hold Shift for a range.';
   return (
     <p className={css.reading} data-testid="reading">
       {point ? inWords(point) : idle}

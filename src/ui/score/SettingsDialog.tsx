@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 import type { ScoreSettings } from '../../contract/score.ts';
-import { DEVICE_NAMES } from '../device/deviceNames.ts';
+import { DEVICE_NAMES } from '../../words/device.ts';
 import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
@@ -193,9 +193,5 @@ function BudgetField({ id }: { id: string }) {
 
 function Memory() {
   const memory = useStudio((state) => state.score.memory);
-  return (
-    <p className={kit.note} role="status">
-      {memory ? memoryInAll(memory) : 'Memory is not known yet.'}
-    </p>
-  );
+  return <p className={kit.note}>{memory ? memoryInAll(memory) : 'Memory is not known yet.'}</p>;
 }

@@ -3,7 +3,8 @@
 import { lazy, Suspense, useState } from 'react';
 import { engineJob } from '../../state/jobs.ts';
 import { remarksOf } from '../../state/score/selectors.ts';
-import { hasPaths, isOnCurve, pathsView, unmeasured } from '../../state/search/selectors.ts';
+import { isOnCurve } from '../../state/search/measured.ts';
+import { hasPaths, pathsView, unmeasured } from '../../state/search/selectors.ts';
 import type { SearchPath } from '../../state/search/state.ts';
 import { formatPpl, formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';

@@ -2,8 +2,8 @@
 
 import { formatBytes } from '../../quantities.ts';
 import { engineJob } from '../../state/jobs.ts';
+import { DEVICE_NAMES } from '../../words/device.ts';
 import { deviceWords, PAGE } from '../../words/page.ts';
-import { DEVICE_NAMES } from '../device/deviceNames.ts';
 import { formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';

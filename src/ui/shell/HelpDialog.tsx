@@ -1,57 +1,72 @@
-// Keys and gestures, from the commands themselves, and the terms of the page.
+// Help: what the page does, the terms, the keys (from the commands themselves), and about.
 
 import { COMMANDS } from '../../state/commands.ts';
+import { VERSION } from '../../version.ts';
+import { HELP } from '../../words/help.ts';
+import { TERMS } from '../../words/terms.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { keyName } from '../kit/keyName.ts';
 import kit from '../kit/kit.module.css';
+import { PaperLink } from '../kit/PaperLink.tsx';
+import { useFirstFocus } from '../kit/useFirstFocus.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import css from './help.module.css';
 
-const LIST_KEYS: readonly [string, string][] = [
-  ['↑ ↓ Home End', 'move through the blocks'],
-  ['Space', 'remove or restore the block'],
-  ['Shift+↑ ↓', 'extend the range, as shift-click does'],
-  ['L', 'lock or unlock the block'],
-  ['→', 'show the sublayers of the block, then go to its lock'],
-  ['←', 'go back to the block, then hide its sublayers'],
-];
-
-const TERMS: readonly string[] = [
-  'Perplexity is exp of the mean negative log-likelihood per token: lower is better. The ' +
-    'score of a block is the perplexity of the model without it: a low score means the block ' +
-    'can be removed. Error bars are 95 % intervals over the windows, paired with the ' +
-    'original. Blocks within noise of each other share a letter.',
-  'The sublayers of a block, attention and feed-forward, can be scored and removed on their ' +
-    'own. The iterative search removes the block that costs least, scores the rest again, and ' +
-    'repeats; a one-shot path removes blocks in the order of one criterion.',
-  'By every criterion, low means safe to remove; the Criteria panel says how each is computed. A ' +
-    'calibration study shows how far an order depends on its windows.',
-  'An evaluation measures original and pruned model on a text that the plan was not chosen ' +
-    'on; compare its numbers only with others of the same text, segment length and BOS ' +
-    'setting.',
-  'Drop a .txt file to score or evaluate on your own text, a block_order.csv to use its ' +
-    'order, or an espalier.json onto its source model to restore a plan.',
-  'Tokens per second is batch size × new tokens over the time of a whole run, prompt ' +
-    'included, as the mean of the runs. TTFT is the time to the first token; decode tok/s ' +
-    'counts the tokens after it. A prediction is a line through latencies measured with the ' +
-    'same settings on the same device; it is drawn dashed and never mixed with measurements.',
-];
+/** Keys come last, and folded, where there is most likely no keyboard. */
+const isTouch = () => window.matchMedia('(pointer: coarse)').matches;
 
 export default function HelpDialog() {
   const actions = useActions();
-  const singleKeys = useStudio((state) => state.view.singleKeys);
+  const top = useFirstFocus<HTMLElement>();
   return (
-    <Dialog title="Keyboard and help" onClose={() => actions.openDialog(null)} testId="help-dialog">
-      <h3>Anywhere</h3>
-      <dl className={kit.facts}>
-        {COMMANDS.filter((command) => command.keys.length > 0).map((command) => (
-          <div key={command.id} style={{ display: 'contents' }}>
-            <dt>
-              <kbd>{keyName(command.keys[0]!)}</kbd>
-            </dt>
-            <dd>{command.label}</dd>
-          </div>
-        ))}
-      </dl>
+    <Dialog title={HELP.title} onClose={() => actions.openDialog(null)} testId="help-dialog">
+      <section ref={top} tabIndex={-1} className={css.part} aria-labelledby="help-does">
+        <h3 id="help-does">{HELP.does}</h3>
+        <ol className={css.steps}>
+          {HELP.steps.map((step) => (
+            <li key={step}>{step}</li>
+          ))}
+        </ol>
+      </section>
+      <section className={css.part} aria-labelledby="help-files">
+        <h3 id="help-files">{HELP.files}</h3>
+        <Pairs pairs={HELP.fileKinds} />
+      </section>
+      <section className={css.part} aria-labelledby="help-terms" data-testid="help-terms">
+        <h3 id="help-terms">{HELP.terms}</h3>
+        <dl className={css.terms}>
+          {Object.values(TERMS).map(({ name, explanation }) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{explanation}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
+      <details open={!isTouch()} data-testid="help-keys">
+        <summary>{HELP.keys}</summary>
+        <Keys />
+      </details>
+      <section className={css.part} aria-labelledby="help-about" data-testid="about">
+        <h3 id="help-about">{HELP.about}</h3>
+        <p>{HELP.version(VERSION)}</p>
+        <p>
+          {HELP.paper} <PaperLink full />.
+        </p>
+        <p>{HELP.private}</p>
+      </section>
+    </Dialog>
+  );
+}
+
+function Keys() {
+  const actions = useActions();
+  const singleKeys = useStudio((state) => state.view.singleKeys);
+  const commands = COMMANDS.filter(({ keys }) => keys.length > 0);
+  return (
+    <div className={css.part}>
+      <h4>{HELP.anywhere}</h4>
+      <Pairs pairs={commands.map(({ keys, label }) => [keyName(keys[0]!), label])} keys />
       <label>
         <input
           type="checkbox"
@@ -59,25 +74,23 @@ export default function HelpDialog() {
           data-testid="single-keys"
           onChange={() => actions.setSingleKeys(!singleKeys)}
         />{' '}
-        Single keys run commands anywhere on the page
+        {HELP.singleKeys}
       </label>
-      <h3>In the block list</h3>
-      <dl className={kit.facts}>
-        {LIST_KEYS.map(([keys, what]) => (
-          <div key={keys} style={{ display: 'contents' }}>
-            <dt>
-              <kbd>{keys}</kbd>
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
-      <h3>Terms</h3>
-      {TERMS.map((text) => (
-        <p key={text} className={kit.note}>
-          {text}
-        </p>
+      <h4>{HELP.inList}</h4>
+      <Pairs pairs={HELP.listKeys} keys />
+    </div>
+  );
+}
+
+function Pairs({ pairs, keys = false }: { pairs: readonly (readonly string[])[]; keys?: boolean }) {
+  return (
+    <dl className={keys ? kit.facts : css.terms}>
+      {pairs.map(([what, does]) => (
+        <div key={what} style={keys ? { display: 'contents' } : undefined}>
+          <dt>{keys ? <kbd>{what}</kbd> : what}</dt>
+          <dd>{does}</dd>
+        </div>
       ))}
-    </Dialog>
+    </dl>
   );
 }

@@ -1,131 +1,119 @@
-// Tokens per second of original and pruned, each on a card with its perplexity and size.
+// Speed of original and pruned, and the gain, each on a card with its spread.
 
-import type { VariantMeasure } from '../../contract/speed.ts';
-import { formatBytes } from '../../quantities.ts';
-import { effectView } from '../../state/effect/selectors.ts';
+import type { Ends } from '../../spread.ts';
+import { formatBySpread, formatEnds, formatGain } from '../../spread.ts';
 import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
-import { formatChange, formatPpl, formatRate } from '../format.ts';
+import { interval, rangeOfRuns, SPEED } from '../../words/speed.ts';
+import { SPEED_SUMMARY } from '../../words/speedSummary.ts';
 import kit from '../kit/kit.module.css';
+import { Term } from '../kit/Term.tsx';
 import { useStudio } from '../studioContext.ts';
+import { figuresOf } from './figures.ts';
 import css from './speed.module.css';
 
 export function SpeedCards() {
+  const view = useStudio(speedView);
+  const hasPlan = useStudio((state) => state.plan.present.removed.length > 0);
   return (
     <div className={css.cards}>
-      <OriginalCard />
-      <PrunedCard />
+      <OriginalCard view={view} />
+      <PrunedCard view={view} hasPlan={hasPlan} />
+      <GainCard view={view} hasPlan={hasPlan} />
     </div>
   );
 }
 
-function OriginalCard() {
-  const { original, errors } = useStudio(speedView);
-  const { original: baseline } = useStudio(effectView);
-  const bytes = useStudio((state) => state.model.current?.summary.bytes ?? 0);
-  const runs = original ? spread(original) : 'not measured';
+const Rate = () => <Term id="tokensPerSecond">{SPEED_SUMMARY.tokensPerSecond}</Term>;
+
+function OriginalCard({ view: { original, errors } }: { view: SpeedView }) {
+  const stat = original?.speed.throughput;
   return (
     <article className={css.card} aria-labelledby="speed-original">
-      <h3 id="speed-original">original</h3>
-      <p className={css.big} data-testid="toks-original" data-kind={original ? 'measured' : 'none'}>
-        {original ? formatRate(original.speed.throughput.mean) : '–'} <small>tok/s</small>
+      <h3 id="speed-original">
+        {SPEED.original}, {SPEED.wholeRun}
+      </h3>
+      <p className={css.big} data-testid="toks-original" data-kind={stat ? 'measured' : 'none'}>
+        {stat ? formatBySpread(stat.mean, [stat.min, stat.max]) : '–'} <Rate />
       </p>
       <p className={css.spread}>
-        {errors.original ? <Failed message={errors.original.message} /> : runs}
-      </p>
-      <p className={css.line}>
-        <abbr title="perplexity">PPL</abbr>{' '}
-        <b data-testid="speed-ppl-original">{baseline ? formatPpl(baseline.nll) : '–'}</b> <i />
-        <span>size</span>{' '}
-        <b data-testid="speed-file-original">{formatBytes(original?.info.fileBytes ?? bytes)}</b>
-        <i />
+        <Failed message={errors.original?.message}>
+          {stat ? runs([stat.min, stat.max], original.speed.runs) : SPEED.notMeasured}
+        </Failed>
       </p>
     </article>
   );
 }
 
-function PrunedCard() {
-  const view = useStudio(speedView);
-  const effect = useStudio(effectView);
-  const hasPlan = useStudio((state) => state.plan.present.removed.length > 0);
-  const bytes = useStudio((state) => state.model.current?.summary.bytes ?? 0);
-  const { original: baseline, pruned } = effect;
-  const fileBytes = view.pruned && !view.stale ? view.pruned.info.fileBytes : effect.size?.bytes;
-  const ppl =
-    hasPlan && pruned && baseline ? formatChange(Math.exp(baseline.nll), Math.exp(pruned.nll)) : '';
-  const worse = !!baseline && !!pruned && pruned.nll > baseline.nll;
-  const sign = worse ? kit.bad : kit.good;
+interface Props {
+  view: SpeedView;
+  hasPlan: boolean;
+}
+
+function PrunedCard({ view, hasPlan }: Props) {
+  const { kind, rate } = figuresOf(view, hasPlan);
+  const words = {
+    measured: runs(rate?.ends ?? [0, 0], view.pruned?.speed.runs ?? 0),
+    predicted: SPEED.predicted,
+    stale: view.staleWords,
+    none: hasPlan ? SPEED.notMeasured : SPEED.nothingRemoved,
+  };
   return (
     <article className={css.card} aria-labelledby="speed-pruned">
       <h3 id="speed-pruned">
-        pruned <Gain view={view} />
+        {SPEED.pruned}, {SPEED.wholeRun}
       </h3>
-      <Figure view={view} hasPlan={hasPlan} />
-      <p className={css.line}>
-        <abbr title="perplexity">PPL</abbr>{' '}
-        <b data-testid="speed-ppl-pruned" className={effect.stale ? kit.stale : undefined}>
-          {hasPlan && pruned ? formatPpl(pruned.nll) : '–'}
-        </b>{' '}
-        <i className={effect.stale ? kit.stale : sign}>{ppl}</i>
-        <span>size</span>{' '}
-        <b data-testid="speed-file-pruned">{hasPlan && fileBytes ? formatBytes(fileBytes) : '–'}</b>
-        <i className={kit.good}>
-          {hasPlan && fileBytes
-            ? formatChange(view.original?.info.fileBytes ?? bytes, fileBytes)
-            : ''}
-        </i>
+      <p
+        className={`${css.big} ${kind === 'stale' ? kit.stale : ''}`}
+        data-testid="toks-pruned"
+        data-kind={kind}
+      >
+        {rate ? formatBySpread(rate.mean, rate.ends) : '–'} <Rate />
+      </p>
+      <p className={css.spread}>
+        <Failed message={view.errors.pruned?.message}>{words[kind]}</Failed>
       </p>
     </article>
   );
 }
 
-function Figure({ view, hasPlan }: { view: SpeedView; hasPlan: boolean }) {
-  const { kind, rate, words } = figureOf(view, hasPlan);
-  const { pruned: failure } = view.errors;
-  const stale = kind === 'stale' ? kit.stale : '';
+function GainCard({ view, hasPlan }: Props) {
+  const { kind, gain, noise } = figuresOf(view, hasPlan);
+  const sign = gain && gain.ratio > 1 ? kit.good : kit.bad;
+  const hasInterval = gain !== null && gain.ends[1] > gain.ends[0];
+  const words = {
+    measured: hasInterval ? interval(formatEnds(gain.ends)) : SPEED.oneRun,
+    predicted: SPEED.predicted,
+    stale: view.staleWords,
+    none: SPEED.afterMeasuring,
+  };
   return (
-    <>
-      <p className={`${css.big} ${stale}`} data-testid="toks-pruned" data-kind={kind}>
-        {rate === null ? '–' : formatRate(rate)} <small>tok/s</small>
+    <article className={css.card} aria-labelledby="speed-gain-title">
+      <h3 id="speed-gain-title">
+        <Term id="gain">{SPEED.gain}</Term>, {SPEED.wholeRun}
+      </h3>
+      <p
+        className={`${css.big} ${kind === 'stale' ? kit.stale : ''}`}
+        data-testid="gain"
+        data-kind={gain ? kind : 'none'}
+      >
+        <span className={kind === 'measured' && !noise ? sign : undefined}>
+          {gain ? formatGain(gain.ratio, gain.ends) : '–'}
+        </span>
       </p>
-      <p className={css.spread}>{failure ? <Failed message={failure.message} /> : words}</p>
-    </>
+      <p className={css.spread}>{gain ? words[kind] : SPEED.afterMeasuring}</p>
+    </article>
   );
 }
 
-/** Measured, else predicted, else that of an older plan, else nothing. */
-function figureOf({ pruned, stale, staleWords, prediction }: SpeedView, hasPlan: boolean) {
-  if (pruned && !stale)
-    return { kind: 'measured', rate: pruned.speed.throughput.mean, words: spread(pruned) };
-  if (prediction)
-    return { kind: 'predicted', rate: prediction.tokensPerSecond, words: 'predicted' };
-  if (pruned) return { kind: 'stale', rate: pruned.speed.throughput.mean, words: staleWords };
-  return { kind: 'none', rate: null, words: hasPlan ? 'not measured' : 'nothing is removed' };
-}
-
-function Gain({ view: { gain, stale } }: { view: SpeedView }) {
-  if (!gain || stale) return null;
-  const sign = gain.ratio > 1 ? kit.good : kit.bad;
-  return (
-    <span
-      className={`${css.gain} ${gain.noise ? kit.sub : sign}`}
-      data-testid="gain"
-      title={`95 % interval over the runs: ${times(gain.ci95[0])} to ${times(gain.ci95[1])}`}
-    >
-      {times(gain.ratio)}
-    </span>
-  );
-}
-
-const times = (ratio: number) => `${ratio.toFixed(2)} ×`;
-
-function Failed({ message }: { message: string }) {
-  return (
+function Failed({ message, children }: { message: string | undefined; children: string }) {
+  return message ? (
     <span className={kit.bad} title={message}>
-      failed, see below
+      {SPEED.failed}
     </span>
+  ) : (
+    children
   );
 }
 
-function spread({ speed: { throughput, runs } }: VariantMeasure): string {
-  return runs > 1 ? `${formatRate(throughput.min)} to ${formatRate(throughput.max)}` : 'one run';
-}
+const runs = (ends: Ends, count: number): string =>
+  count > 1 ? rangeOfRuns(formatEnds(ends), count) : SPEED.oneRun;

@@ -1,8 +1,25 @@
 // How the speed was measured, whether the gain may be noise, what was predicted, what failed.
 
+import { formatBySpread, formatGain, formatGainSpread, formatSpread } from '../../spread.ts';
 import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
-import { formatRate } from '../format.ts';
+import { TIMES } from '../../state/speed/time.ts';
+import {
+  failedWords,
+  gainWords,
+  lineWords,
+  measuredBy,
+  noiseWords,
+  outsideWords,
+  partedWords,
+  pooledWords,
+  predictedWords,
+  SPEED,
+  staleWords,
+} from '../../words/speed.ts';
+import { withTime } from '../../words/speedSummary.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
+import { Term } from '../kit/Term.tsx';
 import { useStudio } from '../studioContext.ts';
 import css from './speed.module.css';
 
@@ -12,18 +29,18 @@ export function SpeedStatus() {
   const live = useStudio((state) => state.speed.notes);
   const notes = live.length ? live : view.notes;
   return (
-    <>
+    <div>
       <div className={css.status} data-testid="speed-status">
         {view.protocol ? (
           <p data-testid="speed-protocol">
-            {view.protocol}, {view.devices.join(' against ')}
-            {view.cache && `, ${view.cache}`}.
+            <Term id="protocol">{SPEED.protocol}</Term>:{' '}
+            {measuredBy(view.protocol, view.devices, view.cache)}
           </p>
         ) : (
-          <p>Not measured yet. Runs alternate between original and pruned.</p>
+          <p>{SPEED.none}</p>
         )}
-        {view.stale && <p>The pruned numbers are {view.staleWords}.</p>}
-        {hasPlan && <Noise view={view} />}
+        {view.stale && <p>{staleWords(view.staleWords)}</p>}
+        {hasPlan && <Gain view={view} />}
         {hasPlan && <Predicted view={view} />}
         <Failures view={view} />
       </div>
@@ -34,49 +51,80 @@ export function SpeedStatus() {
           ))}
         </ul>
       )}
+    </div>
+  );
+}
+
+function Gain({ view: { gain, gains, stale, mode } }: { view: SpeedView }) {
+  if (!gain || stale) return null;
+  const shown = formatGainSpread(gain.ratio, gain.ci95);
+  return (
+    <>
+      {gain.noise ? (
+        <p className={kit.bad} data-testid="speed-noise">
+          {noiseWords(shown)} {mode === 'quick' && SPEED.paperSteadier}
+        </p>
+      ) : (
+        <p data-testid="speed-gain">
+          <Term id="paired">{SPEED.paired}</Term> {gainWords(shown)}
+        </p>
+      )}
+      {gains.length > 1 && (
+        <p data-testid="speed-pooled">
+          {pooledWords(gains.map(({ ratio, ci95 }) => formatGain(ratio, ci95)))}
+        </p>
+      )}
     </>
   );
 }
 
-function Noise({ view: { gain, stale, mode } }: { view: SpeedView }) {
-  if (!gain || stale) return null;
-  const [low, high] = gain.ci95;
-  const interval = `95 %: ${low.toFixed(2)} to ${high.toFixed(2)}`;
-  if (gain.noise) {
-    return (
-      <p className={kit.bad} data-testid="speed-noise">
-        Gain {gain.ratio.toFixed(2)} × ({interval}) may be noise: runs differ more than the models
-        do.
-        {mode === 'quick' && ' The paper’s protocol makes more runs.'}
-      </p>
-    );
-  }
-  return (
-    <p data-testid="speed-gain">
-      Gain {gain.ratio.toFixed(2)} × ({interval}).
-    </p>
-  );
-}
-
-function Predicted({ view: { prediction, predicted } }: { view: SpeedView }) {
+function Predicted({ view }: { view: SpeedView }) {
+  const { prediction, predicted, parted } = view;
   if (prediction) {
-    const { tokensPerSecond, fit, blocks } = prediction;
-    const line = `${ms(fit.a)} + ${ms(fit.b)} × blocks`;
+    const { tokensPerSecond, gain, fit, blocks } = prediction;
     const beyond = blocks < fit.blocks[0] || blocks > fit.blocks[1];
     return (
       <p className={css.predicted} data-testid="prediction">
-        Predicted {formatRate(tokensPerSecond)} tok/s for this plan, from a latency of {line} ms
-        {beyond && `, outside the measured ${fit.blocks[0]} to ${fit.blocks[1]} blocks`}.
+        {predictedWords(rate(tokensPerSecond), `${gain.toFixed(2)} ×`)}{' '}
+        {lineWords(ms(fit.a), ms(fit.b))}
+        {beyond && outsideWords(...fit.blocks)}.
       </p>
     );
   }
   if (!predicted) return null;
+  if (parted) return <Parted view={view} predicted={predicted.tokensPerSecond} />;
   return (
     <p className={css.predicted} data-testid="prediction">
-      Predicted {formatRate(predicted.tokensPerSecond)} tok/s.
+      {predictedWords(rate(predicted.tokensPerSecond))}
     </p>
   );
 }
+
+/** Prediction and measurement contradict each other: said plainly, with the way to find out. */
+function Parted({ view: { pruned, gains }, predicted }: { view: SpeedView; predicted: number }) {
+  const needed = useStudio(TIMES.quick);
+  if (!pruned) return null;
+  const { mean, min, max } = pruned.speed.throughput;
+  return (
+    <div className={kit.callout} data-testid="speed-parted">
+      <p>
+        {partedWords(
+          formatSpread(mean, [min, max], 'tok/s'),
+          `${rate(predicted)} tok/s`,
+          Math.max(1, gains.length),
+        )}
+      </p>
+      <CommandButton
+        id="measure"
+        label={withTime(SPEED.again, needed)}
+        testId="speed-measure-again"
+      />
+    </div>
+  );
+}
+
+/** A predicted rate has no spread of its own. */
+const rate = (value: number) => formatBySpread(value, [value, value]);
 
 const ms = (seconds: number) => (seconds * 1000).toPrecision(3).replace('-', '−');
 
@@ -86,7 +134,7 @@ function Failures({ view: { errors } }: { view: SpeedView }) {
   );
   return all.map(({ which, error }) => (
     <p key={which} className={kit.bad} role="alert" data-testid={`speed-failed-${which}`}>
-      The {which === 'original' ? 'original' : 'pruned model'} failed: {error.message} {error.hint}
+      {failedWords(which, error.message, error.hint)}
     </p>
   ));
 }

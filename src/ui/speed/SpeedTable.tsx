@@ -4,28 +4,38 @@ import { mean } from '../../analysis/perplexity.ts';
 import type { Stat } from '../../analysis/speed.ts';
 import type { VariantMeasure } from '../../contract/speed.ts';
 import { formatBytes } from '../../quantities.ts';
+import { formatBySpread } from '../../spread.ts';
 import { speedView } from '../../state/speed/selectors.ts';
-import { formatChange, formatRate, formatShort } from '../format.ts';
+import { medianAndRange, SPEED_ROWS } from '../../words/speed.ts';
+import type { TermId } from '../../words/terms.ts';
+import { formatChange, formatShort } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';
+import { Term } from '../kit/Term.tsx';
 import { useStudio } from '../studioContext.ts';
 
 interface Line {
   id: string;
+  term: TermId;
   name: string;
   of(measure: VariantMeasure): number | null;
   /** The runs, for the cell's title. */
   stat?(measure: VariantMeasure): Stat | null;
-  format(value: number): string;
+  /** With as many digits as the range of the runs allows. */
+  format(value: number, stat?: Stat | null): string;
   /** Whether a higher value is better. */
   more: boolean;
 }
 
+const rate = (value: number, stat?: Stat | null) =>
+  formatBySpread(value, stat ? [stat.min, stat.max] : [value, value], 2);
+
 const LINES: readonly Line[] = [
   {
     id: 'ttft',
-    name: 'TTFT',
+    term: 'ttft',
+    name: SPEED_ROWS.ttft,
     of: ({ speed }) => speed.ttft.mean,
     stat: ({ speed }) => speed.ttft,
     format: formatShort,
@@ -33,30 +43,34 @@ const LINES: readonly Line[] = [
   },
   {
     id: 'decode',
-    name: 'decode tok/s',
+    term: 'decode',
+    name: SPEED_ROWS.decode,
     of: ({ speed }) => speed.decode?.mean ?? null,
     stat: ({ speed }) => speed.decode,
-    format: formatRate,
+    format: rate,
     more: true,
   },
   {
     id: 'prefill',
-    name: 'prefill tok/s',
+    term: 'prefill',
+    name: SPEED_ROWS.prefill,
     of: ({ speed }) => speed.prefill.mean,
     stat: ({ speed }) => speed.prefill,
-    format: formatRate,
+    format: rate,
     more: true,
   },
   {
     id: 'load',
-    name: 'load time',
+    term: 'loadTime',
+    name: SPEED_ROWS.load,
     of: ({ loads }) => (loads.length ? mean(loads) : null),
     format: formatShort,
     more: false,
   },
   {
     id: 'device-bytes',
-    name: 'device memory',
+    term: 'deviceMemory',
+    name: SPEED_ROWS.deviceMemory,
     of: ({ deviceBytes }) => deviceBytes,
     format: formatBytes,
     more: false,
@@ -92,9 +106,11 @@ function Row({ line, original, pruned, stale }: RowProps) {
   const sign = better ? kit.good : kit.bad;
   return (
     <tr>
-      <th scope="row">{line.name}</th>
+      <th scope="row">
+        <Term id={line.term}>{line.name}</Term>
+      </th>
       <td data-testid={`${line.id}-original`} title={range(line, original)}>
-        {from === null ? '–' : line.format(from)}
+        {from === null ? '–' : line.format(from, original && line.stat?.(original))}
       </td>
       <td
         data-testid={`${line.id}-pruned`}
@@ -102,7 +118,7 @@ function Row({ line, original, pruned, stale }: RowProps) {
         data-stale={stale}
         className={stale ? kit.stale : undefined}
       >
-        {to === null ? '–' : line.format(to)}
+        {to === null ? '–' : line.format(to, pruned && line.stat?.(pruned))}
       </td>
       <td className={stale ? kit.stale : sign}>{change}</td>
     </tr>
@@ -112,7 +128,6 @@ function Row({ line, original, pruned, stale }: RowProps) {
 function range({ stat, format }: Line, measure: VariantMeasure | null): string | undefined {
   const found = measure && stat?.(measure);
   return found
-    ? `mean of ${measure.speed.runs} runs, median ${format(found.median)}, ` +
-        `${format(found.min)} to ${format(found.max)}`
+    ? medianAndRange(measure.speed.runs, format(found.median), format(found.min), format(found.max))
     : undefined;
 }

@@ -87,7 +87,7 @@ export function SublayersReading() {
           </span>{' '}
           {growing
             ? 'The curves grow as sublayers are scored.'
-            : 'Click a sublayer to remove or restore it.'}
+            : 'Select a sublayer to remove or restore it.'}
         </>
       )}
     </p>

@@ -1,94 +1,134 @@
 // Two pinned variants side by side, with the change from the first to the second.
 
+import type { ReactNode } from 'react';
 import { formatBytes } from '../../quantities.ts';
+import { formatBySpread, formatGain } from '../../spread.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { comparison } from '../../state/variants/variants.ts';
-import { formatChange, formatPpl, formatRate, formatShort } from '../format.ts';
+import { comparison, gainOf, type VariantRow } from '../../state/variants/variants.ts';
+import type { TermId } from '../../words/terms.ts';
+import { COMPARED, onlyIn, VARIANTS } from '../../words/variants.ts';
+import { formatChange, formatPpl, formatShort } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
+import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './variants.module.css';
+
+interface Line {
+  name: keyof typeof COMPARED;
+  term: TermId;
+  of(row: VariantRow): number | null;
+  format(value: number, row: VariantRow): string;
+  /** Whether a higher value is better. */
+  more: boolean;
+  ofSpeed?: true;
+}
+
+const LINES: readonly Line[] = [
+  {
+    name: 'ppl',
+    term: 'perplexity',
+    of: ({ nll }) => (nll === null ? null : Math.exp(nll)),
+    format: (value) => formatPpl(Math.log(value)),
+    more: false,
+  },
+  {
+    name: 'gain',
+    term: 'gain',
+    of: gainOf,
+    format: (value, { ci95 }) => formatGain(value, ci95 ?? [value, value]),
+    more: true,
+    ofSpeed: true,
+  },
+  {
+    name: 'toks',
+    term: 'rebased',
+    of: ({ rebased }) => rebased?.throughput ?? null,
+    format: (value, { rebased }) => formatBySpread(value, rebased?.ends ?? [value, value]),
+    more: true,
+    ofSpeed: true,
+  },
+  {
+    name: 'ttft',
+    term: 'ttft',
+    of: ({ rebased }) => rebased?.ttft ?? null,
+    format: formatShort,
+    more: false,
+    ofSpeed: true,
+  },
+  {
+    name: 'size',
+    term: 'size',
+    of: ({ fileBytes }) => fileBytes,
+    format: formatBytes,
+    more: false,
+  },
+  {
+    name: 'device',
+    term: 'deviceMemory',
+    of: ({ measure }) => measure?.deviceBytes ?? null,
+    format: formatBytes,
+    more: false,
+  },
+];
 
 export function VariantComparison() {
   const found = useStudio(comparison);
   const actions = useActions();
   if (!found) return null;
   const { a, b, onlyA, onlyB, speedsCompare } = found;
-  const lines: [
-    name: string,
-    from: number | null,
-    to: number | null,
-    format: (value: number) => string,
-    more: boolean,
-  ][] = [
-    [
-      'perplexity',
-      a.nll === null ? null : Math.exp(a.nll),
-      b.nll === null ? null : Math.exp(b.nll),
-      (v) => formatPpl(Math.log(v)),
-      false,
-    ],
-    [
-      'tok/s',
-      a.measure?.speed.throughput.mean ?? null,
-      b.measure?.speed.throughput.mean ?? null,
-      formatRate,
-      true,
-    ],
-    [
-      'TTFT',
-      a.measure?.speed.ttft.mean ?? null,
-      b.measure?.speed.ttft.mean ?? null,
-      formatShort,
-      false,
-    ],
-    ['size', a.fileBytes, b.fileBytes, formatBytes, false],
-    [
-      'device memory',
-      a.measure?.deviceBytes ?? null,
-      b.measure?.deviceBytes ?? null,
-      formatBytes,
-      false,
-    ],
-  ];
-  const isSpeed = (name: string) => name === 'tok/s' || name === 'TTFT';
   return (
-    <section className={css.compare} aria-label="Comparison of two variants" data-testid="compare">
+    <section className={css.compare} aria-label={VARIANTS.comparison} data-testid="compare">
       <table>
         <ComparedHead from={a.name} to={b.name} />
         <tbody>
-          {lines.map(([name, from, to, format, more]) => {
-            const change =
-              from !== null && to !== null && (speedsCompare || !isSpeed(name))
-                ? formatChange(from, to)
-                : '';
-            const better = from !== null && to !== null && to > from === more;
-            return (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                <td>{from === null ? '–' : format(from)}</td>
-                <td>{to === null ? '–' : format(to)}</td>
-                <td className={better ? kit.good : kit.bad}>{change}</td>
-              </tr>
-            );
-          })}
+          {LINES.map((line) => (
+            <Row
+              key={line.name}
+              line={line}
+              a={a}
+              b={b}
+              compares={speedsCompare || line.ofSpeed === undefined}
+            />
+          ))}
         </tbody>
       </table>
       <p className={kit.sub}>
-        {onlyA.length > 0 && `Removed only in ${a.name}: ${listUnits(onlyA)}. `}
-        {onlyB.length > 0 && `Removed only in ${b.name}: ${listUnits(onlyB)}. `}
-        {!speedsCompare &&
-          a.measure &&
-          b.measure &&
-          'Their speeds were measured differently and cannot be compared.'}
+        {onlyA.length > 0 && onlyIn(a.name, listUnits(onlyA))}
+        {onlyB.length > 0 && onlyIn(b.name, listUnits(onlyB))}
+        {!speedsCompare && a.measure && b.measure && VARIANTS.apart}
       </p>
       <button
         type="button"
         className={kit.quiet}
         onClick={() => [a, b].map((row) => actions.pinVariant(row.key))}
       >
-        Unpin both
+        {VARIANTS.unpin}
       </button>
     </section>
+  );
+}
+
+interface RowProps {
+  line: Line;
+  a: VariantRow;
+  b: VariantRow;
+  /** Whether a change says anything. */
+  compares: boolean;
+}
+
+function Row({ line: { name, term, of, format, more }, a, b, compares }: RowProps): ReactNode {
+  const [from, to] = [of(a), of(b)];
+  const change = from !== null && to !== null && compares ? formatChange(from, to) : '';
+  const better = from !== null && to !== null && to > from === more;
+  return (
+    <tr>
+      <th scope="row">
+        <Term id={term}>{COMPARED[name]}</Term>
+      </th>
+      <td>{from === null ? '–' : format(from, a)}</td>
+      <td>{to === null ? '–' : format(to, b)}</td>
+      <td className={better ? kit.good : kit.bad}>{change}</td>
+    </tr>
   );
 }

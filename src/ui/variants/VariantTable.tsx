@@ -2,26 +2,24 @@
 
 import { useState } from 'react';
 import { type VariantRow, wayOfRow, waysOf } from '../../state/variants/variants.ts';
+import {
+  applyLabel,
+  COLUMN_TITLES,
+  hideLabel,
+  pinLabel,
+  sortLabel,
+  VARIANTS,
+  waysWords,
+} from '../../words/variants.ts';
 import kit from '../kit/kit.module.css';
+import { Term } from '../kit/Term.tsx';
 import { useActions } from '../studioContext.ts';
-import { COLUMNS } from './columns.ts';
+import { COLUMNS, type Column, isPredicted } from './columns.ts';
+import { NEXT, type Order, orderOf, type Sort, sortedRows } from './sorting.ts';
+import { VariantName } from './VariantName.tsx';
 import css from './variants.module.css';
 
-interface Sort {
-  id: string;
-  down: boolean;
-}
-
-type Order = 'none' | 'ascending' | 'descending';
-
-const ARROWS: Record<Order, string> = { none: '', ascending: ' ↑', descending: ' ↓' };
-
-/** What a click on the head of a column makes of its order. */
-const NEXT: Record<Order, (id: string) => Sort | null> = {
-  none: (id) => ({ id, down: false }),
-  ascending: (id) => ({ id, down: true }),
-  descending: () => null,
-};
+const ARROWS: Record<Order, string> = { none: '↕', ascending: '↑', descending: '↓' };
 
 interface Props {
   rows: readonly VariantRow[];
@@ -30,16 +28,8 @@ interface Props {
 }
 
 export function VariantTable({ rows, hover, onHover }: Props) {
-  const [sort, setSort] = useState<Sort | null>(null);
-  const column = COLUMNS.find(({ id }) => id === sort?.id);
-  const sorted = column
-    ? [...rows].sort((a, b) => compare(column.value(a), column.value(b), sort?.down ?? false))
-    : rows;
+  const [sort, setSort] = useState<Sort | null>({ id: 'gain', down: true });
   const ways = waysOf(rows);
-  const orderOf = (id: string): Order => {
-    if (sort?.id !== id) return 'none';
-    return sort.down ? 'descending' : 'ascending';
-  };
   return (
     <>
       <div className={css.scroll}>
@@ -47,29 +37,24 @@ export function VariantTable({ rows, hover, onHover }: Props) {
           <thead>
             <tr>
               <th scope="col">
-                <span className={kit.hidden}>pin to compare</span>
+                <span className={kit.hidden}>{VARIANTS.pinHead}</span>
               </th>
-              <th scope="col">name</th>
-              {COLUMNS.map(({ id, title, hint }) => (
-                <th key={id} scope="col" aria-sort={orderOf(id)}>
-                  <button
-                    type="button"
-                    className={css.sort}
-                    title={hint}
-                    onClick={() => setSort(NEXT[orderOf(id)](id))}
-                  >
-                    {title}
-                    <span aria-hidden="true">{ARROWS[orderOf(id)]}</span>
-                  </button>
-                </th>
+              <th scope="col">{VARIANTS.nameHead}</th>
+              {COLUMNS.map((column) => (
+                <Head
+                  key={column.id}
+                  column={column}
+                  order={orderOf(sort, column.id)}
+                  onSort={setSort}
+                />
               ))}
               <th scope="col">
-                <span className={kit.hidden}>actions</span>
+                <span className={kit.hidden}>{VARIANTS.actionsHead}</span>
               </th>
             </tr>
           </thead>
           <tbody>
-            {sorted.map((row) => (
+            {sortedRows(rows, sort, ways).map((row) => (
               <Row
                 key={row.key}
                 row={row}
@@ -86,6 +71,30 @@ export function VariantTable({ rows, hover, onHover }: Props) {
   );
 }
 
+interface HeadProps {
+  column: Column;
+  order: Order;
+  onSort(sort: Sort | null): void;
+}
+
+/** The word explains itself; the arrow beside it sorts. */
+function Head({ column: { id, term }, order, onSort }: HeadProps) {
+  return (
+    <th scope="col" aria-sort={order} className={id === 'device' ? css.long : undefined}>
+      <Term id={term}>{COLUMN_TITLES[id]}</Term>
+      <button
+        type="button"
+        className={css.sort}
+        aria-label={sortLabel(COLUMN_TITLES[id])}
+        data-testid={`sort-${id}`}
+        onClick={() => onSort(NEXT[order](id))}
+      >
+        {ARROWS[order]}
+      </button>
+    </th>
+  );
+}
+
 /** The footnote of a speed that was measured differently from most; '' without one. */
 function markOf(row: VariantRow, ways: readonly string[]): string {
   return 'abcdefghij'[ways.indexOf(wayOfRow(row) ?? '') - 1] ?? '';
@@ -93,10 +102,10 @@ function markOf(row: VariantRow, ways: readonly string[]): string {
 
 /** How the speeds were measured. */
 function Ways({ ways }: { ways: readonly string[] }) {
-  if (ways.length === 0) return null;
+  if (ways[0] === undefined) return null;
   return (
     <p className={`${kit.sub} ${css.ways}`} data-testid="variants-ways">
-      Speeds: {ways[0]}.
+      {waysWords(ways[0])}
       {ways.slice(1).map((way, i) => (
         <span key={way}>
           {' '}
@@ -107,25 +116,15 @@ function Ways({ ways }: { ways: readonly string[] }) {
   );
 }
 
-/** Unknown numbers come last in either order. */
-function compare(a: number | null, b: number | null, down: boolean): number {
-  if (a === null || b === null) return Number(a === null) - Number(b === null);
-  return down ? b - a : a - b;
-}
-
-function Row({
-  row,
-  mark,
-  hovered,
-  onHover,
-}: {
+interface RowProps {
   row: VariantRow;
   mark: string;
   hovered: boolean;
   onHover(key: string | null): void;
-}) {
+}
+
+function Row({ row, mark, hovered, onHover }: RowProps) {
   const actions = useActions();
-  const label = row.key || 'original';
   return (
     <tr
       data-testid="variant-row"
@@ -136,76 +135,62 @@ function Row({
       onPointerLeave={() => onHover(null)}
     >
       <td>
-        <input
-          type="checkbox"
-          checked={row.pinned}
-          aria-label={`Pin ${row.name}`}
-          data-testid={`pin-${label}`}
-          onChange={() => actions.pinVariant(row.key)}
-        />
+        <label className={css.pin}>
+          <input
+            type="checkbox"
+            checked={row.pinned}
+            aria-label={pinLabel(row.name)}
+            data-testid={`pin-${row.key || 'original'}`}
+            onChange={() => actions.pinVariant(row.key)}
+          />
+        </label>
       </td>
       <th scope="row">
-        <Name row={row} />
+        <VariantName row={row} />
       </th>
-      {COLUMNS.map(({ id, text }) => (
-        <td
-          key={id}
-          data-kind={
-            id === 'toks' && !row.measure && row.predicted !== null ? 'predicted' : undefined
-          }
-        >
-          {id === 'toks' && !row.measure && row.predicted !== null && (
-            <span className={kit.hidden}>predicted </span>
-          )}
-          {text(row)}
-          {id === 'toks' && mark && <sup className={css.note}>{mark}</sup>}
-        </td>
+      {COLUMNS.map((column) => (
+        <Cell key={column.id} column={column} row={row} mark={mark} />
       ))}
       <td className={css.actions}>
-        {row.present ? (
-          <span className={css.mark}>current</span>
-        ) : (
-          <>
-            <button
-              type="button"
-              aria-label={`Use ${row.name}`}
-              onClick={() => actions.applyVariant(row.key)}
-            >
-              Use
-            </button>
-            <button
-              type="button"
-              className={kit.quiet}
-              disabled={row.key === ''}
-              aria-label={`Hide ${row.name}`}
-              title="Hide"
-              onClick={() => actions.hideVariant(row.key)}
-            >
-              ×
-            </button>
-          </>
-        )}
+        <RowActions row={row} />
       </td>
     </tr>
   );
 }
 
-/** A name that can be edited; an empty one restores the default. */
-function Name({ row }: { row: VariantRow }) {
-  const actions = useActions();
+function Cell({ column, row, mark }: { column: Column; row: VariantRow; mark: string }) {
+  const predicted = isPredicted(column, row);
   return (
-    <input
-      key={row.name}
-      type="text"
-      className={css.name}
-      defaultValue={row.name}
-      maxLength={60}
-      aria-label={`Name of ${row.name}`}
-      onBlur={(event) => actions.nameVariant(row.key, event.target.value)}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') event.currentTarget.value = row.name;
-        if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur();
-      }}
-    />
+    <td data-kind={predicted ? 'predicted' : undefined}>
+      {predicted && <span className={kit.hidden}>{VARIANTS.predicted} </span>}
+      {column.text(row)}
+      {column.id === 'toks' && mark && <sup className={css.note}>{mark}</sup>}
+    </td>
+  );
+}
+
+function RowActions({ row }: { row: VariantRow }) {
+  const actions = useActions();
+  if (row.present) return <span className={css.mark}>{VARIANTS.current}</span>;
+  return (
+    <>
+      <button
+        type="button"
+        aria-label={applyLabel(row.name)}
+        onClick={() => actions.applyVariant(row.key)}
+      >
+        {VARIANTS.use}
+      </button>
+      <button
+        type="button"
+        className={kit.quiet}
+        disabled={row.key === ''}
+        aria-label={hideLabel(row.name)}
+        title={VARIANTS.hide}
+        onClick={() => actions.hideVariant(row.key)}
+      >
+        ×
+      </button>
+    </>
   );
 }

@@ -1,4 +1,4 @@
-// The variants of this session: speed against perplexity, their table, and the table as a file.
+// The variants of this session: gain against perplexity, their table, and the table as a file.
 
 import { lazy, Suspense, useState } from 'react';
 import { variantsCsv, variantsJson } from '../../state/variants/file.ts';
@@ -9,6 +9,7 @@ import {
   variantRows,
 } from '../../state/variants/variants.ts';
 import { VERSION } from '../../version.ts';
+import { showHidden, VARIANTS } from '../../words/variants.ts';
 import { plural } from '../format.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import kit from '../kit/kit.module.css';
@@ -29,12 +30,7 @@ export function VariantsPanel() {
   const points = plottable(rows);
   const known = rows.filter((row) => row.nll !== null || row.measure !== null);
   return (
-    <Panel
-      id="variants"
-      title="Variants"
-      sub="measured plans of this session; pin two to compare"
-      testId="variants"
-    >
+    <Panel id="variants" title={VARIANTS.title} sub={VARIANTS.sub} testId="variants">
       {points.length > 1 && (
         <Suspense fallback={<div className={css.space} />}>
           <ParetoChart hover={hover} onHover={setHover} />
@@ -47,7 +43,7 @@ export function VariantsPanel() {
         <span className={kit.grow} />
         {hidden > 0 && (
           <button type="button" className={kit.quiet} onClick={actions.showAllVariants}>
-            Show {plural(hidden, 'hidden row')}
+            {showHidden(plural(hidden, 'hidden row'))}
           </button>
         )}
         <Save rows={known} />
@@ -74,13 +70,13 @@ function Keep() {
         type="text"
         value={name}
         maxLength={60}
-        aria-label="Name for the current plan"
-        placeholder={key ? 'Name for this plan' : 'Name for the original'}
+        aria-label={VARIANTS.keepLabel}
+        placeholder={key ? VARIANTS.namePlan : VARIANTS.nameOriginal}
         data-testid="variant-name"
         onChange={(event) => setName(event.target.value)}
       />
       <button type="submit" data-testid="variant-keep">
-        Keep plan
+        {VARIANTS.keep}
       </button>
     </form>
   );
@@ -103,12 +99,12 @@ function Save({ rows }: { rows: readonly VariantRow[] }) {
   };
   return (
     <>
-      <CopyButton label="Copy CSV" text={() => textOf('csv')} testId="variants-copy" />
+      <CopyButton label={VARIANTS.copyCsv} text={() => textOf('csv')} testId="variants-copy" />
       <button type="button" data-testid="variants-csv" onClick={() => save('csv')}>
-        Save CSV
+        {VARIANTS.saveCsv}
       </button>
       <button type="button" data-testid="variants-json" onClick={() => save('json')}>
-        Save JSON
+        {VARIANTS.saveJson}
       </button>
     </>
   );

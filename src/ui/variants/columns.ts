@@ -1,67 +1,100 @@
 // The columns of the Variants table.
 
 import { formatBytes } from '../../quantities.ts';
-import type { VariantRow } from '../../state/variants/variants.ts';
-import { formatPpl, formatRate, formatShort } from '../format.ts';
+import { formatBySpread, formatGain } from '../../spread.ts';
+import { gainOf, type VariantRow } from '../../state/variants/variants.ts';
+import type { TermId } from '../../words/terms.ts';
+import type { COLUMN_TITLES } from '../../words/variants.ts';
+import { formatPpl, formatShort } from '../format.ts';
 
-interface Column {
-  id: string;
-  title: string;
-  /** What it is, where the title is short. */
-  hint?: string;
+export interface Column {
+  id: keyof typeof COLUMN_TITLES;
+  /** What explains the head. */
+  term: TermId;
+  /** Compares only with rows that were measured in the same way. */
+  ofSpeed?: true;
   value(row: VariantRow): number | null;
   text(row: VariantRow): string;
 }
 
+/** Columns whose value is predicted until a row is measured. */
+export const isPredicted = ({ id }: Column, row: VariantRow): boolean =>
+  (id === 'gain' || id === 'toks') && !row.measure && row.predictedGain !== null;
+
+const none = '–';
+
+const rate = (value: number) => formatBySpread(value, [value, value]);
+
+/** As it was measured, times what brings it onto the one original. */
+function decodeWords({ rebased, measure }: VariantRow): string {
+  const stat = measure?.speed.decode;
+  if (!stat) return none;
+  const scale = rebased?.decode ? rebased.decode / stat.mean : 1;
+  return formatBySpread(stat.mean * scale, [stat.min * scale, stat.max * scale]);
+}
+
 export const COLUMNS: readonly Column[] = [
-  { id: 'blocks', title: 'blocks', value: (row) => row.blocks, text: (row) => String(row.blocks) },
   {
-    id: 'ppl',
-    title: 'PPL',
-    value: (row) => row.nll,
-    text: (row) => (row.nll === null ? '–' : formatPpl(row.nll)),
-  },
-  {
-    id: 'toks',
-    title: 'tok/s',
-    value: (row) => row.measure?.speed.throughput.mean ?? row.predicted,
+    id: 'gain',
+    term: 'gain',
+    ofSpeed: true,
+    value: (row) => gainOf(row) ?? row.predictedGain,
     text: (row) => {
-      if (row.measure) return formatRate(row.measure.speed.throughput.mean);
-      return row.predicted === null ? '–' : `≈ ${formatRate(row.predicted)}`;
+      const gain = gainOf(row);
+      if (gain !== null) return formatGain(gain, row.ci95 ?? [gain, gain]);
+      return row.predictedGain === null ? none : `≈ ${row.predictedGain.toFixed(2)} ×`;
     },
   },
   {
-    id: 'gain',
-    title: 'gain',
-    value: (row) => row.gain,
-    text: (row) => (row.gain === null ? '–' : `${row.gain.toFixed(2)} ×`),
+    id: 'ppl',
+    term: 'perplexity',
+    value: (row) => row.nll,
+    text: (row) => (row.nll === null ? none : formatPpl(row.nll)),
+  },
+  {
+    id: 'toks',
+    term: 'rebased',
+    ofSpeed: true,
+    value: (row) => row.rebased?.throughput ?? row.measure?.speed.throughput.mean ?? row.predicted,
+    text: ({ rebased, measure, predicted }) => {
+      if (rebased) return formatBySpread(rebased.throughput, rebased.ends);
+      // Not paired: as it was measured, and marked so.
+      if (measure) {
+        const { mean, min, max } = measure.speed.throughput;
+        return formatBySpread(mean, [min, max]);
+      }
+      return predicted === null ? none : `≈ ${rate(predicted)}`;
+    },
   },
   {
     id: 'decode',
-    title: 'decode',
-    hint: 'tokens per second after the first token',
-    value: (row) => row.measure?.speed.decode?.mean ?? null,
-    text: (row) => (row.measure?.speed.decode ? formatRate(row.measure.speed.decode.mean) : '–'),
+    term: 'decode',
+    ofSpeed: true,
+    value: ({ rebased, measure }) =>
+      rebased ? rebased.decode : (measure?.speed.decode?.mean ?? null),
+    text: decodeWords,
   },
   {
     id: 'ttft',
-    title: 'TTFT',
-    hint: 'time to the first token',
-    value: (row) => row.measure?.speed.ttft.mean ?? null,
-    text: (row) => (row.measure ? formatShort(row.measure.speed.ttft.mean) : '–'),
+    term: 'ttft',
+    ofSpeed: true,
+    value: ({ rebased, measure }) => rebased?.ttft ?? measure?.speed.ttft.mean ?? null,
+    text: ({ rebased, measure }) => {
+      const ttft = rebased?.ttft ?? measure?.speed.ttft.mean ?? null;
+      return ttft === null ? none : formatShort(ttft);
+    },
   },
   {
     id: 'size',
-    title: 'size',
-    hint: 'size of graph and weights on disk',
+    term: 'size',
     value: (row) => row.fileBytes,
     text: (row) => formatBytes(row.fileBytes),
   },
   {
     id: 'device',
-    title: 'device memory',
-    hint: 'bytes held on the device during a run',
+    term: 'deviceMemory',
     value: (row) => row.measure?.deviceBytes ?? null,
-    text: (row) => (row.measure ? formatBytes(row.measure.deviceBytes) : '–'),
+    text: (row) => (row.measure ? formatBytes(row.measure.deviceBytes) : none),
   },
+  { id: 'blocks', term: 'block', value: (row) => row.blocks, text: (row) => String(row.blocks) },
 ];

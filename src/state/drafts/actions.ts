@@ -1,0 +1,102 @@
+// Typed texts: kept as they are, counted in tokens while they are typed, and taken into use.
+
+import type { Context } from '../context.ts';
+import type { EvaluateActions } from '../evaluate/actions.ts';
+import type { ScoreActions } from '../score/actions.ts';
+import { nameOfPasted } from '../score/text.ts';
+import type { StudioState } from '../state.ts';
+import { isTokenIds } from './selectors.ts';
+import type { Draft, TextField } from './state.ts';
+
+export interface DraftActions {
+  /** Opens the field; what stands in it becomes the text in use. */
+  openDraft(field: TextField): void;
+  /** The field is closed for another choice; what was typed stays. */
+  closeDraft(field: TextField): void;
+  setDraft(field: TextField, text: string): void;
+  /** Uses what was typed, unless that is in use already or blank. */
+  takeDraft(field: TextField, quiet?: boolean): void;
+}
+
+/** Wait after a key before tokens are counted, in ms. */
+const COUNT_DELAY_MS = 250;
+
+const FIELDS: readonly TextField[] = ['scoring', 'evaluation'];
+
+/** The text in use where this field belongs. */
+const inUse = (state: StudioState, field: TextField) =>
+  field === 'scoring' ? state.score.settings.text : state.evaluate.form.text;
+
+export function makeDraftActions(
+  context: Context,
+  others: Pick<ScoreActions, 'setText'> & Pick<EvaluateActions, 'setEvaluationText'>,
+): DraftActions {
+  const { api, get, patch, store } = context;
+  const timers = new Map<TextField, ReturnType<typeof setTimeout>>();
+  /** The field whose text is being taken. */
+  let taking: TextField | null = null;
+
+  const edit = (field: TextField, fields: Partial<Draft>) =>
+    patch('drafts', { [field]: { ...get().drafts[field], ...fields } });
+
+  /** A count that fails is not shown: whoever uses the text hears why. */
+  async function count(field: TextField): Promise<void> {
+    const { text } = get().drafts[field];
+    const { current } = get().model;
+    if (!current?.hasTokenizer || text.trim() === '' || isTokenIds(get(), field)) return;
+    const result = await api.countTokens(text).catch(() => null);
+    if (result && get().drafts[field].text === text && get().model.current === current)
+      edit(field, { count: result });
+  }
+
+  function countSoon(field: TextField): void {
+    clearTimeout(timers.get(field));
+    timers.set(
+      field,
+      setTimeout(() => void count(field), COUNT_DELAY_MS),
+    );
+  }
+
+  const actions: DraftActions = {
+    openDraft(field) {
+      edit(field, { open: true });
+      if (get().drafts[field].count === null) countSoon(field);
+      actions.takeDraft(field, true);
+    },
+    closeDraft: (field) => edit(field, { open: false }),
+    setDraft(field, text) {
+      edit(field, { text, count: null });
+      countSoon(field);
+    },
+    takeDraft(field, quiet = false) {
+      const { text, used } = get().drafts[field];
+      if (text.trim() === '' || text === used) return;
+      const before = inUse(get(), field);
+      taking = field;
+      try {
+        const name = nameOfPasted(text);
+        // Token ids in brackets are a text like any other for an evaluation.
+        if (field === 'scoring') others.setText(name, text, quiet);
+        else others.setEvaluationText(name.replace(/\.json$/, ' text'), text, quiet);
+      } finally {
+        taking = null;
+      }
+      if (inUse(get(), field) !== before) edit(field, { used: text });
+    },
+  };
+
+  const unsubscribe = store.subscribe((state, before) => {
+    for (const field of FIELDS) {
+      // A file, the bundled text or a text from elsewhere takes the place of the typed one.
+      if (field !== taking && inUse(state, field) !== inUse(before, field))
+        edit(field, { open: false, used: null });
+      if (state.model.current !== before.model.current && state.drafts[field].open)
+        countSoon(field);
+    }
+  });
+  context.onDispose(() => {
+    unsubscribe();
+    for (const timer of timers.values()) clearTimeout(timer);
+  });
+  return actions;
+}

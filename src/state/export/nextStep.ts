@@ -1,0 +1,40 @@
+// What to do with an export that is written: the code that loads it, and the commands that publish
+// it.
+
+import type { ExportResult } from '../../contract/export.ts';
+import {
+  genaiCode,
+  type Loader,
+  loaderOf,
+  onnxRuntimeCode,
+  transformersJsCode,
+} from '../../model/export/usage.ts';
+
+export interface NextStep {
+  loader: Loader;
+  /** Loads the export by its name. */
+  code: string;
+  /** Shell commands that put the folder on the Hub. */
+  hub: string;
+}
+
+/** Null when the files hold no graph. */
+export function nextStep({ name, files }: Pick<ExportResult, 'name' | 'files'>): NextStep | null {
+  const paths = files.map(({ path }) => path);
+  const graph = paths.find((path) => /\.onnx$/i.test(path));
+  if (graph === undefined) return null;
+  const loader = loaderOf((path) => paths.includes(path));
+  const code = {
+    'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), graph),
+    genai: () => genaiCode(name),
+    other: () => onnxRuntimeCode(name, graph),
+  }[loader]();
+  return { loader, code, hub: hubCommands(name) };
+}
+
+/** A repository of the Hub has no other signs in its name. */
+function hubCommands(name: string): string {
+  const repository = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+  const folder = /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+  return `hf auth login\nhf upload YOUR-NAME/${repository || 'model'} ./${folder}`;
+}

@@ -1,0 +1,51 @@
+// Measurements of one plan that contradict each other: which of them count.
+
+import { summarise } from '../../analysis/speed.ts';
+import type { VariantMeasure } from '../../contract/speed.ts';
+import { pooled } from '../speed/pooled.ts';
+import type { Measured } from '../speed/state.ts';
+
+/** Gains that are farther apart are a reason to measure again, as a share; ours. */
+const APART = 0.3;
+
+export const isApart = (a: number, b: number): boolean => Math.abs(a / b - 1) > APART;
+
+/** The gain of each measurement that is pooled in this one, oldest first. */
+export function gainsOf({ gains, result: { gain } }: Measured): number[] {
+  if (gains) return gains.map(({ ratio }) => ratio);
+  return gain ? [gain.ratio] : [];
+}
+
+/** One of the measurements that are pooled, alone. */
+function alone(one: Measured, at: number): Measured {
+  const { gains, result, ...rest } = one;
+  const { runs } = result.settings;
+  const part = (side: VariantMeasure | null) => {
+    const samples = side?.samples.slice(at * runs, (at + 1) * runs);
+    return side && samples ? { ...side, samples, speed: summarise(samples) } : null;
+  };
+  const gain = gains?.[at] ?? result.gain;
+  return {
+    ...rest,
+    result: { ...result, original: part(result.original), pruned: part(result.pruned), gain },
+  };
+}
+
+/**
+ * Of three or more measurements of which some are far apart, the two that agree best with the one in
+ * the middle; else all.
+ */
+export function withoutOdd(one: Measured): { used: Measured; left: number } {
+  const ratios = gainsOf(one);
+  const { original, settings } = one.result;
+  const isWhole = original?.samples.length === ratios.length * settings.runs;
+  const all = { used: one, left: 0 };
+  if (ratios.length < 3 || !isWhole) return all;
+  if (!isApart(Math.max(...ratios), Math.min(...ratios))) return all;
+  const middle = [...ratios].sort((a, b) => a - b)[ratios.length >> 1]!;
+  const distance = (at: number) => Math.abs(Math.log(ratios[at]! / middle));
+  const [a, b] = ratios.map((_, at) => at).sort((x, y) => distance(x) - distance(y));
+  const [first, second] = [alone(one, Math.min(a!, b!)), alone(one, Math.max(a!, b!))];
+  const used = { ...second, ...pooled(first, second.result) };
+  return { used, left: ratios.length - 2 };
+}

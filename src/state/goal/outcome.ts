@@ -1,0 +1,59 @@
+// How a run ended, in words, with the plan that is offered.
+
+import type { Unit } from '../../units.ts';
+import { ENDS, found, probably, type Reached, unreachable, wanted } from '../../words/goal.ts';
+import type { StudioState } from '../state.ts';
+import type { Outcome, Tested } from './search.ts';
+import type { GoalOutcome } from './state.ts';
+import { isExact, type Reading, sizeOf } from './target.ts';
+
+/** "9.47 MB, 23 % smaller" adds the share to bytes that are compared with the original. */
+function valueWords(
+  state: StudioState,
+  { removed, reading }: Tested,
+  inWords: (reading: Reading) => string,
+): string {
+  if (!reading) return '';
+  const share = isExact(state.goal.kind) ? smallerBy(state, removed) : '';
+  return inWords(reading) + share;
+}
+
+function smallerBy(state: StudioState, removed: readonly Unit[]): string {
+  const [before, after] = [state.model.current?.summary.bytes, sizeOf(state, removed)];
+  if (!before || after === null) return '';
+  return ` (−${(100 * (1 - after / before)).toFixed(0)} %)`;
+}
+
+export function outcomeOf(
+  state: StudioState,
+  outcome: Outcome,
+  inWords: (reading: Reading) => string,
+): GoalOutcome {
+  const { kind, value } = state.goal;
+  const goal = wanted(kind, value ?? Number.NaN);
+  const reached = (one: Tested): Reached => ({
+    removed: one.removed,
+    value: valueWords(state, one, inWords),
+    rise: one.rise,
+  });
+  switch (outcome.end) {
+    case 'original':
+      return {
+        end: outcome.end,
+        words: ENDS.original(goal, inWords(outcome.reading)),
+        closest: null,
+      };
+    case 'unreachable': {
+      const { why, closest } = outcome;
+      return {
+        end: outcome.end,
+        words: unreachable(goal, why, closest && reached(closest)),
+        closest: closest?.removed ?? null,
+      };
+    }
+    default: {
+      const say = outcome.end === 'met' ? found : probably;
+      return { end: outcome.end, words: say(goal, reached(outcome.plan)), closest: null };
+    }
+  }
+}

@@ -1,0 +1,96 @@
+// What was dropped: a model, a text, a table, JSON, or nothing that can be used, and why. Pure: it
+// looks at names, sizes and texts, and changes nothing.
+
+import { EspalierError } from '../../errors.ts';
+import type { PickedFolder } from '../../files/pickedFolder.ts';
+import { jsonFault } from '../../jsonFault.ts';
+import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
+import { isFileOfModel, noGraph } from '../../model/open/noGraph.ts';
+import * as words from '../../words/open.ts';
+
+export type Dropped =
+  | { kind: 'text' | 'table' | 'json'; file: File }
+  /** `note` says what of the drop is not opened, or ''. */
+  | { kind: 'model'; folder: PickedFolder; note: string };
+
+/** Far above any calibration text; the page holds a text several times. */
+const MAX_TEXT_BYTES = 256 * 2 ** 20;
+
+const SMALL: readonly [RegExp, 'text' | 'table' | 'json'][] = [
+  [/\.(txt|md|text)$/i, 'text'],
+  [/\.csv$/i, 'table'],
+  [/\.json$/i, 'json'],
+];
+
+const refuse = ({ message, hint }: words.Refusal) => new EspalierError('bad-input', message, hint);
+
+/** As `listGraphs` of the engine finds them. */
+const isGraph = (path: string) =>
+  /\.onnx$/i.test(path) && !path.split('/').some((step) => step.startsWith('.'));
+
+const hasGraph = ({ files }: PickedFolder) => files.some(({ path }) => isGraph(path));
+
+const isZip = ({ files }: PickedFolder) =>
+  files.length === 1 && /\.zip$/i.test(files[0]?.path ?? '');
+
+/**
+ * The folders that were dropped together, each as if it had come alone; none when files lie beside
+ * them: then all of it is what one model folder holds.
+ */
+function apart({ folders = [], files }: PickedFolder): PickedFolder[] {
+  if (files.some(({ path }) => !path.includes('/'))) return [];
+  return folders.map((name) => ({
+    name,
+    files: files.flatMap(({ path, file }) =>
+      path.startsWith(`${name}/`) ? [{ path: path.slice(name.length + 1), file }] : [],
+    ),
+  }));
+}
+
+/** @throws EspalierError for what cannot be used, with what it is instead and what to do */
+export function sortDropped(all: PickedFolder): Dropped {
+  const [only] = all.files;
+  if (only && all.files.length === 1) {
+    const kind = SMALL.find(([name]) => name.test(only.path))?.[1];
+    if (kind && only.file.size === 0) throw refuse(words.emptyFile(only.path));
+    if (kind && only.file.size > MAX_TEXT_BYTES)
+      throw refuse(words.tooLargeText(only.path, only.file.size, MAX_TEXT_BYTES));
+    if (kind) return { kind, file: only.file };
+  }
+  const { folders = [], ...folder } = all;
+  if (isZip(folder)) return { kind: 'model', folder, note: '' };
+  const models = apart(all).filter(hasGraph);
+  if (models.length > 1) throw refuse(words.severalModels(models.map(({ name }) => name)));
+  const [model] = models;
+  if (model) {
+    const others = folders.filter((name) => name !== model.name);
+    const note = others.length > 0 ? words.onlyOneOpened(model.name, others) : '';
+    return { kind: 'model', folder: model, note };
+  }
+  if (hasGraph(folder)) return { kind: 'model', folder, note: '' };
+  throw noGraph({
+    name: folder.name,
+    files: folder.files.map(({ path, file }) => ({ path, size: file.size })),
+    ...(all.folders && { what: words.theFiles(folder.files.length) }),
+  });
+}
+
+/**
+ * What a dropped JSON file is: an espalier.json by its name or its format, or windows of token ids.
+ * @throws EspalierError for a file of a model, for text that is not JSON, and for any other JSON
+ */
+export function sortJson(name: string, text: string): 'provenance' | 'windows' {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw refuse(words.notJson(name, jsonFault(text)));
+  }
+  if (name === PROVENANCE_FILE) return 'provenance';
+  const fields = (typeof value === 'object' && value) || {};
+  if ('format' in fields && fields.format === 'espalier-export') return 'provenance';
+  if (Array.isArray(value) || 'windows' in fields) return 'windows';
+  throw isFileOfModel(name)
+    ? noGraph({ name, files: [{ path: name, size: text.length }] })
+    : refuse(words.otherJson(name));
+}

@@ -1,0 +1,176 @@
+// Criteria, paths of removal and the calibration study as tables. Pure.
+
+import { labelOf } from '../../analysis/criterion.ts';
+import { formatUnits } from '../../units.ts';
+import { columnHeads as heads, studyWords } from '../../words/takeaway.ts';
+import { criteriaView, spanOf } from '../criteria/selectors.ts';
+import { deviceName } from '../device/selectors.ts';
+import { numBlocksOf } from '../open/selectors.ts';
+import { measuredOn } from '../score/selectors.ts';
+import { isOnCurve, pathsView } from '../search/selectors.ts';
+import { stabilityView } from '../stability/selectors.ts';
+import type { StudioState } from '../state.ts';
+import { isRemoved } from '../sublayers/selectors.ts';
+import { type Maker, type Measured, windowSettings } from './maker.ts';
+import { type Column, finite, pplOf, type Table } from './table.ts';
+
+/** Settings of the curve, which criteria and one-shot paths share its windows with. */
+function onCurve(state: StudioState, more: Readonly<Record<string, unknown>>): Measured {
+  const { curve } = state.score;
+  return {
+    settings: { ...(curve && windowSettings(curve.result)), ...more },
+    device: curve?.result.device ?? null,
+    words: curve ? measuredOn(state) : '',
+  };
+}
+
+function criteriaTable(state: StudioState): Table {
+  const known = criteriaView(state);
+  const { removed } = state.plan.present;
+  return {
+    columns: [
+      { name: 'block', head: heads.block, kind: 'count' },
+      ...known.flatMap(({ name, label, criterion }): Column[] => [
+        {
+          name: `${name}_${criterion.perplexity ? 'nll_nats' : 'score'}`,
+          head: label,
+          kind: criterion.perplexity ? 'nll' : 'score',
+        },
+        { name: `${name}_rank`, head: heads.rank, kind: 'number' },
+      ]),
+      { name: 'removed', head: heads.removed, kind: 'flag' },
+    ],
+    rows: Array.from({ length: numBlocksOf(state) }, (_, block) => [
+      block,
+      ...known.flatMap(({ scores, ranks }) => [finite(scores[block]), finite(ranks[block])]),
+      isRemoved(removed, block),
+    ]),
+  };
+}
+
+export const criteria: Maker = {
+  table: criteriaTable,
+  measured: (state) =>
+    onCurve(state, {
+      normWeightsInMagnitude: state.criteria.norms,
+      angularBlocks: spanOf(state),
+      criteria: criteriaView(state).map(({ name, criterion, spearman }) => ({
+        name,
+        label: labelOf(criterion, { norms: state.criteria.norms, span: spanOf(state) }),
+        formula: criterion.formula,
+        source: criterion.source,
+        spearmanWithPerplexity: spearman,
+      })),
+    }),
+};
+
+function pathsTable(state: StudioState): Table {
+  return {
+    columns: [
+      { name: 'path', head: heads.path, kind: 'text' },
+      { name: 'blocks_removed', head: heads.count, kind: 'number' },
+      { name: 'last_removed', head: heads.last, kind: 'count' },
+      { name: 'removed', head: heads.plan, kind: 'text' },
+      { name: 'nll_nats', head: heads.ppl, kind: 'nll' },
+      { name: 'ppl', kind: 'number' },
+    ],
+    rows: pathsView(state).series.flatMap(({ label, points }) =>
+      points
+        .filter(({ nll }) => nll !== null)
+        .map(({ count, block, removed, nll }) => [
+          label,
+          count,
+          block,
+          formatUnits(removed),
+          nll,
+          pplOf(nll),
+        ]),
+    ),
+  };
+}
+
+export const search: Maker = {
+  table: pathsTable,
+  measured(state) {
+    const { path } = state.search;
+    if (!path) return onCurve(state, {});
+    const { start, locked, count, maxPpl, settings } = path.request;
+    const asked = { start, locked, count, maxPpl, endedBy: path.ended, seconds: path.seconds };
+    if (isOnCurve(state)) return onCurve(state, { search: asked });
+    const { samples, length } = settings;
+    const windows = path.windows?.length ?? samples;
+    return {
+      settings: { samples, length, windows, search: asked },
+      device: path.device,
+      words: [studyWords.windows(windows, length), path.device && deviceName(path.device)]
+        .filter(Boolean)
+        .join(', '),
+    };
+  },
+};
+
+function stabilityTable(state: StudioState): Table {
+  const view = stabilityView(state);
+  const { removed } = state.plan.present;
+  const runs = view?.runs ?? [];
+  const rankOf = (run: number, block: number): number | null => {
+    const scores = runs[run]?.blocks ?? [];
+    const own = scores.find(({ index }) => index === block);
+    if (!own) return null;
+    return 1 + scores.filter(({ nll, refused }) => !refused && nll < own.nll).length;
+  };
+  return {
+    columns: [
+      { name: 'block', head: heads.block, kind: 'count' },
+      {
+        name: `share_among_${view?.k ?? 0}_lowest`,
+        head: heads.lowest(view?.k ?? 0),
+        kind: 'share',
+      },
+      { name: 'mean_rank', head: heads.meanRank, kind: 'number' },
+      { name: 'lowest_rank', head: heads.lowestRank, kind: 'number' },
+      { name: 'highest_rank', head: heads.highestRank, kind: 'number' },
+      ...runs.flatMap(({ label }): Column[] => [
+        { name: `nll_nats: ${label}`, kind: 'number' },
+        { name: `rank: ${label}`, kind: 'number' },
+      ]),
+      { name: 'removed', head: heads.removed, kind: 'flag' },
+    ],
+    rows: (view?.blocks ?? []).map(({ block, chosen, meanRank, lowestRank, highestRank }) => [
+      block,
+      chosen,
+      meanRank,
+      lowestRank,
+      highestRank,
+      ...runs.flatMap(({ blocks }, run) => [
+        finite(blocks.find(({ index }) => index === block)?.nll),
+        rankOf(run, block),
+      ]),
+      isRemoved(removed, block),
+    ]),
+  };
+}
+
+export const stability: Maker = {
+  table: stabilityTable,
+  measured(state) {
+    const view = stabilityView(state);
+    const { curve } = state.score;
+    return {
+      settings: {
+        lowest: view?.k ?? null,
+        runs: state.stability.runs.map(({ label, result }) => ({
+          label,
+          ...result.settings,
+          seconds: result.seconds,
+        })),
+        pairs: (view?.pairs ?? []).map(({ a, b, ...agreement }) => ({
+          runs: [view?.runs[a]?.label, view?.runs[b]?.label],
+          ...agreement,
+        })),
+      },
+      device: curve?.result.device ?? null,
+      words: studyWords.runs(view?.runs.length ?? 0),
+    };
+  },
+};

@@ -1,0 +1,127 @@
+// The form of an export: what it writes, its name, where to, in which precision, how long it takes.
+
+import { exportEstimate } from '../../state/export/estimate.ts';
+import { suggestName } from '../../state/export/name.ts';
+import { keptWords } from '../../state/plan/selectors.ts';
+import { listUnits } from '../../state/plan/unitWords.ts';
+import { sublayerUnits } from '../../units.ts';
+import {
+  beforeExport,
+  EXPORT,
+  NAME,
+  onlyThisGraph,
+  writesAll,
+  writesPlan,
+} from '../../words/export.ts';
+import { listed } from '../format.ts';
+import kit from '../kit/kit.module.css';
+import { useActions, useCanSaveFolder, useStudio } from '../studioContext.ts';
+import { PrecisionChoice } from './PrecisionChoice.tsx';
+import { secondsWords } from './secondsWords.ts';
+
+interface Props {
+  /** As typed; null for the suggested name. */
+  named: string | null;
+  setName(name: string): void;
+}
+
+export function ExportForm({ named, setName }: Props) {
+  const model = useStudio((state) => state.model.current)!;
+  const removed = useStudio((state) => state.plan.present.removed);
+  const chosen = useStudio((state) => state.export.target);
+  const dtype = useStudio((state) => state.export.dtype);
+  const canSaveFolder = useCanSaveFolder();
+  const actions = useActions();
+  const name = named ?? suggestName(model.summary, removed, dtype);
+  const target = canSaveFolder ? chosen : 'zip';
+  const clean = name.trim();
+  const wrong = whyNotName(clean);
+  const { bytes, seconds } = useStudio(exportEstimate);
+  const others = model.graphs.filter((graph) => graph.path !== model.summary.graph);
+  return (
+    <form
+      className={kit.stack}
+      onSubmit={(event) => {
+        event.preventDefault();
+        actions.setTarget(target);
+        void actions.exportModel(clean);
+      }}
+    >
+      <p>
+        {removed.length
+          ? writesPlan(keptWords(model, removed, 'blocks'), listUnits(removed))
+          : writesAll(dtype === null)}{' '}
+        {others.length > 0 &&
+          onlyThisGraph(model.summary.graph, listed(others.map((graph) => graph.path)))}
+      </p>
+      <label>
+        {EXPORT.name}{' '}
+        <input
+          type="text"
+          value={name}
+          required
+          aria-invalid={wrong !== null}
+          aria-describedby="name-problem"
+          data-testid="export-name"
+          onChange={(event) => setName(event.target.value)}
+          size={32}
+        />
+        <span id="name-problem" className={kit.bad} aria-live="polite">
+          {wrong && <div>{wrong}</div>}
+        </span>
+      </label>
+      <fieldset className={kit.field}>
+        <legend>{EXPORT.saveAs}</legend>
+        <label>
+          <input
+            type="radio"
+            name="target"
+            checked={target === 'folder'}
+            disabled={!canSaveFolder}
+            data-testid="target-folder"
+            onChange={() => actions.setTarget('folder')}
+          />{' '}
+          {EXPORT.folder} {!canSaveFolder && <span className={kit.note}>{EXPORT.noFolders}</span>}
+        </label>
+        <br />
+        <label>
+          <input
+            type="radio"
+            name="target"
+            checked={target === 'zip'}
+            data-testid="target-zip"
+            onChange={() => actions.setTarget('zip')}
+          />{' '}
+          {EXPORT.zip}
+        </label>
+      </fieldset>
+      <PrecisionChoice />
+      {sublayerUnits(removed).length > 0 && (
+        <p className={kit.note} data-testid="export-parts">
+          {EXPORT.sublayers}
+        </p>
+      )}
+      <p className={kit.note} data-testid="export-before">
+        {beforeExport(bytes, seconds ? secondsWords(seconds) : 'a while')}
+      </p>
+      <div className={kit.row}>
+        <button
+          type="submit"
+          data-primary="true"
+          disabled={wrong !== null}
+          data-testid="export-start"
+        >
+          {EXPORT.start}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** Why a folder cannot have this name on every system, or null. */
+function whyNotName(name: string): string | null {
+  if (!name) return NAME.missing;
+  const sign = /[\\/:*?"<>|]/.exec(name)?.[0];
+  if (sign) return NAME.sign(sign);
+  return /^\.+$/.test(name) ? NAME.dots : null;
+}

@@ -1,0 +1,53 @@
+// The charts that can be taken away, by the id of their take-away: the chart and its legend.
+
+import type { ComponentType } from 'react';
+import type { FigureId } from '../../state/takeaway/takeaways.ts';
+import { Architecture } from '../charts/Architecture.tsx';
+import { BlocksChart } from '../charts/ImportanceChart.tsx';
+import ParetoChart from '../charts/ParetoChart.tsx';
+import PathChart from '../charts/PathChart.tsx';
+import RankChart from '../charts/RankChart.tsx';
+import { SublayersChart } from '../charts/SublayersChart.tsx';
+import SweepChart from '../charts/SweepChart.tsx';
+import { useStudio } from '../studioContext.ts';
+import * as legends from './legends.tsx';
+import { SpeedFigure } from './SpeedFigure.tsx';
+import { StabilityFigure } from './StabilityFigure.tsx';
+
+interface FigureSpec {
+  Chart: ComponentType;
+  legend: legends.Legend;
+}
+
+export const FIGURES: Readonly<Record<FigureId, FigureSpec>> = {
+  importance: { Chart: BlocksChart, legend: legends.importance },
+  sublayers: { Chart: SublayersChart, legend: legends.sublayers },
+  architecture: { Chart: PlannedArchitecture, legend: legends.architecture },
+  criteria: { Chart: RankChart, legend: legends.criteria },
+  search: { Chart: Paths, legend: legends.search },
+  stability: { Chart: StabilityFigure, legend: legends.stability },
+  speed: { Chart: SpeedFigure, legend: legends.speed },
+  sweep: { Chart: Sweep, legend: legends.sweep },
+  variants: { Chart: Variants, legend: legends.variants },
+};
+
+const nothing = () => undefined;
+
+function Paths() {
+  return <PathChart hover={null} onHover={nothing} />;
+}
+
+function Variants() {
+  return <ParetoChart hover={null} onHover={nothing} />;
+}
+
+function Sweep() {
+  const shown = useStudio((state) => state.speed.sweep.shown);
+  return shown && <SweepChart result={shown.result} />;
+}
+
+function PlannedArchitecture() {
+  const model = useStudio((state) => state.model.current?.summary);
+  const { removed, locked } = useStudio((state) => state.plan.present);
+  return model && <Architecture model={model} removed={removed} locked={locked} hover={null} />;
+}

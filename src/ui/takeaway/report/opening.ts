@@ -1,0 +1,133 @@
+// The sections of a report that say what came out, of which model, and how it was measured. Pure.
+
+import { formatBytes } from '../../../quantities.ts';
+import { deviceName } from '../../../state/device/selectors.ts';
+import { effectView } from '../../../state/effect/selectors.ts';
+import { measuredOn } from '../../../state/score/selectors.ts';
+import { sides } from '../../../state/speed/prediction.ts';
+import { speedView } from '../../../state/speed/selectors.ts';
+import type { StudioState } from '../../../state/state.ts';
+import { blocksLeft } from '../../../units.ts';
+import { VERSION } from '../../../version.ts';
+import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/report.ts';
+import {
+  formatChange,
+  formatCount,
+  formatPpl,
+  formatRate,
+  formatSeconds,
+  plural,
+} from '../../format.ts';
+import { dayInWords } from '../caption.ts';
+import type { Card, Part, Section } from './parts.ts';
+
+export function summary(state: StudioState): Section | null {
+  const model = state.model.current?.summary;
+  if (!model) return null;
+  const { removed } = state.plan.present;
+  const { original, pruned, stale, size } = effectView(state);
+  const { gain, original: slow, pruned: fast, stale: oldSpeed } = speedView(state);
+  const isPruned = removed.length > 0;
+  const cards: Card[] = [
+    {
+      name: W.blocksKept,
+      value: W.kept(blocksLeft(model.numBlocks, removed), model.numBlocks),
+      note: '',
+    },
+  ];
+  if (original && isPruned && pruned && !stale)
+    cards.push({
+      name: FACTS.perplexity,
+      value: formatPpl(pruned.nll),
+      note: changed(formatPpl(original.nll), Math.exp(original.nll), Math.exp(pruned.nll)),
+    });
+  else if (original)
+    cards.push({ name: FACTS.perplexity, value: formatPpl(original.nll), note: '' });
+  if (size)
+    cards.push({
+      name: FACTS.size,
+      value: formatBytes(size.bytes),
+      note: isPruned ? changed(formatBytes(model.bytes), model.bytes, size.bytes) : '',
+    });
+  if (gain && !oldSpeed)
+    cards.push({
+      name: FACTS.gain,
+      value: `${gain.ratio.toFixed(2)} ×`,
+      note: W.interval(gain.ci95[0].toFixed(2), gain.ci95[1].toFixed(2)),
+    });
+  else if (slow && !fast)
+    cards.push({
+      name: FACTS.speed,
+      value: `${formatRate(slow.speed.throughput.mean)} tok/s`,
+      note: '',
+    });
+  const parts: Part[] = [
+    { kind: 'text', text: LEADS.summary },
+    { kind: 'cards', rows: cards },
+  ];
+  return { id: 'summary', title: REPORT.summary, parts };
+}
+
+/** "41.26, +19 %". */
+const changed = (from: string, a: number, b: number) => W.from(from, formatChange(a, b));
+
+export function model(state: StudioState): Section | null {
+  const one = state.model.current?.summary;
+  if (!one) return null;
+  const rows: [string, string][] = [
+    [FACTS.name, one.name],
+    [FACTS.graph, one.graph],
+    [FACTS.family, one.family],
+    [FACTS.exporter, one.exporter],
+    [FACTS.precision, one.dtype],
+    [FACTS.blocks, String(one.numBlocks)],
+    [FACTS.parameters, formatCount(one.params)],
+    [FACTS.size, formatBytes(one.bytes)],
+    [FACTS.hidden, one.hiddenSize.toLocaleString('en')],
+    [FACTS.vocabulary, one.vocabSize.toLocaleString('en')],
+    [FACTS.context, one.contextLength === null ? '' : plural(one.contextLength, 'token')],
+    [FACTS.kv, one.kvBytesPerToken > 0 ? formatBytes(one.kvBytesPerToken) : ''],
+  ];
+  return {
+    id: 'model',
+    title: REPORT.model,
+    parts: [
+      { kind: 'facts', rows: rows.filter(([, value]) => value !== '') },
+      { kind: 'figure', id: 'architecture', caption: W.architecture },
+    ],
+  };
+}
+
+export function method(state: StudioState, when: Date): Section | null {
+  const { curve } = state.score;
+  const newest = [...state.speed.known.values()].at(-1);
+  const side = newest && sides(newest)[0];
+  const rows: [string, string][] = [];
+  if (curve) {
+    const { settings, selfTest, seconds } = curve.result;
+    const samplers = {
+      even: W.evenly,
+      random: W.random(settings.seed),
+      given: W.given,
+    };
+    rows.push(
+      [FACTS.windows, measuredOn(state)],
+      [FACTS.sampling, samplers[settings.sampler]],
+      [FACTS.bos, settings.bos === 'every' ? W.bosEach : W.bosNone],
+      [FACTS.device, deviceName(curve.result.device)],
+      [FACTS.time, curve.restored ? W.restored : formatSeconds(seconds)],
+    );
+    if (selfTest) rows.push([FACTS.selfTest, selfTest.passed ? W.passed : W.failed]);
+  }
+  if (side) rows.push([FACTS.runtime, side.info.runtime]);
+  if (rows.length === 0) return null;
+  rows.push([FACTS.version, `Espalier ${VERSION}`], [FACTS.date, dayInWords(when)]);
+  return {
+    id: 'method',
+    title: REPORT.method,
+    parts: [
+      ...(curve ? [{ kind: 'text', text: LEADS.method } as const] : []),
+      { kind: 'facts', rows },
+    ],
+  };
+}

@@ -1,0 +1,146 @@
+// The sections of a report with the results of the studies; null where nothing was measured. Pure.
+
+import { criteriaView } from '../../../state/criteria/selectors.ts';
+import { divergence } from '../../../state/generate/selectors.ts';
+import { hasPaths } from '../../../state/search/selectors.ts';
+import { stabilityView } from '../../../state/stability/selectors.ts';
+import type { StudioState } from '../../../state/state.ts';
+import { currentSublayers } from '../../../state/sublayers/selectors.ts';
+import * as compare from '../../../state/takeaway/compare.ts';
+import { evaluate } from '../../../state/takeaway/quality.ts';
+import * as scores from '../../../state/takeaway/scores.ts';
+import { variants as variantsMaker } from '../../../state/takeaway/speed.ts';
+import { plottable, variantRows } from '../../../state/variants/variants.ts';
+import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/report.ts';
+import { columnHeads } from '../../../words/takeaway.ts';
+import type { Part, Section } from './parts.ts';
+
+export function importance(state: StudioState): Section | null {
+  if (!state.score.curve) return null;
+  return {
+    id: 'importance',
+    title: REPORT.importance,
+    parts: [
+      { kind: 'text', text: LEADS.importance },
+      { kind: 'figure', id: 'importance', caption: scores.importance.measured(state).words },
+      { kind: 'table', caption: W.orderTable, table: scores.importance.table(state) },
+    ],
+  };
+}
+
+export function sublayers(state: StudioState): Section | null {
+  if (!currentSublayers(state)) return null;
+  return {
+    id: 'sublayers',
+    title: REPORT.sublayers,
+    parts: [
+      { kind: 'text', text: LEADS.sublayers },
+      { kind: 'figure', id: 'sublayers', caption: scores.sublayers.measured(state).words },
+      { kind: 'table', caption: W.sublayersTable, table: scores.sublayers.table(state) },
+    ],
+  };
+}
+
+export function criteria(state: StudioState): Section | null {
+  if (!state.criteria.compared) return null;
+  const known = criteriaView(state);
+  if (known.length === 0) return null;
+  const correlated = known.flatMap(({ label, spearman }) =>
+    spearman === null ? [] : [W.spearman(label, spearman.toFixed(2).replace('-', '−'))],
+  );
+  return {
+    id: 'criteria',
+    title: REPORT.criteria,
+    parts: [
+      { kind: 'text', text: LEADS.criteria },
+      { kind: 'list', items: correlated },
+      { kind: 'figure', id: 'criteria', caption: compare.criteria.measured(state).words },
+      { kind: 'table', caption: W.criteriaTable, table: compare.criteria.table(state) },
+      {
+        kind: 'terms',
+        rows: known.map(({ criterion: { label, formula, source } }) => [
+          label,
+          `${formula} (${source})`,
+        ]),
+      },
+    ],
+  };
+}
+
+export function search(state: StudioState): Section | null {
+  if (!hasPaths(state)) return null;
+  return {
+    id: 'search',
+    title: REPORT.search,
+    parts: [
+      { kind: 'text', text: LEADS.search },
+      { kind: 'figure', id: 'search', caption: compare.search.measured(state).words },
+      { kind: 'table', caption: W.searchTable, table: compare.search.table(state) },
+    ],
+  };
+}
+
+export function stability(state: StudioState): Section | null {
+  const view = stabilityView(state);
+  if (!view) return null;
+  const [low, high] = (view.range ?? []).map((value) => value.toFixed(2));
+  const parts: Part[] = [{ kind: 'text', text: LEADS.stability }];
+  if (low && high) parts.push({ kind: 'text', text: W.agreement(view.runs.length, low, high) });
+  return {
+    id: 'stability',
+    title: REPORT.stability,
+    parts: [
+      ...parts,
+      { kind: 'list', items: view.runs.map(({ label }) => label) },
+      { kind: 'figure', id: 'stability', caption: compare.stability.measured(state).words },
+      { kind: 'table', caption: W.stabilityTable, table: compare.stability.table(state) },
+    ],
+  };
+}
+
+export function evaluation(state: StudioState): Section | null {
+  if (state.evaluate.results.length === 0) return null;
+  return {
+    id: 'evaluation',
+    title: REPORT.evaluation,
+    parts: [
+      { kind: 'text', text: LEADS.evaluation },
+      { kind: 'table', caption: W.evaluationTable, table: evaluate.table(state) },
+    ],
+  };
+}
+
+export function texts(state: StudioState): Section | null {
+  const { shown, running } = state.generate;
+  const { original, pruned } = shown?.sides ?? {};
+  if (!shown || running || (!original && !pruned)) return null;
+  const at = divergence(state);
+  const parts: Part[] = [
+    { kind: 'text', text: LEADS.texts },
+    { kind: 'quote', head: FACTS.prompt, text: shown.prompt?.text || shown.form.prompt },
+  ];
+  if (original) parts.push({ kind: 'quote', head: columnHeads.original, text: original.text });
+  if (pruned)
+    parts.push({
+      kind: 'quote',
+      head: W.prunedWithout(shown.removed.join(', ')),
+      text: pruned.text,
+    });
+  if (original && pruned)
+    parts.push({ kind: 'text', text: at === null ? W.same : W.firstDifference(at + 1) });
+  return { id: 'texts', title: REPORT.texts, parts };
+}
+
+export function variants(state: StudioState): Section | null {
+  const rows = variantRows(state);
+  if (rows.filter(({ nll, measure }) => nll !== null || measure !== null).length < 2) return null;
+  const parts: Part[] = [{ kind: 'text', text: LEADS.variants }];
+  if (plottable(rows).length > 1)
+    parts.push({
+      kind: 'figure',
+      id: 'variants',
+      caption: variantsMaker.measured(state).words,
+    });
+  parts.push({ kind: 'table', caption: W.variantsTable, table: variantsMaker.table(state) });
+  return { id: 'variants', title: REPORT.variants, parts };
+}

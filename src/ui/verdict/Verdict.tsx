@@ -1,0 +1,72 @@
+// What the numbers of the plan mean, why, and what to do next.
+
+import { type NextStep, verdictView } from '../../state/verdict/selectors.ts';
+import { ordersOf } from '../../words/goal.ts';
+import { VERDICT, WORDS, why } from '../../words/verdict.ts';
+import { useActions, useStudio } from '../studioContext.ts';
+import { Thresholds } from './Thresholds.tsx';
+import css from './verdict.module.css';
+
+export function Verdict() {
+  const view = useStudio(verdictView);
+  const limits = useStudio((state) => state.verdict.thresholds);
+  const actions = useActions();
+  if (!view) return null;
+  const { word, evidence, isThin, next, better } = view;
+  return (
+    <section className={css.verdict} aria-label={VERDICT.title} data-testid="plan-verdict">
+      <p>
+        <b className={css.word} data-word={word} data-testid="verdict-word">
+          {WORDS[word]}
+        </b>{' '}
+        {why(evidence, limits)}
+        {isThin && ` ${VERDICT.thin}`}
+      </p>
+      {better && (
+        <p>
+          {VERDICT.better(ordersOf(better.by), better.ppl, better.own)}{' '}
+          <button
+            type="button"
+            data-testid="use-better"
+            onClick={() => actions.takePath(better.removed)}
+          >
+            {VERDICT.useBetter}
+          </button>
+        </p>
+      )}
+      <Next step={next} />
+      <Thresholds />
+    </section>
+  );
+}
+
+function Next({ step }: { step: NextStep }) {
+  const actions = useActions();
+  switch (step.kind) {
+    case 'evaluate':
+      return (
+        <NextButton onClick={() => actions.openWorkspace('quality')}>{VERDICT.evaluate}</NextButton>
+      );
+    case 'export':
+      return <NextButton onClick={() => actions.openDialog('export')}>{VERDICT.export}</NextButton>;
+    case 'fewer':
+      return (
+        <NextButton onClick={() => actions.takePath(step.removed)}>
+          {VERDICT.fewer(step.removed.length, step.rise)}
+        </NextButton>
+      );
+    case 'fewer-unknown':
+      return <p>{VERDICT.fewerUnknown}</p>;
+  }
+}
+
+function NextButton({ children, onClick }: { children: string; onClick(): void }) {
+  return (
+    <p>
+      {VERDICT.nextWords}{' '}
+      <button type="button" data-testid="verdict-next" onClick={onClick}>
+        {children}
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,118 @@
+// What the export dialog says: the form, the steps while it runs, the verdict, and what comes next.
+
+import { formatBytes } from '../quantities.ts';
+
+export const EXPORT = {
+  title: 'Export pruned model',
+  name: 'Name',
+  saveAs: 'Save as',
+  folder: 'a folder',
+  noFolders: '(this browser cannot write folders)',
+  zip: 'a zip file',
+  precision: 'Precision',
+  half: 'half the size; weights and activations are rounded',
+  sublayers:
+    'A block without one of its sublayers works wherever the graph itself is run, as in ONNX ' +
+    'Runtime and transformers.js, but not where a model is built from its config, as in Python ' +
+    'transformers or by GGUF converters. The README of the export says more.',
+  checked: 'What was written is opened again, run, and compared with the original.',
+  start: 'Export',
+  cancel: 'Cancel',
+  again: 'Export again',
+  done: 'Done',
+  steps: 'Steps of the export',
+  running: 'Exporting',
+};
+
+export const precisionOfOriginal = (dtype: string): string => `as the original (${dtype})`;
+
+export const writesPlan = (kept: string, without: string): string =>
+  `Writes ${kept}, without ${without}.`;
+
+export const writesAll = (copy: boolean): string =>
+  `Nothing is removed: this writes ${copy ? 'a copy of the model' : 'the whole model'}.`;
+
+/** Other graphs of the folder are not pruned along. */
+export const onlyThisGraph = (graph: string, others: string): string =>
+  `Only ${graph} is written. To prune ${others} as well, open it and export the same plan.`;
+
+/** How much is written, and how long that takes. */
+export function beforeExport(bytes: number | null, seconds: string): string {
+  const much = bytes === null ? 'the graph and its weights' : `about ${formatBytes(bytes)}`;
+  return `Writes ${much} and checks it, in ${seconds}. ${EXPORT.checked}`;
+}
+
+export const NAME = {
+  missing: 'The export needs a name.',
+  sign: (sign: string) => `The name of a folder cannot contain “${sign}”.`,
+  dots: 'The name of a folder cannot consist of dots only.',
+};
+
+/** The steps in their order, each as what is done now. */
+export const STEPS = {
+  source: 'Read and hash the original',
+  expect: 'Run the pruned model here, to compare with',
+  write: 'Write the files',
+  reopen: 'Open the written files again',
+  graph: 'Compare the graph with the plan',
+  bytes: 'Compare every tensor with the original',
+  load: 'Load it into ONNX Runtime (compiles it)',
+  likelihood: 'Compare likelihoods',
+  decode: 'Compare decoding with the cache',
+  parts: 'Run it block by block',
+};
+
+export const elapsedOf = (elapsed: string, about: string): string => `${elapsed} of about ${about}`;
+
+export const VERDICTS = {
+  verified: '✓ Verified',
+  'in-parts': '✓ Verified block by block; the whole model is too large to run here',
+  unverified: 'Written completely, but not verified',
+  failed: '✕ Failed verification: do not use this export',
+};
+
+/** What each check found when it passed, by the name that the engine gives it. */
+const CHECKS: Readonly<Record<string, string>> = {
+  structure: 'Structure',
+  'graph as planned': 'Graph as planned',
+  'bytes of every tensor': 'Every tensor, byte by byte',
+  loads: 'Loads',
+  'runs whole': 'Runs as a whole',
+  'likelihood of one window': 'Same likelihoods',
+  'likelihood of one window, block by block': 'Same likelihoods, block by block',
+  'decoding with the cache': 'Decodes with its cache',
+  verification: 'Verification',
+};
+
+export const checkName = (name: string): string => CHECKS[name] ?? name;
+
+export const written = (files: string, bytes: number, seconds: string): string =>
+  `${files}, ${formatBytes(bytes)}, in ${seconds}`;
+
+export const checkedOn = (device: string, seconds: string): string =>
+  `Checked on ${device} in ${seconds}.`;
+
+export const notCopied = (names: string): string => `Not copied: ${names}.`;
+
+export const NEXT = {
+  title: 'Next: use it',
+  loaders: {
+    'transformers.js': 'In a web page or in Node, with transformers.js',
+    genai: 'In Python, with ONNX Runtime GenAI',
+    other: 'In Python, with ONNX Runtime',
+  },
+  local:
+    'From your own server, set env.localModelPath to where the folder is; from the Hub, put your ' +
+    'user name before the name of the model.',
+  path: 'Replace the name by the path of the folder.',
+  hub: 'Put it on the Hugging Face Hub',
+  hubNote:
+    'In a terminal, beside the folder; it creates the repository. Keep to the licence of the ' +
+    'original model.',
+  unpack: 'Unpack the zip first.',
+  guide: 'How the upload works',
+  guideUrl: 'https://huggingface.co/docs/huggingface_hub/guides/cli',
+  healing:
+    'Quality can be won back by a short retraining of the pruned model; the snippets under “Use ' +
+    'elsewhere” are where to begin.',
+};

@@ -1,0 +1,95 @@
+// What the page says of files that are opened or dropped, and of the plan it starts with.
+
+import { formatBytes } from '../quantities.ts';
+
+const listed = (items: readonly string[]) =>
+  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+
+/** What an error says: what happened, and what to do next. */
+export interface Refusal {
+  message: string;
+  hint: string;
+}
+
+export const FIRST_PAGE = {
+  lead: 'Which blocks can your language model do without?',
+  story:
+    'Open an ONNX model folder. Espalier removes each transformer block in turn, shows what that ' +
+    'does to perplexity, and exports a smaller model that runs wherever the original runs.',
+  method: 'The method is depth pruning as in',
+  drop: 'or drop a folder anywhere on this page',
+  /** Where folders cannot be dropped, and on some phones not be chosen. */
+  zip: 'Open a zip',
+  kinds:
+    'Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing leaves ' +
+    'this tab.',
+  help: 'How it works, and the terms',
+  /** A text that was dropped before a model was open. */
+  kept: (name: string) => `${name} is kept: open a model, and the page asks what to use it for.`,
+  forget: 'Forget it',
+};
+
+export const DROPPED = {
+  title: (name: string) => `What is ${name} for?`,
+  score: 'Score blocks on it',
+  evaluate: 'Evaluate plans on it',
+  note:
+    'Scoring chooses blocks on one text; an evaluation judges the plan on another. On the same ' +
+    'text, the plan looks better than it is.',
+};
+
+/** The dropped files together, as messages call them. */
+export const theFiles = (count: number) => `the ${count} dropped files`;
+
+export const severalModels = (folders: readonly string[]): Refusal => ({
+  message: `${folders.length} model folders were dropped at once: ${listed(folders)}.`,
+  hint: 'Espalier works on one model at a time: drop one of them.',
+});
+
+export const onlyOneOpened = (opened: string, others: readonly string[]) =>
+  `Only ${opened} is opened: there is no ONNX file in ${listed(others)}.`;
+
+export const textWaits = (name: string) =>
+  `${name} is kept. Open a model first; the page then asks what to use the text for.`;
+
+export const emptyFile = (name: string): Refusal => ({
+  message: `The file ${name} is empty.`,
+  hint: 'Drop a model folder, or a text of a few thousand words.',
+});
+
+export const busyExporting = (name: string) =>
+  `${name} was not opened: an export is running. Wait for it or cancel it, then drop the folder ` +
+  'again.';
+
+/** The kinds of JSON that the page understands. */
+const JSON_KINDS =
+  'Espalier reads two kinds of JSON file: an espalier.json, which restores a plan, and windows of ' +
+  'token ids, as in [[1, 2, 3], [4, 5, 6]].';
+
+/** Where a text stops being JSON. `found` is '' at its end. */
+function jsonFaultWords({ line, column, found }: JsonPlace): string {
+  if (found === '') return `it breaks off at line ${line}, column ${column}`;
+  const sign = found < ' ' ? 'a line break or control character' : `“${found}”`;
+  return `the first fault is at line ${line}, column ${column} (${sign})`;
+}
+
+export interface JsonPlace {
+  line: number;
+  column: number;
+  found: string;
+}
+
+export const notJson = (name: string, place: JsonPlace | null): Refusal => ({
+  message: `${name} is not valid JSON${place ? `: ${jsonFaultWords(place)}` : ''}.`,
+  hint: JSON_KINDS,
+});
+
+export const otherJson = (name: string): Refusal => ({
+  message: `${name} is neither an espalier.json nor windows of token ids.`,
+  hint: JSON_KINDS,
+});
+
+export const tooLargeText = (name: string, bytes: number, most: number): Refusal => ({
+  message: `${name} has ${formatBytes(bytes)}, more than a text may have (${formatBytes(most)}).`,
+  hint: 'A few megabytes are plenty: drop a part of it.',
+});

@@ -1,0 +1,26 @@
+// What the choice of a text says, for scoring and for evaluation.
+
+export const TEXTS = {
+  legend: 'Text',
+  paste: 'pasted text',
+  file: 'Choose a file',
+  use: 'Use this text',
+  inUse: 'In use',
+  tokenIds: 'Windows of token ids.',
+  scoring: {
+    label: 'Calibration text',
+    placeholder: 'A few thousand words, or windows of token ids as [[1, 2, 3], [4, 5, 6]]',
+    note: 'Use a different text from the one you evaluate on. You can also drop a .txt file on the page.',
+  },
+  evaluation: {
+    label: 'Evaluation text',
+    placeholder: 'A few hundred words or more',
+    note: 'WikiText-2, PTB or any other text. You can also drop a .txt file on the page.',
+  },
+} as const;
+
+/** "5 tokens; one segment needs 128", "2,310 tokens". */
+export function countWords(tokens: number, needed: number, noun: 'window' | 'segment'): string {
+  const count = `${tokens.toLocaleString('en')} token${tokens === 1 ? '' : 's'}`;
+  return tokens < needed ? `${count}; one ${noun} needs ${needed}` : count;
+}
