@@ -471,6 +471,7 @@ describe('commands', () => {
       'settings',
       'export',
       'interop',
+      'report',
       'generate',
       'measure',
       'measure-paper',

@@ -71,7 +71,7 @@ describe('a typed calibration text', () => {
     actions.openDraft('scoring');
     actions.setDraft('scoring', '[[1, 2], [3');
     actions.takeDraft('scoring');
-    expect(get().errors.score?.message).toContain('not JSON');
+    expect(get().errors.score?.message).toContain('not valid JSON');
     expect(get().score.settings.text.kind).toBe('bundled');
     expect(get().drafts.scoring).toMatchObject({ open: true, text: '[[1, 2], [3', used: null });
     actions.setDraft('scoring', '[[1, 2], [3, 4]]');

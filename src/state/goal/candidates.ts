@@ -6,7 +6,7 @@ import { currentOrder, knownOrders } from '../criteria/orders.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
-import { isOnCurve } from '../search/selectors.ts';
+import { isOnCurve } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
 import { knownPlans, riseOf } from '../verdict/known.ts';
 

@@ -5,7 +5,7 @@ import { STEPS } from '../../words/goal.ts';
 import { curveSettings } from '../keys.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
-import { isOnCurve } from '../search/selectors.ts';
+import { isOnCurve } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
 import { iterativePlan, mostRemovals } from './candidates.ts';
 import { isExact } from './target.ts';

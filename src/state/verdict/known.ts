@@ -2,7 +2,7 @@
 
 import { sortUnits, type Unit } from '../../units.ts';
 import { derive } from '../memo.ts';
-import { isOnCurve } from '../search/selectors.ts';
+import { isOnCurve } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
 
 export interface KnownPlan {
