@@ -83,7 +83,7 @@ export const lossTitle = (folder: string): string => `Open ${folder}?`;
 
 /** Of a job that cannot be resumed. */
 export const lossOfJob = (job: string, model: string): string =>
-  `Opening it ends ${job} of ${model}, which cannot be resumed. Results that are finished are kept.`;
+  `Opening it ends ${job} of ${model}, which cannot be resumed. Finished results are kept.`;
 export const lossOfResults = (model: string): string =>
   `Opening it drops the results of ${model}: this browser cannot keep them.`;
 

@@ -1,5 +1,5 @@
-// Keeps what is measured of the open model, and brings it back when the model is opened again. Never
-// overwrites what is newer; a failure to keep is said once and loses nothing.
+// Keeps what is measured of the open model, and brings it back when the model is opened again.
+// Never overwrites what is newer; a failure to keep is said once and loses nothing.
 
 import type { Stored } from '../../files/keptStudies.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';

@@ -206,7 +206,7 @@ test('a full disk is said once and loses nothing', async () => {
   expect(get().score.curve).not.toBeNull();
 });
 
-test('erased by hand: gone on the next visit, kept again once something new is measured', async () => {
+test('erased by hand: gone on the next visit, until something new is measured', async () => {
   const disk = memoryStore();
   await worked(disk);
   const { actions, get } = visit(disk);

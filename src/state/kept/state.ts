@@ -18,7 +18,7 @@ interface KeptSource {
 }
 
 export interface KeptSlice {
-  /** Counts up with every model that is opened; the same one read once more goes on with its own. */
+  /** Counts up with every model that is opened; the same one read again goes on with its own. */
   study: number;
   /** `unknown` before anything was asked; `full` and `none`: what is measured is not kept. */
   storage: 'unknown' | 'works' | 'full' | 'none';

@@ -7,9 +7,9 @@ import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import { plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
-import { useMinute } from '../kit/useMinute.ts';
 import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useMinute } from '../useMinute.ts';
 
 const NAMES: Record<Interrupted['job'], string> = {
   score: 'Scoring',

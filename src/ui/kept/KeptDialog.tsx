@@ -6,8 +6,8 @@ import { formatBytes } from '../../quantities.ts';
 import { KEPT, keptWords } from '../../words/kept.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
-import { useMinute } from '../kit/useMinute.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useMinute } from '../useMinute.ts';
 import css from './kept.module.css';
 
 export default function KeptDialog() {

@@ -4,8 +4,8 @@
 import { KEPT, scoredAgo } from '../../words/kept.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
-import { useMinute } from '../kit/useMinute.ts';
 import { useStudio } from '../studioContext.ts';
+import { useMinute } from '../useMinute.ts';
 
 /** Stands before what the curve was measured on. */
 export function ScoredAgo() {

@@ -12,8 +12,8 @@ import { DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
 import { Term } from '../kit/Term.tsx';
-import { useMinute } from '../kit/useMinute.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useMinute } from '../useMinute.ts';
 
 export function MadeFromPanel() {
   const madeFrom = useStudio((state) => state.model.current?.madeFrom);

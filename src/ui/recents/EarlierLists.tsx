@@ -3,8 +3,8 @@
 import { KEPT, openedAgo, RECENT } from '../../words/kept.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
-import { useMinute } from '../kit/useMinute.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useMinute } from '../useMinute.ts';
 import css from './recents.module.css';
 
 export default function EarlierLists() {
