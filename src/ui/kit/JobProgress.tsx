@@ -30,7 +30,7 @@ const UNITS: Record<Progress['unit'], string> = {
 interface Props {
   progress: Progress | null;
   label: string;
-  /** Percent instead of amounts, where there is little room. */
+  /** Percent and time left alone, where there is little room. */
   compact?: boolean;
 }
 
@@ -46,6 +46,7 @@ export function JobProgress({ progress, label, compact = false }: Props) {
   const { done, total } = progress;
   const phase = progress.step ? STEPS_SHORT[progress.step] : PHASES[progress.phase];
   const amount = compact ? percentOf(progress) : amountOf(progress);
+  const words = compact ? [amount] : [phase, total > 0 && amount];
   return (
     <div className={css.progress} data-testid={compact ? 'job-progress' : 'progress'}>
       {total > 0 ? (
@@ -54,7 +55,7 @@ export function JobProgress({ progress, label, compact = false }: Props) {
         <progress aria-label={label} />
       )}
       <span>
-        {[phase, total > 0 && amount].filter(Boolean).join(', ')}
+        {words.filter(Boolean).join(', ')}
         {progress.secondsLeft !== null && `, ${formatSeconds(progress.secondsLeft)} left`}
       </span>
     </div>
