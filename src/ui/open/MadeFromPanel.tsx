@@ -14,6 +14,7 @@ import { Panel } from '../kit/Panel.tsx';
 import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useMinute } from '../useMinute.ts';
+import css from './madeFrom.module.css';
 
 export function MadeFromPanel() {
   const madeFrom = useStudio((state) => state.model.current?.madeFrom);
@@ -51,6 +52,7 @@ function SourceTable() {
   return (
     <DataTable
       testId="made-from-table"
+      className={css.table}
       caption={
         <>
           {score && recordedOn(onWords(score))}{' '}
