@@ -56,7 +56,7 @@ function SourceTable() {
       caption={
         <>
           {score && recordedOn(onWords(score))}{' '}
-          {kept && keptOfSource(kept.name, now - kept.savedAt)}{' '}
+          {kept && kept.speeds.size > 0 && keptOfSource(kept.name, now - kept.savedAt)}{' '}
           {score && !curve && MADE_FROM.scoreNow}
           {!view.sameWindows && MADE_FROM.otherWindows}
         </>
