@@ -8,6 +8,7 @@ import { makeCriteriaActions } from './criteria/actions.ts';
 import { makeDeviceActions } from './device/actions.ts';
 import { makeDraftActions } from './drafts/actions.ts';
 import { makeEffectActions } from './effect/actions.ts';
+import { makeEstimateActions } from './estimate/actions.ts';
 import { makeEvaluateActions } from './evaluate/actions.ts';
 import { evaluateObstacle } from './evaluate/selectors.ts';
 import { makeExportActions } from './export/actions.ts';
@@ -57,6 +58,7 @@ const MAKERS = [
   makeStabilityActions,
   makePlanActions,
   makeEffectActions,
+  makeEstimateActions,
   makeSearchActions,
   makePathActions,
   makeEvaluateActions,

@@ -35,6 +35,8 @@ export interface SampleNumbers {
 }
 
 export interface FakeOptions {
+  /** Seconds that a curve says it took; 4.5 unless told. */
+  curveSeconds?: number;
   /** Wait of each step of a job, in ms. */
   stepMs?: number;
   /** Blocks of the model; beyond the golden's 16 the numbers repeat. */
@@ -263,6 +265,16 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         largestBuffer: hiddenStates,
       };
     },
+    async timeRuns({ sizes }) {
+      const started = begin('timeRuns', [sizes]);
+      await step(started);
+      const runs = sizes.map((size) => ({
+        ...size,
+        blockSeconds: 0.003 * (size.length / 128),
+        headSeconds: 0.005 * (size.length / 128),
+      }));
+      return { device: WASM, runs, compileSeconds: 0.02, bytesRead: 1_737_728, readSeconds: 0.002 };
+    },
     async score(settings, onEvent) {
       const started = begin('score', [settings]);
       const total = (numBlocks * (numBlocks + 1)) / 2;
@@ -304,7 +316,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         device: { kind: 'wasm', name: 'CPU (wasm)' },
         selfTest: FAKE_DEVICE.selfTest,
         rewrites: [],
-        seconds: 4.5,
+        seconds: options.curveSeconds ?? 4.5,
         costRatio: 1.08,
         hidden: fakeHidden(numBlocks),
       } satisfies ScoreResult;
