@@ -51,7 +51,7 @@ test('a folder that is gone says so and offers to choose it again', async () => 
   await until(() => get().recents.folders.length === 1);
   await actions.openRecent('1');
   expect(get().errors.open?.message).toMatch(/^The folder austen could not be read/);
-  expect(remedyOf(get(), 'open')?.label).toBe('Choose the folder again');
+  expect(remedyOf(get(), 'open')?.label).toBe('Choose a folder');
   await actions.forgetRecent('1');
   expect(get().recents.folders).toEqual([]);
 });
