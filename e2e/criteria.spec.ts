@@ -57,7 +57,7 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
   await page.getByTestId('compare-criteria').click();
   await expect(page.getByTestId('criterion-mag-l1')).toBeVisible();
   await expect(page.getByTestId('rank-chart')).toBeVisible();
-  await page.getByText('As a table').last().click();
+  await page.getByText('All scores and ranks').click();
   await expectScores(page, 'mag-l1', expected.mag_l1_linear);
   await expectScores(page, 'mag-l2', expected.mag_l2_linear);
   await expectScores(page, 'block-influence', expected.block_influence);
@@ -131,7 +131,7 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   const before = await page.getByTestId('ppl-pruned').textContent();
   await workspace(page, 'compare');
   await page.getByTestId('study-seeds').fill('2');
-  await expect(page.getByTestId('study-estimate')).toContainText('2 runs, about');
+  await expect(page.getByTestId('study-estimate')).toContainText(/2 runs, (about|a few seconds)/);
   await page.getByTestId('study-start').click();
   await expect(page.getByTestId('stability-run')).toContainText('Run 2 of 2: 10 windows, seed 1', {
     timeout: 200_000,
@@ -148,6 +148,13 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   await expect(page.getByTestId('study-estimate')).toContainText('All these runs are done');
   await expect(page.getByTestId('stability-7')).toContainText(/\d of 3 runs/);
   await expect(page.getByTestId('within-noise')).toContainText('30 windows');
+
+  // The order of the study is one click away, and is one of the orders from then on.
+  await page.getByTestId('use-study').click();
+  await expect(page.getByTestId('order-by')).toHaveValue('study');
+  await expect(page.getByTestId('kept-count')).toContainText('13 of 16 kept');
+  await page.getByTestId('order-by').selectOption('ppl');
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
 
   // What is measured now is still on the windows of the curve.
   await expect(page.getByTestId('measured-on')).toHaveText(on ?? '');

@@ -161,6 +161,38 @@ test('a cancelled evaluation keeps what it had; a text that was scored on is nam
   );
 });
 
+test('a pasted text is counted, and stays through an error, another choice and another workspace', async ({
+  app: page,
+}) => {
+  await openSample(page);
+  await workspace(page, 'quality');
+  await page.getByTestId('evaluate-paste').check();
+  const field = page.getByTestId('evaluate-pasted');
+  await field.fill('Hello world.');
+  await expect(page.getByTestId('evaluate-count')).toContainText(
+    /^\d tokens; one segment needs 128$/,
+  );
+  await page.getByTestId('evaluate').click();
+  await expect(page.getByTestId('error-evaluate')).toContainText('too short');
+  await expect(field).toHaveValue('Hello world.');
+  await workspace(page, 'speed');
+  await workspace(page, 'quality');
+  await expect(field).toHaveValue('Hello world.');
+  await page.getByTestId('evaluate-bundled').check();
+  await expect(field).toBeHidden();
+  await page.getByTestId('evaluate-paste').check();
+  await expect(field).toHaveValue('Hello world.');
+  // What is added is evaluated, without another click to use it.
+  await field.fill(`Hello world. ${evaluationText().slice(0, 4000)}`);
+  await expect(page.getByTestId('evaluate-count')).toContainText(/^[\d,]+ tokens$/);
+  await page.getByTestId('evaluate-most').fill('1');
+  await page.getByTestId('evaluate').click();
+  await expect(page.getByTestId('evaluate-on')).toContainText('1 segment × 128 tokens');
+  await expect(page.getByTestId('evaluate-on')).toContainText('pasted text “Hello world.');
+  await expect(field).toHaveValue(/^Hello world\. /);
+  await expectNoObstacles(page);
+});
+
 test('tables and plans for other tools: the golden order is written, read and used', async ({
   app: page,
 }) => {

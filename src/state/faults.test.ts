@@ -84,7 +84,7 @@ describe('a folder that is read again', () => {
     );
     await actions.readAgain();
     expect([get().plan.present.removed, get().score.curve !== null]).toEqual([[3], true]);
-    expect(remedyOf(get(), 'open')?.label).toBe('Choose the folder again');
+    expect(remedyOf(get(), 'open')?.label).toBe('Choose a folder');
   });
 
   it('is known when it is dropped or picked, and another model is not taken for it', async () => {

@@ -68,7 +68,7 @@ const READ_AGAIN: Remedy = {
   run: (actions) => void actions.readAgain(),
 };
 const CHOOSE_AGAIN: Remedy = {
-  label: 'Choose the folder again',
+  label: 'Choose a folder',
   run: (actions) => void actions.openFolder(),
 };
 

@@ -3,6 +3,7 @@
 import { formatBytes } from '../quantities.ts';
 import { formatGainSpread, formatSpread } from '../spread.ts';
 import { formatUnits, type Unit } from '../units.ts';
+import { aboutSeconds, upToSeconds } from './duration.ts';
 
 /**
  * What a plan must reach: `faster` and `smaller` than the original in percent, `size` of the
@@ -26,15 +27,6 @@ export function rise(share: number, beside: number | null = null): string {
   const isTie =
     beside !== null && share !== beside && Math.round(percent) === Math.round(100 * beside);
   return isTie ? inDigits(digits === 0 ? 1 : 2) : text;
-}
-
-/** "40 s", "3 min": a time that is not known better. */
-function about(seconds: number): string {
-  if (seconds < 1) return 'a second';
-  if (seconds < 10) return `${Math.ceil(seconds)} s`;
-  if (seconds < 95) return `${Math.ceil(seconds / 5) * 5} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 /** "4 blocks (9, 11, 13-15)". */
@@ -131,40 +123,45 @@ export const OBSTACLES = {
   noSize: 'The size in the chosen precision is not known yet.',
 } as const;
 
-/** What a run will take, before it starts. */
-export interface Cost {
-  /** Null: not known; 0: not needed. */
-  score: number | null;
-  plans: number | null;
-  speed: number | null;
-  /** At most, for an iterative search where it pays. */
-  search: number | null;
+/** Seconds between two bounds. */
+interface Seconds {
+  low: number;
+  high: number;
 }
 
-/** "About 45 s: scoring about 20 s, …". Says what is not known instead of guessing. */
+/** What a run will take: null where that is not known, `no` where it is skipped. */
+export interface Cost {
+  score: Seconds | null | 'no';
+  plans: Seconds | null | 'no';
+  speed: Seconds | null | 'no';
+  /** At most, for an iterative search where it pays. */
+  search: Seconds | null;
+}
+
+/** "Takes about 45 s: scoring about 20 s, …". Says what is not known instead of guessing. */
 export function costs({ score, plans, speed, search }: Cost): string {
   const parts = [
     { name: 'scoring', seconds: score },
-    { name: 'perplexity of the plans', seconds: plans },
+    { name: 'perplexities', seconds: plans },
     { name: 'speed', seconds: speed },
-  ].filter(({ seconds }) => seconds !== 0);
-  const known = parts.filter(({ seconds }) => seconds !== null);
+  ];
+  const known = parts.flatMap(({ name, seconds }) =>
+    seconds === null || seconds === 'no' ? [] : [{ name, seconds }],
+  );
   const unknown = parts.filter(({ seconds }) => seconds === null).map(({ name }) => name);
-  const total = known.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0);
-  const each = known.map(({ name, seconds }) => `${name} ${about(seconds ?? 0)}`).join(', ');
+  const sum = (of: (one: Seconds) => number) =>
+    known.reduce((total, { seconds }) => total + of(seconds), 0);
+  const total = aboutSeconds({ low: sum(({ low }) => low), high: sum(({ high }) => high) });
+  const each = known.map(({ name, seconds }) => `${name} ${aboutSeconds(seconds)}`).join(', ');
   const sentences: string[] = [];
-  if (known.length > 0)
-    sentences.push(
-      known.length === 1
-        ? `Takes about ${about(total)} (${known[0]!.name}).`
-        : `Takes about ${about(total)}: ${each}.`,
-    );
-  if (known.length === 0 && unknown.length === 0) sentences.push('Takes a moment.');
-  if (unknown.length > 0)
-    sentences.push(
-      `Time for ${listed(unknown)} is not known before ${unknown.length === 1 ? 'it runs' : 'they run'} for the first time.`,
-    );
-  if (search) sentences.push(`An iterative search may add up to ${about(search)}.`);
+  if (known.length > 1) sentences.push(`Takes ${total}: ${each}.`);
+  else if (known.length > 0) sentences.push(`Takes ${total} (${known[0]!.name}).`);
+  else if (unknown.length === 0) sentences.push('Takes a moment.');
+  if (unknown.length > 0) {
+    const they = unknown.length === 1 ? 'it runs' : 'they run';
+    sentences.push(`How long ${listed(unknown)} will take is known once ${they}.`);
+  }
+  if (search) sentences.push(`An iterative search may add ${upToSeconds(search)}.`);
   return sentences.join(' ');
 }
 
@@ -178,8 +175,10 @@ export const VERDICTS = {
 
 export const STEPS = {
   score: (n: number, on: string) => `Score ${blocks(n)} on ${on}`,
-  scored: (ppl: string, lowest: number | undefined) =>
-    `perplexity of the original ${ppl}${lowest === undefined ? '' : `; block ${lowest} costs least`}`,
+  scored: (ppl: string, lowest: number | undefined) => {
+    const least = lowest === undefined ? '' : `; block ${lowest} costs least`;
+    return `perplexity of the original ${ppl}${least}`;
+  },
   orders: 'Order the blocks by the magnitude of their weights',
   ordered: (label: string) => `by ${label}; no perplexity is measured`,
   original: 'Measure the original',
@@ -193,7 +192,7 @@ export const STEPS = {
   notSearched: (seconds: number | null) =>
     seconds === null
       ? 'left out: how long it takes is not known for a curve from a file. Start it in Compare'
-      : `left out: it would take up to ${about(seconds)}. Start it in Compare`,
+      : `left out: it would take ${upToSeconds({ low: 0, high: seconds })}. Start it in Compare`,
   whyBound: (share: number) => `the best plan so far has perplexity ${rise(share)}`,
   speed: (k: number, predicted: string | null) =>
     `Measure without ${blocks(k)}${predicted === null ? '' : `, ${predicted} predicted`}`,

@@ -7,7 +7,7 @@ export const RESULT = {
   perplexity: 'perplexity',
   size: 'size',
   parameters: 'parameters',
-  kvCache: 'KV cache per token',
+  kvCache: 'KV cache / token',
   change: 'change',
   worse: 'worse',
   better: 'better',
@@ -18,7 +18,8 @@ export const RESULT = {
   measuring: 'Measuring this plan.',
   measuringLabel: 'Measuring the plan',
   older: 'The number shown is of the previous plan.',
-  copyLink: 'Copy link to this plan',
+  copyLink: 'Copy link',
+  report: 'Report',
   showResult: 'Show the result',
 } as const;
 

@@ -72,6 +72,88 @@ export const TERMS = {
       'How far the next-token probabilities of the pruned model are from those of the original, ' +
       'in nats per token. 0 means the same predictions; lower is better.',
   },
+  top1: {
+    name: 'Same top token',
+    explanation:
+      'The share of positions at which original and pruned model find the same next token most ' +
+      'likely. Higher is better.',
+  },
+  nats: {
+    name: 'Nats',
+    explanation:
+      'The unit of a natural logarithm. 0.01 nats more is a perplexity about 1 % higher, 0.1 ' +
+      'nats about 11 %.',
+  },
+  bos: {
+    name: 'BOS token',
+    explanation:
+      'The beginning-of-sequence token that some tokenizers put before a text. Perplexities with ' +
+      'and without it do not compare.',
+  },
+  segments: {
+    name: 'Segments',
+    explanation:
+      'The evaluation text is cut into stretches of equal length, and each is predicted on its ' +
+      'own. Longer segments give more context and lower perplexities: compare equal lengths only.',
+  },
+  stride: {
+    name: 'Stride',
+    explanation:
+      'Tokens from one segment to the next. Each segment predicts only that many of its last ' +
+      'tokens; those before are context.',
+  },
+  interval: {
+    name: '95 % interval',
+    explanation:
+      'Where the number would lie in 95 of 100 cases if other windows or segments of the same ' +
+      'kind were taken.',
+  },
+  resamples: {
+    name: 'Resampled windows',
+    explanation:
+      'The windows are drawn again at random, some twice and some not at all, 2,000 times. If ' +
+      'most draws choose the same blocks, the choice does not hang on a few windows.',
+  },
+  spearman: {
+    name: 'Spearman correlation',
+    explanation:
+      'How alike two orders of the blocks are: 1 is the same order, 0 unrelated, −1 the reverse.',
+  },
+  angular: {
+    name: 'Angular distance',
+    explanation:
+      'The angle by which one or several blocks in a row turn the hidden state of the last ' +
+      'token: 0 to 180 degrees. Small means that they change little (Gromov et al., 2024).',
+  },
+  blockInfluence: {
+    name: 'Block Influence',
+    explanation:
+      'How much a block changes the direction of the hidden states: 1 minus their mean cosine ' +
+      'before and after it. Low means safe to remove (Men et al., ShortGPT, 2024).',
+  },
+  magnitude: {
+    name: 'Magnitude',
+    explanation:
+      'The size of a block’s weights: the sum of their absolute values (L1) or of their squares ' +
+      '(L2). Needs no text, and predicts perplexity poorly (Kim et al., 2024).',
+  },
+  oneShot: {
+    name: 'One-shot',
+    explanation:
+      'All blocks are removed at once by one order that was measured on the whole model. Fast, ' +
+      'and blind to how blocks make up for each other.',
+  },
+  iterative: {
+    name: 'Iterative',
+    explanation:
+      'One block is removed, then the rest is scored again, and so on (Song et al., SLEB, 2024). ' +
+      'Takes longer, and often gives a lower perplexity when many blocks go.',
+  },
+  greedy: {
+    name: 'Greedy',
+    explanation:
+      'Always the most likely next token: at temperature 0 the same prompt gives the same text.',
+  },
   tokensPerSecond: {
     name: 'tok/s',
     explanation:

@@ -10,7 +10,9 @@ export const TEXTS = {
   scoring: {
     label: 'Calibration text',
     placeholder: 'A few thousand words, or windows of token ids as [[1, 2, 3], [4, 5, 6]]',
-    note: 'Use a different text from the one you evaluate on. You can also drop a .txt file on the page.',
+    note:
+      'Use a different text from the one you evaluate on. You can also drop a .txt file on the ' +
+      'page.',
   },
   evaluation: {
     label: 'Evaluation text',

@@ -117,7 +117,7 @@ export function makeGenerateActions(context: Context): GenerateActions {
     if (!isPruned) return 'Generated.';
     const at = divergence(get());
     if (at === null) return 'Generated. Both texts are the same.';
-    return `Generated. They differ from token ${at + 1} on.`;
+    return `Generated. First difference at token ${at + 1}.`;
   }
 
   async function generate(): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { Which } from '../../contract/speed.ts';
 import type { Context } from '../context.ts';
+import { FIRST_MESSAGE, FIRST_PROMPT } from './examples.ts';
 import { continued } from './prompt.ts';
 import type { GenerateForm } from './state.ts';
 
@@ -17,10 +18,17 @@ export interface ConversationActions {
   newChat(): void;
 }
 
+/** A prompt that nobody typed follows the kind of prompt: a text to go on with, or a question. */
+function withSeed(form: GenerateForm): GenerateForm {
+  if (form.mode === 'chat')
+    return form.prompt === FIRST_PROMPT ? { ...form, prompt: FIRST_MESSAGE } : form;
+  return form.prompt === FIRST_MESSAGE ? { ...form, prompt: FIRST_PROMPT } : form;
+}
+
 export function makeConversationActions(context: Context): ConversationActions {
   const { get, patch } = context;
   const setGenerateForm = (fields: Partial<GenerateForm>) =>
-    patch('generate', { form: { ...get().generate.form, ...fields } });
+    patch('generate', { form: withSeed({ ...get().generate.form, ...fields }) });
 
   return {
     setGenerateForm,

@@ -7,6 +7,7 @@ import { EspalierError } from '../../errors.ts';
 import { command } from '../commands.ts';
 import { meterUse } from '../speed/metering.ts';
 import { aWhile, scored, setUp, until } from '../testing/setUp.ts';
+import { RAW_EXAMPLES } from './examples.ts';
 import { markedRange } from './mark.ts';
 import { chatState, modeOf } from './prompt.ts';
 import { divergence, generateObstacle, waitsForPerplexity } from './selectors.ts';
@@ -38,7 +39,7 @@ describe('generating', () => {
     expect(shown?.sides.original?.text.startsWith(' It was a fine morning')).toBe(true);
     expect(shown?.sides.pruned?.tokens).toBe(8);
     expect(divergence(page.get())).toBe(4);
-    expect(page.get().view.announcement).toContain('differ from token 5');
+    expect(page.get().view.announcement).toContain('First difference at token 5');
   });
 
   it('keeps what came before it was stopped', async () => {
@@ -156,6 +157,19 @@ describe('generating', () => {
 });
 
 describe('prompts', () => {
+  it('that nobody typed follow the kind of prompt; typed ones stay', async () => {
+    const { actions, get } = await scored();
+    const prompt = () => get().generate.form.prompt;
+    expect(prompt()).toBe(RAW_EXAMPLES[0]);
+    actions.setGenerateForm({ mode: 'chat' });
+    expect(prompt()).toBe('Explain in one sentence why the sky is blue.');
+    actions.setGenerateForm({ mode: 'raw' });
+    expect(prompt()).toBe(RAW_EXAMPLES[0]);
+    actions.setGenerateForm({ prompt: 'Typed' });
+    actions.setGenerateForm({ mode: 'chat' });
+    expect(prompt()).toBe('Typed');
+  });
+
   it('are chats with a system text of one’s own or the template’s', async () => {
     const page = setUp();
     await page.actions.openSample();

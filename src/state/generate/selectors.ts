@@ -25,6 +25,12 @@ export const divergence = derive(
   },
 );
 
+/** True when both texts are whole and nowhere different. */
+export function textsAreSame(state: StudioState): boolean {
+  const { original, pruned } = state.generate.shown?.sides ?? {};
+  return original?.done != null && pruned?.done != null && divergence(state) === null;
+}
+
 /** True while a generation waits for the perplexity of the plan. */
 export function waitsForPerplexity(state: StudioState): boolean {
   const { running, progress, shown } = state.generate;

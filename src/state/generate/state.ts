@@ -8,6 +8,7 @@ import type { EncodedPrompt } from '../../contract/variant.ts';
 import type { ErrorReport } from '../../errors.ts';
 import type { Unit } from '../../units.ts';
 import type { Slice } from '../slice.ts';
+import { FIRST_PROMPT } from './examples.ts';
 
 /** A message and the answer that the conversation continues from. */
 export interface Exchange {
@@ -68,7 +69,7 @@ export interface GenerateSlice {
 const first: GenerateSlice = {
   form: {
     mode: 'raw',
-    prompt: 'It was a fine morning, and Anne',
+    prompt: FIRST_PROMPT,
     system: '',
     turns: [],
     ids: '1, 2, 3',

@@ -1,5 +1,5 @@
-// The plans of k removals that a goal may end with: one-shot by every order that is known, and those
-// of the iterative search.
+// The plans of k removals that a goal may end with: one-shot by every known order, and by the
+// iterative search.
 
 import { sortUnits, type Unit } from '../../units.ts';
 import { currentOrder, knownOrders } from '../criteria/orders.ts';

@@ -68,7 +68,10 @@ describe('goal', () => {
     const { outcome } = get().goal;
     expect(outcome?.end).toBe('unreachable');
     expect(outcome?.words).toMatch(
-      /^40 % smaller cannot be reached: the best plan known without \d blocks has perplexity \+\d+ %, and at most \+10 % is allowed\. The closest plan is without \d blocks? \(/,
+      /^40 % smaller cannot be reached: the best plan known without \d blocks has perplexity \+3/,
+    );
+    expect(outcome?.words).toMatch(
+      /, and at most \+10 % is allowed\. The closest plan is without 3/,
     );
     expect(get().plan).toBe(before);
     actions.useClosest();
@@ -150,8 +153,9 @@ describe('goal', () => {
     const times = meter.calls.filter(({ name }) => name === 'measure').length;
     expect(times).toBeGreaterThan(2);
     // The first was half as fast as predicted: it contradicts the other two, and is left out.
-    expect(said(get()).at(-1)).toMatch(
-      /^Measure again without 6 blocks: two measurements are more than 30 % apart: 1\.48 ×, 2 measurements pooled, 1 left out as disturbed: enough$/,
+    expect(said(get()).at(-1)).toBe(
+      'Measure again without 6 blocks: two measurements are more than 30 % apart: ' +
+        '1.48 ×, 2 measurements pooled, 1 left out as disturbed: enough',
     );
     expect(get().plan.present.removed).toEqual(oneShot(get(), 6));
   });
@@ -198,7 +202,7 @@ describe('goal', () => {
     actions.setGoal({ kind: 'speed', value: 5000, maxRise: null });
     await actions.findPlan();
     expect(get().goal.outcome?.words).toMatch(
-      /cannot be reached: at most 10 blocks can be removed\. The closest plan is without 10 blocks \(4-13\), 588 tok\/s/,
+      /reached: at most 10 blocks can be removed\. .* without 10 blocks \(4-13\), 588 tok\/s/,
     );
     expect(get().plan).toBe(before);
   });

@@ -32,8 +32,8 @@ function alone(one: Measured, at: number): Measured {
 }
 
 /**
- * Of three or more measurements of which some are far apart, the two that agree best with the one in
- * the middle; else all.
+ * Of three or more measurements of which some are far apart, the two that agree best with the one
+ * in the middle; else all.
  */
 export function withoutOdd(one: Measured): { used: Measured; left: number } {
   const ratios = gainsOf(one);

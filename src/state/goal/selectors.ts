@@ -2,6 +2,8 @@
 
 import { type Cost, costs, OBSTACLES } from '../../words/goal.ts';
 import { knownOrders } from '../criteria/orders.ts';
+import { plansSeconds, scoreSeconds } from '../estimate/selectors.ts';
+import type { Seconds } from '../estimate/times.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { canScore } from '../score/selectors.ts';
@@ -26,38 +28,41 @@ export function goalObstacle(state: StudioState): string | null {
 
 /** Orders that come with a curve: perplexity, Block Influence, angular distance. */
 const ORDERS_OF_A_CURVE = 3;
-/** Sizes of plans that are compared in a usual run. */
-const USUAL_SIZES = 2;
+/** A usual run compares plans of one to three sizes, and measures two to five times. */
+const SIZES = { low: 1, high: 3 };
+const MEASUREMENTS = { low: 2, high: 5 };
 /** Share of the blocks that a usual plan removes. */
 const USUAL_SHARE = 0.25;
 
-/** Measurements of a usual run: two plans, one of them twice. */
-const USUAL_READINGS = 3;
-
-/** Seconds of one measurement of a usual plan; null while nothing is known of the device. */
-function speedSeconds({ model, score, speed }: StudioState): number | null {
+/** Seconds of the speed measurements of a run; null while nothing is known of the device. */
+function speedSeconds({ model, score, speed }: StudioState): Seconds | null {
   const { current } = model;
   if (!current) return null;
   const { numBlocks } = current.summary;
   const removed = Array.from({ length: Math.round(numBlocks * USUAL_SHARE) }, (_, block) => block);
-  const pace = speed.paces.get(score.settings.device);
-  return timeOf(current, removed, SETTINGS, pace)?.seconds ?? null;
+  const time = timeOf(current, removed, SETTINGS, speed.paces.get(score.settings.device));
+  return (
+    time && {
+      low: time.seconds * MEASUREMENTS.low,
+      high: time.seconds * MEASUREMENTS.high,
+    }
+  );
 }
 
 /** What a run will take, as far as it is known before it starts. */
 function costOf(state: StudioState): Cost {
   const { curve } = state.score;
-  const blocks = numBlocksOf(state);
-  const ofPlan = curve && !curve.restored ? (2 * curve.result.seconds) / (blocks + 1) : null;
+  const measures = curve !== null || canScore(state);
   const orders = Math.max(curve ? knownOrders(state).length : ORDERS_OF_A_CURVE, 1);
-  const search = iterativeSeconds(state, Math.max(2, Math.round(blocks * USUAL_SHARE)));
-  const speed = speedSeconds(state);
-  const measuresPerplexity = curve !== null || canScore(state);
+  const least = plansSeconds(state, orders * SIZES.low);
+  const most = plansSeconds(state, orders * SIZES.high);
+  const steps = Math.max(2, Math.round(numBlocksOf(state) * USUAL_SHARE));
+  const search = iterativeSeconds(state, steps);
   return {
-    score: measuresPerplexity && !curve ? null : 0,
-    plans: measuresPerplexity ? ofPlan && ofPlan * orders * USUAL_SIZES : 0,
-    speed: isExact(state.goal.kind) ? 0 : speed && speed * USUAL_READINGS,
-    search: search === null ? null : Math.min(search, CHEAP_SECONDS),
+    score: measures && !curve ? scoreSeconds(state) : 'no',
+    plans: measures ? least && most && { low: least.low, high: most.high } : 'no',
+    speed: isExact(state.goal.kind) ? 'no' : speedSeconds(state),
+    search: search === null ? null : { low: 0, high: Math.min(search, CHEAP_SECONDS) },
   };
 }
 

@@ -86,8 +86,8 @@ export function readingOf(kind: GoalKind, { result }: Measured): Reading | null 
 }
 
 /**
- * What a plan may reach before it is measured: by the line through the gains of others or, before the
- * first measurement, by the sizes, which says only what to try first.
+ * What a plan may reach before it is measured: by the line through the gains of others or, before
+ * the first measurement, by the sizes, which says only what to try first.
  */
 export function expected(
   state: StudioState,

@@ -17,7 +17,7 @@ import {
 import type { FakeOptions } from '../testing/fakeStudio.ts';
 import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
 import { isOnCurve } from './measured.ts';
-import { pathsView, searchObstacle, searchSeconds, unmeasured } from './selectors.ts';
+import { pathsView, searchObstacle, unmeasured } from './selectors.ts';
 
 const scored = (options: FakeOptions = {}) => scoredWith({}, options);
 
@@ -177,15 +177,6 @@ describe('the iterative search', () => {
     expect(iterative?.points[0]).toMatchObject({ count: 1, removed: [3] });
     actions.setSearch({ maxPpl: null });
     expect(searchObstacle(get())).toBe('Enter a number of blocks or a perplexity.');
-  });
-
-  it('says how long it may take, from the curve', async () => {
-    const { actions, get } = await scored();
-    actions.setSearch({ count: 1 });
-    expect(searchSeconds(get())).toBeCloseTo(4.5, 6);
-    actions.setSearch({ count: 2 });
-    expect(searchSeconds(get())).toBeCloseTo(4.5 * (1 + (15 * 16) / (16 * 17)), 6);
-    expect(searchSeconds(setUp().get())).toBeNull();
   });
 
   it('goes on with the request of an interrupted one, without a curve', async () => {

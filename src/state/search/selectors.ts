@@ -92,22 +92,6 @@ export function searchObstacle(state: StudioState): string | null {
   return parameters.count < 1 ? 'No removable blocks are left.' : null;
 }
 
-/**
- * Seconds that the search of the form takes at most, predicted from those of the curve: scoring n
- * of N blocks costs n(n+1) / (N(N+1)) of it. Null without a curve of this session.
- */
-export function searchSeconds(state: StudioState): number | null {
-  const { curve } = state.score;
-  const parameters = searchParameters(state);
-  const model = modelOf(state);
-  if (!curve || curve.restored || !parameters || !model) return null;
-  const all = model.summary.numBlocks;
-  const left = blocksLeft(all, parameters.start);
-  let share = 0;
-  for (let n = left; n > left - parameters.count; n--) share += (n * (n + 1)) / (all * (all + 1));
-  return share * curve.result.seconds;
-}
-
 function iterative({ request: { start }, baseline, steps }: SearchPath): PathSeries {
   const first: PathPoint = {
     count: countBlocks(start),

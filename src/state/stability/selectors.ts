@@ -78,21 +78,6 @@ export function studyObstacle(state: StudioState): string | null {
 }
 
 /**
- * Seconds that the missing runs may take, predicted from those of the curve, by tokens; null
- * without a curve of this session.
- */
-export function studySeconds(state: StudioState): number | null {
-  const { curve } = state.score;
-  if (!curve || curve.restored) return null;
-  const tokens = curve.result.windows.reduce((sum, window) => sum + window.length, 0);
-  const asked = missingRuns(state).reduce(
-    (sum, { settings }) => sum + settings.samples * settings.length,
-    0,
-  );
-  return tokens > 0 ? (asked / tokens) * curve.result.seconds : null;
-}
-
-/**
  * The k whose lowest blocks are counted: as chosen, else as many as the plan removes, else three.
  */
 export function studyCount(state: StudioState): number {

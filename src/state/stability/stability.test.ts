@@ -20,7 +20,7 @@ function swapped(run: StudyRunResult, a: number, b: number): StudyRunResult {
   return { ...run, result: { ...run.result, blocks } };
 }
 
-it('the order of the study joins the others, and its lowest become the plan in one step', async () => {
+it('the order of the study joins the others; its lowest become the plan in one step', async () => {
   const { actions, get, store } = await scored();
   actions.takeStudyOrder();
   expect(knownOrders(get()).some(({ name }) => name === 'study')).toBe(false);

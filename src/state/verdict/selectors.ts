@@ -122,7 +122,7 @@ export const verdictView = derive(
   },
 );
 
-/** Known plans of the same number of blocks by an order or the iterative search, if one is better. */
+/** A better plan of the same number of blocks, by an order or the iterative search, if known. */
 const betterPlan = derive(
   (state: StudioState) => [
     state.plan.present.removed,

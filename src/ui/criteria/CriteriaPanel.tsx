@@ -1,22 +1,28 @@
 // Criteria side by side: computed on request, each with its correlation with perplexity, in one
 // chart. The plan changes only when another order is made the current one.
 
-import { Fragment, lazy, Suspense } from 'react';
+import { lazy, Suspense, useId } from 'react';
 import { CRITERIA, isMeasured, type MeasuredSource } from '../../analysis/criteriaTable.ts';
 import { formatBytes } from '../../quantities.ts';
+import { unmeasuredLowest } from '../../state/criteria/lowest.ts';
 import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
-import { type CriterionView, criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
-import { MEASURED, SOURCES } from '../../state/criteria/sources.ts';
+import { knownCriteria } from '../../state/criteria/selectors.ts';
+import { SOURCES } from '../../state/criteria/sources.ts';
+import { criteriaSeconds, plansSeconds } from '../../state/estimate/selectors.ts';
+import { engineJob } from '../../state/jobs.ts';
 import { endsLocked } from '../../state/plan/locks.ts';
-import { formatSeconds, listed, plural } from '../format.ts';
+import { CRITERIA_WORDS, measuresPlans, plusWords } from '../../words/compare.ts';
+import { aboutSeconds } from '../../words/duration.ts';
+import { listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
+import { CriteriaDetails } from './CriteriaDetails.tsx';
 import { CriteriaList } from './CriteriaList.tsx';
-import { CriteriaTable } from './CriteriaTable.tsx';
+import { CriteriaReading, CriteriaTools } from './CriteriaTools.tsx';
 import css from './criteria.module.css';
 
 const RankChart = lazy(() => import('../charts/RankChart.tsx'));
@@ -28,8 +34,8 @@ export function CriteriaPanel() {
   return (
     <Panel
       id="criteria"
-      title="Criteria"
-      sub="ways to rank blocks other than perplexity"
+      title={CRITERIA_WORDS.title}
+      sub={CRITERIA_WORDS.sub}
       testId="criteria-panel"
     >
       <div className={kit.stack}>
@@ -39,20 +45,16 @@ export function CriteriaPanel() {
         {compared && (
           <>
             <CriteriaList />
-            <Tools />
-            <Suspense fallback={<div className={css.space} />}>
-              <RankChart />
-            </Suspense>
-            <Reading />
+            <Measure />
             <Locks />
-            <details>
-              <summary>As a table</summary>
-              <CriteriaTable />
-            </details>
-            <details>
-              <summary>How they are computed</summary>
-              <Formulas />
-            </details>
+            <CriteriaTools />
+            <div className={css.plot}>
+              <Suspense fallback={null}>
+                <RankChart />
+              </Suspense>
+            </div>
+            <CriteriaReading />
+            <CriteriaDetails />
           </>
         )}
       </div>
@@ -65,7 +67,7 @@ function Running({ source }: { source: MeasuredSource }) {
   return (
     <div className={kit.row}>
       <span className={kit.sub}>{SOURCES[source].title}</span>
-      <JobProgress progress={progress} label="Comparing criteria" />
+      <JobProgress progress={progress} label={CRITERIA_WORDS.running} />
       <span className={kit.grow} />
       <CommandButton id="cancel" testId="criteria-cancel" />
     </div>
@@ -76,120 +78,49 @@ const COMPUTED = CRITERIA.filter(({ needs }) => isMeasured(needs));
 
 function Compare() {
   const costs = useStudio(missingCosts);
+  const seconds = useStudio(criteriaSeconds);
+  const hint = useId();
   const todo = costs.map(({ words, bytes }) =>
     bytes ? `${words} (${formatBytes(bytes)})` : words,
   );
+  if (costs.length > 0 && seconds) todo.push(aboutSeconds(seconds));
   return (
     <div className={kit.row}>
-      <CommandButton id="compare-criteria" />
-      <span className={kit.sub}>
+      <CommandButton id="compare-criteria" describedBy={hint} />
+      <span id={hint} className={kit.sub}>
         {listed(COMPUTED.map(({ label }) => label))}
-        {todo.length > 0 && `; ${listed(todo)}`}.
+        {todo.length > 0 && `; ${todo.join(', ')}`}.
       </span>
     </div>
   );
 }
 
-function Formulas() {
-  const known = useStudio(knownCriteria);
-  return (
-    <dl className={kit.facts} data-testid="criteria-formulas">
-      {known.map(({ name, criterion: { label, formula, source } }) => (
-        <Fragment key={name}>
-          <dt>{label}</dt>
-          <dd>
-            {formula} ({source})
-          </dd>
-        </Fragment>
-      ))}
-    </dl>
-  );
-}
-
-function Tools() {
-  const known = useStudio(knownCriteria);
-  const { view, norms } = useStudio((state) => state.criteria);
+/** The perplexity of what each criterion would remove. */
+function Measure() {
+  const plans = useStudio(unmeasuredLowest);
+  const busy = useStudio((state) => engineJob(state) !== null);
+  const time = useStudio((state) => {
+    const seconds = plansSeconds(state, unmeasuredLowest(state).length);
+    return seconds && aboutSeconds(seconds);
+  });
   const actions = useActions();
-  const isKnown = known.some(({ name }) => name === view);
-  const hasNorms = known.some(({ criterion }) => criterion.option === 'norms');
+  const hint = useId();
+  if (plans.length === 0 || busy) return null;
   return (
     <div className={kit.row}>
-      <label className={css.pair}>
-        Chart{' '}
-        <select
-          value={isKnown ? view : 'ranks'}
-          data-testid="criteria-view"
-          onChange={(event) =>
-            actions.setCriteria({
-              view: known.find(({ name }) => name === event.target.value)?.name ?? 'ranks',
-            })
-          }
-        >
-          <option value="ranks">ranks by the selected criteria</option>
-          {known.map(({ name, label }) => (
-            <option key={name} value={name}>
-              {label}, on its own axis
-            </option>
-          ))}
-        </select>
-      </label>
-      {hasNorms && (
-        <label className={css.pair}>
-          <input
-            type="checkbox"
-            checked={norms}
-            data-testid="criteria-norms"
-            onChange={() => actions.setCriteria({ norms: !norms })}
-          />
-          include norm weights in magnitude
-        </label>
-      )}
-      <BytesRead />
+      <button
+        type="button"
+        aria-describedby={hint}
+        data-testid="measure-lowest"
+        onClick={() => void actions.measurePlans(plans)}
+      >
+        {CRITERIA_WORDS.measure}
+      </button>
+      <span id={hint} className={kit.sub}>
+        {measuresPlans(plural(plans.length, 'plan'), time)}
+      </span>
     </div>
   );
-}
-
-/** What the sources that read weights by themselves have read. */
-function BytesRead() {
-  const measured = useStudio((state) => state.criteria.measured);
-  return MEASURED.map((source) => {
-    const result = measured[source]?.result;
-    if (result?.bytesRead === undefined) return null;
-    return (
-      <span key={source} className={kit.sub}>
-        {SOURCES[source].title}: {formatBytes(result.bytesRead)} read in{' '}
-        {formatSeconds(result.seconds)}
-      </span>
-    );
-  });
-}
-
-/** Ranks of the block under the pointer or the focus. Of fixed height, so that nothing jumps. */
-function Reading() {
-  const hover = useStudio((state) => state.view.hover);
-  const known = useStudio(criteriaView);
-  const ranks = hover === null ? [] : known.flatMap((view) => rankIn(view, hover) ?? []);
-  return (
-    <p className={css.reading} data-testid="criteria-reading">
-      {ranks.length > 0
-        ? `Block ${hover} is removed ${ranks.join(', ')}.`
-        : 'Click a block to remove it or put it back.'}
-    </p>
-  );
-}
-
-/** "3rd of 16 by Mag L1"; null for a block without a score. */
-function rankIn({ label, ranks, scores }: CriterionView, block: number): string | null {
-  const rank = ranks[block] ?? Number.NaN;
-  const count = scores.filter((score) => !Number.isNaN(score)).length;
-  return Number.isNaN(rank) ? null : `${ordinal(rank)} of ${count} by ${label}`;
-}
-
-/** 1st, 2nd, 3rd; 4.5th for a shared rank. */
-function ordinal(rank: number): string {
-  const tens = rank % 100;
-  const ending = tens > 10 && tens < 14 ? 'th' : ['th', 'st', 'nd', 'rd'][rank % 10];
-  return `${rank}${ending ?? 'th'}`;
 }
 
 /** The paper's name for criteria with the ends locked: protection is a lock that people see. */
@@ -202,12 +133,11 @@ function Locks() {
   const names = listed(
     named.map(({ label, criterion }) => `${label} is ${criterion.withEndsLocked}`),
   );
-  const more = locked.length > 6 ? `; ${plural(locked.length - 6, 'more block')} locked` : '';
+  const where = ends && locked.length === 6 ? '' : `Locked: ${listed(locked)}. `;
   return (
     <p className={kit.sub} data-testid="criteria-locks">
-      {ends
-        ? `With the first 4 and the last 2 blocks locked, ${names}${more}.`
-        : `Locked: ${listed(locked)}. With the first 4 and the last 2 blocks locked, ${names}.`}
+      {where}
+      {plusWords(names)}
     </p>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { criteriaView } from '../../state/criteria/selectors.ts';
+import { CRITERIA_WORDS } from '../../words/compare.ts';
 import { formatPpl, formatScore } from '../format.ts';
 import { DataTable } from '../kit/DataTable.tsx';
 import { Scroll } from '../kit/Scroll.tsx';
@@ -10,18 +11,14 @@ import css from './criteria.module.css';
 
 const NONE: ModelSummary['blocks'] = [];
 
-const CAPTION =
-  'Score and rank (1 = removed first) of each block. Angular distance is listed at the first of ' +
-  'its blocks.';
-
 export function CriteriaTable() {
   const known = useStudio(criteriaView);
   const blocks = useStudio((state) => state.model.current?.summary.blocks ?? NONE);
   return (
-    <Scroll label="Scores and ranks of the blocks">
+    <Scroll label={CRITERIA_WORDS.scoresLabel}>
       <DataTable
         testId="criteria-table"
-        caption={CAPTION}
+        caption={CRITERIA_WORDS.caption}
         className={css.table}
         columns={[
           { key: 'block', title: 'block' },
@@ -42,6 +39,7 @@ export function CriteriaTable() {
                   key={name}
                   id={`${name}/${block}`}
                   score={criterion.perplexity ? formatPpl(score) : formatScore(score)}
+                  words={criterion.contiguous?.words(score) ?? null}
                   rank={ranks[block]!}
                 />
               );
@@ -53,10 +51,21 @@ export function CriteriaTable() {
   );
 }
 
-function Cells({ id, score, rank }: { id: string; score: string; rank: number }) {
+interface CellsProps {
+  id: string;
+  score: string;
+  /** The score as people read it, where that differs. */
+  words: string | null;
+  rank: number;
+}
+
+function Cells({ id, score, words, rank }: CellsProps) {
   return (
     <>
-      <td data-testid={`score-${id}`}>{score}</td>
+      <td>
+        <span data-testid={`score-${id}`}>{score}</span>
+        {words && <small> {words}</small>}
+      </td>
       <td className={css.rank}>{rank}</td>
     </>
   );

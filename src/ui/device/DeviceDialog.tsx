@@ -57,7 +57,7 @@ export default function DeviceDialog() {
         )}
       </dl>
       {selfTest && (
-        <table className={css.table} data-testid="self-test">
+        <table className={`${css.table} ${css.wordy}`} data-testid="self-test">
           <thead>
             <tr>
               <th scope="col" style={{ textAlign: 'left' }}>

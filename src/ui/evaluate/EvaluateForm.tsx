@@ -1,22 +1,28 @@
 // What an evaluation is to run on: text, protocol, BOS token, number of segments.
 
-import type { ReactNode } from 'react';
+import { type ReactNode, useId } from 'react';
+import { evaluationSeconds } from '../../state/estimate/selectors.ts';
 import { evaluateObstacle, longestSegment, segmentsOf } from '../../state/evaluate/selectors.ts';
 import type { EvaluateForm as Form } from '../../state/evaluate/state.ts';
+import { aboutSeconds } from '../../words/duration.ts';
+import { EVALUATION, paperProtocol } from '../../words/quality.ts';
 import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
+import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { EvaluateText } from './EvaluateText.tsx';
 import css from './evaluate.module.css';
 
-export function EvaluateForm() {
+/** Stays while an evaluation runs: what it holds is for the next one. */
+export function EvaluateForm({ running }: { running: boolean }) {
   const form = useStudio((state) => state.evaluate.form);
   const model = useStudio((state) => state.model.current);
   const obstacle = useStudio(evaluateObstacle);
   const { setEvaluation: set } = useActions();
+  const hint = useId();
   const longest = longestSegment(model);
   const paper = segmentsOf({ ...form, protocol: 'paper' }, model).segment;
   const long = segmentsOf({ ...form, protocol: 'long' }, model);
@@ -36,19 +42,19 @@ export function EvaluateForm() {
     <form
       className={kit.stack}
       onSubmit={(event) => event.preventDefault()}
-      aria-label="What to evaluate on"
+      aria-label={EVALUATION.form}
     >
       <EvaluateText />
       <fieldset className={kit.field}>
-        <legend>Protocol</legend>
+        <legend>{EVALUATION.protocol}</legend>
         <div className={css.row}>
-          {choice('paper', `segments of ${paper} tokens, as in the paper`)}
-          {choice('long', 'long context with a stride')}
+          {choice('paper', paperProtocol(paper))}
+          {choice('long', EVALUATION.long)}
         </div>
       </fieldset>
       <div className={css.row}>
         {form.protocol === 'long' && <LongContext longest={longest} usual={long} />}
-        <Field label="Prepend BOS token">
+        <Field label={EVALUATION.bos}>
           {(id) => (
             <BosSelect
               id={id}
@@ -59,32 +65,43 @@ export function EvaluateForm() {
             />
           )}
         </Field>
-        <Field label="Segments, at most">
+        <Field label={EVALUATION.most}>
           {(id) => (
             <OptionalNumber
               id={id}
               value={form.maxSegments}
               whole
-              placeholder="all"
+              placeholder={EVALUATION.all}
               testId="evaluate-most"
               onChange={(maxSegments) => set({ maxSegments })}
             />
           )}
         </Field>
-      </div>
-      <div className={kit.row}>
-        <CommandButton id="evaluate" label="Evaluate" />
-        <span className={kit.sub} role="status" data-testid="evaluate-why">
-          {obstacle ?? (form.protocol === 'long' ? LONG : PAPER)}
+        <span className={kit.sub}>
+          {EVALUATION.explained} <Term id="segments">{EVALUATION.columns.segments}</Term>,{' '}
+          <Term id="stride">{EVALUATION.strideTerm}</Term>,{' '}
+          <Term id="bos">{EVALUATION.bosTerm}</Term>
         </span>
       </div>
+      {!running && (
+        <div className={kit.row}>
+          <CommandButton id="evaluate" label={EVALUATION.start} describedBy={hint} />
+          <span id={hint} className={kit.sub} data-testid="evaluate-why">
+            {obstacle ?? <Estimate />}
+          </span>
+        </div>
+      )}
     </form>
   );
 }
 
-const PAPER = 'Short segments give higher perplexities than long ones: compare equal lengths only.';
-const LONG =
-  'Each segment predicts as many of its last tokens as the stride; the tokens before are context.';
+/** How long it takes, where that is known. */
+function Estimate() {
+  const seconds = useStudio(evaluationSeconds);
+  return seconds && `${sentence(aboutSeconds(seconds))}.`;
+}
+
+const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
 interface LongContextProps {
   /** Tokens of the longest segment that the model takes. */
@@ -98,7 +115,7 @@ function LongContext({ longest, usual }: LongContextProps) {
   const { setEvaluation: set } = useActions();
   return (
     <>
-      <Field label="Tokens per segment">
+      <Field label={EVALUATION.segment}>
         {(id) => (
           <OptionalNumber
             id={id}
@@ -111,7 +128,7 @@ function LongContext({ longest, usual }: LongContextProps) {
           />
         )}
       </Field>
-      <Field label="Stride">
+      <Field label={EVALUATION.stride}>
         {(id) => (
           <OptionalNumber
             id={id}

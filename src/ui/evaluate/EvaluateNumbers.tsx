@@ -8,9 +8,12 @@ import {
   protocolWords,
 } from '../../state/evaluate/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
+import { anotherPlan, EVALUATION, soFar } from '../../words/quality.ts';
+import type { TermId } from '../../words/terms.ts';
 import { formatChange, formatPpl, formatSeconds, plural } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
+import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './evaluate.module.css';
 
@@ -26,15 +29,16 @@ export function EvaluateNumbers() {
       {stale && <Stale />}
       {state !== 'whole' && (
         <p className={css.mark} data-testid="evaluate-partial">
-          {state === 'running' ? 'So far, over the first' : 'Stopped after'}{' '}
-          {plural(result.segments, 'segment')}.
+          {soFar(state === 'running', plural(result.segments, 'segment'))}
         </p>
       )}
       <table className={css.numbers} data-stale={stale}>
         <ComparedHead />
         <tbody>
           <tr>
-            <th scope="row">perplexity</th>
+            <th scope="row">
+              <Term id="perplexity">{EVALUATION.perplexity}</Term>
+            </th>
             <td className={css.main} data-testid="evaluate-original">
               {formatPpl(original.nll)}
             </td>
@@ -43,25 +47,29 @@ export function EvaluateNumbers() {
             </td>
             <td className={worse ? kit.bad : kit.good}>
               {plan && formatChange(Math.exp(original.nll), Math.exp(plan.nll))}{' '}
-              {plan && <small>{worse ? 'worse' : 'better'}</small>}
+              {plan && <small>{worse ? EVALUATION.worse : EVALUATION.better}</small>}
             </td>
           </tr>
           <tr>
-            <th scope="row">95 % interval</th>
+            <th scope="row">
+              <Term id="interval">{EVALUATION.interval}</Term>
+            </th>
             <td>{intervalOf(original)}</td>
             <td>{plan ? intervalOf(plan) : '–'}</td>
             <td />
           </tr>
           {result.top1Agreement !== null && (
             <Single
-              name="same top token"
+              term="top1"
+              name={EVALUATION.top1}
               value={`${(result.top1Agreement * 100).toFixed(1)} %`}
               testId="evaluate-top1"
             />
           )}
           {result.klDivergence !== null && (
             <Single
-              name="mean KL divergence"
+              term="kl"
+              name={EVALUATION.kl}
               value={`${result.klDivergence.toPrecision(3)} nats`}
               testId="evaluate-kl"
             />
@@ -70,11 +78,11 @@ export function EvaluateNumbers() {
       </table>
       <p className={kit.sub} data-testid="evaluate-on">
         {protocolWords(result)}, {result.text.name} ({result.text.tokens.toLocaleString('en')}{' '}
-        tokens), {deviceName(result.device)}, {formatSeconds(result.seconds)}. The interval is over
-        segments. {notes.join(' ')}
+        tokens), {deviceName(result.device)}, {formatSeconds(result.seconds)}.{' '}
+        {EVALUATION.overSegments} {notes.join(' ')}
       </p>
       {result.warnings.map((warning) => (
-        <p key={warning} className={css.mark} role="status" data-testid="evaluate-warning">
+        <p key={warning} className={css.mark} data-testid="evaluate-warning">
           {warning}
         </p>
       ))}
@@ -86,11 +94,20 @@ function intervalOf({ ci95: [low, high] }: EvaluatedSide): string {
   return low === high ? '–' : `${formatPpl(low)} to ${formatPpl(high)}`;
 }
 
+interface SingleProps {
+  term: TermId;
+  name: string;
+  value: string;
+  testId: string;
+}
+
 /** A number that compares both sides, in the column of the pruned model. */
-function Single({ name, value, testId }: { name: string; value: string; testId: string }) {
+function Single({ term, name, value, testId }: SingleProps) {
   return (
     <tr>
-      <th scope="row">{name}</th>
+      <th scope="row">
+        <Term id={term}>{name}</Term>
+      </th>
       <td />
       <td data-testid={testId}>{value}</td>
       <td />
@@ -103,13 +120,12 @@ function Stale() {
   const running = useStudio((state) => state.evaluate.running !== null);
   const actions = useActions();
   if (!removed) return null;
-  const plan = removed.length > 0 ? `without ${listUnits(removed)}` : 'with all blocks';
   return (
     <p className={css.mark} data-testid="evaluate-stale">
-      Of another plan, {plan}.{' '}
+      {anotherPlan(removed.length > 0 ? listUnits(removed) : null)}{' '}
       {!running && (
         <button type="button" data-testid="evaluate-again" onClick={() => void actions.evaluate()}>
-          Evaluate this plan
+          {EVALUATION.again}
         </button>
       )}
     </p>

@@ -3,6 +3,7 @@
 import { evaluationShown } from '../../state/evaluate/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { nameOfEvaluationText } from '../../state/score/text.ts';
+import { EVALUATION, evaluatingWords } from '../../words/quality.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -18,14 +19,10 @@ export function EvaluatePanel() {
   const shows = useStudio((state) => evaluationShown(state) !== null);
   const several = useStudio((state) => state.evaluate.results.length > 1);
   return (
-    <Panel
-      id="evaluate"
-      title="Evaluation"
-      sub="on a text that the plan was not chosen on"
-      testId="evaluate-panel"
-    >
+    <Panel id="evaluate" title={EVALUATION.title} sub={EVALUATION.sub} testId="evaluate-panel">
       <div className={kit.stack}>
-        {running ? <Running /> : <EvaluateForm />}
+        <EvaluateForm running={running} />
+        {running && <Running />}
         <ErrorNotice place="evaluate" />
         {shows && <EvaluateNumbers />}
         {several && <EvaluateTable />}
@@ -42,15 +39,15 @@ function Running() {
   return (
     <>
       <div className={kit.row}>
-        <JobProgress progress={progress} label="Evaluating" />
+        <JobProgress progress={progress} label={EVALUATION.running} />
         <span className={kit.grow} />
         <CommandButton id="cancel" testId="evaluate-cancel" />
       </div>
       <p className={kit.sub}>
-        {removed.length > 0
-          ? `The original, and the model without ${listUnits(removed)}`
-          : 'The original'}
-        , on {nameOfEvaluationText(text)}.
+        {evaluatingWords(
+          removed.length > 0 ? listUnits(removed) : null,
+          nameOfEvaluationText(text),
+        )}
       </p>
     </>
   );

@@ -3,21 +3,25 @@
 import { evaluationKey } from '../../state/evaluate/selectors.ts';
 import type { Evaluated } from '../../state/evaluate/state.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
+import { EVALUATION, planWords, usePlan } from '../../words/quality.ts';
 import { formatPpl } from '../format.ts';
 import { type Column, DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
+import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './evaluate.module.css';
 
+const { columns } = EVALUATION;
+
 const COLUMNS: readonly Column[] = [
-  { key: 'plan', title: 'plan', text: true },
-  { key: 'text', title: 'text', text: true },
-  { key: 'segments', title: 'segments' },
-  { key: 'bos', title: 'BOS' },
-  { key: 'original', title: 'original PPL' },
-  { key: 'pruned', title: 'pruned PPL' },
-  { key: 'top1', title: 'same top token' },
-  { key: 'kl', title: 'KL, nats' },
+  { key: 'plan', title: columns.plan, text: true },
+  { key: 'text', title: columns.text, text: true },
+  { key: 'segments', title: <Term id="segments">{columns.segments}</Term> },
+  { key: 'bos', title: <Term id="bos">{columns.bos}</Term> },
+  { key: 'original', title: columns.original },
+  { key: 'pruned', title: columns.pruned },
+  { key: 'top1', title: <Term id="top1">{columns.top1}</Term> },
+  { key: 'kl', title: <Term id="kl">{columns.kl}</Term> },
 ];
 
 export function EvaluateTable() {
@@ -27,7 +31,7 @@ export function EvaluateTable() {
       <div className={css.scroll}>
         <DataTable
           testId="evaluate-table"
-          caption="Evaluations of this model"
+          caption={EVALUATION.table}
           captionHidden
           className={css.table}
           columns={COLUMNS}
@@ -37,9 +41,7 @@ export function EvaluateTable() {
           ))}
         </DataTable>
       </div>
-      <p className={kit.sub}>
-        Compare rows of the same text, segments and BOS. Click a plan to use it.
-      </p>
+      <p className={kit.sub}>{EVALUATION.howToCompare}</p>
     </div>
   );
 }
@@ -59,7 +61,7 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
     top1Agreement,
     klDivergence,
   } = result;
-  const name = removed.length > 0 ? `without ${listUnits(removed)}` : 'all blocks';
+  const name = planWords(removed.length > 0 ? listUnits(removed) : null);
   return (
     <tr>
       <th scope="row">
@@ -67,7 +69,7 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
           type="button"
           className={`${kit.quiet} ${css.plan}`}
           aria-pressed={removed.join() === present}
-          title={`Use the plan ${name}`}
+          title={usePlan(name)}
           onClick={() => actions.setRemoved(removed)}
         >
           {name}
@@ -79,9 +81,9 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
       <td>
         {segments} × {segment}
         {stride !== null && `, stride ${stride}`}
-        {!whole && <span className={css.mark}> stopped</span>}
+        {!whole && <span className={css.mark}> {EVALUATION.stopped}</span>}
       </td>
-      <td>{bos === 'every' ? 'every' : 'no'}</td>
+      <td>{bos === 'every' ? EVALUATION.every : EVALUATION.none}</td>
       <td>{formatPpl(original.nll)}</td>
       <td>{plan ? formatPpl(plan.nll) : '–'}</td>
       <td>{top1Agreement === null ? '–' : `${(top1Agreement * 100).toFixed(1)} %`}</td>

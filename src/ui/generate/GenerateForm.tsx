@@ -3,6 +3,7 @@
 import { CHAT_EXAMPLES, RAW_EXAMPLES } from '../../state/generate/examples.ts';
 import { chatState, modeOf } from '../../state/generate/prompt.ts';
 import type { GenerateForm as Form } from '../../state/generate/state.ts';
+import { cannotChat, SIDE_BY_SIDE, samplingWords } from '../../words/quality.ts';
 import { DecimalNumber } from '../kit/DecimalNumber.tsx';
 import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
@@ -12,9 +13,9 @@ import { GenerateTurns, PROMPT_ID } from './GenerateTurns.tsx';
 import css from './generate.module.css';
 
 const PROMPT_LABELS: Record<Form['mode'], string> = {
-  raw: 'Prompt',
-  chat: 'Message',
-  ids: 'Token ids',
+  raw: SIDE_BY_SIDE.prompt,
+  chat: SIDE_BY_SIDE.message,
+  ids: SIDE_BY_SIDE.ids,
 };
 
 export function GenerateForm() {
@@ -36,11 +37,11 @@ export function GenerateForm() {
       <Mode mode={mode} hasTokenizer={hasTokenizer} />
       {mode === 'chat' && (
         <label className={css.prompt}>
-          <span>System prompt</span>
+          <span>{SIDE_BY_SIDE.system}</span>
           <textarea
             rows={2}
             value={form.system}
-            placeholder="Leave empty to use the default of the model's template"
+            placeholder={SIDE_BY_SIDE.systemEmpty}
             data-testid="system"
             onChange={(event) => set({ system: event.target.value })}
           />
@@ -61,7 +62,7 @@ export function GenerateForm() {
       </label>
       {mode !== 'ids' && (
         <div className={css.examples}>
-          <span className={kit.sub}>Examples</span>
+          <span className={kit.sub}>{SIDE_BY_SIDE.examples}</span>
           {(mode === 'chat' ? CHAT_EXAMPLES : RAW_EXAMPLES).map((text) => (
             <button
               key={text}
@@ -83,16 +84,15 @@ export function GenerateForm() {
 function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolean }) {
   const chat = useStudio(chatState);
   const actions = useActions();
-  if (!hasTokenizer)
-    return <p className={kit.sub}>This folder has no tokenizer: give the prompt as token ids.</p>;
+  if (!hasTokenizer) return <p className={kit.sub}>{SIDE_BY_SIDE.noTokenizer}</p>;
   const modes: [Form['mode'], string][] = [
-    ['raw', 'Text'],
-    ['chat', 'Chat'],
-    ['ids', 'Token ids'],
+    ['raw', SIDE_BY_SIDE.raw],
+    ['chat', SIDE_BY_SIDE.chat],
+    ['ids', SIDE_BY_SIDE.ids],
   ];
   return (
     <fieldset className={css.modes}>
-      <legend className={kit.hidden}>Kind of prompt</legend>
+      <legend className={kit.hidden}>{SIDE_BY_SIDE.kind}</legend>
       {modes.map(([value, label]) => (
         <label key={value}>
           <input
@@ -107,10 +107,8 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
           {label}
         </label>
       ))}
-      {chat === 'none' && <span className={kit.sub}>This model has no chat template.</span>}
-      {typeof chat === 'object' && (
-        <span className={kit.bad}>This model cannot chat: {chat.error}</span>
-      )}
+      {chat === 'none' && <span className={kit.sub}>{SIDE_BY_SIDE.noChat}</span>}
+      {typeof chat === 'object' && <span className={kit.bad}>{cannotChat(chat.error)}</span>}
     </fieldset>
   );
 }
@@ -118,18 +116,16 @@ function Mode({ mode, hasTokenizer }: { mode: Form['mode']; hasTokenizer: boolea
 function Settings({ form }: { form: Form }) {
   const set = useActions().setGenerateForm;
   const { sampling } = form;
-  const greedy = sampling.temperature === 0;
   return (
     <details>
       <summary>
-        Settings{' '}
+        {SIDE_BY_SIDE.settings}{' '}
         <span className={kit.sub}>
-          {form.tokens} tokens,{' '}
-          {greedy ? 'greedy' : `temperature ${sampling.temperature}, seed ${sampling.seed}`}
+          {samplingWords(form.tokens, sampling.temperature, sampling.seed)}
         </span>
       </summary>
       <div className={css.settings}>
-        <Field className={css.setting} label="New tokens">
+        <Field className={css.setting} label={SIDE_BY_SIDE.newTokens}>
           {(id) => (
             <WholeNumber
               id={id}
@@ -149,7 +145,7 @@ function Settings({ form }: { form: Form }) {
             data-testid="gen-eos"
             onChange={() => set({ stopAtEos: !form.stopAtEos })}
           />{' '}
-          Stop at the model's end-of-text token
+          {SIDE_BY_SIDE.stopAtEos}
         </label>
       </div>
     </details>
@@ -163,7 +159,7 @@ function SamplingFields({ sampling }: Pick<Form, 'sampling'>) {
   const greedy = sampling.temperature === 0;
   return (
     <>
-      <Field className={css.setting} label="Temperature">
+      <Field className={css.setting} label={SIDE_BY_SIDE.temperature}>
         {(id) => (
           <DecimalNumber
             id={id}
@@ -176,7 +172,7 @@ function SamplingFields({ sampling }: Pick<Form, 'sampling'>) {
           />
         )}
       </Field>
-      <Field className={css.setting} label="Top k (0: off)">
+      <Field className={css.setting} label={SIDE_BY_SIDE.topK}>
         {(id) => (
           <WholeNumber
             id={id}
@@ -189,7 +185,7 @@ function SamplingFields({ sampling }: Pick<Form, 'sampling'>) {
           />
         )}
       </Field>
-      <Field className={css.setting} label="Top p (1: off)">
+      <Field className={css.setting} label={SIDE_BY_SIDE.topP}>
         {(id) => (
           <DecimalNumber
             id={id}
@@ -203,7 +199,7 @@ function SamplingFields({ sampling }: Pick<Form, 'sampling'>) {
           />
         )}
       </Field>
-      <Field className={css.setting} label="Seed">
+      <Field className={css.setting} label={SIDE_BY_SIDE.seed}>
         {(id) => (
           <WholeNumber
             id={id}

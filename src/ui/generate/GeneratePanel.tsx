@@ -1,13 +1,14 @@
 // Generation side by side: one prompt, the texts of both models, and where they first differ.
 
-import { useRef } from 'react';
-import type { Which } from '../../contract/speed.ts';
+import { useId, useRef } from 'react';
 import { continued } from '../../state/generate/prompt.ts';
 import {
   divergence,
   generateObstacle,
+  textsAreSame,
   waitsForPerplexity,
 } from '../../state/generate/selectors.ts';
+import { continueWith, firstDifferenceWords, SIDE_BY_SIDE } from '../../words/quality.ts';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
@@ -22,14 +23,10 @@ export function GeneratePanel() {
   const shown = useStudio((state) => state.generate.shown);
   const removed = useStudio((state) => state.plan.present.removed);
   const at = useStudio(divergence);
+  const isSame = useStudio(textsAreSame);
   const stale = shown !== null && shown.removed.join() !== removed.join();
   return (
-    <Panel
-      id="generate"
-      title="Side by side"
-      sub="same prompt and settings for both"
-      testId="generate-panel"
-    >
+    <Panel id="generate" title={SIDE_BY_SIDE.title} sub={SIDE_BY_SIDE.sub} testId="generate-panel">
       <GenerateForm />
       <Tools />
       <ErrorNotice place="generate" />
@@ -40,12 +37,13 @@ export function GeneratePanel() {
             {shown.removed.length > 0 ? (
               <GenerateSide which="pruned" shown={shown} divergesAt={at} />
             ) : (
-              <p className={kit.sub}>Nothing is removed: only the original generates.</p>
+              <p className={kit.sub}>{SIDE_BY_SIDE.onlyOriginal}</p>
             )}
           </div>
           <p className={kit.sub} data-testid="generate-verdict">
-            {stale && 'Generated with another plan. '}
-            {shown.removed.length > 0 && at !== null && `First difference at token ${at + 1}. `}
+            {stale && `${SIDE_BY_SIDE.anotherPlan} `}
+            {shown.removed.length > 0 && at !== null && `${firstDifferenceWords(at + 1)} `}
+            {isSame && `${SIDE_BY_SIDE.same} `}
             {shown.notes.join(' ')}
           </p>
           <Continue />
@@ -54,8 +52,6 @@ export function GeneratePanel() {
     </Panel>
   );
 }
-
-const nameOf = (which: Which) => (which === 'original' ? 'original' : 'pruned model');
 
 /** A click this soon after the start is the second of a double click, not meant to stop. */
 const DOUBLE_CLICK_MS = 400;
@@ -67,6 +63,7 @@ function Tools() {
   const obstacle = useStudio(generateObstacle);
   const actions = useActions();
   const started = useRef(0);
+  const hint = useId();
   return (
     <div className={css.tools}>
       {running ? (
@@ -77,25 +74,29 @@ function Tools() {
             performance.now() - started.current > DOUBLE_CLICK_MS && actions.stopGenerating()
           }
         >
-          Stop
+          {SIDE_BY_SIDE.stop}
         </button>
       ) : (
         <button
           type="button"
           data-testid="generate"
           aria-disabled={obstacle !== null}
-          title={obstacle ?? undefined}
+          aria-describedby={hint}
           onClick={() => {
             started.current = performance.now();
             void actions.generate();
           }}
         >
-          Generate
+          {SIDE_BY_SIDE.start}
         </button>
       )}
-      {running && progress && <JobProgress progress={progress} label="Loading the models" />}
-      {waiting && <span className={kit.sub}>Waiting for the perplexity of the plan.</span>}
-      {!running && obstacle !== null && <span className={kit.sub}>{obstacle}</span>}
+      {running && progress && <JobProgress progress={progress} label={SIDE_BY_SIDE.loading} />}
+      {waiting && <span className={kit.sub}>{SIDE_BY_SIDE.waiting}</span>}
+      {!running && (
+        <span id={hint} className={kit.sub}>
+          {obstacle}
+        </span>
+      )}
     </div>
   );
 }
@@ -110,7 +111,7 @@ function Continue() {
   const isLast = form.turns.length > (shown?.form.turns.length ?? 0);
   return (
     <fieldset className={css.modes}>
-      <legend className={kit.hidden}>Continue the chat</legend>
+      <legend className={kit.hidden}>{SIDE_BY_SIDE.continueChat}</legend>
       {sides.map((which) => (
         <button
           key={which}
@@ -124,7 +125,7 @@ function Continue() {
             focusPrompt();
           }}
         >
-          {sides.length > 1 ? `Continue with the answer of the ${nameOf(which)}` : 'Continue'}
+          {sides.length > 1 ? continueWith(which) : SIDE_BY_SIDE.continue}
         </button>
       ))}
     </fieldset>

@@ -4,8 +4,10 @@ import type { Side } from '../../contract/generate.ts';
 import type { Which } from '../../contract/speed.ts';
 import { markedRange } from '../../state/generate/mark.ts';
 import type { Generated } from '../../state/generate/state.ts';
+import { SIDE_BY_SIDE, textOf } from '../../words/quality.ts';
 import { formatRate, formatShort, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
+import { Term } from '../kit/Term.tsx';
 import css from './generate.module.css';
 
 interface Props {
@@ -18,14 +20,15 @@ export function GenerateSide({ which, shown, divergesAt }: Props) {
   const side = shown.sides[which];
   const error = shown.errors[which];
   return (
-    <section
-      className={css.side}
-      aria-label={`Text of the ${which === 'original' ? 'original' : 'pruned model'}`}
-    >
+    <section className={css.side} aria-label={textOf(which)}>
       <h3>
         {which}
         <span data-testid={`gen-toks-${which}`}>
-          {side && side.tokens > 1 ? `${formatRate(rateOf(side))} tok/s` : ''}
+          {side && side.tokens > 1 && (
+            <>
+              {formatRate(rateOf(side))} <Term id="decode">{SIDE_BY_SIDE.decode}</Term>
+            </>
+          )}
         </span>
       </h3>
       <p className={css.text} data-testid={`gen-${which}`} dir="auto">
@@ -39,7 +42,8 @@ export function GenerateSide({ which, shown, divergesAt }: Props) {
       <p className={kit.sub}>
         {side && (
           <>
-            TTFT <span data-testid={`gen-ttft-${which}`}>{formatShort(side.ttft)}</span>,{' '}
+            <Term id="ttft">{SIDE_BY_SIDE.ttft}</Term>{' '}
+            <span data-testid={`gen-ttft-${which}`}>{formatShort(side.ttft)}</span>,{' '}
             {plural(side.tokens, 'token')}
             {ending(side, shown.stopped)}
           </>
@@ -55,8 +59,8 @@ function rateOf({ tokens, seconds, ttft }: Side): number {
 }
 
 function ending({ done }: Side, stopped: boolean): string {
-  if (done === 'eos') return ', ended by the model';
-  return done === null && stopped ? ', stopped' : '';
+  if (done === 'eos') return `, ${SIDE_BY_SIDE.endedByModel}`;
+  return done === null && stopped ? `, ${SIDE_BY_SIDE.stopped}` : '';
 }
 
 /** Token ids where there is no tokenizer. Model text is text, never markup. */
@@ -85,7 +89,7 @@ function MarkedText({ side, at }: { side: Side | undefined; at: number | null })
 
 function Mark({ text }: { text: string }) {
   return (
-    <mark data-testid="diverge" title="first different token">
+    <mark data-testid="diverge" title={SIDE_BY_SIDE.different}>
       {text}
     </mark>
   );

@@ -1,5 +1,6 @@
 // The conversation before the next message.
 
+import { removeTurn, SIDE_BY_SIDE } from '../../words/quality.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './generate.module.css';
@@ -12,12 +13,12 @@ export function GenerateTurns() {
   const actions = useActions();
   if (turns.length === 0) return null;
   return (
-    <section className={css.turns} aria-label="Conversation so far" data-testid="turns">
+    <section className={css.turns} aria-label={SIDE_BY_SIDE.conversation} data-testid="turns">
       <ol>
         {turns.map(({ id, user, assistant, which }, i) => (
           <li key={id}>
             <p dir="auto">
-              <b>You</b> {user}
+              <b>{SIDE_BY_SIDE.you}</b> {user}
             </p>
             <p dir="auto">
               <b>{which}</b> {assistant}
@@ -25,8 +26,8 @@ export function GenerateTurns() {
             <button
               type="button"
               className={kit.quiet}
-              aria-label={`Remove turn ${i + 1}`}
-              title="Remove"
+              aria-label={removeTurn(i + 1)}
+              title={SIDE_BY_SIDE.remove}
               data-testid={`remove-turn-${i}`}
               onClick={() => {
                 actions.removeTurn(i);
@@ -46,7 +47,7 @@ export function GenerateTurns() {
           focusPrompt();
         }}
       >
-        New chat
+        {SIDE_BY_SIDE.newChat}
       </button>
     </section>
   );

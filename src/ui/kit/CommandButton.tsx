@@ -15,10 +15,13 @@ interface Props {
   /** As a link within a sentence. */
   quiet?: boolean;
   testId?: string;
+  /** Id of what describes it: a hint, or why it is unavailable. */
+  describedBy?: string;
 }
 
 /** Stays focusable while the command is unavailable: a disabled button would lose the focus. */
-export function CommandButton({ id, label, icon, quiet = false, testId }: Props) {
+export function CommandButton(props: Props) {
+  const { id, label, icon, quiet = false, testId, describedBy } = props;
   const { command, enabled, run } = useCommand(id);
   const primary = useStudio((state) => primaryCommand(state) === id);
   const key = command.keys[0];
@@ -32,6 +35,7 @@ export function CommandButton({ id, label, icon, quiet = false, testId }: Props)
       aria-disabled={!enabled}
       title={key ? `${command.label} (${keyName(key)})` : command.label}
       aria-label={icon ? name : undefined}
+      aria-describedby={describedBy}
       onClick={run}
     >
       {icon ?? name}

@@ -30,7 +30,7 @@ const UNITS: Record<Progress['unit'], string> = {
 interface Props {
   progress: Progress | null;
   label: string;
-  /** Percent instead of amounts, where there is little room. */
+  /** Percent and time left alone, where there is little room. */
   compact?: boolean;
   /** What the job itself is at, in place of amounts: "block 3 of 16". */
   at?: string | undefined;
@@ -49,6 +49,7 @@ export function JobProgress({ progress, label, compact = false, at }: Props) {
   const phase = progress.step ? STEPS_SHORT[progress.step] : PHASES[progress.phase];
   const shown = at !== undefined && progress.phase === 'score' ? at : null;
   const amount = compact || shown ? percentOf(progress) : amountOf(progress);
+  const words = compact ? [amount] : [phase, total > 0 && amount, shown];
   return (
     <div className={css.progress} data-testid={compact ? 'job-progress' : 'progress'}>
       {total > 0 ? (
@@ -57,7 +58,7 @@ export function JobProgress({ progress, label, compact = false, at }: Props) {
         <progress aria-label={label} />
       )}
       <span>
-        {[phase, total > 0 && amount, shown].filter(Boolean).join(', ')}
+        {words.filter(Boolean).join(', ')}
         {progress.secondsLeft !== null && `, ${formatSeconds(progress.secondsLeft)} left`}
       </span>
     </div>

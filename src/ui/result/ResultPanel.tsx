@@ -19,14 +19,15 @@ export function ResultPanel() {
   return (
     <Panel id="result" title={RESULT.title} sub={kept}>
       <EffectTable />
+      <SpeedSummary />
       <Verdict />
       <EffectStatus />
-      <SpeedSummary />
       <StabilityNoise />
       <ErrorNotice place="plan" />
       <div className={css.actions}>
         <CommandButton id="export" />
         <CommandButton id="interop" />
+        <CommandButton id="report" label={RESULT.report} />
         <CopyButton label={RESULT.copyLink} text={() => location.href} testId="copy-link" />
       </div>
     </Panel>

@@ -1,8 +1,11 @@
 // What an iterative search is to do, and how long that will take.
 
+import { useId } from 'react';
+import { searchRange } from '../../state/estimate/selectors.ts';
 import { countUnits } from '../../state/plan/unitWords.ts';
-import { searchObstacle, searchParameters, searchSeconds } from '../../state/search/selectors.ts';
-import { formatSeconds } from '../format.ts';
+import { searchObstacle, searchParameters } from '../../state/search/selectors.ts';
+import { fromPlanWords, SEARCH_WORDS } from '../../words/compare.ts';
+import { upToSeconds } from '../../words/duration.ts';
 import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
@@ -12,38 +15,41 @@ import css from './search.module.css';
 /** Longer estimates are emphasised. */
 const LONG_S = 600;
 
-export function SearchForm() {
+/** Stays while the search runs: what it holds is for the next one. */
+export function SearchForm({ running }: { running: boolean }) {
   const { count, maxPpl, fromPlan } = useStudio((state) => state.search.form);
   const parameters = useStudio(searchParameters);
   const removed = useStudio((state) => state.plan.present.removed);
   const obstacle = useStudio(searchObstacle);
   const actions = useActions();
+  const hint = useId();
   return (
     <form
       className={css.form}
+      aria-label={SEARCH_WORDS.form}
       onSubmit={(event) => {
         event.preventDefault();
-        void actions.search();
+        if (!running) void actions.search();
       }}
     >
-      <Field label="Blocks to remove, at most">
+      <Field label={SEARCH_WORDS.count}>
         {(id) => (
           <OptionalNumber
             id={id}
             value={count}
             whole
-            placeholder="all"
+            placeholder={SEARCH_WORDS.all}
             testId="search-count"
             onChange={(next) => actions.setSearch({ count: next })}
           />
         )}
       </Field>
-      <Field label="Stop if perplexity exceeds">
+      <Field label={SEARCH_WORDS.maxPpl}>
         {(id) => (
           <OptionalNumber
             id={id}
             value={maxPpl}
-            placeholder="any"
+            placeholder={SEARCH_WORDS.any}
             testId="search-ppl"
             onChange={(next) => actions.setSearch({ maxPpl: next })}
           />
@@ -57,30 +63,37 @@ export function SearchForm() {
             data-testid="search-from-plan"
             onChange={() => actions.setSearch({ fromPlan: !fromPlan })}
           />
-          continue from the current plan (
-          {removed.length > 0 ? `${countUnits(removed)} removed` : 'nothing removed'})
+          {fromPlanWords(removed.length > 0 ? countUnits(removed) : null)}
         </label>
       )}
-      <button type="submit" aria-disabled={obstacle !== null} data-testid="search-start">
-        Search
-      </button>
-      <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="search-estimate">
-        {obstacle ?? <Estimate count={parameters?.count ?? 0} bounded={maxPpl !== null} />}
-      </p>
+      {!running && (
+        <>
+          <button
+            type="submit"
+            aria-disabled={obstacle !== null}
+            aria-describedby={hint}
+            data-testid="search-start"
+          >
+            {SEARCH_WORDS.start}
+          </button>
+          <p id={hint} className={kit.sub} data-testid="search-estimate">
+            {obstacle ?? <Estimate count={parameters?.count ?? 0} bounded={maxPpl !== null} />}
+          </p>
+        </>
+      )}
     </form>
   );
 }
 
 function Estimate({ count, bounded }: { count: number; bounded: boolean }) {
-  const seconds = useStudio(searchSeconds);
+  const range = useStudio(searchRange);
   const what = count === 1 ? '1 step' : `${bounded ? 'up to ' : ''}${count} steps`;
-  if (seconds === null) return `${what}. Score the blocks to see how long that takes.`;
-  const time = `${what}, up to about ${formatSeconds(seconds)}.`;
-  return seconds < LONG_S ? (
-    time
-  ) : (
+  if (range === null) return `${what}. ${SEARCH_WORDS.scoreFirst}`;
+  const time = `${what}, ${upToSeconds(range)}.`;
+  if (range.high < LONG_S) return time;
+  return (
     <strong className={css.long}>
-      This takes a while: {time} You can pause or cancel it; finished steps are kept.
+      {time} {SEARCH_WORDS.keeps}
     </strong>
   );
 }

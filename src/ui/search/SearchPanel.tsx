@@ -1,11 +1,11 @@
 // The iterative search: its form, its steps, and its path beside the one-shot paths.
 
 import { lazy, Suspense, useState } from 'react';
-import { engineJob } from '../../state/jobs.ts';
 import { remarksOf } from '../../state/score/selectors.ts';
 import { isOnCurve } from '../../state/search/measured.ts';
-import { hasPaths, pathsView, unmeasured } from '../../state/search/selectors.ts';
+import { hasPaths, pathsView } from '../../state/search/selectors.ts';
 import type { SearchPath } from '../../state/search/state.ts';
+import { SEARCH_WORDS } from '../../words/compare.ts';
 import { formatPpl, formatSeconds, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -13,7 +13,10 @@ import { JobProgress } from '../kit/JobProgress.tsx';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
 import { Sign } from '../kit/Sign.tsx';
+import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
+import { BestOrder } from './BestOrder.tsx';
+import { MeasurePaths } from './MeasurePaths.tsx';
 import { SearchForm } from './SearchForm.tsx';
 import { SearchTable } from './SearchTable.tsx';
 import css from './search.module.css';
@@ -25,26 +28,25 @@ export function SearchPanel() {
   const shows = useStudio(hasPaths);
   const [hover, setHover] = useState<string | null>(null);
   return (
-    <Panel
-      id="search"
-      title="Iterative search"
-      sub="removes the cheapest block, re-scores the rest, repeats"
-      testId="search-panel"
-    >
+    <Panel id="search" title={SEARCH_WORDS.title} sub={SEARCH_WORDS.sub} testId="search-panel">
       <div className={kit.stack}>
-        {running ? <Running /> : <SearchForm />}
+        <SearchForm running={running} />
+        {running && <Running />}
         <ErrorNotice place="search" />
+        <BestOrder />
+        <MeasurePaths />
         {shows && (
           <>
             <Legend />
-            <Suspense fallback={<div className={css.space} />}>
-              <PathChart hover={hover} onHover={setHover} />
-            </Suspense>
+            <div className={css.plot}>
+              <Suspense fallback={null}>
+                <PathChart hover={hover} onHover={setHover} />
+              </Suspense>
+            </div>
             <Verdict />
             <SearchTable hover={hover} onHover={setHover} />
           </>
         )}
-        <Paths />
       </div>
     </Panel>
   );
@@ -58,9 +60,9 @@ function Running() {
     <>
       <div className={kit.row}>
         {paused ? (
-          <span className={kit.sub}>paused</span>
+          <span className={kit.sub}>{SEARCH_WORDS.paused}</span>
         ) : (
-          <JobProgress progress={progress} label="Searching" />
+          <JobProgress progress={progress} label={SEARCH_WORDS.running} />
         )}
         <span className={kit.grow} />
         <button
@@ -68,7 +70,7 @@ function Running() {
           data-testid="search-pause"
           onClick={() => actions.pauseSearch(!paused)}
         >
-          {paused ? 'Continue' : 'Pause'}
+          {paused ? SEARCH_WORDS.continue : SEARCH_WORDS.pause}
         </button>
         <CommandButton id="cancel" testId="search-cancel" />
       </div>
@@ -105,10 +107,7 @@ function Verdict() {
   const news = path.notes.filter((note) => !notes.includes(note));
   return (
     <p className={kit.sub} data-testid="search-verdict">
-      {endWords(path)} {news.join(' ')}{' '}
-      {alone &&
-        'It ran on other windows or another device than the curve, so the one-shot paths are ' +
-          'not drawn.'}
+      {endWords(path)} {news.join(' ')} {alone && SEARCH_WORDS.alone}
     </p>
   );
 }
@@ -136,45 +135,14 @@ function Legend() {
     <p className={kit.legend}>
       {series.map(({ name, label }) => (
         <span key={name}>
-          <Sign name={name} /> {label}
+          <Sign name={name} /> <PathName name={name} label={label} />
         </span>
       ))}
     </p>
   );
 }
 
-/** One-shot paths are measured on request, one plan at a time. */
-function Paths() {
-  const measuring = useStudio((state) => state.search.measuring);
-  const missing = useStudio(unmeasured);
-  const busy = useStudio((state) => engineJob(state) !== null);
-  const hasCurve = useStudio((state) => state.score.curve !== null);
-  const actions = useActions();
-  if (measuring) {
-    return (
-      <div className={kit.row}>
-        <div className={kit.progress}>
-          <progress
-            aria-label="Measuring one-shot paths"
-            max={measuring.total}
-            value={measuring.done}
-          />
-          <span data-testid="paths-progress">
-            {measuring.done} of {plural(measuring.total, 'plan')}
-          </span>
-        </div>
-        <span className={kit.grow} />
-        <CommandButton id="cancel" testId="paths-cancel" />
-      </div>
-    );
-  }
-  if (!hasCurve || missing.length === 0 || busy) return null;
-  return (
-    <div className={kit.row}>
-      <button type="button" data-testid="measure-paths" onClick={() => void actions.measurePaths()}>
-        Measure one-shot paths
-      </button>
-      <span className={kit.sub}>Measures perplexity of {plural(missing.length, 'plan')}.</span>
-    </div>
-  );
+function PathName({ name, label }: { name: string; label: string }) {
+  if (name === 'iterative') return <Term id="iterative">{label}</Term>;
+  return name === 'ppl' ? <Term id="oneShot">{label}</Term> : label;
 }

@@ -2,6 +2,7 @@
 
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { type PathPoint, pathsView } from '../../state/search/selectors.ts';
+import { SEARCH_WORDS } from '../../words/compare.ts';
 import { formatPpl } from '../format.ts';
 import { DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
@@ -15,6 +16,12 @@ interface Props {
 
 export function SearchTable({ hover, onHover }: Props) {
   const { series } = useStudio(pathsView);
+  const lowestAt = (count: number) =>
+    Math.min(
+      ...series.flatMap(({ points }) =>
+        points.flatMap((one) => (one.count === count && one.nll !== null ? [one.nll] : [])),
+      ),
+    );
   const counts = [
     ...new Set(series.flatMap(({ points }) => points.map(({ count }) => count))),
   ].sort((a, b) => a - b);
@@ -23,11 +30,11 @@ export function SearchTable({ hover, onHover }: Props) {
       <div className={css.scroll}>
         <DataTable
           testId="search-table"
-          caption="Perplexity by number of removed blocks"
+          caption={SEARCH_WORDS.tableCaption}
           captionHidden
           className={css.table}
           columns={[
-            { key: 'removed', title: 'removed' },
+            { key: 'removed', title: SEARCH_WORDS.removed },
             ...series.map(({ name, label }) => ({ key: name, title: label, span: 2 })),
           ]}
         >
@@ -40,6 +47,7 @@ export function SearchTable({ hover, onHover }: Props) {
                   id={`${name}/${count}`}
                   label={label}
                   point={points.find((one) => one.count === count)}
+                  lowest={lowestAt(count)}
                   hovered={hover === `${name}/${count}`}
                   onHover={onHover}
                 />
@@ -49,8 +57,8 @@ export function SearchTable({ hover, onHover }: Props) {
         </DataTable>
       </div>
       <p className={kit.sub}>
-        The small number is the block removed at that step. Click a perplexity to use its plan.
-        {counts.some((count) => !Number.isInteger(count)) && ' A sublayer counts as half a block.'}
+        {SEARCH_WORDS.how}
+        {counts.some((count) => !Number.isInteger(count)) && ` ${SEARCH_WORDS.halves}`}
       </p>
     </div>
   );
@@ -60,16 +68,18 @@ interface CellsProps {
   id: string;
   label: string;
   point: PathPoint | undefined;
+  /** Lowest NLL of its row. */
+  lowest: number;
   hovered: boolean;
   onHover(id: string | null): void;
 }
 
-function Cells({ id, label, point, hovered, onHover }: CellsProps) {
+function Cells({ id, label, point, lowest, hovered, onHover }: CellsProps) {
   const present = useStudio((state) => state.plan.present.removed.join());
   const actions = useActions();
   if (!point) return <td colSpan={2} />;
   const plan = point.removed.length > 0 ? `without ${listUnits(point.removed)}` : 'with all blocks';
-  const ppl = point.nll === null ? 'not measured' : formatPpl(point.nll);
+  const ppl = point.nll === null ? SEARCH_WORDS.notMeasured : formatPpl(point.nll);
   return (
     <>
       <td className={css.block}>
@@ -83,6 +93,7 @@ function Cells({ id, label, point, hovered, onHover }: CellsProps) {
           aria-pressed={point.removed.join() === present}
           title={`Use the plan ${plan}`}
           data-hover={hovered}
+          data-best={point.nll === lowest && point.count > 0}
           data-testid={`path-${id}`}
           onClick={() => actions.takePath(point.removed)}
           onPointerEnter={() => onHover(id)}

@@ -1,5 +1,7 @@
 // The calibration study: its runs, and how stable the order of blocks is across them.
 
+import { useId } from 'react';
+import { studyRange } from '../../state/estimate/selectors.ts';
 import { nameOfText } from '../../state/score/text.ts';
 import {
   missingRuns,
@@ -7,9 +9,10 @@ import {
   STUDY_SIZES,
   stabilityView,
   studyObstacle,
-  studySeconds,
 } from '../../state/stability/selectors.ts';
-import { formatSeconds, plural } from '../format.ts';
+import { runWords, STUDY_WORDS } from '../../words/compare.ts';
+import { aboutSeconds } from '../../words/duration.ts';
+import { plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { Field } from '../kit/Field.tsx';
@@ -28,14 +31,10 @@ export function StabilityPanel() {
   const running = useStudio((state) => state.stability.running !== null);
   const view = useStudio(stabilityView);
   return (
-    <Panel
-      id="stability"
-      title="How stable is this order?"
-      sub="re-scores on other windows; your curve is kept"
-      testId="stability-panel"
-    >
+    <Panel id="stability" title={STUDY_WORDS.title} sub={STUDY_WORDS.sub} testId="stability-panel">
       <div className={kit.stack}>
-        {running ? <Running /> : <Form />}
+        <Form running={running} />
+        {running && <Running />}
         <ErrorNotice place="stability" />
         {view && (
           <>
@@ -52,24 +51,23 @@ function Running() {
   const { running, progress } = useStudio((state) => state.stability);
   if (!running) return null;
   return (
-    <>
-      <div className={kit.row}>
-        <JobProgress progress={progress} label="Studying the order" />
-        <span className={kit.grow} />
-        <CommandButton id="cancel" testId="stability-cancel" />
-      </div>
-      <p className={kit.sub} data-testid="stability-run">
-        Run {running.at + 1} of {running.of}: {running.label}.
-      </p>
-    </>
+    <div className={kit.row}>
+      <JobProgress progress={progress} label={STUDY_WORDS.running} />
+      <span className={kit.sub} data-testid="stability-run">
+        {runWords(running.at, running.of, running.label)}
+      </span>
+      <span className={kit.grow} />
+      <CommandButton id="cancel" testId="stability-cancel" />
+    </div>
   );
 }
 
-function Form() {
+/** Stays while the study runs: what it holds is for the next one. */
+function Form({ running }: { running: boolean }) {
   const form = useStudio((state) => state.stability.form);
-  const text = useStudio((state) => state.score.settings.text);
   const obstacle = useStudio(studyObstacle);
   const { setStudy } = useActions();
+  const hint = useId();
   const toggle = (size: number) =>
     setStudy({
       sizes: form.sizes.includes(size)
@@ -77,9 +75,13 @@ function Form() {
         : [...form.sizes, size],
     });
   return (
-    <div className={css.form}>
+    <form
+      className={css.form}
+      aria-label={STUDY_WORDS.form}
+      onSubmit={(event) => event.preventDefault()}
+    >
       <fieldset className={css.choices}>
-        <legend>Windows</legend>
+        <legend>{STUDY_WORDS.windows}</legend>
         {STUDY_SIZES.map((size) => (
           <label key={size}>
             <input
@@ -92,7 +94,7 @@ function Form() {
           </label>
         ))}
       </fieldset>
-      <Field label="Seeds per size">
+      <Field label={STUDY_WORDS.seeds}>
         {(id) => (
           <WholeNumber
             id={id}
@@ -104,45 +106,60 @@ function Form() {
           />
         )}
       </Field>
-      {text.kind === 'text' && (
-        <fieldset className={css.choices}>
-          <legend>from</legend>
-          <label>
-            <input
-              type="checkbox"
-              checked={form.own}
-              data-testid="study-own"
-              onChange={() => setStudy({ own: !form.own })}
-            />
-            {nameOfText(text)}
-          </label>
-          <label>
-            <input
-              type="checkbox"
-              checked={form.bundled}
-              data-testid="study-bundled"
-              onChange={() => setStudy({ bundled: !form.bundled })}
-            />
-            bundled text
-          </label>
-        </fieldset>
+      <Texts />
+      {!running && (
+        <>
+          <CommandButton
+            id="stability"
+            label={STUDY_WORDS.start}
+            testId="study-start"
+            describedBy={hint}
+          />
+          <p id={hint} className={kit.sub} data-testid="study-estimate">
+            {obstacle ?? <Estimate />}
+          </p>
+        </>
       )}
-      <CommandButton id="stability" label="Run study" testId="study-start" />
-      <p className={`${kit.sub} ${css.wide}`} role="status" data-testid="study-estimate">
-        {obstacle ?? <Estimate />}
-      </p>
-    </div>
+    </form>
+  );
+}
+
+/** Which texts, where there is one besides the bundled one. */
+function Texts() {
+  const { own, bundled } = useStudio((state) => state.stability.form);
+  const text = useStudio((state) => state.score.settings.text);
+  const { setStudy } = useActions();
+  if (text.kind !== 'text') return null;
+  return (
+    <fieldset className={css.choices}>
+      <legend>{STUDY_WORDS.from}</legend>
+      <label>
+        <input
+          type="checkbox"
+          checked={own}
+          data-testid="study-own"
+          onChange={() => setStudy({ own: !own })}
+        />
+        {nameOfText(text)}
+      </label>
+      <label>
+        <input
+          type="checkbox"
+          checked={bundled}
+          data-testid="study-bundled"
+          onChange={() => setStudy({ bundled: !bundled })}
+        />
+        {STUDY_WORDS.bundled}
+      </label>
+    </fieldset>
   );
 }
 
 function Estimate() {
   const missing = useStudio((state) => missingRuns(state).length);
   const planned = useStudio((state) => plannedRuns(state).length);
-  const seconds = useStudio(studySeconds);
+  const range = useStudio(studyRange);
   const done = planned > missing ? `, ${planned - missing} of ${planned} are done` : '';
-  const time = seconds === null ? '' : `, about ${formatSeconds(seconds)}`;
-  return (
-    `${plural(missing, 'run')}${done}${time}. ` +
-    'Windows are sampled at random; every run is kept.'
-  );
+  const time = range === null ? '' : `, ${aboutSeconds(range)}`;
+  return `${plural(missing, 'run')}${done}${time}. ${STUDY_WORDS.random}`;
 }

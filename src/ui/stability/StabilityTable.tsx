@@ -1,33 +1,37 @@
 // What the calibration study found: how often each block is among the lowest, and its ranks.
 
+import { currentOrder } from '../../state/criteria/orders.ts';
 import type { StabilityView } from '../../state/stability/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
+import { amongLowest, itsLowest, STUDY_WORDS } from '../../words/compare.ts';
 import { plural } from '../format.ts';
 import { type Column, DataTable } from '../kit/DataTable.tsx';
 import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { Scroll } from '../kit/Scroll.tsx';
+import { Term } from '../kit/Term.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './stability.module.css';
 
 const columnsFor = (k: number): Column[] => [
-  { key: 'block', title: 'block' },
-  { key: 'chosen', title: `among the ${k} lowest` },
-  { key: 'mean', title: 'mean rank' },
-  { key: 'ranks', title: 'ranks' },
-  { key: 'range', title: <span className={kit.hidden}>range of ranks</span> },
+  { key: 'block', title: STUDY_WORDS.block },
+  { key: 'chosen', title: amongLowest(k) },
+  { key: 'mean', title: STUDY_WORDS.mean },
+  { key: 'ranks', title: STUDY_WORDS.ranks },
+  { key: 'range', title: <span className={kit.hidden}>{STUDY_WORDS.range}</span> },
 ];
 
 export function StabilityTable({ view }: { view: StabilityView }) {
   const removed = useStudio((state) => state.plan.present.removed);
+  const isCurrent = useStudio((state) => currentOrder(state)?.name === 'study');
   const actions = useActions();
   const removedBlocks = wholeBlocks(removed);
   const { blocks, runs, k } = view;
   return (
     <>
       <div className={kit.row}>
-        <Field className={css.count} label="Count the lowest">
+        <Field className={css.count} label={STUDY_WORDS.count}>
           {(id) => (
             <WholeNumber
               id={id}
@@ -40,30 +44,44 @@ export function StabilityTable({ view }: { view: StabilityView }) {
           )}
         </Field>
         <span className={kit.sub} data-testid="study-agreement">
-          {agreement(view)}
+          <Agreement view={view} />
         </span>
+        <span className={kit.grow} />
+        <button
+          type="button"
+          aria-pressed={isCurrent}
+          data-testid="use-study"
+          onClick={actions.takeStudyOrder}
+        >
+          {isCurrent ? STUDY_WORDS.current : STUDY_WORDS.use}
+        </button>
       </div>
-      <Scroll label="Stability of the blocks">
-        <DataTable testId="stability-table" className={css.table} columns={columnsFor(k)}>
-          {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
-            <tr
-              key={block}
-              data-removed={removedBlocks.includes(block)}
-              data-testid={`stability-${block}`}
-            >
-              <th scope="row">{block}</th>
-              <td>
-                {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
-              </td>
-              <td>{meanRank.toFixed(1)}</td>
-              <td>{lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}</td>
-              <td className={css.bar}>
-                <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
-              </td>
-            </tr>
-          ))}
-        </DataTable>
-      </Scroll>
+      <details>
+        <summary>{STUDY_WORDS.each}</summary>
+        <Scroll label={STUDY_WORDS.table}>
+          <DataTable testId="stability-table" className={css.table} columns={columnsFor(k)}>
+            {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
+              <tr
+                key={block}
+                data-removed={removedBlocks.includes(block)}
+                data-testid={`stability-${block}`}
+              >
+                <th scope="row">{block}</th>
+                <td>
+                  {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
+                </td>
+                <td>{meanRank.toFixed(1)}</td>
+                <td>
+                  {lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}
+                </td>
+                <td className={css.bar}>
+                  <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
+                </td>
+              </tr>
+            ))}
+          </DataTable>
+        </Scroll>
+      </details>
     </>
   );
 }
@@ -76,10 +94,15 @@ function Range({ from, to, of }: { from: number; to: number; of: number }) {
   );
 }
 
-function agreement({ range, runs }: StabilityView): string {
-  if (!range) return '';
+function Agreement({ view: { range, runs } }: { view: StabilityView }) {
+  if (!range) return null;
   const [low, high] = range.map((value) => value.toFixed(2));
-  return `Spearman between ${runs.length} runs: ${low === high ? low : `${low} to ${high}`}.`;
+  return (
+    <>
+      <Term id="spearman">Spearman</Term> between {runs.length} runs:{' '}
+      {low === high ? low : `${low} to ${high}`}.
+    </>
+  );
 }
 
 /** Each run: how far it agrees with the others, and what it chose. */
@@ -91,15 +114,15 @@ export function StabilityRuns({
   const actions = useActions();
   return (
     <details>
-      <summary>Runs</summary>
-      <Scroll label="Runs of the study">
+      <summary>{STUDY_WORDS.runs}</summary>
+      <Scroll label={STUDY_WORDS.runsLabel}>
         <DataTable
           testId="study-runs"
           className={css.table}
           columns={[
-            { key: 'run', title: 'run', text: true },
-            { key: 'agreement', title: 'Spearman with the others' },
-            { key: 'lowest', title: `its ${k} lowest` },
+            { key: 'run', title: STUDY_WORDS.run, text: true },
+            { key: 'agreement', title: STUDY_WORDS.agreement },
+            { key: 'lowest', title: itsLowest(k) },
           ]}
         >
           {runs.map(({ label }, i) => (
@@ -119,7 +142,7 @@ export function StabilityRuns({
         data-testid="study-forget"
         onClick={actions.forgetStudy}
       >
-        Forget these runs
+        {STUDY_WORDS.forget}
       </button>
     </details>
   );

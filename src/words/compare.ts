@@ -1,0 +1,127 @@
+// What the Compare workspace says: criteria, the iterative search and orders, the study.
+
+export const CRITERIA_WORDS = {
+  title: 'Criteria',
+  sub: 'cheaper ways to rank blocks, beside perplexity',
+  running: 'Comparing criteria',
+  table: 'Criteria and what each would remove',
+  criterion: 'criterion',
+  withPpl: 'with perplexity',
+  without: 'PPL without them',
+  use: 'Use this order',
+  current: 'Current',
+  noBlock: 'no block can be removed',
+  measure: 'Measure the others',
+  chart: 'Chart',
+  ranks: 'ranks by the selected criteria',
+  ownAxis: ', on its own axis',
+  norms: 'include norm weights in magnitude',
+  contiguous: 'Contiguous blocks',
+  noSpan: 'too few unlocked blocks in a row',
+  pointAt: 'Point at a block for its ranks. Select it to remove it or put it back.',
+  apart: 'Where they differ most from perplexity',
+  scores: 'All scores and ranks',
+  scoresLabel: 'Scores and ranks of the blocks',
+  caption:
+    'Score and rank (1 = removed first) of each block. Angular distance is listed at the first ' +
+    'of its blocks.',
+  formulas: 'How they are computed',
+} as const;
+
+export const lowestHead = (count: number): string =>
+  count === 1 ? 'its lowest block' : `its ${count} lowest blocks`;
+
+export const showInChart = (label: string): string => `Show ${label} in the charts`;
+
+export const apartWords = (places: readonly { block: number; rank: number; pplRank: number }[]) =>
+  places
+    .map(({ block, rank, pplRank }) => `block ${block} (rank ${rank}, by perplexity ${pplRank})`)
+    .join(', ');
+
+/** "With the first 4 and the last 2 blocks locked, Mag L1 is Mag+ (Kim et al., 2024)." */
+export const plusWords = (names: string): string =>
+  `With the first 4 and the last 2 blocks locked, ${names} (Kim et al., 2024).`;
+
+export const SEARCH_WORDS = {
+  title: 'Iterative search',
+  sub: 'removes the least important block, re-scores the rest, repeats',
+  running: 'Searching',
+  form: 'What to search for',
+  count: 'Blocks to remove, at most',
+  all: 'all',
+  maxPpl: 'Stop if perplexity exceeds',
+  any: 'any',
+  start: 'Search',
+  paused: 'paused',
+  pause: 'Pause',
+  continue: 'Continue',
+  scoreFirst: 'Score the blocks to see how long this takes.',
+  keeps: 'You can pause or cancel it; finished steps are kept.',
+  alone:
+    'It ran on other windows or another device than the curve, so the one-shot orders are not ' +
+    'drawn.',
+  tableCaption: 'Perplexity by number of removed blocks',
+  removed: 'removed',
+  how:
+    'The small number is the block removed at that step; the lowest perplexity of a row is bold. ' +
+    'Select one to use its plan.',
+  halves: 'A sublayer counts as half a block.',
+  notMeasured: 'not measured',
+  measure: 'Measure the one-shot orders',
+  measuring: 'Measuring the one-shot orders',
+  byHand: 'edited by hand',
+  bestInUse: 'You are using the best of them.',
+} as const;
+
+export const fromPlanWords = (removed: string | null): string =>
+  removed === null
+    ? 'continue from the current plan (nothing removed)'
+    : `continue from the current plan (${removed} removed)`;
+
+export const measuresPlans = (plans: string, time: string | null): string =>
+  `Measures perplexity of ${plans}${time === null ? '' : `, ${time}`}.`;
+
+/** "At 5 blocks: Block Influence 47.6, iterative 47.9, one-shot perplexity 49.2." */
+export function comparedWords(
+  count: number,
+  plans: readonly { names: readonly string[]; ppl: string }[],
+): string {
+  const list = plans.map(({ names, ppl }) => `${names.join(' and ')} ${ppl}`);
+  return `Perplexity at ${count} removed blocks: ${list.join(', ')}.`;
+}
+
+/** On the button of the best plan; without a name it is somebody's own. */
+export const takeWords = (name: string | null): string =>
+  name === null ? 'Use the best of them' : `Use ${name}`;
+
+export const STUDY_WORDS = {
+  title: 'How stable is this order?',
+  sub: 're-scores on other text samples; your curve is kept',
+  running: 'Studying the order',
+  form: 'What the study runs',
+  windows: 'Windows',
+  seeds: 'Seeds per size',
+  from: 'from',
+  bundled: 'bundled text',
+  start: 'Run study',
+  random: 'Windows are sampled at random; every run is kept.',
+  count: 'Count the lowest',
+  table: 'Stability of the blocks',
+  each: 'Rank of each block over the runs',
+  block: 'block',
+  mean: 'mean rank',
+  ranks: 'ranks',
+  range: 'range of ranks',
+  runs: 'Runs',
+  runsLabel: 'Runs of the study',
+  run: 'run',
+  agreement: 'Spearman with the others',
+  forget: 'Forget these runs',
+  use: 'Use the study’s order',
+  current: 'The study’s order is current',
+} as const;
+
+export const amongLowest = (count: number): string => `among the ${count} lowest`;
+export const itsLowest = (count: number): string => `its ${count} lowest`;
+export const runWords = (at: number, of: number, label: string): string =>
+  `Run ${at + 1} of ${of}: ${label}.`;
