@@ -23,6 +23,8 @@ export const IMPORTANCE = {
   scoring: 'Scoring',
   notify: 'Notify me when done',
   hint: 'Choose a block to remove or restore it; hold Shift for a range.',
+  /** Where there is no keyboard. */
+  hintShort: 'Tap a block to remove or restore it.',
   growing: 'The curve grows as blocks are scored, the last ones first.',
   doubtful: 'Doubtful numbers.',
   tooClose: 'Blocks too close to call',

@@ -15,6 +15,7 @@ import * as words from '../../words/choose.ts';
 import { formatPpl, formatSeconds, listed } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { SublayersReading } from '../sublayers/SublayerTools.tsx';
+import { useWide } from '../useWide.ts';
 import css from './importance.module.css';
 
 /** Blocks that are named one by one; more are counted. */
@@ -23,10 +24,12 @@ const MOST_NAMED = 6;
 export function Reading() {
   const view = useStudio(curveView);
   const ofSublayers = useStudio(showsSublayers);
+  const wide = useWide();
   const hover = useStudio((state) => state.view.hover);
   const point = hover === null ? undefined : view.points[hover];
   if (ofSublayers) return <SublayersReading />;
-  const idle = view.growing ? words.IMPORTANCE.growing : words.IMPORTANCE.hint;
+  const hint = wide ? words.IMPORTANCE.hint : words.IMPORTANCE.hintShort;
+  const idle = view.growing ? words.IMPORTANCE.growing : hint;
   return (
     <p className={css.reading} data-testid="reading">
       {point ? inWords(point) : idle}
