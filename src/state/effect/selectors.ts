@@ -27,7 +27,7 @@ export const effectView = derive(
     state.export.dtype,
     exportSize(state),
     state.score.curve,
-    state.score.running?.baseline,
+    (state.score.running ?? state.score.stopped)?.baseline,
     state.effect,
     effectKey(state),
   ],

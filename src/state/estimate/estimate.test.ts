@@ -70,7 +70,7 @@ test('a curve of this session says how long the rest takes', async () => {
   expect(late.low).toBeLessThan(late.high / 1.5);
 });
 
-test('two runs are timed when nothing else is to be done, and say how long scoring takes', async () => {
+test('two runs are timed while nothing is to be done, and say how long scoring takes', async () => {
   const { actions, get, studio } = setUp();
   await actions.openSample();
   await until(() => get().estimate.times.size > 0);

@@ -125,7 +125,7 @@ export function makeScoreActions(
         },
         stop() {
           const { running, curve } = get().score;
-          if (!curve && running?.blocks.length) patch('score', { stopped: running });
+          if (!curve && running?.baseline) patch('score', { stopped: running });
           return 'Scoring was cancelled.';
         },
         end: () => patch('score', { running: null, progress: null, cancelling: false }),

@@ -186,11 +186,12 @@ function growingOn({ settings, windows, device }: GrowingCurve): string {
 
 /**
  * What the current curve was measured on: "10 windows × 128 tokens, bundled text, CPU (wasm)".
- * The one that grows counts only before there is any.
+ * The one that grows, or was stopped, counts only before there is any.
  */
 export function measuredOn(state: StudioState): string {
   const { curve } = state.score;
-  if (!curve) return runningOn(state);
+  const { running, stopped } = state.score;
+  if (!curve) return stopped && !running ? growingOn(stopped) : runningOn(state);
   return `${onWords(curve.result)}${curve.restored ? ', from a file' : ''}`;
 }
 

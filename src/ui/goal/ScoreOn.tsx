@@ -18,6 +18,8 @@ const CHOICES = [
 /** Windows of token ids are as they were given. */
 const isAsked = (state: StudioState) =>
   !state.score.curve &&
+  // It goes when scoring starts, on a click: at its end nothing may move.
+  !state.score.running &&
   !state.goal.running &&
   canScore(state) &&
   state.score.settings.text.kind !== 'ids';

@@ -5,17 +5,11 @@ import type { Interrupted } from '../../contract/interrupted.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
-import { plural } from '../format.ts';
+import { INTERRUPTED } from '../../words/choose.ts';
 import kit from '../kit/kit.module.css';
 import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useMinute } from '../useMinute.ts';
-
-const NAMES: Record<Interrupted['job'], string> = {
-  score: 'Scoring',
-  parts: 'Scoring of sublayers',
-  search: 'The search',
-};
 
 export function InterruptedCards() {
   const jobs = useStudio(offeredJobs);
@@ -29,15 +23,15 @@ function InterruptedCard({ job }: { job: Interrupted }) {
   return (
     <section
       className={css.interrupted}
-      aria-label="Interrupted job"
+      aria-label={INTERRUPTED.label}
       data-testid={`interrupted-${job.job}`}
     >
       <p>
         <strong>
-          {NAMES[job.job]} was interrupted at {percent(job)} %, {agoWords(now - job.savedAt)}.
+          {INTERRUPTED.was(INTERRUPTED.names[job.job], percent(job), agoWords(now - job.savedAt))}
         </strong>{' '}
         <span className={kit.note}>
-          {job.search && `up to ${plural(job.search.count, 'block')}, `}
+          {job.search && INTERRUPTED.upTo(job.search.count)}
           {windowsOf(settings)}, {nameOfText(settings.text)}, {deviceName(device)}
         </span>
       </p>
@@ -47,7 +41,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
           data-testid={`resume-${job.job}`}
           onClick={() => void actions.resume(job)}
         >
-          Resume
+          {INTERRUPTED.resume}
         </button>
         <button
           type="button"
@@ -55,7 +49,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
           data-testid={`discard-${job.job}`}
           onClick={() => void actions.discard(job)}
         >
-          Discard
+          {INTERRUPTED.discard}
         </button>
       </div>
     </section>

@@ -32,9 +32,11 @@ interface Props {
   label: string;
   /** Percent and time left alone, where there is little room. */
   compact?: boolean;
+  /** What the job itself is at, in place of amounts: "block 3 of 16". */
+  at?: string | undefined;
 }
 
-export function JobProgress({ progress, label, compact = false }: Props) {
+export function JobProgress({ progress, label, compact = false, at }: Props) {
   if (!progress) {
     return (
       <div className={css.progress}>
@@ -45,8 +47,9 @@ export function JobProgress({ progress, label, compact = false }: Props) {
   }
   const { done, total } = progress;
   const phase = progress.step ? STEPS_SHORT[progress.step] : PHASES[progress.phase];
-  const amount = compact ? percentOf(progress) : amountOf(progress);
-  const words = compact ? [amount] : [phase, total > 0 && amount];
+  const shown = at !== undefined && progress.phase === 'score' ? at : null;
+  const amount = compact || shown ? percentOf(progress) : amountOf(progress);
+  const words = compact ? [amount] : [phase, total > 0 && amount, shown];
   return (
     <div className={css.progress} data-testid={compact ? 'job-progress' : 'progress'}>
       {total > 0 ? (

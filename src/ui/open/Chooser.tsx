@@ -7,8 +7,8 @@ import { CHOOSER } from '../../words/open.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
-import { useFirstFocus } from '../kit/useFirstFocus.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useFirstFocus } from '../useFirstFocus.ts';
 import css from './chooser.module.css';
 
 export function Chooser() {

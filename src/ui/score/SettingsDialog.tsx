@@ -2,6 +2,8 @@
 
 import { useState } from 'react';
 import type { ScoreSettings } from '../../contract/score.ts';
+import { scoreSeconds } from '../../state/estimate/selectors.ts';
+import { SETTINGS } from '../../words/choose.ts';
 import { DEVICE_NAMES } from '../../words/device.ts';
 import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -23,14 +25,14 @@ export function SettingsDialog() {
   const set = actions.setSettings;
   return (
     <Dialog
-      title="Scoring settings"
+      title={SETTINGS.title}
       onClose={() => actions.openDialog(null)}
       testId="settings-dialog"
     >
       <ScoringText text={settings.text} />
       <div className={css.grid}>
         <WindowFields settings={settings} />
-        <Field className={css.field} label="Prepend BOS token">
+        <Field className={css.field} label={SETTINGS.bos}>
           {(id) => (
             <BosSelect
               id={id}
@@ -42,20 +44,20 @@ export function SettingsDialog() {
             />
           )}
         </Field>
-        <Field className={css.field} label="Device">
+        <Field className={css.field} label={SETTINGS.device}>
           {(id) => <DeviceSelect id={id} value={settings.device} />}
         </Field>
-        <Field className={css.field} label="Memory budget in MB">
+        <Field className={css.field} label={SETTINGS.budget}>
           {(id) => <BudgetField id={id} />}
         </Field>
       </div>
-      <Memory />
+      <Needs />
       <NotifySwitch />
       <ErrorNotice place="score" />
       <div className={kit.row}>
         <CommandButton id="score" testId="score-with-settings" />
         <button type="button" onClick={() => actions.openDialog(null)}>
-          Done
+          {SETTINGS.done}
         </button>
       </div>
     </Dialog>
@@ -69,7 +71,7 @@ function WindowFields({ settings }: { settings: ScoreSettings }) {
   const hasIds = settings.text.kind === 'ids';
   return (
     <>
-      <Field className={css.field} label="Windows">
+      <Field className={css.field} label={SETTINGS.windows}>
         {(id) => (
           <WholeNumber
             id={id}
@@ -82,7 +84,7 @@ function WindowFields({ settings }: { settings: ScoreSettings }) {
           />
         )}
       </Field>
-      <Field className={css.field} label="Tokens per window">
+      <Field className={css.field} label={SETTINGS.length}>
         {(id) => (
           <WholeNumber
             id={id}
@@ -95,7 +97,7 @@ function WindowFields({ settings }: { settings: ScoreSettings }) {
           />
         )}
       </Field>
-      <Field className={css.field} label="Sampling">
+      <Field className={css.field} label={SETTINGS.sampling}>
         {(id) => (
           <select
             id={id}
@@ -104,12 +106,12 @@ function WindowFields({ settings }: { settings: ScoreSettings }) {
             data-testid="sampler"
             onChange={(event) => set({ sampler: event.target.value as ScoreSettings['sampler'] })}
           >
-            <option value="even">evenly spaced</option>
-            <option value="random">random, without overlap</option>
+            <option value="even">{SETTINGS.even}</option>
+            <option value="random">{SETTINGS.random}</option>
           </select>
         )}
       </Field>
-      <Field className={css.field} label="Seed">
+      <Field className={css.field} label={SETTINGS.seed}>
         {(id) => (
           <WholeNumber
             id={id}
@@ -138,15 +140,16 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
         actions.setSettings({ device: event.target.value as ScoreSettings['device'] })
       }
     >
-      <option value="auto">Auto{report && ` (${DEVICE_NAMES[report.preferred]})`}</option>
+      <option value="auto">{SETTINGS.auto(report && DEVICE_NAMES[report.preferred])}</option>
       <option value="webgpu" disabled={report?.webgpu === false}>
-        WebGPU
+        {SETTINGS.webgpu}
       </option>
       <option value="wasm">{DEVICE_NAMES.wasm}</option>
     </select>
   );
 }
 
+const NEEDS_ID = 'scoring-needs';
 const MB = 1e6;
 const MOST_MB = 1e6;
 
@@ -166,12 +169,11 @@ function BudgetField({ id }: { id: string }) {
         min={1}
         max={MOST_MB}
         value={typed}
-        placeholder={
-          budget === undefined && usual !== undefined
-            ? `automatic: ${Math.floor(usual / MB)}`
-            : 'automatic'
-        }
+        placeholder={SETTINGS.automatic(
+          budget === undefined && usual !== undefined ? Math.floor(usual / MB) : null,
+        )}
         aria-invalid={!valid}
+        aria-describedby={NEEDS_ID}
         data-testid="memory-budget"
         onBlur={() => setTyped(budget === undefined ? '' : String(budget / MB))}
         onChange={(event) => {
@@ -185,13 +187,20 @@ function BudgetField({ id }: { id: string }) {
         }}
       />
       <span className={kit.bad} role="status" style={{ minHeight: '1.4em' }}>
-        {valid ? '' : `1 to ${MOST_MB}, or empty`}
+        {valid ? '' : SETTINGS.budgetRange(MOST_MB)}
       </span>
     </>
   );
 }
 
-function Memory() {
+/** About how long it takes with these settings, and the memory. */
+function Needs() {
   const memory = useStudio((state) => state.score.memory);
-  return <p className={kit.note}>{memory ? memoryInAll(memory) : 'Memory is not known yet.'}</p>;
+  const seconds = useStudio(scoreSeconds);
+  return (
+    <p className={`${kit.note} ${css.needs}`} id={NEEDS_ID} data-testid="settings-needs">
+      {seconds && <b>{SETTINGS.takes(seconds)}</b>}{' '}
+      {memory ? memoryInAll(memory) : SETTINGS.memoryUnknown}
+    </p>
+  );
 }

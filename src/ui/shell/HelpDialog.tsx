@@ -8,8 +8,8 @@ import { Dialog } from '../kit/Dialog.tsx';
 import { keyName } from '../kit/keyName.ts';
 import kit from '../kit/kit.module.css';
 import { PaperLink } from '../kit/PaperLink.tsx';
-import { useFirstFocus } from '../kit/useFirstFocus.ts';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useFirstFocus } from '../useFirstFocus.ts';
 import css from './help.module.css';
 
 /** Keys come last, and folded, where there is most likely no keyboard. */
