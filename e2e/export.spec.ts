@@ -118,7 +118,7 @@ test('a model above the budget is verified block by block, and the verdict says 
   await expect(page.getByTestId('verdict')).toContainText('Verified block by block');
   await expect(page.getByTestId('verify-checks')).toContainText('not run: Runs as a whole');
   await expect(page.getByTestId('verify-checks')).toContainText(
-    '✓ likelihood of one window, block by block',
+    '✓ Same likelihoods, block by block',
   );
   await expect(page.getByTestId('save-zip')).toBeVisible();
 });

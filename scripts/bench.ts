@@ -1,5 +1,6 @@
-// Runs the benchmarks that have limits: opening, curve, search, memory, magnitudes, evaluation, the
-// page, decoding, exports. `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json
+// Runs the benchmarks that have limits: opening, curve, time before scoring, search, memory,
+// magnitudes, evaluation, the page, decoding, exports.
+// `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json
 // file]`; `--before` names the built page of an older version to compare the first page with.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { benchCurve } from './bench/curve.ts';
 import { benchDecode } from './bench/decode.ts';
+import { benchEstimate } from './bench/estimate.ts';
 import { benchEvaluate } from './bench/evaluate.ts';
 import { benchExport } from './bench/export.ts';
 import { benchMagnitudes } from './bench/magnitudes.ts';
@@ -28,6 +30,7 @@ const PARTS: Record<
 > = {
   open: benchOpen,
   curve: benchCurve,
+  estimate: benchEstimate,
   search: benchSearch,
   memory: benchMemory,
   magnitudes: benchMagnitudes,

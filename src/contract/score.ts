@@ -68,6 +68,11 @@ export interface ScoreResult {
   warnings?: string[];
   seconds: number;
   /**
+   * The runs alone, without loading and warm-up: their seconds, and the block evaluations of all
+   * windows among them, fewer when an interrupted run had done some. Not recorded in files.
+   */
+  pass?: { seconds: number; blockRuns: number };
+  /**
    * Curve cost against the ideal [N(N+1)/2 t_block + (N+1) t_head] (design of the breadth-first
    * pass), measured in the run.
    */

@@ -14,6 +14,7 @@ import type { Methods } from './methods.ts';
 import type { OpenRequest, OpenResult } from './open.ts';
 import type { PlanResult } from './plan.ts';
 import type { Progress } from './progress.ts';
+import type { RunTimes, RunTimesRequest } from './runTimes.ts';
 import type {
   MemoryEstimate,
   ScoreEvent,
@@ -34,6 +35,13 @@ export interface StudioApi {
   /** Looks for a GPU and runs the self-test once per adapter; later calls answer at once. */
   device(): Promise<DeviceReport>;
   memory(settings: ScoreSettings): Promise<MemoryEstimate>;
+  /**
+   * Times a block and the head, to say how long a job will take: reads the weights of these alone.
+   * Whatever else needs the engine ends it at once.
+   * @throws EspalierError `cancelled` then, and while a job runs; `too-large` where a block is too
+   *   large to be read for this; from the engine.
+   */
+  timeRuns(request: RunTimesRequest): Promise<RunTimes>;
   /** Leave-one-out curve. @throws EspalierError `cancelled` after cancel(). */
   score(settings: ScoreSettings, onEvent: (event: ScoreEvent) => void): Promise<ScoreResult>;
   /**
@@ -109,6 +117,7 @@ export const METHODS = {
   open: {},
   device: {},
   memory: {},
+  timeRuns: { job: true },
   score: { job: true },
   useWindows: {},
   identity: {},

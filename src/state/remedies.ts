@@ -68,7 +68,7 @@ const READ_AGAIN: Remedy = {
   run: (actions) => void actions.readAgain(),
 };
 const CHOOSE_AGAIN: Remedy = {
-  label: 'Choose the folder again',
+  label: 'Choose a folder',
   run: (actions) => void actions.openFolder(),
 };
 
@@ -87,8 +87,8 @@ function again(state: StudioState, place: ErrorPlace): Remedy | null {
 }
 
 function afterMissingFile(state: StudioState, place: ErrorPlace): Remedy | null {
-  if (state.model.current?.source.kind !== 'files') return again(state, place);
   if (place === 'open') return CHOOSE_AGAIN;
+  if (state.model.current?.source.kind !== 'files') return again(state, place);
   return place === 'restore' ? null : READ_AGAIN;
 }
 

@@ -1,7 +1,7 @@
 // Commands by key: a key that would do finished work once more asks first, as a slip of a finger
 // must not cost minutes. Buttons say what they do and do it.
 
-import { againByKey } from '../words/keys.ts';
+import { againByKey } from '../words/plan.ts';
 import type { Actions, Command } from './commands.ts';
 import { settingsChanged } from './score/selectors.ts';
 import type { StudioState } from './state.ts';

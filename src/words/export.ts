@@ -113,6 +113,6 @@ export const NEXT = {
   guide: 'How the upload works',
   guideUrl: 'https://huggingface.co/docs/huggingface_hub/guides/cli',
   healing:
-    'Quality can be won back by a short retraining of the pruned model; the snippets under “Use ' +
-    'elsewhere” are where to begin.',
+    'Quality can be won back by a short retraining of the pruned model; the snippets under ' +
+    '“Use elsewhere” are where to begin.',
 };

@@ -6,10 +6,10 @@ export const HELP = {
   steps: [
     'Open a model folder in ONNX format, or the sample. Nothing is uploaded: everything runs in ' +
       'this tab.',
-    'Score the blocks: each one is left out in turn, and the perplexity without it is measured. A ' +
+    'Score the blocks: each one is removed in turn, and the perplexity without it is measured. A ' +
       'low score means that the block matters little.',
-    'Choose what to remove: with the slider, by a goal, or block by block. Perplexity and size of ' +
-      'the plan are shown beside it.',
+    'Choose what to remove: with the slider, by a goal, or block by block. Perplexity and size ' +
+      'of the plan are shown beside it.',
     'Check the plan: evaluate it on another text, read what it writes, measure its speed.',
     'Export the pruned model: a folder that runs wherever the original runs.',
   ],

@@ -1,4 +1,6 @@
-// What the Model card and the card of problems say.
+// What the Model card and the card of problems say, and where sizes surprise.
+
+import { formatBytes } from '../quantities.ts';
 
 export const MODEL = {
   title: 'Model',
@@ -25,3 +27,20 @@ export const PROBLEMS = {
   title: 'Worth knowing',
   fixed: (block: number, why: string) => `Block ${block} cannot be removed: ${why}`,
 };
+
+/** Why the size falls less than the number of parameters. */
+export const fallsLess = (what: string, bytes: number, of: number): string =>
+  `The size falls less than the parameters: the ${what}, ${formatBytes(bytes)} of ` +
+  `${formatBytes(of)}, stays as it is.`;
+
+export const EMBEDDING = 'embedding';
+export const EMBEDDING_AND_HEAD = 'embedding and the head together';
+
+/** A head of the size of the embedding that is not tied to it. */
+export const storedTwice = (bytes: number): string =>
+  `as large as the embedding: the same table is probably stored twice (${formatBytes(bytes)} ` +
+  'more, and its parameters count twice)';
+
+/** The share of the bytes that no removal of blocks touches. */
+export const shareOfSize = (bytes: number, of: number): string =>
+  `${formatBytes(bytes)}, ${Math.round((100 * bytes) / of)} % of the size`;

@@ -1,4 +1,5 @@
-// What the page says of files that are opened or dropped, and of the plan it starts with.
+// What the page says of files that are opened or dropped, of graphs to choose from, and first of
+// all.
 
 import { formatBytes } from '../quantities.ts';
 
@@ -21,8 +22,8 @@ export const FIRST_PAGE = {
   /** Where folders cannot be dropped, and on some phones not be chosen. */
   zip: 'Open a zip',
   kinds:
-    'Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing leaves ' +
-    'this tab.',
+    'Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing ' +
+    'leaves this tab.',
   help: 'How it works, and the terms',
   /** A text that was dropped before a model was open. */
   kept: (name: string) => `${name} is kept: open a model, and the page asks what to use it for.`,
@@ -63,8 +64,8 @@ export const busyExporting = (name: string) =>
 
 /** The kinds of JSON that the page understands. */
 const JSON_KINDS =
-  'Espalier reads two kinds of JSON file: an espalier.json, which restores a plan, and windows of ' +
-  'token ids, as in [[1, 2, 3], [4, 5, 6]].';
+  'Espalier reads two kinds of JSON file: an espalier.json, which restores a plan, and windows ' +
+  'of token ids, as in [[1, 2, 3], [4, 5, 6]].';
 
 /** Where a text stops being JSON. `found` is '' at its end. */
 function jsonFaultWords({ line, column, found }: JsonPlace): string {
@@ -93,3 +94,39 @@ export const tooLargeText = (name: string, bytes: number, most: number): Refusal
   message: `${name} has ${formatBytes(bytes)}, more than a text may have (${formatBytes(most)}).`,
   hint: 'A few megabytes are plenty: drop a part of it.',
 });
+
+export const PAPER = {
+  short: '“Shortened LLaMA” (Kim et al., 2024)',
+  authors: 'Bo-Kyeong Kim et al.',
+  title:
+    'Shortened LLaMA: Depth Pruning for Large Language Models with Comparison of Retraining ' +
+    'Methods',
+  year: 2024,
+  id: 'arXiv:2402.02834',
+  url: 'https://arxiv.org/abs/2402.02834',
+} as const;
+
+/** By the file name: the suffix of the precision, `fp32` for none, `other` for no decoder. */
+export const APPS = {
+  fp32: 'transformers.js loads it on WebGPU when no dtype is set',
+  quantized: 'transformers.js loads it on the CPU when no dtype is set (dtype q8)',
+  q4: 'loaded with dtype q4, as most pages with language models do',
+  q4f16: 'loaded with dtype q4f16, on WebGPU with float16 only',
+  fp16: 'loaded with dtype fp16, on WebGPU with float16 only',
+  int8: 'loaded with dtype int8',
+  uint8: 'loaded with dtype uint8',
+  bnb4: 'loaded with dtype bnb4',
+  other: 'by its name not the decoder: it has no blocks to remove',
+} as const;
+
+export type GraphUse = keyof typeof APPS;
+
+export const CHOOSER = {
+  title: (name: string) => `Which graph of ${name}?`,
+  advice:
+    'Choose the one that your app loads. Only the graph you choose is exported; open another one ' +
+    'later and apply the same plan.',
+  recommended: 'Recommended',
+  reason:
+    'If you are not sure, take the recommended one: it is quick to score and runs on every device.',
+};

@@ -1,4 +1,5 @@
-// What the page says when a plan cannot be made, and after steps that show nowhere else.
+// What the page says when a plan cannot be made, after steps that show nowhere else, and of keys
+// that would do finished work once more.
 
 /** Why a plan without any block left is refused. */
 export const noBlockLeft = (numBlocks: number): string =>
@@ -19,3 +20,22 @@ export const DONE = {
   lock: (block: number, locked: boolean) => `Block ${block} ${locked ? 'locked' : 'unlocked'}`,
   lockEnds: (locked: boolean) => `First 4 and last 2 blocks ${locked ? 'locked' : 'unlocked'}`,
 };
+
+/** By the id of the command: what is there already, and the button that does it again. */
+export const againByKey = {
+  score: {
+    text: 'The blocks are scored. The present curve is kept until a new one is ready.',
+    label: 'Score again',
+  },
+  'score-sublayers': {
+    text: 'The sublayers are scored. Their scores are kept until new ones are ready.',
+    label: 'Score again',
+  },
+  'compare-criteria': { text: 'The criteria are compared already.', label: 'Compare again' },
+  stability: {
+    text: 'The study has results. Its finished runs are kept.',
+    label: 'Continue the study',
+  },
+  search: { text: 'The search is done. A new one replaces its path.', label: 'Search again' },
+  evaluate: { text: 'This plan is evaluated already.', label: 'Evaluate again' },
+} as const;

@@ -1,5 +1,7 @@
 // What the Result column and its strip on narrow screens say.
 
+import { aboutSeconds } from './duration.ts';
+
 export const RESULT = {
   title: 'Result',
   perplexity: 'perplexity',
@@ -25,5 +27,9 @@ export const sizesAre = (dtype: string | null): string =>
   `Sizes are those of the export${dtype === null ? '' : ` in ${dtype}`}.`;
 
 export const measuredOnWords = (on: string): string => `Perplexity measured on ${on}.`;
+
+/** Asks before a measurement that does not start by itself. */
+export const takesLong = (seconds: { low: number; high: number }): string =>
+  `Measuring this plan takes ${aboutSeconds(seconds)}.`;
 
 export const measuredAfter = (job: string): string => `This plan will be measured after ${job}.`;

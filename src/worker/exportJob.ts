@@ -88,8 +88,13 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   });
   const ids = window.slice(0, VERIFY_TOKENS);
   if (routed) begin('expect', 'verify');
+  const running = performance.now();
+  const onBlock = (done: number, total: number): void => {
+    const step = { step: 'expect', phase: 'verify', unit: 'blocks' } as const;
+    onEvent({ job: 'export', ...step, done, total, secondsLeft: timeLeft(running, done, total) });
+  };
   const nll = routed
-    ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal))
+    ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal, onBlock))
     : null;
   throwIfCancelled(signal);
 
@@ -99,10 +104,8 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     source: opened.folder,
     signal,
     onProgress: (done, total) => {
-      const seconds = (performance.now() - writing) / 1000;
-      const secondsLeft = done > 0 && seconds > 0.5 ? (seconds / done) * (total - done) : null;
-      const step = { step: 'write', phase: 'write' } as const;
-      onEvent({ job: 'export', ...step, done, total, unit: 'bytes', secondsLeft });
+      const step = { step: 'write', phase: 'write', unit: 'bytes' } as const;
+      onEvent({ job: 'export', ...step, done, total, secondsLeft: timeLeft(writing, done, total) });
     },
   };
   const saved = await write(target, request.name, job);
@@ -142,6 +145,12 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     blob: saved.blob,
     verification,
   };
+}
+
+/** Seconds to the end of a step at its pace so far; null while that says nothing yet. */
+function timeLeft(started: number, done: number, total: number): number | null {
+  const seconds = (performance.now() - started) / 1000;
+  return done > 0 && seconds > 0.5 ? (seconds / done) * (total - done) : null;
 }
 
 /** The device that scored, unless it cannot run the written graph as it is and another one can. */

@@ -97,6 +97,37 @@ test('plans keep to the budget of the score, also after the session was released
   expect(streamed).toBeLessThan(await bytesFirst());
 });
 
+test('timed runs read one block and the head, and a job that starts ends them', async () => {
+  const studio = service();
+  await studio.open(await request('optimum-llama-nokv'), nothing);
+  const asked = {
+    device: 'wasm',
+    budgetBytes: undefined,
+    sizes: [{ windows: 3, length: 24 }],
+  } as const;
+  const { runs, bytesRead, device } = await studio.timeRuns(asked);
+  expect(device.kind).toBe('wasm');
+  expect(runs).toMatchObject([{ windows: 3, length: 24 }]);
+  expect(runs[0]!.blockSeconds).toBeGreaterThan(0);
+  expect(runs[0]!.headSeconds).toBeGreaterThan(0);
+  const wasm = settings('optimum-llama-nokv', 'wasm');
+  expect(bytesRead).toBeLessThan((await studio.memory(wasm)).weights * 0.75);
+
+  const [timed, scored] = await Promise.allSettled([
+    studio.timeRuns(asked),
+    studio.score(wasm, nothing),
+  ]);
+  expect(timed).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
+  expect(scored.status).toBe('fulfilled');
+  // While a job runs nothing is timed, and the job goes on.
+  const [running, refused] = await Promise.allSettled([
+    studio.score(wasm, nothing),
+    studio.timeRuns(asked),
+  ]);
+  expect(running.status).toBe('fulfilled');
+  expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
+});
+
 test('a huge espalier.json is not read and does not keep a model from opening', async () => {
   const { source } = await request('optimum-llama-nokv');
   if (source.kind !== 'files') throw new Error('files');

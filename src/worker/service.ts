@@ -9,6 +9,7 @@ import type { Interrupted } from '../contract/interrupted.ts';
 import type { OpenRequest, OpenResult } from '../contract/open.ts';
 import type { PlanResult } from '../contract/plan.ts';
 import type { Progress } from '../contract/progress.ts';
+import type { RunTimes, RunTimesRequest } from '../contract/runTimes.ts';
 import type {
   MemoryEstimate,
   ScoreEvent,
@@ -30,6 +31,7 @@ import { measureSource } from '../runtime/criteria/sources.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
+import { timeRuns } from '../runtime/pass/timeRuns.ts';
 import { countTokens } from '../runtime/score/calibration.ts';
 import { checkFloat16 } from '../runtime/score/float16Check.ts';
 import { sortUnits, type Unit } from '../units.ts';
@@ -90,6 +92,24 @@ export class StudioService implements StudioApi {
     return this.sessions.exclusive(() => this.sessions.memory(this.model().opened, settings));
   }
 
+  async timeRuns({ device, budgetBytes, sizes }: RunTimesRequest): Promise<RunTimes> {
+    return this.sessions.spare(async (signal) => {
+      const { opened } = this.model();
+      const { session, engine } = await this.sessions.open(opened, device);
+      const { folder, summary } = opened;
+      const times = await timeRuns({
+        programs: session.programs,
+        folder,
+        engine,
+        params: summary.blocks.map((block) => block.params),
+        sizes,
+        budget: budgetBytes,
+        signal,
+      });
+      return { device: { kind: engine.kind, name: engine.name }, ...times };
+    });
+  }
+
   async score(settings: ScoreSettings, onEvent: (event: ScoreEvent) => void): Promise<ScoreResult> {
     this.planJob?.abort();
     return this.sessions.run(async (signal) => {
@@ -137,6 +157,7 @@ export class StudioService implements StudioApi {
         rewrites: [...session.programs.rewrites],
         ...(warning ? { warnings: [warning] } : {}),
         seconds: (performance.now() - started) / 1000,
+        pass: curve.pass,
         costRatio: curve.costRatio,
       };
     });
@@ -159,6 +180,7 @@ export class StudioService implements StudioApi {
   async plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult> {
     const turn = ++this.plans;
     this.planJob?.abort();
+    this.sessions.dropSpare();
     const abort = new AbortController();
     this.planJob = abort;
     return this.sessions.exclusive(async () => {

@@ -3,7 +3,7 @@
 
 import type { DeviceKind, DeviceReport } from '../contract/device.ts';
 import type { MemoryEstimate, ScoreSettings } from '../contract/score.ts';
-import { throwIfCancelled, toReport } from '../errors.ts';
+import { cancelled, throwIfCancelled, toReport } from '../errors.ts';
 import { defaultBudget } from '../memoryBudget.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
@@ -23,6 +23,8 @@ export class SessionHolder {
   private readonly resolved = new Map<'auto' | DeviceKind, DeviceKind>();
   private report: Promise<DeviceReport> | null = null;
   private job: AbortController | null = null;
+  /** The job that runs only while nobody needs the engine. */
+  private spareJob: AbortController | null = null;
   /** Uses of the session never overlap: the page may ask for memory while a plan is measured. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -52,6 +54,22 @@ export class SessionHolder {
         if (this.job === abort) this.job = null;
       }
     });
+  }
+
+  /**
+   * As `run`, for work that never takes the engine from a job: any other job, and `dropSpare`, ends
+   * it. @throws EspalierError `cancelled` while a job runs
+   */
+  spare<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.job && this.job !== this.spareJob) return Promise.reject(cancelled());
+    const running = this.run(work);
+    this.spareJob = this.job;
+    return running;
+  }
+
+  /** Ends such work, for what needs the engine and is no job. */
+  dropSpare(): void {
+    this.spareJob?.abort();
   }
 
   /** Runs `work` when all that was queued before it has ended. */

@@ -28,7 +28,7 @@ const KINDS: readonly { name: RegExp; is: string; hint: string }[] = [
     hint: 'Open the whole folder that holds both files.',
   },
   {
-    name: /(^|[/_.])(tokenizer|config|vocab|merges|special_tokens_map|added_tokens|chat_template)[^/]*$/i,
+    name: /(^|[/_.])(tokenizer|config|vocab|merges|\w+_tokens(_map)?|chat_template)[^/]*$/i,
     is: 'is one file of a model, not the model',
     hint: WHOLE_FOLDER,
   },

@@ -176,12 +176,12 @@ export class Chain {
   }
 
   /**
-   * A residual stream of zeros for one row, (1, S, C): something to time programs with. The caller
+   * A residual stream of zeros, (B, S, C), for one row unless told: something to time programs with. The caller
    * frees it.
    */
-  zeroState(length: number): { state: DeviceTensor; free(): void } {
+  zeroState(length: number, rows = 1): { state: DeviceTensor; free(): void } {
     const type = this.programs.residualType;
-    const dims = [1, length, this.programs.hiddenSize];
+    const dims = [rows, length, this.programs.hiddenSize];
     const buffer = this.engine.allocate(byteSize(type, dims), 'hidden', 'warm-up state');
     buffer.write(0, new Uint8Array(byteSize(type, dims)));
     return { state: buffer.view(type, dims), free: () => buffer.free() };

@@ -36,6 +36,8 @@ export interface Curve {
   order: number[];
   /** Absent where a resumed run had lost some of the states. */
   hidden?: HiddenCriteria;
+  /** The runs alone: their seconds, and the block evaluations of all windows among them. */
+  pass: { seconds: number; blockRuns: number };
   seconds: number;
   /** Wall time of the pass against the ideal of the same block and head times; 1 = no overhead. */
   costRatio: number | null;
@@ -100,6 +102,7 @@ export async function measureCurve(
     baseline,
     blocks,
     order: removalOrder(blocks),
+    pass: { seconds: found.seconds, blockRuns: found.blockRuns },
     costRatio: ratio(found),
     ...(found.hidden ? { hidden: found.hidden } : {}),
   };

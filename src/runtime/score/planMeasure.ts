@@ -43,19 +43,23 @@ export async function nllPerWindow(
   return nll;
 }
 
-/** NLL of each predicted token of one window with `removed` taken out, in nats. Errors likewise. */
+/**
+ * NLL of each predicted token of one window with `removed` taken out, in nats. Errors likewise.
+ * @param onBlock blocks run so far, and all
+ */
 export async function nllPerToken(
   context: ScoringContext,
   removed: readonly Unit[],
   window: readonly number[],
   signal: AbortSignal | undefined,
+  onBlock: (done: number, total: number) => void = () => {},
 ): Promise<Float32Array> {
   chunkWindows([window], 1, context.chain.programs.vocabSize);
   await context.loadFor([window], signal);
   const pass = context.passOver([window], signal);
   const end = await runPlan(pass, removed, null, {
     onVisit: (stage, next) => context.visit(stage, next, signal),
-    onBlock: () => {},
+    onBlock,
   });
   try {
     await context.visit('head', null, signal);

@@ -273,9 +273,10 @@ export class ScoreSession {
     removed: readonly Unit[],
     window: readonly number[],
     signal?: AbortSignal,
+    onBlock?: (done: number, total: number) => void,
   ): Promise<Float32Array> {
     return this.exclusive(async () =>
-      nllPerToken(this.context, this.checkRemoved(removed), window, signal),
+      nllPerToken(this.context, this.checkRemoved(removed), window, signal, onBlock),
     );
   }
 

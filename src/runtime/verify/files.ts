@@ -37,7 +37,7 @@ export function checkStructure(exported: OpenedModel, numBlocks: number): Outcom
   const states = structure.blocks.reduce((sum, block) => sum + block.states.length, 0);
   return passed(
     `${numBlocks} blocks, ${structure.model.graph.nodes.length} nodes, ${states} caches and ` +
-      'states; nothing dangling or unused; config agrees',
+      'states; no dangling or unused nodes; config agrees',
   );
 }
 

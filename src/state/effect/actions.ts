@@ -4,13 +4,14 @@
 import { pplWords } from '../../analysis/perplexity.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
+import { effectIsLong } from '../estimate/selectors.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
 import { countUnits } from '../plan/unitWords.ts';
 import type { StudioState } from '../state.ts';
 
 export interface EffectActions {
-  /** Asks again, as after an error. */
+  /** Asks again, as after an error, and for what takes too long to start by itself. */
   measureAgain(): void;
 }
 
@@ -50,7 +51,8 @@ export function makeEffectActions(context: Context): EffectActions {
     }
   }
 
-  function ask(): void {
+  /** @param always also where it takes so long that it does not start by itself */
+  function ask(always = false): void {
     clearTimeout(timer);
     const isNewest = requests.begin();
     const key = effectKey(get());
@@ -59,6 +61,10 @@ export function makeEffectActions(context: Context): EffectActions {
       return;
     }
     const known = get().effect.known.get(key);
+    if (!known && !always && effectIsLong(get())) {
+      patch('effect', { asked: null, progress: null });
+      return;
+    }
     patch(
       'effect',
       known
@@ -78,5 +84,5 @@ export function makeEffectActions(context: Context): EffectActions {
     unsubscribe();
   });
 
-  return { measureAgain: ask };
+  return { measureAgain: () => ask(true) };
 }

@@ -1,7 +1,7 @@
 // Why sizes are not what one expects: the embedding and the head, which no plan removes.
 
 import type { ModelSummary } from '../../model/open/summary.ts';
-import { EMBEDDING, EMBEDDING_AND_HEAD, fallsLess } from '../../words/sizes.ts';
+import { EMBEDDING, EMBEDDING_AND_HEAD, fallsLess } from '../../words/model.ts';
 import { exportSize } from '../export/selectors.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';

@@ -38,11 +38,12 @@ function steady(compute: (state: StudioState) => Seconds | null) {
 const plus = (a: Seconds | null, b: Seconds | null): Seconds | null =>
   a && b && { low: a.low + b.low, high: a.high + b.high };
 
-/** Windows of the settings: how many tokens in all, and in one. */
-function windowsIn({ text, samples, length }: ScoreSettings): { tokens: number; length: number } {
-  if (text.kind !== 'ids') return { tokens: samples * length, length };
+/** Windows of the settings: how many, tokens in all, and in one. */
+export function windowsIn({ text, samples, length }: ScoreSettings) {
+  if (text.kind !== 'ids') return { windows: samples, tokens: samples * length, length };
   const tokens = tokensOf(text.windows);
-  return { tokens, length: Math.round(tokens / Math.max(1, text.windows.length)) };
+  const windows = Math.max(1, text.windows.length);
+  return { windows, tokens, length: Math.max(2, Math.round(tokens / windows)) };
 }
 
 /** Scoring the blocks with these settings. */

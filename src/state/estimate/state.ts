@@ -1,16 +1,17 @@
 // What the page knows of how long runs take on the open model before anything was scored.
 
+import type { DeviceKind } from '../../contract/device.ts';
 import type { RunTimes } from '../../contract/runTimes.ts';
 import { ofModel } from '../slice.ts';
 
 export interface EstimateSlice {
-  /** Key of the runs that are being timed, or null. */
-  timing: string | null;
-  /** By device and window length; null where they could not be timed. */
-  times: ReadonlyMap<string, RunTimes | null>;
+  /** Runs are being timed. */
+  timing: boolean;
+  /** By the device that was asked for; null where runs could not be timed. */
+  times: ReadonlyMap<'auto' | DeviceKind, RunTimes | null>;
 }
 
-export const ESTIMATE = ofModel<EstimateSlice>({ timing: null, times: new Map() }, (slice) => ({
+export const ESTIMATE = ofModel<EstimateSlice>({ timing: false, times: new Map() }, (slice) => ({
   ...slice,
-  timing: null,
+  timing: false,
 }));

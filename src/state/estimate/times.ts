@@ -1,7 +1,7 @@
 // How long runs take on the open model: by the current curve, or by runs that were timed for this.
 
 import type { DeviceKind } from '../../contract/device.ts';
-import type { RunTimes } from '../../contract/runTimes.ts';
+import type { RunTime, RunTimes } from '../../contract/runTimes.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
@@ -18,8 +18,8 @@ export interface Times {
   /** Seconds per token of one block, and of the head. */
   block: number;
   head: number;
-  /** Seconds until the model is compiled and its weights are read; in the curve's time already. */
-  start: number;
+  /** Seconds until the first run: programs are compiled, weights are read. */
+  start: Seconds;
   /** Bytes per second from the files; null while unknown. */
   bytesPerSecond: number | null;
   /** Measured seconds are expected between these multiples of what the times give. */
@@ -27,19 +27,18 @@ export interface Times {
 }
 
 /** The same windows on the same device have run before; other windows differ a little more. */
-const BY_CURVE: Seconds = { low: 0.85, high: 1.15 };
-const BY_RUNS: Seconds = { low: 0.85, high: 1.25 };
-/** For windows of another length, whose attention and batches differ. */
-const OTHER_LENGTH: Seconds = { low: 0.85, high: 1.2 };
+const BY_CURVE: Seconds = { low: 0.9, high: 1.15 };
+/** Timed runs are the fastest of a few: a long job on a busy machine is slower. */
+const BY_RUNS: Seconds = { low: 0.95, high: 1.45 };
+/** For windows of a length that never ran, whose attention and batches differ. */
+const OTHER_LENGTH: Seconds = { low: 0.8, high: 1.25 };
+
+type Device = 'auto' | DeviceKind;
 
 /** What `auto` means on this machine; null while that is not known. */
-function deviceOf(state: StudioState, device: 'auto' | DeviceKind): DeviceKind | null {
+function deviceOf(state: StudioState, device: Device): DeviceKind | null {
   return device === 'auto' ? (state.device.report?.preferred ?? null) : device;
 }
-
-/** Names runs on a device by what they depend on. */
-export const timesKey = (device: 'auto' | DeviceKind, length: number): string =>
-  `${device}/${length}`;
 
 /** Tokens of windows in all. */
 export const tokensOf = (windows: readonly (readonly number[])[]): number =>
@@ -51,84 +50,98 @@ function headShare({ blocks, vocabSize, hiddenSize }: ModelSummary): number {
   return (vocabSize * hiddenSize) / Math.max(1, params);
 }
 
-const times2 = (a: Seconds, b: Seconds): Seconds => ({ low: a.low * b.low, high: a.high * b.high });
+const both = (a: Seconds, b: Seconds): Seconds => ({ low: a.low * b.low, high: a.high * b.high });
 
-/** By the current curve, when this session scored all of it on the device. */
-function byCurve(state: StudioState, device: 'auto' | DeviceKind, length: number): Times | null {
-  const { curve } = state.score;
-  const summary = modelOf(state)?.summary;
-  if (!curve || !summary || curve.restored || curve.resumed) return null;
-  const { windows, seconds, device: used } = curve.result;
-  if (deviceOf(state, device) !== used.kind || windows.length === 0) return null;
-  const timed = timedRuns(state, device, length);
-  const head =
-    timed?.headSeconds && timed.blockSeconds > 0
-      ? timed.headSeconds / timed.blockSeconds
-      : headShare(summary);
-  const work = curveWork(summary.numBlocks, tokensOf(windows));
-  const block = seconds / (work.blocks + work.heads * head);
-  const same = windows.every((window) => window.length === length);
-  return {
-    block,
-    head: head * block,
-    start: 0,
-    bytesPerSecond: timed ? rateOf(timed) : null,
-    spread: same ? BY_CURVE : times2(BY_CURVE, OTHER_LENGTH),
-  };
+/** Runs that were timed for this request, or else on the device that it leads to. */
+function timedOn({ estimate }: StudioState, device: Device, kind: DeviceKind | null) {
+  const others = [...estimate.times.values()];
+  return (
+    estimate.times.get(device) ??
+    others.find((times) => times && times.device.kind === kind) ??
+    null
+  );
+}
+
+/** Of the windows that are nearest in length. */
+function nearest({ runs }: RunTimes, length: number): RunTime | null {
+  const distance = (run: RunTime) => Math.abs(Math.log(run.length / length));
+  return [...runs].sort((a, b) => distance(a) - distance(b))[0] ?? null;
+}
+
+const perToken = (run: RunTime) => run.blockSeconds / run.length;
+
+/** Time of the head over that of a block. */
+function headRatio(run: RunTime | null, summary: ModelSummary): number {
+  if (!run || run.headSeconds === null || run.blockSeconds <= 0) return headShare(summary);
+  return run.headSeconds / run.blockSeconds;
 }
 
 const rateOf = ({ bytesRead, readSeconds }: RunTimes): number | null =>
   bytesRead > 0 && readSeconds > 0 ? bytesRead / readSeconds : null;
 
-/** Runs that were timed for this request or on the device it leads to, nearest in length. */
-function timedRuns(
-  state: StudioState,
-  device: 'auto' | DeviceKind,
-  length: number,
-): RunTimes | null {
-  const kind = deviceOf(state, device);
-  const all = [...state.estimate.times];
-  const asked = all.filter(([key]) => key.startsWith(`${device}/`));
-  const known = (asked.length > 0 ? asked : all.filter(([, times]) => times?.device.kind === kind))
-    .map(([, times]) => times)
-    .filter((times) => times !== null);
-  const distance = (times: RunTimes) => Math.abs(Math.log(times.length / length));
-  return known.sort((a, b) => distance(a) - distance(b))[0] ?? null;
+/** By the current curve, when this session scored it on the device. */
+function byCurve(state: StudioState, device: Device, length: number): Times | null {
+  const { curve } = state.score;
+  const summary = modelOf(state)?.summary;
+  if (!curve || !summary || curve.restored) return null;
+  const { windows, seconds, pass, device: used } = curve.result;
+  const tokens = tokensOf(windows);
+  if (deviceOf(state, device) !== used.kind || tokens === 0) return null;
+  // Without its own time, all of the curve's is taken for runs; a resumed one ran a part only.
+  if (!pass && curve.resumed) return null;
+  const whole = curveWork(summary.numBlocks, 1);
+  const share = (pass?.blockRuns ?? whole.blocks) / whole.blocks;
+  if (share === 0) return null;
+  const own = Math.round(tokens / windows.length);
+  const timed = timedOn(state, device, used.kind);
+  // Runs of the very length say more than a curve of another one.
+  if (own !== length && timed?.runs.some((run) => run.length === length)) return null;
+  const ratio = headRatio(timed && nearest(timed, own), summary);
+  const runs = (whole.blocks + whole.heads * ratio) * share * tokens;
+  const block = (pass?.seconds ?? seconds) / runs;
+  return {
+    block,
+    head: block * ratio,
+    // The weights are still there, unless something else took their place.
+    start: { low: 0, high: pass && !curve.resumed ? Math.max(0, seconds - pass.seconds) : 0 },
+    bytesPerSecond: timed && rateOf(timed),
+    spread: own === length ? BY_CURVE : both(BY_CURVE, OTHER_LENGTH),
+  };
 }
 
 /** Programs that are not blocks: side values, embedding, head. */
 const OTHER_PROGRAMS = 3;
 
-function byRuns(state: StudioState, device: 'auto' | DeviceKind, length: number): Times | null {
-  const timed = timedRuns(state, device, length);
+function byRuns(state: StudioState, device: Device, length: number): Times | null {
+  const timed = timedOn(state, device, deviceOf(state, device));
+  const run = timed && nearest(timed, length);
   const summary = modelOf(state)?.summary;
-  if (!timed || !summary) return null;
-  const block = timed.blockSeconds / timed.length;
+  if (!run || !summary) return null;
+  const block = perToken(run);
   const programs = new Set(summary.blocks.map((one) => one.class)).size + OTHER_PROGRAMS;
   const bytesPerSecond = rateOf(timed);
   const reading = bytesPerSecond === null ? 0 : summary.bytes / bytesPerSecond;
+  const start = programs * timed.compileSeconds + reading;
   return {
     block,
-    head:
-      timed.headSeconds === null ? headShare(summary) * block : timed.headSeconds / timed.length,
-    start: programs * timed.compileSeconds + reading,
+    head: block * headRatio(run, summary),
+    start: { low: state.score.curve ? 0 : start, high: start },
     bytesPerSecond,
-    spread: timed.length === length ? BY_RUNS : times2(BY_RUNS, OTHER_LENGTH),
+    spread: run.length === length ? BY_RUNS : both(BY_RUNS, OTHER_LENGTH),
   };
 }
 
 /** Null while nothing is known of this device. */
-export function timesOf(
-  state: StudioState,
-  device: 'auto' | DeviceKind,
-  length: number,
-): Times | null {
+export function timesOf(state: StudioState, device: Device, length: number): Times | null {
   return byCurve(state, device, length) ?? byRuns(state, device, length);
 }
 
 /** Seconds of `most` at most and of `least` at least. */
 export function secondsOf(times: Times | null, most: Work, least: Work = most): Seconds | null {
   if (!times) return null;
-  const of = (work: Work) => times.start + work.blocks * times.block + work.heads * times.head;
-  return { low: of(least) * times.spread.low, high: of(most) * times.spread.high };
+  const runs = (work: Work) => work.blocks * times.block + work.heads * times.head;
+  return {
+    low: times.start.low + runs(least) * times.spread.low,
+    high: times.start.high + runs(most) * times.spread.high,
+  };
 }

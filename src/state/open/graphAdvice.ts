@@ -2,7 +2,7 @@
 // to begin with.
 
 import type { GraphChoice } from '../../model/open/summary.ts';
-import { APPS, type GraphUse } from '../../words/choosing.ts';
+import { APPS, type GraphUse } from '../../words/open.ts';
 
 /** transformers.js finds a graph by its suffix: `model_quantized.onnx` is `dtype: 'q8'`. */
 const SUFFIX = /_(fp16|int8|uint8|q4|q4f16|bnb4|quantized)\.onnx$/i;

@@ -2,7 +2,7 @@
 
 import { labelOf } from '../../analysis/criterion.ts';
 import { formatUnits } from '../../units.ts';
-import { columnHeads as heads, studyWords } from '../../words/takeaway.ts';
+import { columnHeads as heads, studyWords } from '../../words/takeaway/files.ts';
 import { criteriaView, spanOf } from '../criteria/selectors.ts';
 import { deviceName } from '../device/selectors.ts';
 import { numBlocksOf } from '../open/selectors.ts';

@@ -2,7 +2,7 @@
 
 import type { EvaluatedSide } from '../../contract/evaluate.ts';
 import { formatUnits } from '../../units.ts';
-import { columnHeads as heads } from '../../words/takeaway.ts';
+import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
 import { protocolWords } from '../evaluate/selectors.ts';
 import { divergence } from '../generate/selectors.ts';
@@ -67,7 +67,7 @@ function evaluationTable(state: StudioState): Table {
   };
 }
 
-export const evaluate: Maker = {
+export const evaluation: Maker = {
   table: evaluationTable,
   measured({ evaluate: { results } }) {
     const [newest] = results;
@@ -108,7 +108,7 @@ function textsTable({ generate: { shown } }: StudioState): Table {
   };
 }
 
-export const generate: Maker = {
+export const texts: Maker = {
   table: textsTable,
   measured(state) {
     const { shown } = state.generate;

@@ -2,7 +2,7 @@
 
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blockOf, sublayerOf, sublayerUnit } from '../../units.ts';
-import { columnHeads as heads } from '../../words/takeaway.ts';
+import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { curveView, measuredOn } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { currentSublayers, isRemoved, sublayersData } from '../sublayers/selectors.ts';

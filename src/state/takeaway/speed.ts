@@ -3,7 +3,7 @@
 import type { MeasureResult, SweepPoint, VariantMeasure } from '../../contract/speed.ts';
 import { formatUnits } from '../../units.ts';
 import { VERSION } from '../../version.ts';
-import { columnHeads as heads } from '../../words/takeaway.ts';
+import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
 import { measuredOn } from '../score/selectors.ts';
 import { sides } from '../speed/prediction.ts';
@@ -171,8 +171,10 @@ function variantsTable(state: StudioState): Table {
       { name: 'blocks', head: heads.blocks, kind: 'count' },
       { name: 'nll_nats', head: heads.ppl, kind: 'nll' },
       { name: 'ppl', kind: 'number' },
-      { name: 'throughput_mean_tok_per_s', head: heads.rate, kind: 'rate' },
       { name: 'gain', head: heads.gain, kind: 'gain' },
+      { name: 'gain_low', head: heads.low, kind: 'gain' },
+      { name: 'gain_high', head: heads.high, kind: 'gain' },
+      { name: 'rebased_tok_per_s', head: heads.rebased, kind: 'rate' },
       { name: 'file_bytes', head: heads.size, kind: 'bytes' },
       { name: 'protocol', head: heads.protocol, kind: 'text' },
     ],
@@ -182,8 +184,10 @@ function variantsTable(state: StudioState): Table {
       row.blocks,
       row.nll,
       pplOf(row.nll),
-      row.measure?.speed.throughput.mean ?? null,
       row.gain,
+      row.ci95?.[0] ?? null,
+      row.ci95?.[1] ?? null,
+      row.rebased?.throughput ?? null,
       row.fileBytes,
       row.protocol,
     ]),

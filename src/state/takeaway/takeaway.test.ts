@@ -4,12 +4,12 @@ import { expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../../testing/fixtures.ts';
 import { scored, setUp, until } from '../testing/setUp.ts';
 import { csvFile, fileName, jsonFile } from './file.ts';
+import { MAKERS } from './makers.ts';
 import { importance } from './scores.ts';
 import { csvOf, objectsOf, quoted, type Table } from './table.ts';
-import { TAKEAWAYS, type Takeaway } from './takeaways.ts';
+import { TAKEAWAYS } from './takeaways.ts';
 
 const sample = golden<SampleGolden>('sample');
-const rows: readonly Takeaway[] = TAKEAWAYS;
 const WHEN = new Date(2026, 2, 14, 9, 26, 53);
 
 /** Records of RFC 4180; enough for what is written here. */
@@ -71,7 +71,7 @@ it('names of files keep letters and digits of any script, and the day of the clo
   expect(fileName('***', 'speed', WHEN, 'svg')).toBe('model-speed-20260314.svg');
 });
 
-it('the importance of blocks has every digit of the curve, with ranks, groups and the plan', async () => {
+it('the importance of blocks has every digit of the curve, ranks, groups and the plan', async () => {
   const { actions, get, store } = await scored();
   actions.toggle(7);
   const [header, ...lines] = parseCsv(csvFile(importance, get(), WHEN));
@@ -104,7 +104,7 @@ it('the importance of blocks has every digit of the curve, with ranks, groups an
 
 it('JSON says what, of which model, how and where it was measured', async () => {
   const { get, store } = await scored();
-  const file = JSON.parse(jsonFile(rows[0]!, importance, get(), WHEN));
+  const file = JSON.parse(jsonFile(TAKEAWAYS[0]!, importance, get(), WHEN));
   expect(file).toMatchObject({
     format: 'espalier-data',
     version: 1,
@@ -123,9 +123,9 @@ it('JSON says what, of which model, how and where it was measured', async () => 
 
 it('nothing is offered before there is anything, then each with rows of one width', async () => {
   const { actions, get, store } = setUp();
-  expect(rows.filter((row) => row.shown(get()))).toEqual([]);
+  expect(TAKEAWAYS.filter((row) => row.shown(get()))).toEqual([]);
   await actions.openSample();
-  expect(rows.filter((row) => row.shown(get())).map(({ id }) => id)).toEqual(['architecture']);
+  expect(TAKEAWAYS.filter((row) => row.shown(get())).map(({ id }) => id)).toEqual(['architecture']);
   await actions.score();
   await actions.scoreSublayers();
   await actions.compareCriteria();
@@ -138,9 +138,9 @@ it('nothing is offered before there is anything, then each with rows of one widt
   await actions.measureSpeed('quick');
   await actions.sweepBatches();
   await actions.generate();
-  await until(() => rows.every((row) => row.shown(get())));
-  for (const row of rows) {
-    const maker = await row.make();
+  await until(() => TAKEAWAYS.every((row) => row.shown(get())));
+  for (const row of TAKEAWAYS) {
+    const maker = MAKERS[row.id];
     const table = maker.table(get());
     expect(table.rows.length, row.id).toBeGreaterThan(0);
     expect(new Set(table.columns.map(({ name }) => name)).size).toBe(table.columns.length);

@@ -1,16 +1,15 @@
 // The table of what can be taken away: for each panel its tables and charts. Loaded with the page,
-// so it knows when there is something, and loads the makers on request.
+// to know when there is something; what makes it (`makers.ts`) comes with the menu.
 
-import { takeawayTitles as titles } from '../../words/takeaway.ts';
+import { takeawayTitles as titles } from '../../words/takeaway/menu.ts';
 import { knownCriteria } from '../criteria/selectors.ts';
 import { hasPaths } from '../search/selectors.ts';
 import { stabilityView } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { currentSublayers } from '../sublayers/selectors.ts';
 import { variantRows } from '../variants/variants.ts';
-import type { Maker } from './maker.ts';
 
-export interface Takeaway {
+interface TakeawaySpec {
   /** In the names of files. */
   id: string;
   /** The panel whose menu offers it. */
@@ -20,22 +19,15 @@ export interface Takeaway {
   chart: boolean;
   /** Whether there is anything to take away yet. */
   shown(state: StudioState): boolean;
-  make(): Promise<Maker>;
 }
 
-const scores = () => import('./scores.ts');
-const compare = () => import('./compare.ts');
-const quality = () => import('./quality.ts');
-const speeds = () => import('./speed.ts');
-
-export const TAKEAWAYS = [
+const TABLE = [
   {
     id: 'importance',
     panel: 'importance',
     title: titles.importance,
     chart: true,
     shown: ({ score }) => score.curve !== null || score.stopped !== null,
-    make: async () => (await scores()).importance,
   },
   {
     id: 'sublayers',
@@ -43,7 +35,6 @@ export const TAKEAWAYS = [
     title: titles.sublayers,
     chart: true,
     shown: (state) => currentSublayers(state) !== null,
-    make: async () => (await scores()).sublayers,
   },
   {
     id: 'architecture',
@@ -51,7 +42,6 @@ export const TAKEAWAYS = [
     title: titles.architecture,
     chart: true,
     shown: ({ model }) => model.current !== null,
-    make: async () => (await scores()).architecture,
   },
   {
     id: 'criteria',
@@ -59,7 +49,6 @@ export const TAKEAWAYS = [
     title: titles.criteria,
     chart: true,
     shown: (state) => state.criteria.compared && knownCriteria(state).length > 0,
-    make: async () => (await compare()).criteria,
   },
   {
     id: 'search',
@@ -67,7 +56,6 @@ export const TAKEAWAYS = [
     title: titles.search,
     chart: true,
     shown: hasPaths,
-    make: async () => (await compare()).search,
   },
   {
     id: 'stability',
@@ -75,7 +63,6 @@ export const TAKEAWAYS = [
     title: titles.stability,
     chart: true,
     shown: (state) => stabilityView(state) !== null,
-    make: async () => (await compare()).stability,
   },
   {
     id: 'evaluation',
@@ -83,7 +70,6 @@ export const TAKEAWAYS = [
     title: titles.evaluation,
     chart: false,
     shown: ({ evaluate }) => evaluate.results.length > 0,
-    make: async () => (await quality()).evaluate,
   },
   {
     id: 'texts',
@@ -92,7 +78,6 @@ export const TAKEAWAYS = [
     chart: false,
     shown: ({ generate: { shown, running } }) =>
       !running && (shown?.sides.original ?? shown?.sides.pruned) !== undefined,
-    make: async () => (await quality()).generate,
   },
   {
     id: 'speed',
@@ -100,7 +85,6 @@ export const TAKEAWAYS = [
     title: titles.speed,
     chart: true,
     shown: ({ speed }) => speed.known.size > 0,
-    make: async () => (await speeds()).speed,
   },
   {
     id: 'sweep',
@@ -108,7 +92,6 @@ export const TAKEAWAYS = [
     title: titles.sweep,
     chart: true,
     shown: ({ speed }) => speed.sweep.shown !== null,
-    make: async () => (await speeds()).sweep,
   },
   {
     id: 'variants',
@@ -116,9 +99,15 @@ export const TAKEAWAYS = [
     title: titles.variants,
     chart: true,
     shown: (state) => variantRows(state).some(({ nll, measure }) => nll !== null || measure),
-    make: async () => (await speeds()).variants,
   },
-] as const satisfies readonly Takeaway[];
+] as const satisfies readonly TakeawaySpec[];
+
+export type TakeawayId = (typeof TABLE)[number]['id'];
 
 /** Those that have a chart. */
-export type FigureId = Extract<(typeof TAKEAWAYS)[number], { chart: true }>['id'];
+export type FigureId = Extract<(typeof TABLE)[number], { chart: true }>['id'];
+
+/** A row; its id has a maker, and a figure where it has a chart. */
+export type Takeaway = TakeawaySpec & { readonly id: TakeawayId };
+
+export const TAKEAWAYS: readonly Takeaway[] = TABLE;

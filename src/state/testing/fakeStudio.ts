@@ -35,6 +35,8 @@ export interface SampleNumbers {
 }
 
 export interface FakeOptions {
+  /** Seconds that a curve says it took; 4.5 unless told. */
+  curveSeconds?: number;
   /** Wait of each step of a job, in ms. */
   stepMs?: number;
   /** Blocks of the model; beyond the golden's 16 the numbers repeat. */
@@ -43,6 +45,8 @@ export interface FakeOptions {
   severalGraphs?: boolean;
   provenance?: string | null;
   interrupted?: Interrupted[];
+  /** Identity of the model that was opened under this name; `FAKE_IDENTITY` unless told. */
+  identity?(name: string): Identity | Promise<Identity>;
   /** True unless told. */
   hasTokenizer?: boolean;
   /** `ok` unless told. */
@@ -196,6 +200,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
   const calls: FakeStudio['calls'] = [];
   let stopped = 0;
   let planTurn = 0;
+  let openName = '';
   let interruptedJobs = [...(options.interrupted ?? [])];
   const base = numbers.baseline_nll_per_sample;
   const without = (index: number) => numbers.loo_nll_per_sample[index % 16]!;
@@ -230,9 +235,10 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         ];
         return { kind: 'choose', name: request.source.name, graphs };
       }
+      openName = request.source.name;
       const summary = {
         ...sampleSummary(numBlocks),
-        name: request.source.name,
+        name: openName,
         graph: request.graph ?? 'onnx/model.onnx',
       };
       return {
@@ -258,6 +264,16 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         total: 26_000_000 + hiddenStates,
         largestBuffer: hiddenStates,
       };
+    },
+    async timeRuns({ sizes }) {
+      const started = begin('timeRuns', [sizes]);
+      await step(started);
+      const runs = sizes.map((size) => ({
+        ...size,
+        blockSeconds: 0.003 * (size.length / 128),
+        headSeconds: 0.005 * (size.length / 128),
+      }));
+      return { device: WASM, runs, compileSeconds: 0.02, bytesRead: 1_737_728, readSeconds: 0.002 };
     },
     async score(settings, onEvent) {
       const started = begin('score', [settings]);
@@ -300,7 +316,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         device: { kind: 'wasm', name: 'CPU (wasm)' },
         selfTest: FAKE_DEVICE.selfTest,
         rewrites: [],
-        seconds: 4.5,
+        seconds: options.curveSeconds ?? 4.5,
         costRatio: 1.08,
         hidden: fakeHidden(numBlocks),
       } satisfies ScoreResult;
@@ -310,7 +326,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     },
     async identity() {
       begin('identity', []);
-      return FAKE_IDENTITY;
+      return (await options.identity?.(openName)) ?? FAKE_IDENTITY;
     },
     async plan(removed): Promise<PlanResult> {
       const started = begin('plan', [removed]);

@@ -30,10 +30,6 @@ const LABEL = { fill: 'var(--muted)', fontSize: 11.5 } as const;
 export const titleBelow = (value: string) =>
   ({ ...LABEL, value, position: 'bottom', offset: 2 }) as const;
 
-/** The title above a vertical axis, `offset` pixels away. */
-export const titleAbove = (value: string, offset = 10) =>
-  ({ ...LABEL, value, position: 'top', offset }) as const;
-
 /** A long title above a vertical axis, from its left edge on. */
 export const longTitleAbove = (value: string, dy = -22) =>
   ({ ...LABEL, value, position: 'insideTopLeft', dx: 2, dy, width: 600 }) as const;

@@ -5,7 +5,7 @@ import type { ExportStep, Progress } from '../../contract/progress.ts';
 import { formatBytes } from '../../quantities.ts';
 import { type ExportEstimate, exportEstimate } from '../../state/export/estimate.ts';
 import { EXPORT, elapsedOf, STEPS } from '../../words/export.ts';
-import { formatSeconds } from '../format.ts';
+import { formatSeconds, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './export.module.css';
@@ -63,12 +63,15 @@ export function ExportRunning() {
 /** Without a known amount the bar only shows that something happens. */
 function Amount({ progress }: { progress: Progress | null }) {
   const { done = 0, total = 0, unit, secondsLeft = null } = progress ?? {};
-  if (unit !== 'bytes' || total === 0)
+  const known = unit === 'bytes' || unit === 'blocks';
+  if (!known || total === 0)
     return <progress className={css.bar} aria-label={EXPORT.running} data-testid="progress" />;
   return (
     <span className={css.amount} data-testid="progress">
       <progress className={css.bar} aria-label={EXPORT.running} max={total} value={done} />{' '}
-      {formatBytes(done)} of {formatBytes(total)}
+      {unit === 'bytes'
+        ? `${formatBytes(done)} of ${formatBytes(total)}`
+        : `${done} of ${plural(total, 'block')}`}
       {secondsLeft !== null && `, ${formatSeconds(secondsLeft)} left`}
     </span>
   );

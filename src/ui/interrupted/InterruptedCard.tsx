@@ -1,14 +1,15 @@
 // Interrupted jobs of this model: how far they came, and the choice to resume or discard them.
 
-import { useEffect, useState } from 'react';
+import { agoWords } from '../../ago.ts';
 import type { Interrupted } from '../../contract/interrupted.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
-import { formatAgo, plural } from '../format.ts';
+import { plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useMinute } from '../useMinute.ts';
 
 const NAMES: Record<Interrupted['job'], string> = {
   score: 'Scoring',
@@ -33,7 +34,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
     >
       <p>
         <strong>
-          {NAMES[job.job]} was interrupted at {percent(job)} %, {formatAgo(now - job.savedAt)}.
+          {NAMES[job.job]} was interrupted at {percent(job)} %, {agoWords(now - job.savedAt)}.
         </strong>{' '}
         <span className={kit.note}>
           {job.search && `up to ${plural(job.search.count, 'block')}, `}
@@ -59,14 +60,4 @@ function InterruptedCard({ job }: { job: Interrupted }) {
       </div>
     </section>
   );
-}
-
-/** The time in ms since 1970, brought up to date every minute. */
-function useMinute(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 60_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

@@ -1,6 +1,6 @@
 // The paper that the method is from, as a link that opens by click only.
 
-import { PAPER } from '../../words/paper.ts';
+import { PAPER } from '../../words/open.ts';
 
 export function PaperLink({ full = false }: { full?: boolean }) {
   return (

@@ -3,7 +3,7 @@
 import { formatBytes } from '../../quantities.ts';
 import { adviseGraphs } from '../../state/open/graphAdvice.ts';
 import type { ModelSlice } from '../../state/open/state.ts';
-import { CHOOSER } from '../../words/choosing.ts';
+import { CHOOSER } from '../../words/open.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';

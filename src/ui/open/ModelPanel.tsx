@@ -2,8 +2,7 @@
 
 import { formatBytes } from '../../quantities.ts';
 import { isStoredTwice } from '../../state/effect/sizes.ts';
-import { MODEL } from '../../words/model.ts';
-import { shareOfSize, storedTwice } from '../../words/sizes.ts';
+import { MODEL, shareOfSize, storedTwice } from '../../words/model.ts';
 import { formatCount, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';

@@ -2,10 +2,11 @@
 
 import { effectView } from '../../state/effect/selectors.ts';
 import { sizeRemark } from '../../state/effect/sizes.ts';
+import { effectIsLong, effectSeconds } from '../../state/estimate/selectors.ts';
 import { engineJob } from '../../state/jobs.ts';
 import { measuredOn } from '../../state/score/selectors.ts';
 import { JOBS } from '../../state/state.ts';
-import { measuredAfter, measuredOnWords, RESULT, sizesAre } from '../../words/result.ts';
+import { measuredAfter, measuredOnWords, RESULT, sizesAre, takesLong } from '../../words/result.ts';
 import { JobProgress } from '../kit/JobProgress.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './result.module.css';
@@ -17,6 +18,8 @@ export function EffectStatus() {
   const job = useStudio(engineJob);
   const canScore = useStudio((state) => state.model.current?.summary.canScore ?? false);
   const dtype = useStudio((state) => state.export.dtype);
+  const seconds = useStudio(effectSeconds);
+  const long = useStudio(effectIsLong);
   const actions = useActions();
   const remark = useStudio(sizeRemark);
   const sizes = [sizesAre(dtype), remark].filter(Boolean).join(' ');
@@ -43,7 +46,8 @@ export function EffectStatus() {
   if (!waiting)
     return (
       <div className={css.status}>
-        {RESULT.notMeasured}{' '}
+        {long && seconds ? takesLong(seconds) : RESULT.notMeasured}
+        {older}{' '}
         <button type="button" data-testid="measure" onClick={actions.measureAgain}>
           {RESULT.measure}
         </button>

@@ -19,6 +19,7 @@ import { canScoreSublayers, showsSublayers } from '../../state/sublayers/selecto
 import { DEVICE_NAMES } from '../../words/device.ts';
 import { formatPpl, formatSeconds, listed, plural } from '../format.ts';
 import { InterruptedCards } from '../interrupted/InterruptedCard.tsx';
+import { KeptLooking, ScoredAgo } from '../kept/KeptNotes.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';
@@ -56,6 +57,7 @@ export function ImportancePanel() {
       <InterruptedCards />
       <ErrorNotice place="restore" />
       {hasCurve && !running && <Warnings />}
+      <KeptLooking />
       {shows ? (
         <Suspense fallback={<div className={css.space} />}>
           <ImportanceChart />
@@ -88,9 +90,12 @@ function Tools({ running, hasCurve }: { running: boolean; hasCurve: boolean }) {
         </span>
       )}
       {!running && hasCurve && (
-        <span className={kit.sub} data-testid="measured-on">
-          {on}
-          {seconds !== null && `, ${formatSeconds(seconds)}`}
+        <span className={kit.sub}>
+          <ScoredAgo />{' '}
+          <span data-testid="measured-on">
+            {on}
+            {seconds !== null && `, ${formatSeconds(seconds)}`}
+          </span>
         </span>
       )}
       <span className={kit.grow} />

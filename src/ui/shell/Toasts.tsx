@@ -85,6 +85,8 @@ function Faults() {
       const notice = await whenThere(place);
       notice?.scrollIntoView({ block: 'center' });
       notice?.focus({ preventScroll: true });
+      // The list of messages, when it loses the focus, gives it back to where it was before.
+      requestAnimationFrame(() => notice?.focus({ preventScroll: true }));
     };
     const frame = requestAnimationFrame(() => {
       const error = store.state.getState().errors[place];

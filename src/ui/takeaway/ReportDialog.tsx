@@ -2,7 +2,7 @@
 
 import { useId, useState } from 'react';
 import { toReport } from '../../errors.ts';
-import { REPORT_DIALOG as words } from '../../words/report.ts';
+import { REPORT_DIALOG as words } from '../../words/takeaway/report.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudioStore } from '../studioContext.ts';

@@ -4,7 +4,7 @@
 import type { VariantMeasure } from '../../contract/speed.ts';
 import { speedView } from '../../state/speed/selectors.ts';
 import { axisTitles } from '../../words/charts.ts';
-import { columnHeads } from '../../words/takeaway.ts';
+import { columnHeads } from '../../words/takeaway/files.ts';
 import { roundTicks } from '../charts/scale.ts';
 import { formatRate } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
@@ -15,6 +15,9 @@ const RIGHT = 70;
 const TOP = 12;
 const BAR = 26;
 const GAP = 14;
+
+/** The end of a whisker, within its bar. */
+const end = (x: number, y: number) => `M${x} ${y + 7}v${BAR - 14}`;
 
 export function SpeedFigure() {
   const { original, pruned, stale } = useStudio(speedView);
@@ -57,7 +60,7 @@ export function SpeedFigure() {
             </text>
             <rect x={LEFT} y={y} width={x(mean) - LEFT} height={BAR} rx="2" fill={fill} />
             <path
-              d={`M${x(min)} ${middle}H${x(max)}M${x(min)} ${y + 7}v${BAR - 14}M${x(max)} ${y + 7}v${BAR - 14}`}
+              d={`M${x(min)} ${middle}H${x(max)}${end(x(min), y)}${end(x(max), y)}`}
               fill="none"
               stroke="var(--ink)"
               strokeWidth="1.2"

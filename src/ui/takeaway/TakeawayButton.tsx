@@ -2,8 +2,8 @@
 // when it is opened.
 
 import { lazy, Suspense, useCallback, useId, useRef, useState } from 'react';
-import { TAKEAWAYS, type Takeaway } from '../../state/takeaway/takeaways.ts';
-import { menuWords } from '../../words/takeaway.ts';
+import { TAKEAWAYS } from '../../state/takeaway/takeaways.ts';
+import { menuWords } from '../../words/takeaway/menu.ts';
 import { useStudio } from '../studioContext.ts';
 import css from './takeaway.module.css';
 
@@ -16,8 +16,7 @@ interface Props {
 }
 
 export function TakeawayButton({ panel, title }: Props) {
-  const rows: readonly Takeaway[] = TAKEAWAYS;
-  const own = rows.filter((row) => row.panel === panel);
+  const own = TAKEAWAYS.filter((row) => row.panel === panel);
   const hasAny = useStudio((state) => own.some((row) => row.shown(state)));
   return hasAny && <MenuButton panel={panel} title={title} />;
 }

@@ -3,7 +3,7 @@
 
 import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
 import { TAKEAWAYS, type Takeaway } from '../../state/takeaway/takeaways.ts';
-import { menuWords } from '../../words/takeaway.ts';
+import { menuWords } from '../../words/takeaway/menu.ts';
 import { useActions, useStudioStore } from '../studioContext.ts';
 import css from './takeaway.module.css';
 import { TAKES, type Take } from './takes.ts';
@@ -21,8 +21,9 @@ export default function TakeawayMenu({ id, panel, anchor, start, onClose }: Prop
   const menu = useRef<HTMLDivElement>(null);
   const store = useStudioStore();
   const actions = useActions();
-  const rows: readonly Takeaway[] = TAKEAWAYS;
-  const groups = rows.filter((row) => row.panel === panel && row.shown(store.state.getState()));
+  const groups = TAKEAWAYS.filter(
+    (row) => row.panel === panel && row.shown(store.state.getState()),
+  );
 
   useLayoutEffect(() => {
     const element = menu.current;
@@ -33,11 +34,6 @@ export default function TakeawayMenu({ id, panel, anchor, start, onClose }: Prop
       .at(start === 'last' ? -1 : 0)
       ?.focus();
   }, [anchor, start]);
-
-  // Some browsers copy only what is there at once when someone clicks.
-  useEffect(() => {
-    for (const row of TAKEAWAYS) if (row.panel === panel) void row.make();
-  }, [panel]);
 
   useEffect(() => {
     const stop = new AbortController();

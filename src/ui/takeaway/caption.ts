@@ -3,7 +3,7 @@
 import { listUnits } from '../../state/plan/unitWords.ts';
 import type { StudioState } from '../../state/state.ts';
 import { VERSION } from '../../version.ts';
-import { captionWords } from '../../words/takeaway.ts';
+import { captionWords } from '../../words/takeaway/files.ts';
 
 const DATE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long' });
 

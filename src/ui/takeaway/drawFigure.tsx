@@ -4,9 +4,9 @@ import type { ReactNode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { EspalierError } from '../../errors.ts';
 import type { StudioStore } from '../../state/store.ts';
-import type { Maker } from '../../state/takeaway/maker.ts';
-import type { FigureId } from '../../state/takeaway/takeaways.ts';
-import { takenWords } from '../../words/takeaway.ts';
+import { MAKERS } from '../../state/takeaway/makers.ts';
+import type { FigureId, Takeaway } from '../../state/takeaway/takeaways.ts';
+import { takenWords } from '../../words/takeaway/files.ts';
 import { StudioContext } from '../studioContext.ts';
 import { captionOf } from './caption.ts';
 import { FIGURES } from './figures.tsx';
@@ -28,20 +28,18 @@ const TOKENS = 'paper card ink muted line edge leaf leaf-soft cut gold'.split(' 
 /** @throws EspalierError `bug` when the chart does not appear */
 export async function drawFigure(
   store: StudioStore,
-  id: FigureId,
-  title: string,
-  maker: Maker,
+  { id, title }: Takeaway,
   when: Date,
 ): Promise<Figure> {
   // What the pointer rests on is no part of a figure.
   store.actions.hover(null);
-  const figure = FIGURES[id];
+  const figure = FIGURES[id as FigureId];
   const state = store.state.getState();
   const legend = figure.legend(state);
   const host = document.createElement('div');
   host.inert = true;
   host.dataset.scheme = 'light';
-  host.style.cssText = `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px; pointer-events: none;`;
+  host.style.cssText = `position: fixed; left: -4000px; top: 0; width: ${FIGURE_WIDTH}px;`;
   document.body.append(host);
   const root = createRoot(host, { identifierPrefix: `figure-${id}-` });
   try {
@@ -64,7 +62,7 @@ export async function drawFigure(
       description: wordsOf(host),
       chart: drawingOf(chart, id),
       legend: legend.map(({ label }, i) => ({ label, mark: drawingOf(marks[i]!, `${id}-${i}`) })),
-      caption: captionOf(state, maker.measured(state).words, when),
+      caption: captionOf(state, MAKERS[id].measured(state).words, when),
       colors: {
         ground: byName.get('card') ?? '#ffffff',
         ink: byName.get('ink') ?? '#000000',

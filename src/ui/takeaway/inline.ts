@@ -21,9 +21,10 @@ const FONT_LOOKS: readonly [name: string, initial: string][] = [
 ];
 /** Geometry and structure, as they are. */
 const KEPT = new Set(
-  'd x y x1 x2 y1 y2 cx cy r rx ry width height points transform dx dy id patternUnits patternTransform clip-path preserveAspectRatio viewBox'.split(
-    ' ',
-  ),
+  (
+    'd x y x1 x2 y1 y2 cx cy r rx ry width height points transform dx dy id patternUnits ' +
+    'patternTransform preserveAspectRatio viewBox'
+  ).split(' '),
 );
 const SHAPES = new Set(['path', 'line', 'rect', 'circle', 'ellipse', 'polyline', 'polygon']);
 const DROPPED = new Set(['title', 'desc', 'style', 'script', 'foreignObject', 'clipPath']);
@@ -47,7 +48,7 @@ function write(element: Element, prefix: string): string {
   if (SHAPES.has(name) && !looks.some(([key, value]) => isPaint(key) && value !== 'none'))
     return '';
   const own = [...element.attributes]
-    .filter((one) => KEPT.has(one.name) && !(one.name === 'clip-path'))
+    .filter((one) => KEPT.has(one.name))
     .map((one): [string, string] => [
       one.name,
       one.name === 'id' ? idIn(prefix, one.value) : one.value,

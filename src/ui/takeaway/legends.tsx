@@ -8,7 +8,7 @@ import { pathsView } from '../../state/search/selectors.ts';
 import type { StudioState } from '../../state/state.ts';
 import { plottable, predictedRows, variantRows } from '../../state/variants/variants.ts';
 import { wholeBlocks } from '../../units.ts';
-import { legendWords as words } from '../../words/takeaway.ts';
+import { legendWords as words } from '../../words/takeaway/files.ts';
 import { SignMarks } from '../kit/Sign.tsx';
 
 interface LegendEntry {

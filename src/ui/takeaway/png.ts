@@ -1,7 +1,7 @@
 // An SVG as a PNG of twice its size in pixels.
 
 import { EspalierError } from '../../errors.ts';
-import { takenWords } from '../../words/takeaway.ts';
+import { takenWords } from '../../words/takeaway/files.ts';
 
 const SCALE = 2;
 

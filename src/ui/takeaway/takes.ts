@@ -3,8 +3,10 @@
 import { toReport } from '../../errors.ts';
 import type { StudioStore } from '../../state/store.ts';
 import { csvFile, fileName, jsonFile } from '../../state/takeaway/file.ts';
-import type { FigureId, Takeaway } from '../../state/takeaway/takeaways.ts';
-import { type menuWords, takenWords } from '../../words/takeaway.ts';
+import { MAKERS } from '../../state/takeaway/makers.ts';
+import type { Takeaway } from '../../state/takeaway/takeaways.ts';
+import { takenWords } from '../../words/takeaway/files.ts';
+import type { menuWords } from '../../words/takeaway/menu.ts';
 import { copyText } from '../kit/copyText.ts';
 import { saveBlob } from '../saveBlob.ts';
 
@@ -40,29 +42,24 @@ function saving(id: Take['id'], extension: string, ofChart: boolean, make: Make)
 
 const svgOf = async (store: StudioStore, row: Takeaway, when: Date) => {
   const { drawFigure } = await import('./drawFigure.tsx');
-  return drawFigure(store, row.id as FigureId, row.title, await row.make(), when);
+  return drawFigure(store, row, when);
 };
 
-const csvOf = async (store: StudioStore, row: Takeaway, when: Date) =>
-  csvFile(await row.make(), store.state.getState(), when);
+const csvOf = (store: StudioStore, row: Takeaway, when: Date) =>
+  csvFile(MAKERS[row.id], store.state.getState(), when);
 
 export const TAKES: readonly Take[] = [
   {
     id: 'copyCsv',
     ofChart: false,
     async run(store, row, near) {
-      const done = await copyText(await csvOf(store, row, new Date()), near);
+      const done = await copyText(csvOf(store, row, new Date()), near);
       return done ? takenWords.copied(row.title) : takenWords.blocked;
     },
   },
-  saving(
-    'saveCsv',
-    'csv',
-    false,
-    async (...of) => new Blob([await csvOf(...of)], { type: 'text/csv' }),
-  ),
+  saving('saveCsv', 'csv', false, async (...of) => new Blob([csvOf(...of)], { type: 'text/csv' })),
   saving('saveJson', 'json', false, async (store, row, when) => {
-    const text = jsonFile(row, await row.make(), store.state.getState(), when);
+    const text = jsonFile(row, MAKERS[row.id], store.state.getState(), when);
     return new Blob([text], { type: 'application/json' });
   }),
   saving('saveSvg', 'svg', true, async (...of) => {

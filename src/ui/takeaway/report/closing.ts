@@ -5,7 +5,12 @@ import { remarksOf } from '../../../state/score/selectors.ts';
 import { speedView } from '../../../state/speed/selectors.ts';
 import { planWithinNoise } from '../../../state/stability/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
-import { REFERENCES, REPORT, REPORT_TERMS, REPORT_WORDS as W } from '../../../words/report.ts';
+import {
+  REFERENCES,
+  REPORT,
+  REPORT_TERMS,
+  REPORT_WORDS as W,
+} from '../../../words/takeaway/report.ts';
 import { TERMS } from '../../../words/terms.ts';
 import type { Section } from './parts.ts';
 
@@ -67,10 +72,10 @@ export function glossary(sections: readonly Section[]): Section {
     ...(has('sublayers') ? [TERMS.sublayer] : []),
     TERMS.size,
     TERMS.kvCache,
-    ...(has('speed') ? [TERMS.gain, REPORT_TERMS.ttft] : []),
+    ...(has('speed') ? [TERMS.gain, TERMS.ttft, TERMS.prefill, TERMS.decode] : []),
     ...(has('criteria') || has('stability') ? [REPORT_TERMS.spearman] : []),
     ...(has('search') ? [REPORT_TERMS.paths] : []),
-    ...(has('evaluation') ? [REPORT_TERMS.kl] : []),
+    ...(has('evaluation') ? [TERMS.kl] : []),
   ];
   return {
     id: 'glossary',

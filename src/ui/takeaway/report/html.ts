@@ -3,7 +3,7 @@
 
 import type { Table } from '../../../state/takeaway/table.ts';
 import type { FigureId } from '../../../state/takeaway/takeaways.ts';
-import { REPORT } from '../../../words/report.ts';
+import { REPORT } from '../../../words/takeaway/report.ts';
 import { escapeXml as text } from '../svg.ts';
 import { cellText, isNumeric } from './cells.ts';
 import type { Card, Part, Section } from './parts.ts';
@@ -116,6 +116,7 @@ function tableHtml(caption: string, { columns, rows }: Table): string {
     });
     return `<tr>${cells.join('')}</tr>`;
   });
-  return `<div class="table"><table><caption>${text(caption)}</caption><thead><tr>${heads.join('')}</tr></thead>
+  return `<div class="table"><table><caption>${text(caption)}</caption>
+<thead><tr>${heads.join('')}</tr></thead>
 <tbody>${body.join('\n')}</tbody></table></div>`;
 }

@@ -1,15 +1,19 @@
 // The sections of a report that say what came out, of which model, and how it was measured. Pure.
 
 import { formatBytes } from '../../../quantities.ts';
+import { formatEnds, formatGain } from '../../../spread.ts';
 import { deviceName } from '../../../state/device/selectors.ts';
 import { effectView } from '../../../state/effect/selectors.ts';
 import { measuredOn } from '../../../state/score/selectors.ts';
 import { sides } from '../../../state/speed/prediction.ts';
 import { speedView } from '../../../state/speed/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
+import { verdictView } from '../../../state/verdict/selectors.ts';
 import { blocksLeft } from '../../../units.ts';
 import { VERSION } from '../../../version.ts';
-import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/report.ts';
+import { rise, wanted } from '../../../words/goal.ts';
+import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
+import { WORDS, why } from '../../../words/verdict.ts';
 import {
   formatChange,
   formatCount,
@@ -52,8 +56,8 @@ export function summary(state: StudioState): Section | null {
   if (gain && !oldSpeed)
     cards.push({
       name: FACTS.gain,
-      value: `${gain.ratio.toFixed(2)} ×`,
-      note: W.interval(gain.ci95[0].toFixed(2), gain.ci95[1].toFixed(2)),
+      value: formatGain(gain.ratio, gain.ci95),
+      note: W.interval(formatEnds(gain.ci95)),
     });
   else if (slow && !fast)
     cards.push({
@@ -64,11 +68,35 @@ export function summary(state: StudioState): Section | null {
   const parts: Part[] = [
     { kind: 'text', text: LEADS.summary },
     { kind: 'cards', rows: cards },
+    ...meaning(state),
   ];
   return { id: 'summary', title: REPORT.summary, parts };
 }
 
-/** "41.26, +19 %". */
+/** What the numbers mean, with the thresholds behind the word; not while they are stale. */
+function meaning(state: StudioState): Part[] {
+  const verdict = verdictView(state);
+  if (!verdict || effectView(state).stale) return [];
+  const reason = why(verdict.evidence, state.verdict.thresholds);
+  return [{ kind: 'text', text: `${WORDS[verdict.word]}. ${reason}` }];
+}
+
+/** What was asked for, the steps towards it, and how they ended; null when nothing was. */
+export function goal({ goal: { kind, value, maxRise, steps, outcome } }: StudioState) {
+  if (steps.length === 0 || value === null) return null;
+  const asked = W.asked(wanted(kind, value), maxRise === null ? '' : rise(maxRise));
+  const parts: Part[] = [
+    { kind: 'text', text: asked },
+    {
+      kind: 'facts',
+      rows: steps.map(({ what, outcome: came }) => [what, came ?? ''] as const),
+    },
+  ];
+  if (outcome) parts.push({ kind: 'text', text: outcome.words });
+  return { id: 'goal', title: REPORT.goal, parts } satisfies Section;
+}
+
+/** "from 41.26 (+19 %)". */
 const changed = (from: string, a: number, b: number) => W.from(from, formatChange(a, b));
 
 export function model(state: StudioState): Section | null {

@@ -8,8 +8,8 @@ import { listUnits } from '../../../state/plan/unitWords.ts';
 import type { StudioState } from '../../../state/state.ts';
 import { speed, sweep } from '../../../state/takeaway/speed.ts';
 import type { Table } from '../../../state/takeaway/table.ts';
-import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/report.ts';
-import { columnHeads as heads } from '../../../words/takeaway.ts';
+import { columnHeads as heads } from '../../../words/takeaway/files.ts';
+import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import { formatChange, formatCount, formatPpl } from '../../format.ts';
 import type { Part, Section } from './parts.ts';
 

@@ -7,12 +7,12 @@ import { stabilityView } from '../../../state/stability/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
 import { currentSublayers } from '../../../state/sublayers/selectors.ts';
 import * as compare from '../../../state/takeaway/compare.ts';
-import { evaluate } from '../../../state/takeaway/quality.ts';
+import { evaluation as evaluations } from '../../../state/takeaway/quality.ts';
 import * as scores from '../../../state/takeaway/scores.ts';
 import { variants as variantsMaker } from '../../../state/takeaway/speed.ts';
 import { plottable, variantRows } from '../../../state/variants/variants.ts';
-import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/report.ts';
-import { columnHeads } from '../../../words/takeaway.ts';
+import { columnHeads } from '../../../words/takeaway/files.ts';
+import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import type { Part, Section } from './parts.ts';
 
 export function importance(state: StudioState): Section | null {
@@ -105,7 +105,7 @@ export function evaluation(state: StudioState): Section | null {
     title: REPORT.evaluation,
     parts: [
       { kind: 'text', text: LEADS.evaluation },
-      { kind: 'table', caption: W.evaluationTable, table: evaluate.table(state) },
+      { kind: 'table', caption: W.evaluationTable, table: evaluations.table(state) },
     ],
   };
 }

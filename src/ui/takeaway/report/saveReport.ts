@@ -3,9 +3,9 @@
 
 import type { StudioStore } from '../../../state/store.ts';
 import { fileName } from '../../../state/takeaway/file.ts';
-import { type FigureId, TAKEAWAYS, type Takeaway } from '../../../state/takeaway/takeaways.ts';
+import { type FigureId, TAKEAWAYS } from '../../../state/takeaway/takeaways.ts';
 import { VERSION } from '../../../version.ts';
-import { REPORT } from '../../../words/report.ts';
+import { REPORT } from '../../../words/takeaway/report.ts';
 import { saveBlob } from '../../saveBlob.ts';
 import { dayInWords } from '../caption.ts';
 import { drawFigure } from '../drawFigure.tsx';
@@ -36,14 +36,12 @@ export async function saveReport(
       parts.flatMap((part) => (part.kind === 'figure' ? part.id : [])),
     ),
   );
-  const rows: readonly Takeaway[] = TAKEAWAYS;
-  const own = rows.filter(({ id }) => wanted.has(id as FigureId));
+  const own = TAKEAWAYS.filter(({ id }) => wanted.has(id as FigureId));
   const figures = new Map<FigureId, string>();
   for (const [done, row] of own.entries()) {
     onDraw({ done, total: own.length, title: row.title });
-    const id = row.id as FigureId;
-    const { bare, tokens } = await drawFigure(store, id, row.title, await row.make(), when);
-    figures.set(id, inColors(bare, tokens));
+    const { bare, tokens } = await drawFigure(store, row, when);
+    figures.set(row.id as FigureId, inColors(bare, tokens));
   }
   const model = state.model.current?.summary.name ?? '';
   const head = {

@@ -1,9 +1,9 @@
 // The sections of a report in their order: those that have anything to say. Pure.
 
 import type { StudioState } from '../../../state/state.ts';
-import { REPORT } from '../../../words/report.ts';
+import { REPORT } from '../../../words/takeaway/report.ts';
 import { caveats, glossary, references } from './closing.ts';
-import { method, model, summary } from './opening.ts';
+import { goal, method, model, summary } from './opening.ts';
 import type { Section } from './parts.ts';
 import { plan, speeds } from './plan.ts';
 import * as results from './results.ts';
@@ -11,6 +11,7 @@ import * as results from './results.ts';
 export function sectionsOf(state: StudioState, when: Date): Section[] {
   const found = [
     summary(state),
+    goal(state),
     model(state),
     method(state, when),
     results.importance(state),

@@ -45,7 +45,8 @@ nav a { color: var(--muted); text-decoration: none; }
 nav a:hover { color: var(--leaf); text-decoration: underline; }
 section { margin-top: 40px; }
 dl { margin: 0 0 14px; }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 2px 28px; }
+.facts { display: grid; gap: 2px 28px;
+  grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); }
 .facts div { display: grid; grid-template-columns: 130px 1fr; gap: 12px; padding: 4px 0;
   border-bottom: 1px solid var(--line); }
 dt { color: var(--muted); }

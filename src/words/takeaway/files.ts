@@ -1,15 +1,5 @@
-// What the page says where results are taken away: menus, heads of tables, captions of figures.
-
-export const menuWords = {
-  /** Names the button of a panel. */
-  button: (panel: string) => `Copy or save: ${panel}`,
-  copyCsv: 'Copy as CSV',
-  saveCsv: 'Save CSV',
-  saveJson: 'Save JSON (with settings and device)',
-  saveSvg: 'Save SVG',
-  savePng: 'Save PNG',
-  loading: 'Loading …',
-};
+// What stands in files and figures that are taken away: heads of tables, captions, legends; and
+// what is said of them.
 
 export const takenWords = {
   copied: (title: string) => `Copied as CSV: ${title}.`,
@@ -19,20 +9,6 @@ export const takenWords = {
     `${title} could not be saved: ${problem} Try again, or save another format.`,
   noFigure: 'The chart did not appear in time.',
   noCanvas: 'The browser could not draw the image.',
-};
-
-export const takeawayTitles = {
-  importance: 'Importance of blocks',
-  sublayers: 'Importance of sublayers',
-  architecture: 'Architecture',
-  criteria: 'Criteria',
-  search: 'Paths of removal',
-  stability: 'Stability of the order',
-  evaluation: 'Evaluation',
-  texts: 'Side by side',
-  speed: 'Speed',
-  sweep: 'Batch sizes',
-  variants: 'Variants',
 };
 
 export const columnHeads = {
@@ -71,6 +47,7 @@ export const columnHeads = {
   newTokens: 'New tokens',
   ttft: 'TTFT',
   rate: 'tok/s',
+  rebased: 'tok/s on one original',
   min: 'lowest',
   max: 'highest',
   gain: 'Gain',

@@ -6,6 +6,7 @@ export const REPORT = {
   contents: 'Contents',
   made: (day: string, version: string) => `${day} · Espalier ${version}`,
   summary: 'In short',
+  goal: 'What was asked',
   model: 'The model',
   method: 'How it was measured',
   importance: 'Which blocks matter',
@@ -113,9 +114,11 @@ export const REPORT_WORDS = {
   byHand: 'edited by hand',
   underOne: 'fewer than 1 %',
   architecture:
-    'The residual stream runs along the trunk; removed blocks are bypassed. Heights: size in bytes.',
+    'The residual stream runs along the trunk and around removed blocks. Heights: size in bytes.',
   prunedWithout: (units: string) => `pruned, without ${units}`,
-  interval: (low: string, high: string) => `95 %: ${low} to ${high}`,
+  interval: (ends: string) => `95 %: ${ends}`,
+  asked: (goal: string, rise: string) =>
+    `Asked for: ${goal}${rise && `, with perplexity at most ${rise}`}.`,
   notMeasured: 'not measured for this plan',
   orderTable: 'Blocks in the order of the model; rank 1 is the least important.',
   sublayersTable: 'Sublayers in the order of the model; rank 1 is the least important.',
@@ -149,17 +152,6 @@ export const REPORT_WORDS = {
 
 /** Terms of the report that the page's own list does not have. */
 export const REPORT_TERMS = {
-  kl: {
-    name: 'KL divergence',
-    explanation:
-      'How far the predictions of the pruned model are from those of the original, in nats per ' +
-      'token. 0 means no difference.',
-  },
-  ttft: {
-    name: 'TTFT, prefill, decode',
-    explanation:
-      'Time to the first token; running the whole prompt at once; then running one token at a time.',
-  },
   spearman: {
     name: 'Spearman’s rank correlation',
     explanation: 'How alike two orders are: 1 for the same order, 0 for unrelated ones.',

@@ -1,0 +1,22 @@
+// What makes the contents of each take-away.
+
+import { criteria, search, stability } from './compare.ts';
+import type { Maker } from './maker.ts';
+import { evaluation, texts } from './quality.ts';
+import { architecture, importance, sublayers } from './scores.ts';
+import { speed, sweep, variants } from './speed.ts';
+import type { TakeawayId } from './takeaways.ts';
+
+export const MAKERS: Readonly<Record<TakeawayId, Maker>> = {
+  importance,
+  sublayers,
+  architecture,
+  criteria,
+  search,
+  stability,
+  evaluation,
+  texts,
+  speed,
+  sweep,
+  variants,
+};

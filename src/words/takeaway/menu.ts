@@ -1,0 +1,26 @@
+// What the menus say that take results away, and what they offer. Loaded with the page.
+
+export const menuWords = {
+  /** Names the button of a panel. */
+  button: (panel: string) => `Copy or save: ${panel}`,
+  copyCsv: 'Copy as CSV',
+  saveCsv: 'Save CSV',
+  saveJson: 'Save JSON (with settings and device)',
+  saveSvg: 'Save SVG',
+  savePng: 'Save PNG',
+  loading: 'Loading …',
+};
+
+export const takeawayTitles = {
+  importance: 'Importance of blocks',
+  sublayers: 'Importance of sublayers',
+  architecture: 'Architecture',
+  criteria: 'Criteria',
+  search: 'Paths of removal',
+  stability: 'Stability of the order',
+  evaluation: 'Evaluation',
+  texts: 'Side by side',
+  speed: 'Speed',
+  sweep: 'Batch sizes',
+  variants: 'Variants',
+};
