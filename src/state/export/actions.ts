@@ -3,7 +3,7 @@
 
 import type { ExportRequest, ExportResult, ExportTarget } from '../../contract/export.ts';
 import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
-import { VERDICTS_SAID } from '../../words/exporting.ts';
+import { VERDICTS_SAID } from '../../words/dialogs/exporting.ts';
 import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';

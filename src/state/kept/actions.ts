@@ -4,7 +4,7 @@
 import type { Stored } from '../../files/keptStudies.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { VERSION } from '../../version.ts';
-import { keptAreBack, STORAGE_FAILED } from '../../words/kept.ts';
+import { keptAreBack, STORAGE_FAILED } from '../../words/dialogs/kept.ts';
 import type { Context } from '../context.ts';
 import { engineJob, engineObstacle } from '../jobs.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';

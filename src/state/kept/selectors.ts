@@ -1,7 +1,7 @@
 // What would be lost without being kept, and an export beside what it was made from.
 
 import { wholeBlocks } from '../../units.ts';
-import { lossOfJob, lossOfResults } from '../../words/kept.ts';
+import { lossOfJob, lossOfResults } from '../../words/dialogs/kept.ts';
 import { engineJob } from '../jobs.ts';
 import { derive } from '../memo.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';

@@ -5,7 +5,7 @@ import type { FolderSource } from '../../contract/open.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError } from '../../errors.ts';
 import type { PickedFolder } from '../../files/pickedFolder.ts';
-import { openingStopped, resultsKept } from '../../words/kept.ts';
+import { openingStopped, resultsKept } from '../../words/dialogs/kept.ts';
 import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import { engineJob } from '../jobs.ts';

@@ -2,7 +2,7 @@
 // opened, opened again in one click.
 
 import { EspalierError } from '../../errors.ts';
-import { RECENT_NEXT, recentGone } from '../../words/kept.ts';
+import { RECENT_NEXT, recentGone } from '../../words/dialogs/kept.ts';
 import type { Context } from '../context.ts';
 import type { ModelActions } from '../open/actions.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';

@@ -3,8 +3,8 @@
 import { expect, it } from 'vitest';
 import { currentOrder, knownOrders } from '../criteria/orders.ts';
 import { pathsView } from '../search/selectors.ts';
-import type { StudyRunResult } from '../stability/state.ts';
 import { scored } from '../testing/setUp.ts';
+import type { StudyRunResult } from './state.ts';
 
 /** A run of the study in which two blocks have changed places. */
 function swapped(run: StudyRunResult, a: number, b: number): StudyRunResult {

@@ -1,7 +1,7 @@
 // The device and its self-test: what was checked, how large the errors are, which routes follow.
 
 import { formatBytes } from '../../quantities.ts';
-import { DEVICE, DEVICE_NAMES } from '../../words/device.ts';
+import { DEVICE, DEVICE_NAMES } from '../../words/dialogs/device.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';

@@ -1,7 +1,7 @@
 // Exporting the pruned model: the form, the steps while it runs, the result.
 
 import { useState } from 'react';
-import { EXPORT } from '../../words/export.ts';
+import { EXPORT } from '../../words/dialogs/export.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { useActions, useStudio } from '../studioContext.ts';

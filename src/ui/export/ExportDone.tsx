@@ -2,7 +2,14 @@
 
 import type { ExportResult } from '../../contract/export.ts';
 import { deviceName } from '../../state/device/selectors.ts';
-import { checkedOn, checkName, EXPORT, notCopied, VERDICTS, written } from '../../words/export.ts';
+import {
+  checkedOn,
+  checkName,
+  EXPORT,
+  notCopied,
+  VERDICTS,
+  written,
+} from '../../words/dialogs/export.ts';
 import { formatSeconds, listed, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { saveBlob } from '../saveBlob.ts';

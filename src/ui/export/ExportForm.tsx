@@ -12,7 +12,7 @@ import {
   onlyThisGraph,
   writesAll,
   writesPlan,
-} from '../../words/export.ts';
+} from '../../words/dialogs/export.ts';
 import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useCanSaveFolder, useStudio } from '../studioContext.ts';

@@ -2,7 +2,7 @@
 
 import type { ExportResult } from '../../contract/export.ts';
 import { nextStep } from '../../state/export/nextStep.ts';
-import { NEXT } from '../../words/export.ts';
+import { NEXT } from '../../words/dialogs/export.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';

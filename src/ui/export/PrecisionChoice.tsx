@@ -3,7 +3,7 @@
 import { dtypeSteps, stepsObstacle } from '../../model/export/steps.ts';
 import { formatBytes } from '../../quantities.ts';
 import { exportSize } from '../../state/export/selectors.ts';
-import { EXPORT, precisionOfOriginal } from '../../words/export.ts';
+import { EXPORT, precisionOfOriginal } from '../../words/dialogs/export.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 

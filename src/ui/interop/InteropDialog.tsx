@@ -8,7 +8,7 @@ import {
   sourceOf,
 } from '../../state/interop/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { INTEROP } from '../../words/interop.ts';
+import { INTEROP } from '../../words/dialogs/interop.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';

@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 import { type FileOrder, fileOrders } from '../../state/criteria/fileOrders.ts';
-import { INTEROP } from '../../words/interop.ts';
+import { INTEROP } from '../../words/dialogs/interop.ts';
 import { plural } from '../format.ts';
 import { Field } from '../kit/Field.tsx';
 import { FileButton } from '../kit/FileButton.tsx';

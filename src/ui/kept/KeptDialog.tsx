@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'react';
 import { agoWords } from '../../ago.ts';
 import { formatBytes } from '../../quantities.ts';
-import { KEPT, keptWords } from '../../words/kept.ts';
+import { KEPT, keptWords } from '../../words/dialogs/kept.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

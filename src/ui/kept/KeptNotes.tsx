@@ -1,7 +1,7 @@
 // Small notes on kept results: when the curve was scored, that results are looked for, and the way
 // to the list of them.
 
-import { KEPT, scoredAgo } from '../../words/kept.ts';
+import { KEPT, scoredAgo } from '../../words/dialogs/kept.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';

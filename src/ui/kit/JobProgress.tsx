@@ -2,7 +2,7 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import { formatBytes } from '../../quantities.ts';
-import { STEPS_SHORT } from '../../words/exporting.ts';
+import { STEPS_SHORT } from '../../words/dialogs/exporting.ts';
 import { formatSeconds } from '../format.ts';
 import css from './kit.module.css';
 

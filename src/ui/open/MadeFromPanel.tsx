@@ -6,7 +6,7 @@ import { type SourceRow, sourceView } from '../../state/kept/selectors.ts';
 import { countUnits, listUnits } from '../../state/plan/unitWords.ts';
 import { onWords } from '../../state/score/selectors.ts';
 import { formatUnits } from '../../units.ts';
-import { keptOfSource, MADE_FROM, recordedOn, renumbered } from '../../words/kept.ts';
+import { keptOfSource, MADE_FROM, recordedOn, renumbered } from '../../words/dialogs/kept.ts';
 import { formatPpl, formatRate } from '../format.ts';
 import { DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';

@@ -1,6 +1,6 @@
 // Asks before a folder is opened that would lose something measured.
 
-import { LOSS, lossTitle } from '../../words/kept.ts';
+import { LOSS, lossTitle } from '../../words/dialogs/kept.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

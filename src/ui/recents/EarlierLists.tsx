@@ -1,6 +1,6 @@
 // Recent folders, and the models of which results are kept, on the first page.
 
-import { KEPT, openedAgo, RECENT } from '../../words/kept.ts';
+import { KEPT, openedAgo, RECENT } from '../../words/dialogs/kept.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

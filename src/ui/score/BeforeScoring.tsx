@@ -14,7 +14,7 @@ import { canScore } from '../../state/score/selectors.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { StudioState } from '../../state/state.ts';
 import { BEFORE, IMPORTANCE, sizeWords, timeWords } from '../../words/choose.ts';
-import { DEVICE_NAMES } from '../../words/device.ts';
+import { DEVICE_NAMES } from '../../words/dialogs/device.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { PaperLink } from '../kit/PaperLink.tsx';

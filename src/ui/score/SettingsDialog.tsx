@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { ScoreSettings } from '../../contract/score.ts';
 import { scoreSeconds } from '../../state/estimate/selectors.ts';
 import { SETTINGS } from '../../words/choose.ts';
-import { DEVICE_NAMES } from '../../words/device.ts';
+import { DEVICE_NAMES } from '../../words/dialogs/device.ts';
 import { BosSelect } from '../kit/BosSelect.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { Dialog } from '../kit/Dialog.tsx';

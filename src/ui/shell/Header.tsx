@@ -2,7 +2,7 @@
 
 import { formatBytes } from '../../quantities.ts';
 import { engineJob } from '../../state/jobs.ts';
-import { DEVICE_NAMES } from '../../words/device.ts';
+import { DEVICE_NAMES } from '../../words/dialogs/device.ts';
 import { deviceWords, PAGE } from '../../words/page.ts';
 import { formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';

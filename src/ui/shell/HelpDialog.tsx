@@ -2,7 +2,7 @@
 
 import { COMMANDS } from '../../state/commands.ts';
 import { VERSION } from '../../version.ts';
-import { HELP } from '../../words/help.ts';
+import { HELP } from '../../words/dialogs/help.ts';
 import { TERMS } from '../../words/terms.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { keyName } from '../kit/keyName.ts';

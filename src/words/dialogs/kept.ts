@@ -1,7 +1,7 @@
 // What the page says of results that are kept in this browser, of recent folders, and before
 // something measured would be lost.
 
-import { agoWords } from '../ago.ts';
+import { agoWords } from '../../ago.ts';
 
 export const KEPT = {
   title: 'Kept results',

@@ -1,6 +1,6 @@
 // What the export dialog says: the form, the steps while it runs, the verdict, and what comes next.
 
-import { formatBytes } from '../quantities.ts';
+import { formatBytes } from '../../quantities.ts';
 
 export const EXPORT = {
   title: 'Export pruned model',
