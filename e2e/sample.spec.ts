@@ -71,6 +71,11 @@ test('from one click to the curve, a plan, an export and back', async ({ app: pa
     // The json alone, dropped onto the source model, brings plan and curve back without scoring.
     await page.goto('about:blank');
     await page.goto('./');
+    await page.getByTestId('kept-open').click();
+    await page.getByTestId('erase-all').click();
+    await page.getByTestId('erase-all-yes').click();
+    await expect(page.getByTestId('kept-model')).toHaveCount(0);
+    await page.keyboard.press('Escape');
     await page.getByTestId('open-sample').click();
     await page.getByTestId('cancel').click();
     await expect(page.getByTestId('cancel')).toBeHidden();

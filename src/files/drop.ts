@@ -1,6 +1,7 @@
 // Reads what was dropped on the page as one folder with paths.
 
 import { fromEvent } from 'file-selector';
+import { handlesOf, withHandle } from './handles.ts';
 import { asFolder, type PickedFolder } from './pickedFolder.ts';
 
 /**
@@ -10,9 +11,10 @@ import { asFolder, type PickedFolder } from './pickedFolder.ts';
  */
 export async function readDrop(data: DataTransfer): Promise<PickedFolder | null> {
   const names = [...data.items].flatMap((item) => item.webkitGetAsEntry?.()?.name ?? []);
+  const handles = handlesOf(data);
   const found = await fromEvent({ type: 'drop', dataTransfer: data });
   const files = found.flatMap((item) => ('path' in item ? [{ path: item.path, file: item }] : []));
   const [first] = names;
   const empty = first === undefined ? null : { name: first, files: [] };
-  return asFolder(files, 'dropped files') ?? empty;
+  return withHandle(asFolder(files, 'dropped files'), await handles) ?? empty;
 }

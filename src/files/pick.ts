@@ -3,6 +3,7 @@
 
 import { directoryOpen } from 'browser-fs-access';
 import { isCancelled } from '../errors.ts';
+import { withHandle } from './handles.ts';
 import { asFolder, type PickedFolder, skipFolder } from './pickedFolder.ts';
 
 /** Pickers of Chromium that are missing from TypeScript's DOM types. */
@@ -48,7 +49,14 @@ export async function pickFolder(): Promise<PickedFolder | null> {
   // An empty folder comes back as its handle instead of files.
   const [first] = (found ?? []) as readonly { name: string }[];
   const empty = first && !(first instanceof File) ? { name: first.name, files: [] } : null;
-  return asFolder(files, 'picked files') ?? empty;
+  return withHandle(asFolder(files, 'picked files'), [rootOf(files)]) ?? empty;
+}
+
+/** The handle of the folder that was picked, as the files that lie directly in it know it. */
+function rootOf(files: readonly { path: string; file: File }[]): FileSystemHandle | null {
+  const top = files.find(({ path }) => path.split('/').length === 2);
+  const { directoryHandle } = (top?.file ?? {}) as { directoryHandle?: FileSystemHandle };
+  return directoryHandle ?? null;
 }
 
 /** False where the browser cannot write into a folder. */

@@ -1,9 +1,10 @@
 // Gets the current files of a dropped or picked folder through the handles that came with them.
 
+import { handleOf, withHandle } from './handles.ts';
 import type { PickedFolder } from './pickedFolder.ts';
 
 /** A file system handle of Chromium; the permission methods are not in TypeScript's DOM types. */
-interface Readable {
+export interface Readable {
   queryPermission?: (options: { mode: 'read' }) => Promise<PermissionState>;
   requestPermission?: (options: { mode: 'read' }) => Promise<PermissionState>;
 }
@@ -14,7 +15,8 @@ interface WithHandles {
   directoryHandle?: Readable;
 }
 
-async function isAllowed(handle: Readable): Promise<boolean> {
+/** True when the handle may be read; asks the user where the browser has to, in a click. */
+export async function isAllowed(handle: Readable): Promise<boolean> {
   const options = { mode: 'read' } as const;
   const state = (await handle.queryPermission?.(options)) ?? 'granted';
   return (
@@ -44,5 +46,5 @@ export async function readAgain({ name, files }: PickedFolder): Promise<PickedFo
     // NotFoundError, NotAllowedError or another: the folder has to be chosen again in any case.
     return null;
   }
-  return { name, files: fresh };
+  return withHandle({ name, files: fresh }, [handleOf(files)]);
 }

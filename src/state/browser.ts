@@ -3,6 +3,8 @@
 import { createMeter } from '../bridge/meter.ts';
 import type { Studio } from '../bridge/studio.ts';
 import { browserDisk } from '../files/disk.ts';
+import { makeKeptShelf } from '../files/keptStudies.ts';
+import { makeRecentShelf } from '../files/recentFolders.ts';
 import {
   recallChoice,
   recallNumbers,
@@ -22,6 +24,8 @@ export function createBrowserStore(studio: Studio, address: Address): StudioStor
       sample: sampleSource(document.baseURI),
       planDelayMs: 150,
       now: () => performance.now(),
+      kept: makeKeptShelf(),
+      recents: makeRecentShelf(),
       choices: {
         recall: recallChoice,
         remember: rememberChoice,

@@ -21,10 +21,12 @@ import { goalObstacle } from './goal/selectors.ts';
 import { makeInteropActions } from './interop/actions.ts';
 import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
+import { makeKeptActions } from './kept/actions.ts';
 import { makeModelActions } from './open/actions.ts';
 import { makeDropActions } from './open/dropActions.ts';
 import { makePlanActions } from './plan/actions.ts';
 import { endsLocked } from './plan/locks.ts';
+import { makeRecentActions } from './recents/actions.ts';
 import { makeScoreActions } from './score/actions.ts';
 import { canScore } from './score/selectors.ts';
 import { makeSearchActions } from './search/actions.ts';
@@ -73,6 +75,8 @@ const MAKERS = [
   makeVariantActions,
   makeVerdictActions,
   makeViewActions,
+  makeKeptActions,
+  makeRecentActions,
 ];
 
 type Both<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void
@@ -278,6 +282,13 @@ const TABLE = [
     run: (actions) => void actions.sweepBatches(),
   },
   {
+    id: 'kept',
+    label: 'Kept results',
+    keys: [],
+    enabled: (state) => (state.kept.models?.length ?? 0) > 0,
+    run: (actions) => actions.openDialog('kept'),
+  },
+  {
     id: 'device',
     label: 'Device and self-test',
     keys: ['d'],
@@ -315,7 +326,7 @@ const BY_ID = Object.fromEntries(TABLE.map((one) => [one.id, one])) as unknown a
 
 export const command = (id: CommandId): Command => BY_ID[id];
 
-/** The sample is scored at once: from one click to a live curve. */
+/** The sample is scored at once, unless its curve is kept: from one click to a live curve. */
 async function trySample(actions: Actions): Promise<void> {
-  if (await actions.openSample()) await actions.score();
+  if ((await actions.openSample()) && !(await actions.untilRestored())) await actions.score();
 }

@@ -5,9 +5,12 @@ import type { MeterApi } from '../contract/meter.ts';
 import type { FolderSource } from '../contract/open.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import { type ErrorReport, isCancelled, toReport } from '../errors.ts';
+import type { KeptShelf } from '../files/keptStudies.ts';
+import type { RecentShelf } from '../files/recentFolders.ts';
 import { toHash } from './address.ts';
 import type { Disk } from './disk.ts';
 import { makeNewest, type Newest } from './newest.ts';
+import { makeRecogniser, type Recogniser } from './open/sameModel.ts';
 import type { ErrorPlace, StudioState } from './state.ts';
 import type { ToastAction } from './view/state.ts';
 
@@ -32,6 +35,12 @@ export interface Deps {
    */
   settleMs?: number;
   now(): number;
+  /** The date in ms since 1970; that of the system when missing. */
+  date?(): number;
+  /** Keeps what is measured of models between visits; nothing is kept when missing. */
+  kept?: KeptShelf;
+  /** Remembers folders that were opened; none when missing. */
+  recents?: RecentShelf;
   /** What the page remembers of switches and settings between visits; nothing when missing. */
   choices?: {
     recall(name: string): Promise<boolean | null>;
@@ -43,6 +52,9 @@ export interface Deps {
 
 export interface Context extends Deps {
   address: Address;
+  date(): number;
+  /** Recognises models by their files. */
+  recogniser: Recogniser;
   store: StoreApi<StudioState>;
   get(): StudioState;
   /** Merges fields into one slice. */
@@ -77,6 +89,8 @@ export function makeContext(
   return {
     ...deps,
     address,
+    date: deps.date ?? Date.now,
+    recogniser: makeRecogniser(deps.api),
     store,
     get: store.getState,
     patch,

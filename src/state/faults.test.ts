@@ -123,13 +123,14 @@ describe('the click that goes on', () => {
     const { actions, get, studio } = await working();
     studio.failNext('score', new EspalierError('device-lost', 'The GPU was lost.'));
     await actions.score();
-    expect(get().score.curve).not.toBeNull();
+    const before = get().score.curve;
+    expect(before).not.toBeNull();
     remedyOf(get(), 'score')!.run(actions, get());
     await until(
       () =>
         get().errors.score === undefined &&
         get().score.running === null &&
-        get().score.curve?.id === 2,
+        get().score.curve !== before,
     );
     expect(get().plan.present.removed).toEqual([3]);
   });
@@ -139,10 +140,11 @@ describe('the click that goes on', () => {
     const total = get().score.memory!.total;
     studio.failNext('score', new EspalierError('out-of-memory', 'Memory ran out.'));
     await actions.score();
+    const before = get().score.curve;
     remedyOf(get(), 'score')!.run(actions, get());
     await until(() => get().score.running === null && get().errors.score === undefined);
     expect(get().score.settings.budgetBytes).toBeLessThanOrEqual(total / 2);
-    expect(get().score.curve?.id).toBe(2);
+    expect(get().score.curve).not.toBe(before);
   });
 
   it('fetches a file of the host again instead of asking for a folder', async () => {

@@ -9,9 +9,25 @@ const keys = new WeakMap<ScoreSettings, string>();
 
 /** Settings as a key: equal keys give equal curves. The budget decides how, not what. */
 export function settingsKey(settings: ScoreSettings): string {
-  const key = keys.get(settings) ?? JSON.stringify({ ...settings, budgetBytes: undefined });
+  const { text } = settings;
+  const brief = text.kind === 'text' ? { ...text, text: digest(text.text) } : text;
+  const key =
+    keys.get(settings) ?? JSON.stringify({ ...settings, text: brief, budgetBytes: undefined });
   keys.set(settings, key);
   return key;
+}
+
+/** Stands for a text in keys, which are stored: its length and a hash of 53 bits (cyrb53). */
+function digest(text: string): string {
+  let [a, b] = [0xdeadbeef, 0x41c6ce57];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return `${text.length} ${(4294967296 * (2097151 & b) + (a >>> 0)).toString(16)}`;
 }
 
 /**

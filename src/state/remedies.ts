@@ -87,8 +87,8 @@ function again(state: StudioState, place: ErrorPlace): Remedy | null {
 }
 
 function afterMissingFile(state: StudioState, place: ErrorPlace): Remedy | null {
-  if (state.model.current?.source.kind !== 'files') return again(state, place);
   if (place === 'open') return CHOOSE_AGAIN;
+  if (state.model.current?.source.kind !== 'files') return again(state, place);
   return place === 'restore' ? null : READ_AGAIN;
 }
 

@@ -293,7 +293,11 @@ describe.each(Object.keys(START) as EngineJob[])('%s under way', (job) => {
     const { get, actions, store } = page;
     const run = START[job](page);
     await until(() => engineJob(get()) === job);
-    await actions.openSource({ kind: 'files', name: 'another', files: [] });
+    const opening = actions.openSource({ kind: 'files', name: 'another', files: [] });
+    // Asked where the job cannot be resumed.
+    expect(get().model.asking !== null).toBe(JOBS[job].isLostOnLeaving);
+    actions.answerOpening(true);
+    await opening;
     expect(get().model.current?.source.name).toBe('another');
     await run;
     await aWhile(120);

@@ -15,8 +15,11 @@ import { GENERATE } from './generate/state.ts';
 import { GOAL } from './goal/state.ts';
 import { INTEROP } from './interop/state.ts';
 import { INTERRUPTED } from './interrupted/state.ts';
+import type { AnyPart } from './kept/part.ts';
+import { KEPT } from './kept/state.ts';
 import { MODEL } from './open/state.ts';
 import { PLAN } from './plan/state.ts';
+import { RECENTS } from './recents/state.ts';
 import { SCORE } from './score/state.ts';
 import { SEARCH } from './search/state.ts';
 import type { Opened, Slice } from './slice.ts';
@@ -49,10 +52,17 @@ const SLICES = {
   variants: VARIANTS,
   verdict: VERDICT,
   export: EXPORT,
+  kept: KEPT,
+  recents: RECENTS,
   view: VIEW,
 } satisfies Record<string, { first: unknown; keep(slice: never, opened: Opened): unknown }>;
 
 type Slices = { [K in keyof typeof SLICES]: (typeof SLICES)[K]['first'] };
+
+/** What of which slices is kept with its model between visits, as they declare it. */
+export const KEPT_PARTS: readonly (readonly [name: string, part: AnyPart])[] = Object.entries(
+  SLICES as Record<string, { kept?: unknown }>,
+).flatMap(([name, { kept }]) => (kept ? [[name, kept as AnyPart] as const] : []));
 
 export type Share = Pick<Progress, 'done' | 'total'>;
 

@@ -6,6 +6,7 @@ import type { StudioStore } from '../state/store.ts';
 import { PAGE } from '../words/page.ts';
 import css from './app.module.css';
 import { DIALOGS } from './dialogs.ts';
+import { KeptButton } from './kept/KeptNotes.tsx';
 import { CommandButton } from './kit/CommandButton.tsx';
 import { ErrorNotice } from './kit/ErrorNotice.tsx';
 import { JobProgress } from './kit/JobProgress.tsx';
@@ -14,6 +15,7 @@ import { Opening } from './kit/Opening.tsx';
 import { Chooser } from './open/Chooser.tsx';
 import { DroppedDialog } from './open/DroppedDialog.tsx';
 import { EmptyPage } from './open/EmptyPage.tsx';
+import { OpenQuestion } from './open/OpenQuestion.tsx';
 import { panelsOf } from './panels.ts';
 import { ResultStrip } from './result/ResultStrip.tsx';
 import { Header } from './shell/Header.tsx';
@@ -64,6 +66,7 @@ function Page() {
       </main>
       <footer className={css.footer}>
         <span>{PAGE.private}</span>
+        <KeptButton />
         <span className={kit.grow} />
         <span>{PAGE.drop}</span>
       </footer>
@@ -102,6 +105,7 @@ function Dialogs() {
   return (
     <>
       <Chooser />
+      <OpenQuestion />
       <DroppedDialog />
       <Suspense>{Open && <Open />}</Suspense>
     </>

@@ -9,6 +9,7 @@ export const DIALOGS: Readonly<Record<NonNullable<Dialog>, ComponentType>> = {
   export: lazy(() => import('./export/ExportDialog.tsx')),
   interop: lazy(() => import('./interop/InteropDialog.tsx')),
   device: lazy(() => import('./device/DeviceDialog.tsx')),
+  kept: lazy(() => import('./kept/KeptDialog.tsx')),
   report: lazy(() => import('./takeaway/ReportDialog.tsx')),
   help: lazy(() => import('./shell/HelpDialog.tsx')),
 };

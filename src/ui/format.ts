@@ -92,14 +92,3 @@ export function plural(count: number, noun: string): string {
 export function listed(items: readonly (string | number)[]): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 }
-
-/** A time in the past: just now, 5 minutes ago, 3 hours ago, 2 days ago. */
-export function formatAgo(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 1) return 'just now';
-  if (minutes < 60) return `${plural(minutes, 'minute')} ago`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48
-    ? `${plural(hours, 'hour')} ago`
-    : `${plural(Math.floor(hours / 24), 'day')} ago`;
-}

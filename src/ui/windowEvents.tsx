@@ -5,9 +5,9 @@ import { useEffect, useRef, useState } from 'react';
 import { tinykeys } from 'tinykeys';
 import { COMMANDS } from '../state/commands.ts';
 import { engineJob } from '../state/jobs.ts';
+import { lossByOpening } from '../state/kept/selectors.ts';
 import { endOf, pageTitle } from '../state/longJob.ts';
 import { runByKey } from '../state/runByKey.ts';
-import { JOBS } from '../state/state.ts';
 import { PAGE } from '../words/page.ts';
 import css from './app.module.css';
 import { useActions, useStudio, useStudioStore } from './studioContext.ts';
@@ -129,12 +129,22 @@ export function FocusKeeper() {
   return null;
 }
 
-/** Asks before the page is left in the middle of a job that cannot be resumed. */
+/**
+ * Asks before the page is left when that loses something: a job that cannot be resumed, results
+ * that this browser does not keep. Stores what is not stored yet.
+ */
 export function LeaveGuard() {
-  const asks = useStudio((state) => {
-    const job = engineJob(state);
-    return job !== null && JOBS[job].isLostOnLeaving;
-  });
+  const asks = useStudio((state) => lossByOpening(state) !== null);
+  const { keepNow } = useActions();
+  useEffect(() => {
+    const onHide = () => document.visibilityState === 'hidden' && keepNow();
+    window.addEventListener('pagehide', keepNow);
+    document.addEventListener('visibilitychange', onHide);
+    return () => {
+      window.removeEventListener('pagehide', keepNow);
+      document.removeEventListener('visibilitychange', onHide);
+    };
+  }, [keepNow]);
   useEffect(() => {
     if (!asks) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();

@@ -91,8 +91,10 @@ export function comparedWords(
 }
 
 /** On the button of the best plan; without a name it is somebody's own. */
-export const takeWords = (name: string | null): string =>
-  name === null ? 'Use the best of them' : `Use ${name}`;
+export function takeWords(name: string | null): string {
+  if (name === null) return 'Use the best of them';
+  return name === 'iterative' ? 'Use the iterative plan' : `Use ${name}`;
+}
 
 export const STUDY_WORDS = {
   title: 'How stable is this order?',

@@ -41,6 +41,7 @@ export function memoryStore(): MemoryStore {
         put: (value: unknown, key: IDBValidKey) =>
           void waiting.push(() => values.set(key, structuredClone(value))),
         delete: (key: IDBValidKey) => void waiting.push(() => values.delete(key)),
+        clear: () => void waiting.push(() => values.clear()),
         get: (key: IDBValidKey) => {
           reads.push(key);
           return answer(values.get(key));

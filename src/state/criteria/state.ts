@@ -3,6 +3,18 @@
 import { CRITERIA, type CriterionName, type MeasuredSource } from '../../analysis/criteriaTable.ts';
 import type { SourceResult } from '../../contract/criteria.ts';
 import type { Progress } from '../../contract/progress.ts';
+import {
+  type Form,
+  flag,
+  listOf,
+  maybe,
+  number,
+  oneOf,
+  orNull,
+  shape,
+  text,
+} from '../kept/form.ts';
+import { SOURCE_FORMS } from '../kept/forms.ts';
 import { ofModel } from '../slice.ts';
 
 /** A source, measured, as far as it is known; a row for each. */
@@ -49,8 +61,38 @@ const first: CriteriaSlice = {
   orderBy: 'ppl',
 };
 
-export const CRITERIA_SLICE = ofModel<CriteriaSlice>(first, (slice) => ({
-  ...slice,
-  running: null,
-  progress: null,
-}));
+const NAMES = oneOf(...CRITERIA.map(({ name }) => name));
+
+/** A source that is not measured is missing. */
+const sourceOf = <S extends MeasuredSource>(data: Form<SourceResult<S>['data']>) =>
+  maybe(
+    shape<NonNullable<MeasuredSources[S]>>({
+      curve: orNull(number),
+      result: shape<SourceResult<S>>({ data }),
+    } as never),
+  );
+
+export const CRITERIA_SLICE = ofModel<CriteriaSlice>(
+  first,
+  (slice) => ({ ...slice, running: null, progress: null }),
+  {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      compared: { is: flag },
+      measured: {
+        is: shape<MeasuredSources>({
+          magnitudes: sourceOf<'magnitudes'>(SOURCE_FORMS.magnitudes),
+          hidden: sourceOf<'hidden'>(SOURCE_FORMS.hidden),
+        } as never),
+        join: (_, own, stored) => ({ ...stored, ...own }),
+      },
+      shown: { is: listOf(NAMES) },
+      view: { is: oneOf<CriteriaSlice['view']>('ranks', ...CRITERIA.map(({ name }) => name)) },
+      norms: { is: flag },
+      span: { is: number },
+      orderBy: { is: text },
+    },
+    count: ({ measured = {} }) => Object.keys(measured).length,
+  },
+);

@@ -2,6 +2,9 @@
 
 import type { PlanResult } from '../../contract/plan.ts';
 import type { Progress } from '../../contract/progress.ts';
+import { mapOf, orNull, shape, text } from '../kept/form.ts';
+import { planResult } from '../kept/forms.ts';
+import { joinMaps } from '../kept/part.ts';
 import { ofModel } from '../slice.ts';
 
 export interface EffectSlice {
@@ -17,4 +20,15 @@ export interface EffectSlice {
 export const EFFECT = ofModel<EffectSlice>(
   { asked: null, shown: null, progress: null, known: new Map() },
   (slice) => ({ ...slice, asked: null, progress: null }),
+  {
+    version: 1,
+    isMeasured: false,
+    fields: {
+      shown: {
+        is: orNull(shape<NonNullable<EffectSlice['shown']>>({ key: text, result: planResult })),
+      },
+      known: { is: mapOf(planResult), join: joinMaps },
+    },
+    count: ({ known }) => known?.size ?? 0,
+  },
 );

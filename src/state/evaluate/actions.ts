@@ -6,8 +6,14 @@ import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { runJob } from '../runJob.ts';
-import { evaluateObstacle, evaluateRequest, evaluationKey, protocolWords } from './selectors.ts';
-import type { Evaluated, EvaluateForm, EvaluateSlice } from './state.ts';
+import { evaluateObstacle, evaluateRequest, protocolWords } from './selectors.ts';
+import {
+  type Evaluated,
+  type EvaluateForm,
+  type EvaluateSlice,
+  evaluationKey,
+  MOST_EVALUATIONS,
+} from './state.ts';
 
 export interface EvaluateActions {
   setEvaluation(fields: { [F in keyof EvaluateForm]?: EvaluateForm[F] }): void;
@@ -21,15 +27,12 @@ export interface EvaluateActions {
   evaluate(): Promise<void>;
 }
 
-/** Earlier results that are kept. */
-const MOST = 50;
-
 /** A new result takes the place of an older one of the same thing, unless that came farther. */
 function withResult(results: readonly Evaluated[], next: Evaluated): readonly Evaluated[] {
   const key = evaluationKey(next.result);
   const same = results.find(({ result }) => evaluationKey(result) === key);
   if (same && same.result.segments > next.result.segments) return results;
-  return [next, ...results.filter((one) => one !== same)].slice(0, MOST);
+  return [next, ...results.filter((one) => one !== same)].slice(0, MOST_EVALUATIONS);
 }
 
 type Event = Exclude<EvaluateEvent, { type: 'progress' }>;

@@ -74,11 +74,6 @@ export function evaluateObstacle(state: StudioState): string | null {
     : null;
 }
 
-/** What makes two results of the same thing: plan, text and protocol. */
-export function evaluationKey({ removed, text, segment, stride, bos }: EvaluateResult): string {
-  return [removed.join(), text.sha256, segment, stride, bos].join('|');
-}
-
 /** The numbers that are shown: those of the run so far, else the last result. */
 export const evaluationShown = derive(
   (state: StudioState) => [state.evaluate.running, state.evaluate.shown],

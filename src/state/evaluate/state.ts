@@ -2,6 +2,9 @@
 
 import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
+import { flag, listOf, orNull, shape } from '../kept/form.ts';
+import { evaluateResult, texts } from '../kept/forms.ts';
+import { joinLists } from '../kept/part.ts';
 import type { Slice } from '../slice.ts';
 
 /** What an evaluation is to run on, as typed. */
@@ -57,10 +60,32 @@ const first: EvaluateSlice = {
   results: [],
 };
 
+const evaluated = shape<Evaluated>({ result: evaluateResult, whole: flag, notes: texts });
+
+/** What makes two results of the same thing: plan, text and protocol. */
+export function evaluationKey({ removed, text, segment, stride, bos }: EvaluateResult): string {
+  return [removed.join(), text.sha256, segment, stride, bos].join('|');
+}
+
+/** Earlier results that are kept. */
+export const MOST_EVALUATIONS = 50;
+
 export const EVALUATE: Slice<EvaluateSlice> = {
   first,
   keep: (slice, opened) =>
     opened === 'same-model'
       ? { ...slice, running: null, progress: null }
       : { ...first, form: { ...slice.form, segment: null, stride: null } },
+  kept: {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      shown: { is: orNull(evaluated) },
+      results: {
+        is: listOf(evaluated),
+        join: joinLists(({ result }) => evaluationKey(result), true, MOST_EVALUATIONS),
+      },
+    },
+    count: ({ results = [] }) => results.length,
+  },
 };

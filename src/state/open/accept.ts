@@ -8,7 +8,6 @@ import { type Restored, readRestored } from '../export/provenance.ts';
 import { EMPTY_PLAN, startHistory, withUnits } from '../plan/plan.ts';
 import { planFor } from '../plan/selectors.ts';
 import { afterOpening, type StudioState } from '../state.ts';
-import type { Recogniser } from './sameModel.ts';
 import type { OpenModel } from './state.ts';
 
 interface Accepted {
@@ -19,8 +18,8 @@ interface Accepted {
   isSameModel: boolean;
 }
 
-export function makeAccept(context: Context, recogniser: Recogniser): (accepted: Accepted) => void {
-  const { api, get, patch, store, address } = context;
+export function makeAccept(context: Context): (accepted: Accepted) => void {
+  const { api, get, patch, store, address, recogniser } = context;
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
 
@@ -66,7 +65,7 @@ export function makeAccept(context: Context, recogniser: Recogniser): (accepted:
             ...afterOpening(state, followsAddress ? 'same-folder' : 'new-model'),
             plan: { ...startHistory(withUnits(EMPTY_PLAN, removed, true)), refusal: '' },
           }),
-      model: { current, opening: null, progress: null, chooser: null },
+      model: { current, opening: null, progress: null, chooser: null, asking: null },
     }));
     // Files of the disk can change or go; by then it is too late to ask what they were.
     if (source.kind === 'files') void recogniser.identityOf(current);

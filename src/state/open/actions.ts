@@ -4,21 +4,25 @@
 import type { FolderSource } from '../../contract/open.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError } from '../../errors.ts';
+import type { PickedFolder } from '../../files/pickedFolder.ts';
+import { openingStopped, resultsKept } from '../../words/kept.ts';
 import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import { engineJob } from '../jobs.ts';
+import { leavesKept, lossByOpening } from '../kept/selectors.ts';
 import { makeNewest } from '../newest.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { JOBS, type StudioState } from '../state.ts';
 import { makeAccept } from './accept.ts';
 import { type OpenOptions, readFolder } from './read.ts';
-import { makeRecogniser } from './sameModel.ts';
 import type { OpenModel } from './state.ts';
 
 export interface ModelActions {
   openSample(): Promise<boolean>;
   /** Lets the user pick a folder and opens it. */
   openFolder(): Promise<void>;
+  /** Of several graphs the preferred one, where the folder still has it. */
+  openPicked(folder: PickedFolder, preferred: string): Promise<boolean>;
   /** The open model read once more keeps its plan, its curve and what was measured. */
   openSource(source: FolderSource, graph?: string): Promise<boolean>;
   /**
@@ -27,6 +31,8 @@ export interface ModelActions {
    */
   readAgain(): Promise<void>;
   chooseGraph(path: string): Promise<boolean>;
+  /** Whether the folder that would lose something is opened all the same. */
+  answerOpening(yes: boolean): void;
   closeChooser(): void;
 }
 
@@ -45,8 +51,8 @@ export function makeModelActions(
   others: Pick<DeviceActions, 'checkDevice'> & Pick<ScoreActions, 'refreshMemory'>,
 ): ModelActions {
   const { api, get, patch } = context;
-  const recogniser = makeRecogniser(api);
-  const accept = makeAccept(context, recogniser);
+  const { recogniser } = context;
+  const accept = makeAccept(context);
   // Opening changes the model by itself: only a newer opening outdates one.
   const openings = makeNewest(() => null);
 
@@ -56,7 +62,23 @@ export function makeModelActions(
     return current?.source === source ? current.graphs : [];
   }
 
+  /** Answers the question of the dialog; a newer question answers an older one with no. */
+  let answer: (yes: boolean) => void = () => {};
+
+  function ask(name: string, loss: string): Promise<boolean> {
+    answer(false);
+    const answered = new Promise<boolean>((resolve) => {
+      answer = resolve;
+    });
+    patch('model', { asking: { name, loss } });
+    return answered;
+  }
+
   async function openSource(source: FolderSource, options: OpenOptions = {}): Promise<boolean> {
+    const loss = lossByOpening(get());
+    // A graph of a folder that was agreed to is not asked about again.
+    const isAgreed = loss === null || get().model.chooser?.source === source;
+    if (!isAgreed && !(await ask(source.name, loss))) return false;
     const isNewest = openings.begin();
     const before = get();
     const { chooser, current } = before.model;
@@ -96,12 +118,17 @@ export function makeModelActions(
     } finally {
       if (isNewest()) patch('model', { opening: null, progress: null });
       const stopped = stoppedBy(before, get());
-      if (stopped) context.toast(`Opening ${source.name} stopped ${stopped}.`);
+      const words = [
+        stopped ? openingStopped(source.name, stopped) : '',
+        leavesKept(before, get()) ? resultsKept(before.model.current?.summary.name ?? '') : '',
+      ].filter(Boolean);
+      if (words.length > 0) context.toast(words.join(' '));
     }
   }
 
   return {
     openSource: (source, graph) => openSource(source, { graph }),
+    openPicked: (folder, preferred) => openSource({ kind: 'files', ...folder }, { preferred }),
     openSample() {
       const { source, graph } = context.sample;
       return openSource(source, { preferred: graph });
@@ -133,5 +160,9 @@ export function makeModelActions(
       return openSource(source, { graph: path });
     },
     closeChooser: () => patch('model', { chooser: null }),
+    answerOpening(yes) {
+      patch('model', { asking: null });
+      answer(yes);
+    },
   };
 }

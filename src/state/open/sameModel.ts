@@ -14,6 +14,10 @@ export interface Recogniser {
   isStill(before: OpenModel): Promise<boolean>;
 }
 
+/** Equal for models that are the same: for those between which there is no `difference`. */
+export const keyOfIdentity = ({ graphSha256, weightsSha256 }: Identity): string =>
+  `${graphSha256} ${weightsSha256}`;
+
 export function makeRecogniser(api: StudioApi): Recogniser {
   const known = new WeakMap<OpenModel, Promise<Identity | null>>();
   return {

@@ -24,6 +24,8 @@ export interface ModelSlice {
   opening: string | null;
   /** How far its graph is read, in bytes; null until that is known. */
   progress: Progress | null;
+  /** A folder waits for leave to be opened, as that would lose something, in words. */
+  asking: { name: string; loss: string } | null;
   /** A folder with several graphs waits for a choice. */
   chooser: { source: FolderSource; name: string; graphs: readonly GraphChoice[] } | null;
 }
@@ -34,4 +36,5 @@ export const MODEL = reset<ModelSlice>({
   opening: null,
   progress: null,
   chooser: null,
+  asking: null,
 });

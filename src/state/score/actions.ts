@@ -57,7 +57,8 @@ export function makeScoreActions(
 ): ScoreActions {
   const { api, get, patch } = context;
   const memoryRequests = context.newest();
-  let curves = 0;
+  /** Of the last curve; no two curves have the same, in whatever tab they were measured. */
+  let lastId = 0;
 
   const actions: ScoreActions = {
     setSettings(fields) {
@@ -131,8 +132,9 @@ export function makeScoreActions(
       });
     },
     takeCurve(result, key, restored, notes = []) {
+      lastId = Math.max(lastId + 1, context.date());
       const resumed = get().score.running?.resumed ?? false;
-      const curve = { id: ++curves, result, settingsKey: key, restored, resumed, notes };
+      const curve = { id: lastId, result, settingsKey: key, restored, resumed, notes };
       // Perplexities of another curve's windows must never stand beside this one.
       patch('effect', EFFECT.first);
       patch('score', { stopped: null, curve });

@@ -2,7 +2,7 @@
 // measured.
 
 import { noiseGroups } from '../../analysis/ranking.ts';
-import type { Measure, TextSource } from '../../contract/score.ts';
+import type { Measure, ScoreResult, TextSource } from '../../contract/score.ts';
 import { blockOf, type Sublayer, sublayerOf, sublayerUnits } from '../../units.ts';
 import { deviceName } from '../device/selectors.ts';
 import { settingsKey } from '../keys.ts';
@@ -192,7 +192,15 @@ export function measuredOn(state: StudioState): string {
   const { curve } = state.score;
   const { running, stopped } = state.score;
   if (!curve) return stopped && !running ? growingOn(stopped) : runningOn(state);
-  const { settings: used, windows, device } = curve.result;
+  return `${onWords(curve.result)}${curve.restored ? ', from a file' : ''}`;
+}
+
+/** What a curve was measured on, by its own record. */
+export function onWords({
+  settings: used,
+  windows,
+  device,
+}: Pick<ScoreResult, 'settings' | 'windows' | 'device'>): string {
   const given = used.sampler === 'given';
   const name = given ? `token ids of ${used.text}` : used.text;
   const text = used.text === 'bundled' ? 'bundled text' : name;
@@ -201,5 +209,5 @@ export function measuredOn(state: StudioState): string {
     ? { kind: 'ids', name: used.text, windows }
     : { kind: 'bundled' };
   const count = windowsOf({ text: source, samples: windows.length, length: used.length });
-  return `${count}${start}, ${text}, ${deviceName(device)}${curve.restored ? ', from a file' : ''}`;
+  return `${count}${start}, ${text}, ${deviceName(device)}`;
 }

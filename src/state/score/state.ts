@@ -9,6 +9,8 @@ import type {
   ScoreResult,
   ScoreSettings,
 } from '../../contract/score.ts';
+import { number, orNull, shape, text } from '../kept/form.ts';
+import { scoreResult, scoreSettings, texts } from '../kept/forms.ts';
 import type { Opened, Slice } from '../slice.ts';
 
 /** A curve while it grows. */
@@ -25,7 +27,10 @@ export interface GrowingCurve {
 }
 
 interface Curve {
-  /** Counts up with every curve: results that belong to it carry it in their key. */
+  /**
+   * When it was taken, in ms since 1970; of two in the same ms, one more. Results that belong to it
+   * carry it in their key.
+   */
   id: number;
   result: ScoreResult;
   /** Key of the settings it was asked with. */
@@ -78,6 +83,14 @@ function keptSettings({ settings }: ScoreSlice, opened: Opened): ScoreSettings {
     : settings;
 }
 
+/** A longer text is not stored: the windows of the curve are, which give the same numbers. */
+const MOST_TEXT = 1e6;
+
+const packedSettings = (settings: ScoreSettings): ScoreSettings =>
+  settings.text.kind === 'text' && settings.text.text.length > MOST_TEXT
+    ? { ...settings, text: { kind: 'bundled' } }
+    : settings;
+
 export const SCORE: Slice<ScoreSlice> = {
   first,
   keep(slice, opened) {
@@ -85,5 +98,25 @@ export const SCORE: Slice<ScoreSlice> = {
     if (opened !== 'same-model') return next;
     const { memory, curve, running, stopped } = slice;
     return { ...next, memory, curve, stopped: curve ? null : (running ?? stopped) };
+  },
+  kept: {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      settings: { is: scoreSettings, pack: packedSettings },
+      curve: {
+        is: orNull(
+          shape<Curve>({ id: number, result: scoreResult, settingsKey: text, notes: texts }),
+        ),
+      },
+    },
+    count: ({ curve }) => (curve ? 1 : 0),
+    // A run that is under way goes on with the settings of the page.
+    put: (slice, { settings = slice.settings, curve = slice.curve }) => ({
+      ...slice,
+      ...(!slice.running && settings !== slice.settings && { settings, memory: null }),
+      curve,
+      stopped: curve ? null : slice.stopped,
+    }),
   },
 };

@@ -6,6 +6,19 @@ import type { Progress } from '../../contract/progress.ts';
 import type { Measure } from '../../contract/score.ts';
 import type { SearchRequest, SearchResult, SearchStep } from '../../contract/search.ts';
 import type { OrderName } from '../criteria/state.ts';
+import { flag, listOf, mapOf, number, oneOf, orNull, shape, text } from '../kept/form.ts';
+import {
+  blocks,
+  device,
+  measure,
+  planResult,
+  scoreSettings,
+  searchStep,
+  texts,
+  units,
+  windows,
+} from '../kept/forms.ts';
+import { joinMaps } from '../kept/part.ts';
 import { ofModel } from '../slice.ts';
 
 /** What gives the plans of a path: an order, all at once, or the search, one at a time. */
@@ -56,6 +69,34 @@ export interface SearchSlice {
   measured: ReadonlyMap<string, PlanResult>;
 }
 
+/** A search that did not end can be continued, but not from here. */
+const ended = (path: SearchPath): SearchPath => ({
+  ...path,
+  ended: path.ended ?? 'cancelled',
+  candidates: [],
+});
+
+const searchPath = shape<SearchPath>({
+  request: shape<SearchRequest>({
+    settings: scoreSettings,
+    start: units,
+    locked: blocks,
+    count: number,
+    maxPpl: orNull(number),
+  }),
+  settingsKey: text,
+  windows: orNull(windows),
+  device: orNull(device),
+  baseline: orNull(measure),
+  steps: listOf(searchStep),
+  resumedSteps: number,
+  candidates: listOf(shape<SearchPath['candidates'][number]>({ block: number, nll: number })),
+  notes: texts,
+  ended: oneOf('count', 'bound', 'locks', 'cancelled', 'failed'),
+  seconds: orNull(number),
+  costRatio: orNull(number),
+});
+
 export const SEARCH = ofModel<SearchSlice>(
   {
     form: { count: 4, maxPpl: null, fromPlan: false },
@@ -71,7 +112,19 @@ export const SEARCH = ofModel<SearchSlice>(
     running: false,
     paused: false,
     progress: null,
-    path: slice.path && { ...slice.path, ended: slice.path.ended ?? 'cancelled', candidates: [] },
+    path: slice.path && ended(slice.path),
     measuring: null,
   }),
+  {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      form: {
+        is: shape<SearchForm>({ count: orNull(number), maxPpl: orNull(number), fromPlan: flag }),
+      },
+      path: { is: orNull(searchPath), pack: (path) => path && ended(path) },
+      measured: { is: mapOf(planResult), join: joinMaps },
+    },
+    count: ({ path, measured }) => (path?.steps.length ?? 0) + (measured?.size ?? 0),
+  },
 );

@@ -9,8 +9,11 @@ import type {
   Which,
 } from '../../contract/speed.ts';
 import type { VariantInfo } from '../../contract/variant.ts';
-import type { ExportDtype } from '../../model/export/steps.ts';
+import { EXPORT_DTYPES, type ExportDtype } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
+import { listOf, mapOf, maybe, number, oneOf, orNull, shape, text } from '../kept/form.ts';
+import { gain, measureResult, sweepResult, units } from '../kept/forms.ts';
+import { joinMaps } from '../kept/part.ts';
 import type { Slice } from '../slice.ts';
 import type { DeviceAsked, Pace } from './pace.ts';
 
@@ -82,6 +85,15 @@ const first: SpeedSlice = {
   sweep: { running: null, shown: null },
 };
 
+const measured = shape<Measured>({
+  key: text,
+  removed: units,
+  dtype: maybe(oneOf(...(Object.keys(EXPORT_DTYPES) as ExportDtype[]))),
+  result: measureResult,
+  gains: maybe(listOf(gain)),
+  predicted: orNull(number),
+});
+
 export const SPEED: Slice<SpeedSlice> = {
   first,
   keep(slice, opened) {
@@ -94,5 +106,26 @@ export const SPEED: Slice<SpeedSlice> = {
       progress: null,
       sweep: { ...slice.sweep, running: null },
     };
+  },
+  kept: {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      known: { is: mapOf(measured), join: joinMaps },
+      shown: { is: orNull(measured) },
+      sweep: {
+        is: shape<SpeedSlice['sweep']>({
+          shown: orNull(shape<Swept>({ key: text, removed: units, result: sweepResult })),
+        }),
+        pack: (sweep) => ({ ...sweep, running: null }),
+      },
+    },
+    count: ({ known, sweep }) => (known?.size ?? 0) + (sweep?.shown ? 1 : 0),
+    // A sweep that runs goes on.
+    put: (slice, kept) => ({
+      ...slice,
+      ...kept,
+      sweep: { ...(kept.sweep ?? slice.sweep), running: slice.sweep.running },
+    }),
   },
 };

@@ -2,6 +2,9 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import type { ScoreResult } from '../../contract/score.ts';
+import { flag, listOf, number, orNull, shape, text } from '../kept/form.ts';
+import { studyResult } from '../kept/forms.ts';
+import { joinLists } from '../kept/part.ts';
 import { ofModel } from '../slice.ts';
 
 /** What a calibration study is to run: every size with every seed on every text. */
@@ -44,4 +47,19 @@ export const STABILITY = ofModel<StabilitySlice>(
     k: null,
   },
   (slice) => ({ ...slice, running: null, progress: null }),
+  {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      form: {
+        is: shape<StudyForm>({ sizes: listOf(number), seeds: number, bundled: flag, own: flag }),
+      },
+      runs: {
+        is: listOf(shape<StudyRunResult>({ key: text, label: text, result: studyResult })),
+        join: joinLists(({ key }) => key, false),
+      },
+      k: { is: orNull(number) },
+    },
+    count: ({ runs = [] }) => runs.length,
+  },
 );

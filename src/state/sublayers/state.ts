@@ -2,6 +2,8 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure, SublayerScore, SublayersResult } from '../../contract/score.ts';
+import { oneOf, orNull } from '../kept/form.ts';
+import { sublayersResult } from '../kept/forms.ts';
 import { ofModel } from '../slice.ts';
 
 /** Scores of sublayers while they come. */
@@ -23,4 +25,13 @@ export interface SublayersSlice {
 export const SUBLAYERS = ofModel<SublayersSlice>(
   { view: 'blocks', running: null, progress: null, result: null },
   (slice) => ({ ...slice, running: null, progress: null }),
+  {
+    version: 1,
+    isMeasured: true,
+    fields: {
+      view: { is: oneOf('blocks', 'sublayers') },
+      result: { is: orNull(sublayersResult) },
+    },
+    count: ({ result }) => (result ? 1 : 0),
+  },
 );

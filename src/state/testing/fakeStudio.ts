@@ -45,6 +45,8 @@ export interface FakeOptions {
   severalGraphs?: boolean;
   provenance?: string | null;
   interrupted?: Interrupted[];
+  /** Identity of the model that was opened under this name; `FAKE_IDENTITY` unless told. */
+  identity?(name: string): Identity | Promise<Identity>;
   /** True unless told. */
   hasTokenizer?: boolean;
   /** `ok` unless told. */
@@ -198,6 +200,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
   const calls: FakeStudio['calls'] = [];
   let stopped = 0;
   let planTurn = 0;
+  let openName = '';
   let interruptedJobs = [...(options.interrupted ?? [])];
   const base = numbers.baseline_nll_per_sample;
   const without = (index: number) => numbers.loo_nll_per_sample[index % 16]!;
@@ -232,9 +235,10 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         ];
         return { kind: 'choose', name: request.source.name, graphs };
       }
+      openName = request.source.name;
       const summary = {
         ...sampleSummary(numBlocks),
-        name: request.source.name,
+        name: openName,
         graph: request.graph ?? 'onnx/model.onnx',
       };
       return {
@@ -322,7 +326,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     },
     async identity() {
       begin('identity', []);
-      return FAKE_IDENTITY;
+      return (await options.identity?.(openName)) ?? FAKE_IDENTITY;
     },
     async plan(removed): Promise<PlanResult> {
       const started = begin('plan', [removed]);

@@ -1,6 +1,7 @@
 // A store on both stand-ins, ready for tests of speed and generation; for tests, never in the app.
 
 import { golden } from '../../testing/fixtures.ts';
+import type { Deps } from '../context.ts';
 import type { Disk } from '../disk.ts';
 import { sampleSource } from '../open/sample.ts';
 import { createStudioStore } from '../store.ts';
@@ -23,6 +24,7 @@ export function setUp(
   studioOptions: FakeOptions = {},
   disk: Disk = noDisk,
   hash = '',
+  others: Partial<Deps> = {},
 ) {
   const studio = createFakeStudio(golden<SampleNumbers>('sample'), studioOptions);
   const meter = fakeMeter(meterOptions);
@@ -40,6 +42,7 @@ export function setUp(
         clock += 5000;
         return clock;
       },
+      ...others,
     },
     {
       read: () => address,
@@ -48,7 +51,14 @@ export function setUp(
       },
     },
   );
-  return { studio, meter, store, actions: store.actions, get: () => store.state.getState() };
+  return {
+    studio,
+    meter,
+    store,
+    actions: store.actions,
+    get: () => store.state.getState(),
+    hash: () => address,
+  };
 }
 
 /** The sample, open and scored. */

@@ -1,5 +1,7 @@
 // What the page knows of variants beyond their numbers: names, kept, hidden and pinned rows.
 
+import { listOf, mapOf, setOf, text } from '../kept/form.ts';
+import { joinMaps, joinSets } from '../kept/part.ts';
 import { ofModel } from '../slice.ts';
 
 export interface VariantsSlice {
@@ -16,4 +18,15 @@ export interface VariantsSlice {
 export const VARIANTS = ofModel<VariantsSlice>(
   { names: new Map(), kept: new Set(), hidden: new Set(), pinned: [] },
   (slice) => slice,
+  {
+    version: 1,
+    isMeasured: false,
+    fields: {
+      names: { is: mapOf(text), join: joinMaps },
+      kept: { is: setOf(text), join: joinSets },
+      hidden: { is: setOf(text), join: joinSets },
+      pinned: { is: listOf(text) },
+    },
+    count: ({ names, kept }) => new Set([...(names?.keys() ?? []), ...(kept ?? [])]).size,
+  },
 );

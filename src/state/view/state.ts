@@ -3,7 +3,15 @@
 import type { WorkspaceId } from '../../words/workspaces.ts';
 import type { Slice } from '../slice.ts';
 
-export type Dialog = 'settings' | 'export' | 'interop' | 'help' | 'device' | 'report' | null;
+export type Dialog =
+  | 'settings'
+  | 'export'
+  | 'interop'
+  | 'help'
+  | 'device'
+  | 'kept'
+  | 'report'
+  | null;
 
 /** A command that a message offers. */
 export interface ToastAction {

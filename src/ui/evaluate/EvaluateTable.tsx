@@ -1,7 +1,6 @@
 // The evaluations of this session side by side.
 
-import { evaluationKey } from '../../state/evaluate/selectors.ts';
-import type { Evaluated } from '../../state/evaluate/state.ts';
+import { type Evaluated, evaluationKey } from '../../state/evaluate/state.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { EVALUATION, planWords, usePlan } from '../../words/quality.ts';
 import { formatPpl } from '../format.ts';

@@ -1,15 +1,15 @@
 // Interrupted jobs of this model: how far they came, and the choice to resume or discard them.
 
-import { useEffect, useState } from 'react';
+import { agoWords } from '../../ago.ts';
 import type { Interrupted } from '../../contract/interrupted.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import { INTERRUPTED } from '../../words/choose.ts';
-import { formatAgo } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
+import { useMinute } from '../useMinute.ts';
 
 export function InterruptedCards() {
   const jobs = useStudio(offeredJobs);
@@ -28,7 +28,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
     >
       <p>
         <strong>
-          {INTERRUPTED.was(INTERRUPTED.names[job.job], percent(job), formatAgo(now - job.savedAt))}
+          {INTERRUPTED.was(INTERRUPTED.names[job.job], percent(job), agoWords(now - job.savedAt))}
         </strong>{' '}
         <span className={kit.note}>
           {job.search && INTERRUPTED.upTo(job.search.count)}
@@ -54,14 +54,4 @@ function InterruptedCard({ job }: { job: Interrupted }) {
       </div>
     </section>
   );
-}
-
-/** The time in ms since 1970, brought up to date every minute. */
-function useMinute(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 60_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

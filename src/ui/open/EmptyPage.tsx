@@ -7,6 +7,7 @@ import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';
 import { Opening } from '../kit/Opening.tsx';
 import { PaperLink } from '../kit/PaperLink.tsx';
+import { Earlier } from '../recents/Earlier.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './empty.module.css';
 import { SamplePicture } from './SamplePicture.tsx';
@@ -35,6 +36,7 @@ export function EmptyPage() {
         {opening ? <Opening /> : <p className={kit.note}>{FIRST_PAGE.kinds}</p>}
         <ErrorNotice place="open" />
         <ErrorNotice place="restore" />
+        <Earlier />
         <KeptText />
         <p className={kit.note}>
           {FIRST_PAGE.method} <PaperLink />.{' '}

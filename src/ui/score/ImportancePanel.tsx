@@ -6,6 +6,7 @@ import type { StudioState } from '../../state/state.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { IMPORTANCE } from '../../words/choose.ts';
 import { InterruptedCards } from '../interrupted/InterruptedCard.tsx';
+import { KeptLooking } from '../kept/KeptNotes.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { Panel } from '../kit/Panel.tsx';
 import { Term } from '../kit/Term.tsx';
@@ -44,6 +45,7 @@ export function ImportancePanel() {
       <InterruptedCards />
       <ErrorNotice place="restore" />
       <Warnings />
+      <KeptLooking />
       {shows ? (
         <>
           <Suspense fallback={<div className={css.space} />}>

@@ -13,6 +13,7 @@ import {
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import * as words from '../../words/choose.ts';
 import { formatPpl, formatSeconds, listed } from '../format.ts';
+import { ScoredAgo } from '../kept/KeptNotes.tsx';
 import { useStudio } from '../studioContext.ts';
 import { SublayersReading } from '../sublayers/SublayerTools.tsx';
 import { useWide } from '../useWide.ts';
@@ -75,6 +76,7 @@ function Measured() {
   );
   return (
     <>
+      <ScoredAgo />{' '}
       <span data-testid="measured-on">
         {words.measuredOn(on, seconds === null ? null : formatSeconds(seconds))}
       </span>

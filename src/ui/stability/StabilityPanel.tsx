@@ -21,7 +21,7 @@ import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
-import { StabilityRuns, StabilityTable } from './StabilityTable.tsx';
+import { StabilityRanks, StabilityRuns, StabilitySummary } from './StabilityTable.tsx';
 import css from './stability.module.css';
 
 /** More seeds add little. */
@@ -38,8 +38,11 @@ export function StabilityPanel() {
         <ErrorNotice place="stability" />
         {view && (
           <>
-            <StabilityTable view={view} />
-            <StabilityRuns view={view} />
+            <StabilitySummary view={view} />
+            <div className={css.details}>
+              <StabilityRanks view={view} />
+              <StabilityRuns view={view} />
+            </div>
           </>
         )}
       </div>

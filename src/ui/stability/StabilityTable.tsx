@@ -22,67 +22,70 @@ const columnsFor = (k: number): Column[] => [
   { key: 'range', title: <span className={kit.hidden}>{STUDY_WORDS.range}</span> },
 ];
 
-export function StabilityTable({ view }: { view: StabilityView }) {
-  const removed = useStudio((state) => state.plan.present.removed);
+/** How far the runs agree, and the order that they give together. */
+export function StabilitySummary({ view }: { view: StabilityView }) {
   const isCurrent = useStudio((state) => currentOrder(state)?.name === 'study');
   const actions = useActions();
-  const removedBlocks = wholeBlocks(removed);
-  const { blocks, runs, k } = view;
+  const { blocks, k } = view;
   return (
-    <>
-      <div className={kit.row}>
-        <Field className={css.count} label={STUDY_WORDS.count}>
-          {(id) => (
-            <WholeNumber
-              id={id}
-              value={k}
-              min={1}
-              max={Math.max(1, blocks.length)}
-              testId="study-count"
-              onChange={(next) => actions.setStudyCount(next)}
-            />
-          )}
-        </Field>
-        <span className={kit.sub} data-testid="study-agreement">
-          <Agreement view={view} />
-        </span>
-        <span className={kit.grow} />
-        <button
-          type="button"
-          aria-pressed={isCurrent}
-          data-testid="use-study"
-          onClick={actions.takeStudyOrder}
-        >
-          {isCurrent ? STUDY_WORDS.current : STUDY_WORDS.use}
-        </button>
-      </div>
-      <details>
-        <summary>{STUDY_WORDS.each}</summary>
-        <Scroll label={STUDY_WORDS.table}>
-          <DataTable testId="stability-table" className={css.table} columns={columnsFor(k)}>
-            {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
-              <tr
-                key={block}
-                data-removed={removedBlocks.includes(block)}
-                data-testid={`stability-${block}`}
-              >
-                <th scope="row">{block}</th>
-                <td>
-                  {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
-                </td>
-                <td>{meanRank.toFixed(1)}</td>
-                <td>
-                  {lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}
-                </td>
-                <td className={css.bar}>
-                  <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
-                </td>
-              </tr>
-            ))}
-          </DataTable>
-        </Scroll>
-      </details>
-    </>
+    <div className={kit.row}>
+      <Field className={css.count} label={STUDY_WORDS.count}>
+        {(id) => (
+          <WholeNumber
+            id={id}
+            value={k}
+            min={1}
+            max={Math.max(1, blocks.length)}
+            testId="study-count"
+            onChange={(next) => actions.setStudyCount(next)}
+          />
+        )}
+      </Field>
+      <span className={kit.sub} data-testid="study-agreement">
+        <Agreement view={view} />
+      </span>
+      <span className={kit.grow} />
+      <button
+        type="button"
+        aria-pressed={isCurrent}
+        data-testid="use-study"
+        onClick={actions.takeStudyOrder}
+      >
+        {isCurrent ? STUDY_WORDS.current : STUDY_WORDS.use}
+      </button>
+    </div>
+  );
+}
+
+/** Each block: how often it is among the lowest, and its ranks. */
+export function StabilityRanks({ view: { blocks, runs, k } }: { view: StabilityView }) {
+  const removed = useStudio((state) => state.plan.present.removed);
+  const removedBlocks = wholeBlocks(removed);
+  return (
+    <details>
+      <summary>{STUDY_WORDS.each}</summary>
+      <Scroll label={STUDY_WORDS.table}>
+        <DataTable testId="stability-table" className={css.table} columns={columnsFor(k)}>
+          {blocks.map(({ block, chosen, meanRank, lowestRank, highestRank }) => (
+            <tr
+              key={block}
+              data-removed={removedBlocks.includes(block)}
+              data-testid={`stability-${block}`}
+            >
+              <th scope="row">{block}</th>
+              <td>
+                {Math.round(chosen * runs.length)} of {plural(runs.length, 'run')}
+              </td>
+              <td>{meanRank.toFixed(1)}</td>
+              <td>{lowestRank === highestRank ? lowestRank : `${lowestRank} to ${highestRank}`}</td>
+              <td className={css.bar}>
+                <Range from={lowestRank - 1} to={highestRank} of={blocks.length} />
+              </td>
+            </tr>
+          ))}
+        </DataTable>
+      </Scroll>
+    </details>
   );
 }
 

@@ -1,0 +1,102 @@
+// What would be lost without being kept, and an export beside what it was made from.
+
+import { wholeBlocks } from '../../units.ts';
+import { lossOfJob, lossOfResults } from '../../words/kept.ts';
+import { engineJob } from '../jobs.ts';
+import { derive } from '../memo.ts';
+import { keyOfIdentity } from '../open/sameModel.ts';
+import type { Measured } from '../speed/state.ts';
+import { JOBS, KEPT_PARTS, type StudioState } from '../state.ts';
+import { sameWindows } from '../sublayers/selectors.ts';
+import { countsOf, studyOf } from './study.ts';
+
+const MEASURED = new Set(
+  KEPT_PARTS.filter(([, { isMeasured }]) => isMeasured).map(([name]) => name),
+);
+
+/** True when something was measured of the open model. */
+const hasMeasured = (state: StudioState): boolean =>
+  state.model.current !== null &&
+  Object.keys(countsOf(studyOf(state))).some((name) => MEASURED.has(name));
+
+/** True when results are there that no other visit will have. */
+const isUnsafe = (state: StudioState): boolean =>
+  (state.kept.storage === 'full' || state.kept.storage === 'none') && hasMeasured(state);
+
+/** What opening another folder now would lose for good, in words; null when nothing. */
+export function lossByOpening(state: StudioState): string | null {
+  const name = state.model.current?.summary.name ?? '';
+  const job = engineJob(state);
+  if (job && JOBS[job].isLostOnLeaving) return lossOfJob(JOBS[job].name, name);
+  return isUnsafe(state) ? lossOfResults(name) : null;
+}
+
+/** True when another model was opened in place of one whose results are kept. */
+export const leavesKept = (before: StudioState, state: StudioState): boolean =>
+  state.kept.study !== before.kept.study && state.kept.storage === 'works' && hasMeasured(before);
+
+/** Numbers of an export beside those of its source; null where nothing is known. */
+export interface SourceRow {
+  source: number | null;
+  atExport: number | null;
+  now: number | null;
+}
+
+export interface SourceView {
+  /** Mean NLLs in nats, bytes, tokens/s. */
+  nll: SourceRow;
+  bytes: SourceRow;
+  speed: SourceRow;
+  /** False when the curve of now is of other windows than that at export. */
+  sameWindows: boolean;
+  /** Recent folder of the source. */
+  folder: string | null;
+  /** The source's numbers of the blocks that are left, in order. */
+  blocks: readonly number[];
+}
+
+const originalOf = (known: Iterable<Measured>) =>
+  [...known].findLast(({ result }) => result.original)?.result.original ?? null;
+
+/** What is known of an open export and of what it was made from; null for other models. */
+export const sourceView = derive(
+  (state: StudioState) => [
+    state.model.current,
+    state.kept.source,
+    state.score.curve,
+    state.speed.known,
+    state.recents.folders,
+  ],
+  (model, kept, curve, known, folders): SourceView | null => {
+    if (!model?.madeFrom) return null;
+    const { removed, plan, score, identity, numBlocks } = model.madeFrom;
+    const speeds = [...(kept?.speeds.values() ?? [])];
+    const source = originalOf(speeds);
+    const own = speeds.findLast((one) => one.removed.join() === removed.join())?.result.pruned;
+    const now = originalOf(known.values());
+    const gone = wholeBlocks(removed);
+    const key = keyOfIdentity(identity);
+    return {
+      nll: {
+        source: score?.baseline.nll ?? kept?.curve?.result.baseline.nll ?? null,
+        atExport: plan?.nll ?? null,
+        now: curve?.result.baseline.nll ?? null,
+      },
+      bytes: {
+        source: source?.info.fileBytes ?? null,
+        atExport: own?.info.fileBytes ?? null,
+        now: model.summary.bytes,
+      },
+      speed: {
+        source: source?.speed.throughput.mean ?? null,
+        atExport: own?.speed.throughput.mean ?? null,
+        now: now?.speed.throughput.mean ?? null,
+      },
+      sameWindows: !score || !curve || sameWindows(score.windows, curve.result.windows),
+      folder: folders.find((one) => one.model === key)?.id ?? null,
+      blocks: Array.from({ length: numBlocks }, (_, block) => block).filter(
+        (block) => !gone.includes(block),
+      ),
+    };
+  },
+);
