@@ -12,14 +12,23 @@ function open(): UseStore | null {
   return store;
 }
 
+/** Undefined where nothing is stored, or storage is refused: a browser may throw at once. */
 async function recall(key: string): Promise<unknown> {
-  const at = open();
-  return at ? await get<unknown>(key, at).catch(() => undefined) : undefined;
+  try {
+    const at = open();
+    return at ? await get<unknown>(key, at) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function keep(key: string, value: unknown): Promise<void> {
-  const at = open();
-  if (at) await set(key, value, at).catch(() => {});
+  try {
+    const at = open();
+    if (at) await set(key, value, at);
+  } catch {
+    // Refused or full: the value lasts as long as the page.
+  }
 }
 
 /**
