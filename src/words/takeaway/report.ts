@@ -60,7 +60,7 @@ export const LEADS = {
     'the original’s predictions to those of the pruned model; 0 means no difference.',
   texts: 'Both models continued the same prompt with the same settings.',
   variants:
-    'Every plan of this session with a measured perplexity or speed. Gains are relative to the ' +
+    'Every plan of this model with a measured perplexity or speed. Gains are relative to the ' +
     'original of the same measurement.',
 } as const;
 
