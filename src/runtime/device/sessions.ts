@@ -35,7 +35,8 @@ export class Sessions {
     if (!session) {
       session = this.runtime.exclusive(() =>
         this.runtime.ort.InferenceSession.create(program.bytes, {
-          logSeverityLevel: 3,
+          // What fails is thrown and said on the page.
+          logSeverityLevel: 4,
           ...options,
         }),
       );

@@ -67,21 +67,32 @@ export async function timeRuns(request: TimedRuns): Promise<Omit<RunTimes, 'devi
     if (programs.side) await chain.weights.load([programs.side], { signal, onBytes, cpu: true });
     await chain.weights.load(hasHead ? [block, programs.head] : [block], { signal, onBytes });
     const readSeconds = secondsSince(reading);
-    const runs: RunTime[] = [];
-    for (const size of sizes) {
+    // Twice over: the first round finds the engine's own code still slow.
+    const runs = new Map<WindowSize, RunTime>();
+    for (const size of [...sizes, ...sizes]) {
       const { obstacle, rows } = planMemory(programs, size, engine, budget);
       if (obstacle) throw obstacle;
       chain.headTokens = rows.headTokens;
       const blockRows = await chooseBlockRows(chain, size.length, rows.block, signal);
       const headRows = hasHead ? await chooseHeadRows(chain, size.length, rows.head, signal) : 1;
       chain.headRows = headRows;
-      runs.push({ ...size, ...(await timeSize(chain, size, blockRows, hasHead, scale, signal)) });
+      const found = await timeSize(chain, size, blockRows, hasHead, scale, signal);
+      runs.set(size, faster({ ...size, ...found }, runs.get(size)));
       await chain.freeSides();
     }
-    return { runs, compileSeconds, bytesRead, readSeconds };
+    return { runs: [...runs.values()], compileSeconds, bytesRead, readSeconds };
   } finally {
     await chain.dispose();
   }
+}
+
+function faster(one: RunTime, other: RunTime = one): RunTime {
+  const heads = [one.headSeconds, other.headSeconds].filter((seconds) => seconds !== null);
+  return {
+    ...one,
+    blockSeconds: Math.min(one.blockSeconds, other.blockSeconds),
+    headSeconds: heads.length > 0 ? Math.min(...heads) : null,
+  };
 }
 
 async function timeSize(

@@ -88,14 +88,16 @@ function Bound() {
   const isOn = maxRise !== null;
   return (
     <span className={css.words}>
-      <input
-        type="checkbox"
-        id={`${id}-on`}
-        aria-label={FORM.boundOn}
-        checked={isOn}
-        data-testid="goal-bound-on"
-        onChange={(event) => actions.setGoal({ maxRise: event.target.checked ? last : null })}
-      />
+      <label>
+        <input
+          type="checkbox"
+          id={`${id}-on`}
+          aria-label={FORM.boundOn}
+          checked={isOn}
+          data-testid="goal-bound-on"
+          onChange={(event) => actions.setGoal({ maxRise: event.target.checked ? last : null })}
+        />
+      </label>
       <span>
         {FORM.boundBefore} <Term id="perplexity">{FORM.perplexity}</Term> {FORM.boundAfter}
       </span>
