@@ -215,6 +215,17 @@ describe('goal', () => {
     expect(get().goal.outcome?.closest).toHaveLength(15);
   });
 
+  it('offers no plan beyond the bound where too few blocks can go', async () => {
+    const { actions, get } = await scored({ noise: 0 });
+    actions.setAutoMeasure(false);
+    actions.setGoal({ kind: 'size', value: 1000, maxRise: 0.1 });
+    await actions.findPlan();
+    const { outcome } = get().goal;
+    expect(outcome?.end).toBe('unreachable');
+    expect(outcome?.words).toMatch(/The closest plan is without 3 blocks/);
+    expect(outcome?.closest).toHaveLength(3);
+  });
+
   it.each([
     ['score', (state: StudioState) => state.score.running !== null],
     ['choose', (state: StudioState) => state.search.measuring !== null],
