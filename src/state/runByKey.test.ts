@@ -16,7 +16,7 @@ describe('a key', () => {
     runByKey(command('score'), actions, get());
     expect(scores()).toBe(1);
     expect(get().view.toast).toMatchObject({
-      text: 'The blocks are scored. The present curve is kept until a new one is ready.',
+      text: 'The blocks are scored. The current curve is kept until a new one is ready.',
       action: { command: 'score', label: 'Score again' },
     });
     actions.setSettings({ samples: 4 });

@@ -90,8 +90,8 @@ export const FORM = {
   boundBefore: 'with',
   perplexity: 'perplexity',
   boundAfter: 'at most',
-  boundOn: 'Bound the perplexity',
-  boundValue: 'Most that perplexity may rise, in percent',
+  boundOn: 'Limit the perplexity',
+  boundValue: 'Highest rise of perplexity to allow, in percent',
   boundUnit: '% higher',
   find: 'Find a plan',
   cancel: 'Cancel',
@@ -115,10 +115,10 @@ export const OBSTACLES = {
   noValue: 'Enter a target.',
   tooSmall: (value: number) => `${value} % smaller leaves nothing: enter less than 100 %.`,
   noPerplexity:
-    'This graph gives no perplexity, so no bound can be kept. Switch the bound off to choose by ' +
-    'the magnitude of the weights.',
+    'This graph gives no perplexity, so a bound on it cannot be checked. Switch the bound off to ' +
+    'choose by the magnitude of the weights.',
   noTokenizer:
-    'A perplexity needs a tokenizer, and this folder has none. Score on token ids, or switch the ' +
+    'Perplexity needs a tokenizer, and this folder has none. Score on token ids, or switch the ' +
     'bound off to choose by the magnitude of the weights.',
   noSize: 'The size in the chosen precision is not known yet.',
 } as const;
@@ -191,8 +191,8 @@ export const STEPS = {
       : `perplexity ${rise(share)}`,
   notSearched: (seconds: number | null) =>
     seconds === null
-      ? 'left out: how long it takes is not known for a curve from a file. Start it in Compare'
-      : `left out: it would take ${upToSeconds({ low: 0, high: seconds })}. Start it in Compare`,
+      ? 'skipped: how long it takes is not known for a curve from a file. Start it in Compare'
+      : `skipped: it would take ${upToSeconds({ low: 0, high: seconds })}. Start it in Compare`,
   whyBound: (share: number) => `the best plan so far has perplexity ${rise(share)}`,
   speed: (k: number, predicted: string | null) =>
     `Measure without ${blocks(k)}${predicted === null ? '' : `, ${predicted} predicted`}`,
@@ -236,7 +236,7 @@ export const ENDS = {
   scoreFailed: `Scoring ended without a curve. ${UNCHANGED}`,
   noBlocks: `No block can be removed: unlock one. ${UNCHANGED}`,
   original: (goal: string, value: string) =>
-    `The original already meets it: ${value}, ${goal} asked for.`,
+    `The original already meets the goal: ${value}, ${goal} asked for.`,
 } as const;
 
 /** What a plan reached, for the last sentence. */

@@ -24,7 +24,7 @@ export const DONE = {
 /** By the id of the command: what is there already, and the button that does it again. */
 export const againByKey = {
   score: {
-    text: 'The blocks are scored. The present curve is kept until a new one is ready.',
+    text: 'The blocks are scored. The current curve is kept until a new one is ready.',
     label: 'Score again',
   },
   'score-sublayers': {

@@ -2,7 +2,7 @@
 
 export const SPEED = {
   title: 'Speed',
-  sub: 'measured on the exported files; original and pruned run in turns',
+  sub: 'measured on the exported files; original and pruned take turns',
   original: 'original',
   pruned: 'pruned',
   gain: 'gain',
@@ -20,7 +20,7 @@ export const SPEED = {
   otherModel: 'Times are scaled from another model by size.',
   auto: 'Measure speed automatically after each change',
   autoAsks: 'asks first when it takes more than 30 s',
-  autoAlways: 'also when it takes long',
+  autoAlways: 'even when it takes long',
   none: 'Not measured yet. Runs alternate between original and pruned.',
   again: 'Measure again',
   protocol: 'Protocol',

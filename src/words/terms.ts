@@ -39,8 +39,8 @@ export const TERMS = {
   noise: {
     name: 'Within noise of each other',
     explanation:
-      'Blocks whose paired 95 % intervals overlap: these windows do not show which of them ' +
-      'matters less. They share a letter.',
+      'Blocks whose paired difference has a 95 % interval that contains zero: these windows do ' +
+      'not show which of them matters less. They share a letter.',
   },
   plan: {
     name: 'Plan',
@@ -63,8 +63,8 @@ export const TERMS = {
   gain: {
     name: 'Gain',
     explanation:
-      'Speed of the pruned model over that of the original, measured in turns: 1.30 × is 30 % ' +
-      'faster. What slows the whole machine cancels out.',
+      'Speed of the pruned model over that of the original, while the two take turns: 1.30 × is ' +
+      '30 % faster. What slows the whole machine cancels out.',
   },
   kl: {
     name: 'KL divergence',
@@ -105,14 +105,15 @@ export const TERMS = {
   interval: {
     name: '95 % interval',
     explanation:
-      'Where the number would lie in 95 of 100 cases if other windows or segments of the same ' +
-      'kind were taken.',
+      'How far chance may have moved the number: if it were measured again and again on other ' +
+      'windows or segments of the same kind, about 95 of 100 such intervals would contain the ' +
+      'true value.',
   },
   resamples: {
     name: 'Resampled windows',
     explanation:
       'The windows are drawn again at random, some twice and some not at all, 2,000 times. If ' +
-      'most draws choose the same blocks, the choice does not hang on a few windows.',
+      'most draws choose the same blocks, the choice does not depend on a few windows.',
   },
   spearman: {
     name: 'Spearman correlation',
@@ -163,7 +164,7 @@ export const TERMS = {
   paired: {
     name: 'Paired',
     explanation:
-      'Original and pruned run in turns on the same prompt, and each run is compared with the ' +
+      'Original and pruned take turns on the same prompt, and each run is compared with the ' +
       'one beside it. The interval is where the gain lies with 95 % confidence.',
   },
   rebased: {

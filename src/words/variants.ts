@@ -2,7 +2,7 @@
 
 export const VARIANTS = {
   title: 'Variants',
-  sub: 'measured plans of this session; pin two to compare',
+  sub: 'measured plans of this model; pin two to compare',
   original: 'original',
   current: 'current',
   use: 'Use',

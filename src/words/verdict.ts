@@ -40,7 +40,7 @@ export interface Evidence {
   by: 'rise' | 'kl';
 }
 
-/** "Perplexity +19 % on 10 windows. Ours: usable up to +10 %, broken above +100 %." */
+/** "Perplexity +19 % on 10 windows. Our thresholds: usable up to +10 %, broken above +100 %." */
 export function why({ rise: share, kl: nats, on, by }: Evidence, limits: Thresholds): string {
   const divergence = nats === null ? '' : `, KL divergence ${kl(nats)}`;
   const { usableRise, brokenRise, usableKl, brokenKl } = limits;
@@ -63,13 +63,12 @@ export const VERDICT = {
   stale: 'of the previous plan',
   thin: 'So few windows say little: score on 10 × 128 before you rely on it.',
   evaluate: 'Evaluate it on another text',
-  fewer: (k: number, share: number) =>
-    k === 0 ? 'Keep all blocks' : `Try fewer blocks: without ${k} it is ${rise(share)}`,
+  fewer: (k: number, share: number) => `Try fewer blocks: without ${k} it is ${rise(share)}`,
   fewerUnknown: 'Try fewer blocks, or recover quality by fine-tuning (healing) after the export.',
   export: 'Export it',
   nextWords: 'Next:',
   better: (by: string, ppl: string, own: string) =>
-    `${by} chose better blocks of the same number: perplexity ${ppl} against ${own}.`,
+    `${by} removes as many blocks at a lower perplexity: ${ppl} against ${own}.`,
   useBetter: 'Use those',
   explain: 'What do these words mean?',
   meaning: [
@@ -77,17 +76,17 @@ export const VERDICT = {
     {
       word: WORDS.healing,
       text:
-        'The model still speaks, and worse. Fine-tuning after pruning (healing) usually brings ' +
-        'most of it back.',
+        'The model still writes text, but worse text. Fine-tuning after pruning (healing) usually ' +
+        'recovers most of the quality.',
     },
     {
       word: WORDS.broken,
-      text: 'Text falls apart. Remove fewer blocks, or expect a long continued training.',
+      text: 'Text falls apart. Remove fewer blocks, or expect long continued training.',
     },
   ],
   ours:
     'The thresholds are ours, not a standard: model and task decide what is good enough. Change ' +
-    'them here. The worse of both numbers decides; an evaluation also measures the',
+    'them here. The worse of the two numbers decides; an evaluation also measures the',
   divergence: 'KL divergence',
   usableRise: 'Usable up to a perplexity of +',
   brokenRise: 'Broken above a perplexity of +',

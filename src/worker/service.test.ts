@@ -128,6 +128,22 @@ test('timed runs read one block and the head, and a job that starts ends them', 
   expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
 });
 
+test('timed runs between a cancelled job and the next leave its programs compiled', async () => {
+  const studio = service();
+  await studio.open(await request('optimum-llama-nokv'), nothing);
+  const wasm = settings('optimum-llama-nokv', 'wasm');
+  const cancelled = await Promise.allSettled([
+    studio.score(wasm, (event) => {
+      if (event.type === 'block') studio.cancel();
+    }),
+  ]);
+  expect(cancelled).toMatchObject([{ status: 'rejected', reason: { code: 'cancelled' } }]);
+  const sizes = [{ windows: 3, length: 24 }];
+  await studio.timeRuns({ device: 'wasm', budgetBytes: undefined, sizes });
+  const { blocks } = await studio.score(wasm, nothing);
+  expect(blocks.every(({ nll }) => Number.isFinite(nll))).toBe(true);
+});
+
 test('a huge espalier.json is not read and does not keep a model from opening', async () => {
   const { source } = await request('optimum-llama-nokv');
   if (source.kind !== 'files') throw new Error('files');

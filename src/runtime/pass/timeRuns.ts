@@ -4,7 +4,7 @@
 import type { RunTime, RunTimes, WindowSize } from '../../contract/runTimes.ts';
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
-import type { ScorePrograms } from '../../model/programs/program.ts';
+import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
@@ -34,10 +34,11 @@ const MOST_BYTES = 512 * 2 ** 20;
  *   scoring has no room; from the engine and the files.
  */
 export async function timeRuns(request: TimedRuns): Promise<Omit<RunTimes, 'device'>> {
-  const { programs, folder, engine, params, sizes, signal } = request;
+  const { folder, engine, params, sizes, signal } = request;
   const budget = request.budget ?? defaultBudget(engine.kind, engine.maxBufferBytes);
-  const at = commonest(programs);
-  const block = programs.blocks[at];
+  const at = commonest(request.programs);
+  const programs = only(request.programs, at);
+  const [block] = programs.blocks;
   if (!block) throw new EspalierError('bug', 'There is no block to time.');
   const blockBytes = weightBytes([block], engine.kind);
   if (blockBytes > MOST_BYTES)
@@ -50,7 +51,7 @@ export async function timeRuns(request: TimedRuns): Promise<Omit<RunTimes, 'devi
   const mean = params.reduce((sum, one) => sum + one, 0) / Math.max(1, params.length);
   const scale = params[at] ? mean / params[at] : 1;
   const hasHead = weightBytes([block, programs.head], engine.kind) <= MOST_BYTES;
-  const chain = new Chain(only(programs, at), folder, engine);
+  const chain = new Chain(programs, folder, engine);
   try {
     let compiled = 0;
     const onProgram = (done: number): void => {
@@ -162,15 +163,22 @@ function commonest({ blocks }: ScorePrograms): number {
   return ids.reduce((best, id, at) => (count(id) > count(ids[best]!) ? at : best), 0);
 }
 
+/**
+ * A program of its own to the engine, which keeps one session for each program object: what is timed
+ * is released afterwards, and must not take the sessions of a job along.
+ */
+const own = <P extends BoundProgram | null>(bound: P): P =>
+  bound && { ...bound, program: { ...bound.program } };
+
 /** The programs with a single block. Named one by one: others are made when they are read. */
 function only(programs: ScorePrograms, at: number): ScorePrograms {
   const { embed, side, head, blocks, headByPosition, residualType, hiddenSize } = programs;
   const { vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } = programs;
   return {
-    embed,
-    side,
-    blocks: blocks.slice(at, at + 1),
-    head,
+    embed: own(embed),
+    side: own(side),
+    blocks: blocks.slice(at, at + 1).map(own),
+    head: own(head),
     compare: head,
     headByPosition,
     residualType,

@@ -100,7 +100,7 @@ describe('goal', () => {
     actions.setGoal({ kind: 'smaller', value: 20, maxRise: 0.05 });
     await actions.findPlan();
     expect(studio.calls.some(({ name }) => name === 'search')).toBe(false);
-    expect(said(get()).some((text) => /left out: it would take up to/.test(text))).toBe(true);
+    expect(said(get()).some((text) => /skipped: it would take up to/.test(text))).toBe(true);
   });
 
   it('chooses by magnitude without a tokenizer, when only the size is asked for', async () => {
@@ -189,7 +189,7 @@ describe('goal', () => {
     actions.toggle(3);
     actions.setGoal({ kind: 'speed', value: 10 });
     await actions.findPlan();
-    expect(get().goal.outcome?.words).toMatch(/^The original already meets it/);
+    expect(get().goal.outcome?.words).toMatch(/^The original already meets the goal/);
     expect(get().plan.present.removed).toEqual([]);
   });
 
@@ -213,6 +213,17 @@ describe('goal', () => {
     actions.setGoal({ kind: 'size', value: 1000, maxRise: null });
     await actions.findPlan();
     expect(get().goal.outcome?.closest).toHaveLength(15);
+  });
+
+  it('offers no plan beyond the bound where too few blocks can go', async () => {
+    const { actions, get } = await scored({ noise: 0 });
+    actions.setAutoMeasure(false);
+    actions.setGoal({ kind: 'size', value: 1000, maxRise: 0.1 });
+    await actions.findPlan();
+    const { outcome } = get().goal;
+    expect(outcome?.end).toBe('unreachable');
+    expect(outcome?.words).toMatch(/The closest plan is without 3 blocks/);
+    expect(outcome?.closest).toHaveLength(3);
   });
 
   it.each([

@@ -52,7 +52,7 @@ function doubt(one: Measured, reading: Reading, goal: Goal, predicted: number | 
   if (first === undefined || gains.length >= MOST_READINGS) return null;
   if (gains.length === 1 && predicted !== null && isApart(predicted, first))
     return words.STEPS.apart;
-  if (gains.some((gain) => isApart(gain, first))) return words.STEPS.unequal;
+  if (isApart(Math.max(...gains), Math.min(...gains))) return words.STEPS.unequal;
   const [low, high] = reading.ci95;
   const isOpen = meetsGoal(low, goal) !== meetsGoal(high, goal);
   // A mean that misses the goal is looked at once more, one that meets it until it is sure.

@@ -48,11 +48,12 @@ export async function searchBySize(context: Context, { quality }: Parts): Promis
     return {
       end: 'unreachable',
       why: boundReason(context, best),
-      closest: test(within ?? best),
+      closest: within && test(within),
     };
   }
   const best = most > 0 ? await quality.bestAt(most, false) : null;
-  return { end: 'unreachable', why: REASONS.tooFew(most), closest: best && test(best) };
+  const within = best && !quality.keeps(best) ? await quality.mostWithin(most) : best;
+  return { end: 'unreachable', why: REASONS.tooFew(most), closest: within && test(within) };
 }
 
 export async function searchByMeasuring(
@@ -91,7 +92,7 @@ export async function searchByMeasuring(
   return {
     end: 'unreachable',
     why: broken ? boundReason(context, broken) : REASONS.tooFew(limit),
-    closest: farthest ?? (broken && { ...broken, reading: null }),
+    closest: farthest,
   };
 }
 

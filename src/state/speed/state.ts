@@ -121,11 +121,11 @@ export const SPEED: Slice<SpeedSlice> = {
       },
     },
     count: ({ known, sweep }) => (known?.size ?? 0) + (sweep?.shown ? 1 : 0),
-    // A sweep that runs goes on.
-    put: (slice, kept) => ({
+    // A sweep that runs goes on. What comes back as it was stored is not stored once more.
+    put: (slice, { sweep = slice.sweep, ...kept }) => ({
       ...slice,
       ...kept,
-      sweep: { ...(kept.sweep ?? slice.sweep), running: slice.sweep.running },
+      sweep: slice.sweep.running ? { ...sweep, running: slice.sweep.running } : sweep,
     }),
   },
 };

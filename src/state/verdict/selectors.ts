@@ -2,7 +2,7 @@
 // and whether other blocks of the same number are known to do better.
 
 import { pplWords } from '../../analysis/perplexity.ts';
-import { sortUnits, type Unit } from '../../units.ts';
+import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import {
   type Evidence,
   FEW_WINDOWS,
@@ -21,7 +21,7 @@ import { type KnownPlan, knownPlans, riseOf } from './known.ts';
 export type NextStep =
   | { kind: 'evaluate' }
   | { kind: 'export' }
-  /** A usable plan of fewer blocks; none are removed where `removed` is empty. */
+  /** A usable plan of fewer blocks, without locked ones. */
   | { kind: 'fewer'; removed: readonly Unit[]; rise: number }
   | { kind: 'fewer-unknown' };
 
@@ -66,10 +66,11 @@ function evaluationOf(results: readonly Evaluated[], removed: readonly Unit[]) {
     ?.result;
 }
 
-/** The plan of fewer blocks that is usable and removes most. */
+/** The plan of fewer blocks that is usable, keeps locked blocks and removes most. */
 function fewerOf(
   plans: ReadonlyMap<string, KnownPlan>,
   removed: readonly Unit[],
+  unlocked: readonly number[],
   limits: Thresholds,
 ): NextStep {
   const original = plans.get('');
@@ -78,6 +79,7 @@ function fewerOf(
     const rise = riseOf(original!.nll, one.nll);
     const size = one.removed.length;
     if (size === 0 || size >= removed.length || rise > limits.usableRise) continue;
+    if (one.removed.some((unit) => !unlocked.includes(blockOf(unit)))) continue;
     const isBetter =
       !best || size > best.removed.length || (size === best.removed.length && rise < best.rise);
     if (isBetter) best = { removed: one.removed, rise };
@@ -93,9 +95,10 @@ export const verdictView = derive(
     knownPlans(state),
     state.evaluate.results,
     state.verdict.thresholds,
+    unlockedBlocks(state),
     betterPlan(state),
   ],
-  (removed, curve, plans, results, limits, better): VerdictView | null => {
+  (removed, curve, plans, results, limits, unlocked, better): VerdictView | null => {
     const evaluated = evaluationOf(results, removed);
     const [original, plan] = [plans.get(''), plans.get(removed.join())];
     if (removed.length === 0) return null;
@@ -110,7 +113,7 @@ export const verdictView = derive(
     if (!measured || Number.isNaN(measured.rise)) return null;
     const { word, by } = judge(measured, limits);
     const windows = curve?.result.baseline.nllPerWindow.length ?? 0;
-    let next = fewerOf(plans, removed, limits);
+    let next = fewerOf(plans, removed, unlocked, limits);
     if (word === 'usable') next = { kind: evaluated ? 'export' : 'evaluate' };
     return {
       word,

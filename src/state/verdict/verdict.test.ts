@@ -51,6 +51,11 @@ describe('verdict', () => {
       word: 'broken',
       next: { kind: 'fewer', removed: [7] },
     });
+    actions.toggle(7);
+    actions.toggle(9);
+    actions.setLock(7, true);
+    await until(() => verdictView(get())?.word === 'broken');
+    expect(verdictView(get())?.next).not.toMatchObject({ removed: [7] });
   });
 
   it('goes by an evaluation and its KL divergence where there is one', async () => {

@@ -13,7 +13,7 @@ export const DEVICE = {
   passed: 'passed',
   failed: 'failed',
   within: (seconds: string) => `in ${seconds} s`,
-  routes: 'ways around faults',
+  routes: 'workarounds',
   noRoutes: 'none needed',
   check: 'check against the CPU (wasm)',
   error: 'largest error',

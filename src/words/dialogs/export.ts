@@ -104,7 +104,7 @@ export const NEXT = {
   local:
     'From your own server, set env.localModelPath to where the folder is; from the Hub, put your ' +
     'user name before the name of the model.',
-  path: 'Replace the name by the path of the folder.',
+  path: 'Replace the name with the path of the folder.',
   hub: 'Put it on the Hugging Face Hub',
   hubNote:
     'In a terminal, beside the folder; it creates the repository. Keep to the licence of the ' +
@@ -113,6 +113,6 @@ export const NEXT = {
   guide: 'How the upload works',
   guideUrl: 'https://huggingface.co/docs/huggingface_hub/guides/cli',
   healing:
-    'Quality can be won back by a short retraining of the pruned model; the snippets under ' +
-    '“Use elsewhere” are where to begin.',
+    'A short retraining of the pruned model usually recovers much of the quality; start with the ' +
+    'snippets under “Use elsewhere”.',
 };

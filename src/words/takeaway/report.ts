@@ -32,7 +32,7 @@ export const LEADS = {
     'and its predictions somewhat worse. This report shows which blocks matter least, what was ' +
     'removed, and what that costs.',
   method:
-    'Each block was left out in turn while the rest of the model ran unchanged, and the ' +
+    'Each block was removed in turn while the rest of the model ran unchanged, and the ' +
     'perplexity of the shortened model was measured on the same windows of text. Intervals are ' +
     '95 % paired bootstrap intervals over the windows: what is difficult about a window is ' +
     'difficult for both models and cancels.',
@@ -60,7 +60,7 @@ export const LEADS = {
     'the original’s predictions to those of the pruned model; 0 means no difference.',
   texts: 'Both models continued the same prompt with the same settings.',
   variants:
-    'Every plan of this session with a measured perplexity or speed. Gains are relative to the ' +
+    'Every plan of this model with a measured perplexity or speed. Gains are relative to the ' +
     'original of the same measurement.',
 } as const;
 
@@ -148,20 +148,6 @@ export const REPORT_WORDS = {
   noEvaluation:
     'The plan was not evaluated on other text: perplexities are of the windows that chose it.',
   stale: 'The perplexity of the current plan had not been measured when the report was saved.',
-} as const;
-
-/** Terms of the report that the page's own list does not have. */
-export const REPORT_TERMS = {
-  spearman: {
-    name: 'Spearman’s rank correlation',
-    explanation: 'How alike two orders are: 1 for the same order, 0 for unrelated ones.',
-  },
-  paths: {
-    name: 'One-shot and iterative',
-    explanation:
-      'All blocks removed at once by one order; or one block at a time, with the rest scored again ' +
-      'after each.',
-  },
 } as const;
 
 export const REFERENCES: readonly { text: string; url: string }[] = [

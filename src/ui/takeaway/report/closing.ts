@@ -5,12 +5,7 @@ import { remarksOf } from '../../../state/score/selectors.ts';
 import { speedView } from '../../../state/speed/selectors.ts';
 import { planWithinNoise } from '../../../state/stability/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
-import {
-  REFERENCES,
-  REPORT,
-  REPORT_TERMS,
-  REPORT_WORDS as W,
-} from '../../../words/takeaway/report.ts';
+import { REFERENCES, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import { TERMS } from '../../../words/terms.ts';
 import type { Section } from './parts.ts';
 
@@ -73,8 +68,8 @@ export function glossary(sections: readonly Section[]): Section {
     TERMS.size,
     TERMS.kvCache,
     ...(has('speed') ? [TERMS.gain, TERMS.ttft, TERMS.prefill, TERMS.decode] : []),
-    ...(has('criteria') || has('stability') ? [REPORT_TERMS.spearman] : []),
-    ...(has('search') ? [REPORT_TERMS.paths] : []),
+    ...(has('criteria') || has('stability') ? [TERMS.spearman] : []),
+    ...(has('search') ? [TERMS.oneShot, TERMS.iterative] : []),
     ...(has('evaluation') ? [TERMS.kl] : []),
   ];
   return {
