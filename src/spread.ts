@@ -75,6 +75,6 @@ export const formatGain = (ratio: number, ends: Ends): string =>
 
 /** A gain with its interval: "1.43 × (1.38 to 1.49)". */
 export const formatGainSpread = (ratio: number, [low, high]: Ends): string =>
-  high > low
+  high.toFixed(2) !== low.toFixed(2)
     ? `${formatGain(ratio, [low, high])} (${low.toFixed(2)} to ${high.toFixed(2)})`
     : formatGain(ratio, [low, high]);

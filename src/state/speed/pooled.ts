@@ -28,6 +28,17 @@ function together(before: VariantMeasure, after: VariantMeasure): VariantMeasure
 const rates = ({ samples }: VariantMeasure): number[] => samples.map(throughputOf);
 
 /**
+ * Rounds of one measurement are more alike than those of several: the interval over all rounds is
+ * widened to contain the gain of each measurement.
+ */
+function spannedBy(gain: Gain, gains: readonly Gain[]): Gain {
+  const ratios = gains.map(({ ratio }) => ratio);
+  const low = Math.min(gain.ci95[0], ...ratios);
+  const high = Math.max(gain.ci95[1], ...ratios);
+  return { ...gain, ci95: [low, high], noise: gain.noise || (low <= 1 && high >= 1) };
+}
+
+/**
  * The new result together with the measurements of the same key before it. Only complete ones of
  * the same device and runtime are pooled; else the new one stands alone. Runs stay paired by round,
  * so that what slows one measurement as a whole still cancels.
@@ -43,13 +54,14 @@ export function pooled(
   const original = together(a.original, result.original);
   const pruned = together(a.pruned, result.pruned);
   const byRound = a.interleaved === 'runs' && result.interleaved === 'runs';
+  const gains = [...(before?.gains ?? [a.gain]), result.gain];
   return {
-    gains: [...(before?.gains ?? [a.gain]), result.gain],
+    gains,
     result: {
       ...result,
       original,
       pruned,
-      gain: gainOf(rates(original), rates(pruned), byRound),
+      gain: spannedBy(gainOf(rates(original), rates(pruned), byRound), gains),
       interleaved: byRound ? 'runs' : 'rounds',
       seconds: a.seconds + result.seconds,
     },

@@ -111,19 +111,31 @@ export function isOf(
 }
 
 /**
+ * True when it ran on the kind of device that a measurement would run on now. What was kept from
+ * an earlier visit may have run on a GPU that is not there today.
+ */
+function isOnDevice({ result }: Measured, { score, device }: StudioState): boolean {
+  const asked = score.settings.device;
+  const now = asked === 'auto' ? device.report?.preferred : asked;
+  const used = (result.pruned ?? result.original)?.info.device.kind;
+  return now === undefined || used === undefined || used === now;
+}
+
+/**
  * The newest measurement of `removed` on the device that is asked for now, whatever its settings.
  * @param dtype the precision in which the plan was written; by default the one chosen for exports
  */
 export function newestOf(
-  { speed, score, export: { dtype: chosen } }: StudioState,
+  state: StudioState,
   removed: readonly Unit[],
-  dtype: ExportDtype | null = chosen,
+  dtype: ExportDtype | null = state.export.dtype,
 ): Measured | null {
+  const { speed, score } = state;
   const { device } = score.settings;
   let newest: Measured | null = null;
   for (const one of speed.known.values()) {
     const key = speedKey(removed, one.result.settings, device, dtype);
-    if (isOf(one, removed, dtype) && one.key === key) newest = one;
+    if (isOf(one, removed, dtype) && one.key === key && isOnDevice(one, state)) newest = one;
   }
   return newest;
 }

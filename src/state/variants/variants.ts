@@ -7,6 +7,7 @@ import { blocksLeft, parseUnits, sublayerUnits, type Unit } from '../../units.ts
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { countSublayers } from '../plan/unitWords.ts';
+import { measuredPlans } from '../search/measured.ts';
 import { isPredictable, predict, sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
@@ -112,8 +113,10 @@ export const variantRows = derive(
     state.effect.known,
     state.speed.known,
     state.variants,
+    measuredPlans(state),
   ],
-  (model, present, curve, effects, known, { names, kept, hidden, pinned }): VariantRow[] => {
+  (model, present, curve, effects, known, variants, measured): VariantRow[] => {
+    const { names, kept, hidden, pinned } = variants;
     if (!model) return [];
     const nlls = new Map<string, number>();
     if (curve) nlls.set('', curve.result.baseline.nll);
@@ -136,7 +139,8 @@ export const variantRows = derive(
           removed,
           name: names.get(key) ?? defaultName(removed),
           blocks,
-          nll: nlls.get(key) ?? null,
+          // The search and the goal measure plans that nobody has looked at.
+          nll: nlls.get(key) ?? measured.get(key)?.nll ?? null,
           measure: speed?.measure ?? null,
           settings: speed?.settings ?? null,
           gain: speed?.gain?.ratio ?? null,
