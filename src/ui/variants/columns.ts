@@ -25,12 +25,12 @@ const none = '–';
 
 const rate = (value: number) => formatBySpread(value, [value, value]);
 
-/** As it was measured, times what brings it onto the one original. */
+/** As it was measured, times what brings it onto the one original; digits as Speed shows them. */
 function decodeWords({ rebased, measure }: VariantRow): string {
   const stat = measure?.speed.decode;
   if (!stat) return none;
   const scale = rebased?.decode ? rebased.decode / stat.mean : 1;
-  return formatBySpread(stat.mean * scale, [stat.min * scale, stat.max * scale]);
+  return formatBySpread(stat.mean * scale, [stat.min * scale, stat.max * scale], 2);
 }
 
 export const COLUMNS: readonly Column[] = [
