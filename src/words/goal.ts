@@ -258,6 +258,11 @@ const plan = ({ removed, value, rise: share }: Reached): string =>
 
 export const found = (goal: string, one: Reached): string => `Found, ${goal}: ${plan(one)}.`;
 
+/** After a plan that was chosen on little text. */
+export const onlyOn = (windows: number, length: number): string =>
+  `The blocks were chosen on ${windows} windows of ${length} tokens only: score more windows to ` +
+  'be sure of them.';
+
 export const probably = (goal: string, one: Reached): string =>
   `Probably ${goal}: ${plan(one)}. The mean meets the goal, its 95 % interval does not. Measure ` +
   'speed by the paper’s protocol to be sure.';

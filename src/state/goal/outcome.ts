@@ -1,7 +1,16 @@
 // How a run ended, in words, with the plan that is offered.
 
 import type { Unit } from '../../units.ts';
-import { ENDS, found, probably, type Reached, unreachable, wanted } from '../../words/goal.ts';
+import {
+  ENDS,
+  found,
+  onlyOn,
+  probably,
+  type Reached,
+  unreachable,
+  wanted,
+} from '../../words/goal.ts';
+import { FEW_WINDOWS } from '../../words/verdict.ts';
 import type { StudioState } from '../state.ts';
 import type { Outcome, Tested } from './search.ts';
 import type { GoalOutcome } from './state.ts';
@@ -22,6 +31,13 @@ function smallerBy(state: StudioState, removed: readonly Unit[]): string {
   const [before, after] = [state.model.current?.summary.bytes, sizeOf(state, removed)];
   if (!before || after === null) return '';
   return ` (−${(100 * (1 - after / before)).toFixed(0)} %)`;
+}
+
+/** A perplexity of few windows says little: so does a plan that was chosen by it. */
+function thinWords({ score: { curve } }: StudioState, { rise }: Tested): string {
+  const windows = curve?.result.windows.length ?? 0;
+  if (rise === null || windows >= FEW_WINDOWS) return '';
+  return ` ${onlyOn(windows, curve?.result.settings.length ?? 0)}`;
 }
 
 export function outcomeOf(
@@ -53,7 +69,8 @@ export function outcomeOf(
     }
     default: {
       const say = outcome.end === 'met' ? found : probably;
-      return { end: outcome.end, words: say(goal, reached(outcome.plan)), closest: null };
+      const words = say(goal, reached(outcome.plan)) + thinWords(state, outcome.plan);
+      return { end: outcome.end, words, closest: null };
     }
   }
 }

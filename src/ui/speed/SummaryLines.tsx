@@ -5,6 +5,7 @@ import { formatBySpread, formatEnds, formatGain } from '../../spread.ts';
 import { asksToMeasure } from '../../state/speed/auto.ts';
 import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
 import { TIMES } from '../../state/speed/time.ts';
+import { variantRows } from '../../state/variants/variants.ts';
 import { measuredWords, SPEED_SUMMARY, staleNumbers, withTime } from '../../words/speedSummary.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
@@ -59,16 +60,28 @@ function Rates({
   view: SpeedView;
   figures: Figures;
 }) {
-  const from = original?.speed.throughput;
+  // The numbers of the Variants table, on one original: those of other minutes would contradict them.
+  const rows = useStudio(variantRows);
+  const ofPlan = rows.find((row) => row.present)?.rebased;
+  const ofOriginal = rows.find((row) => row.key === '')?.rebased;
+  // The table has no other precisions.
+  const isOfTable = useStudio((state) => state.export.dtype === null);
+  const isRebased = isOfTable && kind === 'measured' && ofPlan && ofOriginal;
+  const measured = original && {
+    mean: original.speed.throughput.mean,
+    ends: [original.speed.throughput.min, original.speed.throughput.max] as const,
+  };
+  const from = isRebased ? { mean: ofOriginal.throughput, ends: ofOriginal.ends } : measured;
+  const to = isRebased ? { mean: ofPlan.throughput, ends: ofPlan.ends } : rate;
   const look = { stale: kit.stale, predicted: css.predicted, measured: undefined, none: undefined };
   return (
     <span data-testid="summary-toks">
-      {from ? formatBySpread(from.mean, [from.min, from.max]) : '–'}
-      {rate && (
+      {from ? formatBySpread(from.mean, from.ends) : '–'}
+      {to && (
         <>
           <span aria-hidden="true"> → </span>
           <span className={kit.hidden}> {SPEED_SUMMARY.arrow} </span>
-          <b className={look[kind]}>{formatBySpread(rate.mean, rate.ends)}</b>
+          <b className={look[kind]}>{formatBySpread(to.mean, to.ends)}</b>
         </>
       )}
     </span>
