@@ -11,6 +11,9 @@ export type Fetches = Record<string, Tensor | null>;
 /** Rejects when the device is lost, so that a run that never returns does not hang its caller. */
 export type Guard = <T>(work: Promise<T>) => Promise<T>;
 
+/** What fails is thrown and said on the page: nothing needs to be logged too. */
+const QUIET = { logSeverityLevel: 4 } as const;
+
 export class Sessions {
   private readonly byKey = new Map<string, Promise<InferenceSession>>();
   private readonly numbers = new WeakMap<object, number>();
@@ -72,9 +75,9 @@ export class Sessions {
         try {
           return await runtime.exclusive(async () => {
             const started = performance.now();
-            const result = (fetches ? session.run(feeds, fetches) : session.run(feeds)) as Promise<
-              Record<string, Tensor>
-            >;
+            const result = (
+              fetches ? session.run(feeds, fetches, QUIET) : session.run(feeds, QUIET)
+            ) as Promise<Record<string, Tensor>>;
             const outputs = await (guard ? guard(result) : result);
             runner.seconds += (performance.now() - started) / 1000;
             return outputs;
