@@ -1,7 +1,16 @@
 // Stores checkpoints of long jobs in IndexedDB. A failure to store one never fails the job.
 
-import { createStore, delMany, get, getMany, keys, setMany, type UseStore } from 'idb-keyval';
+import { get, keys, setMany, type UseStore } from 'idb-keyval';
 import { withBlobs, withoutBlobs } from './blobs.ts';
+import {
+  ABOUT,
+  attempt,
+  BODY,
+  type OpenStore,
+  readAbouts,
+  removeRecords,
+  storeOf,
+} from './browserStore.ts';
 
 /** A stored job without its body. Plain data that can be cloned. */
 export interface KeptJob {
@@ -21,9 +30,6 @@ const MAX_PER_JOB = 3;
 const MAX_JOBS = 20;
 const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
 
-const ABOUT = 'about ';
-const BODY = 'body ';
-
 export interface JobShelf {
   /** Newest first. Reads no body. */
   list(): Promise<KeptJob[]>;
@@ -34,44 +40,16 @@ export interface JobShelf {
   forget(key: string): Promise<void>;
 }
 
-/** Opened once; null where IndexedDB is missing. */
-let browserStore: UseStore | null | undefined;
-
-function openStore(): UseStore | null {
-  if (browserStore === undefined)
-    browserStore = typeof indexedDB === 'undefined' ? null : createStore('espalier-jobs', 'jobs');
-  return browserStore;
-}
+const browserStore = storeOf('espalier-jobs', 'jobs');
 
 export function makeJobShelf(
-  open: () => UseStore | null = openStore,
+  open: OpenStore = browserStore,
   now: () => number = Date.now,
 ): JobShelf {
-  /** Null when the work fails or there is no IndexedDB. */
-  async function attempt<T>(work: (store: UseStore) => Promise<T>): Promise<T | null> {
-    try {
-      const store = open();
-      return store && (await work(store));
-    } catch {
-      return null;
-    }
-  }
-
-  const remove = (store: UseStore, jobKeys: readonly string[]) =>
-    delMany(
-      jobKeys.flatMap((key) => [ABOUT + key, BODY + key]),
-      store,
-    );
-
-  async function read(store: UseStore): Promise<KeptJob[]> {
-    const names = (await keys(store)).filter(
-      (name): name is string => typeof name === 'string' && name.startsWith(ABOUT),
-    );
-    const jobs = (await getMany<unknown>(names, store)).filter(isKeptJob);
-    return jobs
+  const read = async (store: UseStore): Promise<KeptJob[]> =>
+    (await readAbouts(store, isKeptJob))
       .filter(({ savedAt }) => now() - savedAt < MAX_AGE_MS)
       .sort((a, b) => b.savedAt - a.savedAt);
-  }
 
   /** Removes what is too old or beyond the bounds once this job is stored. */
   async function makeRoom(store: UseStore, { key, modelKey, job }: KeptJob): Promise<void> {
@@ -84,16 +62,16 @@ export function makeJobShelf(
     const rest = others.filter((one) => !surplus.includes(one));
     const kept = new Set([key, ...rest.slice(0, MAX_JOBS - 1).map((one) => one.key)]);
     const removed = [...new Set(names)].filter((name) => !kept.has(name));
-    if (removed.length > 0) await remove(store, removed);
+    if (removed.length > 0) await removeRecords(store, removed);
   }
 
   return {
-    list: async () => (await attempt(read)) ?? [],
+    list: async () => (await attempt(open, read)) ?? [],
     body: async (key) =>
-      (await attempt(async (store) => withoutBlobs(await get<unknown>(BODY + key, store)))) ??
+      (await attempt(open, async (store) => withoutBlobs(await get<unknown>(BODY + key, store)))) ??
       undefined,
     async keep(job, body) {
-      const done = await attempt(async (store) => {
+      const done = await attempt(open, async (store) => {
         await makeRoom(store, job);
         // One transaction, so that a job and its body always belong together.
         await setMany(
@@ -108,7 +86,7 @@ export function makeJobShelf(
       return done ?? false;
     },
     async forget(key) {
-      await attempt((store) => remove(store, [key]));
+      await attempt(open, (store) => removeRecords(store, [key]));
     },
   };
 }

@@ -1,16 +1,16 @@
 // Stores what was measured of models in IndexedDB, a record for each; bounded. A failure to store
 // never fails the work.
 
+import { clear, get, promisifyRequest, type UseStore } from 'idb-keyval';
 import {
-  clear,
-  createStore,
-  delMany,
-  get,
-  getMany,
-  keys,
-  promisifyRequest,
-  type UseStore,
-} from 'idb-keyval';
+  ABOUT,
+  attempt,
+  BODY,
+  type OpenStore,
+  readAbouts,
+  removeRecords,
+  storeOf,
+} from './browserStore.ts';
 
 /** A stored record without its body. Plain data that can be cloned. */
 export interface KeptAbout {
@@ -58,42 +58,11 @@ export type Stored = 'done' | 'full' | 'failed';
 const MAX_MODELS = 20;
 const MAX_BYTES = 50e6;
 
-const ABOUT = 'about ';
-const BODY = 'body ';
+const browserStore = storeOf('espalier-kept', 'models');
 
-/** Opened once; null where IndexedDB is missing. */
-let browserStore: UseStore | null | undefined;
-
-function openStore(): UseStore | null {
-  if (browserStore === undefined)
-    browserStore = typeof indexedDB === 'undefined' ? null : createStore('espalier-kept', 'models');
-  return browserStore;
-}
-
-export function makeKeptShelf(open: () => UseStore | null = openStore): KeptShelf {
-  /** Null when the work fails or there is no IndexedDB. */
-  async function attempt<T>(work: (store: UseStore) => Promise<T>): Promise<T | null> {
-    try {
-      const store = open();
-      return store && (await work(store));
-    } catch {
-      return null;
-    }
-  }
-
-  const remove = (store: UseStore, gone: readonly string[]) =>
-    delMany(
-      gone.flatMap((key) => [ABOUT + key, BODY + key]),
-      store,
-    );
-
-  async function read(store: UseStore): Promise<KeptAbout[]> {
-    const names = (await keys(store)).filter(
-      (name): name is string => typeof name === 'string' && name.startsWith(ABOUT),
-    );
-    const abouts = (await getMany<unknown>(names, store)).filter(isAbout);
-    return abouts.sort((a, b) => b.usedAt - a.usedAt);
-  }
+export function makeKeptShelf(open: OpenStore = browserStore): KeptShelf {
+  const read = async (store: UseStore): Promise<KeptAbout[]> =>
+    (await readAbouts(store, isAbout)).sort((a, b) => b.usedAt - a.usedAt);
 
   /** Removes what is beyond the bounds, never the record that was written just now. */
   async function bound(store: UseStore, key: string): Promise<void> {
@@ -105,7 +74,7 @@ export function makeKeptShelf(open: () => UseStore | null = openStore): KeptShel
       return about.key !== key && (i >= MAX_MODELS || bytes > MAX_BYTES);
     });
     if (gone.length > 0)
-      await remove(
+      await removeRecords(
         store,
         gone.map((about) => about.key),
       );
@@ -143,8 +112,9 @@ export function makeKeptShelf(open: () => UseStore | null = openStore): KeptShel
   }
 
   return {
-    list: () => attempt(read),
-    read: async (key) => (await attempt((store) => get<unknown>(BODY + key, store))) ?? undefined,
+    list: () => attempt(open, read),
+    read: async (key) =>
+      (await attempt(open, (store) => get<unknown>(BODY + key, store))) ?? undefined,
     async update(key, make) {
       try {
         const store = open();
@@ -157,7 +127,7 @@ export function makeKeptShelf(open: () => UseStore | null = openStore): KeptShel
       }
     },
     async touch(key, usedAt) {
-      await attempt((store) =>
+      await attempt(open, (store) =>
         store('readwrite', async (records) => {
           const about = await promisifyRequest<unknown>(records.get(ABOUT + key));
           if (isAbout(about)) records.put({ ...about, usedAt }, ABOUT + key);
@@ -166,8 +136,8 @@ export function makeKeptShelf(open: () => UseStore | null = openStore): KeptShel
       );
     },
     erase: async (key) =>
-      (await attempt((store) => remove(store, [key]).then(() => true))) ?? false,
-    eraseAll: async () => (await attempt((store) => clear(store).then(() => true))) ?? false,
+      (await attempt(open, (store) => removeRecords(store, [key]).then(() => true))) ?? false,
+    eraseAll: async () => (await attempt(open, (store) => clear(store).then(() => true))) ?? false,
   };
 }
 

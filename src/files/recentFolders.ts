@@ -1,7 +1,8 @@
 // Remembers the folders that were opened by their handles, in browsers that have them. Nothing of
 // their content is stored.
 
-import { createStore, del, entries, set, type UseStore } from 'idb-keyval';
+import { del, entries, set, type UseStore } from 'idb-keyval';
+import { attempt, type OpenStore, storeOf } from './browserStore.ts';
 import { handleOf, readHandle } from './handles.ts';
 import type { PickedFolder } from './pickedFolder.ts';
 import { isAllowed, type Readable } from './reread.ts';
@@ -40,48 +41,31 @@ interface Entry extends RecentFolder {
   handle: FileSystemHandle & Readable;
 }
 
-/** Opened once; null where IndexedDB is missing. */
-let browserStore: UseStore | null | undefined;
+const browserStore = storeOf('espalier-recents', 'folders');
 
-function openStore(): UseStore | null {
-  if (browserStore === undefined)
-    browserStore =
-      typeof indexedDB === 'undefined' ? null : createStore('espalier-recents', 'folders');
-  return browserStore;
-}
-
-export function makeRecentShelf(open: () => UseStore | null = openStore): RecentShelf {
+export function makeRecentShelf(open: OpenStore = browserStore): RecentShelf {
   /** As last listed, so that a click reaches the question for permission without delay. */
   let known: Entry[] | null = null;
 
   async function read(): Promise<Entry[]> {
-    try {
-      const store = open();
-      const found = store ? await entries<string, unknown>(store) : [];
-      known = found
-        .map(([, value]) => value)
-        .filter(isEntry)
-        .sort((a, b) => b.openedAt - a.openedAt);
-    } catch {
-      known = [];
-    }
+    const found = await attempt(open, (store) => entries<string, unknown>(store));
+    known = (found ?? [])
+      .map(([, value]) => value)
+      .filter(isEntry)
+      .sort((a, b) => b.openedAt - a.openedAt);
     return known;
   }
 
-  async function attempt(work: (store: UseStore) => Promise<unknown>): Promise<void> {
-    try {
-      const store = open();
-      if (store) await work(store);
-    } catch {
-      // A folder that is not remembered is picked again.
-    }
+  /** A folder that could not be remembered is picked again. */
+  async function change(work: (store: UseStore) => Promise<unknown>): Promise<void> {
+    await attempt(open, work);
     known = null;
   }
 
   return {
     list: async () => (await read()).map(({ handle: _, ...about }) => about),
     add: (files, about) =>
-      attempt(async (store) => {
+      change(async (store) => {
         const handle = handleOf(files);
         if (!handle) return;
         const all = await read();
@@ -102,7 +86,7 @@ export function makeRecentShelf(open: () => UseStore | null = openStore): Recent
         return null;
       }
     },
-    forget: (id) => attempt((store) => del(id, store)),
+    forget: (id) => change((store) => del(id, store)),
   };
 }
 

@@ -1,34 +1,18 @@
 // Values that the page remembers between visits: self-test results and switches. Without IndexedDB
 // nothing is remembered and nothing fails.
 
-import { createStore, get, set, type UseStore } from 'idb-keyval';
+import { get, set } from 'idb-keyval';
+import { attempt, storeOf } from './browserStore.ts';
 
-/** Opened once; null where IndexedDB is missing. */
-let store: UseStore | null | undefined;
+const browserStore = storeOf('espalier', 'remembered');
 
-function open(): UseStore | null {
-  if (store === undefined)
-    store = typeof indexedDB === 'undefined' ? null : createStore('espalier', 'remembered');
-  return store;
-}
+/** Null where nothing is stored or storage is refused. */
+const recall = (key: string): Promise<unknown> =>
+  attempt(browserStore, (store) => get<unknown>(key, store));
 
-/** Undefined where nothing is stored, or storage is refused: a browser may throw at once. */
-async function recall(key: string): Promise<unknown> {
-  try {
-    const at = open();
-    return at ? await get<unknown>(key, at) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
+/** Refused or full: the value lasts as long as the page. */
 async function keep(key: string, value: unknown): Promise<void> {
-  try {
-    const at = open();
-    if (at) await set(key, value, at);
-  } catch {
-    // Refused or full: the value lasts as long as the page.
-  }
+  await attempt(browserStore, (store) => set(key, value, store));
 }
 
 /**
