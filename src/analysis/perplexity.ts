@@ -14,6 +14,12 @@ export function perplexity(nll: number): number | null {
   return Number.isFinite(ppl) ? ppl : null;
 }
 
+/**
+ * By how much perplexity rises from one mean NLL to another, nats per token, as a share: 0.19 is
+ * +19 %.
+ */
+export const riseOf = (before: number, after: number): number => Math.expm1(after - before);
+
 /** A perplexity in a sentence, with so many digits. */
 export function pplWords(ppl: number | null, digits = 4): string {
   return ppl?.toPrecision(digits) ?? 'off the scale';

@@ -229,6 +229,12 @@ export function predictSeconds(fit: LatencyFit, blocks: number): number | null {
   return seconds > 0 ? seconds : null;
 }
 
+/**
+ * Predictions and measurements, or two measurements, that are farther apart are a reason to measure
+ * again: relative, ours.
+ */
+export const APART = 0.3;
+
 /** Relative error of a prediction; positive when it was too high. */
 export function relativeError(predicted: number, measured: number): number {
   return (predicted - measured) / measured;

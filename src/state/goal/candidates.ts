@@ -1,14 +1,14 @@
 // The plans of k removals that a goal may end with: one-shot by every known order, and by the
 // iterative search.
 
+import { riseOf } from '../../analysis/perplexity.ts';
 import { sortUnits, type Unit } from '../../units.ts';
 import { currentOrder, knownOrders } from '../criteria/orders.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
-import { isOnCurve } from '../search/measured.ts';
+import { isOnCurve, measuredPlans } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
-import { knownPlans, riseOf } from '../verdict/known.ts';
 
 export interface Candidate {
   removed: readonly Unit[];
@@ -48,7 +48,7 @@ export function candidatesOf(state: StudioState, k: number): Candidate[] {
   }));
   const iterative = iterativePlan(state, k);
   if (iterative) plans.push({ label: 'iterative search', removed: iterative });
-  const known = knownPlans(state);
+  const known = measuredPlans(state);
   const original = known.get('');
   const found = new Map<string, Candidate>();
   for (const { label, removed } of plans) {

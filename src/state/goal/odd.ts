@@ -1,14 +1,11 @@
 // Measurements of one plan that contradict each other: which of them count.
 
-import { summarise } from '../../analysis/speed.ts';
+import { APART, relativeError, summarise } from '../../analysis/speed.ts';
 import type { VariantMeasure } from '../../contract/speed.ts';
 import { pooled } from '../speed/pooled.ts';
 import type { Measured } from '../speed/state.ts';
 
-/** Gains that are farther apart are a reason to measure again, as a share; ours. */
-const APART = 0.3;
-
-export const isApart = (a: number, b: number): boolean => Math.abs(a / b - 1) > APART;
+export const isApart = (a: number, b: number): boolean => Math.abs(relativeError(a, b)) > APART;
 
 /** The gain of each measurement that is pooled in this one, oldest first. */
 export function gainsOf({ gains, result: { gain } }: Measured): number[] {

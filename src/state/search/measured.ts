@@ -27,7 +27,7 @@ export const isOnCurve = derive(
   },
 );
 
-interface Known {
+export interface MeasuredPlan {
   removed: readonly Unit[];
   /** Mean NLL in nats on the windows of the curve. */
   nll: number;
@@ -41,8 +41,8 @@ export const measuredPlans = derive(
     state.search.measured,
     isOnCurve(state) ? state.search.path : null,
   ],
-  (curve, known, measured, path): ReadonlyMap<string, Known> => {
-    const plans = new Map<string, Known>();
+  (curve, known, measured, path): ReadonlyMap<string, MeasuredPlan> => {
+    const plans = new Map<string, MeasuredPlan>();
     if (!curve) return plans;
     const add = (removed: readonly Unit[], nll: number) =>
       plans.set(removed.join(), { removed, nll });
@@ -62,7 +62,7 @@ export const measuredPlans = derive(
 );
 
 /** A measured plan among those that remove as much. */
-export interface Candidate extends Known {
+export interface Candidate extends MeasuredPlan {
   /** What proposes it: orders and the iterative search; empty for a plan that someone made. */
   by: readonly { name: PathName; label: string }[];
 }

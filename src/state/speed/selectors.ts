@@ -1,6 +1,6 @@
 // What the speed cards show, derived from the state: whose numbers, how fresh, what was predicted.
 
-import { relativeError } from '../../analysis/speed.ts';
+import { APART, relativeError } from '../../analysis/speed.ts';
 import type { Gain, SpeedSettings, VariantMeasure, Which } from '../../contract/speed.ts';
 import type { CacheKind } from '../../contract/variant.ts';
 import type { ErrorReport } from '../../errors.ts';
@@ -56,9 +56,6 @@ export interface SpeedView {
   /** The gain of each measurement that is pooled in the numbers; empty for a single one. */
   gains: readonly Gain[];
 }
-
-/** A larger relative error of a prediction calls for another measurement. */
-const PARTED = 0.3;
 
 const CACHES: Record<CacheKind, string> = {
   static: '',
@@ -119,7 +116,7 @@ export const speedView = derive(
       notes: one ? notesOf(one, hasPlan) : [],
       prediction: fresh && pruned ? null : nextPrediction,
       predicted,
-      parted: predicted !== null && Math.abs(predicted.error) > PARTED,
+      parted: predicted !== null && Math.abs(predicted.error) > APART,
       gains: (hasPlan && one?.gains) || [],
     };
   },

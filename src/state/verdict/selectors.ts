@@ -1,7 +1,7 @@
 // What the numbers of the current plan mean: usable, needs healing or broken; why; what to do next;
 // and whether other blocks of the same number are known to do better.
 
-import { pplWords } from '../../analysis/perplexity.ts';
+import { pplWords, riseOf } from '../../analysis/perplexity.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import {
   type Evidence,
@@ -14,8 +14,8 @@ import { knownOrders } from '../criteria/orders.ts';
 import type { Evaluated } from '../evaluate/state.ts';
 import { derive } from '../memo.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
+import { type MeasuredPlan, measuredPlans } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
-import { type KnownPlan, knownPlans, riseOf } from './known.ts';
 
 /** What to do next with a plan. */
 export type NextStep =
@@ -68,7 +68,7 @@ function evaluationOf(results: readonly Evaluated[], removed: readonly Unit[]) {
 
 /** The plan of fewer blocks that is usable, keeps locked blocks and removes most. */
 function fewerOf(
-  plans: ReadonlyMap<string, KnownPlan>,
+  plans: ReadonlyMap<string, MeasuredPlan>,
   removed: readonly Unit[],
   unlocked: readonly number[],
   limits: Thresholds,
@@ -92,7 +92,7 @@ export const verdictView = derive(
   (state: StudioState) => [
     state.plan.present.removed,
     state.score.curve,
-    knownPlans(state),
+    measuredPlans(state),
     state.evaluate.results,
     state.verdict.thresholds,
     unlockedBlocks(state),
@@ -129,7 +129,7 @@ export const verdictView = derive(
 const betterPlan = derive(
   (state: StudioState) => [
     state.plan.present.removed,
-    knownPlans(state),
+    measuredPlans(state),
     knownOrders(state),
     unlockedBlocks(state),
     state.search.path,
@@ -148,7 +148,7 @@ const betterPlan = derive(
     const isAllowed = (units: readonly Unit[]) =>
       units.length === k &&
       units.every((unit) => typeof unit === 'number' && unlocked.includes(unit));
-    let best: KnownPlan | null = null;
+    let best: MeasuredPlan | null = null;
     for (const one of chosen) {
       const plan = isAllowed(one.removed) ? plans.get(one.removed.join()) : undefined;
       if (plan && plan.nll < (best?.nll ?? own.nll)) best = plan;
