@@ -158,6 +158,10 @@ describe('goal', () => {
         '1.48 ×, 2 measurements pooled, 1 left out as disturbed: enough',
     );
     expect(get().plan.present.removed).toEqual(oneShot(get(), 6));
+    // What is kept of it is that of two measurements.
+    const kept = [...get().speed.known.values()].findLast(({ removed }) => removed.length === 6)!;
+    expect(kept.gains).toHaveLength(2);
+    expect(kept.result.pruned?.loads).toHaveLength(2);
   });
 
   it('claims no more than "probably" where the interval contains the goal', async () => {

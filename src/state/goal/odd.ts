@@ -16,15 +16,27 @@ export function gainsOf({ gains, result: { gain } }: Measured): number[] {
 /** One of the measurements that are pooled, alone. */
 function alone(one: Measured, at: number): Measured {
   const { gains, result, ...rest } = one;
-  const { runs } = result.settings;
+  const count = gains?.length ?? 1;
+  const own = <T>(all: readonly T[]): T[] => {
+    const each = all.length / count;
+    return all.slice(at * each, (at + 1) * each);
+  };
   const part = (side: VariantMeasure | null) => {
-    const samples = side?.samples.slice(at * runs, (at + 1) * runs);
-    return side && samples ? { ...side, samples, speed: summarise(samples) } : null;
+    if (!side) return null;
+    const samples = own(side.samples);
+    return { ...side, samples, speed: summarise(samples), loads: own(side.loads) };
   };
   const gain = gains?.[at] ?? result.gain;
+  const seconds = result.seconds / count;
   return {
     ...rest,
-    result: { ...result, original: part(result.original), pruned: part(result.pruned), gain },
+    result: {
+      ...result,
+      original: part(result.original),
+      pruned: part(result.pruned),
+      gain,
+      seconds,
+    },
   };
 }
 
