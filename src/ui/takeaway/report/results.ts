@@ -7,6 +7,7 @@ import { stabilityView } from '../../../state/stability/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
 import { currentSublayers } from '../../../state/sublayers/selectors.ts';
 import * as compare from '../../../state/takeaway/compare.ts';
+import type { Maker } from '../../../state/takeaway/maker.ts';
 import { evaluation as evaluations } from '../../../state/takeaway/quality.ts';
 import * as scores from '../../../state/takeaway/scores.ts';
 import { variants as variantsMaker } from '../../../state/takeaway/speed.ts';
@@ -15,31 +16,27 @@ import { columnHeads } from '../../../words/takeaway/files.ts';
 import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import type { Part, Section } from './parts.ts';
 
-export function importance(state: StudioState): Section | null {
-  if (!state.score.curve) return null;
-  return {
-    id: 'importance',
-    title: REPORT.importance,
-    parts: [
-      { kind: 'text', text: LEADS.importance },
-      { kind: 'figure', id: 'importance', caption: scores.importance.measured(state).words },
-      { kind: 'table', caption: W.orderTable, table: scores.importance.table(state) },
-    ],
-  };
-}
+/** What was measured by one maker: a lead, its figure, its table. */
+const drawn = (
+  id: 'importance' | 'sublayers' | 'search',
+  { measured, table }: Maker,
+  caption: string,
+  state: StudioState,
+): Section => ({
+  id,
+  title: REPORT[id],
+  parts: [
+    { kind: 'text', text: LEADS[id] },
+    { kind: 'figure', id, caption: measured(state).words },
+    { kind: 'table', caption, table: table(state) },
+  ],
+});
 
-export function sublayers(state: StudioState): Section | null {
-  if (!currentSublayers(state)) return null;
-  return {
-    id: 'sublayers',
-    title: REPORT.sublayers,
-    parts: [
-      { kind: 'text', text: LEADS.sublayers },
-      { kind: 'figure', id: 'sublayers', caption: scores.sublayers.measured(state).words },
-      { kind: 'table', caption: W.sublayersTable, table: scores.sublayers.table(state) },
-    ],
-  };
-}
+export const importance = (state: StudioState): Section | null =>
+  state.score.curve ? drawn('importance', scores.importance, W.orderTable, state) : null;
+
+export const sublayers = (state: StudioState): Section | null =>
+  currentSublayers(state) ? drawn('sublayers', scores.sublayers, W.sublayersTable, state) : null;
 
 export function criteria(state: StudioState): Section | null {
   if (!state.criteria.compared) return null;
@@ -67,18 +64,8 @@ export function criteria(state: StudioState): Section | null {
   };
 }
 
-export function search(state: StudioState): Section | null {
-  if (!hasPaths(state)) return null;
-  return {
-    id: 'search',
-    title: REPORT.search,
-    parts: [
-      { kind: 'text', text: LEADS.search },
-      { kind: 'figure', id: 'search', caption: compare.search.measured(state).words },
-      { kind: 'table', caption: W.searchTable, table: compare.search.table(state) },
-    ],
-  };
-}
+export const search = (state: StudioState): Section | null =>
+  hasPaths(state) ? drawn('search', compare.search, W.searchTable, state) : null;
 
 export function stability(state: StudioState): Section | null {
   const view = stabilityView(state);
