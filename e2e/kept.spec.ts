@@ -6,6 +6,26 @@ import { drop, expect, exportZip, finished, openSample, test, workspace } from '
 
 test.describe.configure({ timeout: 400_000 });
 
+/** How many results of each kind the browser holds, of the only model; {} before any. */
+function storedCounts(page: Page): Promise<Record<string, number>> {
+  return page.evaluate(
+    () =>
+      new Promise<Record<string, number>>((resolve, reject) => {
+        const opening = indexedDB.open('espalier-kept');
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const db = opening.result;
+          const reading = db.transaction('models').objectStore('models').getAll();
+          reading.onerror = () => reject(reading.error);
+          reading.onsuccess = () => {
+            db.close();
+            resolve(reading.result.find((entry) => 'counts' in entry)?.counts ?? {});
+          };
+        };
+      }),
+  );
+}
+
 /** The sample, scored, without its 3 least important blocks. @returns perplexity of the plan */
 async function worked(page: Page): Promise<string> {
   await openSample(page);
@@ -29,7 +49,8 @@ test('after a reload, curve, perplexities, names and speeds are back without sco
   const speed = page.getByTestId('toks-pruned');
   await expect(speed).toHaveAttribute('data-kind', 'measured');
   const measured = await speed.textContent();
-  await page.waitForTimeout(1000);
+  // Stored a moment after it was measured.
+  await expect.poll(() => storedCounts(page)).toMatchObject({ speed: 1, variants: 1 });
 
   await page.goto('about:blank');
   await page.goBack();
