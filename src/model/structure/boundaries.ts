@@ -63,11 +63,7 @@ function allAnchors(flow: Flow): Anchors {
   const { nodes, deps, states, isConstant, isContent, onPath, content } = flow;
   const indices = [...states.keys()];
   if (indices.length === 0) {
-    const positions = nodes.flatMap((n, p) =>
-      onPath[p] && ATTENTION_OPS.has(n.op) && (n.op !== 'Softmax' || isAttentionSoftmax(flow, p))
-        ? [p]
-        : [],
-    );
+    const positions = attentionPositions(flow);
     if (positions.length === 0) {
       throw unsupported(
         'No blocks were found: the graph has no cache inputs and no attention operators.',
@@ -91,6 +87,10 @@ function allAnchors(flow: Flow): Anchors {
     } else if (onPath[p]) for (const i of layers) if (!first.has(i)) first.set(i, p);
   }
   const unread = indices.filter((i) => !first.has(i));
+  // The branch without a past of a merged decoder declares caches and reads none.
+  const attention = unread.length === indices.length ? attentionPositions(flow) : [];
+  if (attention.length === indices.length)
+    return { kind: 'attention-op', stateIndices: indices, positions: attention };
   if (unread.length > 0) {
     throw unsupported(
       `The caches of layers ${unread.join(', ')} never reach the logits ` +
@@ -108,6 +108,16 @@ function allAnchors(flow: Flow): Anchors {
     );
   }
   return { kind: 'kv', stateIndices: indices, positions };
+}
+
+/** Positions of the attention operators on the path to the logits. */
+function attentionPositions(flow: Flow): number[] {
+  const { nodes, onPath } = flow;
+  return nodes.flatMap((n, p) =>
+    onPath[p] && ATTENTION_OPS.has(n.op) && (n.op !== 'Softmax' || isAttentionSoftmax(flow, p))
+      ? [p]
+      : [],
+  );
 }
 
 /**
