@@ -69,6 +69,8 @@ export interface ExportOptions {
   versions?: Record<string, string>;
   /** What is done after the removal; nothing by default. */
   steps?: readonly StepChoice[];
+  /** Other precisions of the same model, which lose the same units. */
+  others?: readonly ExportSource[];
   /** Most bytes of one data file; tests make it small. */
   partBytes?: number;
 }
@@ -76,18 +78,25 @@ export interface ExportOptions {
 /**
  * The files of the model without the units `removed`, a README among them. Zero removals give the
  * same tensors byte for byte.
- * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed or a
- *   config is broken, `missing-file`.
+ * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed, a
+ *   config is broken, or several precisions are to be written in one; `missing-file`.
  */
 export async function exportManifest(
   opened: ExportSource,
   removed: readonly Unit[],
   options: ExportOptions,
 ): Promise<Manifest> {
-  const { folder, graphPath, structure, decoders } = opened;
+  const { folder, graphPath, structure } = opened;
   const removal = planRemoval(structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
-  const models = exportedFiles(opened, removed, steps);
+  if (options.others?.length && writtenDtype(steps))
+    throw new EspalierError(
+      'bad-input',
+      `${options.others.length + 1} precisions cannot all be written as ${writtenDtype(steps)}.`,
+      'Write every precision as it is, or one of them in another precision.',
+    );
+  const sources = [opened, ...(options.others ?? [])];
+  const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
   const kind = loaderOf((path) => folder.open(path) !== null);
   const written = exportedGraph(graphPath, steps, kind === 'genai');
   const graphs: ManifestFile[] = [];
@@ -98,9 +107,9 @@ export async function exportManifest(
     graphs.push(graph, ...data);
     parts[splitPath(path).name] = data.length;
   }
-  const along = await filesAlong(opened);
-  for (const { path } of opened.components)
-    parts[splitPath(path).name] = along.filter((file) => isDataOf(file, path)).length;
+  const along = (await Promise.all(sources.map(filesAlong))).flat();
+  for (const { path } of sources.flatMap(({ components }) => components))
+    parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
   const configs = await configFiles(folder, removal, {
     kind,
@@ -112,7 +121,9 @@ export async function exportManifest(
     folder.files,
     new Set([
       ...configs.map((file) => file.path),
-      ...decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
+      ...sources.flatMap(({ decoders }) =>
+        decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
+      ),
       readme,
     ]),
     new Set(along),
@@ -123,6 +134,7 @@ export async function exportManifest(
     removal,
     steps,
     graph: written,
+    others: (options.others ?? []).map((other) => other.graphPath),
     components: opened.components,
     architecture: architectureOf(opened.config.raw.config),
     leftOut: leftOutGraphs(leftOut),

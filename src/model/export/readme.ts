@@ -21,6 +21,8 @@ export interface ReadmeFacts {
   steps: readonly StepChoice[];
   /** Path of the decoder graph within the export. */
   graph: string;
+  /** Paths of the other precisions that lost the same blocks. */
+  others: readonly string[];
   /** Graphs of the model that are those of the source. */
   components: readonly GraphComponent[];
   /** The class that config.json names, or null. */
@@ -61,9 +63,15 @@ export function exportReadme(facts: ReadmeFacts): string {
 }
 
 /** The graphs that were not touched, and those that are not here. */
-function componentsSection({ components, leftOut }: ReadmeFacts): string {
+function componentsSection({ graph, others, components, leftOut }: ReadmeFacts): string {
   const along = components.filter(({ role }) => role !== 'with-past').map(({ path }) => code(path));
   const sentences = [
+    ...(others.length > 0
+      ? [
+          `The same blocks are gone from ${list([graph, ...others].map(code))}, which are one ` +
+            'model in several precisions.',
+        ]
+      : []),
     ...(along.length > 0
       ? [
           `Blocks were removed from the decoder alone; ${list(along)} ` +

@@ -83,8 +83,7 @@ export function exportBytes(
   });
   const [first] = parts as [(typeof parts)[number]];
   const entriesOf = (part: (typeof parts)[number], b: number): number =>
-    part.entries[b]! +
-    (part.again ? part.weights[b]!.attention + part.weights[b]!.feedForward : 0);
+    part.entries[b]! + (part.again ? part.weights[b]!.attention + part.weights[b]!.feedForward : 0);
   const feedForwardOf = (part: (typeof parts)[number], b: number): number =>
     part.feedForward[b]! + (part.again ? part.weights[b]!.feedForward : 0);
   const sum = (of: (part: (typeof parts)[number]) => number): number =>

@@ -176,7 +176,8 @@ function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
 function fileBytes(folder: Folder, { decoders, components, whole }: ModelGraphs): number {
   const used = new Set([...decoders, ...components].map(({ path }) => path));
   for (const { model } of [...decoders, whole])
-    for (const { data } of model.graph.initializers.values()) if (isRange(data)) used.add(data.file);
+    for (const { data } of model.graph.initializers.values())
+      if (isRange(data)) used.add(data.file);
   return folder.files.reduce(
     (n, { path, size }) =>
       used.has(path) || components.some((graph) => isDataOf(path, graph.path)) ? n + size : n,
