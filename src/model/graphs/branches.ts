@@ -34,13 +34,13 @@ export function findMerged({ graph }: Model): Merged | null {
     const captured = new Set(capturesOf(branchOf(node, branch)));
     return past.some((name) => captured.has(name));
   };
-  const [first, second] = BRANCHES.map(readsPast);
-  if (first === second) return null;
+  // Where both branches read a past, an empty one serves in the place of none.
+  const withPastWhen = readsPast('then_branch') || !readsPast('else_branch');
   return {
     switch: condition,
-    withPastWhen: first === true,
-    withPast: first ? 'then_branch' : 'else_branch',
-    withoutPast: first ? 'else_branch' : 'then_branch',
+    withPastWhen,
+    withPast: withPastWhen ? 'then_branch' : 'else_branch',
+    withoutPast: withPastWhen ? 'else_branch' : 'then_branch',
   };
 }
 
