@@ -6,6 +6,7 @@ import { type Folder, nameInWords } from '../../onnx/source.ts';
 import { DTYPE_SUFFIX } from '../export/names.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import { type ModelConfig, readConfig } from '../structure/config.ts';
+import { graphNames } from '../structure/roles.ts';
 import type { Structure } from '../structure/structure.ts';
 import { noGraph } from './noGraph.ts';
 import { summarize } from './summarize.ts';
@@ -50,7 +51,7 @@ export async function openModel(folder: Folder, graphPath?: string): Promise<Ope
   const path = graphPath ?? onlyGraph(folder);
   const model = await readModel(folder, path);
   const config = await readConfig(folder);
-  const structure = findBlocks(model, config.layers);
+  const structure = findBlocks(model, config.layers, graphNames(config.raw.genai));
   return {
     folder,
     graphPath: path,
