@@ -7,6 +7,7 @@ import type { Folder } from '../../onnx/source.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import type { ModelConfig } from '../structure/config.ts';
+import { graphNames } from '../structure/roles.ts';
 import type { Structure } from '../structure/structure.ts';
 import { branchModel, findMerged, type Merged, withBranches } from './branches.ts';
 import { pipelineStages } from './genai.ts';
@@ -68,12 +69,14 @@ export async function readGraphs(
         `(${stages.slice(0, 6).join(', ')}), which run one after the other.`,
       'Build the model with its decoder in one graph (without a pipeline) to prune it here.',
     );
+  const names = graphNames(genai);
+  const find: Find = (model) => findBlocks(model, layers, names);
   const model = await readModel(folder, choice.path);
   const past = components.find(({ role }) => role === 'with-past')?.path;
   const decoder =
     past === undefined
-      ? oneFile(choice.path, model, layers)
-      : twoFiles(choice.path, model, past, await readModel(folder, past), layers);
+      ? oneFile(choice.path, model, find)
+      : twoFiles(choice.path, model, past, await readModel(folder, past), find);
   const others = components.filter(({ path }) => path !== past);
   const [{ copies }] = decoder.files;
   const first = copies[0]!;
@@ -94,7 +97,7 @@ export async function readGraphs(
     const { merged } = decoder.whole;
     const source = merged ? branchModel(joined, merged.withoutPast) : joined;
     return {
-      structure: findBlocks(source, layers),
+      structure: find(source),
       decoders: decoder.files,
       whole: { model: joined, path: null, merged },
       components: others,
@@ -107,20 +110,22 @@ export async function readGraphs(
   }
 }
 
+type Find = (model: Model) => Structure;
+
 interface Decoder {
   files: [DecoderFile, ...DecoderFile[]];
   whole: WholeGraph;
 }
 
-function oneFile(path: string, model: Model, layers: number | null): Decoder {
+function oneFile(path: string, model: Model, find: Find): Decoder {
   const merged = findMerged(model);
   if (!merged) {
-    const copies = [findBlocks(model, layers)];
+    const copies = [find(model)];
     const file: DecoderFile = { path, model, copies, assemble: ([only]) => only! };
     return { files: [file], whole: { model, path, merged: null } };
   }
   const order = [merged.withoutPast, merged.withPast] as const;
-  const copies = agreeing(order.map((branch) => findBlocks(branchModel(model, branch), layers)));
+  const copies = agreeing(order.map((branch) => find(branchModel(model, branch))));
   const assemble: DecoderFile['assemble'] = ([without, withPast]) =>
     withBranches(model, {
       [merged.withoutPast]: without!,
@@ -134,10 +139,10 @@ function twoFiles(
   model: Model,
   pastPath: string,
   past: Model,
-  layers: number | null,
+  find: Find,
 ): Decoder {
   const declared = withDeclaredPast(model, past);
-  const [without, withPast] = agreeing([findBlocks(declared, layers), findBlocks(past, layers)]);
+  const [without, withPast] = agreeing([find(declared), find(past)]);
   const whole = mergePair(declared, past);
   return {
     files: [

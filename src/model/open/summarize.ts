@@ -7,6 +7,7 @@ import { isDataOf } from '../graphs/choices.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
+import { lendersOf } from '../structure/removeCaches.ts';
 import { removalObstacle } from '../structure/removeGraph.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 import { exportBytes } from './entries.ts';
@@ -44,6 +45,7 @@ export function summarize(
       graphBytes: entries[b.index] ?? 0,
       ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
       ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
+      ...borrowersOf(structure, b),
       ...stuckSublayers(structure, b),
       ...(b.lacks === null ? {} : { lacks: b.lacks }),
       ...sum(own),
@@ -125,6 +127,13 @@ function sublayerSizes(
     attention: sum(weights.filter((w) => w.sublayer === 'attention')),
     feedForward: sum(weights.filter((w) => w.sublayer !== 'attention')),
   };
+}
+
+/** The blocks that read the cache of this one, where it can be removed together with them. */
+function borrowersOf(structure: Structure, { index }: Block): Pick<BlockSummary, 'borrowers'> {
+  const borrowers = lendersOf(structure)[index]?.borrowers ?? [];
+  const together = borrowers.length > 0 && removalObstacle(structure, [index, ...borrowers]);
+  return together === null ? { borrowers } : {};
 }
 
 /** Why sublayers cannot be removed alone, for blocks whose sublayers can be separated. */

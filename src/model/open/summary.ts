@@ -28,8 +28,10 @@ export interface BlockSummary extends Size {
   graphBytes?: number;
   /** The share of the feed-forward sublayer in `graphBytes`; absent without `hasSublayers`. */
   feedForwardGraphBytes?: number;
-  /** Why it cannot be removed, as a sentence; absent when it can. */
+  /** Why it cannot be removed alone, as a sentence; absent when it can. */
   unremovable?: string;
+  /** Blocks that read its cache; it can be removed together with all of them. */
+  borrowers?: readonly number[];
   /** Why a sublayer cannot be removed alone although `hasSublayers`; absent for those that can. */
   unremovableSublayers?: Partial<Record<Sublayer, string>>;
   /** The sublayer that an earlier removal took; absent when it has both. */

@@ -31,7 +31,7 @@ export function checkStructure(exported: OpenedModel, numBlocks: number): Outcom
       `the config says ${config.layers} layers, the graph has ${withAttention.length} blocks ` +
         'with attention',
     );
-  const order = withAttention.map((block) => block.stateIndex);
+  const order = withAttention.map((block) => block.stateIndex).filter((index) => index >= 0);
   if (order.some((index, k) => k > 0 && index <= (order[k - 1] ?? 0)))
     return failed(`the caches are numbered out of order: ${order.join(', ')}`);
   const states = structure.blocks.reduce((sum, block) => sum + block.states.length, 0);
