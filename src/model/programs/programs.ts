@@ -22,7 +22,7 @@ import {
 } from './rewrites.ts';
 import { cutSideValues } from './sideValues.ts';
 import type { Subgraph } from './subgraph.ts';
-import { copyNode, cutSubgraph, trimSubgraph } from './subgraph.ts';
+import { copyNode, cutSubgraph, replaceValues, trimSubgraph } from './subgraph.ts';
 import { makeSublayers } from './sublayers.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 import { withoutCaches } from './withoutCaches.ts';
@@ -118,7 +118,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
       sublayers ??= makeSublayers(
         ordinals,
         context,
-        (outputs, inside) => prepare(cutSubgraph(structure, nodes, outputs, inside)),
+        (outputs, inside, replace) =>
+          prepare(replaceValues(cutSubgraph(structure, nodes, outputs, inside), replace)),
         roleOf(sourceOf),
       );
       return sublayers;

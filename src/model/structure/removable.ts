@@ -12,7 +12,7 @@ export interface RemovableBlock {
   /** Why the block cannot be removed. */
   unremovable?: string | null;
   /** Why a sublayer of it cannot be removed alone. */
-  unremovableSublayers?: Partial<Record<Sublayer, string>>;
+  unremovableSublayers?: Partial<Record<Sublayer, string>> | null;
 }
 
 /** The first unit of a block that the model does not have, as a sentence, or null. */
