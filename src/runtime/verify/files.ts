@@ -13,6 +13,7 @@ import type { ByteSource } from '../../onnx/source.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { Unit } from '../../units.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
+import { compareStreams } from './residual.ts';
 
 /** Bytes compared at a time. */
 const READ_BYTES = 4 * 2 ** 20;
@@ -74,6 +75,22 @@ export function compareWithPlan(exported: OpenedModel, planned: Model): Outcome 
     `${nodes.size} nodes, ${planned.graph.inputs.length} inputs and ` +
       `${planned.graph.outputs.length} outputs as planned`,
   );
+}
+
+/**
+ * The residual stream of the written graph is that of the source without what the plan removes,
+ * read from both graphs anew. Steps after the removal rewrite nodes: where there are any, the graph
+ * before them is read, which the comparison with the plan holds to the written one.
+ */
+export function checkStream(
+  exported: OpenedModel,
+  source: OpenedModel,
+  removed: readonly Unit[],
+  steps: readonly StepChoice[],
+): Outcome {
+  const { units, names } = planRemoval(source.structure, removed);
+  const written = steps.length === 0 ? exported.structure.model : plannedModel(source, removed, []);
+  return compareStreams(source.structure, units, written, names);
 }
 
 /**
