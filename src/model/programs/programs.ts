@@ -10,6 +10,7 @@ import { COMPARED, comparisonHead, OTHER } from './comparisonHead.ts';
 import { keepEveryPosition } from './everyPosition.ts';
 import type { SourceOf } from './inputs.ts';
 import { inputSources, requireChainable } from './inputs.ts';
+import { kernelObstacle } from './kernels.ts';
 import { appendNll, TARGETS } from './nll.ts';
 import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import {
@@ -47,11 +48,21 @@ export interface ProgramOptions {
  * structural class share a program.
  * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes
  *   embeddings instead of ids, or has inputs or side values that cannot be made from a window
- *   alone; `unsupported-op` for element types that cannot run here.
+ *   alone; `unsupported-op` for element types that cannot run here, and for operators without a
+ *   kernel on this device.
  */
 export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
   const { structure } = opened;
   requireScorable(structure);
+  const lacking = kernelObstacle(structure.graph, options.device);
+  if (lacking !== null)
+    throw new EspalierError(
+      'unsupported-op',
+      lacking,
+      options.device === 'wasm'
+        ? 'Blocks can be removed all the same: the export is written without running it.'
+        : 'Choose the CPU (wasm).',
+    );
   const nodes = withoutCaches(structure);
   const applied = new Map<string, number>();
   let softcap = 0;
