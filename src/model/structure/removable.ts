@@ -25,7 +25,7 @@ export interface RemovableBlock {
    */
   borrowers?: readonly number[];
   /** Why a sublayer of it cannot be removed alone. */
-  unremovableSublayers?: Partial<Record<Sublayer, string>>;
+  unremovableSublayers?: Partial<Record<Sublayer, string>> | null;
 }
 
 /** The first unit of a block that the model does not have, as a sentence, or null. */

@@ -109,12 +109,13 @@ export async function measureCurve(
 }
 
 /**
- * The curve over the 2N sublayers. `known` = the baseline of a curve on the same windows.
+ * The curve over the sublayers that are `removable` alone, 2N at most. `known` = the baseline of a curve on the same windows.
  * @throws EspalierError as `measureCurve`.
  */
 export async function measureSublayers(
   job: CurveJob,
-  divisible: readonly boolean[],
+  numBlocks: number,
+  removable: readonly SublayerUnit[],
   known: Measure | null,
   onEvent: (event: SublayersEvent) => void,
 ): Promise<Omit<SublayersCurve, 'seconds'>> {
@@ -127,8 +128,8 @@ export async function measureSublayers(
       onEvent({ type: 'part', part });
     },
   );
-  const sequence = sequenceOf(divisible.length);
-  const candidates = sublayerCandidates(sequence, (block) => divisible[block] ?? false);
+  const sequence = sequenceOf(numBlocks);
+  const candidates = sublayerCandidates(sequence, (unit) => removable.includes(unit));
   const base = await leaveOutJob(job, sequence, points);
   if (known) base.results.add('original', 0, known.nllPerWindow);
   const found = await leaveOut({

@@ -43,6 +43,7 @@ import {
 } from './curve.ts';
 import { KnownMeasures } from './knownMeasures.ts';
 import { nllPerToken, nllPerWindow } from './planMeasure.ts';
+import { removableBlocks, removableSublayers } from './removableUnits.ts';
 import { SessionStates } from './sessionStates.ts';
 
 export type { Curve, SublayersCurve } from './curve.ts';
@@ -165,10 +166,8 @@ export class ScoreSession {
     onEvent: (event: SublayersEvent) => void,
     store?: CheckpointStore,
   ): Promise<SublayersCurve> {
-    const divisible = this.unremovable.map(
-      (reason, block) => reason === null && Boolean(this.programs.sublayers?.[block]),
-    );
-    if (!divisible.includes(true))
+    const removable = removableSublayers(this.unremovable, this.programs);
+    if (removable.length === 0)
       return Promise.reject(
         new EspalierError(
           'bad-input',
@@ -178,9 +177,10 @@ export class ScoreSession {
       );
     return this.job('parts', windows, { signal, onEvent, store }, async (job) => {
       this.states.plans.clear();
-      await this.context.prepareSublayers(divisible, signal);
+      await this.context.prepareSublayers(removable, signal);
       const baseline = this.known.curve?.baseline ?? null;
-      const sublayers = await measureSublayers(job, divisible, baseline, onEvent);
+      const numBlocks = this.unremovable.length;
+      const sublayers = await measureSublayers(job, numBlocks, removable, baseline, onEvent);
       this.known.sublayers = sublayers;
       return sublayers;
     });
@@ -360,11 +360,7 @@ export class ScoreSession {
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
     const units = sortUnits(removed);
-    const blocks = this.unremovable.map((unremovable, block) => ({
-      unremovable,
-      hasSublayers: Boolean(this.programs.sublayers?.[block]),
-    }));
-    const wrong = unitsObstacle(blocks, units);
+    const wrong = unitsObstacle(removableBlocks(this.unremovable, this.programs), units);
     if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
     return units;
   }

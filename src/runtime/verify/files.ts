@@ -13,6 +13,7 @@ import type { ByteSource, Folder } from '../../onnx/source.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { Unit } from '../../units.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
+import { compareStreams } from './residual.ts';
 
 /** Bytes compared at a time. */
 const READ_BYTES = 4 * 2 ** 20;
@@ -96,6 +97,30 @@ function graphDifference(written: Model, planned: Model): string | null {
   if (nodes.size !== planned.graph.nodes.length)
     return `the graph has ${nodes.size} nodes instead of ${planned.graph.nodes.length}`;
   return null;
+}
+
+/**
+ * The residual stream of the written graph is that of the source without what the plan removes,
+ * read from both graphs anew. Steps after the removal rewrite nodes: where there are any, the graph
+ * before them is read, which the comparison with the plan holds to the written one.
+ */
+export function checkStream(
+  exported: OpenedModel,
+  source: OpenedModel,
+  removed: readonly Unit[],
+  steps: readonly StepChoice[],
+): Outcome {
+  const planned = plannedFiles(source, removed, []);
+  const written = paired(exported, planned);
+  const copies = source.decoders.flatMap((file) => file.copies);
+  let last = passed('');
+  for (const [k, copy] of copies.entries()) {
+    const [found, wanted] = written[k]!;
+    const { units, names } = planRemoval(copy, removed);
+    last = compareStreams(copy, units, steps.length === 0 ? found : wanted, names);
+    if (!last.ok) return last;
+  }
+  return last;
 }
 
 /**

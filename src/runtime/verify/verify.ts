@@ -13,7 +13,13 @@ import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { type Original, originalFailsToo } from './excuse.ts';
-import { checkStructure, compareWithPlan, compareWithSource, plannedFiles } from './files.ts';
+import {
+  checkStream,
+  checkStructure,
+  compareWithPlan,
+  compareWithSource,
+  plannedFiles,
+} from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
   compareDecoding,
@@ -45,6 +51,7 @@ const IN_PARTS = 'likelihood of one window, block by block';
 const STEPS: Readonly<Record<string, ExportStep>> = {
   structure: 'reopen',
   'graph as planned': 'graph',
+  'residual stream': 'graph',
   'bytes of every tensor': 'bytes',
   loads: 'load',
   'likelihood of one window': 'likelihood',
@@ -101,7 +108,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 5;
+  const total = 6;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
@@ -152,6 +159,9 @@ export async function verifyExport(
         planned = plannedFiles(source.opened, source.removed, expected.steps ?? []);
         return compareWithPlan(opened, planned);
       });
+      await check('residual stream', async () =>
+        checkStream(opened, source.opened, source.removed, expected.steps ?? []),
+      );
       await check('bytes of every tensor', async () =>
         planned
           ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>

@@ -81,6 +81,7 @@ export const VERDICTS = {
 const CHECKS: Readonly<Record<string, string>> = {
   structure: 'Structure',
   'graph as planned': 'Graph as planned',
+  'residual stream': 'Residual stream without what was removed',
   'bytes of every tensor': 'Every tensor, byte by byte',
   loads: 'Loads',
   'runs whole': 'Runs as a whole',
