@@ -3,6 +3,7 @@
 import { DataType, isRange, type Model, tensorBytes } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
+import { declaredBlocks } from '../interop/declared.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { removalObstacle } from '../structure/removeGraph.ts';
@@ -87,6 +88,7 @@ export function summarize(
     hiddenSize,
     vocabSize,
     contextLength: config.contextLength,
+    declared: declaredBlocks(config, n),
     canScore,
     problems,
   };
