@@ -141,11 +141,12 @@ for index, layer in enumerate(${owner}.${list}):
             module.layer_idx = index
 
 config = model.config.get_text_config()
+numbers = ("mlp_only_layers", "moe_layers")
 other = ("token", "architectures", "factor", "section", "languages")
 for name, value in list(vars(config).items()):
     if isinstance(value, list) and value:
         # lists of block numbers
-        if name in ("mlp_only_layers", "moe_layers") or name.endswith(("_idxs", "_indices", "_ids")):
+        if name in numbers or name.endswith(("_idxs", "_indices", "_ids")):
             if not any(word in name for word in other):
                 setattr(config, name, [keep.index(i) for i in value if i in keep])
         # layer_types and the like: one entry for each block

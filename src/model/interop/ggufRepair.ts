@@ -36,7 +36,7 @@ assert arch == "${arch}", f"{source} holds {arch}, the plan is for ${arch}"
 count = reader.get_field(f"{arch}.block_count").contents()
 field = reader.get_field(f"{arch}.nextn_predict_layers")
 extra = field.contents() if field else 0  # blocks for multi-token prediction, after the others
-assert count == len(keep) + extra, f"{source} has {count - extra} blocks, the plan leaves {len(keep)}"
+assert count == len(keep) + extra, f"{source} has {count - extra} blocks, not {len(keep)}"
 writer = gguf.GGUFWriter(target, arch, endianess=reader.endianess)
 writer.data_alignment = reader.alignment
 for name, field in reader.fields.items():

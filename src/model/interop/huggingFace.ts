@@ -108,11 +108,11 @@ function inexpressible({ declared, n, keep }: Plan): string | null {
       'would be read by the new positions.'
     );
   if (SHARES_BLOCKS.has(family))
-    return 'Blocks of this family share weights with each other: removing some of them is more than cutting a list.';
+    return 'Blocks of this family share weights with each other, which no list of layers says.';
   if (family.startsWith('gemma4') && kinds && kinds[keep.at(-1) ?? 0] !== 'full_attention')
     return (
-      'Transformers gives the last block of Gemma 4 full attention, whatever its config says, and ' +
-      'the last block that stays has a sliding window. Keep a block with full attention at the end.'
+      'Transformers gives the last block of Gemma 4 full attention, whatever its config says, ' +
+      'and the last block that stays has a sliding window. Keep a block with full attention at the end.'
     );
   for (const [step, offset, what] of [
     ['decoder_sparse_step', null, 'experts'],

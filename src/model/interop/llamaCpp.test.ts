@@ -28,7 +28,7 @@ describe('what repairs the file', () => {
       6,
       [1, 3],
       [`gemma3.attention.sliding_window_pattern = ${FALSE_LAST(3)}`],
-      'every sixth one does not',
+      'every sixth does not',
     ],
     [
       'Gemma 2: two in a row slide',
@@ -36,7 +36,7 @@ describe('what repairs the file', () => {
       4,
       [1],
       ['gemma2.attention.sliding_window_pattern = [True, True, False]'],
-      'every second one does not',
+      'every second does not',
     ],
     [
       'GPT-OSS',
@@ -44,7 +44,7 @@ describe('what repairs the file', () => {
       4,
       [0],
       ['gpt-oss.attention.sliding_window_pattern = [False, True, False]'],
-      'every second one does not',
+      'every second does not',
     ],
     [
       'OLMo 3: a list that is read from its start',

@@ -127,8 +127,8 @@ const ROWS: Readonly<Record<string, Row>> = {
 /** Families whose blocks are alike to llama.cpp: nothing in their files goes by position. */
 const ALIKE = new Set(
   (
-    'llama mistral mixtral qwen2 qwen2moe qwen3 qwen3moe phi phi3 phimoe gemma gpt2 gptneox bloom ' +
-    'falcon falconh1 mpt stablelm starcoder2 cohere olmo olmo2 olmoe granite granitemoe ' +
+    'llama mistral mixtral qwen2 qwen2moe qwen3 qwen3moe phi phi3 phimoe gemma gpt2 gptneox ' +
+    'bloom falcon falconh1 mpt stablelm starcoder2 cohere olmo olmo2 olmoe granite granitemoe ' +
     'hunyuanv1dense ernie45 nemotron ministral3 mistral3 internlm2 glm glm4 exaone arcee seedoss ' +
     'qwen2vl qwen25vl qwen3vl'
   ).split(' '),
@@ -193,8 +193,8 @@ function unrepairable(
     if (!sameList(ofKept(rotary, keep), periodic(keep.length, noRopeEvery)))
       return (
         `llama.cpp leaves every ${nth(noRopeEvery)} block without rotary positions, counted in ` +
-        'the pruned file, and no key of the file changes that. After this plan other blocks stand ' +
-        'there, so it would be another model.'
+        'the pruned file, and no key of the file changes that. After this plan other blocks ' +
+        'stand there, so it would be another model.'
       );
   }
   const step = expertsEvery === undefined ? 1 : (declared.numbers[expertsEvery] ?? 1);
@@ -241,8 +241,8 @@ function slidingRemark(
     (slides === 'list'
       ? `llama.cpp reads which of the ${n} blocks slide from the start of a list that ` +
         'llama-quantize leaves as it was'
-      : `llama.cpp decides by position which blocks slide (every ${nth(slides.period)} one does not)`) +
-      `: the pruned file is another model until ${key} is a list of booleans for the blocks that ` +
+      : `llama.cpp decides by position which blocks slide: every ${nth(slides.period)} does not`) +
+      `. The pruned file is another model until ${key} is a list of booleans for the blocks that ` +
       'stay.',
   );
 }
@@ -275,8 +275,8 @@ function countRemark(
     const key = `${arch}.leading_dense_block_count`;
     set[key] = denseLeft;
     warnings.push(
-      `The first ${leading} blocks have no experts, of which ${denseLeft} stay: llama.cpp refuses ` +
-        `the pruned file until ${key} is ${denseLeft}.`,
+      `The first ${leading} blocks have no experts, of which ${denseLeft} stay: llama.cpp ` +
+        `refuses the pruned file until ${key} is ${denseLeft}.`,
     );
   }
   const borrowers = declared.trailing.num_kv_shared_layers ?? 0;
