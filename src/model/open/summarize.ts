@@ -5,6 +5,7 @@ import type { Folder } from '../../onnx/source.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { isDataOf } from '../graphs/choices.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
+import { declaredBlocks } from '../interop/declared.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { lendersOf } from '../structure/removeCaches.ts';
@@ -94,6 +95,7 @@ export function summarize(
     hiddenSize,
     vocabSize,
     contextLength: config.contextLength,
+    declared: declaredBlocks(config, n),
     canScore,
     problems,
   };

@@ -1,6 +1,7 @@
 // What is known about a model before any weight is read, as plain data for the page and `inspect`.
 
 import type { Sublayer } from '../../units.ts';
+import type { DeclaredBlocks } from '../interop/declared.ts';
 
 /**
  * Parameters (elements of weight tensors; quantised ones count unpacked, scales and zero points do
@@ -82,6 +83,8 @@ export interface ModelSummary {
   vocabSize: number;
   /** Longest context the config declares, or null. */
   contextLength: number | null;
+  /** What the configs say about single blocks, which other tools read by position. */
+  declared?: DeclaredBlocks;
   /** False when perplexity cannot be computed; `problems` says why. */
   canScore: boolean;
   problems: Problem[];
