@@ -134,7 +134,7 @@ async function checkFolder(
   let there = false;
   try {
     folder = await nodeFolder(join(root, entry.folder));
-    const graph = graphOf(entry, folder);
+    const graph = graphOf(entry);
     there = folder.files.some(({ path }) => (graph ? path === graph : path.endsWith('.onnx')));
     const model = await openModel(folder, graph);
     opened = true;

@@ -4,7 +4,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EspalierError } from '../../errors.ts';
-import { listGraphs } from '../../model/open/open.ts';
 
 /** The part of an entry that is checked. */
 export interface CorpusEntry {
@@ -81,17 +80,6 @@ export const blocksOf = ({ numBlocks, configNumLayers }: CorpusEntry): number | 
 export const hasNoKernel = ({ notes }: CorpusEntry): boolean =>
   notes?.some((note) => NO_KERNEL.test(note)) ?? false;
 
-/**
- * Path of the graph to open, or undefined when the folder itself says which: where a folder of
- * several parts is one choice, that is left to opening it.
- */
-export function graphOf(
-  entry: CorpusEntry,
-  folder: Parameters<typeof listGraphs>[0],
-): string | undefined {
-  const named = entry.file ?? entry.components?.decoder;
-  if (named !== undefined) return named;
-  const graphs = listGraphs(folder);
-  if (graphs.length < 2) return undefined;
-  return graphs.find(({ path }) => /(^|\/)decoder/.test(path))?.path;
-}
+/** Path of the graph to open, or undefined when the folder holds one model. */
+export const graphOf = (entry: CorpusEntry): string | undefined =>
+  entry.file ?? entry.components?.decoder;

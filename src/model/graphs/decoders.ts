@@ -134,13 +134,7 @@ function oneFile(path: string, model: Model, find: Find): Decoder {
   return { files: [{ path, model, copies, assemble }], whole: { model, path, merged } };
 }
 
-function twoFiles(
-  path: string,
-  model: Model,
-  pastPath: string,
-  past: Model,
-  find: Find,
-): Decoder {
+function twoFiles(path: string, model: Model, pastPath: string, past: Model, find: Find): Decoder {
   const declared = withDeclaredPast(model, past);
   const [without, withPast] = agreeing([find(declared), find(past)]);
   const whole = mergePair(declared, past);
