@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import { indistinguishable, pairedInterval } from './bootstrap.ts';
-import { mean, measureWindows, perplexity } from './perplexity.ts';
+import { hasNumbers, mean, measureWindows, perplexity, riseOf } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import { endLocks, lowest, noiseGroups, removalOrder } from './ranking.ts';
 import { chartScale } from './scales.ts';
@@ -15,6 +15,7 @@ const blocks = sample.loo_nll_per_sample.map((nllPerWindow, index) => ({
   index,
   ...measureWindows(nllPerWindow),
 }));
+const baseline = Math.log(sample.baseline_ppl);
 
 describe('xoshiro128**', () => {
   it('gives the published first outputs of state 1, 2, 3, 4', () => {
@@ -91,7 +92,7 @@ describe('paired bootstrap', () => {
   });
 
   it('finds 13 of the 15 neighbours of the sample order alike', () => {
-    const order = removalOrder(blocks);
+    const order = removalOrder(blocks, baseline);
     const alike = order
       .slice(1)
       .filter((index, i) =>
@@ -113,11 +114,11 @@ describe('paired bootstrap', () => {
 
 describe('ranking', () => {
   it('gives the golden order of the sample', () => {
-    expect(removalOrder(blocks)).toEqual(sample.ppl_order);
+    expect(removalOrder(blocks, baseline)).toEqual(sample.ppl_order);
   });
 
   it('groups blocks within noise of each other in order, each block once', () => {
-    const groups = noiseGroups(blocks);
+    const groups = noiseGroups(blocks, baseline);
     expect(groups.flat()).toEqual(sample.ppl_order);
     expect(groups.length).toBeGreaterThan(2);
     expect(groups.at(-1)).toEqual([0]);
@@ -126,9 +127,18 @@ describe('ranking', () => {
 
   it('leaves refused blocks out and puts numbers that are none last', () => {
     const row = (index: number, nll: number) => ({ index, nll, nllPerWindow: [nll, nll] });
-    expect(
-      removalOrder([row(0, Number.NaN), row(1, 2), { ...row(2, 0), refused: 'why' }, row(3, 2)]),
-    ).toEqual([1, 3, 0]);
+    const rows = [row(0, Number.NaN), row(1, 2), { ...row(2, 0), refused: 'why' }, row(3, 2)];
+    expect(removalOrder(rows, 1.5)).toEqual([1, 3, 0]);
+  });
+
+  it('ranks nothing where the model itself gives no numbers', () => {
+    for (const nll of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(removalOrder(blocks, nll)).toEqual([]);
+      expect(noiseGroups(blocks, nll)).toEqual([]);
+      expect(hasNumbers({ nll })).toBe(false);
+      expect(riseOf(nll, 3)).toBeNaN();
+    }
+    expect(riseOf(3, Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('respects locks and refuses what they leave no room for', () => {

@@ -81,7 +81,12 @@ export interface KnownCriterion {
   criterion: Criterion;
   /** Low = safe to remove; NaN or missing where there is none. */
   scores(options: CriterionOptions): readonly number[];
-  /** Of criteria that remove neighbours: `[n - 1][l]`, n blocks from block l on. */
+  /** False where the model gave no numbers: the scores are no ranking, and nothing is taken. */
+  ranks: boolean;
+  /**
+   * Of criteria that remove neighbours: `[n - 1][l]`, n blocks from block l on. Null for others,
+   * and where the scores are no ranking.
+   */
   spans: readonly (readonly number[])[] | null;
   take(options: CriterionOptions): Take;
 }
@@ -89,10 +94,13 @@ export interface KnownCriterion {
 /** @param data of the source that the criterion needs */
 export function known(criterion: Criterion, data: SourceData[SourceName]): KnownCriterion {
   const scores = (options: CriterionOptions) => criterion.scores(data, options);
-  const spans = criterion.contiguous?.spans(data) ?? null;
+  const ranks = criterion.ranks?.(data) ?? true;
+  const spans = (ranks && criterion.contiguous?.spans(data)) || null;
+  if (!ranks) return { criterion, scores, ranks, spans, take: () => () => [] };
   return {
     criterion,
     scores,
+    ranks,
     spans,
     take: (options) =>
       spans

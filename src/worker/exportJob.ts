@@ -17,6 +17,7 @@ import type { OpenedModel } from '../model/open/open.ts';
 import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
+import { whyNoNumbers } from '../runtime/verify/runs.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
@@ -96,6 +97,10 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const nll = routed
     ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal, onBlock))
     : null;
+  const noNumbers =
+    routed && nll
+      ? await unlessNotHere(() => whyNoNumbers(routed.session, nll, ids, signal))
+      : null;
   throwIfCancelled(signal);
 
   const writing = performance.now();
@@ -127,6 +132,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
       window: [...ids],
       nll,
       nllObstacle,
+      noNumbers: noNumbers ?? undefined,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { folder: source, graph: opened.graphPath, removed },
       steps,

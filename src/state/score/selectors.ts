@@ -59,7 +59,9 @@ export const groupsOf = derive(
   (state: StudioState) => [state.score.curve],
   (curve) =>
     curve && hasIntervals(curve.result.baseline)
-      ? noiseGroups(curve.result.blocks).filter((group) => group.length > 1)
+      ? noiseGroups(curve.result.blocks, curve.result.baseline.nll).filter(
+          (group) => group.length > 1,
+        )
       : [],
 );
 
