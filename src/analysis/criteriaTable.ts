@@ -81,7 +81,7 @@ interface Spec<S extends SourceName> {
   /** Blocks, least important first, where it is not simply that of the scores. */
   order?(data: SourceData[S]): readonly number[];
   /** False where the model gave no numbers: its scores then rank nothing. Absent: always true. */
-  ranks?(data: SourceData[S]): boolean;
+  isRanking?(data: SourceData[S]): boolean;
   /** Of criteria that remove neighbours only. */
   contiguous?: {
     /** `[n - 1][l]`: the score of n blocks from block l on. */
@@ -115,7 +115,7 @@ const ROWS = [
       return scores;
     },
     order: ({ order }) => order,
-    ranks: ({ blocks, order }) => order.length > 0 || blocks.every(({ refused }) => refused),
+    isRanking: ({ blocks, order }) => order.length > 0 || blocks.every(({ refused }) => refused),
   },
   {
     name: 'mag-l1',
@@ -144,7 +144,7 @@ const ROWS = [
     formula: '1 - mean over tokens of cos(h_n, h_(n+1))',
     source: 'Men et al., ShortGPT (2024)',
     scores: ({ blockInfluence }) => blockInfluence,
-    ranks: hasFiniteStates,
+    isRanking: hasFiniteStates,
   },
   {
     name: 'angular',
@@ -154,7 +154,7 @@ const ROWS = [
     formula: 'mean over windows of arccos(cos(h_l, h_(l+n))) / pi, last token, n blocks from l on',
     source: 'Gromov et al., The Unreasonable Ineffectiveness of the Deeper Layers (2024)',
     scores: ({ angular }, { span }) => angular[span - 1] ?? [],
-    ranks: hasFiniteStates,
+    isRanking: hasFiniteStates,
     contiguous: {
       spans: ({ angular }) => angular,
       words: (distance) => `${(distance * 180).toFixed(1)} degrees`,

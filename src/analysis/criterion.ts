@@ -82,7 +82,7 @@ export interface KnownCriterion {
   /** Low = safe to remove; NaN or missing where there is none. */
   scores(options: CriterionOptions): readonly number[];
   /** False where the model gave no numbers: the scores are no ranking, and nothing is taken. */
-  ranks: boolean;
+  isRanking: boolean;
   /**
    * Of criteria that remove neighbours: `[n - 1][l]`, n blocks from block l on. Null for others,
    * and where the scores are no ranking.
@@ -94,13 +94,13 @@ export interface KnownCriterion {
 /** @param data of the source that the criterion needs */
 export function known(criterion: Criterion, data: SourceData[SourceName]): KnownCriterion {
   const scores = (options: CriterionOptions) => criterion.scores(data, options);
-  const ranks = criterion.ranks?.(data) ?? true;
-  const spans = (ranks && criterion.contiguous?.spans(data)) || null;
-  if (!ranks) return { criterion, scores, ranks, spans, take: () => () => [] };
+  const isRanking = criterion.isRanking?.(data) ?? true;
+  const spans = (isRanking && criterion.contiguous?.spans(data)) || null;
+  if (!isRanking) return { criterion, scores, isRanking, spans, take: () => () => [] };
   return {
     criterion,
     scores,
-    ranks,
+    isRanking,
     spans,
     take: (options) =>
       spans

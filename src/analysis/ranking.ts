@@ -13,13 +13,8 @@ export interface Ranked {
   refused?: string;
 }
 
-/**
- * Block indices by NLL without the block, least important first; ties by index, NaN last. Empty
- * where the model itself gives no numbers: what is left out then ranks nothing.
- * @param baselineNll mean NLL of the whole model, nats per token
- */
-export function removalOrder(blocks: readonly Ranked[], baselineNll: number): number[] {
-  if (!Number.isFinite(baselineNll)) return [];
+/** Block indices by NLL without the block, least important first; ties by index, NaN last. */
+export function removalOrder(blocks: readonly Ranked[]): number[] {
   const key = (block: Ranked): number =>
     Number.isNaN(block.nll) ? Number.POSITIVE_INFINITY : block.nll;
   return blocks
@@ -31,14 +26,13 @@ export function removalOrder(blocks: readonly Ranked[], baselineNll: number): nu
 /**
  * Groups of blocks within noise of each other (paired bootstrap, 95 %). Each block is compared with
  * the lowest of its group, not with its neighbour, so that many small steps do not make one group.
- * @param baselineNll as `removalOrder`
  * @returns every ranked block once, in removal order.
  */
-export function noiseGroups(blocks: readonly Ranked[], baselineNll: number): number[][] {
+export function noiseGroups(blocks: readonly Ranked[]): number[][] {
   const byIndex = new Map(blocks.map((block) => [block.index, block]));
   const groups: number[][] = [];
   let lowest: Ranked | null = null;
-  for (const index of removalOrder(blocks, baselineNll)) {
+  for (const index of removalOrder(blocks)) {
     const block = byIndex.get(index)!;
     if (lowest && indistinguishable(block.nllPerWindow, lowest.nllPerWindow))
       groups.at(-1)!.push(index);

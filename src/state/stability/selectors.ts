@@ -110,7 +110,7 @@ export const stabilityView = derive(
         .map(({ spearman }) => spearman!);
       return own.length > 0 ? own.reduce((sum, value) => sum + value, 0) / own.length : null;
     });
-    const lowestOf = runs.map(({ blocks }) => lowestFree(removalOrder(blocks, 0), k, locked));
+    const lowestOf = runs.map(({ blocks }) => lowestFree(removalOrder(blocks), k, locked));
     const all = known.map(({ spearman }) => spearman!);
     return {
       ...stability,
