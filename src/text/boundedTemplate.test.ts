@@ -26,6 +26,11 @@ describe('chat templates', () => {
     ['a long range', `{{ range(${MAX_RANGE + 1}) }}`],
     ['a range without end', '{{ range(0, 5, 0) }}'],
     ['a macro that calls itself', '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}'],
+    ['a long replacement', "{{ ('a' * 100000).replace('a', 'b' * 100000) }}"],
+    ['a long join', "{{ range(9000) | join('b' * 100000) }}"],
+    ['a wide place', "{{ '%999999999s' % 1 }}{{ '1'.zfill(999999999) }}"],
+    ['a deep expression', `{{ ${'('.repeat(5000)}1${')'.repeat(5000)} }}`],
+    ['deep blocks', '{% if 1 %}'.repeat(5000) + '{% endif %}'.repeat(5000)],
     ['a long template', 'x'.repeat(MAX_TEMPLATE_CHARS + 1)],
   ])('%s end in a coded error', (_, source) => {
     const start = performance.now();
@@ -58,6 +63,13 @@ describe('chat templates', () => {
 
   it('name the bound', () => {
     expect(() => render(loop(2, 'x'))).toThrow(`it does not end within ${MAX_STEPS} steps`);
+  });
+
+  it('read white space once', () => {
+    const blanks = ' '.repeat(120_000);
+    expect(render(`${blanks}x{%- if true -%}${blanks}y{% endif %}`)).toBe(`${blanks}xy`);
+    const template = boundedTemplate('{{ text | trim | length }}{{ text.rstrip() | length }}');
+    expect(template({ text: `a${blanks}b` })).toBe('120002120002');
   });
 
   it('may be long conversations', () => {

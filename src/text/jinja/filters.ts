@@ -11,6 +11,7 @@ import {
   isTrue,
   lengthOf,
   numberOf,
+  requireShort,
   TemplateError,
   textOf,
   Undefined,
@@ -34,9 +35,9 @@ function indent(value: Value, given: Given): string {
     throw new TemplateError('the width of indent should be a number or a text');
   if (typeof width === 'number' && width > 10_000) throw new TemplateError('indent is too wide');
   const by = typeof width === 'string' ? width : ' '.repeat(Math.max(0, width));
-  const out = lines(`${value}\n`)
-    .map((line, k) => (k > 0 && (blank || line !== '') ? by + line : line))
-    .join('\n');
+  const all = lines(`${value}\n`);
+  requireShort(value.length + all.length * by.length);
+  const out = all.map((line, k) => (k > 0 && (blank || line !== '') ? by + line : line)).join('\n');
   return first ? by + out : out;
 }
 

@@ -1,6 +1,15 @@
 // Texts with places for values: the operator % and the method format.
 
-import { Float, numberOf, repr, TemplateError, textOf, unsupported, type Value } from './values.ts';
+import {
+  Float,
+  numberOf,
+  repr,
+  requireShort,
+  TemplateError,
+  textOf,
+  unsupported,
+  type Value,
+} from './values.ts';
 
 /** `text % values`, with %s, %r, %d and %f. */
 export function formatted(text: string, values: readonly Value[]): string {
@@ -12,6 +21,7 @@ export function formatted(text: string, values: readonly Value[]): string {
       const value = values[used++];
       if (value === undefined) throw new TemplateError('too few values for a text with places');
       const shown = one(kind, value, digits, whole);
+      requireShort(Number(width));
       if (left) return shown.padEnd(Number(width));
       return shown.padStart(Number(width), zero ? '0' : ' ');
     },

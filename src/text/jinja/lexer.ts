@@ -24,7 +24,7 @@ const RAW_END = new RegExp(
 const COMMENT_END = new RegExp(`\\+#\\}|-#\\}${SPACE}*|#\\}\\n?`, 'g');
 const BLOCK_END = new RegExp(`\\+%\\}|-%\\}${SPACE}*|%\\}\\n?`, 'y');
 const VARIABLE_END = new RegExp(`-\\}\\}${SPACE}*|\\}\\}`, 'y');
-const ENDS_IN_SPACE = new RegExp(`${SPACE}+$`);
+const ONE_SPACE = new RegExp(SPACE);
 const ALL_SPACE = new RegExp(`^${SPACE}+$`);
 const SPACES = new RegExp(`${SPACE}+`, 'y');
 const FLOAT = /(?<!\.)\d+(?:_\d+)*(?:(?:\.\d+(?:_\d+)*)?e[+-]?\d+(?:_\d+)*|\.\d+(?:_\d+)*)/iy;
@@ -82,9 +82,16 @@ export function tokenize(template: string): Token[] {
   return tokens;
 }
 
+/** A text without the white space at its end. */
+export function withoutEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && ONE_SPACE.test(text[end - 1]!)) end--;
+  return text.slice(0, end);
+}
+
 /** The text before a tag without what the tag takes of it. */
 function beforeTag(text: string, sign: string, variable: boolean, lineStarts: boolean): string {
-  if (sign === '-') return text.replace(ENDS_IN_SPACE, '');
+  if (sign === '-') return withoutEnd(text);
   if (sign === '+' || variable) return text;
   const line = text.lastIndexOf('\n') + 1;
   if (line === 0 && !lineStarts) return text;

@@ -2,13 +2,14 @@
 
 import { Given } from './arguments.ts';
 import { braceFormatted } from './format.ts';
-import { SPACE } from './lexer.ts';
+import { SPACE, withoutEnd } from './lexer.ts';
 import {
   Callable,
   equal,
   iterate,
   keyOf,
   type Mapping,
+  requireShort,
   TemplateError,
   Tuple,
   Undefined,
@@ -60,7 +61,6 @@ const OTHER_TEXT_METHODS = new Set(
 );
 
 const START = new RegExp(`^${SPACE}+`);
-const END = new RegExp(`${SPACE}+$`);
 
 /** Without characters of a set at its ends; null = white space. */
 export function stripped(
@@ -71,7 +71,7 @@ export function stripped(
 ): string {
   if (chars === null) {
     const begun = left ? text.replace(START, '') : text;
-    return right ? begun.replace(END, '') : begun;
+    return right ? withoutEnd(begun) : begun;
   }
   const all = [...text];
   let [from, to] = [0, all.length];
@@ -100,11 +100,14 @@ export function capitalized(text: string): string {
 /** Replaces at most `count` times; null = always. */
 export function replaced(text: string, old: string, by: string, count: number | null): string {
   if (count === null || count < 0) {
+    const times = old === '' ? text.length + 1 : text.split(old).length - 1;
+    requireShort(text.length + times * by.length);
     if (old !== '') return text.replaceAll(old, () => by);
     return by + [...text].map((char) => char + by).join('');
   }
   const parts = old === '' ? ['', ...text, ''] : text.split(old);
   const kept = Math.min(count, parts.length - 1);
+  requireShort(text.length + kept * by.length);
   return (
     parts.slice(0, kept + 1).join(by) +
     parts
@@ -231,13 +234,16 @@ const TEXT_METHODS: Readonly<Record<string, Method<string>>> = {
   islower: (text) => /\p{Ll}/u.test(text) && !/[\p{Lu}\p{Lt}]/u.test(text),
   isspace: all(new RegExp(`^${SPACE}+$`)),
   isupper: (text) => /\p{Lu}/u.test(text) && !/[\p{Ll}\p{Lt}]/u.test(text),
-  join: (text, given) =>
-    iterate(given.need('iterable'))
+  join: (text, given) => {
+    const parts = iterate(given.need('iterable'));
+    requireShort(parts.length * text.length);
+    return parts
       .map((part) => {
         if (typeof part === 'string') return part;
         throw new TemplateError('join() takes texts only');
       })
-      .join(text),
+      .join(text);
+  },
   ljust: padded((text, room, fill) => text + fill.repeat(room)),
   lower: (text) => text.toLowerCase(),
   lstrip: (text, given) => stripped(text, charsOf(given), true, false),
@@ -265,8 +271,10 @@ const TEXT_METHODS: Readonly<Record<string, Method<string>>> = {
   title,
   upper: (text) => text.toUpperCase(),
   zfill: (text, given) => {
+    const width = given.whole('width');
+    requireShort(width);
     const [, sign = '', digits = ''] = /^([-+]?)(.*)$/s.exec(text) ?? [];
-    return sign + digits.padStart(given.whole('width') - sign.length, '0');
+    return sign + digits.padStart(width - sign.length, '0');
   },
 };
 

@@ -10,6 +10,7 @@ import {
   iterate,
   Lazy,
   orUndefined,
+  requireShort,
   TemplateError,
   Tuple,
   textOf,
@@ -124,9 +125,9 @@ function map(value: Value, given: Given, runner: Runner): Value {
 function join(value: Value, given: Given): string {
   const between = textOf(given.or('d', ''));
   const get = getter(given.next('attribute'));
-  return iterate(value)
-    .map((one) => textOf(get(one)))
-    .join(between);
+  const parts = iterate(value).map((one) => textOf(get(one)));
+  requireShort(parts.reduce((sum, { length }) => sum + length + between.length, 0));
+  return parts.join(between);
 }
 
 function sum(value: Value, given: Given): Value {

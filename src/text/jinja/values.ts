@@ -97,6 +97,14 @@ export type Value =
   | Callable
   | Attributes;
 
+/** Most characters that one operation makes. */
+const MAX_TEXT = 4_000_000;
+
+/** @throws TemplateError before a text of more characters than any prompt has is made */
+export function requireShort(chars: number): void {
+  if (chars > MAX_TEXT) throw new TemplateError('a text is too long');
+}
+
 /** The name of a value's type in messages. */
 export function typeName(value: Value): string {
   if (value === null) return 'None';
