@@ -7,6 +7,7 @@ import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import { type Bytes, type Folder, type FolderFile, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
+import { type ModelRoot, withinTop } from '../open/root.ts';
 import { MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -47,6 +48,7 @@ export interface Manifest {
 export interface ExportSource {
   folder: Folder;
   graphPath: string;
+  root: ModelRoot;
   structure: Structure;
   config: { headSize: number | null; family: string };
 }
@@ -82,31 +84,27 @@ export async function exportManifest(
   removed: readonly Unit[],
   options: ExportOptions,
 ): Promise<Manifest> {
-  const { folder, graphPath, structure } = opened;
+  const { folder, graphPath, root, structure } = opened;
   const removal = planRemoval(structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
   const model = exportedModel(opened, removal, steps);
-  const kind = loaderOf((path) => folder.open(path) !== null);
+  const kind = loaderOf((path) => root.folder.open(path) !== null);
   if (kind === 'transformers.js') nameHeadSize(model, structure, opened.config.headSize);
 
-  const written = exportedGraph(graphPath, steps, kind === 'genai');
+  const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
   const [graph, ...data] = await graphFiles(folder, written, model, kind, options.partBytes);
   const dtype = writtenDtype(steps);
-  const configs = await configFiles(folder, removal, {
+  const configs = await configFiles(opened, removal, {
     kind,
     graph: splitPath(written).name,
     parts: data.length,
     ...(dtype ? { precision: { dtype, caches: cacheType(structure, model) } } : {}),
   });
-  const readme = await readmePath(folder);
-  const { copied, leftOut } = sortFiles(
-    folder.files,
-    new Set([
-      ...configs.map((file) => file.path),
-      graphPath,
-      ...weightFiles(structure.model),
-      readme,
-    ]),
+  const readme = await readmePath(folder, root);
+  const { copied, leftOut } = await sortFiles(
+    folder,
+    root,
+    new Set([...root.configs, graphPath, ...weightFiles(structure.model), root.top + readme]),
   );
   const provenance = await provenanceOf(opened, removal, steps, options);
   const text = exportReadme({
@@ -121,7 +119,7 @@ export async function exportManifest(
     graph,
     ...data,
     ...configs,
-    ...copied.map(copy),
+    ...copied.map((file) => copy(file, withinTop(root, file.path))),
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
@@ -155,27 +153,24 @@ async function graphFiles(
 
 /** The configs that the folder has, counting the blocks that keep their attention. */
 async function configFiles(
-  folder: Folder,
+  { folder, root }: ExportSource,
   { before, keptLayers }: Removal,
   { kind, ...written }: WrittenGraph & { kind: Loader },
 ): Promise<ManifestFile[]> {
   const files: ManifestFile[] = [];
-  const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
-  if (config !== null) {
+  for (const path of root.configs) {
+    const text = (await readText(folder, path, MAX_CONFIG_BYTES)) ?? '';
     const told = kind === 'transformers.js' ? written : null;
-    const pruned = prunedConfigJson(config, before.length, keptLayers, told);
-    files.push(whole('config.json', encode(pruned)));
-  }
-  const genai = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
-  if (genai !== null) {
-    const pruned = prunedGenaiConfig(genai, before.length, keptLayers);
-    files.push(whole('genai_config.json', encode(pruned)));
+    const pruned = path.endsWith('genai_config.json')
+      ? prunedGenaiConfig(text, before.length, keptLayers)
+      : prunedConfigJson(text, before.length, keptLayers, told);
+    files.push(whole(withinTop(root, path), encode(pruned)));
   }
   return files;
 }
 
 async function provenanceOf(
-  { folder, graphPath, structure, config }: ExportSource,
+  { folder, graphPath, root, structure, config }: ExportSource,
   { units, remaining, complete, renumbering }: Removal,
   steps: readonly StepChoice[],
   options: ExportOptions,
@@ -183,10 +178,10 @@ async function provenanceOf(
   return {
     app: options.app,
     source: {
-      name: folder.name,
+      name: root.folder.name,
       family: config.family,
       numBlocks: structure.blocks.length,
-      ...(await identify(folder, graphPath, structure.model)),
+      ...(await identify({ folder, graphPath, root }, structure.model)),
     },
     removed: [...units],
     renumbering,
@@ -227,14 +222,19 @@ function retypedValues({ model }: Structure, { graph }: Model): ReadmeFacts['ret
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */
-async function readmePath(folder: Folder): Promise<string> {
-  const theirs = folder.files.find(({ path }) => /^readme(\.(md|txt|rst))?$/i.test(path));
+async function readmePath(folder: Folder, root: ModelRoot): Promise<string> {
+  const theirs = folder.files.find(
+    ({ path }) =>
+      path.startsWith(root.top) && /^readme(\.(md|txt|rst))?$/i.test(path.slice(root.top.length)),
+  );
   if (!theirs) return 'README.md';
   const start = await openFile(folder, theirs.path).read(
     0,
     Math.min(theirs.size, README_MARK.length),
   );
-  return new TextDecoder().decode(start) === README_MARK ? theirs.path : 'ESPALIER.md';
+  return new TextDecoder().decode(start) === README_MARK
+    ? withinTop(root, theirs.path)
+    : 'ESPALIER.md';
 }
 
 /** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */
@@ -276,8 +276,8 @@ function splitPath(path: string): { directory: string; name: string } {
   return { directory: path.slice(0, slash), name: path.slice(slash) };
 }
 
-function copy({ path, size }: FolderFile): ManifestFile {
-  return { path, size, parts: [{ file: path, offset: 0, length: size }] };
+function copy({ path, size }: FolderFile, written: string): ManifestFile {
+  return { path: written, size, parts: [{ file: path, offset: 0, length: size }] };
 }
 
 function whole(path: string, bytes: Uint8Array): ManifestFile {

@@ -12,7 +12,6 @@ import {
   type Tensor,
   type ValueInfo,
 } from '../../onnx/graph.ts';
-import type { Folder } from '../../onnx/source.ts';
 import { exportedModel } from '../export/apply.ts';
 import { dataFileName, innerRanges, layOut } from '../export/layout.ts';
 import { exportedGraph } from '../export/names.ts';
@@ -20,6 +19,7 @@ import { exportSteps, type StepChoice } from '../export/steps.ts';
 import { planRemoval } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
+import type { ModelPlace, ModelRoot } from './root.ts';
 import type { WrittenSizes } from './size.ts';
 
 /** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
@@ -45,12 +45,11 @@ export interface ExportBytes {
  */
 export function exportBytes(
   structure: Structure,
-  folder: Folder,
-  graphPath: string,
+  { graphPath, root }: Pick<ModelPlace, 'graphPath' | 'root'>,
   steps: readonly StepChoice[] = [],
 ): ExportBytes {
-  const model = modelToExport(structure, folder, steps);
-  const genai = folder.open('genai_config.json') !== null;
+  const model = modelToExport(structure, root, steps);
+  const genai = root.folder.open('genai_config.json') !== null;
   const written = exportedGraph(graphPath, steps, genai);
   const layout = layOut(
     model.graph,
@@ -148,10 +147,10 @@ export function exportBytes(
 
 /** What an export writes after `steps`, as plain data for `planSize`. */
 export function writtenSizes(
-  { structure, folder, graphPath }: { structure: Structure; folder: Folder; graphPath: string },
+  { structure, ...at }: { structure: Structure } & Pick<ModelPlace, 'graphPath' | 'root'>,
   steps: readonly StepChoice[],
 ): WrittenSizes {
-  const sizes = exportBytes(structure, folder, graphPath, steps);
+  const sizes = exportBytes(structure, at, steps);
   const { total, entries, feedForward, weights, cacheRatio } = sizes;
   const blocks = weights.map((own, b) => ({
     attention: own.attention + entries[b]! - feedForward[b]!,
@@ -173,9 +172,9 @@ function feedForwardValues(structure: Structure): (value: string) => boolean {
 }
 
 /** The model that an export without removals writes; the source itself when that cannot be made. */
-function modelToExport(structure: Structure, folder: Folder, steps: readonly StepChoice[]): Model {
+function modelToExport(structure: Structure, root: ModelRoot, steps: readonly StepChoice[]): Model {
   try {
-    return exportedModel({ structure, folder }, planRemoval(structure, []), exportSteps([], steps));
+    return exportedModel({ structure, root }, planRemoval(structure, []), exportSteps([], steps));
   } catch (error) {
     if (error instanceof EspalierError && steps.length === 0) return structure.model;
     throw error;

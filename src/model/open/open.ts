@@ -3,41 +3,26 @@
 import { EspalierError } from '../../errors.ts';
 import { readModel } from '../../onnx/read.ts';
 import { type Folder, nameInWords } from '../../onnx/source.ts';
-import { DTYPE_SUFFIX } from '../export/names.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import { type ModelConfig, readConfig } from '../structure/config.ts';
 import type { Structure } from '../structure/structure.ts';
+import { currentGraphs } from './graphs.ts';
 import { noGraph } from './noGraph.ts';
+import { findRoot, type ModelRoot } from './root.ts';
 import { summarize } from './summarize.ts';
-import type { GraphChoice, ModelSummary } from './summary.ts';
+import type { ModelSummary } from './summary.ts';
 
 /** A model whose structure is known. */
 export interface OpenedModel {
+  /** What was opened, which may hold more than this model. */
   folder: Folder;
   /** Path of the graph file within the folder. */
   graphPath: string;
+  /** Where its config and tokenizer are, and how much of the folder is this model. */
+  root: ModelRoot;
   structure: Structure;
   config: ModelConfig;
   summary: ModelSummary;
-}
-
-/**
- * The ONNX files of a folder of any layout, shortest path first. `dtype` is taken from the name;
- * the real one is known once the graph is opened.
- */
-export function listGraphs(folder: Folder): GraphChoice[] {
-  const graphs = folder.files.filter(
-    (f) =>
-      f.path.toLowerCase().endsWith('.onnx') &&
-      !f.path.split('/').some((part) => part.startsWith('.')),
-  );
-  return graphs
-    .map(({ path, size }) => ({
-      path,
-      dtype: dtypeOfName(path),
-      bytes: folder.files.reduce((n, f) => n + (isDataOf(f.path, path) ? f.size : 0), size),
-    }))
-    .sort((a, b) => a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
 }
 
 /**
@@ -47,21 +32,23 @@ export function listGraphs(folder: Folder): GraphChoice[] {
  *   `corrupt-file`; `unsupported-graph`; `too-large`.
  */
 export async function openModel(folder: Folder, graphPath?: string): Promise<OpenedModel> {
-  const path = graphPath ?? onlyGraph(folder);
+  const path = graphPath ?? (await onlyGraph(folder));
   const model = await readModel(folder, path);
-  const config = await readConfig(folder);
+  const root = await findRoot(folder, path);
+  const config = await readConfig(root.folder);
   const structure = findBlocks(model, config.layers);
   return {
     folder,
     graphPath: path,
+    root,
     structure,
     config,
-    summary: summarize(folder, path, structure, config),
+    summary: summarize({ folder, graphPath: path, root }, structure, config),
   };
 }
 
-function onlyGraph(folder: Folder): string {
-  const [first, second, ...more] = listGraphs(folder);
+async function onlyGraph(folder: Folder): Promise<string> {
+  const [first, second, ...more] = await currentGraphs(folder);
   if (!first) throw noGraph(folder);
   if (second) {
     throw new EspalierError(
@@ -72,20 +59,4 @@ function onlyGraph(folder: Folder): string {
     );
   }
   return first.path;
-}
-
-function dtypeOfName(path: string): string {
-  const stem = path.slice(path.lastIndexOf('/') + 1, -'.onnx'.length).toLowerCase();
-  const suffix = DTYPE_SUFFIX.exec(stem)?.[1];
-  if (suffix === 'quantized') return 'int8';
-  return suffix ?? 'fp32';
-}
-
-/** True for external data: model.onnx_data, model.onnx_data_1, model.onnx.data or model.data. */
-function isDataOf(file: string, graph: string): boolean {
-  if (file === graph) return false;
-  const stem = graph.slice(0, -'.onnx'.length);
-  return [graph, stem].some(
-    (prefix) => file.startsWith(prefix) && /^[_.]data(_\d+)?$/.test(file.slice(prefix.length)),
-  );
 }

@@ -9,6 +9,7 @@ import { removalObstacle } from '../structure/removeGraph.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 import { exportBytes } from './entries.ts';
 import { findProblems } from './problems.ts';
+import { type ModelPlace, type ModelRoot, withinTop } from './root.ts';
 import { stateBytes } from './states.ts';
 import type { BlockSummary, ModelSummary, Size } from './summary.ts';
 import { type StoredWeight, storageKey, storedWeights } from './weights.ts';
@@ -18,18 +19,14 @@ const TYPE_NAMES = new Map<number, string>(
 );
 
 /** Everything that the page and `inspect` show about a model before any weight is read. */
-export function summarize(
-  folder: Folder,
-  graphPath: string,
-  structure: Structure,
-  config: ModelConfig,
-): ModelSummary {
+export function summarize(at: ModelPlace, structure: Structure, config: ModelConfig): ModelSummary {
+  const { folder, graphPath, root } = at;
   const n = structure.blocks.length;
   const weights = distinct(storedWeights(structure));
   const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
-  const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
+  const { total, entries, feedForward } = exportBytes(structure, at);
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = byRegion.get(b.index + 1) ?? [];
     return {
@@ -62,10 +59,10 @@ export function summarize(
   );
   const all = sum(weights);
   return {
-    name: folder.name,
+    name: root.folder.name,
     family: config.family,
     exporter: exporterOf(structure.model),
-    layout: layoutOf(folder, graphPath),
+    layout: layoutOf(root, graphPath),
     graph: graphPath,
     dtype: dtypeOf(structure, weights),
     nodes: structure.model.graph.nodes.length,
@@ -173,10 +170,10 @@ function fileBytes(folder: Folder, graphPath: string, weights: readonly StoredWe
   return folder.files.reduce((n, f) => n + (used.has(f.path) ? f.size : 0), 0);
 }
 
-function layoutOf(folder: Folder, graphPath: string): ModelSummary['layout'] {
-  if (folder.files.some((f) => f.path === 'genai_config.json') && !graphPath.startsWith('onnx/'))
-    return 'genai';
-  return graphPath.startsWith('onnx/') ? 'transformers.js' : 'flat';
+function layoutOf(root: ModelRoot, graphPath: string): ModelSummary['layout'] {
+  const isInOnnx = withinTop(root, graphPath).startsWith('onnx/');
+  if (root.folder.open('genai_config.json') && !isInOnnx) return 'genai';
+  return isInOnnx ? 'transformers.js' : 'flat';
 }
 
 /** The exporter by the producer fields of the model; for display only. */

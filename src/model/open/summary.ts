@@ -86,6 +86,8 @@ export interface ModelSummary {
 /** One of several graphs of a folder. */
 export interface GraphChoice {
   path: string;
+  /** Folder of its model within the opened one, such as 'austen/'; '' for all of it. */
+  model: string;
   dtype: string;
   /** Bytes of the graph file and its external data files. */
   bytes: number;
