@@ -195,10 +195,9 @@ async function provenanceOf(
 }
 
 /** Files that hold weights of the graph. */
-function weightFiles({ graph }: Model): string[] {
-  return [...graph.initializers.values()].flatMap(({ data }) =>
-    rangesOf(data).map(({ file }) => file),
-  );
+function weightFiles({ graph, dataFiles = [] }: Model): string[] {
+  const ranges = [...graph.initializers.values()].flatMap(({ data }) => rangesOf(data));
+  return [...dataFiles, ...ranges.map(({ file }) => file)];
 }
 
 /** The element type of the key-value caches that the graph takes. */

@@ -109,7 +109,7 @@ export async function loadGraph(
 
 /** Files other than the graph that its tensors lie in. */
 function dataFiles({ structure, graphPath }: OpenedModel): string[] {
-  const files = new Set<string>();
+  const files = new Set(structure.model.dataFiles);
   const add = ({ data }: Tensor): void =>
     void (isRange(data) && data.file !== graphPath && files.add(data.file));
   for (const tensor of structure.model.graph.initializers.values()) add(tensor);
