@@ -90,10 +90,7 @@ export class StudioModel {
     } catch (error) {
       if (toReport(error).code !== 'tokenizer') throw error;
       const { vocabSize } = this.opened.summary;
-      return Array.from(
-        { length: VERIFY_TOKENS },
-        (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize),
-      );
+      return Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % (vocabSize ?? 1));
     }
   }
 }

@@ -4,7 +4,8 @@ import { EspalierError } from '../../errors.ts';
 import { readModel } from '../../onnx/read.ts';
 import { type Folder, nameInWords } from '../../onnx/source.ts';
 import { findBlocks } from '../structure/blocks.ts';
-import { type ModelConfig, readConfig } from '../structure/config.ts';
+import { type ModelConfig, readConfig, withGraphSizes } from '../structure/config.ts';
+import { graphSizes } from '../structure/sizes.ts';
 import type { Structure } from '../structure/structure.ts';
 import { currentGraphs } from './graphs.ts';
 import { noGraph } from './noGraph.ts';
@@ -35,8 +36,10 @@ export async function openModel(folder: Folder, graphPath?: string): Promise<Ope
   const path = graphPath ?? (await onlyGraph(folder));
   const model = await readModel(folder, path);
   const root = await findRoot(folder, path);
-  const config = await readConfig(root.folder);
-  const structure = findBlocks(model, config.layers);
+  const declared = await readConfig(root.folder);
+  const structure = findBlocks(model, declared.layers);
+  const sizes = graphSizes(structure);
+  const config = withGraphSizes(declared, sizes);
   return {
     folder,
     graphPath: path,

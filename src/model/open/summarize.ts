@@ -6,6 +6,7 @@ import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { removalObstacle } from '../structure/removeGraph.ts';
+import { graphSizes } from '../structure/sizes.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 import { exportBytes } from './entries.ts';
 import { findProblems } from './problems.ts';
@@ -25,8 +26,9 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
   const weights = distinct(storedWeights(structure));
   const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
-  const states = structure.blocks.map((b) => stateBytes(structure, b, config));
-  const { total, entries, feedForward } = exportBytes(structure, at);
+  const sizes = graphSizes(structure);
+  const states = structure.blocks.map((b) => stateBytes(structure, b, config, sizes));
+  const { total: written, entries, feedForward } = exportBytes(structure, at);
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = byRegion.get(b.index + 1) ?? [];
     return {
@@ -34,7 +36,7 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
       class: classes[b.index] ?? 0,
       hasSublayers: b.mid !== null,
       ...sublayerSizes(b, own),
-      kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
+      kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? null,
       graphBytes: entries[b.index] ?? 0,
       ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
       ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
@@ -50,9 +52,7 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
   const tied = shared.some(
     (w) => w.params > 0 && w.tensor.dims.length > 1 && w.regions.has(0) && w.regions.has(n + 1),
   );
-  const hiddenSize = widthOf(structure) ?? config.hiddenSize ?? 0;
-  const vocabSize =
-    (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0;
+  const { hiddenSize, vocabSize } = config;
   const { canScore, problems } = findProblems(
     { structure, config, summary: { hiddenSize, vocabSize } },
     classes,
@@ -72,8 +72,8 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
     head: { ...sum(weights.filter(isHead)), tied },
     params: all.params,
     bytes: fileBytes(folder, graphPath, weights),
-    exportBytes: total,
-    kvBytesPerToken: blocks.reduce((total, b) => total + b.kvBytesPerToken, 0),
+    exportBytes: written,
+    kvBytesPerToken: total(blocks.map((b) => b.kvBytesPerToken)),
     otherStates: states.flatMap((s) => s.fixed),
     cuts: [...structure.cuts],
     midCuts: structure.blocks.map((b) => b.mid),
@@ -85,7 +85,10 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
     vocabSize,
     contextLength: config.contextLength,
     canScore,
-    problems,
+    problems: [
+      ...problems,
+      ...(config.differences ?? []).map((message) => ({ code: 'config-differs', message })),
+    ],
   };
 }
 
@@ -221,18 +224,7 @@ function storedAs(w: StoredWeight): string {
   }
 }
 
-function widthOf(structure: Structure): number | null {
-  for (const cut of structure.cuts) {
-    const width = lastDim(structure, cut);
-    if (width !== null) return width;
-  }
-  return null;
-}
-
-function lastDim(structure: Structure, value: string): number | null {
-  const { graph } = structure;
-  const info =
-    graph.valueInfo.get(value) ?? [...graph.inputs, ...graph.outputs].find((v) => v.name === value);
-  const last = info?.dims?.at(-1);
-  return typeof last === 'number' ? last : null;
+/** Null when one of the numbers is unknown. */
+function total(numbers: readonly (number | null)[]): number | null {
+  return numbers.reduce((sum, n) => (sum === null || n === null ? null : sum + n), 0);
 }

@@ -19,8 +19,11 @@ export interface BlockSummary extends Size {
   hasSublayers: boolean;
   attention: Size | null;
   feedForward: Size | null;
-  /** Bytes by which its KV cache grows per token; 0 for blocks with fixed states only. */
-  kvBytesPerToken: number;
+  /**
+   * Bytes by which its KV cache grows per token; 0 for blocks with fixed states only, null when the
+   * graph does not say.
+   */
+  kvBytesPerToken: number | null;
   /**
    * Bytes of its nodes, names and tensor entries in the graph file of an export, and of the padding
    * before its weights; not part of `bytes`.
@@ -67,15 +70,17 @@ export interface ModelSummary {
    * metadata, dead nodes and unused weights.
    */
   exportBytes?: number;
-  kvBytesPerToken: number;
+  /** Null when that of a block is unknown. */
+  kvBytesPerToken: number | null;
   /** States of fixed size (of convolutions, say). */
-  otherStates: { name: string; block: number; bytes: number }[];
+  otherStates: { name: string; block: number; bytes: number | null }[];
   cuts: string[];
   /** The cut between attention and feed-forward of each block, or null. */
   midCuts: (string | null)[];
   sideValues: { name: string; type: string; blocks: number[] }[];
-  hiddenSize: number;
-  vocabSize: number;
+  /** Null when neither the graph nor a config says it. */
+  hiddenSize: number | null;
+  vocabSize: number | null;
   /** Longest context the config declares, or null. */
   contextLength: number | null;
   /** False when perplexity cannot be computed; `problems` says why. */

@@ -31,7 +31,7 @@ import { withoutCaches } from './withoutCaches.ts';
 export interface ProgramSource {
   structure: Structure;
   config: { headSize: number | null };
-  summary: { hiddenSize: number; vocabSize: number };
+  summary: { hiddenSize: number | null; vocabSize: number | null };
 }
 
 export interface ProgramOptions {
@@ -52,6 +52,7 @@ export interface ProgramOptions {
 export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
   const { structure } = opened;
   requireScorable(structure);
+  const { hiddenSize, vocabSize } = knownSizes(opened.summary);
   const nodes = withoutCaches(structure);
   const applied = new Map<string, number>();
   let softcap = 0;
@@ -98,7 +99,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         (reattached ? 'its head mixes positions' : 'where it drops the others is not in its head') +
         ', so perplexity over a window cannot be computed.',
     );
-  const side = cutSideValues(structure, nodes, opened.summary.hiddenSize);
+  const side = cutSideValues(structure, nodes, hiddenSize);
   const ordinals = options.blocks ?? structure.blocks.map((block) => block.index);
   const blocks = ordinals.map((b) => {
     const subgraph = prepare(cutSubgraph(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
@@ -134,8 +135,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     },
     headByPosition,
     residualType: residualType(structure),
-    hiddenSize: opened.summary.hiddenSize,
-    vocabSize: opened.summary.vocabSize,
+    hiddenSize,
+    vocabSize,
     staticPast: blocksBound.some(({ program }) => writesIntoPast(program)),
     rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),
     wasmOnly:
@@ -149,6 +150,19 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
 
 /** Stands for the outputs of the heads in `typesOf`. */
 const NLL = 'espalier/nll';
+
+/** @throws EspalierError `unsupported-graph` for a size that nothing says */
+function knownSizes({ hiddenSize, vocabSize }: ProgramSource['summary']): {
+  hiddenSize: number;
+  vocabSize: number;
+} {
+  if (hiddenSize !== null && vocabSize !== null) return { hiddenSize, vocabSize };
+  throw new EspalierError(
+    'unsupported-graph',
+    `Neither the graph nor a config says ${hiddenSize === null ? 'how wide the model is' : 'how many tokens it knows'}.`,
+    'Put the config.json of the model into its folder and open it again.',
+  );
+}
 
 function requireScorable(structure: Structure): void {
   if (structure.embedsInput) {

@@ -107,8 +107,8 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     states,
     logits: structure.logits,
     logitsType: logits ? typeOf(logits) : 'float32',
-    vocabSize: opened.summary.vocabSize,
-    embeddingSize: structure.embedsInput ? opened.summary.hiddenSize : null,
+    vocabSize: opened.summary.vocabSize ?? 0,
+    embeddingSize: structure.embedsInput ? (opened.summary.hiddenSize ?? 0) : null,
     staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
     grouped: attention.length > 0,
     shareable:
