@@ -109,7 +109,7 @@ async function run(
     const { windows, settings, notes } = await calibrate(
       source,
       sampling,
-      () => folderTokenizer(folder),
+      () => folderTokenizer(opened.root.folder),
       opened.summary,
     );
     const { session, engine, notes: routeNotes } = await openSession(opened, values);

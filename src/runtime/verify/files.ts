@@ -5,6 +5,7 @@ import { throwIfCancelled } from '../../errors.ts';
 import { type ExportedFile, exportedFiles, filesAlong } from '../../model/export/manifest.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { withinTop } from '../../model/open/root.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import { BytesReader, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
@@ -178,8 +179,11 @@ export async function compareWithSource(
     bytes += tensor.data.length;
   }
   for (const path of along) {
-    const [copy, original] = [exported.folder.open(path), source.folder.open(path)];
-    if (!copy || !original) return failed(`the export has no ${path}`);
+    const [copy, original] = [
+      exported.folder.open(withinTop(source.root, path)),
+      source.folder.open(path),
+    ];
+    if (!copy || !original) return failed(`the export has no ${withinTop(source.root, path)}`);
     const before = bytes;
     const report = (done: number): void => onBytes(before + done, total);
     const difference = await byteDifference(path, 'the source', copy, original, signal, report);
@@ -200,7 +204,7 @@ async function comparedFiles(exported: OpenedModel, source: OpenedModel): Promis
   const written = new Set(
     exported.decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
   );
-  return (await filesAlong(source)).filter((path) => !written.has(path));
+  return (await filesAlong(source)).filter((path) => !written.has(withinTop(source.root, path)));
 }
 
 function filesOf({ graph }: Model): string[] {
