@@ -106,8 +106,9 @@ export async function checkScores(
     compareNll(found, 'NLL', worst, tolerance);
     for (const { removed, refused, nll } of golden.pruned) {
       if (nll === undefined || refused !== undefined) continue;
-      const plan = await session.plan(removed);
-      compareNll(found, `NLL of plan [${removed}]`, Math.abs(plan.nll - nll), tolerance);
+      const plan = await session.plan(removed).catch((error: unknown) => toReport(error));
+      if ('code' in plan) found.misses.push(`plan [${removed}]: ${plan.message}`);
+      else compareNll(found, `NLL of plan [${removed}]`, Math.abs(plan.nll - nll), tolerance);
     }
     await checkUnits(opened, session, golden, tolerance, found);
     await checkSublayerExports(opened, session, golden, engine, found);
