@@ -97,9 +97,9 @@ export async function checkScores(
     for (const want of golden.blocks) {
       const have = curve.blocks[want.index];
       if (!have || (want.refused !== undefined) !== (have.refused !== undefined)) {
+        const refusal = `refused (${have?.refused ?? 'missing'})`;
         found.misses.push(
-          `block ${want.index}: ` +
-            `${want.refused ? 'scored although removal is refused' : `refused (${have?.refused ?? 'missing'})`}`,
+          `block ${want.index}: ${want.refused ? 'scored although removal is refused' : refusal}`,
         );
       } else if (want.nll !== undefined) worst = Math.max(worst, Math.abs(have.nll - want.nll));
     }
