@@ -127,6 +127,11 @@ export interface ScorePrograms {
    * block reads a computed side value.
    */
   side: BoundProgram | null;
+  /**
+   * (ids) -> side values that depend on which tokens there are (per-layer embeddings); run by the
+   * CPU execution provider for each chunk of windows. Null when no block reads one.
+   */
+  tokenSide: BoundProgram | null;
   blocks: readonly BoundProgram[];
   /**
    * The sublayers of each block, (B, S, C) -> (B, S, C) each, with block(x) = ffn(attn(x)) where
@@ -146,7 +151,13 @@ export interface ScorePrograms {
   /** True when the head treats every position alike and may be run on any range of positions. */
   headByPosition: boolean;
   residualType: 'float32' | 'float16';
+  /** C, the width of the residual stream. */
   hiddenSize: number;
+  /**
+   * Width of the states between programs, which take the place of (B, S, C) throughout: C, or a
+   * multiple of it where states carry earlier streams along for blocks that borrow a cache.
+   */
+  stateSize: number;
   vocabSize: number;
   /** True when blocks write into a static cache: 'past' is then S, not 0. */
   staticPast: boolean;

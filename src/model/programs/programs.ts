@@ -5,6 +5,7 @@ import { DataType } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { AssembleContext, Outputs } from './assemble.ts';
 import { assemble, assembleClasses } from './assemble.ts';
+import { carryOf } from './carry.ts';
 import { canonical } from './classes.ts';
 import { COMPARED, comparisonHead, OTHER } from './comparisonHead.ts';
 import { keepEveryPosition } from './everyPosition.ts';
@@ -77,9 +78,12 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     }
     return subgraph;
   };
+  const carry = carryOf(structure, opened.summary.hiddenSize);
   const inRegion = (r: number) => (position: number) =>
     structure.region[position] === r ||
-    (r > 0 && r <= structure.blocks.length && structure.copyable(r - 1, position));
+    (r > 0 &&
+      r <= structure.blocks.length &&
+      (structure.copyable(r - 1, position) || carry.borrowed(r - 1, position)));
   const sourceOf = inputSources(structure, opened.config.headSize);
   const context: AssembleContext = { structure, sourceOf, typeOf: typesOf(structure) };
   const single = (id: string, subgraph: Subgraph, outputs: Outputs): BoundProgram =>
@@ -90,8 +94,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const head = prepare(
     cutSubgraph(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)),
   );
-  requireChainable(embed, null, 'The embedding', structure);
-  requireChainable(head, cut(structure.blocks.length), 'The head', structure);
+  requireChainable(embed, [], 'The embedding', structure);
+  requireChainable(head, [cut(structure.blocks.length)], 'The head', structure);
   const reattached =
     !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
   if (reattached) applied.set('logits computed for every token, not only the last', 1);
@@ -109,11 +113,14 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         (reattached ? 'its head mixes positions' : 'where it drops the others is not in its head') +
         ', so perplexity over a window cannot be computed.',
     );
-  const side = cutSideValues(structure, nodes, opened.summary.hiddenSize);
+  carry.pack(embed, { block: null, output: cut(0) });
+  carry.pack(head, { block: null, input: cut(structure.blocks.length) });
+  const { side, tokenSide } = cutSideValues(structure, nodes, opened.summary.hiddenSize);
   const ordinals = options.blocks ?? structure.blocks.map((block) => block.index);
   const blocks = ordinals.map((b) => {
     const subgraph = prepare(cutSubgraph(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
-    requireChainable(subgraph, cut(b), `Block ${b}`, structure);
+    requireChainable(subgraph, carry.read(b), `Block ${b}`, structure);
+    carry.pack(subgraph, { block: b, input: cut(b), output: cut(b + 1) });
     return canonical(subgraph, roleOf(sourceOf));
   });
   const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
@@ -124,11 +131,13 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   return {
     embed: embedBound,
     side: side && single('side', prepare(side), sideOutputs(side)),
+    tokenSide: tokenSide && single('token-side', prepare(tokenSide), sideOutputs(tokenSide)),
     blocks: blocksBound,
     get sublayers() {
       sublayers ??= makeSublayers(
         ordinals,
         context,
+        carry,
         (outputs, inside, replace) =>
           prepare(replaceValues(cutSubgraph(structure, nodes, outputs, inside), replace)),
         roleOf(sourceOf),
@@ -137,16 +146,17 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     },
     head: headBound,
     get compare() {
-      compare ??= single(
-        'compare',
-        comparisonHead(headWithLogits, cut(structure.blocks.length), opset),
-        comparedOutputs(),
-      );
+      if (compare) return compare;
+      const twice = comparisonHead(headWithLogits, cut(structure.blocks.length), opset);
+      for (const input of [cut(structure.blocks.length), OTHER])
+        carry.pack(twice, { block: null, input });
+      compare = single('compare', twice, comparedOutputs());
       return compare;
     },
     headByPosition,
     residualType: residualType(structure),
     hiddenSize: opened.summary.hiddenSize,
+    stateSize: opened.summary.hiddenSize * carry.streams,
     vocabSize: opened.summary.vocabSize,
     staticPast: blocksBound.some(({ program }) => writesIntoPast(program)),
     rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),

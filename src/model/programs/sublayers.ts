@@ -3,6 +3,7 @@
 import { sublayerUnit } from '../../units.ts';
 import { bypassOf } from '../structure/bypass.ts';
 import { type AssembleContext, assembleClasses } from './assemble.ts';
+import type { Carry } from './carry.ts';
 import { canonical } from './classes.ts';
 import { readsOnly } from './inputs.ts';
 import type { BlockSublayers, BoundProgram } from './program.ts';
@@ -13,6 +14,7 @@ import type { Subgraph } from './subgraph.ts';
  * program, as equal blocks do. Null for what cannot be taken out alone, and for what reads other
  * values of the interior than the residual stream before the block.
  * @param blocks ordinals of blocks.
+ * @param carry what states hold besides the residual stream.
  * @param cut cuts out and prepares a subgraph in the way of whole blocks, from its outputs, the
  *   node positions that belong to it, and the values that others take the place of.
  * @param role the role of an input, as `canonical` takes it.
@@ -20,6 +22,7 @@ import type { Subgraph } from './subgraph.ts';
 export function makeSublayers(
   blocks: readonly number[],
   context: AssembleContext,
+  carry: Carry,
   cut: (
     outputs: readonly string[],
     inside: (position: number) => boolean,
@@ -37,9 +40,15 @@ export function makeSublayers(
       const { replace, obstacle } = bypassOf(structure, unit);
       if (mid === null || lacks !== null || obstacle !== null) return null;
       const inside = (position: number): boolean =>
-        structure.region[position] === b + 1 || structure.copyable(b, position);
-      const subgraph = cut([replace.get(output) ?? output], inside, replace);
-      return readsOnly(subgraph, input, structure) ? canonical(subgraph, role) : null;
+        structure.region[position] === b + 1 ||
+        structure.copyable(b, position) ||
+        carry.borrowed(b, position);
+      const end = replace.get(output) ?? output;
+      const subgraph = cut([end], inside, replace);
+      const read = name === 'attn' ? carry.read(b) : [input];
+      if (!readsOnly(subgraph, read, structure)) return null;
+      carry.pack(subgraph, { block: name === 'attn' ? b : null, input, output: end });
+      return canonical(subgraph, role);
     });
     const found = left.filter((some) => some !== null);
     const bound = assembleClasses(name, found, context, residual);

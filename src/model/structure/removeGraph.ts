@@ -13,12 +13,14 @@ import {
   wholeBlocks,
 } from '../../units.ts';
 import { bypassOf } from './bypass.ts';
-import { listObstacle, missingBlock, unitObstacle } from './removable.ts';
+import { type HiddenRemoval, hiddenRemoval } from './hiddenOutputs.ts';
+import { lendingObstacle, listObstacle, missingBlock, unitObstacle } from './removable.ts';
 import {
   type AttentionBlocks,
   attentionBlocks,
   type InnerOutputs,
   innerOutputs,
+  lendersOf,
   removedStates,
   sizeSources,
   swappedState,
@@ -36,6 +38,8 @@ export interface GraphRemoval extends Rewiring, AttentionBlocks {
   goneOutputs: ReadonlySet<string>;
   /** Per block, graph outputs beside its states that come and go with it. */
   lone: InnerOutputs['lone'];
+  /** Outputs of hidden states by block: which go, and new names of those that stay. */
+  hidden: HiddenRemoval;
 }
 
 /** Why this set of units cannot be removed, as a sentence, or null when it can. */
@@ -76,13 +80,15 @@ export function graphRemoval(
       'Keep the attention of at least one block.',
     );
 
+  refuse(lendingObstacle(lendersOf(structure), units));
   const goes = goesWith(structure, gone, sublayers);
-  refuse(leakObstacle(structure, gone, goes));
+  refuse(leakObstacle(structure, goes));
   const states = removedStates({ before, after });
   const goneInputs = new Set(states.map((state) => state.input));
   refuse(swappedState(structure, goneInputs, goes));
   const replace = replacements(structure, gone, sublayers);
-  refuse(outputObstacle(structure, goneInputs, replace));
+  const hidden = hiddenRemoval(structure, gone);
+  refuse(outputObstacle(structure, goneInputs, replace, hidden.gone));
   const { lone, kept } = innerOutputs(structure);
   const made = (value: string): boolean => goes(structure.producer.get(value) ?? -1);
   const inner = kept.find(({ name }) => made(name));
@@ -93,6 +99,7 @@ export function graphRemoval(
   const outputs = [
     ...states.map((state) => state.output),
     ...[...lone.values()].flat().filter(made),
+    ...hidden.gone,
   ];
   return {
     units,
@@ -104,6 +111,7 @@ export function graphRemoval(
     goneInputs,
     goneOutputs: new Set(outputs),
     lone,
+    hidden,
   };
 }
 
@@ -157,16 +165,12 @@ function goesWith(
 /** A value that would be removed although something outside the removed blocks reads it. */
 function leakObstacle(
   { blocks, leaks, producer }: Structure,
-  gone: ReadonlySet<number>,
   goes: (position: number) => boolean,
 ): string | null {
   const n = blocks.length;
   const leak = leaks.find(
-    ({ value, from, to }) =>
-      from >= 1 &&
-      from <= n &&
-      goes(producer.get(value) ?? -1) &&
-      !(to >= 1 && to <= n && gone.has(to - 1)),
+    ({ value, from, reader }) =>
+      from >= 1 && from <= n && goes(producer.get(value) ?? -1) && !goes(reader),
   );
   if (!leak) return null;
   const { value, from, to } = leak;
@@ -205,8 +209,10 @@ function outputObstacle(
   structure: Structure,
   goneInputs: ReadonlySet<string>,
   replace: ReadonlyMap<string, string>,
+  gone: ReadonlySet<string>,
 ): string | null {
   for (const { name } of structure.graph.outputs) {
+    if (gone.has(name)) continue;
     if (goneInputs.has(name))
       return `The cache input ${shortName(name)} is also a graph output and must stay.`;
     if (replace.has(name))

@@ -162,8 +162,8 @@ export class ScoringContext {
 
   /** Bytes of the hidden state of each window. */
   stateBytes(): number[] {
-    const { residualType, hiddenSize } = this.chain.programs;
-    return this.windows.map((window) => byteSize(residualType, [window.length, hiddenSize]));
+    const { residualType, stateSize } = this.chain.programs;
+    return this.windows.map((window) => byteSize(residualType, [window.length, stateSize]));
   }
 
   async dispose(): Promise<void> {

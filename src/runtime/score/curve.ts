@@ -109,7 +109,8 @@ export async function measureCurve(
 }
 
 /**
- * The curve over the sublayers that are `removable` alone, 2N at most. `known` = the baseline of a curve on the same windows.
+ * The curve over the sublayers that are `removable` alone, 2N at most. `known` = the baseline of a
+ * curve on the same windows.
  * @throws EspalierError as `measureCurve`.
  */
 export async function measureSublayers(

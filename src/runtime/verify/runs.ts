@@ -38,9 +38,9 @@ export interface ExpectedNll {
 }
 
 /** Bytes of the graph file and of all files that its tensors lie in. */
-function graphBytes({ structure, folder, graphPath }: OpenedModel): number {
-  const files = new Set([graphPath]);
-  for (const { data } of structure.model.graph.initializers.values())
+function graphBytes({ whole, folder }: OpenedModel): number {
+  const files = new Set(whole.path === null ? [] : [whole.path]);
+  for (const { data } of whole.model.graph.initializers.values())
     if (isRange(data)) files.add(data.file);
   return [...files].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
 }

@@ -5,8 +5,8 @@ import type { ExportStep, Progress } from '../../contract/progress.ts';
 import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled, toReport } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
+import type { ExportedFile } from '../../model/export/manifest.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
@@ -18,7 +18,7 @@ import {
   checkStructure,
   compareWithPlan,
   compareWithSource,
-  plannedModel,
+  plannedFiles,
 } from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
@@ -154,9 +154,9 @@ export async function verifyExport(
   if (opened) {
     const { source } = expected;
     if (source) {
-      let planned: Model | null = null;
+      let planned: ExportedFile[] | null = null;
       await check('graph as planned', async () => {
-        planned = plannedModel(source.opened, source.removed, expected.steps ?? []);
+        planned = plannedFiles(source.opened, source.removed, expected.steps ?? []);
         return compareWithPlan(opened, planned);
       });
       await check('residual stream', async () =>
