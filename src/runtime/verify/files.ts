@@ -1,7 +1,7 @@
 // The checks of an export that need no runtime: its structure, its graph against the plan, and the
 // bytes of every tensor. Tensors may exceed the memory, so none is read whole.
 
-import { throwIfCancelled } from '../../errors.ts';
+import { isCancelled, throwIfCancelled, toReport } from '../../errors.ts';
 import { type ExportedFile, exportedFiles, filesAlong } from '../../model/export/manifest.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -169,7 +169,7 @@ export async function compareWithSource(
       `the tensor ${name}`,
       made ? COMPUTED : 'the source',
       written.open(tensor.data),
-      expected.open(original.data),
+      fromSource(() => expected.open(original.data)),
       signal,
       (done) => onBytes(before + done, total),
     );
@@ -179,8 +179,9 @@ export async function compareWithSource(
     bytes += tensor.data.length;
   }
   for (const path of along) {
-    const [copy, original] = [exported.folder.open(path), source.folder.open(path)];
-    if (!copy || !original) return failed(`the export has no ${path}`);
+    const [copy, held] = [exported.folder.open(path), source.folder.open(path)];
+    if (!copy || !held) return failed(`the export has no ${path}`);
+    const original = fromSource(() => held);
     const before = bytes;
     const report = (done: number): void => onBytes(before + done, total);
     const difference = await byteDifference(path, 'the source', copy, original, signal, report);
@@ -194,6 +195,25 @@ export async function compareWithSource(
       ? `${all}, all equal to the source`
       : `${all}: ${count - computed} equal to those of the source, ${computed} to ${COMPUTED}`,
   );
+}
+
+/** The source cannot be read any more, which says nothing against its export. */
+export class UnreadableSource extends Error {}
+
+/** The bytes of the source; what goes wrong while they are read is an `UnreadableSource`. */
+function fromSource(open: () => ByteSource): ByteSource {
+  const gone = (error: unknown): never => {
+    throw isCancelled(error) ? error : new UnreadableSource(toReport(error).message);
+  };
+  try {
+    const source = open();
+    return {
+      size: source.size,
+      read: (offset, length) => source.read(offset, length).catch(gone),
+    };
+  } catch (error) {
+    return gone(error);
+  }
 }
 
 /** Files that the export has as they are in the source, because the model needs them. */

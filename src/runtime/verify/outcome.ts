@@ -2,7 +2,10 @@
 
 import type { VerifyCheck } from '../../contract/verify.ts';
 
-export type Outcome = Pick<VerifyCheck, 'ok' | 'detail'>;
+export interface Outcome extends Pick<VerifyCheck, 'ok' | 'detail'> {
+  /** Why a failure says nothing against the files, as words to put before the detail. */
+  excuse?: string;
+}
 
 export const passed = (detail: string): Outcome => ({ ok: true, detail });
 

@@ -125,19 +125,27 @@ function agreement(
   let sumFound = 0;
   let sumExpected = 0;
   let worst = 0;
+  let nowhere = 0;
   for (const [t, value] of Array.from(found).entries()) {
     const own = reference[t] ?? Number.NaN;
+    // What is not a number in scoring should be none in the file: the model is like that.
+    if (Number.isNaN(value) && Number.isNaN(own)) {
+      nowhere += 1;
+      continue;
+    }
     sumFound += value;
     sumExpected += own;
     const difference = Math.abs(value - own) / Math.max(1, Math.abs(own));
     worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
   }
-  const [mean, own] = [sumFound / found.length, sumExpected / found.length];
+  const counted = Math.max(1, found.length - nowhere);
+  const [mean, own] = [sumFound / counted, sumExpected / counted];
   const relative = Math.abs(mean - own) / Math.max(Math.abs(own), 1e-3);
   const detail =
     `NLL${where} ${mean.toFixed(6)} against ${own.toFixed(6)} here: ` +
     `${relative.toExponential(1)} relative, ${worst.toExponential(1)} at the worst token ` +
-    `(limits ${limit.mean}, ${limit.token}; ${precision})`;
+    `(limits ${limit.mean}, ${limit.token}; ${precision})` +
+    (nowhere > 0 ? `; of ${found.length} tokens ${nowhere} are not a number in both` : '');
   return { ok: relative <= limit.mean && worst <= limit.token, detail };
 }
 
@@ -180,7 +188,9 @@ export async function compareDecoding(
     let largest = 0;
     for (const [id, value] of logits.entries()) {
       scale = Math.max(scale, Math.abs(value));
-      const difference = Math.abs(value - (other[id] ?? Number.NaN));
+      const own = other[id] ?? Number.NaN;
+      if (Number.isNaN(value) && Number.isNaN(own)) continue;
+      const difference = Math.abs(value - own);
       largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
     }
     worst = Math.max(worst, largest / scale);
