@@ -180,10 +180,12 @@ function isShareable({ whole }: OpenedModel, { input, output }: StateIo): boolea
 
 function typeOf(input: ValueInfo): ElementType {
   const type = ELEMENT_TYPES[input.type];
-  if (!type)
+  if (!type) {
+    const name = Object.keys(DataType).find((key) => DataType[key as 'float'] === input.type);
     throw new EspalierError(
       'unsupported-graph',
-      `The value "${input.name}" has element type ${input.type}, which cannot be fed.`,
+      `The value "${input.name}" has the element type ${name ?? input.type}, which cannot be fed.`,
     );
+  }
   return type;
 }
