@@ -11,7 +11,7 @@ import { MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { exportedModel } from './apply.ts';
-import { prunedConfigJson, prunedGenaiConfig, type WrittenGraph } from './config.ts';
+import { configRemarks, prunedConfigJson, prunedGenaiConfig, type WrittenGraph } from './config.ts';
 import { sortFiles } from './files.ts';
 import { identify } from './identity.ts';
 import { dataFileName, innerRanges, layOut } from './layout.ts';
@@ -92,7 +92,7 @@ export async function exportManifest(
   const written = exportedGraph(graphPath, steps, kind === 'genai');
   const [graph, ...data] = await graphFiles(folder, written, model, kind, options.partBytes);
   const dtype = writtenDtype(steps);
-  const configs = await configFiles(folder, removal, {
+  const { files: configs, remarks } = await configFiles(folder, removal, {
     kind,
     graph: splitPath(written).name,
     parts: data.length,
@@ -115,6 +115,7 @@ export async function exportManifest(
     steps,
     graph: written,
     layout: kind,
+    configRemarks: remarks,
     retyped: retypedValues(structure, model),
   });
   const files = [
@@ -153,25 +154,30 @@ async function graphFiles(
   ];
 }
 
-/** The configs that the folder has, counting the blocks that keep their attention. */
+/**
+ * The configs that the folder has, counting the blocks that keep their attention, and what they
+ * cannot say.
+ */
 async function configFiles(
   folder: Folder,
   { before, keptLayers }: Removal,
   { kind, ...written }: WrittenGraph & { kind: Loader },
-): Promise<ManifestFile[]> {
+): Promise<{ files: ManifestFile[]; remarks: string[] }> {
   const files: ManifestFile[] = [];
+  const remarks: string[] = [];
   const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
   if (config !== null) {
     const told = kind === 'transformers.js' ? written : null;
     const pruned = prunedConfigJson(config, before.length, keptLayers, told);
     files.push(whole('config.json', encode(pruned)));
+    remarks.push(...configRemarks(config, before.length, keptLayers));
   }
   const genai = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
   if (genai !== null) {
     const pruned = prunedGenaiConfig(genai, before.length, keptLayers);
     files.push(whole('genai_config.json', encode(pruned)));
   }
-  return files;
+  return { files, remarks };
 }
 
 async function provenanceOf(
