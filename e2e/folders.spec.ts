@@ -48,7 +48,6 @@ test('several graphs: a chooser with dtype and size', async ({ app: page }) => {
 
 const REFUSED: [folder: string, words: RegExp][] = [
   ['neg-kv-shared', /5 layers.*4 separable blocks/],
-  ['neg-merged-if', /merged decoder/i],
   ['neg-per-layer-embedding', /per-layer embeddings/],
   ['neg-value-residual', /2 values cross/],
 ];

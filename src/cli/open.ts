@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import type { SelfTest } from '../contract/device.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
-import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
+import { graphChoices } from '../model/graphs/choices.ts';
+import { type OpenedModel, openModel } from '../model/open/open.ts';
 import { unitsObstacle } from '../model/structure/removable.ts';
 import { removalObstacle } from '../model/structure/removeGraph.ts';
 import { type CountingFolder, nodeFolder } from '../node/folder.ts';
@@ -45,7 +46,7 @@ export async function openForCommand(
   folder: CountingFolder,
   named: string | undefined,
 ): Promise<OpenedModel> {
-  const graphs = listGraphs(folder);
+  const graphs = await graphChoices(folder);
   const graph = named === undefined ? undefined : graphPath(named);
   if (graph === undefined && graphs.length > 1) {
     const list = graphs

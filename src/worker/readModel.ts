@@ -5,7 +5,8 @@ import type { OpenRequest, OpenResult } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
 import { withReadProgress } from '../files/readProgress.ts';
 import { MAX_PROVENANCE_BYTES, PROVENANCE_FILE } from '../model/export/provenance.ts';
-import { listGraphs, type OpenedModel, openModel } from '../model/open/open.ts';
+import { graphChoices } from '../model/graphs/choices.ts';
+import { type OpenedModel, openModel } from '../model/open/open.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { chatOf } from '../runtime/decode/variantText.ts';
 import { folderOf } from './folderOf.ts';
@@ -25,7 +26,7 @@ export async function readModel(
   onEvent: (progress: Progress) => void,
 ): Promise<ReadModel> {
   const folder = await folderOf(source);
-  const graphs = listGraphs(folder);
+  const graphs = await graphChoices(folder);
   if (graphs.length > 1 && chosen === undefined)
     return {
       opened: null,

@@ -119,26 +119,24 @@ function renumbered(indices: readonly Json[], keep: readonly number[]): Json[] {
     .map((i) => keep.indexOf(i as number));
 }
 
-/** What transformers.js needs to know of a written graph. */
-export interface WrittenGraph {
-  /** File name. */
-  graph: string;
-  /** External data files beside it. */
-  parts: number;
+/** What transformers.js needs to know of the graphs of an export. */
+export interface WrittenGraphs {
+  /** File name of each graph to the number of external data files beside it. */
+  parts: Readonly<Record<string, number>>;
   /** Where it is another than the source's: its name, and the element type of the caches. */
   precision?: { dtype: string; caches: 'float32' | 'float16' };
 }
 
 /**
  * config.json of the pruned model.
- * @param written what transformers.js is told of the graph; null leaves its settings alone.
+ * @param written what transformers.js is told of the graphs; null leaves its settings alone.
  * @throws EspalierError `bad-input` when the text is not JSON.
  */
 export function prunedConfigJson(
   text: string,
   n: number,
   keep: readonly number[],
-  written: WrittenGraph | null,
+  written: WrittenGraphs | null,
 ): string {
   return edited(text, 'config.json', (config) => {
     const changed = { ...config, ...prunedKeys(config, n, keep) };
@@ -146,10 +144,13 @@ export function prunedConfigJson(
     const settings = isObject(config['transformers.js_config'])
       ? config['transformers.js_config']
       : {};
-    const format = written.parts > 1 ? written.parts : written.parts === 1;
+    const formats = Object.entries(written.parts).map(([graph, parts]) => [
+      graph,
+      parts > 1 ? parts : parts === 1,
+    ]);
     changed['transformers.js_config'] = {
       ...settings,
-      use_external_data_format: { [written.graph]: format },
+      use_external_data_format: Object.fromEntries(formats),
       ...(written.precision ? precisionSettings(settings, written.precision) : {}),
     };
     return changed;
@@ -159,7 +160,7 @@ export function prunedConfigJson(
 /** The one precision that is there is the one to load; version 3 is told the type of its caches. */
 function precisionSettings(
   settings: JsonObject,
-  { dtype, caches }: NonNullable<WrittenGraph['precision']>,
+  { dtype, caches }: NonNullable<WrittenGraphs['precision']>,
 ): JsonObject {
   const told = caches === 'float16' || settings.kv_cache_dtype !== undefined;
   return { dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };

@@ -22,17 +22,22 @@ export interface SortedFiles {
   leftOut: string[];
 }
 
-/** @param replaced paths that the export writes anew: graph, its data files, configs. */
+/**
+ * @param replaced paths that the export writes anew: graph, its data files, configs.
+ * @param along weights that the model needs as they are.
+ */
 export function sortFiles(
   files: readonly FolderFile[],
   replaced: ReadonlySet<string>,
+  along: ReadonlySet<string>,
 ): SortedFiles {
   const copied: FolderFile[] = [];
   const leftOut: string[] = [];
   for (const file of files) {
     if (replaced.has(file.path) || file.path === PROVENANCE_FILE || HOUSEKEEPING.test(file.path))
       continue;
-    if (WEIGHTS.test(file.path) || file.size > COPY_LIMIT_BYTES) leftOut.push(file.path);
+    if (along.has(file.path)) copied.push(file);
+    else if (WEIGHTS.test(file.path) || file.size > COPY_LIMIT_BYTES) leftOut.push(file.path);
     else copied.push(file);
   }
   return { copied, leftOut };

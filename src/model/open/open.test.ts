@@ -16,10 +16,11 @@ import {
   type SampleGolden,
   samplePath,
 } from '../../testing/fixtures.ts';
+import { graphChoices } from '../graphs/choices.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import { PLAIN, type ResidualShape, residualModel } from '../testing/residual.ts';
-import { listGraphs, openModel } from './open.ts';
+import { openModel } from './open.ts';
 import { findProblems } from './problems.ts';
 import { planSize } from './size.ts';
 import { summarize } from './summarize.ts';
@@ -79,7 +80,7 @@ describe('the sample', () => {
   });
 
   it('lists both graphs with their sizes', async () => {
-    const graphs = listGraphs(await nodeFolder(samplePath()));
+    const graphs = await graphChoices(await nodeFolder(samplePath()));
     expect(graphs).toEqual([
       { path: 'onnx/model.onnx', dtype: 'fp32', bytes: 106273 + 12124160 },
       { path: 'onnx/model_q4.onnx', dtype: 'q4', bytes: 136027 + 1949696 },
@@ -132,12 +133,13 @@ describe('summaries of the fixtures', () => {
 
   it('calls weights by the signedness they have', async () => {
     const folder = await nodeFolder(fixturePath('optimum-llama-int8'));
-    const { structure, graphPath, config } = await openModel(folder);
+    const opened = await openModel(folder);
+    const { graphPath, config } = opened;
     await folder.close();
-    expect(summarize(folder, graphPath, structure, config).dtype).toBe('int8');
-    for (const tensor of structure.graph.initializers.values())
+    expect(summarize(folder, graphPath, opened, config).dtype).toBe('int8');
+    for (const tensor of opened.structure.graph.initializers.values())
       if (tensor.type === DataType.int8) tensor.type = DataType.uint8;
-    expect(summarize(folder, graphPath, structure, config).dtype).toBe('uint8');
+    expect(summarize(folder, graphPath, opened, config).dtype).toBe('uint8');
   });
 
   it('lists states of fixed size apart from caches', async () => {
@@ -281,7 +283,7 @@ describe('layouts and bad folders', () => {
     expect(config).toMatchObject({ layers: 3, contextLength: 9 });
   });
 
-  it('names data files and precisions of many graphs', () => {
+  it('names data files and precisions of many graphs', async () => {
     const bytes = new Uint8Array(10);
     const files = Object.fromEntries(
       [
@@ -295,7 +297,7 @@ describe('layouts and bad folders', () => {
         'model.onnx.data',
       ].map((p) => [p, bytes]),
     );
-    expect(listGraphs(memoryFolder(files))).toEqual([
+    expect(await graphChoices(memoryFolder(files))).toEqual([
       { path: 'model.onnx', dtype: 'fp32', bytes: 20 },
       { path: 'onnx/model_fp16.onnx', dtype: 'fp16', bytes: 30 },
       { path: 'onnx/model_q4f16.onnx', dtype: 'q4f16', bytes: 10 },

@@ -3,6 +3,9 @@
 import { DataType, isRange, type Model, tensorBytes } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
+import { isDataOf } from '../graphs/choices.ts';
+import type { ModelGraphs } from '../graphs/decoders.ts';
+import { declaredBlocks } from '../interop/declared.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { lendersOf } from '../structure/removeCaches.ts';
@@ -22,15 +25,16 @@ const TYPE_NAMES = new Map<number, string>(
 export function summarize(
   folder: Folder,
   graphPath: string,
-  structure: Structure,
+  graphs: ModelGraphs,
   config: ModelConfig,
 ): ModelSummary {
+  const { structure } = graphs;
   const n = structure.blocks.length;
   const weights = distinct(storedWeights(structure));
   const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config));
-  const { total, entries, feedForward } = exportBytes(structure, folder, graphPath);
+  const { total, entries, feedForward } = exportBytes({ ...graphs, folder });
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = byRegion.get(b.index + 1) ?? [];
     return {
@@ -63,6 +67,7 @@ export function summarize(
     classes,
   );
   const all = sum(weights);
+  const components = componentSizes(folder, graphs) ?? [];
   return {
     name: folder.name,
     family: config.family,
@@ -76,7 +81,8 @@ export function summarize(
     embedding: sum(shared),
     head: { ...sum(weights.filter(isHead)), tied },
     params: all.params,
-    bytes: fileBytes(folder, graphPath, weights),
+    ...(components.length > 0 ? { components } : {}),
+    bytes: fileBytes(folder, graphs),
     exportBytes: total,
     kvBytesPerToken: blocks.reduce((total, b) => total + b.kvBytesPerToken, 0),
     otherStates: states.flatMap((s) => s.fixed),
@@ -89,6 +95,7 @@ export function summarize(
     hiddenSize,
     vocabSize,
     contextLength: config.contextLength,
+    declared: declaredBlocks(config, n),
     canScore,
     problems,
   };
@@ -176,10 +183,29 @@ function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
   return [...found.values()];
 }
 
-function fileBytes(folder: Folder, graphPath: string, weights: readonly StoredWeight[]): number {
-  const used = new Set([graphPath]);
-  for (const { tensor } of weights) if (isRange(tensor.data)) used.add(tensor.data.file);
-  return folder.files.reduce((n, f) => n + (used.has(f.path) ? f.size : 0), 0);
+/** Bytes of all graph files of the model and of the data files that belong to them. */
+function fileBytes(folder: Folder, { decoders, components, whole }: ModelGraphs): number {
+  const used = new Set([...decoders, ...components].map(({ path }) => path));
+  for (const { model } of [...decoders, whole])
+    for (const { data } of model.graph.initializers.values())
+      if (isRange(data)) used.add(data.file);
+  return folder.files.reduce(
+    (n, { path, size }) =>
+      used.has(path) || components.some((graph) => isDataOf(path, graph.path)) ? n + size : n,
+    0,
+  );
+}
+
+/** The graphs beside the decoder with the bytes of their files. */
+function componentSizes(folder: Folder, { components }: ModelGraphs): ModelSummary['components'] {
+  return components.map((component) => ({
+    ...component,
+    bytes: folder.files.reduce(
+      (n, { path, size }) =>
+        path === component.path || isDataOf(path, component.path) ? n + size : n,
+      0,
+    ),
+  }));
 }
 
 function layoutOf(folder: Folder, graphPath: string): ModelSummary['layout'] {

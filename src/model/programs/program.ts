@@ -106,12 +106,13 @@ export interface BoundProgram {
 }
 
 /**
- * The attention sublayer of a block (residual before the block -> middle value) and its
- * feed-forward sublayer (middle value -> residual after the block).
+ * What a block computes with one of its sublayers alone, residual stream to residual stream: `attn`
+ * is the block without its feed-forward, `ffn` the block without its attention. Null where the
+ * other one cannot be taken out.
  */
 export interface BlockSublayers {
-  attn: BoundProgram;
-  ffn: BoundProgram;
+  attn: BoundProgram | null;
+  ffn: BoundProgram | null;
 }
 
 /**
@@ -133,9 +134,10 @@ export interface ScorePrograms {
   tokenSide: BoundProgram | null;
   blocks: readonly BoundProgram[];
   /**
-   * The sublayers of each block, (B, S, C) -> (B, S, C) each, with block(x) = ffn(attn(x)); their
-   * weights are subsets of the block's. Null for a block whose sublayers cannot be separated. Made
-   * on first access, which takes about as long as making the blocks did.
+   * The sublayers of each block, (B, S, C) -> (B, S, C) each, with block(x) = ffn(attn(x)) where
+   * the residual stream is only added to; their weights are subsets of the block's. Null for a
+   * block whose sublayers cannot be separated. Made on first access, which takes about as long as
+   * making the blocks did.
    */
   sublayers?: readonly (BlockSublayers | null)[];
   /** (residual, targets) -> nll (B, S - 1) in nats, float32; logits are cast to float32 first. */

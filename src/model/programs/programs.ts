@@ -11,6 +11,7 @@ import { COMPARED, comparisonHead, OTHER } from './comparisonHead.ts';
 import { keepEveryPosition } from './everyPosition.ts';
 import type { SourceOf } from './inputs.ts';
 import { inputSources, requireChainable } from './inputs.ts';
+import { kernelObstacle } from './kernels.ts';
 import { appendNll, TARGETS } from './nll.ts';
 import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import {
@@ -23,7 +24,7 @@ import {
 } from './rewrites.ts';
 import { cutSideValues } from './sideValues.ts';
 import type { Subgraph } from './subgraph.ts';
-import { copyNode, cutSubgraph, trimSubgraph } from './subgraph.ts';
+import { copyNode, cutSubgraph, replaceValues, trimSubgraph } from './subgraph.ts';
 import { makeSublayers } from './sublayers.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 import { withoutCaches } from './withoutCaches.ts';
@@ -48,11 +49,21 @@ export interface ProgramOptions {
  * structural class share a program.
  * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes
  *   embeddings instead of ids, or has inputs or side values that cannot be made from a window
- *   alone; `unsupported-op` for element types that cannot run here.
+ *   alone; `unsupported-op` for element types that cannot run here, and for operators without a
+ *   kernel on this device.
  */
 export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
   const { structure } = opened;
   requireScorable(structure);
+  const lacking = kernelObstacle(structure.graph, options.device);
+  if (lacking !== null)
+    throw new EspalierError(
+      'unsupported-op',
+      lacking,
+      options.device === 'wasm'
+        ? 'Blocks can be removed all the same: the export is written without running it.'
+        : 'Choose the CPU (wasm).',
+    );
   const nodes = withoutCaches(structure);
   const applied = new Map<string, number>();
   let softcap = 0;
@@ -127,7 +138,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         ordinals,
         context,
         carry,
-        (outputs, inside) => prepare(cutSubgraph(structure, nodes, outputs, inside)),
+        (outputs, inside, replace) =>
+          prepare(replaceValues(cutSubgraph(structure, nodes, outputs, inside), replace)),
         roleOf(sourceOf),
       );
       return sublayers;

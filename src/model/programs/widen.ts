@@ -52,8 +52,9 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     // Accessors, not copies: both are made on first access.
     get sublayers() {
       sublayers ??=
-        programs.sublayers?.map((pair) => pair && { attn: bind(pair.attn), ffn: bind(pair.ffn) }) ??
-        [];
+        programs.sublayers?.map(
+          (pair) => pair && { attn: pair.attn && bind(pair.attn), ffn: pair.ffn && bind(pair.ffn) },
+        ) ?? [];
       return sublayers;
     },
     head: bind(programs.head),

@@ -95,7 +95,7 @@ function attentionAnchors(flow: Flow): Anchors {
   const own =
     flow.states.size > 0
       ? cacheAnchors(flow)
-      : flow.nodes.flatMap((_, p) => (isAttention(flow, p) && !borrowed.has(p) ? [p] : []));
+      : attentionPositions(flow).filter((p) => !borrowed.has(p));
   const indices = [...flow.states.keys()];
   const anchors: Anchors = {
     kind: flow.states.size > 0 ? 'kv' : 'attention-op',
@@ -134,6 +134,9 @@ function cacheAnchors(flow: Flow): number[] {
     } else if (onPath[p]) for (const i of layers) if (!first.has(i)) first.set(i, p);
   }
   const unread = indices.filter((i) => !first.has(i));
+  // The branch without a past of a merged decoder declares caches and reads none.
+  const attention = unread.length === indices.length ? attentionPositions(flow) : [];
+  if (unread.length > 0 && attention.length === indices.length) return attention;
   if (unread.length > 0) {
     throw unsupported(
       `The caches of layers ${unread.join(', ')} never reach the logits ` +
@@ -151,6 +154,11 @@ function cacheAnchors(flow: Flow): number[] {
     );
   }
   return positions;
+}
+
+/** Positions of the attention operators on the path to the logits. */
+function attentionPositions(flow: Flow): number[] {
+  return flow.nodes.flatMap((_, p) => (isAttention(flow, p) ? [p] : []));
 }
 
 /**

@@ -25,7 +25,7 @@ export interface RemovableBlock {
    */
   borrowers?: readonly number[];
   /** Why a sublayer of it cannot be removed alone. */
-  unremovableSublayers?: Partial<Record<Sublayer, string>>;
+  unremovableSublayers?: Partial<Record<Sublayer, string>> | null;
 }
 
 /** The reason of a block that lends its cache names the block itself. */

@@ -12,6 +12,7 @@ import {
   type Unit,
   wholeBlocks,
 } from '../../units.ts';
+import { bypassOf } from './bypass.ts';
 import { type HiddenRemoval, hiddenRemoval } from './hiddenOutputs.ts';
 import { lendingObstacle, listObstacle, missingBlock, unitObstacle } from './removable.ts';
 import {
@@ -131,6 +132,8 @@ function sublayersObstacle(
   for (const unit of sublayers) {
     const wrong = unitObstacle(blocks, unit);
     if (wrong !== null) return wrong;
+    const { obstacle } = bypassOf(structure, unit);
+    if (obstacle !== null) return obstacle;
     const state = feedForwardState(structure, blockOf(unit));
     if (state)
       return (
@@ -178,8 +181,8 @@ function regionName(region: number, numBlocks: number): string {
 }
 
 /**
- * Boundary after a removed block -> boundary before it, transitively; sublayers through the middle
- * value.
+ * Boundary after a removed block -> boundary before it, transitively; sublayers as their bypass
+ * says.
  */
 function replacements(
   structure: Structure,
@@ -188,12 +191,8 @@ function replacements(
 ): Map<string, string> {
   const direct = new Map<string, string>();
   for (const b of gone) direct.set(structure.blocks[b]!.output, structure.blocks[b]!.input);
-  for (const unit of sublayers) {
-    const { input, mid, output } = structure.blocks[blockOf(unit)]!;
-    if (mid === null) continue;
-    if (sublayerOf(unit) === 'attn') direct.set(mid, input);
-    else direct.set(output, mid);
-  }
+  for (const unit of sublayers)
+    for (const [from, to] of bypassOf(structure, unit).replace) direct.set(from, to);
   const resolved = new Map<string, string>();
   for (const from of direct.keys()) {
     let to = from;
@@ -225,7 +224,7 @@ function outputObstacle(
 
 function boundaryOwner(structure: Structure, value: string): string {
   const block = structure.blocks.find((b) => b.output === value || b.mid === value);
-  return block?.mid === value
-    ? `the attention of block ${block.index}`
-    : `block ${block?.index ?? '?'}`;
+  if (block?.mid === value) return `the attention of block ${block.index}`;
+  const region = structure.region[structure.producer.get(value) ?? -1] ?? 0;
+  return `block ${block?.index ?? region - 1}`;
 }

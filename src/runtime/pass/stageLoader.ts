@@ -131,6 +131,6 @@ export class StageLoader {
     // Sublayers that ran hold the same buffers.
     const pair =
       typeof stage === 'number' && this.chain.ranSublayers ? programs.sublayers?.[stage] : null;
-    if (pair) weights.release([pair.attn, pair.ffn]);
+    if (pair) weights.release([pair.attn, pair.ffn].filter((bound) => bound !== null));
   }
 }

@@ -25,6 +25,7 @@ import { createLock } from '../device/ort.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
+import { findNotFinite, type NotFinite, whyNoStates } from '../pass/notFinite.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { searchHooks } from '../search/hooks.ts';
@@ -44,6 +45,7 @@ import {
 } from './curve.ts';
 import { KnownMeasures } from './knownMeasures.ts';
 import { nllPerToken, nllPerWindow } from './planMeasure.ts';
+import { removableBlocks, removableSublayers } from './removableUnits.ts';
 import { SessionStates } from './sessionStates.ts';
 
 export type { Curve, SublayersCurve } from './curve.ts';
@@ -173,10 +175,8 @@ export class ScoreSession {
     onEvent: (event: SublayersEvent) => void,
     store?: CheckpointStore,
   ): Promise<SublayersCurve> {
-    const divisible = this.unremovable.map(
-      (reason, block) => reason === null && Boolean(this.programs.sublayers?.[block]),
-    );
-    if (!divisible.includes(true))
+    const removable = removableSublayers(this.unremovable, this.programs);
+    if (removable.length === 0)
       return Promise.reject(
         new EspalierError(
           'bad-input',
@@ -186,9 +186,10 @@ export class ScoreSession {
       );
     return this.job('parts', windows, { signal, onEvent, store }, async (job) => {
       this.states.plans.clear();
-      await this.context.prepareSublayers(divisible, signal);
+      await this.context.prepareSublayers(removable, signal);
       const baseline = this.known.curve?.baseline ?? null;
-      const sublayers = await measureSublayers(job, divisible, baseline, onEvent);
+      const numBlocks = this.unremovable.length;
+      const sublayers = await measureSublayers(job, numBlocks, removable, baseline, onEvent);
       this.known.sublayers = sublayers;
       return sublayers;
     });
@@ -209,6 +210,25 @@ export class ScoreSession {
       const job = await this.prepare('criteria', { signal, onProgress });
       return measureHidden(job, this.programs.blocks.length, onProgress);
     });
+  }
+
+  /**
+   * Where the intact model stops giving numbers on one window; null when it does not. Windows and
+   * states of the session stay. @throws EspalierError as `nllPerToken`
+   */
+  notFinite(window: readonly number[], signal?: AbortSignal): Promise<NotFinite | null> {
+    return this.exclusive(async () => {
+      const found = await findNotFinite(this.context, window, signal);
+      return found.stage === null && found.nll === null ? null : found;
+    });
+  }
+
+  /**
+   * Why hidden states are not finite on these windows, and what follows (`so`), in a sentence; null
+   * when they are. Runs each of them. @throws EspalierError as `nllPerToken`
+   */
+  whyNoStates(windows: Windows, so: string, signal?: AbortSignal): Promise<string | null> {
+    return this.exclusive(() => whyNoStates(this.context, windows, so, signal));
   }
 
   /**
@@ -368,11 +388,7 @@ export class ScoreSession {
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
     const units = sortUnits(removed);
-    const blocks = this.unremovable.map((unremovable, block) => ({
-      unremovable,
-      borrowers: this.borrowers[block] ?? [],
-      hasSublayers: Boolean(this.programs.sublayers?.[block]),
-    }));
+    const blocks = removableBlocks(this.unremovable, this.programs, this.borrowers);
     const wrong = unitsObstacle(blocks, units);
     if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
     return units;

@@ -5,15 +5,21 @@ import type { ExportStep, Progress } from '../../contract/progress.ts';
 import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled, toReport } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
+import type { ExportedFile } from '../../model/export/manifest.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { type Original, originalFailsToo } from './excuse.ts';
-import { checkStructure, compareWithPlan, compareWithSource, plannedModel } from './files.ts';
+import {
+  checkStream,
+  checkStructure,
+  compareWithPlan,
+  compareWithSource,
+  plannedFiles,
+} from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
   compareDecoding,
@@ -45,6 +51,7 @@ const IN_PARTS = 'likelihood of one window, block by block';
 const STEPS: Readonly<Record<string, ExportStep>> = {
   structure: 'reopen',
   'graph as planned': 'graph',
+  'residual stream': 'graph',
   'bytes of every tensor': 'bytes',
   loads: 'load',
   'likelihood of one window': 'likelihood',
@@ -86,7 +93,8 @@ const ofThisMachine: Excuse = (error) => (NOT_HERE.has(toReport(error).code) ? '
  * where the graph has nothing to check (no caches). A graph that is too large to be run whole here
  * is run block by block: `in-parts`. One that this device cannot run (`deviceObstacle`, or the
  * original fails here for the same reason) or hold even so, or that loses the device, is
- * `unverified`. Both only when everything that could be checked passed.
+ * `unverified`, as is one whose source gives no numbers to compare with. Both only when everything
+ * that could be checked passed.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
@@ -101,7 +109,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 5;
+  const total = 6;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
@@ -121,9 +129,10 @@ export async function verifyExport(
     step = STEPS[name];
     stepStarted = performance.now();
     report(checks.length);
-    const { error, ...result } = await attempt(name, run);
+    const { error, unverified, ...result } = await attempt(name, run);
     const why = error === undefined ? null : await excuse(error);
     checks.push(result);
+    if (unverified) excused.add(result);
     if (why !== null) {
       result.detail = why + result.detail;
       excused.add(result);
@@ -147,11 +156,14 @@ export async function verifyExport(
   if (opened) {
     const { source } = expected;
     if (source) {
-      let planned: Model | null = null;
+      let planned: ExportedFile[] | null = null;
       await check('graph as planned', async () => {
-        planned = plannedModel(source.opened, source.removed, expected.steps ?? []);
+        planned = plannedFiles(source.opened, source.removed, expected.steps ?? []);
         return compareWithPlan(opened, planned);
       });
+      await check('residual stream', async () =>
+        checkStream(opened, source.opened, source.removed, expected.steps ?? []),
+      );
       await check('bytes of every tensor', async () =>
         planned
           ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>
@@ -172,7 +184,7 @@ export async function verifyExport(
     // This includes graphs whose size was found to be too large only while they were loaded.
     const { window, nll, steps } = expected;
     const parts =
-      !neverHere && !noKernel && excused.size > 0 && nll
+      !neverHere && !noKernel && excused.size > 0 && nll && Array.from(nll).every(Number.isFinite)
         ? () => compareInParts(opened, engine, { window, nll, steps }, budgetBytes, signal)
         : null;
     if (parts) inParts = await check(IN_PARTS, parts, ofThisMachine);
@@ -249,7 +261,7 @@ async function runWhole(
 async function attempt(
   name: string,
   run: () => Promise<Outcome>,
-): Promise<VerifyCheck & { error?: unknown }> {
+): Promise<VerifyCheck & Outcome & { error?: unknown }> {
   try {
     return { name, ...(await run()) };
   } catch (error) {

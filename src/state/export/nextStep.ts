@@ -25,7 +25,7 @@ export function nextStep({ name, files }: Pick<ExportResult, 'name' | 'files'>):
   if (graph === undefined) return null;
   const loader = loaderOf((path) => paths.includes(path));
   const code = {
-    'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), graph),
+    'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), { graph }),
     genai: () => genaiCode(name),
     other: () => onnxRuntimeCode(name, graph),
   }[loader]();
