@@ -17,7 +17,12 @@ import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { exportedModel } from './apply.ts';
-import { prunedConfigJson, prunedGenaiConfig, type WrittenGraphs } from './config.ts';
+import {
+  configRemarks,
+  prunedConfigJson,
+  prunedGenaiConfig,
+  type WrittenGraphs,
+} from './config.ts';
 import { sortFiles } from './files.ts';
 import { identify } from './identity.ts';
 import { readInner } from './inPlace.ts';
@@ -113,7 +118,7 @@ export async function exportManifest(
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
-  const configs = await configFiles(opened, removal, {
+  const { files: configs, remarks } = await configFiles(opened, removal, {
     kind,
     parts,
     ...(dtype ? { precision: { dtype, caches: cacheType(structure, models[0]!.model) } } : {}),
@@ -142,6 +147,7 @@ export async function exportManifest(
     architecture: architectureOf(opened.config.raw.config),
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
+    configRemarks: remarks,
     retyped: retypedValues(structure, models[0]!.model),
   });
   const files = [
@@ -234,22 +240,28 @@ async function graphFiles(
   ];
 }
 
-/** The configs that the folder has, counting the blocks that keep their attention. */
+/**
+ * The configs that the folder has, counting the blocks that keep their attention, and what they
+ * cannot say.
+ */
 async function configFiles(
   { folder, root }: ExportSource,
   { before, keptLayers }: Removal,
   { kind, ...written }: WrittenGraphs & { kind: Loader },
-): Promise<ManifestFile[]> {
+): Promise<{ files: ManifestFile[]; remarks: string[] }> {
   const files: ManifestFile[] = [];
+  const remarks: string[] = [];
   for (const path of root.configs) {
     const text = (await readText(folder, path, MAX_CONFIG_BYTES)) ?? '';
     const told = kind === 'transformers.js' ? written : null;
-    const pruned = path.endsWith('genai_config.json')
+    const isGenai = path.endsWith('genai_config.json');
+    const pruned = isGenai
       ? prunedGenaiConfig(text, before.length, keptLayers)
       : prunedConfigJson(text, before.length, keptLayers, told);
+    if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
     files.push(whole(withinTop(root, path), encode(pruned)));
   }
-  return files;
+  return { files, remarks };
 }
 
 async function provenanceOf(
