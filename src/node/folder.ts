@@ -4,7 +4,7 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { EspalierError } from '../errors.ts';
 import { isClutterFile, isClutterFolder } from '../model/open/clutter.ts';
-import { repositoryName } from '../model/open/root.ts';
+import { repositoryName } from '../model/open/modelName.ts';
 import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
 

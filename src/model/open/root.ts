@@ -4,6 +4,7 @@
 import { isJsonObject, readJsonObject } from '../../json.ts';
 import { type Folder, type FolderFile, readText } from '../../onnx/source.ts';
 import { interpretConfig, MAX_CONFIG_BYTES } from '../structure/config.ts';
+import { modelName } from './modelName.ts';
 
 /** Files by which a folder is the root of a model. */
 export const CONFIG_FILES = ['config.json', 'genai_config.json'] as const;
@@ -73,24 +74,6 @@ export function topByName(paths: ReadonlySet<string>, graphPath: string): string
     ''
   );
 }
-
-/** The name of the model in the folder `top`; of a download cache, that of the repository. */
-export function modelName(folder: Pick<Folder, 'name'>, top: string): string {
-  const steps = [folder.name, ...top.split('/').filter(Boolean)];
-  return repositoryName(steps) ?? steps.at(-1) ?? folder.name;
-}
-
-/** `name` for .../models--owner--name/snapshots/<hash>, or null for any other folder. */
-export function repositoryName(steps: readonly string[]): string | null {
-  const at = steps.findLastIndex((step) => CACHED.test(step));
-  const isSnapshot = steps[at + 1] === 'snapshots' && steps.length === at + 3;
-  return at >= 0 && (isSnapshot || steps.length === at + 1)
-    ? (steps[at]?.split('--').at(-1) ?? null)
-    : null;
-}
-
-/** Folder of one repository in a download cache of Hugging Face. */
-const CACHED = /^models--[^/]+$/;
 
 /** A path within the folder `top` as it is relative to it. */
 export const withinTop = ({ top }: Pick<ModelRoot, 'top'>, path: string): string =>

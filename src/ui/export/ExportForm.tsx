@@ -2,6 +2,7 @@
 
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
+import { siblings } from '../../state/open/models.ts';
 import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { sublayerUnits } from '../../units.ts';
@@ -37,7 +38,7 @@ export function ExportForm({ named, setName }: Props) {
   const clean = name.trim();
   const wrong = whyNotName(clean);
   const { bytes, seconds } = useStudio(exportEstimate);
-  const others = model.graphs.filter((graph) => graph.path !== model.summary.graph);
+  const others = siblings(model.graphs, model.summary.graph);
   return (
     <form
       className={kit.stack}
