@@ -13,7 +13,7 @@ const FROM_LINKS =
   'follows links.';
 /** What a download cache of Hugging Face holds besides links. */
 const CACHE_FILES =
-  /(^|\/)(blobs\/[0-9a-f]{40,64}(\.incomplete)?|refs\/.+|\.no_exist\/.+|\.locks\/.+|CACHEDIR\.TAG|version\.txt)$/;
+  /(^|\/)(blobs\/[0-9a-f]{40,64}|(refs|\.no_exist|\.locks)\/.+|CACHEDIR\.TAG|version\.txt)$/;
 const TO_ONNX =
   'Export the model to ONNX first, for example with optimum-cli or the ONNX Runtime GenAI model ' +
   'builder.';
@@ -71,8 +71,8 @@ export function noGraph(folder: Pick<Folder, 'name' | 'what' | 'files'>): Espali
     );
   if (files.every(({ path }) => CACHE_FILES.test(path)))
     return missing(
-      `${capitalised(nameInWords(folder))} is a download cache; the files of its models are links, ` +
-        'which are not to be seen here.',
+      `${capitalised(nameInWords(folder))} is a download cache; the files of its models are ` +
+        'links, which are not to be seen here.',
       capitalised(FROM_LINKS),
     );
   const [only] = files;

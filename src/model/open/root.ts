@@ -11,7 +11,7 @@ export const CONFIG_FILES = ['config.json', 'genai_config.json'] as const;
 
 /** Files that describe how text becomes tokens; they are only right together. */
 const TEXT_FILES =
-  /^(tokenizer|special_tokens_map|added_tokens|chat_template|additional_chat_templates|vocab|merges)/;
+  /^(tokenizer|special_tokens|added_tokens|(additional_)?chat_templates?|vocab|merges)/;
 
 /** What a graph belongs to. Folders are prefixes of paths: '' or 'cpu/fp32/'. */
 export interface ModelRoot {
@@ -79,9 +79,12 @@ export function topByName(paths: ReadonlySet<string>, graphPath: string): string
 export const withinTop = ({ top }: Pick<ModelRoot, 'top'>, path: string): string =>
   path.startsWith(top) ? path.slice(top.length) : path;
 
+/** Folders deeper than this are not looked at on the way up; real models lie ten deep. */
+const MAX_STEPS = 32;
+
 /** Folders at or above a file, the nearest first, down to ''. */
 function foldersAbove(path: string): string[] {
-  const steps = path.split('/').slice(0, -1);
+  const steps = path.split('/', MAX_STEPS + 1).slice(0, -1);
   return steps.map((_, k) => `${steps.slice(0, steps.length - k).join('/')}/`).concat('');
 }
 

@@ -1,5 +1,5 @@
-// Asks which model of a folder to open, and which graph of it: precision, path, size, what loads it,
-// and a recommendation.
+// Asks which model of a folder to open, and which graph of it: precision, path, size, what loads
+// it, and a recommendation.
 
 import type { GraphChoice } from '../../model/open/summary.ts';
 import { formatBytes } from '../../quantities.ts';
