@@ -8,7 +8,7 @@ export function modelName(folder: Pick<Folder, 'name'>, top: string): string {
   return repositoryName(steps) ?? steps.at(-1) ?? folder.name;
 }
 
-/** `name` for .../models--owner--name/snapshots/<hash>, or null for any other folder. */
+/** `name` for .../models--owner--name/snapshots/<hash> and what holds it; null for others. */
 export function repositoryName(steps: readonly string[]): string | null {
   const at = steps.findLastIndex((step) => CACHED.test(step));
   const isSnapshot = steps[at + 1] === 'snapshots' && steps.length === at + 3;
