@@ -181,7 +181,8 @@ function knownSizes({ hiddenSize, vocabSize }: ProgramSource['summary']): {
   if (hiddenSize !== null && vocabSize !== null) return { hiddenSize, vocabSize };
   throw new EspalierError(
     'unsupported-graph',
-    `Neither the graph nor a config says ${hiddenSize === null ? 'how wide the model is' : 'how many tokens it knows'}.`,
+    'Neither the graph nor a config says ' +
+      `${hiddenSize === null ? 'how wide the model is' : 'how many tokens it knows'}.`,
     'Put the config.json of the model into its folder and open it again.',
   );
 }
