@@ -33,7 +33,7 @@ import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
-import { type Loader, loaderOf, sessionOf } from './usage.ts';
+import { type Loader, loaderOf, sessionOf, type UsedGraphs } from './usage.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
@@ -48,15 +48,18 @@ export interface ManifestFile {
 
 export interface Manifest {
   files: ManifestFile[];
-  /** Path of the graph within the export. */
+  /** Path of the decoder graph within the export. */
   graph: string;
+  /** What a loader needs to know. */
+  loading: UsedGraphs;
   /** Files of the source that the export does not have: other graphs and their weights. */
   leftOut: string[];
   provenance: Provenance;
 }
 
 /** What an export needs of an opened model. */
-export interface ExportSource extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components'> {
+export interface ExportSource
+  extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components' | 'whole'> {
   folder: Folder;
   graphPath: string;
   root: ModelRoot;
@@ -145,14 +148,24 @@ export async function exportManifest(
     new Set(along),
   );
   const provenance = await provenanceOf(opened, removal, steps, options);
+  const [{ copies }, ...moreFiles] = opened.decoders;
+  const first = copies[0]!;
+  const loading = {
+    graph: written,
+    components: [
+      ...moreFiles.map(({ path }) => ({ role: 'with-past', path: withinTop(root, path) })),
+      ...opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
+    ],
+    architecture: architectureOf(opened.config.raw.config),
+  };
   const text = exportReadme({
     provenance,
     removal,
     steps,
-    graph: written,
     others: (options.others ?? []).map((other) => withinTop(root, other.graphPath)),
-    components: opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
-    architecture: architectureOf(opened.config.raw.config),
+    ...loading,
+    embeddings: first.embedsInput ? first.tokenInput : null,
+    branch: opened.decoders.length > 1 ? null : (opened.whole.merged?.switch ?? null),
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
     configRemarks: remarks,
@@ -165,7 +178,7 @@ export async function exportManifest(
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: written, leftOut, provenance };
+  return { files, graph: written, loading, leftOut, provenance };
 }
 
 /** A decoder file of an export. */

@@ -17,7 +17,7 @@ export interface UsedGraphs {
   /** Path of the decoder graph within the folder. */
   graph: string;
   /** Graphs beside it that the model's class opens as well. */
-  components?: readonly { path: string }[] | undefined;
+  components?: readonly { role: string; path: string }[] | undefined;
   /** The class of a model of several graphs; by default the one for images and text. */
   architecture?: string | null | undefined;
 }
@@ -28,9 +28,10 @@ export function transformersJsCode(
   { graph, components = [], architecture }: UsedGraphs,
 ): string {
   const at = graph.lastIndexOf('/');
-  const names = [graph, ...components.map(({ path }) => path)].map(sessionOf);
+  const others = components.filter(({ role }) => role !== 'with-past').map(({ path }) => path);
+  const names = [graph, ...others].map(sessionOf);
   const [{ name, dtype }] = names as [Session];
-  const split = components.length > 0;
+  const split = others.length > 0;
   const dtypes = split && names.some((other) => other.dtype !== dtype);
   const options = [
     ...(at === 4 && graph.startsWith('onnx/')
