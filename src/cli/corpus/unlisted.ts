@@ -7,6 +7,7 @@ import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { GraphRunner } from '../../runtime/decode/likelihood.ts';
 import { deviceObstacle } from '../../runtime/decode/runnable.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
+import type { ScoreSession } from '../../runtime/score/session.ts';
 import { VERIFY_TOKENS, verifyExport } from '../../runtime/verify/verify.ts';
 import { VERSION } from '../../version.ts';
 import { openSession } from '../open.ts';
@@ -85,6 +86,27 @@ export async function checkAgainstWholeGraphs(
     await session.dispose();
     await engine.dispose();
   }
+}
+
+/**
+ * The largest difference between scores (from the programs of blocks) and ONNX Runtime on whole
+ * graphs: the source, and the export without each block that can be removed.
+ */
+export async function differenceToWholeGraphs(
+  opened: OpenedModel,
+  session: ScoreSession,
+  engine: Engine,
+): Promise<number> {
+  const windows = testWindows(opened.summary.vocabSize);
+  const curve = await session.score(windows, undefined, () => {});
+  let worst = Math.abs(curve.baseline.nll - (await nllOf(opened, engine, windows)));
+  for (const { index, refused, nll } of curve.blocks) {
+    if (refused !== undefined) continue;
+    const manifest = await exportManifest(opened, [index], { app: VERSION });
+    const pruned = await openModel(manifestFolder(manifest, opened.folder), manifest.graph);
+    worst = Math.max(worst, Math.abs(nll - (await nllOf(pruned, engine, windows))));
+  }
+  return worst;
 }
 
 async function nllOf(
