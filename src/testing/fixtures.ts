@@ -15,6 +15,19 @@ export function fixturePath(name: string): string {
   return fileURLToPath(new URL(`e2e/fixtures/${name}`, ROOT));
 }
 
+/**
+ * Absolute path of a case: a small input from a public report, with `expect.json` beside it, which
+ * names the report and the right result.
+ */
+export function casePath(name: string): string {
+  return fileURLToPath(new URL(`src/testing/cases/${name}`, ROOT));
+}
+
+/** What `expect.json` of a case says; its shape differs by case. */
+export function caseExpect<T>(name: string): T {
+  return JSON.parse(readFileSync(casePath(`${name}/expect.json`), 'utf8')) as T;
+}
+
 /** Absolute path of the sample model's folder. */
 export function samplePath(): string {
   return fileURLToPath(new URL('public/sample', ROOT));

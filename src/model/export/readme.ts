@@ -16,7 +16,7 @@ export const README_MARK =
 
 export interface ReadmeFacts {
   provenance: Provenance;
-  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
+  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering' | 'hidden'>;
   /** What was done, removal first. */
   steps: readonly StepChoice[];
   /** Path of the decoder graph within the export. */
@@ -30,6 +30,8 @@ export interface ReadmeFacts {
   /** Graphs of the source that the export does not have. */
   leftOut: readonly string[];
   layout: Loader;
+  /** What the configs cannot say of the layers that are left, as sentences. */
+  configRemarks: readonly string[];
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
   retyped: 'caches' | 'all' | null;
 }
@@ -56,6 +58,7 @@ export function exportReadme(facts: ReadmeFacts): string {
     ].join('\n'),
     componentsSection(facts),
     complete ? '' : sublayersSection(facts),
+    remarksSection(facts),
     `## Use\n\n${usage(facts)}`,
   ]
     .filter((section) => section !== '')
@@ -158,6 +161,23 @@ function sublayersSection({ removal, layout }: ReadmeFacts): string {
       `${withAttention} whole blocks: Python transformers, converters to GGUF, MLX or ` +
       'safetensors, and exporters.',
   ].join('\n');
+}
+
+/** Outputs that went, and what the configs cannot say. */
+function remarksSection({ removal: { hidden }, configRemarks }: ReadmeFacts): string {
+  const gone = [...hidden.gone].map(code);
+  const remarks = [
+    ...(gone.length > 0
+      ? [
+          'Hidden states are given after each block that is left, numbered through. Outputs that ' +
+            `are gone: ${list(gone)} (numbers of the source).`,
+        ]
+      : []),
+    ...configRemarks,
+  ];
+  return remarks.length > 0
+    ? ['## Remarks', '', ...remarks.map((remark) => `* ${remark}`)].join('\n')
+    : '';
 }
 
 const RETYPED = {

@@ -1,5 +1,6 @@
 // The plan and the curve as other tools take them.
 
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import type { ScoreResult } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { type DeclaredBlocks, familyKey } from '../../model/interop/declared.ts';
@@ -23,6 +24,7 @@ import {
 } from '../../model/interop/remarks.ts';
 import { writeBlockOrder, writePplTable } from '../../model/interop/tables.ts';
 import { planSize } from '../../model/open/size.ts';
+import { NO_NUMBERS } from '../../words/choose.ts';
 import { suggestName } from '../export/name.ts';
 import { derive } from '../memo.ts';
 import type { OpenModel } from '../open/state.ts';
@@ -155,18 +157,20 @@ export const curveSnippets = derive(
       title: 'all_ppl_unsorted.csv',
       what: 'Perplexity without each block, with calibration windows and parameters left.',
     };
+    const sound = curve && hasNumbers(curve.result.baseline) ? curve : null;
+    const why = curve ? NO_NUMBERS.obstacle : NO_CURVE;
     return [
       {
         ...order,
         file: order.title,
-        text: curve && writeBlockOrder(curve.result.order),
-        why: curve ? '' : NO_CURVE,
+        text: sound && writeBlockOrder(sound.result.order),
+        why,
       },
       {
         ...table,
         file: table.title,
-        text: model && curve && pplTable(model, curve.result),
-        why: curve ? '' : NO_CURVE,
+        text: model && sound && pplTable(model, sound.result),
+        why,
       },
     ];
   },
