@@ -124,7 +124,12 @@ export interface WrittenGraphs {
   /** File name of each graph to the number of external data files beside it. */
   parts: Readonly<Record<string, number>>;
   /** Where it is another than the source's: its name, and the element type of the caches. */
-  precision?: { dtype: string; caches: 'float32' | 'float16' };
+  precision?: {
+    dtype: string;
+    caches: 'float32' | 'float16';
+    /** The precision of each graph by its name, where there are several graphs. */
+    components?: Readonly<Record<string, string>>;
+  };
 }
 
 /**
@@ -160,10 +165,10 @@ export function prunedConfigJson(
 /** The one precision that is there is the one to load; version 3 is told the type of its caches. */
 function precisionSettings(
   settings: JsonObject,
-  { dtype, caches }: NonNullable<WrittenGraphs['precision']>,
+  { dtype, caches, components }: NonNullable<WrittenGraphs['precision']>,
 ): JsonObject {
   const told = caches === 'float16' || settings.kv_cache_dtype !== undefined;
-  return { dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };
+  return { dtype: components ?? dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };
 }
 
 /**

@@ -33,7 +33,7 @@ import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
-import { type Loader, loaderOf } from './usage.ts';
+import { type Loader, loaderOf, sessionOf } from './usage.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
@@ -121,7 +121,15 @@ export async function exportManifest(
   const { files: configs, remarks } = await configFiles(opened, removal, {
     kind,
     parts,
-    ...(dtype ? { precision: { dtype, caches: cacheType(structure, models[0]!.model) } } : {}),
+    ...(dtype
+      ? {
+          precision: {
+            dtype,
+            caches: cacheType(structure, models[0]!.model),
+            ...precisions([...models, ...opened.components].map(({ path }) => path)),
+          },
+        }
+      : {}),
   });
   const readme = await readmePath(folder, root);
   const { copied, leftOut } = await sortFiles(
@@ -293,6 +301,13 @@ async function provenanceOf(
 function architectureOf(config: JsonObject | null): string | null {
   const [first] = Array.isArray(config?.architectures) ? config.architectures : [];
   return typeof first === 'string' ? first : null;
+}
+
+/** What transformers.js takes each of several graphs for. */
+function precisions(paths: readonly string[]): { components?: Record<string, string> } {
+  if (paths.length < 2) return {};
+  const sessions = paths.map(sessionOf);
+  return { components: Object.fromEntries(sessions.map(({ name, dtype }) => [name, dtype])) };
 }
 
 /** Graphs of the source that the export does not have. */

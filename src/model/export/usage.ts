@@ -2,7 +2,7 @@
 // the page.
 
 /** Suffixes by which transformers.js finds a graph of a `dtype`. */
-const JS_SUFFIX = /_(fp16|int8|uint8|q2|q2f16|q4|q4f16|bnb4|quantized)$/;
+const JS_SUFFIX = /_(fp16|int8|uint8|q1|q1f16|q2|q2f16|q4|q4f16|bnb4|quantized)$/;
 
 export type Loader = 'transformers.js' | 'genai' | 'other';
 
@@ -50,13 +50,13 @@ export function transformersJsCode(
   ].join('\n');
 }
 
-interface Session {
+export interface Session {
   name: string;
   dtype: string;
 }
 
 /** The name by which transformers.js looks for a graph, and its precision. */
-function sessionOf(path: string): Session {
+export function sessionOf(path: string): Session {
   const whole = path.slice(path.lastIndexOf('/') + 1).replace(/\.onnx$/, '');
   const suffix = JS_SUFFIX.exec(whole)?.[1] ?? 'fp32';
   return { name: whole.replace(JS_SUFFIX, ''), dtype: suffix === 'quantized' ? 'q8' : suffix };

@@ -188,7 +188,7 @@ describe('hostile folders', () => {
         const files = Object.create(null) as Record<string, string>;
         for (const [at, text] of entries) files[at] = text;
         const folder = memoryFolder(files);
-        const listed = new Set(listGraphs(folder).map((graph) => graph.path));
+        const listed = new Set((await graphChoices(folder)).map((graph) => graph.path));
         const current = await currentGraphs(folder);
         expect(current.every((graph) => listed.has(graph.path))).toBe(true);
         expect(current.length > 0 || listed.size === 0).toBe(true);
