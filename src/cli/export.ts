@@ -12,6 +12,7 @@ import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
+import { type ExpectedNll, whyNoNumbers } from '../runtime/verify/runs.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
@@ -81,13 +82,19 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     // Spread token ids: verification needs any text, and a folder may have no tokenizer.
     const window = Array.from(
       { length: VERIFY_TOKENS },
-      (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize),
+      (_, t) => (t * 7919 + 3) % (opened.summary.vocabSize ?? 1),
     );
-    const { nll, nllObstacle, engine } = await likelihood(opened, removed, window, values);
+    const { nll, nllObstacle, noNumbers, engine } = await likelihood(
+      opened,
+      removed,
+      window,
+      values,
+    );
     const expected = {
       window,
       nll,
       nllObstacle,
+      noNumbers,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { opened, removed },
       steps,
@@ -157,6 +164,11 @@ async function inTurn<T, R>(values: readonly T[], use: (value: T) => Promise<R>)
   return results;
 }
 
+interface Expected {
+  nll: Float32Array | null;
+  engine: Engine;
+}
+
 /**
  * The studio's own NLL per token of the plan, with the engine for verification; a model that cannot
  * be scored is verified without it, with a note.
@@ -166,7 +178,7 @@ async function likelihood(
   removed: readonly Unit[],
   window: readonly number[],
   values: RunValues,
-): Promise<{ nll: Float32Array | null; nllObstacle?: string; engine: Engine }> {
+): Promise<Pick<ExpectedNll, 'nllObstacle' | 'noNumbers'> & Expected> {
   let nllObstacle: string | undefined;
   if (opened.summary.canScore) {
     let routed: RoutedSession | null = null;
@@ -174,8 +186,10 @@ async function likelihood(
       routed = await openSession(opened, values);
       for (const text of routed.notes) note(text);
       const nll = await routed.session.nllPerToken(removed, window);
+      const noNumbers = await whyNoNumbers(routed.session, nll, window);
+      if (noNumbers) note(`There are no numbers to verify the export by: ${noNumbers}.`);
       await routed.session.dispose();
-      return { nll, engine: routed.engine };
+      return { nll, noNumbers, engine: routed.engine };
     } catch (error) {
       const { message, detail } = toReport(error);
       note(`The likelihood is not compared: ${message} ${detail}`);

@@ -3,8 +3,9 @@
 
 import { directoryOpen } from 'browser-fs-access';
 import { isCancelled } from '../errors.ts';
+import { isClutterFolder } from '../model/open/clutter.ts';
 import { withHandle } from './handles.ts';
-import { asFolder, type PickedFolder, skipFolder } from './pickedFolder.ts';
+import { asFolder, type PickedFolder } from './pickedFolder.ts';
 
 /** Pickers of Chromium that are missing from TypeScript's DOM types. */
 interface Pickers {
@@ -40,7 +41,7 @@ export async function pickFolder(): Promise<PickedFolder | null> {
       recursive: true,
       id: 'espalier-open',
       mode: 'read',
-      skipDirectory: ({ name }) => skipFolder(name),
+      skipDirectory: ({ name }) => isClutterFolder(name),
     }),
   );
   const files = (found ?? []).flatMap((file) =>

@@ -1,8 +1,10 @@
 // A model folder on the local disk, read by range through file descriptors.
 
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, resolve, sep } from 'node:path';
 import { EspalierError } from '../errors.ts';
+import { isClutterFile, isClutterFolder } from '../model/open/clutter.ts';
+import { repositoryName } from '../model/open/root.ts';
 import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
 
@@ -15,7 +17,7 @@ export interface CountingFolder extends Folder {
 }
 
 /** Folders below this depth are not searched. */
-const MAX_DEPTH = 4;
+const MAX_DEPTH = 6;
 
 async function walk(
   root: string,
@@ -26,12 +28,12 @@ async function walk(
   const entries = await readdir(join(root, relative), { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
-    if (entry.name === '.git' || entry.name === 'node_modules') continue;
     const path = relative ? `${relative}/${entry.name}` : entry.name;
     // stat follows symbolic links, which model caches use for their files; the entry does not.
     const info = await stat(join(root, path)).catch(() => null);
-    if (info?.isDirectory() && depth < MAX_DEPTH) await walk(root, path, depth + 1, out);
-    else if (info?.isFile()) out.push({ path, size: info.size });
+    if (info?.isDirectory()) {
+      if (depth < MAX_DEPTH && !isClutterFolder(entry.name)) await walk(root, path, depth + 1, out);
+    } else if (info?.isFile() && !isClutterFile(entry.name)) out.push({ path, size: info.size });
   }
 }
 
@@ -110,7 +112,7 @@ class NodeSource implements ByteSource {
 }
 
 /**
- * A folder of the local disk with its files down to a depth of four folders, sorted by path.
+ * A folder of the local disk with its files down to a depth of six folders, sorted by path.
  * @throws EspalierError `missing-file` when `path` is not a folder; `bad-input` when it may not be
  *   read.
  */
@@ -130,7 +132,7 @@ export async function nodeFolder(path: string): Promise<CountingFolder> {
   let bytes = 0;
   const sources = new Map<string, NodeSource>();
   return {
-    name: basename(root),
+    name: repositoryName(root.split(sep)) ?? basename(root),
     files,
     open(filePath) {
       const known = sources.get(filePath);

@@ -8,6 +8,7 @@ export const ARCHITECTURE = {
 
 export const BLOCKS = {
   refused: 'refused',
+  noNumber: 'no number',
   fixed: 'fixed',
   locked: 'Locked: never removed',
   lock: 'Lock this block: automatic choices will keep it',
@@ -27,6 +28,7 @@ export const BLOCKS = {
   perplexity: 'perplexity',
   contiguous: ', neighbouring blocks',
   scoreFirst: 'Available once the blocks are scored or criteria are compared.',
+  noRanking: 'Not available: the intact model gives no numbers, so no order means anything.',
   scoring: 'Available when scoring has ended.',
   clipped: 'longer than shown',
 } as const;

@@ -19,6 +19,7 @@ import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
+import { whyNoNumbers } from '../runtime/verify/runs.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
@@ -100,6 +101,10 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const nll = routed
     ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal, onBlock))
     : null;
+  const noNumbers =
+    routed && nll
+      ? await unlessNotHere(() => whyNoNumbers(routed.session, nll, ids, signal))
+      : null;
   throwIfCancelled(signal);
 
   const writing = performance.now();
@@ -134,7 +139,13 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   };
   const verifications: { graph: string; verification: Verification }[] = [];
   for (const { graph, from, ...likelihood } of [
-    { graph: manifest.graph, from: opened.graphPath, nll, nllObstacle },
+    {
+      graph: manifest.graph,
+      from: opened.graphPath,
+      nll,
+      nllObstacle,
+      noNumbers: noNumbers ?? undefined,
+    },
     ...others.map(({ graphPath }) => ({
       graph: graphPath,
       from: graphPath,

@@ -24,6 +24,7 @@ import { createLock } from '../device/ort.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
+import { findNotFinite, type NotFinite, whyNoStates } from '../pass/notFinite.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { searchHooks } from '../search/hooks.ts';
@@ -201,6 +202,25 @@ export class ScoreSession {
       const job = await this.prepare('criteria', { signal, onProgress });
       return measureHidden(job, this.programs.blocks.length, onProgress);
     });
+  }
+
+  /**
+   * Where the intact model stops giving numbers on one window; null when it does not. Windows and
+   * states of the session stay. @throws EspalierError as `nllPerToken`
+   */
+  notFinite(window: readonly number[], signal?: AbortSignal): Promise<NotFinite | null> {
+    return this.exclusive(async () => {
+      const found = await findNotFinite(this.context, window, signal);
+      return found.stage === null && found.nll === null ? null : found;
+    });
+  }
+
+  /**
+   * Why hidden states are not finite on these windows, and what follows (`so`), in a sentence; null
+   * when they are. Runs each of them. @throws EspalierError as `nllPerToken`
+   */
+  whyNoStates(windows: Windows, so: string, signal?: AbortSignal): Promise<string | null> {
+    return this.exclusive(() => whyNoStates(this.context, windows, so, signal));
   }
 
   /**

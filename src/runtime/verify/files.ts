@@ -5,6 +5,7 @@ import { isCancelled, throwIfCancelled, toReport } from '../../errors.ts';
 import { type ExportedFile, exportedFiles, filesAlong } from '../../model/export/manifest.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { withinTop } from '../../model/open/root.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import { BytesReader, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
@@ -110,18 +111,17 @@ export function checkStream(
   removed: readonly Unit[],
   steps: readonly StepChoice[],
 ): Outcome {
-  const { units } = planRemoval(source.structure, removed);
-  const pairs = paired(exported, plannedFiles(source, units, []));
-  const copies = source.decoders.flatMap((decoder) => decoder.copies);
-  let outcome = failed('the source has no decoder');
+  const planned = plannedFiles(source, removed, []);
+  const written = paired(exported, planned);
+  const copies = source.decoders.flatMap((file) => file.copies);
+  let last = passed('');
   for (const [k, copy] of copies.entries()) {
-    const [written, planned] = pairs[k] ?? [];
-    const model = steps.length === 0 ? written : planned;
-    if (!model) return failed(`there are ${pairs.length} decoders instead of ${copies.length}`);
-    outcome = compareStreams(copy, units, model, planRemoval(copy, units).names);
-    if (!outcome.ok) return outcome;
+    const [found, wanted] = written[k]!;
+    const { units, names } = planRemoval(copy, removed);
+    last = compareStreams(copy, units, steps.length === 0 ? found : wanted, names);
+    if (!last.ok) return last;
   }
-  return outcome;
+  return last;
 }
 
 /**
@@ -179,8 +179,11 @@ export async function compareWithSource(
     bytes += tensor.data.length;
   }
   for (const path of along) {
-    const [copy, held] = [exported.folder.open(path), source.folder.open(path)];
-    if (!copy || !held) return failed(`the export has no ${path}`);
+    const [copy, held] = [
+      exported.folder.open(withinTop(source.root, path)),
+      source.folder.open(path),
+    ];
+    if (!copy || !held) return failed(`the export has no ${withinTop(source.root, path)}`);
     const original = fromSource(() => held);
     const before = bytes;
     const report = (done: number): void => onBytes(before + done, total);
@@ -221,7 +224,7 @@ async function comparedFiles(exported: OpenedModel, source: OpenedModel): Promis
   const written = new Set(
     exported.decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
   );
-  return (await filesAlong(source)).filter((path) => !written.has(path));
+  return (await filesAlong(source)).filter((path) => !written.has(withinTop(source.root, path)));
 }
 
 function filesOf({ graph }: Model): string[] {

@@ -37,6 +37,8 @@ export interface SampleNumbers {
 export interface FakeOptions {
   /** Seconds that a curve says it took; 4.5 unless told. */
   curveSeconds?: number;
+  /** The intact model gives no numbers; without this block it does. Orders are of an older version. */
+  noNumbersBut?: number;
   /** Wait of each step of a job, in ms. */
   stepMs?: number;
   /** Blocks of the model; beyond the golden's 16 the numbers repeat. */
@@ -202,8 +204,15 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
   let planTurn = 0;
   let openName = '';
   let interruptedJobs = [...(options.interrupted ?? [])];
-  const base = numbers.baseline_nll_per_sample;
-  const without = (index: number) => numbers.loo_nll_per_sample[index % 16]!;
+  const { noNumbersBut = null } = options;
+  const orNone = (nll: number[], has: boolean): number[] =>
+    has ? nll : nll.map(() => Number.POSITIVE_INFINITY);
+  const base = orNone(numbers.baseline_nll_per_sample, noNumbersBut === null);
+  const without = (index: number) =>
+    orNone(
+      numbers.loo_nll_per_sample[index % 16]!,
+      noNumbersBut === null || noNumbersBut === index,
+    );
 
   async function step(started: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, stepMs));
@@ -230,8 +239,8 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       await step(started);
       if (options.severalGraphs && request.graph === undefined) {
         const graphs = [
-          { path: 'onnx/model.onnx', dtype: 'fp32', bytes: 12_230_433 },
-          { path: 'onnx/model_q4.onnx', dtype: 'q4', bytes: 2_085_723 },
+          { path: 'onnx/model.onnx', model: '', dtype: 'fp32', bytes: 12_230_433 },
+          { path: 'onnx/model_q4.onnx', model: '', dtype: 'q4', bytes: 2_085_723 },
         ];
         return { kind: 'choose', name: request.source.name, graphs };
       }

@@ -69,6 +69,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         <span className={css.value} title={point.refused ?? undefined}>
           {point.nll !== null && formatPpl(point.nll)}
           {point.nll === null && point.refused && BLOCKS.refused}
+          {point.noNumber && BLOCKS.noNumber}
         </span>
         <span
           className={css.group}

@@ -4,7 +4,7 @@ import { formatBytes } from '../../../quantities.ts';
 import { formatEnds, formatGain } from '../../../spread.ts';
 import { deviceName } from '../../../state/device/selectors.ts';
 import { effectView } from '../../../state/effect/selectors.ts';
-import { measuredOn } from '../../../state/score/selectors.ts';
+import { measuredOn, noNumbersNotice } from '../../../state/score/selectors.ts';
 import { sides } from '../../../state/speed/prediction.ts';
 import { speedView } from '../../../state/speed/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
@@ -12,11 +12,13 @@ import { verdictView } from '../../../state/verdict/selectors.ts';
 import { blocksLeft } from '../../../units.ts';
 import { VERSION } from '../../../version.ts';
 import { rise, wanted } from '../../../words/goal.ts';
+import { counted, UNKNOWN } from '../../../words/model.ts';
 import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import { WORDS, why } from '../../../words/verdict.ts';
 import {
   formatChange,
   formatCount,
+  formatOriginal,
   formatPpl,
   formatRate,
   formatSeconds,
@@ -43,10 +45,10 @@ export function summary(state: StudioState): Section | null {
     cards.push({
       name: FACTS.perplexity,
       value: formatPpl(pruned.nll),
-      note: changed(formatPpl(original.nll), Math.exp(original.nll), Math.exp(pruned.nll)),
+      note: changed(formatOriginal(original.nll), Math.exp(original.nll), Math.exp(pruned.nll)),
     });
   else if (original)
-    cards.push({ name: FACTS.perplexity, value: formatPpl(original.nll), note: '' });
+    cards.push({ name: FACTS.perplexity, value: formatOriginal(original.nll), note: '' });
   if (size)
     cards.push({
       name: FACTS.size,
@@ -67,6 +69,7 @@ export function summary(state: StudioState): Section | null {
     });
   const parts: Part[] = [
     { kind: 'text', text: LEADS.summary },
+    ...noNumbersNotice(state).map((text): Part => ({ kind: 'text', text })),
     { kind: 'cards', rows: cards },
     ...meaning(state),
   ];
@@ -111,10 +114,10 @@ export function model(state: StudioState): Section | null {
     [FACTS.blocks, String(one.numBlocks)],
     [FACTS.parameters, formatCount(one.params)],
     [FACTS.size, formatBytes(one.bytes)],
-    [FACTS.hidden, one.hiddenSize.toLocaleString('en')],
-    [FACTS.vocabulary, one.vocabSize.toLocaleString('en')],
+    [FACTS.hidden, counted(one.hiddenSize)],
+    [FACTS.vocabulary, counted(one.vocabSize)],
     [FACTS.context, one.contextLength === null ? '' : plural(one.contextLength, 'token')],
-    [FACTS.kv, one.kvBytesPerToken > 0 ? formatBytes(one.kvBytesPerToken) : ''],
+    [FACTS.kv, cacheBytes(one.kvBytesPerToken)],
   ];
   return {
     id: 'model',
@@ -159,3 +162,8 @@ export function method(state: StudioState, when: Date): Section | null {
     ],
   };
 }
+
+const cacheBytes = (bytes: number | null): string => {
+  if (bytes === null) return UNKNOWN;
+  return bytes > 0 ? formatBytes(bytes) : '';
+};
