@@ -2,6 +2,7 @@
 
 import { unzipRaw } from 'unzipit';
 import { EspalierError } from '../errors.ts';
+import { isClutter } from '../model/open/clutter.ts';
 import { shortName } from '../onnx/limits.ts';
 import type { ByteSource } from '../onnx/source.ts';
 import { type CountingFolder, type FileAt, fileFolder, unread } from './folder.ts';
@@ -41,7 +42,8 @@ export async function openZip(blob: Blob, file = 'zip'): Promise<CountingFolder>
   const paths = new Set<string>();
   let [unpacked, read] = [0, 0];
   for (const entry of entries) {
-    if (entry.isDirectory) continue;
+    const path = entry.name.replace(/^(\.\/)+/, '');
+    if (entry.isDirectory || isClutter(path)) continue;
     const packed = entry.compressionMethod !== STORED;
     if (entry.encrypted || (packed && entry.compressionMethod !== DEFLATED))
       throw refused(
@@ -49,7 +51,6 @@ export async function openZip(blob: Blob, file = 'zip'): Promise<CountingFolder>
         `is ${entry.encrypted ? 'encrypted' : 'compressed'} in the zip`,
         'Unpack the zip and open the folder.',
       );
-    const path = entry.name.replace(/^(\.\/)+/, '');
     if (!isInside(path))
       throw refused(
         entry.name,

@@ -114,13 +114,16 @@ function decodeGraph(proto: GraphProto, resolve: ResolveExternal): Graph {
   }
   const initializers: Graph['initializers'] = new Map();
   for (const t of proto.initializer) {
-    if (initializers.has(t.name))
+    const tensor = decodeTensor(t, resolve);
+    const same = initializers.get(t.name);
+    // Of two that are alike in all but their values ONNX Runtime takes the last.
+    if (same && (same.type !== tensor.type || same.dims.join() !== tensor.dims.join()))
       throw new EspalierError(
         'corrupt-file',
-        `Two weights are called ${t.name}.`,
+        `Two weights of different shapes or types are called ${t.name}.`,
         'Export the model again.',
       );
-    initializers.set(t.name, decodeTensor(t, resolve));
+    initializers.set(t.name, tensor);
   }
   return {
     name: proto.name,

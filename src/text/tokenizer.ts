@@ -105,8 +105,8 @@ function withoutSpaces(text: string): string {
 /**
  * Makes a tokenizer from the texts of tokenizer.json and, where there is one,
  * tokenizer_config.json.
- * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is not JSON, or uses what
- *   is not supported here, which the message names.
+ * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is not JSON, or uses
+ *   what is not supported here, which the message names.
  */
 export function loadTokenizer(tokenizerJson: string | null, configJson: string | null): Tokenizer {
   if (tokenizerJson === null)

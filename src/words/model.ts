@@ -23,6 +23,16 @@ export const MODEL = {
   },
 } as const;
 
+/** What neither the graph nor a config says. */
+export const UNKNOWN = 'unknown';
+
+/** Vocabulary and width of the residual stream. */
+export const vocabularyAndWidth = (tokens: number | null, width: number | null): string =>
+  `${counted(tokens)} tokens, width ${counted(width)}`;
+
+/** A number with its thousands apart. */
+export const counted = (n: number | null): string => n?.toLocaleString('en') ?? UNKNOWN;
+
 export const PROBLEMS = {
   title: 'Worth knowing',
   fixed: (block: number, why: string) => `Block ${block} cannot be removed: ${why}`,

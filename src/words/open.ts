@@ -126,6 +126,10 @@ export const CHOOSER = {
   advice:
     'Choose the one that your app loads. Only the graph you choose is exported; open another one ' +
     'later and apply the same plan.',
+  models: (name: string) => `Which model of ${name}?`,
+  severalModels: 'This folder holds several models. Each is opened by itself.',
+  ofModel: (graphs: number) => (graphs === 1 ? 'one graph' : `${graphs} graphs`),
+  back: 'Other models',
   recommended: 'Recommended',
   reason:
     'If you are not sure, take the recommended one: it is quick to score and runs on every device.',

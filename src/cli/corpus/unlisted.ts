@@ -40,7 +40,7 @@ export async function checkAgainstWholeGraphs(
     );
     return;
   }
-  const windows = testWindows(opened.summary.vocabSize);
+  const windows = testWindows(opened.summary.vocabSize ?? 1);
   const most = nllTolerance(dtype, { nllTol: 0 });
   const { session, engine } = await openSession(opened, values);
   try {
@@ -121,7 +121,7 @@ export async function checkNoKernel(
     manifestFolder(manifest, opened.folder),
     manifest.graph,
     {
-      window: testWindows(opened.summary.vocabSize)[0] ?? [],
+      window: testWindows(opened.summary.vocabSize ?? 1)[0] ?? [],
       nll: null,
       numBlocks: opened.summary.numBlocks - 1,
       source: { opened, removed: [middle] },

@@ -12,6 +12,7 @@ import type { Unit } from '../../units.ts';
 import { isDataOf } from '../graphs/choices.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { namedFiles } from '../graphs/genai.ts';
+import { type ModelRoot, withinTop } from '../open/root.ts';
 import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -58,6 +59,7 @@ export interface Manifest {
 export interface ExportSource extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components'> {
   folder: Folder;
   graphPath: string;
+  root: ModelRoot;
   config: Pick<ModelConfig, 'headSize' | 'family' | 'raw'>;
 }
 
@@ -91,7 +93,7 @@ export async function exportManifest(
   removed: readonly Unit[],
   options: ExportOptions,
 ): Promise<Manifest> {
-  const { folder, graphPath, structure } = opened;
+  const { folder, graphPath, root, structure } = opened;
   const removal = planRemoval(structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
   if (options.others?.length && writtenDtype(steps))
@@ -102,8 +104,8 @@ export async function exportManifest(
     );
   const sources = [opened, ...(options.others ?? [])];
   const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
-  const kind = loaderOf((path) => folder.open(path) !== null);
-  const written = exportedGraph(graphPath, steps, kind === 'genai');
+  const kind = loaderOf((path) => root.folder.open(path) !== null);
+  const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
   for (const { path, model } of models) {
@@ -116,20 +118,21 @@ export async function exportManifest(
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
-  const { files: configs, remarks } = await configFiles(folder, removal, {
+  const { files: configs, remarks } = await configFiles(opened, removal, {
     kind,
     parts,
     ...(dtype ? { precision: { dtype, caches: cacheType(structure, models[0]!.model) } } : {}),
   });
-  const readme = await readmePath(folder);
-  const { copied, leftOut } = sortFiles(
-    folder.files,
+  const readme = await readmePath(folder, root);
+  const { copied, leftOut } = await sortFiles(
+    folder,
+    root,
     new Set([
-      ...configs.map((file) => file.path),
+      ...root.configs,
       ...sources.flatMap(({ decoders }) =>
         decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
       ),
-      readme,
+      root.top + readme,
     ]),
     new Set(along),
   );
@@ -139,8 +142,8 @@ export async function exportManifest(
     removal,
     steps,
     graph: written,
-    others: (options.others ?? []).map((other) => other.graphPath),
-    components: opened.components,
+    others: (options.others ?? []).map((other) => withinTop(root, other.graphPath)),
+    components: opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
     architecture: architectureOf(opened.config.raw.config),
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
@@ -150,7 +153,7 @@ export async function exportManifest(
   const files = [
     ...graphs,
     ...configs,
-    ...copied.map(copy),
+    ...copied.map((file) => copy(file, withinTop(root, file.path))),
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
@@ -171,17 +174,17 @@ export interface ExportedFile {
  * @throws EspalierError as `planRemoval` and `exportedModel`
  */
 export function exportedFiles(
-  { folder, decoders }: Pick<ExportSource, 'folder' | 'decoders'>,
+  { root, decoders }: Pick<ExportSource, 'root' | 'decoders'>,
   removed: readonly Unit[],
   steps: readonly StepChoice[],
 ): ExportedFile[] {
-  const genai = folder.open('genai_config.json') !== null;
+  const genai = root.folder.open('genai_config.json') !== null;
   return decoders.map((file) => {
     const copies = file.copies.map((structure) =>
-      exportedModel({ structure, folder }, planRemoval(structure, removed), steps),
+      exportedModel({ structure, root }, planRemoval(structure, removed), steps),
     );
     return {
-      path: exportedGraph(file.path, steps, genai),
+      path: exportedGraph(withinTop(root, file.path), steps, genai),
       model: file.assemble(copies),
       copies,
     };
@@ -194,12 +197,13 @@ export function exportedFiles(
  */
 export async function filesAlong({
   folder,
+  root,
   components,
-}: Pick<ExportSource, 'folder' | 'components'>): Promise<string[]> {
+}: Pick<ExportSource, 'folder' | 'root' | 'components'>): Promise<string[]> {
   const there = new Set(folder.files.map(({ path }) => path));
   const graphs = new Set([
     ...components.map(({ path }) => path),
-    ...(await namedFiles(folder)).filter((path) => there.has(path)),
+    ...(await namedFiles(folder, root.configs)).filter((path) => there.has(path)),
   ]);
   const along = new Set(graphs);
   for (const path of graphs) {
@@ -241,29 +245,27 @@ async function graphFiles(
  * cannot say.
  */
 async function configFiles(
-  folder: Folder,
+  { folder, root }: ExportSource,
   { before, keptLayers }: Removal,
   { kind, ...written }: WrittenGraphs & { kind: Loader },
 ): Promise<{ files: ManifestFile[]; remarks: string[] }> {
   const files: ManifestFile[] = [];
   const remarks: string[] = [];
-  const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
-  if (config !== null) {
+  for (const path of root.configs) {
+    const text = (await readText(folder, path, MAX_CONFIG_BYTES)) ?? '';
     const told = kind === 'transformers.js' ? written : null;
-    const pruned = prunedConfigJson(config, before.length, keptLayers, told);
-    files.push(whole('config.json', encode(pruned)));
-    remarks.push(...configRemarks(config, before.length, keptLayers));
-  }
-  const genai = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
-  if (genai !== null) {
-    const pruned = prunedGenaiConfig(genai, before.length, keptLayers);
-    files.push(whole('genai_config.json', encode(pruned)));
+    const isGenai = path.endsWith('genai_config.json');
+    const pruned = isGenai
+      ? prunedGenaiConfig(text, before.length, keptLayers)
+      : prunedConfigJson(text, before.length, keptLayers, told);
+    if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
+    files.push(whole(withinTop(root, path), encode(pruned)));
   }
   return { files, remarks };
 }
 
 async function provenanceOf(
-  { folder, graphPath, structure, config }: ExportSource,
+  { folder, graphPath, root, structure, config }: ExportSource,
   { units, remaining, complete, renumbering }: Removal,
   steps: readonly StepChoice[],
   options: ExportOptions,
@@ -271,10 +273,10 @@ async function provenanceOf(
   return {
     app: options.app,
     source: {
-      name: folder.name,
+      name: root.folder.name,
       family: config.family,
       numBlocks: structure.blocks.length,
-      ...(await identify(folder, graphPath, structure.model)),
+      ...(await identify({ folder, graphPath, root }, structure.model)),
     },
     removed: [...units],
     renumbering,
@@ -299,10 +301,9 @@ function leftOutGraphs(leftOut: readonly string[]): string[] {
 }
 
 /** Files that hold weights of the graph. */
-function weightFiles({ graph }: Model): string[] {
-  return [...graph.initializers.values()].flatMap(({ data }) =>
-    rangesOf(data).map(({ file }) => file),
-  );
+function weightFiles({ graph, dataFiles = [] }: Model): string[] {
+  const ranges = [...graph.initializers.values()].flatMap(({ data }) => rangesOf(data));
+  return [...dataFiles, ...ranges.map(({ file }) => file)];
 }
 
 /** The element type of the key-value caches that the graph takes. */
@@ -326,14 +327,19 @@ function retypedValues({ model }: Structure, { graph }: Model): ReadmeFacts['ret
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */
-async function readmePath(folder: Folder): Promise<string> {
-  const theirs = folder.files.find(({ path }) => /^readme(\.(md|txt|rst))?$/i.test(path));
+async function readmePath(folder: Folder, root: ModelRoot): Promise<string> {
+  const theirs = folder.files.find(
+    ({ path }) =>
+      path.startsWith(root.top) && /^readme(\.(md|txt|rst))?$/i.test(path.slice(root.top.length)),
+  );
   if (!theirs) return 'README.md';
   const start = await openFile(folder, theirs.path).read(
     0,
     Math.min(theirs.size, README_MARK.length),
   );
-  return new TextDecoder().decode(start) === README_MARK ? theirs.path : 'ESPALIER.md';
+  return new TextDecoder().decode(start) === README_MARK
+    ? withinTop(root, theirs.path)
+    : 'ESPALIER.md';
 }
 
 /** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */
@@ -356,8 +362,8 @@ function splitPath(path: string): { directory: string; name: string } {
   return { directory: path.slice(0, slash), name: path.slice(slash) };
 }
 
-function copy({ path, size }: FolderFile): ManifestFile {
-  return { path, size, parts: [{ file: path, offset: 0, length: size }] };
+function copy({ path, size }: FolderFile, written: string): ManifestFile {
+  return { path: written, size, parts: [{ file: path, offset: 0, length: size }] };
 }
 
 function whole(path: string, bytes: Uint8Array): ManifestFile {

@@ -4,6 +4,7 @@
 import { isJsonObject, type JsonObject } from '../../json.ts';
 import type { Folder, FolderFile } from '../../onnx/source.ts';
 import { DTYPE_SUFFIX } from '../export/names.ts';
+import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
 import { plainPath, readGenai } from './genai.ts';
 
@@ -158,6 +159,7 @@ function choice(
   const paths = [path, ...components.map((component) => component.path)];
   return {
     path,
+    model: topByName(new Set(folder.files.map((file) => file.path)), path),
     dtype: suffix === 'quantized' ? 'int8' : suffix || 'fp32',
     bytes: folder.files.reduce(
       (sum, file) =>

@@ -19,7 +19,7 @@ export interface DecoderFile {
   /** Path within the folder. */
   path: string;
   model: Model;
-  /** The decoders in it: one, or both branches of a merged decoder, the one without a past first. */
+  /** The decoders in it: one, or both branches of a merged one, that without a past first. */
   copies: readonly Structure[];
   /** The model of the file with these in place of its copies, in their order. */
   assemble(models: readonly Model[]): Model;
@@ -152,7 +152,7 @@ function twoFiles(path: string, model: Model, pastPath: string, past: Model, fin
   };
 }
 
-/** @throws EspalierError `unsupported-graph` unless all have the same blocks with the same caches */
+/** @throws EspalierError `unsupported-graph` unless all have the same blocks and caches */
 function agreeing(structures: Structure[]): Structure[] {
   const [first, ...more] = structures;
   const blocksOf = ({ blocks }: Structure): string =>
@@ -166,7 +166,7 @@ function agreeing(structures: Structure[]): Structure[] {
   );
 }
 
-/** The graph that makes the embeddings of a decoder: the one of that name, else the only that fits. */
+/** The graph that makes the embeddings: the one of that name, else the only one that fits. */
 async function findEmbedding(
   folder: Folder,
   decoder: string,

@@ -120,8 +120,8 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     states,
     logits: structure.logits,
     logitsType: logits ? typeOf(logits) : 'float32',
-    vocabSize: opened.summary.vocabSize,
-    embeddingSize: structure.embedsInput ? opened.summary.hiddenSize : null,
+    vocabSize: opened.summary.vocabSize ?? 0,
+    embeddingSize: structure.embedsInput ? (opened.summary.hiddenSize ?? 0) : null,
     staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
     grouped: attention.length > 0,
     withPastWhen: whole.merged?.withPastWhen ?? null,
@@ -180,10 +180,12 @@ function isShareable({ whole }: OpenedModel, { input, output }: StateIo): boolea
 
 function typeOf(input: ValueInfo): ElementType {
   const type = ELEMENT_TYPES[input.type];
-  if (!type)
+  if (!type) {
+    const name = Object.keys(DataType).find((key) => DataType[key as 'float'] === input.type);
     throw new EspalierError(
       'unsupported-graph',
-      `The value "${input.name}" has element type ${input.type}, which cannot be fed.`,
+      `The value "${input.name}" has the element type ${name ?? input.type}, which cannot be fed.`,
     );
+  }
   return type;
 }

@@ -239,8 +239,8 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       await step(started);
       if (options.severalGraphs && request.graph === undefined) {
         const graphs = [
-          { path: 'onnx/model.onnx', dtype: 'fp32', bytes: 12_230_433 },
-          { path: 'onnx/model_q4.onnx', dtype: 'q4', bytes: 2_085_723 },
+          { path: 'onnx/model.onnx', model: '', dtype: 'fp32', bytes: 12_230_433 },
+          { path: 'onnx/model_q4.onnx', model: '', dtype: 'q4', bytes: 2_085_723 },
         ];
         return { kind: 'choose', name: request.source.name, graphs };
       }

@@ -1,4 +1,5 @@
-// Patterns that ignore case: the two letters beyond ASCII that fold to one of ASCII are written out.
+// Patterns that ignore case: the two letters beyond ASCII that fold to one of ASCII are written
+// out.
 
 import { unsupported } from './options.ts';
 

@@ -83,7 +83,7 @@ const mapped =
 /** Without the matches of a pattern. */
 const removed = (pattern: RegExp): Normalizer => replaced(pattern, '');
 
-/** @throws EspalierError `tokenizer` for an empty match: where the content then goes is not known */
+/** @throws EspalierError `tokenizer` for an empty match: where the content goes is not known */
 function replaced(pattern: RegExp, content: string, part = ''): Normalizer {
   return ({ text, atStart }) => {
     let out = '';
@@ -133,8 +133,11 @@ function nmt(piece: Piece): Piece {
  * The ranges that BERT puts spaces around.
  * @source Hugging Face Tokenizers, BertNormalizer (one range begins at U+2B920)
  */
-const CHINESE =
-  /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
+const CHINESE = new RegExp(
+  '[\\u4e00-\\u9fff\\u3400-\\u4dbf\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b73f}' +
+    '\\u{2b740}-\\u{2b81f}\\u{2b920}-\\u{2ceaf}\\uf900-\\ufaff\\u{2f800}-\\u{2fa1f}]',
+  'gu',
+);
 
 function bert(options: Options): Normalizer {
   const steps: Normalizer[] = [];

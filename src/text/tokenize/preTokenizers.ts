@@ -12,8 +12,8 @@ const NUMBER = /\p{N}/gu;
 /** Punctuation of Unicode, and what ASCII counts as such. */
 const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
 /** Words as Rust's regular expressions see them, and what is neither word nor space. */
-const WORDS =
-  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
+const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
+const WORDS = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu');
 /** @source GPT-2, encoder.py */
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 

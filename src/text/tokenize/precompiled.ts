@@ -11,8 +11,8 @@ const GRAPHEME_BYTES = 6;
 type CharsMap = (text: string) => { text: string; first: 'same' | 'gone' | 'other' };
 
 /**
- * The map in base64: the size of the trie in bytes (uint32, little-endian), the trie (uint32 units),
- * then the replacements, each ended by a zero byte.
+ * The map in base64: the size of the trie in bytes (uint32, little-endian), the trie (uint32
+ * units), then the replacements, each ended by a zero byte.
  * @throws EspalierError `tokenizer` when it is damaged, or graphemes cannot be told apart here
  * @source SentencePiece, normalizer.cc; Darts-clone, the double-array format
  */
