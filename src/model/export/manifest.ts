@@ -22,7 +22,7 @@ import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
-import { type Loader, loaderOf } from './usage.ts';
+import { genaiFolder, type Loader, loaderOf } from './usage.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
@@ -113,6 +113,7 @@ export async function exportManifest(
     steps,
     graph: written,
     layout: kind,
+    genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
     retyped: retypedValues(structure, model),
   });
   const files = [

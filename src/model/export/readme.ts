@@ -21,6 +21,8 @@ export interface ReadmeFacts {
   /** Path of the graph within the export. */
   graph: string;
   layout: Loader;
+  /** Folder of genai_config.json within the export, where ONNX Runtime GenAI loads it. */
+  genai: string;
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
   retyped: 'caches' | 'all' | null;
 }
@@ -128,7 +130,7 @@ const RETYPED = {
   all: ' They are float16 where those of the source are float32.',
 };
 
-function usage({ graph, layout, removal, retyped }: ReadmeFacts): string {
+function usage({ graph, layout, genai, removal, retyped }: ReadmeFacts): string {
   const plain =
     `With ONNX Runtime, open ${code(graph)}; inputs and outputs ` +
     `${retyped ? 'have the names' : 'are those'} of the source, with ` +
@@ -149,7 +151,7 @@ function usage({ graph, layout, removal, retyped }: ReadmeFacts): string {
       'With ONNX Runtime GenAI:',
       '',
       '```python',
-      genaiCode('this-folder'),
+      genaiCode(['this-folder', genai].filter(Boolean).join('/')),
       '```',
       '',
       plain,

@@ -23,6 +23,10 @@ describe('nextStep', () => {
   it('loads other folders in Python', () => {
     const genai = nextStep({ name: 'a', files: files('genai_config.json', 'model.onnx') });
     expect(genai?.code).toContain('og.Model("a")');
+    const inside = ['config.json', 'cpu/fp32/genai_config.json', 'cpu/fp32/model.onnx'];
+    expect(nextStep({ name: 'a', files: files(...inside) })?.code).toContain(
+      'og.Model("a/cpu/fp32")',
+    );
     const other = nextStep({ name: 'a', files: files('dir/net.onnx') });
     expect(other?.code).toContain('ort.InferenceSession("a/dir/net.onnx")');
   });

@@ -4,6 +4,7 @@
 import type { ExportResult } from '../../contract/export.ts';
 import {
   genaiCode,
+  genaiFolder,
   type Loader,
   loaderOf,
   onnxRuntimeCode,
@@ -23,10 +24,12 @@ export function nextStep({ name, files }: Pick<ExportResult, 'name' | 'files'>):
   const paths = files.map(({ path }) => path);
   const graph = paths.find((path) => /\.onnx$/i.test(path));
   if (graph === undefined) return null;
-  const loader = loaderOf((path) => paths.includes(path));
+  const has = (path: string) => paths.includes(path);
+  const genai = genaiFolder(has, graph);
+  const loader = genai === null ? loaderOf(has) : 'genai';
   const code = {
     'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), graph),
-    genai: () => genaiCode(name),
+    genai: () => genaiCode(genai ? `${name}/${genai}` : name),
     other: () => onnxRuntimeCode(name, graph),
   }[loader]();
   return { loader, code, hub: hubCommands(name) };
