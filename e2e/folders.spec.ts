@@ -113,7 +113,6 @@ test('a drop that yields no file is answered, links among them', async ({ app: p
 
 const REFUSED: [folder: string, words: RegExp][] = [
   ['neg-kv-shared', /5 layers.*4 separable blocks/],
-  ['neg-merged-if', /merged decoder/i],
   ['neg-per-layer-embedding', /per-layer embeddings/],
   ['neg-value-residual', /2 values cross/],
 ];

@@ -29,6 +29,11 @@ export function sublayerOf(unit: Unit): Sublayer | null {
   return unit.endsWith('.attn') ? 'attn' : 'ffn';
 }
 
+/** The other sublayer of the same block. */
+export function otherSublayer(unit: SublayerUnit): SublayerUnit {
+  return sublayerUnit(blockOf(unit), sublayerOf(unit) === 'attn' ? 'ffn' : 'attn');
+}
+
 /** Parses a unit ("7", "7.attn"); null for anything else. */
 export function parseUnit(text: string): Unit | null {
   const match = UNIT.exec(text.trim());

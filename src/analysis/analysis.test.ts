@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import { indistinguishable, pairedInterval } from './bootstrap.ts';
-import { mean, measureWindows, perplexity } from './perplexity.ts';
+import { hasNumbers, mean, measureWindows, perplexity, riseOf } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import { endLocks, lowest, noiseGroups, removalOrder } from './ranking.ts';
 import { chartScale } from './scales.ts';
@@ -126,9 +126,16 @@ describe('ranking', () => {
 
   it('leaves refused blocks out and puts numbers that are none last', () => {
     const row = (index: number, nll: number) => ({ index, nll, nllPerWindow: [nll, nll] });
-    expect(
-      removalOrder([row(0, Number.NaN), row(1, 2), { ...row(2, 0), refused: 'why' }, row(3, 2)]),
-    ).toEqual([1, 3, 0]);
+    const rows = [row(0, Number.NaN), row(1, 2), { ...row(2, 0), refused: 'why' }, row(3, 2)];
+    expect(removalOrder(rows)).toEqual([1, 3, 0]);
+  });
+
+  it('knows no rise from a model that gives no numbers', () => {
+    for (const nll of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(hasNumbers({ nll })).toBe(false);
+      expect(riseOf(nll, 3)).toBeNaN();
+    }
+    expect(riseOf(3, Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('respects locks and refuses what they leave no room for', () => {

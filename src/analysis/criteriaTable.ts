@@ -21,7 +21,10 @@ export interface SourceData {
     l1WithNorms: number[];
     l2WithNorms: number[];
   };
-  /** Means over the windows from the hidden states of the original, accumulated in float64. */
+  /**
+   * Means over the windows from the hidden states of the original, accumulated in float64; NaN
+   * where a state is not finite.
+   */
   hidden: {
     /** One per block. */
     blockInfluence: number[];
@@ -77,6 +80,8 @@ interface Spec<S extends SourceName> {
   scores(data: SourceData[S], options: CriterionOptions): Scores;
   /** Blocks, least important first, where it is not simply that of the scores. */
   order?(data: SourceData[S]): readonly number[];
+  /** False where the model gave no numbers: its scores then rank nothing. Absent: always true. */
+  isRanking?(data: SourceData[S]): boolean;
   /** Of criteria that remove neighbours only. */
   contiguous?: {
     /** `[n - 1][l]`: the score of n blocks from block l on. */
@@ -89,6 +94,10 @@ interface Spec<S extends SourceName> {
 type CriterionSpec = { [S in SourceName]: Spec<S> }[SourceName];
 
 const KIM = 'Kim et al., Shortened LLaMA (2024)';
+
+/** False where a hidden state of the original was not finite; NaN there, null in a JSON file. */
+export const hasFiniteStates = ({ blockInfluence, angular }: SourceData['hidden']): boolean =>
+  [blockInfluence, ...angular].every((scores) => scores.every(Number.isFinite));
 
 const ROWS = [
   {
@@ -106,6 +115,7 @@ const ROWS = [
       return scores;
     },
     order: ({ order }) => order,
+    isRanking: ({ blocks, order }) => order.length > 0 || blocks.every(({ refused }) => refused),
   },
   {
     name: 'mag-l1',
@@ -134,6 +144,7 @@ const ROWS = [
     formula: '1 - mean over tokens of cos(h_n, h_(n+1))',
     source: 'Men et al., ShortGPT (2024)',
     scores: ({ blockInfluence }) => blockInfluence,
+    isRanking: hasFiniteStates,
   },
   {
     name: 'angular',
@@ -143,6 +154,7 @@ const ROWS = [
     formula: 'mean over windows of arccos(cos(h_l, h_(l+n))) / pi, last token, n blocks from l on',
     source: 'Gromov et al., The Unreasonable Ineffectiveness of the Deeper Layers (2024)',
     scores: ({ angular }, { span }) => angular[span - 1] ?? [],
+    isRanking: hasFiniteStates,
     contiguous: {
       spans: ({ angular }) => angular,
       words: (distance) => `${(distance * 180).toFixed(1)} degrees`,

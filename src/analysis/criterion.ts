@@ -81,7 +81,12 @@ export interface KnownCriterion {
   criterion: Criterion;
   /** Low = safe to remove; NaN or missing where there is none. */
   scores(options: CriterionOptions): readonly number[];
-  /** Of criteria that remove neighbours: `[n - 1][l]`, n blocks from block l on. */
+  /** False where the model gave no numbers: the scores are no ranking, and nothing is taken. */
+  isRanking: boolean;
+  /**
+   * Of criteria that remove neighbours: `[n - 1][l]`, n blocks from block l on. Null for others,
+   * and where the scores are no ranking.
+   */
   spans: readonly (readonly number[])[] | null;
   take(options: CriterionOptions): Take;
 }
@@ -89,10 +94,13 @@ export interface KnownCriterion {
 /** @param data of the source that the criterion needs */
 export function known(criterion: Criterion, data: SourceData[SourceName]): KnownCriterion {
   const scores = (options: CriterionOptions) => criterion.scores(data, options);
-  const spans = criterion.contiguous?.spans(data) ?? null;
+  const isRanking = criterion.isRanking?.(data) ?? true;
+  const spans = (isRanking && criterion.contiguous?.spans(data)) || null;
+  if (!isRanking) return { criterion, scores, isRanking, spans, take: () => () => [] };
   return {
     criterion,
     scores,
+    isRanking,
     spans,
     take: (options) =>
       spans

@@ -14,11 +14,15 @@ export function perplexity(nll: number): number | null {
   return Number.isFinite(ppl) ? ppl : null;
 }
 
+/** False where the model gave NaN or an infinite NLL: nothing can be compared with that. */
+export const hasNumbers = ({ nll }: Pick<Perplexity, 'nll'>): boolean => Number.isFinite(nll);
+
 /**
  * By how much perplexity rises from one mean NLL to another, nats per token, as a share: 0.19 is
- * +19 %.
+ * +19 %. NaN where the first is not finite: no perplexity is a rise from that.
  */
-export const riseOf = (before: number, after: number): number => Math.expm1(after - before);
+export const riseOf = (before: number, after: number): number =>
+  Number.isFinite(before) ? Math.expm1(after - before) : Number.NaN;
 
 /** A perplexity in a sentence, with so many digits. */
 export function pplWords(ppl: number | null, digits = 4): string {

@@ -15,7 +15,6 @@ const IMPORTERS: Record<string, RegExp> = {
   comlink: /^(bridge|worker)\//,
   recharts: /^ui\/charts\//,
   '@bufbuild/protobuf': /^onnx\/(codec|onnx_pb)/,
-  '@huggingface/jinja': /^text\//,
   '@huggingface/tokenizers': /^text\//,
   unzipit: /^files\//,
   'idb-keyval': /^files\//,

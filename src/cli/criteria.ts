@@ -9,7 +9,7 @@ import {
   isMeasured,
 } from '../analysis/criteriaTable.ts';
 import { isOnWindows, type KnownCriterion, known } from '../analysis/criterion.ts';
-import { pplWords } from '../analysis/perplexity.ts';
+import { hasNumbers, pplWords } from '../analysis/perplexity.ts';
 import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
@@ -80,20 +80,20 @@ export function readCriterion(
 export async function measureCriterion(
   criterion: Criterion,
   context: Pick<SourceContext, 'opened' | 'onWindows'>,
-): Promise<KnownCriterion & { bytesRead?: number | undefined }> {
+): Promise<KnownCriterion & Pick<CriterionReport, 'bytesRead' | 'warnings'>> {
   const { needs } = criterion;
   if (isMeasured(needs)) {
-    const { data, bytesRead } = await measureSource(needs, {
+    const { data, ...found } = await measureSource(needs, {
       ...context,
       onProgress: showProgress,
     });
-    return { ...known(criterion, data), bytesRead };
+    return { ...known(criterion, data), ...found };
   }
   const { session, windows } = await context.onWindows();
   const curve = await session.score(windows, undefined, (event) => {
     if (event.type === 'progress') showProgress(event.progress);
   });
-  return known(criterion, curve);
+  return { ...known(criterion, curve), ...(curve.warnings && { warnings: curve.warnings }) };
 }
 
 /** Scores of whole blocks by a criterion other than perplexity; low = safe to remove. */
@@ -103,9 +103,11 @@ export interface CriterionReport {
   scores: readonly number[];
   /**
    * Blocks (with `contiguous` above 1 the first block of each window), lowest score first; those
-   * that cannot be removed are missing.
+   * that cannot be removed are missing. Empty where the model gave no numbers.
    */
   order: number[];
+  /** Why it did not, in sentences. */
+  warnings?: string[];
   seconds: number;
   /** Of criteria that have the option. */
   norms?: boolean;
@@ -122,20 +124,21 @@ export async function scoreByCriterion(
   context: Pick<SourceContext, 'opened' | 'onWindows'>,
 ): Promise<Omit<CriterionReport, 'seconds'>> {
   const found = await measureCriterion(criterion, context);
-  const { spans, bytesRead } = found;
+  const { spans, bytesRead, isRanking, warnings } = found;
   const scores = found.scores(options);
   const stays = fixed(context.opened);
-  const count = spans ? options.span : 1;
+  const count = criterion.contiguous ? options.span : 1;
   const blocked = [...scores.keys()].filter((first) =>
     stays.some((block) => block >= first && block < first + count),
   );
   return {
     criterion: criterion.name,
     ...(criterion.option === 'norms' && { norms: options.norms }),
-    ...(spans && { contiguous: count }),
+    ...(criterion.contiguous && { contiguous: count }),
     scores,
-    order: criterionOrder(scores, blocked),
-    ...(spans && { best: bestWindow(spans, count, stays) }),
+    order: isRanking ? criterionOrder(scores, blocked) : [],
+    ...(criterion.contiguous && { best: spans && bestWindow(spans, count, stays) }),
+    ...(warnings && { warnings }),
     ...(bytesRead !== undefined && { bytesRead }),
   };
 }
@@ -153,22 +156,39 @@ const windowsOf = ({ windows, device }: Pick<ScoreResult, 'windows' | 'device'>)
 export function curveLines(
   report: ScoreResult & { plan?: Measure & { removed: readonly unknown[] } },
 ): string[] {
-  const { baseline, order, plan } = report;
+  const { baseline, blocks, order, plan, warnings = [] } = report;
+  const ppl = (of: Measure): string =>
+    hasNumbers(baseline) ? pplWords(of.ppl, 5) : pplInWords(of);
   const lines = [
-    `PPL ${pplWords(baseline.ppl, 5)}, ${windowsOf(report)}`,
-    `remove first: ${order.join(', ')}`,
+    ...warnings,
+    `PPL ${pplInWords(baseline)}, ${windowsOf(report)}`,
+    ...orderLines(order),
   ];
-  return plan
-    ? [...lines, `PPL ${pplWords(plan.ppl, 5)} without ${plan.removed.join(', ')}`]
-    : lines;
+  if (!hasNumbers(baseline)) {
+    const sound = blocks.filter((one) => !one.refused && hasNumbers(one));
+    lines.push(
+      sound.length > 0
+        ? `numbers come back without block ${sound.map(({ index }) => index).join(', or ')}`
+        : 'no numbers without any single block either',
+    );
+  }
+  return plan ? [...lines, `PPL ${ppl(plan)} without ${plan.removed.join(', ')}`] : lines;
 }
 
 export function sublayersLines(report: SublayersResult): string[] {
   return [
-    `PPL ${pplWords(report.baseline.ppl, 5)}, ${windowsOf(report)}`,
-    `remove first: ${report.order.join(', ')}`,
+    ...(report.warnings ?? []),
+    `PPL ${pplInWords(report.baseline)}, ${windowsOf(report)}`,
+    ...orderLines(report.order),
   ];
 }
+
+/** Of a model that may give none: what is no number is never "off the scale". */
+export const pplInWords = (measure: Measure): string =>
+  hasNumbers(measure) ? pplWords(measure.ppl, 5) : 'is not a number';
+
+const orderLines = (order: readonly unknown[]): string[] =>
+  order.length > 0 ? [`remove first: ${order.join(', ')}`] : [];
 
 export function criterionLines({
   criterion,
@@ -178,16 +198,19 @@ export function criterionLines({
   best,
   norms,
   bytesRead,
+  warnings = [],
 }: CriterionReport): string[] {
+  if (warnings.length > 0 && order.length === 0) return warnings;
   const of =
     bytesRead === undefined
       ? ''
       : ` over linear matrices${norms ? ' and norm vectors' : ''}, ` +
         `${megabytes(bytesRead)} read`;
   const lines = [
+    ...warnings,
     `${criterion}${of}: ${(scores[order[0] ?? 0] ?? Number.NaN).toPrecision(5)} at the lowest`,
   ];
-  if (contiguous === 1) return [...lines, `remove first: ${order.join(', ')}`];
+  if (contiguous === 1) return [...lines, ...orderLines(order)];
   const last = best ? best.first + best.count - 1 : 0;
   return [
     ...lines,

@@ -1,7 +1,7 @@
 // `eval`: perplexity of the original and of a plan on a text of your own; JSON, with the numbers in
 // words on standard error.
 
-import { pplWords } from '../analysis/perplexity.ts';
+import { hasNumbers, pplWords } from '../analysis/perplexity.ts';
 import type { EvaluatedSide, EvaluateEvent, EvaluateResult } from '../contract/evaluate.ts';
 import type { ScoreResult } from '../contract/score.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
@@ -117,17 +117,19 @@ function linesOf(report: EvalReport): string[] {
     `${segments} segments of ${segment} tokens${stride === null ? '' : `, stride ${stride}`}, ` +
     `BOS ${bos}`;
   const lines = [
+    ...warnings,
     `${text.name}, ${windows}, on ${device.name}`,
-    `original: PPL ${inWords(original)}`,
+    `original: PPL ${hasNumbers(original) ? inWords(original) : 'is not a number'}`,
   ];
   if (plan) {
     lines.push(`without ${formatUnits(removed)}: PPL ${inWords(plan)}`);
-    lines.push(
-      `most likely token agrees at ${((top1Agreement ?? 0) * 100).toFixed(1)} % of positions, ` +
-        `KL divergence ${klDivergence?.toPrecision(3)} nats`,
-    );
+    if (top1Agreement !== null && klDivergence !== null)
+      lines.push(
+        `most likely token agrees at ${(top1Agreement * 100).toFixed(1)} % of positions, ` +
+          `KL divergence ${klDivergence.toPrecision(3)} nats`,
+      );
   }
-  return [...lines, ...warnings];
+  return lines;
 }
 
 /** With the 95 % interval over segments. */

@@ -5,11 +5,14 @@ import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import { stepRecords } from '../model/export/steps.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
+import { otherPrecisions } from '../model/open/precisions.ts';
 import { writeFolder } from '../node/writeFolder.ts';
 import type { Engine } from '../runtime/device/engine.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
+import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
+import { type ExpectedNll, whyNoNumbers } from '../runtime/verify/runs.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
@@ -31,6 +34,10 @@ const OPTIONS = {
     ...PLAN_OPTIONS.remove,
     required: true,
     help: `${PLAN_OPTIONS.remove.help}; "" for none`,
+  },
+  'all-graphs': {
+    type: 'flag',
+    help: 'prune every precision of the model that the folder has, not the chosen one alone',
   },
   out: { type: 'text', value: 'dir', required: true, help: 'folder to write, new or empty' },
   ...STEP_OPTIONS,
@@ -65,7 +72,8 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     const steps = stepsFor(opened, values.dtype);
-    const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
+    const others = values['all-graphs'] ? await otherPrecisions(opened) : [];
+    const manifest = await exportManifest(opened, removed, { app: VERSION, steps, others });
     await writeFolder(out, manifest.files, folder, (done, total) =>
       status(`write ${megabytes(done)} of ${megabytes(total)}`),
     );
@@ -76,17 +84,42 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       { length: VERIFY_TOKENS },
       (_, t) => (t * 7919 + 3) % (opened.summary.vocabSize ?? 1),
     );
-    const { nll, nllObstacle, engine } = await likelihood(opened, removed, window, values);
+    const { nll, nllObstacle, noNumbers, engine } = await likelihood(
+      opened,
+      removed,
+      window,
+      values,
+    );
     const expected = {
       window,
       nll,
       nllObstacle,
+      noNumbers,
       numBlocks: blocksLeft(opened.summary.numBlocks, removed),
       source: { opened, removed },
       steps,
     };
     const [verification, summary] = await withFolder(out, async (written) => [
-      await verifyExport(written, manifest.graph, expected, engine),
+      combineVerifications([
+        {
+          graph: manifest.graph,
+          verification: await verifyExport(written, manifest.graph, expected, engine),
+        },
+        ...(await inTurn(others, async (other) => ({
+          graph: other.graphPath,
+          verification: await verifyExport(
+            written,
+            other.graphPath,
+            {
+              ...expected,
+              nll: null,
+              nllObstacle: OTHER_PRECISION,
+              source: { opened: other, removed },
+            },
+            engine,
+          ),
+        }))),
+      ]),
       // Structure that cannot be read again is the first failed check.
       await openModel(written, manifest.graph).then(
         (model) => model.summary,
@@ -115,11 +148,25 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       for (const check of verification.checks)
         process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
     }
+    if (manifest.leftOut.length > 0)
+      note(`Left out, as parts of no pruned graph: ${manifest.leftOut.join(', ')}.`);
     if (verification.status !== 'failed') return 0;
     const first = verification.checks.find((check) => !check.ok);
     note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
     return 1;
   });
+}
+
+/** One after the other. */
+async function inTurn<T, R>(values: readonly T[], use: (value: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const value of values) results.push(await use(value));
+  return results;
+}
+
+interface Expected {
+  nll: Float32Array | null;
+  engine: Engine;
 }
 
 /**
@@ -131,7 +178,7 @@ async function likelihood(
   removed: readonly Unit[],
   window: readonly number[],
   values: RunValues,
-): Promise<{ nll: Float32Array | null; nllObstacle?: string; engine: Engine }> {
+): Promise<Pick<ExpectedNll, 'nllObstacle' | 'noNumbers'> & Expected> {
   let nllObstacle: string | undefined;
   if (opened.summary.canScore) {
     let routed: RoutedSession | null = null;
@@ -139,8 +186,10 @@ async function likelihood(
       routed = await openSession(opened, values);
       for (const text of routed.notes) note(text);
       const nll = await routed.session.nllPerToken(removed, window);
+      const noNumbers = await whyNoNumbers(routed.session, nll, window);
+      if (noNumbers) note(`There are no numbers to verify the export by: ${noNumbers}.`);
       await routed.session.dispose();
-      return { nll, engine: routed.engine };
+      return { nll, noNumbers, engine: routed.engine };
     } catch (error) {
       const { message, detail } = toReport(error);
       note(`The likelihood is not compared: ${message} ${detail}`);

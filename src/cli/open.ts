@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import type { SelfTest } from '../contract/device.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
-import { currentGraphs, listGraphs } from '../model/open/graphs.ts';
+import { graphChoices } from '../model/graphs/choices.ts';
+import { currentGraphs } from '../model/open/graphs.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
 import type { GraphChoice } from '../model/open/summary.ts';
 import { unitsObstacle } from '../model/structure/removable.ts';
@@ -61,7 +62,7 @@ export async function openForCommand(
   }
   const wanted = graphPath(named);
   // The path within a model that the folder wraps will do where it says which graph is meant.
-  const exact = listGraphs(folder).filter(({ path }) => path === wanted);
+  const exact = (await graphChoices(folder)).filter(({ path }) => path === wanted);
   const found = exact.length > 0 ? exact : graphs.filter(({ path }) => path.endsWith(`/${wanted}`));
   const [graph, another] = found;
   if (another)

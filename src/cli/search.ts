@@ -1,19 +1,20 @@
 // `search`: finds the blocks to remove, iterative or one-shot, and measures every plan on the way;
 // JSON, with the path in words on standard error.
 
-import type { CriterionName } from '../analysis/criteriaTable.ts';
+import type { CriterionName, CriterionOptions } from '../analysis/criteriaTable.ts';
 import type { Take } from '../analysis/criterion.ts';
-import { pplWords } from '../analysis/perplexity.ts';
+import { hasNumbers, pplWords } from '../analysis/perplexity.ts';
 import type { Measure } from '../contract/score.ts';
 import type { SearchParameters, SearchResult } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { missingBlock } from '../model/structure/removable.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
+import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, type Unit } from '../units.ts';
 import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
-import { CRITERION_OPTIONS, measureCriterion, readCriterion } from './criteria.ts';
+import { CRITERION_OPTIONS, measureCriterion, pplInWords, readCriterion } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, statusDone, writeJson } from './output.ts';
@@ -77,6 +78,8 @@ export interface SearchReport extends Omit<SearchResult, 'steps'> {
   start: readonly Unit[];
   locked: readonly number[];
   steps: SearchPath['steps'];
+  /** Why the plans compare with nothing: the model that the search starts from gives no numbers. */
+  warnings?: string[];
 }
 
 async function run(
@@ -121,14 +124,18 @@ async function run(
         : await oneShotPath(
             session,
             parameters,
-            ordersOf(opened, parameters, (await measured()).take(options)),
+            ordersOf(opened, parameters, takeOf(await measured(), options)),
           );
+    const warnings = hasNumbers(found.baseline)
+      ? []
+      : [await whyNoNumbers(session, windows, parameters.start)];
     const report: SearchReport = {
       method,
       criterion: criterion.name,
       start: parameters.start,
       locked: parameters.locked,
       ...found,
+      ...(warnings.length > 0 && { warnings }),
       windows,
       settings,
       device: { kind: engine.kind, name: engine.name },
@@ -175,6 +182,32 @@ function checkParameters(
     );
 }
 
+/** @throws EspalierError `bad-input` where the model gave no numbers to go by */
+function takeOf(
+  { isRanking, take, warnings = [] }: Awaited<ReturnType<typeof measureCriterion>>,
+  options: CriterionOptions,
+): Take {
+  if (!isRanking)
+    throw new EspalierError(
+      'bad-input',
+      warnings.join(' '),
+      'Magnitudes of the weights need no run: --method one-shot --criterion mag-l1.',
+    );
+  return take(options);
+}
+
+/** Plans of an order that needs no run are measured even so. */
+async function whyNoNumbers(
+  session: ScoreSession,
+  windows: number[][],
+  start: readonly Unit[],
+): Promise<string> {
+  const so = 'the plans compare with nothing';
+  const own = start.length > 0 ? null : await session.whyNoStates(windows, so);
+  const without = start.length > 0 ? ` without ${formatUnits(start)}` : '';
+  return own ?? `The model${without} gives no numbers, ${so}.`;
+}
+
 /** What a criterion takes of the blocks that are neither locked nor touched by --remove. */
 function ordersOf(
   { structure }: OpenedModel,
@@ -206,13 +239,17 @@ function linesOf({
   stoppedBy,
   windows,
   device,
+  warnings = [],
 }: SearchReport): string[] {
   const by = method === 'iterative' ? 'iterative by ppl' : `one-shot by ${criterion}`;
-  const ppl = (measure: Measure): string => pplWords(measure.ppl, 5);
+  const ppl = (measure: Measure): string =>
+    hasNumbers(baseline) ? pplWords(measure.ppl, 5) : pplInWords(measure);
+  const without = start.length > 0 ? ` without ${formatUnits(start)}` : '';
   return [
+    ...warnings,
     `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ` +
       `${device.name}: PPL ` +
-      `${ppl(baseline)}${start.length > 0 ? ` without ${formatUnits(start)}` : ''}`,
+      `${pplInWords(baseline)}${without}`,
     ...steps.map(({ removed, measure }) => `PPL ${ppl(measure)} without ${formatUnits(removed)}`),
     `${steps.length} removed: ${STOPS[stoppedBy]}`,
   ];

@@ -8,6 +8,8 @@ export type HiddenCriteria = SourceData['hidden'];
 /** A source, measured. */
 export interface SourceResult<S extends MeasuredSource = MeasuredSource> {
   data: SourceData[S];
+  /** What makes the numbers doubtful, in sentences; absent when nothing was found. */
+  warnings?: string[];
   /** Bytes of weights read from the files, where the source reads them by itself. */
   bytesRead?: number;
   seconds: number;

@@ -51,15 +51,13 @@ export interface EvaluateResult {
   plan: EvaluatedSide | null;
   /**
    * Share of predicted positions at which both give the same most likely token; null when nothing
-   * is removed.
+   * is removed, and where the original gives no numbers.
    */
   top1Agreement: number | null;
-  /**
-   * Mean KL(original || plan) in nats over the predicted positions; null when nothing is removed.
-   */
+  /** Mean KL(original || plan) in nats over the predicted positions; null likewise. */
   klDivergence: number | null;
   device: UsedDevice;
-  /** What makes the numbers doubtful: overlap with the calibration text. */
+  /** What makes the numbers doubtful: an original without numbers, overlap with calibration. */
   warnings: string[];
   seconds: number;
 }

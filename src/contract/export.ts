@@ -26,6 +26,8 @@ export interface ExportRequest {
   study?: StudyRecord;
   /** What is done after the removal: nothing by default. */
   steps?: readonly StepChoice[];
+  /** Every precision of the model that the folder has loses the units, not the open one alone. */
+  allGraphs?: boolean;
 }
 
 interface ExportedFile {

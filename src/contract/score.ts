@@ -30,8 +30,8 @@ export interface ScoreSettings {
 export type RecordedSettings = SettingsRecord;
 
 /**
- * Mean negative log-likelihood in nats per predicted token; `ppl` = exp(nll), null when it
- * overflows float64.
+ * Mean negative log-likelihood in nats per predicted token, infinite where it is not a number;
+ * `ppl` = exp(nll), null when it overflows float64.
  */
 export interface Measure {
   nll: number;
@@ -53,7 +53,9 @@ export interface ScoreResult {
   hidden?: HiddenCriteria;
   baseline: Measure;
   blocks: BlockScore[];
-  /** Block indices, least important first. */
+  /**
+   * Block indices, least important first; empty where the baseline is not finite (`hasNumbers`).
+   */
   order: number[];
   windows: number[][];
   settings: RecordedSettings;
@@ -62,8 +64,8 @@ export interface ScoreResult {
   /** Rewrites applied so that the graph runs on the device; remarks on the implementation. */
   rewrites: string[];
   /**
-   * What makes the numbers doubtful, in sentences (float16 that overflows); absent when nothing was
-   * found.
+   * What makes the numbers doubtful, in sentences (a baseline that is not finite, float16 that
+   * overflows); absent when nothing was found.
    */
   warnings?: string[];
   seconds: number;
@@ -123,8 +125,10 @@ export interface SublayersResult {
   baseline: Measure;
   /** By block, attention first; blocks whose sublayers cannot be separated are missing. */
   parts: SublayerScore[];
-  /** Least important first. */
+  /** Least important first; empty where the baseline is not finite. */
   order: SublayerUnit[];
+  /** As those of `ScoreResult`. */
+  warnings?: string[];
   windows: number[][];
   settings: RecordedSettings;
   device: UsedDevice;

@@ -45,6 +45,8 @@ export interface VerifyRequest {
   nll: Float32Array | null;
   /** Why `nll` is null, unless the form of the graph is the reason. */
   nllObstacle?: string | undefined;
+  /** Why `nll` is not finite, where the source's is not either: the end of a sentence. */
+  noNumbers?: string | undefined;
   numBlocks: number;
   /** The model it was made of: every tensor is compared byte by byte. */
   source: { folder: FolderSource; graph: string; removed: Unit[] };

@@ -165,9 +165,9 @@ export function corpus(): CorpusRow[] {
 }
 
 /**
- * The same, and variants of the small Llama: simplified, renamed, without caches, without an
- * embedding table, with logits of the last token only, and so on.
+ * The same, families of 2025 and 2026, and variants of the small Llama: simplified, renamed,
+ * without caches, without an embedding table, with logits of the last token only, and so on.
  */
 export function wholeCorpus(): CorpusRow[] {
-  return [...corpus(), ...rows('derived/variants.json')];
+  return [...corpus(), ...rows('families.json'), ...rows('derived/variants.json')];
 }

@@ -1,8 +1,9 @@
 // Chat templates that would not end, and the globals that those which do end rely on.
 
 import { describe, expect, it } from 'vitest';
-import { boundedTemplate, MAX_RANGE, MAX_STEPS, MAX_TEMPLATE_CHARS } from './boundedTemplate.ts';
+import { boundedTemplate, MAX_STEPS, MAX_TEMPLATE_CHARS } from './boundedTemplate.ts';
 import { loadChat } from './chat.ts';
+import { MAX_RANGE } from './jinja/globals.ts';
 
 const render = (source: string): string => boundedTemplate(source)({});
 const loop = (n: number, body: string): string =>
@@ -46,7 +47,7 @@ describe('chat templates', () => {
     ).toBe('0,1,2 5,3,1 0');
     expect(
       render('{{ none is none }} {{ None is none }} {{ True and true }} {{ False or false }}'),
-    ).toBe('true true true false');
+    ).toBe('True True True False');
     expect(render("{{ strftime_now('%Y-%m-%d %H:%M:%S %b %B %%') }}")).toMatch(
       /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z][a-z]{2} [A-Z][a-z]+ %$/,
     );

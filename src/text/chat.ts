@@ -21,22 +21,44 @@ export interface ChatTemplate {
   render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
 }
 
+/** Where else than in tokenizer_config.json and chat_template.jinja templates may be. */
+export interface OtherTemplates {
+  /** Templates of the folder additional_chat_templates by their names. */
+  named: ReadonlyMap<string, string>;
+  /** Text of chat_template.json, which processors once had. */
+  json: string | null;
+  /** Whether the model has a processor (of images, say): its templates then go first. */
+  processor: boolean;
+}
+
 /**
- * The chat template of a model folder, or null when it has none.
- * @param tokenizerConfigJson text of tokenizer_config.json. Its `chat_template` is a template or a
- *   list of named templates, of which "default" is used; `bos_token` and the like are variables of
- *   the template.
- * @param templateFile text of chat_template.jinja, which takes precedence over the config.
- * @throws EspalierError `tokenizer` when the config is not JSON or the template cannot be parsed.
- * @source Hugging Face Transformers, apply_chat_template
+ * The chat template of a model folder, or null when it has none. In the order of precedence:
+ * chat_template.json where the model has a processor; chat_template.jinja and the named templates
+ * beside it; `chat_template` of tokenizer_config.json; chat_template.json. Of several templates
+ * "default" is used.
+ * @param tokenizerConfigJson text of tokenizer_config.json; `bos_token` and the like are variables
+ *   of the template.
+ * @param templateFile text of chat_template.jinja.
+ * @throws EspalierError `tokenizer` when a JSON file is none or the template cannot be parsed.
+ * @source Hugging Face Transformers, tokenization_utils_base.py and processing_utils.py
  */
 export function loadChat(
   tokenizerConfigJson: string | null,
   templateFile: string | null,
+  others: OtherTemplates = { named: new Map(), json: null, processor: false },
 ): ChatTemplate | null {
   const config =
     tokenizerConfigJson === null ? {} : parseObject('tokenizer_config.json', tokenizerConfigJson);
-  const source = templateFile ?? chosenTemplate(config.chat_template);
+  const legacy = (): string | null => {
+    if (others.json === null) return null;
+    const { chat_template } = parseObject('chat_template.json', others.json);
+    return chosenTemplate(chat_template, 'chat_template.json');
+  };
+  const source =
+    (others.processor ? legacy() : null) ??
+    ofFiles(templateFile, others.named) ??
+    chosenTemplate(config.chat_template, 'tokenizer_config.json') ??
+    legacy();
   if (source === null) return null;
   let template: ReturnType<typeof boundedTemplate>;
   try {
@@ -72,7 +94,23 @@ function failed(what: string, error: unknown): EspalierError {
   );
 }
 
-function chosenTemplate(value: unknown): string | null {
+/** The default of chat_template.jinja and the folder beside it. */
+function ofFiles(file: string | null, named: ReadonlyMap<string, string>): string | null {
+  const source = file ?? named.get('default') ?? null;
+  if (source !== null || named.size === 0) return source;
+  throw noDefault('The folder additional_chat_templates', [...named.keys()]);
+}
+
+function noDefault(where: string, names: readonly unknown[]): EspalierError {
+  const list = names.map((name) => JSON.stringify(name)).join(', ');
+  return new EspalierError(
+    'tokenizer',
+    `${where} has the chat templates ${brief(list)}, but none named "default".`,
+    'Use a raw prompt, or put the template into a file chat_template.jinja.',
+  );
+}
+
+function chosenTemplate(value: unknown, where: string): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string') return value;
   const named = (Array.isArray(value) ? value : []) as ({
@@ -82,13 +120,14 @@ function chosenTemplate(value: unknown): string | null {
   const chosen =
     named.find((entry) => entry?.name === 'default') ?? (named.length === 1 ? named[0] : undefined);
   if (typeof chosen?.template === 'string') return chosen.template;
-  const names = named.map((entry) => JSON.stringify(entry?.name)).join(', ');
+  if (named.length > 0)
+    throw noDefault(
+      where,
+      named.map((entry) => entry?.name),
+    );
   throw new EspalierError(
     'tokenizer',
-    named.length > 0
-      ? `tokenizer_config.json has the chat templates ${brief(names)}, but none named "default".`
-      : 'The chat_template of tokenizer_config.json is neither a string nor a list of named ' +
-          'templates.',
+    `The chat_template of ${where} is neither a string nor a list of named templates.`,
     'Use a raw prompt, or put the template into a file chat_template.jinja.',
   );
 }

@@ -25,9 +25,10 @@ const letters = Object.fromEntries([...'abcdefghijklmnopqrstuvwxyzĠ▁'].map((c
 const TOKENIZERS: unknown[] = [
   {
     ...sample,
+    added_tokens: [],
     model: {
       ...(sample.model as object),
-      vocab: letters,
+      vocab: { ...letters, ab: 28, he: 29 },
       merges: [
         ['a', 'b'],
         ['h', 'e'],
@@ -61,7 +62,7 @@ const TOKENIZERS: unknown[] = [
       type: 'TemplateProcessing',
       single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
       pair: [],
-      special_tokens: { '<s>': { id: '<s>', ids: [30], tokens: ['<s>'] } },
+      special_tokens: { '<s>': { id: '<s>', ids: [31], tokens: ['<s>'] } },
     },
     decoder: {
       type: 'Sequence',
@@ -72,12 +73,12 @@ const TOKENIZERS: unknown[] = [
       ],
     },
     added_tokens: [
-      { id: 30, content: '<s>', special: true },
-      { id: 31, content: '<b>', lstrip: true, rstrip: true, single_word: false, normalized: true },
+      { id: 31, content: '<s>', special: true },
+      { id: 32, content: '<b>', lstrip: true, rstrip: true, single_word: false, normalized: true },
     ],
     model: {
       type: 'BPE',
-      vocab: { ...letters, '<unk>': 29 },
+      vocab: { ...letters, '<unk>': 28, ab: 29, he: 30 },
       merges: ['a b', 'h e'],
       unk_token: '<unk>',
       byte_fallback: true,
@@ -105,7 +106,7 @@ const TOKENIZERS: unknown[] = [
     },
   },
   {
-    normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' },
+    normalizer: { type: 'Precompiled', precompiled_charsmap: 'BAAAAAAAAAA=' },
     pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
     post_processor: null,
     decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' },

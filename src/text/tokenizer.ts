@@ -1,8 +1,9 @@
 // The tokenizer of a model, made from its tokenizer.json.
 
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { brief, brokenTokenizer, type Json, parseObject, tokenText } from './config.ts';
+import { EspalierError } from '../errors.ts';
+import { brief, brokenTokenizer, parseObject, tokenText } from './config.ts';
 import { requireSafePatterns } from './patterns.ts';
+import { readPipeline } from './tokenize/pipeline.ts';
 
 /**
  * Most bytes of tokenizer.json. The largest known, with 262,144 tokens and their merges, has 33 MB;
@@ -14,8 +15,8 @@ export interface Tokenizer {
   /** Token ids of a text, without special tokens. */
   encode(text: string): number[];
   /**
-   * Token ids of a prompt: the ids of `encode`, after the beginning-of-sequence token when the
-   * tokenizer adds one. Empty for a text without tokens.
+   * Token ids of a prompt: the ids of `encode`, after the tokens that the tokenizer puts first, a
+   * beginning-of-sequence token as a rule. Empty for a text without tokens.
    */
   encodePrompt(text: string): number[];
   /**
@@ -34,6 +35,8 @@ export interface Tokenizer {
   readonly addsBos: boolean;
   /** The beginning-of-sequence token, or null when the tokenizer has none. */
   readonly bosId: number | null;
+  /** The id of what the vocabulary does not have, or null when there is none. */
+  readonly unknownId: number | null;
 }
 
 const PART_CHARS = 200_000;
@@ -66,11 +69,12 @@ function splitExactly(text: string, encode: (part: string) => number[]): string[
   return parts;
 }
 
-/** Turns what the library throws into a coded error; `what` completes "cannot be used to". */
+/** Turns other errors into coded ones; `what` completes "cannot be used to". */
 function attempt<T>(what: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
+    if (error instanceof EspalierError) throw error;
     throw brokenTokenizer(
       `tokenizer.json cannot be used to ${what}: ` +
         `${brief(error instanceof Error ? error.message : String(error))}.`,
@@ -79,11 +83,30 @@ function attempt<T>(what: string, run: () => T): T {
   }
 }
 
+function unsupportedConfig(option: string): EspalierError {
+  return new EspalierError(
+    'tokenizer',
+    `tokenizer_config.json asks for ${option}, which is not supported here.`,
+    "Give windows of token ids instead of a text, made with the model's own tokenizer.",
+  );
+}
+
+/**
+ * The spaces that Transformers takes out of a decoded text where the config asks for it.
+ * @source Hugging Face Transformers, clean_up_tokenization
+ */
+function withoutSpaces(text: string): string {
+  return text
+    .replaceAll(/ ([.?!,])/g, '$1')
+    .replaceAll(" ' ", "'")
+    .replaceAll(/ (n't|'m|'s|'ve|'re)/g, '$1');
+}
+
 /**
  * Makes a tokenizer from the texts of tokenizer.json and, where there is one,
  * tokenizer_config.json.
- * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is not JSON, or is of an
- *   unsupported kind.
+ * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is not JSON, or uses
+ *   what is not supported here, which the message names.
  */
 export function loadTokenizer(tokenizerJson: string | null, configJson: string | null): Tokenizer {
   if (tokenizerJson === null)
@@ -95,59 +118,31 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
   const config = configJson === null ? {} : parseObject('tokenizer_config.json', configJson);
   for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'])
     requireSafePatterns(json[part]);
-  let inner: HuggingFaceTokenizer;
-  try {
-    inner = new HuggingFaceTokenizer(
-      { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json },
-      config,
-    );
-  } catch (error) {
-    throw brokenTokenizer(
-      'tokenizer.json cannot be used: ' +
-        `${brief(error instanceof Error ? error.message : String(error))}.`,
-      String(error),
-    );
-  }
+  if (config.do_lowercase_and_remove_accent === true)
+    throw unsupportedConfig('do_lowercase_and_remove_accent');
+  const pipeline = attempt('read its parts', () => readPipeline(json));
+  const encode = (text: string): number[] => attempt('encode a text', () => pipeline.encode(text));
 
-  const ids = (text: string, withSpecial: boolean): number[] => {
-    if (text === '') return [];
-    const out = attempt(
-      'encode a text',
-      () => inner.encode(text, { add_special_tokens: withSpecial }).ids,
-    );
-    const bad = out.findIndex((id) => !Number.isSafeInteger(id) || id < 0);
-    if (bad >= 0)
-      throw brokenTokenizer(
-        `The tokenizer gives no id for token ${bad + 1} of the text.`,
-        `model type ${JSON.stringify((json.model as Json | null | undefined)?.type)}`,
-      );
-    return out;
-  };
-  const encode = (text: string): number[] => ids(text, false);
-
-  const plain = encode('a');
-  const special = ids('a', true);
-  // A token that the post-processor puts first; one that it only appends (an end token) is no BOS.
-  const leading = special.length > plain.length && special[0] !== plain[0] ? special[0] : undefined;
+  const { leading, unknownId } = pipeline;
   const named = tokenText(config.bos_token);
-  const namedId =
-    named === null ? undefined : attempt('look up a token', () => inner.token_to_id(named));
-  const bosId = leading ?? namedId ?? null;
+  const bosId = leading[0] ?? (named === null ? undefined : pipeline.idOf(named)) ?? null;
   const addsBos =
     config.add_bos_token === false
       ? false
-      : leading !== undefined || (config.add_bos_token === true && bosId !== null);
-  const hasWords = json.pre_tokenizer !== undefined && json.pre_tokenizer !== null;
+      : leading.length > 0 || (config.add_bos_token === true && bosId !== null);
+  const bos = bosId === null ? [] : [bosId];
+  const prefix = leading.length > 0 ? leading : bos;
+  const cleansUp = config.clean_up_tokenization_spaces === true;
 
   return {
     encode,
     encodePrompt(text) {
       const plainIds = encode(text);
-      return addsBos && bosId !== null && plainIds.length > 0 ? [bosId, ...plainIds] : plainIds;
+      return addsBos && plainIds.length > 0 ? [...prefix, ...plainIds] : plainIds;
     },
     async encodeLong(text, between) {
       // Without a pre_tokenizer the text is a single word, which cannot be split.
-      const parts = hasWords ? splitExactly(text, encode) : [text];
+      const parts = pipeline.hasWords ? splitExactly(text, encode) : [text];
       const out: number[] = [];
       let done = 0;
       for (const part of parts) {
@@ -157,13 +152,13 @@ export function loadTokenizer(tokenizerJson: string | null, configJson: string |
       }
       return out;
     },
-    decode: (tokens) =>
-      tokens.length === 0
-        ? ''
-        : attempt('decode ids', () =>
-            String(inner.decode([...tokens], { skip_special_tokens: true })),
-          ),
+    decode(tokens) {
+      if (tokens.length === 0) return '';
+      const text = attempt('decode ids', () => pipeline.decode(tokens));
+      return cleansUp ? withoutSpaces(text) : text;
+    },
     addsBos,
     bosId,
+    unknownId,
   };
 }

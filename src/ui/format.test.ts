@@ -5,6 +5,7 @@ import { formatBytes } from '../quantities.ts';
 import {
   formatChange,
   formatCount,
+  formatOriginal,
   formatPpl,
   formatRate,
   formatSeconds,
@@ -22,6 +23,16 @@ describe('format', () => {
     expect(formatPpl(1000)).toBe('2.0 × 10⁴³⁴');
     expect(formatPpl(Number.POSITIVE_INFINITY)).toBe('∞');
     expect(formatPpl(Number.NaN)).toBe('not a number');
+  });
+
+  it('gives an original without numbers no perplexity, and no change from it', () => {
+    expect([Number.NaN, Number.POSITIVE_INFINITY, Math.log(41.26)].map(formatOriginal)).toEqual([
+      'none',
+      'none',
+      '41.26',
+    ]);
+    expect(formatChange(Number.POSITIVE_INFINITY, 41)).toBe('');
+    expect(formatChange(Number.NaN, 41)).toBe('');
   });
 
   it('gives rates and short times three digits', () => {

@@ -29,6 +29,13 @@ export function formatPpl(nll: number, decimalsOfPower = 1): string {
   return ppl.toFixed(ppl >= 9.9995 ? 2 : 3);
 }
 
+/**
+ * That of the intact model: where it is not finite the model gives no numbers, while a plan that
+ * breaks a sound model is only off the scale.
+ */
+export const formatOriginal = (nll: number): string =>
+  Number.isFinite(nll) ? formatPpl(nll) : 'none';
+
 /** A score of any criterion in four digits: 9,202, 833.8, 0.01661, 2.023 M. */
 export function formatScore(value: number): string {
   if (Number.isNaN(value)) return '–';
@@ -47,7 +54,7 @@ export function formatCount(count: number): string {
 
 /** Change from `from` to `to` in percent, with a true minus sign; '' when there is none. */
 export function formatChange(from: number, to: number): string {
-  if (from === to) return '';
+  if (from === to || !Number.isFinite(from)) return '';
   const percent = (to / from - 1) * 100;
   if (!Number.isFinite(percent)) return '';
   const size = Math.abs(percent);

@@ -12,6 +12,7 @@ import { ArchitecturePanel } from './plan/ArchitecturePanel.tsx';
 import { BlocksPanel } from './plan/BlocksPanel.tsx';
 import { ResultPanel } from './result/ResultPanel.tsx';
 import { ImportancePanel } from './score/ImportancePanel.tsx';
+import { hasNoNumbers, NoNumbersPanel } from './score/NoNumbersPanel.tsx';
 
 // What is not needed before the first score loads with its workspace.
 const CriteriaPanel = lazy(async () => ({
@@ -56,6 +57,7 @@ const PANELS: readonly PanelSpec[] = [
   { id: 'blocks', place: 'blocks', Panel: BlocksPanel },
   { id: 'problems', place: 'choose', Panel: ProblemsPanel, shown: hasProblems },
   { id: 'made-from', place: 'choose', Panel: MadeFromPanel, shown: isExport },
+  { id: 'no-numbers', place: 'choose', Panel: NoNumbersPanel, shown: hasNoNumbers },
   { id: 'goal', place: 'choose', Panel: GoalPanel },
   { id: 'importance', place: 'choose', Panel: ImportancePanel },
   { id: 'architecture', place: 'choose', Panel: ArchitecturePanel },
@@ -71,7 +73,7 @@ const PANELS: readonly PanelSpec[] = [
 ];
 
 /** On a narrow screen the curve and the blocks come first, one below the other. */
-const NARROW_FIRST = ['problems', 'made-from', 'importance', 'blocks'];
+const NARROW_FIRST = ['problems', 'made-from', 'no-numbers', 'importance', 'blocks'];
 
 /** The panels of a place; a narrow screen has the blocks in the first workspace. */
 export function panelsOf(place: Place, narrow: boolean): readonly PanelSpec[] {

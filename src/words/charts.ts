@@ -24,5 +24,6 @@ export const matrixWords = {
 };
 
 export const curveWords = {
+  none: 'no numbers',
   waiting: 'The original is measured first.',
 };

@@ -34,6 +34,27 @@ export const IMPORTANCE = {
     'One window gives no interval: use more to see which blocks differ by more than noise.',
 } as const;
 
+/** Of a model that gives NaN or infinite likelihoods before anything is left out. */
+export const NO_NUMBERS = {
+  title: 'Nothing can be ranked.',
+  evaluated: 'The evaluation is done. The intact model gives no numbers.',
+  /** While the curve grows: which block it is comes with the warnings at the end. */
+  growing:
+    'The likelihood of the intact model is NaN or infinite. At the end of scoring the first block ' +
+    'whose output is not finite is named.',
+  /** A curve of an older version, or from a file, without a warning that says it. */
+  unnamed:
+    'The likelihood of the intact model is NaN or infinite. Score again to see which block is the ' +
+    'first whose output is not finite.',
+  comesBack: (blocks: string, count: number) =>
+    `Numbers come back without ${count === 1 ? `block ${blocks}` : `one of the blocks ${blocks}`}.`,
+  /** Why what needs an order, or a comparison with the original, is not there. */
+  obstacle: 'The intact model gives no numbers, so perplexity ranks nothing.',
+  scored: (blocks: number, seconds: string) =>
+    `Scored ${plural(blocks, 'block')} in ${seconds} seconds. The intact model gives no numbers, ` +
+    'so none of them can be ranked.',
+} as const;
+
 /** Above the list of blocks that share a letter. */
 export const onWindows = (windows: number): string => ` on ${plural(windows, 'window')}:`;
 
@@ -55,6 +76,8 @@ export const changedWords = (seconds: Seconds | null): string =>
 export interface PointWords {
   index: number;
   refused: string | null;
+  /** Neither the model nor what is left without the block gives numbers. */
+  noNumber: boolean;
   perplexity: string | null;
   interval: readonly [string, string] | null;
   /** Blocks within noise: their number with this one and their letter, or a list of them. */
@@ -64,9 +87,10 @@ export interface PointWords {
 }
 
 export function pointWords(point: PointWords): string {
-  const { index, refused, perplexity, interval, noise } = point;
+  const { index, refused, noNumber, perplexity, interval, noise } = point;
   const words = [`Block ${index}`];
   if (refused) words.push(`: cannot be scored, ${refused}`);
+  else if (noNumber) words.push(': no numbers without it either');
   else if (perplexity === null) words.push(' is not scored yet');
   else {
     words.push(`: perplexity ${perplexity} without it`);

@@ -11,6 +11,7 @@ export const CRITERIA_WORDS = {
   use: 'Use this order',
   current: 'Current',
   noBlock: 'no block can be removed',
+  noRanking: 'no ranking: not all of its scores are numbers',
   measure: 'Measure the others',
   chart: 'Chart',
   ranks: 'ranks by the selected criteria',
@@ -95,6 +96,10 @@ export function takeWords(name: string | null): string {
   if (name === null) return 'Use the best of them';
   return name === 'iterative' ? 'Use the iterative plan' : `Use ${name}`;
 }
+
+/** Of a run of the study. */
+export const noNumbersOn = (run: string): string =>
+  `The intact model gives no numbers on ${run}, so nothing is ranked there.`;
 
 export const STUDY_WORDS = {
   title: 'How stable is this order?',

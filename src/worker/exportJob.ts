@@ -14,9 +14,12 @@ import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { defaultBudget } from '../memoryBudget.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import type { OpenedModel } from '../model/open/open.ts';
+import { otherPrecisions } from '../model/open/precisions.ts';
 import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
+import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
+import { whyNoNumbers } from '../runtime/verify/runs.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
@@ -78,8 +81,10 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     onEvent({ job: 'export', step, phase, done: 0, total: 0, unit: 'steps', secondsLeft: null });
   begin('source', 'read');
   const routed = opened.summary.canScore ? await unlessNotHere(session) : null;
+  const others = request.allGraphs ? await otherPrecisions(opened) : [];
   const manifest = await exportManifest(opened, removed, {
     app: VERSION,
+    others,
     score,
     plan,
     ...(study ? { study } : {}),
@@ -96,6 +101,10 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const nll = routed
     ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal, onBlock))
     : null;
+  const noNumbers =
+    routed && nll
+      ? await unlessNotHere(() => whyNoNumbers(routed.session, nll, ids, signal))
+      : null;
   throwIfCancelled(signal);
 
   const writing = performance.now();
@@ -120,22 +129,44 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
       SHARED * (budgetBytes ?? defaultBudget(routed.engine.kind, routed.engine.maxBufferBytes))
   )
     await work.release();
-  const verification = await verifyInWorker(
+  const expected = {
+    written: saved.written,
+    window: [...ids],
+    numBlocks: blocksLeft(opened.summary.numBlocks, removed),
+    steps,
+    device: { kind, subgroups },
+    budgetBytes,
+  };
+  const verifications: { graph: string; verification: Verification }[] = [];
+  for (const { graph, from, ...likelihood } of [
     {
-      written: saved.written,
       graph: manifest.graph,
-      window: [...ids],
+      from: opened.graphPath,
       nll,
       nllObstacle,
-      numBlocks: blocksLeft(opened.summary.numBlocks, removed),
-      source: { folder: source, graph: opened.graphPath, removed },
-      steps,
-      device: { kind, subgroups },
-      budgetBytes,
+      noNumbers: noNumbers ?? undefined,
     },
-    signal,
-    onEvent,
-  );
+    ...others.map(({ graphPath }) => ({
+      graph: graphPath,
+      from: graphPath,
+      nll: null,
+      nllObstacle: OTHER_PRECISION,
+    })),
+  ])
+    verifications.push({
+      graph,
+      verification: await verifyInWorker(
+        {
+          ...expected,
+          ...likelihood,
+          graph,
+          source: { folder: source, graph: from, removed },
+        },
+        signal,
+        onEvent,
+      ),
+    });
+  const verification = combineVerifications(verifications);
   return {
     name: saved.name,
     files: manifest.files.map(({ path, size }) => ({ path, bytes: size })),

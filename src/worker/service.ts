@@ -143,7 +143,8 @@ export class StudioService implements StudioApi {
               signal,
             })
           : null;
-      if (warning) note(warning);
+      const warnings = [...(curve.warnings ?? []), ...(warning ? [warning] : [])];
+      for (const text of warnings) note(text);
       this.windows = { rows: windows, device: settings.device };
       return {
         baseline: curve.baseline,
@@ -155,7 +156,7 @@ export class StudioService implements StudioApi {
         device,
         selfTest,
         rewrites: [...session.programs.rewrites],
-        ...(warning ? { warnings: [warning] } : {}),
+        ...(warnings.length > 0 && { warnings }),
         seconds: (performance.now() - started) / 1000,
         pass: curve.pass,
         costRatio: curve.costRatio,

@@ -14,7 +14,7 @@ import { folderOf } from './folderOf.ts';
 
 const api: VerifyApi = {
   async verify(
-    { written, graph, window, nll, nllObstacle, numBlocks, source, steps, device, budgetBytes },
+    { written, graph, source, device, budgetBytes, window, nll, numBlocks, steps, ...reasons },
     onProgress,
   ) {
     const folder = written.kind === 'zip' ? await openZip(written.blob) : await folderOf(written);
@@ -26,7 +26,7 @@ const api: VerifyApi = {
     const expected = {
       window,
       nll,
-      nllObstacle,
+      ...reasons,
       numBlocks,
       source: { opened, removed: source.removed },
       steps,

@@ -35,7 +35,7 @@ export async function checkUnits(
   );
   const most = dynamic ? Math.max(tolerance, DYNAMIC_TOLERANCE) : tolerance;
   for (const sublayer of SUBLAYERS) {
-    for (const [index, want] of golden.units?.[sublayer].entries() ?? []) {
+    for (const [index, want] of golden.units?.[sublayer]?.entries() ?? []) {
       const block = opened.summary.blocks[index];
       if (want === null || !block?.hasSublayers || block.unremovable) continue;
       const unit = sublayerUnit(index, sublayer);

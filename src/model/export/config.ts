@@ -4,48 +4,93 @@
 import { EspalierError } from '../../errors.ts';
 import { mapOutsideStrings, readJsonObject } from '../../json.ts';
 import { MAX_CONFIG_BYTES } from '../structure/config.ts';
-
-/** A parsed JSON value. */
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-type JsonObject = { [key: string]: Json };
+import { type Json, type JsonObject, prunedPatterns } from './layerPatterns.ts';
 
 /** Keys under which configs keep the number of blocks. */
 const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'];
 
-/** Configs of the language model inside a larger one. */
-const NESTED = ['text_config', 'language_config', 'llm_config'];
+/** Configs of the language model inside a larger one. Encoders beside it keep theirs. */
+const NESTED = ['text_config', 'language_config', 'llm_config', 'thinker_config', 'decoder'];
 
 /** Lists that can have any length and never run over blocks. */
-const NOT_PER_BLOCK = /token|architectures|_section$|languages|factor/;
+const NOT_PER_BLOCK =
+  /token|architectures|_section$|languages|factor|ssm_multipliers|mlp_multipliers|_limit$|pinpoints|modules/;
 
 /** Lists of block indices, as opposed to one entry per block. */
-const INDEX_LIST = /^(mlp_only_layers|.*_(idxs|indices|indexes|layer_ids))$/;
+const INDEX_LIST =
+  /^((mlp_only|moe|dense|attn|attention|full_attention|cross_attention|global_attn|sliding_window|mamba)_layers|.*_(idx|idxs|index|indices|indexes|layer_ids))$/;
+
+/** Strings with one letter per block (M for Mamba, * for attention). */
+const LETTERS = ['hybrid_override_pattern', 'layers_block_pattern'];
 
 /**
  * The keys of one config object that change when only the blocks `keep` of `n` stay, with their new
  * values: the count, every list with one entry per block (`attention_types` of GPT-Neo too), lists
- * of block indices, and `sliding_window.layers` of onnxruntime-genai.
+ * of block indices, counts and periods of layers, and `sliding_window.layers` of
+ * onnxruntime-genai; in the config of a text decoder inside it too.
  */
 export function prunedKeys(config: JsonObject, n: number, keep: readonly number[]): JsonObject {
+  return pruned(config, n, keep).changed;
+}
+
+/** What a config cannot say of the layers that are left, as sentences; none in most cases. */
+export function configRemarks(text: string, n: number, keep: readonly number[]): string[] {
+  const read = readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  return read.ok ? pruned(read.value as JsonObject, n, keep).remarks : [];
+}
+
+function pruned(
+  config: JsonObject,
+  n: number,
+  keep: readonly number[],
+): { changed: JsonObject; remarks: string[] } {
   const changed: JsonObject = {};
+  const remarks: string[] = [];
+  // A config around that of the decoder has lists of its own, which are not per block.
+  const counts = COUNT_KEYS.some((key) => typeof config[key] === 'number');
+  const around = !counts && NESTED.some((key) => isObject(config[key]));
+  if (!around) {
+    const patterns = prunedPatterns(config, { n, keep });
+    Object.assign(changed, patterns.changed);
+    remarks.push(...patterns.remarks);
+  }
   for (const [key, value] of Object.entries(config)) {
     // Assigning it would replace the prototype instead.
-    if (key === '__proto__') continue;
+    if (key === '__proto__' || Object.hasOwn(changed, key)) continue;
     if (COUNT_KEYS.includes(key) && typeof value === 'number') changed[key] = keep.length;
     else if (NESTED.includes(key) && isObject(value)) {
-      const inner = prunedKeys(value, n, keep);
-      if (Object.keys(inner).length > 0) changed[key] = { ...value, ...inner };
-    } else if (key === 'sliding_window' && isObject(value) && Array.isArray(value.layers)) {
+      const inner = pruned(value, n, keep);
+      if (Object.keys(inner.changed).length > 0) changed[key] = { ...value, ...inner.changed };
+      remarks.push(...inner.remarks);
+    } else if (around) continue;
+    else if (key === 'sliding_window' && isObject(value) && Array.isArray(value.layers)) {
       changed[key] = { ...value, layers: renumbered(value.layers, keep) };
     } else if (key === 'attention_types' && Array.isArray(value)) {
       const perBlock = attentionKinds(value, n);
       if (perBlock?.length === n) changed[key] = [[keep.map((i) => perBlock[i] as Json), 1]];
-    } else if (Array.isArray(value) && INDEX_LIST.test(key) && value.length > 0)
+    } else if (LETTERS.includes(key) && typeof value === 'string' && value.length === n)
+      changed[key] = keep.map((i) => value[i]).join('');
+    else if (Array.isArray(value) && INDEX_LIST.test(key) && isIndexList(value, n))
       changed[key] = renumbered(value, keep);
     else if (Array.isArray(value) && value.length === n && !NOT_PER_BLOCK.test(key))
       changed[key] = keep.map((i) => value[i] as Json);
   }
-  return changed;
+  return { changed, remarks };
+}
+
+/** Ascending numbers of blocks; a list of flags with one entry per block is none. */
+function isIndexList(value: readonly Json[], n: number): boolean {
+  return (
+    value.length > 0 &&
+    value.every(
+      (i, k) =>
+        typeof i === 'number' &&
+        Number.isInteger(i) &&
+        i >= 0 &&
+        i < n &&
+        (k === 0 || i > (value[k - 1] as number)),
+    )
+  );
 }
 
 /**
@@ -74,26 +119,24 @@ function renumbered(indices: readonly Json[], keep: readonly number[]): Json[] {
     .map((i) => keep.indexOf(i as number));
 }
 
-/** What transformers.js needs to know of a written graph. */
-export interface WrittenGraph {
-  /** File name. */
-  graph: string;
-  /** External data files beside it. */
-  parts: number;
+/** What transformers.js needs to know of the graphs of an export. */
+export interface WrittenGraphs {
+  /** File name of each graph to the number of external data files beside it. */
+  parts: Readonly<Record<string, number>>;
   /** Where it is another than the source's: its name, and the element type of the caches. */
   precision?: { dtype: string; caches: 'float32' | 'float16' };
 }
 
 /**
  * config.json of the pruned model.
- * @param written what transformers.js is told of the graph; null leaves its settings alone.
+ * @param written what transformers.js is told of the graphs; null leaves its settings alone.
  * @throws EspalierError `bad-input` when the text is not JSON.
  */
 export function prunedConfigJson(
   text: string,
   n: number,
   keep: readonly number[],
-  written: WrittenGraph | null,
+  written: WrittenGraphs | null,
 ): string {
   return edited(text, 'config.json', (config) => {
     const changed = { ...config, ...prunedKeys(config, n, keep) };
@@ -101,10 +144,13 @@ export function prunedConfigJson(
     const settings = isObject(config['transformers.js_config'])
       ? config['transformers.js_config']
       : {};
-    const format = written.parts > 1 ? written.parts : written.parts === 1;
+    const formats = Object.entries(written.parts).map(([graph, parts]) => [
+      graph,
+      parts > 1 ? parts : parts === 1,
+    ]);
     changed['transformers.js_config'] = {
       ...settings,
-      use_external_data_format: { [written.graph]: format },
+      use_external_data_format: Object.fromEntries(formats),
       ...(written.precision ? precisionSettings(settings, written.precision) : {}),
     };
     return changed;
@@ -114,7 +160,7 @@ export function prunedConfigJson(
 /** The one precision that is there is the one to load; version 3 is told the type of its caches. */
 function precisionSettings(
   settings: JsonObject,
-  { dtype, caches }: NonNullable<WrittenGraph['precision']>,
+  { dtype, caches }: NonNullable<WrittenGraphs['precision']>,
 ): JsonObject {
   const told = caches === 'float16' || settings.kv_cache_dtype !== undefined;
   return { dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };

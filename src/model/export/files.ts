@@ -47,11 +47,13 @@ export interface SortedFiles {
  * What of the model's folder is copied. Reads the other graphs of the folder only where a name
  * alone does not tell whose file it is.
  * @param replaced paths that the export writes anew: graph, its data files, configs.
+ * @param along weights that the model needs as they are.
  */
 export async function sortFiles(
   folder: Folder,
   { top, variants }: Pick<ModelRoot, 'top' | 'variants'>,
   replaced: ReadonlySet<string>,
+  along: ReadonlySet<string>,
 ): Promise<SortedFiles> {
   const copied: FolderFile[] = [];
   const leftOut: string[] = [...variants];
@@ -61,6 +63,10 @@ export async function sortFiles(
     if (!path.startsWith(top) || variants.some((at) => path.startsWith(at))) continue;
     if (replaced.has(path) || path === top + PROVENANCE_FILE || HOUSEKEEPING.test(path)) continue;
     if (isClutter(path)) continue;
+    if (along.has(path)) {
+      copied.push(file);
+      continue;
+    }
     const isNamed = GRAPHS.test(path) || FOREIGN.some((name) => name.test(path));
     const limit = AMBIGUOUS.test(path) ? AMBIGUOUS_LIMIT_BYTES : COPY_LIMIT_BYTES;
     const isLarge = size > limit && !TEXT.test(path);

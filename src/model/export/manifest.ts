@@ -2,20 +2,31 @@
 // and small constants are read, weights only while they are written.
 
 import { EspalierError } from '../../errors.ts';
-import { BytesReader, rangesOf } from '../../onnx/bytes.ts';
+import type { JsonObject } from '../../json.ts';
+import { rangesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
+import { readModel } from '../../onnx/read.ts';
 import { type Bytes, type Folder, type FolderFile, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
+import { isDataOf } from '../graphs/choices.ts';
+import type { ModelGraphs } from '../graphs/decoders.ts';
+import { namedFiles } from '../graphs/genai.ts';
 import { type ModelRoot, withinTop } from '../open/root.ts';
-import { MAX_CONFIG_BYTES } from '../structure/config.ts';
+import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { exportedModel } from './apply.ts';
-import { prunedConfigJson, prunedGenaiConfig, type WrittenGraph } from './config.ts';
+import {
+  configRemarks,
+  prunedConfigJson,
+  prunedGenaiConfig,
+  type WrittenGraphs,
+} from './config.ts';
 import { sortFiles } from './files.ts';
 import { identify } from './identity.ts';
-import { dataFileName, innerRanges, layOut } from './layout.ts';
+import { readInner } from './inPlace.ts';
+import { dataFileName, layOut } from './layout.ts';
 import { exportedGraph, writtenDtype } from './names.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
@@ -45,12 +56,11 @@ export interface Manifest {
 }
 
 /** What an export needs of an opened model. */
-export interface ExportSource {
+export interface ExportSource extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components'> {
   folder: Folder;
   graphPath: string;
   root: ModelRoot;
-  structure: Structure;
-  config: { headSize: number | null; family: string };
+  config: Pick<ModelConfig, 'headSize' | 'family' | 'raw'>;
 }
 
 export interface ExportOptions {
@@ -66,18 +76,17 @@ export interface ExportOptions {
   versions?: Record<string, string>;
   /** What is done after the removal; nothing by default. */
   steps?: readonly StepChoice[];
+  /** Other precisions of the same model, which lose the same units. */
+  others?: readonly ExportSource[];
   /** Most bytes of one data file; tests make it small. */
   partBytes?: number;
 }
 
-/** Constants outside the initializers stay in the graph file, which must stay below 2 GB. */
-const INNER_LIMIT_BYTES = 2 ** 30;
-
 /**
  * The files of the model without the units `removed`, a README among them. Zero removals give the
  * same tensors byte for byte.
- * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed or a
- *   config is broken, `missing-file`.
+ * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed, a
+ *   config is broken, or several precisions are to be written in one; `missing-file`.
  */
 export async function exportManifest(
   opened: ExportSource,
@@ -87,24 +96,45 @@ export async function exportManifest(
   const { folder, graphPath, root, structure } = opened;
   const removal = planRemoval(structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
-  const model = exportedModel(opened, removal, steps);
+  if (options.others?.length && writtenDtype(steps))
+    throw new EspalierError(
+      'bad-input',
+      `${options.others.length + 1} precisions cannot all be written as ${writtenDtype(steps)}.`,
+      'Write every precision as it is, or one of them in another precision.',
+    );
+  const sources = [opened, ...(options.others ?? [])];
+  const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
   const kind = loaderOf((path) => root.folder.open(path) !== null);
-  if (kind === 'transformers.js') nameHeadSize(model, structure, opened.config.headSize);
-
   const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
-  const [graph, ...data] = await graphFiles(folder, written, model, kind, options.partBytes);
+  const graphs: ManifestFile[] = [];
+  const parts: Record<string, number> = {};
+  for (const { path, model } of models) {
+    if (kind === 'transformers.js') nameHeadSize(model, structure, opened.config.headSize);
+    const [graph, ...data] = await graphFiles(folder, path, model, kind, options.partBytes);
+    graphs.push(graph, ...data);
+    parts[splitPath(path).name] = data.length;
+  }
+  const along = (await Promise.all(sources.map(filesAlong))).flat();
+  for (const { path } of sources.flatMap(({ components }) => components))
+    parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
-  const configs = await configFiles(opened, removal, {
+  const { files: configs, remarks } = await configFiles(opened, removal, {
     kind,
-    graph: splitPath(written).name,
-    parts: data.length,
-    ...(dtype ? { precision: { dtype, caches: cacheType(structure, model) } } : {}),
+    parts,
+    ...(dtype ? { precision: { dtype, caches: cacheType(structure, models[0]!.model) } } : {}),
   });
   const readme = await readmePath(folder, root);
   const { copied, leftOut } = await sortFiles(
     folder,
     root,
-    new Set([...root.configs, graphPath, ...weightFiles(structure.model), root.top + readme]),
+    new Set([
+      ...root.configs,
+      ...sources.flatMap(({ decoders }) =>
+        decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
+      ),
+      root.top + readme,
+    ]),
+    new Set(along),
   );
   const provenance = await provenanceOf(opened, removal, steps, options);
   const text = exportReadme({
@@ -112,19 +142,78 @@ export async function exportManifest(
     removal,
     steps,
     graph: written,
+    others: (options.others ?? []).map((other) => withinTop(root, other.graphPath)),
+    components: opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
+    architecture: architectureOf(opened.config.raw.config),
+    leftOut: leftOutGraphs(leftOut),
     layout: kind,
     genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
-    retyped: retypedValues(structure, model),
+    configRemarks: remarks,
+    retyped: retypedValues(structure, models[0]!.model),
   });
   const files = [
-    graph,
-    ...data,
+    ...graphs,
     ...configs,
     ...copied.map((file) => copy(file, withinTop(root, file.path))),
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
   return { files, graph: written, leftOut, provenance };
+}
+
+/** A decoder file of an export. */
+export interface ExportedFile {
+  /** Path within the export. */
+  path: string;
+  model: Model;
+  /** The decoders in it, in the order of `DecoderFile.copies`. */
+  copies: Model[];
+}
+
+/**
+ * The decoder files without the units `removed`, after `steps`.
+ * @throws EspalierError as `planRemoval` and `exportedModel`
+ */
+export function exportedFiles(
+  { root, decoders }: Pick<ExportSource, 'root' | 'decoders'>,
+  removed: readonly Unit[],
+  steps: readonly StepChoice[],
+): ExportedFile[] {
+  const genai = root.folder.open('genai_config.json') !== null;
+  return decoders.map((file) => {
+    const copies = file.copies.map((structure) =>
+      exportedModel({ structure, root }, planRemoval(structure, removed), steps),
+    );
+    return {
+      path: exportedGraph(withinTop(root, file.path), steps, genai),
+      model: file.assemble(copies),
+      copies,
+    };
+  });
+}
+
+/**
+ * Weight files that travel with the decoder as they are: the model's other graphs with their data,
+ * and what genai_config.json names.
+ */
+export async function filesAlong({
+  folder,
+  root,
+  components,
+}: Pick<ExportSource, 'folder' | 'root' | 'components'>): Promise<string[]> {
+  const there = new Set(folder.files.map(({ path }) => path));
+  const graphs = new Set([
+    ...components.map(({ path }) => path),
+    ...(await namedFiles(folder, root.configs)).filter((path) => there.has(path)),
+  ]);
+  const along = new Set(graphs);
+  for (const path of graphs) {
+    for (const file of there) if (isDataOf(file, path)) along.add(file);
+    // A graph that cannot be read is copied all the same; its data are known by their names then.
+    const model = path.endsWith('.onnx') ? await readModel(folder, path).catch(() => null) : null;
+    for (const file of model ? weightFiles(model) : []) along.add(file);
+  }
+  return [...along];
 }
 
 /** The graph file, and the data files of its weights. */
@@ -152,22 +241,28 @@ async function graphFiles(
   ];
 }
 
-/** The configs that the folder has, counting the blocks that keep their attention. */
+/**
+ * The configs that the folder has, counting the blocks that keep their attention, and what they
+ * cannot say.
+ */
 async function configFiles(
   { folder, root }: ExportSource,
   { before, keptLayers }: Removal,
-  { kind, ...written }: WrittenGraph & { kind: Loader },
-): Promise<ManifestFile[]> {
+  { kind, ...written }: WrittenGraphs & { kind: Loader },
+): Promise<{ files: ManifestFile[]; remarks: string[] }> {
   const files: ManifestFile[] = [];
+  const remarks: string[] = [];
   for (const path of root.configs) {
     const text = (await readText(folder, path, MAX_CONFIG_BYTES)) ?? '';
     const told = kind === 'transformers.js' ? written : null;
-    const pruned = path.endsWith('genai_config.json')
+    const isGenai = path.endsWith('genai_config.json');
+    const pruned = isGenai
       ? prunedGenaiConfig(text, before.length, keptLayers)
       : prunedConfigJson(text, before.length, keptLayers, told);
+    if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
     files.push(whole(withinTop(root, path), encode(pruned)));
   }
-  return files;
+  return { files, remarks };
 }
 
 async function provenanceOf(
@@ -193,6 +288,17 @@ async function provenanceOf(
     ...stepRecords(steps),
     versions: options.versions ?? {},
   };
+}
+
+/** The class of the model as config.json names it. */
+function architectureOf(config: JsonObject | null): string | null {
+  const [first] = Array.isArray(config?.architectures) ? config.architectures : [];
+  return typeof first === 'string' ? first : null;
+}
+
+/** Graphs of the source that the export does not have. */
+function leftOutGraphs(leftOut: readonly string[]): string[] {
+  return leftOut.filter((path) => /\.onnx$/i.test(path));
 }
 
 /** Files that hold weights of the graph. */
@@ -250,25 +356,6 @@ function nameHeadSize(model: Model, structure: Structure, headSize: number | nul
     if (!caches.has(input.name) || dims?.length !== 4 || typeof dims[3] === 'number') return input;
     return { ...input, dims: [...dims.slice(0, 3), headSize] };
   });
-}
-
-async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint8Array>> {
-  const reader = new BytesReader(folder);
-  const found = new Map<object, Uint8Array>();
-  let total = 0;
-  for (const tensor of innerRanges(model.graph)) {
-    total += tensor.data.length;
-    if (total > INNER_LIMIT_BYTES) {
-      throw new EspalierError(
-        'unsupported-graph',
-        `More than ${INNER_LIMIT_BYTES} bytes of weights are Constant nodes of the graph, ` +
-          `"${tensor.name}" among them.`,
-        'Export the model with its weights as initializers.',
-      );
-    }
-    found.set(tensor, await reader.open(tensor.data).read(0, tensor.data.length));
-  }
-  return found;
 }
 
 function splitPath(path: string): { directory: string; name: string } {

@@ -1,6 +1,7 @@
 // The README of an export: what was removed from what, what can load the folder, and how.
 
 import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
+import type { GraphComponent } from '../open/summary.ts';
 import type { Removal } from '../structure/removal.ts';
 import type { Provenance } from './provenance.ts';
 import { type StepChoice, stepOf } from './steps.ts';
@@ -15,14 +16,24 @@ export const README_MARK =
 
 export interface ReadmeFacts {
   provenance: Provenance;
-  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
+  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering' | 'hidden'>;
   /** What was done, removal first. */
   steps: readonly StepChoice[];
-  /** Path of the graph within the export. */
+  /** Path of the decoder graph within the export. */
   graph: string;
+  /** Paths of the other precisions that lost the same blocks. */
+  others: readonly string[];
+  /** Graphs of the model that are those of the source. */
+  components: readonly GraphComponent[];
+  /** The class that config.json names, or null. */
+  architecture: string | null;
+  /** Graphs of the source that the export does not have. */
+  leftOut: readonly string[];
   layout: Loader;
   /** Folder of genai_config.json within the export, where ONNX Runtime GenAI loads it. */
   genai: string;
+  /** What the configs cannot say of the layers that are left, as sentences. */
+  configRemarks: readonly string[];
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
   retyped: 'caches' | 'all' | null;
 }
@@ -47,11 +58,40 @@ export function exportReadme(facts: ReadmeFacts): string {
       `* plan: ${code(formatUnits(units) || 'none')}`,
       '* scores, settings and everything else that is known: `espalier.json`',
     ].join('\n'),
+    componentsSection(facts),
     complete ? '' : sublayersSection(facts),
+    remarksSection(facts),
     `## Use\n\n${usage(facts)}`,
   ]
     .filter((section) => section !== '')
     .join('\n\n')}\n`;
+}
+
+/** The graphs that were not touched, and those that are not here. */
+function componentsSection({ graph, others, components, leftOut }: ReadmeFacts): string {
+  const along = components.filter(({ role }) => role !== 'with-past').map(({ path }) => code(path));
+  const sentences = [
+    ...(others.length > 0
+      ? [
+          `The same blocks are gone from ${list([graph, ...others].map(code))}, which are one ` +
+            'model in several precisions.',
+        ]
+      : []),
+    ...(along.length > 0
+      ? [
+          `Blocks were removed from the decoder alone; ${list(along)} ` +
+            `${along.length > 1 ? 'are' : 'is'} as in the source.`,
+        ]
+      : []),
+    ...(leftOut.length > 0
+      ? [
+          `Not in this folder: ${list(leftOut.map(code))}, ` +
+            `${leftOut.length > 1 ? 'graphs' : 'a graph'} of the source that still ` +
+            `${leftOut.length > 1 ? 'have' : 'has'} every block.`,
+        ]
+      : []),
+  ];
+  return sentences.length > 0 ? `## Other graphs\n\n${sentences.join('\n\n')}` : '';
 }
 
 /** What became of the weights that are left. */
@@ -125,12 +165,30 @@ function sublayersSection({ removal, layout }: ReadmeFacts): string {
   ].join('\n');
 }
 
+/** Outputs that went, and what the configs cannot say. */
+function remarksSection({ removal: { hidden }, configRemarks }: ReadmeFacts): string {
+  const gone = [...hidden.gone].map(code);
+  const remarks = [
+    ...(gone.length > 0
+      ? [
+          'Hidden states are given after each block that is left, numbered through. Outputs that ' +
+            `are gone: ${list(gone)} (numbers of the source).`,
+        ]
+      : []),
+    ...configRemarks,
+  ];
+  return remarks.length > 0
+    ? ['## Remarks', '', ...remarks.map((remark) => `* ${remark}`)].join('\n')
+    : '';
+}
+
 const RETYPED = {
   caches: ' Caches are float16 where those of the source are float32.',
   all: ' They are float16 where those of the source are float32.',
 };
 
-function usage({ graph, layout, genai, removal, retyped }: ReadmeFacts): string {
+function usage(facts: ReadmeFacts): string {
+  const { graph, layout, genai, removal, retyped } = facts;
   const plain =
     `With ONNX Runtime, open ${code(graph)}; inputs and outputs ` +
     `${retyped ? 'have the names' : 'are those'} of the source, with ` +
@@ -140,7 +198,7 @@ function usage({ graph, layout, genai, removal, retyped }: ReadmeFacts): string 
       'With transformers.js:',
       '',
       '```js',
-      transformersJsCode('this-folder', graph),
+      transformersJsCode('this-folder', facts),
       '```',
       '',
       plain,

@@ -1,7 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from '@huggingface/transformers';
+import {
+  AutoModelForCausalLM,
+  AutoModelForImageTextToText,
+  AutoTokenizer,
+  env,
+  type PreTrainedModel,
+  Tensor,
+} from '@huggingface/transformers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { nodeFolder } from '../../node/folder.ts';
 import { Decoder } from '../../runtime/decode/decoder.ts';
@@ -9,7 +16,7 @@ import { type Generation, generateGreedily } from '../../runtime/decode/greedy.t
 import { nodeLoader } from '../../runtime/device/ort.node.ts';
 import { openWasm } from '../../runtime/device/wasmEngine.ts';
 import { TOLERANCES } from '../../runtime/verify/tolerances.ts';
-import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
+import { fixturePath, golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import { parseUnits, type Unit } from '../../units.ts';
 import { openModel } from '../open/open.ts';
 import { manifestSource } from './folder.ts';
@@ -20,8 +27,16 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 env.allowRemoteModels = false;
 env.localModelPath = scratch;
 
-async function exportSample(graph: string, removed: readonly Unit[], name: string): Promise<void> {
-  const folder = await nodeFolder(samplePath());
+const exportSample = (graph: string, removed: readonly Unit[], name: string): Promise<void> =>
+  exportTo(samplePath(), graph, removed, name);
+
+async function exportTo(
+  path: string,
+  graph: string | undefined,
+  removed: readonly Unit[],
+  name: string,
+): Promise<void> {
+  const folder = await nodeFolder(path);
   const manifest = await exportManifest(await openModel(folder, graph), removed, { app: 'test' });
   for (const file of manifest.files) {
     const path = join(scratch, name, file.path);
@@ -39,6 +54,14 @@ async function generate(
   count: number,
 ): Promise<number[]> {
   const model = await AutoModelForCausalLM.from_pretrained(name, { dtype, device: 'cpu' });
+  return generateWith(model, ids, count);
+}
+
+async function generateWith(
+  model: PreTrainedModel,
+  ids: readonly number[],
+  count: number,
+): Promise<number[]> {
   const row = (values: readonly number[]): Tensor =>
     new Tensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
   const output = (await model.generate({
@@ -117,5 +140,30 @@ describe('transformers.js', () => {
     const ids = tokenizer.encode('The old house');
     expect(ids.length).toBeGreaterThan(0);
     expect(await generate('q4', 'q4', ids, 8)).toHaveLength(8);
+  });
+
+  const greedyOf = (name: string) =>
+    golden(name).pruned.find(({ removed }) => removed.join() === '1,3')!;
+
+  it('opens every graph of a model for text and images, without two blocks', async () => {
+    const { promptIds, greedy } = greedyOf('split-smolvlm-q4');
+    await exportTo(fixturePath('split-smolvlm-q4'), undefined, [1, 3], 'split');
+    const model = await AutoModelForImageTextToText.from_pretrained('split', {
+      dtype: { decoder_model_merged: 'q4', embed_tokens: 'q4', vision_encoder: 'fp32' },
+      device: 'cpu',
+    });
+    expect(Object.keys(model.sessions)).toHaveLength(3);
+    expect(await generateWith(model, promptIds, greedy.length)).toEqual(greedy);
+  });
+
+  it('runs both branches of a merged decoder without two blocks', async () => {
+    const { promptIds, greedy } = greedyOf('merged-opt-fp32');
+    await exportTo(fixturePath('merged-opt-fp32'), undefined, [1, 3], 'merged');
+    const model = await AutoModelForCausalLM.from_pretrained('merged', {
+      model_file_name: 'decoder_model_merged',
+      dtype: 'fp32',
+      device: 'cpu',
+    });
+    expect(await generateWith(model, promptIds, greedy.length)).toEqual(greedy);
   });
 });

@@ -24,25 +24,54 @@ export function genaiFolder(has: (path: string) => boolean, graph: string): stri
   return null;
 }
 
-/** JavaScript for transformers.js. @param graph path of the graph within the folder */
-export function transformersJsCode(folder: string, graph: string): string {
+/** The graphs of an export, and the class that config.json names for them. */
+export interface UsedGraphs {
+  /** Path of the decoder graph within the folder. */
+  graph: string;
+  /** Graphs beside it that the model's class opens as well. */
+  components?: readonly { path: string }[] | undefined;
+  /** The class of a model of several graphs; by default the one for images and text. */
+  architecture?: string | null | undefined;
+}
+
+/** JavaScript for transformers.js. */
+export function transformersJsCode(
+  folder: string,
+  { graph, components = [], architecture }: UsedGraphs,
+): string {
   const at = graph.lastIndexOf('/');
-  const whole = graph.slice(at + 1).replace(/\.onnx$/, '');
-  const suffix = JS_SUFFIX.exec(whole)?.[1] ?? 'fp32';
-  const name = whole.replace(JS_SUFFIX, '');
+  const names = [graph, ...components.map(({ path }) => path)].map(sessionOf);
+  const [{ name, dtype }] = names as [Session];
+  const split = components.length > 0;
+  const dtypes = split && names.some((other) => other.dtype !== dtype);
   const options = [
     ...(at === 4 && graph.startsWith('onnx/')
       ? []
       : [`subfolder: ${JSON.stringify(graph.slice(0, Math.max(0, at)))}`]),
-    ...(name === 'model' ? [] : [`model_file_name: ${JSON.stringify(name)}`]),
-    `dtype: ${JSON.stringify(suffix === 'quantized' ? 'q8' : suffix)}`,
+    ...(split || name === 'model' ? [] : [`model_file_name: ${JSON.stringify(name)}`]),
+    dtypes
+      ? `dtype: { ${names.map((one) => `${one.name}: ${JSON.stringify(one.dtype)}`).join(', ')} }`
+      : `dtype: ${JSON.stringify(dtype)}`,
   ];
+  const own = /^[A-Za-z_]\w*$/.test(architecture ?? '') ? architecture : null;
+  const model = split ? (own ?? 'AutoModelForImageTextToText') : 'AutoModelForCausalLM';
   return [
-    "import { AutoModelForCausalLM, AutoTokenizer } from '@huggingface/transformers';",
+    `import { ${model}, AutoTokenizer } from '@huggingface/transformers';`,
     `const tokenizer = await AutoTokenizer.from_pretrained('${folder}');`,
-    `const model = await AutoModelForCausalLM.from_pretrained('${folder}', { ` +
-      `${options.join(', ')} });`,
+    `const model = await ${model}.from_pretrained('${folder}', { ${options.join(', ')} });`,
   ].join('\n');
+}
+
+interface Session {
+  name: string;
+  dtype: string;
+}
+
+/** The name by which transformers.js looks for a graph, and its precision. */
+function sessionOf(path: string): Session {
+  const whole = path.slice(path.lastIndexOf('/') + 1).replace(/\.onnx$/, '');
+  const suffix = JS_SUFFIX.exec(whole)?.[1] ?? 'fp32';
+  return { name: whole.replace(JS_SUFFIX, ''), dtype: suffix === 'quantized' ? 'q8' : suffix };
 }
 
 /** Python for ONNX Runtime GenAI. */

@@ -8,16 +8,36 @@ import { listObstacle } from '../structure/removable.ts';
 /**
  * A mergekit configuration that stacks the ranges of remaining blocks (`layer_range` is half-open).
  * @param model name on the Hugging Face hub, or path, of the original.
+ * @param modules the parts beside the decoder that are taken as they are, where mergekit has the
+ *   model in several (`mergekitModules`); null for a model of one part.
  * @throws EspalierError `bad-input` for a plan with sublayers, or one that leaves no block.
  */
-export function mergekitYaml(model: string, removed: readonly Unit[], numBlocks: number): string {
+export function mergekitYaml(
+  model: string,
+  removed: readonly Unit[],
+  numBlocks: number,
+  modules: readonly string[] | null = null,
+): string {
   const keep = kept('mergekit', removed, numBlocks);
   const slices = runs(keep).flatMap(([from, to]) => [
     '  - sources:',
     `      - model: ${quoted(model)}`,
     `        layer_range: [${from}, ${to}]`,
   ]);
-  return ['merge_method: passthrough', 'slices:', ...slices, ''].join('\n');
+  const lines =
+    modules === null
+      ? ['slices:', ...slices]
+      : [
+          'modules:',
+          '  text_decoder:',
+          ...['slices:', ...slices].map((line) => `    ${line}`),
+          ...modules.flatMap((name) => [
+            `  ${name}:`,
+            '    models:',
+            `      - model: ${quoted(model)}`,
+          ]),
+        ];
+  return ['merge_method: passthrough', ...lines, ''].join('\n');
 }
 
 /**
@@ -85,8 +105,9 @@ const GPT_NEO = 'config.attention_types = [[[kind], 1] for kind in config.attent
 /**
  * Python code that removes the same blocks from the original with Hugging Face Transformers and
  * saves the result: the remaining layers, their `layer_idx`, the number of layers, and every list
- * of the config with one entry per layer.
+ * and count of the config that runs over blocks.
  * @param family `model_type` of the config.
+ * @param isPart the decoder is a part of a larger model (with images, say), which is kept whole.
  * @throws EspalierError `bad-input` as `mergekitYaml`.
  */
 export function huggingFaceSnippet(
@@ -94,38 +115,57 @@ export function huggingFaceSnippet(
   family: string,
   removed: readonly Unit[],
   numBlocks: number,
+  isPart = false,
 ): string {
   const keep = kept('The Transformers snippet', removed, numBlocks);
-  const path = LAYERS[family] ?? 'model.layers';
-  const parent = path.slice(0, path.lastIndexOf('.'));
-  const list = path.slice(path.lastIndexOf('.') + 1);
+  const path = isPart ? 'layers' : (LAYERS[family] ?? 'model.layers');
+  const [parent, list] = [path.slice(0, path.lastIndexOf('.') + 1), path.split('.').at(-1)];
+  const owner = isPart ? 'decoder' : `model.${parent}`.replace(/\.$/, '');
+  const [loader, files] = isPart
+    ? ['AutoModelForImageTextToText', 'AutoProcessor']
+    : ['AutoModelForCausalLM', 'AutoTokenizer'];
   return `import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import ${loader}, ${files}
 
 source = ${quoted(model)}
 target = ${quoted(`${model.split(/[\\/]/).findLast((part) => part !== '') ?? 'model'}-pruned`)}
 keep = [${keep.join(', ')}]  # blocks of the original, counted from 0
 
-model = AutoModelForCausalLM.from_pretrained(source)
-layers = model.${path}
+model = ${loader}.from_pretrained(source)
+${isPart ? 'decoder = model.get_decoder()\n' : ''}layers = ${owner}.${list}
 assert len(layers) == ${numBlocks}, f"{source} has {len(layers)} blocks, the plan is for ${numBlocks}"
-model.${parent}.${list} = torch.nn.ModuleList([layers[i] for i in keep])
-for index, layer in enumerate(model.${path}):
+${owner}.${list} = torch.nn.ModuleList([layers[i] for i in keep])
+for index, layer in enumerate(${owner}.${list}):
     for module in layer.modules():
         if hasattr(module, "layer_idx"):
             module.layer_idx = index
 
 config = model.config.get_text_config()
+numbers = ("mlp_only_layers", "moe_layers")
+other = ("token", "architectures", "factor", "section", "languages")
 for name, value in list(vars(config).items()):
-    if name == "mlp_only_layers" and value:
-        setattr(config, name, [keep.index(i) for i in value if i in keep])
-    # layer_types and the like: one entry for each block
-    elif isinstance(value, list) and len(value) == ${numBlocks} and "layer" in name:
-        setattr(config, name, [value[i] for i in keep])
+    if isinstance(value, list) and value:
+        # lists of block numbers
+        if name in numbers or name.endswith(("_idxs", "_indices", "_ids")):
+            if not any(word in name for word in other):
+                setattr(config, name, [keep.index(i) for i in value if i in keep])
+        # layer_types and the like: one entry for each block
+        elif len(value) == ${numBlocks} and not any(word in name for word in other):
+            setattr(config, name, [value[i] for i in keep])
+    # counts from the first block on, and up to the last one
+    elif name in ("first_k_dense_replace", "num_dense_layers", "moe_layer_start_index") and value:
+        setattr(config, name, sum(i < value for i in keep))
+    elif name == "moe_layer_end_index" and value is not None and value >= 0:
+        setattr(config, name, sum(i <= value for i in keep) - 1)
+    elif name == "num_kv_shared_layers" and value:
+        setattr(config, name, sum(i >= ${numBlocks} - value for i in keep))
+own = config.to_dict().get("per_layer_config")  # blocks of other sizes, by number (Gemma 4)
 config.num_hidden_layers = len(keep)
+if own:
+    config.per_layer_config = {keep.index(int(i)): v for i, v in own.items() if int(i) in keep}
 ${family === 'gpt_neo' ? GPT_NEO : ''}
 model.save_pretrained(target)
-AutoTokenizer.from_pretrained(source).save_pretrained(target)
+${files}.from_pretrained(source).save_pretrained(target)
 `;
 }
 

@@ -12,23 +12,27 @@ import {
   type Tensor,
   type ValueInfo,
 } from '../../onnx/graph.ts';
+import type { Folder } from '../../onnx/source.ts';
 import { exportedModel } from '../export/apply.ts';
-import { dataFileName, innerRanges, layOut } from '../export/layout.ts';
+import { type DataLayout, dataFileName, innerRanges, layOut } from '../export/layout.ts';
 import { exportedGraph } from '../export/names.ts';
 import { exportSteps, type StepChoice } from '../export/steps.ts';
+import { isDataOf } from '../graphs/choices.ts';
+import type { ModelGraphs } from '../graphs/decoders.ts';
 import { planRemoval } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
-import type { ModelPlace, ModelRoot } from './root.ts';
+import type { ModelRoot } from './root.ts';
 import type { WrittenSizes } from './size.ts';
 
 /** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
 export interface ExportBytes {
-  /** Graph file and data files when no block is removed. */
+  /** Graph files and data files of all graphs of the model when no block is removed. */
   total: number;
   /**
    * Per block: its nodes, names, tensor entries and state declarations in the graph file, and the
-   * padding before its weights, but not the weights.
+   * padding before its weights, but not the weights; those of a second file with the decoder count
+   * here.
    */
   entries: number[];
   /** The share of the feed-forward sublayer in `entries`; 0 when sublayers cannot be separated. */
@@ -39,26 +43,69 @@ export interface ExportBytes {
   cacheRatio: number[];
 }
 
+/** What is measured: a model of one or several graphs. */
+interface Measured extends Pick<ModelGraphs, 'decoders' | 'components'> {
+  folder: Folder;
+  root: ModelRoot;
+}
+
 /**
- * Makes the graph of an export without removals and measures it. Linear in the number of nodes.
+ * Makes the graphs of an export without removals and measures them. Linear in the number of nodes.
  * @param steps further steps of the export; none by default.
  */
 export function exportBytes(
-  structure: Structure,
-  { graphPath, root }: Pick<ModelPlace, 'graphPath' | 'root'>,
+  { folder, root, decoders, components }: Measured,
   steps: readonly StepChoice[] = [],
 ): ExportBytes {
-  const model = modelToExport(structure, root, steps);
   const genai = root.folder.open('genai_config.json') !== null;
-  const written = exportedGraph(graphPath, steps, genai);
-  const layout = layOut(
-    model.graph,
-    dataFileName(written.slice(written.lastIndexOf('/') + 1), genai),
+  const along = folder.files.filter(({ path }) =>
+    components.some((graph) => graph.path === path || isDataOf(path, graph.path)),
   );
-  // Constants of nodes and of their subgraphs are written inline; `inlineBytes` counts them.
-  const inner = new Set(innerRanges(model.graph));
-  const place: PlaceTensor = (tensor, range, owner) =>
-    owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);
+  const parts = decoders.flatMap((file, k) => {
+    const models = file.copies.map((copy) => modelToExport(copy, root, steps));
+    const model = file.assemble(models);
+    const written = exportedGraph(file.path, steps, genai);
+    const layout = layOut(
+      model.graph,
+      dataFileName(written.slice(written.lastIndexOf('/') + 1), genai),
+    );
+    const inner = new Set(innerRanges(model.graph));
+    const place: PlaceTensor = (tensor, range, owner) =>
+      owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);
+    const total = layout.files.reduce(
+      (n, { size }) => n + size,
+      encodeModel(model, place).length + inlineBytes(model.graph),
+    );
+    return file.copies.map((copy, at) => ({
+      total: at === 0 ? total : 0,
+      /** Weights of a second file are no part of the summary's; branches share theirs. */
+      again: k > 0 && at === 0,
+      ...copyBytes(copy, models[at]!, layout, place),
+    }));
+  });
+  const [first] = parts as [(typeof parts)[number]];
+  const entriesOf = (part: (typeof parts)[number], b: number): number =>
+    part.entries[b]! + (part.again ? part.weights[b]!.attention + part.weights[b]!.feedForward : 0);
+  const feedForwardOf = (part: (typeof parts)[number], b: number): number =>
+    part.feedForward[b]! + (part.again ? part.weights[b]!.feedForward : 0);
+  const sum = (of: (part: (typeof parts)[number]) => number): number =>
+    parts.reduce((n, part) => n + of(part), 0);
+  return {
+    total: sum((part) => part.total) + along.reduce((n, { size }) => n + size, 0),
+    entries: first.entries.map((_, b) => sum((part) => entriesOf(part, b))),
+    feedForward: first.entries.map((_, b) => sum((part) => feedForwardOf(part, b))),
+    weights: first.weights,
+    cacheRatio: first.cacheRatio,
+  };
+}
+
+/** The bytes of one decoder in an export, by block and sublayer. */
+function copyBytes(
+  structure: Structure,
+  model: Model,
+  layout: DataLayout,
+  place: PlaceTensor,
+): Omit<ExportBytes, 'total'> {
   const regionOf = withNewValues(model.graph, structure);
 
   // One graph for each sublayer: attention and feed-forward of block 0, of block 1, and so on.
@@ -117,10 +164,6 @@ export function exportBytes(
         lengths[owner] += padding.length;
     }
   }
-  const total = layout.files.reduce(
-    (n, file) => n + file.size,
-    encodeModel(model, place).length + inlineBytes(model.graph),
-  );
   const own = sublayers.map(() => 0);
   for (const [key, bytes] of weights) {
     const owner = owners.get(key) ?? -1;
@@ -129,7 +172,6 @@ export function exportBytes(
   const feedForward = structure.blocks.map((_, b) => lengths[2 * b + 1]!);
   const sourceTypes = new Map(structure.graph.inputs.map(({ name, type }) => [name, type]));
   return {
-    total,
     entries: feedForward.map((bytes, b) => bytes + lengths[2 * b]!),
     feedForward,
     weights: structure.blocks.map((_, b) => ({
@@ -146,11 +188,8 @@ export function exportBytes(
 }
 
 /** What an export writes after `steps`, as plain data for `planSize`. */
-export function writtenSizes(
-  { structure, ...at }: { structure: Structure } & Pick<ModelPlace, 'graphPath' | 'root'>,
-  steps: readonly StepChoice[],
-): WrittenSizes {
-  const sizes = exportBytes(structure, at, steps);
+export function writtenSizes(measured: Measured, steps: readonly StepChoice[]): WrittenSizes {
+  const sizes = exportBytes(measured, steps);
   const { total, entries, feedForward, weights, cacheRatio } = sizes;
   const blocks = weights.map((own, b) => ({
     attention: own.attention + entries[b]! - feedForward[b]!,

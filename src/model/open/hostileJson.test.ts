@@ -60,7 +60,7 @@ describe(`hostile JSON beside a graph (seed ${SEED})`, () => {
         const text = editedJson(config, recipe);
         await judge(() => readConfig(guardedFolder({ 'config.json': bytes(text) })));
         await judge(() => {
-          const pruned = prunedConfigJson(text, 3, [0, 2], { graph: 'model.onnx', parts: 1 });
+          const pruned = prunedConfigJson(text, 3, [0, 2], { parts: { 'model.onnx': 1 } });
           expect(
             () => prunedConfigJson(pruned, 2, [0], null),
             'what is written can be read',

@@ -12,7 +12,7 @@ import type { ModelSummary } from './summary.ts';
 
 /** What only a config or the layout of the folder says. */
 function ofGraph(summary: ModelSummary): Partial<ModelSummary> {
-  const { family: _, contextLength: __, layout: ___, ...rest } = summary;
+  const { family: _, contextLength: __, layout: ___, declared: ____, ...rest } = summary;
   return rest;
 }
 

@@ -16,10 +16,10 @@ import {
   type SampleGolden,
   samplePath,
 } from '../../testing/fixtures.ts';
+import { graphChoices } from '../graphs/choices.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import { PLAIN, type ResidualShape, residualModel } from '../testing/residual.ts';
-import { listGraphs } from './graphs.ts';
 import { openModel } from './open.ts';
 import { findProblems } from './problems.ts';
 import { planSize } from './size.ts';
@@ -80,7 +80,7 @@ describe('the sample', () => {
   });
 
   it('lists both graphs with their sizes', async () => {
-    const graphs = listGraphs(await nodeFolder(samplePath()));
+    const graphs = await graphChoices(await nodeFolder(samplePath()));
     expect(graphs).toEqual([
       { path: 'onnx/model.onnx', model: '', dtype: 'fp32', bytes: 106273 + 12124160 },
       { path: 'onnx/model_q4.onnx', model: '', dtype: 'q4', bytes: 136027 + 1949696 },
@@ -136,10 +136,10 @@ describe('summaries of the fixtures', () => {
     const opened = await openModel(folder);
     const { structure, config } = opened;
     await folder.close();
-    expect(summarize(opened, structure, config).dtype).toBe('int8');
+    expect(summarize(opened, opened, config).dtype).toBe('int8');
     for (const tensor of structure.graph.initializers.values())
       if (tensor.type === DataType.int8) tensor.type = DataType.uint8;
-    expect(summarize(opened, structure, config).dtype).toBe('uint8');
+    expect(summarize(opened, opened, config).dtype).toBe('uint8');
   });
 
   it('lists states of fixed size apart from caches', async () => {
@@ -283,7 +283,7 @@ describe('layouts and bad folders', () => {
     expect(config).toMatchObject({ layers: 3, contextLength: 9 });
   });
 
-  it('names data files and precisions of many graphs', () => {
+  it('names data files and precisions of many graphs', async () => {
     const bytes = new Uint8Array(10);
     const files = Object.fromEntries(
       [
@@ -297,7 +297,7 @@ describe('layouts and bad folders', () => {
         'model.onnx.data',
       ].map((p) => [p, bytes]),
     );
-    expect(listGraphs(memoryFolder(files))).toEqual([
+    expect(await graphChoices(memoryFolder(files))).toEqual([
       { path: 'model.onnx', model: '', dtype: 'fp32', bytes: 20 },
       { path: 'onnx/model_fp16.onnx', model: '', dtype: 'fp16', bytes: 30 },
       { path: 'onnx/model_q4f16.onnx', model: '', dtype: 'q4f16', bytes: 10 },

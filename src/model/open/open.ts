@@ -1,57 +1,52 @@
 // Opens a model folder: lists its graphs, reads one and finds its blocks, without reading weights.
 
 import { EspalierError } from '../../errors.ts';
-import { readModel } from '../../onnx/read.ts';
 import { type Folder, nameInWords } from '../../onnx/source.ts';
-import { findBlocks } from '../structure/blocks.ts';
+import { graphChoices } from '../graphs/choices.ts';
+import { type ModelGraphs, readGraphs } from '../graphs/decoders.ts';
 import { type ModelConfig, readConfig, withGraphSizes } from '../structure/config.ts';
 import { graphSizes } from '../structure/sizes.ts';
-import type { Structure } from '../structure/structure.ts';
 import { currentGraphs } from './graphs.ts';
 import { noGraph } from './noGraph.ts';
 import { findRoot, type ModelRoot } from './root.ts';
 import { summarize } from './summarize.ts';
-import type { ModelSummary } from './summary.ts';
+import type { GraphChoice, ModelSummary } from './summary.ts';
 
 /** A model whose structure is known. */
-export interface OpenedModel {
+export interface OpenedModel extends ModelGraphs {
   /** What was opened, which may hold more than this model. */
   folder: Folder;
-  /** Path of the graph file within the folder. */
+  /** Path of the decoder graph within the folder. */
   graphPath: string;
   /** Where its config and tokenizer are, and how much of the folder is this model. */
   root: ModelRoot;
-  structure: Structure;
   config: ModelConfig;
   summary: ModelSummary;
 }
 
 /**
  * Opens the model of a folder.
- * @param graphPath graph file to open; may be omitted when the folder has only one.
+ * @param graphPath decoder graph of the model to open; may be omitted when there is only one.
  * @throws EspalierError `missing-file` when there is no graph; `bad-input` when there are several;
  *   `corrupt-file`; `unsupported-graph`; `too-large`.
  */
 export async function openModel(folder: Folder, graphPath?: string): Promise<OpenedModel> {
-  const path = graphPath ?? (await onlyGraph(folder));
-  const model = await readModel(folder, path);
-  const root = await findRoot(folder, path);
+  const choice = await chosen(folder, graphPath);
+  const root = await findRoot(folder, choice.path);
   const declared = await readConfig(root.folder);
-  const structure = findBlocks(model, declared.layers);
-  const sizes = graphSizes(structure);
-  const config = withGraphSizes(declared, sizes);
-  return {
-    folder,
-    graphPath: path,
-    root,
-    structure,
-    config,
-    summary: summarize({ folder, graphPath: path, root }, structure, config),
-  };
+  const graphs = await readGraphs(folder, choice, declared);
+  const config = withGraphSizes(declared, graphSizes(graphs.structure));
+  const place = { folder, graphPath: choice.path, root };
+  return { ...place, ...graphs, config, summary: summarize(place, graphs, config) };
 }
 
-async function onlyGraph(folder: Folder): Promise<string> {
-  const [first, second, ...more] = await currentGraphs(folder);
+async function chosen(folder: Folder, graphPath: string | undefined): Promise<GraphChoice> {
+  if (graphPath !== undefined) {
+    const known = (await graphChoices(folder)).find(({ path }) => path === graphPath);
+    return known ?? { path: graphPath, model: '', dtype: '', bytes: 0 };
+  }
+  const choices = await currentGraphs(folder);
+  const [first, second, ...more] = choices;
   if (!first) throw noGraph(folder);
   if (second) {
     throw new EspalierError(
@@ -61,5 +56,5 @@ async function onlyGraph(folder: Folder): Promise<string> {
       'Choose one of them.',
     );
   }
-  return first.path;
+  return first;
 }

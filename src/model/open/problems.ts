@@ -1,6 +1,7 @@
 // Lists what is unsupported or worth knowing about an opened model, in sentences.
 
 import { DataType, floatAttribute, intAttribute } from '../../onnx/graph.ts';
+import { kernelObstacle } from '../programs/kernels.ts';
 import { makeScorePrograms, type ProgramSource } from '../programs/programs.ts';
 import type { Problem } from './summary.ts';
 
@@ -45,10 +46,7 @@ export function findProblems(
   const obstacle = canScore ? scoringObstacle(source, classes) : null;
   if (obstacle !== null) {
     canScore = false;
-    add(
-      structure.perTokenLogits ? 'not-scorable' : 'last-token-logits',
-      `Blocks can be removed, but text cannot be scored. ${obstacle}`,
-    );
+    add(notScorable(structure), `Blocks can be removed, but text cannot be scored. ${obstacle}`);
   } else if (canScore && !structure.perTokenLogits) {
     add(
       'last-token-logits',
@@ -56,9 +54,22 @@ export function findProblems(
         'every token; the export keeps the original head.',
     );
   }
+  const [onCpu, onGpu] = (['wasm', 'webgpu'] as const).map((at) => kernelObstacle(graph, at));
+  if (canScore && (onCpu || onGpu))
+    add(
+      'no-kernel',
+      onCpu
+        ? `${onCpu} Scoring needs WebGPU.`
+        : `${onGpu} Scoring runs on the CPU (wasm), and so does the exported graph.`,
+    );
   for (const b of blocks)
-    if (b.unremovable !== null)
-      add('unremovable-block', `Block ${b.index} cannot be removed. ${b.unremovable}`);
+    if (b.unremovable !== null) {
+      const lends = blocks.some(({ borrows }) => borrows === b.index);
+      add(
+        'unremovable-block',
+        lends ? b.unremovable : `Block ${b.index} cannot be removed. ${b.unremovable}`,
+      );
+    }
   const incomplete = blocks
     .filter((b) => b.lacks !== null)
     .map((b) => `${b.index} (${b.lacks === 'attn' ? 'feed-forward' : 'attention'} only)`);
@@ -108,11 +119,19 @@ export function findProblems(
   return { canScore, problems };
 }
 
+/** The code of what keeps a graph from being scored. */
+function notScorable({ graph, perTokenLogits }: ProgramSource['structure']): string {
+  if (kernelObstacle(graph, 'wasm', 'webgpu') !== null) return 'no-kernel';
+  return perTokenLogits ? 'not-scorable' : 'last-token-logits';
+}
+
 /**
  * Why no device can score the graph, as a sentence, or null. Only one block of each class is tried,
  * which takes milliseconds even for thousands of nodes.
  */
 function scoringObstacle(source: ProgramSource, classes: readonly number[]): string | null {
+  const noKernel = kernelObstacle(source.structure.graph, 'wasm', 'webgpu');
+  if (noKernel !== null) return noKernel;
   const blocks = [...new Set(classes)].map((c) => classes.indexOf(c));
   let reason: string | null = null;
   for (const device of ['wasm', 'webgpu'] as const) {

@@ -9,7 +9,8 @@ import { casePath } from '../../testing/fixtures.ts';
 import { sortFiles } from '../export/files.ts';
 import { manifestFolder } from '../export/folder.ts';
 import { exportManifest } from '../export/manifest.ts';
-import { currentGraphs, listGraphs } from './graphs.ts';
+import { graphChoices } from '../graphs/choices.ts';
+import { currentGraphs } from './graphs.ts';
 import { openModel } from './open.ts';
 import { findRoot } from './root.ts';
 
@@ -82,8 +83,8 @@ describe('findRoot', () => {
 });
 
 describe('graphs of several models', () => {
-  it('are told apart by the folder of their model', () => {
-    const graphs = listGraphs(
+  it('are told apart by the folder of their model', async () => {
+    const graphs = await graphChoices(
       folderOf(
         'austen/config.json',
         'austen/onnx/model.onnx',
@@ -187,7 +188,7 @@ describe('hostile folders', () => {
         const files = Object.create(null) as Record<string, string>;
         for (const [at, text] of entries) files[at] = text;
         const folder = memoryFolder(files);
-        const listed = new Set(listGraphs(folder).map((graph) => graph.path));
+        const listed = new Set((await graphChoices(folder)).map((graph) => graph.path));
         const current = await currentGraphs(folder);
         expect(current.every((graph) => listed.has(graph.path))).toBe(true);
         expect(current.length > 0 || listed.size === 0).toBe(true);
@@ -203,7 +204,12 @@ describe('hostile folders', () => {
             expect(graph.path.startsWith(variant)).toBe(false);
           }
           for (const file of root.folder.files) expect(root.folder.open(file.path)).not.toBeNull();
-          const { copied, leftOut } = await sortFiles(folder, root, new Set([graph.path]));
+          const { copied, leftOut } = await sortFiles(
+            folder,
+            root,
+            new Set([graph.path]),
+            new Set(),
+          );
           expect(copied.every((file) => file.path.startsWith(root.top))).toBe(true);
           expect(leftOut.length).toBeLessThanOrEqual(entries.length);
         }

@@ -3,8 +3,12 @@
 import { DataType, isRange, type Model, tensorBytes } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
+import { isDataOf } from '../graphs/choices.ts';
+import type { ModelGraphs } from '../graphs/decoders.ts';
+import { declaredBlocks } from '../interop/declared.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
+import { lendersOf } from '../structure/removeCaches.ts';
 import { removalObstacle } from '../structure/removeGraph.ts';
 import { graphSizes } from '../structure/sizes.ts';
 import type { Block, Structure } from '../structure/structure.ts';
@@ -20,15 +24,19 @@ const TYPE_NAMES = new Map<number, string>(
 );
 
 /** Everything that the page and `inspect` show about a model before any weight is read. */
-export function summarize(at: ModelPlace, structure: Structure, config: ModelConfig): ModelSummary {
-  const { folder, graphPath, root } = at;
+export function summarize(
+  { folder, graphPath, root }: ModelPlace,
+  graphs: ModelGraphs,
+  config: ModelConfig,
+): ModelSummary {
+  const { structure } = graphs;
   const n = structure.blocks.length;
   const weights = distinct(storedWeights(structure));
   const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
   const sizes = graphSizes(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config, sizes));
-  const { total: written, entries, feedForward } = exportBytes(structure, at);
+  const { total: written, entries, feedForward } = exportBytes({ ...graphs, folder, root });
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = byRegion.get(b.index + 1) ?? [];
     return {
@@ -40,6 +48,7 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
       graphBytes: entries[b.index] ?? 0,
       ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
       ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
+      ...borrowersOf(structure, b),
       ...stuckSublayers(structure, b),
       ...(b.lacks === null ? {} : { lacks: b.lacks }),
       ...sum(own),
@@ -58,6 +67,7 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
     classes,
   );
   const all = sum(weights);
+  const components = componentSizes(folder, graphs) ?? [];
   return {
     name: root.folder.name,
     family: config.family,
@@ -71,7 +81,8 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
     embedding: sum(shared),
     head: { ...sum(weights.filter(isHead)), tied },
     params: all.params,
-    bytes: fileBytes(folder, graphPath, weights),
+    ...(components.length > 0 ? { components } : {}),
+    bytes: fileBytes(folder, graphs),
     exportBytes: written,
     kvBytesPerToken: total(blocks.map((b) => b.kvBytesPerToken)),
     otherStates: states.flatMap((s) => s.fixed),
@@ -84,9 +95,13 @@ export function summarize(at: ModelPlace, structure: Structure, config: ModelCon
     hiddenSize,
     vocabSize,
     contextLength: config.contextLength,
+    declared: declaredBlocks(config, n),
     canScore,
     problems: [
       ...problems,
+      ...(graphs.embeddingObstacle === null
+        ? []
+        : [{ code: 'embedding', message: graphs.embeddingObstacle }]),
       ...(config.differences ?? []).map((message) => ({ code: 'config-differs', message })),
     ],
   };
@@ -120,6 +135,13 @@ function sublayerSizes(
     attention: sum(weights.filter((w) => w.sublayer === 'attention')),
     feedForward: sum(weights.filter((w) => w.sublayer !== 'attention')),
   };
+}
+
+/** The blocks that read the cache of this one, where it can be removed together with them. */
+function borrowersOf(structure: Structure, { index }: Block): Pick<BlockSummary, 'borrowers'> {
+  const borrowers = lendersOf(structure)[index]?.borrowers ?? [];
+  const together = borrowers.length > 0 && removalObstacle(structure, [index, ...borrowers]);
+  return together === null ? { borrowers } : {};
 }
 
 /** Why sublayers cannot be removed alone, for blocks whose sublayers can be separated. */
@@ -167,10 +189,29 @@ function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
   return [...found.values()];
 }
 
-function fileBytes(folder: Folder, graphPath: string, weights: readonly StoredWeight[]): number {
-  const used = new Set([graphPath]);
-  for (const { tensor } of weights) if (isRange(tensor.data)) used.add(tensor.data.file);
-  return folder.files.reduce((n, f) => n + (used.has(f.path) ? f.size : 0), 0);
+/** Bytes of all graph files of the model and of the data files that belong to them. */
+function fileBytes(folder: Folder, { decoders, components, whole }: ModelGraphs): number {
+  const used = new Set([...decoders, ...components].map(({ path }) => path));
+  for (const { model } of [...decoders, whole])
+    for (const { data } of model.graph.initializers.values())
+      if (isRange(data)) used.add(data.file);
+  return folder.files.reduce(
+    (n, { path, size }) =>
+      used.has(path) || components.some((graph) => isDataOf(path, graph.path)) ? n + size : n,
+    0,
+  );
+}
+
+/** The graphs beside the decoder with the bytes of their files. */
+function componentSizes(folder: Folder, { components }: ModelGraphs): ModelSummary['components'] {
+  return components.map((component) => ({
+    ...component,
+    bytes: folder.files.reduce(
+      (n, { path, size }) =>
+        path === component.path || isDataOf(path, component.path) ? n + size : n,
+      0,
+    ),
+  }));
 }
 
 function layoutOf(root: ModelRoot, graphPath: string): ModelSummary['layout'] {

@@ -1,6 +1,7 @@
 // What is known about a model before any weight is read, as plain data for the page and `inspect`.
 
 import type { Sublayer } from '../../units.ts';
+import type { DeclaredBlocks } from '../interop/declared.ts';
 
 /**
  * Parameters (elements of weight tensors; quantised ones count unpacked, scales and zero points do
@@ -31,8 +32,10 @@ export interface BlockSummary extends Size {
   graphBytes?: number;
   /** The share of the feed-forward sublayer in `graphBytes`; absent without `hasSublayers`. */
   feedForwardGraphBytes?: number;
-  /** Why it cannot be removed, as a sentence; absent when it can. */
+  /** Why it cannot be removed alone, as a sentence; absent when it can. */
   unremovable?: string;
+  /** Blocks that read its cache; it can be removed together with all of them. */
+  borrowers?: readonly number[];
   /** Why a sublayer cannot be removed alone although `hasSublayers`; absent for those that can. */
   unremovableSublayers?: Partial<Record<Sublayer, string>>;
   /** The sublayer that an earlier removal took; absent when it has both. */
@@ -55,6 +58,8 @@ export interface ModelSummary {
   layout: 'transformers.js' | 'flat' | 'genai';
   /** Path of the graph file within the folder. */
   graph: string;
+  /** Graphs that belong to the model beside it, and that an export takes along. */
+  components?: (GraphComponent & Pick<Size, 'bytes'>)[];
   dtype: string;
   nodes: number;
   numBlocks: number;
@@ -83,17 +88,30 @@ export interface ModelSummary {
   vocabSize: number | null;
   /** Longest context the config declares, or null. */
   contextLength: number | null;
+  /** What the configs say about single blocks, which other tools read by position. */
+  declared?: DeclaredBlocks;
   /** False when perplexity cannot be computed; `problems` says why. */
   canScore: boolean;
   problems: Problem[];
 }
 
-/** One of several graphs of a folder. */
+/** A graph that belongs to a model beside its decoder. */
+export interface GraphComponent {
+  /** "embedding", "vision", "audio", "encoder", "with-past", or "other". */
+  role: string;
+  /** Path of the graph file within the folder. */
+  path: string;
+}
+
+/** One of several models, or precisions of a model, of a folder. */
 export interface GraphChoice {
+  /** Path of the decoder graph within the folder. */
   path: string;
   /** Folder of its model within the opened one, such as 'austen/'; '' for all of it. */
   model: string;
   dtype: string;
-  /** Bytes of the graph file and its external data files. */
+  /** Bytes of its graph files and their external data files. */
   bytes: number;
+  /** Graphs that belong to it; absent where the decoder is all there is. */
+  components?: GraphComponent[];
 }

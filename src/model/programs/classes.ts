@@ -9,7 +9,7 @@ import { renameNode } from '../../onnx/rename.ts';
 import { parseStateName } from '../structure/kv.ts';
 import type { Structure } from '../structure/structure.ts';
 import { reachBack, type Subgraph, type SubgraphReach } from './subgraph.ts';
-import { isSmallConstant } from './weights.ts';
+import { floatConstant, isSmallConstant } from './weights.ts';
 
 /**
  * A subgraph under canonical names. Subgraphs with equal keys are one program with different
@@ -23,7 +23,8 @@ export interface Canonical {
 }
 
 /**
- * Names values in a depth-first walk from the outputs.
+ * Names values in a depth-first walk from the outputs. Floating-point constants are weights,
+ * whether initializers or Constant nodes: layers that differ in a factor are of one class.
  * @param role the role of an input; the k-th input of a role is called `<role>k` (`side0`,
  *   `side1`).
  */
@@ -84,8 +85,8 @@ function named(
     while (stack.length > 0) {
       const { value, ready } = stack.pop() as { value: string; ready: boolean };
       if (names.has(value)) continue;
-      const tensor = subgraph.initializers.get(value);
       const node = producer.get(value);
+      const tensor = subgraph.initializers.get(value) ?? (node ? floatConstant(node) : null);
       if (tensor) nameConstant(value, tensor);
       else if (!node) {
         const name = next(role(value));

@@ -44,12 +44,13 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
         dims: pastDims(input, graphOutputs.get(state.output), state, headSize),
       };
     const rank = input.dims?.length ?? 2;
-    if (/^(attention_mask|mask)$/.test(value) && rank === 2) return { kind: 'attention-mask' };
-    if (/^(position_ids|cache_position)$/.test(value)) {
+    const role = structure.roleOf(value);
+    if (role === 'attention-mask' && rank === 2) return { kind: 'attention-mask' };
+    if (role === 'positions') {
       const form = positionForm(input.dims);
       if (form !== null) return { kind: 'positions', form };
     }
-    if (/^(num_logits_to_keep|logits_to_keep)$/.test(value))
+    if (role === 'kept-logits')
       return { kind: 'constant', value: 0, dims: input.dims?.length ? [1] : [] };
     throw new EspalierError(
       'unsupported-graph',
@@ -98,36 +99,40 @@ function pastDims(
 
 /**
  * The first input of a subgraph that is not available when programs run one after the other: not a
- * side value, not a graph input, not the boundary `residual`.
+ * side value, not a graph input, not one of the boundaries `residual`.
  */
 function foreignInput(
   subgraph: Subgraph,
-  residual: string | null,
+  residual: readonly string[],
   structure: Structure,
 ): string | undefined {
   const available = new Set([
     ...structure.graph.inputs.map((input) => input.name),
     ...structure.sideValues.map((side) => side.name),
+    ...residual,
   ]);
-  if (residual !== null) available.add(residual);
   return subgraph.inputs.find((value) => !available.has(value));
 }
 
-/** True when a subgraph reads no value of the model's interior other than `residual`. */
-export function readsOnly(subgraph: Subgraph, residual: string, structure: Structure): boolean {
+/** True when a subgraph reads no values of the model's interior other than `residual`. */
+export function readsOnly(
+  subgraph: Subgraph,
+  residual: readonly string[],
+  structure: Structure,
+): boolean {
   return foreignInput(subgraph, residual, structure) === undefined;
 }
 
 /**
  * Requires a subgraph to read one value of the residual stream, side values and graph inputs only,
  * so that the programs can run one after the other.
- * @param residual the only boundary it may read, or null for none.
+ * @param residual the boundaries it may read.
  * @param where what the subgraph is, as the first words of the message.
  * @throws EspalierError `unsupported-graph` naming the value that another block computes.
  */
 export function requireChainable(
   subgraph: Subgraph,
-  residual: string | null,
+  residual: readonly string[],
   where: string,
   structure: Structure,
 ): void {

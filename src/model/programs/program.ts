@@ -106,12 +106,13 @@ export interface BoundProgram {
 }
 
 /**
- * The attention sublayer of a block (residual before the block -> middle value) and its
- * feed-forward sublayer (middle value -> residual after the block).
+ * What a block computes with one of its sublayers alone, residual stream to residual stream: `attn`
+ * is the block without its feed-forward, `ffn` the block without its attention. Null where the
+ * other one cannot be taken out.
  */
 export interface BlockSublayers {
-  attn: BoundProgram;
-  ffn: BoundProgram;
+  attn: BoundProgram | null;
+  ffn: BoundProgram | null;
 }
 
 /**
@@ -126,11 +127,17 @@ export interface ScorePrograms {
    * block reads a computed side value.
    */
   side: BoundProgram | null;
+  /**
+   * (ids) -> side values that depend on which tokens there are (per-layer embeddings); run by the
+   * CPU execution provider for each chunk of windows. Null when no block reads one.
+   */
+  tokenSide: BoundProgram | null;
   blocks: readonly BoundProgram[];
   /**
-   * The sublayers of each block, (B, S, C) -> (B, S, C) each, with block(x) = ffn(attn(x)); their
-   * weights are subsets of the block's. Null for a block whose sublayers cannot be separated. Made
-   * on first access, which takes about as long as making the blocks did.
+   * The sublayers of each block, (B, S, C) -> (B, S, C) each, with block(x) = ffn(attn(x)) where
+   * the residual stream is only added to; their weights are subsets of the block's. Null for a
+   * block whose sublayers cannot be separated. Made on first access, which takes about as long as
+   * making the blocks did.
    */
   sublayers?: readonly (BlockSublayers | null)[];
   /** (residual, targets) -> nll (B, S - 1) in nats, float32; logits are cast to float32 first. */
@@ -144,7 +151,13 @@ export interface ScorePrograms {
   /** True when the head treats every position alike and may be run on any range of positions. */
   headByPosition: boolean;
   residualType: 'float32' | 'float16';
+  /** C, the width of the residual stream. */
   hiddenSize: number;
+  /**
+   * Width of the states between programs, which take the place of (B, S, C) throughout: C, or a
+   * multiple of it where states carry earlier streams along for blocks that borrow a cache.
+   */
+  stateSize: number;
   vocabSize: number;
   /** True when blocks write into a static cache: 'past' is then S, not 0. */
   staticPast: boolean;

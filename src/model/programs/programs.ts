@@ -5,11 +5,13 @@ import { DataType } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { AssembleContext, Outputs } from './assemble.ts';
 import { assemble, assembleClasses } from './assemble.ts';
+import { carryOf } from './carry.ts';
 import { canonical } from './classes.ts';
 import { COMPARED, comparisonHead, OTHER } from './comparisonHead.ts';
 import { keepEveryPosition } from './everyPosition.ts';
 import type { SourceOf } from './inputs.ts';
 import { inputSources, requireChainable } from './inputs.ts';
+import { kernelObstacle } from './kernels.ts';
 import { appendNll, TARGETS } from './nll.ts';
 import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import {
@@ -22,7 +24,7 @@ import {
 } from './rewrites.ts';
 import { cutSideValues } from './sideValues.ts';
 import type { Subgraph } from './subgraph.ts';
-import { copyNode, cutSubgraph, trimSubgraph } from './subgraph.ts';
+import { copyNode, cutSubgraph, replaceValues, trimSubgraph } from './subgraph.ts';
 import { makeSublayers } from './sublayers.ts';
 import { aliasReshapes, liftConstants } from './weights.ts';
 import { withoutCaches } from './withoutCaches.ts';
@@ -47,11 +49,21 @@ export interface ProgramOptions {
  * structural class share a program.
  * @throws EspalierError `unsupported-graph` when the graph gives no per-token logits, takes
  *   embeddings instead of ids, or has inputs or side values that cannot be made from a window
- *   alone; `unsupported-op` for element types that cannot run here.
+ *   alone; `unsupported-op` for element types that cannot run here, and for operators without a
+ *   kernel on this device.
  */
 export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions): ScorePrograms {
   const { structure } = opened;
   requireScorable(structure);
+  const lacking = kernelObstacle(structure.graph, options.device);
+  if (lacking !== null)
+    throw new EspalierError(
+      'unsupported-op',
+      lacking,
+      options.device === 'wasm'
+        ? 'Blocks can be removed all the same: the export is written without running it.'
+        : 'Choose the CPU (wasm).',
+    );
   const { hiddenSize, vocabSize } = knownSizes(opened.summary);
   const nodes = withoutCaches(structure);
   const applied = new Map<string, number>();
@@ -67,9 +79,12 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     }
     return subgraph;
   };
+  const carry = carryOf(structure, hiddenSize);
   const inRegion = (r: number) => (position: number) =>
     structure.region[position] === r ||
-    (r > 0 && r <= structure.blocks.length && structure.copyable(r - 1, position));
+    (r > 0 &&
+      r <= structure.blocks.length &&
+      (structure.copyable(r - 1, position) || carry.borrowed(r - 1, position)));
   const sourceOf = inputSources(structure, opened.config.headSize);
   const context: AssembleContext = { structure, sourceOf, typeOf: typesOf(structure) };
   const single = (id: string, subgraph: Subgraph, outputs: Outputs): BoundProgram =>
@@ -80,8 +95,8 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const head = prepare(
     cutSubgraph(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)),
   );
-  requireChainable(embed, null, 'The embedding', structure);
-  requireChainable(head, cut(structure.blocks.length), 'The head', structure);
+  requireChainable(embed, [], 'The embedding', structure);
+  requireChainable(head, [cut(structure.blocks.length)], 'The head', structure);
   const reattached =
     !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
   if (reattached) applied.set('logits computed for every token, not only the last', 1);
@@ -99,11 +114,14 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         (reattached ? 'its head mixes positions' : 'where it drops the others is not in its head') +
         ', so perplexity over a window cannot be computed.',
     );
-  const side = cutSideValues(structure, nodes, hiddenSize);
+  carry.pack(embed, { block: null, output: cut(0) });
+  carry.pack(head, { block: null, input: cut(structure.blocks.length) });
+  const { side, tokenSide } = cutSideValues(structure, nodes, hiddenSize);
   const ordinals = options.blocks ?? structure.blocks.map((block) => block.index);
   const blocks = ordinals.map((b) => {
     const subgraph = prepare(cutSubgraph(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
-    requireChainable(subgraph, cut(b), `Block ${b}`, structure);
+    requireChainable(subgraph, carry.read(b), `Block ${b}`, structure);
+    carry.pack(subgraph, { block: b, input: cut(b), output: cut(b + 1) });
     return canonical(subgraph, roleOf(sourceOf));
   });
   const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
@@ -114,28 +132,32 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   return {
     embed: embedBound,
     side: side && single('side', prepare(side), sideOutputs(side)),
+    tokenSide: tokenSide && single('token-side', prepare(tokenSide), sideOutputs(tokenSide)),
     blocks: blocksBound,
     get sublayers() {
       sublayers ??= makeSublayers(
         ordinals,
         context,
-        (outputs, inside) => prepare(cutSubgraph(structure, nodes, outputs, inside)),
+        carry,
+        (outputs, inside, replace) =>
+          prepare(replaceValues(cutSubgraph(structure, nodes, outputs, inside), replace)),
         roleOf(sourceOf),
       );
       return sublayers;
     },
     head: headBound,
     get compare() {
-      compare ??= single(
-        'compare',
-        comparisonHead(headWithLogits, cut(structure.blocks.length), opset),
-        comparedOutputs(),
-      );
+      if (compare) return compare;
+      const twice = comparisonHead(headWithLogits, cut(structure.blocks.length), opset);
+      for (const input of [cut(structure.blocks.length), OTHER])
+        carry.pack(twice, { block: null, input });
+      compare = single('compare', twice, comparedOutputs());
       return compare;
     },
     headByPosition,
     residualType: residualType(structure),
     hiddenSize,
+    stateSize: hiddenSize * carry.streams,
     vocabSize,
     staticPast: blocksBound.some(({ program }) => writesIntoPast(program)),
     rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),

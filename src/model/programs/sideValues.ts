@@ -1,7 +1,6 @@
-// Cuts out the subgraph of the side values (masks, rotary tables, lengths), which depends on
-// lengths and masks alone.
+// Cuts out the subgraphs of the side values: masks, rotary tables and lengths, which depend on
+// lengths alone, and per-layer inputs, which depend on the tokens.
 
-import { EspalierError } from '../../errors.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { intAttribute } from '../../onnx/graph.ts';
@@ -26,31 +25,23 @@ const KEEPS_SHAPE = new Set([
 ]);
 
 /**
- * The subgraph that computes all side values. Where it asks for the shape of the embedded tokens,
- * Shape(h) = (B, S, C), it takes B and S from the token ids instead, so that no lookup is needed.
- * @returns null when no block reads a computed side value.
- * @throws EspalierError `unsupported-graph` when a side value depends on which tokens there are and
- *   not only on how many.
+ * The subgraph of side values that depend on how many tokens there are, and that of those that
+ * depend on which. Where the former asks for the shape of the embedded tokens, Shape(h) =
+ * (B, S, C), it takes B and S from the token ids instead, so that no lookup is needed.
+ * @returns null where there are no such side values.
  */
 export function cutSideValues(
   structure: Structure,
   nodes: readonly Node[],
   hiddenSize: number,
-): Subgraph | null {
+): { side: Subgraph | null; tokenSide: Subgraph | null } {
   const outputs = structure.sideValues
     .map((side) => side.name)
     .filter((name) => structure.producer.has(name));
-  if (outputs.length === 0) return null;
   const { fromTokens, residualShaped } = tokenValues(structure);
-  for (const name of outputs) {
-    if (!fromTokens.has(name)) continue;
-    throw new EspalierError(
-      'unsupported-graph',
-      `The side value "${name}" that blocks read depends on the token ids themselves, so ` +
-        'blocks cannot be run apart from the prompt.',
-      'Structure and pruning still work; scoring this graph does not.',
-    );
-  }
+  const ofTokens = outputs.filter((name) => fromTokens.has(name));
+  const ofLengths = outputs.filter((name) => !fromTokens.has(name));
+  const inside = (position: number): boolean => structure.region[position] === 0;
   const residualSizes = new Map<string, Node>();
   nodes.forEach((node, p) => {
     if (
@@ -64,14 +55,13 @@ export function cutSideValues(
   const stubbed = nodes.map((node) =>
     residualSizes.has(node.outputs[0] ?? '') ? { ...node, inputs: [structure.tokenInput] } : node,
   );
-  const subgraph = cutSubgraph(
-    structure,
-    stubbed,
-    outputs,
-    (position) => structure.region[position] === 0,
-  );
-  replaceSizes(subgraph, structure.tokenInput, residualSizes, hiddenSize);
-  return subgraph;
+  const cut = (values: readonly string[]): Subgraph | null => {
+    if (values.length === 0) return null;
+    const subgraph = cutSubgraph(structure, stubbed, values, inside);
+    replaceSizes(subgraph, structure.tokenInput, residualSizes, hiddenSize);
+    return subgraph;
+  };
+  return { side: cut(ofLengths), tokenSide: cut(ofTokens) };
 }
 
 /** Values of the prologue that carry token data, and those among them of shape (B, S, C). */

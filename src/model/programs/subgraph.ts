@@ -101,6 +101,18 @@ export function copyNode(node: Node): Node {
   };
 }
 
+/** Lets the nodes of a subgraph read other values; what nothing reads any more is not dropped. */
+export function replaceValues(subgraph: Subgraph, replace: ReadonlyMap<string, string>): Subgraph {
+  if (replace.size === 0) return subgraph;
+  for (const node of subgraph.nodes)
+    node.inputs = node.inputs.map((x) => {
+      let to = x;
+      for (let next = replace.get(to); next !== undefined; next = replace.get(to)) to = next;
+      return to;
+    });
+  return subgraph;
+}
+
 /**
  * Drops nodes and constants that no output depends on any more and recomputes the inputs. Call it
  * after a rewrite.

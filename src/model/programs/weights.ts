@@ -90,6 +90,31 @@ function largeConstant(node: Node): Tensor | null {
   return value?.kind === 'tensor' && elementCount(value.value.dims) > SMALL ? value.value : null;
 }
 
+const FLOATS: ReadonlySet<number> = new Set([
+  DataType.float,
+  DataType.float16,
+  DataType.double,
+  DataType.bfloat16,
+]);
+
+/** The tensor of a Constant node of a floating-point type, or null. */
+export function floatConstant(node: Node): Tensor | null {
+  if (node.op !== 'Constant' || (node.domain !== '' && node.domain !== 'ai.onnx')) return null;
+  const name = node.outputs[0] as string;
+  const value = node.attributes.get('value');
+  if (value?.kind === 'tensor')
+    return FLOATS.has(value.value.type) ? { ...value.value, name } : null;
+  const one = node.attributes.get('value_float');
+  if (one?.kind === 'float') return floats(name, [], [one.value]);
+  const many = node.attributes.get('value_floats');
+  return many?.kind === 'floats' ? floats(name, [many.value.length], many.value) : null;
+}
+
+function floats(name: string, dims: readonly number[], values: readonly number[]): Tensor {
+  const data = new Uint8Array(Float32Array.from(values).buffer);
+  return { name, type: DataType.float, dims, data };
+}
+
 function liftFromSubgraphs(node: Node, subgraph: Subgraph): Node {
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {

@@ -42,17 +42,19 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     };
   };
   let sublayers: ScorePrograms['sublayers'];
-  const { headByPosition, hiddenSize, vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } =
-    programs;
+  const { headByPosition, hiddenSize, stateSize, vocabSize } = programs;
+  const { staticPast, wasmOnly, rowsInteract, rewrites } = programs;
   return {
     embed: bind(programs.embed),
     side: programs.side && bind(programs.side),
+    tokenSide: programs.tokenSide && bind(programs.tokenSide),
     blocks: programs.blocks.map(bind),
     // Accessors, not copies: both are made on first access.
     get sublayers() {
       sublayers ??=
-        programs.sublayers?.map((pair) => pair && { attn: bind(pair.attn), ffn: bind(pair.ffn) }) ??
-        [];
+        programs.sublayers?.map(
+          (pair) => pair && { attn: pair.attn && bind(pair.attn), ffn: pair.ffn && bind(pair.ffn) },
+        ) ?? [];
       return sublayers;
     },
     head: bind(programs.head),
@@ -62,6 +64,7 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     headByPosition,
     residualType: 'float32',
     hiddenSize,
+    stateSize,
     vocabSize,
     staticPast,
     wasmOnly,
@@ -70,8 +73,8 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
   };
 }
 
-function all({ embed, side, blocks, head }: ScorePrograms): BoundProgram[] {
-  return [embed, ...(side ? [side] : []), ...blocks, head];
+function all({ embed, side, tokenSide, blocks, head }: ScorePrograms): BoundProgram[] {
+  return [embed, side, tokenSide, ...blocks, head].filter((bound) => bound !== null);
 }
 
 function noRanges(): never {

@@ -3,30 +3,20 @@
 
 import { EspalierError } from '../../errors.ts';
 import { shortName } from '../../onnx/limits.ts';
-import { type Cut, type Flow, SHAPE_OPS, unsupported } from './flow.ts';
+import { type Cut, type Flow, SHAPE_OPS } from './flow.ts';
+import { isAttention } from './stream/attention.ts';
+import { mixerAnchors, sumAnchors } from './stream/mixers.ts';
+import { unsupported } from './stream/unsupported.ts';
 
-const ATTENTION_OPS: ReadonlySet<string> = new Set([
-  'GroupQueryAttention',
-  'MultiHeadAttention',
-  'Attention',
-  'Softmax',
-  'PagedAttention',
-  'DecoderMaskedMultiHeadAttention',
-]);
-const PRODUCT_OPS: ReadonlySet<string> = new Set([
-  'MatMul',
-  'Gemm',
-  'MatMulNBits',
-  'MatMulInteger',
-  'FusedMatMul',
-  'Einsum',
-]);
 /** Operators that pass the residual stream on unchanged; their outputs are no boundaries. */
 const PASSING_OPS: ReadonlySet<string> = new Set(['Cast', 'Identity']);
 
 export interface Anchors {
-  kind: 'kv' | 'attention-op';
-  /** State index of each block; its ordinal in graphs without states. */
+  kind: 'kv' | 'attention-op' | 'residual';
+  /**
+   * State index of each block; its ordinal in graphs without states, -1 for a block without keys
+   * and values of its own.
+   */
   stateIndices: number[];
   /** Position of the anchor of each block, ascending. */
   positions: number[];
@@ -45,13 +35,29 @@ export interface Boundaries {
 export const MAX_BLOCKS = 512;
 
 /**
- * One anchor per block, in graph order.
+ * One anchor per block, in graph order: what reads its cache, its attention operator, attention
+ * that reads the cache of an earlier block, or another operator that mixes tokens (Mamba). Where
+ * the layer count is known, it decides what counts; blocks without any of these are found by the
+ * number of residual sums.
+ * @param layers layer count of the config, or null when it is not known.
  * @throws EspalierError `unsupported-graph`; `too-large` beyond MAX_BLOCKS.
  */
-export function findAnchors(flow: Flow): Anchors {
-  const anchors = allAnchors(flow);
-  const n = anchors.positions.length;
-  if (n <= MAX_BLOCKS) return anchors;
+export function findAnchors(flow: Flow, layers: number | null): Anchors {
+  const attentions = attentionAnchors(flow);
+  const all = merged(flow, attentions, mixerAnchors(flow, attentions.positions));
+  const anchors = layers === attentions.positions.length ? attentions : all;
+  const bySums =
+    layers === null || layers === anchors.positions.length
+      ? null
+      : sumAnchors(flow, attentions.positions, layers);
+  const found = bySums ? placed(flow, attentions, bySums) : anchors;
+  const n = found.positions.length;
+  if (n === 0)
+    throw unsupported(
+      'No blocks were found: the graph has no cache inputs and no attention operators.',
+      'Choose the decoder graph of a transformer language model.',
+    );
+  if (n <= MAX_BLOCKS) return found;
   throw new EspalierError(
     'too-large',
     `The graph has ${n} blocks; Espalier stops at ${MAX_BLOCKS}.`,
@@ -59,23 +65,60 @@ export function findAnchors(flow: Flow): Anchors {
   );
 }
 
-function allAnchors(flow: Flow): Anchors {
+/** Anchors together with further ones that have no cache. */
+function merged(flow: Flow, anchors: Anchors, more: readonly number[]): Anchors {
+  if (more.length === 0) return anchors;
+  return placed(
+    flow,
+    anchors,
+    [...anchors.positions, ...more].sort((a, b) => a - b),
+  );
+}
+
+/** The positions as anchors; those that are no anchors of attention have no cache. */
+function placed({ states }: Flow, anchors: Anchors, positions: number[]): Anchors {
+  const indices = new Map(anchors.positions.map((p, k) => [p, anchors.stateIndices[k]!]));
+  const ordinal = states.size === 0;
+  return {
+    kind: anchors.positions.length > 0 ? anchors.kind : 'residual',
+    positions,
+    stateIndices: positions.map((p, k) => {
+      const index = indices.get(p) ?? -1;
+      return ordinal && index >= 0 ? k : index;
+    }),
+  };
+}
+
+/** The anchors of blocks with attention or a cache, those that borrow their cache included. */
+function attentionAnchors(flow: Flow): Anchors {
+  const borrowed = new Set(flow.borrowings.map(({ position }) => position));
+  const own =
+    flow.states.size > 0
+      ? cacheAnchors(flow)
+      : attentionPositions(flow).filter((p) => !borrowed.has(p));
+  const indices = [...flow.states.keys()];
+  const anchors: Anchors = {
+    kind: flow.states.size > 0 ? 'kv' : 'attention-op',
+    positions: own,
+    stateIndices: own.map((_, k) => indices[k] ?? k),
+  };
+  return merged(
+    flow,
+    anchors,
+    [...borrowed].filter((p) => !own.includes(p) && separate(flow, own, p)),
+  );
+}
+
+/** True when the graph can be cut between a position and the last anchor before it. */
+function separate(flow: Flow, anchors: readonly number[], position: number): boolean {
+  const before = anchors.findLast((p) => p < position) ?? -1;
+  return flow.cuts.some((cut) => cut.position >= before && cut.position < position);
+}
+
+/** The first node that reads data of each cache. */
+function cacheAnchors(flow: Flow): number[] {
   const { nodes, deps, states, isConstant, isContent, onPath, content } = flow;
   const indices = [...states.keys()];
-  if (indices.length === 0) {
-    const positions = nodes.flatMap((n, p) =>
-      onPath[p] && ATTENTION_OPS.has(n.op) && (n.op !== 'Softmax' || isAttentionSoftmax(flow, p))
-        ? [p]
-        : [],
-    );
-    if (positions.length === 0) {
-      throw unsupported(
-        'No blocks were found: the graph has no cache inputs and no attention operators.',
-        'Choose the decoder graph of a transformer language model.',
-      );
-    }
-    return { kind: 'attention-op', stateIndices: positions.map((_, i) => i), positions };
-  }
   // Layers whose caches a value without content depends on; sizes do not count.
   const carried = new Map<string, ReadonlySet<number>>();
   for (const [i, pairs] of states) for (const s of pairs) carried.set(s.input, new Set([i]));
@@ -91,6 +134,9 @@ function allAnchors(flow: Flow): Anchors {
     } else if (onPath[p]) for (const i of layers) if (!first.has(i)) first.set(i, p);
   }
   const unread = indices.filter((i) => !first.has(i));
+  // The branch without a past of a merged decoder declares caches and reads none.
+  const attention = unread.length === indices.length ? attentionPositions(flow) : [];
+  if (unread.length > 0 && attention.length === indices.length) return attention;
   if (unread.length > 0) {
     throw unsupported(
       `The caches of layers ${unread.join(', ')} never reach the logits ` +
@@ -107,7 +153,12 @@ function allAnchors(flow: Flow): Anchors {
       'Models whose layers run in another order than their caches cannot be pruned here.',
     );
   }
-  return { kind: 'kv', stateIndices: indices, positions };
+  return positions;
+}
+
+/** Positions of the attention operators on the path to the logits. */
+function attentionPositions(flow: Flow): number[] {
+  return flow.nodes.flatMap((_, p) => (isAttention(flow, p) ? [p] : []));
 }
 
 /**
@@ -121,22 +172,6 @@ function union(sets: readonly ReadonlySet<number>[]): ReadonlySet<number> {
   for (const set of new Set(sets))
     if (set !== most) for (const i of set) if (!most.has(i)) more.add(i);
   return more.size === 0 ? most : new Set([...most, ...more]);
-}
-
-/** Attention scores are the product of two activations; a router multiplies by a weight. */
-function isAttentionSoftmax(flow: Flow, position: number): boolean {
-  let value = flow.nodes[position]!.inputs[0] ?? '';
-  for (let step = 0; step < 40; step++) {
-    const p = flow.producer.get(value);
-    if (p === undefined) return false;
-    const n = flow.nodes[p]!;
-    if (n.op === 'TopK') return false;
-    if (PRODUCT_OPS.has(n.op)) return n.inputs.slice(0, 2).every((x) => flow.content.has(x));
-    const next = flow.deps[p]!.find((x) => flow.content.has(x));
-    if (next === undefined) return false;
-    value = next;
-  }
-  return false;
 }
 
 /**

@@ -1,31 +1,19 @@
 // Data flow of a decoder graph from the embedding lookup to the logits: which values depend on the
 // tokens, and at which single values the graph can be cut.
 
-import { EspalierError } from '../../errors.ts';
-import { dependencies, subgraphs } from '../../onnx/captures.ts';
+import { dependencies } from '../../onnx/captures.ts';
 import type { Graph, Node } from '../../onnx/graph.ts';
 import { pairStates } from './kv.ts';
+import { type GraphNames, graphNames, type RoleOf } from './roles.ts';
+import { type Borrowing, findSharedKeys } from './stream/attention.ts';
+import { findSideContent } from './stream/sideContent.ts';
+import { findSource } from './stream/source.ts';
+import { unsupported } from './stream/unsupported.ts';
 import type { StatePair } from './structure.ts';
 
 /** Operators that read only the size of their input. */
 export const SHAPE_OPS: ReadonlySet<string> = new Set(['Shape', 'Size']);
-/** Operators that pass token ids on unchanged. */
-const ID_OPS: ReadonlySet<string> = new Set([
-  'Identity',
-  'Cast',
-  'Reshape',
-  'Unsqueeze',
-  'Squeeze',
-  'Flatten',
-]);
-const LOOKUP_OPS: ReadonlySet<string> = new Set([
-  'Gather',
-  'GatherBlockQuantized',
-  'EmbedLayerNormalization',
-]);
 const RANDOM_OPS: ReadonlySet<string> = new Set(['RandomNormal', 'RandomUniform']);
-const ID_INPUTS = ['input_ids', 'decoder_input_ids', 'tokens', 'ids'];
-const EMBEDDING_INPUTS = ['inputs_embeds', 'input_embeds'];
 
 /** A value that is the only live content after the node at `position` (-1: a graph input). */
 export interface Cut {
@@ -48,6 +36,7 @@ export interface Flow {
   constants: ReadonlySet<string>;
   isConstant: Uint8Array;
   states: ReadonlyMap<number, StatePair[]>;
+  roleOf: RoleOf;
   tokenInput: string;
   embedsInput: boolean;
   /** The value of the embedded tokens. */
@@ -63,13 +52,16 @@ export interface Flow {
   /** Position of the last node on the path that reads a content value. */
   lastUse: ReadonlyMap<string, number>;
   cuts: readonly Cut[];
+  /** Attentions that read the keys and values of an earlier one, in graph order. */
+  borrowings: readonly Borrowing[];
 }
 
 /**
- * Traces the flow of a sorted graph.
+ * Traces the flow of a sorted graph. Keys and values that several attentions share, and values of
+ * which each block reads its own part (per-layer inputs), do not keep the graph from being cut.
  * @throws EspalierError `unsupported-graph`, naming the obstacle.
  */
-export function traceFlow(graph: Graph): Flow {
+export function traceFlow(graph: Graph, names: GraphNames = graphNames(null)): Flow {
   const nodes = graph.nodes;
   const deps = nodes.map(dependencies);
   const producer = new Map<string, number>();
@@ -77,9 +69,11 @@ export function traceFlow(graph: Graph): Flow {
   const fed = graph.inputs.filter((v) => !graph.initializers.has(v.name));
   const inputs = new Set(fed.map((v) => v.name));
   const { constants, isConstant } = findConstants(graph, deps);
-  const states = pairStates(fed, graph.outputs);
-  const { tokenInput, embedsInput, source } = findSource(graph, inputs, constants, deps);
-  const { logits, headless } = findLogits(graph, states, source, producer);
+  const states = pairStates(fed, graph.outputs, names.caches);
+  const { roleOf } = names;
+  const at = { graph, inputs, constants, deps, producer, roleOf };
+  const { tokenInput, embedsInput, source } = findSource(at);
+  const { logits, headless } = findLogits(graph, states, source, producer, names.logits);
   const { content, isContent } = taint(nodes, deps, source);
   if (!content.has(logits))
     throw unsupported(
@@ -87,7 +81,19 @@ export function traceFlow(graph: Graph): Flow {
       'Choose the decoder graph of the model.',
     );
   const onPath = ancestors(nodes, deps, content, isContent, source, logits);
-  const { cuts, lastUse } = sweep({ nodes, deps, producer, content, onPath, source, logits });
+  const traced = { graph, nodes, deps, producer, constants, content, onPath, source, logits };
+  const { borrowings, carried } = findSharedKeys(traced);
+  const aside = findSideContent(traced, (cone, from, to) => {
+    const without = onPath.map((on, p) => (cone.has(p) ? 0 : on));
+    const { cuts } = sweep({ ...traced, onPath: without }, carried);
+    return cuts.some(({ position }) => position >= from && position < to);
+  });
+  for (const p of aside) {
+    onPath[p] = 0;
+    isContent[p] = 0;
+    for (const o of nodes[p]!.outputs) content.delete(o);
+  }
+  const { cuts, lastUse } = sweep(traced, carried);
   return {
     graph,
     nodes,
@@ -97,6 +103,7 @@ export function traceFlow(graph: Graph): Flow {
     constants,
     isConstant,
     states,
+    roleOf,
     tokenInput,
     embedsInput,
     source,
@@ -107,11 +114,8 @@ export function traceFlow(graph: Graph): Flow {
     onPath,
     lastUse,
     cuts,
+    borrowings,
   };
-}
-
-export function unsupported(message: string, hint: string): EspalierError {
-  return new EspalierError('unsupported-graph', message, hint);
 }
 
 function findConstants(
@@ -129,69 +133,7 @@ function findConstants(
 }
 
 /**
- * The embedded tokens: the result of the only table lookup of the token ids, or the embeddings
- * input.
- */
-function findSource(
-  graph: Graph,
-  inputs: ReadonlySet<string>,
-  constants: ReadonlySet<string>,
-  deps: readonly string[][],
-): { tokenInput: string; embedsInput: boolean; source: string } {
-  const embeddings = [...inputs].find((x) => EMBEDDING_INPUTS.includes(x));
-  if (embeddings) return { tokenInput: embeddings, embedsInput: true, source: embeddings };
-  const tokenInput = [...inputs].find((x) => ID_INPUTS.includes(x));
-  if (!tokenInput) {
-    throw unsupported(
-      'The graph has neither an input_ids nor an inputs_embeds input (its inputs: ' +
-        `${[...inputs].slice(0, 4).join(', ') || 'none'}).`,
-      'Choose the text decoder of the model; image, audio and pooling graphs cannot be pruned.',
-    );
-  }
-  const ids = new Set([tokenInput]);
-  const lookups: Node[] = [];
-  for (const [p, n] of graph.nodes.entries()) {
-    if (ID_OPS.has(n.op) && ids.has(deps[p]![0] ?? '')) for (const o of n.outputs) ids.add(o);
-    else if (LOOKUP_OPS.has(n.op) && ids.has(n.inputs[1] ?? '') && constants.has(n.inputs[0] ?? ''))
-      lookups.push(n);
-  }
-  const [first] = lookups;
-  if (lookups.length === 1 && first)
-    return { tokenInput, embedsInput: false, source: first.outputs[0] ?? '' };
-  if (lookups.length > 1) {
-    throw unsupported(
-      `The token ids are looked up in ${lookups.length} tables (${lookups
-        .map((n) => n.name || n.outputs[0])
-        .slice(0, 3)
-        .join(', ')}): per-layer embeddings, where every block reads the token ids.`,
-      'Models with per-layer embeddings cannot be pruned by whole blocks here.',
-    );
-  }
-  if (
-    graph.nodes.some(
-      (n) =>
-        n.op === 'If' &&
-        subgraphs(n).some(
-          (g) =>
-            g.nodes.length > 20 ||
-            g.nodes.some((m) => LOOKUP_OPS.has(m.op) && m.inputs[1] === tokenInput),
-        ),
-    )
-  ) {
-    throw unsupported(
-      'This is a merged decoder: the entire model is inside an If node with one branch with ' +
-        'and one without past.',
-      'Use the decoder_with_past_model.onnx or the plain model.onnx export instead.',
-    );
-  }
-  throw unsupported(
-    `No token embedding lookup was found: nothing looks up ${tokenInput} in a constant table.`,
-    'Export the model with its embedding inside the graph, or with an inputs_embeds input.',
-  );
-}
-
-/**
- * The output `logits`; else the first output that is no state and not as wide as the residual
+ * The output that the config names or `logits`; else the first output that is no state and not as wide as the residual
  * stream; else, when there are caches, the only other output.
  */
 function findLogits(
@@ -199,18 +141,19 @@ function findLogits(
   states: ReadonlyMap<number, StatePair[]>,
   source: string,
   producer: ReadonlyMap<string, number>,
+  byConfig: string | null,
 ): { logits: string; headless: boolean } {
   const stateOutputs = new Set([...states.values()].flatMap((pairs) => pairs.map((s) => s.output)));
   const others = graph.outputs.filter((o) => !stateOutputs.has(o.name));
   const lookup = graph.nodes[producer.get(source) ?? -1];
   const table = lookup && graph.initializers.get(lookup.inputs[0] ?? '');
-  const named = others.find((o) => o.name === 'logits');
+  const named = others.find((o) => o.name === byConfig) ?? others.find((o) => o.name === 'logits');
   if (named) {
     const classes = named.dims?.length === 2 ? named.dims[1] : null;
     if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0))
       return { logits: named.name, headless: false };
     throw unsupported(
-      `The output logits scores ${classes} classes, not the ${table.dims[0]} tokens of the ` +
+      `The output ${named.name} scores ${classes} classes, not the ${table.dims[0]} tokens of the ` +
         'vocabulary: it is a classifier, not a decoder language model.',
       'Choose a text-generation export of the model.',
     );
@@ -276,9 +219,13 @@ function ancestors(
   return onPath;
 }
 
-/** Finds all cuts in one linear pass: positions after which exactly one content value is live. */
+/**
+ * Finds all cuts in one linear pass: positions after which exactly one content value is live.
+ * @param passing values that do not count: shared keys and values.
+ */
 function sweep(
   flow: Pick<Flow, 'nodes' | 'deps' | 'producer' | 'content' | 'onPath' | 'source' | 'logits'>,
+  passing: ReadonlySet<string>,
 ): {
   cuts: Cut[];
   lastUse: Map<string, number>;
@@ -297,7 +244,8 @@ function sweep(
   for (const [p, n] of nodes.entries()) {
     if (!onPath[p]) continue;
     for (const x of deps[p]!) if (lastUse.get(x) === p) live.delete(x);
-    for (const o of n.outputs) if (o && content.has(o) && (lastUse.get(o) ?? -1) > p) live.add(o);
+    for (const o of n.outputs)
+      if (o && content.has(o) && !passing.has(o) && (lastUse.get(o) ?? -1) > p) live.add(o);
     if (live.size !== 1) continue;
     const [value] = live;
     if (value !== undefined && n.outputs.includes(value)) cuts.push({ position: p, value });

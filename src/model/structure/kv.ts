@@ -2,6 +2,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { Dim, ValueInfo } from '../../onnx/graph.ts';
+import type { CacheNames } from './roles.ts';
 import type { StatePair } from './structure.ts';
 
 /**
@@ -68,12 +69,14 @@ interface Pattern {
  * State pairs by layer index, in ascending order. Inputs of one prefix and suffix are states when
  * there are outputs of the same suffix (past and present aside) with the same set of indices; an
  * output that merely ends in a number (hidden_states_2) has no such counterpart.
+ * @param named templates of names that a config gives, which are paired first.
  * @throws EspalierError `unsupported-graph` when a state input has no output for its next value;
  *   `too-large` beyond MAX_INTERFACE.
  */
 export function pairStates(
   inputs: readonly ValueInfo[],
   outputs: readonly ValueInfo[],
+  named: readonly CacheNames[] = [],
 ): Map<number, StatePair[]> {
   const most = Math.max(inputs.length, outputs.length);
   if (most > MAX_INTERFACE)
@@ -83,10 +86,20 @@ export function pairStates(
         `stops at ${MAX_INTERFACE} of each.`,
       'No known decoder has that many: export the model again, or report it if it is genuine.',
     );
-  const ins = patterns(inputs);
-  const outs = patterns(outputs);
   const infos = new Map([...inputs, ...outputs].map((v) => [v.name, v]));
   const pairs = new Map<number, StatePair[]>();
+  const pair = (index: number, input: string, output: string): void => {
+    const fixed = stateShape(infos.get(input), infos.get(output)).sequence === null;
+    const list = pairs.get(index) ?? [];
+    list.push({ input, output, kind: fixed ? 'fixed' : 'kv' });
+    pairs.set(index, list);
+  };
+  const given = namedPairs(named, infos);
+  for (const { index, input, output } of given) pair(index, input, output);
+  const known = new Set(given.flatMap(({ input, output }) => [input, output]));
+  const isFree = ({ name }: ValueInfo): boolean => !known.has(name);
+  const ins = patterns(inputs.filter(isFree));
+  const outs = patterns(outputs.filter(isFree));
   const taken = new Set<Pattern>();
   const bySuffix = new Map<string, Pattern[]>();
   for (const o of outs) {
@@ -109,16 +122,7 @@ export function pairStates(
       continue;
     }
     taken.add(twin);
-    for (const [index, input] of pattern.names) {
-      const output = twin.names.get(index) ?? '';
-      const list = pairs.get(index) ?? [];
-      list.push({
-        input,
-        output,
-        kind: stateShape(infos.get(input), infos.get(output)).sequence === null ? 'fixed' : 'kv',
-      });
-      pairs.set(index, list);
-    }
+    for (const [index, input] of pattern.names) pair(index, input, twin.names.get(index) ?? '');
   }
   const lone = missing.find(({ pattern }) => isStateLike(pattern, infos, ins, taken.size > 0));
   if (lone) {
@@ -130,6 +134,26 @@ export function pairStates(
     );
   }
   return new Map([...pairs].sort(([a], [b]) => a - b));
+}
+
+/** Pairs by templates with %d in the place of the layer; both names must be in the graph. */
+function namedPairs(
+  named: readonly CacheNames[],
+  infos: ReadonlyMap<string, ValueInfo>,
+): { index: number; input: string; output: string }[] {
+  return named.flatMap(({ past, present }) => {
+    const [before, after, ...more] = past.split('%d');
+    if (before === undefined || after === undefined || more.length > 0) return [];
+    return [...infos.keys()].flatMap((input) => {
+      if (!input.startsWith(before) || !input.endsWith(after)) return [];
+      const digits = input.slice(before.length, input.length - after.length);
+      const output = present.replace('%d', digits);
+      const index = Number(digits);
+      return /^\d{1,7}$/.test(digits) && index <= MAX_INDEX && infos.has(output)
+        ? [{ index, input, output }]
+        : [];
+    });
+  });
 }
 
 /**

@@ -44,6 +44,8 @@ interface Leak {
   from: number;
   /** Region that reads it. */
   to: number;
+  /** Position of the node that reads it. */
+  reader: number;
 }
 
 export interface Regions {
@@ -75,12 +77,13 @@ export function assignRegions(flow: Flow, anchors: Anchors, boundaries: Boundari
       if (flow.constants.has(x) || flow.inputs.has(x)) continue;
       const b = boundary.get(x);
       if (b !== undefined) {
-        if (to !== b + 1 && !(b === 0 && to === 0)) leaks.push({ value: x, from: b, to });
+        if (to !== b + 1 && !(b === 0 && to === 0))
+          leaks.push({ value: x, from: b, to, reader: p });
         continue;
       }
       const from = valueRegion.get(x) ?? 0;
       if ((from !== to && from !== 0) || (from === 0 && to > 0 && flow.content.has(x)))
-        leaks.push({ value: x, from, to });
+        leaks.push({ value: x, from, to, reader: p });
     }
   }
 

@@ -3,7 +3,7 @@
 
 import { type Sublayer, sublayerUnit, type Unit } from '../../units.ts';
 import type { Parting } from './parted.ts';
-import { stateNames } from './removeCaches.ts';
+import { cachePlaces, stateNames } from './removeCaches.ts';
 import { type GraphRemoval, graphRemoval } from './removeGraph.ts';
 import type { Structure } from './structure.ts';
 
@@ -14,7 +14,7 @@ interface RemainingBlock {
   sublayers: Sublayer[];
 }
 
-/** A block that stays, and the numbers of its caches; null without attention. */
+/** A block that stays, and the numbers of its caches; null without a cache of its own. */
 interface Renumbering {
   block: number;
   newBlock: number;
@@ -53,10 +53,11 @@ const SUBLAYERS: readonly Sublayer[] = ['attn', 'ffn'];
  */
 export function planRemoval(structure: Structure, removed: readonly Unit[]): Removal {
   const found = graphRemoval(structure, removed);
-  const { units, before, after, replace } = found;
+  const { units, before, after, replace, hidden } = found;
   const remaining = remainingBlocks(structure, units);
   const kept = new Set(after);
-  const places = new Map(after.map((block, k) => [block.index, before[k]!]));
+  const places = cachePlaces(found);
+  const names = new Map([...stateNames(found, found.lone), ...hidden.names]);
   const ends = remaining.map(({ block }) => structure.blocks[block]!.output);
   return {
     ...found,
@@ -68,13 +69,15 @@ export function planRemoval(structure: Structure, removed: readonly Unit[]): Rem
       return {
         block,
         newBlock,
-        state: lacks === 'attn' ? null : stateIndex,
-        newState: places.get(block)?.stateIndex ?? null,
+        state: lacks === 'attn' || stateIndex < 0 ? null : stateIndex,
+        newState: places.get(structure.blocks[block]!) ?? null,
       };
     }),
-    names: stateNames(found, found.lone),
+    names,
     parting: {
-      cuts: [structure.cuts[0]!, ...ends.map((end) => replace.get(end) ?? end)],
+      cuts: [structure.cuts[0]!, ...ends.map((end) => replace.get(end) ?? end)].map(
+        (cut) => names.get(cut) ?? cut,
+      ),
       parts: remaining.map(({ sublayers }) => sublayers),
     },
   };

@@ -2,6 +2,7 @@
 // still read, and how the rest are renumbered.
 
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
+import { hiddenOutputs } from './hiddenOutputs.ts';
 import { parseStateName, renumbered } from './kv.ts';
 import type { Block, StatePair, Structure } from './structure.ts';
 
@@ -22,6 +23,14 @@ export function removedStates({ before, after }: AttentionBlocks): StatePair[] {
   const keeping = new Set(after);
   return before.filter((block) => !keeping.has(block)).flatMap((block) => block.states);
 }
+
+/** Per block, the blocks that read its cache. */
+export const lendersOf = remembered(({ blocks }): { borrowers: readonly number[] }[] => {
+  const lenders = blocks.map((): { borrowers: number[] } => ({ borrowers: [] }));
+  for (const { index, borrows } of blocks)
+    if (borrows !== null) lenders[borrows]!.borrowers.push(index);
+  return lenders;
+});
 
 /** For each removed cache input one of its kind that stays, or null where none does. */
 export function sizeSources(
@@ -97,11 +106,12 @@ export interface InnerOutputs {
 
 export const innerOutputs = remembered((structure): InnerOutputs => {
   const { graph, blocks, producer, region, cuts } = structure;
-  // A present cache has one output in each block with attention.
-  const count = attentionBlocks(structure, []).before.length;
+  // A present cache has one output in each block with attention of its own.
+  const count = withOwnCache(attentionBlocks(structure, []).before).length;
   const taken = new Set([
     structure.logits,
     ...cuts,
+    ...hiddenOutputs(structure).flatMap((group) => group.map(({ name }) => name)),
     ...blocks.flatMap((b) => b.states.map((s) => s.output)),
   ]);
   const kinds = new Map<string, Map<number, string>>();
@@ -124,20 +134,42 @@ export const innerOutputs = remembered((structure): InnerOutputs => {
   return { lone, kept };
 });
 
+/** Blocks that have keys and values, or states, of their own. */
+function withOwnCache(blocks: readonly Block[]): Block[] {
+  return blocks.filter(({ stateIndex }) => stateIndex >= 0);
+}
+
+/**
+ * For each block that keeps a cache of its own, the block whose cache number it takes. Where
+ * caches are numbered by layers, some of which have none (Mamba), it is the layer in its place;
+ * else the next of those with a cache.
+ */
+export function cachePlaces({ before, after }: AttentionBlocks): Map<Block, number> {
+  const own = withOwnCache(before);
+  const byLayer =
+    own.length < before.length && own.every((b) => b.stateIndex === before.indexOf(b));
+  return new Map(
+    withOwnCache(after).map((block, k) => [
+      block,
+      byLayer ? after.indexOf(block) : own[k]!.stateIndex,
+    ]),
+  );
+}
+
 /** New names of states and lone outputs, where they change. */
 export function stateNames(
-  { before, after }: AttentionBlocks,
+  blocks: AttentionBlocks,
   lone: InnerOutputs['lone'],
 ): Map<string, string> {
   const names = new Map<string, string>();
-  for (const [k, block] of after.entries()) {
-    const place = before[k]!;
-    if (place === block) continue;
+  const byState = new Map(blocks.before.map((block) => [block.stateIndex, block]));
+  for (const [block, place] of cachePlaces(blocks)) {
+    if (place === block.stateIndex) continue;
     for (const name of block.states.flatMap((state) => [state.input, state.output]))
-      names.set(name, renumbered(name, place.stateIndex));
+      names.set(name, renumbered(name, place));
     for (const [j, name] of (lone.get(block.index) ?? []).entries()) {
-      const twin = lone.get(place.index)?.[j] ?? name;
-      names.set(name, renumbered(name, parseStateName(twin)?.index ?? place.stateIndex));
+      const twin = lone.get(byState.get(place)?.index ?? -1)?.[j] ?? name;
+      names.set(name, renumbered(name, twin === name ? place : parseStateName(twin)!.index));
     }
   }
   for (const [from, to] of [...names]) if (from === to) names.delete(from);

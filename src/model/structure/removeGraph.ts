@@ -12,12 +12,15 @@ import {
   type Unit,
   wholeBlocks,
 } from '../../units.ts';
-import { listObstacle, missingBlock, unitObstacle } from './removable.ts';
+import { bypassOf } from './bypass.ts';
+import { type HiddenRemoval, hiddenRemoval } from './hiddenOutputs.ts';
+import { lendingObstacle, listObstacle, missingBlock, unitObstacle } from './removable.ts';
 import {
   type AttentionBlocks,
   attentionBlocks,
   type InnerOutputs,
   innerOutputs,
+  lendersOf,
   removedStates,
   sizeSources,
   swappedState,
@@ -35,6 +38,8 @@ export interface GraphRemoval extends Rewiring, AttentionBlocks {
   goneOutputs: ReadonlySet<string>;
   /** Per block, graph outputs beside its states that come and go with it. */
   lone: InnerOutputs['lone'];
+  /** Outputs of hidden states by block: which go, and new names of those that stay. */
+  hidden: HiddenRemoval;
 }
 
 /** Why this set of units cannot be removed, as a sentence, or null when it can. */
@@ -75,13 +80,15 @@ export function graphRemoval(
       'Keep the attention of at least one block.',
     );
 
+  refuse(lendingObstacle(lendersOf(structure), units), 'Remove them together, or keep this block.');
   const goes = goesWith(structure, gone, sublayers);
-  refuse(leakObstacle(structure, gone, goes));
+  refuse(leakObstacle(structure, goes));
   const states = removedStates({ before, after });
   const goneInputs = new Set(states.map((state) => state.input));
   refuse(swappedState(structure, goneInputs, goes));
   const replace = replacements(structure, gone, sublayers);
-  refuse(outputObstacle(structure, goneInputs, replace));
+  const hidden = hiddenRemoval(structure, gone);
+  refuse(outputObstacle(structure, goneInputs, replace, hidden.gone));
   const { lone, kept } = innerOutputs(structure);
   const made = (value: string): boolean => goes(structure.producer.get(value) ?? -1);
   const inner = kept.find(({ name }) => made(name));
@@ -92,6 +99,7 @@ export function graphRemoval(
   const outputs = [
     ...states.map((state) => state.output),
     ...[...lone.values()].flat().filter(made),
+    ...hidden.gone,
   ];
   return {
     units,
@@ -103,17 +111,16 @@ export function graphRemoval(
     goneInputs,
     goneOutputs: new Set(outputs),
     lone,
+    hidden,
   };
 }
 
 /** @throws EspalierError `unsupported-graph` when there is an obstacle */
-export function refuse(obstacle: string | null): void {
-  if (obstacle !== null)
-    throw new EspalierError(
-      'unsupported-graph',
-      obstacle,
-      'Keep this block, or export the model without that output or connection.',
-    );
+export function refuse(
+  obstacle: string | null,
+  hint = 'Keep this block, or export the model without that output or connection.',
+): void {
+  if (obstacle !== null) throw new EspalierError('unsupported-graph', obstacle, hint);
 }
 
 /** Sublayers that cannot be separated, or that have states which attention does not own. */
@@ -125,6 +132,8 @@ function sublayersObstacle(
   for (const unit of sublayers) {
     const wrong = unitObstacle(blocks, unit);
     if (wrong !== null) return wrong;
+    const { obstacle } = bypassOf(structure, unit);
+    if (obstacle !== null) return obstacle;
     const state = feedForwardState(structure, blockOf(unit));
     if (state)
       return (
@@ -154,16 +163,12 @@ function goesWith(
 /** A value that would be removed although something outside the removed blocks reads it. */
 function leakObstacle(
   { blocks, leaks, producer }: Structure,
-  gone: ReadonlySet<number>,
   goes: (position: number) => boolean,
 ): string | null {
   const n = blocks.length;
   const leak = leaks.find(
-    ({ value, from, to }) =>
-      from >= 1 &&
-      from <= n &&
-      goes(producer.get(value) ?? -1) &&
-      !(to >= 1 && to <= n && gone.has(to - 1)),
+    ({ value, from, reader }) =>
+      from >= 1 && from <= n && goes(producer.get(value) ?? -1) && !goes(reader),
   );
   if (!leak) return null;
   const { value, from, to } = leak;
@@ -176,8 +181,8 @@ function regionName(region: number, numBlocks: number): string {
 }
 
 /**
- * Boundary after a removed block -> boundary before it, transitively; sublayers through the middle
- * value.
+ * Boundary after a removed block -> boundary before it, transitively; sublayers as their bypass
+ * says.
  */
 function replacements(
   structure: Structure,
@@ -186,12 +191,8 @@ function replacements(
 ): Map<string, string> {
   const direct = new Map<string, string>();
   for (const b of gone) direct.set(structure.blocks[b]!.output, structure.blocks[b]!.input);
-  for (const unit of sublayers) {
-    const { input, mid, output } = structure.blocks[blockOf(unit)]!;
-    if (mid === null) continue;
-    if (sublayerOf(unit) === 'attn') direct.set(mid, input);
-    else direct.set(output, mid);
-  }
+  for (const unit of sublayers)
+    for (const [from, to] of bypassOf(structure, unit).replace) direct.set(from, to);
   const resolved = new Map<string, string>();
   for (const from of direct.keys()) {
     let to = from;
@@ -206,8 +207,10 @@ function outputObstacle(
   structure: Structure,
   goneInputs: ReadonlySet<string>,
   replace: ReadonlyMap<string, string>,
+  gone: ReadonlySet<string>,
 ): string | null {
   for (const { name } of structure.graph.outputs) {
+    if (gone.has(name)) continue;
     if (goneInputs.has(name))
       return `The cache input ${shortName(name)} is also a graph output and must stay.`;
     if (replace.has(name))
@@ -221,7 +224,7 @@ function outputObstacle(
 
 function boundaryOwner(structure: Structure, value: string): string {
   const block = structure.blocks.find((b) => b.output === value || b.mid === value);
-  return block?.mid === value
-    ? `the attention of block ${block.index}`
-    : `block ${block?.index ?? '?'}`;
+  if (block?.mid === value) return `the attention of block ${block.index}`;
+  const region = structure.region[structure.producer.get(value) ?? -1] ?? 0;
+  return `block ${block?.index ?? region - 1}`;
 }

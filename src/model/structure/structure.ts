@@ -3,6 +3,7 @@
 
 import type { Graph, Model } from '../../onnx/graph.ts';
 import type { Sublayer } from '../../units.ts';
+import type { RoleOf } from './roles.ts';
 
 /** A cache or state of a block: a graph input, and the output that replaces it in the next step. */
 export interface StatePair {
@@ -18,7 +19,7 @@ export interface Block {
   index: number;
   /**
    * The layer index in the names of its states; indices may have gaps. Equal to `index` in graphs
-   * without states, -1 for a block without attention.
+   * without states, -1 for a block without attention or without a cache of its own.
    */
   stateIndex: number;
   states: StatePair[];
@@ -28,6 +29,11 @@ export interface Block {
   output: string;
   /** The value between attention and feed-forward; null for parallel and unusual blocks. */
   mid: string | null;
+  /**
+   * The block whose keys and values its attention reads, where it computes none of its own; null
+   * otherwise. That block can only be removed together with this one.
+   */
+  borrows: number | null;
   /** The sublayer that an earlier removal took, according to the graph's metadata, or null. */
   lacks: Sublayer | null;
   /** Why the block cannot be removed, as a sentence, or null. */
@@ -45,8 +51,9 @@ export interface Structure {
   /** N + 1 residual-stream values: before block 0, ..., after block N - 1. */
   cuts: string[];
   blocks: Block[];
-  /** What the blocks were recognised by: caches or attention operators. */
-  anchor: 'kv' | 'attention-op';
+  /** What the blocks were recognised by: caches, attention operators, or residual sums alone. */
+  anchor: 'kv' | 'attention-op' | 'residual';
+  roleOf: RoleOf;
   /** The graph input of token ids or embeddings. */
   tokenInput: string;
   /** True when the token input is `inputs_embeds`: there is no embedding table in the graph. */
@@ -71,7 +78,7 @@ export interface Structure {
    * Values of one region that another region reads although they are no boundary. A block cannot be
    * removed while such a reader stays.
    */
-  leaks: readonly { value: string; from: number; to: number }[];
+  leaks: readonly { value: string; from: number; to: number; reader: number }[];
   /** Value name to the position of its producer. */
   producer: ReadonlyMap<string, number>;
   /**

@@ -2,6 +2,7 @@
 // sublayer.
 
 import { dependencies } from '../../onnx/captures.ts';
+import { bypasses } from './bypass.ts';
 import type { StatePair, Structure } from './structure.ts';
 
 const known = new WeakMap<Structure, Uint8Array>();
@@ -9,7 +10,8 @@ const known = new WeakMap<Structure, Uint8Array>();
 /**
  * Per node of the graph: 1 when it belongs to the feed-forward sublayer of its block, which means
  * that it depends on the middle value, or that the output of the block depends on it other than
- * through the middle value. Blocks without a middle value have no such nodes.
+ * through the middle value; 2 when it scales the residual stream and stays whichever sublayer goes.
+ * Blocks without a middle value have no such nodes.
  */
 export function feedForwardNodes(structure: Structure): Uint8Array {
   let found = known.get(structure);
@@ -20,7 +22,8 @@ export function feedForwardNodes(structure: Structure): Uint8Array {
   return found;
 }
 
-function findFeedForward({ graph, region, blocks }: Structure): Uint8Array {
+function findFeedForward(structure: Structure): Uint8Array {
+  const { graph, region, blocks } = structure;
   const found = new Uint8Array(graph.nodes.length);
   const mids = new Set(blocks.map((block) => block.mid));
   // Value to the region in which it depends on the middle value, or is needed after it.
@@ -49,6 +52,8 @@ function findFeedForward({ graph, region, blocks }: Structure): Uint8Array {
     found[p] = 1;
     for (const x of dependencies(node)) if (!mids.has(x)) needed.set(x, r);
   }
+  for (const { attn, ffn } of bypasses(structure))
+    for (const p of [...attn.kept, ...ffn.kept]) found[p] = 2;
   return found;
 }
 

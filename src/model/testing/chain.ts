@@ -81,7 +81,11 @@ export class Chain {
       if (!sublayers) throw new Error(`block ${b} has no sublayers`);
       return (['attn', 'ffn'] as const)
         .filter((name) => name !== sublayer)
-        .map((name) => sublayers[name]);
+        .map((name) => {
+          const bound = sublayers[name];
+          if (!bound) throw new Error(`block ${b} has no program ${name}`);
+          return bound;
+        });
     });
   }
 

@@ -2,6 +2,7 @@
 // on vectors made for it.
 
 import { describe, expect, test } from 'vitest';
+import { hasFiniteStates } from '../../analysis/criteriaTable.ts';
 import { openModel } from '../../model/open/open.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
@@ -109,18 +110,31 @@ describe('hidden criteria', () => {
   });
 
   test('vectors without a direction count as orthogonal', () => {
-    const found = new HiddenAccumulator(3, 2);
+    const found = new HiddenAccumulator(2, 2);
     for (const [cut, states] of [
       [1, 1],
       [0, 0],
-      [Number.NaN, 1],
-      [Number.POSITIVE_INFINITY, 1],
+      [1, 2],
     ].entries())
       found.add(cut, [0], 1, Float32Array.from(states));
-    expect(found.result()).toEqual({
-      blockInfluence: [1, 1, 1],
-      angular: [[0.5, 0.5, 0.5], [0.5, 0.5], [0.5]],
-    });
+    expect(found.result().blockInfluence).toEqual([1, 1]);
+    expect(found.result().angular[0]).toEqual([0.5, 0.5]);
+    expect(hasFiniteStates(found.result())).toBe(true);
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])('a state with %d gives NaN', (value) => {
+    const found = new HiddenAccumulator(3, 2);
+    for (const [cut, states] of [
+      [1, 1],
+      [1, 1],
+      [value, 1],
+      [1, 3e38],
+    ].entries())
+      found.add(cut, [0], 1, Float32Array.from(states));
+    const { blockInfluence, angular } = found.result();
+    expect(blockInfluence).toEqual([expect.closeTo(0, 12), Number.NaN, Number.NaN]);
+    expect(angular[1]).toEqual([Number.NaN, expect.closeTo(0.25, 12)]);
+    expect(hasFiniteStates(found.result())).toBe(false);
   });
 
   test('states of the wrong size and cuts left out are bugs', () => {

@@ -30,8 +30,8 @@ interface Track {
 /**
  * Collects both criteria from float32 states on the host, in float64. Memory: the states of one cut
  * of the windows under way, and their last tokens at all cuts so far; a window that has reached
- * the last cut is dropped. A vector that is zero or not finite has no direction: its cosine with
- * anything counts as 0, so such a block looks like one to keep.
+ * the last cut is dropped. A vector of zeros has no direction: its cosine with anything counts as
+ * 0, so such a block looks like one to keep. One that is not finite gives NaN.
  * @source Men et al., ShortGPT (2024): Block Influence; Gromov et al., The Unreasonable
  *   Ineffectiveness of the Deeper Layers (2024): angular distance
  */
@@ -238,8 +238,12 @@ function dot(a: Float32Array, from: number, b: Float32Array, start: number, size
   return w + x + (y + z);
 }
 
-/** Cosine from a dot product and squared norms, within [-1, 1]; 0 where there is no direction. */
+/**
+ * Cosine from a dot product and squared norms, within [-1, 1]; 0 where there is no direction, NaN
+ * where a vector is not finite. Squares of float32 values cannot overflow in float64.
+ */
 function cosine(product: number, squareA: number, squareB: number): number {
+  if (!Number.isFinite(squareA) || !Number.isFinite(squareB)) return Number.NaN;
   const value = product / (Math.sqrt(squareA) * Math.sqrt(squareB));
   return Number.isFinite(value) ? Math.max(-1, Math.min(1, value)) : 0;
 }

@@ -1,10 +1,11 @@
 // How each source of criteria is measured, for the studio worker and the command line alike.
 
-import type { MeasuredSource } from '../../analysis/criteriaTable.ts';
+import { hasFiniteStates, type MeasuredSource } from '../../analysis/criteriaTable.ts';
 import type { SourceResult } from '../../contract/criteria.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { measureMagnitudes } from '../../model/criteria/magnitude.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { NO_HIDDEN } from '../score/curve.ts';
 import type { ScoreSession } from '../score/session.ts';
 
 /** What a source may use; windows and session are made when it asks for them. */
@@ -34,7 +35,10 @@ const MEASURES: { readonly [S in MeasuredSource]: Measure<S> } = {
   },
   async hidden({ onWindows, signal, onProgress }) {
     const { session, windows } = await onWindows();
-    return { data: await session.hiddenCriteria(windows, signal, onProgress) };
+    const data = await session.hiddenCriteria(windows, signal, onProgress);
+    if (hasFiniteStates(data)) return { data };
+    const why = await session.whyNoStates(windows, NO_HIDDEN, signal);
+    return why === null ? { data } : { data, warnings: [why] };
   },
 };
 

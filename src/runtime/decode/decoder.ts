@@ -176,8 +176,8 @@ export class Decoder {
    * window cache of full size takes them once.
    */
   private runLength(): number {
-    const { grouped, staticCache } = this.loaded.io;
-    if (this.cache === 'none') return Number.POSITIVE_INFINITY;
+    const { grouped, staticCache, withPastWhen } = this.loaded.io;
+    if (this.cache === 'none' || withPastWhen !== null) return Number.POSITIVE_INFINITY;
     if (this.start > 0 && ((grouped && this.batch > 1) || staticCache)) return 1;
     const row = this.batch * Math.max(1, this.vocab ?? this.loaded.io.vocabSize) * 4;
     const limit = Math.min(PREFILL_LOGITS_BYTES, this.loaded.engine.maxBufferBytes);

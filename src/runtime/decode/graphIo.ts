@@ -17,11 +17,14 @@ const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
   [DataType.bool]: 'bool',
 };
 
-/** An input that is no cache. `keep`: how many rows of logits to compute, of dims () or (1). */
+/**
+ * An input that is no cache. `keep`: how many rows of logits to compute, of dims () or (1).
+ * `with-past`: of a merged decoder, true to read the caches.
+ */
 export interface TokenInput {
   name: string;
   type: ElementType;
-  role: 'ids' | 'mask' | 'positions' | 'keep';
+  role: 'ids' | 'mask' | 'positions' | 'keep' | 'with-past';
   rank: number;
   /** Dims of positions. */
   form: PositionForm;
@@ -54,6 +57,11 @@ export interface GraphIo {
    */
   grouped: boolean;
   /**
+   * For a merged decoder, the value of its switch where the caches are read; null for others. The
+   * branch without a past takes a whole prompt, the other one token.
+   */
+  withPastWhen: boolean | null;
+  /**
    * Every growing cache is read only by a GroupQueryAttention as its past and written by the same
    * one: one buffer can be both.
    */
@@ -65,7 +73,7 @@ export interface GraphIo {
  * for them are enough) and for inputs of unknown meaning.
  */
 export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphIo {
-  const { structure, config } = opened;
+  const { structure, config, whole } = opened;
   if (structure.embedsInput && !standInEmbeddings)
     throw new EspalierError(
       'unsupported-graph',
@@ -73,7 +81,7 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
         'from token ids.',
       'Export the model with its embedding layer to run it.',
     );
-  const { graph } = structure.model;
+  const { graph } = whole.model;
   const sourceOf = inputSources(structure, config.headSize);
   const outputs = new Map(
     structure.blocks.flatMap((block) =>
@@ -86,6 +94,11 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     if (graph.initializers.has(input.name)) continue;
     const type = typeOf(input);
     const output = outputs.get(input.name);
+    if (input.name === whole.merged?.switch) {
+      const rank = input.dims?.length ?? 1;
+      tokens.push({ name: input.name, type, role: 'with-past', rank, form: 'rows' });
+      continue;
+    }
     const source = sourceOf(input.name);
     if (output !== undefined && source.kind === 'past')
       states.push({ input: input.name, output, type, dims: source.dims });
@@ -101,7 +114,7 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     }
   }
   const logits = graph.outputs.find((value) => value.name === structure.logits);
-  const attention = graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
+  const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
   return {
     tokens,
     states,
@@ -111,8 +124,11 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     embeddingSize: structure.embedsInput ? (opened.summary.hiddenSize ?? 0) : null,
     staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
     grouped: attention.length > 0,
+    withPastWhen: whole.merged?.withPastWhen ?? null,
     shareable:
-      states.some(grows) && states.filter(grows).every((state) => isShareable(opened, state)),
+      whole.merged === null &&
+      states.some(grows) &&
+      states.filter(grows).every((state) => isShareable(opened, state)),
   };
 }
 
@@ -145,8 +161,8 @@ function roleOf(input: ValueInfo, kind: string, tokenInput: string): TokenInput[
  * GroupQueryAttention: past key and value are inputs 3 and 4, present key and value outputs 1 and 2
  * (onnxruntime contrib operators).
  */
-function isShareable({ structure }: OpenedModel, { input, output }: StateIo): boolean {
-  const { nodes, outputs } = structure.model.graph;
+function isShareable({ whole }: OpenedModel, { input, output }: StateIo): boolean {
+  const { nodes, outputs } = whole.model.graph;
   const readers = nodes.filter((node) => node.inputs.includes(input));
   const [reader] = readers;
   if (!reader || readers.length !== 1 || reader.op !== 'GroupQueryAttention') return false;
@@ -164,10 +180,12 @@ function isShareable({ structure }: OpenedModel, { input, output }: StateIo): bo
 
 function typeOf(input: ValueInfo): ElementType {
   const type = ELEMENT_TYPES[input.type];
-  if (!type)
+  if (!type) {
+    const name = Object.keys(DataType).find((key) => DataType[key as 'float'] === input.type);
     throw new EspalierError(
       'unsupported-graph',
-      `The value "${input.name}" has element type ${input.type}, which cannot be fed.`,
+      `The value "${input.name}" has the element type ${name ?? input.type}, which cannot be fed.`,
     );
+  }
   return type;
 }

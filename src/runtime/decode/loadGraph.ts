@@ -2,8 +2,9 @@
 // measured and verified as it was written.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
+import { encodeInPlace } from '../../model/export/inPlace.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { isRange, type Tensor } from '../../onnx/graph.ts';
+import { isRange, type Model } from '../../onnx/graph.ts';
 import type { ByteSource, Folder } from '../../onnx/source.ts';
 import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
@@ -54,9 +55,10 @@ export async function loadGraph(
   const io = graphIo(opened, options.standInEmbeddings ?? false);
   const reason = deviceObstacle(engine.kind, opened);
   if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
-  const { folder, graphPath } = opened;
-  const directory = graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
-  const files = [graphPath, ...dataFiles(opened)].map((path) => ({
+  const { folder, graphPath, whole } = opened;
+  const directory = whole.path === null ? '' : graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
+  const paths = dataFiles(whole.model).filter((path) => path !== whole.path);
+  const files = [...(whole.path === null ? [] : [whole.path]), ...paths].map((path) => ({
     path,
     source: openFile(folder, path),
   }));
@@ -66,14 +68,15 @@ export async function loadGraph(
     done += bytes;
     options.onBytes?.(done, total);
   };
-  let graph: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  let graph: Uint8Array<ArrayBuffer> =
+    whole.path === null ? await encodeInPlace(whole.model, folder) : new Uint8Array(0);
   const externalData: ExternalData[] = [];
   for (const { path, source } of files) {
     const blob =
-      path !== graphPath && engine.streamsBlobs ? source.blob?.(0, source.size) : undefined;
+      path !== whole.path && engine.streamsBlobs ? source.blob?.(0, source.size) : undefined;
     if (blob) onBytes(source.size);
     const data = blob ?? (await readWhole(path, source, onBytes, options.signal));
-    if (path === graphPath && data instanceof Uint8Array) graph = data;
+    if (path === whole.path && data instanceof Uint8Array) graph = data;
     else
       externalData.push({
         path: path.startsWith(directory) ? path.slice(directory.length) : path,
@@ -107,12 +110,10 @@ export async function loadGraph(
   };
 }
 
-/** Files other than the graph that its tensors lie in. */
-function dataFiles({ structure, graphPath }: OpenedModel): string[] {
-  const files = new Set(structure.model.dataFiles);
-  const add = ({ data }: Tensor): void =>
-    void (isRange(data) && data.file !== graphPath && files.add(data.file));
-  for (const tensor of structure.model.graph.initializers.values()) add(tensor);
+/** Files that the tensors of a graph lie in. */
+function dataFiles({ graph }: Model): string[] {
+  const files = new Set<string>();
+  for (const { data } of graph.initializers.values()) if (isRange(data)) files.add(data.file);
   return [...files].sort();
 }
 

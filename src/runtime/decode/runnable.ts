@@ -3,6 +3,7 @@
 
 import type { DeviceKind } from '../../contract/device.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { kernelObstacle } from '../../model/programs/kernels.ts';
 import { floatAttribute, type Node } from '../../onnx/graph.ts';
 
 /**
@@ -16,6 +17,8 @@ const HEAD_NORM_INPUTS = [14, 15];
  * and need not ask.
  */
 export function deviceObstacle(kind: DeviceKind, { structure }: OpenedModel): string | null {
+  const lacking = kernelObstacle(structure.model.graph, kind);
+  if (lacking !== null) return lacking;
   const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
   if (kind === 'wasm' && attention.some(hasHeadNorms))
     return (

@@ -48,7 +48,11 @@ export class TokenFeeds {
         });
       } else if (role === 'keep')
         feeds[name] = this.engine.wrap(filled(type, input.rank > 0 ? [1] : [], keep));
-      else if (length === 1 && !this.isEmbedded(input)) feeds[name] = this.step(input, ids, start);
+      else if (role === 'with-past') {
+        const value = start > 0 === (this.io.withPastWhen ?? true) ? 1 : 0;
+        feeds[name] = this.engine.wrap(filled(type, input.rank > 0 ? [1] : [], value));
+      } else if (length === 1 && !this.isEmbedded(input))
+        feeds[name] = this.step(input, ids, start);
       else feeds[name] = this.engine.wrap(this.fresh(input, ids, length, start));
     }
   }

@@ -280,9 +280,9 @@ function captureNote(reason: string | null): string {
   return `Graph capture is not used: ${why}`;
 }
 
-function weightBytes({ structure }: OpenedModel): number {
+function weightBytes({ whole }: OpenedModel): number {
   const seen = new Map<string, number>();
-  for (const tensor of structure.model.graph.initializers.values())
+  for (const tensor of whole.model.graph.initializers.values())
     seen.set(keyOf(tensor.data), tensorBytes(tensor));
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -6,10 +6,10 @@ import { readJsonObject } from '../../json.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { MAX_CONFIG_BYTES } from '../../model/structure/config.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
-import { MAX_TEMPLATE_BYTES } from '../../text/boundedTemplate.ts';
-import { type ChatTemplate, loadChat } from '../../text/chat.ts';
+import type { ChatTemplate } from '../../text/chat.ts';
 import { MAX_TOKENIZER_CONFIG_BYTES, parseObject, tokenText } from '../../text/config.ts';
 import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
+import { chatOfFiles, textOf } from './chatFiles.ts';
 import { TextStream } from './textStream.ts';
 
 /**
@@ -35,15 +35,15 @@ export class VariantText {
   }
 
   /**
-   * Reads tokenizer.json, tokenizer_config.json, chat_template.jinja and generation_config.json.
+   * Reads tokenizer.json, tokenizer_config.json, the chat templates and generation_config.json.
    * Broken text files do not stop a model from running.
    */
   static async load({ root: { folder }, config }: OpenedModel): Promise<VariantText> {
     const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
     const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
-    const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
+    const chat = await chatOfFiles(folder, configJson);
     const tokenizer = orError(() => loadTokenizer(tokenizerJson(), configJson()));
-    const template = orError(() => loadChat(configJson(), templateFile()));
+    const template = orError(chat);
     const { model } = (config.raw.genai ?? {}) as { model?: unknown };
     const declared = [
       await generationConfig(folder),
@@ -114,8 +114,7 @@ export class VariantText {
 export async function chatOf(folder: Folder): Promise<VariantInfo['chat']> {
   if (!folder.open('tokenizer.json')) return 'none';
   const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
-  const templateFile = await textOf(folder, 'chat_template.jinja', MAX_TEMPLATE_BYTES);
-  const template = orError(() => loadChat(configJson(), templateFile()));
+  const template = orError(await chatOfFiles(folder, configJson));
   if (template instanceof EspalierError) return { error: template.message };
   return template ? 'ok' : 'none';
 }
@@ -138,19 +137,6 @@ function orError<T>(make: () => T): T | EspalierError {
     if (error instanceof EspalierError) return error;
     const { message, detail } = toReport(error);
     return new EspalierError('tokenizer', message, 'Use token ids instead of text.', detail);
-  }
-}
-
-/** A text of the folder; one that is too long to be read is an error of whoever needs it. */
-async function textOf(folder: Folder, path: string, max: number): Promise<() => string | null> {
-  try {
-    const text = await readText(folder, path, max, 'tokenizer');
-    return () => text;
-  } catch (error) {
-    if (toReport(error).code !== 'tokenizer') throw error;
-    return () => {
-      throw error;
-    };
   }
 }
 

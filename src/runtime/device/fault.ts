@@ -62,7 +62,10 @@ const OUT_OF_MEMORY = [
 const NO_KERNEL = [
   /NOT_IMPLEMENTED|Could not find an implementation/i,
   /not a registered function|No Op registered|no kernel/i,
+  /not (yet )?(implemented|supported)|does not support|Unsupported/i,
 ];
+/** A kernel that refuses attributes when it is made; ONNX Runtime says so with a general code. */
+const KERNEL_MADE = /::(\w+)\(const OpKernelInfo ?&\)(?: \[[^\]]*\])? (.*)/s;
 
 /** What a failed create or run means. `doing` completes "while ...". */
 export function fault(error: unknown, doing: string): EspalierError {
@@ -71,23 +74,42 @@ export function fault(error: unknown, doing: string): EspalierError {
   if (OUT_OF_MEMORY.some((pattern) => pattern.test(text)))
     return new EspalierError('out-of-memory', `Memory ran out while ${doing}.`, MEMORY_HINT, text);
   if (/device (is |was )?lost|DeviceLost|destroyed device/i.test(text)) return deviceLost(text);
-  if (NO_KERNEL.some((pattern) => pattern.test(text)))
+  const made = KERNEL_MADE.exec(text);
+  if (made || NO_KERNEL.some((pattern) => pattern.test(text)))
     return new EspalierError(
       'unsupported-op',
-      `This device has no kernel for ${operator(text)} (while ${doing}).`,
-      'Try the other device: WebGPU or the CPU (wasm).',
+      `This device has no kernel for ${operator(text)} (while ${doing})${reason(made?.[2])}.`,
+      'Try the other device, WebGPU or the CPU (wasm). Pruning needs neither.',
       text,
     );
+  const running = RUNNING.exec(text)?.[1];
   return new EspalierError(
     'bug',
-    `ONNX Runtime failed while ${doing}.`,
+    `ONNX Runtime failed while ${doing}${running ? `, at the operator ${running}` : ''}.`,
     'Try the other device; if it fails there too, please report the detail.',
     text,
   );
 }
 
+/** What ONNX Runtime says of the node that failed while a graph ran. */
+const RUNNING = /while running (\w+) node/;
+
+/** The end of what a kernel says, without the condition that it tested. */
+function reason(said: string | undefined): string {
+  const sentence = said
+    ?.replace(/^.* was false\.\s*/s, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/\.$/, '');
+  return sentence ? `: ${sentence}` : '';
+}
+
 function operator(text: string): string {
+  // Kernels are made in classes named after their operator, or in a common base of several.
+  const base = KERNEL_MADE.exec(text)?.[1];
   const name =
+    RUNNING.exec(text)?.[1] ??
+    base?.replace(/(Base)?(CPU|Cpu)$/, '').replace(/Base$/, '') ??
     /implementation for ([\w.]+\(\d+\))/.exec(text)?.[1] ??
     /([\w.]+:\w+)\(-?\d+\) is not a registered/.exec(text)?.[1] ??
     /No Op registered for (\w+)/.exec(text)?.[1];

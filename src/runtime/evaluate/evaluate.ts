@@ -3,6 +3,7 @@
 
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Unit } from '../../units.ts';
+import { whyNoNumbers } from '../pass/notFinite.ts';
 import { remainderOf } from '../pass/schedule.ts';
 import type { ScoringContext } from '../pass/scoringContext.ts';
 import type { Stage } from '../weights/stages.ts';
@@ -83,7 +84,13 @@ export async function evaluate(
     reporter.last(tally.segments);
     throw error;
   }
-  return result(true);
+  const final = result(true);
+  const bad = tally.notFinite;
+  if (bad.length === 0) return final;
+  const so = 'nothing can be compared with it';
+  const means = segments.map((_, k) => (bad.includes(k) ? Number.NaN : 0));
+  const why = await whyNoNumbers(context, segments, means, so, signal);
+  return { ...final, warnings: [why, ...final.warnings] };
 }
 
 /**

@@ -51,6 +51,11 @@ export class Tally {
     return this.original.length;
   }
 
+  /** Segments of which the original's NLL is not finite. */
+  get notFinite(): number[] {
+    return [...this.original.keys()].filter((k) => !Number.isFinite(this.original[k]));
+  }
+
   /** Positions [from, from + n) of a segment, of length - 1 in all. */
   add(segment: number, from: number, { nll, plan }: PositionValues): void {
     const first = this.length - 1 - (this.predicts[segment] ?? 0);
@@ -77,14 +82,16 @@ export class Tally {
     const resamples = final
       ? RESAMPLES
       : Math.min(RESAMPLES, Math.max(FEWEST_RESAMPLES, Math.floor(PARTIAL_DRAWS / segments)));
+    // What does not give numbers agrees with nothing.
+    const compares = withPlan && this.notFinite.length === 0;
     return {
       segments,
       predicted,
       original: side(this.original, predicted, resamples),
       plan: withPlan ? side(this.plan, predicted, resamples) : null,
-      top1Agreement: withPlan ? this.agreed / predicted : null,
+      top1Agreement: compares ? this.agreed / predicted : null,
       // Rounding may leave equal distributions slightly below zero.
-      klDivergence: withPlan ? Math.max(0, this.kl / predicted) : null,
+      klDivergence: compares ? Math.max(0, this.kl / predicted) : null,
     };
   }
 }

@@ -8,6 +8,7 @@ import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import type { Compiled, DeviceTensor, Engine, Feed } from '../device/engine.ts';
 import { byteSize, count, type HostTensor, toFloat32 } from '../device/host.ts';
 import { type HeadSlice, headSlices } from '../weights/headSlices.ts';
+import { sidePrograms } from '../weights/stages.ts';
 import { WeightStore } from '../weights/store.ts';
 import type { Chunk } from '../weights/windows.ts';
 import { InputValues } from './inputValues.ts';
@@ -50,14 +51,15 @@ export class Chain {
 
   /** Compiles every distinct program. @throws EspalierError from the engine. */
   async compile(options: PrepareOptions = {}): Promise<void> {
-    const { embed, side, blocks, head } = this.programs;
+    const { embed, blocks, head } = this.programs;
     const distinct = new Map(
       [embed, ...blocks, head].map((bound) => [bound.program.id, bound.program]),
     );
-    const total = distinct.size + (side ? 1 : 0);
+    const sides = sidePrograms(this.programs);
+    const total = distinct.size + sides.length;
     let done = 0;
-    if (side) {
-      this.compiled.set(side.program.id, await this.engine.compile(side.program, { cpu: true }));
+    for (const { program } of sides) {
+      this.compiled.set(program.id, await this.engine.compile(program, { cpu: true }));
       options.onProgram?.(++done, total);
     }
     for (const program of distinct.values()) {
@@ -157,12 +159,12 @@ export class Chain {
     states: readonly DeviceTensor[],
   ): Promise<Float32Array[][]> {
     const { rows, length } = slice.chunk;
-    const { hiddenSize } = this.programs;
+    const { stateSize } = this.programs;
     const whole = slice.chunk === chunk;
-    const start = (slice.row * chunk.length + slice.from) * hiddenSize;
+    const start = (slice.row * chunk.length + slice.from) * stateSize;
     const inputs = whole
       ? states
-      : states.map((state) => this.engine.slice(state, start, [rows, length, hiddenSize]));
+      : states.map((state) => this.engine.slice(state, start, [rows, length, stateSize]));
     try {
       const { host } = await this.engine.run(
         this.session(bound),
@@ -181,7 +183,7 @@ export class Chain {
    */
   zeroState(length: number, rows = 1): { state: DeviceTensor; free(): void } {
     const type = this.programs.residualType;
-    const dims = [rows, length, this.programs.hiddenSize];
+    const dims = [rows, length, this.programs.stateSize];
     const buffer = this.engine.allocate(byteSize(type, dims), 'hidden', 'warm-up state');
     buffer.write(0, new Uint8Array(byteSize(type, dims)));
     return { state: buffer.view(type, dims), free: () => buffer.free() };
@@ -219,7 +221,7 @@ export class Chain {
   ): Promise<DeviceTensor> {
     const output = bound.program.outputs.find((o) => o.target.kind === 'residual');
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
-    const dims = [chunk.rows, chunk.length, this.programs.hiddenSize];
+    const dims = [chunk.rows, chunk.length, this.programs.stateSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
     const { device } = await this.engine.run(
       this.session(bound),

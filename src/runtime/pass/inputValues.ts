@@ -14,17 +14,22 @@ import type { Chunk } from '../weights/windows.ts';
 /** Side values of one run shape. */
 interface Sides {
   values: Map<string, Feed>;
+  bytes: number;
   free(): void;
 }
 
 /** Runs the side program on a chunk: its outputs by name. */
 type RunSide = (side: BoundProgram, chunk: Chunk) => Promise<ReadonlyMap<string, HostTensor>>;
 
+/** Side values of tokens that are kept; beyond it they are computed again. */
+const TOKEN_SIDE_BYTES = 256 * 2 ** 20;
+
 export class InputValues {
   private readonly programs: ScorePrograms;
   private readonly engine: Engine;
   private readonly runSide: RunSide;
   private readonly sides = new Map<string, Promise<Sides>>();
+  private readonly tokenSides: { chunk: Chunk; sides: Promise<Sides> }[] = [];
   private readonly constants = new Map<string, HostTensor>();
 
   constructor(programs: ScorePrograms, engine: Engine, runSide: RunSide) {
@@ -35,17 +40,33 @@ export class InputValues {
 
   /** Frees the side values of all shapes. */
   async freeSides(): Promise<void> {
-    const all = [...this.sides.values()];
+    const all = [...this.sides.values(), ...this.tokenSides.map(({ sides }) => sides)];
     this.sides.clear();
+    this.tokenSides.length = 0;
     for (const pending of all) (await pending.catch(() => null))?.free();
   }
 
   /** Side values by the name of the graph value. */
   async sideValues(chunk: Chunk): Promise<ReadonlyMap<string, Feed>> {
     const key = `${chunk.rows}x${chunk.length}`;
-    const known = this.sides.get(key) ?? this.computeSides(chunk);
+    const known = this.sides.get(key) ?? this.computeSides(this.programs.side, chunk);
     this.sides.set(key, known);
-    return (await known).values;
+    const { values } = await known;
+    if (!this.programs.tokenSide) return values;
+    return new Map([...values, ...(await this.ofTokens(this.programs.tokenSide, chunk))]);
+  }
+
+  /** Side values of these very tokens; the oldest make room for new ones. */
+  private async ofTokens(program: BoundProgram, chunk: Chunk): Promise<Sides['values']> {
+    let entry = this.tokenSides.find((known) => sameTokens(known.chunk, chunk));
+    if (!entry) {
+      entry = { chunk, sides: this.computeSides(program, chunk) };
+      this.tokenSides.push(entry);
+      const { bytes } = await entry.sides;
+      const most = Math.max(1, Math.floor(TOKEN_SIDE_BYTES / Math.max(1, bytes)));
+      while (this.tokenSides.length > most) (await this.tokenSides.shift()?.sides)?.free();
+    }
+    return (await entry.sides).values;
   }
 
   /** The value of an input that follows from the chunk alone; null for inputs of other kinds. */
@@ -90,8 +111,8 @@ export class InputValues {
    * Mask, positions, rotary tables: computed on the CPU provider (a GPU's sin and cos may be off by
    * 2e-4), floats then moved to the device.
    */
-  private async computeSides(chunk: Chunk): Promise<Sides> {
-    const side = this.programs.side;
+  private async computeSides(side: BoundProgram | null, chunk: Chunk): Promise<Sides> {
+    let bytes = 0;
     const values = new Map<string, Feed>();
     const owned: { free(): void }[] = [];
     if (side) {
@@ -100,9 +121,10 @@ export class InputValues {
         const tensor = host.get(output.name);
         if (output.target.kind !== 'side' || !tensor) continue;
         values.set(output.target.value, this.toDevice(tensor, owned));
+        bytes += tensor.data.byteLength;
       }
     }
-    return { values, free: () => owned.forEach((buffer) => void buffer.free()) };
+    return { values, bytes, free: () => owned.forEach((buffer) => void buffer.free()) };
   }
 
   private toDevice(tensor: HostTensor, owned: { free(): void }[]): Feed {
@@ -130,4 +152,11 @@ export class InputValues {
     this.constants.set(key, tensor);
     return tensor;
   }
+}
+
+function sameTokens(a: Chunk, b: Chunk): boolean {
+  return (
+    a === b ||
+    (a.rows === b.rows && a.length === b.length && a.ids.every((id, at) => id === b.ids[at]))
+  );
 }

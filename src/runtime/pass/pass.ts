@@ -56,15 +56,18 @@ export class Pass {
   }
 
   /**
-   * Passes the values of each chunk to `use`, (B, S, C) float32 on the host; they are valid until
-   * the next chunk only.
+   * Passes the residual stream of each chunk to `use`, (B, S, C) float32 on the host; the values
+   * are valid until the next chunk only.
    */
   async each32(
     input: HiddenStates,
     use: (chunk: Chunk, values: Float32Array) => void,
   ): Promise<void> {
-    for (const [at, chunk] of this.chunks.entries())
-      use(chunk, toFloat32(await this.chain.engine.read(input.tensors[at] as DeviceTensor)));
+    const { hiddenSize, stateSize } = this.chain.programs;
+    for (const [at, chunk] of this.chunks.entries()) {
+      const values = toFloat32(await this.chain.engine.read(input.tensors[at] as DeviceTensor));
+      use(chunk, firstColumns(values, stateSize, hiddenSize));
+    }
   }
 
   /**
@@ -84,19 +87,19 @@ export class Pass {
 
   /** The inverse of `read`. @throws EspalierError `out-of-memory`. */
   restore(windows: WindowBytes): HiddenStates {
-    const { hiddenSize, residualType } = this.chain.programs;
+    const { stateSize, residualType } = this.chain.programs;
     const buffers: { free(): void }[] = [];
     const free = (): void => buffers.forEach((buffer) => void buffer.free());
     try {
       const tensors = this.chunks.map((chunk) => {
-        const dims = [chunk.rows, chunk.length, hiddenSize];
+        const dims = [chunk.rows, chunk.length, stateSize];
         const buffer = this.chain.engine.allocate(
           byteSize(residualType, dims),
           'hidden',
           'hidden state',
         );
         buffers.push(buffer);
-        const size = byteSize(residualType, [chunk.length, hiddenSize]);
+        const size = byteSize(residualType, [chunk.length, stateSize]);
         for (const [row, window] of chunk.windows.entries())
           buffer.write(row * size, new Uint8Array(windows[window] ?? []));
         return buffer.view(residualType, dims);
@@ -155,4 +158,14 @@ export class Pass {
     await untilAborted(this.gate.wait(), this.signal);
     this.heldMs += performance.now() - start;
   }
+}
+
+/** The first `width` of every `from` values: the residual stream without what is carried along. */
+function firstColumns(values: Float32Array, from: number, width: number): Float32Array {
+  if (from === width) return values;
+  const rows = values.length / from;
+  const out = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++)
+    out.set(values.subarray(row * from, row * from + width), row * width);
+  return out;
 }

@@ -232,6 +232,30 @@ test.each([
     'unsupported-op',
     /Sign\(13\)/,
   ],
+  [
+    '/s/contrib_ops/cpu/moe/moe_base_cpu.h:46 onnxruntime::contrib::MoEBaseCPU::MoEBaseCPU(' +
+      'const OpKernelInfo &) Unsupported MoE activation type: geglu',
+    'unsupported-op',
+    /no kernel for MoE \(while compiling x\): Unsupported MoE activation type: geglu\.$/,
+  ],
+  [
+    'causal_conv_with_state.cc:57 onnxruntime::contrib::CausalConvWithState<float>::' +
+      'CausalConvWithState(const OpKernelInfo &) [T = float] info.Get("state_window") == 0 was ' +
+      'false. CPU CausalConvWithState does not support state_window > 0 (CUDA EP only)',
+    'unsupported-op',
+    /no kernel for CausalConvWithState \(while compiling x\): CPU CausalConvWithState does not/,
+  ],
+  [
+    'Non-zero status code returned while running MoE node. Name:"n" Status Message: FC3 is not ' +
+      'implemented for CPU MoE.',
+    'unsupported-op',
+    /no kernel for MoE/,
+  ],
+  [
+    'Non-zero status code returned while running MatMul node. Status Message: shapes differ',
+    'bug',
+    /failed while compiling x, at the operator MatMul\./,
+  ],
   ['something else', 'bug', /failed while compiling x/],
 ])('the runtime saying "%s" becomes %s', (text, code, message) => {
   const error = fault(new Error(text), 'compiling x');

@@ -1,6 +1,6 @@
 // The order in which leave-one-out runs blocks, sublayers and heads: pure, without tensors.
 
-import { blockOf, sublayerUnit, type Unit } from '../../units.ts';
+import { blockOf, type SublayerUnit, sublayerUnit, type Unit } from '../../units.ts';
 import type { Stage } from '../weights/stages.ts';
 
 /** Whose hidden states a step reads: the original's, or those of the ablation of a unit. */
@@ -63,18 +63,18 @@ export function blockCandidates(
   );
 }
 
-/** Leaving out the attention, then the feed-forward, of each whole block that is `divisible`. */
+/** Leaving out the attention, then the feed-forward, of each whole block, where `removable`. */
 export function sublayerCandidates(
   sequence: readonly Unit[],
-  divisible: (block: number) => boolean,
+  removable: (unit: SublayerUnit) => boolean,
 ): Candidate[] {
   return sequence.flatMap((block, at) => {
-    if (typeof block !== 'number' || !divisible(block)) return [];
+    if (typeof block !== 'number') return [];
     const [attn, ffn] = [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')];
     return [
       { unit: attn, at, rest: [ffn] },
       { unit: ffn, at, rest: [attn] },
-    ];
+    ].filter(({ unit }) => removable(unit));
   });
 }
 

@@ -2,7 +2,7 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError, toReport } from '../../errors.ts';
-import { sublayerUnit, type Unit } from '../../units.ts';
+import { otherSublayer, type SublayerUnit, type Unit } from '../../units.ts';
 import { byteSize } from '../device/host.ts';
 import { type MemoryPlan, planMemory } from '../weights/memory.ts';
 import { allPrograms, type Stage, stagesOf, weightBytes } from '../weights/stages.ts';
@@ -99,20 +99,19 @@ export class ScoringContext {
   }
 
   /**
-   * Compiles the sublayers of the blocks that are `divisible`, and runs one of each class once
-   * where the weights are on the device; after `prepare`.
+   * Compiles what is left without each of these sublayers, and runs one of each class once where
+   * the weights are on the device; after `prepare`.
    */
   async prepareSublayers(
-    divisible: readonly boolean[],
+    removable: readonly SublayerUnit[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { chain, plan, windows } = this;
     const distinct = new Map<string, Unit>();
-    for (const [block, own] of divisible.entries())
-      for (const unit of own ? [sublayerUnit(block, 'attn'), sublayerUnit(block, 'ffn')] : []) {
-        const { id } = chain.boundOf(unit).program;
-        if (!distinct.has(id)) distinct.set(id, unit);
-      }
+    for (const unit of removable.map(otherSublayer)) {
+      const { id } = chain.boundOf(unit).program;
+      if (!distinct.has(id)) distinct.set(id, unit);
+    }
     const units = [...distinct.values()];
     const late = units.map((unit) => chain.boundOf(unit));
     await chain.compileLate(late, signal);
@@ -163,8 +162,8 @@ export class ScoringContext {
 
   /** Bytes of the hidden state of each window. */
   stateBytes(): number[] {
-    const { residualType, hiddenSize } = this.chain.programs;
-    return this.windows.map((window) => byteSize(residualType, [window.length, hiddenSize]));
+    const { residualType, stateSize } = this.chain.programs;
+    return this.windows.map((window) => byteSize(residualType, [window.length, stateSize]));
   }
 
   async dispose(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { untilAborted } from '../../async.ts';
 import { isCancelled, toReport } from '../../errors.ts';
-import { boundOf, type Stage, stagesOf } from '../weights/stages.ts';
+import { boundOf, type Stage, sidePrograms, stagesOf } from '../weights/stages.ts';
 import type { Chain, PrepareOptions } from './chain.ts';
 
 export interface Residency {
@@ -43,7 +43,7 @@ export class StageLoader {
   async loadPinned(options: PrepareOptions): Promise<void> {
     const { programs, weights, engine } = this.chain;
     try {
-      if (programs.side) await weights.load([programs.side], { ...options, cpu: true });
+      await weights.load(sidePrograms(programs), { ...options, cpu: true });
       if (this.resident) {
         await weights.load([programs.embed, programs.head], options);
         for (const block of programs.blocks) await weights.load([block], options);
@@ -131,6 +131,6 @@ export class StageLoader {
     // Sublayers that ran hold the same buffers.
     const pair =
       typeof stage === 'number' && this.chain.ranSublayers ? programs.sublayers?.[stage] : null;
-    if (pair) weights.release([pair.attn, pair.ffn]);
+    if (pair) weights.release([pair.attn, pair.ffn].filter((bound) => bound !== null));
   }
 }

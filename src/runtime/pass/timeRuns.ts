@@ -172,17 +172,20 @@ const own = <P extends BoundProgram | null>(bound: P): P =>
 
 /** The programs with a single block. Named one by one: others are made when they are read. */
 function only(programs: ScorePrograms, at: number): ScorePrograms {
-  const { embed, side, head, blocks, headByPosition, residualType, hiddenSize } = programs;
-  const { vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } = programs;
+  const { embed, side, tokenSide, head, blocks, headByPosition, residualType } = programs;
+  const { hiddenSize, stateSize, vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } =
+    programs;
   return {
     embed: own(embed),
     side: own(side),
+    tokenSide: own(tokenSide),
     blocks: blocks.slice(at, at + 1).map(own),
     head: own(head),
     compare: head,
     headByPosition,
     residualType,
     hiddenSize,
+    stateSize,
     vocabSize,
     staticPast,
     wasmOnly,

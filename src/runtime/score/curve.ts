@@ -1,6 +1,7 @@
 // The importance curves over blocks and over sublayers, with their events.
 
-import { measureWindows } from '../../analysis/perplexity.ts';
+import { hasFiniteStates } from '../../analysis/criteriaTable.ts';
+import { hasNumbers, measureWindows } from '../../analysis/perplexity.ts';
 import { removalOrder } from '../../analysis/ranking.ts';
 import type { HiddenCriteria } from '../../contract/criteria.ts';
 import type { Progress } from '../../contract/progress.ts';
@@ -17,6 +18,7 @@ import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { CheckpointWriter } from '../checkpoint/writer.ts';
 import { HiddenAccumulator } from '../criteria/influence.ts';
 import type { StatesByCut } from '../pass/hidden.ts';
+import { whyNoNumbers, whyNoStates } from '../pass/notFinite.ts';
 import {
   type Ablation,
   blockCandidates,
@@ -32,8 +34,13 @@ import { blockScore, sublayerScore, WindowResults } from './measures.ts';
 export interface Curve {
   baseline: Measure;
   blocks: BlockScore[];
-  /** Block indices, least important first; refused blocks are left out. */
+  /**
+   * Block indices, least important first; refused blocks are left out. Empty where the baseline is
+   * not finite.
+   */
   order: number[];
+  /** Why the baseline or the hidden states are not finite, in a sentence; absent when they are. */
+  warnings?: string[];
   /** Absent where a resumed run had lost some of the states. */
   hidden?: HiddenCriteria;
   /** The runs alone: their seconds, and the block evaluations of all windows among them. */
@@ -48,8 +55,10 @@ export interface SublayersCurve {
   baseline: Measure;
   /** By block, attention first; blocks whose sublayers cannot be separated are missing. */
   parts: SublayerScore[];
-  /** Least important first. */
+  /** Least important first; empty where the baseline is not finite. */
   order: SublayerUnit[];
+  /** As those of `Curve`. */
+  warnings?: string[];
   seconds: number;
   costRatio: number | null;
 }
@@ -101,20 +110,41 @@ export async function measureCurve(
   return {
     baseline,
     blocks,
-    order: removalOrder(blocks),
+    order: hasNumbers(baseline) ? removalOrder(blocks) : [],
+    ...(await warningsOf(job, baseline, found.hidden)),
     pass: { seconds: found.seconds, blockRuns: found.blockRuns },
     costRatio: ratio(found),
     ...(found.hidden ? { hidden: found.hidden } : {}),
   };
 }
 
+/** What makes a curve worthless: numbers of the intact model that are none. */
+async function warningsOf(
+  { context, signal }: CurveJob,
+  { nll, nllPerWindow }: Measure,
+  hidden: HiddenCriteria | null,
+): Promise<{ warnings?: string[] }> {
+  const { windows } = context;
+  let why: string | null = null;
+  if (!hasNumbers({ nll }))
+    why = await whyNoNumbers(context, windows, nllPerWindow, 'the order means nothing', signal);
+  else if (hidden && !hasFiniteStates(hidden))
+    why = await whyNoStates(context, windows, NO_HIDDEN, signal);
+  return why === null ? {} : { warnings: [why] };
+}
+
+/** What follows from hidden states that are not finite. */
+export const NO_HIDDEN = 'Block Influence and angular distance rank nothing';
+
 /**
- * The curve over the 2N sublayers. `known` = the baseline of a curve on the same windows.
+ * The curve over the sublayers that are `removable` alone, 2N at most. `known` = the baseline of a
+ * curve on the same windows.
  * @throws EspalierError as `measureCurve`.
  */
 export async function measureSublayers(
   job: CurveJob,
-  divisible: readonly boolean[],
+  numBlocks: number,
+  removable: readonly SublayerUnit[],
   known: Measure | null,
   onEvent: (event: SublayersEvent) => void,
 ): Promise<Omit<SublayersCurve, 'seconds'>> {
@@ -127,8 +157,8 @@ export async function measureSublayers(
       onEvent({ type: 'part', part });
     },
   );
-  const sequence = sequenceOf(divisible.length);
-  const candidates = sublayerCandidates(sequence, (block) => divisible[block] ?? false);
+  const sequence = sequenceOf(numBlocks);
+  const candidates = sublayerCandidates(sequence, (unit) => removable.includes(unit));
   const base = await leaveOutJob(job, sequence, points);
   if (known) base.results.add('original', 0, known.nllPerWindow);
   const found = await leaveOut({
@@ -141,10 +171,12 @@ export async function measureSublayers(
   });
   const rank = new Map(candidates.map(({ unit }, k) => [unit, k]));
   parts.sort((a, b) => (rank.get(a.unit) ?? 0) - (rank.get(b.unit) ?? 0));
-  const order = [...parts]
+  const baseline = points.baseline();
+  const order = [...(hasNumbers(baseline) ? parts : [])]
     .sort((a, b) => (a.nll === b.nll ? 0 : a.nll - b.nll))
     .map(({ unit }) => unit);
-  return { baseline: points.baseline(), parts, order, costRatio: ratio(found) };
+  const warnings = await warningsOf(job, baseline, null);
+  return { baseline, parts, order, ...warnings, costRatio: ratio(found) };
 }
 
 /**

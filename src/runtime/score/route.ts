@@ -4,6 +4,7 @@
 import type { DeviceKind, SelfTest } from '../../contract/device.ts';
 import { EspalierError } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { kernelObstacle } from '../../model/programs/kernels.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import type { Engine } from '../device/engine.ts';
 import type { OrtLoader } from '../device/ort.ts';
@@ -66,6 +67,11 @@ export async function openRouted(
     return onWasm(selfTest);
   }
   const routes = routesOf(selfTest.checks);
+  const lacking = kernelObstacle(opened.structure.graph, 'webgpu');
+  if (lacking !== null) {
+    notes.push(`${lacking} Scoring runs on the CPU (wasm).`);
+    return onWasm(selfTest);
+  }
   const { wasmOnly, rowsInteract } = makeScorePrograms(opened, { device: 'webgpu' });
   if (wasmOnly && !routes.softcap) {
     notes.push(`${wasmOnly} Scoring runs on the CPU (wasm).`);

@@ -15,6 +15,7 @@ import type { ScorePrograms } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import { fitted } from '../../model/programs/widen.ts';
 import { missingBlock, unitsObstacle } from '../../model/structure/removable.ts';
+import { lendersOf } from '../../model/structure/removeCaches.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
@@ -24,6 +25,7 @@ import { createLock } from '../device/ort.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
+import { findNotFinite, type NotFinite, whyNoStates } from '../pass/notFinite.ts';
 import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { searchHooks } from '../search/hooks.ts';
@@ -43,6 +45,7 @@ import {
 } from './curve.ts';
 import { KnownMeasures } from './knownMeasures.ts';
 import { nllPerToken, nllPerWindow } from './planMeasure.ts';
+import { removableBlocks, removableSublayers } from './removableUnits.ts';
 import { SessionStates } from './sessionStates.ts';
 
 export type { Curve, SublayersCurve } from './curve.ts';
@@ -74,23 +77,29 @@ export class ScoreSession {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
   private readonly unremovable: readonly (string | null)[];
+  private readonly borrowers: readonly (readonly number[])[];
   private budget: number;
   private readonly context: ScoringContext;
   private readonly exclusive = createLock();
   private readonly states = new SessionStates();
   private readonly known = new KnownMeasures();
 
-  /** @param unremovable per block, why it cannot be left out, or null. */
+  /**
+   * @param unremovable per block, why it cannot be left out, or null.
+   * @param borrowers per block, those without which it cannot be left out: they read its cache.
+   */
   constructor(
     programs: ScorePrograms,
     folder: Folder,
     unremovable: readonly (string | null)[],
+    borrowers: readonly (readonly number[])[],
     engine: Engine,
     options: SessionOptions = {},
   ) {
     this.programs = programs;
     this.engine = engine;
     this.unremovable = unremovable;
+    this.borrowers = borrowers;
     this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
     this.context = new ScoringContext(new Chain(programs, folder, engine), this.budget);
     this.context.forceStreaming = options.streamed ?? false;
@@ -104,7 +113,8 @@ export class ScoreSession {
   static open(opened: OpenedModel, engine: Engine, options: SessionOptions = {}): ScoreSession {
     const programs = fitted(makeScorePrograms(opened, { device: engine.kind }), engine.float16);
     const unremovable = opened.structure.blocks.map((block) => block.unremovable);
-    return new ScoreSession(programs, opened.folder, unremovable, engine, options);
+    const borrowers = lendersOf(opened.structure).map((block) => block.borrowers);
+    return new ScoreSession(programs, opened.folder, unremovable, borrowers, engine, options);
   }
 
   /** Peak bytes of scoring `windows` windows of `length` tokens. */
@@ -165,10 +175,8 @@ export class ScoreSession {
     onEvent: (event: SublayersEvent) => void,
     store?: CheckpointStore,
   ): Promise<SublayersCurve> {
-    const divisible = this.unremovable.map(
-      (reason, block) => reason === null && Boolean(this.programs.sublayers?.[block]),
-    );
-    if (!divisible.includes(true))
+    const removable = removableSublayers(this.unremovable, this.programs);
+    if (removable.length === 0)
       return Promise.reject(
         new EspalierError(
           'bad-input',
@@ -178,9 +186,10 @@ export class ScoreSession {
       );
     return this.job('parts', windows, { signal, onEvent, store }, async (job) => {
       this.states.plans.clear();
-      await this.context.prepareSublayers(divisible, signal);
+      await this.context.prepareSublayers(removable, signal);
       const baseline = this.known.curve?.baseline ?? null;
-      const sublayers = await measureSublayers(job, divisible, baseline, onEvent);
+      const numBlocks = this.unremovable.length;
+      const sublayers = await measureSublayers(job, numBlocks, removable, baseline, onEvent);
       this.known.sublayers = sublayers;
       return sublayers;
     });
@@ -201,6 +210,25 @@ export class ScoreSession {
       const job = await this.prepare('criteria', { signal, onProgress });
       return measureHidden(job, this.programs.blocks.length, onProgress);
     });
+  }
+
+  /**
+   * Where the intact model stops giving numbers on one window; null when it does not. Windows and
+   * states of the session stay. @throws EspalierError as `nllPerToken`
+   */
+  notFinite(window: readonly number[], signal?: AbortSignal): Promise<NotFinite | null> {
+    return this.exclusive(async () => {
+      const found = await findNotFinite(this.context, window, signal);
+      return found.stage === null && found.nll === null ? null : found;
+    });
+  }
+
+  /**
+   * Why hidden states are not finite on these windows, and what follows (`so`), in a sentence; null
+   * when they are. Runs each of them. @throws EspalierError as `nllPerToken`
+   */
+  whyNoStates(windows: Windows, so: string, signal?: AbortSignal): Promise<string | null> {
+    return this.exclusive(() => whyNoStates(this.context, windows, so, signal));
   }
 
   /**
@@ -227,9 +255,9 @@ export class ScoreSession {
       const states = job.plan.keepOriginal ? this.states.upTo(first) : new Map();
       if (!job.plan.keepPlans) this.states.drop();
       const { curve } = this.known;
-      const { unremovable } = this;
+      const { unremovable, borrowers } = this;
       return searchIteratively(
-        { ...request, ...rest, start, states, gate, unremovable, curve },
+        { ...request, ...rest, start, states, gate, unremovable, borrowers, curve },
         searchHooks(this.device, onEvent),
       );
     });
@@ -360,10 +388,7 @@ export class ScoreSession {
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
     const units = sortUnits(removed);
-    const blocks = this.unremovable.map((unremovable, block) => ({
-      unremovable,
-      hasSublayers: Boolean(this.programs.sublayers?.[block]),
-    }));
+    const blocks = removableBlocks(this.unremovable, this.programs, this.borrowers);
     const wrong = unitsObstacle(blocks, units);
     if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
     return units;

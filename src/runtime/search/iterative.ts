@@ -1,14 +1,16 @@
 // Iterative PPL (SLEB): leave-one-out over the remaining blocks, the best one is removed, and
 // again.
 
-import { measureWindows } from '../../analysis/perplexity.ts';
+import { hasNumbers, measureWindows } from '../../analysis/perplexity.ts';
 import type { BlockScore, Measure } from '../../contract/score.ts';
 import type { SearchParameters, SearchResult, SearchStep } from '../../contract/search.ts';
-import { blockOf, sortUnits, type Unit } from '../../units.ts';
+import { EspalierError } from '../../errors.ts';
+import { blockOf, formatUnits, sortUnits, type Unit } from '../../units.ts';
 import { readLeaveOutBody } from '../checkpoint/body.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointWriter } from '../checkpoint/writer.ts';
 import { dropState, type StatesByCut } from '../pass/hidden.ts';
+import { whyNoNumbers } from '../pass/notFinite.ts';
 import type { Gate } from '../pass/pass.ts';
 import { RunTimer } from '../pass/runTimer.ts';
 import { blockCandidates, type Candidate, sequenceOf } from '../pass/schedule.ts';
@@ -36,6 +38,8 @@ export interface SearchJob extends SearchParameters {
   plan: MemoryPlan;
   /** Per block, why it cannot be left out, or null. */
   unremovable: readonly (string | null)[];
+  /** Per block, those that read its cache: once all of them are gone it can be left out. */
+  borrowers: readonly (readonly number[])[];
   /**
    * A curve on the same windows: its baseline and, when nothing was removed before, its blocks are
    * the first step.
@@ -48,7 +52,10 @@ export interface SearchJob extends SearchParameters {
   gate: Gate | undefined;
 }
 
-/** Runs the steps. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`. */
+/**
+ * Runs the steps. @throws EspalierError `cancelled`, `device-lost`, `out-of-memory`; `bad-input`
+ * where the model that it starts from gives no numbers.
+ */
 export async function searchIteratively(
   job: SearchJob,
   hooks: SearchHooks,
@@ -92,6 +99,7 @@ class Search {
       this.steps.push(...saved.steps);
     }
     this.announceStart();
+    await this.checkBaseline();
     let stoppedBy: SearchOutcome['stoppedBy'] | null = null;
     while (stoppedBy === null) {
       stoppedBy = this.steps.length >= job.count ? 'count' : await this.step(inner);
@@ -143,6 +151,7 @@ class Search {
         { sequence, candidates, baseline: this.baseline === null, results },
         inner,
       );
+    await this.checkBaseline();
     const ranked = [...found].sort(([a, x], [b, y]) => (x.nll === y.nll ? a - b : x.nll - y.nll));
     const [best] = ranked;
     if (!best) return 'locks';
@@ -163,6 +172,21 @@ class Search {
     return null;
   }
 
+  /** No step is the best of NaN. */
+  private async checkBaseline(): Promise<void> {
+    const { baseline, job } = this;
+    if (!baseline || hasNumbers(baseline)) return;
+    const { context, signal, start } = job;
+    const so = 'so no search can go on from it';
+    throw new EspalierError(
+      'bad-input',
+      start.length > 0
+        ? `The model without ${formatUnits(start)} gives no numbers, ${so}.`
+        : await whyNoNumbers(context, context.windows, baseline.nllPerWindow, so, signal),
+      'Magnitudes of the weights need no run: choose blocks by them, or by hand.',
+    );
+  }
+
   private sequence(): Unit[] {
     return sequenceOf(
       this.job.unremovable.length,
@@ -171,9 +195,15 @@ class Search {
   }
 
   private candidates(sequence: readonly Unit[]): Candidate[] {
-    const { locked, unremovable } = this.job;
+    const { locked, unremovable, borrowers } = this.job;
     if (sequence.length < 2) return [];
-    return blockCandidates(sequence, (block) => !unremovable[block] && !locked.includes(block));
+    const left = new Set(sequence.map(blockOf));
+    const isFree = (block: number): boolean => {
+      const lent = borrowers[block] ?? [];
+      const returned = lent.length > 0 && !lent.some((borrower) => left.has(borrower));
+      return returned || !unremovable[block];
+    };
+    return blockCandidates(sequence, (block) => isFree(block) && !locked.includes(block));
   }
 
   private async measureBaseline(): Promise<void> {

@@ -1,18 +1,20 @@
 // The checks of an export that need no runtime: its structure, its graph against the plan, and the
 // bytes of every tensor. Tensors may exceed the memory, so none is read whole.
 
-import { throwIfCancelled } from '../../errors.ts';
-import { exportedModel } from '../../model/export/apply.ts';
+import { isCancelled, throwIfCancelled, toReport } from '../../errors.ts';
+import { type ExportedFile, exportedFiles, filesAlong } from '../../model/export/manifest.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { withinTop } from '../../model/open/root.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import { BytesReader, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
-import type { Model, Node, Tensor } from '../../onnx/graph.ts';
-import type { ByteSource } from '../../onnx/source.ts';
+import { isRange, type Model, type Node, type Tensor } from '../../onnx/graph.ts';
+import type { ByteSource, Folder } from '../../onnx/source.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { Unit } from '../../units.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
+import { compareStreams } from './residual.ts';
 
 /** Bytes compared at a time. */
 const READ_BYTES = 4 * 2 ** 20;
@@ -31,7 +33,7 @@ export function checkStructure(exported: OpenedModel, numBlocks: number): Outcom
       `the config says ${config.layers} layers, the graph has ${withAttention.length} blocks ` +
         'with attention',
     );
-  const order = withAttention.map((block) => block.stateIndex);
+  const order = withAttention.map((block) => block.stateIndex).filter((index) => index >= 0);
   if (order.some((index, k) => k > 0 && index <= (order[k - 1] ?? 0)))
     return failed(`the caches are numbered out of order: ${order.join(', ')}`);
   const states = structure.blocks.reduce((sum, block) => sum + block.states.length, 0);
@@ -41,39 +43,86 @@ export function checkStructure(exported: OpenedModel, numBlocks: number): Outcom
   );
 }
 
-/** The model that an export of the source should contain. */
-export function plannedModel(
+/** The decoder files that an export of the source should contain. */
+export function plannedFiles(
   source: OpenedModel,
   removed: readonly Unit[],
   steps: readonly StepChoice[],
-): Model {
-  const removal = planRemoval(source.structure, removed);
-  return exportedModel(source, removal, exportSteps(removal.units, steps));
+): ExportedFile[] {
+  const { units } = planRemoval(source.structure, removed);
+  return exportedFiles(source, units, exportSteps(units, steps));
 }
 
-/** The written graph has the nodes, inputs and outputs of the planned one. */
-export function compareWithPlan(exported: OpenedModel, planned: Model): Outcome {
-  const found = exported.structure.model;
+/** Every written decoder has the nodes, inputs and outputs of the planned one. */
+export function compareWithPlan(exported: OpenedModel, planned: readonly ExportedFile[]): Outcome {
+  let nodes = 0;
+  for (const [written, wanted] of paired(exported, planned)) {
+    const difference = graphDifference(written, wanted);
+    if (difference !== null) return failed(difference);
+    nodes += wanted.graph.nodes.length;
+  }
+  const { inputs, outputs } = exported.structure.model.graph;
+  return passed(`${nodes} nodes, ${inputs.length} inputs and ${outputs.length} outputs as planned`);
+}
+
+/** Written and planned decoders; those that are missing have no nodes. */
+function paired(
+  exported: OpenedModel,
+  planned: readonly ExportedFile[],
+): (readonly [Model, Model])[] {
+  return planned.flatMap(({ path, copies }) => {
+    const file = exported.decoders.find((decoder) => decoder.path === path);
+    return copies.map((copy, k) => {
+      const written = file?.copies[k]?.model;
+      return [written ?? { ...copy, graph: { ...copy.graph, nodes: [] } }, copy] as const;
+    });
+  });
+}
+
+/** What differs between two graphs, or null. */
+function graphDifference(written: Model, planned: Model): string | null {
   const names =
-    nameDifference('input', planned.graph.inputs, found.graph.inputs) ??
-    nameDifference('output', planned.graph.outputs, found.graph.outputs);
-  if (names) return failed(names);
-  const nodes = new Map(found.graph.nodes.map((node) => [node.outputs.join('\n'), node]));
+    nameDifference('input', planned.graph.inputs, written.graph.inputs) ??
+    nameDifference('output', planned.graph.outputs, written.graph.outputs);
+  if (names) return names;
+  const nodes = new Map(written.graph.nodes.map((node) => [node.outputs.join('\n'), node]));
   for (const node of planned.graph.nodes) {
     const twin = nodes.get(node.outputs.join('\n'));
-    if (!twin) return failed(`the node that makes ${node.outputs[0]} is missing`);
+    if (!twin) return `the node that makes ${node.outputs[0]} is missing`;
     if (wiring(twin) !== wiring(node))
-      return failed(
+      return (
         `the node that makes ${node.outputs[0]} reads ${twin.inputs.join(', ')} instead of ` +
-          `${node.inputs.join(', ')}`,
+        `${node.inputs.join(', ')}`
       );
   }
   if (nodes.size !== planned.graph.nodes.length)
-    return failed(`the graph has ${nodes.size} nodes instead of ${planned.graph.nodes.length}`);
-  return passed(
-    `${nodes.size} nodes, ${planned.graph.inputs.length} inputs and ` +
-      `${planned.graph.outputs.length} outputs as planned`,
-  );
+    return `the graph has ${nodes.size} nodes instead of ${planned.graph.nodes.length}`;
+  return null;
+}
+
+/**
+ * The residual stream of every written decoder is that of the source without what the plan removes,
+ * read from both graphs anew. Steps after the removal rewrite nodes: where there are any, the graph
+ * before them is read, which the comparison with the plan holds to the written one.
+ */
+export function checkStream(
+  exported: OpenedModel,
+  source: OpenedModel,
+  removed: readonly Unit[],
+  steps: readonly StepChoice[],
+): Outcome {
+  const { units } = planRemoval(source.structure, removed);
+  const pairs = paired(exported, plannedFiles(source, units, []));
+  const copies = source.decoders.flatMap((decoder) => decoder.copies);
+  let outcome = failed('the source has no decoder');
+  for (const [k, copy] of copies.entries()) {
+    const [written, planned] = pairs[k] ?? [];
+    const model = steps.length === 0 ? written : planned;
+    if (!model) return failed(`there are ${pairs.length} decoders instead of ${copies.length}`);
+    outcome = compareStreams(copy, units, model, planRemoval(copy, units).names);
+    if (!outcome.ok) return outcome;
+  }
+  return outcome;
 }
 
 /**
@@ -83,23 +132,32 @@ export function compareWithPlan(exported: OpenedModel, planned: Model): Outcome 
  */
 export async function compareWithSource(
   exported: OpenedModel,
-  planned: Model,
+  planned: readonly ExportedFile[],
   source: OpenedModel,
   signal: AbortSignal | undefined,
   onBytes: (done: number, total: number) => void = () => {},
 ): Promise<Outcome> {
-  const originals = tensorsOf(planned);
   const [written, expected] = [new BytesReader(exported.folder), new BytesReader(source.folder)];
   const taken = new Set(
-    [...tensorsOf(source.structure.model).values()].map(({ data }) => keyOf(data)),
+    source.decoders.flatMap(({ copies }) =>
+      copies.flatMap(({ model }) => [...tensorsOf(model).values()].map(({ data }) => keyOf(data))),
+    ),
   );
+  const pairs = new Map<string, { name: string; tensor: Tensor; original: Tensor | undefined }>();
+  for (const [found, wanted] of paired(exported, planned)) {
+    const originals = tensorsOf(wanted);
+    // The branches of a merged decoder share their weights.
+    for (const [name, tensor] of tensorsOf(found))
+      pairs.set(`${name}\n${keyOf(tensor.data)}`, { name, tensor, original: originals.get(name) });
+  }
+  const along = await comparedFiles(exported, source);
   let computed = 0;
   let count = 0;
   let bytes = 0;
-  const tensors = tensorsOf(exported.structure.model);
-  const total = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
-  for (const [name, tensor] of tensors) {
-    const original = originals.get(name);
+  const total =
+    [...pairs.values()].reduce((sum, { tensor }) => sum + tensor.data.length, 0) +
+    along.reduce((sum, path) => sum + sizeOf(source.folder, path), 0);
+  for (const { name, tensor, original } of pairs.values()) {
     if (!original) return failed(`the tensor ${name} is not in the source`);
     if (original.type !== tensor.type || original.dims.join() !== tensor.dims.join())
       return failed(
@@ -109,10 +167,10 @@ export async function compareWithSource(
     const before = bytes;
     const made = !taken.has(keyOf(original.data));
     const difference = await byteDifference(
-      name,
+      `the tensor ${name}`,
       made ? COMPUTED : 'the source',
       written.open(tensor.data),
-      expected.open(original.data),
+      fromSource(() => expected.open(original.data)),
       signal,
       (done) => onBytes(before + done, total),
     );
@@ -121,13 +179,58 @@ export async function compareWithSource(
     if (made) computed += 1;
     bytes += tensor.data.length;
   }
-  const all = `${count} tensors, ${formatBytes(bytes)}`;
+  for (const path of along) {
+    const name = withinTop(source.root, path);
+    const [copy, held] = [exported.folder.open(name), source.folder.open(path)];
+    if (!copy || !held) return failed(`the export has no ${name}`);
+    const original = fromSource(() => held);
+    const before = bytes;
+    const report = (done: number): void => onBytes(before + done, total);
+    const difference = await byteDifference(path, 'the source', copy, original, signal, report);
+    if (difference) return failed(difference);
+    bytes += original.size;
+  }
+  const files = along.length > 0 ? ` and ${along.length} files beside the decoder` : '';
+  const all = `${count} tensors${files}, ${formatBytes(bytes)}`;
   return passed(
     computed === 0
       ? `${all}, all equal to the source`
       : `${all}: ${count - computed} equal to those of the source, ${computed} to ${COMPUTED}`,
   );
 }
+
+/** The source cannot be read any more, which says nothing against its export. */
+export class UnreadableSource extends Error {}
+
+/** The bytes of the source; what goes wrong while they are read is an `UnreadableSource`. */
+function fromSource(open: () => ByteSource): ByteSource {
+  const gone = (error: unknown): never => {
+    throw isCancelled(error) ? error : new UnreadableSource(toReport(error).message);
+  };
+  try {
+    const source = open();
+    return {
+      size: source.size,
+      read: (offset, length) => source.read(offset, length).catch(gone),
+    };
+  } catch (error) {
+    return gone(error);
+  }
+}
+
+/** Files that the export has as they are in the source, because the model needs them. */
+async function comparedFiles(exported: OpenedModel, source: OpenedModel): Promise<string[]> {
+  const written = new Set(
+    exported.decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
+  );
+  return (await filesAlong(source)).filter((path) => !written.has(withinTop(source.root, path)));
+}
+
+function filesOf({ graph }: Model): string[] {
+  return [...graph.initializers.values()].flatMap(({ data }) => (isRange(data) ? [data.file] : []));
+}
+
+const sizeOf = (folder: Folder, path: string): number => folder.open(path)?.size ?? 0;
 
 /** What differs between two lists of names, or null. */
 function nameDifference(
@@ -175,7 +278,10 @@ function tensorsOf(model: Model): Map<string, Tensor> {
 /** What tensors are compared with that the source does not have so. */
 const COMPUTED = 'what the export computes from the source';
 
-/** Where the bytes of a tensor first differ, or null. @param what it is compared with */
+/**
+ * Where bytes first differ, or null.
+ * @param name what they are; what: what they are compared with
+ */
 async function byteDifference(
   name: string,
   what: string,
@@ -185,15 +291,14 @@ async function byteDifference(
   onBytes: (done: number) => void,
 ): Promise<string | null> {
   const length = a.size;
-  if (length !== b.size) return `the tensor ${name} has ${length} bytes instead of ${b.size}`;
+  if (length !== b.size) return `${name} has ${length} bytes instead of ${b.size}`;
   const read = (at: number) =>
     Promise.all([a, b].map((held) => held.read(at, Math.min(READ_BYTES, length - at))));
   for (let at = 0; at < length; at += READ_BYTES) {
     throwIfCancelled(signal);
     const [left = EMPTY, right = EMPTY] = await read(at);
     const wrong = firstDifference(left, right);
-    if (wrong >= 0)
-      return `the tensor ${name} differs from ${what} at byte ${at + wrong} of ${length}`;
+    if (wrong >= 0) return `${name} differs from ${what} at byte ${at + wrong} of ${length}`;
     onBytes(at + left.length);
   }
   return null;

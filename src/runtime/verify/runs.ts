@@ -10,8 +10,9 @@ import { generateGreedily } from '../decode/greedy.ts';
 import type { GraphRunner } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
+import { sourceWords } from '../pass/notFinite.ts';
 import { ScoreSession } from '../score/session.ts';
-import { failed, type Outcome, passed } from './outcome.ts';
+import { failed, type Outcome, passed, unverified } from './outcome.ts';
 import { limitsOf, precisionOf, TOLERANCES } from './tolerances.ts';
 
 const DECODE_STEPS = 8;
@@ -33,14 +34,34 @@ export interface ExpectedNll {
   nll: ArrayLike<number> | null;
   /** Why `nll` is null, unless the form of the graph is the reason. */
   nllObstacle?: string | undefined;
+  /**
+   * Where `nll` is not finite because the source's is not either: that, as words to end a sentence
+   * ("the source itself gives NaN: …").
+   */
+  noNumbers?: string | undefined;
   /** What was done to the model after the removal: steps may ask for closer agreement. */
   steps?: readonly StepChoice[] | undefined;
 }
 
+/**
+ * `noNumbers` for the NLL that scoring found of a plan: undefined where that is finite, or the
+ * source's is. @throws EspalierError as `ScoreSession.nllPerToken`
+ */
+export async function whyNoNumbers(
+  session: ScoreSession,
+  nll: Float32Array,
+  window: readonly number[],
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  if (nll.every(Number.isFinite)) return undefined;
+  const found = await session.notFinite(window, signal);
+  return found ? sourceWords(found) : undefined;
+}
+
 /** Bytes of the graph file and of all files that its tensors lie in. */
-function graphBytes({ structure, folder, graphPath }: OpenedModel): number {
-  const files = new Set([graphPath]);
-  for (const { data } of structure.model.graph.initializers.values())
+function graphBytes({ whole, folder }: OpenedModel): number {
+  const files = new Set(whole.path === null ? [] : [whole.path]);
+  for (const { data } of whole.model.graph.initializers.values())
     if (isRange(data)) files.add(data.file);
   return [...files].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
 }
@@ -83,7 +104,7 @@ export async function compareLikelihood(
     found,
     reference,
     opened,
-    expected.steps ?? [],
+    expected,
     at ? ` (over the last token of ${at.length} prefixes)` : '',
   );
 }
@@ -102,18 +123,21 @@ export async function compareInParts(
 ): Promise<Outcome> {
   const session = ScoreSession.open(opened, engine, { streamed: true, budgetBytes });
   try {
-    return agreement(await session.nllPerToken([], window, signal), nll, opened, steps, '');
+    return agreement(await session.nllPerToken([], window, signal), nll, opened, { steps }, '');
   } finally {
     await session.dispose();
   }
 }
 
-/** Whether NLLs agree within what the precision of the graph allows, with the numbers. */
+/**
+ * Whether NLLs agree within what the precision of the graph allows, with the numbers. Tokens at
+ * which neither side has a number say nothing: then the rest must agree, and it stays unverified.
+ */
 function agreement(
   found: ArrayLike<number>,
   reference: ArrayLike<number>,
   opened: OpenedModel,
-  steps: readonly StepChoice[],
+  { steps = [], noNumbers }: Pick<ExpectedNll, 'steps' | 'noNumbers'>,
   where: string,
 ): Outcome {
   if (found.length !== reference.length)
@@ -125,20 +149,29 @@ function agreement(
   let sumFound = 0;
   let sumExpected = 0;
   let worst = 0;
+  let compared = 0;
   for (const [t, value] of Array.from(found).entries()) {
     const own = reference[t] ?? Number.NaN;
+    if (!Number.isFinite(value) && !Number.isFinite(own)) continue;
+    compared += 1;
     sumFound += value;
     sumExpected += own;
     const difference = Math.abs(value - own) / Math.max(1, Math.abs(own));
     worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
   }
-  const [mean, own] = [sumFound / found.length, sumExpected / found.length];
+  const count = found.length;
+  const none =
+    `no numbers at ${count - compared} of ${count} tokens, in scoring as in the written files: ` +
+    (noNumbers ?? 'the pruned model gives none');
+  if (compared === 0) return unverified(none);
+  const [mean, own] = [sumFound / compared, sumExpected / compared];
   const relative = Math.abs(mean - own) / Math.max(Math.abs(own), 1e-3);
   const detail =
     `NLL${where} ${mean.toFixed(6)} against ${own.toFixed(6)} here: ` +
     `${relative.toExponential(1)} relative, ${worst.toExponential(1)} at the worst token ` +
     `(limits ${limit.mean}, ${limit.token}; ${precision})`;
-  return { ok: relative <= limit.mean && worst <= limit.token, detail };
+  const ok = relative <= limit.mean && worst <= limit.token;
+  return ok && compared < count ? unverified(`${none}; elsewhere ${detail}`) : { ok, detail };
 }
 
 /** At most `count` indices from 0 to n - 1, the last one included. */
@@ -174,12 +207,16 @@ export async function compareDecoding(
     return passed(`${DECODE_STEPS} steps ran; the graph has no cache to compare with`);
   const cached = await decode(true, plain.ids);
   let worst = 0;
+  if (plain.logits.every((logits) => !logits.some(Number.isFinite)))
+    return unverified(`no logit of ${DECODE_STEPS} steps is a number: nothing to compare`);
   for (const [step, logits] of plain.logits.entries()) {
     const other = cached.logits[step] ?? new Float32Array();
     let scale = 1;
     let largest = 0;
     for (const [id, value] of logits.entries()) {
-      scale = Math.max(scale, Math.abs(value));
+      if (Number.isFinite(value)) scale = Math.max(scale, Math.abs(value));
+      // A token that is masked out has -Infinity on both sides.
+      if (other[id] === value) continue;
       const difference = Math.abs(value - (other[id] ?? Number.NaN));
       largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
     }

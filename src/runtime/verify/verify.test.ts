@@ -10,11 +10,8 @@ import { exportManifest } from '../../model/export/manifest.ts';
 import { dtypeSteps } from '../../model/export/steps.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
-import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { readModel } from '../../onnx/read.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { inFile } from '../../onnx/testing/inFile.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
@@ -23,6 +20,7 @@ import { deviceLost } from '../device/fault.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
+import { withFile, withGraph } from './testing/changedFolder.ts';
 import { type Expectation, verifyExport } from './verify.ts';
 
 const REMOVED = [2];
@@ -64,46 +62,6 @@ async function exportOf(name: string): Promise<Case> {
 
 const failed = (verification: Verification): string[] =>
   verification.checks.filter((check) => !check.ok).map((check) => check.name);
-
-/** The folder with one file's bytes changed. */
-async function withFile(
-  folder: Folder,
-  path: string,
-  change: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
-): Promise<Folder> {
-  const original = folder.open(path);
-  if (!original) throw new Error(`no ${path}`);
-  const bytes = change(await original.read(0, original.size));
-  const changed = {
-    size: bytes.length,
-    read: async (offset: number, length: number) => bytes.slice(offset, offset + length),
-  };
-  return {
-    name: folder.name,
-    files: folder.files.map((file) => (file.path === path ? { path, size: bytes.length } : file)),
-    open: (p) => (p === path ? changed : folder.open(p)),
-  };
-}
-
-/** The folder with its graph edited and written again. */
-async function withGraph(
-  folder: Folder,
-  path: string,
-  edit: (graph: Graph) => void,
-): Promise<Folder> {
-  const model = await readModel(folder, path);
-  edit(model.graph);
-  const directory = path.slice(0, path.lastIndexOf('/') + 1);
-  const bytes = encodeModel(
-    model,
-    inFile((range) => ({
-      location: range.file.slice(directory.length),
-      offset: range.offset,
-      length: range.length,
-    })),
-  );
-  return withFile(folder, path, () => bytes);
-}
 
 function rewire(graph: Graph, swap: ReadonlyMap<string, string>): void {
   for (const node of graph.nodes)

@@ -5,15 +5,22 @@ import type { ExportStep, Progress } from '../../contract/progress.ts';
 import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled, toReport } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
+import type { ExportedFile } from '../../model/export/manifest.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import type { Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
-import { type Original, originalFailsToo } from './excuse.ts';
-import { checkStructure, compareWithPlan, compareWithSource, plannedModel } from './files.ts';
+import { differsToo, excuseOf, lacksKernel, type Original } from './excuse.ts';
+import {
+  checkStream,
+  checkStructure,
+  compareWithPlan,
+  compareWithSource,
+  plannedFiles,
+  UnreadableSource,
+} from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
   compareDecoding,
@@ -45,6 +52,7 @@ const IN_PARTS = 'likelihood of one window, block by block';
 const STEPS: Readonly<Record<string, ExportStep>> = {
   structure: 'reopen',
   'graph as planned': 'graph',
+  'residual stream': 'graph',
   'bytes of every tensor': 'bytes',
   loads: 'load',
   'likelihood of one window': 'likelihood',
@@ -79,6 +87,9 @@ type Excuse = (error: unknown) => string | null | Promise<string | null>;
 /** Runs a check and records its result; false when it failed. */
 type Check = (name: string, run: () => Promise<Outcome>, excuse?: Excuse) => Promise<boolean>;
 
+const ofReading: Excuse = (error) =>
+  error instanceof UnreadableSource ? 'the source cannot be read any more: ' : ofThisMachine(error);
+
 const ofThisMachine: Excuse = (error) => (NOT_HERE.has(toReport(error).code) ? '' : null);
 
 /**
@@ -86,7 +97,8 @@ const ofThisMachine: Excuse = (error) => (NOT_HERE.has(toReport(error).code) ? '
  * where the graph has nothing to check (no caches). A graph that is too large to be run whole here
  * is run block by block: `in-parts`. One that this device cannot run (`deviceObstacle`, or the
  * original fails here for the same reason) or hold even so, or that loses the device, is
- * `unverified`. Both only when everything that could be checked passed.
+ * `unverified`, as is one whose source gives no numbers to compare with. Both only when everything
+ * that could be checked passed.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
@@ -101,7 +113,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 5;
+  const total = 6;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
@@ -121,8 +133,8 @@ export async function verifyExport(
     step = STEPS[name];
     stepStarted = performance.now();
     report(checks.length);
-    const { error, ...result } = await attempt(name, run);
-    const why = error === undefined ? null : await excuse(error);
+    const { error, excuse: known, ...result } = await attempt(name, run);
+    const why = error === undefined ? (known ?? null) : await excuse(error);
     checks.push(result);
     if (why !== null) {
       result.detail = why + result.detail;
@@ -139,25 +151,35 @@ export async function verifyExport(
   let exported: OpenedModel | null = null;
   let inParts = false;
   let noKernel = false;
-  await check('structure', async () => {
-    exported = await openModel(folder, graphPath);
-    return checkStructure(exported, expected.numBlocks);
-  });
+  await check(
+    'structure',
+    async () => {
+      exported = await openModel(folder, graphPath);
+      return checkStructure(exported, expected.numBlocks);
+    },
+    ofThisMachine,
+  );
   const opened = exported as OpenedModel | null;
   if (opened) {
     const { source } = expected;
     if (source) {
-      let planned: Model | null = null;
+      let planned: ExportedFile[] | null = null;
       await check('graph as planned', async () => {
-        planned = plannedModel(source.opened, source.removed, expected.steps ?? []);
+        planned = plannedFiles(source.opened, source.removed, expected.steps ?? []);
         return compareWithPlan(opened, planned);
       });
-      await check('bytes of every tensor', async () =>
-        planned
-          ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>
-              report(done, all, 'bytes'),
-            )
-          : failed('there is no planned graph to compare with'),
+      await check('residual stream', async () =>
+        checkStream(opened, source.opened, source.removed, expected.steps ?? []),
+      );
+      await check(
+        'bytes of every tensor',
+        async () =>
+          planned
+            ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>
+                report(done, all, 'bytes'),
+              )
+            : failed('there is no planned graph to compare with'),
+        ofReading,
       );
     }
     const neverHere = deviceObstacle(engine.kind, opened);
@@ -172,7 +194,7 @@ export async function verifyExport(
     // This includes graphs whose size was found to be too large only while they were loaded.
     const { window, nll, steps } = expected;
     const parts =
-      !neverHere && !noKernel && excused.size > 0 && nll
+      !neverHere && !noKernel && excused.size > 0 && nll && Array.from(nll).every(Number.isFinite)
         ? () => compareInParts(opened, engine, { window, nll, steps }, budgetBytes, signal)
         : null;
     if (parts) inParts = await check(IN_PARTS, parts, ofThisMachine);
@@ -213,9 +235,11 @@ async function runWhole(
     async (error) => {
       const here = await ofThisMachine(error);
       if (here !== null || !original) return here;
-      if (!(await originalFailsToo(error, original, work))) return null;
-      noKernel = true;
-      return 'this device cannot run the original either: ';
+      const found = await excuseOf(error, original, work);
+      if (found?.tried) noKernel = true;
+      if (!found && (expected.steps ?? []).length > 0 && lacksKernel(error))
+        return 'this device has no kernel for what a step of the export makes: ';
+      return found?.words ?? null;
     };
   try {
     await check(
@@ -236,7 +260,13 @@ async function runWhole(
     );
     await check(
       DECODING,
-      () => compareDecoding(ready, opened, window, signal),
+      async () => {
+        const outcome = await compareDecoding(ready, opened, window, signal);
+        if (outcome.ok || !original) return outcome;
+        const own = (whole: GraphRunner) => compareDecoding(whole, original.opened, window, signal);
+        const why = await differsToo(original, own);
+        return why === null ? outcome : { ...outcome, excuse: why };
+      },
       excuse((whole) => compareDecoding(whole, original?.opened ?? opened, window, signal)),
     );
     return noKernel;
@@ -249,7 +279,7 @@ async function runWhole(
 async function attempt(
   name: string,
   run: () => Promise<Outcome>,
-): Promise<VerifyCheck & { error?: unknown }> {
+): Promise<VerifyCheck & Outcome & { error?: unknown }> {
   try {
     return { name, ...(await run()) };
   } catch (error) {

@@ -205,5 +205,5 @@ function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {
 }
 
 function stateBytes(programs: ScorePrograms, rows: number, length: number): number {
-  return rows * length * programs.hiddenSize * (programs.residualType === 'float16' ? 2 : 4);
+  return rows * length * programs.stateSize * (programs.residualType === 'float16' ? 2 : 4);
 }

@@ -52,7 +52,7 @@ export function rowsByMemory(
   maxBufferBytes: number,
   budget: number,
 ): RowLimits {
-  const { hiddenSize, vocabSize } = programs;
+  const { hiddenSize, stateSize, vocabSize } = programs;
   const runBytes = Math.min(RUN_BYTES, budget / PART);
   const headBytes = Math.min(HEAD_BYTES, budget / PART);
   const scratchRowBytes = length * hiddenSize * 4 * SCRATCH_STATES;
@@ -62,7 +62,7 @@ export function rowsByMemory(
     Math.max(1, Math.min(windows, Math.floor(limit / bytes)));
   const block = programs.rowsInteract
     ? 1
-    : Math.min(cap(scratchRowBytes, runBytes), cap(length * hiddenSize * 4, maxBufferBytes));
+    : Math.min(cap(scratchRowBytes, runBytes), cap(length * stateSize * 4, maxBufferBytes));
   const rowFits = rowLogits * LOGIT_COPIES <= headBytes && rowLogits <= maxBufferBytes;
   const whole = rowFits || !programs.headByPosition || programs.rowsInteract;
   const head =

@@ -16,7 +16,7 @@ export interface Stages {
    * tables): they stay, so that no byte is read twice.
    */
   pinned: readonly BoundProgram[];
-  /** Bytes of `pinned` and of the side values' program. */
+  /** Bytes of `pinned` and of the programs of side values. */
   pinnedBytes: number;
   /** Bytes that only this stage reads. */
   ownBytes(stage: Stage): number;
@@ -37,13 +37,13 @@ export function weightBytes(programs: readonly BoundProgram[], kind: DeviceKind)
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
+/** The programs of side values, which the CPU execution provider runs. */
+export function sidePrograms({ side, tokenSide }: ScorePrograms): BoundProgram[] {
+  return [side, tokenSide].filter((bound) => bound !== null);
+}
+
 export function allPrograms(programs: ScorePrograms): BoundProgram[] {
-  return [
-    programs.embed,
-    ...(programs.side ? [programs.side] : []),
-    ...programs.blocks,
-    programs.head,
-  ];
+  return [programs.embed, ...sidePrograms(programs), ...programs.blocks, programs.head];
 }
 
 /** Bytes of the largest weight: one buffer must hold it. */
@@ -91,8 +91,7 @@ export function stagesOf(programs: ScorePrograms, kind: DeviceKind): Stages {
   return {
     order,
     pinned,
-    pinnedBytes:
-      weightBytes(pinned, kind) + (programs.side ? weightBytes([programs.side], kind) : 0),
+    pinnedBytes: weightBytes(pinned, kind) + weightBytes(sidePrograms(programs), kind),
     ownBytes: (stage) => own.get(stage) ?? 0,
   };
 }

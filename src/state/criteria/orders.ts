@@ -22,13 +22,16 @@ export interface KnownOrder {
 
 const STUDY_ORDER = 'study order';
 
+/** Those of criteria that rank: where the model gives no numbers, magnitudes alone do. */
 export const knownOrders = derive(
   (state: StudioState) => [knownCriteria(state), orderOfStudy(state), fileOrders(state)],
   (known, study, files): KnownOrder[] => [
-    ...known.map(({ criterion, name, orderLabel, take }): KnownOrder => {
-      const order = { name, label: orderLabel, take };
-      return criterion.contiguous ? { ...order, contiguous: true } : order;
-    }),
+    ...known
+      .filter(({ isRanking }) => isRanking)
+      .map(({ criterion, name, orderLabel, take }): KnownOrder => {
+        const order = { name, label: orderLabel, take };
+        return criterion.contiguous ? { ...order, contiguous: true } : order;
+      }),
     ...(study ? [{ name: 'study' as const, label: STUDY_ORDER, take: takeInOrder(study) }] : []),
     // A table of perplexities is a criterion; an order alone is not.
     ...files

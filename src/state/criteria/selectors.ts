@@ -63,6 +63,8 @@ export interface ScoredCriterion {
    * stands at the first of them.
    */
   scores: readonly number[];
+  /** False where the model gave no numbers: the scores rank nothing. */
+  isRanking: boolean;
   take: Take;
 }
 
@@ -70,12 +72,13 @@ export interface ScoredCriterion {
 export const knownCriteria = derive(
   (state: StudioState) => [knownSources(state), optionsOf(state), numBlocksOf(state)],
   (all, options, numBlocks): ScoredCriterion[] =>
-    all.map(({ criterion, scores, take }) => ({
+    all.map(({ criterion, scores, isRanking, take }) => ({
       criterion,
       name: criterion.name,
       label: labelOf(criterion, options),
       orderLabel: orderLabelOf(criterion, options),
       scores: eachBlock(scores(options), numBlocks),
+      isRanking,
       take: take(options),
     })),
 );
@@ -84,7 +87,8 @@ const eachBlock = (scores: readonly number[], numBlocks: number): number[] =>
   Array.from({ length: numBlocks }, (_, block) => scores[block] ?? Number.NaN);
 
 /** A criterion under one choice of its options, with its name in espalier.json. */
-export interface RecordedCriterion extends Pick<ScoredCriterion, 'criterion' | 'scores'> {
+export interface RecordedCriterion
+  extends Pick<ScoredCriterion, 'criterion' | 'scores' | 'isRanking'> {
   name: string;
 }
 
@@ -94,9 +98,10 @@ export const recordedCriteria = derive(
   (all, chosen, numBlocks): RecordedCriterion[] =>
     all
       .filter(({ criterion }) => criterion.needs !== 'file')
-      .flatMap(({ criterion, scores }) =>
+      .flatMap(({ criterion, scores, isRanking }) =>
         recordedOptions(criterion, chosen).map((options) => ({
           criterion,
+          isRanking,
           name: recordName(criterion, options),
           scores: eachBlock(scores(options), numBlocks),
         })),
@@ -127,11 +132,13 @@ export const REFERENCE: CriterionName = 'ppl';
 export const criteriaView = derive(
   (state: StudioState) => [knownCriteria(state)],
   (known): CriterionView[] => {
-    const ppl = known.find(({ name }) => name === REFERENCE);
+    const ppl = known.find(({ name, isRanking }) => name === REFERENCE && isRanking);
     const pplRanks = ppl && averageRanks(ppl.scores);
     return known.map((criterion) => {
-      const ranks = averageRanks(criterion.scores);
-      const other = ppl && criterion !== ppl ? ppl : null;
+      const { scores, isRanking } = criterion;
+      const ranking = isRanking ? scores : scores.map(() => Number.NaN);
+      const ranks = averageRanks(ranking);
+      const other = ppl && isRanking && criterion !== ppl ? ppl : null;
       const apart = other
         ? disagreements(other.scores, criterion.scores)
             .filter(({ ranks: [a, b] }) => a !== b)
@@ -141,7 +148,7 @@ export const criteriaView = derive(
       return {
         ...criterion,
         ranks,
-        normalised: normalisedRanks(criterion.scores),
+        normalised: normalisedRanks(ranking),
         spearman: other && spearman(other.scores, criterion.scores),
         apart,
       };

@@ -1,9 +1,10 @@
 // Perplexity on a text of its own: what to run on, start, follow. A run that is cancelled keeps the
 // numbers it had; earlier results stay to be compared.
 
-import { pplWords } from '../../analysis/perplexity.ts';
+import { hasNumbers, pplWords } from '../../analysis/perplexity.ts';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';
+import { NO_NUMBERS } from '../../words/choose.ts';
 import type { Context } from '../context.ts';
 import { runJob } from '../runJob.ts';
 import { evaluateObstacle, evaluateRequest, protocolWords } from './selectors.ts';
@@ -93,6 +94,7 @@ export function makeEvaluateActions(context: Context): EvaluateActions {
         },
         take(result) {
           keep(result, true);
+          if (!hasNumbers(result.original)) return NO_NUMBERS.evaluated;
           const original = `${pplWords(result.original.ppl)}, ${protocolWords(result)}`;
           return result.plan
             ? `The evaluation is done. Perplexity of the pruned model ` +

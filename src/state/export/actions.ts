@@ -12,6 +12,8 @@ import { studyRecord } from './study.ts';
 
 export interface ExportActions {
   setTarget(target: 'folder' | 'zip'): void;
+  /** Whether every precision of the folder loses the units, each as it is. */
+  setAllGraphs(on: boolean): void;
   /**
    * The precision that exports, and measurements of what they write, are in; null for the source's.
    */
@@ -38,6 +40,7 @@ export function makeExportActions(context: Context): ExportActions {
 
   return {
     setTarget: (target) => patch('export', { target }),
+    setAllGraphs: (allGraphs) => patch('export', { allGraphs }),
     async setDtype(dtype) {
       const isNewest = sizeRequests.begin();
       context.clear('export');
@@ -64,7 +67,7 @@ export function makeExportActions(context: Context): ExportActions {
       });
       if (!target) return;
       const { score, effect } = get();
-      const { dtype } = get().export;
+      const { dtype, allGraphs } = get().export;
       const study = studyRecord(get());
       const request: ExportRequest = {
         removed,
@@ -73,6 +76,7 @@ export function makeExportActions(context: Context): ExportActions {
         score: score.curve?.result ?? null,
         plan: effect.known.get(effectKey(get()) ?? '') ?? null,
         steps: dtypeSteps(dtype),
+        allGraphs: allGraphs && dtype === null,
         ...(study && { study }),
       };
       await runJob<never, ExportResult>(context, 'export', {

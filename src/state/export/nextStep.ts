@@ -28,7 +28,7 @@ export function nextStep({ name, files }: Pick<ExportResult, 'name' | 'files'>):
   const genai = genaiFolder(has, graph);
   const loader = genai === null ? loaderOf(has) : 'genai';
   const code = {
-    'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), graph),
+    'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), { graph }),
     genai: () => genaiCode(genai ? `${name}/${genai}` : name),
     other: () => onnxRuntimeCode(name, graph),
   }[loader]();

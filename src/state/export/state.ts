@@ -17,6 +17,8 @@ export interface ExportSlice {
   target: 'folder' | 'zip';
   /** The precision to write in; null for the source's. */
   dtype: ExportDtype | null;
+  /** Whether other precisions of the folder lose the same units. */
+  allGraphs: boolean;
   /** What exports in a precision write, as far as it was asked. */
   sizes: { dtype: ExportDtype; written: WrittenSizes } | null;
 }
@@ -29,11 +31,14 @@ const first: ExportSlice = {
   measured: null,
   target: 'folder',
   dtype: null,
+  allGraphs: false,
   sizes: null,
 };
 
 export const EXPORT: Slice<ExportSlice> = {
   first,
-  keep: ({ measured, dtype, sizes }, opened) =>
-    opened === 'same-model' ? { ...first, measured, dtype, sizes } : { ...first, measured },
+  keep: ({ measured, dtype, allGraphs, sizes }, opened) =>
+    opened === 'same-model'
+      ? { ...first, measured, dtype, allGraphs, sizes }
+      : { ...first, measured },
 };

@@ -15,13 +15,13 @@ import { currentSublayers } from '../sublayers/selectors.ts';
  * Blocks without a score (they cannot be removed, or no window begins there) are no units of the
  * record.
  */
-function ofBlocks({ name, scores }: RecordedCriterion): CriterionRecord {
+function ofBlocks({ name, scores, isRanking }: RecordedCriterion): CriterionRecord {
   const units = [...scores.keys()].filter((block) => !Number.isNaN(scores[block]!));
   return {
     name,
     units,
     scores: units.map((block) => scores[block]!),
-    order: criterionOrder(scores),
+    order: isRanking ? criterionOrder(scores) : [],
   };
 }
 

@@ -2,13 +2,14 @@
 // search where it pays, and the most blocks that a bound of perplexity allows.
 
 import { pplWords } from '../../analysis/perplexity.ts';
+import { EspalierError } from '../../errors.ts';
 import * as words from '../../words/goal.ts';
 import type { Context } from '../context.ts';
 import type { CriteriaActions } from '../criteria/actions.ts';
 import { currentOrder } from '../criteria/orders.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import type { ScoreActions } from '../score/actions.ts';
-import { canScore } from '../score/selectors.ts';
+import { canScore, noNumbers } from '../score/selectors.ts';
 import { windowsOf } from '../score/text.ts';
 import type { SearchActions } from '../search/actions.ts';
 import type { PathActions } from '../search/pathActions.ts';
@@ -53,8 +54,10 @@ export function makeQuality(
     const { settings } = get().score;
     steps.begin('score', words.STEPS.score(numBlocksOf(get()), windowsOf(settings)));
     await runEngine('score', others.score, () => get().score.curve !== null);
-    const { baseline, order } = get().score.curve!.result;
-    steps.end(words.STEPS.scored(pplWords(baseline.ppl), order[0]));
+    const { baseline, order, warnings = [] } = get().score.curve!.result;
+    const none = noNumbers(get());
+    steps.end(none ?? words.STEPS.scored(pplWords(baseline.ppl), order[0]));
+    if (none !== null) throw new EspalierError('bad-input', none, warnings[0]);
   }
 
   async function orders(): Promise<void> {

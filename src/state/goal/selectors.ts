@@ -6,7 +6,7 @@ import { plansSeconds, scoreSeconds } from '../estimate/selectors.ts';
 import type { Seconds } from '../estimate/times.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
-import { canScore } from '../score/selectors.ts';
+import { canScore, noNumbers } from '../score/selectors.ts';
 import { measureObstacle } from '../speed/selectors.ts';
 import { timeOf } from '../speed/time.ts';
 import type { StudioState } from '../state.ts';
@@ -18,6 +18,8 @@ export function goalObstacle(state: StudioState): string | null {
   const { model, goal } = state;
   if (!model.current) return OBSTACLES.noModel;
   const { kind, value, maxRise } = goal;
+  const none = noNumbers(state);
+  if (none !== null) return none;
   if (value === null) return OBSTACLES.noValue;
   if (kind === 'smaller' && value >= 100) return OBSTACLES.tooSmall(value);
   if (isExact(kind) && sizeOf(state, []) === null) return OBSTACLES.noSize;

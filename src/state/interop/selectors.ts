@@ -1,15 +1,30 @@
 // The plan and the curve as other tools take them.
 
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import type { ScoreResult } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
+import { type DeclaredBlocks, familyKey } from '../../model/interop/declared.ts';
 import {
   espalierLine,
   huggingFaceSnippet,
   llamaQuantizeLine,
   mergekitYaml,
 } from '../../model/interop/formats.ts';
+import {
+  mergekitModules,
+  mergekitRemarks,
+  transformersRemarks,
+} from '../../model/interop/huggingFace.ts';
+import { llamaCppRemarks } from '../../model/interop/llamaCpp.ts';
+import {
+  keptBlocks,
+  NOTHING_TO_SAY,
+  type Remarks,
+  type Repair,
+} from '../../model/interop/remarks.ts';
 import { writeBlockOrder, writePplTable } from '../../model/interop/tables.ts';
 import { planSize } from '../../model/open/size.ts';
+import { NO_NUMBERS } from '../../words/choose.ts';
 import { suggestName } from '../export/name.ts';
 import { derive } from '../memo.ts';
 import type { OpenModel } from '../open/state.ts';
@@ -26,16 +41,38 @@ export interface Snippet {
   why: string;
   /** Name of the file that it is, or ''. */
   file: string;
+  /** What the tool makes of it that the export is not. */
+  warnings: readonly string[];
+  /** What repairs that. */
+  repair: Repair | null;
 }
 
-type Head = Omit<Snippet, 'text' | 'why'>;
+type Head = Pick<Snippet, 'id' | 'title' | 'what' | 'file'>;
 
-function snippet(head: Head, make: () => string): Snippet {
+/** A model whose configs say nothing of its blocks. */
+const UNDECLARED: Omit<DeclaredBlocks, 'family'> = {
+  section: null,
+  hasConfig: false,
+  kinds: null,
+  rotary: null,
+  lists: {},
+  indexLists: {},
+  leading: {},
+  trailing: {},
+  numbers: {},
+};
+
+function snippet(head: Head, make: () => string, remarks: () => Remarks): Snippet {
   try {
-    return { ...head, text: make(), why: '' };
+    const text = make();
+    const { withheld, warnings, repair } = remarks();
+    if (withheld !== null)
+      return { ...head, text: null, why: withheld, warnings: [], repair: null };
+    return { ...head, text, why: '', warnings, repair };
   } catch (error) {
     if (!(error instanceof EspalierError)) throw error;
-    return { ...head, text: null, why: `${error.message} ${error.hint}`.trim() };
+    const why = `${error.message} ${error.hint}`.trim();
+    return { ...head, text: null, why, warnings: [], repair: null };
   }
 }
 
@@ -51,6 +88,8 @@ export const planSnippets = derive(
     if (!model) return [];
     const { summary } = model;
     const { numBlocks, family, graph, name } = summary;
+    const declared = summary.declared ?? { ...UNDECLARED, family: familyKey(family) };
+    const plan = { declared, n: numBlocks, keep: keptBlocks(removed, numBlocks) };
     const line = (id: string, title: string, what: string, file = ''): Head => ({
       id,
       title,
@@ -66,6 +105,7 @@ export const planSnippets = derive(
             'folder name by its path.',
         ),
         () => espalierLine(name, graph, removed, suggestName(summary, removed)),
+        () => NOTHING_TO_SAY,
       ),
       snippet(
         line(
@@ -74,7 +114,8 @@ export const planSnippets = derive(
           'Stacks the kept blocks of the original: mergekit-yaml mergekit.yml <folder>.',
           'mergekit.yml',
         ),
-        () => mergekitYaml(source, removed, numBlocks),
+        () => mergekitYaml(source, removed, numBlocks, mergekitModules(family, declared)),
+        () => mergekitRemarks(plan, family),
       ),
       snippet(
         line('llama-cpp', 'llama.cpp', 'Removes the same blocks from a GGUF file of the original.'),
@@ -84,6 +125,7 @@ export const planSnippets = derive(
             removed,
             numBlocks,
           ),
+        () => llamaCppRemarks(plan),
       ),
       snippet(
         line(
@@ -92,7 +134,8 @@ export const planSnippets = derive(
           'Python that prunes the original, for example to retrain it afterwards.',
           'prune.py',
         ),
-        () => huggingFaceSnippet(source, family, removed, numBlocks),
+        () => huggingFaceSnippet(source, family, removed, numBlocks, declared.section !== null),
+        () => transformersRemarks(plan),
       ),
     ];
   },
@@ -101,28 +144,33 @@ export const planSnippets = derive(
 export const curveSnippets = derive(
   (state: StudioState) => [state.model.current, state.score.curve],
   (model, curve): Snippet[] => {
+    const plain = { warnings: [], repair: null };
     const order = {
+      ...plain,
       id: 'order',
       title: 'block_order.csv',
       what: 'Blocks by perplexity, least important first, as the code of the paper reads it.',
     };
     const table = {
+      ...plain,
       id: 'table',
       title: 'all_ppl_unsorted.csv',
       what: 'Perplexity without each block, with calibration windows and parameters left.',
     };
+    const sound = curve && hasNumbers(curve.result.baseline) ? curve : null;
+    const why = curve ? NO_NUMBERS.obstacle : NO_CURVE;
     return [
       {
         ...order,
         file: order.title,
-        text: curve && writeBlockOrder(curve.result.order),
-        why: curve ? '' : NO_CURVE,
+        text: sound && writeBlockOrder(sound.result.order),
+        why,
       },
       {
         ...table,
         file: table.title,
-        text: model && curve && pplTable(model, curve.result),
-        why: curve ? '' : NO_CURVE,
+        text: model && sound && pplTable(model, sound.result),
+        why,
       },
     ];
   },

@@ -3,11 +3,14 @@
 
 import type { ScoreEvent, ScoreResult, ScoreSettings } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
+import { NO_NUMBERS } from '../../words/choose.ts';
 import type { Context } from '../context.ts';
 import type { DeviceActions } from '../device/actions.ts';
 import { EFFECT } from '../effect/state.ts';
 import { settingsKey } from '../keys.ts';
 import { runJob } from '../runJob.ts';
+import { ranked } from './ranked.ts';
+import { noNumbers } from './selectors.ts';
 import type { GrowingCurve } from './state.ts';
 import { parseWindows } from './text.ts';
 
@@ -118,9 +121,12 @@ export function makeScoreActions(
         },
         take(result) {
           actions.takeCurve(result, settingsKey(settings), false, get().score.running?.notes);
+          const seconds = result.seconds.toFixed(1);
+          if (noNumbers(get())) return NO_NUMBERS.scored(result.blocks.length, seconds);
+          const [least] = result.order;
           return (
-            `Scored ${result.blocks.length} blocks in ${result.seconds.toFixed(1)} seconds. ` +
-            `Removing block ${result.order[0] ?? 0} costs least.`
+            `Scored ${result.blocks.length} blocks in ${seconds} seconds.` +
+            (least === undefined ? '' : ` Removing block ${least} costs least.`)
           );
         },
         stop() {
@@ -134,7 +140,14 @@ export function makeScoreActions(
     takeCurve(result, key, restored, notes = []) {
       lastId = Math.max(lastId + 1, context.date());
       const resumed = get().score.running?.resumed ?? false;
-      const curve = { id: lastId, result, settingsKey: key, restored, resumed, notes };
+      const curve = {
+        id: lastId,
+        result: ranked(result),
+        settingsKey: key,
+        restored,
+        resumed,
+        notes,
+      };
       // Perplexities of another curve's windows must never stand beside this one.
       patch('effect', EFFECT.first);
       patch('score', { stopped: null, curve });

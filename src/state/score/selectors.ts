@@ -1,9 +1,11 @@
 // The importance curve as the page shows it: its points, what it was measured on, whether it can be
 // measured.
 
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import { noiseGroups } from '../../analysis/ranking.ts';
 import type { Measure, ScoreResult, TextSource } from '../../contract/score.ts';
 import { blockOf, type Sublayer, sublayerOf, sublayerUnits } from '../../units.ts';
+import { NO_NUMBERS } from '../../words/choose.ts';
 import { deviceName } from '../device/selectors.ts';
 import { settingsKey } from '../keys.ts';
 import { derive } from '../memo.ts';
@@ -23,6 +25,8 @@ export interface BlockView {
   low: number;
   high: number;
   refused: string | null;
+  /** Neither the model nor what is left without the block gives numbers. */
+  noNumber: boolean;
   /** Letter of its group within noise ("a": least important), or '' outside one. */
   group: string;
   /** The other blocks of its group, ascending. */
@@ -48,8 +52,9 @@ export interface CurveView {
   growing: boolean;
 }
 
-/** One window says nothing of how windows differ: no interval, and no groups. */
-const hasIntervals = (baseline: Measure) => baseline.nllPerWindow.length > 1;
+/** One window says nothing of how windows differ, nor do numbers that are none. */
+const hasIntervals = (baseline: Measure) =>
+  baseline.nllPerWindow.length > 1 && hasNumbers(baseline);
 
 /**
  * Groups of two or more blocks that are within noise of each other, least important first; empty
@@ -81,10 +86,12 @@ export const curveData = derive(
       (curve ? { baseline: curve.result.baseline, blocks: curve.result.blocks } : stopped);
     const baseline = shown?.baseline ?? null;
     const spread = baseline && hasIntervals(baseline) ? baseline : null;
+    const isSound = !baseline || hasNumbers(baseline);
     const byIndex = new Map(shown?.blocks.map((block) => [block.index, block]));
     const scores = (model?.summary.blocks ?? []).map(({ index }): BlockView => {
       const score = byIndex.get(index);
-      const known = score && !score.refused;
+      const noNumber = score !== undefined && !isSound && !hasNumbers(score);
+      const known = score && !score.refused && !noNumber;
       const groupIndex = running ? -1 : groups.findIndex((group) => group.includes(index));
       return {
         index,
@@ -92,6 +99,7 @@ export const curveData = derive(
         low: known && spread ? spread.nll + score.ci95[0] : Number.NaN,
         high: known && spread ? spread.nll + score.ci95[1] : Number.NaN,
         refused: score?.refused ?? null,
+        noNumber,
         group: groupIndex < 0 ? '' : letter(groupIndex),
         withinNoise: (groups[groupIndex] ?? [])
           .filter((other) => other !== index)
@@ -116,6 +124,30 @@ export const curveView = derive(
       locked: locked.includes(score.index),
     }));
     return { baseline, points, growing };
+  },
+);
+
+/**
+ * Why nothing is ranked by the current curve: the intact model gives no numbers. Null when it does,
+ * and without a curve.
+ */
+export function noNumbers({ score: { curve } }: StudioState): string | null {
+  return curve && !hasNumbers(curve.result.baseline) ? NO_NUMBERS.obstacle : null;
+}
+
+/** The same in full, of what is shown: sentences, and the blocks without which numbers come back. */
+export const noNumbersNotice = derive(
+  (state: StudioState) => [curveData(state), state.score.curve, state.score.running],
+  ({ baseline, scores }, curve, running): readonly string[] => {
+    if (!baseline || hasNumbers(baseline)) return [];
+    if (running || !curve) return [NO_NUMBERS.growing];
+    const sound = scores.filter(({ nll }) => nll !== null).map(({ index }) => index);
+    const back = NO_NUMBERS.comesBack(sound.join(', '), sound.length);
+    const warnings = curve.result.warnings ?? [];
+    return [
+      ...(warnings.length > 0 ? warnings : [NO_NUMBERS.unnamed]),
+      ...(sound.length > 0 ? [back] : []),
+    ];
   },
 );
 

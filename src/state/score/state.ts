@@ -12,6 +12,7 @@ import type {
 import { number, orNull, shape, text } from '../kept/form.ts';
 import { scoreResult, scoreSettings, texts } from '../kept/forms.ts';
 import type { Opened, Slice } from '../slice.ts';
+import { ranked } from './ranked.ts';
 
 /** A curve while it grows. */
 export interface GrowingCurve {
@@ -91,6 +92,11 @@ const packedSettings = (settings: ScoreSettings): ScoreSettings =>
     ? { ...settings, text: { kind: 'bundled' } }
     : settings;
 
+function rankedCurve(curve: Curve): Curve {
+  const result = ranked(curve.result);
+  return result === curve.result ? curve : { ...curve, result };
+}
+
 export const SCORE: Slice<ScoreSlice> = {
   first,
   keep(slice, opened) {
@@ -115,7 +121,7 @@ export const SCORE: Slice<ScoreSlice> = {
     put: (slice, { settings = slice.settings, curve = slice.curve }) => ({
       ...slice,
       ...(!slice.running && settings !== slice.settings && { settings, memory: null }),
-      curve,
+      curve: curve && rankedCurve(curve),
       stopped: curve ? null : slice.stopped,
     }),
   },

@@ -5,6 +5,7 @@ import { type KnownOrder, knownOrders } from '../criteria/orders.ts';
 import { derive } from '../memo.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
 import { countSublayers } from '../plan/unitWords.ts';
+import { noNumbers } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { sameWindows } from '../sublayers/selectors.ts';
 import type { PathName } from './state.ts';
@@ -118,9 +119,11 @@ export const bestAt = (state: StudioState, k: number): Candidate | null =>
 
 /**
  * The number of removed blocks at which orders can be compared: that of the plan, else the highest
- * at which two plans are measured; null where there is none.
+ * at which two plans are measured; null where there is none, and where the original gives no
+ * numbers to compare them with.
  */
 export function comparedCount(state: StudioState): number | null {
+  if (noNumbers(state)) return null;
   const isComparable = (k: number) => measuredAt(state, k).length > 1;
   const present = countBlocks(state.plan.present.removed);
   // One block less is the curve itself, which compares nothing.

@@ -10,7 +10,7 @@ import { curveSettings } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { unlockedAmong } from '../plan/locks.ts';
-import { canScore } from '../score/selectors.ts';
+import { canScore, noNumbers } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { countBlocks, isOnCurve, measuredPlans } from './measured.ts';
 import type { PathName, SearchPath } from './state.ts';
@@ -87,6 +87,8 @@ export function searchObstacle(state: StudioState): string | null {
   if (!canScore(state)) return 'This graph gives no perplexity.';
   const busy = engineObstacle(state);
   if (busy !== null) return busy;
+  // Without the block that gives NaN there may be numbers.
+  if (parameters.start.length === 0 && noNumbers(state)) return noNumbers(state);
   const { count, maxPpl } = state.search.form;
   if (count === null && maxPpl === null) return 'Enter a number of blocks or a perplexity.';
   return parameters.count < 1 ? 'No removable blocks are left.' : null;

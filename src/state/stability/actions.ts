@@ -1,9 +1,12 @@
 // The calibration study: the curve scored anew on other windows, run by run. Every run is kept; the
 // windows and the current curve stay what they were.
 
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { ScoreEvent } from '../../contract/score.ts';
+import { EspalierError } from '../../errors.ts';
 import { blockOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { noNumbersOn } from '../../words/compare.ts';
 import type { Context } from '../context.ts';
 import { oneShot } from '../criteria/orders.ts';
 import type { PlanActions } from '../plan/actions.ts';
@@ -111,6 +114,9 @@ export function makeStabilityActions(
             const scored = await api.score(settings, onEvent);
             flush();
             if (!isCurrent()) return;
+            // NaN is not a rank: the run is not kept.
+            if (!hasNumbers(scored.baseline))
+              throw new EspalierError('bad-input', noNumbersOn(label), ...(scored.warnings ?? []));
             const { blocks, order, settings: used, seconds } = scored;
             const run = { key, label, result: { blocks, order, settings: used, seconds } };
             patch('stability', { runs: [...get().stability.runs, run] });

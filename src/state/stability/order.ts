@@ -1,5 +1,6 @@
 // The order of the calibration study: all its runs taken together.
 
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import { type StudyRun, studyOrder } from '../../analysis/stability.ts';
 import { derive } from '../memo.ts';
 import type { StudioState } from '../state.ts';
@@ -12,7 +13,10 @@ export const studyRuns = derive(
   (runs, curve): StudyRun[] => {
     if (runs.length === 0) return [];
     const study = runs.map(({ label, result }): StudyRun => ({ label, blocks: result.blocks }));
-    const isOwn = !curve || runs.some(({ key }) => key === curve.settingsKey);
+    const isOwn =
+      !curve ||
+      !hasNumbers(curve.result.baseline) ||
+      runs.some(({ key }) => key === curve.settingsKey);
     return isOwn ? study : [{ label: 'current curve', blocks: curve.result.blocks }, ...study];
   },
 );

@@ -1,6 +1,7 @@
 // What is known of sublayers: their scores beside the curve of the same windows, and those that
 // "remove the lowest" takes.
 
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import type { Measure, SublayersResult } from '../../contract/score.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blockOf, type SublayerUnit, sortUnits, sublayerUnit, type Unit } from '../../units.ts';
@@ -57,7 +58,8 @@ export const sublayersData = derive(
   (model, running, result): SublayersData => {
     const shown = running ?? result;
     const baseline = shown?.baseline ?? null;
-    const spread = baseline && baseline.nllPerWindow.length > 1 ? baseline.nll : Number.NaN;
+    const hasIntervals = baseline && baseline.nllPerWindow.length > 1 && hasNumbers(baseline);
+    const spread = hasIntervals ? baseline.nll : Number.NaN;
     const known = new Map(shown?.parts.map((part) => [part.unit, part]));
     const pointOf = (unit: SublayerUnit): SublayerPoint => {
       const part = known.get(unit);
@@ -73,9 +75,14 @@ export const sublayersData = derive(
   },
 );
 
-/** True when there is a curve to score sublayers beside, and blocks that have any. */
+/** True when there is a curve of numbers to score sublayers beside, and blocks that have any. */
 export function canScoreSublayers(state: StudioState): boolean {
-  return state.score.curve !== null && blocksOf(state).some(({ hasSublayers }) => hasSublayers);
+  const { curve } = state.score;
+  return (
+    curve !== null &&
+    hasNumbers(curve.result.baseline) &&
+    blocksOf(state).some(({ hasSublayers }) => hasSublayers)
+  );
 }
 
 /** True when the chart shows sublayers, and "remove the lowest" takes them. */
@@ -100,7 +107,8 @@ function unlockedSublayers(
   blocks: ModelSummary['blocks'],
   locked: readonly number[],
 ): SublayerUnit[] {
-  return (scores?.order ?? []).filter((unit) => {
+  if (!scores || !hasNumbers(scores.baseline)) return [];
+  return scores.order.filter((unit) => {
     const block = blocks[blockOf(unit)];
     return block?.hasSublayers && !block.unremovable && !locked.includes(block.index);
   });

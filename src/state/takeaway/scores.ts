@@ -61,11 +61,12 @@ function rankIn<T>(order: readonly T[], unit: T): number | null {
 function curveMeasured(state: StudioState): Measured {
   const { curve } = state.score;
   if (!curve) return { settings: {}, device: null, words: '' };
-  const { baseline } = curve.result;
+  const { baseline, warnings } = curve.result;
   return {
     settings: {
       ...windowSettings(curve.result),
-      original: { nll_nats: baseline.nll, ppl: pplOf(baseline.nll) },
+      original: { nll_nats: finite(baseline.nll), ppl: pplOf(baseline.nll) },
+      ...(warnings && { warnings }),
     },
     device: curve.result.device,
     words: measuredOn(state),

@@ -37,6 +37,8 @@ export interface SampleNumbers {
 export interface FakeOptions {
   /** Seconds that a curve says it took; 4.5 unless told. */
   curveSeconds?: number;
+  /** The intact model gives no numbers; without this block it does. Orders are of an older version. */
+  noNumbersBut?: number;
   /** Wait of each step of a job, in ms. */
   stepMs?: number;
   /** Blocks of the model; beyond the golden's 16 the numbers repeat. */
@@ -202,8 +204,15 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
   let planTurn = 0;
   let openName = '';
   let interruptedJobs = [...(options.interrupted ?? [])];
-  const base = numbers.baseline_nll_per_sample;
-  const without = (index: number) => numbers.loo_nll_per_sample[index % 16]!;
+  const { noNumbersBut = null } = options;
+  const orNone = (nll: number[], has: boolean): number[] =>
+    has ? nll : nll.map(() => Number.POSITIVE_INFINITY);
+  const base = orNone(numbers.baseline_nll_per_sample, noNumbersBut === null);
+  const without = (index: number) =>
+    orNone(
+      numbers.loo_nll_per_sample[index % 16]!,
+      noNumbersBut === null || noNumbersBut === index,
+    );
 
   async function step(started: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, stepMs));

@@ -190,12 +190,16 @@ function frontOf(rows: readonly VariantRow[]): Set<string> {
 /** Rows with perplexity and gain, measured in the most common way. */
 export function plottable(rows: readonly VariantRow[]): VariantRow[] {
   const [way] = waysOf(rows);
-  return rows.filter((row) => row.nll !== null && gainOf(row) !== null && wayOfRow(row) === way);
+  return rows.filter((row) => hasPoint(row) && gainOf(row) !== null && wayOfRow(row) === way);
 }
+
+/** A plan may be off the scale; an original that gives no numbers is nowhere on it. */
+const hasPoint = ({ key, nll }: VariantRow): boolean =>
+  nll !== null && (key !== '' || Number.isFinite(nll));
 
 /** Rows with a perplexity whose speed is only predicted. */
 export function predictedRows(rows: readonly VariantRow[]): VariantRow[] {
-  return rows.filter((row) => row.nll !== null && row.predictedGain !== null);
+  return rows.filter((row) => hasPoint(row) && row.predictedGain !== null);
 }
 
 export interface Comparison {

@@ -16,6 +16,7 @@ import type { ModelSummary } from '../../model/open/summary.ts';
 import { bestSpan, type CriterionView } from '../../state/criteria/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
 import { axisTitles } from '../../words/charts.ts';
+import { CRITERIA_WORDS } from '../../words/compare.ts';
 import { formatScore } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
@@ -191,14 +192,17 @@ const drawn = (values: readonly number[]) =>
 const axisOf = ({ criterion, label }: CriterionView) =>
   criterion.perplexity ? 'perplexity without' : label;
 
-function valuesOf({ criterion, scores }: CriterionView): (number | null)[] {
+function valuesOf({ criterion, scores, isRanking }: CriterionView): (number | null)[] {
   if (!criterion.perplexity) return drawn(scores);
+  // Beside an original that gives no numbers an infinite one is no height.
+  if (!isRanking) return drawn(scores.map(Math.exp));
   return scores.map((nll) => (Number.isNaN(nll) ? null : Math.exp(Math.min(nll, MOST_NATS))));
 }
 
 /** One criterion in a sentence, for screen readers; the table has every number. */
-function inWords({ criterion, label, ranks }: CriterionView): string {
+function inWords({ criterion, label, ranks, isRanking }: CriterionView): string {
   const what = criterion.subject ?? label;
+  if (!isRanking) return `${what} over the blocks: ${CRITERIA_WORDS.noRanking}.`;
   const least = ranks.indexOf(Math.min(...ranks.filter((rank) => !Number.isNaN(rank))));
   const most = ranks.indexOf(Math.max(...ranks.filter((rank) => !Number.isNaN(rank))));
   return `${what} over the blocks: lowest for block ${least}, highest for block ${most}.`;

@@ -53,7 +53,7 @@ interface Props {
   testId: string;
   /** Title of the vertical axis. */
   title: string;
-  /** NLL of the original model, or null while unknown. */
+  /** NLL of the original model, or null while unknown; no line where it is not finite. */
   baseline: number | null;
   /** The same array while the scores are the same: new data would end a drag of the brush. */
   lines: readonly CurveLine[];
@@ -78,7 +78,9 @@ export function CurveFrame({ label, testId, title, baseline, lines, lettered, ma
   const to = Math.min(range?.to ?? last, last);
   const shown = data.slice(from, to + 1);
   const known = shown.flatMap(({ nlls }) => nlls.filter((nll) => nll !== null));
-  const scale = scaleOf(baseline, known);
+  const original = baseline !== null && Number.isFinite(baseline) ? baseline : null;
+  const isEmpty = original === null && known.length === 0;
+  const scale = scaleOf(original, known);
   const width = useWidth(ref, 640);
   // Beside the curve where there is room: over it, the label hides points near the baseline.
   const beside = width >= LABEL_BESIDE_FROM;
@@ -112,18 +114,18 @@ export function CurveFrame({ label, testId, title, baseline, lines, lettered, ma
           scale="log"
           domain={[Math.exp(scale.low), Math.exp(scale.high)]}
           allowDataOverflow
-          ticks={baseline === null && known.length === 0 ? [] : ticksOf(scale)}
+          ticks={isEmpty ? [] : ticksOf(scale)}
           interval={0}
           tickFormatter={formatTick}
           width={scale.high > Math.log(1e6) ? 84 : 58}
           label={longTitleAbove(title, -38)}
         />
         <AxisNames lettered={lettered} />
-        {baseline === null && known.length === 0 && <Waiting />}
+        {isEmpty && <Empty words={baseline === null ? curveWords.waiting : curveWords.none} />}
         {lines.map((line) => (
           <Curve key={line.name} {...line} high={scale.high} />
         ))}
-        {baseline !== null && <Baseline nll={baseline} beside={beside} />}
+        {original !== null && <Baseline nll={original} beside={beside} />}
         <ZIndexLayer zIndex={ABOVE_LINES}>{marks({ from, to, scale })}</ZIndexLayer>
         {last + 1 >= BRUSH_FROM && (
           <Brush
@@ -146,7 +148,7 @@ export function CurveFrame({ label, testId, title, baseline, lines, lettered, ma
 }
 
 /** The original is measured before any block. */
-function Waiting() {
+function Empty({ words }: { words: string }) {
   const plot = usePlotArea();
   if (!plot || plot.width <= 0) return null;
   return (
@@ -156,7 +158,7 @@ function Waiting() {
       y={plot.y + plot.height / 2}
       textAnchor="middle"
     >
-      {curveWords.waiting}
+      {words}
     </text>
   );
 }

@@ -75,7 +75,7 @@ interface MarkProps {
 }
 
 function Mark({
-  point: { nll, low, high, refused },
+  point: { nll, low, high, refused, noNumber },
   cx,
   scale,
   plot,
@@ -83,7 +83,8 @@ function Mark({
   radius,
   ring,
 }: MarkProps) {
-  if (nll === null) return refused && <Missing cx={cx} cy={plot.y + plot.height - 8} />;
+  if (nll === null)
+    return (refused || noNumber) && <Missing cx={cx} cy={plot.y + plot.height - 8} />;
   if (isOff(nll, scale))
     return <OffScale cx={cx} top={plot.y} nll={nll} left={cx > plot.x + plot.width * 0.8} />;
   const cy = yOf(nll);

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import { type CurveData, curveData } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { axisTitles } from '../../words/charts.ts';
-import { formatPpl } from '../format.ts';
+import { formatOriginal, formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
 import { CurveMarks } from './CurveMarks.tsx';
@@ -46,8 +46,11 @@ function inWords(view: CurveData): string {
   const known = view.scores.filter((point) => point.nll !== null).sort((a, b) => a.nll! - b.nll!);
   const [least] = known;
   const most = known.at(-1);
-  if (!least || !most) return 'Importance of blocks: nothing scored yet.';
-  const original = view.baseline ? ` Original: ${formatPpl(view.baseline.nll)}.` : '';
+  const original = view.baseline ? ` Original: ${formatOriginal(view.baseline.nll)}.` : '';
+  if (!least || !most)
+    return original
+      ? `Importance of blocks.${original}`
+      : 'Importance of blocks: nothing scored yet.';
   const ends =
     `Lowest without block ${least.index}: ${formatPpl(least.nll!)}. Highest without block ` +
     `${most.index}: ${formatPpl(most.nll!)}.`;

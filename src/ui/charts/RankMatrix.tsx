@@ -7,6 +7,7 @@ import type { StudioState } from '../../state/state.ts';
 import { isRemoved } from '../../state/sublayers/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
 import { matrixWords } from '../../words/charts.ts';
+import { CRITERIA_WORDS } from '../../words/compare.ts';
 import { useStudio } from '../studioContext.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
@@ -154,7 +155,8 @@ function Row({ criterion, left, pitch, top, beside }: RowProps) {
 
 /** The first block of each, for screen readers; the table has every number. */
 function inWords(shown: readonly CriterionView[]): string {
-  const firsts = shown.map(({ label, ranks }) => {
+  const firsts = shown.map(({ label, ranks, isRanking }) => {
+    if (!isRanking) return `${label}: ${CRITERIA_WORDS.noRanking}.`;
     const known = ranks.filter((rank) => !Number.isNaN(rank));
     return matrixWords.first(label, ranks.indexOf(Math.min(...known)));
   });

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import { nameUnit } from '../../state/plan/unitWords.ts';
 import { type SublayersData, sublayersData } from '../../state/sublayers/selectors.ts';
 import { axisTitles } from '../../words/charts.ts';
-import { formatPpl } from '../format.ts';
+import { formatOriginal, formatPpl } from '../format.ts';
 import { useStudio } from '../studioContext.ts';
 import { CurveFrame } from './CurveFrame.tsx';
 import { SUBLAYER_SHIFT, SublayerMarks } from './SublayerMarks.tsx';
@@ -50,7 +50,7 @@ function inWords({ blocks, baseline }: SublayersData): string {
   const [least] = known;
   const most = known.at(-1);
   if (!least || !most) return 'Importance of sublayers: nothing scored yet.';
-  const original = baseline ? ` Original: ${formatPpl(baseline.nll)}.` : '';
+  const original = baseline ? ` Original: ${formatOriginal(baseline.nll)}.` : '';
   const ends =
     `Lowest without ${nameUnit(least.unit)}: ${formatPpl(least.nll!)}. Highest without ` +
     `${nameUnit(most.unit)}: ${formatPpl(most.nll!)}.`;

@@ -6,9 +6,10 @@ import type { CriterionName } from '../../analysis/criteriaTable.ts';
 import { lowestCount, lowestOf } from '../../state/criteria/lowest.ts';
 import { currentOrder } from '../../state/criteria/orders.ts';
 import { type CriterionView, criteriaView, REFERENCE } from '../../state/criteria/selectors.ts';
+import { noNumbers } from '../../state/score/selectors.ts';
 import { CRITERIA_WORDS, lowestHead, showInChart } from '../../words/compare.ts';
 import type { TermId } from '../../words/terms.ts';
-import { formatPpl } from '../format.ts';
+import { formatOriginal, formatPpl } from '../format.ts';
 import { DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
 import { Sign } from '../kit/Sign.tsx';
@@ -21,7 +22,8 @@ export function CriteriaList() {
   const count = useStudio(lowestCount);
   const lowest = useStudio(lowestOf);
   const measured = known.flatMap(({ name }) => lowest.get(name)?.nll ?? []);
-  const best = measured.length > 1 ? Math.min(...measured) : null;
+  const isSound = useStudio((state) => noNumbers(state) === null);
+  const best = isSound && measured.length > 1 ? Math.min(...measured) : null;
   return (
     <div className={css.scroll}>
       <DataTable
@@ -53,12 +55,13 @@ export function CriteriaList() {
 }
 
 function Row({ criterion, best }: { criterion: CriterionView; best: number | null }) {
-  const { name, label, spearman } = criterion;
+  const { name, label, spearman, isRanking } = criterion;
   const shown = useStudio((state) => state.criteria.shown);
   const hasPpl = useStudio((state) => state.score.curve !== null);
   const isCurrent = useStudio((state) => currentOrder(state)?.name === name);
   const lowest = useStudio((state) => lowestOf(state).get(name));
   const actions = useActions();
+  const format = useStudio((state) => (noNumbers(state) ? formatOriginal : formatPpl));
   const id = useId();
   const nll = lowest?.nll ?? null;
   return (
@@ -89,11 +92,12 @@ function Row({ criterion, best }: { criterion: CriterionView; best: number | nul
           <b data-testid={`spearman-${name}`}>{spearman === null ? '–' : signed(spearman)}</b>
         )}
       </td>
-      <td className={css.blocks}>{lowest?.blocks.join(', ') || CRITERIA_WORDS.noBlock}</td>
-      <td data-best={nll !== null && nll === best}>{nll === null ? '–' : formatPpl(nll)}</td>
+      <td className={css.blocks}>{lowest?.blocks.join(', ') || noneOf(isRanking)}</td>
+      <td data-best={nll !== null && nll === best}>{nll === null ? '–' : format(nll)}</td>
       <td>
         <button
           type="button"
+          disabled={!isRanking}
           aria-pressed={isCurrent}
           aria-describedby={id}
           data-testid={`use-${name}`}
@@ -105,6 +109,9 @@ function Row({ criterion, best }: { criterion: CriterionView; best: number | nul
     </tr>
   );
 }
+
+const noneOf = (isRanking: boolean) =>
+  isRanking ? CRITERIA_WORDS.noBlock : CRITERIA_WORDS.noRanking;
 
 const EXPLAINED: { readonly [N in CriterionName]?: TermId } = {
   ppl: 'score',

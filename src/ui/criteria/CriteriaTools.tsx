@@ -68,6 +68,11 @@ function Span() {
   const span = useStudio(spanOf);
   const most = useStudio((state) => Math.max(1, (state.model.current?.summary.numBlocks ?? 2) - 1));
   const best = useStudio(bestSpan);
+  const none = useStudio((state) =>
+    knownCriteria(state).some(({ criterion, isRanking }) => criterion.contiguous && !isRanking)
+      ? CRITERIA_WORDS.noRanking
+      : CRITERIA_WORDS.noSpan,
+  );
   const actions = useActions();
   return (
     <span className={css.span}>
@@ -84,7 +89,7 @@ function Span() {
         )}
       </Field>
       <span className={kit.sub} data-testid="best-span">
-        {best ? `best: ${blocksOf(best)} (${best.words})` : CRITERIA_WORDS.noSpan}
+        {best ? `best: ${blocksOf(best)} (${best.words})` : none}
       </span>
     </span>
   );

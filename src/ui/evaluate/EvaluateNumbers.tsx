@@ -1,5 +1,6 @@
 // The numbers of one evaluation and what they were measured on.
 
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import type { EvaluatedSide } from '../../contract/evaluate.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import {
@@ -10,7 +11,7 @@ import {
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { anotherPlan, EVALUATION, soFar } from '../../words/quality.ts';
 import type { TermId } from '../../words/terms.ts';
-import { formatChange, formatPpl, formatSeconds, plural } from '../format.ts';
+import { formatChange, formatOriginal, formatPpl, formatSeconds, plural } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
@@ -23,6 +24,7 @@ export function EvaluateNumbers() {
   if (!shown) return null;
   const { result, state, notes } = shown;
   const { original, plan } = result;
+  const compares = plan !== null && hasNumbers(original);
   const worse = plan !== null && plan.nll > original.nll;
   return (
     <div className={kit.stack} data-testid="evaluate-result" data-state={state}>
@@ -40,14 +42,14 @@ export function EvaluateNumbers() {
               <Term id="perplexity">{EVALUATION.perplexity}</Term>
             </th>
             <td className={css.main} data-testid="evaluate-original">
-              {formatPpl(original.nll)}
+              {formatOriginal(original.nll)}
             </td>
             <td className={css.main} data-testid="evaluate-plan">
-              {plan ? formatPpl(plan.nll) : '–'}
+              {plan ? (compares ? formatPpl : formatOriginal)(plan.nll) : '–'}
             </td>
             <td className={worse ? kit.bad : kit.good}>
-              {plan && formatChange(Math.exp(original.nll), Math.exp(plan.nll))}{' '}
-              {plan && <small>{worse ? EVALUATION.worse : EVALUATION.better}</small>}
+              {compares && formatChange(Math.exp(original.nll), Math.exp(plan.nll))}{' '}
+              {compares && <small>{worse ? EVALUATION.worse : EVALUATION.better}</small>}
             </td>
           </tr>
           <tr>
@@ -91,7 +93,7 @@ export function EvaluateNumbers() {
 }
 
 function intervalOf({ ci95: [low, high] }: EvaluatedSide): string {
-  return low === high ? '–' : `${formatPpl(low)} to ${formatPpl(high)}`;
+  return low === high || !Number.isFinite(low) ? '–' : `${formatPpl(low)} to ${formatPpl(high)}`;
 }
 
 interface SingleProps {

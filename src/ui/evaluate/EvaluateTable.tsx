@@ -3,7 +3,7 @@
 import { type Evaluated, evaluationKey } from '../../state/evaluate/state.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { EVALUATION, planWords, usePlan } from '../../words/quality.ts';
-import { formatPpl } from '../format.ts';
+import { formatOriginal, formatPpl } from '../format.ts';
 import { type Column, DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
@@ -83,7 +83,7 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
         {!whole && <span className={css.mark}> {EVALUATION.stopped}</span>}
       </td>
       <td>{bos === 'every' ? EVALUATION.every : EVALUATION.none}</td>
-      <td>{formatPpl(original.nll)}</td>
+      <td>{formatOriginal(original.nll)}</td>
       <td>{plan ? formatPpl(plan.nll) : '–'}</td>
       <td>{top1Agreement === null ? '–' : `${(top1Agreement * 100).toFixed(1)} %`}</td>
       <td>{klDivergence === null ? '–' : klDivergence.toPrecision(3)}</td>

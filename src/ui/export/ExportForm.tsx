@@ -1,5 +1,6 @@
 // The form of an export: what it writes, its name, where to, in which precision, how long it takes.
 
+import { isOtherPrecision } from '../../model/open/otherPrecision.ts';
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
 import { siblings } from '../../state/open/models.ts';
@@ -7,7 +8,9 @@ import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { sublayerUnits } from '../../units.ts';
 import {
+  alsoPrune,
   beforeExport,
+  componentsStay,
   EXPORT,
   NAME,
   onlyThisGraph,
@@ -38,7 +41,11 @@ export function ExportForm({ named, setName }: Props) {
   const clean = name.trim();
   const wrong = whyNotName(clean);
   const { bytes, seconds } = useStudio(exportEstimate);
+  const allGraphs = useStudio((state) => state.export.allGraphs);
   const others = siblings(model.graphs, model.summary.graph);
+  const precisions = others.filter(({ path }) => isOtherPrecision(path, model.summary.graph));
+  const all = allGraphs && dtype === null && precisions.length > 0;
+  const { components = [] } = model.summary;
   return (
     <form
       className={kit.stack}
@@ -53,6 +60,7 @@ export function ExportForm({ named, setName }: Props) {
           ? writesPlan(keptWords(model, removed, 'blocks'), listUnits(removed))
           : writesAll(dtype === null)}{' '}
         {others.length > 0 &&
+          !all &&
           onlyThisGraph(model.summary.graph, listed(others.map((graph) => graph.path)))}
       </p>
       <label>
@@ -97,6 +105,22 @@ export function ExportForm({ named, setName }: Props) {
         </label>
       </fieldset>
       <PrecisionChoice />
+      {precisions.length > 0 && dtype === null && (
+        <label>
+          <input
+            type="checkbox"
+            checked={all}
+            data-testid="all-graphs"
+            onChange={(event) => actions.setAllGraphs(event.target.checked)}
+          />{' '}
+          {alsoPrune(listed(precisions.map((graph) => graph.path)))}
+        </label>
+      )}
+      {components.length > 0 && (
+        <p className={kit.note} data-testid="export-components">
+          {componentsStay(listed(components.map((graph) => graph.path)))}
+        </p>
+      )}
       {sublayerUnits(removed).length > 0 && (
         <p className={kit.note} data-testid="export-parts">
           {EXPORT.sublayers}

@@ -61,7 +61,8 @@ function Source() {
   );
 }
 
-function Item({ snippet: { id, title, what, text, why, file } }: { snippet: Snippet }) {
+function Item({ snippet }: { snippet: Snippet }) {
+  const { id, title, what, text, why, file, warnings, repair } = snippet;
   return (
     <div className={css.item} data-testid={`interop-${id}`}>
       <div className={css.head}>
@@ -72,38 +73,65 @@ function Item({ snippet: { id, title, what, text, why, file } }: { snippet: Snip
           {why}
         </p>
       ) : (
+        <Text id={id} title={title} text={text} file={file} />
+      )}
+      {warnings.length > 0 && (
+        <div className={css.why} data-testid={`interop-${id}-warning`}>
+          {warnings.map((warning) => (
+            <p key={warning}>{warning}</p>
+          ))}
+        </div>
+      )}
+      {repair && (
         <>
-          <textarea
-            readOnly
-            className={css.text}
-            rows={lines(text) === 1 ? 2 : Math.min(8, lines(text))}
-            wrap={lines(text) === 1 ? 'soft' : 'off'}
-            spellCheck={false}
-            value={text.trimEnd()}
-            aria-label={title}
-            data-testid={`interop-${id}-text`}
-          />
-          <div className={kit.row}>
-            <CopyButton name={title} text={text} testId={`interop-${id}-copy`} />
-            {file && (
-              <button
-                type="button"
-                aria-label={`Save ${file}`}
-                data-testid={`interop-${id}-save`}
-                onClick={() =>
-                  saveBlob(
-                    new Blob([text], { type: file.endsWith('.csv') ? 'text/csv' : 'text/plain' }),
-                    file,
-                  )
-                }
-              >
-                Save {file}
-              </button>
-            )}
+          <div className={css.head}>
+            <b>{repair.title}</b>
           </div>
+          <Text id={`${id}-repair`} title={repair.title} text={repair.text} file={repair.file} />
         </>
       )}
     </div>
+  );
+}
+
+/** A text to copy or save. */
+function Text({
+  id,
+  title,
+  text,
+  file,
+}: Pick<Snippet, 'id' | 'title' | 'file'> & { text: string }) {
+  return (
+    <>
+      <textarea
+        readOnly
+        className={css.text}
+        rows={lines(text) === 1 ? 2 : Math.min(8, lines(text))}
+        wrap={lines(text) === 1 ? 'soft' : 'off'}
+        spellCheck={false}
+        value={text.trimEnd()}
+        aria-label={title}
+        data-testid={`interop-${id}-text`}
+      />
+      <div className={kit.row}>
+        <CopyButton name={title} text={text} testId={`interop-${id}-copy`} />
+        {file && (
+          <button
+            type="button"
+            aria-label={INTEROP.save(file)}
+            data-testid={`interop-${id}-save`}
+            onClick={() =>
+              saveBlob(
+                new Blob([text], { type: file.endsWith('.csv') ? 'text/csv' : 'text/plain' }),
+                file,
+              )
+            }
+          >
+            {INTEROP.save(file)}
+          </button>
+        )}
+      </div>
+    </>
   );
 }
 

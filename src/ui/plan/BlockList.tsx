@@ -1,6 +1,7 @@
 // The blocks as a list of checkboxes (checked = kept) that can be used by keyboard alone.
 
 import { useCallback, useState } from 'react';
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import { curveView } from '../../state/score/selectors.ts';
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import { BLOCKS } from '../../words/blocks.ts';
@@ -42,6 +43,7 @@ export function BlockList() {
     view.points.flatMap((point) => (point.nll === null ? [] : [point.nll])),
     view.baseline?.nll,
   );
+  const isSound = !view.baseline || hasNumbers(view.baseline);
   // Of a model with fewer blocks, or of a row that is closed by now.
   const last = blocks.length - 1;
   const reached = rowsOf(blocks, opened).includes(current)
@@ -56,8 +58,8 @@ export function BlockList() {
             key={block.index}
             block={block}
             point={point}
-            share={point.nll === null ? 0 : Math.min(1, bar(point.nll))}
-            clipped={point.nll !== null && bar(point.nll) > 1}
+            share={point.nll === null || !isSound ? 0 : Math.min(1, bar(point.nll))}
+            clipped={isSound && point.nll !== null && bar(point.nll) > 1}
             hover={hover === block.index}
             open={block.hasSublayers && opened.has(block.index)}
             current={blockOf(reached) === block.index ? (sublayerOf(reached) ?? 'block') : null}

@@ -15,7 +15,7 @@ export function lowestCount(state: StudioState): number {
 }
 
 export const hasOrder = (state: StudioState) =>
-  showsSublayers(state) || currentOrder(state) !== null;
+  showsSublayers(state) ? droppableSublayers(state) > 0 : currentOrder(state) !== null;
 
 export function LowestSlider({ testId, hint }: { testId: string; hint?: string }) {
   const ofSublayers = useStudio(showsSublayers);

@@ -3,6 +3,7 @@
 import { useId, useState } from 'react';
 import { currentOrder, knownOrders } from '../../state/criteria/orders.ts';
 import { engineJob } from '../../state/jobs.ts';
+import { noNumbers } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { BLOCKS, countLabel, leastWords } from '../../words/blocks.ts';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -14,6 +15,7 @@ export function RemoveLowest() {
   const count = useStudio(lowestCount);
   const usable = useStudio(hasOrder);
   const busy = useStudio((state) => engineJob(state) !== null);
+  const none = useStudio((state) => (noNumbers(state) ? BLOCKS.noRanking : BLOCKS.scoreFirst));
   const refusal = useStudio((state) => state.plan.refusal);
   const actions = useActions();
   const hint = useId();
@@ -42,7 +44,7 @@ export function RemoveLowest() {
       </label>
       <LowestSlider testId="drop-lowest" hint={hint} />
       <p id={hint} className={css.hint}>
-        {!usable && (busy ? BLOCKS.scoring : BLOCKS.scoreFirst)}
+        {!usable && (busy ? BLOCKS.scoring : none)}
       </p>
       {!ofSublayers && <OrderBy />}
       {refusal && (

@@ -1,11 +1,12 @@
 // What the plan does to perplexity, size and caches, original beside pruned.
 
 import type { ReactNode } from 'react';
+import { hasNumbers } from '../../analysis/perplexity.ts';
 import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
 import { UNKNOWN } from '../../words/model.ts';
 import { RESULT } from '../../words/result.ts';
-import { formatChange, formatCount, formatPpl } from '../format.ts';
+import { formatChange, formatCount, formatOriginal, formatPpl } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import table from '../kit/plainTable.module.css';
@@ -66,15 +67,17 @@ function PerplexityRow() {
       ? formatChange(Math.exp(original.nll), Math.exp(pruned.nll))
       : '';
   const worse = original && pruned ? pruned.nll > original.nll : false;
+  // What breaks a sound model is off the scale.
+  const format = original && hasNumbers(original) ? formatPpl : formatOriginal;
   const none = stale && waiting ? '…' : '–';
   return (
     <tr>
       <th scope="row">
         <Term id="perplexity">{RESULT.perplexity}</Term>
       </th>
-      <td data-testid="ppl-original">{original ? formatPpl(original.nll) : '–'}</td>
+      <td data-testid="ppl-original">{original ? formatOriginal(original.nll) : '–'}</td>
       <td data-testid="ppl-pruned" data-stale={stale} className={stale ? kit.stale : undefined}>
-        {pruned ? formatPpl(pruned.nll) : none}
+        {pruned ? format(pruned.nll) : none}
       </td>
       <td className={stale ? kit.stale : signOf(worse)}>
         {change && (

@@ -1,7 +1,7 @@
 // What a whole curve does not show by itself: doubtful numbers, blocks that are too close to call,
 // remarks. The row stands there, empty, while the curve grows.
 
-import { groupsOf, letter, remarksOf } from '../../state/score/selectors.ts';
+import { groupsOf, letter, noNumbersNotice, remarksOf } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { IMPORTANCE, onWindows } from '../../words/choose.ts';
 import { listed } from '../format.ts';
@@ -14,7 +14,9 @@ import css from './importance.module.css';
 export function Warnings() {
   const { warnings } = useStudio(remarksOf);
   const running = useStudio((state) => state.score.running !== null);
-  if (running) return null;
+  const none = useStudio(noNumbersNotice);
+  // They are in the notice that comes first then.
+  if (running || none.length > 0) return null;
   return warnings.map((text) => (
     <p key={text} className={`${kit.callout} ${css.warning}`} data-testid="curve-warning">
       <strong>{IMPORTANCE.doubtful}</strong> {text}

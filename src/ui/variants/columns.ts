@@ -5,7 +5,7 @@ import { formatBySpread, formatGain } from '../../spread.ts';
 import { gainOf, type VariantRow } from '../../state/variants/variants.ts';
 import type { TermId } from '../../words/terms.ts';
 import type { COLUMN_TITLES } from '../../words/variants.ts';
-import { formatPpl, formatShort } from '../format.ts';
+import { formatOriginal, formatPpl, formatShort } from '../format.ts';
 
 export interface Column {
   id: keyof typeof COLUMN_TITLES;
@@ -49,7 +49,10 @@ export const COLUMNS: readonly Column[] = [
     id: 'ppl',
     term: 'perplexity',
     value: (row) => row.nll,
-    text: (row) => (row.nll === null ? none : formatPpl(row.nll)),
+    text: ({ key, nll }) => {
+      if (nll === null) return none;
+      return key === '' ? formatOriginal(nll) : formatPpl(nll);
+    },
   },
   {
     id: 'toks',

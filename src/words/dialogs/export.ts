@@ -34,7 +34,13 @@ export const writesAll = (copy: boolean): string =>
 
 /** Other graphs of the folder are not pruned along. */
 export const onlyThisGraph = (graph: string, others: string): string =>
-  `Only ${graph} is written. To prune ${others} as well, open it and export the same plan.`;
+  `Only ${graph} is written, not ${others}.`;
+
+/** Other precisions that are pruned along where that is ticked. */
+export const alsoPrune = (others: string): string => `prune ${others} as well, by the same plan`;
+
+export const componentsStay = (graphs: string): string =>
+  `Blocks are removed from the decoder; ${graphs} are written as they are.`;
 
 /** How much is written, and how long that takes. */
 export function beforeExport(bytes: number | null, seconds: string): string {
@@ -75,6 +81,7 @@ export const VERDICTS = {
 const CHECKS: Readonly<Record<string, string>> = {
   structure: 'Structure',
   'graph as planned': 'Graph as planned',
+  'residual stream': 'Residual stream without what was removed',
   'bytes of every tensor': 'Every tensor, byte by byte',
   loads: 'Loads',
   'runs whole': 'Runs as a whole',

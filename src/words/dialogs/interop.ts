@@ -6,6 +6,7 @@ export const INTEROP = {
   planOfAll: 'The plan keeps all blocks',
   curve: 'The curve',
   source: 'Name or path of the original model, for other tools',
+  save: (file: string) => `Save ${file}`,
   read: 'Read a block_order.csv or all_ppl_unsorted.csv',
   forgetOne: 'Forget this file',
   forgetAll: 'Forget these files',

@@ -4,7 +4,7 @@ import { formatBytes } from '../../../quantities.ts';
 import { formatEnds, formatGain } from '../../../spread.ts';
 import { deviceName } from '../../../state/device/selectors.ts';
 import { effectView } from '../../../state/effect/selectors.ts';
-import { measuredOn } from '../../../state/score/selectors.ts';
+import { measuredOn, noNumbersNotice } from '../../../state/score/selectors.ts';
 import { sides } from '../../../state/speed/prediction.ts';
 import { speedView } from '../../../state/speed/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
@@ -18,6 +18,7 @@ import { WORDS, why } from '../../../words/verdict.ts';
 import {
   formatChange,
   formatCount,
+  formatOriginal,
   formatPpl,
   formatRate,
   formatSeconds,
@@ -44,10 +45,10 @@ export function summary(state: StudioState): Section | null {
     cards.push({
       name: FACTS.perplexity,
       value: formatPpl(pruned.nll),
-      note: changed(formatPpl(original.nll), Math.exp(original.nll), Math.exp(pruned.nll)),
+      note: changed(formatOriginal(original.nll), Math.exp(original.nll), Math.exp(pruned.nll)),
     });
   else if (original)
-    cards.push({ name: FACTS.perplexity, value: formatPpl(original.nll), note: '' });
+    cards.push({ name: FACTS.perplexity, value: formatOriginal(original.nll), note: '' });
   if (size)
     cards.push({
       name: FACTS.size,
@@ -68,6 +69,7 @@ export function summary(state: StudioState): Section | null {
     });
   const parts: Part[] = [
     { kind: 'text', text: LEADS.summary },
+    ...noNumbersNotice(state).map((text): Part => ({ kind: 'text', text })),
     { kind: 'cards', rows: cards },
     ...meaning(state),
   ];

@@ -1,0 +1,55 @@
+// The files that genai_config.json names, and decoders of several stages.
+
+import { isJsonObject, type JsonObject, readJsonObject } from '../../json.ts';
+import { type Folder, readText } from '../../onnx/source.ts';
+import { MAX_CONFIG_BYTES } from '../structure/config.ts';
+
+/** Deepest nesting of a config that is searched. */
+const MAX_DEPTH = 8;
+
+/**
+ * The parsed genai_config.json of this path, or null where there is none that can be read: opening
+ * the model says what is wrong with one.
+ */
+export async function readGenai(folder: Folder, path: string): Promise<JsonObject | null> {
+  const size = folder.open(path)?.size ?? 0;
+  if (size === 0 || size > MAX_CONFIG_BYTES) return null;
+  const text = await readText(folder, path, MAX_CONFIG_BYTES);
+  const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  return read?.ok ? read.value : null;
+}
+
+/**
+ * Paths of the files that genai_config.json names, whether they are there or not.
+ * @param configs paths of configs; others than genai_config.json name nothing.
+ */
+export async function namedFiles(folder: Folder, configs: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  const visit = (value: unknown, at: string, depth: number): void => {
+    if (depth > MAX_DEPTH) return;
+    if (Array.isArray(value)) for (const entry of value) visit(entry, at, depth + 1);
+    else if (isJsonObject(value))
+      for (const [key, entry] of Object.entries(value)) {
+        if (typeof entry === 'string' && /(^|_)filename$/.test(key))
+          found.push(at + plainPath(entry));
+        else visit(entry, at, depth + 1);
+      }
+  };
+  for (const path of configs)
+    if (path.endsWith('genai_config.json'))
+      visit(await readGenai(folder, path), path.slice(0, -'genai_config.json'.length), 0);
+  return found;
+}
+
+/** A file name of a config as paths are written here. */
+export function plainPath(name: string): string {
+  return name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
+}
+
+/** Names of the stages of a decoder that genai_config.json divides into a pipeline; else empty. */
+export function pipelineStages(genai: JsonObject | null): string[] {
+  const model = isJsonObject(genai?.model) ? genai.model : null;
+  const decoder = isJsonObject(model?.decoder) ? model.decoder : null;
+  const stages = Array.isArray(decoder?.pipeline) ? decoder.pipeline : [];
+  return stages.flatMap((stage) => (isJsonObject(stage) ? Object.keys(stage) : []));
+}

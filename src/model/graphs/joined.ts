@@ -1,0 +1,192 @@
+// A decoder that takes embeddings, joined with the graph that makes them of token ids: one graph
+// from token ids to logits.
+
+import { EspalierError } from '../../errors.ts';
+import { DataType, type Graph, type Model, type Node, type ValueInfo } from '../../onnx/graph.ts';
+import { renameValues } from '../../onnx/rename.ts';
+import { joinedOpset } from './opsets.ts';
+
+/** Before the names of the embedding graph's own values. */
+const PREFIX = 'embedding:';
+
+/**
+ * The decoder with its embeddings computed from token ids. Values of the decoder keep their names;
+ * those of the embedding graph get a prefix, but for its token ids and for what the decoder takes
+ * from it. Inputs of the embedding graph that belong to images or sound hold nothing: zero rows.
+ * @param tokens the embeddings input of the decoder.
+ * @throws EspalierError `unsupported-graph` when the graphs do not fit together.
+ */
+export function joinEmbedding(embedding: Model, decoder: Model, tokens: string): Model {
+  const ids = idsOf(embedding.graph);
+  const links = linksOf(embedding.graph, decoder.graph, tokens);
+  const decoderInputs = new Map(decoder.graph.inputs.map((input) => [input.name, input]));
+  const names = new Map<string, string>();
+  for (const name of valuesOf(embedding.graph)) names.set(name, `${PREFIX}${name}`);
+  names.set(ids.name, decoderInputs.has(ids.name) ? ids.name : freeName(ids.name, decoder.graph));
+  const empty: Node[] = [];
+  const shapes: [string, readonly number[]][] = [];
+  const shared: ValueInfo[] = [];
+  for (const input of embedding.graph.inputs) {
+    if (input.name === ids.name || embedding.graph.initializers.has(input.name)) continue;
+    if (decoderInputs.has(input.name) && !links.has(input.name)) {
+      names.set(input.name, input.name);
+      shared.push(input);
+      continue;
+    }
+    const name = `${PREFIX}${input.name}`;
+    shapes.push([`${name}/shape`, zeroRows(input)]);
+    empty.push(zeros(input, `${name}/shape`, name));
+  }
+  const casts: Node[] = [];
+  const types = new Map(embedding.graph.outputs.map(({ name, type }) => [name, type]));
+  for (const [output, input] of links) {
+    const wanted = decoderInputs.get(input)?.type ?? 0;
+    const has = types.get(output) ?? 0;
+    if (has === wanted || has === 0 || wanted === 0) names.set(output, input);
+    else casts.push(cast(`${PREFIX}${output}`, input, wanted));
+  }
+  const renamed = renameValues(embedding.graph, names);
+  const fed = new Set([...links.values()]);
+  const inputs = [
+    ...decoder.graph.inputs.filter(({ name }) => !fed.has(name) && name !== names.get(ids.name)),
+    ...renamed.inputs.filter(
+      ({ name }) => renamed.initializers.has(name) && !decoderInputs.has(name),
+    ),
+  ];
+  const idsInput: ValueInfo = { ...ids, name: names.get(ids.name) ?? ids.name };
+  return {
+    ...decoder,
+    irVersion: Math.max(decoder.irVersion, embedding.irVersion),
+    opsets: joinedOpset(embedding, decoder),
+    functions: [...decoder.functions, ...embedding.functions],
+    graph: {
+      ...decoder.graph,
+      nodes: [...empty, ...renamed.nodes, ...casts, ...decoder.graph.nodes],
+      initializers: new Map([
+        ...renamed.initializers,
+        ...shapes.map(([name, dims]) => [name, int64s(name, dims)] as const),
+        ...decoder.graph.initializers,
+      ]),
+      inputs: [idsInput, ...inputs],
+      valueInfo: new Map([
+        ...renamed.valueInfo,
+        ...renamed.outputs.map((value) => [value.name, value] as const),
+        ...decoder.graph.inputs
+          .filter(({ name }) => fed.has(name))
+          .map((value) => [value.name, value] as const),
+        ...decoder.graph.valueInfo,
+      ]),
+    },
+  };
+}
+
+/** True when the graph makes what the decoder takes as `tokens`. */
+export function makesEmbeddings(candidate: Model, decoder: Model, tokens: string): boolean {
+  try {
+    idsOf(candidate.graph);
+    linksOf(candidate.graph, decoder.graph, tokens);
+    return true;
+  } catch (error) {
+    if (error instanceof EspalierError) return false;
+    throw error;
+  }
+}
+
+const ID_TYPES: ReadonlySet<number> = new Set([DataType.int64, DataType.int32]);
+
+/** The token ids: the input of that name, else the only integer input of rank 2. */
+function idsOf(graph: Graph): ValueInfo {
+  const fed = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  const integers = fed.filter(
+    ({ type, dims }) => ID_TYPES.has(type) && (dims === null || dims.length === 2),
+  );
+  const ids = integers.find(({ name }) => name === 'input_ids') ?? integers[0];
+  if (ids && (ids.name === 'input_ids' || integers.length === 1)) return ids;
+  throw unfit(
+    `it has ${integers.length === 0 ? 'no input' : `${integers.length} inputs`} of token ids`,
+  );
+}
+
+/** Outputs of the embedding graph to the inputs of the decoder that they are. */
+function linksOf(embedding: Graph, decoder: Graph, tokens: string): Map<string, string> {
+  const wanted = new Set(decoder.inputs.map(({ name }) => name));
+  const links = new Map<string, string>();
+  for (const { name } of embedding.outputs) if (wanted.has(name)) links.set(name, name);
+  if ([...links.values()].includes(tokens)) return links;
+  const open = embedding.outputs.filter(
+    ({ name, dims }) => !links.has(name) && (dims === null || dims.length === 3),
+  );
+  const [only] = open;
+  if (!only || open.length !== 1)
+    throw unfit(`it has no output that could be the decoder's "${tokens}"`);
+  const width = decoder.inputs.find(({ name }) => name === tokens)?.dims?.at(-1);
+  const has = only.dims?.at(-1);
+  if (typeof width === 'number' && typeof has === 'number' && width !== has)
+    throw unfit(`its embeddings are ${has} wide, the decoder's are ${width}`);
+  return links.set(only.name, tokens);
+}
+
+function unfit(why: string): EspalierError {
+  return new EspalierError(
+    'unsupported-graph',
+    `The embedding graph does not fit the decoder: ${why}.`,
+    'Use graphs of one export of the model.',
+  );
+}
+
+function valuesOf(graph: Graph): Set<string> {
+  return new Set([
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== '')),
+  ]);
+}
+
+/** The name, or one that nothing in the graph has. */
+function freeName(name: string, graph: Graph): string {
+  const taken = valuesOf(graph);
+  return taken.has(name) ? `${PREFIX}${name}` : name;
+}
+
+/** Every open dimension is 0: no images, no sound. */
+function zeroRows({ name, dims }: ValueInfo): number[] {
+  const shape = (dims ?? []).map((dim) => (typeof dim === 'number' ? dim : 0));
+  if (shape.includes(0)) return shape;
+  throw unfit(`its input "${name}" is neither token ids nor of open size`);
+}
+
+function zeros({ name, type }: ValueInfo, shape: string, output: string): Node {
+  const bytes = new Map<number, number>([
+    [DataType.float, 4],
+    [DataType.float16, 2],
+    [DataType.int64, 8],
+    [DataType.int32, 4],
+    [DataType.bool, 1],
+  ]).get(type);
+  if (bytes === undefined) throw unfit(`its input "${name}" has the ONNX element type ${type}`);
+  const value = { name: '', type, dims: [1], data: new Uint8Array(bytes) };
+  return {
+    name: '',
+    op: 'ConstantOfShape',
+    domain: '',
+    inputs: [shape],
+    outputs: [output],
+    attributes: new Map([['value', { name: 'value', kind: 'tensor', value }]]),
+  };
+}
+
+function int64s(name: string, values: readonly number[]) {
+  const data = new Uint8Array(new BigInt64Array(values.map(BigInt)).buffer);
+  return { name, type: DataType.int64, dims: [values.length], data };
+}
+
+function cast(from: string, to: string, type: number): Node {
+  return {
+    name: '',
+    op: 'Cast',
+    domain: '',
+    inputs: [from],
+    outputs: [to],
+    attributes: new Map([['to', { name: 'to', kind: 'int', value: type }]]),
+  };
+}
