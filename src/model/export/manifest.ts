@@ -33,7 +33,7 @@ import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
 import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
-import { type Loader, loaderOf, sessionOf, type UsedGraphs } from './usage.ts';
+import { genaiFolder, type Loader, loaderOf, sessionOf, type UsedGraphs } from './usage.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
@@ -168,6 +168,7 @@ export async function exportManifest(
     branch: opened.decoders.length > 1 ? null : (opened.whole.merged?.switch ?? null),
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
+    genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
     configRemarks: remarks,
     retyped: retypedValues(structure, models[0]!.model),
   });

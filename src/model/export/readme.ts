@@ -34,6 +34,8 @@ export interface ReadmeFacts {
   /** Graphs of the source that the export does not have. */
   leftOut: readonly string[];
   layout: Loader;
+  /** Folder of genai_config.json within the export, where ONNX Runtime GenAI loads it. */
+  genai: string;
   /** What the configs cannot say of the layers that are left, as sentences. */
   configRemarks: readonly string[];
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
@@ -219,7 +221,7 @@ const RETYPED = {
 };
 
 function usage(facts: ReadmeFacts): string {
-  const { layout } = facts;
+  const { layout, genai } = facts;
   const plain = plainUse(facts);
   if (layout === 'transformers.js') {
     return [
@@ -237,7 +239,7 @@ function usage(facts: ReadmeFacts): string {
       'With ONNX Runtime GenAI:',
       '',
       '```python',
-      genaiCode('this-folder'),
+      genaiCode(['this-folder', genai].filter(Boolean).join('/')),
       '```',
       '',
       plain,

@@ -12,6 +12,18 @@ export function loaderOf(has: (path: string) => boolean): Loader {
   return has('config.json') ? 'transformers.js' : 'other';
 }
 
+/**
+ * The folder of the genai_config.json that a graph is loaded by, the nearest at or above it: '' or
+ * 'cpu/fp32'. Null without one.
+ */
+export function genaiFolder(has: (path: string) => boolean, graph: string): string | null {
+  const steps = graph.split('/').slice(0, -1);
+  for (let n = steps.length; n >= 0; n--)
+    if (has([...steps.slice(0, n), 'genai_config.json'].join('/')))
+      return steps.slice(0, n).join('/');
+  return null;
+}
+
 /** The graphs of an export, and the class that config.json names for them. */
 export interface UsedGraphs {
   /** Path of the decoder graph within the folder. */

@@ -50,6 +50,13 @@ describe('nextStep', () => {
       loading: { graph: 'dir/net.onnx' },
     });
     expect(other.code).toContain('ort.InferenceSession("a/dir/net.onnx")');
+    const inside = ['config.json', 'cpu/fp32/genai_config.json', 'cpu/fp32/model.onnx'];
+    const nested = nextStep({
+      name: 'a',
+      files: files(...inside),
+      loading: { graph: 'cpu/fp32/model.onnx' },
+    });
+    expect(nested.code).toContain('og.Model("a/cpu/fp32")');
   });
 
   it('quotes names that a shell or the Hub would take apart', () => {

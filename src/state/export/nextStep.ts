@@ -4,6 +4,7 @@
 import type { ExportResult } from '../../contract/export.ts';
 import {
   genaiCode,
+  genaiFolder,
   type Loader,
   loaderOf,
   onnxRuntimeCode,
@@ -24,10 +25,12 @@ export function nextStep({
   loading,
 }: Pick<ExportResult, 'name' | 'files' | 'loading'>): NextStep {
   const paths = files.map(({ path }) => path);
-  const loader = loaderOf((path) => paths.includes(path));
+  const has = (path: string) => paths.includes(path);
+  const genai = genaiFolder(has, loading.graph);
+  const loader = genai === null ? loaderOf(has) : 'genai';
   const code = {
     'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), loading),
-    genai: () => genaiCode(name),
+    genai: () => genaiCode(genai ? `${name}/${genai}` : name),
     other: () => onnxRuntimeCode(name, loading.graph),
   }[loader]();
   return { loader, code, hub: hubCommands(name) };
