@@ -8,9 +8,9 @@ import type { Interface, Wires } from './wires.ts';
 
 /**
  * Precision of every float32 input and output by name. ONNX Runtime GenAI takes caches and logits
- * in float16. Elsewhere caches are float16 where an attention operator takes and gives them itself; what graphs
- * put together by Concat stays float32, as do embeddings and logits: so do the converters of
- * transformers.js and ONNX Runtime.
+ * in float16. Elsewhere caches are float16 where an attention operator takes and gives them itself;
+ * what graphs put together by Concat stays float32, as do embeddings and logits: so do the
+ * converters of transformers.js and ONNX Runtime.
  */
 export function interfacePrecisions(
   graph: Graph,
