@@ -56,6 +56,7 @@ it('small files travel whatever they are called, weights do not', async () => {
     sized({ ...travel, ...stay, ...skip, 'config.json': 1 }),
     MODEL,
     new Set(['config.json']),
+    new Set(),
   );
   expect(copied.map(({ path }) => path)).toEqual(Object.keys(travel));
   expect(leftOut).toEqual(Object.keys(stay));
@@ -73,15 +74,17 @@ it('data of another graph stays behind under any name', async () => {
     sized({ 'onnx/other.onnx': other, 'onnx/parts/a.bin': 256, 'onnx/parts/b.bin': 256 }),
     MODEL,
     new Set(),
+    new Set(),
   );
   expect(copied.map(({ path }) => path)).toEqual(['onnx/parts/b.bin']);
   expect(leftOut).toEqual(['onnx/other.onnx', 'onnx/parts/a.bin']);
 });
 
-it('other models of the folder are left out whole, and files above it are no part of it', async () => {
+it('other models of the folder are left out whole, and what is above it', async () => {
   const { copied, leftOut } = await sortFiles(
     sized({ 'a/x.txt': 1, 'a/cuda/config.json': 1, 'a/cuda/tokenizer.json': 1, 'b/y.txt': 1 }),
     { top: 'a/', variants: ['a/cuda/'] },
+    new Set(),
     new Set(),
   );
   expect(copied.map(({ path }) => path)).toEqual(['a/x.txt']);
