@@ -56,12 +56,15 @@ function splitExactly(text: string, encode: (part: string) => number[]): string[
     const found = boundary.exec(text);
     if (!found) break;
     const cut = found.index + found[0].length;
-    const left = text.slice(Math.max(start, cut - CONTEXT_CHARS), cut);
     const right = text.slice(cut, cut + CONTEXT_CHARS);
-    const joint = encode(left + right);
-    const separate = [...encode(left), ...encode(right)];
-    if (joint.length !== separate.length || joint.some((id, i) => id !== separate[i]))
-      return [text];
+    // Two lengths, so that words of a fixed length do not end at the split by chance.
+    for (const context of [CONTEXT_CHARS, CONTEXT_CHARS - 1]) {
+      const left = text.slice(Math.max(start, cut - context), cut);
+      const joint = encode(left + right);
+      const separate = [...encode(left), ...encode(right)];
+      if (joint.length !== separate.length || joint.some((id, i) => id !== separate[i]))
+        return [text];
+    }
     parts.push(text.slice(start, cut));
     start = cut;
   }

@@ -84,3 +84,22 @@ describe('tokenizers of public reports', () => {
     for (const [text, ids] of right.ids_without_special_tokens) expect(encode(text)).toEqual(ids);
   });
 });
+
+describe('long texts', () => {
+  it('are not split where words have a fixed length', async () => {
+    const base = table.bases.bytes!;
+    const json = {
+      ...base,
+      pre_tokenizer: {
+        type: 'Sequence',
+        pretokenizers: [
+          { type: 'FixedLength', length: 5 },
+          { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: false },
+        ],
+      },
+    };
+    const tokenizer = loadTokenizer(JSON.stringify(json), null);
+    const text = 'the sing of a things\n'.repeat(11_000);
+    expect(await tokenizer.encodeLong(text, async () => {})).toEqual(tokenizer.encode(text));
+  });
+});

@@ -143,9 +143,8 @@ export class StudioService implements StudioApi {
               signal,
             })
           : null;
-      const found = [...(curve.warnings ?? []), ...(warning ? [warning] : [])];
-      for (const text of found) note(text);
-      const warnings = [...found, ...calibration.warnings];
+      const warnings = [curve.warnings ?? [], warning ?? [], calibration.warnings].flat();
+      for (const text of warnings) if (!calibration.warnings.includes(text)) note(text);
       this.windows = { rows: windows, device: settings.device };
       return {
         baseline: curve.baseline,

@@ -106,7 +106,7 @@ export function tokenIds(
   });
 }
 
-/** What a text gives before it is cut up. @throws EspalierError `cancelled` */
+/** What a text gives before it is cut into windows. @throws EspalierError `cancelled` */
 export async function countTokens(
   text: string,
   tokenizer: Tokenizer,

@@ -23,6 +23,12 @@ export class Given {
     return value === undefined ? this.keywords.get(name) : value;
   }
 
+  /** The next argument, or another value when it is not given; None is given. */
+  or<T extends Value | undefined>(name: string, absent: T): Value | T {
+    const value = this.next(name);
+    return value === undefined ? absent : value;
+  }
+
   need(name: string): Value {
     const value = this.next(name);
     if (value === undefined) throw new TemplateError(`${this.what} needs ${name}`);
@@ -30,13 +36,13 @@ export class Given {
   }
 
   text(name: string, absent?: string): string {
-    const value = this.next(name) ?? absent;
+    const value = this.or(name, absent);
     if (typeof value === 'string') return value;
     throw this.wrong(name, 'a text', value);
   }
 
   whole(name: string, absent?: number): number {
-    const value = this.next(name) ?? absent;
+    const value = this.or(name, absent);
     const number = value === undefined || typeof value === 'object' ? null : numberOf(value);
     if (number === null) throw this.wrong(name, 'a whole number', value);
     return number;

@@ -270,7 +270,7 @@ export class ExpressionParser {
     else if (
       ['string', 'integer', 'float'].includes(type) ||
       (type === 'operator' && '[{'.includes(value)) ||
-      (type === 'name' && !['else', 'or', 'and', 'if', 'is', 'in', 'not'].includes(value))
+      (type === 'name' && !['else', 'or', 'and'].includes(value))
     )
       args = { ...args, positional: [this.postfix(this.primary())] };
     const test: Expression = { kind: 'test', of, name, args };

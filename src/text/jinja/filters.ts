@@ -19,17 +19,17 @@ import {
 } from './values.ts';
 
 function fallback(value: Value, given: Given): Value {
-  const other = given.next('default_value') ?? '';
-  const boolean = isTrue(given.next('boolean') ?? false);
+  const other = given.or('default_value', '');
+  const boolean = isTrue(given.or('boolean', false));
   return value instanceof Undefined || (boolean && !isTrue(value)) ? other : value;
 }
 
 /** @source Jinja, filters.py: lines that are empty are not indented, nor is the first */
 function indent(value: Value, given: Given): string {
   if (typeof value !== 'string') throw new TemplateError('indent needs a text');
-  const width = given.next('width') ?? 4;
-  const first = isTrue(given.next('first') ?? false);
-  const blank = isTrue(given.next('blank') ?? false);
+  const width = given.or('width', 4);
+  const first = isTrue(given.or('first', false));
+  const blank = isTrue(given.or('blank', false));
   if (typeof width !== 'string' && typeof width !== 'number')
     throw new TemplateError('the width of indent should be a number or a text');
   if (typeof width === 'number' && width > 10_000) throw new TemplateError('indent is too wide');
@@ -41,7 +41,7 @@ function indent(value: Value, given: Given): string {
 }
 
 function toInt(value: Value, given: Given): Value {
-  const other = given.next('default') ?? 0;
+  const other = given.or('default', 0);
   const base = given.whole('base', 10);
   if (base !== 10) throw unsupported('int with a base');
   const number = numberOf(value);
@@ -54,7 +54,7 @@ function toInt(value: Value, given: Given): Value {
 const FLOAT = /^[-+]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
 
 function toFloat(value: Value, given: Given): Value {
-  const other = given.next('default') ?? new Float(0);
+  const other = given.or('default', new Float(0));
   const number = numberOf(value);
   if (number !== null) return new Float(number);
   const text = typeof value === 'string' ? stripped(value, null, true, true) : '';
@@ -76,7 +76,7 @@ function round(value: Value, given: Given): Value {
 }
 
 function trim(value: Value, given: Given): string {
-  const chars = given.next('chars') ?? null;
+  const chars = given.or('chars', null);
   if (chars !== null && typeof chars !== 'string')
     throw new TemplateError('the characters to trim should be a text');
   return stripped(textOf(value), chars, true, true);

@@ -6,7 +6,7 @@ import { loopValue } from './loop.ts';
 import type { Arguments, Expression, FilterCall, Parameter, Statement, Target } from './nodes.ts';
 import { arithmetic, attribute, compares, item, slice } from './operators.ts';
 import { Scope } from './scope.ts';
-import { TESTS } from './tests.ts';
+import { testOf } from './tests.ts';
 import {
   Callable,
   Float,
@@ -64,12 +64,6 @@ export class Interpreter implements Runner {
     given.end();
     this.spendOn(result);
     return result;
-  }
-
-  private test(name: string, value: Value, args: readonly Value[]): boolean {
-    const test = Object.hasOwn(TESTS, name) ? TESTS[name] : undefined;
-    if (!test) throw unsupported(`the test ${JSON.stringify(name)}`);
-    return test(value, args);
   }
 
   private captured(write: () => void): string {
@@ -220,7 +214,8 @@ export class Interpreter implements Runner {
           throw new TemplateError(`${name}() has two values for ${parameter}`);
         named.delete(parameter);
         const missing = new Undefined(`parameter ${JSON.stringify(parameter)} was not provided`);
-        inner.set(parameter, given ?? (fallback ? this.value(fallback, inner) : missing));
+        const value = given === undefined && fallback ? this.value(fallback, inner) : given;
+        inner.set(parameter, value === undefined ? missing : value);
       }
       inner.set('varargs', new Tuple(args.slice(parameters.length)));
       inner.set('kwargs', new Map(named));
@@ -295,7 +290,7 @@ export class Interpreter implements Runner {
       case 'test': {
         const [args, keywords] = this.args(node.args, scope);
         if (keywords.size > 0) throw new TemplateError(`the test ${node.name} has no names`);
-        return this.test(node.name, of(node.of), args);
+        return testOf(node.name)(of(node.of), args);
       }
       case 'not':
         return !isTrue(of(node.of));

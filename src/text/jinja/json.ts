@@ -24,10 +24,10 @@ interface Style {
 
 /** @source Hugging Face Transformers, chat template utilities */
 export function tojson(value: Value, given: Given): string {
-  const ascii = isTrue(given.next('ensure_ascii') ?? false);
-  const indentation = given.next('indent') ?? null;
-  const separators = given.next('separators') ?? null;
-  const sort = isTrue(given.next('sort_keys') ?? false);
+  const ascii = isTrue(given.or('ensure_ascii', false));
+  const indentation = given.or('indent', null);
+  const separators = given.or('separators', null);
+  const sort = isTrue(given.or('sort_keys', false));
   const indent = indentText(indentation);
   const [item, key] =
     separators === null ? [indent === null ? ', ' : ',', ': '] : iterate(separators);

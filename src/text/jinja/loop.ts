@@ -1,7 +1,15 @@
 // The variable `loop`.
 
 import { compares } from './operators.ts';
-import { Attributes, Callable, TemplateError, Tuple, Undefined, type Value } from './values.ts';
+import {
+  Attributes,
+  Callable,
+  orUndefined,
+  TemplateError,
+  Tuple,
+  Undefined,
+  type Value,
+} from './values.ts';
 
 /**
  * What a template knows of turn k of its loop.
@@ -13,7 +21,7 @@ export function loopValue(
   changed: { last: Value | null },
 ): Attributes {
   const n = items.length;
-  const near = (at: number): Value => items[at] ?? new Undefined('there is no such item');
+  const near = (at: number): Value => orUndefined(items[at], 'there is no such item');
   return new Attributes((name) => {
     switch (name) {
       case 'index':

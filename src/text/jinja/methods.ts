@@ -122,12 +122,12 @@ function split(text: string, separator: string | null, most: number, fromRight: 
           .split(new RegExp(`${SPACE}+`))
           .filter((part) => part !== '')
       : text.split(separator);
-  if (most < 0 || parts.length <= most + 1) return parts;
+  // Without a separator, what is left after the last split keeps its white space.
+  if (most < 0 || parts.length <= most + (separator === null ? 0 : 1)) return parts;
   if (separator !== null)
     return fromRight
       ? [parts.slice(0, parts.length - most).join(separator), ...parts.slice(parts.length - most)]
       : [...parts.slice(0, most), parts.slice(most).join(separator)];
-  // What is left keeps its own white space.
   let rest = fromRight ? stripped(text, null, false, true) : stripped(text, null, true, false);
   const taken = fromRight ? parts.slice(parts.length - most) : parts.slice(0, most);
   for (const part of fromRight ? [...taken].reverse() : taken)
@@ -139,7 +139,7 @@ function split(text: string, separator: string | null, most: number, fromRight: 
 
 function splitter(fromRight: boolean): Method<string> {
   return (text, given) => {
-    const separator = given.next('sep') ?? null;
+    const separator = given.or('sep', null);
     if (separator !== null && typeof separator !== 'string')
       throw new TemplateError('the separator should be a text');
     return split(text, separator, given.whole('maxsplit', -1), fromRight);
@@ -274,8 +274,9 @@ const MAPPING_METHODS: Readonly<Record<string, Method<Mapping>>> = {
   copy: (self) => new Map(self),
   get: (self, given) => {
     const key = given.need('key');
-    const fallback = given.next('default') ?? null;
-    return key instanceof Undefined ? fallback : (self.get(keyOf(key)) ?? fallback);
+    const fallback = given.or('default', null);
+    const value = key instanceof Undefined ? undefined : self.get(keyOf(key));
+    return value === undefined ? fallback : value;
   },
   items: (self) =>
     new View(

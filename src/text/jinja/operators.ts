@@ -11,6 +11,7 @@ import {
   keyOf,
   Namespace,
   numberOf,
+  orUndefined,
   TemplateError,
   Tuple,
   typeName,
@@ -121,12 +122,12 @@ export function contains(container: Value, item: Value): boolean {
 export function attribute(of: Value, name: string): Value {
   if (of instanceof Undefined) throw new TemplateError(of.what);
   if (name.startsWith('_')) throw new TemplateError(`the attribute ${name} is not safe`);
-  const missing = new Undefined(`${typeName(of)} has no attribute ${JSON.stringify(name)}`);
-  if (of instanceof Namespace) return of.values.get(name) ?? missing;
+  const missing = `${typeName(of)} has no attribute ${JSON.stringify(name)}`;
+  if (of instanceof Namespace) return orUndefined(of.values.get(name), missing);
   if (of instanceof Attributes) return of.get(name);
   const found = method(of, name);
   if (found) return found;
-  return of instanceof Map && of.has(name) ? of.get(name)! : missing;
+  return orUndefined(of instanceof Map ? of.get(name) : undefined, missing);
 }
 
 /** `of[key]`: an item, else the attribute of that name. */

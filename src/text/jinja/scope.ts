@@ -1,6 +1,6 @@
 // The names that a part of a template sees.
 
-import { Undefined, type Value } from './values.ts';
+import { orUndefined, type Value } from './values.ts';
 
 export class Scope {
   private readonly names = new Map<string, Value>();
@@ -11,9 +11,13 @@ export class Scope {
   }
 
   get(name: string): Value {
+    return orUndefined(this.find(name), `${JSON.stringify(name)} is undefined`);
+  }
+
+  private find(name: string): Value | undefined {
     const value = this.names.get(name);
     if (value !== undefined) return value;
-    return this.outer?.get(name) ?? new Undefined(`${JSON.stringify(name)} is undefined`);
+    return this.outer?.find(name);
   }
 
   set(name: string, value: Value): void {

@@ -2,13 +2,14 @@
 
 import type { Filter, Given, Runner } from './arguments.ts';
 import { arithmetic, item } from './operators.ts';
-import { TESTS } from './tests.ts';
+import { testOf } from './tests.ts';
 import {
   compare,
   equal,
   isTrue,
   iterate,
   Lazy,
+  orUndefined,
   TemplateError,
   Tuple,
   textOf,
@@ -45,8 +46,8 @@ const folded =
   };
 
 function sort(value: Value, given: Given): Value {
-  const reverse = isTrue(given.next('reverse') ?? false);
-  const sensitive = isTrue(given.next('case_sensitive') ?? false);
+  const reverse = isTrue(given.or('reverse', false));
+  const sensitive = isTrue(given.or('case_sensitive', false));
   const attribute = given.next('attribute');
   if (typeof attribute === 'string' && attribute.includes(','))
     throw unsupported('sort by several attributes');
@@ -60,9 +61,9 @@ function sorted(items: readonly Value[], key: Getter, reverse: boolean): Value[]
 }
 
 function dictsort(value: Value, given: Given): Value {
-  const sensitive = isTrue(given.next('case_sensitive') ?? false);
+  const sensitive = isTrue(given.or('case_sensitive', false));
   const by = given.text('by', 'key');
-  const reverse = isTrue(given.next('reverse') ?? false);
+  const reverse = isTrue(given.or('reverse', false));
   if (!(value instanceof Map)) throw new TemplateError('dictsort needs a mapping');
   if (by !== 'key' && by !== 'value') throw new TemplateError('dictsort goes by key or value');
   const at = by === 'key' ? 0 : 1;
@@ -72,7 +73,7 @@ function dictsort(value: Value, given: Given): Value {
 }
 
 function unique(value: Value, given: Given): Value {
-  const sensitive = isTrue(given.next('case_sensitive') ?? false);
+  const sensitive = isTrue(given.or('case_sensitive', false));
   const key = folded(getter(given.next('attribute')), sensitive);
   const seen: Value[] = [];
   const kept = iterate(value).filter((one) => {
@@ -86,7 +87,7 @@ function unique(value: Value, given: Given): Value {
 
 function extreme(largest: boolean): Filter {
   return (value, given) => {
-    const sensitive = isTrue(given.next('case_sensitive') ?? false);
+    const sensitive = isTrue(given.or('case_sensitive', false));
     const key = folded(getter(given.next('attribute')), sensitive);
     let best: Value | undefined;
     for (const one of iterate(value)) {
@@ -96,7 +97,7 @@ function extreme(largest: boolean): Filter {
         if (largest ? order > 0 : order < 0) best = one;
       }
     }
-    return best ?? new Undefined('there is no item in an empty sequence');
+    return orUndefined(best, 'there is no item in an empty sequence');
   };
 }
 
@@ -105,9 +106,8 @@ function selecting(keeps: boolean, byAttribute: boolean): Filter {
   return (value, given) => {
     const get = getter(byAttribute ? given.need('attribute') : undefined);
     const [name, ...args] = given.rest();
-    if (name !== undefined && (typeof name !== 'string' || !Object.hasOwn(TESTS, name)))
-      throw unsupported(`the test ${JSON.stringify(name)}`);
-    const test = name === undefined ? isTrue : (one: Value) => TESTS[name]!(one, args);
+    const named = name === undefined ? null : testOf(name);
+    const test = (one: Value): boolean => (named ? named(one, args) : isTrue(one));
     return new Lazy(iterate(value).filter((one) => test(get(one)) === keeps));
   };
 }
@@ -122,7 +122,7 @@ function map(value: Value, given: Given, runner: Runner): Value {
 }
 
 function join(value: Value, given: Given): string {
-  const between = textOf(given.next('d') ?? '');
+  const between = textOf(given.or('d', ''));
   const get = getter(given.next('attribute'));
   return iterate(value)
     .map((one) => textOf(get(one)))
@@ -131,7 +131,7 @@ function join(value: Value, given: Given): string {
 
 function sum(value: Value, given: Given): Value {
   const get = getter(given.next('attribute'));
-  let total: Value = given.next('start') ?? 0;
+  let total: Value = given.or('start', 0);
   for (const one of iterate(value)) total = arithmetic('+', total, get(one));
   return total;
 }
@@ -139,7 +139,7 @@ function sum(value: Value, given: Given): Value {
 /** @throws TemplateError for what has an order of its own only from the front */
 function last(value: Value): Value {
   if (value instanceof Lazy) throw new TemplateError('last needs a list, not what a filter gives');
-  return iterate(value).at(-1) ?? new Undefined('there is no last item in an empty sequence');
+  return orUndefined(iterate(value).at(-1), 'there is no last item in an empty sequence');
 }
 
 function reverse(value: Value): Value {
@@ -150,7 +150,7 @@ function reverse(value: Value): Value {
 
 function batch(value: Value, given: Given): Value {
   const size = given.whole('linecount');
-  const fill = given.next('fill_with') ?? null;
+  const fill = given.or('fill_with', null);
   if (size < 1) throw new TemplateError('batch needs a size of at least 1');
   const items = iterate(value);
   const rows: Value[] = [];
@@ -165,8 +165,7 @@ function batch(value: Value, given: Given): Value {
 export const SEQUENCE_FILTERS: Readonly<Record<string, Filter>> = {
   batch,
   dictsort,
-  first: (value) =>
-    iterate(value)[0] ?? new Undefined('there is no first item in an empty sequence'),
+  first: (value) => orUndefined(iterate(value)[0], 'there is no first item in an empty sequence'),
   items: (value) => {
     if (value instanceof Undefined) return new Lazy([]);
     if (!(value instanceof Map)) throw new TemplateError(`${typeName(value)} has no items`);

@@ -10,6 +10,7 @@ import {
   numberOf,
   TemplateError,
   Undefined,
+  unsupported,
   type Value,
 } from './values.ts';
 
@@ -47,7 +48,7 @@ function iterable(value: Value): boolean {
   }
 }
 
-export const TESTS: Readonly<Record<string, Test>> = {
+const TESTS: Readonly<Record<string, Test>> = {
   boolean: (value) => typeof value === 'boolean',
   callable: (value) => value instanceof Callable,
   defined: (value) => !(value instanceof Undefined),
@@ -88,3 +89,18 @@ export const TESTS: Readonly<Record<string, Test>> = {
   ge: compared('>='),
   '>=': compared('>='),
 };
+
+/** Tests that compare with an argument; the others have none. */
+const WITH_ARGUMENT = /^(?:divisibleby|in|sameas|eq|equalto|ne|lt|le|gt|ge|lessthan|greaterthan)$/;
+
+/** The test of a name. @throws TemplateError when it is not supported, and for wrong arguments */
+export function testOf(name: Value): Test {
+  const test = typeof name === 'string' && Object.hasOwn(TESTS, name) ? TESTS[name] : undefined;
+  if (!test) throw unsupported(`the test ${JSON.stringify(name)}`);
+  return (value, args) => {
+    const compares = WITH_ARGUMENT.test(String(name)) || /^\W/.test(String(name));
+    if (args.length > 0 && !compares)
+      throw new TemplateError(`the test ${String(name)} has no argument`);
+    return test(value, args);
+  };
+}

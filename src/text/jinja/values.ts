@@ -31,6 +31,10 @@ export class Undefined {
   }
 }
 
+export function orUndefined(value: Value | undefined, what: string): Value {
+  return value === undefined ? new Undefined(what) : value;
+}
+
 /** What filters such as `map` give: items that can be gone through once. */
 export class Lazy {
   private items: readonly Value[] | null;

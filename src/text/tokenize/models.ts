@@ -57,6 +57,8 @@ function readWordPiece(options: Options): TokenModel {
   const prefix = options.text('continuing_subword_prefix', '##');
   const most = options.count('max_input_chars_per_word', 100);
   const unknownId = vocab.get(unknown) ?? null;
+  let longest = 0;
+  for (const token of vocab.keys()) longest = Math.max(longest, token.length);
   const bad = (): number[] => [unknownId ?? missing(options, unknown)];
   return {
     ...common(vocab),
@@ -66,7 +68,8 @@ function readWordPiece(options: Options): TokenModel {
       if (chars.length > most) return bad();
       const ids: number[] = [];
       for (let from = 0; from < chars.length; ) {
-        let to = chars.length;
+        // No token is longer than the longest.
+        let to = Math.min(chars.length, from + longest);
         let id: number | undefined;
         for (; to > from; to--) {
           id = vocab.get((from > 0 ? prefix : '') + chars.slice(from, to).join(''));
