@@ -48,6 +48,12 @@ export async function openForCommand(
   folder: CountingFolder,
   named: string | undefined,
 ): Promise<OpenedModel> {
+  if (folder.files.length === 0)
+    throw new EspalierError(
+      'missing-file',
+      `There is no file in ${folder.name}.`,
+      'Name the folder of an ONNX model. Links that lead nowhere are passed over.',
+    );
   const graphs = await currentGraphs(folder);
   if (named === undefined) {
     if (graphs.length > 1)

@@ -47,9 +47,10 @@ export async function pickFolder(): Promise<PickedFolder | null> {
   const files = (found ?? []).flatMap((file) =>
     file instanceof File ? [{ path: file.webkitRelativePath || file.name, file }] : [],
   );
-  // An empty folder comes back as its handle instead of files.
+  // An empty folder comes back as its handle instead of files, or as nothing.
   const [first] = (found ?? []) as readonly { name: string }[];
-  const empty = first && !(first instanceof File) ? { name: first.name, files: [] } : null;
+  const name = first && !(first instanceof File) ? first.name : 'that was chosen';
+  const empty = found === null ? null : { name, files: [] };
   return withHandle(asFolder(files, 'picked files'), [rootOf(files)]) ?? empty;
 }
 

@@ -42,8 +42,9 @@ export async function openZip(blob: Blob, file = 'zip'): Promise<CountingFolder>
   const paths = new Set<string>();
   let [unpacked, read] = [0, 0];
   for (const entry of entries) {
-    const path = entry.name.replace(/^(\.\/)+/, '');
-    if (entry.isDirectory || isClutter(path)) continue;
+    // Some tools of Windows write its separator.
+    const path = entry.name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
+    if (entry.isDirectory || path.endsWith('/') || isClutter(path)) continue;
     const packed = entry.compressionMethod !== STORED;
     if (entry.encrypted || (packed && entry.compressionMethod !== DEFLATED))
       throw refused(
@@ -111,7 +112,7 @@ function boundedReader(blob: Blob) {
 
 function isInside(path: string): boolean {
   return (
-    !/[\\\0]|^[A-Za-z]:/.test(path) &&
+    !/\0|^[A-Za-z]:/.test(path) &&
     path.split('/').every((step) => step !== '' && step !== '.' && step !== '..')
   );
 }

@@ -1,10 +1,10 @@
 // A model folder on the local disk, read by range through file descriptors.
 
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve, sep } from 'node:path';
+import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { EspalierError } from '../errors.ts';
 import { isClutterFile, isClutterFolder } from '../model/open/clutter.ts';
-import { repositoryName } from '../model/open/root.ts';
+import { repositoryName } from '../model/open/modelName.ts';
 import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
 
@@ -32,9 +32,29 @@ async function walk(
     // stat follows symbolic links, which model caches use for their files; the entry does not.
     const info = await stat(join(root, path)).catch(() => null);
     if (info?.isDirectory()) {
-      if (depth < MAX_DEPTH && !isClutterFolder(entry.name)) await walk(root, path, depth + 1, out);
+      if (depth >= MAX_DEPTH || isClutterFolder(entry.name)) continue;
+      if (entry.isSymbolicLink() && (await leadsUp(root, path))) continue;
+      await walk(root, path, depth + 1, out);
     } else if (info?.isFile() && !isClutterFile(entry.name)) out.push({ path, size: info.size });
   }
+}
+
+/**
+ * The name of a folder; for a snapshot in a download cache, which is named by a hash, that of the
+ * repository.
+ */
+function nameOf(root: string): string {
+  const isSnapshot = basename(dirname(root)) === 'snapshots';
+  return (isSnapshot ? repositoryName(root.split(sep)) : null) ?? basename(root);
+}
+
+/** True for a link to a folder that it lies in, which would be walked again and again. */
+async function leadsUp(root: string, path: string): Promise<boolean> {
+  const [target, parent] = await Promise.all([
+    realpath(join(root, path)),
+    realpath(dirname(join(root, path))),
+  ]);
+  return parent === target || parent.startsWith(target + sep);
 }
 
 function missing(path: string, error: unknown): EspalierError {
@@ -132,7 +152,7 @@ export async function nodeFolder(path: string): Promise<CountingFolder> {
   let bytes = 0;
   const sources = new Map<string, NodeSource>();
   return {
-    name: repositoryName(root.split(sep)) ?? basename(root),
+    name: nameOf(root),
     files,
     open(filePath) {
       const known = sources.get(filePath);

@@ -41,7 +41,7 @@ export type PlaceTensor = (
   owner: 'initializer' | 'attribute',
 ) => Placement;
 
-/** Bits of ONNX types that graph.ts does not name: complex, float8 variants, float4, 2-bit integers. */
+/** Bits of types that graph.ts does not name: complex, float8, float4, 2-bit integers. */
 const RARE_BITS: Readonly<Record<number, number>> = {
   14: 64,
   15: 128,
@@ -97,7 +97,7 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
   if (proto.dataLocation === 1 && type === DataType.string)
     throw new EspalierError(
       'corrupt-file',
-      `Tensor ${name || '(unnamed)'} holds strings outside the graph file, which ONNX does not allow.`,
+      `Tensor ${name || '(unnamed)'} holds strings outside the graph file.`,
       'Export the model again.',
     );
   if (proto.dataLocation === 1)

@@ -189,6 +189,16 @@ describe('tensors as ONNX Runtime reads them', () => {
     await expect(read(far)).rejects.toThrow(/w.bin is too short/);
   });
 
+  it('refuses constants of local functions outside the file, which would be lost', async () => {
+    const t = { name: 'c', ...external([2n], { location: 'w.bin' }) };
+    const node = [
+      { opType: 'Constant', output: ['c'], attribute: [{ name: 'value', type: 4, t }] },
+    ];
+    const model = create(ModelProtoSchema, { graph: {}, functions: [{ name: 'scaled', node }] });
+    const folder = memoryFolder({ ...files, 'm.onnx': toBinary(ModelProtoSchema, model) });
+    await expect(readModel(folder, 'm.onnx')).rejects.toThrow(/local function scaled/);
+  });
+
   it('takes the last of two weights with one name that are alike', async () => {
     const [a, b] = [1, 2].map((x) => ({
       dataType: DataType.float,

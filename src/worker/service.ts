@@ -143,8 +143,9 @@ export class StudioService implements StudioApi {
               signal,
             })
           : null;
-      const warnings = [...(curve.warnings ?? []), ...(warning ? [warning] : [])];
-      for (const text of warnings) note(text);
+      const found = [...(curve.warnings ?? []), ...(warning ? [warning] : [])];
+      for (const text of found) note(text);
+      const warnings = [...found, ...calibration.warnings];
       this.windows = { rows: windows, device: settings.device };
       return {
         baseline: curve.baseline,
@@ -374,7 +375,7 @@ export class StudioService implements StudioApi {
       model.opened,
       settings.device,
     );
-    for (const text of [...notes, ...calibration.notes]) onNote(text);
+    for (const text of [...notes, ...calibration.notes, ...calibration.warnings]) onNote(text);
     this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
     const device = { kind: engine.kind, name: engine.name };

@@ -5,15 +5,19 @@ import { decodeModel } from '../../onnx/codec.ts';
 import { joinPath } from '../../onnx/external.ts';
 import { SELF_LOCATION, skimModel } from '../../onnx/skim.ts';
 import type { Folder, FolderFile } from '../../onnx/source.ts';
+import { isClutter } from '../open/clutter.ts';
 import type { ModelRoot } from '../open/root.ts';
 import { PROVENANCE_FILE } from './provenance.ts';
 
 /** Graphs, and their data under the names that exporters give it. */
 const GRAPHS = /\.(onnx|onnx[._]data(_\d+)?|ort)$/i;
 
-/** Weights of other frameworks. */
-const FOREIGN =
-  /\.(safetensors|pt|pth|ckpt|h5|msgpack|gguf|ggml|tflite|mlmodel|npz)$|(^|\/)(pytorch|tf|flax|adapter|openvino|diffusion|rust)?_?model[^/]*\.(bin|data)$|(^|\/)consolidated[^/]*$/i;
+/** Weights of other frameworks, by their format or by the name under which they are saved. */
+const FOREIGN = [
+  /\.(safetensors|pt|pth|ckpt|h5|msgpack|gguf|ggml|tflite|mlmodel|npz)$/i,
+  /(^|\/)(pytorch|tf|flax|adapter|openvino|diffusion|rust)?_?model[^/]*\.(bin|data)$/i,
+  /(^|\/)consolidated[^/]*$/i,
+];
 
 /** Names of weights, of vocabularies and of much else. */
 const AMBIGUOUS = /\.(bin|data(_\d+)?|weights?|raw|dat)$/i;
@@ -27,7 +31,10 @@ const COPY_LIMIT_BYTES = 64 * 2 ** 20;
 
 /** Version control, and what operating systems and download tools leave. */
 const HOUSEKEEPING =
-  /(^|\/)(\.git|\.cache|\.huggingface|\.DS_Store|\.gitattributes|Thumbs\.db|desktop\.ini|__MACOSX|\._[^/]*)(\/|$)/i;
+  /(^|\/)(\.git|\.cache|\.huggingface|\.gitattributes|\.DS_Store|Thumbs\.db|desktop\.ini)(\/|$)/i;
+
+/** Other graphs that are read at most; folders of all precisions have some ten. */
+const MAX_GRAPHS = 32;
 
 export interface SortedFiles {
   /** Copied as they are; paths of the source. */
@@ -46,7 +53,7 @@ export async function sortFiles(
   folder: Folder,
   { top, variants }: Pick<ModelRoot, 'top' | 'variants'>,
   replaced: ReadonlySet<string>,
-  along: ReadonlySet<string>,
+  along: ReadonlySet<string> = new Set(),
 ): Promise<SortedFiles> {
   const copied: FolderFile[] = [];
   const leftOut: string[] = [...variants];
@@ -55,11 +62,12 @@ export async function sortFiles(
     const { path, size } = file;
     if (!path.startsWith(top) || variants.some((at) => path.startsWith(at))) continue;
     if (replaced.has(path) || path === top + PROVENANCE_FILE || HOUSEKEEPING.test(path)) continue;
+    if (isClutter(path)) continue;
     if (along.has(path)) {
       copied.push(file);
       continue;
     }
-    const isNamed = GRAPHS.test(path) || FOREIGN.test(path);
+    const isNamed = GRAPHS.test(path) || FOREIGN.some((name) => name.test(path));
     const limit = AMBIGUOUS.test(path) ? AMBIGUOUS_LIMIT_BYTES : COPY_LIMIT_BYTES;
     const isLarge = size > limit && !TEXT.test(path);
     if (!isNamed && !isLarge && AMBIGUOUS.test(path))
@@ -76,8 +84,9 @@ async function dataOfGraphs(
   counts: (path: string) => boolean,
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
-  for (const { path } of folder.files) {
-    const source = /\.onnx$/i.test(path) && counts(path) ? folder.open(path) : null;
+  const graphs = folder.files.filter(({ path }) => /\.onnx$/i.test(path) && counts(path));
+  for (const { path } of graphs.slice(0, MAX_GRAPHS)) {
+    const source = folder.open(path);
     if (!source) continue;
     try {
       decodeModel(

@@ -1,10 +1,12 @@
 // Which folder a graph belongs to, and what an export of it holds.
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { readText } from '../../onnx/source.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
 import { casePath } from '../../testing/fixtures.ts';
+import { sortFiles } from '../export/files.ts';
 import { manifestFolder } from '../export/folder.ts';
 import { exportManifest } from '../export/manifest.ts';
 import { graphChoices } from '../graphs/choices.ts';
@@ -136,5 +138,89 @@ describe('the export of a graph in a subfolder', () => {
     expect(again.root.folder.open('tokenizer.json')?.size).toBe(
       opened.root.folder.open('tokenizer.json')?.size,
     );
+  });
+});
+
+// Whatever a folder is called and holds, a root is found within it, or an error with a code.
+describe('hostile folders', () => {
+  const step = fc.constantFrom(
+    'a',
+    'onnx',
+    'snapshots',
+    'models--a--b',
+    'models--',
+    'refs',
+    '0f',
+    '..',
+    '.',
+    '',
+    '__proto__',
+    'constructor',
+    '__MACOSX',
+  );
+  const name = fc.constantFrom(
+    'config.json',
+    'genai_config.json',
+    'tokenizer.json',
+    'model.onnx',
+    'main',
+    'model.onnx_data',
+    'x.bin',
+    '__proto__',
+  );
+  const path = fc
+    .tuple(fc.array(step, { maxLength: 5 }), name)
+    .map(([steps, last]) => [...steps, last].join('/'));
+  const content = fc.constantFrom(
+    '',
+    '{}',
+    '{"num_hidden_layers": 2}',
+    '{"n_layer": 1e99}',
+    '[[[',
+    '0f',
+    '../../x',
+    '\u0000',
+  );
+
+  it('have a root within themselves', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(path, content), { maxLength: 12 }), async (entries) => {
+        const files = Object.create(null) as Record<string, string>;
+        for (const [at, text] of entries) files[at] = text;
+        const folder = memoryFolder(files);
+        const listed = new Set((await graphChoices(folder)).map((graph) => graph.path));
+        const current = await currentGraphs(folder);
+        expect(current.every((graph) => listed.has(graph.path))).toBe(true);
+        expect(current.length > 0 || listed.size === 0).toBe(true);
+        for (const graph of current) {
+          const root = await findRoot(folder, graph.path);
+          expect(graph.path.startsWith(root.top)).toBe(true);
+          for (const config of root.configs) {
+            expect(config.startsWith(root.top)).toBe(true);
+            expect(folder.open(config)).not.toBeNull();
+          }
+          for (const variant of root.variants) {
+            expect(variant.startsWith(root.top) && variant !== root.top).toBe(true);
+            expect(graph.path.startsWith(variant)).toBe(false);
+          }
+          for (const file of root.folder.files) expect(root.folder.open(file.path)).not.toBeNull();
+          const { copied, leftOut } = await sortFiles(
+            folder,
+            root,
+            new Set([graph.path]),
+            new Set(),
+          );
+          expect(copied.every((file) => file.path.startsWith(root.top))).toBe(true);
+          expect(leftOut.length).toBeLessThanOrEqual(entries.length);
+        }
+      }),
+      { seed: 20_261_130, numRuns: 3000 },
+    );
+  });
+
+  it('of any depth are looked at in few steps', async () => {
+    const deep = `${'d/'.repeat(30_000)}model.onnx`;
+    const root = await findRoot(memoryFolder({ [deep]: '', 'config.json': '{}' }), deep);
+    expect(root.top).toBe('');
   });
 });

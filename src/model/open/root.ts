@@ -4,13 +4,14 @@
 import { isJsonObject, readJsonObject } from '../../json.ts';
 import { type Folder, type FolderFile, readText } from '../../onnx/source.ts';
 import { interpretConfig, MAX_CONFIG_BYTES } from '../structure/config.ts';
+import { modelName } from './modelName.ts';
 
 /** Files by which a folder is the root of a model. */
 export const CONFIG_FILES = ['config.json', 'genai_config.json'] as const;
 
 /** Files that describe how text becomes tokens; they are only right together. */
 const TEXT_FILES =
-  /^(tokenizer|special_tokens_map|added_tokens|chat_template|additional_chat_templates|vocab|merges)/;
+  /^(tokenizer|special_tokens|added_tokens|(additional_)?chat_templates?|vocab|merges)/;
 
 /** What a graph belongs to. Folders are prefixes of paths: '' or 'cpu/fp32/'. */
 export interface ModelRoot {
@@ -74,31 +75,16 @@ export function topByName(paths: ReadonlySet<string>, graphPath: string): string
   );
 }
 
-/** The name of the model in the folder `top`; of a download cache, that of the repository. */
-export function modelName(folder: Pick<Folder, 'name'>, top: string): string {
-  const steps = [folder.name, ...top.split('/').filter(Boolean)];
-  return repositoryName(steps) ?? steps.at(-1) ?? folder.name;
-}
-
-/** `name` for .../models--owner--name/snapshots/<hash>, or null for any other folder. */
-export function repositoryName(steps: readonly string[]): string | null {
-  const at = steps.findLastIndex((step) => CACHED.test(step));
-  const isSnapshot = steps[at + 1] === 'snapshots' && steps.length === at + 3;
-  return at >= 0 && (isSnapshot || steps.length === at + 1)
-    ? (steps[at]?.split('--').at(-1) ?? null)
-    : null;
-}
-
-/** Folder of one repository in a download cache of Hugging Face. */
-const CACHED = /^models--[^/]+$/;
-
 /** A path within the folder `top` as it is relative to it. */
 export const withinTop = ({ top }: Pick<ModelRoot, 'top'>, path: string): string =>
   path.startsWith(top) ? path.slice(top.length) : path;
 
+/** Folders deeper than this are not looked at on the way up; real models lie ten deep. */
+const MAX_STEPS = 32;
+
 /** Folders at or above a file, the nearest first, down to ''. */
 function foldersAbove(path: string): string[] {
-  const steps = path.split('/').slice(0, -1);
+  const steps = path.split('/', MAX_STEPS + 1).slice(0, -1);
   return steps.map((_, k) => `${steps.slice(0, steps.length - k).join('/')}/`).concat('');
 }
 

@@ -1,7 +1,13 @@
 // Sizes of a model from its graph alone: width, vocabulary, heads, head size. What the graph does
 // not say is null.
 
-import { type Attribute, intAttribute, type Node, type Tensor } from '../../onnx/graph.ts';
+import {
+  type Attribute,
+  intAttribute,
+  type Node,
+  type Tensor,
+  type ValueInfo,
+} from '../../onnx/graph.ts';
 import type { StatePair, Structure } from './structure.ts';
 
 /** Numbers that the graph gives; null where it does not, or where blocks differ. */
@@ -40,8 +46,12 @@ export function graphSizes(structure: Structure): GraphSizes {
 }
 
 /** Operators whose output is as wide as their first input. */
-const KEEPS_WIDTH =
-  /^(Cast|Identity|Dropout|Softmax|Tanh|Sigmoid|Gelu|FastGelu|QuickGelu|BiasGelu|Relu|Erf|Neg|Sqrt|Clip|RotaryEmbedding|LpNormalization|Unsqueeze|QuantizeLinear)$/;
+const KEEPS_WIDTH: ReadonlySet<string> = new Set(
+  (
+    'Cast Identity Dropout Softmax Tanh Sigmoid Gelu FastGelu QuickGelu BiasGelu Relu Erf Neg ' +
+    'Sqrt Clip RotaryEmbedding LpNormalization Unsqueeze QuantizeLinear'
+  ).split(' '),
+);
 /** Norms: their scale, the second input, is as wide as what they norm. */
 const NORMS = /^(LayerNormalization|SimplifiedLayerNormalization|RMSNormalization)$/;
 const BROADCASTS = /^(Add|Sub|Mul|Div|Pow|Where|Max|Min)$/;
@@ -53,12 +63,14 @@ const MAX_STEPS = 64;
 class SizeReader {
   readonly #structure: Structure;
   readonly #declared = new Map<string, number>();
+  readonly #inputs: ReadonlyMap<string, ValueInfo>;
   readonly #readers = new Map<string, Node[]>();
   readonly #widths = new Map<string, number | null>();
 
   constructor(structure: Structure) {
     this.#structure = structure;
     const { graph } = structure;
+    this.#inputs = new Map(graph.inputs.map((input) => [input.name, input]));
     for (const { name, dims } of [...graph.inputs, ...graph.outputs, ...graph.valueInfo.values()]) {
       const last = dims?.at(-1);
       if (typeof last === 'number' && last > 0) this.#declared.set(name, last);
@@ -92,7 +104,7 @@ class SizeReader {
       found.kvHeads ??= kvHeads;
       found.headSize ??= headSize;
     }
-    const { dims } = this.#structure.graph.inputs.find(({ name }) => name === state.input) ?? {};
+    const dims = this.#inputs.get(state.input)?.dims;
     const [heads, size] = [dims?.at(-3), dims?.at(-1)];
     if (dims && dims.length >= 4 && typeof heads === 'number') found.kvHeads = heads;
     if (typeof size === 'number') found.headSize = size;
@@ -104,7 +116,7 @@ class SizeReader {
     const known = this.#declared.get(value) ?? this.#widths.get(value);
     if (known !== undefined) return known;
     if (steps > MAX_STEPS) return null;
-    // A cycle cannot occur in a sorted graph; the entry keeps shared values from being walked twice.
+    // Walks a shared value once. There are no cycles in a sorted graph.
     this.#widths.set(value, null);
     const constant = this.#shape(value);
     const node = this.#producerOf(value);
@@ -115,7 +127,7 @@ class SizeReader {
 
   #widthOf(node: Node, value: string, steps: number): number | null {
     const [a = '', b = ''] = node.inputs;
-    if (KEEPS_WIDTH.test(node.op)) return this.width(a, steps);
+    if (KEEPS_WIDTH.has(node.op)) return this.width(a, steps);
     if (NORMS.test(node.op)) return this.#shape(b)?.at(-1) ?? this.width(a, steps);
     if (BROADCASTS.test(node.op)) {
       const widths = node.inputs.map((x) => this.width(x, steps)).filter((n) => n !== null);
@@ -223,14 +235,10 @@ class SizeReader {
       return { kvHeads: heads, headSize: width ? divided(width, heads) : null };
     }
     if (node.op === 'Concat') {
-      const added = node.inputs.find((x) => x !== state.input && !this.#declaresCache(x)) ?? '';
+      const added = node.inputs.find((x) => x !== state.input && !this.#inputs.has(x)) ?? '';
       return { kvHeads: this.#headsOf(added), headSize: this.width(added) };
     }
     return { kvHeads: null, headSize: null };
-  }
-
-  #declaresCache(value: string): boolean {
-    return this.#structure.graph.inputs.some(({ name }) => name === value);
   }
 
   /** Heads of new keys or values (B, heads, T, head size): from the Reshape before a Transpose. */

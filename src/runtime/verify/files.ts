@@ -111,17 +111,18 @@ export function checkStream(
   removed: readonly Unit[],
   steps: readonly StepChoice[],
 ): Outcome {
-  const planned = plannedFiles(source, removed, []);
-  const written = paired(exported, planned);
-  const copies = source.decoders.flatMap((file) => file.copies);
-  let last = passed('');
+  const { units } = planRemoval(source.structure, removed);
+  const pairs = paired(exported, plannedFiles(source, units, []));
+  const copies = source.decoders.flatMap((decoder) => decoder.copies);
+  let outcome = failed('the source has no decoder');
   for (const [k, copy] of copies.entries()) {
-    const [found, wanted] = written[k]!;
-    const { units, names } = planRemoval(copy, removed);
-    last = compareStreams(copy, units, steps.length === 0 ? found : wanted, names);
-    if (!last.ok) return last;
+    const [written, planned] = pairs[k] ?? [];
+    const model = steps.length === 0 ? written : planned;
+    if (!model) return failed(`there are ${pairs.length} decoders instead of ${copies.length}`);
+    outcome = compareStreams(copy, units, model, planRemoval(copy, units).names);
+    if (!outcome.ok) return outcome;
   }
-  return last;
+  return outcome;
 }
 
 /**
@@ -179,11 +180,9 @@ export async function compareWithSource(
     bytes += tensor.data.length;
   }
   for (const path of along) {
-    const [copy, held] = [
-      exported.folder.open(withinTop(source.root, path)),
-      source.folder.open(path),
-    ];
-    if (!copy || !held) return failed(`the export has no ${withinTop(source.root, path)}`);
+    const name = withinTop(source.root, path);
+    const [copy, held] = [exported.folder.open(name), source.folder.open(path)];
+    if (!copy || !held) return failed(`the export has no ${name}`);
     const original = fromSource(() => held);
     const before = bytes;
     const report = (done: number): void => onBytes(before + done, total);
