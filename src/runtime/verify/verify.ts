@@ -100,9 +100,10 @@ const ofThisMachine: Excuse = (error) => (NOT_HERE.has(toReport(error).code) ? '
  * Opens the written files again and compares. A check that cannot run counts as failed, except
  * where the graph has nothing to check (no caches). A graph that is too large to be run whole here
  * is run block by block: `in-parts`. One that this device cannot run (`deviceObstacle`, or the
- * original fails here for the same reason) or hold even so, or that loses the device, is
- * `unverified`, as is one whose source gives no numbers to compare with. Both only when everything
- * that could be checked passed.
+ * original fails here for the same reason, or is too large to be tried) or hold even so, or that
+ * loses the device, is `unverified`, as is one whose source gives no numbers to compare with,
+ * differs in the same way, or cannot be read any more. Both only when everything that could be
+ * checked passed.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
