@@ -100,7 +100,9 @@ export function tokenIds(
   });
 }
 
-/** What a text gives before it is cut into windows or segments. @throws EspalierError `cancelled` */
+/**
+ * What a text gives before it is cut into windows or segments. @throws EspalierError `cancelled`
+ */
 export async function countTokens(
   text: string,
   tokenizer: Tokenizer,
