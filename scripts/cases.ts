@@ -58,9 +58,8 @@ async function main(): Promise<void> {
   for (const name of names) {
     const misses = await run(root, name);
     if (misses.length > 0) failed += 1;
-    process.stdout.write(
-      `${misses.length > 0 ? 'MISS' : 'ok  '} ${name}${misses.map((miss) => `\n       ${miss}`).join('')}\n`,
-    );
+    const lines = [`${misses.length > 0 ? 'MISS' : 'ok  '} ${name}`, ...misses];
+    process.stdout.write(`${lines.join('\n       ')}\n`);
   }
   process.stdout.write(`${names.length - failed} of ${names.length} cases are right.\n`);
   process.stdout.write('', () => process.exit(failed > 0 ? 1 : 0));

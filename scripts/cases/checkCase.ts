@@ -1,15 +1,15 @@
 // Holds one case against its right values: numbers, files, fields of configs, ids, messages. What
 // of `right` it does not know is a miss, so that nothing passes unseen.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../../src/cli/run.ts';
 import { toReport } from '../../src/errors.ts';
 import { openZip } from '../../src/files/zip.ts';
 import { openModel } from '../../src/model/open/open.ts';
-import { readConfig } from '../../src/model/structure/config.ts';
 import { nodeFolder } from '../../src/node/folder.ts';
 import { VariantText } from '../../src/runtime/decode/variantText.ts';
+import { fixturePath } from '../../src/testing/fixtures.ts';
 
 /** `expect.json`: where the case is from, how it is run, and what is right. */
 export interface Case {
@@ -28,8 +28,8 @@ const NUMBERS = ['nll_intact', 'nll_without_block', 'nll_without_1_and_3'];
 /** What is not as `right` says; empty when the case is right. */
 export async function checkCase(folder: string, one: Case, scratch: string): Promise<string[]> {
   const { right } = one;
-  if (right.ids_without_special_tokens) return checkIds(folder, one);
-  if (one.messages) return checkChat(folder, one);
+  if (right.ids_without_special_tokens) return checkIds(folder, one, scratch);
+  if (one.messages) return checkChat(folder, one, scratch);
   const model = await modelOf(folder, one.command);
   if (right.outputs) return checkOutputs(model, one, scratch);
   if (right.best) return checkAngular(model, one, scratch);
@@ -297,20 +297,28 @@ async function checkOneCache(model: string, scratch: string): Promise<string[]> 
   return [`${stuck} blocks cannot be removed, and the problems are: ${said}`];
 }
 
-async function textOf(folder: string): Promise<VariantText> {
-  const files = await nodeFolder(folder);
+/** The text files of a case, in the folder of a model. */
+async function textOf(folder: string, scratch: string): Promise<VariantText> {
+  const model = join(scratch, 'model');
+  for (const path of ['config.json', 'onnx'])
+    cpSync(join(fixturePath('optimum-llama-fp32'), path), join(model, path), { recursive: true });
+  for (const path of readdirSync(folder))
+    cpSync(join(folder, path), join(model, path), { recursive: true });
+  const files = await nodeFolder(model);
   try {
-    const config = await readConfig(files);
-    const opened: unknown = { folder: files, config };
-    return await VariantText.load(opened as Parameters<typeof VariantText.load>[0]);
+    return await VariantText.load(await openModel(files, 'onnx/model.onnx'));
   } finally {
     await files.close();
   }
 }
 
-async function checkIds(folder: string, { right, or_else }: Case): Promise<string[]> {
+async function checkIds(
+  folder: string,
+  { right, or_else }: Case,
+  scratch: string,
+): Promise<string[]> {
   const cases = right.ids_without_special_tokens as [string, number[]][];
-  const text = await textOf(folder);
+  const text = await textOf(folder, scratch);
   const { tokenizer } = text as unknown as {
     tokenizer: Error | { encode(text: string): number[] };
   };
@@ -324,9 +332,13 @@ async function checkIds(folder: string, { right, or_else }: Case): Promise<strin
   });
 }
 
-async function checkChat(folder: string, { messages = [], right }: Case): Promise<string[]> {
+async function checkChat(
+  folder: string,
+  { messages = [], right }: Case,
+  scratch: string,
+): Promise<string[]> {
   try {
-    const text = await textOf(folder);
+    const text = await textOf(folder, scratch);
     const prompt = { kind: 'chat', messages } as Parameters<VariantText['encode']>[0];
     const have = text.encode(prompt, 0).text;
     return have === right.text

@@ -119,7 +119,7 @@ async function run(
           `${opened.summary.numBlocks}.`,
         'Choose fewer with --contiguous.',
       );
-    const { windows, settings, notes } = await calibrate(
+    const { windows, settings, notes, warnings } = await calibrate(
       source,
       wanted,
       () => folderTokenizer(opened.root.folder),
@@ -151,11 +151,11 @@ async function run(
     if (!ofCurve) {
       const onWindows = async () => ({ session, windows });
       const found = await scoreByCriterion(criterion, options, { opened, onWindows });
-      const report = { ...found, ...ran, seconds: seconds() };
+      const report = { ...doubted(found, warnings), ...ran, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {
       const report = sublayersOf(
-        await session.scoreSublayers(windows, undefined, onEvent),
+        doubted(await session.scoreSublayers(windows, undefined, onEvent), warnings),
         unit === 'attention' ? 'attn' : 'ffn',
         ran,
         seconds(),
@@ -165,7 +165,7 @@ async function run(
       const curve = await session.score(windows, undefined, onEvent);
       const plan = removed.length > 0 ? { removed, ...(await session.plan(removed)) } : null;
       const report: ScoreReport = {
-        ...curve,
+        ...doubted(curve, warnings),
         ...(plan ? { plan } : {}),
         ...ran,
         seconds: seconds(),
@@ -176,6 +176,13 @@ async function run(
     await engine.dispose();
     return 0;
   });
+}
+
+/** A result with warnings about its text after its own. */
+function doubted<T extends { warnings?: string[] }>(found: T, warnings: readonly string[]): T {
+  return warnings.length === 0
+    ? found
+    : { ...found, warnings: [...(found.warnings ?? []), ...warnings] };
 }
 
 function finish(target: string | undefined, report: unknown, lines: readonly string[]): void {

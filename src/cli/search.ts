@@ -106,7 +106,12 @@ async function run(
     checkPlan(opened, parameters.start);
     checkParameters(opened, parameters);
     const started = performance.now();
-    const { windows, settings, notes } = await calibrate(
+    const {
+      windows,
+      settings,
+      notes,
+      warnings: ofText,
+    } = await calibrate(
       source,
       sampling,
       () => folderTokenizer(opened.root.folder),
@@ -126,9 +131,10 @@ async function run(
             parameters,
             ordersOf(opened, parameters, takeOf(await measured(), options)),
           );
-    const warnings = hasNumbers(found.baseline)
+    const numberless = hasNumbers(found.baseline)
       ? []
       : [await whyNoNumbers(session, windows, parameters.start)];
+    const warnings = [...numberless, ...ofText];
     const report: SearchReport = {
       method,
       criterion: criterion.name,

@@ -8,6 +8,7 @@ export const MODEL = {
   family: 'family',
   exporter: 'exporter',
   graph: 'graph',
+  components: 'other graphs',
   blocks: 'blocks',
   embedding: 'embedding',
   noEmbedding: 'not in this graph',

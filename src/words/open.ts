@@ -123,9 +123,8 @@ export type GraphUse = keyof typeof APPS;
 
 export const CHOOSER = {
   title: (name: string) => `Which graph of ${name}?`,
-  advice:
-    'Choose the one that your app loads. Only the graph you choose is exported; open another one ' +
-    'later and apply the same plan.',
+  advice: 'Choose the one that your app loads. The export can prune the other precisions along.',
+  together: (files: readonly string[]) => `with ${listed(files)}`,
   models: (name: string) => `Which model of ${name}?`,
   severalModels: 'This folder holds several models. Each is opened by itself.',
   ofModel: (graphs: number) => (graphs === 1 ? 'one graph' : `${graphs} graphs`),

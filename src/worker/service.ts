@@ -143,8 +143,9 @@ export class StudioService implements StudioApi {
               signal,
             })
           : null;
-      const warnings = [...(curve.warnings ?? []), ...(warning ? [warning] : [])];
-      for (const text of warnings) note(text);
+      const found = [...(curve.warnings ?? []), ...(warning ? [warning] : [])];
+      for (const text of found) note(text);
+      const warnings = [...found, ...calibration.warnings];
       this.windows = { rows: windows, device: settings.device };
       return {
         baseline: curve.baseline,
@@ -370,11 +371,9 @@ export class StudioService implements StudioApi {
     const withCheckpoints = this.checkpoints.begin(() => model.identity());
     const calibration = await model.calibration(settings, signal);
     throwIfCancelled(signal);
-    const { session, engine, selfTest, notes } = await this.sessions.open(
-      model.opened,
-      settings.device,
-    );
-    for (const text of [...notes, ...calibration.notes]) onNote(text);
+    const opening = this.sessions.open(model.opened, settings.device);
+    const { session, engine, selfTest, notes } = await opening;
+    for (const text of [...notes, ...calibration.notes, ...calibration.warnings]) onNote(text);
     this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
     const device = { kind: engine.kind, name: engine.name };

@@ -11,6 +11,8 @@ import { deviceObstacle } from '../../runtime/decode/runnable.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
 import { ScoreSession } from '../../runtime/score/session.ts';
 import { VERIFY_TOKENS, verifyExport } from '../../runtime/verify/verify.ts';
+import { nllTolerance } from './types.ts';
+import { differenceToWholeGraphs } from './unlisted.ts';
 
 /** One folder as it came out; made by scripts/support.ts on the wasm device. */
 export interface SupportRow {
@@ -32,6 +34,8 @@ export interface SupportRow {
   verified: Verification['status'] | null;
   /** Why something is not so, or what is special. */
   note: string;
+  /** The folder is not in the repository: it was given to scripts/support.ts. */
+  elsewhere?: true;
 }
 
 /** A folder to look at. */
@@ -41,7 +45,8 @@ export interface SupportTask {
   exporter: string;
   dtype: string;
   path: string;
-  graph: string;
+  /** Undefined where the folder holds one model. */
+  graph: string | undefined;
   /** Expected means, or null where the corpus has none. */
   golden: {
     windows: number[][];
@@ -73,10 +78,16 @@ export async function supportOf(task: SupportTask, engine: Engine): Promise<Supp
   try {
     const opened = await openModel(folder, task.graph);
     row.opens = true;
+    if (row.family === '') row.family = opened.summary.family;
     row.note = opened.summary.problems.map(({ message }) => message).join(' ');
-    const session = opened.summary.canScore && golden ? ScoreSession.open(opened, engine) : null;
+    const session = opened.summary.canScore ? ScoreSession.open(opened, engine) : null;
     try {
       if (session && golden) row.nllDifference = await largestDifference(session, golden);
+      else if (session) {
+        row.nllDifference = await differenceToWholeGraphs(opened, session, engine);
+        row.tolerance = nllTolerance(dtype, { nllTol: 0 });
+        row.note = `${row.note} Scores are held against ONNX Runtime on whole graphs.`.trim();
+      }
       await prune(opened, session, golden?.windows[0] ?? [], engine, row);
     } finally {
       await session?.dispose();
@@ -138,7 +149,8 @@ holds this file to the record of that run (e2e/fixtures/support.json) and the re
 Each row was made in Node on the CPU (wasm). *opens*: blocks found. *scores*: the largest difference of a mean NLL, of the original and without each single
 block, to numbers made elsewhere (tools/make_goldens.py; 4-bit and float16 graphs: tools/make_level0.py), against its limit. *prunes*: the export without one block
 opens again. *verified*: that export passed the studio's own verification on the unchanged ONNX Runtime. Models are tiny (4 to 6 blocks) in the
-exporters' own form; what WebGPU does is checked by the end-to-end tests, not here.
+exporters' own form; what WebGPU does is checked by the end-to-end tests, not here. Folders with an asterisk are not in the repository
+(\`npx tsx scripts/support.ts <corpus folder> <golden folder> ...\` adds them); their limits are those of the \`corpus\` command.
 `;
 
 /** The table as Markdown. */
@@ -170,7 +182,7 @@ export function supportTable(rows: readonly SupportRow[]): string {
         scores(row),
         row.prunes ? 'yes' : 'no',
         row.verified ?? 'no',
-        row.folder,
+        row.elsewhere ? `${row.folder} *` : row.folder,
         row.note.replaceAll('|', '/'),
       ]),
     ),

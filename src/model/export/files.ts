@@ -53,7 +53,7 @@ export async function sortFiles(
   folder: Folder,
   { top, variants }: Pick<ModelRoot, 'top' | 'variants'>,
   replaced: ReadonlySet<string>,
-  along: ReadonlySet<string>,
+  along: ReadonlySet<string> = new Set(),
 ): Promise<SortedFiles> {
   const copied: FolderFile[] = [];
   const leftOut: string[] = [...variants];

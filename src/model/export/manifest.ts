@@ -2,10 +2,9 @@
 // and small constants are read, weights only while they are written.
 
 import { EspalierError } from '../../errors.ts';
-import type { JsonObject } from '../../json.ts';
 import { rangesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
-import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
+import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import { type Bytes, type Folder, type FolderFile, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
@@ -15,7 +14,6 @@ import { namedFiles } from '../graphs/genai.ts';
 import { type ModelRoot, withinTop } from '../open/root.ts';
 import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
-import type { Structure } from '../structure/structure.ts';
 import { exportedModel } from './apply.ts';
 import {
   configRemarks,
@@ -23,6 +21,14 @@ import {
   prunedGenaiConfig,
   type WrittenGraphs,
 } from './config.ts';
+import {
+  architectureOf,
+  cacheType,
+  leftOutGraphs,
+  nameHeadSize,
+  precisions,
+  retypedValues,
+} from './facts.ts';
 import { sortFiles } from './files.ts';
 import { identify } from './identity.ts';
 import { readInner } from './inPlace.ts';
@@ -31,9 +37,9 @@ import { exportedGraph, writtenDtype } from './names.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
-import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
+import { exportReadme, README_MARK } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
-import { genaiFolder, type Loader, loaderOf } from './usage.ts';
+import { genaiFolder, type Loader, loaderOf, type UsedGraphs } from './usage.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
@@ -48,15 +54,18 @@ export interface ManifestFile {
 
 export interface Manifest {
   files: ManifestFile[];
-  /** Path of the graph within the export. */
+  /** Path of the decoder graph within the export. */
   graph: string;
+  /** What a loader needs to know. */
+  loading: UsedGraphs;
   /** Files of the source that the export does not have: other graphs and their weights. */
   leftOut: string[];
   provenance: Provenance;
 }
 
 /** What an export needs of an opened model. */
-export interface ExportSource extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components'> {
+export interface ExportSource
+  extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components' | 'whole'> {
   folder: Folder;
   graphPath: string;
   root: ModelRoot;
@@ -121,7 +130,15 @@ export async function exportManifest(
   const { files: configs, remarks } = await configFiles(opened, removal, {
     kind,
     parts,
-    ...(dtype ? { precision: { dtype, caches: cacheType(structure, models[0]!.model) } } : {}),
+    ...(dtype
+      ? {
+          precision: {
+            dtype,
+            caches: cacheType(structure, models[0]!.model),
+            ...precisions([...models, ...opened.components].map(({ path }) => path)),
+          },
+        }
+      : {}),
   });
   const readme = await readmePath(folder, root);
   const { copied, leftOut } = await sortFiles(
@@ -137,14 +154,24 @@ export async function exportManifest(
     new Set(along),
   );
   const provenance = await provenanceOf(opened, removal, steps, options);
+  const [{ copies }, ...moreFiles] = opened.decoders;
+  const first = copies[0]!;
+  const loading = {
+    graph: written,
+    components: [
+      ...moreFiles.map(({ path }) => ({ role: 'with-past', path: withinTop(root, path) })),
+      ...opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
+    ],
+    architecture: architectureOf(opened.config.raw.config),
+  };
   const text = exportReadme({
     provenance,
     removal,
     steps,
-    graph: written,
     others: (options.others ?? []).map((other) => withinTop(root, other.graphPath)),
-    components: opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
-    architecture: architectureOf(opened.config.raw.config),
+    ...loading,
+    embeddings: first.embedsInput ? first.tokenInput : null,
+    branch: opened.decoders.length > 1 ? null : (opened.whole.merged?.switch ?? null),
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
     genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
@@ -158,7 +185,7 @@ export async function exportManifest(
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: written, leftOut, provenance };
+  return { files, graph: written, loading, leftOut, provenance };
 }
 
 /** A decoder file of an export. */
@@ -290,41 +317,10 @@ async function provenanceOf(
   };
 }
 
-/** The class of the model as config.json names it. */
-function architectureOf(config: JsonObject | null): string | null {
-  const [first] = Array.isArray(config?.architectures) ? config.architectures : [];
-  return typeof first === 'string' ? first : null;
-}
-
-/** Graphs of the source that the export does not have. */
-function leftOutGraphs(leftOut: readonly string[]): string[] {
-  return leftOut.filter((path) => /\.onnx$/i.test(path));
-}
-
 /** Files that hold weights of the graph. */
 function weightFiles({ graph, dataFiles = [] }: Model): string[] {
   const ranges = [...graph.initializers.values()].flatMap(({ data }) => rangesOf(data));
   return [...dataFiles, ...ranges.map(({ file }) => file)];
-}
-
-/** The element type of the key-value caches that the graph takes. */
-function cacheType(structure: Structure, model: Model): 'float32' | 'float16' {
-  const caches = new Set(
-    structure.blocks.flatMap(({ states }) =>
-      states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
-    ),
-  );
-  const found = model.graph.inputs.find(({ name }) => caches.has(name));
-  return found?.type === DataType.float16 ? 'float16' : 'float32';
-}
-
-/** Which inputs and outputs have another element type than those of the original. */
-function retypedValues({ model }: Structure, { graph }: Model): ReadmeFacts['retyped'] {
-  const types = (of: Model['graph']): Set<number> =>
-    new Set([...of.inputs, ...of.outputs].map(({ type }) => type));
-  const [before, after] = [types(model.graph), types(graph)];
-  if (before.has(DataType.float16) || !after.has(DataType.float16)) return null;
-  return after.has(DataType.float) ? 'caches' : 'all';
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */
@@ -341,21 +337,6 @@ async function readmePath(folder: Folder, root: ModelRoot): Promise<string> {
   return new TextDecoder().decode(start) === README_MARK
     ? withinTop(root, theirs.path)
     : 'ESPALIER.md';
-}
-
-/** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */
-function nameHeadSize(model: Model, structure: Structure, headSize: number | null): void {
-  if (headSize === null) return;
-  const caches = new Set(
-    structure.blocks.flatMap((block) =>
-      block.states.filter((state) => state.kind === 'kv').map((state) => state.input),
-    ),
-  );
-  model.graph.inputs = model.graph.inputs.map((input): ValueInfo => {
-    const { dims } = input;
-    if (!caches.has(input.name) || dims?.length !== 4 || typeof dims[3] === 'number') return input;
-    return { ...input, dims: [...dims.slice(0, 3), headSize] };
-  });
 }
 
 function splitPath(path: string): { directory: string; name: string } {

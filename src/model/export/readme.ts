@@ -27,6 +27,10 @@ export interface ReadmeFacts {
   components: readonly GraphComponent[];
   /** The class that config.json names, or null. */
   architecture: string | null;
+  /** The input of the decoder that takes embeddings, or null. */
+  embeddings: string | null;
+  /** The input that chooses between the branches of a merged decoder, or null. */
+  branch: string | null;
   /** Graphs of the source that the export does not have. */
   leftOut: readonly string[];
   layout: Loader;
@@ -182,17 +186,43 @@ function remarksSection({ removal: { hidden }, configRemarks }: ReadmeFacts): st
     : '';
 }
 
+/** How ONNX Runtime alone runs the graphs. */
+function plainUse({
+  graph,
+  components,
+  embeddings,
+  branch,
+  removal,
+  retyped,
+}: ReadmeFacts): string {
+  const embedding = components.find(({ role }) => role === 'embedding')?.path;
+  const past = components.find(({ role }) => role === 'with-past')?.path;
+  const opened = past
+    ? `${code(graph)} for the prompt and ${code(past)} for each token after it`
+    : code(graph);
+  const before =
+    embeddings && embedding
+      ? `, which takes as ${code(embeddings)} what ${code(embedding)} makes of token ids`
+      : '';
+  const switched = branch
+    ? ` ${code(branch)} is false for the prompt and true for each token after it.`
+    : '';
+  const caches = removal.after.filter(({ states }) => states.length > 0).length;
+  return (
+    `With ONNX Runtime, open ${opened}${before}; inputs and outputs ` +
+    `${retyped ? 'have the names' : 'are those'} of the source, with ` +
+    `${caches} blocks of caches.${switched}${retyped ? RETYPED[retyped] : ''}`
+  );
+}
+
 const RETYPED = {
   caches: ' Caches are float16 where those of the source are float32.',
   all: ' They are float16 where those of the source are float32.',
 };
 
 function usage(facts: ReadmeFacts): string {
-  const { graph, layout, genai, removal, retyped } = facts;
-  const plain =
-    `With ONNX Runtime, open ${code(graph)}; inputs and outputs ` +
-    `${retyped ? 'have the names' : 'are those'} of the source, with ` +
-    `${removal.after.length} blocks of caches.${retyped ? RETYPED[retyped] : ''}`;
+  const { layout, genai } = facts;
+  const plain = plainUse(facts);
   if (layout === 'transformers.js') {
     return [
       'With transformers.js:',

@@ -134,7 +134,7 @@ function roleOf({ stem }: NamedGraph): string | null {
   return COMPONENTS.find(({ name }) => name.test(stem.toLowerCase()))?.role ?? null;
 }
 
-/** One graph of each name: of the decoder's precision, else float32, else the first. */
+/** One graph of each name: of the decoder's precision, else the nearest to it, else the first. */
 function pick(
   decoder: NamedGraph,
   graphs: readonly NamedGraph[],
@@ -145,6 +145,7 @@ function pick(
     const same = graphs.filter((graph) => graph.stem === stem);
     const found =
       same.find(({ suffix }) => suffix === decoder.suffix) ??
+      (/f16$/.test(decoder.suffix) ? same.find(({ suffix }) => suffix === 'fp16') : undefined) ??
       same.find(({ suffix }) => suffix === '') ??
       same[0];
     return found ? [{ role: roles.get(found) ?? 'other', path: found.path }] : [];

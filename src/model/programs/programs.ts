@@ -22,7 +22,7 @@ import {
   replaceIsNaN,
   softcapOf,
 } from './rewrites.ts';
-import { cutSideValues } from './sideValues.ts';
+import { cutSideValues, mixesRows } from './sideValues.ts';
 import type { Subgraph } from './subgraph.ts';
 import { copyNode, cutSubgraph, replaceValues, trimSubgraph } from './subgraph.ts';
 import { makeSublayers } from './sublayers.ts';
@@ -160,7 +160,9 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     stateSize: hiddenSize * carry.streams,
     vocabSize,
     staticPast: blocksBound.some(({ program }) => writesIntoPast(program)),
-    rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),
+    rowsInteract:
+      rowsInteract([embedBound, headBound, ...blocksBound]) ||
+      (tokenSide !== null && mixesRows(tokenSide)),
     wasmOnly:
       options.device === 'webgpu' && softcap > 0
         ? `The attention of this model has a soft cap of ${softcap}, which the WebGPU ` +

@@ -85,7 +85,8 @@ export function lendingObstacle(
       const it = sublayerOf(unit) === null ? 'it' : 'that of it';
       return `${subject} to block ${only}: it can only be removed together with ${it}.`;
     }
-    return `${subject} to blocks ${listed(borrowers)}: it can only be removed together with ${what}.`;
+    const others = listed(borrowers);
+    return `${subject} to blocks ${others}: it can only be removed together with ${what}.`;
   }
   return null;
 }

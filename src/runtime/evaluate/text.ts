@@ -6,6 +6,7 @@ import { sha256OfText } from '../../text/hash.ts';
 import { overlapShare, overlapWarning } from '../../text/overlap.ts';
 import { cutSegments } from '../../text/segments.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
+import { unknownWarning } from '../../text/unknown.ts';
 import { resolveBos } from '../../text/windows.ts';
 import { checkVocabulary, tokenIds } from '../score/calibration.ts';
 
@@ -55,14 +56,17 @@ export async function evaluationText(
   const ids = await tokenIds(source.text, used, signal);
   const { segments, predicts, total, stride } = cutSegments({ ids, ...request, bos });
   checkVocabulary(segments, model.vocabSize);
-  const warning = calibration && overlapWarning(overlapShare(ids, calibration));
+  const warnings = [
+    unknownWarning(ids, used.unknownId, 'evaluation text'),
+    calibration && overlapWarning(overlapShare(ids, calibration)),
+  ].filter((warning) => warning !== null);
   return {
     text: { name: source.name, sha256: await sha256OfText(source.text), tokens: ids.length },
     segment: request.segment,
     stride,
     bos: policy,
     totalSegments: total,
-    warnings: warning ? [warning] : [],
+    warnings,
     segments,
     predicts,
   };

@@ -8,6 +8,7 @@ import { type Folder, readText } from '../../onnx/source.ts';
 import { MAX_TOKENIZER_CONFIG_BYTES } from '../../text/config.ts';
 import { sha256OfText } from '../../text/hash.ts';
 import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
+import { unknownWarning } from '../../text/unknown.ts';
 import { checkGivenWindows, resolveBos, sampleWindows } from '../../text/windows.ts';
 import { macrotask } from '../device/yielder.ts';
 
@@ -19,6 +20,8 @@ export interface Calibration {
   settings: RecordedSettings;
   /** What the reader should know about the windows. */
   notes: string[];
+  /** What makes numbers on these windows doubtful: a text that the tokenizer cannot write. */
+  warnings: string[];
 }
 
 /**
@@ -45,7 +48,8 @@ export async function calibrate(
       length: windows[0]?.length ?? 0,
     };
     checkContext(record.length, contextLength);
-    return { windows, settings: { ...record, sampler: 'given', seed, bos: 'none' }, notes: [] };
+    const nothing = { notes: [], warnings: [] };
+    return { windows, settings: { ...record, sampler: 'given', seed, bos: 'none' }, ...nothing };
   }
   checkContext(length, contextLength);
   const used = await tokenizer();
@@ -61,6 +65,7 @@ export async function calibrate(
   });
   checkVocabulary(windows, vocabSize);
   const textSha256 = await sha256OfText(source.text);
+  const warning = unknownWarning(ids, used.unknownId, 'calibration text');
   return {
     windows,
     settings: {
@@ -73,6 +78,7 @@ export async function calibrate(
       bos: policy,
     },
     notes,
+    warnings: warning === null ? [] : [warning],
   };
 }
 

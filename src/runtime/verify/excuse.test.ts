@@ -10,11 +10,9 @@ import { openFolder } from '../../node/testing/openFolder.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { caseExpect, casePath, fixturePath, golden } from '../../testing/fixtures.ts';
 import type { Unit } from '../../units.ts';
-import type { GraphRunner } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
-import { compareLikelihood } from './runs.ts';
 import { withGraph } from './testing/changedFolder.ts';
 import { type VerifyOptions, verifyExport } from './verify.ts';
 
@@ -165,20 +163,4 @@ test('types that a step of the export made and that have no kernel here', async 
   expect([found.status, ...found.names]).toEqual(['unverified', 'loads']);
   compiled = 0;
   expect((await verified(opened, [1], { device })).status).toBe('failed');
-});
-
-test('likelihoods that are not a number agree with such likelihoods only', async () => {
-  const opened = await llama();
-  const compare = (found: number[], nll: number[]) =>
-    compareLikelihood(
-      { nllPerToken: async () => Float64Array.from(found) } as unknown as GraphRunner,
-      opened,
-      { window, nll },
-    );
-  expect(await compare([Number.NaN, 2], [Number.NaN, 2])).toMatchObject({ ok: true });
-  expect((await compare([Number.NaN, 2], [Number.NaN, 2])).detail).toMatch(
-    /of 2 tokens 1 are not a number in both$/,
-  );
-  expect((await compare([Number.NaN, 2], [3, 2])).ok).toBe(false);
-  expect((await compare([3, 2], [Number.NaN, 2])).ok).toBe(false);
 });

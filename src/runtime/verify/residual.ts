@@ -165,7 +165,7 @@ function label({ op, outputs }: PlainNode): string {
  * The steps of the trunk that the plan removes, or why that cannot be said: the terms of what it
  * removes, with their biases, and what scales the stream within blocks that go as a whole.
  */
-function droppedSteps(
+export function droppedSteps(
   source: ResidualSource,
   reading: StreamReading,
   removed: readonly Unit[],

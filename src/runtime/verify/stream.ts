@@ -30,6 +30,8 @@ export interface PlainNode {
   outputs: readonly string[];
   /** Everything that the node reads, captured values included. */
   reads: readonly string[];
+  /** The node of the graph that it is, or is a part of. */
+  origin: Node;
 }
 
 export interface StreamReading {
@@ -148,6 +150,7 @@ function plain(node: Node): PlainNode[] {
     inputs: node.inputs,
     outputs: node.outputs,
     reads: dependencies(node),
+    origin: node,
   };
   if (!norm || !node.outputs[0]) return [own];
   const simplified = node.op === 'SkipSimplifiedLayerNormalization';
@@ -161,6 +164,7 @@ function plain(node: Node): PlainNode[] {
     inputs,
     outputs,
     reads: inputs,
+    origin: node,
   });
   return [
     made('Add', [x, skip], [first]),

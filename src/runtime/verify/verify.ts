@@ -27,8 +27,10 @@ import {
   compareInParts,
   compareLikelihood,
   type ExpectedNll,
+  mayRunSource,
   sizeObstacle,
 } from './runs.ts';
+import { compareSilenced, silencedSource } from './silenced.ts';
 
 /**
  * Tokens of the window that is compared at most: enough to see every block, short enough for logits
@@ -45,6 +47,7 @@ export const NOT_HERE: ReadonlySet<string> = new Set([
   'device-lost',
   'no-webgpu',
 ]);
+const SILENCED = 'source without what was removed';
 const DECODING = 'decoding with the cache';
 const IN_PARTS = 'likelihood of one window, block by block';
 
@@ -56,6 +59,7 @@ const STEPS: Readonly<Record<string, ExportStep>> = {
   'bytes of every tensor': 'bytes',
   loads: 'load',
   'likelihood of one window': 'likelihood',
+  [SILENCED]: 'likelihood',
   [DECODING]: 'decode',
   [IN_PARTS]: 'parts',
 };
@@ -113,7 +117,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 6;
+  const total = 7;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
@@ -258,11 +262,17 @@ async function runWhole(
       () => compareLikelihood(ready, opened, expected),
       excuse((whole) => whole.nllPerToken(window)),
     );
+    const { source } = expected;
+    const worthwhile =
+      original && mayRunSource(original.opened, engine, original.budgetBytes, !expected.nll);
+    const silenced = source && worthwhile ? silencedSource(source.opened, source.removed) : null;
+    if (silenced)
+      await check(SILENCED, () => compareSilenced(ready, opened, silenced, window, engine, signal));
     await check(
       DECODING,
       async () => {
         const outcome = await compareDecoding(ready, opened, window, signal);
-        if (outcome.ok || !original) return outcome;
+        if (outcome.ok || outcome.unverified || !original) return outcome;
         const own = (whole: GraphRunner) => compareDecoding(whole, original.opened, window, signal);
         const why = await differsToo(original, own);
         return why === null ? outcome : { ...outcome, excuse: why };

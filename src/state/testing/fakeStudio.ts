@@ -535,6 +535,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         files: [{ path: 'onnx/model.onnx', bytes }],
         bytes,
         seconds: 1.2,
+        loading: { graph: 'onnx/model.onnx' },
         leftOut: ['onnx/model_q4.onnx'],
         blob: request.target.kind === 'zip-blob' ? new Blob(['zip']) : null,
         verification: {

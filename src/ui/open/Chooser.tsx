@@ -70,6 +70,8 @@ function Models({ models }: { models: readonly ModelChoice[] }) {
   );
 }
 
+const fileName = ({ path }: { path: string }): string => path.slice(path.lastIndexOf('/') + 1);
+
 function Graphs({ graphs: all }: { graphs: readonly GraphChoice[] }) {
   const actions = useActions();
   const best = useFirstFocus<HTMLButtonElement>();
@@ -77,7 +79,7 @@ function Graphs({ graphs: all }: { graphs: readonly GraphChoice[] }) {
   return (
     <>
       <ul className={css.graphs}>
-        {graphs.map(({ path, dtype, bytes, use, recommended }) => (
+        {graphs.map(({ path, dtype, bytes, components = [], use, recommended }) => (
           <li key={path}>
             <button
               ref={recommended ? best : undefined}
@@ -89,6 +91,9 @@ function Graphs({ graphs: all }: { graphs: readonly GraphChoice[] }) {
               <b>{dtype}</b>
               <span>
                 {path}
+                {components.length > 0 && (
+                  <span className={css.use}>{CHOOSER.together(components.map(fileName))}</span>
+                )}
                 <span className={css.use}>{use}</span>
               </span>
               <span className={css.size}>

@@ -29,6 +29,16 @@ export function ModelPanel() {
         <dd>
           {summary.graph}, {summary.dtype}, {MODEL.layouts[summary.layout]}
         </dd>
+        {summary.components && (
+          <>
+            <dt>{MODEL.components}</dt>
+            <dd>
+              {summary.components
+                .map(({ role, path, bytes }) => `${path} (${role}, ${formatBytes(bytes)})`)
+                .join(', ')}
+            </dd>
+          </>
+        )}
         <dt>
           <Term id="block">{MODEL.blocks}</Term>
         </dt>

@@ -1,0 +1,40 @@
+// What calibrate() says of a text that the tokenizer cannot write.
+
+import { expect, it } from 'vitest';
+import { loadTokenizer } from '../../text/tokenizer.ts';
+import { calibrate } from './calibration.ts';
+
+const tokenizer = loadTokenizer(
+  JSON.stringify({
+    added_tokens: [],
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+    model: { type: 'WordLevel', unk_token: '<unk>', vocab: { '<unk>': 0, a: 1, b: 2 } },
+  }),
+  null,
+);
+const wanted = {
+  samples: 2,
+  length: 8,
+  sampler: 'even',
+  seed: 0,
+  bos: null,
+  budgetBytes: 1,
+} as const;
+const calibrated = (text: string) =>
+  calibrate({ name: 't', text }, wanted, async () => tokenizer, {
+    vocabSize: 3,
+    contextLength: null,
+  });
+
+it('says the share of unknown tokens beside the windows', async () => {
+  const { warnings } = await calibrated('a b c d '.repeat(20));
+  expect(warnings).toEqual([expect.stringMatching(/^50 % of the tokens of the calibration text/)]);
+  expect((await calibrated('a b '.repeat(40))).warnings).toEqual([]);
+  const given = await calibrate(
+    { name: 'w', windows: [[0, 0, 0]] },
+    wanted,
+    async () => tokenizer,
+    { vocabSize: 3, contextLength: null },
+  );
+  expect(given.warnings).toEqual([]);
+});
