@@ -14,6 +14,9 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { currentGraphs } from '../model/open/graphs.ts';
 import { openModel } from '../model/open/open.ts';
+import { withStoredLinks } from '../model/open/storedLinks.ts';
+import { readText } from '../onnx/source.ts';
+import { diskFolder } from '../onnx/testing/diskFolder.ts';
 import { casePath } from '../testing/fixtures.ts';
 import { openFolder } from './testing/openFolder.ts';
 
@@ -50,6 +53,24 @@ it('opens a download cache by its repository or by a snapshot', async () => {
   expect(snapshot.summary).toMatchObject({ name: 'tiny', numBlocks: 4, graph: 'model.onnx' });
   const hub = await currentGraphs(await openFolder(root));
   expect(hub.map(({ model }) => model)).toEqual(['models--t--tiny/snapshots/1new/']);
+});
+
+it('follows links of a download cache that were copied as text', async () => {
+  const repository = join(root, 'copied', 'models--t--tiny');
+  const snapshot = join(repository, 'snapshots', '0a');
+  mkdirSync(snapshot, { recursive: true });
+  mkdirSync(join(repository, 'blobs'));
+  const blob = '0a'.repeat(20);
+  cpSync(casePath('no-config/model/model.onnx'), join(repository, 'blobs', blob));
+  writeFileSync(join(snapshot, 'model.onnx'), `../../blobs/${blob}`);
+  writeFileSync(join(snapshot, 'note.txt'), `../../blobs/${'0b'.repeat(20)}`);
+  writeFileSync(join(snapshot, 'other.txt'), '../../refs/main');
+  const { summary } = await openModel(await openFolder(snapshot));
+  expect(summary).toMatchObject({ name: 'tiny', numBlocks: 4 });
+  // As the page sees the same files.
+  const followed = await withStoredLinks(diskFolder(repository));
+  expect((await openModel(followed)).summary.graph).toBe('snapshots/0a/model.onnx');
+  expect(await readText(followed, 'snapshots/0a/other.txt', 100)).toBe('../../refs/main');
 });
 
 it('passes over litter, and over links that lead up', async () => {
