@@ -1,8 +1,18 @@
 // Real exporter folders and obstacles, by drop and by picker, in a browser without WebGPU.
 
-import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { caseExpect, casePath } from '../src/testing/fixtures.ts';
 import { drop, expect, finished, fixture, giveWindows, golden, test } from './app.ts';
 
 interface Golden {
@@ -46,11 +56,62 @@ test('several graphs: a chooser with dtype and size', async ({ app: page }) => {
   await expect(page.getByTestId('model-chip')).toContainText('16 blocks');
 });
 
-const REFUSED: [folder: string, words: RegExp][] = [
-  ['neg-kv-shared', /5 layers.*4 separable blocks/],
-  ['neg-per-layer-embedding', /per-layer embeddings/],
-  ['neg-value-residual', /2 values cross/],
-];
+test('a zip from macOS: its litter is passed over', async ({ app: page }) => {
+  const { right } = caseExpect<{ right: { windows: number[][]; nll_intact: number } }>(
+    'zip-from-macos',
+  );
+  await drop(page, casePath('zip-from-macos/tiny-llm.zip'));
+  await expect(page.getByTestId('model-chip')).toContainText('tiny-llm');
+  await expect(page.getByTestId('model-facts')).toContainText('width 16');
+  await giveWindows(page, right.windows);
+  await page.getByTestId('score').click();
+  await finished(page);
+  const shown = Number(
+    ((await page.getByTestId('ppl-original').textContent()) ?? '').replace(/,/g, ''),
+  );
+  expect(Math.abs(shown / Math.exp(right.nll_intact) - 1)).toBeLessThan(1e-3);
+});
+
+test('a folder of several models: the model first, then its graph', async ({ app: page }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-'));
+  try {
+    cpSync('public/sample', join(folder, 'austen'), { recursive: true });
+    cpSync(fixture('genai-llama-fp32-webgpu'), join(folder, 'llama'), { recursive: true });
+    writeFileSync(join(folder, '.DS_Store'), 'x');
+    await drop(page, folder);
+    await expect(page.getByTestId('chooser')).toContainText('Which model of');
+    await page.getByTestId('model-austen/').click();
+    await expect(page.getByTestId('chooser')).toContainText('Which graph of austen?');
+    await page.getByTestId('other-models').click();
+    await page.getByTestId('model-llama/').click();
+    await expect(page.getByTestId('model-chip')).toContainText('5 blocks');
+    await expect(page.getByTestId('model-chip')).toContainText('llama');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a drop that yields no file is answered, links among them', async ({ app: page }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-'));
+  try {
+    const snapshot = join(folder, 'models--t--tiny', 'snapshots', '0123abcd');
+    const model = casePath('no-config/model');
+    mkdirSync(snapshot, { recursive: true });
+    for (const name of readdirSync(model)) symlinkSync(join(model, name), join(snapshot, name));
+    await drop(page, snapshot);
+    await expect(page.getByTestId('error-open')).toContainText(
+      'There is nothing in the folder 0123abcd that can be read here.',
+    );
+    await expect(page.getByTestId('error-open')).toContainText('--local-dir');
+    mkdirSync(join(folder, 'empty'));
+    await drop(page, join(folder, 'empty'));
+    await expect(page.getByTestId('error-open')).toContainText('nothing in the folder empty');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+const REFUSED: [folder: string, words: RegExp][] = [['neg-value-residual', /2 values cross/]];
 
 for (const [folder, words] of REFUSED) {
   test(`${folder} is refused with its obstacle, and the open model stays`, async ({

@@ -1,14 +1,18 @@
 // Runs the test corpus and writes e2e/fixtures/support.json and docs/support.md: npx tsx
-// scripts/support.ts
+// scripts/support.ts [<corpus folder> <golden folder>]... Without further corpora, the rows that an
+// earlier run recorded of them stay.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { graphOf, mustOpen, readCorpus, skippedKind } from '../src/cli/corpus/entries.ts';
 import {
   type SupportRow,
   type SupportTask,
   supportOf,
   supportTable,
 } from '../src/cli/corpus/support.ts';
+import { type CorpusGolden, nllTolerance } from '../src/cli/corpus/types.ts';
 import { nodeLoader } from '../src/runtime/device/ort.node.ts';
 import { openWasm } from '../src/runtime/device/wasmEngine.ts';
 import { fixturePath, golden, type Level0Golden, wholeCorpus } from '../src/testing/fixtures.ts';
@@ -46,29 +50,79 @@ function goldenOf(name: string, dtype: string, supported: boolean): SupportTask[
   };
 }
 
+/** The folders of the repository. */
+function ownTasks(): SupportTask[] {
+  return wholeCorpus().map(({ folder, family, exporter, dtype, file, supported }) => ({
+    folder,
+    family,
+    exporter,
+    dtype,
+    path: fixturePath(folder),
+    graph: file,
+    golden: goldenOf(folder, dtype, supported),
+  }));
+}
+
+/** The folders of another corpus that the repository has not. */
+function tasksOf(root: string, goldens: string): SupportTask[] {
+  const own = new Set(wholeCorpus().map(({ folder }) => folder));
+  const entries = readCorpus(root).entries as (ReturnType<typeof readCorpus>['entries'][number] & {
+    family?: string;
+    exporter?: string;
+  })[];
+  return entries
+    .filter((entry) => skippedKind(entry) === null && !own.has(entry.folder))
+    .map((entry) => {
+      const path = join(goldens, `${entry.folder}.json`);
+      const golden =
+        mustOpen(entry) && existsSync(path)
+          ? (JSON.parse(readFileSync(path, 'utf8')) as CorpusGolden)
+          : null;
+      return {
+        folder: entry.folder,
+        family: entry.family ?? '',
+        exporter: entry.exporter ?? '',
+        dtype: entry.dtype,
+        path: join(root, entry.folder),
+        graph: graphOf(entry),
+        golden:
+          golden?.baseline && golden.blocks
+            ? {
+                windows: golden.windows,
+                nll: golden.baseline.nll,
+                blocks: golden.blocks,
+                tolerance: nllTolerance(entry.dtype, golden),
+              }
+            : null,
+      };
+    });
+}
+
 async function main(): Promise<void> {
+  const folders = process.argv.slice(2);
   const engine = await openWasm(nodeLoader);
   const rows: SupportRow[] = [];
-  for (const { folder, family, exporter, dtype, file, supported } of wholeCorpus()) {
-    const task = {
-      folder,
-      family,
-      exporter,
-      dtype,
-      path: fixturePath(folder),
-      graph: file,
-      golden: goldenOf(folder, dtype, supported),
-    };
+  const look = async (task: SupportTask): Promise<SupportRow> => {
     const row = await supportOf(task, engine);
     console.log(
-      `${folder}: opens ${row.opens}, NLL ${row.nllDifference?.toExponential(1)}, prunes ` +
+      `${task.folder}: opens ${row.opens}, NLL ${row.nllDifference?.toExponential(1)}, prunes ` +
         `${row.prunes}, ${row.verified}`,
     );
-    rows.push(row);
-  }
+    return row;
+  };
+  for (const task of ownTasks()) rows.push(await look(task));
+  const elsewhere: SupportRow[] = [];
+  for (let k = 0; k + 1 < folders.length; k += 2)
+    for (const task of tasksOf(folders[k] ?? '', folders[k + 1] ?? ''))
+      elsewhere.push({ ...(await look(task)), elsewhere: true });
+  const record = `${ROOT}e2e/fixtures/support.json`;
+  const known = new Set([...rows, ...elsewhere].map(({ folder }) => folder));
+  const before = JSON.parse(readFileSync(record, 'utf8')) as SupportRow[];
+  const kept = before.filter((row) => row.elsewhere && !known.has(row.folder));
+  const all = [...rows, ...elsewhere, ...kept];
   await engine.dispose();
-  writeFileSync(`${ROOT}e2e/fixtures/support.json`, `${JSON.stringify(rows, null, 1)}\n`);
-  writeFileSync(`${ROOT}docs/support.md`, supportTable(rows));
+  writeFileSync(record, `${JSON.stringify(all, null, 1)}\n`);
+  writeFileSync(`${ROOT}docs/support.md`, supportTable(all));
 }
 
 void main();

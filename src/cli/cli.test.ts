@@ -342,7 +342,7 @@ test('prune takes sublayers; its export is inspected, scored and pruned again', 
 });
 
 describe('corpus', () => {
-  const FOLDERS = ['optimum-llama-nokv', 'neg-kv-shared'];
+  const FOLDERS = ['optimum-llama-nokv', 'neg-value-residual'];
 
   /** Runs the command on a corpus of two folders, with `change` made to its entries. */
   const run = async (
@@ -366,7 +366,7 @@ describe('corpus', () => {
     expect(rows.map((row) => [row.folder, row.opened, row.ok])).toEqual(
       expect.arrayContaining([
         ['optimum-llama-nokv', true, true],
-        ['neg-kv-shared', false, true],
+        ['neg-value-residual', false, true],
       ]),
     );
     expect(rows.find((row) => row.opened)?.maxNllDiff).toBeLessThan(1e-4);

@@ -157,9 +157,11 @@ export function curveLines(
   report: ScoreResult & { plan?: Measure & { removed: readonly unknown[] } },
 ): string[] {
   const { baseline, blocks, order, plan, warnings = [] } = report;
+  const ppl = (of: Measure): string =>
+    hasNumbers(baseline) ? pplWords(of.ppl, 5) : pplInWords(of);
   const lines = [
     ...warnings,
-    `PPL ${baselineWords(baseline)}, ${windowsOf(report)}`,
+    `PPL ${pplInWords(baseline)}, ${windowsOf(report)}`,
     ...orderLines(order),
   ];
   if (!hasNumbers(baseline)) {
@@ -170,21 +172,19 @@ export function curveLines(
         : 'no numbers without any single block either',
     );
   }
-  return plan
-    ? [...lines, `PPL ${pplWords(plan.ppl, 5)} without ${plan.removed.join(', ')}`]
-    : lines;
+  return plan ? [...lines, `PPL ${ppl(plan)} without ${plan.removed.join(', ')}`] : lines;
 }
 
 export function sublayersLines(report: SublayersResult): string[] {
   return [
     ...(report.warnings ?? []),
-    `PPL ${baselineWords(report.baseline)}, ${windowsOf(report)}`,
+    `PPL ${pplInWords(report.baseline)}, ${windowsOf(report)}`,
     ...orderLines(report.order),
   ];
 }
 
-/** That of the intact model: one that is no number is never "off the scale". */
-export const baselineWords = (measure: Measure): string =>
+/** Of a model that may give none: what is no number is never "off the scale". */
+export const pplInWords = (measure: Measure): string =>
   hasNumbers(measure) ? pplWords(measure.ppl, 5) : 'is not a number';
 
 const orderLines = (order: readonly unknown[]): string[] =>

@@ -78,7 +78,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       source,
       wanted,
       opened.summary,
-      () => folderTokenizer(folder),
+      () => folderTokenizer(opened.root.folder),
       null,
     );
     const { session, engine, selfTest, notes } = await openSession(opened, values);

@@ -82,7 +82,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     // Spread token ids: verification needs any text, and a folder may have no tokenizer.
     const window = Array.from(
       { length: VERIFY_TOKENS },
-      (_, t) => (t * 7919 + 3) % Math.max(1, opened.summary.vocabSize),
+      (_, t) => (t * 7919 + 3) % (opened.summary.vocabSize ?? 1),
     );
     const { nll, nllObstacle, noNumbers, engine } = await likelihood(
       opened,

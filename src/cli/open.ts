@@ -5,7 +5,9 @@ import type { SelfTest } from '../contract/device.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
 import { graphChoices } from '../model/graphs/choices.ts';
+import { currentGraphs } from '../model/open/graphs.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
+import type { GraphChoice } from '../model/open/summary.ts';
 import { unitsObstacle } from '../model/structure/removable.ts';
 import { removalObstacle } from '../model/structure/removeGraph.ts';
 import { type CountingFolder, nodeFolder } from '../node/folder.ts';
@@ -46,24 +48,47 @@ export async function openForCommand(
   folder: CountingFolder,
   named: string | undefined,
 ): Promise<OpenedModel> {
-  const graphs = await graphChoices(folder);
-  const graph = named === undefined ? undefined : graphPath(named);
-  if (graph === undefined && graphs.length > 1) {
-    const list = graphs
-      .map((g) => `  --model ${g.path}  (${g.dtype}, ${megabytes(g.bytes)})`)
-      .join('\n');
-    throw new UsageError(`${folder.name} has ${graphs.length} graphs. Name one:\n${list}`);
+  if (folder.files.length === 0)
+    throw new EspalierError(
+      'missing-file',
+      `There is no file in ${folder.name}.`,
+      'Name the folder of an ONNX model. Links that lead nowhere are passed over.',
+    );
+  const graphs = await currentGraphs(folder);
+  if (named === undefined) {
+    if (graphs.length > 1)
+      throw new UsageError(`${whatIsIn(folder.name, graphs)} Name one:\n${listed(graphs)}`);
+    return openModel(folder, graphs[0]?.path);
   }
-  if (graph !== undefined && !graphs.some((g) => g.path === graph)) {
+  const wanted = graphPath(named);
+  // The path within a model that the folder wraps will do where it says which graph is meant.
+  const exact = (await graphChoices(folder)).filter(({ path }) => path === wanted);
+  const found = exact.length > 0 ? exact : graphs.filter(({ path }) => path.endsWith(`/${wanted}`));
+  const [graph, another] = found;
+  if (another)
+    throw new UsageError(
+      `${folder.name} has ${found.length} graphs ${wanted}. Name one:\n${listed(found)}`,
+    );
+  if (!graph) {
     const known = graphs.map((g) => g.path).join(', ') || 'none';
     throw new EspalierError(
       'missing-file',
-      `There is no graph ${graph} in ${folder.name}.`,
+      `There is no graph ${wanted} in ${folder.name}.`,
       `It has: ${known}.`,
     );
   }
-  return openModel(folder, graph);
+  return openModel(folder, graph.path);
 }
+
+function whatIsIn(name: string, graphs: readonly GraphChoice[]): string {
+  const models = new Set(graphs.map(({ model }) => model)).size;
+  return models > 1
+    ? `${name} holds ${models} models with ${graphs.length} graphs.`
+    : `${name} has ${graphs.length} graphs.`;
+}
+
+const listed = (graphs: readonly GraphChoice[]): string =>
+  graphs.map((g) => `  --model ${g.path}  (${g.dtype}, ${megabytes(g.bytes)})`).join('\n');
 
 /**
  * Sees that the units can be removed together, before anything is run. @throws EspalierError

@@ -122,7 +122,7 @@ async function run(
     const { windows, settings, notes, warnings } = await calibrate(
       source,
       wanted,
-      () => folderTokenizer(folder),
+      () => folderTokenizer(opened.root.folder),
       opened.summary,
     );
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, values);

@@ -14,7 +14,7 @@ import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, type Unit } from '../units.ts';
 import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
-import { baselineWords, CRITERION_OPTIONS, measureCriterion, readCriterion } from './criteria.ts';
+import { CRITERION_OPTIONS, measureCriterion, pplInWords, readCriterion } from './criteria.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, statusDone, writeJson } from './output.ts';
@@ -111,7 +111,12 @@ async function run(
       settings,
       notes,
       warnings: ofText,
-    } = await calibrate(source, sampling, () => folderTokenizer(folder), opened.summary);
+    } = await calibrate(
+      source,
+      sampling,
+      () => folderTokenizer(opened.root.folder),
+      opened.summary,
+    );
     const { session, engine, notes: routeNotes } = await openSession(opened, values);
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(values.budget);
@@ -243,13 +248,14 @@ function linesOf({
   warnings = [],
 }: SearchReport): string[] {
   const by = method === 'iterative' ? 'iterative by ppl' : `one-shot by ${criterion}`;
-  const ppl = (measure: Measure): string => pplWords(measure.ppl, 5);
+  const ppl = (measure: Measure): string =>
+    hasNumbers(baseline) ? pplWords(measure.ppl, 5) : pplInWords(measure);
   const without = start.length > 0 ? ` without ${formatUnits(start)}` : '';
   return [
     ...warnings,
     `${by}, ${windows.length} windows of ${windows[0]?.length ?? 0} tokens on ` +
       `${device.name}: PPL ` +
-      `${baselineWords(baseline)}${without}`,
+      `${pplInWords(baseline)}${without}`,
     ...steps.map(({ removed, measure }) => `PPL ${ppl(measure)} without ${formatUnits(removed)}`),
     `${steps.length} removed: ${STOPS[stoppedBy]}`,
   ];

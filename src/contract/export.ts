@@ -2,6 +2,7 @@
 
 import type { StudyRecord } from '../model/export/provenanceStudy.ts';
 import type { StepChoice } from '../model/export/steps.ts';
+import type { UsedGraphs } from '../model/export/usage.ts';
 import type { Unit } from '../units.ts';
 import type { PlanResult } from './plan.ts';
 import type { ScoreResult } from './score.ts';
@@ -40,7 +41,9 @@ export interface ExportResult {
   files: ExportedFile[];
   bytes: number;
   seconds: number;
-  /** Graphs of other dtypes in the source folder that were left out. */
+  /** The graphs that were written, and what loads them. */
+  loading: UsedGraphs;
+  /** Graphs and weights of the source folder that were left out. */
   leftOut: string[];
   blob: Blob | null;
   verification: Verification;

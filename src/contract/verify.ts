@@ -17,8 +17,8 @@ export interface VerifyCheck {
 /**
  * `verified`: every check ran and passed. `in-parts`: the graph is too large to be run whole here,
  * but all other checks passed and its blocks, run one after the other from the written files, give
- * the expected numbers. `unverified`: the checks that ran passed, but nothing here can run the
- * graph, or the device was lost. `failed`: a check failed.
+ * the expected numbers. `unverified`: the checks that ran passed, but something could not be fed,
+ * run or read here, or its source gives nothing to compare with. `failed`: the files are wrong.
  */
 export interface Verification {
   status: 'verified' | 'in-parts' | 'unverified' | 'failed';

@@ -1,14 +1,17 @@
 // Reading folders: File slices, hosted ranges with and without range support, drops and picks.
 
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serve } from '../../scripts/serve.mjs';
+import { openModel } from '../model/open/open.ts';
 import { nodeFolder } from '../node/folder.ts';
-import { samplePath } from '../testing/fixtures.ts';
+import { casePath, samplePath } from '../testing/fixtures.ts';
 import { fileFolder } from './folder.ts';
 import { hostedFolder } from './hosted.ts';
 import { asFolder } from './pickedFolder.ts';
+import { openZip } from './zip.ts';
 
 const bytes = (n: number, from = 0): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length: n }, (_, i) => (i + from) % 251);
@@ -194,6 +197,32 @@ describe('dropped and picked files', () => {
       'llama',
       ['config.json', 'onnx/model.onnx'],
     ]);
+  });
+
+  it('passes over what systems leave, not a folder that was picked by its name', () => {
+    const paths = ['m/._model.onnx', 'm/desktop.ini', 'm/THUMBS.DB', 'm/.cache/x', 'm/config.json'];
+    expect(asFolder(paths.map(at), 'x')?.files.map((f) => f.path)).toEqual(['config.json']);
+    const zipped = ['__MACOSX/llama/._config.json', 'llama/config.json'];
+    expect(asFolder(zipped.map(at), 'x')).toMatchObject({
+      name: 'llama',
+      files: [{ path: 'config.json' }],
+    });
+    expect(asFolder([at('.cache/hub/config.json')], 'x')).toMatchObject({ name: '.cache' });
+    expect(asFolder([at('m/.DS_Store')], 'x')).toBeNull();
+  });
+
+  it('reads a zip from macOS as the folder in it', async () => {
+    const zip = new Blob([readFileSync(casePath('zip-from-macos/tiny-llm.zip'))]);
+    const folder = await openZip(zip, 'tiny-llm.zip');
+    expect(folder.name).toBe('tiny-llm');
+    expect(folder.files.map(({ path }) => path).sort()).toEqual([
+      'config.json',
+      'onnx/model.onnx',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+    const { summary } = await openModel(folder);
+    expect(summary).toMatchObject({ name: 'tiny-llm', hiddenSize: 16, numBlocks: 4 });
   });
 
   it('keeps loose files and names a single one', () => {

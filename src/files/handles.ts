@@ -1,6 +1,7 @@
 // Handles of the disk, where the browser has them: of what was dropped, and read again later.
 
-import { asFolder, type PickedFolder, skipFolder } from './pickedFolder.ts';
+import { isClutterFolder } from '../model/open/clutter.ts';
+import { asFolder, type PickedFolder } from './pickedFolder.ts';
 
 /** An item of a drop in Chromium; not in TypeScript's DOM types. */
 interface WithHandle {
@@ -59,7 +60,7 @@ export async function readHandle(handle: FileSystemHandle): Promise<PickedFolder
     for await (const entry of directory.values()) {
       const at = `${path}/${entry.name}`;
       if (entry.kind === 'directory') {
-        if (!skipFolder(entry.name)) work.push(walk(entry as unknown as Walkable, at));
+        if (!isClutterFolder(entry.name)) work.push(walk(entry as unknown as Walkable, at));
       } else
         work.push(
           entry.getFile().then((file) => {

@@ -120,6 +120,20 @@ describe(`hostile zips (seed ${SEED})`, () => {
     });
   });
 
+  it('are read with the separators of Windows, which lead no further', async () => {
+    const folder = await openZip(
+      new Blob([await zipOf({ 'm\\onnx\\model.onnx': 'x', 'm\\config.json': '{}' })]),
+    );
+    expect(folder.files.map(({ path }) => path).sort()).toEqual(['config.json', 'onnx/model.onnx']);
+    for (const path of ['m\\..\\..\\x', '\\x', '\\\\host\\x'])
+      await expect(openZip(new Blob([await zipOf({ [path]: '' })]))).rejects.toThrow(
+        /leaves the zip/,
+      );
+    await expect(openZip(new Blob([await zipOf({ 'a/b': '', 'a\\b': '' })]))).rejects.toThrow(
+      /in the zip twice/,
+    );
+  });
+
   it('are none when paths begin with the folder itself', async () => {
     const folder = await openZip(
       new Blob([await zipOf({ './model/config.json': '{}', './model/onnx/model.onnx': 'x' })]),

@@ -3,8 +3,9 @@
 
 import { directoryOpen } from 'browser-fs-access';
 import { isCancelled } from '../errors.ts';
+import { isClutterFolder } from '../model/open/clutter.ts';
 import { withHandle } from './handles.ts';
-import { asFolder, type PickedFolder, skipFolder } from './pickedFolder.ts';
+import { asFolder, type PickedFolder } from './pickedFolder.ts';
 
 /** Pickers of Chromium that are missing from TypeScript's DOM types. */
 interface Pickers {
@@ -40,15 +41,16 @@ export async function pickFolder(): Promise<PickedFolder | null> {
       recursive: true,
       id: 'espalier-open',
       mode: 'read',
-      skipDirectory: ({ name }) => skipFolder(name),
+      skipDirectory: ({ name }) => isClutterFolder(name),
     }),
   );
   const files = (found ?? []).flatMap((file) =>
     file instanceof File ? [{ path: file.webkitRelativePath || file.name, file }] : [],
   );
-  // An empty folder comes back as its handle instead of files.
+  // An empty folder comes back as its handle instead of files, or as nothing.
   const [first] = (found ?? []) as readonly { name: string }[];
-  const empty = first && !(first instanceof File) ? { name: first.name, files: [] } : null;
+  const name = first && !(first instanceof File) ? first.name : 'that was chosen';
+  const empty = found === null ? null : { name, files: [] };
   return withHandle(asFolder(files, 'picked files'), [rootOf(files)]) ?? empty;
 }
 

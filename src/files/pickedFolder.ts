@@ -1,21 +1,13 @@
 // Makes one folder, with a name and relative paths, out of dropped or picked files.
 
+import { isClutterFile, isClutterFolder } from '../model/open/clutter.ts';
+
 /** A dropped or picked folder: files with their paths relative to it. */
 export interface PickedFolder {
   name: string;
   /** Names of the folders among what was dropped at once; absent for one folder or one file. */
   folders?: string[];
   files: { path: string; file: File }[];
-}
-
-/** Folders that hold no part of a model. */
-const SKIPPED_FOLDERS = new Set(['.git', 'node_modules', '__MACOSX', '.cache']);
-/** Files that operating systems leave in folders. */
-const SKIPPED_FILES = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini']);
-
-/** True for a folder that is not entered. */
-export function skipFolder(name: string): boolean {
-  return SKIPPED_FOLDERS.has(name);
 }
 
 function stepsOf(path: string): string[] {
@@ -35,7 +27,11 @@ export function asFolder(
   const kept = files
     .map(({ path, file }) => ({ steps: stepsOf(path), file }))
     .filter(
-      ({ steps }) => !steps.slice(0, -1).some(skipFolder) && !SKIPPED_FILES.has(steps.at(-1) ?? ''),
+      // Whoever picks a folder by its name means it: only what is inside is passed over.
+      ({ steps }) =>
+        !steps.slice(1, -1).some(isClutterFolder) &&
+        !(steps.length > 1 && steps[0] === '__MACOSX') &&
+        !isClutterFile(steps.at(-1) ?? ''),
     );
   if (kept.length === 0) return null;
   const root = kept[0]!.steps[0]!;

@@ -2,6 +2,7 @@
 
 import { unzipRaw } from 'unzipit';
 import { EspalierError } from '../errors.ts';
+import { isClutter } from '../model/open/clutter.ts';
 import { shortName } from '../onnx/limits.ts';
 import type { ByteSource } from '../onnx/source.ts';
 import { type CountingFolder, type FileAt, fileFolder, unread } from './folder.ts';
@@ -41,7 +42,9 @@ export async function openZip(blob: Blob, file = 'zip'): Promise<CountingFolder>
   const paths = new Set<string>();
   let [unpacked, read] = [0, 0];
   for (const entry of entries) {
-    if (entry.isDirectory) continue;
+    // Some tools of Windows write its separator.
+    const path = entry.name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
+    if (entry.isDirectory || path.endsWith('/') || isClutter(path)) continue;
     const packed = entry.compressionMethod !== STORED;
     if (entry.encrypted || (packed && entry.compressionMethod !== DEFLATED))
       throw refused(
@@ -49,7 +52,6 @@ export async function openZip(blob: Blob, file = 'zip'): Promise<CountingFolder>
         `is ${entry.encrypted ? 'encrypted' : 'compressed'} in the zip`,
         'Unpack the zip and open the folder.',
       );
-    const path = entry.name.replace(/^(\.\/)+/, '');
     if (!isInside(path))
       throw refused(
         entry.name,
@@ -110,7 +112,7 @@ function boundedReader(blob: Blob) {
 
 function isInside(path: string): boolean {
   return (
-    !/[\\\0]|^[A-Za-z]:/.test(path) &&
+    !/\0|^[A-Za-z]:/.test(path) &&
     path.split('/').every((step) => step !== '' && step !== '.' && step !== '..')
   );
 }

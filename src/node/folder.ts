@@ -1,8 +1,11 @@
 // A model folder on the local disk, read by range through file descriptors.
 
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { type FileHandle, open, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { EspalierError } from '../errors.ts';
+import { isClutterFile, isClutterFolder } from '../model/open/clutter.ts';
+import { repositoryName } from '../model/open/modelName.ts';
+import { MAX_LINK_BYTES, storedLink } from '../model/open/storedLinks.ts';
 import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
 
@@ -15,24 +18,56 @@ export interface CountingFolder extends Folder {
 }
 
 /** Folders below this depth are not searched. */
-const MAX_DEPTH = 4;
+const MAX_DEPTH = 6;
 
-async function walk(
-  root: string,
-  relative: string,
-  depth: number,
-  out: FolderFile[],
-): Promise<void> {
+/** A file of the folder; `target` is where its bytes are, for a link that was stored as text. */
+interface Listed extends FolderFile {
+  target?: string;
+}
+
+async function walk(root: string, relative: string, depth: number, out: Listed[]): Promise<void> {
   const entries = await readdir(join(root, relative), { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
-    if (entry.name === '.git' || entry.name === 'node_modules') continue;
     const path = relative ? `${relative}/${entry.name}` : entry.name;
     // stat follows symbolic links, which model caches use for their files; the entry does not.
     const info = await stat(join(root, path)).catch(() => null);
-    if (info?.isDirectory() && depth < MAX_DEPTH) await walk(root, path, depth + 1, out);
-    else if (info?.isFile()) out.push({ path, size: info.size });
+    if (info?.isDirectory()) {
+      if (depth >= MAX_DEPTH || isClutterFolder(entry.name)) continue;
+      if (entry.isSymbolicLink() && (await leadsUp(root, path))) continue;
+      await walk(root, path, depth + 1, out);
+    } else if (info?.isFile() && !isClutterFile(entry.name))
+      out.push((await linked(root, path, info.size)) ?? { path, size: info.size });
   }
+}
+
+/** A link of a download cache that was copied as text, as the file that it names; else null. */
+async function linked(root: string, path: string, size: number): Promise<Listed | null> {
+  const file = join(root, path);
+  if (size > MAX_LINK_BYTES || !file.includes(`${sep}snapshots${sep}`)) return null;
+  const link = storedLink(await readFile(file, 'utf8').catch(() => ''));
+  if (link === null) return null;
+  const target = resolve(dirname(file), link);
+  const info = await stat(target).catch(() => null);
+  return info?.isFile() ? { path, size: info.size, target } : null;
+}
+
+/**
+ * The name of a folder; for a snapshot in a download cache, which is named by a hash, that of the
+ * repository.
+ */
+function nameOf(root: string): string {
+  const isSnapshot = basename(dirname(root)) === 'snapshots';
+  return (isSnapshot ? repositoryName(root.split(sep)) : null) ?? basename(root);
+}
+
+/** True for a link to a folder that it lies in, which would be walked again and again. */
+async function leadsUp(root: string, path: string): Promise<boolean> {
+  const [target, parent] = await Promise.all([
+    realpath(join(root, path)),
+    realpath(dirname(join(root, path))),
+  ]);
+  return parent === target || parent.startsWith(target + sep);
 }
 
 function missing(path: string, error: unknown): EspalierError {
@@ -110,7 +145,7 @@ class NodeSource implements ByteSource {
 }
 
 /**
- * A folder of the local disk with its files down to a depth of four folders, sorted by path.
+ * A folder of the local disk with its files down to a depth of six folders, sorted by path.
  * @throws EspalierError `missing-file` when `path` is not a folder; `bad-input` when it may not be
  *   read.
  */
@@ -123,23 +158,28 @@ export async function nodeFolder(path: string): Promise<CountingFolder> {
       `${path} is not a folder.`,
       'Give the folder that holds config.json or genai_config.json.',
     );
-  const files: FolderFile[] = [];
+  const files: Listed[] = [];
   await walk(root, '', 0, files).catch((error: unknown) => {
     throw fsError(error, `The folder ${path} cannot be read`);
   });
   let bytes = 0;
   const sources = new Map<string, NodeSource>();
   return {
-    name: basename(root),
-    files,
+    name: nameOf(root),
+    files: files.map(({ path, size }) => ({ path, size })),
     open(filePath) {
       const known = sources.get(filePath);
       if (known) return known;
       const file = files.find((f) => f.path === filePath);
       if (!file) return null;
-      const source = new NodeSource(join(root, filePath), filePath, file.size, (n) => {
-        bytes += n;
-      });
+      const source = new NodeSource(
+        file.target ?? join(root, filePath),
+        filePath,
+        file.size,
+        (n) => {
+          bytes += n;
+        },
+      );
       sources.set(filePath, source);
       return source;
     },

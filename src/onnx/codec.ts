@@ -13,6 +13,7 @@ import {
 } from './codecTensor.ts';
 import type { Dim, Graph, Model, Node, ValueInfo } from './graph.ts';
 import {
+  type FunctionProto,
   FunctionProtoSchema,
   type GraphProto,
   GraphProtoSchema,
@@ -69,11 +70,27 @@ export function decodeModel(
       ),
       metadata: new Map(proto.metadataProps.map((p) => [p.key, p.value])),
       graph: decodeGraph(proto.graph, resolve),
-      functions: proto.functions.map((f) => toBinary(FunctionProtoSchema, f)),
+      functions: proto.functions.map(functionBytes),
     };
   } catch (cause) {
     throw cause instanceof EspalierError ? cause : damaged(name, cause);
   }
+}
+
+/** A function as it is in the file. @throws EspalierError for one whose constants are elsewhere */
+function functionBytes(f: FunctionProto): Uint8Array {
+  const isOutside = f.node.some(({ attribute }) =>
+    attribute.some(({ t, tensors }) =>
+      [...(t ? [t] : []), ...tensors].some(({ dataLocation }) => dataLocation === 1),
+    ),
+  );
+  if (isOutside)
+    throw new EspalierError(
+      'unsupported-graph',
+      `The local function ${f.name} keeps constants outside the graph file.`,
+      'Export the model with its functions inlined (onnx.inliner), or with all weights inside.',
+    );
+  return toBinary(FunctionProtoSchema, f);
 }
 
 /**
@@ -114,13 +131,16 @@ function decodeGraph(proto: GraphProto, resolve: ResolveExternal): Graph {
   }
   const initializers: Graph['initializers'] = new Map();
   for (const t of proto.initializer) {
-    if (initializers.has(t.name))
+    const tensor = decodeTensor(t, resolve);
+    const same = initializers.get(t.name);
+    // Of two that are alike in all but their values ONNX Runtime takes the last.
+    if (same && (same.type !== tensor.type || same.dims.join() !== tensor.dims.join()))
       throw new EspalierError(
         'corrupt-file',
-        `Two weights are called ${t.name}.`,
+        `Two weights of different shapes or types are called ${t.name}.`,
         'Export the model again.',
       );
-    initializers.set(t.name, decodeTensor(t, resolve));
+    initializers.set(t.name, tensor);
   }
   return {
     name: proto.name,

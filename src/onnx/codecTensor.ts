@@ -16,7 +16,7 @@ import type { ByteRange, DerivedRange } from './source.ts';
 interface ExternalReference {
   location: string;
   offset: number;
-  /** Null when absent: it then follows from type and dims. */
+  /** Null when absent or 0: it then follows from type and dims. */
   length: number | null;
 }
 
@@ -41,8 +41,10 @@ export type PlaceTensor = (
   owner: 'initializer' | 'attribute',
 ) => Placement;
 
-/** Bits of ONNX types that graph.ts does not name: float8 variants, float4, 2-bit integers. */
+/** Bits of types that graph.ts does not name: complex, float8, float4, 2-bit integers. */
 const RARE_BITS: Readonly<Record<number, number>> = {
+  14: 64,
+  15: 128,
   17: 8,
   18: 8,
   19: 8,
@@ -90,6 +92,12 @@ export function decodeTensor(proto: TensorProto, resolve: ResolveExternal): Tens
     throw new EspalierError(
       'corrupt-file',
       `Tensor ${name || '(unnamed)'} claims ${dims.join(' x ')} elements.`,
+      'Export the model again.',
+    );
+  if (proto.dataLocation === 1 && type === DataType.string)
+    throw new EspalierError(
+      'corrupt-file',
+      `Tensor ${name || '(unnamed)'} holds strings outside the graph file.`,
       'Export the model again.',
     );
   if (proto.dataLocation === 1)
@@ -156,7 +164,7 @@ function reference(entries: readonly StringStringEntryProto[], tensor: string): 
       );
     return n;
   };
-  return { location, offset: number('offset') ?? 0, length: number('length') };
+  return { location, offset: number('offset') ?? 0, length: number('length') || null };
 }
 
 function inlineBytes(proto: TensorProto): Uint8Array {
@@ -164,7 +172,14 @@ function inlineBytes(proto: TensorProto): Uint8Array {
   return proto.rawData.length > 0 ? proto.rawData : typedBytes(proto);
 }
 
-/** Raw little-endian bytes of float_data, int32_data, int64_data, uint64_data or double_data. */
+/** ONNX types of pairs of floats and of doubles. */
+const COMPLEX64 = 14;
+const COMPLEX128 = 15;
+
+/**
+ * Raw little-endian bytes of float_data, int32_data, int64_data, uint64_data or double_data;
+ * integers that are too wide lose their upper bits, as in ONNX Runtime.
+ */
 function typedBytes(proto: TensorProto): Uint8Array {
   const bytes = (a: ArrayBufferView): Uint8Array =>
     new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
@@ -181,6 +196,12 @@ function typedBytes(proto: TensorProto): Uint8Array {
       return bytes(Uint32Array.from(proto.uint64Data, Number));
     case DataType.int32:
       return bytes(Int32Array.from(proto.int32Data));
+    case DataType.bool:
+      return Uint8Array.from(proto.int32Data, (x) => (x === 0 ? 0 : 1));
+    case COMPLEX64:
+      return bytes(Float32Array.from(proto.floatData));
+    case COMPLEX128:
+      return bytes(Float64Array.from(proto.doubleData));
     case DataType.int16:
     case DataType.uint16:
     case DataType.float16:

@@ -63,7 +63,8 @@ function withoutWeights(
     );
   return new EspalierError(
     'missing-file',
-    `The weights file ${file} is not in ${nameInWords(folder)}; ${graphPath} keeps ${tensor} in it.`,
+    `The weights file ${file} is not in ${nameInWords(folder)}; ${graphPath} keeps ${tensor} ` +
+      'in it.',
     'Add the file and open the whole folder again.',
   );
 }

@@ -112,6 +112,8 @@ export interface Model {
   metadata: Map<string, string>;
   graph: Graph;
   functions: Uint8Array[];
+  /** Files besides its own that it names as holding tensors; absent for a model made here. */
+  dataFiles?: readonly string[];
 }
 
 /** Number of elements of a tensor with these dimensions; 1 for a scalar. */

@@ -3,15 +3,24 @@
 import { EspalierError } from '../errors.ts';
 import { decodeModel } from './codec.ts';
 import { externalResolver } from './external.ts';
-import { DataType, elementCount, isRange, type Model, type Tensor } from './graph.ts';
+import {
+  type Attribute,
+  DataType,
+  elementCount,
+  type Graph,
+  isRange,
+  type Model,
+  type Tensor,
+} from './graph.ts';
 import { skimModel } from './skim.ts';
 import { type ByteRange, type Folder, nameInWords } from './source.ts';
 
-/** External integer tensors of at most this many elements (shapes, axes) are read. */
+/** External tensors of at most this many elements (shapes, axes, scalars) are read. */
 const SMALL_ELEMENTS = 16;
+/** Types of operands that say what a node does. */
+const OPERANDS: ReadonlySet<number> = new Set([DataType.int64, DataType.int32, DataType.bool]);
 /** Small tensors this many bytes apart are read at once. */
 const NEIGHBOUR_BYTES = 4096;
-const SMALL_TYPES: ReadonlySet<number> = new Set([DataType.int64, DataType.int32, DataType.bool]);
 
 /**
  * The model of a graph file; large tensors, inline or external, are byte ranges.
@@ -27,16 +36,32 @@ export async function readModel(folder: Folder, graphPath: string): Promise<Mode
       'Choose one of the ONNX files in it.',
     );
   const skeleton = await skimModel(source, graphPath);
-  const model = decodeModel(skeleton, externalResolver(folder, graphPath), graphPath);
+  const dataFiles = new Set<string>();
+  const resolve = externalResolver(folder, graphPath);
+  const model = decodeModel(
+    skeleton,
+    (...reference) => {
+      const range = resolve(...reference);
+      if (range.file !== graphPath) dataFiles.add(range.file);
+      return range;
+    },
+    graphPath,
+  );
   await loadSmallOperands(folder, model);
-  return model;
+  return { ...model, dataFiles: [...dataFiles].sort() };
 }
 
-/** Some exporters move every tensor to external data, even shapes, which the analysis needs. */
+/**
+ * Some exporters move every tensor to external data, even shapes and the values of Constant nodes,
+ * which the analysis and the programs need.
+ */
 async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
-  const wanted = [...model.graph.initializers.values()].filter(
-    (t) => isRange(t.data) && SMALL_TYPES.has(t.type) && elementCount(t.dims) <= SMALL_ELEMENTS,
-  );
+  const weights = new Set(model.graph.initializers.values());
+  const wanted = tensorsOf(model.graph).filter((t) => {
+    // A weight vector that happens to be short stays where it is.
+    const most = weights.has(t) && !OPERANDS.has(t.type) ? 1 : SMALL_ELEMENTS;
+    return isRange(t.data) && elementCount(t.dims) <= most;
+  });
   const files = new Map<string, { tensor: Tensor; range: ByteRange }[]>();
   for (const tensor of wanted) {
     if (!isRange(tensor.data)) continue;
@@ -68,4 +93,18 @@ async function loadSmallOperands(folder: Folder, model: Model): Promise<void> {
       }
     }
   }
+}
+
+/** All tensors of a graph: initializers and attributes, those of subgraphs included. */
+function tensorsOf(graph: Graph): Tensor[] {
+  const found: Tensor[] = [...graph.initializers.values()];
+  const add = (attribute: Attribute): void => {
+    if (attribute.kind === 'tensor') found.push(attribute.value);
+    else if (attribute.kind === 'tensors') for (const t of attribute.value) found.push(t);
+    else if (attribute.kind === 'graph') for (const t of tensorsOf(attribute.value)) found.push(t);
+    else if (attribute.kind === 'graphs')
+      for (const g of attribute.value) for (const t of tensorsOf(g)) found.push(t);
+  };
+  for (const node of graph.nodes) for (const a of node.attributes.values()) add(a);
+  return found;
 }

@@ -30,6 +30,9 @@ const FIELDS: Record<Kind, Readonly<Record<number, Kind | 'drop'>>> = {
  * raw_data, double_data.
  */
 const PAYLOAD_FIELDS = new Set([4, 9, 10]);
+const RAW_DATA = 9;
+/** The field data_location; 1 is EXTERNAL. */
+const DATA_LOCATION = 14;
 
 /** A growing byte buffer with protobuf encoding. */
 class Bytes {
@@ -122,7 +125,8 @@ class Skimmer {
     if (kind === 'tensor' && ++this.#tensors > MAX_TENSORS)
       throw beyondLimit(this.#name, `more than ${MAX_TENSORS} tensors`, MAX_TENSORS);
     const out = new Bytes();
-    let payload: { field: number; offset: number; length: number } | null = null;
+    let payload = null as { field: number; offset: number; length: number } | null;
+    let external = false;
     while (reader.position < end) {
       const wait = reader.header();
       if (wait) await wait;
@@ -145,9 +149,10 @@ class Skimmer {
         PAYLOAD_FIELDS.has(field) &&
         length > INLINE_LIMIT
       ) {
-        if (payload)
+        if (payload?.field === field)
           throw this.#damaged(`a tensor has two payloads, at bytes ${payload.offset} and ${body}`);
-        payload = { field, offset: body, length };
+        // ONNX Runtime reads no typed data beside raw data.
+        if (payload?.field !== RAW_DATA) payload = { field, offset: body, length };
         reader.position = stop;
       } else {
         this.#total += stop - start;
@@ -157,10 +162,13 @@ class Skimmer {
             `more than ${MAX_SKELETON_BYTES} bytes besides its weights`,
             MAX_SKELETON_BYTES,
           );
-        out.append(await reader.take(start, stop - start));
+        const bytes = await reader.take(start, stop - start);
+        if (kind === 'tensor' && field === DATA_LOCATION) external = bytes.at(-1) === 1;
+        out.append(bytes);
       }
     }
-    if (payload) this.#external(out, payload.offset, payload.length);
+    // Data outside the file goes before any inside it, as in ONNX Runtime.
+    if (payload && !external) this.#external(out, payload.offset, payload.length);
     return out;
   }
 

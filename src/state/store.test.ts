@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cancelled, EspalierError, toReport } from '../errors.ts';
 import { golden, samplePath } from '../testing/fixtures.ts';
+import type { Unit } from '../units.ts';
 import { WORKSPACES } from '../words/workspaces.ts';
 import { COMMANDS, command } from './commands.ts';
 import { droppable } from './criteria/orders.ts';
@@ -306,6 +307,38 @@ describe('the plan', () => {
     actions.toggle(1);
     expect(get().view.toast?.text).toContain('locked');
     expect(get().plan.present.removed).toEqual([0, 3]);
+  });
+
+  it('removes a block that lends its cache together with those that read it', async () => {
+    const unremovable = 'Block 2 lends its cache to blocks 5 and 6: only together.';
+    const adjust: FakeOptions['adjust'] = (summary) => ({
+      ...summary,
+      blocks: summary.blocks.map((block) =>
+        block.index === 2 ? { ...block, unremovable, borrowers: [5, 6] } : block,
+      ),
+    });
+    const { actions, get } = await scored({ adjust });
+    const removed = (): readonly Unit[] => get().plan.present.removed;
+    actions.toggle(2);
+    expect(removed()).toEqual([2, 5, 6]);
+    expect(get().view.toast?.text).toBe(
+      'Removed together: block 2 and blocks 5 and 6, which read its cache.',
+    );
+    actions.toggle(6);
+    expect(removed()).toEqual([5]);
+    actions.setRange(1, 3, true);
+    expect(removed()).toEqual([1, 3, 5]);
+    actions.setRange(1, 6, true);
+    expect(removed()).toEqual([1, 2, 3, 4, 5, 6]);
+    actions.setLock(5, true);
+    expect(removed()).toEqual([1, 3, 4, 6]);
+    actions.toggle(2);
+    expect(get().view.toast?.text).toContain('together with block 5, which is locked');
+    actions.setRemoved([2, 5]);
+    expect(removed()).toEqual([5]);
+    actions.setLock(5, false);
+    actions.dropLowest(14);
+    expect(removed()).not.toContain(2);
   });
 
   it('keeps one block, and says how many may go', async () => {

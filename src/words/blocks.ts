@@ -56,19 +56,21 @@ interface RowFacts {
   group: string;
   removedSublayer: 'attn' | 'ffn' | null;
   locked: boolean;
-  /** Why it cannot be removed. */
+  /** Why it cannot be removed alone. */
   unremovable: string | undefined;
+  /** It can be removed together with others, as that sentence says. */
+  together: boolean;
 }
 
 /** All that a row of the block list shows, in words. */
 export function rowWords(facts: RowFacts): string {
-  const { index, size, perplexity, group, removedSublayer, locked, unremovable } = facts;
+  const { index, size, perplexity, group, removedSublayer, locked, unremovable, together } = facts;
   const words = [`Block ${index}`, size];
   if (perplexity !== null) words.push(`perplexity without it ${perplexity}`);
   if (group) words.push(`group ${group}`);
   if (removedSublayer)
     words.push(`${removedSublayer === 'attn' ? 'attention' : 'feed-forward'} removed`);
   if (locked) words.push('locked');
-  if (unremovable) words.push(`cannot be removed: ${unremovable}`);
+  if (unremovable) words.push(together ? unremovable : `cannot be removed: ${unremovable}`);
   return words.join(', ');
 }

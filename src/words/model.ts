@@ -8,6 +8,7 @@ export const MODEL = {
   family: 'family',
   exporter: 'exporter',
   graph: 'graph',
+  components: 'other graphs',
   blocks: 'blocks',
   embedding: 'embedding',
   noEmbedding: 'not in this graph',
@@ -22,6 +23,16 @@ export const MODEL = {
     genai: 'ONNX Runtime GenAI folder',
   },
 } as const;
+
+/** What neither the graph nor a config says. */
+export const UNKNOWN = 'unknown';
+
+/** Vocabulary and width of the residual stream. */
+export const vocabularyAndWidth = (tokens: number | null, width: number | null): string =>
+  `${counted(tokens)} tokens, width ${counted(width)}`;
+
+/** A number with its thousands apart. */
+export const counted = (n: number | null): string => n?.toLocaleString('en') ?? UNKNOWN;
 
 export const PROBLEMS = {
   title: 'Worth knowing',

@@ -123,9 +123,12 @@ export type GraphUse = keyof typeof APPS;
 
 export const CHOOSER = {
   title: (name: string) => `Which graph of ${name}?`,
-  advice:
-    'Choose the one that your app loads. Only the graph you choose is exported; open another one ' +
-    'later and apply the same plan.',
+  advice: 'Choose the one that your app loads. The export can prune the other precisions along.',
+  together: (files: readonly string[]) => `with ${listed(files)}`,
+  models: (name: string) => `Which model of ${name}?`,
+  severalModels: 'This folder holds several models. Each is opened by itself.',
+  ofModel: (graphs: number) => (graphs === 1 ? 'one graph' : `${graphs} graphs`),
+  back: 'Other models',
   recommended: 'Recommended',
   reason:
     'If you are not sure, take the recommended one: it is quick to score and runs on every device.',

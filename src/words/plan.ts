@@ -1,11 +1,29 @@
 // What the page says when a plan cannot be made, after steps that show nowhere else, and of keys
 // that would do finished work once more.
 
+import { blockOf, type Unit } from '../units.ts';
+
 /** Why a plan without any block left is refused. */
 export const noBlockLeft = (numBlocks: number): string =>
   numBlocks === 1
     ? 'At least one block must stay, and the model has only one.'
     : `At least one block must stay: a plan cannot remove all ${numBlocks}.`;
+
+/** Why a block that lends its cache stays while one that reads it is locked. */
+export const heldBorrower = (block: number, held: number): string =>
+  `Block ${block} can only be removed together with block ${held}, which is locked. Unlock that ` +
+  'one first.';
+
+/** What one click on a unit that lends its cache has removed. */
+export const takenAlong = (unit: Unit, units: readonly Unit[]): string => {
+  const others = units.filter((one) => one !== unit);
+  const what = others.length === 1 ? 'block' : 'blocks';
+  const list = others
+    .map(blockOf)
+    .join(', ')
+    .replace(/, (\d+)$/, ' and $1');
+  return `Removed together: block ${blockOf(unit)} and ${what} ${list}, which read its cache.`;
+};
 
 export const allKept = (numBlocks: number): string => `All ${numBlocks} blocks are kept.`;
 

@@ -172,6 +172,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     files: manifest.files.map(({ path, size }) => ({ path, bytes: size })),
     bytes,
     seconds: (performance.now() - started) / 1000,
+    loading: manifest.loading,
     leftOut: manifest.leftOut,
     blob: saved.blob,
     verification,

@@ -5,7 +5,7 @@ import type { OpenRequest, OpenResult } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
 import { withReadProgress } from '../files/readProgress.ts';
 import { MAX_PROVENANCE_BYTES, PROVENANCE_FILE } from '../model/export/provenance.ts';
-import { graphChoices } from '../model/graphs/choices.ts';
+import { currentGraphs } from '../model/open/graphs.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
 import { type Folder, readText } from '../onnx/source.ts';
 import { chatOf } from '../runtime/decode/variantText.ts';
@@ -26,33 +26,33 @@ export async function readModel(
   onEvent: (progress: Progress) => void,
 ): Promise<ReadModel> {
   const folder = await folderOf(source);
-  const graphs = await graphChoices(folder);
+  const graphs = await currentGraphs(folder);
   if (graphs.length > 1 && chosen === undefined)
     return {
       opened: null,
       result: { kind: 'choose', name: folder.name, graphs },
       finish: () => {},
     };
-  const graph = folder.open(chosen ?? graphs[0]?.path ?? '');
+  const path = chosen ?? graphs[0]?.path;
+  const graph = folder.open(path ?? '');
   const total = graph?.size ?? 0;
   const onRead = (done: number): void =>
     onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
   onRead(0);
-  const opened = { ...(await openModel(withReadProgress(folder, graph, onRead), chosen)), folder };
+  const opened = { ...(await openModel(withReadProgress(folder, graph, onRead), path)), folder };
+  const { folder: files, top } = opened.root;
   const result: OpenResult = {
     kind: 'opened',
     model: opened.summary,
-    provenance: await provenanceOf(folder),
-    hasTokenizer: folder.open('tokenizer.json') !== null,
-    chat: await chatOf(folder),
+    provenance: await provenanceOf(folder, top + PROVENANCE_FILE),
+    hasTokenizer: files.open('tokenizer.json') !== null,
+    chat: await chatOf(files),
   };
   return { opened, result, finish: () => onRead(total) };
 }
 
 /** A longer file was not written by Espalier; it must not keep the model from opening. */
-async function provenanceOf(folder: Folder): Promise<string | null> {
-  const size = folder.open(PROVENANCE_FILE)?.size ?? 0;
-  return size <= MAX_PROVENANCE_BYTES
-    ? readText(folder, PROVENANCE_FILE, MAX_PROVENANCE_BYTES)
-    : null;
+async function provenanceOf(folder: Folder, path: string): Promise<string | null> {
+  const size = folder.open(path)?.size ?? 0;
+  return size <= MAX_PROVENANCE_BYTES ? readText(folder, path, MAX_PROVENANCE_BYTES) : null;
 }

@@ -370,10 +370,8 @@ export class StudioService implements StudioApi {
     const withCheckpoints = this.checkpoints.begin(() => model.identity());
     const calibration = await model.calibration(settings, signal);
     throwIfCancelled(signal);
-    const { session, engine, selfTest, notes } = await this.sessions.open(
-      model.opened,
-      settings.device,
-    );
+    const opening = this.sessions.open(model.opened, settings.device);
+    const { session, engine, selfTest, notes } = await opening;
     for (const text of [...notes, ...calibration.notes, ...calibration.warnings]) onNote(text);
     this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);

@@ -37,8 +37,7 @@ export class StudioModel {
 
   /** Read once: the files of an open model do not change; changed files can no longer be read. */
   identity(): Promise<Identity> {
-    const { folder, graphPath, structure } = this.opened;
-    this.known ??= identify(folder, graphPath, structure.model);
+    this.known ??= identify(this.opened, this.opened.structure.model);
     this.known.catch(() => {
       this.known = null;
     });
@@ -47,7 +46,7 @@ export class StudioModel {
 
   /** @throws EspalierError `tokenizer` when there is none or it cannot be used */
   tokenizer(): Promise<Tokenizer> {
-    this.tokenizers ??= folderTokenizer(this.opened.folder);
+    this.tokenizers ??= folderTokenizer(this.opened.root.folder);
     this.tokenizers.catch(() => {
       this.tokenizers = null;
     });
@@ -91,10 +90,7 @@ export class StudioModel {
     } catch (error) {
       if (toReport(error).code !== 'tokenizer') throw error;
       const { vocabSize } = this.opened.summary;
-      return Array.from(
-        { length: VERIFY_TOKENS },
-        (_, t) => (t * 7919 + 3) % Math.max(1, vocabSize),
-      );
+      return Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % (vocabSize ?? 1));
     }
   }
 }

@@ -97,17 +97,18 @@ export async function checkScores(
     for (const want of golden.blocks) {
       const have = curve.blocks[want.index];
       if (!have || (want.refused !== undefined) !== (have.refused !== undefined)) {
+        const refusal = `refused (${have?.refused ?? 'missing'})`;
         found.misses.push(
-          `block ${want.index}: ` +
-            `${want.refused ? 'scored although removal is refused' : `refused (${have?.refused ?? 'missing'})`}`,
+          `block ${want.index}: ${want.refused ? 'scored although removal is refused' : refusal}`,
         );
       } else if (want.nll !== undefined) worst = Math.max(worst, Math.abs(have.nll - want.nll));
     }
     compareNll(found, 'NLL', worst, tolerance);
     for (const { removed, refused, nll } of golden.pruned) {
       if (nll === undefined || refused !== undefined) continue;
-      const plan = await session.plan(removed);
-      compareNll(found, `NLL of plan [${removed}]`, Math.abs(plan.nll - nll), tolerance);
+      const plan = await session.plan(removed).catch((error: unknown) => toReport(error));
+      if ('code' in plan) found.misses.push(`plan [${removed}]: ${plan.message}`);
+      else compareNll(found, `NLL of plan [${removed}]`, Math.abs(plan.nll - nll), tolerance);
     }
     await checkUnits(opened, session, golden, tolerance, found);
     await checkSublayerExports(opened, session, golden, engine, found);

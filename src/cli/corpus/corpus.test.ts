@@ -57,8 +57,9 @@ describe('lists', () => {
   });
 
   it('name the graph by file, by component, or not at all', () => {
-    expect(graphOf(entry({ file: 'a.onnx', components: { decoder: 'b.onnx' } }))).toBe('a.onnx');
-    expect(graphOf(entry({ components: { decoder: 'b.onnx' } }))).toBe('b.onnx');
+    const components = { decoder: 'b.onnx' };
+    expect(graphOf(entry({ file: 'a.onnx', components }))).toBe('a.onnx');
+    expect(graphOf(entry({ components }))).toBe('b.onnx');
     expect(graphOf(entry({}))).toBeUndefined();
   });
 });

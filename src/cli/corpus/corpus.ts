@@ -66,8 +66,8 @@ export const corpus = defineCommand({
   summary: 'check a corpus of model folders against its golden numbers',
   about:
     'For work on Espalier itself: opens, scores, prunes and checks every folder that ' +
-    'corpus.json, corpus2.json or corpus3.json lists; a row each, exit code 1 on any miss. Folders of ' +
-    'safetensors and GGUF files are named as skipped.',
+    'corpus.json, corpus2.json or corpus3.json lists; a row each, exit code 1 on any miss. ' +
+    'Folders of safetensors and GGUF files are named as skipped.',
   argument: { value: 'dir', help: 'the folder that holds the list' },
   options: OPTIONS,
   examples: [
@@ -153,10 +153,8 @@ async function checkFolder(
     // A graph without caches shares none.
     if (expected && entry.states?.length === 0 && /\bcaches?\b/i.test(report.message))
       found.misses.push(`the refusal speaks of caches, and there are none: ${report.message}`);
-    if (!expected)
-      found.misses.push(
-        `${opened ? '' : 'not opened: '}${report.message}${report.code === 'bug' ? ` ${report.detail}` : ''}`,
-      );
+    const detail = report.code === 'bug' ? ` ${report.detail}` : '';
+    if (!expected) found.misses.push(`${opened ? '' : 'not opened: '}${report.message}${detail}`);
   } finally {
     await folder?.close();
   }

@@ -21,7 +21,8 @@ test('docs/support.md is the table of the record', () => {
 });
 
 test('the record has every folder of the corpus, and nothing that went wrong', () => {
-  expect(rows.map(({ folder }) => folder)).toEqual(wholeCorpus().map(({ folder }) => folder));
+  const own = rows.filter((row) => !row.elsewhere);
+  expect(own.map(({ folder }) => folder)).toEqual(wholeCorpus().map(({ folder }) => folder));
   for (const row of rows) {
     expect(row.nllDifference ?? 0, row.folder).toBeLessThanOrEqual(row.tolerance);
     expect(row.verified, row.folder).not.toBe('failed');

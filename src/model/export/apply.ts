@@ -2,8 +2,8 @@
 // that the page does not load the code that transforms graphs.
 
 import type { Model } from '../../onnx/graph.ts';
-import type { Folder } from '../../onnx/source.ts';
 import { toFloat16 } from '../float16/convert.ts';
+import type { ModelRoot } from '../open/root.ts';
 import type { Removal } from '../structure/removal.ts';
 import { applyRemoval } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -42,11 +42,11 @@ const APPLY: { [Id in StepId]: Apply<Id> } = {
  * The model that an export writes: the source's after all steps. @throws EspalierError as `Apply`
  */
 export function exportedModel(
-  { structure, folder }: { structure: Structure; folder: Folder },
+  { structure, root }: { structure: Structure; root: Pick<ModelRoot, 'folder'> },
   removal: Removal,
   steps: readonly StepChoice[],
 ): Model {
-  const genai = folder.open('genai_config.json') !== null;
+  const genai = root.folder.open('genai_config.json') !== null;
   const context = { structure, removal, genai };
   const apply = (model: Model, choice: StepChoice): Model =>
     (APPLY[choice.step] as Apply<StepId>)(model, choice, context);

@@ -13,12 +13,18 @@ const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'];
 const NESTED = ['text_config', 'language_config', 'llm_config', 'thinker_config', 'decoder'];
 
 /** Lists that can have any length and never run over blocks. */
-const NOT_PER_BLOCK =
-  /token|architectures|_section$|languages|factor|ssm_multipliers|mlp_multipliers|_limit$|pinpoints|modules/;
+const NOT_PER_BLOCK = [
+  /token|architectures|languages|factor|pinpoints|modules/,
+  /_(section|limit)$/,
+  /^(ssm|mlp)_multipliers$/,
+];
 
 /** Lists of block indices, as opposed to one entry per block. */
-const INDEX_LIST =
-  /^((mlp_only|moe|dense|attn|attention|full_attention|cross_attention|global_attn|sliding_window|mamba)_layers|.*_(idx|idxs|index|indices|indexes|layer_ids))$/;
+const INDEX_LISTS = [
+  /^(mlp_only|moe|dense|mamba|attn|sliding_window|global_attn)_layers$/,
+  /^((full|cross)_)?attention_layers$/,
+  /_(idx|idxs|index|indices|indexes|layer_ids)$/,
+];
 
 /** Strings with one letter per block (M for Mamba, * for attention). */
 const LETTERS = ['hybrid_override_pattern', 'layers_block_pattern'];
@@ -70,9 +76,17 @@ function pruned(
       if (perBlock?.length === n) changed[key] = [[keep.map((i) => perBlock[i] as Json), 1]];
     } else if (LETTERS.includes(key) && typeof value === 'string' && value.length === n)
       changed[key] = keep.map((i) => value[i]).join('');
-    else if (Array.isArray(value) && INDEX_LIST.test(key) && isIndexList(value, n))
+    else if (
+      Array.isArray(value) &&
+      INDEX_LISTS.some((list) => list.test(key)) &&
+      isIndexList(value, n)
+    )
       changed[key] = renumbered(value, keep);
-    else if (Array.isArray(value) && value.length === n && !NOT_PER_BLOCK.test(key))
+    else if (
+      Array.isArray(value) &&
+      value.length === n &&
+      !NOT_PER_BLOCK.some((list) => list.test(key))
+    )
       changed[key] = keep.map((i) => value[i] as Json);
   }
   return { changed, remarks };
@@ -124,7 +138,12 @@ export interface WrittenGraphs {
   /** File name of each graph to the number of external data files beside it. */
   parts: Readonly<Record<string, number>>;
   /** Where it is another than the source's: its name, and the element type of the caches. */
-  precision?: { dtype: string; caches: 'float32' | 'float16' };
+  precision?: {
+    dtype: string;
+    caches: 'float32' | 'float16';
+    /** The precision of each graph by its name, where there are several graphs. */
+    components?: Readonly<Record<string, string>>;
+  };
 }
 
 /**
@@ -160,10 +179,10 @@ export function prunedConfigJson(
 /** The one precision that is there is the one to load; version 3 is told the type of its caches. */
 function precisionSettings(
   settings: JsonObject,
-  { dtype, caches }: NonNullable<WrittenGraphs['precision']>,
+  { dtype, caches, components }: NonNullable<WrittenGraphs['precision']>,
 ): JsonObject {
   const told = caches === 'float16' || settings.kv_cache_dtype !== undefined;
-  return { dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };
+  return { dtype: components ?? dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { isRange, type Model } from '../../onnx/graph.ts';
 import { type Folder, openFile } from '../../onnx/source.ts';
+import { type ModelPlace, withinTop } from '../open/root.ts';
 
 /** Graph files above this size hold weights inside; then the first bytes stand for the file. */
 const WHOLE_GRAPH_BYTES = 64 * 2 ** 20;
@@ -15,7 +16,7 @@ export interface Identity {
   graph: string;
   /** Hex SHA-256 of the graph file, of its first 64 MiB when it is larger. */
   graphSha256: string;
-  /** Names and sizes of all files of the folder, sorted by path. */
+  /** Names and sizes of all files of the model's folder, sorted by path. */
   files: { path: string; bytes: number }[];
   /**
    * Hex SHA-256 over up to 64 ranges of 64 KiB, spread evenly over the files that hold the weights.
@@ -27,14 +28,18 @@ export interface Identity {
  * The identity of a model folder. Reads the graph file and at most 4 MiB of weights.
  * @throws EspalierError `missing-file` when the graph or a weights file is gone.
  */
-export async function identify(folder: Folder, graphPath: string, model: Model): Promise<Identity> {
+export async function identify(
+  { folder, graphPath, root }: ModelPlace,
+  model: Model,
+): Promise<Identity> {
   const files = folder.files
-    .map(({ path, size }) => ({ path, bytes: size }))
+    .filter(({ path }) => path.startsWith(root.top))
+    .map(({ path, size }) => ({ path: withinTop(root, path), bytes: size }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const graph = openFile(folder, graphPath);
   const graphSha256 = await sha256(await graph.read(0, Math.min(graph.size, WHOLE_GRAPH_BYTES)));
   return {
-    graph: graphPath,
+    graph: withinTop(root, graphPath),
     graphSha256,
     files,
     weightsSha256: await hashSamples(folder, weightFiles(model)),

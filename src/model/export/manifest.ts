@@ -2,21 +2,33 @@
 // and small constants are read, weights only while they are written.
 
 import { EspalierError } from '../../errors.ts';
-import type { JsonObject } from '../../json.ts';
 import { rangesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
-import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
+import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import { type Bytes, type Folder, type FolderFile, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { isDataOf } from '../graphs/choices.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { namedFiles } from '../graphs/genai.ts';
+import { type ModelRoot, withinTop } from '../open/root.ts';
 import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
-import type { Structure } from '../structure/structure.ts';
 import { exportedModel } from './apply.ts';
-import { prunedConfigJson, prunedGenaiConfig, type WrittenGraphs } from './config.ts';
+import {
+  configRemarks,
+  prunedConfigJson,
+  prunedGenaiConfig,
+  type WrittenGraphs,
+} from './config.ts';
+import {
+  architectureOf,
+  cacheType,
+  leftOutGraphs,
+  nameHeadSize,
+  precisions,
+  retypedValues,
+} from './facts.ts';
 import { sortFiles } from './files.ts';
 import { identify } from './identity.ts';
 import { readInner } from './inPlace.ts';
@@ -25,9 +37,9 @@ import { exportedGraph, writtenDtype } from './names.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
-import { exportReadme, README_MARK, type ReadmeFacts } from './readme.ts';
+import { exportReadme, README_MARK } from './readme.ts';
 import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
-import { type Loader, loaderOf } from './usage.ts';
+import { genaiFolder, type Loader, loaderOf, type UsedGraphs } from './usage.ts';
 
 /**
  * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
@@ -42,17 +54,21 @@ export interface ManifestFile {
 
 export interface Manifest {
   files: ManifestFile[];
-  /** Path of the graph within the export. */
+  /** Path of the decoder graph within the export. */
   graph: string;
+  /** What a loader needs to know. */
+  loading: UsedGraphs;
   /** Files of the source that the export does not have: other graphs and their weights. */
   leftOut: string[];
   provenance: Provenance;
 }
 
 /** What an export needs of an opened model. */
-export interface ExportSource extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components'> {
+export interface ExportSource
+  extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components' | 'whole'> {
   folder: Folder;
   graphPath: string;
+  root: ModelRoot;
   config: Pick<ModelConfig, 'headSize' | 'family' | 'raw'>;
 }
 
@@ -86,7 +102,7 @@ export async function exportManifest(
   removed: readonly Unit[],
   options: ExportOptions,
 ): Promise<Manifest> {
-  const { folder, graphPath, structure } = opened;
+  const { folder, graphPath, root, structure } = opened;
   const removal = planRemoval(structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
   if (options.others?.length && writtenDtype(steps))
@@ -97,8 +113,8 @@ export async function exportManifest(
     );
   const sources = [opened, ...(options.others ?? [])];
   const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
-  const kind = loaderOf((path) => folder.open(path) !== null);
-  const written = exportedGraph(graphPath, steps, kind === 'genai');
+  const kind = loaderOf((path) => root.folder.open(path) !== null);
+  const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
   for (const { path, model } of models) {
@@ -111,44 +127,65 @@ export async function exportManifest(
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
-  const configs = await configFiles(folder, removal, {
+  const { files: configs, remarks } = await configFiles(opened, removal, {
     kind,
     parts,
-    ...(dtype ? { precision: { dtype, caches: cacheType(structure, models[0]!.model) } } : {}),
+    ...(dtype
+      ? {
+          precision: {
+            dtype,
+            caches: cacheType(structure, models[0]!.model),
+            ...precisions([...models, ...opened.components].map(({ path }) => path)),
+          },
+        }
+      : {}),
   });
-  const readme = await readmePath(folder);
-  const { copied, leftOut } = sortFiles(
-    folder.files,
+  const readme = await readmePath(folder, root);
+  const { copied, leftOut } = await sortFiles(
+    folder,
+    root,
     new Set([
-      ...configs.map((file) => file.path),
+      ...root.configs,
       ...sources.flatMap(({ decoders }) =>
         decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
       ),
-      readme,
+      root.top + readme,
     ]),
     new Set(along),
   );
   const provenance = await provenanceOf(opened, removal, steps, options);
+  const [{ copies }, ...moreFiles] = opened.decoders;
+  const first = copies[0]!;
+  const loading = {
+    graph: written,
+    components: [
+      ...moreFiles.map(({ path }) => ({ role: 'with-past', path: withinTop(root, path) })),
+      ...opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
+    ],
+    architecture: architectureOf(opened.config.raw.config),
+  };
   const text = exportReadme({
     provenance,
     removal,
     steps,
-    graph: written,
-    others: (options.others ?? []).map((other) => other.graphPath),
-    components: opened.components,
-    architecture: architectureOf(opened.config.raw.config),
+    others: (options.others ?? []).map((other) => withinTop(root, other.graphPath)),
+    ...loading,
+    embeddings: first.embedsInput ? first.tokenInput : null,
+    branch: opened.decoders.length > 1 ? null : (opened.whole.merged?.switch ?? null),
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
+    genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
+    configRemarks: remarks,
     retyped: retypedValues(structure, models[0]!.model),
   });
   const files = [
     ...graphs,
     ...configs,
-    ...copied.map(copy),
+    ...copied.map((file) => copy(file, withinTop(root, file.path))),
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: written, leftOut, provenance };
+  return { files, graph: written, loading, leftOut, provenance };
 }
 
 /** A decoder file of an export. */
@@ -165,17 +202,17 @@ export interface ExportedFile {
  * @throws EspalierError as `planRemoval` and `exportedModel`
  */
 export function exportedFiles(
-  { folder, decoders }: Pick<ExportSource, 'folder' | 'decoders'>,
+  { root, decoders }: Pick<ExportSource, 'root' | 'decoders'>,
   removed: readonly Unit[],
   steps: readonly StepChoice[],
 ): ExportedFile[] {
-  const genai = folder.open('genai_config.json') !== null;
+  const genai = root.folder.open('genai_config.json') !== null;
   return decoders.map((file) => {
     const copies = file.copies.map((structure) =>
-      exportedModel({ structure, folder }, planRemoval(structure, removed), steps),
+      exportedModel({ structure, root }, planRemoval(structure, removed), steps),
     );
     return {
-      path: exportedGraph(file.path, steps, genai),
+      path: exportedGraph(withinTop(root, file.path), steps, genai),
       model: file.assemble(copies),
       copies,
     };
@@ -188,12 +225,13 @@ export function exportedFiles(
  */
 export async function filesAlong({
   folder,
+  root,
   components,
-}: Pick<ExportSource, 'folder' | 'components'>): Promise<string[]> {
+}: Pick<ExportSource, 'folder' | 'root' | 'components'>): Promise<string[]> {
   const there = new Set(folder.files.map(({ path }) => path));
   const graphs = new Set([
     ...components.map(({ path }) => path),
-    ...(await namedFiles(folder)).filter((path) => there.has(path)),
+    ...(await namedFiles(folder, root.configs)).filter((path) => there.has(path)),
   ]);
   const along = new Set(graphs);
   for (const path of graphs) {
@@ -230,29 +268,32 @@ async function graphFiles(
   ];
 }
 
-/** The configs that the folder has, counting the blocks that keep their attention. */
+/**
+ * The configs that the folder has, counting the blocks that keep their attention, and what they
+ * cannot say.
+ */
 async function configFiles(
-  folder: Folder,
+  { folder, root }: ExportSource,
   { before, keptLayers }: Removal,
   { kind, ...written }: WrittenGraphs & { kind: Loader },
-): Promise<ManifestFile[]> {
+): Promise<{ files: ManifestFile[]; remarks: string[] }> {
   const files: ManifestFile[] = [];
-  const config = await readText(folder, 'config.json', MAX_CONFIG_BYTES);
-  if (config !== null) {
+  const remarks: string[] = [];
+  for (const path of root.configs) {
+    const text = (await readText(folder, path, MAX_CONFIG_BYTES)) ?? '';
     const told = kind === 'transformers.js' ? written : null;
-    const pruned = prunedConfigJson(config, before.length, keptLayers, told);
-    files.push(whole('config.json', encode(pruned)));
+    const isGenai = path.endsWith('genai_config.json');
+    const pruned = isGenai
+      ? prunedGenaiConfig(text, before.length, keptLayers)
+      : prunedConfigJson(text, before.length, keptLayers, told);
+    if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
+    files.push(whole(withinTop(root, path), encode(pruned)));
   }
-  const genai = await readText(folder, 'genai_config.json', MAX_CONFIG_BYTES);
-  if (genai !== null) {
-    const pruned = prunedGenaiConfig(genai, before.length, keptLayers);
-    files.push(whole('genai_config.json', encode(pruned)));
-  }
-  return files;
+  return { files, remarks };
 }
 
 async function provenanceOf(
-  { folder, graphPath, structure, config }: ExportSource,
+  { folder, graphPath, root, structure, config }: ExportSource,
   { units, remaining, complete, renumbering }: Removal,
   steps: readonly StepChoice[],
   options: ExportOptions,
@@ -260,10 +301,10 @@ async function provenanceOf(
   return {
     app: options.app,
     source: {
-      name: folder.name,
+      name: root.folder.name,
       family: config.family,
       numBlocks: structure.blocks.length,
-      ...(await identify(folder, graphPath, structure.model)),
+      ...(await identify({ folder, graphPath, root }, structure.model)),
     },
     removed: [...units],
     renumbering,
@@ -276,68 +317,26 @@ async function provenanceOf(
   };
 }
 
-/** The class of the model as config.json names it. */
-function architectureOf(config: JsonObject | null): string | null {
-  const [first] = Array.isArray(config?.architectures) ? config.architectures : [];
-  return typeof first === 'string' ? first : null;
-}
-
-/** Graphs of the source that the export does not have. */
-function leftOutGraphs(leftOut: readonly string[]): string[] {
-  return leftOut.filter((path) => /\.onnx$/i.test(path));
-}
-
 /** Files that hold weights of the graph. */
-function weightFiles({ graph }: Model): string[] {
-  return [...graph.initializers.values()].flatMap(({ data }) =>
-    rangesOf(data).map(({ file }) => file),
-  );
-}
-
-/** The element type of the key-value caches that the graph takes. */
-function cacheType(structure: Structure, model: Model): 'float32' | 'float16' {
-  const caches = new Set(
-    structure.blocks.flatMap(({ states }) =>
-      states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
-    ),
-  );
-  const found = model.graph.inputs.find(({ name }) => caches.has(name));
-  return found?.type === DataType.float16 ? 'float16' : 'float32';
-}
-
-/** Which inputs and outputs have another element type than those of the original. */
-function retypedValues({ model }: Structure, { graph }: Model): ReadmeFacts['retyped'] {
-  const types = (of: Model['graph']): Set<number> =>
-    new Set([...of.inputs, ...of.outputs].map(({ type }) => type));
-  const [before, after] = [types(model.graph), types(graph)];
-  if (before.has(DataType.float16) || !after.has(DataType.float16)) return null;
-  return after.has(DataType.float) ? 'caches' : 'all';
+function weightFiles({ graph, dataFiles = [] }: Model): string[] {
+  const ranges = [...graph.initializers.values()].flatMap(({ data }) => rangesOf(data));
+  return [...dataFiles, ...ranges.map(({ file }) => file)];
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */
-async function readmePath(folder: Folder): Promise<string> {
-  const theirs = folder.files.find(({ path }) => /^readme(\.(md|txt|rst))?$/i.test(path));
+async function readmePath(folder: Folder, root: ModelRoot): Promise<string> {
+  const theirs = folder.files.find(
+    ({ path }) =>
+      path.startsWith(root.top) && /^readme(\.(md|txt|rst))?$/i.test(path.slice(root.top.length)),
+  );
   if (!theirs) return 'README.md';
   const start = await openFile(folder, theirs.path).read(
     0,
     Math.min(theirs.size, README_MARK.length),
   );
-  return new TextDecoder().decode(start) === README_MARK ? theirs.path : 'ESPALIER.md';
-}
-
-/** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */
-function nameHeadSize(model: Model, structure: Structure, headSize: number | null): void {
-  if (headSize === null) return;
-  const caches = new Set(
-    structure.blocks.flatMap((block) =>
-      block.states.filter((state) => state.kind === 'kv').map((state) => state.input),
-    ),
-  );
-  model.graph.inputs = model.graph.inputs.map((input): ValueInfo => {
-    const { dims } = input;
-    if (!caches.has(input.name) || dims?.length !== 4 || typeof dims[3] === 'number') return input;
-    return { ...input, dims: [...dims.slice(0, 3), headSize] };
-  });
+  return new TextDecoder().decode(start) === README_MARK
+    ? withinTop(root, theirs.path)
+    : 'ESPALIER.md';
 }
 
 function splitPath(path: string): { directory: string; name: string } {
@@ -345,8 +344,8 @@ function splitPath(path: string): { directory: string; name: string } {
   return { directory: path.slice(0, slash), name: path.slice(slash) };
 }
 
-function copy({ path, size }: FolderFile): ManifestFile {
-  return { path, size, parts: [{ file: path, offset: 0, length: size }] };
+function copy({ path, size }: FolderFile, written: string): ManifestFile {
+  return { path: written, size, parts: [{ file: path, offset: 0, length: size }] };
 }
 
 function whole(path: string, bytes: Uint8Array): ManifestFile {

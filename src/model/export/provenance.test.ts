@@ -73,8 +73,8 @@ describe('identity', () => {
   it('is stable and tells models apart', async () => {
     const open = async (name: string) => {
       const folder = await nodeFolder(fixturePath(name));
-      const { graphPath, structure } = await openModel(folder);
-      const identity = await identify(folder, graphPath, structure.model);
+      const opened = await openModel(folder);
+      const identity = await identify(opened, opened.structure.model);
       await folder.close();
       return identity;
     };

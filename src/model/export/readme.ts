@@ -16,7 +16,7 @@ export const README_MARK =
 
 export interface ReadmeFacts {
   provenance: Provenance;
-  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
+  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering' | 'hidden'>;
   /** What was done, removal first. */
   steps: readonly StepChoice[];
   /** Path of the decoder graph within the export. */
@@ -27,9 +27,17 @@ export interface ReadmeFacts {
   components: readonly GraphComponent[];
   /** The class that config.json names, or null. */
   architecture: string | null;
+  /** The input of the decoder that takes embeddings, or null. */
+  embeddings: string | null;
+  /** The input that chooses between the branches of a merged decoder, or null. */
+  branch: string | null;
   /** Graphs of the source that the export does not have. */
   leftOut: readonly string[];
   layout: Loader;
+  /** Folder of genai_config.json within the export, where ONNX Runtime GenAI loads it. */
+  genai: string;
+  /** What the configs cannot say of the layers that are left, as sentences. */
+  configRemarks: readonly string[];
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
   retyped: 'caches' | 'all' | null;
 }
@@ -56,6 +64,7 @@ export function exportReadme(facts: ReadmeFacts): string {
     ].join('\n'),
     componentsSection(facts),
     complete ? '' : sublayersSection(facts),
+    remarksSection(facts),
     `## Use\n\n${usage(facts)}`,
   ]
     .filter((section) => section !== '')
@@ -160,17 +169,60 @@ function sublayersSection({ removal, layout }: ReadmeFacts): string {
   ].join('\n');
 }
 
+/** Outputs that went, and what the configs cannot say. */
+function remarksSection({ removal: { hidden }, configRemarks }: ReadmeFacts): string {
+  const gone = [...hidden.gone].map(code);
+  const remarks = [
+    ...(gone.length > 0
+      ? [
+          'Hidden states are given after each block that is left, numbered through. Outputs that ' +
+            `are gone: ${list(gone)} (numbers of the source).`,
+        ]
+      : []),
+    ...configRemarks,
+  ];
+  return remarks.length > 0
+    ? ['## Remarks', '', ...remarks.map((remark) => `* ${remark}`)].join('\n')
+    : '';
+}
+
+/** How ONNX Runtime alone runs the graphs. */
+function plainUse({
+  graph,
+  components,
+  embeddings,
+  branch,
+  removal,
+  retyped,
+}: ReadmeFacts): string {
+  const embedding = components.find(({ role }) => role === 'embedding')?.path;
+  const past = components.find(({ role }) => role === 'with-past')?.path;
+  const opened = past
+    ? `${code(graph)} for the prompt and ${code(past)} for each token after it`
+    : code(graph);
+  const before =
+    embeddings && embedding
+      ? `, which takes as ${code(embeddings)} what ${code(embedding)} makes of token ids`
+      : '';
+  const switched = branch
+    ? ` ${code(branch)} is false for the prompt and true for each token after it.`
+    : '';
+  const caches = removal.after.filter(({ states }) => states.length > 0).length;
+  return (
+    `With ONNX Runtime, open ${opened}${before}; inputs and outputs ` +
+    `${retyped ? 'have the names' : 'are those'} of the source, with ` +
+    `${caches} blocks of caches.${switched}${retyped ? RETYPED[retyped] : ''}`
+  );
+}
+
 const RETYPED = {
   caches: ' Caches are float16 where those of the source are float32.',
   all: ' They are float16 where those of the source are float32.',
 };
 
 function usage(facts: ReadmeFacts): string {
-  const { graph, layout, removal, retyped } = facts;
-  const plain =
-    `With ONNX Runtime, open ${code(graph)}; inputs and outputs ` +
-    `${retyped ? 'have the names' : 'are those'} of the source, with ` +
-    `${removal.after.length} blocks of caches.${retyped ? RETYPED[retyped] : ''}`;
+  const { layout, genai } = facts;
+  const plain = plainUse(facts);
   if (layout === 'transformers.js') {
     return [
       'With transformers.js:',
@@ -187,7 +239,7 @@ function usage(facts: ReadmeFacts): string {
       'With ONNX Runtime GenAI:',
       '',
       '```python',
-      genaiCode('this-folder'),
+      genaiCode(['this-folder', genai].filter(Boolean).join('/')),
       '```',
       '',
       plain,

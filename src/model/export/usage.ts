@@ -2,7 +2,7 @@
 // the page.
 
 /** Suffixes by which transformers.js finds a graph of a `dtype`. */
-const JS_SUFFIX = /_(fp16|int8|uint8|q2|q2f16|q4|q4f16|bnb4|quantized)$/;
+const JS_SUFFIX = /_(fp16|int8|uint8|q1|q1f16|q2|q2f16|q4|q4f16|bnb4|quantized)$/;
 
 export type Loader = 'transformers.js' | 'genai' | 'other';
 
@@ -12,12 +12,24 @@ export function loaderOf(has: (path: string) => boolean): Loader {
   return has('config.json') ? 'transformers.js' : 'other';
 }
 
+/**
+ * The folder of the genai_config.json that a graph is loaded by, the nearest at or above it: '' or
+ * 'cpu/fp32'. Null without one.
+ */
+export function genaiFolder(has: (path: string) => boolean, graph: string): string | null {
+  const steps = graph.split('/').slice(0, -1);
+  for (let n = steps.length; n >= 0; n--)
+    if (has([...steps.slice(0, n), 'genai_config.json'].join('/')))
+      return steps.slice(0, n).join('/');
+  return null;
+}
+
 /** The graphs of an export, and the class that config.json names for them. */
 export interface UsedGraphs {
   /** Path of the decoder graph within the folder. */
   graph: string;
   /** Graphs beside it that the model's class opens as well. */
-  components?: readonly { path: string }[] | undefined;
+  components?: readonly { role: string; path: string }[] | undefined;
   /** The class of a model of several graphs; by default the one for images and text. */
   architecture?: string | null | undefined;
 }
@@ -28,9 +40,10 @@ export function transformersJsCode(
   { graph, components = [], architecture }: UsedGraphs,
 ): string {
   const at = graph.lastIndexOf('/');
-  const names = [graph, ...components.map(({ path }) => path)].map(sessionOf);
+  const others = components.filter(({ role }) => role !== 'with-past').map(({ path }) => path);
+  const names = [graph, ...others].map(sessionOf);
   const [{ name, dtype }] = names as [Session];
-  const split = components.length > 0;
+  const split = others.length > 0;
   const dtypes = split && names.some((other) => other.dtype !== dtype);
   const options = [
     ...(at === 4 && graph.startsWith('onnx/')
@@ -50,13 +63,13 @@ export function transformersJsCode(
   ].join('\n');
 }
 
-interface Session {
+export interface Session {
   name: string;
   dtype: string;
 }
 
 /** The name by which transformers.js looks for a graph, and its precision. */
-function sessionOf(path: string): Session {
+export function sessionOf(path: string): Session {
   const whole = path.slice(path.lastIndexOf('/') + 1).replace(/\.onnx$/, '');
   const suffix = JS_SUFFIX.exec(whole)?.[1] ?? 'fp32';
   return { name: whole.replace(JS_SUFFIX, ''), dtype: suffix === 'quantized' ? 'q8' : suffix };

@@ -7,10 +7,10 @@ import type { Precision } from './precision.ts';
 import type { Interface, Wires } from './wires.ts';
 
 /**
- * Precision of every float32 input and output by name. ONNX Runtime GenAI feeds float16 throughout.
- * Elsewhere caches are float16 where an attention operator takes and gives them itself; what graphs
- * put together by Concat stays float32, as do embeddings and logits: so do the converters of
- * transformers.js and ONNX Runtime.
+ * Precision of every float32 input and output by name. ONNX Runtime GenAI takes caches and logits
+ * in float16. Elsewhere caches are float16 where an attention operator takes and gives them itself;
+ * what graphs put together by Concat stays float32, as do embeddings and logits: so do the
+ * converters of transformers.js and ONNX Runtime.
  */
 export function interfacePrecisions(
   graph: Graph,
@@ -28,7 +28,8 @@ export function interfacePrecisions(
   };
   for (const { name } of graph.inputs) {
     if (!wires.isFloat(name) || graph.initializers.has(name)) continue;
-    given.set(name, genai || (states.has(name) && readByFused(name)) ? 'half' : 'full');
+    // Embeddings come from a graph of their own, which keeps its precision.
+    given.set(name, states.has(name) && (genai || readByFused(name)) ? 'half' : 'full');
   }
   for (const { name } of graph.outputs)
     if (wires.isFloat(name))

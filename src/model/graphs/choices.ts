@@ -4,6 +4,7 @@
 import { isJsonObject, type JsonObject } from '../../json.ts';
 import type { Folder, FolderFile } from '../../onnx/source.ts';
 import { DTYPE_SUFFIX } from '../export/names.ts';
+import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
 import { plainPath, readGenai } from './genai.ts';
 
@@ -133,7 +134,7 @@ function roleOf({ stem }: NamedGraph): string | null {
   return COMPONENTS.find(({ name }) => name.test(stem.toLowerCase()))?.role ?? null;
 }
 
-/** One graph of each name: of the decoder's precision, else float32, else the first. */
+/** One graph of each name: of the decoder's precision, else the nearest to it, else the first. */
 function pick(
   decoder: NamedGraph,
   graphs: readonly NamedGraph[],
@@ -144,6 +145,7 @@ function pick(
     const same = graphs.filter((graph) => graph.stem === stem);
     const found =
       same.find(({ suffix }) => suffix === decoder.suffix) ??
+      (/f16$/.test(decoder.suffix) ? same.find(({ suffix }) => suffix === 'fp16') : undefined) ??
       same.find(({ suffix }) => suffix === '') ??
       same[0];
     return found ? [{ role: roles.get(found) ?? 'other', path: found.path }] : [];
@@ -158,6 +160,7 @@ function choice(
   const paths = [path, ...components.map((component) => component.path)];
   return {
     path,
+    model: topByName(new Set(folder.files.map((file) => file.path)), path),
     dtype: suffix === 'quantized' ? 'int8' : suffix || 'fp32',
     bytes: folder.files.reduce(
       (sum, file) =>

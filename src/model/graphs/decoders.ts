@@ -4,6 +4,7 @@ import { EspalierError } from '../../errors.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Folder } from '../../onnx/source.ts';
+import { isOtherPrecision } from '../open/otherPrecision.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
 import { findBlocks } from '../structure/blocks.ts';
 import type { ModelConfig } from '../structure/config.ts';
@@ -19,7 +20,7 @@ export interface DecoderFile {
   /** Path within the folder. */
   path: string;
   model: Model;
-  /** The decoders in it: one, or both branches of a merged decoder, the one without a past first. */
+  /** The decoders in it: one, or both branches of a merged one, that without a past first. */
   copies: readonly Structure[];
   /** The model of the file with these in place of its copies, in their order. */
   assemble(models: readonly Model[]): Model;
@@ -90,8 +91,8 @@ export async function readGraphs(
   if (!first.embedsInput) return plain(null);
   const found = await findEmbedding(folder, choice.path, first, others);
   if (!found) return plain(null);
-  if (!others.some(({ path }) => path === found.path))
-    others.push({ role: 'embedding', path: found.path });
+  const at = others.findIndex(({ role }) => role === 'embedding');
+  others.splice(at < 0 ? others.length : at, 1, { role: 'embedding', path: found.path });
   try {
     const joined = joinEmbedding(found.model, decoder.whole.model, first.tokenInput);
     const { merged } = decoder.whole;
@@ -152,7 +153,7 @@ function twoFiles(path: string, model: Model, pastPath: string, past: Model, fin
   };
 }
 
-/** @throws EspalierError `unsupported-graph` unless all have the same blocks with the same caches */
+/** @throws EspalierError `unsupported-graph` unless all have the same blocks and caches */
 function agreeing(structures: Structure[]): Structure[] {
   const [first, ...more] = structures;
   const blocksOf = ({ blocks }: Structure): string =>
@@ -166,7 +167,7 @@ function agreeing(structures: Structure[]): Structure[] {
   );
 }
 
-/** The graph that makes the embeddings of a decoder: the one of that name, else the only that fits. */
+/** The graph that makes the embeddings: the one of that name, else the only one that fits. */
 async function findEmbedding(
   folder: Folder,
   decoder: string,
@@ -183,18 +184,20 @@ async function findEmbedding(
         path.startsWith(directory) &&
         /^[^/]+\.onnx$/i.test(path.slice(directory.length)),
     );
-  for (const paths of [named, beside.slice(0, MAX_CANDIDATES)]) {
-    const fitting: { path: string; model: Model }[] = [];
-    for (const path of paths) {
-      const candidate = await readModel(folder, path).catch((error: unknown) => {
-        if (error instanceof EspalierError && paths !== named) return null;
-        throw error;
-      });
-      if (candidate && (paths === named || makesEmbeddings(candidate, model, tokenInput)))
-        fitting.push({ path, model: candidate });
-    }
-    const [only] = fitting;
-    if (only && fitting.length === 1) return only;
+  const fitting: { path: string; model: Model }[] = [];
+  const [first] = named;
+  for (const path of new Set([...named, ...beside.slice(0, MAX_CANDIDATES)])) {
+    const candidate = await readModel(folder, path).catch((error: unknown) => {
+      if (error instanceof EspalierError && path !== first) return null;
+      throw error;
+    });
+    if (!candidate || !makesEmbeddings(candidate, model, tokenInput)) continue;
+    if (path === first) return { path, model: candidate };
+    fitting.push({ path, model: candidate });
   }
-  return null;
+  // Another precision of the named one, before a graph of another name.
+  const same = fitting.find(({ path }) => first !== undefined && isOtherPrecision(path, first));
+  const [only] = fitting;
+  if (same ?? (fitting.length === 1 && only)) return same ?? only ?? null;
+  return first === undefined ? null : { path: first, model: await readModel(folder, first) };
 }

@@ -19,19 +19,25 @@ export async function readGenai(folder: Folder, path: string): Promise<JsonObjec
   return read?.ok ? read.value : null;
 }
 
-/** Paths of the files that genai_config.json names, whether they are there or not. */
-export async function namedFiles(folder: Folder): Promise<string[]> {
+/**
+ * Paths of the files that genai_config.json names, whether they are there or not.
+ * @param configs paths of configs; others than genai_config.json name nothing.
+ */
+export async function namedFiles(folder: Folder, configs: readonly string[]): Promise<string[]> {
   const found: string[] = [];
-  const visit = (value: unknown, depth: number): void => {
+  const visit = (value: unknown, at: string, depth: number): void => {
     if (depth > MAX_DEPTH) return;
-    if (Array.isArray(value)) for (const entry of value) visit(entry, depth + 1);
+    if (Array.isArray(value)) for (const entry of value) visit(entry, at, depth + 1);
     else if (isJsonObject(value))
       for (const [key, entry] of Object.entries(value)) {
-        if (typeof entry === 'string' && /(^|_)filename$/.test(key)) found.push(plainPath(entry));
-        else visit(entry, depth + 1);
+        if (typeof entry === 'string' && /(^|_)filename$/.test(key))
+          found.push(at + plainPath(entry));
+        else visit(entry, at, depth + 1);
       }
   };
-  visit(await readGenai(folder, 'genai_config.json'), 0);
+  for (const path of configs)
+    if (path.endsWith('genai_config.json'))
+      visit(await readGenai(folder, path), path.slice(0, -'genai_config.json'.length), 0);
   return found;
 }
 

@@ -37,14 +37,7 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
     shapes.push([`${name}/shape`, zeroRows(input)]);
     empty.push(zeros(input, `${name}/shape`, name));
   }
-  const casts: Node[] = [];
-  const types = new Map(embedding.graph.outputs.map(({ name, type }) => [name, type]));
-  for (const [output, input] of links) {
-    const wanted = decoderInputs.get(input)?.type ?? 0;
-    const has = types.get(output) ?? 0;
-    if (has === wanted || has === 0 || wanted === 0) names.set(output, input);
-    else casts.push(cast(`${PREFIX}${output}`, input, wanted));
-  }
+  for (const [output, input] of links) names.set(output, input);
   const renamed = renameValues(embedding.graph, names);
   const fed = new Set([...links.values()]);
   const inputs = [
@@ -61,7 +54,7 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
     functions: [...decoder.functions, ...embedding.functions],
     graph: {
       ...decoder.graph,
-      nodes: [...empty, ...renamed.nodes, ...casts, ...decoder.graph.nodes],
+      nodes: [...empty, ...renamed.nodes, ...decoder.graph.nodes],
       initializers: new Map([
         ...renamed.initializers,
         ...shapes.map(([name, dims]) => [name, int64s(name, dims)] as const),
@@ -112,7 +105,7 @@ function linksOf(embedding: Graph, decoder: Graph, tokens: string): Map<string, 
   const wanted = new Set(decoder.inputs.map(({ name }) => name));
   const links = new Map<string, string>();
   for (const { name } of embedding.outputs) if (wanted.has(name)) links.set(name, name);
-  if ([...links.values()].includes(tokens)) return links;
+  if ([...links.values()].includes(tokens)) return ofOneType(links, embedding, decoder);
   const open = embedding.outputs.filter(
     ({ name, dims }) => !links.has(name) && (dims === null || dims.length === 3),
   );
@@ -123,7 +116,23 @@ function linksOf(embedding: Graph, decoder: Graph, tokens: string): Map<string, 
   const has = only.dims?.at(-1);
   if (typeof width === 'number' && typeof has === 'number' && width !== has)
     throw unfit(`its embeddings are ${has} wide, the decoder's are ${width}`);
-  return links.set(only.name, tokens);
+  return ofOneType(links.set(only.name, tokens), embedding, decoder);
+}
+
+/** The links, when what is given has the element type that is taken: no loader converts it. */
+function ofOneType(
+  links: Map<string, string>,
+  embedding: Graph,
+  decoder: Graph,
+): Map<string, string> {
+  const typeIn = (values: readonly ValueInfo[], name: string): number =>
+    values.find((value) => value.name === name)?.type ?? 0;
+  for (const [output, input] of links) {
+    const [has, wanted] = [typeIn(embedding.outputs, output), typeIn(decoder.inputs, input)];
+    if (has !== 0 && wanted !== 0 && has !== wanted)
+      throw unfit(`it gives "${output}" in the ONNX element type ${has}, not ${wanted}`);
+  }
+  return links;
 }
 
 function unfit(why: string): EspalierError {
@@ -178,15 +187,4 @@ function zeros({ name, type }: ValueInfo, shape: string, output: string): Node {
 function int64s(name: string, values: readonly number[]) {
   const data = new Uint8Array(new BigInt64Array(values.map(BigInt)).buffer);
   return { name, type: DataType.int64, dims: [values.length], data };
-}
-
-function cast(from: string, to: string, type: number): Node {
-  return {
-    name: '',
-    op: 'Cast',
-    domain: '',
-    inputs: [from],
-    outputs: [to],
-    attributes: new Map([['to', { name: 'to', kind: 'int', value: type }]]),
-  };
 }

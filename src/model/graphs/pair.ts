@@ -41,7 +41,7 @@ export function withoutDeclaredPast(model: Model, source: Model): Model {
   };
 }
 
-/** Both as one merged decoder. Each keeps its own weights. @throws EspalierError as `joinedOpset` */
+/** Both as one merged decoder, each with its own weights. @throws EspalierError as `joinedOpset` */
 export function mergePair(withoutPast: Model, withPast: Model): Model {
   const renamed = renameValues(
     withPast.graph,

@@ -133,7 +133,7 @@ keep = [${keep.join(', ')}]  # blocks of the original, counted from 0
 
 model = ${loader}.from_pretrained(source)
 ${isPart ? 'decoder = model.get_decoder()\n' : ''}layers = ${owner}.${list}
-assert len(layers) == ${numBlocks}, f"{source} has {len(layers)} blocks, the plan is for ${numBlocks}"
+assert len(layers) == ${numBlocks}, f"{source} has {len(layers)} blocks, not ${numBlocks}"
 ${owner}.${list} = torch.nn.ModuleList([layers[i] for i in keep])
 for index, layer in enumerate(${owner}.${list}):
     for module in layer.modules():

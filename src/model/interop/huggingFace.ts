@@ -112,7 +112,8 @@ function inexpressible({ declared, n, keep }: Plan): string | null {
   if (family.startsWith('gemma4') && kinds && kinds[keep.at(-1) ?? 0] !== 'full_attention')
     return (
       'Transformers gives the last block of Gemma 4 full attention, whatever its config says, ' +
-      'and the last block that stays has a sliding window. Keep a block with full attention at the end.'
+      'and the last block that stays has a sliding window. ' +
+      'Keep a block with full attention at the end.'
     );
   for (const [step, offset, what] of [
     ['decoder_sparse_step', null, 'experts'],

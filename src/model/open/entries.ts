@@ -22,6 +22,7 @@ import type { ModelGraphs } from '../graphs/decoders.ts';
 import { planRemoval } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
+import type { ModelRoot } from './root.ts';
 import type { WrittenSizes } from './size.ts';
 
 /** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
@@ -45,6 +46,7 @@ export interface ExportBytes {
 /** What is measured: a model of one or several graphs. */
 interface Measured extends Pick<ModelGraphs, 'decoders' | 'components'> {
   folder: Folder;
+  root: ModelRoot;
 }
 
 /**
@@ -52,15 +54,15 @@ interface Measured extends Pick<ModelGraphs, 'decoders' | 'components'> {
  * @param steps further steps of the export; none by default.
  */
 export function exportBytes(
-  { folder, decoders, components }: Measured,
+  { folder, root, decoders, components }: Measured,
   steps: readonly StepChoice[] = [],
 ): ExportBytes {
-  const genai = folder.open('genai_config.json') !== null;
+  const genai = root.folder.open('genai_config.json') !== null;
   const along = folder.files.filter(({ path }) =>
     components.some((graph) => graph.path === path || isDataOf(path, graph.path)),
   );
   const parts = decoders.flatMap((file, k) => {
-    const models = file.copies.map((copy) => modelToExport(copy, folder, steps));
+    const models = file.copies.map((copy) => modelToExport(copy, root, steps));
     const model = file.assemble(models);
     const written = exportedGraph(file.path, steps, genai);
     const layout = layOut(
@@ -209,9 +211,9 @@ function feedForwardValues(structure: Structure): (value: string) => boolean {
 }
 
 /** The model that an export without removals writes; the source itself when that cannot be made. */
-function modelToExport(structure: Structure, folder: Folder, steps: readonly StepChoice[]): Model {
+function modelToExport(structure: Structure, root: ModelRoot, steps: readonly StepChoice[]): Model {
   try {
-    return exportedModel({ structure, folder }, planRemoval(structure, []), exportSteps([], steps));
+    return exportedModel({ structure, root }, planRemoval(structure, []), exportSteps([], steps));
   } catch (error) {
     if (error instanceof EspalierError && steps.length === 0) return structure.model;
     throw error;

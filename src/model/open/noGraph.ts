@@ -7,6 +7,13 @@ import { type Folder, isLoneFile, nameInWords } from '../../onnx/source.ts';
 const OPEN_FOLDER = 'Open the folder of a model, with model.onnx or onnx/model.onnx in it.';
 const WHOLE_FOLDER =
   'Open the whole folder of the model, with model.onnx or onnx/model.onnx in it.';
+const FROM_LINKS =
+  'browsers do not show links, of which download caches are made. Download the model with ' +
+  '“hf download NAME --local-dir FOLDER” and open that folder, or use the command line, which ' +
+  'follows links.';
+/** What a download cache of Hugging Face holds besides links. */
+const CACHE_FILES =
+  /(^|\/)(blobs\/[0-9a-f]{40,64}|(refs|\.no_exist|\.locks)\/.+|CACHEDIR\.TAG|version\.txt)$/;
 const TO_ONNX =
   'Export the model to ONNX first, for example with optimum-cli or the ONNX Runtime GenAI model ' +
   'builder.';
@@ -58,7 +65,16 @@ export const isFileOfModel = (path: string): boolean => kindOf(path)?.hint === W
 export function noGraph(folder: Pick<Folder, 'name' | 'what' | 'files'>): EspalierError {
   const { files } = folder;
   if (files.length === 0)
-    return missing(`There is nothing in ${nameInWords(folder)}.`, OPEN_FOLDER);
+    return missing(
+      `There is nothing in ${nameInWords(folder)} that can be read here.`,
+      `If it is not empty, its files are links: ${FROM_LINKS} ${OPEN_FOLDER}`,
+    );
+  if (files.every(({ path }) => CACHE_FILES.test(path)))
+    return missing(
+      `${capitalised(nameInWords(folder))} is a download cache; the files of its models are ` +
+        'links, which are not to be seen here.',
+      capitalised(FROM_LINKS),
+    );
   const [only] = files;
   if (only && isLoneFile(folder)) {
     const kind = kindOf(only.path);
@@ -79,5 +95,7 @@ export function noGraph(folder: Pick<Folder, 'name' | 'what' | 'files'>): Espali
       )
     : missing(`There is no ONNX file in ${where}.`, OPEN_FOLDER);
 }
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const missing = (message: string, hint: string) => new EspalierError('missing-file', message, hint);

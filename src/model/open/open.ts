@@ -4,16 +4,22 @@ import { EspalierError } from '../../errors.ts';
 import { type Folder, nameInWords } from '../../onnx/source.ts';
 import { graphChoices } from '../graphs/choices.ts';
 import { type ModelGraphs, readGraphs } from '../graphs/decoders.ts';
-import { type ModelConfig, readConfig } from '../structure/config.ts';
+import { type ModelConfig, readConfig, withGraphSizes } from '../structure/config.ts';
+import { graphSizes } from '../structure/sizes.ts';
+import { currentGraphs } from './graphs.ts';
 import { noGraph } from './noGraph.ts';
+import { findRoot, type ModelRoot } from './root.ts';
 import { summarize } from './summarize.ts';
 import type { GraphChoice, ModelSummary } from './summary.ts';
 
 /** A model whose structure is known. */
 export interface OpenedModel extends ModelGraphs {
+  /** What was opened, which may hold more than this model. */
   folder: Folder;
   /** Path of the decoder graph within the folder. */
   graphPath: string;
+  /** Where its config and tokenizer are, and how much of the folder is this model. */
+  root: ModelRoot;
   config: ModelConfig;
   summary: ModelSummary;
 }
@@ -26,23 +32,20 @@ export interface OpenedModel extends ModelGraphs {
  */
 export async function openModel(folder: Folder, graphPath?: string): Promise<OpenedModel> {
   const choice = await chosen(folder, graphPath);
-  const config = await readConfig(folder);
-  const graphs = await readGraphs(folder, choice, config);
-  return {
-    folder,
-    graphPath: choice.path,
-    ...graphs,
-    config,
-    summary: summarize(folder, choice.path, graphs, config),
-  };
+  const root = await findRoot(folder, choice.path);
+  const declared = await readConfig(root.folder);
+  const graphs = await readGraphs(folder, choice, declared);
+  const config = withGraphSizes(declared, graphSizes(graphs.structure));
+  const place = { folder, graphPath: choice.path, root };
+  return { ...place, ...graphs, config, summary: summarize(place, graphs, config) };
 }
 
 async function chosen(folder: Folder, graphPath: string | undefined): Promise<GraphChoice> {
-  const choices = await graphChoices(folder);
-  if (graphPath !== undefined)
-    return (
-      choices.find(({ path }) => path === graphPath) ?? { path: graphPath, dtype: '', bytes: 0 }
-    );
+  if (graphPath !== undefined) {
+    const known = (await graphChoices(folder)).find(({ path }) => path === graphPath);
+    return known ?? { path: graphPath, model: '', dtype: '', bytes: 0 };
+  }
+  const choices = await currentGraphs(folder);
   const [first, second, ...more] = choices;
   if (!first) throw noGraph(folder);
   if (second) {

@@ -63,8 +63,13 @@ export function findProblems(
         : `${onGpu} Scoring runs on the CPU (wasm), and so does the exported graph.`,
     );
   for (const b of blocks)
-    if (b.unremovable !== null)
-      add('unremovable-block', `Block ${b.index} cannot be removed. ${b.unremovable}`);
+    if (b.unremovable !== null) {
+      const lends = blocks.some(({ borrows }) => borrows === b.index);
+      add(
+        'unremovable-block',
+        lends ? b.unremovable : `Block ${b.index} cannot be removed. ${b.unremovable}`,
+      );
+    }
   const incomplete = blocks
     .filter((b) => b.lacks !== null)
     .map((b) => `${b.index} (${b.lacks === 'attn' ? 'feed-forward' : 'attention'} only)`);

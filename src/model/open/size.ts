@@ -9,7 +9,8 @@ export interface PlanSize {
   /** Bytes of graph file and external data in an export; tokenizer and configs do not count. */
   bytes: number;
   /** Bytes by which the KV caches grow per token. */
-  kvBytesPerToken: number;
+  /** Null when unknown. */
+  kvBytesPerToken: number | null;
 }
 
 /** What an export writes after steps that change weights: in all, and what goes with a sublayer. */
@@ -38,12 +39,13 @@ export function planSize(
 ): PlanSize {
   const plan = new Map(sortUnits(removed).map((unit) => [blockOf(unit), sublayerOf(unit)]));
   const cacheBytes = ({ index, kvBytesPerToken }: BlockSummary): number =>
-    kvBytesPerToken * (written?.blocks[index]?.cacheRatio ?? 1);
+    (kvBytesPerToken ?? 0) * (written?.blocks[index]?.cacheRatio ?? 1);
+  const isKnown = summary.kvBytesPerToken !== null;
   const size = {
     params: summary.params,
     bytes: written?.total ?? summary.exportBytes ?? summary.bytes,
-    kvBytesPerToken: summary.blocks.reduce((total, block) => total + cacheBytes(block), 0),
   };
+  let cache = summary.blocks.reduce((total, block) => total + cacheBytes(block), 0);
   for (const block of summary.blocks) {
     const sublayer = plan.get(block.index);
     if (sublayer === undefined || (sublayer !== null && !block.hasSublayers)) continue;
@@ -53,9 +55,9 @@ export function planSize(
     size.bytes -= written
       ? writtenBytes(written.blocks[block.index], sublayer)
       : unit.bytes + entryBytes(block, sublayer);
-    if (sublayer !== 'ffn') size.kvBytesPerToken -= cacheBytes(block);
+    if (sublayer !== 'ffn') cache -= cacheBytes(block);
   }
-  return size;
+  return { ...size, kvBytesPerToken: isKnown ? cache : null };
 }
 
 /** Parameters and weight bytes of a block (`sublayer` null) or of one of its sublayers. */

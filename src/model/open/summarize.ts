@@ -10,9 +10,11 @@ import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { lendersOf } from '../structure/removeCaches.ts';
 import { removalObstacle } from '../structure/removeGraph.ts';
+import { graphSizes } from '../structure/sizes.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 import { exportBytes } from './entries.ts';
 import { findProblems } from './problems.ts';
+import { type ModelPlace, type ModelRoot, withinTop } from './root.ts';
 import { stateBytes } from './states.ts';
 import type { BlockSummary, ModelSummary, Size } from './summary.ts';
 import { type StoredWeight, storageKey, storedWeights } from './weights.ts';
@@ -23,8 +25,7 @@ const TYPE_NAMES = new Map<number, string>(
 
 /** Everything that the page and `inspect` show about a model before any weight is read. */
 export function summarize(
-  folder: Folder,
-  graphPath: string,
+  { folder, graphPath, root }: ModelPlace,
   graphs: ModelGraphs,
   config: ModelConfig,
 ): ModelSummary {
@@ -33,8 +34,9 @@ export function summarize(
   const weights = distinct(storedWeights(structure));
   const byRegion = ofOneRegion(weights);
   const classes = structuralClasses(structure);
-  const states = structure.blocks.map((b) => stateBytes(structure, b, config));
-  const { total, entries, feedForward } = exportBytes({ ...graphs, folder });
+  const sizes = graphSizes(structure);
+  const states = structure.blocks.map((b) => stateBytes(structure, b, config, sizes));
+  const { total: written, entries, feedForward } = exportBytes({ ...graphs, folder, root });
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = byRegion.get(b.index + 1) ?? [];
     return {
@@ -42,7 +44,7 @@ export function summarize(
       class: classes[b.index] ?? 0,
       hasSublayers: b.mid !== null,
       ...sublayerSizes(b, own),
-      kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? 0,
+      kvBytesPerToken: states[b.index]?.kvBytesPerToken ?? null,
       graphBytes: entries[b.index] ?? 0,
       ...(b.mid === null ? {} : { feedForwardGraphBytes: feedForward[b.index] ?? 0 }),
       ...(b.unremovable === null ? {} : { unremovable: b.unremovable }),
@@ -59,9 +61,7 @@ export function summarize(
   const tied = shared.some(
     (w) => w.params > 0 && w.tensor.dims.length > 1 && w.regions.has(0) && w.regions.has(n + 1),
   );
-  const hiddenSize = widthOf(structure) ?? config.hiddenSize ?? 0;
-  const vocabSize =
-    (structure.headless ? null : lastDim(structure, structure.logits)) ?? config.vocabSize ?? 0;
+  const { hiddenSize, vocabSize } = config;
   const { canScore, problems } = findProblems(
     { structure, config, summary: { hiddenSize, vocabSize } },
     classes,
@@ -69,10 +69,10 @@ export function summarize(
   const all = sum(weights);
   const components = componentSizes(folder, graphs) ?? [];
   return {
-    name: folder.name,
+    name: root.folder.name,
     family: config.family,
     exporter: exporterOf(structure.model),
-    layout: layoutOf(folder, graphPath),
+    layout: layoutOf(root, graphPath),
     graph: graphPath,
     dtype: dtypeOf(structure, weights),
     nodes: structure.model.graph.nodes.length,
@@ -83,8 +83,8 @@ export function summarize(
     params: all.params,
     ...(components.length > 0 ? { components } : {}),
     bytes: fileBytes(folder, graphs),
-    exportBytes: total,
-    kvBytesPerToken: blocks.reduce((total, b) => total + b.kvBytesPerToken, 0),
+    exportBytes: written,
+    kvBytesPerToken: total(blocks.map((b) => b.kvBytesPerToken)),
     otherStates: states.flatMap((s) => s.fixed),
     cuts: [...structure.cuts],
     midCuts: structure.blocks.map((b) => b.mid),
@@ -97,7 +97,13 @@ export function summarize(
     contextLength: config.contextLength,
     declared: declaredBlocks(config, n),
     canScore,
-    problems,
+    problems: [
+      ...problems,
+      ...(graphs.embeddingObstacle === null
+        ? []
+        : [{ code: 'embedding', message: graphs.embeddingObstacle }]),
+      ...(config.differences ?? []).map((message) => ({ code: 'config-differs', message })),
+    ],
   };
 }
 
@@ -208,10 +214,10 @@ function componentSizes(folder: Folder, { components }: ModelGraphs): ModelSumma
   }));
 }
 
-function layoutOf(folder: Folder, graphPath: string): ModelSummary['layout'] {
-  if (folder.files.some((f) => f.path === 'genai_config.json') && !graphPath.startsWith('onnx/'))
-    return 'genai';
-  return graphPath.startsWith('onnx/') ? 'transformers.js' : 'flat';
+function layoutOf(root: ModelRoot, graphPath: string): ModelSummary['layout'] {
+  const isInOnnx = withinTop(root, graphPath).startsWith('onnx/');
+  if (root.folder.open('genai_config.json') && !isInOnnx) return 'genai';
+  return isInOnnx ? 'transformers.js' : 'flat';
 }
 
 /** The exporter by the producer fields of the model; for display only. */
@@ -259,18 +265,7 @@ function storedAs(w: StoredWeight): string {
   }
 }
 
-function widthOf(structure: Structure): number | null {
-  for (const cut of structure.cuts) {
-    const width = lastDim(structure, cut);
-    if (width !== null) return width;
-  }
-  return null;
-}
-
-function lastDim(structure: Structure, value: string): number | null {
-  const { graph } = structure;
-  const info =
-    graph.valueInfo.get(value) ?? [...graph.inputs, ...graph.outputs].find((v) => v.name === value);
-  const last = info?.dims?.at(-1);
-  return typeof last === 'number' ? last : null;
+/** Null when one of the numbers is unknown. */
+function total(numbers: readonly (number | null)[]): number | null {
+  return numbers.reduce((sum, n) => (sum === null || n === null ? null : sum + n), 0);
 }

@@ -20,8 +20,11 @@ export interface BlockSummary extends Size {
   hasSublayers: boolean;
   attention: Size | null;
   feedForward: Size | null;
-  /** Bytes by which its KV cache grows per token; 0 for blocks with fixed states only. */
-  kvBytesPerToken: number;
+  /**
+   * Bytes by which its KV cache grows per token; 0 for blocks with fixed states only, null when the
+   * graph does not say.
+   */
+  kvBytesPerToken: number | null;
   /**
    * Bytes of its nodes, names and tensor entries in the graph file of an export, and of the padding
    * before its weights; not part of `bytes`.
@@ -72,15 +75,17 @@ export interface ModelSummary {
    * metadata, dead nodes and unused weights.
    */
   exportBytes?: number;
-  kvBytesPerToken: number;
+  /** Null when that of a block is unknown. */
+  kvBytesPerToken: number | null;
   /** States of fixed size (of convolutions, say). */
-  otherStates: { name: string; block: number; bytes: number }[];
+  otherStates: { name: string; block: number; bytes: number | null }[];
   cuts: string[];
   /** The cut between attention and feed-forward of each block, or null. */
   midCuts: (string | null)[];
   sideValues: { name: string; type: string; blocks: number[] }[];
-  hiddenSize: number;
-  vocabSize: number;
+  /** Null when neither the graph nor a config says it. */
+  hiddenSize: number | null;
+  vocabSize: number | null;
   /** Longest context the config declares, or null. */
   contextLength: number | null;
   /** What the configs say about single blocks, which other tools read by position. */
@@ -102,6 +107,8 @@ export interface GraphComponent {
 export interface GraphChoice {
   /** Path of the decoder graph within the folder. */
   path: string;
+  /** Folder of its model within the opened one, such as 'austen/'; '' for all of it. */
+  model: string;
   dtype: string;
   /** Bytes of its graph files and their external data files. */
   bytes: number;

@@ -23,8 +23,8 @@ export interface Canonical {
 }
 
 /**
- * Names values in a depth-first walk from the outputs. Floating-point constants are weights, whether
- * initializers or Constant nodes: layers that differ in a factor are of one class.
+ * Names values in a depth-first walk from the outputs. Floating-point constants are weights,
+ * whether initializers or Constant nodes: layers that differ in a factor are of one class.
  * @param role the role of an input; the k-th input of a role is called `<role>k` (`side0`,
  *   `side1`).
  */

@@ -1,5 +1,5 @@
-// What ONNX Runtime Web has no kernel for although it knows the operator: attributes and inputs that
-// only other devices implement.
+// What ONNX Runtime Web has no kernel for although it knows the operator: attributes and inputs
+// that only other devices implement.
 
 import { subgraphs } from '../../onnx/captures.ts';
 import { type Graph, intAttribute, type Node } from '../../onnx/graph.ts';
@@ -82,8 +82,8 @@ const WORDS: Readonly<Record<Device, string>> = {
 };
 
 /**
- * Why the graph cannot run on any of these devices, as a sentence that names operator, attribute and
- * devices; null when nothing is known to be missing.
+ * Why the graph cannot run on any of these devices, as a sentence that names operator, attribute
+ * and devices; null when nothing is known to be missing.
  */
 export function kernelObstacle(graph: Graph, ...devices: Device[]): string | null {
   const found = firstGap(graph, devices);

@@ -22,7 +22,7 @@ import {
   replaceIsNaN,
   softcapOf,
 } from './rewrites.ts';
-import { cutSideValues } from './sideValues.ts';
+import { cutSideValues, mixesRows } from './sideValues.ts';
 import type { Subgraph } from './subgraph.ts';
 import { copyNode, cutSubgraph, replaceValues, trimSubgraph } from './subgraph.ts';
 import { makeSublayers } from './sublayers.ts';
@@ -33,7 +33,7 @@ import { withoutCaches } from './withoutCaches.ts';
 export interface ProgramSource {
   structure: Structure;
   config: { headSize: number | null };
-  summary: { hiddenSize: number; vocabSize: number };
+  summary: { hiddenSize: number | null; vocabSize: number | null };
 }
 
 export interface ProgramOptions {
@@ -64,6 +64,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         ? 'Blocks can be removed all the same: the export is written without running it.'
         : 'Choose the CPU (wasm).',
     );
+  const { hiddenSize, vocabSize } = knownSizes(opened.summary);
   const nodes = withoutCaches(structure);
   const applied = new Map<string, number>();
   let softcap = 0;
@@ -78,7 +79,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     }
     return subgraph;
   };
-  const carry = carryOf(structure, opened.summary.hiddenSize);
+  const carry = carryOf(structure, hiddenSize);
   const inRegion = (r: number) => (position: number) =>
     structure.region[position] === r ||
     (r > 0 &&
@@ -115,7 +116,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     );
   carry.pack(embed, { block: null, output: cut(0) });
   carry.pack(head, { block: null, input: cut(structure.blocks.length) });
-  const { side, tokenSide } = cutSideValues(structure, nodes, opened.summary.hiddenSize);
+  const { side, tokenSide } = cutSideValues(structure, nodes, hiddenSize);
   const ordinals = options.blocks ?? structure.blocks.map((block) => block.index);
   const blocks = ordinals.map((b) => {
     const subgraph = prepare(cutSubgraph(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
@@ -155,11 +156,13 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     },
     headByPosition,
     residualType: residualType(structure),
-    hiddenSize: opened.summary.hiddenSize,
-    stateSize: opened.summary.hiddenSize * carry.streams,
-    vocabSize: opened.summary.vocabSize,
+    hiddenSize,
+    stateSize: hiddenSize * carry.streams,
+    vocabSize,
     staticPast: blocksBound.some(({ program }) => writesIntoPast(program)),
-    rowsInteract: rowsInteract([embedBound, headBound, ...blocksBound]),
+    rowsInteract:
+      rowsInteract([embedBound, headBound, ...blocksBound]) ||
+      (tokenSide !== null && mixesRows(tokenSide)),
     wasmOnly:
       options.device === 'webgpu' && softcap > 0
         ? `The attention of this model has a soft cap of ${softcap}, which the WebGPU ` +
@@ -171,6 +174,20 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
 
 /** Stands for the outputs of the heads in `typesOf`. */
 const NLL = 'espalier/nll';
+
+/** @throws EspalierError `unsupported-graph` for a size that nothing says */
+function knownSizes({ hiddenSize, vocabSize }: ProgramSource['summary']): {
+  hiddenSize: number;
+  vocabSize: number;
+} {
+  if (hiddenSize !== null && vocabSize !== null) return { hiddenSize, vocabSize };
+  throw new EspalierError(
+    'unsupported-graph',
+    'Neither the graph nor a config says ' +
+      `${hiddenSize === null ? 'how wide the model is' : 'how many tokens it knows'}.`,
+    'Put the config.json of the model into its folder and open it again.',
+  );
+}
 
 function requireScorable(structure: Structure): void {
   if (structure.embedsInput) {

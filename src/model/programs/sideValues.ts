@@ -64,6 +64,20 @@ export function cutSideValues(
   return { side: cut(ofLengths), tokenSide: cut(ofTokens) };
 }
 
+const MIXING_OPS: ReadonlySet<string> = new Set(['NonZero', 'Unique', 'Compress']);
+
+/**
+ * True when side values of a row may depend on the tokens of other rows of the batch: something is
+ * reduced to fewer dimensions, or counted.
+ */
+export function mixesRows({ nodes }: Subgraph): boolean {
+  return nodes.some(
+    (node) =>
+      MIXING_OPS.has(node.op) ||
+      (/^(Reduce|Arg)/.test(node.op) && intAttribute(node, 'keepdims') === 0),
+  );
+}
+
 /** Values of the prologue that carry token data, and those among them of shape (B, S, C). */
 function tokenValues(structure: Structure): {
   fromTokens: Set<string>;

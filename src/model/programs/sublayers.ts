@@ -45,8 +45,9 @@ export function makeSublayers(
         carry.borrowed(b, position);
       const end = replace.get(output) ?? output;
       const subgraph = cut([end], inside, replace);
-      if (!readsOnly(subgraph, carry.read(b), structure)) return null;
-      carry.pack(subgraph, { block: b, input, output: end });
+      const read = name === 'attn' ? carry.read(b) : [input];
+      if (!readsOnly(subgraph, read, structure)) return null;
+      carry.pack(subgraph, { block: name === 'attn' ? b : null, input, output: end });
       return canonical(subgraph, role);
     });
     const found = left.filter((some) => some !== null);

@@ -1,6 +1,7 @@
 // Removes the KV caches from a graph for scoring, where every run starts from an empty cache;
 // states of fixed size stay.
 
+import { dependencies } from '../../onnx/captures.ts';
 import type { Node } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
 import { copyNode } from './subgraph.ts';
@@ -32,9 +33,11 @@ export function withoutCaches(structure: Structure): Node[] {
       empty.add(state.input);
     }
   }
+  // Present caches that other blocks read as well.
+  const lent = new Set(structure.graph.nodes.flatMap(dependencies));
   return structure.graph.nodes.map((node) => {
     const slots = CACHED[`${node.domain === 'ai.onnx' ? '' : node.domain}.${node.op}`];
-    if (slots) return withoutPast(node, slots, empty);
+    if (slots) return withoutPast(node, slots, empty, lent);
     if (!node.inputs.some((value) => empty.has(value))) return node;
     if (KEEPS_EMPTY.has(node.op)) {
       for (const value of node.outputs) empty.add(value);
@@ -52,6 +55,7 @@ function withoutPast(
   node: Node,
   slots: { past: readonly number[]; present: readonly number[] },
   empty: ReadonlySet<string>,
+  lent: ReadonlySet<string>,
 ): Node {
   const past = slots.past.filter((slot) => node.inputs[slot]);
   if (!past.every((slot) => empty.has(node.inputs[slot] ?? ''))) return node;
@@ -60,7 +64,8 @@ function withoutPast(
   // With this flag the operator demands a cache. The sliding window itself, local_window_size,
   // stays.
   copy.attributes.delete('sliding_window_cache');
-  for (const slot of slots.present) if (slot < copy.outputs.length) copy.outputs[slot] = '';
+  for (const slot of slots.present)
+    if (slot < copy.outputs.length && !lent.has(copy.outputs[slot] ?? '')) copy.outputs[slot] = '';
   trimTail(copy.inputs);
   trimTail(copy.outputs);
   return copy;

@@ -23,9 +23,7 @@ const TYPE: Readonly<Record<string, number>> = {
 
 /** Words of a refusal that name the obstacle, by the reference's own words. */
 const OBSTACLES: readonly [RegExp, readonly RegExp[]][] = [
-  [/config says/, [/5 layers/, /4 separable blocks/, /share/]],
   [/merged decoder/, [/merged decoder/, /If/]],
-  [/per-layer embeddings/, [/2 tables/, /per-layer embeddings/]],
   [
     /values cross/,
     [
@@ -44,7 +42,17 @@ async function open(row: CorpusRow): Promise<{ model: Model; find: () => Structu
   return { model, find: () => findBlocks(model, layers) };
 }
 
+/** Obstacles to the reference alone: shared caches and further lookups (stream/stream.test.ts). */
+const NO_OBSTACLES = ['neg-kv-shared', 'neg-per-layer-embedding'];
+
 describe.each(corpus())('$folder', (row) => {
+  if (NO_OBSTACLES.includes(row.folder)) {
+    it('has its blocks, although the reference refuses it', async () => {
+      const { find } = await open(row);
+      expect(find().blocks.length).toBe(row.configNumLayers);
+    });
+    return;
+  }
   if (!row.supported) {
     it('is refused with a sentence that names the obstacle', async () => {
       const { find } = await open(row);
@@ -154,7 +162,13 @@ describe('hostile looks', () => {
     expect(() => findBlocks({ ...model, graph: { ...model.graph, outputs: classes } }, 5)).toThrow(
       /3 classes/,
     );
-    const audio = renameValues(model.graph, new Map([['input_ids', 'input_features']]));
+    const features = model.graph.inputs.map((input) =>
+      input.name === 'input_ids' ? { ...input, type: DataType.float } : input,
+    );
+    const audio = renameValues(
+      { ...model.graph, inputs: features },
+      new Map([['input_ids', 'input_features']]),
+    );
     expect(() => findBlocks({ ...model, graph: audio }, 5)).toThrow(
       /neither an input_ids nor an inputs_embeds input/,
     );
@@ -169,7 +183,9 @@ describe('hostile looks', () => {
       listed: false,
       reversed: false,
     });
-    for (const n of bare.graph.nodes) if (n.op === 'Softmax') n.op = 'Relu';
+    // Neither attention nor anything else that mixes tokens.
+    for (const n of bare.graph.nodes)
+      if (n.op === 'Softmax' || /^(sc|h)\d$/.test(n.outputs[0] ?? '')) n.op = 'Add';
     expect(() => findBlocks(bare, null)).toThrow(/No blocks were found/);
   });
 });

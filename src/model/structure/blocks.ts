@@ -12,6 +12,7 @@ import { partedBlocks } from './parted.ts';
 import { assignRegions } from './regions.ts';
 import { removalObstacle } from './removeGraph.ts';
 import { type GraphNames, graphNames } from './roles.ts';
+import { requireCachesByLayer } from './stream/oneCache.ts';
 import { unsupported } from './stream/unsupported.ts';
 import type { Structure } from './structure.ts';
 
@@ -32,6 +33,7 @@ export function findBlocks(
   const sorted: Graph = { ...model.graph, nodes: sortedNodes(model.graph) };
   const graph = expandSkipNorms(sorted);
   const flow = traceFlow(graph, names);
+  requireCachesByLayer(flow);
   const types = elementTypes(graph);
   const typeOf = (value: string): number => types.get(value) ?? 0;
   const found = findAnchors(flow, layers);

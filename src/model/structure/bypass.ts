@@ -85,9 +85,9 @@ function findBypass(structure: Structure, block: Block, sublayer: Sublayer): Byp
 }
 
 /**
- * The values that the stream reaches from one value by additions, scaling by what does not depend on
- * the tokens, and operators that pass it on. A sum of two such values is none of them: which is the
- * stream would be a guess.
+ * The values that the stream reaches from one value by additions, scaling by what does not depend
+ * on the tokens, and operators that pass it on. A sum of two such values is none of them: which is
+ * the stream would be a guess.
  */
 function stepsFrom(structure: Structure, from: string, to: string): Map<string, Step> {
   const { graph, producer, content } = structure;

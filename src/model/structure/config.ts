@@ -1,15 +1,16 @@
-// What config.json and genai_config.json declare about a model. The graph takes precedence.
+// What config.json and genai_config.json declare about a model, and what the graph says instead.
 
 import { EspalierError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonResult, readJsonObject } from '../../json.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
+import type { GraphSizes } from './sizes.ts';
 
 /**
  * Most bytes of config.json, genai_config.json or generation_config.json, far above any real one.
  */
 export const MAX_CONFIG_BYTES = 16 * 2 ** 20;
 
-/** Declared properties; null where neither config has them. */
+/** Properties of a model; null where neither config nor graph says them. */
 export interface ModelConfig {
   /** config.json `model_type`, genai_config `model.type`, or "unknown". For display only. */
   family: string;
@@ -22,6 +23,8 @@ export interface ModelConfig {
   vocabSize: number | null;
   /** Tokens. */
   contextLength: number | null;
+  /** Where a config contradicts the graph, as sentences; the graph counts. */
+  differences?: readonly string[];
   /** The parsed files, or null where the folder has none. */
   raw: { config: JsonObject | null; genai: JsonObject | null };
 }
@@ -93,6 +96,32 @@ export function interpretConfig(config: JsonObject | null, genai: JsonObject | n
     ),
     raw: { config, genai },
   };
+}
+
+/** The config with the sizes that the graph says, which count where both say one. */
+export function withGraphSizes(config: ModelConfig, sizes: GraphSizes): ModelConfig {
+  const { hiddenSize, vocabSize, heads, kvHeads, headSize } = config;
+  const differences = [
+    difference('a hidden size', hiddenSize, sizes.hiddenSize),
+    difference('a vocabulary', vocabSize, sizes.vocabSize),
+  ].filter((sentence) => sentence !== null);
+  return {
+    ...config,
+    hiddenSize: sizes.hiddenSize ?? hiddenSize,
+    vocabSize: sizes.vocabSize ?? vocabSize,
+    heads: sizes.heads ?? heads,
+    kvHeads: sizes.kvHeads ?? kvHeads,
+    headSize: sizes.headSize ?? headSize,
+    differences,
+  };
+}
+
+function difference(what: string, declared: number | null, found: number | null): string | null {
+  if (declared === null || found === null || declared === found) return null;
+  return (
+    `The config says ${what} of ${declared}, but the graph has ${found}: the number of the graph ` +
+    'is used.'
+  );
 }
 
 /**

@@ -133,8 +133,8 @@ function findConstants(
 }
 
 /**
- * The output that the config names or `logits`; else the first output that is no state and not as wide as the residual
- * stream; else, when there are caches, the only other output.
+ * The output that the config names, or `logits`; else the first output that is no state and not as
+ * wide as the residual stream; else, when there are caches, the only other output.
  */
 function findLogits(
   graph: Graph,

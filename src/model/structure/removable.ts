@@ -28,6 +28,13 @@ export interface RemovableBlock {
   unremovableSublayers?: Partial<Record<Sublayer, string>> | null;
 }
 
+/** The reason of a block that lends its cache names the block itself. */
+function inSentence(index: number, { unremovable, borrowers }: RemovableBlock): string {
+  return borrowers?.length
+    ? (unremovable ?? '')
+    : `Block ${index} cannot be removed: ${unremovable}`;
+}
+
 /** The first unit of a block that the model does not have, as a sentence, or null. */
 export function missingBlock(numBlocks: number, units: readonly Unit[]): string | null {
   const missing = units
@@ -78,7 +85,8 @@ export function lendingObstacle(
       const it = sublayerOf(unit) === null ? 'it' : 'that of it';
       return `${subject} to block ${only}: it can only be removed together with ${it}.`;
     }
-    return `${subject} to blocks ${listed(borrowers)}: it can only be removed together with ${what}.`;
+    const others = listed(borrowers);
+    return `${subject} to blocks ${others}: it can only be removed together with ${what}.`;
   }
   return null;
 }
@@ -130,10 +138,7 @@ export function unitObstacle(
   const sublayer = sublayerOf(unit);
   const lends = (block.borrowers?.length ?? 0) > 0 && sublayer !== 'ffn';
   const together = lends && lendingObstacle(blocks, plan) === null;
-  if (sublayer === null)
-    return block.unremovable && !together
-      ? `Block ${index} cannot be removed: ${block.unremovable}`
-      : null;
+  if (sublayer === null) return block.unremovable && !together ? inSentence(index, block) : null;
   if (block.lacks)
     return (
       `Block ${index} has only its ${block.lacks === 'attn' ? 'feed-forward' : 'attention'} ` +
@@ -154,6 +159,8 @@ export function unitsObstacle(
 ): string | null {
   const wrong = listObstacle(blocks.length, units);
   if (wrong !== null) return wrong;
+  const lent = lendingObstacle(blocks, units);
+  if (lent !== null) return lent;
   for (const unit of units) {
     const obstacle = unitObstacle(blocks, unit, units);
     if (obstacle !== null) return obstacle;

@@ -80,7 +80,7 @@ export function graphRemoval(
       'Keep the attention of at least one block.',
     );
 
-  refuse(lendingObstacle(lendersOf(structure), units));
+  refuse(lendingObstacle(lendersOf(structure), units), 'Remove them together, or keep this block.');
   const goes = goesWith(structure, gone, sublayers);
   refuse(leakObstacle(structure, goes));
   const states = removedStates({ before, after });
@@ -116,13 +116,11 @@ export function graphRemoval(
 }
 
 /** @throws EspalierError `unsupported-graph` when there is an obstacle */
-export function refuse(obstacle: string | null): void {
-  if (obstacle !== null)
-    throw new EspalierError(
-      'unsupported-graph',
-      obstacle,
-      'Keep this block, or export the model without that output or connection.',
-    );
+export function refuse(
+  obstacle: string | null,
+  hint = 'Keep this block, or export the model without that output or connection.',
+): void {
+  if (obstacle !== null) throw new EspalierError('unsupported-graph', obstacle, hint);
 }
 
 /** Sublayers that cannot be separated, or that have states which attention does not own. */

@@ -2,7 +2,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { inputSources } from '../../model/programs/inputs.ts';
+import { inputSources, type SourceOf } from '../../model/programs/inputs.ts';
 import type { ElementType, PositionForm, ProgramDim } from '../../model/programs/program.ts';
 import { DataType, intAttribute, type ValueInfo } from '../../onnx/graph.ts';
 
@@ -19,15 +19,18 @@ const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
 
 /**
  * An input that is no cache. `keep`: how many rows of logits to compute, of dims () or (1).
- * `with-past`: of a merged decoder, true to read the caches.
+ * `with-past`: of a merged decoder, true to read the caches. `stand-in`: of unknown meaning, fed
+ * with numbers that only repeat.
  */
 export interface TokenInput {
   name: string;
   type: ElementType;
-  role: 'ids' | 'mask' | 'positions' | 'keep' | 'with-past';
+  role: 'ids' | 'mask' | 'positions' | 'keep' | 'with-past' | 'stand-in';
   rank: number;
   /** Dims of positions. */
   form: PositionForm;
+  /** Dims of a stand-in. */
+  dims?: readonly ProgramDim[];
 }
 
 /** A cache or state: the input, and the output that replaces it in the next step. */
@@ -69,12 +72,14 @@ export interface GraphIo {
 }
 
 /**
- * @throws EspalierError `unsupported-graph` for graphs that start from embeddings (unless stand-ins
- * for them are enough) and for inputs of unknown meaning.
+ * @param standIns numbers that only repeat are enough for what nothing here can make
+ * @throws EspalierError `unsupported-graph` for graphs that start from embeddings and for inputs of
+ * unknown meaning, unless stand-ins are enough; for element types and sizes of caches that are not
+ * known here.
  */
-export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphIo {
+export function graphIo(opened: OpenedModel, standIns: boolean): GraphIo {
   const { structure, config, whole } = opened;
-  if (structure.embedsInput && !standInEmbeddings)
+  if (structure.embedsInput && !standIns)
     throw new EspalierError(
       'unsupported-graph',
       `The graph starts from embeddings ("${structure.tokenInput}"), so it cannot generate ` +
@@ -99,6 +104,15 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
       tokens.push({ name: input.name, type, role: 'with-past', rank, form: 'rows' });
       continue;
     }
+    if (standIns && output === undefined && !isKnown(sourceOf, input.name)) {
+      const dims = standInDims(
+        input,
+        graph.inputs.find((v) => v.name === structure.tokenInput),
+      );
+      const rank = dims.length;
+      tokens.push({ name: input.name, type, role: 'stand-in', rank, form: 'rows', dims });
+      continue;
+    }
     const source = sourceOf(input.name);
     if (output !== undefined && source.kind === 'past')
       states.push({ input: input.name, output, type, dims: source.dims });
@@ -120,8 +134,8 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
     states,
     logits: structure.logits,
     logitsType: logits ? typeOf(logits) : 'float32',
-    vocabSize: opened.summary.vocabSize,
-    embeddingSize: structure.embedsInput ? opened.summary.hiddenSize : null,
+    vocabSize: opened.summary.vocabSize ?? 0,
+    embeddingSize: structure.embedsInput ? (opened.summary.hiddenSize ?? 0) : null,
     staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
     grouped: attention.length > 0,
     withPastWhen: whole.merged?.withPastWhen ?? null,
@@ -131,6 +145,28 @@ export function graphIo(opened: OpenedModel, standInEmbeddings: boolean): GraphI
       states.filter(grows).every((state) => isShareable(opened, state)),
   };
 }
+
+function isKnown(sourceOf: SourceOf, name: string): boolean {
+  try {
+    sourceOf(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Rows and tokens as the token input names them; a size of any other name is arbitrary. */
+function standInDims(input: ValueInfo, tokens: ValueInfo | undefined): ProgramDim[] {
+  const [batch, sequence] = tokens?.dims ?? [];
+  return (input.dims ?? []).map((dim) => {
+    if (typeof dim === 'number') return dim;
+    if (dim === null) return 1;
+    if (dim === batch) return 'batch';
+    return dim === sequence ? 'sequence' : STAND_IN_SIZE;
+  });
+}
+
+const STAND_IN_SIZE = 4;
 
 /** True for a cache that grows with the sequence. */
 export function grows({ dims }: StateIo): boolean {
@@ -180,10 +216,12 @@ function isShareable({ whole }: OpenedModel, { input, output }: StateIo): boolea
 
 function typeOf(input: ValueInfo): ElementType {
   const type = ELEMENT_TYPES[input.type];
-  if (!type)
+  if (!type) {
+    const name = Object.keys(DataType).find((key) => DataType[key as 'float'] === input.type);
     throw new EspalierError(
       'unsupported-graph',
-      `The value "${input.name}" has element type ${input.type}, which cannot be fed.`,
+      `The value "${input.name}" has the element type ${name ?? input.type}, which cannot be fed.`,
     );
+  }
   return type;
 }

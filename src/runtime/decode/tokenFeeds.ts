@@ -51,8 +51,9 @@ export class TokenFeeds {
       else if (role === 'with-past') {
         const value = start > 0 === (this.io.withPastWhen ?? true) ? 1 : 0;
         feeds[name] = this.engine.wrap(filled(type, input.rank > 0 ? [1] : [], value));
-      } else if (length === 1 && !this.isEmbedded(input))
-        feeds[name] = this.step(input, ids, start);
+      } else if (role === 'stand-in')
+        feeds[name] = this.engine.wrap(standIn(input, this.batch, length, start));
+      else if (length === 1 && !this.isEmbedded(input)) feeds[name] = this.step(input, ids, start);
       else feeds[name] = this.engine.wrap(this.fresh(input, ids, length, start));
     }
   }
@@ -97,6 +98,32 @@ export class TokenFeeds {
   private isEmbedded({ role }: TokenInput): boolean {
     return role === 'ids' && this.io.embeddingSize !== null;
   }
+}
+
+/**
+ * Repeatable numbers in [-1, 1] that differ by place, ones where they are integers; a token has the
+ * same ones in whatever run it comes.
+ */
+function standIn(
+  { type, dims = [] }: TokenInput,
+  batch: number,
+  length: number,
+  start: number,
+): HostTensor {
+  const sizes = dims.map((dim) => {
+    if (typeof dim === 'number') return dim;
+    return dim === 'batch' ? batch : length;
+  });
+  const axis = dims.indexOf('sequence');
+  const inner = count(sizes.slice(axis + 1));
+  const isFloat = type === 'float32' || type === 'float16' || type === 'float64';
+  const values = Array.from({ length: count(sizes) }, (_, k) => {
+    if (!isFloat) return 1;
+    const place = axis < 0 ? k : (start + (Math.floor(k / inner) % length)) * inner + (k % inner);
+    const state = (Math.imul((place + 1) * 2654435761, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+  return numbers(type, sizes, values);
 }
 
 /** (M, S, C) repeatable numbers in [-1, 1] that differ by id. */

@@ -114,7 +114,7 @@ export class LoadedVariant implements VariantHandle {
         fileBytes: summary.bytes,
         loadSeconds,
         contextLength: summary.contextLength,
-        vocabSize: summary.vocabSize,
+        vocabSize: summary.vocabSize ?? 0,
         hasTokenizer: text.hasTokenizer,
         chat: text.chat,
       };

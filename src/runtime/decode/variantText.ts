@@ -38,7 +38,7 @@ export class VariantText {
    * Reads tokenizer.json, tokenizer_config.json, the chat templates and generation_config.json.
    * Broken text files do not stop a model from running.
    */
-  static async load({ folder, config }: OpenedModel): Promise<VariantText> {
+  static async load({ root: { folder }, config }: OpenedModel): Promise<VariantText> {
     const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
     const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
     const chat = await chatOfFiles(folder, configJson);

@@ -35,7 +35,7 @@ const LONGEST_SEGMENT = 2048;
 export async function evaluationText(
   source: { name: string; text: string },
   request: Pick<EvaluateRequest, 'segment' | 'stride' | 'bos' | 'maxSegments'>,
-  model: { vocabSize: number; contextLength: number | null },
+  model: { vocabSize: number | null; contextLength: number | null },
   tokenizer: () => Promise<Tokenizer>,
   calibration: readonly (readonly number[])[] | null,
   signal?: AbortSignal,

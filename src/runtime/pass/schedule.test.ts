@@ -240,7 +240,7 @@ test.each([
   ],
   [
     'causal_conv_with_state.cc:57 onnxruntime::contrib::CausalConvWithState<float>::' +
-      'CausalConvWithState(const OpKernelInfo &) [T = float] info.Get("state_window", 0) == 0 was ' +
+      'CausalConvWithState(const OpKernelInfo &) [T = float] info.Get("state_window") == 0 was ' +
       'false. CPU CausalConvWithState does not support state_window > 0 (CUDA EP only)',
     'unsupported-op',
     /no kernel for CausalConvWithState \(while compiling x\): CPU CausalConvWithState does not/,

@@ -35,12 +35,12 @@ export async function calibrate(
   source: CalibrationText,
   requested: Omit<ScoreSettings, 'text' | 'device'>,
   tokenizer: () => Promise<Tokenizer>,
-  { vocabSize, contextLength }: { vocabSize: number; contextLength: number | null },
+  { vocabSize, contextLength }: { vocabSize: number | null; contextLength: number | null },
   signal?: AbortSignal,
 ): Promise<Calibration> {
   const { samples, length, sampler, seed } = requested;
   if ('windows' in source) {
-    const windows = checkGivenWindows(source.windows, vocabSize);
+    const windows = checkGivenWindows(source.windows, vocabSize ?? Number.POSITIVE_INFINITY);
     const record = {
       text: source.name,
       textSha256: '',
@@ -118,10 +118,13 @@ export async function countTokens(
 
 /**
  * @throws EspalierError `tokenizer` naming the first id that the model does not have; a vocabulary
- * of unknown size (0) has all.
+ * of unknown size (null) has all.
  */
-export function checkVocabulary(windows: readonly (readonly number[])[], vocabSize: number): void {
-  if (vocabSize <= 0) return;
+export function checkVocabulary(
+  windows: readonly (readonly number[])[],
+  vocabSize: number | null,
+): void {
+  if (vocabSize === null) return;
   for (const window of windows)
     for (const id of window)
       if (id >= vocabSize)

@@ -137,7 +137,8 @@ async function warningsOf(
 export const NO_HIDDEN = 'Block Influence and angular distance rank nothing';
 
 /**
- * The curve over the sublayers that are `removable` alone, 2N at most. `known` = the baseline of a curve on the same windows.
+ * The curve over the sublayers that are `removable` alone, 2N at most. `known` = the baseline of a
+ * curve on the same windows.
  * @throws EspalierError as `measureCurve`.
  */
 export async function measureSublayers(

@@ -55,6 +55,8 @@ export async function checkFloat16({
 }
 
 function judge(half: number, full: number, tokens: number): string | null {
+  // Weights that give NaN in float32 too have not overflowed: the curve's own warning says it.
+  if (!Number.isFinite(half) && !Number.isFinite(full)) return null;
   const limit = TOLERANCES.float16.mean * Math.max(1, Math.abs(full));
   if (Math.abs(half - full) <= limit) return null;
   const numbers =

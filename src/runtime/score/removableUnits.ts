@@ -6,10 +6,15 @@ import { type Sublayer, type SublayerUnit, sublayerUnit } from '../../units.ts';
 
 const WORDS: Readonly<Record<Sublayer, string>> = { attn: 'attention', ffn: 'feed-forward' };
 
-/** The blocks as a check of plans sees them. @param unremovable per block, why it must stay */
+/**
+ * The blocks as a check of plans sees them.
+ * @param unremovable per block, why it must stay
+ * @param borrowers per block, those that read its cache
+ */
 export function removableBlocks(
   unremovable: readonly (string | null)[],
   { sublayers }: ScorePrograms,
+  borrowers: readonly (readonly number[])[],
 ): RemovableBlock[] {
   return unremovable.map((reason, block) => {
     const pair = sublayers?.[block] ?? null;
@@ -19,6 +24,7 @@ export function removableBlocks(
         : { [sublayer]: `The ${WORDS[sublayer]} of block ${block} cannot be taken out alone.` };
     return {
       unremovable: reason,
+      borrowers: borrowers[block] ?? [],
       hasSublayers: pair !== null,
       // What is left without a sublayer is the program of the other one.
       unremovableSublayers: pair && { ...stuck('attn', pair.ffn), ...stuck('ffn', pair.attn) },
@@ -31,7 +37,7 @@ export function removableSublayers(
   unremovable: readonly (string | null)[],
   programs: ScorePrograms,
 ): SublayerUnit[] {
-  return removableBlocks(unremovable, programs).flatMap((block, index) =>
+  return removableBlocks(unremovable, programs, []).flatMap((block, index) =>
     block.unremovable === null && block.hasSublayers
       ? (['attn', 'ffn'] as const)
           .filter((sublayer) => !block.unremovableSublayers?.[sublayer])

@@ -15,6 +15,7 @@ import type { ScorePrograms } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import { fitted } from '../../model/programs/widen.ts';
 import { missingBlock, unitsObstacle } from '../../model/structure/removable.ts';
+import { lendersOf } from '../../model/structure/removeCaches.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
@@ -76,23 +77,29 @@ export class ScoreSession {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
   private readonly unremovable: readonly (string | null)[];
+  private readonly borrowers: readonly (readonly number[])[];
   private budget: number;
   private readonly context: ScoringContext;
   private readonly exclusive = createLock();
   private readonly states = new SessionStates();
   private readonly known = new KnownMeasures();
 
-  /** @param unremovable per block, why it cannot be left out, or null. */
+  /**
+   * @param unremovable per block, why it cannot be left out, or null.
+   * @param borrowers per block, those without which it cannot be left out: they read its cache.
+   */
   constructor(
     programs: ScorePrograms,
     folder: Folder,
     unremovable: readonly (string | null)[],
+    borrowers: readonly (readonly number[])[],
     engine: Engine,
     options: SessionOptions = {},
   ) {
     this.programs = programs;
     this.engine = engine;
     this.unremovable = unremovable;
+    this.borrowers = borrowers;
     this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
     this.context = new ScoringContext(new Chain(programs, folder, engine), this.budget);
     this.context.forceStreaming = options.streamed ?? false;
@@ -106,7 +113,8 @@ export class ScoreSession {
   static open(opened: OpenedModel, engine: Engine, options: SessionOptions = {}): ScoreSession {
     const programs = fitted(makeScorePrograms(opened, { device: engine.kind }), engine.float16);
     const unremovable = opened.structure.blocks.map((block) => block.unremovable);
-    return new ScoreSession(programs, opened.folder, unremovable, engine, options);
+    const borrowers = lendersOf(opened.structure).map((block) => block.borrowers);
+    return new ScoreSession(programs, opened.folder, unremovable, borrowers, engine, options);
   }
 
   /** Peak bytes of scoring `windows` windows of `length` tokens. */
@@ -247,9 +255,9 @@ export class ScoreSession {
       const states = job.plan.keepOriginal ? this.states.upTo(first) : new Map();
       if (!job.plan.keepPlans) this.states.drop();
       const { curve } = this.known;
-      const { unremovable } = this;
+      const { unremovable, borrowers } = this;
       return searchIteratively(
-        { ...request, ...rest, start, states, gate, unremovable, curve },
+        { ...request, ...rest, start, states, gate, unremovable, borrowers, curve },
         searchHooks(this.device, onEvent),
       );
     });
@@ -380,7 +388,8 @@ export class ScoreSession {
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {
     const units = sortUnits(removed);
-    const wrong = unitsObstacle(removableBlocks(this.unremovable, this.programs), units);
+    const blocks = removableBlocks(this.unremovable, this.programs, this.borrowers);
+    const wrong = unitsObstacle(blocks, units);
     if (wrong !== null) throw new EspalierError('bad-input', wrong, 'Change the plan.');
     return units;
   }

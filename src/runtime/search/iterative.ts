@@ -38,6 +38,8 @@ export interface SearchJob extends SearchParameters {
   plan: MemoryPlan;
   /** Per block, why it cannot be left out, or null. */
   unremovable: readonly (string | null)[];
+  /** Per block, those that read its cache: once all of them are gone it can be left out. */
+  borrowers: readonly (readonly number[])[];
   /**
    * A curve on the same windows: its baseline and, when nothing was removed before, its blocks are
    * the first step.
@@ -193,9 +195,15 @@ class Search {
   }
 
   private candidates(sequence: readonly Unit[]): Candidate[] {
-    const { locked, unremovable } = this.job;
+    const { locked, unremovable, borrowers } = this.job;
     if (sequence.length < 2) return [];
-    return blockCandidates(sequence, (block) => !unremovable[block] && !locked.includes(block));
+    const left = new Set(sequence.map(blockOf));
+    const isFree = (block: number): boolean => {
+      const lent = borrowers[block] ?? [];
+      const returned = lent.length > 0 && !lent.some((borrower) => left.has(borrower));
+      return returned || !unremovable[block];
+    };
+    return blockCandidates(sequence, (block) => isFree(block) && !locked.includes(block));
   }
 
   private async measureBaseline(): Promise<void> {

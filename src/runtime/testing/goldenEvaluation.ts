@@ -46,7 +46,7 @@ export async function evaluateWhole(
     source,
     request,
     opened.summary,
-    () => folderTokenizer(opened.folder),
+    () => folderTokenizer(opened.root.folder),
     null,
   );
   const result = await session.evaluate(text, removed, undefined, () => {});

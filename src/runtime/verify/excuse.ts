@@ -1,14 +1,18 @@
-// Failures to run an export that its original has here as well: an operator or an attribute without
-// a kernel. They say nothing against the written files.
+// Failures to run an export that its original has here as well, or may have: an operator or an
+// attribute without a kernel, an input that nothing here can make. They say nothing against the
+// written files.
 
 import { EspalierError, isCancelled } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
+import type { Outcome } from './outcome.ts';
 import { sizeObstacle } from './runs.ts';
 
-/** Errors of ONNX Runtime itself about a graph; others are about files or memory. */
-const OF_RUNTIME: ReadonlySet<string> = new Set(['unsupported-op', 'bug']);
+/** Errors about what a graph is made of; others are about files or memory. */
+const OF_GRAPH: ReadonlySet<string> = new Set(['unsupported-op', 'unsupported-graph', 'bug']);
+/** What ONNX Runtime says of an operator that it knows, for types that have no kernel here. */
+const NO_KERNEL = /Could not find an implementation|NOT_IMPLEMENTED/i;
 
 export interface Original {
   opened: OpenedModel;
@@ -17,37 +21,77 @@ export interface Original {
   signal: AbortSignal | undefined;
 }
 
+export interface Finding {
+  /** Words to put before the failure. */
+  words: string;
+  /** The original was tried, and cannot run here whatever its size. */
+  tried: boolean;
+}
+
 /**
- * True when the original fails for the same reason as its export did. One that is too large to be
- * run here excuses nothing.
+ * Why a failure to run an export says nothing against its files: the original fails for the same
+ * reason, or is too large to be tried; null when it does not fail.
  * @param work what the export failed at, once it was loaded
  * @throws EspalierError `cancelled` only
  */
-export async function originalFailsToo(
+export async function excuseOf(
   failure: unknown,
   { opened, engine, budgetBytes, signal }: Original,
   work: (runner: GraphRunner) => Promise<unknown> = async () => {},
-): Promise<boolean> {
+): Promise<Finding | null> {
   const reason = reasonOf(failure);
-  if (reason === null || sizeObstacle(opened, engine, budgetBytes) !== null) return false;
+  if (reason === null) return null;
+  if (sizeObstacle(opened, engine, budgetBytes) !== null)
+    return {
+      words: 'the original, which may fail likewise, is too large to be tried here: ',
+      tried: false,
+    };
   let runner: GraphRunner | null = null;
   try {
     runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
     await work(runner);
-    return false;
+    return null;
   } catch (error) {
     if (isCancelled(error)) throw error;
-    return reasonOf(error) === reason;
+    return reasonOf(error) === reason
+      ? { words: 'this device cannot run the original either: ', tried: true }
+      : null;
   } finally {
     await runner?.dispose();
   }
 }
 
-/** What ONNX Runtime says, without names, numbers and element types, which an export may change. */
-function reasonOf(error: unknown): string | null {
-  if (!(error instanceof EspalierError) || !OF_RUNTIME.has(error.code) || error.detail === '')
+/**
+ * The same for a comparison that differs: the original differs as well, so that its export is as it
+ * should be. @throws EspalierError `cancelled` only
+ */
+export async function differsToo(
+  { opened, engine, budgetBytes, signal }: Original,
+  compare: (runner: GraphRunner) => Promise<Outcome>,
+): Promise<string | null> {
+  if (sizeObstacle(opened, engine, budgetBytes) !== null) return null;
+  let runner: GraphRunner | null = null;
+  try {
+    runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
+    const { ok, detail } = await compare(runner);
+    return ok ? null : `the original differs in the same way (${detail}): `;
+  } catch (error) {
+    if (isCancelled(error)) throw error;
     return null;
-  return error.detail
+  } finally {
+    await runner?.dispose();
+  }
+}
+
+/** True when an operator has no kernel here for the types that a step of the export gave it. */
+export function lacksKernel(failure: unknown): boolean {
+  return failure instanceof EspalierError && NO_KERNEL.test(failure.detail);
+}
+
+/** What is said, without names, numbers and element types, which an export may change. */
+function reasonOf(error: unknown): string | null {
+  if (!(error instanceof EspalierError) || !OF_GRAPH.has(error.code)) return null;
+  return (error.detail || error.message)
     .replace(/'[^']*'|"[^"]*"/g, '')
     .replace(/MLFloat16|float16|float/g, '')
     .replace(/\d+/g, '');

@@ -1,10 +1,11 @@
 // The checks of an export that need no runtime: its structure, its graph against the plan, and the
 // bytes of every tensor. Tensors may exceed the memory, so none is read whole.
 
-import { throwIfCancelled } from '../../errors.ts';
+import { isCancelled, throwIfCancelled, toReport } from '../../errors.ts';
 import { type ExportedFile, exportedFiles, filesAlong } from '../../model/export/manifest.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { withinTop } from '../../model/open/root.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import { BytesReader, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
@@ -100,7 +101,7 @@ function graphDifference(written: Model, planned: Model): string | null {
 }
 
 /**
- * The residual stream of the written graph is that of the source without what the plan removes,
+ * The residual stream of every written decoder is that of the source without what the plan removes,
  * read from both graphs anew. Steps after the removal rewrite nodes: where there are any, the graph
  * before them is read, which the comparison with the plan holds to the written one.
  */
@@ -110,17 +111,18 @@ export function checkStream(
   removed: readonly Unit[],
   steps: readonly StepChoice[],
 ): Outcome {
-  const planned = plannedFiles(source, removed, []);
-  const written = paired(exported, planned);
-  const copies = source.decoders.flatMap((file) => file.copies);
-  let last = passed('');
+  const { units } = planRemoval(source.structure, removed);
+  const pairs = paired(exported, plannedFiles(source, units, []));
+  const copies = source.decoders.flatMap((decoder) => decoder.copies);
+  let outcome = failed('the source has no decoder');
   for (const [k, copy] of copies.entries()) {
-    const [found, wanted] = written[k]!;
-    const { units, names } = planRemoval(copy, removed);
-    last = compareStreams(copy, units, steps.length === 0 ? found : wanted, names);
-    if (!last.ok) return last;
+    const [written, planned] = pairs[k] ?? [];
+    const model = steps.length === 0 ? written : planned;
+    if (!model) return failed(`there are ${pairs.length} decoders instead of ${copies.length}`);
+    outcome = compareStreams(copy, units, model, planRemoval(copy, units).names);
+    if (!outcome.ok) return outcome;
   }
-  return last;
+  return outcome;
 }
 
 /**
@@ -168,7 +170,7 @@ export async function compareWithSource(
       `the tensor ${name}`,
       made ? COMPUTED : 'the source',
       written.open(tensor.data),
-      expected.open(original.data),
+      fromSource(() => expected.open(original.data)),
       signal,
       (done) => onBytes(before + done, total),
     );
@@ -178,8 +180,10 @@ export async function compareWithSource(
     bytes += tensor.data.length;
   }
   for (const path of along) {
-    const [copy, original] = [exported.folder.open(path), source.folder.open(path)];
-    if (!copy || !original) return failed(`the export has no ${path}`);
+    const name = withinTop(source.root, path);
+    const [copy, held] = [exported.folder.open(name), source.folder.open(path)];
+    if (!copy || !held) return failed(`the export has no ${name}`);
+    const original = fromSource(() => held);
     const before = bytes;
     const report = (done: number): void => onBytes(before + done, total);
     const difference = await byteDifference(path, 'the source', copy, original, signal, report);
@@ -195,12 +199,31 @@ export async function compareWithSource(
   );
 }
 
+/** The source cannot be read any more, which says nothing against its export. */
+export class UnreadableSource extends Error {}
+
+/** The bytes of the source; what goes wrong while they are read is an `UnreadableSource`. */
+function fromSource(open: () => ByteSource): ByteSource {
+  const gone = (error: unknown): never => {
+    throw isCancelled(error) ? error : new UnreadableSource(toReport(error).message);
+  };
+  try {
+    const source = open();
+    return {
+      size: source.size,
+      read: (offset, length) => source.read(offset, length).catch(gone),
+    };
+  } catch (error) {
+    return gone(error);
+  }
+}
+
 /** Files that the export has as they are in the source, because the model needs them. */
 async function comparedFiles(exported: OpenedModel, source: OpenedModel): Promise<string[]> {
   const written = new Set(
     exported.decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
   );
-  return (await filesAlong(source)).filter((path) => !written.has(path));
+  return (await filesAlong(source)).filter((path) => !written.has(withinTop(source.root, path)));
 }
 
 function filesOf({ graph }: Model): string[] {

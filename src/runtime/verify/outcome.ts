@@ -2,11 +2,16 @@
 
 import type { VerifyCheck } from '../../contract/verify.ts';
 
-/** `unverified`: nothing speaks against the files, but there was nothing to compare. */
-export type Outcome = Pick<VerifyCheck, 'ok' | 'detail'> & { unverified?: true };
+export interface Outcome extends Pick<VerifyCheck, 'ok' | 'detail'> {
+  /** Nothing speaks against the files, but there was nothing to compare. */
+  unverified?: true;
+  /** Why a failure says nothing against the files, as words to put before the detail. */
+  excuse?: string;
+}
 
 export const passed = (detail: string): Outcome => ({ ok: true, detail });
 
 export const failed = (detail: string): Outcome => ({ ok: false, detail });
 
-export const unverified = (detail: string): Outcome => ({ ok: false, detail, unverified: true });
+/** Nothing speaks against the files, but there was nothing to compare. */
+export const unverified = (detail: string): Outcome => ({ ok: false, detail, excuse: '' });

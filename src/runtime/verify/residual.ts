@@ -19,6 +19,7 @@ export interface ResidualSource {
   model: Model;
   tokenInput: string;
   embedsInput: boolean;
+  logits: string;
   /** Per block, the sublayer that it lacks, and its caches. */
   blocks: readonly { lacks: Sublayer | null; states: readonly { input: string }[] }[];
 }
@@ -94,8 +95,8 @@ export function compareStreams(
   const left = before.trunk.length - dropped.size;
   const removedTerms = [...dropped].filter(({ step }) => step.kind === 'add').length;
   return passed(
-    `${compared} nodes read what they did; the residual stream of ${before.trunk.length - 1} steps ` +
-      `keeps ${left - 1} and lacks the ${removedTerms} terms that the plan removes`,
+    `${compared} nodes read what they did; of ${before.trunk.length - 1} steps of the residual ` +
+      `stream ${left - 1} are there, without the ${removedTerms} terms that the plan removes`,
   );
 }
 
@@ -164,7 +165,7 @@ function label({ op, outputs }: PlainNode): string {
  * The steps of the trunk that the plan removes, or why that cannot be said: the terms of what it
  * removes, with their biases, and what scales the stream within blocks that go as a whole.
  */
-function droppedSteps(
+export function droppedSteps(
   source: ResidualSource,
   reading: StreamReading,
   removed: readonly Unit[],
@@ -211,9 +212,17 @@ function ownersOf(source: ResidualSource, reading: StreamReading): Owners | stri
   const { blocks } = source;
   const { trunk } = reading;
   const caches = new Set(blocks.flatMap(({ states }) => states.map(({ input }) => input)));
-  const terms = trunk.flatMap((value) =>
-    value.step.kind === 'add' ? [{ value, ...readTerm(reading, value.step.term, caches) }] : [],
-  );
+  const termsBy = (states: ReadonlySet<string>) =>
+    trunk.flatMap((value) =>
+      value.step.kind === 'add' ? [{ value, ...readTerm(reading, value.step.term, states) }] : [],
+    );
+  // The branch of a merged decoder without a past declares caches and reads none.
+  const byCache = termsBy(caches);
+  const hasCaches = caches.size > 0 && byCache.some(({ mixes }) => mixes);
+  const terms = hasCaches ? byCache : termsBy(new Set());
+  const head = readTerm(reading, source.logits, caches);
+  if (head.since < trunk.length - 1)
+    return 'the head reads more than the end of the residual stream that starts at the embedding';
   const kinds = blocks.flatMap(({ lacks }, block) =>
     (['attn', 'ffn'] as const)
       .filter((sublayer) => sublayer !== lacks)
@@ -222,7 +231,7 @@ function ownersOf(source: ResidualSource, reading: StreamReading): Owners | stri
   const mixing = terms.filter(({ mixes }) => mixes);
   const inOrder =
     terms.length === kinds.length &&
-    (caches.size === 0 || terms.every(({ mixes }, k) => mixes === (kinds[k]!.sublayer === 'attn')));
+    (!hasCaches || terms.every(({ mixes }, k) => mixes === (kinds[k]!.sublayer === 'attn')));
   let own: Owner[];
   if (inOrder) own = kinds;
   else if (terms.length === blocks.length)

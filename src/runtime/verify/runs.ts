@@ -66,6 +66,22 @@ function graphBytes({ whole, folder }: OpenedModel): number {
   return [...files].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
 }
 
+/** Files of this size are read in a moment: what another run of them tells is worth it. */
+const CHEAP_BYTES = 64 * 2 ** 20;
+
+/** True where the source may be run whole beside its export: it is small, or all there is. */
+export function mayRunSource(
+  source: OpenedModel,
+  engine: Engine,
+  budgetBytes: number,
+  always: boolean,
+): boolean {
+  return (
+    (always || graphBytes(source) <= CHEAP_BYTES) &&
+    sizeObstacle(source, engine, budgetBytes / 2) === null
+  );
+}
+
 /** Why the graph is too large to be run whole on this engine within `budgetBytes`, or null. */
 export function sizeObstacle(
   opened: OpenedModel,

@@ -1,5 +1,5 @@
-// Reads the residual stream of a graph as it is in its file: what is added to it and what scales it,
-// from the embedding to the head. It shares nothing with the search for cuts and sublayers, so that
+// Reads the residual stream of a graph as it is in its file: what is added to it and what scales
+// it, from the embedding to the head. It shares nothing with the search for cuts and sublayers, so that
 // a check can hold one against the other.
 
 import { dependencies } from '../../onnx/captures.ts';
@@ -30,6 +30,8 @@ export interface PlainNode {
   outputs: readonly string[];
   /** Everything that the node reads, captured values included. */
   reads: readonly string[];
+  /** The node of the graph that it is, or is a part of. */
+  origin: Node;
 }
 
 export interface StreamReading {
@@ -55,12 +57,15 @@ const SAME: ReadonlySet<string> = new Set([
   'Flatten',
 ]);
 
-/** What some models do to the embeddings before the first block. */
+/** What some models do to the embeddings before the first block: norms, whole or in parts. */
 const PREPARING: ReadonlySet<string> = new Set([
   'DequantizeLinear',
   'LayerNormalization',
   'SimplifiedLayerNormalization',
   'RMSNormalization',
+  'Sub',
+  'Div',
+  'Mul',
 ]);
 
 /**
@@ -87,7 +92,7 @@ export function readStream(graph: Graph, tokenInput: string, embedsInput: boolea
       ids.add(value);
       continue;
     }
-    // A lookup of the ids in a table: the table is not made of tokens, the ids are passed as they are.
+    // A lookup of the ids in a table.
     if (/^(Gather|GatherBlockQuantized|EmbedLayerNormalization)$/.test(node.op)) {
       if (node.inputs.slice(0, 2).some((x) => ids.has(x))) begin(value);
       continue;
@@ -117,9 +122,12 @@ function follow(
   const [a = '', b = ''] = inputs;
   const [first, second] = [values.get(a), values.get(b)];
   if (SAME.has(op)) return first ?? null;
-  if (!(first || second) || (first && second)) return null;
-  const before = (first ?? second) as StreamValue;
-  const other = first ? b : a;
+  if (!(first || second)) return null;
+  // Of two streams the longer one goes on: the other one is a second table of embeddings.
+  const takesSecond = (second?.adds ?? -1) > (first?.adds ?? -1);
+  const before = (takesSecond ? second : first) as StreamValue;
+  const other = takesSecond ? a : b;
+  if (first && second && (op !== 'Add' || first.adds === second.adds)) return null;
   const after = (step: StreamStep, adds = 0): StreamValue => ({
     before,
     step,
@@ -130,7 +138,7 @@ function follow(
     return content.has(other)
       ? after({ kind: 'add', term: other }, 1)
       : after({ kind: 'bias', value: other });
-  const scales = op === 'Mul' || (op === 'Div' && first !== undefined);
+  const scales = op === 'Mul' || (op === 'Div' && before === first);
   return scales && !content.has(other) ? after({ kind: 'scale', op, by: other }) : null;
 }
 
@@ -142,6 +150,7 @@ function plain(node: Node): PlainNode[] {
     inputs: node.inputs,
     outputs: node.outputs,
     reads: dependencies(node),
+    origin: node,
   };
   if (!norm || !node.outputs[0]) return [own];
   const simplified = node.op === 'SkipSimplifiedLayerNormalization';
@@ -155,6 +164,7 @@ function plain(node: Node): PlainNode[] {
     inputs,
     outputs,
     reads: inputs,
+    origin: node,
   });
   return [
     made('Add', [x, skip], [first]),
@@ -167,6 +177,8 @@ function plain(node: Node): PlainNode[] {
 export interface TermReading {
   /** The last value of the trunk that it reads, by its depth; -1 for none. */
   from: number;
+  /** The first one; infinite for none. */
+  since: number;
   /** True when it reads a cache or, in graphs without caches, has an attention operator. */
   mixes: boolean;
 }
@@ -190,7 +202,7 @@ export function readTerm(
 ): TermReading {
   const onTrunk = new Set(trunk);
   const seen = new Set<string>();
-  const found: TermReading = { from: -1, mixes: false };
+  const found: TermReading = { from: -1, since: Number.POSITIVE_INFINITY, mixes: false };
   const pending = [term];
   for (let x = pending.pop(); x !== undefined; x = pending.pop()) {
     if (seen.has(x)) continue;
@@ -200,6 +212,7 @@ export function readTerm(
     while (at && !onTrunk.has(at)) at = at.before;
     if (at) {
       found.from = Math.max(found.from, at.depth);
+      found.since = Math.min(found.since, at.depth);
       continue;
     }
     const node = producer.get(x);

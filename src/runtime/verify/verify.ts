@@ -12,13 +12,14 @@ import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
-import { type Original, originalFailsToo } from './excuse.ts';
+import { differsToo, excuseOf, lacksKernel, type Original } from './excuse.ts';
 import {
   checkStream,
   checkStructure,
   compareWithPlan,
   compareWithSource,
   plannedFiles,
+  UnreadableSource,
 } from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
@@ -26,8 +27,10 @@ import {
   compareInParts,
   compareLikelihood,
   type ExpectedNll,
+  mayRunSource,
   sizeObstacle,
 } from './runs.ts';
+import { compareSilenced, silencedSource } from './silenced.ts';
 
 /**
  * Tokens of the window that is compared at most: enough to see every block, short enough for logits
@@ -44,6 +47,7 @@ export const NOT_HERE: ReadonlySet<string> = new Set([
   'device-lost',
   'no-webgpu',
 ]);
+const SILENCED = 'source without what was removed';
 const DECODING = 'decoding with the cache';
 const IN_PARTS = 'likelihood of one window, block by block';
 
@@ -55,6 +59,7 @@ const STEPS: Readonly<Record<string, ExportStep>> = {
   'bytes of every tensor': 'bytes',
   loads: 'load',
   'likelihood of one window': 'likelihood',
+  [SILENCED]: 'likelihood',
   [DECODING]: 'decode',
   [IN_PARTS]: 'parts',
 };
@@ -86,15 +91,19 @@ type Excuse = (error: unknown) => string | null | Promise<string | null>;
 /** Runs a check and records its result; false when it failed. */
 type Check = (name: string, run: () => Promise<Outcome>, excuse?: Excuse) => Promise<boolean>;
 
+const ofReading: Excuse = (error) =>
+  error instanceof UnreadableSource ? 'the source cannot be read any more: ' : ofThisMachine(error);
+
 const ofThisMachine: Excuse = (error) => (NOT_HERE.has(toReport(error).code) ? '' : null);
 
 /**
  * Opens the written files again and compares. A check that cannot run counts as failed, except
  * where the graph has nothing to check (no caches). A graph that is too large to be run whole here
  * is run block by block: `in-parts`. One that this device cannot run (`deviceObstacle`, or the
- * original fails here for the same reason) or hold even so, or that loses the device, is
- * `unverified`, as is one whose source gives no numbers to compare with. Both only when everything
- * that could be checked passed.
+ * original fails here for the same reason, or is too large to be tried) or hold even so, or that
+ * loses the device, is `unverified`, as is one whose source gives no numbers to compare with,
+ * differs in the same way, or cannot be read any more. Both only when everything that could be
+ * checked passed.
  * @throws EspalierError `cancelled` only; everything else ends as a failed check.
  */
 export async function verifyExport(
@@ -109,7 +118,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 6;
+  const total = 7;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
@@ -129,10 +138,9 @@ export async function verifyExport(
     step = STEPS[name];
     stepStarted = performance.now();
     report(checks.length);
-    const { error, unverified, ...result } = await attempt(name, run);
-    const why = error === undefined ? null : await excuse(error);
+    const { error, excuse: known, ...result } = await attempt(name, run);
+    const why = error === undefined ? (known ?? null) : await excuse(error);
     checks.push(result);
-    if (unverified) excused.add(result);
     if (why !== null) {
       result.detail = why + result.detail;
       excused.add(result);
@@ -148,10 +156,14 @@ export async function verifyExport(
   let exported: OpenedModel | null = null;
   let inParts = false;
   let noKernel = false;
-  await check('structure', async () => {
-    exported = await openModel(folder, graphPath);
-    return checkStructure(exported, expected.numBlocks);
-  });
+  await check(
+    'structure',
+    async () => {
+      exported = await openModel(folder, graphPath);
+      return checkStructure(exported, expected.numBlocks);
+    },
+    ofThisMachine,
+  );
   const opened = exported as OpenedModel | null;
   if (opened) {
     const { source } = expected;
@@ -164,12 +176,15 @@ export async function verifyExport(
       await check('residual stream', async () =>
         checkStream(opened, source.opened, source.removed, expected.steps ?? []),
       );
-      await check('bytes of every tensor', async () =>
-        planned
-          ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>
-              report(done, all, 'bytes'),
-            )
-          : failed('there is no planned graph to compare with'),
+      await check(
+        'bytes of every tensor',
+        async () =>
+          planned
+            ? compareWithSource(opened, planned, source.opened, signal, (done, all) =>
+                report(done, all, 'bytes'),
+              )
+            : failed('there is no planned graph to compare with'),
+        ofReading,
       );
     }
     const neverHere = deviceObstacle(engine.kind, opened);
@@ -225,9 +240,11 @@ async function runWhole(
     async (error) => {
       const here = await ofThisMachine(error);
       if (here !== null || !original) return here;
-      if (!(await originalFailsToo(error, original, work))) return null;
-      noKernel = true;
-      return 'this device cannot run the original either: ';
+      const found = await excuseOf(error, original, work);
+      if (found?.tried) noKernel = true;
+      if (!found && (expected.steps ?? []).length > 0 && lacksKernel(error))
+        return 'this device has no kernel for what a step of the export makes: ';
+      return found?.words ?? null;
     };
   try {
     await check(
@@ -246,9 +263,21 @@ async function runWhole(
       () => compareLikelihood(ready, opened, expected),
       excuse((whole) => whole.nllPerToken(window)),
     );
+    const { source } = expected;
+    const worthwhile =
+      original && mayRunSource(original.opened, engine, original.budgetBytes, !expected.nll);
+    const silenced = source && worthwhile ? silencedSource(source.opened, source.removed) : null;
+    if (silenced)
+      await check(SILENCED, () => compareSilenced(ready, opened, silenced, window, engine, signal));
     await check(
       DECODING,
-      () => compareDecoding(ready, opened, window, signal),
+      async () => {
+        const outcome = await compareDecoding(ready, opened, window, signal);
+        if (outcome.ok || outcome.unverified || !original) return outcome;
+        const own = (whole: GraphRunner) => compareDecoding(whole, original.opened, window, signal);
+        const why = await differsToo(original, own);
+        return why === null ? outcome : { ...outcome, excuse: why };
+      },
       excuse((whole) => compareDecoding(whole, original?.opened ?? opened, window, signal)),
     );
     return noKernel;

@@ -1,13 +1,14 @@
 // The live effect: asks for the perplexity of the plan shortly after it changed. Must never show a
 // number of another plan as this one's.
 
-import { pplWords } from '../../analysis/perplexity.ts';
+import { hasNumbers, pplWords } from '../../analysis/perplexity.ts';
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { effectIsLong } from '../estimate/selectors.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
 import { countUnits } from '../plan/unitWords.ts';
+import { noNumbers } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 
 export interface EffectActions {
@@ -43,7 +44,9 @@ export function makeEffectActions(context: Context): EffectActions {
       if (!isNewest()) return;
       patch('effect', { shown: { key, result }, progress: null });
       context.clear('plan');
-      context.announce(`Perplexity without ${countUnits(removed)}: ${pplWords(result.ppl)}.`);
+      const isNone = noNumbers(get()) !== null && !hasNumbers(result);
+      const ppl = isNone ? 'no number' : pplWords(result.ppl);
+      context.announce(`Perplexity without ${countUnits(removed)}: ${ppl}.`);
     } catch (error) {
       if (!isNewest()) return;
       patch('effect', { asked: null, progress: null });

@@ -47,7 +47,7 @@ export const tokensOf = (windows: readonly (readonly number[])[]): number =>
 /** Products of the head over those of a mean block, for one token. */
 function headShare({ blocks, vocabSize, hiddenSize }: ModelSummary): number {
   const params = blocks.reduce((sum, block) => sum + block.params, 0) / Math.max(1, blocks.length);
-  return (vocabSize * hiddenSize) / Math.max(1, params);
+  return ((vocabSize ?? 0) * (hiddenSize ?? 0)) / Math.max(1, params);
 }
 
 const both = (a: Seconds, b: Seconds): Seconds => ({ low: a.low * b.low, high: a.high * b.high });

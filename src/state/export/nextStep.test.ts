@@ -12,24 +12,60 @@ describe('nextStep', () => {
     const step = nextStep({
       name: 'smol-26-of-30',
       files: files('config.json', 'onnx/model_q4.onnx', 'onnx/model_q4.onnx_data'),
+      loading: { graph: 'onnx/model_q4.onnx' },
     });
-    expect(step?.loader).toBe('transformers.js');
-    expect(step?.code).toContain(
+    expect(step.loader).toBe('transformers.js');
+    expect(step.code).toContain(
       'AutoModelForCausalLM.from_pretrained(\'smol-26-of-30\', { dtype: "q4" });',
     );
-    expect(step?.hub).toBe('hf auth login\nhf upload YOUR-NAME/smol-26-of-30 ./smol-26-of-30');
+    expect(step.hub).toBe('hf auth login\nhf upload YOUR-NAME/smol-26-of-30 ./smol-26-of-30');
+  });
+
+  it('loads every graph of a model of several, each in its precision', () => {
+    const { code } = nextStep({
+      name: 'vlm',
+      files: files('config.json', 'onnx/embed_tokens.onnx', 'onnx/decoder_model_merged_q4.onnx'),
+      loading: {
+        graph: 'onnx/decoder_model_merged_q4.onnx',
+        components: [{ role: 'embedding', path: 'onnx/embed_tokens.onnx' }],
+        architecture: 'SmolVLMForConditionalGeneration',
+      },
+    });
+    expect(code).toContain(
+      "SmolVLMForConditionalGeneration.from_pretrained('vlm', " +
+        '{ dtype: { decoder_model_merged: "q4", embed_tokens: "fp32" } });',
+    );
   });
 
   it('loads other folders in Python', () => {
-    const genai = nextStep({ name: 'a', files: files('genai_config.json', 'model.onnx') });
-    expect(genai?.code).toContain('og.Model("a")');
-    const other = nextStep({ name: 'a', files: files('dir/net.onnx') });
-    expect(other?.code).toContain('ort.InferenceSession("a/dir/net.onnx")');
+    const genai = nextStep({
+      name: 'a',
+      files: files('genai_config.json', 'model.onnx'),
+      loading: { graph: 'model.onnx' },
+    });
+    expect(genai.code).toContain('og.Model("a")');
+    const other = nextStep({
+      name: 'a',
+      files: files('dir/net.onnx'),
+      loading: { graph: 'dir/net.onnx' },
+    });
+    expect(other.code).toContain('ort.InferenceSession("a/dir/net.onnx")');
+    const inside = ['config.json', 'cpu/fp32/genai_config.json', 'cpu/fp32/model.onnx'];
+    const nested = nextStep({
+      name: 'a',
+      files: files(...inside),
+      loading: { graph: 'cpu/fp32/model.onnx' },
+    });
+    expect(nested.code).toContain('og.Model("a/cpu/fp32")');
   });
 
   it('quotes names that a shell or the Hub would take apart', () => {
-    const step = nextStep({ name: "my model's copy", files: files('model.onnx') });
-    expect(step?.hub).toContain("hf upload YOUR-NAME/my-model-s-copy ./'my model'\\''s copy'");
+    const step = nextStep({
+      name: "my model's copy",
+      files: files('model.onnx'),
+      loading: { graph: 'model.onnx' },
+    });
+    expect(step.hub).toContain("hf upload YOUR-NAME/my-model-s-copy ./'my model'\\''s copy'");
   });
 });
 

@@ -4,6 +4,7 @@
 import type { ExportResult } from '../../contract/export.ts';
 import {
   genaiCode,
+  genaiFolder,
   type Loader,
   loaderOf,
   onnxRuntimeCode,
@@ -18,16 +19,19 @@ export interface NextStep {
   hub: string;
 }
 
-/** Null when the files hold no graph. */
-export function nextStep({ name, files }: Pick<ExportResult, 'name' | 'files'>): NextStep | null {
+export function nextStep({
+  name,
+  files,
+  loading,
+}: Pick<ExportResult, 'name' | 'files' | 'loading'>): NextStep {
   const paths = files.map(({ path }) => path);
-  const graph = paths.find((path) => /\.onnx$/i.test(path));
-  if (graph === undefined) return null;
-  const loader = loaderOf((path) => paths.includes(path));
+  const has = (path: string) => paths.includes(path);
+  const genai = genaiFolder(has, loading.graph);
+  const loader = genai === null ? loaderOf(has) : 'genai';
   const code = {
-    'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), { graph }),
-    genai: () => genaiCode(name),
-    other: () => onnxRuntimeCode(name, graph),
+    'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), loading),
+    genai: () => genaiCode(genai ? `${name}/${genai}` : name),
+    other: () => onnxRuntimeCode(name, loading.graph),
   }[loader]();
   return { loader, code, hub: hubCommands(name) };
 }

@@ -14,6 +14,7 @@ import { makeNewest } from '../newest.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { JOBS, type StudioState } from '../state.ts';
 import { makeAccept } from './accept.ts';
+import { modelsOf } from './models.ts';
 import { type OpenOptions, readFolder } from './read.ts';
 import type { OpenModel } from './state.ts';
 
@@ -31,6 +32,8 @@ export interface ModelActions {
    */
   readAgain(): Promise<void>;
   chooseGraph(path: string): Promise<boolean>;
+  /** Of several models in the folder that waits for a choice; null goes back to them. */
+  chooseModel(path: string | null): Promise<void>;
   /** Whether the folder that would lose something is opened all the same. */
   answerOpening(yes: boolean): void;
   closeChooser(): void;
@@ -98,8 +101,15 @@ export function makeModelActions(
       );
       if (!isNewest()) return false;
       if (result.kind === 'choose') {
-        patch('model', { chooser: { source, name: result.name, graphs: result.graphs } });
-        context.announce(`${result.name} has ${result.graphs.length} graphs. Choose one.`);
+        const { name, graphs } = result;
+        const models = modelsOf(name, graphs);
+        const model = models.length === 1 ? (models[0]?.path ?? null) : null;
+        patch('model', { chooser: { source, name, graphs, model } });
+        context.announce(
+          models.length > 1
+            ? `${name} holds ${models.length} models. Choose one.`
+            : `${name} has ${graphs.length} graphs. Choose one.`,
+        );
         return false;
       }
       const isSameModel = current !== null && (await recogniser.isStill(current));
@@ -158,6 +168,13 @@ export function makeModelActions(
       const source = get().model.chooser?.source ?? get().model.current?.source;
       if (!source) throw new EspalierError('bug', `There is no folder to choose ${path} from.`);
       return openSource(source, { graph: path });
+    },
+    async chooseModel(path) {
+      const { chooser } = get().model;
+      if (!chooser) return;
+      const [only, ...more] = chooser.graphs.filter(({ model }) => model === path);
+      if (only && more.length === 0) await openSource(chooser.source, { graph: only.path });
+      else patch('model', { chooser: { ...chooser, model: path } });
     },
     closeChooser: () => patch('model', { chooser: null }),
     answerOpening(yes) {

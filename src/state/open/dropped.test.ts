@@ -32,8 +32,15 @@ const REFUSED: [what: string, PickedFolder, message: string, hint: RegExp][] = [
   [
     'an empty folder',
     dropOf({}, 'nothing'),
-    'There is nothing in the folder nothing.',
-    /^Open the/,
+    'There is nothing in the folder nothing that can be read here.',
+    /browsers do not show links.*--local-dir.*command line/,
+  ],
+  [
+    'a download cache, whose snapshots are links',
+    some(`models--jane--austen/blobs/${'0a'.repeat(32)}`, 'models--jane--austen/refs/main'),
+    'The folder models--jane--austen is a download cache; the files of its models are links, ' +
+      'which are not to be seen here.',
+    /^Browsers do not show links.*--local-dir/,
   ],
   [
     'a GGUF file',

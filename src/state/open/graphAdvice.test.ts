@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { adviseGraphs } from './graphAdvice.ts';
 
 const of = (...paths: string[]) =>
-  adviseGraphs(paths.map((path) => ({ path, dtype: '', bytes: 1 })));
+  adviseGraphs(paths.map((path) => ({ path, model: '', dtype: '', bytes: 1 })));
 
 const recommended = (...paths: string[]) =>
   of(...paths).flatMap(({ path, recommended }) => (recommended ? [path] : []));

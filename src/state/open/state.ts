@@ -26,8 +26,16 @@ export interface ModelSlice {
   progress: Progress | null;
   /** A folder waits for leave to be opened, as that would lose something, in words. */
   asking: { name: string; loss: string } | null;
-  /** A folder with several graphs waits for a choice. */
-  chooser: { source: FolderSource; name: string; graphs: readonly GraphChoice[] } | null;
+  /**
+   * A folder with several graphs waits for a choice; `model` is the one of its models that was
+   * chosen (`GraphChoice.model`), null before.
+   */
+  chooser: {
+    source: FolderSource;
+    name: string;
+    graphs: readonly GraphChoice[];
+    model: string | null;
+  } | null;
 }
 
 /** Opening sets it anew. */

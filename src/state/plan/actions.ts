@@ -2,6 +2,8 @@
 // one place so that history and address follow.
 
 import { endLocks } from '../../analysis/ranking.ts';
+import type { ModelSummary } from '../../model/open/summary.ts';
+import { withBorrowers, withoutLenders } from '../../model/structure/removable.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import * as words from '../../words/plan.ts';
 import { planFromHash, workspaceFromHash } from '../address.ts';
@@ -67,7 +69,9 @@ export function makePlanActions(context: Context): PlanActions {
   }
 
   /** Every edit comes by here; one that leaves no block is refused. @returns whether it was made */
-  function edit(plan: Plan, merge = ''): boolean {
+  function edit(wanted: Plan, merge = ''): boolean {
+    // A block that lends its cache comes back with those that read it.
+    const plan = { ...wanted, removed: withoutLenders(blocks(), wanted.removed) };
     const refused = emptyObstacle(numBlocksOf(get()), plan.removed);
     if (refused !== null) context.toast(refused);
     else commit(record(get().plan, plan, merge, context.now()));
@@ -81,12 +85,15 @@ export function makePlanActions(context: Context): PlanActions {
       context.announce(words.keptAfter(what, keptWords(model.current, plan.present.removed)));
   }
 
-  const removable = <U extends Unit>(units: readonly U[]): U[] =>
-    removableUnits(get().model.current?.summary.blocks ?? [], units);
+  const blocks = (): ModelSummary['blocks'] => get().model.current?.summary.blocks ?? [];
+
+  const removable = <U extends Unit>(units: readonly U[]): U[] => removableUnits(blocks(), units);
 
   function setRange(a: number, b: number, removed: boolean): void {
-    const blocks = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
-    edit(withUnits(get().plan.present, removed ? removable(blocks) : blocks, removed));
+    const range = Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
+    const plan = get().plan.present;
+    const whole = removableUnits(blocks(), range, sortUnits([...plan.removed, ...range]));
+    edit(withUnits(plan, removed ? whole : range, removed));
   }
 
   function dropLowest(k: number): void {
@@ -114,7 +121,10 @@ export function makePlanActions(context: Context): PlanActions {
       if (reason) return context.toast(reason);
       const plan = get().plan.present;
       if (typeof unit === 'number') anchor = unit;
-      edit(withUnits(plan, [unit], !isRemoved(plan.removed, unit)));
+      const removed = !isRemoved(plan.removed, unit);
+      const units = removed ? withBorrowers(blocks(), [unit]) : [unit];
+      if (edit(withUnits(plan, units, removed)) && units.length > 1)
+        context.toast(words.takenAlong(unit, units), UNDO);
     },
     extendTo(block) {
       const from = anchor ?? block;

@@ -1,6 +1,6 @@
 // Why a unit cannot be toggled, why the k lowest cannot be removed, and that one block must stay.
 
-import { unitObstacle } from '../../model/structure/removable.ts';
+import { unitObstacle, withBorrowers } from '../../model/structure/removable.ts';
 import {
   blockOf,
   blocksLeft,
@@ -9,7 +9,7 @@ import {
   sublayerUnit,
   type Unit,
 } from '../../units.ts';
-import { noBlockLeft } from '../../words/plan.ts';
+import { heldBorrower, noBlockLeft } from '../../words/plan.ts';
 import { currentOrder, takable } from '../criteria/orders.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
@@ -24,17 +24,22 @@ export function toggleObstacle({ model, plan }: StudioState, unit: Unit): string
   const block = blockOf(unit);
   const blocks = model.current?.summary.blocks ?? [];
   const { removed, locked } = plan.present;
-  const own = unitObstacle(blocks, unit);
+  // A block that lends its cache takes along those that read it.
+  const units = removed.includes(unit) ? [unit] : withBorrowers(blocks, [unit]);
+  const after = sortUnits([...removed, ...units]);
+  const own = unitObstacle(blocks, unit, after);
   if (own !== null) return own;
   // With its other sublayer removed before, this one takes the whole block.
   const other = sublayerUnit(block, sublayerOf(unit) === 'attn' ? 'ffn' : 'attn');
   const takesBlock = removed.includes(other) && !removed.includes(unit);
-  const whole = takesBlock ? unitObstacle(blocks, block) : null;
+  const whole = takesBlock ? unitObstacle(blocks, block, after) : null;
   if (whole !== null) return whole;
-  if (locked.includes(block)) return `Block ${block} is locked. Unlock it first.`;
-  return removed.includes(unit)
-    ? null
-    : emptyObstacle(blocks.length, sortUnits([...removed, unit]));
+  const held = units.map(blockOf).find((one) => locked.includes(one));
+  if (held !== undefined)
+    return held === block
+      ? `Block ${block} is locked. Unlock it first.`
+      : heldBorrower(block, held);
+  return removed.includes(unit) ? null : emptyObstacle(blocks.length, after);
 }
 
 /** Why no more than `most` blocks can be removed by the current order, of all of the model. */

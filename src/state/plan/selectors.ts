@@ -1,7 +1,7 @@
 // The plan in words, and whether it follows an order.
 
 import type { ModelSummary } from '../../model/open/summary.ts';
-import { unitObstacle } from '../../model/structure/removable.ts';
+import { unitObstacle, withoutLenders } from '../../model/structure/removable.ts';
 import { blocksLeft, sublayerUnits, type Unit } from '../../units.ts';
 import { currentOrder } from '../criteria/orders.ts';
 import { derive } from '../memo.ts';
@@ -59,10 +59,15 @@ export function planFor(blocks: ModelSummary['blocks'], wanted: readonly Unit[])
   return blocksLeft(blocks.length, units) > 0 ? units : [];
 }
 
-/** Those of the units that can be removed from a model of these blocks. */
+/**
+ * Those of the units that can be removed from a model of these blocks, in a plan that removes all
+ * of them unless told otherwise.
+ */
 export function removableUnits<U extends Unit>(
   blocks: ModelSummary['blocks'],
   units: readonly U[],
+  plan: readonly Unit[] = units,
 ): U[] {
-  return units.filter((unit) => unitObstacle(blocks, unit) === null);
+  const possible = withoutLenders(blocks, plan);
+  return units.filter((unit) => unitObstacle(blocks, unit, possible) === null);
 }

@@ -135,7 +135,7 @@ export function noNumbers({ score: { curve } }: StudioState): string | null {
   return curve && !hasNumbers(curve.result.baseline) ? NO_NUMBERS.obstacle : null;
 }
 
-/** The same in full, of what is shown: sentences, and the blocks without which numbers come back. */
+/** The same in full: sentences, and the blocks without which numbers come back. */
 export const noNumbersNotice = derive(
   (state: StudioState) => [curveData(state), state.score.curve, state.score.running],
   ({ baseline, scores }, curve, running): readonly string[] => {

@@ -76,7 +76,7 @@ export function deviceEstimate(
   batch = 1,
 ): number {
   const { bytes, kvBytesPerToken } = planSize(model.summary, removed);
-  return bytes + kvBytesPerToken * tokens * batch;
+  return bytes + (kvBytesPerToken ?? 0) * tokens * batch;
 }
 
 /**

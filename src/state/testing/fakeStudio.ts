@@ -239,8 +239,8 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       await step(started);
       if (options.severalGraphs && request.graph === undefined) {
         const graphs = [
-          { path: 'onnx/model.onnx', dtype: 'fp32', bytes: 12_230_433 },
-          { path: 'onnx/model_q4.onnx', dtype: 'q4', bytes: 2_085_723 },
+          { path: 'onnx/model.onnx', model: '', dtype: 'fp32', bytes: 12_230_433 },
+          { path: 'onnx/model_q4.onnx', model: '', dtype: 'q4', bytes: 2_085_723 },
         ];
         return { kind: 'choose', name: request.source.name, graphs };
       }
@@ -535,6 +535,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         files: [{ path: 'onnx/model.onnx', bytes }],
         bytes,
         seconds: 1.2,
+        loading: { graph: 'onnx/model.onnx' },
         leftOut: ['onnx/model_q4.onnx'],
         blob: request.target.kind === 'zip-blob' ? new Blob(['zip']) : null,
         verification: {

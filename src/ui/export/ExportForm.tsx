@@ -3,6 +3,7 @@
 import { isOtherPrecision } from '../../model/open/otherPrecision.ts';
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
+import { siblings } from '../../state/open/models.ts';
 import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { sublayerUnits } from '../../units.ts';
@@ -41,7 +42,7 @@ export function ExportForm({ named, setName }: Props) {
   const wrong = whyNotName(clean);
   const { bytes, seconds } = useStudio(exportEstimate);
   const allGraphs = useStudio((state) => state.export.allGraphs);
-  const others = model.graphs.filter((graph) => graph.path !== model.summary.graph);
+  const others = siblings(model.graphs, model.summary.graph);
   const precisions = others.filter(({ path }) => isOtherPrecision(path, model.summary.graph));
   const all = allGraphs && dtype === null && precisions.length > 0;
   const { components = [] } = model.summary;

@@ -10,9 +10,7 @@ import css from './export.module.css';
 
 export function NextStep({ result, isZip }: { result: ExportResult; isZip: boolean }) {
   const isPruned = useStudio((state) => state.export.removed.length > 0);
-  const step = nextStep(result);
-  if (!step) return null;
-  const { loader, code, hub } = step;
+  const { loader, code, hub } = nextStep(result);
   return (
     <section className={kit.stack} aria-labelledby="export-next" data-testid="export-next">
       <h3 id="export-next">{NEXT.title}</h3>

@@ -1,8 +1,10 @@
-// Asks which graph of a folder to open: precision, path, size, what loads it, and a recommendation.
+// Asks which model of a folder to open, and which graph of it: precision, path, size, what loads
+// it, and a recommendation.
 
+import type { GraphChoice } from '../../model/open/summary.ts';
 import { formatBytes } from '../../quantities.ts';
 import { adviseGraphs } from '../../state/open/graphAdvice.ts';
-import type { ModelSlice } from '../../state/open/state.ts';
+import { type ModelChoice, modelsOf } from '../../state/open/models.ts';
 import { CHOOSER } from '../../words/open.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -15,23 +17,69 @@ export function Chooser() {
   const chooser = useStudio((state) => state.model.chooser);
   const actions = useActions();
   if (!chooser) return null;
+  const models = modelsOf(chooser.name, chooser.graphs);
+  const model = models.find(({ path }) => path === chooser.model);
   return (
-    <Dialog title={CHOOSER.title(chooser.name)} onClose={actions.closeChooser} testId="chooser">
+    <Dialog
+      title={model ? CHOOSER.title(model.name) : CHOOSER.models(chooser.name)}
+      onClose={actions.closeChooser}
+      testId="chooser"
+    >
       <ErrorNotice place="open" />
-      <p>{CHOOSER.advice}</p>
-      <Graphs chooser={chooser} />
+      <p>{model ? CHOOSER.advice : CHOOSER.severalModels}</p>
+      {model ? <Graphs graphs={model.graphs} /> : <Models models={models} />}
+      {model && models.length > 1 && (
+        <div className={kit.row}>
+          <button
+            type="button"
+            className={kit.quiet}
+            data-testid="other-models"
+            onClick={() => void actions.chooseModel(null)}
+          >
+            {CHOOSER.back}
+          </button>
+        </div>
+      )}
     </Dialog>
   );
 }
 
-function Graphs({ chooser }: { chooser: NonNullable<ModelSlice['chooser']> }) {
+function Models({ models }: { models: readonly ModelChoice[] }) {
+  const actions = useActions();
+  return (
+    <ul className={css.models}>
+      {models.map(({ path, name, graphs }) => (
+        <li key={path}>
+          <button
+            type="button"
+            data-testid={`model-${path}`}
+            onClick={() => void actions.chooseModel(path)}
+          >
+            <span>
+              <b>{name}</b>
+              <span className={css.use}>{path}</span>
+            </span>
+            <span className={css.size}>
+              {formatBytes(graphs.reduce((sum, { bytes }) => sum + bytes, 0))}
+              <span className={css.use}>{CHOOSER.ofModel(graphs.length)}</span>
+            </span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const fileName = ({ path }: { path: string }): string => path.slice(path.lastIndexOf('/') + 1);
+
+function Graphs({ graphs: all }: { graphs: readonly GraphChoice[] }) {
   const actions = useActions();
   const best = useFirstFocus<HTMLButtonElement>();
-  const graphs = adviseGraphs(chooser.graphs);
+  const graphs = adviseGraphs(all);
   return (
     <>
       <ul className={css.graphs}>
-        {graphs.map(({ path, dtype, bytes, use, recommended }) => (
+        {graphs.map(({ path, dtype, bytes, components = [], use, recommended }) => (
           <li key={path}>
             <button
               ref={recommended ? best : undefined}
@@ -43,6 +91,9 @@ function Graphs({ chooser }: { chooser: NonNullable<ModelSlice['chooser']> }) {
               <b>{dtype}</b>
               <span>
                 {path}
+                {components.length > 0 && (
+                  <span className={css.use}>{CHOOSER.together(components.map(fileName))}</span>
+                )}
                 <span className={css.use}>{use}</span>
               </span>
               <span className={css.size}>

@@ -1,8 +1,9 @@
 // What is known of the model before any weight is read.
 
+import type { ModelSummary } from '../../model/open/summary.ts';
 import { formatBytes } from '../../quantities.ts';
 import { isStoredTwice } from '../../state/effect/sizes.ts';
-import { MODEL, shareOfSize, storedTwice } from '../../words/model.ts';
+import { MODEL, shareOfSize, storedTwice, UNKNOWN, vocabularyAndWidth } from '../../words/model.ts';
 import { formatCount, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
@@ -28,6 +29,16 @@ export function ModelPanel() {
         <dd>
           {summary.graph}, {summary.dtype}, {MODEL.layouts[summary.layout]}
         </dd>
+        {summary.components && (
+          <>
+            <dt>{MODEL.components}</dt>
+            <dd>
+              {summary.components
+                .map(({ role, path, bytes }) => `${path} (${role}, ${formatBytes(bytes)})`)
+                .join(', ')}
+            </dd>
+          </>
+        )}
         <dt>
           <Term id="block">{MODEL.blocks}</Term>
         </dt>
@@ -52,10 +63,7 @@ export function ModelPanel() {
           {isStoredTwice(summary) && `, ${storedTwice(summary.head.bytes)}`}
         </dd>
         <dt>{MODEL.vocabulary}</dt>
-        <dd>
-          {summary.vocabSize.toLocaleString('en')} tokens, width{' '}
-          {summary.hiddenSize.toLocaleString('en')}
-        </dd>
+        <dd>{vocabularyAndWidth(summary.vocabSize, summary.hiddenSize)}</dd>
         {summary.contextLength !== null && (
           <>
             <dt>{MODEL.context}</dt>
@@ -66,12 +74,17 @@ export function ModelPanel() {
           <>
             <dt>{MODEL.states}</dt>
             <dd>
-              {plural(summary.otherStates.length, 'state')},{' '}
-              {formatBytes(summary.otherStates.reduce((sum, state) => sum + state.bytes, 0))}
+              {plural(summary.otherStates.length, 'state')}, {bytesOfStates(summary.otherStates)}
             </dd>
           </>
         )}
       </dl>
     </Panel>
   );
+}
+
+function bytesOfStates(states: ModelSummary['otherStates']): string {
+  const sizes = states.map(({ bytes }) => bytes).filter((bytes) => bytes !== null);
+  if (sizes.length < states.length) return UNKNOWN;
+  return formatBytes(sizes.reduce((sum, bytes) => sum + bytes, 0));
 }

@@ -50,7 +50,8 @@ export const BlockRow = memo(function BlockRow(props: Props) {
             checked={!point.removed}
             tabIndex={current === 'block' ? 0 : -1}
             aria-label={nameOf(block, point)}
-            aria-disabled={block.unremovable !== undefined || point.locked}
+            aria-disabled={isFixed(block) || point.locked}
+            title={isFixed(block) ? undefined : block.unremovable}
             data-unit={index}
             data-testid={`block-${index}`}
             onFocus={() => onFocus(index)}
@@ -78,7 +79,7 @@ export const BlockRow = memo(function BlockRow(props: Props) {
           {point.group}
         </span>
       </label>
-      {block.unremovable ? (
+      {isFixed(block) ? (
         <span className={css.fixed} title={block.unremovable}>
           {BLOCKS.fixed}
         </span>
@@ -109,6 +110,11 @@ export const BlockRow = memo(function BlockRow(props: Props) {
     </li>
   );
 });
+
+/** True for a block that cannot be removed, not even together with those that read its cache. */
+function isFixed({ unremovable, borrowers }: BlockSummary): boolean {
+  return unremovable !== undefined && !borrowers;
+}
 
 /** Shows and hides the sublayers; an empty cell where the block has none. */
 function Opener({ block: { index, hasSublayers }, point, open, onOpen }: Props) {
@@ -165,5 +171,6 @@ function nameOf(block: BlockSummary, point: CurvePoint): string {
     removedSublayer: point.removedSublayer,
     locked: point.locked,
     unremovable: block.unremovable,
+    together: !isFixed(block),
   });
 }

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { hasNumbers } from '../../analysis/perplexity.ts';
 import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
+import { UNKNOWN } from '../../words/model.ts';
 import { RESULT } from '../../words/result.ts';
 import { formatChange, formatCount, formatOriginal, formatPpl } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
@@ -36,15 +37,23 @@ export function EffectTable() {
           to={size?.params}
           format={formatCount}
         />
-        {model.kvBytesPerToken > 0 && (
+        {model.kvBytesPerToken !== null && model.kvBytesPerToken > 0 && (
           <Row
             id="kv-per-token"
             name={<Term id="kvCache">{RESULT.kvCache}</Term>}
             from={model.kvBytesPerToken}
-            to={size?.kvBytesPerToken}
+            to={size?.kvBytesPerToken ?? undefined}
             format={formatBytes}
             unit=" B"
           />
+        )}
+        {model.kvBytesPerToken === null && (
+          <tr data-testid="kv-per-token">
+            <th scope="row">
+              <Term id="kvCache">{RESULT.kvCache}</Term>
+            </th>
+            <td colSpan={3}>{UNKNOWN}</td>
+          </tr>
         )}
       </tbody>
     </table>

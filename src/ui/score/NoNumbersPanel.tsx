@@ -1,4 +1,4 @@
-// Said before anything else: the model itself gives NaN or infinite likelihoods, from which block on,
+// Said first: the model itself gives NaN or infinite likelihoods, from which block on,
 // and what that means.
 
 import { noNumbersNotice } from '../../state/score/selectors.ts';

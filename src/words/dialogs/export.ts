@@ -86,6 +86,7 @@ const CHECKS: Readonly<Record<string, string>> = {
   loads: 'Loads',
   'runs whole': 'Runs as a whole',
   'likelihood of one window': 'Same likelihoods',
+  'source without what was removed': 'Same logits as the original with these parts silenced',
   'likelihood of one window, block by block': 'Same likelihoods, block by block',
   'decoding with the cache': 'Decodes with its cache',
   verification: 'Verification',

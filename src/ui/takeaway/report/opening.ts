@@ -12,6 +12,7 @@ import { verdictView } from '../../../state/verdict/selectors.ts';
 import { blocksLeft } from '../../../units.ts';
 import { VERSION } from '../../../version.ts';
 import { rise, wanted } from '../../../words/goal.ts';
+import { counted, UNKNOWN } from '../../../words/model.ts';
 import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import { WORDS, why } from '../../../words/verdict.ts';
 import {
@@ -113,10 +114,10 @@ export function model(state: StudioState): Section | null {
     [FACTS.blocks, String(one.numBlocks)],
     [FACTS.parameters, formatCount(one.params)],
     [FACTS.size, formatBytes(one.bytes)],
-    [FACTS.hidden, one.hiddenSize.toLocaleString('en')],
-    [FACTS.vocabulary, one.vocabSize.toLocaleString('en')],
+    [FACTS.hidden, counted(one.hiddenSize)],
+    [FACTS.vocabulary, counted(one.vocabSize)],
     [FACTS.context, one.contextLength === null ? '' : plural(one.contextLength, 'token')],
-    [FACTS.kv, one.kvBytesPerToken > 0 ? formatBytes(one.kvBytesPerToken) : ''],
+    [FACTS.kv, cacheBytes(one.kvBytesPerToken)],
   ];
   return {
     id: 'model',
@@ -161,3 +162,8 @@ export function method(state: StudioState, when: Date): Section | null {
     ],
   };
 }
+
+const cacheBytes = (bytes: number | null): string => {
+  if (bytes === null) return UNKNOWN;
+  return bytes > 0 ? formatBytes(bytes) : '';
+};

@@ -66,8 +66,8 @@ function effectTable(state: StudioState): Table {
         : []),
       row(FACTS.size, model.bytes, size?.bytes, formatBytes),
       row(FACTS.parameters, model.params, size?.params, formatCount),
-      ...(model.kvBytesPerToken > 0
-        ? [row(FACTS.kv, model.kvBytesPerToken, size?.kvBytesPerToken, formatBytes)]
+      ...(model.kvBytesPerToken !== null && model.kvBytesPerToken > 0
+        ? [row(FACTS.kv, model.kvBytesPerToken, size?.kvBytesPerToken ?? undefined, formatBytes)]
         : []),
     ],
   };

@@ -1,0 +1,60 @@
+// What the configs and the README of an export say of its graphs.
+
+import type { JsonObject } from '../../json.ts';
+import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
+import type { Structure } from '../structure/structure.ts';
+import type { ReadmeFacts } from './readme.ts';
+import { sessionOf } from './usage.ts';
+
+/** The class of the model as config.json names it. */
+export function architectureOf(config: JsonObject | null): string | null {
+  const [first] = Array.isArray(config?.architectures) ? config.architectures : [];
+  return typeof first === 'string' ? first : null;
+}
+
+/** Graphs of the source that the export does not have. */
+export function leftOutGraphs(leftOut: readonly string[]): string[] {
+  return leftOut.filter((path) => /\.onnx$/i.test(path));
+}
+
+/** What transformers.js takes each of several graphs for. */
+export function precisions(paths: readonly string[]): { components?: Record<string, string> } {
+  if (paths.length < 2) return {};
+  const sessions = paths.map(sessionOf);
+  return { components: Object.fromEntries(sessions.map(({ name, dtype }) => [name, dtype])) };
+}
+
+/** The element type of the key-value caches that the graph takes. */
+export function cacheType(structure: Structure, model: Model): 'float32' | 'float16' {
+  const caches = new Set(
+    structure.blocks.flatMap(({ states }) =>
+      states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
+    ),
+  );
+  const found = model.graph.inputs.find(({ name }) => caches.has(name));
+  return found?.type === DataType.float16 ? 'float16' : 'float32';
+}
+
+/** Which inputs and outputs have another element type than those of the original. */
+export function retypedValues({ model }: Structure, { graph }: Model): ReadmeFacts['retyped'] {
+  const types = (of: Model['graph']): Set<number> =>
+    new Set([...of.inputs, ...of.outputs].map(({ type }) => type));
+  const [before, after] = [types(model.graph), types(graph)];
+  if (before.has(DataType.float16) || !after.has(DataType.float16)) return null;
+  return after.has(DataType.float) ? 'caches' : 'all';
+}
+
+/** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */
+export function nameHeadSize(model: Model, structure: Structure, headSize: number | null): void {
+  if (headSize === null) return;
+  const caches = new Set(
+    structure.blocks.flatMap((block) =>
+      block.states.filter((state) => state.kind === 'kv').map((state) => state.input),
+    ),
+  );
+  model.graph.inputs = model.graph.inputs.map((input): ValueInfo => {
+    const { dims } = input;
+    if (!caches.has(input.name) || dims?.length !== 4 || typeof dims[3] === 'number') return input;
+    return { ...input, dims: [...dims.slice(0, 3), headSize] };
+  });
+}

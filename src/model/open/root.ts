@@ -1,0 +1,153 @@
+// Finds the folder that a graph belongs to: where its config, tokenizer and templates are, how much
+// of what was opened is the same model, and which folders inside it are other models.
+
+import { isJsonObject, readJsonObject } from '../../json.ts';
+import { type Folder, type FolderFile, readText } from '../../onnx/source.ts';
+import { interpretConfig, MAX_CONFIG_BYTES } from '../structure/config.ts';
+import { modelName } from './modelName.ts';
+
+/** Files by which a folder is the root of a model. */
+export const CONFIG_FILES = ['config.json', 'genai_config.json'] as const;
+
+/** Files that describe how text becomes tokens; they are only right together. */
+const TEXT_FILES =
+  /^(tokenizer|special_tokens|added_tokens|(additional_)?chat_templates?|vocab|merges)/;
+
+/** What a graph belongs to. Folders are prefixes of paths: '' or 'cpu/fp32/'. */
+export interface ModelRoot {
+  /**
+   * Config, tokenizer and templates under their own names (`config.json`), each from the nearest
+   * folder that has it. The text files all come from one folder. Its name is that of the model.
+   */
+  folder: Folder;
+  /** The topmost folder of the model; an export holds what is in it. */
+  top: string;
+  /** Paths of the configs between the graph and `top`, nearest first. */
+  configs: string[];
+  /** Folders below `top` that hold a graph and a config of their own: other models. */
+  variants: string[];
+}
+
+/** A graph, the folder that was opened, and what of it is the model. */
+export interface ModelPlace {
+  folder: Folder;
+  graphPath: string;
+  root: ModelRoot;
+}
+
+/**
+ * The root of the model of a graph. The nearest folder with a config at or above the graph counts
+ * first; folders above it belong to the same model as long as they have a config that does not
+ * declare another number of layers. Reads the configs only.
+ */
+export async function findRoot(folder: Folder, graphPath: string): Promise<ModelRoot> {
+  const paths = new Set(folder.files.map(({ path }) => path));
+  const withConfig = foldersAbove(graphPath).filter((at) => hasConfig(paths, at));
+  const own: string[] = [];
+  let layers: number | null = null;
+  for (const at of withConfig) {
+    const declared = await declaredLayers(folder, at);
+    if (layers !== null && declared !== null && declared !== layers) break;
+    layers ??= declared;
+    own.push(at);
+  }
+  const top = own.at(-1) ?? topByName(paths, graphPath);
+  const order = [...own, ...foldersAbove(graphPath).filter((at) => !own.includes(at))].filter(
+    (at) => at.startsWith(top),
+  );
+  return {
+    folder: rootFolder(folder, top, order, paths),
+    top,
+    configs: own.flatMap((at) =>
+      CONFIG_FILES.map((name) => at + name).filter((path) => paths.has(path)),
+    ),
+    variants: variantsBelow(folder.files, paths, top, graphPath),
+  };
+}
+
+/** The topmost folder of the model of a graph by the names of files alone. */
+export function topByName(paths: ReadonlySet<string>, graphPath: string): string {
+  const above = foldersAbove(graphPath);
+  return (
+    above.findLast((at) => hasConfig(paths, at)) ??
+    above.find((at) => paths.has(`${at}tokenizer.json`)) ??
+    ''
+  );
+}
+
+/** A path within the folder `top` as it is relative to it. */
+export const withinTop = ({ top }: Pick<ModelRoot, 'top'>, path: string): string =>
+  path.startsWith(top) ? path.slice(top.length) : path;
+
+/** Folders deeper than this are not looked at on the way up; real models lie ten deep. */
+const MAX_STEPS = 32;
+
+/** Folders at or above a file, the nearest first, down to ''. */
+function foldersAbove(path: string): string[] {
+  const steps = path.split('/', MAX_STEPS + 1).slice(0, -1);
+  return steps.map((_, k) => `${steps.slice(0, steps.length - k).join('/')}/`).concat('');
+}
+
+const hasConfig = (paths: ReadonlySet<string>, at: string): boolean =>
+  CONFIG_FILES.some((name) => paths.has(at + name));
+
+/** Null when no config of the folder says it, or none can be read. */
+async function declaredLayers(folder: Folder, at: string): Promise<number | null> {
+  const [config, genai] = await Promise.all(
+    CONFIG_FILES.map(async (name) => {
+      if ((folder.open(at + name)?.size ?? 0) > MAX_CONFIG_BYTES) return null;
+      const text = await readText(folder, at + name, MAX_CONFIG_BYTES);
+      const read =
+        text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+      return read?.ok && isJsonObject(read.value) ? read.value : null;
+    }),
+  );
+  return interpretConfig(config ?? null, genai ?? null).layers;
+}
+
+/** @param order folders of the model, those that count first first. */
+function rootFolder(
+  folder: Folder,
+  top: string,
+  order: readonly string[],
+  paths: ReadonlySet<string>,
+): Folder {
+  const has = (name: string) => (at: string) => paths.has(at + name);
+  const text =
+    order.find(has('tokenizer.json')) ?? order.find(has('tokenizer_config.json')) ?? order[0] ?? '';
+  const find = (name: string): string | null => {
+    const home = TEXT_FILES.test(name) ? text : order.find(has(name));
+    return home !== undefined && paths.has(home + name) ? home + name : null;
+  };
+  const files = folder.files.flatMap(({ path, size }): FolderFile[] => {
+    const home = order.find((at) => path.startsWith(at) && find(path.slice(at.length)) === path);
+    return home === undefined ? [] : [{ path: path.slice(home.length), size }];
+  });
+  return {
+    ...(folder.what === undefined ? {} : { what: folder.what }),
+    name: modelName(folder, top),
+    files,
+    open(name) {
+      const path = find(name);
+      return path === null ? null : folder.open(path);
+    },
+  };
+}
+
+/** Folders below `top`, outermost first, that have a config and a graph but not this graph. */
+function variantsBelow(
+  files: readonly FolderFile[],
+  paths: ReadonlySet<string>,
+  top: string,
+  graphPath: string,
+): string[] {
+  const found = new Set<string>();
+  for (const { path } of files) {
+    if (!path.startsWith(top) || !/\.onnx$/i.test(path)) continue;
+    const variant = foldersAbove(path).findLast(
+      (at) => at.length > top.length && hasConfig(paths, at) && !graphPath.startsWith(at),
+    );
+    if (variant !== undefined) found.add(variant);
+  }
+  return [...found].sort();
+}
