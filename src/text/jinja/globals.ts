@@ -97,7 +97,7 @@ function range(args: readonly Value[]): Value {
 }
 
 /** Python's strftime in English. */
-export function formatTime(date: Date, format: string): string {
+function formatTime(date: Date, format: string): string {
   const month = MONTHS[date.getMonth()] ?? '';
   const day = DAYS[date.getDay()] ?? '';
   const two = (n: number): string => String(n).padStart(2, '0');

@@ -15,7 +15,7 @@ interface AddedToken {
 }
 
 /** A stretch of text, or a token that stands in it. */
-export type Part = Piece | { id: number };
+type Part = Piece | { id: number };
 
 interface Node {
   next: Map<string, Node>;

@@ -108,7 +108,7 @@ function endOf(text: string): number {
 }
 
 /** Character by character, so that a final sigma has no form of its own. */
-export function lowercase(text: string): string {
+function lowercase(text: string): string {
   if (!text.includes('Σ')) return text.toLowerCase();
   return text
     .split('Σ')

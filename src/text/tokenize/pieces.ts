@@ -31,7 +31,7 @@ type Span = [from: number, to: number, delimiter: boolean];
  * Every match of a global pattern as [from, to]; an empty match right after another one does not
  * count, as in Oniguruma's iterator.
  */
-export function* matches(text: string, pattern: RegExp): Generator<[number, number]> {
+function* matches(text: string, pattern: RegExp): Generator<[number, number]> {
   let end = -1;
   for (const match of text.matchAll(pattern)) {
     const to = match.index + match[0].length;
