@@ -3,8 +3,6 @@
 import type { VerifyCheck } from '../../contract/verify.ts';
 
 export interface Outcome extends Pick<VerifyCheck, 'ok' | 'detail'> {
-  /** Nothing speaks against the files, but there was nothing to compare. */
-  unverified?: true;
   /** Why a failure says nothing against the files, as words to put before the detail. */
   excuse?: string;
 }

@@ -96,7 +96,7 @@ export function compareStreams(
   const removedTerms = [...dropped].filter(({ step }) => step.kind === 'add').length;
   return passed(
     `${compared} nodes read what they did; of ${before.trunk.length - 1} steps of the residual ` +
-      `stream ${left - 1} are there, without the ${removedTerms} terms that the plan removes`,
+      `stream ${left - 1} are there; terms that the plan removes: ${removedTerms}`,
   );
 }
 
