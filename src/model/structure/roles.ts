@@ -4,7 +4,7 @@
 import { isJsonObject, type JsonObject } from '../../json.ts';
 
 /** `kept-logits`: how many rows of logits to compute. */
-export type InputRole =
+type InputRole =
   | 'tokens'
   | 'embeddings'
   | 'attention-mask'
