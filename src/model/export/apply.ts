@@ -32,8 +32,9 @@ type Apply<Id extends StepId> = (
 
 const APPLY: { [Id in StepId]: Apply<Id> } = {
   removal: (_, __, { structure, removal }) => applyRemoval(structure, removal),
-  float16(model, _, { structure, genai }) {
-    const states = structure.blocks.flatMap((block) => block.states.map(({ input }) => input));
+  float16(model, _, { structure, removal, genai }) {
+    const now = (name: string): string => removal.names.get(name) ?? name;
+    const states = structure.blocks.flatMap((block) => block.states.map(({ input }) => now(input)));
     return toFloat16(model, { tokens: structure.tokenInput, states: new Set(states) }, genai);
   },
 };

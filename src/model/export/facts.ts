@@ -2,6 +2,7 @@
 
 import type { JsonObject } from '../../json.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
+import type { Removal } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { ReadmeFacts } from './readme.ts';
 import { sessionOf } from './usage.ts';
@@ -25,12 +26,12 @@ export function precisions(paths: readonly string[]): { components?: Record<stri
 }
 
 /** The element type of the key-value caches that the graph takes. */
-export function cacheType(structure: Structure, model: Model): 'float32' | 'float16' {
-  const caches = new Set(
-    structure.blocks.flatMap(({ states }) =>
-      states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
-    ),
-  );
+export function cacheType(
+  structure: Structure,
+  removal: Pick<Removal, 'names'>,
+  model: Model,
+): 'float32' | 'float16' {
+  const caches = writtenCaches(structure, removal);
   const found = model.graph.inputs.find(({ name }) => caches.has(name));
   return found?.type === DataType.float16 ? 'float16' : 'float32';
 }
@@ -45,16 +46,25 @@ export function retypedValues({ model }: Structure, { graph }: Model): ReadmeFac
 }
 
 /** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */
-export function nameHeadSize(model: Model, structure: Structure, headSize: number | null): void {
+export function nameHeadSize(
+  model: Model,
+  structure: Structure,
+  removal: Pick<Removal, 'names'>,
+  headSize: number | null,
+): void {
   if (headSize === null) return;
-  const caches = new Set(
-    structure.blocks.flatMap((block) =>
-      block.states.filter((state) => state.kind === 'kv').map((state) => state.input),
-    ),
-  );
+  const caches = writtenCaches(structure, removal);
   model.graph.inputs = model.graph.inputs.map((input): ValueInfo => {
     const { dims } = input;
     if (!caches.has(input.name) || dims?.length !== 4 || typeof dims[3] === 'number') return input;
     return { ...input, dims: [...dims.slice(0, 3), headSize] };
   });
+}
+
+/** Key-value cache inputs by the names that they have after the removal. */
+function writtenCaches({ blocks }: Structure, { names }: Pick<Removal, 'names'>): Set<string> {
+  const inputs = blocks.flatMap(({ states }) =>
+    states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
+  );
+  return new Set(inputs.map((name) => names.get(name) ?? name));
 }

@@ -118,7 +118,7 @@ export async function exportManifest(
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
   for (const { path, model } of models) {
-    if (kind === 'transformers.js') nameHeadSize(model, structure, opened.config.headSize);
+    if (kind === 'transformers.js') nameHeadSize(model, structure, removal, opened.config.headSize);
     const [graph, ...data] = await graphFiles(folder, path, model, kind, options.partBytes);
     graphs.push(graph, ...data);
     parts[splitPath(path).name] = data.length;
@@ -134,7 +134,7 @@ export async function exportManifest(
       ? {
           precision: {
             dtype,
-            caches: cacheType(structure, models[0]!.model),
+            caches: cacheType(structure, removal, models[0]!.model),
             ...precisions([...models, ...opened.components].map(({ path }) => path)),
           },
         }
