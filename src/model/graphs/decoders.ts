@@ -16,7 +16,7 @@ import { joinEmbedding, makesEmbeddings } from './joined.ts';
 import { mergePair, withDeclaredPast, withoutDeclaredPast } from './pair.ts';
 
 /** A graph file with the decoder in it: a removal edits it. */
-export interface DecoderFile {
+interface DecoderFile {
   /** Path within the folder. */
   path: string;
   model: Model;
@@ -27,7 +27,7 @@ export interface DecoderFile {
 }
 
 /** The graph that runs the model from token ids to logits. */
-export interface WholeGraph {
+interface WholeGraph {
   model: Model;
   /** The file that holds it; null when it is put together from several. */
   path: string | null;

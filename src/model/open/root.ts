@@ -7,7 +7,7 @@ import { interpretConfig, MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { modelName } from './modelName.ts';
 
 /** Files by which a folder is the root of a model. */
-export const CONFIG_FILES = ['config.json', 'genai_config.json'] as const;
+const CONFIG_FILES = ['config.json', 'genai_config.json'] as const;
 
 /** Files that describe how text becomes tokens; they are only right together. */
 const TEXT_FILES =

@@ -21,7 +21,7 @@ export interface GraphSizes {
   caches: ReadonlyMap<string, CacheSize>;
 }
 
-export interface CacheSize {
+interface CacheSize {
   kvHeads: number | null;
   headSize: number | null;
 }
