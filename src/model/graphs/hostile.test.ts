@@ -157,7 +157,7 @@ describe(`hostile folders of several graphs (seed ${SEED})`, () => {
         };
         await judge(() => useFolder(files), [recipe]);
       }),
-      cases(1000),
+      cases(400),
     );
   });
 });

@@ -13,14 +13,14 @@ export function requireCachesByLayer(flow: Flow): void {
   const paired = new Set(
     [...flow.states.values()].flat().flatMap(({ input, output }) => [input, output]),
   );
-  const found = flow.graph.inputs.filter(
-    (input) =>
-      flow.inputs.has(input.name) &&
-      !paired.has(input.name) &&
-      (input.dims?.length ?? 0) >= 4 &&
-      flow.graph.outputs.some((output) => !paired.has(output.name) && follows(output, input)) &&
-      isDivided(flow, input.name),
+  const candidates = flow.graph.inputs.filter(
+    ({ name, dims }) => flow.inputs.has(name) && !paired.has(name) && (dims?.length ?? 0) >= 4,
   );
+  const divided = dividedInputs(flow, new Set(candidates.map(({ name }) => name)));
+  const given = new Set(
+    flow.graph.outputs.filter(({ name }) => !paired.has(name)).map((output) => formOf(output)),
+  );
+  const found = candidates.filter((input) => divided.has(input.name) && given.has(formOf(input)));
   const [first, ...more] = found;
   if (!first) return;
   const names = [first, ...more].slice(0, 4).map(({ name }) => name);
@@ -31,24 +31,29 @@ export function requireCachesByLayer(flow: Flow): void {
   );
 }
 
-/** True when an output has the form of an input with another length of the sequence. */
-function follows(output: ValueInfo, input: ValueInfo): boolean {
-  const [a, b] = [output.dims, input.dims];
-  if (!a || !b || a.length !== b.length || output.type !== input.type) return false;
-  return b.every((dim, k) => (typeof dim === 'number' ? a[k] === dim : typeof a[k] !== 'number'));
+/** Element type and numbers among the dims: a cache and its next value differ in symbols alone. */
+function formOf({ type, dims }: ValueInfo): string {
+  return [type, ...(dims ?? []).map((dim) => (typeof dim === 'number' ? dim : '?'))].join();
 }
 
-/** True when two or more parts, chosen by constants, are all that is read of an input. */
-function isDivided({ nodes, deps, constants }: Flow, input: string): boolean {
-  let parts = 0;
+/** The inputs of which two or more parts, chosen by constants, are all that is read. */
+function dividedInputs(
+  { nodes, deps, constants }: Flow,
+  inputs: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const parts = new Map<string, number>();
+  const whole = new Set<string>();
   for (const [p, node] of nodes.entries()) {
-    if (SIZES.has(node.op) || !deps[p]!.includes(input)) continue;
-    const selects =
-      SELECTING_OPS.has(node.op) &&
-      node.inputs[0] === input &&
-      node.inputs.slice(1).every((x) => x === '' || constants.has(x));
-    if (!selects) return false;
-    parts += node.outputs.length;
+    if (SIZES.has(node.op)) continue;
+    for (const x of new Set(deps[p]!)) {
+      if (!inputs.has(x)) continue;
+      const selects =
+        SELECTING_OPS.has(node.op) &&
+        node.inputs[0] === x &&
+        node.inputs.slice(1).every((y) => y === '' || constants.has(y));
+      if (selects) parts.set(x, (parts.get(x) ?? 0) + node.outputs.length);
+      else whole.add(x);
+    }
   }
-  return parts > 1;
+  return new Set([...parts].flatMap(([x, n]) => (n > 1 && !whole.has(x) ? [x] : [])));
 }
