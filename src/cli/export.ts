@@ -135,6 +135,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
         out,
         files,
         leftOut: manifest.leftOut,
+        remarks: manifest.remarks,
         summary,
         verification,
       });
@@ -148,6 +149,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       for (const check of verification.checks)
         process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
     }
+    for (const remark of manifest.remarks) note(remark);
     if (manifest.leftOut.length > 0)
       note(`Left out, as parts of no pruned graph: ${manifest.leftOut.join(', ')}.`);
     if (verification.status !== 'failed') return 0;

@@ -174,6 +174,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     seconds: (performance.now() - started) / 1000,
     loading: manifest.loading,
     leftOut: manifest.leftOut,
+    remarks: manifest.remarks,
     blob: saved.blob,
     verification,
   };

@@ -68,3 +68,12 @@ function writtenCaches({ blocks }: Structure, { names }: Pick<Removal, 'names'>)
   );
   return new Set(inputs.map((name) => names.get(name) ?? name));
 }
+
+/** Outputs of hidden states that are gone; numbers are those of the source. */
+export function hiddenRemarks({ hidden }: Pick<Removal, 'hidden'>): string[] {
+  if (hidden.gone.size === 0) return [];
+  return [
+    'Hidden states are given after each block that is left, numbered through. Outputs that are ' +
+      `gone: ${[...hidden.gone].join(', ')} (numbers of the source).`,
+  ];
+}

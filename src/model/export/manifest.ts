@@ -24,6 +24,7 @@ import {
 import {
   architectureOf,
   cacheType,
+  hiddenRemarks,
   leftOutGraphs,
   nameHeadSize,
   precisions,
@@ -60,6 +61,8 @@ export interface Manifest {
   loading: UsedGraphs;
   /** Files of the source that the export does not have: other graphs and their weights. */
   leftOut: string[];
+  /** What else changed, as sentences: outputs that are gone, what a config cannot say. */
+  remarks: string[];
   provenance: Provenance;
 }
 
@@ -127,7 +130,7 @@ export async function exportManifest(
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
-  const { files: configs, remarks } = await configFiles(opened, removal, {
+  const { files: configs, remarks: ofConfigs } = await configFiles(opened, removal, {
     kind,
     parts,
     ...(dtype
@@ -153,6 +156,7 @@ export async function exportManifest(
     ]),
     new Set(along),
   );
+  const remarks = [...hiddenRemarks(removal), ...ofConfigs];
   const provenance = await provenanceOf(opened, removal, steps, options);
   const [{ copies }, ...moreFiles] = opened.decoders;
   const first = copies[0]!;
@@ -175,7 +179,7 @@ export async function exportManifest(
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
     genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
-    configRemarks: remarks,
+    remarks,
     retyped: retypedValues(structure, models[0]!.model),
   });
   const files = [
@@ -185,7 +189,7 @@ export async function exportManifest(
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: written, loading, leftOut, provenance };
+  return { files, graph: written, loading, leftOut, remarks, provenance };
 }
 
 /** A decoder file of an export. */
