@@ -7,7 +7,7 @@ import type { OpenedModel } from '../../model/open/open.ts';
 import { isRange } from '../../onnx/graph.ts';
 import { Decoder } from '../decode/decoder.ts';
 import { generateGreedily } from '../decode/greedy.ts';
-import type { GraphRunner } from '../decode/likelihood.ts';
+import { GraphRunner } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { sourceWords } from '../pass/notFinite.ts';
@@ -101,6 +101,24 @@ export function sizeObstacle(
   return needed > most
     ? `${size}; loading them takes ${formatBytes(needed)}, but the budget is ${formatBytes(most)}`
     : null;
+}
+
+/**
+ * Loads each decoder file by itself where the model is run as a graph put together from several,
+ * which no loader sees. Errors as `GraphRunner.open`.
+ */
+export async function loadEachFile(
+  opened: OpenedModel,
+  engine: Engine,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (opened.whole.path !== null) return;
+  for (const { path, model, copies } of opened.decoders) {
+    const merged = copies.length > 1 ? opened.whole.merged : null;
+    const alone = { ...opened, structure: copies[0]!, whole: { path, model, merged } };
+    const runner = await GraphRunner.open(alone, engine, { signal, standInEmbeddings: true });
+    await runner.dispose();
+  }
 }
 
 /** NLL of the window by the whole graph. */

@@ -27,6 +27,7 @@ import {
   compareInParts,
   compareLikelihood,
   type ExpectedNll,
+  loadEachFile,
   mayRunSource,
   sizeObstacle,
 } from './runs.ts';
@@ -250,6 +251,7 @@ async function runWhole(
     await check(
       'loads',
       async () => {
+        await loadEachFile(opened, engine, signal);
         runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
         return passed(`ONNX Runtime ${engine.version} opened the written files`);
       },
