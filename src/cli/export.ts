@@ -149,7 +149,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
         process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
     }
     if (manifest.leftOut.length > 0)
-      note(`Left out, as parts of no pruned graph: ${manifest.leftOut.join(', ')}.`);
+      note(`Left out, because the pruned model does not use them: ${manifest.leftOut.join(', ')}.`);
     if (verification.status !== 'failed') return 0;
     const first = verification.checks.find((check) => !check.ok);
     note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);

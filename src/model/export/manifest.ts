@@ -123,9 +123,10 @@ export async function exportManifest(
     graphs.push(graph, ...data);
     parts[splitPath(path).name] = data.length;
   }
-  const along = (await Promise.all(sources.map(filesAlong))).flat();
+  // Several precisions may take the same files along.
+  const along = new Set((await Promise.all(sources.map(filesAlong))).flat());
   for (const { path } of sources.flatMap(({ components }) => components))
-    parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
+    parts[splitPath(path).name] ??= [...along].filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
   const { files: configs, remarks } = await configFiles(opened, removal, {
     kind,
@@ -151,7 +152,7 @@ export async function exportManifest(
       ),
       root.top + readme,
     ]),
-    new Set(along),
+    along,
   );
   const provenance = await provenanceOf(opened, removal, steps, options);
   const [{ copies }, ...moreFiles] = opened.decoders;
@@ -289,7 +290,7 @@ async function configFiles(
     if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
     files.push(whole(withinTop(root, path), encode(pruned)));
   }
-  return { files, remarks };
+  return { files, remarks: [...new Set(remarks)] };
 }
 
 async function provenanceOf(

@@ -67,7 +67,7 @@ export function summarize(
     classes,
   );
   const all = sum(weights);
-  const components = componentSizes(folder, graphs) ?? [];
+  const components = componentSizes(folder, graphs);
   return {
     name: root.folder.name,
     family: config.family,
@@ -203,7 +203,10 @@ function fileBytes(folder: Folder, { decoders, components, whole }: ModelGraphs)
 }
 
 /** The graphs beside the decoder with the bytes of their files. */
-function componentSizes(folder: Folder, { components }: ModelGraphs): ModelSummary['components'] {
+function componentSizes(
+  folder: Folder,
+  { components }: ModelGraphs,
+): NonNullable<ModelSummary['components']> {
   return components.map((component) => ({
     ...component,
     bytes: folder.files.reduce(

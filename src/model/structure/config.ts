@@ -30,7 +30,12 @@ export interface ModelConfig {
 }
 
 /** Keys of the layer count in various model families. */
-const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'] as const;
+export const COUNT_KEYS: readonly string[] = [
+  'num_hidden_layers',
+  'n_layer',
+  'n_layers',
+  'num_layers',
+];
 
 /**
  * Reads both configs of a folder.

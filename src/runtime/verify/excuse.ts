@@ -83,7 +83,7 @@ export async function differsToo(
   }
 }
 
-/** True when an operator has no kernel here for the types that a step of the export gave it. */
+/** True when an operator has no kernel here for the types of its operands. */
 export function lacksKernel(failure: unknown): boolean {
   return failure instanceof EspalierError && NO_KERNEL.test(failure.detail);
 }

@@ -126,7 +126,7 @@ export async function compareSilenced(
   const limit = TOLERANCES[precision].logits;
   const detail =
     `logits of ${window.length} tokens differ by ${(worst / scale).toExponential(1)} of their ` +
-    `size from those of the source with these terms multiplied by zero (limit ${limit}; ` +
+    `size from those of the source with what was removed multiplied by zero (limit ${limit}; ` +
     `${precision})`;
   const inputs = written.loaded.io.tokens.filter(({ role }) => role === 'stand-in');
   const fed =

@@ -118,7 +118,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 7;
+  const total = 8;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {

@@ -2,11 +2,9 @@
 // own.
 
 import type { ValueInfo } from '../../../onnx/graph.ts';
-import type { Flow } from '../flow.ts';
+import { type Flow, SHAPE_OPS } from '../flow.ts';
+import { SELECTING_OPS } from './sideContent.ts';
 import { unsupported } from './unsupported.ts';
-
-const SELECTING_OPS: ReadonlySet<string> = new Set(['Gather', 'Slice', 'Split']);
-const SIZES: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 /** @throws EspalierError `unsupported-graph`, naming the tensor. */
 export function requireCachesByLayer(flow: Flow): void {
@@ -42,7 +40,7 @@ function follows(output: ValueInfo, input: ValueInfo): boolean {
 function isDivided({ nodes, deps, constants }: Flow, input: string): boolean {
   let parts = 0;
   for (const [p, node] of nodes.entries()) {
-    if (SIZES.has(node.op) || !deps[p]!.includes(input)) continue;
+    if (SHAPE_OPS.has(node.op) || !deps[p]!.includes(input)) continue;
     const selects =
       SELECTING_OPS.has(node.op) &&
       node.inputs[0] === input &&
