@@ -2,7 +2,7 @@
 // and small constants are read, weights only while they are written.
 
 import { EspalierError } from '../../errors.ts';
-import { rangesOf } from '../../onnx/bytes.ts';
+import { filesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
@@ -148,7 +148,7 @@ export async function exportManifest(
     new Set([
       ...root.configs,
       ...sources.flatMap(({ decoders }) =>
-        decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
+        decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
       ),
       root.top + readme,
     ]),
@@ -239,7 +239,7 @@ export async function filesAlong({
     for (const file of there) if (isDataOf(file, path)) along.add(file);
     // A graph that cannot be read is copied all the same; its data are known by their names then.
     const model = path.endsWith('.onnx') ? await readModel(folder, path).catch(() => null) : null;
-    for (const file of model ? weightFiles(model) : []) along.add(file);
+    for (const file of model ? filesOf(model) : []) along.add(file);
   }
   return [...along];
 }
@@ -316,12 +316,6 @@ async function provenanceOf(
     ...stepRecords(steps),
     versions: options.versions ?? {},
   };
-}
-
-/** Files that hold weights of the graph. */
-function weightFiles({ graph, dataFiles = [] }: Model): string[] {
-  const ranges = [...graph.initializers.values()].flatMap(({ data }) => rangesOf(data));
-  return [...dataFiles, ...ranges.map(({ file }) => file)];
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */

@@ -4,8 +4,8 @@
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import { encodeInPlace } from '../../model/export/inPlace.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { isRange, type Model } from '../../onnx/graph.ts';
-import type { ByteSource, Folder } from '../../onnx/source.ts';
+import { filesOf } from '../../onnx/bytes.ts';
+import { type ByteSource, openFile } from '../../onnx/source.ts';
 import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { READ_BYTES } from '../weights/readRanges.ts';
@@ -57,7 +57,7 @@ export async function loadGraph(
   if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
   const { folder, graphPath, whole } = opened;
   const directory = whole.path === null ? '' : graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
-  const paths = dataFiles(whole.model).filter((path) => path !== whole.path);
+  const paths = filesOf(whole.model).filter((path) => path !== whole.path);
   const files = [...(whole.path === null ? [] : [whole.path]), ...paths].map((path) => ({
     path,
     source: openFile(folder, path),
@@ -108,23 +108,6 @@ export async function loadGraph(
       engine.trim();
     },
   };
-}
-
-/** Files that the tensors of a graph lie in. */
-function dataFiles({ graph }: Model): string[] {
-  const files = new Set<string>();
-  for (const { data } of graph.initializers.values()) if (isRange(data)) files.add(data.file);
-  return [...files].sort();
-}
-
-function openFile(folder: Folder, path: string): ByteSource {
-  const source = folder.open(path);
-  if (source) return source;
-  throw new EspalierError(
-    'missing-file',
-    `The folder has no file ${path}.`,
-    'Add the file and open the folder again.',
-  );
 }
 
 async function readWhole(

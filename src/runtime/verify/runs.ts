@@ -4,7 +4,7 @@
 import { defaultBudget } from '../../memoryBudget.ts';
 import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { isRange } from '../../onnx/graph.ts';
+import { filesOf } from '../../onnx/bytes.ts';
 import { Decoder } from '../decode/decoder.ts';
 import { generateGreedily } from '../decode/greedy.ts';
 import type { GraphRunner } from '../decode/likelihood.ts';
@@ -60,9 +60,7 @@ export async function whyNoNumbers(
 
 /** Bytes of the graph file and of all files that its tensors lie in. */
 function graphBytes({ whole, folder }: OpenedModel): number {
-  const files = new Set(whole.path === null ? [] : [whole.path]);
-  for (const { data } of whole.model.graph.initializers.values())
-    if (isRange(data)) files.add(data.file);
+  const files = new Set([...(whole.path === null ? [] : [whole.path]), ...filesOf(whole.model)]);
   return [...files].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
 }
 
