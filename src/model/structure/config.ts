@@ -141,6 +141,18 @@ async function readJson(folder: Folder, path: string): Promise<JsonObject | null
   return read.value;
 }
 
+/**
+ * A JSON file of the folder; null where there is none that can be read, of which opening the model
+ * says what is wrong.
+ */
+export async function readConfigFile(folder: Folder, path: string): Promise<JsonObject | null> {
+  const size = folder.open(path)?.size ?? 0;
+  if (size === 0 || size > MAX_CONFIG_BYTES) return null;
+  const text = await readText(folder, path, MAX_CONFIG_BYTES);
+  const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  return read?.ok ? read.value : null;
+}
+
 function unreadable(
   path: string,
   { problem, detail }: Omit<JsonResult & { ok: false }, 'ok'>,

@@ -15,10 +15,10 @@ import { deviceObstacle } from './runnable.ts';
 export interface LoadOptions {
   signal?: AbortSignal | undefined;
   /**
-   * A graph that starts from embeddings is fed with numbers made from the ids: enough to compare
-   * runs with each other, meaningless as text.
+   * Embeddings, and inputs of unknown meaning, are fed with fixed arbitrary numbers: enough to
+   * compare runs with each other, meaningless as text.
    */
-  standInEmbeddings?: boolean;
+  standIns?: boolean;
   /** Find out whether ONNX Runtime would record runs of this graph. */
   graphCapture?: boolean;
   /** Bytes read so far, and all that will be read. */
@@ -52,7 +52,7 @@ export async function loadGraph(
   engine: Engine,
   options: LoadOptions = {},
 ): Promise<LoadedGraph> {
-  const io = graphIo(opened, options.standInEmbeddings ?? false);
+  const io = graphIo(opened, options.standIns ?? false);
   const reason = deviceObstacle(engine.kind, opened);
   if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
   const { folder, graphPath, whole } = opened;

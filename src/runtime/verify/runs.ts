@@ -47,7 +47,7 @@ export interface ExpectedNll {
  * `noNumbers` for the NLL that scoring found of a plan: undefined where that is finite, or the
  * source's is. @throws EspalierError as `ScoreSession.nllPerToken`
  */
-export async function whyNoNumbers(
+export async function noNumbersOf(
   session: ScoreSession,
   nll: Float32Array,
   window: readonly number[],

@@ -103,7 +103,7 @@ export async function compareSilenced(
   let expected: Logits;
   let runner: GraphRunner | null = null;
   try {
-    runner = await GraphRunner.open(silenced, engine, { signal, standInEmbeddings: true });
+    runner = await GraphRunner.open(silenced, engine, { signal, standIns: true });
     expected = await runner.logits(window);
   } catch (error) {
     if (isCancelled(error)) throw error;

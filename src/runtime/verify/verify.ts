@@ -250,7 +250,7 @@ async function runWhole(
     await check(
       'loads',
       async () => {
-        runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
+        runner = await GraphRunner.open(opened, engine, { signal, standIns: true });
         return passed(`ONNX Runtime ${engine.version} opened the written files`);
       },
       excuse(),
