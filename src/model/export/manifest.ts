@@ -2,7 +2,7 @@
 // and small constants are read, weights only while they are written.
 
 import { EspalierError } from '../../errors.ts';
-import { rangesOf } from '../../onnx/bytes.ts';
+import { filesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
@@ -126,9 +126,10 @@ export async function exportManifest(
     graphs.push(graph, ...data);
     parts[splitPath(path).name] = data.length;
   }
-  const along = (await Promise.all(sources.map(filesAlong))).flat();
+  // Several precisions may take the same files along.
+  const along = new Set((await Promise.all(sources.map(filesAlong))).flat());
   for (const { path } of sources.flatMap(({ components }) => components))
-    parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
+    parts[splitPath(path).name] ??= [...along].filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
   const { files: configs, remarks: ofConfigs } = await configFiles(opened, removal, {
     kind,
@@ -150,11 +151,11 @@ export async function exportManifest(
     new Set([
       ...root.configs,
       ...sources.flatMap(({ decoders }) =>
-        decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
+        decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
       ),
       root.top + readme,
     ]),
-    new Set(along),
+    along,
   );
   const remarks = [...hiddenRemarks(removal), ...ofConfigs];
   const provenance = await provenanceOf(opened, removal, steps, options);
@@ -242,7 +243,7 @@ export async function filesAlong({
     for (const file of there) if (isDataOf(file, path)) along.add(file);
     // A graph that cannot be read is copied all the same; its data are known by their names then.
     const model = path.endsWith('.onnx') ? await readModel(folder, path).catch(() => null) : null;
-    for (const file of model ? weightFiles(model) : []) along.add(file);
+    for (const file of model ? filesOf(model) : []) along.add(file);
   }
   return [...along];
 }
@@ -293,7 +294,7 @@ async function configFiles(
     if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
     files.push(whole(withinTop(root, path), encode(pruned)));
   }
-  return { files, remarks };
+  return { files, remarks: [...new Set(remarks)] };
 }
 
 async function provenanceOf(
@@ -319,12 +320,6 @@ async function provenanceOf(
     ...stepRecords(steps),
     versions: options.versions ?? {},
   };
-}
-
-/** Files that hold weights of the graph. */
-function weightFiles({ graph, dataFiles = [] }: Model): string[] {
-  const ranges = [...graph.initializers.values()].flatMap(({ data }) => rangesOf(data));
-  return [...dataFiles, ...ranges.map(({ file }) => file)];
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */

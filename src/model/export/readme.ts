@@ -23,7 +23,7 @@ export interface ReadmeFacts {
   graph: string;
   /** Paths of the other precisions that lost the same blocks. */
   others: readonly string[];
-  /** Graphs of the model that are those of the source. */
+  /** Graphs beside it: the decoder with a past, pruned too, and those that are as in the source. */
   components: readonly GraphComponent[];
   /** The class that config.json names, or null. */
   architecture: string | null;
@@ -90,8 +90,8 @@ function componentsSection({ graph, others, components, leftOut }: ReadmeFacts):
     ...(leftOut.length > 0
       ? [
           `Not in this folder: ${list(leftOut.map(code))}, ` +
-            `${leftOut.length > 1 ? 'graphs' : 'a graph'} of the source that still ` +
-            `${leftOut.length > 1 ? 'have' : 'has'} every block.`,
+            `${leftOut.length > 1 ? 'graphs' : 'a graph'} of the source that ` +
+            `${leftOut.length > 1 ? 'were' : 'was'} not pruned.`,
         ]
       : []),
   ];

@@ -6,7 +6,8 @@ import type { Folder, FolderFile } from '../../onnx/source.ts';
 import { DTYPE_SUFFIX } from '../export/names.ts';
 import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
-import { plainPath, readGenai } from './genai.ts';
+import { readConfigFile } from '../structure/config.ts';
+import { plainPath } from './genai.ts';
 
 /** Names of decoder graphs without their precision, best first (transformers.js, optimum). */
 const DECODERS: readonly string[] = [
@@ -88,7 +89,7 @@ async function namedByGenai(
   directory: string,
   beside: readonly NamedGraph[],
 ): Promise<GraphChoice | null> {
-  const model = object((await readGenai(folder, `${directory}genai_config.json`))?.model);
+  const model = object((await readConfigFile(folder, `${directory}genai_config.json`))?.model);
   const at = (name: unknown): NamedGraph | undefined =>
     typeof name === 'string'
       ? beside.find(({ path }) => path === `${directory}${plainPath(name)}`)

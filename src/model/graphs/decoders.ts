@@ -197,7 +197,8 @@ async function findEmbedding(
   }
   // Another precision of the named one, before a graph of another name.
   const same = fitting.find(({ path }) => first !== undefined && isOtherPrecision(path, first));
-  const [only] = fitting;
-  if (same ?? (fitting.length === 1 && only)) return same ?? only ?? null;
+  const found = same ?? (fitting.length === 1 ? fitting[0] : undefined);
+  if (found) return found;
+  // Joining it says what does not fit.
   return first === undefined ? null : { path: first, model: await readModel(folder, first) };
 }

@@ -1,23 +1,11 @@
 // The files that genai_config.json names, and decoders of several stages.
 
-import { isJsonObject, type JsonObject, readJsonObject } from '../../json.ts';
-import { type Folder, readText } from '../../onnx/source.ts';
-import { MAX_CONFIG_BYTES } from '../structure/config.ts';
+import { isJsonObject, type JsonObject } from '../../json.ts';
+import type { Folder } from '../../onnx/source.ts';
+import { readConfigFile } from '../structure/config.ts';
 
 /** Deepest nesting of a config that is searched. */
 const MAX_DEPTH = 8;
-
-/**
- * The parsed genai_config.json of this path, or null where there is none that can be read: opening
- * the model says what is wrong with one.
- */
-export async function readGenai(folder: Folder, path: string): Promise<JsonObject | null> {
-  const size = folder.open(path)?.size ?? 0;
-  if (size === 0 || size > MAX_CONFIG_BYTES) return null;
-  const text = await readText(folder, path, MAX_CONFIG_BYTES);
-  const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
-  return read?.ok ? read.value : null;
-}
 
 /**
  * Paths of the files that genai_config.json names, whether they are there or not.
@@ -37,7 +25,7 @@ export async function namedFiles(folder: Folder, configs: readonly string[]): Pr
   };
   for (const path of configs)
     if (path.endsWith('genai_config.json'))
-      visit(await readGenai(folder, path), path.slice(0, -'genai_config.json'.length), 0);
+      visit(await readConfigFile(folder, path), path.slice(0, -'genai_config.json'.length), 0);
   return found;
 }
 

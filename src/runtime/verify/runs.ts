@@ -4,7 +4,7 @@
 import { defaultBudget } from '../../memoryBudget.ts';
 import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { isRange } from '../../onnx/graph.ts';
+import { filesOf } from '../../onnx/bytes.ts';
 import { Decoder } from '../decode/decoder.ts';
 import { generateGreedily } from '../decode/greedy.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
@@ -47,7 +47,7 @@ export interface ExpectedNll {
  * `noNumbers` for the NLL that scoring found of a plan: undefined where that is finite, or the
  * source's is. @throws EspalierError as `ScoreSession.nllPerToken`
  */
-export async function whyNoNumbers(
+export async function noNumbersOf(
   session: ScoreSession,
   nll: Float32Array,
   window: readonly number[],
@@ -60,9 +60,7 @@ export async function whyNoNumbers(
 
 /** Bytes of the graph file and of all files that its tensors lie in. */
 function graphBytes({ whole, folder }: OpenedModel): number {
-  const files = new Set(whole.path === null ? [] : [whole.path]);
-  for (const { data } of whole.model.graph.initializers.values())
-    if (isRange(data)) files.add(data.file);
+  const files = new Set([...(whole.path === null ? [] : [whole.path]), ...filesOf(whole.model)]);
   return [...files].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
 }
 
@@ -116,7 +114,7 @@ export async function loadEachFile(
   for (const { path, model, copies } of opened.decoders) {
     const merged = copies.length > 1 ? opened.whole.merged : null;
     const alone = { ...opened, structure: copies[0]!, whole: { path, model, merged } };
-    const runner = await GraphRunner.open(alone, engine, { signal, standInEmbeddings: true });
+    const runner = await GraphRunner.open(alone, engine, { signal, standIns: true });
     await runner.dispose();
   }
 }

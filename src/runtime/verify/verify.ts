@@ -119,7 +119,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 7;
+  const total = 8;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
@@ -252,7 +252,7 @@ async function runWhole(
       'loads',
       async () => {
         await loadEachFile(opened, engine, signal);
-        runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
+        runner = await GraphRunner.open(opened, engine, { signal, standIns: true });
         return passed(`ONNX Runtime ${engine.version} opened the written files`);
       },
       excuse(),

@@ -118,7 +118,7 @@ export function ExportForm({ named, setName }: Props) {
       )}
       {components.length > 0 && (
         <p className={kit.note} data-testid="export-components">
-          {componentsStay(listed(components.map((graph) => graph.path)))}
+          {componentsStay(listed(components.map((graph) => graph.path)), components.length)}
         </p>
       )}
       {sublayerUnits(removed).length > 0 && (

@@ -2,25 +2,25 @@
 // own.
 
 import type { ValueInfo } from '../../../onnx/graph.ts';
-import type { Flow } from '../flow.ts';
+import { type Flow, SHAPE_OPS } from '../flow.ts';
+import { SELECTING_OPS } from './sideContent.ts';
 import { unsupported } from './unsupported.ts';
-
-const SELECTING_OPS: ReadonlySet<string> = new Set(['Gather', 'Slice', 'Split']);
-const SIZES: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 /** @throws EspalierError `unsupported-graph`, naming the tensor. */
 export function requireCachesByLayer(flow: Flow): void {
   const paired = new Set(
     [...flow.states.values()].flat().flatMap(({ input, output }) => [input, output]),
   );
+  const forms = new Set(flow.graph.outputs.filter(({ name }) => !paired.has(name)).map(formOf));
   const candidates = flow.graph.inputs.filter(
-    ({ name, dims }) => flow.inputs.has(name) && !paired.has(name) && (dims?.length ?? 0) >= 4,
+    (input) =>
+      flow.inputs.has(input.name) &&
+      !paired.has(input.name) &&
+      (input.dims?.length ?? 0) >= 4 &&
+      forms.has(formOf(input)),
   );
-  const divided = dividedInputs(flow, new Set(candidates.map(({ name }) => name)));
-  const given = new Set(
-    flow.graph.outputs.filter(({ name }) => !paired.has(name)).map((output) => formOf(output)),
-  );
-  const found = candidates.filter((input) => divided.has(input.name) && given.has(formOf(input)));
+  const parts = partsRead(flow, new Set(candidates.map(({ name }) => name)));
+  const found = candidates.filter(({ name }) => (parts.get(name) ?? 0) > 1);
   const [first, ...more] = found;
   if (!first) return;
   const names = [first, ...more].slice(0, 4).map(({ name }) => name);
@@ -31,29 +31,32 @@ export function requireCachesByLayer(flow: Flow): void {
   );
 }
 
-/** Element type and numbers among the dims: a cache and its next value differ in symbols alone. */
+/** Equal for values of one type and shape but for the lengths that are open in both. */
 function formOf({ type, dims }: ValueInfo): string {
-  return [type, ...(dims ?? []).map((dim) => (typeof dim === 'number' ? dim : '?'))].join();
+  return `${type} ${dims?.map((dim) => (typeof dim === 'number' ? dim : '*')).join(' ') ?? ''}`;
 }
 
-/** The inputs of which two or more parts, chosen by constants, are all that is read. */
-function dividedInputs(
+/**
+ * How many parts, chosen by constants, are read of each input; negative for inputs of which
+ * anything but parts and sizes is read.
+ */
+function partsRead(
   { nodes, deps, constants }: Flow,
   inputs: ReadonlySet<string>,
-): ReadonlySet<string> {
+): Map<string, number> {
   const parts = new Map<string, number>();
-  const whole = new Set<string>();
   for (const [p, node] of nodes.entries()) {
-    if (SIZES.has(node.op)) continue;
-    for (const x of new Set(deps[p]!)) {
-      if (!inputs.has(x)) continue;
-      const selects =
-        SELECTING_OPS.has(node.op) &&
-        node.inputs[0] === x &&
-        node.inputs.slice(1).every((y) => y === '' || constants.has(y));
-      if (selects) parts.set(x, (parts.get(x) ?? 0) + node.outputs.length);
-      else whole.add(x);
-    }
+    if (SHAPE_OPS.has(node.op)) continue;
+    const selects =
+      SELECTING_OPS.has(node.op) && node.inputs.slice(1).every((x) => x === '' || constants.has(x));
+    for (const x of deps[p]!)
+      if (inputs.has(x))
+        parts.set(
+          x,
+          selects && node.inputs[0] === x
+            ? (parts.get(x) ?? 0) + node.outputs.length
+            : Number.NEGATIVE_INFINITY,
+        );
   }
-  return new Set([...parts].flatMap(([x, n]) => (n > 1 && !whole.has(x) ? [x] : [])));
+  return parts;
 }
