@@ -7,7 +7,7 @@ import { DTYPE_SUFFIX } from '../export/names.ts';
 import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
 import { readConfigFile } from '../structure/config.ts';
-import { plainPath } from './genai.ts';
+import { pipelineStages, plainPath } from './genai.ts';
 
 /** Names of decoder graphs without their precision, best first (transformers.js, optimum). */
 const DECODERS: readonly string[] = [
@@ -89,12 +89,15 @@ async function namedByGenai(
   directory: string,
   beside: readonly NamedGraph[],
 ): Promise<GraphChoice | null> {
-  const model = object((await readConfigFile(folder, `${directory}genai_config.json`))?.model);
+  const genai = await readConfigFile(folder, `${directory}genai_config.json`);
+  const model = object(genai?.model);
   const at = (name: unknown): NamedGraph | undefined =>
     typeof name === 'string'
       ? beside.find(({ path }) => path === `${directory}${plainPath(name)}`)
       : undefined;
-  const decoder = at(object(model?.decoder)?.filename);
+  // The stages of a pipeline are one model; opening it says that they are.
+  const stages = pipelineStages(genai).flatMap(({ file }) => at(file) ?? []);
+  const decoder = at(object(model?.decoder)?.filename) ?? stages[0];
   if (!model || !decoder) return null;
   const components: GraphComponent[] = [];
   for (const [section, role] of Object.entries(SECTIONS)) {

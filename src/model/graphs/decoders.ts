@@ -67,7 +67,10 @@ export async function readGraphs(
     throw new EspalierError(
       'unsupported-graph',
       `genai_config.json divides the decoder into a pipeline of ${stages.length} graphs ` +
-        `(${stages.slice(0, 6).join(', ')}), which run one after the other.`,
+        `(${stages
+          .slice(0, 6)
+          .map(({ name }) => name)
+          .join(', ')}), which run one after the other.`,
       'Build the model with its decoder in one graph (without a pipeline) to prune it here.',
     );
   const names = graphNames(genai);

@@ -34,10 +34,22 @@ export function plainPath(name: string): string {
   return name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
 }
 
-/** Names of the stages of a decoder that genai_config.json divides into a pipeline; else empty. */
-export function pipelineStages(genai: JsonObject | null): string[] {
+/** A graph of a decoder that is divided into a pipeline. */
+interface Stage {
+  name: string;
+  /** As the config has it; empty where it names none. */
+  file: string;
+}
+
+/** The stages of a decoder that genai_config.json divides into a pipeline; else none. */
+export function pipelineStages(genai: JsonObject | null): Stage[] {
   const model = isJsonObject(genai?.model) ? genai.model : null;
   const decoder = isJsonObject(model?.decoder) ? model.decoder : null;
   const stages = Array.isArray(decoder?.pipeline) ? decoder.pipeline : [];
-  return stages.flatMap((stage) => (isJsonObject(stage) ? Object.keys(stage) : []));
+  return stages.flatMap((stage) =>
+    Object.entries(isJsonObject(stage) ? stage : {}).map(([name, settings]) => {
+      const file = isJsonObject(settings) ? settings.filename : '';
+      return { name, file: typeof file === 'string' ? file : '' };
+    }),
+  );
 }
