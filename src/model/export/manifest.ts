@@ -118,16 +118,20 @@ export async function exportManifest(
   const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
   const kind = loaderOf((path) => root.folder.open(path) !== null);
   const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
+  // Several precisions may take the same files along.
+  const along = new Set((await Promise.all(sources.map(filesAlong))).flat());
+  const taken = new Set([...along].map((path) => withinTop(root, path)));
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
   for (const { path, model } of models) {
     if (kind === 'transformers.js') nameHeadSize(model, structure, removal, opened.config.headSize);
-    const [graph, ...data] = await graphFiles(folder, path, model, kind, options.partBytes);
+    const [graph, ...data] = await graphFiles(folder, path, model, {
+      nameOf: freeDataName(path, kind, taken),
+      partBytes: options.partBytes,
+    });
     graphs.push(graph, ...data);
     parts[splitPath(path).name] = data.length;
   }
-  // Several precisions may take the same files along.
-  const along = new Set((await Promise.all(sources.map(filesAlong))).flat());
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= [...along].filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
@@ -151,7 +155,10 @@ export async function exportManifest(
     new Set([
       ...root.configs,
       ...sources.flatMap(({ decoders }) =>
-        decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
+        decoders.flatMap(({ path, model }) => [
+          path,
+          ...filesOf(model).filter((file) => !along.has(file)),
+        ]),
       ),
       root.top + readme,
     ]),
@@ -231,9 +238,11 @@ export function exportedFiles(
 export async function filesAlong({
   folder,
   root,
+  decoders,
   components,
-}: Pick<ExportSource, 'folder' | 'root' | 'components'>): Promise<string[]> {
-  const there = new Set(folder.files.map(({ path }) => path));
+}: Pick<ExportSource, 'folder' | 'root' | 'decoders' | 'components'>): Promise<string[]> {
+  const written = new Set(decoders.map(({ path }) => path));
+  const there = new Set(folder.files.map(({ path }) => path).filter((path) => !written.has(path)));
   const graphs = new Set([
     ...components.map(({ path }) => path),
     ...(await namedFiles(folder, root.configs)).filter((path) => there.has(path)),
@@ -248,16 +257,30 @@ export async function filesAlong({
   return [...along];
 }
 
+/** Names of the data files of a graph that none of the files `taken` has: graphs may share data. */
+function freeDataName(
+  graphPath: string,
+  kind: Loader,
+  taken: ReadonlySet<string>,
+): (k: number) => string {
+  const { directory, name } = splitPath(graphPath);
+  const nameOf = dataFileName(name, kind === 'genai');
+  let skipped = 0;
+  return (k) => {
+    while (taken.has(directory + nameOf(k + skipped))) skipped += 1;
+    return nameOf(k + skipped);
+  };
+}
+
 /** The graph file, and the data files of its weights. */
 async function graphFiles(
   folder: Folder,
   graphPath: string,
   model: Model,
-  kind: Loader,
-  partBytes: number | undefined,
+  { nameOf, partBytes }: { nameOf: (k: number) => string; partBytes: number | undefined },
 ): Promise<[ManifestFile, ...ManifestFile[]]> {
-  const { directory, name } = splitPath(graphPath);
-  const layout = layOut(model.graph, dataFileName(name, kind === 'genai'), partBytes);
+  const { directory } = splitPath(graphPath);
+  const layout = layOut(model.graph, nameOf, partBytes);
   const inner = await readInner(model, folder);
   const graph = encodeModel(model, (tensor, range, owner) => {
     const bytes = inner.get(tensor);
