@@ -1,7 +1,9 @@
 // How long an export will take, before it starts: from the last one where there was one.
 
 import { derive } from '../memo.ts';
+import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
+import { bytesAlong, writtenAlong } from './along.ts';
 import { exportSize } from './selectors.ts';
 
 export interface ExportEstimate {
@@ -17,10 +19,16 @@ const BASE_SECONDS = 3;
 const BYTES_PER_SECOND = [4e6, 16e6] as const;
 
 export const exportEstimate = derive(
-  (state: StudioState) => [exportSize(state), state.export.measured],
-  (size, measured): ExportEstimate => {
-    if (!size) return { bytes: null, seconds: null };
-    const { bytes } = size;
+  (state: StudioState) => [
+    exportSize(state),
+    state.export.measured,
+    modelOf(state),
+    state.plan.present.removed,
+    writtenAlong(state),
+  ],
+  (size, measured, model, removed, along): ExportEstimate => {
+    if (!size || !model) return { bytes: null, seconds: null };
+    const bytes = size.bytes + bytesAlong(model.summary, removed, along);
     const range = (slow: number, fast: number): ExportEstimate => ({
       bytes,
       seconds: [BASE_SECONDS / 2 + bytes / fast, BASE_SECONDS + bytes / slow],

@@ -1,6 +1,6 @@
 // The form of an export: what it writes, its name, where to, in which precision, how long it takes.
 
-import { isOtherPrecision } from '../../model/open/otherPrecision.ts';
+import { otherPrecisions, writtenAlong } from '../../state/export/along.ts';
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
 import { siblings } from '../../state/open/models.ts';
@@ -41,11 +41,11 @@ export function ExportForm({ named, setName }: Props) {
   const clean = name.trim();
   const wrong = whyNotName(clean);
   const { bytes, seconds } = useStudio(exportEstimate);
-  const allGraphs = useStudio((state) => state.export.allGraphs);
+  const precisions = useStudio(otherPrecisions);
+  const along = useStudio(writtenAlong);
   const others = siblings(model.graphs, model.summary.graph);
-  const precisions = others.filter(({ path }) => isOtherPrecision(path, model.summary.graph));
-  const all = allGraphs && dtype === null && precisions.length > 0;
-  const { components = [] } = model.summary;
+  const all = along.length > 0;
+  const components = [model.summary, ...along].flatMap((graph) => graph.components ?? []);
   return (
     <form
       className={kit.stack}
@@ -118,7 +118,7 @@ export function ExportForm({ named, setName }: Props) {
       )}
       {components.length > 0 && (
         <p className={kit.note} data-testid="export-components">
-          {componentsStay(listed(components.map((graph) => graph.path)))}
+          {componentsStay(listed([...new Set(components.map((graph) => graph.path))]))}
         </p>
       )}
       {sublayerUnits(removed).length > 0 && (
