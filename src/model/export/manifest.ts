@@ -117,13 +117,18 @@ export async function exportManifest(
   const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
+  const along = (await Promise.all(sources.map(filesAlong))).flat();
+  const taken = new Set(along.map((path) => withinTop(root, path)));
   for (const { path, model } of models) {
     if (kind === 'transformers.js') nameHeadSize(model, structure, removal, opened.config.headSize);
-    const [graph, ...data] = await graphFiles(folder, path, model, kind, options.partBytes);
-    graphs.push(graph, ...data);
-    parts[splitPath(path).name] = data.length;
+    const { files, dataFiles } = await graphFiles(folder, path, model, {
+      kind,
+      taken,
+      partBytes: options.partBytes,
+    });
+    graphs.push(...files);
+    parts[splitPath(path).name] = dataFiles;
   }
-  const along = (await Promise.all(sources.map(filesAlong))).flat();
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
@@ -147,7 +152,11 @@ export async function exportManifest(
     new Set([
       ...root.configs,
       ...sources.flatMap(({ decoders }) =>
-        decoders.flatMap(({ path, model }) => [path, ...weightFiles(model)]),
+        decoders.flatMap(({ path, model }) => [
+          path,
+          // Another graph of the model may keep its weights in the same file.
+          ...weightFiles(model).filter((file) => !along.includes(file)),
+        ]),
       ),
       root.top + readme,
     ]),
@@ -243,29 +252,35 @@ export async function filesAlong({
   return [...along];
 }
 
-/** The graph file, and the data files of its weights. */
+/**
+ * The graph file and the data files of its weights, none under a name that is `taken`.
+ * @returns with the number of names up to the last data file, as loaders count them
+ */
 async function graphFiles(
   folder: Folder,
   graphPath: string,
   model: Model,
-  kind: Loader,
-  partBytes: number | undefined,
-): Promise<[ManifestFile, ...ManifestFile[]]> {
+  options: { kind: Loader; taken: ReadonlySet<string>; partBytes: number | undefined },
+): Promise<{ files: ManifestFile[]; dataFiles: number }> {
   const { directory, name } = splitPath(graphPath);
-  const layout = layOut(model.graph, dataFileName(name, kind === 'genai'), partBytes);
+  const nameOf = dataFileName(name, options.kind === 'genai');
+  let dataFiles = 0;
+  const free = (): string => {
+    while (options.taken.has(directory + nameOf(dataFiles))) dataFiles++;
+    return nameOf(dataFiles++);
+  };
+  const layout = layOut(model.graph, free, options.partBytes);
   const inner = await readInner(model, folder);
   const graph = encodeModel(model, (tensor, range, owner) => {
     const bytes = inner.get(tensor);
     return owner === 'initializer' && !bytes ? layout.place(range) : (bytes ?? fail(tensor.name));
   });
-  return [
-    whole(graphPath, graph),
-    ...layout.files.map((file) => ({
-      path: `${directory}${file.name}`,
-      size: file.size,
-      parts: file.parts,
-    })),
-  ];
+  const data = layout.files.map((file) => ({
+    path: `${directory}${file.name}`,
+    size: file.size,
+    parts: file.parts,
+  }));
+  return { files: [whole(graphPath, graph), ...data], dataFiles };
 }
 
 /**

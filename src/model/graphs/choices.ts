@@ -6,7 +6,7 @@ import type { Folder, FolderFile } from '../../onnx/source.ts';
 import { DTYPE_SUFFIX } from '../export/names.ts';
 import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
-import { plainPath, readGenai } from './genai.ts';
+import { namedPath, readGenai } from './genai.ts';
 
 /** Names of decoder graphs without their precision, best first (transformers.js, optimum). */
 const DECODERS: readonly string[] = [
@@ -51,13 +51,26 @@ interface NamedGraph extends FolderFile {
  */
 export async function graphChoices(folder: Folder): Promise<GraphChoice[]> {
   const graphs = namedGraphs(folder);
+  const named = await namedByGenai(folder, graphs);
+  const homes = new Set(named.map(({ home }) => home));
+  const taken = new Set(
+    named.flatMap(({ choice: { path, components = [] } }) => [
+      path,
+      ...components.map((component) => component.path),
+    ]),
+  );
   const directories = [...new Set(graphs.map(({ directory }) => directory))];
-  const choices: GraphChoice[] = [];
-  for (const directory of directories) {
-    const beside = graphs.filter((graph) => graph.directory === directory);
-    const named = await namedByGenai(folder, directory, beside);
-    choices.push(...(named ? [named] : byName(folder, beside)));
-  }
+  const choices = [
+    ...named.map(({ choice: found }) => found),
+    ...directories
+      .filter((directory) => !homes.has(directory))
+      .flatMap((directory) =>
+        byName(
+          folder,
+          graphs.filter((graph) => graph.directory === directory),
+        ).filter(({ path }) => !taken.has(path)),
+      ),
+  ];
   return choices.sort((a, b) => a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
 }
 
@@ -82,26 +95,36 @@ function namedGraphs(folder: Folder): NamedGraph[] {
     });
 }
 
-/** The model that genai_config.json beside the graphs describes; null without one. */
+/** Most configs of onnxruntime-genai that are read for the graphs that they name. */
+const MAX_CONFIGS = 64;
+
+/** The models that the genai_config.json files of a folder describe, with the folders of these. */
 async function namedByGenai(
   folder: Folder,
-  directory: string,
-  beside: readonly NamedGraph[],
-): Promise<GraphChoice | null> {
-  const model = object((await readGenai(folder, `${directory}genai_config.json`))?.model);
-  const at = (name: unknown): NamedGraph | undefined =>
-    typeof name === 'string'
-      ? beside.find(({ path }) => path === `${directory}${plainPath(name)}`)
-      : undefined;
-  const decoder = at(object(model?.decoder)?.filename);
-  if (!model || !decoder) return null;
-  const components: GraphComponent[] = [];
-  for (const [section, role] of Object.entries(SECTIONS)) {
-    const graph = at(object(model[section])?.filename);
-    if (graph && graph !== decoder && !components.some(({ path }) => path === graph.path))
-      components.push({ role, path: graph.path });
+  graphs: readonly NamedGraph[],
+): Promise<{ home: string; choice: GraphChoice }[]> {
+  const configs = folder.files
+    .map(({ path }) => path)
+    .filter((path) => /^(?:[^.][^/]*\/)*genai_config\.json$/.test(path));
+  const found: { home: string; choice: GraphChoice }[] = [];
+  for (const config of configs.slice(0, MAX_CONFIGS)) {
+    const model = object((await readGenai(folder, config))?.model);
+    const at = (section: string): NamedGraph | undefined => {
+      const path = namedPath(config, object(model?.[section])?.filename);
+      return path === null ? undefined : graphs.find((graph) => graph.path === path);
+    };
+    const decoder = at('decoder');
+    if (!model || !decoder || found.some((other) => other.choice.path === decoder.path)) continue;
+    const components: GraphComponent[] = [];
+    for (const [section, role] of Object.entries(SECTIONS)) {
+      const graph = at(section);
+      if (graph && graph !== decoder && !components.some(({ path }) => path === graph.path))
+        components.push({ role, path: graph.path });
+    }
+    const home = config.slice(0, -'genai_config.json'.length);
+    found.push({ home, choice: choice(folder, decoder, components) });
   }
-  return choice(folder, decoder, components);
+  return found;
 }
 
 /** Models by the names that exporters give to graphs. */
