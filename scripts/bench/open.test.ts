@@ -25,6 +25,7 @@ describe('opening', () => {
     expect(rows[3]!.weightBytes).toBeGreaterThan(7.9e9);
     // Even counting the graph itself and the configs.
     for (const row of rows) expect(row.bytesRead / row.weightBytes).toBeLessThan(0.01);
-    expect(rows[1]!.bytesSent).toBe(rows[1]!.bytesRead);
+    // What is read twice comes over the wire once.
+    expect(rows[1]!.bytesSent).toBeLessThanOrEqual(rows[1]!.bytesRead);
   });
 });

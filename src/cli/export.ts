@@ -12,7 +12,7 @@ import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
-import { type ExpectedNll, whyNoNumbers } from '../runtime/verify/runs.ts';
+import { type ExpectedNll, noNumbersOf } from '../runtime/verify/runs.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
@@ -135,6 +135,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
         out,
         files,
         leftOut: manifest.leftOut,
+        remarks: manifest.remarks,
         summary,
         verification,
       });
@@ -148,8 +149,9 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       for (const check of verification.checks)
         process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
     }
+    for (const remark of manifest.remarks) note(remark);
     if (manifest.leftOut.length > 0)
-      note(`Left out, as parts of no pruned graph: ${manifest.leftOut.join(', ')}.`);
+      note(`Left out, because the pruned model does not use them: ${manifest.leftOut.join(', ')}.`);
     if (verification.status !== 'failed') return 0;
     const first = verification.checks.find((check) => !check.ok);
     note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
@@ -186,7 +188,7 @@ async function likelihood(
       routed = await openSession(opened, values);
       for (const text of routed.notes) note(text);
       const nll = await routed.session.nllPerToken(removed, window);
-      const noNumbers = await whyNoNumbers(routed.session, nll, window);
+      const noNumbers = await noNumbersOf(routed.session, nll, window);
       if (noNumbers) note(`There are no numbers to verify the export by: ${noNumbers}.`);
       await routed.session.dispose();
       return { nll, noNumbers, engine: routed.engine };

@@ -133,7 +133,7 @@ async function run(
           );
     const numberless = hasNumbers(found.baseline)
       ? []
-      : [await whyNoNumbers(session, windows, parameters.start)];
+      : [await whyNotCompared(session, windows, parameters.start)];
     const warnings = [...numberless, ...ofText];
     const report: SearchReport = {
       method,
@@ -203,7 +203,7 @@ function takeOf(
 }
 
 /** Plans of an order that needs no run are measured even so. */
-async function whyNoNumbers(
+async function whyNotCompared(
   session: ScoreSession,
   windows: number[][],
   start: readonly Unit[],

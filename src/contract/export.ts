@@ -45,6 +45,8 @@ export interface ExportResult {
   loading: UsedGraphs;
   /** Graphs and weights of the source folder that were left out. */
   leftOut: string[];
+  /** What else changed, as sentences: outputs that are gone, what a config cannot say. */
+  remarks: string[];
   blob: Blob | null;
   verification: Verification;
 }

@@ -1,6 +1,7 @@
 // Bytes wherever they are, in memory, in a file or derived: their identity, the files they come
 // from, and one way to read them.
 
+import type { Model } from './graph.ts';
 import {
   type ByteRange,
   type ByteSource,
@@ -37,6 +38,14 @@ function derivationKey({ transform, parameters, sources }: Derivation): string {
 export function rangesOf(data: Bytes): ByteRange[] {
   if (data instanceof Uint8Array) return [];
   return 'file' in data ? [data] : data.from.sources.flatMap(rangesOf);
+}
+
+/** The files that tensors of a model lie in, sorted; its graph file is one where it holds any. */
+export function filesOf({ graph, dataFiles = [] }: Pick<Model, 'graph' | 'dataFiles'>): string[] {
+  const files = new Set(dataFiles);
+  for (const { data } of graph.initializers.values())
+    for (const { file } of rangesOf(data)) files.add(file);
+  return [...files].sort();
 }
 
 /** Bytes that the sources take, in files and in memory. */

@@ -8,9 +8,9 @@ import { derivedNames, fixtureFolder } from './derived.ts';
 import { fixturePath, golden, wholeCorpus } from './fixtures.ts';
 
 describe('corpus', () => {
-  it('has 34 folders, each once, with goldens where the model is supported', () => {
+  it('has 35 folders, each once, with goldens where the model is supported', () => {
     const names = wholeCorpus().map((row) => row.folder);
-    expect(new Set(names).size).toBe(34);
+    expect(new Set(names).size).toBe(35);
     for (const row of wholeCorpus()) {
       expect(existsSync(`${fixturePath(row.folder)}/${row.file}`)).toBe(true);
       if (row.supported) expect(golden(row.folder).fixture).toBe(row.folder);

@@ -36,6 +36,10 @@ export function formatPpl(nll: number, decimalsOfPower = 1): string {
 export const formatOriginal = (nll: number): string =>
   Number.isFinite(nll) ? formatPpl(nll) : 'none';
 
+/** That of a plan beside an original of this NLL: without numbers of the original, it may have none. */
+export const formatPruned = (nll: number, original: number | undefined): string =>
+  original === undefined || Number.isFinite(original) ? formatPpl(nll) : formatOriginal(nll);
+
 /** A score of any criterion in four digits: 9,202, 833.8, 0.01661, 2.023 M. */
 export function formatScore(value: number): string {
   if (Number.isNaN(value)) return '–';

@@ -123,7 +123,7 @@ export type GraphUse = keyof typeof APPS;
 
 export const CHOOSER = {
   title: (name: string) => `Which graph of ${name}?`,
-  advice: 'Choose the one that your app loads. The export can prune the other precisions along.',
+  advice: 'Choose the one that your app loads. The export can prune the other precisions as well.',
   together: (files: readonly string[]) => `with ${listed(files)}`,
   models: (name: string) => `Which model of ${name}?`,
   severalModels: 'This folder holds several models. Each is opened by itself.',

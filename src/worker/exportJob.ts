@@ -19,7 +19,7 @@ import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
-import { whyNoNumbers } from '../runtime/verify/runs.ts';
+import { noNumbersOf } from '../runtime/verify/runs.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
 import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
@@ -102,9 +102,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal, onBlock))
     : null;
   const noNumbers =
-    routed && nll
-      ? await unlessNotHere(() => whyNoNumbers(routed.session, nll, ids, signal))
-      : null;
+    routed && nll ? await unlessNotHere(() => noNumbersOf(routed.session, nll, ids, signal)) : null;
   throwIfCancelled(signal);
 
   const writing = performance.now();
@@ -174,6 +172,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     seconds: (performance.now() - started) / 1000,
     loading: manifest.loading,
     leftOut: manifest.leftOut,
+    remarks: manifest.remarks,
     blob: saved.blob,
     verification,
   };

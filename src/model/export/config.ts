@@ -3,11 +3,8 @@
 
 import { EspalierError } from '../../errors.ts';
 import { mapOutsideStrings, readJsonObject } from '../../json.ts';
-import { MAX_CONFIG_BYTES } from '../structure/config.ts';
+import { COUNT_KEYS, MAX_CONFIG_BYTES } from '../structure/config.ts';
 import { type Json, type JsonObject, prunedPatterns } from './layerPatterns.ts';
-
-/** Keys under which configs keep the number of blocks. */
-const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'];
 
 /** Configs of the language model inside a larger one. Encoders beside it keep theirs. */
 const NESTED = ['text_config', 'language_config', 'llm_config', 'thinker_config', 'decoder'];

@@ -3,6 +3,7 @@
 import type { JsonObject } from '../../json.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import type { Removal } from '../structure/removal.ts';
+import { graphSizes } from '../structure/sizes.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { ReadmeFacts } from './readme.ts';
 import { sessionOf } from './usage.ts';
@@ -28,7 +29,7 @@ export function precisions(paths: readonly string[]): { components?: Record<stri
 /** The element type of the key-value caches that the graph takes. */
 export function cacheType(
   structure: Structure,
-  removal: Pick<Removal, 'names'>,
+  removal: Pick<Removal, 'names' | 'goneInputs'>,
   model: Model,
 ): 'float32' | 'float16' {
   const caches = writtenCaches(structure, removal);
@@ -45,26 +46,50 @@ export function retypedValues({ model }: Structure, { graph }: Model): ReadmeFac
   return after.has(DataType.float) ? 'caches' : 'all';
 }
 
-/** transformers.js takes a symbolic head size of a cache input for 0, so the number is written. */
+/**
+ * transformers.js takes a symbolic head size of a cache input for 0, so the number is written.
+ * @param headSize by the config, for caches of which the graph does not say it.
+ */
 export function nameHeadSize(
   model: Model,
   structure: Structure,
-  removal: Pick<Removal, 'names'>,
+  removal: Pick<Removal, 'names' | 'goneInputs'>,
   headSize: number | null,
 ): void {
-  if (headSize === null) return;
-  const caches = writtenCaches(structure, removal);
+  const { caches: sizes } = graphSizes(structure);
+  const found = new Map(
+    [...writtenCaches(structure, removal)].map(
+      ([name, source]) => [name, sizes.get(source)?.headSize ?? headSize] as const,
+    ),
+  );
   model.graph.inputs = model.graph.inputs.map((input): ValueInfo => {
     const { dims } = input;
-    if (!caches.has(input.name) || dims?.length !== 4 || typeof dims[3] === 'number') return input;
-    return { ...input, dims: [...dims.slice(0, 3), headSize] };
+    const size = found.get(input.name) ?? null;
+    if (size === null || dims?.length !== 4 || typeof dims[3] === 'number') return input;
+    return { ...input, dims: [...dims.slice(0, 3), size] };
   });
 }
 
-/** Key-value cache inputs by the names that they have after the removal. */
-function writtenCaches({ blocks }: Structure, { names }: Pick<Removal, 'names'>): Set<string> {
+/** Key-value cache inputs by the names that they have after the removal, with those before it. */
+function writtenCaches(
+  { blocks }: Structure,
+  { names, goneInputs }: Pick<Removal, 'names' | 'goneInputs'>,
+): Map<string, string> {
   const inputs = blocks.flatMap(({ states }) =>
     states.filter(({ kind }) => kind === 'kv').map(({ input }) => input),
   );
-  return new Set(inputs.map((name) => names.get(name) ?? name));
+  return new Map(
+    inputs
+      .filter((name) => !goneInputs.has(name))
+      .map((name) => [names.get(name) ?? name, name] as const),
+  );
+}
+
+/** Outputs of hidden states that are gone; numbers are those of the source. */
+export function hiddenRemarks({ hidden }: Pick<Removal, 'hidden'>): string[] {
+  if (hidden.gone.size === 0) return [];
+  return [
+    'Hidden states are given after each block that is left, numbered through. Outputs that are ' +
+      `gone: ${[...hidden.gone].join(', ')} (numbers of the source).`,
+  ];
 }

@@ -29,10 +29,6 @@ const TEXT = /\.(json|jsonl|txt|jinja|md|py|tiktoken|ya?ml)$/i;
 /** Documentation and tokenizers are far smaller; anything above this is taken for weights. */
 const COPY_LIMIT_BYTES = 64 * 2 ** 20;
 
-/** Version control, and what operating systems and download tools leave. */
-const HOUSEKEEPING =
-  /(^|\/)(\.git|\.cache|\.huggingface|\.gitattributes|\.DS_Store|Thumbs\.db|desktop\.ini)(\/|$)/i;
-
 /** Other graphs that are read at most; folders of all precisions have some ten. */
 const MAX_GRAPHS = 32;
 
@@ -61,8 +57,7 @@ export async function sortFiles(
   for (const file of folder.files) {
     const { path, size } = file;
     if (!path.startsWith(top) || variants.some((at) => path.startsWith(at))) continue;
-    if (replaced.has(path) || path === top + PROVENANCE_FILE || HOUSEKEEPING.test(path)) continue;
-    if (isClutter(path)) continue;
+    if (replaced.has(path) || path === top + PROVENANCE_FILE || isClutter(path)) continue;
     if (along.has(path)) {
       copied.push(file);
       continue;

@@ -1,7 +1,8 @@
 // Recognises a model by its graph, its file list and samples of its weights, which are never
 // read whole.
 
-import { isRange, type Model } from '../../onnx/graph.ts';
+import { filesOf } from '../../onnx/bytes.ts';
+import type { Model } from '../../onnx/graph.ts';
 import { type Folder, openFile } from '../../onnx/source.ts';
 import { type ModelPlace, withinTop } from '../open/root.ts';
 
@@ -42,7 +43,7 @@ export async function identify(
     graph: withinTop(root, graphPath),
     graphSha256,
     files,
-    weightsSha256: await hashSamples(folder, weightFiles(model)),
+    weightsSha256: await hashSamples(folder, filesOf(model)),
   };
 }
 
@@ -56,12 +57,6 @@ export function difference(expected: Identity, found: Identity): string | null {
   if (expected.weightsSha256 !== found.weightsSha256)
     return `The weights of ${found.graph} differ from the ones that were scored.`;
   return null;
-}
-
-function weightFiles(model: Model): string[] {
-  const names = new Set<string>();
-  for (const { data } of model.graph.initializers.values()) if (isRange(data)) names.add(data.file);
-  return [...names].sort();
 }
 
 async function hashSamples(folder: Folder, names: readonly string[]): Promise<string> {

@@ -12,6 +12,7 @@ import type { Folder } from '../../onnx/source.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
 import { golden, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
+import { otherPrecisions } from '../open/precisions.ts';
 import { manifestFolder, manifestSource } from './folder.ts';
 import { exportManifest, type Manifest } from './manifest.ts';
 import { readProvenance } from './provenance.ts';
@@ -274,4 +275,29 @@ describe('the files of an export', () => {
         [5, 3],
       ]);
     }));
+});
+
+it('files that several precisions take along are counted once', async () => {
+  await withFixture('split-smolvlm-q4', 'onnx/decoder_model_merged_q4.onnx', async (opened) => {
+    const { folder, graphPath } = opened;
+    const twin = 'onnx/decoder_model_merged.onnx';
+    const data = 'onnx/vision_encoder.onnx_data';
+    const decoder = folder.open(graphPath)!;
+    const both: Folder = {
+      ...folder,
+      files: [...folder.files, { path: twin, size: decoder.size }, { path: data, size: 8 }],
+      open: (path) => {
+        if (path === data) return { size: 8, read: async () => new Uint8Array(8) };
+        return folder.open(path === twin ? graphPath : path);
+      },
+    };
+    const source = await openModel(both, graphPath);
+    const others = await otherPrecisions(source);
+    const manifest = await exportManifest(source, [1], { app: 'test', others });
+    const config = JSON.parse(await textOf(manifestFolder(manifest, both), 'config.json'));
+    const formats = config['transformers.js_config'].use_external_data_format;
+    expect(formats['vision_encoder.onnx']).toBe(true);
+    expect(formats['decoder_model_merged.onnx']).toBe(true);
+    expect(manifest.files.filter(({ path }) => path === data).length).toBe(1);
+  });
 });

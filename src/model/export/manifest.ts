@@ -2,7 +2,7 @@
 // and small constants are read, weights only while they are written.
 
 import { EspalierError } from '../../errors.ts';
-import { rangesOf } from '../../onnx/bytes.ts';
+import { filesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
@@ -24,6 +24,7 @@ import {
 import {
   architectureOf,
   cacheType,
+  hiddenRemarks,
   leftOutGraphs,
   nameHeadSize,
   precisions,
@@ -60,6 +61,8 @@ export interface Manifest {
   loading: UsedGraphs;
   /** Files of the source that the export does not have: other graphs and their weights. */
   leftOut: string[];
+  /** What else changed, as sentences: outputs that are gone, what a config cannot say. */
+  remarks: string[];
   provenance: Provenance;
 }
 
@@ -117,8 +120,12 @@ export async function exportManifest(
   const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
-  const along = (await Promise.all(sources.map(filesAlong))).flat();
-  const taken = new Set(along.map((path) => withinTop(root, path)));
+  const edited = pathsOf(sources.flatMap(({ decoders }) => decoders));
+  // Several precisions may take the same files along.
+  const along = new Set(
+    (await Promise.all(sources.map((source) => filesAlong(source, edited)))).flat(),
+  );
+  const taken = new Set([...along].map((path) => withinTop(root, path)));
   for (const { path, model } of models) {
     if (kind === 'transformers.js') nameHeadSize(model, structure, removal, opened.config.headSize);
     const { files, dataFiles } = await graphFiles(folder, path, model, {
@@ -130,9 +137,9 @@ export async function exportManifest(
     parts[splitPath(path).name] = dataFiles;
   }
   for (const { path } of sources.flatMap(({ components }) => components))
-    parts[splitPath(path).name] ??= along.filter((file) => isDataOf(file, path)).length;
+    parts[splitPath(path).name] ??= [...along].filter((file) => isDataOf(file, path)).length;
   const dtype = writtenDtype(steps);
-  const { files: configs, remarks } = await configFiles(opened, removal, {
+  const { files: configs, remarks: ofConfigs } = await configFiles(opened, removal, {
     kind,
     parts,
     ...(dtype
@@ -155,13 +162,14 @@ export async function exportManifest(
         decoders.flatMap(({ path, model }) => [
           path,
           // Another graph of the model may keep its weights in the same file.
-          ...weightFiles(model).filter((file) => !along.includes(file)),
+          ...filesOf(model).filter((file) => !along.has(file)),
         ]),
       ),
       root.top + readme,
     ]),
-    new Set(along),
+    along,
   );
+  const remarks = [...hiddenRemarks(removal), ...ofConfigs];
   const provenance = await provenanceOf(opened, removal, steps, options);
   const [{ copies }, ...moreFiles] = opened.decoders;
   const first = copies[0]!;
@@ -184,7 +192,7 @@ export async function exportManifest(
     leftOut: leftOutGraphs(leftOut),
     layout: kind,
     genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
-    configRemarks: remarks,
+    remarks,
     retyped: retypedValues(structure, models[0]!.model),
   });
   const files = [
@@ -194,7 +202,7 @@ export async function exportManifest(
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: written, loading, leftOut, provenance };
+  return { files, graph: written, loading, leftOut, remarks, provenance };
 }
 
 /** A decoder file of an export. */
@@ -228,26 +236,32 @@ export function exportedFiles(
   });
 }
 
+type FilesSource = Pick<ExportSource, 'folder' | 'root' | 'components' | 'decoders'>;
+
+const pathsOf = (decoders: readonly { path: string }[]): ReadonlySet<string> =>
+  new Set(decoders.map(({ path }) => path));
+
 /**
  * Weight files that travel with the decoder as they are: the model's other graphs with their data,
  * and what genai_config.json names.
+ * @param edited paths of the decoders that are written anew.
  */
-export async function filesAlong({
-  folder,
-  root,
-  components,
-}: Pick<ExportSource, 'folder' | 'root' | 'components'>): Promise<string[]> {
+export async function filesAlong(
+  { folder, root, components, decoders }: FilesSource,
+  edited = pathsOf(decoders),
+): Promise<string[]> {
   const there = new Set(folder.files.map(({ path }) => path));
+  const named = await namedFiles(folder, root.configs);
   const graphs = new Set([
     ...components.map(({ path }) => path),
-    ...(await namedFiles(folder, root.configs)).filter((path) => there.has(path)),
+    ...named.filter((path) => there.has(path) && !edited.has(path)),
   ]);
   const along = new Set(graphs);
   for (const path of graphs) {
     for (const file of there) if (isDataOf(file, path)) along.add(file);
     // A graph that cannot be read is copied all the same; its data are known by their names then.
     const model = path.endsWith('.onnx') ? await readModel(folder, path).catch(() => null) : null;
-    for (const file of model ? weightFiles(model) : []) along.add(file);
+    for (const file of model ? filesOf(model) : []) along.add(file);
   }
   return [...along];
 }
@@ -304,7 +318,7 @@ async function configFiles(
     if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
     files.push(whole(withinTop(root, path), encode(pruned)));
   }
-  return { files, remarks };
+  return { files, remarks: [...new Set(remarks)] };
 }
 
 async function provenanceOf(
@@ -330,12 +344,6 @@ async function provenanceOf(
     ...stepRecords(steps),
     versions: options.versions ?? {},
   };
-}
-
-/** Files that hold weights of the graph. */
-function weightFiles({ graph, dataFiles = [] }: Model): string[] {
-  const ranges = [...graph.initializers.values()].flatMap(({ data }) => rangesOf(data));
-  return [...dataFiles, ...ranges.map(({ file }) => file)];
 }
 
 /** README.md, or ESPALIER.md beside a README that is the user's. */

@@ -16,14 +16,14 @@ export const README_MARK =
 
 export interface ReadmeFacts {
   provenance: Provenance;
-  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering' | 'hidden'>;
+  removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
   /** What was done, removal first. */
   steps: readonly StepChoice[];
   /** Path of the decoder graph within the export. */
   graph: string;
   /** Paths of the other precisions that lost the same blocks. */
   others: readonly string[];
-  /** Graphs of the model that are those of the source. */
+  /** Graphs beside it: the decoder with a past, pruned too, and those that are as in the source. */
   components: readonly GraphComponent[];
   /** The class that config.json names, or null. */
   architecture: string | null;
@@ -37,7 +37,7 @@ export interface ReadmeFacts {
   /** Folder of genai_config.json within the export, where ONNX Runtime GenAI loads it. */
   genai: string;
   /** What the configs cannot say of the layers that are left, as sentences. */
-  configRemarks: readonly string[];
+  remarks: readonly string[];
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
   retyped: 'caches' | 'all' | null;
 }
@@ -90,8 +90,8 @@ function componentsSection({ graph, others, components, leftOut }: ReadmeFacts):
     ...(leftOut.length > 0
       ? [
           `Not in this folder: ${list(leftOut.map(code))}, ` +
-            `${leftOut.length > 1 ? 'graphs' : 'a graph'} of the source that still ` +
-            `${leftOut.length > 1 ? 'have' : 'has'} every block.`,
+            `${leftOut.length > 1 ? 'graphs' : 'a graph'} of the source that ` +
+            `${leftOut.length > 1 ? 'were' : 'was'} not pruned.`,
         ]
       : []),
   ];
@@ -169,18 +169,8 @@ function sublayersSection({ removal, layout }: ReadmeFacts): string {
   ].join('\n');
 }
 
-/** Outputs that went, and what the configs cannot say. */
-function remarksSection({ removal: { hidden }, configRemarks }: ReadmeFacts): string {
-  const gone = [...hidden.gone].map(code);
-  const remarks = [
-    ...(gone.length > 0
-      ? [
-          'Hidden states are given after each block that is left, numbered through. Outputs that ' +
-            `are gone: ${list(gone)} (numbers of the source).`,
-        ]
-      : []),
-    ...configRemarks,
-  ];
+/** What changed for a user of the graph besides its blocks. */
+function remarksSection({ remarks }: ReadmeFacts): string {
   return remarks.length > 0
     ? ['## Remarks', '', ...remarks.map((remark) => `* ${remark}`)].join('\n')
     : '';

@@ -6,7 +6,8 @@ import type { Folder, FolderFile } from '../../onnx/source.ts';
 import { DTYPE_SUFFIX } from '../export/names.ts';
 import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
-import { namedPath, readGenai } from './genai.ts';
+import { readConfigFile } from '../structure/config.ts';
+import { namedPath, pipelineStages } from './genai.ts';
 
 /** Names of decoder graphs without their precision, best first (transformers.js, optimum). */
 const DECODERS: readonly string[] = [
@@ -53,12 +54,7 @@ export async function graphChoices(folder: Folder): Promise<GraphChoice[]> {
   const graphs = namedGraphs(folder);
   const named = await namedByGenai(folder, graphs);
   const homes = new Set(named.map(({ home }) => home));
-  const taken = new Set(
-    named.flatMap(({ choice: { path, components = [] } }) => [
-      path,
-      ...components.map((component) => component.path),
-    ]),
-  );
+  const taken = new Set(named.flatMap(({ paths }) => paths));
   const directories = [...new Set(graphs.map(({ directory }) => directory))];
   const choices = [
     ...named.map(({ choice: found }) => found),
@@ -102,27 +98,31 @@ const MAX_CONFIGS = 64;
 async function namedByGenai(
   folder: Folder,
   graphs: readonly NamedGraph[],
-): Promise<{ home: string; choice: GraphChoice }[]> {
+): Promise<{ home: string; choice: GraphChoice; paths: string[] }[]> {
   const configs = folder.files
     .map(({ path }) => path)
     .filter((path) => /^(?:[^.][^/]*\/)*genai_config\.json$/.test(path));
-  const found: { home: string; choice: GraphChoice }[] = [];
+  const byPath = new Map(graphs.map((graph) => [graph.path, graph]));
+  const found: { home: string; choice: GraphChoice; paths: string[] }[] = [];
   for (const config of configs.slice(0, MAX_CONFIGS)) {
-    const model = object((await readGenai(folder, config))?.model);
-    const at = (section: string): NamedGraph | undefined => {
-      const path = namedPath(config, object(model?.[section])?.filename);
-      return path === null ? undefined : graphs.find((graph) => graph.path === path);
-    };
-    const decoder = at('decoder');
+    const genai = await readConfigFile(folder, config);
+    const model = object(genai?.model);
+    const at = (name: unknown): NamedGraph | undefined => byPath.get(namedPath(config, name) ?? '');
+    // The stages of a pipeline are one model; opening it says that they are.
+    const stages = pipelineStages(genai).flatMap(({ file }) => at(file) ?? []);
+    const decoder = at(object(model?.decoder)?.filename) ?? stages[0];
     if (!model || !decoder || found.some((other) => other.choice.path === decoder.path)) continue;
     const components: GraphComponent[] = [];
     for (const [section, role] of Object.entries(SECTIONS)) {
-      const graph = at(section);
+      const graph = at(object(model[section])?.filename);
       if (graph && graph !== decoder && !components.some(({ path }) => path === graph.path))
         components.push({ role, path: graph.path });
     }
-    const home = config.slice(0, -'genai_config.json'.length);
-    found.push({ home, choice: choice(folder, decoder, components) });
+    found.push({
+      home: config.slice(0, -'genai_config.json'.length),
+      choice: choice(folder, decoder, components),
+      paths: [decoder, ...stages, ...components].map(({ path }) => path),
+    });
   }
   return found;
 }

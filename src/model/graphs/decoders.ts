@@ -67,7 +67,10 @@ export async function readGraphs(
     throw new EspalierError(
       'unsupported-graph',
       `genai_config.json divides the decoder into a pipeline of ${stages.length} graphs ` +
-        `(${stages.slice(0, 6).join(', ')}), which run one after the other.`,
+        `(${stages
+          .slice(0, 6)
+          .map(({ name }) => name)
+          .join(', ')}), which run one after the other.`,
       'Build the model with its decoder in one graph (without a pipeline) to prune it here.',
     );
   const names = graphNames(genai);
@@ -197,7 +200,8 @@ async function findEmbedding(
   }
   // Another precision of the named one, before a graph of another name.
   const same = fitting.find(({ path }) => first !== undefined && isOtherPrecision(path, first));
-  const [only] = fitting;
-  if (same ?? (fitting.length === 1 && only)) return same ?? only ?? null;
+  const found = same ?? (fitting.length === 1 ? fitting[0] : undefined);
+  if (found) return found;
+  // Joining it says what does not fit.
   return first === undefined ? null : { path: first, model: await readModel(folder, first) };
 }

@@ -1,25 +1,13 @@
 // The files that genai_config.json names, and decoders of several stages.
 
 import { EspalierError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, readJsonObject } from '../../json.ts';
+import { isJsonObject, type JsonObject } from '../../json.ts';
 import { joinPath } from '../../onnx/external.ts';
-import { type Folder, readText } from '../../onnx/source.ts';
-import { MAX_CONFIG_BYTES } from '../structure/config.ts';
+import type { Folder } from '../../onnx/source.ts';
+import { readConfigFile } from '../structure/config.ts';
 
 /** Deepest nesting of a config that is searched. */
 const MAX_DEPTH = 8;
-
-/**
- * The parsed genai_config.json of this path, or null where there is none that can be read: opening
- * the model says what is wrong with one.
- */
-export async function readGenai(folder: Folder, path: string): Promise<JsonObject | null> {
-  const size = folder.open(path)?.size ?? 0;
-  if (size === 0 || size > MAX_CONFIG_BYTES) return null;
-  const text = await readText(folder, path, MAX_CONFIG_BYTES);
-  const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
-  return read?.ok ? read.value : null;
-}
 
 /**
  * Paths of the files that genai_config.json names, whether they are there or not.
@@ -38,7 +26,7 @@ export async function namedFiles(folder: Folder, configs: readonly string[]): Pr
       }
   };
   for (const path of configs)
-    if (path.endsWith('genai_config.json')) visit(await readGenai(folder, path), path, 0);
+    if (path.endsWith('genai_config.json')) visit(await readConfigFile(folder, path), path, 0);
   return found;
 }
 
@@ -67,10 +55,22 @@ export function namedPath(config: string, name: unknown): string | null {
   }
 }
 
-/** Names of the stages of a decoder that genai_config.json divides into a pipeline; else empty. */
-export function pipelineStages(genai: JsonObject | null): string[] {
+/** A graph of a decoder that is divided into a pipeline. */
+interface Stage {
+  name: string;
+  /** As the config has it; empty where it names none. */
+  file: string;
+}
+
+/** The stages of a decoder that genai_config.json divides into a pipeline; else none. */
+export function pipelineStages(genai: JsonObject | null): Stage[] {
   const model = isJsonObject(genai?.model) ? genai.model : null;
   const decoder = isJsonObject(model?.decoder) ? model.decoder : null;
   const stages = Array.isArray(decoder?.pipeline) ? decoder.pipeline : [];
-  return stages.flatMap((stage) => (isJsonObject(stage) ? Object.keys(stage) : []));
+  return stages.flatMap((stage) =>
+    Object.entries(isJsonObject(stage) ? stage : {}).map(([name, settings]) => {
+      const file = isJsonObject(settings) ? settings.filename : '';
+      return { name, file: typeof file === 'string' ? file : '' };
+    }),
+  );
 }

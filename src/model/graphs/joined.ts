@@ -3,6 +3,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import { dependencies, usedNodes } from '../../onnx/captures.ts';
+import { joinedFunctions } from '../../onnx/codecFunctions.ts';
 import { DataType, type Graph, type Model, type Node, type ValueInfo } from '../../onnx/graph.ts';
 import { renameValues } from '../../onnx/rename.ts';
 import { joinedOpset } from './opsets.ts';
@@ -60,7 +61,7 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
     ...decoder,
     irVersion: Math.max(decoder.irVersion, embedding.irVersion),
     opsets: joinedOpset(embedding, decoder),
-    functions: [...decoder.functions, ...embedding.functions],
+    functions: joinedFunctions(decoder, embedding),
     graph: {
       ...decoder.graph,
       nodes: [...nodes, ...decoder.graph.nodes],

@@ -2,6 +2,7 @@
 // one merged decoder, for running.
 
 import { EspalierError } from '../../errors.ts';
+import { joinedFunctions } from '../../onnx/codecFunctions.ts';
 import {
   type Attribute,
   DataType,
@@ -41,7 +42,11 @@ export function withoutDeclaredPast(model: Model, source: Model): Model {
   };
 }
 
-/** Both as one merged decoder, each with its own weights. @throws EspalierError as `joinedOpset` */
+/**
+ * Both as one merged decoder, each with its own weights.
+ * @throws EspalierError as `joinedOpset` and `joinedFunctions`; `unsupported-graph` for an output
+ *   that one of them lacks
+ */
 export function mergePair(withoutPast: Model, withPast: Model): Model {
   const renamed = renameValues(
     withPast.graph,
@@ -55,7 +60,7 @@ export function mergePair(withoutPast: Model, withPast: Model): Model {
     ...withoutPast,
     irVersion: Math.max(withoutPast.irVersion, withPast.irVersion),
     opsets: joinedOpset(withoutPast, withPast),
-    functions: [...withoutPast.functions, ...withPast.functions],
+    functions: joinedFunctions(withoutPast, withPast),
     graph: {
       ...withoutPast.graph,
       nodes: [

@@ -2,8 +2,20 @@
 // folder or a zip is read.
 
 /** Version control, packages, caches of download tools, what macOS puts into a zip. */
-const FOLDERS: ReadonlySet<string> = new Set(['.git', 'node_modules', '.cache', '__MACOSX']);
-const FILES: ReadonlySet<string> = new Set(['.ds_store', 'thumbs.db', 'desktop.ini']);
+const FOLDERS: ReadonlySet<string> = new Set([
+  '.git',
+  'node_modules',
+  '.cache',
+  '.huggingface',
+  '__MACOSX',
+]);
+const FILES: ReadonlySet<string> = new Set([
+  '.git',
+  '.gitattributes',
+  '.ds_store',
+  'thumbs.db',
+  'desktop.ini',
+]);
 
 /** True for a folder that is not entered. */
 export const isClutterFolder = (name: string): boolean => FOLDERS.has(name);

@@ -225,6 +225,22 @@ describe('layouts and bad folders', () => {
     }
   });
 
+  it('refuses the stages of a pipeline as one model', async () => {
+    const pipeline = [
+      { embeddings: { filename: 'embeddings.onnx' }, context: { filename: 'context.onnx' } },
+      { head: { filename: 'lm_head.onnx' } },
+    ];
+    const folder = memoryFolder({
+      'genai_config.json': JSON.stringify({ model: { decoder: { pipeline } } }),
+      'embeddings.onnx': tiny(),
+      'context.onnx': tiny(),
+      'lm_head.onnx': tiny(),
+    });
+    await expect(openModel(folder)).rejects.toThrow(
+      /^genai_config.json divides .* pipeline of 3 graphs \(embeddings, context, head\)/,
+    );
+  });
+
   it('says what is missing or does not fit', async () => {
     const open = (files: Record<string, Uint8Array | string>): Promise<unknown> =>
       openModel(memoryFolder(files));

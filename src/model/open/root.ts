@@ -1,9 +1,8 @@
 // Finds the folder that a graph belongs to: where its config, tokenizer and templates are, how much
 // of what was opened is the same model, and which folders inside it are other models.
 
-import { isJsonObject, readJsonObject } from '../../json.ts';
-import { type Folder, type FolderFile, readText } from '../../onnx/source.ts';
-import { interpretConfig, MAX_CONFIG_BYTES } from '../structure/config.ts';
+import type { Folder, FolderFile } from '../../onnx/source.ts';
+import { interpretConfig, readConfigFile } from '../structure/config.ts';
 import { modelName } from './modelName.ts';
 
 /** Files by which a folder is the root of a model. */
@@ -94,13 +93,7 @@ const hasConfig = (paths: ReadonlySet<string>, at: string): boolean =>
 /** Null when no config of the folder says it, or none can be read. */
 async function declaredLayers(folder: Folder, at: string): Promise<number | null> {
   const [config, genai] = await Promise.all(
-    CONFIG_FILES.map(async (name) => {
-      if ((folder.open(at + name)?.size ?? 0) > MAX_CONFIG_BYTES) return null;
-      const text = await readText(folder, at + name, MAX_CONFIG_BYTES);
-      const read =
-        text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
-      return read?.ok && isJsonObject(read.value) ? read.value : null;
-    }),
+    CONFIG_FILES.map((name) => readConfigFile(folder, at + name)),
   );
   return interpretConfig(config ?? null, genai ?? null).layers;
 }

@@ -8,8 +8,7 @@ export interface PlanSize {
   params: number;
   /** Bytes of graph file and external data in an export; tokenizer and configs do not count. */
   bytes: number;
-  /** Bytes by which the KV caches grow per token. */
-  /** Null when unknown. */
+  /** Bytes by which the KV caches grow per token; null when unknown. */
   kvBytesPerToken: number | null;
 }
 

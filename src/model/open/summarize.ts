@@ -1,6 +1,7 @@
 // Summarizes the structure of a model as plain data: blocks, sizes, what is unsupported.
 
-import { DataType, isRange, type Model, tensorBytes } from '../../onnx/graph.ts';
+import { filesOf } from '../../onnx/bytes.ts';
+import { DataType, type Model, tensorBytes } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
 import { isDataOf } from '../graphs/choices.ts';
@@ -67,7 +68,7 @@ export function summarize(
     classes,
   );
   const all = sum(weights);
-  const components = componentSizes(folder, graphs) ?? [];
+  const components = componentSizes(folder, graphs);
   return {
     name: root.folder.name,
     family: config.family,
@@ -191,10 +192,10 @@ function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
 
 /** Bytes of all graph files of the model and of the data files that belong to them. */
 function fileBytes(folder: Folder, { decoders, components, whole }: ModelGraphs): number {
-  const used = new Set([...decoders, ...components].map(({ path }) => path));
-  for (const { model } of [...decoders, whole])
-    for (const { data } of model.graph.initializers.values())
-      if (isRange(data)) used.add(data.file);
+  const used = new Set([
+    ...[...decoders, ...components].map(({ path }) => path),
+    ...[...decoders, whole].flatMap(({ model }) => filesOf(model)),
+  ]);
   return folder.files.reduce(
     (n, { path, size }) =>
       used.has(path) || components.some((graph) => isDataOf(path, graph.path)) ? n + size : n,
@@ -203,7 +204,10 @@ function fileBytes(folder: Folder, { decoders, components, whole }: ModelGraphs)
 }
 
 /** The graphs beside the decoder with the bytes of their files. */
-function componentSizes(folder: Folder, { components }: ModelGraphs): ModelSummary['components'] {
+function componentSizes(
+  folder: Folder,
+  { components }: ModelGraphs,
+): NonNullable<ModelSummary['components']> {
   return components.map((component) => ({
     ...component,
     bytes: folder.files.reduce(

@@ -26,8 +26,8 @@ const KEEPS_SHAPE = new Set([
 
 /**
  * The subgraph of side values that depend on how many tokens there are, and that of those that
- * depend on which. Where the former asks for the shape of the embedded tokens, Shape(h) =
- * (B, S, C), it takes B and S from the token ids instead, so that no lookup is needed.
+ * depend on which. Where they ask for the shape of embedded tokens, Shape(h) = (B, S, C), they take
+ * B and S from the token ids instead, so that no lookup is needed for it.
  * @returns null where there are no such side values.
  */
 export function cutSideValues(
@@ -38,27 +38,24 @@ export function cutSideValues(
   const outputs = structure.sideValues
     .map((side) => side.name)
     .filter((name) => structure.producer.has(name));
-  const { fromTokens, residualShaped } = tokenValues(structure);
+  const { fromTokens, widths } = tokenValues(structure, hiddenSize);
   const ofTokens = outputs.filter((name) => fromTokens.has(name));
   const ofLengths = outputs.filter((name) => !fromTokens.has(name));
   const inside = (position: number): boolean => structure.region[position] === 0;
-  const residualSizes = new Map<string, Node>();
+  /** Sizes that are asked for, with the width of what they are asked of. */
+  const asked = new Map<string, number>();
   nodes.forEach((node, p) => {
-    if (
-      structure.region[p] === 0 &&
-      SIZES.has(node.op) &&
-      residualShaped.has(node.inputs[0] ?? '')
-    ) {
-      residualSizes.set(node.outputs[0] ?? '', node);
-    }
+    const width = widths.get(node.inputs[0] ?? '');
+    if (structure.region[p] === 0 && SIZES.has(node.op) && width !== undefined)
+      asked.set(node.outputs[0] ?? '', width);
   });
   const stubbed = nodes.map((node) =>
-    residualSizes.has(node.outputs[0] ?? '') ? { ...node, inputs: [structure.tokenInput] } : node,
+    asked.has(node.outputs[0] ?? '') ? { ...node, inputs: [structure.tokenInput] } : node,
   );
   const cut = (values: readonly string[]): Subgraph | null => {
     if (values.length === 0) return null;
     const subgraph = cutSubgraph(structure, stubbed, values, inside);
-    replaceSizes(subgraph, structure.tokenInput, residualSizes, hiddenSize);
+    replaceSizes(subgraph, structure.tokenInput, asked);
     return subgraph;
   };
   return { side: cut(ofLengths), tokenSide: cut(ofTokens) };
@@ -78,44 +75,49 @@ export function mixesRows({ nodes }: Subgraph): boolean {
   );
 }
 
-/** Values of the prologue that carry token data, and those among them of shape (B, S, C). */
-function tokenValues(structure: Structure): {
-  fromTokens: Set<string>;
-  residualShaped: Set<string>;
-} {
+/**
+ * Values of the prologue that carry token data, and the width C of those among them of shape
+ * (B, S, C): that of the table they come from, else of the residual stream.
+ */
+function tokenValues(
+  structure: Structure,
+  hiddenSize: number,
+): { fromTokens: Set<string>; widths: Map<string, number> } {
   const fromTokens = new Set([structure.tokenInput]);
-  const residualShaped = new Set<string>();
+  const widths = new Map<string, number>();
   structure.graph.nodes.forEach((node, p) => {
     if (structure.region[p] !== 0 || SIZES.has(node.op)) return;
     const read = dependencies(node).filter((value) => fromTokens.has(value));
     if (read.length === 0) return;
     const lookup =
       structure.constants.has(node.inputs[0] ?? '') && fromTokens.has(node.inputs[1] ?? '');
-    const keeps = KEEPS_SHAPE.has(node.op) && read.some((value) => residualShaped.has(value));
+    const { dims } = structure.graph.initializers.get(node.inputs[0] ?? '') ?? {};
+    const isTable = node.op !== 'Gather' || dims === undefined || dims.length === 2;
+    const ofTable = isTable ? (node.op === 'Gather' && dims?.[1]) || hiddenSize : undefined;
+    const kept = KEEPS_SHAPE.has(node.op)
+      ? read.map((value) => widths.get(value)).find((width) => width !== undefined)
+      : undefined;
+    const width = lookup ? ofTable : kept;
     for (const value of node.outputs) {
       if (value === '') continue;
       fromTokens.add(value);
-      if (lookup || keeps) residualShaped.add(value);
+      if (width !== undefined) widths.set(value, width);
     }
   });
-  return { fromTokens, residualShaped };
+  return { fromTokens, widths };
 }
 
 /**
  * Replaces Shape(h), h (B, S, C), by Concat(Shape(ids), C), sliced to the node's start and end, and
  * Size(h) by the product of those.
  */
-function replaceSizes(
-  subgraph: Subgraph,
-  ids: string,
-  sizes: ReadonlyMap<string, Node>,
-  hiddenSize: number,
-): void {
-  const width = 'espalier/residual/width';
+function replaceSizes(subgraph: Subgraph, ids: string, widths: ReadonlyMap<string, number>): void {
   subgraph.nodes = subgraph.nodes.flatMap((node) => {
     const output = node.outputs[0] ?? '';
-    if (!sizes.has(output)) return [node];
-    subgraph.initializers.set(width, int64Tensor(width, [hiddenSize]));
+    const size = widths.get(output);
+    if (size === undefined) return [node];
+    const width = `espalier/width/${size}`;
+    subgraph.initializers.set(width, int64Tensor(width, [size]));
     const full = [
       makeNode('Shape', [ids], [`${output}/ids`]),
       makeNode(

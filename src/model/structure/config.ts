@@ -30,7 +30,12 @@ export interface ModelConfig {
 }
 
 /** Keys of the layer count in various model families. */
-const COUNT_KEYS = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'] as const;
+export const COUNT_KEYS: readonly string[] = [
+  'num_hidden_layers',
+  'n_layer',
+  'n_layers',
+  'num_layers',
+];
 
 /**
  * Reads both configs of a folder.
@@ -134,6 +139,18 @@ async function readJson(folder: Folder, path: string): Promise<JsonObject | null
   const read = readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
   if (!read.ok) throw unreadable(path, read);
   return read.value;
+}
+
+/**
+ * A JSON file of the folder; null where there is none that can be read, of which opening the model
+ * says what is wrong.
+ */
+export async function readConfigFile(folder: Folder, path: string): Promise<JsonObject | null> {
+  const size = folder.open(path)?.size ?? 0;
+  if (size === 0 || size > MAX_CONFIG_BYTES) return null;
+  const text = await readText(folder, path, MAX_CONFIG_BYTES);
+  const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
+  return read?.ok ? read.value : null;
 }
 
 function unreadable(

@@ -71,7 +71,8 @@ export function traceFlow(graph: Graph, names: GraphNames = graphNames(null)): F
   const { constants, isConstant } = findConstants(graph, deps);
   const states = pairStates(fed, graph.outputs, names.caches);
   const { roleOf } = names;
-  const at = { graph, inputs, constants, deps, producer, roleOf };
+  const stateInputs = new Set([...states.values()].flat().map(({ input }) => input));
+  const at = { graph, inputs, constants, deps, producer, roleOf, states: stateInputs };
   const { tokenInput, embedsInput, source } = findSource(at);
   const { logits, headless } = findLogits(graph, states, source, producer, names.logits);
   const { content, isContent } = taint(nodes, deps, source);

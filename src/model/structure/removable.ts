@@ -76,17 +76,16 @@ export function lendingObstacle(
     const block = blockOf(unit);
     const borrowers = blocks[block]?.borrowers ?? [];
     if (sublayerOf(unit) === 'ffn' || borrowers.every((b) => takesAttention(taken, b))) continue;
-    const [subject, what] =
-      sublayerOf(unit) === null
-        ? [`Block ${block} lends its cache`, 'them']
-        : [`The attention of block ${block} lends its cache`, 'theirs'];
     const [only, ...more] = borrowers;
-    if (more.length === 0) {
-      const it = sublayerOf(unit) === null ? 'it' : 'that of it';
-      return `${subject} to block ${only}: it can only be removed together with ${it}.`;
-    }
-    const others = listed(borrowers);
-    return `${subject} to blocks ${others}: it can only be removed together with ${what}.`;
+    const others = more.length === 0 ? `block ${only}` : `blocks ${listed(borrowers)}`;
+    const [subject, them] =
+      sublayerOf(unit) === null
+        ? [`Block ${block}`, more.length === 0 ? 'it' : 'them']
+        : [
+            `The attention of block ${block}`,
+            more.length === 0 ? 'the attention of that block' : 'theirs',
+          ];
+    return `${subject} lends its cache to ${others}: it can only be removed together with ${them}.`;
   }
   return null;
 }

@@ -36,7 +36,7 @@ export interface Block {
   borrows: number | null;
   /** The sublayer that an earlier removal took, according to the graph's metadata, or null. */
   lacks: Sublayer | null;
-  /** Why the block cannot be removed, as a sentence, or null. */
+  /** Why the block cannot be removed alone, as a sentence, or null. */
   unremovable: string | null;
 }
 

@@ -19,8 +19,8 @@ const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
 
 /**
  * An input that is no cache. `keep`: how many rows of logits to compute, of dims () or (1).
- * `with-past`: of a merged decoder, true to read the caches. `stand-in`: of unknown meaning, fed
- * with numbers that only repeat.
+ * `with-past`: of a merged decoder, which branch runs. `stand-in`: of unknown meaning, fed with
+ * fixed arbitrary numbers.
  */
 export interface TokenInput {
   name: string;
@@ -72,7 +72,7 @@ export interface GraphIo {
 }
 
 /**
- * @param standIns numbers that only repeat are enough for what nothing here can make
+ * @param standIns whether fixed arbitrary numbers will do for what nothing here can make
  * @throws EspalierError `unsupported-graph` for graphs that start from embeddings and for inputs of
  * unknown meaning, unless stand-ins are enough; for element types and sizes of caches that are not
  * known here.

@@ -4,8 +4,8 @@
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import { encodeInPlace } from '../../model/export/inPlace.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { isRange, type Model } from '../../onnx/graph.ts';
-import type { ByteSource, Folder } from '../../onnx/source.ts';
+import { filesOf } from '../../onnx/bytes.ts';
+import { type ByteSource, openFile } from '../../onnx/source.ts';
 import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { READ_BYTES } from '../weights/readRanges.ts';
@@ -15,10 +15,10 @@ import { deviceObstacle } from './runnable.ts';
 export interface LoadOptions {
   signal?: AbortSignal | undefined;
   /**
-   * A graph that starts from embeddings is fed with numbers made from the ids: enough to compare
-   * runs with each other, meaningless as text.
+   * Embeddings, and inputs of unknown meaning, are fed with fixed arbitrary numbers: enough to
+   * compare runs with each other, meaningless as text.
    */
-  standInEmbeddings?: boolean;
+  standIns?: boolean;
   /** Find out whether ONNX Runtime would record runs of this graph. */
   graphCapture?: boolean;
   /** Bytes read so far, and all that will be read. */
@@ -52,12 +52,12 @@ export async function loadGraph(
   engine: Engine,
   options: LoadOptions = {},
 ): Promise<LoadedGraph> {
-  const io = graphIo(opened, options.standInEmbeddings ?? false);
+  const io = graphIo(opened, options.standIns ?? false);
   const reason = deviceObstacle(engine.kind, opened);
   if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
   const { folder, graphPath, whole } = opened;
   const directory = whole.path === null ? '' : graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
-  const paths = dataFiles(whole.model).filter((path) => path !== whole.path);
+  const paths = filesOf(whole.model).filter((path) => path !== whole.path);
   const files = [...(whole.path === null ? [] : [whole.path]), ...paths].map((path) => ({
     path,
     source: openFile(folder, path),
@@ -108,23 +108,6 @@ export async function loadGraph(
       engine.trim();
     },
   };
-}
-
-/** Files that the tensors of a graph lie in. */
-function dataFiles({ graph }: Model): string[] {
-  const files = new Set<string>();
-  for (const { data } of graph.initializers.values()) if (isRange(data)) files.add(data.file);
-  return [...files].sort();
-}
-
-function openFile(folder: Folder, path: string): ByteSource {
-  const source = folder.open(path);
-  if (source) return source;
-  throw new EspalierError(
-    'missing-file',
-    `The folder has no file ${path}.`,
-    'Add the file and open the folder again.',
-  );
 }
 
 async function readWhole(

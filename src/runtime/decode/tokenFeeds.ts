@@ -87,7 +87,7 @@ export class TokenFeeds {
     start: number,
   ): HostTensor {
     if (this.isEmbedded(input))
-      return standIns(input, this.batch, Array.from(ids), this.io.embeddingSize ?? 0);
+      return embeddings(input, this.batch, Array.from(ids), this.io.embeddingSize ?? 0);
     const dims = positionDims(input.form, this.batch, length);
     const values = Array.from({ length: count(dims) }, (_, k) =>
       input.role === 'ids' ? (ids[k] ?? 0) : start + (k % length),
@@ -126,8 +126,8 @@ function standIn(
   return numbers(type, sizes, values);
 }
 
-/** (M, S, C) repeatable numbers in [-1, 1] that differ by id. */
-function standIns(
+/** (M, S, C) repeatable numbers in [-1, 1] that differ by id, in the place of embeddings. */
+function embeddings(
   { type }: TokenInput,
   batch: number,
   ids: readonly number[],

@@ -2,10 +2,9 @@
 
 import type { EncodedPrompt, Prompt, VariantInfo } from '../../contract/variant.ts';
 import { EspalierError, toReport } from '../../errors.ts';
-import { readJsonObject } from '../../json.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { MAX_CONFIG_BYTES } from '../../model/structure/config.ts';
-import { type Folder, readText } from '../../onnx/source.ts';
+import { readConfigFile } from '../../model/structure/config.ts';
+import type { Folder } from '../../onnx/source.ts';
 import type { ChatTemplate } from '../../text/chat.ts';
 import { MAX_TOKENIZER_CONFIG_BYTES, parseObject, tokenText } from '../../text/config.ts';
 import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
@@ -46,7 +45,7 @@ export class VariantText {
     const template = orError(chat);
     const { model } = (config.raw.genai ?? {}) as { model?: unknown };
     const declared = [
-      await generationConfig(folder),
+      await readConfigFile(folder, 'generation_config.json'),
       config.raw.config,
       config.raw.config?.text_config,
       model,
@@ -138,14 +137,6 @@ function orError<T>(make: () => T): T | EspalierError {
     const { message, detail } = toReport(error);
     return new EspalierError('tokenizer', message, 'Use token ids instead of text.', detail);
   }
-}
-
-/** generation_config.json, or null when it is missing or broken. */
-async function generationConfig(folder: Folder): Promise<unknown> {
-  if ((folder.open('generation_config.json')?.size ?? 0) > MAX_CONFIG_BYTES) return null;
-  const text = await readText(folder, 'generation_config.json', MAX_CONFIG_BYTES);
-  const read = text === null ? null : readJsonObject(text, { max: MAX_CONFIG_BYTES, python: true });
-  return read?.ok ? read.value : null;
 }
 
 /** `eos_token_id` of a config: a number or a list. */

@@ -48,7 +48,7 @@ export async function excuseOf(
     };
   let runner: GraphRunner | null = null;
   try {
-    runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
+    runner = await GraphRunner.open(opened, engine, { signal, standIns: true });
     await work(runner);
     return null;
   } catch (error) {
@@ -72,7 +72,7 @@ export async function differsToo(
   if (sizeObstacle(opened, engine, budgetBytes) !== null) return null;
   let runner: GraphRunner | null = null;
   try {
-    runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
+    runner = await GraphRunner.open(opened, engine, { signal, standIns: true });
     const { ok, detail } = await compare(runner);
     return ok ? null : `the original differs in the same way (${detail}): `;
   } catch (error) {
@@ -83,7 +83,7 @@ export async function differsToo(
   }
 }
 
-/** True when an operator has no kernel here for the types that a step of the export gave it. */
+/** True when an operator has no kernel here for the types of its operands. */
 export function lacksKernel(failure: unknown): boolean {
   return failure instanceof EspalierError && NO_KERNEL.test(failure.detail);
 }

@@ -7,9 +7,9 @@ import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { withinTop } from '../../model/open/root.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
-import { BytesReader, keyOf } from '../../onnx/bytes.ts';
+import { BytesReader, filesOf, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
-import { isRange, type Model, type Node, type Tensor } from '../../onnx/graph.ts';
+import type { Model, Node, Tensor } from '../../onnx/graph.ts';
 import type { ByteSource, Folder } from '../../onnx/source.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { Unit } from '../../units.ts';
@@ -224,10 +224,6 @@ async function comparedFiles(exported: OpenedModel, source: OpenedModel): Promis
     exported.decoders.flatMap(({ path, model }) => [path, ...filesOf(model)]),
   );
   return (await filesAlong(source)).filter((path) => !written.has(withinTop(source.root, path)));
-}
-
-function filesOf({ graph }: Model): string[] {
-  return [...graph.initializers.values()].flatMap(({ data }) => (isRange(data) ? [data.file] : []));
 }
 
 const sizeOf = (folder: Folder, path: string): number => folder.open(path)?.size ?? 0;

@@ -10,7 +10,7 @@ import { caseExpect, casePath } from '../../testing/fixtures.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
-import { whyNoNumbers } from './runs.ts';
+import { noNumbersOf } from './runs.ts';
 import { verifyExport } from './verify.ts';
 
 const NAME = 'intact-model-not-a-number';
@@ -23,7 +23,7 @@ test('unverified with the reason, verified without the block, else failed', asyn
   const verify = async (block: number, change = (nll: Float32Array) => nll) => {
     const session = ScoreSession.open(source, engine);
     const nll = await session.nllPerToken([block], window);
-    const noNumbers = await whyNoNumbers(session, nll, window);
+    const noNumbers = await noNumbersOf(session, nll, window);
     await session.dispose();
     const manifest = await exportManifest(source, [block], { app: 'test' });
     const expected = {

@@ -4,10 +4,10 @@
 import { defaultBudget } from '../../memoryBudget.ts';
 import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { isRange } from '../../onnx/graph.ts';
+import { filesOf } from '../../onnx/bytes.ts';
 import { Decoder } from '../decode/decoder.ts';
 import { generateGreedily } from '../decode/greedy.ts';
-import type { GraphRunner } from '../decode/likelihood.ts';
+import { GraphRunner } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { sourceWords } from '../pass/notFinite.ts';
@@ -47,7 +47,7 @@ export interface ExpectedNll {
  * `noNumbers` for the NLL that scoring found of a plan: undefined where that is finite, or the
  * source's is. @throws EspalierError as `ScoreSession.nllPerToken`
  */
-export async function whyNoNumbers(
+export async function noNumbersOf(
   session: ScoreSession,
   nll: Float32Array,
   window: readonly number[],
@@ -60,9 +60,7 @@ export async function whyNoNumbers(
 
 /** Bytes of the graph file and of all files that its tensors lie in. */
 function graphBytes({ whole, folder }: OpenedModel): number {
-  const files = new Set(whole.path === null ? [] : [whole.path]);
-  for (const { data } of whole.model.graph.initializers.values())
-    if (isRange(data)) files.add(data.file);
+  const files = new Set([...(whole.path === null ? [] : [whole.path]), ...filesOf(whole.model)]);
   return [...files].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
 }
 
@@ -101,6 +99,24 @@ export function sizeObstacle(
   return needed > most
     ? `${size}; loading them takes ${formatBytes(needed)}, but the budget is ${formatBytes(most)}`
     : null;
+}
+
+/**
+ * Loads each decoder file by itself where the model is run as a graph put together from several,
+ * which no loader sees. Errors as `GraphRunner.open`.
+ */
+export async function loadEachFile(
+  opened: OpenedModel,
+  engine: Engine,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (opened.whole.path !== null) return;
+  for (const { path, model, copies } of opened.decoders) {
+    const merged = copies.length > 1 ? opened.whole.merged : null;
+    const alone = { ...opened, structure: copies[0]!, whole: { path, model, merged } };
+    const runner = await GraphRunner.open(alone, engine, { signal, standIns: true });
+    await runner.dispose();
+  }
 }
 
 /** NLL of the window by the whole graph. */

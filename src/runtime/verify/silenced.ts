@@ -103,7 +103,7 @@ export async function compareSilenced(
   let expected: Logits;
   let runner: GraphRunner | null = null;
   try {
-    runner = await GraphRunner.open(silenced, engine, { signal, standInEmbeddings: true });
+    runner = await GraphRunner.open(silenced, engine, { signal, standIns: true });
     expected = await runner.logits(window);
   } catch (error) {
     if (isCancelled(error)) throw error;
@@ -126,7 +126,7 @@ export async function compareSilenced(
   const limit = TOLERANCES[precision].logits;
   const detail =
     `logits of ${window.length} tokens differ by ${(worst / scale).toExponential(1)} of their ` +
-    `size from those of the source with these terms multiplied by zero (limit ${limit}; ` +
+    `size from those of the source with what was removed multiplied by zero (limit ${limit}; ` +
     `${precision})`;
   const inputs = written.loaded.io.tokens.filter(({ role }) => role === 'stand-in');
   const fed =

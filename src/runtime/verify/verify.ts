@@ -27,6 +27,7 @@ import {
   compareInParts,
   compareLikelihood,
   type ExpectedNll,
+  loadEachFile,
   mayRunSource,
   sizeObstacle,
 } from './runs.ts';
@@ -118,7 +119,7 @@ export async function verifyExport(
   const checks: VerifyCheck[] = [];
   /** Failed because of this machine, which says nothing against the files. */
   const excused = new Set<VerifyCheck>();
-  const total = 7;
+  const total = 8;
   let step: ExportStep | undefined;
   let stepStarted = started;
   const report = (done: number, of = total, unit: Progress['unit'] = 'steps'): void => {
@@ -250,7 +251,8 @@ async function runWhole(
     await check(
       'loads',
       async () => {
-        runner = await GraphRunner.open(opened, engine, { signal, standInEmbeddings: true });
+        await loadEachFile(opened, engine, signal);
+        runner = await GraphRunner.open(opened, engine, { signal, standIns: true });
         return passed(`ONNX Runtime ${engine.version} opened the written files`);
       },
       excuse(),

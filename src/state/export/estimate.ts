@@ -1,8 +1,9 @@
 // How long an export will take, before it starts: from the last one where there was one.
 
 import { derive } from '../memo.ts';
+import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
-import { exportSize } from './selectors.ts';
+import { exportSize, otherPrecisions } from './selectors.ts';
 
 export interface ExportEstimate {
   /** Graph and weights; null while that is not known. */
@@ -17,10 +18,18 @@ const BASE_SECONDS = 3;
 const BYTES_PER_SECOND = [4e6, 16e6] as const;
 
 export const exportEstimate = derive(
-  (state: StudioState) => [exportSize(state), state.export.measured],
-  (size, measured): ExportEstimate => {
-    if (!size) return { bytes: null, seconds: null };
-    const { bytes } = size;
+  (state: StudioState) => [
+    exportSize(state),
+    state.export.measured,
+    otherPrecisions(state),
+    modelOf(state),
+  ],
+  (size, measured, others, model): ExportEstimate => {
+    if (!size || !model) return { bytes: null, seconds: null };
+    const { bytes: original, exportBytes = original } = model.summary;
+    // Other precisions shrink as the open one does.
+    const along = others.reduce((sum, graph) => sum + graph.bytes, 0) * (size.bytes / exportBytes);
+    const bytes = size.bytes + Math.round(along);
     const range = (slow: number, fast: number): ExportEstimate => ({
       bytes,
       seconds: [BASE_SECONDS / 2 + bytes / fast, BASE_SECONDS + bytes / slow],

@@ -536,6 +536,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         bytes,
         seconds: 1.2,
         loading: { graph: 'onnx/model.onnx' },
+        remarks: [],
         leftOut: ['onnx/model_q4.onnx'],
         blob: request.target.kind === 'zip-blob' ? new Blob(['zip']) : null,
         verification: {

@@ -11,7 +11,14 @@ import {
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { anotherPlan, EVALUATION, soFar } from '../../words/quality.ts';
 import type { TermId } from '../../words/terms.ts';
-import { formatChange, formatOriginal, formatPpl, formatSeconds, plural } from '../format.ts';
+import {
+  formatChange,
+  formatOriginal,
+  formatPpl,
+  formatPruned,
+  formatSeconds,
+  plural,
+} from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
@@ -45,7 +52,7 @@ export function EvaluateNumbers() {
               {formatOriginal(original.nll)}
             </td>
             <td className={css.main} data-testid="evaluate-plan">
-              {plan ? (compares ? formatPpl : formatOriginal)(plan.nll) : '–'}
+              {plan ? formatPruned(plan.nll, original.nll) : '–'}
             </td>
             <td className={worse ? kit.bad : kit.good}>
               {compares && formatChange(Math.exp(original.nll), Math.exp(plan.nll))}{' '}

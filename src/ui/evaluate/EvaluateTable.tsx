@@ -3,7 +3,7 @@
 import { type Evaluated, evaluationKey } from '../../state/evaluate/state.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { EVALUATION, planWords, usePlan } from '../../words/quality.ts';
-import { formatOriginal, formatPpl } from '../format.ts';
+import { formatOriginal, formatPruned } from '../format.ts';
 import { type Column, DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
@@ -84,7 +84,7 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
       </td>
       <td>{bos === 'every' ? EVALUATION.every : EVALUATION.none}</td>
       <td>{formatOriginal(original.nll)}</td>
-      <td>{plan ? formatPpl(plan.nll) : '–'}</td>
+      <td>{plan ? formatPruned(plan.nll, original.nll) : '–'}</td>
       <td>{top1Agreement === null ? '–' : `${(top1Agreement * 100).toFixed(1)} %`}</td>
       <td>{klDivergence === null ? '–' : klDivergence.toPrecision(3)}</td>
     </tr>

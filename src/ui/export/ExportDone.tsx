@@ -48,6 +48,11 @@ export function ExportDone({ result }: { result: ExportResult }) {
         <summary>{checksDone(result)}</summary>
         <Checks result={result} />
       </details>
+      {result.remarks.map((remark) => (
+        <p key={remark} className={kit.note}>
+          {remark}
+        </p>
+      ))}
       {result.leftOut.length > 0 && <p className={kit.note}>{notCopied(listed(result.leftOut))}</p>}
       {status !== 'failed' && <NextStep result={result} isZip={blob !== null} />}
       <div className={kit.row}>

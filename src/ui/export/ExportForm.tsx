@@ -1,8 +1,8 @@
 // The form of an export: what it writes, its name, where to, in which precision, how long it takes.
 
-import { isOtherPrecision } from '../../model/open/otherPrecision.ts';
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
+import { precisionsOf } from '../../state/export/selectors.ts';
 import { siblings } from '../../state/open/models.ts';
 import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
@@ -43,7 +43,7 @@ export function ExportForm({ named, setName }: Props) {
   const { bytes, seconds } = useStudio(exportEstimate);
   const allGraphs = useStudio((state) => state.export.allGraphs);
   const others = siblings(model.graphs, model.summary.graph);
-  const precisions = others.filter(({ path }) => isOtherPrecision(path, model.summary.graph));
+  const precisions = precisionsOf(model);
   const all = allGraphs && dtype === null && precisions.length > 0;
   const { components = [] } = model.summary;
   return (
@@ -118,7 +118,7 @@ export function ExportForm({ named, setName }: Props) {
       )}
       {components.length > 0 && (
         <p className={kit.note} data-testid="export-components">
-          {componentsStay(listed(components.map((graph) => graph.path)))}
+          {componentsStay(listed(components.map((graph) => graph.path)), components.length)}
         </p>
       )}
       {sublayerUnits(removed).length > 0 && (

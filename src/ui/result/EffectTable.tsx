@@ -1,12 +1,11 @@
 // What the plan does to perplexity, size and caches, original beside pruned.
 
 import type { ReactNode } from 'react';
-import { hasNumbers } from '../../analysis/perplexity.ts';
 import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
 import { UNKNOWN } from '../../words/model.ts';
 import { RESULT } from '../../words/result.ts';
-import { formatChange, formatCount, formatOriginal, formatPpl } from '../format.ts';
+import { formatChange, formatCount, formatOriginal, formatPruned } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import table from '../kit/plainTable.module.css';
@@ -67,8 +66,6 @@ function PerplexityRow() {
       ? formatChange(Math.exp(original.nll), Math.exp(pruned.nll))
       : '';
   const worse = original && pruned ? pruned.nll > original.nll : false;
-  // What breaks a sound model is off the scale.
-  const format = original && hasNumbers(original) ? formatPpl : formatOriginal;
   const none = stale && waiting ? '…' : '–';
   return (
     <tr>
@@ -77,7 +74,7 @@ function PerplexityRow() {
       </th>
       <td data-testid="ppl-original">{original ? formatOriginal(original.nll) : '–'}</td>
       <td data-testid="ppl-pruned" data-stale={stale} className={stale ? kit.stale : undefined}>
-        {pruned ? format(pruned.nll) : none}
+        {pruned ? formatPruned(pruned.nll, original?.nll) : none}
       </td>
       <td className={stale ? kit.stale : signOf(worse)}>
         {change && (

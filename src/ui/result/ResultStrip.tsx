@@ -1,7 +1,6 @@
 // What stays in view at the bottom of a narrow screen: the running job, how many blocks to remove,
 // the result in one line.
 
-import { hasNumbers } from '../../analysis/perplexity.ts';
 import { formatBytes } from '../../quantities.ts';
 import { formatGain } from '../../spread.ts';
 import { effectView } from '../../state/effect/selectors.ts';
@@ -9,7 +8,7 @@ import { countWords } from '../../state/plan/selectors.ts';
 import { speedView } from '../../state/speed/selectors.ts';
 import { BLOCKS } from '../../words/blocks.ts';
 import { RESULT } from '../../words/result.ts';
-import { formatChange, formatOriginal, formatPpl } from '../format.ts';
+import { formatChange, formatPruned } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { hasOrder, LowestSlider, lowestCount } from '../plan/LowestSlider.tsx';
@@ -25,7 +24,6 @@ export function ResultStrip() {
   const count = useStudio(lowestCount);
   const { original, pruned, stale, size } = useStudio(effectView);
   const speed = useStudio(speedView);
-  const format = original && hasNumbers(original) ? formatPpl : formatOriginal;
   const change =
     original && pruned && original !== pruned
       ? ` (${formatChange(Math.exp(original.nll), Math.exp(pruned.nll))})`
@@ -45,7 +43,7 @@ export function ResultStrip() {
           <b>{kept}</b>
           {pruned && (
             <span className={stale ? kit.stale : undefined}>
-              PPL {format(pruned.nll)}
+              PPL {formatPruned(pruned.nll, original?.nll)}
               {change}
             </span>
           )}

@@ -32,15 +32,15 @@ export const writesPlan = (kept: string, without: string): string =>
 export const writesAll = (copy: boolean): string =>
   `Nothing is removed: this writes ${copy ? 'a copy of the model' : 'the whole model'}.`;
 
-/** Other graphs of the folder are not pruned along. */
+/** Other graphs of the folder are left out. */
 export const onlyThisGraph = (graph: string, others: string): string =>
   `Only ${graph} is written, not ${others}.`;
 
-/** Other precisions that are pruned along where that is ticked. */
+/** Other precisions that are pruned too where that is ticked. */
 export const alsoPrune = (others: string): string => `prune ${others} as well, by the same plan`;
 
-export const componentsStay = (graphs: string): string =>
-  `Blocks are removed from the decoder; ${graphs} are written as they are.`;
+export const componentsStay = (graphs: string, count: number): string =>
+  `Blocks are removed from the decoder; ${graphs} ${count > 1 ? 'are' : 'is'} written unchanged.`;
 
 /** How much is written, and how long that takes. */
 export function beforeExport(bytes: number | null, seconds: string): string {
@@ -86,7 +86,8 @@ const CHECKS: Readonly<Record<string, string>> = {
   loads: 'Loads',
   'runs whole': 'Runs as a whole',
   'likelihood of one window': 'Same likelihoods',
-  'source without what was removed': 'Same logits as the original with these parts silenced',
+  'source without what was removed':
+    'Same logits as the original with the removed units multiplied by zero',
   'likelihood of one window, block by block': 'Same likelihoods, block by block',
   'decoding with the cache': 'Decodes with its cache',
   verification: 'Verification',

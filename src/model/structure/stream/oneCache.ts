@@ -2,25 +2,25 @@
 // own.
 
 import type { ValueInfo } from '../../../onnx/graph.ts';
-import type { Flow } from '../flow.ts';
+import { type Flow, SHAPE_OPS } from '../flow.ts';
+import { SELECTING_OPS } from './sideContent.ts';
 import { unsupported } from './unsupported.ts';
-
-const SELECTING_OPS: ReadonlySet<string> = new Set(['Gather', 'Slice', 'Split']);
-const SIZES: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 /** @throws EspalierError `unsupported-graph`, naming the tensor. */
 export function requireCachesByLayer(flow: Flow): void {
   const paired = new Set(
     [...flow.states.values()].flat().flatMap(({ input, output }) => [input, output]),
   );
-  const found = flow.graph.inputs.filter(
+  const forms = new Set(flow.graph.outputs.filter(({ name }) => !paired.has(name)).map(formOf));
+  const candidates = flow.graph.inputs.filter(
     (input) =>
       flow.inputs.has(input.name) &&
       !paired.has(input.name) &&
       (input.dims?.length ?? 0) >= 4 &&
-      flow.graph.outputs.some((output) => !paired.has(output.name) && follows(output, input)) &&
-      isDivided(flow, input.name),
+      forms.has(formOf(input)),
   );
+  const parts = partsRead(flow, new Set(candidates.map(({ name }) => name)));
+  const found = candidates.filter(({ name }) => (parts.get(name) ?? 0) > 1);
   const [first, ...more] = found;
   if (!first) return;
   const names = [first, ...more].slice(0, 4).map(({ name }) => name);
@@ -31,24 +31,32 @@ export function requireCachesByLayer(flow: Flow): void {
   );
 }
 
-/** True when an output has the form of an input with another length of the sequence. */
-function follows(output: ValueInfo, input: ValueInfo): boolean {
-  const [a, b] = [output.dims, input.dims];
-  if (!a || !b || a.length !== b.length || output.type !== input.type) return false;
-  return b.every((dim, k) => (typeof dim === 'number' ? a[k] === dim : typeof a[k] !== 'number'));
+/** Equal for values of one type and shape but for the lengths that are open in both. */
+function formOf({ type, dims }: ValueInfo): string {
+  return `${type} ${dims?.map((dim) => (typeof dim === 'number' ? dim : '*')).join(' ') ?? ''}`;
 }
 
-/** True when two or more parts, chosen by constants, are all that is read of an input. */
-function isDivided({ nodes, deps, constants }: Flow, input: string): boolean {
-  let parts = 0;
+/**
+ * How many parts, chosen by constants, are read of each input; negative for inputs of which
+ * anything but parts and sizes is read.
+ */
+function partsRead(
+  { nodes, deps, constants }: Flow,
+  inputs: ReadonlySet<string>,
+): Map<string, number> {
+  const parts = new Map<string, number>();
   for (const [p, node] of nodes.entries()) {
-    if (SIZES.has(node.op) || !deps[p]!.includes(input)) continue;
+    if (SHAPE_OPS.has(node.op)) continue;
     const selects =
-      SELECTING_OPS.has(node.op) &&
-      node.inputs[0] === input &&
-      node.inputs.slice(1).every((x) => x === '' || constants.has(x));
-    if (!selects) return false;
-    parts += node.outputs.length;
+      SELECTING_OPS.has(node.op) && node.inputs.slice(1).every((x) => x === '' || constants.has(x));
+    for (const x of deps[p]!)
+      if (inputs.has(x))
+        parts.set(
+          x,
+          selects && node.inputs[0] === x
+            ? (parts.get(x) ?? 0) + node.outputs.length
+            : Number.NEGATIVE_INFINITY,
+        );
   }
-  return parts > 1;
+  return parts;
 }

@@ -5,7 +5,7 @@ import type { Node } from '../../../onnx/graph.ts';
 import { PRODUCT_OPS } from './attention.ts';
 
 /** Operators that take a part of a value, chosen by constants. */
-const SELECTING_OPS: ReadonlySet<string> = new Set(['Gather', 'Slice', 'Split']);
+export const SELECTING_OPS: ReadonlySet<string> = new Set(['Gather', 'Slice', 'Split']);
 /** Operators that pass a part on. */
 const VIEW_OPS: ReadonlySet<string> = new Set([
   'Squeeze',

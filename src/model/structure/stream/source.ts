@@ -42,6 +42,8 @@ export interface SourceGraph {
   deps: readonly string[][];
   producer: ReadonlyMap<string, number>;
   roleOf: RoleOf;
+  /** Names of the caches and states among the inputs. */
+  states: ReadonlySet<string>;
 }
 
 /**
@@ -57,6 +59,8 @@ export function findSource(at: SourceGraph): TokenSource {
   const embeddings = withRole('embeddings');
   if (embeddings) return { tokenInput: embeddings, embedsInput: true, source: embeddings };
   const tokenInput = withRole('tokens') ?? lookedUpInput(at);
+  const embedded = tokenInput === null ? embeddedInput(at) : null;
+  if (embedded !== null) return { tokenInput: embedded, embedsInput: true, source: embedded };
   if (tokenInput === null) {
     throw unsupported(
       'The graph has neither an input_ids nor an inputs_embeds input (its inputs: ' +
@@ -103,6 +107,26 @@ function lookedUpInput(at: SourceGraph): string | null {
     [only, ...more].flatMap((name) => lookupsOf(at, name)),
   );
   return [only, ...more].find((name) => lookupsOf(at, name).includes(start)) ?? null;
+}
+
+const FLOATS: ReadonlySet<number> = new Set([DataType.float, DataType.float16, DataType.bfloat16]);
+
+/**
+ * The one input of embeddings, (B, S, C), of a graph with caches; null where there is none, or more
+ * than one. Encoders take such inputs too, but keep no caches.
+ */
+function embeddedInput({ graph, inputs, roleOf, states }: SourceGraph): string | null {
+  if (states.size === 0) return null;
+  const [only, ...more] = graph.inputs.filter(
+    ({ name, type, dims }) =>
+      inputs.has(name) &&
+      !states.has(name) &&
+      roleOf(name) === null &&
+      FLOATS.has(type) &&
+      dims?.length === 3 &&
+      typeof dims[1] !== 'number',
+  );
+  return only && more.length === 0 ? only.name : null;
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   formatChange,
   formatCount,
   formatOriginal,
-  formatPpl,
+  formatPruned,
   formatRate,
   formatSeconds,
   plural,
@@ -44,7 +44,7 @@ export function summary(state: StudioState): Section | null {
   if (original && isPruned && pruned && !stale)
     cards.push({
       name: FACTS.perplexity,
-      value: formatPpl(pruned.nll),
+      value: formatPruned(pruned.nll, original.nll),
       note: changed(formatOriginal(original.nll), Math.exp(original.nll), Math.exp(pruned.nll)),
     });
   else if (original)
