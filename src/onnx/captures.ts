@@ -32,3 +32,22 @@ export function dependencies(node: Node): string[] {
   for (const g of subgraphs(node)) for (const x of capturesOf(g)) names.push(x);
   return names;
 }
+
+/**
+ * The nodes that these values depend on, in their order, and those of `keep` with what they need.
+ * @param nodes in the order in which they run.
+ */
+export function usedNodes(
+  nodes: readonly Node[],
+  values: Iterable<string>,
+  keep: ReadonlySet<Node> = new Set(),
+): Node[] {
+  const read = new Set(values);
+  const used: Node[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!keep.has(node) && !node.outputs.some((name) => read.has(name))) continue;
+    for (const name of dependencies(node)) read.add(name);
+    used.push(node);
+  }
+  return used.reverse();
+}

@@ -40,15 +40,11 @@ export function dataFileName(graphName: string, genai: boolean): (k: number) => 
 }
 
 /**
- * @param nameOf file name of the k-th data file.
+ * @param nextName the name of the next data file.
  * @param partBytes most bytes of one data file; a single larger tensor still gets a file of its
  *   own.
  */
-export function layOut(
-  graph: Graph,
-  nameOf: (k: number) => string,
-  partBytes = PART_BYTES,
-): DataLayout {
+export function layOut(graph: Graph, nextName: () => string, partBytes = PART_BYTES): DataLayout {
   const distinct = new Map<string, Bytes>();
   for (const { data } of graph.initializers.values())
     if (!(data instanceof Uint8Array)) distinct.set(keyOf(data), data);
@@ -59,7 +55,7 @@ export function layOut(
   for (const [key, data] of sorted) {
     let offset = current ? aligned(current.size, data.length) : 0;
     if (!current || offset + data.length > partBytes) {
-      current = { name: nameOf(files.length), size: 0, parts: [] };
+      current = { name: nextName(), size: 0, parts: [] };
       files.push(current);
       offset = 0;
     }

@@ -118,19 +118,23 @@ export async function exportManifest(
   const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
   const kind = loaderOf((path) => root.folder.open(path) !== null);
   const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
-  // Several precisions may take the same files along.
-  const along = new Set((await Promise.all(sources.map(filesAlong))).flat());
-  const taken = new Set([...along].map((path) => withinTop(root, path)));
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
+  const edited = pathsOf(sources.flatMap(({ decoders }) => decoders));
+  // Several precisions may take the same files along.
+  const along = new Set(
+    (await Promise.all(sources.map((source) => filesAlong(source, edited)))).flat(),
+  );
+  const taken = new Set([...along].map((path) => withinTop(root, path)));
   for (const { path, model } of models) {
     if (kind === 'transformers.js') nameHeadSize(model, structure, removal, opened.config.headSize);
-    const [graph, ...data] = await graphFiles(folder, path, model, {
-      nameOf: freeDataName(path, kind, taken),
+    const { files, dataFiles } = await graphFiles(folder, path, model, {
+      kind,
+      taken,
       partBytes: options.partBytes,
     });
-    graphs.push(graph, ...data);
-    parts[splitPath(path).name] = data.length;
+    graphs.push(...files);
+    parts[splitPath(path).name] = dataFiles;
   }
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= [...along].filter((file) => isDataOf(file, path)).length;
@@ -157,6 +161,7 @@ export async function exportManifest(
       ...sources.flatMap(({ decoders }) =>
         decoders.flatMap(({ path, model }) => [
           path,
+          // Another graph of the model may keep its weights in the same file.
           ...filesOf(model).filter((file) => !along.has(file)),
         ]),
       ),
@@ -231,21 +236,25 @@ export function exportedFiles(
   });
 }
 
+type FilesSource = Pick<ExportSource, 'folder' | 'root' | 'components' | 'decoders'>;
+
+const pathsOf = (decoders: readonly { path: string }[]): ReadonlySet<string> =>
+  new Set(decoders.map(({ path }) => path));
+
 /**
  * Weight files that travel with the decoder as they are: the model's other graphs with their data,
  * and what genai_config.json names.
+ * @param edited paths of the decoders that are written anew.
  */
-export async function filesAlong({
-  folder,
-  root,
-  decoders,
-  components,
-}: Pick<ExportSource, 'folder' | 'root' | 'decoders' | 'components'>): Promise<string[]> {
-  const written = new Set(decoders.map(({ path }) => path));
-  const there = new Set(folder.files.map(({ path }) => path).filter((path) => !written.has(path)));
+export async function filesAlong(
+  { folder, root, components, decoders }: FilesSource,
+  edited = pathsOf(decoders),
+): Promise<string[]> {
+  const there = new Set(folder.files.map(({ path }) => path));
+  const named = await namedFiles(folder, root.configs);
   const graphs = new Set([
     ...components.map(({ path }) => path),
-    ...(await namedFiles(folder, root.configs)).filter((path) => there.has(path)),
+    ...named.filter((path) => there.has(path) && !edited.has(path)),
   ]);
   const along = new Set(graphs);
   for (const path of graphs) {
@@ -257,43 +266,35 @@ export async function filesAlong({
   return [...along];
 }
 
-/** Names of the data files of a graph that none of the files `taken` has: graphs may share data. */
-function freeDataName(
-  graphPath: string,
-  kind: Loader,
-  taken: ReadonlySet<string>,
-): (k: number) => string {
-  const { directory, name } = splitPath(graphPath);
-  const nameOf = dataFileName(name, kind === 'genai');
-  let skipped = 0;
-  return (k) => {
-    while (taken.has(directory + nameOf(k + skipped))) skipped += 1;
-    return nameOf(k + skipped);
-  };
-}
-
-/** The graph file, and the data files of its weights. */
+/**
+ * The graph file and the data files of its weights, none under a name that is `taken`.
+ * @returns with the number of names up to the last data file, as loaders count them
+ */
 async function graphFiles(
   folder: Folder,
   graphPath: string,
   model: Model,
-  { nameOf, partBytes }: { nameOf: (k: number) => string; partBytes: number | undefined },
-): Promise<[ManifestFile, ...ManifestFile[]]> {
-  const { directory } = splitPath(graphPath);
-  const layout = layOut(model.graph, nameOf, partBytes);
+  options: { kind: Loader; taken: ReadonlySet<string>; partBytes: number | undefined },
+): Promise<{ files: ManifestFile[]; dataFiles: number }> {
+  const { directory, name } = splitPath(graphPath);
+  const nameOf = dataFileName(name, options.kind === 'genai');
+  let dataFiles = 0;
+  const free = (): string => {
+    while (options.taken.has(directory + nameOf(dataFiles))) dataFiles++;
+    return nameOf(dataFiles++);
+  };
+  const layout = layOut(model.graph, free, options.partBytes);
   const inner = await readInner(model, folder);
   const graph = encodeModel(model, (tensor, range, owner) => {
     const bytes = inner.get(tensor);
     return owner === 'initializer' && !bytes ? layout.place(range) : (bytes ?? fail(tensor.name));
   });
-  return [
-    whole(graphPath, graph),
-    ...layout.files.map((file) => ({
-      path: `${directory}${file.name}`,
-      size: file.size,
-      parts: file.parts,
-    })),
-  ];
+  const data = layout.files.map((file) => ({
+    path: `${directory}${file.name}`,
+    size: file.size,
+    parts: file.parts,
+  }));
+  return { files: [whole(graphPath, graph), ...data], dataFiles };
 }
 
 /**

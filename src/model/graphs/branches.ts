@@ -2,7 +2,7 @@
 // (optimum's decoder_model_merged.onnx). Takes the branches out as graphs of their own, and puts
 // edited ones back.
 
-import { capturesOf, dependencies } from '../../onnx/captures.ts';
+import { capturesOf, dependencies, usedNodes } from '../../onnx/captures.ts';
 import type { Graph, Model, Node, Tensor } from '../../onnx/graph.ts';
 import { renameValues } from '../../onnx/rename.ts';
 
@@ -29,32 +29,48 @@ export function findMerged({ graph }: Model): Merged | null {
   const node = mergedNode(graph);
   const condition = node && switchOf(graph, node);
   if (!node || !condition) return null;
-  const past = graph.inputs.map(({ name }) => name).filter((name) => /past/i.test(name));
-  const readsPast = (branch: BranchName): boolean => {
-    const captured = new Set(capturesOf(branchOf(node, branch)));
-    return past.some((name) => captured.has(name));
-  };
+  const past = madeFrom(
+    graph,
+    graph.inputs.flatMap(({ name }) =>
+      /past/i.test(name) && name !== condition.input ? name : [],
+    ),
+  );
+  const readsPast = (branch: BranchName): boolean =>
+    capturesOf(branchOf(node, branch)).some((name) => past.has(name));
   // Where both branches read a past, an empty one serves in the place of none.
-  const withPastWhen = readsPast('then_branch') || !readsPast('else_branch');
+  const thenReads = readsPast('then_branch') || !readsPast('else_branch');
   return {
-    switch: condition,
-    withPastWhen,
-    withPast: withPastWhen ? 'then_branch' : 'else_branch',
-    withoutPast: withPastWhen ? 'else_branch' : 'then_branch',
+    switch: condition.input,
+    withPastWhen: thenReads !== condition.negated,
+    withPast: thenReads ? 'then_branch' : 'else_branch',
+    withoutPast: thenReads ? 'else_branch' : 'then_branch',
   };
 }
 
-/** The only If that makes all outputs of the graph; null where there is no such node. */
+/**
+ * The only If of two whole decoders, on which all outputs of the graph depend; null where there is
+ * no such node.
+ */
 function mergedNode(graph: Graph): Node | null {
-  const ifs = graph.nodes.filter((node) => node.op === 'If');
+  const ifs = graph.nodes.filter(
+    (node) =>
+      node.op === 'If' && BRANCHES.every((name) => branchOf(node, name).nodes.length >= MIN_NODES),
+  );
   const [node] = ifs;
   if (!node || ifs.length !== 1) return null;
-  const made = new Set(node.outputs);
-  const whole =
-    graph.outputs.length > 0 &&
-    graph.outputs.every(({ name }) => made.has(name)) &&
-    BRANCHES.every((name) => branchOf(node, name).nodes.length >= MIN_NODES);
-  return whole ? node : null;
+  const made = madeFrom(graph, node.outputs);
+  return graph.outputs.length > 0 && graph.outputs.every(({ name }) => made.has(name))
+    ? node
+    : null;
+}
+
+/** These values and all that depend on them; takes the nodes in the order in which they run. */
+function madeFrom(graph: Graph, values: readonly string[]): Set<string> {
+  const made = new Set(values);
+  for (const node of graph.nodes)
+    if (dependencies(node).some((name) => made.has(name)))
+      for (const name of node.outputs) if (name !== '') made.add(name);
+  return made;
 }
 
 function branchOf(node: Node, name: BranchName): Graph {
@@ -64,15 +80,29 @@ function branchOf(node: Node, name: BranchName): Graph {
     : { name, nodes: [], initializers: new Map(), inputs: [], outputs: [], valueInfo: new Map() };
 }
 
-/** The graph input that the condition of the If passes on. */
-function switchOf(graph: Graph, { inputs }: Node): string | null {
-  let value = inputs[0] ?? '';
+/** What the condition of the If is computed from. */
+interface Condition {
+  /** The graph input that is passed on, */
+  input: string;
+  /** negated or not, */
+  negated: boolean;
+  /** by these nodes. */
+  nodes: ReadonlySet<Node>;
+}
+
+function switchOf(graph: Graph, { inputs }: Node): Condition | null {
+  let input = inputs[0] ?? '';
+  let negated = false;
+  const nodes = new Set<Node>();
   for (let step = 0; step < 8; step++) {
+    const value = input;
     if (graph.inputs.some(({ name }) => name === value) && !graph.initializers.has(value))
-      return value;
+      return { input, negated, nodes };
     const maker = graph.nodes.find((node) => node.outputs.includes(value));
-    if (!maker || !PASSING_OPS.has(maker.op)) return null;
-    value = maker.inputs[0] ?? '';
+    if (maker?.op === 'Not') negated = !negated;
+    else if (!maker || !PASSING_OPS.has(maker.op)) return null;
+    nodes.add(maker);
+    input = maker.inputs[0] ?? '';
   }
   return null;
 }
@@ -80,7 +110,10 @@ function switchOf(graph: Graph, { inputs }: Node): string | null {
 /** Metadata of one branch have its name before their key. */
 const keyOf = (branch: BranchName, key: string): string => `${branch}:${key}`;
 
-/** One branch as a plain decoder with the inputs and outputs of the merged one. */
+/**
+ * One branch as a plain decoder with the inputs and outputs of the merged one. It has the nodes
+ * around the If too, as far as this branch uses them.
+ */
 export function branchModel(model: Model, branch: BranchName): Model {
   const { graph } = model;
   const node = mergedNode(graph);
@@ -108,7 +141,11 @@ export function branchModel(model: Model, branch: BranchName): Model {
     metadata,
     graph: {
       ...graph,
-      nodes: [...graph.nodes.filter((other) => other !== node), ...renamed.nodes, ...passed],
+      nodes: usedNodes(
+        graph.nodes.flatMap((other) => (other === node ? [...renamed.nodes, ...passed] : [other])),
+        graph.outputs.map(({ name }) => name),
+        new Set(renamed.nodes),
+      ),
       initializers: new Map([...graph.initializers, ...renamed.initializers]),
       valueInfo: new Map([...graph.valueInfo, ...renamed.valueInfo]),
     },
@@ -128,16 +165,17 @@ function identity(from: string, to: string): Node {
 
 /**
  * The merged decoder with other branches, as `branchModel` gives them. Both must have the same
- * outputs; what only one of them reads of the outer graph stays there.
+ * outputs. What they have of the nodes around the If goes into each of them, as it may differ now;
+ * only what makes the condition stays outside.
  */
 export function withBranches(model: Model, branches: Readonly<Record<BranchName, Model>>): Model {
   const { graph } = model;
   const node = mergedNode(graph);
-  if (!node) return model;
-  const outerNodes = new Set(
-    graph.nodes.filter((other) => other !== node).flatMap(({ outputs }) => outputs),
-  );
-  const isOuter = ({ outputs }: Node): boolean => outputs.some((name) => outerNodes.has(name));
+  const condition = node && switchOf(graph, node);
+  if (!node || !condition) return model;
+  const outer = graph.nodes.filter((other) => condition.nodes.has(other));
+  const outerValues = new Set(outer.flatMap(({ outputs }) => outputs));
+  const isOuter = ({ outputs }: Node): boolean => outputs.some((name) => outerValues.has(name));
   const { outputs, inputs } = branches.then_branch.graph;
   const attributes = new Map(node.attributes);
   const initializers = new Map<string, Tensor>();
@@ -162,15 +200,13 @@ export function withBranches(model: Model, branches: Readonly<Record<BranchName,
     });
   }
   const merged: Node = { ...node, outputs: outputs.map(({ name }) => name), attributes };
-  const read = new Set(
-    [merged, ...graph.nodes.filter((other) => other !== node)].flatMap(dependencies),
-  );
+  const read = new Set([...outer, merged].flatMap(dependencies));
   return {
     ...model,
     metadata,
     graph: {
       ...graph,
-      nodes: [...graph.nodes.filter((other) => other !== node), merged],
+      nodes: [...outer, merged],
       initializers: new Map(
         [...graph.initializers.keys(), ...initializers.keys()].flatMap((name) => {
           const tensor = initializers.get(name) ?? graph.initializers.get(name);

@@ -7,7 +7,7 @@ import { DTYPE_SUFFIX } from '../export/names.ts';
 import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
 import { readConfigFile } from '../structure/config.ts';
-import { pipelineStages, plainPath } from './genai.ts';
+import { namedPath, pipelineStages } from './genai.ts';
 
 /** Names of decoder graphs without their precision, best first (transformers.js, optimum). */
 const DECODERS: readonly string[] = [
@@ -52,13 +52,21 @@ interface NamedGraph extends FolderFile {
  */
 export async function graphChoices(folder: Folder): Promise<GraphChoice[]> {
   const graphs = namedGraphs(folder);
+  const named = await namedByGenai(folder, graphs);
+  const homes = new Set(named.map(({ home }) => home));
+  const taken = new Set(named.flatMap(({ paths }) => paths));
   const directories = [...new Set(graphs.map(({ directory }) => directory))];
-  const choices: GraphChoice[] = [];
-  for (const directory of directories) {
-    const beside = graphs.filter((graph) => graph.directory === directory);
-    const named = await namedByGenai(folder, directory, beside);
-    choices.push(...(named ? [named] : byName(folder, beside)));
-  }
+  const choices = [
+    ...named.map(({ choice: found }) => found),
+    ...directories
+      .filter((directory) => !homes.has(directory))
+      .flatMap((directory) =>
+        byName(
+          folder,
+          graphs.filter((graph) => graph.directory === directory),
+        ).filter(({ path }) => !taken.has(path)),
+      ),
+  ];
   return choices.sort((a, b) => a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
 }
 
@@ -83,29 +91,40 @@ function namedGraphs(folder: Folder): NamedGraph[] {
     });
 }
 
-/** The model that genai_config.json beside the graphs describes; null without one. */
+/** Most configs of onnxruntime-genai that are read for the graphs that they name. */
+const MAX_CONFIGS = 64;
+
+/** The models that the genai_config.json files of a folder describe, with the folders of these. */
 async function namedByGenai(
   folder: Folder,
-  directory: string,
-  beside: readonly NamedGraph[],
-): Promise<GraphChoice | null> {
-  const genai = await readConfigFile(folder, `${directory}genai_config.json`);
-  const model = object(genai?.model);
-  const at = (name: unknown): NamedGraph | undefined =>
-    typeof name === 'string'
-      ? beside.find(({ path }) => path === `${directory}${plainPath(name)}`)
-      : undefined;
-  // The stages of a pipeline are one model; opening it says that they are.
-  const stages = pipelineStages(genai).flatMap(({ file }) => at(file) ?? []);
-  const decoder = at(object(model?.decoder)?.filename) ?? stages[0];
-  if (!model || !decoder) return null;
-  const components: GraphComponent[] = [];
-  for (const [section, role] of Object.entries(SECTIONS)) {
-    const graph = at(object(model[section])?.filename);
-    if (graph && graph !== decoder && !components.some(({ path }) => path === graph.path))
-      components.push({ role, path: graph.path });
+  graphs: readonly NamedGraph[],
+): Promise<{ home: string; choice: GraphChoice; paths: string[] }[]> {
+  const configs = folder.files
+    .map(({ path }) => path)
+    .filter((path) => /^(?:[^.][^/]*\/)*genai_config\.json$/.test(path));
+  const byPath = new Map(graphs.map((graph) => [graph.path, graph]));
+  const found: { home: string; choice: GraphChoice; paths: string[] }[] = [];
+  for (const config of configs.slice(0, MAX_CONFIGS)) {
+    const genai = await readConfigFile(folder, config);
+    const model = object(genai?.model);
+    const at = (name: unknown): NamedGraph | undefined => byPath.get(namedPath(config, name) ?? '');
+    // The stages of a pipeline are one model; opening it says that they are.
+    const stages = pipelineStages(genai).flatMap(({ file }) => at(file) ?? []);
+    const decoder = at(object(model?.decoder)?.filename) ?? stages[0];
+    if (!model || !decoder || found.some((other) => other.choice.path === decoder.path)) continue;
+    const components: GraphComponent[] = [];
+    for (const [section, role] of Object.entries(SECTIONS)) {
+      const graph = at(object(model[section])?.filename);
+      if (graph && graph !== decoder && !components.some(({ path }) => path === graph.path))
+        components.push({ role, path: graph.path });
+    }
+    found.push({
+      home: config.slice(0, -'genai_config.json'.length),
+      choice: choice(folder, decoder, components),
+      paths: [decoder, ...stages, ...components].map(({ path }) => path),
+    });
   }
-  return choice(folder, decoder, components);
+  return found;
 }
 
 /** Models by the names that exporters give to graphs. */

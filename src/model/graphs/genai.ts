@@ -1,6 +1,8 @@
 // The files that genai_config.json names, and decoders of several stages.
 
+import { EspalierError } from '../../errors.ts';
 import { isJsonObject, type JsonObject } from '../../json.ts';
+import { joinPath } from '../../onnx/external.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { readConfigFile } from '../structure/config.ts';
 
@@ -19,19 +21,38 @@ export async function namedFiles(folder: Folder, configs: readonly string[]): Pr
     else if (isJsonObject(value))
       for (const [key, entry] of Object.entries(value)) {
         if (typeof entry === 'string' && /(^|_)filename$/.test(key))
-          found.push(at + plainPath(entry));
+          found.push(namedPath(at, entry) ?? entry);
         else visit(entry, at, depth + 1);
       }
   };
   for (const path of configs)
-    if (path.endsWith('genai_config.json'))
-      visit(await readConfigFile(folder, path), path.slice(0, -'genai_config.json'.length), 0);
+    if (path.endsWith('genai_config.json')) visit(await readConfigFile(folder, path), path, 0);
   return found;
 }
 
-/** A file name of a config as paths are written here. */
-export function plainPath(name: string): string {
-  return name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
+/** What to say of files that genai_config.json names and the folder lacks; null when all are there. */
+export async function missingNamedFiles(
+  folder: Folder,
+  configs: readonly string[],
+): Promise<string | null> {
+  const there = new Set(folder.files.map(({ path }) => path));
+  const missing = new Set((await namedFiles(folder, configs)).filter((path) => !there.has(path)));
+  return missing.size === 0
+    ? null
+    : `genai_config.json names ${[...missing].slice(0, 6).join(', ')}, which ` +
+        `${missing.size > 1 ? 'are' : 'is'} not in the folder: onnxruntime-genai cannot load the ` +
+        'model like this, nor an export of it.';
+}
+
+/** The path of a file that this config names; null for none, and for one outside the folder. */
+export function namedPath(config: string, name: unknown): string | null {
+  if (typeof name !== 'string' || name === '') return null;
+  try {
+    return joinPath(config, name);
+  } catch (error) {
+    if (error instanceof EspalierError) return null;
+    throw error;
+  }
 }
 
 /** A graph of a decoder that is divided into a pipeline. */

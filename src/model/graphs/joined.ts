@@ -2,6 +2,7 @@
 // from token ids to logits.
 
 import { EspalierError } from '../../errors.ts';
+import { dependencies, usedNodes } from '../../onnx/captures.ts';
 import { joinedFunctions } from '../../onnx/codecFunctions.ts';
 import { DataType, type Graph, type Model, type Node, type ValueInfo } from '../../onnx/graph.ts';
 import { renameValues } from '../../onnx/rename.ts';
@@ -41,10 +42,18 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
   for (const [output, input] of links) names.set(output, input);
   const renamed = renameValues(embedding.graph, names);
   const fed = new Set([...links.values()]);
+  // What it makes besides serves nobody here.
+  const nodes = usedNodes([...empty, ...renamed.nodes], fed);
+  const read = new Set(nodes.flatMap(dependencies));
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
+  const constants = new Map([
+    ...renamed.initializers,
+    ...shapes.map(([name, dims]) => [name, int64s(name, dims)] as const),
+  ]);
   const inputs = [
     ...decoder.graph.inputs.filter(({ name }) => !fed.has(name) && name !== names.get(ids.name)),
     ...renamed.inputs.filter(
-      ({ name }) => renamed.initializers.has(name) && !decoderInputs.has(name),
+      ({ name }) => renamed.initializers.has(name) && read.has(name) && !decoderInputs.has(name),
     ),
   ];
   const idsInput: ValueInfo = { ...ids, name: names.get(ids.name) ?? ids.name };
@@ -55,16 +64,16 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
     functions: joinedFunctions(decoder, embedding),
     graph: {
       ...decoder.graph,
-      nodes: [...empty, ...renamed.nodes, ...decoder.graph.nodes],
+      nodes: [...nodes, ...decoder.graph.nodes],
       initializers: new Map([
-        ...renamed.initializers,
-        ...shapes.map(([name, dims]) => [name, int64s(name, dims)] as const),
+        ...[...constants].filter(([name]) => read.has(name)),
         ...decoder.graph.initializers,
       ]),
       inputs: [idsInput, ...inputs],
       valueInfo: new Map([
-        ...renamed.valueInfo,
-        ...renamed.outputs.map((value) => [value.name, value] as const),
+        ...[...renamed.valueInfo.values(), ...renamed.outputs]
+          .filter(({ name }) => made.has(name))
+          .map((value) => [value.name, value] as const),
         ...decoder.graph.inputs
           .filter(({ name }) => fed.has(name))
           .map((value) => [value.name, value] as const),

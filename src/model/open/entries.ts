@@ -65,10 +65,9 @@ export function exportBytes(
     const models = file.copies.map((copy) => modelToExport(copy, root, steps));
     const model = file.assemble(models);
     const written = exportedGraph(file.path, steps, genai);
-    const layout = layOut(
-      model.graph,
-      dataFileName(written.slice(written.lastIndexOf('/') + 1), genai),
-    );
+    const nameOf = dataFileName(written.slice(written.lastIndexOf('/') + 1), genai);
+    let files = 0;
+    const layout = layOut(model.graph, () => nameOf(files++));
     const inner = new Set(innerRanges(model.graph));
     const place: PlaceTensor = (tensor, range, owner) =>
       owner === 'initializer' && !inner.has(tensor) ? layout.place(range) : new Uint8Array(0);

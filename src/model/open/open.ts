@@ -4,6 +4,7 @@ import { EspalierError } from '../../errors.ts';
 import { type Folder, nameInWords } from '../../onnx/source.ts';
 import { graphChoices } from '../graphs/choices.ts';
 import { type ModelGraphs, readGraphs } from '../graphs/decoders.ts';
+import { missingNamedFiles } from '../graphs/genai.ts';
 import { type ModelConfig, readConfig, withGraphSizes } from '../structure/config.ts';
 import { graphSizes } from '../structure/sizes.ts';
 import { currentGraphs } from './graphs.ts';
@@ -37,7 +38,10 @@ export async function openModel(folder: Folder, graphPath?: string): Promise<Ope
   const graphs = await readGraphs(folder, choice, declared);
   const config = withGraphSizes(declared, graphSizes(graphs.structure));
   const place = { folder, graphPath: choice.path, root };
-  return { ...place, ...graphs, config, summary: summarize(place, graphs, config) };
+  const summary = summarize(place, graphs, config);
+  const missing = await missingNamedFiles(folder, root.configs);
+  if (missing !== null) summary.problems.push({ code: 'named-files', message: missing });
+  return { ...place, ...graphs, config, summary };
 }
 
 async function chosen(folder: Folder, graphPath: string | undefined): Promise<GraphChoice> {

@@ -208,6 +208,7 @@ export function findBoundaries(
   const empty = candidates.slice(0, n).findIndex((s) => s.length === 0);
   if (empty >= 0) throw crossing(flow, at, empty);
   const cuts = lasts(candidates).map((c) => c!);
+  cuts[0] = measuredStart(flow, cuts[0]!, at[0]!, typeOf);
   const end = lastEnd(candidates, n, flow);
   if (!end)
     throw unsupported(
@@ -224,6 +225,32 @@ export function findBoundaries(
     );
   }
   return { cuts, mids: middles(flow, cuts, typeOf) };
+}
+
+/**
+ * The start of the first block: behind Cast and Identity where sizes, and masks from these, are
+ * taken of what they make, as all blocks use them.
+ * @param end position of the first block's anchor
+ */
+function measuredStart(
+  flow: Flow,
+  start: Cut,
+  end: number,
+  typeOf: (value: string) => number,
+): Cut {
+  const later = new Map<string, Cut>();
+  for (const cut of flow.cuts) {
+    if (cut.position >= end) break;
+    if (cut.position > start.position && typeOf(cut.value) === typeOf(start.value))
+      later.set(cut.value, cut);
+  }
+  if (later.size === 0) return start;
+  let found = start;
+  for (const { op, inputs } of flow.nodes.slice(0, end)) {
+    const cut = SHAPE_OPS.has(op) ? later.get(inputs[0] ?? '') : undefined;
+    if (cut && cut.position > found.position) found = cut;
+  }
+  return found;
 }
 
 /**
