@@ -77,9 +77,11 @@ test('a folder of several models: the model first, then its graph', async ({ app
   try {
     cpSync('public/sample', join(folder, 'austen'), { recursive: true });
     cpSync(fixture('genai-llama-fp32-webgpu'), join(folder, 'llama'), { recursive: true });
+    cpSync(fixture('split-smolvlm-q4'), join(folder, 'smol'), { recursive: true });
     writeFileSync(join(folder, '.DS_Store'), 'x');
     await drop(page, folder);
     await expect(page.getByTestId('chooser')).toContainText('Which model of');
+    await expect(page.getByTestId('model-smol/')).toContainText('3 graphs');
     await page.getByTestId('model-austen/').click();
     await expect(page.getByTestId('chooser')).toContainText('Which graph of austen?');
     await page.getByTestId('other-models').click();

@@ -77,7 +77,9 @@ test('every precision of the folder by one plan', async ({ app: page }) => {
   await openSample(page);
   await page.getByTestId('block-7').uncheck();
   await page.getByTestId('export').click();
+  await expect(page.getByTestId('export-before')).toContainText(/Writes about 11\.\d MB/);
   await page.getByTestId('all-graphs').check();
+  await expect(page.getByTestId('export-before')).toContainText(/Writes about 13\.\d MB/);
   await page.getByTestId('target-zip').check();
   await page.getByTestId('export-start').click();
   await expect(page.getByTestId('verdict')).toHaveText(/Verified/, { timeout: 60_000 });

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import { indistinguishable, pairedInterval } from './bootstrap.ts';
-import { hasNumbers, mean, measureWindows, perplexity, riseOf } from './perplexity.ts';
+import { hasNumbers, mean, measureWindows, perplexity, pplWords, riseOf } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import { endLocks, lowest, noiseGroups, removalOrder } from './ranking.ts';
 import { chartScale } from './scales.ts';
@@ -50,6 +50,18 @@ describe('perplexity', () => {
     expect([perplexity(710), perplexity(Number.POSITIVE_INFINITY), perplexity(Number.NaN)]).toEqual(
       [null, null, null],
     );
+  });
+});
+
+describe('a perplexity in a sentence', () => {
+  it.each([
+    [41.2584, 4, '41.26'],
+    [1072.6, 3, '1,073'],
+    [177697.36, 5, '177,697'],
+    [7.7967992695603e16, 4, '7.8 × 10¹⁶'],
+    [null, 4, 'off the scale'],
+  ])('%s in %s digits', (ppl, digits, words) => {
+    expect(pplWords(ppl, digits)).toBe(words);
   });
 });
 

@@ -26,8 +26,15 @@ export const riseOf = (before: number, after: number): number =>
 
 /** A perplexity in a sentence, with so many digits. */
 export function pplWords(ppl: number | null, digits = 4): string {
-  return ppl?.toPrecision(digits) ?? 'off the scale';
+  if (ppl === null) return 'off the scale';
+  const short = ppl.toPrecision(digits);
+  if (!short.includes('e')) return short;
+  if (ppl < 1e6) return Math.round(ppl).toLocaleString('en');
+  const [factor, power = ''] = ppl.toExponential(1).split('e+');
+  return `${factor} × 10${[...power].map((digit) => SUPERSCRIPTS[Number(digit)]).join('')}`;
 }
+
+const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 /** Arithmetic mean in float64; NaN for an empty list. */
 export function mean(values: readonly number[]): number {

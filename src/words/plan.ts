@@ -1,7 +1,7 @@
 // What the page says when a plan cannot be made, after steps that show nowhere else, and of keys
 // that would do finished work once more.
 
-import { blockOf, type Unit } from '../units.ts';
+import { blockOf, sublayerOf, type Unit } from '../units.ts';
 
 /** Why a plan without any block left is refused. */
 export const noBlockLeft = (numBlocks: number): string =>
@@ -22,12 +22,18 @@ export const takenAlong = (unit: Unit, units: readonly Unit[]): string => {
     .map(blockOf)
     .join(', ')
     .replace(/, (\d+)$/, ' and $1');
-  return `Removed together: block ${blockOf(unit)} and ${what} ${list}, which read its cache.`;
+  const read = `${what} ${list}, which read${others.length === 1 ? 's' : ''} its cache.`;
+  return sublayerOf(unit) === null
+    ? `Removed together: block ${blockOf(unit)} and ${read}`
+    : `Removed together: the attention of block ${blockOf(unit)} and of ${read}`;
 };
 
 /** What one click on a unit that reads a cache has put back. */
 export const broughtBack = (unit: Unit, lender: number): string =>
-  `Put back together: block ${blockOf(unit)} and block ${lender}, whose cache it reads.`;
+  sublayerOf(unit) === null
+    ? `Put back together: block ${blockOf(unit)} and block ${lender}, whose cache it reads.`
+    : `Put back together: the attention of block ${blockOf(unit)} and of block ${lender}, whose ` +
+      'cache it reads.';
 
 export const allKept = (numBlocks: number): string => `All ${numBlocks} blocks are kept.`;
 

@@ -68,7 +68,8 @@ export const VERDICT = {
   export: 'Export it',
   nextWords: 'Next:',
   better: (by: string, ppl: string, own: string) =>
-    `${by} removes as many blocks at a lower perplexity: ${ppl} against ${own}.`,
+    `${by.charAt(0).toUpperCase()}${by.slice(1)} removes as many blocks at a lower perplexity: ` +
+    `${ppl} against ${own}.`,
   useBetter: 'Use those',
   explain: 'What do these words mean?',
   meaning: [

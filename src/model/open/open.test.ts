@@ -8,7 +8,7 @@ import { EspalierError } from '../../errors.ts';
 import { nodeFolder } from '../../node/folder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model } from '../../onnx/graph.ts';
-import { memoryFolder } from '../../onnx/testing/text.ts';
+import { memoryFolder, modelOf } from '../../onnx/testing/text.ts';
 import {
   corpus,
   fixturePath,
@@ -338,6 +338,18 @@ describe('layouts and bad folders', () => {
     await expect(open((x) => x && `${x}?`)).rejects.toMatchObject({
       code: 'corrupt-file',
       message: expect.stringMatching(/reads .*\?, which/),
+    });
+  });
+
+  it('says of an embedding graph that the rest of its model is missing', async () => {
+    const graph =
+      'in input_ids i64 [B,S]\ninit t f32 [8,4]\nout inputs_embeds f32 [B,S,4]\n' +
+      'inputs_embeds = Gather(t, input_ids)';
+    const bytes = encodeModel(modelOf(graph), () => new Uint8Array());
+    await expect(openModel(memoryFolder({ 'embed_tokens.onnx': bytes }))).rejects.toMatchObject({
+      code: 'unsupported-graph',
+      message: expect.stringMatching(/its output is inputs_embeds.*has no blocks/),
+      hint: expect.stringContaining('decoder graph'),
     });
   });
 

@@ -23,7 +23,8 @@ export function findProblems(
     add(
       'embeddings-input',
       `The graph takes embeddings (${structure.tokenInput}) and has no embedding table: ` +
-        'blocks can be removed, but text cannot be scored.',
+        'blocks can be removed, but text cannot be scored. With the embedding graph of the model ' +
+        '(such as embed_tokens.onnx) in the folder it can.',
     );
   }
   if (structure.headless) {

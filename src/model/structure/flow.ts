@@ -171,6 +171,13 @@ function findLogits(
   // A decoder without its head: it keeps caches, and its one other output is the last hidden state.
   const [only, ...more] = others;
   if (states.size > 0 && only && more.length === 0) return { logits: only.name, headless: true };
+  const embeds = others.find(({ name }) => /inputs_?embeds/i.test(name));
+  if (embeds)
+    throw unsupported(
+      `The graph makes embeddings of tokens (its output is ${embeds.name}): it is one graph of a ` +
+        'model of several, and has no blocks.',
+      'Open the whole folder of the model, with its decoder graph.',
+    );
   throw unsupported(
     `The graph has no logits output (its outputs: ${
       others

@@ -61,7 +61,7 @@ function Models({ models }: { models: readonly ModelChoice[] }) {
             </span>
             <span className={css.size}>
               {formatBytes(graphs.reduce((sum, { bytes }) => sum + bytes, 0))}
-              <span className={css.use}>{CHOOSER.ofModel(graphs.length)}</span>
+              <span className={css.use}>{CHOOSER.ofModel(graphFiles(graphs))}</span>
             </span>
           </button>
         </li>
@@ -109,4 +109,13 @@ function Graphs({ graphs: all }: { graphs: readonly GraphChoice[] }) {
       )}
     </>
   );
+}
+
+/** Graph files of a model: decoders of every precision, and what belongs to them. */
+function graphFiles(graphs: readonly GraphChoice[]): number {
+  const paths = graphs.flatMap(({ path, components = [] }) => [
+    path,
+    ...components.map((component) => component.path),
+  ]);
+  return new Set(paths).size;
 }
