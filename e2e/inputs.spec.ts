@@ -76,7 +76,7 @@ inputs('a text before a model is kept and offered', async ({ app: page, dir }) =
   await drop(page, write(dir, 'notes.txt', 'It was a fine morning. '.repeat(40)));
   await expect(page.getByTestId('kept-text')).toContainText('notes.txt is kept');
   await drop(page, 'public/sample');
-  await expect(page.getByTestId('chooser')).toContainText('The export can prune the other precisions along.');
+  await expect(page.getByTestId('chooser')).toContainText('The export can prune the other precisions as well.');
   await expect(page.getByTestId('graph-onnx/model_q4.onnx')).toBeFocused();
   await expectAccessible(page);
   await page.getByTestId('graph-onnx/model.onnx').click();

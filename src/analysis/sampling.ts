@@ -110,8 +110,8 @@ function usable(id: number, vocab: number): number {
     'unsupported-graph',
     `None of the ${vocab} logits is a number (all are NaN or -Infinity), so there is no next ` +
       'token.',
-    'The numbers overflow on this device or in this precision: try the CPU (wasm), or a graph ' +
-      'in another precision.',
+    'The numbers overflow on this device or in this precision, or weights are damaged: try the ' +
+      'other device, or a graph in another precision.',
   );
 }
 

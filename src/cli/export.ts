@@ -13,7 +13,7 @@ import { openWasm } from '../runtime/device/wasmEngine.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
 import { type ExpectedNll, noNumbersOf } from '../runtime/verify/runs.ts';
-import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
+import { spreadWindow, verifyExport } from '../runtime/verify/verify.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
 import { defineCommand } from './command.ts';
@@ -80,10 +80,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     statusDone();
 
     // Spread token ids: verification needs any text, and a folder may have no tokenizer.
-    const window = Array.from(
-      { length: VERIFY_TOKENS },
-      (_, t) => (t * 7919 + 3) % (opened.summary.vocabSize ?? 1),
-    );
+    const window = spreadWindow(opened.summary.vocabSize);
     const { nll, nllObstacle, noNumbers, engine } = await likelihood(
       opened,
       removed,

@@ -326,6 +326,9 @@ describe('the plan', () => {
     );
     actions.toggle(6);
     expect(removed()).toEqual([5]);
+    expect(get().view.toast?.text).toBe(
+      'Put back together: block 6 and block 2, whose cache it reads.',
+    );
     actions.setRange(1, 3, true);
     expect(removed()).toEqual([1, 3, 5]);
     actions.setRange(1, 6, true);

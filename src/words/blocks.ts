@@ -8,6 +8,8 @@ export const ARCHITECTURE = {
 
 export const BLOCKS = {
   refused: 'refused',
+  /** It lends its cache: it has no number of its own, and goes together with others. */
+  notAlone: 'not alone',
   noNumber: 'no number',
   fixed: 'fixed',
   locked: 'Locked: never removed',

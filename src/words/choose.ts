@@ -86,10 +86,18 @@ export interface PointWords {
   locked: boolean;
 }
 
+/** The reason of a block that lends its cache is a sentence that names the block itself. */
+function refusedWords(index: number, refused: string): string {
+  const reason = refused.replace(/\.$/, '');
+  return reason.startsWith(`Block ${index} `)
+    ? reason
+    : `Block ${index}: cannot be scored, ${reason}`;
+}
+
 export function pointWords(point: PointWords): string {
   const { index, refused, noNumber, perplexity, interval, noise } = point;
   const words = [`Block ${index}`];
-  if (refused) words.push(`: cannot be scored, ${refused}`);
+  if (refused) words.splice(0, 1, refusedWords(index, refused));
   else if (noNumber) words.push(': no numbers without it either');
   else if (perplexity === null) words.push(' is not scored yet');
   else {
@@ -120,9 +128,7 @@ export const BEFORE = {
   memoryUnknown: 'Estimating memory…',
   thisDevice: 'this device',
   noTokenizer: 'This folder has no tokenizer. Give windows of token ids in the settings instead.',
-  cannot: (why: string) =>
-    `This graph gives no perplexity, so its blocks cannot be scored. ${why} You can still choose ` +
-    'blocks by hand and export.',
+  cannot: (why: string) => `${why} You can still choose blocks by hand and export.`,
 } as const;
 
 /** "10 windows × 128 tokens". */

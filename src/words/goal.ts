@@ -115,8 +115,8 @@ export const OBSTACLES = {
   noValue: 'Enter a target.',
   tooSmall: (value: number) => `${value} % smaller leaves nothing: enter less than 100 %.`,
   noPerplexity:
-    'This graph gives no perplexity, so a bound on it cannot be checked. Switch the bound off to ' +
-    'choose by the magnitude of the weights.',
+    'The perplexity of this graph cannot be measured here, so a bound on it cannot be checked. ' +
+    'Switch the bound off to choose by the magnitude of the weights.',
   noTokenizer:
     'Perplexity needs a tokenizer, and this folder has none. Score on token ids, or switch the ' +
     'bound off to choose by the magnitude of the weights.',

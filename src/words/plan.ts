@@ -25,6 +25,10 @@ export const takenAlong = (unit: Unit, units: readonly Unit[]): string => {
   return `Removed together: block ${blockOf(unit)} and ${what} ${list}, which read its cache.`;
 };
 
+/** What one click on a unit that reads a cache has put back. */
+export const broughtBack = (unit: Unit, lender: number): string =>
+  `Put back together: block ${blockOf(unit)} and block ${lender}, whose cache it reads.`;
+
 export const allKept = (numBlocks: number): string => `All ${numBlocks} blocks are kept.`;
 
 export const UNDO = 'Undo';

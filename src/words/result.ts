@@ -12,7 +12,7 @@ export const RESULT = {
   worse: 'worse',
   better: 'better',
   scoreFirst: 'Score the blocks to see perplexity.',
-  noPerplexity: 'This graph gives no perplexity.',
+  noPerplexity: 'The perplexity of this graph cannot be measured here.',
   notMeasured: 'Not measured for this plan.',
   measure: 'Measure',
   measuring: 'Measuring this plan.',

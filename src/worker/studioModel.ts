@@ -12,7 +12,7 @@ import {
   calibrate,
   folderTokenizer,
 } from '../runtime/score/calibration.ts';
-import { VERIFY_TOKENS } from '../runtime/verify/verify.ts';
+import { spreadWindow, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 
 /** Texts that come with the page. */
@@ -89,8 +89,7 @@ export class StudioModel {
       return (await this.calibration(settings, signal)).windows[0] ?? [];
     } catch (error) {
       if (toReport(error).code !== 'tokenizer') throw error;
-      const { vocabSize } = this.opened.summary;
-      return Array.from({ length: VERIFY_TOKENS }, (_, t) => (t * 7919 + 3) % (vocabSize ?? 1));
+      return spreadWindow(this.opened.summary.vocabSize);
     }
   }
 }

@@ -19,6 +19,7 @@ import {
 import { graphChoices } from '../graphs/choices.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import { findBlocks } from '../structure/blocks.ts';
+import { perLayer } from '../testing/perLayer.ts';
 import { PLAIN, type ResidualShape, residualModel } from '../testing/residual.ts';
 import { openModel } from './open.ts';
 import { findProblems } from './problems.ts';
@@ -338,6 +339,14 @@ describe('layouts and bad folders', () => {
       code: 'corrupt-file',
       message: expect.stringMatching(/reads .*\?, which/),
     });
+  });
+
+  it('counts the tables of per-layer inputs with the embedding', async () => {
+    const { summary } = await openModel(
+      memoryFolder({ 'model.onnx': encodeModel(perLayer(), () => new Uint8Array()) }),
+    );
+    // Two tables of 8 tokens, and the projection of the embedding.
+    expect(summary.embedding.params).toBe(8 * 4 + 8 * 12 + 4 * 12);
   });
 
   it('opens or refuses any mutation of a graph with a coded error', async () => {

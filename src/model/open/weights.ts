@@ -161,11 +161,12 @@ export function storageKey(tensor: Tensor): string {
 }
 
 /**
- * Positions of the prologue nodes that the first boundary depends on: the embedding, including
- * position tables, but no masks or rotary tables.
+ * Positions of the prologue nodes that the first boundary depends on, and of those that look tokens
+ * up in tables of their own: the embedding, including position tables and those of per-layer
+ * inputs, but no masks or rotary tables.
  */
 function embeddingNodes(structure: Structure): ReadonlySet<number> {
-  const found = new Set<number>();
+  const found = new Set(tokenLookups(structure));
   const pending = [structure.cuts[0] ?? ''];
   for (let x = pending.pop(); x !== undefined; x = pending.pop()) {
     const p = structure.producer.get(x);
@@ -175,6 +176,22 @@ function embeddingNodes(structure: Structure): ReadonlySet<number> {
   }
   return found;
 }
+
+/** Positions of the prologue nodes that take rows of a stored table by the ids of the tokens. */
+function tokenLookups({ graph, region, constants, tokenInput }: Structure): number[] {
+  const ids = new Set([tokenInput]);
+  const found: number[] = [];
+  for (const [p, node] of graph.nodes.entries()) {
+    if (region[p] !== 0 || node.op === 'Shape' || node.op === 'Size') continue;
+    const isTable = constants.has(node.inputs[0] ?? '');
+    if (isTable && LOOKUPS.has(node.op) && ids.has(node.inputs[1] ?? '')) found.push(p);
+    else if (!isTable && dependencies(node).some((x) => ids.has(x)))
+      for (const o of node.outputs) ids.add(o);
+  }
+  return found;
+}
+
+const LOOKUPS = new Set(['Gather', 'GatherBlockQuantized']);
 
 function isWeightReader(
   structure: Structure,

@@ -3,6 +3,7 @@
 import { EspalierError } from '../../errors.ts';
 import type { ValueInfo } from '../../onnx/graph.ts';
 import { stateShape } from '../structure/kv.ts';
+import { type GraphSizes, graphSizes } from '../structure/sizes.ts';
 import type { StatePair, Structure } from '../structure/structure.ts';
 import { OTHER } from './comparisonHead.ts';
 import { TARGETS } from './nll.ts';
@@ -13,8 +14,8 @@ import type { Subgraph } from './subgraph.ts';
 export type SourceOf = (value: string) => InputSource;
 
 /**
- * @param headSize head size by the config, for caches that declare it as a symbol; null when
- *   unknown.
+ * @param headSize head size by the config, for caches that declare it as a symbol and whose
+ *   block does not say it; null when unknown.
  * @returns a function that throws EspalierError `unsupported-graph` for an input of unknown
  *   meaning.
  */
@@ -30,6 +31,11 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
       block.states.map((state): [string, StatePair] => [state.input, state]),
     ),
   );
+  let sizes: GraphSizes['caches'] | null = null;
+  const headSizeOf = (cache: string): number | null => {
+    sizes ??= graphSizes(structure).caches;
+    return sizes.get(cache)?.headSize ?? headSize;
+  };
   return (value) => {
     if (value === TARGETS) return { kind: 'targets' };
     if (value === OTHER) return { kind: 'other-residual' };
@@ -41,7 +47,7 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
     if (state)
       return {
         kind: 'past',
-        dims: pastDims(input, graphOutputs.get(state.output), state, headSize),
+        dims: pastDims(input, graphOutputs.get(state.output), state, headSizeOf),
       };
     const rank = input.dims?.length ?? 2;
     const role = structure.roleOf(value);
@@ -77,7 +83,7 @@ function pastDims(
   input: ValueInfo,
   output: ValueInfo | undefined,
   state: StatePair,
-  headSize: number | null,
+  headSizeOf: (cache: string) => number | null,
 ): ProgramDim[] {
   const dims = input.dims ?? [];
   const { sequence } = stateShape(input, output);
@@ -87,7 +93,8 @@ function pastDims(
     if (typeof dim === 'number') return dim;
     if (k === batch) return 'batch';
     if (k === sequence) return 'past';
-    if (state.kind === 'kv' && k === dims.length - 1 && headSize !== null) return headSize;
+    const size = state.kind === 'kv' && k === dims.length - 1 ? headSizeOf(input.name) : null;
+    if (size !== null) return size;
     throw new EspalierError(
       'unsupported-graph',
       `Dimension ${k} of the cache input "${input.name}" is the symbol "${dim ?? '?'}", ` +

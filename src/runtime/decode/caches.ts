@@ -205,7 +205,8 @@ class NoCaches implements Caches {
   }
 
   before(feeds: Feeds, _fetches: Fetches, start: number, length: number): void {
-    if (this.io.staticCache) this.put(feeds, start + length);
+    const { staticCache, leastCapacity } = this.io;
+    if (staticCache) this.put(feeds, Math.max(start + length, leastCapacity));
   }
 
   after(): void {}

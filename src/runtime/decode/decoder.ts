@@ -119,7 +119,7 @@ export class Decoder {
     this.history = Array.from({ length: batch }, () => []);
     try {
       if (fresh) this.tokens = new TokenFeeds(io, engine, batch, capacity);
-      this.caches.begin(this.feeds, this.fetches, batch, capacity);
+      this.caches.begin(this.feeds, this.fetches, batch, Math.max(capacity, io.leastCapacity));
       // With a cache only prompts have runs of several tokens; room for those is made as needed.
       this.logits.begin(batch, this.cache === 'none' ? capacity : 1);
       if (fresh) await engine.check();

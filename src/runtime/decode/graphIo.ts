@@ -54,6 +54,8 @@ export interface GraphIo {
   embeddingSize: number | null;
   /** The attention operators want a zeroed cache of full capacity, not an empty one. */
   staticCache: boolean;
+  /** Rows that such a cache must have however short the text: the longest sliding window. */
+  leastCapacity: number;
   /**
    * Attention with a past takes more than one new token only for a single row (GroupQueryAttention
    * of onnxruntime contrib operators).
@@ -129,6 +131,7 @@ export function graphIo(opened: OpenedModel, standIns: boolean): GraphIo {
   }
   const logits = graph.outputs.find((value) => value.name === structure.logits);
   const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
+  const sliding = attention.filter((node) => intAttribute(node, 'sliding_window_cache') === 1);
   return {
     tokens,
     states,
@@ -136,7 +139,11 @@ export function graphIo(opened: OpenedModel, standIns: boolean): GraphIo {
     logitsType: logits ? typeOf(logits) : 'float32',
     vocabSize: opened.summary.vocabSize ?? 0,
     embeddingSize: structure.embedsInput ? (opened.summary.hiddenSize ?? 0) : null,
-    staticCache: attention.some((node) => intAttribute(node, 'sliding_window_cache') === 1),
+    staticCache: sliding.length > 0,
+    leastCapacity: Math.max(
+      0,
+      ...sliding.map((node) => intAttribute(node, 'local_window_size') ?? 0),
+    ),
     grouped: attention.length > 0,
     withPastWhen: whole.merged?.withPastWhen ?? null,
     shareable:

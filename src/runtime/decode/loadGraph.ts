@@ -10,7 +10,7 @@ import type { Compiled, Engine, ExternalData } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { READ_BYTES } from '../weights/readRanges.ts';
 import { type GraphIo, graphIo } from './graphIo.ts';
-import { deviceObstacle } from './runnable.ts';
+import { deviceAdvice, deviceObstacle } from './runnable.ts';
 
 export interface LoadOptions {
   signal?: AbortSignal | undefined;
@@ -54,7 +54,7 @@ export async function loadGraph(
 ): Promise<LoadedGraph> {
   const io = graphIo(opened, options.standIns ?? false);
   const reason = deviceObstacle(engine.kind, opened);
-  if (reason) throw new EspalierError('unsupported-op', reason, 'Use the other device.');
+  if (reason) throw new EspalierError('unsupported-op', reason, deviceAdvice(engine.kind, opened));
   const { folder, graphPath, whole } = opened;
   const directory = whole.path === null ? '' : graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
   const paths = filesOf(whole.model).filter((path) => path !== whole.path);

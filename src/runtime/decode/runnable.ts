@@ -33,6 +33,13 @@ export function deviceObstacle(kind: DeviceKind, { structure }: OpenedModel): st
   return null;
 }
 
+/** What to do where a device cannot run the model. */
+export function deviceAdvice(kind: DeviceKind, opened: OpenedModel): string {
+  return deviceObstacle(kind === 'wasm' ? 'webgpu' : 'wasm', opened) === null
+    ? 'Use the other device.'
+    : 'The other device cannot either. Removing blocks and exporting need no run.';
+}
+
 function hasHeadNorms(node: Node): boolean {
   return HEAD_NORM_INPUTS.some((slot) => (node.inputs[slot] ?? '') !== '');
 }

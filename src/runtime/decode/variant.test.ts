@@ -143,6 +143,26 @@ describe('generation', () => {
       expect(await variant.advance(0)).toMatchObject({ ids: [], done: 'length' });
     }));
 
+  test('of a prompt shorter than the sliding window of its caches', async () => {
+    const opened = await openModel(await openFolder(fixturePath('genai-gemma4u-fp32-cpu')));
+    await using(await open(opened), async (variant) => {
+      const generated = async (ids: number[], tokens: number): Promise<number[]> => {
+        await variant.begin({ ids, tokens, sampling: GREEDY, stopAtEos: false });
+        const found: number[] = [];
+        for (;;) {
+          const step = await variant.advance(0);
+          found.push(...step.ids);
+          if (step.done) return found;
+        }
+      };
+      const ids = await generated([138, 198, 241], 4);
+      expect(ids).toHaveLength(4);
+      // Past the window the same tokens follow, whatever part of them was the prompt.
+      const more = await generated([138, 198, 241, ...ids], 8);
+      expect(await generated([138, 198, 241], 12)).toEqual([...ids, ...more]);
+    });
+  });
+
   test('ends at an end-of-sequence token of any config, when asked to', async () => {
     const end = intact[5] ?? 0;
     for (const file of [

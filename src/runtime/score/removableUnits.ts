@@ -32,16 +32,21 @@ export function removableBlocks(
   });
 }
 
-/** Sublayers that can be left out alone, attention first, of the blocks that can be left out. */
+/**
+ * Sublayers that can be left out alone, attention first, of the blocks that can be left out. Of a
+ * block whose cache others read it is the feed-forward.
+ */
 export function removableSublayers(
   unremovable: readonly (string | null)[],
   programs: ScorePrograms,
+  borrowers: readonly (readonly number[])[],
 ): SublayerUnit[] {
-  return removableBlocks(unremovable, programs, []).flatMap((block, index) =>
-    block.unremovable === null && block.hasSublayers
-      ? (['attn', 'ffn'] as const)
-          .filter((sublayer) => !block.unremovableSublayers?.[sublayer])
-          .map((sublayer) => sublayerUnit(index, sublayer))
-      : [],
-  );
+  const blocks = removableBlocks(unremovable, programs, borrowers);
+  return blocks.flatMap((block, index) => {
+    const lends = (block.borrowers?.length ?? 0) > 0;
+    if (!block.hasSublayers || (block.unremovable !== null && !lends)) return [];
+    return (lends ? (['ffn'] as const) : (['attn', 'ffn'] as const))
+      .filter((sublayer) => !block.unremovableSublayers?.[sublayer])
+      .map((sublayer) => sublayerUnit(index, sublayer));
+  });
 }

@@ -175,7 +175,7 @@ export class ScoreSession {
     onEvent: (event: SublayersEvent) => void,
     store?: CheckpointStore,
   ): Promise<SublayersCurve> {
-    const removable = removableSublayers(this.unremovable, this.programs);
+    const removable = removableSublayers(this.unremovable, this.programs, this.borrowers);
     if (removable.length === 0)
       return Promise.reject(
         new EspalierError(

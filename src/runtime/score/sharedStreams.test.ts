@@ -17,7 +17,7 @@ import {
   fixturePath,
   golden,
 } from '../../testing/fixtures.ts';
-import type { Unit } from '../../units.ts';
+import { sublayerUnit, type Unit } from '../../units.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -48,6 +48,20 @@ describe.each(['kvshare-plain', 'dynamo-bamba-fp32-nokv'])('%s', (name) => {
       if ('nll' in block) expect(found.nll).toBeCloseTo(block.nll, 4);
       else expect(found.refused).toMatch(/^Block 3 lends its cache to blocks 4 and 5/);
     }
+  });
+
+  test('every sublayer that can go alone is scored as the plan without it', async () => {
+    const units = (expected.blocks ?? []).flatMap((_, block) =>
+      (['attn', 'ffn'] as const).map((sublayer) => sublayerUnit(block, sublayer)),
+    );
+    // The others borrow the cache that this one computes.
+    const alone = units.filter((unit) => name !== 'kvshare-plain' || unit !== '3.attn');
+    const plans: number[] = [];
+    for (const unit of alone) plans.push((await session.plan([unit])).nll);
+    const { parts } = await session.scoreSublayers(expected.windows, undefined, () => {});
+    expect(parts).toMatchObject(
+      alone.map((unit, k) => ({ unit, nll: expect.closeTo(plans[k] ?? Number.NaN, 4) })),
+    );
   });
 
   test('so do plans of several blocks', async () => {

@@ -14,7 +14,7 @@ import type { Graph } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
-import { deviceObstacle } from '../decode/runnable.ts';
+import { deviceAdvice, deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
 import { deviceLost } from '../device/fault.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -106,6 +106,13 @@ test('graphs whose own bytes a device would run wrongly are refused there, in wo
   expect(deviceObstacle('webgpu', headNorms)).toBeNull();
   expect(deviceObstacle('webgpu', softcap)).toMatch(/soft cap/);
   expect(deviceObstacle('wasm', softcap)).toBeNull();
+  expect(deviceAdvice('wasm', headNorms)).toBe('Use the other device.');
+  const { model } = headNorms.structure;
+  const nodes = [headNorms, softcap].flatMap(({ structure }) => structure.model.graph.nodes);
+  const neither = { ...model, graph: { ...model.graph, nodes } };
+  expect(
+    deviceAdvice('wasm', { ...headNorms, structure: { ...headNorms.structure, model: neither } }),
+  ).toMatch(/^The other device cannot either/);
   expect([deviceObstacle('wasm', plain), deviceObstacle('webgpu', plain)]).toEqual([null, null]);
   await expect(GraphRunner.open(headNorms, engine)).rejects.toMatchObject({
     code: 'unsupported-op',

@@ -3,6 +3,7 @@
 
 import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
 import type { EvaluationRecord } from '../../model/export/provenanceStudy.ts';
+import { RESULT } from '../../words/result.ts';
 import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
 import type { OpenModel } from '../open/state.ts';
@@ -59,7 +60,7 @@ export function evaluateObstacle(state: StudioState): string | null {
   const { current } = state.model;
   const request = evaluateRequest(state);
   if (!current || !request) return 'No model is open.';
-  if (!current.summary.canScore) return 'This graph gives no perplexity.';
+  if (!current.summary.canScore) return RESULT.noPerplexity;
   if (!current.hasTokenizer) return 'A text needs a tokenizer, and this folder has none.';
   const busy = engineObstacle(state);
   if (busy !== null) return busy;

@@ -3,7 +3,8 @@
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
-import { exportSize, otherPrecisions } from './selectors.ts';
+import { bytesAlong, writtenAlong } from './along.ts';
+import { exportSize } from './selectors.ts';
 
 export interface ExportEstimate {
   /** Graph and weights; null while that is not known. */
@@ -21,15 +22,13 @@ export const exportEstimate = derive(
   (state: StudioState) => [
     exportSize(state),
     state.export.measured,
-    otherPrecisions(state),
     modelOf(state),
+    state.plan.present.removed,
+    writtenAlong(state),
   ],
-  (size, measured, others, model): ExportEstimate => {
+  (size, measured, model, removed, along): ExportEstimate => {
     if (!size || !model) return { bytes: null, seconds: null };
-    const { bytes: original, exportBytes = original } = model.summary;
-    // Other precisions shrink as the open one does.
-    const along = others.reduce((sum, graph) => sum + graph.bytes, 0) * (size.bytes / exportBytes);
-    const bytes = size.bytes + Math.round(along);
+    const bytes = size.bytes + bytesAlong(model.summary, removed, along);
     const range = (slow: number, fast: number): ExportEstimate => ({
       bytes,
       seconds: [BASE_SECONDS / 2 + bytes / fast, BASE_SECONDS + bytes / slow],

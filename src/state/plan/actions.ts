@@ -123,8 +123,14 @@ export function makePlanActions(context: Context): PlanActions {
       if (typeof unit === 'number') anchor = unit;
       const removed = !isRemoved(plan.removed, unit);
       const units = removed ? withBorrowers(blocks(), [unit]) : [unit];
-      if (edit(withUnits(plan, units, removed)) && units.length > 1)
-        context.toast(words.takenAlong(unit, units), UNDO);
+      if (!edit(withUnits(plan, units, removed))) return;
+      const left = get().plan.present.removed;
+      const lender = plan.removed
+        .filter((one) => !left.includes(one))
+        .map(blockOf)
+        .find((block) => block !== blockOf(unit));
+      if (units.length > 1) context.toast(words.takenAlong(unit, units), UNDO);
+      else if (lender !== undefined) context.toast(words.broughtBack(unit, lender), UNDO);
     },
     extendTo(block) {
       const from = anchor ?? block;

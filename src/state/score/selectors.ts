@@ -5,7 +5,8 @@ import { hasNumbers } from '../../analysis/perplexity.ts';
 import { noiseGroups } from '../../analysis/ranking.ts';
 import type { Measure, ScoreResult, TextSource } from '../../contract/score.ts';
 import { blockOf, type Sublayer, sublayerOf, sublayerUnits } from '../../units.ts';
-import { NO_NUMBERS } from '../../words/choose.ts';
+import { BEFORE, NO_NUMBERS } from '../../words/choose.ts';
+import { RESULT } from '../../words/result.ts';
 import { deviceName } from '../device/selectors.ts';
 import { settingsKey } from '../keys.ts';
 import { derive } from '../memo.ts';
@@ -188,6 +189,12 @@ export function canScore(state: StudioState): boolean {
   const { current } = state.model;
   if (!current?.summary.canScore) return false;
   return current.hasTokenizer || state.score.settings.text.kind === 'ids';
+}
+
+/** Why nothing can be scored, or null. */
+export function scoringObstacle(state: StudioState): string | null {
+  if (canScore(state)) return null;
+  return state.model.current?.summary.canScore ? BEFORE.noTokenizer : RESULT.noPerplexity;
 }
 
 /** What the curve that grows is measured on, by the settings of its run; '' when none grows. */

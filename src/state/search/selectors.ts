@@ -10,7 +10,7 @@ import { curveSettings } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { unlockedAmong } from '../plan/locks.ts';
-import { canScore, noNumbers } from '../score/selectors.ts';
+import { noNumbers, scoringObstacle } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { countBlocks, isOnCurve, measuredPlans } from './measured.ts';
 import type { PathName, SearchPath } from './state.ts';
@@ -84,7 +84,8 @@ export const searchRequest = (state: StudioState): SearchRequest | null => {
 export function searchObstacle(state: StudioState): string | null {
   const parameters = searchParameters(state);
   if (!parameters) return 'No model is open.';
-  if (!canScore(state)) return 'This graph gives no perplexity.';
+  const unscored = scoringObstacle(state);
+  if (unscored !== null) return unscored;
   const busy = engineObstacle(state);
   if (busy !== null) return busy;
   // Without the block that gives NaN there may be numbers.

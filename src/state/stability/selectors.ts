@@ -17,7 +17,7 @@ import { engineObstacle } from '../jobs.ts';
 import { settingsKey } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
-import { canScore } from '../score/selectors.ts';
+import { scoringObstacle } from '../score/selectors.ts';
 import { nameOfText } from '../score/text.ts';
 import type { StudioState } from '../state.ts';
 import { studyRuns } from './order.ts';
@@ -68,7 +68,8 @@ export const missingRuns = derive(
 /** Why no study can start now, or null. */
 export function studyObstacle(state: StudioState): string | null {
   if (!state.model.current) return 'No model is open.';
-  if (!canScore(state)) return 'This graph gives no perplexity.';
+  const unscored = scoringObstacle(state);
+  if (unscored !== null) return unscored;
   if (!state.model.current.hasTokenizer)
     return 'There is no tokenizer in this folder, so no other windows can be sampled.';
   const busy = engineObstacle(state);

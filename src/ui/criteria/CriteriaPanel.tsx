@@ -2,7 +2,12 @@
 // chart. The plan changes only when another order is made the current one.
 
 import { lazy, Suspense, useId } from 'react';
-import { CRITERIA, isMeasured, type MeasuredSource } from '../../analysis/criteriaTable.ts';
+import {
+  CRITERIA,
+  isMeasured,
+  MEASURED_SOURCES,
+  type MeasuredSource,
+} from '../../analysis/criteriaTable.ts';
 import { formatBytes } from '../../quantities.ts';
 import { unmeasuredLowest } from '../../state/criteria/lowest.ts';
 import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
@@ -11,6 +16,7 @@ import { SOURCES } from '../../state/criteria/sources.ts';
 import { criteriaSeconds, plansSeconds } from '../../state/estimate/selectors.ts';
 import { engineJob } from '../../state/jobs.ts';
 import { endsLocked } from '../../state/plan/locks.ts';
+import { canScore } from '../../state/score/selectors.ts';
 import { CRITERIA_WORDS, measuresPlans, plusWords } from '../../words/compare.ts';
 import { aboutSeconds } from '../../words/duration.ts';
 import { listed, plural } from '../format.ts';
@@ -74,10 +80,15 @@ function Running({ source }: { source: MeasuredSource }) {
   );
 }
 
-const COMPUTED = CRITERIA.filter(({ needs }) => isMeasured(needs));
+/** Criteria that a press of the button gives; those of runs need a model that can be scored. */
+const computed = (scorable: boolean): string[] =>
+  CRITERIA.filter(
+    ({ needs }) => isMeasured(needs) && (scorable || !MEASURED_SOURCES[needs].onWindows),
+  ).map(({ label }) => label);
 
 function Compare() {
   const costs = useStudio(missingCosts);
+  const scorable = useStudio(canScore);
   const seconds = useStudio(criteriaSeconds);
   const hint = useId();
   const todo = costs.map(({ words, bytes }) =>
@@ -88,7 +99,7 @@ function Compare() {
     <div className={kit.row}>
       <CommandButton id="compare-criteria" describedBy={hint} />
       <span id={hint} className={kit.sub}>
-        {listed(COMPUTED.map(({ label }) => label))}
+        {listed(computed(scorable))}
         {todo.length > 0 && `; ${todo.join(', ')}`}.
       </span>
     </div>

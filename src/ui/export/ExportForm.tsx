@@ -1,8 +1,8 @@
 // The form of an export: what it writes, its name, where to, in which precision, how long it takes.
 
+import { otherPrecisions, writtenAlong } from '../../state/export/along.ts';
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
-import { precisionsOf } from '../../state/export/selectors.ts';
 import { siblings } from '../../state/open/models.ts';
 import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
@@ -41,11 +41,13 @@ export function ExportForm({ named, setName }: Props) {
   const clean = name.trim();
   const wrong = whyNotName(clean);
   const { bytes, seconds } = useStudio(exportEstimate);
-  const allGraphs = useStudio((state) => state.export.allGraphs);
+  const precisions = useStudio(otherPrecisions);
+  const along = useStudio(writtenAlong);
   const others = siblings(model.graphs, model.summary.graph);
-  const precisions = precisionsOf(model);
-  const all = allGraphs && dtype === null && precisions.length > 0;
-  const { components = [] } = model.summary;
+  const all = along.length > 0;
+  const components = new Set(
+    [model.summary, ...along].flatMap((graph) => (graph.components ?? []).map(({ path }) => path)),
+  );
   return (
     <form
       className={kit.stack}
@@ -116,9 +118,9 @@ export function ExportForm({ named, setName }: Props) {
           {alsoPrune(listed(precisions.map((graph) => graph.path)))}
         </label>
       )}
-      {components.length > 0 && (
+      {components.size > 0 && (
         <p className={kit.note} data-testid="export-components">
-          {componentsStay(listed(components.map((graph) => graph.path)), components.length)}
+          {componentsStay(listed([...components]), components.size)}
         </p>
       )}
       {sublayerUnits(removed).length > 0 && (

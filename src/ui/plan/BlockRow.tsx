@@ -69,7 +69,9 @@ export const BlockRow = memo(function BlockRow(props: Props) {
         </span>
         <span className={css.value} title={point.refused ?? undefined}>
           {point.nll !== null && formatPpl(point.nll)}
-          {point.nll === null && point.refused && BLOCKS.refused}
+          {point.nll === null &&
+            point.refused &&
+            (isFixed(block) || !block.borrowers ? BLOCKS.refused : BLOCKS.notAlone)}
           {point.noNumber && BLOCKS.noNumber}
         </span>
         <span

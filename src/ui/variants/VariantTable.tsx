@@ -1,6 +1,7 @@
 // The variants as a table that can be sorted, named and pinned.
 
 import { useState } from 'react';
+import { noNumbers } from '../../state/score/selectors.ts';
 import { type VariantRow, wayOfRow, waysOf } from '../../state/variants/variants.ts';
 import {
   applyLabel,
@@ -13,7 +14,7 @@ import {
 } from '../../words/variants.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
-import { useActions } from '../studioContext.ts';
+import { useActions, useStudio } from '../studioContext.ts';
 import { COLUMNS, type Column, isPredicted } from './columns.ts';
 import { NEXT, type Order, orderOf, type Sort, sortedRows } from './sorting.ts';
 import { VariantName } from './VariantName.tsx';
@@ -160,10 +161,11 @@ function Row({ row, mark, hovered, onHover }: RowProps) {
 
 function Cell({ column, row, mark }: { column: Column; row: VariantRow; mark: string }) {
   const predicted = isPredicted(column, row);
+  const sound = useStudio((state) => noNumbers(state) === null);
   return (
     <td data-kind={predicted ? 'predicted' : undefined}>
       {predicted && <span className={kit.hidden}>{VARIANTS.predicted} </span>}
-      {column.text(row)}
+      {column.text(row, sound)}
       {column.id === 'toks' && mark && <sup className={css.note}>{mark}</sup>}
     </td>
   );

@@ -14,7 +14,8 @@ export interface Column {
   /** Compares only with rows that were measured in the same way. */
   ofSpeed?: true;
   value(row: VariantRow): number | null;
-  text(row: VariantRow): string;
+  /** @param sound whether the original gives numbers */
+  text(row: VariantRow, sound: boolean): string;
 }
 
 /** Columns whose value is predicted until a row is measured. */
@@ -49,9 +50,9 @@ export const COLUMNS: readonly Column[] = [
     id: 'ppl',
     term: 'perplexity',
     value: (row) => row.nll,
-    text: ({ key, nll }) => {
+    text: ({ key, nll }, sound) => {
       if (nll === null) return none;
-      return key === '' ? formatOriginal(nll) : formatPpl(nll);
+      return key === '' || !sound ? formatOriginal(nll) : formatPpl(nll);
     },
   },
   {

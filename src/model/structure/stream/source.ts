@@ -218,9 +218,9 @@ function withoutLookup(graph: Graph, tokenInput: string): Error {
   );
   return merged
     ? unsupported(
-        'This is a merged decoder: the entire model is inside an If node with one branch with ' +
-          'and one without past.',
-        'Use the decoder_with_past_model.onnx or the plain model.onnx export instead.',
+        'The model is inside an If node, but not as in a merged decoder, where one If makes every ' +
+          'output and a boolean input chooses the branch.',
+        'Use the plain model.onnx export, or decoder_model.onnx with decoder_with_past_model.onnx.',
       )
     : unsupported(
         `No token embedding lookup was found: nothing looks up ${tokenInput} in a constant table.`,
