@@ -43,6 +43,10 @@ async function contents(name: string): Promise<Record<string, Uint8Array>> {
   return files;
 }
 
+function encoded(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
 /** The merged decoder with an Identity before every cache and after every output of the If. */
 function wrapped(model: Model): Model {
   const { graph } = model;
@@ -118,7 +122,7 @@ describe('files that genai_config.json names', () => {
     );
     return {
       ...Object.fromEntries(entries),
-      'genai_config.json': new TextEncoder().encode(JSON.stringify(config)),
+      'genai_config.json': encoded(config),
     };
   }
 
@@ -132,6 +136,31 @@ describe('files that genai_config.json names', () => {
     );
     const { summary } = await openModel(memoryFolder(files));
     expect(summary.canScore).toBe(true);
+  });
+
+  it('may lie above the config', async () => {
+    const files = await moved((path) => path);
+    const [{ path } = { path: '' }] = await graphChoices(memoryFolder(files));
+    const below = [path, `${path}.data`, 'genai_config.json'];
+    const config = JSON.parse(new TextDecoder().decode(files['genai_config.json']));
+    for (const section of Object.values<{ filename?: string }>(config.model))
+      if (typeof section?.filename === 'string' && section.filename !== path)
+        section.filename = `../${section.filename}`;
+    const written = { ...files, 'genai_config.json': encoded(config) };
+    const folder = memoryFolder(
+      Object.fromEntries(
+        Object.entries(written).map(([name, bytes]) => [
+          below.includes(name) ? `cpu/${name}` : name,
+          bytes,
+        ]),
+      ),
+    );
+    const opened = await openModel(folder);
+    expect(opened.summary.canScore).toBe(true);
+    const { files: exported } = await exportManifest(opened, [1], { app: 'test' });
+    const paths = exported.map((file) => file.path);
+    expect(paths).toContain(`cpu/${path}`);
+    for (const component of opened.components) expect(paths).toContain(component.path);
   });
 
   it('are named where they are missing', async () => {

@@ -42,8 +42,12 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
   for (const [output, input] of links) names.set(output, input);
   const renamed = renameValues(embedding.graph, names);
   const fed = new Set([...links.values()]);
-  // What it makes besides serves nobody here.
-  const nodes = usedNodes([...empty, ...renamed.nodes], fed);
+  // What it makes besides serves nobody here; nor does what a decoder takes and does not read.
+  const reads = new Set(decoder.graph.nodes.flatMap(dependencies));
+  const nodes = usedNodes(
+    [...empty, ...renamed.nodes],
+    [...fed].filter((name) => reads.has(name)),
+  );
   const read = new Set(nodes.flatMap(dependencies));
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const constants = new Map([
@@ -75,7 +79,7 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
           .filter(({ name }) => made.has(name))
           .map((value) => [value.name, value] as const),
         ...decoder.graph.inputs
-          .filter(({ name }) => fed.has(name))
+          .filter(({ name }) => made.has(name))
           .map((value) => [value.name, value] as const),
         ...decoder.graph.valueInfo,
       ]),

@@ -33,7 +33,8 @@ export interface OpenedModel extends ModelGraphs {
  */
 export async function openModel(folder: Folder, graphPath?: string): Promise<OpenedModel> {
   const choice = await chosen(folder, graphPath);
-  const root = await findRoot(folder, choice.path);
+  const parts = choice.components?.map(({ path }) => path);
+  const root = await findRoot(folder, choice.path, parts);
   const declared = await readConfig(root.folder);
   const graphs = await readGraphs(folder, choice, declared);
   const config = withGraphSizes(declared, graphSizes(graphs.structure));

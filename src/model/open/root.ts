@@ -38,8 +38,13 @@ export interface ModelPlace {
  * The root of the model of a graph. The nearest folder with a config at or above the graph counts
  * first; folders above it belong to the same model as long as they have a config that does not
  * declare another number of layers. Reads the configs only.
+ * @param others paths of further files of the model, which the root holds too.
  */
-export async function findRoot(folder: Folder, graphPath: string): Promise<ModelRoot> {
+export async function findRoot(
+  folder: Folder,
+  graphPath: string,
+  others: readonly string[] = [],
+): Promise<ModelRoot> {
   const paths = new Set(folder.files.map(({ path }) => path));
   const withConfig = foldersAbove(graphPath).filter((at) => hasConfig(paths, at));
   const own: string[] = [];
@@ -50,7 +55,8 @@ export async function findRoot(folder: Folder, graphPath: string): Promise<Model
     layers ??= declared;
     own.push(at);
   }
-  const top = own.at(-1) ?? topByName(paths, graphPath);
+  let top = own.at(-1) ?? topByName(paths, graphPath);
+  while (others.some((path) => !path.startsWith(top))) top = top.replace(/[^/]*\/$/, '');
   const order = [...own, ...foldersAbove(graphPath).filter((at) => !own.includes(at))].filter(
     (at) => at.startsWith(top),
   );

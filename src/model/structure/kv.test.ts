@@ -11,6 +11,21 @@ const info = (name: string, dims: Dim[] | null = ['B', 2, 'P', 16]): ValueInfo =
   dims,
 });
 
+describe('inputs with a row for each token', () => {
+  it('are no caches, though their names are numbered', () => {
+    const caches = [0, 1].map((k) => info(`past.${k}.key`));
+    const perLayer = [0, 1].map((k) => info(`per_layer_input.${k}`, ['B', 'S', 16]));
+    const ids = info('input_ids', ['B', 'S']);
+    const outputs = [0, 1].map((k) => info(`present.${k}.key`, ['B', 2, 'T', 16]));
+    const hidden = [0, 1].map((k) => info(`hidden_states.${k}`, ['B', 'S', 64]));
+    const pairs = pairStates([ids, ...perLayer, ...caches], [...outputs, ...hidden]);
+    expect([...pairs.values()].flat().map(({ input, output }) => [input, output])).toEqual([
+      ['past.0.key', 'present.0.key'],
+      ['past.1.key', 'present.1.key'],
+    ]);
+  });
+});
+
 describe('state names', () => {
   it('hold one layer index', () => {
     expect(parseStateName('past_key_values.12.key')).toEqual({

@@ -98,7 +98,7 @@ export function pairStates(
   for (const { index, input, output } of given) pair(index, input, output);
   const known = new Set(given.flatMap(({ input, output }) => [input, output]));
   const isFree = ({ name }: ValueInfo): boolean => !known.has(name);
-  const ins = patterns(inputs.filter(isFree));
+  const ins = patterns(inputs.filter((input) => isFree(input) && !hasTokenRows(input, inputs)));
   const outs = patterns(outputs.filter(isFree));
   const taken = new Set<Pattern>();
   const bySuffix = new Map<string, Pattern[]>();
@@ -185,6 +185,19 @@ function patterns(values: readonly ValueInfo[]): Pattern[] {
     found.set(key, pattern);
   }
   return [...found.values()];
+}
+
+/**
+ * True for an input with a row for each new token, as ids and positions have an element: content
+ * that comes with the tokens, such as per_layer_input.3, and no state.
+ */
+function hasTokenRows({ name, dims }: ValueInfo, inputs: readonly ValueInfo[]): boolean {
+  const [batch, tokens, ...more] = dims ?? [];
+  if (typeof tokens !== 'string' || more.length === 0 || /past|cache|state|mem/i.test(name))
+    return false;
+  return inputs.some(
+    (other) => other.dims?.length === 2 && other.dims[0] === batch && other.dims[1] === tokens,
+  );
 }
 
 /** A suffix without the word for the direction: layer_1_past_key and layer_1_present_key match. */
