@@ -43,7 +43,9 @@ inputs('what is no model is answered in place and as a message', async ({ app: p
   const error = page.getByTestId('error-open');
   mkdirSync(join(dir, 'nothing'));
   await drop(page, join(dir, 'nothing'));
-  await expect(error).toContainText('There is nothing in the folder nothing that can be read here.');
+  await expect(error).toContainText(
+    'There is nothing in the folder nothing that can be read here.',
+  );
   await expect(toast(page, 'There is nothing in the folder')).toBeInViewport();
 
   await drop(page, write(dir, 'lone.gguf', 'GGUF'));
@@ -76,7 +78,9 @@ inputs('a text before a model is kept and offered', async ({ app: page, dir }) =
   await drop(page, write(dir, 'notes.txt', 'It was a fine morning. '.repeat(40)));
   await expect(page.getByTestId('kept-text')).toContainText('notes.txt is kept');
   await drop(page, 'public/sample');
-  await expect(page.getByTestId('chooser')).toContainText('The export can prune the other precisions as well.');
+  await expect(page.getByTestId('chooser')).toContainText(
+    'The export can prune the other precisions as well.',
+  );
   await expect(page.getByTestId('graph-onnx/model_q4.onnx')).toBeFocused();
   await expectAccessible(page);
   await page.getByTestId('graph-onnx/model.onnx').click();
