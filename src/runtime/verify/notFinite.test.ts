@@ -42,6 +42,7 @@ test('unverified with the reason, verified without the block, else failed', asyn
   expect(details).toEqual([
     'no numbers at 23 of 23 tokens, in scoring as in the written files: the source itself gives ' +
       'NaN: block 2 is the first whose output is not finite',
+    'the source gives NaN: nothing to compare',
     'no logit of 8 steps is a number: nothing to compare',
   ]);
   expect((await verify(2)).status).toBe('verified');

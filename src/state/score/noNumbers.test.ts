@@ -87,6 +87,9 @@ describe('a curve of a model that gives NaN', () => {
     expect(
       rows.flat().filter((cell) => typeof cell === 'number' && !Number.isFinite(cell)),
     ).toEqual([]);
+    const known = MAKERS.variants.table(state());
+    const nll = known.columns.findIndex(({ name }) => name === 'nll_nats');
+    expect(known.rows.map((row) => row[nll])).toEqual([null, expect.any(Number)]);
     expect(measured(state()).settings).toMatchObject({ original: { nll_nats: null, ppl: null } });
   });
 });

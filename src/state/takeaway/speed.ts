@@ -5,7 +5,7 @@ import { formatUnits } from '../../units.ts';
 import { VERSION } from '../../version.ts';
 import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
-import { measuredOn } from '../score/selectors.ts';
+import { measuredOn, noNumbers } from '../score/selectors.ts';
 import { sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured as MeasuredSpeed } from '../speed/state.ts';
@@ -164,6 +164,8 @@ const known = (state: StudioState): VariantRow[] =>
   variantRows(state).filter((row) => row.nll !== null || row.measure !== null);
 
 function variantsTable(state: StudioState): Table {
+  // Beside an original without numbers, a value that is not finite is none.
+  const sound = noNumbers(state) === null;
   return {
     columns: [
       { name: 'name', head: heads.name, kind: 'text' },
@@ -182,7 +184,7 @@ function variantsTable(state: StudioState): Table {
       row.name,
       formatUnits(row.removed),
       row.blocks,
-      row.nll,
+      sound || Number.isFinite(row.nll) ? row.nll : null,
       pplOf(row.nll),
       row.gain,
       row.ci95?.[0] ?? null,
