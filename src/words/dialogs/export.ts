@@ -93,7 +93,12 @@ const CHECKS: Readonly<Record<string, string>> = {
   verification: 'Verification',
 };
 
-export const checkName = (name: string): string => CHECKS[name] ?? name;
+/** The name of a check; of several graphs, each check is followed by its graph in parentheses. */
+export function checkName(name: string): string {
+  const at = name.endsWith(')') ? name.indexOf(' (') : -1;
+  const [check, graph] = at < 0 ? [name, ''] : [name.slice(0, at), name.slice(at)];
+  return `${CHECKS[check] ?? check}${graph}`;
+}
 
 export const written = (files: string, bytes: number, seconds: string): string =>
   `${files}, ${formatBytes(bytes)}, in ${seconds}`;
