@@ -5,10 +5,10 @@ import { EspalierError } from '../../errors.ts';
 import { filesOf } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { readModel } from '../../onnx/read.ts';
 import { type Bytes, type Folder, type FolderFile, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { isDataOf } from '../graphs/choices.ts';
+import { filesOfGraph } from '../graphs/components.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { namedFiles } from '../graphs/genai.ts';
 import { type ModelRoot, withinTop } from '../open/root.ts';
@@ -252,18 +252,9 @@ export async function filesAlong(
 ): Promise<string[]> {
   const there = new Set(folder.files.map(({ path }) => path));
   const named = await namedFiles(folder, root.configs);
-  const graphs = new Set([
-    ...components.map(({ path }) => path),
-    ...named.filter((path) => there.has(path) && !edited.has(path)),
-  ]);
-  const along = new Set(graphs);
-  for (const path of graphs) {
-    for (const file of there) if (isDataOf(file, path)) along.add(file);
-    // A graph that cannot be read is copied all the same; its data are known by their names then.
-    const model = path.endsWith('.onnx') ? await readModel(folder, path).catch(() => null) : null;
-    for (const file of model ? filesOf(model) : []) along.add(file);
-  }
-  return [...along];
+  const others = named.filter((path) => there.has(path) && !edited.has(path));
+  const files = await Promise.all(others.map((path) => filesOfGraph(folder, path)));
+  return [...new Set([...components.flatMap((component) => component.files), ...files.flat()])];
 }
 
 /**

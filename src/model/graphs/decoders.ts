@@ -11,6 +11,7 @@ import type { ModelConfig } from '../structure/config.ts';
 import { graphNames } from '../structure/roles.ts';
 import type { Structure } from '../structure/structure.ts';
 import { branchModel, findMerged, type Merged, withBranches } from './branches.ts';
+import { type Component, withFiles } from './components.ts';
 import { pipelineStages } from './genai.ts';
 import { joinEmbedding, makesEmbeddings } from './joined.ts';
 import { mergePair, withDeclaredPast, withoutDeclaredPast } from './pair.ts';
@@ -42,7 +43,7 @@ export interface ModelGraphs {
   decoders: readonly [DecoderFile, ...DecoderFile[]];
   whole: WholeGraph;
   /** Graphs that belong to the model and that a removal leaves as they are. */
-  components: readonly GraphComponent[];
+  components: readonly Component[];
   /** Why the decoder was not joined with the graph that makes its embeddings, or null. */
   embeddingObstacle: string | null;
 }
@@ -84,11 +85,11 @@ export async function readGraphs(
   const others = components.filter(({ path }) => path !== past);
   const [{ copies }] = decoder.files;
   const first = copies[0]!;
-  const plain = (embeddingObstacle: string | null): ModelGraphs => ({
+  const plain = async (embeddingObstacle: string | null): Promise<ModelGraphs> => ({
     structure: first,
     decoders: decoder.files,
     whole: decoder.whole,
-    components: others,
+    components: await withFiles(folder, others),
     embeddingObstacle,
   });
   if (!first.embedsInput) return plain(null);
@@ -104,7 +105,7 @@ export async function readGraphs(
       structure: find(source),
       decoders: decoder.files,
       whole: { model: joined, path: null, merged },
-      components: others,
+      components: await withFiles(folder, others),
       embeddingObstacle: null,
     };
   } catch (error) {

@@ -17,7 +17,6 @@ import { exportedModel } from '../export/apply.ts';
 import { type DataLayout, dataFileName, innerRanges, layOut } from '../export/layout.ts';
 import { exportedGraph } from '../export/names.ts';
 import { exportSteps, type StepChoice } from '../export/steps.ts';
-import { isDataOf } from '../graphs/choices.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { planRemoval } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -59,7 +58,7 @@ export function exportBytes(
 ): ExportBytes {
   const genai = root.folder.open('genai_config.json') !== null;
   const along = folder.files.filter(({ path }) =>
-    components.some((graph) => graph.path === path || isDataOf(path, graph.path)),
+    components.some(({ files }) => files.includes(path)),
   );
   const parts = decoders.flatMap((file, k) => {
     const models = file.copies.map((copy) => modelToExport(copy, root, steps));

@@ -4,7 +4,6 @@ import { filesOf } from '../../onnx/bytes.ts';
 import { DataType, type Model, tensorBytes } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
-import { isDataOf } from '../graphs/choices.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { declaredBlocks } from '../interop/declared.ts';
 import { structuralClasses } from '../programs/classes.ts';
@@ -192,15 +191,16 @@ function distinct(weights: readonly StoredWeight[]): StoredWeight[] {
 
 /** Bytes of all graph files of the model and of the data files that belong to them. */
 function fileBytes(folder: Folder, { decoders, components, whole }: ModelGraphs): number {
-  const used = new Set([
-    ...[...decoders, ...components].map(({ path }) => path),
+  return bytesOf(folder, [
+    ...decoders.map(({ path }) => path),
     ...[...decoders, whole].flatMap(({ model }) => filesOf(model)),
+    ...components.flatMap(({ files }) => files),
   ]);
-  return folder.files.reduce(
-    (n, { path, size }) =>
-      used.has(path) || components.some((graph) => isDataOf(path, graph.path)) ? n + size : n,
-    0,
-  );
+}
+
+/** Bytes of files, each once. */
+function bytesOf(folder: Folder, paths: readonly string[]): number {
+  return [...new Set(paths)].reduce((sum, path) => sum + (folder.open(path)?.size ?? 0), 0);
 }
 
 /** The graphs beside the decoder with the bytes of their files. */
@@ -208,13 +208,10 @@ function componentSizes(
   folder: Folder,
   { components }: ModelGraphs,
 ): NonNullable<ModelSummary['components']> {
-  return components.map((component) => ({
-    ...component,
-    bytes: folder.files.reduce(
-      (n, { path, size }) =>
-        path === component.path || isDataOf(path, component.path) ? n + size : n,
-      0,
-    ),
+  return components.map(({ role, path, files }) => ({
+    role,
+    path,
+    bytes: bytesOf(folder, files),
   }));
 }
 
