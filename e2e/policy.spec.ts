@@ -161,7 +161,9 @@ test('markup in the names and texts of a model stays text', async ({ app: page }
       page.getByText(`The graph output ${markup} is computed inside block 1`).first(),
     ).toBeVisible();
     await page.getByTestId('score').click();
-    await expect(page.getByText(`Unknown Normalizer type: ${markup}`).first()).toBeVisible();
+    await expect(
+      page.getByText(`tokenizer.json uses the normalizer ${markup}`).first(),
+    ).toBeVisible();
     expect(
       await page.evaluate(() => [document.querySelectorAll('img').length, window.marked ?? false]),
     ).toEqual([0, false]);
