@@ -13,7 +13,8 @@ import { openWasm } from '../runtime/device/wasmEngine.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
 import { type ExpectedNll, noNumbersOf } from '../runtime/verify/runs.ts';
-import { spreadWindow, verifyExport } from '../runtime/verify/verify.ts';
+import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
+import { spreadIds } from '../spreadIds.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
 import { defineCommand } from './command.ts';
@@ -80,7 +81,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     statusDone();
 
     // Spread token ids: verification needs any text, and a folder may have no tokenizer.
-    const window = spreadWindow(opened.summary.vocabSize);
+    const window = spreadIds(VERIFY_TOKENS, opened.summary.vocabSize);
     const { nll, nllObstacle, noNumbers, engine } = await likelihood(
       opened,
       removed,

@@ -4,9 +4,8 @@ import { checkSampling } from '../analysis/sampling.ts';
 import type { SpeedSettings } from '../contract/speed.ts';
 import type { VariantHandle } from '../contract/variant.ts';
 import { EspalierError, toReport } from '../errors.ts';
+import { spreadIds } from '../spreadIds.ts';
 
-/** Ids below this are in every vocabulary: they serve where its size is not known (0). */
-const FEWEST_TOKENS = 64;
 const OWN_TEXT =
   'In the first days of spring the old gardener walked along the wall, looked at every branch ' +
   'of the pear tree, and took away what had grown in the wrong direction. A tree that is ' +
@@ -64,8 +63,7 @@ export async function promptIds(
       why = message.replace(/\.$/, '');
     }
   }
-  const vocab = handle.info.vocabSize || FEWEST_TOKENS;
-  const ids = Array.from({ length: promptTokens }, (_, t) => (t * 7919 + 3) % vocab);
+  const ids = spreadIds(promptTokens, handle.info.vocabSize || null);
   return {
     ids,
     note: `${why}: the prompt is ${promptTokens} token ids spread over the vocabulary.`,

@@ -12,7 +12,8 @@ import {
   calibrate,
   folderTokenizer,
 } from '../runtime/score/calibration.ts';
-import { spreadWindow, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
+import { VERIFY_TOKENS } from '../runtime/verify/verify.ts';
+import { spreadIds } from '../spreadIds.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 
 /** Texts that come with the page. */
@@ -89,7 +90,7 @@ export class StudioModel {
       return (await this.calibration(settings, signal)).windows[0] ?? [];
     } catch (error) {
       if (toReport(error).code !== 'tokenizer') throw error;
-      return spreadWindow(this.opened.summary.vocabSize);
+      return spreadIds(VERIFY_TOKENS, this.opened.summary.vocabSize);
     }
   }
 }

@@ -9,6 +9,7 @@ import { deviceObstacle } from '../../runtime/decode/runnable.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
 import type { ScoreSession } from '../../runtime/score/session.ts';
 import { VERIFY_TOKENS, verifyExport } from '../../runtime/verify/verify.ts';
+import { spreadIds } from '../../spreadIds.ts';
 import { VERSION } from '../../version.ts';
 import { openSession } from '../open.ts';
 import type { RunValues } from '../sharedOptions.ts';
@@ -18,17 +19,10 @@ import { compareNll, type Findings, nllTolerance } from './types.ts';
 const WINDOWS = 3;
 const TOKENS = 24;
 
-/** Ids below this are in every vocabulary. */
-const FEWEST_TOKENS = 64;
-
 /** Ids that depend on nothing but the size of the vocabulary, where that is known. */
 export function testWindows(vocab: number | null): number[][] {
-  return Array.from({ length: WINDOWS }, (_, w) =>
-    Array.from(
-      { length: TOKENS },
-      (_, t) => (7919 * (w * TOKENS + t) + 13) % (vocab ?? FEWEST_TOKENS),
-    ),
-  );
+  const ids = spreadIds(WINDOWS * TOKENS, vocab, 13);
+  return Array.from({ length: WINDOWS }, (_, w) => ids.slice(w * TOKENS, (w + 1) * TOKENS));
 }
 
 /**

@@ -38,16 +38,6 @@ import { compareSilenced, silencedSource } from './silenced.ts';
  * of a large vocabulary.
  */
 export const VERIFY_TOKENS = 64;
-/** Ids below this are in every vocabulary: where its size is not known, these serve. */
-const FEWEST_TOKENS = 64;
-
-/** A window of spread token ids, for models without a usable tokenizer. */
-export function spreadWindow(vocabSize: number | null): number[] {
-  return Array.from(
-    { length: VERIFY_TOKENS },
-    (_, t) => (t * 7919 + 3) % (vocabSize ?? FEWEST_TOKENS),
-  );
-}
 /**
  * Failures to run a graph that are due to this machine and say nothing about the files: what does
  * not run here may run where it is meant to.
