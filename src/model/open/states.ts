@@ -3,6 +3,7 @@
 import { elementBits, type ValueInfo } from '../../onnx/graph.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { stateShape } from '../structure/kv.ts';
+import { remembered } from '../structure/remembered.ts';
 import type { GraphSizes } from '../structure/sizes.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 
@@ -44,15 +45,7 @@ export function stateBytes(
   return { kvBytesPerToken, fixed };
 }
 
-const interfaces = new WeakMap<Structure, Map<string, ValueInfo>>();
-
-function interfaceOf(structure: Structure): Map<string, ValueInfo> {
-  let found = interfaces.get(structure);
-  if (!found) {
-    found = new Map(
-      [...structure.graph.inputs, ...structure.graph.outputs].map((v) => [v.name, v]),
-    );
-    interfaces.set(structure, found);
-  }
-  return found;
-}
+const interfaceOf = remembered(
+  ({ graph }): Map<string, ValueInfo> =>
+    new Map([...graph.inputs, ...graph.outputs].map((value) => [value.name, value])),
+);

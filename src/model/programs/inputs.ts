@@ -3,7 +3,7 @@
 import { EspalierError } from '../../errors.ts';
 import type { ValueInfo } from '../../onnx/graph.ts';
 import { stateShape } from '../structure/kv.ts';
-import { type GraphSizes, graphSizes } from '../structure/sizes.ts';
+import { graphSizes } from '../structure/sizes.ts';
 import type { StatePair, Structure } from '../structure/structure.ts';
 import { OTHER } from './comparisonHead.ts';
 import { TARGETS } from './nll.ts';
@@ -31,11 +31,8 @@ export function inputSources(structure: Structure, headSize: number | null): Sou
       block.states.map((state): [string, StatePair] => [state.input, state]),
     ),
   );
-  let sizes: GraphSizes['caches'] | null = null;
-  const headSizeOf = (cache: string): number | null => {
-    sizes ??= graphSizes(structure).caches;
-    return sizes.get(cache)?.headSize ?? headSize;
-  };
+  const headSizeOf = (cache: string): number | null =>
+    graphSizes(structure).caches.get(cache)?.headSize ?? headSize;
   return (value) => {
     if (value === TARGETS) return { kind: 'targets' };
     if (value === OTHER) return { kind: 'other-residual' };

@@ -5,6 +5,7 @@ import { dependencies } from '../../onnx/captures.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { shortName } from '../../onnx/limits.ts';
 import { blockOf, type Sublayer, type SublayerUnit, sublayerOf } from '../../units.ts';
+import { remembered } from './remembered.ts';
 import type { Block, Structure } from './structure.ts';
 
 /** Operators that pass every element of the stream on. */
@@ -32,20 +33,14 @@ export interface Bypass {
 }
 
 const NONE: Bypass = { replace: new Map(), kept: [], obstacle: null };
-const known = new WeakMap<Structure, Record<Sublayer, Bypass>[]>();
 
 /** The bypasses of each block; empty ones for blocks without a middle value. */
-export function bypasses(structure: Structure): readonly Record<Sublayer, Bypass>[] {
-  let found = known.get(structure);
-  if (!found) {
-    found = structure.blocks.map((block) => ({
-      attn: findBypass(structure, block, 'attn'),
-      ffn: findBypass(structure, block, 'ffn'),
-    }));
-    known.set(structure, found);
-  }
-  return found;
-}
+export const bypasses = remembered((structure): readonly Record<Sublayer, Bypass>[] =>
+  structure.blocks.map((block) => ({
+    attn: findBypass(structure, block, 'attn'),
+    ffn: findBypass(structure, block, 'ffn'),
+  })),
+);
 
 /** The bypass of a sublayer. */
 export function bypassOf(structure: Structure, unit: SublayerUnit): Bypass {

@@ -4,6 +4,7 @@
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import { hiddenOutputs } from './hiddenOutputs.ts';
 import { parseStateName, renumbered } from './kv.ts';
+import { remembered } from './remembered.ts';
 import type { Block, StatePair, Structure } from './structure.ts';
 
 /** Blocks that have attention, and with it caches. */
@@ -188,17 +189,4 @@ function kindOf(structure: Structure, name: string): string {
     known.set(name, kind);
   }
   return kind;
-}
-
-/** The function, which computes once for each structure: every block asks about its removal. */
-function remembered<T>(compute: (structure: Structure) => T): (structure: Structure) => T {
-  const known = new WeakMap<Structure, { value: T }>();
-  return (structure) => {
-    let entry = known.get(structure);
-    if (!entry) {
-      entry = { value: compute(structure) };
-      known.set(structure, entry);
-    }
-    return entry.value;
-  };
 }

@@ -8,6 +8,7 @@ import {
   type Tensor,
   type ValueInfo,
 } from '../../onnx/graph.ts';
+import { remembered } from './remembered.ts';
 import type { StatePair, Structure } from './structure.ts';
 
 /** Numbers that the graph gives; null where it does not, or where blocks differ. */
@@ -27,7 +28,7 @@ interface CacheSize {
 }
 
 /** The sizes that a graph says by its weights, declared shapes and attributes. */
-export function graphSizes(structure: Structure): GraphSizes {
+export const graphSizes = remembered((structure: Structure): GraphSizes => {
   const reader = new SizeReader(structure);
   const hiddenSize = reader.hiddenSize();
   const caches = new Map<string, CacheSize>();
@@ -43,7 +44,7 @@ export function graphSizes(structure: Structure): GraphSizes {
     headSize: same(all.map(({ headSize }) => headSize)),
     caches,
   };
-}
+});
 
 /** Operators whose output is as wide as their first input. */
 const KEEPS_WIDTH: ReadonlySet<string> = new Set(

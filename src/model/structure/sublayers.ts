@@ -3,9 +3,8 @@
 
 import { dependencies } from '../../onnx/captures.ts';
 import { bypasses } from './bypass.ts';
+import { remembered } from './remembered.ts';
 import type { StatePair, Structure } from './structure.ts';
-
-const known = new WeakMap<Structure, Uint8Array>();
 
 /**
  * Per node of the graph: 1 when it belongs to the feed-forward sublayer of its block, which means
@@ -13,14 +12,7 @@ const known = new WeakMap<Structure, Uint8Array>();
  * through the middle value; 2 when it scales the residual stream and stays whichever sublayer goes.
  * Blocks without a middle value have no such nodes.
  */
-export function feedForwardNodes(structure: Structure): Uint8Array {
-  let found = known.get(structure);
-  if (!found) {
-    found = findFeedForward(structure);
-    known.set(structure, found);
-  }
-  return found;
-}
+export const feedForwardNodes = remembered(findFeedForward);
 
 function findFeedForward(structure: Structure): Uint8Array {
   const { graph, region, blocks } = structure;
@@ -71,14 +63,10 @@ export function feedForwardState(structure: Structure, block: number): StatePair
   return states.find((state) => read?.has(state.input)) ?? null;
 }
 
-const readers = new WeakMap<Structure, Map<number, Set<string>>>();
-
 /** Per region, what its feed-forward nodes read the data of; sizes do not count. */
-function feedForwardReads(structure: Structure): Map<number, Set<string>> {
-  let found = readers.get(structure);
-  if (found) return found;
-  found = new Map();
+const feedForwardReads = remembered((structure): Map<number, Set<string>> => {
   const { graph, region } = structure;
+  const found = new Map<number, Set<string>>();
   const isFeedForward = feedForwardNodes(structure);
   for (const [p, node] of graph.nodes.entries()) {
     if (isFeedForward[p] !== 1 || node.op === 'Shape' || node.op === 'Size') continue;
@@ -86,6 +74,5 @@ function feedForwardReads(structure: Structure): Map<number, Set<string>> {
     for (const x of dependencies(node)) read.add(x);
     found.set(region[p]!, read);
   }
-  readers.set(structure, found);
   return found;
-}
+});
