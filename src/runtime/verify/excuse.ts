@@ -36,29 +36,20 @@ export interface Finding {
  */
 export async function excuseOf(
   failure: unknown,
-  { opened, engine, budgetBytes, signal }: Original,
+  original: Original,
   work: (runner: GraphRunner) => Promise<unknown> = async () => {},
 ): Promise<Finding | null> {
   const reason = reasonOf(failure);
   if (reason === null) return null;
-  if (sizeObstacle(opened, engine, budgetBytes) !== null)
+  if (isTooLarge(original))
     return {
       words: 'the original, which may fail likewise, is too large to be tried here: ',
       tried: false,
     };
-  let runner: GraphRunner | null = null;
-  try {
-    runner = await GraphRunner.open(opened, engine, { signal, standIns: true });
-    await work(runner);
-    return null;
-  } catch (error) {
-    if (isCancelled(error)) throw error;
-    return reasonOf(error) === reason
-      ? { words: 'this device cannot run the original either: ', tried: true }
-      : null;
-  } finally {
-    await runner?.dispose();
-  }
+  const { error } = await tried(original, work);
+  return error !== undefined && reasonOf(error) === reason
+    ? { words: 'this device cannot run the original either: ', tried: true }
+    : null;
 }
 
 /**
@@ -66,18 +57,29 @@ export async function excuseOf(
  * should be. @throws EspalierError `cancelled` only
  */
 export async function differsToo(
-  { opened, engine, budgetBytes, signal }: Original,
+  original: Original,
   compare: (runner: GraphRunner) => Promise<Outcome>,
 ): Promise<string | null> {
-  if (sizeObstacle(opened, engine, budgetBytes) !== null) return null;
+  if (isTooLarge(original)) return null;
+  const { result } = await tried(original, compare);
+  return !result || result.ok ? null : `the original differs in the same way (${result.detail}): `;
+}
+
+const isTooLarge = ({ opened, engine, budgetBytes }: Original): boolean =>
+  sizeObstacle(opened, engine, budgetBytes) !== null;
+
+/** What the original makes of the same work, or how it fails. @throws EspalierError `cancelled` */
+async function tried<T>(
+  { opened, engine, signal }: Original,
+  work: (runner: GraphRunner) => Promise<T>,
+): Promise<{ result?: T; error?: unknown }> {
   let runner: GraphRunner | null = null;
   try {
     runner = await GraphRunner.open(opened, engine, { signal, standIns: true });
-    const { ok, detail } = await compare(runner);
-    return ok ? null : `the original differs in the same way (${detail}): `;
+    return { result: await work(runner) };
   } catch (error) {
     if (isCancelled(error)) throw error;
-    return null;
+    return { error };
   } finally {
     await runner?.dispose();
   }
