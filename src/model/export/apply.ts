@@ -3,7 +3,7 @@
 
 import type { Model } from '../../onnx/graph.ts';
 import { toFloat16 } from '../float16/convert.ts';
-import type { ModelRoot } from '../open/root.ts';
+import { isGenai, type ModelRoot } from '../open/root.ts';
 import type { Removal } from '../structure/removal.ts';
 import { applyRemoval } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';
@@ -47,7 +47,7 @@ export function exportedModel(
   removal: Removal,
   steps: readonly StepChoice[],
 ): Model {
-  const genai = root.folder.open('genai_config.json') !== null;
+  const genai = isGenai(root);
   const context = { structure, removal, genai };
   const apply = (model: Model, choice: StepChoice): Model =>
     (APPLY[choice.step] as Apply<StepId>)(model, choice, context);

@@ -11,7 +11,7 @@ import { isDataOf } from '../graphs/choices.ts';
 import { filesOfGraph } from '../graphs/components.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { namedFiles } from '../graphs/genai.ts';
-import { type ModelRoot, withinTop } from '../open/root.ts';
+import { isGenai, type ModelRoot, withinTop } from '../open/root.ts';
 import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import { exportedModel } from './apply.ts';
@@ -223,7 +223,7 @@ export function exportedFiles(
   removed: readonly Unit[],
   steps: readonly StepChoice[],
 ): ExportedFile[] {
-  const genai = root.folder.open('genai_config.json') !== null;
+  const genai = isGenai(root);
   return decoders.map((file) => {
     const copies = file.copies.map((structure) =>
       exportedModel({ structure, root }, planRemoval(structure, removed), steps),

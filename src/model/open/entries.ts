@@ -21,7 +21,7 @@ import type { ModelGraphs } from '../graphs/decoders.ts';
 import { planRemoval } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
-import type { ModelRoot } from './root.ts';
+import { isGenai, type ModelRoot } from './root.ts';
 import type { WrittenSizes } from './size.ts';
 
 /** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
@@ -56,7 +56,7 @@ export function exportBytes(
   { folder, root, decoders, components }: Measured,
   steps: readonly StepChoice[] = [],
 ): ExportBytes {
-  const genai = root.folder.open('genai_config.json') !== null;
+  const genai = isGenai(root);
   const along = folder.files.filter(({ path }) =>
     components.some(({ files }) => files.includes(path)),
   );

@@ -70,6 +70,10 @@ export async function findRoot(
   };
 }
 
+/** True when ONNX Runtime GenAI loads the model. */
+export const isGenai = ({ folder }: Pick<ModelRoot, 'folder'>): boolean =>
+  folder.open('genai_config.json') !== null;
+
 /** The topmost folder of the model of a graph by the names of files alone. */
 export function topByName(paths: ReadonlySet<string>, graphPath: string): string {
   const above = foldersAbove(graphPath);

@@ -14,7 +14,7 @@ import { graphSizes } from '../structure/sizes.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 import { exportBytes } from './entries.ts';
 import { findProblems } from './problems.ts';
-import { type ModelPlace, type ModelRoot, withinTop } from './root.ts';
+import { isGenai, type ModelPlace, type ModelRoot, withinTop } from './root.ts';
 import { stateBytes } from './states.ts';
 import type { BlockSummary, ModelSummary, Size } from './summary.ts';
 import { type StoredWeight, storageKey, storedWeights } from './weights.ts';
@@ -217,7 +217,7 @@ function componentSizes(
 
 function layoutOf(root: ModelRoot, graphPath: string): ModelSummary['layout'] {
   const isInOnnx = withinTop(root, graphPath).startsWith('onnx/');
-  if (root.folder.open('genai_config.json') && !isInOnnx) return 'genai';
+  if (isGenai(root) && !isInOnnx) return 'genai';
   return isInOnnx ? 'transformers.js' : 'flat';
 }
 
