@@ -11,7 +11,7 @@ import type { Engine } from '../runtime/device/engine.ts';
 import { nodeLoader } from '../runtime/device/ort.node.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
-import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
+import { verifyPrecisions } from '../runtime/verify/combine.ts';
 import { type ExpectedNll, noNumbersOf } from '../runtime/verify/runs.ts';
 import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
 import { spreadIds } from '../spreadIds.ts';
@@ -88,36 +88,18 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       window,
       values,
     );
-    const expected = {
-      window,
-      nll,
-      nllObstacle,
-      noNumbers,
-      numBlocks: blocksLeft(opened.summary.numBlocks, removed),
-      source: { opened, removed },
-      steps,
-    };
+    const expected = { window, numBlocks: blocksLeft(opened.summary.numBlocks, removed), steps };
     const [verification, summary] = await withFolder(out, async (written) => [
-      combineVerifications([
-        {
-          graph: manifest.graph,
-          verification: await verifyExport(written, manifest.graph, expected, engine),
-        },
-        ...(await inTurn(others, async (other) => ({
-          graph: other.graphPath,
-          verification: await verifyExport(
+      await verifyPrecisions(
+        { opened, others, graph: manifest.graph, likelihood: { nll, nllObstacle, noNumbers } },
+        (graph, source, found) =>
+          verifyExport(
             written,
-            other.graphPath,
-            {
-              ...expected,
-              nll: null,
-              nllObstacle: OTHER_PRECISION,
-              source: { opened: other, removed },
-            },
+            graph,
+            { ...expected, ...found, source: { opened: source, removed } },
             engine,
           ),
-        }))),
-      ]),
+      ),
       // Structure that cannot be read again is the first failed check.
       await openModel(written, manifest.graph).then(
         (model) => model.summary,
@@ -155,13 +137,6 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
     return 1;
   });
-}
-
-/** One after the other. */
-async function inTurn<T, R>(values: readonly T[], use: (value: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (const value of values) results.push(await use(value));
-  return results;
 }
 
 interface Expected {

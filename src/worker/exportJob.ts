@@ -18,7 +18,7 @@ import { otherPrecisions } from '../model/open/precisions.ts';
 import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
-import { combineVerifications, OTHER_PRECISION } from '../runtime/verify/combine.ts';
+import { verifyPrecisions } from '../runtime/verify/combine.ts';
 import { noNumbersOf } from '../runtime/verify/runs.ts';
 import { NOT_HERE, VERIFY_TOKENS } from '../runtime/verify/verify.ts';
 import { blocksLeft } from '../units.ts';
@@ -135,36 +135,16 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     device: { kind, subgroups },
     budgetBytes,
   };
-  const verifications: { graph: string; verification: Verification }[] = [];
-  for (const { graph, from, ...likelihood } of [
-    {
-      graph: manifest.graph,
-      from: opened.graphPath,
-      nll,
-      nllObstacle,
-      noNumbers: noNumbers ?? undefined,
-    },
-    ...others.map(({ graphPath }) => ({
-      graph: graphPath,
-      from: graphPath,
-      nll: null,
-      nllObstacle: OTHER_PRECISION,
-    })),
-  ])
-    verifications.push({
-      graph,
-      verification: await verifyInWorker(
-        {
-          ...expected,
-          ...likelihood,
-          graph,
-          source: { folder: source, graph: from, removed },
-        },
+  const likelihood = { nll, nllObstacle, noNumbers: noNumbers ?? undefined };
+  const verification = await verifyPrecisions(
+    { opened, others, graph: manifest.graph, likelihood },
+    (graph, { graphPath }, found) =>
+      verifyInWorker(
+        { ...expected, ...found, graph, source: { folder: source, graph: graphPath, removed } },
         signal,
         onEvent,
       ),
-    });
-  const verification = combineVerifications(verifications);
+  );
   return {
     name: saved.name,
     files: manifest.files.map(({ path, size }) => ({ path, bytes: size })),
