@@ -85,32 +85,30 @@ export async function readGraphs(
   const others = components.filter(({ path }) => path !== past);
   const [{ copies }] = decoder.files;
   const first = copies[0]!;
-  const plain = async (embeddingObstacle: string | null): Promise<ModelGraphs> => ({
+  const found = first.embedsInput ? await findEmbedding(folder, choice.path, first, others) : null;
+  if (found) {
+    const at = others.findIndex(({ role }) => role === 'embedding');
+    others.splice(at < 0 ? others.length : at, 1, { role: 'embedding', path: found.path });
+  }
+  const plain: ModelGraphs = {
     structure: first,
     decoders: decoder.files,
     whole: decoder.whole,
-    components: await withFiles(folder, others),
-    embeddingObstacle,
-  });
-  if (!first.embedsInput) return plain(null);
-  const found = await findEmbedding(folder, choice.path, first, others);
-  if (!found) return plain(null);
-  const at = others.findIndex(({ role }) => role === 'embedding');
-  others.splice(at < 0 ? others.length : at, 1, { role: 'embedding', path: found.path });
+    components: await withFiles(folder, others, found),
+    embeddingObstacle: null,
+  };
+  if (!found) return plain;
   try {
     const joined = joinEmbedding(found.model, decoder.whole.model, first.tokenInput);
     const { merged } = decoder.whole;
     const source = merged ? branchModel(joined, merged.withoutPast) : joined;
-    return {
-      structure: find(source),
-      decoders: decoder.files,
-      whole: { model: joined, path: null, merged },
-      components: await withFiles(folder, others),
-      embeddingObstacle: null,
-    };
+    return { ...plain, structure: find(source), whole: { model: joined, path: null, merged } };
   } catch (error) {
     if (error instanceof EspalierError && error.code === 'unsupported-graph')
-      return plain(`${found.path} and ${choice.path} could not be joined: ${error.message}`);
+      return {
+        ...plain,
+        embeddingObstacle: `${found.path} and ${choice.path} could not be joined: ${error.message}`,
+      };
     throw error;
   }
 }
