@@ -20,23 +20,35 @@ const LARGEST_BUFFERS = 6;
  */
 const WASM_LIMIT_BYTES = 8 * GIB;
 
-/** Bytes that a device is believed to have for one tab. */
-function probedLimit(kind: 'webgpu' | 'wasm', maxBufferBytes: number): number {
+/** Bytes that a device is believed to have for one tab or process. */
+function probedLimit(kind: 'webgpu' | 'wasm' | 'cpu', maxBufferBytes: number): number {
   if (kind === 'webgpu') return Math.min(GPU_LIMIT_BYTES, LARGEST_BUFFERS * maxBufferBytes);
-  return Math.min(WASM_LIMIT_BYTES, machineMemory() ?? WASM_LIMIT_BYTES);
+  const machine = machineMemory() ?? WASM_LIMIT_BYTES;
+  // A native process may have all that the machine has.
+  return kind === 'cpu' ? machine : Math.min(WASM_LIMIT_BYTES, machine);
 }
 
 /** The default budget in bytes: 70 % of the probed limit. */
-export function defaultBudget(kind: 'webgpu' | 'wasm', maxBufferBytes: number): number {
+export function defaultBudget(kind: 'webgpu' | 'wasm' | 'cpu', maxBufferBytes: number): number {
   return Math.floor(SHARE * probedLimit(kind, maxBufferBytes));
 }
 
+interface Platform {
+  navigator?: { deviceMemory?: unknown };
+  process?: {
+    getBuiltinModule?(name: 'node:os'): { totalmem(): number } | undefined;
+    constrainedMemory?(): number;
+  };
+}
+
 /**
- * Memory of the machine in bytes where the browser says it (rounded, at most 8 GiB in older
- * versions).
+ * Memory of the machine in bytes where the platform says it: a browser in steps, at most 8 GiB in
+ * older versions; Node exactly, or what a container may have of it.
  */
 function machineMemory(): number | null {
-  const gigabytes = (globalThis as { navigator?: { deviceMemory?: unknown } }).navigator
-    ?.deviceMemory;
+  const { navigator, process } = globalThis as Platform;
+  const total = process?.getBuiltinModule?.('node:os')?.totalmem();
+  if (total !== undefined) return Math.min(total, process?.constrainedMemory?.() || total);
+  const gigabytes = navigator?.deviceMemory;
   return typeof gigabytes === 'number' && gigabytes > 0 ? gigabytes * GIB : null;
 }

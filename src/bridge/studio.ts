@@ -2,6 +2,7 @@
 // that died or hangs.
 
 import { type Remote, wrap } from 'comlink';
+import { inBrowser } from '../contract/device.ts';
 import type { OpenRequest } from '../contract/open.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import { METHODS, type StudioApi } from '../contract/studio.ts';
@@ -149,7 +150,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     if (name === 'useWindows') lastWindows = args as Parameters<StudioApi['useWindows']>;
     if (name === 'score') {
       const result = value as Awaited<ReturnType<StudioApi['score']>>;
-      lastWindows = [result.windows, result.device.kind];
+      lastWindows = [result.windows, inBrowser(result.device.kind)];
       lastBudget = (args[0] as ScoreSettings).budgetBytes;
     }
   }

@@ -1,6 +1,15 @@
 // Devices: which kinds there are, what is known of the one at hand, and how its self-test went.
 
-export type DeviceKind = 'webgpu' | 'wasm';
+/** `cpu` is native ONNX Runtime, which Node has and a browser never. */
+export type DeviceKind = 'webgpu' | 'wasm' | 'cpu';
+
+/** The kinds that a browser can run on. */
+export type BrowserDeviceKind = Exclude<DeviceKind, 'cpu'>;
+
+/** Where a browser continues what a device has begun: on its own CPU what ran on the native one. */
+export function inBrowser(kind: DeviceKind): BrowserDeviceKind {
+  return kind === 'cpu' ? 'wasm' : kind;
+}
 
 /** The device that a job ran on, with its own name. */
 export interface UsedDevice {
@@ -12,14 +21,14 @@ export interface UsedDevice {
 export interface SelfTestCheck {
   name: string;
   ok: boolean;
-  /** Largest absolute difference to the wasm device, or null when the check did not run. */
+  /** Largest absolute difference to the CPU (wasm), or null when the check did not run. */
   maxError: number | null;
   note: string;
 }
 
 export interface DeviceReport {
   /** What `auto` resolves to on this machine. */
-  preferred: DeviceKind;
+  preferred: BrowserDeviceKind;
   webgpu: boolean;
   /** Adapter vendor, architecture and description; '' without an adapter. */
   adapter: string;

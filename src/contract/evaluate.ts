@@ -1,7 +1,7 @@
 // Perplexity of the original and of a plan on a text that had no part in choosing the plan.
 
 import type { Unit } from '../units.ts';
-import type { DeviceKind, UsedDevice } from './device.ts';
+import type { BrowserDeviceKind, UsedDevice } from './device.ts';
 import type { Progress } from './progress.ts';
 
 /**
@@ -23,7 +23,7 @@ export interface EvaluateRequest {
   bos: 'none' | 'every' | null;
   /** Evaluate at most this many segments, from the start; null = all. */
   maxSegments: number | null;
-  device: 'auto' | DeviceKind;
+  device: 'auto' | BrowserDeviceKind;
   budgetBytes?: number | undefined;
 }
 

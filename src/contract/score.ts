@@ -3,7 +3,7 @@
 import type { SettingsRecord } from '../model/export/provenance.ts';
 import type { SublayerUnit } from '../units.ts';
 import type { HiddenCriteria } from './criteria.ts';
-import type { DeviceKind, SelfTest, UsedDevice } from './device.ts';
+import type { BrowserDeviceKind, SelfTest, UsedDevice } from './device.ts';
 import type { Progress } from './progress.ts';
 
 export type TextSource =
@@ -21,7 +21,7 @@ export interface ScoreSettings {
   seed: number;
   /** null = what the tokenizer does by itself. */
   bos: 'none' | 'every' | null;
-  device: 'auto' | DeviceKind;
+  device: 'auto' | BrowserDeviceKind;
   /** Bytes that scoring may take; absent = 70 % of what the device is believed to have. */
   budgetBytes?: number | undefined;
 }

@@ -5,7 +5,7 @@ import type { SpeedSummary, Stat } from '../analysis/speed.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { Unit } from '../units.ts';
-import type { DeviceKind, UsedDevice } from './device.ts';
+import type { BrowserDeviceKind, UsedDevice } from './device.ts';
 import type { FolderSource } from './open.ts';
 import type { Progress } from './progress.ts';
 import type { RunSample, VariantInfo } from './variant.ts';
@@ -93,7 +93,7 @@ export interface MeterRequest {
   removed: Unit[];
   /** What the export of the plan does after the removal: its bytes are what is run. */
   steps?: readonly StepChoice[];
-  device: 'auto' | DeviceKind;
+  device: 'auto' | BrowserDeviceKind;
   /**
    * Estimated device bytes of each variant (`planSize`: weights, and the cache of prompt and new
    * tokens): what does not fit together is loaded in turns.

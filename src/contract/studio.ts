@@ -6,7 +6,7 @@ import type { StepChoice } from '../model/export/steps.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import type { Unit } from '../units.ts';
 import type { SourceResult } from './criteria.ts';
-import type { DeviceKind, DeviceReport } from './device.ts';
+import type { BrowserDeviceKind, DeviceReport } from './device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from './evaluate.ts';
 import type { ExportRequest, ExportResult } from './export.ts';
 import type { Interrupted } from './interrupted.ts';
@@ -49,7 +49,11 @@ export interface StudioApi {
    * Weights are loaded, and the original runs, when the first plan is measured.
    * @param budgetBytes memory budget of plans; by default that of the last job
    */
-  useWindows(windows: number[][], device: 'auto' | DeviceKind, budgetBytes?: number): Promise<void>;
+  useWindows(
+    windows: number[][],
+    device: 'auto' | BrowserDeviceKind,
+    budgetBytes?: number,
+  ): Promise<void>;
   /**
    * Identifies the open model: hashes of its graph and of samples of its weights (reads at most
    * 4 MiB of them).

@@ -1,5 +1,6 @@
 // Keys that say what a number was computed from: equal keys, equal numbers.
 
+import { inBrowser } from '../contract/device.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import type { Unit } from '../units.ts';
 import type { StudioState } from './state.ts';
@@ -38,7 +39,8 @@ export function curveSettings({ score: { curve, settings } }: StudioState): Scor
   if (!curve || curve.settingsKey === settingsKey(settings)) return settings;
   const { windows, settings: used, device } = curve.result;
   const text: ScoreSettings['text'] = { kind: 'ids', name: used.text, windows };
-  return { ...settings, text, samples: windows.length, length: used.length, device: device.kind };
+  const where = inBrowser(device.kind);
+  return { ...settings, text, samples: windows.length, length: used.length, device: where };
 }
 
 /** Key of the plan under the current curve, or null when there is nothing to measure. */

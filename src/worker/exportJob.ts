@@ -89,7 +89,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     plan,
     ...(study ? { study } : {}),
     steps,
-    versions: routed ? { 'onnxruntime-web': routed.engine.version } : {},
+    versions: routed ? { [routed.engine.package]: routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);
   if (routed) begin('expect', 'verify');
@@ -171,7 +171,7 @@ function verifyingDevice(
   gpu: SelfTest | null,
 ): DeviceKind {
   if (deviceObstacle(preferred, opened) === null) return preferred;
-  return preferred === 'wasm' && gpu ? 'webgpu' : 'wasm';
+  return preferred !== 'webgpu' && gpu ? 'webgpu' : 'wasm';
 }
 
 async function write(target: ExportRequest['target'], name: string, job: WriteJob): Promise<Saved> {

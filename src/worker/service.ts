@@ -2,7 +2,7 @@
 
 import { MEASURED_SOURCES, type MeasuredSource } from '../analysis/criteriaTable.ts';
 import type { SourceResult } from '../contract/criteria.ts';
-import type { DeviceKind, DeviceReport } from '../contract/device.ts';
+import type { BrowserDeviceKind, DeviceReport } from '../contract/device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
 import type { Interrupted } from '../contract/interrupted.ts';
@@ -49,7 +49,7 @@ export class StudioService implements StudioApi {
   private readonly checkpoints: Checkpoints;
   private current: StudioModel | null = null;
   private opens = 0;
-  private windows: { rows: number[][]; device: 'auto' | DeviceKind } | null = null;
+  private windows: { rows: number[][]; device: 'auto' | BrowserDeviceKind } | null = null;
   /** Of the running search; it may be paused before it has begun. */
   private gate: PauseGate | null = null;
   private paused = false;
@@ -166,7 +166,7 @@ export class StudioService implements StudioApi {
 
   async useWindows(
     windows: number[][],
-    device: 'auto' | DeviceKind,
+    device: 'auto' | BrowserDeviceKind,
     budgetBytes = this.sessions.budgetBytes,
   ): Promise<void> {
     this.model();

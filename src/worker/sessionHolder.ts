@@ -1,7 +1,7 @@
 // The one scoring session of the studio and the queue of what uses it: one job at a time, on the
 // device that was asked for, within the memory budget.
 
-import type { DeviceKind, DeviceReport } from '../contract/device.ts';
+import type { BrowserDeviceKind, DeviceKind, DeviceReport } from '../contract/device.ts';
 import type { MemoryEstimate, ScoreSettings } from '../contract/score.ts';
 import { cancelled, throwIfCancelled, toReport } from '../errors.ts';
 import { defaultBudget } from '../memoryBudget.ts';
@@ -20,7 +20,7 @@ export class SessionHolder {
   private readonly loader: OrtLoader;
   private routed: RoutedSession | null = null;
   /** The device that each request led to for the open model. */
-  private readonly resolved = new Map<'auto' | DeviceKind, DeviceKind>();
+  private readonly resolved = new Map<'auto' | BrowserDeviceKind, DeviceKind>();
   private report: Promise<DeviceReport> | null = null;
   private job: AbortController | null = null;
   /** The job that runs only while nobody needs the engine. */
@@ -91,7 +91,7 @@ export class SessionHolder {
   }
 
   /** The session of `opened` on the requested device, opened when it is not there yet. */
-  async open(opened: OpenedModel, requested: 'auto' | DeviceKind): Promise<RoutedSession> {
+  async open(opened: OpenedModel, requested: 'auto' | BrowserDeviceKind): Promise<RoutedSession> {
     if (this.routed && this.routed.engine.kind === (await this.resolve(requested)))
       return this.routed;
     await this.close();
@@ -140,7 +140,7 @@ export class SessionHolder {
   }
 
   /** The device of a request: known once it was opened for this model, else the preferred one. */
-  private async resolve(requested: 'auto' | DeviceKind): Promise<DeviceKind> {
+  private async resolve(requested: 'auto' | BrowserDeviceKind): Promise<DeviceKind> {
     const known = this.resolved.get(requested);
     if (known) return known;
     return requested === 'auto' ? (await this.device()).preferred : requested;

@@ -56,7 +56,7 @@ interface ScoreRecord {
   order: number[];
   windows: number[][];
   settings: SettingsRecord;
-  device: { kind: 'webgpu' | 'wasm'; name: string };
+  device: { kind: 'webgpu' | 'wasm' | 'cpu'; name: string };
   selfTest: SelfTestRecord | null;
   rewrites: string[];
   /** What makes the numbers doubtful, in sentences; absent when nothing was found. */
@@ -191,7 +191,10 @@ function readScore(field: Field, numBlocks: number): ScoreRecord {
       seed: settings.at('seed').number(),
       bos: settings.at('bos').oneOf(['none', 'every']),
     },
-    device: { kind: device.at('kind').oneOf(['webgpu', 'wasm']), name: device.at('name').string() },
+    device: {
+      kind: device.at('kind').oneOf(['webgpu', 'wasm', 'cpu']),
+      name: device.at('name').string(),
+    },
     selfTest: field.at('selfTest').optional(readSelfTest),
     rewrites: field.at('rewrites').list((item) => item.string()),
     ...(warnings ? { warnings } : {}),

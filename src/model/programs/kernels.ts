@@ -5,7 +5,7 @@ import { subgraphs } from '../../onnx/captures.ts';
 import { type Graph, intAttribute, type Node } from '../../onnx/graph.ts';
 import { shortName } from '../../onnx/limits.ts';
 
-type Device = 'wasm' | 'webgpu';
+type Device = 'wasm' | 'webgpu' | 'cpu';
 
 interface Gap {
   ops: readonly string[];
@@ -14,7 +14,8 @@ interface Gap {
   lacking(node: Node): string | null;
 }
 
-const BOTH: readonly Device[] = ['wasm', 'webgpu'];
+const ALL: readonly Device[] = ['wasm', 'webgpu', 'cpu'];
+const ON_CPU: readonly Device[] = ['wasm', 'cpu'];
 const EXPERTS = ['MoE', 'QMoE'];
 const ACTIVATIONS = ['relu', 'gelu', 'silu', 'identity', 'swiglu'];
 
@@ -25,13 +26,13 @@ const ACTIVATIONS = ['relu', 'gelu', 'silu', 'identity', 'swiglu'];
 const GAPS: readonly Gap[] = [
   {
     ops: EXPERTS,
-    devices: BOTH,
+    devices: ALL,
     lacking: (node) =>
       ACTIVATIONS.includes(activation(node)) ? null : `activation_type ${activation(node)}`,
   },
   {
     ops: EXPERTS,
-    devices: BOTH,
+    devices: ALL,
     lacking: (node) => {
       const fusion = intAttribute(node, 'swiglu_fusion') ?? 0;
       const lacks = activation(node) === 'swiglu' && fusion !== 1;
@@ -40,12 +41,12 @@ const GAPS: readonly Gap[] = [
   },
   {
     ops: ['MoE'],
-    devices: BOTH,
+    devices: ALL,
     lacking: (node) => (reads(node, 6, 7) ? 'a third weight for each expert (fc3)' : null),
   },
   {
     ops: ['QMoE'],
-    devices: BOTH,
+    devices: ALL,
     // The CPU kernel does not look at the attribute and would read the bytes as integers.
     lacking: (node) => {
       const type = textAttribute(node, 'quant_type') ?? 'int';
@@ -54,7 +55,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     ops: ['QMoE'],
-    devices: ['wasm'],
+    devices: ON_CPU,
     lacking: (node) => (reads(node, 8, 10) ? 'a third weight for each expert (fc3)' : null),
   },
   {
@@ -68,7 +69,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     ops: ['CausalConvWithState', 'LinearAttention'],
-    devices: BOTH,
+    devices: ALL,
     lacking: (node) => {
       const window = intAttribute(node, 'state_window') ?? 0;
       return window > 0 ? `state_window ${window}` : null;
@@ -77,6 +78,7 @@ const GAPS: readonly Gap[] = [
 ];
 
 const WORDS: Readonly<Record<Device, string>> = {
+  cpu: 'on the CPU (native)',
   wasm: 'on the CPU (wasm)',
   webgpu: 'on WebGPU',
 };

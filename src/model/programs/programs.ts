@@ -37,7 +37,7 @@ export interface ProgramSource {
 }
 
 export interface ProgramOptions {
-  device: 'wasm' | 'webgpu';
+  device: 'wasm' | 'webgpu' | 'cpu';
   /** Keep the file's accuracy_level of MatMulNBits: coarse, but what the exported model will do. */
   keepAccuracyLevel?: boolean;
   /** Ordinals of the blocks to cut, all by default. Used to look for obstacles quickly. */
@@ -60,9 +60,9 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     throw new EspalierError(
       'unsupported-op',
       lacking,
-      options.device === 'wasm'
-        ? 'Blocks can be removed all the same: the export is written without running it.'
-        : 'Choose the CPU (wasm).',
+      options.device === 'webgpu'
+        ? 'Choose the CPU.'
+        : 'Blocks can be removed all the same: the export is written without running it.',
     );
   const { hiddenSize, vocabSize } = knownSizes(opened.summary);
   const nodes = withoutCaches(structure);

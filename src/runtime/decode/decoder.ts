@@ -60,8 +60,7 @@ export class Decoder {
       loaded.io.logits,
       ...(this.cache === 'none' ? [] : loaded.io.states.map(({ output }) => output)),
     ]);
-    this.readsAll =
-      loaded.engine.kind === 'wasm' && runner.outputs.every((name) => needed.has(name));
+    this.readsAll = loaded.engine.onHost && runner.outputs.every((name) => needed.has(name));
     this.prefillTokens = options.prefillTokens ?? PREFILL_TOKENS;
   }
 

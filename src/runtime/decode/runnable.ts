@@ -20,7 +20,7 @@ export function deviceObstacle(kind: DeviceKind, { structure }: OpenedModel): st
   const lacking = kernelObstacle(structure.model.graph, kind);
   if (lacking !== null) return lacking;
   const attention = structure.model.graph.nodes.filter((node) => node.op === 'GroupQueryAttention');
-  if (kind === 'wasm' && attention.some(hasHeadNorms))
+  if (kind !== 'webgpu' && attention.some(hasHeadNorms))
     return (
       'The attention of this graph normalises its heads inside the operator, for which ONNX ' +
       'Runtime has no CPU kernel: only WebGPU runs the file as it is.'
@@ -28,14 +28,14 @@ export function deviceObstacle(kind: DeviceKind, { structure }: OpenedModel): st
   if (kind === 'webgpu' && attention.some((node) => (floatAttribute(node, 'softcap') ?? 0) > 0))
     return (
       'The attention of this graph has a soft cap, which the WebGPU kernel ignores without an ' +
-      'error: only the CPU (wasm) runs the file correctly.'
+      'error: only the CPU runs the file correctly.'
     );
   return null;
 }
 
 /** What to do where a device cannot run the model. */
 export function deviceAdvice(kind: DeviceKind, opened: OpenedModel): string {
-  return deviceObstacle(kind === 'wasm' ? 'webgpu' : 'wasm', opened) === null
+  return deviceObstacle(kind === 'webgpu' ? 'wasm' : 'webgpu', opened) === null
     ? 'Use the other device.'
     : 'The other device cannot either. Removing blocks and exporting need no run.';
 }

@@ -106,7 +106,7 @@ export class LoadedVariant implements VariantHandle {
       const { summary } = exported;
       const info: VariantInfo = {
         device: { kind: engine.kind, name: engine.name },
-        runtime: `onnxruntime-web ${engine.version} (${engine.build})`,
+        runtime: `${engine.package} ${engine.version} (${engine.build})`,
         cache: decoder.cache,
         graphCapture: false,
         notes,

@@ -6,6 +6,7 @@ import { EspalierError } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { DataType, intAttribute } from '../../onnx/graph.ts';
 import type { Engine } from '../device/engine.ts';
+import { openNative } from '../device/nativeEngine.ts';
 import type { OrtLoader } from '../device/ort.ts';
 import { routesOf } from '../device/selfTest.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -32,6 +33,7 @@ export async function chooseDevice(
   const onWasm = async (): Promise<ChosenDevice> => ({ engine: await openWasm(loader), notes });
   const { device, selfTest } = request;
   if (device === 'wasm') return onWasm();
+  if (device === 'cpu') return { engine: await openNative(loader), notes };
   const routes = selfTest ? routesOf(selfTest.checks) : null;
   if (!routes?.usable) {
     const failed = selfTest?.checks.filter((check) => !check.ok).map((check) => check.name) ?? [];

@@ -1,12 +1,12 @@
 // What a device does for the rest of the runtime: compile programs, hold bytes, run one program at
-// a time. The wasm and WebGPU engines implement it.
+// a time. The CPU engines (wasm, native) and the WebGPU engine implement it.
 
 import type { Tensor } from 'onnxruntime-web';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { ElementType, Program } from '../../model/programs/program.ts';
 import type { HostTensor } from './host.ts';
 import type { Ledger, Purpose } from './ledger.ts';
-import type { OrtBuild } from './ort.ts';
+import type { OrtBuild, OrtPackage } from './ort.ts';
 
 /** A compiled program. */
 export interface Compiled {
@@ -16,8 +16,8 @@ export interface Compiled {
 }
 
 /**
- * Bytes on the device (or in ordinary memory for the wasm device), written by ranges and then read
- * through views.
+ * Bytes on the device (or in ordinary memory on the CPU), written by ranges and then read through
+ * views.
  */
 export interface DeviceBuffer {
   readonly bytes: number;
@@ -91,12 +91,19 @@ export interface Engine {
   readonly kind: DeviceKind;
   /** For people: the adapter, or the CPU with its number of threads. */
   readonly name: string;
+  readonly package: OrtPackage;
   readonly build: OrtBuild;
-  /** Version of onnxruntime-web. */
+  /** Version of the package. */
   readonly version: string;
   readonly ledger: Ledger;
   /** Largest buffer (and binding) in bytes. */
   readonly maxBufferBytes: number;
+  /** Most bytes of a graph file with its weights that one session can load. */
+  readonly maxGraphBytes: number;
+  /** How often the bytes of a graph file lie in memory while a session of it is made. */
+  readonly loadCopies: number;
+  /** Tensors lie in ordinary memory, and a run has been computed when it resolves. */
+  readonly onHost: boolean;
   /** float16 programs can run here. */
   readonly float16: boolean;
   /**

@@ -79,14 +79,14 @@ export function fault(error: unknown, doing: string): EspalierError {
     return new EspalierError(
       'unsupported-op',
       `This device has no kernel for ${operator(text)} (while ${doing})${reason(made?.[2])}.`,
-      'Try the other device, WebGPU or the CPU (wasm). Pruning needs neither.',
+      'Try another device: WebGPU, or the CPU. Pruning needs none.',
       text,
     );
   const running = RUNNING.exec(text)?.[1];
   return new EspalierError(
     'bug',
     `ONNX Runtime failed while ${doing}${running ? `, at the operator ${running}` : ''}.`,
-    'Try the other device; if it fails there too, please report the detail.',
+    'Try another device; if it fails there too, please report the detail.',
     text,
   );
 }

@@ -1,21 +1,25 @@
-// ONNX Runtime Web inside Node, for the command line and the tests. Not for the page or workers.
+// ONNX Runtime inside Node, for the command line and the tests: the wasm builds of onnxruntime-web,
+// and onnxruntime-node where it is installed. Not for the page or workers.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { OrtBuild, OrtLoader, OrtModule } from './ort.ts';
+import type { OrtLoader, OrtModule, WasmBuild } from './ort.ts';
+
+const require = createRequire(import.meta.url);
 
 /**
  * The bare package resolves to another build in Node, so the files are named. JSPI is not in Node
  * 20: asyncify stands in.
  */
-const MODULE: Record<OrtBuild, string> = {
+const MODULE: Record<WasmBuild, string> = {
   plain: 'ort.wasm.min.mjs',
   jspi: 'ort.webgpu.min.mjs',
   asyncify: 'ort.webgpu.min.mjs',
 };
-const WASM: Record<OrtBuild, string> = {
+const WASM: Record<WasmBuild, string> = {
   plain: 'ort-wasm-simd-threaded.wasm',
   jspi: 'ort-wasm-simd-threaded.asyncify.wasm',
   asyncify: 'ort-wasm-simd-threaded.asyncify.wasm',
@@ -27,7 +31,7 @@ const WASM: Record<OrtBuild, string> = {
  */
 export const nodeLoader: OrtLoader = {
   async load(build) {
-    const dist = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
+    const dist = dirname(require.resolve('onnxruntime-web/wasm'));
     const ort = (await import(
       /* @vite-ignore */ pathToFileURL(join(dist, MODULE[build])).href
     )) as OrtModule;
@@ -41,6 +45,13 @@ export const nodeLoader: OrtLoader = {
     ort.env.logLevel = 'error';
     return ort;
   },
+  async native() {
+    // The package is optional: it is looked for when it is asked for.
+    const ort = require('onnxruntime-node') as OrtModule;
+    ort.env.logLevel = 'fatal';
+    return ort;
+  },
+  threads: availableParallelism(),
   gpu: () => dawn(),
 };
 

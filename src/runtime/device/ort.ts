@@ -11,7 +11,12 @@ export type OrtModule = typeof Ort;
  * 'jspi' and 'asyncify' = the native WebGPU provider, differing in how wasm waits for promises
  * (runtime notes, "Builds and loading").
  */
-export type OrtBuild = 'plain' | 'jspi' | 'asyncify';
+export type WasmBuild = 'plain' | 'jspi' | 'asyncify';
+
+/** 'native' = onnxruntime-node, which has the same interface; the others are onnxruntime-web's. */
+export type OrtBuild = WasmBuild | 'native';
+
+export type OrtPackage = 'onnxruntime-web' | 'onnxruntime-node';
 
 /**
  * How this environment (browser worker or Node) finds ONNX Runtime and the GPU; entries pass one
@@ -19,7 +24,14 @@ export type OrtBuild = 'plain' | 'jspi' | 'asyncify';
  */
 export interface OrtLoader {
   /** Imports the build and points it at its wasm file. Called once per build. */
-  load(build: OrtBuild): Promise<OrtModule>;
+  load(build: WasmBuild): Promise<OrtModule>;
+  /**
+   * Imports native ONNX Runtime; absent in a browser. Rejects where the package is not installed or
+   * has no binary for this platform.
+   */
+  native?(): Promise<OrtModule>;
+  /** Threads of the native CPU device. */
+  readonly threads?: number;
   /** The WebGPU entry point, or null where there is none. */
   gpu(): Promise<GPU | null>;
 }
@@ -30,6 +42,7 @@ export interface OrtLoader {
  */
 export interface OrtRuntime {
   readonly ort: OrtModule;
+  readonly package: OrtPackage;
   readonly build: OrtBuild;
   readonly version: string;
   exclusive<T>(work: () => Promise<T>): Promise<T>;
@@ -39,24 +52,25 @@ const loaded = new WeakMap<OrtLoader, Map<OrtBuild, Promise<OrtRuntime>>>();
 
 /**
  * The build, loaded at most once per loader. @throws EspalierError `bug` when its files cannot be
- * loaded.
+ * loaded, `bad-input` for a native build that is not there.
  */
 export function loadOrt(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime> {
   const builds = loaded.get(loader) ?? new Map<OrtBuild, Promise<OrtRuntime>>();
   loaded.set(loader, builds);
   const known = builds.get(build);
   if (known) return known;
-  const fresh = start(loader, build);
+  const fresh = build === 'native' ? startNative(loader) : start(loader, build);
   builds.set(build, fresh);
   fresh.catch(() => builds.delete(build));
   return fresh;
 }
 
-async function start(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime> {
+async function start(loader: OrtLoader, build: WasmBuild): Promise<OrtRuntime> {
   try {
     const ort = await loader.load(build);
     return {
       ort,
+      package: 'onnxruntime-web',
       build,
       version: ort.env.versions.web ?? ort.env.versions.common,
       exclusive: createLock(),
@@ -69,6 +83,29 @@ async function start(loader: OrtLoader, build: OrtBuild): Promise<OrtRuntime> {
       String(error),
     );
   }
+}
+
+async function startNative(loader: OrtLoader): Promise<OrtRuntime> {
+  const missing = (detail: string): EspalierError =>
+    new EspalierError(
+      'bad-input',
+      'Native ONNX Runtime (the package onnxruntime-node) is not installed, or has no build for ' +
+        'this platform.',
+      'Install onnxruntime-node, or use the CPU (wasm).',
+      detail,
+    );
+  if (!loader.native) throw missing('A browser cannot load it.');
+  const ort = await loader.native().catch((error: unknown) => {
+    throw missing(String(error));
+  });
+  const { node, common } = ort.env.versions;
+  return {
+    ort,
+    package: 'onnxruntime-node',
+    build: 'native',
+    version: node ?? common,
+    exclusive: createLock(),
+  };
 }
 
 /** A queue of one: each piece of work starts when the previous one has settled. */

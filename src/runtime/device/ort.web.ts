@@ -3,12 +3,12 @@
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import jspiUrl from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url';
 import plainUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
-import type { OrtBuild, OrtLoader, OrtModule } from './ort.ts';
+import type { OrtLoader, OrtModule, WasmBuild } from './ort.ts';
 
 /** Threads beyond four slow small matrices down; two cores are left to the page. */
 const MAX_THREADS = 4;
 
-const WASM_URL: Record<OrtBuild, string> = {
+const WASM_URL: Record<WasmBuild, string> = {
   plain: plainUrl,
   jspi: jspiUrl,
   asyncify: asyncifyUrl,
@@ -26,7 +26,7 @@ export const webLoader: OrtLoader = {
   gpu: async () => (globalThis.navigator as Navigator & { gpu?: GPU }).gpu ?? null,
 };
 
-function importBuild(build: OrtBuild): Promise<OrtModule> {
+function importBuild(build: WasmBuild): Promise<OrtModule> {
   if (build === 'plain') return import('onnxruntime-web/wasm');
   return build === 'jspi' ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu');
 }

@@ -22,7 +22,7 @@ import { GpuFailure } from './gpuFailure.ts';
 import { GpuTensor } from './gpuTensor.ts';
 import { byteSize, count, elements, fromOrt, type HostTensor, toOrt } from './host.ts';
 import { Ledger, type Purpose } from './ledger.ts';
-import { loadOrt, type OrtBuild, type OrtLoader, type OrtRuntime } from './ort.ts';
+import { loadOrt, type OrtBuild, type OrtLoader, type OrtRuntime, type WasmBuild } from './ort.ts';
 import { Readbacks } from './readback.ts';
 import { type Guard, Sessions } from './sessions.ts';
 
@@ -52,7 +52,7 @@ const CPU_INTEGER_OPS = [
 ];
 
 /** JSPI where the browser has it, else asyncify. */
-export function gpuBuild(): OrtBuild {
+export function gpuBuild(): WasmBuild {
   return 'Suspending' in WebAssembly ? 'jspi' : 'asyncify';
 }
 
@@ -79,10 +79,14 @@ export async function openWebgpu(
 export class WebgpuEngine implements Engine {
   readonly kind = 'webgpu';
   readonly name: string;
+  readonly package = 'onnxruntime-web';
   readonly build: OrtBuild;
   readonly version: string;
   readonly ledger = new Ledger();
   readonly maxBufferBytes: number;
+  readonly maxGraphBytes = Number.POSITIVE_INFINITY;
+  readonly loadCopies = 1;
+  readonly onHost = false;
   readonly float16: boolean;
   readonly streamsBlobs: boolean;
   readonly device: GPUDevice;
@@ -108,7 +112,7 @@ export class WebgpuEngine implements Engine {
     this.sessions = new Sessions(runtime);
     this.buffers = new GpuBuffers(device, this.ledger);
     this.readbacks = new Readbacks(device, this.ledger);
-    this.streamsBlobs = runtime.build === 'jspi';
+    this.streamsBlobs = this.build === 'jspi';
     this.failure = new GpuFailure(device);
   }
 

@@ -7,6 +7,7 @@ import type { OpenedModel } from '../../model/open/open.ts';
 import { kernelObstacle } from '../../model/programs/kernels.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import type { Engine } from '../device/engine.ts';
+import { openNative } from '../device/nativeEngine.ts';
 import type { OrtLoader } from '../device/ort.ts';
 import { routesOf } from '../device/selfTest.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -49,6 +50,10 @@ export async function openRouted(
     return { session: ScoreSession.open(opened, engine), engine, selfTest, notes };
   };
   if (requested === 'wasm') return onWasm(null);
+  if (requested === 'cpu') {
+    const engine = await openNative(loader);
+    return { session: ScoreSession.open(opened, engine), engine, selfTest: null, notes };
+  }
   const selfTest = await selfTestOf();
   if (!selfTest) {
     if (requested === 'webgpu')

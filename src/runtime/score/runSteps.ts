@@ -79,7 +79,7 @@ export async function runSteps(
     const result = await work();
     if (settle) await engine.settled();
     runs.set(kind, (runs.get(kind) ?? 0) + 1);
-    if (settle || engine.kind === 'wasm' || kind === 'head')
+    if (settle || engine.onHost || kind === 'head')
       timer.add(kind, (now() - start) / 1000, kind !== 'head');
     return result;
   };

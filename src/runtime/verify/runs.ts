@@ -19,8 +19,6 @@ const DECODE_STEPS = 8;
 const PROMPT_TOKENS = 12;
 /** Prefixes of the window that a graph with logits of the last token only is compared on. */
 const PREFIXES = 8;
-/** One session on the CPU (wasm) cannot load more: weights, and what a run adds to them. */
-const WASM_GRAPH_BYTES = 3.5 * 2 ** 30;
 
 const NO_LIKELIHOODS =
   'the graph gives no likelihoods of a text (no logits for every token, or embeddings in ' +
@@ -88,14 +86,14 @@ export function sizeObstacle(
 ): string | null {
   const bytes = graphBytes(opened);
   const size = `the graph and its weights are ${formatBytes(bytes)}`;
-  if (engine.kind === 'wasm' && bytes > WASM_GRAPH_BYTES)
-    return `${size}, and the CPU (wasm) can load ${formatBytes(WASM_GRAPH_BYTES)} at most`;
-  // On wasm the files lie in memory while they are copied into the heap; elsewhere they are read by
-  // ONNX Runtime, or held whole before the upload.
-  const needed = engine.kind === 'wasm' ? 2 * bytes : bytes;
+  if (bytes > engine.maxGraphBytes)
+    return `${size}, and the ${engine.name} can load ${formatBytes(engine.maxGraphBytes)} at most`;
+  const needed = engine.loadCopies * bytes;
+  // Files that are held whole before their upload lie in ordinary memory.
+  const onHost = engine.onHost ? engine.kind : 'wasm';
   const most = engine.streamsBlobs
     ? budgetBytes
-    : Math.min(budgetBytes, defaultBudget('wasm', engine.maxBufferBytes));
+    : Math.min(budgetBytes, defaultBudget(onHost, engine.maxBufferBytes));
   return needed > most
     ? `${size}; loading them takes ${formatBytes(needed)}, but the budget is ${formatBytes(most)}`
     : null;

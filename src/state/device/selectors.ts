@@ -4,5 +4,5 @@ import type { DeviceKind } from '../../contract/device.ts';
 
 /** A device as the page names it everywhere; GPUs with their own name. */
 export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): string {
-  return kind === 'wasm' || name.startsWith('WebGPU') ? name : `WebGPU (${name})`;
+  return kind !== 'webgpu' || name.startsWith('WebGPU') ? name : `WebGPU (${name})`;
 }

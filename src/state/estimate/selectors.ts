@@ -3,6 +3,7 @@
 // until a number changes.
 
 import type { MeasuredSource } from '../../analysis/criteriaTable.ts';
+import { inBrowser } from '../../contract/device.ts';
 import type { ScoreSettings } from '../../contract/score.ts';
 import { blocksLeft } from '../../units.ts';
 import { MEASURED, SOURCES } from '../criteria/sources.ts';
@@ -86,7 +87,7 @@ function onCurve(
   const tokens = curve ? tokensOf(curve.result.windows) : asked.tokens;
   const windows = curve?.result.windows.length ?? 0;
   const length = curve ? Math.round(tokens / Math.max(1, windows)) : asked.length;
-  const device = curve?.result.device.kind ?? settings.device;
+  const device = curve ? inBrowser(curve.result.device.kind) : settings.device;
   const { most, least } = work(numBlocksOf(state), tokens);
   return secondsOf(timesOf(state, device, length), most, least ?? most);
 }

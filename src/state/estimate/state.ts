@@ -1,6 +1,6 @@
 // What the page knows of how long runs take on the open model before anything was scored.
 
-import type { DeviceKind } from '../../contract/device.ts';
+import type { BrowserDeviceKind } from '../../contract/device.ts';
 import type { RunTimes } from '../../contract/runTimes.ts';
 import { ofModel } from '../slice.ts';
 
@@ -8,7 +8,7 @@ export interface EstimateSlice {
   /** Runs are being timed. */
   timing: boolean;
   /** By the device that was asked for; null where runs could not be timed. */
-  times: ReadonlyMap<'auto' | DeviceKind, RunTimes | null>;
+  times: ReadonlyMap<'auto' | BrowserDeviceKind, RunTimes | null>;
 }
 
 export const ESTIMATE = ofModel<EstimateSlice>({ timing: false, times: new Map() }, (slice) => ({

@@ -1,6 +1,6 @@
 // How long runs take on the open model: by the current curve, or by runs that were timed for this.
 
-import type { DeviceKind } from '../../contract/device.ts';
+import type { BrowserDeviceKind } from '../../contract/device.ts';
 import type { RunTime, RunTimes } from '../../contract/runTimes.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { modelOf } from '../open/selectors.ts';
@@ -33,10 +33,10 @@ const BY_RUNS: Seconds = { low: 0.95, high: 1.45 };
 /** For windows of a length that never ran, whose attention and batches differ. */
 const OTHER_LENGTH: Seconds = { low: 0.8, high: 1.25 };
 
-type Device = 'auto' | DeviceKind;
+type Device = 'auto' | BrowserDeviceKind;
 
 /** What `auto` means on this machine; null while that is not known. */
-function deviceOf(state: StudioState, device: Device): DeviceKind | null {
+function deviceOf(state: StudioState, device: Device): BrowserDeviceKind | null {
   return device === 'auto' ? (state.device.report?.preferred ?? null) : device;
 }
 
@@ -53,7 +53,7 @@ function headShare({ blocks, vocabSize, hiddenSize }: ModelSummary): number {
 const both = (a: Seconds, b: Seconds): Seconds => ({ low: a.low * b.low, high: a.high * b.high });
 
 /** Runs that were timed for this request, or else on the device that it leads to. */
-function timedOn({ estimate }: StudioState, device: Device, kind: DeviceKind | null) {
+function timedOn({ estimate }: StudioState, device: Device, kind: BrowserDeviceKind | null) {
   const others = [...estimate.times.values()];
   return (
     estimate.times.get(device) ??

@@ -1,6 +1,7 @@
 // Keeps what is measured of the open model, and brings it back when the model is opened again.
 // Never overwrites what is newer; a failure to keep is said once and loses nothing.
 
+import { inBrowser } from '../../contract/device.ts';
 import type { Stored } from '../../files/keptStudies.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { VERSION } from '../../version.ts';
@@ -162,7 +163,9 @@ export function makeKeptActions(
     if (!curve || !(await until(one, (state) => engineObstacle(state) === null))) return;
     if (get().score.curve !== curve) return;
     const { windows, device } = curve.result;
-    await giveWindows(windows, device.kind).catch((error: unknown) => context.fail('plan', error));
+    await giveWindows(windows, inBrowser(device.kind)).catch((error: unknown) =>
+      context.fail('plan', error),
+    );
   }
 
   function putBack(one: Session, stored: Study, savedAt: number): void {

@@ -54,7 +54,7 @@ const pair = ((value: unknown) => listOf(number)(value) && value.length === 2) a
   [number, number]
 >;
 
-export const device = shape<UsedDevice>({ kind: oneOf('webgpu', 'wasm'), name: text });
+export const device = shape<UsedDevice>({ kind: oneOf('webgpu', 'wasm', 'cpu'), name: text });
 
 export const measure = shape<Measure>({
   nll: number,

@@ -1,6 +1,7 @@
 // Puts a model that was just opened into the store: what stays of the one before, which plan it
 // starts with, what is announced.
 
+import { inBrowser } from '../../contract/device.ts';
 import type { FolderSource, OpenResult } from '../../contract/open.ts';
 import { planFromHash, workspaceFromHash } from '../address.ts';
 import type { Context } from '../context.ts';
@@ -37,7 +38,9 @@ export function makeAccept(context: Context): (accepted: Accepted) => void {
     context.toast(`${name} is open again, with its plan${curve ? ' and curve' : ''}.`);
     if (!curve) return;
     const { windows, device } = curve.result;
-    giveWindows(windows, device.kind).catch((error: unknown) => context.fail('plan', error));
+    giveWindows(windows, inBrowser(device.kind)).catch((error: unknown) =>
+      context.fail('plan', error),
+    );
   }
 
   return ({ source, result, graphs, isSameFolder, isSameModel }) => {

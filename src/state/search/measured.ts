@@ -1,5 +1,6 @@
 // Every plan whose perplexity is known on the windows of the curve, and the best of equal size.
 
+import { inBrowser } from '../../contract/device.ts';
 import { blockOf, sortUnits, type Unit } from '../../units.ts';
 import { type KnownOrder, knownOrders } from '../criteria/orders.ts';
 import { derive } from '../memo.ts';
@@ -20,7 +21,11 @@ export const countBlocks = (removed: readonly Unit[]) => countSublayers(removed)
 export const isOnCurve = derive(
   (state: StudioState) => [state.search.path, state.score.curve],
   (path, curve): boolean => {
-    if (!path || !curve || (path.device && path.device.kind !== curve.result.device.kind))
+    if (
+      !path ||
+      !curve ||
+      (path.device && inBrowser(path.device.kind) !== inBrowser(curve.result.device.kind))
+    )
       return false;
     return path.windows
       ? sameWindows(path.windows, curve.result.windows)

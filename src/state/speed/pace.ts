@@ -1,7 +1,7 @@
 // How fast a device was with a model, per byte of its files: what times are estimated from. Pure.
 
 import { mean } from '../../analysis/perplexity.ts';
-import type { DeviceKind } from '../../contract/device.ts';
+import type { BrowserDeviceKind } from '../../contract/device.ts';
 import type { VariantMeasure } from '../../contract/speed.ts';
 import type { RunSample, VariantInfo } from '../../contract/variant.ts';
 import type { OpenModel } from '../open/state.ts';
@@ -17,7 +17,7 @@ export interface Pace {
   token: number;
 }
 
-export type DeviceAsked = 'auto' | DeviceKind;
+export type DeviceAsked = 'auto' | BrowserDeviceKind;
 
 /** Folder and graph. */
 export const nameOf = ({ summary }: OpenModel) => `${summary.name}/${summary.graph}`;

@@ -1,7 +1,7 @@
 // What a measurement is asked with: the protocols, their words, the key a result belongs to. Pure.
 
 import { PAPER_PROTOCOL, QUICK_PROTOCOL } from '../../analysis/speed.ts';
-import type { DeviceKind } from '../../contract/device.ts';
+import type { BrowserDeviceKind } from '../../contract/device.ts';
 import type { MeterRequest, SpeedSettings } from '../../contract/speed.ts';
 import type { ExportDtype } from '../../model/export/steps.ts';
 import { planSize } from '../../model/open/size.ts';
@@ -42,7 +42,7 @@ export function protocolWords({
 }
 
 /** Equal keys: the same numbers up to noise, whatever plan. */
-function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind): string {
+function protocolKey(settings: SpeedSettings, device: 'auto' | BrowserDeviceKind): string {
   return `${JSON.stringify(settings)}|${device}`;
 }
 
@@ -53,7 +53,7 @@ function protocolKey(settings: SpeedSettings, device: 'auto' | DeviceKind): stri
 export function speedKey(
   removed: readonly Unit[],
   settings: SpeedSettings,
-  device: 'auto' | DeviceKind,
+  device: 'auto' | BrowserDeviceKind,
   dtype: ExportDtype | null,
 ): string {
   const written = dtype === null ? '' : `@${dtype}`;
@@ -85,7 +85,7 @@ export function deviceEstimate(
 export function meterRequest(
   model: OpenModel,
   removed: readonly Unit[],
-  device: 'auto' | DeviceKind,
+  device: 'auto' | BrowserDeviceKind,
   tokens: number,
   batch = 1,
 ): MeterRequest {

@@ -2,6 +2,7 @@
 // windows and the current curve stay what they were.
 
 import { hasNumbers } from '../../analysis/perplexity.ts';
+import { inBrowser } from '../../contract/device.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { ScoreEvent } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
@@ -78,8 +79,8 @@ export function makeStabilityActions(
     await opened();
     const { curve } = get().score;
     if (!curve || !isCurrent()) return;
-    await giveWindows(curve.result.windows, curve.result.device.kind).catch((error: unknown) =>
-      context.fail('plan', error),
+    await giveWindows(curve.result.windows, inBrowser(curve.result.device.kind)).catch(
+      (error: unknown) => context.fail('plan', error),
     );
   }
 

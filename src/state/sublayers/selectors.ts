@@ -2,6 +2,7 @@
 // "remove the lowest" takes.
 
 import { hasNumbers } from '../../analysis/perplexity.ts';
+import { inBrowser } from '../../contract/device.ts';
 import type { Measure, SublayersResult } from '../../contract/score.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blockOf, type SublayerUnit, sortUnits, sublayerUnit, type Unit } from '../../units.ts';
@@ -47,7 +48,8 @@ export const currentSublayers = derive(
     if (!sublayers || !curve) return sublayers;
     const { windows, device } = curve.result;
     const isOfCurve =
-      sublayers.device.kind === device.kind && sameWindows(sublayers.windows, windows);
+      inBrowser(sublayers.device.kind) === inBrowser(device.kind) &&
+      sameWindows(sublayers.windows, windows);
     return isOfCurve ? sublayers : null;
   },
 );
