@@ -35,6 +35,15 @@ export async function nativeObstacle(loader: OrtLoader): Promise<string | null> 
   }
 }
 
+/**
+ * Each session has threads of its own: those of one that has run must not spin while the next one
+ * runs.
+ */
 function nativeOptions(threads: number): InferenceSession.SessionOptions {
-  return { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 };
+  return {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  };
 }
