@@ -37,7 +37,8 @@ export async function chooseDevice(
   const { device, selfTest } = request;
   if (device === 'wasm') return onWasm();
   if (device === 'cpu') {
-    const gap = nativeGap(await nativeTestOnce(loader), opened.structure.model.graph);
+    const { graph } = opened.structure.model;
+    const gap = nativeGap(await nativeTestOnce(loader), graph, 'inside');
     if (gap === null) return { engine: await openNative(loader), notes };
     notes.push(`${gap} The model runs on the CPU (wasm).`);
     return onWasm();

@@ -7,7 +7,13 @@ import { DataType, floatAttribute, type Graph, intAttribute, type Node } from '.
 import { type Check, evaluateOn, runCheck } from './checks.ts';
 import { openNative } from './nativeEngine.ts';
 import type { OrtLoader } from './ort.ts';
-import { attentionProbe, likelihoodProbe, productProbe, quantisedProbe } from './probes.ts';
+import {
+  attentionProbe,
+  likelihoodProbe,
+  packedProbe,
+  productProbe,
+  quantisedProbe,
+} from './probes.ts';
 import { openWasm } from './wasmEngine.ts';
 
 /** Types and accuracy levels of 4-bit products that have kernels of their own. */
@@ -15,11 +21,15 @@ const QUANTISED = (['float32', 'float16'] as const).flatMap((type) =>
   [0, 1, 4].map((level) => ({ type, level })),
 );
 
+const PACKED: ReadonlySet<number> = new Set([DataType.int4, DataType.uint4]);
+
 const TOLERANCE = { float32: 1e-4, float16: 0.02 } as const;
 
 interface NativeCheck extends Check {
   /** What of a graph must not run natively when it fails; null = nothing may. */
   covers: ((node: Node, typeOf: TypeOf) => boolean) | null;
+  /** Only where weights are fed, as scoring does; whole graphs hold them. */
+  fed?: true;
   /** The operator, for people. */
   operator: string;
 }
@@ -72,6 +82,15 @@ const checks = (): NativeCheck[] => [
     tolerance: 1e-4,
     covers: (node) => isAttention(node) && (intAttribute(node, 'local_window_size') ?? -1) > 0,
     onFailure: 'attention with a local window runs on the CPU (wasm)',
+  },
+  {
+    name: '4-bit input',
+    operator: 'a program that is fed with 4-bit integers',
+    probe: packedProbe(),
+    tolerance: 0,
+    fed: true,
+    covers: ({ inputs }, typeOf) => inputs.some((value) => PACKED.has(typeOf(value) ?? -1)),
+    onFailure: 'graphs with weights of this type are scored on the CPU (wasm)',
   },
   ...QUANTISED.map(
     ({ type, level }): NativeCheck => ({
@@ -139,10 +158,16 @@ export function nativeTestOnce(loader: OrtLoader): Promise<SelfTest> {
 /**
  * Why a graph must not run natively after this self-test, as a sentence that names the operator;
  * null when it may.
+ * @param weights fed to programs that are cut out of it, or inside the whole graph
  */
-export function nativeGap(selfTest: SelfTest, graph: Graph): string | null {
+export function nativeGap(
+  selfTest: SelfTest,
+  graph: Graph,
+  weights: 'fed' | 'inside',
+): string | null {
   const used = operators(graph);
-  for (const { name, covers, operator } of checks()) {
+  for (const { name, covers, operator, fed } of checks()) {
+    if (fed && weights === 'inside') continue;
     const result = selfTest.checks.find((check) => check.name === name);
     if (result?.ok) continue;
     if (covers && !used.some(({ node, typeOf }) => covers(node, typeOf))) continue;

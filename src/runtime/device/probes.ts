@@ -152,6 +152,33 @@ export function quantisedProbe(type: 'float32' | 'float16', accuracyLevel: numbe
   });
 }
 
+/** Numbers of 4 bits, packed by two, that are fed to a program: weights of some 4-bit exports. */
+export function packedProbe(): Probe {
+  const quants: HostTensor = {
+    type: 'int4',
+    dims: [4, BLOCK],
+    data: Uint8Array.from({ length: (4 * BLOCK) / 2 }, (_, k) => (k * 37) & 255),
+  };
+  const scales = filled('float32', [4], 1 / 8);
+  return probe({
+    id: 'probe-packed',
+    nodes: [
+      node(
+        'DequantizeLinear',
+        ['quants', 'scales'],
+        ['values'],
+        [{ name: 'axis', kind: 'int', value: 0 }],
+      ),
+    ],
+    feeds: new Map([
+      ['quants', quants],
+      ['scales', scales],
+    ]),
+    output: 'values',
+    opset: 21,
+  });
+}
+
 /** float32 values in another float type. */
 function ofType(type: 'float32' | 'float16', tensor: HostTensor): HostTensor {
   if (type === 'float32') return tensor;
@@ -184,6 +211,7 @@ const TYPES: Partial<Record<ElementType, DataType>> = {
   float32: DataType.float,
   float16: DataType.float16,
   uint8: DataType.uint8,
+  int4: DataType.int4,
   int32: DataType.int32,
   int64: DataType.int64,
 };
@@ -203,9 +231,11 @@ interface Parts {
   output: string;
   /** Of the output. */
   type?: ElementType;
+  opset?: number;
 }
 
-function probe({ id, nodes, feeds, constants, output, type = 'float32' }: Parts): Probe {
+function probe(parts: Parts): Probe {
+  const { id, nodes, feeds, constants, output, type = 'float32', opset = 18 } = parts;
   const graph: Graph = {
     name: id,
     nodes,
@@ -224,12 +254,12 @@ function probe({ id, nodes, feeds, constants, output, type = 'float32' }: Parts)
     valueInfo: new Map(),
   };
   const opsets = new Map([
-    ['', 18],
+    ['', opset],
     ['com.microsoft', 1],
   ]);
   const bytes = encodeModel(
     {
-      irVersion: 8,
+      irVersion: 10,
       producerName: 'espalier',
       producerVersion: '',
       opsets,

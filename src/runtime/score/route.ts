@@ -55,7 +55,7 @@ export async function openRouted(
   if (requested === 'wasm') return onWasm(null);
   if (requested === 'cpu') {
     const selfTest = await nativeTestOnce(loader);
-    const gap = nativeGap(selfTest, opened.structure.graph);
+    const gap = nativeGap(selfTest, opened.structure.graph, 'fed');
     if (gap !== null) {
       notes.push(`${gap} Scoring runs on the CPU (wasm).`);
       return onWasm(selfTest);
