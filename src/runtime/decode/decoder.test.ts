@@ -8,7 +8,7 @@ import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
-import { CPU_KINDS, type CpuKind, openCpu } from '../testing/cpuDevices.ts';
+import { CPU_KINDS, type CpuKind, HAS_NATIVE, openCpu } from '../testing/cpuDevices.ts';
 import { Decoder, type DecoderOptions } from './decoder.ts';
 import { generateGreedily } from './greedy.ts';
 
@@ -67,6 +67,19 @@ test.each(CPU_KINDS)('the sample on %s, original and pruned', async (kind) => {
     const ids = await greedy(kind, await exported(source, removed), prompt_ids, greedy_ids.length);
     expect(ids.slice(0, expected.length), `removed ${removed}`).toEqual(expected);
   }
+});
+
+test.runIf(HAS_NATIVE)('a folder of the disk is not read into memory natively', async () => {
+  const { generation, prompt_ids } = golden<SampleGolden>('sample');
+  const [intact] = generation.filter(({ removed }) => removed.length === 0);
+  const folder = await openFolder(samplePath());
+  const source = await openModel(folder, 'onnx/model.onnx');
+  const before = folder.bytesRead();
+  const ids = await greedy('cpu', source, prompt_ids, 8);
+  expect(ids).toEqual(intact?.greedy_ids.slice(0, 8));
+  // The graph file alone.
+  const graph = folder.files.find(({ path }) => path === 'onnx/model.onnx');
+  expect(folder.bytesRead() - before).toBe(graph?.size);
 });
 
 const FIXTURES = [

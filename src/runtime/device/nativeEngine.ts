@@ -20,7 +20,9 @@ export async function openNative(loader: OrtLoader): Promise<HostEngine> {
     name: `CPU (native, ${threads} ${threads === 1 ? 'thread' : 'threads'})`,
     maxBufferBytes: MAX_BUFFER_BYTES,
     maxGraphBytes: Number.POSITIVE_INFINITY,
-    loadCopies: 2,
+    // The bytes that are given, ONNX Runtime's copy, and the weights packed for its kernels.
+    loadCopies: 3,
+    diskCopies: 1.5,
     sessionOptions: nativeOptions(threads),
   });
 }

@@ -27,7 +27,7 @@ const TOLERANCE = { float32: 1e-4, float16: 0.02 } as const;
 
 interface NativeCheck extends Check {
   /** What of a graph must not run natively when it fails; null = nothing may. */
-  covers: ((node: Node, typeOf: TypeOf) => boolean) | null;
+  covers: ((node: Node, typeOf: TypeOf, weights: Weights) => boolean) | null;
   /** Only where weights are fed, as scoring does; whole graphs hold them. */
   fed?: true;
   /** The operator, for people. */
@@ -36,7 +36,12 @@ interface NativeCheck extends Check {
 
 const isAttention = ({ op }: Node): boolean => op === 'GroupQueryAttention';
 
-const levelOf = (node: Node): number => intAttribute(node, 'accuracy_level') ?? 0;
+/** Scoring multiplies with float activations whatever the file says; 2 and 3 are run as 1. */
+function levelOf(node: Node, weights: Weights): number {
+  const level = intAttribute(node, 'accuracy_level') ?? 0;
+  if (weights === 'fed' || level === 0) return 0;
+  return level === 4 ? 4 : 1;
+}
 
 /**
  * Prefill of 64 tokens, and products of about 100 numbers of size 1: up to 10, which float16 rounds
@@ -98,10 +103,10 @@ const checks = (): NativeCheck[] => [
       operator: `MatMulNBits in ${type} with accuracy level ${level}`,
       probe: quantisedProbe(type, level),
       tolerance: level === 4 ? 0.1 : TOLERANCE[type],
-      covers: (node, typeOf) =>
+      covers: (node, typeOf, weights) =>
         node.op === 'MatMulNBits' &&
         typeOf(node.inputs[2] ?? '') === (type === 'float16' ? DataType.float16 : DataType.float) &&
-        levelOf(node) === level,
+        levelOf(node, weights) === level,
       onFailure: 'such graphs run on the CPU (wasm)',
     }),
   ),
@@ -158,19 +163,14 @@ export function nativeTestOnce(loader: OrtLoader): Promise<SelfTest> {
 /**
  * Why a graph must not run natively after this self-test, as a sentence that names the operator;
  * null when it may.
- * @param weights fed to programs that are cut out of it, or inside the whole graph
  */
-export function nativeGap(
-  selfTest: SelfTest,
-  graph: Graph,
-  weights: 'fed' | 'inside',
-): string | null {
+export function nativeGap(selfTest: SelfTest, graph: Graph, weights: Weights): string | null {
   const used = operators(graph);
   for (const { name, covers, operator, fed } of checks()) {
     if (fed && weights === 'inside') continue;
     const result = selfTest.checks.find((check) => check.name === name);
     if (result?.ok) continue;
-    if (covers && !used.some(({ node, typeOf }) => covers(node, typeOf))) continue;
+    if (covers && !used.some(({ node, typeOf }) => covers(node, typeOf, weights))) continue;
     const why =
       result?.maxError == null
         ? 'does not run'
@@ -179,6 +179,9 @@ export function nativeGap(
   }
   return null;
 }
+
+/** Fed to programs that are cut out of a graph, or inside the whole graph. */
+type Weights = 'fed' | 'inside';
 
 type TypeOf = (value: string) => number | undefined;
 

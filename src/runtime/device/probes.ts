@@ -100,8 +100,9 @@ const BLOCKS = 4;
 const BLOCK = 32;
 
 /**
- * A product with 4-bit weights: fed, as scoring runs it, and beside it with the weights in the
- * graph, which ONNX Runtime packs in its own way before the first run.
+ * Products with 4-bit weights: fed, as scoring runs them, and beside it with the weights in the
+ * graph, which ONNX Runtime packs in its own way before the first run; with zero points and
+ * without.
  */
 export function quantisedProbe(type: 'float32' | 'float16', accuracyLevel: number): Probe {
   const attributes: Attribute[] = [
@@ -111,11 +112,11 @@ export function quantisedProbe(type: 'float32' | 'float16', accuracyLevel: numbe
     { name: 'block_size', kind: 'int', value: BLOCK },
     { name: 'accuracy_level', kind: 'int', value: accuracyLevel },
   ];
-  const multiply = (suffix: string): Node =>
+  const multiply = (suffix: string, zeros: string): Node =>
     node(
       'MatMulNBits',
-      ['left', `quants${suffix}`, `scales${suffix}`],
-      [`product${suffix}`],
+      ['left', `quants${suffix}`, `scales${suffix}`, ...(zeros === '' ? [] : [zeros])],
+      [`product${suffix}${zeros}`],
       attributes,
       'com.microsoft',
     );
@@ -126,18 +127,29 @@ export function quantisedProbe(type: 'float32' | 'float16', accuracyLevel: numbe
     data: Uint8Array.from(values, (value) => value + 128),
   };
   const scales = ofType(type, filled('float32', [ROWS, BLOCKS], 1 / 32));
+  const zeros: HostTensor = {
+    type: 'uint8',
+    dims: [ROWS, BLOCKS / 2],
+    data: Uint8Array.from({ length: (ROWS * BLOCKS) / 2 }, (_, k) => (k * 37) & 255),
+  };
   const weights = (suffix: string): Map<string, HostTensor> =>
     new Map([
       [`quants${suffix}`, quants],
       [`scales${suffix}`, scales],
+      [`zeros${suffix}`, zeros],
     ]);
   const left = ofType(type, noise([TOKENS, BLOCKS * BLOCK], 8, 1));
+  const products = [
+    multiply(' fed', ''),
+    multiply(' fed', 'zeros fed'),
+    multiply(' packed', ''),
+    multiply(' packed', 'zeros packed'),
+  ];
   const nodes = [
-    multiply(' fed'),
-    multiply(' packed'),
+    ...products,
     node(
       'Concat',
-      ['product fed', 'product packed'],
+      products.flatMap(({ outputs }) => outputs),
       ['products'],
       [{ name: 'axis', kind: 'int', value: 1 }],
     ),
